@@ -1,0 +1,1 @@
+"""Move a Zero to JupyterHub hub image from release to release."""

@@ -1,0 +1,1 @@
+"""The hub repository's files: finding them, reading them, editing them without touching another byte."""

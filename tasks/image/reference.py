@@ -1,0 +1,109 @@
+"""The name of an image, as Docker reads it.
+
+The rules are those of the distribution project's reference grammar
+(https://pkg.go.dev/github.com/distribution/reference): ``[host/]path[:tag][@digest]``, where the first part
+is a host only if it has a dot, a colon, or is ``localhost``; no host means Docker Hub, and a bare name
+there means ``library/name``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from ..faults import Unusable
+
+DOCKER_HUB = "docker.io"
+_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
+_PART = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An image's name.
+
+    Attributes:
+        name: the repository as it was written, host included where one was (``jupyterhub/k8s-hub``).
+        tag: the tag, or None.
+        digest: ``sha256:`` and 64 hexadecimal digits, or None.
+    """
+
+    name: str
+    tag: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str, where: object | None = None) -> Reference:
+        """Read ``[host/]path[:tag][@digest]``.
+
+        Raises:
+            Unusable: ``text`` is not the name of an image; ``where`` says where it stood.
+        """
+        rest, at, digest = text.partition("@")
+        head, colon, tag = rest.rpartition(":")
+        if not colon or "/" in tag:
+            head, colon, tag = rest, "", ""
+        whole = is_name(head) and (not colon or is_tag(tag)) and (not at or _DIGEST.fullmatch(digest))
+        if not whole:
+            raise Unusable(
+                f"{text!r} is not the name of an image",
+                where=where,
+                hint="write it as host/path:tag, for example quay.io/jupyterhub/k8s-hub:4.4.0",
+            )
+        return cls(head, tag or None, digest or None)
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{self.name}{tag}{f'@{self.digest}' if self.digest else ''}"
+
+    @property
+    def host(self) -> str:
+        """The registry's host, with its port where it has one; ``docker.io`` where none is written."""
+        host, _ = _split(self.name)
+        return DOCKER_HUB if host in _HUB_NAMES or not host else host
+
+    @property
+    def path(self) -> str:
+        """The repository's path on its host: ``jupyterhub/k8s-hub``, ``library/python``."""
+        _, path = _split(self.name)
+        return f"library/{path}" if self.host == DOCKER_HUB and "/" not in path else path
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the registry is on this machine (127.0.0.0/8, ::1, localhost)."""
+        host = self.host if self.host.endswith("]") else self.host.rpartition(":")[0] or self.host
+        return bool(_LOOPBACK.fullmatch(host))
+
+    def same_repository(self, other: Reference) -> bool:
+        """Whether both names mean one repository, however they are spelled."""
+        return (self.host, self.path) == (other.host, other.path)
+
+    def tagged(self, tag: str) -> Reference:
+        """Return this name with ``tag`` and without a digest."""
+        return replace(self, tag=tag, digest=None)
+
+    def pinned(self, digest: str) -> Reference:
+        """Return this name with ``digest`` besides its tag."""
+        return replace(self, digest=digest)
+
+
+def is_name(text: str) -> bool:
+    """Whether ``text`` is a repository's name, with or without a host."""
+    host, path = _split(text)
+    return (not host or bool(_HOST.fullmatch(host))) and all(map(_PART.fullmatch, path.split("/")))
+
+
+def is_tag(text: str) -> bool:
+    """Whether ``text`` can be a tag: 1 to 128 of ``A-Za-z0-9_.-``, not beginning with ``.`` or ``-``."""
+    return bool(_TAG.fullmatch(text))
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Split a repository's name into host (empty where none is written) and path."""
+    first, slash, rest = name.partition("/")
+    is_host = slash and ("." in first or ":" in first or first == "localhost")
+    return (first, rest) if is_host else ("", name)

@@ -1,0 +1,1 @@
+"""Outside programs: one door for each, all through one runner."""

@@ -1,0 +1,1 @@
+"""Chart releases: reading the Helm repository, choosing a version, the hub image a release really uses."""
