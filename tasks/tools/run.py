@@ -1,0 +1,201 @@
+"""The one place that starts outside programs.
+
+Every call is an argument vector with an explicit folder: no shell, so no file's content can become a command.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sh
+
+from ..faults import ProgramFailed, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# A program may end with any status, or by any signal (negative): the caller decides what that means.
+_ANY_STATUS = range(-64, 256)
+_VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
+LOOK_SECONDS = 60.0
+INSTALL_HINTS = {
+    "docker": "install Docker: https://docs.docker.com/engine/install/",
+    "gcloud": "install the Google Cloud CLI: https://cloud.google.com/sdk/docs/install",
+    "gh": "install the GitHub CLI: https://cli.github.com",
+    "git": "install git: https://git-scm.com/downloads",
+    "helm": "install Helm: https://helm.sh/docs/intro/install/",
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """One call of an outside program.
+
+    Attributes:
+        argv: the program's name and its arguments.
+        cwd: the folder it runs in; None for the current one.
+        stdin: what it reads; empty for nothing.
+        env: variables set for it besides the inherited ones.
+        unset: variables that it does not inherit.
+    """
+
+    argv: tuple[str, ...]
+    cwd: Path | None = None
+    stdin: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    unset: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the command as one could paste it into a shell."""
+        line = shlex.join(self.argv)
+        if self.stdin:
+            line = f"{line} <<'END'\n{self.stdin}\nEND"
+        if self.cwd is None or self.cwd == Path.cwd():
+            return line
+        return f"(cd {shlex.quote(str(self.cwd))} && {line}{chr(10) if self.stdin else ''})"
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a program said, and how it ended.
+
+    Attributes:
+        status: its exit status; negative where a signal ended it.
+        stdout: its standard output, as bytes.
+        stderr: its standard error, as text.
+    """
+
+    status: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended with status 0."""
+        return self.status == 0
+
+    @property
+    def text(self) -> str:
+        """Its standard output as text, without the final line break."""
+        return self.stdout.decode("utf-8", "replace").rstrip("\n")
+
+    @property
+    def last_words(self) -> str:
+        """The last line of its standard error that is not empty: what most programs put the fault in."""
+        lines = [line.strip() for line in self.stderr.splitlines() if line.strip()]
+        return lines[-1] if lines else f"it ended with status {self.status}"
+
+
+def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
+    """Run ``command``, keep what it says, and return it whatever its status.
+
+    Args:
+        command: what to run.
+        seconds: how long it may take.
+
+    Raises:
+        ProgramFailed: the program is missing, or did not end in time.
+    """
+    program = _program(command)
+    try:
+        done = program(
+            *command.argv[1:],
+            _cwd=None if command.cwd is None else str(command.cwd),
+            _env=_environment(command),
+            _in=command.stdin,
+            _tty_out=False,
+            _ok_code=_ANY_STATUS,
+            _timeout=seconds,
+            _return_cmd=True,
+        )
+    except sh.TimeoutException:
+        raise ProgramFailed(
+            f"{command.argv[0]} did not end within {seconds:g} seconds",
+            where=shlex.join(command.argv),
+            hint=f"run it by hand to see what it waits for: {shlex.join(command.argv)}",
+        ) from None
+    return Output(done.exit_code, done.stdout, done.stderr.decode("utf-8", "replace"))
+
+
+def check(command: Command, *, hint: str, seconds: float = LOOK_SECONDS) -> Output:
+    """Run ``command`` as :func:`capture` does, and demand status 0.
+
+    Args:
+        command: what to run.
+        hint: what mends it when it fails.
+        seconds: how long it may take.
+
+    Raises:
+        ProgramFailed: it failed (the message is its own last line), is missing, or did not end in time.
+    """
+    output = capture(command, seconds=seconds)
+    if not output.ok:
+        raise ProgramFailed(f"{shlex.join(command.argv[:3])}: {output.last_words}", hint=hint)
+    return output
+
+
+def attend(command: Command) -> int:
+    """Run ``command`` on this terminal, its output on standard error, and return its exit status.
+
+    For programs that people watch or answer. What it reads is ``command.stdin`` where there is any, else the
+    terminal.
+
+    Raises:
+        ProgramFailed: the program is missing.
+    """
+    program = _program(command)
+    done = program(
+        *command.argv[1:],
+        _cwd=None if command.cwd is None else str(command.cwd),
+        _env=_environment(command),
+        _in=command.stdin or sys.stdin,
+        _out=sys.stderr.fileno(),
+        _err=sys.stderr.fileno(),
+        _tty_out=False,
+        _ok_code=_ANY_STATUS,
+        _return_cmd=True,
+    )
+    return int(done.exit_code)
+
+
+def find(name: str) -> str | None:
+    """Return the path of the program ``name`` as its children would find it, or None."""
+    return shutil.which(name, path=_path_outside_virtualenv())
+
+
+def missing(name: str) -> ProgramFailed:
+    """Return the fault that says the program ``name`` is not on this machine."""
+    hint = INSTALL_HINTS.get(name, f"install {name}")
+    return ProgramFailed(f"{name} is not installed", where="PATH", hint=hint)
+
+
+def _program(command: Command) -> sh.Command:
+    path = find(command.argv[0])
+    if path is None:
+        raise missing(one_line(command.argv[0]))
+    return sh.Command(path)
+
+
+def _environment(command: Command) -> dict[str, str]:
+    """Return the child's environment.
+
+    A virtual environment's variables stay out of it: gcloud and Docker's credential helpers are Python
+    programs that break when they find somebody else's interpreter first.
+    """
+    dropped = {*_VIRTUALENV, *command.unset}
+    inherited = {name: value for name, value in os.environ.items() if name not in dropped}
+    return {**inherited, "PATH": _path_outside_virtualenv(), **command.env}
+
+
+def _path_outside_virtualenv() -> str:
+    path = os.environ.get("PATH", os.defpath)
+    if sys.prefix == sys.base_prefix:
+        return path
+    own = Path(sys.prefix) / "bin"
+    return os.pathsep.join(part for part in path.split(os.pathsep) if Path(part) != own)
