@@ -157,7 +157,6 @@ def attend(command: Command) -> int:
         _in=command.stdin or sys.stdin,
         _out=sys.stderr.fileno(),
         _err=sys.stderr.fileno(),
-        _tty_out=False,
         _ok_code=_ANY_STATUS,
         _return_cmd=True,
     )
