@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # A program may end with any status, or by any signal (negative): the caller decides what that means.
-_ANY_STATUS = range(-64, 256)
+_ANY_STATUS = tuple(range(-64, 256))
 _VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
 LOOK_SECONDS = 60.0
 INSTALL_HINTS = {
@@ -161,6 +161,41 @@ def attend(command: Command) -> int:
         _return_cmd=True,
     )
     return int(done.exit_code)
+
+
+def watch(command: Command) -> Output:
+    """Run ``command``, show what it says as it says it, and return it whatever its status.
+
+    Both of its outputs go to standard error. Where that is a terminal, the program gets one too, so that it can
+    draw its own progress.
+
+    Raises:
+        ProgramFailed: the program is missing.
+    """
+    program = _program(command)
+    on_terminal = sys.stderr.isatty()
+    said = bytearray()
+
+    def pass_on(chunk: str | bytes) -> None:
+        data = chunk.encode() if isinstance(chunk, str) else chunk
+        said.extend(data)
+        sys.stderr.buffer.write(data)
+        sys.stderr.flush()
+
+    done = program(
+        *command.argv[1:],
+        _cwd=None if command.cwd is None else str(command.cwd),
+        _env=_environment(command),
+        _in=command.stdin,
+        _out=pass_on,
+        _err_to_out=True,
+        _out_bufsize=0,
+        _tty_out=on_terminal,
+        _tty_size=(shutil.get_terminal_size().lines, shutil.get_terminal_size().columns),
+        _ok_code=_ANY_STATUS,
+        _return_cmd=True,
+    )
+    return Output(done.exit_code, b"", said.decode("utf-8", "replace"))
 
 
 def find(name: str) -> str | None:

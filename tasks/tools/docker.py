@@ -1,0 +1,194 @@
+"""Docker: registries and builders, asked through buildx with Docker's own credentials.
+
+``imagetools inspect`` needs no engine. Its four answers are kept apart: found, not found, denied, and none (the
+registry cannot be reached, or is broken). Only "not found" means that an image is to be built.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..faults import Denied, Fault, ProgramFailed, Unreachable
+from .run import Command, Output, capture, watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from ..image.reference import Reference
+
+INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
+START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
+_NO_BUILDX = ("unknown command: docker buildx", "'buildx' is not a docker command", "unknown shorthand flag")
+_NO_ENGINE = ("cannot connect to the docker daemon", "is the docker daemon running", "docker desktop is not running")
+_NO_HELPER = ("error getting credentials", "executable file not found")
+_DENIED = re.compile(r"\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials")
+_NO_ANSWER = ("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do")
+_ATTESTATION = "unknown/unknown"
+
+
+@dataclass(frozen=True)
+class PlatformImage:
+    """What a registry or an engine holds of an image for one platform.
+
+    Attributes:
+        layers: the uncompressed layers' digests, lowest first (``rootfs.diff_ids`` of the OCI image specification).
+        labels: the image's labels.
+    """
+
+    layers: tuple[str, ...]
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    """An image that is there.
+
+    Attributes:
+        digest: the digest of what its tag names (a manifest, or an index of manifests); None for an image of an
+            engine's local store, which has no such digest.
+        platforms: what it holds, by platform (``linux/amd64``); attestations are left out.
+    """
+
+    digest: str | None
+    platforms: Mapping[str, PlatformImage]
+
+
+def inspect(image: Reference) -> FoundImage | None:
+    """Ask the registry for ``image``; None when the registry says that there is no such image.
+
+    Raises:
+        Denied: the registry refuses access, or Docker's credential helper gives no answer.
+        Unreachable: the registry cannot be reached, is broken, or answers with something that is no image.
+        ProgramFailed: docker or buildx is missing.
+    """
+    output = capture(Command(("docker", "buildx", "imagetools", "inspect", str(image), "--format", "{{json .}}")))
+    if output.ok:
+        return _read_inspection(output.text, image)
+    if output.last_words.endswith(": not found"):
+        return None
+    raise registry_fault(output, image.host)
+
+
+def local(image: Reference) -> FoundImage | None:
+    """Ask the engine for ``image`` in its local store; None where it has none, or no engine answers."""
+    output = capture(Command(("docker", "image", "inspect", "--format", "{{json .}}", str(image))))
+    if not output.ok:
+        return None
+    found = json.loads(output.text)
+    platform = f"{found['Os']}/{found['Architecture']}"
+    layers = tuple(found["RootFS"].get("Layers") or ())
+    labels = found["Config"].get("Labels") or {}
+    return FoundImage(None, {platform: PlatformImage(layers, labels)})
+
+
+def require_builder(name: str | None) -> None:
+    """Check that the builder ``name`` (None: the current one) answers.
+
+    Raises:
+        ProgramFailed: docker or buildx is missing, there is no such builder, or its engine does not answer.
+    """
+    output = capture(Command(("docker", "buildx", "inspect", *([name] if name else []))))
+    faults = [line.partition(":")[2].strip() for line in output.text.splitlines() if line.startswith("Error:")]
+    if output.ok and not faults:
+        return
+    said = faults[0] if faults else output.last_words
+    fault = _machine_fault(said.lower())
+    raise fault or ProgramFailed(f"the builder does not answer: {said}", where=name, hint="docker buildx ls")
+
+
+def bake_command(definition: str, folder: Path, metadata: Path, *flags: str) -> Command:
+    """Return the command that builds ``definition`` (a bake file's JSON text) in ``folder``.
+
+    What was built is written to ``metadata``, a JSON file with each target's ``containerimage.digest``
+    (https://docs.docker.com/reference/cli/docker/buildx/bake/#metadata-file).
+    """
+    argv = ("docker", "buildx", "bake", "--file", "-", "--metadata-file", str(metadata), *flags)
+    return Command(argv, folder, definition)
+
+
+def bake(command: Command, host: str) -> None:
+    """Run a bake command, its progress on standard error.
+
+    Raises:
+        Denied: the registry refused the push or a base image.
+        Unreachable: a registry could not be reached.
+        ProgramFailed: the engine does not answer, or the build itself failed.
+    """
+    output = watch(command)
+    if output.ok:
+        return
+    words = _fault_line(output)
+    said = words.lower()
+    if "did not complete successfully" in said or "failed to solve: dockerfile" in said:
+        raise ProgramFailed(words, hint="mend the Dockerfile, commit it, and build again")
+    if _DENIED.search(said) or _has(said, (*_NO_HELPER, *_NO_ANSWER)):
+        raise registry_fault(output, host)
+    raise _machine_fault(said) or ProgramFailed(words, hint="the builder's own output above says more")
+
+
+def registry_fault(output: Output, host: str) -> Fault:
+    """Return the fault for an answer of docker that is neither an image nor "not found"."""
+    words = _fault_line(output)
+    said = words.lower()
+    machine = _machine_fault(output.stderr.lower())
+    if machine:
+        return machine
+    if _has(said, _NO_HELPER):
+        return Denied(f"Docker's credential helper gives no answer: {words}", where=host, hint="invoke auth")
+    if _DENIED.search(said):
+        return Denied(f"the registry denied access: {words}", where=host, hint=f"invoke auth, or docker login {host}")
+    return Unreachable(f"the registry gives no usable answer: {words}", where=host, hint=f"curl -I https://{host}/v2/")
+
+
+def _read_inspection(text: str, image: Reference) -> FoundImage:
+    try:
+        answer = json.loads(text)
+        digest = str(answer["manifest"]["digest"])
+        platforms = dict(_platforms(answer["image"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as err:
+        raise Unreachable(
+            f"the registry's answer is no image ({type(err).__name__})",
+            where=image,
+            hint=f"docker buildx imagetools inspect {image}",
+        ) from err
+    return FoundImage(digest, platforms)
+
+
+def _platforms(image: dict[str, Any]) -> list[tuple[str, PlatformImage]]:
+    """Pair each platform with its image.
+
+    buildx gives one image where the tag names one manifest (its platform stands in the image alone) or an index
+    with one platform, and images by platform where it names an index with several.
+    """
+    by_platform = {f"{image['os']}/{image['architecture']}": image} if "rootfs" in image else image
+    return [(name, _platform_image(one)) for name, one in by_platform.items() if name != _ATTESTATION]
+
+
+def _platform_image(image: dict[str, Any]) -> PlatformImage:
+    labels = (image.get("config") or {}).get("Labels") or {}
+    layers = image["rootfs"].get("diff_ids") or ()
+    return PlatformImage(tuple(map(str, layers)), {str(name): str(value) for name, value in labels.items()})
+
+
+def _machine_fault(said: str) -> Fault | None:
+    """Return the fault of this machine that docker's words name: no buildx, or no engine."""
+    if _has(said, _NO_BUILDX):
+        return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_BUILDX)
+    if _has(said, _NO_ENGINE):
+        return ProgramFailed("the Docker engine does not answer", where="docker info", hint=START_ENGINE)
+    return None
+
+
+def _fault_line(output: Output) -> str:
+    """Return the line in which docker names the fault; buildx begins it with ``ERROR:``."""
+    lines = [line.strip() for line in output.stderr.splitlines()]
+    named = [line.split("ERROR: ", 1)[1] for line in lines if line.startswith("ERROR: ")]
+    return named[-1] if named else output.last_words
+
+
+def _has(said: str, signs: Iterable[str]) -> bool:
+    return any(sign in said for sign in signs)
