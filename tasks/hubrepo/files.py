@@ -1,0 +1,156 @@
+"""The hub repository's files: as they are, as an edit would leave them, and as a commit holds them.
+
+Readers of file formats take any :class:`Files`, so that a plan is made of the world as it will be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ..faults import Refused, Unusable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from ..tools.git import Git
+
+LARGEST_FILE = 16 * 1024 * 1024
+
+
+class Files(Protocol):
+    """Where files of the repository are read from; paths are relative to its top, with ``/``."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of ``path``; None where there is no such file."""
+
+
+@dataclass(frozen=True)
+class FileEdit:
+    """One file's edit, computed whole before a byte is written.
+
+    Attributes:
+        path: the file, relative to the repository's top.
+        before: its bytes now.
+        after: its bytes afterwards.
+        summary: what changes, for people: ``jupyterhub 3.2.1 -> 3.3.8``.
+    """
+
+    path: str
+    before: bytes
+    after: bytes
+    summary: str
+
+    @property
+    def changes(self) -> bool:
+        """Whether the file would change."""
+        return self.before != self.after
+
+
+@dataclass(frozen=True)
+class WorkingTree:
+    """The files as they lie in the repository's folder."""
+
+    top: Path
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of ``path``; None where there is no such file.
+
+        Raises:
+            Unusable: it cannot be read, lies outside the repository, or is larger than 16 MiB.
+        """
+        file = self.top / path
+        try:
+            self._require_inside(file, path)
+            if file.stat().st_size > LARGEST_FILE:
+                raise Unusable("the file is larger than 16 MiB", where=path, hint="is it the file that is meant?")
+            return file.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as err:
+            raise Unusable(f"the file cannot be read: {err.strerror}", where=path, hint=f"ls -l {path}") from err
+
+    def replace(self, edits: Iterable[FileEdit]) -> None:
+        """Replace the files of ``edits``: all of them, or none.
+
+        Every new file is written whole beside the old one first, and takes its place by a rename; it keeps the old
+        one's mode. A symbolic link is followed, so that the link stays one.
+
+        Raises:
+            Refused: a file is not what it was when the edit was computed.
+            Unusable: a file cannot be written.
+        """
+        wanted = [edit for edit in edits if edit.changes]
+        for edit in wanted:
+            if self.read(edit.path) != edit.before:
+                raise Refused("the file was changed meanwhile", where=edit.path, hint="run the same command again")
+        with contextlib.ExitStack() as stack:
+            staged = [stack.enter_context(_staged(self.top / edit.path, edit)) for edit in wanted]
+            for new, old in staged:
+                new.replace(old)
+
+    def _require_inside(self, file: Path, path: str) -> None:
+        if not file.resolve().is_relative_to(self.top.resolve()):
+            raise Unusable("the file lies outside the repository", where=path, hint="name a file of the repository")
+
+
+@dataclass(frozen=True)
+class Edited:
+    """The files as ``edits`` will leave them."""
+
+    under: Files
+    edits: Sequence[FileEdit]
+    _after: Mapping[str, bytes] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_after", {edit.path: edit.after for edit in self.edits})
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of ``path`` as they will be; None where there is no such file."""
+        after = self._after.get(path)
+        return self.under.read(path) if after is None else after
+
+
+@dataclass(frozen=True)
+class Committed:
+    """The files as a commit holds them."""
+
+    git: Git
+    revision: str = "HEAD"
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of ``path`` in the commit; None where it has no such file."""
+        return self.git.show(path, self.revision)
+
+
+@contextlib.contextmanager
+def _staged(file: Path, edit: FileEdit) -> Iterator[tuple[Path, Path]]:
+    """Write the new bytes beside ``file``, and yield both paths; nothing stays behind."""
+    target = file.resolve()
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as err:
+        raise _unwritable(edit, err) from err
+    new = Path(name)
+    try:
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(edit.after)
+                stream.flush()
+                os.fsync(stream.fileno())
+            new.chmod(target.stat().st_mode & 0o7777)
+        except OSError as err:
+            raise _unwritable(edit, err) from err
+        yield new, target
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _unwritable(edit: FileEdit, err: OSError) -> Unusable:
+    return Unusable(
+        f"the file cannot be written: {err.strerror}", where=edit.path, hint=f"ls -ld {Path(edit.path).parent}"
+    )

@@ -1,0 +1,200 @@
+"""The settings: what the hub repository's own files cannot tell.
+
+They are read once, at a task's edge, into one frozen :class:`Settings`. Sources, later ones win: the defaults,
+``hub:`` in the hub repository's ``invoke.yaml``, Invoke's own configuration (its files, ``-f``), ``INVOKE_HUB_*``
+in the environment (https://docs.pyinvoke.org/en/stable/concepts/configuration.html).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from .faults import Unusable
+
+SECTION = "hub"
+FILE = "invoke.yaml"
+PREFIX = "INVOKE_HUB_"
+_YES = frozenset({"true", "yes", "on", "1"})
+_NO = frozenset({"false", "no", "off", "0"})
+KEEP, CHART = "keep", "chart"
+CHARTPRESS = "chartpress"
+
+
+@dataclass(frozen=True)
+class ValuesTarget:
+    """One more place that an image is written to.
+
+    Attributes:
+        file: a values file, relative to the repository's top.
+        path: the values path in it, dotted.
+        image: the image's key in chartpress.yaml; None for every image that is built.
+    """
+
+    file: str
+    path: str
+    image: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run's settings; each attribute is a key of ``hub:``.
+
+    Attributes:
+        repo: the hub repository; the current folder's where it is not given.
+        root: the folder of chartpress.yaml, relative to the repository's top; found where it is not given.
+        chart: the chart that depends on Zero to JupyterHub, by its name in chartpress.yaml; found where not given.
+        dependency: the requirement's name.
+        images: the images to build, by their keys in chartpress.yaml; those that inherit from z2jh's hub image
+            where it is empty.
+        chart_repository: the Helm repository's address; the requirement's own where it is not given.
+        base: ``keep`` the repository that the Dockerfile names for the base image, or follow the ``chart``'s.
+        platform: what the image must run on.
+        push: whether ``build`` pushes what it builds; false is the same as ``--no-push``.
+        builder: the buildx builder; Docker's current one where it is not given.
+        tag: ``chartpress``, or a template of {chart_version}, {commit}, {commits}, {base_version}.
+        values: more places to write an image to.
+        remote: the git remote.
+        base_branch: the branch that pull requests go to; the remote's default branch where it is not given.
+        branch: the feature branch's name, a template of {version}.
+        cache: the folder for what was fetched from the Helm repository; the user's cache folder where not given.
+    """
+
+    repo: str | None = None
+    root: str | None = None
+    chart: str | None = None
+    dependency: str = "jupyterhub"
+    images: tuple[str, ...] = ()
+    chart_repository: str | None = None
+    base: str = KEEP
+    platform: str = "linux/amd64"
+    push: bool = True
+    builder: str | None = None
+    tag: str = CHARTPRESS
+    values: tuple[ValuesTarget, ...] = ()
+    remote: str = "origin"
+    base_branch: str | None = None
+    branch: str = "bump-z2jh-{version}"
+    cache: str | None = None
+
+    @property
+    def cache_folder(self) -> Path:
+        """The folder for what was fetched from the Helm repository."""
+        if self.cache:
+            return Path(self.cache).expanduser()
+        import platformdirs  # noqa: PLC0415 - only a task that fetches pays for it
+
+        return platformdirs.user_cache_path("hubpress")
+
+
+KEYS = tuple(field.name for field in fields(Settings))
+# None everywhere: Invoke casts a variable to the type of the default, and fails on lists; None takes any text.
+DEFAULTS: dict[str, None] = dict.fromkeys(KEYS)
+
+
+def read_settings(configured: Mapping[str, Any], repository_file: Path | None = None) -> Settings:
+    """Return the settings that ``configured`` and the repository's own file make.
+
+    Args:
+        configured: ``hub`` of Invoke's configuration, the environment merged in.
+        repository_file: the hub repository's ``invoke.yaml``, where it is not what Invoke has read already.
+
+    Raises:
+        Unusable: an unknown key, or a value of the wrong type; the message names the key.
+    """
+    own = {} if repository_file is None else _section(repository_file)
+    given = {**own, **{key: value for key, value in configured.items() if value is not None}}
+    _refuse_unknown(given)
+    values: dict[str, Any] = {
+        key: _READERS.get(key, _text)(key, value) for key, value in given.items() if value is not None
+    }
+    return Settings(**values)
+
+
+def _section(file: Path) -> Mapping[str, Any]:
+    """Return ``hub:`` of an ``invoke.yaml``; empty where there is no such file or section."""
+    if not file.is_file():
+        return {}
+    from .hubrepo.scalar import load  # noqa: PLC0415 - only a repository with such a file pays for it
+
+    document = load(file.read_bytes(), file.name)
+    section = document.get(SECTION) if isinstance(document, Mapping) else None
+    if section is None:
+        return {}
+    if not isinstance(section, Mapping):
+        raise Unusable("hub is not a mapping of settings", where=file.name, hint=f"write {SECTION}: {{}}")
+    return section
+
+
+def _refuse_unknown(given: Mapping[str, Any]) -> None:
+    variables = {name.removeprefix(PREFIX).lower() for name in os.environ if name.startswith(PREFIX)}
+    unknown = sorted((set(given) | variables) - set(KEYS))
+    if unknown:
+        raise Unusable(
+            f"there is no setting {SECTION}.{unknown[0]}",
+            where=PREFIX + unknown[0].upper() if unknown[0] in variables else FILE,
+            hint=f"the settings are: {', '.join(KEYS)}",
+        )
+
+
+def _text(key: str, value: object) -> str:
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    raise _wrong(key, value, "text", "quote it")
+
+
+def _names(key: str, value: object) -> tuple[str, ...]:
+    """Read a list of names; in the environment they are separated by commas."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    raise _wrong(key, value, "a list of names", f"write {key}: [hub]")
+
+
+def _base(key: str, value: object) -> str:
+    if value in (KEEP, CHART):
+        return str(value)
+    raise _wrong(key, value, f"{KEEP} or {CHART}", f"write {key}: {KEEP}")
+
+
+def _platform(key: str, value: object) -> str:
+    parts = _text(key, value).split("/")
+    if len(parts) in (2, 3) and all(part.isalnum() for part in parts):
+        return "/".join(parts)
+    raise _wrong(key, value, "a platform", f"write {key}: linux/amd64")
+
+
+def _switch(key: str, value: object) -> bool:
+    """Read a yes or no; a shell's ``false`` means false, which Invoke's own cast would not see."""
+    word = str(value).strip().lower()
+    if word in _YES or word in _NO:
+        return word in _YES
+    raise _wrong(key, value, "true or false", f"write {key}: false")
+
+
+def _targets(key: str, value: object) -> tuple[ValuesTarget, ...]:
+    """Read a list of ``{file, path, image}``; in the environment ``file:path``, separated by commas."""
+    entries = value
+    if isinstance(value, str):
+        entries = [dict(zip(("file", "path"), part.split(":", 1), strict=False)) for part in _names(key, value)]
+    if not isinstance(entries, (list, tuple)):
+        raise _wrong(key, value, "a list of file and path", f"write {key}: [{{file: ..., path: ...}}]")
+    return tuple(_target(key, entry) for entry in entries)
+
+
+def _target(key: str, entry: object) -> ValuesTarget:
+    if isinstance(entry, Mapping) and {"file", "path"} <= set(entry) <= {"file", "path", "image"}:
+        texts = {name: _text(f"{key}.{name}", text) for name, text in entry.items()}
+        return ValuesTarget(**texts)
+    raise _wrong(key, entry, "file and path", f"write {key}: [{{file: ..., path: ...}}]")
+
+
+def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
+    return Unusable(f"{SECTION}.{key} is {value!r}, not {wanted}", where=FILE, hint=hint)
+
+
+_READERS = {"images": _names, "base": _base, "platform": _platform, "push": _switch, "values": _targets}
