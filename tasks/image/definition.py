@@ -1,0 +1,82 @@
+"""What is built: one bake definition for all images of a build.
+
+The format is that of ``docker buildx bake`` (https://docs.docker.com/build/bake/reference/), as JSON. bake evaluates
+``${...}`` and ``%{...}`` in every string, so both are written doubled.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .reference import Reference
+
+
+@dataclass(frozen=True)
+class Target:
+    """One image to build.
+
+    Attributes:
+        key: its name in the definition: the image's key in chartpress.yaml.
+        reference: its name and tag.
+        context: the build context, relative to the folder of chartpress.yaml.
+        dockerfile: its Dockerfile, relative to the same folder.
+        build_args: the build arguments, rendered.
+        labels: the image's labels.
+        pins: what a ``FROM`` is to be taken from instead of what it names, by the name it has there.
+        platform: what to build for; None for the builder's own.
+        no_cache: whether every step is run anew.
+        push: whether the image is pushed; otherwise it stays in the engine's local store.
+    """
+
+    key: str
+    reference: Reference
+    context: str
+    dockerfile: str
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    pins: Mapping[str, Reference] = field(default_factory=dict)
+    platform: str | None = None
+    no_cache: bool = False
+    push: bool = True
+
+
+def definition(targets: Sequence[Target]) -> str:
+    """Return the bake definition of ``targets``, as JSON text with a final order and two blanks' indent."""
+    named = {target_name(index, target): _target(target) for index, target in enumerate(targets)}
+    whole = {"group": {"default": {"targets": list(named)}}, "target": named}
+    return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def target_name(index: int, target: Target) -> str:
+    """Return the target's name in the definition; bake takes letters, digits, ``_`` and ``-`` alone."""
+    plain = "".join(char if char.isalnum() and char.isascii() or char in "_-" else "-" for char in target.key)
+    return plain if plain == target.key else f"{plain}-{index}"
+
+
+def _target(target: Target) -> dict[str, Any]:
+    # bake looks for the Dockerfile from the context's folder.
+    entry: dict[str, Any] = {
+        "context": _literal(target.context),
+        "dockerfile": _literal(posixpath.relpath(target.dockerfile, target.context)),
+        "tags": [_literal(str(target.reference))],
+        "args": {name: _literal(value) for name, value in target.build_args.items()},
+        "labels": {name: _literal(value) for name, value in target.labels.items()},
+        "contexts": {name: _literal(f"docker-image://{pin}") for name, pin in target.pins.items()},
+        "platforms": [] if target.platform is None else target.platform.split(","),
+        "no-cache": target.no_cache,
+        # One manifest for one platform: an attestation would make it an index that some registries cannot show.
+        "attest": ["type=provenance,disabled=true"],
+        "output": ["type=registry" if target.push else "type=docker"],
+    }
+    return {name: value for name, value in entry.items() if value not in ({}, [], False)}
+
+
+def _literal(text: str) -> str:
+    """Return ``text`` so that bake reads it as it stands."""
+    return text.replace("${", "$${").replace("%{", "%%{")

@@ -1,0 +1,197 @@
+"""The tag of an image, computed from git as chartpress computes it.
+
+The rules are those of chartpress 2.4 (https://github.com/jupyterhub/chartpress#readme), to the byte, so that after a
+build chartpress finds nothing to do: the last commit that is tagged or touches the image's paths names the image.
+
+    no git tag                      0.0.1-0.dev.git.<commits>.h<commit>
+    on the tag 1.2.3                1.2.3
+    after the tag 1.2.3             1.2.3-0.dev.git.<commits>.h<commit>
+    after the tag 1.2.3-beta.1      1.2.3-beta.1.git.<commits>.h<commit>
+
+``<commits>`` counts from the beginning of the history, ``<commit>`` is abbreviated by git. A chart's ``baseVersion``
+takes the tag's place, except on a tag.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import semver
+
+from ..faults import Refused, Unusable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..tools.git import Git
+
+UNTAGGED_BASE = "0.0.1-0.dev"
+# Stands for the hash of a commit that is yet to be made.
+COMMIT_TO_COME = "{commit}"
+_PARTS = ("major", "minor", "patch")
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """Where a commit stands to the nearest git tag in its past.
+
+    Attributes:
+        tag: that git tag; None where there is none.
+        commits_since: how many commits came after it.
+    """
+
+    tag: str | None
+    commits_since: int
+
+
+@dataclass
+class History:
+    """A clone's history, each question asked once.
+
+    Attributes:
+        git: the clone, its commands run in the folder of chartpress.yaml.
+    """
+
+    git: Git
+    _tagged: dict[str, Tagged] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+
+    def last_commit_of(self, paths: Sequence[str]) -> str:
+        """Return the abbreviated hash of the last commit that touches ``paths``; empty where none does."""
+        return self.git.read("log", "--max-count=1", "--pretty=format:%h", "--", *paths)
+
+    def tagged(self, commit: str) -> Tagged:
+        """Return where ``commit`` stands to the nearest git tag, annotated or not."""
+        if commit not in self._tagged:
+            described = self.git.ask("describe", "--tags", "--long", commit)
+            tag, since, _ = described.text.rsplit("-", 2) if described.ok else (None, "0", "")
+            self._tagged[commit] = Tagged(tag, int(since))
+        return self._tagged[commit]
+
+    def count(self, commit: str) -> int:
+        """Return how many commits lead to ``commit``, itself included."""
+        if commit not in self._counts:
+            self._counts[commit] = int(self.git.read("rev-list", "--count", commit))
+        return self._counts[commit]
+
+    def commit_of_tag(self, tag: str) -> str:
+        """Return the abbreviated hash of the commit that the git tag ``tag`` names."""
+        return self.git.read("rev-list", "--abbrev-commit", "--max-count=1", tag)
+
+    def leads_to(self, earlier: str, later: str) -> bool:
+        """Whether ``earlier`` lies in the past of ``later``, or is it."""
+        return self.git.ask("merge-base", "--is-ancestor", earlier, later).ok
+
+
+def naming_commit(history: History, paths: Sequence[str]) -> str:
+    """Return the abbreviated hash of the commit that names an image: the last that is tagged or touches its paths."""
+    touching = history.last_commit_of(paths)
+    tag = history.tagged("HEAD").tag
+    if tag is None:
+        return touching
+    tagged = history.commit_of_tag(tag)
+    return touching if touching and history.leads_to(tagged, touching) else tagged
+
+
+def chartpress_tag(history: History, paths: Sequence[str], base_version: str | None = None) -> str:
+    """Return the tag of the image that ``paths`` make.
+
+    Args:
+        history: the clone's history.
+        paths: what the image depends on, relative to the folder of chartpress.yaml.
+        base_version: the chart's ``baseVersion``.
+
+    Raises:
+        Refused: the clone is shallow, or no commit touches the paths.
+        Unusable: chartpress would refuse the ``baseVersion``.
+    """
+    require_whole_history(history)
+    base = checked_base_version(history, base_version)
+    commit = naming_commit(history, paths)
+    if not commit:
+        raise Refused(
+            "no commit has the image's files yet", where=", ".join(paths), hint="git add and commit them first"
+        )
+    tagged = history.tagged(commit)
+    if tagged.tag is not None and tagged.commits_since == 0:
+        return tagged.tag
+    return _identifier(base or tagged.tag or UNTAGGED_BASE, history.count(commit), commit)
+
+
+def tag_to_come(history: History, base_version: str | None = None) -> str:
+    """Return the tag of an image whose paths the next commit touches, ``{commit}`` in place of that commit's hash.
+
+    Raises:
+        Refused: the clone is shallow.
+        Unusable: chartpress would refuse the ``baseVersion``.
+    """
+    require_whole_history(history)
+    base = checked_base_version(history, base_version)
+    return _identifier(base or history.tagged("HEAD").tag or UNTAGGED_BASE, history.count("HEAD") + 1, COMMIT_TO_COME)
+
+
+def checked_base_version(history: History, base_version: str | None) -> str | None:
+    """Return the base version that ``baseVersion`` means, by chartpress's rules.
+
+    ``major``, ``minor`` and ``patch`` count the last git tag up; anything else must be SemVer, becomes a
+    pre-release where it is none, and must not be lower than the last git tag.
+
+    Raises:
+        Unusable: it is neither, or is lower.
+    """
+    if not base_version:
+        return None
+    last = history.tagged("HEAD")
+    tagged = _semver((last.tag or "").lstrip("v"))
+    if base_version in _PARTS:
+        return _counted_up(last.tag, tagged, base_version)
+    wanted = base_version if "-" in base_version else f"{base_version}-0.dev"
+    version = _semver(wanted)
+    if version is None:
+        raise _wrong_base(f"baseVersion {base_version} is not a SemVer version")
+    if tagged and last.commits_since and _is_behind(version, tagged):
+        raise _wrong_base(f"baseVersion {wanted} is not greater than the git tag {last.tag}")
+    return wanted
+
+
+def require_whole_history(history: History) -> None:
+    """Check that the clone has its whole history: a cut one gives wrong counts.
+
+    Raises:
+        Refused: it is shallow.
+    """
+    if history.git.is_shallow():
+        raise Refused(
+            "the clone is shallow, so commits cannot be counted", where=history.git.folder, hint="git fetch --unshallow"
+        )
+
+
+def _identifier(base: str, commits: int, commit: str) -> str:
+    """Return the tag of a commit after ``base``: one that sorts after it, or before the release that it leads to."""
+    return f"{base}{'' if '-' in base else '-0.dev'}.git.{commits}.h{commit}"
+
+
+def _counted_up(tag: str | None, tagged: semver.Version | None, part: str) -> str:
+    if not tag:
+        return UNTAGGED_BASE
+    if tagged is None:
+        raise _wrong_base(f"baseVersion {part} needs a git tag that is SemVer, not {tag}")
+    if "-" in tag:
+        return tag
+    counted = {"major": tagged.bump_major, "minor": tagged.bump_minor, "patch": tagged.bump_patch}
+    return f"{counted[part]()}-0.dev"
+
+
+def _is_behind(version: semver.Version, tagged: semver.Version) -> bool:
+    """Whether ``version`` (a pre-release) may not follow ``tagged``; two pre-releases of one number always may."""
+    ours, theirs = version.to_tuple()[:3], tagged.to_tuple()[:3]
+    return ours < theirs or (ours == theirs and not tagged.prerelease)
+
+
+def _semver(text: str) -> semver.Version | None:
+    return semver.Version.parse(text) if semver.Version.is_valid(text) else None
+
+
+def _wrong_base(what: str) -> Unusable:
+    return Unusable(what, where="chartpress.yaml", hint="set baseVersion to the next release, for example 1.2.0-0.dev")
