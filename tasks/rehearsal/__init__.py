@@ -1,0 +1,1 @@
+"""Rehearsal: a throwaway registry and a stand-in base image, on this machine alone."""

@@ -1,0 +1,238 @@
+"""A throwaway image registry on a loopback port.
+
+It is the distribution project's registry (https://distribution.github.io/distribution/about/configuration/):
+Debian's ``docker-registry`` where that is installed, else the ``registry:2`` image on the local engine. Docker
+counts 127.0.0.0/8 as safe for plain HTTP, so neither needs a certificate.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import platform
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..faults import ProgramFailed
+from ..tools.run import Command, capture, find
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+REGISTRY_IMAGE = "registry:2"
+START_SECONDS = 20.0
+PULL_SECONDS = 180.0
+_STOP_SECONDS = 5.0
+_BIRTHMARK = "Hubpress-Registry"
+
+# The shell becomes the server, so the server has the process id that its starter knows. The watcher beside it
+# reads from the starter's pipe: that ends when the starter stops the server, and also when the starter dies.
+_SUPERVISED = """
+exec 3<&0
+{ read -r _ <&3; kill "$$"; } &
+exec "$@" 3<&- </dev/null
+"""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry that serves.
+
+    Attributes:
+        port: its port on 127.0.0.1.
+        pid: the process that serves, or that holds the container which does.
+        folder: where its content, configuration and log are.
+    """
+
+    port: int
+    pid: int
+    folder: Path
+
+    @property
+    def address(self) -> str:
+        """What image names begin with: ``127.0.0.1:PORT``."""
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """The file that holds what the registry said."""
+        return _log(self.folder)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How the registry is run on this machine.
+
+    Attributes:
+        argv: the program in the foreground; it ends on SIGTERM.
+        listen: the address that the configuration names.
+        seconds: how long it may take until it answers.
+        container: the name of the container to remove at the end, if there is one.
+    """
+
+    argv: tuple[str, ...]
+    listen: str
+    seconds: float
+    container: str | None = None
+
+
+@contextmanager
+def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = None) -> Iterator[Registry]:
+    """Serve a registry from ``folder`` for as long as the block runs.
+
+    The registry dies with this process, however that ends. What was pushed stays in ``folder``, and another
+    registry on the same folder serves it again.
+
+    Args:
+        folder: where content, configuration and log go; made if missing.
+        htpasswd: lines of ``user:bcrypt hash`` that clients must sign in with; None lets everybody in.
+        port: the port on 127.0.0.1; None for any free one.
+
+    Yields:
+        The registry, which has answered by then.
+
+    Raises:
+        ProgramFailed: there is no way to run a registry here, or it did not start.
+    """
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port() if port is None else port
+    way = _way(folder, port)
+    birthmark = secrets.token_hex(16)
+    _configure(folder, way, birthmark, htpasswd)
+    server = _start(way, folder)
+    try:
+        _wait(server, way, Registry(port, server.pid, folder), birthmark)
+        yield Registry(port, server.pid, folder)
+    finally:
+        _stop(server)
+        if way.container:
+            capture(Command(("docker", "rm", "--force", way.container)))
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def _way(folder: Path, port: int) -> _Way:
+    """Choose between the installed registry and its image.
+
+    Off Linux the engine lives in a virtual machine, whose loopback is not the host's: there a registry in
+    a container is the only one that both can reach.
+    """
+    config = str(_config(folder))
+    if platform.system() == "Linux" and find("docker-registry"):
+        return _Way(("docker-registry", "serve", config), f"{LOOPBACK}:{port}", START_SECONDS)
+    if not find("docker") or not capture(Command(("docker", "info"))).ok:
+        raise ProgramFailed(
+            "no registry can run here: docker-registry is not installed, and no Docker engine answers",
+            hint="apt-get install docker-registry, or start Docker",
+        )
+    name = f"hubpress-registry-{secrets.token_hex(6)}"
+    owner = f"{os.getuid()}:{os.getgid()}"
+    argv = (
+        *("docker", "run", "--rm", "--name", name, "--user", owner),
+        *("--publish", f"{LOOPBACK}:{port}:5000", "--volume", f"{folder}:{folder}"),
+        *(REGISTRY_IMAGE, "serve", config),
+    )
+    return _Way(argv, ":5000", PULL_SECONDS, container=name)
+
+
+def _configure(folder: Path, way: _Way, birthmark: str, htpasswd: str | None) -> None:
+    """Write the registry's configuration: JSON, which is YAML too."""
+    content = folder / "content"
+    content.mkdir(exist_ok=True)
+    config: dict[str, object] = {
+        "version": 0.1,
+        "log": {"level": "info", "accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(content)}, "delete": {"enabled": True}},
+        "http": {"addr": way.listen, "secret": birthmark, "headers": {_BIRTHMARK: [birthmark]}},
+    }
+    if htpasswd is not None:
+        passwords = folder / "htpasswd"
+        passwords.write_text(htpasswd, encoding="utf-8")
+        config["auth"] = {"htpasswd": {"realm": "hubpress", "path": str(passwords)}}
+    _config(folder).write_text(json.dumps(config, indent=2), encoding="utf-8")
+
+
+def _start(way: _Way, folder: Path) -> subprocess.Popen[bytes]:
+    """Start the server in a session of its own, so that Ctrl-C reaches the block and not the server.
+
+    A server outlives the call that starts it, which is not what :mod:`..tools.run` is for.
+    """
+    # The registry would take any REGISTRY_* variable as a part of its configuration.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
+    with _log(folder).open("wb") as log:
+        return subprocess.Popen(
+            ("/bin/sh", "-c", _SUPERVISED, "sh", *way.argv),
+            cwd=folder,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _wait(server: subprocess.Popen[bytes], way: _Way, started: Registry, birthmark: str) -> None:
+    """Return when this very server answers."""
+    deadline = time.monotonic() + way.seconds
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise _broken(f"the registry ended with status {server.returncode}", started)
+        if _birthmark_at(started.port) == birthmark:
+            return
+        time.sleep(0.02)
+    raise _broken(f"the registry did not answer within {way.seconds:g} seconds", started)
+
+
+def _birthmark_at(port: int) -> str | None:
+    """Ask whoever listens on ``port`` for a registry's birthmark."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=1)
+    try:
+        connection.request("GET", "/v2/")
+        return connection.getresponse().getheader(_BIRTHMARK)
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def _broken(what: str, started: Registry) -> ProgramFailed:
+    said = started.log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return ProgramFailed(
+        f"{what}: {said[-1]}" if said else what,
+        where=started.log,
+        hint=f"read {started.log}; see who has port {started.port}: ss -ltnp",
+    )
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server by closing the pipe that keeps it, and be sure that it is gone."""
+    if server.stdin is not None:
+        server.stdin.close()
+    try:
+        server.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _config(folder: Path) -> Path:
+    return folder / "registry.json"
+
+
+def _log(folder: Path) -> Path:
+    return folder / "registry.log"

@@ -1,0 +1,169 @@
+"""A stand-in for z2jh's hub image, where no image registry can be reached.
+
+Any usual hub Dockerfile builds on it: it has z2jh's users, folders and variables, a shell, and a ``pip``,
+``python3`` and ``apt-get`` that write down what they are asked (``/srv/jupyterhub/stand-in.log``) and do
+nothing. It carries a label, so that nothing takes it for the real image or removes the real one in its place.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import tempfile
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..faults import Refused
+from ..image.reference import Reference
+from ..tools.docker import local
+from ..tools.run import Command, check
+from .rootfs import IMAGE_FILES, common_layer, is_static, version_layer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+STAND_IN_LABEL = "io.github.hubpress.stand-in"
+STAND_IN_LOG = "/srv/jupyterhub/stand-in.log"
+PLATFORM = "linux/amd64"
+_BUSYBOX = Path("/bin/busybox")
+_BUSYBOX_IMAGE = "busybox:stable-musl"
+_BUILD_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """All that one stand-in is built from.
+
+    Attributes:
+        root: what its Dockerfile begins at.
+        files: the build context, by name.
+    """
+
+    root: str
+    files: Mapping[str, bytes]
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of everything above: two stand-ins with one digest are the same image."""
+        whole = hashlib.sha256(self.root.encode())
+        for name, content in sorted(self.files.items()):
+            whole.update(f"\0{name}\0{len(content)}\0".encode())
+            whole.update(content)
+        return whole.hexdigest()
+
+
+@contextmanager
+def stand_ins(references: Iterable[str]) -> Iterator[None]:
+    """Keep a stand-in for each of ``references`` in the local image store while the block runs.
+
+    Several processes may need the same ones at a time: the last one to leave removes them.
+
+    Raises:
+        Refused, ProgramFailed: as :func:`build_stand_in`.
+    """
+    with ExitStack() as held:
+        for reference in references:
+            held.enter_context(_held(reference))
+        yield
+
+
+def build_stand_in(reference: str) -> None:
+    """Build the stand-in for ``reference`` and name it so in the local image store, for linux/amd64.
+
+    Stand-ins of different tags differ in their second layer. One that is there already is left as it is.
+
+    Raises:
+        Refused: the real image stands under that name.
+        ProgramFailed: Docker or its buildx plugin is missing, or the build failed.
+    """
+    recipe = _recipe(Reference.parse(reference).tag or "latest")
+    labels = _labels(reference)
+    if labels is not None and STAND_IN_LABEL not in labels:
+        raise Refused(
+            f"{reference} on this machine is a real image, and no stand-in takes its place",
+            hint=f"use it as it is, or remove it first: docker image rm {reference}",
+        )
+    if labels is None or labels[STAND_IN_LABEL] != recipe.digest:
+        _build(reference, recipe)
+
+
+def remove_stand_in(reference: str) -> None:
+    """Remove ``reference`` from the local image store if it is a stand-in; leave any other image alone.
+
+    Raises:
+        ProgramFailed: Docker is missing, or does not let go of the image.
+    """
+    if is_stand_in(reference):
+        check(Command(("docker", "image", "rm", reference)), hint=f"docker image rm --force {reference}")
+
+
+def is_stand_in(reference: str) -> bool:
+    """Whether the local image store has a stand-in under that name.
+
+    Raises:
+        ProgramFailed: Docker is missing.
+    """
+    return STAND_IN_LABEL in (_labels(reference) or {})
+
+
+@contextmanager
+def _held(reference: str) -> Iterator[None]:
+    name = hashlib.sha256(reference.encode()).hexdigest()[:16]
+    # The system drops the lock of a process that dies, so a stand-in is never kept for the dead.
+    with (Path(tempfile.gettempdir()) / f"hubpress-stand-in-{name}.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        try:
+            build_stand_in(reference)
+            yield
+        finally:
+            if _nobody_else_holds(lock.fileno()):
+                remove_stand_in(reference)
+
+
+def _nobody_else_holds(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _labels(reference: str) -> Mapping[str, str] | None:
+    """Return the labels of the image that the local store has under that name; None where it has none."""
+    found = local(Reference.parse(reference))
+    return None if found is None else next(iter(found.platforms.values())).labels
+
+
+def _recipe(version: str) -> _Recipe:
+    busybox = _BUSYBOX.read_bytes() if _BUSYBOX.is_file() else b""
+    static = is_static(busybox)
+    applets = tuple(check(Command((str(_BUSYBOX), "--list")), hint="").text.split()) if static else ()
+    files = {
+        "Dockerfile": (IMAGE_FILES / "Dockerfile").read_bytes(),
+        "common.tar": common_layer(busybox if static else None, applets),
+        "version.tar": version_layer(version),
+    }
+    return _Recipe("scratch" if static else _BUSYBOX_IMAGE, files)
+
+
+def _build(reference: str, recipe: _Recipe) -> None:
+    with tempfile.TemporaryDirectory(prefix="hubpress-") as folder:
+        for name, content in recipe.files.items():
+            (Path(folder) / name).write_bytes(content)
+        build = Command(
+            (
+                *("docker", "buildx", "build", "--builder", _builder(), "--load", "--platform", PLATFORM),
+                *("--provenance=false", "--build-arg", f"ROOT={recipe.root}"),
+                *("--label", f"{STAND_IN_LABEL}={recipe.digest}", "--tag", reference, folder),
+            ),
+            # BuildKit's reproducible builds: the image's own date depends on nothing either.
+            env={"SOURCE_DATE_EPOCH": "0"},
+        )
+        check(build, hint="apt-get install busybox-static, or see: docker buildx inspect", seconds=_BUILD_SECONDS)
+
+
+def _builder() -> str:
+    """Return the builder whose images land in the local store: it has the name of Docker's context."""
+    return check(Command(("docker", "context", "show")), hint="docker context use default").text
