@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.rehearsal.registry import Registry
+from tasks.rehearsal.registry import registry as throwaway_registry
+from tasks.rehearsal.standin import stand_ins
+
+from .lab import machine
+from .lab.helm import RELEASES, HelmServer, chart_repository, served
+from .lab.hubs import NO_REGISTRY, Hub, make_hub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+machine.stay_on_this_machine()
+
+_NEEDS = {"engine": machine.missing_for_engine, "gcloud": machine.missing_for_gcloud}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose outside programs are not here; in CI that is a failure."""
+    for marker, missing in _NEEDS.items():
+        if item.get_closest_marker(marker):
+            _demand(missing())
+
+
+def _demand(reason: str | None) -> None:
+    if reason and machine.IN_CI:
+        pytest.fail(reason, pytrace=False)
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def guards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return machine.write_guards(tmp_path_factory.mktemp("guards"))
+
+
+@pytest.fixture(autouse=True)
+def isolated(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    guards: Path,
+) -> machine.Home:
+    """Give the test a home of its own; gcloud and its like are guarded, but in tests marked ``gcloud``."""
+    home = machine.make_home(tmp_path_factory.mktemp("home"))
+    for name in machine.users_own_variables():
+        monkeypatch.delenv(name)
+    for name, value in home.env.items():
+        monkeypatch.setenv(name, value)
+    if not request.node.get_closest_marker("gcloud"):
+        monkeypatch.setenv("PATH", str(guards), prepend=os.pathsep)
+    return home
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry that lets everybody in, shared by the tests of one worker."""
+    _demand(machine.missing_for_engine())
+    with throwaway_registry(tmp_path_factory.mktemp("registry")) as served_registry:
+        yield served_registry
+
+
+@pytest.fixture(scope="session")
+def stand_in() -> Iterator[tuple[str, ...]]:
+    """Stand-ins for the hub images of the lab's releases, under both names that Dockerfiles use."""
+    _demand(machine.missing_for_engine())
+    quay = [release.hub_image for release in RELEASES]
+    references = (*quay, *(name.removeprefix("quay.io/") for name in quay))
+    with stand_ins(references):
+        yield references
+
+
+@pytest.fixture(scope="session")
+def chart_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lab's chart repository as files; read it, never write to it."""
+    folder = tmp_path_factory.mktemp("charts")
+    chart_repository(folder)
+    return folder
+
+
+@pytest.fixture
+def helm_repository(chart_folder: Path) -> Iterator[HelmServer]:
+    """The lab's chart repository on a port of 127.0.0.1."""
+    with served(chart_folder) as server:
+        yield server
+
+
+@pytest.fixture
+def hub(tmp_path: Path, helm_repository: HelmServer, request: pytest.FixtureRequest) -> Hub:
+    """A hub repository on 3.2.1, with a remote, that takes its chart from ``helm_repository``.
+
+    In a test marked ``engine`` its image goes to ``registry``; elsewhere nobody listens at its registry.
+    """
+    with_engine = request.node.get_closest_marker("engine")
+    address = request.getfixturevalue("registry").address if with_engine else NO_REGISTRY
+    prefix = f"{address}/{secrets.token_hex(4)}"
+    return make_hub(tmp_path / "hub", registry=prefix, chart_repository=helm_repository.url)

@@ -1,0 +1,76 @@
+"""Tasks, run as people run them: a child process in a hub repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .machine import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+INVOKE = (sys.executable, "-m", "invoke", "--search-root", str(PROJECT))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a child said, and how it ended.
+
+    Attributes:
+        code: its exit status.
+        out: its standard output.
+        err: its standard error.
+    """
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - whatever the task printed
+        """Its standard output, read as JSON."""
+        return json.loads(self.out)
+
+    def __str__(self) -> str:
+        return f"exit {self.code}\n--- out\n{self.out}--- err\n{self.err}"
+
+
+def run_task(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str | None = None, seconds: float = 120
+) -> Result:
+    """Run ``invoke ARGUMENTS`` with this project's tasks in ``cwd``, without a terminal.
+
+    The environment is the test's own (see ``isolated`` in conftest.py) with ``env`` on top.
+    """
+    return run(*INVOKE, *arguments, cwd=cwd, env=env, stdin=stdin, seconds=seconds)
+
+
+def run(
+    *argv: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str | None = None, seconds: float = 120
+) -> Result:
+    """Run ``argv`` in ``cwd``; ``stdin`` is what it reads, nothing where that is None."""
+    done = subprocess.run(
+        argv,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        input=stdin or "",
+        capture_output=True,
+        encoding="utf-8",
+        timeout=seconds,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def sh(*argv: str, cwd: Path) -> str:
+    """Run ``argv`` in ``cwd``, demand success, and return its output without the last line break."""
+    result = run(*argv, cwd=cwd)
+    if result.code != 0:
+        raise AssertionError(f"{' '.join(argv)}\n{result}")
+    return result.out.rstrip("\n")

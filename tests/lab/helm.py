@@ -1,0 +1,216 @@
+"""Helm chart repositories: an index in the very shape that Helm writes, real archives, a server on loopback."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ChartRelease:
+    """One release of the chart ``jupyterhub``.
+
+    Attributes:
+        version: the chart's version.
+        app_version: JupyterHub's.
+        kube_version: the Kubernetes that the chart needs.
+        created: when it was published.
+        image_tag: the hub image's tag; the version where it is empty.
+        annotated: whether chart and index name the images.
+    """
+
+    version: str
+    app_version: str
+    kube_version: str
+    created: str
+    image_tag: str = ""
+    annotated: bool = True
+
+    @property
+    def hub_image(self) -> str:
+        """The hub image that this release runs."""
+        return f"quay.io/jupyterhub/k8s-hub:{self.image_tag or self.version}"
+
+    @property
+    def file_name(self) -> str:
+        """The archive's name."""
+        return f"jupyterhub-{self.version}.tgz"
+
+
+_DEV_5 = "5.0.0-0.dev.git"
+_DEV_4 = "4.3.3-0.dev.git"
+# As the real ones are, sorted as Helm sorts: newest version first.
+RELEASES = (
+    ChartRelease(f"{_DEV_5}.7340.h48ea50e3", "5.5.0", ">=1.32.0-0", "2026-07-24", f"{_DEV_5}.7334.hb9d05a1f"),
+    ChartRelease("4.4.0", "5.5.0", ">=1.28.0-0", "2026-06-10"),
+    ChartRelease(f"{_DEV_4}.7272.h2ff70453", "5.4.3", ">=1.28.0-0", "2026-02-20", f"{_DEV_4}.7263.h1d8bfb12"),
+    ChartRelease("4.0.0-beta.4", "5.2.0", ">=1.28.0-0", "2024-10-15"),
+    ChartRelease("3.3.8", "4.1.6", ">=1.23.0-0", "2024-07-31"),
+    ChartRelease("3.3.7", "4.1.5", ">=1.23.0-0", "2024-04-09"),
+    ChartRelease("3.2.1", "4.0.2", ">=1.23.0-0", "2023-11-27", annotated=False),
+    ChartRelease("3.2.0", "4.0.2", ">=1.23.0-0", "2023-11-27"),
+)
+
+
+def chart_repository(folder: Path, releases: Sequence[ChartRelease] = RELEASES, *, base_url: str = "") -> Path:
+    """Write a chart repository into ``folder``: index.yaml, and an archive for each release.
+
+    Args:
+        folder: made if missing.
+        releases: what it has, in the index's order.
+        base_url: what the archives' addresses begin with; empty for addresses relative to the index.
+
+    Returns:
+        The index's path.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    digests = {}
+    for release in releases:
+        archive = chart_archive(release)
+        (folder / release.file_name).write_bytes(archive)
+        digests[release.version] = hashlib.sha256(archive).hexdigest()
+    index = folder / "index.yaml"
+    index.write_text(index_text(releases, digests, base_url), encoding="utf-8")
+    return index
+
+
+def index_text(releases: Sequence[ChartRelease], digests: Mapping[str, str], base_url: str = "") -> str:
+    """Return an index as Helm writes it: keys in order, entries at two blanks, ``generated`` at the end."""
+    entries = "".join(_entry(release, digests[release.version], base_url) for release in releases)
+    return f'apiVersion: v1\nentries:\n  jupyterhub:\n{entries}generated: "2026-07-24T11:45:31.263782848Z"\n'
+
+
+def chart_archive(release: ChartRelease) -> bytes:
+    """Return the release's archive: always the same bytes."""
+    files = {
+        "jupyterhub/Chart.yaml": _chart_yaml(release),
+        "jupyterhub/values.yaml": _values_yaml(release),
+        "jupyterhub/templates/NOTES.txt": "Thank you for installing JupyterHub!\n",
+    }
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, text in files.items():
+            header = tarfile.TarInfo(name)
+            header.size = len(text.encode())
+            archive.addfile(header, io.BytesIO(text.encode()))
+    return gzip.compress(buffer.getvalue(), mtime=0)
+
+
+@dataclass
+class HelmServer:
+    """A chart repository that answers over HTTP.
+
+    Attributes:
+        url: its address, with a slash at the end.
+        folder: what it serves.
+        requests: what it was asked: ``GET /index.yaml 200``.
+        answers: paths (``/index.yaml``) that are answered with this status and body instead of a file.
+    """
+
+    url: str
+    folder: Path
+    requests: list[str] = field(default_factory=list)
+    answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[HelmServer]:
+    """Serve ``folder`` on a free port of 127.0.0.1 for as long as the block runs."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(folder))) as server:
+        lab = HelmServer(f"http://127.0.0.1:{server.server_port}/", folder)
+        server.lab = lab  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield lab
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Serves files with Last-Modified, and answers 304 where a client has them."""
+
+    protocol_version = "HTTP/1.1"
+
+    @property
+    def lab(self) -> HelmServer:
+        return self.server.lab  # type: ignore[attr-defined, no-any-return]
+
+    def do_GET(self) -> None:
+        answer = self.lab.answers.get(self.path)
+        if answer is None:
+            super().do_GET()
+            return
+        status, body = answer
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_request(self, code: int | str = "-", _size: int | str = "-") -> None:
+        status = code.value if isinstance(code, HTTPStatus) else code
+        self.lab.requests.append(f"{self.command} {self.path} {status}")
+
+    def log_message(self, *_: object) -> None:
+        """Keep the tests' output clean."""
+
+
+def _images(release: ChartRelease) -> str:
+    tag = release.image_tag or release.version
+    images = {
+        "configurable-http-proxy": "quay.io/jupyterhub/configurable-http-proxy:4.6.1",
+        "k8s-hub": release.hub_image,
+        "k8s-image-awaiter": f"quay.io/jupyterhub/k8s-image-awaiter:{tag}",
+        "pause": "registry.k8s.io/pause:3.9",
+        "traefik": "traefik:v2.11.0",
+    }
+    return "".join(f"- image: {image}\n  name: {name}\n" for name, image in images.items())
+
+
+def _annotations(release: ChartRelease) -> str:
+    if not release.annotated:
+        return ""
+    return f"annotations:\n  artifacthub.io/images: |\n{_indented(_images(release), 4)}"
+
+
+def _chart_yaml(release: ChartRelease, created: str = "", digest: str = "", url: str = "") -> str:
+    """Return Chart.yaml; with the index's own keys where they are given, since an entry is both in one."""
+    return (
+        f"{_annotations(release)}apiVersion: v2\nappVersion: {release.app_version}\n"
+        + (f'created: "{created}T10:00:00.000000001Z"\n' if created else "")
+        + "description: Multi-user Jupyter installation\n"
+        + (f"digest: {digest}\n" if digest else "")
+        + "home: https://z2jh.jupyter.org\nkeywords:\n- jupyter\n- jupyterhub\n- z2jh\n"
+        + f"kubeVersion: '{release.kube_version}'\nname: jupyterhub\n"
+        + "sources:\n- https://github.com/jupyterhub/zero-to-jupyterhub-k8s\n"
+        + (f"urls:\n- {url}\n" if url else "")
+        + f"version: {release.version}\n"
+    )
+
+
+def _entry(release: ChartRelease, digest: str, base_url: str) -> str:
+    lines = _chart_yaml(release, release.created, digest, f"{base_url}{release.file_name}")
+    return "  - " + _indented(lines, 4).removeprefix("    ")
+
+
+def _values_yaml(release: ChartRelease) -> str:
+    name, _, tag = release.hub_image.rpartition(":")
+    return f'hub:\n  config: {{}}\n  image:\n    name: {name}\n    tag: "{tag}"\n    pullPolicy:\nsingleuser: {{}}\n'
+
+
+def _indented(text: str, blanks: int) -> str:
+    return "".join(" " * blanks + line for line in text.splitlines(keepends=True))

@@ -1,0 +1,164 @@
+"""Hub repositories: real git clones with a bare remote beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .cli import sh
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+# Nobody listens there: an image name with it can be computed and compared, and neither pulled nor pushed.
+NO_REGISTRY = "127.0.0.1:1"
+REAL_CHARTS = "https://hub.jupyter.org/helm-chart/"
+REQUIREMENTS = "# Authenticators that z2jh's image does not bring along.\njupyterhub-nativeauthenticator==1.3.0\n"
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A clone of a hub repository.
+
+    Attributes:
+        path: its work tree.
+        remote: the bare repository that is its ``origin``.
+    """
+
+    path: Path
+    remote: Path
+
+    def git(self, *arguments: str) -> str:
+        """Run git in the clone and return its output without the last line break."""
+        return sh("git", *arguments, cwd=self.path)
+
+    def remote_git(self, *arguments: str) -> str:
+        """Run git in the remote and return its output without the last line break."""
+        return sh("git", *arguments, cwd=self.remote)
+
+    def read(self, name: str) -> str:
+        """Return a file's text, its line ends as they are."""
+        return (self.path / name).read_bytes().decode()
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file as it is given, its folders included."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace the one place where ``old`` stands in a file."""
+        text = self.read(name)
+        if text.count(old) != 1:
+            raise AssertionError(f"{old!r} stands {text.count(old)} times in {name}")
+        self.write(name, text.replace(old, new))
+
+    def commit(self, message: str) -> str:
+        """Commit everything and return the short hash, as chartpress abbreviates it."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+        return self.git("log", "-1", "--pretty=%h")
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return every file of the work tree with its bytes: what must be the same when a task refuses."""
+        files = (path for path in self.path.rglob("*") if path.is_file() and ".git" not in path.parts)
+        return {path.relative_to(self.path).as_posix(): path.read_bytes() for path in sorted(files)}
+
+    def subjects(self, revision: str = "HEAD") -> list[str]:
+        """Return the subjects of the commits up to ``revision``, newest first."""
+        return self.git("log", "--pretty=%s", revision).splitlines()
+
+
+def make_hub(
+    path: Path,
+    *,
+    version: str = "3.2.1",
+    base: str = "quay.io/jupyterhub/k8s-hub",
+    registry: str = NO_REGISTRY,
+    chart_repository: str = REAL_CHARTS,
+) -> Hub:
+    """Make a hub repository as this project's own is: one chart, one image, nothing built yet.
+
+    Args:
+        path: the work tree; the remote goes beside it, as ``PATH.git``.
+        version: the z2jh release that it stands on.
+        base: the repository that its Dockerfile inherits from.
+        registry: what its image names begin with: a host, or a host and a path.
+        chart_repository: where its chart takes jupyterhub from.
+    """
+    return make_repository(
+        path,
+        {
+            "chartpress.yaml": _chartpress(f"{registry}/core/"),
+            "hub/Chart.yaml": 'apiVersion: v1\nappVersion: "1.0"\ndescription: Our hub\nname: hub\nversion: 0.0.1\n',
+            "hub/requirements.yaml": _requirements(version, chart_repository),
+            "hub/values.yaml": _VALUES,
+            "images/hub/Dockerfile": _dockerfile(f"{base}:{version}"),
+            "images/hub/requirements.txt": REQUIREMENTS,
+        },
+    )
+
+
+def make_repository(path: Path, files: Mapping[str, str]) -> Hub:
+    """Make a clone with ``files`` in one commit on ``main``, pushed to a bare remote whose HEAD is ``main``."""
+    path.mkdir(parents=True)
+    hub = Hub(path, path.with_name(f"{path.name}.git"))
+    sh("git", "init", "--quiet", "--bare", "--initial-branch=main", str(hub.remote), cwd=path)
+    hub.git("init", "--quiet", "--initial-branch=main")
+    for name, text in files.items():
+        hub.write(name, text)
+    hub.commit("Set up the hub")
+    hub.git("remote", "add", "origin", str(hub.remote))
+    hub.git("push", "--quiet", "--set-upstream", "origin", "main")
+    hub.git("remote", "set-head", "origin", "--auto")
+    return hub
+
+
+_VALUES = """\
+jupyterhub:
+  hub:
+    # Written by `invoke build`.
+    image:
+      name:
+      tag:
+    config:
+      JupyterHub:
+        authenticator_class: native
+  singleuser:
+    memory: {guarantee: 256M}
+"""
+
+
+def _chartpress(prefix: str) -> str:
+    return f"""\
+charts:
+  - name: hub
+    imagePrefix: {prefix}
+    images:
+      hub:
+        valuesPath: jupyterhub.hub.image
+"""
+
+
+def _requirements(version: str, chart_repository: str) -> str:
+    return f"""\
+dependencies:
+  - name: jupyterhub
+    # images/hub/Dockerfile inherits from this release's hub image.
+    version: {version}
+    repository: {chart_repository}
+"""
+
+
+def _dockerfile(base: str) -> str:
+    return f"""\
+# The hub image: z2jh's own, with our authenticator.
+FROM {base}
+
+USER root
+COPY requirements.txt /tmp/requirements.txt
+RUN pip install --no-cache-dir --requirement /tmp/requirements.txt
+
+USER ${{NB_USER}}
+"""

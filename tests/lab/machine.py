@@ -1,0 +1,158 @@
+"""What this machine has, and what a test may reach of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+SHARED = PROJECT.parent / "shared"
+# Read once: the isolation of each test hides it from the programs under test.
+IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
+ENGINE_HINT = "set this machine up: make engine"
+_GUARDED = ("docker-credential-gcloud", "gcloud", "gh", "helm")
+_USERS_OWN = ("BUILDKIT_", "BUILDX_", "CLOUDSDK_", "DOCKER_", "GH_", "GIT_", "GITHUB_", "HELM_", "INVOKE_", "XDG_")
+_USERS_OWN_NAMES = frozenset(
+    {
+        *("CI", "COLUMNS", "LINES", "EDITOR", "FORCE_COLOR", "NO_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
+        *("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "VIRTUAL_ENV", "REQUESTS_CA_BUNDLE", "SUDO_USER"),
+    }
+)
+_GIT_CONFIG = """\
+[user]
+\tname = Robin Operator
+\temail = robin@hub.example
+[init]
+\tdefaultBranch = main
+[commit]
+\tgpgSign = false
+[gc]
+\tauto = 0
+[maintenance]
+\tauto = false
+"""
+
+
+@dataclass(frozen=True)
+class Home:
+    """A user's own folder, empty but for what git needs to commit.
+
+    Attributes:
+        folder: the home folder.
+        env: the variables that keep programs inside of it.
+    """
+
+    folder: Path
+    env: dict[str, str]
+
+
+def make_home(folder: Path) -> Home:
+    """Make a home folder for one test."""
+    folder.mkdir(parents=True, exist_ok=True)
+    docker, git_config = folder / "docker", folder / "gitconfig"
+    docker.mkdir()
+    plugins = docker_plugin_folders()
+    (docker / "config.json").write_text(json.dumps({"cliPluginsExtraDirs": plugins} if plugins else {}))
+    git_config.write_text(_GIT_CONFIG)
+    env = {
+        "HOME": str(folder),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "XDG_DATA_HOME": str(folder / "data"),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "DOCKER_CONFIG": str(docker),
+        "CLOUDSDK_CONFIG": str(folder / "gcloud"),
+        "GIT_CONFIG_GLOBAL": str(git_config),
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "INVOKE_HUB_CACHE": str(folder / "cache" / "hubpress"),
+        "LC_ALL": "C.UTF-8",
+        "NO_COLOR": "1",
+        "TZ": "UTC",
+    }
+    host = engine_address()
+    return Home(folder, {**env, "DOCKER_HOST": host} if host else env)
+
+
+def users_own_variables() -> list[str]:
+    """Return the names of the variables that would let a user's own settings into a test."""
+    return [name for name in os.environ if name.upper() in _USERS_OWN_NAMES or name.startswith(_USERS_OWN)]
+
+
+@cache
+def docker_plugin_folders() -> list[str]:
+    """Return the folders of the user's own Docker plugins: Docker Desktop keeps buildx in one."""
+    own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "cli-plugins"
+    return [str(own)] if own.is_dir() else []
+
+
+@cache
+def engine_address() -> str | None:
+    """Return where the engine of the user's Docker context listens, or None for Docker's own default."""
+    if not shutil.which("docker"):
+        return None
+    look = ("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+    seen = subprocess.run(look, capture_output=True, text=True, timeout=60, check=False)
+    return seen.stdout.strip() or None
+
+
+@cache
+def missing_for_engine() -> str | None:
+    """Return what a test with the marker ``engine`` lacks here, or None."""
+    for argv in (("docker", "buildx", "version"), ("docker", "info"), ("git", "--version")):
+        if not _succeeds(*argv):
+            return f"{' '.join(argv)} fails; {ENGINE_HINT}"
+    if not shutil.which("docker-registry"):
+        return f"docker-registry is not installed; {ENGINE_HINT}"
+    return None
+
+
+@cache
+def missing_for_gcloud() -> str | None:
+    """Return what a test with the marker ``gcloud`` lacks here, or None."""
+    return None if shutil.which("gcloud") else "gcloud is not installed: https://cloud.google.com/sdk/docs/install"
+
+
+def write_guards(folder: Path) -> Path:
+    """Write programs into ``folder`` that stand before those which would reach out, and only complain."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _GUARDED:
+        guard = folder / name
+        guard.write_text(f'#!/bin/sh\necho "a test started the real {name}: $0 $*" >&2\nexit 97\n')
+        guard.chmod(0o755)
+    return folder
+
+
+def stay_on_this_machine() -> None:
+    """Let this process see a machine that is offline but for its loopback, from now on."""
+    sys.addaudithook(_refuse_network)
+
+
+def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "socket.getaddrinfo" and not is_loopback(arguments[0]):
+        raise socket.gaierror(socket.EAI_NONAME, f"tests stay on this machine: {arguments[0]!r}")
+    if event == "socket.connect":
+        address = arguments[1]
+        if isinstance(address, tuple) and address and not is_loopback(address[0]):
+            raise ConnectionRefusedError(f"tests stay on this machine: {address!r}")
+
+
+def is_loopback(host: object) -> bool:
+    """Whether ``host`` is a name or address of this machine alone (netlink's numbers are)."""
+    if isinstance(host, bytes):
+        host = host.decode("ascii", "replace")
+    if not isinstance(host, str):
+        return True
+    return host in {"", "localhost", "::1"} or host.startswith("127.")
+
+
+def _succeeds(*argv: str) -> bool:
+    if not shutil.which(argv[0]):
+        return False
+    return subprocess.run(argv, capture_output=True, timeout=60, check=False).returncode == 0

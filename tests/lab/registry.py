@@ -1,0 +1,40 @@
+"""Registries that ask for a password."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bcrypt
+
+from tasks.rehearsal.registry import Registry, registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_CHEAPEST = 4
+
+
+@contextmanager
+def private_registry(folder: Path, users: Mapping[str, str], *, port: int | None = None) -> Iterator[Registry]:
+    """Serve a registry from ``folder`` that lets in ``users`` (name to password) alone."""
+    lines = (f"{name}:{_hashed(password)}\n" for name, password in users.items())
+    with registry(folder, htpasswd="".join(lines), port=port) as served:
+        yield served
+
+
+def sign_in(address: str, user: str, password: str) -> None:
+    """Let Docker sign in at ``address`` from now on, as ``docker login`` would, in the test's own Docker folder."""
+    path = Path(os.environ["DOCKER_CONFIG"]) / "config.json"
+    config = json.loads(path.read_text())
+    secret = base64.b64encode(f"{user}:{password}".encode()).decode()
+    config.setdefault("auths", {})[address] = {"auth": secret}
+    path.write_text(json.dumps(config))
+
+
+def _hashed(password: str) -> str:
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(_CHEAPEST)).decode()
