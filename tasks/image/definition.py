@@ -55,7 +55,7 @@ def definition(targets: Sequence[Target]) -> str:
 
 def target_name(index: int, target: Target) -> str:
     """Return the target's name in the definition; bake takes letters, digits, ``_`` and ``-`` alone."""
-    plain = "".join(char if char.isalnum() and char.isascii() or char in "_-" else "-" for char in target.key)
+    plain = "".join(char if (char.isalnum() and char.isascii()) or char in "_-" else "-" for char in target.key)
     return plain if plain == target.key else f"{plain}-{index}"
 
 

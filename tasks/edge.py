@@ -1,0 +1,105 @@
+"""Where Invoke ends and this program begins: settings in; faults out as an error line, a hint line and a code."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from invoke.exceptions import Exit
+from invoke.tasks import Task
+
+from . import faults, show
+from .settings import SECTION, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from invoke.context import Context
+
+    from .hubrepo.layout import Hub
+    from .plan import Plan
+
+log = logging.getLogger("hubpress")
+
+REPO_HELP = {"repo": "the hub repository (default: the one the current folder lies in)"}
+JSON_HELP = {"json": "print one JSON object on standard output and nothing else there"}
+
+
+class HubTask(Task):  # type: ignore[type-arg]
+    """A task that ends as the contract says, whatever happens in it."""
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        """Run the task's body, and turn faults into Invoke's exit."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except faults.Fault as fault:
+            log.debug("the fault's traceback", exc_info=True)
+            raise Exit(show.mask(str(fault)), fault.code) from None
+        except KeyboardInterrupt:
+            message = "error: interrupted\nhint: run the same command again, it goes on where it stopped"
+            raise Exit(message, faults.INTERRUPTED) from None
+        except Exception as err:
+            if isinstance(err, Exit):
+                raise
+            log.debug("an unexpected fault's traceback", exc_info=True)
+            message = f"error: unexpected {type(err).__name__}: {faults.one_line(str(err))}"
+            hint = f"hint: run it with --debug and report what it prints: invoke --debug {self.name}"
+            raise Exit(f"{show.mask(message)}\n{hint}", faults.REFUSED) from None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One task's run.
+
+    Attributes:
+        hub: the hub repository, as it is.
+        dry: whether the plan is only shown: Invoke's own ``--dry``.
+        json: whether standard output holds one JSON object.
+    """
+
+    hub: Hub
+    dry: bool
+    json: bool
+
+    def carry_out(self, plan: Plan) -> None:
+        """Show the plan when dry, else perform it; then say what was done."""
+        if self.dry:
+            self.show_plan(plan)
+        else:
+            plan.perform()
+        self.tell(plan)
+
+    def show_plan(self, plan: Plan) -> None:
+        """Print the plan: on standard output in a dry run, which it is the data of, else on standard error."""
+        text = "\n".join((f"Plan for {self.hub.git.folder}", *plan.lines()))
+        (show.data if self.dry and not self.json else show.say)(text)
+
+    def tell(self, plan: Plan, more: Callable[[], Mapping[str, Any]] = dict) -> None:
+        """Print the report: JSON where it was asked for, else the summary of what was done."""
+        if self.json:
+            show.report({**plan.report(), **more()})
+        elif not self.dry:
+            lines = [line for step in plan.steps for line in step.summary()]
+            show.data("\n".join(lines) or "Nothing to do.")
+
+
+@contextlib.contextmanager
+def open_run(context: Context, *, repo: str | None, json: bool) -> Iterator[Run]:
+    """Read the settings and open the hub repository for one task, alone in it unless the run is dry.
+
+    Raises:
+        Unusable: the settings are wrong, or there is no hub repository.
+        Refused: another run is under way in it.
+    """
+    from .hubrepo.layout import open_hub  # noqa: PLC0415 - only a task that runs pays for it
+    from .tools.lock import one_run_at_a_time  # noqa: PLC0415
+
+    configured = dict(context.config.get(SECTION) or {})
+    if repo is not None:
+        configured["repo"] = repo
+    hub = open_hub(read_settings(configured))
+    run = Run(hub, dry=bool(context.config.run.dry), json=json)
+    with contextlib.nullcontext() if run.dry else one_run_at_a_time(hub.git.git_dir):
+        yield run

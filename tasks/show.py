@@ -1,0 +1,83 @@
+"""What people see: data on standard output, everything else on standard error, secrets masked in both."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# user:password@ in an address (RFC 3986, 3.2.1).
+_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
+_SECRET_NAMES = ("TOKEN", "PASSWORD", "PASSWD", "SECRET", "CREDENTIAL", "API_KEY", "PRIVATE_KEY")
+_SHORTEST_SECRET = 8
+MASK = "***"
+_MINUTE = 60
+
+
+def data(text: str) -> None:
+    """Print ``text`` on standard output."""
+    print(mask(text), file=sys.stdout, flush=True)  # noqa: T201 - the one place that prints data
+
+
+def report(content: Mapping[str, Any]) -> None:
+    """Print ``content`` on standard output as one JSON object."""
+    data(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def say(text: str = "") -> None:
+    """Print ``text`` on standard error."""
+    print(mask(text), file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints progress
+
+
+def faint(text: str, stream: TextIO | None = None) -> str:
+    """Return ``text`` for a terminal to show faintly; unchanged where there is no terminal, or NO_COLOR is set."""
+    return _styled(text, "2", stream)
+
+
+def strong(text: str, stream: TextIO | None = None) -> str:
+    """Return ``text`` for a terminal to show strongly; unchanged where there is no terminal, or NO_COLOR is set."""
+    return _styled(text, "1", stream)
+
+
+def table(rows: list[tuple[str, ...]], indent: str = "") -> str:
+    """Return ``rows`` as lines with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(f"{indent}{line}".rstrip() for line in lines)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: ``0.4 s``, ``1 min 05 s``."""
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // _MINUTE)} min {int(seconds % _MINUTE):02d} s"
+
+
+def confirm(question: str) -> bool:
+    """Ask a yes-or-no question on the terminal; anything but yes is no."""
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def mask(text: str) -> str:
+    """Return ``text`` without secrets: passwords in addresses, and the values of secret-looking variables."""
+    masked = _USERINFO.sub(f"{MASK}@", text)
+    for name, value in os.environ.items():
+        if len(value) >= _SHORTEST_SECRET and value in masked and _is_secret(name, value):
+            masked = masked.replace(value, MASK)
+    return masked
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Whether a variable holds a secret itself, and not the path of a file that does."""
+    return any(part in name.upper() for part in _SECRET_NAMES) and not value.startswith(("/", "~"))
+
+
+def _styled(text: str, code: str, stream: TextIO | None) -> str:
+    on_terminal = (stream or sys.stderr).isatty() and not os.environ.get("NO_COLOR")
+    return f"\x1b[{code}m{text}\x1b[0m" if on_terminal else text
