@@ -1,0 +1,69 @@
+# What developers type, and how a release is composed of tasks. `make` alone lists the targets.
+#
+# VERSION=4.4.0   the z2jh release that `bump` and `release` move to (the newest of its major without it)
+# ARGS='--dry'    more flags for the task
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+venv := .venv
+python := $(venv)/bin/python
+invoke := $(venv)/bin/invoke
+to := $(if $(VERSION),--to '$(VERSION)')
+
+.PHONY: help test test-quick test-pythons lint format engine rehearse release auth bump build commit clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(venv)/.ready: pyproject.toml tests/machine/venv.sh
+	@tests/machine/venv.sh $(venv)
+	@touch $@
+
+## -- the project itself
+
+test: $(venv)/.ready ## run all tests, with a real engine (set up where that can be done)
+	@tests/machine/engine.sh || { test "$${CI:-false}" != true && echo "engine: its tests are skipped" >&2; }
+	$(python) -m pytest -n 2 $(ARGS)
+
+test-quick: $(venv)/.ready ## run the tests that need no engine
+	$(python) -m pytest -n 2 -m "not engine" $(ARGS)
+
+test-pythons: ## run the quick tests on every Python from 3.10 on that is found
+	@tests/machine/pythons.sh $(ARGS)
+
+lint: $(venv)/.ready ## check style and types
+	$(venv)/bin/ruff check
+	$(venv)/bin/ruff format --check
+	$(venv)/bin/mypy
+
+format: $(venv)/.ready ## write the files in the project's style
+	$(venv)/bin/ruff format
+	$(venv)/bin/ruff check --fix
+
+engine: ## put a Docker engine, buildx and a registry on this machine where they are missing
+	@tests/machine/engine.sh
+
+clean: ## remove what the targets above made
+	rm -rf $(venv) .venvs .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+## -- the hub image
+
+rehearse: $(venv)/.ready engine ## run a whole release on this machine alone; nothing leaves it
+	$(invoke) rehearse --yes $(ARGS)
+
+release: $(venv)/.ready ## auth, bump, commit, build, commit: the plan first, then the question
+	$(invoke) release $(to) $(ARGS)
+
+auth: $(venv)/.ready ## sign in, and let Docker push to the image's registry
+	$(invoke) auth $(ARGS)
+
+bump: $(venv)/.ready ## move Dockerfile and requirement to a z2jh release
+	$(invoke) bump $(to) $(ARGS)
+
+build: $(venv)/.ready ## build, push and prove the hub image, and write its name into values.yaml
+	$(invoke) build $(ARGS)
+
+commit: $(venv)/.ready ## commit what bump and build wrote
+	$(invoke) commit $(ARGS)
