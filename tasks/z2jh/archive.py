@@ -1,0 +1,75 @@
+"""The hub image that a chart's archive names, read in memory."""
+
+from __future__ import annotations
+
+import gzip
+import tarfile
+import zlib
+from io import BytesIO
+from pathlib import PurePosixPath
+
+from ..faults import Unreachable, Unusable
+from ..image.reference import Reference
+from .document import Unreadable, child, load, text_at
+
+LARGEST_ARCHIVE = 64 * 1024 * 1024
+LARGEST_VALUES = 4 * 1024 * 1024
+_DEPTH = 2
+
+
+def hub_image_in(data: bytes, where: str) -> Reference:
+    """Return the image that the chart's ``values.yaml`` sets at ``hub.image``.
+
+    Args:
+        data: the chart's archive (``.tgz``), see https://helm.sh/docs/topics/charts/#the-chart-file-structure.
+        where: the address that it came from.
+
+    Raises:
+        Unreachable: the bytes are no chart archive, are larger unpacked than ``LARGEST_ARCHIVE``, or name no
+            hub image.
+    """
+    values = _values(data, where)
+    try:
+        image = child(child(load(values.decode()), "hub"), "image")
+    except (Unreadable, UnicodeDecodeError) as error:
+        raise _unusable(f"values.yaml in the archive {_reason(error)}", where) from error
+    name, tag = text_at(image, "name"), text_at(image, "tag")
+    if not name or not tag:
+        raise _unusable("values.yaml in the archive names no hub image at hub.image", where)
+    try:
+        return Reference.parse(f"{name}:{tag}")
+    except Unusable as error:
+        raise _unusable(f"values.yaml in the archive: {error.what}", where) from error
+
+
+def _values(data: bytes, where: str) -> bytes:
+    """Return the bytes of the chart's own values.yaml: only regular files count, and only in the top folder."""
+    try:
+        with gzip.GzipFile(fileobj=BytesIO(data)) as packed:
+            plain = packed.read(LARGEST_ARCHIVE + 1)
+        if len(plain) > LARGEST_ARCHIVE:
+            raise _unusable(f"the archive unpacks to more than {LARGEST_ARCHIVE // 2**20} MiB", where)
+        return _member(plain, where)
+    except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError, RecursionError) as error:
+        raise _unusable("this is not a chart's archive", where) from error
+
+
+def _member(plain: bytes, where: str) -> bytes:
+    with tarfile.open(fileobj=BytesIO(plain), mode="r:") as archive:
+        for member in archive:
+            parts = PurePosixPath(member.name).parts
+            if len(parts) != _DEPTH or parts[1] != "values.yaml" or member.type not in tarfile.REGULAR_TYPES:
+                continue
+            content = archive.extractfile(member)
+            if member.size > LARGEST_VALUES or content is None:
+                raise _unusable(f"values.yaml in the archive is over {LARGEST_VALUES // 2**20} MiB", where)
+            return content.read(LARGEST_VALUES)
+    raise _unusable("the archive has no values.yaml", where)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, Unreadable) else "is not text in UTF-8"
+
+
+def _unusable(what: str, where: str) -> Unreachable:
+    return Unreachable(what, where=where, hint="choose another release with --to VERSION")

@@ -1,0 +1,70 @@
+"""One release of the chart, as a Helm repository's index describes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import semver
+
+from .images import hub_image_among
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..image.reference import Reference
+
+IMAGES = "artifacthub.io/images"
+
+# Far above any real version, and far below where Python refuses to read a number.
+_LONGEST_VERSION = 200
+
+
+@dataclass(frozen=True)
+class Release:
+    """One entry of the index.
+
+    Attributes:
+        version: the chart's version as it is written; it may be no SemVer.
+        app_version: the version of JupyterHub, where the entry names one.
+        kube_version: the constraint on Kubernetes' version (``>=1.28.0-0``), where the entry has one.
+        urls: the addresses of the archive as they are written, relative ones too.
+        digest: the archive's SHA-256 in hexadecimal, as it is written.
+        images: the text of the annotation ``IMAGES``: a YAML list of images.
+    """
+
+    version: str
+    app_version: str | None = None
+    kube_version: str | None = None
+    urls: tuple[str, ...] = ()
+    digest: str | None = None
+    images: str | None = None
+
+    @cached_property
+    def semver(self) -> semver.Version | None:
+        """The version in SemVer, or None where it is none (``v0.6.0-fb64667``)."""
+        if len(self.version) > _LONGEST_VERSION:
+            return None
+        try:
+            return semver.Version.parse(self.version)
+        except ValueError:
+            return None
+
+    @cached_property
+    def hub_image(self) -> Reference | None:
+        """The hub image that the entry's annotation names, or None: then only the archive knows it."""
+        return hub_image_among(self.images) if self.images else None
+
+
+@dataclass(frozen=True)
+class Index:
+    """What a Helm repository offers of one chart.
+
+    Attributes:
+        releases: the releases by their version as written, in the index's order.
+        where: the address that the index came from.
+    """
+
+    releases: Mapping[str, Release]
+    where: str = ""
