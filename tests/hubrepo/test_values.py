@@ -139,7 +139,6 @@ def spelling(before: str, after: str, *, name: str) -> object:
 def test_only_the_image_changes(before: bytes, after: bytes) -> None:
     assert with_image(before, "image", NAME, TAG, WHERE) == after
     assert with_image(after, "image", NAME, TAG, WHERE) is after
-    assert YAML(typ="safe").compose(after.decode()) is not None
 
 
 @pytest.mark.parametrize(
