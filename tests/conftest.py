@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks.faults import Refused
 from tasks.rehearsal.registry import Registry
 from tasks.rehearsal.registry import registry as throwaway_registry
 from tasks.rehearsal.standin import stand_ins
+from tasks.rehearsal.store import forget_images
 
 from .lab import machine
 from .lab.helm import RELEASES, HelmServer, chart_repository, served
 from .lab.hubs import NO_REGISTRY, Hub, make_hub
+from .lab.registry import push_stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,19 +31,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose outside programs are not here; in CI that is a failure."""
     for marker, missing in _NEEDS.items():
         if item.get_closest_marker(marker):
-            _demand(missing())
-
-
-def _demand(reason: str | None) -> None:
-    if reason and machine.IN_CI:
-        pytest.fail(reason, pytrace=False)
-    if reason:
-        pytest.skip(reason)
+            machine.demand(missing())
 
 
 @pytest.fixture(scope="session")
 def guards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return machine.write_guards(tmp_path_factory.mktemp("guards"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def isolated_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what serves many tests out of the user's own home too."""
+    with pytest.MonkeyPatch.context() as patch:
+        _move_in(machine.make_home(tmp_path_factory.mktemp("home")), patch)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -51,31 +56,49 @@ def isolated(
 ) -> machine.Home:
     """Give the test a home of its own; gcloud and its like are guarded, but in tests marked ``gcloud``."""
     home = machine.make_home(tmp_path_factory.mktemp("home"))
-    for name in machine.users_own_variables():
-        monkeypatch.delenv(name)
-    for name, value in home.env.items():
-        monkeypatch.setenv(name, value)
+    _move_in(home, monkeypatch)
     if not request.node.get_closest_marker("gcloud"):
         monkeypatch.setenv("PATH", str(guards), prepend=os.pathsep)
     return home
 
 
+def _move_in(home: machine.Home, patch: pytest.MonkeyPatch) -> None:
+    for name in machine.users_own_variables():
+        patch.delenv(name)
+    for name, value in home.env.items():
+        patch.setenv(name, value)
+
+
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A registry that lets everybody in, shared by the tests of one worker."""
-    _demand(machine.missing_for_engine())
+    machine.demand(machine.missing_for_engine())
     with throwaway_registry(tmp_path_factory.mktemp("registry")) as served_registry:
         yield served_registry
+        forget_images(served_registry.address)
 
 
 @pytest.fixture(scope="session")
 def stand_in() -> Iterator[tuple[str, ...]]:
     """Stand-ins for the hub images of the lab's releases, under both names that Dockerfiles use."""
-    _demand(machine.missing_for_engine())
+    machine.demand(machine.missing_for_engine())
     quay = [release.hub_image for release in RELEASES]
     references = (*quay, *(name.removeprefix("quay.io/") for name in quay))
-    with stand_ins(references):
+    with ExitStack() as held:
+        try:
+            held.enter_context(stand_ins(references))
+        except Refused as fault:
+            machine.demand(str(fault))
         yield references
+
+
+@pytest.fixture(scope="session")
+def mirror(registry: Registry) -> str:
+    """A mirror of z2jh's hub images, ``127.0.0.1:PORT/mirror/k8s-hub``: stand-ins that a registry really holds."""
+    repository = f"{registry.address}/mirror/k8s-hub"
+    for release in RELEASES:
+        push_stand_in(f"{repository}:{release.image_tag or release.version}")
+    return repository
 
 
 @pytest.fixture(scope="session")

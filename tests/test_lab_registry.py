@@ -3,6 +3,8 @@ from __future__ import annotations
 import base64
 import http.client
 import os
+import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +14,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.faults import ProgramFailed
-from tasks.rehearsal.registry import Registry, free_port, registry
+from tasks.rehearsal import registry as registry_module
+from tasks.rehearsal.registry import free_port, registry
+from tasks.rehearsal.store import forget_images
+from tasks.tools.run import find
 
+from .lab.cli import sh
 from .lab.machine import PROJECT
 from .lab.registry import private_registry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.engine
@@ -88,16 +95,14 @@ def ends_within(seconds: float, pid: int) -> bool:
     return True
 
 
-def test_another_registry_on_the_port_is_never_taken_for_the_new_one(registry_in: Registry, tmp_path: Path) -> None:
-    with pytest.raises(ProgramFailed) as fault, registry(tmp_path / "second", port=registry_in.port):
+def test_another_registry_on_the_port_is_never_taken_for_the_new_one(tmp_path: Path) -> None:
+    with (
+        registry(tmp_path / "first") as first,
+        pytest.raises(ProgramFailed, match="address already in use") as fault,
+        registry(tmp_path / "second", port=first.port),
+    ):
         pass
-    assert "address already in use" in fault.value.what
     assert fault.value.where == str(tmp_path / "second" / "registry.log")
-
-
-@pytest.fixture
-def registry_in(registry: Registry) -> Registry:
-    return registry
 
 
 def test_a_users_own_registry_variables_stay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +111,70 @@ def test_a_users_own_registry_variables_stay_out(tmp_path: Path, monkeypatch: py
         assert status_of(served.address) == 200
 
 
-def test_a_registry_that_does_not_stop_politely_is_killed(tmp_path: Path) -> None:
+def test_a_registry_that_does_not_stop_politely_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry_module, "STOP_SECONDS", 0.2)
     with registry(tmp_path) as served:
         os.kill(served.pid, signal.SIGSTOP)
     assert not alive(served.pid)
+
+
+def test_what_was_pushed_is_there_when_the_folder_is_served_again(tmp_path: Path) -> None:
+    with registry(tmp_path) as first:
+        image = f"{first.address}/lab/hub:1"
+        push_empty_image(image, tmp_path / "context")
+    forget_images(first.address)
+    with registry(tmp_path, port=first.port):
+        assert sh("docker", "buildx", "imagetools", "inspect", "--raw", image, cwd=tmp_path)
+
+
+def test_a_registry_is_told_apart_from_one_that_cannot_be_run_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_module, "find", lambda _: None)
+    with pytest.raises(ProgramFailed) as fault, registry(tmp_path):
+        pass
+    assert str(fault.value) == (
+        "error: no registry can run here: docker-registry is not installed, and no Docker engine answers\n"
+        "hint: apt-get install docker-registry, or start Docker"
+    )
+
+
+def test_where_it_is_not_installed_a_registry_runs_in_a_container(
+    registry_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_module, "REGISTRY_IMAGE", registry_image)
+    monkeypatch.setattr(registry_module, "find", lambda name: None if name == "docker-registry" else find(name))
+    with registry(tmp_path) as served:
+        push_empty_image(f"{served.address}/lab/hub:1", tmp_path / "context")
+        assert containers_of(registry_image)
+    forget_images(served.address)
+    assert (tmp_path / "content" / "docker").is_dir()
+    assert not containers_of(registry_image)
+
+
+@pytest.fixture
+def registry_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An image of this machine's docker-registry that is run as ``registry:2`` is."""
+    program = shutil.which("docker-registry")
+    if program is None:
+        pytest.skip("docker-registry is not installed: there is nothing to make the image of")
+    folder = tmp_path_factory.mktemp("image")
+    linked = [word for word in sh("ldd", program, cwd=folder).split() if word.startswith("/")]
+    for file in (program, *linked):
+        (folder / "root" / file[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder / "root" / file[1:])
+    (folder / "Dockerfile").write_text(f'FROM scratch\nCOPY root /\nENTRYPOINT ["{program}"]\n')
+    image = f"hubpress-lab-registry:{secrets.token_hex(4)}"
+    sh("docker", "buildx", "build", "--quiet", "--load", "--tag", image, ".", cwd=folder)
+    yield image
+    sh("docker", "image", "rm", image, cwd=folder)
+
+
+def containers_of(image: str) -> str:
+    return sh("docker", "ps", "--all", "--quiet", "--filter", f"ancestor={image}", cwd=PROJECT)
+
+
+def push_empty_image(image: str, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM scratch\nLABEL lab=1\n")
+    sh("docker", "buildx", "build", "--quiet", "--push", "--provenance=false", "--tag", image, ".", cwd=folder)

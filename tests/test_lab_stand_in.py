@@ -16,8 +16,10 @@ from tasks.rehearsal.standin import (
     remove_stand_in,
     stand_ins,
 )
+from tasks.rehearsal.store import is_copy
 
 from .lab.cli import run, sh
+from .lab.helm import RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,6 +132,34 @@ def test_the_last_one_who_needs_a_stand_in_removes_it(base: str) -> None:
             pass
         assert is_stand_in(name)
     assert not is_stand_in(name)
+
+
+@pytest.mark.engine
+def test_a_mirror_holds_every_release_of_the_lab(mirror: str, tmp_path: Path) -> None:
+    for release in RELEASES:
+        image = f"{mirror}:{release.image_tag or release.version}"
+        assert sh("docker", "buildx", "imagetools", "inspect", "--raw", image, cwd=tmp_path)
+        assert not is_stand_in(image)
+
+
+@pytest.mark.engine
+def test_every_release_of_the_lab_has_a_stand_in_under_both_names(stand_in: tuple[str, ...]) -> None:
+    assert "quay.io/jupyterhub/k8s-hub:3.3.8" in stand_in
+    assert "jupyterhub/k8s-hub:3.3.8" in stand_in
+    assert all(map(is_stand_in, stand_in))
+
+
+@pytest.mark.parametrize(
+    ("name", "copy"),
+    [
+        ("127.0.0.1:5000/core/hub:1", True),
+        ("127.0.0.1:50000/core/hub:1", False),
+        ("127.0.0.1:5000/core/hub:<none>", False),
+        ("quay.io/jupyterhub/k8s-hub:3.3.8", False),
+    ],
+)
+def test_only_copies_of_one_registry_are_forgotten(name: str, copy: bool) -> None:
+    assert is_copy(name, "127.0.0.1:5000") == copy
 
 
 def test_the_layers_are_the_same_bytes_each_time() -> None:

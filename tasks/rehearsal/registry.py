@@ -31,7 +31,7 @@ LOOPBACK = "127.0.0.1"
 REGISTRY_IMAGE = "registry:2"
 START_SECONDS = 20.0
 PULL_SECONDS = 180.0
-_STOP_SECONDS = 5.0
+STOP_SECONDS = 5.0
 _BIRTHMARK = "Hubpress-Registry"
 
 # The shell becomes the server, so the server has the process id that its starter knows. The watcher beside it
@@ -162,6 +162,7 @@ def _configure(folder: Path, way: _Way, birthmark: str, htpasswd: str | None) ->
     }
     if htpasswd is not None:
         passwords = folder / "htpasswd"
+        passwords.touch(mode=0o600)
         passwords.write_text(htpasswd, encoding="utf-8")
         config["auth"] = {"htpasswd": {"realm": "hubpress", "path": str(passwords)}}
     _config(folder).write_text(json.dumps(config, indent=2), encoding="utf-8")
@@ -224,7 +225,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
     if server.stdin is not None:
         server.stdin.close()
     try:
-        server.wait(_STOP_SECONDS)
+        server.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()

@@ -12,6 +12,7 @@ import hashlib
 import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,15 +138,19 @@ def _labels(reference: str) -> Mapping[str, str] | None:
 
 
 def _recipe(version: str) -> _Recipe:
+    root, common = _common()
+    dockerfile = (IMAGE_FILES / "Dockerfile").read_bytes()
+    return _Recipe(root, {"Dockerfile": dockerfile, "common.tar": common, "version.tar": version_layer(version)})
+
+
+@cache
+def _common() -> tuple[str, bytes]:
+    """Return what the image begins at, and the layer that all stand-ins share."""
     busybox = _BUSYBOX.read_bytes() if _BUSYBOX.is_file() else b""
-    static = is_static(busybox)
-    applets = tuple(check(Command((str(_BUSYBOX), "--list")), hint="").text.split()) if static else ()
-    files = {
-        "Dockerfile": (IMAGE_FILES / "Dockerfile").read_bytes(),
-        "common.tar": common_layer(busybox if static else None, applets),
-        "version.tar": version_layer(version),
-    }
-    return _Recipe("scratch" if static else _BUSYBOX_IMAGE, files)
+    if not is_static(busybox):
+        return _BUSYBOX_IMAGE, common_layer(None, ())
+    listed = check(Command((str(_BUSYBOX), "--list")), hint="apt-get install --reinstall busybox-static")
+    return "scratch", common_layer(busybox, tuple(listed.text.split()))
 
 
 def _build(reference: str, recipe: _Recipe) -> None:

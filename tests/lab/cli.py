@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
+import tempfile
+import termios
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +18,7 @@ from .machine import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from io import FileIO
     from pathlib import Path
 
 INVOKE = (sys.executable, "-m", "invoke", "--search-root", str(PROJECT))
@@ -68,9 +74,47 @@ def run(
     return Result(done.returncode, done.stdout, done.stderr)
 
 
+def run_on_terminal(
+    *argv: str, cwd: Path, typed: str = "", env: Mapping[str, str] | None = None, seconds: float = 120
+) -> Result:
+    """Run ``argv`` in ``cwd`` with a terminal for its input and its standard error, and type ``typed`` at once.
+
+    The result's ``err`` is what the terminal showed, typed text left out, line ends as ``\\n``.
+    """
+    controller, terminal = pty.openpty()
+    _stop_echo(terminal)
+    with tempfile.TemporaryFile() as out, os.fdopen(controller, "r+b", buffering=0) as screen:
+        with subprocess.Popen(
+            argv, cwd=cwd, env={**os.environ, **(env or {})}, stdin=terminal, stdout=out, stderr=terminal
+        ) as child:
+            os.close(terminal)
+            screen.write(typed.encode())
+            timer = threading.Timer(seconds, child.kill)
+            timer.start()
+            shown = _read_to_end(screen)
+        timer.cancel()
+        out.seek(0)
+        return Result(child.returncode, out.read().decode(), shown.decode().replace("\r\n", "\n"))
+
+
 def sh(*argv: str, cwd: Path) -> str:
     """Run ``argv`` in ``cwd``, demand success, and return its output without the last line break."""
     result = run(*argv, cwd=cwd)
     if result.code != 0:
         raise AssertionError(f"{' '.join(argv)}\n{result}")
     return result.out.rstrip("\n")
+
+
+def _stop_echo(terminal: int) -> None:
+    settings = termios.tcgetattr(terminal)
+    settings[3] &= ~termios.ECHO
+    termios.tcsetattr(terminal, termios.TCSANOW, settings)
+
+
+def _read_to_end(screen: FileIO) -> bytes:
+    shown = bytearray()
+    # Linux ends a terminal that nobody holds any more with EIO, macOS with an empty read.
+    with suppress(OSError):
+        while chunk := screen.read(65536):
+            shown += chunk
+    return bytes(shown)

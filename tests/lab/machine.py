@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).resolve().parents[2]
 SHARED = PROJECT.parent / "shared"
 # Read once: the isolation of each test hides it from the programs under test.
@@ -108,8 +110,6 @@ def missing_for_engine() -> str | None:
     for argv in (("docker", "buildx", "version"), ("docker", "info"), ("git", "--version")):
         if not _succeeds(*argv):
             return f"{' '.join(argv)} fails; {ENGINE_HINT}"
-    if not shutil.which("docker-registry"):
-        return f"docker-registry is not installed; {ENGINE_HINT}"
     return None
 
 
@@ -117,6 +117,14 @@ def missing_for_engine() -> str | None:
 def missing_for_gcloud() -> str | None:
     """Return what a test with the marker ``gcloud`` lacks here, or None."""
     return None if shutil.which("gcloud") else "gcloud is not installed: https://cloud.google.com/sdk/docs/install"
+
+
+def demand(missing: str | None) -> None:
+    """Skip the test that lacks ``missing``; in CI that is a failure."""
+    if missing and IN_CI:
+        pytest.fail(missing, pytrace=False)
+    if missing:
+        pytest.skip(missing)
 
 
 def write_guards(folder: Path) -> Path:

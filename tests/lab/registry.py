@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 import bcrypt
 
 from tasks.rehearsal.registry import Registry, registry
+from tasks.rehearsal.standin import build_stand_in, remove_stand_in
+
+from .cli import sh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,6 +28,13 @@ def private_registry(folder: Path, users: Mapping[str, str], *, port: int | None
     lines = (f"{name}:{_hashed(password)}\n" for name, password in users.items())
     with registry(folder, htpasswd="".join(lines), port=port) as served:
         yield served
+
+
+def push_stand_in(reference: str) -> None:
+    """Put a stand-in into the registry that ``reference`` names, and keep no local copy."""
+    build_stand_in(reference)
+    sh("docker", "push", "--quiet", reference, cwd=Path.cwd())
+    remove_stand_in(reference)
 
 
 def sign_in(address: str, user: str, password: str) -> None:

@@ -1,0 +1,166 @@
+"""Hub repositories laid out as the field's own are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .hubs import NO_REGISTRY, REAL_CHARTS, Hub, make_repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def make_cal_icor_like(
+    path: Path, *, version: str = "3.2.1", registry: str = NO_REGISTRY, chart_repository: str = REAL_CHARTS
+) -> Hub:
+    """Make a hub repository as UC's are: two charts, an image whose folder does not exist, Docker Hub's base.
+
+    The arguments are those of :func:`make_hub`.
+    """
+    prefix = f"{registry}/core/"
+    return make_repository(
+        path,
+        {
+            "chartpress.yaml": _CAL_ICOR_CHARTPRESS.format(prefix=prefix),
+            "hub/Chart.yaml": "apiVersion: v1\nname: hub\nversion: 20240731-224556.git.8736.h299c086e\n",
+            "hub/requirements.yaml": f"""\
+dependencies:
+ - name: jupyterhub
+   # REMEMBER TO CHANGE THE BASE IMAGE OF images/hub/ TOO
+   version: {version}
+   repository: {chart_repository}
+""",
+            "hub/values.yaml": _CAL_ICOR_VALUES,
+            "node-placeholder/Chart.yaml": "apiVersion: v2\nname: node-placeholder\nversion: 0.0.1\n",
+            "node-placeholder/values.yaml": "image:\n  name: placeholder\n  tag: '1'\n",
+            "images/hub/Dockerfile": _CAL_ICOR_DOCKERFILE.format(version=version),
+            "images/node-placeholder-scaler/Dockerfile": "FROM scratch\nCOPY scaler /\n",
+            "images/node-placeholder-scaler/scaler": "#!/bin/sh\n",
+        },
+    )
+
+
+def make_2i2c_like(
+    path: Path, *, version: str = "3.2.1", registry: str = NO_REGISTRY, chart_repository: str = REAL_CHARTS
+) -> Hub:
+    """Make a hub repository as 2i2c's is: all in a folder below, three images from one Dockerfile.
+
+    The arguments are those of :func:`make_hub`.
+    """
+    prefix = f"{registry}/2i2c"
+    images = "helm-charts/images/hub"
+    return make_repository(
+        path,
+        {
+            "README.md": "# Infrastructure\n",
+            "helm-charts/chartpress.yaml": _2I2C_CHARTPRESS.format(prefix=prefix),
+            "helm-charts/basehub/Chart.yaml": f"""\
+apiVersion: v2
+appVersion: "1.0"
+name: basehub
+version: "0.1.0"
+dependencies:
+  - name: jupyterhub
+    version: "{version}"
+    repository: "{chart_repository}"
+    condition: jupyterhub.enabled
+""",
+            "helm-charts/basehub/values.yaml": _2I2C_VALUES.format(prefix=prefix),
+            f"{images}/Dockerfile": _2I2C_DOCKERFILE.format(version=version),
+            f"{images}/requirements.txt": "jupyterhub-configurator==1.0\n",
+            f"{images}/unlisted-choice-requirements.txt": "jupyterhub-fancy-profiles==0.4.0\n",
+            f"{images}/dynamic-image-building-requirements.txt": "jupyterhub-fancy-profiles==0.4.0\npyyaml==6.0\n",
+        },
+    )
+
+
+_CAL_ICOR_CHARTPRESS = """\
+charts:
+  - name: hub
+    imagePrefix: {prefix}jupyterhub-
+    images:
+      hub:
+        valuesPath: jupyterhub.hub.image
+      postgres:
+      # Set by hand: chartpress writes one values.yaml alone.
+        valuesPath: {{}}
+  - name: node-placeholder
+    imagePrefix: {prefix}
+    images:
+      node-placeholder-scaler:
+        valuesPath: image
+"""
+_CAL_ICOR_VALUES = """\
+nfsPVC:
+  enabled: true
+
+jupyterhub:
+  proxy:
+    chp:
+      extraPodSpec:
+        securityContext:
+          sysctls:
+          - name: net.ipv4.ip_local_port_range
+            value: "10000 65000"
+      image:
+        tag: 4.6.2
+  hub:
+    image:
+      name:
+      tag:
+    # https://z2jh.jupyter.org/en/stable/resources/reference.html
+    config: {}
+"""
+_CAL_ICOR_DOCKERFILE = """\
+# Should be the hub image that the chart in hub/requirements.yaml uses.
+FROM jupyterhub/k8s-hub:{version}
+
+USER root
+RUN apt-get update && apt-get install net-tools
+RUN python3 -m pip install --no-cache oauthenticator==17.1.0
+
+USER ${{NB_USER}}
+"""
+_2I2C_CHARTPRESS = """\
+charts:
+  - name: basehub
+    imagePrefix: {prefix}/pilot-
+    images:
+      hub:
+        valuesPath: jupyterhub.hub.image
+        buildArgs:
+          REQUIREMENTS_FILE: requirements.txt
+      unlisted-choice-experiment:
+        imageName: {prefix}/unlisted-choice-experiment
+        contextPath: images/hub
+        dockerfilePath: images/hub/Dockerfile
+        buildArgs:
+          REQUIREMENTS_FILE: unlisted-choice-requirements.txt
+      dynamic-image-building-experiment:
+        imageName: {prefix}/dynamic-image-building-experiment
+        contextPath: images/hub
+        dockerfilePath: images/hub/Dockerfile
+        buildArgs:
+          REQUIREMENTS_FILE: dynamic-image-building-requirements.txt
+"""
+_2I2C_VALUES = """\
+jupyterhub:
+  ingress: {{enabled: true}}
+  hub:
+    image:
+      name: {prefix}/pilot-hub
+      tag: "0.0.1-0.dev.git.1.h0000000"
+"""
+_2I2C_DOCKERFILE = """\
+# This tag is the version of the chart that basehub/Chart.yaml depends on.
+FROM quay.io/jupyterhub/k8s-hub:{version}
+
+# Three images differ in their requirements alone.
+ARG REQUIREMENTS_FILE
+COPY ${{REQUIREMENTS_FILE}} /tmp/
+
+USER root
+RUN pip install -r /tmp/${{REQUIREMENTS_FILE}}
+
+USER $NB_USER
+"""
