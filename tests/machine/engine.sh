@@ -8,6 +8,7 @@ set -euo pipefail
 log=${TMPDIR:-/tmp}/hubpress-dockerd.log
 pin_file=/etc/apt/preferences.d/hubpress-engine
 source_file=/etc/apt/sources.list.d/hubpress-engine.sources
+by_hand="install Docker Engine with buildx: https://docs.docker.com/engine/install/"
 
 say() { printf 'engine: %s\n' "$*" >&2; }
 fail() { printf 'error: %s\nhint: %s\n' "$1" "$2" >&2; exit 3; }
@@ -15,7 +16,11 @@ fail() { printf 'error: %s\nhint: %s\n' "$1" "$2" >&2; exit 3; }
 engine_answers() { docker info >/dev/null 2>&1; }
 buildx_answers() { docker buildx version >/dev/null 2>&1; }
 registry_there() { command -v docker-registry >/dev/null; }
-busybox_there() { test -x /bin/busybox; }
+# A static busybox is all that the stand-in image is made of.
+busybox_there() { test -x /bin/busybox && grep -qE "not a dynamic|statically" <<<"$(LC_ALL=C ldd /bin/busybox 2>&1)"; }
+is_debian() { grep -qE '^ID="?debian"?$' /etc/os-release; }
+has_systemd() { test -d /run/systemd/system; }
+packages() { apt-get -qq -o DPkg::Lock::Timeout=300 "$@" >/dev/null; }
 can_install() { test "$(id -u)" = 0 && test -e /etc/debian_version && command -v apt-get >/dev/null; }
 
 # Debian 12's own docker.io is 20.10 and has no buildx; the next release's packages run on its libc.
@@ -23,22 +28,23 @@ add_newer_debian() {
     local uri
     uri=$({ cat /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null || true; } |
         sed -nE 's/^URIs: *([^ ]+).*/\1/p; s/^deb +(\[[^]]*\] +)?([^ ]+) .*/\2/p' | head -n 1)
-    test -n "$uri" || fail "no Debian package source found (/etc/apt)" "install Docker Engine with buildx: https://docs.docker.com/engine/install/"
+    test -n "$uri" || fail "no Debian package source found (/etc/apt)" "$by_hand"
     say "adding Debian 13 as a source for docker.io and docker-buildx alone"
     printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' "$uri" >"$source_file"
     printf 'Package: *\nPin: release n=trixie\nPin-Priority: 100\n' >"$pin_file"
-    apt-get update -qq
+    packages update
 }
 
 install_engine() {
     local from=
-    apt-get update -qq
+    packages update
     if ! apt-cache show docker-buildx >/dev/null 2>&1; then
+        is_debian || fail "this system's packages have no docker-buildx (apt-cache show docker-buildx)" "$by_hand"
         add_newer_debian
-        from=/trixie
     fi
+    if test -e "$source_file"; then from=/trixie; fi
     say "installing docker.io and docker-buildx"
-    apt-get install -y -qq --no-install-recommends "docker.io$from" "docker-buildx$from" >/dev/null
+    packages install -y --no-install-recommends "docker.io$from" "docker-buildx$from"
 }
 
 install_missing() {
@@ -46,21 +52,32 @@ install_missing() {
     if ! buildx_answers || ! { engine_answers || command -v dockerd >/dev/null; }; then install_engine; fi
     if ! registry_there || ! busybox_there; then
         say "installing docker-registry and busybox-static"
-        apt-get update -qq
-        apt-get install -y -qq --no-install-recommends docker-registry busybox-static >/dev/null
+        packages update
+        packages install -y --no-install-recommends docker-registry busybox-static
+        # The package serves everybody on port 5000 as soon as it is installed; only its program is wanted.
+        if has_systemd; then systemctl --quiet disable --now docker-registry; fi
     fi
-    command -v docker >/dev/null || apt-get install -y -qq --no-install-recommends docker-cli >/dev/null
+    command -v docker >/dev/null || packages install -y --no-install-recommends docker-cli
 }
 
 start_engine() {
-    say "starting dockerd (log: $log)"
-    setsid dockerd >"$log" 2>&1 </dev/null &
-    for _ in $(seq 60); do
+    if has_systemd; then
+        say "starting the docker service"
+        systemctl start docker
+    else
+        start_dockerd
+    fi
+    for _ in $(seq 120); do
         if engine_answers; then return; fi
         sleep 0.5
     done
-    tail -n 20 "$log" >&2
-    fail "the Docker engine does not start ($log)" "start it by hand: dockerd"
+    if test -f "$log"; then tail -n 20 "$log" >&2; fi
+    fail "the Docker engine does not start" "start it by hand: dockerd"
+}
+
+start_dockerd() {
+    say "starting dockerd (log: $log)"
+    setsid dockerd >"$log" 2>&1 </dev/null &
 }
 
 if can_install; then
