@@ -63,20 +63,25 @@ class Run:
     dry: bool
     json: bool
 
-    def carry_out(self, plan: Plan) -> None:
-        """Show the plan when dry, else perform it; then say what was done."""
+    def carry_out(self, plan: Plan, more: Callable[[], Mapping[str, Any]] = dict) -> None:
+        """Show the plan when dry, else perform it; then say what was done.
+
+        Args:
+            plan: the run's plan.
+            more: what the JSON report holds besides what the steps report.
+        """
         if self.dry:
             self.show_plan(plan)
         else:
             plan.perform()
-        self.tell(plan)
+        self._tell(plan, more)
 
     def show_plan(self, plan: Plan) -> None:
         """Print the plan: on standard output in a dry run, which it is the data of, else on standard error."""
         text = "\n".join((f"Plan for {self.hub.git.folder}", *plan.lines()))
         (show.data if self.dry and not self.json else show.say)(text)
 
-    def tell(self, plan: Plan, more: Callable[[], Mapping[str, Any]] = dict) -> None:
+    def _tell(self, plan: Plan, more: Callable[[], Mapping[str, Any]]) -> None:
         """Print the report: JSON where it was asked for, else the summary of what was done."""
         if self.json:
             show.report({**plan.report(), **more()})

@@ -104,8 +104,14 @@ class Plan:
             self.times.append(time.monotonic() - begin)
 
     def report(self) -> dict[str, Any]:
-        """Return what the steps report, as one object; of a key that two report, the later one's."""
-        return {key: value for step in self.steps for key, value in step.report().items()}
+        """Return what the steps report, as one object.
+
+        Of a key that two steps report, lists are joined, and else the later one's value is taken.
+        """
+        whole: dict[str, Any] = {}
+        for key, value in (item for step in self.steps for item in step.report().items()):
+            whole[key] = [*whole.get(key, []), *value] if isinstance(value, list) else value
+        return whole
 
     def step_reports(self) -> list[dict[str, Any]]:
         """Return each step's name, whether it had anything to do, and its time in seconds (null in a dry run)."""

@@ -6,6 +6,7 @@ Readers of file formats take any :class:`Files`, so that a plan is made of the w
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import tempfile
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..faults import Refused, Unusable
+from ..plan import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,6 +51,12 @@ class FileEdit:
     def changes(self) -> bool:
         """Whether the file would change."""
         return self.before != self.after
+
+    def diff(self) -> Iterator[str]:
+        """Yield the lines that change, ``-`` before those that go and ``+`` before those that come."""
+        old, new = (data.decode("utf-8", "replace").splitlines() for data in (self.before, self.after))
+        lines = difflib.unified_diff(old, new, n=0, lineterm="")
+        yield from (line for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
 @dataclass(frozen=True)
@@ -153,4 +161,23 @@ def _staged(file: Path, edit: FileEdit) -> Iterator[tuple[Path, Path]]:
 def _unwritable(edit: FileEdit, err: OSError) -> Unusable:
     return Unusable(
         f"the file cannot be written: {err.strerror}", where=edit.path, hint=f"ls -ld {Path(edit.path).parent}"
+    )
+
+
+def edit_action(top: Path, edits: Sequence[FileEdit], why: str) -> Action:
+    """Return the action that makes ``edits`` below ``top``: all of them, or none.
+
+    Args:
+        top: the repository's top.
+        edits: what is to be written; files that would not change are left out.
+        why: the reason, for the plan.
+    """
+    wanted = [edit for edit in edits if edit.changes]
+    if not wanted:
+        return Action(f"{', '.join(edit.path for edit in edits)}: nothing to change", why)
+    return Action(
+        "; ".join(f"{edit.path}: {edit.summary}" for edit in wanted),
+        why,
+        lambda: WorkingTree(top).replace(wanted),
+        tuple(line for edit in wanted for line in edit.diff()),
     )

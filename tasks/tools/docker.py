@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..faults import Denied, Fault, ProgramFailed, Unreachable
-from .run import Command, Output, capture, watch
+from .run import Command, Output, capture, capture_all, watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from ..image.reference import Reference
@@ -57,6 +57,10 @@ class FoundImage:
     platforms: Mapping[str, PlatformImage]
 
 
+# What a registry says of an image: what it has, None where it has no such image, or why it gives no answer.
+Answer: TypeAlias = "FoundImage | Fault | None"
+
+
 def inspect(image: Reference) -> FoundImage | None:
     """Ask the registry for ``image``; None when the registry says that there is no such image.
 
@@ -65,12 +69,20 @@ def inspect(image: Reference) -> FoundImage | None:
         Unreachable: the registry cannot be reached, is broken, or answers with something that is no image.
         ProgramFailed: docker or buildx is missing.
     """
-    output = capture(Command(("docker", "buildx", "imagetools", "inspect", str(image), "--format", "{{json .}}")))
-    if output.ok:
-        return _read_inspection(output.text, image)
-    if output.last_words.endswith(": not found"):
-        return None
-    raise registry_fault(output, image.host)
+    answer = inspect_all([image])[0]
+    if isinstance(answer, Fault):
+        raise answer
+    return answer
+
+
+def inspect_all(images: Sequence[Reference]) -> list[Answer]:
+    """Ask the registries for ``images`` side by side, and return their answers in the same order.
+
+    Raises:
+        ProgramFailed: docker is missing, or a registry keeps the question open for too long.
+    """
+    outputs = capture_all([_inspect_command(image) for image in images])
+    return [_answer(output, image) for output, image in zip(outputs, images, strict=True)]
 
 
 def local(image: Reference) -> FoundImage | None:
@@ -144,17 +156,29 @@ def registry_fault(output: Output, host: str) -> Fault:
     return Unreachable(f"the registry gives no usable answer: {words}", where=host, hint=f"curl -I https://{host}/v2/")
 
 
-def _read_inspection(text: str, image: Reference) -> FoundImage:
+def _inspect_command(image: Reference) -> Command:
+    return Command(("docker", "buildx", "imagetools", "inspect", str(image), "--format", "{{json .}}"))
+
+
+def _answer(output: Output, image: Reference) -> Answer:
+    if output.ok:
+        return _read_inspection(output.text, image)
+    if output.last_words.endswith(": not found"):
+        return None
+    return registry_fault(output, image.host)
+
+
+def _read_inspection(text: str, image: Reference) -> Answer:
     try:
         answer = json.loads(text)
         digest = str(answer["manifest"]["digest"])
         platforms = dict(_platforms(answer["image"]))
     except (ValueError, KeyError, TypeError, AttributeError) as err:
-        raise Unreachable(
+        return Unreachable(
             f"the registry's answer is no image ({type(err).__name__})",
             where=image,
             hint=f"docker buildx imagetools inspect {image}",
-        ) from err
+        )
     return FoundImage(digest, platforms)
 
 

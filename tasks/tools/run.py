@@ -18,7 +18,7 @@ import sh
 from ..faults import ProgramFailed, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # A program may end with any status, or by any signal (negative): the caller decides what that means.
 _ANY_STATUS = tuple(range(-64, 256))
@@ -102,25 +102,44 @@ def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
     Raises:
         ProgramFailed: the program is missing, or did not end in time.
     """
-    program = _program(command)
+    return capture_all([command], seconds=seconds)[0]
+
+
+def capture_all(commands: Sequence[Command], *, seconds: float = LOOK_SECONDS) -> list[Output]:
+    """Run ``commands`` side by side, keep what they say, and return it in their order whatever their status.
+
+    Raises:
+        ProgramFailed: a program is missing, or one did not end in time.
+    """
+    running = [(command, _start(command, seconds)) for command in commands]
+    return [_ended(command, process, seconds) for command, process in running]
+
+
+def _start(command: Command, seconds: float) -> sh.RunningCommand:
+    return _program(command)(
+        *command.argv[1:],
+        _cwd=None if command.cwd is None else str(command.cwd),
+        _env=_environment(command),
+        _in=command.stdin,
+        _tty_out=False,
+        _ok_code=_ANY_STATUS,
+        _timeout=seconds,
+        _bg=True,
+        _bg_exc=False,
+        _return_cmd=True,
+    )
+
+
+def _ended(command: Command, process: sh.RunningCommand, seconds: float) -> Output:
     try:
-        done = program(
-            *command.argv[1:],
-            _cwd=None if command.cwd is None else str(command.cwd),
-            _env=_environment(command),
-            _in=command.stdin,
-            _tty_out=False,
-            _ok_code=_ANY_STATUS,
-            _timeout=seconds,
-            _return_cmd=True,
-        )
+        process.wait()
     except sh.TimeoutException:
         raise ProgramFailed(
             f"{command.argv[0]} did not end within {seconds:g} seconds",
             where=shlex.join(command.argv),
             hint=f"run it by hand to see what it waits for: {shlex.join(command.argv)}",
         ) from None
-    return Output(done.exit_code, done.stdout, done.stderr.decode("utf-8", "replace"))
+    return Output(process.exit_code, process.stdout, process.stderr.decode("utf-8", "replace"))
 
 
 def check(command: Command, *, hint: str, seconds: float = LOOK_SECONDS) -> Output:

@@ -1,0 +1,158 @@
+"""``auth``: sign in to Google Cloud, and let Docker push to the image's registry."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.tasks import task
+
+from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
+from .plan import Action, Plan, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from invoke.context import Context
+
+    from .hubrepo.layout import Hub
+    from .tools.gcloud import DockerLogins
+    from .tools.run import Command
+
+HELP = {
+    "key-file": "sign in with this service account's key or workload identity file, without a browser",
+    "no-browser": "print the address to open instead of opening a browser",
+    "adc": "make application default credentials too",
+    "default-registries": "let Docker push to gcr.io's hosts too",
+}
+
+
+@dataclass(frozen=True)
+class AuthWish:
+    """How to sign in.
+
+    Attributes:
+        key_file: a service account's key or a workload identity file; None for a person.
+        browser: whether a browser may be opened.
+        adc: whether application default credentials are wanted too.
+        default_registries: whether Docker is to use gcloud for gcr.io's hosts too.
+    """
+
+    key_file: Path | None = None
+    browser: bool = True
+    adc: bool = False
+    default_registries: bool = False
+
+
+@task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
+def auth(
+    c: Context,
+    key_file: str | None = None,
+    no_browser: bool = False,
+    adc: bool = False,
+    default_registries: bool = False,
+    repo: str | None = None,
+    json: bool = False,
+) -> None:
+    """Sign in, and let Docker push to the image's registry.
+
+    Runs only what is missing, and nothing where the registry is not Google's. Afterwards: invoke bump.
+    """
+    wish = AuthWish(Path(key_file) if key_file else None, not no_browser, adc, default_registries)
+    with open_run(c, repo=repo, json=json) as run:
+        run.carry_out(Plan((plan_auth(run.hub, wish),)))
+
+
+def plan_auth(hub: Hub, wish: AuthWish) -> Step:
+    """Plan the sign-in that the images' registries need.
+
+    Raises:
+        Denied: somebody must sign in, and there is no terminal to do it on.
+        ProgramFailed: gcloud is needed and missing.
+        Unusable: the key file, or Docker's configuration, cannot be used.
+    """
+    from .image.reference import Reference
+    from .tools.gcloud import DockerLogins, is_google
+
+    logins = DockerLogins.read()
+    hosts = tuple(dict.fromkeys(Reference(image.spec.name).host for image in hub.images))
+    google = tuple(host for host in hosts if is_google(host))
+    others = [_foreign(logins, host) for host in hosts if host not in google]
+    actions = (*others, *_google_actions(logins, google, wish)) if google else tuple(others)
+    return Step(
+        "auth",
+        actions,
+        leaves=hub,
+        report=lambda: {
+            "auth": [{"host": host, "google": host in google, "helper": logins.helper_for(host)} for host in hosts]
+        },
+        summary=lambda: [f"signed in for {', '.join(hosts)}"] if any(action.do for action in actions) else [],
+    )
+
+
+def _foreign(logins: DockerLogins, host: str) -> Action:
+    """Return what to say of a registry that is not Google's: Docker signs in to it, or nobody does."""
+    helper = logins.helper_for(host)
+    if helper:
+        return Action(f"{host}: not Google's, Docker asks its helper {helper}")
+    if host in logins.hosts:
+        return Action(f"{host}: not Google's, Docker has a login for it")
+    return Action(f"{host}: not Google's, and Docker has no login for it (where it wants one: docker login {host})")
+
+
+def _google_actions(logins: DockerLogins, hosts: tuple[str, ...], wish: AuthWish) -> Iterator[Action]:
+    from .tools import gcloud
+
+    yield _sign_in(logins, hosts[0], wish)
+    unset = [host for host in hosts if logins.helper_for(host) is None]
+    if unset:
+        yield _run_once(gcloud.configure_command(*unset), f"Docker has no helper for {', '.join(unset)}")
+    if wish.adc and not gcloud.adc_file().is_file():
+        yield _login_action(gcloud.adc_command(browser=wish.browser), "there are no application default credentials")
+    if wish.default_registries and logins.helper_for("gcr.io") is None:
+        yield _run_once(gcloud.configure_command(), "it was asked for with --default-registries")
+
+
+def _sign_in(logins: DockerLogins, host: str, wish: AuthWish) -> Action:
+    """Return the sign-in, or say that it is not needed: the helper of the registry answers."""
+    from .tools import gcloud
+
+    helper = logins.helper_for(host)
+    if wish.key_file is not None:
+        account = gcloud.key_account(wish.key_file)
+        if account is not None and account == gcloud.active_account():
+            return Action(f"signed in as {account}")
+        return _run_once(gcloud.login_command(key_file=wish.key_file, browser=False), "a key file was given")
+    if helper is not None and gcloud.helper_answers(helper, host):
+        return Action(f"{host}: Docker's helper {helper} answers")
+    account = gcloud.active_account()
+    if account is not None:
+        return Action(f"signed in as {account}")
+    return _login_action(gcloud.login_command(key_file=None, browser=wish.browser), "nobody is signed in")
+
+
+def _login_action(command: Command, why: str) -> Action:
+    from .faults import Denied
+    from .tools.gcloud import run_login
+
+    if not sys.stdin.isatty():
+        raise Denied(
+            f"{why}, and there is no terminal to sign in on",
+            where="gcloud",
+            hint=f"on a terminal: {command}; in CI: invoke auth --key-file PATH",
+        )
+    return Action("sign in to Google Cloud", why, lambda: run_login(command), (f"$ {command}",))
+
+
+def _run_once(command: Command, why: str) -> Action:
+    from .tools.run import check, find, missing
+
+    if find(command.argv[0]) is None:
+        raise missing(command.argv[0])
+
+    def do() -> None:
+        check(command, hint=str(command))
+
+    return Action(f"run {' '.join(command.argv[:3])}", why, do, (f"$ {command}",))

@@ -1,0 +1,130 @@
+"""``build``: build and push the hub image, prove what was pushed, write it into the values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from invoke.tasks import task
+
+from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
+from .plan import Action, Plan, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from invoke.context import Context
+
+    from .hubrepo.edits import PinnedPlace
+    from .hubrepo.layout import Hub
+    from .image.building import Build
+    from .image.job import ImageJob
+
+HELP = {
+    "image": "an image to build, by its key in chartpress.yaml (repeatable; default: those that inherit from k8s-hub)",
+    "no-push": "only build, into the engine's local store; the values stay as they are",
+    "force": "build and push even over a tag that exists",
+    "platform": "build for this platform, whatever the host (default: see hub.platform)",
+    "builder": "build on this buildx builder (default: hub.builder, else Docker's current one)",
+    "no-cache": "run every step of the Dockerfile anew",
+}
+
+
+@dataclass(frozen=True)
+class BuildWish:
+    """How the build is wanted.
+
+    Attributes:
+        images: the images' keys; empty for all that inherit from z2jh's hub image.
+        push: whether the images are pushed.
+        force: whether a tag that exists is built and pushed again.
+        platform: the platform in place of the host's row of the table; None for that row.
+        builder: the buildx builder; None for the setting's.
+        no_cache: whether every step is run anew.
+    """
+
+    images: tuple[str, ...] = ()
+    push: bool = True
+    force: bool = False
+    platform: str | None = None
+    builder: str | None = None
+    no_cache: bool = False
+
+
+@task(klass=HubTask, auto_shortflags=False, iterable=["image"], help={**HELP, **REPO_HELP, **JSON_HELP})
+def build(
+    c: Context,
+    image: list[str] | None = None,
+    no_push: bool = False,
+    force: bool = False,
+    platform: str | None = None,
+    builder: str | None = None,
+    no_cache: bool = False,
+    repo: str | None = None,
+    json: bool = False,
+) -> None:
+    """Build, push and prove the hub image; write it into values.yaml.
+
+    Its tag names the last commit that touched its files, as chartpress's does. What the registry has already is
+    proved and not built again. Afterwards: invoke commit.
+    """
+    wish = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache)
+    with open_run(c, repo=repo, json=json) as run:
+        run.carry_out(Plan((plan_build(run.hub, wish),)))
+
+
+def plan_build(hub: Hub, wish: BuildWish) -> Step:
+    """Plan the build of the images that the registry does not have, and the values that name them."""
+    from .hubrepo.edits import image_edits
+    from .image.building import plan_images
+
+    planned = plan_images(hub, wish)
+    edits = image_edits(hub, _pins(hub, planned.jobs)) if planned.pushes else ()
+    actions = [_build_action(planned), *([_values_action(hub, planned)] if planned.pushes else [])]
+    return Step(
+        "build",
+        actions=tuple(actions),
+        leaves=hub.edited(edits),
+        report=lambda: {
+            "images": planned.report(),
+            "values": {"path": hub.values_file, "changed": any(edit.changes for edit in edits)},
+        },
+        summary=planned.summary,
+        warnings=planned.warnings,
+    )
+
+
+def _build_action(planned: Build) -> Action:
+    jobs = planned.to_build
+    if not jobs:
+        return Action(f"{', '.join(str(job.reference) for job in planned.jobs)}: in the registry already, proved")
+    verb = "build and push" if planned.pushes else "build"
+    return Action(
+        f"{verb} {', '.join(str(job.reference) for job in jobs)}", planned.why, planned.run, planned.details()
+    )
+
+
+def _values_action(hub: Hub, planned: Build) -> Action:
+    """Return the action that writes the images into the values: last, once the registry has answered for them."""
+    from .hubrepo.edits import image_edits
+    from .hubrepo.files import edit_action
+
+    expected = edit_action(
+        hub.git.folder, image_edits(hub, _pins(hub, planned.jobs)), "the registry has what they name"
+    )
+    if expected.do is None:
+        return expected
+
+    def write() -> None:
+        now = hub.again()
+        action = edit_action(now.git.folder, image_edits(now, _pins(now, planned.jobs)), "")
+        if action.do is not None:
+            action.do()
+
+    return Action(expected.what, expected.why, write, expected.details)
+
+
+def _pins(hub: Hub, jobs: Sequence[ImageJob]) -> list[PinnedPlace]:
+    from .hubrepo.edits import PinnedPlace
+
+    return [PinnedPlace(place, job.reference.name, job.tag) for job in jobs for place in hub.values_places(job.image)]

@@ -1,0 +1,121 @@
+"""``bump``: move the base image and the chart requirement to a z2jh release."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from invoke.tasks import task
+
+from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
+from .plan import Plan, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from invoke.context import Context
+
+    from .hubrepo.files import FileEdit
+    from .hubrepo.layout import Hub, HubImage
+    from .image.reference import Reference
+    from .z2jh.choose import Choice
+
+HELP = {
+    "to": "exactly this release: older ones too, and any name that the index has",
+    "pre": "alpha, beta and release candidates count",
+    "dev": "builds of main count",
+    "major": "may cross a major version",
+}
+
+
+@dataclass(frozen=True)
+class BumpWish:
+    """Which release is wanted.
+
+    Attributes:
+        to: exactly this one, or None for the newest that the others allow.
+        pre: alpha, beta and release candidates count.
+        dev: builds of main count.
+        major: may cross a major version.
+    """
+
+    to: str | None = None
+    pre: bool = False
+    dev: bool = False
+    major: bool = False
+
+
+@task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
+def bump(
+    c: Context,
+    to: str | None = None,
+    pre: bool = False,
+    dev: bool = False,
+    major: bool = False,
+    repo: str | None = None,
+    json: bool = False,
+) -> None:
+    """Move the base image and the chart requirement to a z2jh release.
+
+    Reads the Helm repository, writes the Dockerfile's FROM and the chart requirement, both or none.
+    Afterwards: invoke commit.
+    """
+    with open_run(c, repo=repo, json=json) as run:
+        run.carry_out(Plan((plan_bump(run.hub, BumpWish(to, pre, dev, major)),)))
+
+
+def plan_bump(hub: Hub, wish: BumpWish) -> Step:
+    """Plan the move to the release that ``wish`` asks for: one look at the index decides both edits."""
+    from .hubrepo.edits import base_for, release_edits
+    from .hubrepo.files import edit_action
+    from .z2jh.choose import choose
+    from .z2jh.repository import HelmRepository
+
+    repository = HelmRepository(release_address(hub), hub.settings.cache_folder, hub.requirement.name)
+    choice = choose(
+        repository.index(), hub.requirement.version, to=wish.to, pre=wish.pre, dev=wish.dev, major=wish.major
+    )
+    released = repository.hub_image(choice.release)
+    bases = [(image, base_for(image, released, hub.settings.base)) for image in hub.images]
+    edits = release_edits(hub, choice.release.version, bases)
+    return Step(
+        "bump",
+        actions=(edit_action(hub.git.folder, edits, f"{choice.release.version} is {choice.reason}"),),
+        leaves=hub.edited(edits),
+        report=lambda: _report(hub, choice, edits, bases),
+        summary=lambda: [f"{edit.path}: {edit.summary if edit.changes else 'unchanged'}" for edit in edits],
+        warnings=_warnings(hub, choice),
+    )
+
+
+def release_address(hub: Hub) -> str:
+    """Return the Helm repository's address: the setting's, else the requirement's own."""
+    return hub.settings.chart_repository or hub.requirement.repository
+
+
+def _report(
+    hub: Hub, choice: Choice, edits: Sequence[FileEdit], bases: Sequence[tuple[HubImage, Reference]]
+) -> dict[str, object]:
+    from .z2jh.notes import release_links
+
+    image, base = bases[0]
+    return {
+        "chart": {
+            "name": hub.requirement.name,
+            "before": hub.requirement.version,
+            "after": choice.release.version,
+            "app_version": choice.release.app_version,
+            "repository": release_address(hub),
+        },
+        "base": {"image_before": str(image.base.reference), "image_after": str(base)},
+        "files": [edit.path for edit in edits if edit.changes],
+        "newer_major": choice.newer_major.version if choice.newer_major else None,
+        "notes": list(release_links(choice.release)),
+    }
+
+
+def _warnings(hub: Hub, choice: Choice) -> tuple[str, ...]:
+    if choice.newer_major is None:
+        return ()
+    newer = f"{choice.newer_major.version} is there too, a newer major version than {hub.requirement.version}"
+    return (f"{newer}: read its upgrade guide, then: invoke bump --major",)

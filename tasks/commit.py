@@ -1,0 +1,141 @@
+"""``commit``: commit exactly the files that bump and build manage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from invoke.tasks import task
+
+from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
+from .plan import Action, Plan, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from invoke.context import Context
+
+    from .hubrepo.layout import Hub
+    from .review.branch import BranchPlan
+
+HELP = {
+    "message": "the commit's message, in place of the one that says what moved",
+    "branch": "the branch to commit on; made where it is not there (default: hub.branch, on the default branch)",
+    "push": "push the branch to the remote",
+}
+
+
+@dataclass(frozen=True)
+class CommitWish:
+    """How the commit is wanted.
+
+    Attributes:
+        message: its message, or None for one that says what moved.
+        branch: its branch, or None to choose.
+        push: whether the branch is pushed.
+    """
+
+    message: str | None = None
+    branch: str | None = None
+    push: bool = False
+
+
+@dataclass
+class Made:
+    """What a commit step has made so far, for the report.
+
+    Attributes:
+        subject: the commit's first line, planned or real; None where there is nothing to commit.
+        hash: the commit's full hash; None before it is made.
+        pushed: whether the remote has the branch.
+    """
+
+    subject: str | None = None
+    hash: str | None = None
+    pushed: bool = False
+    said: list[str] = field(default_factory=list)
+
+
+@task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
+def commit(
+    c: Context,
+    message: str | None = None,
+    branch: str | None = None,
+    push: bool = False,
+    repo: str | None = None,
+    json: bool = False,
+) -> None:
+    """Commit exactly the files that bump and build manage.
+
+    On the current branch, or on a new feature branch when that is the default branch. Other changes, the index
+    and stashes stay as they are. Afterwards: invoke build, or open a pull request.
+    """
+    with open_run(c, repo=repo, json=json) as run:
+        run.carry_out(Plan((plan_commit(run.hub, CommitWish(message, branch, push)),)))
+
+
+def plan_commit(hub: Hub, wish: CommitWish) -> Step:
+    """Plan the commit of what differs, and the push where it is wanted.
+
+    Raises:
+        Refused: no commit can be made here, a managed file holds other changes too, or the branch has other commits.
+    """
+    from .review.branch import plan_branch
+
+    current = hub.git.require_commit_can_be_made()
+    changed = tuple(path for path in hub.managed if hub.differs(path))
+    made = Made()
+    goal = plan_branch(hub, wish.branch) if changed else None
+    actions = [*_commit_actions(hub, goal, changed, wish, made)] if goal else [Action("nothing to commit")]
+    branch = goal.name if goal else hub.branch or current
+    if wish.push:
+        actions.append(_push_action(hub, branch, made))
+    return Step(
+        "commit",
+        tuple(actions),
+        leaves=hub.with_commit(branch, changed),
+        report=lambda: {
+            "branch": branch,
+            "commits": [{"hash": made.hash, "subject": made.subject}] if made.subject else [],
+            "pull_request": None,
+        },
+        summary=lambda: made.said,
+    )
+
+
+def _commit_actions(hub: Hub, goal: BranchPlan, changed: Sequence[str], wish: CommitWish, made: Made) -> list[Action]:
+    from .review.changes import changes
+    from .review.commits import commit_message, make_commit, require_only_ours
+
+    require_only_ours(hub, changed)
+    text = wish.message or commit_message(changes(hub))
+    made.subject = text.partition("\n")[0]
+
+    def switch() -> None:
+        hub.git.read(*goal.switch)
+
+    def do() -> None:
+        made.hash, made.subject = make_commit(hub.again(), changed, wish.message)
+        made.said.append(f"commit {made.hash[:12]} on {goal.name}: {made.subject}")
+
+    switching = [Action(f"branch {goal.name}", goal.why, switch, (f"$ {hub.git.command(*goal.switch)}",))]
+    committing = Action(f"commit {', '.join(changed)}", "", do, tuple(text.splitlines()))
+    return [*(switching if goal.switch else []), committing]
+
+
+def _push_action(hub: Hub, branch: str, made: Made) -> Action:
+    from .review.commits import push, require_pushable
+
+    remote = hub.settings.remote
+    there = require_pushable(hub.git, remote, branch)
+    if not made.subject and not hub.pending and there == hub.git.head():
+        made.pushed = True
+        return Action(f"{remote} has {branch} already")
+
+    def do() -> None:
+        push(hub.git, remote, branch)
+        made.pushed = True
+        made.said.append(f"pushed {branch} to {remote}")
+
+    command = hub.git.push_command(remote, branch)
+    return Action(f"push {branch} to {remote}", "it was asked for with --push", do, (f"$ {command}",))

@@ -1,0 +1,326 @@
+"""Where things stand in a hub repository: the chart, its requirement, the hub images, their values.
+
+Nothing is configured twice: chartpress.yaml names the images, the chart's own files name the dependency. What two
+candidates leave open is asked for by the setting's name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..faults import Fault, Unusable
+from ..tools.git import Git
+from .chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
+from .dockerfile import BaseImage, hub_base
+from .files import Committed, Edited, FileEdit, Files, WorkingTree
+from .paths import join
+from .requirement import Requirement, requirements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..settings import Settings
+
+CHARTPRESS_FILE = "chartpress.yaml"
+
+
+@dataclass(frozen=True)
+class HubImage:
+    """An image of the chart that inherits from z2jh's hub image.
+
+    Attributes:
+        spec: what chartpress.yaml says of it.
+        dockerfile: its Dockerfile, relative to the repository's top.
+        base: the base image that the Dockerfile names.
+    """
+
+    spec: ImageSpec
+    dockerfile: str
+    base: BaseImage
+
+
+@dataclass(frozen=True)
+class ValuesPlace:
+    """One place that an image's name and tag are written to.
+
+    Attributes:
+        file: the values file, relative to the repository's top.
+        path: the values path in it, dotted.
+        image: the image's key in chartpress.yaml.
+    """
+
+    file: str
+    path: str
+    image: str
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A hub repository, as it is or as a plan will leave it.
+
+    Attributes:
+        git: the clone, at its top.
+        settings: this run's settings.
+        files: its files now, or as planned edits will leave them.
+        committed: its files in HEAD, or as planned commits will leave them.
+        branch: the current branch, or the one that a planned commit switches to; None on a detached HEAD.
+        pending: the files in planned commits; empty when nothing is planned.
+    """
+
+    git: Git
+    settings: Settings
+    files: Files
+    committed: Files
+    branch: str | None
+    pending: frozenset[str] = frozenset()
+
+    # -- where it is, and where it will be
+
+    def edited(self, edits: Sequence[FileEdit]) -> Hub:
+        """Return the repository as ``edits`` will leave it."""
+        return replace(self, files=Edited(self.files, tuple(edits)))
+
+    def with_commit(self, branch: str, paths: Sequence[str]) -> Hub:
+        """Return the repository as a commit of ``paths`` on ``branch`` will leave it."""
+        return replace(self, committed=self.files, branch=branch, pending=self.pending | set(paths))
+
+    def as_committed(self) -> Hub:
+        """Return the repository with HEAD's files in place of the working tree's."""
+        return replace(self, files=self.committed)
+
+    def again(self) -> Hub:
+        """Return the repository as it is now."""
+        return open_hub(self.settings, self.git)
+
+    # -- what chartpress.yaml says
+
+    @cached_property
+    def root(self) -> str:
+        """The folder of chartpress.yaml relative to the repository's top; empty for the top itself."""
+        if self.settings.root is not None:
+            return self.settings.root.strip("/").removeprefix(".").strip("/")
+        if self.files.read(CHARTPRESS_FILE) is not None:
+            return ""
+        return self._only_root_below()
+
+    @cached_property
+    def config_file(self) -> str:
+        """chartpress.yaml, relative to the repository's top."""
+        return join(self.root, CHARTPRESS_FILE)
+
+    @cached_property
+    def config(self) -> ChartpressConfig:
+        """What chartpress.yaml says."""
+        return read_chartpress(self.require(self.config_file), self.config_file)
+
+    @cached_property
+    def chart(self) -> ChartSpec:
+        """The chart that depends on Zero to JupyterHub.
+
+        Raises:
+            Unusable: no chart does, or several do and no setting says which.
+        """
+        wanted = self.settings.chart
+        if wanted is not None:
+            return self._chart_named(wanted)
+        found = [chart for chart in self.config.charts if self._requirement_of(chart)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(chart.name for chart in found)
+            raise Unusable(
+                f"several charts depend on {self.settings.dependency}: {names}",
+                where=self.config_file,
+                hint=f"say which in invoke.yaml: hub: {{chart: {found[0].name}}}",
+            )
+        raise self._no_dependency(self.config.charts)
+
+    # -- the requirement
+
+    @cached_property
+    def requirement_file(self) -> str:
+        """The file that names the chart's dependencies, relative to the repository's top."""
+        return self._requirement_file(self.chart)
+
+    @cached_property
+    def requirement(self) -> Requirement:
+        """The chart's dependency on Zero to JupyterHub.
+
+        Raises:
+            Unusable: the chart has none.
+        """
+        found = self._requirement_of(self.chart)
+        if found is None:
+            raise self._no_dependency((self.chart,))
+        return found
+
+    # -- the images
+
+    @cached_property
+    def images(self) -> tuple[HubImage, ...]:
+        """The chart's images that inherit from z2jh's hub image, narrowed to the setting ``images`` where it is given.
+
+        Raises:
+            Unusable: there is none, or the setting names one that is none.
+        """
+        found = tuple(self._hub_images())
+        if not found:
+            raise self._no_hub_image()
+        return self.select(found, self.settings.images)
+
+    @cached_property
+    def other_images(self) -> tuple[str, ...]:
+        """The keys of the chart's images that do not inherit from z2jh's hub image, or have no Dockerfile."""
+        hub_keys = {image.spec.key for image in self._hub_images()}
+        return tuple(spec.key for spec in self.chart.images if spec.key not in hub_keys)
+
+    @property
+    def values_file(self) -> str:
+        """The chart's values.yaml, relative to the repository's top."""
+        return join(self.root, self.chart.path, "values.yaml")
+
+    def values_places(self, image: HubImage) -> tuple[ValuesPlace, ...]:
+        """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``."""
+        spec = image.spec
+        own = (ValuesPlace(self.values_file, path, spec.key) for path in spec.values_paths)
+        more = (
+            ValuesPlace(target.file, target.path, spec.key)
+            for target in self.settings.values
+            if target.image in (None, spec.key)
+        )
+        return (*own, *more)
+
+    @property
+    def managed(self) -> tuple[str, ...]:
+        """The files that bump and build write, relative to the repository's top, without repetition."""
+        dockerfiles = (image.dockerfile for image in self._hub_images())
+        values = (place.file for image in self._hub_images() for place in self.values_places(image))
+        return tuple(dict.fromkeys((*dockerfiles, self.requirement_file, *values)))
+
+    def differs(self, path: str) -> bool:
+        """Whether ``path`` differs from the commit."""
+        return self.files.read(path) != self.committed.read(path)
+
+    def select(self, images: Sequence[HubImage], names: Sequence[str]) -> tuple[HubImage, ...]:
+        """Return those of ``images`` that ``names`` give by key or by full name; all where there are no names.
+
+        Raises:
+            Unusable: a name is none of theirs.
+        """
+        known = {name: image for image in images for name in (image.spec.key, image.spec.name)}
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise Unusable(
+                f"{unknown[0]} is no image that inherits from z2jh's hub image",
+                where=self.config_file,
+                hint=f"such images here: {', '.join(image.spec.key for image in images)}",
+            )
+        return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(images)
+
+    def require(self, path: str) -> bytes:
+        """Return the bytes of ``path``.
+
+        Raises:
+            Unusable: there is no such file.
+        """
+        data = self.files.read(path)
+        if data is None:
+            raise Unusable("the file is missing", where=path, hint="is this the hub repository? name it: --repo PATH")
+        return data
+
+    # -- how they are found
+
+    def _only_root_below(self) -> str:
+        listed = self.git.read("ls-files", "-z", "--", f":(glob)**/{CHARTPRESS_FILE}").split("\0")
+        roots = [path.rpartition("/")[0] for path in listed if path]
+        if not roots:
+            raise Unusable(
+                "there is no chartpress.yaml in this repository",
+                where=self.git.folder,
+                hint="name the hub repository (--repo PATH), or write one: https://github.com/jupyterhub/chartpress",
+            )
+        fitting = [root for root in roots if len(roots) == 1 or self._has_dependency(root)]
+        if len(fitting) != 1:
+            raise Unusable(
+                f"there are several chartpress.yaml: {', '.join(fitting or roots)}",
+                where=self.git.folder,
+                hint=f"say which in invoke.yaml: hub: {{root: {(fitting or roots)[0]}}}",
+            )
+        return fitting[0]
+
+    def _has_dependency(self, root: str) -> bool:
+        candidate = replace(self, settings=replace(self.settings, root=root))
+        try:
+            return bool(candidate.chart)
+        except Fault:
+            return False
+
+    def _chart_named(self, name: str) -> ChartSpec:
+        found = [chart for chart in self.config.charts if chart.name == name]
+        if not found:
+            names = ", ".join(chart.name for chart in self.config.charts)
+            raise Unusable(f"there is no chart {name}", where=self.config_file, hint=f"its charts: {names}")
+        return found[0]
+
+    def _requirement_file(self, chart: ChartSpec) -> str:
+        """Return the file with the chart's dependencies.
+
+        Helm reads them from Chart.yaml (apiVersion v2), and from requirements.yaml for older charts
+        (https://helm.sh/docs/topics/charts/#chart-dependencies).
+        """
+        older = join(self.root, chart.path, "requirements.yaml")
+        return older if self.files.read(older) is not None else join(self.root, chart.path, "Chart.yaml")
+
+    def _requirement_of(self, chart: ChartSpec, name: str | None = None) -> Requirement | None:
+        path = self._requirement_file(chart)
+        data = self.files.read(path)
+        if data is None:
+            return None
+        wanted = name or self.settings.dependency
+        return next((one for one in requirements(data, path) if one.name == wanted), None)
+
+    def _no_dependency(self, charts: Sequence[ChartSpec]) -> Unusable:
+        through = [chart for chart in charts if self._requirement_of(chart, "binderhub")]
+        if through:
+            return Unusable(
+                f"the chart {through[0].name} gets {self.settings.dependency} through binderhub, which pins it",
+                where=self._requirement_file(through[0]),
+                hint="move binderhub instead, or name another dependency in invoke.yaml: hub: {dependency: binderhub}",
+            )
+        where = self._requirement_file(charts[0]) if len(charts) == 1 else self.config_file
+        return Unusable(
+            f"no chart depends on {self.settings.dependency}",
+            where=where,
+            hint=f"add {self.settings.dependency} to the chart's dependencies, with version and repository",
+        )
+
+    def _hub_images(self) -> Iterator[HubImage]:
+        for spec in self.chart.images:
+            dockerfile = join(self.root, spec.dockerfile)
+            data = self.files.read(dockerfile)
+            base = None if data is None else hub_base(data, dockerfile)
+            if base is not None:
+                yield HubImage(spec, dockerfile, base)
+
+    def _no_hub_image(self) -> Unusable:
+        dockerfiles = [join(self.root, spec.dockerfile) for spec in self.chart.images]
+        there = [path for path in dockerfiles if self.files.read(path) is not None]
+        return Unusable(
+            "no FROM inherits from z2jh's hub image" if there else "there is no Dockerfile of a hub image",
+            where=", ".join(there or dockerfiles) or self.config_file,
+            hint="write FROM quay.io/jupyterhub/k8s-hub:VERSION, the version being the one in "
+            f"{self._requirement_file(self.chart)}",
+        )
+
+
+def open_hub(settings: Settings, git: Git | None = None) -> Hub:
+    """Return the hub repository that the settings, or the current folder, name.
+
+    Raises:
+        Unusable: it is no git repository.
+    """
+    clone = git or Git.around(Path(settings.repo or ".").expanduser())
+    return Hub(clone, settings, WorkingTree(clone.folder), Committed(clone), clone.branch())

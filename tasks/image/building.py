@@ -1,0 +1,234 @@
+"""A build of several images: what is to be built, in one bake, and the proof of each."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..faults import ProgramFailed, Refused
+from ..hubrepo.paths import join
+from ..review.forge import web_address
+from ..tools import docker
+from .definition import Target, definition, target_name
+from .job import BUILT, LABEL, PRESENT, SKIPPED, ImageJob, look_for_bases, registry_answer
+from .naming import history_of, name_image
+from .platform import Host, platform_argument
+from .proof import require_platforms
+from .reference import Reference
+from .template import render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..build import BuildWish
+    from ..hubrepo.layout import Hub, HubImage
+    from ..tools.run import Command
+
+
+@dataclass
+class Build:
+    """A planned build.
+
+    Attributes:
+        hub: the hub repository as it is when the build begins.
+        wish: how the build is wanted.
+        jobs: the images.
+        pushes: whether what is built is pushed.
+        argument: what ``--platform`` is given; None for a native build without it.
+        builder: the buildx builder; None for Docker's current one.
+    """
+
+    hub: Hub
+    wish: BuildWish
+    jobs: tuple[ImageJob, ...]
+    pushes: bool
+    argument: str | None
+    builder: str | None
+
+    @property
+    def to_build(self) -> tuple[ImageJob, ...]:
+        """The images that are (to be) built."""
+        return tuple(job for job in self.jobs if job.status == BUILT)
+
+    @property
+    def why(self) -> str:
+        """Why they are built."""
+        if self.wish.force:
+            return "of --force, over whatever the registry has"
+        if not self.pushes:
+            return "it was asked for, without a push"
+        return "the registry does not have what the last commit of the image's files makes"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What people should know of it before they say yes."""
+        alone = (f"{key} is left alone: no FROM of it inherits from z2jh's hub image" for key in self.hub.other_images)
+        local = (
+            f"{base} is taken from this machine's image store: {base.host} cannot be reached"
+            for base in dict.fromkeys(job.base.reference for job in self.jobs if job.base.is_local)
+        )
+        stand_in = ("the base image is a rehearsal's STAND-IN, not z2jh's" for job in self.jobs if job.base.is_stand_in)
+        by_hand = (f"no values name {job.image.spec.key}" for job in self.jobs if not self.hub.values_places(job.image))
+        return tuple(dict.fromkeys((*alone, *local, *stand_in, *by_hand)))
+
+    def details(self) -> tuple[str, ...]:
+        """Return the build's platform and its command, as one could paste it."""
+        native = f"native on this {Host.here().title}" if self.argument is None else f"for {self.argument}"
+        return (native, f"$ {self._command(Path('metadata.json'))}")
+
+    def run(self) -> None:
+        """Build and push, then prove each image from what its registry says.
+
+        Raises:
+            Refused: the proof fails.
+            Denied: a registry denied access.
+            Unreachable: a registry gave no answer.
+            ProgramFailed: the build failed.
+        """
+        self._settle_tags()
+        with tempfile.TemporaryDirectory(prefix="hubpress-") as folder:
+            metadata = Path(folder) / "metadata.json"
+            docker.bake(self._command(metadata), self.to_build[0].reference.host)
+            digests = _digests(metadata)
+        for index, job in enumerate(self.to_build):
+            if self.pushes:
+                job.prove(digests[target_name(index, job.image.spec.key)])
+
+    def report(self) -> list[dict[str, Any]]:
+        """Return what the JSON report says of each image, those that are left alone last."""
+        alone = [spec for spec in self.hub.chart.images if spec.key in self.hub.other_images]
+        skipped: dict[str, Any] = {"tag": None, "digest": None, "platforms": [], "status": SKIPPED, "base": None}
+        return [
+            *(job.report() for job in self.jobs),
+            *({"name": spec.key, "repository": spec.name, **skipped} for spec in alone),
+        ]
+
+    def summary(self) -> list[str]:
+        """Return the lines that say what was built and proved."""
+        return [line for job in self.jobs for line in _summary(job)]
+
+    def _settle_tags(self) -> None:
+        """Ask git for the tags that waited for a commit."""
+        now = self.hub.again()
+        history = history_of(now)
+        for job in self.to_build:
+            job.called = name_image(now, history, job.image)
+
+    def _command(self, metadata: Path) -> Command:
+        flags = ("--builder", self.builder) if self.builder else ()
+        folder = self.hub.git.folder / self.hub.root
+        return docker.bake_command(definition(self._targets()), folder, metadata, *flags)
+
+    def _targets(self) -> list[Target]:
+        source = web_address(self.hub.git.remote_url(self.hub.settings.remote) or "")
+        return [
+            Target(
+                key=job.image.spec.key,
+                reference=job.reference,
+                context=job.image.spec.context,
+                dockerfile=job.image.spec.dockerfile,
+                build_args=_build_args(self.hub, job),
+                labels={**job.labels(), **({f"{LABEL}source": source} if source else {})},
+                pins=job.pins(),
+                platform=self.argument,
+                no_cache=self.wish.no_cache,
+                push=self.pushes,
+            )
+            for job in self.to_build
+        ]
+
+
+def plan_images(hub: Hub, wish: BuildWish) -> Build:
+    """Plan the build of the images that ``wish`` names: what each one's tag is, and whether its registry has it.
+
+    Raises:
+        Refused: an image's files are not committed, or its tag is there with another platform or base.
+        Denied: a registry denied access.
+        Unreachable: a registry gave no answer.
+        ProgramFailed: docker is missing, or something is to be built and the builder does not answer.
+    """
+    pushes = wish.push and hub.settings.push
+    images = hub.select(hub.images, wish.images)
+    platform = wish.platform or hub.settings.platform
+    argument = platform_argument(Host.here(), hub.settings.platform, wish.platform)
+    builder = wish.builder or hub.settings.builder
+    _require_committed(hub, images)
+    jobs = _jobs(hub, images, platform, look=pushes and not wish.force)
+    build = Build(hub, wish, jobs, pushes, argument, builder)
+    if build.to_build:
+        docker.require_builder(builder)
+    return build
+
+
+def _jobs(hub: Hub, images: Sequence[HubImage], platform: str, *, look: bool) -> tuple[ImageJob, ...]:
+    """Compute the tags, then ask every registry side by side for the base images and for what is there already."""
+    history = history_of(hub)
+    called = [name_image(hub, history, image) for image in images]
+    ours = [Reference(image.spec.name, name.tag) for image, name in zip(images, called, strict=True)]
+    theirs = [image.base.reference for image in images]
+    asked = [reference for reference, name in zip(ours, called, strict=True) if look and name.revision]
+    answers = dict(zip((*theirs, *asked), docker.inspect_all([*theirs, *asked]), strict=True))
+    loopback = all(reference.on_loopback for reference in ours)
+    bases = look_for_bases(theirs, [answers[base] for base in theirs], loopback=loopback)
+    jobs = tuple(ImageJob(*parts, platform) for parts in zip(images, called, bases, strict=True))
+    for job in jobs:
+        require_platforms(job.base, platform)
+        job.look(registry_answer(answers.get(job.reference)))
+    return jobs
+
+
+def _require_committed(hub: Hub, images: Sequence[HubImage]) -> None:
+    """Check that no image depends on a file that is not committed: its tag would name another image.
+
+    Raises:
+        Refused: one does; the message names the file.
+    """
+    for image in images:
+        paths = [join(hub.root, path) for path in image.spec.paths]
+        loose = [path for path in hub.git.changed(paths) if path not in hub.pending]
+        if loose:
+            raise Refused(
+                f"the image {image.spec.key} has files that are not committed",
+                where=", ".join(loose[:3]),
+                hint="invoke commit, or git commit them; its tag names the last commit",
+            )
+
+
+def _build_args(hub: Hub, job: ImageJob) -> dict[str, str]:
+    """Return chartpress's build arguments with its names filled in: LAST_COMMIT, TAG, BRANCH."""
+    names = {"LAST_COMMIT": job.called.commit, "TAG": job.tag, "BRANCH": hub.branch or ""}
+    where = f"{hub.config_file}: images.{job.image.spec.key}.buildArgs"
+    return {name: render(value, names, where) for name, value in job.image.spec.build_args.items()}
+
+
+def _digests(metadata: Path) -> dict[str, str]:
+    """Return each target's digest from the file that bake wrote.
+
+    Raises:
+        ProgramFailed: the file is missing, or has no digests.
+    """
+    try:
+        written = json.loads(metadata.read_text(encoding="utf-8"))
+        return {name: str(entry["containerimage.digest"]) for name, entry in written.items() if isinstance(entry, dict)}
+    except (OSError, ValueError, KeyError, AttributeError) as err:
+        raise ProgramFailed(
+            f"bake did not say what it built: {type(err).__name__}",
+            where=metadata.name,
+            hint="docker buildx version: 0.13 or newer is needed",
+        ) from err
+
+
+def _summary(job: ImageJob) -> list[str]:
+    if job.proof is None:
+        return [f"{job.reference}: {job.status}, not pushed"]
+    words = {BUILT: "built, pushed, proved", PRESENT: "in the registry already, proved"}
+    base_digest = f"@{job.base.found.digest}" if job.base.found.digest else ""
+    return [
+        f"{job.reference}: {words[job.status]}",
+        f"  digest    {job.proof.digest}",
+        f"  platform  {', '.join(job.proof.platforms)}",
+        f"  base      {job.base.reference}{base_digest}: its layers are the first layers",
+    ]

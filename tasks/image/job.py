@@ -1,0 +1,153 @@
+"""One image's way through a build: found or not, built, pushed, proved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..faults import Denied, Fault, Refused, Unreachable
+from ..tools import docker
+from .proof import Base, Proof, prove
+from .reference import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..hubrepo.layout import HubImage
+    from .naming import ImageName
+
+BUILT, PRESENT, SKIPPED = "built", "present", "skipped"
+# https://github.com/opencontainers/image-spec/blob/main/annotations.md
+LABEL = "org.opencontainers.image."
+
+
+@dataclass
+class ImageJob:
+    """One image of a build.
+
+    Attributes:
+        image: what it is made of.
+        called: its tag and the commit that it names; both open while that commit is only planned.
+        base: the base image that its Dockerfile names.
+        platform: the platforms that it must run on, separated by commas.
+        status: ``built`` (or, before that, to be built), ``present`` in the registry already, or ``skipped``.
+        proof: what was proved of it, once it was.
+    """
+
+    image: HubImage
+    called: ImageName
+    base: Base
+    platform: str
+    status: str = BUILT
+    proof: Proof | None = None
+
+    @property
+    def reference(self) -> Reference:
+        """The image's name and tag."""
+        return Reference(self.image.spec.name, self.tag)
+
+    @property
+    def tag(self) -> str:
+        """The image's tag."""
+        return self.called.tag
+
+    def look(self, found: docker.FoundImage | None) -> None:
+        """Take what the registry has of the image: one that is there and holds the proof is not built again.
+
+        Raises:
+            Refused: the tag is there, with another platform or base.
+        """
+        if found is not None:
+            self.proof = prove(self.reference, found, self.base, self.platform)
+            self.status = PRESENT
+
+    def prove(self, digest: str | None) -> None:
+        """Ask the registry for the image that was pushed, and prove it.
+
+        Args:
+            digest: what the build said it pushed.
+
+        Raises:
+            Refused: the registry has it not, or has another one.
+        """
+        self.proof = prove(self.reference, docker.inspect(self.reference), self.base, self.platform, digest)
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels that say what it is and what it is built on."""
+        base = self.base
+        own = {
+            f"{LABEL}version": self.tag,
+            f"{LABEL}revision": self.called.revision,
+            f"{LABEL}base.name": f"{base.reference.host}/{base.reference.path}:{base.reference.tag}",
+            f"{LABEL}base.digest": base.found.digest,
+        }
+        return {name: value for name, value in own.items() if value}
+
+    def pins(self) -> dict[str, Reference]:
+        """Return the base image by its name in the Dockerfile, pinned to the digest that its registry answered with."""
+        digest = self.base.found.digest
+        if digest is None or self.base.reference.digest is not None:
+            return {}
+        return {str(self.base.reference): self.base.reference.pinned(digest)}
+
+    def report(self) -> dict[str, Any]:
+        """Return what the JSON report says of it."""
+        return {
+            "name": self.image.spec.key,
+            "repository": self.image.spec.name,
+            "tag": self.tag,
+            "digest": self.proof.digest if self.proof else None,
+            "platforms": list(self.proof.platforms) if self.proof else self.platform.split(","),
+            "status": self.status,
+            "base": {
+                "image": str(self.base.reference),
+                "digest": self.base.found.digest,
+                "inherited": True if self.proof else None,
+            },
+        }
+
+
+def look_for_bases(references: Sequence[Reference], answers: Sequence[docker.Answer], *, loopback: bool) -> list[Base]:
+    """Return the base images, from their registry's answers or, where that is out of reach, from the engine's store.
+
+    Args:
+        references: the base images' names.
+        answers: what the registries said of them, in the same order.
+        loopback: whether what is built on them goes to registries of this machine alone.
+
+    Raises:
+        Refused: there is no such image, or it is a stand-in and what is built on it would leave this machine.
+        Denied: the registry refuses access.
+        Unreachable: the registry does not answer, and the engine has no such image either.
+    """
+    bases = [_base(reference, answer) for reference, answer in zip(references, answers, strict=True)]
+    for base in bases:
+        if base.is_stand_in and not loopback:
+            raise Refused(
+                "the base image here is a rehearsal's stand-in, not z2jh's hub image",
+                where=base.reference,
+                hint=f"docker image rm {base.reference}, then: docker pull {base.reference}",
+            )
+    return bases
+
+
+def _base(reference: Reference, answer: docker.Answer) -> Base:
+    if isinstance(answer, docker.FoundImage):
+        return Base(reference, answer)
+    if answer is None:
+        raise Refused("the base image does not exist", where=reference, hint="invoke bump, or mend the FROM")
+    found = docker.local(reference) if isinstance(answer, Unreachable) and not isinstance(answer, Denied) else None
+    if found is None:
+        raise answer
+    return Base(reference, found)
+
+
+def registry_answer(answer: docker.Answer) -> docker.FoundImage | None:
+    """Return what the registry has of an image.
+
+    Raises:
+        Fault: it denied access, or gave no answer.
+    """
+    if isinstance(answer, Fault):
+        raise answer
+    return answer

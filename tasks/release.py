@@ -1,0 +1,107 @@
+"""``release``: auth, bump, commit, build, commit as one plan."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from invoke.tasks import task
+
+from . import show
+from .auth import AuthWish, plan_auth
+from .build import HELP as BUILD_HELP
+from .build import BuildWish, plan_build
+from .bump import HELP as BUMP_HELP
+from .bump import BumpWish, plan_bump
+from .commit import HELP as COMMIT_HELP
+from .commit import CommitWish, plan_commit
+from .edge import JSON_HELP, REPO_HELP, HubTask, Run, open_run
+from .faults import Refused
+from .plan import Plan
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+    from .hubrepo.layout import Hub
+
+HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
+
+
+@task(klass=HubTask, auto_shortflags=False, iterable=["image"], help={**HELP, **REPO_HELP, **JSON_HELP})
+def release(
+    c: Context,
+    to: str | None = None,
+    pre: bool = False,
+    dev: bool = False,
+    major: bool = False,
+    image: list[str] | None = None,
+    no_push: bool = False,
+    force: bool = False,
+    platform: str | None = None,
+    builder: str | None = None,
+    no_cache: bool = False,
+    message: str | None = None,
+    branch: str | None = None,
+    push: bool = False,
+    yes: bool = False,
+    repo: str | None = None,
+    json: bool = False,
+) -> None:
+    """Move to a z2jh release, build its hub image, commit both.
+
+    Shows the plan and asks. What is done already is not done again, so a release that was stopped goes on with
+    the same command. Afterwards: review the branch, then proceed to deployment as normal.
+    """
+    bump = BumpWish(to, pre, dev, major)
+    build = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache)
+    with open_run(c, repo=repo, json=json) as run:
+        plan = plan_release(run.hub, bump, build, CommitWish(message, branch, push))
+        if not run.dry and not plan.nothing_to_do:
+            _agree(run, plan, yes=yes)
+        run.carry_out(plan, lambda: {"steps": plan.step_reports()})
+        if not run.dry:
+            show.say(_next_step(run.hub, plan))
+
+
+def plan_release(hub: Hub, bump: BumpWish, build: BuildWish, commit: CommitWish) -> Plan:
+    """Plan the whole release, each step on the repository as the one before it will leave it."""
+    auth = plan_auth(hub, AuthWish())
+    bumped = plan_bump(hub, bump)
+    moved = plan_commit(bumped.leaves, replace(commit, push=False))
+    built = plan_build(moved.leaves, build)
+    # A message that was given belongs to the first commit that is made.
+    named = plan_commit(built.leaves, replace(commit, message=None) if moved.to_do else commit)
+    return Plan((auth, bumped, moved, built, named))
+
+
+def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
+    """Show the plan, and have it agreed to.
+
+    Raises:
+        Refused: it was not.
+    """
+    run.show_plan(plan)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Refused("nobody can be asked here", where="no terminal", hint="look at the plan, then: add --yes")
+    if not show.confirm("Go on?"):
+        raise Refused("not agreed to, nothing was done", hint="invoke release, and answer y; or invoke --dry release")
+
+
+def _next_step(hub: Hub, plan: Plan) -> str:
+    branch = plan.report()["branch"]
+    base = hub.settings.base_branch or hub.git.default_branch(hub.settings.remote)
+    if plan.nothing_to_do:
+        return "Nothing to do. Proceed to deployment as normal."
+    return (
+        f"Steps: {_times(plan)}\n"
+        f"Review it: git log --patch {base}..{branch}\n"
+        f"Once {branch} is merged, proceed to deployment as normal."
+    )
+
+
+def _times(plan: Plan) -> str:
+    reports: list[dict[str, Any]] = plan.step_reports()
+    return ", ".join(f"{one['name']} {show.duration(one['seconds'] or 0)}" for one in reports)

@@ -1,0 +1,1 @@
+"""What a reviewer reads: what moved, from where to where, and why."""

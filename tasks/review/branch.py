@@ -1,0 +1,74 @@
+"""The branch that a commit goes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..faults import Refused, Unusable
+
+if TYPE_CHECKING:
+    from ..hubrepo.layout import Hub
+    from ..tools.git import Git
+
+
+@dataclass(frozen=True)
+class BranchPlan:
+    """Where a commit goes.
+
+    Attributes:
+        name: the branch.
+        why: the reason.
+        switch: git's arguments that get there; empty where it is the current branch.
+    """
+
+    name: str
+    why: str
+    switch: tuple[str, ...] = ()
+
+
+def plan_branch(hub: Hub, wanted: str | None) -> BranchPlan:
+    """Plan the branch for a commit: the current one, or a feature branch where that is the default branch.
+
+    Args:
+        hub: the repository; its ``branch`` is the current one, or the one that an earlier step switches to.
+        wanted: the branch that was asked for by name; None to choose.
+
+    Raises:
+        Refused: the branch exists with other commits.
+        Unusable: the name is none that git takes.
+    """
+    default = hub.settings.base_branch or hub.git.default_branch(hub.settings.remote)
+    current = hub.branch or ""
+    name = wanted or (_feature_name(hub) if current == default else current)
+    if name == current:
+        return BranchPlan(name, "it is the current branch")
+    if not hub.git.is_branch_name(name):
+        raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint="use --branch NAME")
+    why = f"{default} is the default branch" if current == default else "it was asked for with --branch"
+    return BranchPlan(name, why, _switch(hub.git, name))
+
+
+def _feature_name(hub: Hub) -> str:
+    template = hub.settings.branch
+    try:
+        return template.format(version=hub.requirement.version)
+    except (KeyError, IndexError, ValueError, AttributeError) as err:
+        raise Unusable(
+            f"hub.branch is {template!r}, not a template of {{version}}",
+            where="invoke.yaml",
+            hint="write branch: bump-z2jh-{version}",
+        ) from err
+
+
+def _switch(git: Git, name: str) -> tuple[str, ...]:
+    there = git.branch_commit(name)
+    if there is None:
+        return ("switch", "--create", name)
+    if there == git.head():
+        return ("switch", name)
+    raise Refused(
+        f"the branch {name} exists already, with other commits",
+        where=git.folder,
+        hint=f"go on there: git switch {name}; or use another: --branch NAME",
+    )

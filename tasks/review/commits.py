@@ -1,0 +1,100 @@
+"""Commits of exactly the managed files, proved after they are made; pushes that never overwrite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..faults import ProgramFailed, Refused
+from ..hubrepo.edits import foreign_changes
+from ..tools.git import push_fault
+from ..tools.run import watch
+from ..z2jh.notes import release_links, upgrade_links
+from ..z2jh.release import Release
+from .changes import Changes, changes, message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..hubrepo.layout import Hub
+    from ..tools.git import Git
+
+
+def commit_message(moved: Changes) -> str:
+    """Return the message for what moved, with links to the release's notes."""
+    if moved.release is None:
+        return message(moved)
+    upgrade = upgrade_links(moved.release.before, moved.release.after) if moved.release.before else ()
+    return message(moved, (*release_links(Release(moved.release.after)), *upgrade))
+
+
+def require_only_ours(hub: Hub, changed: Sequence[str]) -> None:
+    """Check that the changed files hold nothing but what bump and build write, in the folder and in the index.
+
+    Raises:
+        Refused: a file holds more; the message names it.
+    """
+    for path in foreign_changes(hub):
+        raise Refused(
+            "the file has other changes than a release's",
+            where=path,
+            hint=f"commit them first: git commit -- {path}; or put them aside: git stash push -- {path}",
+        )
+    for path in changed:
+        if hub.git.staged(path) not in (hub.git.show(path), hub.again().files.read(path)):
+            raise Refused("other changes of the file are staged", where=path, hint=f"git restore --staged -- {path}")
+
+
+def make_commit(hub: Hub, paths: Sequence[str], text: str | None) -> tuple[str, str]:
+    """Commit ``paths`` and nothing else, and return the commit's full hash and subject.
+
+    Args:
+        hub: the repository as it is now.
+        paths: the managed files that differ, relative to the top.
+        text: the message; None for one that says what moved.
+
+    Raises:
+        ProgramFailed: git refused, for instance through a hook; its words stand above.
+        Refused: a hook changed the files on the way.
+    """
+    require_only_ours(hub, paths)
+    whole = text or commit_message(changes(hub))
+    wanted = {path: hub.require(path) for path in paths}
+    output = watch(hub.git.command("commit", "--quiet", "--only", "--file=-", "--", *paths, stdin=whole))
+    if not output.ok:
+        raise ProgramFailed(f"git commit: {output.last_words}", where=hub.git.folder, hint="git status")
+    for path, data in wanted.items():
+        if hub.git.show(path) != data:
+            raise Refused("a hook changed the file while it was committed", where=path, hint=f"git show HEAD -- {path}")
+    return hub.git.read("rev-parse", "HEAD"), whole.partition("\n")[0]
+
+
+def require_pushable(git: Git, remote: str, branch: str) -> str | None:
+    """Return the commit that ``remote`` has as ``branch``, after checking that a push would only add to it.
+
+    Raises:
+        Refused: there is no such remote, or its branch has commits that are not here.
+        Unreachable: it does not answer, or denies access.
+    """
+    if git.remote_url(remote) is None:
+        raise Refused(f"there is no remote {remote}", where=git.folder, hint=f"git remote add {remote} URL")
+    there = git.remote_commit(remote, branch)
+    if there is not None and not git.ask("merge-base", "--is-ancestor", there, "HEAD").ok:
+        raise Refused(
+            f"the remote's branch {branch} has commits that are not here",
+            where=remote,
+            hint=f"git pull --rebase {remote} {branch}; or use another branch: --branch NAME",
+        )
+    return there
+
+
+def push(git: Git, remote: str, branch: str) -> None:
+    """Push ``branch`` to ``remote``, and prove that it is there.
+
+    Raises:
+        Unreachable: the remote rejected it, denied access or did not answer.
+    """
+    output = watch(git.push_command(remote, branch))
+    if not output.ok:
+        raise push_fault(output, remote, branch)
+    if git.remote_commit(remote, branch) != git.branch_commit(branch):
+        raise Refused("the remote does not have the branch that was pushed", where=remote, hint=f"git push {remote}")
