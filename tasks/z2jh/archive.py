@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import tarfile
-import zlib
 from io import BytesIO
 from pathlib import PurePosixPath
 
 from ..faults import Unreachable, Unusable
 from ..image.reference import Reference
 from .document import Unreadable, child, load, text_at
+from .packed import NotGzip, TooLarge, unpacked
 
 LARGEST_ARCHIVE = 64 * 1024 * 1024
 LARGEST_VALUES = 4 * 1024 * 1024
@@ -45,12 +44,10 @@ def hub_image_in(data: bytes, where: str) -> Reference:
 def _values(data: bytes, where: str) -> bytes:
     """Return the bytes of the chart's own values.yaml: only regular files count, and only in the top folder."""
     try:
-        with gzip.GzipFile(fileobj=BytesIO(data)) as packed:
-            plain = packed.read(LARGEST_ARCHIVE + 1)
-        if len(plain) > LARGEST_ARCHIVE:
-            raise _unusable(f"the archive unpacks to more than {LARGEST_ARCHIVE // 2**20} MiB", where)
-        return _member(plain, where)
-    except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError, RecursionError) as error:
+        return _member(unpacked(data, LARGEST_ARCHIVE), where)
+    except TooLarge:
+        raise _unusable(f"the archive unpacks to more than {LARGEST_ARCHIVE // 2**20} MiB", where) from None
+    except (NotGzip, tarfile.TarError, OSError, EOFError, ValueError, RecursionError) as error:
         raise _unusable("this is not a chart's archive", where) from error
 
 

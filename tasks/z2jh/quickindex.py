@@ -23,7 +23,7 @@ A piece of an entry (a key with its value) is proved once; thousands of entries 
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .release import IMAGES, Release
@@ -38,6 +38,8 @@ Fields = dict[str, Value]
 _HEAD = "apiVersion: v1\nentries:\n"
 _LAST_KEY = "\ngenerated: "
 _LARGEST_ENTRY = 64 * 1024
+_MOST_PIECES = 200_000
+_MOST_KNOWN = 4096
 
 # A new chart or entry: two columns in. A new key of an entry: four. A new annotation: six.
 _PIECE = re.compile(r"\n {2}(?=[^ \n])")
@@ -71,10 +73,12 @@ def read_quickly(text: str, chart: str) -> list[Release] | None:
 
 
 def _releases(text: str, chart: str) -> Iterator[Release]:
-    prove = cache(_field)
+    prove = lru_cache(maxsize=_MOST_KNOWN)(_field)
     charts: set[str] = set()
     wanted = False
-    for piece in _pieces(_body(text)):
+    for count, piece in enumerate(_pieces(_body(text))):
+        if count > _MOST_PIECES:
+            raise _Irregular
         if piece.startswith("- ") and charts:
             fields = _fields(piece[2:], prove)
             if wanted:

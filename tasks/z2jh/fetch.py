@@ -1,0 +1,79 @@
+"""The one door through which bytes come from a Helm repository."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..faults import Denied, Unreachable
+from .cache import Cache, Page, Validators
+from .limits import Limits
+
+if TYPE_CHECKING:
+    from .address import Address
+
+
+@dataclass(frozen=True)
+class Fetcher:
+    """Fetches from web servers and from files.
+
+    Attributes:
+        cache: what was fetched before; None keeps nothing.
+        limits: the bounds of each fetch.
+    """
+
+    cache: Cache | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def page(self, address: Address) -> bytes:
+        """Fetch a page that changes now and then: the server is asked, and sends it only if it changed.
+
+        Raises:
+            Denied: access is denied.
+            Unreachable: no usable answer came within the limits.
+        """
+        if address.is_file:
+            return _content(address, self.limits)
+        kept = self.cache.page(address.url) if self.cache else None
+        page = self._get(address, kept.validators if kept else Validators())
+        if page is None:
+            return kept.body if kept else b""
+        if self.cache and page.validators:
+            self.cache.keep_page(address.url, page)
+        return page.body
+
+    def stored(self, address: Address) -> bytes:
+        """Fetch a file byte for byte.
+
+        Raises:
+            Denied, Unreachable: see ``page``.
+        """
+        if address.is_file:
+            return _content(address, self.limits)
+        page = self._get(address, Validators(), exact=True)
+        return page.body if page else b""
+
+    def _get(self, address: Address, validators: Validators, *, exact: bool = False) -> Page | None:
+        from .web import Request, get  # noqa: PLC0415 - brings the HTTP library, which files do not need
+
+        return get(Request(address, validators, exact), self.limits)
+
+
+def _content(address: Address, limits: Limits) -> bytes:
+    """Read a file of this machine; a pipe or device could hold us, so only a regular file."""
+    try:
+        if address.file.exists() and not address.file.is_file():
+            raise _unreadable(address, "this is not a file")
+        with address.file.open("rb") as file:
+            data = file.read(limits.size + 1)
+    except PermissionError as error:
+        raise Denied("the file may not be read", where=address, hint=f"ls -l {address.file}") from error
+    except (OSError, ValueError) as error:
+        raise _unreadable(address, "there is no such file") from error
+    if len(data) > limits.size:
+        raise _unreadable(address, f"the file is larger than {limits.size / 2**20:g} MiB")
+    return data
+
+
+def _unreadable(address: Address, what: str) -> Unreachable:
+    return Unreachable(what, where=address, hint=f"ls -l {address.file.parent}")

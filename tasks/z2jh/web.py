@@ -1,0 +1,221 @@
+"""Fetching from a web server that may be slow, broken or hostile."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as TooLate
+from contextlib import closing
+from dataclasses import dataclass, replace
+from threading import Thread
+from typing import TYPE_CHECKING, TypeVar
+
+import urllib3
+from urllib3.exceptions import HTTPError, InvalidHeader
+
+from .._version import __version__
+from ..faults import Denied, Fault, Unreachable
+from .cache import Page, Validators
+from .packed import NotGzip, TooLarge, unpacked
+from .transport import is_lasting, manager_for, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .address import Address
+    from .limits import Limits
+
+T = TypeVar("T")
+
+_OK = 200
+_NOT_MODIFIED = 304
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_DENIED = frozenset({401, 403, 407})
+_MISSING = frozenset({404, 410})
+_PASSING = frozenset({429, 502, 503, 504})
+_CHUNK = 64 * 1024
+
+
+class _Passing(Exception):  # noqa: N818 - says what kind of failure it is
+    """A failure that may be over soon.
+
+    Args:
+        fault: what people see if it is not.
+        wait: the seconds that the server asks to wait, where it does.
+    """
+
+    def __init__(self, fault: Fault, wait: float = 0) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+        self.wait = wait
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to ask for.
+
+    Attributes:
+        address: where.
+        validators: those of the page that is already there: it is fetched only if it changed.
+        exact: the bytes are wanted as they are stored; otherwise the server may send them compressed.
+    """
+
+    address: Address
+    validators: Validators
+    exact: bool = False
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers to send."""
+        wanted = {
+            "User-Agent": f"hubpress/{__version__}",
+            "Accept-Encoding": "identity" if self.exact else "gzip",
+            "If-None-Match": self.validators.etag,
+            "If-Modified-Since": self.validators.last_modified,
+        }
+        login = urllib3.make_headers(basic_auth=self.address.login) if self.address.login else {}
+        return {**{name: value for name, value in wanted.items() if value}, **login}
+
+
+def get(request: Request, limits: Limits) -> Page | None:
+    """Fetch a page; None when it has not changed.
+
+    Raises:
+        Denied: the server denies access.
+        Unreachable: no usable answer came within the limits.
+        Unusable: the environment names a proxy or certificates that cannot be used.
+    """
+    deadline = time.monotonic() + limits.total
+    try:
+        # A name server, or headers that drip, could hold a plain call for ever.
+        return _within(limits.total, lambda: _persist(request, limits, deadline))
+    except TooLate:
+        raise _too_late(request.address, limits) from None
+
+
+def _within(seconds: float, work: Callable[[], T]) -> T:
+    """Do ``work`` on a thread of its own, which is left behind when it takes longer."""
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the outcome is awaited
+            outcome.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return outcome.result(timeout=seconds)
+
+
+def _persist(request: Request, limits: Limits, deadline: float) -> Page | None:
+    """Try again what may pass."""
+    attempt = 1
+    while True:
+        try:
+            return _follow(request, limits, deadline)
+        except _Passing as failure:
+            wait = max(min(failure.wait, limits.longest_wait), limits.backoff * 2 ** (attempt - 1))
+            if attempt >= limits.attempts or time.monotonic() + wait > deadline:
+                raise failure.fault from failure
+            time.sleep(wait)
+        attempt += 1
+
+
+def _follow(request: Request, limits: Limits, deadline: float) -> Page | None:
+    """Follow redirects until an answer comes."""
+    for _ in range(limits.redirects + 1):
+        answer = _exchange(request, limits, deadline)
+        if not isinstance(answer, str):
+            return answer
+        request = replace(request, address=request.address.redirected(answer))
+    raise _unreachable(request.address, f"it redirects more than {limits.redirects} times")
+
+
+def _exchange(request: Request, limits: Limits, deadline: float) -> Page | str | None:
+    """Ask once: a page, None when it has not changed, or the text of a redirect's ``Location``."""
+    try:
+        with manager_for(request.address) as manager:
+            response = manager.request(
+                "GET",
+                request.address.url,
+                headers=request.headers(),
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                timeout=urllib3.Timeout(connect=limits.connect, read=limits.read),
+            )
+            with closing(response):
+                return _answer(request, response, limits, deadline)
+    except (HTTPError, OSError, ValueError) as error:
+        fault = _unreachable(request.address, reason(error, limits))
+        if is_lasting(error):
+            raise fault from error
+        raise _Passing(fault) from error
+
+
+def _answer(request: Request, response: urllib3.BaseHTTPResponse, limits: Limits, deadline: float) -> Page | str | None:
+    """Tell what the server means by its status."""
+    status, headers = response.status, response.headers
+    if status == _OK:
+        body = _plain(request, _body(request, response, limits, deadline), headers, limits)
+        return Page(body, Validators(headers.get("ETag"), headers.get("Last-Modified")))
+    if status == _NOT_MODIFIED and request.validators:
+        return None
+    if status in _REDIRECTS and "Location" in headers:
+        return headers["Location"]
+    if status in _DENIED:
+        raise Denied(f"access is denied (status {status})", where=request.address, hint=request.address.look)
+    if status in _MISSING:
+        raise _unreachable(request.address, f"there is nothing (status {status})")
+    fault = _unreachable(request.address, f"no usable answer (status {status})")
+    if status in _PASSING:
+        raise _Passing(fault, _asked_wait(headers.get("Retry-After")))
+    raise fault
+
+
+def _body(request: Request, response: urllib3.BaseHTTPResponse, limits: Limits, deadline: float) -> bytes:
+    """Read the body as it is sent, piece by piece, up to the bounds."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := response.read1(_CHUNK, decode_content=False):
+        pieces.append(piece)
+        size += len(piece)
+        if size > limits.size:
+            raise _too_large(request.address, limits)
+        if time.monotonic() > deadline:
+            raise _too_late(request.address, limits)
+    return b"".join(pieces)
+
+
+def _plain(request: Request, body: bytes, headers: urllib3.HTTPHeaderDict, limits: Limits) -> bytes:
+    """Undo the compression that was offered; a body wanted exact is taken as it is."""
+    coding = headers.get("Content-Encoding", "identity").strip().lower()
+    if request.exact or coding == "identity":
+        return body
+    if coding not in {"gzip", "x-gzip"}:
+        raise _unreachable(request.address, f"the answer is encoded in {coding}, which nobody asked for")
+    try:
+        return unpacked(body, limits.size)
+    except TooLarge:
+        raise _too_large(request.address, limits) from None
+    except NotGzip:
+        raise _Passing(_unreachable(request.address, "the compressed answer is damaged")) from None
+
+
+def _asked_wait(retry_after: str | None) -> float:
+    """Return the seconds that a ``Retry-After`` asks for, 0 where it says nothing that is understood."""
+    try:
+        return urllib3.Retry().parse_retry_after(retry_after or "0")
+    except (InvalidHeader, OverflowError, ValueError):
+        return 0
+
+
+def _too_large(address: Address, limits: Limits) -> Unreachable:
+    return _unreachable(address, f"the answer is larger than {limits.size / 2**20:g} MiB")
+
+
+def _too_late(address: Address, limits: Limits) -> Unreachable:
+    return _unreachable(address, f"no whole answer came within {limits.total:g} s")
+
+
+def _unreachable(address: Address, what: str) -> Unreachable:
+    return Unreachable(what, where=address, hint=f"look at what is there: {address.look}")
