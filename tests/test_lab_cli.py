@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .lab.cli import run, run_on_terminal, sh
+from .lab.cli import run, run_on_terminal, run_task, sh
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from .lab.hubs import Hub
 
 ASK = """
 import sys
@@ -37,3 +39,9 @@ def test_a_child_that_waits_for_ever_is_ended(tmp_path: Path) -> None:
 def test_a_failing_child_shows_what_it_said(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="exit 3\n--- out\nnobody False False\n--- err\nasking"):
         sh(sys.executable, "-c", ASK, cwd=tmp_path)
+
+
+def test_a_task_runs_in_a_hub_that_carries_no_tasks(hub: Hub) -> None:
+    listed = run_task("--list", "--list-format=json", cwd=hub.path / "images")
+    assert listed.code == 0, listed
+    assert {"auth", "bump", "build", "commit", "release"} <= {task["name"] for task in listed.json["tasks"]}
