@@ -1,0 +1,379 @@
+from __future__ import annotations
+
+import pytest
+
+from tasks.faults import Unusable
+from tasks.hubrepo.dockerfile import BaseImage, hub_base, hub_bases, with_base
+from tasks.image.reference import Reference
+
+WHERE = "images/hub/Dockerfile"
+OLD_DIGEST = "sha256:" + "0" * 64
+DIGEST = "sha256:" + "1" * 64
+HUB = "quay.io/jupyterhub/k8s-hub"
+NEW = Reference(HUB, "4.4.0")
+PINNED = NEW.pinned(DIGEST)
+
+
+def case(before: str, after: str, *, name: str, new: Reference = NEW) -> object:
+    """A Dockerfile and what it becomes; H stands for the hub image's name, D for the old digest, N for the new."""
+
+    def filled(text: str) -> bytes:
+        return text.replace("«H»", HUB).replace("«D»", OLD_DIGEST).replace("«N»", DIGEST).encode()
+
+    return pytest.param(filled(before), new, filled(after), id=name)
+
+
+@pytest.mark.parametrize(
+    ("before", "new", "after"),
+    [
+        case("FROM «H»:3.3.8\n", "FROM «H»:4.4.0\n", name="plain"),
+        case("FROM «H»:3.3.8", "FROM «H»:4.4.0", name="no last newline"),
+        case("from   «H»:3.3.8  \r\nuser root\r\n", "from   «H»:4.4.0  \r\nuser root\r\n", name="lower case, CRLF"),
+        case("\ufeff\tFROM\t«H»:3.3.8\t\n", "\ufeff\tFROM\t«H»:4.4.0\t\n", name="byte order mark, tabs"),
+        case("FROM «H»\n", "FROM «H»:4.4.0\n", name="no tag"),
+        case(
+            "# syntax=docker/dockerfile:1\n# FROM «H»:1.0\n\nFROM «H»:3.3.8\n",
+            "# syntax=docker/dockerfile:1\n# FROM «H»:1.0\n\nFROM «H»:4.4.0\n",
+            name="a commented-out FROM above",
+        ),
+        case(
+            "FROM --platform=linux/amd64 «H»:3.3.8 AS hub\n",
+            "FROM --platform=linux/amd64 «H»:4.4.0 AS hub\n",
+            name="platform and AS",
+        ),
+        case(
+            "FROM --platform=$BUILDPLATFORM «H»:3.3.8 as hub\nRUN x\n",
+            "FROM --platform=$BUILDPLATFORM «H»:4.4.0 as hub\nRUN x\n",
+            name="platform by variable",
+        ),
+        case('FROM "«H»:3.3.8"\n', 'FROM "«H»:4.4.0"\n', name="in quotes"),
+        case(
+            "FROM \\\n  «H»:3.3.8 \\\n  # why\n  AS x\n",
+            "FROM \\\n  «H»:4.4.0 \\\n  # why\n  AS x\n",
+            name="over lines",
+        ),
+        case("FR\\\nOM «H»:3.3.8\n", "FR\\\nOM «H»:4.4.0\n", name="a keyword over lines"),
+        case("\\\n  FROM «H»:3.3.8\n", "\\\n  FROM «H»:4.4.0\n", name="an empty line that goes on"),
+        case("FROM \\ \n\n\n «H»:3.3.8", "FROM \\ \n\n\n «H»:4.4.0", name="empty lines in between"),
+        case(
+            "# escape=`\nFROM `\n  «H»:3.3.8\nRUN dir C:\\\nUSER x\n",
+            "# escape=`\nFROM `\n  «H»:4.4.0\nRUN dir C:\\\nUSER x\n",
+            name="another escape character",
+        ),
+        case(
+            "# SYNTAX=x\n#Escape = `\nFROM a\nRUN \\\nFROM «H»:3.3.8\n",
+            "# SYNTAX=x\n#Escape = `\nFROM a\nRUN \\\nFROM «H»:4.4.0\n",
+            name="a backslash that does not go on",
+        ),
+        case(
+            "# note\n# escape=`\nFROM a\nRUN \\\nFROM b:\nFROM «H»:3.3.8\n",
+            "# note\n# escape=`\nFROM a\nRUN \\\nFROM b:\nFROM «H»:4.4.0\n",
+            name="an escape directive that comes too late",
+        ),
+        case(
+            "FROM python:3.12 AS build\nRUN x\nFROM «H»:3.3.8\nCOPY --from=build /a /b\n",
+            "FROM python:3.12 AS build\nRUN x\nFROM «H»:4.4.0\nCOPY --from=build /a /b\n",
+            name="several stages",
+        ),
+        case(
+            "FROM «H»:3.3.8 AS base\nFROM base AS k8s-hub\nFROM K8S-HUB\n",
+            "FROM «H»:4.4.0 AS base\nFROM base AS k8s-hub\nFROM K8S-HUB\n",
+            name="a stage that is called k8s-hub",
+        ),
+        case(
+            "FROM «H»:3.3.8\nRUN <<EOF\nFROM «H»:1.0\nEOF\n",
+            "FROM «H»:4.4.0\nRUN <<EOF\nFROM «H»:1.0\nEOF\n",
+            name="FROM in a here-document",
+        ),
+        case(
+            "FROM «H»:3.3.8\n"
+            "COPY <<-'A' <<\"B\" /x/\nFROM «H»:1\n\tA\nFROM «H»:2\nB\nRUN cat <<<x 3<<C\nFROM «H»:3\nC\n",
+            "FROM «H»:4.4.0\n"
+            "COPY <<-'A' <<\"B\" /x/\nFROM «H»:1\n\tA\nFROM «H»:2\nB\nRUN cat <<<x 3<<C\nFROM «H»:3\nC\n",
+            name="several here-documents",
+        ),
+        case(
+            "FROM a\nRUN echo '<<EOF' $((1<<2)) \"it's\" x<<EOF\nFROM «H»:3.3.8\n",
+            "FROM a\nRUN echo '<<EOF' $((1<<2)) \"it's\" x<<EOF\nFROM «H»:4.4.0\n",
+            name="what only looks like a here-document",
+        ),
+        case(
+            "FROM a\nONBUILD RUN <<EOF\nFROM b:\nEOF\nFROM «H»:3.3.8\n",
+            "FROM a\nONBUILD RUN <<EOF\nFROM b:\nEOF\nFROM «H»:4.4.0\n",
+            name="a here-document in ONBUILD",
+        ),
+        case(
+            "FROM a\nRUN echo \\\nFROM «H»:1.0\nFROM «H»:3.3.8\n",
+            "FROM a\nRUN echo \\\nFROM «H»:1.0\nFROM «H»:4.4.0\n",
+            name="FROM as an argument of RUN",
+        ),
+        case(
+            "FROM a\nRUN echo \\\\\nFROM «H»:3.3.8\n",
+            "FROM a\nRUN echo \\\\\nFROM «H»:4.4.0\n",
+            name="an escaped backslash at the line's end",
+        ),
+        case(
+            "ARG Z2JH_VERSION=3.3.8\nFROM «H»:${Z2JH_VERSION}\n",
+            "ARG Z2JH_VERSION=4.4.0\nFROM «H»:${Z2JH_VERSION}\n",
+            name="ARG with the version",
+        ),
+        case("ARG V=3.3.8\nFROM «H»:$V AS x\n", "ARG V=4.4.0\nFROM «H»:$V AS x\n", name="ARG without braces"),
+        case("ARG V='3.3.8' # c\nFROM «H»:$V\n", "ARG V='4.4.0' # c\nFROM «H»:$V\n", name="ARG in single quotes"),
+        case('arg  V="3.3.8"\r\nFROM «H»:$V', 'arg  V="4.4.0"\r\nFROM «H»:$V', name="ARG in double quotes"),
+        case("ARG A=1 V=3.3.8 B=2\nFROM «H»:$V\n", "ARG A=1 V=4.4.0 B=2\nFROM «H»:$V\n", name="several in one ARG"),
+        case("ARG BASE=«H»:3.3.8\nFROM ${BASE}\n", "ARG BASE=«H»:4.4.0\nFROM ${BASE}\n", name="ARG with the image"),
+        case("ARG V=1\nARG V=3.3.8\nFROM «H»:$V\n", "ARG V=1\nARG V=4.4.0\nFROM «H»:$V\n", name="ARG twice"),
+        case(
+            "ARG V=3.3.8\nARG BASE=«H»:$V\nFROM $BASE\n",
+            "ARG V=4.4.0\nARG BASE=«H»:$V\nFROM $BASE\n",
+            name="an ARG that uses an ARG",
+        ),
+        case(
+            "ARG REG=quay.io\nARG V=3.3.8\nFROM ${REG}/jupyterhub/k8s-hub:${V}\n",
+            "ARG REG=quay.io\nARG V=4.4.0\nFROM ${REG}/jupyterhub/k8s-hub:${V}\n",
+            name="ARG for registry and version",
+        ),
+        case(
+            "ARG REG=docker.io\nFROM ${REG}/jupyterhub/k8s-hub:3.3.8\n",
+            "ARG REG=quay.io\nFROM ${REG}/jupyterhub/k8s-hub:4.4.0\n",
+            name="ARG for a registry that moves",
+        ),
+        case("FROM «H»:${V:-3.3.8}\n", "FROM «H»:${V:-4.4.0}\n", name="default in FROM"),
+        case("ARG V\nFROM «H»:${V-3.3.8}\n", "ARG V\nFROM «H»:${V-4.4.0}\n", name="default in FROM, ARG without"),
+        case("ARG V=\nFROM «H»:${V:-3.3.8}\n", "ARG V=\nFROM «H»:${V:-4.4.0}\n", name="default in FROM, ARG empty"),
+        case("ARG V=3.3.8\nFROM «H»:${V:-9}\n", "ARG V=4.4.0\nFROM «H»:${V:-9}\n", name="a default that is not used"),
+        case(
+            "ARG V=3.3.8\nFROM «H»:${V:?no}\n", "ARG V=4.4.0\nFROM «H»:${V:?no}\n", name="a variable that must be set"
+        ),
+        case(
+            "ARG SLIM=\nFROM «H»${SLIM:+-slim}:3.3.8\n",
+            "ARG SLIM=\nFROM «H»${SLIM:+-slim}:4.4.0\n",
+            name="a suffix for a variable that is empty",
+        ),
+        case("ARG D=3.3.8\nFROM «H»:${V:-${D}}\n", "ARG D=4.4.0\nFROM «H»:${V:-${D}}\n", name="a default in a default"),
+        case(
+            "ARG V=3.3.8\nFROM «H»:$V\nARG V\nRUN echo $V\n",
+            "ARG V=4.4.0\nFROM «H»:$V\nARG V\nRUN echo $V\n",
+            name="an ARG that a stage uses, too",
+        ),
+        case(
+            "ARG V=3.\nFROM «H»:${V}3.8\n",
+            "ARG V=3.\nFROM «H»:${V}4.0\n",
+            name="half a version",
+            new=NEW.tagged("3.4.0"),
+        ),
+        case("FROM «H»:3.3.8@«D»\n", "FROM «H»:4.4.0@«N»\n", name="a digest moves", new=PINNED),
+        case("FROM «H»@«D»\n", "FROM «H»:4.4.0@«N»\n", name="a digest alone", new=PINNED),
+        case("FROM «H»:3.3.8@«D»\n", "FROM «H»:4.4.0\n", name="a digest goes"),
+        case("FROM «H»:3.3.8 AS x\n", "FROM «H»:4.4.0@«N» AS x\n", name="a digest comes", new=PINNED),
+        case("FROM «H»\n", "FROM «H»:4.4.0@«N»\n", name="tag and digest come", new=PINNED),
+        case(
+            "ARG B=«H»:3.3.8\nFROM $B\n", "ARG B=«H»:4.4.0@«N»\nFROM $B\n", name="a digest comes to an ARG", new=PINNED
+        ),
+        case("ARG V=3.3.8\nFROM «H»:$V\n", "ARG V=4.4.0\nFROM «H»:$V@«N»\n", name="a digest beside an ARG", new=PINNED),
+        case(
+            'ARG V=3.3.8\nFROM "«H»:$V"\n',
+            'ARG V=4.4.0\nFROM "«H»:$V@«N»"\n',
+            name="a digest beside, quoted",
+            new=PINNED,
+        ),
+        case(
+            "ARG V=3.3.8\nARG D=«D»\nFROM «H»:$V@$D\n",
+            "ARG V=4.4.0\nARG D=«N»\nFROM «H»:$V@$D\n",
+            name="ARG for version and digest",
+            new=PINNED,
+        ),
+        case("FROM jupyterhub/k8s-hub:3.3.8\n", "FROM «H»:4.4.0\n", name="another repository"),
+        case(
+            "FROM mirror:5000/a/b/k8s-hub-slim:3.3.8\n",
+            "FROM mirror:5000/a/b/k8s-hub-slim:4.4.0\n",
+            name="a mirror, slim",
+            new=Reference("mirror:5000/a/b/k8s-hub-slim", "4.4.0"),
+        ),
+        case(
+            "FROM «H»:3.3.8 AS a\nFROM «H»:3.3.7 AS b\n",
+            "FROM «H»:4.4.0 AS a\nFROM «H»:4.4.0 AS b\n",
+            name="the same image twice, at different versions",
+        ),
+        case(
+            "FROM «H»:3.3.8 AS a\nFROM «H»-slim:3.3.8\n",
+            "FROM «H»:4.4.0 AS a\nFROM «H»-slim:4.4.0\n",
+            name="normal and slim",
+        ),
+        case(
+            "FROM jupyterhub/k8s-hub:3.3.8 AS a\nFROM jupyterhub/k8s-hub-slim:3.3.8\n",
+            "FROM «H»:4.4.0 AS a\nFROM «H»-slim:4.4.0\n",
+            name="normal and slim move to another registry",
+        ),
+        case(
+            "FROM a.io/k8s-hub:3.3.8 AS a\nFROM b.io/k8s-hub:3.3.8\n",
+            "FROM a.io/k8s-hub:4.4.0 AS a\nFROM b.io/k8s-hub:4.4.0\n",
+            name="two mirrors",
+        ),
+        case(
+            "ARG V=3.3.8\nFROM «H»:$V AS a\nFROM «H»-slim:$V\n",
+            "ARG V=4.4.0\nFROM «H»:$V AS a\nFROM «H»-slim:$V\n",
+            name="normal and slim by one ARG",
+        ),
+        case(
+            "FROM «H»:3.3.8@«D» AS a\nFROM «H»-slim:3.3.8\n",
+            "FROM «H»:4.4.0@«N» AS a\nFROM «H»-slim:4.4.0\n",
+            name="a digest for one of two",
+            new=PINNED,
+        ),
+    ],
+)
+def test_only_the_base_image_changes(before: bytes, new: Reference, after: bytes) -> None:
+    assert with_base(before, new, WHERE) == after
+    assert with_base(after, new, WHERE) is after
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        pytest.param(
+            "FROM python:3.12\nFROM ${BASE}\n",
+            "error: no FROM inherits from z2jh's hub image (images/hub/Dockerfile)\n"
+            "hint: write FROM quay.io/jupyterhub/k8s-hub:VERSION, or give the ARG that it uses a default",
+            id="another base",
+        ),
+        pytest.param(
+            "# only a comment\n",
+            "error: no FROM in the Dockerfile (images/hub/Dockerfile)\nhint: begin it with FROM image:tag",
+            id="no instruction",
+        ),
+        pytest.param(
+            "<!doctype html>\n<p>From here\n",
+            "error: no FROM in the Dockerfile (images/hub/Dockerfile)\nhint: begin it with FROM image:tag",
+            id="HTML",
+        ),
+        pytest.param(
+            f"ARG V\nFROM {HUB}:$V\n",
+            "error: FROM quay.io/jupyterhub/k8s-hub:$V needs V, which has no default (images/hub/Dockerfile:2)\n"
+            "hint: write ARG V=… with a value before the first FROM",
+            id="ARG without a default",
+        ),
+        pytest.param(
+            "FROM ${REG}/k8s-hub:1\nARG REG=quay.io\n",
+            "error: FROM ${REG}/k8s-hub:1 needs REG, which has no default (images/hub/Dockerfile:1)\n"
+            "hint: write ARG REG=… with a value before the first FROM",
+            id="ARG behind FROM",
+        ),
+        pytest.param(
+            f"ARG V=v3.3.8\nFROM {HUB}:${{V#v}}\n",
+            "error: FROM quay.io/jupyterhub/k8s-hub:${V#v} needs V, which has no default (images/hub/Dockerfile:2)\n"
+            "hint: write ARG V=… with a value before the first FROM",
+            id="a pattern in a variable",
+        ),
+        pytest.param(
+            f"FROM {HUB}:3.3.8 AS\n",
+            "error: FROM needs one image (images/hub/Dockerfile:1)\n"
+            "hint: write FROM image:tag, or FROM image:tag AS name",
+            id="AS without a name",
+        ),
+        pytest.param(
+            "FROM --platform=x\n",
+            "error: FROM needs one image (images/hub/Dockerfile:1)\n"
+            "hint: write FROM image:tag, or FROM image:tag AS name",
+            id="FROM without an image",
+        ),
+        pytest.param(
+            "FROM a/k8s-hub:b:c\n",
+            "error: 'a/k8s-hub:b:c' is not the name of an image (images/hub/Dockerfile:1)\n"
+            "hint: write it as host/path:tag, for example quay.io/jupyterhub/k8s-hub:4.4.0",
+            id="not a name",
+        ),
+        pytest.param(
+            f"FROM {HUB}:3.3.8\nRUN <<EOF\necho\n",
+            "error: nothing closes the here-document EOF (images/hub/Dockerfile:2)\nhint: end it by a line EOF",
+            id="an open here-document",
+        ),
+        pytest.param(
+            f"# escape=x\nFROM {HUB}:3.3.8\n",
+            "error: the escape directive names 'x' (images/hub/Dockerfile:1)\nhint: write # escape=\\ or # escape=`",
+            id="a wrong escape directive",
+        ),
+        pytest.param(
+            f"ARG V=3.3.8\nFROM python:$V\nFROM {HUB}:$V\n",
+            "error: the edit would make FROM python:$V name python:4.4.0 instead of python:3.3.8"
+            " (images/hub/Dockerfile:2)\nhint: give each image an ARG of its own",
+            id="an ARG that another image uses",
+        ),
+        pytest.param(
+            f"ARG A=3\nARG B=3\nFROM {HUB}:$A.$B.8\n",
+            "error: the base image's version is put together from several places (images/hub/Dockerfile:3)\n"
+            "hint: write the version in one piece: in FROM, or as one ARG's default",
+            id="a version in pieces",
+        ),
+        pytest.param(
+            f"FROM {HUB}:3.\\\n3.8\n",
+            "error: the base image's version is put together from several places (images/hub/Dockerfile:1)\n"
+            "hint: write the version in one piece: in FROM, or as one ARG's default",
+            id="a version over lines",
+        ),
+    ],
+)
+def test_a_dockerfile_that_cannot_be_moved(data: str, message: str) -> None:
+    with pytest.raises(Unusable) as caught:
+        with_base(data.encode(), NEW, WHERE)
+    assert str(caught.value) == message
+
+
+def test_one_digest_is_not_pinned_on_two_images() -> None:
+    data = f"FROM {HUB}:1@{OLD_DIGEST} AS a\nFROM {HUB}-slim:1@{OLD_DIGEST}\n".encode()
+    with pytest.raises(Unusable, match="is not that of quay.io/jupyterhub/k8s-hub-slim"):
+        with_base(data, PINNED, WHERE)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("FROM python:3.12\n", None),
+        ("FROM scratch\n", None),
+        ("FROM ${BASE}\n", None),
+        ("FROM my-k8s-hub:1\nFROM k8s-hub/x\nFROM k8s-hubs\n", None),
+        ("FROM k8s-hub:1\n", BaseImage(Reference("k8s-hub", "1"), 1, "k8s-hub:1")),
+        ("\nFROM a:5000/k8s-hub-slim\n", BaseImage(Reference("a:5000/k8s-hub-slim"), 2, "a:5000/k8s-hub-slim")),
+        ("ARG V=1\nFROM x/k8s-hub:${V}\n", BaseImage(Reference("x/k8s-hub", "1"), 2, "x/k8s-hub:${V}")),
+        ("ARG TARGETARCH\nFROM x-$TARGETARCH\n", None),
+        (f"FROM k8s-hub:1@{DIGEST}", BaseImage(Reference("k8s-hub", "1", DIGEST), 1, f"k8s-hub:1@{DIGEST}")),
+        (
+            "FROM k8s-hub:1 AS a\nFROM k8s-hub:2 AS b\nFROM b AS c\nFROM C",
+            BaseImage(Reference("k8s-hub", "2"), 2, "k8s-hub:2"),
+        ),
+        ("FROM k8s-hub:1 AS a\nFROM python\n", BaseImage(Reference("k8s-hub", "1"), 1, "k8s-hub:1")),
+    ],
+)
+def test_reading(data: str, expected: BaseImage | None) -> None:
+    assert hub_base(data.encode(), WHERE) == expected
+
+
+def test_every_hub_image_is_named_in_order() -> None:
+    data = f"FROM {HUB}:1 AS a\nFROM python\nFROM a\nFROM {HUB}-slim:2\n".encode()
+    assert [(base.line, str(base.reference)) for base in hub_bases(data, WHERE)] == [
+        (1, f"{HUB}:1"),
+        (4, f"{HUB}-slim:2"),
+    ]
+
+
+def test_not_utf_8() -> None:
+    with pytest.raises(Unusable) as caught:
+        hub_base(b"FROM k8s-hub:1\n# \xe4\n", WHERE)
+    assert str(caught.value) == "error: the file is not UTF-8 (images/hub/Dockerfile:2)\nhint: save it as UTF-8 text"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param("".join(f"ARG A{n + 1}=$A{n}$A{n}\n" for n in range(60)), id="ARGs that double"),
+        pytest.param("FROM " + "${A:-" * 5000 + "}" * 5000 + "\n", id="defaults in defaults"),
+        pytest.param("FROM " + "x" * 1_000_000 + "\n", id="a long name"),
+        pytest.param("FROM \\\n" + "\\\n" * 200_000 + "x\n", id="many lines that go on"),
+        pytest.param("RUN <<A " + "<<A " * 50_000 + "\n" + "A\n" * 50_001, id="many here-documents"),
+        pytest.param("FROM a AS b\n" * 20_000, id="many stages"),
+        pytest.param("ARG A=x\n" * 100_000, id="many ARGs"),
+    ],
+)
+@pytest.mark.timeout(20)
+def test_a_hostile_dockerfile_takes_bounded_time(data: str) -> None:
+    assert hub_bases(("ARG A0=xxxxxxxx\n" + data + "FROM a:$A60$A60\n").encode(), WHERE) == ()
