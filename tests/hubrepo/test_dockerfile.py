@@ -321,7 +321,7 @@ def test_a_dockerfile_that_cannot_be_moved(data: str, message: str) -> None:
 
 def test_one_digest_is_not_pinned_on_two_images() -> None:
     data = f"FROM {HUB}:1@{OLD_DIGEST} AS a\nFROM {HUB}-slim:1@{OLD_DIGEST}\n".encode()
-    with pytest.raises(Unusable, match="is not that of quay.io/jupyterhub/k8s-hub-slim"):
+    with pytest.raises(Unusable, match=r"is not that of quay\.io/jupyterhub/k8s-hub-slim"):
         with_base(data, PINNED, WHERE)
 
 

@@ -1,0 +1,164 @@
+"""chartpress.yaml, read as chartpress 2.4 reads it (https://github.com/jupyterhub/chartpress#configuration).
+
+All paths are those of the file: POSIX, relative to its folder, as written. What chartpress would stumble over with
+a traceback is a fault that names the key.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..faults import Unusable
+from .document import Mapping, Sequence, parse
+from .fields import Fields
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Map
+
+_TOP_KEYS = frozenset({"charts"})
+_CHART_KEYS = frozenset(
+    {"name", "chartPath", "imagePrefix", "images", "repo", "paths", "baseVersion", "resetTag", "resetVersion"}
+)
+_REPO_KEYS = frozenset({"git", "published", "oci"})
+_IMAGE_KEYS = frozenset(
+    {
+        "imageName",
+        "contextPath",
+        "dockerfilePath",
+        "buildArgs",
+        "extraBuildCommandOptions",
+        "paths",
+        "rebuildOnContextPathChanges",
+        "skipPlatforms",
+        "valuesPath",
+    }
+)
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """How chartpress builds an image, and where it writes its name.
+
+    Attributes:
+        key: its key under ``images``.
+        name: its full name without a tag: ``imageName``, else the chart's ``imagePrefix`` and the key.
+        context: the build context: ``contextPath``, else ``images/<key>``.
+        dockerfile: ``dockerfilePath``, else ``Dockerfile`` in the context.
+        build_args: ``buildArgs``; ``{LAST_COMMIT}``, ``{TAG}`` and ``{BRANCH}`` in them stand as written.
+        extra_options: ``extraBuildCommandOptions``, as written too.
+        paths: every path whose last commit decides the tag, each once: the configuration file, the context (unless
+            ``rebuildOnContextPathChanges`` is false), the Dockerfile, ``paths``.
+        skip_platforms: platforms that it is not built for.
+        values_paths: where in the chart's values.yaml its name and tag belong; empty for none.
+    """
+
+    key: str
+    name: str
+    context: str
+    dockerfile: str
+    build_args: Map[str, str]
+    extra_options: tuple[str, ...]
+    paths: tuple[str, ...]
+    skip_platforms: frozenset[str]
+    values_paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ChartSpec:
+    """A chart of chartpress.yaml.
+
+    Attributes:
+        name: its name.
+        path: its folder: ``chartPath``, else its name.
+        base_version: ``baseVersion``, or None.
+        images: its images, in the file's order.
+    """
+
+    name: str
+    path: str
+    base_version: str | None
+    images: tuple[ImageSpec, ...]
+
+
+@dataclass(frozen=True)
+class ChartpressConfig:
+    """The whole file.
+
+    Attributes:
+        charts: its charts, in the file's order; at least one.
+        unknown_keys: the full names of the keys that chartpress ignores (``charts[0].images.hub.foo``).
+    """
+
+    charts: tuple[ChartSpec, ...]
+    unknown_keys: tuple[str, ...]
+
+
+def read_chartpress(data: bytes, where: str) -> ChartpressConfig:
+    """Read chartpress.yaml.
+
+    Args:
+        data: the file.
+        where: its path, as shown to people; its last part is the file's name among an image's ``paths``.
+
+    Raises:
+        Unusable: not YAML, no charts, or a value of a type that chartpress cannot use; the message names the key.
+    """
+    document = parse(data, where)
+    top = Fields.of(document, document.root, "")
+    charts = [Fields.of(document, node, f"charts[{index}]") for index, node in enumerate(top.items("charts"))]
+    if not charts:
+        raise Unusable("no charts", where=where, hint="list them under charts:, each with its name:")
+    file = posixpath.basename(where)
+    unknown = top.unknown(_TOP_KEYS) + [name for chart in charts for name in _unknown(chart)]
+    return ChartpressConfig(tuple(_chart(chart, file) for chart in charts), tuple(unknown))
+
+
+def _unknown(chart: Fields) -> list[str]:
+    images = chart.fields("images")
+    of_images = [name for key in images.values for name in images.fields(key).unknown(_IMAGE_KEYS)]
+    return chart.unknown(_CHART_KEYS) + chart.fields("repo").unknown(_REPO_KEYS) + of_images
+
+
+def _chart(chart: Fields, file: str) -> ChartSpec:
+    name = chart.text("name")
+    if name is None:
+        raise Unusable(f"{chart.name('name')} is missing", where=chart.document.where, hint="name the chart's folder")
+    prefix = chart.text("imagePrefix") or ""
+    images = chart.fields("images")
+    return ChartSpec(
+        name=name,
+        path=chart.text("chartPath") or name,
+        base_version=chart.text("baseVersion"),
+        images=tuple(_image(images.fields(key), key, prefix, file) for key in images.values),
+    )
+
+
+def _image(image: Fields, key: str, prefix: str, file: str) -> ImageSpec:
+    context = image.text("contextPath") or posixpath.join("images", key)
+    dockerfile = image.text("dockerfilePath") or posixpath.join(context, "Dockerfile")
+    contexts = [context] if image.flag("rebuildOnContextPathChanges", default=True) else []
+    arguments = image.fields("buildArgs")
+    return ImageSpec(
+        key=key,
+        name=image.text("imageName") or prefix + key,
+        context=context,
+        dockerfile=dockerfile,
+        build_args={name: arguments.text(name) or "" for name in arguments.values},
+        extra_options=image.texts("extraBuildCommandOptions"),
+        paths=tuple(dict.fromkeys([file, *contexts, dockerfile, *image.texts("paths")])),
+        skip_platforms=frozenset(image.texts("skipPlatforms")),
+        values_paths=_values_paths(image),
+    )
+
+
+def _values_paths(image: Fields) -> tuple[str, ...]:
+    """Read ``valuesPath``: one path or a list; nothing, an empty text, list or mapping mean none."""
+    node = image.values.get("valuesPath")
+    if isinstance(node, Sequence):
+        return image.texts("valuesPath")
+    if isinstance(node, Mapping) and not node.children:
+        return ()
+    path = image.text("valuesPath")
+    return () if path is None else (path,)
