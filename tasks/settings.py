@@ -118,15 +118,17 @@ def _section(file: Path) -> Mapping[str, Any]:
     """Return ``hub:`` of an ``invoke.yaml``; empty where there is no such file or section."""
     if not file.is_file():
         return {}
-    from .hubrepo.scalar import load  # noqa: PLC0415 - only a repository with such a file pays for it
+    from .z2jh.document import Unreadable, child, load  # noqa: PLC0415 - only a repository with such a file pays for it
 
-    document = load(file.read_bytes(), file.name)
-    section = document.get(SECTION) if isinstance(document, Mapping) else None
+    try:
+        section = child(load(file.read_text(encoding="utf-8")), SECTION)
+    except (OSError, UnicodeDecodeError, Unreadable) as err:
+        raise Unusable(f"the file {err}", where=file.name, hint=f"mend {file}") from err
     if section is None:
         return {}
     if not isinstance(section, Mapping):
         raise Unusable("hub is not a mapping of settings", where=file.name, hint=f"write {SECTION}: {{}}")
-    return section
+    return {str(key): value for key, value in section.items()}
 
 
 def _refuse_unknown(given: Mapping[str, Any]) -> None:

@@ -48,15 +48,15 @@ class Target:
 
 def definition(targets: Sequence[Target]) -> str:
     """Return the bake definition of ``targets``, as JSON text with a final order and two blanks' indent."""
-    named = {target_name(index, target): _target(target) for index, target in enumerate(targets)}
+    named = {target_name(index, target.key): _target(target) for index, target in enumerate(targets)}
     whole = {"group": {"default": {"targets": list(named)}}, "target": named}
     return json.dumps(whole, indent=2, ensure_ascii=False)
 
 
-def target_name(index: int, target: Target) -> str:
+def target_name(index: int, key: str) -> str:
     """Return the target's name in the definition; bake takes letters, digits, ``_`` and ``-`` alone."""
-    plain = "".join(char if (char.isalnum() and char.isascii()) or char in "_-" else "-" for char in target.key)
-    return plain if plain == target.key else f"{plain}-{index}"
+    plain = "".join(char if (char.isalnum() and char.isascii()) or char in "_-" else "-" for char in key)
+    return plain if plain == key else f"{plain}-{index}"
 
 
 def _target(target: Target) -> dict[str, Any]:

@@ -1,0 +1,117 @@
+"""A rehearsal's stage: a throwaway clone, git remote and registry, on which a release changes nothing else.
+
+The clone holds the repository as its working tree stands. One commit on its default branch points its images at
+the throwaway registry: everything after that is the release itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..faults import Unreachable
+from ..hubrepo.layout import open_hub
+from ..tools import docker
+from ..tools.git import Git
+from ..z2jh.repository import HelmRepository
+from .clone import CLONE, REMOTE, make_clone
+from .registry import free_port, registry
+from .standin import stand_ins
+from .store import forget_images
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ..hubrepo.layout import Hub
+    from ..image.reference import Reference
+
+CHARTS = Path(__file__).with_name("charts")
+REGISTRY = "registry"
+_STATE = "rehearsal.json"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage that is set.
+
+    Attributes:
+        folder: where everything of it lies.
+        hub: the throwaway clone.
+        remote: its remote, a bare repository.
+        address: the throwaway registry's, ``127.0.0.1:PORT``.
+        notes: what is not as in a real release, for people.
+    """
+
+    folder: Path
+    hub: Hub
+    remote: Git
+    address: str
+    notes: tuple[str, ...]
+
+
+@contextlib.contextmanager
+def staged(hub: Hub, folder: Path, target: Callable[[Hub], Sequence[Reference]], *, stand_in: bool) -> Iterator[Stage]:
+    """Set the stage for a release of ``hub`` in ``folder``, for as long as the block runs.
+
+    A folder that holds an earlier rehearsal is used as it is.
+
+    Args:
+        hub: the repository to rehearse with; nothing of it changes.
+        folder: where everything goes.
+        target: says which base images a release of the clone needs.
+        stand_in: whether stand-ins are taken for them in any case.
+
+    Raises:
+        ProgramFailed: git, docker or a registry is missing here.
+    """
+    port = _port(folder)
+    with registry(folder / REGISTRY, port=port) as served:
+        if not (folder / CLONE).exists():
+            make_clone(hub, folder, served.address)
+        clone, notes = _with_charts(open_hub(replace(hub.settings, repo=str(folder / CLONE))))
+        bases = target(clone)
+        missing = bases if stand_in else [base for base in bases if not _is_reachable(base)]
+        stood_in = tuple(
+            f"STAND-IN: {base} is not z2jh's image, it was made here for the rehearsal" for base in missing
+        )
+        with stand_ins(str(base) for base in missing), forgotten(served.address):
+            yield Stage(folder, clone, Git(folder / REMOTE), served.address, (*notes, *stood_in))
+
+
+def _port(folder: Path) -> int:
+    """Return the registry's port: an earlier rehearsal's images are named after it."""
+    state = folder / _STATE
+    if state.is_file():
+        return int(json.loads(state.read_text(encoding="utf-8"))["port"])
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    state.write_text(json.dumps({"port": port}), encoding="utf-8")
+    return port
+
+
+def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
+    """Return the hub with a Helm repository that answers, and what to say where that is not the real one."""
+    address = hub.settings.chart_repository or hub.requirement.repository
+    try:
+        HelmRepository(address, hub.settings.cache_folder, hub.requirement.name).index()
+    except Unreachable as fault:
+        note = f"STAND-IN: the charts come with hubpress, not from {address}: {fault.what}"
+        return open_hub(replace(hub.settings, chart_repository=CHARTS.as_uri())), (note,)
+    return hub, ()
+
+
+def _is_reachable(base: Reference) -> bool:
+    """Whether the base image's registry gives an answer, whatever it is."""
+    return not isinstance(docker.inspect_all([base])[0], Unreachable)
+
+
+@contextlib.contextmanager
+def forgotten(address: str) -> Iterator[None]:
+    """Let the engine's image store forget, after the block, what was built for the registry at ``address``."""
+    try:
+        yield
+    finally:
+        forget_images(address)

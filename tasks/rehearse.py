@@ -1,0 +1,162 @@
+"""``rehearse``: run the whole release against a throwaway clone, git remote and registry on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.tasks import task
+
+from . import show
+from .build import BuildWish
+from .bump import BumpWish, plan_bump
+from .commit import CommitWish
+from .edge import JSON_HELP, REPO_HELP, HubTask, Run, open_run
+from .plan import Action, Plan, Step
+from .release import HELP as RELEASE_HELP
+from .release import plan_release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from invoke.context import Context
+
+    from .hubrepo.layout import Hub
+    from .image.reference import Reference
+    from .rehearsal.stage import Stage
+
+HELP = {
+    **RELEASE_HELP,
+    "push": "goes without saying: the branch is always pushed to the throwaway remote",
+    "yes": "goes without saying: a rehearsal does not ask",
+    "folder": "rehearse in this folder and keep it; one that holds an earlier rehearsal goes on with that",
+    "keep": "keep the temporary folder, and say how to look at it",
+    "stand-in-base": "take a marked stand-in for the base image, even where the real one can be reached",
+}
+
+
+@task(klass=HubTask, auto_shortflags=False, iterable=["image"], help={**HELP, **REPO_HELP, **JSON_HELP})
+def rehearse(
+    c: Context,
+    to: str | None = None,
+    pre: bool = False,
+    dev: bool = False,
+    major: bool = False,
+    image: list[str] | None = None,
+    no_push: bool = False,
+    force: bool = False,
+    platform: str | None = None,
+    builder: str | None = None,
+    no_cache: bool = False,
+    message: str | None = None,
+    branch: str | None = None,
+    push: bool = True,
+    yes: bool = True,
+    folder: str | None = None,
+    keep: bool = False,
+    stand_in_base: bool = False,
+    repo: str | None = None,
+    json: bool = False,
+) -> None:
+    """Run the whole release on this machine alone: nothing leaves it.
+
+    A throwaway clone as the working tree stands, a bare git remote, a registry on 127.0.0.1. The real Helm
+    repository and base image where they can be reached, marked stand-ins where not.
+    """
+    del push, yes
+    bump = BumpWish(to, pre, dev, major)
+    build = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache)
+    with open_run(c, repo=repo, json=json) as run:
+        if run.dry:
+            run.carry_out(Plan((_intention(run.hub),)))
+            return
+        with _folder(folder, keep=keep) as place:
+            _perform(run, place, bump, build, CommitWish(message, branch, push=True), stand_in=stand_in_base)
+
+
+def _perform(run: Run, place: Path, bump: BumpWish, build: BuildWish, commit: CommitWish, *, stand_in: bool) -> None:
+    from .rehearsal.stage import staged
+
+    def target(hub: Hub) -> list[Reference]:
+        return [image.base.reference for image in plan_bump(hub, bump).leaves.images]
+
+    with staged(run.hub, place, target, stand_in=stand_in) as stage:
+        for note in stage.notes:
+            show.say(show.strong(note))
+        rehearsed = Run(stage.hub, dry=False, json=run.json)
+        plan = plan_release(stage.hub, bump, build, commit)
+        rehearsed.show_plan(plan)
+        rehearsed.carry_out(plan, lambda: {"steps": plan.step_reports(), **_report(stage)})
+        if not run.json:
+            show.data(_curtain(stage))
+
+
+@contextlib.contextmanager
+def _folder(named: str | None, *, keep: bool) -> Iterator[Path]:
+    """Yield the rehearsal's folder: the named one, or a temporary one that goes away unless it is to be kept."""
+    if named is not None:
+        yield Path(named).absolute()
+        return
+    place = Path(tempfile.mkdtemp(prefix="hubpress-rehearsal-"))
+    try:
+        yield place
+    finally:
+        if keep:
+            show.say(
+                f"Kept: {place}\nLook at it: git -C {place}/hub log --patch; go on: invoke rehearse --folder {place}"
+            )
+        else:
+            _remove(place)
+
+
+def _remove(place: Path) -> None:
+    import shutil
+
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def _intention(hub: Hub) -> Step:
+    """Return what a rehearsal would do; the release's own plan can be made on its stage alone."""
+    from .rehearsal.clone import CLONE, REMOTE
+
+    return Step(
+        "rehearse",
+        (
+            Action(f"clone {hub.git.folder} as it stands into a temporary folder ({CLONE}, {REMOTE})", "", _nothing),
+            Action("serve a registry on 127.0.0.1, and take its address for the images' prefix", "", _nothing),
+            Action("release there: see invoke --dry release for the plan", "", _nothing),
+            Action("show the branch that came of it, and remove everything", "", _nothing),
+        ),
+        leaves=hub,
+    )
+
+
+def _nothing() -> None:
+    """Stand for what only a real rehearsal does."""
+
+
+def _report(stage: Stage) -> dict[str, Any]:
+    base, branch = _branches(stage)
+    return {
+        "folder": str(stage.folder),
+        "registry": stage.address,
+        "stand_ins": list(stage.notes),
+        "diff": stage.remote.read("diff", f"{base}...{branch}"),
+    }
+
+
+def _branches(stage: Stage) -> tuple[str, str]:
+    """Return the throwaway remote's default branch, and the branch that the release pushed."""
+    default = stage.hub.settings.base_branch or stage.hub.git.default_branch(stage.hub.settings.remote)
+    return default, stage.hub.git.branch() or default
+
+
+def _curtain(stage: Stage) -> str:
+    """Return what a reviewer would see: the commits in the throwaway remote, and their diff."""
+    base, branch = _branches(stage)
+    commits = stage.remote.read("log", "--oneline", f"{base}..{branch}")
+    diff = stage.remote.read("diff", f"{base}...{branch}")
+    notes = "".join(f"\n{note}" for note in stage.notes)
+    return f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n\n{diff}\n\nNothing left this machine.{notes}"
