@@ -37,10 +37,10 @@ def _is_cut_off(text: str, entries: dict[str | None, Tree]) -> bool:
 
     Helm writes an entry's ``version`` last, and a newline after it.
     """
-    charts = list(entries.values())
-    last = charts[-1] if charts else None
-    entry = last[-1] if last and isinstance(last, list) else None
-    return not text.endswith(("\n", "}")) or text_at(entry, "version") is None
+    last = list(entries.values())[-1:]
+    entry = last[0][-1] if last and isinstance(last[0], list) and last[0] else None
+    is_cut = isinstance(entry, dict) and text_at(entry, "version") is None
+    return is_cut or not text.endswith(("\n", "}"))
 
 
 def _release(entry: Tree) -> Release:

@@ -42,7 +42,10 @@ def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
         releases = _read_fully(text, where, chart)
     if not releases:
         raise _unusable(f"the index names no release of {chart}", where)
-    return Index({release.version: release for release in reversed(releases)}, where)
+    by_version: dict[str, Release] = {}
+    for release in releases:
+        by_version.setdefault(release.version, release)
+    return Index(by_version, where)
 
 
 def _read_fully(text: str, where: str, chart: str) -> list[Release]:

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from typing import TypedDict
+
+import pytest
+import semver
+
+from tasks.faults import Refused
+from tasks.z2jh.choose import choose, is_dev, newest
+from tasks.z2jh.index import Index, Release
+
+WHERE = "https://charts.test/index.yaml"
+
+
+class Flags(TypedDict, total=False):
+    to: str | None
+    pre: bool
+    dev: bool
+    major: bool
+
+
+def index_of(*versions: str) -> Index:
+    return Index({version: Release(version) for version in versions}, WHERE)
+
+
+OFFER = index_of(
+    "5.0.0-0.dev.git.7272.h2ff70453",
+    "4.0.0-beta.4.git.6831.habe06f4d",
+    "4.0.0-beta.4",
+    "3.3.9-n012.h1234567",
+    "3.3.8",
+    "3.4.0-rc.1",
+    "3.3.10-alpha.1",
+    "3.2.1",
+    "2.0.0",
+    "2.0.1-0.dev.git.6085.h59225bad",
+    "1.2.0",
+    "v0.6.0-fb64667",
+)
+
+
+@pytest.mark.parametrize(
+    ("pinned", "flags", "chosen", "newer_major", "reason"),
+    [
+        ("3.2.1", {}, "3.3.8", None, "newest stable release of 3.x"),
+        ("2.0.0", {}, "2.0.0", "3.3.8", "newest stable release of 2.x"),
+        ("1.2.0", {"major": True}, "3.3.8", None, "newest stable release"),
+        ("3.2.1", {"pre": True}, "3.4.0-rc.1", "4.0.0-beta.4", "newest stable release or pre-release of 3.x"),
+        ("3.2.1", {"pre": True, "major": True}, "4.0.0-beta.4", None, "newest stable release or pre-release"),
+        (
+            "3.2.1",
+            {"dev": True},
+            "3.3.9-n012.h1234567",
+            "5.0.0-0.dev.git.7272.h2ff70453",
+            "newest stable release or build of main of 3.x",
+        ),
+        (
+            "3.2.1",
+            {"pre": True, "dev": True},
+            "3.4.0-rc.1",
+            "5.0.0-0.dev.git.7272.h2ff70453",
+            "newest stable release or pre-release or build of main of 3.x",
+        ),
+        (
+            "2.0.1-0.dev.git.6085.h59225bad",
+            {},
+            None,
+            "3.3.8",
+            "nothing newer: pinned is above every stable release of 2.x",
+        ),
+        ("4.0.0-beta.4", {}, None, None, "nothing newer: pinned is above every stable release of 4.x"),
+        ("4.0.0-beta.4", {"major": True}, None, None, "nothing newer: pinned is above every stable release"),
+        ("3.3.0", {}, "3.3.8", None, "newest stable release of 3.x"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, (str, dict)) else "-",
+)
+def test_the_choice(pinned: str, flags: Flags, chosen: str | None, newer_major: str | None, reason: str) -> None:
+    choice = choose(OFFER, pinned, **flags)
+    assert choice.release.version == (chosen or pinned)
+    assert (choice.newer_major.version if choice.newer_major else None) == newer_major
+    assert choice.reason == reason
+
+
+@pytest.mark.parametrize("version", ["1.2.0", "v0.6.0-fb64667", "5.0.0-0.dev.git.7272.h2ff70453", "3.2.1"])
+@pytest.mark.parametrize("pinned", ["3.2.1", "v1.0", "9.9.9"])
+def test_to_is_exactly_that_whatever_is_pinned(version: str, pinned: str) -> None:
+    choice = choose(OFFER, pinned, to=version, pre=True, major=True)
+    assert choice.release.version == version
+    assert choice.newer_major is None
+    assert choice.reason == "asked for with --to"
+
+
+@pytest.mark.parametrize(
+    ("to", "hint"),
+    [
+        ("3.3.81", "choose one that does: --to 3.3.8 or --to 3.2.1"),
+        ("v2.0.0", "choose one that does: --to 2.0.0 or --to 3.3.8"),
+        ("latest", "choose one that does: --to 3.3.8"),
+    ],
+)
+def test_to_a_version_that_does_not_exist(to: str, hint: str) -> None:
+    with pytest.raises(Refused) as fault:
+        choose(OFFER, "3.2.1", to=to)
+    assert fault.value.what == f"version {to} does not exist"
+    assert fault.value.where == WHERE
+    assert fault.value.hint == hint
+
+
+def test_a_pinned_version_that_is_no_semver_has_no_place_in_the_order() -> None:
+    with pytest.raises(Refused) as fault:
+        choose(OFFER, "v0.6.0-fb64667", major=True)
+    assert str(fault.value) == (
+        "error: the pinned version v0.6.0-fb64667 is not SemVer, so nothing is newer or older than it "
+        f"({WHERE})\nhint: name the release to move to: --to 3.3.8"
+    )
+
+
+def test_never_down_from_a_version_that_the_index_does_not_have() -> None:
+    with pytest.raises(Refused) as fault:
+        choose(OFFER, "3.9.0")
+    assert str(fault.value) == (
+        f"error: the pinned version 3.9.0 does not exist, and nothing newer does ({WHERE})\n"
+        "hint: name the release to move to: --to 3.3.8"
+    )
+
+
+def test_the_order_is_semvers_and_not_that_of_the_index_or_the_alphabet() -> None:
+    assert choose(index_of("3.9.0", "3.10.0", "3.2.1"), "3.2.1").release.version == "3.10.0"
+
+
+def test_versions_that_differ_in_build_metadata_alone_are_not_newer() -> None:
+    assert choose(index_of("3.2.1+b", "3.2.1"), "3.2.1").release.version == "3.2.1"
+
+
+def test_newest_over_all_majors_and_within_one() -> None:
+    assert [release and release.version for release in (newest(OFFER), newest(OFFER, within_major=2))] == [
+        "3.3.8",
+        "2.0.0",
+    ]
+    assert newest(OFFER, within_major=4) is None
+    beta = newest(OFFER, pre=True, within_major=4)
+    assert beta is not None
+    assert beta.version == "4.0.0-beta.4"
+
+
+@pytest.mark.parametrize(
+    "version", ["3.3.8", "3.3.8+build", "4.0.0-alpha", "4.0.0-alpha.1", "4.0.0-beta1", "4.0.0-rc.12", "4.0.0-beta"]
+)
+def test_released_by_somebody(version: str) -> None:
+    assert not is_dev(semver.Version.parse(version))
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        "4.0.0-0.dev.git.6772.h9102c704",
+        "1.1.3-n804.h96f6e96d",
+        "4.0.0-beta.4.git.6831.habe06f4d",
+        "2.0.0-beta.1.n031.hc5adeae4",
+        "0.9.0-alpha.1.112.34b7b8e",
+        "0.8.0-a59cf29",
+        "4.0.0-beta1.2",
+        "4.0.0-alphabet",
+        "4.0.0-0",
+    ],
+)
+def test_a_build_of_main(version: str) -> None:
+    assert is_dev(semver.Version.parse(version))
+
+
+@pytest.mark.parametrize(
+    ("flags", "chosen", "newer_major"),
+    [
+        ({}, "3.3.8", None),
+        ({"pre": True}, "3.3.8", "4.0.0-beta.4"),
+        ({"pre": True, "major": True}, "4.0.0-beta.4", None),
+        ({"dev": True}, "3.3.8", "4.0.0-beta.4.git.6831.habe06f4d"),
+        ({"to": "2.0.1-0.dev.git.6085.h59225bad"}, "2.0.1-0.dev.git.6085.h59225bad", None),
+        ({"to": "v0.6"}, "v0.6", None),
+    ],
+    ids=str,
+)
+def test_from_3_2_1_on_the_real_index(real_index: Index, flags: Flags, chosen: str, newer_major: str | None) -> None:
+    choice = choose(real_index, "3.2.1", **flags)
+    assert choice.release.version == chosen
+    assert (choice.newer_major.version if choice.newer_major else None) == newer_major
+
+
+def test_the_kinds_of_release_in_the_real_index(real_index: Index) -> None:
+    versions = [release.semver for release in real_index.releases.values() if release.semver]
+    assert len(versions) == 1058 - 177
+    assert sum(version.prerelease is None for version in versions) == 41
+    assert sum(version.prerelease is not None and not is_dev(version) for version in versions) == 18

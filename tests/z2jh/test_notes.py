@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from tasks.z2jh.index import Release
+from tasks.z2jh.notes import release_links, upgrade_links
+
+GITHUB = "https://github.com/jupyterhub/zero-to-jupyterhub-k8s"
+GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"
+
+
+def test_a_release_links_both_changelogs() -> None:
+    assert release_links(Release("3.3.8", app_version="4.1.6")) == (
+        "https://z2jh.jupyter.org/en/stable/changelog.html",
+        "https://jupyterhub.readthedocs.io/en/stable/reference/changelog.html",
+    )
+
+
+def test_an_old_release_that_names_no_jupyterhub_links_its_own_changelog() -> None:
+    assert release_links(Release("0.7.0-beta.1")) == ("https://z2jh.jupyter.org/en/stable/changelog.html",)
+
+
+@pytest.mark.parametrize(
+    ("version", "page"),
+    [
+        ("2.0.1-0.dev.git.6085.h59225bad", "compare/2.0.0...59225bad"),
+        ("4.0.0-0.dev.git.6772.h9102c704", "commits/9102c704"),
+        ("4.0.0-beta.4.git.6831.habe06f4d", "compare/4.0.0-beta.4...abe06f4d"),
+        ("2.0.0-beta.1.n031.hc5adeae4", "compare/2.0.0-beta.1...c5adeae4"),
+        ("0.9.0-alpha.1.112.34b7b8e", "compare/0.9.0-alpha.1...34b7b8e"),
+        ("0.11.1-n451.h198fc854", "compare/0.11.1...198fc854"),
+        ("0.8.0-a59cf29", "commits/a59cf29"),
+        ("v0.6.0-fb64667", "commits/fb64667"),
+        ("v0.6", "commits/main"),
+        ("1.0.0-next.version", "commits/main"),
+    ],
+)
+def test_a_build_of_main_links_its_commits(version: str, page: str) -> None:
+    assert release_links(Release(version)) == (f"{GITHUB}/{page}",)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "pages"),
+    [
+        ("3.2.1", "3.3.8", []),
+        ("3.3.8", "3.2.1", []),
+        ("4.0.0", "3.3.8", []),
+        ("3.3.8", "4.4.0", ["index", "upgrade-3-to-4"]),
+        ("1.2.0", "4.4.0", ["index", "upgrade-1-to-2", "upgrade-2-to-3", "upgrade-3-to-4"]),
+        ("0.11.1", "1.2.0", ["index"]),
+        ("4.4.0", "5.0.0", ["index"]),
+        ("v0.6", "4.4.0", []),
+    ],
+)
+def test_the_guides_of_each_major_version_crossed(before: str, after: str, pages: list[str]) -> None:
+    assert upgrade_links(before, after) == tuple(f"{GUIDES}/{page}.html" for page in pages)
