@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from . import faults, show
-from .settings import SECTION, read_settings
+from .settings import FILE, SECTION, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -99,12 +100,14 @@ def open_run(context: Context, *, repo: str | None, json: bool) -> Iterator[Run]
         Refused: another run is under way in it.
     """
     from .hubrepo.layout import open_hub  # noqa: PLC0415 - only a task that runs pays for it
+    from .tools.git import Git  # noqa: PLC0415
     from .tools.lock import one_run_at_a_time  # noqa: PLC0415
 
     configured = dict(context.config.get(SECTION) or {})
     if repo is not None:
         configured["repo"] = repo
-    hub = open_hub(read_settings(configured))
+    git = Git.around(Path(read_settings(configured).repo or ".").expanduser())
+    hub = open_hub(read_settings(configured, git.folder / FILE), git)
     run = Run(hub, dry=bool(context.config.run.dry), json=json)
     with contextlib.nullcontext() if run.dry else one_run_at_a_time(hub.git.git_dir):
         yield run

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..faults import Fault, Unusable
-from ..tools.git import Git
 from .chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
 from .dockerfile import BaseImage, hub_base
 from .files import Committed, Edited, FileEdit, Files, WorkingTree
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..settings import Settings
+    from ..tools.git import Git
 
 CHARTPRESS_FILE = "chartpress.yaml"
 
@@ -316,11 +315,6 @@ class Hub:
         )
 
 
-def open_hub(settings: Settings, git: Git | None = None) -> Hub:
-    """Return the hub repository that the settings, or the current folder, name.
-
-    Raises:
-        Unusable: it is no git repository.
-    """
-    clone = git or Git.around(Path(settings.repo or ".").expanduser())
-    return Hub(clone, settings, WorkingTree(clone.folder), Committed(clone), clone.branch())
+def open_hub(settings: Settings, git: Git) -> Hub:
+    """Return the hub repository whose clone is ``git``, as it is now."""
+    return Hub(git, settings, WorkingTree(git.folder), Committed(git), git.branch())

@@ -71,7 +71,7 @@ def staged(hub: Hub, folder: Path, target: Callable[[Hub], Sequence[Reference]],
     with registry(folder / REGISTRY, port=port) as served:
         if not (folder / CLONE).exists():
             make_clone(hub, folder, served.address)
-        clone, notes = _with_charts(open_hub(replace(hub.settings, repo=str(folder / CLONE))))
+        clone, notes = _with_charts(open_hub(hub.settings, Git(folder / CLONE)))
         bases = target(clone)
         missing = bases if stand_in else [base for base in bases if not _is_reachable(base)]
         stood_in = tuple(
@@ -99,7 +99,7 @@ def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
         HelmRepository(address, hub.settings.cache_folder, hub.requirement.name).index()
     except Unreachable as fault:
         note = f"STAND-IN: the charts come with hubpress, not from {address}: {fault.what}"
-        return open_hub(replace(hub.settings, chart_repository=CHARTS.as_uri())), (note,)
+        return replace(hub, settings=replace(hub.settings, chart_repository=CHARTS.as_uri())), (note,)
     return hub, ()
 
 

@@ -66,6 +66,7 @@ class Git:
         Raises:
             Unusable: there is no such folder, or it lies in no git work tree.
         """
+        folder = folder.absolute()
         if not folder.is_dir():
             raise Unusable("there is no such folder", where=folder, hint="name the hub repository: --repo PATH")
         top = cls(folder).ask("rev-parse", "--show-toplevel")
