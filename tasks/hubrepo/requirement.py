@@ -98,8 +98,10 @@ def _refuse_unclear(name: str, entries: list[Requirement], where: str) -> None:
 
 def _count(document: Document) -> int:
     """Return how many dependencies there are."""
-    if document.root is not None and not isinstance(document.root, Mapping):
-        raise Unusable(f"the file is {described(document.root)}, not a mapping", where=document.where, hint="mend it")
+    root = document.root
+    if root is not None and not is_nothing(root) and not isinstance(root, Mapping):
+        what = f"the file is {described(root)}, not a mapping"
+        raise Unusable(what, where=document.place(root), hint=f"write {DEPENDENCIES}: and a list under it")
     found = reach(document, (DEPENDENCIES,))
     if found.missing or is_nothing(found.node):
         return 0
