@@ -67,7 +67,8 @@ def bump(
 def plan_bump(hub: Hub, wish: BumpWish) -> Step:
     """Plan the move to the release that ``wish`` asks for: one look at the index decides both edits."""
     from .hubrepo.edits import base_for, release_edits
-    from .hubrepo.files import edit_action
+    from .hubrepo.lock import lock_edit, locked_action
+    from .image.digests import with_digests
     from .z2jh.choose import choose
     from .z2jh.repository import HelmRepository
 
@@ -75,15 +76,18 @@ def plan_bump(hub: Hub, wish: BumpWish) -> Step:
     choice = choose(
         repository.index(), hub.requirement.version, to=wish.to, pre=wish.pre, dev=wish.dev, major=wish.major
     )
+    version = choice.release.version
     released = repository.hub_image(choice.release)
-    bases = [(image, base_for(image, released, hub.settings.base)) for image in hub.images]
-    edits = release_edits(hub, choice.release.version, bases)
+    bases = with_digests([(image, base_for(image, released, hub.settings.base)) for image in hub.images])
+    edits = release_edits(hub, version, bases)
+    lock = lock_edit(hub, version)
+    touched = (*edits, lock) if lock else edits
     return Step(
         "bump",
-        actions=(edit_action(hub.git.folder, edits, f"{choice.release.version} is {choice.reason}"),),
-        leaves=hub.edited(edits),
-        report=lambda: _report(hub, choice, edits, bases),
-        summary=lambda: [f"{edit.path}: {edit.summary if edit.changes else 'unchanged'}" for edit in edits],
+        actions=(locked_action(hub, edits, lock, f"{version} is {choice.reason}"),),
+        leaves=hub.edited(touched),
+        report=lambda: _report(hub, choice, touched, bases),
+        summary=lambda: [f"{edit.path}: {edit.summary if edit.changes else 'unchanged'}" for edit in touched],
         warnings=_warnings(hub, choice),
     )
 

@@ -83,7 +83,7 @@ def plan_commit(hub: Hub, wish: CommitWish) -> Step:
     from .review.branch import plan_branch
 
     current = hub.git.require_commit_can_be_made()
-    changed = tuple(path for path in hub.managed if hub.differs(path))
+    changed = hub.changed
     made = Made()
     goal = plan_branch(hub, wish.branch) if changed else None
     actions = [*_commit_actions(hub, goal, changed, wish, made)] if goal else [Action("nothing to commit")]
@@ -115,7 +115,8 @@ def _commit_actions(hub: Hub, goal: BranchPlan, changed: Sequence[str], wish: Co
         hub.git.read(*goal.switch)
 
     def do() -> None:
-        made.hash, made.subject = make_commit(hub.again(), changed, wish.message)
+        now = hub.again()
+        made.hash, made.subject = make_commit(now, now.changed, wish.message)
         made.said.append(f"commit {made.hash[:12]} on {goal.name}: {made.subject}")
 
     switching = [Action(f"branch {goal.name}", goal.why, switch, (f"$ {hub.git.command(*goal.switch)}",))]

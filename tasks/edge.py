@@ -101,7 +101,7 @@ def open_run(context: Context, *, repo: str | None, json: bool) -> Iterator[Run]
     """
     from .hubrepo.layout import open_hub  # noqa: PLC0415 - only a task that runs pays for it
     from .tools.git import Git  # noqa: PLC0415
-    from .tools.lock import one_run_at_a_time  # noqa: PLC0415
+    from .tools.one_run import one_run_at_a_time  # noqa: PLC0415
 
     configured = dict(context.config.get(SECTION) or {})
     if repo is not None:

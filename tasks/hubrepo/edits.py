@@ -10,6 +10,7 @@ from ..image.reference import Reference
 from ..settings import CHART
 from .dockerfile import with_base
 from .files import FileEdit
+from .lock import lock_file
 from .requirement import with_version
 from .values import image_at, with_image
 
@@ -88,6 +89,8 @@ def _ours(hub: Hub, path: str) -> bytes | None:
     data = hub.committed.read(path)
     if data is None:
         return None
+    if path == lock_file(hub):
+        return hub.files.read(path)
     if path == hub.requirement_file:
         data = with_version(data, hub.requirement.name, hub.requirement.version, path)
     for image in hub.images:

@@ -14,6 +14,7 @@ from ..faults import Fault, Unusable
 from .chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
 from .dockerfile import BaseImage, hub_base
 from .files import Committed, Edited, FileEdit, Files, WorkingTree
+from .lock import lock_file
 from .paths import join
 from .requirement import Requirement, requirements
 
@@ -197,7 +198,13 @@ class Hub:
         """The files that bump and build write, relative to the repository's top, without repetition."""
         dockerfiles = (image.dockerfile for image in self._hub_images())
         values = (place.file for image in self._hub_images() for place in self.values_places(image))
-        return tuple(dict.fromkeys((*dockerfiles, self.requirement_file, *values)))
+        lock = lock_file(self)
+        return tuple(dict.fromkeys((*dockerfiles, self.requirement_file, *([lock] if lock else []), *values)))
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The managed files that differ from the commit."""
+        return tuple(path for path in self.managed if self.differs(path))
 
     def differs(self, path: str) -> bool:
         """Whether ``path`` differs from the commit."""

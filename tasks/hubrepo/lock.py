@@ -1,0 +1,79 @@
+"""The lock file beside a chart's requirement (https://helm.sh/docs/helm/helm_dependency/).
+
+helm alone writes it, its digest included. What is here says what it will name, so that a plan can be made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from ..faults import Fault
+from ..plan import Action
+from ..tools import helm
+from .files import FileEdit, WorkingTree, edit_action
+from .paths import join
+from .requirement import requirements, with_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from .layout import Hub
+
+_LOCKS = {"Chart.yaml": "Chart.lock", "requirements.yaml": "requirements.lock"}
+
+
+def lock_file(hub: Hub) -> str | None:
+    """Return the lock file of the chart's requirement, relative to the repository's top; None where there is none."""
+    folder, _, name = hub.requirement_file.rpartition("/")
+    path = join(folder, _LOCKS[name])
+    return path if hub.files.read(path) is not None else None
+
+
+def lock_edit(hub: Hub, version: str) -> FileEdit | None:
+    """Return what refreshing the lock for ``version`` will change, as far as it is known; None without a lock.
+
+    The lock's digest and time are helm's, so the edit is for plans alone.
+
+    Raises:
+        Refused: the lock must change, and helm is not here.
+    """
+    path = lock_file(hub)
+    if path is None:
+        return None
+    before = hub.require(path)
+    name = hub.requirement.name
+    locked = next((one.version for one in requirements(before, path) if one.name == name), None)
+    if locked == version:
+        return FileEdit(path, before, before, f"{name} {version}")
+    helm.require_helm(path)
+    return FileEdit(path, before, with_version(before, name, version, path), f"{name} {locked} -> {version}")
+
+
+def locked_action(hub: Hub, edits: Sequence[FileEdit], lock: FileEdit | None, why: str) -> Action:
+    """Return the action that makes ``edits`` and refreshes the lock where that changes: all of it, or none."""
+    plain = edit_action(hub.git.folder, edits, why)
+    if lock is None or not lock.changes:
+        return plain
+    chart = (hub.git.folder / hub.requirement_file).parent
+
+    def do() -> None:
+        with _undone_on_fault(hub.git.folder, edits):
+            if plain.do is not None:
+                plain.do()
+            helm.update(chart)
+
+    command = f"$ {helm.update_command(chart)}"
+    return Action(f"{plain.what}; {lock.path}: {lock.summary}", why, do, (*plain.details, command))
+
+
+@contextlib.contextmanager
+def _undone_on_fault(top: Path, edits: Sequence[FileEdit]) -> Iterator[None]:
+    try:
+        yield
+    except Fault:
+        back = [FileEdit(edit.path, edit.after, edit.before, edit.summary) for edit in edits]
+        tree = WorkingTree(top)
+        tree.replace(edit for edit in back if tree.read(edit.path) == edit.before)
+        raise
