@@ -91,9 +91,9 @@ class Address:
             return False
 
     @property
-    def look(self) -> str:
-        """The command that shows people what is there."""
-        return f"curl -fsSL {quote(str(self))} | head"
+    def hint(self) -> str:
+        """What a fault about this address hints at: the command that shows what is there."""
+        return f"look at what is there: curl -fsSL {quote(str(self))} | head"
 
     def below(self, name: str) -> Address:
         """Return the address of ``name`` in the folder that this address means."""
@@ -129,7 +129,7 @@ class Address:
         return replace(target, login=self.login) if same_host and not target.login else target
 
     def _astray(self) -> Unreachable:
-        return Unreachable("it leads to an address that is less safe than itself", where=self, hint=self.look)
+        return Unreachable("it leads to an address that is less safe than itself", where=self, hint=self.hint)
 
 
 def _split(text: str) -> SplitResult:

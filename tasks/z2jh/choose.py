@@ -79,7 +79,7 @@ def choose(
     if pinned not in index.releases:
         raise _nothing_newer(index, pinned, best)
     is_best = best is not None and best.version == pinned
-    reason = f"newest {kind}" if is_best else f"nothing newer: pinned is above every {kind}"
+    reason = f"newest {kind}" if is_best else f"pinned, and newer than every {kind}"
     return Choice(index.releases[pinned], above, reason)
 
 

@@ -32,7 +32,6 @@ _REASONS: tuple[tuple[type[HTTPError], str], ...] = (
     (exceptions.ReadTimeoutError, "the server said nothing for {read:g} s"),
     (exceptions.ProxyError, "the proxy that the environment names takes no connection"),
     (exceptions.SSLError, "no secure connection can be made"),
-    (exceptions.IncompleteRead, "the answer broke off"),
     (exceptions.ProtocolError, "the connection broke off"),
 )
 

@@ -163,7 +163,7 @@ def _answer(request: Request, response: urllib3.BaseHTTPResponse, limits: Limits
     if status in _REDIRECTS and "Location" in headers:
         return headers["Location"]
     if status in _DENIED:
-        raise Denied(f"access is denied (status {status})", where=request.address, hint=request.address.look)
+        raise Denied(f"access is denied (status {status})", where=request.address, hint=request.address.hint)
     if status in _MISSING:
         raise _unreachable(request.address, f"there is nothing (status {status})")
     fault = _unreachable(request.address, f"no usable answer (status {status})")
@@ -183,6 +183,8 @@ def _body(request: Request, response: urllib3.BaseHTTPResponse, limits: Limits, 
             raise _too_large(request.address, limits)
         if time.monotonic() > deadline:
             raise _too_late(request.address, limits)
+    if not pieces:
+        raise _Passing(_unreachable(request.address, "the answer is empty"))
     return b"".join(pieces)
 
 
@@ -218,4 +220,4 @@ def _too_late(address: Address, limits: Limits) -> Unreachable:
 
 
 def _unreachable(address: Address, what: str) -> Unreachable:
-    return Unreachable(what, where=address, hint=f"look at what is there: {address.look}")
+    return Unreachable(what, where=address, hint=address.hint)

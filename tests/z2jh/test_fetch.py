@@ -1,0 +1,472 @@
+from __future__ import annotations
+
+import gzip
+import os
+import time
+from base64 import b64encode
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks._version import __version__
+from tasks.faults import Denied, Unreachable, Unusable
+from tasks.z2jh.address import Address
+from tasks.z2jh.cache import Cache
+from tasks.z2jh.fetch import Fetcher
+from tasks.z2jh.limits import Limits
+
+from .scripted import Drip, Scripted, hang_up, reply, reset, scripted
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator
+
+CERTIFICATE = Path(__file__).parent / "data" / "server.pem"
+QUICK = Limits(backoff=0.01, size=100_000)
+
+
+@pytest.fixture
+def server() -> Iterator[Scripted]:
+    with scripted() as script:
+        yield script
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits between attempts, which take no time here."""
+    taken: list[float] = []
+    monkeypatch.setattr("tasks.z2jh.web.time.sleep", taken.append)
+    return taken
+
+
+def page(server: Scripted, path: str = "/index.yaml", limits: Limits = QUICK) -> bytes:
+    return Fetcher(limits=limits).page(Address.parse(server.url + path))
+
+
+def fault_of(server: Scripted, limits: Limits = QUICK) -> str:
+    with pytest.raises(Unreachable) as fault:
+        page(server, limits=limits)
+    error, hint = str(fault.value).splitlines()
+    assert hint == f"hint: look at what is there: curl -fsSL {server.url}/index.yaml | head"
+    return error.removeprefix("error: ").removesuffix(f" ({server.url}/index.yaml)")
+
+
+def test_a_page_comes_as_it_is(server: Scripted) -> None:
+    server.answers = [reply(b"apiVersion: v1\n")]
+    assert page(server) == b"apiVersion: v1\n"
+    assert server.lines == ["GET /index.yaml"]
+    assert server.asked[0].headers["User-Agent"] == f"hubpress/{__version__}"
+
+
+def test_a_page_may_come_compressed(server: Scripted) -> None:
+    server.answers = [reply(gzip.compress(b"apiVersion: v1\n"), Content_Encoding="gzip")]
+    assert page(server) == b"apiVersion: v1\n"
+    assert server.asked[0].headers["Accept-Encoding"] == "gzip"
+
+
+def test_a_page_may_come_in_chunks(server: Scripted) -> None:
+    chunks = b"5\r\napiVe\r\n8\r\nrsion: v\r\n0\r\n\r\n"
+    server.answers = [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks]
+    assert page(server) == b"apiVersion: v"
+
+
+def test_a_page_may_come_without_its_length(server: Scripted) -> None:
+    server.answers = [b"HTTP/1.0 200 OK\r\n\r\napiVersion: v1\n"]
+    assert page(server) == b"apiVersion: v1\n"
+
+
+def test_a_stored_file_comes_byte_for_byte_whatever_the_server_calls_it(server: Scripted) -> None:
+    archive = gzip.compress(b"chart")
+    server.answers = [reply(archive, Content_Encoding="x-gzip")]
+    assert Fetcher().stored(Address.parse(f"{server.url}/a.tgz")) == archive
+    assert server.asked[0].headers["Accept-Encoding"] == "identity"
+
+
+# Answers that are none.
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
+def test_denied_is_told_from_missing_and_not_tried_again(server: Scripted, status: str) -> None:
+    server.answers = [reply(status=status)]
+    with pytest.raises(Denied) as fault:
+        page(server)
+    assert fault.value.what == f"access is denied (status {status[:3]})"
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "what"),
+    [
+        ("404 Not Found", "there is nothing (status 404)"),
+        ("410 Gone", "there is nothing (status 410)"),
+        ("500 Internal Server Error", "no usable answer (status 500)"),
+        ("418 I'm a teapot", "no usable answer (status 418)"),
+        ("204 No Content", "no usable answer (status 204)"),
+        ("304 Not Modified", "no usable answer (status 304)"),
+        ("301 Moved", "no usable answer (status 301)"),
+    ],
+)
+def test_a_lasting_refusal_is_not_tried_again(server: Scripted, status: str, what: str) -> None:
+    server.answers = [reply(status=status)]
+    assert fault_of(server) == what
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "502 Bad Gateway", "503 Busy", "504 Timeout"])
+def test_what_may_pass_is_tried_again(server: Scripted, status: str) -> None:
+    server.answers = [reply(status=status), reply(status=status), reply(b"whole")]
+    assert page(server) == b"whole"
+    assert len(server.asked) == 3
+
+
+def test_after_four_attempts_it_is_a_fault(server: Scripted, waits: list[float]) -> None:
+    server.answers = [reply(status="503 Busy")]
+    assert fault_of(server, Limits()) == "no usable answer (status 503)"
+    assert len(server.asked) == 4
+    assert waits == [0.3, 0.6, 1.2]
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "wait"),
+    [
+        ("7", 7),
+        ("3600", 30),
+        ("0", 0.3),
+        ("soon", 0.3),
+        ("-5", 0.3),
+        ("9" * 400, 30),
+        ("Wed, 21 Oct 2099 07:28:00 GMT", 30),
+    ],
+)
+def test_a_server_may_ask_to_wait_but_not_for_ever(
+    server: Scripted, waits: list[float], retry_after: str, wait: float
+) -> None:
+    server.answers = [reply(status="429 Too Many Requests", Retry_After=retry_after), reply(b"whole")]
+    assert page(server, limits=Limits()) == b"whole"
+    assert waits == [wait]
+
+
+def test_no_wait_goes_beyond_the_whole_time(server: Scripted, waits: list[float]) -> None:
+    server.answers = [reply(status="503 Busy", Retry_After="20")]
+    assert fault_of(server, Limits(total=10)) == "no usable answer (status 503)"
+    assert waits == []
+
+
+BREAKS: dict[str, tuple[bytes | Callable[[socket.socket], None], str]] = {
+    "reset": (reset, "the connection broke off"),
+    "no answer": (hang_up, "the connection broke off"),
+    "no http": (b"SSH-2.0-OpenSSH_9.6\r\n", "the connection broke off"),
+    "half a head": (b"HTTP/1.1 200 OK\r\nContent-Le", "the answer is empty"),
+    "shorter than its length": (reply(b"half", Content_Length="8"), "the connection broke off"),
+    "half a chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "the connection broke off"),
+    "no chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nabc\r\n", "the connection broke off"),
+    "nothing": (reply(b""), "the answer is empty"),
+    "damaged gzip": (reply(b"no gzip", Content_Encoding="gzip"), "the compressed answer is damaged"),
+    "half a gzip": (reply(gzip.compress(b"abc")[:-9], Content_Encoding="gzip"), "the compressed answer is damaged"),
+}
+
+
+@pytest.mark.parametrize("answer", [answer for answer, _ in BREAKS.values()], ids=BREAKS.keys())
+def test_an_answer_that_breaks_once_is_fetched_again(
+    server: Scripted, answer: bytes | Callable[[socket.socket], None]
+) -> None:
+    server.answers = [answer, reply(b"whole")]
+    assert page(server) == b"whole"
+
+
+@pytest.mark.parametrize(("answer", "what"), BREAKS.values(), ids=BREAKS.keys())
+def test_an_answer_that_breaks_again_and_again_is_a_fault(
+    server: Scripted, answer: bytes | Callable[[socket.socket], None], what: str
+) -> None:
+    server.answers = [answer]
+    assert fault_of(server) == what
+    assert len(server.asked) == 4
+
+
+def test_a_coding_that_nobody_asked_for(server: Scripted) -> None:
+    server.answers = [reply(b"...", Content_Encoding="br")]
+    assert fault_of(server) == "the answer is encoded in br, which nobody asked for"
+
+
+def test_nobody_listens() -> None:
+    with scripted() as gone:
+        pass
+    assert fault_of(gone) == "the host takes no connection"
+
+
+def test_a_name_that_nobody_knows() -> None:
+    with pytest.raises(Unreachable, match="the host's name is not known here"):
+        Fetcher(limits=QUICK).page(Address.parse("https://charts.invalid/index.yaml"))
+
+
+# Bounds.
+
+
+@pytest.mark.parametrize("end", ["Content-Length: 999999999999\r\n", "Transfer-Encoding: chunked\r\n", ""])
+def test_an_endless_body_is_read_up_to_the_bound(server: Scripted, end: str) -> None:
+    piece = b"10000\r\n" + b"x" * 0x10000 + b"\r\n" if "chunked" in end else b"x" * 0x10000
+    server.answers = [Drip(f"HTTP/1.1 200 OK\r\n{end}\r\n".encode(), piece, pause=0)]
+    assert fault_of(server) == "the answer is larger than 0.0953674 MiB"
+    assert len(server.asked) == 1
+
+
+def test_a_compressed_bomb_is_unpacked_up_to_the_bound(server: Scripted) -> None:
+    bomb = gzip.compress(bytes(10_000_000))
+    assert len(bomb) < QUICK.size
+    server.answers = [reply(bomb, Content_Encoding="gzip")]
+    assert fault_of(server) == "the answer is larger than 0.0953674 MiB"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Header: ", b"HTTP/1."],
+    ids=["body", "header", "status"],
+)
+def test_an_answer_that_drips_ends_with_the_whole_time(server: Scripted, start: bytes) -> None:
+    server.answers = [Drip(start, b"x")]
+    begun = time.monotonic()
+    assert fault_of(server, Limits(total=0.4)) == "no whole answer came within 0.4 s"
+    assert time.monotonic() - begun < 5
+
+
+def test_a_server_that_says_nothing(server: Scripted) -> None:
+    server.answers = [Drip(b"", b"", pause=60)]
+    assert fault_of(server, Limits(read=0.1, backoff=0)) == "the server said nothing for 0.1 s"
+    assert len(server.asked) == 4
+
+
+# Redirects.
+
+
+def test_a_redirect_is_followed(server: Scripted) -> None:
+    server.answers = [reply(status="302 Found", Location="../new/index.yaml"), reply(b"whole")]
+    assert page(server, "/old/index.yaml") == b"whole"
+    assert server.lines == ["GET /old/index.yaml", "GET /new/index.yaml"]
+
+
+def test_redirects_that_go_in_circles(server: Scripted) -> None:
+    server.answers = [reply(status="301 Moved", Location="/index.yaml")]
+    assert fault_of(server) == "it redirects more than 5 times"
+    assert len(server.asked) == 6
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://charts.test/index.yaml", "http://[", "gopher:x", "data:,x"],
+)
+def test_a_redirect_to_a_place_that_is_less_safe(server: Scripted, location: str) -> None:
+    server.answers = [reply(status="302 Found", Location=location)]
+    with pytest.raises(Unreachable) as fault:
+        page(server)
+    assert fault.value.what == "it leads to an address that is less safe than itself"
+    assert fault.value.where == f"{server.url}/index.yaml"
+
+
+# Secrets.
+
+
+def with_login(server: Scripted, login: str = "reader:s3cret%21") -> Address:
+    return Address.parse(server.url.replace("http://", f"http://{login}@") + "/index.yaml?token=hush")
+
+
+def test_the_login_is_sent_to_its_own_host_alone(server: Scripted) -> None:
+    with scripted() as other:
+        server.answers = [
+            reply(status="302 Found", Location="/moved"),
+            reply(status="302 Found", Location=f"{other.url}/index.yaml"),
+        ]
+        other.answers = [reply(b"whole")]
+        assert Fetcher(limits=QUICK).page(with_login(server)) == b"whole"
+        basic = f"Basic {b64encode(b'reader:s3cret!').decode()}"
+        assert [asked.headers["Authorization"] for asked in server.asked] == [basic, basic]
+        assert other.asked[0].headers["Authorization"] is None
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "404 Not Found", "503 Busy"])
+def test_no_fault_shows_a_secret(server: Scripted, status: str) -> None:
+    server.answers = [reply(status=status)]
+    with pytest.raises(Unreachable) as fault:
+        Fetcher(limits=QUICK).page(with_login(server))
+    assert server.lines[0] == "GET /index.yaml?token=hush"
+    assert "s3cret" not in str(fault.value)
+    assert "hush" not in str(fault.value)
+    assert fault.value.where == f"{server.url}/index.yaml?***"
+
+
+# The cache.
+
+
+def test_the_second_look_asks_for_changes_only(server: Scripted, tmp_path: Path) -> None:
+    fetcher = Fetcher(Cache(tmp_path / "cache"), QUICK)
+    address = with_login(server)
+    server.answers = [
+        reply(b"one", ETag='"1"', Last_Modified="Thu, 24 Oct 2024 11:45:31 GMT"),
+        reply(status="304 Not Modified"),
+        reply(b"two", ETag='"2"'),
+        reply(status="304 Not Modified"),
+    ]
+    assert [fetcher.page(address) for _ in range(4)] == [b"one", b"one", b"two", b"two"]
+    assert [asked.headers["If-None-Match"] for asked in server.asked] == [None, '"1"', '"1"', '"2"']
+    assert server.asked[1].headers["If-Modified-Since"] == "Thu, 24 Oct 2024 11:45:31 GMT"
+    assert server.asked[3].headers["If-Modified-Since"] is None
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "cache").iterdir())
+    assert b"s3cret" not in kept
+    assert b"hush" not in kept
+
+
+@pytest.mark.parametrize("damage", [b"", b"no json\none", b"[]\none", b"[" * 100_000, b'{"sha256": 1}\none'])
+def test_a_broken_cache_is_replaced(server: Scripted, tmp_path: Path, damage: bytes) -> None:
+    fetcher = Fetcher(Cache(tmp_path), QUICK)
+    address = Address.parse(f"{server.url}/index.yaml")
+    server.answers = [reply(b"one", ETag='"1"')]
+    fetcher.page(address)
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(damage)
+    assert fetcher.page(address) == b"one"
+    assert server.asked[1].headers["If-None-Match"] is None
+    assert kept.read_bytes().endswith(b"\none")
+
+
+def test_a_cache_whose_body_was_changed_is_not_trusted(server: Scripted, tmp_path: Path) -> None:
+    fetcher = Fetcher(Cache(tmp_path), QUICK)
+    server.answers = [reply(b"one", ETag='"1"')]
+    fetcher.page(Address.parse(f"{server.url}/index.yaml"))
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(kept.read_bytes().replace(b"\none", b"\nevil"))
+    assert fetcher.page(Address.parse(f"{server.url}/index.yaml")) == b"one"
+    assert server.asked[1].headers["If-None-Match"] is None
+
+
+@pytest.mark.parametrize("obstacle", ["a file", "a folder in the file's place", "read only"])
+def test_a_cache_that_cannot_be_written_never_fails_a_fetch(server: Scripted, tmp_path: Path, obstacle: str) -> None:
+    folder = tmp_path / "cache"
+    if obstacle == "a file":
+        folder.write_text("")
+    elif obstacle == "read only":
+        if os.geteuid() == 0:
+            folder = Path("/proc/hubpress")
+        else:
+            tmp_path.chmod(0o500)
+    else:
+        server.answers = [reply(b"one", ETag='"1"')]
+        Fetcher(Cache(folder), QUICK).page(Address.parse(f"{server.url}/index.yaml"))
+        (kept,) = folder.iterdir()
+        kept.unlink()
+        (kept / "in the way").mkdir(parents=True)
+    server.answers = [reply(b"one", ETag='"1"')]
+    assert Fetcher(Cache(folder), QUICK).page(Address.parse(f"{server.url}/index.yaml")) == b"one"
+    assert not list(tmp_path.rglob(".part-*"))
+
+
+def test_a_page_without_validators_is_not_kept(server: Scripted, tmp_path: Path) -> None:
+    server.answers = [reply(b"one")]
+    Fetcher(Cache(tmp_path / "cache"), QUICK).page(Address.parse(f"{server.url}/index.yaml"))
+    assert not (tmp_path / "cache").exists()
+
+
+# Proxies and certificates.
+
+
+@pytest.fixture
+def https_proxy(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> Scripted:
+    server.answers = [reply(status="403 Forbidden")]
+    monkeypatch.setenv("https_proxy", server.url.replace("http://", "http://me:s3cret@"))
+    return server
+
+
+def test_the_environments_proxy_is_used(https_proxy: Scripted) -> None:
+    with pytest.raises(Unreachable) as fault:
+        Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
+    assert fault.value.what == "the proxy that the environment names takes no connection"
+    assert "s3cret" not in str(fault.value)
+    assert https_proxy.lines[0] == "CONNECT charts.test:443"
+    assert https_proxy.asked[0].headers["Proxy-Authorization"] == f"Basic {b64encode(b'me:s3cret').decode()}"
+
+
+def test_no_proxy_is_respected(https_proxy: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", ".test")
+    with pytest.raises(Unreachable, match="the host's name is not known here"):
+        Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
+    assert https_proxy.asked == []
+
+
+def test_this_machine_is_never_reached_by_a_proxy(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    server.answers = [reply(b"whole")]
+    assert page(server) == b"whole"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://["])
+def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    with pytest.raises(Unusable) as fault:
+        Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
+    assert str(fault.value) == (
+        "error: the proxy for https is none that can be used (https_proxy)\n"
+        "hint: set https_proxy to http://HOST:PORT, or name charts.test in no_proxy"
+    )
+
+
+@pytest.fixture
+def secure() -> Iterator[Scripted]:
+    with scripted(CERTIFICATE) as script:
+        script.answers = [reply(b"whole")]
+        yield script
+
+
+def test_a_certificate_that_nobody_here_trusts(secure: Scripted) -> None:
+    assert fault_of(secure) == "its certificate is not trusted here"
+    assert secure.asked == []
+
+
+def test_the_machines_own_certificates_are_trusted(secure: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    assert page(secure) == b"whole"
+
+
+def test_a_page_of_https_is_never_fetched_over_http(
+    secure: Scripted, server: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    secure.answers = [reply(status="302 Found", Location=f"{server.url}/index.yaml")]
+    assert fault_of(secure) == "it leads to an address that is less safe than itself"
+    assert server.asked == []
+
+
+def test_certificates_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+    with pytest.raises(Unusable) as fault:
+        Fetcher(limits=QUICK).page(Address.parse("https://127.0.0.1:1/index.yaml"))
+    assert str(fault.value) == (
+        "error: REQUESTS_CA_BUNDLE names no certificates (/nowhere/ca.pem)\nhint: unset REQUESTS_CA_BUNDLE, or mend it"
+    )
+
+
+# Files.
+
+
+def test_a_file_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "with blank.yaml").write_bytes(b"whole")
+    address = Address.parse(str(tmp_path)).below("with%20blank.yaml")
+    assert Fetcher().page(address) == Fetcher().stored(address) == b"whole"
+
+
+def test_a_file_that_is_missing_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable) as fault:
+        Fetcher().page(Address.parse(f"file://{tmp_path}/index.yaml"))
+    assert str(fault.value) == f"error: there is no such file (file://{tmp_path}/index.yaml)\nhint: ls -l {tmp_path}"
+
+
+def test_neither_a_folder_nor_a_pipe_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(Unreachable, match="this is not a file"):
+            Fetcher().page(Address.parse(str(tmp_path / name)))
+
+
+def test_a_file_above_the_bound_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "index.yaml").write_bytes(bytes(101))
+    with pytest.raises(Unreachable, match="the file is larger than"):
+        Fetcher(limits=Limits(size=100)).page(Address.parse(str(tmp_path / "index.yaml")))
