@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from ..faults import ProgramFailed, Refused
 from ..hubrepo.paths import join
+from ..hubrepo.warnings import layout_warnings
 from ..review.forge import web_address
 from ..tools import docker
 from .definition import Target, definition, target_name
 from .job import BUILT, LABEL, PRESENT, SKIPPED, ImageJob, look_for_bases, registry_answer
-from .naming import history_of, name_image
+from .naming import ImageName, history_of, name_image
+from .options import bake_fields
 from .platform import Host, platform_argument
-from .proof import require_platforms
+from .proof import Base, require_platforms
 from .reference import Reference
 from .template import render
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ..build import BuildWish
     from ..hubrepo.layout import Hub, HubImage
@@ -37,7 +39,6 @@ class Build:
         wish: how the build is wanted.
         jobs: the images.
         pushes: whether what is built is pushed.
-        argument: what ``--platform`` is given; None for a native build without it.
         builder: the buildx builder; None for Docker's current one.
     """
 
@@ -45,7 +46,6 @@ class Build:
     wish: BuildWish
     jobs: tuple[ImageJob, ...]
     pushes: bool
-    argument: str | None
     builder: str | None
 
     @property
@@ -65,19 +65,31 @@ class Build:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What people should know of it before they say yes."""
-        alone = (f"{key} is left alone: no FROM of it inherits from z2jh's hub image" for key in self.hub.other_images)
-        local = (
-            f"{base} is taken from this machine's image store: {base.host} cannot be reached"
-            for base in dict.fromkeys(job.base.reference for job in self.jobs if job.base.is_local)
-        )
-        stand_in = ("the base image is a rehearsal's STAND-IN, not z2jh's" for job in self.jobs if job.base.is_stand_in)
-        by_hand = (f"no values name {job.image.spec.key}" for job in self.jobs if not self.hub.values_places(job.image))
-        return tuple(dict.fromkeys((*alone, *local, *stand_in, *by_hand)))
+        return (*layout_warnings(self.hub), *self._base_warnings(), *self._values_warnings())
+
+    def _base_warnings(self) -> Iterator[str]:
+        for base in dict.fromkeys(job.base.reference for job in self.jobs if job.base.is_local):
+            yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
+        if any(job.base.is_stand_in for job in self.jobs):
+            yield "the base image is a rehearsal's STAND-IN, not z2jh's"
+
+    def _values_warnings(self) -> Iterator[str]:
+        """Yield what is odd about where the images are written; of two at one place the later wins, as in chartpress."""
+        taken: dict[tuple[str, str], str] = {}
+        for job in self.jobs:
+            places = self.hub.values_places(job.image)
+            if not places:
+                yield f"no values name {job.image.spec.key}"
+            for place in places:
+                first = taken.setdefault((place.file, place.path), place.image)
+                if first != place.image:
+                    yield f"{place.file}: {place.path} is written for {first} and then for {place.image}, which stays"
 
     def details(self) -> tuple[str, ...]:
         """Return the build's platform and its command, as one could paste it."""
-        native = f"native on this {Host.here().title}" if self.argument is None else f"for {self.argument}"
-        return (native, f"$ {self._command(Path('metadata.json'))}")
+        arguments = dict.fromkeys(job.argument for job in self.to_build)
+        how = (f"native on this {Host.here().title}" if one is None else f"for {one}" for one in arguments)
+        return (*how, f"$ {self._command(Path('metadata.json'))}")
 
     def run(self) -> None:
         """Build and push, then prove each image from what its registry says.
@@ -123,22 +135,27 @@ class Build:
         return docker.bake_command(definition(self._targets()), folder, metadata, *flags)
 
     def _targets(self) -> list[Target]:
+        return [self._target(job) for job in self.to_build]
+
+    def _target(self, job: ImageJob) -> Target:
+        spec = job.image.spec
+        names = {"LAST_COMMIT": job.called.commit, "TAG": job.tag, "BRANCH": self.hub.branch or ""}
+        where = f"{self.hub.config_file}: images.{spec.key}"
+        options = [render(option, names, f"{where}.extraBuildCommandOptions") for option in spec.extra_options]
         source = web_address(self.hub.git.remote_url(self.hub.settings.remote) or "")
-        return [
-            Target(
-                key=job.image.spec.key,
-                reference=job.reference,
-                context=job.image.spec.context,
-                dockerfile=job.image.spec.dockerfile,
-                build_args=_build_args(self.hub, job),
-                labels={**job.labels(), **({f"{LABEL}source": source} if source else {})},
-                pins=job.pins(),
-                platform=self.argument,
-                no_cache=self.wish.no_cache,
-                push=self.pushes,
-            )
-            for job in self.to_build
-        ]
+        return Target(
+            key=spec.key,
+            reference=job.reference,
+            context=spec.context,
+            dockerfile=spec.dockerfile,
+            build_args={arg: render(value, names, f"{where}.buildArgs") for arg, value in spec.build_args.items()},
+            labels={**job.labels(), **({f"{LABEL}source": source} if source else {})},
+            pins=job.pins(),
+            platform=job.argument,
+            no_cache=self.wish.no_cache,
+            push=self.pushes,
+            extra=bake_fields(options, f"{where}.extraBuildCommandOptions"),
+        )
 
 
 def plan_images(hub: Hub, wish: BuildWish) -> Build:
@@ -152,18 +169,16 @@ def plan_images(hub: Hub, wish: BuildWish) -> Build:
     """
     pushes = wish.push and hub.settings.push
     images = hub.select(hub.images, wish.images)
-    platform = wish.platform or hub.settings.platform
-    argument = platform_argument(Host.here(), hub.settings.platform, wish.platform)
     builder = wish.builder or hub.settings.builder
     _require_committed(hub, images)
-    jobs = _jobs(hub, images, platform, look=pushes and not wish.force)
-    build = Build(hub, wish, jobs, pushes, argument, builder)
+    jobs = _jobs(hub, images, wish, look=pushes and not wish.force)
+    build = Build(hub, wish, jobs, pushes, builder)
     if build.to_build:
         docker.require_builder(builder)
     return build
 
 
-def _jobs(hub: Hub, images: Sequence[HubImage], platform: str, *, look: bool) -> tuple[ImageJob, ...]:
+def _jobs(hub: Hub, images: Sequence[HubImage], wish: BuildWish, *, look: bool) -> tuple[ImageJob, ...]:
     """Compute the tags, then ask every registry side by side for the base images and for what is there already."""
     history = history_of(hub)
     called = [name_image(hub, history, image) for image in images]
@@ -173,11 +188,21 @@ def _jobs(hub: Hub, images: Sequence[HubImage], platform: str, *, look: bool) ->
     answers = dict(zip((*theirs, *asked), docker.inspect_all([*theirs, *asked]), strict=True))
     loopback = all(reference.on_loopback for reference in ours)
     bases = look_for_bases(theirs, [answers[base] for base in theirs], loopback=loopback)
-    jobs = tuple(ImageJob(*parts, platform) for parts in zip(images, called, bases, strict=True))
+    jobs = tuple(_job(hub, wish, *parts) for parts in zip(images, called, bases, strict=True))
     for job in jobs:
-        require_platforms(job.base, platform)
+        require_platforms(job.base, job.platform)
         job.look(registry_answer(answers.get(job.reference)))
     return jobs
+
+
+def _job(hub: Hub, wish: BuildWish, image: HubImage, called: ImageName, base: Base) -> ImageJob:
+    """Return the job of one image, for the platforms that chartpress.yaml does not leave out (``skipPlatforms``)."""
+    wanted = (wish.platform or hub.settings.platform).split(",")
+    left = ",".join(platform for platform in wanted if platform not in image.spec.skip_platforms)
+    if not left:
+        return ImageJob(image, called, base, ",".join(wanted), None, SKIPPED)
+    argument = platform_argument(Host.here(), hub.settings.platform, left if wish.platform else None)
+    return ImageJob(image, called, base, left, argument)
 
 
 def _require_committed(hub: Hub, images: Sequence[HubImage]) -> None:
@@ -195,13 +220,6 @@ def _require_committed(hub: Hub, images: Sequence[HubImage]) -> None:
                 where=", ".join(loose[:3]),
                 hint="invoke commit, or git commit them; its tag names the last commit",
             )
-
-
-def _build_args(hub: Hub, job: ImageJob) -> dict[str, str]:
-    """Return chartpress's build arguments with its names filled in: LAST_COMMIT, TAG, BRANCH."""
-    names = {"LAST_COMMIT": job.called.commit, "TAG": job.tag, "BRANCH": hub.branch or ""}
-    where = f"{hub.config_file}: images.{job.image.spec.key}.buildArgs"
-    return {name: render(value, names, where) for name, value in job.image.spec.build_args.items()}
 
 
 def _digests(metadata: Path) -> dict[str, str]:

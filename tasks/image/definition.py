@@ -32,6 +32,7 @@ class Target:
         platform: what to build for; None for the builder's own.
         no_cache: whether every step is run anew.
         push: whether the image is pushed; otherwise it stays in the engine's local store.
+        extra: more fields of the bake target, from chartpress's ``extraBuildCommandOptions``.
     """
 
     key: str
@@ -44,6 +45,7 @@ class Target:
     platform: str | None = None
     no_cache: bool = False
     push: bool = True
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def definition(targets: Sequence[Target]) -> str:
@@ -62,21 +64,29 @@ def target_name(index: int, key: str) -> str:
 def _target(target: Target) -> dict[str, Any]:
     # bake looks for the Dockerfile from the context's folder.
     entry: dict[str, Any] = {
-        "context": _literal(target.context),
-        "dockerfile": _literal(posixpath.relpath(target.dockerfile, target.context)),
-        "tags": [_literal(str(target.reference))],
-        "args": {name: _literal(value) for name, value in target.build_args.items()},
-        "labels": {name: _literal(value) for name, value in target.labels.items()},
-        "contexts": {name: _literal(f"docker-image://{pin}") for name, pin in target.pins.items()},
+        "context": target.context,
+        "dockerfile": posixpath.relpath(target.dockerfile, target.context),
+        "tags": [str(target.reference)],
+        "args": dict(target.build_args),
+        "labels": dict(target.labels),
+        "contexts": {name: f"docker-image://{pin}" for name, pin in target.pins.items()},
         "platforms": [] if target.platform is None else target.platform.split(","),
         "no-cache": target.no_cache,
         # One manifest for one platform: an attestation would make it an index that some registries cannot show.
         "attest": ["type=provenance,disabled=true"],
         "output": ["type=registry" if target.push else "type=docker"],
     }
-    return {name: value for name, value in entry.items() if value not in ({}, [], False)}
+    for name, value in target.extra.items():
+        entry[name] = {**value, **entry[name]} if isinstance(value, dict) else value
+    return {name: _literal(value) for name, value in entry.items() if value not in ({}, [], False)}
 
 
-def _literal(text: str) -> str:
-    """Return ``text`` so that bake reads it as it stands."""
-    return text.replace("${", "$${").replace("%{", "%%{")
+def _literal(value: Any) -> Any:  # noqa: ANN401 - whatever a field of the bake file holds
+    """Return ``value`` so that bake reads every text in it as it stands."""
+    if isinstance(value, str):
+        return value.replace("${", "$${").replace("%{", "%%{")
+    if isinstance(value, list):
+        return [_literal(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _literal(item) for name, item in value.items()}
+    return value

@@ -30,6 +30,7 @@ class ImageJob:
         called: its tag and the commit that it names; both open while that commit is only planned.
         base: the base image that its Dockerfile names.
         platform: the platforms that it must run on, separated by commas.
+        argument: what ``--platform`` is given; None for a native build without it.
         status: ``built`` (or, before that, to be built), ``present`` in the registry already, or ``skipped``.
         proof: what was proved of it, once it was.
     """
@@ -38,6 +39,7 @@ class ImageJob:
     called: ImageName
     base: Base
     platform: str
+    argument: str | None
     status: str = BUILT
     proof: Proof | None = None
 
@@ -57,7 +59,7 @@ class ImageJob:
         Raises:
             Refused: the tag is there, with another platform or base.
         """
-        if found is not None:
+        if found is not None and self.status != SKIPPED:
             self.proof = prove(self.reference, found, self.base, self.platform)
             self.status = PRESENT
 
