@@ -46,7 +46,7 @@ class Address:
         """
         parts = _split(text)
         if not parts.scheme and parts.path:
-            parts = urlsplit(Path(text).expanduser().absolute().as_uri())
+            parts = _split(_as_url(text))
         login, _, host = parts.netloc.rpartition("@")
         if (parts.scheme, host) == ("file", "localhost"):
             host = ""
@@ -108,7 +108,7 @@ class Address:
             Unusable, Refused: see ``parse``.
             Unreachable: the way from here to there is none that may be taken.
         """
-        return self._leads_to(urljoin(f"{self.scheme}://{self.host}{self.path.rstrip('/')}/", reference))
+        return self._leads_to(_joined(f"{self.scheme}://{self.host}{self.path.rstrip('/')}/", reference))
 
     def redirected(self, location: str) -> Address:
         """Return the address that this one's server sends us to.
@@ -117,8 +117,8 @@ class Address:
             Unreachable: ``location`` is none that may be followed.
         """
         try:
-            return self._leads_to(urljoin(self.url, location))
-        except (Unusable, Refused, ValueError) as fault:
+            return self._leads_to(_joined(self.url, location))
+        except (Unusable, Refused) as fault:
             raise self._astray() from fault
 
     def _leads_to(self, url: str) -> Address:
@@ -140,6 +140,21 @@ def _split(text: str) -> SplitResult:
     except ValueError as error:
         raise _no_address(text) from error
     return parts
+
+
+def _joined(base: str, reference: str) -> str:
+    try:
+        return urljoin(base, reference)
+    except ValueError as error:
+        raise _no_address(reference) from error
+
+
+def _as_url(path: str) -> str:
+    """Return the ``file:`` URL of a path, which begins here where it is relative."""
+    try:
+        return Path(path).expanduser().absolute().as_uri()
+    except (RuntimeError, ValueError) as error:
+        raise _no_address(path) from error
 
 
 def _no_address(text: str) -> Unusable:

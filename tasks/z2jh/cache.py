@@ -59,7 +59,7 @@ class Cache:
         if not isinstance(about, dict) or about.get("sha256") != sha256(body).hexdigest():
             return None
         etag, modified = about.get("etag"), about.get("last_modified")
-        return Page(body, Validators(etag, modified)) if _texts(etag, modified) else None
+        return Page(body, Validators(etag, modified)) if _are_headers(etag, modified) else None
 
     def keep_page(self, url: str, page: Page) -> None:
         """Keep a page instead of the one that was kept for its address."""
@@ -111,5 +111,8 @@ def _is_digest(text: str) -> bool:
     return len(text) == _DIGEST_LENGTH and not text.strip("0123456789abcdef")
 
 
-def _texts(*values: object) -> bool:
-    return all(value is None or isinstance(value, str) for value in values)
+def _are_headers(*values: object) -> bool:
+    """Whether each value is None, or text that may be sent as a header."""
+    return all(
+        value is None or (isinstance(value, str) and value.isascii() and value.isprintable()) for value in values
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
 from contextlib import closing
@@ -66,14 +67,15 @@ class Request:
 
     def headers(self) -> dict[str, str]:
         """Return the headers to send."""
+        login = self.address.login
         wanted = {
+            "Authorization": f"Basic {b64encode(login.encode()).decode()}" if login else None,
             "User-Agent": f"hubpress/{__version__}",
             "Accept-Encoding": "identity" if self.exact else "gzip",
             "If-None-Match": self.validators.etag,
             "If-Modified-Since": self.validators.last_modified,
         }
-        login = urllib3.make_headers(basic_auth=self.address.login) if self.address.login else {}
-        return {**{name: value for name, value in wanted.items() if value}, **login}
+        return {name: value for name, value in wanted.items() if value}
 
 
 def get(request: Request, limits: Limits) -> Page | None:

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.faults import Refused, Unreachable, Unusable
+from tasks.z2jh.address import Address
+
+HINT = "hint: write the Helm repository's address as https://HOST/PATH, file:///FOLDER or a folder"
+
+
+@pytest.mark.parametrize(
+    ("written", "index"),
+    [
+        ("https://hub.jupyter.org/helm-chart/", "https://hub.jupyter.org/helm-chart/index.yaml"),
+        ("https://hub.jupyter.org/helm-chart", "https://hub.jupyter.org/helm-chart/index.yaml"),
+        ("https://hub.jupyter.org", "https://hub.jupyter.org/index.yaml"),
+        ("https://me:pw@hub.test:8443/x?token=1", "https://hub.test:8443/x/index.yaml?token=1"),
+        ("HTTPS://hub.test/", "https://hub.test/index.yaml"),
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080/index.yaml"),
+        ("http://localhost/x", "http://localhost/x/index.yaml"),
+        ("http://[::1]:80/", "http://[::1]:80/index.yaml"),
+        ("file:///srv/charts", "file:///srv/charts/index.yaml"),
+        ("file://localhost/srv/charts/", "file:///srv/charts/index.yaml"),
+        ("/srv/my charts/", "file:///srv/my%20charts/index.yaml"),
+    ],
+)
+def test_the_index_lies_in_the_repositorys_folder(written: str, index: str) -> None:
+    assert Address.parse(written).below("index.yaml").url == index
+
+
+def test_a_folder_is_taken_from_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Address.parse("mirror").file == tmp_path / "mirror"
+    assert Address.parse("~/mirror").file == Path.home() / "mirror"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("oci://ghcr.io/charts", " (oci://ghcr.io/charts)"),
+        ("alias:jupyterhub", " (alias:jupyterhub)"),
+        ("ftp://me:pw@hub.test/x?token=1", " (hub.test/x)"),
+        ("https:///helm-chart", " (https:///helm-chart)"),
+        ("https://me:pw@[::1", " ([::1)"),
+        ("https://hub.test:port/", " (https://hub.test:port/)"),
+        ("file://elsewhere/charts", " (file://elsewhere/charts)"),
+        ("~nobody-of-that-name/charts", " (~nobody-of-that-name/charts)"),
+        ("", ""),
+    ],
+)
+def test_what_is_no_address_of_a_repository(written: str, shown: str) -> None:
+    with pytest.raises(Unusable) as fault:
+        Address.parse(written)
+    assert str(fault.value) == f"error: this is not the address of a Helm repository{shown}\n{HINT}"
+
+
+@pytest.mark.parametrize("host", ["hub.test", "127.0.0.1.hub.test", "localhost.test", "10.0.0.1", "[fe80::1]"])
+def test_plain_http_to_another_machine_is_refused(host: str) -> None:
+    with pytest.raises(Refused) as fault:
+        Address.parse(f"http://me:pw@{host}/helm-chart")
+    assert str(fault.value) == (
+        f"error: plain http is used on this machine only (http://{host}/helm-chart)\n"
+        f"hint: use https://{host}/helm-chart"
+    )
+
+
+def test_neither_text_nor_repr_shows_a_secret() -> None:
+    address = Address.parse("https://me:s3cret@hub.test/x?token=hush")
+    assert str(address) == "https://hub.test/x?***"
+    assert "s3cret" not in repr(address)
+    assert "hush" not in repr(address)
+    assert "s3cret" not in address.hint
+    assert address.login == "me:s3cret"
+
+
+def test_the_command_in_a_hint_can_be_pasted() -> None:
+    assert Address.parse("https://hub.test/a;reboot").hint.endswith("curl -fsSL 'https://hub.test/a;reboot' | head")
+
+
+@pytest.mark.parametrize(
+    ("base", "reference", "address"),
+    [
+        ("https://hub.test/charts", "a.tgz", "https://hub.test/charts/a.tgz"),
+        ("https://hub.test/charts/", "x/a.tgz", "https://hub.test/charts/x/a.tgz"),
+        ("https://hub.test/charts/", "/a.tgz", "https://hub.test/a.tgz"),
+        ("https://hub.test/charts/", "../a.tgz", "https://hub.test/a.tgz"),
+        ("https://hub.test/charts/", "//other.test/a.tgz", "https://other.test/a.tgz"),
+        ("https://hub.test/charts/", "https://other.test/a.tgz", "https://other.test/a.tgz"),
+        ("http://127.0.0.1:80/", "https://other.test/a.tgz", "https://other.test/a.tgz"),
+        ("file:///srv", "a.tgz", "file:///srv/a.tgz"),
+        ("file:///srv", "https://other.test/a.tgz", "https://other.test/a.tgz"),
+    ],
+)
+def test_an_archives_address_is_taken_from_the_repositorys_folder(base: str, reference: str, address: str) -> None:
+    assert Address.parse(base).resolved(reference).url == address
+
+
+@pytest.mark.parametrize("reference", ["http://127.0.0.1/a.tgz", "file:///etc/passwd"])
+def test_an_index_of_https_leads_to_nothing_less_safe(reference: str) -> None:
+    with pytest.raises(Unreachable, match="it leads to an address that is less safe than itself"):
+        Address.parse("https://hub.test/charts").resolved(reference)
+
+
+@pytest.mark.parametrize(
+    ("reference", "login"),
+    [
+        ("a.tgz", "me:pw"),
+        ("https://hub.test/a.tgz", "me:pw"),
+        ("https://you:pw2@hub.test/a.tgz", "you:pw2"),
+        ("https://other.test/a.tgz", None),
+        ("https://hub.test:8443/a.tgz", None),
+    ],
+)
+def test_the_login_goes_along_to_the_same_host_only(reference: str, login: str | None) -> None:
+    assert Address.parse("https://me:pw@hub.test/charts").resolved(reference).login == login
