@@ -161,7 +161,7 @@ def parse(data: bytes, where: str) -> Document:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise _not_yaml(error.problem or error.context, f"{where}:{line}") from error
-    except (YAMLError, ValueError, OverflowError) as error:  # the scanner converts numbers unchecked
+    except (YAMLError, ValueError, OverflowError, AssertionError) as error:  # how it takes odd numbers
         raise _not_yaml(getattr(error, "reason", None) or error, where) from error
     return Document(text, builder.root, tuple(builder.outline), builder.shared)
 

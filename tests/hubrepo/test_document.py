@@ -210,6 +210,7 @@ yamlish = st.lists(
 @given(st.one_of(yamlish.map(str.encode), st.binary(max_size=60)))
 @example(b'"\\Uffffffff"')
 @example(b"%YAML 9.9\n---\na")
+@example(b"%YAML 1.9\n---\na")
 @example(b"%YAML " + b"1" * 5000 + b".1\n---\na")
 def test_whatever_stands_in_a_file_there_is_no_other_exception(data: bytes) -> None:
     for call in CALLS:
