@@ -65,9 +65,18 @@ def release(
 
 
 def plan_release(hub: Hub, bump: BumpWish, build: BuildWish, commit: CommitWish) -> Plan:
-    """Plan the whole release, each step on the repository as the one before it will leave it."""
+    """Plan the whole release, each step on the repository as the one before it will leave it.
+
+    A tag that names a commit needs that commit before the build, and a second one for the values. A tag that names
+    the content needs one commit, at the end.
+    """
+    from .image.naming import names_commit
+
     auth = plan_auth(hub, AuthWish())
     bumped = plan_bump(hub, bump)
+    if not names_commit(hub.settings.tag):
+        built = plan_build(bumped.leaves, build)
+        return Plan((auth, bumped, built, plan_commit(built.leaves, commit)))
     moved = plan_commit(bumped.leaves, replace(commit, push=False))
     built = plan_build(moved.leaves, build)
     # A message that was given belongs to the first commit that is made.

@@ -55,7 +55,8 @@ class Settings:
         platform: what the image must run on.
         push: whether ``build`` pushes what it builds; false is the same as ``--no-push``.
         builder: the buildx builder; Docker's current one where it is not given.
-        tag: ``chartpress``, or a template of {chart_version}, {commit}, {commits}, {base_version}.
+        tag: ``chartpress``, or a template of {chart_version}, {base_version} and either {commit}, {commits} or
+            {content}.
         values: more places to write an image to.
         remote: the git remote.
         base_branch: the branch that pull requests go to; the remote's default branch where it is not given.

@@ -181,3 +181,13 @@ def edit_action(top: Path, edits: Sequence[FileEdit], why: str) -> Action:
         lambda: WorkingTree(top).replace(wanted),
         tuple(line for edit in wanted for line in edit.diff()),
     )
+
+
+def bytes_to_be(files: Files, path: str) -> bytes | None:
+    """Return the bytes that a planned edit will leave in ``path``; None where none is planned."""
+    while isinstance(files, Edited):
+        for edit in files.edits:
+            if edit.path == path:
+                return edit.after
+        files = files.under
+    return None

@@ -15,11 +15,12 @@ from ..review.forge import web_address
 from ..tools import docker
 from .definition import Target, definition, target_name
 from .job import BUILT, LABEL, PRESENT, SKIPPED, ImageJob, look_for_bases, registry_answer
-from .naming import ImageName, history_of, name_image
+from .naming import history_of, name_image, names_commit
 from .options import bake_fields
 from .platform import Host, platform_argument
 from .proof import Base, require_platforms
 from .reference import Reference
+from .tag import COMMIT_TO_COME
 from .template import render
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from ..build import BuildWish
     from ..hubrepo.layout import Hub, HubImage
     from ..tools.run import Command
+    from .naming import ImageName
+    from .tag import History
 
 
 @dataclass
@@ -74,7 +77,7 @@ class Build:
             yield "the base image is a rehearsal's STAND-IN, not z2jh's"
 
     def _values_warnings(self) -> Iterator[str]:
-        """Yield what is odd about where the images are written; of two at one place the later wins, as in chartpress."""
+        """Yield what is odd about where images are written; of two at one place the later wins, as in chartpress."""
         taken: dict[tuple[str, str], str] = {}
         for job in self.jobs:
             places = self.hub.values_places(job.image)
@@ -83,7 +86,7 @@ class Build:
             for place in places:
                 first = taken.setdefault((place.file, place.path), place.image)
                 if first != place.image:
-                    yield f"{place.file}: {place.path} is written for {first} and then for {place.image}, which stays"
+                    yield f"{place.file}: {place.path} is written for {first}, then for {place.image}: that one stays"
 
     def details(self) -> tuple[str, ...]:
         """Return the build's platform and its command, as one could paste it."""
@@ -123,11 +126,11 @@ class Build:
         return [line for job in self.jobs for line in _summary(job)]
 
     def _settle_tags(self) -> None:
-        """Ask git for the tags that waited for a commit."""
+        """Compute the tags again: what waited for a commit is known now."""
         now = self.hub.again()
         history = history_of(now)
         for job in self.to_build:
-            job.called = name_image(now, history, job.image)
+            job.called = name_image(now, history, job.image, job.base, job.platform)
 
     def _command(self, metadata: Path) -> Command:
         flags = ("--builder", self.builder) if self.builder else ()
@@ -170,7 +173,8 @@ def plan_images(hub: Hub, wish: BuildWish) -> Build:
     pushes = wish.push and hub.settings.push
     images = hub.select(hub.images, wish.images)
     builder = wish.builder or hub.settings.builder
-    _require_committed(hub, images)
+    if names_commit(hub.settings.tag):
+        _require_committed(hub, images)
     jobs = _jobs(hub, images, wish, look=pushes and not wish.force)
     build = Build(hub, wish, jobs, pushes, builder)
     if build.to_build:
@@ -179,26 +183,45 @@ def plan_images(hub: Hub, wish: BuildWish) -> Build:
 
 
 def _jobs(hub: Hub, images: Sequence[HubImage], wish: BuildWish, *, look: bool) -> tuple[ImageJob, ...]:
-    """Compute the tags, then ask every registry side by side for the base images and for what is there already."""
+    """Compute the tags, and ask every registry side by side for the base images and for what is there already.
+
+    A tag that names the content needs its base image first; then the registries are asked twice.
+    """
     history = history_of(hub)
-    called = [name_image(hub, history, image) for image in images]
-    ours = [Reference(image.spec.name, name.tag) for image, name in zip(images, called, strict=True)]
     theirs = [image.base.reference for image in images]
-    asked = [reference for reference, name in zip(ours, called, strict=True) if look and name.revision]
-    answers = dict(zip((*theirs, *asked), docker.inspect_all([*theirs, *asked]), strict=True))
-    loopback = all(reference.on_loopback for reference in ours)
+    answers: dict[Reference, docker.Answer] = {}
+    if names_commit(hub.settings.tag):
+        _ask(
+            answers, [*theirs, *_to_look_for(images, [name_image(hub, history, image) for image in images], look=look)]
+        )
+    _ask(answers, theirs)
+    loopback = all(Reference(image.spec.name).on_loopback for image in images)
     bases = look_for_bases(theirs, [answers[base] for base in theirs], loopback=loopback)
-    jobs = tuple(_job(hub, wish, *parts) for parts in zip(images, called, bases, strict=True))
+    jobs = tuple(_job(hub, wish, history, image, base) for image, base in zip(images, bases, strict=True))
+    _ask(answers, _to_look_for(images, [job.called for job in jobs], look=look))
     for job in jobs:
         require_platforms(job.base, job.platform)
         job.look(registry_answer(answers.get(job.reference)))
     return jobs
 
 
-def _job(hub: Hub, wish: BuildWish, image: HubImage, called: ImageName, base: Base) -> ImageJob:
+def _ask(answers: dict[Reference, docker.Answer], references: Sequence[Reference]) -> None:
+    """Ask the registries, side by side, for those of ``references`` that were not asked for yet."""
+    new = [reference for reference in dict.fromkeys(references) if reference not in answers]
+    answers.update(zip(new, docker.inspect_all(new), strict=True))
+
+
+def _to_look_for(images: Sequence[HubImage], called: Sequence[ImageName], *, look: bool) -> list[Reference]:
+    """Return the images that the registry may have already: all but those that a planned commit names."""
+    named = zip(images, called, strict=True)
+    return [Reference(image.spec.name, name.tag) for image, name in named if look and name.commit != COMMIT_TO_COME]
+
+
+def _job(hub: Hub, wish: BuildWish, history: History, image: HubImage, base: Base) -> ImageJob:
     """Return the job of one image, for the platforms that chartpress.yaml does not leave out (``skipPlatforms``)."""
     wanted = (wish.platform or hub.settings.platform).split(",")
     left = ",".join(platform for platform in wanted if platform not in image.spec.skip_platforms)
+    called = name_image(hub, history, image, base, left)
     if not left:
         return ImageJob(image, called, base, ",".join(wanted), None, SKIPPED)
     argument = platform_argument(Host.here(), hub.settings.platform, left if wish.platform else None)

@@ -56,9 +56,14 @@ def definition(targets: Sequence[Target]) -> str:
 
 
 def target_name(index: int, key: str) -> str:
-    """Return the target's name in the definition; bake takes letters, digits, ``_`` and ``-`` alone."""
+    """Return the target's name in the definition: its key, or a number behind what bake takes of it.
+
+    bake takes letters, digits, ``_`` and ``-`` alone. A key that ends like a numbered name gets a number too, so that
+    no two names are the same.
+    """
     plain = "".join(char if (char.isalnum() and char.isascii()) or char in "_-" else "-" for char in key)
-    return plain if plain == key else f"{plain}-{index}"
+    numbered = plain.rpartition("-")[2].isdecimal()
+    return plain if plain == key and not numbered else f"{plain}-{index}"
 
 
 def _target(target: Target) -> dict[str, Any]:
@@ -88,5 +93,5 @@ def _literal(value: Any) -> Any:  # noqa: ANN401 - whatever a field of the bake 
     if isinstance(value, list):
         return [_literal(item) for item in value]
     if isinstance(value, dict):
-        return {name: _literal(item) for name, item in value.items()}
+        return {_literal(name): _literal(item) for name, item in value.items()}
     return value

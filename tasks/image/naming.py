@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..faults import Refused
+from ..faults import Refused, Unusable
 from ..hubrepo.paths import join
-from ..settings import CHARTPRESS
+from ..settings import CHARTPRESS, FILE
+from .content import content_hash
 from .reference import is_tag
 from .tag import COMMIT_TO_COME, History, chartpress_tag, naming_commit, require_whole_history, tag_to_come
-from .template import render
+from .template import fields, render
 
 if TYPE_CHECKING:
     from ..hubrepo.layout import Hub, HubImage
+    from .proof import Base
 
 TAG_SETTING = "hub.tag"
+CONTENT = "content"
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,8 @@ class ImageName:
 
     Attributes:
         tag: its tag, ``{commit}`` in place of the hash of a commit that is only planned.
-        commit: that commit's abbreviated hash, or ``{commit}``.
-        revision: its full hash; None while it is only planned.
+        commit: that commit's abbreviated hash, or ``{commit}``; empty where the tag names the content.
+        revision: its full hash; None while it is only planned, or where the tag names the content.
     """
 
     tag: str
@@ -44,25 +47,50 @@ def awaits_commit(hub: Hub, image: HubImage) -> bool:
     return any(file == path or file.startswith(f"{path}/") or path == "." for file in hub.pending for path in below)
 
 
-def name_image(hub: Hub, history: History, image: HubImage) -> ImageName:
+def name_image(hub: Hub, history: History, image: HubImage, base: Base | None = None, platform: str = "") -> ImageName:
     """Return the tag of ``image`` and the commit that it names.
+
+    Args:
+        hub: the hub repository.
+        history: its history.
+        image: the image.
+        base: its base image; only a tag with ``{content}`` needs it.
+        platform: the platforms that it is built for, separated by commas.
 
     Raises:
         Refused: the clone is shallow, no commit has the image's files, or the outcome cannot be a tag.
         Unusable: chartpress.yaml or the setting is wrong.
     """
+    template = hub.settings.tag
+    if not names_commit(template):
+        content = content_hash(hub, image, base, platform) if base else ""
+        return ImageName(_checked(_filled(hub, image, {"content": content})), "", None)
     require_whole_history(history)
     awaits = awaits_commit(hub, image)
     commit = COMMIT_TO_COME if awaits else naming_commit(history, image.spec.paths)
-    tag = _chartpress(hub, history, image) if hub.settings.tag == CHARTPRESS else _filled(hub, history, image, commit)
-    if not is_tag(tag.replace(COMMIT_TO_COME, "0")):
-        raise Refused(
-            f"{tag!r} cannot be an image's tag",
-            where="git describe --tags",
-            hint="use another template in invoke.yaml: hub: {tag: '{chart_version}-{commit}'}",
-        )
+    if template == CHARTPRESS:
+        tag = _chartpress(hub, history, image)
+    else:
+        commits = history.count("HEAD") + 1 if awaits else history.count(commit)
+        tag = _filled(hub, image, {"commit": commit, "commits": str(commits)})
     revision = None if awaits else history.git.read("rev-parse", "--verify", f"{commit}^{{commit}}")
-    return ImageName(tag, commit, revision)
+    return ImageName(_checked(tag), commit, revision)
+
+
+def names_commit(template: str) -> bool:
+    """Whether a tag of ``template`` names a commit, rather than the image's content.
+
+    Raises:
+        Unusable: it names neither: such a tag would stand for one image today and another one tomorrow.
+    """
+    if template == CHARTPRESS:
+        return True
+    names = fields(template, TAG_SETTING)
+    if names & {"commit", "commits"} and CONTENT in names:
+        raise _unfit(template, "names a commit and the content: one of them is enough")
+    if names.isdisjoint({"commit", "commits", CONTENT}):
+        raise _unfit(template, "would be the same for different images")
+    return CONTENT not in names
 
 
 def _chartpress(hub: Hub, history: History, image: HubImage) -> str:
@@ -72,12 +100,22 @@ def _chartpress(hub: Hub, history: History, image: HubImage) -> str:
     return chartpress_tag(history, image.spec.paths, base_version)
 
 
-def _filled(hub: Hub, history: History, image: HubImage, commit: str) -> str:
-    commits = history.count("HEAD") + 1 if commit == COMMIT_TO_COME else history.count(commit)
-    names = {
-        "chart_version": hub.requirement.version,
-        "commit": commit,
-        "commits": str(commits),
-        "base_version": image.base.reference.tag or "",
-    }
-    return render(hub.settings.tag, names, TAG_SETTING)
+def _filled(hub: Hub, image: HubImage, names: dict[str, str]) -> str:
+    always = {"chart_version": hub.requirement.version, "base_version": image.base.reference.tag or ""}
+    return render(hub.settings.tag, {**always, **names}, TAG_SETTING)
+
+
+def _checked(tag: str) -> str:
+    if is_tag(tag.replace(COMMIT_TO_COME, "0")):
+        return tag
+    raise Refused(
+        f"{tag!r} cannot be an image's tag",
+        where="git describe --tags",
+        hint="use another template in invoke.yaml: hub: {tag: '{chart_version}-{commit}'}",
+    )
+
+
+def _unfit(template: str, why: str) -> Unusable:
+    return Unusable(
+        f"{TAG_SETTING} is {template!r}: it {why}", where=FILE, hint="write tag: '{chart_version}-{commit}'"
+    )

@@ -66,3 +66,8 @@ def platform_argument(host: Host, wanted: str, asked: str | None = None) -> str 
     if asked is not None:
         return asked
     return None if host.platform == wanted else wanted
+
+
+def short_platform(platform: str) -> str:
+    """Return ``platform`` without the variant that is its architecture's only one (``linux/arm64/v8``)."""
+    return platform.removesuffix("/v8") if platform.startswith("linux/arm64/") else platform

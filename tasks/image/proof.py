@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..faults import Refused
+from .platform import short_platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,11 +82,6 @@ def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, d
     return Proof(found.digest, tuple(found.platforms))
 
 
-def short_platform(platform: str) -> str:
-    """Return ``platform`` without the variant that is its architecture's only one (``linux/arm64/v8``)."""
-    return platform.removesuffix("/v8") if platform.startswith("linux/arm64/") else platform
-
-
 def require_platforms(base: Base, wanted: str) -> None:
     """Check that ``base`` is there for every platform of ``wanted`` (separated by commas).
 
@@ -109,7 +105,7 @@ def _prove_platform(image: Reference, found: FoundImage, base: Base, platform: s
             where=image,
             hint="build it anew for the right platform: invoke build --force",
         )
-    if theirs is None or ours.layers[: len(theirs.layers)] != theirs.layers:
+    if theirs is None or not theirs.layers or ours.layers[: len(theirs.layers)] != theirs.layers:
         raise Refused(
             f"the image is not built on {base.reference}",
             where=image,

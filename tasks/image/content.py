@@ -1,0 +1,102 @@
+"""``{content}``: a hash of all that an image depends on, in place of the commit that changed it last.
+
+It is the same on every machine, in a shallow clone and before a commit, and changes only with the image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..faults import Unusable
+from ..hubrepo.files import bytes_to_be
+from ..hubrepo.paths import join
+from .dockerignore import IgnoreRules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..hubrepo.layout import Hub, HubImage
+    from .proof import Base
+
+DIGITS = 12
+_IGNORE_FILE = ".dockerignore"
+_CHUNK = 1024 * 1024
+
+
+def content_hash(hub: Hub, image: HubImage, base: Base, platform: str) -> str:
+    """Return the first 12 hexadecimal digits of a SHA-256 of what ``image`` depends on.
+
+    That is: the context as Docker sees it (``.dockerignore`` applied; names, contents, which files can be executed,
+    where links point), the Dockerfile, build arguments and options as chartpress.yaml has them, the base image
+    itself, and the platform. Times and owners are left out: they differ from clone to clone.
+
+    Raises:
+        Unusable: the context is missing, or a file of it cannot be read.
+    """
+    spec = image.spec
+    whole = hashlib.sha256()
+    settings = {
+        "args": dict(spec.build_args),
+        "base": base.found.digest or sorted(one.layers for one in base.found.platforms.values()),
+        "options": spec.extra_options,
+        "platform": platform,
+    }
+    whole.update(json.dumps(settings, sort_keys=True).encode())
+    context = join(hub.root, spec.context)
+    dockerfile = join(hub.root, spec.dockerfile)
+    for path in (dockerfile, *sorted(_context_files(hub, context, dockerfile))):
+        name = "Dockerfile" if path == dockerfile else path.removeprefix(f"{context}/")
+        whole.update(f"\0{name}\0{_file_hash(hub, path)}".encode())
+    return whole.hexdigest()[:DIGITS]
+
+
+def _context_files(hub: Hub, context: str, dockerfile: str) -> Iterator[str]:
+    """Yield the files of the build context, relative to the repository's top."""
+    folder = hub.git.folder / context
+    if not folder.is_dir():
+        raise Unusable("the build context is missing", where=context, hint="mend contextPath in chartpress.yaml")
+    rules = _ignore_rules(hub, context, dockerfile)
+    for at, folders, files in os.walk(folder):
+        links = [name for name in folders if (Path(at) / name).is_symlink()]
+        for name in (*files, *links):
+            inside = (Path(at) / name).relative_to(folder).as_posix()
+            if not rules.leave_out(inside) and join(context, inside) != dockerfile:
+                yield join(context, inside)
+
+
+def _ignore_rules(hub: Hub, context: str, dockerfile: str) -> IgnoreRules:
+    """Return the rules of the Dockerfile's own ignore file, else of the context's."""
+    for path in (f"{dockerfile}{_IGNORE_FILE}", join(context, _IGNORE_FILE)):
+        data = hub.files.read(path)
+        if data is not None:
+            return IgnoreRules.parse(data.decode("utf-8", "replace"))
+    return IgnoreRules()
+
+
+def _file_hash(hub: Hub, path: str) -> str:
+    """Return the kind and hash of one file: of the bytes that a planned edit will leave, else of those on disk."""
+    file = hub.git.folder / path
+    planned = bytes_to_be(hub.files, path)
+    try:
+        mode = file.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            return f"link {file.readlink()}"
+        if not stat.S_ISREG(mode):
+            return "special"
+        kind = "program" if mode & stat.S_IXUSR else "file"
+        return f"{kind} {hashlib.sha256(planned).hexdigest() if planned is not None else _hash_of(file)}"
+    except OSError as err:
+        raise Unusable(f"the file cannot be read: {err.strerror}", where=path, hint=f"ls -l {path}") from err
+
+
+def _hash_of(file: Path) -> str:
+    whole = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            whole.update(chunk)
+    return whole.hexdigest()
