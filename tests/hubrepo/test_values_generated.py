@@ -28,12 +28,11 @@ BEFORE = [
     "---\n",
     "other: [a,   {b: 'c'}]\n",
     "long: one\n  two\n",
-    "l:\n- a\n -   b\n".replace(" -   b\n", ""),
+    "l:\n- a\n-   b\n",
 ]
 BETWEEN = [
     "",
     "«»# why\n",
-    "      # deep\n",
     "# shallow\n",
     "\n",
     "«»pullPolicy:   Always  # x\n",
