@@ -15,7 +15,7 @@ from ..review.forge import web_address
 from ..tools import docker
 from .definition import Target, definition, target_name
 from .job import BUILT, LABEL, PRESENT, SKIPPED, ImageJob, look_for_bases, registry_answer
-from .naming import history_of, name_image, names_commit
+from .naming import history_of, name_image, names_commit, tells_images_apart
 from .options import bake_fields
 from .platform import Host, platform_argument
 from .proof import Base, require_platforms
@@ -201,7 +201,10 @@ def _jobs(hub: Hub, images: Sequence[HubImage], wish: BuildWish, *, look: bool) 
     _ask(answers, _to_look_for(images, [job.called for job in jobs], look=look))
     for job in jobs:
         require_platforms(job.base, job.platform)
-        job.look(registry_answer(answers.get(job.reference)))
+        found = registry_answer(answers.get(job.reference))
+        if not tells_images_apart(hub.settings.tag):
+            job.require_same_commit(found)
+        job.look(found)
     return jobs
 
 

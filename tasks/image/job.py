@@ -63,6 +63,20 @@ class ImageJob:
             self.proof = prove(self.reference, found, self.base, self.platform)
             self.status = PRESENT
 
+    def require_same_commit(self, found: docker.FoundImage | None) -> None:
+        """Check that an image which is there is of the same commit, where its tag does not tell.
+
+        Raises:
+            Refused: it is of another commit, or of none that it names.
+        """
+        theirs = {image.labels.get(f"{LABEL}revision") for image in found.platforms.values()} if found else set()
+        if theirs - {self.called.revision}:
+            raise Refused(
+                "the tag is there, for the image of another commit",
+                where=self.reference,
+                hint="put {commit} into hub.tag, or overwrite it: invoke build --force",
+            )
+
     def prove(self, digest: str | None) -> None:
         """Ask the registry for the image that was pushed, and prove it.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..faults import Refused, Unusable
+from ..faults import Refused
 from ..hubrepo.paths import join
-from ..settings import CHARTPRESS, FILE
+from ..settings import CHARTPRESS
 from .content import content_hash
 from .reference import is_tag
 from .tag import COMMIT_TO_COME, History, chartpress_tag, naming_commit, require_whole_history, tag_to_come
@@ -78,19 +78,13 @@ def name_image(hub: Hub, history: History, image: HubImage, base: Base | None = 
 
 
 def names_commit(template: str) -> bool:
-    """Whether a tag of ``template`` names a commit, rather than the image's content.
+    """Whether a tag of ``template`` is that of a commit's image, rather than of the files as they lie there."""
+    return template == CHARTPRESS or CONTENT not in fields(template, TAG_SETTING)
 
-    Raises:
-        Unusable: it names neither: such a tag would stand for one image today and another one tomorrow.
-    """
-    if template == CHARTPRESS:
-        return True
-    names = fields(template, TAG_SETTING)
-    if names & {"commit", "commits"} and CONTENT in names:
-        raise _unfit(template, "names a commit and the content: one of them is enough")
-    if names.isdisjoint({"commit", "commits", CONTENT}):
-        raise _unfit(template, "would be the same for different images")
-    return CONTENT not in names
+
+def tells_images_apart(template: str) -> bool:
+    """Whether two images never share a tag of ``template``: it holds the commit, their count, or the content."""
+    return template == CHARTPRESS or not fields(template, TAG_SETTING).isdisjoint({"commit", "commits", CONTENT})
 
 
 def _chartpress(hub: Hub, history: History, image: HubImage) -> str:
@@ -112,10 +106,4 @@ def _checked(tag: str) -> str:
         f"{tag!r} cannot be an image's tag",
         where="git describe --tags",
         hint="use another template in invoke.yaml: hub: {tag: '{chart_version}-{commit}'}",
-    )
-
-
-def _unfit(template: str, why: str) -> Unusable:
-    return Unusable(
-        f"{TAG_SETTING} is {template!r}: it {why}", where=FILE, hint="write tag: '{chart_version}-{commit}'"
     )
