@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..faults import Denied, Fault, ProgramFailed, Unreachable
+from ..image.platform import short_platform
 from .run import Command, Output, capture, capture_all, watch
 
 if TYPE_CHECKING:
@@ -122,8 +123,12 @@ def bake_command(definition: str, folder: Path, metadata: Path, *flags: str) -> 
     return Command(argv, folder, definition)
 
 
-def bake(command: Command, host: str) -> None:
-    """Run a bake command, its progress on standard error.
+def build(command: Command, host: str) -> None:
+    """Run a command that builds and pushes images, its progress on standard error.
+
+    Args:
+        command: docker's, or that of a program which runs docker.
+        host: the registry that a denial is taken for.
 
     Raises:
         Denied: the registry refused the push or a base image.
@@ -173,7 +178,7 @@ def _read_inspection(text: str, image: Reference) -> Answer:
         answer = json.loads(text)
         digest = str(answer["manifest"]["digest"])
         platforms = dict(_platforms(answer["image"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as err:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
         return Unreachable(
             f"the registry's answer is no image ({type(err).__name__})",
             where=image,
@@ -188,8 +193,13 @@ def _platforms(image: dict[str, Any]) -> list[tuple[str, PlatformImage]]:
     buildx gives one image where the tag names one manifest (its platform stands in the image alone) or an index
     with one platform, and images by platform where it names an index with several.
     """
-    by_platform = {f"{image['os']}/{image['architecture']}": image} if "rootfs" in image else image
-    return [(name, _platform_image(one)) for name, one in by_platform.items() if name != _ATTESTATION]
+    by_platform = {_platform_of(image): image} if "rootfs" in image else image
+    return [(short_platform(name), _platform_image(one)) for name, one in by_platform.items() if name != _ATTESTATION]
+
+
+def _platform_of(image: dict[str, Any]) -> str:
+    variant = image.get("variant")
+    return f"{image['os']}/{image['architecture']}{f'/{variant}' if variant else ''}"
 
 
 def _platform_image(image: dict[str, Any]) -> PlatformImage:
