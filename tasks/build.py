@@ -27,6 +27,7 @@ HELP = {
     "platform": "build for this platform, whatever the host (default: see hub.platform)",
     "builder": "build on this buildx builder (default: hub.builder, else Docker's current one)",
     "no-cache": "run every step of the Dockerfile anew",
+    "engine": "buildx, or chartpress: the runbook's own commands",
 }
 
 
@@ -41,6 +42,7 @@ class BuildWish:
         platform: the platform in place of the host's row of the table; None for that row.
         builder: the buildx builder; None for the setting's.
         no_cache: whether every step is run anew.
+        engine: what builds: ``buildx`` or ``chartpress``.
     """
 
     images: tuple[str, ...] = ()
@@ -49,6 +51,7 @@ class BuildWish:
     platform: str | None = None
     builder: str | None = None
     no_cache: bool = False
+    engine: str = "buildx"
 
 
 @task(klass=HubTask, auto_shortflags=False, iterable=["image"], help={**HELP, **REPO_HELP, **JSON_HELP})
@@ -60,6 +63,7 @@ def build(
     platform: str | None = None,
     builder: str | None = None,
     no_cache: bool = False,
+    engine: str = "buildx",
     repo: str | None = None,
     json: bool = False,
 ) -> None:
@@ -68,7 +72,7 @@ def build(
     Its tag names the last commit that touched its files, as chartpress's does. What the registry has already is
     proved and not built again. Afterwards: invoke commit.
     """
-    wish = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache)
+    wish = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as run:
         run.carry_out(Plan((plan_build(run.hub, wish),)))
 
@@ -76,7 +80,7 @@ def build(
 def plan_build(hub: Hub, wish: BuildWish) -> Step:
     """Plan the build of the images that the registry does not have, and the values that name them."""
     from .hubrepo.edits import image_edits
-    from .image.building import plan_images
+    from .image.planning import plan_images
 
     planned = plan_images(hub, wish)
     edits = image_edits(hub, _pins(hub, planned.jobs)) if planned.pushes else ()
@@ -126,5 +130,7 @@ def _values_action(hub: Hub, planned: Build) -> Action:
 
 def _pins(hub: Hub, jobs: Sequence[ImageJob]) -> list[PinnedPlace]:
     from .hubrepo.edits import PinnedPlace
+    from .image.job import SKIPPED
 
-    return [PinnedPlace(place, job.reference.name, job.tag) for job in jobs for place in hub.values_places(job.image)]
+    wanted = [job for job in jobs if job.status != SKIPPED]
+    return [PinnedPlace(place, job.reference.name, job.tag) for job in wanted for place in hub.values_places(job.image)]

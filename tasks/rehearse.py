@@ -50,6 +50,7 @@ def rehearse(
     platform: str | None = None,
     builder: str | None = None,
     no_cache: bool = False,
+    engine: str = "buildx",
     message: str | None = None,
     branch: str | None = None,
     push: bool = True,
@@ -67,7 +68,7 @@ def rehearse(
     """
     del push, yes
     bump = BumpWish(to, pre, dev, major)
-    build = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache)
+    build = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as run:
         if run.dry:
             run.carry_out(Plan((_intention(run.hub),)))

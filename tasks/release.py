@@ -41,6 +41,7 @@ def release(
     platform: str | None = None,
     builder: str | None = None,
     no_cache: bool = False,
+    engine: str = "buildx",
     message: str | None = None,
     branch: str | None = None,
     push: bool = False,
@@ -54,7 +55,7 @@ def release(
     the same command. Afterwards: review the branch, then proceed to deployment as normal.
     """
     bump = BumpWish(to, pre, dev, major)
-    build = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache)
+    build = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as run:
         plan = plan_release(run.hub, bump, build, CommitWish(message, branch, push))
         if not run.dry and not plan.nothing_to_do:

@@ -48,9 +48,14 @@ class Target:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def definition(targets: Sequence[Target]) -> str:
-    """Return the bake definition of ``targets``, as JSON text with a final order and two blanks' indent."""
-    named = {target_name(index, target.key): _target(target) for index, target in enumerate(targets)}
+def definition(targets: Sequence[Target], root: str = "") -> str:
+    """Return the bake definition of ``targets``, as JSON text with a final order and two blanks' indent.
+
+    Args:
+        targets: the images.
+        root: the folder of chartpress.yaml, relative to the repository's top; where bake is run.
+    """
+    named = {target_name(index, target.key): _target(target, root) for index, target in enumerate(targets)}
     whole = {"group": {"default": {"targets": list(named)}}, "target": named}
     return json.dumps(whole, indent=2, ensure_ascii=False)
 
@@ -66,11 +71,10 @@ def target_name(index: int, key: str) -> str:
     return plain if plain == key and not numbered else f"{plain}-{index}"
 
 
-def _target(target: Target) -> dict[str, Any]:
-    # bake looks for the Dockerfile from the context's folder.
+def _target(target: Target, root: str) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "context": target.context,
-        "dockerfile": posixpath.relpath(target.dockerfile, target.context),
+        "dockerfile": _from_context(target, root),
         "tags": [str(target.reference)],
         "args": dict(target.build_args),
         "labels": dict(target.labels),
@@ -84,6 +88,12 @@ def _target(target: Target) -> dict[str, Any]:
     for name, value in target.extra.items():
         entry[name] = {**value, **entry[name]} if isinstance(value, dict) else value
     return {name: _literal(value) for name, value in entry.items() if value not in ({}, [], False)}
+
+
+def _from_context(target: Target, root: str) -> str:
+    """Return the Dockerfile's path from the context's folder, where bake looks for it."""
+    context, dockerfile = (posixpath.join("/", root, path) for path in (target.context, target.dockerfile))
+    return posixpath.relpath(dockerfile, context)
 
 
 def _literal(value: Any) -> Any:  # noqa: ANN401 - whatever a field of the bake file holds

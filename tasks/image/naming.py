@@ -95,8 +95,8 @@ def _chartpress(hub: Hub, history: History, image: HubImage) -> str:
 
 
 def _filled(hub: Hub, image: HubImage, names: dict[str, str]) -> str:
-    always = {"chart_version": hub.requirement.version, "base_version": image.base.reference.tag or ""}
-    return render(hub.settings.tag, {**always, **names}, TAG_SETTING)
+    all_names = {"chart_version": hub.requirement.version, **names, "base_version": image.base.reference.tag or ""}
+    return render(hub.settings.tag, all_names, TAG_SETTING)
 
 
 def _checked(tag: str) -> str:

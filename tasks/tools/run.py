@@ -27,6 +27,7 @@ _ANY_STATUS = tuple(range(-64, 256))
 _VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
 LOOK_SECONDS = 60.0
 INSTALL_HINTS = {
+    "chartpress": "install chartpress: pip install chartpress",
     "docker": "install Docker: https://docs.docker.com/engine/install/",
     "gcloud": "install the Google Cloud CLI: https://cloud.google.com/sdk/docs/install",
     "gh": "install the GitHub CLI: https://cli.github.com",
@@ -233,8 +234,11 @@ def watch(command: Command) -> Output:
 
 
 def find(name: str) -> str | None:
-    """Return the path of the program ``name`` as its children would find it, or None."""
-    return shutil.which(name, path=_path_outside_virtualenv())
+    """Return the path of the program ``name``, or None.
+
+    What lies beside this Python counts last: of programs that come as Python packages, chartpress is one.
+    """
+    return shutil.which(name, path=os.pathsep.join((_path_outside_virtualenv(), str(Path(sys.executable).parent))))
 
 
 def missing(name: str) -> ProgramFailed:

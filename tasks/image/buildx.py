@@ -1,0 +1,85 @@
+"""The engine of every build: one ``docker buildx bake`` for all images, side by side."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..faults import ProgramFailed
+from ..review.forge import web_address
+from ..tools import docker
+from .definition import Target, definition, target_name
+from .job import LABEL
+from .options import bake_fields
+from .template import render
+
+if TYPE_CHECKING:
+    from ..tools.run import Command
+    from .building import Build
+    from .job import ImageJob
+
+
+class Buildx:
+    """Builds with ``docker buildx bake``, from a definition on its standard input."""
+
+    def command(self, build: Build, metadata: Path = Path("metadata.json")) -> Command:
+        """Return the command; what was built is written to ``metadata``."""
+        flags = ("--builder", build.builder) if build.builder else ()
+        folder = build.hub.git.folder / build.hub.root
+        targets = [_target(build, job) for job in build.to_build]
+        return docker.bake_command(definition(targets), folder, metadata, *flags)
+
+    def build(self, build: Build) -> dict[str, str]:
+        """Build and push; return each image's digest by its key.
+
+        Raises:
+            Denied: a registry denied access.
+            Unreachable: a registry gave no answer.
+            ProgramFailed: the build failed.
+        """
+        with tempfile.TemporaryDirectory(prefix="hubpress-") as folder:
+            metadata = Path(folder) / "metadata.json"
+            docker.build(self.command(build, metadata), build.to_build[0].reference.host)
+            digests = _digests(metadata)
+        keys = [job.image.spec.key for job in build.to_build]
+        return {key: digests[target_name(index, key)] for index, key in enumerate(keys)}
+
+
+def _target(build: Build, job: ImageJob) -> Target:
+    spec = job.image.spec
+    names = {"LAST_COMMIT": job.called.commit, "TAG": job.tag, "BRANCH": build.hub.branch or ""}
+    where = f"{build.hub.config_file}: images.{spec.key}"
+    options = [render(option, names, f"{where}.extraBuildCommandOptions") for option in spec.extra_options]
+    source = web_address(build.hub.git.remote_url(build.hub.settings.remote) or "")
+    return Target(
+        key=spec.key,
+        reference=job.reference,
+        context=spec.context,
+        dockerfile=spec.dockerfile,
+        build_args={arg: render(value, names, f"{where}.buildArgs") for arg, value in spec.build_args.items()},
+        labels={**job.labels(), **({f"{LABEL}source": source} if source else {})},
+        pins=job.pins(),
+        platform=job.argument,
+        no_cache=build.wish.no_cache,
+        push=build.pushes,
+        extra=bake_fields(options, f"{where}.extraBuildCommandOptions"),
+    )
+
+
+def _digests(metadata: Path) -> dict[str, str]:
+    """Return each target's digest from the file that bake wrote.
+
+    Raises:
+        ProgramFailed: the file is missing, or has no digests.
+    """
+    try:
+        written = json.loads(metadata.read_text(encoding="utf-8"))
+        return {name: str(entry["containerimage.digest"]) for name, entry in written.items() if isinstance(entry, dict)}
+    except (OSError, ValueError, KeyError, AttributeError) as err:
+        raise ProgramFailed(
+            f"bake did not say what it built: {type(err).__name__}",
+            where=metadata.name,
+            hint="docker buildx version: 0.13 or newer is needed",
+        ) from err

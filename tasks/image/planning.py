@@ -1,0 +1,135 @@
+"""Planning a build: each image's tag, its base image, and whether its registry has it already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..faults import Refused, Unusable
+from ..hubrepo.paths import join
+from ..settings import CHARTPRESS
+from ..tools import docker
+from .building import Build
+from .buildx import Buildx
+from .job import SKIPPED, ImageJob, look_for_bases, registry_answer
+from .naming import history_of, name_image, names_commit, tells_images_apart
+from .platform import Host, platform_argument
+from .proof import Base, require_platforms
+from .reference import Reference
+from .runbook import Chartpress
+from .tag import COMMIT_TO_COME
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..build import BuildWish
+    from ..hubrepo.layout import Hub, HubImage
+    from .building import Engine
+    from .naming import ImageName
+    from .tag import History
+
+BUILDX = "buildx"
+
+
+def plan_images(hub: Hub, wish: BuildWish) -> Build:
+    """Plan the build of the images that ``wish`` names: what each one's tag is, and whether its registry has it.
+
+    Raises:
+        Refused: an image's files are not committed, or its tag is there with another platform or base.
+        Denied: a registry denied access.
+        Unreachable: a registry gave no answer.
+        ProgramFailed: docker is missing, or something is to be built and the builder does not answer.
+        Unusable: the engine is none, or chartpress.yaml is wrong.
+    """
+    pushes = wish.push and hub.settings.push
+    images = hub.select(hub.images, wish.images)
+    builder = wish.builder or hub.settings.builder
+    if names_commit(hub.settings.tag):
+        _require_committed(hub, images)
+    jobs = _jobs(hub, images, wish, look=pushes and not wish.force)
+    build = Build(hub, wish, jobs, pushes, builder, _engine(hub, wish))
+    if build.to_build:
+        docker.require_builder(builder)
+    return build
+
+
+def _engine(hub: Hub, wish: BuildWish) -> Engine:
+    """Return what builds.
+
+    Raises:
+        Unusable: there is no such engine.
+        Refused: it cannot do what is wished for.
+        ProgramFailed: it is not installed.
+    """
+    if wish.engine == BUILDX:
+        return Buildx()
+    if wish.engine == CHARTPRESS:
+        return Chartpress.fit_for(hub, wish)
+    raise Unusable(
+        f"there is no engine {wish.engine}", where="--engine", hint=f"the engines are {BUILDX} and {CHARTPRESS}"
+    )
+
+
+def _jobs(hub: Hub, images: Sequence[HubImage], wish: BuildWish, *, look: bool) -> tuple[ImageJob, ...]:
+    """Compute the tags, and ask every registry side by side for the base images and for what is there already.
+
+    A tag that names the content needs its base image first; then the registries are asked twice.
+    """
+    history = history_of(hub)
+    theirs = [image.base.reference for image in images]
+    answers: dict[Reference, docker.Answer] = {}
+    if names_commit(hub.settings.tag):
+        _ask(
+            answers, [*theirs, *_to_look_for(images, [name_image(hub, history, image) for image in images], look=look)]
+        )
+    _ask(answers, theirs)
+    loopback = all(Reference(image.spec.name).on_loopback for image in images)
+    bases = look_for_bases(theirs, [answers[base] for base in theirs], loopback=loopback)
+    jobs = tuple(_job(hub, wish, history, image, base) for image, base in zip(images, bases, strict=True))
+    _ask(answers, _to_look_for(images, [job.called for job in jobs], look=look))
+    for job in jobs:
+        require_platforms(job.base, job.platform)
+        found = registry_answer(answers.get(job.reference))
+        if not tells_images_apart(hub.settings.tag):
+            job.require_same_commit(found)
+        job.look(found)
+    return jobs
+
+
+def _ask(answers: dict[Reference, docker.Answer], references: Sequence[Reference]) -> None:
+    """Ask the registries, side by side, for those of ``references`` that were not asked for yet."""
+    new = [reference for reference in dict.fromkeys(references) if reference not in answers]
+    answers.update(zip(new, docker.inspect_all(new), strict=True))
+
+
+def _to_look_for(images: Sequence[HubImage], called: Sequence[ImageName], *, look: bool) -> list[Reference]:
+    """Return the images that the registry may have already: all but those that a planned commit names."""
+    named = zip(images, called, strict=True)
+    return [Reference(image.spec.name, name.tag) for image, name in named if look and name.commit != COMMIT_TO_COME]
+
+
+def _job(hub: Hub, wish: BuildWish, history: History, image: HubImage, base: Base) -> ImageJob:
+    """Return the job of one image, for the platforms that chartpress.yaml does not leave out (``skipPlatforms``)."""
+    wanted = (wish.platform or hub.settings.platform).split(",")
+    left = ",".join(platform for platform in wanted if platform not in image.spec.skip_platforms)
+    called = name_image(hub, history, image, base, left)
+    if not left:
+        return ImageJob(image, called, base, ",".join(wanted), None, SKIPPED)
+    argument = platform_argument(Host.here(), hub.settings.platform, left if wish.platform else None)
+    return ImageJob(image, called, base, left, argument)
+
+
+def _require_committed(hub: Hub, images: Sequence[HubImage]) -> None:
+    """Check that no image depends on a file that is not committed: its tag would name another image.
+
+    Raises:
+        Refused: one does; the message names the file.
+    """
+    for image in images:
+        paths = [join(hub.root, path) for path in image.spec.paths]
+        loose = [path for path in hub.git.changed(paths) if path not in hub.pending]
+        if loose:
+            raise Refused(
+                f"the image {image.spec.key} has files that are not committed",
+                where=", ".join(loose[:3]),
+                hint="invoke commit, or git commit them; its tag names the last commit",
+            )

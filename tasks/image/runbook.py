@@ -1,0 +1,92 @@
+"""The runbook's own commands: ``chartpress --push``, with the same preparation and proof around it.
+
+chartpress runs in a throwaway clone of the last commit, so that what it rewrites besides the image's name and tag
+(Chart.yaml's version, the layout of values.yaml) never reaches the hub repository.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..faults import Refused
+from ..settings import CHARTPRESS
+from ..tools import docker
+from ..tools.git import Git
+from ..tools.run import Command, find, missing
+
+if TYPE_CHECKING:
+    from ..build import BuildWish
+    from ..hubrepo.layout import Hub
+    from .building import Build
+
+
+@dataclass(frozen=True)
+class Chartpress:
+    """Builds with chartpress.
+
+    Attributes:
+        force: whether images are built and pushed over what is there.
+    """
+
+    force: bool
+
+    @classmethod
+    def fit_for(cls, hub: Hub, wish: BuildWish) -> Chartpress:
+        """Return the engine, after checking that it can do what is wished for.
+
+        Raises:
+            Refused: chartpress cannot choose among images, run without Docker's cache, or use another tag.
+            ProgramFailed: chartpress is not installed.
+        """
+        cannot = {
+            "--image": wish.images,
+            "--no-cache": wish.no_cache,
+            "--no-push": not (wish.push and hub.settings.push),
+            f"hub.tag {hub.settings.tag}": hub.settings.tag != CHARTPRESS,
+        }
+        asked = [name for name, wanted in cannot.items() if wanted]
+        if asked:
+            raise Refused(
+                f"chartpress does not know {asked[0]}", where="--engine", hint="leave out --engine chartpress"
+            )
+        if find(CHARTPRESS) is None:
+            raise missing(CHARTPRESS)
+        return cls(wish.force)
+
+    def command(self, build: Build) -> Command:
+        """Return the runbook's command: the plain one on a PC, the one with builder and platform on a Mac."""
+        argument = build.to_build[0].argument
+        platform = ("--builder", "docker-buildx", "--platform", argument) if argument else ()
+        force = ("--force-build", "--force-push") if self.force else ()
+        env = {"BUILDX_BUILDER": build.builder} if build.builder else {}
+        return Command((CHARTPRESS, "--push", *force, *platform), build.hub.git.folder / build.hub.root, env=env)
+
+    def build(self, build: Build) -> dict[str, str]:
+        """Build and push what chartpress finds to be built; it says no digests.
+
+        Raises:
+            Denied: the registry denied access.
+            Unreachable: the registry gave no answer.
+            ProgramFailed: chartpress failed.
+        """
+        with tempfile.TemporaryDirectory(prefix="hubpress-") as folder:
+            clone = _clone(build.hub, Path(folder) / "hub")
+            command = replace(self.command(build), cwd=clone / build.hub.root)
+            docker.build(command, build.to_build[0].reference.host)
+        return {}
+
+
+def _clone(hub: Hub, folder: Path) -> Path:
+    """Clone the last commit into ``folder``, on a branch of the same name: build arguments may hold it."""
+    outside = Git(folder.parent)
+    outside.read("clone", "--quiet", "--shared", "--no-checkout", "--", str(hub.git.folder), str(folder))
+    clone = Git(folder)
+    abbreviation = hub.git.ask("config", "--get", "core.abbrev")
+    if abbreviation.ok:
+        clone.read("config", "core.abbrev", abbreviation.text)
+    branch = hub.git.branch()
+    clone.read("checkout", "--quiet", *(("-B", branch) if branch else ("--detach",)), hub.git.read("rev-parse", "HEAD"))
+    return folder
