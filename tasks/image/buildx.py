@@ -29,7 +29,7 @@ class Buildx:
         flags = ("--builder", build.builder) if build.builder else ()
         folder = build.hub.git.folder / build.hub.root
         targets = [_target(build, job) for job in build.to_build]
-        return docker.bake_command(definition(targets), folder, metadata, *flags)
+        return docker.bake_command(definition(targets, build.hub.root), folder, metadata, *flags)
 
     def build(self, build: Build) -> dict[str, str]:
         """Build and push; return each image's digest by its key.
