@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..faults import Unusable
-from .document import Mapping, Sequence, parse
+from .document import parse
 from .fields import Fields
+from .nodes import Mapping, Sequence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map

@@ -7,8 +7,8 @@ never recursed into.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -16,13 +16,15 @@ from ruamel.yaml.events import (
     AliasEvent,
     CollectionEndEvent,
     DocumentStartEvent,
+    Event,
     MappingStartEvent,
+    NodeEvent,
     ScalarEvent,
     SequenceStartEvent,
 )
-from ruamel.yaml.resolver import implicit_resolvers
 
 from ..faults import Unusable
+from .nodes import MERGE, Alias, Collection, Mapping, Node, Scalar, Sequence
 from .text import Text
 
 if TYPE_CHECKING:
@@ -30,94 +32,6 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100
 MAX_NODES = 250_000
-STRING = "tag:yaml.org,2002:str"
-_PREFIX = "tag:yaml.org,2002:"
-_MERGE = "<<"
-
-
-@dataclass(frozen=True, eq=False)
-class Node:
-    """Something in the tree; two nodes are equal only if they are the same one.
-
-    Attributes:
-        start: index of its first character, its anchor and tag included.
-        end: index after its last character; of a mapping or list, index after what opens it.
-        line: number of the line that it begins on, from 1.
-        column: number of characters before it on that line.
-        order: its place in ``Document.outline``.
-        tag: its explicit tag in full, or None.
-        anchor: its anchor's name, or None.
-    """
-
-    start: int
-    end: int
-    line: int
-    column: int
-    order: int
-    tag: str | None
-    anchor: str | None
-
-
-@dataclass(frozen=True, eq=False)
-class Scalar(Node):
-    """A text, number, truth value or null.
-
-    Attributes:
-        value: the characters that it means.
-        style: how it is written: ``'``, ``"``, ``|``, ``>``, or empty for a plain one.
-    """
-
-    value: str
-    style: str
-
-    @property
-    def kind(self) -> str:
-        """What YAML 1.2 takes it for: ``str``, ``int``, ``float``, ``bool``, ``null``, ``timestamp``."""
-        if self.tag is not None:
-            return "str" if self.tag == "!" else self.tag.removeprefix(_PREFIX)
-        return "str" if self.style else plain_kind(self.value, (1, 2))
-
-    @property
-    def is_text(self) -> bool:
-        """Whether YAML 1.1 and YAML 1.2 both take it for a text: Helm reads the one, chartpress the other."""
-        if self.tag is None and not self.style:
-            return reads_as_text(self.value)
-        return self.kind == "str"
-
-
-@dataclass(frozen=True, eq=False)
-class Alias(Node):
-    """``*name``: stands for the node that carries the anchor."""
-
-    name: str
-    target: Node
-
-
-@dataclass(frozen=True, eq=False)
-class Collection(Node):
-    """A mapping or a list, in block (indented) or flow (bracketed) style."""
-
-    flow: bool
-    children: list[Node] = field(default_factory=list)
-
-
-@dataclass(frozen=True, eq=False)
-class Sequence(Collection):
-    """A list; its children are its items."""
-
-
-@dataclass(frozen=True, eq=False)
-class Mapping(Collection):
-    """A mapping; its children are key, value, key, value."""
-
-    @property
-    def entries(self) -> list[tuple[Node, Node]]:
-        """The keys with their values, duplicates and merge keys (``<<``) included, as written."""
-        return list(zip(self.children[::2], self.children[1::2], strict=True))
-
-    def own(self, key: str) -> list[tuple[Scalar, Node]]:
-        """The entries whose key is written as ``key``: none, one, or several where it is duplicated."""
-        return [(k, v) for k, v in self.entries if isinstance(k, Scalar) and k.value == key]
 
 
 @dataclass(frozen=True)
@@ -166,31 +80,6 @@ def parse(data: bytes, where: str) -> Document:
     return Document(text, builder.root, tuple(builder.outline), builder.shared)
 
 
-def reads_as_text(plain: str) -> bool:
-    """Whether a plain scalar of these characters is a text in YAML 1.1 and in YAML 1.2."""
-    return plain_kind(plain, (1, 1)) == plain_kind(plain, (1, 2)) == "str"
-
-
-def plain_kind(plain: str, version: tuple[int, int]) -> str:
-    """Return what ``version`` of YAML takes a plain scalar of these characters for, by ruamel.yaml's rules."""
-    for versions, tag, pattern, firsts in implicit_resolvers:
-        if version in versions and plain[:1] in firsts and pattern.match(plain):
-            return str(tag).removeprefix(_PREFIX)
-    return "str"
-
-
-def described(node: Node | None) -> str:
-    """Return what stands there in a few words, for a message."""
-    if isinstance(node, Alias):
-        return f"the alias *{node.name}"
-    if isinstance(node, Scalar) and node.kind != "null":
-        value = node.value if len(node.value) <= 40 else f"{node.value[:40]}…"  # noqa: PLR2004 - a message's width
-        return f"{node.kind} {value!r}"
-    if isinstance(node, Collection):
-        return "a mapping" if isinstance(node, Mapping) else "a list"
-    return "nothing"
-
-
 def duplicates(document: Document) -> Iterator[tuple[Scalar, Scalar]]:
     """Yield each key that stands twice in one mapping: its first place and the later one."""
     for node in document.outline:
@@ -198,38 +87,11 @@ def duplicates(document: Document) -> Iterator[tuple[Scalar, Scalar]]:
             continue
         seen: dict[str, Scalar] = {}
         for key, _ in node.entries:
-            if not isinstance(key, Scalar) or key.value == _MERGE:
+            if not isinstance(key, Scalar) or key.value == MERGE:
                 continue
             first = seen.setdefault(key.value, key)
             if first is not key:
                 yield first, key
-
-
-def merged(mapping: Mapping) -> list[Mapping]:
-    """Return the mappings that ``mapping`` takes keys from by ``<<``, the strongest first, each once."""
-    found: dict[Mapping, None] = {}
-    pending = _merge_sources(mapping)[::-1]
-    while pending:
-        source = pending.pop()
-        if source not in found:
-            found[source] = None
-            pending += _merge_sources(source)[::-1]
-    return list(found)
-
-
-def target_of(node: Node) -> Node:
-    """Return ``node``, or what it stands for where it is an alias."""
-    return node.target if isinstance(node, Alias) else node
-
-
-def _merge_sources(mapping: Mapping) -> list[Mapping]:
-    sources = [target_of(value) for _, value in mapping.own(_MERGE)]
-    flat = [
-        target_of(item)
-        for source in sources
-        for item in (source.children if isinstance(source, Sequence) else [source])
-    ]
-    return [source for source in flat if isinstance(source, Mapping)]
 
 
 def _without_tabs(content: str) -> str:
@@ -264,7 +126,7 @@ class _Builder:
         self._open: list[Collection] = []
         self._documents = 0
 
-    def take(self, event: Any) -> None:  # noqa: ANN401 - ruamel.yaml's events have no typed attributes
+    def take(self, event: Event) -> None:
         line = event.start_mark.line + 1
         if isinstance(event, DocumentStartEvent):
             self._documents += 1
@@ -283,13 +145,13 @@ class _Builder:
             make = Mapping if isinstance(event, MappingStartEvent) else Sequence
             self._enter(make(*self._common(event, line), bool(event.flow_style)))
 
-    def _common(self, event: Any, line: int) -> tuple[int, int, int, int, int, str | None, str | None]:  # noqa: ANN401 - as above
+    def _common(self, event: NodeEvent, line: int) -> tuple[int, int, int, int, int, str | None, str | None]:
         start, end = event.start_mark, event.end_mark
         tag = getattr(event, "tag", None)
         anchor = event.anchor
         return start.index, end.index, line, start.column, len(self.outline), tag and str(tag), anchor
 
-    def _alias(self, event: Any, line: int) -> Alias:  # noqa: ANN401 - as above
+    def _alias(self, event: AliasEvent, line: int) -> Alias:
         target = self._anchors.get(event.anchor)
         if target is None:
             raise self._unusable(f"no anchor &{event.anchor} before the alias *{event.anchor}", line, "mend the name")

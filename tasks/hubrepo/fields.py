@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..faults import Unusable
-from .document import Document, Mapping, Node, Scalar, Sequence, described, merged, target_of
+from .nodes import Mapping, Node, Scalar, Sequence, described, merged, target_of
 from .route import is_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from .document import Document
 
 _TRUE = "true"
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..faults import Unusable
-from .document import Document, Mapping, Sequence, described, parse
+from .document import Document, parse
+from .nodes import Mapping, Sequence, described
 from .route import Path, is_nothing, reach, text_at
 from .scalar import with_scalars
 

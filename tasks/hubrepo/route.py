@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..faults import Unusable
-from .document import Alias, Collection, Mapping, Scalar, Sequence, described, merged, target_of
+from .nodes import Alias, Collection, Mapping, Scalar, Sequence, described, merged, target_of
 
 if TYPE_CHECKING:
-    from .document import Document, Node
+    from .document import Document
+    from .nodes import Node
 
 Path = tuple[str, ...]
 _MAX_INDEX_DIGITS = 9

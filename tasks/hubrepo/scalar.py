@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..faults import Unusable
-from .document import STRING, Alias, Collection, Scalar, described, parse, target_of
+from .document import parse
+from .nodes import STRING, Alias, Collection, Scalar, described, target_of
 from .route import Path, reach
 from .spelling import end_of_line, end_of_scalar, filling, replacement, spelled
 from .text import Edit
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Mapping as Map
 
-    from .document import Document, Node
+    from .document import Document
+    from .nodes import Node
 
 
 @dataclass(frozen=True)

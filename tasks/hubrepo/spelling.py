@@ -6,11 +6,11 @@ import json
 from string import ascii_letters, digits
 from typing import TYPE_CHECKING
 
-from .document import reads_as_text
+from .nodes import reads_as_text
 from .text import Edit
 
 if TYPE_CHECKING:
-    from .document import Alias, Scalar
+    from .nodes import Alias, Scalar
 
 BLANKS = " \t"
 _PLAIN = frozenset(ascii_letters + digits + "._/:@+-")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .text import Text
 
 _NAMED = 3  # words of FROM image AS name
+_BUILTINS = builtins()
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def read_dockerfile(text: Text) -> Dockerfile:
         Unusable: no ``FROM``, or one that Docker would not take; a here-document without an end.
     """
     escape = escape_character(text)
-    values = builtins()
+    values = dict(_BUILTINS)
     stages: list[Stage] = []
     numbers: dict[str, int] = {}
     rest: list[tuple[str, str]] = []
@@ -78,12 +79,14 @@ def read_dockerfile(text: Text) -> Dockerfile:
 
 
 def _declare(instruction: Instruction, values: dict[str, Expansion], escape: str) -> None:
-    """Add the defaults of ``ARG name=default …`` to ``values``; an ``ARG`` without one stays unset."""
+    """Add the defaults of ``ARG name=default …`` to ``values``; one without a default unsets an earlier one."""
     for start, end in words(instruction.arguments, escape):
         name, sign, _ = instruction.arguments[start:end].partition("=")
         if sign:
             value = expanded(instruction, start + len(name) + 1, end, values, escape)
             values[name] = value.named(name)
+        elif name not in _BUILTINS:
+            values.pop(name, None)
 
 
 def _stage(

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..faults import Unusable
-from .document import Document, Mapping, Scalar, described, duplicates, parse, target_of
+from .document import Document, duplicates, parse
+from .nodes import Mapping, Scalar, described, target_of
 from .route import Reach, reach, text_at
 from .scalar import Added, with_scalars
 

@@ -174,19 +174,21 @@ def test_of_a_duplicate_key_the_last_counts() -> None:
             "not YAML: mapping values are not allowed here (helm-charts/chartpress.yaml:2)",
             id="not YAML",
         ),
-        pytest.param("charts: c", "charts is str 'c', not a list (helm-charts/chartpress.yaml:1)", id="charts"),
+        pytest.param("charts: c", "charts is the text 'c', not a list (helm-charts/chartpress.yaml:1)", id="charts"),
         pytest.param(
-            "charts:\n- c", "charts[0] is str 'c', not a mapping (helm-charts/chartpress.yaml:2)", id="a chart"
+            "charts:\n- c", "charts[0] is the text 'c', not a mapping (helm-charts/chartpress.yaml:2)", id="a chart"
         ),
         pytest.param(
             "charts:\n- chartPath: c", "charts[0].name is missing (helm-charts/chartpress.yaml)", id="no name"
         ),
         pytest.param(
-            "charts:\n- name: 7", "charts[0].name is int '7', not a text (helm-charts/chartpress.yaml:2)", id="a name"
+            "charts:\n- name: 7",
+            "charts[0].name is the number '7', not a text (helm-charts/chartpress.yaml:2)",
+            id="a name",
         ),
         pytest.param(
             "charts:\n- name: c\n  baseVersion: 1.2",
-            "charts[0].baseVersion is float '1.2', not a text (helm-charts/chartpress.yaml:3)",
+            "charts[0].baseVersion is the number '1.2', not a text (helm-charts/chartpress.yaml:3)",
             id="baseVersion",
         ),
         pytest.param(
@@ -196,22 +198,22 @@ def test_of_a_duplicate_key_the_last_counts() -> None:
         ),
         pytest.param(
             "charts:\n- name: c\n  images:\n    hub: x",
-            "charts[0].images.hub is str 'x', not a mapping (helm-charts/chartpress.yaml:4)",
+            "charts[0].images.hub is the text 'x', not a mapping (helm-charts/chartpress.yaml:4)",
             id="an image",
         ),
         pytest.param(
             "charts:\n- name: c\n  images:\n    hub:\n      buildArgs: {V: 1}",
-            "charts[0].images.hub.buildArgs.V is int '1', not a text (helm-charts/chartpress.yaml:5)",
+            "charts[0].images.hub.buildArgs.V is the number '1', not a text (helm-charts/chartpress.yaml:5)",
             id="a build argument",
         ),
         pytest.param(
             "charts:\n- name: c\n  images:\n    hub:\n      paths: lib",
-            "charts[0].images.hub.paths is str 'lib', not a list (helm-charts/chartpress.yaml:5)",
+            "charts[0].images.hub.paths is the text 'lib', not a list (helm-charts/chartpress.yaml:5)",
             id="paths",
         ),
         pytest.param(
             "charts:\n- name: c\n  images:\n    hub:\n      valuesPath: [a, 1]",
-            "charts[0].images.hub.valuesPath[1] is int '1', not a text (helm-charts/chartpress.yaml:5)",
+            "charts[0].images.hub.valuesPath[1] is the number '1', not a text (helm-charts/chartpress.yaml:5)",
             id="a values path",
         ),
         pytest.param(
@@ -221,7 +223,7 @@ def test_of_a_duplicate_key_the_last_counts() -> None:
         ),
         pytest.param(
             "charts:\n- name: c\n  images:\n    hub:\n      rebuildOnContextPathChanges: no",
-            "charts[0].images.hub.rebuildOnContextPathChanges is str 'no', not true or false"
+            "charts[0].images.hub.rebuildOnContextPathChanges is the text 'no', not true or false"
             " (helm-charts/chartpress.yaml:5)",
             id="a truth value",
         ),

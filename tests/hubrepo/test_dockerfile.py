@@ -254,6 +254,12 @@ def test_only_the_base_image_changes(before: bytes, new: Reference, after: bytes
             id="ARG without a default",
         ),
         pytest.param(
+            f"ARG V=1\nARG V\nFROM {HUB}:$V\n",
+            "error: FROM quay.io/jupyterhub/k8s-hub:$V needs V, which has no default (images/hub/Dockerfile:3)\n"
+            "hint: write ARG V=… with a value before the first FROM",
+            id="ARG again without a default",
+        ),
+        pytest.param(
             "FROM ${REG}/k8s-hub:1\nARG REG=quay.io\n",
             "error: FROM ${REG}/k8s-hub:1 needs REG, which has no default (images/hub/Dockerfile:1)\n"
             "hint: write ARG REG=… with a value before the first FROM",

@@ -142,13 +142,13 @@ def test_a_chart_without_dependencies(data: str) -> None:
         ),
         pytest.param(
             "dependencies: x\n",
-            "dependencies is str 'x', not a list (hub/requirements.yaml:1)",
+            "dependencies is the text 'x', not a list (hub/requirements.yaml:1)",
             "write a list of mappings with name, version and repository",
             id="no list",
         ),
         pytest.param(
             "dependencies: [jupyterhub]\n",
-            "dependencies[0] is str 'jupyterhub', not a mapping (hub/requirements.yaml:1)",
+            "dependencies[0] is the text 'jupyterhub', not a mapping (hub/requirements.yaml:1)",
             "write name, version and repository there",
             id="no mapping",
         ),

@@ -260,7 +260,7 @@ def test_reading(data: str, expected: PinnedImage) -> None:
         ),
         pytest.param(
             "jupyterhub:\n  hub: on\n",
-            "jupyterhub.hub is str 'on', not a mapping or a list (hub/values.yaml:2)",
+            "jupyterhub.hub is the text 'on', not a mapping or a list (hub/values.yaml:2)",
             "correct the path, or the file",
             id="through a text",
         ),
@@ -278,13 +278,13 @@ def test_reading(data: str, expected: PinnedImage) -> None:
         ),
         pytest.param(
             "just text\n",
-            "the file is str 'just text', not a mapping or a list (hub/values.yaml:1)",
+            "the file is the text 'just text', not a mapping or a list (hub/values.yaml:1)",
             "correct the path, or the file",
             id="a text",
         ),
         pytest.param(
             "jupyterhub:\n  hub:\n    image: 7\n",
-            "values path jupyterhub.hub.image is int '7', not an image (hub/values.yaml:3)",
+            "values path jupyterhub.hub.image is the number '7', not an image (hub/values.yaml:3)",
             'write a mapping with "name:" and "tag:" there',
             id="a number",
         ),
