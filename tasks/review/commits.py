@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .. import show
 from ..faults import ProgramFailed, Refused
 from ..hubrepo.edits import foreign_changes
-from ..tools.git import push_fault
-from ..tools.run import watch
+from ..tools.git import PUSH_SECONDS, push_fault
+from ..tools.run import capture, watch
 from ..z2jh.notes import release_links, upgrade_links
 from ..z2jh.release import Release
 from .changes import Changes, changes, message
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from ..hubrepo.layout import Hub
     from ..tools.git import Git
+
+# Lines of git's that say what the fault says: people read one error and one hint.
+_GITS_OWN_VERDICT = ("error: ", "hint: ")
 
 
 def commit_message(moved: Changes) -> str:
@@ -93,7 +97,8 @@ def push(git: Git, remote: str, branch: str) -> None:
     Raises:
         Unreachable: the remote rejected it, denied access or did not answer.
     """
-    output = watch(git.push_command(remote, branch))
+    output = capture(git.push_command(remote, branch), seconds=PUSH_SECONDS)
+    show.say("\n".join(line for line in output.stderr.splitlines() if not line.startswith(_GITS_OWN_VERDICT)))
     if not output.ok:
         raise push_fault(output, remote, branch)
     if git.remote_commit(remote, branch) != git.branch_commit(branch):
