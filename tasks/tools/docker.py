@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..faults import Denied, Fault, ProgramFailed, Unreachable
 from ..image.platform import short_platform
+from ..image.reference import Reference
 from .run import Command, Output, capture, capture_all, watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
-
-    from ..image.reference import Reference
 
 INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
 START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
@@ -108,7 +107,7 @@ def require_builder(name: str | None) -> None:
     faults = [line.partition(":")[2].strip() for line in output.text.splitlines() if line.startswith("Error:")]
     if output.ok and not faults:
         return
-    said = faults[0] if faults else output.last_words
+    said = faults[0] if faults else _fault_line(output)
     fault = _machine_fault(said.lower())
     raise fault or ProgramFailed(f"the builder does not answer: {said}", where=name, hint="docker buildx ls")
 
@@ -158,7 +157,10 @@ def registry_fault(output: Output, host: str) -> Fault:
         return Denied(f"Docker's credential helper gives no answer: {words}", where=host, hint="invoke auth")
     if _DENIED.search(said):
         return Denied(f"the registry denied access: {words}", where=host, hint=f"invoke auth, or docker login {host}")
-    return Unreachable(f"the registry gives no usable answer: {words}", where=host, hint=f"curl -I https://{host}/v2/")
+    scheme = "http" if Reference(f"{host}/any").on_loopback else "https"
+    return Unreachable(
+        f"the registry gives no usable answer: {words}", where=host, hint=f"curl -I {scheme}://{host}/v2/"
+    )
 
 
 def _inspect_command(image: Reference) -> Command:
