@@ -33,8 +33,8 @@ HUB = "127.0.0.1:1/k8s-hub"
         "#Escape = `\nFROM scratch AS a\nRUN \\\nFROM «H»:15\n",
         "# note\n# escape=`\nFROM scratch AS a\nRUN \\\nFROM b:\nFROM «H»:16\n",
         "FROM scratch AS a\nRUN echo \\\\\nFROM «H»:17\n",
-        "FROM scratch AS a\nCOPY <<-'A' <<\"B\" /x/\nFROM x:\n\tA\nFROM x:\nB\n"
-        "RUN cat <<<x 3<<C\nFROM x:\nC\nFROM «H»:18\n",
+        "FROM scratch AS a\nCOPY <<-'A' <<\"B\" /x/\nFROM x:\n\tA\nFROM x:\nB\nFROM «H»:18\n",
+        "FROM scratch AS a\nRUN cat <<<x 3<<C\nFROM x:\nC\nFROM «H»:22\n",
         "FROM scratch AS a\nRUN echo '<<E' $((1<<2)) \"it's\" x<<E\nFROM «H»:19\n",
         "FROM scratch AS a\nONBUILD RUN <<E\nFROM x:\nE\nFROM «H»:20\n",
         "FROM scratch AS A\nFROM a AS b\nFROM «H»:21\n",
