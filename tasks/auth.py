@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from .hubrepo.layout import Hub
-    from .tools.gcloud import DockerLogins
+    from .tools.credentials import DockerLogins
     from .tools.run import Command
 
 HELP = {
@@ -74,7 +74,8 @@ def plan_auth(hub: Hub, wish: AuthWish) -> Step:
         Unusable: the key file, or Docker's configuration, cannot be used.
     """
     from .image.reference import Reference
-    from .tools.gcloud import DockerLogins, is_google
+    from .tools.credentials import DockerLogins
+    from .tools.gcloud import is_google
 
     logins = DockerLogins.read()
     hosts = tuple(dict.fromkeys(Reference(image.spec.name).host for image in hub.images))
@@ -97,7 +98,7 @@ def _foreign(logins: DockerLogins, host: str) -> Action:
     helper = logins.helper_for(host)
     if helper:
         return Action(f"{host}: not Google's, Docker asks its helper {helper}")
-    if host in logins.hosts:
+    if logins.has_login(host):
         return Action(f"{host}: not Google's, Docker has a login for it")
     return Action(f"{host}: not Google's, and Docker has no login for it (where it wants one: docker login {host})")
 
@@ -118,6 +119,7 @@ def _google_actions(logins: DockerLogins, hosts: tuple[str, ...], wish: AuthWish
 def _sign_in(logins: DockerLogins, host: str, wish: AuthWish) -> Action:
     """Return the sign-in, or say that it is not needed: the helper of the registry answers."""
     from .tools import gcloud
+    from .tools.credentials import ask_helper
 
     helper = logins.helper_for(host)
     if wish.key_file is not None:
@@ -125,12 +127,15 @@ def _sign_in(logins: DockerLogins, host: str, wish: AuthWish) -> Action:
         if account is not None and account == gcloud.active_account():
             return Action(f"signed in as {account}")
         return _run_once(gcloud.login_command(key_file=wish.key_file, browser=False), "a key file was given")
-    if helper is not None and gcloud.helper_answers(helper, host):
+    if helper is not None and ask_helper(helper, host):
         return Action(f"{host}: Docker's helper {helper} answers")
     account = gcloud.active_account()
-    if account is not None:
+    if account is None:
+        return _login_action(gcloud.login_command(key_file=None, browser=wish.browser), "nobody is signed in")
+    if helper is None:
         return Action(f"signed in as {account}")
-    return _login_action(gcloud.login_command(key_file=None, browser=wish.browser), "nobody is signed in")
+    why = f"Docker's helper {helper} gives no credentials for {account} any more"
+    return _login_action(gcloud.login_command(key_file=None, browser=wish.browser), why)
 
 
 def _login_action(command: Command, why: str) -> Action:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from invoke.tasks import task
@@ -84,7 +85,11 @@ def plan_build(hub: Hub, wish: BuildWish) -> Step:
 
     planned = plan_images(hub, wish)
     edits = image_edits(hub, _pins(hub, planned.jobs)) if planned.pushes else ()
-    actions = [_build_action(planned), *([_values_action(hub, planned)] if planned.pushes else [])]
+    actions = [
+        *_right_actions(planned),
+        _build_action(planned),
+        *([_values_action(hub, planned)] if planned.pushes else []),
+    ]
     return Step(
         "build",
         actions=tuple(actions),
@@ -96,6 +101,18 @@ def plan_build(hub: Hub, wish: BuildWish) -> Step:
         summary=planned.summary,
         warnings=planned.warnings,
     )
+
+
+def _right_actions(planned: Build) -> list[Action]:
+    """Return the actions that prove the right to push, before minutes of building are spent on it."""
+    from .image.reference import Reference
+    from .tools.registry import require_push_right
+
+    repositories = [Reference(job.image.spec.name) for job in planned.to_build if planned.pushes]
+    return [
+        Action(f"ask {one.host} whether {one.path} may be pushed to", do=partial(require_push_right, one))
+        for one in dict.fromkeys(repositories)
+    ]
 
 
 def _build_action(planned: Build) -> Action:

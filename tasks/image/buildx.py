@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..faults import ProgramFailed
+from .. import show
+from ..faults import Denied, ProgramFailed
 from ..review.forge import web_address
 from ..tools import docker
+from ..tools.credentials import DockerLogins
+from ..tools.denials import EXPIRED
 from .definition import Target, definition, target_name
 from .job import LABEL
 from .options import bake_fields
 from .template import render
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..tools.run import Command
     from .building import Build
     from .job import ImageJob
@@ -24,11 +30,18 @@ if TYPE_CHECKING:
 class Buildx:
     """Builds with ``docker buildx bake``, from a definition on its standard input."""
 
-    def command(self, build: Build, metadata: Path = Path("metadata.json")) -> Command:
-        """Return the command; what was built is written to ``metadata``."""
+    def command(self, build: Build, metadata: Path = Path("metadata.json"), *, again: bool = False) -> Command:
+        """Return the command.
+
+        Args:
+            build: what is built.
+            metadata: the file that says what was built.
+            again: whether it only pushes what was built a moment ago; then nothing is run anew.
+        """
         flags = ("--builder", build.builder) if build.builder else ()
         folder = build.hub.git.folder / build.hub.root
-        targets = [_target(build, job) for job in build.to_build]
+        no_cache = build.wish.no_cache and not again
+        targets = [_target(build, job, no_cache=no_cache) for job in build.to_build]
         return docker.bake_command(definition(targets, build.hub.root), folder, metadata, *flags)
 
     def build(self, build: Build) -> dict[str, str]:
@@ -41,13 +54,28 @@ class Buildx:
         """
         with tempfile.TemporaryDirectory(prefix="hubpress-") as folder:
             metadata = Path(folder) / "metadata.json"
-            docker.build(self.command(build, metadata), build.to_build[0].reference.host)
+            _build(build, partial(self.command, build, metadata))
             digests = _digests(metadata)
         keys = [job.image.spec.key for job in build.to_build]
         return {key: digests[target_name(index, key)] for index, key in enumerate(keys)}
 
 
-def _target(build: Build, job: ImageJob) -> Target:
+def _build(build: Build, command: Callable[..., Command]) -> None:
+    """Build and push; a push that is denied as expired is tried once more, from the cache, with fresh credentials.
+
+    A token may run out while the image is built: Docker asks its helper again for every command.
+    """
+    host = build.to_build[0].reference.host
+    try:
+        docker.build(command(), host)
+    except Denied as fault:
+        if not (build.pushes and EXPIRED.search(fault.what)) or DockerLogins.read().credentials(host) is None:
+            raise
+        show.say(f"{fault.what}; pushing once more with fresh credentials")
+        docker.build(command(again=True), host)
+
+
+def _target(build: Build, job: ImageJob, *, no_cache: bool) -> Target:
     spec = job.image.spec
     names = {"LAST_COMMIT": job.called.commit, "TAG": job.tag, "BRANCH": build.hub.branch or ""}
     where = f"{build.hub.config_file}: images.{spec.key}"
@@ -62,7 +90,7 @@ def _target(build: Build, job: ImageJob) -> Target:
         labels={**job.labels(), **({f"{LABEL}source": source} if source else {})},
         pins=job.pins(),
         platform=job.argument,
-        no_cache=build.wish.no_cache,
+        no_cache=no_cache,
         push=build.pushes,
         extra=bake_fields(options, f"{where}.extraBuildCommandOptions"),
     )

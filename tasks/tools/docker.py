@@ -11,9 +11,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..faults import Denied, Fault, ProgramFailed, Unreachable
+from ..faults import Fault, ProgramFailed, Unreachable
 from ..image.platform import short_platform
 from ..image.reference import Reference
+from .denials import denied
 from .run import Command, Output, capture, capture_all, watch
 
 if TYPE_CHECKING:
@@ -153,10 +154,8 @@ def registry_fault(output: Output, host: str) -> Fault:
     machine = _machine_fault(output.stderr.lower())
     if machine:
         return machine
-    if _has(said, _NO_HELPER):
-        return Denied(f"Docker's credential helper gives no answer: {words}", where=host, hint="invoke auth")
-    if _DENIED.search(said):
-        return Denied(f"the registry denied access: {words}", where=host, hint=f"invoke auth, or docker login {host}")
+    if _DENIED.search(said) or _has(said, _NO_HELPER):
+        return denied(words, host)
     scheme = "http" if Reference(f"{host}/any").on_loopback else "https"
     return Unreachable(
         f"the registry gives no usable answer: {words}", where=host, hint=f"curl -I {scheme}://{host}/v2/"

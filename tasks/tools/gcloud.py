@@ -1,15 +1,13 @@
-"""gcloud and Docker's credential helpers: who is signed in, and where Docker gets a registry's credentials."""
+"""gcloud: who is signed in, and the commands that sign in and let Docker use it."""
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..faults import Denied, ProgramFailed, Unusable
-from .run import Command, attend, capture, check
+from .run import Command, attend, check
 
 HELPER = "gcloud"
 GOOGLE_SUFFIXES = (".pkg.dev", ".gcr.io")
@@ -18,69 +16,9 @@ GOOGLE_HOSTS = ("gcr.io",)
 _ADC_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
-@dataclass(frozen=True)
-class DockerLogins:
-    """Docker's own configuration, as far as it says where credentials come from.
-
-    The format is that of https://docs.docker.com/reference/cli/docker/login/#credential-helpers.
-
-    Attributes:
-        file: ``config.json``.
-        helpers: credential helpers by registry host (``credHelpers``).
-        store: the helper for every other host (``credsStore``), or None.
-        hosts: the hosts with a login of their own (``auths``).
-    """
-
-    file: Path
-    helpers: dict[str, str]
-    store: str | None
-    hosts: frozenset[str]
-
-    @classmethod
-    def read(cls) -> DockerLogins:
-        """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none.
-
-        Raises:
-            Unusable: it is no JSON object.
-        """
-        file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
-        try:
-            content = json.loads(file.read_bytes()) if file.is_file() else {}
-        except (OSError, ValueError) as err:
-            raise _unreadable(file) from err
-        if not isinstance(content, dict):
-            raise _unreadable(file)
-        helpers = {str(host): str(name) for host, name in _mapping(content, "credHelpers").items()}
-        store = content.get("credsStore")
-        return cls(file, helpers, store if isinstance(store, str) else None, frozenset(_mapping(content, "auths")))
-
-    def helper_for(self, host: str) -> str | None:
-        """Return the name of the helper that Docker asks for ``host``, or None."""
-        return self.helpers.get(host, self.store)
-
-
 def is_google(host: str) -> bool:
     """Whether ``host`` is a registry of Google's: Artifact Registry, or the older Container Registry."""
     return host in GOOGLE_HOSTS or host.endswith(GOOGLE_SUFFIXES)
-
-
-def helper_answers(helper: str, host: str) -> bool:
-    """Whether the credential helper has a secret for ``host``; the secret itself is looked at by nobody.
-
-    The protocol is that of https://github.com/docker/docker-credential-helpers: ``get`` reads the host and answers
-    with JSON.
-    """
-    try:
-        output = capture(Command((f"docker-credential-{helper}", "get"), stdin=host))
-    except ProgramFailed:
-        return False
-    if not output.ok:
-        return False
-    try:
-        answer = json.loads(output.text)
-    except ValueError:
-        return False
-    return isinstance(answer, dict) and bool(answer.get("Secret"))
 
 
 def active_account() -> str | None:
@@ -151,12 +89,3 @@ def run_login(command: Command) -> None:
     """
     if attend(command):
         raise Denied("signing in to Google Cloud failed", where="gcloud", hint=str(command))
-
-
-def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:
-    value = content.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _unreadable(file: Path) -> Unusable:
-    return Unusable("Docker's configuration is no JSON object", where=file, hint=f"mend or remove it: {file}")

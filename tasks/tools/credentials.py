@@ -1,0 +1,123 @@
+"""Where Docker gets a registry's credentials: its own configuration, and the helpers that it names.
+
+The format is that of https://docs.docker.com/reference/cli/docker/login/#credential-stores, the helpers' protocol
+that of https://github.com/docker/docker-credential-helpers.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..faults import ProgramFailed, Unusable
+from ..image.reference import DOCKER_HUB
+from .run import Command, capture
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Docker's own name for Docker Hub, in its configuration and to its helpers.
+_HUB_KEY = "https://index.docker.io/v1/"
+# A helper's word for a secret that is no password, but a token to get one with.
+IDENTITY_TOKEN = "<token>"  # noqa: S105 - a marker of the protocol
+HELPER_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What Docker sends to a registry.
+
+    Attributes:
+        user: the user's name.
+        secret: the password or token; never shown.
+    """
+
+    user: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class DockerLogins:
+    """Docker's own configuration, as far as it says where credentials come from.
+
+    Attributes:
+        file: ``config.json``.
+        helpers: credential helpers by registry host (``credHelpers``).
+        store: the helper for every other host (``credsStore``), or None.
+        auths: the logins that stand in the file itself (``auths``), by host.
+    """
+
+    file: Path
+    helpers: Mapping[str, str]
+    store: str | None
+    auths: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def read(cls) -> DockerLogins:
+        """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none.
+
+        Raises:
+            Unusable: it is no JSON object.
+        """
+        file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+        try:
+            content = json.loads(file.read_bytes()) if file.is_file() else {}
+        except (OSError, ValueError, RecursionError) as err:
+            raise _unreadable(file) from err
+        if not isinstance(content, dict):
+            raise _unreadable(file)
+        helpers = {str(host): name for host, name in _mapping(content, "credHelpers").items() if isinstance(name, str)}
+        store = content.get("credsStore")
+        return cls(file, helpers, store if isinstance(store, str) and store else None, _mapping(content, "auths"))
+
+    def helper_for(self, host: str) -> str | None:
+        """Return the name of the helper that Docker asks for ``host``, or None."""
+        return self.helpers.get(_key(host), self.store)
+
+    def has_login(self, host: str) -> bool:
+        """Whether a login for ``host`` stands in the file itself."""
+        return _key(host) in self.auths or f"https://{host}" in self.auths
+
+    def credentials(self, host: str) -> Credentials | None:
+        """Return what Docker would send to ``host``: the helper's answer, or the login in the file, or None."""
+        helper = self.helper_for(host)
+        return ask_helper(helper, host) if helper else self._own_login(host)
+
+    def _own_login(self, host: str) -> Credentials | None:
+        entry = self.auths.get(_key(host), self.auths.get(f"https://{host}"))
+        packed = entry.get("auth") if isinstance(entry, dict) else None
+        try:
+            user, colon, secret = base64.b64decode(packed or "").decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError, TypeError, ValueError):
+            return None
+        return Credentials(user, secret) if colon else None
+
+
+def ask_helper(helper: str, host: str) -> Credentials | None:
+    """Return what the credential helper has for ``host``; None where it is missing, has nothing, or fails."""
+    try:
+        output = capture(Command((f"docker-credential-{helper}", "get"), stdin=_key(host)), seconds=HELPER_SECONDS)
+        answer = json.loads(output.text) if output.ok else None
+    except (ProgramFailed, ValueError):
+        return None
+    if not isinstance(answer, dict) or not answer.get("Secret"):
+        return None
+    return Credentials(str(answer.get("Username", "")), str(answer["Secret"]))
+
+
+def _key(host: str) -> str:
+    return _HUB_KEY if host == DOCKER_HUB else host
+
+
+def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:
+    value = content.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _unreadable(file: Path) -> Unusable:
+    return Unusable("Docker's configuration is no JSON object", where=file, hint=f"mend or remove it: {file}")

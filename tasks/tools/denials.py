@@ -1,0 +1,92 @@
+"""What a registry's denial means, and what mends it.
+
+The words are those of Docker, gcloud and Artifact Registry
+(https://cloud.google.com/artifact-registry/docs/troubleshooting).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+from ..faults import Denied
+from .gcloud import is_google
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Each takes the place of whoever is signed in.
+_OVERRIDES = (
+    "CLOUDSDK_AUTH_ACCESS_TOKEN",
+    "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
+    "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
+    "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT",
+    "CLOUDSDK_CORE_ACCOUNT",
+)
+_RESOURCE = re.compile(
+    r"projects/(?P<project>[\w.:-]+)/locations/(?P<location>[\w-]+)/repositories/(?P<repository>[\w-]+)"
+)
+EXPIRED = re.compile(r"expired|\b401\b|unauthorized|authorization failed|failed to fetch oauth token", re.IGNORECASE)
+
+
+def denied(words: str, host: str) -> Denied:
+    """Return the fault for a denial.
+
+    Args:
+        words: what the registry, or Docker on its behalf, said.
+        host: the registry.
+    """
+    what, hint = next(_readings(words, host))
+    return Denied(what, where=host, hint=hint)
+
+
+def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
+    """Yield what the denial means and what mends it, the narrowest reading first."""
+    said = words.lower()
+    if "reauth" in said or "invalid_rapt" in said or "invalid_grant" in said:
+        yield f"Google wants you to sign in again: {words}", "gcloud auth login"
+    if "docker-credential-" in said and "executable file not found" in said:
+        yield from _helper_missing(words)
+    if "error getting credentials" in said:
+        yield f"Docker's credential helper gives no answer: {words}", "invoke auth"
+    if os.environ.get("SUDO_USER") and os.geteuid() == 0:
+        yield f"root is not signed in, {os.environ['SUDO_USER']} may be: {words}", "run it without sudo"
+    override = next((name for name in _OVERRIDES if os.environ.get(name)), None)
+    if override and is_google(host):
+        yield f"{override} is set in place of whoever is signed in: {words}", f"unset {override}"
+    if "uploadartifacts" in said or "downloadartifacts" in said or "may not exist" in said:
+        yield _no_role_or_repository(words)
+    if "name_unknown" in said or "name unknown" in said or "repository name not known" in said:
+        yield f"there is no such repository: {words}", _describe(words) if is_google(host) else f"docker login {host}"
+    sign_in = "invoke auth" if is_google(host) else f"docker login {host}"
+    yield f"the registry denied access: {words}", sign_in
+
+
+def _helper_missing(words: str) -> Iterator[tuple[str, str]]:
+    docker = shutil.which("docker") or ""
+    if docker.startswith("/snap/"):
+        yield (
+            f"Docker from a snap cannot reach its credential helper: {words}",
+            "install Docker Engine instead of the snap: https://docs.docker.com/engine/install/",
+        )
+    yield (
+        f"Docker's credential helper is not on PATH: {words}",
+        "put the folder of gcloud on PATH; it holds docker-credential-gcloud",
+    )
+
+
+def _no_role_or_repository(words: str) -> tuple[str, str]:
+    what = "the account is the wrong one, or lacks the role artifactregistry.writer, or there is no such repository"
+    return f"{what}: {words}", _describe(words)
+
+
+def _describe(words: str) -> str:
+    found = _RESOURCE.search(words)
+    if not found:
+        return "gcloud auth list; gcloud artifacts repositories list"
+    return (
+        f"gcloud auth list; gcloud artifacts repositories describe {found['repository']} "
+        f"--location={found['location']} --project={found['project']}"
+    )
