@@ -28,6 +28,7 @@ _OVERRIDES = (
 _RESOURCE = re.compile(
     r"projects/(?P<project>[\w.:-]+)/locations/(?P<location>[\w-]+)/repositories/(?P<repository>[\w-]+)"
 )
+_HELPER = re.compile(r"docker-credential-[\w.-]+")
 EXPIRED = re.compile(r"expired|\b401\b|unauthorized|authorization failed|failed to fetch oauth token", re.IGNORECASE)
 
 
@@ -71,10 +72,9 @@ def _helper_missing(words: str) -> Iterator[tuple[str, str]]:
             f"Docker from a snap cannot reach its credential helper: {words}",
             "install Docker Engine instead of the snap: https://docs.docker.com/engine/install/",
         )
-    yield (
-        f"Docker's credential helper is not on PATH: {words}",
-        "put the folder of gcloud on PATH; it holds docker-credential-gcloud",
-    )
+    helper = _HELPER.search(words)
+    name = helper[0] if helper else "gcloud"
+    yield f"Docker's credential helper is not on PATH: {words}", f"put the folder of {name} on PATH"
 
 
 def _no_role_or_repository(words: str) -> tuple[str, str]:

@@ -127,7 +127,7 @@ def test_a_registry_that_denies_does_not_mean_not_found(private: Callable[[str],
         inspect(private("1"))
     host = private("1").host
     assert (fault.value.code, fault.value.where) == (4, host)
-    assert fault.value.hint == f"invoke auth, or docker login {host}"
+    assert fault.value.hint == f"docker login {host}"
 
 
 def test_dockers_own_login_is_used(private: Callable[[str], Reference]) -> None:
@@ -147,8 +147,8 @@ def test_a_missing_credential_helper_is_denied_with_the_way_to_sign_in(private: 
     config.write_text('{"credHelpers": {"%s": "of-the-day"}}' % private("1").host)  # noqa: UP031 - braces
     with pytest.raises(Denied) as fault:
         inspect(private("1"))
-    assert "credential helper gives no answer" in fault.value.what
-    assert fault.value.hint == "invoke auth"
+    assert "credential helper is not on PATH" in fault.value.what
+    assert fault.value.hint == "put the folder of docker-credential-of-the-day on PATH"
 
 
 @pytest.mark.parametrize(
