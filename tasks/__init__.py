@@ -5,10 +5,12 @@ from invoke.collection import Collection
 from .auth import auth
 from .build import build
 from .bump import bump
+from .check import check
 from .commit import commit
 from .rehearse import rehearse
 from .release import release
 from .settings import DEFAULTS, SECTION
+from .status import status
 
-ns = Collection(auth, bump, build, commit, release, rehearse)
+ns = Collection(auth, bump, build, check, commit, rehearse, release, status)
 ns.configure({SECTION: DEFAULTS})

@@ -92,8 +92,8 @@ class Run:
 
 
 @contextlib.contextmanager
-def open_run(context: Context, *, repo: str | None, json: bool) -> Iterator[Run]:
-    """Read the settings and open the hub repository for one task, alone in it unless the run is dry.
+def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = True) -> Iterator[Run]:
+    """Read the settings and open the hub repository for one task, alone in it where it writes and is not dry.
 
     Raises:
         Unusable: the settings are wrong, or there is no hub repository.
@@ -109,5 +109,5 @@ def open_run(context: Context, *, repo: str | None, json: bool) -> Iterator[Run]
     git = Git.around(Path(read_settings(configured).repo or ".").expanduser())
     hub = open_hub(read_settings(configured, git.folder / FILE), git)
     run = Run(hub, dry=bool(context.config.run.dry), json=json)
-    with contextlib.nullcontext() if run.dry else one_run_at_a_time(hub.git.git_dir):
+    with contextlib.nullcontext() if run.dry or not writes else one_run_at_a_time(hub.git.git_dir):
         yield run

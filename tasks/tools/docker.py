@@ -15,10 +15,10 @@ from ..faults import Fault, ProgramFailed, Unreachable
 from ..image.platform import short_platform
 from ..image.reference import Reference
 from .denials import denied
-from .run import Command, Output, capture, capture_all, watch
+from .run import Command, Output, capture, start_all, watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
 INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
@@ -82,8 +82,28 @@ def inspect_all(images: Sequence[Reference]) -> list[Answer]:
     Raises:
         ProgramFailed: docker is missing, or a registry keeps the question open for too long.
     """
-    outputs = capture_all([_inspect_command(image) for image in images])
-    return [_answer(output, image) for output, image in zip(outputs, images, strict=True)]
+    return begin_inspect(images)()
+
+
+def begin_inspect(images: Sequence[Reference]) -> Callable[[], list[Answer]]:
+    """Begin to ask the registries for ``images``, and return what waits for their answers."""
+    outputs = start_all([_inspect_command(image) for image in images])
+    return lambda: [_answer(output, image) for output, image in zip(outputs(), images, strict=True)]
+
+
+def packages_in(image: Reference) -> dict[str, str] | None:
+    """Return the Python packages of ``image`` by name, with their versions; None where that cannot be told.
+
+    The image is asked only where the engine has it already: nothing is pulled, and it has no network.
+    """
+    if local(image) is None:
+        return None
+    argv = ("docker", "run", "--rm", "--network=none", "--entrypoint=python3", str(image))
+    output = capture(Command((*argv, "-m", "pip", "list", "--format=json", "--disable-pip-version-check")))
+    try:
+        return {str(one["name"]): str(one["version"]) for one in json.loads(output.text)}
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def local(image: Reference) -> FoundImage | None:

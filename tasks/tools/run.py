@@ -20,7 +20,7 @@ import sh
 from ..faults import ProgramFailed, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 # A program may end with any status, or by any signal (negative): the caller decides what that means.
 _ANY_STATUS = tuple(range(-64, 256))
@@ -114,9 +114,20 @@ def capture_all(commands: Sequence[Command], *, seconds: float = LOOK_SECONDS) -
     Raises:
         ProgramFailed: a program is missing, or one did not end in time.
     """
+    return start_all(commands, seconds=seconds)()
+
+
+def start_all(commands: Sequence[Command], *, seconds: float = LOOK_SECONDS) -> Callable[[], list[Output]]:
+    """Start ``commands`` side by side, and return what waits for them; meanwhile something else can be done.
+
+    The waiting returns, and raises, as :func:`capture_all` does.
+
+    Raises:
+        ProgramFailed: a program is missing.
+    """
     deadline = time.monotonic() + seconds
     running = [(command, _start(command)) for command in commands]
-    return [_ended(command, process, seconds, deadline) for command, process in running]
+    return lambda: [_ended(command, process, seconds, deadline) for command, process in running]
 
 
 def _start(command: Command) -> sh.RunningCommand:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from ..faults import Unreachable, Unusable
 from ..image.reference import Reference
-from .document import Unreadable, child, load, text_at
+from .document import Tree, Unreadable, child, load, text_at
 from .packed import NotGzip, TooLarge, unpacked
 
 LARGEST_ARCHIVE = 64 * 1024 * 1024
@@ -27,11 +27,7 @@ def hub_image_in(data: bytes, where: str) -> Reference:
         Unreachable: the bytes are no chart archive, are larger unpacked than ``LARGEST_ARCHIVE``, or name no
             hub image.
     """
-    values = _values(data, where)
-    try:
-        image = child(child(load(values.decode()), "hub"), "image")
-    except (Unreadable, UnicodeDecodeError) as error:
-        raise _unusable(f"values.yaml in the archive {_reason(error)}", where) from error
+    image = child(child(values_in(data, where), "hub"), "image")
     name, tag = text_at(image, "name"), text_at(image, "tag")
     if not name or not tag:
         raise _unusable("values.yaml in the archive names no hub image at hub.image", where)
@@ -39,6 +35,18 @@ def hub_image_in(data: bytes, where: str) -> Reference:
         return Reference.parse(f"{name}:{tag}")
     except Unusable as error:
         raise _unusable(f"values.yaml in the archive: {error.what}", where) from error
+
+
+def values_in(data: bytes, where: str) -> Tree:
+    """Return the chart's ``values.yaml`` as plain data, scalars as they are written.
+
+    Raises:
+        Unreachable: as :func:`hub_image_in`.
+    """
+    try:
+        return load(_values(data, where).decode())
+    except (Unreadable, UnicodeDecodeError) as error:
+        raise _unusable(f"values.yaml in the archive {_reason(error)}", where) from error
 
 
 def _values(data: bytes, where: str) -> bytes:

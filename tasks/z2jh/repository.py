@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..image.reference import Reference
+    from .document import Tree
     from .release import Release
 
 # The folders of a mirror in which archives lie.
@@ -87,6 +88,16 @@ class HelmRepository:
         from .archive import hub_image_in  # noqa: PLC0415 - brings the YAML library, rarely needed
 
         return hub_image_in(self.archive(release), f"{self._chart} {release.version}")
+
+    def values(self, release: Release) -> Tree:
+        """Return the values that a release's chart comes with, as plain data.
+
+        Raises:
+            Denied, Unreachable: no usable archive came.
+        """
+        from .archive import values_in  # noqa: PLC0415 - brings the YAML library, rarely needed
+
+        return values_in(self.archive(release), f"{self._chart} {release.version}")
 
     def _first_that_answers(self, release: Release) -> tuple[bytes, Address]:
         """Return an archive's bytes, and the address that they came from."""

@@ -1,0 +1,52 @@
+"""``check``: fail when the hub repository is inconsistent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from . import show
+from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
+from .faults import REFUSED
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+    from .checks.problem import Problem
+    from .hubrepo.layout import Hub
+
+HELP = {"offline": "use files and git alone: for pre-commit"}
+
+
+@task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
+def check(c: Context, offline: bool = False, repo: str | None = None, json: bool = False) -> None:
+    """Fail when the hub repository is inconsistent (for CI and pre-commit).
+
+    Reads alone: the files and git, and unless --offline the Helm repository and the image's registry.
+    """
+    with open_run(c, repo=repo, json=json, writes=False) as run:
+        problems = find_problems(run.hub, offline=offline)
+        if json:
+            show.report({"ok": not problems, "problems": [problem.report() for problem in problems]})
+        else:
+            show.data("\n".join(map(str, problems)) or "Everything is consistent.")
+        if problems:
+            raise Exit(code=REFUSED)
+
+
+def find_problems(hub: Hub, *, offline: bool) -> list[Problem]:
+    """Return every inconsistency of the hub repository.
+
+    Raises:
+        Denied, Unreachable: the world outside is asked, and gives no answer.
+    """
+    from .checks.files import file_problems, stable_base_problems
+
+    if offline:
+        return [*stable_base_problems(hub), *file_problems(hub)]
+    from .checks.world import look, world_problems
+
+    world = look(hub)
+    return [*file_problems(hub), *world_problems(hub, world)]

@@ -1,0 +1,147 @@
+"""What files and git alone tell: fit for a pre-commit hook."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import semver
+
+from ..faults import Refused
+from ..hubrepo.lock import lock_file
+from ..hubrepo.requirement import requirements
+from ..hubrepo.values import image_at
+from ..image.naming import history_of, name_image, names_commit
+from ..image.reference import Reference
+from .problem import Code, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..hubrepo.layout import Hub, HubImage, ValuesPlace
+
+# chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
+_COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
+
+
+def file_problems(hub: Hub) -> Iterator[Problem]:
+    """Yield what is inconsistent in the files, and between them and git's history."""
+    yield from _requirement_problems(hub)
+    yield from _base_problems(hub)
+    yield from _lock_problems(hub)
+    yield from values_problems(hub)
+
+
+def stable_base_problems(hub: Hub) -> Iterator[Problem]:
+    """Yield the base images that are not their release's, as far as that is known without the index.
+
+    The hub image of every stable release has the release's own tag; a build of main has mostly another one, which
+    only the index knows.
+    """
+    version = hub.requirement.version
+    if not semver.Version.is_valid(version) or semver.Version.parse(version).prerelease:
+        return
+    for image in hub.images:
+        tag = image.base.reference.tag
+        if tag is not None and tag != version:
+            yield base_problem(hub, image, version)
+
+
+def base_problem(hub: Hub, image: HubImage, wanted: str) -> Problem:
+    """Return the problem of a base image whose tag is not ``wanted``, the release's own."""
+    requirement = f"{hub.requirement.name} {hub.requirement.version}"
+    return Problem(
+        Code.BASE,
+        f"{image.dockerfile}:{image.base.line}",
+        f"the base image is {image.base.reference}, but {requirement} uses {wanted}",
+        f"invoke bump --to {hub.requirement.version}",
+    )
+
+
+def values_problems(hub: Hub) -> Iterator[Problem]:
+    """Yield what is wrong with the images that the values name."""
+    for image in hub.images:
+        pinned: dict[str, str] = {}
+        for place in hub.values_places(image):
+            found = image_at(hub.require(place.file), place.path, place.file)
+            where = f"{place.file}:{found.line}"
+            if found.name is None or found.tag is None:
+                yield Problem(Code.VALUES_EMPTY, where, f"{place.path} names no image", "invoke build")
+                continue
+            if not Reference(found.name).same_repository(Reference(image.spec.name)):
+                message = f"{place.path} names {found.name}, but chartpress.yaml says {image.spec.name}"
+                yield Problem(Code.VALUES_NAME, where, message, "invoke build")
+                continue
+            pinned[where] = found.tag
+        if len(set(pinned.values())) > 1:
+            where, tag = list(pinned.items())[-1]
+            message = f"{image.spec.key} is pinned to {tag} here and to {next(iter(pinned.values()))} elsewhere"
+            yield Problem(Code.VALUES_DIFFER, where, message, "invoke build")
+        elif pinned:
+            yield from _tag_problems(hub, image, *next(iter(pinned.items())))
+
+
+def pinned_tag(hub: Hub, place: ValuesPlace) -> str | None:
+    """Return the tag that stands at ``place``; None where there is none."""
+    return image_at(hub.require(place.file), place.path, place.file).tag
+
+
+def _requirement_problems(hub: Hub) -> Iterator[Problem]:
+    entries = [
+        one
+        for one in requirements(hub.require(hub.requirement_file), hub.requirement_file)
+        if one.name == hub.requirement.name
+    ]
+    for entry in entries:
+        if entry.version != entries[0].version:
+            yield Problem(
+                Code.REQUIREMENTS_DIFFER,
+                f"{hub.requirement_file}:{entry.line}",
+                f"{entry.name} stands at {entry.version} here and at {entries[0].version} above",
+                "give all of them the same version",
+            )
+
+
+def _base_problems(hub: Hub) -> Iterator[Problem]:
+    first = hub.images[0]
+    for image in hub.images[1:]:
+        if image.base.reference.tag != first.base.reference.tag:
+            yield Problem(
+                Code.BASES_DIFFER,
+                f"{image.dockerfile}:{image.base.line}",
+                f"the base image is {image.base.reference}, but {first.dockerfile} has {first.base.reference}",
+                f"invoke bump --to {hub.requirement.version}",
+            )
+
+
+def _lock_problems(hub: Hub) -> Iterator[Problem]:
+    path = lock_file(hub)
+    if path is None:
+        return
+    for entry in requirements(hub.require(path), path):
+        if entry.name == hub.requirement.name and entry.version != hub.requirement.version:
+            yield Problem(
+                Code.LOCK,
+                f"{path}:{entry.line}",
+                f"the lock has {entry.name} {entry.version}, the requirement {hub.requirement.version}",
+                f"helm dependency update {hub.requirement_file.rpartition('/')[0]}",
+            )
+
+
+def _tag_problems(hub: Hub, image: HubImage, where: str, tag: str) -> Iterator[Problem]:
+    if not names_commit(hub.settings.tag):
+        return
+    try:
+        computed = name_image(hub, history_of(hub), image).tag
+    except Refused as fault:
+        yield Problem(Code.TAG_STALE, where, f"whether {tag} is current cannot be told: {fault.what}", fault.hint)
+        return
+    if tag == computed:
+        return
+    named = _COMMIT.search(tag)
+    if named and not hub.git.ask("merge-base", "--is-ancestor", named["commit"], "HEAD").ok:
+        message = f"the tag {tag} names a commit that is not in the history any more"
+        yield Problem(Code.COMMIT_GONE, where, message, "invoke build, then invoke commit")
+        return
+    message = f"the tag is {tag}, but the image's files make {computed}"
+    yield Problem(Code.TAG_STALE, where, message, "invoke build, then invoke commit")

@@ -1,0 +1,161 @@
+"""What the Helm repository and the registries tell besides: read only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..faults import Fault, Unreachable
+from ..hubrepo.values import image_at
+from ..image.job import LABEL
+from ..image.platform import short_platform
+from ..image.reference import Reference
+from ..tools import docker
+from ..z2jh.choose import newest
+from ..z2jh.repository import HelmRepository
+from .files import base_problem
+from .overrides import override_problems
+from .pins import pin_problems
+from .problem import Code, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..hubrepo.layout import Hub, HubImage
+    from ..z2jh.release import Index, Release
+
+
+@dataclass(frozen=True)
+class World:
+    """What was seen outside of the hub repository.
+
+    Attributes:
+        repository: the Helm repository.
+        index: what it offers.
+        release: the pinned release; None where the index has none of that name.
+        images: for each hub image the one that the values name, where they name one.
+        answers: what the registries said of those images, and of the base images.
+    """
+
+    repository: HelmRepository
+    index: Index
+    release: Release | None
+    images: dict[str, Reference]
+    answers: dict[Reference, docker.Answer] = field(repr=False)
+
+    @property
+    def newest(self) -> Release | None:
+        """The newest stable release."""
+        return newest(self.index)
+
+    @property
+    def newest_pre(self) -> Release | None:
+        """The newest release when alpha, beta and release candidates count."""
+        return newest(self.index, pre=True)
+
+    def has(self, image: Reference) -> bool | None:
+        """Whether the registry has ``image``; None where it gave no answer."""
+        answer = self.answers.get(image)
+        return None if isinstance(answer, Fault) else answer is not None
+
+
+def look(hub: Hub) -> World:
+    """Look at the Helm repository and the registries, side by side.
+
+    Raises:
+        Denied: the Helm repository denied access.
+        Unreachable: it gave no answer.
+    """
+    pinned = {image.spec.key: _pinned(hub, image) for image in hub.images}
+    images = {key: reference for key, reference in pinned.items() if reference}
+    asked = list(dict.fromkeys((*images.values(), *(image.base.reference for image in hub.images))))
+    answers = docker.begin_inspect(asked)
+    address = hub.settings.chart_repository or hub.requirement.repository
+    repository = HelmRepository(address, hub.settings.cache_folder, hub.requirement.name)
+    index = repository.index()
+    release = index.releases.get(hub.requirement.version)
+    return World(repository, index, release, images, dict(zip(asked, answers(), strict=True)))
+
+
+def world_problems(hub: Hub, world: World) -> Iterator[Problem]:
+    """Yield what the hub repository and the world outside do not agree on.
+
+    Raises:
+        Denied: a registry denied access.
+        Unreachable: a registry gave no answer.
+    """
+    yield from _release_problems(hub, world)
+    for image in hub.images:
+        yield from _image_problems(hub, world, image)
+        shipped = docker.packages_in(image.base.reference)
+        if shipped:
+            yield from pin_problems(hub, image, shipped)
+
+
+def _release_problems(hub: Hub, world: World) -> Iterator[Problem]:
+    if world.release is None:
+        yield Problem(
+            Code.RELEASE_UNKNOWN,
+            f"{hub.requirement_file}:{hub.requirement.line}",
+            f"the Helm repository has no {hub.requirement.name} {hub.requirement.version}",
+            "invoke bump",
+        )
+        return
+    released = world.repository.hub_image(world.release)
+    for image in hub.images:
+        if image.base.reference.tag not in (None, released.tag):
+            yield base_problem(hub, image, str(released.tag))
+    try:
+        chart_values = world.repository.values(world.release)
+    except Unreachable:
+        return
+    yield from override_problems(hub, chart_values)
+
+
+def _image_problems(hub: Hub, world: World, image: HubImage) -> Iterator[Problem]:
+    pinned = world.images.get(image.spec.key)
+    if pinned is None:
+        return
+    answer = world.answers[pinned]
+    if isinstance(answer, Fault):
+        raise answer
+    place = hub.values_places(image)[0]
+    where = f"{place.file}:{image_at(hub.require(place.file), place.path, place.file).line}"
+    if answer is None:
+        message = f"the registry does not have {pinned}"
+        yield Problem(Code.NOT_IN_REGISTRY, where, message, "invoke build")
+        return
+    wanted = {short_platform(one) for one in hub.settings.platform.split(",")} - image.spec.skip_platforms
+    missing = sorted(wanted - set(answer.platforms))
+    if missing:
+        message = f"{pinned} is for {', '.join(answer.platforms)}, not for {missing[0]}"
+        yield Problem(Code.PLATFORM, where, message, "invoke build --force")
+    elif not _is_built_on(answer, image, world.answers.get(image.base.reference)):
+        message = f"{pinned} is not built on {image.base.reference}, which {image.dockerfile} names"
+        yield Problem(Code.WRONG_BASE, where, message, "invoke build, then invoke commit")
+
+
+def _is_built_on(found: docker.FoundImage, image: HubImage, base: docker.Answer) -> bool:
+    """Whether an image is built on the base that its Dockerfile names: its label tells, and the layers do.
+
+    Where the base's registry gives no answer, an image without that label gets the benefit of the doubt.
+    """
+    reference = image.base.reference
+    wanted = f"{reference.host}/{reference.path}:{reference.tag}"
+    for platform, ours in found.platforms.items():
+        named = ours.labels.get(f"{LABEL}base.name")
+        if named is not None and named != wanted:
+            return False
+        theirs = base.platforms.get(platform) if isinstance(base, docker.FoundImage) else None
+        if theirs is not None and ours.layers[: len(theirs.layers)] != theirs.layers:
+            return False
+    return True
+
+
+def _pinned(hub: Hub, image: HubImage) -> Reference | None:
+    """Return the image that the values name; None where they name none."""
+    for place in hub.values_places(image):
+        found = image_at(hub.require(place.file), place.path, place.file)
+        if found.name and found.tag:
+            return Reference.parse(f"{found.name}:{found.tag}", f"{place.file}:{found.line}")
+    return None

@@ -1,0 +1,94 @@
+"""``status``: show every pinned version, what the newest is, and what is inconsistent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from invoke.tasks import task
+
+from . import show
+from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+    from .checks.problem import Problem
+    from .checks.world import World
+    from .hubrepo.layout import Hub, HubImage
+    from .z2jh.release import Release
+
+
+@task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
+def status(c: Context, repo: str | None = None, json: bool = False) -> None:
+    """Show every pinned version, the newest, and what is inconsistent.
+
+    Reads alone. Ends with exit code 0 whatever it finds: to fail on an inconsistency, invoke check.
+    """
+    from .checks.files import file_problems
+    from .checks.world import look, world_problems
+
+    with open_run(c, repo=repo, json=json, writes=False) as run:
+        world = look(run.hub)
+        problems = [*file_problems(run.hub), *world_problems(run.hub, world)]
+        content = _content(run.hub, world, problems)
+        if json:
+            show.report(content)
+        else:
+            show.data(_text(content, problems))
+
+
+def _content(hub: Hub, world: World, problems: list[Problem]) -> dict[str, Any]:
+    base = world.repository.hub_image(world.release) if world.release else None
+    return {
+        "chart": {
+            "pinned": hub.requirement.version,
+            "newest": _version(world.newest),
+            "newest_pre": _version(world.newest_pre),
+        },
+        "base": {"dockerfile": str(hub.images[0].base.reference), "chart": str(base) if base else None},
+        "images": [_image(hub, world, image) for image in hub.images],
+        "problems": [problem.report() for problem in problems],
+    }
+
+
+def _image(hub: Hub, world: World, image: HubImage) -> dict[str, Any]:
+    from .faults import Refused
+    from .image.naming import history_of, name_image, names_commit
+
+    pinned = world.images.get(image.spec.key)
+    computed = None
+    if names_commit(hub.settings.tag):
+        try:
+            computed = name_image(hub, history_of(hub), image).tag
+        except Refused:
+            computed = None
+    return {
+        "name": image.spec.key,
+        "pinned_tag": pinned.tag if pinned else None,
+        "computed_tag": computed,
+        "in_registry": world.has(pinned) if pinned else None,
+    }
+
+
+def _version(release: Release | None) -> str | None:
+    return release.version if release else None
+
+
+def _text(content: dict[str, Any], problems: list[Problem]) -> str:
+    chart, base = content["chart"], content["base"]
+    rows: list[tuple[str, ...]] = [
+        ("chart", chart["pinned"], f"newest {chart['newest'] or '-'}, with pre-releases {chart['newest_pre'] or '-'}"),
+        ("base image", base["dockerfile"], f"the release's own is {base['chart'] or 'unknown'}"),
+    ]
+    rows += [
+        (f"image {image['name']}", image["pinned_tag"] or "(none)", _registry_words(image))
+        for image in content["images"]
+    ]
+    found = "\n".join(("", *map(str, problems))) if problems else "\nEverything is consistent."
+    return f"{show.table(rows)}\n{found}"
+
+
+def _registry_words(image: dict[str, Any]) -> str:
+    words = {True: "in the registry", False: "not in the registry", None: "not looked for in the registry"}
+    current = "current" if image["pinned_tag"] == image["computed_tag"] else f"now {image['computed_tag'] or 'unknown'}"
+    return f"{words[image['in_registry']]}, {current}"
