@@ -1,13 +1,82 @@
-"""The forge that a git remote stands for."""
+"""The forge that a git remote stands for, and its page for opening a pull request."""
 
 from __future__ import annotations
 
-import re
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode, urlsplit
 
-# git's short form of an ssh address (https://git-scm.com/docs/git-clone#_git_urls): [user@]host:path
-_SHORT = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:]+):(?P<path>[^/].*)")
-_SCHEMES = frozenset({"http", "https", "ssh", "git"})
+GITHUB, GITLAB, BITBUCKET, GITEA, FORGEJO = "GitHub", "GitLab", "Bitbucket", "Gitea", "Forgejo"
+BITBUCKET_CLOUD = "bitbucket.org"
+_WEB = ("http", "https")
+_SCHEMES = (*_WEB, "ssh", "git+ssh", "git")
+# The hosts that answer ssh on port 443, where only that port is open.
+_SSH_HOSTS = {
+    "ssh.github.com": "github.com",
+    "altssh.gitlab.com": "gitlab.com",
+    "altssh.bitbucket.org": BITBUCKET_CLOUD,
+}
+_PUBLIC = ("github.com", "gitlab.com", BITBUCKET_CLOUD)
+# A host of one's own is known by a part of its name: gitlab.example.org, git.forgejo.example.
+_NAMES = {
+    "github": GITHUB,
+    "gitlab": GITLAB,
+    "bitbucket": BITBUCKET,
+    "forgejo": FORGEJO,
+    "codeberg": FORGEJO,
+    "gitea": GITEA,
+}
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository on a host, as a git remote's address names it.
+
+    Attributes:
+        scheme: what its pages begin with: ``https``, or ``http`` where the remote's own address does.
+        host: the host's name, in lower case, or its IPv6 address in brackets.
+        port: the port of its pages; None for the scheme's own.
+        path: what follows the host, without ``.git``: ``owner/name``, or more levels.
+    """
+
+    scheme: str
+    host: str
+    port: int | None
+    path: str
+
+    @property
+    def site(self) -> str:
+        """The host's own web address, without a slash at the end."""
+        return f"{self.scheme}://{self.host}{f':{self.port}' if self.port else ''}"
+
+    @property
+    def address(self) -> str:
+        """The repository's web address."""
+        return f"{self.site}/{self.path}"
+
+    @property
+    def forge(self) -> str | None:
+        """The kind of forge that the host is; None where its name does not tell."""
+        return next((forge for name, forge in _NAMES.items() if name in self.host), None)
+
+
+def read_remote(remote_url: str) -> Repository | None:
+    """Read a git remote's address; None where it is a folder, or nothing that is on a host.
+
+    The forms are git's own (https://git-scm.com/docs/git-clone#_git_urls). User and password are left out; so is the
+    port of an ssh address, which says nothing of the web pages'.
+    """
+    if "://" not in remote_url:
+        return _short_form(remote_url)
+    try:
+        parts = urlsplit(remote_url)
+        port = parts.port
+    except ValueError:
+        return None
+    path = _trimmed(parts.path)
+    if parts.scheme not in _SCHEMES or not parts.hostname or not path:
+        return None
+    is_web = parts.scheme in _WEB
+    return Repository(parts.scheme if is_web else "https", _web_host(parts.hostname), port if is_web else None, path)
 
 
 def web_address(remote_url: str) -> str | None:
@@ -15,14 +84,54 @@ def web_address(remote_url: str) -> str | None:
 
     None where it names none: a folder, or something that is no address.
     """
-    parts = urlsplit(remote_url)
-    short = _SHORT.fullmatch(remote_url)
-    if parts.scheme in _SCHEMES and parts.hostname:
-        return f"https://{parts.hostname}/{_trimmed(parts.path)}"
-    if short and "://" not in remote_url:
-        return f"https://{short['host']}/{_trimmed(short['path'])}"
+    repository = read_remote(remote_url)
+    return repository.address if repository else None
+
+
+def opening_address(repository: Repository, branch: str, base: str) -> str | None:
+    """Return the page for opening a pull request from ``branch`` into ``base``; None on an unknown forge."""
+    forge = repository.forge
+    if forge == GITHUB:
+        return f"{repository.address}/compare/{_path(base)}...{_path(branch)}?expand=1"
+    if forge == GITLAB:
+        ends = {"merge_request[source_branch]": branch, "merge_request[target_branch]": base}
+        return f"{repository.address}/-/merge_requests/new?{urlencode(ends)}"
+    if forge == BITBUCKET:
+        return _on_bitbucket(repository, branch, base)
+    if forge in (GITEA, FORGEJO):
+        return f"{repository.address}/compare/{_path(base)}...{_path(branch)}"
     return None
 
 
+def _on_bitbucket(repository: Repository, branch: str, base: str) -> str:
+    """Return the page on Bitbucket Cloud, or on a server of one's own, whose pages are laid out differently."""
+    if repository.host == BITBUCKET_CLOUD:
+        return f"{repository.address}/pull-requests/new?{urlencode({'source': branch, 'dest': base})}"
+    project, _, name = repository.path.removeprefix("scm/").rpartition("/")
+    owner = f"users/{project[1:]}" if project.startswith("~") else f"projects/{project}"
+    ends = urlencode({"sourceBranch": f"refs/heads/{branch}", "targetBranch": f"refs/heads/{base}"})
+    return f"{repository.site}/{owner}/repos/{name}/pull-requests?create&{ends}"
+
+
+def _short_form(remote_url: str) -> Repository | None:
+    """Read ``[user@]host:path``; a single letter before the colon is a drive, a slash before it makes a folder."""
+    login, colon, path = remote_url.partition(":")
+    host = login.rpartition("@")[2]
+    if not colon or "/" in login or len(host) < 2 or path.startswith("/") or not _trimmed(path):  # noqa: PLR2004
+        return None
+    return Repository("https", _web_host(host), None, _trimmed(path))
+
+
+def _web_host(host: str) -> str:
+    """Return the host of the web pages: ssh has names of its own, and people add aliases (``github.com-work``)."""
+    host = f"[{host}]" if ":" in host else host.lower()
+    public = next((name for name in _PUBLIC if host.startswith(f"{name}-")), host)
+    return _SSH_HOSTS.get(public, public)
+
+
 def _trimmed(path: str) -> str:
-    return path.strip("/").removesuffix(".git")
+    return path.strip("/").removesuffix(".git").strip("/")
+
+
+def _path(branch: str) -> str:
+    return quote(branch, safe="/")

@@ -1,0 +1,1 @@
+"""Pull requests: where they go, what they say, and gh."""
