@@ -7,10 +7,11 @@ from .build import build
 from .bump import bump
 from .check import check
 from .commit import commit
+from .doctor import doctor
 from .rehearse import rehearse
 from .release import release
 from .settings import DEFAULTS, SECTION
 from .status import status
 
-ns = Collection(auth, bump, build, check, commit, rehearse, release, status)
+ns = Collection(auth, bump, build, check, commit, doctor, rehearse, release, status)
 ns.configure({SECTION: DEFAULTS})

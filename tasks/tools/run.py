@@ -11,9 +11,10 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event, Timer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import sh
 
@@ -22,6 +23,7 @@ from ..faults import ProgramFailed, one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+T = TypeVar("T")
 # A program may end with any status, or by any signal (negative): the caller decides what that means.
 _ANY_STATUS = tuple(range(-64, 256))
 _VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
@@ -130,18 +132,43 @@ def start_all(commands: Sequence[Command], *, seconds: float = LOOK_SECONDS) -> 
     return lambda: [_ended(command, process, seconds, deadline) for command, process in running]
 
 
+def attempt_all(commands: Sequence[Command], *, seconds: float) -> list[Output | ProgramFailed]:
+    """Run ``commands`` side by side as :func:`capture_all` does, with a fault for each that cannot be run."""
+    deadline = time.monotonic() + seconds
+    started = [_outcome(partial(_start, command)) for command in commands]
+    return [
+        running
+        if isinstance(running, ProgramFailed)
+        else _outcome(partial(_ended, command, running, seconds, deadline))
+        for command, running in zip(commands, started, strict=True)
+    ]
+
+
+def _outcome(run: Callable[[], T]) -> T | ProgramFailed:
+    try:
+        return run()
+    except ProgramFailed as fault:
+        return fault
+
+
 def _start(command: Command) -> sh.RunningCommand:
-    return _program(command)(
-        *command.argv[1:],
-        _cwd=None if command.cwd is None else str(command.cwd),
-        _env=_environment(command),
-        _in=command.stdin,
-        _tty_out=False,
-        _ok_code=_ANY_STATUS,
-        _bg=True,
-        _bg_exc=False,
-        _return_cmd=True,
-    )
+    program = _program(command)
+    try:
+        return program(
+            *command.argv[1:],
+            _cwd=None if command.cwd is None else str(command.cwd),
+            _env=_environment(command),
+            _in=command.stdin,
+            _tty_out=False,
+            _ok_code=_ANY_STATUS,
+            _bg=True,
+            _bg_exc=False,
+            _return_cmd=True,
+        )
+    except (OSError, sh.ForkException) as err:
+        raise ProgramFailed(
+            f"{command.argv[0]} cannot be started", where=find(command.argv[0]), hint=f"install {command.argv[0]} anew"
+        ) from err
 
 
 def _ended(command: Command, process: sh.RunningCommand, seconds: float, deadline: float) -> Output:

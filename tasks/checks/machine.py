@@ -1,0 +1,192 @@
+"""What this machine has for a release: every look side by side, each within bounds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..faults import Fault, ProgramFailed
+from ..image.platform import Host, platform_argument, short_platform
+from ..image.reference import Reference
+from ..tools.credentials import DockerLogins
+from ..tools.docker import INSTALL_BUILDX, START_ENGINE
+from ..tools.gcloud import is_google
+from ..tools.run import INSTALL_HINTS, Command, Output, attempt_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ..hubrepo.layout import Hub
+
+LOOK_SECONDS = 15.0
+_VERSION = re.compile(r"\d+(?:\.\d+)+")
+_PROBE_TAG = "hubpress-doctor"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one look found.
+
+    Attributes:
+        name: what was looked for.
+        version: its version, or what it says; None where it said nothing.
+        ok: whether a release can do with it.
+        hint: what mends it; None where nothing is to be mended.
+    """
+
+    name: str
+    version: str | None
+    ok: bool
+    hint: str | None = None
+
+    def report(self) -> dict[str, Any]:
+        """Return it for the JSON report."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One question to an outside program, and how its answer is read."""
+
+    name: str
+    command: Command
+    read: Callable[[str, Output], Finding]
+    needed: bool = True
+
+
+def examine(hub: Hub | None) -> list[Finding]:
+    """Look at everything that a release of ``hub`` needs; without one, at the tools alone."""
+    looks = [*_tool_looks(hub), *_registry_looks(hub)]
+    outputs = attempt_all([look.command for look in looks], seconds=LOOK_SECONDS)
+    found = [_finding(look, output) for look, output in zip(looks, outputs, strict=True)]
+    return [
+        *found,
+        *_no_helper_findings(hub),
+        *_platform_findings(hub, outputs[[look.name for look in looks].index("builder")]),
+    ]
+
+
+def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
+    builder = hub.settings.builder if hub else None
+    google = any(is_google(host) for host in _hosts(hub))
+    yield _Look("git", Command(("git", "--version")), _at_least((2, 23), "git"))
+    yield _Look("docker", Command(("docker", "--version")), _at_least((20, 10), "docker"))
+    yield _Look("buildx", Command(("docker", "buildx", "version")), _at_least((0, 10), INSTALL_BUILDX))
+    yield _Look("engine", Command(("docker", "info", "--format", "{{.ServerVersion}}")), _engine)
+    yield _Look("builder", Command(("docker", "buildx", "inspect", *([builder] if builder else []))), _builder)
+    yield _Look("gcloud", Command(("gcloud", "--version")), _at_least((400, 0), "gcloud"), needed=google)
+    yield _Look("helm", Command(("helm", "version", "--short")), _at_least((3, 0), "helm"), needed=False)
+    yield _Look("gh", Command(("gh", "--version")), _at_least((2, 0), "gh"), needed=False)
+
+
+def _registry_looks(hub: Hub | None) -> Iterator[_Look]:
+    """Yield a look at each registry's sign-in, and one at whether it answers for the images."""
+    logins = DockerLogins.read()
+    for host in _hosts(hub):
+        helper = logins.helper_for(host)
+        if helper:
+            yield _Look(f"sign-in {host}", Command((f"docker-credential-{helper}", "get"), stdin=host), _sign_in(host))
+    for image in hub.images if hub else ():
+        probe = Reference(image.spec.name, _PROBE_TAG)
+        command = Command(("docker", "buildx", "imagetools", "inspect", str(probe)))
+        yield _Look(f"registry {probe.host}", command, _registry(probe))
+
+
+def _finding(look: _Look, output: Output | ProgramFailed) -> Finding:
+    """Read an answer; a program that is missing, hangs or is broken is a fault only where a release needs it."""
+    if isinstance(output, ProgramFailed):
+        return Finding(look.name, None, not look.needed, f"{output.what}: {output.hint}")
+    found = look.read(look.name, output)
+    return found if look.needed or found.ok else Finding(found.name, found.version, ok=True, hint=found.hint)
+
+
+def _at_least(wanted: tuple[int, int], install: str) -> Callable[[str, Output], Finding]:
+    hint = INSTALL_HINTS.get(install, install)
+
+    def read(name: str, output: Output) -> Finding:
+        found = _VERSION.search(output.text)
+        if not output.ok or not found:
+            return Finding(name, output.last_words if not output.ok else None, ok=False, hint=hint)
+        is_new = tuple(map(int, found[0].split(".")[:2])) >= wanted
+        needs = f"at least {wanted[0]}.{wanted[1]} is needed: {hint}"
+        return Finding(name, found[0], ok=is_new, hint=None if is_new else needs)
+
+    return read
+
+
+def _engine(name: str, output: Output) -> Finding:
+    answers = output.ok and bool(output.text.strip())
+    return Finding(name, output.text.strip() if answers else None, answers, None if answers else START_ENGINE)
+
+
+def _builder(name: str, output: Output) -> Finding:
+    fields = _fields(output)
+    fault = fields.get("Error")
+    if not output.ok or fault:
+        return Finding(name, fault or output.last_words, ok=False, hint="docker buildx ls; docker buildx use NAME")
+    return Finding(name, f"{fields.get('Name', '?')} ({fields.get('Driver', '?')})", ok=True)
+
+
+def _sign_in(host: str) -> Callable[[str, Output], Finding]:
+    def read(name: str, output: Output) -> Finding:
+        answers = output.ok and '"Secret"' in output.text
+        hint = "invoke auth" if is_google(host) else f"docker login {host}"
+        words = "Docker's helper answers" if answers else "Docker's helper gives no credentials"
+        return Finding(name, words, answers, None if answers else hint)
+
+    return read
+
+
+def _no_helper_findings(hub: Hub | None) -> Iterator[Finding]:
+    """Yield a fault for each registry of Google's that Docker has no credential helper for."""
+    logins = DockerLogins.read()
+    for host in _hosts(hub):
+        if is_google(host) and logins.helper_for(host) is None and not logins.has_login(host):
+            yield Finding(
+                f"sign-in {host}", None, ok=False, hint=f"Docker has no credential helper for {host}: invoke auth"
+            )
+
+
+def _registry(probe: Reference) -> Callable[[str, Output], Finding]:
+    from ..tools.docker import registry_fault  # noqa: PLC0415
+
+    def read(name: str, output: Output) -> Finding:
+        if output.ok or output.last_words.endswith(": not found"):
+            return Finding(name, f"answers for {probe.name}", ok=True)
+        fault: Fault = registry_fault(output, probe.host)
+        return Finding(name, fault.what, ok=False, hint=fault.hint)
+
+    return read
+
+
+def _platform_findings(hub: Hub | None, builder: Output | ProgramFailed) -> Iterator[Finding]:
+    """Yield this host's row of the table, and for an emulated build whether the builder can emulate."""
+    host = Host.here()
+    wanted = hub.settings.platform if hub else "linux/amd64"
+    try:
+        argument = platform_argument(host, wanted)
+    except Fault as fault:
+        yield Finding("platform", fault.what, ok=False, hint=fault.hint)
+        return
+    row = f"{host.title}: {'native' if argument is None else f'--platform {argument}'}"
+    yield Finding("platform", row, ok=True)
+    if argument is not None and isinstance(builder, Output):
+        known = {short_platform(one.strip("* ")) for one in _fields(builder).get("Platforms", "").split(",")}
+        can = {short_platform(one) for one in argument.split(",")} <= known
+        hint = "docker run --privileged --rm tonistiigi/binfmt --install all; or build natively on a remote --builder"
+        words = f"the builder {'runs' if can else 'cannot run'} {argument}"
+        yield Finding("emulation", words, can, None if can else hint)
+
+
+def _fields(output: Output) -> dict[str, str]:
+    """Read ``Name: value`` lines; of a name that comes twice, the first."""
+    pairs = (line.partition(":") for line in output.text.splitlines() if ":" in line)
+    fields: dict[str, str] = {}
+    for name, _, value in pairs:
+        fields.setdefault(name.strip(), value.strip())
+    return fields
+
+
+def _hosts(hub: Hub | None) -> Sequence[str]:
+    return list(dict.fromkeys(Reference(image.spec.name).host for image in hub.images)) if hub else []

@@ -1,0 +1,47 @@
+"""``doctor``: say whether this machine could run a release."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from . import show
+from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
+from .faults import REFUSED, Unusable
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+    from .checks.machine import Finding
+
+
+@task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
+def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
+    """Say whether this machine could run a release.
+
+    Looks at each tool and its version, the engine, the builder, the sign-in and the registry, side by side; names
+    one fix for each fault. Outside of a hub repository it looks at the tools alone.
+    """
+    from .checks.machine import Finding, examine
+
+    try:
+        with open_run(c, repo=repo, json=json, writes=False) as run:
+            findings = examine(run.hub)
+    except Unusable as fault:
+        findings = [*examine(None), Finding("hub repository", fault.what, ok=False, hint=fault.hint)]
+    ok = all(finding.ok for finding in findings)
+    if json:
+        show.report({"ok": ok, "tools": [finding.report() for finding in findings]})
+    else:
+        show.data(_text(findings))
+    if not ok:
+        raise Exit(code=REFUSED)
+
+
+def _text(findings: list[Finding]) -> str:
+    marks = {True: "ok", False: "FAULT"}
+    rows: list[tuple[str, ...]] = [(marks[one.ok], one.name, one.version or one.hint or "-") for one in findings]
+    hints = [f"hint: {one.name}: {one.hint}" for one in findings if one.hint and not one.ok]
+    return "\n".join((show.table(rows), *hints))
