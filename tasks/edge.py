@@ -31,6 +31,15 @@ JSON_HELP = {"json": "print one JSON object on standard output and nothing else 
 class HubTask(Task):  # type: ignore[type-arg]
     """A task that ends as the contract says, whatever happens in it."""
 
+    def __eq__(self, other: object) -> bool:
+        """Never be taken for another call's task.
+
+        Invoke drops a call that equals an earlier one, and tells by their tasks: a chain may commit twice.
+        """
+        return False
+
+    __hash__ = Task.__hash__
+
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run the task's body, and turn faults into Invoke's exit."""
         try:
