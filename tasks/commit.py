@@ -89,7 +89,7 @@ def plan_commit(hub: Hub, wish: CommitWish) -> Step:
     actions = [*_commit_actions(hub, goal, changed, wish, made)] if goal else [Action("nothing to commit")]
     branch = goal.name if goal else hub.branch or current
     if wish.push:
-        actions.append(_push_action(hub, branch, made))
+        actions.append(_push_action(hub, branch, wish, made))
     return Step(
         "commit",
         tuple(actions),
@@ -104,12 +104,17 @@ def plan_commit(hub: Hub, wish: CommitWish) -> Step:
 
 
 def _commit_actions(hub: Hub, goal: BranchPlan, changed: Sequence[str], wish: CommitWish, made: Made) -> list[Action]:
+    from .faults import Refused
     from .review.changes import changes
     from .review.commits import commit_message, make_commit, require_only_ours
 
     require_only_ours(hub, changed)
     text = wish.message or commit_message(changes(hub))
-    made.subject = text.partition("\n")[0]
+    if not text.strip():
+        raise Refused(
+            "the commit's message is empty", where="--message", hint="leave --message out for one that says what moved"
+        )
+    made.subject = text.strip().partition("\n")[0]
 
     def switch() -> None:
         hub.git.read(*goal.switch)
@@ -120,14 +125,17 @@ def _commit_actions(hub: Hub, goal: BranchPlan, changed: Sequence[str], wish: Co
         made.said.append(f"commit {made.hash[:12]} on {goal.name}: {made.subject}")
 
     switching = [Action(f"branch {goal.name}", goal.why, switch, (f"$ {hub.git.command(*goal.switch)}",))]
-    committing = Action(f"commit {', '.join(changed)}", "", do, tuple(text.splitlines()))
+    committing = Action(f"commit {', '.join(changed)}", "", do, (text,))
     return [*(switching if goal.switch else []), committing]
 
 
-def _push_action(hub: Hub, branch: str, made: Made) -> Action:
+def _push_action(hub: Hub, branch: str, wish: CommitWish, made: Made) -> Action:
+    from .review.branch import base_branch
     from .review.commits import push, require_pushable
 
     remote = hub.settings.remote
+    if wish.branch is None and branch == base_branch(hub):
+        return Action(f"nothing to push: {branch} is the default branch")
     there = require_pushable(hub.git, remote, branch)
     if not made.subject and not hub.pending and there == hub.git.head():
         made.pushed = True

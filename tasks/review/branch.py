@@ -27,6 +27,11 @@ class BranchPlan:
     switch: tuple[str, ...] = ()
 
 
+def base_branch(hub: Hub) -> str:
+    """Return the branch that pull requests go to: the setting's, else the remote's default branch."""
+    return hub.settings.base_branch or hub.git.default_branch(hub.settings.remote)
+
+
 def plan_branch(hub: Hub, wanted: str | None) -> BranchPlan:
     """Plan the branch for a commit: the current one, or a feature branch where that is the default branch.
 
@@ -38,7 +43,7 @@ def plan_branch(hub: Hub, wanted: str | None) -> BranchPlan:
         Refused: the branch exists with other commits.
         Unusable: the name is none that git takes.
     """
-    default = hub.settings.base_branch or hub.git.default_branch(hub.settings.remote)
+    default = base_branch(hub)
     current = hub.branch or ""
     name = wanted or (_feature_name(hub) if current == default else current)
     if name == current:

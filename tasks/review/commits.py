@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..hubrepo.layout import Hub
     from ..tools.git import Git
+    from ..tools.run import Output
 
 # Lines of git's that say what the fault says: people read one error and one hint.
 _GITS_OWN_VERDICT = ("error: ", "hint: ")
@@ -58,18 +59,27 @@ def make_commit(hub: Hub, paths: Sequence[str], text: str | None) -> tuple[str, 
 
     Raises:
         ProgramFailed: git refused, for instance through a hook; its words stand above.
-        Refused: a hook changed the files on the way.
+        Refused: a hook changed the files on the way, or added others.
     """
     require_only_ours(hub, paths)
     whole = text or commit_message(changes(hub))
     wanted = {path: hub.require(path) for path in paths}
-    output = watch(hub.git.command("commit", "--quiet", "--only", "--file=-", "--", *paths, stdin=whole))
+    flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
+    output = watch(hub.git.command("commit", *flags, "--", *paths, stdin=whole))
     if not output.ok:
-        raise ProgramFailed(f"git commit: {output.last_words}", where=hub.git.folder, hint="git status")
+        raise ProgramFailed(f"git commit: {output.last_words}", where=hub.git.folder, hint=_mend(output))
+    for path in sorted(hub.git.in_commit() - wanted.keys()):
+        raise Refused("a hook added the file to the commit", where=path, hint="git show --stat HEAD")
     for path, data in wanted.items():
         if hub.git.show(path) != data:
             raise Refused("a hook changed the file while it was committed", where=path, hint=f"git show HEAD -- {path}")
-    return hub.git.read("rev-parse", "HEAD"), whole.partition("\n")[0]
+    return hub.git.read("rev-parse", "HEAD"), whole.strip().partition("\n")[0]
+
+
+def _mend(output: Output) -> str:
+    """Return what mends a commit that git refused."""
+    nobody = "tell me who you are" in output.stderr.lower()
+    return "git config --global user.email YOU@EXAMPLE, and user.name" if nobody else "git status"
 
 
 def require_pushable(git: Git, remote: str, branch: str) -> str | None:

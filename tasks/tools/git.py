@@ -118,8 +118,8 @@ class Git:
 
     def branch(self) -> str | None:
         """Return the current branch's name; None on a detached HEAD."""
-        output = self.ask("symbolic-ref", "--quiet", "--short", "HEAD")
-        return output.text if output.ok else None
+        output = self.ask("symbolic-ref", "--quiet", "HEAD")
+        return output.text.removeprefix("refs/heads/") if output.ok else None
 
     def under_way(self) -> str | None:
         """Return what is under way (``merge``, ``rebase``, ...), or None."""
@@ -157,13 +157,21 @@ class Git:
     # -- what it holds
 
     def show(self, path: str, revision: str = "HEAD") -> bytes | None:
-        """Return the bytes of ``path`` (relative to the top) in ``revision``; None where it has no such file."""
-        output = self.ask("cat-file", "blob", f"{revision}:{path}")
+        """Return the bytes of ``path`` (relative to the top) in ``revision``; None where it has no such file.
+
+        They are those that a checkout would write: with the line ends that git's settings ask for.
+        """
+        output = self.ask("cat-file", "--filters", f"{revision}:{path}")
         return output.stdout if output.ok else None
 
     def staged(self, path: str) -> bytes | None:
         """Return the bytes of ``path`` in the index; None where it is not there."""
         return self.show(path, revision="")
+
+    def in_commit(self) -> frozenset[str]:
+        """Return the files that HEAD's commit changes, relative to the top."""
+        listed = self.read("diff-tree", "--root", "--no-commit-id", "--name-only", "--no-renames", "-r", "-z", "HEAD")
+        return frozenset(path for path in listed.split("\0") if path)
 
     def changed(self, paths: Sequence[str]) -> tuple[str, ...]:
         """Return the files below ``paths`` that differ from HEAD or are untracked, relative to the top.
@@ -201,18 +209,31 @@ class Git:
     def default_branch(self, remote: str) -> str:
         """Return the default branch's name, from what the clone knows of ``remote`` (nothing is asked over a network).
 
-        A clone knows it as ``refs/remotes/REMOTE/HEAD``; without that, ``main`` or ``master``, whichever the remote
-        or the clone has, then git's own ``init.defaultBranch``.
+        A clone knows it as ``refs/remotes/REMOTE/HEAD``. Without that it is ``main``, ``master`` or git's own
+        ``init.defaultBranch`` among the remote's branches, or the only one of them; where nothing was ever fetched,
+        among the clone's own.
+
+        Raises:
+            Refused: there are several, and none of that tells.
         """
-        known = self.ask("symbolic-ref", "--quiet", "--short", f"refs/remotes/{remote}/HEAD")
+        prefix = f"refs/remotes/{remote}/"
+        known = self.ask("symbolic-ref", "--quiet", f"{prefix}HEAD")
         if known.ok:
-            return known.text.removeprefix(f"{remote}/")
-        names = ("main", "master")
-        for prefix in (f"refs/remotes/{remote}", "refs/heads"):
-            for name in names:
-                if self.ask("show-ref", "--verify", "--quiet", f"{prefix}/{name}").ok:
-                    return name
-        return self.ask("config", "--get", "init.defaultBranch").text or "main"
+            return known.text.removeprefix(prefix)
+        usual = ("main", "master", self.ask("config", "--get", "init.defaultBranch").text)
+        branches = self._refs(prefix) or self._refs("refs/heads/")
+        likely = [name for name in usual if name in branches]
+        if not likely and len(branches) > 1:
+            raise Refused(
+                f"nobody here knows the default branch of {remote}",
+                where=self.folder,
+                hint=f"git remote set-head {remote} --auto; or say it in invoke.yaml: hub: {{base_branch: NAME}}",
+            )
+        return [*likely, *branches, "main"][0]
+
+    def _refs(self, prefix: str) -> list[str]:
+        """Return the names of the references below ``prefix``, without it."""
+        return [name.removeprefix(prefix) for name in self.read("for-each-ref", "--format=%(refname)", prefix).split()]
 
     def remote_commit(self, remote: str, branch: str) -> str | None:
         """Ask ``remote`` for the commit of its branch ``branch``; None where it has no such branch.
@@ -241,15 +262,21 @@ def remote_fault(output: Output, remote: str) -> Unreachable:
     return Unreachable(f"the remote does not answer: {words}", where=remote, hint=f"git ls-remote {remote}")
 
 
-def push_fault(output: Output, remote: str, branch: str) -> Refused | Unreachable:
+def push_fault(output: Output, remote: str, branch: str) -> ProgramFailed | Unreachable:
     """Return the fault for a push that did not go through.
 
-    A rejection (another commit there, a hook, a protected branch) is the remote's answer; anything else means
-    that it gave none.
+    A rejection (another commit there, a hook, a protected branch) is the remote's answer; a push that ends without
+    one and without git calling it fatal was stopped by the clone's own hook; anything else means no answer.
     """
     rejected = [
         line.strip() for line in output.stderr.splitlines() if "[rejected]" in line or "[remote rejected]" in line
     ]
+    if not rejected and "fatal: " not in output.stderr:
+        return ProgramFailed(
+            f"the clone's own hook stopped the push of {branch}",
+            where="pre-push",
+            hint="git rev-parse --git-path hooks/pre-push; its words stand above",
+        )
     if not rejected:
         return remote_fault(output, remote)
     reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"
