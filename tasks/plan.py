@@ -90,7 +90,8 @@ class Plan:
                 margin = " " * (width + 5)
                 if action.why:
                     yield f"{margin}because {action.why}" if action.do else f"{margin}{action.why}"
-                yield from (f"{margin}{line}" for detail in action.details for line in detail.splitlines())
+                lines = (line for detail in action.details for line in detail.splitlines())
+                yield from (f"{margin}{line}" if line else "" for line in lines)
             yield from (f"  {' ' * width} ! {warning}" for warning in step.warnings)
 
     def perform(self) -> None:
