@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from . import show
 from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
 from .plan import Action, Plan, Step
 
@@ -127,7 +128,9 @@ def _sign_in(logins: DockerLogins, host: str, wish: AuthWish) -> Action:
         if account is not None and account == gcloud.active_account():
             return Action(f"signed in as {account}")
         return _run_once(gcloud.login_command(key_file=wish.key_file, browser=False), "a key file was given")
-    if helper is not None and ask_helper(helper, host):
+    with show.waiting(f"asking Docker's helper for {host}"):
+        answers = helper is not None and ask_helper(helper, host) is not None
+    if answers:
         return Action(f"{host}: Docker's helper {helper} answers")
     account = gcloud.active_account()
     if account is None:

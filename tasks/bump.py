@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from . import show
 from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
 from .plan import Plan, Step
 
@@ -73,9 +74,9 @@ def plan_bump(hub: Hub, wish: BumpWish) -> Step:
     from .z2jh.repository import HelmRepository
 
     repository = HelmRepository(release_address(hub), hub.settings.cache_folder, hub.requirement.name)
-    choice = choose(
-        repository.index(), hub.requirement.version, to=wish.to, pre=wish.pre, dev=wish.dev, major=wish.major
-    )
+    with show.waiting(f"asking {release_address(hub)}"):
+        index = repository.index()
+    choice = choose(index, hub.requirement.version, to=wish.to, pre=wish.pre, dev=wish.dev, major=wish.major)
     version = choice.release.version
     released = repository.hub_image(choice.release)
     bases = with_digests([(image, base_for(image, released, hub.settings.base)) for image in hub.images])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import re
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 # user:password@ in an address (RFC 3986, 3.2.1).
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
@@ -17,6 +20,7 @@ _SECRET_NAMES = ("TOKEN", "PASSWORD", "PASSWD", "SECRET", "CREDENTIAL", "API_KEY
 _SHORTEST_SECRET = 8
 MASK = "***"
 _MINUTE = 60
+_PATIENCE, _TURN = 1.0, 0.1
 
 
 def data(text: str) -> None:
@@ -62,6 +66,34 @@ def confirm(question: str) -> bool:
     """Ask a yes-or-no question on the terminal; anything but yes is no."""
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+@contextlib.contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Say on a terminal what is waited for, from the second second on; elsewhere, and in CI, say nothing."""
+    if not sys.stderr.isatty() or os.environ.get("CI"):
+        yield
+        return
+    done = threading.Event()
+    spinner = threading.Thread(target=_spin, args=(mask(text), done), daemon=True)
+    spinner.start()
+    try:
+        yield
+    finally:
+        done.set()
+        spinner.join()
+
+
+def _spin(text: str, done: threading.Event) -> None:
+    if done.wait(_PATIENCE):
+        return
+    for sign in itertools.cycle("|/-\\"):
+        sys.stderr.write(f"\r{sign} {text}")
+        sys.stderr.flush()
+        if done.wait(_TURN):
+            break
+    sys.stderr.write("\r\x1b[K")
+    sys.stderr.flush()
 
 
 def mask(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .. import show
 from ..faults import Refused, Unusable
 from ..hubrepo.paths import join
 from ..settings import CHARTPRESS
@@ -98,7 +99,9 @@ def _jobs(hub: Hub, images: Sequence[HubImage], wish: BuildWish, *, look: bool) 
 def _ask(answers: dict[Reference, docker.Answer], references: Sequence[Reference]) -> None:
     """Ask the registries, side by side, for those of ``references`` that were not asked for yet."""
     new = [reference for reference in dict.fromkeys(references) if reference not in answers]
-    answers.update(zip(new, docker.inspect_all(new), strict=True))
+    hosts = dict.fromkeys(reference.host for reference in new)
+    with show.waiting(f"asking {', '.join(hosts)}"):
+        answers.update(zip(new, docker.inspect_all(new), strict=True))
 
 
 def _to_look_for(images: Sequence[HubImage], called: Sequence[ImageName], *, look: bool) -> list[Reference]:
