@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..faults import Refused, Unusable
+from ..image.template import render
 
 if TYPE_CHECKING:
     from ..hubrepo.layout import Hub
@@ -55,15 +56,7 @@ def plan_branch(hub: Hub, wanted: str | None) -> BranchPlan:
 
 
 def _feature_name(hub: Hub) -> str:
-    template = hub.settings.branch
-    try:
-        return template.format(version=hub.requirement.version)
-    except (KeyError, IndexError, ValueError, AttributeError) as err:
-        raise Unusable(
-            f"hub.branch is {template!r}, not a template of {{version}}",
-            where="invoke.yaml",
-            hint="write branch: bump-z2jh-{version}",
-        ) from err
+    return render(hub.settings.branch, {"version": hub.requirement.version}, "hub.branch")
 
 
 def _switch(git: Git, name: str) -> tuple[str, ...]:

@@ -38,6 +38,10 @@ def require_only_ours(hub: Hub, changed: Sequence[str]) -> None:
     Raises:
         Refused: a file holds more; the message names it.
     """
+    for path in changed:
+        if hub.committed.read(path) is None:
+            hint = f"git add -- {path} && git commit -- {path}"
+            raise Refused("the file was never committed", where=path, hint=hint)
     for path in foreign_changes(hub):
         raise Refused(
             "the file has other changes than a release's",

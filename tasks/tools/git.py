@@ -136,22 +136,18 @@ class Git:
         Raises:
             Refused: HEAD is detached, the branch has no commit yet, or a merge, rebase or the like is under way.
         """
+        # A rebase detaches HEAD: leaving it by a switch would lose what it has done.
+        step = self.under_way()
+        if step:
+            raise Refused(
+                f"a {step} is under way", where=self.folder, hint=f"git {step} --continue, or git {step} --abort"
+            )
         branch = self.branch()
         if branch is None:
             raise Refused("HEAD is detached", where=self.folder, hint="git switch BRANCH")
         if self.head() is None:
-            raise Refused(
-                f"the branch {branch} has no commit yet",
-                where=self.folder,
-                hint="git commit the repository first",
-            )
-        step = self.under_way()
-        if step:
-            raise Refused(
-                f"a {step} is under way",
-                where=self.folder,
-                hint=f"git {step} --continue, or git {step} --abort",
-            )
+            hint = "git commit the repository first"
+            raise Refused(f"the branch {branch} has no commit yet", where=self.folder, hint=hint)
         return branch
 
     # -- what it holds
