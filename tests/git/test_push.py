@@ -1,0 +1,198 @@
+"""``commit --push``: adds to the remote, never overwrites, and says what the remote said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ..lab.cli import run_task, sh
+from ..lab.hubs import Hub
+from .steps import BRANCH, SUBJECT, commit, install_hook, pin, refs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def colleague(moved: Hub, tmp_path: Path) -> Hub:
+    """Another clone of the same remote."""
+    sh("git", "clone", "--quiet", str(moved.remote), str(tmp_path / "colleague"), cwd=tmp_path)
+    return Hub(tmp_path / "colleague", moved.remote)
+
+
+def colleagues_work(colleague: Hub, branch: str) -> str:
+    """Push a commit to ``branch`` from the colleague's clone, and return its full hash."""
+    colleague.git("switch", "--quiet", "--create", branch)
+    colleague.write("notes.txt", "theirs\n")
+    colleague.commit("Theirs")
+    colleague.git("push", "--quiet", "origin", branch)
+    return colleague.git("rev-parse", "HEAD")
+
+
+def test_the_branch_is_pushed_and_tracked(moved: Hub) -> None:
+    done = commit(moved, "--push")
+    assert done.code == 0, done
+    short = moved.git("rev-parse", "--short=12", "HEAD")
+    assert done.out == f"commit {short} on {BRANCH}: {SUBJECT}\npushed {BRANCH} to origin\n"
+    assert moved.remote_git("rev-parse", BRANCH) == moved.git("rev-parse", "HEAD")
+    assert moved.git("rev-parse", "--abbrev-ref", "@{upstream}") == f"origin/{BRANCH}"
+    assert moved.remote_git("rev-parse", "main") == moved.git("rev-parse", "main")
+
+
+def test_pushing_twice_is_nothing_to_do(moved: Hub) -> None:
+    commit(moved, "--push")
+    before = refs(moved)
+    again = commit(moved, "--push")
+    assert (again.code, again.out, again.err) == (0, "Nothing to do.\n", "")
+    assert refs(moved) == before
+
+
+def test_a_second_commit_is_added(moved: Hub) -> None:
+    commit(moved, "--push")
+    pin(moved, "1.0.0")
+    done = commit(moved, "--push")
+    assert done.code == 0, done
+    assert moved.remote_git("log", "--pretty=%s", BRANCH).splitlines() == [
+        "Use hub image 1.0.0",
+        SUBJECT,
+        "Set up the hub",
+    ]
+
+
+def test_a_commit_that_was_not_pushed_is_pushed_later(moved: Hub) -> None:
+    commit(moved)
+    done = commit(moved, "--push")
+    assert (done.code, done.out) == (0, f"pushed {BRANCH} to origin\n")
+    assert moved.remote_git("rev-parse", BRANCH) == moved.git("rev-parse", "HEAD")
+
+
+def test_the_users_own_commits_on_the_default_branch_are_not_pushed_along(hub: Hub) -> None:
+    hub.write("notes.txt", "mine\n")
+    hub.commit("Not for others yet")
+    before = refs(hub)
+    done = commit(hub, "--push")
+    assert (done.code, done.out) == (0, "Nothing to do.\n")
+    assert refs(hub) == before
+
+
+def test_a_dry_run_shows_the_push_and_asks_only_what_is_there(moved: Hub) -> None:
+    before = refs(moved)
+    done = commit(moved, "--push", "--dry")
+    assert done.code == 0, done
+    assert done.out.endswith(
+        f"         * push {BRANCH} to origin\n"
+        "           because it was asked for with --push\n"
+        f"           $ git push --set-upstream -- origin refs/heads/{BRANCH}:refs/heads/{BRANCH}\n"
+    )
+    assert refs(moved) == before
+
+
+def test_another_remote_can_be_named(moved: Hub, tmp_path: Path) -> None:
+    sh("git", "clone", "--quiet", "--bare", str(moved.remote), str(tmp_path / "fork.git"), cwd=tmp_path)
+    moved.git("remote", "add", "fork", str(tmp_path / "fork.git"))
+    done = run_task(
+        "commit", "--push", cwd=moved.path, env={"INVOKE_HUB_REMOTE": "fork", "INVOKE_HUB_BASE_BRANCH": "main"}
+    )
+    assert done.code == 0, done
+    assert sh("git", "rev-parse", BRANCH, cwd=tmp_path / "fork.git") == moved.git("rev-parse", "HEAD")
+    assert moved.remote_git("branch", "--list", BRANCH) == ""
+
+
+# -- where the remote is ahead, or says no
+
+
+def test_a_branch_that_a_colleague_pushed_is_never_overwritten(moved: Hub, colleague: Hub) -> None:
+    theirs = colleagues_work(colleague, BRANCH)
+    before = (refs(moved), moved.snapshot())
+    done = commit(moved, "--push")
+    assert (done.code, done.out, done.err) == (
+        1,
+        "",
+        (
+            f"error: the remote's branch {BRANCH} has commits that are not here (origin)\n"
+            f"hint: git pull --rebase origin {BRANCH}; or use another branch: --branch NAME\n"
+        ),
+    )
+    assert (refs(moved), moved.snapshot()) == before
+    assert moved.remote_git("rev-parse", BRANCH) == theirs
+
+
+def test_a_colleague_who_is_quicker_is_not_overwritten(moved: Hub, colleague: Hub, tmp_path: Path) -> None:
+    """The colleague's push comes between the plan and ours: a hook of ours waits for it."""
+    theirs = colleagues_work(colleague, "elsewhere")
+    script = f'git -C "{tmp_path}/colleague" push --quiet origin elsewhere:{BRANCH}'
+    install_hook(moved.path / ".git/hooks", "post-commit", f"unset GIT_DIR GIT_INDEX_FILE\n{script}")
+    done = commit(moved, "--push")
+    assert (done.code, done.out) == (4, "")
+    assert done.err.endswith(
+        f"error: the remote rejected the branch {BRANCH}: fetch first (origin)\n"
+        f"hint: look at what is there: git fetch origin && git log HEAD..origin/{BRANCH}; or use another --branch\n"
+    )
+    assert moved.remote_git("rev-parse", BRANCH) == theirs
+    assert moved.subjects()[0] == SUBJECT
+
+
+def test_a_remotes_hook_that_rejects_is_quoted_and_the_commit_stays(moved: Hub) -> None:
+    install_hook(moved.remote / "hooks", "pre-receive", 'echo "policy: no pushes on Fridays" >&2; exit 1')
+    done = commit(moved, "--push")
+    assert (done.code, done.out) == (4, "")
+    assert "remote: policy: no pushes on Fridays" in done.err
+    assert done.err.endswith(
+        f"error: the remote rejected the branch {BRANCH}: pre-receive hook declined (origin)\n"
+        f"hint: ask who keeps origin why, then: git push origin {BRANCH}\n"
+    )
+    assert [line.split(":")[0] for line in done.err.splitlines()].count("error") == 1
+    assert moved.subjects()[0] == SUBJECT
+    assert moved.remote_git("branch", "--list", BRANCH) == ""
+
+
+def test_after_a_rejection_the_same_command_goes_on(moved: Hub) -> None:
+    install_hook(moved.remote / "hooks", "pre-receive", "exit 1")
+    commit(moved, "--push")
+    (moved.remote / "hooks/pre-receive").unlink()
+    done = commit(moved, "--push")
+    assert (done.code, done.out) == (0, f"pushed {BRANCH} to origin\n")
+
+
+def test_the_clones_own_hook_is_not_the_remotes_answer(moved: Hub) -> None:
+    install_hook(moved.path / ".git/hooks", "pre-push", 'echo "hook: run the tests first" >&2; exit 1')
+    done = commit(moved, "--push")
+    assert (done.code, done.out) == (3, "")
+    assert "hook: run the tests first\n" in done.err
+    assert done.err.endswith(
+        f"error: the clone's own hook stopped the push of {BRANCH} (pre-push)\n"
+        "hint: git rev-parse --git-path hooks/pre-push; its words stand above\n"
+    )
+
+
+def test_no_remote_of_that_name(moved: Hub) -> None:
+    moved.git("remote", "remove", "origin")
+    before = (moved.git("for-each-ref"), moved.snapshot())
+    done = commit(moved, "--push")
+    assert (done.code, done.out, done.err) == (
+        1,
+        "",
+        f"error: there is no remote origin ({moved.path})\nhint: git remote add origin URL\n",
+    )
+    assert (moved.git("for-each-ref"), moved.snapshot()) == before
+
+
+def test_a_remote_that_is_gone_is_unreachable_before_anything_is_committed(moved: Hub) -> None:
+    moved.remote.rename(moved.remote.with_name("elsewhere.git"))
+    before = (moved.git("for-each-ref"), moved.snapshot())
+    done = commit(moved, "--push")
+    assert (done.code, done.out) == (4, "")
+    assert done.err == (
+        f"error: the remote does not answer: '{moved.remote}' does not appear to be a git repository (origin)\n"
+        "hint: git ls-remote origin\n"
+    )
+    assert (moved.git("for-each-ref"), moved.snapshot()) == before
+
+
+def test_a_remote_on_a_closed_port_is_unreachable(moved: Hub) -> None:
+    moved.git("remote", "set-url", "origin", "http://127.0.0.1:1/hub.git")
+    done = commit(moved, "--push")
+    assert (done.code, done.out) == (4, "")
+    assert done.err.startswith("error: the remote does not answer: unable to access 'http://127.0.0.1:1/hub.git/'")
+    assert len(done.err.splitlines()) == 2
