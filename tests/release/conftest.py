@@ -7,6 +7,7 @@ import pytest
 
 from ..lab.hubs import Hub, make_hub
 from ..lab.registry import private_registry
+from .scene import Scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,12 @@ def hub(tmp_path: Path, helm_repository: HelmServer, request: pytest.FixtureRequ
     prefix = f"{request.getfixturevalue('registry').address}/{secrets.token_hex(4)}"
     base = request.getfixturevalue("mirror")
     return make_hub(tmp_path / "hub", base=base, registry=prefix, chart_repository=helm_repository.url)
+
+
+@pytest.fixture
+def scene(hub: Hub, helm_repository: HelmServer, tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
+    """The same hub repository, and what is around it."""
+    return Scene(hub, helm_repository, tmp_path, request)
 
 
 @pytest.fixture

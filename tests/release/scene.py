@@ -1,9 +1,11 @@
-"""Where bugs happen: a hub repository, its Helm repository and its machine, each of which can be broken."""
+"""Where tasks are run: a hub repository, its Helm repository and its machine, each of which can be broken."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from .world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +23,7 @@ REFUSED, UNUSABLE, PROGRAM, UNREACHABLE = 1, 2, 3, 4
 
 @dataclass(frozen=True)
 class Scene:
-    """What can be broken.
+    """A hub repository and what is around it.
 
     Attributes:
         hub: a hub repository on 3.2.1, its work tree clean.
@@ -41,6 +43,11 @@ class Scene:
         """Change a file, and commit it."""
         self.hub.edit(name, old, new)
         self.hub.commit("Break it")
+
+    def world(self) -> World:
+        """Return all that a task might change."""
+        with_engine = self.request.node.get_closest_marker("engine")
+        return World.around(self.hub, self.request.getfixturevalue("registry").address if with_engine else None)
 
     @property
     def prefix(self) -> str:

@@ -10,16 +10,12 @@ from ..lab.cli import Result, run_task
 from .bad_charts import FILES, HELM_REPOSITORY
 from .bad_clones import CLONE, SETTINGS
 from .bad_machines import ENGINE, IMAGES, MISSING_PROGRAMS, REGISTRIES
-from .scene import Bug, Scene
-from .world import World, fault
+from .world import fault
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from _pytest.mark import ParameterSet
 
-    from ..lab.helm import HelmServer
-    from ..lab.hubs import Hub
+    from .scene import Bug, Scene
 
 ANYWHERE = (*HELM_REPOSITORY, *FILES, *CLONE, *SETTINGS, *MISSING_PROGRAMS)
 WITH_ENGINE = (*ENGINE, *IMAGES, *REGISTRIES)
@@ -33,17 +29,12 @@ def bugs(*foreseen: bool) -> list[ParameterSet]:
     return [*anywhere, *with_engine]
 
 
-@pytest.fixture
-def scene(hub: Hub, helm_repository: HelmServer, tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
-    return Scene(hub, helm_repository, tmp_path, request)
-
-
 @pytest.mark.parametrize("bug", bugs(True, False))
 def test_bad_input_gives_one_error_and_one_hint_and_changes_nothing(bug: Bug, scene: Scene) -> None:
     bug.breaks(scene)
-    before = the_world(scene)
+    before = scene.world()
     expect(bug, scene, run_task(*bug.typed.split(), cwd=scene.hub.path, env=scene.env))
-    assert the_world(scene) == before
+    assert scene.world() == before
 
 
 @pytest.mark.parametrize("bug", bugs(True))
@@ -64,8 +55,3 @@ def expect(bug: Bug, scene: Scene, result: Result) -> None:
     words = bug.error.format(s=scene)
     assert (result.code, result.out, hint) == (bug.code, "", bug.hint.format(s=scene))
     assert error == words or fnmatchcase(error, escape(words).replace("...", "*"))
-
-
-def the_world(scene: Scene) -> World:
-    with_registry = scene.request.node.get_closest_marker("engine")
-    return World.around(scene.hub, scene.request.getfixturevalue("registry").address if with_registry else None)
