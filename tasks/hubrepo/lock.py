@@ -25,10 +25,13 @@ _LOCKS = {"Chart.yaml": "Chart.lock", "requirements.yaml": "requirements.lock"}
 
 
 def lock_file(hub: Hub) -> str | None:
-    """Return the lock file of the chart's requirement, relative to the repository's top; None where there is none."""
+    """Return the lock file of the chart's requirement, relative to the repository's top; None where there is none.
+
+    One that is not committed, for instance ignored by git, is nobody's business but its machine's.
+    """
     folder, _, name = hub.requirement_file.rpartition("/")
     path = join(folder, _LOCKS[name])
-    return path if hub.files.read(path) is not None else None
+    return path if None not in (hub.files.read(path), hub.committed.read(path)) else None
 
 
 def lock_edit(hub: Hub, version: str) -> FileEdit | None:

@@ -265,6 +265,16 @@ def test_only_the_managed_files_of_the_fields_own_layouts(tmp_path: Path, make: 
     assert hub.git("status", "--porcelain") == ""
 
 
+def test_a_lock_file_that_git_ignores_is_left_alone(hub: Hub) -> None:
+    hub.write(".gitignore", "requirements.lock\n")
+    hub.commit("Locks are each machine's own")
+    hub.write("hub/requirements.lock", "dependencies: []\n")
+    move(hub)
+    done = commit(hub)
+    assert done.code == 0, done
+    assert committed_files(hub) == MANAGED
+
+
 # -- the branch
 
 
