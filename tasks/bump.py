@@ -69,12 +69,14 @@ def plan_bump(hub: Hub, wish: BumpWish) -> Step:
     """Plan the move to the release that ``wish`` asks for: one look at the index decides both edits."""
     from .hubrepo.edits import base_for, release_edits
     from .hubrepo.lock import lock_edit, locked_action
+    from .hubrepo.source import helm_repository
     from .image.digests import with_digests
     from .z2jh.choose import choose
     from .z2jh.repository import HelmRepository
 
-    repository = HelmRepository(release_address(hub), hub.settings.cache_folder, hub.requirement.name)
-    with show.waiting(f"asking {release_address(hub)}"):
+    address = helm_repository(hub)
+    repository = HelmRepository(address, hub.settings.cache_folder, hub.requirement.name)
+    with show.waiting(f"asking {address}"):
         index = repository.index()
     choice = choose(index, hub.requirement.version, to=wish.to, pre=wish.pre, dev=wish.dev, major=wish.major)
     version = choice.release.version
@@ -93,14 +95,10 @@ def plan_bump(hub: Hub, wish: BumpWish) -> Step:
     )
 
 
-def release_address(hub: Hub) -> str:
-    """Return the Helm repository's address: the setting's, else the requirement's own."""
-    return hub.settings.chart_repository or hub.requirement.repository
-
-
 def _report(
     hub: Hub, choice: Choice, edits: Sequence[FileEdit], bases: Sequence[tuple[HubImage, Reference]]
 ) -> dict[str, object]:
+    from .hubrepo.source import helm_repository
     from .z2jh.notes import release_links
 
     image, base = bases[0]
@@ -110,7 +108,7 @@ def _report(
             "before": hub.requirement.version,
             "after": choice.release.version,
             "app_version": choice.release.app_version,
-            "repository": release_address(hub),
+            "repository": helm_repository(hub),
         },
         "base": {"image_before": str(image.base.reference), "image_after": str(base)},
         "files": [edit.path for edit in edits if edit.changes],

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..faults import Fault, Unreachable
+from ..hubrepo.source import helm_repository
 from ..hubrepo.values import image_at
 from ..image.job import LABEL
 from ..image.platform import short_platform
@@ -70,8 +71,7 @@ def look(hub: Hub) -> World:
     images = {key: reference for key, reference in pinned.items() if reference}
     asked = list(dict.fromkeys((*images.values(), *(image.base.reference for image in hub.images))))
     answers = docker.begin_inspect(asked)
-    address = hub.settings.chart_repository or hub.requirement.repository
-    repository = HelmRepository(address, hub.settings.cache_folder, hub.requirement.name)
+    repository = HelmRepository(helm_repository(hub), hub.settings.cache_folder, hub.requirement.name)
     index = repository.index()
     release = index.releases.get(hub.requirement.version)
     return World(repository, index, release, images, dict(zip(asked, answers(), strict=True)))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..faults import Unreachable
 from ..hubrepo.layout import open_hub
+from ..hubrepo.source import helm_repository
 from ..tools import docker
 from ..tools.git import Git
 from ..z2jh.repository import HelmRepository
@@ -94,7 +95,7 @@ def _port(folder: Path) -> int:
 
 def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
     """Return the hub with a Helm repository that answers, and what to say where that is not the real one."""
-    address = hub.settings.chart_repository or hub.requirement.repository
+    address = helm_repository(hub)
     try:
         HelmRepository(address, hub.settings.cache_folder, hub.requirement.name).index()
     except Unreachable as fault:

@@ -1,0 +1,32 @@
+"""Where the chart's dependency comes from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..faults import Unusable
+
+if TYPE_CHECKING:
+    from .layout import Hub
+
+_HELMS_OWN = ("@", "alias:", "oci:")
+_JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
+
+
+def helm_repository(hub: Hub) -> str:
+    """Return the address of the dependency's Helm repository: the setting's, else the requirement's own.
+
+    Raises:
+        Unusable: the requirement has none, or one without an index: a name from helm's own configuration
+            (``@name``, ``alias:name``) or an OCI registry (https://helm.sh/docs/helm/helm_dependency/).
+    """
+    if hub.settings.chart_repository:
+        return hub.settings.chart_repository
+    address = hub.requirement.repository
+    if address and not address.startswith(_HELMS_OWN):
+        return address
+    raise Unusable(
+        f"the requirement names {address or 'no Helm repository'}, which has no index to read",
+        where=f"{hub.requirement_file}:{hub.requirement.line}",
+        hint=f"name one that has, in invoke.yaml: hub: {{chart_repository: {_JUPYTERHUBS}}}",
+    )
