@@ -10,7 +10,7 @@ from ..hubrepo.paths import join
 from ..settings import CHARTPRESS
 from .content import content_hash
 from .reference import is_tag
-from .tag import COMMIT_TO_COME, History, chartpress_tag, naming_commit, require_whole_history, tag_to_come
+from .tag import COMMIT_TO_COME, HEAD, History, chartpress_tag, naming_commit, require_whole_history, tag_to_come
 from .template import fields, render
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def name_image(hub: Hub, history: History, image: HubImage, base: Base | None = 
     if template == CHARTPRESS:
         tag = _chartpress(hub, history, image)
     else:
-        commits = history.count("HEAD") + 1 if awaits else history.count(commit)
+        commits = history.count(HEAD) + 1 if awaits else history.count(commit)
         tag = _filled(hub, image, {"commit": commit, "commits": str(commits)})
-    revision = None if awaits else history.git.read("rev-parse", "--verify", f"{commit}^{{commit}}")
+    revision = None if awaits else history.full_hash(commit)
     return ImageName(_checked(tag), commit, revision)
 
 

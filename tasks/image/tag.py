@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..tools.git import Git
+    from ..tools.run import Output
 
 UNTAGGED_BASE = "0.0.1-0.dev"
 # Stands for the hash of a commit that is yet to be made.
 COMMIT_TO_COME = "{commit}"
+HEAD = "HEAD"
 _PARTS = ("major", "minor", "patch")
 
 
@@ -54,40 +56,54 @@ class History:
     """
 
     git: Git
-    _tagged: dict[str, Tagged] = field(default_factory=dict)
-    _counts: dict[str, int] = field(default_factory=dict)
+    _answers: dict[tuple[str, ...], Output] = field(default_factory=dict)
 
     def last_commit_of(self, paths: Sequence[str]) -> str:
         """Return the abbreviated hash of the last commit that touches ``paths``; empty where none does."""
-        return self.git.read("log", "--max-count=1", "--pretty=format:%h", "--", *paths)
+        return self._read("log", "--max-count=1", "--pretty=format:%h", "--", *paths)
 
     def tagged(self, commit: str) -> Tagged:
         """Return where ``commit`` stands to the nearest git tag, annotated or not."""
-        if commit not in self._tagged:
-            described = self.git.ask("describe", "--tags", "--long", commit)
-            tag, since, _ = described.text.rsplit("-", 2) if described.ok else (None, "0", "")
-            self._tagged[commit] = Tagged(tag, int(since))
-        return self._tagged[commit]
+        if commit != HEAD and self.tagged(HEAD).tag is None:
+            return Tagged(None, 0)
+        described = self._ask("describe", "--tags", "--long", commit)
+        tag, since, _ = described.text.rsplit("-", 2) if described.ok else (None, "0", "")
+        return Tagged(tag, int(since))
 
     def count(self, commit: str) -> int:
         """Return how many commits lead to ``commit``, itself included."""
-        if commit not in self._counts:
-            self._counts[commit] = int(self.git.read("rev-list", "--count", commit))
-        return self._counts[commit]
+        return int(self._read("rev-list", "--count", commit))
 
     def commit_of_tag(self, tag: str) -> str:
         """Return the abbreviated hash of the commit that the git tag ``tag`` names."""
-        return self.git.read("rev-list", "--abbrev-commit", "--max-count=1", tag)
+        return self._read("rev-list", "--abbrev-commit", "--max-count=1", tag)
+
+    def full_hash(self, commit: str) -> str:
+        """Return the full hash of ``commit``."""
+        return self._read("rev-parse", "--verify", f"{commit}^{{commit}}")
+
+    def is_cut(self) -> bool:
+        """Whether the clone lacks a part of its history."""
+        return self._read("rev-parse", "--is-shallow-repository") == "true"
 
     def leads_to(self, earlier: str, later: str) -> bool:
         """Whether ``earlier`` lies in the past of ``later``, or is it."""
-        return self.git.ask("merge-base", "--is-ancestor", earlier, later).ok
+        return self._ask("merge-base", "--is-ancestor", earlier, later).ok
+
+    def _ask(self, *arguments: str) -> Output:
+        if arguments not in self._answers:
+            self._answers[arguments] = self.git.ask(*arguments)
+        return self._answers[arguments]
+
+    def _read(self, *arguments: str) -> str:
+        output = self._ask(*arguments)
+        return output.text if output.ok else self.git.read(*arguments)
 
 
 def naming_commit(history: History, paths: Sequence[str]) -> str:
     """Return the abbreviated hash of the commit that names an image: the last that is tagged or touches its paths."""
     touching = history.last_commit_of(paths)
-    tag = history.tagged("HEAD").tag
+    tag = history.tagged(HEAD).tag
     if tag is None:
         return touching
     tagged = history.commit_of_tag(tag)
@@ -128,7 +144,7 @@ def tag_to_come(history: History, base_version: str | None = None) -> str:
     """
     require_whole_history(history)
     base = checked_base_version(history, base_version)
-    return _identifier(base or history.tagged("HEAD").tag or UNTAGGED_BASE, history.count("HEAD") + 1, COMMIT_TO_COME)
+    return _identifier(base or history.tagged(HEAD).tag or UNTAGGED_BASE, history.count(HEAD) + 1, COMMIT_TO_COME)
 
 
 def checked_base_version(history: History, base_version: str | None) -> str | None:
@@ -142,7 +158,7 @@ def checked_base_version(history: History, base_version: str | None) -> str | No
     """
     if not base_version:
         return None
-    last = history.tagged("HEAD")
+    last = history.tagged(HEAD)
     tagged = _semver((last.tag or "").lstrip("v"))
     if base_version in _PARTS:
         return _counted_up(last.tag, tagged, base_version)
@@ -161,7 +177,7 @@ def require_whole_history(history: History) -> None:
     Raises:
         Refused: it is shallow.
     """
-    if history.git.is_shallow():
+    if history.is_cut():
         raise Refused(
             "the clone is shallow, so commits cannot be counted", where=history.git.folder, hint="git fetch --unshallow"
         )
