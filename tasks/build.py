@@ -68,7 +68,7 @@ def build(
     repo: str | None = None,
     json: bool = False,
 ) -> None:
-    """Build, push and prove the hub image; write it into values.yaml.
+    """Build, push and prove the hub image; set it in the values.
 
     Its tag names the last commit that touched its files, as chartpress's does. What the registry has already is
     proved and not built again. Afterwards: invoke commit.

@@ -56,7 +56,7 @@ def bump(
     repo: str | None = None,
     json: bool = False,
 ) -> None:
-    """Move the base image and the chart requirement to a z2jh release.
+    """Move the base image and the requirement to a z2jh release.
 
     Reads the Helm repository, writes the Dockerfile's FROM and the chart requirement, both or none.
     Afterwards: invoke commit.

@@ -22,9 +22,10 @@ HELP = {"offline": "use files and git alone: for pre-commit"}
 
 @task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
 def check(c: Context, offline: bool = False, repo: str | None = None, json: bool = False) -> None:
-    """Fail when the hub repository is inconsistent (for CI and pre-commit).
+    """Fail when the hub repository is inconsistent.
 
-    Reads alone: the files and git, and unless --offline the Helm repository and the image's registry.
+    For CI and pre-commit. Reads alone: the files and git, and unless --offline the Helm repository and the image's
+    registry.
     """
     with open_run(c, repo=repo, json=json, writes=False) as run:
         problems = find_problems(run.hub, offline=offline)

@@ -61,10 +61,10 @@ def rehearse(
     repo: str | None = None,
     json: bool = False,
 ) -> None:
-    """Run the whole release on this machine alone: nothing leaves it.
+    """Rehearse the whole release on this machine alone.
 
-    A throwaway clone as the working tree stands, a bare git remote, a registry on 127.0.0.1. The real Helm
-    repository and base image where they can be reached, marked stand-ins where not.
+    Nothing leaves it: a throwaway clone as the working tree stands, a bare git remote, a registry on 127.0.0.1. The
+    real Helm repository and base image where they can be reached, marked stand-ins where not.
     """
     del push, yes
     bump = BumpWish(to, pre, dev, major)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
 def status(c: Context, repo: str | None = None, json: bool = False) -> None:
-    """Show every pinned version, the newest, and what is inconsistent.
+    """Show every pinned version, the newest, every inconsistency.
 
     Reads alone. Ends with exit code 0 whatever it finds: to fail on an inconsistency, invoke check.
     """
