@@ -13,6 +13,7 @@ from ..lab.cli import run, run_task
 from ..lab.helm import HelmServer, served
 from ..lab.hubs import Hub, make_hub
 from ..lab.machine import PROJECT
+from .scene import VALUES
 from .world import images_in
 
 if TYPE_CHECKING:
@@ -123,6 +124,24 @@ def test_every_way_ends_in_the_same_branch_commits_files_and_image(
     way: Callable[[Hub], None], place: Place, released: Outcome
 ) -> None:
     assert place.outcome_of(way.__name__, way) == released
+
+
+@pytest.mark.parametrize("done", range(1, len(STEPS) + 1), ids=lambda done: f"after {done} steps")
+def test_a_release_that_was_stopped_goes_on_where_it_stopped(done: int, place: Place, released: Outcome) -> None:
+    def stopped(hub: Hub) -> None:
+        task(hub, *STEPS[:done])
+        task(hub, "release", "--yes")
+
+    assert place.outcome_of(f"stopped-{done}", stopped) == released
+
+
+def test_a_release_that_was_stopped_between_push_and_values_goes_on_there(place: Place, released: Outcome) -> None:
+    def stopped(hub: Hub) -> None:
+        task(hub, "bump", "commit", "build")
+        hub.git("restore", VALUES)
+        task(hub, "release", "--yes")
+
+    assert place.outcome_of("stopped-in-build", stopped) == released
 
 
 def task(hub: Hub, *arguments: str) -> None:
