@@ -6,9 +6,10 @@ helm alone writes it, its digest included. What is here says what it will name, 
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..faults import Fault
+from ..faults import Fault, ProgramFailed
 from ..plan import Action
 from ..tools import helm
 from .files import FileEdit, WorkingTree, edit_action
@@ -47,7 +48,7 @@ def lock_edit(hub: Hub, version: str) -> FileEdit | None:
         return None
     before = hub.require(path)
     name = hub.requirement.name
-    locked = next((one.version for one in requirements(before, path) if one.name == name), None)
+    locked = _locked_version(before, name, path)
     if locked == version:
         return FileEdit(path, before, before, f"{name} {version}")
     helm.require_helm(path)
@@ -62,21 +63,41 @@ def locked_action(hub: Hub, edits: Sequence[FileEdit], lock: FileEdit | None, wh
     chart = (hub.git.folder / hub.requirement_file).parent
 
     def do() -> None:
-        with _undone_on_fault(hub.git.folder, edits):
-            if plain.do is not None:
-                plain.do()
+        if plain.do is not None:
+            plain.do()
+        with _undone_on_fault(hub.git.folder, edits, lock):
             helm.update(chart)
+            _require_locked(hub.again(), lock.path)
 
     command = f"$ {helm.update_command(chart)}"
     return Action(f"{plain.what}; {lock.path}: {lock.summary}", why, do, (*plain.details, command))
 
 
+def _require_locked(hub: Hub, path: str) -> None:
+    """Check that the lock names the requirement's version.
+
+    Raises:
+        ProgramFailed: helm left it at another one.
+    """
+    name, version = hub.requirement.name, hub.requirement.version
+    if _locked_version(hub.require(path), name, path) != version:
+        command = helm.update_command((hub.git.folder / path).parent)
+        raise ProgramFailed(f"helm did not lock {name} at {version}", where=path, hint=str(command))
+
+
+def _locked_version(data: bytes, name: str, path: str) -> str | None:
+    return next((one.version for one in requirements(data, path) if one.name == name), None)
+
+
 @contextlib.contextmanager
-def _undone_on_fault(top: Path, edits: Sequence[FileEdit]) -> Iterator[None]:
+def _undone_on_fault(top: Path, edits: Sequence[FileEdit], lock: FileEdit) -> Iterator[None]:
+    """Put the files of ``edits`` and the lock back as they were when the block ends with a fault."""
     try:
         yield
     except Fault:
-        back = [FileEdit(edit.path, edit.after, edit.before, edit.summary) for edit in edits]
         tree = WorkingTree(top)
+        # What helm made of the lock is known now; elsewhere only our own bytes are taken back.
+        made = (*edits, replace(lock, after=tree.read(lock.path) or b""))
+        back = [replace(edit, before=edit.after, after=edit.before) for edit in made]
         tree.replace(edit for edit in back if tree.read(edit.path) == edit.before)
         raise
