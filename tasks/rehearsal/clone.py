@@ -68,7 +68,8 @@ def redirected(hub: Hub, address: str) -> FileEdit:
     before = hub.require(hub.config_file)
     document = parse(before, hub.config_file)
     named = ((path, text_at(document, path)) for path in _name_paths(hub.config))
-    new = {path: f"{address}/{name}" for path, name in named if name}
+    # The registry that the name begins with becomes a folder, where its port's colon cannot stand.
+    new = {path: f"{address}/{name.replace(':', '-')}" for path, name in named if name}
     if not new:
         raise Unusable(
             "no image has a prefix or a name to rehearse with",
