@@ -12,6 +12,7 @@ from ..image.job import LABEL
 from ..image.platform import short_platform
 from ..image.reference import Reference
 from ..tools import docker
+from ..tools.found import FoundImage
 from ..z2jh.choose import newest
 from ..z2jh.repository import HelmRepository
 from .files import base_problem
@@ -135,7 +136,7 @@ def _image_problems(hub: Hub, world: World, image: HubImage) -> Iterator[Problem
         yield Problem(Code.WRONG_BASE, where, message, "invoke build, then invoke commit")
 
 
-def _is_built_on(found: docker.FoundImage, image: HubImage, base: docker.Answer) -> bool:
+def _is_built_on(found: FoundImage, image: HubImage, base: docker.Answer) -> bool:
     """Whether an image is built on the base that its Dockerfile names: its label tells, and the layers do.
 
     Where the base's registry gives no answer, an image without that label gets the benefit of the doubt.
@@ -146,7 +147,7 @@ def _is_built_on(found: docker.FoundImage, image: HubImage, base: docker.Answer)
         named = ours.labels.get(f"{LABEL}base.name")
         if named is not None and named != wanted:
             return False
-        theirs = base.platforms.get(platform) if isinstance(base, docker.FoundImage) else None
+        theirs = base.platforms.get(platform) if isinstance(base, FoundImage) else None
         if theirs is not None and ours.layers[: len(theirs.layers)] != theirs.layers:
             return False
     return True

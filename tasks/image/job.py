@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..faults import Denied, Fault, Refused, Unreachable
 from ..tools import docker
+from ..tools.found import FoundImage
 from .proof import Base, Proof, prove
 from .reference import Reference
 
@@ -53,7 +54,7 @@ class ImageJob:
         """The image's tag."""
         return self.called.tag
 
-    def look(self, found: docker.FoundImage | None) -> None:
+    def look(self, found: FoundImage | None) -> None:
         """Take what the registry has of the image: one that is there and holds the proof is not built again.
 
         Raises:
@@ -63,7 +64,7 @@ class ImageJob:
             self.proof = prove(self.reference, found, self.base, self.platform)
             self.status = PRESENT
 
-    def require_same_commit(self, found: docker.FoundImage | None) -> None:
+    def require_same_commit(self, found: FoundImage | None) -> None:
         """Check that an image which is there is of the same commit, where its tag does not tell.
 
         Raises:
@@ -148,7 +149,7 @@ def look_for_bases(references: Sequence[Reference], answers: Sequence[docker.Ans
 
 
 def _base(reference: Reference, answer: docker.Answer) -> Base:
-    if isinstance(answer, docker.FoundImage):
+    if isinstance(answer, FoundImage):
         return Base(reference, answer)
     if answer is None:
         raise Refused("the base image does not exist", where=reference, hint="invoke bump, or mend the FROM")
@@ -158,7 +159,7 @@ def _base(reference: Reference, answer: docker.Answer) -> Base:
     return Base(reference, found)
 
 
-def registry_answer(answer: docker.Answer) -> docker.FoundImage | None:
+def registry_answer(answer: docker.Answer) -> FoundImage | None:
     """Return what the registry has of an image.
 
     Raises:

@@ -11,7 +11,7 @@ from .platform import short_platform
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..tools.docker import FoundImage
+    from ..tools.found import FoundImage
     from .reference import Reference
 
 # Marks an image that stands in for z2jh's own where that cannot be reached; see tasks/rehearsal.

@@ -1,24 +1,27 @@
 """Docker: registries and builders, asked through buildx with Docker's own credentials.
 
-``imagetools inspect`` needs no engine. Its four answers are kept apart: found, not found, denied, and none (the
-registry cannot be reached, or is broken). Only "not found" means that an image is to be built.
+A registry's four answers are kept apart: found, not found, denied, and none (it cannot be reached, or is broken).
+Only "not found" means that an image is to be built. Registries are asked in their own protocol first, and by
+``docker buildx imagetools inspect``, which needs no engine, wherever that does not decide it.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..faults import Fault, ProgramFailed, Unreachable
 from ..image.platform import short_platform
 from ..image.reference import Reference
 from .denials import denied
+from .found import FoundImage, PlatformImage, platform_image, platform_of
+from .oci import Undecided
+from .registry import begin_quick_answers
 from .run import Command, Output, capture, start_all, watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
@@ -29,33 +32,6 @@ _NO_HELPER = ("error getting credentials", "executable file not found")
 _DENIED = re.compile(r"\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials")
 _NO_ANSWER = ("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do")
 _ATTESTATION = "unknown/unknown"
-
-
-@dataclass(frozen=True)
-class PlatformImage:
-    """What a registry or an engine holds of an image for one platform.
-
-    Attributes:
-        layers: the uncompressed layers' digests, lowest first (``rootfs.diff_ids`` of the OCI image specification).
-        labels: the image's labels.
-    """
-
-    layers: tuple[str, ...]
-    labels: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class FoundImage:
-    """An image that is there.
-
-    Attributes:
-        digest: the digest of what its tag names (a manifest, or an index of manifests); None for an image of an
-            engine's local store, which has no such digest.
-        platforms: what it holds, by platform (``linux/amd64``); attestations are left out.
-    """
-
-    digest: str | None
-    platforms: Mapping[str, PlatformImage]
 
 
 # What a registry says of an image: what it has, None where it has no such image, or why it gives no answer.
@@ -87,8 +63,16 @@ def inspect_all(images: Sequence[Reference]) -> list[Answer]:
 
 def begin_inspect(images: Sequence[Reference]) -> Callable[[], list[Answer]]:
     """Begin to ask the registries for ``images``, and return what waits for their answers."""
-    outputs = start_all([_inspect_command(image) for image in images])
-    return lambda: [_answer(output, image) for output, image in zip(outputs(), images, strict=True)]
+    quick = begin_quick_answers(images)
+    return lambda: _complete(images, quick())
+
+
+def _complete(images: Sequence[Reference], quick: Sequence[FoundImage | Undecided | None]) -> list[Answer]:
+    """Have Docker itself answer what was left undecided: it knows certificates and ways that only it is set up for."""
+    open_ones = [image for image, answer in zip(images, quick, strict=True) if isinstance(answer, Undecided)]
+    outputs = start_all([_inspect_command(image) for image in open_ones])()
+    late = iter([_answer(output, image) for output, image in zip(outputs, open_ones, strict=True)])
+    return [next(late) if isinstance(answer, Undecided) else answer for answer in quick]
 
 
 def packages_in(image: Reference) -> dict[str, str] | None:
@@ -214,19 +198,8 @@ def _platforms(image: dict[str, Any]) -> list[tuple[str, PlatformImage]]:
     buildx gives one image where the tag names one manifest (its platform stands in the image alone) or an index
     with one platform, and images by platform where it names an index with several.
     """
-    by_platform = {_platform_of(image): image} if "rootfs" in image else image
-    return [(short_platform(name), _platform_image(one)) for name, one in by_platform.items() if name != _ATTESTATION]
-
-
-def _platform_of(image: dict[str, Any]) -> str:
-    variant = image.get("variant")
-    return f"{image['os']}/{image['architecture']}{f'/{variant}' if variant else ''}"
-
-
-def _platform_image(image: dict[str, Any]) -> PlatformImage:
-    labels = (image.get("config") or {}).get("Labels") or {}
-    layers = image["rootfs"].get("diff_ids") or ()
-    return PlatformImage(tuple(map(str, layers)), {str(name): str(value) for name, value in labels.items()})
+    by_platform = {platform_of(image): image} if "rootfs" in image else image
+    return [(short_platform(name), platform_image(one)) for name, one in by_platform.items() if name != _ATTESTATION]
 
 
 def _machine_fault(said: str) -> Fault | None:

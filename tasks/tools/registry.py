@@ -1,121 +1,119 @@
-"""The right to push, proved before a build: an upload that is begun and given up at once.
-
-The protocol is that of the OCI distribution specification
-(https://github.com/opencontainers/distribution-spec/blob/main/spec.md#push), the sign-in that of
-https://distribution.github.io/distribution/spec/auth/token/.
-"""
+"""What a registry has of an image, and whether it may be pushed to: asked in the registry's own protocol."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urljoin
-from urllib.request import parse_http_list, parse_keqv_list
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
-import urllib3
-
-from ..faults import Denied
-from ..image.reference import DOCKER_HUB
-from ..z2jh.address import Address
-from ..z2jh.transport import manager_for
-from .credentials import IDENTITY_TOKEN, Credentials, DockerLogins
-from .denials import denied
+from ..faults import Fault
+from .found import FoundImage, PlatformImage, platform_image, platform_of
+from .oci import Conversation, Undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..image.reference import Reference
 
-_HUB_HOST = "registry-1.docker.io"
-_DENIALS = (401, 403)
-_UPLOAD_BEGUN = 202
-_TIMEOUT = urllib3.Timeout(connect=5, read=15)
-_LARGEST_ANSWER = 64 * 1024
+# https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
+_INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+_MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+_ACCEPT = ", ".join((*_INDEXES, *_MANIFESTS))
+_ATTESTATION = "unknown"
+_MOST_PLATFORMS = 16
+_SIDE_BY_SIDE = 8
+_OK, _NOT_FOUND, _UPLOAD_BEGUN = 200, 404, 202
+_MISSING = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN"})
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """A server's answer, its headers by their names as sent."""
+def begin_quick_answers(images: Sequence[Reference]) -> Callable[[], list[FoundImage | Undecided | None]]:
+    """Begin to ask the registries for ``images`` side by side, and return what waits for their answers.
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def header(self, name: str) -> str:
-        return next((value for known, value in self.headers.items() if known.lower() == name.lower()), "")
+    The answers come in the same order: what a registry has, None where it has no such image, and
+    :class:`Undecided` where it is neither: then Docker itself is to be asked.
+    """
+    pool = ThreadPoolExecutor(_SIDE_BY_SIDE)
+    asked = [pool.submit(_quick_answer, image) for image in images]
+    pool.shutdown(wait=False)
+    return lambda: [one.result() for one in asked]
 
 
 def require_push_right(repository: Reference) -> None:
-    """Check that Docker's credentials may push to ``repository``, as far as its registry tells.
+    """Check that Docker's credentials may push to ``repository``: an upload is begun, and given up at once.
 
-    A registry that does not answer, or answers something else than yes or no, is left to the push itself.
+    A registry that gives no answer, or another one than yes or no, is left to the push itself.
 
     Raises:
         Denied: the registry says no; the message is its own, the hint what mends it.
     """
+    conversation = Conversation(repository, "pull,push")
     try:
-        _begin_upload(repository)
-    except urllib3.exceptions.HTTPError:
+        reply = conversation.send("POST", "blobs/uploads/")
+        if reply.status == _UPLOAD_BEGUN:
+            begun = urljoin(f"{conversation.root}blobs/uploads/", reply.headers.get("location", ""))
+            conversation.send("DELETE", begun)
+    except Undecided:
         return
 
 
-def _begin_upload(repository: Reference) -> None:
-    scheme = "http" if repository.on_loopback else "https"
-    host = _HUB_HOST if repository.host == DOCKER_HUB else repository.host
-    url = f"{scheme}://{host}/v2/{repository.path}/blobs/uploads/"
-    answer = _request("POST", url)
-    headers: dict[str, str] = {}
-    if answer.status in _DENIALS:
-        credentials = DockerLogins.read().credentials(repository.host)
-        if credentials is None:
-            raise denied("no credentials for it on this machine", repository.host)
-        if credentials.user == IDENTITY_TOKEN:
-            return
-        headers = _authorization(answer, credentials, repository)
-        answer = _request("POST", url, headers)
-    if answer.status in _DENIALS:
-        raise denied(_words(answer), repository.host)
-    if answer.status == _UPLOAD_BEGUN:
-        _request("DELETE", urljoin(url, answer.header("Location")), headers)
-
-
-def _authorization(challenge: _Answer, credentials: Credentials, repository: Reference) -> dict[str, str]:
-    """Return the header that answers a registry's challenge: the password itself, or a token bought with it."""
-    kind, _, rest = challenge.header("WWW-Authenticate").partition(" ")
-    basic = urllib3.make_headers(basic_auth=f"{credentials.user}:{credentials.secret}")
-    if kind.lower() != "bearer":
-        return dict(basic)
-    asked = parse_keqv_list(parse_http_list(rest))
-    query = {"service": asked.get("service", ""), "scope": f"repository:{repository.path}:pull,push"}
-    answer = _request("GET", f"{asked.get('realm', '')}?{urlencode(query)}", dict(basic))
-    if answer.status in _DENIALS:
-        raise denied(_words(answer), repository.host)
+def _quick_answer(image: Reference) -> FoundImage | Undecided | None:
     try:
-        token = json.loads(answer.body)
-        return {"Authorization": f"Bearer {token.get('token') or token['access_token']}"}
-    except (ValueError, KeyError, AttributeError) as err:
-        raise Denied(
-            "the registry's token server gives no token", where=repository.host, hint=f"docker login {repository.host}"
-        ) from err
+        return _look(image)
+    except (Undecided, Fault, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return Undecided()
 
 
-def _request(method: str, url: str, headers: Mapping[str, str] | None = None) -> _Answer:
-    """Ask without following redirects or trying again: a credential goes nowhere but where it belongs."""
-    response = manager_for(Address.parse(url)).request(
-        method, url, headers=headers, timeout=_TIMEOUT, retries=False, redirect=False, preload_content=False
-    )
-    try:
-        body = response.read(_LARGEST_ANSWER)
-    finally:
-        response.release_conn()
-    return _Answer(response.status, dict(response.headers.items()), body)
+def _look(image: Reference) -> FoundImage | None:
+    conversation = Conversation(image)
+    body = _manifest(conversation, image.digest or image.tag or "latest")
+    if body is None:
+        return None
+    digest = _digest(body)
+    if image.digest not in (None, digest):
+        raise Undecided
+    return FoundImage(digest, dict(_platforms(conversation, json.loads(body))))
 
 
-def _words(answer: _Answer) -> str:
-    """Return what a registry says is wrong: the messages of its JSON errors, else its status."""
-    try:
-        errors = json.loads(answer.body)["errors"]
-        return "; ".join(f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return f"it answers {answer.status}"
+def _manifest(conversation: Conversation, name: str) -> bytes | None:
+    """Return the manifest or index that ``name`` (a tag or digest) stands for; None where there is none."""
+    reply = conversation.send("GET", f"manifests/{name}", _ACCEPT)
+    if reply.status == _NOT_FOUND and any(code in reply.words for code in _MISSING):
+        return None
+    told = reply.headers.get("docker-content-digest")
+    if reply.status != _OK or told not in (None, _digest(reply.body)):
+        raise Undecided
+    return reply.body
+
+
+def _platforms(conversation: Conversation, manifest: dict[str, Any]) -> Iterator[tuple[str, PlatformImage]]:
+    """Yield each platform with its image; attestations, which have no platform, are left out."""
+    if "manifests" not in manifest:
+        yield _platform_image(conversation, manifest)
+        return
+    wanted = [one for one in manifest["manifests"] if one.get("platform", {}).get("os") != _ATTESTATION]
+    if not 0 < len(wanted) <= _MOST_PLATFORMS:
+        raise Undecided
+    for descriptor in wanted:
+        body = _manifest(conversation, descriptor["digest"])
+        if body is None or _digest(body) != descriptor["digest"]:
+            raise Undecided
+        name, image = _platform_image(conversation, json.loads(body))
+        told = descriptor.get("platform")
+        if told and name.split("/")[:2] != [told["os"], told["architecture"]]:
+            raise Undecided
+        yield name, image
+
+
+def _platform_image(conversation: Conversation, manifest: dict[str, Any]) -> tuple[str, PlatformImage]:
+    digest = manifest["config"]["digest"]
+    reply = conversation.send("GET", f"blobs/{digest}")
+    if reply.status != _OK or _digest(reply.body) != digest:
+        raise Undecided
+    config = json.loads(reply.body)
+    return platform_of(config), platform_image(config)
+
+
+def _digest(body: bytes) -> str:
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
