@@ -10,10 +10,11 @@ from .release import Release
 if TYPE_CHECKING:
     import semver
 
-_REPOSITORY = "https://github.com/jupyterhub/zero-to-jupyterhub-k8s"
+REPOSITORY = "https://github.com/jupyterhub/zero-to-jupyterhub-k8s"
 _DOCS = "https://z2jh.jupyter.org/en/stable"
+CHANGELOG = f"{_DOCS}/changelog.html"
 _JUPYTERHUB_CHANGELOG = "https://jupyterhub.readthedocs.io/en/stable/reference/changelog.html"
-_GUIDES = f"{_DOCS}/administrator/upgrading"
+GUIDES = f"{_DOCS}/administrator/upgrading"
 # The major versions that have an upgrade guide of their own, by where one comes from.
 _GUIDED = range(1, 4)
 _HASH_LENGTHS = range(7, 41)
@@ -27,7 +28,7 @@ def release_links(release: Release) -> tuple[str, ...]:
     """
     version = release.semver
     is_released = version is not None and not is_dev(version)
-    page = f"{_DOCS}/changelog.html" if is_released else _history(release)
+    page = CHANGELOG if is_released else _history(release)
     return (page, _JUPYTERHUB_CHANGELOG) if release.app_version else (page,)
 
 
@@ -43,8 +44,8 @@ def upgrade_links(before: str, after: str) -> tuple[str, ...]:
         return ()
     crossed = [major for major in _GUIDED if old.major <= major < new.major]
     return (
-        f"{_GUIDES}/index.html",
-        *(f"{_GUIDES}/upgrade-{major}-to-{major + 1}.html" for major in crossed),
+        f"{GUIDES}/index.html",
+        *(f"{GUIDES}/upgrade-{major}-to-{major + 1}.html" for major in crossed),
     )
 
 
@@ -52,9 +53,9 @@ def _history(release: Release) -> str:
     """Return the page of the commits up to a build, from the release before it where its name tells that."""
     commit = _commit(release.version)
     if commit is None:
-        return f"{_REPOSITORY}/commits/main"
+        return f"{REPOSITORY}/commits/main"
     tag = _tag_before(release.semver) if release.semver else None
-    return f"{_REPOSITORY}/compare/{tag}...{commit}" if tag else f"{_REPOSITORY}/commits/{commit}"
+    return f"{REPOSITORY}/compare/{tag}...{commit}" if tag else f"{REPOSITORY}/commits/{commit}"
 
 
 def _commit(version: str) -> str | None:

@@ -1,0 +1,227 @@
+"""What changes for a hub's operator from release to release of z2jh, as short notes.
+
+The table follows z2jh's upgrade guides and changelog (https://z2jh.jupyter.org/en/stable/administrator/upgrading/,
+https://z2jh.jupyter.org/en/stable/changelog.html), in this project's own words. It replaces neither: each entry
+links what it is taken from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import semver
+
+from .notes import CHANGELOG, GUIDES, REPOSITORY
+from .release import Release
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Values that a note concerns.
+
+    Attributes:
+        path: a values path below the chart's own key; ``*`` stands for one key, ``**`` at the end for all below.
+        holds: only values that have this text in them; empty for any value.
+        other_than: only values that are not this text; empty for any value.
+    """
+
+    path: str
+    holds: str = ""
+    other_than: str = ""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One thing that an operator should know before an upgrade.
+
+    Attributes:
+        text: what it is, in a sentence or two without line breaks.
+        watches: the values that it concerns; empty where it concerns every hub.
+    """
+
+    text: str
+    watches: tuple[Watch, ...] = ()
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """The way past one release.
+
+    Attributes:
+        first: the lowest version behind it; a SemVer pre-release, so that all of them count.
+        title: what is crossed, for people: ``z2jh 3 to 4``.
+        guide: the page that tells it all.
+        kubernetes: the oldest Kubernetes that it needs, where that rises.
+        jupyterhub: JupyterHub's major versions before and after, where that rises.
+        notes: what to know.
+    """
+
+    first: str
+    title: str
+    guide: str
+    kubernetes: str | None
+    jupyterhub: tuple[str, str] | None
+    notes: tuple[Note, ...]
+
+
+def upgrades_between(before: str | None, after: str) -> tuple[Upgrade, ...]:
+    """Return what is crossed on the way up from one version to another, oldest first.
+
+    What holds for every major version comes before the first of them. None on the way down, and where a version is
+    missing or is not SemVer.
+    """
+    old, new = Release(before or "").semver, Release(after).semver
+    if old is None or new is None:
+        return ()
+    crossed = tuple(upgrade for upgrade in UPGRADES if old < semver.Version.parse(upgrade.first) <= new)
+    return (ANY_MAJOR, *crossed) if old.major < new.major else crossed
+
+
+_ANY = (
+    Note("Back up the hub's database first: going back needs that backup."),
+    Note(
+        "An SQLite database is backed up and moved by the hub itself. For MySQL and PostgreSQL set `hub.db.upgrade: "
+        "true` for this upgrade, and remove it afterwards.",
+        (Watch("hub.db.type", other_than="sqlite-pvc"), Watch("hub.db.upgrade")),
+    ),
+    Note(
+        "Images that the values pin stay where they are while the chart moves: see whether they still fit.",
+        (
+            Watch("proxy.chp.image"),
+            Watch("proxy.traefik.image"),
+            Watch("prePuller.*.image"),
+            Watch("scheduling.userScheduler.image"),
+        ),
+    ),
+    Note(
+        "JupyterHub in the users' images should be of the hub's major version.",
+        (Watch("singleuser.image"), Watch("singleuser.profileList")),
+    ),
+    Note("Try it on a staging hub. Users' servers may have to be stopped, or started again."),
+)
+
+_TO_2 = (
+    Note(
+        "Network policies let out more than before: the new `egressAllowRules` add to what `egress` allows. Where a "
+        "policy was narrowed, set those rules to false.",
+        (
+            Watch("hub.networkPolicy.egress"),
+            Watch("proxy.chp.networkPolicy.egress"),
+            Watch("proxy.traefik.networkPolicy.egress"),
+            Watch("singleuser.networkPolicy.egress"),
+        ),
+    ),
+    Note(
+        "JupyterHub has roles now: `admin_access` is gone, and the tokens of servers and services may do less.",
+        (Watch("hub.config.*.admin_access"), Watch("hub.extraConfig.**", holds="admin_access"), Watch("hub.services")),
+    ),
+    Note("JupyterLab is the default interface.", (Watch("singleuser.defaultUrl"),)),
+    Note(
+        "Users cannot gain privileges any more: where they use sudo, set `singleuser.allowPrivilegeEscalation: true`.",
+        (Watch("singleuser.allowPrivilegeEscalation"),),
+    ),
+    Note("`singleuser.cmd` must be the whole command.", (Watch("singleuser.cmd"),)),
+    Note(
+        "`hub.extraConfig` and `hub.extraFiles` win over `hub.config` now, no longer the other way round.",
+        (Watch("hub.extraConfig"), Watch("hub.extraFiles")),
+    ),
+    Note("`hub.fsGid` is `hub.podSecurityContext.fsGroup` now.", (Watch("hub.fsGid"),)),
+    Note(
+        "`rbac.enabled` is `rbac.create` now, and each of the four service accounts has a `create` of its own.",
+        (Watch("rbac.enabled"), Watch("rbac.enable")),
+    ),
+    Note(
+        "The user scheduler's plugins are configured in the form `v1beta3`.",
+        (Watch("scheduling.userScheduler.plugins"), Watch("scheduling.userScheduler.pluginConfig")),
+    ),
+    Note(
+        "The hub image is Debian, not Ubuntu, and has `kubernetes_asyncio` in the place of `kubernetes`: read the "
+        "Dockerfile again.",
+        (Watch("hub.extraConfig.**", holds="kubernetes"),),
+    ),
+)
+
+_TO_3 = (
+    Note(
+        "JupyterHub 4 checks XSRF tokens: own pages and services that post to it must send them.",
+        (Watch("hub.services"), Watch("hub.templatePaths")),
+    ),
+    Note("Python in the hub image goes from 3.9 to 3.11: see whether what the Dockerfile installs has builds for it."),
+    Note(
+        "`{` and `}` in the servers' environment are expanded now: double those that mean themselves.",
+        (Watch("singleuser.extraEnv.**", holds="{"), Watch("hub.config.KubeSpawner.environment.**", holds="{")),
+    ),
+    Note(
+        "OAuthenticator 16 lets in nobody by default: say who may enter, or `allow_all: true`. An own `authenticate` "
+        "must return what it returns now.",
+        (
+            Watch("hub.config.JupyterHub.authenticator_class"),
+            Watch("hub.config.*.allowed_users"),
+            Watch("hub.config.*.allow_existing_users"),
+            Watch("hub.config.*.allow_all"),
+            Watch("hub.extraConfig.**", holds="def authenticate"),
+        ),
+    ),
+    Note("tmpauthenticator is 1.0.", (Watch("hub.config.JupyterHub.authenticator_class", holds="tmp"),)),
+    Note(
+        "Network policies have new default rules for DNS.",
+        (Watch("hub.networkPolicy.egress"), Watch("singleuser.networkPolicy.egress")),
+    ),
+    Note("Do not stay on 3.0.0 to 3.0.3: they leave users' pods behind, which must be removed by hand afterwards."),
+)
+
+_TO_4 = (
+    Note(
+        "Every authenticator, not OAuthenticator alone, needs `allow_all: true` where all may enter.",
+        (
+            Watch("hub.config.JupyterHub.authenticator_class"),
+            Watch("hub.config.*.allowed_users"),
+            Watch("hub.config.*.allow_existing_users"),
+            Watch("hub.config.*.allow_all"),
+        ),
+    ),
+    Note(
+        "KubeSpawner 7 makes the names of pods and volumes anew (`slug_scheme: safe`): what `{username}` and "
+        "`{servername}` stand for changes for some users. `KubeSpawner.slug_scheme: escape` keeps the old names.",
+        (
+            Watch("hub.config.KubeSpawner.slug_scheme"),
+            Watch("**", holds="{username}"),
+            Watch("**", holds="{servername}"),
+        ),
+    ),
+    Note(
+        'Homes in a shared volume (`singleuser.storage.type: static`) need `subPath: "{escaped_username}"` to stay '
+        "where they are.",
+        (Watch("singleuser.storage.type", holds="static"), Watch("singleuser.storage.static.subPath")),
+    ),
+    Note(
+        "JupyterHub's pages are made with Bootstrap 5: own templates must follow.",
+        (Watch("hub.templatePaths"), Watch("hub.extraFiles")),
+    ),
+    Note(
+        "The hub image has Python 3.12, OAuthenticator 17 and ldapauthenticator 2: see whether what the Dockerfile "
+        "installs fits.",
+        (Watch("hub.config.LDAPAuthenticator"),),
+    ),
+)
+
+_TO_4_3 = (
+    Note("A key of `hub.config` that is no class of JupyterHub's stops the upgrade.", (Watch("hub.config"),)),
+    Note("The proxy (configurable-http-proxy) goes from 4.6 to 5.1.", (Watch("proxy.chp.image"),)),
+)
+
+_TO_5 = (
+    Note("z2jh 5 is not released, and has no upgrade guide yet: this is what differs on its main branch."),
+    Note("The hub image has Python 3.14 on Debian trixie: see whether what the Dockerfile installs has builds for it."),
+    Note("`httpRoute.gateway` is `httpRoute.parentRefs` now.", (Watch("httpRoute.gateway"),)),
+    Note("jupyterhub-idle-culler goes from 1 to 2.", (Watch("cull"),)),
+)
+
+ANY_MAJOR = Upgrade("0.0.0-0", "Any major version", f"{GUIDES}/index.html", None, None, _ANY)
+UPGRADES = (
+    Upgrade("2.0.0-0", "z2jh 1 to 2", f"{GUIDES}/upgrade-1-to-2.html", "1.20", ("1", "3"), _TO_2),
+    Upgrade("3.0.0-0", "z2jh 2 to 3", f"{GUIDES}/upgrade-2-to-3.html", "1.23", ("3", "4"), _TO_3),
+    Upgrade("4.0.0-0", "z2jh 3 to 4", f"{GUIDES}/upgrade-3-to-4.html", "1.28", ("4", "5"), _TO_4),
+    Upgrade("4.3.0-0", "z2jh 4.3", CHANGELOG, None, None, _TO_4_3),
+    Upgrade("5.0.0-0", "z2jh 4 to 5", f"{REPOSITORY}/blob/main/docs/source/changelog.md", "1.32", None, _TO_5),
+)
