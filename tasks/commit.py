@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
     from .hubrepo.layout import Hub
     from .review.branch import BranchPlan
+    from .review.evidence import Witness
+    from .review.request import Request
 
 HELP = {
     "message": "the commit's message, in place of the one that says what moved",
     "branch": "the branch to commit on; made where it is not there (default: hub.branch, on the default branch)",
     "push": "push the branch to the remote",
+    "pr": "push, and open a pull request or update the open one (GitHub, with gh; elsewhere: say where to open it)",
 }
 
 
@@ -33,11 +36,13 @@ class CommitWish:
         message: its message, or None for one that says what moved.
         branch: its branch, or None to choose.
         push: whether the branch is pushed.
+        request: whether a pull request is opened or updated; the branch is pushed for it.
     """
 
     message: str | None = None
     branch: str | None = None
     push: bool = False
+    request: bool = False
 
 
 @dataclass
@@ -48,11 +53,13 @@ class Made:
         subject: the commit's first line, planned or real; None where there is nothing to commit.
         hash: the commit's full hash; None before it is made.
         pushed: whether the remote has the branch.
+        request: the pull request; None where none is wanted.
     """
 
     subject: str | None = None
     hash: str | None = None
     pushed: bool = False
+    request: Request | None = None
     said: list[str] = field(default_factory=list)
 
 
@@ -62,20 +69,26 @@ def commit(
     message: str | None = None,
     branch: str | None = None,
     push: bool = False,
+    pr: bool = False,
     repo: str | None = None,
     json: bool = False,
 ) -> None:
     """Commit exactly the files that bump and build manage.
 
     On the current branch, or on a new feature branch when that is the default branch. Other changes, the index
-    and stashes stay as they are. Afterwards: invoke build, or open a pull request.
+    and stashes stay as they are. Afterwards: invoke build, or merge the pull request.
     """
     with open_run(c, repo=repo, json=json) as run:
-        run.carry_out(Plan((plan_commit(run.hub, CommitWish(message, branch, push)),)))
+        run.carry_out(Plan((plan_commit(run.hub, CommitWish(message, branch, push, pr)),)))
 
 
-def plan_commit(hub: Hub, wish: CommitWish) -> Step:
-    """Plan the commit of what differs, and the push where it is wanted.
+def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None) -> Step:
+    """Plan the commit of what differs, and the push and the pull request where they are wanted.
+
+    Args:
+        hub: the repository as it will be then.
+        wish: how the commit is wanted.
+        witness: tells what is known of the images; None to ask the registry.
 
     Raises:
         Refused: no commit can be made here, a managed file holds other changes too, or the branch has other commits.
@@ -88,8 +101,10 @@ def plan_commit(hub: Hub, wish: CommitWish) -> Step:
     goal = plan_branch(hub, wish.branch) if changed else None
     actions = [*_commit_actions(hub, goal, changed, wish, made)] if goal else [Action("nothing to commit")]
     branch = goal.name if goal else hub.branch or current
-    if wish.push:
+    if wish.push or wish.request:
         actions.append(_push_action(hub, branch, wish, made))
+    if wish.request:
+        actions.append(_request_action(hub, branch, made, witness))
     return Step(
         "commit",
         tuple(actions),
@@ -97,9 +112,9 @@ def plan_commit(hub: Hub, wish: CommitWish) -> Step:
         report=lambda: {
             "branch": branch,
             "commits": [{"hash": made.hash, "subject": made.subject}] if made.subject else [],
-            "pull_request": None,
+            "pull_request": made.request.report() if made.request else None,
         },
-        summary=lambda: made.said,
+        summary=lambda: [*made.said, *([made.request.summary()] if made.request else [])],
     )
 
 
@@ -147,4 +162,21 @@ def _push_action(hub: Hub, branch: str, wish: CommitWish, made: Made) -> Action:
         made.said.append(f"pushed {branch} to {remote}")
 
     command = hub.git.push_command(remote, branch)
-    return Action(f"push {branch} to {remote}", "it was asked for with --push", do, (f"$ {command}",))
+    why = "the pull request needs it" if wish.request else "it was asked for with --push"
+    return Action(f"push {branch} to {remote}", why, do, (f"$ {command}",))
+
+
+def _request_action(hub: Hub, branch: str, made: Made, witness: Witness | None) -> Action:
+    from .review.branch import base_branch
+    from .review.evidence import from_registry
+    from .review.request import Request, plan_request, require_own_branch
+    from .review.story import is_ahead, tell
+
+    base = base_branch(hub)
+    waits = bool(made.subject or hub.pending)
+    require_own_branch(branch, base, waits=waits)
+    if not waits and not is_ahead(hub, base):
+        return Action(f"no pull request: {branch} has nothing that {base} does not have")
+    ask = witness or from_registry
+    made.request = Request(branch, base)
+    return plan_request(hub, made.request, lambda now: tell(now, base, ask(now)), waits=waits)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 HELP = {
     **RELEASE_HELP,
     "push": "goes without saying: the branch is always pushed to the throwaway remote",
+    "pr": "show the pull request that would be opened",
     "yes": "goes without saying: a rehearsal does not ask",
     "folder": "rehearse in this folder and keep it; one that holds an earlier rehearsal goes on with that",
     "keep": "keep the temporary folder, and say how to look at it",
@@ -54,6 +55,7 @@ def rehearse(
     message: str | None = None,
     branch: str | None = None,
     push: bool = True,
+    pr: bool = False,
     yes: bool = True,
     folder: str | None = None,
     keep: bool = False,
@@ -74,7 +76,7 @@ def rehearse(
             run.carry_out(Plan((_intention(run.hub),)))
             return
         with _folder(folder, keep=keep) as place:
-            _perform(run, place, bump, build, CommitWish(message, branch, push=True), stand_in=stand_in_base)
+            _perform(run, place, bump, build, CommitWish(message, branch, push=True, request=pr), stand_in=stand_in_base)
 
 
 def _perform(run: Run, place: Path, bump: BumpWish, build: BuildWish, commit: CommitWish, *, stand_in: bool) -> None:
@@ -90,6 +92,8 @@ def _perform(run: Run, place: Path, bump: BumpWish, build: BuildWish, commit: Co
         plan = plan_release(stage.hub, bump, build, commit)
         rehearsed.show_plan(plan)
         rehearsed.carry_out(plan, lambda: {"steps": plan.step_reports(), **_report(stage)})
+        if plan.nothing_to_do:
+            show.say("Nothing to do: this rehearsal is complete.")
         if not run.json:
             show.data(_curtain(stage))
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from .hubrepo.layout import Hub
+    from .plan import Step
+    from .review.evidence import Witness
 
 HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
 
@@ -45,6 +47,7 @@ def release(
     message: str | None = None,
     branch: str | None = None,
     push: bool = False,
+    pr: bool = False,
     yes: bool = False,
     repo: str | None = None,
     json: bool = False,
@@ -57,7 +60,7 @@ def release(
     bump = BumpWish(to, pre, dev, major)
     build = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as run:
-        plan = plan_release(run.hub, bump, build, CommitWish(message, branch, push))
+        plan = plan_release(run.hub, bump, build, CommitWish(message, branch, push, pr))
         if not run.dry and not plan.nothing_to_do:
             _agree(run, plan, yes=yes)
         run.carry_out(plan, lambda: {"steps": plan.step_reports()})
@@ -77,12 +80,22 @@ def plan_release(hub: Hub, bump: BumpWish, build: BuildWish, commit: CommitWish)
     bumped = plan_bump(hub, bump)
     if not names_commit(hub.settings.tag):
         built = plan_build(bumped.leaves, build)
-        return Plan((auth, bumped, built, plan_commit(built.leaves, commit)))
-    moved = plan_commit(bumped.leaves, replace(commit, push=False))
+        return Plan((auth, bumped, built, plan_commit(built.leaves, commit, _witness(hub, build, built))))
+    moved = plan_commit(bumped.leaves, replace(commit, push=False, request=False))
     built = plan_build(moved.leaves, build)
     # A message that was given belongs to the first commit that is made.
-    named = plan_commit(built.leaves, replace(commit, message=None) if moved.to_do else commit)
+    message = None if moved.to_do else commit.message
+    named = plan_commit(built.leaves, replace(commit, message=message), _witness(hub, build, built))
     return Plan((auth, bumped, moved, built, named))
+
+
+def _witness(hub: Hub, wish: BuildWish, built: Step) -> Witness:
+    """Return what tells of the images: the build that proved them; the registry where nothing is pushed."""
+    from .review.evidence import from_registry, from_report
+
+    if not (wish.push and hub.settings.push):
+        return from_registry
+    return lambda _: from_report(built.report()["images"])
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
@@ -105,9 +118,10 @@ def _next_step(hub: Hub, plan: Plan) -> str:
     base = hub.settings.base_branch or hub.git.default_branch(hub.settings.remote)
     if plan.nothing_to_do:
         return "Nothing to do. Proceed to deployment as normal."
+    request = plan.report()["pull_request"] or {}
     return (
         f"Steps: {_times(plan)}\n"
-        f"Review it: git log --patch {base}..{branch}\n"
+        f"Review it: {request.get('url') or f'git log --patch {base}..{branch}'}\n"
         f"Once {branch} is merged, proceed to deployment as normal."
     )
 

@@ -61,7 +61,11 @@ class Changes:
 
 def changes(hub: Hub) -> Changes:
     """Return what moved from the hub repository's commit to its files."""
-    before = hub.as_committed()
+    return changes_between(hub.as_committed(), hub)
+
+
+def changes_between(before: Hub, hub: Hub) -> Changes:
+    """Return what moved from one state of the hub repository to another."""
     old_version = _or_none(lambda: before.requirement.version)
     requirement = hub.requirement
     release = Move(f"chart requirement {requirement.name}", old_version, requirement.version, hub.requirement_file)
@@ -101,11 +105,11 @@ def _bases(before: Hub, after: Hub) -> list[Move]:
 
 def _images(before: Hub, after: Hub) -> list[Move]:
     places = dict.fromkeys(place for image in after.images for place in after.values_places(image))
-    found = ((place, _pinned(before, place), _pinned(after, place)) for place in places)
+    found = ((place, pinned_at(before, place), pinned_at(after, place)) for place in places)
     return [Move(f"hub image {place.path}", old, new, place.file) for place, old, new in found if new]
 
 
-def _pinned(hub: Hub, place: ValuesPlace) -> str | None:
+def pinned_at(hub: Hub, place: ValuesPlace) -> str | None:
     """Return the image at ``place`` as ``name:tag``; None where none is written there."""
     data = hub.files.read(place.file)
     pinned = _or_none(lambda: image_at(data, place.path, place.file)) if data is not None else None

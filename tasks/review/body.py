@@ -1,0 +1,186 @@
+"""The text of a pull request, in Markdown: what moved, the proof of the image, upgrade notes, what to check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..faults import one_line
+from ..z2jh.choose import is_dev
+from ..z2jh.notes import release_links
+from .changes import NOTHING, subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..z2jh.release import Release
+    from .changes import Changes
+    from .evidence import Evidence
+    from .findings import Finding, UpgradeHere
+
+NOT_KNOWN = "not known"
+# GitHub takes 256 characters of a title, and 65,536 of a text.
+LONGEST_TITLE = 200
+LONGEST_BODY = 60_000
+MOST_FINDINGS = 10
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a pull request tells.
+
+    Attributes:
+        moved: what moved between the branch that it goes to and its own.
+        evidence: what is known of the images that the values name afterwards.
+        before: the release that the chart depended on, as far as the Helm repository tells; None without one.
+        after: the release that it depends on now.
+        upgrades: what is crossed between them, with the values that it concerns.
+    """
+
+    moved: Changes
+    evidence: tuple[Evidence, ...]
+    before: Release | None
+    after: Release
+    upgrades: tuple[UpgradeHere, ...]
+
+    @property
+    def title(self) -> str:
+        """The pull request's title: the subject that a commit of it all would have."""
+        return one_line(subject(self.moved))[:LONGEST_TITLE]
+
+    @property
+    def body(self) -> str:
+        """The pull request's text."""
+        lines = [*_moves(self), *_proof(self.evidence), *_upgrades(self.upgrades), *_to_check(self)]
+        return _bounded("\n".join(lines))
+
+
+def kubernetes(release: Release | None) -> str | None:
+    """Return the oldest Kubernetes that a release takes: ``1.28`` for ``>=1.28.0-0``; None where it is not known."""
+    constraint = (release.kube_version or "").strip() if release else ""
+    version = constraint.removeprefix(">=").strip().removesuffix("-0").removesuffix(".0")
+    return version or None
+
+
+def _moves(story: Story) -> Iterator[str]:
+    yield "### What moved"
+    yield ""
+    yield from _table(("what", "before", "after", "where"))
+    for move in story.moved.moves:
+        yield _row(move.what, _code(move.before) if move.before else NOTHING, _code(move.after), _code(move.file))
+    if story.moved.release:
+        for what, old, new in _known(story):
+            yield _row(what, old or NOT_KNOWN, new or NOT_KNOWN, "the Helm repository's index")
+    yield ""
+
+
+def _known(story: Story) -> Iterator[tuple[str, str | None, str | None]]:
+    """Yield what the Helm repository says of both releases."""
+    old = story.before.app_version if story.before else None
+    yield "JupyterHub", _code_or_none(old), _code_or_none(story.after.app_version)
+    yield "Kubernetes, at least", _code_or_none(kubernetes(story.before)), _code_or_none(kubernetes(story.after))
+
+
+def _proof(evidence: Sequence[Evidence]) -> Iterator[str]:
+    yield "### The image"
+    yield ""
+    if not evidence:
+        yield "The values name no hub image."
+        yield ""
+    for one in evidence:
+        yield f"**Not proved**: {_text(one.gap)}." if one.gap else "Proved from what the registry answered:"
+        yield ""
+        yield from _table(("image", _code(one.image)))
+        yield _row("digest", _code_or_none(one.digest) or NOT_KNOWN)
+        yield _row("platforms", ", ".join(map(_code, one.platforms)) or NOT_KNOWN)
+        yield _row("base image", _code(one.base))
+        yield _row("its digest", _code_or_none(one.base_digest) or NOT_KNOWN)
+        yield _row("built on it", NOT_KNOWN if one.gap else "yes: its layers are the first layers")
+        yield ""
+
+
+def _upgrades(upgrades: Sequence[UpgradeHere]) -> Iterator[str]:
+    for here in upgrades:
+        yield f"### {here.upgrade.title}: [upgrade notes]({here.upgrade.guide})"
+        yield ""
+        yield from (f"- {line}" for line in needs(here))
+        for note in here.notes:
+            yield f"- {note.text}"
+            yield from (f"  - {line}" for line in _concerned(note.findings))
+        yield ""
+
+
+def needs(here: UpgradeHere) -> Iterator[str]:
+    """Yield what an upgrade moves by itself: JupyterHub's major version, the oldest Kubernetes."""
+    if here.upgrade.jupyterhub:
+        yield "JupyterHub {} to {}.".format(*here.upgrade.jupyterhub)
+    if here.upgrade.kubernetes:
+        yield f"Kubernetes {here.upgrade.kubernetes} or newer."
+
+
+def _concerned(findings: Sequence[Finding]) -> Iterator[str]:
+    yield from (f"{_code(one.place)} {_code(one.key)}" for one in findings[:MOST_FINDINGS])
+    if len(findings) > MOST_FINDINGS:
+        yield f"and {len(findings) - MOST_FINDINGS} more"
+
+
+def _to_check(story: Story) -> Iterator[str]:
+    yield "### Before deploying"
+    yield ""
+    yield from (f"- [ ] {line}" for line in _checks(story))
+    yield ""
+    yield "Then merge, and proceed to deployment as normal."
+    yield ""
+
+
+def _checks(story: Story) -> Iterator[str]:
+    if any(one.gap for one in story.evidence) or not story.evidence:
+        yield "The image is built and proved: `hubpress build`, then `hubpress commit --pr`."
+    if story.moved.release:
+        yield from _release_checks(story)
+    if story.evidence:
+        images = ", ".join(_code(one.image) for one in story.evidence)
+        yield f"The cluster's nodes can pull {images}."
+    yield "A staging hub starts on it; a user can sign in and start a server."
+
+
+def _release_checks(story: Story) -> Iterator[str]:
+    version = story.after.semver
+    if version is None or is_dev(version):
+        yield f"{_code(story.after.version)} is a build of z2jh's main branch, not a release: that is meant."
+    links = ", ".join(release_links(story.after))
+    yield f"The release notes are read: {links}"
+    if story.upgrades:
+        yield "The upgrade notes above are followed, for each value that they name."
+    oldest = kubernetes(story.after)
+    if oldest:
+        yield f"The cluster runs Kubernetes {_text(oldest)} or newer: `kubectl version`."
+
+
+def _table(head: Sequence[str]) -> tuple[str, str]:
+    return _row(*head), "|".join(["", *("---" for _ in head), ""])
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _code(text: str) -> str:
+    """Return ``text`` as code that stays one cell of a table, whatever it holds."""
+    return f"`{one_line(text).replace('`', chr(39)).replace('|', chr(166))}`"
+
+
+def _code_or_none(text: str | None) -> str | None:
+    return _code(text) if text else None
+
+
+def _text(text: str) -> str:
+    """Return ``text`` as Markdown that means itself."""
+    return "".join(f"\\{char}" if char in "\\`*_[]<>|#@" else char for char in one_line(text))
+
+
+def _bounded(body: str) -> str:
+    """Return ``body``, cut at a line's end where it is longer than a forge takes."""
+    if len(body) <= LONGEST_BODY:
+        return body
+    return f"{body[:LONGEST_BODY].rpartition(chr(10))[0]}\n\n(cut here: it is too long for a pull request)\n"

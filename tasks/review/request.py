@@ -1,0 +1,159 @@
+"""The pull request of a branch: opened or updated through gh on GitHub, elsewhere by its reader's own hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..faults import Refused
+from ..plan import Action
+from ..tools import gh
+from .forge import GITHUB, opening_address, read_remote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..hubrepo.layout import Hub
+    from ..tools.gh import OpenRequest
+    from .body import Story
+    from .forge import Repository
+
+CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
+_OWNER_AND_NAME = 2
+
+
+@dataclass
+class Request:
+    """A pull request: as it is wanted, and what became of it.
+
+    Attributes:
+        branch: the branch that it comes from.
+        base: the branch that it goes to.
+        url: its page; or, where it is opened by hand, the page for that; None where that is not known.
+        number: its number; None before it is opened.
+        status: what was, or would be, done: ``created``, ``updated``, ``present`` already, or left to be done
+            ``by hand``.
+        title: its title.
+        body: its text, in Markdown.
+    """
+
+    branch: str
+    base: str
+    url: str | None = None
+    number: int | None = None
+    status: str = BY_HAND
+    title: str = ""
+    body: str = ""
+
+    def report(self) -> dict[str, Any]:
+        """Return what the JSON report says of it."""
+        keys = ("url", "number", "status", "base", "title", "body")
+        return {key: getattr(self, key) for key in keys}
+
+    def summary(self) -> str:
+        """Return the line that says what was done, or is left to be done."""
+        if self.status == BY_HAND:
+            where = self.url or "by hand, its remote is no forge that is known here"
+            return f"open a pull request from {self.branch} into {self.base}: {where}"
+        return f"pull request {self.status}: {self.url}"
+
+    def became(self, status: str, there: OpenRequest | None) -> None:
+        """Take over what GitHub has."""
+        self.status = status
+        self.url, self.number = (there.url, there.number) if there else (None, None)
+
+    def says(self, story: Story) -> None:
+        """Take over what is to be told."""
+        self.title, self.body = story.title, story.body
+
+
+def require_own_branch(branch: str, base: str, *, waits: bool) -> None:
+    """Check that what is planned for ``branch`` can go into a pull request.
+
+    Raises:
+        Refused: it is committed to the very branch that pull requests go to.
+    """
+    if waits and branch == base:
+        raise Refused(
+            f"{branch} is the branch that pull requests go to", where="--pr", hint="use another branch: --branch NAME"
+        )
+
+
+def plan_request(hub: Hub, request: Request, tell: Callable[[Hub], Story], *, waits: bool) -> Action:
+    """Plan the pull request; what becomes of it is told to ``request``.
+
+    Args:
+        hub: the repository as it will be when the branch is pushed.
+        request: the pull request.
+        tell: finds out what it tells about a state of the repository.
+        waits: whether it waits for commits that are only planned, so that its text is not final.
+
+    Raises:
+        Denied: gh is here, and nobody is signed in, or access is denied.
+        Unreachable: GitHub does not answer.
+        ProgramFailed: gh failed otherwise.
+    """
+    request.says(tell(hub))
+    remote = hub.settings.remote
+    repository = read_remote(hub.git.remote_url(remote) or "")
+    if repository and repository.forge == GITHUB and repository.path.count("/") + 1 == _OWNER_AND_NAME and gh.is_here():
+        return _through_gh(hub, gh.GitHub(repository.host, repository.path, hub.git.folder), request, tell, waits=waits)
+    return _by_hand(remote, repository, request)
+
+
+def says_the_same(there: OpenRequest, request: Request) -> bool:
+    """Whether an open pull request has the wanted title and text; boxes that people have ticked change nothing."""
+    return there.title == request.title and _unticked(there.body) == _unticked(request.body)
+
+
+def _through_gh(hub: Hub, github: gh.GitHub, request: Request, tell: Callable[[Hub], Story], *, waits: bool) -> Action:
+    there = github.open_request(request.branch)
+    if there and not waits and says_the_same(there, request):
+        request.became(PRESENT, there)
+        return Action(f"pull request {there.url} is there already, and says so")
+
+    def do() -> None:
+        request.says(tell(hub.again()))
+        settle(github, request)
+
+    request.became(UPDATED if there else CREATED, there)
+    why = "it was asked for with --pr"
+    if there:
+        update = github.update_command(there.number, request.title, request.body)
+        return Action(f"update the pull request {there.url}", why, do, (f"$ {update}",))
+    create = github.create_command(request.branch, request.base, request.title, request.body)
+    return Action(f"open a pull request into {request.base}", why, do, (f"$ {create}",))
+
+
+def settle(github: gh.GitHub, request: Request) -> None:
+    """Let GitHub have the pull request, opened, updated or as it is, and say to it what became of it.
+
+    Raises:
+        Denied, Unreachable, ProgramFailed: gh failed.
+    """
+    there = github.open_request(request.branch)
+    if there is None:
+        made = github.create(request.branch, request.base, request.title, request.body)
+        request.became(CREATED, made)
+    elif says_the_same(there, request):
+        request.became(PRESENT, there)
+    else:
+        github.update(there.number, request.title, request.body)
+        request.became(UPDATED, there)
+
+
+def _by_hand(remote: str, repository: Repository | None, request: Request) -> Action:
+    """Say where the pull request can be opened; its text stands in the plan and in the report."""
+    request.url = opening_address(repository, request.branch, request.base) if repository else None
+    text = (request.title, "", *request.body.splitlines())
+    if request.url:
+        gh_is_wanted = repository is not None and repository.forge == GITHUB
+        why = "gh is not on this machine" if gh_is_wanted else "only GitHub's are opened from here"
+        return Action(f"pull request: open it at {request.url}", why, details=text)
+    where = repository.host if repository else f"the remote {remote}"
+    return Action(f"pull request: open it by hand, {where} is no forge that is known here", details=text)
+
+
+def _unticked(body: str) -> str:
+    """Return ``body`` as it was written: GitHub's own editor ends lines with CRLF, and readers tick boxes."""
+    return body.replace("\r\n", "\n").replace("- [x] ", "- [ ] ").replace("- [X] ", "- [ ] ").strip()

@@ -1,0 +1,65 @@
+"""Finding out what a pull request tells: from git, the Helm repository and the registry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..faults import Fault
+from ..hubrepo.files import Committed
+from ..z2jh.release import Release
+from ..z2jh.repository import HelmRepository
+from .body import Story
+from .changes import changes_between
+from .findings import upgrades_here
+
+if TYPE_CHECKING:
+    from ..hubrepo.layout import Hub
+    from .evidence import Evidence
+
+
+def tell(hub: Hub, base: str, evidence: tuple[Evidence, ...]) -> Story:
+    """Return what a pull request of ``hub``'s state into the branch ``base`` tells.
+
+    Args:
+        hub: the repository as the pull request will leave it.
+        base: the branch that it goes to.
+        evidence: what is known of the images.
+    """
+    moved = changes_between(replace(hub, files=Committed(hub.git, fork_point(hub, base) or "HEAD")), hub)
+    old = moved.release.before if moved.release else None
+    new = hub.requirement.version
+    before, after = _releases(hub, old, new) if moved.release else (None, Release(new))
+    return Story(moved, evidence, before, after, upgrades_here(hub, old, new))
+
+
+def fork_point(hub: Hub, base: str) -> str | None:
+    """Return the commit at which HEAD left the branch ``base``, as far as the clone knows; None where it does not.
+
+    A clone whose history was cut may not know where they parted: then it is the branch's own commit.
+    """
+    tip = base_tip(hub, base)
+    return tip and (hub.git.ask("merge-base", tip, "HEAD").text or tip)
+
+
+def is_ahead(hub: Hub, base: str) -> bool:
+    """Whether HEAD has commits that the branch ``base`` does not have, as far as the clone knows."""
+    tip = base_tip(hub, base)
+    return tip is None or hub.git.read("rev-list", "--count", f"{tip}..HEAD") != "0"
+
+
+def base_tip(hub: Hub, base: str) -> str | None:
+    """Return the reference of the branch ``base``: the remote's, else the clone's own; None where there is neither."""
+    known = (f"refs/remotes/{hub.settings.remote}/{base}", f"refs/heads/{base}")
+    return next((ref for ref in known if hub.git.ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").ok), None)
+
+
+def _releases(hub: Hub, old: str | None, new: str) -> tuple[Release | None, Release]:
+    """Return both releases as the Helm repository describes them; bare where it gives no answer."""
+    bare = Release(old) if old else None, Release(new)
+    address = hub.settings.chart_repository or hub.requirement.repository
+    try:
+        found = HelmRepository(address, hub.settings.cache_folder, hub.requirement.name).index().releases
+    except Fault:
+        return bare
+    return found.get(old, bare[0]) if old else None, found.get(new, bare[1])
