@@ -113,7 +113,7 @@ def require_builder(name: str | None) -> None:
     if output.ok and not faults:
         return
     said = faults[0] if faults else _fault_line(output)
-    fault = _machine_fault(said.lower())
+    fault = _machine_fault(f"{said}\n{output.stderr}".lower())
     raise fault or ProgramFailed(f"the builder does not answer: {said}", where=name, hint="docker buildx ls")
 
 
