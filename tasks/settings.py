@@ -8,6 +8,7 @@ in the environment (https://docs.pyinvoke.org/en/stable/concepts/configuration.h
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,6 +19,9 @@ from .faults import Unusable
 SECTION = "hub"
 FILE = "invoke.yaml"
 PREFIX = "INVOKE_HUB_"
+# Shows a wrong value in one line, however large it is or however often it holds itself.
+_shown = reprlib.Repr()
+_shown.maxlevel, _shown.maxstring, _shown.maxother = 2, 60, 60
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
 KEEP, CHART = "keep", "chart"
@@ -119,12 +123,15 @@ def _section(file: Path) -> Mapping[str, Any]:
     """Return ``hub:`` of an ``invoke.yaml``; empty where there is no such file or section."""
     if not file.is_file():
         return {}
-    from .z2jh.document import Unreadable, child, load  # noqa: PLC0415 - only a repository with such a file pays for it
+    # Only a repository with such a file pays for it.
+    from .z2jh.document import LARGEST_TEXT, Unreadable, load  # noqa: PLC0415
 
     try:
-        section = child(load(file.read_text(encoding="utf-8")), SECTION)
+        with file.open("rb") as stream:
+            content = load(stream.read(LARGEST_TEXT + 1).decode())
     except (OSError, UnicodeDecodeError, Unreadable) as err:
         raise Unusable(f"the file {err}", where=file.name, hint=f"mend {file}") from err
+    section = content.get(SECTION) if isinstance(content, Mapping) else content
     if section is None:
         return {}
     if not isinstance(section, Mapping):
@@ -197,7 +204,13 @@ def _target(key: str, entry: object) -> ValuesTarget:
 
 
 def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
-    return Unusable(f"{SECTION}.{key} is {value!r}, not {wanted}", where=FILE, hint=hint)
+    variable = PREFIX + key.upper()
+    in_shell = variable in os.environ
+    return Unusable(
+        f"{SECTION}.{key} is {_shown.repr(value)}, not {wanted}",
+        where=variable if in_shell else FILE,
+        hint=f"mend {variable}, or unset it" if in_shell else hint,
+    )
 
 
 _READERS = {"images": _names, "base": _base, "platform": _platform, "push": _switch, "values": _targets}
