@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -92,7 +93,7 @@ def _target(build: Build, job: ImageJob, *, no_cache: bool) -> Target:
         platform=job.argument,
         no_cache=no_cache,
         push=build.pushes,
-        extra=bake_fields(options, f"{where}.extraBuildCommandOptions"),
+        extra=bake_fields(options, f"{where}.extraBuildCommandOptions", os.environ),
     )
 
 

@@ -32,7 +32,8 @@ class Target:
         platform: what to build for; None for the builder's own.
         no_cache: whether every step is run anew.
         push: whether the image is pushed; otherwise it stays in the engine's local store.
-        extra: more fields of the bake target, from chartpress's ``extraBuildCommandOptions``.
+        extra: more fields of the bake target, from chartpress's ``extraBuildCommandOptions``; they win, as the last
+            options of a command line do.
     """
 
     key: str
@@ -86,7 +87,7 @@ def _target(target: Target, root: str) -> dict[str, Any]:
         "output": ["type=registry" if target.push else "type=docker"],
     }
     for name, value in target.extra.items():
-        entry[name] = {**value, **entry[name]} if isinstance(value, dict) else value
+        entry[name] = {**entry[name], **value} if isinstance(value, dict) else value
     return {name: _literal(value) for name, value in entry.items() if value not in ({}, [], False)}
 
 

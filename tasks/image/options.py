@@ -7,12 +7,13 @@ https://docs.docker.com/reference/cli/docker/buildx/build/; each goes to the fie
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..faults import Unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 # Field of the bake file, by the option that may be given again and again.
 _LISTS = {
@@ -26,8 +27,14 @@ _LISTS = {
     "--ulimit": "ulimits",
 }
 _MAPPINGS = {"--build-arg": "args", "--build-context": "contexts", "--label": "labels"}
-_TEXTS = {"--shm-size": "shm-size", "--target": "target"}
+_TEXTS = {"--network": "network", "--shm-size": "shm-size", "--target": "target"}
 _SWITCHES = {"--no-cache": "no-cache", "--pull": "pull"}
+# Shorthands for --attest, by the kind of attestation.
+_ATTESTATIONS = {"--provenance": "provenance", "--sbom": "sbom"}
+# What is made is the same without them: they tidy up after the older builder, or say what is shown.
+_WITHOUT_EFFECT = ("--force-rm", "--quiet", "--rm")
+_NO_FIELD = "nothing"
+_TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
 
 
 class _Parser(argparse.ArgumentParser):
@@ -38,12 +45,13 @@ class _Parser(argparse.ArgumentParser):
         raise ValueError(message)
 
 
-def bake_fields(options: Sequence[str], where: str) -> dict[str, Any]:
+def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields of a bake target that say what ``options`` say; fields that they do not touch are left out.
 
     Args:
         options: the options, names filled in; an option and its value may be one item or two.
         where: where they stand, for the fault.
+        env: the variables that a build argument without a value takes its value from.
 
     Raises:
         Unusable: an option is none that a bake file can say, or lacks its value.
@@ -54,8 +62,10 @@ def bake_fields(options: Sequence[str], where: str) -> dict[str, Any]:
         raise _wrong(str(err), where) from err
     if unknown:
         raise _wrong(f"{unknown[0]} has no counterpart in a bake definition", where)
-    given = {field: value for field, value in vars(known).items() if value}
-    return {field: _pairs(value) if field in _MAPPINGS.values() else value for field, value in given.items()}
+    given = {field: value for field, value in vars(known).items() if value and field != _NO_FIELD}
+    given["args"] = _with_values(given.get("args", ()), env)
+    pairs = {field: _pairs(given[field]) for field in _MAPPINGS.values() if given.get(field)}
+    return {field: pairs.get(field, value) for field, value in given.items() if value}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,9 +74,30 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(option, dest=field, action="append")
     for option, field in _TEXTS.items():
         parser.add_argument(option, dest=field)
-    for option, field in _SWITCHES.items():
-        parser.add_argument(option, dest=field, action="store_true")
+    for option, kind in _ATTESTATIONS.items():
+        parser.add_argument(option, dest="attest", action="append", type=partial(_attestation, kind))
+    for option, field in (*_SWITCHES.items(), *dict.fromkeys(_WITHOUT_EFFECT, _NO_FIELD).items()):
+        parser.add_argument(option, dest=field, nargs="?", const=True, type=_truth)
     return parser
+
+
+def _attestation(kind: str, value: str) -> str:
+    """Return the ``--attest`` that a shorthand means: its value is a truth value, or the parameters."""
+    if value.lower() in _TRUE | _FALSE:
+        return f"type={kind}" if _truth(value) else f"type={kind},disabled=true"
+    return f"type={kind},{value}"
+
+
+def _truth(value: str) -> bool:
+    """Read a switch's value, as in ``--pull=true``."""
+    if value.lower() not in _TRUE | _FALSE:
+        raise argparse.ArgumentTypeError(f"{value!r} is neither true nor false")
+    return value.lower() in _TRUE
+
+
+def _with_values(build_args: Sequence[str], env: Mapping[str, str]) -> list[str]:
+    """Give each build argument without a value that of its variable; leave it out where there is none."""
+    return [arg if "=" in arg else f"{arg}={env[arg]}" for arg in build_args if "=" in arg or arg in env]
 
 
 def _pairs(items: list[str]) -> dict[str, str]:
