@@ -19,6 +19,7 @@ from ..lab.cli import Result, sh
 from ..lab.hubs import Hub, make_hub
 from ..lab.layouts import make_2i2c_like, make_cal_icor_like
 from ..lab.machine import PROJECT
+from .several import Maker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +87,12 @@ def pilot(tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer)
     """A hub repository like 2i2c's, on 3.2.1."""
     hub = make_2i2c_like(tmp_path / "2i2c", registry=prefix, chart_repository=helm_repository.url)
     return _moved_to(hub, "helm-charts/images/hub/Dockerfile", "quay.io/jupyterhub/k8s-hub", mirror)
+
+
+@pytest.fixture
+def make(tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer) -> Maker:
+    """Makes a hub repository of the images that a test writes down."""
+    return Maker(tmp_path, prefix, mirror, helm_repository.url)
 
 
 def _moved_to(hub: Hub, dockerfile: str, base: str, mirror: str) -> Hub:
