@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tasks.rehearsal.registry import registry as throwaway_registry
+
+from ..lab.cli import run, run_task, sh
+from ..lab.helm import ChartRelease, chart_repository
+from ..lab.hubs import Hub, make_hub
+from ..lab.machine import PROJECT
+from .scene import DOCKERFILE, REQUIREMENTS, VALUES
+from .world import files_in
+
+if TYPE_CHECKING:
+    from .scene import Scene
+
+pytestmark = pytest.mark.engine
+
+BRANCH = "bump-z2jh-3.3.8"
+OUT_OF_REACH = "registry.invalid/jupyterhub/k8s-hub"
+
+
+def rehearse(hub: Hub, *flags: str, env: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - the JSON that it prints
+    result = run_task("rehearse", *flags, "--json", cwd=hub.path, env=env)
+    assert result.code == 0, result
+    return result.json
+
+
+def subjects(remote: Path, revisions: str) -> list[str]:
+    return sh("git", "log", "--pretty=%s", revisions, cwd=remote).splitlines()
+
+
+def in_rehearsals_registry(folder: Path, image: str) -> Any:  # noqa: ANN401 - the JSON that buildx prints
+    """Serve a rehearsal's registry once more, and return what it says of an image."""
+    port = json.loads((folder / "rehearsal.json").read_text())["port"]
+    with throwaway_registry(folder / "registry", port=port):
+        return json.loads(sh("docker", "buildx", "imagetools", "inspect", image, "--format={{json .}}", cwd=folder))
+
+
+def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own(scene: Scene) -> None:
+    before, git_folder = scene.world(), files_in(scene.hub.path / ".git")
+    folder = scene.folder / "rehearsal"
+    told = rehearse(scene.hub, "--folder", str(folder))
+    (image,) = told["images"]
+    remote = folder / "remote.git"
+    assert subjects(remote, f"main..{BRANCH}") == [f"Use hub image {image['tag']}", "Move z2jh from 3.2.1 to 3.3.8"]
+    assert [commit["subject"] for commit in told["commits"]] == subjects(remote, f"main..{BRANCH}")[::-1]
+    assert image["repository"].startswith(f"{told['registry']}/")
+    values = sh("git", "show", f"{BRANCH}:{VALUES}", cwd=remote)
+    assert f"      name: {image['repository']}\n      tag: {image['tag']}\n" in values
+
+    pushed = in_rehearsals_registry(folder, f"{image['repository']}:{image['tag']}")
+    base = json.loads(
+        sh("docker", "buildx", "imagetools", "inspect", f"{scene.base}:3.3.8", "--format={{json .}}", cwd=folder)
+    )
+    layers, base_layers = (found["image"]["rootfs"]["diff_ids"] for found in (pushed, base))
+    assert pushed["manifest"]["digest"] == image["digest"]
+    assert (pushed["image"]["os"], pushed["image"]["architecture"]) == ("linux", "amd64")
+    assert layers[: len(base_layers)] == base_layers
+
+    assert scene.world() == before
+    assert without_lock(files_in(scene.hub.path / ".git")) == without_lock(git_folder)
+
+
+def without_lock(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Leave out the lock that keeps two runs apart; it is all that a run adds to a clone that it only reads."""
+    return {name: content for name, content in files.items() if name != "hubpress.lock"}
+
+
+def test_a_rehearsal_that_is_run_again_has_nothing_to_do(scene: Scene) -> None:
+    folder = scene.folder / "rehearsal"
+    rehearse(scene.hub, "--folder", str(folder))
+    refs = sh("git", "for-each-ref", cwd=folder / "remote.git")
+    again = run_task("rehearse", "--folder", str(folder), cwd=scene.hub.path)
+    assert again.code == 0, again
+    assert again.err.splitlines()[-1] == "Nothing to do: this rehearsal is complete."
+    assert sh("git", "for-each-ref", cwd=folder / "remote.git") == refs
+
+
+def test_a_rehearsal_shows_the_commits_and_the_diff_that_a_reviewer_would_see(scene: Scene) -> None:
+    result = run_task("rehearse", cwd=scene.hub.path)
+    assert result.code == 0, result
+    _, _, shown = result.out.partition(f"\nCommits on {BRANCH}, in the throwaway remote:\n")
+    assert [line.split(" ", 1)[1][:14] for line in shown.splitlines()[:2]] == ["Use hub image ", "Move z2jh from"]
+    assert "\n-    version: 3.2.1\n+    version: 3.3.8\n" in shown
+    assert shown.endswith("\nNothing left this machine.\n")
+
+
+def test_a_rehearsal_takes_the_working_tree_as_it_stands(scene: Scene) -> None:
+    scene.hub.write("images/hub/extra.txt", "not committed\n")
+    scene.hub.edit(DOCKERFILE, "RUN pip install", "COPY extra.txt /srv/\nRUN pip install")
+    before = scene.world()
+    folder = scene.folder / "rehearsal"
+    rehearse(scene.hub, "--folder", str(folder))
+    assert sh("git", "show", f"{BRANCH}:images/hub/extra.txt", cwd=folder / "remote.git") == "not committed"
+    assert scene.world() == before
+
+
+@pytest.mark.parametrize("flags", [[], ["--keep"]], ids=["goes away", "kept"])
+def test_a_rehearsals_own_folder_goes_away_unless_it_is_to_be_kept(scene: Scene, flags: list[str]) -> None:
+    temporary = scene.folder / "temporary"
+    temporary.mkdir()
+    told = rehearse(scene.hub, *flags, env={"TMPDIR": str(temporary)})
+    folder = Path(told["folder"])
+    assert folder.parent == temporary
+    assert folder.is_dir() == ("--keep" in flags)
+    assert told["diff"].count("\n+++ ") == 3
+
+
+def test_what_cannot_be_reached_is_stood_in_for_and_loudly_so(tmp_path: Path) -> None:
+    hub = make_hub(
+        tmp_path / "hub", base=OUT_OF_REACH, registry="registry.invalid", chart_repository="http://127.0.0.1:1/"
+    )
+    result = run_task("rehearse", cwd=hub.path)
+    assert result.code == 0, result
+    notes = [
+        "STAND-IN: the charts come with hubpress, not from http://127.0.0.1:1/: the host takes no connection",
+        f"STAND-IN: {OUT_OF_REACH}:3.3.8 is not z2jh's image, it was made here for the rehearsal",
+    ]
+    assert result.err.splitlines()[:2] == notes
+    assert result.out.splitlines()[-2:] == notes
+    assert run("docker", "image", "inspect", f"{OUT_OF_REACH}:3.3.8", cwd=tmp_path).code != 0
+
+
+def test_this_projects_own_hub_is_rehearsed(tmp_path: Path) -> None:
+    """The charts are of a version that nobody has, so that no real base image stands in the stand-in's way."""
+    if not (PROJECT / ".git").exists():
+        pytest.skip("this is no clone of the project")
+    hub = Hub(tmp_path / "hub", tmp_path / "none.git")
+    sh("git", "clone", "--quiet", "--no-hardlinks", str(PROJECT), str(hub.path), cwd=tmp_path)
+    chart_repository(tmp_path / "charts", (ChartRelease("4.4.98", "5.5.0", ">=1.28.0-0", "2026-07-01"),))
+    env = {"INVOKE_HUB_CHART_REPOSITORY": (tmp_path / "charts").as_uri()}
+    told = rehearse(hub, "--major", "--stand-in-base", env=env)
+    (image,) = told["images"]
+    assert told["chart"]["after"] == "4.4.98"
+    assert told["files"] == [DOCKERFILE, REQUIREMENTS]
+    assert (image["status"], image["base"]["inherited"], told["values"]["changed"]) == ("built", True, True)
+    assert [note.partition(":")[0] for note in told["stand_ins"]] == ["STAND-IN"]
+    assert hub.git("status", "--porcelain") == ""
