@@ -8,10 +8,11 @@ from .bump import bump
 from .check import check
 from .commit import commit
 from .doctor import doctor
+from .init import init
 from .rehearse import rehearse
 from .release import release
 from .settings import DEFAULTS, SECTION
 from .status import status
 
-ns = Collection(auth, bump, build, check, commit, doctor, rehearse, release, status)
+ns = Collection(auth, bump, build, check, commit, doctor, init, rehearse, release, status)
 ns.configure({SECTION: DEFAULTS})

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..tools.git import Git
 
+_NEW_FILE = 0o644
 LARGEST_FILE = 16 * 1024 * 1024
 
 
@@ -37,13 +38,13 @@ class FileEdit:
 
     Attributes:
         path: the file, relative to the repository's top.
-        before: its bytes now.
+        before: its bytes now; None where there is no such file yet.
         after: its bytes afterwards.
         summary: what changes, for people: ``jupyterhub 3.2.1 -> 3.3.8``.
     """
 
     path: str
-    before: bytes
+    before: bytes | None
     after: bytes
     summary: str
 
@@ -54,7 +55,7 @@ class FileEdit:
 
     def diff(self) -> Iterator[str]:
         """Yield the lines that change, ``-`` before those that go and ``+`` before those that come."""
-        old, new = (data.decode("utf-8", "replace").splitlines() for data in (self.before, self.after))
+        old, new = (data.decode("utf-8", "replace").splitlines() for data in (self.before or b"", self.after))
         lines = difflib.unified_diff(old, new, n=0, lineterm="")
         yield from (line for line in lines if not line.startswith(("---", "+++", "@@")))
 
@@ -140,6 +141,7 @@ def _staged(file: Path, edit: FileEdit) -> Iterator[tuple[Path, Path]]:
     """Write the new bytes beside ``file``, and yield both paths; nothing stays behind."""
     target = file.resolve()
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as err:
         raise _unwritable(edit, err) from err
@@ -150,7 +152,7 @@ def _staged(file: Path, edit: FileEdit) -> Iterator[tuple[Path, Path]]:
                 stream.write(edit.after)
                 stream.flush()
                 os.fsync(stream.fileno())
-            new.chmod(target.stat().st_mode & 0o7777)
+            new.chmod(_NEW_FILE if edit.before is None else target.stat().st_mode & 0o7777)
         except OSError as err:
             raise _unwritable(edit, err) from err
         yield new, target

@@ -98,6 +98,6 @@ def _undone_on_fault(top: Path, edits: Sequence[FileEdit], lock: FileEdit) -> It
         tree = WorkingTree(top)
         # What helm made of the lock is known now; elsewhere only our own bytes are taken back.
         made = (*edits, replace(lock, after=tree.read(lock.path) or b""))
-        back = [replace(edit, before=edit.after, after=edit.before) for edit in made]
+        back = [replace(edit, before=edit.after, after=edit.before or b"") for edit in made]
         tree.replace(edit for edit in back if tree.read(edit.path) == edit.before)
         raise
