@@ -118,7 +118,11 @@ def _report(
 
 
 def _warnings(hub: Hub, choice: Choice) -> tuple[str, ...]:
+    from .review.brief import upgrade_warnings
+    from .review.findings import upgrades_here
+
+    crossed = upgrade_warnings(upgrades_here(hub, hub.requirement.version, choice.release.version))
     if choice.newer_major is None:
-        return ()
+        return crossed
     newer = f"{choice.newer_major.version} is there too, a newer major version than {hub.requirement.version}"
-    return (f"{newer}: read its upgrade guide, then: invoke bump --major",)
+    return (f"{newer}: read its upgrade guide, then: invoke bump --major", *crossed)

@@ -120,11 +120,10 @@ def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None) -> S
 
 def _commit_actions(hub: Hub, goal: BranchPlan, changed: Sequence[str], wish: CommitWish, made: Made) -> list[Action]:
     from .faults import Refused
-    from .review.changes import changes
     from .review.commits import commit_message, make_commit, require_only_ours
 
     require_only_ours(hub, changed)
-    text = wish.message or commit_message(changes(hub))
+    text = wish.message or commit_message(hub)
     if not text.strip():
         raise Refused(
             "the commit's message is empty", where="--message", hint="leave --message out for one that says what moved"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..faults import one_line
 from ..z2jh.choose import is_dev
 from ..z2jh.notes import release_links
+from .brief import MOST_SHOWN, needs
 from .changes import NOTHING, subject
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ NOT_KNOWN = "not known"
 # GitHub takes 256 characters of a title, and 65,536 of a text.
 LONGEST_TITLE = 200
 LONGEST_BODY = 60_000
-MOST_FINDINGS = 10
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _moves(story: Story) -> Iterator[str]:
     yield ""
     yield from _table(("what", "before", "after", "where"))
     for move in story.moved.moves:
-        yield _row(move.what, _code(move.before) if move.before else NOTHING, _code(move.after), _code(move.file))
+        yield _row(_text(move.what), _code_or_none(move.before) or NOTHING, _code(move.after), _code(move.file))
     if story.moved.release:
         for what, old, new in _known(story):
             yield _row(what, old or NOT_KNOWN, new or NOT_KNOWN, "the Helm repository's index")
@@ -110,18 +110,10 @@ def _upgrades(upgrades: Sequence[UpgradeHere]) -> Iterator[str]:
         yield ""
 
 
-def needs(here: UpgradeHere) -> Iterator[str]:
-    """Yield what an upgrade moves by itself: JupyterHub's major version, the oldest Kubernetes."""
-    if here.upgrade.jupyterhub:
-        yield "JupyterHub {} to {}.".format(*here.upgrade.jupyterhub)
-    if here.upgrade.kubernetes:
-        yield f"Kubernetes {here.upgrade.kubernetes} or newer."
-
-
 def _concerned(findings: Sequence[Finding]) -> Iterator[str]:
-    yield from (f"{_code(one.place)} {_code(one.key)}" for one in findings[:MOST_FINDINGS])
-    if len(findings) > MOST_FINDINGS:
-        yield f"and {len(findings) - MOST_FINDINGS} more"
+    yield from (f"{_code(one.place)} {_code(one.key)}" for one in findings[:MOST_SHOWN])
+    if len(findings) > MOST_SHOWN:
+        yield f"and {len(findings) - MOST_SHOWN} more"
 
 
 def _to_check(story: Story) -> Iterator[str]:
@@ -147,7 +139,7 @@ def _checks(story: Story) -> Iterator[str]:
 def _release_checks(story: Story) -> Iterator[str]:
     version = story.after.semver
     if version is None or is_dev(version):
-        yield f"{_code(story.after.version)} is a build of z2jh's main branch, not a release: that is meant."
+        yield f"{_code(story.after.version)} is a build of z2jh's main branch, not a release, and is meant to be."
     links = ", ".join(release_links(story.after))
     yield f"The release notes are read: {links}"
     if story.upgrades:

@@ -11,7 +11,9 @@ from ..tools.git import PUSH_SECONDS, push_fault
 from ..tools.run import capture, watch
 from ..z2jh.notes import release_links, upgrade_links
 from ..z2jh.release import Release
-from .changes import Changes, changes, message
+from .brief import upgrade_paragraph
+from .changes import changes, message
+from .findings import upgrades_here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,12 +26,16 @@ if TYPE_CHECKING:
 _GITS_OWN_VERDICT = ("error: ", "hint: ")
 
 
-def commit_message(moved: Changes) -> str:
-    """Return the message for what moved, with links to the release's notes."""
+def commit_message(hub: Hub) -> str:
+    """Return the message for what moved: links to the release's notes, and what an upgrade asks for."""
+    moved = changes(hub)
     if moved.release is None:
         return message(moved)
-    upgrade = upgrade_links(moved.release.before, moved.release.after) if moved.release.before else ()
-    return message(moved, (*release_links(Release(moved.release.after)), *upgrade))
+    before, after = moved.release.before, moved.release.after
+    upgrade = upgrade_links(before, after) if before else ()
+    paragraph = upgrade_paragraph(upgrades_here(hub, before, after))
+    text = message(moved, (*release_links(Release(after)), *upgrade))
+    return "\n".join((text, "", *paragraph)) if paragraph else text
 
 
 def require_only_ours(hub: Hub, changed: Sequence[str]) -> None:
@@ -66,7 +72,7 @@ def make_commit(hub: Hub, paths: Sequence[str], text: str | None) -> tuple[str, 
         Refused: a hook changed the files on the way, or added others.
     """
     require_only_ours(hub, paths)
-    whole = text or commit_message(changes(hub))
+    whole = text or commit_message(hub)
     wanted = {path: hub.require(path) for path in paths}
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
     output = watch(hub.git.command("commit", *flags, "--", *paths, stdin=whole))

@@ -27,17 +27,24 @@ _LONGEST_KEY = 120
 _ONE, _ALL = "*", "**"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Finding:
     """A value that a note concerns.
 
     Attributes:
-        place: the file and its line, ``path:line``.
+        file: the file that it stands in, relative to the repository's top.
+        line: the line of its key, or of the text that was looked for.
         key: the values path, dotted, from the top of the file.
     """
 
-    place: str
+    file: str
+    line: int
     key: str
+
+    @property
+    def place(self) -> str:
+        """The file and its line, ``path:line``."""
+        return f"{self.file}:{self.line}"
 
     def __str__(self) -> str:
         return f"{self.place} {self.key}"
@@ -75,11 +82,10 @@ class Value:
 
     Attributes:
         path: the keys that lead to it, the chart's own left out; an index is its digits.
-        place: where its key stands, ``path:line``.
         key: the whole values path.
-        node: the value.
-        line: the line of its key.
         file: the file.
+        line: the line of its key.
+        node: what stands there.
     """
 
     path: tuple[str, ...]
@@ -117,7 +123,7 @@ def findings(note: Note, values: Iterable[Value]) -> Iterator[Finding]:
         for value in values:
             fitting = next((watch for watch in note.watches if fits(watch, value.path, value.node)), None)
             if fitting is not None:
-                yield Finding(f"{value.file}:{_line(value, fitting.holds)}", value.key)
+                yield Finding(value.file, _line(value, fitting.holds), value.key)
 
 
 def fits(watch: Watch, path: tuple[str, ...], node: Node) -> bool:

@@ -145,13 +145,13 @@ def settle(github: gh.GitHub, request: Request) -> None:
 def _by_hand(remote: str, repository: Repository | None, request: Request) -> Action:
     """Say where the pull request can be opened; its text stands in the plan and in the report."""
     request.url = opening_address(repository, request.branch, request.base) if repository else None
-    text = (request.title, "", *request.body.splitlines())
+    text = f"{request.title}\n\n{request.body}"
     if request.url:
         gh_is_wanted = repository is not None and repository.forge == GITHUB
         why = "gh is not on this machine" if gh_is_wanted else "only GitHub's are opened from here"
-        return Action(f"pull request: open it at {request.url}", why, details=text)
+        return Action(f"pull request: open it at {request.url}", why, details=(text,))
     where = repository.host if repository else f"the remote {remote}"
-    return Action(f"pull request: open it by hand, {where} is no forge that is known here", details=text)
+    return Action(f"pull request: open it by hand, {where} is no forge that is known here", details=(text,))
 
 
 def _unticked(body: str) -> str:

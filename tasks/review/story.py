@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..faults import Fault
 from ..hubrepo.files import Committed
+from ..hubrepo.source import helm_repository
 from ..z2jh.release import Release
 from ..z2jh.repository import HelmRepository
 from .body import Story
@@ -57,9 +58,8 @@ def base_tip(hub: Hub, base: str) -> str | None:
 def _releases(hub: Hub, old: str | None, new: str) -> tuple[Release | None, Release]:
     """Return both releases as the Helm repository describes them; bare where it gives no answer."""
     bare = Release(old) if old else None, Release(new)
-    address = hub.settings.chart_repository or hub.requirement.repository
     try:
-        found = HelmRepository(address, hub.settings.cache_folder, hub.requirement.name).index().releases
+        found = HelmRepository(helm_repository(hub), hub.settings.cache_folder, hub.requirement.name).index().releases
     except Fault:
         return bare
     return found.get(old, bare[0]) if old else None, found.get(new, bare[1])

@@ -217,7 +217,7 @@ _TO_5 = (
     Note("jupyterhub-idle-culler goes from 1 to 2.", (Watch("cull"),)),
 )
 
-ANY_MAJOR = Upgrade("0.0.0-0", "Any major version", f"{GUIDES}/index.html", None, None, _ANY)
+ANY_MAJOR = Upgrade("0.0.0-0", "Every major version", f"{GUIDES}/index.html", None, None, _ANY)
 UPGRADES = (
     Upgrade("2.0.0-0", "z2jh 1 to 2", f"{GUIDES}/upgrade-1-to-2.html", "1.20", ("1", "3"), _TO_2),
     Upgrade("3.0.0-0", "z2jh 2 to 3", f"{GUIDES}/upgrade-2-to-3.html", "1.23", ("3", "4"), _TO_3),
