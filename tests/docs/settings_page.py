@@ -1,0 +1,52 @@
+"""Writes docs/settings.md from the code: ``python -m tests.docs.settings_page > docs/settings.md``."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import fields
+
+from tasks.settings import PREFIX, Settings
+
+_ENTRY = re.compile(r"^(?P<key>\w+): (?P<text>.+?)(?=^\w+: |\Z)", re.MULTILINE | re.DOTALL)
+_HEAD = """\
+# Settings
+
+A repository whose chartpress.yaml, requirement and git remote say everything needs none of these. What cannot be read
+from there stands in `invoke.yaml` at the repository's top, under `hub:`, or in the environment. The environment wins.
+
+```yaml
+hub:
+  platform: linux/amd64
+  values:
+    - {file: deployments/prod/values.yaml, path: jupyterhub.hub.image}
+```
+
+Unknown keys and wrong types are refused by name. In the environment a list is separated by commas, and an entry of
+`values` is written `FILE:PATH`.
+
+| key | variable | default | meaning |
+|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    return _HEAD + "".join(_row(key, text) for key, text in documented().items())
+
+
+def documented() -> dict[str, str]:
+    """Return what the code says of each setting, by its key."""
+    attributes = (inspect.getdoc(Settings) or "").partition("Attributes:\n")[2]
+    body = inspect.cleandoc(attributes)
+    return {entry["key"]: " ".join(entry["text"].split()) for entry in _ENTRY.finditer(body)}
+
+
+def _row(key: str, text: str) -> str:
+    default = next(field.default for field in fields(Settings) if field.name == key)
+    shown = {None: "", (): "", True: "`true`", False: "`false`"}.get(default, f"`{default}`")  # type: ignore[call-overload]
+    return f"| `{key}` | `{PREFIX}{key.upper()}` | {shown} | {text.replace('``', '`')} |\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
