@@ -36,7 +36,7 @@ def content_hash(hub: Hub, image: HubImage, base: Base, platform: str) -> str:
     itself, and the platform. Times and owners are left out: they differ from clone to clone.
 
     Raises:
-        Unusable: the context is missing, or a file of it cannot be read.
+        Unusable: the context is missing, or a file of it cannot be read, or a line of the ignore file.
     """
     spec = image.spec
     whole = hashlib.sha256()
@@ -74,7 +74,7 @@ def _ignore_rules(hub: Hub, context: str, dockerfile: str) -> IgnoreRules:
     for path in (f"{dockerfile}{_IGNORE_FILE}", join(context, _IGNORE_FILE)):
         data = hub.files.read(path)
         if data is not None:
-            return IgnoreRules.parse(data.decode("utf-8", "replace"))
+            return IgnoreRules.parse(data.decode("utf-8", "replace"), path)
     return IgnoreRules()
 
 

@@ -12,11 +12,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..faults import Unusable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _EXCEPTION = "!"
 _COMMENT = "#"
+_ANY = "**"
+_SPECIAL = frozenset("*?[]\\")
+_FORMAT = "https://docs.docker.com/build/concepts/context/#dockerignore-files"
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,15 @@ class IgnoreRules:
     patterns: tuple[tuple[re.Pattern[str], bool], ...] = ()
 
     @classmethod
-    def parse(cls, text: str) -> IgnoreRules:
-        """Read an ignore file; lines that are no patterns match nothing."""
-        lines = (line.strip() for line in text.removeprefix("\ufeff").splitlines())
-        return cls(tuple(_rule(line) for line in lines if line and not line.startswith(_COMMENT)))
+    def parse(cls, text: str, where: str) -> IgnoreRules:
+        """Read an ignore file; ``where`` is its path, as shown to people.
+
+        Raises:
+            Unusable: a line is a pattern that Docker cannot read either.
+        """
+        lines = enumerate(text.removeprefix("\ufeff").split("\n"), start=1)
+        patterns = ((number, line.strip()) for number, line in lines if not line.startswith(_COMMENT))
+        return cls(tuple(_rule(line, f"{where}:{number}") for number, line in patterns if line))
 
     def leave_out(self, path: str) -> bool:
         """Whether ``path`` (relative to the context, with ``/``) is left out of the context."""
@@ -46,26 +56,30 @@ class IgnoreRules:
         return left_out
 
 
-def _rule(line: str) -> tuple[re.Pattern[str], bool]:
+def _rule(line: str, place: str) -> tuple[re.Pattern[str], bool]:
     is_exception = line.startswith(_EXCEPTION)
     cleaned = posixpath.normpath(line.removeprefix(_EXCEPTION).strip()).lstrip("/")
-    return re.compile("".join(_pieces(cleaned)), re.DOTALL), is_exception
+    try:
+        return re.compile("".join(_pieces(cleaned)), re.DOTALL), is_exception
+    except (ValueError, re.error) as err:
+        raise Unusable(f"the pattern {line!r} cannot be read", where=place, hint=f"mend it, see {_FORMAT}") from err
 
 
 def _pieces(pattern: str) -> Iterator[str]:
-    """Translate a pattern piece by piece."""
+    """Translate a pattern piece by piece; ValueError where a class has no end."""
     at = 0
+    # Alone in a pattern, leading stars stand for any beginning of a path, not for whole folders.
+    if pattern.startswith(_ANY) and not pattern.startswith(f"{_ANY}/") and _SPECIAL.isdisjoint(pattern[2:]):
+        yield ".*"
+        at = len(_ANY)
     while at < len(pattern):
-        if pattern.startswith("**/", at):
-            yield "(?:.*/)?"
-            at += 3
-        elif pattern.startswith("**", at):
-            yield ".*"
-            at += 2
+        if pattern.startswith(_ANY, at):
+            at += 3 if pattern.startswith(f"{_ANY}/", at) else 2
+            yield "(?:.*/)?" if at < len(pattern) else ".*"
         elif pattern[at] in "*?":
             yield "[^/]*" if pattern[at] == "*" else "[^/]"
             at += 1
-        elif pattern[at] == "[" and "]" in pattern[at + 2 :]:
+        elif pattern[at] == "[":
             end = pattern.index("]", at + 2)
             yield _character_class(pattern[at + 1 : end])
             at = end + 1
