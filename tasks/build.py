@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .hubrepo.layout import Hub
     from .image.building import Build
     from .image.job import ImageJob
+    from .image.reference import Reference
 
 HELP = {
     "image": "an image to build, by its key in chartpress.yaml (repeatable; default: those that inherit from k8s-hub)",
@@ -44,6 +45,7 @@ class BuildWish:
         builder: the buildx builder; None for the setting's.
         no_cache: whether every step is run anew.
         engine: what builds: ``buildx`` or ``chartpress``.
+        stand_ins: the base images that a rehearsal's stand-ins are taken for, whatever their registries have.
     """
 
     images: tuple[str, ...] = ()
@@ -53,6 +55,7 @@ class BuildWish:
     builder: str | None = None
     no_cache: bool = False
     engine: str = "buildx"
+    stand_ins: tuple[Reference, ...] = ()
 
 
 @task(klass=HubTask, auto_shortflags=False, iterable=["image"], help={**HELP, **REPO_HELP, **JSON_HELP})

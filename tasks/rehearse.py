@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,9 @@ def rehearse(
             run.carry_out(Plan((_intention(run.hub),)))
             return
         with _folder(folder, keep=keep) as place:
-            _perform(run, place, bump, build, CommitWish(message, branch, push=True, request=pr), stand_in=stand_in_base)
+            _perform(
+                run, place, bump, build, CommitWish(message, branch, push=True, request=pr), stand_in=stand_in_base
+            )
 
 
 def _perform(run: Run, place: Path, bump: BumpWish, build: BuildWish, commit: CommitWish, *, stand_in: bool) -> None:
@@ -89,7 +92,7 @@ def _perform(run: Run, place: Path, bump: BumpWish, build: BuildWish, commit: Co
         for note in stage.notes:
             show.say(show.strong(note))
         rehearsed = Run(stage.hub, dry=False, json=run.json)
-        plan = plan_release(stage.hub, bump, build, commit)
+        plan = plan_release(stage.hub, bump, replace(build, stand_ins=stage.stand_ins), commit)
         rehearsed.show_plan(plan)
         rehearsed.carry_out(plan, lambda: {"steps": plan.step_reports(), **_report(stage)})
         if plan.nothing_to_do:

@@ -68,7 +68,8 @@ class Build:
         return (*layout_warnings(self.hub), *self._base_warnings(), *self._values_warnings())
 
     def _base_warnings(self) -> Iterator[str]:
-        for base in dict.fromkeys(job.base.reference for job in self.jobs if job.base.is_local):
+        local = dict.fromkeys(job.base.reference for job in self.jobs if job.base.is_local)
+        for base in (reference for reference in local if reference not in self.wish.stand_ins):
             yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
         if any(job.base.is_stand_in for job in self.jobs):
             yield "the base image is a rehearsal's STAND-IN, not z2jh's"

@@ -77,7 +77,7 @@ def _jobs(hub: Hub, images: Sequence[HubImage], wish: BuildWish, *, look: bool) 
     """
     history = history_of(hub)
     theirs = [image.base.reference for image in images]
-    answers: dict[Reference, docker.Answer] = {}
+    answers: dict[Reference, docker.Answer] = {base: docker.local(base) for base in wish.stand_ins}
     if names_commit(hub.settings.tag):
         _ask(
             answers, [*theirs, *_to_look_for(images, [name_image(hub, history, image) for image in images], look=look)]

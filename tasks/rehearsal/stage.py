@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ..faults import Unreachable
 from ..hubrepo.layout import open_hub
 from ..hubrepo.source import helm_repository
+from ..image.proof import Base
 from ..tools import docker
 from ..tools.git import Git
 from ..z2jh.repository import HelmRepository
@@ -43,6 +44,7 @@ class Stage:
         hub: the throwaway clone.
         remote: its remote, a bare repository.
         address: the throwaway registry's, ``127.0.0.1:PORT``.
+        stand_ins: the base images that stand-ins are taken for.
         notes: what is not as in a real release, for people.
     """
 
@@ -50,6 +52,7 @@ class Stage:
     hub: Hub
     remote: Git
     address: str
+    stand_ins: tuple[Reference, ...]
     notes: tuple[str, ...]
 
 
@@ -74,12 +77,12 @@ def staged(hub: Hub, folder: Path, target: Callable[[Hub], Sequence[Reference]],
             make_clone(hub, folder, served.address)
         clone, notes = _with_charts(open_hub(hub.settings, Git(folder / CLONE)))
         bases = target(clone)
-        missing = bases if stand_in else [base for base in bases if not _is_reachable(base)]
+        missing = tuple(base for base in bases if stand_in or not _is_there(base))
         stood_in = tuple(
             f"STAND-IN: {base} is not z2jh's image, it was made here for the rehearsal" for base in missing
         )
         with stand_ins(str(base) for base in missing), forgotten(served.address):
-            yield Stage(folder, clone, Git(folder / REMOTE), served.address, (*notes, *stood_in))
+            yield Stage(folder, clone, Git(folder / REMOTE), served.address, missing, (*notes, *stood_in))
 
 
 def _port(folder: Path) -> int:
@@ -104,9 +107,12 @@ def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
     return hub, ()
 
 
-def _is_reachable(base: Reference) -> bool:
-    """Whether the base image's registry gives an answer, whatever it is."""
-    return not isinstance(docker.inspect_all([base])[0], Unreachable)
+def _is_there(base: Reference) -> bool:
+    """Whether a release could take the real base image: its registry answers, or this machine's store has it."""
+    if not isinstance(docker.inspect_all([base])[0], Unreachable):
+        return True
+    found = docker.local(base)
+    return found is not None and not Base(base, found).is_stand_in
 
 
 @contextlib.contextmanager
