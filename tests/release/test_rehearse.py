@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,11 @@ from .scene import DOCKERFILE, REQUIREMENTS, VALUES
 from .world import files_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.rehearsal.registry import Registry
+
+    from ..lab.helm import HelmServer
     from .scene import Scene
 
 pytestmark = pytest.mark.engine
@@ -124,6 +130,42 @@ def test_what_cannot_be_reached_is_stood_in_for_and_loudly_so(tmp_path: Path) ->
     assert result.err.splitlines()[:2] == notes
     assert result.out.splitlines()[-2:] == notes
     assert run("docker", "image", "inspect", f"{OUT_OF_REACH}:3.3.8", cwd=tmp_path).code != 0
+
+
+def test_a_stand_in_is_taken_where_it_is_wanted_whatever_the_registry_has(scene: Scene) -> None:
+    told = rehearse(scene.hub, "--stand-in-base")
+    (image,) = told["images"]
+    assert image["base"] == {"image": f"{scene.base}:3.3.8", "digest": None, "inherited": True}
+    assert told["stand_ins"] == [
+        f"STAND-IN: {scene.base}:3.3.8 is not z2jh's image, it was made here for the rehearsal"
+    ]
+
+
+def test_a_base_that_its_registry_denies_is_stood_in_for(
+    locked_registry: Registry, helm_repository: HelmServer, tmp_path: Path
+) -> None:
+    base = f"{locked_registry.address}/mirror/k8s-hub"
+    hub = make_hub(tmp_path / "hub", base=base, chart_repository=helm_repository.url)
+    told = rehearse(hub)
+    assert told["images"][0]["status"] == "built"
+    assert told["stand_ins"] == [f"STAND-IN: {base}:3.3.8 is not z2jh's image, it was made here for the rehearsal"]
+
+
+@pytest.fixture
+def pulled(tmp_path: Path) -> Iterator[str]:
+    """An image in this machine's store that is no stand-in, its registry out of reach; returns its repository."""
+    repository = f"registry.invalid/{secrets.token_hex(4)}/k8s-hub"
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    sh("docker", "buildx", "build", "--quiet", "--load", "--tag", f"{repository}:3.3.8", ".", cwd=tmp_path)
+    yield repository
+    sh("docker", "image", "rm", f"{repository}:3.3.8", cwd=tmp_path)
+
+
+def test_a_base_that_was_pulled_before_is_taken_where_its_registry_is_out_of_reach(scene: Scene, pulled: str) -> None:
+    scene.hub.write(DOCKERFILE, f"FROM {pulled}:3.2.1\nCOPY requirements.txt /\n")
+    told = rehearse(scene.hub)
+    assert told["images"][0]["base"] == {"image": f"{pulled}:3.3.8", "digest": None, "inherited": True}
+    assert told["stand_ins"] == []
 
 
 def test_this_projects_own_hub_is_rehearsed(tmp_path: Path) -> None:
