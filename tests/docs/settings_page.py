@@ -44,7 +44,7 @@ def documented() -> dict[str, str]:
 
 def _row(key: str, text: str) -> str:
     default = next(field.default for field in fields(Settings) if field.name == key)
-    shown = {None: "", (): "", True: "`true`", False: "`false`"}.get(default, f"`{default}`")  # type: ignore[call-overload]
+    shown = "" if default in (None, ()) else f"`{str(default).lower() if isinstance(default, bool) else default}`"
     return f"| `{key}` | `{PREFIX}{key.upper()}` | {shown} | {text.replace('``', '`')} |\n"
 
 

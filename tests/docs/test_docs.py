@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +14,9 @@ from tasks.settings import Settings
 from tests.lab.machine import PROJECT
 
 from .settings_page import documented, page
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted([PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *(PROJECT / "docs").glob("*.md")])
