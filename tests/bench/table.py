@@ -1,0 +1,72 @@
+"""The table that people read, and the file that programs read."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.show import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .row import Row
+
+HEAD = ("", "what", "against", "limit", "measured", "ours", "baseline")
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    """Return the rows as aligned lines below a head."""
+    return table([HEAD, *(_cells(row) for row in rows)])
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    """Return the rows as a table of Markdown, as ``docs/performance.md`` has it."""
+    lines = [HEAD, ("---",) * len(HEAD), *(_cells(row) for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """Return the last line: ``12 rows, 12 met``."""
+    return f"{len(rows)} rows, {sum(row.met for row in rows)} met"
+
+
+def as_json(rows: Sequence[Row]) -> str:
+    """Return everything as one JSON object."""
+    content = {"machine": machine(), "rows": [row.as_json() for row in rows], "met": all(row.met for row in rows)}
+    return f"{json.dumps(content, indent=2)}\n"
+
+
+def machine() -> str:
+    """Return what the numbers were measured on: system, processor, its number of cores, Python."""
+    cores = f"{os.cpu_count() or 1} cores"
+    return ", ".join((platform.platform(terse=True), _processor(), cores, f"Python {platform.python_version()}"))
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        "met" if row.met else "MISSED",
+        row.name,
+        row.against,
+        _shown(row.limit, row.unit),
+        _shown(row.value, row.unit),
+        _shown(row.ours, "s" if row.unit in {"x", "ms"} else row.unit),
+        _shown(row.theirs, "s" if row.unit in {"x", "ms"} else row.unit),
+    )
+
+
+def _shown(value: float, unit: str) -> str:
+    if unit == "x":
+        return f"{value:.3g}x"
+    return f"{value:.3f} s" if unit == "s" else f"{value:.0f} {unit}"
+
+
+def _processor() -> str:
+    """Return the processor's name: Linux has it in a file, elsewhere the platform module knows."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
