@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..faults import Fault, Unusable
+from .absent import no_dependency, no_hub_image, no_single_root
 from .chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
 from .dockerfile import BaseImage, hub_base
 from .files import Committed, Edited, FileEdit, Files, WorkingTree
@@ -104,7 +105,11 @@ class Hub:
             return self.settings.root.strip("/").removeprefix(".").strip("/")
         if self.files.read(CHARTPRESS_FILE) is not None:
             return ""
-        return self._only_root_below()
+        roots = self._roots_below()
+        fitting = [root for root in roots if len(roots) == 1 or self._has_dependency(root)]
+        if len(fitting) != 1:
+            raise no_single_root(self.git.folder, roots, fitting)
+        return fitting[0]
 
     @cached_property
     def config_file(self) -> str:
@@ -126,7 +131,7 @@ class Hub:
         wanted = self.settings.chart
         if wanted is not None:
             return self._chart_named(wanted)
-        found = [chart for chart in self.config.charts if self._requirement_of(chart)]
+        found = [chart for chart in self.config.charts if self.requirement_of(chart)]
         if len(found) == 1:
             return found[0]
         if found:
@@ -136,14 +141,14 @@ class Hub:
                 where=self.config_file,
                 hint=f"say which in invoke.yaml: hub: {{chart: {found[0].name}}}",
             )
-        raise self._no_dependency(self.config.charts)
+        raise no_dependency(self, self.config.charts)
 
     # -- the requirement
 
     @cached_property
     def requirement_file(self) -> str:
         """The file that names the chart's dependencies, relative to the repository's top."""
-        return self._requirement_file(self.chart)
+        return self.requirement_file_of(self.chart)
 
     @cached_property
     def requirement(self) -> Requirement:
@@ -152,9 +157,9 @@ class Hub:
         Raises:
             Unusable: the chart has none.
         """
-        found = self._requirement_of(self.chart)
+        found = self.requirement_of(self.chart)
         if found is None:
-            raise self._no_dependency((self.chart,))
+            raise no_dependency(self, (self.chart,))
         return found
 
     # -- the images
@@ -168,7 +173,7 @@ class Hub:
         """
         found = tuple(self._hub_images())
         if not found:
-            raise self._no_hub_image()
+            raise no_hub_image(self)
         return self.select(found, self.settings.images)
 
     @cached_property
@@ -239,23 +244,9 @@ class Hub:
 
     # -- how they are found
 
-    def _only_root_below(self) -> str:
+    def _roots_below(self) -> list[str]:
         listed = self.git.read("ls-files", "-z", "--", f":(glob)**/{CHARTPRESS_FILE}").split("\0")
-        roots = [path.rpartition("/")[0] for path in listed if path]
-        if not roots:
-            raise Unusable(
-                "there is no chartpress.yaml in this repository",
-                where=self.git.folder,
-                hint="name the hub repository (--repo PATH), or write one: https://github.com/jupyterhub/chartpress",
-            )
-        fitting = [root for root in roots if len(roots) == 1 or self._has_dependency(root)]
-        if len(fitting) != 1:
-            raise Unusable(
-                f"there are several chartpress.yaml: {', '.join(fitting or roots)}",
-                where=self.git.folder,
-                hint=f"say which in invoke.yaml: hub: {{root: {(fitting or roots)[0]}}}",
-            )
-        return fitting[0]
+        return [path.rpartition("/")[0] for path in listed if path]
 
     def _has_dependency(self, root: str) -> bool:
         candidate = replace(self, settings=replace(self.settings, root=root))
@@ -271,7 +262,7 @@ class Hub:
             raise Unusable(f"there is no chart {name}", where=self.config_file, hint=f"its charts: {names}")
         return found[0]
 
-    def _requirement_file(self, chart: ChartSpec) -> str:
+    def requirement_file_of(self, chart: ChartSpec) -> str:
         """Return the file with the chart's dependencies.
 
         Helm reads them from Chart.yaml (apiVersion v2), and from requirements.yaml for older charts
@@ -280,28 +271,14 @@ class Hub:
         older = join(self.root, chart.path, "requirements.yaml")
         return older if self.files.read(older) is not None else join(self.root, chart.path, "Chart.yaml")
 
-    def _requirement_of(self, chart: ChartSpec, name: str | None = None) -> Requirement | None:
-        path = self._requirement_file(chart)
+    def requirement_of(self, chart: ChartSpec, name: str | None = None) -> Requirement | None:
+        """Return the chart's dependency called ``name`` (None: the setting's), or None."""
+        path = self.requirement_file_of(chart)
         data = self.files.read(path)
         if data is None:
             return None
         wanted = name or self.settings.dependency
         return next((one for one in requirements(data, path) if one.name == wanted), None)
-
-    def _no_dependency(self, charts: Sequence[ChartSpec]) -> Unusable:
-        through = [chart for chart in charts if self._requirement_of(chart, "binderhub")]
-        if through:
-            return Unusable(
-                f"the chart {through[0].name} gets {self.settings.dependency} through binderhub, which pins it",
-                where=self._requirement_file(through[0]),
-                hint="move binderhub instead, or name another dependency in invoke.yaml: hub: {dependency: binderhub}",
-            )
-        where = self._requirement_file(charts[0]) if len(charts) == 1 else self.config_file
-        return Unusable(
-            f"no chart depends on {self.settings.dependency}",
-            where=where,
-            hint=f"add {self.settings.dependency} to the chart's dependencies, with version and repository",
-        )
 
     def _hub_images(self) -> Iterator[HubImage]:
         for spec in self.chart.images:
@@ -310,16 +287,6 @@ class Hub:
             base = None if data is None else hub_base(data, dockerfile)
             if base is not None:
                 yield HubImage(spec, dockerfile, base)
-
-    def _no_hub_image(self) -> Unusable:
-        dockerfiles = [join(self.root, spec.dockerfile) for spec in self.chart.images]
-        there = [path for path in dockerfiles if self.files.read(path) is not None]
-        return Unusable(
-            "no FROM inherits from z2jh's hub image" if there else "there is no Dockerfile of a hub image",
-            where=", ".join(there or dockerfiles) or self.config_file,
-            hint="write FROM quay.io/jupyterhub/k8s-hub:VERSION, the version being the one in "
-            f"{self._requirement_file(self.chart)}",
-        )
 
 
 def open_hub(settings: Settings, git: Git) -> Hub:

@@ -306,5 +306,5 @@ def test_a_repository_without_a_chartpress_file(tmp_path: Path) -> None:
     assert (done.code, done.out) == (2, "")
     assert done.err == (
         f"error: there is no chartpress.yaml in this repository ({tmp_path}/empty)\n"
-        "hint: name the hub repository (--repo PATH), or write one: https://github.com/jupyterhub/chartpress\n"
+        "hint: name the hub repository (--repo PATH), or give a chart its hub image: invoke init\n"
     )
