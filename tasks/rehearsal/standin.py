@@ -87,7 +87,8 @@ def build_stand_in(reference: str) -> None:
             hint=f"use it as it is, or remove it first: docker image rm {reference}",
         )
     if labels is None or labels[STAND_IN_LABEL] != recipe.digest:
-        _build(reference, recipe)
+        with _one_at_a_time():
+            _build(reference, recipe)
 
 
 def remove_stand_in(reference: str) -> None:
@@ -97,7 +98,8 @@ def remove_stand_in(reference: str) -> None:
         ProgramFailed: Docker is missing, or does not let go of the image.
     """
     if is_stand_in(reference):
-        check(Command(("docker", "image", "rm", reference)), hint=f"docker image rm --force {reference}")
+        with _one_at_a_time():
+            check(Command(("docker", "image", "rm", reference)), hint=f"docker image rm --force {reference}")
 
 
 def is_stand_in(reference: str) -> bool:
@@ -121,6 +123,18 @@ def _held(reference: str) -> Iterator[None]:
         finally:
             if _nobody_else_holds(lock.fileno()):
                 remove_stand_in(reference)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let no other process name or remove a stand-in meanwhile.
+
+    Those of one version are one image, whatever they are called: Docker loses a name that an image gets while its
+    last other one is being removed.
+    """
+    with (Path(tempfile.gettempdir()) / "hubpress-stand-in.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _nobody_else_holds(lock: int) -> bool:
