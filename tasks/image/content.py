@@ -8,23 +8,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import posixpath
+import shlex
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..faults import Unusable
+from ..faults import Refused, Unusable
 from ..hubrepo.files import bytes_to_be
 from ..hubrepo.paths import join
 from .dockerignore import IgnoreRules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ..hubrepo.layout import Hub, HubImage
     from .proof import Base
 
 DIGITS = 12
 _IGNORE_FILE = ".dockerignore"
+_GIT = ".git"
 _CHUNK = 1024 * 1024
 
 
@@ -37,6 +40,7 @@ def content_hash(hub: Hub, image: HubImage, base: Base, platform: str) -> str:
 
     Raises:
         Unusable: the context is missing, or a file of it cannot be read, or a line of the ignore file.
+        Refused: the context holds what changes with every build.
     """
     spec = image.spec
     whole = hashlib.sha256()
@@ -49,7 +53,9 @@ def content_hash(hub: Hub, image: HubImage, base: Base, platform: str) -> str:
     whole.update(json.dumps(settings, sort_keys=True).encode())
     context = join(hub.root, spec.context)
     dockerfile = join(hub.root, spec.dockerfile)
-    for path in (dockerfile, *sorted(_context_files(hub, context, dockerfile))):
+    files = sorted(_context_files(hub, context, dockerfile))
+    _require_stable(hub, context, files)
+    for path in (dockerfile, *files):
         name = "Dockerfile" if path == dockerfile else path.removeprefix(f"{context}/")
         whole.update(f"\0{name}\0{_file_hash(hub, path)}".encode())
     return whole.hexdigest()[:DIGITS]
@@ -67,6 +73,23 @@ def _context_files(hub: Hub, context: str, dockerfile: str) -> Iterator[str]:
             inside = (Path(at) / name).relative_to(folder).as_posix()
             if not rules.leave_out(inside) and join(context, inside) != dockerfile:
                 yield join(context, inside)
+
+
+def _require_stable(hub: Hub, context: str, files: Sequence[str]) -> None:
+    """Check that a build does not change its own context: it would never be done.
+
+    Raises:
+        Refused: the context holds git's own files, or values that the build writes.
+    """
+    written = {place.file for image in hub.images for place in hub.values_places(image)}
+    changing = [_GIT if file.startswith(f"{_GIT}/") else file for file in files]
+    for file in changing:
+        if file == _GIT or file in written:
+            raise Refused(
+                f"the build context holds {file}, so each build would make another {{content}}",
+                where=context,
+                hint=f"echo {shlex.quote(posixpath.relpath(file, context))} >> {join(context, _IGNORE_FILE)}",
+            )
 
 
 def _ignore_rules(hub: Hub, context: str, dockerfile: str) -> IgnoreRules:
