@@ -98,7 +98,7 @@ def _perform(run: Run, place: Path, bump: BumpWish, build: BuildWish, commit: Co
         if plan.nothing_to_do:
             show.say("Nothing to do: this rehearsal is complete.")
         if not run.json:
-            show.data(_curtain(stage))
+            show.data(_curtain(stage, plan.report()["pull_request"]))
 
 
 @contextlib.contextmanager
@@ -161,10 +161,12 @@ def _branches(stage: Stage) -> tuple[str, str]:
     return default, stage.hub.git.branch() or default
 
 
-def _curtain(stage: Stage) -> str:
-    """Return what a reviewer would see: the commits in the throwaway remote, and their diff."""
+def _curtain(stage: Stage, request: dict[str, Any] | None) -> str:
+    """Return what a reviewer would see: the commits in the throwaway remote, their diff, the pull request's text."""
     base, branch = _branches(stage)
     commits = stage.remote.read("log", "--oneline", f"{base}..{branch}")
     diff = stage.remote.read("diff", f"{base}...{branch}")
     notes = "".join(f"\n{note}" for note in stage.notes)
-    return f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n\n{diff}\n\nNothing left this machine.{notes}"
+    text = f"\n\nThe pull request would say:\n\n{request['title']}\n\n{request['body']}" if request else ""
+    shown = f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n\n{diff}{text}"
+    return f"{shown}\n\nNothing left this machine.{notes}"

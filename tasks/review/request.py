@@ -94,11 +94,10 @@ def plan_request(hub: Hub, request: Request, tell: Callable[[Hub], Story], *, wa
         ProgramFailed: gh failed otherwise.
     """
     request.says(tell(hub))
-    remote = hub.settings.remote
-    repository = read_remote(hub.git.remote_url(remote) or "")
+    repository = read_remote(hub.git.remote_url(hub.settings.remote) or "")
     if repository and repository.forge == GITHUB and repository.path.count("/") + 1 == _OWNER_AND_NAME and gh.is_here():
         return _through_gh(hub, gh.GitHub(repository.host, repository.path, hub.git.folder), request, tell, waits=waits)
-    return _by_hand(remote, repository, request)
+    return _by_hand(hub, repository, request, tell, waits=waits)
 
 
 def says_the_same(there: OpenRequest, request: Request) -> bool:
@@ -142,16 +141,23 @@ def settle(github: gh.GitHub, request: Request) -> None:
         request.became(UPDATED, there)
 
 
-def _by_hand(remote: str, repository: Repository | None, request: Request) -> Action:
+def _by_hand(
+    hub: Hub, repository: Repository | None, request: Request, tell: Callable[[Hub], Story], *, waits: bool
+) -> Action:
     """Say where the pull request can be opened; its text stands in the plan and in the report."""
     request.url = opening_address(repository, request.branch, request.base) if repository else None
     text = f"{request.title}\n\n{request.body}"
+    where = repository.host if repository else f"the remote {hub.settings.remote}"
+    why = f"{where} is no forge that is known here"
     if request.url:
-        gh_is_wanted = repository is not None and repository.forge == GITHUB
-        why = "gh is not on this machine" if gh_is_wanted else "only GitHub's are opened from here"
-        return Action(f"pull request: open it at {request.url}", why, details=(text,))
-    where = repository.host if repository else f"the remote {remote}"
-    return Action(f"pull request: open it by hand, {where} is no forge that is known here", details=(text,))
+        is_github = repository is not None and repository.forge == GITHUB
+        why = "gh is not on this machine" if is_github else "only GitHub's are opened from here"
+
+    def do() -> None:
+        request.says(tell(hub.again()))
+
+    page = f" at {request.url}" if request.url else ""
+    return Action(f"pull request: to be opened by hand{page}", why, do if waits else None, (text,))
 
 
 def _unticked(body: str) -> str:

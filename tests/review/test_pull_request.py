@@ -173,7 +173,8 @@ def test_a_token_in_the_remotes_address_is_never_told(moved: Hub) -> None:
 def test_an_unknown_forge_is_named(moved: Hub) -> None:
     at(moved, "git@git.example.org:org/hubs.git")
     dry, done = run_task("--dry", "commit", "--pr", cwd=moved.path), commit(moved)
-    assert "pull request: open it by hand, git.example.org is no forge that is known here\n" in dry.out
+    assert "* pull request: to be opened by hand\n" in dry.out
+    assert "because git.example.org is no forge that is known here\n" in dry.out
     assert done.out.splitlines()[-1] == (
         f"open a pull request from {BRANCH} into main: by hand, its remote is no forge that is known here"
     )
