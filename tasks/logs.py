@@ -1,0 +1,26 @@
+"""Log records without secrets: what ``--debug`` shows is Invoke's, sh's and urllib3's own."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from .show import mask
+
+
+class MaskedRecord(logging.LogRecord):
+    """A log record whose message and traceback are masked, whoever writes it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - LogRecord's own
+        super().__init__(*args, **kwargs)
+        if self.exc_info:
+            self.exc_text = mask(logging.Formatter().formatException(self.exc_info))
+
+    def getMessage(self) -> str:  # noqa: N802 - LogRecord's name for it
+        """Return the message without secrets."""
+        return mask(super().getMessage())
+
+
+def mask_records() -> None:
+    """Let every log record of this process be masked from now on."""
+    logging.setLogRecordFactory(MaskedRecord)
