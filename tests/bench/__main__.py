@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import quick_rows
+from . import build_rows, quick_rows
 from .lab import open_lab
 from .table import as_json, as_markdown, as_text, machine, summary
 from .timing import LEAST_PAIRS
@@ -24,6 +24,8 @@ GROUPS: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "deciding": quick_rows.deciding,
     "second-look": quick_rows.second_look,
     "tagging": quick_rows.tagging,
+    "nothing-to-do": build_rows.nothing_to_do,
+    "several-images": build_rows.several_images,
 }
 
 

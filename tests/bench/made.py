@@ -97,7 +97,7 @@ def _values(shape: Shape) -> Iterator[str]:
 
 
 def _dockerfile(base: str, run: str) -> str:
-    return f"FROM {base}\nUSER root\nARG IMAGE\nRUN {run}\nCOPY settings.txt /srv/settings.txt\n"
+    return f"FROM {base}\nUSER root\nENV CHANGE=0\nARG IMAGE\nRUN {run}\nCOPY settings.txt /srv/settings.txt\n"
 
 
 def lengthen(hub: Hub, commits: int) -> None:
