@@ -202,8 +202,8 @@ SETTINGS = [
         "bump",
         variable("INVOKE_HUB_PUSH", "perhaps"),
         UNUSABLE,
-        "hub.push is 'perhaps', not true or false (invoke.yaml)",
-        "write push: false",
+        "hub.push is 'perhaps', not true or false (INVOKE_HUB_PUSH)",
+        "mend INVOKE_HUB_PUSH, or unset it",
     ),
     Bug(
         "the settings are no mapping",
