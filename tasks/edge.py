@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
-from . import faults, show
+from . import ci, faults, show
 from .settings import FILE, SECTION, read_settings
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ class Run:
         (show.data if self.dry and not self.json else show.say)(text)
 
     def _tell(self, plan: Plan, more: Callable[[], Mapping[str, Any]]) -> None:
-        """Print the report: JSON where it was asked for, else the summary of what was done."""
+        """Print the report: JSON where it was asked for, else the summary of what was done; and tell CI."""
+        if ci.is_listening():
+            ci.tell(plan.report(), changed=plan.changes_something, dry=self.dry)
         if self.json:
             show.report({**plan.report(), **more()})
         elif not self.dry:

@@ -79,6 +79,11 @@ class Plan:
         """Whether the world is as wanted already."""
         return not any(step.to_do for step in self.steps)
 
+    @property
+    def changes_something(self) -> bool:
+        """Whether it does more than signing in."""
+        return any(step.to_do for step in self.steps if step.name != "auth")
+
     def lines(self) -> Iterator[str]:
         """Yield the plan as people read it."""
         width = max(len(step.name) for step in self.steps)

@@ -10,6 +10,7 @@ from ..z2jh.choose import is_dev
 from ..z2jh.notes import release_links
 from .brief import MOST_SHOWN, needs
 from .changes import NOTHING, subject
+from .markdown import code, plain, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,20 +66,22 @@ def kubernetes(release: Release | None) -> str | None:
 def _moves(story: Story) -> Iterator[str]:
     yield "### What moved"
     yield ""
-    yield from _table(("what", "before", "after", "where"))
+    yield from table(("what", "before", "after", "where"), _moved(story))
+    yield ""
+
+
+def _moved(story: Story) -> Iterator[tuple[str, ...]]:
     for move in story.moved.moves:
-        yield _row(_text(move.what), _code_or_none(move.before) or NOTHING, _code(move.after), _code(move.file))
+        yield plain(move.what), _code(move.before, NOTHING), code(move.after), code(move.file)
     if story.moved.release:
         for what, old, new in _known(story):
-            yield _row(what, old or NOT_KNOWN, new or NOT_KNOWN, "the Helm repository's index")
-    yield ""
+            yield what, _code(old), _code(new), "the Helm repository's index"
 
 
 def _known(story: Story) -> Iterator[tuple[str, str | None, str | None]]:
     """Yield what the Helm repository says of both releases."""
-    old = story.before.app_version if story.before else None
-    yield "JupyterHub", _code_or_none(old), _code_or_none(story.after.app_version)
-    yield "Kubernetes, at least", _code_or_none(kubernetes(story.before)), _code_or_none(kubernetes(story.after))
+    yield "JupyterHub", story.before.app_version if story.before else None, story.after.app_version
+    yield "Kubernetes, at least", kubernetes(story.before), kubernetes(story.after)
 
 
 def _proof(evidence: Sequence[Evidence]) -> Iterator[str]:
@@ -88,15 +91,18 @@ def _proof(evidence: Sequence[Evidence]) -> Iterator[str]:
         yield "The values name no hub image."
         yield ""
     for one in evidence:
-        yield f"**Not proved**: {_text(one.gap)}." if one.gap else "Proved from what the registry answered:"
+        yield f"**Not proved**: {plain(one.gap)}." if one.gap else "Proved from what the registry answered:"
         yield ""
-        yield from _table(("image", _code(one.image)))
-        yield _row("digest", _code_or_none(one.digest) or NOT_KNOWN)
-        yield _row("platforms", ", ".join(map(_code, one.platforms)) or NOT_KNOWN)
-        yield _row("base image", _code(one.base))
-        yield _row("its digest", _code_or_none(one.base_digest) or NOT_KNOWN)
-        yield _row("built on it", NOT_KNOWN if one.gap else "yes: its layers are the first layers")
+        yield from table(("image", code(one.image)), _facts(one))
         yield ""
+
+
+def _facts(one: Evidence) -> Iterator[tuple[str, str]]:
+    yield "digest", _code(one.digest)
+    yield "platforms", ", ".join(map(code, one.platforms)) or NOT_KNOWN
+    yield "base image", code(one.base)
+    yield "its digest", _code(one.base_digest)
+    yield "built on it", NOT_KNOWN if one.gap else "yes: its layers are the first layers"
 
 
 def _upgrades(upgrades: Sequence[UpgradeHere]) -> Iterator[str]:
@@ -111,7 +117,7 @@ def _upgrades(upgrades: Sequence[UpgradeHere]) -> Iterator[str]:
 
 
 def _concerned(findings: Sequence[Finding]) -> Iterator[str]:
-    yield from (f"{_code(one.place)} {_code(one.key)}" for one in findings[:MOST_SHOWN])
+    yield from (f"{code(one.place)} {code(one.key)}" for one in findings[:MOST_SHOWN])
     if len(findings) > MOST_SHOWN:
         yield f"and {len(findings) - MOST_SHOWN} more"
 
@@ -131,7 +137,7 @@ def _checks(story: Story) -> Iterator[str]:
     if story.moved.release:
         yield from _release_checks(story)
     if story.evidence:
-        images = ", ".join(_code(one.image) for one in story.evidence)
+        images = ", ".join(code(one.image) for one in story.evidence)
         yield f"The cluster's nodes can pull {images}."
     yield "A staging hub starts on it; a user can sign in and start a server."
 
@@ -139,36 +145,18 @@ def _checks(story: Story) -> Iterator[str]:
 def _release_checks(story: Story) -> Iterator[str]:
     version = story.after.semver
     if version is None or is_dev(version):
-        yield f"{_code(story.after.version)} is a build of z2jh's main branch, not a release, and is meant to be."
+        yield f"{code(story.after.version)} is a build of z2jh's main branch, not a release, and is meant to be."
     links = ", ".join(release_links(story.after))
     yield f"The release notes are read: {links}"
     if story.upgrades:
         yield "The upgrade notes above are followed, for each value that they name."
     oldest = kubernetes(story.after)
     if oldest:
-        yield f"The cluster runs Kubernetes {_text(oldest)} or newer: `kubectl version`."
+        yield f"The cluster runs Kubernetes {plain(oldest)} or newer: `kubectl version`."
 
 
-def _table(head: Sequence[str]) -> tuple[str, str]:
-    return _row(*head), "|".join(["", *("---" for _ in head), ""])
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _code(text: str) -> str:
-    """Return ``text`` as code that stays one cell of a table, whatever it holds."""
-    return f"`{one_line(text).replace('`', chr(39)).replace('|', chr(166))}`"
-
-
-def _code_or_none(text: str | None) -> str | None:
-    return _code(text) if text else None
-
-
-def _text(text: str) -> str:
-    """Return ``text`` as Markdown that means itself."""
-    return "".join(f"\\{char}" if char in "\\`*_[]<>|#@" else char for char in one_line(text))
+def _code(text: str | None, otherwise: str = NOT_KNOWN) -> str:
+    return code(text) if text else otherwise
 
 
 def _bounded(body: str) -> str:
