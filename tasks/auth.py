@@ -14,7 +14,7 @@ from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
 from .plan import Action, Plan, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from invoke.context import Context
 
@@ -107,37 +107,50 @@ def _foreign(logins: DockerLogins, host: str) -> Action:
 def _google_actions(logins: DockerLogins, hosts: tuple[str, ...], wish: AuthWish) -> Iterator[Action]:
     from .tools import gcloud
 
-    yield _sign_in(logins, hosts[0], wish)
-    unset = [host for host in hosts if logins.helper_for(host) is None]
+    answering = frozenset(host for host in hosts if _has_credentials(logins, host))
+    yield _sign_in(logins, [host for host in hosts if host not in answering], wish)
+    unset = [host for host in hosts if host not in logins.helpers and host not in answering]
     if unset:
         yield _run_once(gcloud.configure_command(*unset), f"Docker has no helper for {', '.join(unset)}")
     if wish.adc and not gcloud.adc_file().is_file():
         yield _login_action(gcloud.adc_command(browser=wish.browser), "there are no application default credentials")
-    if wish.default_registries and logins.helper_for("gcr.io") is None:
+    if wish.default_registries and "gcr.io" not in logins.helpers:
         yield _run_once(gcloud.configure_command(), "it was asked for with --default-registries")
 
 
-def _sign_in(logins: DockerLogins, host: str, wish: AuthWish) -> Action:
-    """Return the sign-in, or say that it is not needed: the helper of the registry answers."""
-    from .tools import gcloud
+def _has_credentials(logins: DockerLogins, host: str) -> bool:
+    """Whether Docker's helper for ``host`` answers; Docker Desktop names one for every host, and it may know none."""
     from .tools.credentials import ask_helper
 
     helper = logins.helper_for(host)
+    with show.waiting(f"asking Docker's helper for {host}"):
+        return helper is not None and ask_helper(helper, host) is not None
+
+
+def _sign_in(logins: DockerLogins, silent: Sequence[str], wish: AuthWish) -> Action:
+    """Return the sign-in, or say that it is not needed.
+
+    Args:
+        logins: Docker's configuration.
+        silent: the registries for which no helper answers.
+        wish: how to sign in.
+    """
+    from .tools import gcloud
+
     if wish.key_file is not None:
         account = gcloud.key_account(wish.key_file)
         if account is not None and account == gcloud.active_account():
             return Action(f"signed in as {account}")
         return _run_once(gcloud.login_command(key_file=wish.key_file, browser=False), "a key file was given")
-    with show.waiting(f"asking Docker's helper for {host}"):
-        answers = helper is not None and ask_helper(helper, host) is not None
-    if answers:
-        return Action(f"{host}: Docker's helper {helper} answers")
+    if not silent:
+        return Action("Docker's helper answers")
     account = gcloud.active_account()
     if account is None:
         return _login_action(gcloud.login_command(key_file=None, browser=wish.browser), "nobody is signed in")
-    if helper is None:
+    expired = [logins.helpers[host] for host in silent if host in logins.helpers]
+    if not expired:
         return Action(f"signed in as {account}")
-    why = f"Docker's helper {helper} gives no credentials for {account} any more"
+    why = f"Docker's helper {expired[0]} gives no credentials for {account} any more"
     return _login_action(gcloud.login_command(key_file=None, browser=wish.browser), why)
 
 

@@ -32,7 +32,7 @@ def active_account() -> str | None:
     try:
         accounts = json.loads(output.text or "[]")
         return str(accounts[0]["account"]) if accounts else None
-    except (ValueError, KeyError, TypeError, IndexError) as err:
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as err:
         raise ProgramFailed("gcloud's list of accounts cannot be read", where="gcloud", hint=str(command)) from err
 
 
@@ -68,7 +68,7 @@ def key_account(key_file: Path) -> str | None:
     """
     try:
         content = json.loads(key_file.read_bytes())
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, RecursionError) as err:
         raise Unusable("the key file cannot be read", where=key_file, hint=f"ls -l {key_file}") from err
     if not isinstance(content, dict) or content.get("type") not in ("service_account", "external_account"):
         raise Unusable(

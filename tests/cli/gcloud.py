@@ -1,0 +1,102 @@
+"""Stand-ins for gcloud and its credential helper: they write down how they are called, and answer as told."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_GCLOUD = """\
+#!/bin/sh
+# A stand-in for gcloud: no account of anybody's is touched.
+here=$(dirname "$0")
+{ printf '%s\\n' "$#" "$@"; } >> "$here/calls"
+env > "$here/environment"
+case "$1 $2" in
+  "auth list") cat "$here/accounts" ;;
+  "auth login") test -e "$here/refuses" && exit 1
+    echo '[{"account": "robin@hub.example", "status": "ACTIVE"}]' > "$here/accounts"; touch "$here/signed-in" ;;
+  "auth application-default") touch "$here/application-default" ;;
+  "auth configure-docker") test -e "$here/refuses" && { echo "ERROR: (gcloud) no" >&2; exit 1; } ;;
+esac
+exit 0
+"""
+_HELPER = """\
+#!/bin/sh
+# A stand-in for gcloud's Docker helper.
+here=$(dirname "$0")
+host=$(cat)
+echo "helper $1 $host" >> "$here/helper-calls"
+test -e "$here/signed-in" || { echo "no credentials" >&2; exit 1; }
+echo '{"Username": "_dcgcloud_token", "Secret": "ya29.tulip-token-4719"}'
+"""
+SECRET = "ya29.tulip-token-4719"
+
+
+@dataclass(frozen=True)
+class GcloudStandIn:
+    """A folder for the front of PATH, with a stand-in gcloud.
+
+    Attributes:
+        folder: it holds the programs and what they wrote down.
+    """
+
+    folder: Path
+
+    @classmethod
+    def install(cls, folder: Path) -> GcloudStandIn:
+        """Write the stand-ins; nobody is signed in."""
+        folder.mkdir()
+        for name, text in {"gcloud": _GCLOUD, "docker-credential-gcloud": _HELPER}.items():
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o755)
+        (folder / "accounts").write_text("[]\n")
+        return cls(folder)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables of a machine that has it."""
+        return {"PATH": f"{self.folder}{os.pathsep}{os.environ['PATH']}"}
+
+    @property
+    def calls(self) -> list[str]:
+        """How gcloud was called, as one would paste it, the first call first."""
+        path = self.folder / "calls"
+        lines = iter(path.read_text().splitlines() if path.exists() else [])
+        return [shlex.join(["gcloud", *(next(lines) for _ in range(int(count)))]) for count in lines]
+
+    @property
+    def helper_calls(self) -> list[str]:
+        """What the credential helper was asked."""
+        path = self.folder / "helper-calls"
+        return path.read_text().splitlines() if path.exists() else []
+
+    @property
+    def environment(self) -> set[str]:
+        """The variables that gcloud was called with the last time, by name."""
+        return {line.partition("=")[0] for line in (self.folder / "environment").read_text().splitlines()}
+
+    def sign_in(self, account: str = "robin@hub.example") -> None:
+        """Let somebody be signed in already."""
+        (self.folder / "accounts").write_text(json.dumps([{"account": account, "status": "ACTIVE"}]))
+        (self.folder / "signed-in").touch()
+
+    def expire(self) -> None:
+        """Let the account stay in the list, and its credentials be worth nothing any more."""
+        (self.folder / "signed-in").unlink()
+
+    def refuse(self) -> None:
+        """Let sign-ins fail."""
+        (self.folder / "refuses").touch()
+
+
+def configure_docker(content: Mapping[str, object]) -> None:
+    """Add to Docker's own configuration in the test's home."""
+    path = Path(os.environ["DOCKER_CONFIG"]) / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **content}))
