@@ -12,6 +12,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from . import ci, faults, show
+from .interrupts import asked_to_end_is_ctrl_c
 from .settings import FILE, SECTION, read_settings
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class HubTask(Task):  # type: ignore[type-arg]
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run the task's body, and turn faults into Invoke's exit."""
         try:
-            return super().__call__(*args, **kwargs)
+            with asked_to_end_is_ctrl_c():
+                return super().__call__(*args, **kwargs)
         except faults.Fault as fault:
             log.debug("the fault's traceback", exc_info=True)
             raise Exit(show.mask(str(fault)), fault.code) from None

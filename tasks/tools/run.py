@@ -13,19 +13,17 @@ import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from threading import Event, Timer
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sh
 
 from ..faults import ProgramFailed, one_line
+from .process import start, wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 T = TypeVar("T")
-# A program may end with any status, or by any signal (negative): the caller decides what that means.
-_ANY_STATUS = tuple(range(-64, 256))
 _VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
 LOOK_SECONDS = 60.0
 INSTALL_HINTS = {
@@ -58,7 +56,8 @@ class Command:
 
     def __str__(self) -> str:
         """Return the command as one could paste it into a shell."""
-        line = shlex.join(self.argv)
+        variables = (f"{name}={shlex.quote(value)}" for name, value in self.env.items())
+        line = " ".join((*variables, shlex.join(self.argv)))
         if self.stdin:
             line = f"{line} <<'END'\n{self.stdin}\nEND"
         if self.cwd is None or self.cwd == Path.cwd():
@@ -151,43 +150,23 @@ def _outcome(run: Callable[[], T]) -> T | ProgramFailed:
         return fault
 
 
-def _start(command: Command) -> sh.RunningCommand:
-    program = _program(command)
+def _start(command: Command, **options: Any) -> sh.RunningCommand:  # noqa: ANN401 - sh's own
+    """Start ``command`` in the background; ``options`` say where its output goes."""
+    path = find(command.argv[0])
+    if path is None:
+        raise missing(one_line(command.argv[0]))
+    reads = {"_in": command.stdin, "_tty_out": False}
     try:
-        return program(
-            *command.argv[1:],
-            _cwd=None if command.cwd is None else str(command.cwd),
-            _env=_environment(command),
-            _in=command.stdin,
-            _tty_out=False,
-            _ok_code=_ANY_STATUS,
-            _bg=True,
-            _bg_exc=False,
-            _return_cmd=True,
-        )
+        return start(path, command.argv[1:], command.cwd, _environment(command), **{**reads, **options})
     except (OSError, sh.ForkException) as err:
         raise ProgramFailed(
-            f"{command.argv[0]} cannot be started", where=find(command.argv[0]), hint=f"install {command.argv[0]} anew"
+            f"{command.argv[0]} cannot be started", where=path, hint=f"install {command.argv[0]} anew"
         ) from err
 
 
 def _ended(command: Command, process: sh.RunningCommand, seconds: float, deadline: float) -> Output:
-    """Wait for a program's end, killing it at ``deadline``: ``seconds`` after it was started.
-
-    sh's own limit polls, which makes the quickest program take a tenth of a second.
-    """
-    late = Event()
-
-    def kill() -> None:
-        late.set()
-        process.kill()
-
-    limit = Timer(max(0, deadline - time.monotonic()), kill)
-    limit.daemon = True
-    limit.start()
-    process.wait()
-    limit.cancel()
-    if late.is_set():
+    """Wait for a program's end, killing it at ``deadline``: ``seconds`` after it was started."""
+    if not wait(process, max(0, deadline - time.monotonic())):
         raise ProgramFailed(
             f"{command.argv[0]} did not end within {seconds:g} seconds",
             where=shlex.join(command.argv),
@@ -222,18 +201,10 @@ def attend(command: Command) -> int:
     Raises:
         ProgramFailed: the program is missing.
     """
-    program = _program(command)
-    done = program(
-        *command.argv[1:],
-        _cwd=None if command.cwd is None else str(command.cwd),
-        _env=_environment(command),
-        _in=command.stdin or sys.stdin,
-        _out=sys.stderr.fileno(),
-        _err=sys.stderr.fileno(),
-        _ok_code=_ANY_STATUS,
-        _return_cmd=True,
-    )
-    return int(done.exit_code)
+    screen = sys.stderr.fileno()
+    process = _start(command, _in=command.stdin or sys.stdin, _out=screen, _err=screen)
+    wait(process)
+    return int(process.exit_code)
 
 
 def watch(command: Command) -> Output:
@@ -245,7 +216,6 @@ def watch(command: Command) -> Output:
     Raises:
         ProgramFailed: the program is missing.
     """
-    program = _program(command)
     on_terminal = sys.stderr.isatty()
     said = bytearray()
 
@@ -255,20 +225,16 @@ def watch(command: Command) -> Output:
         sys.stderr.buffer.write(data)
         sys.stderr.flush()
 
-    done = program(
-        *command.argv[1:],
-        _cwd=None if command.cwd is None else str(command.cwd),
-        _env=_environment(command),
-        _in=command.stdin,
+    process = _start(
+        command,
         _out=pass_on,
         _err_to_out=True,
         _out_bufsize=0,
         _tty_out=on_terminal,
         _tty_size=(shutil.get_terminal_size().lines, shutil.get_terminal_size().columns),
-        _ok_code=_ANY_STATUS,
-        _return_cmd=True,
     )
-    return Output(done.exit_code, b"", said.decode("utf-8", "replace"))
+    wait(process)
+    return Output(process.exit_code, b"", said.decode("utf-8", "replace"))
 
 
 def find(name: str) -> str | None:
@@ -283,13 +249,6 @@ def missing(name: str) -> ProgramFailed:
     """Return the fault that says the program ``name`` is not on this machine."""
     hint = INSTALL_HINTS.get(name, f"install {name}")
     return ProgramFailed(f"{name} is not installed", where="PATH", hint=hint)
-
-
-def _program(command: Command) -> sh.Command:
-    path = find(command.argv[0])
-    if path is None:
-        raise missing(one_line(command.argv[0]))
-    return sh.Command(path)
 
 
 def _environment(command: Command) -> dict[str, str]:
