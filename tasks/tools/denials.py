@@ -29,7 +29,9 @@ _RESOURCE = re.compile(
     r"projects/(?P<project>[\w.:-]+)/locations/(?P<location>[\w-]+)/repositories/(?P<repository>[\w-]+)"
 )
 _HELPER = re.compile(r"docker-credential-[\w.-]+")
-EXPIRED = re.compile(r"expired|\b401\b|unauthorized|authorization failed|failed to fetch oauth token", re.IGNORECASE)
+EXPIRED = re.compile(
+    r"expired|\b401\b|unauthorized|unauthenticated|authorization failed|failed to fetch oauth token", re.IGNORECASE
+)
 
 
 def denied(words: str, host: str) -> Denied:
