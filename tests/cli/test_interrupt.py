@@ -1,0 +1,179 @@
+"""Ctrl-C, and two runs at once."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ..lab.cli import INVOKE, run_task
+from ..lab.hubs import Hub, make_hub
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+INTERRUPTED = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"
+PATIENCE = 20.0
+
+
+@contextmanager
+def silent_server() -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield the address of a server that takes connections and says nothing, and what waits for a connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(PATIENCE)
+        connections: list[socket.socket] = []
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/", lambda: connections.append(server.accept()[0])
+        for connection in connections:
+            connection.close()
+
+
+@contextmanager
+def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a task; it is killed in the end if it still runs."""
+    argv = (*INVOKE, *arguments)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} does not come"
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not waited for does not."""
+    seen = subprocess.run(("ps", "-o", "stat=", "-p", str(pid)), capture_output=True, text=True, check=False)
+    return bool(seen.stdout.strip()) and not seen.stdout.startswith("Z")
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Hub:
+    """A hub whose commit takes for ever: its hook writes its process id beside the hub and sleeps."""
+    hub = make_hub(tmp_path / "hub")
+    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
+    hook = hub.path / ".git/hooks/pre-commit"
+    hook.write_text(f'#!/bin/sh\necho $$ > "{tmp_path}/new"\nmv "{tmp_path}/new" "{tmp_path}/pid"\nexec sleep 60\n')
+    hook.chmod(0o755)
+    return hub
+
+
+def test_an_interrupt_while_a_server_is_waited_for_is_130(tmp_path: Path) -> None:
+    with silent_server() as (url, connected):
+        hub = make_hub(tmp_path / "hub", chart_repository=url)
+        before = hub.snapshot()
+        with started("bump", cwd=hub.path) as child:
+            connected()
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=PATIENCE)
+    assert (child.returncode, out, err) == (130, "", INTERRUPTED)
+    assert hub.snapshot() == before
+
+
+def test_an_interrupt_while_git_commits_is_130_and_nothing_is_committed(slow: Hub, tmp_path: Path) -> None:
+    with started("commit", cwd=slow.path) as child:
+        wait_for(tmp_path / "pid")
+        child.send_signal(signal.SIGINT)
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGINT)
+        _, err = child.communicate(timeout=PATIENCE)
+    assert (child.returncode, err.endswith(INTERRUPTED)) == (130, True), err
+    assert slow.subjects() == ["Set up the hub"]
+
+
+def test_ctrl_c_on_a_terminal_ends_both(slow: Hub, tmp_path: Path) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(slow.path)
+        os.execv(sys.executable, (*INVOKE, "commit"))  # noqa: S606 - the child of a terminal of its own
+    wait_for(tmp_path / "pid")
+    os.write(terminal, b"\x03")
+    shown = _read_to_end(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 130, shown
+    assert "error: interrupted" in shown
+    assert "Traceback" not in shown
+    assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def _read_to_end(terminal: int) -> str:
+    shown = bytearray()
+    # Linux ends a terminal that nobody holds any more with EIO, macOS with an empty read.
+    with suppress(OSError):
+        while chunk := os.read(terminal, 65536):
+            shown += chunk
+    os.close(terminal)
+    return shown.decode()
+
+
+def test_after_an_interrupt_the_same_command_goes_on(slow: Hub, tmp_path: Path) -> None:
+    with started("commit", cwd=slow.path) as child:
+        wait_for(tmp_path / "pid")
+        child.send_signal(signal.SIGINT)
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGINT)
+        child.communicate(timeout=PATIENCE)
+    (slow.path / ".git/hooks/pre-commit").unlink()
+    done = run_task("commit", cwd=slow.path)
+    assert done.code == 0, done
+    assert slow.subjects() == ["Move z2jh from 3.2.1 to 3.3.8", "Set up the hub"]
+
+
+# -- two runs at once
+
+
+def test_a_second_run_is_refused_and_names_the_first(slow: Hub, tmp_path: Path) -> None:
+    with started("commit", cwd=slow.path) as first:
+        wait_for(tmp_path / "pid")
+        second = run_task("commit", cwd=slow.path)
+    assert (second.code, second.out, second.err) == (
+        1,
+        "",
+        (
+            f"error: another run is under way here, process {first.pid} ({slow.path})\n"
+            f"hint: wait for it, or look at it: ps -fp {first.pid}\n"
+        ),
+    )
+
+
+def test_what_only_looks_is_not_kept_out(slow: Hub, tmp_path: Path) -> None:
+    with started("commit", cwd=slow.path):
+        wait_for(tmp_path / "pid")
+        assert run_task("commit", "--dry", cwd=slow.path).code == 0
+
+
+def test_another_clone_is_not_kept_out(slow: Hub, tmp_path: Path) -> None:
+    other = make_hub(tmp_path / "other")
+    with started("commit", cwd=slow.path):
+        wait_for(tmp_path / "pid")
+        assert run_task("commit", cwd=other.path).code == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_run_that_was_killed_keeps_nobody_out(slow: Hub, tmp_path: Path, how: signal.Signals) -> None:
+    with started("commit", cwd=slow.path) as first:
+        wait_for(tmp_path / "pid")
+        first.send_signal(how)
+        first.wait(PATIENCE)
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    (slow.path / ".git/hooks/pre-commit").unlink()
+    (slow.path / ".git/index.lock").unlink(missing_ok=True)
+    done = run_task("commit", cwd=slow.path)
+    assert done.code == 0, done
+
+
+def test_the_lock_is_no_file_that_git_sees(hub: Hub) -> None:
+    run_task("commit", cwd=hub.path)
+    assert hub.git("status", "--porcelain", "--ignored") == ""
