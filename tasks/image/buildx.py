@@ -17,7 +17,6 @@ from ..tools.credentials import DockerLogins
 from ..tools.denials import EXPIRED
 from .definition import Target, definition, target_name
 from .job import LABEL
-from .options import bake_fields
 from .template import render
 
 if TYPE_CHECKING:
@@ -77,6 +76,8 @@ def _build(build: Build, command: Callable[..., Command]) -> None:
 
 
 def _target(build: Build, job: ImageJob, *, no_cache: bool) -> Target:
+    from .options import bake_fields  # noqa: PLC0415 - only a build pays for it, not the look that finds none needed
+
     spec = job.image.spec
     names = {"LAST_COMMIT": job.called.commit, "TAG": job.tag, "BRANCH": build.hub.branch or ""}
     where = f"{build.hub.config_file}: images.{spec.key}"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from ..faults import Refused
 from ..hubrepo.paths import join
 from ..settings import CHARTPRESS
-from .content import content_hash
 from .reference import is_tag
 from .tag import COMMIT_TO_COME, HEAD, History, chartpress_tag, naming_commit, require_whole_history, tag_to_come
 from .template import fields, render
@@ -63,6 +62,8 @@ def name_image(hub: Hub, history: History, image: HubImage, base: Base | None = 
     """
     template = hub.settings.tag
     if not names_commit(template):
+        from .content import content_hash  # noqa: PLC0415 - only such a tag pays for it
+
         content = content_hash(hub, image, base, platform) if base else ""
         return ImageName(_checked(_filled(hub, image, {"content": content})), "", None)
     require_whole_history(history)

@@ -16,7 +16,6 @@ from .naming import history_of, name_image, names_commit, tells_images_apart
 from .platform import Host, platform_argument
 from .proof import Base, require_platforms
 from .reference import Reference
-from .runbook import Chartpress
 from .tag import COMMIT_TO_COME
 
 if TYPE_CHECKING:
@@ -64,6 +63,8 @@ def _engine(hub: Hub, wish: BuildWish) -> Engine:
     if wish.engine == BUILDX:
         return Buildx()
     if wish.engine == CHARTPRESS:
+        from .runbook import Chartpress  # noqa: PLC0415 - only who asks for it pays for it
+
         return Chartpress.fit_for(hub, wish)
     raise Unusable(
         f"there is no engine {wish.engine}", where="--engine", hint=f"the engines are {BUILDX} and {CHARTPRESS}"

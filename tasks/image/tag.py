@@ -17,12 +17,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import semver
-
 from ..faults import Refused, Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import semver
 
     from ..tools.git import Git
     from ..tools.run import Output
@@ -206,6 +206,8 @@ def _is_behind(version: semver.Version, tagged: semver.Version) -> bool:
 
 
 def _semver(text: str) -> semver.Version | None:
+    import semver  # noqa: PLC0415 - only a chart with a baseVersion pays for it
+
     return semver.Version.parse(text) if semver.Version.is_valid(text) else None
 
 

@@ -12,7 +12,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urljoin, urlsplit
-from urllib.request import parse_http_list, parse_keqv_list
 
 import urllib3
 
@@ -115,6 +114,8 @@ class Conversation:
         if credentials is not None and credentials.user == IDENTITY_TOKEN:
             raise Undecided
         if kind.lower() == "bearer":
+            from urllib.request import parse_http_list, parse_keqv_list  # noqa: PLC0415 - only such a registry pays
+
             return self._token(parse_keqv_list(parse_http_list(rest)), credentials)
         if credentials is None:
             raise denied("no credentials for it on this machine", self.repository.host)

@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3 import exceptions
@@ -60,7 +59,11 @@ def manager_for(address: Address) -> urllib3.PoolManager:
 
 def _proxy(address: Address) -> str | None:
     """Return the proxy for an address; never one for this machine, which a proxy could not reach."""
-    if address.on_loopback or proxy_bypass(address.host):
+    if address.on_loopback:
+        return None
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - only who goes further pays for it
+
+    if proxy_bypass(address.host):
         return None
     proxies = getproxies()
     proxy = proxies.get(address.scheme) or proxies.get("all")
