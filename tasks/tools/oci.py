@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import TimeoutError as TooLate
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
 
+from ..faults import Refused, Unusable
 from ..image.reference import DOCKER_HUB
 from ..z2jh.address import Address
-from ..z2jh.transport import manager_for
+from ..z2jh.transport import manager_for, within
 from .credentials import IDENTITY_TOKEN, Credentials, DockerLogins
 from .denials import denied
 
@@ -28,8 +31,10 @@ if TYPE_CHECKING:
 
 DENIALS = (401, 403)
 LARGEST_ANSWER = 4 * 1024 * 1024
+LONGEST_WORDS = 500
 SECONDS = 20.0
 _HUB_HOST = "registry-1.docker.io"
+_AUTHORIZATION = "Authorization"
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 3
 _CHUNK = 64 * 1024
@@ -61,7 +66,7 @@ class Reply:
             said = "; ".join(f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             said = ""
-        return said or f"it answers {self.status}"
+        return said[:LONGEST_WORDS] or f"it answers {self.status}"
 
 
 @dataclass
@@ -96,9 +101,12 @@ class Conversation:
 
         Raises:
             Denied: there are no credentials, or they do not do.
-            Undecided: no answer came, or none that can be relied on.
+            Undecided: no answer came, or none that can be relied on; or ``path`` leads to another server, which is
+                not to have the credentials.
         """
-        url = urljoin(self.root, path)
+        url = _joined(self.root, path)
+        if _server(url) != _server(self.root):
+            raise Undecided
         reply = self._request(method, url, {"Accept": accept, **self._signed})
         if reply.status == DENIALS[0] and not self._signed:
             self._signed = self._sign_in(reply)
@@ -114,16 +122,14 @@ class Conversation:
         if credentials is not None and credentials.user == IDENTITY_TOKEN:
             raise Undecided
         if kind.lower() == "bearer":
-            from urllib.request import parse_http_list, parse_keqv_list  # noqa: PLC0415 - only such a registry pays
-
-            return self._token(parse_keqv_list(parse_http_list(rest)), credentials)
+            return self._token(_parameters(rest), credentials)
         if credentials is None:
             raise denied("no credentials for it on this machine", self.repository.host)
         return _basic(credentials)
 
     def _token(self, asked: Mapping[str, str], credentials: Credentials | None) -> dict[str, str]:
         realm = asked.get("realm", "")
-        if urlsplit(realm).scheme != urlsplit(self.root).scheme:
+        if _server(realm)[0] != _server(self.root)[0]:
             raise Undecided
         query = urlencode(
             {"service": asked.get("service", ""), "scope": f"repository:{self.repository.path}:{self.actions}"}
@@ -133,7 +139,7 @@ class Conversation:
             raise denied(reply.words, self.repository.host)
         try:
             token = json.loads(reply.body)
-            return {"Authorization": f"Bearer {token.get('token') or token['access_token']}"}
+            return {_AUTHORIZATION: f"Bearer {token.get('token') or token['access_token']}"}
         except (ValueError, KeyError, AttributeError, RecursionError) as err:
             raise Undecided from err
 
@@ -145,40 +151,76 @@ class Conversation:
             target = reply.headers.get("location")
             if reply.status not in _REDIRECTS or target is None or method != "GET":
                 return reply
-            onward = urljoin(url, target)
-            if urlsplit(onward).scheme != urlsplit(url).scheme:
+            onward = _joined(url, target)
+            if _server(onward)[0] != _server(url)[0]:
                 raise Undecided
-            if urlsplit(onward).netloc != urlsplit(url).netloc:
-                sent.pop("Authorization", None)
+            if _server(onward) != _server(url):
+                sent.pop(_AUTHORIZATION, None)
             url = onward
         raise Undecided
 
     def _exchange(self, method: str, url: str, headers: Mapping[str, str]) -> Reply:
+        """Ask once, within the conversation's time."""
         left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise Undecided
         try:
-            response = manager_for(Address.parse(url)).request(
-                method, url, headers=headers, timeout=urllib3.Timeout(connect=min(5, left), read=left),
+            return within(left, lambda: self._ask(method, url, headers, left))
+        except (TooLate, urllib3.exceptions.HTTPError, OSError, ValueError) as err:
+            raise Undecided from err
+
+    def _ask(self, method: str, url: str, headers: Mapping[str, str], seconds: float) -> Reply:
+        with manager_for(_address(url)) as manager:
+            response = manager.request(
+                method, url, headers=headers, timeout=urllib3.Timeout(connect=min(5, seconds), read=seconds),
                 retries=False, redirect=False, preload_content=False,
             )  # fmt: skip
-            try:
-                body = self._body(response)
-            finally:
-                response.close()
-        except (urllib3.exceptions.HTTPError, ValueError) as err:
-            raise Undecided from err
-        return Reply(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
+            with closing(response):
+                told = {name.lower(): value for name, value in response.headers.items()}
+                return Reply(response.status, told, self._body(response))
 
     def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        """Read a body within bounds of size and time."""
+        """Read a body within bounds of size and time, as it is sent: nobody asked for a compressed one."""
         body = bytearray()
-        while chunk := response.read(_CHUNK):
+        while chunk := response.read1(_CHUNK, decode_content=False):
             body += chunk
             if len(body) > LARGEST_ANSWER or time.monotonic() > self.deadline:
                 raise Undecided
         return bytes(body)
 
 
+def _parameters(challenge: str) -> dict[str, str]:
+    """Read what follows the scheme in a ``WWW-Authenticate`` header (RFC 7235)."""
+    from urllib.request import parse_http_list, parse_keqv_list  # noqa: PLC0415 - only such a registry pays for it
+
+    try:
+        return parse_keqv_list(parse_http_list(challenge))
+    except (ValueError, IndexError) as err:
+        raise Undecided from err
+
+
+def _address(url: str) -> Address:
+    """Read an address that a registry gave, or that its name makes; plain http to another machine is none."""
+    try:
+        return Address.parse(url)
+    except (Refused, Unusable) as fault:
+        raise Undecided from fault
+
+
+def _joined(base: str, reference: str) -> str:
+    try:
+        return urljoin(base, reference)
+    except ValueError as err:
+        raise Undecided from err
+
+
+def _server(url: str) -> tuple[str, str]:
+    """Return the scheme and the host with its port: what may have one credential."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as err:
+        raise Undecided from err
+    return parts.scheme, parts.netloc
+
+
 def _basic(credentials: Credentials) -> dict[str, str]:
-    return dict(urllib3.make_headers(basic_auth=f"{credentials.user}:{credentials.secret}"))
+    made = urllib3.make_headers(basic_auth=f"{credentials.user}:{credentials.secret}")
+    return {_AUTHORIZATION: made["authorization"]}

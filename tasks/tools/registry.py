@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from ..faults import Fault
+from ..faults import Denied, Fault
 from .found import FoundImage, PlatformImage, platform_image, platform_of
 from .oci import Conversation, Undecided
 
@@ -25,6 +26,7 @@ _ATTESTATION = "unknown"
 _MOST_PLATFORMS = 16
 _SIDE_BY_SIDE = 8
 _OK, _NOT_FOUND, _UPLOAD_BEGUN = 200, 404, 202
+_UPLOADS = "blobs/uploads/"
 _MISSING = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN"})
 
 
@@ -49,13 +51,16 @@ def require_push_right(repository: Reference) -> None:
         Denied: the registry says no; the message is its own, the hint what mends it.
     """
     conversation = Conversation(repository, "pull,push")
-    try:
-        reply = conversation.send("POST", "blobs/uploads/")
+    with contextlib.suppress(Undecided):
+        reply = conversation.send("POST", _UPLOADS)
         if reply.status == _UPLOAD_BEGUN:
-            begun = urljoin(f"{conversation.root}blobs/uploads/", reply.headers.get("location", ""))
-            conversation.send("DELETE", begun)
-    except Undecided:
-        return
+            _give_up(conversation, reply.headers.get("location", ""))
+
+
+def _give_up(conversation: Conversation, upload: str) -> None:
+    """Give an upload up, at an address of the registry's; one that cannot be given up is forgotten in time."""
+    with contextlib.suppress(Undecided, Denied, ValueError):
+        conversation.send("DELETE", urljoin(_UPLOADS, upload))
 
 
 def _quick_answer(image: Reference) -> FoundImage | Undecided | None:

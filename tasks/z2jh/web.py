@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from base64 import b64encode
-from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
 from contextlib import closing
 from dataclasses import dataclass, replace
-from threading import Thread
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader
@@ -18,15 +16,11 @@ from .._version import __version__
 from ..faults import Denied, Fault, Unreachable
 from .cache import Page, Validators
 from .packed import NotGzip, TooLarge, unpacked
-from .transport import is_lasting, manager_for, reason
+from .transport import is_lasting, manager_for, reason, within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .address import Address
     from .limits import Limits
-
-T = TypeVar("T")
 
 _OK = 200
 _NOT_MODIFIED = 304
@@ -88,24 +82,9 @@ def get(request: Request, limits: Limits) -> Page | None:
     """
     deadline = time.monotonic() + limits.total
     try:
-        # A name server, or headers that drip, could hold a plain call for ever.
-        return _within(limits.total, lambda: _persist(request, limits, deadline))
+        return within(limits.total, lambda: _persist(request, limits, deadline))
     except TooLate:
         raise _too_late(request.address, limits) from None
-
-
-def _within(seconds: float, work: Callable[[], T]) -> T:
-    """Do ``work`` on a thread of its own, which is left behind when it takes longer."""
-    outcome: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - it is raised where the outcome is awaited
-            outcome.set_exception(error)
-
-    Thread(target=run, daemon=True).start()
-    return outcome.result(timeout=seconds)
 
 
 def _persist(request: Request, limits: Limits, deadline: float) -> Page | None:
