@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..faults import Fault, ProgramFailed, Unreachable
+from ..faults import Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..image.platform import short_platform
 from ..image.reference import Reference
 from .denials import denied
@@ -21,7 +21,7 @@ from .registry import begin_quick_answers
 from .run import Command, Output, capture, start_all, watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
@@ -29,6 +29,8 @@ START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
 _NO_BUILDX = ("unknown command: docker buildx", "'buildx' is not a docker command", "unknown shorthand flag")
 _NO_ENGINE = ("cannot connect to the docker daemon", "is the docker daemon running", "docker desktop is not running")
 _NO_HELPER = ("error getting credentials", "executable file not found")
+_MISSING = ": not found"
+_TOO_OFTEN = ("toomanyrequests", "429 too many requests")
 _DENIED = re.compile(r"\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials")
 _NO_ANSWER = ("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do")
 _ATTESTATION = "unknown/unknown"
@@ -160,6 +162,9 @@ def registry_fault(output: Output, host: str) -> Fault:
         return machine
     if _DENIED.search(said) or _has(said, _NO_HELPER):
         return denied(words, host)
+    if _has(said, _TOO_OFTEN):
+        hint = f"wait, and run it again; who is signed in may ask more often: docker login {host}"
+        return Unreachable(f"the registry is asked too often: {words}", where=host, hint=hint)
     scheme = "http" if Reference(f"{host}/any").on_loopback else "https"
     return Unreachable(
         f"the registry gives no usable answer: {words}", where=host, hint=f"curl -I {scheme}://{host}/v2/"
@@ -173,33 +178,60 @@ def _inspect_command(image: Reference) -> Command:
 def _answer(output: Output, image: Reference) -> Answer:
     if output.ok:
         return _read_inspection(output.text, image)
-    if output.last_words.endswith(": not found"):
+    if _is_missing(_fault_line(output), image):
         return None
     return registry_fault(output, image.host)
 
 
+def _is_missing(words: str, image: Reference) -> bool:
+    """Whether docker says that ``image`` itself is missing; it says so too of a part that an image has lost."""
+    try:
+        missing = Reference.parse(words.removesuffix(_MISSING))
+    except Unusable:
+        return False
+    same_tag = (missing.tag or "latest", missing.digest) == (image.tag or "latest", image.digest)
+    return words.endswith(_MISSING) and missing.same_repository(image) and same_tag
+
+
 def _read_inspection(text: str, image: Reference) -> Answer:
+    look = f"docker buildx imagetools inspect {image}"
     try:
         answer = json.loads(text)
         digest = str(answer["manifest"]["digest"])
-        platforms = dict(_platforms(answer["image"]))
+        platforms = {name: platform_image(one) for name, one in _images(answer)}
+        lie = next(_contradictions(answer), None)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
-        return Unreachable(
-            f"the registry's answer is no image ({type(err).__name__})",
-            where=image,
-            hint=f"docker buildx imagetools inspect {image}",
-        )
+        return Unreachable(f"the registry's answer is no image ({type(err).__name__})", where=image, hint=look)
+    if lie:
+        return Refused(lie, where=image, hint=f"look at it: {look}; build it anew: invoke build --force")
     return FoundImage(digest, platforms)
 
 
-def _platforms(image: dict[str, Any]) -> list[tuple[str, PlatformImage]]:
-    """Pair each platform with its image.
+def _images(answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each platform with the configuration of its image.
 
     buildx gives one image where the tag names one manifest (its platform stands in the image alone) or an index
     with one platform, and images by platform where it names an index with several.
     """
+    image = answer["image"]
     by_platform = {platform_of(image): image} if "rootfs" in image else image
-    return [(short_platform(name), platform_image(one)) for name, one in by_platform.items() if name != _ATTESTATION]
+    yield from ((short_platform(name), one) for name, one in by_platform.items() if name != _ATTESTATION)
+
+
+def _contradictions(answer: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the index says of its images that they do not say themselves; variants may be left out."""
+    images = list(_images(answer))
+    listed = [one["platform"] for one in answer["manifest"].get("manifests") or () if one.get("platform")]
+    told = [name for name in map(platform_of, listed) if name != _ATTESTATION]
+    for name, image in images:
+        own = platform_of(image)
+        said = [name, *told] if len(images) == 1 else [name]
+        yield from (f"the index says {one}, its image is for {own}" for one in said if _kind(one) != _kind(own))
+
+
+def _kind(platform: str) -> list[str]:
+    """Return a platform's system and architecture."""
+    return platform.split("/")[:2]
 
 
 def _machine_fault(said: str) -> Fault | None:
