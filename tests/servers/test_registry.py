@@ -1,0 +1,276 @@
+"""What becomes of a question to a registry that misbehaves."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.faults import Denied, Fault, Refused, Unreachable
+from tasks.image.reference import Reference
+from tasks.tools.docker import inspect
+from tasks.tools.oci import Conversation
+from tasks.tools.registry import begin_quick_answers, require_push_right
+
+from ..image.manifests import DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST, Repository
+from ..lab.registry import sign_in
+from ..z2jh.scripted import Drip, Scripted, reply, scripted
+from .conduct import CONDUCTS, Conduct, asks_for, says, sends_to
+from .front import Front, front
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ALL = [pytest.param(conduct, id=conduct.report) for conduct in CONDUCTS]
+AMD64, ARM64 = "linux/amd64", "linux/arm64"
+CERTIFICATE = Path(__file__).parents[1] / "z2jh" / "data" / "server.pem"
+TULIP = "Basic cm9iaW46dHVsaXAtZ2FyZGVu"  # robin:tulip-garden
+MANIFEST_HEAD = f"HTTP/1.1 200 OK\r\nContent-Type: {MANIFEST}\r\n".encode()
+SLOW = {
+    "headers that drip": Drip(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"),
+    "a body that drips": Drip(MANIFEST_HEAD + b"Content-Length: 100000\r\n\r\n", b"x"),
+    "a body without an end": Drip(MANIFEST_HEAD + b"\r\n", b"x" * 64_000, pause=0.001),
+    "silence": Drip(b"", b"", pause=0.1),
+}
+
+
+def named(served: Front, tag: str = "1") -> Reference:
+    return Reference(f"{served.address}/hub", tag)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("conduct", ALL)
+def test_a_registry_that_misbehaves_is_one_fault_and_never_not_found(alone: Front, conduct: Conduct) -> None:
+    alone.answer("", conduct.answer)
+    with pytest.raises(Fault) as fault:
+        inspect(named(alone))
+    assert conduct.fits(fault.value, alone.address), fault.value
+    assert len(str(fault.value).splitlines()) == 2
+    assert len(alone.asked) < 20
+
+
+@pytest.mark.parametrize("conduct", ALL)
+def test_a_right_to_push_that_is_not_denied_is_left_to_the_push(alone: Front, conduct: Conduct) -> None:
+    alone.answer("", conduct.answer)
+    with pytest.raises(Denied) if conduct.kind is Denied else nullcontext():
+        require_push_right(named(alone))
+
+
+@pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW)
+def test_a_slow_registry_takes_no_longer_than_it_may(
+    alone: Front, monkeypatch: pytest.MonkeyPatch, answer: Drip
+) -> None:
+    monkeypatch.setattr("tasks.tools.oci.SECONDS", 0.5)
+    alone.answer("", answer)
+    begin = time.monotonic()
+    (told,) = begin_quick_answers([named(alone)])()
+    require_push_right(named(alone))
+    assert type(told).__name__ == "Undecided"
+    assert time.monotonic() - begin < 3
+
+
+# -- what a registry has, and what it says of it
+
+
+@pytest.fixture
+def repository(before: Front) -> Repository:
+    return Repository(before.address, f"servers/{secrets.token_hex(4)}")
+
+
+def at(repository: Repository, tag: str) -> Reference:
+    return Reference(f"{repository.address}/{repository.path}", tag)
+
+
+def whole(media_type: str) -> str:
+    """Return the media type of an index whose images have ``media_type``."""
+    return DOCKER_INDEX if media_type == DOCKER_MANIFEST else INDEX
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("media_type", [MANIFEST, DOCKER_MANIFEST], ids=["OCI", "Docker"])
+@pytest.mark.parametrize(
+    ("said", "really"), [(AMD64, ARM64), (ARM64, AMD64)], ids=["amd64 that is arm64", "arm64 that is amd64"]
+)
+@pytest.mark.parametrize("others", [(), ("linux/s390x",)], ids=["alone", "among others"])
+def test_an_index_that_says_another_platform_than_its_image(
+    repository: Repository, media_type: str, said: str, really: str, others: tuple[str, ...]
+) -> None:
+    image = repository.push("image", really, "ab", media_type=media_type)
+    image["platform"] = dict(zip(("os", "architecture"), said.split("/"), strict=True))
+    entries = [repository.push("other", other, "xy", media_type=media_type) for other in others]
+    repository.push_index("1", image, *entries, media_type=whole(media_type))
+    with pytest.raises(Refused) as fault:
+        inspect(at(repository, "1"))
+    reference = at(repository, "1")
+    assert str(fault.value) == (
+        f"error: the index says {said}, its image is for {really} ({reference})\n"
+        f"hint: look at it: docker buildx imagetools inspect {reference}; build it anew: invoke build --force"
+    )
+
+
+@pytest.mark.engine
+def test_an_index_without_platforms_has_those_of_its_images(repository: Repository) -> None:
+    image = repository.push("image", AMD64, "ab")
+    del image["platform"]
+    repository.push_index("1", image)
+    found = inspect(at(repository, "1"))
+    assert found is not None
+    assert set(found.platforms) == {AMD64}
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("part", ["blobs/sha256", "manifests/sha256"], ids=["configuration", "manifest of a platform"])
+def test_an_image_that_has_lost_a_part_is_not_missing(repository: Repository, before: Front, part: str) -> None:
+    repository.push_index("1", repository.push("image", AMD64, "ab"))
+    before.answer(part, says("404 Not Found", "MANIFEST_UNKNOWN", "manifest unknown"))
+    with pytest.raises(Unreachable, match=r"gives no usable answer: .* not found"):
+        inspect(at(repository, "1"))
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("part", ["blobs/sha256", "manifests/sha256"], ids=["configuration", "manifest of a platform"])
+def test_a_part_that_is_another_one_is_no_answer(repository: Repository, before: Front, part: str) -> None:
+    repository.push_index("1", repository.push("image", AMD64, "ab"))
+    before.answer(part, reply(b'{"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": ["sha256:0"]}}'))
+    with pytest.raises(Unreachable):
+        inspect(at(repository, "1"))
+
+
+@pytest.mark.engine
+def test_a_blob_that_lies_on_another_server_is_taken_from_there(repository: Repository, before: Front) -> None:
+    pushed = repository.push("1", AMD64, "ab")
+    assert inspect(at(repository, "1")) is not None
+    blob = next(asked.path for asked in before.asked if "/blobs/sha256" in asked.path)
+    with front(before.behind) as storage:
+        before.answer(blob, sends_to(f"http://{storage.address}{blob}"))
+        found = inspect(at(repository, "1"))
+    assert found is not None
+    assert found.digest == pushed["digest"]
+    assert [str(asked) for asked in storage.asked] == [f"GET {blob}"]
+
+
+# -- credentials
+
+
+@pytest.fixture
+def asking(alone: Front) -> Front:
+    """A registry that asks for a password, and Docker has one for it."""
+    sign_in(alone.address, "robin", "tulip-garden")
+    alone.answer("", asks_for('Basic realm="hub"'), times=1)
+    return alone
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Front]:
+    """Another server, which is not to have the registry's credentials."""
+    with front() as served:
+        yield served
+
+
+def ask_for(image: Reference) -> None:
+    begin_quick_answers([image])()
+
+
+LOOKS = pytest.mark.parametrize("look", [ask_for, require_push_right], ids=["look", "right to push"])
+
+
+def test_credentials_do_not_follow_a_redirect_to_another_server(asking: Front, elsewhere: Front) -> None:
+    asking.answer("", sends_to(f"http://{elsewhere.address}/v2/hub/manifests/1"))
+    ask_for(named(asking))
+    assert asking.said("Authorization") == [TULIP]
+    assert [str(asked) for asked in elsewhere.asked] == ["GET /v2/hub/manifests/1"]
+    assert elsewhere.said("Authorization") == []
+
+
+def test_credentials_do_not_come_back_with_a_redirect_that_returns(asking: Front, elsewhere: Front) -> None:
+    asking.answer("", sends_to(f"http://{elsewhere.address}/v2/hub/manifests/1"), times=1)
+    elsewhere.answer("", sends_to(f"http://{asking.address}/v2/hub/manifests/1"))
+    ask_for(named(asking))
+    assert asking.said("Authorization") == [TULIP]
+
+
+def test_credentials_do_not_go_where_an_upload_was_begun_elsewhere(asking: Front, elsewhere: Front) -> None:
+    asking.answer("POST", reply(status="202 Accepted", Location=f"http://{elsewhere.address}/v2/hub/blobs/uploads/1"))
+    require_push_right(named(asking))
+    assert asking.said("Authorization") == [TULIP]
+    assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize("place", ["/v2/hub/blobs/uploads/1", "1", "http://{}/v2/hub/blobs/uploads/1"])
+def test_an_upload_that_was_begun_is_given_up(asking: Front, place: str) -> None:
+    asking.answer("POST", reply(status="202 Accepted", Location=place.format(asking.address)))
+    asking.answer("DELETE", reply(status="204 No Content"))
+    require_push_right(named(asking))
+    assert str(asking.asked[-1]) == "DELETE /v2/hub/blobs/uploads/1"
+    assert asking.said("Authorization") == [TULIP, TULIP]
+
+
+@pytest.mark.parametrize("place", ["http://[::1", "ftp://127.0.0.1/1", ""])
+def test_an_upload_at_no_address_is_left_alone(asking: Front, place: str) -> None:
+    asking.answer("POST", reply(status="202 Accepted", Location=place))
+    require_push_right(named(asking))
+
+
+def test_who_may_push_but_not_delete_may_push(asking: Front) -> None:
+    asking.answer("POST", reply(status="202 Accepted", Location="/v2/hub/blobs/uploads/1"))
+    asking.answer("DELETE", says("403 Forbidden", "DENIED", "deleting is not allowed"))
+    require_push_right(named(asking))
+
+
+def test_a_denial_of_the_right_to_push_is_the_registrys_own_words(asking: Front) -> None:
+    asking.answer("POST", says("403 Forbidden", "DENIED", "requested access to the resource is denied"))
+    with pytest.raises(Denied) as fault:
+        require_push_right(named(asking))
+    assert str(fault.value) == (
+        "error: the registry denied access: DENIED requested access to the resource is denied "
+        f"({asking.address})\nhint: docker login {asking.address}"
+    )
+
+
+def test_a_denial_without_an_end_is_cut_short(asking: Front) -> None:
+    asking.answer("POST", says("403 Forbidden", "DENIED", "no " * 100_000))
+    with pytest.raises(Denied) as fault:
+        require_push_right(named(asking))
+    assert len(str(fault.value)) < 1000
+
+
+@pytest.fixture
+def secure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
+    """A registry with a certificate, whose password Docker has; it is taken for one beyond this machine."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    monkeypatch.setattr(Reference, "on_loopback", property(lambda _: False))
+    with scripted(CERTIFICATE) as served:
+        sign_in(served.url.removeprefix("https://"), "robin", "tulip-garden")
+        yield served
+
+
+def at_secure(served: Scripted) -> Reference:
+    return Reference(f"{served.url.removeprefix('https://')}/hub", "1")
+
+
+@LOOKS
+def test_a_password_for_https_is_not_sent_for_a_token_by_http(
+    secure: Scripted, elsewhere: Front, look: Callable[[Reference], None]
+) -> None:
+    secure.answers = [asks_for(f'Bearer realm="http://{elsewhere.address}/token",service="hub"')]
+    look(at_secure(secure))
+    assert len(secure.asked) == 1
+    assert elsewhere.asked == []
+
+
+@LOOKS
+def test_https_does_not_become_http(secure: Scripted, elsewhere: Front, look: Callable[[Reference], None]) -> None:
+    place = f"http://{elsewhere.address}/v2/hub/blobs/uploads/1"
+    secure.answers = [sends_to(place), reply(status="202 Accepted", Location=place)]
+    look(at_secure(secure))
+    assert elsewhere.asked == []
+
+
+def test_a_registry_beyond_this_machine_is_never_asked_by_http() -> None:
+    assert Conversation(Reference("registry.example:80/hub")).root == "https://registry.example:80/v2/hub/"
+    assert Conversation(Reference("127.0.0.1.evil.example/hub")).root == "https://127.0.0.1.evil.example/v2/hub/"
+    assert Conversation(Reference("localhost:5000/hub")).root == "http://localhost:5000/v2/hub/"
