@@ -21,7 +21,7 @@ HELP = {
 
 @task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
 def init(c: Context, prefix: str | None = None, repo: str | None = None, json: bool = False) -> None:
-    """Give a chart repository its hub image; never overwrite a file.
+    """Give a chart repository its hub image; overwrite nothing.
 
     Writes a Dockerfile for the pinned release, chartpress.yaml, the values keys and Makefile targets, each only
     where it is missing. Look first with invoke --dry init. Afterwards: git add, git commit, invoke build.
