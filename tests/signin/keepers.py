@@ -78,7 +78,7 @@ class Tokens:
     Attributes:
         passwords: by user.
         readers: the users whose tokens are for looking alone.
-        sold: the tokens, each with its scopes.
+        sold: the tokens, each with the scopes that it may write in.
     """
 
     passwords: Mapping[str, str]
@@ -92,7 +92,7 @@ class Tokens:
         if scopes is None:
             challenge = f'Bearer realm="http://{request.host}/token",service="lab"'
             return Answer.refusal(401, "UNAUTHORIZED", "authentication required", **{"WWW-Authenticate": challenge})
-        if request.writes and not any(scope.endswith(":pull,push") for scope in scopes):
+        if request.writes and not any("push" in _actions(scope) for scope in scopes):
             return Answer.refusal(403, "DENIED", "requested access to the resource is denied")
         return None
 
@@ -103,6 +103,10 @@ class Tokens:
         if self.passwords.get(request.user) != request.secret:
             return Answer.refusal(401, "UNAUTHORIZED", "incorrect username or password")
         token = secrets.token_hex(8)
-        may_push = request.user not in self.readers
-        self.sold[token] = tuple(one if may_push else one.replace(",push", "") for one in request.scopes)
+        self.sold[token] = () if request.user in self.readers else request.scopes
         return Answer(200, {"token": token})
+
+
+def _actions(scope: str) -> list[str]:
+    """Return what a scope is for: ``pull`` and ``push`` of ``repository:core/hub:pull,push``."""
+    return scope.rpartition(":")[2].split(",")
