@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sh
 
 from ..faults import ProgramFailed, one_line
+from .look import begin, hear_out
 from .process import start, wait
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Mapping, Sequence
 
 T = TypeVar("T")
@@ -127,14 +129,14 @@ def start_all(commands: Sequence[Command], *, seconds: float = LOOK_SECONDS) -> 
         ProgramFailed: a program is missing.
     """
     deadline = time.monotonic() + seconds
-    running = [(command, _start(command)) for command in commands]
+    running = [(command, _begin(command)) for command in commands]
     return lambda: [_ended(command, process, seconds, deadline) for command, process in running]
 
 
 def attempt_all(commands: Sequence[Command], *, seconds: float) -> list[Output | ProgramFailed]:
     """Run ``commands`` side by side as :func:`capture_all` does, with a fault for each that cannot be run."""
     deadline = time.monotonic() + seconds
-    started = [_outcome(partial(_start, command)) for command in commands]
+    started = [_outcome(partial(_begin, command)) for command in commands]
     return [
         running
         if isinstance(running, ProgramFailed)
@@ -150,29 +152,47 @@ def _outcome(run: Callable[[], T]) -> T | ProgramFailed:
         return fault
 
 
+def _begin(command: Command) -> subprocess.Popen[bytes]:
+    """Start ``command`` in the background, to be heard out."""
+    path = _path(command)
+    try:
+        return begin(path, command.argv[1:], command.cwd, _environment(command))
+    except (OSError, ValueError) as err:
+        raise _not_started(command, path) from err
+
+
 def _start(command: Command, **options: Any) -> sh.RunningCommand:  # noqa: ANN401 - sh's own
-    """Start ``command`` in the background; ``options`` say where its output goes."""
+    """Start ``command`` in the background, for people to watch; ``options`` say where its output goes."""
+    path = _path(command)
+    given = {"_in": command.stdin, **options}
+    try:
+        return start(path, command.argv[1:], command.cwd, _environment(command), **given)
+    except (OSError, sh.ForkException) as err:
+        raise _not_started(command, path) from err
+
+
+def _path(command: Command) -> str:
     path = find(command.argv[0])
     if path is None:
         raise missing(one_line(command.argv[0]))
-    reads = {"_in": command.stdin, "_tty_out": False}
-    try:
-        return start(path, command.argv[1:], command.cwd, _environment(command), **{**reads, **options})
-    except (OSError, sh.ForkException) as err:
-        raise ProgramFailed(
-            f"{command.argv[0]} cannot be started", where=path, hint=f"install {command.argv[0]} anew"
-        ) from err
+    return path
 
 
-def _ended(command: Command, process: sh.RunningCommand, seconds: float, deadline: float) -> Output:
+def _not_started(command: Command, path: str) -> ProgramFailed:
+    return ProgramFailed(f"{command.argv[0]} cannot be started", where=path, hint=f"install {command.argv[0]} anew")
+
+
+def _ended(command: Command, process: subprocess.Popen[bytes], seconds: float, deadline: float) -> Output:
     """Wait for a program's end, killing it at ``deadline``: ``seconds`` after it was started."""
-    if not wait(process, max(0, deadline - time.monotonic())):
+    said = hear_out(process, command.stdin, max(0, deadline - time.monotonic()))
+    if said is None:
         raise ProgramFailed(
             f"{command.argv[0]} did not end within {seconds:g} seconds",
             where=shlex.join(command.argv),
             hint=f"run it by hand to see what it waits for: {shlex.join(command.argv)}",
         )
-    return Output(process.exit_code, process.stdout, process.stderr.decode("utf-8", "replace"))
+    stdout, stderr = said
+    return Output(process.returncode, stdout, stderr.decode("utf-8", "replace"))
 
 
 def check(command: Command, *, hint: str, seconds: float = LOOK_SECONDS) -> Output:
