@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks.rehearsal.store import forget_images
+
 from ..lab.hubs import Hub, make_hub
 from ..lab.registry import private_registry
 from .scene import Scene
@@ -43,3 +45,4 @@ def locked_registry(tmp_path: Path) -> Iterator[Registry]:
     """A registry that lets in somebody else alone."""
     with private_registry(tmp_path / "locked", {"somebody": "else"}) as served:
         yield served
+        forget_images(served.address)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,15 +60,21 @@ class Place:
 
     def outcome_of(self, name: str, way: Callable[[Hub], None]) -> Outcome:
         """Make a hub, release it in some way, and return what is there then."""
-        with registry(self.folder / f"{name}-registry", port=self.port) as there, pytest.MonkeyPatch.context() as patch:
+        with self._registry(name) as address, pytest.MonkeyPatch.context() as patch:
             for variable, value in AT_ONE_TIME.items():
                 patch.setenv(variable, value)
-            prefix = f"{there.address}/hubs"
+            prefix = f"{address}/hubs"
             hub = make_hub(self.folder / name, base=self.base, registry=prefix, chart_repository=self.charts.url)
             way(hub)
-            outcome = look_at(hub, images_in(there.address))
-        forget_images(there.address)
-        return outcome
+            return look_at(hub, images_in(address))
+
+    @contextmanager
+    def _registry(self, name: str) -> Iterator[str]:
+        with registry(self.folder / f"{name}-registry", port=self.port) as there:
+            try:
+                yield there.address
+            finally:
+                forget_images(there.address)
 
 
 def look_at(hub: Hub, images: tuple[str, ...]) -> Outcome:
