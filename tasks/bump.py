@@ -69,11 +69,13 @@ def plan_bump(hub: Hub, wish: BumpWish) -> Step:
     """Plan the move to the release that ``wish`` asks for: one look at the index decides both edits."""
     from .hubrepo.edits import base_for, release_edits
     from .hubrepo.lock import lock_edit, locked_action
+    from .hubrepo.requirement import require_movable
     from .hubrepo.source import helm_repository
     from .image.digests import with_digests
     from .z2jh.choose import choose
     from .z2jh.repository import HelmRepository
 
+    require_movable(hub.require(hub.requirement_file), hub.requirement.name, hub.requirement_file)
     address = helm_repository(hub)
     repository = HelmRepository(address, hub.settings.cache_folder, hub.requirement.name)
     with show.waiting(f"asking {address}"):

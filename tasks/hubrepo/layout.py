@@ -102,7 +102,8 @@ class Hub:
     def root(self) -> str:
         """The folder of chartpress.yaml relative to the repository's top; empty for the top itself."""
         if self.settings.root is not None:
-            return self.settings.root.strip("/").removeprefix(".").strip("/")
+            root = join(self.settings.root.strip("/"))
+            return "" if root == "." else root
         if self.files.read(CHARTPRESS_FILE) is not None:
             return ""
         roots = self._roots_below()

@@ -57,11 +57,18 @@ def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
             range: that one is the operator's choice, so it is never narrowed in silence.
     """
     document = parse(data, where)
-    entries = [_requirement(document, index) for index in range(_count(document))]
-    chosen = {index: entry for index, entry in enumerate(entries) if entry.name == name}
-    _refuse_unclear(name, list(chosen.values()), where)
+    chosen = _movable(document, name)
     changes: dict[Path, str] = {(DEPENDENCIES, str(index), "version"): version for index in chosen}
     return with_scalars(document, changes) or data
+
+
+def require_movable(data: bytes, name: str, where: str) -> None:
+    """Check that :func:`with_version` can move the dependency ``name``.
+
+    Raises:
+        Unusable: it cannot, for one of that function's reasons.
+    """
+    _movable(parse(data, where), name)
 
 
 def is_range(version: str) -> bool:
@@ -71,6 +78,14 @@ def is_range(version: str) -> bool:
     """
     core = version.partition("-")[0].partition("+")[0]
     return not _RANGE_SIGNS.isdisjoint(version) or any(part in {"x", "X"} for part in core.removeprefix("v").split("."))
+
+
+def _movable(document: Document, name: str) -> list[int]:
+    """Return the indexes of the entries that have the name, after checking that they pin one version."""
+    entries = [_requirement(document, index) for index in range(_count(document))]
+    chosen = [index for index, entry in enumerate(entries) if entry.name == name]
+    _refuse_unclear(name, [entries[index] for index in chosen], document.where)
+    return chosen
 
 
 def _refuse_unclear(name: str, entries: list[Requirement], where: str) -> None:
