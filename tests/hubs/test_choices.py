@@ -114,6 +114,17 @@ def test_hub_root_chooses_among_them(written: str, two_roots: Hub, hubpress: Hub
     assert two_roots.git("diff", "--name-only").splitlines() == ["west/hub/Chart.yaml", "west/images/hub/Dockerfile"]
 
 
+def test_hub_root_may_be_a_hidden_folder(tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress) -> None:
+    inner = {
+        "chartpress.yaml": CHARTPRESS,
+        "hub/Chart.yaml": chart(("jupyterhub", "3.2.1", helm_repository.url)),
+        "images/hub/Dockerfile": DOCKERFILE,
+    }
+    hub = make_repository(tmp_path / "hub", {f".ops/{name}": text for name, text in inner.items()})
+    hub.write("invoke.yaml", "hub: {root: .ops}\n")
+    assert hubpress(hub, "bump", "--json").json["files"] == [".ops/images/hub/Dockerfile", ".ops/hub/Chart.yaml"]
+
+
 # -- the dependency
 
 
