@@ -47,6 +47,7 @@ class Command:
         cwd: the folder it runs in; None for the current one.
         stdin: what it reads; empty for nothing.
         env: variables set for it besides the inherited ones.
+        manners: variables set for it that say only how it talks to us, and that nobody needs to paste.
         unset: variables that it does not inherit.
     """
 
@@ -54,6 +55,7 @@ class Command:
     cwd: Path | None = None
     stdin: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
+    manners: Mapping[str, str] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -279,7 +281,7 @@ def _environment(command: Command) -> dict[str, str]:
     """
     dropped = {*_VIRTUALENV, *command.unset}
     inherited = {name: value for name, value in os.environ.items() if name not in dropped}
-    return {**inherited, "PATH": _path_outside_virtualenv(), **command.env}
+    return {**inherited, "PATH": _path_outside_virtualenv(), **command.manners, **command.env}
 
 
 def _path_outside_virtualenv() -> str:
