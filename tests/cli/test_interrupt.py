@@ -16,6 +16,7 @@ import pytest
 
 from ..lab.cli import INVOKE, run_task
 from ..lab.hubs import Hub, make_hub
+from ..lab.machine import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,6 +83,22 @@ def test_an_interrupt_while_a_server_is_waited_for_is_130(tmp_path: Path) -> Non
             out, err = child.communicate(timeout=PATIENCE)
     assert (child.returncode, out, err) == (130, "", INTERRUPTED)
     assert hub.snapshot() == before
+
+
+@pytest.mark.parametrize("door", ["attend", "capture", "watch"])
+def test_an_interrupt_is_passed_on_to_the_program_that_is_waited_for(door: str, tmp_path: Path) -> None:
+    sleeper = "echo $$ > new; mv new pid; exec sleep 60"
+    script = (
+        f"from pathlib import Path\nfrom tasks.tools.run import Command, {door}\n"
+        f"{door}(Command(('sh', '-c', {sleeper!r}), Path({str(tmp_path)!r})))"
+    )
+    argv = (sys.executable, "-c", script)
+    with subprocess.Popen(argv, cwd=PROJECT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
+        wait_for(tmp_path / "pid")
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=PATIENCE)
+    assert child.returncode == -signal.SIGINT
+    assert not alive(int((tmp_path / "pid").read_text()))
 
 
 def test_an_interrupt_while_git_commits_is_130_and_nothing_is_committed(slow: Hub, tmp_path: Path) -> None:
