@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import show
 from ..faults import Denied, ProgramFailed
+from ..hubrepo.leftovers import scratch_folder
 from ..review.forge import web_address
 from ..tools import docker
 from ..tools.credentials import DockerLogins
@@ -20,7 +20,7 @@ from .job import LABEL
 from .template import render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ..tools.run import Command
     from .building import Build
@@ -52,12 +52,12 @@ class Buildx:
             Unreachable: a registry gave no answer.
             ProgramFailed: the build failed.
         """
-        with tempfile.TemporaryDirectory(prefix="hubpress-") as folder:
-            metadata = Path(folder) / "metadata.json"
+        with scratch_folder(build.hub.git) as folder:
+            metadata = folder / "metadata.json"
             _build(build, partial(self.command, build, metadata))
-            digests = _digests(metadata)
-        keys = [job.image.spec.key for job in build.to_build]
-        return {key: digests[target_name(index, key)] for index, key in enumerate(keys)}
+            keys = [job.image.spec.key for job in build.to_build]
+            targets = [target_name(index, key) for index, key in enumerate(keys)]
+            return dict(zip(keys, pushed_digests(metadata, targets), strict=True))
 
 
 def _build(build: Build, command: Callable[..., Command]) -> None:
@@ -98,16 +98,16 @@ def _target(build: Build, job: ImageJob, *, no_cache: bool) -> Target:
     )
 
 
-def _digests(metadata: Path) -> dict[str, str]:
-    """Return each target's digest from the file that bake wrote.
+def pushed_digests(metadata: Path, targets: Sequence[str]) -> list[str]:
+    """Return the digests of ``targets``, in their order, from the file that bake wrote.
 
     Raises:
-        ProgramFailed: the file is missing, or has no digests.
+        ProgramFailed: the file is missing, or has not all of them.
     """
     try:
         written = json.loads(metadata.read_text(encoding="utf-8"))
-        return {name: str(entry["containerimage.digest"]) for name, entry in written.items() if isinstance(entry, dict)}
-    except (OSError, ValueError, KeyError, AttributeError) as err:
+        return [str(written[name]["containerimage.digest"]) for name in targets]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
         raise ProgramFailed(
             f"bake did not say what it built: {type(err).__name__}",
             where=metadata.name,
