@@ -130,28 +130,39 @@ def _has_credentials(logins: DockerLogins, host: str) -> bool:
 def _sign_in(logins: DockerLogins, silent: Sequence[str], wish: AuthWish) -> Action:
     """Return the sign-in, or say that it is not needed.
 
+    Where nobody is, gcloud's own helper is asked too: it also knows a token that stands in a variable, as in CI.
+
     Args:
         logins: Docker's configuration.
         silent: the registries for which no helper answers.
         wish: how to sign in.
     """
     from .tools import gcloud
+    from .tools.credentials import ask_helper
 
     if wish.key_file is not None:
-        account = gcloud.key_account(wish.key_file)
-        if account is not None and account == gcloud.active_account():
-            return Action(f"signed in as {account}")
-        return _run_once(gcloud.login_command(key_file=wish.key_file, browser=False), "a key file was given")
+        return _sign_in_with(wish.key_file)
     if not silent:
         return Action("Docker's helper answers")
     account = gcloud.active_account()
-    if account is None:
+    if account is None and ask_helper(gcloud.HELPER, silent[0]) is None:
         return _login_action(gcloud.login_command(key_file=None, browser=wish.browser), "nobody is signed in")
+    if account is None:
+        return Action("gcloud has a token that it was given")
     expired = [logins.helpers[host] for host in silent if host in logins.helpers]
     if not expired:
         return Action(f"signed in as {account}")
     why = f"Docker's helper {expired[0]} gives no credentials for {account} any more"
     return _login_action(gcloud.login_command(key_file=None, browser=wish.browser), why)
+
+
+def _sign_in_with(key_file: Path) -> Action:
+    from .tools import gcloud
+
+    account = gcloud.key_account(key_file)
+    if account is not None and account == gcloud.active_account():
+        return Action(f"signed in as {account}")
+    return _run_once(gcloud.login_command(key_file=key_file, browser=False), "a key file was given")
 
 
 def _login_action(command: Command, why: str) -> Action:
