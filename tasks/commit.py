@@ -104,7 +104,7 @@ def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None) -> S
     if wish.push or wish.request:
         actions.append(_push_action(hub, branch, wish, made))
     if wish.request:
-        actions.append(_request_action(hub, branch, made, witness))
+        actions.append(_request_action(hub, branch, wish, made, witness))
     return Step(
         "commit",
         tuple(actions),
@@ -165,7 +165,7 @@ def _push_action(hub: Hub, branch: str, wish: CommitWish, made: Made) -> Action:
     return Action(f"push {branch} to {remote}", why, do, (f"$ {command}",))
 
 
-def _request_action(hub: Hub, branch: str, made: Made, witness: Witness | None) -> Action:
+def _request_action(hub: Hub, branch: str, wish: CommitWish, made: Made, witness: Witness | None) -> Action:
     from .review.branch import base_branch
     from .review.evidence import from_registry
     from .review.request import Request, plan_request, require_own_branch
@@ -173,7 +173,10 @@ def _request_action(hub: Hub, branch: str, made: Made, witness: Witness | None) 
 
     base = base_branch(hub)
     waits = bool(made.subject or hub.pending)
-    require_own_branch(branch, base, waits=waits)
+    if waits or wish.branch:
+        require_own_branch(branch, base)
+    if branch == base:
+        return Action(f"no pull request: {base} is the branch that they go to")
     if not waits and not is_ahead(hub, base):
         return Action(f"no pull request: {branch} has nothing that {base} does not have")
     ask = witness or from_registry

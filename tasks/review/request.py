@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .. import show
 from ..faults import Refused
 from ..plan import Action
 from ..tools import gh
@@ -67,13 +68,13 @@ class Request:
         self.title, self.body = story.title, story.body
 
 
-def require_own_branch(branch: str, base: str, *, waits: bool) -> None:
-    """Check that what is planned for ``branch`` can go into a pull request.
+def require_own_branch(branch: str, base: str) -> None:
+    """Check that what is committed to ``branch`` can go into a pull request.
 
     Raises:
-        Refused: it is committed to the very branch that pull requests go to.
+        Refused: it is the very branch that pull requests go to.
     """
-    if waits and branch == base:
+    if branch == base:
         raise Refused(
             f"{branch} is the branch that pull requests go to", where="--pr", hint="use another branch: --branch NAME"
         )
@@ -94,7 +95,7 @@ def plan_request(hub: Hub, request: Request, tell: Callable[[Hub], Story], *, wa
         ProgramFailed: gh failed otherwise.
     """
     request.says(tell(hub))
-    repository = read_remote(hub.git.remote_url(hub.settings.remote) or "")
+    repository = _repository(hub)
     if repository and repository.forge == GITHUB and repository.path.count("/") + 1 == _OWNER_AND_NAME and gh.is_here():
         return _through_gh(hub, gh.GitHub(repository.host, repository.path, hub.git.folder), request, tell, waits=waits)
     return _by_hand(hub, repository, request, tell, waits=waits)
@@ -105,8 +106,18 @@ def says_the_same(there: OpenRequest, request: Request) -> bool:
     return there.title == request.title and _unticked(there.body) == _unticked(request.body)
 
 
+def _repository(hub: Hub) -> Repository | None:
+    """Return the repository that the remote's address names, as it is written or as git's ``insteadOf`` has it."""
+    remote = hub.settings.remote
+    written = read_remote(hub.git.remote_url(remote) or "")
+    if written and written.forge:
+        return written
+    return read_remote(hub.git.ask("ls-remote", "--get-url", remote).text) or written
+
+
 def _through_gh(hub: Hub, github: gh.GitHub, request: Request, tell: Callable[[Hub], Story], *, waits: bool) -> Action:
-    there = github.open_request(request.branch)
+    with show.waiting(f"asking {github.host}"):
+        there = github.open_request(request.branch)
     if there and not waits and says_the_same(there, request):
         request.became(PRESENT, there)
         return Action(f"pull request {there.url} is there already, and says so")

@@ -116,7 +116,7 @@ class GitHub:
         return "--repo", f"{self.host}/{self.path}"
 
     def _command(self, *arguments: str, stdin: str = "") -> Command:
-        return Command((PROGRAM, *arguments), self.folder, stdin, _QUIET)
+        return Command((PROGRAM, *arguments), self.folder, stdin, manners=_QUIET)
 
     def _checked(self, command: Command) -> Output:
         output = capture(command)

@@ -5,6 +5,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks.hubrepo.layout import open_hub
+from tasks.review.body import Story
+from tasks.review.changes import Changes
+from tasks.review.request import Request, plan_request
+from tasks.settings import Settings
+from tasks.tools.git import Git
+from tasks.z2jh.release import Release
+
 from ..lab.cli import Result, run_task
 from .conftest import at
 
@@ -123,6 +131,28 @@ def test_the_default_branch_has_nothing_to_request(hub: Hub, gh: StandInGh) -> N
     assert gh.calls == []
 
 
+def test_own_commits_on_the_default_branch_are_neither_pushed_nor_requested(hub: Hub, gh: StandInGh) -> None:
+    hub.write("README.md", "Ours\n")
+    hub.commit("Say whose it is")
+    dry, done = run_task("--dry", "commit", "--pr", cwd=hub.path), commit(hub)
+    assert (done.code, done.out) == (0, "Nothing to do.\n"), done
+    assert "- no pull request: main is the branch that they go to\n" in dry.out
+    assert hub.remote_git("rev-parse", "main") == hub.git("rev-parse", "HEAD~")
+    assert gh.calls == []
+
+
+def test_a_branch_without_commits_of_its_own_has_nothing_to_request(hub: Hub, gh: StandInGh) -> None:
+    hub.git("switch", "--quiet", "--create", "try-it")
+    dry = run_task("--dry", "commit", "--pr", cwd=hub.path)
+    assert "- no pull request: try-it has nothing that main does not have\n" in dry.out
+    assert gh.calls == []
+
+
+@pytest.mark.usefixtures("gh")
+def test_the_default_branch_by_name_is_refused_even_with_nothing_to_commit(hub: Hub) -> None:
+    assert commit(hub, "--branch", "main").code == 1
+
+
 def test_a_commit_for_the_default_branch_is_refused(moved: Hub, gh: StandInGh) -> None:
     done = commit(moved, "--branch", "main")
     assert done.code == 1
@@ -140,6 +170,15 @@ def test_another_base_branch_is_the_settings(moved: Hub, gh: StandInGh) -> None:
     moved.git("switch", "--quiet", "--create", "try-it")
     assert commit(moved).code == 0
     assert gh.requests[0]["baseRefName"] == "staging"
+
+
+def test_a_short_name_for_the_remote_is_read_as_git_reads_it(hub: Hub, gh: StandInGh) -> None:
+    hub.git("remote", "set-url", "origin", "ours:hubs.git")
+    hub.git("config", "url.https://github.com/org/.insteadOf", "ours:")
+    story = Story(Changes(None, (), ()), (), None, Release("3.3.8"), ())
+    planned = plan_request(open_hub(Settings(), Git(hub.path)), Request("try-it", "main"), lambda _: story, waits=False)
+    assert planned.what == "open a pull request into main"
+    assert gh.calls[0][:4] == ["pr", "list", "--repo", "github.com/org/hubs"]
 
 
 # -- where gh is not, or is of no use
