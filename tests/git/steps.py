@@ -46,7 +46,5 @@ def committed_files(hub: Hub, revision: str = "HEAD") -> str:
 
 
 def refs(hub: Hub) -> str:
-    """Return every ref of the clone and of its remote, HEAD and stashes included."""
-    clone = hub.git("for-each-ref", "--format=%(refname) %(objectname)")
-    remote = hub.remote_git("for-each-ref", "--format=%(refname) %(objectname)")
-    return f"{hub.git('rev-parse', '--symbolic-full-name', 'HEAD')}\n{clone}\n{remote}"
+    """Return where HEAD and every ref point, in the clone (its stashes included) and in its remote."""
+    return "\n".join((hub.read(".git/HEAD"), hub.git("for-each-ref"), hub.remote_git("for-each-ref")))

@@ -213,18 +213,11 @@ CASES = {
 @pytest.mark.parametrize("dry", [(), ("--dry",)], ids=["", "dry"])
 def test_refused(hub: Hub, case: Case, dry: tuple[str, ...]) -> None:
     case.prepare(hub)
-    before = (refs_of_any(hub), hub.snapshot(), hub.git("status", "--porcelain"))
+    before = (refs(hub), hub.snapshot(), hub.git("status", "--porcelain"))
     done = commit(hub, *case.arguments, *dry)
     fault = f"error: {case.error}\nhint: {case.hint}\n".replace("TOP", str(hub.path))
     assert (done.code, done.out, done.err) == (case.code, "", fault)
-    assert (refs_of_any(hub), hub.snapshot(), hub.git("status", "--porcelain")) == before
-
-
-def refs_of_any(hub: Hub) -> str:
-    """Return the refs, of a clone on an unborn branch too."""
-    return (
-        hub.git("for-each-ref") + hub.git("symbolic-ref", "HEAD") if hub.git("branch", "--show-current") else refs(hub)
-    )
+    assert (refs(hub), hub.snapshot(), hub.git("status", "--porcelain")) == before
 
 
 def test_outside_of_a_repository(tmp_path: Path) -> None:
