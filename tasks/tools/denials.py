@@ -59,11 +59,13 @@ def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
     override = next((name for name in _OVERRIDES if os.environ.get(name)), None)
     if override and is_google(host):
         yield f"{override} is set in place of whoever is signed in: {words}", f"unset {override}"
+    sign_in = "invoke auth" if is_google(host) else f"docker login {host}"
+    if "unauthenticated request" in said:
+        yield f"nobody is signed in to it: {words}", sign_in
     if "uploadartifacts" in said or "downloadartifacts" in said or "may not exist" in said:
         yield _no_role_or_repository(words)
     if "name_unknown" in said or "name unknown" in said or "repository name not known" in said:
         yield f"there is no such repository: {words}", _describe(words) if is_google(host) else f"docker login {host}"
-    sign_in = "invoke auth" if is_google(host) else f"docker login {host}"
     yield f"the registry denied access: {words}", sign_in
 
 
