@@ -112,6 +112,7 @@ def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = T
         Unusable: the settings are wrong, or there is no hub repository.
         Refused: another run is under way in it.
     """
+    from .hubrepo.leftovers import sweep  # noqa: PLC0415
     from .hubrepo.layout import open_hub  # noqa: PLC0415 - only a task that runs pays for it
     from .tools.git import Git  # noqa: PLC0415
     from .tools.one_run import one_run_at_a_time  # noqa: PLC0415
@@ -122,5 +123,7 @@ def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = T
     git = Git.around(Path(read_settings(configured).repo or ".").expanduser())
     hub = open_hub(read_settings(configured, git.folder / FILE), git)
     run = Run(hub, dry=bool(context.config.run.dry), json=json)
-    with contextlib.nullcontext() if run.dry or not writes else one_run_at_a_time(hub.git.git_dir):
+    with contextlib.nullcontext() if run.dry or not writes else one_run_at_a_time(hub.git.git_dir) as stopped:
+        if stopped:
+            sweep(hub.git)
         yield run

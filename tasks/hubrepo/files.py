@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..faults import Refused, Unusable
+from ..interrupts import held_back
 from ..plan import Action
+from .leftovers import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -87,7 +89,7 @@ class WorkingTree:
         """Replace the files of ``edits``: all of them, or none.
 
         Every new file is written whole beside the old one first, and takes its place by a rename; it keeps the old
-        one's mode. A symbolic link is followed, so that the link stays one.
+        one's mode. A symbolic link is followed, so that the link stays one. An interrupt waits for the renames.
 
         Raises:
             Refused: a file is not what it was when the edit was computed.
@@ -98,9 +100,28 @@ class WorkingTree:
             if self.read(edit.path) != edit.before:
                 raise Refused("the file was changed meanwhile", where=edit.path, hint="run the same command again")
         with contextlib.ExitStack() as stack:
-            staged = [stack.enter_context(_staged(self.top / edit.path, edit)) for edit in wanted]
-            for new, old in staged:
+            staged = [(edit, *stack.enter_context(_staged(self.top / edit.path, edit))) for edit in wanted]
+            with held_back():
+                self._take_places(staged)
+
+    def _take_places(self, staged: Sequence[tuple[FileEdit, Path, Path]]) -> None:
+        """Rename each new file to its old one; when one cannot be, take those before it back."""
+        done: list[FileEdit] = []
+        try:
+            for edit, new, old in staged:
                 new.replace(old)
+                done.append(edit)
+        except OSError as err:
+            self._take_back(done)
+            raise _unwritable(staged[len(done)][0], err) from err
+
+    def _take_back(self, done: Sequence[FileEdit]) -> None:
+        self.replace(
+            FileEdit(edit.path, edit.after, edit.before, edit.summary) for edit in done if edit.before is not None
+        )
+        for edit in done:
+            if edit.before is None:
+                (self.top / edit.path).unlink(missing_ok=True)
 
     def _require_inside(self, file: Path, path: str) -> None:
         if not file.resolve().is_relative_to(self.top.resolve()):
@@ -142,7 +163,7 @@ def _staged(file: Path, edit: FileEdit) -> Iterator[tuple[Path, Path]]:
     target = file.resolve()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        handle, name = tempfile.mkstemp(SUFFIX, f".{target.name}.", target.parent)
     except OSError as err:
         raise _unwritable(edit, err) from err
     new = Path(name)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..faults import Refused, Unusable
 from ..hubrepo.files import bytes_to_be
+from ..hubrepo.leftovers import is_half_written
 from ..hubrepo.paths import join
 from .dockerignore import IgnoreRules
 
@@ -71,7 +72,7 @@ def _context_files(hub: Hub, context: str, dockerfile: str) -> Iterator[str]:
         links = [name for name in folders if (Path(at) / name).is_symlink()]
         for name in (*files, *links):
             inside = (Path(at) / name).relative_to(folder).as_posix()
-            if not rules.leave_out(inside) and join(context, inside) != dockerfile:
+            if not (rules.leave_out(inside) or is_half_written(inside) or join(context, inside) == dockerfile):
                 yield join(context, inside)
 
 

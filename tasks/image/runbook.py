@@ -6,18 +6,19 @@ chartpress runs in a throwaway clone of the last commit, so that what it rewrite
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..faults import Refused
+from ..hubrepo.leftovers import scratch_folder
 from ..settings import CHARTPRESS
 from ..tools import docker
 from ..tools.git import Git
 from ..tools.run import Command, find, missing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..build import BuildWish
     from ..hubrepo.layout import Hub
     from .building import Build
@@ -72,8 +73,8 @@ class Chartpress:
             Unreachable: the registry gave no answer.
             ProgramFailed: chartpress failed.
         """
-        with tempfile.TemporaryDirectory(prefix="hubpress-") as folder:
-            clone = _clone(build.hub, Path(folder) / "hub")
+        with scratch_folder(build.hub.git) as folder:
+            clone = _clone(build.hub, folder / "hub")
             command = replace(self.command(build), cwd=clone / build.hub.root)
             docker.build(command, build.to_build[0].reference.host)
         return {}

@@ -7,37 +7,59 @@ import fcntl
 import os
 from typing import TYPE_CHECKING
 
-from ..faults import Refused
+from ..faults import Refused, Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import TextIO
 
 FILE = "hubpress.lock"
 
 
 @contextlib.contextmanager
-def one_run_at_a_time(git_dir: Path) -> Iterator[None]:
+def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
     """Hold the clone's lock.
 
     Args:
-        git_dir: the clone's ``.git``; the lock's file stays there, holding the last holder's process id.
+        git_dir: the clone's ``.git``; the lock's file stays there. It holds the process id of the run that is under
+            way, or of the last one if that did not come to its end.
+
+    Yields:
+        Whether the run before did not come to its end: something of it may be left.
 
     Raises:
         Refused: another run holds it; the message names its process.
+        Unusable: the file cannot be written.
     """
-    with (git_dir / FILE).open("a+", encoding="ascii") as file:
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            raise Refused(
-                f"another run is under way here, process {holder}",
-                where=git_dir.parent,
-                hint=f"wait for it, or look at it: ps -fp {holder}",
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
+            (git_dir / FILE).touch()
+            file = held.enter_context((git_dir / FILE).open("r+", encoding="ascii", errors="replace"))
+            before = _take(file, git_dir)
+        except OSError as err:
+            hint = f"df -h {git_dir}; ls -ld {git_dir}"
+            raise Unusable(f"the clone cannot be written: {err.strerror}", where=git_dir / FILE, hint=hint) from err
+        yield bool(before)
+        with contextlib.suppress(OSError):
+            file.truncate(0)
+
+
+def _take(file: TextIO, git_dir: Path) -> str:
+    """Take the lock, and return what the last run has left in its file."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = file.read().strip() or "unknown"
+        raise Refused(
+            f"another run is under way here, process {holder}",
+            where=git_dir.parent,
+            hint=f"wait for it, or look at it: ps -fp {holder}",
+        ) from None
+    before = file.read().strip()
+    # Written over and then cut: a disk that is full takes nothing of what stands there.
+    file.seek(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    file.truncate()
+    return before
