@@ -38,16 +38,15 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
 
 
 def find_problems(hub: Hub, *, offline: bool) -> list[Problem]:
-    """Return every inconsistency of the hub repository.
+    """Return every inconsistency of the hub repository, once where several images share it.
 
     Raises:
         Denied, Unreachable: the world outside is asked, and gives no answer.
     """
-    from .checks.files import file_problems, stable_base_problems
+    from .checks.files import file_problems, known_base_problems
 
     if offline:
-        return [*stable_base_problems(hub), *file_problems(hub)]
+        return list(dict.fromkeys((*known_base_problems(hub), *file_problems(hub))))
     from .checks.world import look, world_problems
 
-    world = look(hub)
-    return [*file_problems(hub), *world_problems(hub, world)]
+    return list(dict.fromkeys((*file_problems(hub), *world_problems(hub, look(hub)))))

@@ -29,7 +29,7 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         world = look(run.hub)
-        problems = [*file_problems(run.hub), *world_problems(run.hub, world)]
+        problems = list(dict.fromkeys((*file_problems(run.hub), *world_problems(run.hub, world))))
         content = _content(run.hub, world, problems)
         if json:
             show.report(content)

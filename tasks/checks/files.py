@@ -27,24 +27,36 @@ _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
 def file_problems(hub: Hub) -> Iterator[Problem]:
     """Yield what is inconsistent in the files, and between them and git's history."""
     yield from _requirement_problems(hub)
-    yield from _base_problems(hub)
     yield from _lock_problems(hub)
     yield from values_problems(hub)
 
 
-def stable_base_problems(hub: Hub) -> Iterator[Problem]:
+def known_base_problems(hub: Hub) -> Iterator[Problem]:
     """Yield the base images that are not their release's, as far as that is known without the index.
 
     The hub image of every stable release has the release's own tag; a build of main has mostly another one, which
-    only the index knows.
+    only the index knows: then all that can be told is whether the images agree.
     """
     version = hub.requirement.version
     if not semver.Version.is_valid(version) or semver.Version.parse(version).prerelease:
+        yield from differing_base_problems(hub)
         return
     for image in hub.images:
-        tag = image.base.reference.tag
-        if tag is not None and tag != version:
+        if image.base.reference.tag not in (None, version):
             yield base_problem(hub, image, version)
+
+
+def differing_base_problems(hub: Hub) -> Iterator[Problem]:
+    """Yield the base images whose tag is not that of the first one."""
+    tagged = [image for image in hub.images if image.base.reference.tag is not None]
+    for image in tagged[1:]:
+        if image.base.reference.tag != tagged[0].base.reference.tag:
+            yield Problem(
+                Code.BASES_DIFFER,
+                f"{image.dockerfile}:{image.base.line}",
+                f"the base image is {image.base.reference}, but {tagged[0].dockerfile} has {tagged[0].base.reference}",
+                f"invoke bump --to {hub.requirement.version}",
+            )
 
 
 def base_problem(hub: Hub, image: HubImage, wanted: str) -> Problem:
@@ -99,18 +111,6 @@ def _requirement_problems(hub: Hub) -> Iterator[Problem]:
                 f"{hub.requirement_file}:{entry.line}",
                 f"{entry.name} stands at {entry.version} here and at {entries[0].version} above",
                 "give all of them the same version",
-            )
-
-
-def _base_problems(hub: Hub) -> Iterator[Problem]:
-    first = hub.images[0]
-    for image in hub.images[1:]:
-        if image.base.reference.tag != first.base.reference.tag:
-            yield Problem(
-                Code.BASES_DIFFER,
-                f"{image.dockerfile}:{image.base.line}",
-                f"the base image is {image.base.reference}, but {first.dockerfile} has {first.base.reference}",
-                f"invoke bump --to {hub.requirement.version}",
             )
 
 

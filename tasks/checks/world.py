@@ -15,7 +15,7 @@ from ..tools import docker
 from ..tools.found import FoundImage
 from ..z2jh.choose import newest
 from ..z2jh.repository import HelmRepository
-from .files import base_problem
+from .files import base_problem, differing_base_problems
 from .overrides import override_problems
 from .pins import pin_problems
 from .problem import Code, Problem
@@ -86,11 +86,11 @@ def world_problems(hub: Hub, world: World) -> Iterator[Problem]:
         Unreachable: a registry gave no answer.
     """
     yield from _release_problems(hub, world)
+    bases = dict.fromkeys(image.base.reference for image in hub.images)
+    shipped = {base: docker.packages_in(base) for base in bases}
     for image in hub.images:
         yield from _image_problems(hub, world, image)
-        shipped = docker.packages_in(image.base.reference)
-        if shipped:
-            yield from pin_problems(hub, image, shipped)
+        yield from pin_problems(hub, image, shipped[image.base.reference] or {})
 
 
 def _release_problems(hub: Hub, world: World) -> Iterator[Problem]:
@@ -101,6 +101,7 @@ def _release_problems(hub: Hub, world: World) -> Iterator[Problem]:
             f"the Helm repository has no {hub.requirement.name} {hub.requirement.version}",
             "invoke bump",
         )
+        yield from differing_base_problems(hub)
         return
     released = world.repository.hub_image(world.release)
     for image in hub.images:
@@ -115,7 +116,7 @@ def _release_problems(hub: Hub, world: World) -> Iterator[Problem]:
 
 def _image_problems(hub: Hub, world: World, image: HubImage) -> Iterator[Problem]:
     pinned = world.images.get(image.spec.key)
-    if pinned is None:
+    if pinned is None or not pinned.same_repository(Reference(image.spec.name)):
         return
     answer = world.answers[pinned]
     if isinstance(answer, Fault):
