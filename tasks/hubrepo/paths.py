@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import posixpath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def join(*parts: str) -> str:
     """Join relative paths and tidy the result: no ``.``, no doubled ``/``, ``..`` resolved by name."""
     return posixpath.normpath(posixpath.join(*parts))
+
+
+def is_below(file: str, paths: Iterable[str]) -> bool:
+    """Whether ``file`` is one of ``paths``, or lies below one; all are relative to the repository's top, and tidy."""
+    return any(path in (".", file) or file.startswith(f"{path}/") for path in paths)

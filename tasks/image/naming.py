@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..faults import Refused
-from ..hubrepo.paths import join
+from ..hubrepo.paths import is_below, join
 from ..settings import CHARTPRESS
 from .reference import is_tag
 from .tag import COMMIT_TO_COME, HEAD, History, chartpress_tag, naming_commit, require_whole_history, tag_to_come
@@ -43,7 +43,7 @@ def history_of(hub: Hub) -> History:
 def awaits_commit(hub: Hub, image: HubImage) -> bool:
     """Whether a planned commit touches what ``image`` depends on, so that its tag is not known before that commit."""
     below = [join(hub.root, path) for path in image.spec.paths]
-    return any(file == path or file.startswith(f"{path}/") or path == "." for file in hub.pending for path in below)
+    return any(is_below(file, below) for file in hub.pending)
 
 
 def name_image(hub: Hub, history: History, image: HubImage, base: Base | None = None, platform: str = "") -> ImageName:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .. import show
 from ..faults import Refused, Unusable
-from ..hubrepo.paths import join
+from ..hubrepo.paths import is_below, join
 from ..settings import CHARTPRESS
 from ..tools import docker
 from .building import Build
@@ -43,9 +43,12 @@ def plan_images(hub: Hub, wish: BuildWish) -> Build:
     pushes = wish.push and hub.settings.push
     images = hub.select(hub.images, wish.images)
     builder = wish.builder or hub.settings.builder
+    history = history_of(hub)
     if names_commit(hub.settings.tag):
-        _require_committed(hub, images)
-    jobs = _jobs(hub, images, wish, look=pushes and not wish.force)
+        loose = hub.git.begin_changed([join(hub.root, path) for image in images for path in image.spec.paths])
+        history.foresee([image.spec.paths for image in images])
+        _require_committed(hub, images, loose())
+    jobs = _jobs(hub, images, wish, history, look=pushes and not wish.force)
     build = Build(hub, wish, jobs, pushes, builder, _engine(hub, wish))
     if build.to_build:
         docker.require_builder(builder)
@@ -71,12 +74,13 @@ def _engine(hub: Hub, wish: BuildWish) -> Engine:
     )
 
 
-def _jobs(hub: Hub, images: Sequence[HubImage], wish: BuildWish, *, look: bool) -> tuple[ImageJob, ...]:
+def _jobs(
+    hub: Hub, images: Sequence[HubImage], wish: BuildWish, history: History, *, look: bool
+) -> tuple[ImageJob, ...]:
     """Compute the tags, and ask every registry side by side for the base images and for what is there already.
 
     A tag that names the content needs its base image first; then the registries are asked twice.
     """
-    history = history_of(hub)
     theirs = [image.base.reference for image in images]
     answers: dict[Reference, docker.Answer] = {base: docker.local(base) for base in wish.stand_ins}
     if names_commit(hub.settings.tag):
@@ -122,7 +126,7 @@ def _job(hub: Hub, wish: BuildWish, history: History, image: HubImage, base: Bas
     return ImageJob(image, called, base, left, argument)
 
 
-def _require_committed(hub: Hub, images: Sequence[HubImage]) -> None:
+def _require_committed(hub: Hub, images: Sequence[HubImage], changed: Sequence[str]) -> None:
     """Check that no image depends on a file that is not committed: its tag would name another image.
 
     Raises:
@@ -130,7 +134,7 @@ def _require_committed(hub: Hub, images: Sequence[HubImage]) -> None:
     """
     for image in images:
         paths = [join(hub.root, path) for path in image.spec.paths]
-        loose = [path for path in hub.git.changed(paths) if path not in hub.pending]
+        loose = [file for file in changed if file not in hub.pending and is_below(file, paths)]
         if loose:
             raise Refused(
                 f"the image {image.spec.key} has files that are not committed",

@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..faults import Refused, Unusable
+from ..tools.run import capture_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import semver
 
@@ -31,6 +32,7 @@ UNTAGGED_BASE = "0.0.1-0.dev"
 # Stands for the hash of a commit that is yet to be made.
 COMMIT_TO_COME = "{commit}"
 HEAD = "HEAD"
+_LAST_COMMIT = ("log", "--max-count=1", "--pretty=format:%h %H", "--")
 _PARTS = ("major", "minor", "patch")
 
 
@@ -60,19 +62,19 @@ class History:
 
     def last_commit_of(self, paths: Sequence[str]) -> str:
         """Return the abbreviated hash of the last commit that touches ``paths``; empty where none does."""
-        return self._read("log", "--max-count=1", "--pretty=format:%h", "--", *paths)
+        return self._last(paths)[0]
 
     def tagged(self, commit: str) -> Tagged:
         """Return where ``commit`` stands to the nearest git tag, annotated or not."""
         if commit != HEAD and self.tagged(HEAD).tag is None:
             return Tagged(None, 0)
-        described = self._ask("describe", "--tags", "--long", commit)
+        described = self._ask(*_describe(commit))
         tag, since, _ = described.text.rsplit("-", 2) if described.ok else (None, "0", "")
         return Tagged(tag, int(since))
 
     def count(self, commit: str) -> int:
         """Return how many commits lead to ``commit``, itself included."""
-        return int(self._read("rev-list", "--count", commit))
+        return int(self._read(*_count(commit)))
 
     def commit_of_tag(self, tag: str) -> str:
         """Return the abbreviated hash of the commit that the git tag ``tag`` names."""
@@ -80,24 +82,56 @@ class History:
 
     def full_hash(self, commit: str) -> str:
         """Return the full hash of ``commit``."""
-        return self._read("rev-parse", "--verify", f"{commit}^{{commit}}")
+        known = dict(self._last(arguments[len(_LAST_COMMIT) :]) for arguments in self._answers if arguments[0] == "log")
+        return known.get(commit) or self._read("rev-parse", "--verify", f"{commit}^{{commit}}")
 
     def is_cut(self) -> bool:
         """Whether the clone lacks a part of its history."""
-        return self._read("rev-parse", "--is-shallow-repository") == "true"
+        return self.git.is_shallow()
+
+    def foresee(self, images: Sequence[Sequence[str]]) -> None:
+        """Ask side by side what the tags of images will be computed from: one by one, git takes longer to start.
+
+        Args:
+            images: the paths of each image.
+        """
+        self._ask_all([_describe(HEAD), *(_log(paths) for paths in images)])
+        if self.tagged(HEAD).tag is None:
+            self._ask_all([_count(commit) for commit in map(self.last_commit_of, images) if commit])
 
     def leads_to(self, earlier: str, later: str) -> bool:
         """Whether ``earlier`` lies in the past of ``later``, or is it."""
         return self._ask("merge-base", "--is-ancestor", earlier, later).ok
 
+    def _last(self, paths: Sequence[str]) -> tuple[str, str]:
+        """Return the abbreviated and the full hash of the last commit that touches ``paths``; empty where none does."""
+        short, _, full = self._read(*_log(paths)).partition(" ")
+        return short, full
+
+    def _ask_all(self, questions: Iterable[tuple[str, ...]]) -> None:
+        new = [arguments for arguments in dict.fromkeys(questions) if arguments not in self._answers]
+        outputs = capture_all([self.git.command(*arguments) for arguments in new])
+        self._answers.update(zip(new, outputs, strict=True))
+
     def _ask(self, *arguments: str) -> Output:
-        if arguments not in self._answers:
-            self._answers[arguments] = self.git.ask(*arguments)
+        self._ask_all([arguments])
         return self._answers[arguments]
 
     def _read(self, *arguments: str) -> str:
         output = self._ask(*arguments)
         return output.text if output.ok else self.git.read(*arguments)
+
+
+def _log(paths: Sequence[str]) -> tuple[str, ...]:
+    return (*_LAST_COMMIT, *paths)
+
+
+def _describe(commit: str) -> tuple[str, ...]:
+    return ("describe", "--tags", "--long", commit)
+
+
+def _count(commit: str) -> tuple[str, ...]:
+    return ("rev-list", "--count", commit)
 
 
 def naming_commit(history: History, paths: Sequence[str]) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from .. import show
 from ..faults import ProgramFailed, Refused
 from ..hubrepo.edits import foreign_changes
-from ..tools.git import PUSH_SECONDS, push_fault
+from ..tools.git import PUSH_SECONDS
+from ..tools.git_faults import push_fault
 from ..tools.run import capture, watch
 from ..z2jh.notes import release_links, upgrade_links
 from ..z2jh.release import Release

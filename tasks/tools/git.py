@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..faults import Denied, ProgramFailed, Refused, Unreachable, Unusable
-from .run import Command, Output, capture
+from ..faults import ProgramFailed, Refused, Unusable
+from .git_faults import failed, remote_fault
+from .run import Command, Output, capture, start_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 PUSH_SECONDS = 600.0
 # `git rev-parse --local-env-vars`: set inside a hook, they would point at another repository.
@@ -39,14 +40,21 @@ _UNDER_WAY = {
     "CHERRY_PICK_HEAD": "cherry-pick",
     "REVERT_HEAD": "revert",
 }
-_DENIED = (
-    "permission denied",
-    "authentication failed",
-    "could not read username",
-    "access denied",
-    "403",
-    "401",
-)
+
+
+@dataclass(frozen=True)
+class Clone:
+    """What stays as it is while a clone is worked on.
+
+    Attributes:
+        top: its top folder.
+        git_dir: the folder that holds this work tree's own state (``.git``, or a worktree's folder in it).
+        shallow: whether its history was cut (``git clone --depth``).
+    """
+
+    top: Path
+    git_dir: Path
+    shallow: bool
 
 
 @dataclass(frozen=True)
@@ -55,9 +63,11 @@ class Git:
 
     Attributes:
         folder: where its commands run: the clone's top folder, or one below it.
+        known: what was asked of the clone already; None where nothing was.
     """
 
     folder: Path
+    known: Clone | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def around(cls, folder: Path) -> Git:
@@ -69,25 +79,25 @@ class Git:
         folder = folder.absolute()
         if not folder.is_dir():
             raise Unusable("there is no such folder", where=folder, hint="name the hub repository: --repo PATH")
-        top = cls(folder).ask("rev-parse", "--show-toplevel")
-        if not top.ok or not top.text:
+        clone = cls(folder).ask_clone()
+        if clone is None:
             raise Unusable(
                 "this is not a git repository",
                 where=folder,
                 hint="change into the hub repository, or name it: --repo PATH",
             )
-        return cls(Path(top.text))
+        return cls(clone.top, clone)
 
     def at(self, subfolder: str) -> Git:
         """Return the same clone with its commands run in ``subfolder`` (relative to this one's)."""
-        return Git(self.folder / subfolder)
+        return Git(self.folder / subfolder, self.known)
 
     def command(self, *arguments: str, stdin: str = "") -> Command:
         """Return the git command with ``arguments``, as it would be run."""
-        env = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+        manners = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
         if not sys.stdin.isatty():
-            env["GIT_TERMINAL_PROMPT"] = "0"
-        return Command(("git", *arguments), self.folder, stdin, env, _LOCAL_VARIABLES)
+            manners["GIT_TERMINAL_PROMPT"] = "0"
+        return Command(("git", *arguments), self.folder, stdin, manners=manners, unset=_LOCAL_VARIABLES)
 
     def ask(self, *arguments: str) -> Output:
         """Run git with ``arguments`` and return what it says, whatever its status."""
@@ -101,15 +111,27 @@ class Git:
         """
         output = self.ask(*arguments)
         if not output.ok:
-            raise _failed(arguments, output)
+            raise failed(arguments, output)
         return output.text
 
     # -- where the clone stands
 
     @cached_property
+    def clone(self) -> Clone:
+        """What stays as it is: asked once.
+
+        Raises:
+            ProgramFailed: the folder lies in no git work tree.
+        """
+        found = self.known or self.ask_clone()
+        if found is None:
+            raise ProgramFailed("this is not a git repository", where=self.folder, hint="git status")
+        return found
+
+    @property
     def git_dir(self) -> Path:
-        """The folder that holds this work tree's own state (``.git``, or a worktree's folder in it)."""
-        return Path(self.read("rev-parse", "--absolute-git-dir"))
+        """The folder that holds this work tree's own state."""
+        return self.clone.git_dir
 
     def head(self) -> str | None:
         """Return the full hash of HEAD's commit; None on an unborn branch."""
@@ -128,7 +150,16 @@ class Git:
 
     def is_shallow(self) -> bool:
         """Whether the clone's history was cut (``git clone --depth``)."""
-        return self.read("rev-parse", "--is-shallow-repository") == "true"
+        return self.clone.shallow
+
+    def ask_clone(self) -> Clone | None:
+        """Ask git what stays as it is; None where the folder lies in no git work tree."""
+        output = self.ask("rev-parse", "--show-toplevel", "--absolute-git-dir", "--is-shallow-repository")
+        lines = output.text.split("\n")
+        if not output.ok or len(lines) != len(fields(Clone)):
+            return None
+        top, git_dir, shallow = lines
+        return Clone(Path(top), Path(git_dir), shallow == "true")
 
     def require_commit_can_be_made(self) -> str:
         """Return the current branch, after checking that a commit could be made on it.
@@ -174,17 +205,21 @@ class Git:
 
         ``paths`` are relative to :attr:`folder` and are taken literally.
         """
-        output = self.read(
-            "--literal-pathspecs",
-            "status",
-            "--porcelain",
-            "-z",
-            "--no-renames",
-            "--untracked-files=all",
-            "--",
-            *paths,
-        )
-        return tuple(entry[3:] for entry in output.split("\0") if entry)
+        return self.begin_changed(paths)()
+
+    def begin_changed(self, paths: Sequence[str]) -> Callable[[], tuple[str, ...]]:
+        """Begin to look for what :meth:`changed` returns, and return what waits for it."""
+        flags = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
+        arguments = ("--literal-pathspecs", "status", *flags, "--", *paths)
+        started = start_all([self.command(*arguments)])
+
+        def files() -> tuple[str, ...]:
+            (output,) = started()
+            if not output.ok:
+                raise failed(arguments, output)
+            return tuple(entry[3:] for entry in output.text.split("\0") if entry)
+
+        return files
 
     def branch_commit(self, branch: str) -> str | None:
         """Return the full hash that the local branch ``branch`` points to, or None."""
@@ -247,48 +282,3 @@ class Git:
         """Return the command that pushes ``branch`` to ``remote`` and never overwrites what is there."""
         refspec = f"refs/heads/{branch}:refs/heads/{branch}"
         return self.command("push", "--set-upstream", "--", remote, refspec)
-
-
-def remote_fault(output: Output, remote: str) -> Unreachable:
-    """Return the fault for a remote that gave no usable answer: denied or unreachable."""
-    said = output.stderr.lower()
-    words = _first_fault(output)
-    if any(sign in said for sign in _DENIED):
-        return Denied(f"the remote denied access: {words}", where=remote, hint=f"git ls-remote {remote}")
-    return Unreachable(f"the remote does not answer: {words}", where=remote, hint=f"git ls-remote {remote}")
-
-
-def push_fault(output: Output, remote: str, branch: str) -> ProgramFailed | Unreachable:
-    """Return the fault for a push that did not go through.
-
-    A rejection (another commit there, a hook, a protected branch) is the remote's answer; a push that ends without
-    one and without git calling it fatal was stopped by the clone's own hook; anything else means no answer.
-    """
-    rejected = [
-        line.strip() for line in output.stderr.splitlines() if "[rejected]" in line or "[remote rejected]" in line
-    ]
-    if not rejected and "fatal: " not in output.stderr:
-        return ProgramFailed(
-            f"the clone's own hook stopped the push of {branch}",
-            where="pre-push",
-            hint="git rev-parse --git-path hooks/pre-push; its words stand above",
-        )
-    if not rejected:
-        return remote_fault(output, remote)
-    reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"
-    if "fetch first" in reason or "non-fast-forward" in reason:
-        hint = f"look at what is there: git fetch {remote} && git log HEAD..{remote}/{branch}; or use another --branch"
-    else:
-        hint = f"ask who keeps {remote} why, then: git push {remote} {branch}"
-    return Unreachable(f"the remote rejected the branch {branch}: {reason}", where=remote, hint=hint)
-
-
-def _failed(arguments: Sequence[str], output: Output) -> ProgramFailed:
-    return ProgramFailed(f"git {arguments[0]}: {_first_fault(output)}", hint="git status")
-
-
-def _first_fault(output: Output) -> str:
-    """Return the line in which git names the fault; what follows it is advice."""
-    lines = [line.strip() for line in output.stderr.splitlines()]
-    named = [line.split(": ", 1)[1] for line in lines if line.startswith(("fatal: ", "error: "))]
-    return named[0] if named else output.last_words

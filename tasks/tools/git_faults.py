@@ -1,0 +1,67 @@
+"""What git's own words mean, where it failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..faults import Denied, ProgramFailed, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .run import Output
+
+_DENIED = (
+    "permission denied",
+    "authentication failed",
+    "could not read username",
+    "access denied",
+    "403",
+    "401",
+)
+
+
+def remote_fault(output: Output, remote: str) -> Unreachable:
+    """Return the fault for a remote that gave no usable answer: denied or unreachable."""
+    said = output.stderr.lower()
+    words = _first_fault(output)
+    if any(sign in said for sign in _DENIED):
+        return Denied(f"the remote denied access: {words}", where=remote, hint=f"git ls-remote {remote}")
+    return Unreachable(f"the remote does not answer: {words}", where=remote, hint=f"git ls-remote {remote}")
+
+
+def push_fault(output: Output, remote: str, branch: str) -> ProgramFailed | Unreachable:
+    """Return the fault for a push that did not go through.
+
+    A rejection (another commit there, a hook, a protected branch) is the remote's answer; a push that ends without
+    one and without git calling it fatal was stopped by the clone's own hook; anything else means no answer.
+    """
+    rejected = [
+        line.strip() for line in output.stderr.splitlines() if "[rejected]" in line or "[remote rejected]" in line
+    ]
+    if not rejected and "fatal: " not in output.stderr:
+        return ProgramFailed(
+            f"the clone's own hook stopped the push of {branch}",
+            where="pre-push",
+            hint="git rev-parse --git-path hooks/pre-push; its words stand above",
+        )
+    if not rejected:
+        return remote_fault(output, remote)
+    reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"
+    if "fetch first" in reason or "non-fast-forward" in reason:
+        hint = f"look at what is there: git fetch {remote} && git log HEAD..{remote}/{branch}; or use another --branch"
+    else:
+        hint = f"ask who keeps {remote} why, then: git push {remote} {branch}"
+    return Unreachable(f"the remote rejected the branch {branch}: {reason}", where=remote, hint=hint)
+
+
+def failed(arguments: Sequence[str], output: Output) -> ProgramFailed:
+    """Return the fault for a call of git with ``arguments`` that failed; the message is git's own."""
+    return ProgramFailed(f"git {arguments[0]}: {_first_fault(output)}", hint="git status")
+
+
+def _first_fault(output: Output) -> str:
+    """Return the line in which git names the fault; what follows it is advice."""
+    lines = [line.strip() for line in output.stderr.splitlines()]
+    named = [line.split(": ", 1)[1] for line in lines if line.startswith(("fatal: ", "error: "))]
+    return named[0] if named else output.last_words
