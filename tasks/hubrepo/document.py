@@ -8,6 +8,7 @@ never recursed into.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_DEPTH = 100
+_MOST_KEPT = 8
 MAX_NODES = 250_000
 
 
@@ -60,8 +62,11 @@ class Document:
         return f"{self.where}:{node.line}"
 
 
+@lru_cache(maxsize=_MOST_KEPT)
 def parse(data: bytes, where: str) -> Document:
     """Read one YAML document; ``where`` is the path shown to people.
+
+    A file is asked for several things in a run: what was read last is kept.
 
     Raises:
         Unusable: not UTF-8, not YAML, several documents, or out of bounds (``MAX_BYTES``, ``MAX_DEPTH``,
