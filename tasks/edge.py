@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hubpress")
 
+# Between two looks for reference cycles; after Python's own 700, YAML is read under hundreds of them.
+_ALLOCATIONS = 100_000
 REPO_HELP = {"repo": "the hub repository (default: the one the current folder lies in)"}
 JSON_HELP = {"json": "print one JSON object on standard output and nothing else there"}
 
@@ -112,8 +115,9 @@ def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = T
         Unusable: the settings are wrong, or there is no hub repository.
         Refused: another run is under way in it.
     """
-    from .hubrepo.leftovers import sweep  # noqa: PLC0415
+    _collect_rarely()
     from .hubrepo.layout import open_hub  # noqa: PLC0415 - only a task that runs pays for it
+    from .hubrepo.leftovers import sweep  # noqa: PLC0415
     from .tools.git import Git  # noqa: PLC0415
     from .tools.one_run import one_run_at_a_time  # noqa: PLC0415
 
@@ -127,3 +131,9 @@ def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = T
         if stopped:
             sweep(hub.git)
         yield run
+
+
+def _collect_rarely() -> None:
+    """Let Python look for reference cycles rarely: a run is short, and each look walks all that was imported."""
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS)
