@@ -97,10 +97,12 @@ def message(moved: Changes, links: Sequence[str] = ()) -> str:
 
 def _bases(before: Hub, after: Hub) -> list[Move]:
     old = {image.dockerfile: str(image.base.reference) for image in _or_none(lambda: before.images) or ()}
-    return [
+    moves = (
         Move("base image", old.get(image.dockerfile), str(image.base.reference), image.dockerfile)
         for image in after.images
-    ]
+    )
+    # Several images may be made from one Dockerfile.
+    return list(dict.fromkeys(moves))
 
 
 def _images(before: Hub, after: Hub) -> list[Move]:
