@@ -100,6 +100,7 @@ def test_the_macs_command_works(plain: Hub, prefix: str) -> None:
         pytest.param(ARM, "", FOR_AMD64, id="Linux on Arm"),
         pytest.param(PC, "--platform linux/amd64", FOR_AMD64, id="PC that is told the platform"),
         pytest.param(PC, "--force", "chartpress --push --force-build --force-push", id="by force"),
+        pytest.param(PC, "--builder remote", "BUILDX_BUILDER=remote chartpress --push", id="on a builder"),
     ],
 )
 def test_the_runbooks_command_is_shown(

@@ -117,7 +117,7 @@ def test_every_shell_has_its_script(shell: str, registers: str, installed: Path,
 
 
 @pytest.mark.engine
-def test_a_release_like_2i2cs(installed: Path, pilot: Hub, registry: Registry, prefix: str) -> None:
+def test_a_release_like_2i2cs(installed: Path, pilot: Hub, registry: Registry, prefix: str, mirror: str) -> None:
     done = run(str(installed / "hubpress"), "release", "--yes", "--push", cwd=pilot.path / "helm-charts" / "basehub")
     assert done.code == 0, done
     assert pilot.git("rev-parse", "--abbrev-ref", "HEAD") == "bump-z2jh-3.3.8"
@@ -130,6 +130,13 @@ def test_a_release_like_2i2cs(installed: Path, pilot: Hub, registry: Registry, p
     assert pilot.read("helm-charts/basehub/values.yaml").endswith(
         f'      name: {prefix}/2i2c/pilot-hub\n      tag: "0.0.1-0.dev.git.2.h{moved}"\n'
     )
+    assert pilot.git("show", "--no-patch", "--pretty=%B", "HEAD~1").splitlines()[:5] == [
+        "Move z2jh from 3.2.1 to 3.3.8",
+        "",
+        "- chart requirement jupyterhub: 3.2.1 -> 3.3.8 (helm-charts/basehub/Chart.yaml)",
+        f"- base image: {mirror}:3.2.1 -> {mirror}:3.3.8 (helm-charts/images/hub/Dockerfile)",
+        "",
+    ]
     assert changed_files(pilot) == [
         ["helm-charts/basehub/Chart.yaml", "helm-charts/images/hub/Dockerfile"],
         ["helm-charts/basehub/values.yaml"],
