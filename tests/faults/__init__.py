@@ -1,0 +1,1 @@
+"""Nothing is lost, whatever happens: releases that are stopped, starved, refused or run twice."""

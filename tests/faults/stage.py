@@ -1,0 +1,177 @@
+"""Where releases are hurt: one hub repository, set up anew for each of them, byte by byte the same.
+
+Commits are dated, and names and addresses stay, so that two releases which end well end in the same commits.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..lab.cli import INVOKE, Result
+from ..lab.hubs import Hub, make_hub
+from ..lab.machine import PROJECT, make_home, users_own_variables
+from .world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+
+RELEASE = ("release", "--yes", "--push")
+PREFIX = "hurt"
+PATIENCE = 60.0
+_DATE = "2026-06-10T10:00:00Z"
+_DATES = {"GIT_AUTHOR_DATE": _DATE, "GIT_COMMITTER_DATE": _DATE}
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a release reaches out to.
+
+    Attributes:
+        registry: where its image goes.
+        base: the repository of its base image.
+        charts: the address of its Helm repository.
+        guards: a folder of programs that stand before those which would reach further.
+    """
+
+    registry: Registry
+    base: str
+    charts: str
+    guards: Path
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A place for one release at a time.
+
+    Attributes:
+        folder: where everything lies.
+        around: what a release reaches out to.
+        prefix: the first part of its images' names; another stage at the same registry has another.
+    """
+
+    folder: Path
+    around: Around
+    prefix: str = PREFIX
+
+    @property
+    def place(self) -> Path:
+        """The folder of the clone, its remote, its user's home and temporary files."""
+        return self.folder / "place"
+
+    @property
+    def hub(self) -> Hub:
+        """The clone."""
+        return Hub(self.place / "hub", self.place / "hub.git")
+
+    @cached_property
+    def env(self) -> Mapping[str, str]:
+        """The whole environment of a release."""
+        own = users_own_variables()
+        inherited = {name: value for name, value in os.environ.items() if name not in own}
+        path = os.pathsep.join((str(self.around.guards), inherited.get("PATH", os.defpath)))
+        home = make_home(self.folder / "made" / "home").env
+        here = {name: value.replace(str(self._made), str(self.place)) for name, value in home.items()}
+        return {**inherited, **here, **_DATES, "PATH": path, "TMPDIR": str(self.place / "tmp")}
+
+    @property
+    def _made(self) -> Path:
+        return self.folder / "made"
+
+    def make(self) -> None:
+        """Make the hub repository, with work of its user's in it that is nobody else's business."""
+        assert self.env
+        (self._made / "tmp").mkdir()
+        hub = make_hub(
+            self._made / "hub",
+            base=self.around.base,
+            registry=f"{self.around.registry.address}/{self.prefix}",
+            chart_repository=self.around.charts,
+        )
+        hub.git("remote", "set-url", "origin", "../hub.git")
+        _leave_work(hub)
+
+    def set_up(self) -> None:
+        """Put everything back as it was before any release."""
+        if not self._made.is_dir():
+            self.make()
+        shutil.rmtree(self.place, ignore_errors=True)
+        shutil.copytree(self._made, self.place, symlinks=True)
+        content = self.around.registry.folder / "content/docker/registry/v2/repositories"
+        shutil.rmtree(content / self.prefix, ignore_errors=True)
+
+    def look(self) -> World:
+        """Return all that there is now."""
+        return World.of(self.place, self.hub, self.around.registry.address, self.prefix)
+
+    def release(self, *task: str) -> Result:
+        """Run a release, or another task, as people do."""
+        return self.run(*INVOKE, *(task or RELEASE))
+
+    def driven(self, trace: Path, at: int = 0, harm: str = "") -> Result:
+        """Run a release that passes points (see :mod:`.driver`), and wait until all that it has started has ended."""
+        trace.unlink(missing_ok=True)
+        result = self.run(sys.executable, "-m", f"{__package__}.driver", str(trace), str(at), harm, *RELEASE)
+        _wait_for_orphans(trace.with_name(f"{trace.name}.started"))
+        return result
+
+    def run(self, *argv: str) -> Result:
+        """Run a program in the clone.
+
+        One that does not end in time is killed, and counts as status 124, as ``timeout`` has it.
+        """
+        env = {**self.env, "PYTHONPATH": str(PROJECT)}
+        with subprocess.Popen(
+            argv,
+            cwd=self.hub.path,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            start_new_session=True,
+        ) as child:
+            try:
+                out, err = child.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                return Result(124, *child.communicate())
+        return Result(child.returncode, out, err)
+
+
+def _leave_work(hub: Hub) -> None:
+    """Leave a stash, a staged file, a changed file and an untracked one."""
+    hub.edit("hub/Chart.yaml", "Our hub", "Our own hub")
+    hub.git("stash", "--quiet")
+    hub.write("notes.txt", "staged\n")
+    hub.git("add", "notes.txt")
+    hub.edit("hub/Chart.yaml", "Our hub", "The hub")
+    hub.write("draft.txt", "untracked\n")
+
+
+def _wait_for_orphans(started: Path) -> None:
+    """Wait until the processes that a run has started have ended: nobody types it again while git still writes."""
+    deadline = time.monotonic() + PATIENCE
+    numbers = [int(line) for line in started.read_text().splitlines()] if started.is_file() else []
+    while any(map(_alive, numbers)):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"one of the processes {numbers} does not end")
+        time.sleep(0.01)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,45 @@
+"""A release that is stopped anywhere goes on with the same command, and ends as if nobody had stopped it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .driver import ERRORS
+from .harness import CONVERGED, KILL, Harness
+
+if TYPE_CHECKING:
+    from .stage import Stage
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+
+# The points are known when a release has passed them; the parts are for tests that run side by side.
+PARTS = 8
+
+
+@pytest.fixture(scope="session")
+def harness(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Harness:
+    return Harness(stage, tmp_path_factory.mktemp("traces"))
+
+
+def ill(harness: Harness, numbers: tuple[int, ...], harm: str) -> list[str]:
+    """Hurt a release at each of the points, and return what became of those that did not converge."""
+    verdicts = [harness.hurt(number, harm) for number in numbers]
+    return [str(verdict) for verdict in verdicts if verdict.kind != CONVERGED]
+
+
+def test_the_points_are_those_of_the_plan_the_programs_and_the_files(harness: Harness) -> None:
+    named = "; ".join(harness.points)
+    for event in ("before action push", "after git commit --quiet --only", "during docker buildx bake", "file replace"):
+        assert event in named
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_killed_anywhere_it_goes_on_where_it_stopped(harness: Harness, part: int) -> None:
+    assert ill(harness, harness.numbers(KILL)[part::PARTS], KILL) == []
+
+
+@pytest.mark.parametrize("harm", ERRORS)
+def test_a_disk_that_takes_nothing_more_stops_it_and_it_goes_on_later(harness: Harness, harm: str) -> None:
+    assert ill(harness, harness.numbers(harm), harm) == []
