@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..faults import Unusable
+from .glob import FOLDERS, Piece, matches, piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,8 @@ _EXCEPTION = "!"
 _COMMENT = "#"
 _ANY = "**"
 _SPECIAL = frozenset("*?[]\\")
+_NO_SEPARATOR = "[^/]"
+LARGEST_TEXT, MOST_PATTERNS = 64 * 1024, 2000
 _FORMAT = "https://docs.docker.com/build/concepts/context/#dockerignore-files"
 
 
@@ -32,60 +35,63 @@ class IgnoreRules:
         patterns: each with whether it is an exception.
     """
 
-    patterns: tuple[tuple[re.Pattern[str], bool], ...] = ()
+    patterns: tuple[tuple[tuple[Piece, ...], bool], ...] = ()
 
     @classmethod
     def parse(cls, text: str, where: str) -> IgnoreRules:
         """Read an ignore file; ``where`` is its path, as shown to people.
 
         Raises:
-            Unusable: a line is a pattern that Docker cannot read either.
+            Unusable: a line is a pattern that Docker cannot read either, or there is more than ``LARGEST_TEXT`` characters
+                or ``MOST_PATTERNS`` of them.
         """
         lines = enumerate(text.removeprefix("\ufeff").split("\n"), start=1)
-        patterns = ((number, line.strip()) for number, line in lines if not line.startswith(_COMMENT))
-        return cls(tuple(_rule(line, f"{where}:{number}") for number, line in patterns if line))
+        stripped = ((number, line.strip()) for number, line in lines if not line.startswith(_COMMENT))
+        patterns = [(number, line) for number, line in stripped if line]
+        if len(text) > LARGEST_TEXT or len(patterns) > MOST_PATTERNS:
+            bounds = f"{LARGEST_TEXT // 1024} KiB, or {MOST_PATTERNS} patterns"
+            raise Unusable(f"the ignore file is larger than {bounds}", where=where, hint=f"shorten it, see {_FORMAT}")
+        return cls(tuple(_rule(line, f"{where}:{number}") for number, line in patterns))
 
     def leave_out(self, path: str) -> bool:
         """Whether ``path`` (relative to the context, with ``/``) is left out of the context."""
-        steps = path.split("/")
-        ways = ["/".join(steps[: end + 1]) for end in range(len(steps))]
         left_out = False
         for pattern, is_exception in self.patterns:
-            if left_out == is_exception and any(pattern.fullmatch(way) for way in ways):
+            if left_out == is_exception and matches(pattern, path):
                 left_out = not is_exception
         return left_out
 
 
-def _rule(line: str, place: str) -> tuple[re.Pattern[str], bool]:
+def _rule(line: str, place: str) -> tuple[tuple[Piece, ...], bool]:
     is_exception = line.startswith(_EXCEPTION)
     cleaned = posixpath.normpath(line.removeprefix(_EXCEPTION).strip()).lstrip("/")
     try:
-        return re.compile("".join(_pieces(cleaned)), re.DOTALL), is_exception
+        return tuple(_pieces(cleaned)), is_exception
     except (ValueError, re.error) as err:
         raise Unusable(f"the pattern {line!r} cannot be read", where=place, hint=f"mend it, see {_FORMAT}") from err
 
 
-def _pieces(pattern: str) -> Iterator[str]:
-    """Translate a pattern piece by piece; ValueError where a class has no end."""
+def _pieces(pattern: str) -> Iterator[Piece]:
+    """Take a pattern apart; ValueError where a class has no end."""
     at = 0
     # Alone in a pattern, leading stars stand for any beginning of a path, not for whole folders.
     if pattern.startswith(_ANY) and not pattern.startswith(f"{_ANY}/") and _SPECIAL.isdisjoint(pattern[2:]):
-        yield ".*"
+        yield piece(".", repeats=True)
         at = len(_ANY)
     while at < len(pattern):
         if pattern.startswith(_ANY, at):
             at += 3 if pattern.startswith(f"{_ANY}/", at) else 2
-            yield "(?:.*/)?" if at < len(pattern) else ".*"
+            yield FOLDERS if at < len(pattern) else piece(".", repeats=True)
         elif pattern[at] in "*?":
-            yield "[^/]*" if pattern[at] == "*" else "[^/]"
+            yield piece(_NO_SEPARATOR, repeats=pattern[at] == "*")
             at += 1
         elif pattern[at] == "[":
             end = pattern.index("]", at + 2)
-            yield _character_class(pattern[at + 1 : end])
+            yield piece(_character_class(pattern[at + 1 : end]))
             at = end + 1
         else:
             at += pattern[at] == "\\" and at + 1 < len(pattern)
-            yield re.escape(pattern[at])
+            yield piece(re.escape(pattern[at]))
             at += 1
 
 
