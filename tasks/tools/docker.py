@@ -88,20 +88,27 @@ def packages_in(image: Reference) -> dict[str, str] | None:
     output = capture(Command((*argv, "-m", "pip", "list", "--format=json", "--disable-pip-version-check")))
     try:
         return {str(one["name"]): str(one["version"]) for one in json.loads(output.text)}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
 def local(image: Reference) -> FoundImage | None:
-    """Ask the engine for ``image`` in its local store; None where it has none, or no engine answers."""
+    """Ask the engine for ``image`` in its local store; None where it has none, or no engine answers.
+
+    Raises:
+        ProgramFailed: docker is missing, or says something that is no image.
+    """
     output = capture(Command(("docker", "image", "inspect", "--format", "{{json .}}", str(image))))
     if not output.ok:
         return None
-    found = json.loads(output.text)
-    platform = f"{found['Os']}/{found['Architecture']}"
-    layers = tuple(found["RootFS"].get("Layers") or ())
-    labels = found["Config"].get("Labels") or {}
-    return FoundImage(None, {platform: PlatformImage(layers, labels)})
+    try:
+        found = json.loads(output.text)
+        layers = tuple(map(str, found["RootFS"].get("Layers") or ()))
+        labels = dict((found.get("Config") or {}).get("Labels") or {})
+        return FoundImage(None, {f"{found['Os']}/{found['Architecture']}": PlatformImage(layers, labels)})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+        what = f"the engine's answer is no image ({type(err).__name__})"
+        raise ProgramFailed(what, where=image, hint=f"docker image inspect {image}") from err
 
 
 def require_builder(name: str | None) -> None:
