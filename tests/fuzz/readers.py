@@ -1,0 +1,327 @@
+"""Every reader of what comes from elsewhere, and inputs for it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from hypothesis import strategies as st
+
+from tasks import show
+from tasks.faults import Fault
+from tasks.hubrepo.chartpress import read_chartpress
+from tasks.hubrepo.dockerfile import hub_base, hub_bases, with_base
+from tasks.hubrepo.requirement import requirements, with_version
+from tasks.hubrepo.values import image_at, warnings, with_image
+from tasks.image.dockerignore import IgnoreRules
+from tasks.image.options import bake_fields
+from tasks.image.reference import Reference
+from tasks.image.tag import History, chartpress_tag, tag_to_come
+from tasks.image.template import fields, render
+from tasks.review.forge import opening_address, read_remote
+from tasks.settings import KEYS, read_settings
+from tasks.tools import docker, gcloud
+from tasks.tools.credentials import DockerLogins, ask_helper
+from tasks.tools.denials import denied
+from tasks.tools.gh import GitHub
+from tasks.tools.git import Git
+from tasks.tools.git_faults import push_fault, remote_fault
+from tasks.tools.oci import Conversation, Reply, Undecided
+from tasks.tools.registry import begin_quick_answers, require_push_right
+from tasks.tools.run import Output
+from tasks.z2jh.address import Address
+from tasks.z2jh.archive import hub_image_in
+from tasks.z2jh.images import hub_image_among
+from tasks.z2jh.index import read_index
+from tasks.z2jh.notes import release_links, upgrade_links
+from tasks.z2jh.release import Release
+
+from ..lab.helm import RELEASES, chart_archive, index_text
+from ..z2jh.charts import archive, entry
+from . import seeds
+from .inputs import VALUES, damaged, damaged_text, trees
+from .whole import hub_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hypothesis.strategies import SearchStrategy
+
+WHERE = "some/file"
+IMAGE = Reference("registry.test/hub", "1")
+# Far more than any of them needs: a machine may be busy.
+SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One reader.
+
+    Attributes:
+        name: what it reads.
+        inputs: what it is given.
+        read: gives it an input.
+        seconds: how long it may take for one.
+    """
+
+    name: str
+    inputs: SearchStrategy[Any]
+    read: Callable[[Any], object]
+    seconds: float = SECONDS
+
+
+def outcome(reader: Reader, given: object) -> Fault | None:
+    """Have ``given`` read, and return the fault that came of it, if one did; anything else is raised."""
+    try:
+        reader.read(given)
+    except Fault as fault:
+        return fault
+    return None
+
+
+# -- files of the hub repository
+
+
+def _dockerfile(data: bytes) -> None:
+    hub_base(data, WHERE)
+    hub_bases(data, WHERE)
+    with_base(data, Reference("quay.io/jupyterhub/k8s-hub", "4.4.0"), WHERE)
+
+
+def _requirement(data: bytes) -> None:
+    requirements(data, WHERE)
+    with_version(data, "jupyterhub", "4.4.0", WHERE)
+
+
+def _values(data: bytes) -> None:
+    with contextlib.suppress(Fault):
+        image_at(data, "jupyterhub.hub.image", WHERE)
+    with contextlib.suppress(Fault):
+        warnings(data, WHERE)
+    with_image(data, "jupyterhub.hub.image", "quay.io/org/hub", "1.10", WHERE)
+
+
+def _settings_file(data: bytes) -> None:
+    with _file("invoke.yaml", data) as file:
+        read_settings({}, file)
+
+
+def _ignore(given: tuple[str, str]) -> None:
+    IgnoreRules.parse(given[0], ".dockerignore").leave_out(given[1])
+
+
+def _template(text: str) -> None:
+    with contextlib.suppress(Fault):
+        fields(text, WHERE)
+    render(text, {"TAG": "1", "LAST_COMMIT": "abc"}, WHERE)
+
+
+def _hub(files: dict[str, bytes]) -> None:
+    hub = hub_of(files)
+    for image in hub.images:
+        hub.values_places(image)
+    assert hub.requirement.version
+    assert hub.managed
+    assert list(hub.changed) == []
+
+
+# -- what programs say
+
+
+@contextlib.contextmanager
+def _saying(program: str, data: bytes, *, status: int = 0) -> Iterator[None]:
+    """Let the program behind the door ``tasks.tools.PROGRAM`` say ``data``, on both of its outputs."""
+    said = Output(status, data, data.decode("utf-8", "replace"))
+    with contextlib.ExitStack() as stack:
+        for name in ("capture", "check"):
+            with contextlib.suppress(AttributeError):
+                stack.enter_context(patch(f"tasks.tools.{program}.{name}", lambda *_, **__: said))
+        yield
+
+
+def _helper(data: bytes) -> None:
+    with _saying("credentials", data):
+        ask_helper("gcloud", "quay.io")
+
+
+def _gcloud(data: bytes) -> None:
+    with _saying("gcloud", data):
+        gcloud.active_account()
+
+
+def _gh(data: bytes) -> None:
+    for status in (0, 1, 4):
+        with _saying("gh", data, status=status), contextlib.suppress(Fault):
+            GitHub("github.com", "org/hubs", Path()).open_request("main")
+
+
+def _inspection(given: tuple[int, bytes]) -> None:
+    status, data = given
+    output = Output(status, data, data.decode("utf-8", "replace"))
+    undecided = patch("tasks.tools.registry._quick_answer", side_effect=lambda _: Undecided())
+    with undecided, patch("tasks.tools.docker.start_all", lambda *_, **__: lambda: [output]):
+        docker.inspect(IMAGE)
+
+
+def _engine(data: bytes) -> None:
+    with _saying("docker", data):
+        docker.local(IMAGE)
+        docker.packages_in(IMAGE)
+
+
+def _builder(data: bytes) -> None:
+    for status in (0, 1):
+        with _saying("docker", data, status=status), contextlib.suppress(Fault):
+            docker.require_builder(None)
+
+
+def _registry(given: tuple[int, str, bytes]) -> None:
+    status, header, body = given
+    names = ("www-authenticate", "location", "docker-content-digest")
+    reply = Reply(status, dict.fromkeys(names, header), body)
+    with patch.object(Conversation, "_exchange", lambda *_: reply):
+        begin_quick_answers([IMAGE])()
+        require_push_right(IMAGE)
+
+
+def _history(said: list[bytes]) -> None:
+    answers = iter(said)
+
+    def ask(*_: object) -> Output:
+        data = next(answers, b"")
+        return Output(0, data, data.decode("utf-8", "replace"))
+
+    git = Git(Path())
+    with patch.object(Git, "ask", ask):
+        for question in (
+            *(git.branch, git.head, git.in_commit, lambda: git.changed(["a"])),
+            lambda: git.remote_commit("origin", "main"),
+            lambda: git.default_branch("origin"),
+            lambda: chartpress_tag(History(git), ["images/hub"], "minor"),
+            lambda: tag_to_come(History(git), "1.2.3"),
+        ):
+            with contextlib.suppress(Fault):
+                question()
+
+
+def _words(text: str) -> None:
+    output = Output(1, b"", text)
+    faults = (
+        denied(text, "us-docker.pkg.dev"),
+        docker.registry_fault(output, "registry.test"),
+        push_fault(output, "origin", "main"),
+        remote_fault(output, "origin"),
+    )
+    assert [len(str(fault).splitlines()) for fault in faults] == [2, 2, 2, 2]
+
+
+# -- files of this machine
+
+
+@contextlib.contextmanager
+def _file(name: str, data: bytes) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, name)
+        file.write_bytes(data)
+        yield file
+
+
+def _docker_config(data: bytes) -> None:
+    with _file("config.json", data) as file, patch.dict(os.environ, DOCKER_CONFIG=str(file.parent)):
+        logins = DockerLogins.read()
+        for host in ("quay.io", "docker.io"):
+            logins.helper_for(host)
+            logins.has_login(host)
+            with patch("tasks.tools.credentials.ask_helper", lambda *_: None):
+                logins.credentials(host)
+
+
+def _key_file(data: bytes) -> None:
+    with _file("key.json", data) as file:
+        gcloud.key_account(file)
+
+
+# -- names and addresses
+
+
+def _reference(text: str) -> None:
+    reference = Reference.parse(text)
+    assert Reference.parse(str(reference)) == reference
+    assert not str(reference).startswith("-")
+    assert reference.host
+    assert reference.path
+
+
+def _remote(text: str) -> None:
+    repository = read_remote(text)
+    if repository:
+        opening_address(repository, text, "main")
+
+
+def _address(text: str) -> None:
+    Address.parse("https://charts.test/").redirected(text)
+    Address.parse(text).resolved(text)
+
+
+def _release(text: str) -> None:
+    release_links(Release(text))
+    upgrade_links("3.2.1", text)
+
+
+def _archive(members: list[tuple[str, bytes]]) -> None:
+    hub_image_in(archive(*(entry(name, content) for name, content in members)), WHERE)
+
+
+def _json(*trees_of: Any) -> SearchStrategy[bytes]:  # noqa: ANN401 - JSON
+    """Return JSON of the right shape with other things in it, and JSON that is none."""
+    packed = [json.dumps(tree).encode() for tree in trees_of]
+    right = trees(*trees_of).map(lambda tree: json.dumps(tree).encode("utf-8", "surrogatepass"))
+    return st.one_of(right, right, damaged(packed))
+
+
+_INDEX = index_text(RELEASES, {release.version: "0" * 64 for release in RELEASES}).encode()
+_STATUS = st.sampled_from([200, 200, 200, 202, 301, 401, 403, 404, 429, 500])
+_HEADERS = damaged_text(*seeds.HEADERS)
+READERS = (
+    Reader("chart index", damaged([_INDEX]), lambda data: read_index(data, WHERE)),
+    Reader("chart archive", damaged([chart_archive(RELEASES[1])]), lambda data: hub_image_in(data, WHERE)),
+    Reader("files in a chart archive", seeds.members(), _archive),
+    Reader("images of a release", damaged_text(*seeds.ANNOTATIONS), hub_image_among),
+    Reader("release's name", damaged_text(*seeds.VERSIONS), _release),
+    Reader("Dockerfile", damaged(seeds.DOCKERFILES), _dockerfile),
+    Reader("requirement", damaged(seeds.REQUIREMENTS), _requirement),
+    Reader("chartpress.yaml", damaged(seeds.CHARTPRESS), lambda data: read_chartpress(data, "chartpress.yaml")),
+    Reader("values", damaged(seeds.VALUES), _values),
+    Reader("whole hub repository", seeds.hub_files(), _hub),
+    Reader("invoke.yaml", damaged(seeds.SETTINGS), _settings_file),
+    Reader("settings", st.dictionaries(st.sampled_from(KEYS), VALUES), read_settings),
+    Reader(".dockerignore", st.tuples(damaged_text(*seeds.IGNORES), damaged_text(*seeds.PATHS)), _ignore),
+    Reader("template", damaged_text(*seeds.TEMPLATES), _template),
+    Reader(
+        "build options",
+        st.lists(damaged_text(*seeds.OPTIONS), max_size=4),
+        lambda options: bake_fields(options, WHERE, {"HOME": "/x"}),
+    ),
+    Reader("Docker's configuration", _json(seeds.DOCKER_CONFIG), _docker_config),
+    Reader("credential helper", _json(seeds.CREDENTIALS), _helper),
+    Reader("key file", _json(*seeds.KEY_FILES), _key_file),
+    Reader("gcloud's accounts", _json(seeds.ACCOUNTS), _gcloud),
+    Reader("gh's pull requests", _json(seeds.REQUESTS), _gh),
+    Reader("image as buildx tells it", st.tuples(st.integers(0, 1), _json(*seeds.INSPECTIONS)), _inspection),
+    Reader("image as the engine tells it", _json(seeds.LOCAL, seeds.PACKAGES), _engine),
+    Reader("builder as buildx tells it", damaged([seeds.BUILDER]), _builder),
+    Reader("what bake built", _json(seeds.METADATA), seeds.read_metadata),
+    Reader("registry", st.tuples(_STATUS, _HEADERS, _json(*seeds.ANSWERS)), _registry),
+    Reader("git's answers", st.lists(damaged(seeds.GIT), max_size=14), _history),
+    Reader("programs' last words", damaged_text(*seeds.WORDS), _words),
+    Reader("image's name", damaged_text(*seeds.REFERENCES), _reference),
+    Reader("git remote", damaged_text(*seeds.REMOTES), _remote),
+    Reader("Helm repository's address", damaged_text(*seeds.ADDRESSES), _address),
+    Reader("text with secrets", damaged_text(*seeds.REMOTES, *seeds.WORDS), show.mask),
+)

@@ -1,0 +1,31 @@
+"""A hub repository that is nowhere but in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.hubrepo.layout import Hub
+from tasks.settings import Settings
+from tasks.tools.git import Git
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """Files of a repository, by their paths."""
+
+    content: Mapping[str, bytes]
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of ``path``; None where there is no such file."""
+        return self.content.get(path)
+
+
+def hub_of(files: Mapping[str, bytes]) -> Hub:
+    """Return the hub repository whose files are ``files``, all of them committed on ``main``."""
+    held = InMemory(files)
+    return Hub(Git(Path("/nowhere")), Settings(root=""), held, held, "main")
