@@ -11,7 +11,7 @@ python := $(venv)/bin/python
 invoke := $(venv)/bin/invoke
 to := $(if $(VERSION),--to '$(VERSION)')
 
-.PHONY: help test test-quick test-pythons bench lint format engine rehearse release auth bump build commit clean
+.PHONY: help test test-quick test-pythons faults bench lint format engine rehearse release auth bump build commit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test-quick: $(venv)/.ready ## run the tests that need no engine
 
 test-pythons: ## run the quick tests on every Python from 3.10 on that is found
 	@tests/machine/pythons.sh $(ARGS)
+
+faults: $(venv)/.ready engine ## stop a release at every point with every signal and disk fault; fails where one is lost
+	@$(python) -m tests.faults $(ARGS)
 
 bench: $(venv)/.ready engine ## measure the promises of docs/performance.md; fails where one is missed
 	@$(python) -m tests.bench $(ARGS)

@@ -54,12 +54,10 @@ class Harness:
 
     Attributes:
         stage: where it is made.
-        folder: for traces.
         remembers: whether what a second release makes of a world is remembered, for the next stop in the same world.
     """
 
     stage: Stage
-    folder: Path
     remembers: bool = True
     _outcomes: dict[str, tuple[Result, World]] = field(default_factory=dict)
 
@@ -122,7 +120,7 @@ class Harness:
 
     @property
     def _trace(self) -> Path:
-        return self.folder / "trace"
+        return self.stage.folder / "trace"
 
     def _passed(self) -> tuple[str, ...]:
         return tuple(self._trace.read_text(encoding="utf-8").splitlines())

@@ -19,8 +19,8 @@ PARTS = 8
 
 
 @pytest.fixture(scope="session")
-def harness(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Harness:
-    return Harness(stage, tmp_path_factory.mktemp("traces"))
+def harness(stage: Stage) -> Harness:
+    return Harness(stage)
 
 
 def ill(harness: Harness, numbers: tuple[int, ...], harm: str) -> list[str]:
