@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ..lab.cli import run_task
+from ..lab.helm import HelmServer, served
+from ..lab.hubs import Hub, make_hub
+from .charts import write_charts
+from .places import copied, pin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+
+
+@pytest.fixture(scope="session")
+def charts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HelmServer]:
+    """A chart repository whose charts bring a proxy too."""
+    folder = tmp_path_factory.mktemp("charts")
+    write_charts(folder)
+    with served(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def settled(tmp_path: Path, charts: HelmServer) -> Hub:
+    """A consistent hub repository on 3.3.8, as far as files and git tell: its image was never built."""
+    hub = make_hub(tmp_path / "hub", version="3.3.8", chart_repository=charts.url)
+    pin(hub)
+    return hub
+
+
+@pytest.fixture(scope="session")
+def released_once(tmp_path_factory: pytest.TempPathFactory, charts: HelmServer, registry: Registry, mirror: str) -> Hub:
+    """A hub repository that a release moved from 3.2.1 to 3.3.8, merged into ``main``."""
+    prefix = f"{registry.address}/{secrets.token_hex(4)}"
+    folder = tmp_path_factory.mktemp("released")
+    hub = make_hub(folder / "hub", base=mirror, registry=prefix, chart_repository=charts.url)
+    result = run_task("release", "--yes", cwd=hub.path)
+    assert result.code == 0, result
+    hub.git("switch", "--quiet", "main")
+    hub.git("merge", "--quiet", "--no-ff", "--no-edit", "bump-z2jh-3.3.8")
+    hub.git("push", "--quiet")
+    return hub
+
+
+@pytest.fixture
+def released(released_once: Hub, tmp_path: Path) -> Hub:
+    """The same, for one test alone."""
+    return copied(released_once, tmp_path)
