@@ -106,7 +106,7 @@ def _moved_to(hub: Hub, dockerfile: str, base: str, mirror: str) -> Hub:
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's wheel, built once for all workers."""
-    folder = tmp_path_factory.getbasetemp().parent / "hubpress-wheel"
+    folder = _shared_folder(tmp_path_factory) / "hubpress-wheel"
     with _alone(folder.with_suffix(".lock")):
         if not folder.exists():
             made = tmp_path_factory.mktemp("wheel")
@@ -119,13 +119,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
     """The programs of a virtual environment that has the wheel, what it needs, and nothing else."""
-    folder = tmp_path_factory.getbasetemp().parent / "hubpress-installed"
+    folder = _shared_folder(tmp_path_factory) / "hubpress-installed"
     with _alone(folder.with_suffix(".lock")):
         if not (folder / "ready").exists():
             sh(sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder), cwd=folder.parent)
             _pip("--python", str(folder / "bin" / "python"), "install", str(wheel))
             (folder / "ready").touch()
     return folder / "bin"
+
+
+def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that this run's workers share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 def _pip(*arguments: str) -> None:

@@ -172,6 +172,44 @@ def test_a_fork_of_the_chart_is_named_by_hub_dependency(
     assert "    version: 3.3.8\n" in hub.read("hub/requirements.yaml")
 
 
+# -- the base image
+
+
+@pytest.mark.parametrize(
+    ("policy", "before", "after"),
+    [
+        ("keep", "jupyterhub/k8s-hub:3.2.1", "jupyterhub/k8s-hub:3.3.8"),
+        ("keep", "docker.io/jupyterhub/k8s-hub:3.2.1", "docker.io/jupyterhub/k8s-hub:3.3.8"),
+        ("keep", "registry.example:5000/mirrors/quay.io/jupyterhub/k8s-hub:3.2.1", None),
+        ("keep", "quay.io/jupyterhub/k8s-hub-slim:3.2.1", "quay.io/jupyterhub/k8s-hub-slim:3.3.8"),
+        ("chart", "jupyterhub/k8s-hub:3.2.1", "quay.io/jupyterhub/k8s-hub:3.3.8"),
+        ("chart", "jupyterhub/k8s-hub-slim:3.2.1", "quay.io/jupyterhub/k8s-hub-slim:3.3.8"),
+        ("chart", "registry.example:5000/k8s-hub:3.2.1", "quay.io/jupyterhub/k8s-hub:3.3.8"),
+        ("chart", "quay.io/jupyterhub/k8s-hub:3.2.1", "quay.io/jupyterhub/k8s-hub:3.3.8"),
+    ],
+)
+def test_hub_base_keeps_the_dockerfiles_repository_or_follows_the_charts(
+    policy: str, before: str, after: str | None, tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress
+) -> None:
+    hub = make_hub(tmp_path / "hub", base=before.rpartition(":")[0], chart_repository=helm_repository.url)
+    hub.write("invoke.yaml", f"hub: {{base: {policy}}}\n")
+    dockerfile = hub.read("images/hub/Dockerfile")
+    done = hubpress(hub, "bump")
+    assert done.code == 0, done
+    expected = after or before.replace(":3.2.1", ":3.3.8")
+    assert hub.read("images/hub/Dockerfile") == dockerfile.replace(before, expected)
+
+
+def test_a_build_of_main_brings_another_tag_than_its_version(
+    tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress
+) -> None:
+    hub = make_hub(tmp_path / "hub", base="jupyterhub/k8s-hub", chart_repository=helm_repository.url)
+    done = hubpress(hub, "bump", "--to", "4.3.3-0.dev.git.7272.h2ff70453")
+    assert done.code == 0, done
+    assert "    version: 4.3.3-0.dev.git.7272.h2ff70453\n" in hub.read("hub/requirements.yaml")
+    assert "FROM jupyterhub/k8s-hub:4.3.3-0.dev.git.7263.h1d8bfb12\n" in hub.read("images/hub/Dockerfile")
+
+
 # -- the Helm repository
 
 
@@ -181,7 +219,7 @@ def test_the_requirements_own_repository_is_asked(
     address: str, slash: str, tmp_path: Path, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Tests cannot reach it: the fault names what was asked.
-    monkeypatch.setenv("INVOKE_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("INVOKE_HUB_CACHE_FOLDER", str(tmp_path / "cache"))
     hub = make_hub(tmp_path / "hub", chart_repository=f"{address}{slash}")
     with nothing_written(hub):
         told = hubpress(hub, "bump")

@@ -431,6 +431,18 @@ def test_a_place_that_is_not_there_is_refused_before_anything_is_built(
     assert images_in(registry.address, prefix.partition("/")[2]) == {}
 
 
+def test_keys_that_stand_twice_elsewhere_are_said_and_do_no_harm(make: Maker, prefix: str) -> None:
+    values = "a: 1\njupyterhub:\n  hub:\n    image: {name: , tag: }\n    x: 1\n    x: 2\na: 2\n"
+    hub = make("hub: {valuesPath: jupyterhub.hub.image}\n", ONE, values)
+    shown = run_task("--dry", "build", cwd=hub.path)
+    assert [line.strip() for line in shown.out.splitlines() if "stands on line" in line] == [
+        "! hub/values.yaml:7: the key 'a' stands on line 1 too; Helm takes the last one",
+        "! hub/values.yaml:6: the key 'x' stands on line 5 too; Helm takes the last one",
+    ]
+    tag = built(hub)["images"][0]["tag"]
+    assert hub.read("hub/values.yaml") == values.replace("{name: , tag: }", f"{{name: {prefix}/hub, tag: {tag}}}")
+
+
 # -- which images
 
 
