@@ -77,7 +77,7 @@ def plan_bump(hub: Hub, wish: BumpWish) -> Step:
 
     require_movable(hub.require(hub.requirement_file), hub.requirement.name, hub.requirement_file)
     address = helm_repository(hub)
-    repository = HelmRepository(address, hub.settings.cache_folder, hub.requirement.name)
+    repository = HelmRepository(address, hub.settings.fetched, hub.requirement.name)
     with show.waiting(f"asking {address}"):
         index = repository.index()
     choice = choose(index, hub.requirement.version, to=wish.to, pre=wish.pre, dev=wish.dev, major=wish.major)

@@ -25,6 +25,7 @@ _shown.maxlevel, _shown.maxstring, _shown.maxother = 2, 60, 60
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
 KEEP, CHART = "keep", "chart"
+CACHE_OFF, CACHE_ON, CACHE_INLINE, CACHE_REGISTRY = "off", "on", "inline", "registry"
 CHARTPRESS = "chartpress"
 
 
@@ -65,7 +66,10 @@ class Settings:
         remote: the git remote.
         base_branch: the branch that pull requests go to; the remote's default branch where it is not given.
         branch: the feature branch's name, a template of {version}.
-        cache: the folder for what was fetched from the Helm repository; the user's cache folder where not given.
+        cache: the build cache that colleagues share: ``off``, ``inline`` (in the images themselves), ``registry``
+            (beside them, under the tag ``buildcache``), or ``on`` for whichever the builder can.
+        cache_folder: the folder for what was fetched from the Helm repository; the user's cache folder where not
+            given.
     """
 
     repo: str | None = None
@@ -83,13 +87,14 @@ class Settings:
     remote: str = "origin"
     base_branch: str | None = None
     branch: str = "bump-z2jh-{version}"
-    cache: str | None = None
+    cache: str = CACHE_OFF
+    cache_folder: str | None = None
 
     @property
-    def cache_folder(self) -> Path:
+    def fetched(self) -> Path:
         """The folder for what was fetched from the Helm repository."""
-        if self.cache:
-            return Path(self.cache).expanduser()
+        if self.cache_folder:
+            return Path(self.cache_folder).expanduser()
         import platformdirs  # noqa: PLC0415 - only a task that fetches pays for it
 
         return platformdirs.user_cache_path("hubpress")
@@ -171,6 +176,16 @@ def _base(key: str, value: object) -> str:
     raise _wrong(key, value, f"{KEEP} or {CHART}", f"write {key}: {KEEP}")
 
 
+def _cache(key: str, value: object) -> str:
+    """Read a kind of build cache; YAML 1.1, which Invoke reads, takes ``on`` and ``off`` for true and false."""
+    word = str(value).strip().lower()
+    if word in (CACHE_INLINE, CACHE_REGISTRY):
+        return word
+    if word in _YES or word in _NO:
+        return CACHE_ON if word in _YES else CACHE_OFF
+    raise _wrong(key, value, f"{CACHE_OFF}, {CACHE_ON}, {CACHE_INLINE} or {CACHE_REGISTRY}", f"write {key}: {CACHE_ON}")
+
+
 def _platform(key: str, value: object) -> str:
     parts = _text(key, value).split("/")
     if len(parts) in (2, 3) and all(part.isalnum() for part in parts):
@@ -213,4 +228,11 @@ def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
     )
 
 
-_READERS = {"images": _names, "base": _base, "platform": _platform, "push": _switch, "values": _targets}
+_READERS = {
+    "images": _names,
+    "base": _base,
+    "cache": _cache,
+    "platform": _platform,
+    "push": _switch,
+    "values": _targets,
+}

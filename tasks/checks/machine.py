@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..faults import Fault, ProgramFailed
 from ..image.platform import Host, platform_argument, short_platform
 from ..image.reference import Reference
+from ..tools.builder import CLOUD_BUILD
 from ..tools.credentials import DockerLogins
 from ..tools.docker import INSTALL_BUILDX, START_ENGINE
 from ..tools.gcloud import is_google
@@ -68,7 +69,8 @@ def examine(hub: Hub | None) -> list[Finding]:
 
 
 def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
-    builder = hub.settings.builder if hub else None
+    named = hub.settings.builder if hub else None
+    builder = None if named == CLOUD_BUILD else named
     google = any(is_google(host) for host in _hosts(hub))
     yield _Look("git", Command(("git", "--version")), _at_least((2, 23), "git"))
     yield _Look("docker", Command(("docker", "--version")), _at_least((20, 10), "docker"))

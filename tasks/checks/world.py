@@ -72,7 +72,7 @@ def look(hub: Hub) -> World:
     images = {key: reference for key, reference in pinned.items() if reference}
     asked = list(dict.fromkeys((*images.values(), *(image.base.reference for image in hub.images))))
     answers = docker.begin_inspect(asked)
-    repository = HelmRepository(helm_repository(hub), hub.settings.cache_folder, hub.requirement.name)
+    repository = HelmRepository(helm_repository(hub), hub.settings.fetched, hub.requirement.name)
     index = repository.index()
     release = index.releases.get(hub.requirement.version)
     return World(repository, index, release, images, dict(zip(asked, answers(), strict=True)))

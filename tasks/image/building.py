@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ..build import BuildWish
     from ..hubrepo.layout import Hub
+    from ..tools.builder import Builder
     from ..tools.run import Command
 
 
@@ -37,7 +38,7 @@ class Build:
         wish: how the build is wanted.
         jobs: the images.
         pushes: whether what is built is pushed.
-        builder: the buildx builder; None for Docker's current one.
+        builder: the builder.
         engine: what builds.
     """
 
@@ -45,7 +46,7 @@ class Build:
     wish: BuildWish
     jobs: tuple[ImageJob, ...]
     pushes: bool
-    builder: str | None
+    builder: Builder
     engine: Engine
 
     @property

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import show
-from ..faults import Denied, ProgramFailed
+from ..faults import Denied, ProgramFailed, Unreachable
 from ..hubrepo.leftovers import scratch_folder
 from ..review.forge import web_address
+from ..settings import CACHE_OFF
 from ..tools import docker
 from ..tools.credentials import DockerLogins
 from ..tools.denials import EXPIRED
 from .definition import Target, definition, target_name
 from .job import LABEL
+from .layercache import cache_fields
 from .template import render
 
 if TYPE_CHECKING:
@@ -30,19 +32,19 @@ if TYPE_CHECKING:
 class Buildx:
     """Builds with ``docker buildx bake``, from a definition on its standard input."""
 
-    def command(self, build: Build, metadata: Path = Path("metadata.json"), *, again: bool = False) -> Command:
+    def command(
+        self, build: Build, metadata: Path = Path("metadata.json"), *, again: bool = False, shared: bool = True
+    ) -> Command:
         """Return the command.
 
         Args:
             build: what is built.
             metadata: the file that says what was built.
             again: whether it only pushes what was built a moment ago; then nothing is run anew.
+            shared: whether the shared build cache is used, where the settings want one.
         """
-        flags = ("--builder", build.builder) if build.builder else ()
         folder = build.hub.git.folder / build.hub.root
-        no_cache = build.wish.no_cache and not again
-        targets = [_target(build, job, no_cache=no_cache) for job in build.to_build]
-        return docker.bake_command(definition(targets, build.hub.root), folder, metadata, *flags)
+        return docker.bake_command(build.builder, bake_definition(build, again=again, shared=shared), folder, metadata)
 
     def build(self, build: Build) -> dict[str, str]:
         """Build and push; return each image's digest by its key.
@@ -60,7 +62,25 @@ class Buildx:
             return dict(zip(keys, pushed_digests(metadata, targets), strict=True))
 
 
+def bake_definition(build: Build, *, again: bool = False, shared: bool = True) -> str:
+    """Return the bake definition of what is to be built; the arguments are those of :meth:`Buildx.command`."""
+    no_cache = build.wish.no_cache and not again
+    targets = [_target(build, job, no_cache=no_cache, shared=shared) for job in build.to_build]
+    return definition(targets, build.hub.root)
+
+
 def _build(build: Build, command: Callable[..., Command]) -> None:
+    """Build and push; without the shared cache where that is what fails."""
+    try:
+        _push(build, command)
+    except (ProgramFailed, Unreachable) as fault:
+        if build.hub.settings.cache == CACHE_OFF or "cache" not in fault.what:
+            raise
+        show.say(f"{fault.what}; building once more without the shared cache")
+        _push(build, partial(command, shared=False))
+
+
+def _push(build: Build, command: Callable[..., Command]) -> None:
     """Build and push; a push that is denied as expired is tried once more, from the cache, with fresh credentials.
 
     A token may run out while the image is built: Docker asks its helper again for every command.
@@ -75,13 +95,14 @@ def _build(build: Build, command: Callable[..., Command]) -> None:
         docker.build(command(again=True), host)
 
 
-def _target(build: Build, job: ImageJob, *, no_cache: bool) -> Target:
+def _target(build: Build, job: ImageJob, *, no_cache: bool, shared: bool) -> Target:
     from .options import bake_fields  # noqa: PLC0415 - only a build pays for it, not the look that finds none needed
 
     spec = job.image.spec
     names = {"LAST_COMMIT": job.called.commit, "TAG": job.tag, "BRANCH": build.hub.branch or ""}
     where = f"{build.hub.config_file}: images.{spec.key}"
     options = [render(option, names, f"{where}.extraBuildCommandOptions") for option in spec.extra_options]
+    cache = cache_fields(build.hub, job.image, build.builder, push=build.pushes) if shared else {}
     source = web_address(build.hub.git.remote_url(build.hub.settings.remote) or "")
     return Target(
         key=spec.key,
@@ -94,7 +115,7 @@ def _target(build: Build, job: ImageJob, *, no_cache: bool) -> Target:
         platform=job.argument,
         no_cache=no_cache,
         push=build.pushes,
-        extra=bake_fields(options, f"{where}.extraBuildCommandOptions", os.environ),
+        extra={**cache, **bake_fields(options, f"{where}.extraBuildCommandOptions", os.environ)},
     )
 
 

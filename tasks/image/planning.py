@@ -9,6 +9,7 @@ from ..faults import Refused, Unusable
 from ..hubrepo.paths import is_below, join
 from ..settings import CHARTPRESS
 from ..tools import docker
+from ..tools.builder import CLOUD_BUILD, Builder
 from .building import Build
 from .buildx import Buildx
 from .job import SKIPPED, ImageJob, look_for_bases, registry_answer
@@ -42,16 +43,15 @@ def plan_images(hub: Hub, wish: BuildWish) -> Build:
     """
     pushes = wish.push and hub.settings.push
     images = hub.select(hub.images, wish.images)
-    builder = wish.builder or hub.settings.builder
     history = history_of(hub)
     if names_commit(hub.settings.tag):
         loose = hub.git.begin_changed([join(hub.root, path) for image in images for path in image.spec.paths])
         history.foresee([image.spec.paths for image in images])
         _require_committed(hub, images, loose())
     jobs = _jobs(hub, images, wish, history, look=pushes and not wish.force)
-    build = Build(hub, wish, jobs, pushes, builder, _engine(hub, wish))
-    if build.to_build:
-        docker.require_builder(builder)
+    build = Build(hub, wish, jobs, pushes, Builder(wish.builder or hub.settings.builder), _engine(hub, wish))
+    if build.to_build and build.builder.name != CLOUD_BUILD:
+        build.builder = docker.require_builder(build.builder.name)
     return build
 
 
@@ -63,6 +63,10 @@ def _engine(hub: Hub, wish: BuildWish) -> Engine:
         Refused: it cannot do what is wished for.
         ProgramFailed: it is not installed.
     """
+    if wish.engine == BUILDX and (wish.builder or hub.settings.builder) == CLOUD_BUILD:
+        from .cloudbuild import CloudBuild  # noqa: PLC0415 - the same
+
+        return CloudBuild.fit_for(hub, wish)
     if wish.engine == BUILDX:
         return Buildx()
     if wish.engine == CHARTPRESS:
@@ -122,7 +126,9 @@ def _job(hub: Hub, wish: BuildWish, history: History, image: HubImage, base: Bas
     called = name_image(hub, history, image, base, left)
     if not left:
         return ImageJob(image, called, base, ",".join(wanted), None, SKIPPED)
-    argument = platform_argument(Host.here(), hub.settings.platform, left if wish.platform else None)
+    # What a builder somewhere else would build for without being told is its own business.
+    told = wish.platform or wish.builder or hub.settings.builder
+    argument = platform_argument(Host.here(), hub.settings.platform, left if told else None)
     return ImageJob(image, called, base, left, argument)
 
 

@@ -13,6 +13,7 @@ from ..faults import Refused
 from ..hubrepo.leftovers import scratch_folder
 from ..settings import CHARTPRESS
 from ..tools import docker
+from ..tools.builder import CLOUD_BUILD
 from ..tools.git import Git
 from ..tools.run import Command, find, missing
 
@@ -43,6 +44,7 @@ class Chartpress:
             ProgramFailed: chartpress is not installed.
         """
         cannot = {
+            f"--builder {CLOUD_BUILD}": (wish.builder or hub.settings.builder) == CLOUD_BUILD,
             "--image": wish.images,
             "--no-cache": wish.no_cache,
             "--no-push": not (wish.push and hub.settings.push),
@@ -62,8 +64,8 @@ class Chartpress:
         argument = build.to_build[0].argument
         platform = ("--builder", "docker-buildx", "--platform", argument) if argument else ()
         force = ("--force-build", "--force-push") if self.force else ()
-        env = {"BUILDX_BUILDER": build.builder} if build.builder else {}
-        return Command((CHARTPRESS, "--push", *force, *platform), build.hub.git.folder / build.hub.root, env=env)
+        folder = build.hub.git.folder / build.hub.root
+        return Command((CHARTPRESS, "--push", *force, *platform), folder, env=build.builder.env)
 
     def build(self, build: Build) -> dict[str, str]:
         """Build and push what chartpress finds to be built; it says no digests.
@@ -74,13 +76,13 @@ class Chartpress:
             ProgramFailed: chartpress failed.
         """
         with scratch_folder(build.hub.git) as folder:
-            clone = _clone(build.hub, folder / "hub")
+            clone = clone_commit(build.hub, folder / "hub")
             command = replace(self.command(build), cwd=clone / build.hub.root)
             docker.build(command, build.to_build[0].reference.host)
         return {}
 
 
-def _clone(hub: Hub, folder: Path) -> Path:
+def clone_commit(hub: Hub, folder: Path) -> Path:
     """Clone the last commit into ``folder``, on a branch of the same name: build arguments may hold it."""
     outside = Git(folder.parent)
     outside.read("clone", "--quiet", "--shared", "--no-checkout", "--", str(hub.git.folder), str(folder))

@@ -100,7 +100,7 @@ def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
     """Return the hub with a Helm repository that answers, and what to say where that is not the real one."""
     address = helm_repository(hub)
     try:
-        HelmRepository(address, hub.settings.cache_folder, hub.requirement.name).index()
+        HelmRepository(address, hub.settings.fetched, hub.requirement.name).index()
     except Unreachable as fault:
         note = f"STAND-IN: the charts come with hubpress, not from {address}: {fault.what}"
         return replace(hub, settings=replace(hub.settings, chart_repository=CHARTS.as_uri())), (note,)

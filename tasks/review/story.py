@@ -59,7 +59,7 @@ def _releases(hub: Hub, old: str | None, new: str) -> tuple[Release | None, Rele
     """Return both releases as the Helm repository describes them; bare where it gives no answer."""
     bare = Release(old) if old else None, Release(new)
     try:
-        found = HelmRepository(helm_repository(hub), hub.settings.cache_folder, hub.requirement.name).index().releases
+        found = HelmRepository(helm_repository(hub), hub.settings.fetched, hub.requirement.name).index().releases
     except Fault:
         return bare
     return found.get(old, bare[0]) if old else None, found.get(new, bare[1])

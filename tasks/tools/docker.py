@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..faults import Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..image.platform import short_platform
 from ..image.reference import Reference
+from .builder import Builder
 from .denials import denied
 from .found import FoundImage, PlatformImage, platform_image, platform_of
 from .oci import Undecided
@@ -111,8 +112,8 @@ def local(image: Reference) -> FoundImage | None:
         raise ProgramFailed(what, where=image, hint=f"docker image inspect {image}") from err
 
 
-def require_builder(name: str | None) -> None:
-    """Check that the builder ``name`` (None: the current one) answers.
+def require_builder(name: str | None) -> Builder:
+    """Return the builder ``name`` (None: the current one), after checking that it answers.
 
     Raises:
         ProgramFailed: docker or buildx is missing, there is no such builder, or its engine does not answer.
@@ -120,19 +121,20 @@ def require_builder(name: str | None) -> None:
     output = capture(Command(("docker", "buildx", "inspect", *([name] if name else []))))
     faults = [line.partition(":")[2].strip() for line in output.text.splitlines() if line.startswith("Error:")]
     if output.ok and not faults:
-        return
+        drivers = [line.partition(":")[2].strip() for line in output.text.splitlines() if line.startswith("Driver:")]
+        return Builder(name, next(iter(drivers), None))
     said = faults[0] if faults else _fault_line(output)
     fault = _machine_fault(f"{said}\n{output.stderr}".lower())
     raise fault or ProgramFailed(f"the builder does not answer: {said}", where=name, hint="docker buildx ls")
 
 
-def bake_command(definition: str, folder: Path, metadata: Path, *flags: str) -> Command:
-    """Return the command that builds ``definition`` (a bake file's JSON text) in ``folder``.
+def bake_command(builder: Builder, definition: str, folder: Path, metadata: Path) -> Command:
+    """Return the command that builds ``definition`` (a bake file's JSON text) on ``builder``, run in ``folder``.
 
     What was built is written to ``metadata``, a JSON file with each target's ``containerimage.digest``
     (https://docs.docker.com/reference/cli/docker/buildx/bake/#metadata-file).
     """
-    argv = ("docker", "buildx", "bake", "--file", "-", "--metadata-file", str(metadata), *flags)
+    argv = (*builder.buildx, "bake", "--file", "-", "--metadata-file", str(metadata), *builder.flags)
     return Command(argv, folder, definition)
 
 

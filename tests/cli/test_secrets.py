@@ -93,7 +93,7 @@ def test_what_is_committed_holds_no_password(hub: Hub) -> None:
 
 def test_the_cache_holds_no_password(hub: Hub) -> None:
     run_task("bump", cwd=hub.path, env=IN_SHELL)
-    cache = Path(os.environ["INVOKE_HUB_CACHE"])
+    cache = Path(os.environ["INVOKE_HUB_CACHE_FOLDER"])
     files = [path for path in cache.rglob("*") if path.is_file()]
     assert files
     assert [path for path in files if any(secret.encode() in path.read_bytes() for secret in SECRETS)] == []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.image.platform import Host
+from tasks.tools.builder import Builder
 
 from ..lab.cli import run, run_task
 from .looks import fault, images_in, labels, nothing_written
@@ -107,7 +108,7 @@ def test_the_runbooks_command_is_shown(
     host: Host, flags: str, command: str, plain: Hub, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Host, "here", lambda: host)
-    monkeypatch.setattr("tasks.tools.docker.require_builder", lambda _: None)
+    monkeypatch.setattr("tasks.tools.docker.require_builder", Builder)
     with nothing_written(plain):
         shown = hubpress(plain, "--dry", "build", *ENGINE, *flags.split())
     assert shown.code == 0, shown

@@ -73,7 +73,7 @@ def make_home(folder: Path) -> Home:
         "CLOUDSDK_CONFIG": str(folder / "gcloud"),
         "GIT_CONFIG_GLOBAL": str(git_config),
         "GIT_CONFIG_SYSTEM": os.devnull,
-        "INVOKE_HUB_CACHE": str(folder / "cache" / "hubpress"),
+        "INVOKE_HUB_CACHE_FOLDER": str(folder / "cache" / "hubpress"),
         "LC_ALL": "C.UTF-8",
         "NO_COLOR": "1",
         "TZ": "UTC",

@@ -60,7 +60,7 @@ def story(hub: Hub, version: str, tag: str, base_tag: str, evidence: Evidence) -
     hub.edit("hub/requirements.yaml", f"version: {now}", f"version: {version}")
     hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {NAME}\n      tag: {tag}\n")
     hub.commit(f"Move to {version}")
-    settings = Settings(cache=os.environ["INVOKE_HUB_CACHE"])
+    settings = Settings(cache_folder=os.environ["INVOKE_HUB_CACHE_FOLDER"])
     return tell(open_hub(settings, Git(hub.path)), "main", (evidence,))
 
 
