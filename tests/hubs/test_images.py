@@ -435,6 +435,7 @@ def test_keys_that_stand_twice_elsewhere_are_said_and_do_no_harm(make: Maker, pr
     values = "a: 1\njupyterhub:\n  hub:\n    image: {name: , tag: }\n    x: 1\n    x: 2\na: 2\n"
     hub = make("hub: {valuesPath: jupyterhub.hub.image}\n", ONE, values)
     shown = run_task("--dry", "build", cwd=hub.path)
+    assert shown.code == 0, shown
     assert [line.strip() for line in shown.out.splitlines() if "stands on line" in line] == [
         "! hub/values.yaml:7: the key 'a' stands on line 1 too; Helm takes the last one",
         "! hub/values.yaml:6: the key 'x' stands on line 5 too; Helm takes the last one",
