@@ -13,6 +13,7 @@ UNUSABLE = 2
 PROGRAM = 3
 UNREACHABLE = 4
 INTERRUPTED = 130
+LONGEST_PART = 1000
 
 
 class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
@@ -33,8 +34,8 @@ class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
         self.hint = hint
 
     def __str__(self) -> str:
-        where = f" ({one_line(self.where)})" if self.where else ""
-        return f"error: {one_line(self.what)}{where}\nhint: {one_line(self.hint)}"
+        where = f" ({_shown(self.where)})" if self.where else ""
+        return f"error: {_shown(self.what)}{where}\nhint: {_shown(self.hint)}"
 
 
 class Refused(Fault):
@@ -71,3 +72,9 @@ def one_line(text: str) -> str:
     Messages quote files, servers and programs: none of those may draw on the terminal or forge a line.
     """
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _shown(text: str) -> str:
+    """Return ``text`` in one line that people can still read: what is quoted may be as long as a file."""
+    line = one_line(text)
+    return line if len(line) <= LONGEST_PART else f"{line[:LONGEST_PART]}..."
