@@ -103,7 +103,7 @@ def ask_helper(helper: str, host: str) -> Credentials | None:
     try:
         output = capture(Command((f"docker-credential-{helper}", "get"), stdin=_key(host)), seconds=HELPER_SECONDS)
         answer = json.loads(output.text) if output.ok else None
-    except (ProgramFailed, ValueError):
+    except (ProgramFailed, ValueError, RecursionError):
         return None
     if not isinstance(answer, dict) or not answer.get("Secret"):
         return None
