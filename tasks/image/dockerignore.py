@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..faults import Unusable
-from .glob import FOLDERS, Piece, matches, piece
+from .glob import FOLDERS, Piece, matches, piece, without_repetition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,8 +42,8 @@ class IgnoreRules:
         """Read an ignore file; ``where`` is its path, as shown to people.
 
         Raises:
-            Unusable: a line is a pattern that Docker cannot read either, or there is more than ``LARGEST_TEXT`` characters
-                or ``MOST_PATTERNS`` of them.
+            Unusable: a line is a pattern that Docker cannot read either, or the file has more than ``LARGEST_TEXT``
+                characters or ``MOST_PATTERNS`` patterns.
         """
         lines = enumerate(text.removeprefix("\ufeff").split("\n"), start=1)
         stripped = ((number, line.strip()) for number, line in lines if not line.startswith(_COMMENT))
@@ -66,7 +66,7 @@ def _rule(line: str, place: str) -> tuple[tuple[Piece, ...], bool]:
     is_exception = line.startswith(_EXCEPTION)
     cleaned = posixpath.normpath(line.removeprefix(_EXCEPTION).strip()).lstrip("/")
     try:
-        return tuple(_pieces(cleaned)), is_exception
+        return without_repetition(_pieces(cleaned)), is_exception
     except (ValueError, re.error) as err:
         raise Unusable(f"the pattern {line!r} cannot be read", where=place, hint=f"mend it, see {_FORMAT}") from err
 

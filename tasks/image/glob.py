@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _SEPARATOR = "/"
 _ANY_CHAR = re.compile(".", re.DOTALL)
@@ -42,6 +42,15 @@ def piece(characters: str, *, repeats: bool = False) -> Piece:
         re.error: it is none.
     """
     return Piece(re.compile(characters, re.DOTALL), repeats)
+
+
+def without_repetition(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
+    """Return ``pieces`` without those that take nothing more than the one before: ``**/**/`` is ``**/``."""
+    kept: list[Piece] = []
+    for one in pieces:
+        if not (kept and kept[-1] == one and (one.repeats or one.ends_folder)):
+            kept.append(one)
+    return tuple(kept)
 
 
 def matches(pieces: Sequence[Piece], path: str) -> bool:
