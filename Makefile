@@ -11,7 +11,7 @@ python := $(venv)/bin/python
 invoke := $(venv)/bin/invoke
 to := $(if $(VERSION),--to '$(VERSION)')
 
-.PHONY: help test test-quick test-pythons faults bench lint format engine rehearse release auth bump build commit clean
+.PHONY: help test test-quick test-pythons faults fuzz bench lint format engine rehearse release auth bump build commit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-pythons: ## run the quick tests on every Python from 3.10 on that is found
 
 faults: $(venv)/.ready engine ## stop a release at every point with every signal and disk fault; fails where one is lost
 	@$(python) -m tests.faults $(ARGS)
+
+fuzz: $(venv)/.ready ## feed every reader with damaged files, for SECONDS=600 (60 without it); fails on a crash
+	$(python) -m tests.fuzz $(SECONDS)
 
 bench: $(venv)/.ready engine ## measure the promises of docs/performance.md; fails where one is missed
 	@$(python) -m tests.bench $(ARGS)
