@@ -75,11 +75,11 @@ def choose(
     above = None if major else _best(index, taste, range(here.major + 1, sys.maxsize))
     kind = f"{taste}" if major else f"{taste} of {here.major}.x"
     if best is not None and _order(best) > here:
-        return Choice(best, above, f"newest {kind}")
+        return Choice(best, above, f"the newest {kind}")
     if pinned not in index.releases:
         raise _nothing_newer(index, pinned, best)
     is_best = best is not None and best.version == pinned
-    reason = f"newest {kind}" if is_best else f"pinned, and newer than every {kind}"
+    reason = f"the newest {kind}" if is_best else f"pinned, and newer than every {kind}"
     return Choice(index.releases[pinned], above, reason)
 
 

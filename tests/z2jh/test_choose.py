@@ -42,24 +42,24 @@ OFFER = index_of(
 @pytest.mark.parametrize(
     ("pinned", "flags", "chosen", "newer_major", "reason"),
     [
-        ("3.2.1", {}, "3.3.8", None, "newest stable release of 3.x"),
-        ("2.0.0", {}, "2.0.0", "3.3.8", "newest stable release of 2.x"),
-        ("1.2.0", {"major": True}, "3.3.8", None, "newest stable release"),
-        ("3.2.1", {"pre": True}, "3.4.0-rc.1", "4.0.0-beta.4", "newest stable release or pre-release of 3.x"),
-        ("3.2.1", {"pre": True, "major": True}, "4.0.0-beta.4", None, "newest stable release or pre-release"),
+        ("3.2.1", {}, "3.3.8", None, "the newest stable release of 3.x"),
+        ("2.0.0", {}, "2.0.0", "3.3.8", "the newest stable release of 2.x"),
+        ("1.2.0", {"major": True}, "3.3.8", None, "the newest stable release"),
+        ("3.2.1", {"pre": True}, "3.4.0-rc.1", "4.0.0-beta.4", "the newest stable release or pre-release of 3.x"),
+        ("3.2.1", {"pre": True, "major": True}, "4.0.0-beta.4", None, "the newest stable release or pre-release"),
         (
             "3.2.1",
             {"dev": True},
             "3.3.9-n012.h1234567",
             "5.0.0-0.dev.git.7272.h2ff70453",
-            "newest stable release or build of main of 3.x",
+            "the newest stable release or build of main of 3.x",
         ),
         (
             "3.2.1",
             {"pre": True, "dev": True},
             "3.4.0-rc.1",
             "5.0.0-0.dev.git.7272.h2ff70453",
-            "newest stable release or pre-release or build of main of 3.x",
+            "the newest stable release or pre-release or build of main of 3.x",
         ),
         (
             "2.0.1-0.dev.git.6085.h59225bad",
@@ -70,7 +70,7 @@ OFFER = index_of(
         ),
         ("4.0.0-beta.4", {}, None, None, "pinned, and newer than every stable release of 4.x"),
         ("4.0.0-beta.4", {"major": True}, None, None, "pinned, and newer than every stable release"),
-        ("3.3.0", {}, "3.3.8", None, "newest stable release of 3.x"),
+        ("3.3.0", {}, "3.3.8", None, "the newest stable release of 3.x"),
     ],
     ids=lambda value: str(value) if isinstance(value, (str, dict)) else "-",
 )
