@@ -1,0 +1,1 @@
+"""Builders somewhere else, and the cache that they share."""

@@ -1,0 +1,85 @@
+"""A second Docker engine: its own socket, store and state, reached as a Docker context of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .cli import sh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that runs.
+
+    Attributes:
+        host: where it listens, as ``DOCKER_HOST`` has it.
+        pid: its process.
+    """
+
+    host: str
+    pid: int
+
+    def docker(self, *arguments: str) -> str:
+        """Run docker against it, and return what it says."""
+        return sh("docker", "--host", self.host, *arguments, cwd=Path.cwd())
+
+    def forget_everything(self) -> None:
+        """Empty its store and its build cache: what a machine is that never built anything."""
+        self.docker("image", "prune", "--all", "--force")
+        self.docker("builder", "prune", "--all", "--force")
+
+
+def missing_for_second_engine() -> str | None:
+    """Return why no second engine can run here, or None."""
+    if shutil.which("dockerd") is None or os.geteuid() != 0:
+        return "a second engine needs dockerd, and root: make engine"
+    return None
+
+
+@contextmanager
+def second_engine(folder: Path) -> Iterator[Engine]:
+    """Run an engine with all its state in ``folder`` for as long as the block runs.
+
+    It shares no bridge with the first one, so its containers have no network: use ``RUN --network=none``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    host = f"unix://{folder / 'docker.sock'}"
+    argv = (
+        *("dockerd", "--host", host, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
+        *("--pidfile", str(folder / "pid"), "--bridge=none", "--iptables=false", "--ip6tables=false"),
+    )
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    try:
+        _wait(server, host, folder / "log")
+        yield Engine(host, server.pid)
+    finally:
+        server.terminate()
+        server.wait(STOP_SECONDS)
+
+
+def make_context(name: str, engine: Engine) -> None:
+    """Make a Docker context that leads to ``engine``, in the test's own Docker folder."""
+    sh("docker", "context", "create", name, "--docker", f"host={engine.host}", cwd=Path.cwd())
+
+
+def _wait(server: subprocess.Popen[bytes], host: str, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        if subprocess.run(("docker", "--host", host, "info"), capture_output=True, check=False).returncode == 0:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"the second engine does not answer:\n{log.read_text()[-2000:]}")
