@@ -74,7 +74,7 @@ def _build(build: Build, command: Callable[..., Command]) -> None:
     try:
         _push(build, command)
     except (ProgramFailed, Unreachable) as fault:
-        if build.hub.settings.cache == CACHE_OFF or "cache" not in fault.what:
+        if build.hub.settings.cache == CACHE_OFF or "cache" not in fault.what.lower():
             raise
         show.say(f"{fault.what}; building once more without the shared cache")
         _push(build, partial(command, shared=False))
