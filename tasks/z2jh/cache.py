@@ -11,12 +11,10 @@ import os
 import tempfile
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 _DIGEST_LENGTH = 64
+_PART = ".part-"
 _LARGEST = 64 * 1024 * 1024 + 4096
 
 
@@ -87,16 +85,21 @@ class Cache:
             return None
 
     def _write(self, name: str, data: bytes) -> None:
-        """Put the file in place whole; a folder that cannot be written keeps nothing."""
+        """Put the file in place whole; a folder that cannot be written keeps nothing.
+
+        Parts that a killed run left are removed. They may be another's that is at work: then that one keeps nothing.
+        """
         with contextlib.suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, part = tempfile.mkstemp(prefix=".part-", dir=self.folder)
+            for left in self.folder.glob(f"{_PART}*"):
+                left.unlink(missing_ok=True)
+            handle, part = tempfile.mkstemp(prefix=_PART, dir=self.folder)
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
                 os.replace(part, self.folder / name)  # noqa: PTH105 - mkstemp gives text
-            except OSError:
-                os.unlink(part)  # noqa: PTH108 - the same
+            finally:
+                Path(part).unlink(missing_ok=True)
 
 
 def _page_name(url: str) -> str:
