@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .. import show
 from ..faults import Refused, Unusable
+from ..hubrepo.leftovers import is_half_written
 from ..hubrepo.paths import is_below, join
 from ..settings import CHARTPRESS
 from ..tools import docker
@@ -132,6 +133,11 @@ def _job(hub: Hub, wish: BuildWish, history: History, image: HubImage, base: Bas
     return ImageJob(image, called, base, left, argument)
 
 
+def _is_loose(hub: Hub, file: str) -> bool:
+    """Whether a file that differs from the commit will still do so when the image is built."""
+    return file not in hub.pending and not is_half_written(file)
+
+
 def _require_committed(hub: Hub, images: Sequence[HubImage], changed: Sequence[str]) -> None:
     """Check that no image depends on a file that is not committed: its tag would name another image.
 
@@ -140,7 +146,7 @@ def _require_committed(hub: Hub, images: Sequence[HubImage], changed: Sequence[s
     """
     for image in images:
         paths = [join(hub.root, path) for path in image.spec.paths]
-        loose = [file for file in changed if file not in hub.pending and is_below(file, paths)]
+        loose = [file for file in changed if _is_loose(hub, file) and is_below(file, paths)]
         if loose:
             raise Refused(
                 f"the image {image.spec.key} has files that are not committed",
