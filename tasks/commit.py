@@ -131,7 +131,7 @@ def _commit_actions(hub: Hub, goal: BranchPlan, changed: Sequence[str], wish: Co
     made.subject = text.strip().partition("\n")[0]
 
     def switch() -> None:
-        hub.git.read(*goal.switch)
+        hub.git.switch(*goal.switch, branch=goal.name)
 
     def do() -> None:
         now = hub.again()

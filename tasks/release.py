@@ -57,11 +57,14 @@ def release(
     Shows the plan and asks. What is done already is not done again, so a release that was stopped goes on with
     the same command. Afterwards: review the branch, then proceed to deployment as normal.
     """
+    from .tools.git_locks import require_unlocked
+
     bump = BumpWish(to, pre, dev, major)
     build = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as run:
         plan = plan_release(run.hub, bump, build, CommitWish(message, branch, push, pr))
         if not run.dry and not plan.nothing_to_do:
+            require_unlocked(run.hub.git.git_dir)
             _agree(run, plan, yes=yes)
         run.carry_out(plan, lambda: {"steps": plan.step_reports()})
         if not run.dry:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import show
-from ..faults import ProgramFailed, Refused
+from ..faults import Refused
 from ..hubrepo.edits import foreign_changes
 from ..tools.git import PUSH_SECONDS
-from ..tools.git_faults import push_fault
+from ..tools.git_faults import failed, push_fault
+from ..tools.git_locks import require_unlocked
 from ..tools.run import capture, watch
 from ..z2jh.notes import release_links, upgrade_links
 from ..z2jh.release import Release
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from ..hubrepo.layout import Hub
     from ..tools.git import Git
-    from ..tools.run import Output
 
 # Lines of git's that say what the fault says: people read one error and one hint.
 _GITS_OWN_VERDICT = ("error: ", "hint: ")
@@ -70,27 +70,22 @@ def make_commit(hub: Hub, paths: Sequence[str], text: str | None) -> tuple[str, 
 
     Raises:
         ProgramFailed: git refused, for instance through a hook; its words stand above.
-        Refused: a hook changed the files on the way, or added others.
+        Refused: a hook changed the files on the way, or added others; or another git is at work here.
     """
+    require_unlocked(hub.git.git_dir)
     require_only_ours(hub, paths)
     whole = text or commit_message(hub)
     wanted = {path: hub.require(path) for path in paths}
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
-    output = watch(hub.git.command("commit", *flags, "--", *paths, stdin=whole))
+    output = watch(hub.git.command("commit", *flags, "--", *paths, stdin=whole), speaker="git")
     if not output.ok:
-        raise ProgramFailed(f"git commit: {output.last_words}", where=hub.git.folder, hint=_mend(output))
+        raise failed(("commit",), output, hub.git.folder)
     for path in sorted(hub.git.in_commit() - wanted.keys()):
         raise Refused("a hook added the file to the commit", where=path, hint="git show --stat HEAD")
     for path, data in wanted.items():
         if hub.git.show(path) != data:
             raise Refused("a hook changed the file while it was committed", where=path, hint=f"git show HEAD -- {path}")
     return hub.git.read("rev-parse", "HEAD"), whole.strip().partition("\n")[0]
-
-
-def _mend(output: Output) -> str:
-    """Return what mends a commit that git refused."""
-    nobody = "tell me who you are" in output.stderr.lower()
-    return "git config --global user.email YOU@EXAMPLE, and user.name" if nobody else "git status"
 
 
 def require_pushable(git: Git, remote: str, branch: str) -> str | None:

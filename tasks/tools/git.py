@@ -108,11 +108,23 @@ class Git:
 
         Raises:
             ProgramFailed: git failed; the message is its own.
+            Refused: another git has locked what is asked for.
         """
         output = self.ask(*arguments)
         if not output.ok:
             raise failed(arguments, output)
         return output.text
+
+    def switch(self, *arguments: str, branch: str) -> None:
+        """Run git with ``arguments``, which switch to ``branch``; a hook that fails after that does not undo it.
+
+        Raises:
+            ProgramFailed: git did not switch; the message is its own.
+            Refused: another git has locked the branch.
+        """
+        output = self.ask(*arguments)
+        if not output.ok and self.branch() != branch:
+            raise failed(arguments, output)
 
     # -- where the clone stands
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..faults import Denied, ProgramFailed, Unreachable
+from ..faults import Denied, Fault, ProgramFailed, Unreachable
+from .git_locks import lock_in, locked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,11 @@ _DENIED = (
     "403",
     "401",
 )
+_MENDS = {
+    "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
+    "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
+    "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
+}
 
 
 def remote_fault(output: Output, remote: str) -> Unreachable:
@@ -55,9 +61,18 @@ def push_fault(output: Output, remote: str, branch: str) -> ProgramFailed | Unre
     return Unreachable(f"the remote rejected the branch {branch}: {reason}", where=remote, hint=hint)
 
 
-def failed(arguments: Sequence[str], output: Output) -> ProgramFailed:
+def failed(arguments: Sequence[str], output: Output, where: object | None = None) -> Fault:
     """Return the fault for a call of git with ``arguments`` that failed; the message is git's own."""
-    return ProgramFailed(f"git {arguments[0]}: {_first_fault(output)}", hint="git status")
+    lock = lock_in(output.stderr)
+    if lock:
+        return locked(lock)
+    return ProgramFailed(f"git {arguments[0]}: {_first_fault(output)}", where=where, hint=_mend(output.stderr.lower()))
+
+
+def _mend(said: str) -> str:
+    """Return what mends what git says is wrong."""
+    found = (hint for sign, hint in _MENDS.items() if sign in said)
+    return next(found, "git status")
 
 
 def _first_fault(output: Output) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
 LOOK_SECONDS = 60.0
+_OUR_LINES = (b"error: ", b"hint: ")
 INSTALL_HINTS = {
     "chartpress": "install chartpress: pip install chartpress",
     "docker": "install Docker: https://docs.docker.com/engine/install/",
@@ -229,11 +230,16 @@ def attend(command: Command) -> int:
     return int(process.exit_code)
 
 
-def watch(command: Command) -> Output:
+def watch(command: Command, *, speaker: str | None = None) -> Output:
     """Run ``command``, show what it says as it says it, and return it whatever its status.
 
     Both of its outputs go to standard error. Where that is a terminal, the program gets one too, so that it can
     draw its own progress.
+
+    Args:
+        command: what to run.
+        speaker: put before lines of its that look like this program's own error or hint; they are read line by line
+            then.
 
     Raises:
         ProgramFailed: the program is missing.
@@ -244,14 +250,14 @@ def watch(command: Command) -> Output:
     def pass_on(chunk: str | bytes) -> None:
         data = chunk.encode() if isinstance(chunk, str) else chunk
         said.extend(data)
-        sys.stderr.buffer.write(data)
+        sys.stderr.buffer.write(f"{speaker}: ".encode() + data if speaker and data.startswith(_OUR_LINES) else data)
         sys.stderr.flush()
 
     process = _start(
         command,
         _out=pass_on,
         _err_to_out=True,
-        _out_bufsize=0,
+        _out_bufsize=1 if speaker else 0,
         _tty_out=on_terminal,
         _tty_size=(shutil.get_terminal_size().lines, shutil.get_terminal_size().columns),
     )
