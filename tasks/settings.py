@@ -67,7 +67,8 @@ class Settings:
         base_branch: the branch that pull requests go to; the remote's default branch where it is not given.
         branch: the feature branch's name, a template of {version}.
         cache: the build cache that colleagues share: ``off``, ``inline`` (in the images themselves), ``registry``
-            (beside them, under the tag ``buildcache``), or ``on`` for whichever the builder can.
+            (beside them, under the tag ``buildcache``), or ``on`` for whichever the builder can. A path is taken
+            for ``cache_folder``.
         cache_folder: the folder for what was fetched from the Helm repository; the user's cache folder where not
             given.
     """
@@ -118,10 +119,19 @@ def read_settings(configured: Mapping[str, Any], repository_file: Path | None = 
     own = {} if repository_file is None else _section(repository_file)
     given = {**own, **{key: value for key, value in configured.items() if value is not None}}
     _refuse_unknown(given)
+    given = _with_cache_folder(given)
     values: dict[str, Any] = {
         key: _READERS.get(key, _text)(key, value) for key, value in given.items() if value is not None
     }
     return Settings(**values)
+
+
+def _with_cache_folder(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take a path in ``cache`` for what only ``cache_folder`` can mean."""
+    cache = given.get("cache")
+    if not isinstance(cache, str) or "/" not in cache:
+        return given
+    return {"cache_folder": cache, **{key: value for key, value in given.items() if key != "cache"}}
 
 
 def _section(file: Path) -> Mapping[str, Any]:
