@@ -61,10 +61,12 @@ def test_a_program_that_is_missing_is_3(hub: Hub, tmp_path: Path) -> None:
 
 def test_a_program_that_fails_is_3(hub: Hub) -> None:
     hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
-    (hub.path / ".git/index.lock").touch()
+    hub.git("config", "commit.gpgSign", "true")
+    hub.git("config", "gpg.program", "false")
     done = run_task("commit", cwd=hub.path)
     assert (done.code, done.out) == (3, ""), done
-    assert "index.lock" in done.err
+    error, hint = done.err.splitlines()[-2:]
+    assert (error.partition(": ")[0], hint.partition(": ")[0]) == ("error", "hint")
 
 
 def test_a_helm_repository_that_cannot_be_reached_is_4(tmp_path: Path) -> None:
