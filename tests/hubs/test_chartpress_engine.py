@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.image.platform import Host
-from tasks.tools.builder import Builder
 
-from ..lab.cli import run, run_task
+from ..lab.cli import run, run_task, sh
 from .looks import fault, images_in, labels, nothing_written
 from .several import BASE
 
@@ -101,14 +100,16 @@ def test_the_macs_command_works(plain: Hub, prefix: str) -> None:
         pytest.param(ARM, "", FOR_AMD64, id="Linux on Arm"),
         pytest.param(PC, "--platform linux/amd64", FOR_AMD64, id="PC that is told the platform"),
         pytest.param(PC, "--force", "chartpress --push --force-build --force-push", id="by force"),
-        pytest.param(PC, "--builder remote", "BUILDX_BUILDER=remote chartpress --push", id="on a builder"),
+        pytest.param(PC, "--builder default", f"DOCKER_CONTEXT=default {FOR_AMD64}", id="on an engine that is named"),
+        pytest.param(PC, "--builder idle", f"BUILDX_BUILDER=idle {FOR_AMD64}", id="on a builder that is named"),
     ],
 )
 def test_the_runbooks_command_is_shown(
     host: Host, flags: str, command: str, plain: Hub, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Host, "here", lambda: host)
-    monkeypatch.setattr("tasks.tools.docker.require_builder", Builder)
+    # It is listed, in the test's own Docker folder, and never started.
+    sh("docker", "buildx", "create", "--name", "idle", "--driver", "docker-container", cwd=plain.path)
     with nothing_written(plain):
         shown = hubpress(plain, "--dry", "build", *ENGINE, *flags.split())
     assert shown.code == 0, shown
