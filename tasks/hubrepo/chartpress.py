@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..faults import Unusable
+from ..image.reference import is_name
 from .document import parse
 from .fields import Fields
 from .nodes import Mapping, Sequence
@@ -143,7 +144,7 @@ def _image(image: Fields, key: str, prefix: str, file: str) -> ImageSpec:
     arguments = image.fields("buildArgs")
     return ImageSpec(
         key=key,
-        name=image.text("imageName") or prefix + key,
+        name=_name(image, key, prefix),
         context=context,
         dockerfile=dockerfile,
         build_args={name: arguments.text(name) or "" for name in arguments.values},
@@ -151,6 +152,19 @@ def _image(image: Fields, key: str, prefix: str, file: str) -> ImageSpec:
         paths=tuple(dict.fromkeys([file, *contexts, dockerfile, *image.texts("paths")])),
         skip_platforms=frozenset(image.texts("skipPlatforms")),
         values_paths=_values_paths(image),
+    )
+
+
+def _name(image: Fields, key: str, prefix: str) -> str:
+    """Read the image's full name; what is none could be an option of the programs that it is given to."""
+    name = image.text("imageName") or prefix + key
+    if is_name(name):
+        return name
+    node = image.values.get("imageName")
+    raise Unusable(
+        f"{image.path} has {name!r} for its name, which is not the name of an image",
+        where=image.document.place(node) if node else image.document.where,
+        hint="write imageName, or imagePrefix and the key, as host/path in small letters",
     )
 
 
