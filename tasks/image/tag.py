@@ -78,7 +78,7 @@ class History:
 
     def commit_of_tag(self, tag: str) -> str:
         """Return the abbreviated hash of the commit that the git tag ``tag`` names."""
-        return self._read("rev-list", "--abbrev-commit", "--max-count=1", tag)
+        return self._read("rev-list", "--abbrev-commit", "--max-count=1", f"refs/tags/{tag}")
 
     def full_hash(self, commit: str) -> str:
         """Return the full hash of ``commit``."""
