@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..hubrepo.layout import Hub
 
 LOOK_SECONDS = 15.0
-_VERSION = re.compile(r"\d+(?:\.\d+)+")
+_VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")
 _PROBE_TAG = "hubpress-doctor"
 
 

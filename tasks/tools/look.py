@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..interrupts import held_back
 from .process import TIDY_SECONDS
@@ -16,6 +17,10 @@ from .process import TIDY_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+# A program's standard output and standard error.
+Said: TypeAlias = "tuple[bytes, bytes]"
+_TURN = 0.02
 
 
 def begin(path: str, arguments: Sequence[str], cwd: Path | None, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -38,7 +43,7 @@ def begin(path: str, arguments: Sequence[str], cwd: Path | None, env: Mapping[st
         )
 
 
-def hear_out(process: subprocess.Popen[bytes], stdin: str, seconds: float) -> tuple[bytes, bytes] | None:
+def hear_out(process: subprocess.Popen[bytes], stdin: str, seconds: float) -> Said | None:
     """Give a program what it reads, and return its standard output and error when it has ended.
 
     A wait that is interrupted asks the program to end, and lets it tidy up.
@@ -52,11 +57,44 @@ def hear_out(process: subprocess.Popen[bytes], stdin: str, seconds: float) -> tu
         _kill(process)
         return None
     except BaseException:
+        _end([process])
+        raise
+
+
+def hear_out_all(started: Sequence[tuple[subprocess.Popen[bytes], str]], seconds: float) -> list[Said | None]:
+    """Hear out programs as :func:`hear_out` does, in turns: one that hangs keeps no other one from being heard.
+
+    Args:
+        started: the programs, each with what it reads.
+        seconds: how long all of them may take together.
+    """
+    deadline = time.monotonic() + seconds
+    heard: dict[int, Said] = {}
+    open_ones = dict(enumerate(started))
+    try:
+        while open_ones and time.monotonic() < deadline:
+            for index, (process, stdin) in list(open_ones.items()):
+                # What it reads is taken with the first turn; its output is kept from turn to turn.
+                open_ones[index] = process, ""
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    heard[index] = process.communicate(stdin.encode() or None, timeout=_TURN)
+                    del open_ones[index]
+    except BaseException:
+        _end([process for process, _ in open_ones.values()])
+        raise
+    for process, _ in open_ones.values():
+        _kill(process)
+    return [heard.get(index) for index in range(len(started))]
+
+
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask programs to end, and let them tidy up."""
+    for process in processes:
         process.terminate()
+    for process in processes:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(TIDY_SECONDS)
         _kill(process)
-        raise
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sh
 
 from ..faults import ProgramFailed, one_line
-from .look import begin, hear_out
+from .look import begin, hear_out, hear_out_all
 from .process import start, wait
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Mapping, Sequence
+
+    from .look import Said
 
 T = TypeVar("T")
 _VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
@@ -138,13 +140,15 @@ def start_all(commands: Sequence[Command], *, seconds: float = LOOK_SECONDS) -> 
 
 def attempt_all(commands: Sequence[Command], *, seconds: float) -> list[Output | ProgramFailed]:
     """Run ``commands`` side by side as :func:`capture_all` does, with a fault for each that cannot be run."""
-    deadline = time.monotonic() + seconds
     started = [_outcome(partial(_begin, command)) for command in commands]
+    both = list(zip(commands, started, strict=True))
+    running = [(process, command.stdin) for command, process in both if not isinstance(process, ProgramFailed)]
+    said = iter(hear_out_all(running, seconds))
     return [
-        running
-        if isinstance(running, ProgramFailed)
-        else _outcome(partial(_ended, command, running, seconds, deadline))
-        for command, running in zip(commands, started, strict=True)
+        process
+        if isinstance(process, ProgramFailed)
+        else _outcome(partial(_output, command, process, next(said), seconds))
+        for command, process in both
     ]
 
 
@@ -188,6 +192,10 @@ def _not_started(command: Command, path: str) -> ProgramFailed:
 def _ended(command: Command, process: subprocess.Popen[bytes], seconds: float, deadline: float) -> Output:
     """Wait for a program's end, killing it at ``deadline``: ``seconds`` after it was started."""
     said = hear_out(process, command.stdin, max(0, deadline - time.monotonic()))
+    return _output(command, process, said, seconds)
+
+
+def _output(command: Command, process: subprocess.Popen[bytes], said: Said | None, seconds: float) -> Output:
     if said is None:
         raise ProgramFailed(
             f"{command.argv[0]} did not end within {seconds:g} seconds",
