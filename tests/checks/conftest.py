@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks.image.platform import Host
+
 from ..lab.cli import run_task
 from ..lab.helm import HelmServer, served
 from ..lab.hubs import Hub, make_hub
 from .charts import write_charts
+from .machines import FIT, write_tool
 from .places import copied, pin
 
 if TYPE_CHECKING:
@@ -53,3 +56,15 @@ def released_once(tmp_path_factory: pytest.TempPathFactory, charts: HelmServer, 
 def released(released_once: Hub, tmp_path: Path) -> Hub:
     """The same, for one test alone."""
     return copied(released_once, tmp_path)
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """All that is on PATH, of a PC: stand-ins for the tools, every one fit."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name, script in FIT.items():
+        write_tool(folder, name, script)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(Host, "here", lambda: Host("linux", "x86_64"))
+    return folder

@@ -1,0 +1,72 @@
+"""Machines with stand-ins for the tools that a release needs, each of them fit or unfit in some way."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+BUILDER = """\
+Name:          default
+Driver:        docker
+Last Activity: 2026-06-10 10:00:00 +0000 UTC
+
+Nodes:
+Name:      default
+Endpoint:  default
+Status:    running
+Platforms: linux/amd64, linux/amd64/v2, linux/386
+"""
+
+
+@dataclass(frozen=True)
+class Docker:
+    """What a Docker client says.
+
+    Attributes:
+        version: the client's.
+        buildx: buildx's.
+        engine: the engine's.
+        builder: what it tells of the builder.
+        registry: what it says on standard error when it is asked for an image.
+    """
+
+    version: str = "Docker version 28.2.2, build e6534b4"
+    buildx: str = "github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3"
+    engine: str = "26.1.5+dfsg1"
+    builder: str = BUILDER
+    registry: str = "ERROR: registry.example/hub:hubpress-doctor: not found"
+
+    @property
+    def script(self) -> str:
+        """A stand-in that says so."""
+        return f"""\
+case "$*" in
+--version) echo '{self.version}' ;;
+'buildx version') echo '{self.buildx}' ;;
+info*) echo '{self.engine}' ;;
+'buildx inspect'*) printf '%s' '{self.builder}' ;;
+'buildx imagetools'*) echo '{self.registry}' >&2; exit 1 ;;
+esac
+"""
+
+
+FIT: Mapping[str, str] = {
+    # The hub repository itself is looked at with the real one.
+    "git": f"[ $1 != --version ] && exec {shutil.which('git')} \"$@\"\necho 'git version 2.39.5'\n",
+    "docker": Docker().script,
+    "gcloud": "echo 'Google Cloud SDK 528.0.0'; echo 'bq 2.1.17'\n",
+    "helm": "echo 'v3.15.2+g1a500d5'\n",
+    "gh": "echo 'gh version 2.62.0 (2024-11-14)'\n",
+}
+
+
+def write_tool(folder: Path, name: str, script: str, *, shebang: str = "/bin/sh", mode: int = 0o755) -> None:
+    """Write a stand-in for one tool."""
+    tool = folder / name
+    tool.write_text(f"#!{shebang}\n{script}")
+    tool.chmod(mode)

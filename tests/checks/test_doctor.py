@@ -1,0 +1,155 @@
+"""``doctor``'s looks at the tools: every one missing, too old, broken or hanging."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.checks import machine
+from tasks.checks.machine import Finding, examine
+
+from .machines import FIT, write_tool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DOCKER_HINT = "install Docker: https://docs.docker.com/engine/install/"
+NEEDED = {
+    "git": "install git: https://git-scm.com/downloads",
+    "docker": DOCKER_HINT,
+}
+OPTIONAL = {
+    "gcloud": "install the Google Cloud CLI: https://cloud.google.com/sdk/docs/install",
+    "helm": "install Helm: https://helm.sh/docs/intro/install/",
+    "gh": "install the GitHub CLI: https://cli.github.com",
+}
+TOOLS = {**NEEDED, **OPTIONAL}
+
+
+def seen(findings: list[Finding]) -> dict[str, Finding]:
+    by_name = {finding.name: finding for finding in findings}
+    assert len(by_name) == len(findings)
+    return by_name
+
+
+# -- the tools
+
+
+@pytest.mark.usefixtures("tools")
+def test_a_machine_that_is_fit() -> None:
+    assert examine(None) == [
+        Finding("git", "2.39.5", ok=True),
+        Finding("docker", "28.2.2", ok=True),
+        Finding("buildx", "0.13.1", ok=True),
+        Finding("engine", "26.1.5+dfsg1", ok=True),
+        Finding("builder", "default (docker)", ok=True),
+        Finding("gcloud", "528.0.0", ok=True),
+        Finding("helm", "3.15.2", ok=True),
+        Finding("gh", "2.62.0", ok=True),
+        Finding("platform", "PC, x86_64: native", ok=True),
+    ]
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tool_that_is_missing(tools: Path, name: str) -> None:
+    (tools / name).unlink()
+    found = seen(examine(None))[name]
+    assert found == Finding(name, None, ok=name in OPTIONAL, hint=f"{name} is not installed: {TOOLS[name]}")
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tool_that_cannot_be_executed(tools: Path, name: str) -> None:
+    (tools / name).chmod(0o644)
+    found = seen(examine(None))[name]
+    assert found == Finding(name, None, ok=name in OPTIONAL, hint=f"{name} is not installed: {TOOLS[name]}")
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tool_whose_interpreter_is_gone(tools: Path, name: str) -> None:
+    write_tool(tools, name, FIT[name], shebang="/no/such/python3")
+    found = seen(examine(None))[name]
+    assert found == Finding(name, None, ok=name in OPTIONAL, hint=f"{name} cannot be started: install {name} anew")
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tool_that_fails(tools: Path, name: str) -> None:
+    write_tool(tools, name, "echo 'Traceback (most recent call last):' >&2; echo \"KeyError: 'x'\" >&2; exit 1\n")
+    found = seen(examine(None))[name]
+    assert found == Finding(name, "KeyError: 'x'", ok=name in OPTIONAL, hint=TOOLS[name])
+
+
+@pytest.mark.parametrize("name", TOOLS)
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param("exit 0", id="nothing"),
+        pytest.param("echo 'hello, world'", id="no version"),
+        pytest.param(r"printf '\377\376\000\033[2J'", id="bytes that are no text"),
+        pytest.param("printf '%05000d.1' 7", id="a number of 5000 digits"),
+    ],
+)
+def test_a_tool_that_talks_nonsense(tools: Path, name: str, said: str) -> None:
+    write_tool(tools, name, f"{said}\n")
+    found = seen(examine(None))[name]
+    assert (found.version, found.ok, found.hint) == (None, name in OPTIONAL, TOOLS[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "version", "needed", "hint"),
+    [
+        ("git", "git version 2.20.1", "2.20.1", "2.23", NEEDED["git"]),
+        ("docker", "Docker version 19.03.15, build 99e3ed8919", "19.03.15", "20.10", DOCKER_HINT),
+        ("gcloud", "Google Cloud SDK 300.0.0", "300.0.0", "400.0", OPTIONAL["gcloud"]),
+        ("helm", "Client: v2.17.0+ga690bad", "2.17.0", "3.0", OPTIONAL["helm"]),
+        ("gh", "gh version 1.14.0 (2021-08-04)", "1.14.0", "2.0", OPTIONAL["gh"]),
+    ],
+)
+def test_a_tool_that_is_too_old(tools: Path, name: str, says: str, version: str, needed: str, hint: str) -> None:
+    write_tool(tools, name, f"echo '{says}'\n")
+    found = seen(examine(None))[name]
+    assert found == Finding(name, version, ok=name in OPTIONAL, hint=f"at least {needed} is needed: {hint}")
+
+
+# -- what hangs
+
+
+@pytest.fixture
+def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "LOOK_SECONDS", 0.7)
+
+
+@pytest.mark.usefixtures("short_looks")
+@pytest.mark.parametrize("name", TOOLS)
+@pytest.mark.parametrize("hangs", ["exec /bin/sleep 20", "/bin/sleep 20", "trap '' TERM; /bin/sleep 20"])
+def test_a_tool_that_hangs_is_waited_for_within_bounds(tools: Path, name: str, hangs: str) -> None:
+    write_tool(tools, name, f"{hangs}\n")
+    found = seen(examine(None))
+    assert (found[name].version, found[name].ok) == (None, name in OPTIONAL)
+    assert (found[name].hint or "").startswith(f"{name} did not end within 0.7 seconds: run it by hand")
+    assert all(found[other].version for other in TOOLS if other != name)
+
+
+@pytest.mark.usefixtures("short_looks")
+def test_everything_that_hangs_shares_one_bound(tools: Path) -> None:
+    for name in TOOLS:
+        write_tool(tools, name, "exec /bin/sleep 20\n")
+    hints = [finding.hint for finding in examine(None) if finding.name != "platform"]
+    assert len(hints) == 8
+    assert all("did not end within 0.7 seconds" in (hint or "") for hint in hints)
+
+
+def test_the_looks_are_side_by_side(tools: Path, tmp_path: Path) -> None:
+    """Each tool waits for the others: one after the other, none of them would ever end."""
+    here = tmp_path / "here"
+    here.mkdir()
+    for name in ("git", "gcloud", "helm", "gh"):
+        meet = f"until [ -e {here}/git ] && [ -e {here}/gcloud ] && [ -e {here}/helm ] && [ -e {here}/gh ]"
+        write_tool(tools, name, f": >{here}/{name}\n{meet}; do /bin/sleep 0.01; done\n{FIT[name]}")
+    found = seen(examine(None))
+    assert [found[name].version for name in ("git", "gcloud", "helm", "gh")] == [
+        "2.39.5",
+        "528.0.0",
+        "3.15.2",
+        "2.62.0",
+    ]
