@@ -1,0 +1,202 @@
+"""``doctor`` from outside: the engine, the builder, the sign-in, the registry, the platform."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.checks.machine import Finding, examine
+from tasks.hubrepo.layout import Hub as OpenHub
+from tasks.hubrepo.layout import open_hub
+from tasks.image.platform import Host
+from tasks.settings import read_settings
+from tasks.tools.git import Git
+
+from ..lab.hubs import make_hub
+from ..lab.registry import private_registry, sign_in
+from ..signin.logins import use_helper
+from .machines import Docker, write_tool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+
+GOOGLE = "us-central1-docker.pkg.dev"
+OTHER = "registry.example"
+START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
+BUILDX_HINT = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
+EMULATE = "docker run --privileged --rm tonistiigi/binfmt --install all; or build natively on a remote --builder"
+
+
+def hub_at(folder: Path, registry: str, **settings: str) -> OpenHub:
+    """Make a hub repository whose image goes to ``registry``, and open it."""
+    made = make_hub(folder / "hub", registry=registry)
+    return open_hub(read_settings(settings), Git(made.path))
+
+
+def look(name: str, hub: OpenHub | None = None) -> Finding:
+    """Return what is found of ``name``."""
+    (found,) = (finding for finding in examine(hub) if finding.name == name)
+    return found
+
+
+# -- engine and builder
+
+
+@pytest.mark.parametrize(
+    ("docker", "name", "version", "hint"),
+    [
+        pytest.param(
+            Docker(buildx="github.com/docker/buildx v0.9.1 ed00243a0ce2a0aee75311b06e32d33b44729689"),
+            "buildx",
+            "0.9.1",
+            f"at least 0.10 is needed: {BUILDX_HINT}",
+            id="buildx too old",
+        ),
+        pytest.param(Docker(engine=""), "engine", None, START_ENGINE, id="engine that says nothing"),
+        pytest.param(
+            Docker(builder="Name: desktop-linux\nDriver: docker\nError: Cannot connect to the Docker daemon\n"),
+            "builder",
+            "Cannot connect to the Docker daemon",
+            "docker buildx ls; docker buildx use NAME",
+            id="builder without its engine",
+        ),
+    ],
+)
+def test_docker_that_is_there_in_part(tools: Path, docker: Docker, name: str, version: str, hint: str) -> None:
+    write_tool(tools, "docker", docker.script)
+    assert look(name) == Finding(name, version, ok=False, hint=hint)
+    assert look("docker").ok
+
+
+def test_docker_without_buildx(tools: Path) -> None:
+    words = "docker: 'buildx' is not a docker command."
+    write_tool(tools, "docker", f'case $1 in buildx) echo "{words}" >&2; exit 1 ;; esac\n{Docker().script}')
+    assert look("buildx") == Finding("buildx", words, ok=False, hint=BUILDX_HINT)
+    assert not look("builder").ok
+    assert look("engine").ok
+
+
+@pytest.mark.engine
+def test_an_engine_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    assert look("engine") == Finding("engine", None, ok=False, hint=START_ENGINE)
+    builder = look("builder")
+    assert (builder.ok, builder.hint) == (False, "docker buildx ls; docker buildx use NAME")
+
+
+@pytest.mark.engine
+def test_an_engine_that_answers() -> None:
+    assert (look("engine").ok, look("builder").ok, look("buildx").ok) == (True, True, True)
+
+
+@pytest.mark.engine
+def test_a_builder_that_nobody_made(tmp_path: Path) -> None:
+    hub = hub_at(tmp_path, OTHER, builder="nobody-made-this")
+    found = look("builder", hub)
+    assert (found.ok, found.hint) == (False, "docker buildx ls; docker buildx use NAME")
+    assert "nobody-made-this" in (found.version or "")
+
+
+# -- the host's row of the table
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted", "row", "emulation"),
+    [
+        pytest.param(Host("linux", "x86_64"), "linux/amd64", "PC, x86_64: native", None, id="PC"),
+        pytest.param(
+            Host("darwin", "arm64"), "linux/amd64", "Mac, arm64: --platform linux/amd64", True, id="Mac, Apple silicon"
+        ),
+        pytest.param(
+            Host("darwin", "x86_64"), "linux/amd64", "Mac, x86_64: --platform linux/amd64", True, id="Mac, Intel"
+        ),
+        pytest.param(
+            Host("linux", "aarch64"), "linux/amd64", "Linux, aarch64: --platform linux/amd64", True, id="Linux on Arm"
+        ),
+        pytest.param(
+            Host("linux", "x86_64"), "linux/arm64", "PC, x86_64: --platform linux/arm64", False, id="PC for Arm"
+        ),
+    ],
+)
+@pytest.mark.usefixtures("tools")
+def test_the_hosts_row_and_whether_its_builder_emulates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: Host, wanted: str, row: str, emulation: bool | None
+) -> None:
+    monkeypatch.setattr(Host, "here", lambda: host)
+    hub = hub_at(tmp_path, OTHER, platform=wanted)
+    found = {finding.name: finding for finding in examine(hub)}
+    assert found["platform"] == Finding("platform", row, ok=True)
+    if emulation is None:
+        assert "emulation" not in found
+        return
+    words = f"the builder {'runs' if emulation else 'cannot run'} {wanted}"
+    assert found["emulation"] == Finding("emulation", words, emulation, None if emulation else EMULATE)
+
+
+@pytest.mark.usefixtures("tools")
+def test_windows_itself_is_refused_with_the_way_to_wsl(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Host, "here", lambda: Host("win32", "AMD64"))
+    found = look("platform")
+    assert (found.ok, found.version) == (False, "hub images are not built on Windows itself")
+    assert (found.hint or "").endswith("wsl --install")
+
+
+# -- sign-in and registry
+
+
+def test_nobody_signed_in_to_googles_registry(tools: Path, tmp_path: Path) -> None:
+    hub = hub_at(tmp_path, f"{GOOGLE}/cal-icor-hubs")
+    hint = f"Docker has no credential helper for {GOOGLE}: invoke auth"
+    assert look(f"sign-in {GOOGLE}", hub) == Finding(f"sign-in {GOOGLE}", None, ok=False, hint=hint)
+    (tools / "gcloud").unlink()
+    assert not look("gcloud", hub).ok
+
+
+@pytest.mark.parametrize(
+    ("host", "answer", "ok", "hint"),
+    [
+        pytest.param(GOOGLE, 'echo \'{"Username": "x", "Secret": "ya29.x"}\'', True, None, id="Google's answers"),
+        pytest.param(GOOGLE, "echo no active account >&2; exit 1", False, "invoke auth", id="Google's has nothing"),
+        pytest.param(OTHER, "echo '{}'", False, f"docker login {OTHER}", id="another one has nothing"),
+    ],
+)
+def test_dockers_helper_is_asked(
+    tools: Path, tmp_path: Path, host: str, answer: str, ok: bool, hint: str | None
+) -> None:
+    use_helper(host, "lab")
+    write_tool(tools, "docker-credential-lab", f"{answer}\n")
+    words = "Docker's helper answers" if ok else "Docker's helper gives no credentials"
+    assert look(f"sign-in {host}", hub_at(tmp_path, host)) == Finding(f"sign-in {host}", words, ok, hint)
+
+
+@pytest.mark.usefixtures("tools")
+def test_a_helper_that_is_missing_is_named(tmp_path: Path) -> None:
+    use_helper(OTHER, "of-the-day")
+    found = look(f"sign-in {OTHER}", hub_at(tmp_path, OTHER))
+    assert found.ok is False
+    assert (found.hint or "").startswith("docker-credential-of-the-day is not installed")
+
+
+@pytest.mark.engine
+def test_a_registry_that_answers(registry: Registry, tmp_path: Path) -> None:
+    found = look(f"registry {registry.address}", hub_at(tmp_path, registry.address))
+    assert (found.ok, found.version) == (True, f"answers for {registry.address}/core/hub")
+
+
+@pytest.mark.engine
+def test_a_registry_that_denies_until_one_signs_in(tmp_path: Path) -> None:
+    with private_registry(tmp_path / "private", {"robin": "tulip-garden"}) as served:
+        hub = hub_at(tmp_path, served.address)
+        found = look(f"registry {served.address}", hub)
+        assert (found.ok, found.hint) == (False, f"docker login {served.address}")
+        sign_in(served.address, "robin", "tulip-garden")
+        assert look(f"registry {served.address}", hub).ok
+
+
+@pytest.mark.engine
+def test_a_registry_that_is_down(tmp_path: Path) -> None:
+    found = look("registry 127.0.0.1:1", hub_at(tmp_path, "127.0.0.1:1"))
+    assert (found.ok, found.hint) == (False, "curl -I http://127.0.0.1:1/v2/")
