@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import build_rows, quick_rows
+from . import build_rows, cache_rows, memory_rows, quick_rows, release_rows
 from .lab import open_lab
 from .table import as_json, as_markdown, as_text, machine, summary
 from .timing import LEAST_PAIRS
@@ -26,6 +26,9 @@ GROUPS: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "tagging": quick_rows.tagging,
     "nothing-to-do": build_rows.nothing_to_do,
     "several-images": build_rows.several_images,
+    "releasing": release_rows.releasing,
+    "first-build": cache_rows.first_build,
+    "memory": memory_rows.peaks,
 }
 
 

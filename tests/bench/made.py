@@ -28,7 +28,8 @@ class Shape:
     Attributes:
         images: how many images its chart has, all from one Dockerfile.
         lines: about how many lines its values.yaml has.
-        run: the command of the Dockerfile's ``RUN``, which every image runs anew: each has its own ``IMAGE``.
+        run: the command of the Dockerfile's ``RUN``, without a network: a second engine has none. Every image runs it
+            anew, since each has its own ``IMAGE``.
     """
 
     images: int = 1
@@ -97,7 +98,8 @@ def _values(shape: Shape) -> Iterator[str]:
 
 
 def _dockerfile(base: str, run: str) -> str:
-    return f"FROM {base}\nUSER root\nENV CHANGE=0\nARG IMAGE\nRUN {run}\nCOPY settings.txt /srv/settings.txt\n"
+    steps = f"USER root\nENV CHANGE=0\nARG IMAGE\nRUN --network=none {run}\nCOPY settings.txt /srv/settings.txt\n"
+    return f"FROM {base}\n{steps}"
 
 
 def lengthen(hub: Hub, commits: int) -> None:
