@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..lab.helm import served
+from .harness import Harness
 from .stage import Around, Stage
 
 if TYPE_CHECKING:
@@ -26,3 +27,9 @@ def around(registry: Registry, mirror: str, chart_folder: Path, guards: Path) ->
 def stage(around: Around, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """A place for one release at a time, the same for all tests of one worker."""
     return Stage(tmp_path_factory.mktemp("stage"), around, secrets.token_hex(4))
+
+
+@pytest.fixture(scope="session")
+def harness(stage: Stage) -> Harness:
+    """What hurts a release there, and knows what becomes of one that nobody hurts."""
+    return Harness(stage)

@@ -7,20 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .driver import ERRORS
-from .harness import CONVERGED, KILL, Harness
+from .harness import CONVERGED, KILL
 
 if TYPE_CHECKING:
-    from .stage import Stage
+    from .harness import Harness
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 # The points are known when a release has passed them; the parts are for tests that run side by side.
 PARTS = 8
-
-
-@pytest.fixture(scope="session")
-def harness(stage: Stage) -> Harness:
-    return Harness(stage)
 
 
 def ill(harness: Harness, numbers: tuple[int, ...], harm: str) -> list[str]:

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from ..lab.hubs import Hub
 
-# git's own: objects that nothing names, what a push last said, the index's file stamps. ls-files tells the index.
-_UNTOLD = ("objects", "index")
+# Of git's own: objects that nothing names, how references came about and are kept, the index with its files' times.
+# for-each-ref and ls-files tell what counts of them.
+_UNTOLD = ("objects", "logs", "packed-refs", "index")
 _MANIFESTS = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 # What the harness itself cannot repeat: a process's number, and docker's own notes on its builders.
 _VARYING = ("hub/.git/hubpress.lock", "home/docker/buildx", "home/docker/.buildNodeID", "home/docker/.token_seed")
@@ -62,9 +63,9 @@ class World:
             files=_files(place),
         )
 
-    def difference(self, other: World) -> str:
-        """Return the first thing in which another world differs; empty where it is the same."""
-        for name in (field.name for field in fields(self)):
+    def difference(self, other: World, but: str = "") -> str:
+        """Return the first thing, ``but`` this one, in which another world differs; empty where it is the same."""
+        for name in (field.name for field in fields(self) if field.name != but):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 return f"{name}: {_first_difference(mine, theirs)}"

@@ -1,0 +1,240 @@
+"""A git that refuses, here or at the remote: one error, one hint, nothing lost, and the same command goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Timer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.tools.git_locks import require_unlocked
+
+from ..git.steps import install_hook
+from ..release.world import fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .harness import Harness
+    from .stage import Stage
+
+pytestmark = pytest.mark.engine
+
+BRANCH = "bump-z2jh-3.3.8"
+REFUSED, PROGRAM, UNREACHABLE = 1, 3, 4
+BUSY = "another git is at work here, or was killed in the middle of it"
+AS_SOMEBODY = ("-c", "user.name=Somebody", "-c", "user.email=somebody@hub.example")
+ASK = f"ask who keeps origin why, then: git push origin {BRANCH}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something that stops a release.
+
+    Attributes:
+        breaks: brings it about.
+        mends: takes it away again.
+        code: the exit code.
+        error: the error's line; ``PLACE`` stands for the folder of the clone and its remote.
+        hint: the hint's line, likewise.
+        before: whether it is found before anything is changed.
+    """
+
+    breaks: Callable[[Stage], object]
+    mends: Callable[[Stage], object]
+    code: int
+    error: str
+    hint: str
+    before: bool = False
+
+
+def lock(path: str, *, before: bool = False) -> Case:
+    """A lock file that another git has left at ``path``."""
+    return Case(
+        breaks=lambda stage: (stage.place / path).touch(),
+        mends=lambda stage: (stage.place / path).unlink(),
+        code=REFUSED,
+        error=f"{BUSY} (PLACE/{path})",
+        hint=f"wait for it; where none runs any more: rm PLACE/{path}",
+        before=before,
+    )
+
+
+def hook(path: str, script: str, code: int, error: str, hint: str) -> Case:
+    """A hook of the clone's or the remote's."""
+    folder, _, name = path.rpartition("/")
+    return Case(
+        breaks=lambda stage: install_hook(stage.place / folder, name, script),
+        mends=lambda stage: (stage.place / path).unlink(),
+        code=code,
+        error=error,
+        hint=hint,
+    )
+
+
+def sign_with_nothing(stage: Stage) -> None:
+    stage.hub.git("config", "gpg.program", "false")
+    stage.hub.git("config", "commit.gpgSign", "true")
+
+
+def sign_nothing(stage: Stage) -> None:
+    stage.hub.git("config", "--unset", "gpg.program")
+    stage.hub.git("config", "--unset", "commit.gpgSign")
+
+
+def check_out_at_the_remote(stage: Stage) -> None:
+    stage.hub.remote_git("config", "core.bare", "false")
+    stage.hub.remote_git("symbolic-ref", "HEAD", f"refs/heads/{BRANCH}")
+
+
+def make_the_remote_bare(stage: Stage) -> None:
+    stage.hub.remote_git("symbolic-ref", "HEAD", "refs/heads/main")
+    stage.hub.remote_git("config", "core.bare", "true")
+
+
+def other_commits_here(stage: Stage) -> None:
+    tree = stage.hub.git("rev-parse", "HEAD^{tree}")
+    stage.hub.git("branch", BRANCH, stage.hub.git("commit-tree", tree, "-p", "HEAD", "-m", "Somebody's"))
+
+
+def other_commits_there(stage: Stage) -> None:
+    tree = stage.hub.remote_git("rev-parse", "main^{tree}")
+    theirs = stage.hub.remote_git(*AS_SOMEBODY, "commit-tree", tree, "-p", "main", "-m", "Somebody's")
+    stage.hub.remote_git("branch", BRANCH, theirs)
+
+
+CASES = {
+    "the branch is here already, with other commits": Case(
+        other_commits_here,
+        lambda stage: stage.hub.git("branch", "--delete", "--force", BRANCH),
+        REFUSED,
+        f"the branch {BRANCH} exists already, with other commits (PLACE/hub)",
+        f"go on there: git switch {BRANCH}; or use another: --branch NAME",
+        before=True,
+    ),
+    "the branch is at the remote already, with other commits": Case(
+        other_commits_there,
+        lambda stage: stage.hub.remote_git("branch", "--delete", "--force", BRANCH),
+        REFUSED,
+        f"the remote's branch {BRANCH} has commits that are not here (origin)",
+        f"git pull --rebase origin {BRANCH}; or use another branch: --branch NAME",
+        before=True,
+    ),
+    "another git's lock on the index": lock("hub/.git/index.lock", before=True),
+    "another git's lock on HEAD": lock("hub/.git/HEAD.lock", before=True),
+    "another git's lock on the feature branch": lock(f"hub/.git/refs/heads/{BRANCH}.lock"),
+    "a signature that cannot be made": Case(
+        sign_with_nothing,
+        sign_nothing,
+        PROGRAM,
+        "git commit: gpg failed to sign the data (PLACE/hub)",
+        "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
+    ),
+    "a branch of which ours would be the folder": Case(
+        lambda stage: stage.hub.git("branch", f"{BRANCH}/x"),
+        lambda stage: stage.hub.git("branch", "--delete", "--force", f"{BRANCH}/x"),
+        PROGRAM,
+        f"git switch: cannot lock ref 'refs/heads/{BRANCH}': "
+        f"'refs/heads/{BRANCH}/x' exists; cannot create 'refs/heads/{BRANCH}'",
+        "git branch --list; use another branch: --branch NAME",
+    ),
+    "a hook whose words look like ours": hook(
+        "hub/.git/hooks/pre-commit",
+        "echo 'error: tabs in the chart' >&2; echo 'hint: expand it' >&2; exit 1",
+        PROGRAM,
+        "git commit: tabs in the chart (PLACE/hub)",
+        "git status",
+    ),
+    "a hook that stops the push": hook(
+        "hub/.git/hooks/pre-push",
+        "exit 1",
+        PROGRAM,
+        f"the clone's own hook stopped the push of {BRANCH} (pre-push)",
+        "git rev-parse --git-path hooks/pre-push; its words stand above",
+    ),
+    "a remote that rejects every push": hook(
+        "hub.git/hooks/pre-receive",
+        "echo 'error: frozen until Monday' >&2; exit 1",
+        UNREACHABLE,
+        f"the remote rejected the branch {BRANCH}: pre-receive hook declined (origin)",
+        ASK,
+    ),
+    "a remote that protects the branch": hook(
+        "hub.git/hooks/update",
+        "echo 'GH006: Protected branch update failed' >&2; exit 1",
+        UNREACHABLE,
+        f"the remote rejected the branch {BRANCH}: hook declined (origin)",
+        ASK,
+    ),
+    "a remote that has the branch checked out": Case(
+        check_out_at_the_remote,
+        make_the_remote_bare,
+        UNREACHABLE,
+        f"the remote rejected the branch {BRANCH}: branch is currently checked out (origin)",
+        ASK,
+    ),
+    "another git's lock at the remote": Case(
+        lambda stage: (stage.place / f"hub.git/refs/heads/{BRANCH}.lock").touch(),
+        lambda stage: (stage.place / f"hub.git/refs/heads/{BRANCH}.lock").unlink(),
+        UNREACHABLE,
+        f"the remote rejected the branch {BRANCH}: failed to update ref (origin)",
+        ASK,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_release_stops_and_goes_on_after_mending(harness: Harness, case: Case) -> None:
+    stage, planted, undisturbed = harness.stage, harness.planted, harness.undisturbed
+    stage.set_up()
+    case.breaks(stage)
+    broken = stage.look()
+    stopped = stage.release()
+    assert stopped.code == case.code, stopped
+    error, hint = (line.replace("PLACE", str(stage.place)) for line in (case.error, case.hint))
+    assert fault(stopped) == (error, hint)
+    assert stage.look().users() == planted.users()
+    if case.before:
+        assert not stage.look().difference(broken, but="files")
+    case.mends(stage)
+    again = stage.release()
+    assert again.code == 0, again
+    assert not stage.look().difference(undisturbed)
+
+
+def test_git_killed_while_it_commits_leaves_a_lock_that_is_named(harness: Harness) -> None:
+    stage, undisturbed = harness.stage, harness.undisturbed
+    stage.set_up()
+    hooks = stage.place / "hub/.git/hooks"
+    install_hook(hooks, "pre-commit", "kill -9 $PPID")
+    killed = stage.release()
+    assert fault(killed) == (f"git commit: it ended with status -9 ({stage.hub.path})", "git status")
+    (hooks / "pre-commit").unlink()
+    lock = stage.place / "hub/.git/index.lock"
+    refused = stage.release()
+    assert fault(refused) == (f"{BUSY} ({lock})", f"wait for it; where none runs any more: rm {lock}")
+    for left in lock.parent.glob("*.lock"):
+        left.unlink()
+    again = stage.release()
+    assert again.code == 0, again
+    assert not stage.look().difference(undisturbed)
+
+
+def test_a_hook_that_fails_after_the_switch_changes_nothing_of_it(harness: Harness) -> None:
+    stage, undisturbed = harness.stage, harness.undisturbed
+    stage.set_up()
+    install_hook(stage.place / "hub/.git/hooks", "post-checkout", "exit 1")
+    done = stage.release()
+    assert done.code == 0, done
+    (stage.place / "hub/.git/hooks/post-checkout").unlink()
+    assert not stage.look().difference(undisturbed)
+
+
+def test_a_lock_that_is_held_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    lock = tmp_path / "index.lock"
+    lock.touch()
+    Timer(0.2, lock.unlink).start()
+    require_unlocked(tmp_path)
+    assert not lock.exists()
