@@ -147,14 +147,22 @@ class Edited:
 
 @dataclass(frozen=True)
 class Committed:
-    """The files as a commit holds them."""
+    """The files as a commit holds them; each is asked for once, so a new commit needs a new one of these.
+
+    Attributes:
+        git: the clone.
+        revision: the commit.
+    """
 
     git: Git
     revision: str = "HEAD"
+    _known: dict[str, bytes | None] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes of ``path`` in the commit; None where it has no such file."""
-        return self.git.show(path, self.revision)
+        if path not in self._known:
+            self._known[path] = self.git.show(path, self.revision)
+        return self._known[path]
 
 
 @contextlib.contextmanager
