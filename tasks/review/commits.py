@@ -77,7 +77,7 @@ def make_commit(hub: Hub, paths: Sequence[str], text: str | None) -> tuple[str, 
     whole = text or commit_message(hub)
     wanted = {path: hub.require(path) for path in paths}
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
-    output = watch(hub.git.command("commit", *flags, "--", *paths, stdin=whole), speaker="git")
+    output = watch(hub.git.command("--literal-pathspecs", "commit", *flags, "--", *paths, stdin=whole), speaker="git")
     if not output.ok:
         raise failed(("commit",), output, hub.git.folder)
     for path in sorted(hub.git.in_commit() - wanted.keys()):
@@ -98,7 +98,7 @@ def require_pushable(git: Git, remote: str, branch: str) -> str | None:
     if git.remote_url(remote) is None:
         raise Refused(f"there is no remote {remote}", where=git.folder, hint=f"git remote add {remote} URL")
     there = git.remote_commit(remote, branch)
-    if there is not None and not git.ask("merge-base", "--is-ancestor", there, "HEAD").ok:
+    if not _is_behind(git, there):
         raise Refused(
             f"the remote's branch {branch} has commits that are not here",
             where=remote,
@@ -107,15 +107,22 @@ def require_pushable(git: Git, remote: str, branch: str) -> str | None:
     return there
 
 
+def _is_behind(git: Git, there: str | None) -> bool:
+    """Whether the remote's commit, if it has one, is among those of HEAD."""
+    return there is None or git.ask("merge-base", "--is-ancestor", there, "HEAD").ok
+
+
 def push(git: Git, remote: str, branch: str) -> None:
-    """Push ``branch`` to ``remote``, and prove that it is there.
+    """Push ``branch`` to ``remote``, and prove that it is there; who put it there does not matter.
 
     Raises:
         Unreachable: the remote rejected it, denied access or did not answer.
     """
     output = capture(git.push_command(remote, branch), seconds=PUSH_SECONDS)
     show.say("\n".join(line for line in output.stderr.splitlines() if not line.startswith(_GITS_OWN_VERDICT)))
+    there = git.remote_commit(remote, branch)
+    if there == git.branch_commit(branch):
+        return
     if not output.ok:
-        raise push_fault(output, remote, branch)
-    if git.remote_commit(remote, branch) != git.branch_commit(branch):
-        raise Refused("the remote does not have the branch that was pushed", where=remote, hint=f"git push {remote}")
+        raise push_fault(output, remote, branch, ahead=not _is_behind(git, there))
+    raise Refused("the remote does not have the branch that was pushed", where=remote, hint=f"git push {remote}")
