@@ -285,10 +285,13 @@ class Git:
             Unreachable: it does not answer.
             Denied: it refuses access.
         """
-        output = self.ask("ls-remote", "--", remote, f"refs/heads/{branch}")
+        wanted = f"refs/heads/{branch}"
+        output = self.ask("ls-remote", "--", remote, wanted)
         if not output.ok:
             raise remote_fault(output, remote)
-        return output.text.split("\t")[0] or None
+        # It also lists what only ends so: refs/somebody/refs/heads/main.
+        listed = (line.partition("\t") for line in output.text.splitlines())
+        return next((commit for commit, _, name in listed if name == wanted), None)
 
     def push_command(self, remote: str, branch: str) -> Command:
         """Return the command that pushes ``branch`` to ``remote`` and never overwrites what is there."""
