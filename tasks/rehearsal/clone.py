@@ -53,9 +53,9 @@ def make_clone(hub: Hub, folder: Path, address: str) -> None:
     WorkingTree(making).replace([redirected(replace(hub, git=clone, files=WorkingTree(making)), address)])
     _commit_stage(clone, address)
     clone.read("remote", "remove", "rehearsed")
-    clone.read("remote", "add", hub.settings.remote, str(remote))
-    clone.read("push", "--quiet", "--set-upstream", hub.settings.remote, branch)
-    clone.read("remote", "set-head", hub.settings.remote, branch)
+    clone.read("remote", "add", "--", hub.settings.remote, str(remote))
+    clone.read("push", "--quiet", "--set-upstream", "--", hub.settings.remote, branch)
+    clone.read("remote", "set-head", "--", hub.settings.remote, branch)
     making.rename(folder / CLONE)
 
 

@@ -118,7 +118,7 @@ def require_builder(name: str | None) -> Builder:
     Raises:
         ProgramFailed: docker or buildx is missing, there is no such builder, or its engine does not answer.
     """
-    output = capture(Command(("docker", "buildx", "inspect", *([name] if name else []))))
+    output = capture(Command(("docker", "buildx", "inspect", *(["--", name] if name else []))))
     faults = [line.partition(":")[2].strip() for line in output.text.splitlines() if line.startswith("Error:")]
     if output.ok and not faults:
         drivers = [line.partition(":")[2].strip() for line in output.text.splitlines() if line.startswith("Driver:")]
