@@ -36,11 +36,17 @@ def remote_fault(output: Output, remote: str) -> Unreachable:
     return Unreachable(f"the remote does not answer: {words}", where=remote, hint=f"git ls-remote {remote}")
 
 
-def push_fault(output: Output, remote: str, branch: str) -> ProgramFailed | Unreachable:
+def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> ProgramFailed | Unreachable:
     """Return the fault for a push that did not go through.
 
     A rejection (another commit there, a hook, a protected branch) is the remote's answer; a push that ends without
     one and without git calling it fatal was stopped by the clone's own hook; anything else means no answer.
+
+    Args:
+        output: what git said.
+        remote: the remote's name.
+        branch: the branch's name.
+        ahead: whether the remote's branch has commits that are not here.
     """
     rejected = [
         line.strip() for line in output.stderr.splitlines() if "[rejected]" in line or "[remote rejected]" in line
@@ -54,7 +60,7 @@ def push_fault(output: Output, remote: str, branch: str) -> ProgramFailed | Unre
     if not rejected:
         return remote_fault(output, remote)
     reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"
-    if "fetch first" in reason or "non-fast-forward" in reason:
+    if ahead:
         hint = f"look at what is there: git fetch {remote} && git log HEAD..{remote}/{branch}; or use another --branch"
     else:
         hint = f"ask who keeps {remote} why, then: git push {remote} {branch}"
