@@ -114,9 +114,9 @@ class Stage:
         """Return all that there is now."""
         return World.of(self.place, self.hub, self.around.registry.address, self.prefix)
 
-    def release(self, *task: str) -> Result:
-        """Run a release, or another task, as people do."""
-        return self.run(*INVOKE, *(task or RELEASE))
+    def release(self, clone: Path | None = None, env: Mapping[str, str] | None = None) -> Result:
+        """Run a release as people do; in another ``clone`` where one is given, and with more variables."""
+        return self.run(*INVOKE, *RELEASE, clone=clone, env=env)
 
     def driven(self, trace: Path, at: int = 0, harm: str = "") -> Result:
         """Run a release that passes points (see :mod:`.driver`), and wait until all that it has started has ended."""
@@ -125,16 +125,15 @@ class Stage:
         _wait_for_orphans(trace.with_name(f"{trace.name}.started"))
         return result
 
-    def run(self, *argv: str) -> Result:
+    def run(self, *argv: str, clone: Path | None = None, env: Mapping[str, str] | None = None) -> Result:
         """Run a program in the clone.
 
         One that does not end in time is killed, and counts as status 124, as ``timeout`` has it.
         """
-        env = {**self.env, "PYTHONPATH": str(PROJECT)}
         with subprocess.Popen(
             argv,
-            cwd=self.hub.path,
-            env=env,
+            cwd=clone or self.hub.path,
+            env={**self.env, "PYTHONPATH": str(PROJECT), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
