@@ -36,6 +36,7 @@ def open_lab(folder: Path, pairs: int) -> Iterator[Lab]:
 
     Python keeps what it compiles there too, for both sides, whatever the user's variables say.
     """
+    before = dict(os.environ)
     for name in machine.users_own_variables():
         del os.environ[name]
     os.environ.update(machine.make_home(folder / "home").env)
@@ -43,8 +44,12 @@ def open_lab(folder: Path, pairs: int) -> Iterator[Lab]:
     os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
     beside = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join((beside, os.environ.get("PATH", os.defpath)))
-    with ExitStack() as held:
-        yield Lab(folder, pairs, held)
+    try:
+        with ExitStack() as held:
+            yield Lab(folder, pairs, held)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @dataclass
