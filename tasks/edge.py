@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
-from . import ci, faults, show
+from . import faults, show
 from .interrupts import asked_to_end_is_ctrl_c
 from .settings import FILE, SECTION, read_settings
 
@@ -98,6 +98,8 @@ class Run:
 
     def _tell(self, plan: Plan, more: Callable[[], Mapping[str, Any]]) -> None:
         """Print the report: JSON where it was asked for, else the summary of what was done; and tell CI."""
+        from . import ci  # noqa: PLC0415 - the list of tasks does without
+
         if ci.is_listening():
             ci.tell(plan.report(), changed=plan.changes_something, dry=self.dry)
         if self.json:
