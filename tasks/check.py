@@ -49,4 +49,6 @@ def find_problems(hub: Hub, *, offline: bool) -> list[Problem]:
         return list(dict.fromkeys((*known_base_problems(hub), *file_problems(hub))))
     from .checks.world import look, world_problems
 
-    return list(dict.fromkeys((*file_problems(hub), *world_problems(hub, look(hub)))))
+    world = look(hub)
+    world.require_answers(hub)
+    return list(dict.fromkeys((*file_problems(hub), *world_problems(hub, world))))

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def status(c: Context, repo: str | None = None, json: bool = False) -> None:
     """Show every pinned version, the newest, every inconsistency.
 
-    Reads alone. Ends with exit code 0 whatever it finds: to fail on an inconsistency, invoke check.
+    Reads alone. Ends with exit code 0 whatever it finds: to fail on an inconsistency, invoke check. What a registry
+    gives no answer for is left open, and named in the end.
     """
     from .checks.files import file_problems
     from .checks.world import look, world_problems
@@ -35,6 +36,7 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
             show.report(content)
         else:
             show.data(_text(content, problems))
+        world.require_answers(run.hub)
 
 
 def _content(hub: Hub, world: World, problems: list[Problem]) -> dict[str, Any]:
@@ -84,11 +86,14 @@ def _text(content: dict[str, Any], problems: list[Problem]) -> str:
         (f"image {image['name']}", image["pinned_tag"] or "(none)", _registry_words(image))
         for image in content["images"]
     ]
-    found = "\n".join(("", *map(str, problems))) if problems else "\nEverything is consistent."
-    return f"{show.table(rows)}\n{found}"
+    answered = all(image["in_registry"] is not None for image in content["images"] if image["pinned_tag"])
+    fine = "Everything is consistent." if answered else "Nothing inconsistent, as far as the registries answered."
+    return f"{show.table(rows)}\n\n{chr(10).join(map(str, problems)) or fine}"
 
 
 def _registry_words(image: dict[str, Any]) -> str:
-    words = {True: "in the registry", False: "not in the registry", None: "not looked for in the registry"}
+    if image["pinned_tag"] is None:
+        return f"now {image['computed_tag'] or 'unknown'}"
+    words = {True: "in the registry", False: "not in the registry", None: "no answer from its registry"}
     current = "current" if image["pinned_tag"] == image["computed_tag"] else f"now {image['computed_tag'] or 'unknown'}"
     return f"{words[image['in_registry']]}, {current}"

@@ -9,6 +9,7 @@ import semver
 
 from ..faults import Refused
 from ..hubrepo.lock import lock_file
+from ..hubrepo.paths import join
 from ..hubrepo.requirement import requirements
 from ..hubrepo.values import image_at
 from ..image.naming import history_of, name_image, names_commit
@@ -78,7 +79,7 @@ def values_problems(hub: Hub) -> Iterator[Problem]:
             found = image_at(hub.require(place.file), place.path, place.file)
             where = f"{place.file}:{found.line}"
             if found.name is None or found.tag is None:
-                yield Problem(Code.VALUES_EMPTY, where, f"{place.path} names no image", "invoke build")
+                yield from _empty_problem(hub, image, place, where)
                 continue
             if not Reference(found.name).same_repository(Reference(image.spec.name)):
                 message = f"{place.path} names {found.name}, but chartpress.yaml says {image.spec.name}"
@@ -91,6 +92,15 @@ def values_problems(hub: Hub) -> Iterator[Problem]:
             yield Problem(Code.VALUES_DIFFER, where, message, "invoke build")
         elif pinned:
             yield from _tag_problems(hub, image, *next(iter(pinned.items())))
+
+
+def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) -> Iterator[Problem]:
+    """Yield the problem of values that name no image.
+
+    Not while the image's files wait to be committed: a build comes after that commit, and a hook runs before it.
+    """
+    if not hub.git.changed([join(hub.root, path) for path in image.spec.paths]):
+        yield Problem(Code.VALUES_EMPTY, where, f"{place.path} names no image", "invoke build")
 
 
 def pinned_tag(hub: Hub, place: ValuesPlace) -> str | None:

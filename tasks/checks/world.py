@@ -55,6 +55,24 @@ class World:
         """The newest release when alpha, beta and release candidates count."""
         return newest(self.index, pre=True)
 
+    def own(self, image: HubImage) -> Reference | None:
+        """The image that the values name for ``image``; None where they name none, or one of another repository."""
+        pinned = self.images.get(image.spec.key)
+        return pinned if pinned is not None and pinned.same_repository(Reference(image.spec.name)) else None
+
+    def require_answers(self, hub: Hub) -> None:
+        """Check that the registries answered for the hub's own images.
+
+        Raises:
+            Denied: one denied access.
+            Unreachable: one gave no answer.
+        """
+        for image in hub.images:
+            own = self.own(image)
+            answer = self.answers[own] if own else None
+            if isinstance(answer, Fault):
+                raise answer
+
     def has(self, image: Reference) -> bool | None:
         """Whether the registry has ``image``; None where it gave no answer."""
         answer = self.answers.get(image)
@@ -79,12 +97,7 @@ def look(hub: Hub) -> World:
 
 
 def world_problems(hub: Hub, world: World) -> Iterator[Problem]:
-    """Yield what the hub repository and the world outside do not agree on.
-
-    Raises:
-        Denied: a registry denied access.
-        Unreachable: a registry gave no answer.
-    """
+    """Yield what the hub repository and the world outside do not agree on, as far as that answered."""
     yield from _release_problems(hub, world)
     bases = dict.fromkeys(image.base.reference for image in hub.images)
     shipped = {base: docker.packages_in(base) for base in bases}
@@ -115,12 +128,12 @@ def _release_problems(hub: Hub, world: World) -> Iterator[Problem]:
 
 
 def _image_problems(hub: Hub, world: World, image: HubImage) -> Iterator[Problem]:
-    pinned = world.images.get(image.spec.key)
-    if pinned is None or not pinned.same_repository(Reference(image.spec.name)):
+    pinned = world.own(image)
+    if pinned is None:
         return
     answer = world.answers[pinned]
     if isinstance(answer, Fault):
-        raise answer
+        return
     place = hub.values_places(image)[0]
     where = f"{place.file}:{image_at(hub.require(place.file), place.path, place.file).line}"
     if answer is None:
