@@ -168,7 +168,7 @@ def _refuse_unknown(given: Mapping[str, Any]) -> None:
 def _text(key: str, value: object) -> str:
     """Read a text; most of them are given to programs, which could take one for an option."""
     if isinstance(value, str) and value.strip().startswith("-"):
-        raise _wrong(key, value, "a text that begins otherwise than an option", "take the - away")
+        raise _wrong(key, value, "a name", "take the leading - away: it makes an option of it")
     if isinstance(value, str) and value.strip():
         return value.strip()
     raise _wrong(key, value, "text", "quote it")
