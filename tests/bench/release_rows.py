@@ -28,7 +28,7 @@ _MOST_TIMES, _MOST_SECONDS_MORE = 1.3, 0.7
 _SCRIPT = """\
 set -eu
 git switch --quiet --create bump
-sed -i 's/{older}/{version}/' images/hub/Dockerfile hub/requirements.yaml
+sed -i 's/{pattern}/{version}/' images/hub/Dockerfile hub/requirements.yaml
 git commit --quiet --message 'Bump' -- images/hub/Dockerfile hub/requirements.yaml
 tag=0.0.1-0.dev.git.$(git rev-list --count HEAD).h$(git log -1 --pretty=%h)
 docker buildx build --quiet --provenance=false --push --tag {name}:$tag images/hub
@@ -61,4 +61,4 @@ def _renew(lab: Lab, place: Path) -> None:
 
 def _script(hub: Hub) -> str:
     prefix = hub.read("chartpress.yaml").partition("imagePrefix: ")[2].split()[0]
-    return _SCRIPT.format(older=OLDER, version=VERSION, name=f"{prefix}hub-0")
+    return _SCRIPT.format(pattern=OLDER.replace(".", "[.]"), version=VERSION, name=f"{prefix}hub-0")
