@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import shlex
 from typing import TYPE_CHECKING
@@ -67,9 +68,12 @@ def _requirements_files(hub: Hub, image: HubImage) -> list[str]:
 
 
 def _words(arguments: str) -> list[str]:
+    """Split what ``RUN`` is given, in its shell form or its exec form (a JSON list)."""
     try:
+        if arguments.lstrip().startswith("["):
+            return [str(word) for word in json.loads(arguments)]
         return shlex.split(arguments, comments=True)
-    except ValueError:
+    except (ValueError, RecursionError):
         return arguments.split()
 
 
