@@ -14,7 +14,7 @@ from ..tools.builder import CLOUD_BUILD, Builder
 from .building import Build
 from .buildx import Buildx
 from .job import SKIPPED, ImageJob, look_for_bases, registry_answer
-from .naming import history_of, name_image, names_commit, tells_images_apart
+from .naming import awaits_commit, history_of, name_image, names_commit, tells_images_apart
 from .platform import Host, platform_argument
 from .proof import Base, require_platforms
 from .reference import Reference
@@ -49,10 +49,15 @@ def plan_images(hub: Hub, wish: BuildWish) -> Build:
         loose = hub.git.begin_changed([join(hub.root, path) for image in images for path in image.spec.paths])
         history.foresee([image.spec.paths for image in images])
         _require_committed(hub, images, loose())
-    jobs = _jobs(hub, images, wish, history, look=pushes and not wish.force)
-    build = Build(hub, wish, jobs, pushes, Builder(wish.builder or hub.settings.builder), _engine(hub, wish))
-    if build.to_build and build.builder.name != CLOUD_BUILD:
-        build.builder = docker.require_builder(build.builder.name)
+    look = pushes and not wish.force
+    builder = Builder(wish.builder or hub.settings.builder)
+    # Docker takes its time to answer: where a build is certain, the registries are asked meanwhile.
+    certain = not look or any(awaits_commit(hub, image) for image in images)
+    asked = docker.begin_require_builder(builder.name) if certain and builder.name != CLOUD_BUILD else None
+    jobs = _jobs(hub, images, wish, history, look=look)
+    build = Build(hub, wish, jobs, pushes, builder, _engine(hub, wish))
+    if build.to_build and builder.name != CLOUD_BUILD:
+        build.builder = asked() if asked else docker.require_builder(builder.name)
     return build
 
 

@@ -118,7 +118,16 @@ def require_builder(name: str | None) -> Builder:
     Raises:
         ProgramFailed: docker or buildx is missing, there is no such builder, or its engine does not answer.
     """
-    output = capture(Command(("docker", "buildx", "inspect", *(["--", name] if name else []))))
+    return begin_require_builder(name)()
+
+
+def begin_require_builder(name: str | None) -> Callable[[], Builder]:
+    """Begin to ask for the builder ``name``, and return what waits for it as :func:`require_builder` does."""
+    started = start_all([Command(("docker", "buildx", "inspect", *(["--", name] if name else [])))])
+    return lambda: _answering_builder(name, started()[0])
+
+
+def _answering_builder(name: str | None, output: Output) -> Builder:
     faults = [line.partition(":")[2].strip() for line in output.text.splitlines() if line.startswith("Error:")]
     if output.ok and not faults:
         drivers = [line.partition(":")[2].strip() for line in output.text.splitlines() if line.startswith("Driver:")]
