@@ -7,6 +7,8 @@ a copy of this process for each: four times as long as git needs for most of its
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING, TypeAlias
@@ -36,11 +38,17 @@ def begin(path: str, arguments: Sequence[str], cwd: Path | None, env: Mapping[st
         OSError, ValueError: it cannot be started.
     """
     pipe = subprocess.PIPE
-    # An interrupt right after the fork would leave a program that nobody knows of.
-    with held_back():
-        return subprocess.Popen(
-            (path, *arguments), cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
-        )
+    process = None
+    try:
+        # An interrupt right after the fork would leave a program that nobody knows of.
+        with held_back():
+            process = subprocess.Popen(
+                (path, *arguments), cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+            )
+    except KeyboardInterrupt:
+        _end([process] if process else [])
+        raise
+    return process
 
 
 def hear_out(process: subprocess.Popen[bytes], stdin: str, seconds: float) -> Said | None:
@@ -98,9 +106,11 @@ def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
+    """Kill the program and what it has started: docker, for one, leaves the work to its plugins."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    # What it left running may hold the other ends: nobody waits for those.
+    # What has left its session may hold the other ends: nobody waits for that.
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             with contextlib.suppress(OSError):

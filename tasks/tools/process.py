@@ -40,18 +40,24 @@ def start(
     Raises:
         OSError, sh.ForkException: it cannot be started.
     """
-    # An interrupt right after the fork would leave a program that nobody knows of.
-    with held_back():
-        process: sh.RunningCommand = sh.Command(program)(
-            *arguments,
-            _cwd=None if cwd is None else str(cwd),
-            _env=dict(env),
-            _ok_code=_ANY_STATUS,
-            _bg=True,
-            _bg_exc=False,
-            _return_cmd=True,
-            **options,
-        )
+    process: sh.RunningCommand | None = None
+    try:
+        # An interrupt right after the fork would leave a program that nobody knows of.
+        with held_back():
+            process = sh.Command(program)(
+                *arguments,
+                _cwd=None if cwd is None else str(cwd),
+                _env=dict(env),
+                _ok_code=_ANY_STATUS,
+                _bg=True,
+                _bg_exc=False,
+                _return_cmd=True,
+                **options,
+            )
+    except KeyboardInterrupt:
+        if process is not None:
+            _send(process, signal.SIGTERM)
+        raise
     return process
 
 

@@ -13,6 +13,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
+import sh
+
+from tasks.tools.run import Command, attend, capture, watch
 
 from ..lab.cli import INVOKE, run_task
 from ..lab.hubs import Hub, make_hub
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"
 PATIENCE = 20.0
+SLEEPER = "echo $$ > new; mv new pid; exec sleep 60"
 
 
 @contextmanager
@@ -50,9 +54,13 @@ def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def wait_for(path: Path) -> None:
+    wait_until(path.exists)
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} does not come"
+    while not reached():
+        assert time.monotonic() < deadline, "it does not come to that"
         time.sleep(0.02)
 
 
@@ -87,10 +95,9 @@ def test_an_interrupt_while_a_server_is_waited_for_is_130(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("door", ["attend", "capture", "watch"])
 def test_an_interrupt_is_passed_on_to_the_program_that_is_waited_for(door: str, tmp_path: Path) -> None:
-    sleeper = "echo $$ > new; mv new pid; exec sleep 60"
     script = (
         f"from pathlib import Path\nfrom tasks.tools.run import Command, {door}\n"
-        f"{door}(Command(('sh', '-c', {sleeper!r}), Path({str(tmp_path)!r})))"
+        f"{door}(Command(('sh', '-c', {SLEEPER!r}), Path({str(tmp_path)!r})))"
     )
     argv = (sys.executable, "-c", script)
     with subprocess.Popen(argv, cwd=PROJECT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
@@ -98,7 +105,28 @@ def test_an_interrupt_is_passed_on_to_the_program_that_is_waited_for(door: str, 
         child.send_signal(signal.SIGINT)
         child.communicate(timeout=PATIENCE)
     assert child.returncode == -signal.SIGINT
-    assert not alive(int((tmp_path / "pid").read_text()))
+    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())))
+
+
+@pytest.mark.parametrize("door", [attend, capture, watch])
+def test_an_interrupt_while_a_program_is_started_ends_it(
+    door: Callable[[Command], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(start: Callable[..., object]) -> Callable[..., object]:
+        def started(*args: object, **kwargs: object) -> object:
+            process = start(*args, **kwargs)
+            wait_for(tmp_path / "pid")
+            signal.raise_signal(signal.SIGINT)
+            return process
+
+        return started
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", interrupted(subprocess.Popen))
+        patch.setattr(sh.Command, "__call__", interrupted(sh.Command.__call__))
+        with pytest.raises(KeyboardInterrupt):
+            door(Command(("sh", "-c", SLEEPER), tmp_path, stdin="nothing"))
+    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())))
 
 
 def test_an_interrupt_while_git_commits_is_130_and_nothing_is_committed(slow: Hub, tmp_path: Path) -> None:
