@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import os
 import tempfile
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _NEW_FILE = 0o644
 LARGEST_FILE = 16 * 1024 * 1024
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Files(Protocol):
@@ -190,8 +192,9 @@ def _staged(file: Path, edit: FileEdit) -> Iterator[tuple[Path, Path]]:
 
 
 def _unwritable(edit: FileEdit, err: OSError) -> Unusable:
+    look = "df -h" if err.errno in _FULL else "ls -ld"
     return Unusable(
-        f"the file cannot be written: {err.strerror}", where=edit.path, hint=f"ls -ld {Path(edit.path).parent}"
+        f"the file cannot be written: {err.strerror}", where=edit.path, hint=f"{look} {Path(edit.path).parent}"
     )
 
 

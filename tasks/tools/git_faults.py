@@ -23,6 +23,8 @@ _DENIED = (
 _MENDS = {
     "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
     "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
+    "no space left on device": "df -h .git",
+    "read-only file system": "ls -ld .git; mount",
     "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
 }
 

@@ -11,8 +11,8 @@ from ..faults import Refused, Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import FileIO
     from pathlib import Path
-    from typing import TextIO
 
 FILE = "hubpress.lock"
 
@@ -35,7 +35,7 @@ def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
     with contextlib.ExitStack() as held:
         try:
             (git_dir / FILE).touch()
-            file = held.enter_context((git_dir / FILE).open("r+", encoding="ascii", errors="replace"))
+            file = held.enter_context((git_dir / FILE).open("r+b", buffering=0))
             before = _take(file, git_dir)
         except OSError as err:
             hint = f"df -h {git_dir}; ls -ld {git_dir}"
@@ -45,21 +45,24 @@ def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
             file.truncate(0)
 
 
-def _take(file: TextIO, git_dir: Path) -> str:
+def _take(file: FileIO, git_dir: Path) -> str:
     """Take the lock, and return what the last run has left in its file."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = file.read().strip() or "unknown"
+        holder = _read(file) or "unknown"
         raise Refused(
             f"another run is under way here, process {holder}",
             where=git_dir.parent,
             hint=f"wait for it, or look at it: ps -fp {holder}",
         ) from None
-    before = file.read().strip()
+    before = _read(file)
     # Written over and then cut: a disk that is full takes nothing of what stands there.
     file.seek(0)
-    file.write(str(os.getpid()))
-    file.flush()
+    file.write(str(os.getpid()).encode())
     file.truncate()
     return before
+
+
+def _read(file: FileIO) -> str:
+    return file.read().decode("ascii", "replace").strip()
