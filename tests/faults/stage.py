@@ -99,6 +99,8 @@ class Stage:
             chart_repository=self.around.charts,
         )
         hub.git("remote", "set-url", "origin", "../hub.git")
+        for sample in self._made.rglob("*.sample"):
+            sample.unlink()
         _leave_work(hub)
 
     def set_up(self) -> None:

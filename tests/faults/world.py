@@ -56,7 +56,9 @@ class World:
             refs=hub.git("for-each-ref"),
             subjects=hub.git("log", "--pretty=%H %T %s"),
             index=hub.git("ls-files", "--stage"),
-            status=hub.git("status", "--porcelain=v2", "--branch", "--show-stash", "--untracked-files=all"),
+            status=hub.git(
+                "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--show-stash", "--untracked-files=all"
+            ),
             config=hub.git("config", "--local", "--list"),
             remote=hub.remote_git("for-each-ref"),
             images=_images(registry, f"{prefix}/core/hub"),
