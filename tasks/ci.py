@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import show
 from .faults import Unusable, one_line
+from .masking import mask
 from .review.markdown import code, plain, table
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _lines(told: Mapping[str, str], *, changed: bool) -> str:
 def _append(variable: str, text: str) -> None:
     try:
         with Path(os.environ[variable]).open("a", encoding="utf-8") as file:
-            file.write(show.mask(text))
+            file.write(mask(text))
     except OSError as err:
         raise Unusable(
             f"the file cannot be written: {err.strerror}", where=os.environ[variable], hint=f"unset {variable}"

@@ -14,6 +14,7 @@ from invoke.tasks import Task
 
 from . import faults, show
 from .interrupts import asked_to_end_is_ctrl_c
+from .masking import mask
 from .settings import FILE, SECTION, read_settings
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class HubTask(Task):  # type: ignore[type-arg]
                 return super().__call__(*args, **kwargs)
         except faults.Fault as fault:
             log.debug("the fault's traceback", exc_info=True)
-            raise Exit(show.mask(str(fault)), fault.code) from None
+            raise Exit(mask(str(fault)), fault.code) from None
         except KeyboardInterrupt:
             message = "error: interrupted\nhint: run the same command again, it goes on where it stopped"
             raise Exit(message, faults.INTERRUPTED) from None
@@ -61,7 +62,7 @@ class HubTask(Task):  # type: ignore[type-arg]
             log.debug("an unexpected fault's traceback", exc_info=True)
             message = f"error: unexpected {type(err).__name__}: {faults.one_line(str(err))}"
             hint = f"hint: run it with --debug and report what it prints: invoke --debug {self.name}"
-            raise Exit(f"{show.mask(message)}\n{hint}", faults.REFUSED) from None
+            raise Exit(f"{mask(message)}\n{hint}", faults.REFUSED) from None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from .show import mask
+from .masking import mask
 
 
 class MaskedRecord(logging.LogRecord):

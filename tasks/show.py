@@ -6,19 +6,15 @@ import contextlib
 import itertools
 import json
 import os
-import re
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, TextIO
 
+from .masking import mask
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# user:password@ in an address (RFC 3986, 3.2.1).
-_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
-_SECRET_NAMES = ("TOKEN", "PASSWORD", "PASSWD", "SECRET", "CREDENTIAL", "API_KEY", "PRIVATE_KEY")
-_SHORTEST_SECRET = 8
-MASK = "***"
 _MINUTE = 60
 _PATIENCE, _TURN = 1.0, 0.1
 
@@ -94,20 +90,6 @@ def _spin(text: str, done: threading.Event) -> None:
             break
     sys.stderr.write("\r\x1b[K")
     sys.stderr.flush()
-
-
-def mask(text: str) -> str:
-    """Return ``text`` without secrets: passwords in addresses, and the values of secret-looking variables."""
-    masked = _USERINFO.sub(f"{MASK}@", text)
-    for name, value in os.environ.items():
-        if len(value) >= _SHORTEST_SECRET and value in masked and _is_secret(name, value):
-            masked = masked.replace(value, MASK)
-    return masked
-
-
-def _is_secret(name: str, value: str) -> bool:
-    """Whether a variable holds a secret itself, and not the path of a file that does."""
-    return any(part in name.upper() for part in _SECRET_NAMES) and not value.startswith(("/", "~"))
 
 
 def _styled(text: str, code: str, stream: TextIO | None) -> str:
