@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sh
 
 from ..faults import ProgramFailed, one_line
+from ..masking import mask
 from .look import begin, hear_out, hear_out_all
 from .process import start, wait
 
@@ -242,7 +243,7 @@ def watch(command: Command, *, speaker: str | None = None) -> Output:
     """Run ``command``, show what it says as it says it, and return it whatever its status.
 
     Both of its outputs go to standard error. Where that is a terminal, the program gets one too, so that it can
-    draw its own progress.
+    draw its own progress. Secrets are masked; where there is no terminal, line by line.
 
     Args:
         command: what to run.
@@ -258,14 +259,15 @@ def watch(command: Command, *, speaker: str | None = None) -> Output:
     def pass_on(chunk: str | bytes) -> None:
         data = chunk.encode() if isinstance(chunk, str) else chunk
         said.extend(data)
-        sys.stderr.buffer.write(f"{speaker}: ".encode() + data if speaker and data.startswith(_OUR_LINES) else data)
+        shown = f"{speaker}: ".encode() + data if speaker and data.startswith(_OUR_LINES) else data
+        sys.stderr.buffer.write(mask(shown.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"))
         sys.stderr.flush()
 
     process = _start(
         command,
         _out=pass_on,
         _err_to_out=True,
-        _out_bufsize=1 if speaker else 0,
+        _out_bufsize=0 if on_terminal and not speaker else 1,
         _tty_out=on_terminal,
         _tty_size=(shutil.get_terminal_size().lines, shutil.get_terminal_size().columns),
     )
