@@ -53,9 +53,10 @@ def table(rows: list[tuple[str, ...]], indent: str = "") -> str:
 
 def duration(seconds: float) -> str:
     """Return a time as people say it: ``0.4 s``, ``1 min 05 s``."""
-    if seconds < _MINUTE:
+    if round(seconds, 1) < _MINUTE:
         return f"{seconds:.1f} s"
-    return f"{int(seconds // _MINUTE)} min {int(seconds % _MINUTE):02d} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    return f"{minutes} min {rest:02d} s"
 
 
 def confirm(question: str) -> bool:
