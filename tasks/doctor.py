@@ -9,7 +9,7 @@ from invoke.tasks import task
 
 from . import show
 from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
-from .faults import REFUSED, Unusable
+from .faults import REFUSED, ProgramFailed, Unusable
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -29,7 +29,7 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
     try:
         with open_run(c, repo=repo, json=json, writes=False) as run:
             findings = examine(run.hub)
-    except Unusable as fault:
+    except (ProgramFailed, Unusable) as fault:
         findings = [*examine(None), Finding("hub repository", fault.what, ok=False, hint=fault.hint)]
     ok = all(finding.ok for finding in findings)
     if json:
