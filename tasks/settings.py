@@ -119,9 +119,9 @@ def read_settings(configured: Mapping[str, Any], repository_file: Path | None = 
     own = {} if repository_file is None else _section(repository_file)
     given = {**own, **{key: value for key, value in configured.items() if value is not None}}
     _refuse_unknown(given)
-    given = _with_cache_folder(given)
+    meant = _with_cache_folder(given)
     values: dict[str, Any] = {
-        key: _READERS.get(key, _text)(key, value) for key, value in given.items() if value is not None
+        key: _READERS.get(key, _text)(key, value) for key, value in meant.items() if value is not None
     }
     return Settings(**values)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 machine.stay_on_this_machine()
+machine.hear_interrupts()
 
 _NEEDS = {"engine": machine.missing_for_engine, "gcloud": machine.missing_for_gcloud}
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -149,6 +151,15 @@ def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
         address = arguments[1]
         if isinstance(address, tuple) and address and not is_loopback(address[0]):
             raise ConnectionRefusedError(f"tests stay on this machine: {address!r}")
+
+
+def hear_interrupts() -> None:
+    """Let the programs under test be interrupted, also where the tests themselves run in the background.
+
+    A shell has its background jobs ignore Ctrl-C, and every child inherits that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def is_loopback(host: object) -> bool:
