@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,39 +23,38 @@ def test_doctors_table_and_one_hint_for_each_fault(tools: Path, settled: Hub) ->
     result = run_task("doctor", cwd=settled.path)
     assert (result.code, result.err) == (1, ""), result
     assert everything(settled) == before
-    lines = result.out.splitlines()
-    rows, hints = [line for line in lines if not line.startswith("hint: ")], lines[-1:]
-    assert rows[0] == "ok     git                   2.39.5"
-    assert {row[7:9] for row in rows if row.startswith(("ok     ", "FAULT  "))} >= {"gi", "do"}
-    assert [row.split()[1] for row in rows if row.startswith("FAULT")] == ["engine"]
-    assert hints == ["hint: engine: start Docker Desktop or the docker service, then: docker info"]
+    *table, hint = result.out.splitlines()
+    assert table[:5] == [
+        "ok     git                   2.39.5",
+        "ok     docker                28.2.2",
+        "ok     buildx                0.13.1",
+        "FAULT  engine                start Docker Desktop or the docker service, then: docker info",
+        "ok     builder               default (docker)",
+    ]
+    assert "ok     registry 127.0.0.1:1  answers for 127.0.0.1:1/core/hub" in table
+    assert hint == "hint: engine: start Docker Desktop or the docker service, then: docker info"
 
 
-def test_doctors_json(tools: Path, settled: Hub) -> None:
-    assert tools.is_dir()
+@pytest.mark.usefixtures("tools")
+def test_doctors_json(settled: Hub) -> None:
     result = run_task("doctor", "--json", cwd=settled.path)
     assert (result.code, result.err) == (0, ""), result
-    assert list(result.json) == ["ok", "tools"]
-    assert result.json["ok"] is True
+    assert (list(result.json), result.json["ok"]) == (["ok", "tools"], True)
     assert result.json["tools"][0] == {"name": "git", "version": "2.39.5", "ok": True, "hint": None}
     assert all(list(tool) == ["name", "version", "ok", "hint"] for tool in result.json["tools"])
 
 
-@pytest.mark.parametrize("flags", [(), ("--json",)])
-def test_doctor_outside_of_a_hub_repository_looks_at_the_tools_alone(
-    tools: Path, tmp_path: Path, flags: tuple[str, ...]
-) -> None:
-    assert tools.is_dir()
-    (tmp_path / "elsewhere").mkdir()
-    result = run_task("doctor", *flags, cwd=tmp_path / "elsewhere")
+@pytest.mark.usefixtures("tools")
+def test_outside_of_a_hub_repository_the_tools_alone_are_looked_at(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    result = run_task("doctor", cwd=elsewhere)
     assert (result.code, result.err) == (1, ""), result
-    if flags:
-        tools_told = {tool["name"]: tool for tool in json.loads(result.out)["tools"]}
-        assert tools_told["git"]["ok"] is True
-        assert tools_told["hub repository"]["ok"] is False
-        assert tools_told["hub repository"]["hint"]
-    else:
-        assert "hint: hub repository: " in result.out
+    assert [line.split()[1] for line in result.out.splitlines() if line.startswith("FAULT")] == ["hub"]
+    assert result.out.splitlines()[-1].startswith("hint: hub repository: ")
+    told = {tool["name"]: tool for tool in run_task("doctor", "--json", cwd=elsewhere).json["tools"]}
+    assert {"git", "docker", "buildx", "engine", "builder", "gcloud", "helm", "gh"} < set(told)
+    assert told["hub repository"]["ok"] is False
 
 
 @pytest.mark.parametrize(
