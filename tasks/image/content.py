@@ -7,27 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import posixpath
-import shlex
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..faults import Refused, Unusable
 from ..hubrepo.files import bytes_to_be
-from ..hubrepo.leftovers import is_half_written
-from ..hubrepo.paths import join
-from .dockerignore import IgnoreRules
+from .context import Context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from ..hubrepo.layout import Hub, HubImage
     from .proof import Base
 
 DIGITS = 12
-_IGNORE_FILE = ".dockerignore"
 _GIT = ".git"
 _CHUNK = 1024 * 1024
 
@@ -52,54 +46,31 @@ def content_hash(hub: Hub, image: HubImage, base: Base, platform: str) -> str:
         "platform": platform,
     }
     whole.update(json.dumps(settings, sort_keys=True).encode())
-    context = join(hub.root, spec.context)
-    dockerfile = join(hub.root, spec.dockerfile)
-    files = sorted(_context_files(hub, context, dockerfile))
-    _require_stable(hub, context, files)
-    for path in (dockerfile, *files):
-        name = "Dockerfile" if path == dockerfile else path.removeprefix(f"{context}/")
+    context = Context.of(hub, image)
+    files = sorted(context.files())
+    _require_stable(context, files)
+    for path in (context.dockerfile, *files):
+        name = "Dockerfile" if path == context.dockerfile else path.removeprefix(f"{context.path}/")
         whole.update(f"\0{name}\0{_file_hash(hub, path)}".encode())
     return whole.hexdigest()[:DIGITS]
 
 
-def _context_files(hub: Hub, context: str, dockerfile: str) -> Iterator[str]:
-    """Yield the files of the build context, relative to the repository's top."""
-    folder = hub.git.folder / context
-    if not folder.is_dir():
-        raise Unusable("the build context is missing", where=context, hint="mend contextPath in chartpress.yaml")
-    rules = _ignore_rules(hub, context, dockerfile)
-    for at, folders, files in os.walk(folder):
-        links = [name for name in folders if (Path(at) / name).is_symlink()]
-        for name in (*files, *links):
-            inside = (Path(at) / name).relative_to(folder).as_posix()
-            if not (rules.leave_out(inside) or is_half_written(inside) or join(context, inside) == dockerfile):
-                yield join(context, inside)
-
-
-def _require_stable(hub: Hub, context: str, files: Sequence[str]) -> None:
+def _require_stable(context: Context, files: Sequence[str]) -> None:
     """Check that a build does not change its own context: it would never be done.
 
     Raises:
         Refused: the context holds git's own files, or values that the build writes.
     """
+    hub = context.hub
     written = {place.file for image in hub.images for place in hub.values_places(image)}
     changing = [_GIT if file.startswith(f"{_GIT}/") else file for file in files]
     for file in changing:
         if file == _GIT or file in written:
             raise Refused(
                 f"the build context holds {file}, so each build would make another {{content}}",
-                where=context,
-                hint=f"echo {shlex.quote(posixpath.relpath(file, context))} >> {join(context, _IGNORE_FILE)}",
+                where=context.path,
+                hint=context.leaving_out(file),
             )
-
-
-def _ignore_rules(hub: Hub, context: str, dockerfile: str) -> IgnoreRules:
-    """Return the rules of the Dockerfile's own ignore file, else of the context's."""
-    for path in (f"{dockerfile}{_IGNORE_FILE}", join(context, _IGNORE_FILE)):
-        data = hub.files.read(path)
-        if data is not None:
-            return IgnoreRules.parse(data.decode("utf-8", "replace"), path)
-    return IgnoreRules()
 
 
 def _file_hash(hub: Hub, path: str) -> str:
