@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks import show
+from tasks.masking import mask
 
 from ..lab.cli import run_task, sh
 from ..lab.hubs import Hub, make_hub
@@ -102,9 +102,7 @@ def test_the_cache_holds_no_password(hub: Hub) -> None:
 
 def test_a_secret_in_a_message_that_others_print_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUB_API_KEY", "tulip-shell-4717")
-    assert (
-        show.mask("curl -H tulip-shell-4717 https://robin:tulip@git.example/") == "curl -H *** https://***@git.example/"
-    )
+    assert mask("curl -H tulip-shell-4717 https://robin:tulip@git.example/") == "curl -H *** https://***@git.example/"
 
 
 @pytest.mark.parametrize(
@@ -117,12 +115,12 @@ def test_a_secret_in_a_message_that_others_print_is_masked(monkeypatch: pytest.M
 )
 def test_what_is_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
-    assert show.mask(f"it is {value}") == f"it is {value}"
+    assert mask(f"it is {value}") == f"it is {value}"
 
 
 def test_an_address_without_a_password_is_shown() -> None:
     text = "https://git.example/hub.git ssh://git.example:22/hub jupyterhub@sha256:0 mail robin@hub.example"
-    assert show.mask(text) == text
+    assert mask(text) == text
 
 
 def test_the_clone_is_left_with_its_own_address(hub: Hub) -> None:

@@ -13,7 +13,6 @@ from unittest.mock import patch
 
 from hypothesis import strategies as st
 
-from tasks import show
 from tasks.faults import Fault
 from tasks.hubrepo.chartpress import read_chartpress
 from tasks.hubrepo.dockerfile import hub_base, hub_bases, with_base
@@ -24,6 +23,7 @@ from tasks.image.options import bake_fields
 from tasks.image.reference import Reference
 from tasks.image.tag import History, chartpress_tag, tag_to_come
 from tasks.image.template import fields, render
+from tasks.masking import mask
 from tasks.review.forge import opening_address, read_remote
 from tasks.settings import KEYS, read_settings
 from tasks.tools import docker, gcloud
@@ -216,7 +216,7 @@ def _words(text: str) -> None:
     faults = (
         denied(text, "us-docker.pkg.dev"),
         docker.registry_fault(output, "registry.test"),
-        push_fault(output, "origin", "main"),
+        push_fault(output, "origin", "main", ahead=False),
         remote_fault(output, "origin"),
     )
     assert [len(str(fault).splitlines()) for fault in faults] == [2, 2, 2, 2]
@@ -324,5 +324,5 @@ READERS = (
     Reader("image's name", damaged_text(*seeds.REFERENCES), _reference),
     Reader("git remote", damaged_text(*seeds.REMOTES), _remote),
     Reader("Helm repository's address", damaged_text(*seeds.ADDRESSES), _address),
-    Reader("text with secrets", damaged_text(*seeds.REMOTES, *seeds.WORDS), show.mask),
+    Reader("text with secrets", damaged_text(*seeds.REMOTES, *seeds.WORDS), mask),
 )
