@@ -53,13 +53,14 @@ def missing_for_second_engine() -> str | None:
 def second_engine(folder: Path) -> Iterator[Engine]:
     """Run an engine with all its state in ``folder`` for as long as the block runs.
 
-    It shares no bridge with the first one, so its containers have no network: use ``RUN --network=none``.
+    It takes the first one's bridge as it is: without one of its own, an engine removes it. Its containers have no way
+    out of it: use ``RUN --network=none``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     host = f"unix://{folder / 'docker.sock'}"
     argv = (
         *("dockerd", "--host", host, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
-        *("--pidfile", str(folder / "pid"), "--bridge=none", "--iptables=false", "--ip6tables=false"),
+        *("--pidfile", str(folder / "pid"), "--bridge=docker0", "--iptables=false", "--ip6tables=false"),
     )
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
