@@ -26,7 +26,12 @@ def ill(harness: Harness, numbers: tuple[int, ...], harm: str) -> list[str]:
 
 def test_the_points_are_those_of_the_plan_the_programs_and_the_files(harness: Harness) -> None:
     named = "; ".join(harness.points)
-    for event in ("before action push", "after git commit --quiet --only", "during docker buildx bake", "file replace"):
+    for event in (
+        "before action push",
+        "after git --literal-pathspecs commit --quiet",
+        "during docker buildx bake",
+        "file replace",
+    ):
         assert event in named
 
 
