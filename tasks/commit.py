@@ -52,13 +52,11 @@ class Made:
     Attributes:
         subject: the commit's first line, planned or real; None where there is nothing to commit.
         hash: the commit's full hash; None before it is made.
-        pushed: whether the remote has the branch.
         request: the pull request; None where none is wanted.
     """
 
     subject: str | None = None
     hash: str | None = None
-    pushed: bool = False
     request: Request | None = None
     said: list[str] = field(default_factory=list)
 
@@ -152,12 +150,10 @@ def _push_action(hub: Hub, branch: str, wish: CommitWish, made: Made) -> Action:
         return Action(f"nothing to push: {branch} is the default branch")
     there = require_pushable(hub.git, remote, branch)
     if not made.subject and not hub.pending and there == hub.git.head():
-        made.pushed = True
         return Action(f"{remote} has {branch} already")
 
     def do() -> None:
         push(hub.git, remote, branch)
-        made.pushed = True
         made.said.append(f"pushed {branch} to {remote}")
 
     command = hub.git.push_command(remote, branch)

@@ -34,11 +34,6 @@ def say(text: str = "") -> None:
     print(mask(text), file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints progress
 
 
-def faint(text: str, stream: TextIO | None = None) -> str:
-    """Return ``text`` for a terminal to show faintly; unchanged where there is no terminal, or NO_COLOR is set."""
-    return _styled(text, "2", stream)
-
-
 def strong(text: str, stream: TextIO | None = None) -> str:
     """Return ``text`` for a terminal to show strongly; unchanged where there is no terminal, or NO_COLOR is set."""
     return _styled(text, "1", stream)

@@ -103,11 +103,6 @@ def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) ->
         yield Problem(Code.VALUES_EMPTY, where, f"{place.path} names no image", "invoke build")
 
 
-def pinned_tag(hub: Hub, place: ValuesPlace) -> str | None:
-    """Return the tag that stands at ``place``; None where there is none."""
-    return image_at(hub.require(place.file), place.path, place.file).tag
-
-
 def _requirement_problems(hub: Hub) -> Iterator[Problem]:
     entries = [
         one
