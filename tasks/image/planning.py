@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import show
@@ -21,7 +23,8 @@ from .reference import Reference
 from .tag import COMMIT_TO_COME
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from ..build import BuildWish
     from ..hubrepo.layout import Hub, HubImage
@@ -46,19 +49,31 @@ def plan_images(hub: Hub, wish: BuildWish) -> Build:
     images = hub.select(hub.images, wish.images)
     history = history_of(hub)
     if names_commit(hub.settings.tag):
-        loose = hub.git.begin_changed([join(hub.root, path) for image in images for path in image.spec.paths])
-        history.foresee([image.spec.paths for image in images])
-        _require_committed(hub, images, loose())
+        paths = [join(hub.root, path) for image in images for path in image.spec.paths]
+        with hub.git.looking_for_changed(paths) as loose:
+            history.foresee([image.spec.paths for image in images])
+            _require_committed(hub, images, loose())
     look = pushes and not wish.force
     builder = Builder(wish.builder or hub.settings.builder)
-    # Docker takes its time to answer: where a build is certain, the registries are asked meanwhile.
     certain = not look or any(awaits_commit(hub, image) for image in images)
-    asked = docker.begin_require_builder(builder.name) if certain and builder.name != CLOUD_BUILD else None
-    jobs = _jobs(hub, images, wish, history, look=look)
-    build = Build(hub, wish, jobs, pushes, builder, _engine(hub, wish))
-    if build.to_build and builder.name != CLOUD_BUILD:
-        build.builder = asked() if asked else docker.require_builder(builder.name)
+    with _asking(builder, at_once=certain) as answering:
+        jobs = _jobs(hub, images, wish, history, look=look)
+        build = Build(hub, wish, jobs, pushes, builder, _engine(hub, wish))
+        if build.to_build:
+            build.builder = answering()
     return build
+
+
+def _asking(builder: Builder, *, at_once: bool) -> AbstractContextManager[Callable[[], Builder]]:
+    """Give what returns the builder once it has answered.
+
+    Docker takes its time to answer: where a build is certain it is asked at once, and the registries meanwhile.
+    """
+    if builder.name == CLOUD_BUILD:
+        return nullcontext(lambda: builder)
+    if at_once:
+        return docker.asking_builder(builder.name)
+    return nullcontext(partial(docker.require_builder, builder.name))
 
 
 def _engine(hub: Hub, wish: BuildWish) -> Engine:

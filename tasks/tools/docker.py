@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..faults import Fault, ProgramFailed, Refused, Unreachable, Unusable
@@ -19,7 +20,7 @@ from .denials import denied
 from .found import FoundImage, PlatformImage, platform_image, platform_of
 from .oci import Undecided
 from .registry import begin_quick_answers
-from .run import Command, Output, capture, start_all, watch
+from .run import Command, Output, capture, capture_all, running, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -73,7 +74,7 @@ def begin_inspect(images: Sequence[Reference]) -> Callable[[], list[Answer]]:
 def _complete(images: Sequence[Reference], quick: Sequence[FoundImage | Undecided | None]) -> list[Answer]:
     """Have Docker itself answer what was left undecided: it knows certificates and ways that only it is set up for."""
     open_ones = [image for image, answer in zip(images, quick, strict=True) if isinstance(answer, Undecided)]
-    outputs = start_all([_inspect_command(image) for image in open_ones])()
+    outputs = capture_all([_inspect_command(image) for image in open_ones])
     late = iter([_answer(output, image) for output, image in zip(outputs, open_ones, strict=True)])
     return [next(late) if isinstance(answer, Undecided) else answer for answer in quick]
 
@@ -118,13 +119,15 @@ def require_builder(name: str | None) -> Builder:
     Raises:
         ProgramFailed: docker or buildx is missing, there is no such builder, or its engine does not answer.
     """
-    return begin_require_builder(name)()
+    with asking_builder(name) as answering:
+        return answering()
 
 
-def begin_require_builder(name: str | None) -> Callable[[], Builder]:
-    """Begin to ask for the builder ``name``, and return what waits for it as :func:`require_builder` does."""
-    started = start_all([Command(("docker", "buildx", "inspect", *(["--", name] if name else [])))])
-    return lambda: _answering_builder(name, started()[0])
+@contextmanager
+def asking_builder(name: str | None) -> Iterator[Callable[[], Builder]]:
+    """Ask for the builder ``name``, and give what waits for it as :func:`require_builder` does."""
+    with running([Command(("docker", "buildx", "inspect", *(["--", name] if name else [])))]) as heard:
+        yield lambda: _answering_builder(name, heard()[0])
 
 
 def _answering_builder(name: str | None, output: Output) -> Builder:

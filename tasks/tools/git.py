@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from ..faults import ProgramFailed, Refused, Unusable
 from .git_faults import failed, remote_fault
-from .run import Command, Output, capture, start_all
+from .run import Command, Output, capture, running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 PUSH_SECONDS = 600.0
 # `git rev-parse --local-env-vars`: set inside a hook, they would point at another repository.
@@ -217,21 +218,23 @@ class Git:
 
         ``paths`` are relative to :attr:`folder` and are taken literally.
         """
-        return self.begin_changed(paths)()
+        with self.looking_for_changed(paths) as files:
+            return files()
 
-    def begin_changed(self, paths: Sequence[str]) -> Callable[[], tuple[str, ...]]:
-        """Begin to look for what :meth:`changed` returns, and return what waits for it."""
+    @contextmanager
+    def looking_for_changed(self, paths: Sequence[str]) -> Iterator[Callable[[], tuple[str, ...]]]:
+        """Look for what :meth:`changed` returns, and give what waits for it."""
         flags = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
         arguments = ("--literal-pathspecs", "status", *flags, "--", *paths)
-        started = start_all([self.command(*arguments)])
 
         def files() -> tuple[str, ...]:
-            (output,) = started()
+            (output,) = heard()
             if not output.ok:
                 raise failed(arguments, output)
             return tuple(entry[3:] for entry in output.text.split("\0") if entry)
 
-        return files
+        with running([self.command(*arguments)]) as heard:
+            yield files
 
     def branch_commit(self, branch: str) -> str | None:
         """Return the full hash that the local branch ``branch`` points to, or None."""

@@ -17,7 +17,7 @@ from ..interrupts import held_back
 from .process import TIDY_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 # A program's standard output and standard error.
@@ -49,6 +49,16 @@ def begin(path: str, arguments: Sequence[str], cwd: Path | None, env: Mapping[st
         _end([process] if process else [])
         raise
     return process
+
+
+@contextlib.contextmanager
+def ended_after(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Give a started program, and end it with the block where nobody has heard it out by then."""
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            _end([process])
 
 
 def hear_out(process: subprocess.Popen[bytes], stdin: str, seconds: float) -> Said | None:

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import sys
 import time
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,12 +20,12 @@ import sh
 
 from ..faults import ProgramFailed, one_line
 from ..masking import mask
-from .look import begin, hear_out, hear_out_all
+from .look import begin, ended_after, hear_out, hear_out_all
 from .process import start, wait
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .look import Said
 
@@ -123,28 +124,33 @@ def capture_all(commands: Sequence[Command], *, seconds: float = LOOK_SECONDS) -
     Raises:
         ProgramFailed: a program is missing, or one did not end in time.
     """
-    return start_all(commands, seconds=seconds)()
+    with running(commands, seconds=seconds) as heard:
+        return heard()
 
 
-def start_all(commands: Sequence[Command], *, seconds: float = LOOK_SECONDS) -> Callable[[], list[Output]]:
-    """Start ``commands`` side by side, and return what waits for them; meanwhile something else can be done.
+@contextmanager
+def running(commands: Sequence[Command], *, seconds: float = LOOK_SECONDS) -> Iterator[Callable[[], list[Output]]]:
+    """Start ``commands`` side by side, and give what waits for them; meanwhile something else can be done.
 
-    The waiting returns, and raises, as :func:`capture_all` does.
+    The waiting returns, and raises, as :func:`capture_all` does. A program that is still running when the block is
+    left is ended: nobody waits for its answer any more.
 
     Raises:
         ProgramFailed: a program is missing.
     """
     deadline = time.monotonic() + seconds
-    running = [(command, _begin(command)) for command in commands]
-    return lambda: [_ended(command, process, seconds, deadline) for command, process in running]
+    with ExitStack() as started:
+        processes = [started.enter_context(ended_after(_begin(command))) for command in commands]
+        both = list(zip(commands, processes, strict=True))
+        yield lambda: [_ended(command, process, seconds, deadline) for command, process in both]
 
 
 def attempt_all(commands: Sequence[Command], *, seconds: float) -> list[Output | ProgramFailed]:
     """Run ``commands`` side by side as :func:`capture_all` does, with a fault for each that cannot be run."""
     started = [_outcome(partial(_begin, command)) for command in commands]
     both = list(zip(commands, started, strict=True))
-    running = [(process, command.stdin) for command, process in both if not isinstance(process, ProgramFailed)]
-    said = iter(hear_out_all(running, seconds))
+    begun = [(process, command.stdin) for command, process in both if not isinstance(process, ProgramFailed)]
+    said = iter(hear_out_all(begun, seconds))
     return [
         process
         if isinstance(process, ProgramFailed)

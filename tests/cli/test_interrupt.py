@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sh
 
-from tasks.tools.run import Command, attend, capture, watch
+from tasks.tools.run import Command, attend, capture, running, watch
 
 from ..lab.cli import INVOKE, run_task
 from ..lab.hubs import Hub, make_hub
@@ -127,6 +127,12 @@ def test_an_interrupt_while_a_program_is_started_ends_it(
         with pytest.raises(KeyboardInterrupt):
             door(Command(("sh", "-c", SLEEPER), tmp_path, stdin="nothing"))
     wait_until(lambda: not alive(int((tmp_path / "pid").read_text())))
+
+
+def test_a_program_that_nobody_hears_out_is_ended(tmp_path: Path) -> None:
+    with running([Command(("sh", "-c", SLEEPER), tmp_path)]):
+        wait_for(tmp_path / "pid")
+    assert not alive(int((tmp_path / "pid").read_text()))
 
 
 def test_an_interrupt_while_git_commits_is_130_and_nothing_is_committed(slow: Hub, tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def _inspection(given: tuple[int, bytes]) -> None:
     status, data = given
     output = Output(status, data, data.decode("utf-8", "replace"))
     undecided = patch("tasks.tools.registry._quick_answer", side_effect=lambda _: Undecided())
-    with undecided, patch("tasks.tools.docker.start_all", lambda *_, **__: lambda: [output]):
+    with undecided, patch("tasks.tools.docker.capture_all", lambda *_, **__: [output]):
         docker.inspect(IMAGE)
 
 
