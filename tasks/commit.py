@@ -149,7 +149,9 @@ def _push_action(hub: Hub, branch: str, wish: CommitWish, made: Made) -> Action:
     if wish.branch is None and branch == base_branch(hub):
         return Action(f"nothing to push: {branch} is the default branch")
     there = require_pushable(hub.git, remote, branch)
-    if not made.subject and not hub.pending and there == hub.git.head():
+    as_there = not made.subject and not hub.pending and there == hub.git.head()
+    # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
+    if as_there and hub.git.follows(remote, branch):
         return Action(f"{remote} has {branch} already")
 
     def do() -> None:

@@ -296,6 +296,11 @@ class Git:
         listed = (line.partition("\t") for line in output.text.splitlines())
         return next((commit for commit, _, name in listed if name == wanted), None)
 
+    def follows(self, remote: str, branch: str) -> bool:
+        """Whether the local ``branch`` follows that of ``remote``, as a push leaves it when it comes to its end."""
+        known = self.ask("config", "--get", f"branch.{branch}.remote").text == remote
+        return known and not self.read("for-each-ref", "--format=%(upstream:track)", f"refs/heads/{branch}")
+
     def push_command(self, remote: str, branch: str) -> Command:
         """Return the command that pushes ``branch`` to ``remote`` and never overwrites what is there."""
         refspec = f"refs/heads/{branch}:refs/heads/{branch}"

@@ -67,6 +67,25 @@ def test_a_commit_that_was_not_pushed_is_pushed_later(moved: Hub) -> None:
     assert moved.remote_git("rev-parse", BRANCH) == moved.git("rev-parse", "HEAD")
 
 
+@pytest.mark.parametrize("seen", ["nothing of it", "an older commit"])
+def test_a_push_that_was_killed_before_the_clone_knew_of_it_is_made_again(moved: Hub, seen: str) -> None:
+    commit(moved, "--push")
+    pushed = refs(moved)
+    tracking = f"refs/remotes/origin/{BRANCH}"
+    moved.git("update-ref", *(("-d", tracking) if seen == "nothing of it" else (tracking, "HEAD~")))
+    again = commit(moved, "--push")
+    assert (again.code, again.out) == (0, f"pushed {BRANCH} to origin\n"), again
+    assert refs(moved) == pushed
+
+
+def test_a_branch_that_somebody_pushed_without_setting_it_up_is_followed_from_then_on(moved: Hub) -> None:
+    commit(moved)
+    moved.git("push", "--quiet", "origin", BRANCH)
+    assert commit(moved, "--push").out == f"pushed {BRANCH} to origin\n"
+    assert moved.git("rev-parse", "--abbrev-ref", "@{upstream}") == f"origin/{BRANCH}"
+    assert commit(moved, "--push").out == "Nothing to do.\n"
+
+
 def test_the_users_own_commits_on_the_default_branch_are_not_pushed_along(hub: Hub) -> None:
     hub.write("notes.txt", "mine\n")
     hub.commit("Not for others yet")
