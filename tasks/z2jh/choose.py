@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, cast
 
 from ..faults import Refused
@@ -39,6 +38,10 @@ class _Taste:
 
     pre: bool
     dev: bool
+
+    def may_accept(self, version: str) -> bool:
+        """Whether a version as it is written may do; stable ones are told by it, and most versions are not."""
+        return self.pre or self.dev or "-" not in version.partition("+")[0]
 
     def accepts(self, version: semver.Version) -> bool:
         if version.prerelease is None:
@@ -108,7 +111,10 @@ def _best(index: Index, taste: _Taste, majors: range) -> Release | None:
     candidates = (
         release
         for release in index.releases.values()
-        if (version := release.semver) is not None and version.major in majors and taste.accepts(version)
+        if taste.may_accept(release.version)
+        and (version := release.semver) is not None
+        and version.major in majors
+        and taste.accepts(version)
     )
     return max(candidates, key=_order, default=None)
 
@@ -122,6 +128,8 @@ def _exactly(index: Index, version: str) -> Release:
     release = index.releases.get(version)
     if release is not None:
         return release
+    from difflib import get_close_matches  # noqa: PLC0415 - only who names a version that is not there pays for it
+
     close = get_close_matches(version, index.releases, n=2)
     top = newest(index)
     names = dict.fromkeys([*close, *([top.version] if top else [])])

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 from .release import IMAGES, Release
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 # A scalar's text, the texts of a sequence, None for null; a value that nobody needs is ().
 Value = str | tuple[str, ...] | None
@@ -39,24 +39,35 @@ _HEAD = "apiVersion: v1\nentries:\n"
 _LAST_KEY = "\ngenerated: "
 _LARGEST_ENTRY = 64 * 1024
 _MOST_PIECES = 200_000
-_MOST_KNOWN = 4096
+_MOST_KNOWN = 20_000
 
-# A new chart or entry: two columns in. A new key of an entry: four. A new annotation: six.
-_PIECE = re.compile(r"\n {2}(?=[^ \n])")
-_KEY = re.compile(r"\n {4}(?=[^ \n-])")
-_ANNOTATION = re.compile(r"\n {6}(?=[^ \n-])")
+# A new entry: two columns in. A new key of an entry: four.
+_ENTRY, _KEY = "\n  - ", "\n    "
+# A line below a key is marked: a carriage return, which no text here has, and the line without those four columns.
+_LINE, _ITEM, _BELOW = "\r", "- ", "  "
+_ANNOTATION, _IN_TEXT = f"{_LINE}  ", f"{_LINE}    "
+_ANNOTATIONS = "annotations"
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._/-]{0,100}")
 # What is neither text nor the newline that Helm writes: YAML forbids it, or breaks a line there.
-_ODD = re.compile(r"[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_ODD = r"[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _NULLS = frozenset({"null", "Null", "NULL"})
 _PLAIN_ASCII = b"\n" + bytes(range(0x20, 0x7F))
-_BELOW = " " * 6
-_IN_TEXT = "\n" + " " * 8
+_TEXTS = ("version", "appVersion", "kubeVersion", "digest", _ANNOTATIONS)
 
 
 class _Irregular(Exception):  # noqa: N818 - says what the text is
     """The text is not in Helm's own shape; nothing is wrong with that."""
+
+
+class _Proved(dict[str, tuple[str, Value]]):
+    """The pieces that were proved, each with its key and value; one that is asked for first is proved then."""
+
+    def __missing__(self, piece: str) -> tuple[str, Value]:
+        field = _field(piece)
+        if len(self) < _MOST_KNOWN:
+            self[piece] = field
+        return field
 
 
 def read_quickly(text: str, chart: str) -> list[Release] | None:
@@ -73,22 +84,19 @@ def read_quickly(text: str, chart: str) -> list[Release] | None:
 
 
 def _releases(text: str, chart: str) -> Iterator[Release]:
-    prove = lru_cache(maxsize=_MOST_KNOWN)(_field)
-    charts: set[str] = set()
-    wanted = False
+    proved = _Proved()
+    charts: list[str] = []
     for count, piece in enumerate(_pieces(_body(text))):
-        if count > _MOST_PIECES:
+        entry, head = _without_head(piece)
+        # The first piece is the head of the first chart; below every head stand entries.
+        if count > _MOST_PIECES or bool(entry) != bool(charts):
             raise _Irregular
-        if piece.startswith("- ") and charts:
-            fields = _fields(piece[2:], prove)
-            if wanted:
+        if entry:
+            fields = _fields(entry, proved)
+            if charts[-1] == chart:
                 yield _release(fields)
-        else:
-            name = _name(piece.removesuffix(":"))
-            if name in charts or not piece.endswith(":"):
-                raise _Irregular
-            charts.add(name)
-            wanted = name == chart
+        if head:
+            charts.append(_chart(head, charts))
 
 
 def _body(text: str) -> str:
@@ -103,79 +111,78 @@ def _body(text: str) -> str:
 def _has_odd_signs(text: str) -> bool:
     if text.isascii():
         return bool(text.encode().translate(None, _PLAIN_ASCII))
-    return _ODD.search(text) is not None
+    return re.search(_ODD, text) is not None
 
 
 def _pieces(body: str) -> Iterator[str]:
-    """Cut the charts' lines into the heads of charts and their entries, without the indent before them.
+    """Cut the charts' lines where entries begin: each piece is an entry, and the head of the next chart after it.
 
     It yields one piece after the other: an index of nothing but cuts must not fill the memory.
     """
-    if _PIECE.match("\n" + body[:3]) is None:
-        raise _Irregular
-    begin = 2
-    for following in _PIECE.finditer(body, begin):
-        yield body[begin : following.start()]
-        begin = following.end()
+    begin = 0
+    while (end := body.find(_ENTRY, begin)) >= 0:
+        yield body[begin:end]
+        begin = end + len(_ENTRY)
     yield body[begin:]
 
 
-def _fields(entry: str, prove: Callable[[str], tuple[str, Value]]) -> Fields:
+def _without_head(piece: str) -> tuple[str, str]:
+    """Return the entry in a piece, and the head of a chart that stands on its last line; each may be empty."""
+    begin = piece.rfind("\n") + 1
+    if piece.startswith("  ", begin) and not piece.startswith("   ", begin):
+        return piece[: max(begin - 1, 0)], piece[begin + 2 :]
+    return piece, ""
+
+
+def _chart(head: str, charts: list[str]) -> str:
+    """Return the name of the chart whose head this is; none has two."""
+    name = _name(head.removesuffix(":"))
+    if name in charts or not head.endswith(":"):
+        raise _Irregular
+    return name
+
+
+def _fields(entry: str, proved: _Proved) -> Fields:
     """Read one entry, without the dash before it."""
     if len(entry) > _LARGEST_ENTRY:
         raise _Irregular
-    pieces = _KEY.split(entry)
-    fields = dict(map(prove, pieces))
-    if len(fields) < len(pieces):
+    marked = entry.replace(f"{_KEY} ", f"{_LINE} ").replace(f"{_KEY}{_ITEM}", f"{_LINE}{_ITEM}")
+    pieces = marked.split(_KEY)
+    fields = dict(map(proved.__getitem__, pieces))
+    if len(fields) < len(pieces) or marked.count("\n") >= len(pieces):
         raise _Irregular
     return fields
 
 
 def _release(fields: Fields) -> Release:
     urls = fields.get("urls", ())
-    if not isinstance(urls, tuple):
+    version, app_version, kube_version, digest, images = texts = [fields.get(key) for key in _TEXTS]
+    if not isinstance(urls, tuple) or tuple in map(type, texts):
         raise _Irregular
-    return Release(
-        version=_text(fields, "version") or "",
-        app_version=_text(fields, "appVersion"),
-        kube_version=_text(fields, "kubeVersion"),
-        urls=urls,
-        digest=_text(fields, "digest"),
-        images=_text(fields, "annotations"),
-    )
-
-
-def _text(fields: Fields, key: str) -> str | None:
-    value = fields.get(key)
-    if isinstance(value, tuple):
-        raise _Irregular
-    return value
+    return Release(version or "", app_version, kube_version, urls, digest, images)  # type: ignore[arg-type]
 
 
 def _field(piece: str) -> tuple[str, Value]:
     """Read one key of an entry with its value: ``piece`` is the key's line and those below it."""
-    head, below, rest = piece.partition("\n")
+    head, below, rest = piece.partition(_LINE)
     key, colon, value = head.partition(": ")
-    if not below:
-        if not colon or key == "annotations":
-            raise _Irregular
-        return _name(key), _scalar(value)
-    lines = rest.split("\n")
     if colon:
-        return _name(key), _folded(value, lines)
-    if not head.endswith(":"):
+        if key == _ANNOTATIONS:
+            raise _Irregular
+        return _name(key), _folded(value, rest.split(_LINE)) if below else _scalar(value)
+    if not (below and head.endswith(":")):
         raise _Irregular
     key = _name(head[:-1])
-    if key == "annotations":
+    if key == _ANNOTATIONS:
         return key, _images(rest)
-    return key, _sequence(lines) if rest.startswith("    - ") else _mapping(lines)
+    return key, _sequence(rest.split(_LINE)) if rest.startswith(_ITEM) else _mapping(rest.split(_LINE))
 
 
 def _images(text: str) -> Value:
     """Read the annotations of an entry: the text of the one that lists the images, () where there is none."""
     if not text.startswith(_BELOW):
         raise _Irregular
-    pieces = _ANNOTATION.split(text[len(_BELOW) :])
+    pieces = text[len(_BELOW) :].replace(_IN_TEXT, "\n").split(_ANNOTATION)
     values = dict(map(_annotation, pieces))
     if len(values) < len(pieces):
         raise _Irregular
@@ -183,17 +190,16 @@ def _images(text: str) -> Value:
 
 
 def _annotation(piece: str) -> tuple[str, Value]:
+    """Read one annotation: a scalar on its line, or a literal block (``|``) whose first line sets the indent."""
     key, colon, value = piece.partition(": ")
-    if not colon:
+    if not colon or _LINE in value:
         raise _Irregular
-    return _name(key), _literal(value[1:]) if value.startswith("|\n") else _scalar(value)
-
-
-def _literal(text: str) -> str:
-    """Read the lines of a literal block scalar (``|``): none is blank, the first one sets the indent."""
-    if text.count("\n") > text.count(_IN_TEXT) or text[len(_IN_TEXT) : len(_IN_TEXT) + 1] in {"", " "}:
+    if not value.startswith("|\n"):
+        return _name(key), _scalar(value)
+    text = value[2:]
+    if text[:1] in {"", " "}:
         raise _Irregular
-    return text.replace(_IN_TEXT, "\n")[1:] + "\n"
+    return _name(key), f"{text}\n"
 
 
 def _sequence(lines: list[str]) -> Value:
@@ -201,8 +207,8 @@ def _sequence(lines: list[str]) -> Value:
     texts: list[str] = []
     keys: set[str] | None = None
     for line in lines:
-        item = line[6:]
-        if line.startswith("    - "):
+        item = line[len(_BELOW) :]
+        if line.startswith(_ITEM):
             keys = set() if _is_pair(item) else None
         elif keys is None or not line.startswith(_BELOW):
             raise _Irregular
@@ -238,9 +244,9 @@ def _pair(text: str, keys: set[str]) -> None:
 def _folded(start: str, lines: list[str]) -> Value:
     """Prove a plain or quoted scalar over several lines, none of them blank or a comment."""
     for line in lines:
-        if not line.startswith(_BELOW) or line[6:7] in {"", " ", "#"} or line[-1] == " ":
+        if not line.startswith(_BELOW) or line[2:3] in {"", " ", "#"} or line[-1] == " ":
             raise _Irregular
-    _scalar(" ".join([start, *(line[6:] for line in lines)]))
+    _scalar(" ".join([start, *(line[2:] for line in lines)]))
     return ()
 
 
@@ -252,14 +258,14 @@ def _scalar(text: str) -> str | None:
     """
     first = text[:1]
     if first.isalnum() or first == "/":
-        if ": " in text or " #" in text or text[-1] in ": ":
+        if text[-1] in ": " or "\n" in text or (" " in text and (": " in text or " #" in text)):
             raise _Irregular
         return None if text in _NULLS else text
     inner = text[1:-1]
     if len(text) > 1 and text[-1] == first:
-        if first == '"' and '"' not in inner and "\\" not in inner:
+        if first == '"' and '"' not in inner and "\\" not in inner and "\n" not in inner:
             return inner
-        if first == "'" and "'" not in inner.replace("''", ""):
+        if first == "'" and "'" not in inner.replace("''", "") and "\n" not in inner:
             return inner.replace("''", "'")
     raise _Irregular
 

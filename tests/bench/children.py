@@ -16,12 +16,12 @@ import sys, types
 rooms = types.ModuleType("tasks")
 rooms.__path__ = [{str(PROJECT / "tasks")!r}]
 sys.modules["tasks"] = rooms
-from pathlib import Path
 """
 _DECIDE = """
 from tasks.z2jh.choose import choose
 from tasks.z2jh.index import read_index
-index = read_index(Path(sys.argv[1]).read_bytes(), sys.argv[1])
+with open(sys.argv[1], "rb") as file:
+    index = read_index(file.read(), sys.argv[1])
 choice = choose(index, sys.argv[2])
 print(choice.release.version, choice.release.hub_image)
 """
@@ -32,6 +32,7 @@ from ruamel.yaml import YAML
 YAML(typ="safe", pure=True).load(Path(sys.argv[1]))
 """
 _TAG = """
+from pathlib import Path
 from tasks.hubrepo.layout import open_hub
 from tasks.image.naming import history_of, name_image
 from tasks.settings import Settings
@@ -42,6 +43,7 @@ for image in hub.images:
     print(f"{image.spec.name}:{name_image(hub, history, image).tag}")
 """
 _FETCH = """
+from pathlib import Path
 from tasks.z2jh.repository import HelmRepository
 print(len(HelmRepository(sys.argv[1], Path(sys.argv[2])).index().releases))
 """
