@@ -72,7 +72,7 @@ def _rule(line: str, place: str) -> tuple[tuple[Piece, ...], bool]:
 
 
 def _pieces(pattern: str) -> Iterator[Piece]:
-    """Take a pattern apart; ValueError where a class has no end."""
+    """Take a pattern apart; ValueError where a class has no end, or a range none."""
     at = 0
     # Alone in a pattern, leading stars stand for any beginning of a path, not for whole folders.
     if pattern.startswith(_ANY) and not pattern.startswith(f"{_ANY}/") and _SPECIAL.isdisjoint(pattern[2:]):
@@ -97,5 +97,24 @@ def _pieces(pattern: str) -> Iterator[Piece]:
 
 def _character_class(inner: str) -> str:
     negated = inner.startswith("^")
-    body = inner.removeprefix("^").replace("\\", "").replace("]", r"\]").replace("[", r"\[")
-    return f"[{'^/' if negated else ''}{body}]"
+    return f"[{'^/' if negated else ''}{''.join(_members(inner.removeprefix('^')))}]"
+
+
+def _members(body: str) -> Iterator[str]:
+    """Yield the letters and ranges of a class, each letter so that it means nothing else in a regular expression."""
+    at = 0
+    while at < len(body):
+        letter, at = _letter(body, at)
+        if body.startswith("-", at):
+            last, at = _letter(body, at + 1)
+            letter += f"-{last}"
+        yield letter
+
+
+def _letter(body: str, at: int) -> tuple[str, int]:
+    """Return the letter at ``at``, taken literally, and where the next one is; ValueError where there is none."""
+    escaped = body.startswith("\\", at)
+    letter = body[at + escaped : at + escaped + 1]
+    if not letter or (letter == "-" and not escaped):
+        raise ValueError(body)
+    return re.escape(letter), at + escaped + 1
