@@ -118,9 +118,10 @@ def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None) -> S
 
 def _commit_actions(hub: Hub, goal: BranchPlan, changed: Sequence[str], wish: CommitWish, made: Made) -> list[Action]:
     from .faults import Refused
-    from .review.commits import commit_message, make_commit, require_only_ours
+    from .review.commits import commit_message, make_commit, require_no_credentials, require_only_ours
 
     require_only_ours(hub, changed)
+    require_no_credentials(hub, changed)
     text = wish.message or commit_message(hub)
     if not text.strip():
         raise Refused(

@@ -44,13 +44,13 @@ def mask(text: str) -> str:
 
 
 def _without_secret(parameter: re.Match[str]) -> str:
-    return f"{parameter[1]}={MASK}" if _names_secret(parameter[1].replace("-", "_")) else parameter[0]
+    return f"{parameter[1]}={MASK}" if names_secret(parameter[1].replace("-", "_")) else parameter[0]
 
 
 def _environments_own() -> Iterator[str]:
     """Yield the secrets of the environment, and each line of those that have several, in every spelling."""
     for name, value in os.environ.items():
-        if not _names_secret(name) or _is_file(name, value):
+        if not names_secret(name) or _is_file(name, value):
             continue
         for part in {value, *value.splitlines()}:
             stripped = part.strip()
@@ -58,7 +58,7 @@ def _environments_own() -> Iterator[str]:
                 yield from {stripped, json.dumps(stripped)[1:-1], quote(stripped, safe="")}
 
 
-def _names_secret(name: str) -> bool:
+def names_secret(name: str) -> bool:
     """Whether a variable's or a parameter's name says that its value is secret."""
     upper = name.upper()
     words = upper.split("_")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..faults import Refused, Unusable
 from ..hubrepo.files import bytes_to_be
-from .context import Context
+from .context import GIT, Context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .proof import Base
 
 DIGITS = 12
-_GIT = ".git"
 _CHUNK = 1024 * 1024
 
 
@@ -63,9 +62,9 @@ def _require_stable(context: Context, files: Sequence[str]) -> None:
     """
     hub = context.hub
     written = {place.file for image in hub.images for place in hub.values_places(image)}
-    changing = [_GIT if file.startswith(f"{_GIT}/") else file for file in files]
+    changing = [GIT if file.startswith(f"{GIT}/") else file for file in files]
     for file in changing:
-        if file == _GIT or file in written:
+        if file == GIT or file in written:
             raise Refused(
                 f"the build context holds {file}, so each build would make another {{content}}",
                 where=context.path,

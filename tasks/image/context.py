@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import stat
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from ..faults import Unusable
+from ..faults import Refused, Unusable
+from ..hubrepo.credential_files import LARGEST, credential_in
 from ..hubrepo.leftovers import is_half_written
 from ..hubrepo.paths import join
 from .dockerignore import IgnoreRules
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
 
     from ..hubrepo.layout import Hub, HubImage
 
+GIT = ".git"
+MOST_LOOKED_AT = 10_000
 _IGNORE_FILE = ".dockerignore"
 
 
@@ -50,9 +56,31 @@ class Context:
             raise Unusable("the build context is missing", where=context.path, hint=hint)
         return context
 
-    def files(self) -> Iterator[str]:
-        """Yield what Docker sees, the Dockerfile left out: files, links and what else lies there."""
-        return (path for path in self.below() if path != self.dockerfile and self.is_seen(path))
+    def files(self, without: Collection[str] = ()) -> Iterator[str]:
+        """Yield what Docker sees, the Dockerfile and folders with the names ``without`` left out.
+
+        That is files, links and what else lies there.
+        """
+        return (path for path in self.below(without) if path != self.dockerfile and self.is_seen(path))
+
+    def require_no_credentials(self) -> None:
+        """Check that no file which Docker sees is a credential file: who gets the image would have it.
+
+        Looked at are the first 10,000 files, of git's own folder its settings alone. Links are left alone, Docker does
+        not follow them either.
+
+        Raises:
+            Refused: one is; the message names it.
+        """
+        settings = join(self.path, GIT, "config")
+        for path in (*islice(self.files(without=(GIT,)), MOST_LOOKED_AT), *([settings] * self.is_seen(settings))):
+            found = credential_in(path, _small_file(self.hub.git.folder / path))
+            if found:
+                raise Refused(
+                    f"the build context holds {found}",
+                    where=path,
+                    hint=f"{self.leaving_out(path)}, and commit that; or move the file out of {self.path}",
+                )
 
     def below(self, without: Collection[str] = ()) -> Iterator[str]:
         """Yield all that lies below the folder, but for what lies in folders with the names ``without``."""
@@ -82,3 +110,15 @@ class Context:
     def _rules(self) -> IgnoreRules:
         data = self.hub.files.read(self._ignore_file)
         return IgnoreRules() if data is None else IgnoreRules.parse(data.decode("utf-8", "replace"), self._ignore_file)
+
+
+def _small_file(file: Path) -> bytes:
+    """Return the bytes of a file that is small enough to be a credential file; none of what else lies there.
+
+    One that cannot be read does not get into an image either.
+    """
+    with contextlib.suppress(OSError):
+        known = file.lstat()
+        if stat.S_ISREG(known.st_mode) and known.st_size <= LARGEST:
+            return file.read_bytes()
+    return b""

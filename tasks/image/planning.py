@@ -39,7 +39,8 @@ def plan_images(hub: Hub, wish: BuildWish) -> Build:
     """Plan the build of the images that ``wish`` names: what each one's tag is, and whether its registry has it.
 
     Raises:
-        Refused: an image's files are not committed, or its tag is there with another platform or base.
+        Refused: an image's files are not committed, its tag is there with another platform or base, or a build
+            context holds a credential file.
         Denied: a registry denied access.
         Unreachable: a registry gave no answer.
         ProgramFailed: docker is missing, or something is to be built and the builder does not answer.
@@ -60,8 +61,22 @@ def plan_images(hub: Hub, wish: BuildWish) -> Build:
         jobs = _jobs(hub, images, wish, history, look=look)
         build = Build(hub, wish, jobs, pushes, builder, _engine(hub, wish))
         if build.to_build:
+            _require_no_credentials(build)
             build.builder = answering()
     return build
+
+
+def _require_no_credentials(build: Build) -> None:
+    """Check that no image to be built would hold a credential file.
+
+    Raises:
+        Refused: one would.
+        Unusable: a build context is missing.
+    """
+    from .context import Context  # noqa: PLC0415 - only a build pays for it, not the look that finds none needed
+
+    for job in build.to_build:
+        Context.of(build.hub, job.image).require_no_credentials()
 
 
 def _asking(builder: Builder, *, at_once: bool) -> AbstractContextManager[Callable[[], Builder]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .. import show
 from ..faults import Refused
+from ..hubrepo.credential_files import credential_in
 from ..hubrepo.edits import foreign_changes
 from ..tools.git import PUSH_SECONDS
 from ..tools.git_faults import failed, push_fault
@@ -60,6 +61,19 @@ def require_only_ours(hub: Hub, changed: Sequence[str]) -> None:
             raise Refused("other changes of the file are staged", where=path, hint=f"git restore --staged -- {path}")
 
 
+def require_no_credentials(hub: Hub, changed: Sequence[str]) -> None:
+    """Check that no changed file is a credential file, as git stores it: a filter may encrypt it on the way.
+
+    Raises:
+        Refused: one is; the message names it.
+    """
+    for path in changed:
+        found = credential_in(path, hub.require(path)) and credential_in(path, hub.git.stored(path))
+        if found:
+            hint = f"encrypt it (sops, git-crypt), or keep it out of git: git rm --cached -- {path}"
+            raise Refused(f"the file to commit holds {found}", where=path, hint=hint)
+
+
 def make_commit(hub: Hub, paths: Sequence[str], text: str | None) -> tuple[str, str]:
     """Commit ``paths`` and nothing else, and return the commit's full hash and subject.
 
@@ -70,10 +84,12 @@ def make_commit(hub: Hub, paths: Sequence[str], text: str | None) -> tuple[str, 
 
     Raises:
         ProgramFailed: git refused, for instance through a hook; its words stand above.
-        Refused: a hook changed the files on the way, or added others; or another git is at work here.
+        Refused: a file holds more than ours, or a credential; a hook changed the files on the way, or added others; or
+            another git is at work here.
     """
     require_unlocked(hub.git.git_dir)
     require_only_ours(hub, paths)
+    require_no_credentials(hub, paths)
     whole = text or commit_message(hub)
     wanted = {path: hub.require(path) for path in paths}
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")

@@ -204,6 +204,10 @@ class Git:
         output = self.ask("cat-file", "--filters", f"{revision}:{path}")
         return output.stdout if output.ok else None
 
+    def stored(self, path: str, revision: str = "HEAD") -> bytes:
+        """Return the bytes of ``path`` in ``revision`` as git itself keeps them; none where it has no such file."""
+        return self.ask("cat-file", "blob", f"{revision}:{path}").stdout
+
     def staged(self, path: str) -> bytes | None:
         """Return the bytes of ``path`` in the index; None where it is not there."""
         return self.show(path, revision="")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tasks.faults import Fault
 from tasks.hubrepo.chartpress import read_chartpress
+from tasks.hubrepo.credential_files import credential_in
 from tasks.hubrepo.dockerfile import hub_base, hub_bases, with_base
 from tasks.hubrepo.requirement import requirements, with_version
 from tasks.hubrepo.values import image_at, warnings, with_image
@@ -115,6 +116,11 @@ def _settings_file(data: bytes) -> None:
 
 def _ignore(given: tuple[str, str]) -> None:
     IgnoreRules.parse(given[0], ".dockerignore").leave_out(given[1][:LONGEST_PATH])
+
+
+def _credential_file(data: bytes) -> None:
+    for name in ("a", ".netrc", ".git/config", ".pypirc", "credentials", "kubeconfig", ".env"):
+        credential_in(name, data)
 
 
 def _template(text: str) -> None:
@@ -311,6 +317,8 @@ READERS = (
     ),
     Reader("Docker's configuration", _json(seeds.DOCKER_CONFIG), _docker_config),
     Reader("credential helper", _json(seeds.CREDENTIALS), _helper),
+    Reader("credential file", damaged(seeds.CREDENTIAL_FILES), _credential_file),
+    Reader("credential file in JSON", _json(*seeds.KEY_FILES, seeds.DOCKER_CONFIG), _credential_file),
     Reader("key file", _json(*seeds.KEY_FILES), _key_file),
     Reader("gcloud's accounts", _json(seeds.ACCOUNTS), _gcloud),
     Reader("gh's pull requests", _json(seeds.REQUESTS), _gh),

@@ -163,6 +163,14 @@ HEADERS = (
     "/v2/hub/blobs/uploads/1?_state=abc",
     _DIGEST,
 )
+CREDENTIAL_FILES = (
+    b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMIIEowIBAAKC\n-----END RSA PRIVATE KEY-----\n",
+    b"machine charts.test login robin password tulip\n",
+    b'[remote "origin"]\n\turl = https://robin:tulip@git.test/a\n\textraheader = AUTHORIZATION: basic dHVsaXA=\n',
+    b"[default]\naws_secret_access_key = tulip\npassword = tulip\n",
+    b"users:\n- name: robin\n  user: {token: tulip}\n",
+    b"# ours\nexport GITHUB_TOKEN='tulip-garden'\n",
+)
 GIT = (
     b"refs/heads/main\n",
     b"0123456789abcdef0123456789abcdef01234567\n",
