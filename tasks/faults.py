@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from .masking import mask
+
 DONE = 0
 REFUSED = 1
 UNUSABLE = 2
@@ -75,6 +77,9 @@ def one_line(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """Return ``text`` in one line that people can still read: what is quoted may be as long as a file."""
-    line = one_line(text)
+    """Return ``text`` in one line that people can still read: what is quoted may be as long as a file.
+
+    Secrets are masked first: of one that is cut, or whose blanks are, the rest would not be known any more.
+    """
+    line = one_line(mask(text))
     return line if len(line) <= LONGEST_PART else f"{line[:LONGEST_PART]}..."

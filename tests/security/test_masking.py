@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks.faults import LONGEST_PART, Refused
 from tasks.masking import mask
 from tasks.tools.run import Command, watch
 
@@ -93,6 +94,15 @@ def test_a_secret_of_several_lines_is_masked_in_every_spelling(monkeypatch: pyte
 def test_a_secret_in_an_address_is_masked_as_it_is_spelled_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUB_TOKEN", "tulip/garden 4711")
     assert mask("GET /a?x=tulip%2Fgarden%204711") == "GET /a?x=***"
+
+
+def test_a_fault_that_is_cut_short_holds_no_half_of_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_TOKEN", "tulip-garden  4711")
+    for length in range(LONGEST_PART - 20, LONGEST_PART):
+        fault = Refused(
+            f"{'x' * length}tulip-garden  4711", where="tulip-garden  4711", hint="it is tulip-garden  4711"
+        )
+        assert "tulip" not in mask(str(fault))
 
 
 def test_what_a_program_says_is_masked(
