@@ -15,9 +15,11 @@ import secrets
 import signal
 import socket
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..faults import ProgramFailed
@@ -25,7 +27,6 @@ from ..tools.run import Command, capture, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 REGISTRY_IMAGE = "registry:2"
@@ -34,13 +35,7 @@ PULL_SECONDS = 180.0
 STOP_SECONDS = 5.0
 _BIRTHMARK = "Hubpress-Registry"
 
-# The shell becomes the server, so the server has the process id that its starter knows. The watcher beside it
-# reads from the starter's pipe: that ends when the starter stops the server, and also when the starter dies.
-_SUPERVISED = """
-exec 3<&0
-{ read -r _ <&3; kill "$$"; } &
-exec "$@" 3<&- </dev/null
-"""
+_SUPERVISED = Path(__file__).with_name("supervised.py")
 
 
 @dataclass(frozen=True)
@@ -177,7 +172,7 @@ def _start(way: _Way, folder: Path) -> subprocess.Popen[bytes]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
     with _log(folder).open("wb") as log:
         return subprocess.Popen(
-            ("/bin/sh", "-c", _SUPERVISED, "sh", *way.argv),
+            (sys.executable, "-I", "-S", _SUPERVISED, *way.argv),
             cwd=folder,
             env=env,
             stdin=subprocess.PIPE,
