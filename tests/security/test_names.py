@@ -14,6 +14,7 @@ from .recorder import Recorder, taken_for_options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..lab.helm import HelmServer
     from ..lab.hubs import Hub
 
 SIGN = "evil"
@@ -101,7 +102,8 @@ ANYWHERE = [
         Name(f"hub.{line.partition(':')[0]}", partial(setting, line), LOOK, 2, NO_OPTION)
         for line in (
             *("remote: --upload-pack=evil", "branch: --evil-{version}", "base_branch: --evil", "builder: --evil"),
-            *("root: --evil", "chart: --evil", "dependency: --evil", "tag: --evil"),
+            *("root: --evil", "chart: --evil", "dependency: --evil", "tag: --evil", "chart_repository: --evil"),
+            *("values: [{file: --evil, path: a}]", "values: [{file: a, path: --evil}]"),
         )
     ),
     Name("hub.platform", partial(setting, "platform: --evil/x"), LOOK, 2, NO_OPTION),
@@ -118,6 +120,7 @@ WITH_ENGINE = [
     Name("path", partial(image_key, "paths: [--output=evil]"), BUILD),
     Name("branch", git_branch, BUILD),
     Name("git tag", git_tag, BUILD, 1, "cannot be an image's tag"),
+    Name("build argument", partial(image_key, "buildArgs: {--evil: --evil}"), BUILD),
     Name("build option", partial(image_key, "extraBuildCommandOptions: [--output=evil]"), BUILD, 2, "no counterpart"),
 ]
 
@@ -175,6 +178,56 @@ def test_a_branch_that_is_typed_is_never_an_option(
 ) -> None:
     done = run_task("bump", "commit", flag, cwd=hub.path, env=recorder.env)
     assert (done.code, error in done.err) == (code, True), done
+    assert taken_for_options(recorder.calls, SIGN) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "error"),
+    [
+        ("bump --to=--evil", 1, "--evil"),
+        ("build --image=--evil", 2, "--evil is no image"),
+        ("build --engine=--evil", 2, "there is no engine --evil"),
+        ("build --force --builder=--evil", 3, "the builder does not answer"),
+        ("build --force --platform=--evil/x", 1, "the base image is not there for --evil/x"),
+    ],
+)
+@pytest.mark.engine
+def test_what_is_typed_is_never_an_option(hub: Hub, recorder: Recorder, typed: str, code: int, error: str) -> None:
+    before = hub.snapshot()
+    done = run_task(*typed.split(), cwd=hub.path, env=recorder.env)
+    assert (done.code, error in done.err) == (code, True), done
+    assert taken_for_options(recorder.calls, SIGN) == []
+    assert hub.snapshot() == before
+
+
+def test_a_folder_that_is_typed_is_never_an_option(hub: Hub, recorder: Recorder) -> None:
+    there = hub.path.rename(hub.path.with_name("--evil"))
+    done = run_task("bump", "--repo=--evil", cwd=there.parent, env=recorder.env)
+    assert (done.code, "hub.repo is '--evil', not a name" in done.err) == (2, True), done
+    done = run_task("bump", "--repo=./--evil", cwd=there.parent, env=recorder.env)
+    assert done.code == 0, done
+    assert taken_for_options(recorder.calls, SIGN) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "evil"),
+    [
+        pytest.param("image: quay.io/jupyterhub/k8s-hub:3.3.8", "image: --evil/k8s-hub:3.3.8", id="image"),
+        pytest.param("k8s-hub:3.3.8", "k8s-hub:--evil", id="image's tag"),
+        pytest.param("version: 3.3.8", "version: --evil", id="version"),
+        pytest.param("- jupyterhub-3.3.8.tgz", "- --evil.tgz", id="archive"),
+    ],
+)
+def test_a_name_in_the_helm_repository_is_never_an_option(
+    hub: Hub, helm_repository: HelmServer, recorder: Recorder, named: str, evil: str
+) -> None:
+    index = (helm_repository.folder / "index.yaml").read_text()
+    assert named in index
+    helm_repository.answers["/index.yaml"] = (200, index.replace(named, evil).encode())
+    done = run_task("bump", "commit", "--push", cwd=hub.path, env=recorder.env)
+    assert done.code == 0, done
+    assert SIGN not in hub.git("show", "HEAD")
+    assert recorder.calls
     assert taken_for_options(recorder.calls, SIGN) == []
 
 
