@@ -12,7 +12,7 @@ from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
 from .plan import Plan, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from invoke.context import Context
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .hubrepo.layout import Hub, HubImage
     from .image.reference import Reference
     from .z2jh.choose import Choice
+    from .z2jh.repository import HelmRepository
 
 HELP = {
     "to": "exactly this release: older ones too, and any name that the index has",
@@ -70,15 +71,13 @@ def plan_bump(hub: Hub, wish: BumpWish) -> Step:
     from .hubrepo.edits import base_for, release_edits
     from .hubrepo.lock import lock_edit, locked_action
     from .hubrepo.requirement import require_movable
-    from .hubrepo.source import helm_repository
+    from .hubrepo.source import helm_repository, open_repository
     from .image.digests import with_digests
     from .z2jh.choose import choose
-    from .z2jh.repository import HelmRepository
 
     require_movable(hub.require(hub.requirement_file), hub.requirement.name, hub.requirement_file)
-    address = helm_repository(hub)
-    repository = HelmRepository(address, hub.settings.fetched, hub.requirement.name)
-    with show.waiting(f"asking {address}"):
+    repository = open_repository(hub)
+    with show.waiting(f"asking {helm_repository(hub)}"):
         index = repository.index()
     choice = choose(index, hub.requirement.version, to=wish.to, pre=wish.pre, dev=wish.dev, major=wish.major)
     version = choice.release.version
@@ -93,7 +92,7 @@ def plan_bump(hub: Hub, wish: BumpWish) -> Step:
         leaves=hub.edited(touched),
         report=lambda: _report(hub, choice, touched, bases),
         summary=lambda: [f"{edit.path}: {edit.summary if edit.changes else 'unchanged'}" for edit in touched],
-        warnings=_warnings(hub, choice),
+        warnings=tuple(_warnings(hub, choice, repository)),
     )
 
 
@@ -119,12 +118,13 @@ def _report(
     }
 
 
-def _warnings(hub: Hub, choice: Choice) -> tuple[str, ...]:
+def _warnings(hub: Hub, choice: Choice, repository: HelmRepository) -> Iterator[str]:
     from .review.brief import upgrade_warnings
     from .review.findings import upgrades_here
 
-    crossed = upgrade_warnings(upgrades_here(hub, hub.requirement.version, choice.release.version))
-    if choice.newer_major is None:
-        return crossed
-    newer = f"{choice.newer_major.version} is there too, a newer major version than {hub.requirement.version}"
-    return (f"{newer}: read its upgrade guide, then: invoke bump --major", *crossed)
+    if repository.is_plain:
+        yield "the Helm repository is asked over plain http: whoever is on the way can change what it says"
+    if choice.newer_major:
+        newer = f"{choice.newer_major.version} is there too, a newer major version than {hub.requirement.version}"
+        yield f"{newer}: read its upgrade guide, then: invoke bump --major"
+    yield from upgrade_warnings(upgrades_here(hub, hub.requirement.version, choice.release.version))

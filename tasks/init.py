@@ -44,7 +44,9 @@ def plan_init(hub: Hub, prefix: str | None) -> Step:
 
     chart = find_chart(hub.git, hub.files, hub.settings.dependency, hub.settings.chart)
     address = hub.settings.chart_repository or chart.requirement.repository
-    repository = HelmRepository(address, hub.settings.fetched, chart.requirement.name)
+    repository = HelmRepository(
+        address, hub.settings.fetched, chart.requirement.name, asked=hub.settings.chart_repository is not None
+    )
     release = repository.index().releases.get(chart.requirement.version)
     if release is None:
         raise Refused(

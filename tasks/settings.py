@@ -55,7 +55,8 @@ class Settings:
         dependency: the requirement's name.
         images: the images to build, by their keys in chartpress.yaml; those that inherit from z2jh's hub image
             where it is empty.
-        chart_repository: the Helm repository's address; the requirement's own where it is not given.
+        chart_repository: the Helm repository's address; the requirement's own where it is not given. Only here it may
+            be plain http to another machine.
         base: ``keep`` the repository that the Dockerfile names for the base image, or follow the ``chart``'s.
         platform: what the image must run on.
         push: whether ``build`` pushes what it builds; false is the same as ``--no-push``.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..faults import Fault, Unreachable
-from ..hubrepo.source import helm_repository
+from ..hubrepo.source import open_repository
 from ..hubrepo.values import image_at
 from ..image.job import LABEL
 from ..image.platform import short_platform
@@ -14,7 +14,6 @@ from ..image.reference import Reference
 from ..tools import docker
 from ..tools.found import FoundImage
 from ..z2jh.choose import newest
-from ..z2jh.repository import HelmRepository
 from .files import base_problem, differing_base_problems
 from .overrides import override_problems
 from .pins import pin_problems
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..hubrepo.layout import Hub, HubImage
     from ..z2jh.release import Index, Release
+    from ..z2jh.repository import HelmRepository
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def look(hub: Hub) -> World:
     images = {key: reference for key, reference in pinned.items() if reference}
     asked = list(dict.fromkeys((*images.values(), *(image.base.reference for image in hub.images))))
     answers = docker.begin_inspect(asked)
-    repository = HelmRepository(helm_repository(hub), hub.settings.fetched, hub.requirement.name)
+    repository = open_repository(hub)
     index = repository.index()
     release = index.releases.get(hub.requirement.version)
     return World(repository, index, release, images, dict(zip(asked, answers(), strict=True)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..faults import Unusable
+from ..z2jh.repository import HelmRepository
 
 if TYPE_CHECKING:
     from .layout import Hub
@@ -30,3 +31,16 @@ def helm_repository(hub: Hub) -> str:
         where=f"{hub.requirement_file}:{hub.requirement.line}",
         hint=f"name one that has, in invoke.yaml: hub: {{chart_repository: {_JUPYTERHUBS}}}",
     )
+
+
+def open_repository(hub: Hub) -> HelmRepository:
+    """Return the dependency's Helm repository.
+
+    An address that the setting names was asked for by the user, the requirement's own was not.
+
+    Raises:
+        Unusable: as :func:`helm_repository`, or its address is none.
+        Refused: the requirement names plain http to another machine.
+    """
+    asked = hub.settings.chart_repository is not None
+    return HelmRepository(helm_repository(hub), hub.settings.fetched, hub.requirement.name, asked=asked)

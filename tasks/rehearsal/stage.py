@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 from ..faults import Unreachable
 from ..hubrepo.layout import open_hub
-from ..hubrepo.source import helm_repository
+from ..hubrepo.source import helm_repository, open_repository
 from ..image.proof import Base
 from ..tools import docker
 from ..tools.git import Git
-from ..z2jh.repository import HelmRepository
 from .clone import CLONE, REMOTE, make_clone
 from .registry import free_port, registry
 from .standin import stand_ins
@@ -100,7 +99,7 @@ def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
     """Return the hub with a Helm repository that answers, and what to say where that is not the real one."""
     address = helm_repository(hub)
     try:
-        HelmRepository(address, hub.settings.fetched, hub.requirement.name).index()
+        open_repository(hub).index()
     except Unreachable as fault:
         note = f"STAND-IN: the charts come with hubpress, not from {address}: {fault.what}"
         return replace(hub, settings=replace(hub.settings, chart_repository=CHARTS.as_uri())), (note,)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..faults import Fault
 from ..hubrepo.files import Committed
-from ..hubrepo.source import helm_repository
+from ..hubrepo.source import open_repository
 from ..z2jh.release import Release
-from ..z2jh.repository import HelmRepository
 from .body import Story
 from .changes import changes_between
 from .findings import upgrades_here
@@ -59,7 +58,7 @@ def _releases(hub: Hub, old: str | None, new: str) -> tuple[Release | None, Rele
     """Return both releases as the Helm repository describes them; bare where it gives no answer."""
     bare = Release(old) if old else None, Release(new)
     try:
-        found = HelmRepository(helm_repository(hub), hub.settings.fetched, hub.requirement.name).index().releases
+        found = open_repository(hub).index().releases
     except Fault:
         return bare
     return found.get(old, bare[0]) if old else None, found.get(new, bare[1])

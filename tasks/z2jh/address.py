@@ -23,11 +23,12 @@ class Address:
     addresses carry their secrets.
 
     Attributes:
-        scheme: ``https``, ``http`` (on this machine only) or ``file``.
+        scheme: ``https``, ``http`` (on this machine, or where it was asked for) or ``file``.
         host: the host with its port, as written; empty for files.
         path: the path, percent-encoded.
         query: what follows the question mark; mostly empty.
         login: ``user:password``, or None.
+        asked: whether plain http to this host was asked for.
     """
 
     scheme: str
@@ -35,14 +36,19 @@ class Address:
     path: str
     query: str = field(default="", repr=False)
     login: str | None = field(default=None, repr=False)
+    asked: bool = False
 
     @classmethod
-    def parse(cls, text: str) -> Address:
+    def parse(cls, text: str, *, asked: bool = False) -> Address:
         """Read a URL, or the path of a local file or folder.
+
+        Args:
+            text: the URL or path.
+            asked: whether the user asked for this very address, be it plain http to another machine.
 
         Raises:
             Unusable: ``text`` is neither, or has another scheme (``oci:``, a Helm repository's ``alias:``).
-            Refused: plain http to another machine.
+            Refused: plain http to another machine, and nobody asked for it.
         """
         parts = _split(text)
         if not parts.scheme and parts.path:
@@ -52,10 +58,11 @@ class Address:
             host = ""
         if parts.scheme not in _SCHEMES or bool(host) != (parts.scheme in _WEB):
             raise _no_address(text)
-        address = cls(parts.scheme, host, parts.path, parts.query, unquote(login) or None)
-        if parts.scheme == "http" and not address.on_loopback:
+        address = cls(parts.scheme, host, parts.path, parts.query, unquote(login) or None, asked)
+        if address.is_plain and not asked:
             safe = replace(address, scheme="https")
-            raise Refused("plain http is used on this machine only", where=address, hint=f"use {safe}")
+            hint = f"use {safe}; or ask for it in invoke.yaml: hub: {{chart_repository: {address}}}"
+            raise Refused("plain http is used on this machine only", where=address, hint=hint)
         return address
 
     def __str__(self) -> str:
@@ -91,6 +98,11 @@ class Address:
             return False
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it is reached over plain http beyond this machine."""
+        return self.scheme == "http" and not self.on_loopback
+
+    @property
     def hint(self) -> str:
         """What a fault about this address hints at: the command that shows what is there."""
         return f"look at what is there: curl -fsSL {quote(str(self))} | head"
@@ -122,10 +134,11 @@ class Address:
             raise self._astray() from fault
 
     def _leads_to(self, url: str) -> Address:
-        target = Address.parse(url)
-        if (target.is_file and not self.is_file) or (self.scheme == "https" and target.scheme != "https"):
-            raise self._astray()
+        target = Address.parse(url, asked=self.asked)
         same_host = (target.scheme, target.host) == (self.scheme, self.host)
+        less_safe = (target.is_file and not self.is_file) or (self.scheme == "https" and target.scheme != "https")
+        if less_safe or (target.scheme == "http" and not same_host and (self.is_plain or target.is_plain)):
+            raise self._astray()
         return replace(target, login=self.login) if same_host and not target.login else target
 
     def _astray(self) -> Unreachable:

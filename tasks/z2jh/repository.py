@@ -33,17 +33,31 @@ class HelmRepository:
         cache: the folder to keep in what was fetched; None keeps nothing.
         chart: the chart's name.
         limits: the bounds of each fetch.
+        asked: whether the user asked for this very address, be it plain http to another machine.
 
     Raises:
         Unusable: ``url`` is no such address.
-        Refused: ``url`` is plain http to another machine.
+        Refused: ``url`` is plain http to another machine, and nobody asked for it.
     """
 
-    def __init__(self, url: str, cache: Path | None, chart: str = "jupyterhub", limits: Limits | None = None) -> None:
-        self._address = Address.parse(url)
+    def __init__(
+        self,
+        url: str,
+        cache: Path | None,
+        chart: str = "jupyterhub",
+        limits: Limits | None = None,
+        *,
+        asked: bool = False,
+    ) -> None:
+        self._address = Address.parse(url, asked=asked)
         self._chart = chart
         self._cache = Cache(cache) if cache else None
         self._fetcher = Fetcher(self._cache, limits or Limits())
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is reached over plain http beyond this machine: then anybody on the way can change it."""
+        return self._address.is_plain
 
     def index(self) -> Index:
         """Fetch and read the repository's ``index.yaml``.
