@@ -34,7 +34,10 @@ _NO_HELPER = ("error getting credentials", "executable file not found")
 _MISSING = ": not found"
 _TOO_OFTEN = ("toomanyrequests", "429 too many requests")
 _DENIED = re.compile(r"\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials")
-_NO_ANSWER = ("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do")
+_NO_ANSWER = (
+    *("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do"),
+    *("unexpected status", "unexpected http status"),
+)
 _ATTESTATION = "unknown/unknown"
 
 
@@ -169,7 +172,7 @@ def build(command: Command, host: str) -> None:
     said = words.lower()
     if "did not complete successfully" in said or "failed to solve: dockerfile" in said:
         raise ProgramFailed(words, hint="mend the Dockerfile, commit it, and build again")
-    if _DENIED.search(said) or _has(said, (*_NO_HELPER, *_NO_ANSWER)):
+    if _DENIED.search(said) or _has(said, (*_NO_HELPER, *_NO_ANSWER, *_TOO_OFTEN)):
         raise registry_fault(output, host)
     raise _machine_fault(said) or ProgramFailed(words, hint="the builder's own output above says more")
 

@@ -1,9 +1,10 @@
-"""A registry that misbehaves: a server before a real registry, or before none, which answers some requests itself."""
+"""A server that misbehaves: before a real registry or Helm repository, or before none, with some answers of its own."""
 
 from __future__ import annotations
 
 import http.client
 import math
+import socket
 import socketserver
 import threading
 from contextlib import contextmanager, suppress
@@ -14,13 +15,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from ..z2jh.scripted import Drip, reply
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterator
     from email.message import Message
 
 Answer: TypeAlias = "bytes | Callable[[socket.socket], None]"
 # A proxy's own: what stands between it and each side alone.
 _HOP = ("connection", "transfer-encoding", "content-length", "keep-alive")
+_TLS = b"\x16"
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,13 @@ class Rule:
         part: what stands in their line (``GET /v2/hub/manifests/1``) somewhere; empty for every request.
         answer: what is sent as it is, or what is done with the connection.
         times: how many such requests it answers.
+        after: what stands in the line of an earlier request; empty where it need not wait for one.
     """
 
     part: str
     answer: Answer
     times: float = math.inf
+    after: str = ""
 
 
 @dataclass
@@ -74,9 +77,9 @@ class Front:
     rules: list[Rule] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
 
-    def answer(self, part: str, answer: Answer, *, times: float = math.inf) -> None:
-        """Answer requests with ``part`` in their line with ``answer`` from now on."""
-        self.rules.append(Rule(part, answer, times))
+    def answer(self, part: str, answer: Answer, *, times: float = math.inf, after: str = "") -> None:
+        """Answer requests with ``part`` in their line with ``answer`` from now on, or ``after`` another request."""
+        self.rules.append(Rule(part, answer, times, after))
 
     def said(self, header: str) -> list[str]:
         """Return the values of ``header`` in all requests so far."""
@@ -85,10 +88,13 @@ class Front:
     def answer_to(self, asked: Asked) -> Answer:
         """Return what ``asked`` is answered with."""
         for rule in self.rules:
-            if rule.part in str(asked) and rule.times > 0:
+            if rule.part in str(asked) and rule.times > 0 and self._was_asked(rule.after, asked):
                 rule.times -= 1
                 return rule.answer
         return _MISSING if self.behind is None else _forwarded(asked, self.behind)
+
+    def _was_asked(self, part: str, now: Asked) -> bool:
+        return not part or any(part in str(earlier) for earlier in self.asked if earlier is not now)
 
 
 @contextmanager
@@ -139,6 +145,9 @@ class _Handler(socketserver.StreamRequestHandler):
             super().finish()
 
     def _read(self) -> Asked | None:
+        if self.connection.recv(1, socket.MSG_PEEK) == _TLS:
+            # Docker tries HTTPS first, and waits for an answer.
+            return None
         words = self.rfile.readline().decode("latin-1").split()
         if not words:
             return None
@@ -162,7 +171,11 @@ def _forwarded(asked: Asked, behind: str) -> bytes:
     """Ask the registry itself, under the name that the asker knows: its answers lead back to the front."""
     connection = http.client.HTTPConnection(behind, timeout=30)
     try:
-        sent = {name: value for name, value in asked.headers.items() if name.lower() not in (*_HOP, "expect")}
+        kept_back = (*_HOP, "expect")
+        # Docker says what it accepts in several headers of that name.
+        sent = {
+            name: ", ".join(asked.headers.get_all(name, ())) for name in asked.headers if name.lower() not in kept_back
+        }
         connection.request(asked.method, asked.path, asked.body, sent)
         answer = connection.getresponse()
         kept = [(name, value) for name, value in answer.getheaders() if name.lower() not in _HOP]
