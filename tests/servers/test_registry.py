@@ -73,6 +73,13 @@ def test_a_slow_registry_takes_no_longer_than_it_may(
     assert time.monotonic() - begin < 3
 
 
+@pytest.mark.parametrize("code", ["MANIFEST_UNKNOWN", "NAME_UNKNOWN"])
+def test_not_found_is_an_answer_in_the_registrys_own_words(alone: Front, code: str) -> None:
+    alone.answer("", says("404 Not Found", code, "no such thing"))
+    assert inspect(named(alone)) is None
+    assert [str(asked) for asked in alone.asked] == ["GET /v2/hub/manifests/1"]
+
+
 # -- what a registry has, and what it says of it
 
 
