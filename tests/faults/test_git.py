@@ -222,6 +222,26 @@ def test_git_killed_while_it_commits_leaves_a_lock_that_is_named(harness: Harnes
     assert not stage.look().difference(undisturbed)
 
 
+def test_what_a_hook_has_changed_is_told_and_stays(harness: Harness) -> None:
+    stage, planted = harness.stage, harness.planted
+    stage.set_up()
+    change = "echo '# formatted' >> hub/requirements.yaml; git add hub/requirements.yaml"
+    install_hook(stage.place / "hub/.git/hooks", "pre-commit", change)
+    stopped = stage.release()
+    assert stopped.code == REFUSED, stopped
+    assert fault(stopped) == (
+        "a hook changed the file while it was committed (hub/requirements.yaml)",
+        "git show HEAD -- hub/requirements.yaml",
+    )
+    world = stage.look()
+    assert (world.users(), world.remote, world.images) == (planted.users(), planted.remote, {})
+    (stage.place / "hub/.git/hooks/pre-commit").unlink()
+    again = stage.release()
+    assert again.code == 0, again
+    assert stage.look().users() == planted.users()
+    assert stage.hub.remote_git("show", f"{BRANCH}:hub/requirements.yaml").endswith("# formatted")
+
+
 def test_a_hook_that_fails_after_the_switch_changes_nothing_of_it(harness: Harness) -> None:
     stage, undisturbed = harness.stage, harness.undisturbed
     stage.set_up()
