@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invoke.tasks import task
@@ -20,7 +17,7 @@ from .release import HELP as RELEASE_HELP
 from .release import plan_release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from invoke.context import Context
 
@@ -69,17 +66,22 @@ def rehearse(
     Nothing leaves it: a throwaway clone as the working tree stands, a bare git remote, a registry on 127.0.0.1. The
     real Helm repository and base image where they can be reached, marked stand-ins where not.
     """
+    from .rehearsal.place import rehearsal_folder
+
     del push, yes
     bump = BumpWish(to, pre, dev, major)
     build = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
+    commit = CommitWish(message, branch, push=True, request=pr)
     with open_run(c, repo=repo, json=json) as run:
         if run.dry:
             run.carry_out(Plan((_intention(run.hub),)))
             return
-        with _folder(folder, keep=keep) as place:
-            _perform(
-                run, place, bump, build, CommitWish(message, branch, push=True, request=pr), stand_in=stand_in_base
-            )
+        with rehearsal_folder(folder, keep=keep) as place:
+            try:
+                _perform(run, place, bump, build, commit, stand_in=stand_in_base)
+            finally:
+                if keep:
+                    show.say(_ways_to_look(place, run.hub.settings.remote))
 
 
 def _perform(run: Run, place: Path, bump: BumpWish, build: BuildWish, commit: CommitWish, *, stand_in: bool) -> None:
@@ -101,28 +103,22 @@ def _perform(run: Run, place: Path, bump: BumpWish, build: BuildWish, commit: Co
             show.data(_curtain(stage, plan.report()["pull_request"]))
 
 
-@contextlib.contextmanager
-def _folder(named: str | None, *, keep: bool) -> Iterator[Path]:
-    """Yield the rehearsal's folder: the named one, or a temporary one that goes away unless it is to be kept."""
-    if named is not None:
-        yield Path(named).absolute()
-        return
-    place = Path(tempfile.mkdtemp(prefix="hubpress-rehearsal-"))
-    try:
-        yield place
-    finally:
-        if keep:
-            show.say(
-                f"Kept: {place}\nLook at it: git -C {place}/hub log --patch; go on: invoke rehearse --folder {place}"
-            )
-        else:
-            _remove(place)
+def _ways_to_look(place: Path, remote: str) -> str:
+    """Return how to look at a rehearsal that is kept."""
+    from .rehearsal.clone import CLONE
+    from .rehearsal.record import Record
+    from .rehearsal.registry import serving_again
+    from .rehearsal.stage import REGISTRY
 
-
-def _remove(place: Path) -> None:
-    import shutil
-
-    shutil.rmtree(place, ignore_errors=True)
+    record = Record.read(place)
+    images = (("its images", str(serving_again(place / REGISTRY, record.port))),) if record else ()
+    rows = [
+        ("its commits", f"git -C {place / CLONE} log --patch {remote}/HEAD.."),
+        *images,
+        ("go on", f"invoke rehearse --folder {place}"),
+        ("remove it", f"rm -r {place}"),
+    ]
+    return f"Kept: {place}\n{show.table(rows, '  ')}"
 
 
 def _intention(hub: Hub) -> Step:

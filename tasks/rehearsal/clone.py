@@ -91,11 +91,10 @@ def _copy_changes(git: Git, clone: Path) -> None:
     """Bring what is not committed into the clone: changed and new files, and the absence of deleted ones."""
     for path in git.changed(["."]):
         theirs, ours = git.folder / path, clone / path
-        if theirs.is_file():
+        ours.unlink(missing_ok=True)
+        if theirs.is_symlink() or theirs.is_file():
             ours.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(theirs, ours)
-        else:
-            ours.unlink(missing_ok=True)
+            shutil.copy2(theirs, ours, follow_symlinks=False)
 
 
 def _commit_stage(clone: Git, address: str) -> None:

@@ -114,6 +114,15 @@ def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = No
             capture(Command(("docker", "rm", "--force", way.container)))
 
 
+def serving_again(folder: Path, port: int) -> Command:
+    """Return the command that serves what is left of a registry in ``folder``, for people to look at it.
+
+    Raises:
+        ProgramFailed: there is no way to run a registry here.
+    """
+    return Command(_way(folder, port).argv)
+
+
 def free_port() -> int:
     """Return a port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:

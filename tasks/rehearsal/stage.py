@@ -7,7 +7,6 @@ the throwaway registry: everything after that is the release itself.
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +18,9 @@ from ..image.proof import Base
 from ..tools import docker
 from ..tools.git import Git
 from .clone import CLONE, REMOTE, make_clone
+from .record import Record
 from .registry import free_port, registry
 from .standin import stand_ins
-from .store import forget_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 CHARTS = Path(__file__).with_name("charts")
 REGISTRY = "registry"
-_STATE = "rehearsal.json"
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,8 @@ class Stage:
 def staged(hub: Hub, folder: Path, target: Callable[[Hub], Sequence[Reference]], *, stand_in: bool) -> Iterator[Stage]:
     """Set the stage for a release of ``hub`` in ``folder``, for as long as the block runs.
 
-    A folder that holds an earlier rehearsal is used as it is.
+    A folder that holds an earlier rehearsal is used as it is. What the engine keeps of the images is for the
+    caretaker to take away (see :mod:`.caretaker`).
 
     Args:
         hub: the repository to rehearse with; nothing of it changes.
@@ -70,8 +69,9 @@ def staged(hub: Hub, folder: Path, target: Callable[[Hub], Sequence[Reference]],
     Raises:
         ProgramFailed: git, docker or a registry is missing here.
     """
-    port = _port(folder)
-    with registry(folder / REGISTRY, port=port) as served:
+    record = Record.read(folder) or Record(free_port())
+    record.write(folder)
+    with registry(folder / REGISTRY, port=record.port) as served:
         if not (folder / CLONE).exists():
             make_clone(hub, folder, served.address)
         clone, notes = _with_charts(open_hub(hub.settings, Git(folder / CLONE)))
@@ -80,19 +80,9 @@ def staged(hub: Hub, folder: Path, target: Callable[[Hub], Sequence[Reference]],
         stood_in = tuple(
             f"STAND-IN: {base} is not z2jh's image, it was made here for the rehearsal" for base in missing
         )
-        with stand_ins(str(base) for base in missing), forgotten(served.address):
+        replace(record, stand_ins=tuple(map(str, missing))).write(folder)
+        with stand_ins(map(str, missing)):
             yield Stage(folder, clone, Git(folder / REMOTE), served.address, missing, (*notes, *stood_in))
-
-
-def _port(folder: Path) -> int:
-    """Return the registry's port: an earlier rehearsal's images are named after it."""
-    state = folder / _STATE
-    if state.is_file():
-        return int(json.loads(state.read_text(encoding="utf-8"))["port"])
-    folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    state.write_text(json.dumps({"port": port}), encoding="utf-8")
-    return port
 
 
 def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
@@ -112,12 +102,3 @@ def _is_there(base: Reference) -> bool:
         return True
     found = docker.local(base)
     return found is not None and not Base(base, found).is_stand_in
-
-
-@contextlib.contextmanager
-def forgotten(address: str) -> Iterator[None]:
-    """Let the engine's image store forget, after the block, what was built for the registry at ``address``."""
-    try:
-        yield
-    finally:
-        forget_images(address)

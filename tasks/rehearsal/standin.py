@@ -7,7 +7,6 @@ nothing. It carries a label, so that nothing takes it for the real image or remo
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import tempfile
 from contextlib import ExitStack, contextmanager
@@ -20,6 +19,7 @@ from ..faults import Refused
 from ..image.reference import Reference
 from ..tools.docker import local
 from ..tools.run import Command, check
+from .locks import SHARED, holding, machine_lock, taken
 from .rootfs import IMAGE_FILES, common_layer, is_static, version_layer
 
 if TYPE_CHECKING:
@@ -111,18 +111,31 @@ def is_stand_in(reference: str) -> bool:
     return STAND_IN_LABEL in (_labels(reference) or {})
 
 
+def remove_unused(references: Iterable[str]) -> None:
+    """Remove those of the stand-ins that no process holds.
+
+    Raises:
+        ProgramFailed: as :func:`remove_stand_in`.
+    """
+    for reference in references:
+        with holding(_lock(reference), SHARED) as lock:
+            if taken(lock):
+                remove_stand_in(reference)
+
+
 @contextmanager
 def _held(reference: str) -> Iterator[None]:
-    name = hashlib.sha256(reference.encode()).hexdigest()[:16]
-    # The system drops the lock of a process that dies, so a stand-in is never kept for the dead.
-    with (Path(tempfile.gettempdir()) / f"hubpress-stand-in-{name}.lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    with holding(_lock(reference), SHARED) as lock:
         try:
             build_stand_in(reference)
             yield
         finally:
-            if _nobody_else_holds(lock.fileno()):
+            if taken(lock):
                 remove_stand_in(reference)
+
+
+def _lock(reference: str) -> Path:
+    return machine_lock(f"stand-in-{hashlib.sha256(reference.encode()).hexdigest()[:16]}")
 
 
 @contextmanager
@@ -132,17 +145,8 @@ def _one_at_a_time() -> Iterator[None]:
     Those of one version are one image, whatever they are called: Docker loses a name that an image gets while its
     last other one is being removed.
     """
-    with (Path(tempfile.gettempdir()) / "hubpress-stand-in.lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with holding(machine_lock("stand-in")):
         yield
-
-
-def _nobody_else_holds(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _labels(reference: str) -> Mapping[str, str] | None:

@@ -170,6 +170,37 @@ def test_a_release_like_cal_icors(installed: Path, cal_icor: Hub, registry: Regi
     assert "Nothing to do." in again.err
 
 
+# -- and a rehearsal of one: nothing of the checkout is there, and the hub may have a folder `tasks` of its own
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("kind", "built"),
+    [
+        ("cal_icor", ["core/jupyterhub-hub"]),
+        ("pilot", ["2i2c/pilot-hub", "2i2c/unlisted-choice-experiment", "2i2c/dynamic-image-building-experiment"]),
+    ],
+)
+def test_a_rehearsal(
+    kind: str, built: list[str], request: pytest.FixtureRequest, installed: Path, registry: Registry, tmp_path: Path
+) -> None:
+    hub: Hub = request.getfixturevalue(kind)
+    hub.write("tasks/__init__.py", BROKEN_TASKS)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with nothing_written(hub):
+        done = run(str(installed / "hubpress"), "rehearse", "--json", cwd=hub.path, env={"TMPDIR": str(temporary)})
+    assert done.code == 0, done
+    told = done.json
+    images = [image for image in told["images"] if image["status"] == "built"]
+    below = f"{told['registry']}/{registry.address.replace(':', '-')}/"
+    assert [image["repository"].removeprefix(below).partition("/")[2] for image in images] == built
+    assert [image["base"]["inherited"] for image in images] == [True] * len(built)
+    assert told["diff"].count("\n+++ ") == 3
+    assert told["stand_ins"] == []
+    assert list(temporary.glob("hubpress-rehearsal-*")) == []
+
+
 def changed_files(hub: Hub) -> list[list[str]]:
     """Return what each commit of the release has changed, the first commit first."""
     return [hub.git("show", "--name-only", "--pretty=", commit).splitlines() for commit in ("HEAD~1", "HEAD")]

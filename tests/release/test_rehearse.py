@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
+import shlex
+import socket
+import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +111,19 @@ def test_a_rehearsal_takes_the_working_tree_as_it_stands(scene: Scene) -> None:
     assert scene.world() == before
 
 
+def test_a_rehearsal_takes_links_as_links(scene: Scene) -> None:
+    (scene.hub.path / "hub/README.md").symlink_to("../README.md")
+    scene.hub.write("README.md", "# Ours\n")
+    scene.hub.commit("Link the README")
+    (scene.hub.path / "images/hub/to-nowhere").symlink_to("../nowhere")
+    (scene.hub.path / "hub/README.md").unlink()
+    (scene.hub.path / "hub/README.md").symlink_to("values.yaml")
+    folder = scene.folder / "rehearsal"
+    rehearse(scene.hub, "--folder", str(folder))
+    assert sh("git", "show", f"{BRANCH}:hub/README.md", cwd=folder / "remote.git") == "values.yaml"
+    assert sh("git", "ls-tree", BRANCH, "images/hub/to-nowhere", cwd=folder / "remote.git").startswith("120000 ")
+
+
 @pytest.mark.parametrize("flags", [[], ["--keep"]], ids=["goes away", "kept"])
 def test_a_rehearsals_own_folder_goes_away_unless_it_is_to_be_kept(scene: Scene, flags: list[str]) -> None:
     temporary = scene.folder / "temporary"
@@ -115,6 +133,38 @@ def test_a_rehearsals_own_folder_goes_away_unless_it_is_to_be_kept(scene: Scene,
     assert folder.parent == temporary
     assert folder.is_dir() == ("--keep" in flags)
     assert told["diff"].count("\n+++ ") == 3
+
+
+def test_a_rehearsal_that_is_kept_can_be_looked_at_with_the_commands_that_it_shows(scene: Scene) -> None:
+    result = run_task("rehearse", "--keep", cwd=scene.hub.path, env={"TMPDIR": str(scene.folder)})
+    assert result.code == 0, result
+    kept, *rows = result.err.splitlines()[-5:]
+    folder = Path(kept.removeprefix("Kept: "))
+    shown = {row[:13].strip(): row[13:].strip() for row in rows}
+    assert list(shown) == ["its commits", "its images", "go on", "remove it"]
+    commits = run("sh", "-c", shown["its commits"], cwd=scene.folder)
+    assert commits.out.count("\n+    version: 3.3.8\n") == 1, commits
+    image = next(line for line in result.out.splitlines() if line.endswith(": built, pushed, proved"))
+    with serving(shown["its images"], json.loads((folder / "rehearsal.json").read_text())["port"]):
+        sh("docker", "buildx", "imagetools", "inspect", image.partition(": ")[0], cwd=folder)
+    again = run_task(*shown["go on"].split()[1:], cwd=scene.hub.path)
+    assert again.err.splitlines()[-1] == "Nothing to do: this rehearsal is complete."
+    assert run("sh", "-c", shown["remove it"], cwd=scene.folder).code == 0
+    assert not folder.exists()
+
+
+@contextlib.contextmanager
+def serving(command: str, port: int) -> Iterator[None]:
+    """Run a command that serves a registry, from when it answers to the end of the block."""
+    with subprocess.Popen(shlex.split(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            while server.poll() is None:
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                time.sleep(0.05)
+            yield
+        finally:
+            server.terminate()
 
 
 def test_what_cannot_be_reached_is_stood_in_for_and_loudly_so(tmp_path: Path) -> None:
