@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from . import show
 from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
 from .plan import Action, Plan, Step
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from .hubrepo.layout import Hub
+    from .hubrepo.scaffold import BareChart, Kept
+    from .z2jh.release import Index, Release
 
 HELP = {
     "prefix": "what the image's name begins with, HOST/PATH/ (default: ghcr.io/OWNER/, where the remote is GitHub's)"
@@ -24,64 +27,104 @@ def init(c: Context, prefix: str | None = None, repo: str | None = None, json: b
     """Give a chart repository its hub image; overwrite nothing.
 
     Writes a Dockerfile for the pinned release, chartpress.yaml, the values keys and Makefile targets, each only
-    where it is missing. Look first with invoke --dry init. Afterwards: git add, git commit, invoke build.
+    where it is missing; in a repository without any chart, one for the newest release too. Look first with
+    invoke --dry init. Afterwards: git add, git commit, invoke release.
     """
     with open_run(c, repo=repo, json=json) as run:
-        run.carry_out(Plan((plan_init(run.hub, prefix),)))
+        plan = Plan((plan_init(run.hub, prefix),))
+        if run.dry or plan.nothing_to_do:
+            run.carry_out(plan)
+            return
+        run.show_plan(plan)
+        run.carry_out(plan)
+        show.say("Look at it, commit it, then: invoke release")
 
 
 def plan_init(hub: Hub, prefix: str | None) -> Step:
     """Plan the files that the repository lacks.
 
     Raises:
-        Unusable: no chart depends on z2jh, or the image's prefix cannot be told.
+        Unusable: no chart of the repository's depends on z2jh, or the image's prefix cannot be told or used.
         Refused: the Helm repository does not have the pinned release.
     """
-    from .faults import Refused
     from .hubrepo.files import edit_action
-    from .hubrepo.scaffold import find_chart, scaffold
+    from .hubrepo.scaffold import chart_edit, find_chart, scaffold
+    from .hubrepo.source import JUPYTERHUBS
     from .z2jh.repository import HelmRepository
 
-    chart = find_chart(hub.git, hub.files, hub.settings.dependency, hub.settings.chart)
-    address = hub.settings.chart_repository or chart.requirement.repository
+    found = find_chart(hub.git, hub.files, hub.settings.dependency, hub.settings.chart)
+    address = hub.settings.chart_repository or (found.requirement.repository if found else JUPYTERHUBS)
     repository = HelmRepository(
-        address, hub.settings.fetched, chart.requirement.name, asked=hub.settings.chart_repository is not None
+        address, hub.settings.fetched, hub.settings.dependency, asked=hub.settings.chart_repository is not None
     )
-    release = repository.index().releases.get(chart.requirement.version)
-    if release is None:
-        raise Refused(
-            f"there is no {chart.requirement.name} {chart.requirement.version}",
-            where=address,
-            hint="mend the requirement's version; helm search repo lists what there is",
-        )
-    edits, there = scaffold(hub.files, chart, repository.hub_image(release), prefix or _prefix(hub))
+    release = _release(hub, repository.index(), found)
+    chart = found or _new_chart(hub, release, address)
+    lacking = scaffold(hub.files, chart, repository.hub_image(release), _prefix(hub, prefix))
+    edits = lacking.edits if found else (chart_edit(chart), *lacking.edits)
     why = f"{chart.folder} depends on {chart.requirement.name} {chart.requirement.version}"
     actions = [edit_action(hub.git.folder, edits, why)] if edits else []
     return Step(
         "init",
-        (*actions, *(Action(f"{path}: is there, and stays as it is") for path in there)),
+        (*actions, *map(_kept_action, lacking.kept)),
         leaves=hub.edited(edits),
-        report=lambda: {"files": [edit.path for edit in edits], "kept": there},
-        summary=lambda: [f"{edit.path}: {edit.summary}" for edit in edits],
+        report=lambda: {
+            "files": [edit.path for edit in edits],
+            "kept": [kept.path for kept in lacking.kept],
+            "to_add": {kept.path: kept.lacks for kept in lacking.kept if kept.lacks},
+        },
+        summary=lambda: [
+            *(f"{edit.path}: {edit.summary}" for edit in edits),
+            *(f"{kept.path}: add by hand:\n{kept.lacks.rstrip()}" for kept in lacking.kept if kept.lacks),
+        ],
     )
 
 
-def _prefix(hub: Hub) -> str:
-    """Return what the image's name begins with, where the remote tells.
+def _release(hub: Hub, index: Index, chart: BareChart | None) -> Release:
+    """Return the release that the chart pins; the newest stable one where there is no chart yet."""
+    from .faults import Refused
+    from .z2jh.choose import newest
+
+    version = chart.requirement.version if chart else None
+    release = newest(index) if version is None else index.releases.get(version)
+    if release is None:
+        raise Refused(
+            f"there is no {hub.settings.dependency} {version or 'that is stable'}",
+            where=index.where,
+            hint="mend the requirement's version; helm search repo lists what there is",
+        )
+    return release
+
+
+def _new_chart(hub: Hub, release: Release, address: str) -> BareChart:
+    from .hubrepo.requirement import Requirement
+    from .hubrepo.scaffold import CHART, BareChart
+
+    requirement = Requirement(hub.settings.dependency, release.version, address, alias=None, line=1)
+    return BareChart(hub.settings.chart or CHART, requirement)
+
+
+def _kept_action(kept: Kept) -> Action:
+    what = f"{kept.path}: is there, and stays as it is"
+    return Action(f"{what}; add by hand:" if kept.lacks else what, details=(kept.lacks,) if kept.lacks else ())
+
+
+def _prefix(hub: Hub, given: str | None) -> str:
+    """Return what the image's name begins with: as it was given, else where the remote tells.
 
     Raises:
-        Unusable: it does not.
+        Unusable: neither tells, or no image can have such a name.
     """
-    from urllib.parse import urlsplit
-
     from .faults import Unusable
-    from .review.forge import web_address
+    from .image.reference import is_name
+    from .review.forge import read_remote
 
-    parts = urlsplit(web_address(hub.git.remote_url(hub.settings.remote) or "") or "")
-    if parts.hostname == "github.com":
-        return f"ghcr.io/{parts.path.split('/')[1].lower()}/"
-    raise Unusable(
-        "where the image is to be pushed cannot be told",
-        where=hub.settings.remote,
-        hint="say it: invoke init --prefix us-central1-docker.pkg.dev/PROJECT/REPOSITORY/",
-    )
+    hint = "say it: invoke init --prefix us-central1-docker.pkg.dev/PROJECT/REPOSITORY/"
+    if given is not None:
+        prefix = given if given.endswith(("/", "-")) else f"{given}/"
+        if not is_name(f"{prefix}hub"):
+            raise Unusable(f"{given!r} is no beginning of an image's name", where="--prefix", hint=hint)
+        return prefix
+    remote = read_remote(hub.git.remote_url(hub.settings.remote) or "")
+    if remote is not None and remote.host == "github.com":
+        return f"ghcr.io/{remote.path.split('/')[0].lower()}/"
+    raise Unusable("where the image is to be pushed cannot be told", where=hub.settings.remote, hint=hint)

@@ -1,4 +1,4 @@
-"""What a chart repository lacks for a hub image of its own: new files, and the values keys that name it."""
+"""What a repository lacks for a hub image of its own: new files, and the values keys that name it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..faults import Unusable
+from . import templates
+from .chartpress import read_chartpress
 from .document import parse
 from .files import FileEdit
 from .layout import CHARTPRESS_FILE
@@ -20,12 +22,13 @@ if TYPE_CHECKING:
 
     from ..image.reference import Reference
     from ..tools.git import Git
+    from .chartpress import ImageSpec
     from .document import Document
     from .files import Files
 
-DOCKERFILE = "images/hub/Dockerfile"
-REQUIREMENTS = "images/hub/requirements.txt"
-MAKEFILE = "Makefile"
+CHART = "hub"
+_CONTEXT = "images/hub"
+_MAKEFILE = "Makefile"
 _CHART_FILES = ("requirements.yaml", "Chart.yaml")
 _IMAGE = ("hub", "image")
 
@@ -42,8 +45,39 @@ class BareChart:
     folder: str
     requirement: Requirement
 
+    @property
+    def image_keys(self) -> tuple[str, ...]:
+        """The keys that lead to the hub image in the chart's values."""
+        return (self.requirement.alias or self.requirement.name, *_IMAGE)
 
-def find_chart(git: Git, files: Files, dependency: str, wanted: str | None) -> BareChart:
+
+@dataclass(frozen=True)
+class Kept:
+    """A file that is there, and stays as it is.
+
+    Attributes:
+        path: the file, relative to the repository's top.
+        lacks: what is to be added to it by hand; empty where it needs nothing.
+    """
+
+    path: str
+    lacks: str = ""
+
+
+@dataclass(frozen=True)
+class Scaffold:
+    """What is to be written, and what stays.
+
+    Attributes:
+        edits: the new files, and the edit of values.yaml.
+        kept: the files that stay as they are.
+    """
+
+    edits: tuple[FileEdit, ...]
+    kept: tuple[Kept, ...]
+
+
+def find_chart(git: Git, files: Files, dependency: str, wanted: str | None) -> BareChart | None:
     """Return the repository's chart that depends on ``dependency``; no chartpress.yaml is needed for that.
 
     Args:
@@ -52,18 +86,24 @@ def find_chart(git: Git, files: Files, dependency: str, wanted: str | None) -> B
         dependency: the requirement's name.
         wanted: the chart's folder or its last part, where several have the dependency.
 
+    Returns:
+        None where the repository has no chart at all.
+
     Raises:
-        Unusable: no chart has it, or several have and none is named.
+        Unusable: none of its charts has it, or several have and none is named.
     """
-    found = {chart.folder: chart for chart in _charts(git, files, dependency)}
+    charts = _chart_files(git)
+    if not charts:
+        return None
+    found = {chart.folder: chart for chart in _charts(charts, files, dependency)}
     fitting = [chart for folder, chart in found.items() if wanted in (None, folder, folder.rpartition("/")[2])]
     if len(fitting) == 1:
         return fitting[0]
     if not found:
         raise Unusable(
             f"no chart here depends on {dependency}",
-            where=git.folder,
-            hint=f"add {dependency} to the dependencies of a chart, with version and repository",
+            where=", ".join(charts),
+            hint=f"add {dependency} to the dependencies of one, with version and repository",
         )
     raise Unusable(
         f"several charts depend on {dependency}: {', '.join(found)}",
@@ -72,8 +112,19 @@ def find_chart(git: Git, files: Files, dependency: str, wanted: str | None) -> B
     )
 
 
-def scaffold(files: Files, chart: BareChart, base: Reference, prefix: str) -> tuple[list[FileEdit], list[str]]:
-    """Return what is to be written, and what is there already and stays as it is.
+def chart_edit(chart: BareChart) -> FileEdit:
+    """Return the new file Chart.yaml of a chart that is not there yet."""
+    text = templates.CHART.format(
+        name=chart.folder.rpartition("/")[2],
+        dependency=chart.requirement.name,
+        version=chart.requirement.version,
+        repository=chart.requirement.repository,
+    )
+    return FileEdit(join(chart.folder, "Chart.yaml"), None, text.encode(), "new")
+
+
+def scaffold(files: Files, chart: BareChart, base: Reference, prefix: str) -> Scaffold:
+    """Return what the repository lacks for a hub image of the chart.
 
     Args:
         files: the repository's files.
@@ -82,37 +133,93 @@ def scaffold(files: Files, chart: BareChart, base: Reference, prefix: str) -> tu
         prefix: what the image's name begins with: ``HOST/PATH/``.
 
     Raises:
-        Unusable: values.yaml has no place for the image's keys.
+        Unusable: values.yaml has no place for the image's keys, or chartpress.yaml cannot be read.
     """
-    new = {
-        DOCKERFILE: _DOCKERFILE.format(base=base),
-        REQUIREMENTS: _REQUIREMENTS,
-        CHARTPRESS_FILE: _CHARTPRESS.format(chart=chart.folder.rpartition("/")[2], path=chart.folder, prefix=prefix,
-                                            key=chart.requirement.alias or chart.requirement.name),
-        MAKEFILE: _MAKEFILE,
-    }  # fmt: skip
-    there = [path for path in new if files.read(path) is not None]
-    edits = [FileEdit(path, None, text.encode(), "new") for path, text in new.items() if path not in there]
+    root = _root(files, chart)
+    config, spec = _chartpress(files, chart, root, prefix)
+    dockerfile, context = (spec.dockerfile, spec.context) if spec else (join(_CONTEXT, "Dockerfile"), _CONTEXT)
+    image = _new_or_kept(files, join(root, dockerfile), templates.DOCKERFILE.format(base=base))
+    packages = _new_or_kept(files, join(root, context, "requirements.txt"), templates.REQUIREMENTS)
+    # Nobody's own Dockerfile copies our list of packages.
+    parts = [image, *([packages] if isinstance(image, FileEdit) else []), config, _makefile(files)]
     values = _values_edit(files, chart)
+    edits = tuple(part for part in parts if isinstance(part, FileEdit))
+    kept = tuple(part for part in parts if isinstance(part, Kept))
     if values.changes:
-        return [*edits, values], there
-    return edits, [*there, values.path]
+        return Scaffold((*edits, values), kept)
+    return Scaffold(edits, (*kept, Kept(values.path)))
 
 
-def _charts(git: Git, files: Files, dependency: str) -> Iterator[BareChart]:
+# -- charts
+
+
+def _chart_files(git: Git) -> tuple[str, ...]:
+    """Return the files that name a chart's dependencies, in git or about to be."""
     patterns = [f":(glob)**/{name}" for name in _CHART_FILES]
-    for path in git.read("ls-files", "-z", "--", *patterns).split("\0"):
-        data = files.read(path) if path else None
+    listed = git.read("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns)
+    return tuple(path for path in listed.split("\0") if path)
+
+
+def _charts(paths: tuple[str, ...], files: Files, dependency: str) -> Iterator[BareChart]:
+    for path in paths:
+        data = files.read(path)
         for requirement in requirements(data, path) if data else ():
             if requirement.name == dependency:
                 yield BareChart(path.rpartition("/")[0] or ".", requirement)
+
+
+# -- chartpress.yaml and the Makefile
+
+
+def _root(files: Files, chart: BareChart) -> str:
+    """Return the nearest folder above the chart that has a chartpress.yaml; the repository's top where none has."""
+    parts = chart.folder.split("/")
+    above = ("/".join(parts[:depth]) for depth in range(len(parts) - 1, 0, -1))
+    return next((folder for folder in above if files.read(join(folder, CHARTPRESS_FILE)) is not None), "")
+
+
+def _chartpress(
+    files: Files, chart: BareChart, root: str, prefix: str
+) -> tuple[FileEdit, None] | tuple[Kept, ImageSpec | None]:
+    """Return chartpress.yaml, new or kept, and the hub image that the one that is there has already."""
+    path = join(root, CHARTPRESS_FILE)
+    below = chart.folder.removeprefix(f"{root}/") if root else chart.folder
+    image = templates.CHARTPRESS_IMAGE.format(values_path=".".join(chart.image_keys))
+    name = CHART if below == "." else below.rpartition("/")[2]
+    whole = templates.CHARTPRESS.format(name=name, path=below, prefix=prefix) + image
+    data = files.read(path)
+    if data is None:
+        return FileEdit(path, None, whole.encode(), "new"), None
+    charts = [one for one in read_chartpress(data, path).charts if one.path == below]
+    wanted = ".".join(chart.image_keys)
+    for spec in (spec for one in charts for spec in one.images):
+        if wanted in spec.values_paths:
+            return Kept(path), spec
+    return Kept(path, image if charts else whole.partition("\n")[2]), None
+
+
+def _makefile(files: Files) -> FileEdit | Kept:
+    data = files.read(_MAKEFILE)
+    if data is None:
+        rules = "\n".join(templates.MAKE_TARGETS.values())
+        text = f"{templates.MAKEFILE}{rules}\n.PHONY: {' '.join(templates.MAKE_TARGETS)}\n"
+        return FileEdit(_MAKEFILE, None, text.encode(), "new")
+    there = {line.partition(":")[0].strip() for line in data.decode("utf-8", "replace").splitlines() if ":" in line}
+    return Kept(_MAKEFILE, "\n".join(rule for name, rule in templates.MAKE_TARGETS.items() if name not in there))
+
+
+def _new_or_kept(files: Files, path: str, text: str) -> FileEdit | Kept:
+    return Kept(path) if files.read(path) is not None else FileEdit(path, None, text.encode(), "new")
+
+
+# -- values.yaml
 
 
 def _values_edit(files: Files, chart: BareChart) -> FileEdit:
     """Return the edit that gives values.yaml the keys ``name`` and ``tag`` of the hub image, where it lacks them."""
     path = join(chart.folder, "values.yaml")
     before = files.read(path)
-    steps = (chart.requirement.alias or chart.requirement.name, *_IMAGE)
+    steps = chart.image_keys
     if before is None:
         return FileEdit(path, None, _block(steps, 0).encode(), "new")
     document = parse(before, path)
@@ -145,37 +252,3 @@ def _block(steps: tuple[str, ...], indent: int) -> str:
     lines = [f"{' ' * (indent + 2 * depth)}{step}:" for depth, step in enumerate(steps)]
     inner = " " * (indent + 2 * len(steps))
     return "\n".join([*lines, f"{inner}name:", f"{inner}tag:"]) + "\n"
-
-
-_DOCKERFILE = """\
-# The hub image: z2jh's own for the chart's release, with what our hubs need besides.
-FROM {base}
-
-USER root
-COPY requirements.txt /tmp/requirements.txt
-RUN pip install --no-cache-dir --requirement /tmp/requirements.txt
-
-USER jovyan
-"""
-_REQUIREMENTS = """\
-# Python packages that z2jh's hub image does not bring along, each pinned: NAME==VERSION
-"""
-_CHARTPRESS = """\
-charts:
-  - name: {chart}
-    chartPath: {path}
-    imagePrefix: {prefix}
-    images:
-      hub:
-        valuesPath: {key}.hub.image
-"""
-_MAKEFILE = """\
-# VERSION=4.4.0 names the z2jh release; without it, it is the newest of the current major version.
-release: ## move to a z2jh release, build its hub image, commit both
-\thubpress release $(if $(VERSION),--to '$(VERSION)')
-
-check: ## fail when chart, base image and values do not agree
-\thubpress check
-
-.PHONY: release check
-"""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .layout import Hub
 
 _HELMS_OWN = ("@", "alias:", "oci:")
-_JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
+JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
 
 def helm_repository(hub: Hub) -> str:
@@ -29,7 +29,7 @@ def helm_repository(hub: Hub) -> str:
     raise Unusable(
         f"the requirement names {address or 'no Helm repository'}, which has no index to read",
         where=f"{hub.requirement_file}:{hub.requirement.line}",
-        hint=f"name one that has, in invoke.yaml: hub: {{chart_repository: {_JUPYTERHUBS}}}",
+        hint=f"name one that has, in invoke.yaml: hub: {{chart_repository: {JUPYTERHUBS}}}",
     )
 
 
