@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from invoke.tasks import task
 
 from . import show
+from .door import DOOR
 from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
 from .plan import Action, Plan, Step
 
@@ -59,7 +60,16 @@ def auth(
 ) -> None:
     """Sign in, and let Docker push to the image's registry.
 
-    Runs only what is missing, and nothing where the registry is not Google's. Afterwards: invoke bump.
+    Reads Docker's configuration and asks its credential helper. Runs gcloud
+    only where that gives no answer, and nothing where the registry is not
+    Google's. Writes gcloud's and Docker's own configuration, nothing here.
+
+    Examples:
+      auth                       a person, in a browser
+      auth --no-browser          the same, over ssh
+      auth --key-file FILE       a service account or workload identity, in CI
+
+    Afterwards: bump.
     """
     wish = AuthWish(Path(key_file) if key_file else None, not no_browser, adc, default_registries)
     with open_run(c, repo=repo, json=json) as run:
@@ -173,7 +183,7 @@ def _login_action(command: Command, why: str) -> Action:
         raise Denied(
             f"{why}, and there is no terminal to sign in on",
             where="gcloud",
-            hint=f"on a terminal: {command}; in CI: invoke auth --key-file PATH",
+            hint=f"on a terminal: {command}; in CI: {DOOR} auth --key-file PATH",
         )
     return Action("sign in to Google Cloud", why, lambda: run_login(command), (f"$ {command}",))
 

@@ -73,8 +73,18 @@ def build(
 ) -> None:
     """Build, push and prove the hub image; set it in the values.
 
-    Its tag names the last commit that touched its files, as chartpress's does. What the registry has already is
-    proved and not built again. Afterwards: invoke commit.
+    Its tag names the last commit that touched its files, as chartpress's does.
+    What the registry has already is proved and not built again. Writes the
+    chart's values only after the registry has answered for digest, platform
+    and base. Files of the image that are not committed stop it.
+
+    Examples:
+      build                      every image that inherits from z2jh's
+      build --image hub          one of them
+      build --builder cluster    on a builder that is not this machine's
+      build --no-push            into the engine here, the values stay
+
+    Afterwards: commit.
     """
     wish = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as run:

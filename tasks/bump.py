@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from invoke.tasks import task
 
 from . import show
+from .door import DOOR
 from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
 from .plan import Plan, Step
 
@@ -59,8 +60,17 @@ def bump(
 ) -> None:
     """Move the base image and the requirement to a z2jh release.
 
-    Reads the Helm repository, writes the Dockerfile's FROM and the chart requirement, both or none.
-    Afterwards: invoke commit.
+    Reads the Helm repository's index. Writes the Dockerfile's FROM and the
+    chart requirement, with its lock where there is one: all of it, or none.
+    Without a flag it is the newest stable release of the pinned major version.
+
+    Examples:
+      --dry bump                 look first
+      bump                       the newest of this major version
+      bump --major               may cross a major version
+      bump --to 3.3.7            exactly this one, also back
+
+    Afterwards: commit.
     """
     with open_run(c, repo=repo, json=json) as run:
         run.carry_out(Plan((plan_bump(run.hub, BumpWish(to, pre, dev, major)),)))
@@ -126,5 +136,5 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository) -> Iterator[
         yield "the Helm repository is asked over plain http: whoever is on the way can change what it says"
     if choice.newer_major:
         newer = f"{choice.newer_major.version} is there too, a newer major version than {hub.requirement.version}"
-        yield f"{newer}: read its upgrade guide, then: invoke bump --major"
+        yield f"{newer}: read its upgrade guide, then: {DOOR} bump --major"
     yield from upgrade_warnings(upgrades_here(hub, hub.requirement.version, choice.release.version))

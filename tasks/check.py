@@ -24,8 +24,14 @@ HELP = {"offline": "use files and git alone: for pre-commit"}
 def check(c: Context, offline: bool = False, repo: str | None = None, json: bool = False) -> None:
     """Fail when the hub repository is inconsistent.
 
-    For CI and pre-commit. Reads alone: the files and git, and unless --offline the Helm repository and the image's
-    registry.
+    For CI and pre-commit. Reads alone: the files and git, and unless --offline
+    the Helm repository and the image's registry. Exit code 1 where it found
+    something; each kind has a code that does not change.
+
+    Examples:
+      check --offline            in a pre-commit hook
+      check                      on a pull request
+      check --json               what it found, for scripts
     """
     with open_run(c, repo=repo, json=json, writes=False) as run:
         problems = find_problems(run.hub, offline=offline)

@@ -73,8 +73,16 @@ def commit(
 ) -> None:
     """Commit exactly the files that bump and build manage.
 
-    On the current branch, or on a new feature branch when that is the default branch. Other changes, the index
-    and stashes stay as they are. Afterwards: invoke build, or merge the pull request.
+    On the current branch, or on a new feature branch when that is the default
+    branch. Other changes, the index and stashes stay as they are; a managed
+    file with other changes in it stops it. Nothing is ever pushed by force.
+
+    Examples:
+      commit                     with a message that says what moved
+      commit --push              and push the branch
+      commit --pr                and open the pull request, or update it
+
+    Afterwards: build, or merge the pull request.
     """
     with open_run(c, repo=repo, json=json) as run:
         run.carry_out(Plan((plan_commit(run.hub, CommitWish(message, branch, push, pr)),)))

@@ -21,8 +21,14 @@ if TYPE_CHECKING:
 def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
     """Say whether this machine could run a release.
 
-    Looks at each tool and its version, the engine, the builder, the sign-in and the registry, side by side; names
-    one fix for each fault. Outside of a hub repository it looks at the tools alone.
+    Looks at each tool and its version, the engine, the builder, the sign-in
+    and the registry, side by side; names one fix for each fault. Outside of a
+    hub repository it looks at the tools alone. Changes nothing. Exit code 1
+    where a release could not run.
+
+    Examples:
+      doctor                     before the first release on a machine
+      doctor --json              the same for scripts
     """
     from .checks.machine import Finding, examine
 

@@ -13,6 +13,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from . import faults, show
+from .door import DOOR
 from .interrupts import asked_to_end_is_ctrl_c
 from .masking import mask
 from .settings import FILE, SECTION, read_settings
@@ -61,7 +62,7 @@ class HubTask(Task):  # type: ignore[type-arg]
                 raise
             log.debug("an unexpected fault's traceback", exc_info=True)
             message = f"error: unexpected {type(err).__name__}: {faults.one_line(str(err))}"
-            hint = f"hint: run it with --debug and report what it prints: invoke --debug {self.name}"
+            hint = f"hint: run it with --debug and report what it prints: {DOOR} --debug {self.name}"
             raise Exit(f"{mask(message)}\n{hint}", faults.REFUSED) from None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from invoke.tasks import task
 
 from . import show
+from .door import DOOR
 from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
 from .plan import Action, Plan, Step
 
@@ -26,9 +27,17 @@ HELP = {
 def init(c: Context, prefix: str | None = None, repo: str | None = None, json: bool = False) -> None:
     """Give a chart repository its hub image; overwrite nothing.
 
-    Writes a Dockerfile for the pinned release, chartpress.yaml, the values keys and Makefile targets, each only
-    where it is missing; in a repository without any chart, one for the newest release too. Look first with
-    invoke --dry init. Afterwards: git add, git commit, invoke release.
+    Writes a Dockerfile for the pinned release, chartpress.yaml, the values
+    keys and Makefile targets, each only where it is missing; in a repository
+    without any chart, one for the newest release too. Shows the plan first,
+    and says what a file that is there lacks.
+
+    Examples:
+      --dry init                 look first
+      init                       the image goes to ghcr.io/OWNER/
+      init --prefix HOST/PATH/   it goes there
+
+    Afterwards: git add, git commit, release.
     """
     with open_run(c, repo=repo, json=json) as run:
         plan = Plan((plan_init(run.hub, prefix),))
@@ -37,7 +46,7 @@ def init(c: Context, prefix: str | None = None, repo: str | None = None, json: b
             return
         run.show_plan(plan)
         run.carry_out(plan)
-        show.say("Look at it, commit it, then: invoke release")
+        show.say(f"Look at it, commit it, then: {DOOR} release")
 
 
 def plan_init(hub: Hub, prefix: str | None) -> Step:
@@ -118,7 +127,7 @@ def _prefix(hub: Hub, given: str | None) -> str:
     from .image.reference import is_name
     from .review.forge import read_remote
 
-    hint = "say it: invoke init --prefix us-central1-docker.pkg.dev/PROJECT/REPOSITORY/"
+    hint = f"say it: {DOOR} init --prefix us-central1-docker.pkg.dev/PROJECT/REPOSITORY/"
     if given is not None:
         prefix = given if given.endswith(("/", "-")) else f"{given}/"
         if not is_name(f"{prefix}hub"):

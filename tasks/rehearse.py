@@ -11,6 +11,7 @@ from . import show
 from .build import BuildWish
 from .bump import BumpWish, plan_bump
 from .commit import CommitWish
+from .door import DOOR
 from .edge import JSON_HELP, REPO_HELP, HubTask, Run, open_run
 from .plan import Action, Plan, Step
 from .release import HELP as RELEASE_HELP
@@ -63,8 +64,15 @@ def rehearse(
 ) -> None:
     """Rehearse the whole release on this machine alone.
 
-    Nothing leaves it: a throwaway clone as the working tree stands, a bare git remote, a registry on 127.0.0.1. The
-    real Helm repository and base image where they can be reached, marked stand-ins where not.
+    Nothing leaves it: a throwaway clone as the working tree stands, a bare git
+    remote, a registry on 127.0.0.1. The real Helm repository and base image
+    where they can be reached, marked stand-ins where not. Ends with the diff
+    that a reviewer would see. All of it goes away, also when it is killed.
+
+    Examples:
+      rehearse                   what release would do
+      rehearse --to 4.4.0 --pr   with the text of the pull request
+      rehearse --keep            to look at the clone and the image afterwards
     """
     from .rehearsal.place import rehearsal_folder
 
@@ -115,7 +123,7 @@ def _ways_to_look(place: Path, remote: str) -> str:
     rows = [
         ("its commits", f"git -C {place / CLONE} log --patch {remote}/HEAD.."),
         *images,
-        ("go on", f"invoke rehearse --folder {place}"),
+        ("go on", f"{DOOR} rehearse --folder {place}"),
         ("remove it", f"rm -r {place}"),
     ]
     return f"Kept: {place}\n{show.table(rows, '  ')}"
@@ -130,7 +138,7 @@ def _intention(hub: Hub) -> Step:
         (
             Action(f"clone {hub.git.folder} as it stands into a temporary folder ({CLONE}, {REMOTE})", "", _nothing),
             Action("serve a registry on 127.0.0.1, and take its address for the images' prefix", "", _nothing),
-            Action("release there: see invoke --dry release for the plan", "", _nothing),
+            Action(f"release there: see {DOOR} --dry release for the plan", "", _nothing),
             Action("show the branch that came of it, and remove everything", "", _nothing),
         ),
         leaves=hub,

@@ -16,6 +16,7 @@ from .bump import HELP as BUMP_HELP
 from .bump import BumpWish, plan_bump
 from .commit import HELP as COMMIT_HELP
 from .commit import CommitWish, plan_commit
+from .door import DOOR
 from .edge import JSON_HELP, REPO_HELP, HubTask, Run, open_run
 from .faults import Refused
 from .plan import Plan
@@ -54,8 +55,17 @@ def release(
 ) -> None:
     """Move to a z2jh release, build its hub image, commit both.
 
-    Shows the plan and asks. What is done already is not done again, so a release that was stopped goes on with
-    the same command. Afterwards: review the branch, then proceed to deployment as normal.
+    Is auth, bump, commit, build, commit as one plan: shows it, asks, and does
+    it. What is done already is not done again, so a release that was stopped
+    goes on with the same command.
+
+    Examples:
+      --dry release              the plan, with every command; touches nothing
+      release                    the newest of this major version
+      release --to 4.4.0 --push  exactly this one, and push the branch
+      release --yes --pr         without asking, up to the pull request
+
+    Afterwards: review the branch, then proceed to deployment as normal.
     """
     from .tools.git_locks import require_unlocked
 
@@ -113,7 +123,7 @@ def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise Refused("nobody can be asked here", where="no terminal", hint="look at the plan, then: add --yes")
     if not show.confirm("Go on?"):
-        raise Refused("not agreed to, nothing was done", hint="invoke release, and answer y; or invoke --dry release")
+        raise Refused("not agreed to, nothing was done", hint=f"{DOOR} release, and answer y; or {DOOR} --dry release")
 
 
 def _next_step(hub: Hub, plan: Plan) -> str:

@@ -22,8 +22,15 @@ if TYPE_CHECKING:
 def status(c: Context, repo: str | None = None, json: bool = False) -> None:
     """Show every pinned version, the newest, every inconsistency.
 
-    Reads alone. Ends with exit code 0 whatever it finds: to fail on an inconsistency, invoke check. What a registry
-    gives no answer for is left open, and named in the end.
+    Reads alone: the files, git, the Helm repository and the image's registry.
+    Ends with exit code 0 whatever it finds: to fail on an inconsistency there
+    is check. What a registry gives no answer for is left open, and named in
+    the end.
+
+    Examples:
+      status                     where this hub repository stands
+      status --repo ../other     where that one does
+      status --json              the same for scripts
     """
     from .checks.files import file_problems
     from .checks.world import look, world_problems

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import semver
 
+from ..door import DOOR
 from ..faults import Refused
 from ..hubrepo.lock import lock_file
 from ..hubrepo.paths import join
@@ -56,7 +57,7 @@ def differing_base_problems(hub: Hub) -> Iterator[Problem]:
                 Code.BASES_DIFFER,
                 f"{image.dockerfile}:{image.base.line}",
                 f"the base image is {image.base.reference}, but {tagged[0].dockerfile} has {tagged[0].base.reference}",
-                f"invoke bump --to {hub.requirement.version}",
+                f"{DOOR} bump --to {hub.requirement.version}",
             )
 
 
@@ -67,7 +68,7 @@ def base_problem(hub: Hub, image: HubImage, wanted: str) -> Problem:
         Code.BASE,
         f"{image.dockerfile}:{image.base.line}",
         f"the base image is {image.base.reference}, but {requirement} uses {wanted}",
-        f"invoke bump --to {hub.requirement.version}",
+        f"{DOOR} bump --to {hub.requirement.version}",
     )
 
 
@@ -83,13 +84,13 @@ def values_problems(hub: Hub) -> Iterator[Problem]:
                 continue
             if not Reference(found.name).same_repository(Reference(image.spec.name)):
                 message = f"{place.path} names {found.name}, but chartpress.yaml says {image.spec.name}"
-                yield Problem(Code.VALUES_NAME, where, message, "invoke build")
+                yield Problem(Code.VALUES_NAME, where, message, f"{DOOR} build")
                 continue
             pinned[where] = found.tag
         if len(set(pinned.values())) > 1:
             where, tag = list(pinned.items())[-1]
             message = f"{image.spec.key} is pinned to {tag} here and to {next(iter(pinned.values()))} elsewhere"
-            yield Problem(Code.VALUES_DIFFER, where, message, "invoke build")
+            yield Problem(Code.VALUES_DIFFER, where, message, f"{DOOR} build")
         elif pinned:
             yield from _tag_problems(hub, image, *next(iter(pinned.items())))
 
@@ -100,7 +101,7 @@ def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) ->
     Not while the image's files wait to be committed: a build comes after that commit, and a hook runs before it.
     """
     if not hub.git.changed([join(hub.root, path) for path in image.spec.paths]):
-        yield Problem(Code.VALUES_EMPTY, where, f"{place.path} names no image", "invoke build")
+        yield Problem(Code.VALUES_EMPTY, where, f"{place.path} names no image", f"{DOOR} build")
 
 
 def _requirement_problems(hub: Hub) -> Iterator[Problem]:
@@ -146,7 +147,7 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, tag: str) -> Iterator[P
     named = _COMMIT.search(tag)
     if named and not hub.git.ask("merge-base", "--is-ancestor", named["commit"], "HEAD").ok:
         message = f"the tag {tag} names a commit that is not in the history any more"
-        yield Problem(Code.COMMIT_GONE, where, message, "invoke build, then invoke commit")
+        yield Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
         return
     message = f"the tag is {tag}, but the image's files make {computed}"
-    yield Problem(Code.TAG_STALE, where, message, "invoke build, then invoke commit")
+    yield Problem(Code.TAG_STALE, where, message, f"{DOOR} build, then {DOOR} commit")

@@ -6,6 +6,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..door import DOOR
 from ..faults import Fault, ProgramFailed
 from ..image.platform import Host, platform_argument, short_platform
 from ..image.reference import Reference
@@ -133,7 +134,7 @@ def _builder(name: str, output: Output) -> Finding:
 def _sign_in(host: str) -> Callable[[str, Output], Finding]:
     def read(name: str, output: Output) -> Finding:
         answers = output.ok and '"Secret"' in output.text
-        hint = "invoke auth" if is_google(host) else f"docker login {host}"
+        hint = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
         words = "Docker's helper answers" if answers else "Docker's helper gives no credentials"
         return Finding(name, words, answers, None if answers else hint)
 
@@ -146,7 +147,7 @@ def _no_helper_findings(hub: Hub | None) -> Iterator[Finding]:
     for host in _hosts(hub):
         if is_google(host) and logins.helper_for(host) is None and not logins.has_login(host):
             yield Finding(
-                f"sign-in {host}", None, ok=False, hint=f"Docker has no credential helper for {host}: invoke auth"
+                f"sign-in {host}", None, ok=False, hint=f"Docker has no credential helper for {host}: {DOOR} auth"
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..door import DOOR
 from ..faults import Fault, Unreachable
 from ..hubrepo.source import open_repository
 from ..hubrepo.values import image_at
@@ -112,7 +113,7 @@ def _release_problems(hub: Hub, world: World) -> Iterator[Problem]:
             Code.RELEASE_UNKNOWN,
             f"{hub.requirement_file}:{hub.requirement.line}",
             f"the Helm repository has no {hub.requirement.name} {hub.requirement.version}",
-            "invoke bump",
+            f"{DOOR} bump",
         )
         yield from differing_base_problems(hub)
         return
@@ -138,16 +139,16 @@ def _image_problems(hub: Hub, world: World, image: HubImage) -> Iterator[Problem
     where = f"{place.file}:{image_at(hub.require(place.file), place.path, place.file).line}"
     if answer is None:
         message = f"the registry does not have {pinned}"
-        yield Problem(Code.NOT_IN_REGISTRY, where, message, "invoke build")
+        yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{DOOR} build")
         return
     wanted = {short_platform(one) for one in hub.settings.platform.split(",")} - image.spec.skip_platforms
     missing = sorted(wanted - set(answer.platforms))
     if missing:
         message = f"{pinned} is for {', '.join(answer.platforms)}, not for {missing[0]}"
-        yield Problem(Code.PLATFORM, where, message, "invoke build --force")
+        yield Problem(Code.PLATFORM, where, message, f"{DOOR} build --force")
     elif not _is_built_on(answer, image, world.answers.get(image.base.reference)):
         message = f"{pinned} is not built on {image.base.reference}, which {image.dockerfile} names"
-        yield Problem(Code.WRONG_BASE, where, message, "invoke build, then invoke commit")
+        yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")
 
 
 def _is_built_on(found: FoundImage, image: HubImage, base: docker.Answer) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..door import DOOR
 from ..faults import Unusable
 from .paths import join
 
@@ -29,7 +30,7 @@ def no_single_root(top: Path, roots: Sequence[str], fitting: Sequence[str]) -> U
         return Unusable(
             "there is no chartpress.yaml in this repository",
             where=top,
-            hint="name the hub repository (--repo PATH), or give a chart its hub image: invoke init",
+            hint=f"name the hub repository (--repo PATH), or give a chart its hub image: {DOOR} init",
         )
     candidates = fitting or roots
     return Unusable(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..door import DOOR
 from ..faults import Denied, Fault, Refused, Unreachable
 from ..tools import docker
 from ..tools.found import FoundImage
@@ -75,7 +76,7 @@ class ImageJob:
             raise Refused(
                 "the tag is there, for the image of another commit",
                 where=self.reference,
-                hint="put {commit} into hub.tag, or overwrite it: invoke build --force",
+                hint=f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force",
             )
 
     def prove(self, digest: str | None) -> None:
@@ -152,7 +153,7 @@ def _base(reference: Reference, answer: docker.Answer) -> Base:
     if isinstance(answer, FoundImage):
         return Base(reference, answer)
     if answer is None:
-        raise Refused("the base image does not exist", where=reference, hint="invoke bump, or mend the FROM")
+        raise Refused("the base image does not exist", where=reference, hint=f"{DOOR} bump, or mend the FROM")
     found = docker.local(reference) if isinstance(answer, Unreachable) and not isinstance(answer, Denied) else None
     if found is None:
         raise answer

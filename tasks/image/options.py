@@ -10,6 +10,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..door import DOOR
 from ..faults import Unusable
 
 if TYPE_CHECKING:
@@ -109,5 +110,5 @@ def _wrong(why: str, where: str) -> Unusable:
     return Unusable(
         f"an extra build option cannot be used: {why}",
         where=where,
-        hint="take it out, or build as chartpress does: invoke build --engine chartpress",
+        hint=f"take it out, or build as chartpress does: {DOOR} build --engine chartpress",
     )

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import show
+from ..door import DOOR
 from ..faults import Refused, Unusable
 from ..hubrepo.leftovers import is_half_written
 from ..hubrepo.paths import is_below, join
@@ -186,5 +187,5 @@ def _require_committed(hub: Hub, images: Sequence[HubImage], changed: Sequence[s
             raise Refused(
                 f"the image {image.spec.key} has files that are not committed",
                 where=", ".join(loose[:3]),
-                hint="invoke commit, or git commit them; its tag names the last commit",
+                hint=f"{DOOR} commit, or git commit them; its tag names the last commit",
             )

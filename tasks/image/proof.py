@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..door import DOOR
 from ..faults import Refused
 from .platform import short_platform
 
@@ -69,12 +70,12 @@ def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, d
         Refused: it is not there, has moved since the push, or has another platform or base.
     """
     if found is None or found.digest is None:
-        raise Refused("the registry does not have the image that was pushed", where=image, hint="invoke build")
+        raise Refused("the registry does not have the image that was pushed", where=image, hint=f"{DOOR} build")
     if digest is not None and digest != found.digest:
         raise Refused(
             f"the tag was moved after the push: it names {found.digest}, {digest} was pushed",
             where=image,
-            hint="find out who pushes this tag, then: invoke build --force",
+            hint=f"find out who pushes this tag, then: {DOOR} build --force",
         )
     platforms = [short_platform(platform) for platform in wanted.split(",")]
     for platform in platforms:
@@ -103,13 +104,13 @@ def _prove_platform(image: Reference, found: FoundImage, base: Base, platform: s
         raise Refused(
             f"the image is for {_listed(found.platforms)}, not for {platform}",
             where=image,
-            hint="build it anew for the right platform: invoke build --force",
+            hint=f"build it anew for the right platform: {DOOR} build --force",
         )
     if theirs is None or not theirs.layers or ours.layers[: len(theirs.layers)] != theirs.layers:
         raise Refused(
             f"the image is not built on {base.reference}",
             where=image,
-            hint="commit a change of the image's files for a new tag, or build this one anew: invoke build --force",
+            hint=f"commit a change of the image's files for a new tag, or build this one anew: {DOOR} build --force",
         )
 
 

@@ -11,6 +11,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+from ..door import DOOR
 from ..faults import Denied
 from .gcloud import is_google
 
@@ -53,13 +54,13 @@ def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
     if "docker-credential-" in said and "executable file not found" in said:
         yield from _helper_missing(words)
     if "error getting credentials" in said:
-        yield f"Docker's credential helper gives no answer: {words}", "invoke auth"
+        yield f"Docker's credential helper gives no answer: {words}", f"{DOOR} auth"
     if os.environ.get("SUDO_USER") and os.geteuid() == 0:
         yield f"root is not signed in, {os.environ['SUDO_USER']} may be: {words}", "run it without sudo"
     override = next((name for name in _OVERRIDES if os.environ.get(name)), None)
     if override and is_google(host):
         yield f"{override} is set in place of whoever is signed in: {words}", f"unset {override}"
-    sign_in = "invoke auth" if is_google(host) else f"docker login {host}"
+    sign_in = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
     if "unauthenticated request" in said:
         yield f"nobody is signed in to it: {words}", sign_in
     if "uploadartifacts" in said or "downloadartifacts" in said or "may not exist" in said:

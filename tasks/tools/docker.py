@@ -12,6 +12,7 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ..door import DOOR
 from ..faults import Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..image.platform import short_platform
 from ..image.reference import Reference
@@ -227,7 +228,7 @@ def _read_inspection(text: str, image: Reference) -> Answer:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
         return Unreachable(f"the registry's answer is no image ({type(err).__name__})", where=image, hint=look)
     if lie:
-        return Refused(lie, where=image, hint=f"look at it: {look}; build it anew: invoke build --force")
+        return Refused(lie, where=image, hint=f"look at it: {look}; build it anew: {DOOR} build --force")
     return FoundImage(digest, platforms)
 
 

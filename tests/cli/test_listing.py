@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ..docs.typed import refusal
 from ..lab.cli import run, run_task
 from ..lab.machine import PROJECT
 
@@ -132,3 +133,17 @@ def test_no_task_at_all_shows_the_help_and_does_nothing(hub: Hub) -> None:
     assert done.code == 0
     assert done.out.startswith("Usage: inv[oke] ")
     assert hub.snapshot() == before
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_the_help_fits_a_terminal_and_gives_examples_that_work(name: str) -> None:
+    text = invoke("--help", name, cwd=PROJECT)
+    assert [line for line in text if len(line) > 80] == []
+    start = text.index("  Examples:") + 1
+    examples = [line.strip() for line in text[start : text.index("", start)]]
+    assert len(examples) >= 2
+    for example in examples:
+        typed, explained = example.split("  ", 1)
+        assert name in typed.split()
+        assert explained.strip()
+        assert refusal(f"invoke {typed}") is None, typed

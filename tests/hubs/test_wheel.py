@@ -11,7 +11,7 @@ from tasks import ns
 from tasks._version import __version__
 
 from ..lab.cli import run, run_task, sh
-from ..lab.hubs import make_hub
+from ..lab.hubs import make_hub, make_repository
 from ..lab.machine import PROJECT
 from .looks import fault, images_in, labels, nothing_written
 
@@ -280,6 +280,13 @@ def test_a_task_outside_of_any_hub_says_so(installed: Path, tmp_path: Path) -> N
     error, hint = fault(told)
     assert str(tmp_path) in error
     assert "--repo" in hint
+
+
+def test_a_hint_has_one_type_the_command_that_is_there(installed: Path, tmp_path: Path) -> None:
+    nothing = make_repository(tmp_path / "nothing", {"README.md": "# Nothing\n"})
+    told = run(str(installed / "hubpress"), "status", cwd=nothing.path)
+    assert fault(told)[1].endswith(": hubpress init")
+    assert fault(run_task("status", cwd=nothing.path))[1].endswith(": invoke init")
 
 
 def test_a_hub_without_a_remote_can_be_bumped(installed: Path, tmp_path: Path, helm_repository: HelmServer) -> None:
