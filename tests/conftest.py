@@ -16,6 +16,7 @@ from tasks.rehearsal.store import forget_images
 from .lab import machine
 from .lab.helm import RELEASES, HelmServer, chart_repository, served
 from .lab.hubs import NO_REGISTRY, Hub, make_hub
+from .lab.installed import built_wheel, installed_programs, shared_folder
 from .lab.registry import push_stand_in
 
 if TYPE_CHECKING:
@@ -100,6 +101,18 @@ def mirror(registry: Registry) -> str:
     for release in RELEASES:
         push_stand_in(f"{repository}:{release.image_tag or release.version}")
     return repository
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's wheel, built once for all workers."""
+    return built_wheel(shared_folder(tmp_path_factory) / "hubpress-wheel", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
+    """The programs of a virtual environment that has the wheel, what it needs, and nothing else."""
+    return installed_programs(shared_folder(tmp_path_factory) / "hubpress-installed", wheel)
 
 
 @pytest.fixture(scope="session")

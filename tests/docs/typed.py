@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 from invoke.parser import Parser
-from invoke.parser.argument import Argument
 from invoke.parser.context import ParserContext
 from invoke.program import Program
 
 from tasks import ns
+
+if TYPE_CHECKING:
+    from invoke.parser.argument import Argument
 
 
 def refusal(line: str) -> str | None:

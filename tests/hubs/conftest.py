@@ -1,12 +1,6 @@
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
-import shutil
-import sys
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -15,25 +9,17 @@ from invoke.program import Program
 from tasks import ns
 from tasks.program import program
 
-from ..lab.cli import Result, sh
+from ..lab.cli import Result
 from ..lab.hubs import Hub, make_hub
 from ..lab.layouts import make_2i2c_like, make_cal_icor_like
-from ..lab.machine import PROJECT
 from .several import Maker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from tasks.rehearsal.registry import Registry
 
     from ..lab.helm import HelmServer
-
-# Read before the tests move into homes of their own: pip's settings, and what it has fetched already.
-_PIPS_OWN = {
-    "HOME": str(Path.home()),
-    "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", str(Path.home() / ".config")),
-    "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
-}
 
 
 class Hubpress(Protocol):
@@ -101,49 +87,3 @@ def _moved_to(hub: Hub, dockerfile: str, base: str, mirror: str) -> Hub:
     hub.git("commit", "--quiet", "--all", "--amend", "--no-edit")
     hub.git("push", "--quiet", "--force")
     return hub
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's wheel, built once for all workers."""
-    folder = _shared_folder(tmp_path_factory) / "hubpress-wheel"
-    with _alone(folder.with_suffix(".lock")):
-        if not folder.exists():
-            made = tmp_path_factory.mktemp("wheel")
-            _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(made), str(PROJECT))
-            shutil.copytree(made, folder)
-    (built,) = folder.glob("hubpress-*.whl")
-    return built
-
-
-@pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
-    """The programs of a virtual environment that has the wheel, what it needs, and nothing else."""
-    folder = _shared_folder(tmp_path_factory) / "hubpress-installed"
-    with _alone(folder.with_suffix(".lock")):
-        if not (folder / "ready").exists():
-            sh(sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder), cwd=folder.parent)
-            _pip("--python", str(folder / "bin" / "python"), "install", str(wheel))
-            (folder / "ready").touch()
-    return folder / "bin"
-
-
-def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder that this run's workers share."""
-    own = tmp_path_factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-
-
-def _pip(*arguments: str) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in _PIPS_OWN.items():
-            patch.setenv(name, value)
-        sh(sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments, cwd=PROJECT)
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Let one worker in at a time."""
-    with lock.open("a") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield
