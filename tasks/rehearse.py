@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -169,7 +170,8 @@ def _curtain(stage: Stage, request: dict[str, Any] | None) -> str:
     """Return what a reviewer would see: the commits in the throwaway remote, their diff, the pull request's text."""
     base, branch = _branches(stage)
     commits = stage.remote.read("log", "--oneline", f"{base}..{branch}")
-    diff = stage.remote.read("diff", f"{base}...{branch}")
+    colour = "always" if show.has_style(sys.stdout) else "never"
+    diff = stage.remote.read("diff", f"--color={colour}", f"{base}...{branch}")
     notes = "".join(f"\n{note}" for note in stage.notes)
     text = f"\n\nThe pull request would say:\n\n{request['title']}\n\n{request['body']}" if request else ""
     shown = f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n\n{diff}{text}"

@@ -39,6 +39,11 @@ def strong(text: str, stream: TextIO | None = None) -> str:
     return _styled(text, "1", stream)
 
 
+def has_style(stream: TextIO) -> bool:
+    """Whether ``stream`` is a terminal whose user wants bold and coloured text (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
 def table(rows: list[tuple[str, ...]], indent: str = "") -> str:
     """Return ``rows`` as lines with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -89,5 +94,4 @@ def _spin(text: str, done: threading.Event) -> None:
 
 
 def _styled(text: str, code: str, stream: TextIO | None) -> str:
-    on_terminal = (stream or sys.stderr).isatty() and not os.environ.get("NO_COLOR")
-    return f"\x1b[{code}m{text}\x1b[0m" if on_terminal else text
+    return f"\x1b[{code}m{text}\x1b[0m" if has_style(stream or sys.stderr) else text

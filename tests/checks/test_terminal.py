@@ -9,7 +9,7 @@ import pytest
 
 from tasks import show
 
-from ..lab.cli import INVOKE, Result, run, run_on_terminal, run_task
+from ..lab.cli import INVOKE, Result, run, run_on_screen, run_on_terminal, run_task
 from ..lab.machine import PROJECT
 
 if TYPE_CHECKING:
@@ -71,6 +71,16 @@ def test_a_pipe_gets_no_colour(settled: Hub) -> None:
 @pytest.mark.parametrize("task", [("check", "--offline"), ("--dry", "bump", "--to", "3.3.7"), ("doctor",)])
 def test_data_is_plain_even_where_messages_go_to_a_terminal(settled: Hub, task: tuple[str, ...]) -> None:
     assert ESCAPE not in run_on_terminal(*INVOKE, *task, cwd=settled.path, env=COLOUR).out
+
+
+@pytest.mark.engine
+def test_a_rehearsals_diff_is_coloured_on_a_terminal_alone(settled: Hub) -> None:
+    rehearse = (*INVOKE, "rehearse", "--stand-in-base", "--to", "3.3.7")
+    shown = run_on_screen(*rehearse, cwd=settled.path, env=COLOUR)
+    assert shown.code == 0, shown
+    (moved,) = (line for line in shown.out.splitlines() if "version: 3.3.7" in line and "[32m" in line)
+    assert moved.startswith(f"{ESCAPE}[32m+")
+    assert ESCAPE not in run(*rehearse, cwd=settled.path, env=COLOUR).out
 
 
 # -- waiting

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
+import struct
 import subprocess
 import sys
 import tempfile
@@ -12,7 +14,7 @@ import termios
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from .machine import PROJECT
 
@@ -84,17 +86,57 @@ def run_on_terminal(
     controller, terminal = pty.openpty()
     _stop_echo(terminal)
     with tempfile.TemporaryFile() as out, os.fdopen(controller, "r+b", buffering=0) as screen:
-        with subprocess.Popen(
-            argv, cwd=cwd, env={**os.environ, **(env or {})}, stdin=terminal, stdout=out, stderr=terminal
-        ) as child:
-            os.close(terminal)
-            screen.write(typed.encode())
-            timer = threading.Timer(seconds, child.kill)
-            timer.start()
-            shown = _read_to_end(screen)
-        timer.cancel()
+        child = _started(argv, cwd, env, terminal, out)
+        screen.write(typed.encode())
+        shown = _shown(child, screen, seconds)
         out.seek(0)
-        return Result(child.returncode, out.read().decode(), shown.decode().replace("\r\n", "\n"))
+        return Result(child.returncode, out.read().decode(), shown)
+
+
+def run_on_screen(
+    *argv: str, cwd: Path, env: Mapping[str, str] | None = None, columns: int = 100, seconds: float = 120
+) -> Result:
+    """Run ``argv`` in ``cwd`` with a terminal for all that it reads and writes, as people do.
+
+    A question that ends with ``[y/N]`` is answered with ``y`` when it is asked.
+
+    Returns:
+        What the terminal showed as ``out``, the answers included, line ends as ``\\n``.
+    """
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    with os.fdopen(controller, "r+b", buffering=0) as screen:
+        child = _started(argv, cwd, env, terminal, terminal)
+        shown = _shown(child, screen, seconds, answer=(b"[y/N] ", b"y\n"))
+        return Result(child.returncode, shown, "")
+
+
+def _started(
+    argv: tuple[str, ...], cwd: Path, env: Mapping[str, str] | None, terminal: int, out: IO[bytes] | int
+) -> subprocess.Popen[bytes]:
+    """Start a child on ``terminal``, which is its alone from then on."""
+    merged = {**os.environ, **(env or {})}
+    child = subprocess.Popen(argv, cwd=cwd, env=merged, stdin=terminal, stdout=out, stderr=terminal)
+    os.close(terminal)
+    return child
+
+
+def _shown(
+    child: subprocess.Popen[bytes], screen: FileIO, seconds: float, answer: tuple[bytes, bytes] | None = None
+) -> str:
+    """Return what the terminal shows until nobody holds it any more; a child that takes too long is killed."""
+    timer = threading.Timer(seconds, child.kill)
+    timer.start()
+    shown = bytearray()
+    # Linux ends a terminal that nobody holds any more with EIO, macOS with an empty read.
+    with suppress(OSError):
+        while chunk := screen.read(65536):
+            shown += chunk
+            if answer and shown.endswith(answer[0]):
+                screen.write(answer[1])
+    child.wait()
+    timer.cancel()
+    return shown.decode().replace("\r\n", "\n")
 
 
 def sh(*argv: str, cwd: Path) -> str:
@@ -109,12 +151,3 @@ def _stop_echo(terminal: int) -> None:
     settings = termios.tcgetattr(terminal)
     settings[3] &= ~termios.ECHO
     termios.tcsetattr(terminal, termios.TCSANOW, settings)
-
-
-def _read_to_end(screen: FileIO) -> bytes:
-    shown = bytearray()
-    # Linux ends a terminal that nobody holds any more with EIO, macOS with an empty read.
-    with suppress(OSError):
-        while chunk := screen.read(65536):
-            shown += chunk
-    return bytes(shown)
