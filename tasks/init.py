@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from invoke.tasks import task
@@ -12,8 +13,11 @@ from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
 from .plan import Action, Plan, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from invoke.context import Context
 
+    from .hubrepo.files import FileEdit
     from .hubrepo.layout import Hub
     from .hubrepo.scaffold import BareChart, Kept
     from .z2jh.release import Index, Release
@@ -56,7 +60,6 @@ def plan_init(hub: Hub, prefix: str | None) -> Step:
         Unusable: no chart of the repository's depends on z2jh, or the image's prefix cannot be told or used.
         Refused: the Helm repository does not have the pinned release.
     """
-    from .hubrepo.files import edit_action
     from .hubrepo.scaffold import chart_edit, find_chart, scaffold
     from .hubrepo.source import JUPYTERHUBS
     from .z2jh.repository import HelmRepository
@@ -71,10 +74,10 @@ def plan_init(hub: Hub, prefix: str | None) -> Step:
     lacking = scaffold(hub.files, chart, repository.hub_image(release), _prefix(hub, prefix))
     edits = lacking.edits if found else (chart_edit(chart), *lacking.edits)
     why = f"{chart.folder} depends on {chart.requirement.name} {chart.requirement.version}"
-    actions = [edit_action(hub.git.folder, edits, why)] if edits else []
+    writing = [_writing(hub, edits, why)] if edits else []
     return Step(
         "init",
-        (*actions, *map(_kept_action, lacking.kept)),
+        (*writing, *map(_kept_action, lacking.kept)),
         leaves=hub.edited(edits),
         report=lambda: {
             "files": [edit.path for edit in edits],
@@ -110,6 +113,15 @@ def _new_chart(hub: Hub, release: Release, address: str) -> BareChart:
 
     requirement = Requirement(hub.settings.dependency, release.version, address, alias=None, line=1)
     return BareChart(hub.settings.chart or CHART, requirement)
+
+
+def _writing(hub: Hub, edits: Sequence[FileEdit], why: str) -> Action:
+    """Return the action that writes all of it or nothing, each file shown below its name."""
+    from .hubrepo.files import edit_action
+
+    lines = (line for edit in edits for line in (f"{edit.path}:", *(f"  {line}" for line in edit.diff())))
+    what = f"write {', '.join(edit.path for edit in edits)}"
+    return replace(edit_action(hub.git.folder, edits, why), what=what, details=tuple(lines))
 
 
 def _kept_action(kept: Kept) -> Action:

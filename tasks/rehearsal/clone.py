@@ -48,7 +48,11 @@ def make_clone(hub: Hub, folder: Path, address: str) -> None:
     outside.read("init", "--quiet", "--bare", f"--initial-branch={branch}", str(remote))
     outside.read("clone", "--quiet", "--no-hardlinks", "--origin", "rehearsed", "--", str(hub.git.folder), str(making))
     clone = Git(making)
+    current = clone.branch()
     clone.read("checkout", "--quiet", "-B", branch)
+    # The release makes its own feature branch, also where the user stands on one.
+    if current not in (None, branch):
+        clone.read("branch", "--quiet", "--delete", "--force", "--", str(current))
     _copy_changes(hub.git, making)
     WorkingTree(making).replace([redirected(replace(hub, git=clone, files=WorkingTree(making)), address)])
     _commit_stage(clone, address)

@@ -111,6 +111,18 @@ def test_a_rehearsal_takes_the_working_tree_as_it_stands(scene: Scene) -> None:
     assert scene.world() == before
 
 
+@pytest.mark.parametrize("where", [("switch", "--quiet", "-c", BRANCH), ("switch", "--quiet", "--detach")])
+def test_a_rehearsal_begins_where_the_user_stands(scene: Scene, where: tuple[str, ...]) -> None:
+    """On the very branch that a release would make, or on none: what is committed there is what is released."""
+    scene.hub.git(*where)
+    scene.hub.write("images/hub/extra.txt", "committed here\n")
+    scene.hub.commit("Add a file")
+    folder = scene.folder / "rehearsal"
+    told = rehearse(scene.hub, "--folder", str(folder))
+    assert told["branch"] == BRANCH
+    assert sh("git", "show", "main:images/hub/extra.txt", cwd=folder / "remote.git") == "committed here"
+
+
 def test_a_rehearsal_takes_links_as_links(scene: Scene) -> None:
     (scene.hub.path / "hub/README.md").symlink_to("../README.md")
     scene.hub.write("README.md", "# Ours\n")

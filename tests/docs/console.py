@@ -1,0 +1,80 @@
+"""The commands in the documents: every block of a console or of bash, as Markdown's own grammar finds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markdown_it import MarkdownIt
+
+from ..lab.machine import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CONSOLE, SCRIPTS = "console", ("bash", "sh")
+PROMPT = "$ "
+NAMED = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
+
+
+@dataclass(frozen=True)
+class Typed:
+    """One command, and what the document shows of its output.
+
+    Attributes:
+        command: as one types it, lines that go on included.
+        shown: the lines below it; empty where the document shows none.
+    """
+
+    command: str
+    shown: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block, whose commands are typed one after the other in one place.
+
+    Attributes:
+        page: the document, relative to the project.
+        line: where the block begins.
+        scene: where it is typed: the word behind ``console`` (see :mod:`.scenes`); empty for the usual place.
+        typed: its commands.
+    """
+
+    page: str
+    line: int
+    scene: str
+    typed: tuple[Typed, ...]
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def pages() -> list[Path]:
+    """Return the documents that people read."""
+    named = [PROJECT / name for name in NAMED if (PROJECT / name).is_file()]
+    return [*named, *sorted((PROJECT / "docs").rglob("*.md"))]
+
+
+def blocks() -> Iterator[Block]:
+    """Yield the blocks of all documents."""
+    for page in pages():
+        for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
+            kind, _, scene = token.info.strip().partition(" ")
+            if token.type == "fence" and token.map and kind in (CONSOLE, *SCRIPTS):
+                typed = tuple(_typed(token.content)) if kind == CONSOLE else (Typed(token.content, ""),)
+                yield Block(page.relative_to(PROJECT).as_posix(), token.map[0] + 1, scene, typed)
+
+
+def _typed(content: str) -> Iterator[Typed]:
+    """Split a console's content at its prompts."""
+    lines = content.splitlines(keepends=True)
+    begins = [number for number, line in enumerate(lines) if line.startswith(PROMPT)]
+    if begins[:1] != [0]:
+        raise AssertionError(f"a console begins with {PROMPT!r}: {content}")
+    for begin, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+        last = begin
+        while lines[last].endswith("\\\n"):
+            last += 1
+        yield Typed("".join(lines[begin : last + 1]).removeprefix(PROMPT).rstrip("\n"), "".join(lines[last + 1 : end]))
