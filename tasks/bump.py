@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .hubrepo.layout import Hub, HubImage
     from .image.reference import Reference
     from .z2jh.choose import Choice
+    from .z2jh.release import Index
     from .z2jh.repository import HelmRepository
 
 HELP = {
@@ -98,7 +99,7 @@ def plan_bump(hub: Hub, wish: BumpWish) -> Step:
     touched = (*edits, lock) if lock else edits
     return Step(
         "bump",
-        actions=(locked_action(hub, edits, lock, f"{version} is {choice.reason}"),),
+        actions=(locked_action(hub, edits, lock, _reason(index, hub.requirement.version, choice)),),
         leaves=hub.edited(touched),
         report=lambda: _report(hub, choice, touched, bases),
         summary=lambda: [f"{edit.path}: {edit.summary if edit.changes else 'unchanged'}" for edit in touched],
@@ -128,13 +129,24 @@ def _report(
     }
 
 
+def _reason(index: Index, pinned: str, choice: Choice) -> str:
+    """Return why this release, and what moves with it."""
+    from .review.facts import facts
+
+    known = (str(fact) for fact in facts(index.releases.get(pinned), choice.release) if fact.is_known)
+    return "; ".join((f"{choice.release.version} is {choice.reason}", *known))
+
+
 def _warnings(hub: Hub, choice: Choice, repository: HelmRepository) -> Iterator[str]:
     from .review.brief import upgrade_warnings
     from .review.findings import upgrades_here
+    from .z2jh.security import security_news
 
+    before, after = hub.requirement.version, choice.release.version
     if repository.is_plain:
         yield "the Helm repository is asked over plain http: whoever is on the way can change what it says"
+    yield from security_news(before, after)
+    yield from upgrade_warnings(upgrades_here(hub, before, after))
     if choice.newer_major:
-        newer = f"{choice.newer_major.version} is there too, a newer major version than {hub.requirement.version}"
+        newer = f"{choice.newer_major.version} is there too, a newer major version than {before}"
         yield f"{newer}: read its upgrade guide, then: {DOOR} bump --major"
-    yield from upgrade_warnings(upgrades_here(hub, hub.requirement.version, choice.release.version))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..faults import one_line
 from ..z2jh.choose import is_dev
-from ..z2jh.notes import release_links
+from ..z2jh.notes import comparison, release_links
+from ..z2jh.security import security_news
 from .brief import MOST_SHOWN, needs
 from .changes import NOTHING, subject
+from .facts import facts
 from .markdown import code, plain, table
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ class Story:
         before: the release that the chart depended on, as far as the Helm repository tells; None without one.
         after: the release that it depends on now.
         upgrades: what is crossed between them, with the values that it concerns.
+        names_commit: whether an image's tag names the commit that it was built from.
     """
 
     moved: Changes
@@ -43,6 +47,7 @@ class Story:
     before: Release | None
     after: Release
     upgrades: tuple[UpgradeHere, ...]
+    names_commit: bool = False
 
     @property
     def title(self) -> str:
@@ -52,15 +57,8 @@ class Story:
     @property
     def body(self) -> str:
         """The pull request's text."""
-        lines = [*_moves(self), *_proof(self.evidence), *_upgrades(self.upgrades), *_to_check(self)]
-        return _bounded("\n".join(lines))
-
-
-def kubernetes(release: Release | None) -> str | None:
-    """Return the oldest Kubernetes that a release takes: ``1.28`` for ``>=1.28.0-0``; None where it is not known."""
-    constraint = (release.kube_version or "").strip() if release else ""
-    version = constraint.removeprefix(">=").strip().removesuffix("-0").removesuffix(".0")
-    return version or None
+        parts = (_moves(self), _security(self), _proof(self.evidence), _upgrades(self.upgrades), _to_check(self))
+        return _bounded("\n".join(chain.from_iterable(parts)))
 
 
 def _moves(story: Story) -> Iterator[str]:
@@ -68,20 +66,27 @@ def _moves(story: Story) -> Iterator[str]:
     yield ""
     yield from table(("what", "before", "after", "where"), _moved(story))
     yield ""
+    changes = comparison(story.before, story.after) if story.before else None
+    if changes:
+        yield f"[Every change of z2jh's between them]({changes})"
+        yield ""
 
 
 def _moved(story: Story) -> Iterator[tuple[str, ...]]:
     for move in story.moved.moves:
         yield plain(move.what), _code(move.before, NOTHING), code(move.after), code(move.file)
     if story.moved.release:
-        for what, old, new in _known(story):
-            yield what, _code(old), _code(new), "the Helm repository's index"
+        for fact in facts(story.before, story.after):
+            yield fact.what, _code(fact.before), _code(fact.after), "the Helm repository's index"
 
 
-def _known(story: Story) -> Iterator[tuple[str, str | None, str | None]]:
-    """Yield what the Helm repository says of both releases."""
-    yield "JupyterHub", story.before.app_version if story.before else None, story.after.app_version
-    yield "Kubernetes, at least", kubernetes(story.before), kubernetes(story.after)
+def _security(story: Story) -> Iterator[str]:
+    news = security_news(story.moved.release.before, story.moved.release.after) if story.moved.release else ()
+    if news:
+        yield "### Security"
+        yield ""
+        yield from (f"- {line}" for line in news)
+        yield ""
 
 
 def _proof(evidence: Sequence[Evidence]) -> Iterator[str]:
@@ -139,6 +144,11 @@ def _checks(story: Story) -> Iterator[str]:
     if story.evidence:
         images = ", ".join(code(one.image) for one in story.evidence)
         yield f"The cluster's nodes can pull {images}."
+    if story.names_commit and story.moved.images:
+        yield (
+            "It is merged with a merge commit: the image's tag names a commit of this branch, and squashing or "
+            "rebasing takes that away."
+        )
     yield "A staging hub starts on it; a user can sign in and start a server."
 
 
@@ -146,13 +156,12 @@ def _release_checks(story: Story) -> Iterator[str]:
     version = story.after.semver
     if version is None or is_dev(version):
         yield f"{code(story.after.version)} is a build of z2jh's main branch, not a release, and is meant to be."
-    links = ", ".join(release_links(story.after))
-    yield f"The release notes are read: {links}"
+    yield f"The release notes are read: {', '.join(release_links(story.after))}"
     if story.upgrades:
         yield "The upgrade notes above are followed, for each value that they name."
-    oldest = kubernetes(story.after)
-    if oldest:
-        yield f"The cluster runs Kubernetes {plain(oldest)} or newer: `kubectl version`."
+    _, oldest = facts(story.before, story.after)
+    if oldest.differs:
+        yield f"The cluster runs Kubernetes {plain(str(oldest.after))} or newer: `kubectl version`."
 
 
 def _code(text: str | None, otherwise: str = NOT_KNOWN) -> str:

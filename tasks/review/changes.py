@@ -88,9 +88,15 @@ def subject(moved: Changes) -> str:
     return "Tidy up what hubpress manages"
 
 
-def message(moved: Changes, links: Sequence[str] = ()) -> str:
-    """Return the commit's message: the subject, every move, the links to what a reviewer may want to read."""
-    body = [move.line for move in moved.moves]
+def message(moved: Changes, known: Sequence[str] = (), links: Sequence[str] = ()) -> str:
+    """Return the commit's message.
+
+    Args:
+        moved: what moved; each move is a line.
+        known: lines on what moves with a release.
+        links: what a reviewer may want to read of a release.
+    """
+    body = [*(move.line for move in moved.moves), *known]
     reading = ["", "Release notes:", *(f"- {link}" for link in links)] if links and moved.release else []
     return "\n".join([subject(moved), "", *body, *reading])
 

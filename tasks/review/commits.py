@@ -13,9 +13,10 @@ from ..tools.git_faults import failed, push_fault
 from ..tools.git_locks import require_unlocked
 from ..tools.run import capture, watch
 from ..z2jh.notes import release_links, upgrade_links
-from ..z2jh.release import Release
+from ..z2jh.security import security_news
 from .brief import upgrade_paragraph
 from .changes import changes, message
+from .facts import facts, kept
 from .findings import upgrades_here
 
 if TYPE_CHECKING:
@@ -29,14 +30,19 @@ _GITS_OWN_VERDICT = ("error: ", "hint: ")
 
 
 def commit_message(hub: Hub) -> str:
-    """Return the message for what moved: links to the release's notes, and what an upgrade asks for."""
+    """Return the message for what moved: what moves with it, links to its notes, and what an upgrade asks for.
+
+    Nobody is asked for it: what the index says is what it said when it was fetched last.
+    """
     moved = changes(hub)
     if moved.release is None:
         return message(moved)
     before, after = moved.release.before, moved.release.after
+    old, new = kept(hub, before, after)
     upgrade = upgrade_links(before, after) if before else ()
-    paragraph = upgrade_paragraph(upgrades_here(hub, before, after))
-    text = message(moved, (*release_links(Release(after)), *upgrade))
+    paragraph = [*security_news(before, after), *upgrade_paragraph(upgrades_here(hub, before, after))]
+    known = [f"- {fact}" for fact in facts(old, new) if fact.is_known]
+    text = message(moved, known, (*release_links(new), *upgrade))
     return "\n".join((text, "", *paragraph)) if paragraph else text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ DEEPEST_ROOT = 2
 MOST_FILES = 300
 MOST_BYTES = 8 * 1024 * 1024
 _LONGEST_KEY = 120
-_ONE, _ALL = "*", "**"
+_ALL = "**"
 
 
 @dataclass(frozen=True, order=True)
@@ -131,7 +132,7 @@ def fits(watch: Watch, path: tuple[str, ...], node: Node) -> bool:
     *head, last = watch.path.split(".")
     steps = head if last == _ALL else [*head, last]
     long_enough = len(path) > len(steps) if last == _ALL else len(path) == len(steps)
-    if not long_enough or any(step not in (_ONE, part) for step, part in zip(steps, path, strict=False)):
+    if not long_enough or not all(map(fnmatchcase, path, steps)):
         return False
     if not watch.holds and not watch.other_than:
         return True

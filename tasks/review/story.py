@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..faults import Fault
 from ..hubrepo.files import Committed
-from ..hubrepo.source import open_repository
+from ..image.naming import names_commit
 from ..z2jh.release import Release
 from .body import Story
 from .changes import changes_between
+from .facts import asked
 from .findings import upgrades_here
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ def tell(hub: Hub, base: str, evidence: tuple[Evidence, ...]) -> Story:
     moved = changes_between(replace(hub, files=Committed(hub.git, fork_point(hub, base) or "HEAD")), hub)
     old = moved.release.before if moved.release else None
     new = hub.requirement.version
-    before, after = _releases(hub, old, new) if moved.release else (None, Release(new))
-    return Story(moved, evidence, before, after, upgrades_here(hub, old, new))
+    before, after = asked(hub, old, new) if moved.release else (None, Release(new))
+    upgrades = upgrades_here(hub, old, new)
+    return Story(moved, evidence, before, after, upgrades, names_commit(hub.settings.tag))
 
 
 def fork_point(hub: Hub, base: str) -> str | None:
@@ -52,13 +53,3 @@ def base_tip(hub: Hub, base: str) -> str | None:
     """Return the reference of the branch ``base``: the remote's, else the clone's own; None where there is neither."""
     known = (f"refs/remotes/{hub.settings.remote}/{base}", f"refs/heads/{base}")
     return next((ref for ref in known if hub.git.ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").ok), None)
-
-
-def _releases(hub: Hub, old: str | None, new: str) -> tuple[Release | None, Release]:
-    """Return both releases as the Helm repository describes them; bare where it gives no answer."""
-    bare = Release(old) if old else None, Release(new)
-    try:
-        found = open_repository(hub).index().releases
-    except Fault:
-        return bare
-    return found.get(old, bare[0]) if old else None, found.get(new, bare[1])

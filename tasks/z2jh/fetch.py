@@ -42,6 +42,17 @@ class Fetcher:
             self.cache.keep_page(address.url, page)
         return page.body
 
+    def kept(self, address: Address) -> bytes | None:
+        """Return a page as it was fetched last, or None; a server is not asked.
+
+        Raises:
+            Denied, Unreachable: it is a file that cannot be read.
+        """
+        if address.is_file:
+            return _content(address, self.limits)
+        page = self.cache.page(address.url) if self.cache else None
+        return page.body if page else None
+
     def stored(self, address: Address) -> bytes:
         """Fetch a file byte for byte.
 

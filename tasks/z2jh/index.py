@@ -6,6 +6,7 @@ by ``quickindex``, any other by ``fullindex``; where both can read one, they rea
 
 from __future__ import annotations
 
+from functools import lru_cache
 from shlex import quote
 
 from ..faults import Unreachable
@@ -17,8 +18,9 @@ __all__ = ["LARGEST_INDEX", "Index", "Release", "read_index"]
 LARGEST_INDEX = 64 * 1024 * 1024
 
 
+@lru_cache(maxsize=1)
 def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
-    """Read what an index offers of one chart.
+    """Read what an index offers of one chart; the last one is remembered, since a release reads it in several steps.
 
     Args:
         data: the bytes of ``index.yaml``.

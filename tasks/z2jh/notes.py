@@ -32,6 +32,16 @@ def release_links(release: Release) -> tuple[str, ...]:
     return (page, _JUPYTERHUB_CHANGELOG) if release.app_version else (page,)
 
 
+def comparison(before: Release, after: Release) -> str | None:
+    """Return the page with every change between two releases, the lower one first.
+
+    None where one is neither tagged nor names a commit.
+    """
+    is_down = before.semver and after.semver and after.semver < before.semver
+    old, new = (_point(after), _point(before)) if is_down else (_point(before), _point(after))
+    return f"{REPOSITORY}/compare/{old}...{new}" if old and new else None
+
+
 def upgrade_links(before: str, after: str) -> tuple[str, ...]:
     """Return the upgrade guides to read when moving from one version to another.
 
@@ -56,6 +66,12 @@ def _history(release: Release) -> str:
         return f"{REPOSITORY}/commits/main"
     tag = _tag_before(release.semver) if release.semver else None
     return f"{REPOSITORY}/compare/{tag}...{commit}" if tag else f"{REPOSITORY}/commits/{commit}"
+
+
+def _point(release: Release) -> str | None:
+    """Return what z2jh's repository calls a release: its tag, or the commit that a build of main is named after."""
+    version = release.semver
+    return release.version if version and not is_dev(version) else _commit(release.version)
 
 
 def _commit(version: str) -> str | None:

@@ -51,6 +51,12 @@ class Release:
         except ValueError:
             return None
 
+    @property
+    def oldest_kubernetes(self) -> str | None:
+        """The oldest Kubernetes that it takes: ``1.28`` for ``>=1.28.0-0``; None where the entry does not tell."""
+        version = (self.kube_version or "").strip().removeprefix(">=").strip()
+        return version.removesuffix("-0").removesuffix(".0") or None
+
     @cached_property
     def hub_image(self) -> Reference | None:
         """The hub image that the entry's annotation names, or None: then only the archive knows it."""

@@ -69,6 +69,16 @@ class HelmRepository:
         address = self._address.below("index.yaml")
         return read_index(self._fetcher.page(address), str(address), self._chart)
 
+    def kept_index(self) -> Index | None:
+        """Read the index that was fetched last; None where none is kept. The server is not asked.
+
+        Raises:
+            Unreachable: what is kept is no usable index.
+        """
+        address = self._address.below("index.yaml")
+        body = self._fetcher.kept(address)
+        return read_index(body, str(address), self._chart) if body is not None else None
+
     def archive(self, release: Release) -> bytes:
         """Fetch a release's archive, from the first of its addresses that has it.
 

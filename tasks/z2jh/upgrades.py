@@ -20,7 +20,8 @@ class Watch:
     """Values that a note concerns.
 
     Attributes:
-        path: a values path below the chart's own key; ``*`` stands for one key, ``**`` at the end for all below.
+        path: a values path below the chart's own key. In a part, ``*`` and ``[a-z]`` stand for text as in a file
+            name; ``**`` at the end for all below.
         holds: only values that have this text in them; empty for any value.
         other_than: only values that are not this text; empty for any value.
     """
@@ -45,15 +46,17 @@ class Note:
 
 @dataclass(frozen=True)
 class Upgrade:
-    """The way past one release.
+    """The way from some releases to others.
 
     Attributes:
-        first: the lowest version behind it; a SemVer pre-release, so that all of them count.
+        first: the lowest version that it leads to; a SemVer pre-release, so that all of them count.
         title: what is crossed, for people: ``z2jh 3 to 4``.
         guide: the page that tells it all.
         kubernetes: the oldest Kubernetes that it needs, where that rises.
         jupyterhub: JupyterHub's major versions before and after, where that rises.
         notes: what to know.
+        since: the lowest version that it leads from.
+        until: the version at which it is left behind; None where it stays crossed.
     """
 
     first: str
@@ -62,18 +65,27 @@ class Upgrade:
     kubernetes: str | None
     jupyterhub: tuple[str, str] | None
     notes: tuple[Note, ...]
+    since: str = "0.0.0-0"
+    until: str | None = None
+
+    def is_on_the_way(self, old: semver.Version, new: semver.Version) -> bool:
+        """Whether it is crossed on the way up from ``old`` to ``new``, or, where it has an end, not yet left then."""
+        first, since, until = map(semver.Version.parse, (self.first, self.since, self.until or self.first))
+        return since <= old < until and first <= new and (self.until is None or new < until)
 
 
 def upgrades_between(before: str | None, after: str) -> tuple[Upgrade, ...]:
-    """Return what is crossed on the way up from one version to another, oldest first.
+    """Return what is crossed on the way from one version to another, oldest first.
 
-    What holds for every major version comes before the first of them. None on the way down, and where a version is
-    missing or is not SemVer.
+    What holds for every major version comes before the first of them. On the way down it is what holds for going back,
+    unless only the patch version falls. None where a version is missing or is not SemVer.
     """
     old, new = Release(before or "").semver, Release(after).semver
     if old is None or new is None:
         return ()
-    crossed = tuple(upgrade for upgrade in UPGRADES if old < semver.Version.parse(upgrade.first) <= new)
+    if new < old:
+        return (GOING_BACK,) if (new.major, new.minor) < (old.major, old.minor) else ()
+    crossed = tuple(upgrade for upgrade in UPGRADES if upgrade.is_on_the_way(old, new))
     return (ANY_MAJOR, *crossed) if old.major < new.major else crossed
 
 
@@ -102,8 +114,8 @@ _ANY = (
 
 _TO_2 = (
     Note(
-        "Network policies let out more than before: the new `egressAllowRules` add to what `egress` allows. Where a "
-        "policy was narrowed, set those rules to false.",
+        "Security: network policies let out more than before, since the new `egressAllowRules` add to what `egress` "
+        "allows. Where a policy was narrowed, set those rules to false.",
         (
             Watch("hub.networkPolicy.egress"),
             Watch("proxy.chp.networkPolicy.egress"),
@@ -120,18 +132,23 @@ _TO_2 = (
         "Users cannot gain privileges any more: where they use sudo, set `singleuser.allowPrivilegeEscalation: true`.",
         (Watch("singleuser.allowPrivilegeEscalation"),),
     ),
-    Note("`singleuser.cmd` must be the whole command.", (Watch("singleuser.cmd"),)),
+    Note(
+        "Users' servers start with their image's own command, no longer with `jupyterhub-singleuser`. Where it is set, "
+        "`singleuser.cmd` must be the whole command.",
+        (Watch("singleuser.cmd"),),
+    ),
     Note(
         "`hub.extraConfig` and `hub.extraFiles` win over `hub.config` now, no longer the other way round.",
         (Watch("hub.extraConfig"), Watch("hub.extraFiles")),
     ),
     Note("`hub.fsGid` is `hub.podSecurityContext.fsGroup` now.", (Watch("hub.fsGid"),)),
     Note(
-        "`rbac.enabled` is `rbac.create` now, and each of the four service accounts has a `create` of its own.",
+        "`rbac.enabled` is `rbac.create` now, and each of the four service accounts (`hub`, `proxy.traefik`, "
+        "`scheduling.userScheduler`, `prePuller.hook`) has a `serviceAccount.create` of its own.",
         (Watch("rbac.enabled"), Watch("rbac.enable")),
     ),
     Note(
-        "The user scheduler's plugins are configured in the form `v1beta3`.",
+        "The user scheduler's plugins are configured in the form `v1beta3`, and need Kubernetes 1.21.",
         (Watch("scheduling.userScheduler.plugins"), Watch("scheduling.userScheduler.pluginConfig")),
     ),
     Note(
@@ -142,6 +159,7 @@ _TO_2 = (
 )
 
 _TO_3 = (
+    Note("The upgrade guide names Kubernetes 1.24, the chart itself 1.23."),
     Note(
         "JupyterHub 4 checks XSRF tokens: own pages and services that post to it must send them.",
         (Watch("hub.services"), Watch("hub.templatePaths")),
@@ -167,8 +185,11 @@ _TO_3 = (
         "Network policies have new default rules for DNS.",
         (Watch("hub.networkPolicy.egress"), Watch("singleuser.networkPolicy.egress")),
     ),
-    Note("Do not stay on 3.0.0 to 3.0.3: they leave users' pods behind, which must be removed by hand afterwards."),
 )
+
+_ON_3_0 = (Note("3.0.0 to 3.0.3 lose track of users' pods, which then run on: go to 3.1.0 or newer at once."),)
+
+_PAST_3_0 = (Note("3.0.0 to 3.0.3 lost track of users' pods: look for those that still run, and remove them by hand."),)
 
 _TO_4 = (
     Note(
@@ -199,14 +220,21 @@ _TO_4 = (
         (Watch("hub.templatePaths"), Watch("hub.extraFiles")),
     ),
     Note(
-        "The hub image has Python 3.12, OAuthenticator 17 and ldapauthenticator 2: see whether what the Dockerfile "
-        "installs fits.",
+        "Events are told by `EventLogger` instead of `EventLog`.",
+        (Watch("hub.config.EventLog"), Watch("hub.extraConfig.**", holds="EventLog.")),
+    ),
+    Note(
+        "The hub image has Python 3.12 on Debian bookworm, OAuthenticator 17 and ldapauthenticator 2: see whether what "
+        "the Dockerfile installs fits.",
         (Watch("hub.config.LDAPAuthenticator"),),
     ),
 )
 
 _TO_4_3 = (
-    Note("A key of `hub.config` that is no class of JupyterHub's stops the upgrade.", (Watch("hub.config"),)),
+    Note(
+        "The hub does not start any more with a key of `hub.config` that is no class: all begin with a capital letter.",
+        (Watch("hub.config.[!A-Z]*"),),
+    ),
     Note("The proxy (configurable-http-proxy) goes from 4.6 to 5.1.", (Watch("proxy.chp.image"),)),
 )
 
@@ -217,10 +245,24 @@ _TO_5 = (
     Note("jupyterhub-idle-culler goes from 1 to 2.", (Watch("cull"),)),
 )
 
+_BACK = (
+    Note(
+        "What the newer version has made of the hub's database stays: the older one needs the backup that was made "
+        "before."
+    ),
+    Note("Values that were changed for the newer version must be changed back."),
+)
+
 ANY_MAJOR = Upgrade("0.0.0-0", "Every major version", f"{GUIDES}/index.html", None, None, _ANY)
+GOING_BACK = Upgrade("0.0.0-0", "Back to an older version", f"{GUIDES}/index.html", None, None, _BACK)
+_ORPHANS = (
+    "https://discourse.jupyter.org/t/how-to-cleanup-orphaned-user-pods-after-bug-in-z2jh-3-0-and-kubespawner-6-0/21677"
+)
 UPGRADES = (
     Upgrade("2.0.0-0", "z2jh 1 to 2", f"{GUIDES}/upgrade-1-to-2.html", "1.20", ("1", "3"), _TO_2),
     Upgrade("3.0.0-0", "z2jh 2 to 3", f"{GUIDES}/upgrade-2-to-3.html", "1.23", ("3", "4"), _TO_3),
+    Upgrade("3.0.0-0", "Staying on z2jh 3.0", _ORPHANS, None, None, _ON_3_0, until="3.1.0-0"),
+    Upgrade("3.1.0-0", "Leaving z2jh 3.0", _ORPHANS, None, None, _PAST_3_0, since="3.0.0-0"),
     Upgrade("4.0.0-0", "z2jh 3 to 4", f"{GUIDES}/upgrade-3-to-4.html", "1.28", ("4", "5"), _TO_4),
     Upgrade("4.3.0-0", "z2jh 4.3", CHANGELOG, None, None, _TO_4_3),
     Upgrade("5.0.0-0", "z2jh 4 to 5", f"{REPOSITORY}/blob/main/docs/source/changelog.md", "1.32", None, _TO_5),

@@ -98,7 +98,7 @@ def test_a_dry_rehearsal_says_what_it_would_do_and_touches_nothing(scene: Scene)
 def test_a_plan_gives_reasons(scene: Scene) -> None:
     lines = [line.strip() for line in run_task("--dry", "release", cwd=scene.hub.path).out.splitlines()]
     assert [line for line in lines if line.startswith("because ")] == [
-        "because 3.3.8 is the newest stable release of 3.x",
+        "because 3.3.8 is the newest stable release of 3.x; JupyterHub: 4.0.2 -> 4.1.6; Kubernetes, at least: 1.23",
         "because main is the default branch",
         "because the registry does not have what the last commit of the image's files makes",
         "because the registry has what they name",

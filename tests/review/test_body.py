@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.hubrepo.layout import open_hub
-from tasks.review.body import LONGEST_BODY, LONGEST_TITLE, Story, kubernetes
+from tasks.review.body import LONGEST_BODY, LONGEST_TITLE, Story
 from tasks.review.changes import Changes, Move
 from tasks.review.evidence import Evidence
 from tasks.review.story import tell
@@ -80,9 +80,11 @@ def a_hub(folder: Path, charts: HelmServer, version: str) -> Hub:
 @pytest.mark.parametrize(
     ("name", "before", "after", "base_tag"),
     [
-        pytest.param("patch", "3.2.1", "3.3.8", "3.3.8", id="patch"),
+        pytest.param("patch", "3.3.7", "3.3.8", "3.3.8", id="patch"),
+        pytest.param("minor", "3.2.1", "3.3.8", "3.3.8", id="minor"),
         pytest.param("major", "3.3.8", "4.4.0", "4.4.0", id="major"),
         pytest.param("dev", "4.4.0", DEV, DEVS_IMAGE, id="dev"),
+        pytest.param("back", "4.4.0", "3.3.8", "3.3.8", id="back"),
     ],
 )
 def test_the_text_of_a_pull_request(
@@ -114,6 +116,12 @@ def test_without_the_helm_repository_its_facts_are_not_known(tmp_path: Path, hel
     assert "Kubernetes 1." not in body
 
 
+def test_a_tag_that_names_the_content_does_not_mind_a_squash() -> None:
+    moved = Changes(None, (), (Move("hub image", "hub:1", "hub:2", "hub/values.yaml"),))
+    told = [Story(moved, (), None, Release("4.4.0"), (), names_commit).body for names_commit in (True, False)]
+    assert ["merged with a merge commit" in body for body in told] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("constraint", "oldest"),
     [
@@ -127,7 +135,7 @@ def test_without_the_helm_repository_its_facts_are_not_known(tmp_path: Path, hel
     ],
 )
 def test_the_oldest_kubernetes_of_a_release(constraint: str | None, oldest: str | None) -> None:
-    assert kubernetes(Release("4.4.0", kube_version=constraint)) == oldest
+    assert Release("4.4.0", kube_version=constraint).oldest_kubernetes == oldest
 
 
 def test_text_from_outside_cannot_break_the_table() -> None:

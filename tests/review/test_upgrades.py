@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..lab.helm import HelmServer
     from ..lab.hubs import Hub
 
+(UPGRADE_TO_4,) = (upgrade for upgrade in UPGRADES if upgrade.first == "4.0.0-0")
 GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"
 
 
@@ -44,7 +45,14 @@ GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"
         ("4.0.0-beta.4", "4.0.0", []),
         ("4.4.0", "5.0.0-0.dev.git.7340.h48ea50e3", ["Every major version", "z2jh 4 to 5"]),
         ("0.11.1", "1.0.0", ["Every major version"]),
-        ("4.4.0", "3.3.8", []),
+        ("4.4.0", "3.3.8", ["Back to an older version"]),
+        ("4.4.0", "4.3.5", ["Back to an older version"]),
+        ("4.3.5", "4.3.4", []),
+        ("2.0.0", "3.0.3", ["Every major version", "z2jh 2 to 3", "Staying on z2jh 3.0"]),
+        ("3.0.1", "3.0.3", ["Staying on z2jh 3.0"]),
+        ("3.0.3", "3.1.0", ["Leaving z2jh 3.0"]),
+        ("3.0.0", "3.3.8", ["Leaving z2jh 3.0"]),
+        ("2.0.0", "3.1.0", ["Every major version", "z2jh 2 to 3"]),
         ("v0.6", "4.4.0", []),
         ("4.4.0", "latest", []),
         (None, "4.4.0", []),
@@ -78,6 +86,7 @@ jupyterhub:
   hub:
     config:
       OAuthenticator: {allow_all: true}
+      loadRoles: {}
     extraConfig:
       a: |
         first
@@ -112,28 +121,30 @@ other:
     [
         (Watch("hub.config.*.allow_all"), ["4 jupyterhub.hub.config.OAuthenticator.allow_all"]),
         (Watch("hub.config"), ["3 jupyterhub.hub.config"]),
-        (Watch("hub.db.type", other_than="sqlite-pvc"), ["10 jupyterhub.hub.db.type"]),
+        (Watch("hub.config.[!A-Z]*"), ["5 jupyterhub.hub.config.loadRoles"]),
+        (Watch("hub.db.type", other_than="sqlite-pvc"), ["11 jupyterhub.hub.db.type"]),
         (Watch("hub.db.type", other_than="postgres"), []),
         (Watch("singleuser.storage.type", holds="static"), []),
         (
             Watch("singleuser.extraEnv.**", holds="{"),
-            ["16 jupyterhub.singleuser.extraEnv.BRACES", "17 jupyterhub.singleuser.extraEnv.NESTED.value"],
+            ["17 jupyterhub.singleuser.extraEnv.BRACES", "18 jupyterhub.singleuser.extraEnv.NESTED.value"],
         ),
         (
             Watch("**", holds="{username}"),
             [
-                "8 jupyterhub.hub.extraConfig.a",
-                "9 jupyterhub.hub.extraConfig.b",
-                "19 jupyterhub.singleuser.profileList.0.display_name",
+                "9 jupyterhub.hub.extraConfig.a",
+                "10 jupyterhub.hub.extraConfig.b",
+                "20 jupyterhub.singleuser.profileList.0.display_name",
             ],
         ),
-        (Watch("hub.fsGid"), ["24 other.jupyterhub.hub.fsGid", "27 other.deeper.jupyterhub.hub.fsGid"]),
-        (Watch("hub"), ["2 jupyterhub.hub", "24 other.jupyterhub.hub", "27 other.deeper.jupyterhub.hub"]),
+        (Watch("hub.fsGid"), ["25 other.jupyterhub.hub.fsGid", "28 other.deeper.jupyterhub.hub.fsGid"]),
+        (Watch("hub"), ["2 jupyterhub.hub", "25 other.jupyterhub.hub", "28 other.deeper.jupyterhub.hub"]),
         (
             Watch("hub.config.**"),
             [
                 "4 jupyterhub.hub.config.OAuthenticator",
                 "4 jupyterhub.hub.config.OAuthenticator.allow_all",
+                "5 jupyterhub.hub.config.loadRoles",
             ],
         ),
     ],
@@ -151,7 +162,7 @@ def test_a_note_for_every_hub_concerns_no_value() -> None:
 def test_a_value_that_two_watches_ask_for_is_named_once() -> None:
     values = list(values_below(parse(TEXT.encode(), "values.yaml"), "jupyterhub"))
     note = Note("Any.", (Watch("hub.db.type"), Watch("hub.db.*")))
-    assert list(findings(note, values)) == [Finding("values.yaml", 10, "jupyterhub.hub.db.type")]
+    assert list(findings(note, values)) == [Finding("values.yaml", 11, "jupyterhub.hub.db.type")]
 
 
 def test_a_key_without_end_is_cut() -> None:
@@ -184,7 +195,6 @@ def test_every_values_file_of_the_repository_is_looked_through(tmp_path: Path) -
     assert places(hub) == [
         "deployments/prod/config.yaml:4 jupyterhub.hub.fsGid",
         "deployments/staging/config.yml:2 jupyterhub.singleuser.cmd",
-        "hub/values.yaml:7 jupyterhub.hub.config",
         "hub/values.yaml:9 jupyterhub.hub.config.JupyterHub.authenticator_class",
     ]
 
@@ -238,7 +248,6 @@ def test_cal_icors_own_values(tmp_path: Path) -> None:
             "hub/values.yaml:191 jupyterhub.hub.config.JupyterHub.authenticator_class",
             "hub/values.yaml:199 jupyterhub.hub.config.OAuthenticator.allow_all",
         ],
-        ["hub/values.yaml:185 jupyterhub.hub.config"],
         ["hub/values.yaml:52 jupyterhub.proxy.chp.image"],
     ]
 
@@ -275,22 +284,30 @@ def test_the_commits_message_names_the_values_to_look_at(hub: Hub, programs: Pat
         "\n"
         "- chart requirement jupyterhub: 3.2.1 -> 4.4.0 (hub/requirements.yaml)\n"
         "- base image: quay.io/jupyterhub/k8s-hub:3.2.1 -> quay.io/jupyterhub/k8s-hub:4.4.0 (images/hub/Dockerfile)\n"
+        "- JupyterHub: 4.0.2 -> 5.5.0\n"
+        "- Kubernetes, at least: 1.23 -> 1.28\n"
         "\n"
         "Release notes:\n"
         "- https://z2jh.jupyter.org/en/stable/changelog.html\n"
+        "- https://jupyterhub.readthedocs.io/en/stable/reference/changelog.html\n"
         f"- {GUIDES}/index.html\n"
         f"- {GUIDES}/upgrade-3-to-4.html\n"
         "\n"
+        "3.3.0 is a security release: it mends CVE-2024-28233 in JupyterHub.\n"
+        "3.3.8 is a security release: it mends CVE-2024-41942 in JupyterHub.\n"
+        "4.3.3 is a security release: it mends CVE-2026-33709 in JupyterHub, CVE-2026-33175 in OAuthenticator, "
+        "CVE-2026-34052 in LTIAuthenticator.\n"
+        "4.3.4 is a security release: it mends CVE-2026-40864 in JupyterHub.\n"
+        "4.4.0 is a security release: it mends GHSA-p43p-whwx-q52h in JupyterHub.\n"
         "Crosses z2jh 3 to 4. JupyterHub 4 to 5. Kubernetes 1.28 or newer.\n"
         "Values to look at:\n"
-        "- hub/values.yaml:7 jupyterhub.hub.config\n"
         "- hub/values.yaml:9 jupyterhub.hub.config.JupyterHub.authenticator_class"
     )
 
 
 def test_a_message_names_ten_values_and_counts_the_rest() -> None:
     note = looked.NoteHere("Any.", tuple(Finding("values.yaml", line, "key") for line in range(1, 15)))
-    here = looked.UpgradeHere(UPGRADES[2], (note,))
+    here = looked.UpgradeHere(UPGRADE_TO_4, (note,))
     paragraph = upgrade_paragraph([here])
     assert paragraph[2:4] + paragraph[-2:] == [
         *("- values.yaml:1 key", "- values.yaml:2 key"),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.z2jh.index import Release
-from tasks.z2jh.notes import release_links, upgrade_links
+from tasks.z2jh.notes import comparison, release_links, upgrade_links
 
 GITHUB = "https://github.com/jupyterhub/zero-to-jupyterhub-k8s"
 GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"
@@ -54,3 +54,19 @@ def test_a_build_of_main_links_its_commits(version: str, page: str) -> None:
 )
 def test_the_guides_of_each_major_version_crossed(before: str, after: str, pages: list[str]) -> None:
     assert upgrade_links(before, after) == tuple(f"{GUIDES}/{page}.html" for page in pages)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "page"),
+    [
+        ("3.2.1", "3.3.8", "3.2.1...3.3.8"),
+        ("4.4.0", "3.3.8", "3.3.8...4.4.0"),
+        ("4.0.0-beta.4", "4.0.0", "4.0.0-beta.4...4.0.0"),
+        ("4.4.0", "5.0.0-0.dev.git.7340.h48ea50e3", "4.4.0...48ea50e3"),
+        ("2.0.1-0.dev.git.6085.h59225bad", "2.0.1-0.dev.git.6090.h1234567a", "59225bad...1234567a"),
+        ("v0.6", "4.4.0", None),
+        ("4.4.0", "1.0.0-next.version", None),
+    ],
+)
+def test_the_page_with_every_change_between_two_releases(before: str, after: str, page: str | None) -> None:
+    assert comparison(Release(before), Release(after)) == (page and f"{GITHUB}/compare/{page}")
