@@ -120,7 +120,7 @@ def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None) -> S
             "commits": [{"hash": made.hash, "subject": made.subject}] if made.subject else [],
             "pull_request": made.request.report() if made.request else None,
         },
-        summary=lambda: [*made.said, *([made.request.summary()] if made.request else [])],
+        summary=lambda: [*made.said, *(made.request.summary() if made.request else [])],
     )
 
 

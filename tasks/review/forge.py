@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode, urlsplit
 
 GITHUB, GITLAB, BITBUCKET, GITEA, FORGEJO = "GitHub", "GitLab", "Bitbucket", "Gitea", "Forgejo"
 BITBUCKET_CLOUD = "bitbucket.org"
 _WEB = ("http", "https")
-_SCHEMES = (*_WEB, "ssh", "git+ssh", "git")
+_SSH = ("ssh", "git+ssh")
+_SCHEMES = (*_WEB, *_SSH, "git")
 # The hosts that answer ssh on port 443, where only that port is open.
 _SSH_HOSTS = {
     "ssh.github.com": "github.com",
@@ -19,6 +20,7 @@ _PUBLIC = ("github.com", "gitlab.com", BITBUCKET_CLOUD)
 # A host of one's own is known by a part of its name: gitlab.example.org, git.forgejo.example.
 _NAMES = {
     "github": GITHUB,
+    ".ghe.com": GITHUB,
     "gitlab": GITLAB,
     "bitbucket": BITBUCKET,
     "forgejo": FORGEJO,
@@ -58,6 +60,16 @@ class Repository:
         """The kind of forge that the host is; None where its name does not tell."""
         return next((forge for name, forge in _NAMES.items() if name in self.host), None)
 
+    def on(self, host: str) -> Repository:
+        """Return the same repository on ``host``, as ssh names it."""
+        return replace(self, host=_web_host(host))
+
+
+def is_reached_by_ssh(remote_url: str) -> bool:
+    """Whether ``remote_url``, an address on a host, is one of ssh's; its host may then be a name of the user's own."""
+    scheme, separator, _ = remote_url.partition("://")
+    return not separator or scheme in _SSH
+
 
 def read_remote(remote_url: str) -> Repository | None:
     """Read a git remote's address; None where it is a folder, or nothing that is on a host.
@@ -88,14 +100,19 @@ def web_address(remote_url: str) -> str | None:
     return repository.address if repository else None
 
 
-def opening_address(repository: Repository, branch: str, base: str) -> str | None:
-    """Return the page for opening a pull request from ``branch`` into ``base``; None on an unknown forge."""
+def opening_address(repository: Repository, branch: str, base: str, title: str) -> str | None:
+    """Return the page for opening a pull request from ``branch`` into ``base``; None on an unknown forge.
+
+    GitHub and GitLab take the title along; their own would be the branch's name.
+    """
     forge = repository.forge
     if forge == GITHUB:
-        return f"{repository.address}/compare/{_path(base)}...{_path(branch)}?expand=1"
+        asked = urlencode({"expand": "1", "title": title})
+        return f"{repository.address}/compare/{_path(base)}...{_path(branch)}?{asked}"
     if forge == GITLAB:
-        ends = {"merge_request[source_branch]": branch, "merge_request[target_branch]": base}
-        return f"{repository.address}/-/merge_requests/new?{urlencode(ends)}"
+        ends = {"source_branch": branch, "target_branch": base, "title": title}
+        asked = urlencode({f"merge_request[{name}]": value for name, value in ends.items()})
+        return f"{repository.address}/-/merge_requests/new?{asked}"
     if forge == BITBUCKET:
         return _on_bitbucket(repository, branch, base)
     if forge in (GITEA, FORGEJO):

@@ -9,7 +9,8 @@ from .. import show
 from ..faults import Refused
 from ..plan import Action
 from ..tools import gh
-from .forge import GITHUB, opening_address, read_remote
+from ..tools.ssh import real_host
+from .forge import GITHUB, is_reached_by_ssh, opening_address, read_remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,12 +52,13 @@ class Request:
         keys = ("url", "number", "status", "base", "title", "body")
         return {key: getattr(self, key) for key in keys}
 
-    def summary(self) -> str:
-        """Return the line that says what was done, or is left to be done."""
+    def summary(self) -> list[str]:
+        """Return the lines that say what was done, or is left to be done; then also what is to be told there."""
         if self.status == BY_HAND:
             where = self.url or "by hand, its remote is no forge that is known here"
-            return f"open a pull request from {self.branch} into {self.base}: {where}"
-        return f"pull request {self.status}: {self.url}"
+            text = ["", self.title, "", self.body]
+            return [*text, f"open a pull request from {self.branch} into {self.base}: {where}"]
+        return [f"pull request {self.status}: {self.url}"]
 
     def became(self, status: str, there: OpenRequest | None) -> None:
         """Take over what GitHub has."""
@@ -96,7 +98,7 @@ def plan_request(hub: Hub, request: Request, tell: Callable[[Hub], Story], *, wa
     """
     request.says(tell(hub))
     repository = _repository(hub)
-    if repository and repository.forge == GITHUB and repository.path.count("/") + 1 == _OWNER_AND_NAME and gh.is_here():
+    if repository and _is_for_gh(repository):
         return _through_gh(hub, gh.GitHub(repository.host, repository.path, hub.git.folder), request, tell, waits=waits)
     return _by_hand(hub, repository, request, tell, waits=waits)
 
@@ -109,10 +111,24 @@ def says_the_same(there: OpenRequest, request: Request) -> bool:
 def _repository(hub: Hub) -> Repository | None:
     """Return the repository that the remote's address names, as it is written or as git's ``insteadOf`` has it."""
     remote = hub.settings.remote
-    written = read_remote(hub.git.remote_url(remote) or "")
+    written = _read(hub.git.remote_url(remote) or "")
     if written and written.forge:
         return written
-    return read_remote(hub.git.ask("ls-remote", "--get-url", remote).text) or written
+    return _read(hub.git.ask("ls-remote", "--get-url", remote).text) or written
+
+
+def _read(remote_url: str) -> Repository | None:
+    repository = read_remote(remote_url)
+    if repository and is_reached_by_ssh(remote_url):
+        return repository.on(real_host(repository.host))
+    return repository
+
+
+def _is_for_gh(repository: Repository) -> bool:
+    """Whether gh is here, and opens pull requests there: on GitHub, or on an Enterprise Server that it knows."""
+    if repository.path.count("/") + 1 != _OWNER_AND_NAME:
+        return False
+    return gh.is_here() if repository.forge == GITHUB else repository.forge is None and gh.knows(repository.host)
 
 
 def _through_gh(hub: Hub, github: gh.GitHub, request: Request, tell: Callable[[Hub], Story], *, waits: bool) -> Action:
@@ -156,7 +172,7 @@ def _by_hand(
     hub: Hub, repository: Repository | None, request: Request, tell: Callable[[Hub], Story], *, waits: bool
 ) -> Action:
     """Say where the pull request can be opened; its text stands in the plan and in the report."""
-    request.url = opening_address(repository, request.branch, request.base) if repository else None
+    request.url = opening_address(repository, request.branch, request.base, request.title) if repository else None
     text = f"{request.title}\n\n{request.body}"
     where = repository.host if repository else f"the remote {hub.settings.remote}"
     why = f"{where} is no forge that is known here"

@@ -130,6 +130,11 @@ def is_here() -> bool:
     return find(PROGRAM) is not None
 
 
+def knows(host: str) -> bool:
+    """Whether gh is on this machine, and signed in to ``host``: then it is GitHub's, whatever its name."""
+    return is_here() and capture(Command((PROGRAM, "auth", "token", "--hostname", host), manners=_QUIET)).ok
+
+
 def _listed(text: str) -> list[dict[str, Any]]:
     """Read a list of pull requests as ``gh pr list --json`` prints it.
 

@@ -40,8 +40,9 @@ from tasks.z2jh.address import Address
 from tasks.z2jh.archive import hub_image_in
 from tasks.z2jh.images import hub_image_among
 from tasks.z2jh.index import read_index
-from tasks.z2jh.notes import release_links, upgrade_links
+from tasks.z2jh.notes import comparison, release_links, upgrade_links
 from tasks.z2jh.release import Release
+from tasks.z2jh.security import security_news
 
 from ..lab.helm import RELEASES, chart_archive, index_text
 from ..z2jh.charts import archive, entry
@@ -268,7 +269,7 @@ def _reference(text: str) -> None:
 def _remote(text: str) -> None:
     repository = read_remote(text)
     if repository:
-        opening_address(repository, text, "main")
+        opening_address(repository, text, "main", text)
 
 
 def _address(text: str) -> None:
@@ -279,6 +280,8 @@ def _address(text: str) -> None:
 def _release(text: str) -> None:
     release_links(Release(text))
     upgrade_links("3.2.1", text)
+    security_news("3.2.1", text)
+    comparison(Release("3.2.1"), Release(text))
 
 
 def _archive(members: list[tuple[str, bytes]]) -> None:

@@ -58,6 +58,16 @@ class StandInGh:
         """Let it have these pull requests."""
         (self.folder / "requests").write_text("".join(f"{json.dumps(one)}\n" for one in requests))
 
+    def sign_in(self, host: str) -> None:
+        """Let it be signed in to ``host``."""
+        (self.folder / "host").write_text(host)
+
+    @property
+    def host(self) -> str | None:
+        """The host that it is signed in to."""
+        file = self.folder / "host"
+        return file.read_text() if file.exists() else None
+
     def fail(self, call: str, status: int, stderr: str) -> None:
         """Let it answer the calls that begin with ``call`` with a fault from now on."""
         (self.folder / "fault").write_text(json.dumps([call, status, stderr]))
@@ -96,6 +106,10 @@ def answer(gh: StandInGh, arguments: list[str], stdin: str) -> str:
         number = int(options["PATCH"].rpartition("/")[2])
         gh.put([one | json.loads(stdin) if one["number"] == number else one for one in requests])
         return ""
+    if arguments[:2] == ["auth", "token"] and options["--hostname"] == gh.host:
+        return "gho_stand_in\n"
+    if arguments[:2] == ["auth", "token"]:
+        raise SystemExit(1)
     raise SystemExit(f"{MARK}: nobody asks this: {arguments}")
 
 

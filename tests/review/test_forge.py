@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.review.forge import opening_address, read_remote, web_address
+from tasks.review.forge import is_reached_by_ssh, opening_address, read_remote, web_address
 
 BRANCH = "bump-z2jh-4.4.0"
+TITLE = "Move z2jh from 3.3.8 to 4.4.0"
+IN_ADDRESS = "Move+z2jh+from+3.3.8+to+4.4.0"
 ADDRESSES = [
     ("git@github.com:org/hubs.git", "https://github.com/org/hubs"),
     ("github.com:org/hubs", "https://github.com/org/hubs"),
@@ -37,13 +39,21 @@ ADDRESSES = [
     ("", None),
 ]
 PAGES = [
-    ("git@github.com:org/hubs.git", f"https://github.com/org/hubs/compare/main...{BRANCH}?expand=1"),
-    ("https://github.example.edu/org/hubs", f"https://github.example.edu/org/hubs/compare/main...{BRANCH}?expand=1"),
+    ("git@github.com:org/hubs.git", f"https://github.com/org/hubs/compare/main...{BRANCH}?expand=1&title={IN_ADDRESS}"),
+    (
+        "octocorp@octocorp.ghe.com:org/hubs.git",
+        f"https://octocorp.ghe.com/org/hubs/compare/main...{BRANCH}?expand=1&title={IN_ADDRESS}",
+    ),
+    (
+        "https://github.example.edu/org/hubs",
+        f"https://github.example.edu/org/hubs/compare/main...{BRANCH}?expand=1&title={IN_ADDRESS}",
+    ),
     (
         "git@gitlab.com:deep/er/still/hubs.git",
         (
             "https://gitlab.com/deep/er/still/hubs/-/merge_requests/new"
             f"?merge_request%5Bsource_branch%5D={BRANCH}&merge_request%5Btarget_branch%5D=main"
+            f"&merge_request%5Btitle%5D={IN_ADDRESS}"
         ),
     ),
     (
@@ -51,6 +61,7 @@ PAGES = [
         (
             "https://gitlab.com/org/hubs/-/merge_requests/new"
             f"?merge_request%5Bsource_branch%5D={BRANCH}&merge_request%5Btarget_branch%5D=main"
+            f"&merge_request%5Btitle%5D={IN_ADDRESS}"
         ),
     ),
     (
@@ -88,14 +99,29 @@ def test_a_remotes_address_on_the_web(remote: str, address: str | None) -> None:
 def test_the_page_for_opening_a_pull_request(remote: str, page: str | None) -> None:
     repository = read_remote(remote)
     assert repository is not None
-    assert opening_address(repository, BRANCH, "main") == page
+    assert opening_address(repository, BRANCH, "main", TITLE) == page
 
 
 def test_a_branchs_name_is_quoted_in_an_address() -> None:
     repository = read_remote("git@github.com:org/hubs.git")
     assert repository is not None
-    page = opening_address(repository, "robin/bump#4 &more", "release/2026")
-    assert page == "https://github.com/org/hubs/compare/release/2026...robin/bump%234%20%26more?expand=1"
+    page = opening_address(repository, "robin/bump#4 &more", "release/2026", "Go & see")
+    compared = "release/2026...robin/bump%234%20%26more"
+    assert page == f"https://github.com/org/hubs/compare/{compared}?expand=1&title=Go+%26+see"
+
+
+@pytest.mark.parametrize(
+    ("remote", "by_ssh"),
+    [
+        ("git@github.com:org/hubs.git", True),
+        ("ssh://git@github.com/org/hubs.git", True),
+        ("git+ssh://git@github.com/org/hubs.git", True),
+        ("https://github.com/org/hubs.git", False),
+        ("git://github.com/org/hubs.git", False),
+    ],
+)
+def test_ssh_may_know_a_host_by_another_name(remote: str, by_ssh: bool) -> None:
+    assert is_reached_by_ssh(remote) == by_ssh
 
 
 @given(st.text(max_size=60) | st.from_regex(r"(https|ssh)://[^ ]{0,30}", fullmatch=True))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -188,8 +190,11 @@ def test_a_short_name_for_the_remote_is_read_as_git_reads_it(hub: Hub, gh: Stand
 def test_without_gh_the_page_for_opening_it_is_told(moved: Hub) -> None:
     done = commit(moved)
     assert done.code == 0, done
-    page = f"https://github.com/org/hubs/compare/main...{BRANCH}?expand=1"
-    assert done.out.splitlines()[-1] == f"open a pull request from {BRANCH} into main: {page}"
+    page = f"https://github.com/org/hubs/compare/main...{BRANCH}?expand=1&title=Move+z2jh+from+3.2.1+to+3.3.8"
+    *text, last = done.out.splitlines()
+    assert last == f"open a pull request from {BRANCH} into main: {page}"
+    assert text[2:6] == ["", TITLE, "", "### What moved"]
+    assert text[-2] == "Then merge, and proceed to deployment as normal."
     assert moved.remote_git("rev-parse", BRANCH) == moved.git("rev-parse", "HEAD")
 
 
@@ -207,6 +212,31 @@ def test_a_token_in_the_remotes_address_is_never_told(moved: Hub) -> None:
     assert done.code == 0, done
     assert done.json["pull_request"]["url"] == f"https://git.gitea.example/org/hubs/compare/main...{BRANCH}"
     assert "s3cr3t" not in f"{dry}{done}"
+
+
+def test_a_server_of_githubs_is_known_to_gh_whatever_its_name(moved: Hub, gh: StandInGh) -> None:
+    at(moved, "git@git.example.edu:org/hubs.git")
+    gh.sign_in("git.example.edu")
+    assert commit(moved).out.splitlines()[-1] == "pull request created: https://git.example.edu/org/hubs/pull/1"
+
+
+def test_a_host_that_gh_does_not_know_either_is_left_to_its_reader(moved: Hub, gh: StandInGh) -> None:
+    at(moved, "git@git.example.edu:org/hubs.git")
+    gh.sign_in("github.com")
+    assert commit(moved, "--json").json["pull_request"]["status"] == "by hand"
+    assert gh.calls == [["auth", "token", "--hostname", "git.example.edu"]]
+
+
+@pytest.mark.usefixtures("gh")
+def test_a_host_is_the_one_that_sshs_configuration_names(moved: Hub, programs: Path, tmp_path: Path) -> None:
+    """The real ssh reads the file; its user's own cannot be put elsewhere."""
+    ssh = shutil.which("ssh", path=os.defpath)
+    assert ssh is not None
+    (tmp_path / "ssh_config").write_text("Host github-work\n  HostName ssh.github.com\n  Port 443\n")
+    (programs / "ssh").write_text(f'#!/bin/sh\nexec {ssh} -F {tmp_path}/ssh_config "$@"\n')
+    (programs / "ssh").chmod(0o755)
+    at(moved, "git@github-work:org/hubs.git")
+    assert commit(moved).out.splitlines()[-1] == f"pull request created: {FIRST}"
 
 
 def test_an_unknown_forge_is_named(moved: Hub) -> None:
