@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from . import show
-from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
+from .edge import JSON_HELP, REPO_HELP, HubTask, open_run, present
 from .faults import REFUSED
 
 if TYPE_CHECKING:
@@ -33,12 +32,13 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
       check                      on a pull request
       check --json               what it found, for scripts
     """
+    from . import ci
+
     with open_run(c, repo=repo, json=json, writes=False) as run:
         problems = find_problems(run.hub, offline=offline)
-        if json:
-            show.report({"ok": not problems, "problems": [problem.report() for problem in problems]})
-        else:
-            show.data("\n".join(map(str, problems)) or "Everything is consistent.")
+        found = [problem.report() for problem in problems]
+        text = "\n".join(map(str, problems)) or "Everything is consistent."
+        present({"ok": not problems, "problems": found}, text, lambda: ci.of_check(found), json=json)
         if problems:
             raise Exit(code=REFUSED)
 

@@ -1,4 +1,4 @@
-"""What GitHub Actions is told besides: a step's outputs and its summary, in the files that it names.
+"""What GitHub Actions is told besides: a step's outputs, its summary, and what to show beside a line of a file.
 
 The forms are those of https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
 """
@@ -6,69 +6,133 @@ The forms are those of https://docs.github.com/actions/reference/workflow-comman
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import show
 from .faults import Unusable, one_line
 from .masking import mask
 from .review.markdown import code, plain, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
+OUTPUT, SUMMARY, ACTIONS = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS"
 _CHANGED = "changed=true"
+_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_PROPERTY = _IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a task tells.
+
+    Attributes:
+        heading: the summary's heading, in a few words.
+        rows: the summary's table: what, and what is said of it, in Markdown.
+        outputs: the step's outputs; those without a value are left out.
+        changed: whether there was anything to do; None for a task that only looks.
+    """
+
+    heading: str
+    rows: tuple[tuple[str, str], ...] = ()
+    outputs: Mapping[str, str | None] = field(default_factory=dict)
+    changed: bool | None = None
+
+    @property
+    def summary(self) -> str:
+        """The summary, in Markdown."""
+        lines = table(("what", "is"), self.rows) if self.rows else ()
+        return "\n".join((f"### hubpress: {plain(self.heading)}", "", *lines, "", ""))
 
 
 def is_listening() -> bool:
-    """Whether the environment names a file to tell something in."""
-    return bool(os.environ.get(OUTPUT) or os.environ.get(SUMMARY))
+    """Whether the environment says that this is a step of GitHub Actions."""
+    return any(os.environ.get(name) for name in (OUTPUT, SUMMARY, ACTIONS))
 
 
-def tell(report: Mapping[str, Any], *, changed: bool, dry: bool) -> None:
+def tell(told: Told) -> None:
     """Append a task's outputs and its summary, each where the environment names a file for it.
+
+    Raises:
+        Unusable: a file cannot be written.
+    """
+    if os.environ.get(OUTPUT):
+        _append(OUTPUT, "".join(f"{line}\n" for line in _lines(told)))
+    if os.environ.get(SUMMARY):
+        _append(SUMMARY, told.summary)
+
+
+def of_plan(report: Mapping[str, Any], *, changed: bool, dry: bool) -> Told:
+    """Return what is told of a plan.
 
     Args:
         report: what the task's JSON report says.
         changed: whether there was anything to do; in a dry run, whether there would be.
         dry: whether it was a dry run.
-
-    Raises:
-        Unusable: a file cannot be written.
     """
-    told = outputs(report)
-    if os.environ.get(OUTPUT) and told:
-        _append(OUTPUT, _lines(told, changed=changed))
-    rows = tuple(_rows(report))
-    if os.environ.get(SUMMARY) and rows:
-        _append(SUMMARY, summary(rows, changed=changed, dry=dry))
+    done = "what would be done" if dry else "what was done"
+    return Told(done if changed else "nothing to do", tuple(_rows(report)), _outputs(report), changed)
 
 
-def outputs(report: Mapping[str, Any]) -> dict[str, str]:
-    """Return the outputs that ``report`` has something for: version, branch, image, digest, pull_request.
+def of_status(content: Mapping[str, Any]) -> Told:
+    """Return what is told of a hub repository's status, by its JSON report."""
+    chart, base, problems = content["chart"], content["base"], content["problems"]
+    rows = [
+        ("chart", f"{code(chart['pinned'])}, newest {_known(chart['newest'])}"),
+        ("base image", f"{code(base['dockerfile'])}, the release's own is {_known(base['chart'])}"),
+        *((plain(f"image {one['name']}"), _known(one["pinned_tag"], "none")) for one in content["images"]),
+        *_problem_rows(problems),
+    ]
+    outputs = {"version": chart["pinned"], "newest": chart["newest"], "problems": str(len(problems))}
+    return Told(_counted(problems), tuple(rows), outputs)
 
-    Of several images the first one counts. Without a line break in it, no value can make another output.
-    """
+
+def of_check(problems: Sequence[Mapping[str, str]]) -> Told:
+    """Return what is told of a check, by the problems of its JSON report."""
+    outputs = {"ok": _truth(not problems), "problems": str(len(problems))}
+    return Told(_counted(problems), tuple(_problem_rows(problems)), outputs)
+
+
+def of_machine(tools: Sequence[Mapping[str, Any]]) -> Told:
+    """Return what is told of a machine, by the tools of its JSON report."""
+    faults = [tool for tool in tools if not tool["ok"]]
+    rows = ((plain(tool["name"]), _tool(tool)) for tool in tools)
+    heading = f"{len(faults)} to mend on this machine" if faults else "this machine can run a release"
+    return Told(heading, tuple(rows), {"ok": _truth(not faults)})
+
+
+def of_fault(message: str) -> Told:
+    """Return what is told of a fault: its error line, and its hint."""
+    error, _, hint = message.partition("\n")
+    return Told(error, (("hint", plain(hint.removeprefix("hint: "))),) if hint else ())
+
+
+def annotate(problems: Sequence[Mapping[str, str]]) -> None:
+    """Have GitHub Actions show each problem beside its line, where a pull request touches that."""
+    for one in problems if os.environ.get(ACTIONS) else ():
+        path, _, line = one["path"].partition(":")
+        place = f"file={path.translate(_IN_PROPERTY)}{f',line={line}' if line.isdigit() else ''}"
+        words = f"{one['message']}; {one['hint']}".translate(_IN_MESSAGE)
+        show.say(f"::error {place},title=hubpress {one['code']}::{words}")
+
+
+def _outputs(report: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the outputs of a plan; of several images the first one counts."""
     image = next(_images(report), None)
-    known = {
+    return {
         "version": (report.get("chart") or {}).get("after"),
         "branch": report.get("branch"),
-        "image": image and f"{image['repository']}:{image['tag']}",
-        "digest": image and image["digest"],
+        "image": f"{image['repository']}:{image['tag']}" if image else None,
+        "digest": image["digest"] if image else None,
         "pull_request": (report.get("pull_request") or {}).get("url"),
     }
-    return {name: one_line(str(value)) for name, value in known.items() if value}
-
-
-def summary(rows: tuple[tuple[str, str], ...], *, changed: bool, dry: bool) -> str:
-    """Return a summary in Markdown: what was done, or would be, as a table."""
-    done = "what would be done" if dry else "what was done"
-    return "\n".join(
-        (f"### hubpress: {done if changed else 'nothing to do'}", "", *table(("what", "is"), rows), "", "")
-    )
 
 
 def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for login in report.get("auth") or ():
+        yield plain(f"sign-in {login['host']}"), f"Docker's helper is {_known(login['helper'], 'none')}"
     chart, base, request = (report.get(key) or {} for key in ("chart", "base", "pull_request"))
     if chart:
         yield plain(f"chart {chart['name']}"), _move(chart["before"], chart["after"])
@@ -77,6 +141,8 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for image in _images(report):
         name, digest = f"{image['repository']}:{image['tag']}", image["digest"]
         yield plain(f"image {image['name']}"), f"{image['status']}: {code(name)}{f', {code(digest)}' if digest else ''}"
+    for path in report.get("files") or ():
+        yield "file", code(path)
     if report.get("branch"):
         yield "branch", code(report["branch"])
     for commit in report.get("commits") or ():
@@ -90,16 +156,44 @@ def _images(report: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from (image for image in report.get("images") or () if image["tag"])
 
 
+def _problem_rows(problems: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, str]]:
+    for one in problems:
+        yield code(one["path"]), f"{plain(one['message'])} ({code(one['code'])}); {plain(one['hint'])}"
+
+
+def _counted(problems: Sequence[object]) -> str:
+    if not problems:
+        return "everything is consistent"
+    return "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+
+
+def _tool(tool: Mapping[str, Any]) -> str:
+    words = (tool["version"], tool["hint"])
+    return "; ".join(("ok" if tool["ok"] else "**fault**", *(plain(one) for one in words if one)))
+
+
+def _known(text: str | None, otherwise: str = "not known") -> str:
+    return code(text) if text else otherwise
+
+
+def _truth(value: object) -> str:
+    return "true" if value else "false"
+
+
 def _move(before: str | None, after: str) -> str:
     return code(after) if before in (None, after) else f"{code(before)} to {code(after)}"
 
 
-def _lines(told: Mapping[str, str], *, changed: bool) -> str:
-    """Return the outputs' lines; of several tasks in one step, one that changed something is enough."""
-    file = Path(os.environ[OUTPUT])
-    earlier = file.is_file() and _CHANGED in file.read_text(encoding="utf-8").splitlines()
-    last = _CHANGED if changed or earlier else "changed=false"
-    return "".join(f"{line}\n" for line in (*(f"{name}={value}" for name, value in told.items()), last))
+def _lines(told: Told) -> Iterator[str]:
+    """Yield the outputs' lines. Without a line break in it, no value can make another output.
+
+    Of several tasks in one step, one that changed something is enough.
+    """
+    yield from (f"{name}={one_line(str(value))}" for name, value in told.outputs.items() if value)
+    if told.changed is not None:
+        file = Path(os.environ[OUTPUT])
+        earlier = file.is_file() and _CHANGED in file.read_text(encoding="utf-8").splitlines()
+        yield _CHANGED if told.changed or earlier else "changed=false"
 
 
 def _append(variable: str, text: str) -> None:

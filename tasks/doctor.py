@@ -8,7 +8,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from . import show
-from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
+from .edge import JSON_HELP, REPO_HELP, HubTask, open_run, present
 from .faults import REFUSED, ProgramFailed, Unusable
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
       doctor                     before the first release on a machine
       doctor --json              the same for scripts
     """
+    from . import ci
     from .checks.machine import Finding, examine
 
     try:
@@ -38,10 +39,8 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
     except (ProgramFailed, Unusable) as fault:
         findings = [*examine(None), Finding("hub repository", fault.what, ok=False, hint=fault.hint)]
     ok = all(finding.ok for finding in findings)
-    if json:
-        show.report({"ok": ok, "tools": [finding.report() for finding in findings]})
-    else:
-        show.data(_text(findings))
+    tools = [finding.report() for finding in findings]
+    present({"ok": ok, "tools": tools}, _text(findings), lambda: ci.of_machine(tools), json=json)
     if not ok:
         raise Exit(code=REFUSED)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
+    from .ci import Told
     from .hubrepo.layout import Hub
     from .plan import Plan
 
@@ -53,6 +54,7 @@ class HubTask(Task):  # type: ignore[type-arg]
                 return super().__call__(*args, **kwargs)
         except faults.Fault as fault:
             log.debug("the fault's traceback", exc_info=True)
+            _tell_of(fault)
             raise Exit(mask(str(fault)), fault.code) from None
         except KeyboardInterrupt:
             message = "error: interrupted\nhint: run the same command again, it goes on where it stopped"
@@ -103,12 +105,25 @@ class Run:
         from . import ci  # noqa: PLC0415 - the list of tasks does without
 
         if ci.is_listening():
-            ci.tell(plan.report(), changed=plan.changes_something, dry=self.dry)
+            ci.tell(ci.of_plan(plan.report(), changed=plan.changes_something, dry=self.dry))
         if self.json:
             show.report({**plan.report(), **more()})
         elif not self.dry:
             lines = [line for step in plan.steps for line in step.summary()]
             show.data("\n".join(lines) or "Nothing to do.")
+
+
+def present(content: Mapping[str, Any], text: str, told: Callable[[], Told], *, json: bool) -> None:
+    """Print what a look found: ``content`` as JSON where that was asked for, else ``text``; and tell CI."""
+    from . import ci  # noqa: PLC0415 - the list of tasks does without
+
+    if ci.is_listening():
+        ci.tell(told())
+        ci.annotate(content.get("problems", ()))
+    if json:
+        show.report(content)
+    else:
+        show.data(text)
 
 
 @contextlib.contextmanager
@@ -135,6 +150,15 @@ def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = T
         if stopped:
             sweep(hub.git)
         yield run
+
+
+def _tell_of(fault: faults.Fault) -> None:
+    """Tell CI of a fault; that its file cannot be written would be one too many."""
+    from . import ci  # noqa: PLC0415 - the list of tasks does without
+
+    if ci.is_listening():
+        with contextlib.suppress(faults.Fault):
+            ci.tell(ci.of_fault(str(fault)))
 
 
 def _collect_rarely() -> None:

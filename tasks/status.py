@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.tasks import task
 
 from . import show
-from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
+from .edge import JSON_HELP, REPO_HELP, HubTask, open_run, present
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -32,6 +32,7 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
       status --repo ../other     where that one does
       status --json              the same for scripts
     """
+    from . import ci
     from .checks.files import file_problems
     from .checks.world import look, world_problems
 
@@ -39,10 +40,7 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
         world = look(run.hub)
         problems = list(dict.fromkeys((*file_problems(run.hub), *world_problems(run.hub, world))))
         content = _content(run.hub, world, problems)
-        if json:
-            show.report(content)
-        else:
-            show.data(_text(content, problems))
+        present(content, _text(content, problems), lambda: ci.of_status(content), json=json)
         world.require_answers(run.hub)
 
 

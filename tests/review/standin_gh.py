@@ -106,6 +106,8 @@ def answer(gh: StandInGh, arguments: list[str], stdin: str) -> str:
         number = int(options["PATCH"].rpartition("/")[2])
         gh.put([one | json.loads(stdin) if one["number"] == number else one for one in requests])
         return ""
+    if arguments == ["auth", "setup-git"]:
+        return ""
     if arguments[:2] == ["auth", "token"] and options["--hostname"] == gh.host:
         return "gho_stand_in\n"
     if arguments[:2] == ["auth", "token"]:

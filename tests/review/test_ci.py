@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.ci import outputs, summary
+from tasks.ci import Told, of_machine, of_plan, of_status, tell
 
 from ..lab.cli import run_task
+from ..lab.hubs import make_hub
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +56,8 @@ def test_a_dry_run_tells_what_would_be(hub: Hub, gh: StandInGh, output: Path, st
         "|---|---|\n"
         "| chart jupyterhub | `3.2.1` to `3.3.8` |\n"
         "| base image | `quay.io/jupyterhub/k8s-hub:3.2.1` to `quay.io/jupyterhub/k8s-hub:3.3.8` |\n"
+        "| file | `images/hub/Dockerfile` |\n"
+        "| file | `hub/requirements.yaml` |\n"
         "\n"
     )
 
@@ -95,9 +98,9 @@ def test_a_file_that_cannot_be_written_is_a_fault(
     ]
 
 
-def test_no_value_can_make_another_output() -> None:
-    told = outputs({"chart": {"after": "4.4.0\nchanged=true"}, "branch": "a\r\nimage=evil"})
-    assert told == {"version": "4.4.0 changed=true", "branch": "a image=evil"}
+def test_no_value_can_make_another_output(output: Path) -> None:
+    tell(Told("any", outputs={"version": "4.4.0\nchanged=true", "branch": "a\r\nimage=evil"}, changed=False))
+    assert output.read_text() == "version=4.4.0 changed=true\nbranch=a image=evil\nchanged=false\n"
 
 
 def test_the_first_image_that_was_built_counts() -> None:
@@ -106,8 +109,96 @@ def test_the_first_image_that_was_built_counts() -> None:
         {"name": "hub", "repository": "reg/hub", "tag": "1", "digest": "sha256:1", "status": "built"},
         {"name": "other", "repository": "reg/other", "tag": "2", "digest": "sha256:2", "status": "present"},
     ]
-    assert outputs({"images": images}) == {"image": "reg/hub:1", "digest": "sha256:1"}
+    told = of_plan({"images": images}, changed=True, dry=False).outputs
+    assert {name: value for name, value in told.items() if value} == {"image": "reg/hub:1", "digest": "sha256:1"}
 
 
 def test_a_run_with_nothing_to_do_says_so() -> None:
-    assert summary((("branch", "`main`"),), changed=False, dry=False).startswith("### hubpress: nothing to do\n\n")
+    told = of_plan({"branch": "main"}, changed=False, dry=False)
+    assert told.summary.startswith("### hubpress: nothing to do\n\n")
+
+
+# -- tasks that only look
+
+
+def test_a_check_tells_its_problems(hub: Hub, gh: StandInGh, output: Path, step_summary: Path) -> None:
+    del gh
+    hub.edit("hub/requirements.yaml", "3.2.1", "3.3.8")
+    assert run_task("check", "--offline", cwd=hub.path).code == 1
+    assert output.read_text() == "ok=false\nproblems=2\n"
+    heading, _, *table = step_summary.read_text().splitlines()
+    assert heading == "### hubpress: 2 problems"
+    assert table[:2] == ["| what | is |", "|---|---|"]
+    assert "| `images/hub/Dockerfile:2` | " in step_summary.read_text()
+    assert "(`base-not-of-release`); " in step_summary.read_text()
+
+
+def test_a_check_without_problems_says_so(output: Path, step_summary: Path, tmp_path: Path) -> None:
+    hub = make_hub(tmp_path / "fine")
+    name = "127.0.0.1:1/core/hub"
+    tag = f"0.0.1-0.dev.git.1.h{hub.git('rev-parse', '--short=7', 'HEAD')}"
+    hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {name}\n      tag: {tag}\n")
+    done = run_task("check", "--offline", cwd=hub.path)
+    assert done.out == "Everything is consistent.\n", done
+    assert output.read_text() == "ok=true\nproblems=0\n"
+    assert step_summary.read_text() == "### hubpress: everything is consistent\n\n\n"
+
+
+def test_a_problem_stands_beside_its_line_in_a_pull_request(
+    hub: Hub, gh: StandInGh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del gh
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    hub.edit("hub/requirements.yaml", "3.2.1", "3.3.8")
+    done = run_task("check", "--offline", "--json", cwd=hub.path)
+    told = [line for line in done.err.splitlines() if line.startswith("::error ")]
+    (base,) = (one for one in done.json["problems"] if one["code"] == "base-not-of-release")
+    assert len(told) == len(done.json["problems"])
+    place = "file=images/hub/Dockerfile,line=2,title=hubpress base-not-of-release"
+    assert f"::error {place}::{base['message']}; {base['hint']}" in told
+
+
+def test_a_status_tells_what_is_pinned_and_what_is_newest() -> None:
+    problem = {"code": "values-empty", "path": "hub/values.yaml:6", "message": "it names none", "hint": "invoke build"}
+    told = of_status(
+        {
+            "chart": {"pinned": "3.2.1", "newest": "4.4.0", "newest_pre": None},
+            "base": {"dockerfile": "quay.io/jupyterhub/k8s-hub:3.2.1", "chart": None},
+            "images": [{"name": "hub", "pinned_tag": None, "computed_tag": "1", "in_registry": None}],
+            "problems": [problem],
+        }
+    )
+    assert (told.heading, told.outputs) == ("1 problem", {"version": "3.2.1", "newest": "4.4.0", "problems": "1"})
+    assert told.rows == (
+        ("chart", "`3.2.1`, newest `4.4.0`"),
+        ("base image", "`quay.io/jupyterhub/k8s-hub:3.2.1`, the release's own is not known"),
+        ("image hub", "none"),
+        ("`hub/values.yaml:6`", "it names none (`values-empty`); invoke build"),
+    )
+
+
+def test_a_doctor_tells_of_each_tool(step_summary: Path, output: Path, tmp_path: Path, programs: Path) -> None:
+    del programs
+    assert run_task("doctor", cwd=tmp_path).code == 1
+    assert output.read_text() == "ok=false\n"
+    assert "| docker | **fault**; docker is not installed: " in step_summary.read_text()
+
+
+def test_what_a_tool_says_of_itself_stays_in_its_cell() -> None:
+    told = of_machine([{"name": "git", "version": "2|3\n`x`", "ok": True, "hint": None}])
+    assert told.rows == (("git", "ok; 2\\|3 \\`x\\`"),)
+
+
+def test_a_sign_in_that_is_there_has_changed_nothing(hub: Hub, gh: StandInGh, output: Path, step_summary: Path) -> None:
+    del gh
+    assert run_task("auth", cwd=hub.path).code == 0
+    assert output.read_text() == "changed=false\n"
+    assert "| sign-in 127.0.0.1:1 | Docker's helper is none |\n" in step_summary.read_text()
+
+
+def test_a_fault_stands_in_the_summary_with_its_hint(hub: Hub, gh: StandInGh, step_summary: Path) -> None:
+    del gh
+    assert run_task("bump", "--to", "9.9.9", cwd=hub.path).code == 1
+    heading, _, *table = step_summary.read_text().splitlines()
+    assert heading.startswith("### hubpress: error: version 9.9.9 does not exist (http://127.0.0.1:")
+    assert table[2].startswith("| hint | choose one that does: --to ")

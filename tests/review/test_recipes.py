@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.cli import run
+from tasks.tools.run import find
+
+from ..lab import machine
+from ..lab.cli import Result, run
 from ..lab.hubs import Hub, make_hub
 from ..lab.machine import PROJECT
 from .actions import Job, read
@@ -18,6 +22,8 @@ from .conftest import ON_GITHUB, at
 from .standin_gh import StandInGh
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tasks.rehearsal.registry import Registry
 
     from ..lab.helm import HelmServer
@@ -78,11 +84,32 @@ def test_no_value_from_outside_is_written_into_a_script(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
-def test_a_job_that_pushes_nothing_keeps_no_credentials(file: Path) -> None:
+def test_no_checkout_keeps_the_token_and_the_step_that_pushes_is_given_it(file: Path) -> None:
     for job in read(file)["jobs"].values():
         (checkout,) = (step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@"))
-        assert checkout["with"]["fetch-depth"] == 0
-        assert checkout["with"].get("persist-credentials", True) == (job["permissions"]["contents"] == "write")
+        assert (checkout["with"]["fetch-depth"], checkout["with"]["persist-credentials"]) == (0, False)
+        given = [step for step in job["steps"] if "github.token" in str(step)]
+        assert [step["run"].partition("\n")[0] for step in given] == ["gh auth setup-git"] * len(given)
+        assert len(given) == (job["permissions"]["contents"] == "write")
+
+
+def test_zizmor_finds_nothing_in_the_recipes_for_github() -> None:
+    """It looks for what an attacker could use: https://docs.zizmor.sh/audits/."""
+    zizmor = find("zizmor")
+    if zizmor is None and sys.version_info < (3, 11):
+        pytest.skip("zizmor needs Python 3.11")
+    machine.demand(None if zizmor else "zizmor is missing: pip install zizmor")
+    files = map(str, (*WORKFLOWS, RECIPES / "dependabot.yml"))
+    found = run(str(zizmor), "--offline", "--persona=auditor", "--min-severity=low", *files, cwd=PROJECT)
+    assert found.code == 0, found
+
+
+@pytest.mark.parametrize("script", sorted(RECIPES.glob("*.sh")), ids=lambda file: file.name)
+def test_a_script_is_bash_that_stops_at_the_first_fault(script: Path) -> None:
+    assert script.read_text().startswith("#!/usr/bin/env bash\n")
+    assert "\nset -euo pipefail\n" in script.read_text()
+    assert os.access(script, os.X_OK)
+    assert run("bash", "-n", str(script), cwd=PROJECT).code == 0
 
 
 def test_the_page_links_every_recipe() -> None:
@@ -238,38 +265,106 @@ def test_the_cron_line_and_its_script(real_hub: Hub, gh: StandInGh, tmp_path: Pa
     assert gh.changes == ["create"]
 
 
+@dataclass(frozen=True)
+class StandInGitLab:
+    """A STAND-IN for curl that asks GitLab: it keeps one merge request in a file, and writes down what it was sent.
+
+    Attributes:
+        folder: what goes on PATH; what it keeps lies there.
+    """
+
+    folder: Path
+
+    def install(self) -> None:
+        script = """case "$*" in
+            *--get*) cat {0}/open 2>/dev/null || echo "[]" ;;
+            *) echo "$*" >> {0}/sent.argv; cat > {0}/sent
+               jq --compact-output '[. + {{iid: 7}}]' {0}/sent > {0}/open
+               echo '{{"web_url": "https://gitlab.example/7"}}' ;;
+        esac"""
+        write(self.folder / "curl", script.format(self.folder))
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it was sent something, with the method where that is not POST."""
+        file = self.folder / "sent.argv"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [line.partition("--data @- ")[2] for line in lines]
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """What it was sent last."""
+        content: dict[str, str] = json.loads((self.folder / "sent").read_text())
+        return content
+
+    def tick(self) -> None:
+        """Tick every box of the merge request, as its reviewers do."""
+        request = (self.folder / "open").read_text()
+        (self.folder / "open").write_text(request.replace("- [ ] ", "- [x] "))
+
+
+GITLAB = {
+    "CI_DEFAULT_BRANCH": "main",
+    "CI_SERVER_HOST": "gitlab.example",
+    "CI_SERVER_PROTOCOL": "https",
+    "CI_PROJECT_PATH": "org/hubs",
+    "CI_PROJECT_ID": "7",
+    "CI_API_V4_URL": "https://gitlab.example/api/v4",
+    "HUB_TOKEN": "t0ken",
+    "INVOKE_HUB_BASE_BRANCH": "main",
+    "HUBPRESS": "hubpress",
+}
+REQUESTS = "https://gitlab.example/api/v4/projects/7/merge_requests"
+
+
+@pytest.fixture
+def gitlab(path: Path) -> StandInGitLab:
+    stand_in = StandInGitLab(path)
+    stand_in.install()
+    return stand_in
+
+
+def merge_request(folder: Path, **request: str) -> Result:
+    """Run merge-request.sh on a release's report."""
+    told = {"base": "main", "title": "Move z2jh", "body": "- [ ] Look at it\n", **request}
+    (folder / "release.json").write_text(json.dumps({"branch": BRANCH, "pull_request": told if request else None}))
+    return run(str(RECIPES / "merge-request.sh"), "release.json", cwd=folder, env=GITLAB)
+
+
+def test_gitlabs_merge_request_is_opened_once_then_updated_where_it_differs(
+    gitlab: StandInGitLab, tmp_path: Path
+) -> None:
+    assert merge_request(tmp_path, title="Move z2jh to 1").out == "https://gitlab.example/7\n"
+    assert gitlab.sent["source_branch"] == BRANCH
+    assert (gitlab.sent["target_branch"], gitlab.sent["title"]) == ("main", "Move z2jh to 1")
+    gitlab.tick()
+    assert merge_request(tmp_path, title="Move z2jh to 1").out == ""
+    assert gitlab.addresses == [REQUESTS]
+    assert merge_request(tmp_path, title="Move z2jh to 2").code == 0
+    assert gitlab.sent == {"title": "Move z2jh to 2", "description": "- [ ] Look at it\n"}
+    assert gitlab.addresses == [REQUESTS, f"--request PUT {REQUESTS}/7"]
+
+
+def test_a_release_with_nothing_to_do_asks_gitlab_nothing(gitlab: StandInGitLab, tmp_path: Path) -> None:
+    done = merge_request(tmp_path)
+    assert (done.code, done.out, gitlab.addresses) == (0, "", [])
+
+
 @pytest.mark.engine
-@pytest.mark.usefixtures("gh")
-def test_gitlabs_jobs(real_hub: Hub, path: Path, tmp_path: Path) -> None:
-    asked = tmp_path / "asked"
+def test_gitlabs_jobs(real_hub: Hub, path: Path, gitlab: StandInGitLab, tmp_path: Path) -> None:
     write(path / "apk", "true")
-    write(path / "docker-login", "true")
-    write(path / "curl", f'case "$*" in *--get*) echo "[]";; *) cat > {asked}; echo "$*" >> {asked}.argv;; esac')
     recipe = read(RECIPES / "gitlab-ci.yml")
     clone = cloned(real_hub, tmp_path / "clone")
-    (clone.path / "ci").mkdir()
-    (clone.path / "ci" / "release.sh").symlink_to(RECIPES / "release.sh")
+    (clone.path / "ci").symlink_to(RECIPES)
     clone.git("config", f"url.{real_hub.remote}.insteadOf", "https://oauth2:t0ken@gitlab.example/org/hubs.git")
     clone.git("switch", "--quiet", "--detach")
     clone.git("remote", "set-head", "origin", "--delete")
-    env = {
-        "CI_DEFAULT_BRANCH": "main",
-        "CI_SERVER_HOST": "gitlab.example",
-        "CI_SERVER_PROTOCOL": "https",
-        "CI_PROJECT_PATH": "org/hubs",
-        "CI_PROJECT_ID": "7",
-        "CI_API_V4_URL": "https://gitlab.example/api/v4",
-        "HUB_TOKEN": "t0ken",
-        "INVOKE_HUB_BASE_BRANCH": "main",
-        "HUBPRESS": "hubpress",
-    }
     lines = [line for line in recipe[".hubpress"]["before_script"] if "docker login" not in line]
-    done = run(
-        "bash", "-eo", "pipefail", "-c", "\n".join((*lines, *recipe["hub-image"]["script"])), cwd=clone.path, env=env
-    )
+    script = "\n".join((*lines, *recipe["hub-image"]["script"]))
+    done = run("bash", "-eo", "pipefail", "-c", script, cwd=clone.path, env=GITLAB)
     assert done.code == 0, done
-    assert '"title": "Move z2jh from 3.2.1 to 3.3.8"' in asked.read_text()
-    assert '"source_branch": "bump-z2jh-3.3.8",\n  "target_branch": "main",' in asked.read_text()
-    assert Path(f"{asked}.argv").read_text().endswith("https://gitlab.example/api/v4/projects/7/merge_requests\n")
-    checked = run("bash", "-eo", "pipefail", "-c", "\n".join(recipe["hub-check"]["script"]), cwd=clone.path, env=env)
+    assert gitlab.addresses == [REQUESTS]
+    assert gitlab.sent["title"] == "Move z2jh from 3.2.1 to 3.3.8"
+    assert gitlab.sent["description"].startswith("### What moved\n")
+    checked = run("bash", "-eo", "pipefail", "-c", "\n".join(recipe["hub-check"]["script"]), cwd=clone.path, env=GITLAB)
     assert checked.out == "Everything is consistent.\nEverything is consistent.\n"
