@@ -23,13 +23,13 @@ A piece of an entry (a key with its value) is proved once; thousands of entries 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from .release import IMAGES, Release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # A scalar's text, the texts of a sequence, None for null; a value that nobody needs is ().
 Value = str | tuple[str, ...] | None
@@ -40,6 +40,7 @@ _LAST_KEY = "\ngenerated: "
 _LARGEST_ENTRY = 64 * 1024
 _MOST_PIECES = 200_000
 _MOST_KNOWN = 20_000
+_MOST_RECURRING = 256
 
 # A new entry: two columns in. A new key of an entry: four.
 _ENTRY, _KEY = "\n  - ", "\n    "
@@ -47,6 +48,19 @@ _ENTRY, _KEY = "\n  - ", "\n    "
 _LINE, _ITEM, _BELOW = "\r", "- ", "  "
 _ANNOTATION, _IN_TEXT = f"{_LINE}  ", f"{_LINE}    "
 _ANNOTATIONS = "annotations"
+
+# An entry as most are. What differs from one to the next is read here, key by key; the rest of it recurs.
+_USUAL = re.compile(
+    rf"(?:annotations:\n {{6}}{re.escape(IMAGES)}: [|]\n {{8}}(?P<images>[^ \n].*\n(?: {{8}} *[^ \n].*\n)*) {{4}})?"
+    r"(?P<above>apiVersion: .*\n(?: {4}appVersion: .*\n)?)"
+    r' {4}created: "[^"\\\n]*"\n'
+    r"(?P<between>(?: {4}[^ \n-].*\n(?: {4}.*\n)*?)??)"
+    r" {4}digest: (?P<digest>[0-9a-f]+)\n"
+    r"(?P<below>(?: {4}[^ \n-].*\n(?: {4}.*\n)*?)??)"
+    r" {4}urls:\n {4}- (?P<url>[A-Za-z0-9/][A-Za-z0-9._/+:-]*[A-Za-z0-9._/+-])\n"
+    r" {4}version: (?P<version>[0-9v][A-Za-z0-9.+-]*)"
+)
+_READ = frozenset({_ANNOTATIONS, "created", "digest", "urls", "version"})
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._/-]{0,100}")
 # What is neither text nor the newline that Helm writes: YAML forbids it, or breaks a line there.
@@ -85,6 +99,7 @@ def read_quickly(text: str, chart: str) -> list[Release] | None:
 
 def _releases(text: str, chart: str) -> Iterator[Release]:
     proved = _Proved()
+    recurring = lru_cache(_MOST_RECURRING)(partial(_recurring, proved=proved))
     charts: list[str] = []
     for count, piece in enumerate(_pieces(_body(text))):
         entry, head = _without_head(piece)
@@ -92,9 +107,9 @@ def _releases(text: str, chart: str) -> Iterator[Release]:
         if count > _MOST_PIECES or bool(entry) != bool(charts):
             raise _Irregular
         if entry:
-            fields = _fields(entry, proved)
+            release = _entry(entry, proved, recurring)
             if charts[-1] == chart:
-                yield _release(fields)
+                yield release
         if head:
             charts.append(_chart(head, charts))
 
@@ -142,10 +157,29 @@ def _chart(head: str, charts: list[str]) -> str:
     return name
 
 
-def _fields(entry: str, proved: _Proved) -> Fields:
+def _entry(entry: str, proved: _Proved, recurring: Callable[[str], Release]) -> Release:
     """Read one entry, without the dash before it."""
     if len(entry) > _LARGEST_ENTRY:
         raise _Irregular
+    usual = _USUAL.fullmatch(entry)
+    if usual is None:
+        return _release(_fields(entry, proved))
+    images, above, between, digest, below, url, version = usual.groups()
+    rest = recurring(f"{above}{between}{below}"[:-1])
+    text = images and images.replace("\n        ", "\n")
+    return Release(version, rest.app_version, rest.kube_version, (url,), digest, text)
+
+
+def _recurring(rest: str, proved: _Proved) -> Release:
+    """Read what is left of an entry without the keys that differ from one to the next."""
+    fields = _fields(rest, proved)
+    if not _READ.isdisjoint(fields):
+        raise _Irregular
+    return _release(fields)
+
+
+def _fields(entry: str, proved: _Proved) -> Fields:
+    """Read the keys of an entry."""
     marked = entry.replace(f"{_KEY} ", f"{_LINE} ").replace(f"{_KEY}{_ITEM}", f"{_LINE}{_ITEM}")
     pieces = marked.split(_KEY)
     fields = dict(map(proved.__getitem__, pieces))
