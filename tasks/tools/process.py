@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+from dataclasses import dataclass
 from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +22,32 @@ _ANY_STATUS = tuple(range(-64, 256))
 TIDY_SECONDS = 10.0
 
 
+@dataclass(frozen=True)
+class Running:
+    """A program that was started.
+
+    Attributes:
+        process: sh's view of it.
+        ended: set by a thread of its own once it has ended: sh's own wait loses the status when it is interrupted, and
+            its limit polls.
+    """
+
+    process: sh.RunningCommand
+    ended: threading.Event
+
+    @property
+    def status(self) -> int:
+        """Its exit status, once it has ended; negative where a signal ended it."""
+        return int(self.process.exit_code)
+
+
 def start(
     program: str,
     arguments: Sequence[str],
     cwd: Path | None,
     env: Mapping[str, str],
     **options: Any,  # noqa: ANN401 - sh's own
-) -> sh.RunningCommand:
+) -> Running:
     """Start a program in the background.
 
     Args:
@@ -41,8 +61,9 @@ def start(
         OSError, sh.ForkException: it cannot be started.
     """
     process: sh.RunningCommand | None = None
+    ended = threading.Event()
     try:
-        # An interrupt right after the fork would leave a program that nobody knows of.
+        # An interrupt right after the fork would leave a program that nobody knows of, or nobody waits for.
         with held_back():
             process = sh.Command(program)(
                 *arguments,
@@ -54,28 +75,26 @@ def start(
                 _return_cmd=True,
                 **options,
             )
+            threading.Thread(target=_wait, args=(process, ended), daemon=True).start()
     except KeyboardInterrupt:
         if process is not None:
             _send(process, signal.SIGTERM)
         raise
-    return process
+    return Running(process, ended)
 
 
-def wait(process: sh.RunningCommand, seconds: float = TIMEOUT_MAX) -> bool:
+def wait(running: Running, seconds: float = TIMEOUT_MAX) -> bool:
     """Wait for a program's end, and return whether it came within ``seconds``; after them the program is killed.
 
     A wait that is interrupted asks the program to end, and lets it tidy up.
     """
-    # sh's own wait loses the status when it is interrupted, and its limit polls: a thread of its own does neither.
-    ended = threading.Event()
-    threading.Thread(target=_wait, args=(process, ended), daemon=True).start()
     try:
-        in_time = ended.wait(seconds)
+        in_time = running.ended.wait(seconds)
     except BaseException:
-        _send(process, signal.SIGTERM)
-        _kill_unless(ended.wait(TIDY_SECONDS), process, ended)
+        _send(running.process, signal.SIGTERM)
+        _kill_unless(running.ended.wait(TIDY_SECONDS), running)
         raise
-    _kill_unless(in_time, process, ended)
+    _kill_unless(in_time, running)
     return in_time
 
 
@@ -84,10 +103,10 @@ def _wait(process: sh.RunningCommand, ended: threading.Event) -> None:
     ended.set()
 
 
-def _kill_unless(in_time: bool, process: sh.RunningCommand, ended: threading.Event) -> None:
+def _kill_unless(in_time: bool, running: Running) -> None:
     if not in_time:
-        _send(process, signal.SIGKILL)
-        ended.wait()
+        _send(running.process, signal.SIGKILL)
+        running.ended.wait()
 
 
 def _send(process: sh.RunningCommand, number: signal.Signals) -> None:

@@ -21,7 +21,7 @@ import sh
 from ..faults import ProgramFailed, one_line
 from ..masking import mask
 from .look import begin, ended_after, hear_out, hear_out_all
-from .process import start, wait
+from .process import Running, start, wait
 
 if TYPE_CHECKING:
     import subprocess
@@ -175,7 +175,7 @@ def _begin(command: Command) -> subprocess.Popen[bytes]:
         raise _not_started(command, path) from err
 
 
-def _start(command: Command, **options: Any) -> sh.RunningCommand:  # noqa: ANN401 - sh's own
+def _start(command: Command, **options: Any) -> Running:  # noqa: ANN401 - sh's own
     """Start ``command`` in the background, for people to watch; ``options`` say where its output goes."""
     path = _path(command)
     given = {"_in": command.stdin, **options}
@@ -240,9 +240,9 @@ def attend(command: Command) -> int:
         ProgramFailed: the program is missing.
     """
     screen = sys.stderr.fileno()
-    process = _start(command, _in=command.stdin or sys.stdin, _out=screen, _err=screen)
-    wait(process)
-    return int(process.exit_code)
+    running = _start(command, _in=command.stdin or sys.stdin, _out=screen, _err=screen)
+    wait(running)
+    return running.status
 
 
 def watch(command: Command, *, speaker: str | None = None) -> Output:
@@ -269,7 +269,7 @@ def watch(command: Command, *, speaker: str | None = None) -> Output:
         sys.stderr.buffer.write(mask(shown.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"))
         sys.stderr.flush()
 
-    process = _start(
+    running = _start(
         command,
         _out=pass_on,
         _err_to_out=True,
@@ -277,8 +277,8 @@ def watch(command: Command, *, speaker: str | None = None) -> Output:
         _tty_out=on_terminal,
         _tty_size=(shutil.get_terminal_size().lines, shutil.get_terminal_size().columns),
     )
-    wait(process)
-    return Output(process.exit_code, b"", said.decode("utf-8", "replace"))
+    wait(running)
+    return Output(running.status, b"", said.decode("utf-8", "replace"))
 
 
 def find(name: str) -> str | None:
