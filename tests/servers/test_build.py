@@ -2,78 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.rehearsal.store import forget_images
-
-from ..image.manifests import Repository
 from ..lab.cli import run_task
-from ..lab.hubs import Hub, make_hub
 from ..release.world import fault
 from ..z2jh.scripted import reply, reset
 from .conduct import says
-from .front import Rule
+from .place import from_the_proof_on
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from ..lab.helm import HelmServer
-    from .front import Answer, Front
+    from .front import Answer
+    from .place import Place
 
 pytestmark = pytest.mark.engine
 
 REFUSED, UNREACHABLE = 1, 4
 ANOTHER = f"sha256:{'0' * 64}"
-
-
-@dataclass(frozen=True)
-class Place:
-    """A hub repository whose images go through ``front`` to a real registry.
-
-    Attributes:
-        hub: the repository, on 3.2.1.
-        front: what stands before the registry.
-        path: the path of its image's repository.
-    """
-
-    hub: Hub
-    front: Front
-    path: str
-
-    @property
-    def tag(self) -> str:
-        """The tag that its one commit makes."""
-        return f"0.0.1-0.dev.git.1.h{self.hub.git('log', '-1', '--pretty=%h')}"
-
-    @property
-    def manifest(self) -> str:
-        """The address of its image."""
-        return f"/v2/{self.path}/manifests/{self.tag}"
-
-    @property
-    def image(self) -> str:
-        """Its image's name."""
-        return f"{self.front.address}/{self.path}:{self.tag}"
-
-    @property
-    def behind(self) -> Repository:
-        """Its image's repository, for those who go past the front."""
-        return Repository(str(self.front.behind), self.path)
-
-
-@pytest.fixture
-def place(tmp_path: Path, before: Front, mirror: str, helm_repository: HelmServer) -> Iterator[Place]:
-    prefix = secrets.token_hex(4)
-    registry = f"{before.address}/{prefix}"
-    hub = make_hub(tmp_path / "hub", base=mirror, registry=registry, chart_repository=helm_repository.url)
-    yield Place(hub, before, f"{prefix}/core/hub")
-    forget_images(before.address)
 
 
 PUSHES: dict[str, tuple[Answer, str]] = {
@@ -114,19 +60,6 @@ PROOFS: dict[str, tuple[Answer, int, str]] = {
         "the registry gives no usable answer: ",
     ),
 }
-
-
-def from_the_proof_on(place: Place, answer: Answer) -> None:
-    """Let the registry answer so, from the first question for what was pushed on; docker's own ask for no tag."""
-
-    def turn(connection: socket.socket) -> None:
-        place.front.rules.insert(0, Rule(place.manifest, answer))
-        if isinstance(answer, bytes):
-            connection.sendall(answer)
-        else:
-            answer(connection)
-
-    place.front.answer(f"GET {place.manifest}", turn, times=1, after=f"PUT {place.manifest}")
 
 
 @pytest.mark.parametrize(("answer", "code", "what"), PROOFS.values(), ids=PROOFS)

@@ -1,0 +1,1 @@
+"""The rules that make every step safe, each broken by nobody."""
