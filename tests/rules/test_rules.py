@@ -172,10 +172,10 @@ def test_rule_7(place: Place) -> None:
     """Tags are chartpress's, to the byte, unless `hub.tag` says otherwise."""
     # Every history: tests/image/test_tag.py. Every layout: tests/hubs/test_equivalence.py.
     place.hub.git("tag", "1.2.0")
-    place.hub.write("notes.txt", "of no image\n")
-    place.hub.commit("Take a note")
     place.hub.write("images/hub/extra.txt", "of the image\n")
     place.hub.commit("Add a file")
+    place.hub.write("notes.txt", "of no image\n")
+    place.hub.commit("Take a note")
     done = run_task("build", "--json", cwd=place.hub.path)
     assert done.code == 0, done
     (image,) = done.json["images"]
@@ -199,9 +199,22 @@ def test_rule_8(hub: Hub, tmp_path: Path) -> None:
     assert "/somebody/else" not in environment
     assert [call for call in gcloud.calls if "--quiet" not in call] == []
 
-    hub.git("remote", "set-url", "origin", "https://robin@git.invalid/hub.git")
-    done = run_task("bump", "commit", "--push", cwd=hub.path, seconds=60)
-    assert done.code == UNREACHABLE, done
+    done = run_task("bump", "commit", "--push", cwd=hub.path, env=git_that_tells(tmp_path))
+    assert done.code == 0, done
+    variables = (tmp_path / "environments").read_text().splitlines()
+    calls = [line for line in variables if line.startswith("HOME=")]
+    assert calls
+    assert variables.count("GIT_TERMINAL_PROMPT=0") == len(calls)
+
+
+def git_that_tells(folder: Path) -> dict[str, str]:
+    """Return what puts a git first that writes down the environment of each call, and does what it always does."""
+    programs = folder / "programs"
+    programs.mkdir()
+    script = f'#!/bin/sh\nenv >> "{folder}/environments"\nexec "{shutil.which("git")}" "$@"\n'
+    (programs / "git").write_text(script)
+    (programs / "git").chmod(0o755)
+    return {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
 
 
 HOLDER = """\
@@ -219,13 +232,15 @@ def test_rule_9(hub: Hub) -> None:
     # Two releases at once, in one clone and in two: tests/faults/test_two_at_once.py.
     argv = (sys.executable, "-c", HOLDER, str(hub.path / ".git"))
     with subprocess.Popen(argv, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        before = hub.snapshot()
-        done = run_task("bump", cwd=hub.path)
-        assert (done.code, hub.snapshot()) == (REFUSED, before), done
-        assert fault(done)[0] == f"another run is under way here, process {holder.pid} ({hub.path})"
-        holder.kill()
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            before = hub.snapshot()
+            done = run_task("bump", cwd=hub.path)
+        finally:
+            holder.kill()
+    assert (done.code, hub.snapshot()) == (REFUSED, before), done
+    assert fault(done)[0] == f"another run is under way here, process {holder.pid} ({hub.path})"
     # The lock dies with its process.
     assert run_task("bump", cwd=hub.path).code == 0
 
