@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
-PAGES = sorted([PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *(PROJECT / "docs").glob("*.md")])
+NAMES = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = sorted([*(PROJECT / name for name in NAMES), *(PROJECT / "docs").glob("*.md")])
 
 
 def test_every_setting_is_documented_as_the_code_says() -> None:
