@@ -6,7 +6,6 @@ Only a file that is nothing else counts: values with a secret among them are wha
 
 from __future__ import annotations
 
-import configparser
 import json
 import string
 from dataclasses import dataclass
@@ -171,6 +170,8 @@ def _has_option(*names: str) -> Callable[[str], bool]:
     """Return what says whether a section of an INI file has one of the options."""
 
     def opens(text: str) -> bool:
+        import configparser  # noqa: PLC0415 - rarely needed
+
         parser = configparser.RawConfigParser(strict=False)
         try:
             parser.read_string(text)
