@@ -10,9 +10,9 @@ from ..door import DOOR
 from ..faults import Fault, ProgramFailed
 from ..image.platform import Host, platform_argument, short_platform
 from ..image.reference import Reference
-from ..tools.builder import CLOUD_BUILD
+from ..tools.builder import CLOUD_BUILD, REMOTE_DRIVER, Builder
 from ..tools.credentials import DockerLogins
-from ..tools.docker import INSTALL_BUILDX, START_ENGINE
+from ..tools.docker import BUILD_NATIVELY, INSTALL_BUILDX, START_ENGINE
 from ..tools.gcloud import is_google
 from ..tools.run import INSTALL_HINTS, Command, Output, attempt_all
 
@@ -61,23 +61,23 @@ def examine(hub: Hub | None) -> list[Finding]:
     """Look at everything that a release of ``hub`` needs; without one, at the tools alone."""
     looks = [*_tool_looks(hub), *_registry_looks(hub)]
     outputs = attempt_all([look.command for look in looks], seconds=LOOK_SECONDS)
-    found = [_finding(look, output) for look, output in zip(looks, outputs, strict=True)]
-    return [
-        *found,
-        *_no_helper_findings(hub),
-        *_platform_findings(hub, outputs[[look.name for look in looks].index("builder")]),
-    ]
+    both = list(zip(looks, outputs, strict=True))
+    builder = next((output for look, output in both if look.name == "builder"), None)
+    found = [_finding(look, output) for look, output in both]
+    return [*found, *_no_helper_findings(hub), *_platform_findings(hub, builder)]
 
 
 def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
-    named = hub.settings.builder if hub else None
-    builder = None if named == CLOUD_BUILD else named
-    google = any(is_google(host) for host in _hosts(hub))
+    builder = hub.settings.builder if hub else None
+    google = builder == CLOUD_BUILD or any(is_google(host) for host in _hosts(hub))
     yield _Look("git", Command(("git", "--version")), _at_least((2, 23), "git"))
     yield _Look("docker", Command(("docker", "--version")), _at_least((20, 10), "docker"))
     yield _Look("buildx", Command(("docker", "buildx", "version")), _at_least((0, 10), INSTALL_BUILDX))
-    yield _Look("engine", Command(("docker", "info", "--format", "{{.ServerVersion}}")), _engine)
-    yield _Look("builder", Command(("docker", "buildx", "inspect", *([builder] if builder else []))), _builder)
+    # Who builds somewhere else needs no engine here.
+    engine = Command(("docker", "info", "--format", "{{.ServerVersion}}"))
+    yield _Look("engine", engine, _engine, needed=builder is None)
+    if builder != CLOUD_BUILD:
+        yield _Look("builder", Command(("docker", "buildx", "inspect", *([builder] if builder else []))), _builder)
     yield _Look("gcloud", Command(("gcloud", "--version")), _at_least((400, 0), "gcloud"), needed=google)
     yield _Look("helm", Command(("helm", "version", "--short")), _at_least((3, 0), "helm"), needed=False)
     yield _Look("gh", Command(("gh", "--version")), _at_least((2, 0), "gh"), needed=False)
@@ -128,6 +128,9 @@ def _builder(name: str, output: Output) -> Finding:
     fault = fields.get("Error")
     if not output.ok or fault:
         return Finding(name, fault or output.last_words, ok=False, hint="docker buildx ls; docker buildx use NAME")
+    builder = Builder.read(fields.get("Name"), output.text)
+    if builder.driver == REMOTE_DRIVER and not builder.is_started:
+        return Finding(name, f"{builder.title} does not answer", ok=False, hint=builder.look)
     return Finding(name, f"{fields.get('Name', '?')} ({fields.get('Driver', '?')})", ok=True)
 
 
@@ -163,8 +166,8 @@ def _registry(probe: Reference) -> Callable[[str, Output], Finding]:
     return read
 
 
-def _platform_findings(hub: Hub | None, builder: Output | ProgramFailed) -> Iterator[Finding]:
-    """Yield this host's row of the table, and for an emulated build whether the builder can emulate."""
+def _platform_findings(hub: Hub | None, builder: Output | ProgramFailed | None) -> Iterator[Finding]:
+    """Yield this host's row of the table, and where it names the platform, whether the builder must emulate it."""
     host = Host.here()
     wanted = hub.settings.platform if hub else "linux/amd64"
     try:
@@ -175,11 +178,20 @@ def _platform_findings(hub: Hub | None, builder: Output | ProgramFailed) -> Iter
     row = f"{host.title}: {'native' if argument is None else f'--platform {argument}'}"
     yield Finding("platform", row, ok=True)
     if argument is not None and isinstance(builder, Output):
-        known = {short_platform(one.strip("* ")) for one in _fields(builder).get("Platforms", "").split(",")}
-        can = {short_platform(one) for one in argument.split(",")} <= known
-        hint = "docker run --privileged --rm tonistiigi/binfmt --install all; or build natively on a remote --builder"
-        words = f"the builder {'runs' if can else 'cannot run'} {argument}"
-        yield Finding("emulation", words, can, None if can else hint)
+        yield from _emulation_findings(Builder.read(None, builder.text), argument.split(","))
+
+
+def _emulation_findings(builder: Builder, platforms: Sequence[str]) -> Iterator[Finding]:
+    """Yield whether the builder has to emulate ``platforms``, and can; it tells once it is started."""
+    wanted, short = ",".join(platforms), [short_platform(one) for one in platforms]
+    if not builder.is_started:
+        return
+    if all(map(builder.is_native, short)):
+        yield Finding("emulation", f"none, the builder is of {wanted} itself", ok=True)
+        return
+    can = all(map(builder.can_run, short))
+    words = f"the builder {'emulates' if can else 'cannot run'} {wanted}"
+    yield Finding("emulation", words, can, None if can else BUILD_NATIVELY)
 
 
 def _fields(output: Output) -> dict[str, str]:

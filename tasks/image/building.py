@@ -90,8 +90,16 @@ class Build:
     def details(self) -> tuple[str, ...]:
         """Return the build's platform and its command, as one could paste it."""
         arguments = dict.fromkeys(job.argument for job in self.to_build)
-        how = (f"native on this {Host.here().title}" if one is None else f"for {one}" for one in arguments)
-        return (*how, f"$ {self.engine.command(self)}")
+        return (*map(self._how, arguments), f"$ {self.engine.command(self)}")
+
+    def _how(self, argument: str | None) -> str:
+        """Return what an image is built for, and whether that is emulated, as far as the builder has told."""
+        if argument is None:
+            return f"native on this {Host.here().title}"
+        if not self.builder.is_started:
+            return f"for {argument}"
+        native = all(map(self.builder.is_native, argument.split(",")))
+        return f"for {argument}, {'native on' if native else 'emulated by'} {self.builder.title}"
 
     def run(self) -> None:
         """Build and push, then prove each image from what its registry says.

@@ -85,14 +85,14 @@ def _push(build: Build, command: Callable[..., Command]) -> None:
 
     A token may run out while the image is built: Docker asks its helper again for every command.
     """
-    host = build.to_build[0].reference.host
+    host, builder = build.to_build[0].reference.host, build.builder
     try:
-        docker.build(command(), host)
+        docker.build(command(), host, builder)
     except Denied as fault:
         if not (build.pushes and EXPIRED.search(fault.what)) or DockerLogins.read().credentials(host) is None:
             raise
         show.say(f"{fault.what}; pushing once more with fresh credentials")
-        docker.build(command(again=True), host)
+        docker.build(command(again=True), host, builder)
 
 
 def _target(build: Build, job: ImageJob, *, no_cache: bool, shared: bool) -> Target:

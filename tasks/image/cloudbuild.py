@@ -68,7 +68,7 @@ class CloudBuild:
             source = clone_commit(build.hub, folder / "hub")
             for name, text in request_files(build).items():
                 (source / name).write_text(text, encoding="utf-8")
-            docker.build(self.command(build, source), build.to_build[0].reference.host)
+            docker.build(self.command(build, source), build.to_build[0].reference.host, build.builder)
         return {}
 
 

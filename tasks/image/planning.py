@@ -64,6 +64,7 @@ def plan_images(hub: Hub, wish: BuildWish) -> Build:
         if build.to_build:
             _require_no_credentials(build)
             build.builder = answering()
+            _tell_platforms(build)
     return build
 
 
@@ -78,6 +79,13 @@ def _require_no_credentials(build: Build) -> None:
 
     for job in build.to_build:
         Context.of(build.hub, job.image).require_no_credentials()
+
+
+def _tell_platforms(build: Build) -> None:
+    """Have the platform named to a current builder that is of another kind than this machine."""
+    for job in build.to_build if build.builder.is_started else ():
+        if job.argument is None and not build.builder.is_native(job.platform):
+            job.argument = job.platform
 
 
 def _asking(builder: Builder, *, at_once: bool) -> AbstractContextManager[Callable[[], Builder]]:

@@ -78,7 +78,7 @@ class Chartpress:
         with scratch_folder(build.hub.git) as folder:
             clone = clone_commit(build.hub, folder / "hub")
             command = replace(self.command(build), cwd=clone / build.hub.root)
-            docker.build(command, build.to_build[0].reference.host)
+            docker.build(command, build.to_build[0].reference.host, build.builder)
         return {}
 
 

@@ -16,7 +16,7 @@ from ..door import DOOR
 from ..faults import Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..image.platform import short_platform
 from ..image.reference import Reference
-from .builder import Builder
+from .builder import REMOTE_DRIVER, Builder
 from .denials import denied
 from .found import FoundImage, PlatformImage, platform_image, platform_of
 from .oci import Undecided
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 
 INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
 START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
+BUILD_NATIVELY = (
+    "build on a machine of that platform: --builder NAME; or install what emulates it: "
+    "docker run --privileged --rm tonistiigi/binfmt --install all"
+)
+# The steps before the first one of a build, as buildx shows them where one fails.
+_STARTING = re.compile(r"^ > \[internal\] (?:booting buildkit|waiting for connection):", re.MULTILINE)
+# What a kernel says of a program for another processor, and QEMU of one that it could not carry on with.
+_CANNOT_EMULATE = ("exec format error", "qemu: uncaught target signal")
 _NO_BUILDX = ("unknown command: docker buildx", "'buildx' is not a docker command", "unknown shorthand flag")
 _NO_ENGINE = ("cannot connect to the docker daemon", "is the docker daemon running", "docker desktop is not running")
 _NO_HELPER = ("error getting credentials", "executable file not found")
@@ -136,12 +144,21 @@ def asking_builder(name: str | None) -> Iterator[Callable[[], Builder]]:
 
 def _answering_builder(name: str | None, output: Output) -> Builder:
     faults = [line.partition(":")[2].strip() for line in output.text.splitlines() if line.startswith("Error:")]
+    builder = Builder.read(name, output.text)
     if output.ok and not faults:
-        drivers = [line.partition(":")[2].strip() for line in output.text.splitlines() if line.startswith("Driver:")]
-        return Builder(name, next(iter(drivers), None))
+        # Any other builder is started by the build; nobody but its owner starts this one.
+        if builder.driver == REMOTE_DRIVER and not builder.is_started:
+            raise _builder_fault(builder, "nobody listens at its address")
+        return builder
     said = faults[0] if faults else _fault_line(output)
+    if name and output.ok:
+        raise _builder_fault(builder, said)
     fault = _machine_fault(f"{said}\n{output.stderr}".lower())
     raise fault or ProgramFailed(f"the builder does not answer: {said}", where=name, hint="docker buildx ls")
+
+
+def _builder_fault(builder: Builder, said: str) -> ProgramFailed:
+    return ProgramFailed(f"the builder does not answer: {said}", where=builder.name, hint=builder.look)
 
 
 def bake_command(builder: Builder, definition: str, folder: Path, metadata: Path) -> Command:
@@ -154,23 +171,28 @@ def bake_command(builder: Builder, definition: str, folder: Path, metadata: Path
     return Command(argv, folder, definition)
 
 
-def build(command: Command, host: str) -> None:
+def build(command: Command, host: str, builder: Builder) -> None:
     """Run a command that builds and pushes images, its progress on standard error.
 
     Args:
         command: docker's, or that of a program which runs docker.
         host: the registry that a denial is taken for.
+        builder: what it builds on.
 
     Raises:
         Denied: the registry refused the push or a base image.
         Unreachable: a registry could not be reached.
-        ProgramFailed: the engine does not answer, or the build itself failed.
+        ProgramFailed: the engine or the builder does not answer, or the build itself failed.
     """
     output = watch(command)
     if output.ok:
         return
     words = _fault_line(output)
     said = words.lower()
+    if _STARTING.search(output.stderr):
+        raise _builder_fault(builder, words)
+    if _has(output.stderr.lower(), _CANNOT_EMULATE):
+        raise ProgramFailed(f"{builder.title} fails to emulate the platform: {words}", hint=BUILD_NATIVELY)
     if "did not complete successfully" in said or "failed to solve: dockerfile" in said:
         raise ProgramFailed(words, hint="mend the Dockerfile, commit it, and build again")
     if _DENIED.search(said) or _has(said, (*_NO_HELPER, *_NO_ANSWER, *_TOO_OFTEN)):

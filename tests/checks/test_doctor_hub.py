@@ -27,7 +27,10 @@ GOOGLE = "us-central1-docker.pkg.dev"
 OTHER = "registry.example"
 START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
 BUILDX_HINT = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
-EMULATE = "docker run --privileged --rm tonistiigi/binfmt --install all; or build natively on a remote --builder"
+EMULATE = (
+    "build on a machine of that platform: --builder NAME; or install what emulates it: "
+    "docker run --privileged --rm tonistiigi/binfmt --install all"
+)
 
 
 def hub_at(folder: Path, registry: str, **settings: str) -> OpenHub:
@@ -132,8 +135,45 @@ def test_the_hosts_row_and_whether_its_builder_emulates(
     if emulation is None:
         assert "emulation" not in found
         return
-    words = f"the builder {'runs' if emulation else 'cannot run'} {wanted}"
+    words = f"none, the builder is of {wanted} itself" if emulation else f"the builder cannot run {wanted}"
     assert found["emulation"] == Finding("emulation", words, emulation, None if emulation else EMULATE)
+
+
+@pytest.mark.parametrize(
+    ("platforms", "words"),
+    [
+        pytest.param(
+            "Platforms: linux/arm64, linux/amd64, linux/amd64/v2", "the builder emulates linux/amd64", id="QEMU"
+        ),
+        pytest.param("Platforms: linux/amd64*, linux/386", "none, the builder is of linux/amd64 itself", id="by hand"),
+        pytest.param("Status: inactive", None, id="pods that are not started"),
+    ],
+)
+def test_a_builder_somewhere_else_on_a_mac(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tools: Path, platforms: str, words: str | None
+) -> None:
+    monkeypatch.setattr(Host, "here", lambda: Host("darwin", "arm64"))
+    write_tool(tools, "docker", Docker(builder=f"Name: pods\nDriver: kubernetes\n{platforms}\n").script)
+    found = {finding.name: finding for finding in examine(hub_at(tmp_path, OTHER, builder="pods"))}
+    assert found["builder"] == Finding("builder", "pods (kubernetes)", ok=True)
+    assert (found["emulation"].version if "emulation" in found else None) == words
+
+
+def test_who_builds_on_cloud_build_needs_gcloud_and_no_engine(tmp_path: Path, tools: Path) -> None:
+    write_tool(tools, "docker", Docker(engine="").script)
+    (tools / "gcloud").unlink()
+    found = {finding.name: finding for finding in examine(hub_at(tmp_path, OTHER, builder="cloudbuild"))}
+    assert "builder" not in found
+    assert (found["engine"].ok, found["gcloud"].ok) == (True, False)
+
+
+def test_a_remote_builder_at_whose_address_nobody_listens(tmp_path: Path, tools: Path) -> None:
+    told = "Name: far\nDriver: remote\nStatus: inactive\n"
+    write_tool(tools, "docker", Docker(builder=told).script)
+    found = look("builder", hub_at(tmp_path, OTHER, builder="far"))
+    assert found == Finding(
+        "builder", "the builder far does not answer", False, "docker buildx inspect --bootstrap far"
+    )
 
 
 @pytest.mark.usefixtures("tools")
