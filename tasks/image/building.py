@@ -16,14 +16,13 @@ if TYPE_CHECKING:
     from ..build import BuildWish
     from ..hubrepo.layout import Hub
     from ..tools.builder import Builder
-    from ..tools.run import Command
 
 
 class Engine(Protocol):
     """What builds: buildx's bake, or the runbook's own chartpress."""
 
-    def command(self, build: Build) -> Command:
-        """Return the command that builds and pushes, as one could paste it."""
+    def shown(self, build: Build) -> str:
+        """Return what builds and pushes, as one could paste it."""
 
     def build(self, build: Build) -> Mapping[str, str]:
         """Build and push; return the digests that it says it pushed, by the images' keys, as far as it says them."""
@@ -90,7 +89,7 @@ class Build:
     def details(self) -> tuple[str, ...]:
         """Return the build's platform and its command, as one could paste it."""
         arguments = dict.fromkeys(job.argument for job in self.to_build)
-        return (*map(self._how, arguments), f"$ {self.engine.command(self)}")
+        return (*map(self._how, arguments), f"$ {self.engine.shown(self)}")
 
     def _how(self, argument: str | None) -> str:
         """Return what an image is built for, and whether that is emulated, as far as the builder has told."""

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 class Buildx:
     """Builds with ``docker buildx bake``, from a definition on its standard input."""
 
+    def shown(self, build: Build) -> str:
+        """Return the command as one could paste it."""
+        return str(self.command(build))
+
     def command(
         self, build: Build, metadata: Path = Path("metadata.json"), *, again: bool = False, shared: bool = True
     ) -> Command:

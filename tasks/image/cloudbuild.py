@@ -7,15 +7,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from shlex import quote
+from typing import TYPE_CHECKING, Any
 
-from ..faults import Refused
+from ..faults import Denied, Fault, ProgramFailed, Refused, Unreachable
 from ..hubrepo.leftovers import scratch_folder
-from ..tools import docker
 from ..tools.builder import CLOUD_BUILD
 from ..tools.gcloud import is_google
-from ..tools.run import Command, find, missing
+from ..tools.run import Command, Output, find, missing, watch
 from .buildx import bake_definition
 from .runbook import clone_commit
 
@@ -28,7 +29,42 @@ if TYPE_CHECKING:
 # https://cloud.google.com/build/docs/cloud-builders; it brings buildx, whose builder there is the docker driver.
 _STEP_IMAGE = "gcr.io/cloud-builders/docker"
 _TIMEOUT = "3600s"
-_CONFIG, _DEFINITION, _IGNORE = "hubpress-cloudbuild.json", "hubpress-bake.json", "hubpress-gcloudignore"
+# What is uploaded: the commit in a folder of its own, so that nothing else is in the images' contexts.
+_COMMIT, _DEFINITION = "commit", "bake.json"
+_UPLOAD, _CONFIG, _IGNORE = "upload", "cloudbuild.json", "ignore"
+_CANNOT_STREAM = ("only stream logs", "unable to stream logs")
+_SIGN_IN = ("active account", "reauth", "gcloud auth login", "invalid_grant", "unauthenticated", "authentication cred")
+_DENIED = ("permission_denied", "permission denied", "error 403", "[403]", "forbidden", "does not have")
+_NO_ANSWER = ("failed to connect", "max retries exceeded", "timed out", "unavailable", "communicationerror")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What Cloud Build is asked.
+
+    Attributes:
+        config: the build: its steps, and how long it may take.
+        definition: the bake definition that its step builds.
+        project: the project that builds; None for gcloud's own choice.
+    """
+
+    config: dict[str, Any]
+    definition: str
+    project: str | None
+
+    def files(self) -> dict[str, str]:
+        """Return the files that it is made of, the commit aside, by their paths below one folder.
+
+        The list of what is not uploaded is given, so that a ``.gitignore`` hides no file that is committed.
+        """
+        config = json.dumps(self.config, indent=2)
+        return {f"{_UPLOAD}/{_DEFINITION}": self.definition, _CONFIG: config, _IGNORE: ".git\n"}
+
+    def command(self, folder: Path) -> Command:
+        """Return the command that sends it, where it lies in ``folder``."""
+        files = (f"--config={folder / _CONFIG}", f"--ignore-file={folder / _IGNORE}")
+        project = (f"--project={self.project}",) if self.project else ()
+        return Command(("gcloud", "builds", "submit", str(folder / _UPLOAD), *files, *project, "--quiet"))
 
 
 class CloudBuild:
@@ -50,41 +86,40 @@ class CloudBuild:
             raise missing("gcloud")
         return cls()
 
-    def command(self, build: Build, source: Path = Path("COMMIT")) -> Command:
-        """Return the command; ``source`` is the folder that is uploaded."""
-        project = _project(build.to_build[0].reference)
-        argv = ("gcloud", "builds", "submit", str(source), f"--config={source / _CONFIG}", f"--ignore-file={_IGNORE}")
-        return Command((*argv, *([f"--project={project}"] if project else []), "--quiet"))
+    def shown(self, build: Build) -> str:
+        """Return what one could paste: the request's files, made in the folder that ``$request`` names, and sent."""
+        request, folder = request_for(build), Path("$request")
+        written = (f"cat > \"{folder / path}\" <<'END'\n{text.rstrip()}\nEND" for path, text in request.files().items())
+        clone = f'git clone --quiet {quote(str(build.hub.git.folder))} "{folder / _UPLOAD / _COMMIT}"'
+        sent = " ".join(f'"{word}"' if "$" in word else quote(word) for word in request.command(folder).argv)
+        return "\n".join(("request=$(mktemp -d)", clone, *written, sent))
 
     def build(self, build: Build) -> dict[str, str]:
         """Build and push; the digests are asked of the registry afterwards.
 
         Raises:
-            Denied: Google denied access.
+            Denied: nobody is signed in, or Google denied access.
             Unreachable: no answer came.
             ProgramFailed: gcloud, or the build itself, failed.
         """
+        request = request_for(build)
         with scratch_folder(build.hub.git) as folder:
-            source = clone_commit(build.hub, folder / "hub")
-            for name, text in request_files(build).items():
-                (source / name).write_text(text, encoding="utf-8")
-            docker.build(self.command(build, source), build.to_build[0].reference.host, build.builder)
+            (folder / _UPLOAD).mkdir()
+            clone_commit(build.hub, folder / _UPLOAD / _COMMIT)
+            for path, text in request.files().items():
+                (folder / path).write_text(text, encoding="utf-8")
+            output = watch(request.command(folder))
+        if not output.ok:
+            raise _fault(output, request.project)
         return {}
 
 
-def request_files(build: Build) -> dict[str, str]:
-    """Return what is uploaded beside the commit's own files: the build's steps, its definition, what to leave out.
-
-    The list of what to leave out is given, so that a ``.gitignore`` hides no file that is committed.
-    """
+def request_for(build: Build) -> Request:
+    """Return what Cloud Build is asked for ``build``."""
     bake = ["buildx", "bake", "--file", f"/workspace/{_DEFINITION}"]
-    step = {"name": _STEP_IMAGE, "args": bake, **({"dir": build.hub.root} if build.hub.root else {})}
+    step = {"name": _STEP_IMAGE, "args": bake, "dir": f"{_COMMIT}/{build.hub.root}".rstrip("/")}
     config = {"steps": [step], "timeout": _TIMEOUT}
-    return {
-        _CONFIG: json.dumps(config, indent=2),
-        _DEFINITION: bake_definition(build),
-        _IGNORE: ".git\n",
-    }
+    return Request(config, bake_definition(build), _project(build.to_build[0].reference))
 
 
 def _project(image: Reference) -> str | None:
@@ -93,3 +128,29 @@ def _project(image: Reference) -> str | None:
     Both ``LOCATION-docker.pkg.dev/PROJECT/...`` and ``gcr.io/PROJECT/...`` name it first.
     """
     return image.path.partition("/")[0] if is_google(image.host) else None
+
+
+def _fault(output: Output, project: str | None) -> Fault:
+    """Return the fault for how gcloud ended, by its last ``ERROR:`` line."""
+    lines = [line.partition("ERROR: ")[2] for line in output.stderr.splitlines() if line.startswith("ERROR: ")]
+    words = lines[-1] if lines else output.last_words
+    said, where = words.lower(), f"project {project}" if project else "gcloud builds submit"
+    at = f" --project={project}" if project else ""
+    if "completed with status" in said:
+        hint = f"its log above says why; again: gcloud builds list --limit=1{at}"
+        return ProgramFailed(f"the build failed on Cloud Build: {words}", where=where, hint=hint)
+    if _has(said, _CANNOT_STREAM):
+        hint = f"wait for it: gcloud builds list --ongoing{at}; then run the same command again, it finds the image"
+        return ProgramFailed(f"the build goes on, and gcloud cannot tell how: {words}", where=where, hint=hint)
+    if _has(said, _SIGN_IN):
+        return Denied(f"nobody is signed in: {words}", where=where, hint="gcloud auth login")
+    if _has(said, _DENIED):
+        hint = f"gcloud auth list; the account needs the role cloudbuild.builds.editor: gcloud builds list{at}"
+        return Denied(f"Cloud Build denied it: {words}", where=where, hint=hint)
+    if _has(said, _NO_ANSWER):
+        return Unreachable(f"Cloud Build does not answer: {words}", where=where, hint=f"gcloud builds list{at}")
+    return ProgramFailed(words, where=where, hint="gcloud's own output above says more")
+
+
+def _has(said: str, signs: tuple[str, ...]) -> bool:
+    return any(sign in said for sign in signs)

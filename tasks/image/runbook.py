@@ -59,6 +59,10 @@ class Chartpress:
             raise missing(CHARTPRESS)
         return cls(wish.force)
 
+    def shown(self, build: Build) -> str:
+        """Return the runbook's command as one could paste it."""
+        return str(self.command(build))
+
     def command(self, build: Build) -> Command:
         """Return the runbook's command: the plain one on a PC, the one with builder and platform on a Mac."""
         argument = build.to_build[0].argument

@@ -12,6 +12,8 @@ from tasks.tools.builder import Builder
 from tests.lab.cli import Result, run_task, sh
 from tests.lab.hubs import Hub, make_hub
 
+from .clusters import KUBECONFIG
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -19,14 +21,6 @@ if TYPE_CHECKING:
 
 NOBODY = "tcp://127.0.0.1:1"
 ARM = "Name: default\nDriver: docker\nNodes:\nName: default\nStatus: running\nPlatforms: linux/arm64, linux/amd64\n"
-KUBECONFIG = """\
-apiVersion: v1
-kind: Config
-clusters: [{name: gke, cluster: {server: "https://127.0.0.1:1"}}]
-users: [{name: you, user: {token: none}}]
-contexts: [{name: gke, context: {cluster: gke, user: you}}]
-current-context: gke
-"""
 BUILD_NATIVELY = (
     "hint: build on a machine of that platform: --builder NAME; or install what emulates it: "
     "docker run --privileged --rm tonistiigi/binfmt --install all"
@@ -43,15 +37,10 @@ def hub(tmp_path: Path, registry: Registry, mirror: str) -> Hub:
 
 @pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A builder of the kubernetes driver, made with the page's own command, whose cluster does not answer."""
+    """A builder of the kubernetes driver whose cluster does not answer."""
     (tmp_path / "kubeconfig").write_text(KUBECONFIG)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
-    options = (
-        *("--driver-opt", "namespace=buildkit,replicas=1"),
-        *("--driver-opt", "requests.cpu=2,requests.memory=4Gi"),
-        *("--driver-opt", '"nodeselector=kubernetes.io/arch=amd64"'),
-    )
-    return sh("docker", "buildx", "create", "--name", "cluster", "--driver", "kubernetes", *options, cwd=tmp_path)
+    return sh("docker", "buildx", "create", "--name", "cluster", "--driver", "kubernetes", cwd=tmp_path)
 
 
 def last_lines(done: Result) -> list[str]:

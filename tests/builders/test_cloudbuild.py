@@ -1,153 +1,233 @@
-"""Google Cloud Build: the exact request, as far as it goes without Google. A stand-in for gcloud notes it."""
+"""Google Cloud Build, as far as it goes without Google: the real gcloud sends the request, a stand-in builds it."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.build import BuildWish
-from tasks.faults import Denied, ProgramFailed, Refused
-from tasks.hubrepo.layout import Hub as OpenHub
-from tasks.hubrepo.layout import open_hub
-from tasks.image.building import Build
-from tasks.image.cloudbuild import CloudBuild
-from tasks.image.job import ImageJob
-from tasks.image.naming import history_of, name_image
-from tasks.image.proof import Base
-from tasks.settings import Settings
-from tasks.tools.builder import CLOUD_BUILD, Builder
-from tasks.tools.found import FoundImage
-from tasks.tools.git import Git
-from tests.lab.cli import run_task
-from tests.lab.hubs import make_hub
+from tasks.image.cloudbuild import _project
+from tasks.image.reference import Reference
+from tests.lab.cli import Result, run, run_task
+from tests.lab.hubs import Hub, make_hub
 
-REGISTRY = "us-central1-docker.pkg.dev/cal-icor-hubs"
-DIGEST = f"sha256:{'a' * 64}"
+from .google import Google, google
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-@dataclass(frozen=True)
-class StandIn:
-    """The stand-in for gcloud.
+    from tasks.rehearsal.registry import Registry
 
-    Attributes:
-        note: the file that it writes.
-    """
-
-    note: Path
-
-    def asked(self) -> dict[str, Any]:
-        """Return what it was asked."""
-        found: dict[str, Any] = json.loads(self.note.read_text())
-        return found
+EXPECTED = Path(__file__).with_name("expected")
+FLAGS = ("--builder", "cloudbuild")
 
 
 @pytest.fixture
-def gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    program = tmp_path / "bin" / "gcloud"
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Google]:
+    with google(tmp_path / "google") as stand_in:
+        for name, value in stand_in.env.items():
+            monkeypatch.setenv(name, value)
+        yield stand_in
+
+
+@pytest.fixture
+def hub(tmp_path: Path, registry: Registry, mirror: str) -> Hub:
+    """A hub whose Dockerfile copies a file that git ignores although it is committed."""
+    made = make_hub(tmp_path / "hub", registry=f"{registry.address}/{tmp_path.name.lower()}", base=mirror)
+    made.write("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\nCOPY . /srv/\n")
+    made.write("images/hub/kept.txt", "committed\n")
+    made.commit("Build in the cloud")
+    made.write(".gitignore", "kept.txt\n")
+    made.write(".gcloudignore", "images\n")
+    made.commit("Ignore what is committed")
+    made.write("images/hub/notes.txt", "not committed\n")
+    (made.path / ".git/info/exclude").write_text("notes.txt\n")
+    return made
+
+
+def build(hub: Hub, *flags: str) -> Result:
+    return run_task("build", *FLAGS, *flags, cwd=hub.path)
+
+
+# -- with the real gcloud
+
+
+@pytest.mark.engine
+@pytest.mark.gcloud
+def test_what_cloud_build_makes_of_the_request_is_proved_and_written(hub: Hub, cloud: Google) -> None:
+    done = build(hub, "--json")
+    assert done.code == 0, f"{done}{(cloud.folder / 'log').read_text()}"
+    (image,) = done.json["images"]
+    assert (image["status"], image["platforms"], image["base"]["inherited"]) == ("built", ["linux/amd64"], True)
+    assert f"tag: {image['tag']}\n" in hub.read("hub/values.yaml")
+    again = build(hub, "--json")
+    assert again.json["images"][0]["status"] == "present"
+
+
+@pytest.mark.engine
+@pytest.mark.gcloud
+def test_the_request_is_recorded(hub: Hub, cloud: Google, mirror: str) -> None:
+    told = build(hub, "--json").json["images"][0]
+    sent = {name: value for name, value in cloud.build.items() if name != "source"}
+    definition = (cloud.workspace / "bake.json").read_text()
+    for once, always in {
+        told["base"]["digest"]: "BASE-DIGEST",
+        told["tag"]: "TAG",
+        hub.git("log", "-1", "--pretty=%H", "--", "images/hub"): "COMMIT",
+        mirror: "MIRROR/k8s-hub",
+        told["repository"]: "REGISTRY/core/hub",
+    }.items():
+        definition = definition.replace(once, always)
+    assert sent == json.loads((EXPECTED / "cloudbuild.json").read_text())
+    assert f"{definition}\n" == (EXPECTED / "bake.json").read_text()
+
+
+@pytest.mark.engine
+@pytest.mark.gcloud
+def test_what_is_uploaded_is_the_last_commit_with_nothing_else_in_the_images_context(hub: Hub, cloud: Google) -> None:
+    assert build(hub).code == 0
+    committed = [f"commit/{path}" for path in hub.git("ls-tree", "-r", "--name-only", "HEAD").splitlines()]
+    assert cloud.uploaded == sorted(["bake.json", *committed])
+    assert "commit/images/hub/kept.txt" in cloud.uploaded
+
+
+@pytest.mark.engine
+@pytest.mark.gcloud
+def test_a_plan_can_be_pasted(hub: Hub, cloud: Google) -> None:
+    plan = run_task("--dry", "build", *FLAGS, cwd=hub.path)
+    assert plan.code == 0, plan
+    lines = plan.out.splitlines()
+    begin = next(index for index, line in enumerate(lines) if "$ request=$(mktemp -d)" in line)
+    end = next(index for index, line in enumerate(lines) if "gcloud builds submit " in line)
+    margin = lines[begin].index("$ ")
+    script = "\n".join([lines[begin][margin + 2 :], *(line[margin:] for line in lines[begin + 1 : end + 1])])
+    pasted = run("bash", "-eo", "pipefail", "-c", script, cwd=hub.path)
+    assert pasted.code == 0, pasted
+    assert build(hub, "--json").json["images"][0]["status"] == "present"
+    assert cloud.ended == "SUCCESS"
+
+
+@pytest.mark.engine
+@pytest.mark.gcloud
+def test_a_build_that_fails_over_there_is_a_fault_and_leaves_the_values(hub: Hub, cloud: Google, mirror: str) -> None:
+    hub.write("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\nRUN --network=none exit 3\n")
+    hub.commit("Break it")
+    before = hub.snapshot()
+    failed = build(hub)
+    assert failed.code == 3, failed
+    assert failed.err.splitlines()[-2].startswith(
+        "error: the build failed on Cloud Build: (gcloud.builds.submit) build 1 "
+    )
+    assert cloud.ended == "FAILURE"
+    assert hub.snapshot() == before
+
+
+@pytest.mark.engine
+@pytest.mark.gcloud
+def test_an_account_that_may_not_build_is_denied(hub: Hub, cloud: Google) -> None:
+    cloud.denial = "The caller does not have permission"
+    denied = build(hub)
+    assert denied.code == 4, denied
+    error, hint = denied.err.splitlines()[-2:]
+    assert error.startswith("error: Cloud Build denied it: (gcloud.builds.submit) ")
+    assert hint.startswith("hint: gcloud auth list; the account needs the role cloudbuild.builds.editor")
+
+
+# -- what gcloud says
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("words", "code", "error", "hint"),
+    [
+        pytest.param(
+            "(gcloud.builds.submit) \nThe build is running, and logs are being written to the default logs bucket.\n"
+            "ERROR: This tool can only stream logs if you are Viewer/Owner of the project.",
+            3,
+            "the build goes on, and gcloud cannot tell how: This tool can only stream logs",
+            "wait for it: gcloud builds list --ongoing; then run the same command again, it finds the image",
+            id="log",
+        ),
+        pytest.param(
+            "(gcloud.builds.submit) You do not currently have an active account selected.",
+            4,
+            "nobody is signed in: (gcloud.builds.submit) You do not",
+            "gcloud auth login",
+            id="nobody signed in",
+        ),
+        pytest.param(
+            "(gcloud.builds.submit) There was a problem refreshing your current auth tokens: Reauthentication failed.",
+            4,
+            "nobody is signed in: (gcloud.builds.submit) There was a problem",
+            "gcloud auth login",
+            id="session ended",
+        ),
+        pytest.param(
+            "gcloud crashed (CommunicationError): Failed to connect: Max retries exceeded with url: /v1/projects",
+            4,
+            "Cloud Build does not answer: gcloud crashed",
+            "gcloud builds list",
+            id="offline",
+        ),
+        pytest.param(
+            '(gcloud.builds.submit) build 403a401 completed with status "TIMEOUT"',
+            3,
+            "the build failed on Cloud Build: ",
+            "its log above says why; again: gcloud builds list --limit=1",
+            id="too slow",
+        ),
+        pytest.param(
+            "(gcloud.builds.submit) Odd.", 3, "(gcloud.builds.submit) Odd.", "gcloud's own output", id="other"
+        ),
+    ],
+)
+def test_what_gcloud_says_is_one_error_and_one_hint(  # noqa: PLR0913, PLR0917 - the table's columns
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, code: int, error: str, hint: str
+) -> None:
+    program = tmp_path / "path" / "gcloud"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("standin_gcloud.py")} "$@"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
-    monkeypatch.setenv("STAND_IN_NOTE", str(tmp_path / "note.json"))
-    return StandIn(tmp_path / "note.json")
+    monkeypatch.setenv("STAND_IN_SAYS", f"Creating temporary archive...\nERROR: {words}\n")
+    failed = build(hub)
+    assert failed.code == code, failed
+    assert failed.err.splitlines()[-2].startswith(f"error: {error}")
+    assert failed.err.splitlines()[-1].startswith(f"hint: {hint}")
 
 
-@pytest.fixture
-def hub(tmp_path: Path) -> OpenHub:
-    made = make_hub(tmp_path / "hub", registry=REGISTRY)
-    made.write(".gitignore", "requirements.txt\n")
-    made.commit("Ignore what is committed")
-    return open_hub(Settings(), Git.around(made.path))
+# -- what it cannot do
 
 
-def planned(hub: OpenHub) -> Build:
-    """Return the build of the hub's image, its base's registry having answered."""
-    (image,) = hub.images
-    base = Base(image.base.reference, FoundImage(DIGEST, {}))
-    job = ImageJob(image, name_image(hub, history_of(hub), image), base, "linux/amd64", "linux/amd64")
-    return Build(hub, BuildWish(builder=CLOUD_BUILD), (job,), True, Builder(CLOUD_BUILD), CloudBuild())
+@pytest.mark.engine
+def test_nothing_can_be_left_on_this_machine(hub: Hub) -> None:
+    refused = build(hub, "--no-push")
+    assert (refused.code, refused.err) == (
+        1,
+        "error: Cloud Build has no image to leave here (--no-push)\nhint: leave out --builder cloudbuild\n",
+    )
 
 
-def test_the_request_is_the_commit_and_the_same_bake_definition(hub: OpenHub, gcloud: StandIn) -> None:
-    build = planned(hub)
-
-    assert CloudBuild().build(build) == {}
-
-    asked = gcloud.asked()
-    source = asked["argv"][2]
-    assert asked["argv"] == [
-        "builds",
-        "submit",
-        source,
-        f"--config={source}/hubpress-cloudbuild.json",
-        "--ignore-file=hubpress-gcloudignore",
-        "--project=cal-icor-hubs",
-        "--quiet",
-    ]
-    assert json.loads(asked["uploaded"]["hubpress-cloudbuild.json"]) == {
-        "steps": [
-            {
-                "name": "gcr.io/cloud-builders/docker",
-                "args": ["buildx", "bake", "--file", "/workspace/hubpress-bake.json"],
-            }
-        ],
-        "timeout": "3600s",
-    }
-    reference = str(build.jobs[0].reference)
-    target = json.loads(asked["uploaded"]["hubpress-bake.json"])["target"]["hub"]
-    assert target["tags"] == [reference]
-    assert target["platforms"] == ["linux/amd64"]
-    assert target["output"] == ["type=registry"]
-    assert target["contexts"] == {
-        "quay.io/jupyterhub/k8s-hub:3.2.1": f"docker-image://quay.io/jupyterhub/k8s-hub:3.2.1@{DIGEST}"
-    }
-    assert asked["uploaded"]["hubpress-gcloudignore"] == ".git\n"
-
-
-def test_what_is_uploaded_is_the_last_commit_and_not_what_lies_around(hub: OpenHub, gcloud: StandIn) -> None:
-    (hub.git.folder / "notes.txt").write_text("not committed\n")
-
-    CloudBuild().build(planned(hub))
-
-    uploaded = gcloud.asked()["uploaded"]
-    assert "notes.txt" not in uploaded
-    assert "images/hub/requirements.txt" in uploaded
+@pytest.mark.engine
+def test_the_runbooks_own_commands_run_here_alone(hub: Hub) -> None:
+    refused = build(hub, "--engine", "chartpress")
+    assert (refused.code, refused.err) == (
+        1,
+        "error: chartpress does not know --builder cloudbuild (--engine)\nhint: leave out --engine chartpress\n",
+    )
 
 
 @pytest.mark.parametrize(
-    ("words", "fault"),
+    ("image", "project"),
     [
-        pytest.param(
-            'ERROR: (gcloud.builds.submit) build 1f2e completed with status "FAILURE"', ProgramFailed, id="build"
-        ),
-        pytest.param("ERROR: (gcloud.builds.submit) PERMISSION_DENIED: The caller lacks a role", Denied, id="denied"),
+        ("us-central1-docker.pkg.dev/cal-icor-hubs/core/hub:1", "cal-icor-hubs"),
+        ("gcr.io/cal-icor-hubs/hub:1", "cal-icor-hubs"),
+        ("quay.io/cal-icor/hub:1", None),
     ],
 )
-def test_what_gcloud_says_is_the_fault(
-    hub: OpenHub, gcloud: StandIn, monkeypatch: pytest.MonkeyPatch, words: str, fault: type[Exception]
-) -> None:
-    monkeypatch.setenv("STAND_IN_SAYS", f"Creating temporary archive...\n{words}\n")
-
-    with pytest.raises(fault, match=r"gcloud\.builds\.submit"):
-        CloudBuild().build(planned(hub))
-
-    assert gcloud.note.exists()
-
-
-def test_nothing_can_be_left_on_this_machine(hub: OpenHub) -> None:
-    with pytest.raises(Refused, match="Cloud Build has no image to leave here"):
-        CloudBuild.fit_for(hub, BuildWish(push=False, builder=CLOUD_BUILD))
-
-
-def test_the_runbook_s_own_commands_run_here_alone(tmp_path: Path) -> None:
-    hub = make_hub(tmp_path / "hub")
-
-    refused = run_task("build", "--engine", "chartpress", "--builder", "cloudbuild", cwd=hub.path)
-
-    assert refused.code in {1, 4}, refused
+def test_a_registry_of_googles_names_the_project(image: str, project: str | None) -> None:
+    assert _project(Reference.parse(image)) == project

@@ -147,7 +147,7 @@ def test_steps_are_taken_from_the_cache_unless_that_is_not_wanted(scene: Scene) 
 
 def test_a_platform_and_a_builder_that_are_named_are_used(scene: Scene) -> None:
     plan = run_task("--dry", "build", "--platform", "linux/amd64", "--builder", "default", cwd=scene.hub.path).out
-    assert "for linux/amd64" in map(str.strip, plan.splitlines())
+    assert "for linux/amd64, native on the builder default" in map(str.strip, plan.splitlines())
     assert "$ docker --context default buildx bake --file -" in plan
     (image,) = build(scene, "--platform", "linux/amd64", "--builder", "default")["images"]
     assert (image["status"], image["platforms"]) == ("built", ["linux/amd64"])
