@@ -11,7 +11,7 @@ python := $(venv)/bin/python
 invoke := $(venv)/bin/invoke
 to := $(if $(VERSION),--to '$(VERSION)')
 
-.PHONY: help test test-quick test-pythons faults fuzz bench lint format dist engine rehearse release auth bump build commit clean
+.PHONY: help test test-quick test-pythons faults fuzz bench lint format dist docs engine rehearse release auth bump build commit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ lint: $(venv)/.ready ## check style and types
 format: $(venv)/.ready ## write the files in the project's style
 	$(venv)/bin/ruff format
 	$(venv)/bin/ruff check --fix
+
+docs: $(venv)/.ready engine ## write docs/settings.md and draw docs/rehearsal.svg anew, from the code and a real run
+	$(python) -m tests.docs.settings_page >docs/settings.md
+	DRAW_PICTURE=1 $(python) -m pytest -n 0 tests/docs/test_picture.py
 
 dist: $(venv)/.ready ## build wheel and source archive into dist/: the same bytes from the same commit
 	SOURCE_DATE_EPOCH=$$(git log -1 --pretty=%ct) $(python) -m hatchling build --target wheel --target sdist

@@ -67,6 +67,12 @@ def blocks() -> Iterator[Block]:
                 yield Block(page.relative_to(PROJECT).as_posix(), token.map[0] + 1, scene, typed)
 
 
+def spans(page: Path) -> Iterator[str]:
+    """Yield what stands between backticks in a page's text."""
+    for token in MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8")):
+        yield from (child.content for child in token.children or () if child.type == "code_inline")
+
+
 def _typed(content: str) -> Iterator[Typed]:
     """Split a console's content at its prompts."""
     lines = content.splitlines(keepends=True)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ..lab.cli import INVOKE, run, sh
 from ..lab.hubs import Hub, make_hub, make_repository
-from ..lab.machine import PROJECT
 from ..lab.registry import sign_in
 from ..review.conftest import at
 from ..review.standin_gh import StandInGh
@@ -71,6 +70,7 @@ class Scene:
             self.around.registry: REGISTRY,
             self.around.charts: CHARTS,
             str(self.home): HOME,
+            f"{self.home.name}/": "",
         }
         for here, documented in names.items():
             text = text.replace(here, documented)
@@ -91,7 +91,8 @@ def make_scene(name: str, home: Path, around: Around) -> Scene:
     StandInGh(home / "gh").install()
     path = os.pathsep.join((str(programs), str(home / "gh"), os.environ["PATH"]))
     # CI: nothing turns while something is waited for. The builder's own progress is left out of the documents.
-    env = {"PATH": path, "CI": "true", "BUILDKIT_PROGRESS": "plain"}
+    (home / "tmp").mkdir()
+    env = {"PATH": path, "TMPDIR": str(home / "tmp"), "CI": "true", "BUILDKIT_PROGRESS": "plain"}
     sign_in(around.registry, "you", "your password")
     scene = Scene(home, around, home / FOLDER, env)
     return SCENES[name](scene)
@@ -173,11 +174,6 @@ def _cluster(scene: Scene) -> Scene:
     return _committed(scene)
 
 
-def _project(scene: Scene) -> Scene:
-    """This project's own folder: for commands that read."""
-    return Scene(_usual(scene).home, scene.around, PROJECT, scene.env)
-
-
 SCENES: dict[str, Callable[[Scene], Scene]] = {
     "": _usual,
     "bare": _bare,
@@ -188,7 +184,6 @@ SCENES: dict[str, Callable[[Scene], Scene]] = {
     "empty": _empty,
     "google": _google,
     "half": _half,
-    "project": _project,
     "released": _released,
 }
 

@@ -10,17 +10,17 @@ import pytest
 
 from tasks import ns
 from tasks.checks.problem import Code
+from tasks.faults import DONE, INTERRUPTED, Denied, ProgramFailed, Refused, Unreachable, Unusable
 from tasks.settings import Settings
 from tests.lab.machine import PROJECT
 
+from .console import pages, spans
 from .settings_page import documented, page
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
-NAMES = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
-PAGES = sorted([*(PROJECT / name for name in NAMES), *(PROJECT / "docs").glob("*.md")])
 
 
 def test_every_setting_is_documented_as_the_code_says() -> None:
@@ -29,7 +29,15 @@ def test_every_setting_is_documented_as_the_code_says() -> None:
 
 
 def test_the_readme_names_every_task() -> None:
-    assert set(ns.task_names) == set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) & set(ns.task_names)
+    rows = re.findall(r"^\| \[`(\w+)`\]\(docs/tasks/(\w+)\.md\) \|", README, re.MULTILINE)
+    assert {task for task, _ in rows} == set(ns.task_names)
+    assert [row for row in rows if row[0] != row[1]] == []
+
+
+def test_every_exit_code_is_explained() -> None:
+    text = (PROJECT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+    fault_codes = {fault.code for fault in (Refused, Unusable, ProgramFailed, Unreachable, Denied)}
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)} == {DONE, INTERRUPTED, *fault_codes}
 
 
 def test_every_problem_code_is_explained() -> None:
@@ -37,13 +45,21 @@ def test_every_problem_code_is_explained() -> None:
     assert [code.value for code in Code if f"`{code.value}`" not in text] == []
 
 
-@pytest.mark.parametrize("file", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("file", pages(), ids=lambda path: path.relative_to(PROJECT).as_posix())
 def test_links_between_the_documents_lead_somewhere(file: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", file.read_text(encoding="utf-8"))
     assert [target for target in targets if not (file.parent / target).exists()] == []
 
 
-def test_every_room_of_the_architecture_exists() -> None:
+def test_the_architecture_names_every_room_and_no_other() -> None:
     text = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rooms = {path.name for path in (PROJECT / "tasks").iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert {room for room in rooms if f"`{room}/`" not in text} == set()
+    rows = re.findall(r"^\| (`.+?`) \|", text, re.MULTILINE)
+    named = [room for row in rows for room in re.findall(r"`([^`]+)`", row)]
+    there = [f"{path.name}/" if path.is_dir() else path.name for path in (PROJECT / "tasks").iterdir()]
+    assert sorted(named) == sorted(room for room in there if room not in {"__init__.py", "__pycache__/", "py.typed"})
+
+
+def test_the_documents_name_only_files_that_are_there() -> None:
+    """What ends as a file of ours does, and has a folder before it, lies there."""
+    named = {span for page in pages() for span in spans(page) if re.fullmatch(r"(?:tasks|tests|docs)/[\w./-]+", span)}
+    assert [name for name in sorted(named) if not (PROJECT / name).exists()] == []
