@@ -48,5 +48,5 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
 def _text(findings: list[Finding]) -> str:
     marks = {True: "ok", False: "FAULT"}
     rows: list[tuple[str, ...]] = [(marks[one.ok], one.name, one.version or one.hint or "-") for one in findings]
-    hints = [f"hint: {one.name}: {one.hint}" for one in findings if one.hint and not one.ok]
+    hints = dict.fromkeys(f"hint: {one.name}: {one.hint}" for one in findings if one.hint and not one.ok)
     return "\n".join((show.table(rows), *hints))

@@ -75,7 +75,7 @@ def staged(hub: Hub, folder: Path, target: Callable[[Hub], Sequence[Reference]],
         if not (folder / CLONE).exists():
             make_clone(hub, folder, served.address)
         clone, notes = _with_charts(open_hub(hub.settings, Git(folder / CLONE)))
-        bases = target(clone)
+        bases = tuple(dict.fromkeys(target(clone)))
         missing = tuple(base for base in bases if stand_in or not _is_there(base))
         stood_in = tuple(
             f"STAND-IN: {base} is not z2jh's image, it was made here for the rehearsal" for base in missing

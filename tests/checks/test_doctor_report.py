@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..lab.cli import run_task
-from .machines import FIT, write_tool
+from ..lab.layouts import make_2i2c_like
+from .machines import FIT, Docker, write_tool
 from .places import everything
 
 if TYPE_CHECKING:
@@ -33,6 +34,17 @@ def test_doctors_table_and_one_hint_for_each_fault(tools: Path, settled: Hub) ->
     ]
     assert "ok     registry 127.0.0.1:1  answers for 127.0.0.1:1/core/hub" in table
     assert hint == "hint: engine: start Docker Desktop or the docker service, then: docker info"
+
+
+def test_what_mends_a_registry_is_told_once_however_many_images_go_to_it(tools: Path, tmp_path: Path) -> None:
+    refused = "ERROR: dial tcp 127.0.0.1:1: connect: connection refused"
+    write_tool(tools, "docker", Docker(registry=refused).script)
+    hub = make_2i2c_like(tmp_path / "hub")
+    result = run_task("doctor", cwd=hub.path)
+    assert result.code == 1
+    assert [line for line in result.out.splitlines() if line.startswith("hint: registry ")] == [
+        "hint: registry 127.0.0.1:1: curl -I http://127.0.0.1:1/v2/"
+    ]
 
 
 @pytest.mark.usefixtures("tools")

@@ -80,7 +80,7 @@ class Rule:
 
 NOT_TYPED = (
     Rule("make ", "they run this very suite, take minutes, or set up the machine", target),
-    Rule("pip install ", "tests/hubs installs the wheel", lambda _: None),
+    Rule("pipx install ", "tests/hubs installs the wheel", lambda _: None),
     Rule("gcloud ", "needs Google", others),
     Rule("kubectl ", "needs a cluster", others),
     Rule("docker buildx create --name cluster --driver kubernetes ", "needs a cluster", others),

@@ -201,6 +201,14 @@ def test_a_rehearsal(
     assert list(temporary.glob("hubpress-rehearsal-*")) == []
 
 
+@pytest.mark.engine
+def test_a_base_of_several_images_is_stood_in_for_once(installed: Path, pilot: Hub) -> None:
+    done = run(str(installed / "hubpress"), "rehearse", "--stand-in-base", "--json", cwd=pilot.path)
+    assert done.code == 0, done
+    assert len(done.json["images"]) == 3
+    assert len(done.json["stand_ins"]) == 1
+
+
 def changed_files(hub: Hub) -> list[list[str]]:
     """Return what each commit of the release has changed, the first commit first."""
     return [hub.git("show", "--name-only", "--pretty=", commit).splitlines() for commit in ("HEAD~1", "HEAD")]
