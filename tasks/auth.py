@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
 from .plan import Action, Plan, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from invoke.context import Context
 
@@ -84,15 +85,37 @@ def plan_auth(hub: Hub, wish: AuthWish) -> Step:
         ProgramFailed: gcloud is needed and missing.
         Unusable: the key file, or Docker's configuration, cannot be used.
     """
+    with planning_auth(hub, wish) as planned:
+        return planned()
+
+
+@contextmanager
+def planning_auth(hub: Hub, wish: AuthWish) -> Iterator[Callable[[], Step]]:
+    """Ask Docker's helpers, and give what waits for the plan that :func:`plan_auth` makes of their answers.
+
+    Raises:
+        Unusable: Docker's configuration cannot be used.
+    """
     from .image.reference import Reference
-    from .tools.credentials import DockerLogins
+    from .tools.credentials import DockerLogins, asking_helpers
     from .tools.gcloud import is_google
 
     logins = DockerLogins.read()
     hosts = tuple(dict.fromkeys(Reference(image.spec.name).host for image in hub.images))
+    # Docker Desktop names a helper for every host, and it may know none.
+    helpers = {host: helper for host in hosts if is_google(host) and (helper := logins.helper_for(host))}
+    with asking_helpers(helpers) as answering:
+        yield lambda: _auth_step(hub, wish, logins, hosts, answering)
+
+
+def _auth_step(
+    hub: Hub, wish: AuthWish, logins: DockerLogins, hosts: Sequence[str], answering: Callable[[], frozenset[str]]
+) -> Step:
+    from .tools.gcloud import is_google
+
     google = tuple(host for host in hosts if is_google(host))
     others = [_foreign(logins, host) for host in hosts if host not in google]
-    actions = (*others, *_google_actions(logins, google, wish)) if google else tuple(others)
+    actions = (*others, *_google_actions(logins, google, wish, _answers(google, answering))) if google else (*others,)
     return Step(
         "auth",
         actions,
@@ -114,10 +137,16 @@ def _foreign(logins: DockerLogins, host: str) -> Action:
     return Action(f"{host}: not Google's, and Docker has no login for it (where it wants one: docker login {host})")
 
 
-def _google_actions(logins: DockerLogins, hosts: tuple[str, ...], wish: AuthWish) -> Iterator[Action]:
+def _answers(hosts: Sequence[str], answering: Callable[[], frozenset[str]]) -> frozenset[str]:
+    with show.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
+        return answering()
+
+
+def _google_actions(
+    logins: DockerLogins, hosts: Sequence[str], wish: AuthWish, answering: frozenset[str]
+) -> Iterator[Action]:
     from .tools import gcloud
 
-    answering = frozenset(host for host in hosts if _has_credentials(logins, host))
     yield _sign_in(logins, [host for host in hosts if host not in answering], wish)
     unset = [host for host in hosts if host not in logins.helpers and host not in answering]
     if unset:
@@ -126,15 +155,6 @@ def _google_actions(logins: DockerLogins, hosts: tuple[str, ...], wish: AuthWish
         yield _login_action(gcloud.adc_command(browser=wish.browser), "there are no application default credentials")
     if wish.default_registries and "gcr.io" not in logins.helpers:
         yield _run_once(gcloud.configure_command(), "it was asked for with --default-registries")
-
-
-def _has_credentials(logins: DockerLogins, host: str) -> bool:
-    """Whether Docker's helper for ``host`` answers; Docker Desktop names one for every host, and it may know none."""
-    from .tools.credentials import ask_helper
-
-    helper = logins.helper_for(host)
-    with show.waiting(f"asking Docker's helper for {host}"):
-        return helper is not None and ask_helper(helper, host) is not None
 
 
 def _sign_in(logins: DockerLogins, silent: Sequence[str], wish: AuthWish) -> Action:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .review.branch import BranchPlan
     from .review.evidence import Witness
     from .review.request import Request
+    from .tools.git import CommitOf
 
 HELP = {
     "message": "the commit's message, in place of the one that says what moved",
@@ -88,13 +89,14 @@ def commit(
         run.carry_out(Plan((plan_commit(run.hub, CommitWish(message, branch, push, pr)),)))
 
 
-def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None) -> Step:
+def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None, commit_of: CommitOf | None = None) -> Step:
     """Plan the commit of what differs, and the push and the pull request where they are wanted.
 
     Args:
         hub: the repository as it will be then.
         wish: how the commit is wanted.
         witness: tells what is known of the images; None to ask the registry.
+        commit_of: waits for what the remote has as a branch, where it was asked already; None to ask it.
 
     Raises:
         Refused: no commit can be made here, a managed file holds other changes too, or the branch has other commits.
@@ -108,7 +110,7 @@ def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None) -> S
     actions = [*_commit_actions(hub, goal, changed, wish, made)] if goal else [Action("nothing to commit")]
     branch = goal.name if goal else hub.branch or current
     if wish.push or wish.request:
-        actions.append(_push_action(hub, branch, wish, made))
+        actions.append(_push_action(hub, branch, wish, made, commit_of))
     if wish.request:
         actions.append(_request_action(hub, branch, wish, made, witness))
     return Step(
@@ -150,14 +152,14 @@ def _commit_actions(hub: Hub, goal: BranchPlan, changed: Sequence[str], wish: Co
     return [*(switching if goal.switch else []), committing]
 
 
-def _push_action(hub: Hub, branch: str, wish: CommitWish, made: Made) -> Action:
+def _push_action(hub: Hub, branch: str, wish: CommitWish, made: Made, commit_of: CommitOf | None) -> Action:
     from .review.branch import base_branch
     from .review.commits import push, require_pushable
 
     remote = hub.settings.remote
     if wish.branch is None and branch == base_branch(hub):
         return Action(f"nothing to push: {branch} is the default branch")
-    there = require_pushable(hub.git, remote, branch)
+    there = require_pushable(hub.git, remote, branch, commit_of)
     as_there = not made.subject and not hub.pending and there == hub.git.head()
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
     if as_there and hub.git.follows(remote, branch):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from invoke.tasks import task
 
 from . import show
-from .auth import AuthWish, plan_auth
+from .auth import AuthWish, planning_auth
 from .build import HELP as BUILD_HELP
 from .build import BuildWish, plan_build
 from .bump import HELP as BUMP_HELP
@@ -22,11 +23,15 @@ from .faults import Refused
 from .plan import Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
     from invoke.context import Context
 
     from .hubrepo.layout import Hub
     from .plan import Step
     from .review.evidence import Witness
+    from .tools.git import CommitOf
 
 HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
 
@@ -85,21 +90,31 @@ def plan_release(hub: Hub, bump: BumpWish, build: BuildWish, commit: CommitWish)
     """Plan the whole release, each step on the repository as the one before it will leave it.
 
     A tag that names a commit needs that commit before the build, and a second one for the values. A tag that names
-    the content needs one commit, at the end.
+    the content needs one commit, at the end. The sign-in, the Helm repository and the remote are asked side by side.
     """
+    with planning_auth(hub, AuthWish()) as auth, _asking_remote(hub, commit) as commit_of:
+        bumped = plan_bump(hub, bump)
+        return Plan((auth(), bumped, *_steps(bumped.leaves, build, commit, commit_of)))
+
+
+def _asking_remote(hub: Hub, wish: CommitWish) -> AbstractContextManager[CommitOf | None]:
+    """Ask the remote for its branches at once, where one of them will be pushed."""
+    return hub.git.asking_remote(hub.settings.remote) if wish.push or wish.request else nullcontext()
+
+
+def _steps(hub: Hub, build: BuildWish, commit: CommitWish, commit_of: CommitOf | None) -> Iterator[Step]:
+    """Yield what follows the move to a release, each step planned on the repository as the one before will leave it."""
     from .image.naming import names_commit
 
-    auth = plan_auth(hub, AuthWish())
-    bumped = plan_bump(hub, bump)
     if not names_commit(hub.settings.tag):
-        built = plan_build(bumped.leaves, build)
-        return Plan((auth, bumped, built, plan_commit(built.leaves, commit, _witness(hub, build, built))))
-    moved = plan_commit(bumped.leaves, replace(commit, push=False, request=False))
+        built = plan_build(hub, build)
+        yield from (built, plan_commit(built.leaves, commit, _witness(hub, build, built), commit_of))
+        return
+    moved = plan_commit(hub, replace(commit, push=False, request=False))
     built = plan_build(moved.leaves, build)
     # A message that was given belongs to the first commit that is made.
-    message = None if moved.to_do else commit.message
-    named = plan_commit(built.leaves, replace(commit, message=message), _witness(hub, build, built))
-    return Plan((auth, bumped, moved, built, named))
+    wish = replace(commit, message=None if moved.to_do else commit.message)
+    yield from (moved, built, plan_commit(built.leaves, wish, _witness(hub, build, built), commit_of))
 
 
 def _witness(hub: Hub, wish: BuildWish, built: Step) -> Witness:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..hubrepo.layout import Hub
-    from ..tools.git import Git
+    from ..tools.git import CommitOf, Git
 
 # Lines of git's that say what the fault says: people read one error and one hint.
 _GITS_OWN_VERDICT = ("error: ", "hint: ")
@@ -110,8 +110,14 @@ def make_commit(hub: Hub, paths: Sequence[str], text: str | None) -> tuple[str, 
     return hub.git.read("rev-parse", "HEAD"), whole.strip().partition("\n")[0]
 
 
-def require_pushable(git: Git, remote: str, branch: str) -> str | None:
+def require_pushable(git: Git, remote: str, branch: str, commit_of: CommitOf | None = None) -> str | None:
     """Return the commit that ``remote`` has as ``branch``, after checking that a push would only add to it.
+
+    Args:
+        git: the clone.
+        remote: the remote's name.
+        branch: the branch's.
+        commit_of: waits for the remote's answer where it was asked already; None to ask it.
 
     Raises:
         Refused: there is no such remote, or its branch has commits that are not here.
@@ -119,7 +125,7 @@ def require_pushable(git: Git, remote: str, branch: str) -> str | None:
     """
     if git.remote_url(remote) is None:
         raise Refused(f"there is no remote {remote}", where=git.folder, hint=f"git remote add {remote} URL")
-    there = git.remote_commit(remote, branch)
+    there = commit_of(branch) if commit_of else git.remote_commit(remote, branch)
     if not _is_behind(git, there):
         raise Refused(
             f"the remote's branch {branch} has commits that are not here",

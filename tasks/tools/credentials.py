@@ -10,16 +10,17 @@ import base64
 import binascii
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..faults import ProgramFailed, Unusable
 from ..image.reference import DOCKER_HUB
-from .run import Command, capture
+from .run import Command, Output, capture, find, running
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 # Docker's own name for Docker Hub, in its configuration and to its helpers.
 _HUB_KEY = "https://index.docker.io/v1/"
@@ -101,9 +102,44 @@ class DockerLogins:
 def ask_helper(helper: str, host: str) -> Credentials | None:
     """Return what the credential helper has for ``host``; None where it is missing, has nothing, or fails."""
     try:
-        output = capture(Command((f"docker-credential-{helper}", "get"), stdin=_key(host)), seconds=HELPER_SECONDS)
+        return _credentials(capture(_question(helper, host), seconds=HELPER_SECONDS))
+    except ProgramFailed:
+        return None
+
+
+@contextmanager
+def asking_helpers(helpers: Mapping[str, str]) -> Iterator[Callable[[], frozenset[str]]]:
+    """Ask the credential helper of each host, side by side, and give what waits for the hosts that they answer for.
+
+    Args:
+        helpers: the helpers' names by host.
+    """
+    here = {host: helper for host, helper in helpers.items() if find(_program(helper))}
+
+    def answering() -> frozenset[str]:
+        try:
+            outputs = heard()
+        except ProgramFailed:
+            return frozenset()
+        return frozenset(host for host, output in zip(here, outputs, strict=True) if _credentials(output))
+
+    with running([_question(helper, host) for host, helper in here.items()], seconds=HELPER_SECONDS) as heard:
+        yield answering
+
+
+def _program(helper: str) -> str:
+    return f"docker-credential-{helper}"
+
+
+def _question(helper: str, host: str) -> Command:
+    return Command((_program(helper), "get"), stdin=_key(host))
+
+
+def _credentials(output: Output) -> Credentials | None:
+    """Read a helper's answer."""
+    try:
         answer = json.loads(output.text) if output.ok else None
-    except (ProgramFailed, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     if not isinstance(answer, dict) or not answer.get("Secret"):
         return None

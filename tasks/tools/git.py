@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..faults import ProgramFailed, Refused, Unusable
 from .git_faults import failed, remote_fault
@@ -16,6 +16,8 @@ from .run import Command, Output, capture, running
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+# Tells what a remote has as a branch: a commit, or None where it has no such branch.
+CommitOf: TypeAlias = "Callable[[str], str | None]"
 PUSH_SECONDS = 600.0
 # `git rev-parse --local-env-vars`: set inside a hook, they would point at another repository.
 _LOCAL_VARIABLES = (
@@ -292,13 +294,23 @@ class Git:
             Unreachable: it does not answer.
             Denied: it refuses access.
         """
-        wanted = f"refs/heads/{branch}"
-        output = self.ask("ls-remote", "--", remote, wanted)
-        if not output.ok:
-            raise remote_fault(output, remote)
-        # It also lists what only ends so: refs/somebody/refs/heads/main.
-        listed = (line.partition("\t") for line in output.text.splitlines())
-        return next((commit for commit, _, name in listed if name == wanted), None)
+        with self.asking_remote(remote, branch) as commit_of:
+            return commit_of(branch)
+
+    @contextmanager
+    def asking_remote(self, remote: str, branch: str = "*") -> Iterator[CommitOf]:
+        """Ask ``remote`` for its branches, and give what waits for the commit of one as :meth:`remote_commit` does."""
+
+        def commit_of(wanted: str) -> str | None:
+            (output,) = heard()
+            if not output.ok:
+                raise remote_fault(output, remote)
+            # It also lists what only ends so: refs/somebody/refs/heads/main.
+            listed = (line.partition("\t") for line in output.text.splitlines())
+            return next((commit for commit, _, name in listed if name == f"refs/heads/{wanted}"), None)
+
+        with running([self.command("ls-remote", "--", remote, f"refs/heads/{branch}")]) as heard:
+            yield commit_of
 
     def follows(self, remote: str, branch: str) -> bool:
         """Whether the local ``branch`` follows that of ``remote``, as a push leaves it when it comes to its end."""

@@ -23,16 +23,18 @@ if TYPE_CHECKING:
 # A program's standard output and standard error.
 Said: TypeAlias = "tuple[bytes, bytes]"
 _TURN = 0.02
+# What every pipe takes without a reader (POSIX's least PIPE_BUF).
+_AT_ONCE = 512
 
 
-def begin(path: str, arguments: Sequence[str], cwd: Path | None, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def begin(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str], stdin: str = "") -> subprocess.Popen[bytes]:
     """Start a program in the background, in a session of its own: Ctrl-C reaches it through who waits for it.
 
     Args:
-        path: its path.
-        arguments: what it is given.
+        argv: its path, and what it is given.
         cwd: the folder it runs in; None for the current one.
         env: its whole environment.
+        stdin: what it will read. A little is given to it at once; the rest has to wait until it is heard out.
 
     Raises:
         OSError, ValueError: it cannot be started.
@@ -43,8 +45,9 @@ def begin(path: str, arguments: Sequence[str], cwd: Path | None, env: Mapping[st
         # An interrupt right after the fork would leave a program that nobody knows of.
         with held_back():
             process = subprocess.Popen(
-                (path, *arguments), cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+                argv, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
             )
+            _feed(process, stdin.encode())
     except KeyboardInterrupt:
         _end([process] if process else [])
         raise
@@ -103,6 +106,16 @@ def hear_out_all(started: Sequence[tuple[subprocess.Popen[bytes], str]], seconds
     for process, _ in open_ones.values():
         _kill(process)
     return [heard.get(index) for index in range(len(started))]
+
+
+def _feed(process: subprocess.Popen[bytes], data: bytes) -> None:
+    """Give a program all that it reads, where that is no more than every pipe takes."""
+    if process.stdin is None or len(data) > _AT_ONCE:
+        return
+    with contextlib.suppress(OSError):  # it has ended, or does not read
+        process.stdin.write(data)
+        process.stdin.close()
+    process.stdin = None
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -170,7 +170,7 @@ def _begin(command: Command) -> subprocess.Popen[bytes]:
     """Start ``command`` in the background, to be heard out."""
     path = _path(command)
     try:
-        return begin(path, command.argv[1:], command.cwd, _environment(command))
+        return begin((path, *command.argv[1:]), command.cwd, _environment(command), command.stdin)
     except (OSError, ValueError) as err:
         raise _not_started(command, path) from err
 

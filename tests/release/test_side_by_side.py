@@ -1,0 +1,96 @@
+"""A release asks who is signed in, the Helm repository and the git remote at once: none waits for another's answer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ..lab.cli import run_task
+from ..signin.logins import use_helper, write_program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ..lab.hubs import Hub
+
+HOST = "us-central1-docker.pkg.dev"
+ASKED = ("helper", "index", "remote")
+PATIENCE = 30
+# ``meet NAME`` says that NAME is asked, and ends once all three are.
+MEET = f"""\
+meet() {{
+    touch "$MEETING/$1.asked"
+    for _ in $(seq {PATIENCE * 20}); do
+        if test "$(ls "$MEETING" | grep -c '[.]asked$')" = {len(ASKED)}; then touch "$MEETING/$1.met"; return; fi
+        sleep 0.05
+    done
+}}
+"""
+
+
+def meet(folder: Path, name: str) -> None:
+    """Do in Python what the shell's ``meet`` does."""
+    (folder / f"{name}.asked").touch()
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and len(list(folder.glob("*.asked"))) < len(ASKED):
+        time.sleep(0.05)
+    if len(list(folder.glob("*.asked"))) == len(ASKED):
+        (folder / f"{name}.met").touch()
+
+
+@pytest.fixture
+def meeting(tmp_path: Path) -> Path:
+    """The folder in which the three say that they are asked."""
+    folder = tmp_path / "meeting"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def charts(chart_folder: Path, meeting: Path) -> Iterator[str]:
+    """A chart repository that waits for the two others before it gives its index away."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/index.yaml":
+                meet(meeting, "index")
+            super().do_GET()
+
+        def log_message(self, *_: object) -> None:
+            """Keep the tests' output clean."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(chart_folder))) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_the_sign_in_the_helm_repository_and_the_remote_are_asked_side_by_side(
+    hub: Hub, charts: str, meeting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.write(
+        "hub/requirements.yaml", f"dependencies:\n- {{name: jupyterhub, version: 3.2.1, repository: '{charts}'}}\n"
+    )
+    hub.write("chartpress.yaml", hub.read("chartpress.yaml").replace("127.0.0.1:1", HOST))
+    hub.commit("Push to Google's registry")
+    programs = tmp_path / "path"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    monkeypatch.setenv("MEETING", str(meeting))
+    answer = '{"Username": "robin", "Secret": "token"}'
+    write_program(programs, "docker-credential-slow", f"{MEET}cat >/dev/null\nmeet helper\necho '{answer}'\n")
+    git = f'{MEET}case "$*" in *ls-remote*--*) meet remote ;; esac\nexec {shutil.which("git")} "$@"\n'
+    write_program(programs, "git", git)
+    use_helper(HOST, "slow")
+    run_task("--dry", "release", "--push", cwd=hub.path)
+    assert sorted(path.name for path in meeting.glob("*.met")) == [f"{name}.met" for name in ASKED]
