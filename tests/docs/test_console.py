@@ -85,6 +85,7 @@ NOT_TYPED = (
     Rule("kubectl ", "needs a cluster", others),
     Rule("docker buildx create --name cluster --driver kubernetes ", "needs a cluster", others),
     Rule("docker buildx inspect --bootstrap cluster", "needs a cluster", others),
+    Rule("docker buildx rm cluster", "needs a cluster", others),
     Rule("docker context create cluster --docker host=ssh:", "needs another machine", others),
     Rule("hubpress build --builder cloudbuild", "needs Google; tests/builders has a stand-in for it", ours),
 )
