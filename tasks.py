@@ -1,8 +1,16 @@
 """Move a Zero to JupyterHub hub image from release to release."""
 
 import sys
+from pathlib import Path
 
 # Invoke registered this file as "tasks"; step aside for the package of that name.
 sys.modules.pop("tasks", None)
 
 from tasks import ns  # noqa: E402, F401
+from tasks.edge import exits  # noqa: E402
+from tasks.sources import FILE, require_readable, take_variables  # noqa: E402
+
+# Invoke looks at the environment and at the file beside this one next.
+take_variables()
+with exits():
+    require_readable(Path(__file__).with_name(FILE))

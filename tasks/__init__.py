@@ -12,9 +12,7 @@ from .init import init
 from .logs import mask_records
 from .rehearse import rehearse
 from .release import release
-from .settings import DEFAULTS, SECTION
 from .status import status
 
 mask_records()
 ns = Collection(auth, bump, build, check, commit, doctor, init, rehearse, release, status)
-ns.configure({SECTION: DEFAULTS})

@@ -16,7 +16,8 @@ from . import faults, show
 from .door import DOOR
 from .interrupts import asked_to_end_is_ctrl_c
 from .masking import mask
-from .settings import FILE, SECTION, read_settings
+from .settings import read_settings
+from .sources import FILE, SECTION, section_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,17 @@ REPO_HELP = {"repo": "the hub repository (default: the one the current folder li
 JSON_HELP = {"json": "print one JSON object on standard output and nothing else there"}
 
 
+@contextlib.contextmanager
+def exits() -> Iterator[None]:
+    """Turn a fault in the block into Invoke's exit."""
+    try:
+        yield
+    except faults.Fault as fault:
+        log.debug("the fault's traceback", exc_info=True)
+        _tell_of(fault)
+        raise Exit(mask(str(fault)), fault.code) from None
+
+
 class HubTask(Task):  # type: ignore[type-arg]
     """A task that ends as the contract says, whatever happens in it."""
 
@@ -50,12 +62,8 @@ class HubTask(Task):  # type: ignore[type-arg]
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run the task's body, and turn faults into Invoke's exit."""
         try:
-            with asked_to_end_is_ctrl_c():
+            with exits(), asked_to_end_is_ctrl_c():
                 return super().__call__(*args, **kwargs)
-        except faults.Fault as fault:
-            log.debug("the fault's traceback", exc_info=True)
-            _tell_of(fault)
-            raise Exit(mask(str(fault)), fault.code) from None
         except KeyboardInterrupt:
             message = "error: interrupted\nhint: run the same command again, it goes on where it stopped"
             raise Exit(message, faults.INTERRUPTED) from None
@@ -140,11 +148,9 @@ def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = T
     from .tools.git import Git  # noqa: PLC0415
     from .tools.one_run import one_run_at_a_time  # noqa: PLC0415
 
-    configured = dict(context.config.get(SECTION) or {})
-    if repo is not None:
-        configured["repo"] = repo
-    git = Git.around(Path(read_settings(configured).repo or ".").expanduser())
-    hub = open_hub(read_settings(configured, git.folder / FILE), git)
+    configured = section_of({SECTION: context.config.get(SECTION)})
+    git = Git.around(Path(read_settings(configured, repo=repo).repo or ".").expanduser())
+    hub = open_hub(read_settings(configured, git.folder / FILE, repo=repo), git)
     run = Run(hub, dry=bool(context.config.run.dry), json=json)
     with contextlib.nullcontext() if run.dry or not writes else one_run_at_a_time(hub.git.git_dir) as stopped:
         if stopped:

@@ -6,5 +6,7 @@ from invoke.program import Program
 
 from . import ns
 from ._version import __version__
+from .sources import take_variables
 
+take_variables()
 program = Program(version=__version__, namespace=ns, name="hubpress", binary="hubpress", binary_names=["hubpress"])

@@ -2,12 +2,11 @@
 
 They are read once, at a task's edge, into one frozen :class:`Settings`. Sources, later ones win: the defaults,
 ``hub:`` in the hub repository's ``invoke.yaml``, Invoke's own configuration (its files, ``-f``), ``INVOKE_HUB_*``
-in the environment (https://docs.pyinvoke.org/en/stable/concepts/configuration.html).
+in the environment, the command line (https://docs.pyinvoke.org/en/stable/concepts/configuration.html).
 """
 
 from __future__ import annotations
 
-import os
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -15,10 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from .faults import Unusable
+from .sources import FILE, SECTION, section_in, variable, variables
 
-SECTION = "hub"
-FILE = "invoke.yaml"
-PREFIX = "INVOKE_HUB_"
 # Shows a wrong value in one line, however large it is or however often it holds itself.
 _shown = reprlib.Repr()
 _shown.maxlevel, _shown.maxstring, _shown.maxother = 2, 60, 60
@@ -103,22 +100,24 @@ class Settings:
 
 
 KEYS = tuple(field.name for field in fields(Settings))
-# None everywhere: Invoke casts a variable to the type of the default, and fails on lists; None takes any text.
-DEFAULTS: dict[str, None] = dict.fromkeys(KEYS)
 
 
-def read_settings(configured: Mapping[str, Any], repository_file: Path | None = None) -> Settings:
-    """Return the settings that ``configured`` and the repository's own file make.
+def read_settings(
+    configured: Mapping[str, Any], repository_file: Path | None = None, *, repo: str | None = None
+) -> Settings:
+    """Return the settings that all their sources make.
 
     Args:
-        configured: ``hub`` of Invoke's configuration, the environment merged in.
+        configured: ``hub`` of Invoke's configuration.
         repository_file: the hub repository's ``invoke.yaml``, where it is not what Invoke has read already.
+        repo: what the command line says of the setting of that name.
 
     Raises:
         Unusable: an unknown key, or a value of the wrong type; the message names the key.
     """
-    own = {} if repository_file is None else _section(repository_file)
-    given = {**own, **{key: value for key, value in configured.items() if value is not None}}
+    own = {} if repository_file is None else section_in(repository_file)
+    said = {} if repo is None else {"repo": repo}
+    given = {**own, **{key: value for key, value in configured.items() if value is not None}, **variables(), **said}
     _refuse_unknown(given)
     meant = _with_cache_folder(given)
     values: dict[str, Any] = {
@@ -135,33 +134,12 @@ def _with_cache_folder(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"cache_folder": cache, **{key: value for key, value in given.items() if key != "cache"}}
 
 
-def _section(file: Path) -> Mapping[str, Any]:
-    """Return ``hub:`` of an ``invoke.yaml``; empty where there is no such file or section."""
-    if not file.is_file():
-        return {}
-    # Only a repository with such a file pays for it.
-    from .z2jh.document import LARGEST_TEXT, Unreadable, load  # noqa: PLC0415
-
-    try:
-        with file.open("rb") as stream:
-            content = load(stream.read(LARGEST_TEXT + 1).decode())
-    except (OSError, UnicodeDecodeError, Unreadable) as err:
-        raise Unusable(f"the file {err}", where=file.name, hint=f"mend {file}") from err
-    section = content.get(SECTION) if isinstance(content, Mapping) else content
-    if section is None:
-        return {}
-    if not isinstance(section, Mapping):
-        raise Unusable("hub is not a mapping of settings", where=file.name, hint=f"write {SECTION}: {{}}")
-    return {str(key): value for key, value in section.items()}
-
-
 def _refuse_unknown(given: Mapping[str, Any]) -> None:
-    variables = {name.removeprefix(PREFIX).lower() for name in os.environ if name.startswith(PREFIX)}
-    unknown = sorted((set(given) | variables) - set(KEYS))
+    unknown = sorted(set(given) - set(KEYS))
     if unknown:
         raise Unusable(
             f"there is no setting {SECTION}.{unknown[0]}",
-            where=PREFIX + unknown[0].upper() if unknown[0] in variables else FILE,
+            where=variable(unknown[0]) if unknown[0] in variables() else FILE,
             hint=f"the settings are: {', '.join(KEYS)}",
         )
 
@@ -201,7 +179,7 @@ def _cache(key: str, value: object) -> str:
 
 
 def _platform(key: str, value: object) -> str:
-    parts = _text(key, value).split("/")
+    parts = value.strip().split("/") if isinstance(value, str) else []
     if len(parts) in (2, 3) and all(part.isalnum() for part in parts):
         return "/".join(parts)
     raise _wrong(key, value, "a platform", f"write {key}: linux/amd64")
@@ -233,12 +211,12 @@ def _target(key: str, entry: object) -> ValuesTarget:
 
 
 def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
-    variable = PREFIX + key.upper()
-    in_shell = variable in os.environ
+    name = key.partition(".")[0]
+    in_shell = name in variables()
     return Unusable(
         f"{SECTION}.{key} is {_shown.repr(value)}, not {wanted}",
-        where=variable if in_shell else FILE,
-        hint=f"mend {variable}, or unset it" if in_shell else hint,
+        where=variable(name) if in_shell else FILE,
+        hint=f"mend {variable(name)}, or unset it" if in_shell else hint,
     )
 
 

@@ -7,7 +7,7 @@ no alias is ever expanded: it is the same object again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -22,7 +22,7 @@ from ruamel.yaml.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ruamel.yaml.events import Event
 
@@ -40,8 +40,12 @@ class Unreadable(Exception):  # noqa: N818 - says what the text is
     """The text is not YAML, or more of it than is read; the message is a clause for people."""
 
 
-def load(text: str) -> Tree:
+def load(text: str, scalar: Callable[[ScalarEvent], Any] | None = None) -> Tree:
     """Read one YAML document.
+
+    Args:
+        text: the document.
+        scalar: what makes a value of a scalar that is not null; None for its text.
 
     Returns:
         Mappings as dicts (the last of equal keys counts, as Helm reads them; a key that is no text is None),
@@ -53,7 +57,7 @@ def load(text: str) -> Tree:
     """
     if len(text) > LARGEST_TEXT:
         raise Unreadable(f"is too large: more than {LARGEST_TEXT // 2**20} MiB")
-    builder = _Builder()
+    builder = _Builder(scalar or _text)
     for event in _events(text):
         builder.take(event)
     return builder.document()
@@ -68,6 +72,10 @@ def text_at(tree: Tree, key: str) -> str | None:
     """Return the scalar that a mapping has under ``key``; None where there is none."""
     value = child(tree, key)
     return value if isinstance(value, str) else None
+
+
+def _text(event: ScalarEvent) -> str:
+    return str(event.value)
 
 
 def _events(text: str) -> Iterator[Event]:
@@ -96,7 +104,7 @@ class _Frame:
             self.node[self.key] = value
             self.has_key = False
         else:
-            self.key = value if isinstance(value, str) else None
+            self.key = None if value is None or isinstance(value, (dict, list)) else str(value)
             self.has_key = True
 
 
@@ -104,6 +112,7 @@ class _Frame:
 class _Builder:
     """Builds the tree from the library's events, without recursion."""
 
+    scalar: Callable[[ScalarEvent], Any]
     documents: list[Tree] = field(default_factory=list)
     open: list[_Frame] = field(default_factory=list)
     anchors: dict[str, Tree] = field(default_factory=dict)
@@ -141,7 +150,7 @@ class _Builder:
             return []
         if isinstance(event, ScalarEvent):
             is_null = event.style is None and event.value in _NULLS and str(event.tag) != _STRING_TAG
-            return None if is_null else str(event.value)
+            return None if is_null else self.scalar(event)
         if event.anchor not in self.anchors:
             raise Unreadable(f"is not YAML: nothing is named {event.anchor!r}")
         return self.anchors[event.anchor]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,20 +12,27 @@ from hypothesis import settings as with_settings
 from hypothesis import strategies as st
 
 from tasks.faults import Fault, Unusable
-from tasks.settings import DEFAULTS, Settings, ValuesTarget, read_settings
+from tasks.settings import KEYS, Settings, ValuesTarget, read_settings
 
-from ..lab.cli import run_task, sh
+from ..lab.cli import Result, run, run_task, sh
 from ..lab.hubs import Hub, make_hub
+from ..lab.machine import PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KEYS = ", ".join(DEFAULTS)
+ALL_KEYS = ", ".join(KEYS)
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the lab's own setting out: it is a variable."""
+    monkeypatch.delenv("INVOKE_HUB_CACHE_FOLDER")
 
 
 def configured(**settings: object) -> dict[str, object]:
     """Return ``hub`` of Invoke's configuration: every key, those that are not given None."""
-    return {**DEFAULTS, **settings}
+    return {**dict.fromkeys(KEYS), **settings}
 
 
 # -- what is read
@@ -123,7 +131,9 @@ def test_a_fault_of_a_variable_names_the_variable(monkeypatch: pytest.MonkeyPatc
 def test_an_unknown_key_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(Unusable) as refused:
         read_settings(configured(imgaes=["hub"]))
-    assert str(refused.value) == f"error: there is no setting hub.imgaes (invoke.yaml)\nhint: the settings are: {KEYS}"
+    assert (
+        str(refused.value) == f"error: there is no setting hub.imgaes (invoke.yaml)\nhint: the settings are: {ALL_KEYS}"
+    )
 
 
 def test_an_unknown_variable_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +141,7 @@ def test_an_unknown_variable_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(Unusable) as refused:
         read_settings(configured())
     assert str(refused.value) == (
-        f"error: there is no setting hub.imgaes (INVOKE_HUB_IMGAES)\nhint: the settings are: {KEYS}"
+        f"error: there is no setting hub.imgaes (INVOKE_HUB_IMGAES)\nhint: the settings are: {ALL_KEYS}"
     )
 
 
@@ -139,7 +149,7 @@ def test_an_unknown_variable_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> 
 @with_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
-        st.sampled_from([*DEFAULTS, "other"]),
+        st.sampled_from([*KEYS, "other"]),
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
             lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["file", "path", "x"]), inner),
@@ -152,7 +162,7 @@ def test_any_configuration_is_settings_or_one_fault(given_settings: dict[str, An
     except Fault as fault:
         assert len(str(fault).splitlines()) == 2  # noqa: PT017 - any configuration may be either
     else:
-        assert {field.name for field in dataclasses.fields(read)} == set(DEFAULTS)
+        assert {field.name for field in dataclasses.fields(read)} == set(KEYS)
 
 
 # -- the hub repository's own invoke.yaml
@@ -211,8 +221,29 @@ def test_a_file_that_cannot_be_used_is_one_fault(tmp_path: Path, text: str) -> N
 
 def test_a_file_that_is_not_utf8_is_one_fault(tmp_path: Path) -> None:
     (tmp_path / "invoke.yaml").write_bytes(b"hub: {branch: \xff}\n")
-    with pytest.raises(Unusable, match=r"invoke\.yaml"):
+    with pytest.raises(Unusable, match=r"the file is not UTF-8 \(invoke\.yaml\)"):
         read_settings(configured(), tmp_path / "invoke.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("{tag: 1.1}", "hub.tag is 1.1, not text"),
+        ("{branch: 3}", "hub.branch is 3, not text"),
+        ("{chart: true}", "hub.chart is True, not text"),
+        ("{images: 3}", "hub.images is 3, not a list of names"),
+        ("{images: [hub, 1]}", "hub.images is ['hub', 1], not a list of names"),
+    ],
+)
+def test_the_hubs_own_file_has_types_too(tmp_path: Path, text: str, what: str) -> None:
+    with pytest.raises(Unusable) as refused:
+        read_settings(configured(), own_file(tmp_path, f"hub: {text}\n"))
+    assert refused.value.what == what
+
+
+def test_a_text_that_looks_like_a_number_is_quoted(tmp_path: Path) -> None:
+    file = own_file(tmp_path, "hub: {branch: '3', chart: 1.2.3, tag: .1.}\n")
+    assert read_settings(configured(), file) == Settings(branch="3", chart="1.2.3", tag=".1.")
 
 
 # -- on the command line
@@ -222,7 +253,7 @@ def test_an_unknown_key_of_the_hubs_own_file_stops_every_task(hub: Hub) -> None:
     own_file(hub.path, "hub: {imgaes: [hub]}\n")
     for task in ("auth", "bump", "build", "commit", "release"):
         done = run_task(task, cwd=hub.path)
-        fault = f"error: there is no setting hub.imgaes (invoke.yaml)\nhint: the settings are: {KEYS}\n"
+        fault = f"error: there is no setting hub.imgaes (invoke.yaml)\nhint: the settings are: {ALL_KEYS}\n"
         assert (done.code, done.out, done.err) == (2, "", fault)
 
 
@@ -236,7 +267,7 @@ def test_a_variable_wins_over_the_hubs_own_file(hub: Hub) -> None:
 
 def test_an_unknown_variable_stops_a_task(hub: Hub) -> None:
     done = run_task("commit", cwd=hub.path, env={"INVOKE_HUB_PUSHES": "0"})
-    fault = f"error: there is no setting hub.pushes (INVOKE_HUB_PUSHES)\nhint: the settings are: {KEYS}\n"
+    fault = f"error: there is no setting hub.pushes (INVOKE_HUB_PUSHES)\nhint: the settings are: {ALL_KEYS}\n"
     assert (done.code, done.out, done.err) == (2, "", fault)
 
 
@@ -250,6 +281,113 @@ def test_a_wrong_variable_stops_a_task(hub: Hub) -> None:
             "hint: mend INVOKE_HUB_PLATFORM, or unset it\n"
         ),
     )
+
+
+# -- the two ways in
+
+
+@pytest.fixture
+def carrier(hub: Hub) -> Hub:
+    """A hub repository that carries the tasks itself, with a move to commit."""
+    for name in ("tasks", "tasks.py"):
+        (hub.path / name).symlink_to(PROJECT / name)
+    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
+    return hub
+
+
+INVOKE = ("-m", "invoke")
+HUBPRESS = ("-c", "from tasks.program import program; program.run()")
+both_ways = pytest.mark.parametrize("way", [INVOKE, HUBPRESS], ids=["invoke", "hubpress"])
+
+
+def in_hub(way: tuple[str, ...], hub: Hub, *arguments: str, env: dict[str, str] | None = None) -> Result:
+    return run(sys.executable, *way, *arguments, cwd=hub.path, env={"PYTHONPATH": str(PROJECT), **(env or {})})
+
+
+@both_ways
+@pytest.mark.parametrize("text", ["", "# nothing\n", "hub:\n", "hub: {}\n", "hub: {branch: }\n", "run: {echo: true}\n"])
+def test_a_file_that_says_nothing_is_nothing(way: tuple[str, ...], text: str, carrier: Hub) -> None:
+    own_file(carrier.path, text)
+    assert in_hub(way, carrier, "commit", "--dry", "--json").json["branch"] == "bump-z2jh-3.3.8"
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"hub: [\n", "the file is not YAML: line 2: expected the node content, but found '<stream end>'"),
+        (b"hub: {branch: \xff}\n", "the file is not UTF-8"),
+        (b"hub: [branch]\n", "hub is not a mapping of settings"),
+        (b"hub: 3\n", "hub is not a mapping of settings"),
+        (b"hub: {branch: {name: mine}}\n", "hub.branch is {'name': 'mine'}, not text"),
+        (b"hub: {platform: 3}\n", "hub.platform is 3, not a platform"),
+        (b"hub: {images: 3}\n", "hub.images is 3, not a list of names"),
+    ],
+)
+def test_a_file_that_cannot_be_used_ends_without_a_traceback(
+    way: tuple[str, ...], data: bytes, what: str, carrier: Hub
+) -> None:
+    (carrier.path / "invoke.yaml").write_bytes(data)
+    done = in_hub(way, carrier, "commit", "--json")
+    error, hint = done.err.splitlines()
+    assert (done.code, done.out, error) == (2, "", f"error: {what} (invoke.yaml)")
+    assert hint.startswith("hint: ")
+
+
+@pytest.mark.parametrize("text", ["- hub\n", "hub\n", "hub: {1: 2}\n", "hub: !!int x\n", "hub: !!timestamp x\n"])
+def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(text: str, carrier: Hub) -> None:
+    own_file(carrier.path, text)
+    for arguments in (["--list"], ["commit"]):
+        done = in_hub(INVOKE, carrier, *arguments)
+        assert (done.code, done.out, done.err) == (
+            2,
+            "",
+            (
+                "error: the file is not a mapping that Invoke can read (invoke.yaml)\n"
+                f"hint: mend {carrier.path}/invoke.yaml\n"
+            ),
+        )
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("text", "variable", "value"),
+    [
+        ("images: [other]", "IMAGES", "hub"),
+        ("values: [{file: other.yaml, path: a}]", "VALUES", "hub/values.yaml:jupyterhub.hub.image"),
+        ("branch: theirs", "BRANCH", "bump-z2jh-{version}"),
+        ("branch: 3", "BRANCH", "bump-z2jh-{version}"),
+    ],
+)
+def test_a_variable_wins_over_a_file_of_another_type(
+    way: tuple[str, ...], text: str, variable: str, value: str, carrier: Hub
+) -> None:
+    own_file(carrier.path, f"hub: {{{text}}}\n")
+    done = in_hub(way, carrier, "commit", "--dry", "--json", env={f"INVOKE_HUB_{variable}": value})
+    assert done.code == 0, done
+    assert done.json["branch"] == "bump-z2jh-3.3.8"
+
+
+@pytest.mark.engine
+@both_ways
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("file", ["", "hub: {push: true}\n"])
+def test_false_in_the_shell_does_not_push_whatever_the_file_says(way: tuple[str, ...], file: str, carrier: Hub) -> None:
+    own_file(carrier.path, file)
+    planned = in_hub(way, carrier, "build", "--dry", env={"INVOKE_HUB_PUSH": "false"})
+    assert planned.code == 0, planned
+    assert "because it was asked for, without a push" in planned.out
+
+
+@both_ways
+def test_a_file_on_the_command_line_wins_over_the_hubs_own_and_a_variable_over_both(
+    way: tuple[str, ...], carrier: Hub
+) -> None:
+    own_file(carrier.path, "hub: {branch: own}\n")
+    (carrier.path / "mine.yaml").write_text("hub: {branch: mine}\n")
+    command = ("-f", "mine.yaml", "commit", "--dry", "--json")
+    assert in_hub(way, carrier, *command).json["branch"] == "mine"
+    assert in_hub(way, carrier, *command, env={"INVOKE_HUB_BRANCH": "shell"}).json["branch"] == "shell"
 
 
 # -- which repository

@@ -6,7 +6,8 @@ import inspect
 import re
 from dataclasses import fields
 
-from tasks.settings import PREFIX, Settings
+from tasks.settings import Settings
+from tasks.sources import variable
 
 _ENTRY = re.compile(r"^(?P<key>\w+): (?P<text>.+?)(?=^\w+: |\Z)", re.MULTILINE | re.DOTALL)
 _HEAD = """\
@@ -45,7 +46,7 @@ def documented() -> dict[str, str]:
 def _row(key: str, text: str) -> str:
     default = next(field.default for field in fields(Settings) if field.name == key)
     shown = "" if default in (None, ()) else f"`{str(default).lower() if isinstance(default, bool) else default}`"
-    return f"| `{key}` | `{PREFIX}{key.upper()}` | {shown} | {text.replace('``', '`')} |\n"
+    return f"| `{key}` | `{variable(key)}` | {shown} | {text.replace('``', '`')} |\n"
 
 
 if __name__ == "__main__":

@@ -186,7 +186,7 @@ SETTINGS = [
         "bump",
         settings("hub: {platform: 5}\n"),
         UNUSABLE,
-        "hub.platform is '5', not a platform (invoke.yaml)",
+        "hub.platform is 5, not a platform (invoke.yaml)",
         "write platform: linux/amd64",
     ),
     Bug(
@@ -194,7 +194,7 @@ SETTINGS = [
         "bump",
         settings("hub: {images: {hub: true}}\n"),
         UNUSABLE,
-        "hub.images is {{'hub': 'true'}}, not a list of names (invoke.yaml)",
+        "hub.images is {{'hub': True}}, not a list of names (invoke.yaml)",
         "write images: [hub]",
     ),
     Bug(
