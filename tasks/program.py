@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from invoke.program import Program
 
 from . import ns
 from ._version import __version__
-from .sources import take_variables
+from .edge import exits
+from .faults import Unusable
+from .sources import read_by_invoke, take_variables
+
+
+class HubPress(Program):
+    """The command; what cannot be read is a fault here, not a traceback."""
+
+    def update_config(self, merge: bool = True) -> None:
+        """Read the file that ``-f`` names."""
+        named = self.args.config.value
+        file = Path(named or ".")
+        with exits():
+            if not file.exists():
+                raise Unusable("there is no such file", where=named, hint=f"ls -l {named}")
+            with read_by_invoke(file):
+                super().update_config(merge)
+                self.config.load_shell_env()
+
 
 take_variables()
-program = Program(version=__version__, namespace=ns, name="hubpress", binary="hubpress", binary_names=["hubpress"])
+program = HubPress(version=__version__, namespace=ns, name="hubpress", binary="hubpress", binary_names=["hubpress"])

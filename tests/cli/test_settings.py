@@ -379,6 +379,27 @@ def test_false_in_the_shell_does_not_push_whatever_the_file_says(way: tuple[str,
     assert "because it was asked for, without a push" in planned.out
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "what"),
+    [
+        (
+            "broken.yaml",
+            "hub: [\n",
+            "the file is not YAML: line 2: expected the node content, but found '<stream end>'",
+        ),
+        ("list.yaml", "- hub\n", "the file is not a mapping that Invoke can read"),
+        ("number.yaml", "hub: {1: 2}\n", "the file is not a mapping that Invoke can read"),
+        ("settings.toml", "", "the file is not a mapping that Invoke can read"),
+        ("nothing.yaml", None, "there is no such file"),
+    ],
+)
+def test_a_file_on_the_command_line_that_cannot_be_used(name: str, text: str | None, what: str, carrier: Hub) -> None:
+    if text is not None:
+        (carrier.path / name).write_text(text)
+    done = in_hub(HUBPRESS, carrier, "-f", name, "commit")
+    assert (done.code, done.out, done.err.splitlines()[0]) == (2, "", f"error: {what} ({name})")
+
+
 @both_ways
 def test_a_file_on_the_command_line_wins_over_the_hubs_own_and_a_variable_over_both(
     way: tuple[str, ...], carrier: Hub
