@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .. import show
 from ..door import DOOR
-from ..faults import Refused, Unusable
+from ..faults import Denied, Refused, Unreachable, Unusable
 from ..hubrepo.leftovers import is_half_written
 from ..hubrepo.paths import is_below, join
 from ..settings import CHARTPRESS
@@ -59,7 +59,13 @@ def plan_images(hub: Hub, wish: BuildWish) -> Build:
     builder = Builder(wish.builder or hub.settings.builder)
     certain = not look or any(awaits_commit(hub, image) for image in images)
     with _asking(builder, at_once=certain) as answering:
-        jobs = _jobs(hub, images, wish, history, look=look)
+        try:
+            jobs = _jobs(hub, images, wish, history, look=look)
+        except Unreachable as fault:
+            # Without an engine there is no store to find a base image in either: that is nearer than the registry.
+            if not isinstance(fault, Denied):
+                answering()
+            raise
         build = Build(hub, wish, jobs, pushes, builder, _engine(hub, wish))
         if build.to_build:
             _require_no_credentials(build)
