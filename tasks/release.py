@@ -19,7 +19,7 @@ from .commit import HELP as COMMIT_HELP
 from .commit import CommitWish, plan_commit
 from .door import DOOR
 from .edge import JSON_HELP, REPO_HELP, HubTask, Run, open_run
-from .faults import Refused
+from .faults import Denied, Fault, Refused
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -112,9 +112,39 @@ def _steps(hub: Hub, build: BuildWish, commit: CommitWish, commit_of: CommitOf |
         return
     moved = plan_commit(hub, replace(commit, push=False, request=False))
     built = plan_build(moved.leaves, build)
+    if moved.to_do:
+        _require_answers(hub, build, signs_in=bool(auth.to_do))
     # A message that was given belongs to the first commit that is made.
     wish = replace(commit, message=None if moved.to_do else commit.message)
     yield from (moved, built, plan_commit(built.leaves, wish, _witness(hub, build, built), commit_of))
+
+
+def _require_answers(hub: Hub, wish: BuildWish, *, signs_in: bool) -> None:
+    """Check that the images' registries answer, before a commit is made whose images they could not take.
+
+    A build asks them for its tags, but not for one that names a commit which is yet to be made.
+
+    Args:
+        hub: the repository.
+        wish: how the build is wanted.
+        signs_in: whether the release signs in first, so that a denial means nothing yet.
+
+    Raises:
+        Unreachable: one does not answer.
+        Denied: one denies access.
+    """
+    from .image.reference import Reference
+    from .tools.docker import inspect_all
+
+    if not (wish.push and hub.settings.push):
+        return
+    images = hub.select(hub.images, wish.images)
+    repositories = list(dict.fromkeys(Reference(image.spec.name) for image in images))
+    with show.waiting(f"asking {', '.join(dict.fromkeys(one.host for one in repositories))}"):
+        answers = inspect_all(repositories)
+    for answer in answers:
+        if isinstance(answer, Fault) and not (signs_in and isinstance(answer, Denied)):
+            raise answer
 
 
 def _witness(hub: Hub, wish: BuildWish, built: Step) -> Witness:

@@ -264,6 +264,22 @@ REGISTRIES = [
         "docker login {s.registry}",
     ),
     Bug(
+        "registry down, and a release begun",
+        "release --yes",
+        registry_down,
+        UNREACHABLE,
+        "the registry gives no usable answer: ... connection refused (127.0.0.1:1)",
+        "curl -I http://127.0.0.1:1/v2/",
+    ),
+    Bug(
+        "registry that denies, and a release begun",
+        "release --yes",
+        registry_that_denies,
+        UNREACHABLE,
+        "the registry denied access: ... no basic auth credentials ({s.registry})",
+        "docker login {s.registry}",
+    ),
+    Bug(
         "the tag is there on another base",
         "build",
         tag_on_another_base,
