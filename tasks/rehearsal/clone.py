@@ -53,6 +53,9 @@ def make_clone(hub: Hub, folder: Path, address: str) -> None:
     # The release makes its own feature branch, also where the user stands on one.
     if current not in (None, branch):
         clone.read("branch", "--quiet", "--delete", "--force", "--", str(current))
+    _be_somebody(clone)
+    if clone.is_shallow():
+        _begin_anew(clone)
     _copy_changes(hub.git, making)
     WorkingTree(making).replace([redirected(replace(hub, git=clone, files=WorkingTree(making)), address)])
     _commit_stage(clone, address)
@@ -101,12 +104,23 @@ def _copy_changes(git: Git, clone: Path) -> None:
             shutil.copy2(theirs, ours, follow_symlinks=False)
 
 
-def _commit_stage(clone: Git, address: str) -> None:
-    """Commit the stage, and see to it that the release's own commits have an author."""
+def _be_somebody(clone: Git) -> None:
+    """See to it that commits have an author, and need no key."""
     if not clone.ask("config", "user.email").text:
         clone.read("config", "user.name", _NAME)
         clone.read("config", "user.email", _EMAIL)
     clone.read("config", "commit.gpgSign", "false")
+
+
+def _begin_anew(clone: Git) -> None:
+    """Make the commit that a shallow clone stands on its first one: a cut history can be neither counted nor pushed."""
+    clone.read("reset", "--quiet", "--soft", clone.read("commit-tree", "-m", "The history was cut here", "HEAD^{tree}"))
+    for tag in clone.read("tag", "--list").split():
+        clone.read("tag", "--delete", "--", tag)
+    (clone.git_dir / "shallow").unlink()
+
+
+def _commit_stage(clone: Git, address: str) -> None:
     clone.read("add", "--all")
     message = f"Set the stage: the working tree as it stands, images to {address}"
     clone.read("commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)

@@ -123,6 +123,18 @@ def test_a_rehearsal_begins_where_the_user_stands(scene: Scene, where: tuple[str
     assert sh("git", "show", "main:images/hub/extra.txt", cwd=folder / "remote.git") == "committed here"
 
 
+def test_a_rehearsal_in_a_shallow_clone_as_ci_makes_them(scene: Scene) -> None:
+    scene.hub.git("tag", "v1.0.0")
+    scene.hub.git("push", "--quiet", "--tags")
+    shallow = Hub(scene.folder / "shallow", scene.hub.remote)
+    sh("git", "clone", "--quiet", "--depth=1", scene.hub.remote.as_uri(), str(shallow.path), cwd=scene.folder)
+    folder = scene.folder / "rehearsal"
+    told = rehearse(shallow, "--folder", str(folder))
+    assert [commit["subject"] for commit in told["commits"]] == subjects(folder / "remote.git", f"main..{BRANCH}")[::-1]
+    assert told["images"][0]["tag"].startswith("0.0.1-0.dev.git.3.h")
+    assert sh("git", "fsck", "--no-progress", cwd=folder / "hub") == ""
+
+
 def test_a_rehearsal_takes_links_as_links(scene: Scene) -> None:
     (scene.hub.path / "hub/README.md").symlink_to("../README.md")
     scene.hub.write("README.md", "# Ours\n")
