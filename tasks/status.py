@@ -59,20 +59,11 @@ def _content(hub: Hub, world: World, problems: list[Problem]) -> dict[str, Any]:
 
 
 def _image(hub: Hub, world: World, image: HubImage) -> dict[str, Any]:
-    from .faults import Refused
-    from .image.naming import history_of, name_image, names_commit
-
     pinned = world.images.get(image.spec.key)
-    computed = None
-    if names_commit(hub.settings.tag):
-        try:
-            computed = name_image(hub, history_of(hub), image).tag
-        except Refused:
-            computed = None
     return {
         "name": image.spec.key,
         "pinned_tag": pinned.tag if pinned else None,
-        "computed_tag": computed,
+        "computed_tag": world.current_tag(hub, image),
         "in_registry": world.has(pinned) if pinned else None,
     }
 

@@ -149,5 +149,10 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, tag: str) -> Iterator[P
         message = f"the tag {tag} names a commit that is not in the history any more"
         yield Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
         return
+    yield stale_problem(where, tag, computed)
+
+
+def stale_problem(where: str, tag: str, computed: str) -> Problem:
+    """Return the problem of a tag that is not the one which the image's files make now."""
     message = f"the tag is {tag}, but the image's files make {computed}"
-    yield Problem(Code.TAG_STALE, where, message, f"{DOOR} build, then {DOOR} commit")
+    return Problem(Code.TAG_STALE, where, message, f"{DOOR} build, then {DOOR} commit")

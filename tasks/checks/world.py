@@ -6,16 +6,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..door import DOOR
-from ..faults import Fault, Unreachable
+from ..faults import Fault, Refused, Unreachable
 from ..hubrepo.source import open_repository
 from ..hubrepo.values import image_at
-from ..image.job import LABEL
-from ..image.platform import short_platform
+from ..image.job import LABEL, found_base
+from ..image.naming import history_of, name_image, names_commit
+from ..image.platform import platforms_left, short_platform
 from ..image.reference import Reference
 from ..tools import docker
 from ..tools.found import FoundImage
 from ..z2jh.choose import newest
-from .files import base_problem, differing_base_problems
+from .files import base_problem, differing_base_problems, stale_problem
 from .overrides import override_problems
 from .pins import pin_problems
 from .problem import Code, Problem
@@ -60,6 +61,17 @@ class World:
         """The image that the values name for ``image``; None where they name none, or one of another repository."""
         pinned = self.images.get(image.spec.key)
         return pinned if pinned is not None and pinned.same_repository(Reference(image.spec.name)) else None
+
+    def current_tag(self, hub: Hub, image: HubImage) -> str | None:
+        """The tag that a build of ``image`` would have now; None where that cannot be told."""
+        try:
+            if names_commit(hub.settings.tag):
+                return name_image(hub, history_of(hub), image).tag
+            base = found_base(image.base.reference, self.answers[image.base.reference])
+        except (Refused, Unreachable):
+            return None
+        platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
+        return name_image(hub, history_of(hub), image, base, platform).tag
 
     def require_answers(self, hub: Hub) -> None:
         """Check that the registries answered for the hub's own images.
@@ -149,6 +161,15 @@ def _image_problems(hub: Hub, world: World, image: HubImage) -> Iterator[Problem
     elif not _is_built_on(answer, image, world.answers.get(image.base.reference)):
         message = f"{pinned} is not built on {image.base.reference}, which {image.dockerfile} names"
         yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")
+    elif not names_commit(hub.settings.tag):
+        yield from _content_problems(hub, world, image, where)
+
+
+def _content_problems(hub: Hub, world: World, image: HubImage, where: str) -> Iterator[Problem]:
+    """Yield that a tag names another content than today's. Files alone do not tell: the base image belongs to it."""
+    pinned, current = world.images[image.spec.key].tag, world.current_tag(hub, image)
+    if current not in (None, pinned):
+        yield stale_problem(where, str(pinned), str(current))
 
 
 def _is_built_on(found: FoundImage, image: HubImage, base: docker.Answer) -> bool:

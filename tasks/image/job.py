@@ -138,7 +138,7 @@ def look_for_bases(references: Sequence[Reference], answers: Sequence[docker.Ans
         Denied: the registry refuses access.
         Unreachable: the registry does not answer, and the engine has no such image either.
     """
-    bases = [_base(reference, answer) for reference, answer in zip(references, answers, strict=True)]
+    bases = [found_base(reference, answer) for reference, answer in zip(references, answers, strict=True)]
     for base in bases:
         if base.is_stand_in and not loopback:
             raise Refused(
@@ -149,7 +149,14 @@ def look_for_bases(references: Sequence[Reference], answers: Sequence[docker.Ans
     return bases
 
 
-def _base(reference: Reference, answer: docker.Answer) -> Base:
+def found_base(reference: Reference, answer: docker.Answer) -> Base:
+    """Return the base image, from its registry's answer or, where that is out of reach, from the engine's store.
+
+    Raises:
+        Refused: there is no such image.
+        Denied: the registry refuses access.
+        Unreachable: the registry does not answer, and the engine has no such image either.
+    """
     if isinstance(answer, FoundImage):
         return Base(reference, answer)
     if answer is None:

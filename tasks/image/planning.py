@@ -18,7 +18,7 @@ from .building import Build
 from .buildx import Buildx
 from .job import SKIPPED, ImageJob, look_for_bases, registry_answer
 from .naming import awaits_commit, history_of, name_image, names_commit, tells_images_apart
-from .platform import Host, platform_argument
+from .platform import Host, platform_argument, platforms_left
 from .proof import Base, require_platforms
 from .reference import Reference
 from .tag import COMMIT_TO_COME
@@ -172,11 +172,11 @@ def _to_look_for(images: Sequence[HubImage], called: Sequence[ImageName], *, loo
 
 def _job(hub: Hub, wish: BuildWish, history: History, image: HubImage, base: Base) -> ImageJob:
     """Return the job of one image, for the platforms that chartpress.yaml does not leave out (``skipPlatforms``)."""
-    wanted = (wish.platform or hub.settings.platform).split(",")
-    left = ",".join(platform for platform in wanted if platform not in image.spec.skip_platforms)
+    wanted = wish.platform or hub.settings.platform
+    left = platforms_left(wanted, image.spec.skip_platforms)
     called = name_image(hub, history, image, base, left)
     if not left:
-        return ImageJob(image, called, base, ",".join(wanted), None, SKIPPED)
+        return ImageJob(image, called, base, wanted, None, SKIPPED)
     # What a builder somewhere else would build for without being told is its own business.
     told = wish.platform or wish.builder or hub.settings.builder
     argument = platform_argument(Host.here(), hub.settings.platform, left if told else None)

@@ -9,8 +9,12 @@ from __future__ import annotations
 import platform
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..faults import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 # https://github.com/opencontainers/image-spec/blob/main/image-index.md: GOARCH's names, from the kernel's.
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -66,6 +70,11 @@ def platform_argument(host: Host, wanted: str, asked: str | None = None) -> str 
     if asked is not None:
         return asked
     return None if host.platform == wanted else wanted
+
+
+def platforms_left(wanted: str, skipped: Collection[str]) -> str:
+    """Return the platforms of ``wanted``, separated by commas as there, without those of ``skipPlatforms``."""
+    return ",".join(platform for platform in wanted.split(",") if platform not in skipped)
 
 
 def short_platform(platform: str) -> str:

@@ -105,6 +105,8 @@ class History:
 
     def _last(self, paths: Sequence[str]) -> tuple[str, str]:
         """Return the abbreviated and the full hash of the last commit that touches ``paths``; empty where none does."""
+        if not self._ask(*_log(paths)).ok and self.git.head() is None:
+            return "", ""
         short, _, full = self._read(*_log(paths)).partition(" ")
         return short, full
 

@@ -59,6 +59,17 @@ def released(released_once: Hub, tmp_path: Path) -> Hub:
 
 
 @pytest.fixture
+def content_named(tmp_path: Path, charts: HelmServer, registry: Registry, mirror: str) -> Hub:
+    """A hub repository on 3.3.8 whose image is built, its tag naming the content."""
+    prefix = f"{registry.address}/{secrets.token_hex(4)}"
+    hub = make_hub(tmp_path / "hub", version="3.3.8", base=mirror, registry=prefix, chart_repository=charts.url)
+    hub.write("invoke.yaml", "hub: {tag: '{chart_version}-{content}'}\n")
+    assert run_task("build", cwd=hub.path).code == 0
+    hub.commit("Use the image")
+    return hub
+
+
+@pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All that is on PATH, of a PC: stand-ins for the tools, every one fit."""
     folder = tmp_path / "tools"

@@ -9,7 +9,7 @@ import pytest
 from tasks.checks.problem import Code
 
 from .corpus import IN_FILES, IN_THE_WORLD, Planted
-from .places import check, consistent
+from .places import DOCKERFILE, check, consistent, pinned_tag
 
 if TYPE_CHECKING:
     from ..lab.hubs import Hub
@@ -46,6 +46,18 @@ def test_the_world_outside_tells(planted: Planted, released: Hub) -> None:
 def test_offline_does_not_guess_what_only_the_world_outside_knows(planted: Planted, released: Hub) -> None:
     planted.plant(released)
     consistent(released, "--offline")
+
+
+@pytest.mark.engine
+def test_a_content_that_was_changed_and_not_built(content_named: Hub) -> None:
+    consistent(content_named)
+    pinned = pinned_tag(content_named)
+    content_named.edit(DOCKERFILE, "RUN pip", "RUN true && pip")
+    content_named.commit("Change the image")
+    (problem,) = found(content_named)
+    assert (problem["code"], problem["path"]) == ("values-tag-stale", "hub/values.yaml:6")
+    assert problem["message"].startswith(f"the tag is {pinned}, but the image's files make 3.3.8-")
+    consistent(content_named, "--offline")
 
 
 def test_every_code_is_planted_somewhere() -> None:

@@ -102,6 +102,14 @@ CLONE = [
         "git commit the repository first",
     ),
     Bug(
+        "branch without a commit, and a build",
+        "build",
+        unborn,
+        REFUSED,
+        "the image hub has files that are not committed (chartpress.yaml, images/hub/Dockerfile, ...)",
+        "invoke commit, or git commit them; its tag names the last commit",
+    ),
+    Bug(
         "not a git repository",
         "bump",
         no_clone,
