@@ -130,7 +130,7 @@ def _lock_problems(hub: Hub) -> Iterator[Problem]:
                 Code.LOCK,
                 f"{path}:{entry.line}",
                 f"the lock has {entry.name} {entry.version}, the requirement {hub.requirement.version}",
-                f"helm dependency update {hub.requirement_file.rpartition('/')[0]}",
+                f"helm dependency update {hub.dependencies_at(hub.chart).rpartition('/')[0]}",
             )
 
 

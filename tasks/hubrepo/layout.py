@@ -16,7 +16,7 @@ from .chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
 from .dockerfile import BaseImage, hub_base
 from .files import Committed, Edited, FileEdit, Files, WorkingTree
 from .lock import lock_file
-from .paths import join
+from .paths import behind_links, join
 from .requirement import Requirement, requirements
 
 if TYPE_CHECKING:
@@ -191,13 +191,10 @@ class Hub:
     def values_places(self, image: HubImage) -> tuple[ValuesPlace, ...]:
         """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``."""
         spec = image.spec
-        own = (ValuesPlace(self.values_file, path, spec.key) for path in spec.values_paths)
-        more = (
-            ValuesPlace(target.file, target.path, spec.key)
-            for target in self.settings.values
-            if target.image in (None, spec.key)
-        )
-        return (*own, *more)
+        own = ((self.values_file, path) for path in spec.values_paths)
+        targets = (target for target in self.settings.values if target.image in (None, spec.key))
+        more = ((target.file, target.path) for target in targets)
+        return tuple(ValuesPlace(behind_links(self.git.folder, file), path, spec.key) for file, path in (*own, *more))
 
     @property
     def managed(self) -> tuple[str, ...]:
@@ -264,9 +261,13 @@ class Hub:
         return found[0]
 
     def requirement_file_of(self, chart: ChartSpec) -> str:
-        """Return the file with the chart's dependencies.
+        """Return the file with the chart's dependencies: where symbolic links lead to, what git knows it by."""
+        return behind_links(self.git.folder, self.dependencies_at(chart))
 
-        Helm reads them from Chart.yaml (apiVersion v2), and from requirements.yaml for older charts
+    def dependencies_at(self, chart: ChartSpec) -> str:
+        """Return where Helm looks for the chart's dependencies.
+
+        It reads them from Chart.yaml (apiVersion v2), and from requirements.yaml for older charts
         (https://helm.sh/docs/topics/charts/#chart-dependencies).
         """
         older = join(self.root, chart.path, "requirements.yaml")
@@ -283,7 +284,7 @@ class Hub:
 
     def _hub_images(self) -> Iterator[HubImage]:
         for spec in self.chart.images:
-            dockerfile = join(self.root, spec.dockerfile)
+            dockerfile = behind_links(self.git.folder, join(self.root, spec.dockerfile))
             data = self.files.read(dockerfile)
             base = None if data is None else hub_base(data, dockerfile)
             if base is not None:

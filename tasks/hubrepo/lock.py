@@ -13,7 +13,7 @@ from ..faults import Fault, ProgramFailed
 from ..plan import Action
 from ..tools import helm
 from .files import FileEdit, WorkingTree, edit_action
-from .paths import join
+from .paths import behind_links, join
 from .requirement import requirements, with_version
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def lock_file(hub: Hub) -> str | None:
 
     One that is not committed, for instance ignored by git, is nobody's business but its machine's.
     """
-    folder, _, name = hub.requirement_file.rpartition("/")
-    path = join(folder, _LOCKS[name])
+    folder, _, name = hub.dependencies_at(hub.chart).rpartition("/")
+    path = behind_links(hub.git.folder, join(folder, _LOCKS[name]))
     return path if None not in (hub.files.read(path), hub.committed.read(path)) else None
 
 
@@ -60,7 +60,7 @@ def locked_action(hub: Hub, edits: Sequence[FileEdit], lock: FileEdit | None, wh
     plain = edit_action(hub.git.folder, edits, why)
     if lock is None or not lock.changes:
         return plain
-    chart = (hub.git.folder / hub.requirement_file).parent
+    chart = (hub.git.folder / hub.dependencies_at(hub.chart)).parent
 
     def do() -> None:
         if plain.do is not None:

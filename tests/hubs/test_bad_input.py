@@ -293,6 +293,28 @@ def test_a_link_within_the_repository_stays_a_link(
 
 
 @pytest.mark.engine
+def test_a_release_commits_the_files_behind_links(plain: Hub) -> None:
+    links = {"hub/requirements.yaml": "shared/needs.yaml", "hub/values.yaml": "shared/values.yaml"}
+    (plain.path / "shared").mkdir()
+    for link, file in links.items():
+        (plain.path / link).replace(plain.path / file)
+        (plain.path / link).symlink_to(f"../{file}")
+    plain.git("mv", "images", "pictures")
+    (plain.path / "images").symlink_to("pictures")
+    plain.commit("Link")
+    done = run_task("release", "--yes", "--json", cwd=plain.path)
+    assert done.code == 0, done
+    assert done.json["files"] == ["pictures/hub/Dockerfile", "shared/needs.yaml"]
+    assert plain.git("diff", "--name-only", "main").splitlines() == [
+        "pictures/hub/Dockerfile",
+        "shared/needs.yaml",
+        "shared/values.yaml",
+    ]
+    assert all((plain.path / link).is_symlink() for link in (*links, "images"))
+    assert plain.git("status", "--porcelain") == ""
+
+
+@pytest.mark.engine
 def test_the_whole_release_refuses_before_its_first_step(make_known: Hub) -> None:
     make_known.write("hub/values.yaml", "jupyterhub: {hub: none}\n")
     make_known.commit("Break the values")
