@@ -43,12 +43,15 @@ def no_single_root(top: Path, roots: Sequence[str], fitting: Sequence[str]) -> U
 def no_dependency(hub: Hub, charts: Sequence[ChartSpec]) -> Unusable:
     """Return the fault of ``charts`` none of which depends on z2jh itself."""
     wanted = hub.settings.dependency
-    through = [chart for chart in charts if hub.requirement_of(chart, _BINDERHUB)]
-    if through:
+    for chart in charts:
+        brought = hub.requirement_of(chart, _BINDERHUB)
+        if brought is None:
+            continue
         return Unusable(
-            f"the chart {through[0].name} gets {wanted} through {_BINDERHUB}, which pins it",
-            where=hub.requirement_file_of(through[0]),
-            hint=f"move {_BINDERHUB} instead, or say in invoke.yaml: hub: {{dependency: {_BINDERHUB}}}",
+            f"the chart {chart.name} gets {wanted} through {_BINDERHUB}, which pins it",
+            where=hub.requirement_file_of(chart),
+            hint=f"move {_BINDERHUB} instead, by hand; a release's own {wanted}: "
+            f"helm show chart {_BINDERHUB} --repo {brought.repository} --version {brought.version}",
         )
     return Unusable(
         f"no chart depends on {wanted}",
