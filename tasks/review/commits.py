@@ -127,10 +127,13 @@ def require_pushable(git: Git, remote: str, branch: str, commit_of: CommitOf | N
         raise Refused(f"there is no remote {remote}", where=git.folder, hint=f"git remote add {remote} URL")
     there = commit_of(branch) if commit_of else git.remote_commit(remote, branch)
     if not _is_behind(git, there):
+        theirs = (
+            f"pull --rebase {remote} {branch}" if git.branch() == branch else f"fetch {remote} && git switch {branch}"
+        )
         raise Refused(
             f"the remote's branch {branch} has commits that are not here",
             where=remote,
-            hint=f"git pull --rebase {remote} {branch}; or use another branch: --branch NAME",
+            hint=f"git {theirs}; or use another branch: --branch NAME",
         )
     return there
 

@@ -130,7 +130,7 @@ def test_a_branch_that_a_colleague_pushed_is_never_overwritten(moved: Hub, colle
         "",
         (
             f"error: the remote's branch {BRANCH} has commits that are not here (origin)\n"
-            f"hint: git pull --rebase origin {BRANCH}; or use another branch: --branch NAME\n"
+            f"hint: git fetch origin && git switch {BRANCH}; or use another branch: --branch NAME\n"
         ),
     )
     assert (refs(moved), moved.snapshot()) == before
