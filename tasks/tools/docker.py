@@ -150,7 +150,7 @@ def _answering_builder(name: str | None, output: Output) -> Builder:
         if builder.driver == REMOTE_DRIVER and not builder.is_started:
             raise _builder_fault(builder, "nobody listens at its address")
         return builder
-    said = faults[0] if faults else _fault_line(output)
+    said = faults[0] if faults else output.last_words
     if name and output.ok:
         raise _builder_fault(builder, said)
     fault = _machine_fault(f"{said}\n{output.stderr}".lower())
@@ -187,7 +187,7 @@ def build(command: Command, host: str, builder: Builder) -> None:
     output = watch(command)
     if output.ok:
         return
-    words = _fault_line(output)
+    words = output.last_words
     said = words.lower()
     if _STARTING.search(output.stderr):
         raise _builder_fault(builder, words)
@@ -202,7 +202,7 @@ def build(command: Command, host: str, builder: Builder) -> None:
 
 def registry_fault(output: Output, host: str) -> Fault:
     """Return the fault for an answer of docker that is neither an image nor "not found"."""
-    words = _fault_line(output)
+    words = output.last_words
     said = words.lower()
     machine = _machine_fault(output.stderr.lower())
     if machine:
@@ -225,7 +225,7 @@ def _inspect_command(image: Reference) -> Command:
 def _answer(output: Output, image: Reference) -> Answer:
     if output.ok:
         return _read_inspection(output.text, image)
-    if _is_missing(_fault_line(output), image):
+    if _is_missing(output.last_words, image):
         return None
     return registry_fault(output, image.host)
 
@@ -288,13 +288,6 @@ def _machine_fault(said: str) -> Fault | None:
     if _has(said, _NO_ENGINE):
         return ProgramFailed("the Docker engine does not answer", where="docker info", hint=START_ENGINE)
     return None
-
-
-def _fault_line(output: Output) -> str:
-    """Return the line in which docker names the fault; buildx begins it with ``ERROR:``."""
-    lines = [line.strip() for line in output.stderr.splitlines()]
-    named = [line.split("ERROR: ", 1)[1] for line in lines if line.startswith("ERROR: ")]
-    return named[-1] if named else output.last_words
 
 
 def _has(said: str, signs: Iterable[str]) -> bool:

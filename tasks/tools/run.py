@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
 LOOK_SECONDS = 60.0
+_MARK = "ERROR: "
 _OUR_LINES = (b"error: ", b"hint: ")
 INSTALL_HINTS = {
     "chartpress": "install chartpress: pip install chartpress",
@@ -100,9 +101,10 @@ class Output:
 
     @property
     def last_words(self) -> str:
-        """The last line of its standard error that is not empty: what most programs put the fault in."""
+        """The line of its standard error that names the fault: buildx and gcloud mark it, most put it last."""
         lines = [line.strip() for line in self.stderr.splitlines() if line.strip()]
-        return lines[-1] if lines else f"it ended with status {self.status}"
+        marked = [line.removeprefix(_MARK) for line in lines if line.startswith(_MARK)]
+        return [f"it ended with status {self.status}", *lines, *marked][-1]
 
 
 def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:

@@ -363,7 +363,7 @@ def test_gcloud_that_fails_to_tell_docker_is_quoted(hub: Hub, gcloud: GcloudStan
     gcloud.refuse()
     done = auth(hub, gcloud)
     assert (done.code, done.out) == (3, "")
-    assert done.err.endswith(f"error: gcloud auth configure-docker: ERROR: (gcloud) no\nhint: {CONFIGURE}\n")
+    assert done.err.endswith(f"error: gcloud auth configure-docker: (gcloud) no\nhint: {CONFIGURE}\n")
 
 
 def test_an_answer_of_gclouds_that_is_no_list_is_one_line(hub: Hub, gcloud: GcloudStandIn) -> None:

@@ -136,6 +136,16 @@ def test_a_token_in_a_file_needs_no_login_but_dockers_helper(
     assert docker_config()["credHelpers"] == {HOST: "gcloud"}
 
 
+def test_a_key_that_gcloud_cannot_use_is_told_of_in_gclouds_words(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "key.json").write_text('{"type": "service_account", "client_email": "ci@hub.example"}')
+    result = run_task("auth", "--key-file", str(tmp_path / "key.json"), cwd=hub.path)
+    *_, error, hint = result.err.splitlines()
+    assert result.code == 3
+    assert error.startswith("error: gcloud auth login: (gcloud.auth.login) ")
+    assert "private_key" in error
+    assert hint == f"hint: gcloud auth login --cred-file={tmp_path}/key.json --quiet"
+
+
 def test_whoever_is_signed_in_already_starts_no_gcloud(
     hub: Hub, tokens: TokenServer, programs: Path, tmp_path: Path
 ) -> None:
