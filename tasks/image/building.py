@@ -118,7 +118,8 @@ class Build:
     def report(self) -> list[dict[str, Any]]:
         """Return what the JSON report says of each image, those that are left alone last."""
         alone = [spec for spec in self.hub.chart.images if spec.key in self.hub.other_images]
-        skipped: dict[str, Any] = {"tag": None, "digest": None, "platforms": [], "status": SKIPPED, "base": None}
+        no_base = {"image": None, "digest": None, "inherited": None}
+        skipped: dict[str, Any] = {"tag": None, "digest": None, "platforms": [], "status": SKIPPED, "base": no_base}
         return [
             *(job.report() for job in self.jobs),
             *({"name": spec.key, "repository": spec.name, **skipped} for spec in alone),

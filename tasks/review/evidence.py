@@ -44,7 +44,7 @@ Witness: TypeAlias = "Callable[[Hub], tuple[Evidence, ...]]"
 
 def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
     """Return what a build reports of its images (``images`` of its JSON report), those left alone left out."""
-    return tuple(_reported(one) for one in images if one["tag"] and one["base"])
+    return tuple(_reported(one) for one in images if one["tag"])
 
 
 def from_registry(hub: Hub) -> tuple[Evidence, ...]:

@@ -180,6 +180,7 @@ def test_a_build_changes_two_lines_of_cal_icors_values_and_not_one_other_byte(
     assert result.code == 0, result
     hub, postgres = result.json["images"]
     assert (hub["name"], hub["status"], postgres["name"], postgres["status"]) == ("hub", "built", "postgres", "skipped")
+    assert (list(postgres), list(postgres["base"])) == (list(hub), list(hub["base"]))
     name = f"{registry.address}/cal-icor/core/jupyterhub-hub"
     assert f"{name.partition('/')[2]}:{hub['tag']}" in images_in(registry.address)
     old, new = "    image:\n      name:\n      tag:\n", f"    image:\n      name: {name}\n      tag: {hub['tag']}\n"
