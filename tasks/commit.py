@@ -153,12 +153,13 @@ def _commit_actions(hub: Hub, goal: BranchPlan, changed: Sequence[str], wish: Co
 
 
 def _push_action(hub: Hub, branch: str, wish: CommitWish, made: Made, commit_of: CommitOf | None) -> Action:
-    from .review.branch import base_branch
+    from .review.branch import shared_branches
     from .review.commits import push, require_pushable
 
     remote = hub.settings.remote
-    if wish.branch is None and branch == base_branch(hub):
-        return Action(f"nothing to push: {branch} is the default branch")
+    shared = shared_branches(hub)
+    if wish.branch is None and branch in shared:
+        return Action(f"nothing to push: {branch} is {shared[branch]}")
     there = require_pushable(hub.git, remote, branch, commit_of)
     as_there = not made.subject and not hub.pending and there == hub.git.head()
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.

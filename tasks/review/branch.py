@@ -33,25 +33,43 @@ def base_branch(hub: Hub) -> str:
     return hub.settings.base_branch or hub.git.default_branch(hub.settings.remote)
 
 
+def shared_branches(hub: Hub) -> dict[str, str]:
+    """Return the branches that are not committed to directly, each with what it is.
+
+    They are the one that pull requests go to, and the remote's default branch.
+
+    Raises:
+        Refused: nobody knows the default branch, and no setting names one.
+    """
+    base = hub.settings.base_branch
+    try:
+        default = hub.git.default_branch(hub.settings.remote)
+    except Refused:
+        if base is None:
+            raise
+        default = base
+    return {base or default: "the branch that pull requests go to", default: "the default branch"}
+
+
 def plan_branch(hub: Hub, wanted: str | None) -> BranchPlan:
-    """Plan the branch for a commit: the current one, or a feature branch where that is the default branch.
+    """Plan the branch for a commit: the current one, or a feature branch where that is a shared one.
 
     Args:
         hub: the repository; its ``branch`` is the current one, or the one that an earlier step switches to.
         wanted: the branch that was asked for by name; None to choose.
 
     Raises:
-        Refused: the branch exists with other commits.
+        Refused: the branch exists with other commits, or nobody knows the default branch.
         Unusable: the name is none that git takes.
     """
-    default = base_branch(hub)
+    shared = shared_branches(hub)
     current = hub.branch or ""
-    name = wanted or (_feature_name(hub) if current == default else current)
+    name = wanted or (_feature_name(hub) if current in shared else current)
     if name == current:
         return BranchPlan(name, "it is the current branch")
     if not hub.git.is_branch_name(name):
         raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint="use --branch NAME")
-    why = f"{default} is the default branch" if current == default else "it was asked for with --branch"
+    why = f"{current} is {shared[current]}" if current in shared else "it was asked for with --branch"
     return BranchPlan(name, why, _switch(hub.git, name))
 
 

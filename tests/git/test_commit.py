@@ -342,6 +342,13 @@ def test_the_default_branch_can_be_said(moved: Hub) -> None:
     assert moved.git("branch", "--show-current") == BRANCH
 
 
+def test_where_pull_requests_go_elsewhere_the_default_branch_is_not_committed_to_either(moved: Hub) -> None:
+    done = run_task("commit", cwd=moved.path, env={"INVOKE_HUB_BASE_BRANCH": "staging"})
+    assert done.code == 0, done
+    assert moved.git("branch", "--show-current") == BRANCH
+    assert moved.git("rev-parse", "main") == moved.git("rev-parse", "origin/main")
+
+
 def test_a_repository_without_a_remote_has_a_default_branch_too(moved: Hub) -> None:
     moved.git("remote", "remove", "origin")
     assert commit(moved).code == 0
