@@ -100,10 +100,14 @@ def test_a_shell_is_known(start: Start) -> None:
 
 # -- what is written
 
-# Where programs are started: the one door, and the registry of rehearsals, which outlives the call that starts it.
+# Where programs are started: the one door, and what of a rehearsal outlives the call that starts it: the registry, and
+# the caretaker.
 DOORS = frozenset(
     f"tasks/{name}.py"
-    for name in ("tools/look", "tools/process", "tools/run", "rehearsal/registry", "rehearsal/supervised")
+    for name in (
+        *("tools/look", "tools/process", "tools/run"),
+        *("rehearsal/place", "rehearsal/registry", "rehearsal/supervised"),
+    )
 )
 # A program that a stand-in image has, which nobody starts.
 IN_AN_IMAGE = {"tasks/rehearsal/rootfs.py": ["bash"]}
