@@ -94,7 +94,9 @@ def plan_release(hub: Hub, bump: BumpWish, build: BuildWish, commit: CommitWish)
     """
     with planning_auth(hub, AuthWish()) as auth, _asking_remote(hub, commit) as commit_of:
         bumped = plan_bump(hub, bump)
-        return Plan((auth(), bumped, *_steps(bumped.leaves, build, commit, commit_of)))
+        signing_in = auth()
+        steps = _steps(bumped.leaves, build, commit, commit_of, signs_in=bool(signing_in.to_do))
+        return Plan((signing_in, bumped, *steps))
 
 
 def _asking_remote(hub: Hub, wish: CommitWish) -> AbstractContextManager[CommitOf | None]:
@@ -102,7 +104,9 @@ def _asking_remote(hub: Hub, wish: CommitWish) -> AbstractContextManager[CommitO
     return hub.git.asking_remote(hub.settings.remote) if wish.push or wish.request else nullcontext()
 
 
-def _steps(hub: Hub, build: BuildWish, commit: CommitWish, commit_of: CommitOf | None) -> Iterator[Step]:
+def _steps(
+    hub: Hub, build: BuildWish, commit: CommitWish, commit_of: CommitOf | None, *, signs_in: bool
+) -> Iterator[Step]:
     """Yield what follows the move to a release, each step planned on the repository as the one before will leave it."""
     from .image.naming import names_commit
 
@@ -113,7 +117,7 @@ def _steps(hub: Hub, build: BuildWish, commit: CommitWish, commit_of: CommitOf |
     moved = plan_commit(hub, replace(commit, push=False, request=False))
     built = plan_build(moved.leaves, build)
     if moved.to_do:
-        _require_answers(hub, build, signs_in=bool(auth.to_do))
+        _require_answers(hub, build, signs_in=signs_in)
     # A message that was given belongs to the first commit that is made.
     wish = replace(commit, message=None if moved.to_do else commit.message)
     yield from (moved, built, plan_commit(built.leaves, wish, _witness(hub, build, built), commit_of))
