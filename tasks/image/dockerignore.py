@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..faults import Unusable
-from .glob import FOLDERS, Piece, matches, piece, without_repetition
+from .glob import FOLDERS, Glob, Piece, piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ class IgnoreRules:
         patterns: each with whether it is an exception.
     """
 
-    patterns: tuple[tuple[tuple[Piece, ...], bool], ...] = ()
+    patterns: tuple[tuple[Glob, bool], ...] = ()
 
     @classmethod
     def parse(cls, text: str, where: str) -> IgnoreRules:
@@ -57,16 +57,16 @@ class IgnoreRules:
         """Whether ``path`` (relative to the context, with ``/``) is left out of the context."""
         left_out = False
         for pattern, is_exception in self.patterns:
-            if left_out == is_exception and matches(pattern, path):
+            if left_out == is_exception and pattern.matches(path):
                 left_out = not is_exception
         return left_out
 
 
-def _rule(line: str, place: str) -> tuple[tuple[Piece, ...], bool]:
+def _rule(line: str, place: str) -> tuple[Glob, bool]:
     is_exception = line.startswith(_EXCEPTION)
     cleaned = posixpath.normpath(line.removeprefix(_EXCEPTION).strip()).lstrip("/")
     try:
-        return without_repetition(_pieces(cleaned)), is_exception
+        return Glob.of(_pieces(cleaned)), is_exception
     except (ValueError, re.error) as err:
         raise Unusable(f"the pattern {line!r} cannot be read", where=place, hint=f"mend it, see {_FORMAT}") from err
 

@@ -42,6 +42,7 @@ BOMBS: dict[str, tuple[str, Any]] = {
     "a number of a million digits": ("registry", (200, "", b'{"schemaVersion": ' + b"9" * 1_000_000 + b"}")),
     "a challenge without an end": ("registry", (401, "Bearer " + 'a="b",' * 100_000, b"")),
     "stars in .dockerignore": (".dockerignore", ("*a" * 60 + "b", _FOLDERS)),
+    "as many stars as .dockerignore may have": (".dockerignore", ("*a" * 30_000 + "b", "a" * 4000)),
     "folders in .dockerignore": (".dockerignore", ("**/a*/" * 60 + "b", _FOLDERS)),
     "classes in .dockerignore": (".dockerignore", ("*[a-z]" * 60 + "0", _FOLDERS)),
     "a .dockerignore of many lines": (".dockerignore", ("x\n" * 1_000_000, _FOLDERS)),
