@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from invoke.tasks import task
@@ -71,7 +72,7 @@ def plan_init(hub: Hub, prefix: str | None) -> Step:
     )
     release = _release(hub, repository.index(), found)
     chart = found or _new_chart(hub, release, address)
-    lacking = scaffold(hub.files, chart, repository.hub_image(release), _prefix(hub, prefix))
+    lacking = scaffold(hub.files, chart, repository.hub_image(release), partial(_prefix, hub, prefix))
     edits = lacking.edits if found else (chart_edit(chart), *lacking.edits)
     why = f"{chart.folder} depends on {chart.requirement.name} {chart.requirement.version}"
     writing = [_writing(hub, edits, why)] if edits else []

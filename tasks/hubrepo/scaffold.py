@@ -18,7 +18,7 @@ from .route import is_nothing, reach
 from .text import Edit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..image.reference import Reference
     from ..tools.git import Git
@@ -123,14 +123,14 @@ def chart_edit(chart: BareChart) -> FileEdit:
     return FileEdit(join(chart.folder, "Chart.yaml"), None, text.encode(), "new")
 
 
-def scaffold(files: Files, chart: BareChart, base: Reference, prefix: str) -> Scaffold:
+def scaffold(files: Files, chart: BareChart, base: Reference, prefix: Callable[[], str]) -> Scaffold:
     """Return what the repository lacks for a hub image of the chart.
 
     Args:
         files: the repository's files.
         chart: the chart that gets a hub image.
         base: z2jh's own hub image for the pinned release.
-        prefix: what the image's name begins with: ``HOST/PATH/``.
+        prefix: tells what the image's name begins with, ``HOST/PATH/``; asked where no chartpress.yaml says it.
 
     Raises:
         Unusable: values.yaml has no place for the image's keys, or chartpress.yaml cannot be read.
@@ -179,23 +179,26 @@ def _root(files: Files, chart: BareChart) -> str:
 
 
 def _chartpress(
-    files: Files, chart: BareChart, root: str, prefix: str
+    files: Files, chart: BareChart, root: str, prefix: Callable[[], str]
 ) -> tuple[FileEdit, None] | tuple[Kept, ImageSpec | None]:
     """Return chartpress.yaml, new or kept, and the hub image that the one that is there has already."""
     path = join(root, CHARTPRESS_FILE)
     below = chart.folder.removeprefix(f"{root}/") if root else chart.folder
     image = templates.CHARTPRESS_IMAGE.format(values_path=".".join(chart.image_keys))
     name = CHART if below == "." else below.rpartition("/")[2]
-    whole = templates.CHARTPRESS.format(name=name, path=below, prefix=prefix) + image
+
+    def whole() -> str:
+        return templates.CHARTPRESS.format(name=name, path=below, prefix=prefix()) + image
+
     data = files.read(path)
     if data is None:
-        return FileEdit(path, None, whole.encode(), "new"), None
+        return FileEdit(path, None, whole().encode(), "new"), None
     charts = [one for one in read_chartpress(data, path).charts if one.path == below]
     wanted = ".".join(chart.image_keys)
     for spec in (spec for one in charts for spec in one.images):
         if wanted in spec.values_paths:
             return Kept(path), spec
-    return Kept(path, image if charts else whole.partition("\n")[2]), None
+    return Kept(path, image if charts else whole().partition("\n")[2]), None
 
 
 def _makefile(files: Files) -> FileEdit | Kept:

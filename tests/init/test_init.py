@@ -73,6 +73,12 @@ def test_the_second_time_there_is_nothing_to_do(bare: Hub) -> None:
     assert bare.snapshot() == before
 
 
+def test_the_second_time_nobody_is_asked_where_the_image_goes(bare: Hub) -> None:
+    assert init(bare).code == 0
+    again = run_task("init", cwd=bare.path)
+    assert (again.code, again.out) == (0, "Nothing to do.\n")
+
+
 def test_the_plan_comes_first_and_touches_nothing(bare: Hub) -> None:
     before = bare.snapshot()
     result = init(bare, "--dry")
