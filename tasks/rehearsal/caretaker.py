@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOCK = "lock"
-MAKING = "rehearsals"
+# The machine's lock that is held while a rehearsal's folder comes, goes, or is looked for: none is half there.
+FOLDERS = "rehearsals"
 TEMPORARY, KEPT = "hubpress-rehearsal-", "hubpress-kept-"
 # Every program that a rehearsal starts inherits the rehearsal's folder under this name.
 MARK = "HUBPRESS_REHEARSAL"
@@ -75,12 +76,13 @@ def clear_up(folder: Path, *, keep: bool) -> None:
             remove_unused(record.stand_ins)
     finally:
         if not keep:
-            shutil.rmtree(folder)
+            with holding(machine_lock(FOLDERS)):
+                shutil.rmtree(folder)
 
 
 def _dead(held: contextlib.ExitStack) -> Iterator[Path]:
     """Yield the folders of rehearsals that died, each locked as long as ``held`` is open."""
-    with holding(machine_lock(MAKING)):
+    with holding(machine_lock(FOLDERS)):
         for folder in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
             if folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.getuid():
                 lock = open_lock(folder / LOCK)

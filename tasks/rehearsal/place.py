@@ -57,7 +57,7 @@ def _named(folder: Path) -> tuple[Path, int]:
 
 def _temporary(*, keep: bool) -> tuple[Path, int]:
     # Nobody takes the folder for a dead rehearsal's while it has no lock yet.
-    with holding(machine_lock(caretaker.MAKING)):
+    with holding(machine_lock(caretaker.FOLDERS)):
         folder = Path(tempfile.mkdtemp(prefix=caretaker.KEPT if keep else caretaker.TEMPORARY))
         lock = open_lock(folder / caretaker.LOCK)
         taken(lock)

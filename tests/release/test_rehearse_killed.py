@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.rehearsal import caretaker
+from tasks.rehearsal.locks import machine_lock, open_lock, taken
 from tasks.rehearsal.record import Record
 
 from ..lab.cli import INVOKE, run, run_task, sh
@@ -223,8 +225,26 @@ def test_a_rehearsal_that_still_runs_is_nobody_elses_to_clear_up_after(hub: Hub,
         other = make_hub(temporary.parent / "other", chart_repository="http://127.0.0.1:1/")
         done = run_task("rehearse", "--stand-in-base", cwd=other.path, env={"TMPDIR": str(temporary)})
         assert done.code == 0, done
-        assert rehearsal.child.wait(PATIENCE) == 0, rehearsal.said
+        assert rehearsal.child.wait(PATIENCE) == 0, "".join(rehearsal.said)
     assert list(temporary.glob("hubpress-[rk]*-*")) == []
+
+
+def test_a_folder_that_goes_away_is_nobody_elses_to_clear_up_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lies there without its lock for a moment: who looks for the dead then has to wait."""
+    folder = tmp_path / "hubpress-rehearsal-mine"
+    folder.mkdir()
+    could_look = []
+
+    def rmtree(path: Path) -> None:
+        looker = open_lock(machine_lock(caretaker.FOLDERS))
+        could_look.append((path, taken(looker)))
+        os.close(looker)
+
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    caretaker.clear_up(folder, keep=False)
+    assert could_look == [(folder, False)]
 
 
 def test_two_rehearsals_do_not_share_a_folder(hub: Hub, temporary: Path) -> None:
