@@ -29,6 +29,12 @@ machine.hear_interrupts()
 _NEEDS = {"engine": machine.missing_for_engine, "gcloud": machine.missing_for_gcloud}
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile once what the programs of the tests are made of."""
+    if config.cache is not None:
+        machine.keep_compiled(config.cache.mkdir("compiled"))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose outside programs are not here; in CI that is a failure."""
     for marker, missing in _NEEDS.items():

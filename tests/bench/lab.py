@@ -40,8 +40,7 @@ def open_lab(folder: Path, pairs: int) -> Iterator[Lab]:
     for name in machine.users_own_variables():
         del os.environ[name]
     os.environ.update(machine.make_home(folder / "home").env)
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
+    machine.keep_compiled(folder / "compiled")
     beside = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join((beside, os.environ.get("PATH", os.defpath)))
     try:

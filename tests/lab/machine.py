@@ -153,6 +153,15 @@ def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
             raise ConnectionRefusedError(f"tests stay on this machine: {address!r}")
 
 
+def keep_compiled(folder: Path) -> None:
+    """Let every Python that is started from here keep what it compiles in ``folder``: the tests start thousands.
+
+    The user's own variable against it does not count: nothing is written beside anybody's sources.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
+
+
 def hear_interrupts() -> None:
     """Let the programs under test be interrupted, also where the tests themselves run in the background.
 
