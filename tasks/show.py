@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .masking import mask
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
 _MINUTE = 60
 _PATIENCE, _TURN = 1.0, 0.1
+
+
+def open_closed_streams() -> None:
+    """Let the standard streams that this process was started without lead nowhere, as some cron and CI jobs need."""
+    nothing = Path(os.devnull)
+    sys.stdin = sys.stdin or nothing.open()
+    sys.stdout = sys.stdout or nothing.open("w")
+    sys.stderr = sys.stderr or nothing.open("w")
 
 
 def data(text: str) -> None:

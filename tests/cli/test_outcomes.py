@@ -13,7 +13,7 @@ from invoke.tasks import task
 from tasks.edge import HubTask
 from tasks.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable, one_line
 
-from ..lab.cli import Result, run_task
+from ..lab.cli import INVOKE, Result, run, run_task
 from ..lab.hubs import Hub, make_hub
 
 if TYPE_CHECKING:
@@ -27,6 +27,13 @@ def one_error_and_one_hint(done: Result) -> bool:
 
 
 # -- exit codes
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+def test_a_job_without_some_of_the_standard_streams(hub: Hub, closed: str) -> None:
+    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
+    done = run("sh", "-c", f'exec "$@" {closed}', "sh", *INVOKE, "commit", "--json", cwd=hub.path)
+    assert (done.code, len(done.json["commits"])) == (0, 1), done
 
 
 def test_done_is_0(hub: Hub) -> None:
