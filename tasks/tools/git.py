@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..faults import ProgramFailed, Refused, Unusable
-from .git_faults import failed, remote_fault
+from .git_faults import failed, no_clone, remote_fault
 from .run import Command, Output, capture, running
 
 if TYPE_CHECKING:
@@ -78,17 +78,19 @@ class Git:
 
         Raises:
             Unusable: there is no such folder, or it lies in no git work tree.
+            ProgramFailed: git does not open the one that it lies in.
         """
-        folder = folder.absolute()
+        try:
+            folder = folder.absolute()
+        except FileNotFoundError as err:
+            hint = "change into the hub repository, or name it: --repo PATH"
+            raise Unusable("the current folder is not there any more", hint=hint) from err
         if not folder.is_dir():
             raise Unusable("there is no such folder", where=folder, hint="name the hub repository: --repo PATH")
-        clone = cls(folder).ask_clone()
+        asked = cls(folder)
+        clone = asked.ask_clone()
         if clone is None:
-            raise Unusable(
-                "this is not a git repository",
-                where=folder,
-                hint="change into the hub repository, or name it: --repo PATH",
-            )
+            raise no_clone(asked.ask("rev-parse", "--git-dir"), folder)
         return cls(clone.top, clone)
 
     def at(self, subfolder: str) -> Git:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..faults import Denied, Fault, ProgramFailed, Unreachable
+from ..faults import Denied, Fault, ProgramFailed, Unreachable, Unusable
 from .git_locks import lock_in, locked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from .run import Output
 
@@ -20,6 +21,8 @@ _DENIED = (
     "403",
     "401",
 )
+# What git advises for a folder that belongs to somebody else, as containers and CI have them.
+_ADVICE = "git config --global --add safe.directory "
 _MENDS = {
     "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
     "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
@@ -27,6 +30,19 @@ _MENDS = {
     "read-only file system": "ls -ld .git; mount",
     "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
 }
+
+
+def no_clone(output: Output, folder: Path) -> Fault:
+    """Return the fault for a folder that lies in no work tree, or in one that git does not open.
+
+    Args:
+        output: git's answer to ``rev-parse --git-dir``.
+        folder: the folder.
+    """
+    if output.ok or "not a git repository" in output.stderr:
+        hint = "change into the hub repository, or name it: --repo PATH"
+        return Unusable("this is not a git repository", where=folder, hint=hint)
+    return failed(("rev-parse",), output, folder)
 
 
 def remote_fault(output: Output, remote: str) -> Unreachable:
@@ -74,11 +90,14 @@ def failed(arguments: Sequence[str], output: Output, where: object | None = None
     lock = lock_in(output.stderr)
     if lock:
         return locked(lock)
-    return ProgramFailed(f"git {arguments[0]}: {_first_fault(output)}", where=where, hint=_mend(output.stderr.lower()))
+    return ProgramFailed(f"git {arguments[0]}: {_first_fault(output)}", where=where, hint=_mend(output))
 
 
-def _mend(said: str) -> str:
-    """Return what mends what git says is wrong."""
+def _mend(output: Output) -> str:
+    """Return what mends what git says is wrong: its own advice, where it ends in the command."""
+    if output.last_words.startswith(_ADVICE):
+        return output.last_words
+    said = output.stderr.lower()
     found = (hint for sign, hint in _MENDS.items() if sign in said)
     return next(found, "git status")
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tasks.faults import Fault, Unusable
 from tasks.settings import KEYS, Settings, ValuesTarget, read_settings
 
+from ..lab.cli import INVOKE as LAB_INVOKE
 from ..lab.cli import Result, run, run_task, sh
 from ..lab.hubs import Hub, make_hub
 from ..lab.machine import PROJECT
@@ -458,6 +459,40 @@ def test_a_repository_that_is_not_there(hub: Hub) -> None:
         2,
         "",
         f"error: there is no such folder ({hub.path}/nowhere)\nhint: name the hub repository: --repo PATH\n",
+    )
+
+
+def test_a_repository_that_git_does_not_open_is_told_of_in_gits_words(hub: Hub) -> None:
+    """It belongs to somebody else, as in many a container; git's own tests pretend so by this variable."""
+    done = run_task("commit", cwd=hub.path, env={"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"})
+    assert (done.code, done.out, done.err) == (
+        3,
+        "",
+        (
+            f"error: git rev-parse: detected dubious ownership in repository at '{hub.path}' ({hub.path})\n"
+            f"hint: git config --global --add safe.directory {hub.path}\n"
+        ),
+    )
+
+
+def test_a_repository_whose_own_settings_are_broken_is_told_of_in_gits_words(hub: Hub) -> None:
+    (hub.path / ".git/config").write_text("[core\n")
+    done = run_task("commit", cwd=hub.path)
+    assert done.code == 3, done
+    assert done.err.startswith("error: git rev-parse: bad config line 1 in file ")
+
+
+def test_a_current_folder_that_is_gone(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = run("sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *LAB_INVOKE, "commit", cwd=gone)
+    assert (done.code, done.out, done.err) == (
+        2,
+        "",
+        (
+            "error: the current folder is not there any more\n"
+            "hint: change into the hub repository, or name it: --repo PATH\n"
+        ),
     )
 
 
