@@ -31,7 +31,7 @@ _NEEDS = {"engine": machine.missing_for_engine, "gcloud": machine.missing_for_gc
 
 def pytest_configure(config: pytest.Config) -> None:
     """Compile once what the programs of the tests are made of."""
-    if config.cache is not None:
+    if config.pluginmanager.hasplugin("cacheprovider"):
         machine.keep_compiled(config.cache.mkdir("compiled"))
 
 

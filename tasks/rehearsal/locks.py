@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,8 @@ if TYPE_CHECKING:
 
 EXCLUSIVE, SHARED = fcntl.LOCK_EX, fcntl.LOCK_SH
 _FOR_ALL = 0o644
-# Looked up once: a rehearsal has temporary files go to a folder of its own, its locks stay where all look for them.
-_FOLDER = Path(tempfile.gettempdir())
+# Where all look for them, whatever a process takes for its folder of temporary files: one engine serves them all.
+_FOLDER = Path("/tmp")  # noqa: S108 - who may write a lock file there can at most keep a rehearsal waiting
 
 
 def machine_lock(name: str) -> Path:

@@ -36,6 +36,11 @@ class Running:
     ended: threading.Event
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return int(self.process.pid)
+
+    @property
     def status(self) -> int:
         """Its exit status, once it has ended; negative where a signal ended it."""
         return int(self.process.exit_code)

@@ -119,7 +119,7 @@ CASES = {
         lambda stage: stage.hub.remote_git("branch", "--delete", "--force", BRANCH),
         REFUSED,
         f"the remote's branch {BRANCH} has commits that are not here (origin)",
-        f"git pull --rebase origin {BRANCH}; or use another branch: --branch NAME",
+        f"git fetch origin && git switch {BRANCH}; or use another branch: --branch NAME",
         before=True,
     ),
     "another git's lock on the index": lock("hub/.git/index.lock", before=True),

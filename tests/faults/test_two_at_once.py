@@ -123,7 +123,7 @@ def test_a_colleague_who_has_pushed_is_seen_before_anything_is_built(harness: Ha
     assert theirs.code == 1, theirs
     assert fault(theirs) == (
         f"the remote's branch {BRANCH} has commits that are not here (origin)",
-        f"git pull --rebase origin {BRANCH}; or use another branch: --branch NAME",
+        f"git fetch origin && git switch {BRANCH}; or use another branch: --branch NAME",
     )
     assert (second.snapshot(), second.subjects("main..HEAD")) == (before, [])
     world = stage.look()
