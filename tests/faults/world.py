@@ -73,10 +73,6 @@ class World:
                 return f"{name}: {_first_difference(mine, theirs)}"
         return ""
 
-    def contents(self) -> list[str]:
-        """Return the tree and the first line of each commit of the current branch, without who made it and when."""
-        return [line.partition(" ")[2] for line in self.subjects.splitlines()]
-
     def key(self) -> str:
         """Return a hash: two worlds with one key are the same."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
