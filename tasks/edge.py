@@ -61,7 +61,7 @@ class HubTask(Task):  # type: ignore[type-arg]
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run the task's body, and turn faults into Invoke's exit."""
-        show.open_closed_streams()
+        show.prepare_streams()
         try:
             with exits(), asked_to_end_is_ctrl_c():
                 return super().__call__(*args, **kwargs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -20,12 +21,19 @@ _MINUTE = 60
 _PATIENCE, _TURN = 1.0, 0.1
 
 
-def open_closed_streams() -> None:
-    """Let the standard streams that this process was started without lead nowhere, as some cron and CI jobs need."""
+def prepare_streams() -> None:
+    """Make the standard streams fit for whatever is said.
+
+    Those that this process was started without, as by some cron and CI jobs, lead nowhere. What an encoding does not
+    have is shown as Python writes it: a name that cannot be shown is no reason to end.
+    """
     nothing = Path(os.devnull)
     sys.stdin = sys.stdin or nothing.open()
     sys.stdout = sys.stdout or nothing.open("w")
     sys.stderr = sys.stderr or nothing.open("w")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def data(text: str) -> None:
@@ -34,8 +42,13 @@ def data(text: str) -> None:
 
 
 def report(content: Mapping[str, Any]) -> None:
-    """Print ``content`` on standard output as one JSON object."""
-    data(json.dumps(content, indent=2, ensure_ascii=False))
+    """Print ``content`` on standard output as one JSON object, in ASCII where its encoding does not have all of it."""
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(content, indent=2)
+    data(text)
 
 
 def say(text: str = "") -> None:

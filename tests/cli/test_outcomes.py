@@ -36,6 +36,16 @@ def test_a_job_without_some_of_the_standard_streams(hub: Hub, closed: str) -> No
     assert (done.code, len(done.json["commits"])) == (0, 1), done
 
 
+@pytest.mark.parametrize("env", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "latin-1"}], ids=str)
+def test_what_an_encoding_does_not_have_is_no_reason_to_end(hub: Hub, env: dict[str, str]) -> None:
+    hub.git("switch", "--quiet", "--create", "wait-…")
+    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
+    assert run_task("commit", "--dry", "--json", cwd=hub.path, env=env).json["branch"] == "wait-…"
+    done = run_task("commit", cwd=hub.path, env=env)
+    assert (done.code, done.err) == (0, "commit: commit hub/requirements.yaml\n"), done
+    assert r"-\u2026: Move z2jh" in done.out
+
+
 def test_done_is_0(hub: Hub) -> None:
     hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
     assert run_task("commit", cwd=hub.path).code == 0
