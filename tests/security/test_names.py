@@ -106,7 +106,7 @@ ANYWHERE = [
             *("values: [{file: --evil, path: a}]", "values: [{file: a, path: --evil}]"),
         )
     ),
-    Name("hub.platform", partial(setting, "platform: --evil/x"), LOOK, 2, NO_OPTION),
+    Name("hub.platform", partial(setting, "platform: --evil/x"), LOOK, 2, "not a platform (invoke.yaml)"),
     Name("hub.images", partial(setting, "images: [--evil]"), LOOK, 2, "--evil is no image"),
 ]
 WITH_ENGINE = [

@@ -79,7 +79,7 @@ def test_a_look_gives_no_secret_away(planted: Planted, task: str) -> None:
 
 # Program, the word among its arguments at which it fails, and the exit code.
 FAILURES = [
-    ("git", "rev-parse", 2),
+    ("git", "rev-parse", 3),
     ("git", "status", 3),
     ("git", "log", 3),
     ("git", "switch", 3),
