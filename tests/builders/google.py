@@ -11,13 +11,14 @@ import io
 import json
 import subprocess
 import tarfile
-import threading
 from base64 import b64encode
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
+
+from ..lab.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,13 +88,8 @@ def google(folder: Path) -> Iterator[Google]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         opened = Google(f"http://127.0.0.1:{server.server_port}", folder)
         server.google = opened  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
+        with serving(server):
             yield opened
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
 from base64 import b64encode
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
+
+from .serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,13 +52,8 @@ def git_server(folder: Path, user: str, password: str) -> Iterator[GitServer]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         lab = GitServer(folder, user, password, server.server_port)
         server.lab = lab  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
+        with serving(server):
             yield lab
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -6,13 +6,14 @@ import gzip
 import hashlib
 import io
 import tarfile
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
+
+from .serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -132,13 +133,8 @@ def served(folder: Path) -> Iterator[HelmServer]:
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(folder))) as server:
         lab = HelmServer(f"http://127.0.0.1:{server.server_port}/", folder)
         server.lab = lab  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
+        with serving(server):
             yield lab
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 class _Handler(SimpleHTTPRequestHandler):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..lab.cli import run_task
+from ..lab.serving import serving
 from ..signin.logins import use_helper, write_program
 
 if TYPE_CHECKING:
@@ -67,12 +67,9 @@ def charts(chart_folder: Path, meeting: Path) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Keep the tests' output clean."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(chart_folder))) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(chart_folder)))
+    with server, serving(server):
         yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
 
 
 def test_the_sign_in_the_helm_repository_and_the_remote_are_asked_side_by_side(

@@ -6,12 +6,12 @@ import http.client
 import math
 import socket
 import socketserver
-import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from typing import TYPE_CHECKING, TypeAlias
 
+from ..lab.serving import serving
 from ..z2jh.scripted import Drip, reply
 
 if TYPE_CHECKING:
@@ -104,16 +104,13 @@ def front(behind: str | None = None) -> Iterator[Front]:
         server.daemon_threads = True
         made = Front(f"127.0.0.1:{server.server_address[1]}", behind)
         server.front = made  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield made
-        finally:
-            for rule in made.rules:
-                if isinstance(rule.answer, Drip):
-                    rule.answer.over.set()
-            server.shutdown()
-            thread.join()
+        with serving(server):
+            try:
+                yield made
+            finally:
+                for rule in made.rules:
+                    if isinstance(rule.answer, Drip):
+                        rule.answer.over.set()
 
 
 _MISSING = reply(

@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, urlsplit
 
+from ..lab.serving import serving
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -110,13 +112,8 @@ def door(upstream: str, keeper: Keeper) -> Iterator[Door]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         opened = Door(f"127.0.0.1:{server.server_port}", upstream, keeper)
         server.door = opened  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
+        with serving(server):
             yield opened
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 from ..lab.cli import sh
+from ..lab.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,13 +50,8 @@ def token_server() -> Iterator[TokenServer]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         opened = TokenServer(f"http://127.0.0.1:{server.server_port}/token")
         server.tokens = opened  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
+        with serving(server):
             yield opened
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def key_file(folder: Path, tokens: str) -> Path:

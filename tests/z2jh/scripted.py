@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from email.parser import BytesParser
 from typing import TYPE_CHECKING
 
+from ..lab.serving import serving
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from email.message import Message
@@ -96,16 +98,13 @@ def scripted(certificate: Path | None = None) -> Iterator[Scripted]:
             server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         script = Scripted(f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}")
         server.script = script  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield script
-        finally:
-            for answer in script.answers:
-                if isinstance(answer, Drip):
-                    answer.over.set()
-            server.shutdown()
-            thread.join()
+        with serving(server):
+            try:
+                yield script
+            finally:
+                for answer in script.answers:
+                    if isinstance(answer, Drip):
+                        answer.over.set()
 
 
 class _Handler(socketserver.StreamRequestHandler):
