@@ -17,13 +17,13 @@ see. Anything else - another indent, an escape, a comment, a flow collection, an
 makes ``read_quickly`` give up, and the caller reads the file with the YAML library instead. What is read here
 is what that library would read.
 
-A piece of an entry (a key with its value) is proved once; thousands of entries share most of their pieces.
+Most of an entry recurs in thousands of others, and is proved once.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .release import IMAGES, Release
@@ -39,7 +39,6 @@ _HEAD = "apiVersion: v1\nentries:\n"
 _LAST_KEY = "\ngenerated: "
 _LARGEST_ENTRY = 64 * 1024
 _MOST_PIECES = 200_000
-_MOST_KNOWN = 20_000
 _MOST_RECURRING = 256
 
 # A new entry: two columns in. A new key of an entry: four.
@@ -74,16 +73,6 @@ class _Irregular(Exception):  # noqa: N818 - says what the text is
     """The text is not in Helm's own shape; nothing is wrong with that."""
 
 
-class _Proved(dict[str, tuple[str, Value]]):
-    """The pieces that were proved, each with its key and value; one that is asked for first is proved then."""
-
-    def __missing__(self, piece: str) -> tuple[str, Value]:
-        field = _field(piece)
-        if len(self) < _MOST_KNOWN:
-            self[piece] = field
-        return field
-
-
 def read_quickly(text: str, chart: str) -> list[Release] | None:
     """Read the releases of ``chart`` from an index as Helm writes it.
 
@@ -98,8 +87,7 @@ def read_quickly(text: str, chart: str) -> list[Release] | None:
 
 
 def _releases(text: str, chart: str) -> Iterator[Release]:
-    proved = _Proved()
-    recurring = lru_cache(_MOST_RECURRING)(partial(_recurring, proved=proved))
+    recurring = lru_cache(_MOST_RECURRING)(_recurring)
     charts: list[str] = []
     for count, piece in enumerate(_pieces(_body(text))):
         entry, head = _without_head(piece)
@@ -107,7 +95,7 @@ def _releases(text: str, chart: str) -> Iterator[Release]:
         if count > _MOST_PIECES or bool(entry) != bool(charts):
             raise _Irregular
         if entry:
-            release = _entry(entry, proved, recurring)
+            release = _entry(entry, recurring)
             if charts[-1] == chart:
                 yield release
         if head:
@@ -157,32 +145,32 @@ def _chart(head: str, charts: list[str]) -> str:
     return name
 
 
-def _entry(entry: str, proved: _Proved, recurring: Callable[[str], Release]) -> Release:
+def _entry(entry: str, recurring: Callable[[str], Release]) -> Release:
     """Read one entry, without the dash before it."""
     if len(entry) > _LARGEST_ENTRY:
         raise _Irregular
     usual = _USUAL.fullmatch(entry)
     if usual is None:
-        return _release(_fields(entry, proved))
+        return _release(_fields(entry))
     images, above, between, digest, below, url, version = usual.groups()
     rest = recurring(f"{above}{between}{below}"[:-1])
     text = images and images.replace("\n        ", "\n")
     return Release(version, rest.app_version, rest.kube_version, (url,), digest, text)
 
 
-def _recurring(rest: str, proved: _Proved) -> Release:
+def _recurring(rest: str) -> Release:
     """Read what is left of an entry without the keys that differ from one to the next."""
-    fields = _fields(rest, proved)
+    fields = _fields(rest)
     if not _READ.isdisjoint(fields):
         raise _Irregular
     return _release(fields)
 
 
-def _fields(entry: str, proved: _Proved) -> Fields:
+def _fields(entry: str) -> Fields:
     """Read the keys of an entry."""
     marked = entry.replace(f"{_KEY} ", f"{_LINE} ").replace(f"{_KEY}{_ITEM}", f"{_LINE}{_ITEM}")
     pieces = marked.split(_KEY)
-    fields = dict(map(proved.__getitem__, pieces))
+    fields = dict(map(_field, pieces))
     if len(fields) < len(pieces) or marked.count("\n") >= len(pieces):
         raise _Irregular
     return fields
