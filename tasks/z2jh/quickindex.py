@@ -66,7 +66,6 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._/-]{0,100}")
 _ODD = r"[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _NULLS = frozenset({"null", "Null", "NULL"})
 _PLAIN_ASCII = b"\n" + bytes(range(0x20, 0x7F))
-_TEXTS = ("version", "appVersion", "kubeVersion", "digest", _ANNOTATIONS)
 
 
 class _Irregular(Exception):  # noqa: N818 - says what the text is
@@ -178,10 +177,23 @@ def _fields(entry: str) -> Fields:
 
 def _release(fields: Fields) -> Release:
     urls = fields.get("urls", ())
-    version, app_version, kube_version, digest, images = texts = [fields.get(key) for key in _TEXTS]
-    if not isinstance(urls, tuple) or tuple in map(type, texts):
+    if not isinstance(urls, tuple):
         raise _Irregular
-    return Release(version or "", app_version, kube_version, urls, digest, images)  # type: ignore[arg-type]
+    return Release(
+        version=_text(fields, "version") or "",
+        app_version=_text(fields, "appVersion"),
+        kube_version=_text(fields, "kubeVersion"),
+        urls=urls,
+        digest=_text(fields, "digest"),
+        images=_text(fields, _ANNOTATIONS),
+    )
+
+
+def _text(fields: Fields, key: str) -> str | None:
+    value = fields.get(key)
+    if isinstance(value, tuple):
+        raise _Irregular
+    return value
 
 
 def _field(piece: str) -> tuple[str, Value]:
