@@ -130,11 +130,13 @@ def test_a_release_like_2i2cs(installed: Path, pilot: Hub, registry: Registry, p
     assert pilot.read("helm-charts/basehub/values.yaml").endswith(
         f'      name: {prefix}/2i2c/pilot-hub\n      tag: "0.0.1-0.dev.git.2.h{moved}"\n'
     )
-    assert pilot.git("show", "--no-patch", "--pretty=%B", "HEAD~1").splitlines()[:5] == [
+    assert pilot.git("show", "--no-patch", "--pretty=%B", "HEAD~1").splitlines()[:7] == [
         "Move z2jh from 3.2.1 to 3.3.8",
         "",
         "- chart requirement jupyterhub: 3.2.1 -> 3.3.8 (helm-charts/basehub/Chart.yaml)",
         f"- base image: {mirror}:3.2.1 -> {mirror}:3.3.8 (helm-charts/images/hub/Dockerfile)",
+        "- JupyterHub: 4.0.2 -> 4.1.6",
+        "- Kubernetes, at least: 1.23",
         "",
     ]
     assert changed_files(pilot) == [
