@@ -100,7 +100,7 @@ def plan_bump(hub: Hub, wish: BumpWish) -> Step:
     return Step(
         "bump",
         actions=(locked_action(hub, edits, lock, _reason(index, hub.requirement.version, choice)),),
-        leaves=hub.edited(touched),
+        leaves=hub.edited(touched).with_index(index),
         report=lambda: _report(hub, choice, touched, bases),
         summary=lambda: [f"{edit.path}: {edit.summary if edit.changes else 'unchanged'}" for edit in touched],
         warnings=tuple(_warnings(hub, choice, repository)),

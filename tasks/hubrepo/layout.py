@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..settings import Settings
     from ..tools.git import Git
+    from ..z2jh.release import Index
 
 CHARTPRESS_FILE = "chartpress.yaml"
 
@@ -69,6 +70,7 @@ class Hub:
         committed: its files in HEAD, or as planned commits will leave them.
         branch: the current branch, or the one that a planned commit switches to; None on a detached HEAD.
         pending: the files in planned commits; empty when nothing is planned.
+        index: the Helm repository's index as this run has read it; None where it has not.
     """
 
     git: Git
@@ -77,6 +79,7 @@ class Hub:
     committed: Files
     branch: str | None
     pending: frozenset[str] = frozenset()
+    index: Index | None = None
 
     # -- where it is, and where it will be
 
@@ -88,13 +91,17 @@ class Hub:
         """Return the repository as a commit of ``paths`` on ``branch`` will leave it."""
         return replace(self, committed=self.files, branch=branch, pending=self.pending | set(paths))
 
+    def with_index(self, index: Index | None) -> Hub:
+        """Return the repository with what its Helm repository said, for those who ask later in the run."""
+        return replace(self, index=index)
+
     def as_committed(self) -> Hub:
         """Return the repository with HEAD's files in place of the working tree's."""
         return replace(self, files=self.committed)
 
     def again(self) -> Hub:
         """Return the repository as it is now."""
-        return open_hub(self.settings, self.git)
+        return open_hub(self.settings, self.git).with_index(self.index)
 
     # -- what chartpress.yaml says
 

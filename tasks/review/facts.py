@@ -60,7 +60,7 @@ def asked(hub: Hub, before: str | None, after: str) -> tuple[Release | None, Rel
 
 
 def kept(hub: Hub, before: str | None, after: str) -> tuple[Release | None, Release]:
-    """Return two releases as the index described them that was fetched last; nobody is asked."""
+    """Return two releases as the index describes them that was fetched last; nobody is asked."""
     return _described(lambda repository: repository.kept_index(), hub, before, after)
 
 
@@ -68,7 +68,7 @@ def _described(
     read: Callable[[HelmRepository], Index | None], hub: Hub, before: str | None, after: str
 ) -> tuple[Release | None, Release]:
     try:
-        index = read(open_repository(hub))
+        index = hub.index or read(open_repository(hub))
     except Fault:
         index = None
     releases = index.releases if index else {}

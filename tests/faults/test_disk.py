@@ -93,8 +93,4 @@ def test_a_folder_that_cannot_be_written_stops_a_release_until_it_can(harness: H
     assert (stopped.users(), stopped.leftovers(planted, undisturbed)) == (planted.users(), [])
     again = stage.release()
     assert again.code == 0, again
-    if folder == "home/cache":
-        # Where no index can be kept, the commits' messages do not have what it tells of the releases.
-        assert [subject.split()[0] for subject in stage.hub.subjects("main..HEAD")] == ["Use", "Move"]
-        return
     assert not stage.look().difference(undisturbed)
