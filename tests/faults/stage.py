@@ -122,9 +122,11 @@ class Stage:
 
     def driven(self, trace: Path, at: int = 0, harm: str = "") -> Result:
         """Run a release that passes points (see :mod:`.driver`), and wait until all that it has started has ended."""
-        trace.unlink(missing_ok=True)
+        started = trace.with_name(f"{trace.name}.started")
+        for file in (trace, started):
+            file.unlink(missing_ok=True)
         result = self.run(sys.executable, "-m", f"{__package__}.driver", str(trace), str(at), harm, *RELEASE)
-        _wait_for_orphans(trace.with_name(f"{trace.name}.started"))
+        _wait_for_orphans(started)
         return result
 
     def run(self, *argv: str, clone: Path | None = None, env: Mapping[str, str] | None = None) -> Result:

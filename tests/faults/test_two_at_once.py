@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
+UNREACHABLE = 4
 BRANCH = "bump-z2jh-3.3.8"
 SOMEBODY_ELSE = {"GIT_COMMITTER_NAME": "Kim Colleague", "GIT_COMMITTER_EMAIL": "kim@hub.example"}
 
@@ -60,6 +61,14 @@ def both(stage: Stage, second: Hub, tmp_path: Path, env: dict[str, str] | None =
         return first, theirs.result()
 
 
+def made_good(done: Result, again: Callable[[], Result]) -> Result:
+    """Type a release again over which the registry's store stumbled: two push one tag in the same moment."""
+    if done.code != UNREACHABLE:
+        return done
+    assert "500 Internal Server Error" in fault(done)[0], done
+    return again()
+
+
 def test_in_one_clone_the_second_refuses_and_names_the_first(harness: Harness, tmp_path: Path) -> None:
     stage, undisturbed = harness.stage, harness.undisturbed
     stage.set_up()
@@ -89,6 +98,7 @@ def test_two_clones_that_make_the_same_commits_end_in_the_same_image_and_branch(
     stage.set_up()
     second = colleague(stage)
     mine, theirs = both(stage, second, tmp_path)
+    mine, theirs = made_good(mine, stage.release), made_good(theirs, lambda: stage.release(second.path))
     assert (mine.code, theirs.code) == (0, 0), f"{mine}\n{theirs}"
     world = stage.look()
     assert (world.remote, world.images) == (undisturbed.remote, undisturbed.images)
