@@ -5,6 +5,8 @@ from pathlib import Path
 
 # Invoke registered this file as "tasks"; step aside for the package of that name.
 sys.modules.pop("tasks", None)
+# Invoke lets Python keep nothing that it compiles: every start would compile the tasks anew.
+sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
 from tasks import ns  # noqa: E402, F401
 from tasks.edge import exits  # noqa: E402

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from invoke.program import Program
@@ -15,6 +16,11 @@ from .sources import read_by_invoke, take_variables
 
 class HubPress(Program):
     """The command; what cannot be read is a fault here, not a traceback."""
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        """Read Invoke's own flags; but Python may keep what it compiles, as ``tasks.py`` has it."""
+        super().parse_core(argv)
+        sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
     def update_config(self, merge: bool = True) -> None:
         """Read the file that ``-f`` names."""

@@ -147,3 +147,20 @@ def test_the_help_fits_a_terminal_and_gives_examples_that_work(name: str) -> Non
         assert name in typed.split()
         assert explained.strip()
         assert refusal(f"invoke {typed}") is None, typed
+
+
+DOORS = {
+    "invoke": (sys.executable, "-m", "invoke"),
+    "hubpress": (sys.executable, "-c", "from tasks.program import program; program.run()"),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(("forbidden", "kept"), [("", True), ("1", False)])
+def test_python_keeps_what_it_compiles_unless_it_is_told_not_to(
+    door: str, forbidden: str, kept: bool, tmp_path: Path
+) -> None:
+    env = {"PYTHONPYCACHEPREFIX": str(tmp_path / "kept"), "PYTHONDONTWRITEBYTECODE": forbidden}
+    run(*DOORS[door], "check", "--repo", str(tmp_path), cwd=PROJECT, env=env)
+    compiled = {file.name.partition(".")[0] for file in (tmp_path / "kept").rglob("tasks/**/*.pyc")}
+    assert ({"check", "git"} <= compiled, bool(compiled)) == (kept, kept)

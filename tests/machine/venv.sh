@@ -43,3 +43,5 @@ say "$folder: $("$python" --version)"
 # The checkout itself is what runs and is tested: only what it needs is installed, never a copy of it.
 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check '.[test,lint]'
 "$folder/bin/python" -m pip uninstall --quiet --yes hubpress
+"$folder/bin/python" -m compileall -q tasks
+"$folder/bin/python" -m compileall -q tasks
