@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from invoke.tasks import task
 
@@ -32,8 +31,7 @@ HELP = {
 }
 
 
-@dataclass(frozen=True)
-class AuthWish:
+class AuthWish(NamedTuple):
     """How to sign in.
 
     Attributes:

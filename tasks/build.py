@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from invoke.tasks import task
 
@@ -33,8 +32,7 @@ HELP = {
 }
 
 
-@dataclass(frozen=True)
-class BuildWish:
+class BuildWish(NamedTuple):
     """How the build is wanted.
 
     Attributes:

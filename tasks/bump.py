@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from invoke.tasks import task
 
@@ -32,8 +31,7 @@ HELP = {
 }
 
 
-@dataclass(frozen=True)
-class BumpWish:
+class BumpWish(NamedTuple):
     """Which release is wanted.
 
     Attributes:

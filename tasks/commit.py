@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from invoke.tasks import task
 
@@ -29,8 +29,7 @@ HELP = {
 }
 
 
-@dataclass(frozen=True)
-class CommitWish:
+class CommitWish(NamedTuple):
     """How the commit is wanted.
 
     Attributes:

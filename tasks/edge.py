@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from invoke.exceptions import Exit
 from invoke.tasks import Task
@@ -77,8 +76,7 @@ class HubTask(Task):  # type: ignore[type-arg]
             raise Exit(f"{mask(message)}\n{hint}", faults.REFUSED) from None
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """One task's run.
 
     Attributes:

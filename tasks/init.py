@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -122,7 +121,7 @@ def _writing(hub: Hub, edits: Sequence[FileEdit], why: str) -> Action:
 
     lines = (line for edit in edits for line in (f"{edit.path}:", *(f"  {line}" for line in edit.diff())))
     what = f"write {', '.join(edit.path for edit in edits)}"
-    return replace(edit_action(hub.git.folder, edits, why), what=what, details=tuple(lines))
+    return edit_action(hub.git.folder, edits, why)._replace(what=what, details=tuple(lines))
 
 
 def _kept_action(kept: Kept) -> Action:

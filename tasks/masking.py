@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MASK = "***"
+# Not compiled here, as elsewhere too: re does it when it meets them, and many runs never show what they are for.
 # user:password@ in an address (RFC 3986, 3.2.1); the password may hold an @ that should have been %40.
-_USERINFO = re.compile(r"""(?<=://)[^/\s"'<>]*@""")
+_USERINFO = r"""(?<=://)[^/\s"'<>]*@"""
 # What follows the question mark of a signed address.
-_PARAMETER = re.compile(r"""(?<=[?&])([^=&?\s"'<>]{1,64})=([^&\s"'<>]+)""")
-_HEADER = re.compile(r"(?i)(authorization\s*[:=]\s*(?:basic|bearer)\s+)\S+")
-_PEM = re.compile(r"(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).{1,20000}?(-----END )", re.DOTALL)
+_PARAMETER = r"""(?<=[?&])([^=&?\s"'<>]{1,64})=([^&\s"'<>]+)"""
+_HEADER = r"(?i)(authorization\s*[:=]\s*(?:basic|bearer)\s+)\S+"
+_PEM = r"(?s)(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).{1,20000}?(-----END )"
 # Tokens of GitHub, GitLab and Google say what they are.
-_TOKEN = re.compile(r"\b(?:gh[pousr]_\w{30,255}|github_pat_\w{30,255}|glpat-[\w-]{20,255}|ya29\.[\w-]{30,2048})")
+_SHOWS_ITSELF = r"\b(?:gh[pousr]_\w{30,255}|github_pat_\w{30,255}|glpat-[\w-]{20,255}|ya29\.[\w-]{30,2048})"
 _SECRET_PARTS = ("TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL", "APIKEY", "PRIVATE_KEY")
 _SECRET_WORDS = frozenset({"AUTH", "COOKIE", "JWT", "PASS", "PAT", "SIG", "SIGNATURE"})
 _KEY_WORD = "KEY"
@@ -33,11 +34,11 @@ def mask(text: str) -> str:
     Those are: passwords in addresses, signatures behind their question mark, authorization headers, private keys,
     tokens that show what they are, and the values of variables whose name says that they are secret.
     """
-    masked = _USERINFO.sub(f"{MASK}@", text)
-    masked = _PARAMETER.sub(_without_secret, masked)
-    masked = _HEADER.sub(rf"\1{MASK}", masked)
-    masked = _PEM.sub(rf"\1{MASK}\2", masked)
-    masked = _TOKEN.sub(MASK, masked)
+    masked = re.sub(_USERINFO, f"{MASK}@", text)
+    masked = re.sub(_PARAMETER, _without_secret, masked)
+    masked = re.sub(_HEADER, rf"\1{MASK}", masked)
+    masked = re.sub(_PEM, rf"\1{MASK}\2", masked)
+    masked = re.sub(_SHOWS_ITSELF, MASK, masked)
     for secret in sorted(_environments_own(), key=len, reverse=True):
         masked = masked.replace(secret, MASK)
     return masked

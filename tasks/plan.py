@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import show
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 DONE, SKIPPED = "done", "skipped"
 
 
-@dataclass(frozen=True)
-class Action:
+class Action(NamedTuple):
     """One change of the world.
 
     Attributes:
@@ -36,8 +35,7 @@ class Action:
     details: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """What one task does.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from invoke.tasks import task
@@ -103,7 +102,7 @@ def _perform(run: Run, place: Path, bump: BumpWish, build: BuildWish, commit: Co
         for note in stage.notes:
             show.say(show.strong(note))
         rehearsed = Run(stage.hub, dry=False, json=run.json)
-        plan = plan_release(stage.hub, bump, replace(build, stand_ins=stage.stand_ins), commit)
+        plan = plan_release(stage.hub, bump, build._replace(stand_ins=stage.stand_ins), commit)
         rehearsed.show_plan(plan)
         rehearsed.carry_out(plan, lambda: {"steps": plan.step_reports(), **_report(stage)})
         if plan.nothing_to_do:

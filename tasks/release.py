@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from invoke.tasks import task
@@ -114,12 +113,12 @@ def _steps(
         built = plan_build(hub, build)
         yield from (built, plan_commit(built.leaves, commit, _witness(hub, build, built), commit_of))
         return
-    moved = plan_commit(hub, replace(commit, push=False, request=False))
+    moved = plan_commit(hub, commit._replace(push=False, request=False))
     built = plan_build(moved.leaves, build)
     if moved.to_do:
         _require_answers(hub, build, signs_in=signs_in)
     # A message that was given belongs to the first commit that is made.
-    wish = replace(commit, message=None if moved.to_do else commit.message)
+    wish = commit._replace(message=None if moved.to_do else commit.message)
     yield from (moved, built, plan_commit(built.leaves, wish, _witness(hub, build, built), commit_of))
 
 

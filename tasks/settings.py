@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .faults import Unusable
 from .sources import FILE, SECTION, section_in, variable, variables
@@ -26,8 +25,7 @@ CACHE_OFF, CACHE_ON, CACHE_INLINE, CACHE_REGISTRY = "off", "on", "inline", "regi
 CHARTPRESS = "chartpress"
 
 
-@dataclass(frozen=True)
-class ValuesTarget:
+class ValuesTarget(NamedTuple):
     """One more place that an image is written to.
 
     Attributes:
@@ -41,8 +39,7 @@ class ValuesTarget:
     image: str | None = None
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """One run's settings; each attribute is a key of ``hub:``.
 
     Attributes:
@@ -99,7 +96,7 @@ class Settings:
         return platformdirs.user_cache_path("hubpress")
 
 
-KEYS = tuple(field.name for field in fields(Settings))
+KEYS = Settings._fields
 
 
 def read_settings(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..door import DOOR
 from ..faults import Fault, ProgramFailed
@@ -26,8 +25,7 @@ _VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")
 _PROBE_TAG = "hubpress-doctor"
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """What one look found.
 
     Attributes:
@@ -44,11 +42,10 @@ class Finding:
 
     def report(self) -> dict[str, Any]:
         """Return it for the JSON report."""
-        return asdict(self)
+        return self._asdict()
 
 
-@dataclass(frozen=True)
-class _Look:
+class _Look(NamedTuple):
     """One question to an outside program, and how its answer is read."""
 
     name: str

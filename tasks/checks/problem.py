@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Code(str, Enum):
@@ -26,8 +26,7 @@ class Code(str, Enum):
     OLD_PIN = "pin-older-than-base"
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One inconsistency.
 
     Attributes:
@@ -44,7 +43,7 @@ class Problem:
 
     def report(self) -> dict[str, str]:
         """Return it for the JSON report."""
-        return {**asdict(self), "code": self.code.value}
+        return {**self._asdict(), "code": self.code.value}
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message} [{self.code.value}]\n  hint: {self.hint}"

@@ -7,8 +7,7 @@ a traceback is a fault that names the key.
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
 from ..image.reference import is_name
@@ -39,8 +38,7 @@ _IMAGE_KEYS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class ImageSpec:
+class ImageSpec(NamedTuple):
     """How chartpress builds an image, and where it writes its name.
 
     Attributes:
@@ -67,8 +65,7 @@ class ImageSpec:
     values_paths: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class ChartSpec:
+class ChartSpec(NamedTuple):
     """A chart of chartpress.yaml.
 
     Attributes:
@@ -84,8 +81,7 @@ class ChartSpec:
     images: tuple[ImageSpec, ...]
 
 
-@dataclass(frozen=True)
-class ChartpressConfig:
+class ChartpressConfig(NamedTuple):
     """The whole file.
 
     Attributes:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import string
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..masking import mask, names_secret
@@ -33,8 +32,7 @@ _GOOGLES_SECRETS = {
 }
 
 
-@dataclass(frozen=True)
-class _Kind:
+class _Kind(NamedTuple):
     """One kind of credential file.
 
     Attributes:

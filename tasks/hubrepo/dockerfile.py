@@ -7,9 +7,8 @@ version may stand in ``FROM`` itself or in the default of an ``ARG`` before the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
 from ..image.reference import Reference
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 HUB_NAMES = frozenset({"k8s-hub", "k8s-hub-slim"})
 
 
-@dataclass(frozen=True)
-class BaseImage:
+class BaseImage(NamedTuple):
     """A ``FROM`` that inherits from a z2jh hub image.
 
     Attributes:
@@ -148,7 +146,7 @@ def _edits(stage: Stage, old: Reference, new: Reference, where: str) -> Iterator
     """Yield the edits that make ``stage`` say ``new``."""
     leaves, place = stage.image.leaves, f"{where}:{stage.line}"
     name_end = len(old.name)
-    tag_end = len(str(replace(old, digest=None)))
+    tag_end = len(str(old._replace(digest=None)))
     if old.name != new.name:
         yield _edit(leaves, 0, name_end, new.name, place)
     if old.tag != new.tag:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
 from ..image.reference import Reference
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 SLIM = "-slim"
 
 
-@dataclass(frozen=True)
-class PinnedPlace:
+class PinnedPlace(NamedTuple):
     """An image's name and tag for one place.
 
     Attributes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
 from .nodes import Mapping, Node, Scalar, Sequence, described, merged, target_of
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 _TRUE = "true"
 
 
-@dataclass(frozen=True)
-class Fields:
+class Fields(NamedTuple):
     """A mapping's fields, merge keys (``<<``) followed; of a key that stands twice, the last.
 
     Attributes:

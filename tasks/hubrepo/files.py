@@ -12,7 +12,7 @@ import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..faults import Refused, Unusable
 from ..interrupts import held_back
@@ -36,8 +36,7 @@ class Files(Protocol):
         """Return the bytes of ``path``; None where there is no such file."""
 
 
-@dataclass(frozen=True)
-class FileEdit:
+class FileEdit(NamedTuple):
     """One file's edit, computed whole before a byte is written.
 
     Attributes:
@@ -64,8 +63,7 @@ class FileEdit:
         yield from (line for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
-@dataclass(frozen=True)
-class WorkingTree:
+class WorkingTree(NamedTuple):
     """The files as they lie in the repository's folder."""
 
     top: Path

@@ -7,8 +7,7 @@ lines that go on, here-documents. What an instruction does is not known here.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
 
@@ -22,8 +21,7 @@ _DIRECTIVES = frozenset({"syntax", "escape", "check"})
 _TAKES_HEREDOCS = frozenset({"ADD", "COPY", "RUN"})
 
 
-@dataclass(frozen=True)
-class Instruction:
+class Instruction(NamedTuple):
     """One instruction, its continued lines joined.
 
     Attributes:
@@ -51,8 +49,7 @@ class Instruction:
         return bisect_right(self.pieces, index, key=lambda piece: piece[0]) - 1
 
 
-@dataclass(frozen=True)
-class Heredoc:
+class Heredoc(NamedTuple):
     """``<<NAME``: lines up to the one that says ``NAME``.
 
     Attributes:
@@ -64,8 +61,7 @@ class Heredoc:
     chomps: bool
 
 
-@dataclass(frozen=True)
-class _Line:
+class _Line(NamedTuple):
     """A line of the file: its number from 1, its first index, its characters without the line break."""
 
     number: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Fault, Unusable
 from .absent import no_dependency, no_hub_image, no_single_root
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 CHARTPRESS_FILE = "chartpress.yaml"
 
 
-@dataclass(frozen=True)
-class HubImage:
+class HubImage(NamedTuple):
     """An image of the chart that inherits from z2jh's hub image.
 
     Attributes:
@@ -44,8 +43,7 @@ class HubImage:
     base: BaseImage
 
 
-@dataclass(frozen=True)
-class ValuesPlace:
+class ValuesPlace(NamedTuple):
     """One place that an image's name and tag are written to.
 
     Attributes:
@@ -254,7 +252,7 @@ class Hub:
         return [path.rpartition("/")[0] for path in listed if path]
 
     def _has_dependency(self, root: str) -> bool:
-        candidate = replace(self, settings=replace(self.settings, root=root))
+        candidate = replace(self, settings=self.settings._replace(root=root))
         try:
             return bool(candidate.chart)
         except Fault:

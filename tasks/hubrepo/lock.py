@@ -6,7 +6,6 @@ helm alone writes it, its digest included. What is here says what it will name, 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..faults import Fault, ProgramFailed
@@ -97,7 +96,7 @@ def _undone_on_fault(top: Path, edits: Sequence[FileEdit], lock: FileEdit) -> It
     except Fault:
         tree = WorkingTree(top)
         # What helm made of the lock is known now; elsewhere only our own bytes are taken back.
-        made = (*edits, replace(lock, after=tree.read(lock.path) or b""))
-        back = [replace(edit, before=edit.after, after=edit.before or b"") for edit in made]
+        made = (*edits, lock._replace(after=tree.read(lock.path) or b""))
+        back = [edit._replace(before=edit.after, after=edit.before or b"") for edit in made]
         tree.replace(edit for edit in back if tree.read(edit.path) == edit.before)
         raise

@@ -6,7 +6,7 @@ Both hold a list ``dependencies`` of mappings with ``name``, ``version``, ``repo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..faults import Unusable
 from .document import Document, parse
@@ -18,8 +18,7 @@ DEPENDENCIES = "dependencies"
 _RANGE_SIGNS = frozenset("^~<>=!*|, ")
 
 
-@dataclass(frozen=True)
-class Requirement:
+class Requirement(NamedTuple):
     """One dependency of a chart.
 
     Attributes:

@@ -6,8 +6,7 @@ by merge, a mapping that another place shares by alias.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
 from .nodes import Alias, Collection, Mapping, Scalar, Sequence, described, merged, target_of
@@ -20,8 +19,7 @@ Path = tuple[str, ...]
 _MAX_INDEX_DIGITS = 9
 
 
-@dataclass(frozen=True)
-class Reach:
+class Reach(NamedTuple):
     """How far a path leads.
 
     Attributes:

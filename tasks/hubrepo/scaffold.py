@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
 from . import templates
@@ -33,8 +32,7 @@ _CHART_FILES = ("requirements.yaml", "Chart.yaml")
 _IMAGE = ("hub", "image")
 
 
-@dataclass(frozen=True)
-class BareChart:
+class BareChart(NamedTuple):
     """A chart that depends on Zero to JupyterHub.
 
     Attributes:
@@ -51,8 +49,7 @@ class BareChart:
         return (self.requirement.alias or self.requirement.name, *_IMAGE)
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """A file that is there, and stays as it is.
 
     Attributes:
@@ -64,8 +61,7 @@ class Kept:
     lacks: str = ""
 
 
-@dataclass(frozen=True)
-class Scaffold:
+class Scaffold(NamedTuple):
     """What is to be written, and what stays.
 
     Attributes:

@@ -7,8 +7,7 @@ there at the intended scalars alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
 from .document import parse
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
     from .nodes import Node
 
 
-@dataclass(frozen=True)
-class Added:
+class Added(NamedTuple):
     """A key that a mapping gets.
 
     Attributes:
@@ -40,8 +38,7 @@ class Added:
     value: str
 
 
-@dataclass(frozen=True)
-class _Slot:
+class _Slot(NamedTuple):
     """A scalar with its key (None for a list's item), and whether it stands in a flow mapping or list."""
 
     node: Scalar | Alias

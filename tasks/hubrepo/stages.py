@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import dropwhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
 from .instructions import escape_character, instructions, words
@@ -18,8 +17,7 @@ _NAMED = 3  # words of FROM image AS name
 _BUILTINS = builtins()
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(NamedTuple):
     """One ``FROM``.
 
     Attributes:
@@ -39,8 +37,7 @@ class Stage:
     name: str | None
 
 
-@dataclass(frozen=True)
-class Dockerfile:
+class Dockerfile(NamedTuple):
     """What of a Dockerfile decides on its base images.
 
     Attributes:

@@ -7,7 +7,7 @@ The rules are BuildKit's (https://docs.docker.com/reference/dockerfile/#environm
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +19,7 @@ _MAX_DEPTH = 20
 _PLATFORM = ("PLATFORM", "OS", "ARCH", "VARIANT", "OSVERSION")
 
 
-@dataclass(frozen=True)
-class Leaf:
+class Leaf(NamedTuple):
     """Characters that stand in the file as they are.
 
     Attributes:
@@ -32,8 +31,7 @@ class Leaf:
     place: int
 
 
-@dataclass(frozen=True)
-class Expansion:
+class Expansion(NamedTuple):
     """What a word comes to.
 
     Attributes:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
 
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Edit:
+class Edit(NamedTuple):
     """Replace the characters ``start`` to ``end`` (``end`` not included) by ``text``."""
 
     start: int
@@ -23,8 +21,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(NamedTuple):
     """A file's characters, every line ending as it was.
 
     Attributes:

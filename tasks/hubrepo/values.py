@@ -6,7 +6,7 @@ both are there) and ``tag``, or one string ``name:tag``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..faults import Unusable
 from .document import Document, duplicates, parse
@@ -18,8 +18,7 @@ NAME_KEYS = ("name", "repository")
 TAG_KEY = "tag"
 
 
-@dataclass(frozen=True)
-class PinnedImage:
+class PinnedImage(NamedTuple):
     """What a values file says now.
 
     Attributes:

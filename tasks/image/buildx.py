@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,7 +94,7 @@ def _push(build: Build, command: Callable[..., Command]) -> None:
     try:
         docker.build(command(), host, builder)
     except Denied as fault:
-        if not (build.pushes and EXPIRED.search(fault.what)) or DockerLogins.read().credentials(host) is None:
+        if not (build.pushes and re.search(EXPIRED, fault.what)) or DockerLogins.read().credentials(host) is None:
             raise
         show.say(f"{fault.what}; pushing once more with fresh credentials")
         docker.build(command(again=True), host, builder)

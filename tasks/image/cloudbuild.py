@@ -7,10 +7,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..faults import Denied, Fault, ProgramFailed, Refused, Unreachable
 from ..hubrepo.leftovers import scratch_folder
@@ -38,8 +37,7 @@ _DENIED = ("permission_denied", "permission denied", "error 403", "[403]", "forb
 _NO_ANSWER = ("failed to connect", "max retries exceeded", "timed out", "unavailable", "communicationerror")
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What Cloud Build is asked.
 
     Attributes:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
 from .glob import FOLDERS, Glob, Piece, piece
@@ -27,8 +26,7 @@ LARGEST_TEXT, MOST_PATTERNS = 64 * 1024, 2000
 _FORMAT = "https://docs.docker.com/build/concepts/context/#dockerignore-files"
 
 
-@dataclass(frozen=True)
-class IgnoreRules:
+class IgnoreRules(NamedTuple):
     """The patterns of one ignore file, in order.
 
     Attributes:

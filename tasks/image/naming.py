@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Refused
 from ..hubrepo.paths import is_below, join
@@ -20,8 +19,7 @@ TAG_SETTING = "hub.tag"
 CONTENT = "content"
 
 
-@dataclass(frozen=True)
-class ImageName:
+class ImageName(NamedTuple):
     """What an image is called, and after which commit.
 
     Attributes:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Refused
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(NamedTuple):
     """The machine that builds.
 
     Attributes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..door import DOOR
 from ..faults import Refused
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 STAND_IN_LABEL = "io.github.hubpress.stand-in"
 
 
-@dataclass(frozen=True)
-class Base:
+class Base(NamedTuple):
     """The base image that a Dockerfile names, as it was found.
 
     Attributes:
@@ -42,8 +40,7 @@ class Base:
         return any(STAND_IN_LABEL in image.labels for image in self.found.platforms.values())
 
 
-@dataclass(frozen=True)
-class Proof:
+class Proof(NamedTuple):
     """What was proved of an image.
 
     Attributes:

@@ -9,21 +9,20 @@ there means ``library/name``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..faults import Unusable
 
 DOCKER_HUB = "docker.io"
 _HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
-_PART = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
-_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]")
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_DIGEST = r"sha256:[0-9a-f]{64}"
+_LOOPBACK = r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]"
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(NamedTuple):
     """An image's name.
 
     Attributes:
@@ -47,7 +46,7 @@ class Reference:
         head, colon, tag = rest.rpartition(":")
         if not colon or "/" in tag:
             head, colon, tag = rest, "", ""
-        whole = is_name(head) and (not colon or is_tag(tag)) and (not at or _DIGEST.fullmatch(digest))
+        whole = is_name(head) and (not colon or is_tag(tag)) and (not at or re.fullmatch(_DIGEST, digest))
         if not whole:
             raise Unusable(
                 f"{text!r} is not the name of an image",
@@ -76,7 +75,7 @@ class Reference:
     def on_loopback(self) -> bool:
         """Whether the registry is on this machine (127.0.0.0/8, ::1, localhost)."""
         host = self.host if self.host.endswith("]") else self.host.rpartition(":")[0] or self.host
-        return bool(_LOOPBACK.fullmatch(host))
+        return bool(re.fullmatch(_LOOPBACK, host))
 
     def same_repository(self, other: Reference) -> bool:
         """Whether both names mean one repository, however they are spelled."""
@@ -84,22 +83,22 @@ class Reference:
 
     def tagged(self, tag: str) -> Reference:
         """Return this name with ``tag`` and without a digest."""
-        return replace(self, tag=tag, digest=None)
+        return self._replace(tag=tag, digest=None)
 
     def pinned(self, digest: str) -> Reference:
         """Return this name with ``digest`` besides its tag."""
-        return replace(self, digest=digest)
+        return self._replace(digest=digest)
 
 
 def is_name(text: str) -> bool:
     """Whether ``text`` is a repository's name, with or without a host."""
     host, path = _split(text)
-    return (not host or bool(_HOST.fullmatch(host))) and all(map(_PART.fullmatch, path.split("/")))
+    return (not host or bool(re.fullmatch(_HOST, host))) and all(re.fullmatch(_PART, part) for part in path.split("/"))
 
 
 def is_tag(text: str) -> bool:
     """Whether ``text`` can be a tag: 1 to 128 of ``A-Za-z0-9_.-``, not beginning with ``.`` or ``-``."""
-    return bool(_TAG.fullmatch(text))
+    return bool(re.fullmatch(_TAG, text))
 
 
 def _split(name: str) -> tuple[str, str]:

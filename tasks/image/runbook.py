@@ -6,8 +6,8 @@ chartpress runs in a throwaway clone of the last commit, so that what it rewrite
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Refused
 from ..hubrepo.leftovers import scratch_folder
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from .building import Build
 
 
-@dataclass(frozen=True)
-class Chartpress:
+class Chartpress(NamedTuple):
     """Builds with chartpress.
 
     Attributes:

@@ -15,7 +15,7 @@ takes the tag's place, except on a tag.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Refused, Unusable
 from ..tools.run import capture_all
@@ -36,8 +36,7 @@ _LAST_COMMIT = ("log", "--max-count=1", "--pretty=format:%h %H", "--")
 _PARTS = ("major", "minor", "patch")
 
 
-@dataclass(frozen=True)
-class Tagged:
+class Tagged(NamedTuple):
     """Where a commit stands to the nearest git tag in its past.
 
     Attributes:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
 _FILE = "rehearsal.json"
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """What a rehearsal leaves outside of its folder.
 
     Attributes:
@@ -36,5 +34,5 @@ class Record:
     def write(self, folder: Path) -> None:
         """Put it into the folder, whole or not at all."""
         new = folder / f"{_FILE}.new"
-        new.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        new.write_text(json.dumps(self._asdict()), encoding="utf-8")
         new.replace(folder / _FILE)

@@ -18,9 +18,8 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import ProgramFailed
 from ..tools.run import Command, capture, find
@@ -38,8 +37,7 @@ _BIRTHMARK = "Hubpress-Registry"
 _SUPERVISED = Path(__file__).with_name("supervised.py")
 
 
-@dataclass(frozen=True)
-class Registry:
+class Registry(NamedTuple):
     """A registry that serves.
 
     Attributes:
@@ -63,8 +61,7 @@ class Registry:
         return _log(self.folder)
 
 
-@dataclass(frozen=True)
-class _Way:
+class _Way(NamedTuple):
     """How the registry is run on this machine.
 
     Attributes:

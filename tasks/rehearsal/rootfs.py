@@ -6,8 +6,8 @@ import io
 import stat
 import struct
 import tarfile
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 IMAGE_FILES = Path(__file__).with_name("image")
 ROOT = (0, 0)
@@ -28,8 +28,7 @@ _ELF_64_LITTLE = b"\x7fELF\x02\x01"
 _PT_INTERP = 3
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A file, folder or symbolic link of a layer.
 
     Attributes:

@@ -7,9 +7,9 @@ the throwaway registry: everything after that is the release itself.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unreachable
 from ..hubrepo.layout import open_hub
@@ -32,8 +32,7 @@ CHARTS = Path(__file__).with_name("charts")
 REGISTRY = "registry"
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(NamedTuple):
     """A stage that is set.
 
     Attributes:
@@ -80,7 +79,7 @@ def staged(hub: Hub, folder: Path, target: Callable[[Hub], Sequence[Reference]],
         stood_in = tuple(
             f"STAND-IN: {base} is not z2jh's image, it was made here for the rehearsal" for base in missing
         )
-        replace(record, stand_ins=tuple(map(str, missing))).write(folder)
+        record._replace(stand_ins=tuple(map(str, missing))).write(folder)
         with stand_ins(map(str, missing)):
             yield Stage(folder, clone, Git(folder / REMOTE), served.address, missing, (*notes, *stood_in))
 
@@ -92,7 +91,7 @@ def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
         open_repository(hub).index()
     except Unreachable as fault:
         note = f"STAND-IN: the charts come with hubpress, not from {address}: {fault.what}"
-        return replace(hub, settings=replace(hub.settings, chart_repository=CHARTS.as_uri())), (note,)
+        return replace(hub, settings=hub.settings._replace(chart_repository=CHARTS.as_uri())), (note,)
     return hub, ()
 
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Refused
 from ..image.reference import Reference
@@ -33,8 +32,7 @@ _BUSYBOX_IMAGE = "busybox:stable-musl"
 _BUILD_SECONDS = 300.0
 
 
-@dataclass(frozen=True)
-class _Recipe:
+class _Recipe(NamedTuple):
     """All that one stand-in is built from.
 
     Attributes:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import one_line
 from ..z2jh.choose import is_dev
@@ -29,8 +28,7 @@ LONGEST_TITLE = 200
 LONGEST_BODY = 60_000
 
 
-@dataclass(frozen=True)
-class Story:
+class Story(NamedTuple):
     """What a pull request tells.
 
     Attributes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Refused, Unusable
 from ..image.template import render
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from ..tools.git import Git
 
 
-@dataclass(frozen=True)
-class BranchPlan:
+class BranchPlan(NamedTuple):
     """Where a commit goes.
 
     Attributes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..faults import Fault
 from ..hubrepo.values import image_at
@@ -17,8 +16,7 @@ T = TypeVar("T")
 NOTHING = "(none)"
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(NamedTuple):
     """One thing that moved.
 
     Attributes:
@@ -39,8 +37,7 @@ class Move:
         return f"- {self.what}: {self.before or NOTHING} -> {self.after} ({self.file})"
 
 
-@dataclass(frozen=True)
-class Changes:
+class Changes(NamedTuple):
     """What moved between a commit and the files after it.
 
     Attributes:

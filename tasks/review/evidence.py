@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ..faults import Fault
 from ..image.proof import Base, prove
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from ..hubrepo.layout import Hub, HubImage
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What is known of one image.
 
     Attributes:
@@ -83,14 +81,14 @@ def _held(hub: Hub, image: HubImage, reference: Reference, found: docker.Answer,
     """Hold the registries' answers against what a build would have proved."""
     known = Evidence(str(reference), str(image.base.reference))
     if isinstance(found, Fault) or isinstance(base, Fault):
-        return replace(known, gap=found.what if isinstance(found, Fault) else _what(base))
+        return known._replace(gap=found.what if isinstance(found, Fault) else _what(base))
     if found is None or base is None:
-        return replace(known, gap=f"the registry does not have {known.image if found is None else known.base}")
-    known = replace(known, digest=found.digest, platforms=tuple(found.platforms), base_digest=base.digest)
+        return known._replace(gap=f"the registry does not have {known.image if found is None else known.base}")
+    known = known._replace(digest=found.digest, platforms=tuple(found.platforms), base_digest=base.digest)
     try:
         prove(reference, found, Base(image.base.reference, base), hub.settings.platform)
     except Fault as fault:
-        return replace(known, gap=fault.what)
+        return known._replace(gap=fault.what)
     return known
 
 

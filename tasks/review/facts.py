@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Fault
 from ..hubrepo.source import open_repository
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from ..z2jh.repository import HelmRepository
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(NamedTuple):
     """What the index says of one thing that moves with a release.
 
     Attributes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Fault
 from ..hubrepo.document import parse
@@ -51,8 +51,7 @@ class Finding:
         return f"{self.place} {self.key}"
 
 
-@dataclass(frozen=True)
-class NoteHere:
+class NoteHere(NamedTuple):
     """A note, and what it concerns in this repository.
 
     Attributes:
@@ -64,8 +63,7 @@ class NoteHere:
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True)
-class UpgradeHere:
+class UpgradeHere(NamedTuple):
     """The way past one release, for this repository.
 
     Attributes:
@@ -77,8 +75,7 @@ class UpgradeHere:
     notes: tuple[NoteHere, ...]
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """A value below the chart's own key.
 
     Attributes:
@@ -114,7 +111,7 @@ def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere
         for upgrade in crossed
     ]
     if len(read) < len(files):
-        here[0] = replace(here[0], notes=(*here[0].notes, _not_all_read(len(read), len(files))))
+        here[0] = here[0]._replace(notes=(*here[0].notes, _not_all_read(len(read), len(files))))
     return tuple(here)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 GITHUB, GITLAB, BITBUCKET, GITEA, FORGEJO = "GitHub", "GitLab", "Bitbucket", "Gitea", "Forgejo"
@@ -29,8 +29,7 @@ _NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class Repository:
+class Repository(NamedTuple):
     """A repository on a host, as a git remote's address names it.
 
     Attributes:
@@ -62,7 +61,7 @@ class Repository:
 
     def on(self, host: str) -> Repository:
         """Return the same repository on ``host``, as ssh names it."""
-        return replace(self, host=_web_host(host))
+        return self._replace(host=_web_host(host))
 
 
 def is_reached_by_ssh(remote_url: str) -> bool:

@@ -6,7 +6,7 @@ it like any other, but builds on it only as ``docker --context NAME buildx``; ``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..image.platform import short_platform
 
@@ -15,8 +15,7 @@ DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
 CLOUD_BUILD = "cloudbuild"
 
 
-@dataclass(frozen=True)
-class Builder:
+class Builder(NamedTuple):
     """A builder.
 
     Attributes:

@@ -26,13 +26,9 @@ _OVERRIDES = (
     "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT",
     "CLOUDSDK_CORE_ACCOUNT",
 )
-_RESOURCE = re.compile(
-    r"projects/(?P<project>[\w.:-]+)/locations/(?P<location>[\w-]+)/repositories/(?P<repository>[\w-]+)"
-)
-_HELPER = re.compile(r"docker-credential-[\w.-]+")
-EXPIRED = re.compile(
-    r"expired|\b401\b|unauthorized|unauthenticated|authorization failed|failed to fetch oauth token", re.IGNORECASE
-)
+_RESOURCE = r"projects/(?P<project>[\w.:-]+)/locations/(?P<location>[\w-]+)/repositories/(?P<repository>[\w-]+)"
+_HELPER = r"docker-credential-[\w.-]+"
+EXPIRED = r"(?i)expired|\b401\b|unauthorized|unauthenticated|authorization failed|failed to fetch oauth token"
 
 
 def denied(words: str, host: str) -> Denied:
@@ -77,7 +73,7 @@ def _helper_missing(words: str) -> Iterator[tuple[str, str]]:
             f"Docker from a snap cannot reach its credential helper: {words}",
             "install Docker Engine instead of the snap: https://docs.docker.com/engine/install/",
         )
-    helper = _HELPER.search(words)
+    helper = re.search(_HELPER, words)
     name = helper[0] if helper else "gcloud"
     yield f"Docker's credential helper is not on PATH: {words}", f"put the folder of {name} on PATH"
 
@@ -88,7 +84,7 @@ def _no_role_or_repository(words: str) -> tuple[str, str]:
 
 
 def _describe(words: str) -> str:
-    found = _RESOURCE.search(words)
+    found = re.search(_RESOURCE, words)
     if not found:
         return "gcloud auth list; gcloud artifacts repositories list"
     return (

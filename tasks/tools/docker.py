@@ -34,7 +34,7 @@ BUILD_NATIVELY = (
     "docker run --privileged --rm tonistiigi/binfmt --install all"
 )
 # The steps before the first one of a build, as buildx shows them where one fails.
-_STARTING = re.compile(r"^ > \[internal\] (?:booting buildkit|waiting for connection):", re.MULTILINE)
+_STARTING = r"(?m)^ > \[internal\] (?:booting buildkit|waiting for connection):"
 # What a kernel says of a program for another processor, and QEMU of one that it could not carry on with.
 _CANNOT_EMULATE = ("exec format error", "qemu: uncaught target signal")
 _NO_BUILDX = ("unknown command: docker buildx", "'buildx' is not a docker command", "unknown shorthand flag")
@@ -42,7 +42,7 @@ _NO_ENGINE = ("cannot connect to the docker daemon", "is the docker daemon runni
 _NO_HELPER = ("error getting credentials", "executable file not found")
 _MISSING = ": not found"
 _TOO_OFTEN = ("toomanyrequests", "429 too many requests")
-_DENIED = re.compile(r"\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials")
+_DENIED = r"\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials"
 _NO_ANSWER = (
     *("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do"),
     *("unexpected status", "unexpected http status"),
@@ -189,13 +189,13 @@ def build(command: Command, host: str, builder: Builder) -> None:
         return
     words = output.last_words
     said = words.lower()
-    if _STARTING.search(output.stderr):
+    if re.search(_STARTING, output.stderr):
         raise _builder_fault(builder, words)
     if _has(output.stderr.lower(), _CANNOT_EMULATE):
         raise ProgramFailed(f"{builder.title} fails to emulate the platform: {words}", hint=BUILD_NATIVELY)
     if "did not complete successfully" in said or "failed to solve: dockerfile" in said:
         raise ProgramFailed(words, hint="mend the Dockerfile, commit it, and build again")
-    if _DENIED.search(said) or _has(said, (*_NO_HELPER, *_NO_ANSWER, *_TOO_OFTEN)):
+    if re.search(_DENIED, said) or _has(said, (*_NO_HELPER, *_NO_ANSWER, *_TOO_OFTEN)):
         raise registry_fault(output, host)
     raise _machine_fault(said) or ProgramFailed(words, hint="the builder's own output above says more")
 
@@ -207,7 +207,7 @@ def registry_fault(output: Output, host: str) -> Fault:
     machine = _machine_fault(output.stderr.lower())
     if machine:
         return machine
-    if _DENIED.search(said) or _has(said, _NO_HELPER):
+    if re.search(_DENIED, said) or _has(said, _NO_HELPER):
         return denied(words, host)
     if _has(said, _TOO_OFTEN):
         hint = f"wait, and run it again; who is signed in may ask more often: docker login {host}"

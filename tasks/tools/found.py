@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..image.platform import short_platform
 
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True)
-class PlatformImage:
+class PlatformImage(NamedTuple):
     """What a registry or an engine holds of an image for one platform.
 
     Attributes:
@@ -24,8 +22,7 @@ class PlatformImage:
     labels: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class FoundImage:
+class FoundImage(NamedTuple):
     """An image that is there.
 
     Attributes:

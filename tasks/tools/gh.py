@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..faults import Denied, Fault, ProgramFailed, Unreachable
 from .run import Command, capture, find
@@ -30,8 +29,7 @@ _NO_ANSWER = (
 )
 
 
-@dataclass(frozen=True)
-class OpenRequest:
+class OpenRequest(NamedTuple):
     """A pull request that is open.
 
     Attributes:
@@ -47,8 +45,7 @@ class OpenRequest:
     body: str
 
 
-@dataclass(frozen=True)
-class GitHub:
+class GitHub(NamedTuple):
     """One repository on GitHub, or on a GitHub Enterprise Server.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..faults import ProgramFailed, Refused, Unusable
 from .git_faults import failed, no_clone, remote_fault
@@ -45,8 +45,7 @@ _UNDER_WAY = {
 }
 
 
-@dataclass(frozen=True)
-class Clone:
+class Clone(NamedTuple):
     """What stays as it is while a clone is worked on.
 
     Attributes:
@@ -173,7 +172,7 @@ class Git:
         """Ask git what stays as it is; None where the folder lies in no git work tree."""
         output = self.ask("rev-parse", "--show-toplevel", "--absolute-git-dir", "--is-shallow-repository")
         lines = output.text.split("\n")
-        if not output.ok or len(lines) != len(fields(Clone)):
+        if not output.ok or len(lines) != len(Clone._fields):
             return None
         top, git_dir, shallow = lines
         return Clone(Path(top), Path(git_dir), shallow == "true")

@@ -12,7 +12,7 @@ import time
 from concurrent.futures import TimeoutError as TooLate
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
@@ -44,8 +44,7 @@ class Undecided(Exception):  # noqa: N818 - an answer that is none is no error o
     """The registry gave no answer that can be relied on."""
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """A registry's answer.
 
     Attributes:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from dataclasses import dataclass
 from threading import TIMEOUT_MAX
-from typing import TYPE_CHECKING, Any
-
-import sh
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..interrupts import held_back
 
@@ -17,13 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import sh
+
 # A program may end with any status, or by any signal (negative): the caller decides what that means.
 _ANY_STATUS = tuple(range(-64, 256))
 TIDY_SECONDS = 10.0
 
 
-@dataclass(frozen=True)
-class Running:
+class Running(NamedTuple):
     """A program that was started.
 
     Attributes:
@@ -63,8 +61,10 @@ def start(
         options: sh's own, for what it reads and where its output goes.
 
     Raises:
-        OSError, sh.ForkException: it cannot be started.
+        OSError: it cannot be started.
     """
+    import sh  # noqa: PLC0415 - only what people watch is run by it
+
     process: sh.RunningCommand | None = None
     ended = threading.Event()
     try:
@@ -81,6 +81,8 @@ def start(
                 **options,
             )
             threading.Thread(target=_wait, args=(process, ended), daemon=True).start()
+    except sh.ForkException as err:
+        raise OSError(str(err)) from err
     except KeyboardInterrupt:
         if process is not None:
             _send(process, signal.SIGTERM)

@@ -14,9 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import sh
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..faults import ProgramFailed, one_line
 from ..masking import mask
@@ -75,8 +73,7 @@ class Command:
         return f"(cd {shlex.quote(str(self.cwd))} && {line}{chr(10) if self.stdin else ''})"
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """What a program said, and how it ended.
 
     Attributes:
@@ -183,7 +180,7 @@ def _start(command: Command, **options: Any) -> Running:  # noqa: ANN401 - sh's 
     given = {"_in": command.stdin, **options}
     try:
         return start(path, command.argv[1:], command.cwd, _environment(command), **given)
-    except (OSError, sh.ForkException) as err:
+    except OSError as err:
         raise _not_started(command, path) from err
 
 

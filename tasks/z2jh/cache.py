@@ -9,17 +9,16 @@ import contextlib
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 _DIGEST_LENGTH = 64
 _PART = ".part-"
 _LARGEST = 64 * 1024 * 1024 + 4096
 
 
-@dataclass(frozen=True)
-class Validators:
+class Validators(NamedTuple):
     """What a server says by which a later request can ask for changes only (RFC 9110, section 8.8)."""
 
     etag: str | None = None
@@ -29,16 +28,14 @@ class Validators:
         return bool(self.etag or self.last_modified)
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """A body that was fetched from an address."""
 
     body: bytes
     validators: Validators
 
 
-@dataclass(frozen=True)
-class Cache:
+class Cache(NamedTuple):
     """Pages by their address, archives by their digest.
 
     Attributes:
@@ -61,7 +58,7 @@ class Cache:
 
     def keep_page(self, url: str, page: Page) -> None:
         """Keep a page instead of the one that was kept for its address."""
-        about = {**asdict(page.validators), "sha256": sha256(page.body).hexdigest()}
+        about = {**page.validators._asdict(), "sha256": sha256(page.body).hexdigest()}
         self._write(_page_name(url), json.dumps(about).encode() + b"\n" + page.body)
 
     def archive(self, digest: str) -> bytes | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ..faults import Refused
 from .release import Release
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 _STAGES = frozenset({"alpha", "beta", "rc"})
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """The release to move to.
 
     Attributes:
@@ -32,8 +30,7 @@ class Choice:
     reason: str
 
 
-@dataclass(frozen=True)
-class _Taste:
+class _Taste(NamedTuple):
     """Which releases will do besides the stable ones."""
 
     pre: bool

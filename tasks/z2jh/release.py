@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import semver
 
@@ -63,8 +63,7 @@ class Release:
         return hub_image_among(self.images) if self.images else None
 
 
-@dataclass(frozen=True)
-class Index:
+class Index(NamedTuple):
     """What a Helm repository offers of one chart.
 
     Attributes:

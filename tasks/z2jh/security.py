@@ -6,15 +6,14 @@ that is not among them may be one too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import semver
 
 from .release import Release
 
 
-@dataclass(frozen=True)
-class SecurityRelease:
+class SecurityRelease(NamedTuple):
     """A release that mends a vulnerability.
 
     Attributes:

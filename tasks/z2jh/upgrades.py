@@ -7,7 +7,7 @@ links what it is taken from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import semver
 
@@ -15,8 +15,7 @@ from .notes import CHANGELOG, GUIDES, REPOSITORY
 from .release import Release
 
 
-@dataclass(frozen=True)
-class Watch:
+class Watch(NamedTuple):
     """Values that a note concerns.
 
     Attributes:
@@ -31,8 +30,7 @@ class Watch:
     other_than: str = ""
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """One thing that an operator should know before an upgrade.
 
     Attributes:
@@ -44,8 +42,7 @@ class Note:
     watches: tuple[Watch, ...] = ()
 
 
-@dataclass(frozen=True)
-class Upgrade:
+class Upgrade(NamedTuple):
     """The way from some releases to others.
 
     Attributes:

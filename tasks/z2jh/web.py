@@ -6,8 +6,7 @@ import time
 from base64 import b64encode
 from concurrent.futures import TimeoutError as TooLate
 from contextlib import closing
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader
@@ -45,8 +44,7 @@ class _Passing(Exception):  # noqa: N818 - says what kind of failure it is
         self.wait = wait
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What to ask for.
 
     Attributes:
@@ -107,7 +105,7 @@ def _follow(request: Request, limits: Limits, deadline: float) -> Page | None:
         answer = _exchange(request, limits, deadline)
         if not isinstance(answer, str):
             return answer
-        request = replace(request, address=request.address.redirected(answer))
+        request = request._replace(address=request.address.redirected(answer))
     raise _unreachable(request.address, f"it redirects more than {limits.redirects} times")
 
 

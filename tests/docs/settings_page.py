@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import fields
 
 from tasks.settings import Settings
 from tasks.sources import variable
@@ -44,7 +43,7 @@ def documented() -> dict[str, str]:
 
 
 def _row(key: str, text: str) -> str:
-    default = next(field.default for field in fields(Settings) if field.name == key)
+    default = Settings._field_defaults[key]
     shown = "" if default in (None, ()) else f"`{str(default).lower() if isinstance(default, bool) else default}`"
     return f"| `{key}` | `{variable(key)}` | {shown} | {text.replace('``', '`')} |\n"
 

@@ -134,14 +134,14 @@ def watch_task(points: Points) -> None:
 
 def watch_actions(points: Points) -> None:
     """Name the beginning and end of what each action does."""
-    init = plan.Action.__init__
+    make = plan.Action.__new__
 
-    def watched(action: plan.Action, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        init(action, *args, **kwargs)
-        if action.do is not None:
-            object.__setattr__(action, "do", _noted(points, f"action {action.what.split()[0]}", action.do))
+    def watched(kind: type[plan.Action], *args: Any, **kwargs: Any) -> plan.Action:  # noqa: ANN401
+        action = make(kind, *args, **kwargs)
+        noted = action.do and _noted(points, f"action {action.what.split()[0]}", action.do)
+        return action._replace(do=noted)
 
-    plan.Action.__init__ = watched  # type: ignore[method-assign, assignment]
+    plan.Action.__new__ = watched  # type: ignore[method-assign, assignment]
 
 
 def _noted(points: Points, label: str, do: Callable[[], None]) -> Callable[[], None]:
