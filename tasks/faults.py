@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .masking import mask
-
 DONE = 0
 REFUSED = 1
 UNUSABLE = 2
@@ -81,5 +79,7 @@ def _shown(text: str) -> str:
 
     Secrets are masked first: of one that is cut, or whose blanks are, the rest would not be known any more.
     """
+    from .masking import mask  # noqa: PLC0415 - only a fault that is shown pays for it
+
     line = one_line(mask(text))
     return line if len(line) <= LONGEST_PART else f"{line[:LONGEST_PART]}..."

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tasks.faults import Refused
 from tasks.rehearsal.registry import Registry
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 machine.stay_on_this_machine()
 machine.hear_interrupts()
+# A busy machine is no fault of what is tested.
+settings.register_profile("hubpress", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hubpress")
 
 _NEEDS = {"engine": machine.missing_for_engine, "gcloud": machine.missing_for_gcloud}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.faults import Fault, Unusable
@@ -115,7 +115,6 @@ def test_the_fault_is_one_error_and_one_hint() -> None:
 
 
 # A busy machine is no fault of what is tested.
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text())
 def test_any_text_is_a_name_or_a_fault(text: str) -> None:
     try:

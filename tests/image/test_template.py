@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.faults import Fault, Unusable
@@ -64,7 +64,6 @@ def test_the_names_of_a_template() -> None:
 
 
 # A busy machine is no fault of what is tested.
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(alphabet="{}!:[].TAG\\x00é "))
 def test_any_template_is_filled_in_or_a_fault(template: str) -> None:
     try:

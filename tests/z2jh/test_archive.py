@@ -116,7 +116,7 @@ def test_a_sparse_member_that_claims_to_be_endless(monkeypatch: pytest.MonkeyPat
         hub_image_in(archive(sparse), WHERE)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(at=st.integers(0, 3000), scrap=st.binary(min_size=1, max_size=8), compressed=st.booleans())
 def test_however_it_is_damaged_only_faults_come_out(at: int, scrap: bytes, compressed: bool) -> None:
     data = chart() if compressed else gzip.decompress(chart())

@@ -161,7 +161,7 @@ SCRAPS = [*LINES, "\n", " ", "  ", "- ", ": ", " #", "'", '"', "\\", "|\n", ">-\
 SCRAPS += ["\u2028", "\x85", "\x00", "---\n", "? ", "%", "@", "null", "~", "é", "\n    version: 9.9.9\n", "''"]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), edits=st.integers(1, 3))
 def test_where_the_quick_reader_reads_anything_it_is_what_the_full_one_reads(
     excerpt: str, seed: int, edits: int
@@ -281,7 +281,7 @@ def test_the_real_index_cut_off_anywhere_is_a_fault(shared: Path, share: float) 
         read_index(data[: int(len(data) * share)], WHERE)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=400) | st.text(alphabet="ab:-[]{}&*!|>'\"#%@,?~\n \t\\0", max_size=200).map(str.encode))
 def test_whatever_the_bytes_only_faults_come_out(data: bytes) -> None:
     with pytest.raises(Unreachable):
