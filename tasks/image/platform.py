@@ -6,7 +6,7 @@ The image must run on the cluster's platform, whoever builds it. A host of that 
 
 from __future__ import annotations
 
-import platform
+import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,7 +33,7 @@ class Host(NamedTuple):
     @classmethod
     def here(cls) -> Host:
         """Return this machine."""
-        return cls(sys.platform, platform.machine())
+        return cls(sys.platform, os.uname().machine)
 
     @property
     def platform(self) -> str | None:
