@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MASK = "***"
-# Not compiled here, as elsewhere too: re does it when it meets them, and many runs never show what they are for.
+# Patterns are texts, as in other rooms that every task imports: re compiles, and keeps, those that a run comes to use.
+
 # user:password@ in an address (RFC 3986, 3.2.1); the password may hold an @ that should have been %40.
 _USERINFO = r"""(?<=://)[^/\s"'<>]*@"""
 # What follows the question mark of a signed address.

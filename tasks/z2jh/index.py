@@ -20,7 +20,7 @@ LARGEST_INDEX = 64 * 1024 * 1024
 
 @lru_cache(maxsize=1)
 def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
-    """Read what an index offers of one chart; the last one is remembered, since a release reads it in several steps.
+    """Read what an index offers of one chart; the last one is remembered: a commit alone reads it twice.
 
     Args:
         data: the bytes of ``index.yaml``.
