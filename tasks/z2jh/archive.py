@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tarfile
-from io import BytesIO
 from pathlib import PurePosixPath
 
 from ..faults import Unreachable, Unusable
 from ..image.reference import Reference
 from .document import Tree, Unreadable, child, load, text_at
 from .packed import NotGzip, TooLarge, unpacked
+from .tarred import NotTar, regular_files
 
 LARGEST_ARCHIVE = 64 * 1024 * 1024
 LARGEST_VALUES = 4 * 1024 * 1024
@@ -52,23 +51,21 @@ def values_in(data: bytes, where: str) -> Tree:
 def _values(data: bytes, where: str) -> bytes:
     """Return the bytes of the chart's own values.yaml: only regular files count, and only in the top folder."""
     try:
-        return _member(unpacked(data, LARGEST_ARCHIVE), where)
+        return _top_values(unpacked(data, LARGEST_ARCHIVE), where)
     except TooLarge:
         raise _unusable(f"the archive unpacks to more than {LARGEST_ARCHIVE // 2**20} MiB", where) from None
-    except (NotGzip, tarfile.TarError, OSError, EOFError, ValueError, RecursionError) as error:
+    except (NotGzip, NotTar) as error:
         raise _unusable("this is not a chart's archive", where) from error
 
 
-def _member(plain: bytes, where: str) -> bytes:
-    with tarfile.open(fileobj=BytesIO(plain), mode="r:") as archive:
-        for member in archive:
-            parts = PurePosixPath(member.name).parts
-            if len(parts) != _DEPTH or parts[1] != "values.yaml" or member.type not in tarfile.REGULAR_TYPES:
-                continue
-            content = archive.extractfile(member)
-            if member.size > LARGEST_VALUES or content is None:
-                raise _unusable(f"values.yaml in the archive is over {LARGEST_VALUES // 2**20} MiB", where)
-            return content.read(LARGEST_VALUES)
+def _top_values(plain: bytes, where: str) -> bytes:
+    for file in regular_files(plain):
+        parts = PurePosixPath(file.name).parts
+        if len(parts) != _DEPTH or parts[1] != "values.yaml":
+            continue
+        if len(file.data) > LARGEST_VALUES:
+            raise _unusable(f"values.yaml in the archive is over {LARGEST_VALUES // 2**20} MiB", where)
+        return bytes(file.data)
     raise _unusable("the archive has no values.yaml", where)
 
 

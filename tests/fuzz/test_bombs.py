@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ..z2jh.charts import chart
+from ..z2jh.charts import archive, chart, extended
 from .readers import READERS, outcome
 
 # Of the processor: what else the machine does, does not count.
@@ -25,6 +25,11 @@ BOMBS: dict[str, tuple[str, Any]] = {
     "aliases in invoke.yaml": ("invoke.yaml", f"{_ALIASES}hub: {{images: *a99}}\n".encode()),
     "aliases in the index": ("chart index", f"{_ALIASES}entries: {{jupyterhub: *a99}}\n".encode()),
     "aliases in an archive": ("chart archive", chart(f"{_ALIASES}hub: {{image: *a99}}\n".encode())),
+    "an extended header of digits": ("chart archive", archive(extended(b"1" * 200_000))),
+    "an extended header of digits that names a charset": (
+        "chart archive",
+        archive(extended(b"13 hdrcharset" + b"2" * 200_000)),
+    ),
     "deep values": ("values", _DEEP.encode()),
     "deep chartpress.yaml": ("chartpress.yaml", _DEEP.encode()),
     "deep mappings": ("requirement", ("{a: " * 100_000).encode()),

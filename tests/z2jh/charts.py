@@ -35,3 +35,8 @@ def archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
 def chart(values: bytes = VALUES) -> bytes:
     """Return a chart's archive with these values."""
     return archive(entry("jupyterhub/Chart.yaml", b"name: jupyterhub\n"), entry("jupyterhub/values.yaml", values))
+
+
+def extended(records: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    """Return the member whose records (pax) extend the header of the next one."""
+    return entry("jupyterhub/PaxHeaders/x", records, type=tarfile.XHDTYPE)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import tarfile
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
@@ -104,6 +105,32 @@ def test_headers_that_follow_each_other_without_end() -> None:
     header = tarfile.TarInfo("x" * 150).tobuf(tarfile.GNU_FORMAT)[:1024]
     with pytest.raises(Unreachable):
         hub_image_in(gzip.compress(header * 5000), WHERE)
+
+
+def test_more_members_than_any_chart_has() -> None:
+    member = tarfile.TarInfo("jupyterhub/x").tobuf(tarfile.USTAR_FORMAT)
+    with pytest.raises(Unreachable, match="this is not a chart's archive"):
+        hub_image_in(gzip.compress(member * 10_001 + gzip.decompress(chart())), WHERE)
+
+
+def test_a_header_that_goes_back_to_the_start() -> None:
+    member = tarfile.TarInfo("jupyterhub/x")
+    member.size = -1024
+    with pytest.raises(Unreachable, match="this is not a chart's archive"):
+        hub_image_in(gzip.compress(member.tobuf(tarfile.GNU_FORMAT) * 3), WHERE)
+
+
+@pytest.mark.parametrize("format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_members_with_long_names_and_times_of_any_format_go_by(format: int) -> None:  # noqa: A002 - tarfile's word
+    buffer = BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=format) as tar:
+        for name, content in {
+            f"jupyterhub/{'a' * 90}/{'b' * 90}": b"x" * 700,
+            "./jupyterhub/values.yaml": VALUES,
+        }.items():
+            member, data = entry(name, content, mtime=1.5)
+            tar.addfile(member, BytesIO(data))
+    assert str(hub_image_in(gzip.compress(buffer.getvalue()), WHERE)) == "quay.io/jupyterhub/k8s-hub:3.3.8"
 
 
 def test_a_sparse_member_that_claims_to_be_endless(monkeypatch: pytest.MonkeyPatch) -> None:
