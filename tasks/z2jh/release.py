@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import semver
@@ -19,10 +18,11 @@ IMAGES = "artifacthub.io/images"
 
 # Far above any real version, and far below where Python refuses to read a number.
 _LONGEST_VERSION = 200
+# Choosing compares each version with several others.
+_KEPT = 4096
 
 
-@dataclass(frozen=True)
-class Release:
+class Release(NamedTuple):
     """One entry of the index.
 
     Attributes:
@@ -41,15 +41,10 @@ class Release:
     digest: str | None = None
     images: str | None = None
 
-    @cached_property
+    @property
     def semver(self) -> semver.Version | None:
         """The version in SemVer, or None where it is none (``v0.6.0-fb64667``)."""
-        if len(self.version) > _LONGEST_VERSION:
-            return None
-        try:
-            return semver.Version.parse(self.version)
-        except ValueError:
-            return None
+        return _in_semver(self.version)
 
     @property
     def oldest_kubernetes(self) -> str | None:
@@ -57,10 +52,20 @@ class Release:
         version = (self.kube_version or "").strip().removeprefix(">=").strip()
         return version.removesuffix("-0").removesuffix(".0") or None
 
-    @cached_property
+    @property
     def hub_image(self) -> Reference | None:
         """The hub image that the entry's annotation names, or None: then only the archive knows it."""
         return hub_image_among(self.images) if self.images else None
+
+
+@lru_cache(maxsize=_KEPT)
+def _in_semver(version: str) -> semver.Version | None:
+    if len(version) > _LONGEST_VERSION:
+        return None
+    try:
+        return semver.Version.parse(version)
+    except ValueError:
+        return None
 
 
 class Index(NamedTuple):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 from shutil import copy, copytree
 from typing import TYPE_CHECKING
@@ -265,4 +264,4 @@ def test_the_real_archives_name_the_images_that_the_real_index_names(shared: Pat
         checked = [release for release in releases.values() if release.urls[0].rpartition("/")[2] in names]
         assert len(checked) == len(names) == 9
         for release in checked:
-            assert helm.hub_image(replace(release, images=None)) == release.hub_image
+            assert helm.hub_image(release._replace(images=None)) == release.hub_image
