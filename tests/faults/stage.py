@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..lab.cli import INVOKE, Result
+from ..lab.cli import TASKS, Result, run_module
 from ..lab.hubs import Hub, make_hub
 from ..lab.machine import PROJECT, make_home, users_own_variables
 from .world import World
@@ -118,38 +116,27 @@ class Stage:
 
     def release(self, clone: Path | None = None, env: Mapping[str, str] | None = None) -> Result:
         """Run a release as people do; in another ``clone`` where one is given, and with more variables."""
-        return self.run(*INVOKE, *RELEASE, clone=clone, env=env)
+        return self.run(*TASKS, *RELEASE, clone=clone, env=env)
 
     def driven(self, trace: Path, at: int = 0, harm: str = "") -> Result:
         """Run a release that passes points (see :mod:`.driver`), and wait until all that it has started has ended."""
         started = trace.with_name(f"{trace.name}.started")
         for file in (trace, started):
             file.unlink(missing_ok=True)
-        result = self.run(sys.executable, "-m", f"{__package__}.driver", str(trace), str(at), harm, *RELEASE)
+        result = self.run(f"{__package__}.driver", str(trace), str(at), harm, *RELEASE)
         _wait_for_orphans(started)
         return result
 
-    def run(self, *argv: str, clone: Path | None = None, env: Mapping[str, str] | None = None) -> Result:
-        """Run a program in the clone.
+    def run(self, *module: str, clone: Path | None = None, env: Mapping[str, str] | None = None) -> Result:
+        """Run a Python module in the clone, as the leader of a session.
 
         One that does not end in time is killed, and counts as status 124, as ``timeout`` has it.
         """
-        with subprocess.Popen(
-            argv,
-            cwd=clone or self.hub.path,
-            env={**self.env, "PYTHONPATH": str(PROJECT), **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            start_new_session=True,
-        ) as child:
-            try:
-                out, err = child.communicate(timeout=PATIENCE)
-            except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
-                return Result(124, *child.communicate())
-        return Result(child.returncode, out, err)
+        whole = {**self.env, "PYTHONPATH": str(PROJECT), **(env or {})}
+        try:
+            return run_module(*module, cwd=clone or self.hub.path, env=whole, seconds=PATIENCE, new_session=True)
+        except subprocess.TimeoutExpired as late:
+            return Result(124, "", str(late))
 
 
 def _leave_work(hub: Hub) -> None:

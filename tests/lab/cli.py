@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import pty
@@ -17,13 +18,15 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from .machine import PROJECT
+from .warm import Call, kill, warm_python
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from io import FileIO
     from pathlib import Path
 
-INVOKE = (sys.executable, "-m", "invoke", "--search-root", str(PROJECT))
+TASKS = ("invoke", "--search-root", str(PROJECT))
+INVOKE = (sys.executable, "-m", *TASKS)
 
 
 @dataclass(frozen=True)
@@ -56,24 +59,66 @@ def run_task(
 
     The environment is the test's own (see ``isolated`` in conftest.py) with ``env`` on top.
     """
-    return run(*INVOKE, *arguments, cwd=cwd, env=env, stdin=stdin, seconds=seconds)
+    return run_module(*TASKS, *arguments, cwd=cwd, env={**os.environ, **(env or {})}, stdin=stdin, seconds=seconds)
+
+
+def run_module(
+    *module: str,
+    cwd: Path,
+    env: Mapping[str, str],
+    stdin: str | None = None,
+    seconds: float = 120,
+    new_session: bool = False,
+) -> Result:
+    """Run ``python -m MODULE`` in ``cwd`` with the whole environment ``env``, without a terminal.
+
+    On Linux it is forked from a Python that is warm already, where ``env`` lets it.
+    """
+    if sys.platform != "linux" or not warm_python().suits(env):
+        return run(
+            *(sys.executable, "-m", *module), cwd=cwd, env=env, stdin=stdin, seconds=seconds, new_session=new_session
+        )
+    name, *arguments = module
+    call = Call(name, tuple(arguments), str(cwd), env, new_session)
+    ended = warm_python().run(call, stdin or "", seconds)
+    return Result(ended.status, _as_text(ended.out), _as_text(ended.err))
 
 
 def run(
-    *argv: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str | None = None, seconds: float = 120
+    *argv: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    seconds: float = 120,
+    new_session: bool = False,
 ) -> Result:
-    """Run ``argv`` in ``cwd``; ``stdin`` is what it reads, nothing where that is None."""
-    done = subprocess.run(
+    """Run ``argv`` in ``cwd``; ``stdin`` is what it reads, nothing where that is None.
+
+    Raises:
+        subprocess.TimeoutExpired: it did not end within ``seconds``; it, or the session that it leads, was killed.
+    """
+    with subprocess.Popen(
         argv,
         cwd=cwd,
         env={**os.environ, **(env or {})},
-        input=stdin or "",
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         encoding="utf-8",
-        timeout=seconds,
-        check=False,
-    )
-    return Result(done.returncode, done.stdout, done.stderr)
+        start_new_session=new_session,
+    ) as child:
+        try:
+            out, err = child.communicate(stdin or "", timeout=seconds)
+        except subprocess.TimeoutExpired:
+            kill(child.pid, whole_session=new_session)
+            child.communicate()
+            raise
+    return Result(child.returncode, out, err)
+
+
+def _as_text(said: bytes) -> str:
+    """Return what ``run`` reads of the same bytes."""
+    return io.TextIOWrapper(io.BytesIO(said), encoding="utf-8").read()
 
 
 def run_on_terminal(
