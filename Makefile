@@ -9,6 +9,8 @@ SHELL := /bin/bash
 venv := .venv
 python := $(venv)/bin/python
 invoke := $(venv)/bin/invoke
+# One more than the cores of a small machine: some of the tests always wait for an answer.
+workers := 3
 to := $(if $(VERSION),--to '$(VERSION)')
 
 .PHONY: help test test-quick test-pythons faults fuzz bench lint format dist docs engine rehearse release auth bump build commit clean
@@ -24,10 +26,10 @@ $(venv)/.ready: pyproject.toml tests/machine/venv.sh
 
 test: $(venv)/.ready ## run all tests, with a real engine (set up where that can be done)
 	@tests/machine/engine.sh || { test "$${CI:-false}" != true && echo "engine: its tests are skipped" >&2; }
-	$(python) -m pytest -n 2 $(ARGS)
+	$(python) -m pytest -n $(workers) $(ARGS)
 
 test-quick: $(venv)/.ready ## run the tests that need no engine
-	$(python) -m pytest -n 2 -m "not engine" $(ARGS)
+	$(python) -m pytest -n $(workers) -m "not engine" $(ARGS)
 
 test-pythons: ## run the quick tests on every Python from 3.10 on that is found
 	@tests/machine/pythons.sh $(ARGS)

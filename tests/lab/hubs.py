@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cli import sh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 # Nobody listens there: an image name with it can be computed and compared, and neither pulled nor pushed.
 NO_REGISTRY = "127.0.0.1:1"
@@ -101,18 +104,40 @@ def make_hub(
 
 
 def make_repository(path: Path, files: Mapping[str, str]) -> Hub:
-    """Make a clone with ``files`` in one commit on ``main``, pushed to a bare remote whose HEAD is ``main``."""
-    path.mkdir(parents=True)
+    """Make a clone with ``files`` in one commit on ``main``, pushed to a bare remote whose HEAD is ``main``.
+
+    It is what git leaves after ``init``, ``commit``, ``push --set-upstream`` and ``remote set-head``, of which only the
+    commit is made anew: the tests make hundreds of them.
+    """
     hub = Hub(path, path.with_name(f"{path.name}.git"))
-    sh("git", "init", "--quiet", "--bare", "--initial-branch=main", str(hub.remote), cwd=path)
-    hub.git("init", "--quiet", "--initial-branch=main")
+    empty = Path(_empty_clone().name)
+    shutil.copytree(empty / "hub", hub.path)
+    shutil.copytree(empty / "hub.git", hub.remote)
+    hub.edit(".git/config", str(empty / "hub.git"), str(hub.remote))
     for name, text in files.items():
         hub.write(name, text)
-    hub.commit("Set up the hub")
-    hub.git("remote", "add", "origin", str(hub.remote))
-    hub.git("push", "--quiet", "--set-upstream", "origin", "main")
-    hub.git("remote", "set-head", "origin", "--auto")
+    hub.git("add", "--all")
+    hub.git("commit", "--quiet", "--message", "Set up the hub")
+    shutil.copytree(hub.path / ".git/objects", hub.remote / "objects", dirs_exist_ok=True)
+    for copied in (hub.remote / "refs/heads/main", hub.path / ".git/refs/remotes/origin/main"):
+        shutil.copy(hub.path / ".git/refs/heads/main", copied)
     return hub
+
+
+@cache
+def _empty_clone() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder with a clone that has a remote and no commit; it goes when this process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="hubpress-empty-")
+    hub = Hub(Path(folder.name, "hub"), Path(folder.name, "hub.git"))
+    for path, kind in ((hub.path, ()), (hub.remote, ("--bare",))):
+        sh("git", "init", "--quiet", *kind, "--initial-branch=main", str(path), cwd=Path(folder.name))
+    hub.git("remote", "add", "origin", str(hub.remote))
+    hub.git("config", "branch.main.remote", "origin")
+    hub.git("config", "branch.main.merge", "refs/heads/main")
+    hub.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    for sample in Path(folder.name).rglob("*.sample"):
+        sample.unlink()
+    return folder
 
 
 _VALUES = """\
