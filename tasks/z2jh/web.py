@@ -12,10 +12,11 @@ import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader
 
 from .._version import __version__
+from ..aside import within
 from ..faults import Denied, Fault, Unreachable
 from .cache import Page, Validators
 from .packed import NotGzip, TooLarge, unpacked
-from .transport import is_lasting, manager_for, reason, within
+from .transport import is_lasting, manager_for, reason
 
 if TYPE_CHECKING:
     from .address import Address
