@@ -128,20 +128,20 @@ class WorkingTree(NamedTuple):
             raise Unusable("the file lies outside the repository", where=path, hint="name a file of the repository")
 
 
-@dataclass(frozen=True)
-class Edited:
-    """The files as ``edits`` will leave them."""
+class Edited(NamedTuple):
+    """The files as edits will leave them.
+
+    Attributes:
+        under: the files before them.
+        after: the bytes of those that they change, by path.
+    """
 
     under: Files
-    edits: Sequence[FileEdit]
-    _after: Mapping[str, bytes] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_after", {edit.path: edit.after for edit in self.edits})
+    after: Mapping[str, bytes]
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes of ``path`` as they will be; None where there is no such file."""
-        after = self._after.get(path)
+        after = self.after.get(path)
         return self.under.read(path) if after is None else after
 
 
@@ -218,8 +218,7 @@ def edit_action(top: Path, edits: Sequence[FileEdit], why: str) -> Action:
 def bytes_to_be(files: Files, path: str) -> bytes | None:
     """Return the bytes that a planned edit will leave in ``path``; None where none is planned."""
     while isinstance(files, Edited):
-        for edit in files.edits:
-            if edit.path == path:
-                return edit.after
+        if path in files.after:
+            return files.after[path]
         files = files.under
     return None

@@ -83,7 +83,7 @@ class Hub:
 
     def edited(self, edits: Sequence[FileEdit]) -> Hub:
         """Return the repository as ``edits`` will leave it."""
-        return replace(self, files=Edited(self.files, tuple(edits)))
+        return replace(self, files=Edited(self.files, {edit.path: edit.after for edit in edits}))
 
     def with_commit(self, branch: str, paths: Sequence[str]) -> Hub:
         """Return the repository as a commit of ``paths`` on ``branch`` will leave it."""

@@ -79,12 +79,10 @@ class Collection(Node):
     children: list[Node] = field(default_factory=list)
 
 
-@dataclass(frozen=True, eq=False)
 class Sequence(Collection):
     """A list; its children are its items."""
 
 
-@dataclass(frozen=True, eq=False)
 class Mapping(Collection):
     """A mapping; its children are key, value, key, value."""
 

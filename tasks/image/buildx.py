@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from functools import partial
 from pathlib import Path
@@ -12,22 +11,16 @@ from typing import TYPE_CHECKING
 from .. import show
 from ..faults import Denied, ProgramFailed, Unreachable
 from ..hubrepo.leftovers import scratch_folder
-from ..review.forge import web_address
 from ..settings import CACHE_OFF
 from ..tools import docker
 from ..tools.credentials import DockerLogins
 from ..tools.denials import EXPIRED
-from .definition import Target, definition, target_name
-from .job import LABEL
-from .layercache import cache_fields
-from .template import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..tools.run import Command
     from .building import Build
-    from .job import ImageJob
 
 
 class Buildx:
@@ -48,6 +41,8 @@ class Buildx:
             again: whether it only pushes what was built a moment ago; then nothing is run anew.
             shared: whether the shared build cache is used, where the settings want one.
         """
+        from .targets import bake_definition  # noqa: PLC0415 - only a build pays for it, not the look that finds none needed
+
         folder = build.hub.git.folder / build.hub.root
         return docker.bake_command(build.builder, bake_definition(build, again=again, shared=shared), folder, metadata)
 
@@ -59,19 +54,14 @@ class Buildx:
             Unreachable: a registry gave no answer.
             ProgramFailed: the build failed.
         """
+        from .definition import target_name  # noqa: PLC0415 - the same
+
         with scratch_folder(build.hub.git) as folder:
             metadata = folder / "metadata.json"
             _build(build, partial(self.command, build, metadata))
             keys = [job.image.spec.key for job in build.to_build]
             targets = [target_name(index, key) for index, key in enumerate(keys)]
             return dict(zip(keys, pushed_digests(metadata, targets), strict=True))
-
-
-def bake_definition(build: Build, *, again: bool = False, shared: bool = True) -> str:
-    """Return the bake definition of what is to be built; the arguments are those of :meth:`Buildx.command`."""
-    no_cache = build.wish.no_cache and not again
-    targets = [_target(build, job, no_cache=no_cache, shared=shared) for job in build.to_build]
-    return definition(targets, build.hub.root)
 
 
 def _build(build: Build, command: Callable[..., Command]) -> None:
@@ -98,30 +88,6 @@ def _push(build: Build, command: Callable[..., Command]) -> None:
             raise
         show.say(f"{fault.what}; pushing once more with fresh credentials")
         docker.build(command(again=True), host, builder)
-
-
-def _target(build: Build, job: ImageJob, *, no_cache: bool, shared: bool) -> Target:
-    from .options import bake_fields  # noqa: PLC0415 - only a build pays for it, not the look that finds none needed
-
-    spec = job.image.spec
-    names = {"LAST_COMMIT": job.called.commit, "TAG": job.tag, "BRANCH": build.hub.branch or ""}
-    where = f"{build.hub.config_file}: images.{spec.key}"
-    options = [render(option, names, f"{where}.extraBuildCommandOptions") for option in spec.extra_options]
-    cache = cache_fields(build.hub, job.image, build.builder, push=build.pushes) if shared else {}
-    source = web_address(build.hub.git.remote_url(build.hub.settings.remote) or "")
-    return Target(
-        key=spec.key,
-        reference=job.reference,
-        context=spec.context,
-        dockerfile=spec.dockerfile,
-        build_args={arg: render(value, names, f"{where}.buildArgs") for arg, value in spec.build_args.items()},
-        labels={**job.labels(), **({f"{LABEL}source": source} if source else {})},
-        pins=job.pins(),
-        platform=job.argument,
-        no_cache=no_cache,
-        push=build.pushes,
-        extra={**cache, **bake_fields(options, f"{where}.extraBuildCommandOptions", os.environ)},
-    )
 
 
 def pushed_digests(metadata: Path, targets: Sequence[str]) -> list[str]:

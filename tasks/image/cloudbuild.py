@@ -16,8 +16,8 @@ from ..hubrepo.leftovers import scratch_folder
 from ..tools.builder import CLOUD_BUILD
 from ..tools.gcloud import is_google
 from ..tools.run import Command, Output, find, missing, watch
-from .buildx import bake_definition
 from .runbook import clone_commit
+from .targets import bake_definition
 
 if TYPE_CHECKING:
     from ..build import BuildWish

@@ -6,7 +6,6 @@ chartpress runs in a throwaway clone of the last commit, so that what it rewrite
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Refused
@@ -80,7 +79,7 @@ class Chartpress(NamedTuple):
         """
         with scratch_folder(build.hub.git) as folder:
             clone = clone_commit(build.hub, folder / "hub")
-            command = replace(self.command(build), cwd=clone / build.hub.root)
+            command = self.command(build)._replace(cwd=clone / build.hub.root)
             docker.build(command, build.to_build[0].reference.host, build.builder)
         return {}
 

@@ -11,9 +11,9 @@ import shutil
 import sys
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..faults import ProgramFailed, one_line
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
 LOOK_SECONDS = 60.0
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _MARK = "ERROR: "
 _OUR_LINES = (b"error: ", b"hint: ")
 INSTALL_HINTS = {
@@ -42,8 +43,7 @@ INSTALL_HINTS = {
 }
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """One call of an outside program.
 
     Attributes:
@@ -58,8 +58,8 @@ class Command:
     argv: tuple[str, ...]
     cwd: Path | None = None
     stdin: str = ""
-    env: Mapping[str, str] = field(default_factory=dict)
-    manners: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = _NOTHING
+    manners: Mapping[str, str] = _NOTHING
     unset: tuple[str, ...] = ()
 
     def __str__(self) -> str:
