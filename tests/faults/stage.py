@@ -11,6 +11,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..lab.cli import TASKS, Result, run_module
@@ -20,7 +21,6 @@ from .world import World
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from tasks.rehearsal.registry import Registry
 
@@ -160,6 +160,16 @@ def _wait_for_orphans(started: Path) -> None:
 
 
 def _alive(process: int) -> bool:
+    """Whether a process runs; one that only waits for init to forget it does not, and some inits take seconds."""
+    if not Path("/proc/self/stat").exists():
+        return _is_known(process)
+    try:
+        return Path("/proc", str(process), "stat").read_text().rpartition(") ")[2][0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _is_known(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
