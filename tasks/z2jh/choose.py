@@ -11,7 +11,7 @@ from .release import Release
 if TYPE_CHECKING:
     import semver
 
-    from .release import Index
+    from .release import Index, Place
 
 _STAGES = frozenset({"alpha", "beta", "rc"})
 
@@ -40,10 +40,10 @@ class _Taste(NamedTuple):
         """Whether a version as it is written may do; stable ones are told by it, and most versions are not."""
         return self.pre or self.dev or "-" not in version.partition("+")[0]
 
-    def accepts(self, version: semver.Version) -> bool:
-        if version.prerelease is None:
+    def accepts(self, place: Place) -> bool:
+        if place.pre is None:
             return True
-        return self.dev if is_dev(version) else self.pre
+        return self.dev if is_dev(place.pre) else self.pre
 
     def __str__(self) -> str:
         kinds = ["stable release", *(["pre-release"] * self.pre), *(["build of main"] * self.dev)]
@@ -109,16 +109,16 @@ def _best(index: Index, taste: _Taste, majors: range) -> Release | None:
         release
         for release in index.releases.values()
         if taste.may_accept(release.version)
-        and (version := release.semver) is not None
-        and version.major in majors
-        and taste.accepts(version)
+        and (place := release.place) is not None
+        and place.major in majors
+        and taste.accepts(place)
     )
     return max(candidates, key=_order, default=None)
 
 
-def _order(release: Release) -> semver.Version:
+def _order(release: Release) -> Place:
     """Return what SemVer orders the release by; only for releases that have it."""
-    return cast("semver.Version", release.semver)
+    return cast("Place", release.place)
 
 
 def _exactly(index: Index, version: str) -> Release:
@@ -137,16 +137,16 @@ def _exactly(index: Index, version: str) -> Release:
     )
 
 
-def _place(index: Index, pinned: str) -> semver.Version:
-    """Return the pinned version in SemVer's order."""
-    version = Release(pinned).semver
-    if version is None:
+def _place(index: Index, pinned: str) -> Place:
+    """Return the pinned version's place in SemVer's order."""
+    place = Release(pinned).place
+    if place is None:
         raise Refused(
             f"the pinned version {pinned} is not SemVer, so nothing is newer or older than it",
             where=index.where,
             hint=f"name the release to move to: --to {_example(index)}",
         )
-    return version
+    return place
 
 
 def _nothing_newer(index: Index, pinned: str, best: Release | None) -> Refused:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
-
-import semver
 
 from .images import hub_image_among
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import semver
 
     from ..image.reference import Reference
 
@@ -20,6 +21,26 @@ IMAGES = "artifacthub.io/images"
 _LONGEST_VERSION = 200
 # Choosing compares each version with several others.
 _KEPT = 4096
+_NUMBER = r"(0|[1-9][0-9]*)"
+_STABLE = rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}"
+
+
+class Place(NamedTuple):
+    """Where SemVer orders a version (https://semver.org/#spec-item-11): places compare as their versions do.
+
+    Attributes:
+        major: its major version.
+        minor: its minor version.
+        patch: its patch version.
+        is_stable: whether it is no pre-release.
+        pre: the pre-release that it is, in full; None where it is stable.
+    """
+
+    major: int
+    minor: int
+    patch: int
+    is_stable: bool = True
+    pre: semver.Version | None = None
 
 
 class Release(NamedTuple):
@@ -47,6 +68,11 @@ class Release(NamedTuple):
         return _in_semver(self.version)
 
     @property
+    def place(self) -> Place | None:
+        """Where SemVer orders the version, or None where it is none."""
+        return _placed(self.version)
+
+    @property
     def oldest_kubernetes(self) -> str | None:
         """The oldest Kubernetes that it takes: ``1.28`` for ``>=1.28.0-0``; None where the entry does not tell."""
         version = (self.kube_version or "").strip().removeprefix(">=").strip()
@@ -59,7 +85,23 @@ class Release(NamedTuple):
 
 
 @lru_cache(maxsize=_KEPT)
+def _placed(version: str) -> Place | None:
+    stable = re.fullmatch(_STABLE, version) if len(version) <= _LONGEST_VERSION else None
+    if stable is not None:
+        major, minor, patch = map(int, stable.groups())
+        return Place(major, minor, patch)
+    full = _in_semver(version)
+    if full is None:
+        return None
+    is_stable = full.prerelease is None
+    return Place(full.major, full.minor, full.patch, is_stable, None if is_stable else full)
+
+
+@lru_cache(maxsize=_KEPT)
 def _in_semver(version: str) -> semver.Version | None:
+    # Its import takes as long as reading the index, and a stable version's place is plain to see.
+    import semver  # noqa: PLC0415
+
     if len(version) > _LONGEST_VERSION:
         return None
     try:
