@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from .hubrepo.edits import PinnedPlace
+    from .hubrepo.files import FileEdit
     from .hubrepo.layout import Hub
     from .image.building import Build
     from .image.job import ImageJob
@@ -99,7 +100,7 @@ def plan_build(hub: Hub, wish: BuildWish) -> Step:
     actions = [
         *_right_actions(planned),
         _build_action(planned),
-        *([_values_action(hub, planned)] if planned.pushes else []),
+        *([_values_action(hub, planned, edits)] if planned.pushes else []),
     ]
     return Step(
         "build",
@@ -136,14 +137,12 @@ def _build_action(planned: Build) -> Action:
     )
 
 
-def _values_action(hub: Hub, planned: Build) -> Action:
+def _values_action(hub: Hub, planned: Build, edits: Sequence[FileEdit]) -> Action:
     """Return the action that writes the images into the values: last, once the registry has answered for them."""
     from .hubrepo.edits import image_edits
     from .hubrepo.files import edit_action
 
-    expected = edit_action(
-        hub.git.folder, image_edits(hub, _pins(hub, planned.jobs)), "the registry has what they name"
-    )
+    expected = edit_action(hub.git.folder, edits, "the registry has what they name")
     if expected.do is None:
         return expected
 

@@ -6,9 +6,9 @@ The forms are those of https://docs.github.com/actions/reference/workflow-comman
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import show
 from .faults import Unusable, one_line
@@ -24,8 +24,7 @@ _IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _IN_PROPERTY = _IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(NamedTuple):
     """What a task tells.
 
     Attributes:
@@ -37,7 +36,7 @@ class Told:
 
     heading: str
     rows: tuple[tuple[str, str], ...] = ()
-    outputs: Mapping[str, str | None] = field(default_factory=dict)
+    outputs: Mapping[str, str | None] = MappingProxyType({})
     changed: bool | None = None
 
     @property

@@ -79,7 +79,7 @@ def foreign_changes(hub: Hub) -> tuple[str, ...]:
     What they write is taken from the files themselves: the committed bytes with today's version, base images and
     image tags must be today's bytes.
     """
-    return tuple(path for path in hub.managed if hub.differs(path) and _ours(hub, path) != hub.files.read(path))
+    return tuple(path for path in hub.changed if _ours(hub, path) != hub.files.read(path))
 
 
 def _ours(hub: Hub, path: str) -> bytes | None:

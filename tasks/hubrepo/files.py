@@ -160,9 +160,13 @@ class Committed:
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes of ``path`` in the commit; None where it has no such file."""
-        if path not in self._known:
-            self._known[path] = self.git.show(path, self.revision)
+        self.foresee([path])
         return self._known[path]
+
+    def foresee(self, paths: Sequence[str]) -> None:
+        """Ask for those of ``paths`` that were not asked for yet."""
+        new = [path for path in dict.fromkeys(paths) if path not in self._known]
+        self._known.update(self.git.show_all(new, self.revision))
 
 
 @contextlib.contextmanager
@@ -213,6 +217,13 @@ def edit_action(top: Path, edits: Sequence[FileEdit], why: str) -> Action:
         lambda: WorkingTree(top).replace(wanted),
         tuple(line for edit in wanted for line in edit.diff()),
     )
+
+
+def read_all(files: Files, paths: Sequence[str]) -> dict[str, bytes | None]:
+    """Return the bytes of each of ``paths``; git is asked for all of them side by side."""
+    if isinstance(files, Committed):
+        files.foresee(paths)
+    return {path: files.read(path) for path in paths}
 
 
 def bytes_to_be(files: Files, path: str) -> bytes | None:

@@ -14,7 +14,7 @@ from ..faults import Fault, Unusable
 from .absent import no_dependency, no_hub_image, no_single_root
 from .chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
 from .dockerfile import BaseImage, hub_base
-from .files import Committed, Edited, FileEdit, Files, WorkingTree
+from .files import Committed, Edited, FileEdit, Files, WorkingTree, read_all
 from .lock import lock_file
 from .paths import behind_links, join
 from .requirement import Requirement, requirements
@@ -66,7 +66,7 @@ class Hub:
         settings: this run's settings.
         files: its files now, or as planned edits will leave them.
         committed: its files in HEAD, or as planned commits will leave them.
-        branch: the current branch, or the one that a planned commit switches to; None on a detached HEAD.
+        planned_branch: the branch that a planned commit is on; None where none is planned.
         pending: the files in planned commits; empty when nothing is planned.
         index: the Helm repository's index as this run has read it; None where it has not.
     """
@@ -75,7 +75,7 @@ class Hub:
     settings: Settings
     files: Files
     committed: Files
-    branch: str | None
+    planned_branch: str | None = None
     pending: frozenset[str] = frozenset()
     index: Index | None = None
 
@@ -87,7 +87,7 @@ class Hub:
 
     def with_commit(self, branch: str, paths: Sequence[str]) -> Hub:
         """Return the repository as a commit of ``paths`` on ``branch`` will leave it."""
-        return replace(self, committed=self.files, branch=branch, pending=self.pending | set(paths))
+        return replace(self, committed=self.files, planned_branch=branch, pending=self.pending | set(paths))
 
     def with_index(self, index: Index | None) -> Hub:
         """Return the repository with what its Helm repository said, for those who ask later in the run."""
@@ -100,6 +100,11 @@ class Hub:
     def again(self) -> Hub:
         """Return the repository as it is now."""
         return open_hub(self.settings, self.git).with_index(self.index)
+
+    @cached_property
+    def branch(self) -> str | None:
+        """The current branch, or the one that a planned commit is on; None on a detached HEAD."""
+        return self.planned_branch or self.git.branch()
 
     # -- what chartpress.yaml says
 
@@ -212,11 +217,8 @@ class Hub:
     @property
     def changed(self) -> tuple[str, ...]:
         """The managed files that differ from the commit."""
-        return tuple(path for path in self.managed if self.differs(path))
-
-    def differs(self, path: str) -> bool:
-        """Whether ``path`` differs from the commit."""
-        return self.files.read(path) != self.committed.read(path)
+        committed = read_all(self.committed, self.managed)
+        return tuple(path for path, data in committed.items() if self.files.read(path) != data)
 
     def select(self, images: Sequence[HubImage], names: Sequence[str]) -> tuple[HubImage, ...]:
         """Return those of ``images`` that ``names`` give by key or by full name; all where there are no names.
@@ -298,4 +300,4 @@ class Hub:
 
 def open_hub(settings: Settings, git: Git) -> Hub:
     """Return the hub repository whose clone is ``git``, as it is now."""
-    return Hub(git, settings, WorkingTree(git.folder), Committed(git), git.branch())
+    return Hub(git, settings, WorkingTree(git.folder), Committed(git))

@@ -133,6 +133,7 @@ class Build:
         """Compute the tags again: what waited for a commit is known now."""
         now = self.hub.again()
         history = history_of(now)
+        history.foresee([job.image.spec.paths for job in self.to_build])
         for job in self.to_build:
             job.called = name_image(now, history, job.image, job.base, job.platform)
 

@@ -8,7 +8,7 @@ from .. import show
 from ..faults import Refused
 from ..hubrepo.credential_files import credential_in
 from ..hubrepo.edits import foreign_changes
-from ..tools.git import PUSH_SECONDS
+from ..tools.git import INDEX, PUSH_SECONDS
 from ..tools.git_faults import failed, push_fault
 from ..tools.git_locks import require_unlocked
 from ..tools.run import capture, watch
@@ -62,8 +62,9 @@ def require_only_ours(hub: Hub, changed: Sequence[str]) -> None:
             where=path,
             hint=f"commit them first: git commit -- {path}; or put them aside: git stash push -- {path}",
         )
+    staged, committed, now = hub.git.show_all(changed, INDEX), hub.git.show_all(changed), hub.again().files
     for path in changed:
-        if hub.git.staged(path) not in (hub.git.show(path), hub.again().files.read(path)):
+        if staged[path] not in (committed[path], now.read(path)):
             raise Refused("other changes of the file are staged", where=path, hint=f"git restore --staged -- {path}")
 
 
@@ -102,12 +103,13 @@ def make_commit(hub: Hub, paths: Sequence[str], text: str | None) -> tuple[str, 
     output = watch(hub.git.command("--literal-pathspecs", "commit", *flags, "--", *paths, stdin=whole), speaker="git")
     if not output.ok:
         raise failed(("commit",), output, hub.git.folder)
-    for path in sorted(hub.git.in_commit() - wanted.keys()):
+    commit, files = hub.git.last_commit()
+    for path in sorted(files - wanted.keys()):
         raise Refused("a hook added the file to the commit", where=path, hint="git show --stat HEAD")
-    for path, data in wanted.items():
-        if hub.git.show(path) != data:
+    for path, data in hub.git.show_all(paths).items():
+        if wanted[path] != data:
             raise Refused("a hook changed the file while it was committed", where=path, hint=f"git show HEAD -- {path}")
-    return hub.git.read("rev-parse", "HEAD"), whole.strip().partition("\n")[0]
+    return commit, whole.strip().partition("\n")[0]
 
 
 def require_pushable(git: Git, remote: str, branch: str, commit_of: CommitOf | None = None) -> str | None:

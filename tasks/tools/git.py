@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..faults import ProgramFailed, Refused, Unusable
 from .git_faults import failed, no_clone, remote_fault
-from .run import Command, Output, capture, running
+from .run import Command, Output, capture, capture_all, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +36,10 @@ _LOCAL_VARIABLES = (
     "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
 )
+INDEX = ""
+_CLONE = ("rev-parse", "--show-toplevel", "--absolute-git-dir", "--is-shallow-repository")
+_BRANCH = ("symbolic-ref", "--quiet", "HEAD")
+_HEAD = ("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
 _UNDER_WAY = {
     "MERGE_HEAD": "merge",
     "rebase-merge": "rebase",
@@ -79,6 +83,13 @@ class Git:
             Unusable: there is no such folder, or it lies in no git work tree.
             ProgramFailed: git does not open the one that it lies in.
         """
+        with cls.opening(folder) as opened:
+            return opened()
+
+    @classmethod
+    @contextmanager
+    def opening(cls, folder: Path) -> Iterator[Callable[[], Git]]:
+        """Look for the clone that ``folder`` lies in, and give what waits for it as :meth:`around` does."""
         try:
             folder = folder.absolute()
         except FileNotFoundError as err:
@@ -87,10 +98,16 @@ class Git:
         if not folder.is_dir():
             raise Unusable("there is no such folder", where=folder, hint="name the hub repository: --repo PATH")
         asked = cls(folder)
-        clone = asked.ask_clone()
-        if clone is None:
-            raise no_clone(asked.ask("rev-parse", "--git-dir"), folder)
-        return cls(clone.top, clone)
+
+        def opened() -> Git:
+            (output,) = heard()
+            clone = _clone_in(output)
+            if clone is None:
+                raise no_clone(asked.ask("rev-parse", "--git-dir"), folder)
+            return cls(clone.top, clone)
+
+        with running([asked.command(*_CLONE)]) as heard:
+            yield opened
 
     def at(self, subfolder: str) -> Git:
         """Return the same clone with its commands run in ``subfolder`` (relative to this one's)."""
@@ -139,7 +156,7 @@ class Git:
         Raises:
             ProgramFailed: the folder lies in no git work tree.
         """
-        found = self.known or self.ask_clone()
+        found = self.known or _clone_in(self.ask(*_CLONE))
         if found is None:
             raise ProgramFailed("this is not a git repository", where=self.folder, hint="git status")
         return found
@@ -151,13 +168,13 @@ class Git:
 
     def head(self) -> str | None:
         """Return the full hash of HEAD's commit; None on an unborn branch."""
-        output = self.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        output = self.ask(*_HEAD)
         return output.text if output.ok else None
 
     def branch(self) -> str | None:
         """Return the current branch's name; None on a detached HEAD."""
-        output = self.ask("symbolic-ref", "--quiet", "HEAD")
-        return output.text.removeprefix("refs/heads/") if output.ok else None
+        output = self.ask(*_BRANCH)
+        return _branch_in(output) if output.ok else None
 
     def under_way(self) -> str | None:
         """Return what is under way (``merge``, ``rebase``, ...), or None."""
@@ -167,15 +184,6 @@ class Git:
     def is_shallow(self) -> bool:
         """Whether the clone's history was cut (``git clone --depth``)."""
         return self.clone.shallow
-
-    def ask_clone(self) -> Clone | None:
-        """Ask git what stays as it is; None where the folder lies in no git work tree."""
-        output = self.ask("rev-parse", "--show-toplevel", "--absolute-git-dir", "--is-shallow-repository")
-        lines = output.text.split("\n")
-        if not output.ok or len(lines) != len(Clone._fields):
-            return None
-        top, git_dir, shallow = lines
-        return Clone(Path(top), Path(git_dir), shallow == "true")
 
     def require_commit_can_be_made(self) -> str:
         """Return the current branch, after checking that a commit could be made on it.
@@ -189,10 +197,11 @@ class Git:
             raise Refused(
                 f"a {step} is under way", where=self.folder, hint=f"git {step} --continue, or git {step} --abort"
             )
-        branch = self.branch()
-        if branch is None:
+        current, head = capture_all([self.command(*_BRANCH), self.command(*_HEAD)])
+        if not current.ok:
             raise Refused("HEAD is detached", where=self.folder, hint="git switch BRANCH")
-        if self.head() is None:
+        branch = _branch_in(current)
+        if not head.ok:
             hint = "git commit the repository first"
             raise Refused(f"the branch {branch} has no commit yet", where=self.folder, hint=hint)
         return branch
@@ -204,21 +213,22 @@ class Git:
 
         They are those that a checkout would write: with the line ends that git's settings ask for.
         """
-        output = self.ask("cat-file", "--filters", f"{revision}:{path}")
-        return output.stdout if output.ok else None
+        return self.show_all([path], revision)[path]
+
+    def show_all(self, paths: Sequence[str], revision: str = "HEAD") -> dict[str, bytes | None]:
+        """Return what :meth:`show` does for each of ``paths``, asked side by side."""
+        outputs = capture_all([self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths])
+        return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
 
     def stored(self, path: str, revision: str = "HEAD") -> bytes:
         """Return the bytes of ``path`` in ``revision`` as git itself keeps them; none where it has no such file."""
         return self.ask("cat-file", "blob", f"{revision}:{path}").stdout
 
-    def staged(self, path: str) -> bytes | None:
-        """Return the bytes of ``path`` in the index; None where it is not there."""
-        return self.show(path, revision="")
-
-    def in_commit(self) -> frozenset[str]:
-        """Return the files that HEAD's commit changes, relative to the top."""
-        listed = self.read("diff-tree", "--root", "--no-commit-id", "--name-only", "--no-renames", "-r", "-z", "HEAD")
-        return frozenset(path for path in listed.split("\0") if path)
+    def last_commit(self) -> tuple[str, frozenset[str]]:
+        """Return the full hash of HEAD's commit, and the files that it changes, relative to the top."""
+        listed = self.read("diff-tree", "--root", "--always", "--name-only", "--no-renames", "-r", "-z", "HEAD")
+        commit, *files = listed.split("\0")
+        return commit, frozenset(path for path in files if path)
 
     def changed(self, paths: Sequence[str]) -> tuple[str, ...]:
         """Return the files below ``paths`` that differ from HEAD or are untracked, relative to the top.
@@ -322,3 +332,16 @@ class Git:
         """Return the command that pushes ``branch`` to ``remote`` and never overwrites what is there."""
         refspec = f"refs/heads/{branch}:refs/heads/{branch}"
         return self.command("push", "--set-upstream", "--", remote, refspec)
+
+
+def _clone_in(output: Output) -> Clone | None:
+    """Return what stays as it is; None where git says that the folder lies in no work tree."""
+    lines = output.text.split("\n")
+    if not output.ok or len(lines) != len(Clone._fields):
+        return None
+    top, git_dir, shallow = lines
+    return Clone(Path(top), Path(git_dir), shallow == "true")
+
+
+def _branch_in(output: Output) -> str:
+    return output.text.removeprefix("refs/heads/")

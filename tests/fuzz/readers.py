@@ -209,7 +209,7 @@ def _history(said: list[bytes]) -> None:
     git = Git(Path())
     with patch.object(Git, "ask", ask):
         for question in (
-            *(git.branch, git.head, git.in_commit, lambda: git.changed(["a"])),
+            *(git.branch, git.head, git.last_commit, lambda: git.changed(["a"])),
             lambda: git.remote_commit("origin", "main"),
             lambda: git.default_branch("origin"),
             lambda: chartpress_tag(History(git), ["images/hub"], "minor"),
