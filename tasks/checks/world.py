@@ -102,12 +102,11 @@ def look(hub: Hub) -> World:
     pinned = {image.spec.key: _pinned(hub, image) for image in hub.images}
     images = {key: reference for key, reference in pinned.items() if reference}
     asked = list(dict.fromkeys((*images.values(), *(image.base.reference for image in hub.images))))
-    registries = docker.Inquiry()
-    registries.begin(asked)
+    answers = docker.begin_inspect(asked)
     repository = open_repository(hub)
     index = repository.index()
     release = index.releases.get(hub.requirement.version)
-    return World(repository, index, release, images, dict(zip(asked, registries.answers(asked), strict=True)))
+    return World(repository, index, release, images, dict(zip(asked, answers(), strict=True)))
 
 
 def world_problems(hub: Hub, world: World) -> Iterator[Problem]:

@@ -49,9 +49,6 @@ def plan_images(hub: Hub, wish: BuildWish) -> Build:
     """
     pushes = wish.push and hub.settings.push
     images = hub.select(hub.images, wish.images)
-    # Most of the time that a registry takes to answer, git takes to tell the tags.
-    registries = docker.Inquiry({base: docker.local(base) for base in wish.stand_ins})
-    registries.begin(image.base.reference for image in images)
     history = history_of(hub)
     if names_commit(hub.settings.tag):
         paths = [join(hub.root, path) for image in images for path in image.spec.paths]
@@ -63,7 +60,7 @@ def plan_images(hub: Hub, wish: BuildWish) -> Build:
     certain = not look or any(awaits_commit(hub, image) for image in images)
     with _asking(builder, at_once=certain) as answering:
         try:
-            jobs = _jobs(hub, images, wish, history, registries, look=look)
+            jobs = _jobs(hub, images, wish, history, look=look)
         except Unreachable as fault:
             # Without an engine there is no store to find a base image in either: that is nearer than the registry.
             if not isinstance(fault, Denied):
@@ -133,33 +130,38 @@ def _engine(hub: Hub, wish: BuildWish) -> Engine:
 
 
 def _jobs(
-    hub: Hub, images: Sequence[HubImage], wish: BuildWish, history: History, registries: docker.Inquiry, *, look: bool
+    hub: Hub, images: Sequence[HubImage], wish: BuildWish, history: History, *, look: bool
 ) -> tuple[ImageJob, ...]:
     """Compute the tags, and ask every registry side by side for the base images and for what is there already.
 
     A tag that names the content needs its base image first; then the registries are asked twice.
     """
     theirs = [image.base.reference for image in images]
+    answers: dict[Reference, docker.Answer] = {base: docker.local(base) for base in wish.stand_ins}
     if names_commit(hub.settings.tag):
-        registries.begin(_to_look_for(images, [name_image(hub, history, image) for image in images], look=look))
+        _ask(
+            answers, [*theirs, *_to_look_for(images, [name_image(hub, history, image) for image in images], look=look)]
+        )
+    _ask(answers, theirs)
     loopback = all(Reference(image.spec.name).on_loopback for image in images)
-    bases = look_for_bases(theirs, _answers(registries, theirs), loopback=loopback)
+    bases = look_for_bases(theirs, [answers[base] for base in theirs], loopback=loopback)
     jobs = tuple(_job(hub, wish, history, image, base) for image, base in zip(images, bases, strict=True))
-    wanted = _to_look_for(images, [job.called for job in jobs], look=look)
-    there = dict(zip(wanted, _answers(registries, wanted), strict=True))
+    _ask(answers, _to_look_for(images, [job.called for job in jobs], look=look))
     for job in jobs:
         require_platforms(job.base, job.platform)
-        found = registry_answer(there.get(job.reference))
+        found = registry_answer(answers.get(job.reference))
         if not tells_images_apart(hub.settings.tag):
             job.require_same_commit(found)
         job.look(found)
     return jobs
 
 
-def _answers(registries: docker.Inquiry, references: Sequence[Reference]) -> list[docker.Answer]:
-    hosts = dict.fromkeys(reference.host for reference in references)
+def _ask(answers: dict[Reference, docker.Answer], references: Sequence[Reference]) -> None:
+    """Ask the registries, side by side, for those of ``references`` that were not asked for yet."""
+    new = [reference for reference in dict.fromkeys(references) if reference not in answers]
+    hosts = dict.fromkeys(reference.host for reference in new)
     with show.waiting(f"asking {', '.join(hosts)}"):
-        return registries.answers(references)
+        answers.update(zip(new, docker.inspect_all(new), strict=True))
 
 
 def _to_look_for(images: Sequence[HubImage], called: Sequence[ImageName], *, look: bool) -> list[Reference]:

@@ -18,13 +18,13 @@ from ..image.platform import short_platform
 from ..image.reference import Reference
 from .builder import REMOTE_DRIVER, Builder
 from .denials import denied
-from .found import FoundImage, PlatformImage, Undecided, platform_image, platform_of
-from .registry import begin_quick_answer
+from .found import FoundImage, PlatformImage, platform_image, platform_of
+from .oci import Undecided
+from .registry import begin_quick_answers
 from .run import Command, Output, capture, capture_all, running, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
     from pathlib import Path
 
 INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
@@ -74,46 +74,21 @@ def inspect_all(images: Sequence[Reference]) -> list[Answer]:
     Raises:
         ProgramFailed: docker is missing, or a registry keeps the question open for too long.
     """
-    return Inquiry().answers(images)
+    return begin_inspect(images)()
 
 
-class Inquiry:
-    """Questions to registries: each is asked once, and can be asked long before its answer is needed.
+def begin_inspect(images: Sequence[Reference]) -> Callable[[], list[Answer]]:
+    """Begin to ask the registries for ``images``, and return what waits for their answers."""
+    quick = begin_quick_answers(images)
+    return lambda: _complete(images, quick())
 
-    Args:
-        known: answers that nobody is asked for.
-    """
 
-    def __init__(self, known: Mapping[Reference, Answer] | None = None) -> None:
-        self._known = dict(known or {})
-        self._asked: dict[Reference, Future[FoundImage | Undecided | None]] = {}
-
-    def begin(self, images: Iterable[Reference]) -> None:
-        """Begin to ask for those of ``images`` that were not asked for yet, side by side."""
-        for image in images:
-            if image not in self._known and image not in self._asked:
-                self._asked[image] = begin_quick_answer(image)
-
-    def answers(self, images: Sequence[Reference]) -> list[Answer]:
-        """Return the answers for ``images``, in their order.
-
-        Docker itself is asked where one is undecided: it knows certificates and ways that only it is set up for.
-
-        Raises:
-            ProgramFailed: docker is missing, or a registry keeps the question open for too long.
-        """
-        self.begin(images)
-        open_ones = []
-        for image, quick in self._asked.items():
-            answer = quick.result()
-            if isinstance(answer, Undecided):
-                open_ones.append(image)
-            else:
-                self._known[image] = answer
-        self._asked.clear()
-        outputs = capture_all([_inspect_command(image) for image in open_ones])
-        self._known.update((image, _answer(output, image)) for output, image in zip(outputs, open_ones, strict=True))
-        return [self._known[image] for image in images]
+def _complete(images: Sequence[Reference], quick: Sequence[FoundImage | Undecided | None]) -> list[Answer]:
+    """Have Docker itself answer what was left undecided: it knows certificates and ways that only it is set up for."""
+    open_ones = [image for image, answer in zip(images, quick, strict=True) if isinstance(answer, Undecided)]
+    outputs = capture_all([_inspect_command(image) for image in open_ones])
+    late = iter([_answer(output, image) for output, image in zip(outputs, open_ones, strict=True)])
+    return [next(late) if isinstance(answer, Undecided) else answer for answer in quick]
 
 
 def packages_in(image: Reference) -> dict[str, str] | None:

@@ -22,10 +22,6 @@ class PlatformImage(NamedTuple):
     labels: Mapping[str, str]
 
 
-class Undecided(Exception):  # noqa: N818 - an answer that is none is no error of ours
-    """The registry gave no answer that can be relied on."""
-
-
 class FoundImage(NamedTuple):
     """An image that is there.
 

@@ -17,14 +17,12 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
 
-from ..aside import within
 from ..faults import Refused, Unusable
 from ..image.reference import DOCKER_HUB
 from ..z2jh.address import Address
-from ..z2jh.transport import manager_for
+from ..z2jh.transport import manager_for, within
 from .credentials import IDENTITY_TOKEN, Credentials, DockerLogins
 from .denials import denied
-from .found import Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +38,10 @@ _AUTHORIZATION = "Authorization"
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 3
 _CHUNK = 64 * 1024
+
+
+class Undecided(Exception):  # noqa: N818 - an answer that is none is no error of ours
+    """The registry gave no answer that can be relied on."""
 
 
 class Reply(NamedTuple):

@@ -5,21 +5,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from functools import partial
-from threading import BoundedSemaphore
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from ..aside import begin
 from ..faults import Denied, Fault
-from .found import FoundImage, PlatformImage, Undecided, platform_image, platform_of
+from .found import FoundImage, PlatformImage, platform_image, platform_of
+from .oci import Conversation, Undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..image.reference import Reference
-    from .oci import Conversation
 
 # https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -27,19 +24,22 @@ _MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.doc
 _ACCEPT = ", ".join((*_INDEXES, *_MANIFESTS))
 _ATTESTATION = "unknown"
 _MOST_PLATFORMS = 16
-_SIDE_BY_SIDE = BoundedSemaphore(8)
+_SIDE_BY_SIDE = 8
 _OK, _NOT_FOUND, _UPLOAD_BEGUN = 200, 404, 202
 _UPLOADS = "blobs/uploads/"
 _MISSING = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN"})
 
 
-def begin_quick_answer(image: Reference) -> Future[FoundImage | Undecided | None]:
-    """Begin to ask the registry for ``image``, and return what waits for the answer.
+def begin_quick_answers(images: Sequence[Reference]) -> Callable[[], list[FoundImage | Undecided | None]]:
+    """Begin to ask the registries for ``images`` side by side, and return what waits for their answers.
 
-    It is what the registry has, None where it has no such image, and :class:`Undecided` where it is neither: then
-    Docker itself is to be asked.
+    The answers come in the same order: what a registry has, None where it has no such image, and
+    :class:`Undecided` where it is neither: then Docker itself is to be asked.
     """
-    return begin(partial(_quick_answer, image))
+    pool = ThreadPoolExecutor(_SIDE_BY_SIDE)
+    asked = [pool.submit(_quick_answer, image) for image in images]
+    pool.shutdown(wait=False)
+    return lambda: [one.result() for one in asked]
 
 
 def require_push_right(repository: Reference) -> None:
@@ -50,7 +50,7 @@ def require_push_right(repository: Reference) -> None:
     Raises:
         Denied: the registry says no; the message is its own, the hint what mends it.
     """
-    conversation = _conversation(repository, "pull,push")
+    conversation = Conversation(repository, "pull,push")
     with contextlib.suppress(Undecided):
         reply = conversation.send("POST", _UPLOADS)
         if reply.status == _UPLOAD_BEGUN:
@@ -65,21 +65,13 @@ def _give_up(conversation: Conversation, upload: str) -> None:
 
 def _quick_answer(image: Reference) -> FoundImage | Undecided | None:
     try:
-        with _SIDE_BY_SIDE:
-            return _look(image)
+        return _look(image)
     except (Undecided, Fault, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Undecided()
 
 
-def _conversation(repository: Reference, actions: str) -> Conversation:
-    # The HTTP library is loaded on the thread that needs it, while git is asked on another.
-    from .oci import Conversation  # noqa: PLC0415
-
-    return Conversation(repository, actions)
-
-
 def _look(image: Reference) -> FoundImage | None:
-    conversation = _conversation(image, "pull")
+    conversation = Conversation(image)
     body = _manifest(conversation, image.digest or image.tag or "latest")
     if body is None:
         return None

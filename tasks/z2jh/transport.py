@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import ssl
+from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
 import urllib3
@@ -17,8 +19,12 @@ from urllib3.util import parse_url
 from ..faults import Unusable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .address import Address
     from .limits import Limits
+
+T = TypeVar("T")
 
 _CERTIFICATES = "REQUESTS_CA_BUNDLE"
 # From the narrower to the wider: the first that fits says why.
@@ -55,6 +61,26 @@ def manager_for(address: Address) -> urllib3.PoolManager:
             where=f"{address.scheme}_proxy",
             hint=f"set {address.scheme}_proxy to http://HOST:PORT, or name {address.host} in no_proxy",
         ) from error
+
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """Do ``work`` on a thread of its own, which is left behind when it takes longer.
+
+    A name server, or headers that drip, could hold a plain call for ever.
+
+    Raises:
+        TimeoutError: it took longer (that of :mod:`concurrent.futures`, which Python 3.10 tells from its own).
+    """
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the outcome is awaited
+            outcome.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return outcome.result(timeout=seconds)
 
 
 def _proxy(address: Address) -> str | None:

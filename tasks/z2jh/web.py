@@ -12,11 +12,10 @@ import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader
 
 from .._version import __version__
-from ..aside import within
 from ..faults import Denied, Fault, Unreachable
 from .cache import Page, Validators
 from .packed import NotGzip, TooLarge, unpacked
-from .transport import is_lasting, manager_for, reason
+from .transport import is_lasting, manager_for, reason, within
 
 if TYPE_CHECKING:
     from .address import Address

@@ -30,12 +30,11 @@ from tasks.settings import KEYS, read_settings
 from tasks.tools import docker, gcloud
 from tasks.tools.credentials import DockerLogins, ask_helper
 from tasks.tools.denials import denied
-from tasks.tools.found import Undecided
 from tasks.tools.gh import GitHub
 from tasks.tools.git import Git
 from tasks.tools.git_faults import push_fault, remote_fault
-from tasks.tools.oci import Conversation, Reply
-from tasks.tools.registry import begin_quick_answer, require_push_right
+from tasks.tools.oci import Conversation, Reply, Undecided
+from tasks.tools.registry import begin_quick_answers, require_push_right
 from tasks.tools.run import Output
 from tasks.z2jh.address import Address
 from tasks.z2jh.archive import hub_image_in
@@ -195,7 +194,7 @@ def _registry(given: tuple[int, str, bytes]) -> None:
     names = ("www-authenticate", "location", "docker-content-digest")
     reply = Reply(status, dict.fromkeys(names, header), body)
     with patch.object(Conversation, "_exchange", lambda *_: reply):
-        begin_quick_answer(IMAGE).result()
+        begin_quick_answers([IMAGE])()
         require_push_right(IMAGE)
 
 

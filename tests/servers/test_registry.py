@@ -14,7 +14,7 @@ from tasks.faults import Denied, Fault, Refused, Unreachable
 from tasks.image.reference import Reference
 from tasks.tools.docker import inspect
 from tasks.tools.oci import Conversation
-from tasks.tools.registry import begin_quick_answer, require_push_right
+from tasks.tools.registry import begin_quick_answers, require_push_right
 
 from ..image.manifests import DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST, Repository
 from ..lab.registry import sign_in
@@ -67,7 +67,7 @@ def test_a_slow_registry_takes_no_longer_than_it_may(
     monkeypatch.setattr("tasks.tools.oci.SECONDS", 0.5)
     alone.answer("", answer)
     begin = time.monotonic()
-    told = begin_quick_answer(named(alone)).result()
+    (told,) = begin_quick_answers([named(alone)])()
     require_push_right(named(alone))
     assert type(told).__name__ == "Undecided"
     assert time.monotonic() - begin < 3
@@ -179,7 +179,7 @@ def elsewhere() -> Iterator[Front]:
 
 
 def ask_for(image: Reference) -> None:
-    begin_quick_answer(image).result()
+    begin_quick_answers([image])()
 
 
 LOOKS = pytest.mark.parametrize("look", [ask_for, require_push_right], ids=["look", "right to push"])
