@@ -59,7 +59,7 @@ BOMBS: dict[str, tuple[str, Any]] = {
         "Dockerfile",
         b"ARG A0=xx\n" + b"".join(b"ARG A%d=${A%d}${A%d}\n" % (n, n - 1, n - 1) for n in range(1, 60)) + b"FROM $A59\n",
     ),
-    "a Dockerfile of stages": ("Dockerfile", b"FROM k8s-hub:1 AS a\n" * 10_000),
+    "a Dockerfile of stages": ("Dockerfile", b"FROM k8s-hub:1 AS a\n" * 20_000),
     "a Dockerfile of heredocs": ("Dockerfile", b"FROM k8s-hub:1\n" + b"RUN <<A <<B <<C\n" * 20_000),
     "braces in a template": ("template", "{" * 100_001),
     "fields in a template": ("template", "{TAG}" * 100_000),
