@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..hubrepo.warnings import layout_warnings
 from .job import BUILT, PRESENT, SKIPPED, ImageJob
-from .naming import history_of, name_image
+from .naming import history_of, name_image, names_commit
 from .platform import Host
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ class Build:
         """Compute the tags again: what waited for a commit is known now."""
         now = self.hub.again()
         history = history_of(now)
-        history.foresee([job.image.spec.paths for job in self.to_build])
+        if names_commit(now.settings.tag):
+            history.foresee([job.image.spec.paths for job in self.to_build])
         for job in self.to_build:
             job.called = name_image(now, history, job.image, job.base, job.platform)
 

@@ -196,7 +196,6 @@ def _text(fields: Fields, key: str) -> str | None:
     return value
 
 
-@lru_cache(_MOST_RECURRING)
 def _field(piece: str) -> tuple[str, Value]:
     """Read one key of an entry with its value: ``piece`` is the key's line and those below it."""
     head, below, rest = piece.partition(_LINE)

@@ -99,11 +99,11 @@ def _placed(version: str) -> Place | None:
 
 @lru_cache(maxsize=_KEPT)
 def _in_semver(version: str) -> semver.Version | None:
+    if len(version) > _LONGEST_VERSION:
+        return None
     # Its import takes as long as reading the index, and a stable version's place is plain to see.
     import semver  # noqa: PLC0415
 
-    if len(version) > _LONGEST_VERSION:
-        return None
     try:
         return semver.Version.parse(version)
     except ValueError:
