@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Refused, Unusable
+from ..tools.git_faults import misunderstood
 from ..tools.run import capture_all
 
 if TYPE_CHECKING:
@@ -64,16 +65,26 @@ class History:
         return self._last(paths)[0]
 
     def tagged(self, commit: str) -> Tagged:
-        """Return where ``commit`` stands to the nearest git tag, annotated or not."""
+        """Return where ``commit`` stands to the nearest git tag, annotated or not.
+
+        Raises:
+            ProgramFailed: git tells something else.
+        """
         if commit != HEAD and self.tagged(HEAD).tag is None:
             return Tagged(None, 0)
         described = self._ask(*_describe(commit))
-        tag, since, _ = described.text.rsplit("-", 2) if described.ok else (None, "0", "")
-        return Tagged(tag, int(since))
+        if not described.ok:
+            return Tagged(None, 0)
+        tag, _, since = described.text.rpartition("-g")[0].rpartition("-")
+        return Tagged(tag, _number(since, _describe(commit)))
 
     def count(self, commit: str) -> int:
-        """Return how many commits lead to ``commit``, itself included."""
-        return int(self._read(*_count(commit)))
+        """Return how many commits lead to ``commit``, itself included.
+
+        Raises:
+            ProgramFailed: git tells no number.
+        """
+        return _number(self._read(*_count(commit)), _count(commit))
 
     def commit_of_tag(self, tag: str) -> str:
         """Return the abbreviated hash of the commit that the git tag ``tag`` names."""
@@ -133,6 +144,14 @@ def _describe(commit: str) -> tuple[str, ...]:
 
 def _count(commit: str) -> tuple[str, ...]:
     return ("rev-list", "--count", commit)
+
+
+def _number(text: str, arguments: Sequence[str]) -> int:
+    """Return the number that git, called with ``arguments``, tells."""
+    try:
+        return int(text)
+    except ValueError as err:
+        raise misunderstood(arguments) from err
 
 
 def naming_commit(history: History, paths: Sequence[str]) -> str:

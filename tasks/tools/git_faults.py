@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from ..faults import Denied, Fault, ProgramFailed, Unreachable, Unusable
@@ -91,6 +92,11 @@ def failed(arguments: Sequence[str], output: Output, where: object | None = None
     if lock:
         return locked(lock)
     return ProgramFailed(f"git {arguments[0]}: {_first_fault(output)}", where=where, hint=_mend(output))
+
+
+def misunderstood(arguments: Sequence[str]) -> ProgramFailed:
+    """Return the fault for a call of git with ``arguments`` that succeeded and told something else than git does."""
+    return ProgramFailed(f"git {arguments[0]}: its answer is not understood", hint=shlex.join(("git", *arguments)))
 
 
 def _mend(output: Output) -> str:

@@ -35,7 +35,7 @@ from tasks.tools.git import Git
 from tasks.tools.git_faults import push_fault, remote_fault
 from tasks.tools.oci import Conversation, Reply, Undecided
 from tasks.tools.registry import begin_quick_answers, require_push_right
-from tasks.tools.run import Output
+from tasks.tools.run import Command, Output
 from tasks.z2jh.address import Address
 from tasks.z2jh.archive import hub_image_in
 from tasks.z2jh.images import hub_image_among
@@ -51,7 +51,7 @@ from .inputs import VALUES, damaged, damaged_text, trees
 from .whole import hub_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from hypothesis.strategies import SearchStrategy
 
@@ -80,11 +80,15 @@ class Reader:
 
 
 def outcome(reader: Reader, given: object) -> Fault | None:
-    """Have ``given`` read, and return the fault that came of it, if one did; anything else is raised."""
-    try:
-        reader.read(given)
-    except Fault as fault:
-        return fault
+    """Have ``given`` read, and return the fault that came of it, if one did; anything else is raised.
+
+    What a program says is given, too: one that is started would say something else.
+    """
+    with patch("tasks.tools.run.find", side_effect=AssertionError(f"{reader.name}: a program is asked")):
+        try:
+            reader.read(given)
+        except Fault as fault:
+            return fault
     return None
 
 
@@ -143,49 +147,60 @@ def _hub(files: dict[str, bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _saying(program: str, data: bytes, *, status: int = 0) -> Iterator[None]:
-    """Let the program behind the door ``tasks.tools.PROGRAM`` say ``data``, on both of its outputs."""
-    said = Output(status, data, data.decode("utf-8", "replace"))
+def _answering(answer: Callable[[], tuple[int, bytes]]) -> Iterator[None]:
+    """Let ``answer`` return the status of each program that is asked, and what it says on both of its outputs."""
+
+    def said() -> Output:
+        status, data = answer()
+        return Output(status, data, data.decode("utf-8", "replace"))
+
+    @contextlib.contextmanager
+    def running(commands: Sequence[Command], **_: float) -> Iterator[Callable[[], list[Output]]]:
+        outputs = [said() for _ in commands]
+        yield lambda: outputs
+
     with contextlib.ExitStack() as stack:
-        for name in ("capture", "check"):
-            with contextlib.suppress(AttributeError):
-                stack.enter_context(patch(f"tasks.tools.{program}.{name}", lambda *_, **__: said))
+        for room in ("run", "docker", "git"):
+            stack.enter_context(patch(f"tasks.tools.{room}.running", running))
         yield
 
 
+def _saying(data: bytes, *, status: int = 0) -> contextlib.AbstractContextManager[None]:
+    """Let every program say ``data``, and end with ``status``."""
+    return _answering(lambda: (status, data))
+
+
 def _helper(data: bytes) -> None:
-    with _saying("credentials", data):
+    with _saying(data):
         ask_helper("gcloud", "quay.io")
 
 
 def _gcloud(data: bytes) -> None:
-    with _saying("gcloud", data):
+    with _saying(data):
         gcloud.active_account()
 
 
 def _gh(data: bytes) -> None:
     for status in (0, 1, 4):
-        with _saying("gh", data, status=status), contextlib.suppress(Fault):
+        with _saying(data, status=status), contextlib.suppress(Fault):
             GitHub("github.com", "org/hubs", Path()).open_request("main")
 
 
 def _inspection(given: tuple[int, bytes]) -> None:
-    status, data = given
-    output = Output(status, data, data.decode("utf-8", "replace"))
     undecided = patch("tasks.tools.registry._quick_answer", side_effect=lambda _: Undecided())
-    with undecided, patch("tasks.tools.docker.capture_all", lambda *_, **__: [output]):
+    with undecided, _answering(lambda: given):
         docker.inspect(IMAGE)
 
 
 def _engine(data: bytes) -> None:
-    with _saying("docker", data):
+    with _saying(data):
         docker.local(IMAGE)
         docker.packages_in(IMAGE)
 
 
 def _builder(data: bytes) -> None:
     for status in (0, 1):
-        with _saying("docker", data, status=status), contextlib.suppress(Fault):
+        with _saying(data, status=status), contextlib.suppress(Fault):
             docker.require_builder(None)
 
 
@@ -200,13 +215,8 @@ def _registry(given: tuple[int, str, bytes]) -> None:
 
 def _history(said: list[bytes]) -> None:
     answers = iter(said)
-
-    def ask(*_: object) -> Output:
-        data = next(answers, b"")
-        return Output(0, data, data.decode("utf-8", "replace"))
-
     git = Git(Path())
-    with patch.object(Git, "ask", ask):
+    with _answering(lambda: (0, next(answers, b""))):
         for question in (
             *(git.branch, git.head, git.last_commit, lambda: git.changed(["a"])),
             lambda: git.remote_commit("origin", "main"),
