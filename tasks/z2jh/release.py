@@ -99,9 +99,9 @@ def _placed(version: str) -> Place | None:
 
 @lru_cache(maxsize=_KEPT)
 def _in_semver(version: str) -> semver.Version | None:
-    if len(version) > _LONGEST_VERSION:
+    # The import takes as long as reading the index: not for ``v0.6``, nor for a stable version's place.
+    if not version[:1].isdigit() or len(version) > _LONGEST_VERSION:
         return None
-    # Its import takes as long as reading the index, and a stable version's place is plain to see.
     import semver  # noqa: PLC0415
 
     try:

@@ -93,15 +93,16 @@ def test_the_excerpt_is_read_quickly(excerpt: str) -> None:
     assert read_quickly(excerpt, "jupyterhub") is not None
 
 
-def test_reading_quickly_needs_no_yaml_library() -> None:
+def test_the_usual_decision_needs_no_library() -> None:
     code = (
         "import sys; from tasks.z2jh.index import read_index; from tasks.z2jh.choose import choose;"
         "release = choose(read_index(sys.stdin.buffer.read(), 'here'), '3.2.1').release;"
         "assert str(release.hub_image) == 'quay.io/jupyterhub/k8s-hub:3.3.8';"
-        "print([name for name in sys.modules if name.partition('.')[0] in {'ruamel', 'urllib3', 'tarfile'}])"
+        "print([name for name in sys.modules if name.partition('.')[0] in {'ruamel', 'semver', 'http', 'tarfile'}])"
     )
     root = Path(__file__).parents[2]
-    data = (Path(__file__).parent / "data" / "index.yaml").read_bytes()
+    # The real index has versions that are none, with a dash and without.
+    data = (Path(__file__).parent / "data" / "index.yaml").read_bytes().replace(b"v0.6.0-fb64667", b"v0.6")
     done = subprocess.run([sys.executable, "-c", code], input=data, cwd=root, capture_output=True, check=True)
     assert done.stdout.decode().strip() == "[]"
 
