@@ -1,4 +1,4 @@
-"""Log records without secrets: what ``--debug`` shows is Invoke's, sh's and urllib3's own."""
+"""Log records without secrets: what ``--debug`` shows is Invoke's and sh's own besides ours."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -34,9 +35,12 @@ _NEEDS = {"engine": machine.missing_for_engine, "gcloud": machine.missing_for_gc
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile once what the programs of the tests are made of."""
+    """Compile once what the programs of the tests are made of, and know the warnings of older Pythons."""
     if config.pluginmanager.hasplugin("cacheprovider"):
         machine.keep_compiled(config.cache.mkdir("compiled"))
+    # http.client left what a proxy says that opens no tunnel to the garbage collector until Python 3.11.
+    if sys.version_info < (3, 11):
+        config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import json
 import time
-from concurrent.futures import TimeoutError as TooLate
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode, urljoin, urlsplit
 
-import urllib3
-
 from ..faults import Refused, Unusable
 from ..image.reference import DOCKER_HUB
 from ..z2jh.address import Address
-from ..z2jh.transport import manager_for, within
+from ..z2jh.limits import TooLarge, TooLate
+from ..z2jh.transport import NoAnswer, basic, exchange, whole_body, within
 from .credentials import IDENTITY_TOKEN, Credentials, DockerLogins
 from .denials import denied
 
@@ -37,7 +34,6 @@ _HUB_HOST = "registry-1.docker.io"
 _AUTHORIZATION = "Authorization"
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 3
-_CHUNK = 64 * 1024
 
 
 class Undecided(Exception):  # noqa: N818 - an answer that is none is no error of ours
@@ -163,27 +159,14 @@ class Conversation:
         left = self.deadline - time.monotonic()
         try:
             return within(left, lambda: self._ask(method, url, headers, left))
-        except (TooLate, urllib3.exceptions.HTTPError, OSError, ValueError) as err:
+        except (NoAnswer, TooLarge, TooLate) as err:
             raise Undecided from err
 
     def _ask(self, method: str, url: str, headers: Mapping[str, str], seconds: float) -> Reply:
-        with manager_for(_address(url)) as manager:
-            response = manager.request(
-                method, url, headers=headers, timeout=urllib3.Timeout(connect=min(5, seconds), read=seconds),
-                retries=False, redirect=False, preload_content=False,
-            )  # fmt: skip
-            with closing(response):
-                told = {name.lower(): value for name, value in response.headers.items()}
-                return Reply(response.status, told, self._body(response))
-
-    def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        """Read a body within bounds of size and time, as it is sent: nobody asked for a compressed one."""
-        body = bytearray()
-        while chunk := response.read1(_CHUNK, decode_content=False):
-            body += chunk
-            if len(body) > LARGEST_ANSWER or time.monotonic() > self.deadline:
-                raise Undecided
-        return bytes(body)
+        with exchange(method, _address(url), headers, connect=min(5, seconds), read=seconds) as answer:
+            # Of several headers with one name the first counts.
+            told = {name.lower(): value for name, value in reversed(answer.getheaders())}
+            return Reply(answer.status, told, whole_body(answer, LARGEST_ANSWER, self.deadline))
 
 
 def _parameters(challenge: str) -> dict[str, str]:
@@ -221,5 +204,4 @@ def _server(url: str) -> tuple[str, str]:
 
 
 def _basic(credentials: Credentials) -> dict[str, str]:
-    made = urllib3.make_headers(basic_auth=f"{credentials.user}:{credentials.secret}")
-    return {_AUTHORIZATION: made["authorization"]}
+    return {_AUTHORIZATION: basic(f"{credentials.user}:{credentials.secret}")}

@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 from ..faults import Unreachable, Unusable
 from ..image.reference import Reference
 from .document import Tree, Unreadable, child, load, text_at
-from .packed import NotGzip, TooLarge, unpacked
+from .limits import TooLarge
+from .packed import NotGzip, unpacked
 from .tarred import NotTar, regular_files
 
 LARGEST_ARCHIVE = 64 * 1024 * 1024

@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
+class TooLarge(Exception):  # noqa: N818 - says what is wrong with an answer
+    """It is larger than the bound."""
+
+
+class TooLate(Exception):  # noqa: N818 - says what is wrong with an answer
+    """It did not come in time."""
+
+
 class Limits(NamedTuple):
     """The bounds of one fetch; times are in seconds.
 

@@ -6,9 +6,7 @@ import gzip
 import zlib
 from io import BytesIO
 
-
-class TooLarge(Exception):  # noqa: N818 - says what is wrong with the data
-    """The data unpacks to more than the bound."""
+from .limits import TooLarge
 
 
 class NotGzip(Exception):  # noqa: N818 - says what is wrong with the data

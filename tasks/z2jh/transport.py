@@ -1,66 +1,149 @@
-"""How this machine reaches a web server: its proxies, its certificates, and why a connection fails."""
+"""One exchange with a web server: how this machine reaches it, and why no answer comes."""
 
 from __future__ import annotations
 
+import logging
 import os
-import ssl
+import time
+from base64 import b64encode
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import closing, contextmanager
 from functools import cache
+from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead, InvalidURL
 from pathlib import Path
+from socket import gaierror
+from ssl import SSLCertVerificationError, SSLContext, SSLError, create_default_context
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import unquote
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-import urllib3
-from urllib3 import exceptions
-from urllib3.exceptions import HTTPError
-from urllib3.util import parse_url
-
+from .._version import __version__
 from ..faults import Unusable
+from .limits import TooLarge, TooLate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
+    from http.client import HTTPResponse
 
     from .address import Address
-    from .limits import Limits
 
 T = TypeVar("T")
+Reasons = tuple[tuple[tuple[type[Exception], ...], str], ...]
+
+log = logging.getLogger("hubpress")
 
 _CERTIFICATES = "REQUESTS_CA_BUNDLE"
-# From the narrower to the wider: the first that fits says why.
-_REASONS: tuple[tuple[type[HTTPError], str], ...] = (
-    (exceptions.LocationValueError, "this is no address of a web server"),
-    (exceptions.InvalidHeader, "the server's answer is broken"),
-    (exceptions.NameResolutionError, "the host's name is not known here"),
-    (exceptions.NewConnectionError, "the host takes no connection"),
-    (exceptions.ConnectTimeoutError, "no connection within {connect:g} s"),
-    (exceptions.ReadTimeoutError, "the server said nothing for {read:g} s"),
-    (exceptions.ProxyError, "the proxy that the environment names takes no connection"),
-    (exceptions.SSLError, "no secure connection can be made"),
-    (exceptions.ProtocolError, "the connection broke off"),
+_PROXY_PORT = 80
+_CHUNK = 64 * 1024
+# What a request's target holds besides letters and digits (RFC 3986), escapes included.
+_IN_TARGET = "/?%:@!$&'()*+,;=~-._[]"
+# The first that fits says why.
+_INSECURE: Reasons = (
+    ((SSLCertVerificationError,), "its certificate is not trusted here"),
+    ((SSLError,), "no secure connection can be made"),
+)
+_NO_ADDRESS: Reasons = (((InvalidURL, UnicodeError), "this is no address of a web server"),)
+_UNCONNECTED: Reasons = (
+    *_INSECURE,
+    *_NO_ADDRESS,
+    ((gaierror,), "the host's name is not known here"),
+    ((TimeoutError,), "no connection within {seconds:g} s"),
+    ((Exception,), "the host takes no connection"),
+)
+_BY_PROXY: Reasons = (
+    *_INSECURE,
+    *_NO_ADDRESS,
+    ((Exception,), "the proxy that the environment names takes no connection"),
+)
+_BROKEN: Reasons = (
+    *_NO_ADDRESS,
+    ((TimeoutError,), "the server said nothing for {seconds:g} s"),
+    ((OSError, IncompleteRead), "the connection broke off"),
+    ((Exception,), "what it answers is no HTTP"),
 )
 
 
-def manager_for(address: Address) -> urllib3.PoolManager:
-    """Return what opens connections to an address: directly, or by the environment's proxy for it.
+class NoAnswer(Exception):  # noqa: N818 - says what came of a request
+    """No answer came, or no whole one.
+
+    Args:
+        why: why, as a clause that holds no login.
+        lasting: whether asking again would end in the same way.
+    """
+
+    def __init__(self, why: str, *, lasting: bool) -> None:
+        super().__init__(why)
+        self.why = why
+        self.lasting = lasting
+
+
+@contextmanager
+def exchange(
+    method: str, address: Address, headers: Mapping[str, str], *, connect: float, read: float
+) -> Iterator[HTTPResponse]:
+    """Send one request, directly or by the environment's proxy, and give the answer; its body is still to be read.
+
+    Args:
+        method: the HTTP method; nothing is sent but the head.
+        address: where; its login is not sent.
+        headers: what is sent besides the program's name.
+        connect: the seconds until a connection stands.
+        read: the seconds between two pieces of the answer.
 
     Raises:
+        NoAnswer: none came, or it broke off within the block.
         Unusable: the environment names a proxy or certificates that cannot be used.
     """
-    context = _trust(os.environ.get(_CERTIFICATES)) if address.scheme == "https" else None
     proxy = _proxy(address)
-    if proxy is None:
-        return urllib3.PoolManager(ssl_context=context)
-    try:
-        auth = parse_url(proxy).auth
-        headers = urllib3.make_headers(proxy_basic_auth=unquote(auth)) if auth else None
-        return urllib3.ProxyManager(proxy, proxy_headers=headers, ssl_context=context)
-    except (HTTPError, ValueError) as error:
-        raise Unusable(
-            f"the proxy for {address.scheme} is none that can be used",
-            where=f"{address.scheme}_proxy",
-            hint=f"set {address.scheme}_proxy to http://HOST:PORT, or name {address.host} in no_proxy",
-        ) from error
+    with _explained(_BY_PROXY if proxy else _UNCONNECTED, connect):
+        connection = _connection(address, proxy, connect)
+    with closing(connection):
+        with _explained(_BY_PROXY if proxy else _UNCONNECTED, connect):
+            connection.connect()
+        connection.sock.settimeout(read)
+        with _explained(_BROKEN, read):
+            sent = {"User-Agent": f"hubpress/{__version__}", **headers}
+            if proxy and address.scheme == "http":
+                connection.request(
+                    method, f"http://{address.host}{_target(address)}", headers={**sent, **_login(proxy)}
+                )
+            else:
+                connection.request(method, _target(address), headers=sent)
+            with connection.getresponse() as answer:
+                log.debug("%s %s: status %d", method, address, answer.status)
+                yield answer
+
+
+def whole_body(answer: HTTPResponse, most: int, deadline: float) -> bytes:
+    """Read an answer's body as it was sent, piece by piece.
+
+    Args:
+        answer: the answer, within the block of its ``exchange``.
+        most: the most bytes.
+        deadline: when it must be whole, by the monotonic clock in seconds.
+
+    Raises:
+        TooLarge: it has more.
+        TooLate: it was not whole by then.
+        IncompleteRead: it broke off, which ``exchange`` explains.
+    """
+    body = bytearray()
+    while piece := answer.read1(_CHUNK):
+        body += piece
+        if len(body) > most:
+            raise TooLarge
+        if time.monotonic() > deadline:
+            raise TooLate
+    # http.client leaves it to who reads in pieces.
+    if answer.length:
+        raise IncompleteRead(bytes(body), answer.length)
+    return bytes(body)
+
+
+def basic(login: str) -> str:
+    """Return the header's value that signs in with ``user:password`` (RFC 7617, in UTF-8)."""
+    return f"Basic {b64encode(login.encode()).decode()}"
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:
@@ -69,7 +152,7 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     A name server, or headers that drip, could hold a plain call for ever.
 
     Raises:
-        TimeoutError: it took longer (that of :mod:`concurrent.futures`, which Python 3.10 tells from its own).
+        TooLate: it took longer.
     """
     outcome: Future[T] = Future()
 
@@ -80,51 +163,84 @@ def within(seconds: float, work: Callable[[], T]) -> T:
             outcome.set_exception(error)
 
     Thread(target=run, daemon=True).start()
-    return outcome.result(timeout=seconds)
+    try:
+        return outcome.result(timeout=seconds)
+    except FutureTimeout:
+        raise TooLate from None
 
 
-def _proxy(address: Address) -> str | None:
-    """Return the proxy for an address; never one for this machine, which a proxy could not reach."""
+def _connection(address: Address, proxy: SplitResult | None, seconds: float) -> HTTPConnection:
+    """Return a connection to an address that is yet to be opened."""
+    host, port = (proxy.hostname or "", proxy.port or _PROXY_PORT) if proxy else (address.host, None)
+    if address.scheme == "http":
+        return HTTPConnection(host, port, timeout=seconds)
+    connection = HTTPSConnection(host, port, timeout=seconds, context=_trust(os.environ.get(_CERTIFICATES)))
+    if proxy:
+        connection.set_tunnel(address.host, headers=_login(proxy))
+    return connection
+
+
+def _target(address: Address) -> str:
+    """Return what a request to an address asks for; what may not stand there as it is, is escaped."""
+    return quote(f"{address.path or '/'}{f'?{address.query}' if address.query else ''}", safe=_IN_TARGET)
+
+
+def _proxy(address: Address) -> SplitResult | None:
+    """Return the environment's proxy for an address; never one for this machine, which a proxy could not reach.
+
+    Raises:
+        Unusable: it is none that can be used.
+    """
     if address.on_loopback:
         return None
     from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - only who goes further pays for it
 
-    if proxy_bypass(address.host):
-        return None
     proxies = getproxies()
-    proxy = proxies.get(address.scheme) or proxies.get("all")
-    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+    named = proxies.get(address.scheme) or proxies.get("all")
+    if not named or proxy_bypass(address.host):
+        return None
+    try:
+        proxy = urlsplit(named if "://" in named else f"http://{named}")
+        usable = proxy.scheme == "http" and bool(proxy.hostname) and proxy.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise Unusable(
+            f"the proxy for {address.scheme} is none that can be used",
+            where=f"{address.scheme}_proxy",
+            hint=f"set {address.scheme}_proxy to http://HOST:PORT, or name {address.host} in no_proxy",
+        )
+    return proxy
+
+
+def _login(proxy: SplitResult) -> dict[str, str]:
+    """Return the header that signs in to a proxy, where its address has a login."""
+    login, at, _ = proxy.netloc.rpartition("@")
+    return {"Proxy-Authorization": basic(unquote(login))} if at else {}
 
 
 @cache
-def _trust(bundle: str | None) -> ssl.SSLContext:
+def _trust(bundle: str | None) -> SSLContext:
     """Trust what the machine trusts (``SSL_CERT_FILE`` counts), or the certificates of ``REQUESTS_CA_BUNDLE``."""
     if not bundle:
-        return ssl.create_default_context()
+        return create_default_context()
     path = Path(bundle)
     try:
         if path.is_dir():
-            return ssl.create_default_context(capath=bundle)
-        return ssl.create_default_context(cafile=bundle)
+            return create_default_context(capath=bundle)
+        return create_default_context(cafile=bundle)
     except OSError as error:
         raise Unusable(
             f"{_CERTIFICATES} names no certificates", where=path, hint=f"unset {_CERTIFICATES}, or mend it"
         ) from error
 
 
-def is_lasting(error: Exception) -> bool:
-    """Whether trying again would fail in the same way."""
-    return _is_distrust(error) or isinstance(error, exceptions.LocationValueError)
-
-
-def reason(error: Exception, limits: Limits) -> str:
-    """Say why a connection failed, in words that hold no login."""
-    if _is_distrust(error):
-        return "its certificate is not trusted here"
-    text = next((text for kind, text in _REASONS if isinstance(error, kind)), "the connection failed")
-    return text.format(connect=limits.connect, read=limits.read)
-
-
-def _is_distrust(error: BaseException) -> bool:
-    causes = (error, *error.args, error.__cause__, error.__context__)
-    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes)
+@contextmanager
+def _explained(reasons: Reasons, seconds: float) -> Iterator[None]:
+    """Turn what goes wrong in the block into the first of ``reasons`` that fits."""
+    try:
+        yield
+    except (OSError, HTTPException, ValueError) as error:
+        why = next(why for kinds, why in reasons if isinstance(error, kinds))
+        lasting = isinstance(error, (SSLCertVerificationError, InvalidURL, UnicodeError))
+        raise NoAnswer(why.format(seconds=seconds), lasting=lasting) from error

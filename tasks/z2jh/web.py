@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from base64 import b64encode
-from concurrent.futures import TimeoutError as TooLate
-from contextlib import closing
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-import urllib3
-from urllib3.exceptions import HTTPError, InvalidHeader
-
-from .._version import __version__
 from ..faults import Denied, Fault, Unreachable
 from .cache import Page, Validators
-from .packed import NotGzip, TooLarge, unpacked
-from .transport import is_lasting, manager_for, reason, within
+from .limits import TooLarge, TooLate
+from .packed import NotGzip, unpacked
+from .transport import NoAnswer, basic, exchange, whole_body, within
 
 if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
     from .address import Address
     from .limits import Limits
 
@@ -27,7 +25,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DENIED = frozenset({401, 403, 407})
 _MISSING = frozenset({404, 410})
 _PASSING = frozenset({429, 502, 503, 504})
-_CHUNK = 64 * 1024
+_A_DAY = 24 * 60 * 60
 
 
 class _Passing(Exception):  # noqa: N818 - says what kind of failure it is
@@ -61,8 +59,7 @@ class Request(NamedTuple):
         """Return the headers to send."""
         login = self.address.login
         wanted = {
-            "Authorization": f"Basic {b64encode(login.encode()).decode()}" if login else None,
-            "User-Agent": f"hubpress/{__version__}",
+            "Authorization": basic(login) if login else None,
             "Accept-Encoding": "identity" if self.exact else "gzip",
             "If-None-Match": self.validators.etag,
             "If-Modified-Since": self.validators.last_modified,
@@ -112,31 +109,26 @@ def _follow(request: Request, limits: Limits, deadline: float) -> Page | None:
 def _exchange(request: Request, limits: Limits, deadline: float) -> Page | str | None:
     """Ask once: a page, None when it has not changed, or the text of a redirect's ``Location``."""
     try:
-        with manager_for(request.address) as manager:
-            response = manager.request(
-                "GET",
-                request.address.url,
-                headers=request.headers(),
-                redirect=False,
-                retries=False,
-                preload_content=False,
-                timeout=urllib3.Timeout(connect=limits.connect, read=limits.read),
-            )
-            with closing(response):
-                return _answer(request, response, limits, deadline)
-    except (HTTPError, OSError, ValueError) as error:
-        fault = _unreachable(request.address, reason(error, limits))
-        if is_lasting(error):
-            raise fault from error
-        raise _Passing(fault) from error
+        with exchange("GET", request.address, request.headers(), connect=limits.connect, read=limits.read) as answer:
+            return _meaning(request, answer, limits, deadline)
+    except TooLarge:
+        raise _unreachable(request.address, f"the answer is larger than {limits.size / 2**20:g} MiB") from None
+    except NoAnswer as none:
+        fault = _unreachable(request.address, none.why)
+        if none.lasting:
+            raise fault from none
+        raise _Passing(fault) from none
 
 
-def _answer(request: Request, response: urllib3.BaseHTTPResponse, limits: Limits, deadline: float) -> Page | str | None:
+def _meaning(request: Request, answer: HTTPResponse, limits: Limits, deadline: float) -> Page | str | None:
     """Tell what the server means by its status."""
-    status, headers = response.status, response.headers
+    status, headers = answer.status, answer.headers
     if status == _OK:
-        body = _plain(request, _body(request, response, limits, deadline), headers, limits)
-        return Page(body, Validators(headers.get("ETag"), headers.get("Last-Modified")))
+        body = whole_body(answer, limits.size, deadline)
+        if not body:
+            raise _Passing(_unreachable(request.address, "the answer is empty"))
+        plain = _plain(request, body, headers.get("Content-Encoding", "identity"), limits)
+        return Page(plain, Validators(headers.get("ETag"), headers.get("Last-Modified")))
     if status == _NOT_MODIFIED and request.validators:
         return None
     if status in _REDIRECTS and "Location" in headers:
@@ -147,51 +139,31 @@ def _answer(request: Request, response: urllib3.BaseHTTPResponse, limits: Limits
         raise _unreachable(request.address, f"there is nothing (status {status})")
     fault = _unreachable(request.address, f"no usable answer (status {status})")
     if status in _PASSING:
-        raise _Passing(fault, _asked_wait(headers.get("Retry-After")))
+        raise _Passing(fault, _asked_wait(headers.get("Retry-After", "0")))
     raise fault
 
 
-def _body(request: Request, response: urllib3.BaseHTTPResponse, limits: Limits, deadline: float) -> bytes:
-    """Read the body as it is sent, piece by piece, up to the bounds."""
-    pieces: list[bytes] = []
-    size = 0
-    while piece := response.read1(_CHUNK, decode_content=False):
-        pieces.append(piece)
-        size += len(piece)
-        if size > limits.size:
-            raise _too_large(request.address, limits)
-        if time.monotonic() > deadline:
-            raise _too_late(request.address, limits)
-    if not pieces:
-        raise _Passing(_unreachable(request.address, "the answer is empty"))
-    return b"".join(pieces)
-
-
-def _plain(request: Request, body: bytes, headers: urllib3.HTTPHeaderDict, limits: Limits) -> bytes:
+def _plain(request: Request, body: bytes, coding: str, limits: Limits) -> bytes:
     """Undo the compression that was offered; a body wanted exact is taken as it is."""
-    coding = headers.get("Content-Encoding", "identity").strip().lower()
+    coding = coding.strip().lower()
     if request.exact or coding == "identity":
         return body
     if coding not in {"gzip", "x-gzip"}:
         raise _unreachable(request.address, f"the answer is encoded in {coding}, which nobody asked for")
     try:
         return unpacked(body, limits.size)
-    except TooLarge:
-        raise _too_large(request.address, limits) from None
     except NotGzip:
         raise _Passing(_unreachable(request.address, "the compressed answer is damaged")) from None
 
 
-def _asked_wait(retry_after: str | None) -> float:
-    """Return the seconds that a ``Retry-After`` asks for, 0 where it says nothing that is understood."""
+def _asked_wait(retry_after: str) -> float:
+    """Return the seconds that a ``Retry-After`` (RFC 9110, 10.2.3) asks for, 0 where it says nothing understood."""
     try:
-        return urllib3.Retry().parse_retry_after(retry_after or "0")
-    except (InvalidHeader, OverflowError, ValueError):
+        if retry_after.isdecimal():
+            return min(int(retry_after), _A_DAY)
+        return (parsedate_to_datetime(retry_after) - datetime.now(timezone.utc)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
         return 0
-
-
-def _too_large(address: Address, limits: Limits) -> Unreachable:
-    return _unreachable(address, f"the answer is larger than {limits.size / 2**20:g} MiB")
 
 
 def _too_late(address: Address, limits: Limits) -> Unreachable:

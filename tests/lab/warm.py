@@ -32,7 +32,7 @@ from .machine import PROJECT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LIBRARIES = ("invoke.main", "ruamel.yaml", "semver", "sh", "urllib3")
+LIBRARIES = ("invoke.main", "ruamel.yaml", "semver", "sh", "http.client")
 # What an interpreter reads when it starts; only the module path can be given later.
 _READ_AT_START = ("PYTHON", "LC_", "LANG")
 _GIVEN_LATER = "PYTHONPATH"

@@ -7,7 +7,7 @@ import socketserver
 import ssl
 import struct
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from typing import TYPE_CHECKING
@@ -66,6 +66,28 @@ def reset(connection: socket.socket) -> None:
 def hang_up(connection: socket.socket) -> None:
     """Say nothing and go."""
     connection.shutdown(socket.SHUT_RDWR)
+
+
+def tunnel_to(url: str) -> Callable[[socket.socket], None]:
+    """Return a proxy's answer to ``CONNECT``: a tunnel to the server at ``url``, whatever was asked for."""
+    host, _, port = url.rpartition("//")[2].partition(":")
+
+    def tunnel(connection: socket.socket) -> None:
+        with socket.create_connection((host, int(port))) as server:
+            connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=_pass_on, args=(server, connection))
+            back.start()
+            _pass_on(connection, server)
+            back.join()
+
+    return tunnel
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
 
 
 @dataclass(frozen=True)

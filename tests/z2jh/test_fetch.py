@@ -18,7 +18,7 @@ from tasks.z2jh.cache import Cache
 from tasks.z2jh.fetch import Fetcher
 from tasks.z2jh.limits import Limits
 
-from .scripted import Drip, Scripted, hang_up, reply, reset, scripted
+from .scripted import Drip, Scripted, hang_up, reply, reset, scripted, tunnel_to
 
 if TYPE_CHECKING:
     import socket
@@ -83,6 +83,28 @@ def test_a_stored_file_comes_byte_for_byte_whatever_the_server_calls_it(server: 
     server.answers = [reply(archive, Content_Encoding="x-gzip")]
     assert Fetcher().stored(Address.parse(f"{server.url}/a.tgz")) == archive
     assert server.asked[0].headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("/our charts/index.yaml", "/our%20charts/index.yaml"),
+        ("/kårt/index.yaml", "/k%C3%A5rt/index.yaml"),
+        ("/a%2Fb/index.yaml?at=1%2B1&to=(x)", "/a%2Fb/index.yaml?at=1%2B1&to=(x)"),
+        ("", "/"),
+    ],
+)
+def test_an_address_is_asked_for_as_a_request_can_say_it(server: Scripted, written: str, asked: str) -> None:
+    server.answers = [reply(b"whole")]
+    assert page(server, written) == b"whole"
+    assert server.lines == [f"GET {asked}"]
+
+
+def test_debug_tells_what_was_asked_and_no_secret(server: Scripted, caplog: pytest.LogCaptureFixture) -> None:
+    server.answers = [reply(b"whole")]
+    with caplog.at_level("DEBUG", "hubpress"):
+        Fetcher(limits=QUICK).page(with_login(server))
+    assert caplog.messages == [f"GET {server.url}/index.yaml?***: status 200"]
 
 
 # Answers that are none.
@@ -158,7 +180,7 @@ def test_no_wait_goes_beyond_the_whole_time(server: Scripted, waits: list[float]
 BREAKS: dict[str, tuple[bytes | Callable[[socket.socket], None], str]] = {
     "reset": (reset, "the connection broke off"),
     "no answer": (hang_up, "the connection broke off"),
-    "no http": (b"SSH-2.0-OpenSSH_9.6\r\n", "the connection broke off"),
+    "no http": (b"SSH-2.0-OpenSSH_9.6\r\n", "what it answers is no HTTP"),
     "half a head": (b"HTTP/1.1 200 OK\r\nContent-Le", "the answer is empty"),
     "shorter than its length": (reply(b"half", Content_Length="8"), "the connection broke off"),
     "half a chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "the connection broke off"),
@@ -374,6 +396,13 @@ def test_a_page_without_validators_is_not_kept(server: Scripted, tmp_path: Path)
 
 
 @pytest.fixture
+def secure() -> Iterator[Scripted]:
+    with scripted(CERTIFICATE) as script:
+        script.answers = [reply(b"whole")]
+        yield script
+
+
+@pytest.fixture
 def https_proxy(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> Scripted:
     server.answers = [reply(status="403 Forbidden")]
     monkeypatch.setenv("https_proxy", server.url.replace("http://", "http://me:s3cret@"))
@@ -389,6 +418,37 @@ def test_the_environments_proxy_is_used(https_proxy: Scripted) -> None:
     assert https_proxy.asked[0].headers["Proxy-Authorization"] == f"Basic {b64encode(b'me:s3cret').decode()}"
 
 
+def test_a_page_comes_through_the_proxys_tunnel(
+    secure: Scripted, https_proxy: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    https_proxy.answers = [tunnel_to(secure.url)]
+    assert Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml")) == b"whole"
+    assert https_proxy.lines == ["CONNECT charts.test:443"]
+    assert secure.lines == ["GET /index.yaml"]
+    assert secure.asked[0].headers["Host"] == "charts.test"
+    assert secure.asked[0].headers["Proxy-Authorization"] is None
+
+
+def test_a_proxy_is_asked_for_a_page_of_plain_http(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.answers = [reply(b"whole")]
+    monkeypatch.setenv("http_proxy", server.url.replace("http://", "me:s3cret@"))
+    address = Address.parse("http://reader:own@charts.test:8080/index.yaml", asked=True)
+    assert Fetcher(limits=QUICK).page(address) == b"whole"
+    assert server.lines == ["GET http://charts.test:8080/index.yaml"]
+    headers = server.asked[0].headers
+    assert headers["Host"] == "charts.test:8080"
+    assert headers["Proxy-Authorization"] == f"Basic {b64encode(b'me:s3cret').decode()}"
+    assert headers["Authorization"] == f"Basic {b64encode(b'reader:own').decode()}"
+
+
+@pytest.mark.parametrize("answer", [hang_up, b"SSH-2.0-OpenSSH_9.6\r\n"])
+def test_a_proxy_that_is_none(https_proxy: Scripted, answer: bytes | Callable[[socket.socket], None]) -> None:
+    https_proxy.answers = [answer]
+    with pytest.raises(Unreachable, match="the proxy that the environment names takes no connection"):
+        Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
+
+
 def test_no_proxy_is_respected(https_proxy: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", ".test")
     with pytest.raises(Unreachable, match="the host's name is not known here"):
@@ -402,7 +462,9 @@ def test_this_machine_is_never_reached_by_a_proxy(server: Scripted, monkeypatch:
     assert page(server) == b"whole"
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://["])
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:1080", "https://127.0.0.1:3129", "http://[", "http://", "http://a:99999"]
+)
 def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("https_proxy", proxy)
     with pytest.raises(Unusable) as fault:
@@ -411,13 +473,6 @@ def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str
         "error: the proxy for https is none that can be used (https_proxy)\n"
         "hint: set https_proxy to http://HOST:PORT, or name charts.test in no_proxy"
     )
-
-
-@pytest.fixture
-def secure() -> Iterator[Scripted]:
-    with scripted(CERTIFICATE) as script:
-        script.answers = [reply(b"whole")]
-        yield script
 
 
 def test_a_certificate_that_nobody_here_trusts(secure: Scripted) -> None:
