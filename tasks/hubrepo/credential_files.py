@@ -151,11 +151,13 @@ def _has_address(text: str) -> bool:
     See https://git-scm.com/docs/git-credential-store; actions/checkout puts a header into ``.git/config``.
     """
     lines = [line.strip() for line in text.splitlines()]
-    values = (*lines, *(line.partition("=")[2].strip() for line in lines))
+    values = dict.fromkeys((*lines, *(line.partition("=")[2].strip() for line in lines)))
     return any(_has_login(value) or value.lower().startswith("authorization: ") for value in values)
 
 
 def _has_login(url: str) -> bool:
+    if "@" not in url:
+        return False
     try:
         parts = urlsplit(url)
     except ValueError:

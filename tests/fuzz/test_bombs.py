@@ -68,6 +68,8 @@ BOMBS: dict[str, tuple[str, Any]] = {
     "a name of parts": ("image's name", "a/" * 100_000),
     "an address of at-signs": ("text with secrets", "://" + "a@" * 100_000),
     "an address without an end": ("text with secrets", "://" * 100_000 + "a" * 100_000),
+    "a file of blank lines": ("credential file", b"\n" * 65_536),
+    "a file of addresses": ("credential file", b"".join(b"a://%d@c\n" % number for number in range(5000))),
     "words of one word": ("programs' last words", "projects/" * 100_000),
     "words of paths": ("programs' last words", "projects/a/locations/" * 50_000),
 }
