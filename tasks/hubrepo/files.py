@@ -145,7 +145,7 @@ class Edited(NamedTuple):
         return self.under.read(path) if after is None else after
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Committed:
     """The files as a commit holds them; each is asked for once, so a new commit needs a new one of these.
 
@@ -156,7 +156,7 @@ class Committed:
 
     git: Git
     revision: str = "HEAD"
-    _known: dict[str, bytes | None] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _known: dict[str, bytes | None] = field(default_factory=dict, init=False, repr=False)
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes of ``path`` in the commit; None where it has no such file."""

@@ -57,7 +57,7 @@ class ValuesPlace(NamedTuple):
     image: str
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Hub:
     """A hub repository, as it is or as a plan will leave it.
 

@@ -13,7 +13,7 @@ _SHOWN = 40  # characters of a value in a message
 _KIND_NAMES = {"str": "the text", "int": "the number", "float": "the number", "bool": "the truth value"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Node:
     """Something in the tree; two nodes are equal only if they are the same one.
 
@@ -36,7 +36,7 @@ class Node:
     anchor: str | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Scalar(Node):
     """A text, number, truth value or null.
 
@@ -63,7 +63,7 @@ class Scalar(Node):
         return self.kind == "str"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Alias(Node):
     """``*name``: stands for the node that carries the anchor."""
 
@@ -71,7 +71,7 @@ class Alias(Node):
     target: Node
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Collection(Node):
     """A mapping or a list, in block (indented) or flow (bracketed) style."""
 

@@ -29,7 +29,7 @@ IDENTITY_TOKEN = "<token>"  # noqa: S105 - a marker of the protocol
 HELPER_SECONDS = 30.0
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Credentials:
     """What Docker sends to a registry.
 
@@ -42,7 +42,7 @@ class Credentials:
     secret: str = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class DockerLogins:
     """Docker's own configuration, as far as it says where credentials come from.
 

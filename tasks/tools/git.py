@@ -63,7 +63,7 @@ class Clone(NamedTuple):
     shallow: bool
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Git:
     """One clone.
 
@@ -73,7 +73,7 @@ class Git:
     """
 
     folder: Path
-    known: Clone | None = field(default=None, compare=False, repr=False)
+    known: Clone | None = field(default=None, repr=False)
 
     @classmethod
     def around(cls, folder: Path) -> Git:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 from shlex import quote
+from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from ..faults import Refused, Unreachable, Unusable
@@ -15,8 +15,7 @@ _SCHEMES = _WEB | {"file"}
 _HINT = "write the Helm repository's address as https://HOST/PATH, file:///FOLDER or a folder"
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """An ``https:``, ``http:`` or ``file:`` URL.
 
     As text it is fit to be shown: it has neither the login nor what follows the question mark, where signed
@@ -34,8 +33,8 @@ class Address:
     scheme: str
     host: str
     path: str
-    query: str = field(default="", repr=False)
-    login: str | None = field(default=None, repr=False)
+    query: str = ""
+    login: str | None = None
     asked: bool = False
 
     @classmethod
@@ -60,10 +59,14 @@ class Address:
             raise _no_address(text)
         address = cls(parts.scheme, host, parts.path, parts.query, unquote(login) or None, asked)
         if address.is_plain and not asked:
-            safe = replace(address, scheme="https")
+            safe = address._replace(scheme="https")
             hint = f"use {safe}; or ask for it in invoke.yaml: hub: {{chart_repository: {address}}}"
             raise Refused("plain http is used on this machine only", where=address, hint=hint)
         return address
+
+    def __repr__(self) -> str:
+        """Return it as it may be shown."""
+        return f"Address({self})"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.host}{self.path}{'?***' if self.query else ''}"
@@ -109,7 +112,7 @@ class Address:
 
     def below(self, name: str) -> Address:
         """Return the address of ``name`` in the folder that this address means."""
-        return replace(self, path=f"{self.path.rstrip('/')}/{name}")
+        return self._replace(path=f"{self.path.rstrip('/')}/{name}")
 
     def resolved(self, reference: str) -> Address:
         """Return the address that ``reference``, absolute or relative, means in this folder.
@@ -139,7 +142,7 @@ class Address:
         less_safe = (target.is_file and not self.is_file) or (self.scheme == "https" and target.scheme != "https")
         if less_safe or (target.scheme == "http" and not same_host and (self.is_plain or target.is_plain)):
             raise self._astray()
-        return replace(target, login=self.login) if same_host and not target.login else target
+        return target._replace(login=self.login) if same_host and not target.login else target
 
     def _astray(self) -> Unreachable:
         return Unreachable("it leads to an address that is less safe than itself", where=self, hint=self.hint)
