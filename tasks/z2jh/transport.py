@@ -8,7 +8,7 @@ import time
 from base64 import b64encode
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead, InvalidURL
 from pathlib import Path
@@ -96,23 +96,20 @@ def exchange(
         Unusable: the environment names a proxy or certificates that cannot be used.
     """
     proxy = _proxy(address)
-    with _explained(_BY_PROXY if proxy else _UNCONNECTED, connect):
-        connection = _connection(address, proxy, connect)
-    with closing(connection):
+    # One for plain http is given the request itself; one for https is asked for a tunnel, and sees nothing of it.
+    forwarder = proxy if address.scheme == "http" else None
+    with ExitStack() as opened:
         with _explained(_BY_PROXY if proxy else _UNCONNECTED, connect):
+            connection = opened.enter_context(closing(_connection(address, proxy, connect)))
             connection.connect()
         connection.sock.settimeout(read)
         with _explained(_BROKEN, read):
-            sent = {"User-Agent": f"hubpress/{__version__}", **headers}
-            if proxy and address.scheme == "http":
-                connection.request(
-                    method, f"http://{address.host}{_target(address)}", headers={**sent, **_login(proxy)}
-                )
-            else:
-                connection.request(method, _target(address), headers=sent)
-            with connection.getresponse() as answer:
-                log.debug("%s %s: status %d", method, address, answer.status)
-                yield answer
+            origin = f"http://{address.host}" if forwarder else ""
+            sent = {"User-Agent": f"hubpress/{__version__}", **headers, **_login(forwarder)}
+            connection.request(method, f"{origin}{_target(address)}", headers=sent)
+            answer = opened.enter_context(connection.getresponse())
+            log.debug("%s %s: status %d", method, address, answer.status)
+            yield answer
 
 
 def whole_body(answer: HTTPResponse, most: int, deadline: float) -> bytes:
@@ -213,9 +210,9 @@ def _proxy(address: Address) -> SplitResult | None:
     return proxy
 
 
-def _login(proxy: SplitResult) -> dict[str, str]:
-    """Return the header that signs in to a proxy, where its address has a login."""
-    login, at, _ = proxy.netloc.rpartition("@")
+def _login(proxy: SplitResult | None) -> dict[str, str]:
+    """Return the header that signs in to a proxy, where there is one whose address has a login."""
+    login, at, _ = proxy.netloc.rpartition("@") if proxy else ("", "", "")
     return {"Proxy-Authorization": basic(unquote(login))} if at else {}
 
 
