@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -306,7 +306,12 @@ def _environment(command: Command) -> dict[str, str]:
 
 
 def _path_outside_virtualenv() -> str:
-    path = os.environ.get("PATH", os.defpath)
+    return _outside_virtualenv(os.environ.get("PATH", os.defpath))
+
+
+@lru_cache(maxsize=1)
+def _outside_virtualenv(path: str) -> str:
+    """Return a ``PATH`` without the folder of this Python's virtual environment."""
     if sys.prefix == sys.base_prefix:
         return path
     own = Path(sys.prefix) / "bin"
