@@ -23,6 +23,7 @@ from .denials import denied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from email.message import Message
 
     from ..image.reference import Reference
 
@@ -32,6 +33,7 @@ LONGEST_WORDS = 500
 SECONDS = 20.0
 _HUB_HOST = "registry-1.docker.io"
 _AUTHORIZATION = "Authorization"
+_CHALLENGE = "www-authenticate"
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 3
 
@@ -112,7 +114,7 @@ class Conversation:
 
     def _sign_in(self, challenge: Reply) -> dict[str, str]:
         """Return the header that answers a challenge: the password itself, or a token bought with it."""
-        kind, _, rest = challenge.headers.get("www-authenticate", "").partition(" ")
+        kind, _, rest = challenge.headers.get(_CHALLENGE, "").partition(" ")
         credentials = DockerLogins.read().credentials(self.repository.host)
         if credentials is not None and credentials.user == IDENTITY_TOKEN:
             raise Undecided
@@ -159,14 +161,26 @@ class Conversation:
         left = self.deadline - time.monotonic()
         try:
             return within(left, lambda: self._ask(method, url, headers, left))
-        except (NoAnswer, TooLarge, TooLate) as err:
+        except (NoAnswer, TooLarge, TooLate, Unusable) as err:
+            # Docker has its own proxies and certificates.
             raise Undecided from err
 
     def _ask(self, method: str, url: str, headers: Mapping[str, str], seconds: float) -> Reply:
         with exchange(method, _address(url), headers, connect=min(5, seconds), read=seconds) as answer:
-            # Of several headers with one name the first counts.
-            told = {name.lower(): value for name, value in reversed(answer.getheaders())}
-            return Reply(answer.status, told, whole_body(answer, LARGEST_ANSWER, self.deadline))
+            body = whole_body(answer, LARGEST_ANSWER, self.deadline)
+            return Reply(answer.status, _told(answer.headers), body)
+
+
+def _told(headers: Message) -> dict[str, str]:
+    """Return the headers by their names in lower case.
+
+    Of several with one name the first counts; of several ways to sign in, the one with a token.
+    """
+    told = {name.lower(): value for name, value in reversed(headers.items())}
+    ways = headers.get_all(_CHALLENGE, [])
+    if ways:
+        told[_CHALLENGE] = next((way for way in ways if way.lower().startswith("bearer ")), ways[0])
+    return told
 
 
 def _parameters(challenge: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from base64 import b64encode
 from concurrent.futures import Future
@@ -36,8 +37,9 @@ log = logging.getLogger("hubpress")
 _CERTIFICATES = "REQUESTS_CA_BUNDLE"
 _PROXY_PORT = 80
 _CHUNK = 64 * 1024
-# What a request's target holds besides letters and digits (RFC 3986), escapes included.
-_IN_TARGET = "/?%:@!$&'()*+,;=~-._[]"
+# What a path and a query hold besides letters and digits (RFC 3986), escapes included, and what looks like one.
+_IN_TARGET = "/?%:@!$&'()*+,;=~-._"
+_NO_ESCAPE = r"%(?![0-9A-Fa-f]{2})"
 # The first that fits says why.
 _INSECURE: Reasons = (
     ((SSLCertVerificationError,), "its certificate is not trusted here"),
@@ -49,14 +51,16 @@ _UNCONNECTED: Reasons = (
     *_NO_ADDRESS,
     ((gaierror,), "the host's name is not known here"),
     ((TimeoutError,), "no connection within {seconds:g} s"),
+    ((ConnectionResetError,), "the connection broke off"),
     ((Exception,), "the host takes no connection"),
 )
 _BY_PROXY: Reasons = (
     *_INSECURE,
     *_NO_ADDRESS,
-    ((Exception,), "the proxy that the environment names takes no connection"),
+    ((Exception,), "no connection by the proxy that the environment names"),
 )
 _BROKEN: Reasons = (
+    *_INSECURE,
     *_NO_ADDRESS,
     ((TimeoutError,), "the server said nothing for {seconds:g} s"),
     ((OSError, IncompleteRead), "the connection broke off"),
@@ -95,7 +99,8 @@ def exchange(
         NoAnswer: none came, or it broke off within the block.
         Unusable: the environment names a proxy or certificates that cannot be used.
     """
-    proxy = _proxy(address)
+    with _explained(_UNCONNECTED, connect):
+        proxy = _proxy(address)
     # One for plain http is given the request itself; one for https is asked for a tunnel, and sees nothing of it.
     forwarder = proxy if address.scheme == "http" else None
     with ExitStack() as opened:
@@ -108,6 +113,7 @@ def exchange(
             sent = {"User-Agent": f"hubpress/{__version__}", **headers, **_login(forwarder)}
             connection.request(method, f"{origin}{_target(address)}", headers=sent)
             answer = opened.enter_context(connection.getresponse())
+            _require_one_length(answer)
             log.debug("%s %s: status %d", method, address, answer.status)
             yield answer
 
@@ -136,6 +142,13 @@ def whole_body(answer: HTTPResponse, most: int, deadline: float) -> bytes:
     if answer.length:
         raise IncompleteRead(bytes(body), answer.length)
     return bytes(body)
+
+
+def _require_one_length(answer: HTTPResponse) -> None:
+    """Check that an answer says at most one length (RFC 9110, 8.6): http.client goes on without any it cannot read."""
+    lengths = answer.headers.get_all("Content-Length", [])
+    if len(lengths) > 1 or not all(length.strip().isdecimal() for length in lengths):
+        raise HTTPException("its length is told in several ways")
 
 
 def basic(login: str) -> str:
@@ -179,7 +192,8 @@ def _connection(address: Address, proxy: SplitResult | None, seconds: float) -> 
 
 def _target(address: Address) -> str:
     """Return what a request to an address asks for; what may not stand there as it is, is escaped."""
-    return quote(f"{address.path or '/'}{f'?{address.query}' if address.query else ''}", safe=_IN_TARGET)
+    target = f"{address.path or '/'}{f'?{address.query}' if address.query else ''}"
+    return quote(re.sub(_NO_ESCAPE, "%25", target), safe=_IN_TARGET)
 
 
 def _proxy(address: Address) -> SplitResult | None:
@@ -198,7 +212,8 @@ def _proxy(address: Address) -> SplitResult | None:
         return None
     try:
         proxy = urlsplit(named if "://" in named else f"http://{named}")
-        usable = proxy.scheme == "http" and bool(proxy.hostname) and proxy.port != 0
+        usable = proxy.scheme == "http" and bool(proxy.hostname) and quote(named, safe=_IN_TARGET + "[]") == named
+        _ = proxy.port
     except ValueError:
         usable = False
     if not usable:
@@ -219,17 +234,20 @@ def _login(proxy: SplitResult | None) -> dict[str, str]:
 @cache
 def _trust(bundle: str | None) -> SSLContext:
     """Trust what the machine trusts (``SSL_CERT_FILE`` counts), or the certificates of ``REQUESTS_CA_BUNDLE``."""
-    if not bundle:
-        return create_default_context()
-    path = Path(bundle)
+    path = Path(bundle) if bundle else None
     try:
-        if path.is_dir():
-            return create_default_context(capath=bundle)
-        return create_default_context(cafile=bundle)
+        if path is None:
+            context = create_default_context()
+        elif path.is_dir():
+            context = create_default_context(capath=path)
+        else:
+            context = create_default_context(cafile=path)
     except OSError as error:
         raise Unusable(
             f"{_CERTIFICATES} names no certificates", where=path, hint=f"unset {_CERTIFICATES}, or mend it"
         ) from error
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 @contextmanager

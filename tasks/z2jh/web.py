@@ -159,9 +159,11 @@ def _plain(request: Request, body: bytes, coding: str, limits: Limits) -> bytes:
 def _asked_wait(retry_after: str) -> float:
     """Return the seconds that a ``Retry-After`` (RFC 9110, 10.2.3) asks for, 0 where it says nothing understood."""
     try:
-        if retry_after.isdecimal():
+        if retry_after.strip().isdecimal():
             return min(int(retry_after), _A_DAY)
-        return (parsedate_to_datetime(retry_after) - datetime.now(timezone.utc)).total_seconds()
+        moment = parsedate_to_datetime(retry_after)
+        # The oldest of the three forms of a date says no zone, and means this one.
+        return (moment.replace(tzinfo=moment.tzinfo or timezone.utc) - datetime.now(timezone.utc)).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return 0
 

@@ -269,6 +269,24 @@ def test_a_password_for_https_is_not_sent_for_a_token_by_http(
     assert elsewhere.asked == []
 
 
+@pytest.mark.parametrize("token_first", [True, False])
+def test_of_several_ways_to_sign_in_a_token_is_taken(alone: Front, *, token_first: bool) -> None:
+    sign_in(alone.address, "robin", "tulip-garden")
+    ways = [f'Bearer realm="http://{alone.address}/token",service="hub"', 'Basic realm="hub"'][
+        :: 1 if token_first else -1
+    ]
+    head = "".join(f"WWW-Authenticate: {way}\r\n" for way in ways)
+    alone.answer("manifests", f"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n{head}\r\n".encode(), times=1)
+    alone.answer("GET /token", reply(b'{"token": "abc"}'))
+    ask_for(named(alone))
+    assert alone.said("Authorization") == [TULIP, "Bearer abc"]
+
+
+def test_a_proxy_that_cannot_be_used_is_left_to_docker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "https://127.0.0.1:1")
+    require_push_right(Reference("quay.io/org/hub"))
+
+
 @LOOKS
 def test_https_does_not_become_http(secure: Scripted, elsewhere: Front, look: Callable[[Reference], None]) -> None:
     place = f"http://{elsewhere.address}/v2/hub/blobs/uploads/1"

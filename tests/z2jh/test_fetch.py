@@ -91,6 +91,7 @@ def test_a_stored_file_comes_byte_for_byte_whatever_the_server_calls_it(server: 
         ("/our charts/index.yaml", "/our%20charts/index.yaml"),
         ("/kårt/index.yaml", "/k%C3%A5rt/index.yaml"),
         ("/a%2Fb/index.yaml?at=1%2B1&to=(x)", "/a%2Fb/index.yaml?at=1%2B1&to=(x)"),
+        ("/100%/a[1]/index.yaml", "/100%25/a%5B1%5D/index.yaml"),
         ("", "/"),
     ],
 )
@@ -160,7 +161,10 @@ def test_after_four_attempts_it_is_a_fault(server: Scripted, waits: list[float])
         ("soon", 0.3),
         ("-5", 0.3),
         ("9" * 400, 30),
+        (" 7 ", 7),
         ("Wed, 21 Oct 2099 07:28:00 GMT", 30),
+        ("Wed Oct 21 07:28:00 2099", 30),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.3),
     ],
 )
 def test_a_server_may_ask_to_wait_but_not_for_ever(
@@ -177,12 +181,16 @@ def test_no_wait_goes_beyond_the_whole_time(server: Scripted, waits: list[float]
     assert waits == []
 
 
+NO_HTTP = "what it answers is no HTTP"
 BREAKS: dict[str, tuple[bytes | Callable[[socket.socket], None], str]] = {
     "reset": (reset, "the connection broke off"),
     "no answer": (hang_up, "the connection broke off"),
-    "no http": (b"SSH-2.0-OpenSSH_9.6\r\n", "what it answers is no HTTP"),
+    "no http": (b"SSH-2.0-OpenSSH_9.6\r\n", NO_HTTP),
     "half a head": (b"HTTP/1.1 200 OK\r\nContent-Le", "the answer is empty"),
     "shorter than its length": (reply(b"half", Content_Length="8"), "the connection broke off"),
+    "lengths that differ": (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 8\r\n\r\nhalfrest", NO_HTTP),
+    "a list of lengths": (reply(b"half", Content_Length="8, 8"), NO_HTTP),
+    "a length below nothing": (reply(b"half", Content_Length="-1"), NO_HTTP),
     "half a chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "the connection broke off"),
     "no chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nabc\r\n", "the connection broke off"),
     "nothing": (reply(b""), "the answer is empty"),
@@ -222,6 +230,12 @@ def test_nobody_listens() -> None:
 def test_a_name_that_nobody_knows() -> None:
     with pytest.raises(Unreachable, match="the host's name is not known here"):
         Fetcher(limits=QUICK).page(Address.parse("https://charts.invalid/index.yaml"))
+
+
+@pytest.mark.parametrize("host", ["charts..test", f"{'a' * 64}.test"])
+def test_a_name_that_no_host_can_have(host: str) -> None:
+    with pytest.raises(Unreachable, match="this is no address of a web server"):
+        Fetcher(limits=QUICK).page(Address.parse(f"https://{host}/index.yaml"))
 
 
 # Bounds.
@@ -412,7 +426,7 @@ def https_proxy(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> Scripted:
 def test_the_environments_proxy_is_used(https_proxy: Scripted) -> None:
     with pytest.raises(Unreachable) as fault:
         Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
-    assert fault.value.what == "the proxy that the environment names takes no connection"
+    assert fault.value.what == "no connection by the proxy that the environment names"
     assert "s3cret" not in str(fault.value)
     assert https_proxy.lines[0] == "CONNECT charts.test:443"
     assert https_proxy.asked[0].headers["Proxy-Authorization"] == f"Basic {b64encode(b'me:s3cret').decode()}"
@@ -445,7 +459,13 @@ def test_a_proxy_is_asked_for_a_page_of_plain_http(server: Scripted, monkeypatch
 @pytest.mark.parametrize("answer", [hang_up, b"SSH-2.0-OpenSSH_9.6\r\n"])
 def test_a_proxy_that_is_none(https_proxy: Scripted, answer: bytes | Callable[[socket.socket], None]) -> None:
     https_proxy.answers = [answer]
-    with pytest.raises(Unreachable, match="the proxy that the environment names takes no connection"):
+    with pytest.raises(Unreachable, match="no connection by the proxy that the environment names"):
+        Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
+
+
+def test_a_tunnel_that_ends_before_it_is_secure(https_proxy: Scripted) -> None:
+    https_proxy.answers = [b"HTTP/1.1 200 Connection established\r\n\r\n"]
+    with pytest.raises(Unreachable, match=r"no secure connection can be made|no connection by the proxy that"):
         Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
 
 
@@ -463,7 +483,8 @@ def test_this_machine_is_never_reached_by_a_proxy(server: Scripted, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    "proxy", ["socks5://127.0.0.1:1080", "https://127.0.0.1:3129", "http://[", "http://", "http://a:99999"]
+    "proxy",
+    ["socks5://127.0.0.1:1080", "https://127.0.0.1:3129", "http://[", "http://", "http://a:99999", "http://a b"],
 )
 def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("https_proxy", proxy)
