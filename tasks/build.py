@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .hubrepo.layout import Hub
     from .image.building import Build
     from .image.job import ImageJob
+    from .image.planning import BuilderOf
     from .image.reference import Reference
 
 HELP = {
@@ -90,12 +91,18 @@ def build(
         run.carry_out(Plan((plan_build(run.hub, wish),)))
 
 
-def plan_build(hub: Hub, wish: BuildWish) -> Step:
-    """Plan the build of the images that the registry does not have, and the values that name them."""
+def plan_build(hub: Hub, wish: BuildWish, answering: BuilderOf | None = None) -> Step:
+    """Plan the build of the images that the registry does not have, and the values that name them.
+
+    Args:
+        hub: the hub repository as it will be when the build begins.
+        wish: how the build is wanted.
+        answering: waits for the builder, where somebody asks for it already.
+    """
     from .hubrepo.edits import image_edits
     from .image.planning import plan_images
 
-    planned = plan_images(hub, wish)
+    planned = plan_images(hub, wish, answering)
     edits = image_edits(hub, _pins(hub, planned.jobs)) if planned.pushes else ()
     actions = [
         *_right_actions(planned),

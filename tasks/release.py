@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from .hubrepo.layout import Hub
+    from .image.planning import BuilderOf
     from .plan import Step
     from .review.evidence import Witness
     from .tools.git import CommitOf
@@ -89,7 +90,8 @@ def plan_release(hub: Hub, bump: BumpWish, build: BuildWish, commit: CommitWish)
     """Plan the whole release, each step on the repository as the one before it will leave it.
 
     A tag that names a commit needs that commit before the build, and a second one for the values. A tag that names
-    the content needs one commit, at the end. The sign-in, the Helm repository and the remote are asked side by side.
+    the content needs one commit, at the end. The sign-in, the Helm repository and the remote are asked side by side;
+    the builder answers while the commit is planned.
     """
     with planning_auth(hub, AuthWish()) as auth, _asking_remote(hub, commit) as commit_of:
         bumped = plan_bump(hub, bump)
@@ -103,6 +105,16 @@ def _asking_remote(hub: Hub, wish: CommitWish) -> AbstractContextManager[CommitO
     return hub.git.asking_remote(hub.settings.remote) if wish.push or wish.request else nullcontext()
 
 
+def _asking_builder(hub: Hub, wish: BuildWish) -> AbstractContextManager[BuilderOf | None]:
+    """Ask for the builder at once, where a build is certain: a file that an image depends on is yet to be committed."""
+    from .image.naming import depends_on
+    from .image.planning import asking_builder
+
+    images = hub.select(hub.images, wish.images)
+    certain = any(depends_on(hub, image, hub.changed) for image in images)
+    return asking_builder(hub, wish) if certain else nullcontext()
+
+
 def _steps(
     hub: Hub, build: BuildWish, commit: CommitWish, commit_of: CommitOf | None, *, signs_in: bool
 ) -> Iterator[Step]:
@@ -113,8 +125,9 @@ def _steps(
         built = plan_build(hub, build)
         yield from (built, plan_commit(built.leaves, commit, _witness(hub, build, built), commit_of))
         return
-    moved = plan_commit(hub, commit._replace(push=False, request=False))
-    built = plan_build(moved.leaves, build)
+    with _asking_builder(hub, build) as answering:
+        moved = plan_commit(hub, commit._replace(push=False, request=False))
+        built = plan_build(moved.leaves, build, answering)
     if moved.to_do:
         _require_answers(hub, build, signs_in=signs_in)
     # A message that was given belongs to the first commit that is made.

@@ -12,6 +12,8 @@ from .tag import COMMIT_TO_COME, HEAD, History, chartpress_tag, naming_commit, r
 from .template import fields, render
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..hubrepo.layout import Hub, HubImage
     from .proof import Base
 
@@ -40,8 +42,13 @@ def history_of(hub: Hub) -> History:
 
 def awaits_commit(hub: Hub, image: HubImage) -> bool:
     """Whether a planned commit touches what ``image`` depends on, so that its tag is not known before that commit."""
+    return depends_on(hub, image, hub.pending)
+
+
+def depends_on(hub: Hub, image: HubImage, files: Iterable[str]) -> bool:
+    """Whether ``image`` depends on one of ``files`` (relative to the repository's top)."""
     below = [join(hub.root, path) for path in image.spec.paths]
-    return any(is_below(file, below) for file in hub.pending)
+    return any(is_below(file, below) for file in files)
 
 
 def name_image(hub: Hub, history: History, image: HubImage, base: Base | None = None, platform: str = "") -> ImageName:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from .. import show
 from ..door import DOOR
@@ -33,11 +33,18 @@ if TYPE_CHECKING:
     from .naming import ImageName
     from .tag import History
 
+# Waits for the builder to answer.
+BuilderOf: TypeAlias = "Callable[[], Builder]"
 BUILDX = "buildx"
 
 
-def plan_images(hub: Hub, wish: BuildWish) -> Build:
+def plan_images(hub: Hub, wish: BuildWish, answering: BuilderOf | None = None) -> Build:
     """Plan the build of the images that ``wish`` names: what each one's tag is, and whether its registry has it.
+
+    Args:
+        hub: the hub repository as it will be when the build begins.
+        wish: how the build is wanted.
+        answering: waits for the builder, where somebody asks for it already (see :func:`asking_builder`).
 
     Raises:
         Refused: an image's files are not committed, its tag is there with another platform or base, or a build
@@ -56,20 +63,19 @@ def plan_images(hub: Hub, wish: BuildWish) -> Build:
             history.foresee([image.spec.paths for image in images])
             _require_committed(hub, images, loose())
     look = pushes and not wish.force
-    builder = Builder(wish.builder or hub.settings.builder)
     certain = not look or any(awaits_commit(hub, image) for image in images)
-    with _asking(builder, at_once=certain) as answering:
+    with _asking(hub, wish, answering, at_once=certain) as builder_of:
         try:
             jobs = _jobs(hub, images, wish, history, look=look)
         except Unreachable as fault:
             # Without an engine there is no store to find a base image in either: that is nearer than the registry.
             if not isinstance(fault, Denied):
-                answering()
+                builder_of()
             raise
-        build = Build(hub, wish, jobs, pushes, builder, _engine(hub, wish))
+        build = Build(hub, wish, jobs, pushes, _builder(hub, wish), _engine(hub, wish))
         if build.to_build:
             _require_no_credentials(build)
-            build.builder = answering()
+            build.builder = builder_of()
             _tell_platforms(build)
     return build
 
@@ -94,16 +100,32 @@ def _tell_platforms(build: Build) -> None:
             job.argument = job.platform
 
 
-def _asking(builder: Builder, *, at_once: bool) -> AbstractContextManager[Callable[[], Builder]]:
-    """Give what returns the builder once it has answered.
+def asking_builder(hub: Hub, wish: BuildWish) -> AbstractContextManager[BuilderOf]:
+    """Ask for the builder, and give what waits for its answer: Docker takes its time.
 
-    Docker takes its time to answer: where a build is certain it is asked at once, and the registries meanwhile.
+    Raises:
+        ProgramFailed: docker is missing.
     """
+    builder = _builder(hub, wish)
     if builder.name == CLOUD_BUILD:
         return nullcontext(lambda: builder)
-    if at_once:
-        return docker.asking_builder(builder.name)
+    return docker.asking_builder(builder.name)
+
+
+def _asking(
+    hub: Hub, wish: BuildWish, answering: BuilderOf | None, *, at_once: bool
+) -> AbstractContextManager[BuilderOf]:
+    """Give what waits for the builder: it is asked at once where a build is certain, else when it is needed."""
+    if answering is not None:
+        return nullcontext(answering)
+    builder = _builder(hub, wish)
+    if at_once or builder.name == CLOUD_BUILD:
+        return asking_builder(hub, wish)
     return nullcontext(partial(docker.require_builder, builder.name))
+
+
+def _builder(hub: Hub, wish: BuildWish) -> Builder:
+    return Builder(wish.builder or hub.settings.builder)
 
 
 def _engine(hub: Hub, wish: BuildWish) -> Engine:

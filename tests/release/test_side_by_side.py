@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 HOST = "us-central1-docker.pkg.dev"
 ASKED = ("helper", "index", "remote")
 PATIENCE = 30
-# ``meet NAME`` says that NAME is asked, and ends once all three are.
+# ``meet NAME`` says that NAME is asked, and ends once as many are as ``$COUNT`` says.
 MEET = f"""\
 meet() {{
     touch "$MEETING/$1.asked"
     for _ in $(seq {PATIENCE * 20}); do
-        if test "$(ls "$MEETING" | grep -c '[.]asked$')" = {len(ASKED)}; then touch "$MEETING/$1.met"; return; fi
+        if test "$(ls "$MEETING" | grep -c '[.]asked$')" = "$COUNT"; then touch "$MEETING/$1.met"; return; fi
         sleep 0.05
     done
 }}
@@ -48,7 +48,7 @@ def meet(folder: Path, name: str) -> None:
 
 @pytest.fixture
 def meeting(tmp_path: Path) -> Path:
-    """The folder in which the three say that they are asked."""
+    """The folder in which those who are asked say so."""
     folder = tmp_path / "meeting"
     folder.mkdir()
     return folder
@@ -72,6 +72,16 @@ def charts(chart_folder: Path, meeting: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}/"
 
 
+def first_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meeting: Path, count: int) -> Path:
+    """Return a folder for programs that ``count`` of them meet in before the real ones answer."""
+    programs = tmp_path / "path"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    monkeypatch.setenv("MEETING", str(meeting))
+    monkeypatch.setenv("COUNT", str(count))
+    return programs
+
+
 def test_the_sign_in_the_helm_repository_and_the_remote_are_asked_side_by_side(
     hub: Hub, charts: str, meeting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,10 +90,7 @@ def test_the_sign_in_the_helm_repository_and_the_remote_are_asked_side_by_side(
     )
     hub.write("chartpress.yaml", hub.read("chartpress.yaml").replace("127.0.0.1:1", HOST))
     hub.commit("Push to Google's registry")
-    programs = tmp_path / "path"
-    programs.mkdir()
-    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
-    monkeypatch.setenv("MEETING", str(meeting))
+    programs = first_on_path(tmp_path, monkeypatch, meeting, len(ASKED))
     answer = '{"Username": "robin", "Secret": "token"}'
     write_program(programs, "docker-credential-slow", f"{MEET}cat >/dev/null\nmeet helper\necho '{answer}'\n")
     git = f'{MEET}case "$*" in *ls-remote*--*) meet remote ;; esac\nexec {shutil.which("git")} "$@"\n'
@@ -91,3 +98,14 @@ def test_the_sign_in_the_helm_repository_and_the_remote_are_asked_side_by_side(
     use_helper(HOST, "slow")
     run_task("--dry", "release", "--push", cwd=hub.path)
     assert sorted(path.name for path in meeting.glob("*.met")) == [f"{name}.met" for name in ASKED]
+
+
+def test_the_builder_answers_while_the_commit_is_planned(
+    hub: Hub, meeting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = first_on_path(tmp_path, monkeypatch, meeting, 2)
+    git = f'{MEET}case "$*" in *check-ref-format*) meet commit ;; esac\nexec {shutil.which("git")} "$@"\n'
+    write_program(programs, "git", git)
+    write_program(programs, "docker", f'{MEET}case "$*" in "buildx inspect"*) meet builder ;; esac\nexit 1\n')
+    run_task("--dry", "release", cwd=hub.path)
+    assert sorted(path.name for path in meeting.glob("*.met")) == ["builder.met", "commit.met"]
