@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import gc
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +11,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from . import faults, show
+from .cycles import search_rarely
 from .door import DOOR
 from .interrupts import asked_to_end_is_ctrl_c
 from .masking import mask
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hubpress")
 
-# Between two looks for reference cycles; after Python's own 700, YAML is read under hundreds of them.
-_ALLOCATIONS = 100_000
 REPO_HELP = {"repo": "the hub repository (default: the one the current folder lies in)"}
 JSON_HELP = {"json": "print one JSON object on standard output and nothing else there"}
 
@@ -142,7 +139,7 @@ def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = T
         Unusable: the settings are wrong, or there is no hub repository.
         Refused: another run is under way in it.
     """
-    _collect_rarely()
+    search_rarely()
     from .tools.git import Git  # noqa: PLC0415 - only a task that runs pays for it
 
     configured = section_of({SECTION: context.config.get(SECTION)})
@@ -168,13 +165,3 @@ def _tell_of(fault: faults.Fault) -> None:
     if ci.is_listening():
         with contextlib.suppress(faults.Fault):
             ci.tell(ci.of_fault(str(fault)))
-
-
-def _collect_rarely() -> None:
-    """Let Python look for reference cycles rarely: a run is short, and each look walks all that was imported.
-
-    At its end nothing is looked through: the process gives back all that it has.
-    """
-    gc.freeze()
-    gc.set_threshold(_ALLOCATIONS)
-    atexit.register(gc.freeze)

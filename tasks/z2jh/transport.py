@@ -212,8 +212,8 @@ def _proxy(address: Address) -> SplitResult | None:
         return None
     try:
         proxy = urlsplit(named if "://" in named else f"http://{named}")
-        usable = proxy.scheme == "http" and bool(proxy.hostname) and quote(named, safe=_IN_TARGET + "[]") == named
-        _ = proxy.port
+        host = proxy.hostname or ""
+        usable = proxy.scheme == "http" and bool(host) and quote(host, safe=":%") == host and proxy.port != 0
     except ValueError:
         usable = False
     if not usable:
