@@ -110,8 +110,8 @@ def _asking_builder(hub: Hub, wish: BuildWish) -> AbstractContextManager[Builder
     from .image.naming import depends_on
     from .image.planning import asking_builder
 
-    images = hub.select(hub.images, wish.images)
-    certain = any(depends_on(hub, image, hub.changed) for image in images)
+    changed = hub.changed
+    certain = any(depends_on(hub, image, changed) for image in hub.select(hub.images, wish.images))
     return asking_builder(hub, wish) if certain else nullcontext()
 
 

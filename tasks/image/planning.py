@@ -64,7 +64,7 @@ def plan_images(hub: Hub, wish: BuildWish, answering: BuilderOf | None = None) -
             _require_committed(hub, images, loose())
     look = pushes and not wish.force
     certain = not look or any(awaits_commit(hub, image) for image in images)
-    with _asking(hub, wish, answering, at_once=certain) as builder_of:
+    with nullcontext(answering) if answering else asking_builder(hub, wish, at_once=certain) as builder_of:
         try:
             jobs = _jobs(hub, images, wish, history, look=look)
         except Unreachable as fault:
@@ -100,8 +100,8 @@ def _tell_platforms(build: Build) -> None:
             job.argument = job.platform
 
 
-def asking_builder(hub: Hub, wish: BuildWish) -> AbstractContextManager[BuilderOf]:
-    """Ask for the builder, and give what waits for its answer: Docker takes its time.
+def asking_builder(hub: Hub, wish: BuildWish, *, at_once: bool = True) -> AbstractContextManager[BuilderOf]:
+    """Give what waits for the builder: it is asked at once, since Docker takes its time, or else when it is needed.
 
     Raises:
         ProgramFailed: docker is missing.
@@ -109,18 +109,8 @@ def asking_builder(hub: Hub, wish: BuildWish) -> AbstractContextManager[BuilderO
     builder = _builder(hub, wish)
     if builder.name == CLOUD_BUILD:
         return nullcontext(lambda: builder)
-    return docker.asking_builder(builder.name)
-
-
-def _asking(
-    hub: Hub, wish: BuildWish, answering: BuilderOf | None, *, at_once: bool
-) -> AbstractContextManager[BuilderOf]:
-    """Give what waits for the builder: it is asked at once where a build is certain, else when it is needed."""
-    if answering is not None:
-        return nullcontext(answering)
-    builder = _builder(hub, wish)
-    if at_once or builder.name == CLOUD_BUILD:
-        return asking_builder(hub, wish)
+    if at_once:
+        return docker.asking_builder(builder.name)
     return nullcontext(partial(docker.require_builder, builder.name))
 
 
