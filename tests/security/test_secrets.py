@@ -140,6 +140,17 @@ def test_a_hook_that_fails_gives_no_secret_away(planted: Planted, hook: str) -> 
     assert planted.finds(done) == {}
 
 
+def test_a_secret_that_is_read_in_two_pieces_is_not_told_by_halves(planted: Planted) -> None:
+    head, tail = IN_SHELL["GH_TOKEN"][:6], IN_SHELL["GH_TOKEN"][6:]
+    # sh reads 1024 bytes at a time.
+    hook = f"printf '%{1024 - len(head)}s%s\\n' 'a token: ' \"$GH_TOKEN\"; exit 1"
+    install_hook(planted.hub.path / ".git/hooks", "pre-commit", hook)
+    done = planted.run("--debug", *RELEASE)
+    assert done.code == 3, done
+    assert "a token: ***" in done.err
+    assert tail not in done.err
+
+
 def test_a_signature_that_fails_gives_no_secret_away(planted: Planted, aside: Path) -> None:
     programs = telltale(aside, "sign", "--status-fd=2", planted.addresses)
     planted.hub.git("config", "gpg.program", str(programs / "sign"))
