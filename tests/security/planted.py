@@ -8,8 +8,8 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
+from shlex import quote as quoted
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -132,13 +132,16 @@ class Planted:
 
 
 _TELLTALE = """\
-#!{python}
-import os, sys
-if {word!r} in sys.argv:
-    for stream in (sys.stdout, sys.stderr):
-        print("fatal: I was given", sys.argv, {words!r}, *map(os.environ.get, {names!r}), file=stream)
-    sys.exit(1)
-os.execv({real!r}, [{name!r}, *sys.argv[1:]])
+#!/bin/sh
+for argument; do
+    if test "$argument" = {word}; then
+        set -- "fatal: I was given" "$@" {words} {variables}
+        printf '%s\\n' "$*"
+        printf '%s\\n' "$*" >&2
+        exit 1
+    fi
+done
+exec {real} "$@"
 """
 
 
@@ -147,10 +150,9 @@ def telltale(folder: Path, name: str, word: str, words: str) -> Path:
 
     That is what the environment has, and ``words``. Else it does what the real one does. Returns the folder.
     """
-    real = shutil.which(name) or shutil.which("false")
+    real = shutil.which(name) or "false"
+    variables = " ".join(f'"${variable}"' for variable in IN_SHELL)
     program = folder / name
-    program.write_text(
-        _TELLTALE.format(python=sys.executable, word=word, words=words, names=tuple(IN_SHELL), real=real, name=name)
-    )
+    program.write_text(_TELLTALE.format(word=quoted(word), words=quoted(words), variables=variables, real=quoted(real)))
     program.chmod(0o755)
     return folder

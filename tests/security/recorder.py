@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROGRAMS = ("git", "docker", "gh", "helm", "gcloud", "docker-credential-gcloud")
+# A file for each process: programs run side by side. Each argument ends with a NUL, and a call with a lone line break.
 _SCRIPT = """\
-#!{python}
-import os, sys
-with open({log!r}, "ab") as log:
-    log.write("\\0".join([{name!r}, *sys.argv[1:]]).encode("utf-8", "surrogateescape") + b"\\n\\0\\n")
-os.execv({real!r}, [{name!r}, *sys.argv[1:]])
+#!/bin/sh
+printf '%s\\0' {name} "$@" '\n' >>{calls}/$$
+exec {real} "$@"
 """
+_END = "\0\n\0"
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Recorder:
     @classmethod
     def before(cls, folder: Path) -> Recorder:
         """Write such programs into ``folder``, each before the real one where there is one."""
-        folder.mkdir()
+        calls = folder / "calls"
+        calls.mkdir(parents=True)
         for name in PROGRAMS:
             real = shutil.which(name)
             if real:
                 file = folder / name
-                script = _SCRIPT.format(python=sys.executable, log=str(folder / "calls"), name=name, real=real)
-                file.write_text(script)
+                file.write_text(_SCRIPT.format(name=name, calls=shlex.quote(str(calls)), real=shlex.quote(real)))
                 file.chmod(0o755)
         return cls(folder)
 
@@ -52,9 +52,8 @@ class Recorder:
     @property
     def calls(self) -> list[list[str]]:
         """The calls so far: each program's name and its arguments."""
-        log = self.folder / "calls"
-        lines = log.read_bytes().decode("utf-8", "replace").split("\n\0\n")[:-1] if log.exists() else []
-        return [line.split("\0") for line in lines]
+        told = (file.read_bytes().decode("utf-8", "replace") for file in (self.folder / "calls").iterdir())
+        return [call.split("\0") for calls in told for call in calls.split(_END)[:-1]]
 
 
 def taken_for_options(calls: list[list[str]], sign: str) -> list[list[str]]:
