@@ -18,8 +18,9 @@ from tasks.rehearsal.store import forget_images
 from .lab import machine
 from .lab.helm import RELEASES, HelmServer, chart_repository, served
 from .lab.hubs import NO_REGISTRY, Hub, make_hub
-from .lab.installed import built_wheel, installed_programs, shared_folder
-from .lab.registry import push_stand_in
+from .lab.installed import built_wheel, installed_programs
+from .lab.registry import put_mirror
+from .lab.sharing import shared_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,12 +110,9 @@ def stand_in() -> Iterator[tuple[str, ...]]:
 
 
 @pytest.fixture(scope="session")
-def mirror(registry: Registry) -> str:
+def mirror(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A mirror of z2jh's hub images, ``127.0.0.1:PORT/mirror/k8s-hub``: stand-ins that a registry really holds."""
-    repository = f"{registry.address}/mirror/k8s-hub"
-    for release in RELEASES:
-        push_stand_in(f"{repository}:{release.image_tag or release.version}")
-    return repository
+    return put_mirror(registry, shared_folder(tmp_path_factory) / "hubpress-mirror", RELEASES)
 
 
 @pytest.fixture(scope="session")

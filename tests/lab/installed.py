@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from .cli import sh
 from .machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from .sharing import alone
 
 # Read before the tests move into homes of their own: pip's settings, and what it has fetched already.
 _PIPS_OWN = {
@@ -28,7 +23,7 @@ _PIPS_OWN = {
 
 def built_wheel(folder: Path, made: Path) -> Path:
     """Return the project's wheel in ``folder``; whoever comes first builds it, in ``made``."""
-    with _alone(folder.with_suffix(".lock")):
+    with alone(folder):
         if not folder.exists():
             _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(made), str(PROJECT))
             shutil.copytree(made, folder)
@@ -38,7 +33,7 @@ def built_wheel(folder: Path, made: Path) -> Path:
 
 def installed_programs(folder: Path, wheel: Path) -> Path:
     """Return the programs of a virtual environment in ``folder`` that has the wheel and what it needs."""
-    with _alone(folder.with_suffix(".lock")):
+    with alone(folder):
         if not (folder / "ready").exists():
             sh(sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder), cwd=folder.parent)
             _pip("--python", str(folder / "bin" / "python"), "install", str(wheel))
@@ -46,22 +41,8 @@ def installed_programs(folder: Path, wheel: Path) -> Path:
     return folder / "bin"
 
 
-def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder that this run's workers share."""
-    own = tmp_path_factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-
-
 def _pip(*arguments: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in _PIPS_OWN.items():
             patch.setenv(name, value)
         sh(sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments, cwd=PROJECT)
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Let one worker in at a time."""
-    with lock.open("a") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield

@@ -1,10 +1,11 @@
-"""Registries that ask for a password."""
+"""Registries that ask for a password, and what registries hold before a test."""
 
 from __future__ import annotations
 
 import base64
 import json
 import os
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +16,15 @@ from tasks.rehearsal.registry import Registry, registry
 from tasks.rehearsal.standin import build_stand_in, remove_stand_in
 
 from .cli import sh
+from .sharing import alone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from .helm import ChartRelease
 
 _CHEAPEST = 4
+_MIRROR = "mirror/k8s-hub"
 
 
 @contextmanager
@@ -35,6 +40,22 @@ def push_stand_in(reference: str) -> None:
     build_stand_in(reference)
     sh("docker", "push", "--quiet", reference, cwd=Path.cwd())
     remove_stand_in(reference)
+
+
+def put_mirror(served: Registry, folder: Path, releases: Sequence[ChartRelease]) -> str:
+    """Put stand-ins for the hub images of ``releases`` into a registry; whoever comes first makes them in ``folder``.
+
+    Returns:
+        The name that they have there but for the tag: ``127.0.0.1:PORT/mirror/k8s-hub``.
+    """
+    with alone(folder):
+        if not (folder / "ready").exists():
+            with registry(folder) as made:
+                for release in releases:
+                    push_stand_in(f"{made.address}/{_MIRROR}:{release.image_tag or release.version}")
+            (folder / "ready").touch()
+    shutil.copytree(folder / "content", served.folder / "content", dirs_exist_ok=True)
+    return f"{served.address}/{_MIRROR}"
 
 
 def sign_in(address: str, user: str, password: str) -> None:
