@@ -9,7 +9,7 @@ from subprocess import TimeoutExpired
 import pytest
 
 from .lab.cli import run, run_module
-from .lab.warm import LIBRARIES, warm_python
+from .lab.warm import LIBRARIES, PROGRAM, warm_python
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="every Python is started anew here")
 
@@ -57,11 +57,18 @@ def test_a_run_leads_a_session_of_its_own_where_that_is_wanted(tmp_path: Path, n
     assert seen.out == f"{new_session}\n"
 
 
-def test_the_tasks_are_imported_by_each_run_anew(tmp_path: Path) -> None:
+def test_libraries_and_rooms_are_there_and_the_program_is_imported_by_each_run_anew(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text("import sys\nprint(*sys.modules)", encoding="utf-8")
     modules = run_module("program", cwd=tmp_path, env=os.environ).out.split()
-    assert {name for name in modules if name.partition(".")[0] == "tasks"} == set()
-    assert set(LIBRARIES) <= set(modules)
+    assert {*LIBRARIES, "tasks.release", "tasks.tools.git"} <= set(modules)
+    assert PROGRAM not in modules
+
+
+def test_nothing_of_a_run_is_left_in_the_rooms_for_the_next(tmp_path: Path) -> None:
+    text = "from tasks.tools import run\nprint(run.find.__name__)\nrun.find.__name__ = 'harmed'"
+    (tmp_path / "program.py").write_text(text, encoding="utf-8")
+    seen = [run_module("program", cwd=tmp_path, env=os.environ).out for _ in range(2)]
+    assert seen == ["find\n", "find\n"]
 
 
 def test_what_python_reads_when_it_starts_is_read_by_one_that_is_started_anew(tmp_path: Path) -> None:

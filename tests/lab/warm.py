@@ -1,7 +1,8 @@
-"""Tasks without Invoke's start: one Python has imported the libraries, and is forked for each run.
+"""Tasks without their start: one Python has imported the libraries and this project's rooms, and forks for each run.
 
-Most of a short task's time goes into imports that are the same each time. The tasks themselves are imported anew by
-each run, and a run ends as any Python does: by its exceptions, its exit functions, its signals.
+Most of a short task's time goes into imports that are the same each time. The program itself, which reads variables
+and files when it starts, is imported anew by each run; and a run ends as any Python does: by its exceptions, its exit
+functions, its signals.
 
     python -m tests.lab.warm DESCRIPTOR
 
@@ -25,14 +26,17 @@ import tempfile
 import threading
 from functools import cache
 from importlib import import_module
+from pkgutil import walk_packages
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from .machine import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 LIBRARIES = ("invoke.main", "ruamel.yaml", "semver", "sh", "http.client")
+# It reads the environment when it is imported.
+PROGRAM = "tasks.program"
 # What an interpreter reads when it starts; only the module path can be given later.
 _READ_AT_START = ("PYTHON", "LC_", "LANG")
 _GIVEN_LATER = "PYTHONPATH"
@@ -135,10 +139,17 @@ def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in env.items() if name.startswith(_READ_AT_START) and name != _GIVEN_LATER}
 
 
+def rooms() -> Iterator[str]:
+    """Yield the names of this project's own modules, but for that of the program."""
+    for module in walk_packages([str(PROJECT / "tasks")], "tasks."):
+        if module.name != PROGRAM:
+            yield module.name
+
+
 def main(descriptor: int) -> None:
-    """Import the libraries, then become one run after the other."""
-    for library in LIBRARIES:
-        import_module(library)
+    """Import the libraries and the rooms, then become one run after the other."""
+    for name in (*LIBRARIES, *rooms()):
+        import_module(name)
     gc.freeze()
     with socket.socket(fileno=descriptor) as calls:
         call = _next_call(calls)
