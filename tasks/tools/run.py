@@ -248,12 +248,11 @@ def watch(command: Command, *, speaker: str | None = None) -> Output:
     """Run ``command``, show what it says as it says it, and return it whatever its status.
 
     Both of its outputs go to standard error. Where that is a terminal, the program gets one too, so that it can
-    draw its own progress. Secrets are masked; where there is no terminal, line by line.
+    draw its own progress. Secrets are masked, line by line.
 
     Args:
         command: what to run.
-        speaker: put before lines of its that look like this program's own error or hint; they are read line by line
-            then.
+        speaker: put before lines of its that look like this program's own error or hint.
 
     Raises:
         ProgramFailed: the program is missing.
@@ -272,7 +271,8 @@ def watch(command: Command, *, speaker: str | None = None) -> Output:
         command,
         _out=pass_on,
         _err_to_out=True,
-        _out_bufsize=0 if on_terminal and not speaker else 1,
+        # By lines: of a secret's first half nobody would know that it is one.
+        _out_bufsize=1,
         _tty_out=on_terminal,
         _tty_size=(shutil.get_terminal_size().lines, shutil.get_terminal_size().columns),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,9 @@ import pytest
 
 from tasks.masking import mask
 
-from ..lab.cli import run_task, sh
+from ..lab.cli import run_on_screen, run_task, sh
 from ..lab.hubs import Hub, make_hub
+from ..lab.machine import PROJECT
 
 if TYPE_CHECKING:
     from ..lab.helm import HelmServer
@@ -64,6 +66,12 @@ def test_no_secret_is_printed(hub: Hub, arguments: tuple[str, ...], debug: tuple
     said = done.out + done.err
     assert said
     assert [secret for secret in SECRETS if secret in said] == []
+
+
+def test_what_a_program_draws_on_a_terminal_is_masked() -> None:
+    watched = "import sys\nfrom tasks.tools.run import Command, watch\nwatch(Command(tuple(sys.argv[1:])))"
+    argv = (sys.executable, "-c", watched, "printf", "a token: %s\n%s", *list(IN_SHELL.values())[:2])
+    assert run_on_screen(*argv, cwd=PROJECT, env=IN_SHELL).out == "a token: ***\n***"
 
 
 @pytest.mark.parametrize(
