@@ -7,9 +7,6 @@ from typing import Any
 
 from .masking import mask
 
-# sh's own names for what reads from a program and writes to it.
-_PIECES = ("sh.command.process.streamreader", "sh.command.process.streamwriter")
-
 
 class MaskedRecord(logging.LogRecord):
     """A log record whose message and traceback are masked, whoever writes it."""
@@ -27,8 +24,8 @@ class MaskedRecord(logging.LogRecord):
 def mask_records() -> None:
     """Let every log record of this process be masked from now on.
 
-    What sh tells of each piece that it reads or writes is not told at all: no part of a secret could be known for one.
+    What sh has to tell at the level DEBUG is not told: it shows what it reads and writes in pieces, and a piece may
+    hold half of a secret, which nobody would know for one.
     """
     logging.setLogRecordFactory(MaskedRecord)
-    for name in _PIECES:
-        logging.getLogger(name).setLevel(logging.INFO)
+    logging.getLogger("sh").setLevel(logging.INFO)
