@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_DEPTH = 100
+# Nodes and ends of mappings and lists; ruamel.yaml takes some seconds for as many.
+MAX_NODES = 100_000
 _MOST_KEPT = 8
-MAX_NODES = 250_000
 
 
 class Document(NamedTuple):
