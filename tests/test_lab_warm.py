@@ -29,6 +29,8 @@ PROGRAMS = {
     "its variables": "import os\nprint(sorted(os.environ.items()))\nos.system('env | sort')",
     "its name": "print(__name__, __file__)\nimport __main__\nprint(__main__.__name__)",
     "its signals": "import signal as s\nprint(*map(s.getsignal, (s.SIGINT, s.SIGTERM, s.SIGCHLD, s.SIGPIPE)))",
+    "its logs": "import logging, sys\nprint(logging.getLogRecordFactory(), 'tasks' in sys.modules)\n"
+    "print(logging.getLogger('sh').level)",
     "its descriptors": "import os\nprint(sorted(os.listdir('/proc/self/fd'), key=int)[:4])",
     "bytes": "import sys\nsys.stdout.buffer.write(b'a\\r\\nb\\rc')\nprint('\\u00e4', file=sys.stderr)",
     "children": "import subprocess\nprint(subprocess.run(['sh', '-c', 'echo said; exit 3']).returncode)",
@@ -62,13 +64,6 @@ def test_libraries_and_rooms_are_there_and_the_program_is_imported_by_each_run_a
     modules = run_module("program", cwd=tmp_path, env=os.environ).out.split()
     assert {*LIBRARIES, "tasks.release", "tasks.tools.git"} <= set(modules)
     assert PROGRAM not in modules
-
-
-def test_nothing_of_a_run_is_left_in_the_rooms_for_the_next(tmp_path: Path) -> None:
-    text = "from tasks.tools import run\nprint(run.find.__name__)\nrun.find.__name__ = 'harmed'"
-    (tmp_path / "program.py").write_text(text, encoding="utf-8")
-    seen = [run_module("program", cwd=tmp_path, env=os.environ).out for _ in range(2)]
-    assert seen == ["find\n", "find\n"]
 
 
 def test_what_python_reads_when_it_starts_is_read_by_one_that_is_started_anew(tmp_path: Path) -> None:

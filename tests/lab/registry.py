@@ -14,6 +14,7 @@ import bcrypt
 
 from tasks.rehearsal.registry import Registry, registry
 from tasks.rehearsal.standin import build_stand_in, remove_stand_in
+from tasks.rehearsal.store import forget_images
 
 from .cli import sh
 from .sharing import alone
@@ -50,12 +51,19 @@ def put_mirror(served: Registry, folder: Path, releases: Sequence[ChartRelease])
     """
     with alone(folder):
         if not (folder / "ready").exists():
-            with registry(folder) as made:
-                for release in releases:
-                    push_stand_in(f"{made.address}/{_MIRROR}:{release.image_tag or release.version}")
+            _make_mirror(folder, releases)
             (folder / "ready").touch()
     shutil.copytree(folder / "content", served.folder / "content", dirs_exist_ok=True)
     return f"{served.address}/{_MIRROR}"
+
+
+def _make_mirror(folder: Path, releases: Sequence[ChartRelease]) -> None:
+    with registry(folder) as made:
+        try:
+            for release in releases:
+                push_stand_in(f"{made.address}/{_MIRROR}:{release.image_tag or release.version}")
+        finally:
+            forget_images(made.address)
 
 
 def sign_in(address: str, user: str, password: str) -> None:

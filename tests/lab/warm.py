@@ -15,6 +15,7 @@ from __future__ import annotations
 import atexit
 import gc
 import json
+import logging
 import os
 import runpy
 import select
@@ -127,7 +128,9 @@ class WarmPython:
         with os.fdopen(told, encoding="ascii") as lines:
             with os.fdopen(tell, "wb"), self._one_at_a_time:
                 socket.send_fds(self._calls, [json.dumps(call).encode() + b"\n"], [*streams, tell])
-            process = int(lines.readline())
+            number = lines.readline()
+            assert number, "the warm Python has ended; what it said stands above"
+            process = int(number)
             ended, _, _ = select.select([lines], [], [], seconds)
             if not ended:
                 kill(process, whole_session=call.new_session)
@@ -139,7 +142,7 @@ def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in env.items() if name.startswith(_READ_AT_START) and name != _GIVEN_LATER}
 
 
-def rooms() -> Iterator[str]:
+def _rooms() -> Iterator[str]:
     """Yield the names of this project's own modules, but for that of the program."""
     for module in walk_packages([str(PROJECT / "tasks")], "tasks."):
         if module.name != PROGRAM:
@@ -148,12 +151,20 @@ def rooms() -> Iterator[str]:
 
 def main(descriptor: int) -> None:
     """Import the libraries and the rooms, then become one run after the other."""
-    for name in (*LIBRARIES, *rooms()):
+    for name in (*LIBRARIES, *_rooms()):
         import_module(name)
+    _forget_package()
     gc.freeze()
     with socket.socket(fileno=descriptor) as calls:
         call = _next_call(calls)
     runpy.run_module(call.module, run_name="__main__", alter_sys=True)
+
+
+def _forget_package() -> None:
+    """Let each run import the package itself anew: that changes how Python logs."""
+    del sys.modules["tasks"]
+    logging.setLogRecordFactory(logging.LogRecord)
+    logging.getLogger("sh").setLevel(logging.NOTSET)
 
 
 def _next_call(calls: socket.socket) -> Call:

@@ -6,10 +6,10 @@ import base64
 import gzip
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
-from shlex import quote as quoted
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -153,6 +153,8 @@ def telltale(folder: Path, name: str, word: str, words: str) -> Path:
     real = shutil.which(name) or "false"
     variables = " ".join(f'"${variable}"' for variable in IN_SHELL)
     program = folder / name
-    program.write_text(_TELLTALE.format(word=quoted(word), words=quoted(words), variables=variables, real=quoted(real)))
+    given = {"word": word, "words": words, "real": real}
+    quoted = {name: shlex.quote(text) for name, text in given.items()}
+    program.write_text(_TELLTALE.format(variables=variables, **quoted))
     program.chmod(0o755)
     return folder

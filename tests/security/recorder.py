@@ -15,7 +15,7 @@ PROGRAMS = ("git", "docker", "gh", "helm", "gcloud", "docker-credential-gcloud")
 # A file for each process: programs run side by side. Each argument ends with a NUL, and a call with a lone line break.
 _SCRIPT = """\
 #!/bin/sh
-printf '%s\\0' {name} "$@" '\n' >>{calls}/$$
+printf '%s\\0' {name} "$@" '\n' >>{calls}/$$ || exit 125
 exec {real} "$@"
 """
 _END = "\0\n\0"
@@ -51,7 +51,7 @@ class Recorder:
 
     @property
     def calls(self) -> list[list[str]]:
-        """The calls so far: each program's name and its arguments."""
+        """The calls so far, in no order: each program's name and its arguments."""
         told = (file.read_bytes().decode("utf-8", "replace") for file in (self.folder / "calls").iterdir())
         return [call.split("\0") for calls in told for call in calls.split(_END)[:-1]]
 
