@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+machine.stay_in_memory()
 machine.stay_on_this_machine()
 machine.hear_interrupts()
 # A busy machine is no fault of what is tested.
