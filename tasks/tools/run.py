@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
 LOOK_SECONDS = 60.0
+MOST_AT_ONCE = 16
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _MARK = "ERROR: "
 _OUR_LINES = (b"error: ", b"hint: ")
@@ -120,11 +121,20 @@ def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
 def capture_all(commands: Sequence[Command], *, seconds: float = LOOK_SECONDS) -> list[Output]:
     """Run ``commands`` side by side, keep what they say, and return it in their order whatever their status.
 
+    A hub of hundreds of images is no reason to start as many programs at once: they run ``MOST_AT_ONCE`` at a time.
+
+    Args:
+        commands: what to run.
+        seconds: how long those may take that run at a time.
+
     Raises:
         ProgramFailed: a program is missing, or one did not end in time.
     """
-    with running(commands, seconds=seconds) as heard:
-        return heard()
+    outputs: list[Output] = []
+    for first in range(0, len(commands), MOST_AT_ONCE):
+        with running(commands[first : first + MOST_AT_ONCE], seconds=seconds) as heard:
+            outputs += heard()
+    return outputs
 
 
 @contextmanager
