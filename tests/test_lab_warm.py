@@ -75,10 +75,11 @@ def test_what_python_reads_when_it_starts_is_read_by_one_that_is_started_anew(tm
 
 @pytest.mark.parametrize("new_session", [False, True])
 def test_what_does_not_end_in_time_is_killed(tmp_path: Path, new_session: bool) -> None:
-    text = "import os, time\nopen('number', 'w').write(str(os.getpid()))\ntime.sleep(60)"
+    text = "import os, time\nprint('begun', flush=True)\nopen('number', 'w').write(str(os.getpid()))\ntime.sleep(60)"
     (tmp_path / "program.py").write_text(text, encoding="utf-8")
-    with pytest.raises(TimeoutExpired):
+    with pytest.raises(TimeoutExpired) as late:
         run_module("program", cwd=tmp_path, env=os.environ, seconds=1, new_session=new_session)
+    assert (late.value.output, late.value.stderr) == (b"begun\n", b"")
     _wait_for_end((tmp_path / "number").read_text())
 
 

@@ -136,7 +136,7 @@ class Stage:
         try:
             return run_module(*module, cwd=clone or self.hub.path, env=whole, seconds=PATIENCE, new_session=True)
         except subprocess.TimeoutExpired as late:
-            return Result(124, "", str(late))
+            return Result(124, (late.output or b"").decode(), f"{(late.stderr or b'').decode()}{late}")
 
 
 def _leave_work(hub: Hub) -> None:

@@ -95,7 +95,8 @@ def run(
     """Run ``argv`` in ``cwd``; ``stdin`` is what it reads, nothing where that is None.
 
     Raises:
-        subprocess.TimeoutExpired: it did not end within ``seconds``; it, or the session that it leads, was killed.
+        subprocess.TimeoutExpired: it did not end within ``seconds``; it, or the session that it leads, was killed. The
+            exception has the bytes that it had said until then.
     """
     with subprocess.Popen(
         argv,
@@ -109,9 +110,9 @@ def run(
     ) as child:
         try:
             out, err = child.communicate(stdin or "", timeout=seconds)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired as late:
             kill(child.pid, whole_session=new_session)
-            child.communicate()
+            late.output, late.stderr = map(str.encode, child.communicate())
             raise
     return Result(child.returncode, out, err)
 

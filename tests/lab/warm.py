@@ -28,7 +28,7 @@ import threading
 from functools import cache
 from importlib import import_module
 from pkgutil import walk_packages
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import IO, TYPE_CHECKING, NamedTuple, NoReturn
 
 from .machine import PROJECT
 
@@ -112,16 +112,19 @@ class WarmPython:
         """Run a module, and return how it ended.
 
         Raises:
-            subprocess.TimeoutExpired: it did not end within ``seconds``; it, or its session, was killed.
+            subprocess.TimeoutExpired: it did not end within ``seconds``; it, or its session, was killed. The exception
+                has the bytes that it had said until then.
         """
         call = call._replace(env=dict(call.env))
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             given.write(stdin.encode())
             given.seek(0)
-            status = self._status(call, [given.fileno(), out.fileno(), err.fileno()], seconds)
-            for said in (out, err):
-                said.seek(0)
-            return Ended(status, out.read(), err.read())
+            try:
+                status = self._status(call, [given.fileno(), out.fileno(), err.fileno()], seconds)
+            except subprocess.TimeoutExpired as late:
+                late.output, late.stderr = _said(out), _said(err)
+                raise
+            return Ended(status, _said(out), _said(err))
 
     def _status(self, call: Call, streams: list[int], seconds: float) -> int:
         told, tell = os.pipe()
@@ -136,6 +139,11 @@ class WarmPython:
                 kill(process, whole_session=call.new_session)
                 raise subprocess.TimeoutExpired([call.module, *call.arguments], seconds)
             return int(lines.readline())
+
+
+def _said(stream: IO[bytes]) -> bytes:
+    stream.seek(0)
+    return stream.read()
 
 
 def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
