@@ -79,10 +79,11 @@ def foreign_changes(hub: Hub) -> tuple[str, ...]:
     What they write is taken from the files themselves: the committed bytes with today's version, base images and
     image tags must be today's bytes.
     """
-    return tuple(path for path in hub.changed if _ours(hub, path) != hub.files.read(path))
+    places = [place for image in hub.images for place in hub.values_places(image)]
+    return tuple(path for path in hub.changed if _ours(hub, path, places) != hub.files.read(path))
 
 
-def _ours(hub: Hub, path: str) -> bytes | None:
+def _ours(hub: Hub, path: str, places: Iterable[ValuesPlace]) -> bytes | None:
     """Return the committed bytes of ``path`` with today's version, base and images; None where it is not committed."""
     data = hub.committed.read(path)
     if data is None:
@@ -94,9 +95,9 @@ def _ours(hub: Hub, path: str) -> bytes | None:
     for image in hub.images:
         if path == image.dockerfile:
             data = with_base(data, image.base.reference, path)
-        for place in hub.values_places(image):
-            if path == place.file:
-                data = _with_todays_image(hub, data, place)
+    for place in places:
+        if path == place.file:
+            data = _with_todays_image(hub, data, place)
     return data
 
 

@@ -28,7 +28,7 @@ def test_more_images_than_files_may_be_open_are_moved(tmp_path: Path, helm_repos
             **{f"images/{name}/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n" for name in NAMES},
         },
     )
-    for task, code in {"bump": 0, "status --offline": 1, "commit": 0}.items():
+    for task in ("bump", "check --offline", "commit"):
         done = run("sh", "-c", 'ulimit -n 100; exec "$@"', "sh", *INVOKE, *task.split(), cwd=hub.path)
-        assert (done.code, "error:" in done.err) == (code, False), done
+        assert done.code == 0, done
     assert len(committed_files(hub).splitlines()) == len(NAMES) + 1
