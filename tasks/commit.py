@@ -11,7 +11,7 @@ from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
 from .plan import Action, Plan, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from invoke.context import Context
 
@@ -106,7 +106,7 @@ def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None, comm
     changed = hub.changed
     made = Made()
     goal = plan_branch(hub, wish.branch) if changed else None
-    actions = [*_commit_actions(hub, goal, changed, wish, made)] if goal else [Action("nothing to commit")]
+    actions = [*_commit_actions(hub, goal, changed, wish, made)] if goal else [*_index_actions(hub)]
     branch = goal.name if goal else hub.branch or current
     if wish.push or wish.request:
         actions.append(_push_action(hub, branch, wish, made, commit_of))
@@ -149,6 +149,23 @@ def _commit_actions(hub: Hub, goal: BranchPlan, changed: Sequence[str], wish: Co
     switching = [Action(f"branch {goal.name}", goal.why, switch, (f"$ {hub.git.command(*goal.switch)}",))]
     committing = Action(f"commit {', '.join(changed)}", "", do, (text,))
     return [*(switching if goal.switch else []), committing]
+
+
+def _index_actions(hub: Hub) -> Iterator[Action]:
+    """Yield what is left to do where everything is committed: git may have been interrupted before it was done."""
+    from .tools.git_index import left_behind, restore
+
+    # What a planned commit leaves is not there yet.
+    behind = () if hub.planned_branch else left_behind(hub.git, hub.managed)
+    if behind:
+        arguments = restore(behind)
+        command = hub.git.command(*arguments)
+
+        def do() -> None:
+            hub.git.read(*arguments)
+
+        yield Action(f"index {', '.join(behind)}", "git was interrupted before it did", do, (f"$ {command}",))
+    yield Action("nothing to commit")
 
 
 def _push_action(hub: Hub, branch: str, wish: CommitWish, made: Made, commit_of: CommitOf | None) -> Action:

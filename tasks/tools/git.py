@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..faults import ProgramFailed, Refused, Unusable
 from .git_faults import failed, no_clone, remote_fault
+from .git_index import unlike_head
 from .run import Command, Output, capture, capture_all, running
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ class Git:
             (output,) = heard()
             if not output.ok:
                 raise failed(arguments, output)
-            return tuple(entry[3:] for entry in output.text.split("\0") if entry)
+            return unlike_head(self, output.text)
 
         with running([self.command(*arguments)]) as heard:
             yield files

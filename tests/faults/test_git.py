@@ -11,6 +11,7 @@ import pytest
 from tasks.tools.git_locks import require_unlocked
 
 from ..git.steps import install_hook
+from ..lab.cli import TASKS
 from ..release.world import fault
 
 if TYPE_CHECKING:
@@ -217,6 +218,31 @@ def test_git_killed_while_it_commits_leaves_a_lock_that_is_named(harness: Harnes
     assert fault(refused) == (f"{BUSY} ({lock})", f"wait for it; where none runs any more: rm {lock}")
     for left in lock.parent.glob("*.lock"):
         left.unlink()
+    again = stage.release()
+    assert again.code == 0, again
+    assert not stage.look().difference(undisturbed)
+
+
+@pytest.mark.parametrize("task", ["commit", "release"])
+def test_git_interrupted_between_the_branch_and_the_index(harness: Harness, task: str) -> None:
+    stage, undisturbed = harness.stage, harness.undisturbed
+    stage.set_up()
+    hooks = stage.place / "hub/.git/hooks"
+    # Git's order: the commit, the branch (this hook's event), the index.
+    install_hook(hooks, "reference-transaction", 'test "$1" = committed && grep -q " HEAD$" && kill -INT $PPID; exit 0')
+    interrupted = stage.release()
+    assert fault(interrupted) == (f"git commit: it ended with status -2 ({stage.hub.path})", "git status")
+    (hooks / "reference-transaction").unlink()
+    assert stage.hub.subjects()[0] == "Move z2jh from 3.2.1 to 3.3.8"
+    assert "MM images/hub/Dockerfile" in stage.hub.git("status", "--porcelain").splitlines()
+
+    dry = stage.run(*TASKS, "--dry", "commit")
+    restoring = "$ git --literal-pathspecs restore --staged -- hub/requirements.yaml images/hub/Dockerfile"
+    assert restoring in dry.out, dry
+    if task == "commit":
+        done = stage.run(*TASKS, "commit")
+        assert done.code == 0, done
+        assert "images/hub/Dockerfile" not in stage.hub.git("status", "--porcelain")
     again = stage.release()
     assert again.code == 0, again
     assert not stage.look().difference(undisturbed)
