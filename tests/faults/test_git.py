@@ -27,6 +27,7 @@ BRANCH = "bump-z2jh-3.3.8"
 REFUSED, PROGRAM, UNREACHABLE = 1, 3, 4
 BUSY = "another git is at work here, or was killed in the middle of it"
 AS_SOMEBODY = ("-c", "user.name=Somebody", "-c", "user.email=somebody@hub.example")
+_MOST_EVENTS = 30
 ASK = f"ask who keeps origin why, then: git push origin {BRANCH}"
 
 
@@ -246,6 +247,26 @@ def test_git_interrupted_between_the_branch_and_the_index(harness: Harness, task
     again = stage.release()
     assert again.code == 0, again
     assert not stage.look().difference(undisturbed)
+
+
+@pytest.mark.parametrize("repository", ["hub/.git", "hub.git"], ids=["here", "at the remote"])
+def test_git_interrupted_at_any_change_of_a_branch(harness: Harness, repository: str) -> None:
+    stage, undisturbed = harness.stage, harness.undisturbed
+    count = stage.folder / "count"
+    # What runs the hook is git itself; it is stopped at the Nth of its events.
+    script = f"n=$(($(cat {count}) + 1)); echo $n >{count}; test $n = {{}} && kill -INT $PPID; exit 0"
+    for at in range(1, _MOST_EVENTS):
+        stage.set_up()
+        count.write_text("0")
+        install_hook(stage.place / repository / "hooks", "reference-transaction", script.format(at))
+        stage.release()
+        (stage.place / repository / "hooks/reference-transaction").unlink()
+        again = stage.release()
+        assert again.code == 0, (at, again)
+        assert not stage.look().difference(undisturbed), at
+        if int(count.read_text()) < at:
+            break
+    assert 2 < at < _MOST_EVENTS - 1
 
 
 def test_what_a_hook_has_changed_is_told_and_stays(harness: Harness) -> None:
