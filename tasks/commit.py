@@ -11,7 +11,7 @@ from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
 from .plan import Action, Plan, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from invoke.context import Context
 
@@ -74,8 +74,9 @@ def commit(
     """Commit exactly the files that bump and build manage.
 
     On the current branch, or on a new feature branch when that is the default
-    branch. Other changes, the index and stashes stay as they are; a managed
-    file with other changes in it stops it. Nothing is ever pushed by force.
+    branch. Other changes, the index and stashes stay as they are, but for what
+    an interrupted commit of these files left in the index; a managed file with
+    other changes in it stops it. Nothing is ever pushed by force.
 
     Examples:
       commit                     with a message that says what moved
@@ -101,12 +102,16 @@ def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None, comm
         Refused: no commit can be made here, a managed file holds other changes too, or the branch has other commits.
     """
     from .review.branch import plan_branch
+    from .tools.git_index import left_behind
 
     current = hub.git.require_commit_can_be_made()
     changed = hub.changed
     made = Made()
     goal = plan_branch(hub, wish.branch) if changed else None
-    actions = [*_commit_actions(hub, goal, changed, wish, made)] if goal else [*_index_actions(hub)]
+    # What a planned commit leaves is not there yet.
+    behind = () if hub.planned_branch else left_behind(hub.git, hub.managed)
+    actions = [_index_action(hub, behind, made)] if behind else []
+    actions += _commit_actions(hub, goal, changed, behind, wish, made) if goal else [Action("nothing to commit")]
     branch = goal.name if goal else hub.branch or current
     if wish.push or wish.request:
         actions.append(_push_action(hub, branch, wish, made, commit_of))
@@ -125,11 +130,13 @@ def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None, comm
     )
 
 
-def _commit_actions(hub: Hub, goal: BranchPlan, changed: Sequence[str], wish: CommitWish, made: Made) -> list[Action]:
+def _commit_actions(
+    hub: Hub, goal: BranchPlan, changed: Sequence[str], behind: Sequence[str], wish: CommitWish, made: Made
+) -> list[Action]:
     from .faults import Refused
     from .review.commits import commit_message, make_commit, require_no_credentials, require_only_ours
 
-    require_only_ours(hub, changed)
+    require_only_ours(hub, changed, behind)
     require_no_credentials(hub, changed)
     text = wish.message or commit_message(hub)
     if not text.strip():
@@ -151,21 +158,22 @@ def _commit_actions(hub: Hub, goal: BranchPlan, changed: Sequence[str], wish: Co
     return [*(switching if goal.switch else []), committing]
 
 
-def _index_actions(hub: Hub) -> Iterator[Action]:
-    """Yield what is left to do where everything is committed: git may have been interrupted before it was done."""
+def _index_action(hub: Hub, behind: Sequence[str], made: Made) -> Action:
+    """Return what git was interrupted in: it writes the index last."""
     from .tools.git_index import left_behind, restore
+    from .tools.git_locks import require_unlocked
 
-    # What a planned commit leaves is not there yet.
-    behind = () if hub.planned_branch else left_behind(hub.git, hub.managed)
-    if behind:
-        arguments = restore(behind)
-        command = hub.git.command(*arguments)
+    what = f"put {', '.join(behind)} into the index as committed"
 
-        def do() -> None:
-            hub.git.read(*arguments)
+    def do() -> None:
+        require_unlocked(hub.git.git_dir)
+        still = [path for path in left_behind(hub.git, hub.managed) if path in behind]
+        if still:
+            hub.git.read(*restore(still))
+            made.said.append(what)
 
-        yield Action(f"index {', '.join(behind)}", "git was interrupted before it did", do, (f"$ {command}",))
-    yield Action("nothing to commit")
+    command = hub.git.command(*restore(behind))
+    return Action(what, "it still has what the commit before had", do, (f"$ {command}",))
 
 
 def _push_action(hub: Hub, branch: str, wish: CommitWish, made: Made, commit_of: CommitOf | None) -> Action:

@@ -128,10 +128,10 @@ def _steps(
     with _asking_builder(hub, build) as answering:
         moved = plan_commit(hub, commit._replace(push=False, request=False))
         built = plan_build(moved.leaves, build, answering)
-    if moved.to_do:
+    if moved.leaves.pending:
         _require_answers(hub, build, signs_in=signs_in)
     # A message that was given belongs to the first commit that is made.
-    wish = commit._replace(message=None if moved.to_do else commit.message)
+    wish = commit._replace(message=None if moved.leaves.pending else commit.message)
     yield from (moved, built, plan_commit(built.leaves, wish, _witness(hub, build, built), commit_of))
 
 

@@ -46,8 +46,13 @@ def commit_message(hub: Hub) -> str:
     return "\n".join((text, "", *paragraph)) if paragraph else text
 
 
-def require_only_ours(hub: Hub, changed: Sequence[str]) -> None:
+def require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str] = ()) -> None:
     """Check that the changed files hold nothing but what bump and build write, in the folder and in the index.
+
+    Args:
+        hub: the repository.
+        changed: the managed files that differ from the commit.
+        behind: the files whose entries in the index are yet to be what the commit has.
 
     Raises:
         Refused: a file holds more; the message names it.
@@ -64,7 +69,7 @@ def require_only_ours(hub: Hub, changed: Sequence[str]) -> None:
         )
     staged, committed, now = hub.git.show_all(changed, INDEX), hub.git.show_all(changed), hub.again().files
     for path in changed:
-        if staged[path] not in (committed[path], now.read(path)):
+        if path not in behind and staged[path] not in (committed[path], now.read(path)):
             raise Refused("other changes of the file are staged", where=path, hint=f"git restore --staged -- {path}")
 
 

@@ -249,7 +249,7 @@ class Git:
             (output,) = heard()
             if not output.ok:
                 raise failed(arguments, output)
-            return unlike_head(self, output.text)
+            return unlike_head(self, paths, output.text)
 
         with running([self.command(*arguments)]) as heard:
             yield files

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 _BEFORE = "HEAD~1"
 # The index differs from HEAD, and the file from the index (git-status, short format).
 _TWICE = "MM"
+_COMPARED = ("--literal-pathspecs", "diff-index", "--no-renames", "-z")
 
 
 def left_behind(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
-    """Return those of ``paths`` whose entry in the index is not HEAD's, but that of the commit before.
+    """Return the files of HEAD's commit whose entries in the index are still those of the commit before.
+
+    They are named where that is so for all of them, and ``paths`` has them all: git writes the index at once. What
+    somebody has staged since is something else, but for a file that was the only one of its commit.
 
     Args:
         git: the clone, at its top.
@@ -29,12 +33,12 @@ def left_behind(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ProgramFailed: git cannot compare them.
     """
-    entries = ("--literal-pathspecs", "diff-index", "--cached", "--name-only", "--no-renames", "-z")
-    stale = _names(git.read(*entries, "HEAD", "--", *paths))
+    stale = _entries_unlike(git, "HEAD", paths, "--diff-filter=M")
     if not stale or not git.ask("rev-parse", "--verify", "--quiet", f"{_BEFORE}^{{commit}}").ok:
         return ()
-    others = _names(git.read(*entries, _BEFORE, "--", *stale))
-    return tuple(path for path in stale if path not in others)
+    _, files = git.last_commit()
+    behind = [path for path in stale if path in files]
+    return () if len(behind) < len(files) or _entries_unlike(git, _BEFORE, behind) else tuple(behind)
 
 
 def restore(paths: Sequence[str]) -> tuple[str, ...]:
@@ -42,28 +46,31 @@ def restore(paths: Sequence[str]) -> tuple[str, ...]:
     return ("--literal-pathspecs", "restore", "--staged", "--", *paths)
 
 
-def unlike_head(git: Git, status: str) -> tuple[str, ...]:
-    """Return the files that differ from HEAD as they lie there, or are untracked, whatever the index has for them.
+def unlike_head(git: Git, paths: Sequence[str], status: str) -> tuple[str, ...]:
+    """Return the files that ``git status`` names, but for those that are as HEAD has them and differ from the index.
+
+    A binary file may be named all the same.
 
     Args:
         git: the clone.
-        status: what ``git status --porcelain -z --no-renames`` says: two letters, a blank and the path.
+        paths: what was asked for, relative to the clone's folder.
+        status: what ``git status --porcelain -z --no-renames`` says of them: two letters, a blank and the path.
 
     Raises:
         ProgramFailed: git cannot compare them.
     """
     entries = [(entry[:2], entry[3:]) for entry in _names(status)]
-    same = _like_head(git, [path for letters, path in entries if letters == _TWICE])
-    return tuple(path for _, path in entries if path not in same)
+    if not any(letters == _TWICE for letters, _ in entries):
+        return tuple(path for _, path in entries)
+    # Unlike `git diff`, it writes nothing; the numbers of lines make it look into the files.
+    counted = _names(git.read(*_COMPARED, "--numstat", "HEAD", "--", *paths))
+    unlike = {count.split("\t", 2)[-1] for count in counted}
+    return tuple(path for letters, path in entries if letters != _TWICE or path in unlike)
 
 
-def _like_head(git: Git, paths: Sequence[str]) -> set[str]:
-    """Return those of ``paths`` that differ from the index alone."""
-    if not paths:
-        return set()
-    from_top = (f":(top,literal){path}" for path in paths)
-    listed = git.read("diff", "--name-only", "--no-renames", "-z", "HEAD", "--", *from_top)
-    return set(paths).difference(_names(listed))
+def _entries_unlike(git: Git, commit: str, paths: Sequence[str], *flags: str) -> tuple[str, ...]:
+    """Return those of ``paths`` whose entries in the index are not the commit's."""
+    return _names(git.read(*_COMPARED, "--cached", "--name-only", *flags, commit, "--", *paths))
 
 
 def _names(listed: str) -> tuple[str, ...]:

@@ -136,7 +136,8 @@ class Stage:
         try:
             return run_module(*module, cwd=clone or self.hub.path, env=whole, seconds=PATIENCE, new_session=True)
         except subprocess.TimeoutExpired as late:
-            return Result(124, (late.output or b"").decode(), f"{(late.stderr or b'').decode()}{late}")
+            out, err = ((said or b"").decode(errors="replace") for said in (late.output, late.stderr))
+            return Result(124, out, f"{err}{late}")
 
 
 def _leave_work(hub: Hub) -> None:

@@ -27,6 +27,8 @@ BRANCH = "bump-z2jh-3.3.8"
 REFUSED, PROGRAM, UNREACHABLE = 1, 3, 4
 BUSY = "another git is at work here, or was killed in the middle of it"
 AS_SOMEBODY = ("-c", "user.name=Somebody", "-c", "user.email=somebody@hub.example")
+# What the stage's user has left there.
+WORK = {" M hub/Chart.yaml", "A  notes.txt", "?? draft.txt"}
 _MOST_EVENTS = 30
 ASK = f"ask who keeps origin why, then: git push origin {BRANCH}"
 
@@ -224,29 +226,64 @@ def test_git_killed_while_it_commits_leaves_a_lock_that_is_named(harness: Harnes
     assert not stage.look().difference(undisturbed)
 
 
-@pytest.mark.parametrize("task", ["commit", "release"])
-def test_git_interrupted_between_the_branch_and_the_index(harness: Harness, task: str) -> None:
-    stage, undisturbed = harness.stage, harness.undisturbed
+def interrupt_before_the_index(stage: Stage) -> None:
+    """Interrupt git in a release's first commit, after it has moved the branch and before it writes the index."""
     stage.set_up()
     hooks = stage.place / "hub/.git/hooks"
-    # Git's order: the commit, the branch (this hook's event), the index.
-    install_hook(hooks, "reference-transaction", 'test "$1" = committed && grep -q " HEAD$" && kill -INT $PPID; exit 0')
+    # Of a new branch this event has no commit before.
+    moved = 'test "$1" = committed && grep -v "^00* " | grep -q refs/heads/ && kill -INT $PPID; exit 0'
+    install_hook(hooks, "reference-transaction", moved)
     interrupted = stage.release()
     assert fault(interrupted) == (f"git commit: it ended with status -2 ({stage.hub.path})", "git status")
     (hooks / "reference-transaction").unlink()
     assert stage.hub.subjects()[0] == "Move z2jh from 3.2.1 to 3.3.8"
-    assert "MM images/hub/Dockerfile" in stage.hub.git("status", "--porcelain").splitlines()
+    assert {"MM images/hub/Dockerfile", "MM hub/requirements.yaml"} <= entries(stage)
 
-    dry = stage.run(*TASKS, "--dry", "commit")
-    restoring = "$ git --literal-pathspecs restore --staged -- hub/requirements.yaml images/hub/Dockerfile"
-    assert restoring in dry.out, dry
-    if task == "commit":
-        done = stage.run(*TASKS, "commit")
+
+def entries(stage: Stage) -> set[str]:
+    return set(stage.hub.git("status", "--porcelain").splitlines())
+
+
+@pytest.mark.parametrize("typed", ["", "commit", "build, commit"])
+def test_git_interrupted_before_the_index_is_finished_by_the_next_commit(harness: Harness, typed: str) -> None:
+    stage = harness.stage
+    interrupt_before_the_index(stage)
+    for task in filter(None, typed.split(", ")):
+        done = stage.run(*TASKS, task)
         assert done.code == 0, done
-        assert "images/hub/Dockerfile" not in stage.hub.git("status", "--porcelain")
+    if typed:
+        assert entries(stage) == WORK
     again = stage.release()
     assert again.code == 0, again
-    assert not stage.look().difference(undisturbed)
+    assert not stage.look().difference(harness.undisturbed)
+
+
+def test_git_interrupted_before_the_index_and_a_newer_release(harness: Harness) -> None:
+    stage = harness.stage
+    interrupt_before_the_index(stage)
+    done = stage.run(*TASKS, "bump", "--to", "4.4.0", "commit")
+    assert done.code == 0, done
+    assert entries(stage) == WORK
+    assert stage.hub.subjects()[:2] == ["Move z2jh from 3.3.8 to 4.4.0", "Move z2jh from 3.2.1 to 3.3.8"]
+
+
+def test_the_plan_shows_the_command_that_finishes_an_interrupted_commit(harness: Harness) -> None:
+    stage = harness.stage
+    interrupt_before_the_index(stage)
+    dry = stage.run(*TASKS, "--dry", "commit")
+    assert "$ git --literal-pathspecs restore --staged -- hub/requirements.yaml images/hub/Dockerfile" in dry.out, dry
+    done = stage.run(*TASKS, "commit")
+    assert done.out == "put hub/requirements.yaml, images/hub/Dockerfile into the index as committed\n"
+
+
+def test_what_somebody_staged_of_the_last_commit_is_no_interrupted_one(harness: Harness) -> None:
+    stage = harness.stage
+    stage.set_up()
+    assert stage.run(*TASKS, "bump", "commit").code == 0
+    stage.hub.git("reset", "--quiet", "HEAD~1", "--", "hub/requirements.yaml")
+    before = entries(stage)
+    assert stage.run(*TASKS, "commit").code == 0
+    assert entries(stage) == before
 
 
 @pytest.mark.parametrize("repository", ["hub/.git", "hub.git"], ids=["here", "at the remote"])
