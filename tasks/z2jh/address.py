@@ -50,7 +50,8 @@ class Address(NamedTuple):
             Refused: plain http to another machine, and nobody asked for it.
         """
         parts = _split(text)
-        if not parts.scheme and parts.path:
+        # A scheme begins with a letter (RFC 3986, 3.1); Python 3.10 takes others for one too.
+        if not parts.scheme[:1].isalpha() and parts.path:
             parts = _split(_as_url(text))
         login, _, host = parts.netloc.rpartition("@")
         if (parts.scheme, host) == ("file", "localhost"):
