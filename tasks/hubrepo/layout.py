@@ -20,7 +20,7 @@ from .paths import behind_links, join
 from .requirement import Requirement, requirements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from ..settings import Settings
     from ..tools.git import Git
@@ -182,7 +182,7 @@ class Hub:
         Raises:
             Unusable: there is none, or the setting names one that is none.
         """
-        found = tuple(self._hub_images())
+        found = self._hub_images
         if not found:
             raise no_hub_image(self)
         return self.select(found, self.settings.images)
@@ -190,7 +190,7 @@ class Hub:
     @cached_property
     def other_images(self) -> tuple[str, ...]:
         """The keys of the chart's images that do not inherit from z2jh's hub image, or have no Dockerfile."""
-        hub_keys = {image.spec.key for image in self._hub_images()}
+        hub_keys = {image.spec.key for image in self._hub_images}
         return tuple(spec.key for spec in self.chart.images if spec.key not in hub_keys)
 
     @property
@@ -209,8 +209,8 @@ class Hub:
     @property
     def managed(self) -> tuple[str, ...]:
         """The files that bump and build write, relative to the repository's top, without repetition."""
-        dockerfiles = (image.dockerfile for image in self._hub_images())
-        values = (place.file for image in self._hub_images() for place in self.values_places(image))
+        dockerfiles = (image.dockerfile for image in self._hub_images)
+        values = (place.file for image in self._hub_images for place in self.values_places(image))
         lock = lock_file(self)
         return tuple(dict.fromkeys((*dockerfiles, self.requirement_file, *([lock] if lock else []), *values)))
 
@@ -289,13 +289,15 @@ class Hub:
         wanted = name or self.settings.dependency
         return next((one for one in requirements(data, path) if one.name == wanted), None)
 
-    def _hub_images(self) -> Iterator[HubImage]:
-        for spec in self.chart.images:
-            dockerfile = behind_links(self.git.folder, join(self.root, spec.dockerfile))
-            data = self.files.read(dockerfile)
-            base = None if data is None else hub_base(data, dockerfile)
-            if base is not None:
-                yield HubImage(spec, dockerfile, base)
+    @cached_property
+    def _hub_images(self) -> tuple[HubImage, ...]:
+        return tuple(image for image in map(self._hub_image, self.chart.images) if image is not None)
+
+    def _hub_image(self, spec: ImageSpec) -> HubImage | None:
+        dockerfile = behind_links(self.git.folder, join(self.root, spec.dockerfile))
+        data = self.files.read(dockerfile)
+        base = None if data is None else hub_base(data, dockerfile)
+        return None if base is None else HubImage(spec, dockerfile, base)
 
 
 def open_hub(settings: Settings, git: Git) -> Hub:

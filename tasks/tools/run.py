@@ -267,7 +267,6 @@ def watch(command: Command, *, speaker: str | None = None) -> Output:
     Raises:
         ProgramFailed: the program is missing.
     """
-    on_terminal = sys.stderr.isatty()
     said = bytearray()
 
     def pass_on(chunk: str | bytes) -> None:
@@ -283,7 +282,7 @@ def watch(command: Command, *, speaker: str | None = None) -> Output:
         _err_to_out=True,
         # By lines: of a secret's first half nobody would know that it is one.
         _out_bufsize=1,
-        _tty_out=on_terminal,
+        _tty_out=sys.stderr.isatty(),
         _tty_size=(shutil.get_terminal_size().lines, shutil.get_terminal_size().columns),
     )
     wait(running)
