@@ -113,7 +113,8 @@ def stand_in() -> Iterator[tuple[str, ...]]:
 @pytest.fixture(scope="session")
 def mirror(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A mirror of z2jh's hub images, ``127.0.0.1:PORT/mirror/k8s-hub``: stand-ins that a registry really holds."""
-    return put_mirror(registry, shared_folder(tmp_path_factory) / "hubpress-mirror", RELEASES)
+    tags = [release.hub_tag for release in RELEASES]
+    return put_mirror(registry, shared_folder(tmp_path_factory) / "hubpress-mirror", tags)
 
 
 @pytest.fixture(scope="session")

@@ -137,7 +137,7 @@ def test_the_last_one_who_needs_a_stand_in_removes_it(base: str) -> None:
 @pytest.mark.engine
 def test_a_mirror_holds_every_release_of_the_lab(mirror: str, tmp_path: Path) -> None:
     for release in RELEASES:
-        image = f"{mirror}:{release.image_tag or release.version}"
+        image = f"{mirror}:{release.hub_tag}"
         assert sh("docker", "buildx", "imagetools", "inspect", "--raw", image, cwd=tmp_path)
         assert not is_stand_in(image)
 

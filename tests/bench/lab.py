@@ -16,7 +16,7 @@ from tasks.rehearsal.store import forget_images
 from tests.lab import machine
 from tests.lab.cli import INVOKE
 from tests.lab.helm import chart_repository, served
-from tests.lab.registry import push_stand_in
+from tests.lab.registry import push_mirror
 
 from .made import Shape, make_bench_hub
 from .timing import Call
@@ -75,10 +75,7 @@ class Lab:
     @cached_property
     def mirror(self) -> str:
         """A repository in that registry with stand-ins for the base images."""
-        repository = f"{self.registry.address}/mirror/k8s-hub"
-        for version in (OLDER, VERSION):
-            push_stand_in(f"{repository}:{version}")
-        return repository
+        return push_mirror(self.registry.address, (OLDER, VERSION))
 
     @cached_property
     def charts(self) -> HelmServer:

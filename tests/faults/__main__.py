@@ -22,8 +22,8 @@ from tasks.rehearsal.registry import registry
 from tasks.rehearsal.store import forget_images
 
 from ..lab import machine
-from ..lab.helm import RELEASES, chart_repository, served
-from ..lab.registry import push_stand_in
+from ..lab.helm import chart_repository, served
+from ..lab.registry import push_mirror
 from .driver import ERRORS, SIGNALS
 from .harness import CONVERGED, Harness, Verdict, summary, table
 from .stage import Around, Stage
@@ -69,10 +69,7 @@ def opened(folder: Path) -> Iterator[Around]:
         charts = held.enter_context(served(folder / "charts"))
         images = held.enter_context(registry(folder / "registry"))
         held.callback(forget_images, images.address)
-        base = f"{images.address}/mirror/k8s-hub"
-        for release in RELEASES:
-            if release.version in _NEEDED:
-                push_stand_in(f"{base}:{release.version}")
+        base = push_mirror(images.address, _NEEDED)
         yield Around(images, base, charts.url, machine.write_guards(folder / "guards"))
 
 

@@ -43,7 +43,12 @@ class ChartRelease:
     @property
     def hub_image(self) -> str:
         """The hub image that this release runs."""
-        return f"quay.io/jupyterhub/k8s-hub:{self.image_tag or self.version}"
+        return f"quay.io/jupyterhub/k8s-hub:{self.hub_tag}"
+
+    @property
+    def hub_tag(self) -> str:
+        """The tag of the hub image that this release runs."""
+        return self.image_tag or self.version
 
     @property
     def file_name(self) -> str:
@@ -166,7 +171,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 def _images(release: ChartRelease) -> str:
-    tag = release.image_tag or release.version
+    tag = release.hub_tag
     images = {
         "configurable-http-proxy": "quay.io/jupyterhub/configurable-http-proxy:4.6.1",
         "k8s-hub": release.hub_image,

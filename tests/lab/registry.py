@@ -20,12 +20,9 @@ from .cli import sh
 from .sharing import alone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from .helm import ChartRelease
+    from collections.abc import Iterable, Iterator, Mapping
 
 _CHEAPEST = 4
-_MIRROR = "mirror/k8s-hub"
 
 
 @contextmanager
@@ -43,25 +40,33 @@ def push_stand_in(reference: str) -> None:
     remove_stand_in(reference)
 
 
-def put_mirror(served: Registry, folder: Path, releases: Sequence[ChartRelease]) -> str:
-    """Put stand-ins for the hub images of ``releases`` into a registry; whoever comes first makes them in ``folder``.
+def mirror_at(address: str) -> str:
+    """Return the name that hub images have in the registry at ``address``, but for their tag."""
+    return f"{address}/mirror/k8s-hub"
 
-    Returns:
-        The name that they have there but for the tag: ``127.0.0.1:PORT/mirror/k8s-hub``.
-    """
+
+def push_mirror(address: str, tags: Iterable[str]) -> str:
+    """Put stand-ins for the hub images of ``tags`` into the registry at ``address``, and return their name there."""
+    mirror = mirror_at(address)
+    for tag in tags:
+        push_stand_in(f"{mirror}:{tag}")
+    return mirror
+
+
+def put_mirror(served: Registry, folder: Path, tags: Iterable[str]) -> str:
+    """Do as :func:`push_mirror` with a copy of what is in ``folder``; whoever comes first makes that."""
     with alone(folder):
         if not (folder / "ready").exists():
-            _make_mirror(folder, releases)
+            _make_mirror(folder, tags)
             (folder / "ready").touch()
     shutil.copytree(folder / "content", served.folder / "content", dirs_exist_ok=True)
-    return f"{served.address}/{_MIRROR}"
+    return mirror_at(served.address)
 
 
-def _make_mirror(folder: Path, releases: Sequence[ChartRelease]) -> None:
+def _make_mirror(folder: Path, tags: Iterable[str]) -> None:
     with registry(folder) as made:
         try:
-            for release in releases:
-                push_stand_in(f"{made.address}/{_MIRROR}:{release.image_tag or release.version}")
+            push_mirror(made.address, tags)
         finally:
             forget_images(made.address)
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import atexit
 import gc
 import json
-import logging
 import os
 import runpy
 import select
@@ -28,12 +27,13 @@ import threading
 from functools import cache
 from importlib import import_module
 from pkgutil import walk_packages
+from types import ModuleType
 from typing import IO, TYPE_CHECKING, NamedTuple, NoReturn
 
 from .machine import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 LIBRARIES = ("invoke.main", "ruamel.yaml", "semver", "sh", "http.client")
 # It reads the environment when it is imported.
@@ -150,29 +150,25 @@ def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in env.items() if name.startswith(_READ_AT_START) and name != _GIVEN_LATER}
 
 
-def _rooms() -> Iterator[str]:
-    """Yield the names of this project's own modules, but for that of the program."""
-    for module in walk_packages([str(PROJECT / "tasks")], "tasks."):
+def _rooms(path: Iterable[str]) -> Iterator[str]:
+    """Yield the names of this project's own modules below ``path``, but for that of the program."""
+    for module in walk_packages(path, "tasks."):
         if module.name != PROGRAM:
             yield module.name
 
 
 def main(descriptor: int) -> None:
     """Import the libraries and the rooms, then become one run after the other."""
-    for name in (*LIBRARIES, *_rooms()):
+    # A bare package in the place of this project's own, which each run imports itself: that changes how Python logs.
+    sys.modules["tasks"] = bare = ModuleType("tasks")
+    bare.__path__ = [str(PROJECT / "tasks")]
+    for name in (*LIBRARIES, *_rooms(bare.__path__)):
         import_module(name)
-    _forget_package()
+    del sys.modules["tasks"]
     gc.freeze()
     with socket.socket(fileno=descriptor) as calls:
         call = _next_call(calls)
     runpy.run_module(call.module, run_name="__main__", alter_sys=True)
-
-
-def _forget_package() -> None:
-    """Let each run import the package itself anew: that changes how Python logs."""
-    del sys.modules["tasks"]
-    logging.setLogRecordFactory(logging.LogRecord)
-    logging.getLogger("sh").setLevel(logging.NOTSET)
 
 
 def _next_call(calls: socket.socket) -> Call:
