@@ -106,6 +106,7 @@ def plan_build(hub: Hub, wish: BuildWish, answering: BuilderOf | None = None) ->
     edits = image_edits(hub, _pins(hub, planned.jobs)) if planned.pushes else ()
     actions = [
         *_right_actions(planned),
+        *_retag_actions(planned),
         _build_action(planned),
         *([_values_action(hub, planned, edits)] if planned.pushes else []),
     ]
@@ -127,17 +128,28 @@ def _right_actions(planned: Build) -> list[Action]:
     from .image.reference import Reference
     from .tools.registry import require_push_right
 
-    repositories = [Reference(job.image.spec.name) for job in planned.to_build if planned.pushes]
+    jobs = (*planned.to_build, *planned.to_retag)
+    repositories = [Reference(job.image.spec.name) for job in jobs if planned.pushes]
     return [
         Action(f"ask {one.host} whether {one.path} may be pushed to", do=partial(require_push_right, one))
         for one in dict.fromkeys(repositories)
     ]
 
 
+def _retag_actions(planned: Build) -> list[Action]:
+    """Return the action that gives images of the same inputs their tag of today, without a build."""
+    jobs = planned.to_retag
+    if not jobs:
+        return []
+    named = ", ".join(f"{job.source} the tag {job.tag}" for job in jobs)
+    return [Action(f"give {named}", "it was built from the same files, arguments and base", planned.retag)]
+
+
 def _build_action(planned: Build) -> Action:
     jobs = planned.to_build
     if not jobs:
-        return Action(f"{', '.join(str(job.reference) for job in planned.jobs)}: in the registry already, proved")
+        there = [str(job.reference) for job in planned.jobs if job not in planned.to_retag]
+        return Action(f"{', '.join(there)}: in the registry already, proved" if there else "nothing to build")
     verb = "build and push" if planned.pushes else "build"
     return Action(
         f"{verb} {', '.join(str(job.reference) for job in jobs)}", planned.why, planned.run, planned.details()

@@ -57,4 +57,4 @@ def find_problems(hub: Hub, *, offline: bool) -> list[Problem]:
 
     world = look(hub)
     world.require_answers(hub)
-    return list(dict.fromkeys((*file_problems(hub), *world_problems(hub, world))))
+    return list(dict.fromkeys((*file_problems(hub, world.current(hub)), *world_problems(hub, world))))

@@ -120,8 +120,10 @@ def _steps(
 ) -> Iterator[Step]:
     """Yield what follows the move to a release, each step planned on the repository as the one before will leave it."""
     from .image.naming import names_commit
+    from .image.planning import require_only_managed_changes
 
     if not names_commit(hub.settings.tag):
+        require_only_managed_changes(hub, build.images)
         built = plan_build(hub, build)
         yield from (built, plan_commit(built.leaves, commit, _witness(hub, build, built), commit_of))
         return

@@ -38,7 +38,9 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         world = look(run.hub)
-        problems = list(dict.fromkeys((*file_problems(run.hub), *world_problems(run.hub, world))))
+        problems = list(
+            dict.fromkeys((*file_problems(run.hub, world.current(run.hub)), *world_problems(run.hub, world)))
+        )
         content = _content(run.hub, world, problems)
         present(content, _text(content, problems), lambda: ci.of_status(content), json=json)
         world.require_answers(run.hub)

@@ -13,12 +13,14 @@ from ..hubrepo.lock import lock_file
 from ..hubrepo.paths import join
 from ..hubrepo.requirement import requirements
 from ..hubrepo.values import image_at
+from ..image.inputs import sources_of
 from ..image.naming import history_of, name_image, names_commit
 from ..image.reference import Reference
+from ..image.tree import Tree
 from .problem import Code, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from ..hubrepo.layout import Hub, HubImage, ValuesPlace
 
@@ -26,11 +28,17 @@ if TYPE_CHECKING:
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
 
 
-def file_problems(hub: Hub) -> Iterator[Problem]:
-    """Yield what is inconsistent in the files, and between them and git's history."""
+def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem]:
+    """Yield what is inconsistent in the files, and between them and git's history.
+
+    Args:
+        hub: the hub repository.
+        current: the keys of the images which the registry says were built from the files as they are committed,
+            whatever commit their tags name.
+    """
     yield from _requirement_problems(hub)
     yield from _lock_problems(hub)
-    yield from values_problems(hub)
+    yield from values_problems(hub, current)
 
 
 def known_base_problems(hub: Hub) -> Iterator[Problem]:
@@ -72,7 +80,7 @@ def base_problem(hub: Hub, image: HubImage, wanted: str) -> Problem:
     )
 
 
-def values_problems(hub: Hub) -> Iterator[Problem]:
+def values_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem]:
     """Yield what is wrong with the images that the values name."""
     for image in hub.images:
         pinned: dict[str, str] = {}
@@ -91,7 +99,7 @@ def values_problems(hub: Hub) -> Iterator[Problem]:
             where, tag = list(pinned.items())[-1]
             message = f"{image.spec.key} is pinned to {tag} here and to {next(iter(pinned.values()))} elsewhere"
             yield Problem(Code.VALUES_DIFFER, where, message, f"{DOOR} build")
-        elif pinned:
+        elif pinned and image.spec.key not in current:
             yield from _tag_problems(hub, image, *next(iter(pinned.items())))
 
 
@@ -145,11 +153,22 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, tag: str) -> Iterator[P
     if tag == computed:
         return
     named = _COMMIT.search(tag)
+    if named and _has_the_same_files(hub, image, named["commit"]):
+        return
     if named and not hub.git.ask("merge-base", "--is-ancestor", named["commit"], "HEAD").ok:
         message = f"the tag {tag} names a commit that is not in the history any more"
         yield Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
         return
     yield stale_problem(where, tag, computed)
+
+
+def _has_the_same_files(hub: Hub, image: HubImage, commit: str) -> bool:
+    """Whether ``commit``, where the clone has it, has the files of ``image`` as HEAD has them: squashed or rebased."""
+    if not hub.git.ask("cat-file", "-e", f"{commit}^{{commit}}").ok:
+        return False
+    sources = sources_of(hub, image)
+    paths = (*sources.built_from, *sources.others, hub.config_file)
+    return Tree(hub.git, commit).objects(paths) == Tree(hub.git, "HEAD").objects(paths)
 
 
 def stale_problem(where: str, tag: str, computed: str) -> Problem:

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..door import DOOR
-from ..faults import Fault, Refused, Unreachable
+from ..faults import Fault, Refused, Unreachable, Unusable
 from ..hubrepo.source import open_repository
 from ..hubrepo.values import image_at
-from ..image.job import LABEL, found_base
+from ..image.inputs import files_as_they_lie, inputs_hash
+from ..image.job import LABEL, found_base, inputs_label
 from ..image.naming import history_of, name_image, names_commit
 from ..image.platform import platforms_left, short_platform
 from ..image.reference import Reference
+from ..image.targets import arguments_of
+from ..image.tree import Tree
 from ..tools import docker
 from ..tools.found import FoundImage
 from ..z2jh.choose import newest
@@ -68,10 +71,33 @@ class World:
             if names_commit(hub.settings.tag):
                 return name_image(hub, history_of(hub), image).tag
             base = found_base(image.base.reference, self.answers[image.base.reference])
+            platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
+            with files_as_they_lie(hub, [image]) as tree:
+                content = inputs_hash(hub, image, tree, base.identity, platform)
         except (Refused, Unreachable):
             return None
+        return name_image(hub, history_of(hub), image, content).tag
+
+    def current(self, hub: Hub) -> list[str]:
+        """Return the keys of the images that were built from the files as they are committed, as their labels say."""
+        if not names_commit(hub.settings.tag):
+            return []
+        return [image.spec.key for image in hub.images if self._is_of_head(hub, image)]
+
+    def _is_of_head(self, hub: Hub, image: HubImage) -> bool:
+        own = self.own(image)
+        found = self.answers.get(own) if own else None
+        if not isinstance(found, FoundImage) or not inputs_label(found):
+            return False
+        # The base that it was built on: that its tag has moved since does not make the image another one.
+        base = {one.labels.get(f"{LABEL}base.digest", "") for one in found.platforms.values()}
         platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
-        return name_image(hub, history_of(hub), image, base, platform).tag
+        try:
+            arguments = arguments_of(hub, image, name_image(hub, history_of(hub), image))
+            head = Tree(hub.git, "HEAD")
+            return inputs_label(found) == inputs_hash(hub, image, head, "".join(base), platform, arguments)
+        except (Refused, Unusable):
+            return False
 
     def require_answers(self, hub: Hub) -> None:
         """Check that the registries answered for the hub's own images.

@@ -7,11 +7,12 @@ version may stand in ``FROM`` itself or in the default of an ``ARG`` before the 
 
 from __future__ import annotations
 
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
 from ..image.reference import Reference
+from .instructions import escape_character, instructions, words
 from .stages import read_dockerfile
 from .text import Edit, Text
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .substitution import Leaf
 
 HUB_NAMES = frozenset({"k8s-hub", "k8s-hub-slim"})
+# What a path holds that only a build knows the meaning of, or that is none: patterns, variables, addresses.
+_OPEN = frozenset("*?[]$\\<:\"'")
 
 
 class BaseImage(NamedTuple):
@@ -63,6 +66,40 @@ def hub_bases(data: bytes, where: str) -> tuple[BaseImage, ...]:
             only a build knows.
     """
     return tuple(_base(stage, where) for stage in _hub_stages(read_dockerfile(Text.decode(data, where))))
+
+
+class CopiedFile(NamedTuple):
+    """A file or folder that a Dockerfile takes from its build context.
+
+    Attributes:
+        path: as it is written, relative to the context.
+        line: the line of the instruction.
+    """
+
+    path: str
+    line: int
+
+
+def copied_files(data: bytes, where: str) -> Iterator[CopiedFile]:
+    """Yield what ``COPY`` and ``ADD`` take from the build context, as far as the Dockerfile spells it out.
+
+    Left out are other stages and contexts (``--from``), patterns, variables, addresses and here-documents
+    (https://docs.docker.com/reference/dockerfile/#copy).
+
+    Raises:
+        Unusable: as :func:`hub_bases`.
+    """
+    text = Text.decode(data, where)
+    escape = escape_character(text)
+    for instruction in instructions(text):
+        arguments = instruction.arguments
+        said = [arguments[start:end] for start, end in words(arguments, escape)]
+        named = list(dropwhile(lambda word: word.startswith("--"), said))
+        if instruction.keyword not in {"ADD", "COPY"} or any(word.startswith("--from=") for word in said):
+            continue
+        if named and named[0].startswith("["):
+            named = [word.strip('[],"') for word in named if word.strip('[],"')]
+        yield from (CopiedFile(path, instruction.line) for path in named[:-1] if _OPEN.isdisjoint(path))
 
 
 def with_base(data: bytes, new: Reference, where: str) -> bytes:

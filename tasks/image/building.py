@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..faults import Refused
+from ..hubrepo.leftovers import scratch_folder
 from ..hubrepo.warnings import layout_warnings
-from .job import BUILT, PRESENT, SKIPPED, ImageJob
+from ..tools import docker
+from .inputs import files_as_they_lie, inputs_hash, sources_of, write_contexts
+from .job import BUILT, PRESENT, RETAGGED, SKIPPED, ImageJob
 from .naming import history_of, name_image, names_commit
 from .platform import Host
+from .tag import COMMIT_TO_COME, HEAD
+from .targets import arguments_of
+from .tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ..build import BuildWish
     from ..hubrepo.layout import Hub
     from ..tools.builder import Builder
+
+
+# The folder that a build's contexts are written into, below a scratch folder.
+CONTEXT = "context"
 
 
 class Engine(Protocol):
@@ -24,8 +38,11 @@ class Engine(Protocol):
     def shown(self, build: Build) -> str:
         """Return what builds and pushes, as one could paste it."""
 
-    def build(self, build: Build) -> Mapping[str, str]:
-        """Build and push; return the digests that it says it pushed, by the images' keys, as far as it says them."""
+    def build(self, build: Build, scratch: Path) -> Mapping[str, str]:
+        """Build and push; return the digests that it says it pushed, by the images' keys, as far as it says them.
+
+        What the builder gets is written into the folder ``scratch`` (see :meth:`Build.write_contexts`).
+        """
 
 
 @dataclass
@@ -52,6 +69,11 @@ class Build:
     def to_build(self) -> tuple[ImageJob, ...]:
         """The images that are (to be) built."""
         return tuple(job for job in self.jobs if job.status == BUILT)
+
+    @property
+    def to_retag(self) -> tuple[ImageJob, ...]:
+        """The images that are there under another tag, and get (or got) the tag of today."""
+        return tuple(job for job in self.jobs if job.status == RETAGGED)
 
     @property
     def why(self) -> str:
@@ -110,16 +132,84 @@ class Build:
             ProgramFailed: the build failed.
         """
         self._settle_tags()
-        digests = self.engine.build(self)
+        with scratch_folder(self.hub.git) as scratch:
+            digests = self.engine.build(self, scratch)
         for job in self.to_build:
             if self.pushes:
                 job.prove(digests.get(job.image.spec.key))
+
+    def retag(self) -> None:
+        """Give images of the same inputs their tag of today, then prove each from what its registry says.
+
+        Raises:
+            Refused: the proof fails.
+            Denied: a registry denied access.
+            Unreachable: a registry gave no answer.
+        """
+        for job in self.to_retag:
+            assert job.source is not None  # noqa: S101 - what makes it one to retag
+            job.prove(docker.retag(job.source, job.tag))
+
+    @contextmanager
+    def trees(self) -> Iterator[Callable[[ImageJob], Tree]]:
+        """Yield what gives the tree that an image is built from.
+
+        That is the commit's that its tag names, or HEAD's while that commit is only planned; for a tag that names the
+        content, one of the files as they lie.
+        """
+        if names_commit(self.hub.settings.tag):
+            yield lambda job: Tree(self.hub.git, job.called.revision or HEAD)
+            return
+        with files_as_they_lie(self.hub, [job.image for job in self.to_build]) as tree:
+            yield lambda _: tree
+
+    def write_contexts(self, scratch: Path) -> Path:
+        """Write what the builder gets out of git, and return the folder that it is to run in.
+
+        Images of one commit share a folder; each is told of the inputs that its own has.
+
+        Raises:
+            Refused: the files have changed since the tag was computed from them, or one is a credential file.
+        """
+        with self.trees() as tree_of:
+            jobs_of: dict[str, list[ImageJob]] = {}
+            for job in self.to_build:
+                jobs_of.setdefault(tree_of(job).name, []).append(job)
+            for index, jobs in enumerate(jobs_of.values()):
+                tree = tree_of(jobs[0])
+                for job in jobs:
+                    job.inputs = _same_inputs(job, inputs_of(self.hub, job, tree))
+                    job.beside = f"{self._way_up}{CONTEXT}-{index}/{self.hub.root or '.'}/" if index else ""
+                folder = scratch / (f"{CONTEXT}-{index}" if index else CONTEXT)
+                write_contexts(self.hub, [job.image for job in jobs], tree, folder)
+        return scratch / CONTEXT / self.hub.root
+
+    @property
+    def _way_up(self) -> str:
+        return "../" * (len(Path(self.hub.root).parts) + 1)
+
+    def shown_contexts(self, folder: str) -> list[str]:
+        """Return the commands that write what the builder gets into ``folder``, as one could paste them."""
+        top = "" if self.hub.git.folder == Path.cwd() else f" -C {quote(str(self.hub.git.folder))}"
+        listed = [sources_of(self.hub, job.image).built_from for job in self.to_build]
+        paths = " ".join(quote(path) for path in dict.fromkeys(path for paths in listed for path in paths))
+        by_commit = names_commit(self.hub.settings.tag)
+        commits = dict.fromkeys(job.called.commit for job in self.to_build)
+        start = HEAD if COMMIT_TO_COME in commits or len(commits) > 1 or not by_commit else next(iter(commits))
+        return [
+            f'export GIT_INDEX_FILE="{folder}.index"',
+            f"git{top} read-tree {start}",
+            *([] if by_commit else [f"git{top} add --all --ignore-errors -- {paths}"]),
+            f'git{top} ls-files -z -- {paths} | git{top} checkout-index -q -z --stdin --prefix="{folder}/"',
+            "unset GIT_INDEX_FILE",
+        ]
 
     def report(self) -> list[dict[str, Any]]:
         """Return what the JSON report says of each image, those that are left alone last."""
         alone = [spec for spec in self.hub.chart.images if spec.key in self.hub.other_images]
         no_base = {"image": None, "digest": None, "inherited": None}
-        skipped: dict[str, Any] = {"tag": None, "digest": None, "platforms": [], "status": SKIPPED, "base": no_base}
+        nothing: dict[str, Any] = {"tag": None, "digest": None, "platforms": []}
+        skipped = {**nothing, "status": SKIPPED, "base": no_base, "inputs": None}
         return [
             *(job.report() for job in self.jobs),
             *({"name": spec.key, "repository": spec.name, **skipped} for spec in alone),
@@ -130,19 +220,47 @@ class Build:
         return [line for job in self.jobs for line in _summary(job)]
 
     def _settle_tags(self) -> None:
-        """Compute the tags again: what waited for a commit is known now."""
-        now = self.hub.again()
-        history = history_of(now)
-        if names_commit(now.settings.tag):
-            history.foresee([job.image.spec.paths for job in self.to_build])
-        for job in self.to_build:
-            job.called = name_image(now, history, job.image, job.base, job.platform)
+        """Compute the tags that waited for a commit: it is known now."""
+        waiting = [job for job in self.to_build if job.called.commit == COMMIT_TO_COME]
+        self.hub = self.hub.again()
+        history = history_of(self.hub)
+        history.foresee([job.image.spec.paths for job in waiting])
+        for job in waiting:
+            job.called = name_image(self.hub, history, job.image)
+
+
+def inputs_of(hub: Hub, job: ImageJob, tree: Tree) -> str:
+    """Return the hash of what ``job`` is built from, out of ``tree``.
+
+    The commit and the tag in build arguments belong to it where the tag names a commit.
+    """
+    arguments = arguments_of(hub, job.image, job.called) if names_commit(hub.settings.tag) else None
+    return inputs_hash(hub, job.image, tree, job.base.identity, job.platform, arguments)
+
+
+def _same_inputs(job: ImageJob, now: str) -> str:
+    """Return the inputs as they are written out, after checking that they are still those of the plan.
+
+    Raises:
+        Refused: files have changed since.
+    """
+    if job.inputs not in (None, now):
+        raise Refused(
+            f"the files of {job.image.spec.key} have changed since the plan was made",
+            where=job.reference,
+            hint="run the same command again: it plans with the files as they are now",
+        )
+    return now
 
 
 def _summary(job: ImageJob) -> list[str]:
     if job.proof is None:
         return [f"{job.reference}: {job.status}, not pushed"]
-    words = {BUILT: "built, pushed, proved", PRESENT: "in the registry already, proved"}
+    words = {
+        BUILT: "built, pushed, proved",
+        RETAGGED: f"the image of {job.source.tag if job.source else ''} under its tag of today, proved",
+        PRESENT: "in the registry already, proved",
+    }
     base_digest = f"@{job.base.found.digest}" if job.base.found.digest else ""
     return [
         f"{job.reference}: {words[job.status]}",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from .. import show
 from ..faults import Denied, ProgramFailed, Unreachable
-from ..hubrepo.leftovers import scratch_folder
 from ..settings import CACHE_OFF
 from ..tools import docker
 from ..tools.credentials import DockerLogins
@@ -27,26 +26,30 @@ class Buildx:
     """Builds with ``docker buildx bake``, from a definition on its standard input."""
 
     def shown(self, build: Build) -> str:
-        """Return the command as one could paste it."""
-        return str(self.command(build))
+        """Return the commands as one could paste them: the contexts written out of git, then the build."""
+        bake = str(self.command(build, None, Path("metadata.json")))
+        below = f"/{build.hub.root}" if build.hub.root else ""
+        return "\n".join(
+            ("context=$(mktemp -d)", *build.shown_contexts("$context"), f'(cd "$context{below}" && {bake}\n)')
+        )
 
     def command(
-        self, build: Build, metadata: Path = Path("metadata.json"), *, again: bool = False, shared: bool = True
+        self, build: Build, folder: Path | None, metadata: Path, *, again: bool = False, shared: bool = True
     ) -> Command:
         """Return the command.
 
         Args:
             build: what is built.
+            folder: where it runs: the folder of chartpress.yaml, as the contexts are written.
             metadata: the file that says what was built.
             again: whether it only pushes what was built a moment ago; then nothing is run anew.
             shared: whether the shared build cache is used, where the settings want one.
         """
         from .targets import bake_definition  # noqa: PLC0415 - only a build pays for it, not the look that finds none needed
 
-        folder = build.hub.git.folder / build.hub.root
         return docker.bake_command(build.builder, bake_definition(build, again=again, shared=shared), folder, metadata)
 
-    def build(self, build: Build) -> dict[str, str]:
+    def build(self, build: Build, scratch: Path) -> dict[str, str]:
         """Build and push; return each image's digest by its key.
 
         Raises:
@@ -56,12 +59,11 @@ class Buildx:
         """
         from .definition import target_name  # noqa: PLC0415 - the same
 
-        with scratch_folder(build.hub.git) as folder:
-            metadata = folder / "metadata.json"
-            _build(build, partial(self.command, build, metadata))
-            keys = [job.image.spec.key for job in build.to_build]
-            targets = [target_name(index, key) for index, key in enumerate(keys)]
-            return dict(zip(keys, pushed_digests(metadata, targets), strict=True))
+        metadata = scratch / "metadata.json"
+        _build(build, partial(self.command, build, build.write_contexts(scratch), metadata))
+        keys = [job.image.spec.key for job in build.to_build]
+        targets = [target_name(index, key) for index, key in enumerate(keys)]
+        return dict(zip(keys, pushed_digests(metadata, targets), strict=True))
 
 
 def _build(build: Build, command: Callable[..., Command]) -> None:

@@ -12,11 +12,10 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..faults import Denied, Fault, ProgramFailed, Refused, Unreachable
-from ..hubrepo.leftovers import scratch_folder
 from ..tools.builder import CLOUD_BUILD
 from ..tools.gcloud import is_google
 from ..tools.run import Command, Output, find, missing, watch
-from .runbook import clone_commit
+from .building import CONTEXT
 from .targets import bake_definition
 
 if TYPE_CHECKING:
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
 # https://cloud.google.com/build/docs/cloud-builders; it brings buildx, whose builder there is the docker driver.
 _STEP_IMAGE = "gcr.io/cloud-builders/docker"
 _TIMEOUT = "3600s"
-# What is uploaded: the commit in a folder of its own, so that nothing else is in the images' contexts.
-_COMMIT, _DEFINITION = "commit", "bake.json"
+_DEFINITION = "bake.json"
 _UPLOAD, _CONFIG, _IGNORE = "upload", "cloudbuild.json", "ignore"
 _CANNOT_STREAM = ("only stream logs", "unable to stream logs")
 _SIGN_IN = ("active account", "reauth", "gcloud auth login", "invalid_grant", "unauthenticated", "authentication cred")
@@ -51,7 +49,7 @@ class Request(NamedTuple):
     project: str | None
 
     def files(self) -> dict[str, str]:
-        """Return the files that it is made of, the commit aside, by their paths below one folder.
+        """Return the files that it is made of, the contexts aside, by their paths below one folder.
 
         The list of what is not uploaded is given, so that a ``.gitignore`` hides no file that is committed.
         """
@@ -88,11 +86,11 @@ class CloudBuild:
         """Return what one could paste: the request's files, made in the folder that ``$request`` names, and sent."""
         request, folder = request_for(build), Path("$request")
         written = (f"cat > \"{folder / path}\" <<'END'\n{text.rstrip()}\nEND" for path, text in request.files().items())
-        clone = f'git clone --quiet {quote(str(build.hub.git.folder))} "{folder / _UPLOAD / _COMMIT}"'
+        contexts = build.shown_contexts(str(folder / _UPLOAD / CONTEXT))
         sent = " ".join(f'"{word}"' if "$" in word else quote(word) for word in request.command(folder).argv)
-        return "\n".join(("request=$(mktemp -d)", clone, *written, sent))
+        return "\n".join(("request=$(mktemp -d)", f'mkdir "{folder / _UPLOAD}"', *contexts, *written, sent))
 
-    def build(self, build: Build) -> dict[str, str]:
+    def build(self, build: Build, scratch: Path) -> dict[str, str]:
         """Build and push; the digests are asked of the registry afterwards.
 
         Raises:
@@ -100,13 +98,12 @@ class CloudBuild:
             Unreachable: no answer came.
             ProgramFailed: gcloud, or the build itself, failed.
         """
+        (scratch / _UPLOAD).mkdir()
+        build.write_contexts(scratch / _UPLOAD)
         request = request_for(build)
-        with scratch_folder(build.hub.git) as folder:
-            (folder / _UPLOAD).mkdir()
-            clone_commit(build.hub, folder / _UPLOAD / _COMMIT)
-            for path, text in request.files().items():
-                (folder / path).write_text(text, encoding="utf-8")
-            output = watch(request.command(folder))
+        for path, text in request.files().items():
+            (scratch / path).write_text(text, encoding="utf-8")
+        output = watch(request.command(scratch))
         if not output.ok:
             raise _fault(output, request.project)
         return {}
@@ -115,7 +112,7 @@ class CloudBuild:
 def request_for(build: Build) -> Request:
     """Return what Cloud Build is asked for ``build``."""
     bake = ["buildx", "bake", "--file", f"/workspace/{_DEFINITION}"]
-    step = {"name": _STEP_IMAGE, "args": bake, "dir": f"{_COMMIT}/{build.hub.root}".rstrip("/")}
+    step = {"name": _STEP_IMAGE, "args": bake, "dir": f"{CONTEXT}/{build.hub.root}".rstrip("/")}
     config = {"steps": [step], "timeout": _TIMEOUT}
     return Request(config, bake_definition(build), _project(build.to_build[0].reference))
 

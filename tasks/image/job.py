@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +10,17 @@ from ..door import DOOR
 from ..faults import Denied, Fault, Refused, Unreachable
 from ..tools import docker
 from ..tools.found import FoundImage
+from .inputs import INPUTS_LABEL
 from .proof import Base, Proof, prove
 from .reference import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..hubrepo.layout import HubImage
     from .naming import ImageName
 
-BUILT, PRESENT, SKIPPED = "built", "present", "skipped"
+BUILT, RETAGGED, PRESENT, SKIPPED = "built", "retagged", "present", "skipped"
 # https://github.com/opencontainers/image-spec/blob/main/annotations.md
 LABEL = "org.opencontainers.image."
 
@@ -33,8 +35,12 @@ class ImageJob:
         base: the base image that its Dockerfile names.
         platform: the platforms that it must run on, separated by commas.
         argument: what ``--platform`` is given; None for a native build without it.
-        status: ``built`` (or, before that, to be built), ``present`` in the registry already, or ``skipped``.
+        status: ``built`` (or, before that, to be built), ``retagged`` where an image of the same inputs gets its tag,
+            ``present`` in the registry already, or ``skipped``.
         proof: what was proved of it, once it was.
+        inputs: the hash of what it is built from; None while a commit is only planned, and where nobody needs it.
+        beside: the way from where the builder runs to the folder of its own commit, where that is another one.
+        source: the image of the same inputs, pinned by digest, that gets its tag; None for any other status.
     """
 
     image: HubImage
@@ -44,6 +50,9 @@ class ImageJob:
     argument: str | None
     status: str = BUILT
     proof: Proof | None = None
+    inputs: str | None = None
+    source: Reference | None = None
+    beside: str = ""
 
     @property
     def reference(self) -> Reference:
@@ -64,20 +73,30 @@ class ImageJob:
         if found is not None and self.status != SKIPPED:
             self.proof = prove(self.reference, found, self.base, self.platform)
             self.status = PRESENT
+            self.inputs = self.inputs or inputs_label(found)
 
-    def require_same_commit(self, found: FoundImage | None) -> None:
-        """Check that an image which is there is of the same commit, where its tag does not tell.
+    def require_same_inputs(self, found: FoundImage | None) -> None:
+        """Check that an image which is there has these inputs, where its tag does not tell.
 
         Raises:
-            Refused: it is of another commit, or of none that it names.
+            Refused: it has others, or does not say which.
         """
-        theirs = {image.labels.get(f"{LABEL}revision") for image in found.platforms.values()} if found else set()
-        if theirs - {self.called.revision}:
+        if found is not None and inputs_label(found) != self.inputs:
             raise Refused(
-                "the tag is there, for the image of another commit",
+                "the tag is there, for an image of other files",
                 where=self.reference,
                 hint=f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force",
             )
+
+    def know_again(self, candidates: Mapping[Reference, docker.Answer]) -> None:
+        """Take the first of ``candidates`` that has the same inputs and holds the proof: it only lacks the tag."""
+        for candidate, found in candidates.items():
+            if not isinstance(found, FoundImage) or found.digest is None or inputs_label(found) != self.inputs:
+                continue
+            with contextlib.suppress(Refused):
+                prove(candidate, found, self.base, self.platform)
+                self.source, self.status = candidate.pinned(found.digest), RETAGGED
+                return
 
     def prove(self, digest: str | None) -> None:
         """Ask the registry for the image that was pushed, and prove it.
@@ -98,6 +117,7 @@ class ImageJob:
             f"{LABEL}revision": self.called.revision,
             f"{LABEL}base.name": f"{base.reference.host}/{base.reference.path}:{base.reference.tag}",
             f"{LABEL}base.digest": base.found.digest,
+            INPUTS_LABEL: self.inputs,
         }
         return {name: value for name, value in own.items() if value}
 
@@ -122,7 +142,14 @@ class ImageJob:
                 "digest": self.base.found.digest,
                 "inherited": True if self.proof else None,
             },
+            "inputs": self.inputs,
         }
+
+
+def inputs_label(found: FoundImage) -> str | None:
+    """Return the hash of its inputs that an image says it was built from, on all of its platforms; None without one."""
+    told = {image.labels.get(INPUTS_LABEL) for image in found.platforms.values()}
+    return told.pop() if len(told) == 1 else None
 
 
 def look_for_bases(references: Sequence[Reference], answers: Sequence[docker.Answer], *, loopback: bool) -> list[Base]:

@@ -31,7 +31,7 @@ def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> 
     if mode == CACHE_OFF:
         return {}
     if mode == CACHE_INLINE or (mode == CACHE_ON and builder.driver == DOCKER_DRIVER):
-        sources, target = _pinned(hub, image), "type=inline"
+        sources, target = pinned_images(hub, image), "type=inline"
     else:
         kept = Reference(image.spec.name, TAG)
         sources, target = [kept], f"type=registry,ref={kept},mode=max,ignore-error=true"
@@ -39,8 +39,8 @@ def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> 
     return {name: values for name, values in fields.items() if values}
 
 
-def _pinned(hub: Hub, image: HubImage) -> list[Reference]:
-    """Return the image that the values name now: its layers were made from the files as they were before."""
+def pinned_images(hub: Hub, image: HubImage) -> list[Reference]:
+    """Return the images of ``image``'s repository that the values name now."""
     found = (_image_at(hub, place.file, place.path) for place in hub.values_places(image))
     return [one for one in dict.fromkeys(found) if one is not None and one.name == image.spec.name]
 

@@ -8,17 +8,27 @@ from ..faults import Refused
 from ..hubrepo.paths import is_below, join
 from ..settings import CHARTPRESS
 from .reference import is_tag
-from .tag import COMMIT_TO_COME, HEAD, History, chartpress_tag, naming_commit, require_whole_history, tag_to_come
+from .tag import (
+    COMMIT_TO_COME,
+    HEAD,
+    History,
+    chartpress_tag,
+    checked_base_version,
+    naming_commit,
+    require_whole_history,
+    tag_at,
+    tag_to_come,
+)
 from .template import fields, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..hubrepo.layout import Hub, HubImage
-    from .proof import Base
 
 TAG_SETTING = "hub.tag"
 CONTENT = "content"
+CONTENT_DIGITS = 12
 
 
 class ImageName(NamedTuple):
@@ -51,15 +61,14 @@ def depends_on(hub: Hub, image: HubImage, files: Iterable[str]) -> bool:
     return any(is_below(file, below) for file in files)
 
 
-def name_image(hub: Hub, history: History, image: HubImage, base: Base | None = None, platform: str = "") -> ImageName:
+def name_image(hub: Hub, history: History, image: HubImage, content: str = "") -> ImageName:
     """Return the tag of ``image`` and the commit that it names.
 
     Args:
         hub: the hub repository.
         history: its history.
         image: the image.
-        base: its base image; only a tag with ``{content}`` needs it.
-        platform: the platforms that it is built for, separated by commas.
+        content: the hash of what it is built from; only a tag with ``{content}`` needs it.
 
     Raises:
         Refused: the clone is shallow, no commit has the image's files, or the outcome cannot be a tag.
@@ -67,10 +76,7 @@ def name_image(hub: Hub, history: History, image: HubImage, base: Base | None = 
     """
     template = hub.settings.tag
     if not names_commit(template):
-        from .content import content_hash  # noqa: PLC0415 - only such a tag pays for it
-
-        content = content_hash(hub, image, base, platform) if base else ""
-        return ImageName(_checked(_filled(hub, image, {"content": content})), "", None)
+        return ImageName(_checked(_filled(hub, image, {"content": content[:CONTENT_DIGITS]})), "", None)
     require_whole_history(history)
     awaits = awaits_commit(hub, image)
     commit = COMMIT_TO_COME if awaits else naming_commit(history, image.spec.paths)
@@ -83,14 +89,30 @@ def name_image(hub: Hub, history: History, image: HubImage, base: Base | None = 
     return ImageName(_checked(tag), commit, revision)
 
 
+def earlier_tags(hub: Hub, history: History, image: HubImage, most: int) -> list[str]:
+    """Return the tags that builds of the last ``most`` commits of any branch gave ``image``, the newest first."""
+    base = checked_base_version(history, hub.chart.base_version) if hub.settings.tag == CHARTPRESS else None
+    commits = history.commits_of(image.spec.paths, most)
+    return list(dict.fromkeys(_tag_of(hub, history, image, commit, base) for commit in commits))
+
+
+def _tag_of(hub: Hub, history: History, image: HubImage, commit: str, base: str | None) -> str:
+    if hub.settings.tag == CHARTPRESS:
+        return tag_at(history, commit, base)
+    return _filled(hub, image, {"commit": commit, "commits": str(history.count(commit))})
+
+
 def names_commit(template: str) -> bool:
     """Whether a tag of ``template`` is that of a commit's image, rather than of the files as they lie there."""
     return template == CHARTPRESS or CONTENT not in fields(template, TAG_SETTING)
 
 
 def tells_images_apart(template: str) -> bool:
-    """Whether two images never share a tag of ``template``: it holds the commit, their count, or the content."""
-    return template == CHARTPRESS or not fields(template, TAG_SETTING).isdisjoint({"commit", "commits", CONTENT})
+    """Whether two images never share a tag of ``template``: it holds the commit or the content.
+
+    A number of commits does not tell: an amended commit has the same.
+    """
+    return template == CHARTPRESS or not fields(template, TAG_SETTING).isdisjoint({"commit", CONTENT})
 
 
 def _chartpress(hub: Hub, history: History, image: HubImage) -> str:

@@ -7,6 +7,7 @@ https://docs.docker.com/reference/cli/docker/buildx/build/; each goes to the fie
 from __future__ import annotations
 
 import argparse
+import posixpath
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -35,6 +36,11 @@ _ATTESTATIONS = {"--provenance": "provenance", "--sbom": "sbom"}
 # What is made is the same without them: they tidy up after the older builder, or say what is shown.
 _WITHOUT_EFFECT = ("--force-rm", "--quiet", "--rm")
 _NO_FIELD = "nothing"
+_NAMES_FILES = ("secret", "ssh", "cache-from", "cache-to")
+_FILE_KEYS = ("src", "source", "dest")
+# What names no local folder in a build context; what else it may be is a folder.
+_OCI_LAYOUT = "oci-layout://"
+_ELSEWHERE = ("docker-image://", "target:", "http://", "https://", "git://", "ssh://", "git@", "github.com/")
 _TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
 
 
@@ -67,6 +73,49 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str]) -> d
     given["args"] = _with_values(given.get("args", ()), env)
     pairs = {field: _pairs(given[field]) for field in _MAPPINGS.values() if given.get(field)}
     return {field: pairs.get(field, value) for field, value in given.items() if value}
+
+
+def with_files_of(fields: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    """Return the fields with the relative paths of this machine's own files taken from ``folder``.
+
+    Those are secrets and local caches: they belong to who builds, and are in no commit.
+    """
+    return {
+        name: [_with_file_of(item, folder) for item in value] if name in _NAMES_FILES else value
+        for name, value in fields.items()
+    }
+
+
+def _with_file_of(item: str, folder: str) -> str:
+    parts = (part.partition("=") for part in item.split(","))
+    return ",".join(
+        f"{key}={posixpath.join(folder, value)}" if key in _FILE_KEYS else f"{key}{sign}{value}"
+        for key, sign, value in parts
+    )
+
+
+def local_contexts(options: Sequence[str], where: str) -> tuple[str, ...]:
+    """Return the local folders of named build contexts: ``--build-context NAME=FOLDER``, in every way to write it.
+
+    Images, other targets, git and web addresses are none (https://docs.docker.com/reference/cli/docker/buildx/build/).
+
+    Raises:
+        Unusable: the option lacks its value.
+    """
+    parser = _Parser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--build-context", action="append", default=[])
+    try:
+        known, _ = parser.parse_known_args(list(options))
+    except (ValueError, argparse.ArgumentError) as err:
+        raise _wrong(str(err), where) from err
+    return tuple(folder for folder in map(context_folder, _pairs(known.build_context).values()) if folder)
+
+
+def context_folder(value: str) -> str | None:
+    """Return the local folder that a named build context is taken from; None where it comes from elsewhere."""
+    if value.startswith(_OCI_LAYOUT):
+        return value.removeprefix(_OCI_LAYOUT).partition("@")[0].partition(":")[0]
+    return None if value.startswith(_ELSEWHERE) else value
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,14 +14,17 @@ from ..hubrepo.paths import is_below, join
 from ..settings import CHARTPRESS
 from ..tools import docker
 from ..tools.builder import CLOUD_BUILD, Builder
-from .building import Build
+from .building import Build, inputs_of
 from .buildx import Buildx
+from .inputs import files_as_they_lie, inputs_hash, require_buildable, require_links_covered, require_stable
 from .job import SKIPPED, ImageJob, look_for_bases, registry_answer
-from .naming import awaits_commit, history_of, name_image, names_commit, tells_images_apart
+from .layercache import pinned_images
+from .naming import awaits_commit, earlier_tags, history_of, name_image, names_commit, tells_images_apart
 from .platform import Host, platform_argument, platforms_left
 from .proof import Base, require_platforms
 from .reference import Reference
 from .tag import COMMIT_TO_COME
+from .tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 # Waits for the builder to answer.
 BuilderOf: TypeAlias = "Callable[[], Builder]"
 BUILDX = "buildx"
+_MOST_COMMITS = 20
 
 
 def plan_images(hub: Hub, wish: BuildWish, answering: BuilderOf | None = None) -> Build:
@@ -58,8 +62,9 @@ def plan_images(hub: Hub, wish: BuildWish, answering: BuilderOf | None = None) -
     images = hub.select(hub.images, wish.images)
     history = history_of(hub)
     if names_commit(hub.settings.tag):
-        paths = [join(hub.root, path) for image in images for path in image.spec.paths]
-        with hub.git.looking_for_changed(paths) as loose:
+        for image in images:
+            require_links_covered(hub, image)
+        with hub.git.looking_for_changed(_paths_of(hub, images)) as loose:
             history.foresee([image.spec.paths for image in images])
             _require_committed(hub, images, loose())
     look = pushes and not wish.force
@@ -74,23 +79,53 @@ def plan_images(hub: Hub, wish: BuildWish, answering: BuilderOf | None = None) -
             raise
         build = Build(hub, wish, jobs, pushes, _builder(hub, wish), _engine(hub, wish))
         if build.to_build:
-            _require_no_credentials(build)
+            with build.trees() as tree_of:
+                for job in build.to_build:
+                    require_buildable(hub, job.image, tree_of(job))
+            if look and wish.engine == BUILDX:
+                _know_again(build, history)
+        if build.to_build:
             build.builder = builder_of()
             _tell_platforms(build)
     return build
 
 
-def _require_no_credentials(build: Build) -> None:
-    """Check that no image to be built would hold a credential file.
+def require_only_managed_changes(hub: Hub, names: Sequence[str]) -> None:
+    """Check that the images' files are as committed, but for what a release is about to commit itself.
+
+    Args:
+        hub: the hub repository.
+        names: the images' keys; empty for all.
 
     Raises:
-        Refused: one would.
-        Unusable: a build context is missing.
+        Refused: another file is not committed; the message names it.
     """
-    from .context import Context  # noqa: PLC0415 - only a build pays for it, not the look that finds none needed
+    images = hub.select(hub.images, names)
+    leaves = hub.with_commit("", hub.changed)
+    _require_committed(leaves, images, hub.git.changed(_paths_of(hub, images)))
 
+
+def _paths_of(hub: Hub, images: Sequence[HubImage]) -> list[str]:
+    return list(dict.fromkeys(join(hub.root, path) for image in images for path in image.spec.paths))
+
+
+def _know_again(build: Build, history: History) -> None:
+    """Find the images to be built that are there already, with the same inputs under another tag.
+
+    Asked for are what the values name, and what the history suggests: the tags of other commits with the same files.
+    """
+    candidates = {job.image.spec.key: _candidates(build.hub, history, job) for job in build.to_build if job.inputs}
+    answers: dict[Reference, docker.Answer] = {}
+    _ask(answers, [candidate for found in candidates.values() for candidate in found])
     for job in build.to_build:
-        Context.of(build.hub, job.image).require_no_credentials()
+        job.know_again({candidate: answers[candidate] for candidate in candidates.get(job.image.spec.key, ())})
+
+
+def _candidates(hub: Hub, history: History, job: ImageJob) -> list[Reference]:
+    """Return where an image with the inputs of ``job`` may be."""
+    tags = earlier_tags(hub, history, job.image, _MOST_COMMITS) if job.called.commit else []
+    named = [*pinned_images(hub, job.image), *(Reference(job.image.spec.name, tag) for tag in tags)]
+    return [reference for reference in dict.fromkeys(named) if reference != job.reference]
 
 
 def _tell_platforms(build: Build) -> None:
@@ -148,22 +183,26 @@ def _jobs(
 
     A tag that names the content needs its base image first; then the registries are asked twice.
     """
+    by_commit = names_commit(hub.settings.tag)
     theirs = [image.base.reference for image in images]
     answers: dict[Reference, docker.Answer] = {base: docker.local(base) for base in wish.stand_ins}
-    if names_commit(hub.settings.tag):
+    if by_commit:
         _ask(
             answers, [*theirs, *_to_look_for(images, [name_image(hub, history, image) for image in images], look=look)]
         )
     _ask(answers, theirs)
     loopback = all(Reference(image.spec.name).on_loopback for image in images)
     bases = look_for_bases(theirs, [answers[base] for base in theirs], loopback=loopback)
-    jobs = tuple(_job(hub, wish, history, image, base) for image, base in zip(images, bases, strict=True))
+    with nullcontext(None) if by_commit else files_as_they_lie(hub, images) as tree:
+        jobs = tuple(_job(hub, wish, history, image, base, tree) for image, base in zip(images, bases, strict=True))
     _ask(answers, _to_look_for(images, [job.called for job in jobs], look=look))
     for job in jobs:
         require_platforms(job.base, job.platform)
         found = registry_answer(answers.get(job.reference))
+        if by_commit and job.called.revision and (found is None or not tells_images_apart(hub.settings.tag)):
+            job.inputs = inputs_of(hub, job, Tree(hub.git, job.called.revision))
         if not tells_images_apart(hub.settings.tag):
-            job.require_same_commit(found)
+            job.require_same_inputs(found)
         job.look(found)
     return jobs
 
@@ -182,17 +221,24 @@ def _to_look_for(images: Sequence[HubImage], called: Sequence[ImageName], *, loo
     return [Reference(image.spec.name, name.tag) for image, name in named if look and name.commit != COMMIT_TO_COME]
 
 
-def _job(hub: Hub, wish: BuildWish, history: History, image: HubImage, base: Base) -> ImageJob:
-    """Return the job of one image, for the platforms that chartpress.yaml does not leave out (``skipPlatforms``)."""
+def _job(hub: Hub, wish: BuildWish, history: History, image: HubImage, base: Base, tree: Tree | None) -> ImageJob:
+    """Return the job of one image, for the platforms that chartpress.yaml does not leave out (``skipPlatforms``).
+
+    ``tree`` has the files as they lie, where the tag names the content.
+    """
     wanted = wish.platform or hub.settings.platform
     left = platforms_left(wanted, image.spec.skip_platforms)
-    called = name_image(hub, history, image, base, left)
+    content = None
+    if tree is not None:
+        require_stable(hub, image)
+        content = inputs_hash(hub, image, tree, base.identity, left)
+    called = name_image(hub, history, image, content or "")
     if not left:
         return ImageJob(image, called, base, wanted, None, SKIPPED)
     # What a builder somewhere else would build for without being told is its own business.
     told = wish.platform or wish.builder or hub.settings.builder
     argument = platform_argument(Host.here(), hub.settings.platform, left if told else None)
-    return ImageJob(image, called, base, left, argument)
+    return ImageJob(image, called, base, left, argument, inputs=content)
 
 
 def _is_loose(hub: Hub, file: str) -> bool:

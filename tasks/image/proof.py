@@ -35,6 +35,12 @@ class Base(NamedTuple):
         return self.found.digest is None
 
     @property
+    def identity(self) -> str:
+        """What tells it from any other image: its digest, else the digests of its layers."""
+        layers = sorted(",".join(image.layers) for image in self.found.platforms.values())
+        return self.found.digest or ";".join(layers)
+
+    @property
     def is_stand_in(self) -> bool:
         """Whether it only stands in for z2jh's hub image."""
         return any(STAND_IN_LABEL in image.labels for image in self.found.platforms.values())

@@ -1,7 +1,8 @@
 """The runbook's own commands: ``chartpress --push``, with the same preparation and proof around it.
 
 chartpress runs in a throwaway clone of the last commit, so that what it rewrites besides the image's name and tag
-(Chart.yaml's version, the layout of values.yaml) never reaches the hub repository.
+(Chart.yaml's version, the layout of values.yaml) never reaches the hub repository. Its files are written out of git as
+any build context is.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Refused
-from ..hubrepo.leftovers import scratch_folder
 from ..settings import CHARTPRESS
 from ..tools import docker
 from ..tools.builder import CLOUD_BUILD
 from ..tools.git import Git
 from ..tools.run import Command, find, missing
+from .tree import Tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +70,7 @@ class Chartpress(NamedTuple):
         folder = build.hub.git.folder / build.hub.root
         return Command((CHARTPRESS, "--push", *force, *platform), folder, env=build.builder.env)
 
-    def build(self, build: Build) -> dict[str, str]:
+    def build(self, build: Build, scratch: Path) -> dict[str, str]:
         """Build and push what chartpress finds to be built; it says no digests.
 
         Raises:
@@ -77,14 +78,14 @@ class Chartpress(NamedTuple):
             Unreachable: the registry gave no answer.
             ProgramFailed: chartpress failed.
         """
-        with scratch_folder(build.hub.git) as folder:
-            clone = clone_commit(build.hub, folder / "hub")
-            command = self.command(build)._replace(cwd=clone / build.hub.root)
-            docker.build(command, build.to_build[0].reference.host, build.builder)
+        build.write_contexts(scratch)
+        clone = _clone_commit(build.hub, scratch / "hub")
+        command = self.command(build)._replace(cwd=clone / build.hub.root)
+        docker.build(command, build.to_build[0].reference.host, build.builder)
         return {}
 
 
-def clone_commit(hub: Hub, folder: Path) -> Path:
+def _clone_commit(hub: Hub, folder: Path) -> Path:
     """Clone the last commit into ``folder``, on a branch of the same name: build arguments may hold it."""
     outside = Git(folder.parent)
     outside.read("clone", "--quiet", "--shared", "--no-checkout", "--", str(hub.git.folder), str(folder))
@@ -92,6 +93,5 @@ def clone_commit(hub: Hub, folder: Path) -> Path:
     abbreviation = hub.git.ask("config", "--get", "core.abbrev")
     if abbreviation.ok:
         clone.read("config", "core.abbrev", abbreviation.text)
-    branch = hub.git.branch()
-    clone.read("checkout", "--quiet", *(("-B", branch) if branch else ("--detach",)), hub.git.read("rev-parse", "HEAD"))
+    Tree(hub.git, "HEAD").write(["."], folder)
     return folder

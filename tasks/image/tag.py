@@ -64,6 +64,10 @@ class History:
         """Return the abbreviated hash of the last commit that touches ``paths``; empty where none does."""
         return self._last(paths)[0]
 
+    def commits_of(self, paths: Sequence[str], most: int) -> list[str]:
+        """Return the abbreviated hashes of the last ``most`` commits of any branch that touch ``paths``."""
+        return self._ask("log", "--all", f"--max-count={most}", "--pretty=format:%h", "--", *paths).text.split()
+
     def tagged(self, commit: str) -> Tagged:
         """Return where ``commit`` stands to the nearest git tag, annotated or not.
 
@@ -183,6 +187,11 @@ def chartpress_tag(history: History, paths: Sequence[str], base_version: str | N
         raise Refused(
             "no commit has the image's files yet", where=", ".join(paths), hint="git add and commit them first"
         )
+    return tag_at(history, commit, base)
+
+
+def tag_at(history: History, commit: str, base: str | None) -> str:
+    """Return the tag of an image that ``commit`` names; ``base`` is what ``baseVersion`` means."""
     tagged = history.tagged(commit)
     if tagged.tag is not None and tagged.commits_since == 0:
         return tagged.tag

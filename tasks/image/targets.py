@@ -9,12 +9,14 @@ from ..review.forge import web_address
 from .definition import Target, definition
 from .job import LABEL
 from .layercache import cache_fields
-from .options import bake_fields
+from .options import bake_fields, context_folder, with_files_of
 from .template import render
 
 if TYPE_CHECKING:
+    from ..hubrepo.layout import Hub, HubImage
     from .building import Build
     from .job import ImageJob
+    from .naming import ImageName
 
 
 def bake_definition(build: Build, *, again: bool = False, shared: bool = True) -> str:
@@ -24,23 +26,45 @@ def bake_definition(build: Build, *, again: bool = False, shared: bool = True) -
     return definition(targets, build.hub.root)
 
 
+def filled_in(hub: Hub, image: HubImage, called: ImageName) -> tuple[dict[str, str], list[str]]:
+    """Return the build arguments and extra options of ``image``, the names in them filled in as chartpress does.
+
+    Raises:
+        Unusable: one holds a name that there is none of.
+    """
+    spec = image.spec
+    names = {"LAST_COMMIT": called.commit, "TAG": called.tag, "BRANCH": hub.branch or ""}
+    where = f"{hub.config_file}: images.{spec.key}"
+    arguments = {name: render(value, names, f"{where}.buildArgs") for name, value in spec.build_args.items()}
+    return arguments, [render(option, names, f"{where}.extraBuildCommandOptions") for option in spec.extra_options]
+
+
+def arguments_of(hub: Hub, image: HubImage, called: ImageName) -> list[str]:
+    """Return what :func:`filled_in` does as one list, for the hash of what ``image`` is built from."""
+    build_args, options = filled_in(hub, image, called)
+    return [*(f"{name}={value}" for name, value in build_args.items()), *options]
+
+
 def _target(build: Build, job: ImageJob, *, no_cache: bool, shared: bool) -> Target:
     spec = job.image.spec
-    names = {"LAST_COMMIT": job.called.commit, "TAG": job.tag, "BRANCH": build.hub.branch or ""}
-    where = f"{build.hub.config_file}: images.{spec.key}"
-    options = [render(option, names, f"{where}.extraBuildCommandOptions") for option in spec.extra_options]
+    arguments, options = filled_in(build.hub, job.image, job.called)
+    where = f"{build.hub.config_file}: images.{spec.key}.extraBuildCommandOptions"
+    fields = with_files_of(bake_fields(options, where, os.environ), str(build.hub.git.folder / build.hub.root))
+    if job.beside:
+        named = fields.get("contexts", {}).items()
+        fields["contexts"] = {name: job.beside + one if context_folder(one) == one else one for name, one in named}
     cache = cache_fields(build.hub, job.image, build.builder, push=build.pushes) if shared else {}
     source = web_address(build.hub.git.remote_url(build.hub.settings.remote) or "")
     return Target(
         key=spec.key,
         reference=job.reference,
-        context=spec.context,
-        dockerfile=spec.dockerfile,
-        build_args={arg: render(value, names, f"{where}.buildArgs") for arg, value in spec.build_args.items()},
+        context=job.beside + spec.context,
+        dockerfile=job.beside + spec.dockerfile,
+        build_args=arguments,
         labels={**job.labels(), **({f"{LABEL}source": source} if source else {})},
         pins=job.pins(),
         platform=job.argument,
         no_cache=no_cache,
         push=build.pushes,
-        extra={**cache, **bake_fields(options, f"{where}.extraBuildCommandOptions", os.environ)},
+        extra={**cache, **fields},
     )

@@ -20,8 +20,8 @@ from .builder import REMOTE_DRIVER, Builder
 from .denials import denied
 from .found import FoundImage, PlatformImage, platform_image, platform_of
 from .oci import Undecided
-from .registry import begin_quick_answers
-from .run import Command, Output, capture, capture_all, running, watch
+from .registry import begin_quick_answers, put_tag
+from .run import Command, Output, capture, capture_all, check, running, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -66,6 +66,27 @@ def inspect(image: Reference) -> FoundImage | None:
     if isinstance(answer, Fault):
         raise answer
     return answer
+
+
+def retag(source: Reference, tag: str) -> str | None:
+    """Give ``source``, an image pinned by digest, another tag in its registry, without a build.
+
+    Where the registry cannot be asked in its own protocol, buildx does it; that may put an index around the image.
+
+    Returns:
+        The digest that the tag names now; None where only the registry knows it.
+
+    Raises:
+        Denied: the registry denied access.
+        ProgramFailed: docker is missing, or buildx failed.
+    """
+    try:
+        return put_tag(source, tag)
+    except Undecided:
+        target, named = f"{source.name}:{tag}", f"{source.name}@{source.digest}"
+        argv = ("docker", "buildx", "imagetools", "create", "--tag", target, named)
+        check(Command(argv), hint=f"docker buildx imagetools inspect {named}; or build it anew: {DOOR} build --force")
+        return None
 
 
 def inspect_all(images: Sequence[Reference]) -> list[Answer]:
@@ -161,7 +182,7 @@ def _builder_fault(builder: Builder, said: str) -> ProgramFailed:
     return ProgramFailed(f"the builder does not answer: {said}", where=builder.name, hint=builder.look)
 
 
-def bake_command(builder: Builder, definition: str, folder: Path, metadata: Path) -> Command:
+def bake_command(builder: Builder, definition: str, folder: Path | None, metadata: Path) -> Command:
     """Return the command that builds ``definition`` (a bake file's JSON text) on ``builder``, run in ``folder``.
 
     What was built is written to ``metadata``, a JSON file with each target's ``containerimage.digest``

@@ -15,7 +15,7 @@ from .git_index import unlike_head
 from .run import Command, Output, capture, capture_all, running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 # Tells what a remote has as a branch: a commit, or None where it has no such branch.
 CommitOf: TypeAlias = "Callable[[str], str | None]"
@@ -114,25 +114,25 @@ class Git:
         """Return the same clone with its commands run in ``subfolder`` (relative to this one's)."""
         return Git(self.folder / subfolder, self.known)
 
-    def command(self, *arguments: str, stdin: str = "") -> Command:
-        """Return the git command with ``arguments``, as it would be run."""
+    def command(self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Command:
+        """Return the git command with ``arguments``, as it would be run, with the variables ``env`` besides."""
         manners = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
         if not sys.stdin.isatty():
             manners["GIT_TERMINAL_PROMPT"] = "0"
-        return Command(("git", *arguments), self.folder, stdin, manners=manners, unset=_LOCAL_VARIABLES)
+        return Command(("git", *arguments), self.folder, stdin, env or {}, manners, _LOCAL_VARIABLES)
 
-    def ask(self, *arguments: str) -> Output:
+    def ask(self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Output:
         """Run git with ``arguments`` and return what it says, whatever its status."""
-        return capture(self.command(*arguments))
+        return capture(self.command(*arguments, stdin=stdin, env=env))
 
-    def read(self, *arguments: str) -> str:
+    def read(self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> str:
         """Run git with ``arguments`` and return its output.
 
         Raises:
             ProgramFailed: git failed; the message is its own.
             Refused: another git has locked what is asked for.
         """
-        output = self.ask(*arguments)
+        output = self.ask(*arguments, stdin=stdin, env=env)
         if not output.ok:
             raise failed(arguments, output)
         return output.text

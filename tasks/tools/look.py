@@ -27,7 +27,9 @@ _TURN = 0.02
 _AT_ONCE = 512
 
 
-def begin(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str], stdin: str = "") -> subprocess.Popen[bytes]:
+def begin(
+    argv: Sequence[str], cwd: Path | None, env: Mapping[str, str], stdin: str = "", umask: int = -1
+) -> subprocess.Popen[bytes]:
     """Start a program in the background, in a session of its own: Ctrl-C reaches it through who waits for it.
 
     Args:
@@ -35,6 +37,7 @@ def begin(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str], stdin: 
         cwd: the folder it runs in; None for the current one.
         env: its whole environment.
         stdin: what it will read. A little is given to it at once; the rest has to wait until it is heard out.
+        umask: what of the modes of the files that it makes is left out; -1 for this process's own.
 
     Raises:
         OSError, ValueError: it cannot be started.
@@ -45,9 +48,9 @@ def begin(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str], stdin: 
         # An interrupt right after the fork would leave a program that nobody knows of.
         with held_back():
             process = subprocess.Popen(
-                argv, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+                argv, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True, umask=umask
             )
-            _feed(process, stdin.encode())
+            _feed(process, _bytes(stdin))
     except KeyboardInterrupt:
         _end([process] if process else [])
         raise
@@ -73,7 +76,7 @@ def hear_out(process: subprocess.Popen[bytes], stdin: str, seconds: float) -> Sa
         None where it did not end within ``seconds``; then it was killed.
     """
     try:
-        return process.communicate(stdin.encode(), timeout=seconds)
+        return process.communicate(_bytes(stdin), timeout=seconds)
     except subprocess.TimeoutExpired:
         _kill(process)
         return None
@@ -98,7 +101,7 @@ def hear_out_all(started: Sequence[tuple[subprocess.Popen[bytes], str]], seconds
                 # What it reads is taken with the first turn; its output is kept from turn to turn.
                 open_ones[index] = process, ""
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    heard[index] = process.communicate(stdin.encode() or None, timeout=_TURN)
+                    heard[index] = process.communicate(_bytes(stdin) or None, timeout=_TURN)
                     del open_ones[index]
     except BaseException:
         _end([process for process, _ in open_ones.values()])
@@ -106,6 +109,11 @@ def hear_out_all(started: Sequence[tuple[subprocess.Popen[bytes], str]], seconds
     for process, _ in open_ones.values():
         _kill(process)
     return [heard.get(index) for index in range(len(started))]
+
+
+def _bytes(stdin: str) -> bytes:
+    """Return what a program reads; file names that are not UTF-8 stand in it as :func:`os.fsdecode` gives them."""
+    return stdin.encode("utf-8", "surrogateescape")
 
 
 def _feed(process: subprocess.Popen[bytes], data: bytes) -> None:

@@ -88,13 +88,17 @@ class Conversation:
         scheme = "http" if self.repository.on_loopback else "https"
         return f"{scheme}://{host}/v2/{self.repository.path}/"
 
-    def send(self, method: str, path: str, accept: str = "*/*") -> Reply:
+    def send(
+        self, method: str, path: str, accept: str = "*/*", *, body: bytes | None = None, content_type: str = ""
+    ) -> Reply:
         """Send one request, signing in where the registry asks for it.
 
         Args:
             method: the HTTP method.
             path: the address, relative to the repository's.
             accept: the media types that are understood.
+            body: what is sent with it.
+            content_type: the media type of that.
 
         Raises:
             Denied: there are no credentials, or they do not do.
@@ -104,10 +108,11 @@ class Conversation:
         url = _joined(self.root, path)
         if _server(url) != _server(self.root):
             raise Undecided
-        reply = self._request(method, url, {"Accept": accept, **self._signed})
+        headers = {"Accept": accept, **({"Content-Type": content_type} if content_type else {})}
+        reply = self._request(method, url, {**headers, **self._signed}, body)
         if reply.status == DENIALS[0] and not self._signed:
             self._signed = self._sign_in(reply)
-            reply = self._request(method, url, {"Accept": accept, **self._signed})
+            reply = self._request(method, url, {**headers, **self._signed}, body)
         if reply.status in DENIALS:
             raise denied(reply.words, self.repository.host)
         return reply
@@ -140,11 +145,11 @@ class Conversation:
         except (ValueError, KeyError, AttributeError, RecursionError) as err:
             raise Undecided from err
 
-    def _request(self, method: str, url: str, headers: Mapping[str, str]) -> Reply:
+    def _request(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
         """Send one request; a credential never follows a redirect to another host."""
         sent = dict(headers)
         for _ in range(_MOST_REDIRECTS + 1):
-            reply = self._exchange(method, url, sent)
+            reply = self._exchange(method, url, sent, body)
             target = reply.headers.get("location")
             if reply.status not in _REDIRECTS or target is None or method != "GET":
                 return reply
@@ -156,19 +161,18 @@ class Conversation:
             url = onward
         raise Undecided
 
-    def _exchange(self, method: str, url: str, headers: Mapping[str, str]) -> Reply:
+    def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
         """Ask once, within the conversation's time."""
         left = self.deadline - time.monotonic()
         try:
-            return within(left, lambda: self._ask(method, url, headers, left))
+            return within(left, lambda: self._ask(method, url, headers, body, left))
         except (NoAnswer, TooLarge, TooLate, Unusable) as err:
             # Docker has its own proxies and certificates.
             raise Undecided from err
 
-    def _ask(self, method: str, url: str, headers: Mapping[str, str], seconds: float) -> Reply:
-        with exchange(method, _address(url), headers, connect=min(5, seconds), read=seconds) as answer:
-            body = whole_body(answer, LARGEST_ANSWER, self.deadline)
-            return Reply(answer.status, _told(answer.headers), body)
+    def _ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, seconds: float) -> Reply:
+        with exchange(method, _address(url), headers, body=body, connect=min(5, seconds), read=seconds) as answer:
+            return Reply(answer.status, _told(answer.headers), whole_body(answer, LARGEST_ANSWER, self.deadline))
 
 
 def _told(headers: Message) -> dict[str, str]:

@@ -26,6 +26,7 @@ _ATTESTATION = "unknown"
 _MOST_PLATFORMS = 16
 _SIDE_BY_SIDE = 8
 _OK, _NOT_FOUND, _UPLOAD_BEGUN = 200, 404, 202
+_PUT = (201, 202)
 _UPLOADS = "blobs/uploads/"
 _MISSING = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN"})
 
@@ -55,6 +56,24 @@ def require_push_right(repository: Reference) -> None:
         reply = conversation.send("POST", _UPLOADS)
         if reply.status == _UPLOAD_BEGUN:
             _give_up(conversation, reply.headers.get("location", ""))
+
+
+def put_tag(source: Reference, tag: str) -> str:
+    """Put the manifest of ``source``, an image pinned by digest, under another tag, and return its digest: the same.
+
+    Raises:
+        Denied: the registry denied access.
+        Undecided: it gave no answer that can be relied on.
+    """
+    conversation = Conversation(source, "pull,push")
+    found = conversation.send("GET", f"manifests/{source.digest}", _ACCEPT)
+    if found.status != _OK or _digest(found.body) != source.digest:
+        raise Undecided
+    kind = found.headers.get("content-type", "")
+    put = conversation.send("PUT", f"manifests/{tag}", body=found.body, content_type=kind)
+    if put.status not in _PUT:
+        raise Undecided
+    return _digest(found.body)
 
 
 def _give_up(conversation: Conversation, upload: str) -> None:

@@ -54,6 +54,7 @@ class Command(NamedTuple):
         env: variables set for it besides the inherited ones.
         manners: variables set for it that say only how it talks to us, and that nobody needs to paste.
         unset: variables that it does not inherit.
+        umask: what of the modes of the files that it makes is left out; -1 for this process's own.
     """
 
     argv: tuple[str, ...]
@@ -62,6 +63,7 @@ class Command(NamedTuple):
     env: Mapping[str, str] = _NOTHING
     manners: Mapping[str, str] = _NOTHING
     unset: tuple[str, ...] = ()
+    umask: int = -1
 
     def __str__(self) -> str:
         """Return the command as one could paste it into a shell."""
@@ -179,7 +181,7 @@ def _begin(command: Command) -> subprocess.Popen[bytes]:
     """Start ``command`` in the background, to be heard out."""
     path = _path(command)
     try:
-        return begin((path, *command.argv[1:]), command.cwd, _environment(command), command.stdin)
+        return begin((path, *command.argv[1:]), command.cwd, _environment(command), command.stdin, command.umask)
     except (OSError, ValueError) as err:
         raise _not_started(command, path) from err
 

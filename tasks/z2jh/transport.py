@@ -84,16 +84,23 @@ class NoAnswer(Exception):  # noqa: N818 - says what came of a request
 
 @contextmanager
 def exchange(
-    method: str, address: Address, headers: Mapping[str, str], *, connect: float, read: float
+    method: str,
+    address: Address,
+    headers: Mapping[str, str],
+    *,
+    connect: float,
+    read: float,
+    body: bytes | None = None,
 ) -> Iterator[HTTPResponse]:
     """Send one request, directly or by the environment's proxy, and give the answer; its body is still to be read.
 
     Args:
-        method: the HTTP method; nothing is sent but the head.
+        method: the HTTP method.
         address: where; its login is not sent.
         headers: what is sent besides the program's name.
         connect: the seconds until a connection stands.
         read: the seconds between two pieces of the answer.
+        body: what is sent behind the head; None for nothing.
 
     Raises:
         NoAnswer: none came, or it broke off within the block.
@@ -111,7 +118,7 @@ def exchange(
         with _explained(_BROKEN, read):
             origin = f"http://{address.host}" if forwarder else ""
             sent = {"User-Agent": f"hubpress/{__version__}", **headers, **_login(forwarder)}
-            connection.request(method, f"{origin}{_target(address)}", headers=sent)
+            connection.request(method, f"{origin}{_target(address)}", body, sent)
             answer = opened.enter_context(connection.getresponse())
             _require_one_length(answer)
             log.debug("%s %s: status %d", method, address, answer.status)

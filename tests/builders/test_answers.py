@@ -101,7 +101,7 @@ def test_pods_that_are_not_started_are_planned_with(hub: Hub, cluster: str) -> N
     shown = run_task("--dry", "build", "--builder", cluster, cwd=hub.path)
     assert shown.code == 0, shown
     assert "\n          for linux/amd64\n" in shown.out
-    assert "$ docker buildx bake --file - --metadata-file metadata.json --builder cluster" in shown.out
+    assert '(cd "$context" && docker buildx bake --file - --metadata-file metadata.json --builder cluster' in shown.out
 
 
 # -- that emulate

@@ -80,6 +80,7 @@ def test_the_request_is_recorded(hub: Hub, cloud: Google, mirror: str) -> None:
         hub.git("log", "-1", "--pretty=%H", "--", "images/hub"): "COMMIT",
         mirror: "MIRROR/k8s-hub",
         told["repository"]: "REGISTRY/core/hub",
+        told["inputs"]: "INPUTS",
     }.items():
         definition = definition.replace(once, always)
     assert sent == json.loads((EXPECTED / "cloudbuild.json").read_text())
@@ -88,11 +89,13 @@ def test_the_request_is_recorded(hub: Hub, cloud: Google, mirror: str) -> None:
 
 @pytest.mark.engine
 @pytest.mark.gcloud
-def test_what_is_uploaded_is_the_last_commit_with_nothing_else_in_the_images_context(hub: Hub, cloud: Google) -> None:
+def test_what_is_uploaded_is_the_images_context_as_it_is_committed(hub: Hub, cloud: Google) -> None:
+    hub.write("images/hub/settings.local", "ignored by git\n")
+    hub.write(".git/info/exclude", f"{hub.read('.git/info/exclude')}*.local\n")
     assert build(hub).code == 0
-    committed = [f"commit/{path}" for path in hub.git("ls-tree", "-r", "--name-only", "HEAD").splitlines()]
-    assert cloud.uploaded == sorted(["bake.json", *committed])
-    assert "commit/images/hub/kept.txt" in cloud.uploaded
+    committed = hub.git("ls-tree", "-r", "--name-only", "HEAD", "images/hub").splitlines()
+    assert cloud.uploaded == sorted(["bake.json", *(f"context/{path}" for path in committed)])
+    assert "context/images/hub/kept.txt" in cloud.uploaded
 
 
 @pytest.mark.engine

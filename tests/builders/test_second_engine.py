@@ -64,7 +64,7 @@ def test_the_dry_run_shows_the_command_that_docker_takes(hub: Hub, engine: Engin
 
     assert shown.code == 0, shown
     assert "for linux/amd64, native on the builder cluster\n" in shown.out
-    assert "$ docker --context cluster buildx bake --file - --metadata-file metadata.json" in shown.out
+    assert '(cd "$context" && docker --context cluster buildx bake --file - --metadata-file metadata.json' in shown.out
 
 
 @pytest.mark.parametrize(

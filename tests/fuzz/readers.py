@@ -19,7 +19,6 @@ from tasks.hubrepo.credential_files import credential_in
 from tasks.hubrepo.dockerfile import hub_base, hub_bases, with_base
 from tasks.hubrepo.requirement import requirements, with_version
 from tasks.hubrepo.values import image_at, warnings, with_image
-from tasks.image.dockerignore import IgnoreRules
 from tasks.image.options import bake_fields
 from tasks.image.reference import Reference
 from tasks.image.tag import History, chartpress_tag, tag_to_come
@@ -59,7 +58,6 @@ WHERE = "some/file"
 IMAGE = Reference("registry.test/hub", "1")
 # Far more than any of them needs: a machine may be busy.
 SECONDS = 5.0
-LONGEST_PATH = 4096
 
 
 @dataclass(frozen=True)
@@ -117,10 +115,6 @@ def _values(data: bytes) -> None:
 def _settings_file(data: bytes) -> None:
     with _file("invoke.yaml", data) as file:
         read_settings({}, file)
-
-
-def _ignore(given: tuple[str, str]) -> None:
-    IgnoreRules.parse(given[0], ".dockerignore").leave_out(given[1][:LONGEST_PATH])
 
 
 def _credential_file(data: bytes) -> None:
@@ -321,7 +315,6 @@ READERS = (
     Reader("whole hub repository", seeds.hub_files(), _hub),
     Reader("invoke.yaml", damaged(seeds.SETTINGS), _settings_file),
     Reader("settings", st.dictionaries(st.sampled_from(KEYS), VALUES), read_settings),
-    Reader(".dockerignore", st.tuples(damaged_text(*seeds.IGNORES), damaged_text(*seeds.PATHS)), _ignore),
     Reader("template", damaged_text(*seeds.TEMPLATES), _template),
     Reader(
         "build options",

@@ -86,12 +86,6 @@ hub:
   platform: linux/amd64
 """,
 )
-IGNORES = (
-    "**/.git\n# why\n!important/**/*.py\n*.[oa]\n/a?b/\n[^x-z]\\*\n",
-    "*\n!requirements.txt\n",
-    "**/a/**/b/**/c*d*e\n",
-)
-PATHS = ("a/b/c/d.py", "requirements.txt", "important/x/y.py", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/b")
 TEMPLATES = ("{TAG}-{LAST_COMMIT}", "{{}} {TAG!r:>10}", "{TAG[0].x}", "plain")
 OPTIONS = (
     *("--label=a=b", "--label", "a=b", "--pull", "--pull=true", "--provenance=mode=max", "--secret=id=a,src=b"),

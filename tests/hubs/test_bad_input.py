@@ -302,6 +302,16 @@ def test_a_release_commits_the_files_behind_links(plain: Hub) -> None:
     plain.git("mv", "images", "pictures")
     (plain.path / "images").symlink_to("pictures")
     plain.commit("Link")
+    with nothing_written(plain):
+        told = run_task("release", "--yes", cwd=plain.path)
+    dockerfile = "images/hub/Dockerfile is a link to pictures/hub/Dockerfile"
+    assert (told.code, *fault(told)) == (
+        1,
+        f"error: {dockerfile}, whose changes give the image no new tag (chartpress.yaml: images.hub)",
+        "hint: add pictures/hub/Dockerfile to the image's paths in chartpress.yaml, or replace the link by the file",
+    )
+    plain.edit("chartpress.yaml", "        valuesPath:", "        paths: [pictures/hub]\n        valuesPath:")
+    plain.commit("Let the files behind the link make the tag")
     done = run_task("release", "--yes", "--json", cwd=plain.path)
     assert done.code == 0, done
     assert done.json["files"] == ["pictures/hub/Dockerfile", "shared/needs.yaml"]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tasks.image.inputs import INPUTS_LABEL
+
 from ..lab.cli import run, run_task, sh
 from .looks import data, fault, images_in, labels, nothing_written
 from .several import BASE, FROM_BASE, IMAGE, values_of
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
-ONE = {"images/hub/Dockerfile": FROM_BASE}
+ONE = {"images/hub/Dockerfile": FROM_BASE, "lib/which.txt": "lib\n"}
 TWO = {"images/hub/Dockerfile": FROM_BASE, "images/lab/Dockerfile": f"{FROM_BASE}LABEL which=lab\n"}
 PATHS = "hub: {valuesPath: hub.image}\nlab: {valuesPath: lab.image}\n"
 BOTH = "hub:\n  image: {name: , tag: }\nlab:\n  image: {name: , tag: }\n"
@@ -136,7 +138,7 @@ OPTIONS = [
     ("--build-arg=COMMIT={LAST_COMMIT}", {"args": {"COMMIT": "{commit}"}}),
     ("--build-arg LC_ALL", {"args": {"LC_ALL": "C.UTF-8"}}),
     ("--build-arg NO_SUCH_VARIABLE", {"args": None}),
-    ("--build-context lib=../lib", {"contexts": {"lib": "../lib"}}),
+    ("--build-context lib=lib", {"contexts": {"lib": "lib"}}),
     ("--target=final", {"target": "final"}),
     ("--network none", {"network": "none"}),
     ("--no-cache", {"no-cache": True}),
@@ -229,7 +231,7 @@ def test_options_and_arguments_come_to_the_same_with_chartpress(make: Maker, pre
     chartpress_writes(hub, tmp_path, "--push", "--force-build", "--force-push")
     theirs = labels(image)
     assert theirs != ours
-    standard = {name for name in ours if name.startswith("org.opencontainers.image.")}
+    standard = {name for name in ours if name.startswith(("org.opencontainers.image.", INPUTS_LABEL))}
     assert {name: value for name, value in ours.items() if name not in standard} == theirs
 
 

@@ -57,6 +57,7 @@ def test_an_image_is_pushed_proved_and_written_into_the_values(scene: Scene) -> 
             "platforms": ["linux/amd64"],
             "status": "built",
             "base": {"image": f"{scene.base}:3.2.1", "digest": base["manifest"]["digest"], "inherited": True},
+            "inputs": pushed["image"]["config"]["Labels"]["io.github.hubpress.inputs"],
         }
     ]
     assert told["values"] == {"path": VALUES, "changed": True}
@@ -148,7 +149,7 @@ def test_steps_are_taken_from_the_cache_unless_that_is_not_wanted(scene: Scene) 
 def test_a_platform_and_a_builder_that_are_named_are_used(scene: Scene) -> None:
     plan = run_task("--dry", "build", "--platform", "linux/amd64", "--builder", "default", cwd=scene.hub.path).out
     assert "for linux/amd64, native on the builder default" in map(str.strip, plan.splitlines())
-    assert "$ docker --context default buildx bake --file -" in plan
+    assert '(cd "$context" && docker --context default buildx bake --file -' in plan
     (image,) = build(scene, "--platform", "linux/amd64", "--builder", "default")["images"]
     assert (image["status"], image["platforms"]) == ("built", ["linux/amd64"])
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,6 +60,7 @@ def test_a_dry_build_tells_the_tag_and_no_digest(scene: Scene) -> None:
     told = run_task("--dry", "build", "--json", cwd=scene.hub.path).json
     (image,) = told["images"]
     assert image["base"].pop("digest").startswith("sha256:")
+    assert re.fullmatch("[0-9a-f]{64}", image.pop("inputs"))
     assert image == {
         "name": "hub",
         "repository": f"{scene.prefix}/core/hub",

@@ -10,7 +10,8 @@ import pytest
 
 from tasks.hubrepo.credential_files import LARGEST, credential_in
 from tasks.hubrepo.layout import open_hub
-from tasks.image import context
+from tasks.image import inputs
+from tasks.image.tree import Tree
 from tasks.settings import Settings
 from tasks.tools.git import Git
 
@@ -150,10 +151,9 @@ def test_no_file_of_a_hub_repository_is_taken_for_one() -> None:
 
 NAME = "gha-creds-0a1b2c.json"
 FILE = f"images/hub/{NAME}"
-WAY_OUT = f"echo {NAME} >> images/hub/.dockerignore"
 REFUSED = (
     f"the build context holds {CLOUD} ({FILE})",
-    f"{WAY_OUT}, and commit that; or move the file out of images/hub",
+    f"who gets the image would have it: git rm --cached -- {FILE}, commit that, and mount it in the cluster",
 )
 
 
@@ -167,86 +167,112 @@ def signed_in(hub: Hub) -> Hub:
 
 
 @pytest.mark.engine
+def test_a_credential_file_that_git_ignores_is_in_no_image(signed_in: Hub) -> None:
+    signed_in.edit(
+        "images/hub/Dockerfile", "COPY requirements.txt /tmp/", "COPY . /srv/all/\nCOPY requirements.txt /tmp/"
+    )
+    signed_in.commit("Copy all")
+    done = run_task("build", "--json", cwd=signed_in.path)
+    assert done.code == 0, done
+    (image,) = done.json["images"]
+    listed = run("docker", "run", "--rm", f"{image['repository']}:{image['tag']}", "ls", "/srv/all", cwd=signed_in.path)
+    assert (listed.code, "Dockerfile" in listed.out, NAME in listed.out) == (0, True, False), listed
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize(
     "typed",
     [("build",), ("build", "--no-push"), ("build", "--force", "--json"), ("release", "--yes", "--push")],
     ids=" ".join,
 )
 @pytest.mark.parametrize("dry", [(), ("--dry",)], ids=["", "dry"])
-def test_a_credential_file_in_the_context_stops_the_run(
+def test_a_credential_file_that_is_committed_stops_the_run(
     signed_in: Hub, typed: tuple[str, ...], dry: tuple[str, ...]
 ) -> None:
+    signed_in.git("add", "--force", FILE)
+    signed_in.git("commit", "--quiet", "--message", "Let the image in")
     before = signed_in.snapshot()
     done = run_task(*dry, *typed, cwd=signed_in.path)
     assert (done.code, done.out) == (1, ""), done
     assert fault(done) == REFUSED
     assert signed_in.snapshot() == before
-    assert signed_in.subjects("--all") == signed_in.subjects("main")
-
-
-@pytest.mark.engine
-def test_the_hint_mends_it(signed_in: Hub) -> None:
-    assert run("sh", "-c", WAY_OUT, cwd=signed_in.path).code == 0
-    signed_in.commit("Keep credentials out of the image")
-    done = run_task("build", cwd=signed_in.path)
-    assert done.code == 0, done
+    assert sorted(signed_in.subjects("--all")) == sorted(signed_in.subjects("main"))
+    assert run("git", "rm", "--quiet", "--cached", "--", FILE, cwd=signed_in.path).code == 0
+    signed_in.git("commit", "--quiet", "--message", "Keep credentials out of the image")
+    again = run_task("--dry", "build", cwd=signed_in.path)
+    assert again.code == 0, again
 
 
 @pytest.mark.engine
 def test_a_build_with_nothing_to_do_does_not_look(hub: Hub) -> None:
-    hub.write(".gitignore", "gha-creds-*.json\n")
-    hub.commit("Ignore credentials")
     assert run_task("build", cwd=hub.path).code == 0
-    hub.write(FILE, json.dumps(FEDERATION))
+    hub.write(FILE, json.dumps(with_token(FEDERATION)))
+    hub.commit("Add it to the context, and to no image yet")
+    done = run_task("check", "--offline", cwd=hub.path)
+    assert CLOUD not in f"{done}"
+
+
+@pytest.mark.engine
+def test_what_a_filter_decrypts_on_its_way_into_the_context_stops_the_build(hub: Hub) -> None:
+    # A STAND-IN for git-crypt: git keeps what cannot be read, and a checkout has the key in it.
+    hub.git("config", "filter.git-crypt.clean", "printf '\\0GITCRYPT\\0'; base64")
+    hub.git("config", "filter.git-crypt.smudge", "tail -c +11 | base64 -d")
+    hub.write(".gitattributes", "images/** filter=git-crypt\nimages/hub/Dockerfile !filter\n")
+    hub.write("images/hub/id_rsa", KEY)
+    hub.commit("Encrypt what the image is made of")
     done = run_task("build", cwd=hub.path)
-    assert done.code == 0, done
+    assert (done.code, fault(done)[0]) == (1, "the build context holds a private key (images/hub/id_rsa)"), done
 
 
 @pytest.mark.engine
-def test_a_file_that_is_committed_stops_the_run_too(hub: Hub) -> None:
-    hub.write("images/hub/ssh/id_rsa", KEY)
-    hub.commit("Let the image fetch our package")
+def test_a_key_in_a_named_build_context_stops_the_run(hub: Hub) -> None:
+    option = '        extraBuildCommandOptions: ["--build-context=keys=keys"]\n        valuesPath:'
+    hub.edit("chartpress.yaml", "        valuesPath:", option)
+    hub.write("keys/id_rsa", KEY)
+    hub.commit("Take a second context")
     done = run_task("--dry", "build", cwd=hub.path)
-    assert (done.code, fault(done)[0]) == (1, "the build context holds a private key (images/hub/ssh/id_rsa)")
+    assert (done.code, fault(done)[0]) == (1, "the build context holds a private key (keys/id_rsa)")
 
 
 @pytest.mark.engine
-def test_a_context_that_is_the_whole_repository_holds_gits_own_settings(hub: Hub) -> None:
-    hub.edit("chartpress.yaml", "        valuesPath:", "        contextPath: .\n        valuesPath:")
+def test_a_context_that_is_the_whole_repository_does_not_hold_gits_own_settings(hub: Hub) -> None:
     hub.edit(
         "chartpress.yaml",
-        "        contextPath: .\n",
-        "        contextPath: .\n        dockerfilePath: images/hub/Dockerfile\n",
+        "        valuesPath:",
+        "        contextPath: .\n        dockerfilePath: images/hub/Dockerfile\n        valuesPath:",
     )
+    hub.edit("images/hub/Dockerfile", "COPY requirements.txt /tmp/requirements.txt", "COPY . /srv/all/")
+    hub.edit("images/hub/Dockerfile", "--requirement /tmp/", "--requirement /srv/all/images/hub/")
     hub.commit("Build from the top")
     hub.git("config", "http.https://github.com/.extraheader", "AUTHORIZATION: basic dHVsaXA=")
-    done = run_task("--dry", "build", cwd=hub.path)
-    assert done.code == 1, done
-    assert fault(done) == (
-        "the build context holds git's password (.git/config)",
-        "echo .git/config >> .dockerignore, and commit that; or move the file out of .",
-    )
+    done = run_task("build", "--json", cwd=hub.path)
+    assert done.code == 0, done
+    (image,) = done.json["images"]
+    name = f"{image['repository']}:{image['tag']}"
+    listed = run("docker", "run", "--rm", name, "ls", "-a", "/srv/all", cwd=hub.path)
+    assert (listed.code, "chartpress.yaml" in listed.out, ".git\n" in listed.out) == (0, True, False), listed
 
 
 @pytest.mark.engine
-def test_links_pipes_and_files_that_nobody_may_read_are_left_to_docker(hub: Hub, tmp_path: Path) -> None:
+def test_links_and_pipes_are_no_credential_files(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "outside.pem").write_text(KEY)
     (hub.path / "images/hub/link.pem").symlink_to(tmp_path / "outside.pem")
     hub.commit("Link")
     run("mkfifo", "images/hub/pipe", cwd=hub.path)
-    done = run_task("--dry", "build", cwd=hub.path)
+    done = run_task("build", cwd=hub.path)
     assert done.code == 0, done
 
 
 def test_no_more_than_so_many_files_are_looked_at(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at: list[str] = []
-    monkeypatch.setattr(context, "MOST_LOOKED_AT", 3)
-    monkeypatch.setattr(context, "credential_in", lambda path, _: looked_at.append(path))
+    monkeypatch.setattr(inputs, "MOST_LOOKED_AT", 3)
+    monkeypatch.setattr(inputs, "credential_in", lambda path, _: looked_at.append(path))
     for number in range(10):
         hub.write(f"images/hub/{number}", "")
+    hub.commit("Add files")
     opened = open_hub(Settings(), Git.around(hub.path))
-    context.Context.of(opened, opened.images[0]).require_no_credentials()
-    assert len(looked_at) == 3 + len(["git's own settings"])
+    inputs.require_buildable(opened, opened.images[0], Tree(opened.git, "HEAD"))
+    assert len(looked_at) == 3
 
 
 # -- among the files to commit

@@ -1,0 +1,257 @@
+"""What an image is built from: the files of one git tree, its build arguments and options, its base, its platform.
+
+The hash of that is ``{content}`` in a tag, and a label of every image: the same inputs are known again after a squash,
+a rebase or an amended commit, on every machine and in a shallow clone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..faults import Refused, Unusable
+from ..hubrepo.credential_files import LARGEST, credential_in
+from ..hubrepo.dockerfile import copied_files
+from ..hubrepo.files import bytes_to_be
+from ..hubrepo.paths import behind_links, is_below, join
+from .options import local_contexts
+from .tree import Tree, as_it_lies, is_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from ..hubrepo.layout import Hub, HubImage
+
+INPUTS_LABEL = "io.github.hubpress.inputs"
+MOST_LOOKED_AT = 10_000
+_AT_ONCE = 500
+_IGNORE_FILE = ".dockerignore"
+
+
+class Sources(NamedTuple):
+    """Where the files of an image lie, relative to the repository's top.
+
+    Attributes:
+        context: the build context's folder.
+        dockerfile: the Dockerfile.
+        contexts: the local folders of named build contexts (``--build-context NAME=FOLDER``).
+        others: what chartpress.yaml lists besides in the image's ``paths``.
+    """
+
+    context: str
+    dockerfile: str
+    contexts: tuple[str, ...]
+    others: tuple[str, ...]
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders that a builder gets."""
+        return (self.context, *self.contexts)
+
+    @property
+    def built_from(self) -> tuple[str, ...]:
+        """What a builder gets; the Dockerfile may have an ignore file of its own beside it."""
+        return (*self.folders, self.dockerfile, f"{self.dockerfile}{_IGNORE_FILE}")
+
+
+def sources_of(hub: Hub, image: HubImage) -> Sources:
+    """Return where the files of ``image`` lie.
+
+    Raises:
+        Refused: one of its folders lies outside of the repository.
+        Unusable: a build option cannot be read.
+    """
+    spec = image.spec
+    where = f"{hub.config_file}: images.{spec.key}"
+    contexts = local_contexts(spec.extra_options, f"{where}.extraBuildCommandOptions")
+    others = (path for path in spec.paths if join(hub.root, path) != hub.config_file)
+    return Sources(
+        _inside(hub, spec.context, f"{where}.contextPath"),
+        _inside(hub, spec.dockerfile, f"{where}.dockerfilePath"),
+        tuple(_inside(hub, path, f"{where}.extraBuildCommandOptions") for path in contexts),
+        tuple(_inside(hub, path, f"{where}.paths") for path in others),
+    )
+
+
+def _inside(hub: Hub, path: str, where: str) -> str:
+    whole = join(hub.root, path)
+    if whole.startswith(("/", "../")) or whole == ".." or not whole.isprintable():
+        raise Refused(
+            f"{path} is not a path inside of the repository",
+            where=where,
+            hint="an image is built from what is committed: move the files into the repository, and name them there",
+        )
+    return whole
+
+
+def inputs_hash(
+    hub: Hub, image: HubImage, tree: Tree, base: str, platform: str, arguments: Sequence[str] | None = None
+) -> str:
+    """Return the SHA-256 of what ``image`` is built from, as 64 hexadecimal digits.
+
+    That is: the names of git's objects at its paths (contexts, Dockerfile, ``paths``), its build arguments and options,
+    the base image and the platform. Times and owners are not in it: they differ from clone to clone.
+
+    Args:
+        hub: the repository.
+        image: the image.
+        tree: the tree that it is built from.
+        base: what tells its base image from any other: see ``Base.identity``.
+        platform: the platforms that it is built for, separated by commas.
+        arguments: its build arguments and options with names filled in; None to take them as they are written.
+
+    Raises:
+        Refused: a path leads out of the repository.
+        Unusable: the build context or the Dockerfile is missing.
+    """
+    spec, sources = image.spec, sources_of(hub, image)
+    objects = tree.objects((*sources.built_from, *sources.others))
+    _require_there(hub, sources, objects)
+    told = {
+        "arguments": [dict(spec.build_args), spec.extra_options] if arguments is None else arguments,
+        "base": base,
+        "dockerfile": sources.dockerfile,
+        "objects": objects,
+        "platform": platform,
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def require_stable(hub: Hub, image: HubImage) -> None:
+    """Check that a build does not change what it is built from: a tag with ``{content}`` would never be done.
+
+    Raises:
+        Refused: values that a build writes lie in a build context.
+    """
+    folders = sources_of(hub, image).folders
+    for place in (place for one in hub.images for place in hub.values_places(one)):
+        if is_below(place.file, folders):
+            raise Refused(
+                f"the build context holds {place.file}, so each build would make another {{content}}",
+                where=folders[0],
+                hint=f"give the image a folder of its own: contextPath in {hub.config_file}",
+            )
+
+
+def files_as_they_lie(hub: Hub, images: Iterable[HubImage]) -> AbstractContextManager[Tree]:
+    """Return a context with the tree of the files of ``images`` as they lie, or as planned edits will leave them."""
+    sources = [sources_of(hub, image) for image in images]
+    paths = tuple(dict.fromkeys(path for one in sources for path in (*one.built_from, *one.others)))
+    planned = ((path, bytes_to_be(hub.files, path)) for path in hub.managed if is_below(path, paths))
+    return as_it_lies(hub.git, paths, {path: data for path, data in planned if data is not None})
+
+
+def write_contexts(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) -> None:
+    """Write what ``images`` are built from out of ``tree`` into the empty ``folder``, each file once.
+
+    Raises:
+        Refused: one of the files is a credential file, or the clone has no copy of a submodule.
+        Unusable: a build context or a Dockerfile is missing.
+        ProgramFailed: git failed.
+    """
+    sources = [sources_of(hub, image) for image in images]
+    listed = dict.fromkeys(path for one in sources for path in one.built_from)
+    objects = tree.objects(listed)
+    for one in sources:
+        _require_there(hub, one, objects)
+    followed = {path: tree.followed(path) for path in objects}
+    tree.write(tuple(dict.fromkeys(place for places in followed.values() for place in places)), folder)
+    for path in dict.fromkeys(followed[path][-1] for one in sources for path in one.folders):
+        for at, file in _small_files(folder, path):
+            _require_no_credential(at, file.read_bytes())
+
+
+def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
+    """Check, before anything is changed, what of a build can be seen to fail or to do harm.
+
+    Looked at are the first 10,000 files of the build contexts, as git keeps them.
+
+    Raises:
+        Refused: a folder lies outside of the repository; a file that the Dockerfile copies is ignored by git; the tag
+            does not cover where a link leads; a file is a credential file; the clone lacks a submodule's revision.
+        Unusable: the build context or the Dockerfile is missing.
+    """
+    sources = sources_of(hub, image)
+    objects = tree.objects((*sources.built_from, *sources.others))
+    _require_there(hub, sources, objects)
+    _require_not_ignored(hub, image, tree, sources)
+    _require_no_credentials(tree, [tree.real_path(path) for path in sources.folders])
+
+
+def require_links_covered(hub: Hub, image: HubImage) -> None:
+    """Check that no link leads to files whose change would give ``image`` no new tag.
+
+    Raises:
+        Refused: one does: the Dockerfile, the build context, or one on the way to them.
+    """
+    sources = sources_of(hub, image)
+    covered = [join(hub.root, path) for path in image.spec.paths]
+    for path in (sources.dockerfile, *sources.folders):
+        real = behind_links(hub.git.folder, path)
+        if is_below(path, covered) and not is_below(real, covered):
+            raise Refused(
+                f"{path} is a link to {real}, whose changes give the image no new tag",
+                where=f"{hub.config_file}: images.{image.spec.key}",
+                hint=f"add {real} to the image's paths in {hub.config_file}, or replace the link by the file",
+            )
+
+
+def _require_there(hub: Hub, sources: Sources, objects: Iterable[str]) -> None:
+    for path, what, key in (
+        (sources.context, "the build context", "contextPath"),
+        (sources.dockerfile, "the Dockerfile", "dockerfilePath"),
+        *((path, "a named build context", "extraBuildCommandOptions") for path in sources.contexts),
+    ):
+        if path not in objects:
+            ignored = hub.git.ask("check-ignore", "--quiet", "--", path).ok
+            hint = (
+                f"git ignores it: git add --force -- {path}"
+                if ignored
+                else f"commit it, or fix {key} in {hub.config_file}"
+            )
+            raise Unusable(f"{what} is missing", where=path, hint=hint)
+
+
+def _require_not_ignored(hub: Hub, image: HubImage, tree: Tree, sources: Sources) -> None:
+    named = {
+        join(sources.context, file.path.lstrip("/")): file
+        for file in copied_files(hub.require(image.dockerfile), image.dockerfile)
+    }
+    missing = named.keys() - tree.objects(path for path in named if not path.startswith("..")).keys()
+    for path in sorted(missing):
+        if os.path.lexists(hub.git.folder / path) and hub.git.ask("check-ignore", "--quiet", "--", path).ok:
+            raise Refused(
+                f"the Dockerfile copies {path}, which git ignores",
+                where=f"{image.dockerfile}:{named[path].line}",
+                hint=f"commit it: git add --force -- {path}; or make it in the Dockerfile",
+            )
+
+
+def _require_no_credentials(tree: Tree, folders: Sequence[str]) -> None:
+    files = [one for one in tree.files(folders)[:MOST_LOOKED_AT] if is_regular(one) and one.size <= LARGEST]
+    for first in range(0, len(files), _AT_ONCE):
+        some = files[first : first + _AT_ONCE]
+        for entry, data in zip(some, tree.blobs(some), strict=True):
+            _require_no_credential(entry.path, data)
+    for inner in tree.submodules(folders).values():
+        _require_no_credentials(inner, ["."])
+
+
+def _require_no_credential(path: str, data: bytes) -> None:
+    found = credential_in(path, data)
+    if found:
+        hint = f"who gets the image would have it: git rm --cached -- {path}, commit that, and mount it in the cluster"
+        raise Refused(f"the build context holds {found}", where=path, hint=hint)
+
+
+def _small_files(top: Path, folder: str) -> Iterator[tuple[str, Path]]:
+    """Yield the regular files below ``folder`` that are small enough for a credential file, with their paths."""
+    for at, _, names in os.walk(top / folder):
+        for name in names:
+            file = top / at / name
+            if not file.is_symlink() and file.stat().st_size <= LARGEST:
+                yield file.relative_to(top).as_posix(), file

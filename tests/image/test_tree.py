@@ -1,0 +1,238 @@
+"""What a builder gets: the files of a git tree, written as git itself checks them out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.faults import Refused
+from tasks.image.tree import Tree, as_it_lies
+from tasks.tools.git import Git
+
+from ..lab.cli import sh
+from ..lab.hubs import Hub, make_repository
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ODD_NAMES = ("a b.txt", "é.txt", "-dash", ":colon", "*star", "[x]", 'quote".txt', "line\nbreak", "tab\t", "back\\slash")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Hub:
+    hub = make_repository(tmp_path / "hub", {"ctx/a.txt": "a\n", "ctx/deep/b.txt": "b\n", "other.txt": "other\n"})
+    for name in ODD_NAMES:
+        hub.write(f"ctx/{name}", name)
+    hub.write("ctx/run.sh", "#!/bin/sh\n")
+    (hub.path / "ctx/run.sh").chmod(0o755)
+    (hub.path / "ctx/link").symlink_to("a.txt")
+    (hub.path / "ctx/link-to-nothing").symlink_to("/nowhere")
+    with (hub.path / os.fsdecode(b"ctx/caf\xe9")).open("wb") as stream:
+        stream.write(b"\x00\xff\r\n")
+    hub.write(".gitattributes", "*.crlf text eol=crlf\nctx/secret export-ignore\nctx/deep/** ident\n*.up filter=up\n")
+    hub.write("ctx/lines.crlf", "one\r\ntwo\r\n")
+    hub.write("ctx/secret", "export-ignore has no effect\n")
+    hub.write("ctx/deep/ident.txt", "$Id$\n")
+    hub.git("config", "filter.up.smudge", "tr a-z A-Z")
+    hub.git("config", "filter.up.clean", "tr A-Z a-z")
+    hub.write("ctx/shout.up", "LOUD\n")
+    hub.commit("Fill the context")
+    return hub
+
+
+def seen(folder: Path) -> dict[bytes, tuple[str, bytes]]:
+    """Return each file below ``folder`` but git's own: its kind and mode, and its bytes or where it points."""
+    found = {}
+    for path in folder.rglob("*"):
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode) or path.name == ".git":
+            continue
+        content = os.fsencode(path.readlink()) if stat.S_ISLNK(mode) else path.read_bytes()
+        found[os.fsencode(path.relative_to(folder))] = stat.filemode(mode), content
+    return found
+
+
+def checked_out(hub: Hub, commit: str, folder: Path) -> dict[bytes, tuple[str, bytes]]:
+    """Return what git's own checkout of ``commit`` has, with the usual umask."""
+    before = os.umask(0o022)
+    sh("git", "worktree", "add", "--quiet", "--detach", str(folder), commit, cwd=hub.path)
+    os.umask(before)
+    return seen(folder)
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o000])
+def test_a_tree_is_written_as_git_checks_it_out(repository: Hub, tmp_path: Path, umask: int) -> None:
+    expected = checked_out(repository, "HEAD", tmp_path / "theirs")
+    before = os.umask(umask)
+    try:
+        Tree(Git.around(repository.path), "HEAD").write(["."], tmp_path / "ours" / "all")
+    finally:
+        os.umask(before)
+    assert seen(tmp_path / "ours" / "all") == expected
+    assert expected[b"ctx/lines.crlf"][1] == b"one\r\ntwo\r\n"
+    assert expected[b"ctx/shout.up"][1] == b"LOUD\n"
+    assert expected[b"ctx/run.sh"][0] == "-rwxr-xr-x"
+
+
+def test_what_is_asked_for_is_written_and_nothing_else(repository: Hub, tmp_path: Path) -> None:
+    index = (repository.path / ".git/index").read_bytes()
+    Tree(Git.around(repository.path), "HEAD").write(["ctx/deep", "other.txt"], tmp_path / "ours/some")
+    assert sorted(seen(tmp_path / "ours/some")) == [b"ctx/deep/b.txt", b"ctx/deep/ident.txt", b"other.txt"]
+    assert (repository.path / ".git/index").read_bytes() == index
+    assert [path.name for path in (tmp_path / "ours").iterdir()] == ["some"]
+
+
+def hide_by_sparse_checkout(hub: Hub) -> None:
+    hub.git("sparse-checkout", "set", "--no-cone", "/*", "!/ctx/deep")
+
+
+def hide_by_flag(hub: Hub) -> None:
+    hub.git("update-index", "--assume-unchanged", "ctx/a.txt")
+    hub.write("ctx/a.txt", "not committed\n")
+
+
+def edit_attributes(hub: Hub) -> None:
+    hub.write(".gitattributes", "* -text\n")
+    hub.write(".git/info/sparse-checkout", "nothing\n")
+
+
+def remove_all(hub: Hub) -> None:
+    shutil.rmtree(hub.path / "ctx")
+
+
+def stage_and_lie_around(hub: Hub) -> None:
+    hub.write("ctx/a.txt", "staged\n")
+    hub.git("add", "ctx/a.txt")
+    hub.write("ctx/new.txt", "untracked\n")
+    hub.write(".git/info/exclude", "*.local\n")
+    hub.write("ctx/my.local", "ignored\n")
+
+
+@pytest.mark.parametrize(
+    "change", [hide_by_sparse_checkout, hide_by_flag, edit_attributes, remove_all, stage_and_lie_around]
+)
+def test_nothing_of_the_work_tree_or_the_index_gets_into_a_commits_files(
+    repository: Hub, tmp_path: Path, change: Callable[[Hub], None]
+) -> None:
+    expected = checked_out(repository, "HEAD", tmp_path / "theirs")
+    change(repository)
+    status = repository.git("status", "--porcelain")
+    Tree(Git.around(repository.path), "HEAD").write(["."], tmp_path / "ours/all")
+    assert seen(tmp_path / "ours/all") == expected
+    assert repository.git("status", "--porcelain") == status
+
+
+# -- submodules
+
+
+@pytest.fixture
+def with_submodule(repository: Hub, tmp_path: Path) -> Hub:
+    inner = make_repository(tmp_path / "inner", {"deepest.txt": "deepest\n"})
+    sub = make_repository(tmp_path / "sub", {"module.txt": "one\n"})
+    for hub, other, path in ((sub, inner, "inner"), (repository, sub, "ctx/sub")):
+        hub.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other.path), path)
+        hub.commit("Add a submodule")
+    repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive")
+    return repository
+
+
+def test_submodules_are_written_at_the_commits_revision(with_submodule: Hub, tmp_path: Path) -> None:
+    (with_submodule.path / "ctx/sub/module.txt").write_text("not committed\n")
+    Tree(Git.around(with_submodule.path), "HEAD").write(["ctx"], tmp_path / "ours/all")
+    assert (tmp_path / "ours/all/ctx/sub/module.txt").read_text() == "one\n"
+    assert (tmp_path / "ours/all/ctx/sub/inner/deepest.txt").read_text() == "deepest\n"
+
+
+def test_submodules_are_found_in_a_second_work_tree_too(with_submodule: Hub, tmp_path: Path) -> None:
+    with_submodule.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "second"))
+    Tree(Git.around(tmp_path / "second"), "HEAD").write(["ctx"], tmp_path / "ours/all")
+    assert (tmp_path / "ours/all/ctx/sub/module.txt").read_text() == "one\n"
+
+
+def test_a_submodule_that_is_not_here_is_named_with_the_command(with_submodule: Hub, tmp_path: Path) -> None:
+    sh("git", "clone", "--quiet", str(with_submodule.path), str(tmp_path / "plain"), cwd=tmp_path)
+    plain = Git.around(tmp_path / "plain")
+    with pytest.raises(Refused, match="the submodule is not here at its revision") as refused:
+        Tree(plain, "HEAD").write(["ctx"], tmp_path / "ours/all")
+    assert (refused.value.where, refused.value.hint) == ("ctx/sub", "git submodule update --init -- ctx/sub")
+
+
+def test_a_submodules_name_leads_nowhere_outside_of_the_clones_own_folder(with_submodule: Hub, tmp_path: Path) -> None:
+    with_submodule.edit(".gitmodules", '"ctx/sub"', '"../../../sub/.git"')
+    with_submodule.commit("Name it oddly")
+    shutil.rmtree(with_submodule.path / "ctx/sub")
+    with pytest.raises(Refused, match="the submodule is not here"):
+        Tree(Git.around(with_submodule.path), "HEAD").write(["ctx"], tmp_path / "ours/all")
+
+
+# -- links
+
+
+@pytest.mark.parametrize(
+    ("target", "leads"),
+    [
+        ("../../outside", "out of the repository"),
+        ("/etc", "out of the repository"),
+        ("me", "in a circle"),
+    ],
+)
+def test_a_link_that_leads_astray_is_refused(repository: Hub, target: str, leads: str) -> None:
+    (repository.path / "ctx/me").symlink_to(target)
+    repository.commit("Link")
+    with pytest.raises(Refused, match=f"a symbolic link leads {leads}"):
+        Tree(Git.around(repository.path), "HEAD").objects(["ctx/me"])
+
+
+def test_links_inside_are_followed(repository: Hub) -> None:
+    (repository.path / "first").symlink_to("second/deep")
+    (repository.path / "second").symlink_to("ctx")
+    repository.commit("Link")
+    tree = Tree(Git.around(repository.path), "HEAD")
+    found = tree.objects(["first", "ctx/deep", "first/b.txt", "none", "."])
+    assert found["first"] == found["ctx/deep"] == repository.git("rev-parse", "HEAD:ctx/deep")
+    assert found["."] == repository.git("rev-parse", "HEAD^{tree}")
+    assert (sorted(found), tree.real_path("first/b.txt")) == (
+        [".", "ctx/deep", "first", "first/b.txt"],
+        "ctx/deep/b.txt",
+    )
+
+
+# -- the files as they lie
+
+
+def test_files_as_they_lie_are_tracked_and_new_ones_without_what_git_ignores(repository: Hub, tmp_path: Path) -> None:
+    stage_and_lie_around(repository)
+    repository.write("ctx/a.txt", "edited after it was staged\n")
+    repository.write("other.txt", "not asked for\n")
+    (repository.path / "ctx/run.sh").unlink()
+    before = (repository.git("status", "--porcelain"), repository.git("count-objects", "-v"))
+    git = Git.around(repository.path)
+    with as_it_lies(git, ["ctx"], {"ctx/deep/b.txt": b"planned\r\n"}) as tree:
+        tree.write(["."], tmp_path / "ours/all")
+    ours = seen(tmp_path / "ours/all")
+    assert ours[b"ctx/a.txt"][1] == b"edited after it was staged\n"
+    assert ours[b"ctx/new.txt"][1] == b"untracked\n"
+    assert ours[b"ctx/deep/b.txt"][1] == b"planned\r\n"
+    assert ours[b"other.txt"][1] == b"other\n"
+    assert b"ctx/my.local" not in ours
+    assert b"ctx/run.sh" not in ours
+    assert (repository.git("status", "--porcelain"), repository.git("count-objects", "-v")) == before
+
+
+def test_files_that_git_was_told_not_to_look_at_count_as_they_lie(repository: Hub) -> None:
+    git = Git.around(repository.path)
+    hide_by_flag(repository)
+    repository.git("update-index", "--skip-worktree", "ctx/deep/b.txt", "ctx/lines.crlf")
+    repository.write("ctx/deep/b.txt", "skipped, and edited\n")
+    (repository.path / "ctx/lines.crlf").unlink()
+    with as_it_lies(git, ["ctx"], {}) as tree:
+        entries = {entry.path: entry for entry in tree.files(["ctx"])}
+        texts = dict(zip(entries, tree.blobs(list(entries.values())), strict=True))
+    assert texts["ctx/a.txt"] == b"not committed\n"
+    assert texts["ctx/deep/b.txt"] == b"skipped, and edited\n"
+    assert texts["ctx/lines.crlf"] == b"one\ntwo\n"
