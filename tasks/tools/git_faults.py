@@ -100,9 +100,10 @@ def misunderstood(arguments: Sequence[str]) -> ProgramFailed:
 
 
 def _mend(output: Output) -> str:
-    """Return what mends what git says is wrong: its own advice, where it ends in the command."""
-    if output.last_words.startswith(_ADVICE):
-        return output.last_words
+    """Return what mends what git says is wrong: its own advice, where that is a command."""
+    advised = [line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE)]
+    if advised:
+        return advised[0]
     said = output.stderr.lower()
     found = (hint for sign, hint in _MENDS.items() if sign in said)
     return next(found, "git status")

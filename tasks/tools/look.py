@@ -47,7 +47,7 @@ def begin(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str], stdin: 
             process = subprocess.Popen(
                 argv, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
             )
-            _feed(process, stdin.encode())
+            _feed(process, stdin.encode("utf-8", "surrogateescape"))
     except KeyboardInterrupt:
         _end([process] if process else [])
         raise
@@ -73,7 +73,7 @@ def hear_out(process: subprocess.Popen[bytes], stdin: str, seconds: float) -> Sa
         None where it did not end within ``seconds``; then it was killed.
     """
     try:
-        return process.communicate(stdin.encode(), timeout=seconds)
+        return process.communicate(stdin.encode("utf-8", "surrogateescape"), timeout=seconds)
     except subprocess.TimeoutExpired:
         _kill(process)
         return None
@@ -98,7 +98,7 @@ def hear_out_all(started: Sequence[tuple[subprocess.Popen[bytes], str]], seconds
                 # What it reads is taken with the first turn; its output is kept from turn to turn.
                 open_ones[index] = process, ""
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    heard[index] = process.communicate(stdin.encode() or None, timeout=_TURN)
+                    heard[index] = process.communicate(stdin.encode("utf-8", "surrogateescape") or None, timeout=_TURN)
                     del open_ones[index]
     except BaseException:
         _end([process for process, _ in open_ones.values()])
