@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..faults import Refused, Unusable
-from .git_faults import failed, no_clone, remote_fault
+from .git_faults import failed, no_clone, not_opened, remote_fault
 from .git_index import unlike_head
 from .run import NOTHING, Command, Output, capture, capture_all, running
 
@@ -132,14 +132,17 @@ class Git:
         # Not Path.is_dir: before Python 3.14 it raises where a folder above may not be entered.
         if not os.path.isdir(folder):  # noqa: PTH112
             raise Unusable("there is no such folder", where=folder, hint="name the hub repository: --repo PATH")
-        # Git would also take the folder itself, or one in between, for a bare repository, and do what its files say.
+        # Git would also take the folder, or one in between, for a bare repository, and do what its files say.
         physical = Path(os.path.realpath(folder))
-        start = next((at for at in (physical, *physical.parents) if os.path.exists(at / ".git")), physical)  # noqa: PTH110
+        above = (at for at in (physical, *physical.parents) if os.path.exists(at / ".git"))  # noqa: PTH110
+        start = next(above, None)
+        if start is None:
+            raise no_clone(folder)
         asked = cls(start)
         top, state = capture_all([asked.command(*_NO_BARE, *arguments) for arguments in (_TOP, _STATE)])
         clone = _clone_in(top, state, start)
         if clone is None:
-            raise no_clone(state, folder)
+            raise not_opened(state, folder)
         return cls(clone.top, clone)
 
     def at(self, subfolder: str) -> Git:

@@ -33,16 +33,21 @@ _MENDS = {
 }
 
 
-def no_clone(output: Output, folder: Path) -> Fault:
+def no_clone(folder: Path) -> Unusable:
+    """Return the fault for a folder that lies in no work tree."""
+    hint = "change into the hub repository, or name it: --repo PATH"
+    return Unusable("this is not a git repository", where=folder, hint=hint)
+
+
+def not_opened(output: Output, folder: Path) -> Fault:
     """Return the fault for a folder that lies in no work tree, or in one that git does not open.
 
     Args:
-        output: git's answer to ``rev-parse --git-dir``.
+        output: git's answer to ``rev-parse --absolute-git-dir``.
         folder: the folder.
     """
     if output.ok or "not a git repository" in output.stderr:
-        hint = "change into the hub repository, or name it: --repo PATH"
-        return Unusable("this is not a git repository", where=folder, hint=hint)
+        return no_clone(folder)
     return failed(("rev-parse",), output, folder)
 
 
