@@ -291,7 +291,7 @@ class Git:
     def last_commit(self) -> tuple[str, frozenset[str]]:
         """Return the full hash of HEAD's commit, and the files that it changes, relative to the top."""
         flags = ("--root", "--always", "--name-only", "--no-renames", "-r", "-z")
-        commit, *files = self.names("diff-tree", *flags, "HEAD") or ("",)
+        commit, *files = self.names("diff-tree", *flags, "HEAD", "--") or ("",)
         return commit, frozenset(files)
 
     def changed(self, paths: Sequence[str]) -> tuple[str, ...]:
