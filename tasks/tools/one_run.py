@@ -91,10 +91,13 @@ def _read(handle: int) -> str:
 
 def _held(file: Path, holder: str) -> Refused:
     """Return the fault for a lock that another run holds."""
-    what, where = "another run is under way here", file.parent.parent
-    if not holder.isdigit():
-        return Refused(what, where=where, hint=f"wait for it, or look for it: fuser -v {shlex.quote(str(file))}")
-    return Refused(f"{what}, process {holder}", where=where, hint=f"wait for it, or look at it: ps -fp {holder}")
+    known = holder.isdecimal()
+    look = f"ps -fp {holder}" if known else f"fuser -v {shlex.quote(str(file))}"
+    return Refused(
+        f"another run is under way here, process {holder if known else 'unknown'}",
+        where=file.parent.parent,
+        hint=f"wait for it, or look at it: {look}",
+    )
 
 
 def _unusable(file: Path, err: OSError) -> Unusable:

@@ -145,8 +145,8 @@ def test_a_lock_that_may_only_be_read_keeps_the_next_run_out(tmp_path: Path) -> 
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(Refused) as refused, one_run_at_a_time(tmp_path):
             raise AssertionError("the lock is held")
-    assert refused.value.what == "another run is under way here"
-    assert refused.value.hint == f"wait for it, or look for it: fuser -v {lock}"
+    assert refused.value.what == "another run is under way here, process unknown"
+    assert refused.value.hint == f"wait for it, or look at it: fuser -v {lock}"
 
 
 def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
