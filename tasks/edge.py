@@ -140,16 +140,14 @@ def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = T
         Refused: another run is under way in it.
     """
     search_rarely()
-    from .tools.git import Git  # noqa: PLC0415 - only a task that runs pays for it
+    # Only a task that runs pays for them.
+    from .hubrepo.layout import open_hub  # noqa: PLC0415
+    from .hubrepo.leftovers import sweep  # noqa: PLC0415
+    from .tools.git import Git  # noqa: PLC0415
+    from .tools.one_run import one_run_at_a_time  # noqa: PLC0415
 
     configured = section_of({SECTION: context.config.get(SECTION)})
-    with Git.opening(Path(read_settings(configured, repo=repo).repo or ".").expanduser()) as opened:
-        # Git answers while they are loaded.
-        from .hubrepo.layout import open_hub  # noqa: PLC0415
-        from .hubrepo.leftovers import sweep  # noqa: PLC0415
-        from .tools.one_run import one_run_at_a_time  # noqa: PLC0415
-
-        git = opened()
+    git = Git.around(Path(read_settings(configured, repo=repo).repo or ".").expanduser())
     hub = open_hub(read_settings(configured, git.folder / FILE, repo=repo), git)
     run = Run(hub, dry=bool(context.config.run.dry), json=json)
     with contextlib.nullcontext() if run.dry or not writes else one_run_at_a_time(hub.git.git_dir) as stopped:

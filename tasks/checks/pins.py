@@ -62,7 +62,7 @@ def _pins(hub: Hub, image: HubImage) -> Iterator[tuple[str, Requirement]]:
 def _requirements_files(hub: Hub, image: HubImage) -> list[str]:
     """Return the requirements files that lie in the image's context."""
     context = join(hub.root, image.spec.context)
-    listed = hub.git.read("ls-files", "-z", "--", context).split("\0")
+    listed = hub.git.names("ls-files", "-z", "--", context)
     names = (path for path in listed if path.endswith(".txt") and "requirements" in posixpath.basename(path))
     return [path for path in names if hub.files.read(path) is not None]
 

@@ -250,8 +250,8 @@ class Hub:
     # -- how they are found
 
     def _roots_below(self) -> list[str]:
-        listed = self.git.read("ls-files", "-z", "--", f":(glob)**/{CHARTPRESS_FILE}").split("\0")
-        return [path.rpartition("/")[0] for path in listed if path]
+        listed = self.git.names("ls-files", "-z", "--", f":(glob)**/{CHARTPRESS_FILE}")
+        return [path.rpartition("/")[0] for path in listed]
 
     def _has_dependency(self, root: str) -> bool:
         candidate = replace(self, settings=self.settings._replace(root=root))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,14 +17,17 @@ if TYPE_CHECKING:
 
     from ..tools.git import Git
 
-SUFFIX = ".hubpress"
-_FOLDER = "hubpress-"
+SUFFIX = ".hubpress-new"
+_FOLDER = "hubpress-scratch-"
+# What tempfile puts between a prefix and a suffix.
+_RANDOM = "[a-z0-9_]{8}"
+_HALF_WRITTEN = re.compile(rf"\..+\.{_RANDOM}{re.escape(SUFFIX)}", re.DOTALL)
+_SCRATCH = re.compile(_FOLDER + _RANDOM)
 
 
 def is_half_written(path: str) -> bool:
     """Whether ``path`` has the name of a file of ours that was not put in its place."""
-    name = path.rpartition("/")[2]
-    return name.startswith(".") and name.endswith(SUFFIX)
+    return bool(_HALF_WRITTEN.fullmatch(path.rpartition("/")[2]))
 
 
 @contextlib.contextmanager
@@ -35,10 +40,9 @@ def scratch_folder(git: Git) -> Iterator[Path]:
     try:
         made = tempfile.TemporaryDirectory(prefix=_FOLDER, dir=git.git_dir, ignore_cleanup_errors=True)
     except OSError as err:
+        where = shlex.quote(str(git.git_dir))
         raise Unusable(
-            f"no folder can be made: {err.strerror}",
-            where=git.git_dir,
-            hint=f"df -h {git.git_dir}; ls -ld {git.git_dir}",
+            f"no folder can be made: {err.strerror}", where=git.git_dir, hint=f"df -h {where}; ls -ld {where}"
         ) from err
     with made as folder:
         yield Path(folder)
@@ -49,9 +53,11 @@ def sweep(git: Git) -> None:
 
     To be called while no other run is under way.
     """
-    for folder in git.git_dir.glob(f"{_FOLDER}*"):
-        shutil.rmtree(folder, ignore_errors=True)
-    for path in git.read("ls-files", "--others", "-z", "--", f":(top,glob)**/.*{SUFFIX}").split("\0"):
-        if path:
+    for folder in git.git_dir.iterdir():
+        if _SCRATCH.fullmatch(folder.name) and not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
+    for path in git.names("ls-files", "--others", "-z", "--", f":(top,glob)**/.*{SUFFIX}"):
+        file = git.folder / path
+        if is_half_written(path) and not file.is_symlink():
             with contextlib.suppress(OSError):
-                (git.folder / path).unlink()
+                file.unlink()

@@ -152,8 +152,7 @@ def scaffold(files: Files, chart: BareChart, base: Reference, prefix: Callable[[
 def _chart_files(git: Git) -> tuple[str, ...]:
     """Return the files that name a chart's dependencies, in git or about to be."""
     patterns = [f":(glob)**/{name}" for name in _CHART_FILES]
-    listed = git.read("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns)
-    return tuple(path for path in listed.split("\0") if path)
+    return git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns)
 
 
 def _charts(paths: tuple[str, ...], files: Files, dependency: str) -> Iterator[BareChart]:

@@ -92,7 +92,7 @@ class History:
 
     def commit_of_tag(self, tag: str) -> str:
         """Return the abbreviated hash of the commit that the git tag ``tag`` names."""
-        return self._read("rev-list", "--abbrev-commit", "--max-count=1", f"refs/tags/{tag}")
+        return self._read("rev-list", "--abbrev-commit", "--max-count=1", f"refs/tags/{tag}", "--")
 
     def full_hash(self, commit: str) -> str:
         """Return the full hash of ``commit``."""
@@ -147,7 +147,7 @@ def _describe(commit: str) -> tuple[str, ...]:
 
 
 def _count(commit: str) -> tuple[str, ...]:
-    return ("rev-list", "--count", commit)
+    return ("rev-list", "--count", commit, "--")
 
 
 def _number(text: str, arguments: Sequence[str]) -> int:

@@ -133,9 +133,8 @@ class Tree(NamedTuple):
         """
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="index-", dir=folder.parent) as beside:
-            git = Git(folder, self.git.clone._replace(top=folder))
-            places = {"GIT_DIR": str(git.git_dir), "GIT_WORK_TREE": str(folder)}
-            env = {**self.env, **places, "GIT_INDEX_FILE": str(Path(beside, "index"))}
+            git = Git(folder, self.git.clone._replace(top=folder, is_found=False))
+            env = {**self.env, "GIT_INDEX_FILE": str(Path(beside, "index"))}
             # The whole tree: attributes of the folders above count too.
             git.read("read-tree", self.name, env=env)
             listed = _answer(git, _LITERAL, "ls-files", "-z", "--", *paths, env=env)
@@ -155,9 +154,9 @@ class Tree(NamedTuple):
             hint=f"git submodule update --init -- {entry.path}",
         )
         for git_dir in self._copies(entry.path):
-            tree = Tree(Git(self.git.folder, Clone(self.git.folder, git_dir, shallow=False)), entry.name)
-            question = tree.git.command("cat-file", "-e", f"{entry.name}^{{tree}}", env={"GIT_DIR": str(git_dir)})
-            if capture(question).ok:
+            inner = Clone(self.git.folder, git_dir, shallow=False, is_found=False)
+            tree = Tree(Git(self.git.folder, inner), entry.name)
+            if tree.git.ask("cat-file", "-e", f"{entry.name}^{{tree}}").ok:
                 return tree
         raise missing
 

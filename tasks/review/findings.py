@@ -182,7 +182,7 @@ def _values(path: str, data: bytes, chart: str) -> Iterator[Value]:
 def _values_files(hub: Hub, chart: str) -> Iterator[tuple[str, bytes]]:
     """Yield the files that may hold values of the chart: the repository's own first, then all that have its key."""
     own = (hub.values_file, *(place.file for image in hub.images for place in hub.values_places(image)))
-    listed = hub.git.read("ls-files", "-z", "--", ":(glob)**/*.yaml", ":(glob)**/*.yml").split("\0")
+    listed = hub.git.names("ls-files", "-z", "--", ":(glob)**/*.yaml", ":(glob)**/*.yml")
     for path in dict.fromkeys((*own, *listed)):
         data = _read(hub, path) if path else None
         if data is not None and f"{chart}:".encode() in data:

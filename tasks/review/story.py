@@ -46,7 +46,7 @@ def fork_point(hub: Hub, base: str) -> str | None:
 def is_ahead(hub: Hub, base: str) -> bool:
     """Whether HEAD has commits that the branch ``base`` does not have, as far as the clone knows."""
     tip = base_tip(hub, base)
-    return tip is None or hub.git.read("rev-list", "--count", f"{tip}..HEAD") != "0"
+    return tip is None or hub.git.read("rev-list", "--count", f"{tip}..HEAD", "--") != "0"
 
 
 def base_tip(hub: Hub, base: str) -> str | None:

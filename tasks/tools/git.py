@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..faults import ProgramFailed, Refused, Unusable
-from .git_faults import failed, no_clone, remote_fault
+from ..faults import Refused, Unusable
+from .git_faults import failed, no_clone, not_opened, remote_fault
 from .git_index import unlike_head
-from .run import Command, Output, capture, capture_all, running
+from .run import NOTHING, Command, Output, capture, capture_all, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 # Tells what a remote has as a branch: a commit, or None where it has no such branch.
 CommitOf: TypeAlias = "Callable[[str], str | None]"
 PUSH_SECONDS = 600.0
-# `git rev-parse --local-env-vars`: set inside a hook, they would point at another repository.
-_LOCAL_VARIABLES = (
+# What is set for the user's own work and would change what git does or prints here. The first part is `git rev-parse
+# --local-env-vars` without what holds settings: set inside a hook, they point at another repository.
+_UNSET = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_CONFIG",
@@ -36,9 +38,45 @@ _LOCAL_VARIABLES = (
     "GIT_REPLACE_REF_BASE",
     "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
+    # Paths are taken as they are given, attributes as a checkout takes them, branches by their whole names.
+    "GIT_ATTR_SOURCE",
+    "GIT_DEFAULT_HASH",
+    "GIT_DEFAULT_REF_FORMAT",
+    "GIT_DIFF_OPTS",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_NAMESPACE",
+    "GIT_NOGLOB_PATHSPECS",
 )
+# Settings of the same kind. Those that a commit or a push of the user's own obeys stay as they are: hooks, signatures,
+# filters, line ends, credentials, addresses.
+_SETTINGS = (
+    "color.advice=false",
+    "color.diff=false",
+    "color.push=false",
+    "color.remote=false",
+    "color.transport=false",
+    "color.ui=false",
+    "core.fsmonitor=false",
+    "diff.mnemonicPrefix=false",
+    "diff.noprefix=false",
+    "i18n.commitEncoding=utf-8",
+    "i18n.logOutputEncoding=utf-8",
+    "log.follow=false",
+    "log.showSignature=false",
+    "push.followTags=false",
+    "push.recurseSubmodules=no",
+    "submodule.recurse=false",
+)
+_NEUTRAL = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", setting)))
+# A folder that looks like a bare repository is none, whatever git would make of it.
+_NO_BARE = ("-c", "safe.bareRepository=explicit")
 INDEX = ""
-_CLONE = ("rev-parse", "--show-toplevel", "--absolute-git-dir", "--is-shallow-repository")
+_TOP = ("rev-parse", "--show-toplevel")
+# The path stands last: it may hold line breaks.
+_STATE = ("rev-parse", "--is-shallow-repository", "--absolute-git-dir")
 _BRANCH = ("symbolic-ref", "--quiet", "HEAD")
 _HEAD = ("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
 _UNDER_WAY = {
@@ -57,11 +95,13 @@ class Clone(NamedTuple):
         top: its top folder.
         git_dir: the folder that holds this work tree's own state (``.git``, or a worktree's folder in it).
         shallow: whether its history was cut (``git clone --depth``).
+        is_found: whether git, run in its top folder, finds it there before anything else.
     """
 
     top: Path
     git_dir: Path
     shallow: bool
+    is_found: bool
 
 
 @dataclass(eq=False)
@@ -84,48 +124,62 @@ class Git:
             Unusable: there is no such folder, or it lies in no git work tree.
             ProgramFailed: git does not open the one that it lies in.
         """
-        with cls.opening(folder) as opened:
-            return opened()
-
-    @classmethod
-    @contextmanager
-    def opening(cls, folder: Path) -> Iterator[Callable[[], Git]]:
-        """Look for the clone that ``folder`` lies in, and give what waits for it as :meth:`around` does."""
         try:
             folder = folder.absolute()
         except FileNotFoundError as err:
             hint = "change into the hub repository, or name it: --repo PATH"
             raise Unusable("the current folder is not there any more", hint=hint) from err
-        if not folder.is_dir():
+        # Not Path.is_dir: before Python 3.14 it raises where a folder above may not be entered.
+        if not os.path.isdir(folder):  # noqa: PTH112
             raise Unusable("there is no such folder", where=folder, hint="name the hub repository: --repo PATH")
-        asked = cls(folder)
-
-        def opened() -> Git:
-            (output,) = heard()
-            clone = _clone_in(output)
-            if clone is None:
-                raise no_clone(asked.ask("rev-parse", "--git-dir"), folder)
-            return cls(clone.top, clone)
-
-        with running([asked.command(*_CLONE)]) as heard:
-            yield opened
+        # Git would also take the folder, or one in between, for a bare repository, and do what its files say.
+        physical = Path(os.path.realpath(folder))
+        above = (at for at in (physical, *physical.parents) if os.path.exists(at / ".git"))  # noqa: PTH110
+        start = next(above, None)
+        if start is None:
+            raise no_clone(folder)
+        asked = cls(start)
+        top, state = capture_all([asked.command(*_NO_BARE, *arguments) for arguments in (_TOP, _STATE)])
+        clone = _clone_in(top, state, start)
+        if clone is None:
+            raise not_opened(state, folder)
+        return cls(clone.top, clone)
 
     def at(self, subfolder: str) -> Git:
         """Return the same clone with its commands run in ``subfolder`` (relative to this one's)."""
-        return Git(self.folder / subfolder, self.known)
+        return Git(self.folder / subfolder, self.clone)
 
-    def command(self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Command:
-        """Return the git command with ``arguments``, as it would be run, with the variables ``env`` besides."""
+    def command(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> Command:
+        """Return the git command with ``arguments``, as it would be run.
+
+        Args:
+            arguments: git's own.
+            stdin: what it reads.
+            env: variables for this call.
+        """
         manners = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
         if not sys.stdin.isatty():
             manners["GIT_TERMINAL_PROMPT"] = "0"
-        return Command(("git", *arguments), self.folder, stdin, env or {}, manners, _LOCAL_VARIABLES)
+        hidden = (*_NEUTRAL, *self._naming)
+        return Command(("git", *arguments), self.folder, stdin, env, manners, unset=_UNSET, hidden=hidden)
 
-    def ask(self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Output:
+    @property
+    def _naming(self) -> tuple[str, ...]:
+        """The arguments that name the clone, where git could find another one.
+
+        In the clone's top folder git finds ``.git`` first. There it is not named: hooks would inherit the names as
+        ``GIT_DIR`` and ``GIT_WORK_TREE``, and take every folder that they go to for the top of this clone.
+        """
+        clone = self.known
+        if clone is None or (clone.is_found and self.folder == clone.top):
+            return ()
+        return (*_NO_BARE, f"--git-dir={clone.git_dir}", f"--work-tree={clone.top}")
+
+    def ask(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> Output:
         """Run git with ``arguments`` and return what it says, whatever its status."""
         return capture(self.command(*arguments, stdin=stdin, env=env))
 
-    def read(self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> str:
+    def read(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> str:
         """Run git with ``arguments`` and return its output.
 
         Raises:
@@ -136,6 +190,17 @@ class Git:
         if not output.ok:
             raise failed(arguments, output)
         return output.text
+
+    def names(self, *arguments: str) -> tuple[str, ...]:
+        """Run git with ``arguments``, ``-z`` among them, and return the file names that it lists.
+
+        Raises:
+            ProgramFailed, Refused: as for :meth:`read`.
+        """
+        output = self.ask(*arguments)
+        if not output.ok:
+            raise failed(arguments, output)
+        return output.names
 
     def switch(self, *arguments: str, branch: str) -> None:
         """Run git with ``arguments``, which switch to ``branch``; a hook that fails after that does not undo it.
@@ -155,12 +220,10 @@ class Git:
         """What stays as it is: asked once.
 
         Raises:
-            ProgramFailed: the folder lies in no git work tree.
+            Unusable: the folder lies in no git work tree.
+            ProgramFailed: git does not open the one that it lies in.
         """
-        found = self.known or _clone_in(self.ask(*_CLONE))
-        if found is None:
-            raise ProgramFailed("this is not a git repository", where=self.folder, hint="git status")
-        return found
+        return self.known or Git.around(self.folder).clone
 
     @property
     def git_dir(self) -> Path:
@@ -227,9 +290,9 @@ class Git:
 
     def last_commit(self) -> tuple[str, frozenset[str]]:
         """Return the full hash of HEAD's commit, and the files that it changes, relative to the top."""
-        listed = self.read("diff-tree", "--root", "--always", "--name-only", "--no-renames", "-r", "-z", "HEAD")
-        commit, *files = listed.split("\0")
-        return commit, frozenset(path for path in files if path)
+        flags = ("--root", "--always", "--name-only", "--no-renames", "-r", "-z")
+        commit, *files = self.names("diff-tree", *flags, "HEAD", "--") or ("",)
+        return commit, frozenset(files)
 
     def changed(self, paths: Sequence[str]) -> tuple[str, ...]:
         """Return the files below ``paths`` that differ from HEAD or are untracked, relative to the top.
@@ -249,7 +312,7 @@ class Git:
             (output,) = heard()
             if not output.ok:
                 raise failed(arguments, output)
-            return unlike_head(self, paths, output.text)
+            return unlike_head(self, paths, output.names)
 
         with running([self.command(*arguments)]) as heard:
             yield files
@@ -335,13 +398,15 @@ class Git:
         return self.command("push", "--set-upstream", "--", remote, refspec)
 
 
-def _clone_in(output: Output) -> Clone | None:
-    """Return what stays as it is; None where git says that the folder lies in no work tree."""
-    lines = output.text.split("\n")
-    if not output.ok or len(lines) != len(Clone._fields):
+def _clone_in(top: Output, state: Output, start: Path) -> Clone | None:
+    """Return what stays as it is; None where git says that ``start`` lies in no work tree."""
+    shallow, _, git_dir = state.stdout.partition(b"\n")
+    if not (top.ok and state.ok and top.stdout and git_dir):
         return None
-    top, git_dir, shallow = lines
-    return Clone(Path(top), Path(git_dir), shallow == "true")
+    folder, own = (Path(os.fsdecode(path.removesuffix(b"\n"))) for path in (top.stdout, git_dir))
+    with suppress(OSError, ValueError):
+        return Clone(folder, own, shallow == b"true", folder.samefile(start))
+    return None
 
 
 def _branch_in(output: Output) -> str:

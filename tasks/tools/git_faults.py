@@ -33,16 +33,21 @@ _MENDS = {
 }
 
 
-def no_clone(output: Output, folder: Path) -> Fault:
+def no_clone(folder: Path) -> Unusable:
+    """Return the fault for a folder that lies in no work tree."""
+    hint = "change into the hub repository, or name it: --repo PATH"
+    return Unusable("this is not a git repository", where=folder, hint=hint)
+
+
+def not_opened(output: Output, folder: Path) -> Fault:
     """Return the fault for a folder that lies in no work tree, or in one that git does not open.
 
     Args:
-        output: git's answer to ``rev-parse --git-dir``.
+        output: git's answer to ``rev-parse --absolute-git-dir``.
         folder: the folder.
     """
     if output.ok or "not a git repository" in output.stderr:
-        hint = "change into the hub repository, or name it: --repo PATH"
-        return Unusable("this is not a git repository", where=folder, hint=hint)
+        return no_clone(folder)
     return failed(("rev-parse",), output, folder)
 
 
@@ -100,9 +105,10 @@ def misunderstood(arguments: Sequence[str]) -> ProgramFailed:
 
 
 def _mend(output: Output) -> str:
-    """Return what mends what git says is wrong: its own advice, where it ends in the command."""
-    if output.last_words.startswith(_ADVICE):
-        return output.last_words
+    """Return what mends what git says is wrong: its own advice, where that is a command."""
+    advised = [line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE)]
+    if advised:
+        return advised[0]
     said = output.stderr.lower()
     found = (hint for sign, hint in _MENDS.items() if sign in said)
     return next(found, "git status")

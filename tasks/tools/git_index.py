@@ -46,7 +46,7 @@ def restore(paths: Sequence[str]) -> tuple[str, ...]:
     return ("--literal-pathspecs", "restore", "--staged", "--", *paths)
 
 
-def unlike_head(git: Git, paths: Sequence[str], status: str) -> tuple[str, ...]:
+def unlike_head(git: Git, paths: Sequence[str], status: Sequence[str]) -> tuple[str, ...]:
     """Return the files that ``git status`` names, but for those that are as HEAD has them and differ from the index.
 
     A binary file may be named all the same.
@@ -54,24 +54,20 @@ def unlike_head(git: Git, paths: Sequence[str], status: str) -> tuple[str, ...]:
     Args:
         git: the clone.
         paths: what was asked for, relative to the clone's folder.
-        status: what ``git status --porcelain -z --no-renames`` says of them: two letters, a blank and the path.
+        status: the entries of ``git status --porcelain -z --no-renames`` for them: two letters, a blank and the path.
 
     Raises:
         ProgramFailed: git cannot compare them.
     """
-    entries = [(entry[:2], entry[3:]) for entry in _names(status)]
+    entries = [(entry[:2], entry[3:]) for entry in status]
     if not any(letters == _TWICE for letters, _ in entries):
         return tuple(path for _, path in entries)
     # Unlike `git diff`, it writes nothing; the numbers of lines make it look into the files.
-    counted = _names(git.read(*_COMPARED, "--numstat", "HEAD", "--", *paths))
+    counted = git.names(*_COMPARED, "--numstat", "HEAD", "--", *paths)
     unlike = {count.split("\t", 2)[-1] for count in counted}
     return tuple(path for letters, path in entries if letters != _TWICE or path in unlike)
 
 
 def _entries_unlike(git: Git, commit: str, paths: Sequence[str], *flags: str) -> tuple[str, ...]:
     """Return those of ``paths`` whose entries in the index are not the commit's."""
-    return _names(git.read(*_COMPARED, "--cached", "--name-only", *flags, commit, "--", *paths))
-
-
-def _names(listed: str) -> tuple[str, ...]:
-    return tuple(name for name in listed.split("\0") if name)
+    return git.names(*_COMPARED, "--cached", "--name-only", *flags, commit, "--", *paths)

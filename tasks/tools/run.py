@@ -31,7 +31,7 @@ T = TypeVar("T")
 _VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
 LOOK_SECONDS = 60.0
 MOST_AT_ONCE = 16
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+NOTHING: Mapping[str, str] = MappingProxyType({})
 _MARK = "ERROR: "
 _OUR_LINES = (b"error: ", b"hint: ")
 INSTALL_HINTS = {
@@ -55,15 +55,17 @@ class Command(NamedTuple):
         manners: variables set for it that say only how it talks to us, and that nobody needs to paste.
         unset: variables that it does not inherit.
         umask: what of the modes of the files that it makes is left out; -1 for this process's own.
+        hidden: arguments right after the program's name that nobody needs to paste either.
     """
 
     argv: tuple[str, ...]
     cwd: Path | None = None
     stdin: str = ""
-    env: Mapping[str, str] = _NOTHING
-    manners: Mapping[str, str] = _NOTHING
+    env: Mapping[str, str] = NOTHING
+    manners: Mapping[str, str] = NOTHING
     unset: tuple[str, ...] = ()
     umask: int = -1
+    hidden: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the command as one could paste it into a shell."""
@@ -98,6 +100,11 @@ class Output(NamedTuple):
     def text(self) -> str:
         """Its standard output as text, without the final line break."""
         return self.stdout.decode("utf-8", "replace").rstrip("\n")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its standard output as file names, each ended by a NUL byte; a name that is not UTF-8 keeps its bytes."""
+        return tuple(os.fsdecode(name) for name in self.stdout.split(b"\0") if name)
 
     @property
     def last_words(self) -> str:
@@ -181,7 +188,8 @@ def _begin(command: Command) -> subprocess.Popen[bytes]:
     """Start ``command`` in the background, to be heard out."""
     path = _path(command)
     try:
-        return begin((path, *command.argv[1:]), command.cwd, _environment(command), command.stdin, command.umask)
+        argv = (path, *command.hidden, *command.argv[1:])
+        return begin(argv, command.cwd, _environment(command), command.stdin, command.umask)
     except (OSError, ValueError) as err:
         raise _not_started(command, path) from err
 
@@ -191,7 +199,7 @@ def _start(command: Command, **options: Any) -> Running:  # noqa: ANN401 - sh's 
     path = _path(command)
     given = {"_in": command.stdin, **options}
     try:
-        return start(path, command.argv[1:], command.cwd, _environment(command), **given)
+        return start(path, (*command.hidden, *command.argv[1:]), command.cwd, _environment(command), **given)
     except OSError as err:
         raise _not_started(command, path) from err
 

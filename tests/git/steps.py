@@ -42,7 +42,7 @@ def install_hook(folder: Path, name: str, script: str) -> None:
 
 def committed_files(hub: Hub, revision: str = "HEAD") -> str:
     """Return the files that a commit changes, one on each line, in order."""
-    return hub.git("diff-tree", "--no-commit-id", "--name-only", "-r", revision)
+    return hub.git("diff-tree", "--no-commit-id", "--name-only", "-r", revision, "--")
 
 
 def refs(hub: Hub) -> str:
