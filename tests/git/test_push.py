@@ -102,7 +102,10 @@ def test_a_dry_run_shows_the_push_and_asks_only_what_is_there(moved: Hub) -> Non
     assert done.out.endswith(
         f"         * push {BRANCH} to origin\n"
         "           because it was asked for with --push\n"
-        f"           $ git push --set-upstream -- origin refs/heads/{BRANCH}:refs/heads/{BRANCH}\n"
+        "           $ git push --no-follow-tags --recurse-submodules=no -- "
+        f"origin {{commit}}:refs/heads/{BRANCH}\n"
+        f"           $ git config --replace-all branch.{BRANCH}.merge refs/heads/{BRANCH}\n"
+        f"           $ git config --replace-all branch.{BRANCH}.remote origin\n"
     )
     assert refs(moved) == before
 
@@ -138,10 +141,10 @@ def test_a_branch_that_a_colleague_pushed_is_never_overwritten(moved: Hub, colle
 
 
 def test_a_colleague_who_is_quicker_is_not_overwritten(moved: Hub, colleague: Hub, tmp_path: Path) -> None:
-    """The colleague's push comes between the plan and ours: a hook of ours waits for it."""
+    """The colleague's push comes in the middle of ours: a hook of ours waits for it."""
     theirs = colleagues_work(colleague, "elsewhere")
     script = f'git -C "{tmp_path}/colleague" push --quiet origin elsewhere:{BRANCH}'
-    install_hook(moved.path / ".git/hooks", "post-commit", f"unset GIT_DIR GIT_INDEX_FILE\n{script}")
+    install_hook(moved.path / ".git/hooks", "pre-push", f"unset GIT_DIR GIT_INDEX_FILE\n{script}")
     done = commit(moved, "--push")
     assert (done.code, done.out) == (4, "")
     assert done.err.endswith(
