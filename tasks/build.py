@@ -159,9 +159,10 @@ def _values_action(hub: Hub, planned: Build, edits: Sequence[FileEdit], relies: 
     if expected.do is None:
         return expected
 
-    def write(_: Values) -> Values:
+    def write(values: Values) -> Values:
         # The tag of a commit that was only planned is known now.
-        return written(WorkingTree(hub.git.folder), image_edits(hub, _pins(hub, planned.jobs)))
+        now = hub.holding({edit.path: values[edit.path] for edit in edits})
+        return written(WorkingTree(hub.git.folder), image_edits(now, _pins(now, planned.jobs)))
 
     return expected._replace(do=write)
 

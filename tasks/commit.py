@@ -194,11 +194,11 @@ def _commit_actions(
 
     def do(values: Values) -> Values:
         known = {fact.name: values[fact.name] for fact in world.files}
+        staged, parent = values[world.staged.name], values[world.head.name]
         # The tag of an image that was only planned is known now.
-        message = (wish.message or commit_message(hub.holding(known))).strip()
-        staged = values[world.staged.name]
-        place = Place(goal.name, values[world.head.name])
-        made.hash = make_commit(hub.git, place, {path: known[path] for path in changed}, message, staged)
+        message = (wish.message or commit_message(hub.on(parent).holding(known))).strip()
+        wanted = {path: known[path] for path in changed}
+        made.hash = make_commit(hub.git, Place(goal.name, parent), wanted, message, staged)
         made.subject = message.partition("\n")[0]
         made.said.append(f"commit {made.hash[:12]} on {goal.name}: {made.subject}")
         return {world.head.name: made.hash, local.name: made.hash, world.staged.name: _without(staged, changed)}
@@ -258,10 +258,12 @@ def _push_action(
         return {there.name: values[local.name]}
 
     others = git.unlike_remote(heads.values())
+    # What is yet to be committed is what the branch holds when somebody types it.
+    commit = f"refs/heads/{branch}" if waits else local.value
     details = (
         *([f"with commits that were there before, and that {remote} does not have:"] if others else []),
         *(f"  {other}" for other in others),
-        f"$ {git.push_command(remote, '{commit}' if waits else local.value, branch)}",
+        f"$ {git.push_command(remote, commit, branch)}",
         *(f"$ {command}" for command in git.follow_commands(remote, branch)),
     )
     why = "the pull request needs it" if wish.request else "it was asked for with --push"

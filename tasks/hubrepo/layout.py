@@ -97,6 +97,10 @@ class Hub:
         """Return the repository with HEAD's files in place of the working tree's."""
         return replace(self, files=self.committed)
 
+    def on(self, commit: str) -> Hub:
+        """Return the repository with ``commit`` in place of the planned one."""
+        return replace(self, committed=Committed(self.git, commit))
+
     def holding(self, known: Mapping[str, bytes | None]) -> Hub:
         """Return the repository with these bytes of files, by path, in place of the planned ones."""
         return replace(self, files=Edited(self.files, {path: data for path, data in known.items() if data is not None}))

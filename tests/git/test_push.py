@@ -103,7 +103,7 @@ def test_a_dry_run_shows_the_push_and_asks_only_what_is_there(moved: Hub) -> Non
         f"         * push {BRANCH} to origin\n"
         "           because it was asked for with --push\n"
         "           $ git push --no-follow-tags --recurse-submodules=no -- "
-        f"origin {{commit}}:refs/heads/{BRANCH}\n"
+        f"origin refs/heads/{BRANCH}:refs/heads/{BRANCH}\n"
         f"           $ git config --replace-all branch.{BRANCH}.merge refs/heads/{BRANCH}\n"
         f"           $ git config --replace-all branch.{BRANCH}.remote origin\n"
     )
@@ -148,7 +148,7 @@ def test_a_colleague_who_is_quicker_is_not_overwritten(moved: Hub, colleague: Hu
     done = commit(moved, "--push")
     assert (done.code, done.out) == (4, "")
     assert done.err.endswith(
-        f"error: the remote rejected the branch {BRANCH}: fetch first (origin)\n"
+        f"error: the remote rejected the branch {BRANCH}: failed to update ref (origin)\n"
         f"hint: look at what is there: git fetch origin && git log HEAD..origin/{BRANCH}; or use another --branch\n"
     )
     assert moved.remote_git("rev-parse", BRANCH) == theirs
