@@ -161,6 +161,7 @@ class Plan:
             Moved: something that an action relies on is neither as planned nor as an action before has left it.
         """
         left: dict[str, Any] = {}
+        done: list[Action] = []
         for step in self.steps:
             begin = time.monotonic()
             for action in step.to_do:
@@ -168,17 +169,9 @@ class Plan:
                 try:
                     left.update(_perform(action, left))
                 except Moved as moved:
-                    raise Moved(moved.what, moved.back, self._done(left)) from None
+                    raise Moved(moved.what, moved.back, _told(done, left)) from None
+                done.append(action)
             self.times.append(time.monotonic() - begin)
-
-    def _done(self, left: Values) -> str:
-        """Return what the actions have done that left these values; which files were written is seen in git."""
-        if not left:
-            return "nothing was done"
-        facts = {fact.name: fact for step in self.steps for action in step.actions for fact in action.relies}
-        words = {name: facts[name].words if name in facts else _words for name in left}
-        told = [f"{name} {words[name](value)}" for name, value in left.items() if isinstance(value, str)]
-        return f"done so far: {', '.join(told or ['files were written'])}"
 
     def report(self) -> dict[str, Any]:
         """Return what the steps report, as one object.
@@ -209,3 +202,12 @@ def _perform(action: Action, left: Values) -> Values:
     for fact in action.relies:
         fact.require(values[fact.name])
     return (action.do(values) if action.do else None) or {}
+
+
+def _told(done: Sequence[Action], left: Values) -> str:
+    """Return what was done by the actions that left these values; which files they wrote is seen in git."""
+    if not done:
+        return "nothing was done"
+    words = {fact.name: fact.words for action in done for fact in action.relies}
+    told = [f"{name} {words.get(name, _words)(value)}" for name, value in left.items() if isinstance(value, str)]
+    return f"done so far: {', '.join(told or [action.what for action in done])}"
