@@ -69,8 +69,8 @@ class Moved(Refused):
 
     def __init__(self, what: str, back: str = "", done: str = "nothing was done") -> None:
         again = f"{back}, then run the same command again" if back else "run the same command again"
-        super().__init__(what, where="since the plan was made", hint=f"{again}; {done}")
-        self.back = back
+        super().__init__(f"the plan no longer holds: {what}", hint=f"{again}; {done}")
+        self.moved, self.back = what, back
 
 
 class Action(NamedTuple):
@@ -169,7 +169,7 @@ class Plan:
                 try:
                     left.update(_perform(action, left))
                 except Moved as moved:
-                    raise Moved(moved.what, moved.back, _told(done, left)) from None
+                    raise Moved(moved.moved, moved.back, _told(done, left)) from None
                 done.append(action)
             self.times.append(time.monotonic() - begin)
 

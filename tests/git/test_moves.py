@@ -57,7 +57,7 @@ def test_a_branch_switched_during_a_hook_gets_no_commit(
     done = commit(moved, "--push")
     assert (done.code, done.out) == (1, ""), done
     error, hint = fault(done)
-    assert error == f"the current branch is now {now} (since the plan was made)"
+    assert error == f"the plan no longer holds: the current branch is now {now}"
     assert hint == (
         f"git switch {BRANCH}, then {AGAIN}; done so far: "
         f"the current branch is now {BRANCH}, the branch {BRANCH} is now {main[:12]}"
@@ -78,7 +78,7 @@ def test_a_commit_made_during_a_hook_stays_the_only_one(moved: Hub) -> None:
     before = status(moved)
     done = commit(moved, "--push")
     assert (done.code, done.out) == (1, ""), done
-    assert fault(done)[0] == f"HEAD is now {short(moved, 'HEAD')} (since the plan was made)"
+    assert fault(done)[0] == f"the plan no longer holds: HEAD is now {short(moved, 'HEAD')}"
     assert moved.subjects("main..HEAD") == ["Theirs"]
     assert status(moved) == before
     assert moved.remote_git("branch", "--list", BRANCH) == ""
@@ -88,7 +88,7 @@ def test_a_commit_made_before_a_switch_during_a_hook_is_no_reason_to_keep_ours(m
     hook(moved, "pre-commit", f"git update-ref HEAD {COMMIT_TREE}; git symbolic-ref HEAD refs/heads/main")
     main = moved.git("rev-parse", "main")
     done = commit(moved)
-    assert fault(done)[0] == "the current branch is now main (since the plan was made)"
+    assert fault(done)[0] == "the plan no longer holds: the current branch is now main"
     assert moved.git("rev-parse", "main") == main
     assert moved.subjects(f"main..{BRANCH}") == ["Theirs"]
 
@@ -107,7 +107,7 @@ def test_a_commit_on_top_of_ours_before_the_push_is_not_pushed(moved: Hub) -> No
     hook(moved, "post-commit", f"git update-ref HEAD {COMMIT_TREE}")
     done = commit(moved, "--push")
     assert (done.code, done.out) == (1, ""), done
-    assert fault(done)[0] == f"the branch {BRANCH} is now {short(moved, BRANCH)} (since the plan was made)"
+    assert fault(done)[0] == f"the plan no longer holds: the branch {BRANCH} is now {short(moved, BRANCH)}"
     assert moved.subjects("main..HEAD") == ["Theirs", SUBJECT]
     assert moved.remote_git("branch", "--list", BRANCH) == ""
 
@@ -128,7 +128,7 @@ def test_a_branch_that_a_colleague_pushed_after_the_plan_is_left_alone(moved: Hu
     there, ours = moved.remote_git("rev-parse", "--short=12", BRANCH), short(moved, "HEAD")
     made = f"the current branch is now {BRANCH}, the branch {BRANCH} is now {ours}, HEAD is now {ours}"
     assert fault(done) == (
-        f"origin's branch {BRANCH} is now {there} (since the plan was made)",
+        f"the plan no longer holds: origin's branch {BRANCH} is now {there}",
         f"{AGAIN}; done so far: {made}",
     )
     assert moved.remote_git("log", "--format=%s", f"main..{BRANCH}") == "Theirs"
@@ -140,7 +140,7 @@ def test_a_file_saved_between_the_plan_and_the_commit_stops_it(moved: Hub, flags
     hook(moved, "post-checkout", "echo '# mine' >>hub/requirements.yaml")
     done = commit(moved, *flags)
     assert (done.code, done.out) == (1, ""), done
-    assert fault(done)[0] == "hub/requirements.yaml has changed (since the plan was made)"
+    assert fault(done)[0] == "the plan no longer holds: hub/requirements.yaml has changed"
     assert moved.subjects() == ["Set up the hub"]
     assert moved.read("hub/requirements.yaml").endswith("# mine\n")
     (moved.path / ".git/hooks/post-checkout").unlink()
@@ -151,7 +151,7 @@ def test_what_is_staged_between_the_plan_and_the_commit_stays_staged(moved: Hub)
     stage = "cp hub/requirements.yaml kept; echo '# mine' >>hub/requirements.yaml; git add hub/requirements.yaml"
     hook(moved, "post-checkout", f"unset GIT_INDEX_FILE; {stage}; mv kept hub/requirements.yaml")
     done = commit(moved)
-    assert fault(done)[0] == "the index has changed (since the plan was made)"
+    assert fault(done)[0] == "the plan no longer holds: the index has changed"
     assert moved.git("show", ":hub/requirements.yaml").endswith("# mine")
     assert moved.subjects() == ["Set up the hub"]
 
@@ -169,7 +169,7 @@ def test_a_branch_switched_between_the_plan_and_the_action_stays_as_it_is(
     before = moved.snapshot()
     done = run_task("commit", cwd=moved.path)
     assert fault(done) == (
-        "the current branch is now elsewhere (since the plan was made)",
+        "the plan no longer holds: the current branch is now elsewhere",
         f"git switch main, then {AGAIN}; nothing was done",
     )
     assert (moved.snapshot(), moved.git("branch", "--list", BRANCH)) == (before, "")

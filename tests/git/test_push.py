@@ -153,7 +153,6 @@ def pushed(hub: Hub) -> dict[str, str]:
         ("branch.main.pushRemote", "nowhere"),
         ("remote.pushDefault", "nowhere"),
         ("push.autoSetupRemote", "true"),
-        ("remote.origin.mirror", "true"),
     ],
 )
 def test_the_branch_is_pushed_and_nothing_else_whatever_git_is_set_to(moved: Hub, key: str, value: str) -> None:

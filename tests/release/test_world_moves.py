@@ -119,7 +119,7 @@ def test_what_moves_at_the_question_stops_a_release_before_anything_is_done(
     done, stand = at_the_question(scene.hub, somebody, "--push")
     assert done.code == 1, done
     assert fault(done) == (
-        f"{error.replace('COMMIT', short(scene.hub, 'HEAD'))} (since the plan was made)",
+        f"the plan no longer holds: {error.replace('COMMIT', short(scene.hub, 'HEAD'))}",
         f"{back}{AGAIN}; nothing was done",
     )
     assert Stand.of(scene.hub) == stand
@@ -136,7 +136,7 @@ def test_values_saved_at_the_question_stay_and_are_not_committed(scene: Scene) -
     done, _ = at_the_question(scene.hub, save(VALUES), "--push")
     assert done.code == 1, done
     error, hint = fault(done)
-    assert error == f"{VALUES} has changed (since the plan was made)"
+    assert error == f"the plan no longer holds: {VALUES} has changed"
     assert hint == f"{AGAIN}; done so far: the current branch is now {BRANCH}, the branch {BRANCH} is now " + short(
         scene.hub, "main"
     )
@@ -152,7 +152,7 @@ def test_a_branch_that_is_made_at_the_question_is_left_alone(scene: Scene) -> No
     theirs = f"git branch {BRANCH} $(git commit-tree HEAD^{{tree}} -p HEAD -m Theirs)"
     done, stand = at_the_question(scene.hub, theirs, "--push")
     assert done.code == 1, done
-    assert fault(done)[0] == f"the branch {BRANCH} is now {short(scene.hub, BRANCH)} (since the plan was made)"
+    assert fault(done)[0] == f"the plan no longer holds: the branch {BRANCH} is now {short(scene.hub, BRANCH)}"
     assert scene.hub.git("for-each-ref") == stand.refs
     assert scene.hub.git("branch", "--show-current") == "main"
     again = run_task("release", "--yes", "--push", cwd=scene.hub.path)
@@ -165,7 +165,7 @@ def test_a_remote_branch_that_appears_at_the_question_is_not_overwritten(scene: 
     assert done.code == 1, done
     error, hint = fault(done)
     there = scene.hub.remote_git("rev-parse", "--short=12", BRANCH)
-    assert error == f"origin's branch {BRANCH} is now {there} (since the plan was made)"
+    assert error == f"the plan no longer holds: origin's branch {BRANCH} is now {there}"
     assert hint.startswith(f"{AGAIN}; done so far: the current branch is now {BRANCH}, ")
     assert f"HEAD is now {short(scene.hub, 'HEAD')}" in hint
     assert scene.hub.remote_git("for-each-ref") == stand.remote
@@ -183,7 +183,7 @@ def test_a_branch_switched_during_the_build_gets_nothing(scene: Scene, during_bu
     done = run_task("release", "--yes", "--push", cwd=hub.path)
     assert done.code == 1, done
     error, hint = fault(done)
-    assert error == "the current branch is now main (since the plan was made)"
+    assert error == "the plan no longer holds: the current branch is now main"
     assert hint == (
         f"git switch {BRANCH}, then {AGAIN}; done so far: the current branch is now {BRANCH}, "
         f"the branch {BRANCH} is now {short(hub, BRANCH)}, HEAD is now {short(hub, BRANCH)}"
@@ -204,7 +204,7 @@ def test_a_commit_made_during_the_build_is_not_pushed_unless_a_plan_lists_it(
     during_build(COMMIT)
     done = run_task("release", "--yes", "--push", cwd=hub.path)
     assert done.code == 1, done
-    assert fault(done)[0] == f"HEAD is now {short(hub, 'HEAD')} (since the plan was made)"
+    assert fault(done)[0] == f"the plan no longer holds: HEAD is now {short(hub, 'HEAD')}"
     assert hub.subjects(f"main..{BRANCH}") == ["Private work", MOVED]
     assert hub.remote_git("branch", "--list", BRANCH) == ""
     again = run_task("release", "--yes", "--push", cwd=hub.path)
@@ -219,7 +219,7 @@ def test_values_saved_during_the_build_are_not_written_over(scene: Scene, during
     during_build(save(VALUES))
     done = run_task("release", "--yes", "--push", cwd=hub.path)
     assert done.code == 1, done
-    assert fault(done)[0] == f"{VALUES} has changed (since the plan was made)"
+    assert fault(done)[0] == f"the plan no longer holds: {VALUES} has changed"
     assert hub.read(VALUES) == f"{before}# mine\n"
     assert hub.subjects(f"main..{BRANCH}") == [MOVED]
     assert hub.remote_git("branch", "--list", BRANCH) == ""
@@ -230,7 +230,7 @@ def test_a_dockerfile_saved_during_the_build_is_in_no_commit(scene: Scene, durin
     during_build(save(DOCKERFILE))
     done = run_task("release", "--yes", "--push", cwd=hub.path)
     assert done.code == 1, done
-    assert fault(done)[0] == f"{DOCKERFILE} has changed (since the plan was made)"
+    assert fault(done)[0] == f"the plan no longer holds: {DOCKERFILE} has changed"
     assert hub.read(DOCKERFILE).endswith("# mine\n")
     assert "# mine" not in hub.git("show", f"{BRANCH}:{DOCKERFILE}")
     assert hub.remote_git("branch", "--list", BRANCH) == ""
@@ -245,7 +245,7 @@ def test_a_remote_branch_that_moves_during_the_build_is_not_overwritten(
     done = run_task("release", "--yes", "--push", cwd=hub.path)
     assert done.code == 1, done
     there = hub.remote_git("rev-parse", "--short=12", BRANCH)
-    assert fault(done)[0] == f"origin's branch {BRANCH} is now {there} (since the plan was made)"
+    assert fault(done)[0] == f"the plan no longer holds: origin's branch {BRANCH} is now {there}"
     assert len(hub.subjects(f"main..{BRANCH}")) == 2
     assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}") == "Theirs"
 
@@ -258,7 +258,7 @@ def test_what_is_staged_of_a_managed_file_during_the_build_stays_staged(
     during_build(stage)
     done = run_task("release", "--yes", cwd=hub.path)
     assert done.code == 1, done
-    assert fault(done)[0] == "the index has changed (since the plan was made)"
+    assert fault(done)[0] == "the plan no longer holds: the index has changed"
     assert hub.git("show", f":{VALUES}").endswith("# mine")
     assert hub.subjects(f"main..{BRANCH}") == [MOVED]
 
@@ -283,7 +283,7 @@ def test_what_moves_during_a_build_keeps_it_from_writing_the_values(
     done = run_task("build", cwd=hub.path)
     assert done.code == 1, done
     assert fault(done) == (
-        f"{error.replace('COMMIT', short(hub, 'HEAD'))} (since the plan was made)",
+        f"the plan no longer holds: {error.replace('COMMIT', short(hub, 'HEAD'))}",
         f"{hint}; done so far: ask {scene.registry} whether {repository} may be pushed to, build and push {told}",
     )
     assert hub.read(VALUES).removesuffix("# mine\n") == before
@@ -309,5 +309,5 @@ def test_what_moves_while_the_helm_repository_is_asked_stops_a_bump(scene: Scene
     path = os.pathsep.join((str(programs), os.environ["PATH"]))
     done = run_task("bump", cwd=hub.path, env={"PATH": path})
     assert done.code == 1, done
-    assert fault(done)[0] == "the current branch is now elsewhere (since the plan was made)"
+    assert fault(done)[0] == "the plan no longer holds: the current branch is now elsewhere"
     assert files_in(hub.path / "hub") == before
