@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from invoke.tasks import task
 
+from . import show
 from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
 from .plan import Action, Fact, Plan, Step
 
@@ -237,6 +238,7 @@ def _push_action(
     hub: Hub, local: Fact, branch: str, wish: CommitWish, made: Made, heads_of: HeadsOf | None
 ) -> tuple[Action, Fact]:
     """Return the push of ``branch``, and the fact that has the pushed commit from then on."""
+    from .faults import one_line
     from .review.branch import shared_branches
     from .review.commits import push, require_pushable
     from .tools.git_facts import remote_branch
@@ -252,17 +254,23 @@ def _push_action(
     if not waits and there.value == local.value and git.follows(remote, branch):
         return Action(f"{remote} has {branch} already"), there
 
+    others = [one_line(other) for other in git.unlike_remote(heads.values())]
+    listed = (
+        f"with commits that were there before, and that {remote} does not have:",
+        *(f"  {other}" for other in others),
+    )
+
     def do(values: Values) -> Values:
+        if others:
+            show.say("\n".join(listed))
         push(git, remote, values[local.name], branch)
         made.said.append(f"pushed {branch} to {remote}")
         return {there.name: values[local.name]}
 
-    others = git.unlike_remote(heads.values())
     # What is yet to be committed is what the branch holds when somebody types it.
     commit = f"refs/heads/{branch}" if waits else local.value
     details = (
-        *([f"with commits that were there before, and that {remote} does not have:"] if others else []),
-        *(f"  {other}" for other in others),
+        *(listed if others else ()),
         f"$ {git.push_command(remote, commit, branch)}",
         *(f"$ {command}" for command in git.follow_commands(remote, branch)),
     )

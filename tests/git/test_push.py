@@ -213,6 +213,7 @@ def test_the_users_own_commits_on_the_feature_branch_are_listed_and_pushed(moved
     ) in dry.out
     done = commit(moved, "--push")
     assert done.code == 0, done
+    assert f"  {second} Mend $(notes)\n  {first} Add notes\n" in done.err
     assert moved.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines() == [
         SUBJECT,
         "Mend $(notes)",
@@ -236,6 +237,15 @@ def test_what_any_branch_of_the_remote_has_is_not_listed(moved: Hub) -> None:
     moved.git("push", "--quiet", "origin", "main:elsewhere")
     moved.git("update-ref", "-d", "refs/remotes/origin/elsewhere")
     assert "with commits that were there before" not in commit(moved, "--push", "--dry").out
+
+
+def test_branches_of_the_remote_that_the_clone_does_not_know_change_nothing_of_the_list(
+    moved: Hub, colleague: Hub
+) -> None:
+    colleagues_work(colleague, "elsewhere")
+    own = own_commit(moved, "Mine")
+    dry = commit(moved, "--push", "--dry")
+    assert f"that origin does not have:\n             {own} Mine\n           $ git push " in dry.out
 
 
 def test_what_the_remote_had_once_and_has_no_more_is_listed(moved: Hub) -> None:
