@@ -12,7 +12,7 @@ from invoke.tasks import task
 from . import show
 from .door import DOOR
 from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
-from .plan import Action, Plan, Step
+from .plan import Action, Plan, Step, Values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -203,7 +203,7 @@ def _login_action(command: Command, why: str) -> Action:
             where="gcloud",
             hint=f"on a terminal: {command}; in CI: {DOOR} auth --key-file PATH",
         )
-    return Action("sign in to Google Cloud", why, lambda: run_login(command), (f"$ {command}",))
+    return Action("sign in to Google Cloud", why, lambda _: run_login(command), (f"$ {command}",))
 
 
 def _run_once(command: Command, why: str) -> Action:
@@ -212,7 +212,7 @@ def _run_once(command: Command, why: str) -> Action:
     if find(command.argv[0]) is None:
         raise missing(command.argv[0])
 
-    def do() -> None:
+    def do(_: Values) -> None:
         check(command, hint=str(command))
 
     return Action(f"run {' '.join(command.argv[:3])}", why, do, (f"$ {command}",))

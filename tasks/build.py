@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from invoke.tasks import task
 
 from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
-from .plan import Action, Plan, Step
+from .plan import Action, Plan, Step, Values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from .image.job import ImageJob
     from .image.planning import BuilderOf
     from .image.reference import Reference
+    from .plan import Fact
 
 HELP = {
     "image": "an image to build, by its key in chartpress.yaml (repeatable; default: those that inherit from k8s-hub)",
@@ -101,14 +101,16 @@ def plan_build(hub: Hub, wish: BuildWish, answering: BuilderOf | None = None) ->
     """
     from .hubrepo.edits import image_edits
     from .image.planning import plan_images
+    from .tools.git_facts import standing
 
+    relies = standing(hub.git, hub.branch)
     planned = plan_images(hub, wish, answering)
     edits = image_edits(hub, _pins(hub, planned.jobs)) if planned.pushes else ()
     actions = [
         *_right_actions(planned),
         *_retag_actions(planned),
-        _build_action(planned),
-        *([_values_action(hub, planned, edits)] if planned.pushes else []),
+        _build_action(planned, relies),
+        *([_values_action(hub, planned, edits, relies)] if planned.pushes else []),
     ]
     return Step(
         "build",
@@ -130,48 +132,63 @@ def _right_actions(planned: Build) -> list[Action]:
 
     jobs = (*planned.to_build, *planned.to_retag)
     repositories = [Reference(job.image.spec.name) for job in jobs if planned.pushes]
-    return [
-        Action(f"ask {one.host} whether {one.path} may be pushed to", do=partial(require_push_right, one))
-        for one in dict.fromkeys(repositories)
-    ]
+
+    def asking(one: Reference) -> Action:
+        return Action(f"ask {one.host} whether {one.path} may be pushed to", do=lambda _: require_push_right(one))
+
+    return [asking(one) for one in dict.fromkeys(repositories)]
 
 
 def _retag_actions(planned: Build) -> list[Action]:
     """Return the action that gives images of the same inputs their tag of today, without a build."""
+    from .image.job import tag_fact
+
     jobs = planned.to_retag
     if not jobs:
         return []
     named = ", ".join(f"{job.source} the tag {job.tag}" for job in jobs)
-    return [Action(f"give {named}", "it was built from the same files, arguments and base", planned.retag)]
+    return [
+        Action(
+            f"give {named}",
+            "it was built from the same files, arguments and base",
+            lambda _: planned.retag(),
+            relies=tuple(tag_fact(job.reference) for job in jobs),
+        )
+    ]
 
 
-def _build_action(planned: Build) -> Action:
+def _build_action(planned: Build, relies: Sequence[Fact]) -> Action:
+    from .image.job import tag_fact
+
     jobs = planned.to_build
     if not jobs:
         there = [str(job.reference) for job in planned.jobs if job not in planned.to_retag]
         return Action(f"{', '.join(there)}: in the registry already, proved" if there else "nothing to build")
     verb = "build and push" if planned.pushes else "build"
     return Action(
-        f"{verb} {', '.join(str(job.reference) for job in jobs)}", planned.why, planned.run, planned.details()
+        f"{verb} {', '.join(str(job.reference) for job in jobs)}",
+        planned.why,
+        lambda _: planned.run(),
+        planned.details(),
+        (*relies, *(tag_fact(job.reference) for job in planned.tags_to_take)),
     )
 
 
-def _values_action(hub: Hub, planned: Build, edits: Sequence[FileEdit]) -> Action:
+def _values_action(hub: Hub, planned: Build, edits: Sequence[FileEdit], relies: Sequence[Fact]) -> Action:
     """Return the action that writes the images into the values: last, once the registry has answered for them."""
     from .hubrepo.edits import image_edits
-    from .hubrepo.files import edit_action
+    from .hubrepo.files import WorkingTree, edit_action, written
 
-    expected = edit_action(hub.git.folder, edits, "the registry has what they name")
+    expected = edit_action(hub.git.folder, edits, "the registry has what they name", relies)
     if expected.do is None:
         return expected
 
-    def write() -> None:
-        now = hub.again()
-        action = edit_action(now.git.folder, image_edits(now, _pins(now, planned.jobs)), "")
-        if action.do is not None:
-            action.do()
+    def write(values: Values) -> Values:
+        # The tag of a commit that was only planned is known now.
+        now = hub.holding({edit.path: values[edit.path] for edit in edits})
+        return written(WorkingTree(hub.git.folder), image_edits(now, _pins(now, planned.jobs)))
 
-    return Action(expected.what, expected.why, write, expected.details)
+    return expected._replace(do=write)
 
 
 def _pins(hub: Hub, jobs: Sequence[ImageJob]) -> list[PinnedPlace]:

@@ -82,8 +82,10 @@ def plan_bump(hub: Hub, wish: BumpWish) -> Step:
     from .hubrepo.requirement import require_movable
     from .hubrepo.source import helm_repository, open_repository
     from .image.digests import with_digests
+    from .tools.git_facts import standing
     from .z2jh.choose import choose
 
+    relies = standing(hub.git, hub.branch)
     require_movable(hub.require(hub.requirement_file), hub.requirement.name, hub.requirement_file)
     repository = open_repository(hub)
     with show.waiting(f"asking {helm_repository(hub)}"):
@@ -97,7 +99,7 @@ def plan_bump(hub: Hub, wish: BumpWish) -> Step:
     touched = (*edits, lock) if lock else edits
     return Step(
         "bump",
-        actions=(locked_action(hub, edits, lock, _reason(index, hub.requirement.version, choice)),),
+        actions=(locked_action(hub, edits, lock, _reason(index, hub.requirement.version, choice), relies),),
         leaves=hub.edited(touched).with_index(index),
         report=lambda: _report(hub, choice, touched, bases),
         summary=lambda: [f"{edit.path}: {edit.summary if edit.changes else 'unchanged'}" for edit in touched],

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from invoke.tasks import task
 
+from . import show
 from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
-from .plan import Action, Plan, Step
+from .plan import Action, Fact, Plan, Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from .hubrepo.layout import Hub
+    from .plan import Values
+    from .review.body import Story
     from .review.branch import BranchPlan
     from .review.evidence import Witness
     from .review.request import Request
-    from .tools.git import CommitOf
+    from .tools.git import HeadsOf
 
 HELP = {
     "message": "the commit's message, in place of the one that says what moved",
@@ -89,34 +92,43 @@ def commit(
         run.carry_out(Plan((plan_commit(run.hub, CommitWish(message, branch, push, pr)),)))
 
 
-def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None, commit_of: CommitOf | None = None) -> Step:
+def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None, heads_of: HeadsOf | None = None) -> Step:
     """Plan the commit of what differs, and the push and the pull request where they are wanted.
 
     Args:
         hub: the repository as it will be then.
         wish: how the commit is wanted.
         witness: tells what is known of the images; None to ask the registry.
-        commit_of: waits for what the remote has as a branch, where it was asked already; None to ask it.
+        heads_of: waits for the remote's branches, where it was asked already; None to ask it.
 
     Raises:
         Refused: no commit can be made here, a managed file holds other changes too, or the branch has other commits.
     """
     from .review.branch import plan_branch
+    from .tools.git_facts import local_branch
     from .tools.git_index import left_behind
 
     current = hub.git.require_commit_can_be_made()
+    # Before anything is decided: what changes from here on is noticed.
+    world = _World.around(hub, current)
     changed = hub.changed
     made = Made()
     goal = plan_branch(hub, wish.branch) if changed else None
+    branch = goal.name if goal else hub.branch or current
+    local = local_branch(hub.git, branch, goal.there if goal and goal.switch else world.head.value)
     # What a planned commit leaves is not there yet.
     behind = () if hub.planned_branch else left_behind(hub.git, hub.managed)
-    actions = [_index_action(hub, behind, made)] if behind else []
-    actions += _commit_actions(hub, goal, changed, behind, wish, made) if goal else [Action("nothing to commit")]
-    branch = goal.name if goal else hub.branch or current
+    actions = [_index_action(hub, world, behind, made)] if behind else []
+    if goal:
+        actions += _commit_actions(hub, world, goal, local, changed, behind, wish, made)
+    else:
+        actions.append(Action("nothing to commit"))
+    pushed = local
     if wish.push or wish.request:
-        actions.append(_push_action(hub, branch, wish, made, commit_of))
+        pushing, pushed = _push_action(hub, local, branch, wish, made, heads_of)
+        actions.append(pushing)
     if wish.request:
-        actions.append(_request_action(hub, branch, wish, made, witness))
+        actions.append(_request_action(hub, branch, pushed, wish, made, witness))
     return Step(
         "commit",
         tuple(actions),
@@ -130,11 +142,43 @@ def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None, comm
     )
 
 
+class _World(NamedTuple):
+    """What a commit relies on.
+
+    Attributes:
+        branch: the current branch.
+        head: the commit before it.
+        staged: what is staged of the managed files.
+        files: the managed files' bytes.
+    """
+
+    branch: Fact
+    head: Fact
+    staged: Fact
+    files: tuple[Fact, ...]
+
+    @classmethod
+    def around(cls, hub: Hub, current: str) -> _World:
+        from .hubrepo.files import WorkingTree
+        from .tools.git_facts import index, standing
+
+        tree = WorkingTree(hub.git.folder)
+        files = tuple(tree.fact(path, hub.files.read(path)) for path in hub.managed)
+        return cls(*standing(hub.git, hub.branch or current), index(hub.git, hub.managed), files)
+
+
 def _commit_actions(
-    hub: Hub, goal: BranchPlan, changed: Sequence[str], behind: Sequence[str], wish: CommitWish, made: Made
+    hub: Hub,
+    world: _World,
+    goal: BranchPlan,
+    local: Fact,
+    changed: Sequence[str],
+    behind: Sequence[str],
+    wish: CommitWish,
+    made: Made,
 ) -> list[Action]:
     from .faults import Refused
-    from .review.commits import commit_message, make_commit, require_no_credentials, require_only_ours
+    from .review.commits import Place, commit_message, make_commit, require_no_credentials, require_only_ours
 
     require_only_ours(hub, changed, behind)
     require_no_credentials(hub, changed)
@@ -145,74 +189,115 @@ def _commit_actions(
         )
     made.subject = text.strip().partition("\n")[0]
 
-    def switch() -> None:
+    def switch(values: Values) -> Values:
         hub.git.switch(*goal.switch, branch=goal.name)
+        return {world.branch.name: goal.name, local.name: values[world.head.name]}
 
-    def do() -> None:
-        now = hub.again()
-        made.hash, made.subject = make_commit(now, now.changed, wish.message)
+    def do(values: Values) -> Values:
+        known = {fact.name: values[fact.name] for fact in world.files}
+        staged, parent = values[world.staged.name], values[world.head.name]
+        # The tag of an image that was only planned is known now.
+        message = (wish.message or commit_message(hub.on(parent).holding(known))).strip()
+        wanted = {path: known[path] for path in changed}
+        made.hash = make_commit(hub.git, Place(goal.name, parent), wanted, message, staged)
+        made.subject = message.partition("\n")[0]
         made.said.append(f"commit {made.hash[:12]} on {goal.name}: {made.subject}")
+        return {world.head.name: made.hash, local.name: made.hash, world.staged.name: _without(staged, changed)}
 
-    switching = [Action(f"branch {goal.name}", goal.why, switch, (f"$ {hub.git.command(*goal.switch)}",))]
-    committing = Action(f"commit {', '.join(changed)}", "", do, (text,))
-    return [*(switching if goal.switch else []), committing]
+    command = f"$ {hub.git.command(*goal.switch)}"
+    switching = Action(f"branch {goal.name}", goal.why, switch, (command,), (world.branch, world.head, local))
+    on_branch = world.branch._replace(value=goal.name)
+    relies = (on_branch, world.head, world.staged, *world.files)
+    committing = Action(f"commit {', '.join(changed)}", "", do, (text,), relies)
+    return [*([switching] if goal.switch else []), committing]
 
 
-def _index_action(hub: Hub, behind: Sequence[str], made: Made) -> Action:
+def _index_action(hub: Hub, world: _World, behind: Sequence[str], made: Made) -> Action:
     """Return what git was interrupted in: it writes the index last."""
-    from .tools.git_index import left_behind, restore
+    from .tools.git_index import restore
     from .tools.git_locks import require_unlocked
 
     what = f"put {', '.join(behind)} into the index as committed"
 
-    def do() -> None:
+    def do(values: Values) -> Values:
         require_unlocked(hub.git.git_dir)
-        still = [path for path in left_behind(hub.git, hub.managed) if path in behind]
-        if still:
-            hub.git.read(*restore(still))
-            made.said.append(what)
+        hub.git.read(*restore(behind))
+        made.said.append(what)
+        return {world.staged.name: _without(values[world.staged.name], behind)}
 
-    command = hub.git.command(*restore(behind))
-    return Action(what, "it still has what the commit before had", do, (f"$ {command}",))
+    command = f"$ {hub.git.command(*restore(behind))}"
+    return Action(what, "it still has what the commit before had", do, (command,), (world.head, world.staged))
 
 
-def _push_action(hub: Hub, branch: str, wish: CommitWish, made: Made, commit_of: CommitOf | None) -> Action:
+def _without(staged: Values, paths: Sequence[str]) -> Values:
+    """Return what is still staged once HEAD and the index have the same of ``paths``."""
+    return {path: entry for path, entry in staged.items() if path not in paths}
+
+
+def _push_action(
+    hub: Hub, local: Fact, branch: str, wish: CommitWish, made: Made, heads_of: HeadsOf | None
+) -> tuple[Action, Fact]:
+    """Return the push of ``branch``, and the fact that has the pushed commit from then on."""
+    from .faults import one_line
     from .review.branch import shared_branches
     from .review.commits import push, require_pushable
+    from .tools.git_facts import remote_branch
 
-    remote = hub.settings.remote
+    git, remote = hub.git, hub.settings.remote
     shared = shared_branches(hub)
     if wish.branch is None and branch in shared:
-        return Action(f"nothing to push: {branch} is {shared[branch]}")
-    there = require_pushable(hub.git, remote, branch, commit_of)
-    as_there = not made.subject and not hub.pending and there == hub.git.head()
+        return Action(f"nothing to push: {branch} is {shared[branch]}"), local
+    heads = require_pushable(git, remote, branch, heads_of)
+    there = remote_branch(git, remote, branch, heads.get(branch))
+    waits = bool(made.subject or hub.pending)
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
-    if as_there and hub.git.follows(remote, branch):
-        return Action(f"{remote} has {branch} already")
+    if not waits and there.value == local.value and git.follows(remote, branch):
+        return Action(f"{remote} has {branch} already"), there
 
-    def do() -> None:
-        push(hub.git, remote, branch)
+    others = [one_line(other) for other in git.unlike_remote(heads.values())]
+    listed = (
+        f"with commits that were there before, and that {remote} does not have:",
+        *(f"  {other}" for other in others),
+    )
+
+    def do(values: Values) -> Values:
+        if others:
+            show.say("\n".join(listed))
+        push(git, remote, values[local.name], branch)
         made.said.append(f"pushed {branch} to {remote}")
+        return {there.name: values[local.name]}
 
-    command = hub.git.push_command(remote, branch)
+    # What is yet to be committed is what the branch holds when somebody types it.
+    commit = f"refs/heads/{branch}" if waits else local.value
+    details = (
+        *(listed if others else ()),
+        f"$ {git.push_command(remote, commit, branch)}",
+        *(f"$ {command}" for command in git.follow_commands(remote, branch)),
+    )
     why = "the pull request needs it" if wish.request else "it was asked for with --push"
-    return Action(f"push {branch} to {remote}", why, do, (f"$ {command}",))
+    return Action(f"push {branch} to {remote}", why, do, details, (local, there)), there
 
 
-def _request_action(hub: Hub, branch: str, wish: CommitWish, made: Made, witness: Witness | None) -> Action:
+def _request_action(
+    hub: Hub, branch: str, pushed: Fact, wish: CommitWish, made: Made, witness: Witness | None
+) -> Action:
     from .review.branch import base_branch
     from .review.evidence import from_registry
     from .review.request import Request, plan_request, require_own_branch
     from .review.story import is_ahead, tell
 
-    base = base_branch(hub)
+    base = Fact("the branch that pull requests go to", lambda: base_branch(hub), base_branch(hub))
     waits = bool(made.subject or hub.pending)
     if waits or wish.branch:
-        require_own_branch(branch, base)
-    if branch == base:
-        return Action(f"no pull request: {base} is the branch that they go to")
-    if not waits and not is_ahead(hub, base):
-        return Action(f"no pull request: {branch} has nothing that {base} does not have")
+        require_own_branch(branch, base.value)
+    if branch == base.value:
+        return Action(f"no pull request: {branch} is the branch that they go to")
+    if not waits and not is_ahead(hub, base.value):
+        return Action(f"no pull request: {branch} has nothing that {base.value} does not have")
     ask = witness or from_registry
-    made.request = Request(branch, base)
-    return plan_request(hub, made.request, lambda now: tell(now, base, ask(now)), waits=waits)
+    made.request = Request(branch, base.value)
+
+    def story(now: Hub, commit: str) -> Story:
+        return tell(now, base.value, ask(now), commit)
+
+    return plan_request(hub, made.request, story, pushed, base, waits=waits)

@@ -1,15 +1,17 @@
-"""A plan: steps of actions that know what they will do, why, and whether the world is that way already.
+"""A plan: steps of actions that know what they do, why, what they rely on, and whether the world is that way already.
 
-The same objects are shown by a dry run and performed by a real one.
+The same objects are shown by a dry run and performed by a real one. A plan holds only in the world that it was made in:
+what an action relies on is asked again immediately before it acts.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from . import show
+from .faults import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +19,58 @@ if TYPE_CHECKING:
     from .hubrepo.layout import Hub
 
 DONE, SKIPPED = "done", "skipped"
+# Values of facts by the facts' names.
+Values: TypeAlias = "Mapping[str, Any]"
+
+
+def _words(value: object) -> str:
+    """Return what follows a fact's name in a sentence that tells its new value."""
+    if value is None:
+        return "is missing"
+    return "has changed" if isinstance(value, bytes) else f"is now {value}"
+
+
+class Fact(NamedTuple):
+    """One thing of the world that an action relies on.
+
+    Attributes:
+        name: what people call it: ``the current branch``, ``hub/values.yaml``.
+        ask: asks for its value.
+        value: the value that the plan was made with.
+        words: tells a value in words that follow the name: ``is now main``.
+        back: returns the command that brings a value back; empty where there is none.
+    """
+
+    name: str
+    ask: Callable[[], Any]
+    value: Any
+    words: Callable[[Any], str] = _words
+    back: Callable[[Any], str] = lambda _: ""
+
+    def require(self, value: object) -> None:
+        """Ask again, and check that it is ``value``.
+
+        Raises:
+            Moved: it is not.
+        """
+        now = self.ask()
+        if now != value:
+            raise Moved(f"{self.name} {self.words(now)}", self.back(value))
+
+
+class Moved(Refused):
+    """The world is not the one that the plan was made in.
+
+    Args:
+        what: what moved, and what it is now.
+        back: the command that brings it back; empty where there is none.
+        done: what the run has done already.
+    """
+
+    def __init__(self, what: str, back: str = "", done: str = "nothing was done") -> None:
+        again = f"{back}, then run the same command again" if back else "run the same command again"
+        super().__init__(f"the plan no longer holds: {what}", hint=f"{again}; {done}")
+        self.moved, self.back = what, back
 
 
 class Action(NamedTuple):
@@ -25,14 +79,17 @@ class Action(NamedTuple):
     Attributes:
         what: what it does, in one line.
         why: the reason, in one line.
-        do: does it; None where the world is that way already.
+        do: does it, given the values of the facts that it relies on, and returns those of the facts that it changes;
+            None where the world is that way already.
         details: lines below it: a diff, or ``$`` and the command as one could paste it.
+        relies: the facts that it relies on.
     """
 
     what: str
     why: str = ""
-    do: Callable[[], None] | None = None
+    do: Callable[[Values], Values | None] | None = None
     details: tuple[str, ...] = ()
+    relies: tuple[Fact, ...] = ()
 
 
 class Step(NamedTuple):
@@ -98,13 +155,22 @@ class Plan:
             yield from (f"  {' ' * width} ! {warning}" for warning in step.warnings)
 
     def perform(self) -> None:
-        """Do what is to be done, saying each action before it is done."""
+        """Do what is to be done, saying each action before it is done.
+
+        Raises:
+            Moved: something that an action relies on is neither as planned nor as an action before has left it.
+        """
+        left: dict[str, Any] = {}
+        done: list[Action] = []
         for step in self.steps:
             begin = time.monotonic()
             for action in step.to_do:
                 show.say(f"{show.strong(step.name)}: {action.what}")
-                assert action.do is not None  # noqa: S101 - to_do holds no others
-                action.do()
+                try:
+                    left.update(_perform(action, left))
+                except Moved as moved:
+                    raise Moved(moved.moved, moved.back, _told(done, left)) from None
+                done.append(action)
             self.times.append(time.monotonic() - begin)
 
     def report(self) -> dict[str, Any]:
@@ -128,3 +194,20 @@ class Plan:
             }
             for step, seconds in zip(self.steps, times, strict=True)
         ]
+
+
+def _perform(action: Action, left: Values) -> Values:
+    """Do ``action`` where all that it relies on is as planned or as ``left`` says, and return what it leaves."""
+    values = {fact.name: left.get(fact.name, fact.value) for fact in action.relies}
+    for fact in action.relies:
+        fact.require(values[fact.name])
+    return (action.do(values) if action.do else None) or {}
+
+
+def _told(done: Sequence[Action], left: Values) -> str:
+    """Return what was done by the actions that left these values; which files they wrote is seen in git."""
+    if not done:
+        return "nothing was done"
+    words = {fact.name: fact.words for action in done for fact in action.relies}
+    told = [f"{name} {words.get(name, _words)(value)}" for name, value in left.items() if isinstance(value, str)]
+    return f"done so far: {', '.join(told or [action.what for action in done])}"

@@ -13,7 +13,7 @@ from .bump import BumpWish, plan_bump
 from .commit import CommitWish
 from .door import DOOR
 from .edge import JSON_HELP, REPO_HELP, HubTask, Run, open_run
-from .plan import Action, Plan, Step
+from .plan import Action, Plan, Step, Values
 from .release import HELP as RELEASE_HELP
 from .release import plan_release
 
@@ -145,7 +145,7 @@ def _intention(hub: Hub) -> Step:
     )
 
 
-def _nothing() -> None:
+def _nothing(_: Values) -> None:
     """Stand for what only a real rehearsal does."""
 
 

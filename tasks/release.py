@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .image.planning import BuilderOf
     from .plan import Step
     from .review.evidence import Witness
-    from .tools.git import CommitOf
+    from .tools.git import HeadsOf
 
 HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
 
@@ -93,16 +93,18 @@ def plan_release(hub: Hub, bump: BumpWish, build: BuildWish, commit: CommitWish)
     the content needs one commit, at the end. The sign-in, the Helm repository and the remote are asked side by side;
     the builder answers while the commit is planned.
     """
-    with planning_auth(hub, AuthWish()) as auth, _asking_remote(hub, commit) as commit_of:
+    with planning_auth(hub, AuthWish()) as auth, _asking_remote(hub, commit) as heads_of:
         bumped = plan_bump(hub, bump)
         signing_in = auth()
-        steps = _steps(bumped.leaves, build, commit, commit_of, signs_in=bool(signing_in.to_do))
+        steps = _steps(bumped.leaves, build, commit, heads_of, signs_in=bool(signing_in.to_do))
         return Plan((signing_in, bumped, *steps))
 
 
-def _asking_remote(hub: Hub, wish: CommitWish) -> AbstractContextManager[CommitOf | None]:
+def _asking_remote(hub: Hub, wish: CommitWish) -> AbstractContextManager[HeadsOf | None]:
     """Ask the remote for its branches at once, where one of them will be pushed."""
-    return hub.git.asking_remote(hub.settings.remote) if wish.push or wish.request else nullcontext()
+    return (
+        hub.git.asking_remote(hub.git.push_address(hub.settings.remote)) if wish.push or wish.request else nullcontext()
+    )
 
 
 def _asking_builder(hub: Hub, wish: BuildWish) -> AbstractContextManager[BuilderOf | None]:
@@ -116,7 +118,7 @@ def _asking_builder(hub: Hub, wish: BuildWish) -> AbstractContextManager[Builder
 
 
 def _steps(
-    hub: Hub, build: BuildWish, commit: CommitWish, commit_of: CommitOf | None, *, signs_in: bool
+    hub: Hub, build: BuildWish, commit: CommitWish, heads_of: HeadsOf | None, *, signs_in: bool
 ) -> Iterator[Step]:
     """Yield what follows the move to a release, each step planned on the repository as the one before will leave it."""
     from .image.naming import names_commit
@@ -125,7 +127,7 @@ def _steps(
     if not names_commit(hub.settings.tag):
         require_only_managed_changes(hub, build.images)
         built = plan_build(hub, build)
-        yield from (built, plan_commit(built.leaves, commit, _witness(hub, build, built), commit_of))
+        yield from (built, plan_commit(built.leaves, commit, _witness(hub, build, built), heads_of))
         return
     with _asking_builder(hub, build) as answering:
         moved = plan_commit(hub, commit._replace(push=False, request=False))
@@ -134,7 +136,7 @@ def _steps(
         _require_answers(hub, build, signs_in=signs_in)
     # A message that was given belongs to the first commit that is made.
     wish = commit._replace(message=None if moved.leaves.pending else commit.message)
-    yield from (moved, built, plan_commit(built.leaves, wish, _witness(hub, build, built), commit_of))
+    yield from (moved, built, plan_commit(built.leaves, wish, _witness(hub, build, built), heads_of))
 
 
 def _require_answers(hub: Hub, wish: BuildWish, *, signs_in: bool) -> None:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ..faults import Refused, Unusable
+from ..faults import Unusable
 from ..interrupts import held_back
-from ..plan import Action
+from ..plan import Action, Fact
 from .leftovers import SUFFIX
 
 if TYPE_CHECKING:
@@ -85,6 +85,10 @@ class WorkingTree(NamedTuple):
         except OSError as err:
             raise Unusable(f"the file cannot be read: {err.strerror}", where=path, hint=f"ls -l {path}") from err
 
+    def fact(self, path: str, value: bytes | None) -> Fact:
+        """Return the fact that ``path`` holds the bytes ``value``; None where there is no such file."""
+        return Fact(path, lambda: self.read(path), value, lambda now: "is gone" if now is None else "has changed")
+
     def replace(self, edits: Iterable[FileEdit]) -> None:
         """Replace the files of ``edits``: all of them, or none.
 
@@ -92,13 +96,9 @@ class WorkingTree(NamedTuple):
         one's mode. A symbolic link is followed, so that the link stays one. An interrupt waits for the renames.
 
         Raises:
-            Refused: a file is not what it was when the edit was computed.
             Unusable: a file cannot be written.
         """
         wanted = [edit for edit in edits if edit.changes]
-        for edit in wanted:
-            if self.read(edit.path) != edit.before:
-                raise Refused("the file was changed meanwhile", where=edit.path, hint="run the same command again")
         with contextlib.ExitStack() as stack:
             staged = [(edit, *stack.enter_context(_staged(self.top / edit.path, edit))) for edit in wanted]
             with held_back():
@@ -200,23 +200,32 @@ def _unwritable(edit: FileEdit, err: OSError) -> Unusable:
     )
 
 
-def edit_action(top: Path, edits: Sequence[FileEdit], why: str) -> Action:
+def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact] = ()) -> Action:
     """Return the action that makes ``edits`` below ``top``: all of them, or none.
 
     Args:
         top: the repository's top.
         edits: what is to be written; files that would not change are left out.
         why: the reason, for the plan.
+        relies: what it relies on besides the bytes of all these files.
     """
     wanted = [edit for edit in edits if edit.changes]
     if not wanted:
         return Action(f"{', '.join(edit.path for edit in edits)}: nothing to change", why)
+    tree = WorkingTree(top)
     return Action(
         "; ".join(f"{edit.path}: {edit.summary}" for edit in wanted),
         why,
-        lambda: WorkingTree(top).replace(wanted),
+        lambda _: written(tree, wanted),
         tuple(line for edit in wanted for line in edit.diff()),
+        (*relies, *(tree.fact(edit.path, edit.before) for edit in edits)),
     )
+
+
+def written(tree: WorkingTree, edits: Sequence[FileEdit]) -> dict[str, bytes]:
+    """Make ``edits``, and return the bytes of the files that are left."""
+    tree.replace(edits)
+    return {edit.path: edit.after for edit in edits}
 
 
 def read_all(files: Files, paths: Sequence[str]) -> dict[str, bytes | None]:

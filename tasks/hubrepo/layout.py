@@ -20,7 +20,7 @@ from .paths import behind_links, join
 from .requirement import Requirement, requirements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..settings import Settings
     from ..tools.git import Git
@@ -96,6 +96,14 @@ class Hub:
     def as_committed(self) -> Hub:
         """Return the repository with HEAD's files in place of the working tree's."""
         return replace(self, files=self.committed)
+
+    def on(self, commit: str) -> Hub:
+        """Return the repository with ``commit`` in place of the planned one."""
+        return replace(self, committed=Committed(self.git, commit))
+
+    def holding(self, known: Mapping[str, bytes | None]) -> Hub:
+        """Return the repository with these bytes of files, by path, in place of the planned ones."""
+        return replace(self, files=Edited(self.files, {path: data for path, data in known.items() if data is not None}))
 
     def again(self) -> Hub:
         """Return the repository as it is now."""

@@ -9,15 +9,14 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from ..faults import Fault, ProgramFailed
-from ..plan import Action
+from ..plan import Action, Fact, Values
 from ..tools import helm
-from .files import FileEdit, WorkingTree, edit_action
+from .files import FileEdit, WorkingTree, edit_action, written
 from .paths import behind_links, join
 from .requirement import requirements, with_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from .layout import Hub
 
@@ -54,22 +53,36 @@ def lock_edit(hub: Hub, version: str) -> FileEdit | None:
     return FileEdit(path, before, with_version(before, name, version, path), f"{name} {locked} -> {version}")
 
 
-def locked_action(hub: Hub, edits: Sequence[FileEdit], lock: FileEdit | None, why: str) -> Action:
-    """Return the action that makes ``edits`` and refreshes the lock where that changes: all of it, or none."""
-    plain = edit_action(hub.git.folder, edits, why)
+def locked_action(
+    hub: Hub, edits: Sequence[FileEdit], lock: FileEdit | None, why: str, relies: Sequence[Fact]
+) -> Action:
+    """Return the action that makes ``edits`` and refreshes the lock where that changes: all of it, or none.
+
+    Args:
+        hub: the repository as it is.
+        edits: what is to be written.
+        lock: what is known of the lock's refreshing; None without a lock.
+        why: the reason, for the plan.
+        relies: what it relies on besides the bytes of all these files.
+    """
+    plain = edit_action(hub.git.folder, edits, why, relies)
     if lock is None or not lock.changes:
         return plain
     chart = (hub.git.folder / hub.dependencies_at(hub.chart)).parent
 
-    def do() -> None:
-        if plain.do is not None:
-            plain.do()
-        with _undone_on_fault(hub.git.folder, edits, lock):
+    tree = WorkingTree(hub.git.folder)
+
+    def do(_: Values) -> Values:
+        left = written(tree, edits)
+        with _undone_on_fault(tree, edits, lock):
             helm.update(chart)
             _require_locked(hub.again(), lock.path)
+        return {**left, lock.path: tree.read(lock.path)}
 
     command = f"$ {helm.update_command(chart)}"
-    return Action(f"{plain.what}; {lock.path}: {lock.summary}", why, do, (*plain.details, command))
+    what = f"{plain.what}; {lock.path}: {lock.summary}"
+    files = (tree.fact(edit.path, edit.before) for edit in (*edits, lock))
+    return Action(what, why, do, (*plain.details, command), (*relies, *files))
 
 
 def _require_locked(hub: Hub, path: str) -> None:
@@ -89,12 +102,11 @@ def _locked_version(data: bytes, name: str, path: str) -> str | None:
 
 
 @contextlib.contextmanager
-def _undone_on_fault(top: Path, edits: Sequence[FileEdit], lock: FileEdit) -> Iterator[None]:
+def _undone_on_fault(tree: WorkingTree, edits: Sequence[FileEdit], lock: FileEdit) -> Iterator[None]:
     """Put the files of ``edits`` and the lock back as they were when the block ends with a fault."""
     try:
         yield
     except Fault:
-        tree = WorkingTree(top)
         # What helm made of the lock is known now; elsewhere only our own bytes are taken back.
         made = (*edits, lock._replace(after=tree.read(lock.path) or b""))
         back = [edit._replace(before=edit.after, after=edit.before or b"") for edit in made]

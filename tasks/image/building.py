@@ -13,7 +13,7 @@ from ..hubrepo.leftovers import scratch_folder
 from ..hubrepo.warnings import layout_warnings
 from ..tools import docker
 from .inputs import files_as_they_lie, inputs_hash, sources_of, write_contexts
-from .job import BUILT, PRESENT, RETAGGED, SKIPPED, ImageJob
+from .job import BUILT, PRESENT, RETAGGED, SKIPPED, ImageJob, tag_fact
 from .naming import history_of, name_image, names_commit
 from .platform import Host
 from .tag import COMMIT_TO_COME, HEAD
@@ -69,6 +69,12 @@ class Build:
     def to_build(self) -> tuple[ImageJob, ...]:
         """The images that are (to be) built."""
         return tuple(job for job in self.jobs if job.status == BUILT)
+
+    @property
+    def tags_to_take(self) -> tuple[ImageJob, ...]:
+        """The images to be built whose tags are known, and must be free when they are pushed."""
+        is_free = self.pushes and not self.wish.force
+        return tuple(job for job in self.to_build if is_free and job.called.commit != COMMIT_TO_COME)
 
     @property
     def to_retag(self) -> tuple[ImageJob, ...]:
@@ -220,13 +226,19 @@ class Build:
         return [line for job in self.jobs for line in _summary(job)]
 
     def _settle_tags(self) -> None:
-        """Compute the tags that waited for a commit: it is known now."""
+        """Compute the tags that waited for a commit: it is known now, and nobody can have built it yet.
+
+        Raises:
+            Moved: somebody has.
+        """
         waiting = [job for job in self.to_build if job.called.commit == COMMIT_TO_COME]
         self.hub = self.hub.again()
         history = history_of(self.hub)
         history.foresee([job.image.spec.paths for job in waiting])
         for job in waiting:
             job.called = name_image(self.hub, history, job.image)
+            if self.pushes and not self.wish.force:
+                tag_fact(job.reference).require(None)
 
 
 def inputs_of(hub: Hub, job: ImageJob, tree: Tree) -> str:

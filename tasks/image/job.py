@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..door import DOOR
 from ..faults import Denied, Fault, Refused, Unreachable
+from ..plan import Fact
 from ..tools import docker
 from ..tools.found import FoundImage
 from .inputs import INPUTS_LABEL
@@ -144,6 +145,16 @@ class ImageJob:
             },
             "inputs": self.inputs,
         }
+
+
+def tag_fact(reference: Reference) -> Fact:
+    """Return the fact that the registry has no image of this name and tag."""
+
+    def ask() -> str | None:
+        found = docker.inspect(reference)
+        return None if found is None else found.digest
+
+    return Fact(f"the tag {reference}", ask, None, lambda digest: f"is taken now, by {digest}")
 
 
 def inputs_label(found: FoundImage) -> str | None:

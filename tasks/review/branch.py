@@ -19,11 +19,13 @@ class BranchPlan(NamedTuple):
         name: the branch.
         why: the reason.
         switch: git's arguments that get there; empty where it is the current branch.
+        there: the commit that it is on before that; None where it is yet to be made.
     """
 
     name: str
     why: str
     switch: tuple[str, ...] = ()
+    there: str | None = None
 
 
 def base_branch(hub: Hub) -> str:
@@ -68,15 +70,15 @@ def plan_branch(hub: Hub, wanted: str | None) -> BranchPlan:
     if not hub.git.is_branch_name(name):
         raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint="use --branch NAME")
     why = f"{current} is {shared[current]}" if current in shared else "it was asked for with --branch"
-    return BranchPlan(name, why, _switch(hub.git, name))
+    there = hub.git.branch_commit(name)
+    return BranchPlan(name, why, _switch(hub.git, name, there), there)
 
 
 def _feature_name(hub: Hub) -> str:
     return render(hub.settings.branch, {"version": hub.requirement.version}, "hub.branch")
 
 
-def _switch(git: Git, name: str) -> tuple[str, ...]:
-    there = git.branch_commit(name)
+def _switch(git: Git, name: str, there: str | None) -> tuple[str, ...]:
     if there is None:
         return ("switch", "--create", name)
     if there == git.head():

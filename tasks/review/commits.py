@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import show
 from ..faults import Refused
 from ..hubrepo.credential_files import credential_in
 from ..hubrepo.edits import foreign_changes
+from ..hubrepo.files import WorkingTree
+from ..plan import Moved
 from ..tools.git import INDEX, PUSH_SECONDS
+from ..tools.git_facts import current_branch, head
 from ..tools.git_faults import failed, push_fault
+from ..tools.git_index import take_back
 from ..tools.git_locks import require_unlocked
-from ..tools.run import capture, watch
+from ..tools.run import capture, check, watch
 from ..z2jh.notes import release_links, upgrade_links
 from ..z2jh.security import security_news
 from .brief import upgrade_paragraph
@@ -20,13 +24,34 @@ from .facts import facts, kept
 from .findings import upgrades_here
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..hubrepo.layout import Hub
-    from ..tools.git import CommitOf, Git
+    from ..tools.git import Git, HeadsOf
 
 # Lines of git's that say what the fault says: people read one error and one hint.
 _GITS_OWN_VERDICT = ("error: ", "hint: ")
+
+
+class Place(NamedTuple):
+    """Where a commit is planned.
+
+    Attributes:
+        branch: its branch.
+        parent: the full hash of the commit before it.
+    """
+
+    branch: str
+    parent: str
+
+    def require(self, git: Git) -> None:
+        """Check that the clone is on the branch, at the parent.
+
+        Raises:
+            Moved: it is not.
+        """
+        current_branch(git, self.branch).require(self.branch)
+        head(git, self.parent).require(self.parent)
 
 
 def commit_message(hub: Hub) -> str:
@@ -67,7 +92,7 @@ def require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str] = 
             where=path,
             hint=f"commit them first: git commit -- {path}; or put them aside: git stash push -- {path}",
         )
-    staged, committed, now = hub.git.show_all(changed, INDEX), hub.git.show_all(changed), hub.again().files
+    staged, committed, now = hub.git.show_all(changed, INDEX), hub.git.show_all(changed), WorkingTree(hub.git.folder)
     for path in changed:
         if path not in behind and staged[path] not in (committed[path], now.read(path)):
             raise Refused("other changes of the file are staged", where=path, hint=f"git restore --staged -- {path}")
@@ -86,45 +111,80 @@ def require_no_credentials(hub: Hub, changed: Sequence[str]) -> None:
             raise Refused(f"the file to commit holds {found}", where=path, hint=hint)
 
 
-def make_commit(hub: Hub, paths: Sequence[str], text: str | None) -> tuple[str, str]:
-    """Commit ``paths`` and nothing else, and return the commit's full hash and subject.
+def make_commit(git: Git, place: Place, wanted: Mapping[str, bytes], text: str, staged: Mapping[str, str]) -> str:
+    """Commit the files of ``wanted`` and nothing else, and return the commit's full hash.
+
+    The clone's hooks run, and may take their time. A commit that did not go where it was planned to is taken back.
 
     Args:
-        hub: the repository as it is now.
-        paths: the managed files that differ, relative to the top.
-        text: the message; None for one that says what moved.
+        git: the clone.
+        place: where the commit is planned.
+        wanted: the bytes of the files, by their paths relative to the top.
+        text: the message.
+        staged: what the index has of other than the parent's entries, by path.
 
     Raises:
         ProgramFailed: git refused, for instance through a hook; its words stand above.
-        Refused: a file holds more than ours, or a credential; a hook changed the files on the way, or added others; or
-            another git is at work here.
+        Moved: the branch was switched, or has got another commit, while the hooks ran.
+        Refused: a hook changed the files on the way, or added others; or another git is at work here.
     """
-    require_unlocked(hub.git.git_dir)
-    require_only_ours(hub, paths)
-    require_no_credentials(hub, paths)
-    whole = text or commit_message(hub)
-    wanted = {path: hub.require(path) for path in paths}
+    require_unlocked(git.git_dir)
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
-    output = watch(hub.git.command("--literal-pathspecs", "commit", *flags, "--", *paths, stdin=whole), speaker="git")
+    output = watch(git.command("--literal-pathspecs", "commit", *flags, "--", *wanted, stdin=text), speaker="git")
+    commit = git.child_of(place.parent, f"refs/heads/{place.branch}")
+    is_ours = commit is not None and git.show_all([*wanted], commit) == wanted
+    if output.ok and not is_ours:
+        _take_back(git, place, wanted, staged, but=commit)
+    if not is_ours and not (output.ok and commit):
+        place.require(git)
     if not output.ok:
-        raise failed(("commit",), output, hub.git.folder)
-    commit, files = hub.git.last_commit()
+        raise failed(("commit",), output, git.folder)
+    if commit is None:
+        raise Moved(f"the branch {place.branch} does not have the commit that was made")
+    _require_as_wanted(git, commit, wanted)
+    return commit
+
+
+def _take_back(
+    git: Git, place: Place, wanted: Mapping[str, bytes], staged: Mapping[str, str], *, but: str | None
+) -> None:
+    """Take back the commit of ``wanted`` that HEAD has got on another branch than the planned one, if it has.
+
+    Files and index stay as they were.
+
+    Raises:
+        Moved: it was taken back.
+    """
+    stray = git.child_of(place.parent, "HEAD")
+    if stray is None or stray == but or git.show_all([*wanted], stray) != wanted:
+        return
+    if git.ask("update-ref", "-m", "not on the planned branch", "HEAD", place.parent, stray).ok:
+        take_back(git, [*wanted], {path: entry for path, entry in staged.items() if path in wanted})
+    place.require(git)
+
+
+def _require_as_wanted(git: Git, commit: str, wanted: Mapping[str, bytes]) -> None:
+    """Check that ``commit`` has the files of ``wanted`` with these bytes, and changes no others.
+
+    Raises:
+        Refused: it has others.
+    """
+    _, files = git.last_commit(commit)
     for path in sorted(files - wanted.keys()):
         raise Refused("a hook added the file to the commit", where=path, hint="git show --stat HEAD")
-    for path, data in hub.git.show_all(paths).items():
+    for path, data in git.show_all([*wanted], commit).items():
         if wanted[path] != data:
             raise Refused("a hook changed the file while it was committed", where=path, hint=f"git show HEAD -- {path}")
-    return commit, whole.strip().partition("\n")[0]
 
 
-def require_pushable(git: Git, remote: str, branch: str, commit_of: CommitOf | None = None) -> str | None:
-    """Return the commit that ``remote`` has as ``branch``, after checking that a push would only add to it.
+def require_pushable(git: Git, remote: str, branch: str, heads_of: HeadsOf | None = None) -> dict[str, str]:
+    """Return the branches that ``remote`` has, after checking that a push of ``branch`` would only add to them.
 
     Args:
         git: the clone.
         remote: the remote's name.
         branch: the branch's.
-        commit_of: waits for the remote's answer where it was asked already; None to ask it.
+        heads_of: waits for the remote's answer where it was asked already; None to ask it.
 
     Raises:
         Refused: there is no such remote, or its branch has commits that are not here.
@@ -132,8 +192,8 @@ def require_pushable(git: Git, remote: str, branch: str, commit_of: CommitOf | N
     """
     if git.remote_url(remote) is None:
         raise Refused(f"there is no remote {remote}", where=git.folder, hint=f"git remote add {remote} URL")
-    there = commit_of(branch) if commit_of else git.remote_commit(remote, branch)
-    if not _is_behind(git, there):
+    heads = heads_of() if heads_of else git.remote_heads(git.push_address(remote))
+    if not _is_behind(git, heads.get(branch), "HEAD"):
         theirs = (
             f"pull --rebase {remote} {branch}" if git.branch() == branch else f"fetch {remote} && git switch {branch}"
         )
@@ -142,25 +202,30 @@ def require_pushable(git: Git, remote: str, branch: str, commit_of: CommitOf | N
             where=remote,
             hint=f"git {theirs}; or use another branch: --branch NAME",
         )
-    return there
+    return heads
 
 
-def _is_behind(git: Git, there: str | None) -> bool:
-    """Whether the remote's commit, if it has one, is among those of HEAD."""
-    return there is None or git.ask("merge-base", "--is-ancestor", there, "HEAD").ok
+def _is_behind(git: Git, there: str | None, commit: str) -> bool:
+    """Whether the remote's commit, if it has one, is among those of ``commit``."""
+    return there is None or git.ask("merge-base", "--is-ancestor", there, commit).ok
 
 
-def push(git: Git, remote: str, branch: str) -> None:
-    """Push ``branch`` to ``remote``, and prove that it is there; who put it there does not matter.
+def push(git: Git, remote: str, commit: str, branch: str) -> None:
+    """Push ``commit`` to ``remote`` as ``branch``, and prove that it is there; who put it there does not matter.
+
+    The clone's own ``branch`` follows the remote's from then on.
 
     Raises:
         Unreachable: the remote rejected it, denied access or did not answer.
+        ProgramFailed: the clone's own hook stopped it.
     """
-    output = capture(git.push_command(remote, branch), seconds=PUSH_SECONDS)
+    output = capture(git.push_command(remote, commit, branch), seconds=PUSH_SECONDS)
     show.say("\n".join(line for line in output.stderr.splitlines() if not line.startswith(_GITS_OWN_VERDICT)))
-    there = git.remote_commit(remote, branch)
-    if there == git.branch_commit(branch):
+    there = git.remote_commit(git.push_address(remote), branch)
+    if there == commit:
+        for command in git.follow_commands(remote, branch):
+            check(command, hint=str(command))
         return
     if not output.ok:
-        raise push_fault(output, remote, branch, ahead=not _is_behind(git, there))
+        raise push_fault(output, remote, branch, ahead=not _is_behind(git, there, commit))
     raise Refused("the remote does not have the branch that was pushed", where=remote, hint=f"git push {remote}")

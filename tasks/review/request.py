@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..hubrepo.layout import Hub
+    from ..plan import Fact, Values
     from ..tools.gh import OpenRequest
     from .body import Story
     from .forge import Repository
@@ -82,13 +83,17 @@ def require_own_branch(branch: str, base: str) -> None:
         )
 
 
-def plan_request(hub: Hub, request: Request, tell: Callable[[Hub], Story], *, waits: bool) -> Action:
+def plan_request(
+    hub: Hub, request: Request, tell: Callable[[Hub, str], Story], pushed: Fact, base: Fact, *, waits: bool
+) -> Action:
     """Plan the pull request; what becomes of it is told to ``request``.
 
     Args:
         hub: the repository as it will be when the branch is pushed.
         request: the pull request.
-        tell: finds out what it tells about a state of the repository.
+        tell: finds out what it tells about a state of the repository, which a commit or HEAD has.
+        pushed: the commit that it ends with.
+        base: the branch that it goes to.
         waits: whether it waits for commits that are only planned, so that its text is not final.
 
     Raises:
@@ -96,11 +101,19 @@ def plan_request(hub: Hub, request: Request, tell: Callable[[Hub], Story], *, wa
         Unreachable: GitHub does not answer.
         ProgramFailed: gh failed otherwise.
     """
-    request.says(tell(hub))
+    request.says(tell(hub, "HEAD"))
     repository = _repository(hub)
+
+    def says(values: Values) -> None:
+        commit = values[pushed.name]
+        request.says(tell(hub.holding(hub.git.show_all(hub.managed, commit)), commit))
+
     if repository and _is_for_gh(repository):
-        return _through_gh(hub, gh.GitHub(repository.host, repository.path, hub.git.folder), request, tell, waits=waits)
-    return _by_hand(hub, repository, request, tell, waits=waits)
+        github = gh.GitHub(repository.host, repository.path, hub.git.folder)
+        action = _through_gh(github, request, says, waits=waits)
+    else:
+        action = _by_hand(hub, repository, request, says, waits=waits)
+    return action._replace(relies=(pushed, base))
 
 
 def says_the_same(there: OpenRequest, request: Request) -> bool:
@@ -131,15 +144,15 @@ def _is_for_gh(repository: Repository) -> bool:
     return gh.is_here() if repository.forge == GITHUB else repository.forge is None and gh.knows(repository.host)
 
 
-def _through_gh(hub: Hub, github: gh.GitHub, request: Request, tell: Callable[[Hub], Story], *, waits: bool) -> Action:
+def _through_gh(github: gh.GitHub, request: Request, says: Callable[[Values], None], *, waits: bool) -> Action:
     with show.waiting(f"asking {github.host}"):
         there = github.open_request(request.branch)
     if there and not waits and says_the_same(there, request):
         request.became(PRESENT, there)
         return Action(f"pull request {there.url} is there already, and says so")
 
-    def do() -> None:
-        request.says(tell(hub.again()))
+    def do(values: Values) -> None:
+        says(values)
         settle(github, request)
 
     request.became(UPDATED if there else CREATED, there)
@@ -169,7 +182,7 @@ def settle(github: gh.GitHub, request: Request) -> None:
 
 
 def _by_hand(
-    hub: Hub, repository: Repository | None, request: Request, tell: Callable[[Hub], Story], *, waits: bool
+    hub: Hub, repository: Repository | None, request: Request, says: Callable[[Values], None], *, waits: bool
 ) -> Action:
     """Say where the pull request can be opened; its text stands in the plan and in the report."""
     request.url = opening_address(repository, request.branch, request.base, request.title) if repository else None
@@ -180,11 +193,8 @@ def _by_hand(
         is_github = repository is not None and repository.forge == GITHUB
         why = "gh is not on this machine" if is_github else "only GitHub's are opened from here"
 
-    def do() -> None:
-        request.says(tell(hub.again()))
-
     page = f" at {request.url}" if request.url else ""
-    return Action(f"pull request: to be opened by hand{page}", why, do if waits else None, (text,))
+    return Action(f"pull request: to be opened by hand{page}", why, says if waits else None, (text,))
 
 
 def _unticked(body: str) -> str:

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from .evidence import Evidence
 
 
-def tell(hub: Hub, base: str, evidence: tuple[Evidence, ...]) -> Story:
+def tell(hub: Hub, base: str, evidence: tuple[Evidence, ...], commit: str = "HEAD") -> Story:
     """Return what a pull request of ``hub``'s state into the branch ``base`` tells.
 
     Args:
         hub: the repository as the pull request will leave it.
         base: the branch that it goes to.
         evidence: what is known of the images.
+        commit: the commit that it ends with, as far as that is made.
     """
-    moved = changes_between(replace(hub, files=Committed(hub.git, fork_point(hub, base) or "HEAD")), hub)
+    moved = changes_between(replace(hub, files=Committed(hub.git, fork_point(hub, base, commit) or commit)), hub)
     old = moved.release.before if moved.release else None
     new = hub.requirement.version
     before, after = asked(hub, old, new) if moved.release else (None, Release(new))
@@ -34,13 +35,13 @@ def tell(hub: Hub, base: str, evidence: tuple[Evidence, ...]) -> Story:
     return Story(moved, evidence, before, after, upgrades, names_commit(hub.settings.tag))
 
 
-def fork_point(hub: Hub, base: str) -> str | None:
-    """Return the commit at which HEAD left the branch ``base``, as far as the clone knows; None where it does not.
+def fork_point(hub: Hub, base: str, commit: str) -> str | None:
+    """Return the commit at which ``commit`` left the branch ``base``, as far as the clone knows, or None.
 
     A clone whose history was cut may not know where they parted: then it is the branch's own commit.
     """
     tip = base_tip(hub, base)
-    return tip and (hub.git.ask("merge-base", tip, "HEAD").text or tip)
+    return tip and (hub.git.ask("merge-base", tip, commit).text or tip)
 
 
 def is_ahead(hub: Hub, base: str) -> bool:

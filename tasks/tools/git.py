@@ -16,10 +16,10 @@ from .git_index import unlike_head
 from .run import NOTHING, Command, Output, capture, capture_all, running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-# Tells what a remote has as a branch: a commit, or None where it has no such branch.
-CommitOf: TypeAlias = "Callable[[str], str | None]"
+# Waits for the branches that a remote has, each with its commit.
+HeadsOf: TypeAlias = "Callable[[], dict[str, str]]"
 PUSH_SECONDS = 600.0
 # What is set for the user's own work and would change what git does or prints here. The first part is `git rev-parse
 # --local-env-vars` without what holds settings: set inside a hook, they point at another repository.
@@ -288,10 +288,10 @@ class Git:
         """Return the bytes of ``path`` in ``revision`` as git itself keeps them; none where it has no such file."""
         return self.ask("cat-file", "blob", f"{revision}:{path}").stdout
 
-    def last_commit(self) -> tuple[str, frozenset[str]]:
-        """Return the full hash of HEAD's commit, and the files that it changes, relative to the top."""
+    def last_commit(self, revision: str = "HEAD") -> tuple[str, frozenset[str]]:
+        """Return the full hash of ``revision``'s commit, and the files that it changes, relative to the top."""
         flags = ("--root", "--always", "--name-only", "--no-renames", "-r", "-z")
-        commit, *files = self.names("diff-tree", *flags, "HEAD", "--") or ("",)
+        commit, *files = self.names("diff-tree", *flags, revision, "--") or ("",)
         return commit, frozenset(files)
 
     def changed(self, paths: Sequence[str]) -> tuple[str, ...]:
@@ -322,6 +322,12 @@ class Git:
         output = self.ask("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}")
         return output.text if output.ok else None
 
+    def child_of(self, parent: str, revision: str) -> str | None:
+        """Return the commit after ``parent`` on the way of first parents to ``revision``; None where it has none."""
+        output = self.ask("rev-list", "--first-parent", "--parents", f"{parent}..{revision}")
+        commit, *parents = output.text.rpartition("\n")[2].split() or [""]
+        return commit if output.ok and parents[:1] == [parent] else None
+
     def is_branch_name(self, name: str) -> bool:
         """Whether git takes ``name`` as a branch's name."""
         return not name.startswith("-") and self.ask("check-ref-format", "--branch", name).ok
@@ -332,6 +338,11 @@ class Git:
         """Return the address of ``remote``, or None where there is none of that name."""
         output = self.ask("config", "--get", f"remote.{remote}.url")
         return output.text if output.ok else None
+
+    def push_address(self, remote: str) -> str:
+        """Return what to ask for the branches that a push to ``remote`` meets: its name, or its own push address."""
+        fetch, push = capture_all([self.command("remote", "get-url", *flag, remote) for flag in ((), ("--push",))])
+        return push.text if push.ok and push.text != fetch.text else remote
 
     def default_branch(self, remote: str) -> str:
         """Return the default branch's name, from what the clone knows of ``remote`` (nothing is asked over a network).
@@ -369,33 +380,60 @@ class Git:
             Unreachable: it does not answer.
             Denied: it refuses access.
         """
-        with self.asking_remote(remote, branch) as commit_of:
-            return commit_of(branch)
+        with self.asking_remote(remote, branch) as heads_of:
+            return heads_of().get(branch)
+
+    def remote_heads(self, remote: str) -> dict[str, str]:
+        """Ask ``remote`` for its branches, each with its commit; it raises as :meth:`remote_commit` does."""
+        with self.asking_remote(remote) as heads_of:
+            return heads_of()
 
     @contextmanager
-    def asking_remote(self, remote: str, branch: str = "*") -> Iterator[CommitOf]:
-        """Ask ``remote`` for its branches, and give what waits for the commit of one as :meth:`remote_commit` does."""
+    def asking_remote(self, remote: str, branch: str = "*") -> Iterator[HeadsOf]:
+        """Ask ``remote`` for its branches, and give what waits for them; it raises as :meth:`remote_commit` does."""
+        prefix = "refs/heads/"
 
-        def commit_of(wanted: str) -> str | None:
+        def heads_of() -> dict[str, str]:
             (output,) = heard()
             if not output.ok:
                 raise remote_fault(output, remote)
             # It also lists what only ends so: refs/somebody/refs/heads/main.
             listed = (line.partition("\t") for line in output.text.splitlines())
-            return next((commit for commit, _, name in listed if name == f"refs/heads/{wanted}"), None)
+            return {name[len(prefix) :]: commit for commit, _, name in listed if name.startswith(prefix)}
 
-        with running([self.command("ls-remote", "--", remote, f"refs/heads/{branch}")]) as heard:
-            yield commit_of
+        with running([self.command("ls-remote", "--", remote, f"{prefix}{branch}")]) as heard:
+            yield heads_of
+
+    def unlike_remote(self, heads: Iterable[str]) -> tuple[str, ...]:
+        """Return HEAD's commits that are in none of ``heads``, newest first: short hash and subject."""
+        revisions = "\n".join(("HEAD", *(f"^{commit}" for commit in heads)))
+        flags = ("--oneline", "--abbrev-commit", "--abbrev=12", "--ignore-missing", "--stdin")
+        output = capture(self.command("rev-list", *flags, stdin=f"{revisions}\n"))
+        if not output.ok:
+            raise failed(("rev-list",), output)
+        return tuple(output.text.splitlines())
 
     def follows(self, remote: str, branch: str) -> bool:
         """Whether the local ``branch`` follows that of ``remote``, as a push leaves it when it comes to its end."""
         known = self.ask("config", "--get", f"branch.{branch}.remote").text == remote
         return known and not self.read("for-each-ref", "--format=%(upstream:track)", f"refs/heads/{branch}")
 
-    def push_command(self, remote: str, branch: str) -> Command:
-        """Return the command that pushes ``branch`` to ``remote`` and never overwrites what is there."""
-        refspec = f"refs/heads/{branch}:refs/heads/{branch}"
-        return self.command("push", "--set-upstream", "--", remote, refspec)
+    def push_command(self, remote: str, commit: str, branch: str) -> Command:
+        """Return the command that pushes ``commit`` to ``remote`` as ``branch``.
+
+        It never overwrites what is there, and nothing else goes along, whatever git's settings are.
+        """
+        only = ("--no-follow-tags", "--recurse-submodules=no")
+        return self.command("push", *only, "--", remote, f"{commit}:refs/heads/{branch}")
+
+    def follow_commands(self, remote: str, branch: str) -> tuple[Command, Command]:
+        """Return the commands that let the local ``branch`` follow that of ``remote``, as ``push --set-upstream`` does.
+
+        That one knows no local branch for a commit.
+        """
+        pairs = ((f"branch.{branch}.merge", f"refs/heads/{branch}"), (f"branch.{branch}.remote", remote))
+        merge, name = (self.command("config", "--replace-all", *pair) for pair in pairs)
+        return merge, name
 
 
 def _clone_in(top: Output, state: Output, start: Path) -> Clone | None:

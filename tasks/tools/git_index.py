@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .run import capture
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .git import Git
 
@@ -39,6 +41,29 @@ def left_behind(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
     _, files = git.last_commit()
     behind = [path for path in stale if path in files]
     return () if len(behind) < len(files) or _entries_unlike(git, _BEFORE, behind) else tuple(behind)
+
+
+def staged_entries(git: Git, paths: Sequence[str]) -> dict[str, str]:
+    """Return the entries (mode and object) that the index has for those of ``paths`` for which HEAD has others.
+
+    Args:
+        git: the clone, at its top.
+        paths: relative to that.
+
+    Raises:
+        ProgramFailed: git cannot compare them.
+    """
+    # `:MODE MODE OBJECT OBJECT LETTER`, then the path: first what HEAD has, then what the index has.
+    listed = _names(git.read(*_COMPARED, "--cached", "--raw", "--no-abbrev", "HEAD", "--", *paths))
+    columns = [(entry.split(), path) for entry, path in zip(listed[::2], listed[1::2], strict=True)]
+    return {path: f"{mode} {blob}" for (_, mode, _, blob, _), path in columns}
+
+
+def take_back(git: Git, paths: Sequence[str], staged: Mapping[str, str]) -> None:
+    """Give ``paths`` the entries in the index that HEAD has for them, and then those of ``staged``."""
+    git.read(*restore(paths))
+    lines = "".join(f"{entry}\t{path}\0" for path, entry in staged.items())
+    capture(git.command("update-index", "-z", "--index-info", stdin=lines))
 
 
 def restore(paths: Sequence[str]) -> tuple[str, ...]:

@@ -144,11 +144,14 @@ def watch_actions(points: Points) -> None:
     plan.Action.__new__ = watched  # type: ignore[method-assign, assignment]
 
 
-def _noted(points: Points, label: str, do: Callable[[], None]) -> Callable[[], None]:
-    def watched() -> None:
+def _noted(
+    points: Points, label: str, do: Callable[[plan.Values], plan.Values | None]
+) -> Callable[[plan.Values], plan.Values | None]:
+    def watched(values: plan.Values) -> plan.Values | None:
         points.note(f"before {label}")
-        do()
+        left = do(values)
         points.note(f"after {label}")
+        return left
 
     return watched
 

@@ -102,7 +102,10 @@ def test_a_dry_run_shows_the_push_and_asks_only_what_is_there(moved: Hub) -> Non
     assert done.out.endswith(
         f"         * push {BRANCH} to origin\n"
         "           because it was asked for with --push\n"
-        f"           $ git push --set-upstream -- origin refs/heads/{BRANCH}:refs/heads/{BRANCH}\n"
+        "           $ git push --no-follow-tags --recurse-submodules=no -- "
+        f"origin refs/heads/{BRANCH}:refs/heads/{BRANCH}\n"
+        f"           $ git config --replace-all branch.{BRANCH}.merge refs/heads/{BRANCH}\n"
+        f"           $ git config --replace-all branch.{BRANCH}.remote origin\n"
     )
     assert refs(moved) == before
 
@@ -116,6 +119,147 @@ def test_another_remote_can_be_named(moved: Hub, tmp_path: Path) -> None:
     assert done.code == 0, done
     assert sh("git", "rev-parse", BRANCH, cwd=tmp_path / "fork.git") == moved.git("rev-parse", "HEAD")
     assert moved.remote_git("branch", "--list", BRANCH) == ""
+
+
+# -- nothing else goes along
+
+
+def own_commit(hub: Hub, subject: str) -> str:
+    """Commit something of the user's, and return its short hash."""
+    hub.write("notes.txt", f"{subject}\n")
+    hub.git("add", "notes.txt")
+    hub.git("commit", "--quiet", "--message", subject, "--", "notes.txt")
+    return hub.git("rev-parse", "--short=12", "HEAD")
+
+
+def pushed(hub: Hub) -> dict[str, str]:
+    """Return every ref that the remote has."""
+    return dict(
+        line.split() for line in hub.remote_git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("push.followTags", "true"),
+        ("push.default", "matching"),
+        ("push.default", "nothing"),
+        ("push.recurseSubmodules", "on-demand"),
+        ("submodule.recurse", "true"),
+        ("remote.origin.push", "refs/heads/*"),
+        ("remote.origin.push", "+refs/*:refs/*"),
+        ("remote.origin.tagOpt", "--tags"),
+        ("branch.main.pushRemote", "nowhere"),
+        ("remote.pushDefault", "nowhere"),
+        ("push.autoSetupRemote", "true"),
+    ],
+)
+def test_the_branch_is_pushed_and_nothing_else_whatever_git_is_set_to(moved: Hub, key: str, value: str) -> None:
+    moved.git("tag", "v9-not-yet")
+    moved.git("tag", "--annotate", "--message=x", "v9-nor-this")
+    moved.git("branch", "secret")
+    moved.git("config", key, value)
+    before = pushed(moved)
+    done = commit(moved, "--push")
+    assert done.code == 0, done
+    assert pushed(moved) == {**before, f"refs/heads/{BRANCH}": moved.git("rev-parse", "HEAD")}
+    assert commit(moved, "--push").out == "Nothing to do.\n"
+
+
+@pytest.mark.parametrize("how", ["pushurl", "pushInsteadOf"])
+def test_a_push_goes_to_the_push_address_and_is_proved_there(moved: Hub, tmp_path: Path, how: str) -> None:
+    fork = tmp_path / "fork.git"
+    sh("git", "clone", "--quiet", "--bare", str(moved.remote), str(fork), cwd=tmp_path)
+    if how == "pushurl":
+        moved.git("remote", "set-url", "--push", "origin", str(fork))
+    else:
+        moved.git("config", f"url.{fork}.pushInsteadOf", str(moved.remote))
+    done = commit(moved, "--push")
+    assert done.code == 0, done
+    assert sh("git", "rev-parse", BRANCH, cwd=fork) == moved.git("rev-parse", "HEAD")
+    assert moved.remote_git("branch", "--list", BRANCH) == ""
+    assert commit(moved, "--push").out == "Nothing to do.\n"
+    pin(moved, "1.0.0")
+    assert commit(moved, "--push").code == 0
+    assert sh("git", "rev-parse", BRANCH, cwd=fork) == moved.git("rev-parse", "HEAD")
+
+
+def test_a_branch_that_only_the_push_address_has_is_not_overwritten(moved: Hub, tmp_path: Path) -> None:
+    fork = tmp_path / "fork.git"
+    sh("git", "clone", "--quiet", "--bare", str(moved.remote), str(fork), cwd=tmp_path)
+    theirs = sh("git", "-c", "user.name=R", "-c", "user.email=r@r", "commit-tree", "main^{tree}", "-p", "main", "-m",
+                "Theirs", cwd=fork)  # fmt: skip
+    sh("git", "branch", BRANCH, theirs, cwd=fork)
+    moved.git("remote", "set-url", "--push", "origin", str(fork))
+    before = refs(moved)
+    done = commit(moved, "--push")
+    assert done.code == 1, done
+    assert f"error: the remote's branch {BRANCH} has commits that are not here (origin)\n" in done.err
+    assert refs(moved) == before
+
+
+def test_the_users_own_commits_on_the_feature_branch_are_listed_and_pushed(moved: Hub) -> None:
+    moved.git("switch", "--quiet", "--create", BRANCH)
+    first, second = own_commit(moved, "Add notes"), own_commit(moved, "Mend $(notes)")
+    dry = commit(moved, "--push", "--dry")
+    assert (
+        f"         * push {BRANCH} to origin\n"
+        "           because it was asked for with --push\n"
+        "           with commits that were there before, and that origin does not have:\n"
+        f"             {second} Mend $(notes)\n"
+        f"             {first} Add notes\n"
+        "           $ git push "
+    ) in dry.out
+    done = commit(moved, "--push")
+    assert done.code == 0, done
+    assert f"  {second} Mend $(notes)\n  {first} Add notes\n" in done.err
+    assert moved.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines() == [
+        SUBJECT,
+        "Mend $(notes)",
+        "Add notes",
+    ]
+
+
+def test_commits_of_the_default_branch_that_the_remote_does_not_have_are_listed(moved: Hub) -> None:
+    ahead = own_commit(moved, "Not for others yet")
+    dry = commit(moved, "--push", "--dry")
+    assert (
+        "           with commits that were there before, and that origin does not have:\n"
+        f"             {ahead} Not for others yet\n"
+    ) in dry.out
+    assert commit(moved, "--push").code == 0
+    assert moved.remote_git("rev-parse", "main") == moved.git("rev-parse", "main~1")
+
+
+def test_what_any_branch_of_the_remote_has_is_not_listed(moved: Hub) -> None:
+    own_commit(moved, "Known there")
+    moved.git("push", "--quiet", "origin", "main:elsewhere")
+    moved.git("update-ref", "-d", "refs/remotes/origin/elsewhere")
+    assert "with commits that were there before" not in commit(moved, "--push", "--dry").out
+
+
+def test_branches_of_the_remote_that_the_clone_does_not_know_change_nothing_of_the_list(
+    moved: Hub, colleague: Hub
+) -> None:
+    colleagues_work(colleague, "elsewhere")
+    own = own_commit(moved, "Mine")
+    dry = commit(moved, "--push", "--dry")
+    assert f"that origin does not have:\n             {own} Mine\n           $ git push " in dry.out
+
+
+def test_what_the_remote_had_once_and_has_no_more_is_listed(moved: Hub) -> None:
+    own = own_commit(moved, "Known there once")
+    moved.git("push", "--quiet", "origin", "main:elsewhere")
+    moved.remote_git("branch", "--delete", "--force", "elsewhere")
+    assert f"             {own} Known there once\n" in commit(moved, "--push", "--dry").out
+
+
+def test_a_narrow_clone_follows_its_branch_too(moved: Hub) -> None:
+    moved.git("config", "remote.origin.fetch", "+refs/heads/main:refs/remotes/origin/main")
+    assert commit(moved, "--push").code == 0
+    assert moved.git("config", f"branch.{BRANCH}.merge") == f"refs/heads/{BRANCH}"
+    assert moved.git("config", f"branch.{BRANCH}.remote") == "origin"
 
 
 # -- where the remote is ahead, or says no
@@ -138,14 +282,14 @@ def test_a_branch_that_a_colleague_pushed_is_never_overwritten(moved: Hub, colle
 
 
 def test_a_colleague_who_is_quicker_is_not_overwritten(moved: Hub, colleague: Hub, tmp_path: Path) -> None:
-    """The colleague's push comes between the plan and ours: a hook of ours waits for it."""
+    """The colleague's push comes in the middle of ours: a hook of ours waits for it."""
     theirs = colleagues_work(colleague, "elsewhere")
     script = f'git -C "{tmp_path}/colleague" push --quiet origin elsewhere:{BRANCH}'
-    install_hook(moved.path / ".git/hooks", "post-commit", f"unset GIT_DIR GIT_INDEX_FILE\n{script}")
+    install_hook(moved.path / ".git/hooks", "pre-push", f"unset GIT_DIR GIT_INDEX_FILE\n{script}")
     done = commit(moved, "--push")
     assert (done.code, done.out) == (4, "")
     assert done.err.endswith(
-        f"error: the remote rejected the branch {BRANCH}: fetch first (origin)\n"
+        f"error: the remote rejected the branch {BRANCH}: failed to update ref (origin)\n"
         f"hint: look at what is there: git fetch origin && git log HEAD..origin/{BRANCH}; or use another --branch\n"
     )
     assert moved.remote_git("rev-parse", BRANCH) == theirs

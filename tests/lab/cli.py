@@ -21,7 +21,7 @@ from .machine import PROJECT
 from .warm import Call, kill, warm_python
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from io import FileIO
     from pathlib import Path
 
@@ -140,11 +140,16 @@ def run_on_terminal(
 
 
 def run_on_screen(
-    *argv: str, cwd: Path, env: Mapping[str, str] | None = None, columns: int = 100, seconds: float = 120
+    *argv: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    columns: int = 100,
+    seconds: float = 120,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Result:
     """Run ``argv`` in ``cwd`` with a terminal for all that it reads and writes, as people do.
 
-    A question that ends with ``[y/N]`` is answered with ``y`` when it is asked.
+    A question that ends with ``[y/N]`` is answered with ``y`` when it is asked, after ``meanwhile`` was done.
 
     Returns:
         What the terminal showed as ``out``, the answers included, line ends as ``\\n``.
@@ -153,7 +158,7 @@ def run_on_screen(
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     with os.fdopen(controller, "r+b", buffering=0) as screen:
         child = _started(argv, cwd, env, terminal, terminal)
-        shown = _shown(child, screen, seconds, answer=(b"[y/N] ", b"y\n"))
+        shown = _shown(child, screen, seconds, answer=(b"[y/N] ", b"y\n"), meanwhile=meanwhile)
         return Result(child.returncode, shown, "")
 
 
@@ -168,7 +173,11 @@ def _started(
 
 
 def _shown(
-    child: subprocess.Popen[bytes], screen: FileIO, seconds: float, answer: tuple[bytes, bytes] | None = None
+    child: subprocess.Popen[bytes],
+    screen: FileIO,
+    seconds: float,
+    answer: tuple[bytes, bytes] | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> str:
     """Return what the terminal shows until nobody holds it any more; a child that takes too long is killed."""
     timer = threading.Timer(seconds, child.kill)
@@ -179,6 +188,7 @@ def _shown(
         while chunk := screen.read(65536):
             shown += chunk
             if answer and shown.endswith(answer[0]):
+                meanwhile()
                 screen.write(answer[1])
     child.wait()
     timer.cancel()

@@ -138,8 +138,8 @@ def test_a_plans_build_command_can_be_pasted(scene: Scene) -> None:
 
 def test_a_plans_git_commands_can_be_pasted(scene: Scene) -> None:
     bumped(scene)
-    switch, push = commands(run_task("--dry", "commit", "--push", cwd=scene.hub.path).out)
-    for command in (switch, "git commit --quiet --all --message=Ours", push):
+    switch, *push = commands(run_task("--dry", "commit", "--push", cwd=scene.hub.path).out)
+    for command in (switch, "git commit --quiet --all --message=Ours", *push):
         pasted = run("bash", "-c", command, cwd=scene.hub.path)
         assert pasted.code == 0, pasted
     assert scene.hub.remote_git("rev-parse", "bump-z2jh-3.3.8") == scene.hub.git("rev-parse", "HEAD")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.hubrepo.layout import open_hub
+from tasks.plan import Fact
 from tasks.review.body import Story
 from tasks.review.changes import Changes
 from tasks.review.request import Request, plan_request
@@ -15,6 +16,7 @@ from tasks.settings import Settings
 from tasks.tools.git import Git
 from tasks.z2jh.release import Release
 
+from ..git.steps import install_hook
 from ..lab.cli import Result, run_task
 from .conftest import at
 
@@ -178,9 +180,21 @@ def test_a_short_name_for_the_remote_is_read_as_git_reads_it(hub: Hub, gh: Stand
     hub.git("remote", "set-url", "origin", "ours:hubs.git")
     hub.git("config", "url.https://github.com/org/.insteadOf", "ours:")
     story = Story(Changes(None, (), ()), (), None, Release("3.3.8"), ())
-    planned = plan_request(open_hub(Settings(), Git(hub.path)), Request("try-it", "main"), lambda _: story, waits=False)
+    opened, fact = open_hub(Settings(), Git(hub.path)), Fact("HEAD", lambda: "", "")
+    planned = plan_request(opened, Request("try-it", "main"), lambda *_: story, fact, fact, waits=False)
     assert planned.what == "open a pull request into main"
     assert gh.calls[0][:4] == ["pr", "list", "--repo", "github.com/org/hubs"]
+
+
+def test_the_request_tells_of_the_pushed_commit_whatever_the_clone_has_meanwhile(moved: Hub, gh: StandInGh) -> None:
+    """Somebody works on while the branch is pushed: in the files, and on another branch."""
+    work = "sed -i 's/3[.]3[.]8/4.4.0/' hub/requirements.yaml; git symbolic-ref HEAD refs/heads/main"
+    install_hook(moved.path / ".git/hooks", "pre-push", work)
+    done = commit(moved)
+    assert done.code == 0, done
+    (request,) = gh.requests
+    assert (request["title"], request["headRefName"]) == (TITLE, BRANCH)
+    assert "4.4.0" not in request["body"]
 
 
 # -- where gh is not, or is of no use
