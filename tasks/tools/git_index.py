@@ -54,7 +54,7 @@ def staged_entries(git: Git, paths: Sequence[str]) -> dict[str, str]:
         ProgramFailed: git cannot compare them.
     """
     # `:MODE MODE OBJECT OBJECT LETTER`, then the path: first what HEAD has, then what the index has.
-    listed = _names(git.read(*_COMPARED, "--cached", "--raw", "--no-abbrev", "HEAD", "--", *paths))
+    listed = git.names(*_COMPARED, "--cached", "--raw", "--no-abbrev", "HEAD", "--", *paths)
     columns = [(entry.split(), path) for entry, path in zip(listed[::2], listed[1::2], strict=True)]
     return {path: f"{mode} {blob}" for (_, mode, _, blob, _), path in columns}
 
