@@ -102,7 +102,7 @@ class Plan:
         for step in self.steps:
             begin = time.monotonic()
             for action in step.to_do:
-                show.say(f"{show.strong(step.name)}: {action.what}")
+                show.say(f": {action.what}", lead=step.name)
                 assert action.do is not None  # noqa: S101 - to_do holds no others
                 action.do()
             self.times.append(time.monotonic() - begin)

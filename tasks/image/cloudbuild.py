@@ -15,7 +15,7 @@ from ..faults import Denied, Fault, ProgramFailed, Refused, Unreachable
 from ..hubrepo.leftovers import scratch_folder
 from ..tools.builder import CLOUD_BUILD
 from ..tools.gcloud import is_google
-from ..tools.run import Command, Output, find, missing, watch
+from ..tools.run import NO_BOUND, Command, Output, find, missing, watch
 from .runbook import clone_commit
 from .targets import bake_definition
 
@@ -106,7 +106,7 @@ class CloudBuild:
             clone_commit(build.hub, folder / _UPLOAD / _COMMIT)
             for path, text in request.files().items():
                 (folder / path).write_text(text, encoding="utf-8")
-            output = watch(request.command(folder))
+            output = watch(request.command(folder), seconds=NO_BOUND)
         if not output.ok:
             raise _fault(output, request.project)
         return {}
