@@ -12,7 +12,9 @@ from .init import init
 from .logs import mask_records
 from .rehearse import rehearse
 from .release import release
+from .show import prepare_streams
 from .status import status
 
 mask_records()
+prepare_streams()
 ns = Collection(auth, bump, build, check, commit, doctor, init, rehearse, release, status)

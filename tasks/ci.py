@@ -11,14 +11,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import show
-from .faults import Unusable, one_line
-from .masking import mask
+from .faults import Unusable
+from .reading import append_to_file, read_file
 from .review.markdown import code, plain, table
+from .visible import ACTIONS, one_line, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-OUTPUT, SUMMARY, ACTIONS = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS"
+OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
 _CHANGED = "changed=true"
 _IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _IN_PROPERTY = _IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
@@ -114,7 +115,7 @@ def annotate(problems: Sequence[Mapping[str, str]]) -> None:
         path, _, line = one["path"].partition(":")
         place = f"file={path.translate(_IN_PROPERTY)}{f',line={line}' if line.isdigit() else ''}"
         words = f"{one['message']}; {one['hint']}".translate(_IN_MESSAGE)
-        show.say(f"::error {place},title=hubpress {one['code']}::{words}")
+        show.tell_runner(f"error {place},title=hubpress {one['code']}::{words}")
 
 
 def _outputs(report: Mapping[str, Any]) -> dict[str, str | None]:
@@ -190,16 +191,25 @@ def _lines(told: Told) -> Iterator[str]:
     """
     yield from (f"{name}={one_line(str(value))}" for name, value in told.outputs.items() if value)
     if told.changed is not None:
-        file = Path(os.environ[OUTPUT])
-        earlier = file.is_file() and _CHANGED in file.read_text(encoding="utf-8").splitlines()
-        yield _CHANGED if told.changed or earlier else "changed=false"
+        yield _CHANGED if told.changed or _CHANGED.encode() in _written(OUTPUT).splitlines() else "changed=false"
+
+
+def _written(variable: str) -> bytes:
+    """Return what the tasks before have written."""
+    try:
+        return read_file(Path(os.environ[variable]))
+    except FileNotFoundError:
+        return b""
+    except OSError as err:
+        raise _unusable(variable, err) from err
 
 
 def _append(variable: str, text: str) -> None:
     try:
-        with Path(os.environ[variable]).open("a", encoding="utf-8") as file:
-            file.write(mask(text))
+        append_to_file(Path(os.environ[variable]), visible(text).encode())
     except OSError as err:
-        raise Unusable(
-            f"the file cannot be written: {err.strerror}", where=os.environ[variable], hint=f"unset {variable}"
-        ) from err
+        raise _unusable(variable, err) from err
+
+
+def _unusable(variable: str, err: OSError) -> Unusable:
+    return Unusable(f"the file cannot be written: {err.strerror}", where=os.environ[variable], hint=f"unset {variable}")

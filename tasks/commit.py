@@ -238,10 +238,10 @@ def _push_action(
     hub: Hub, local: Fact, branch: str, wish: CommitWish, made: Made, heads_of: HeadsOf | None
 ) -> tuple[Action, Fact]:
     """Return the push of ``branch``, and the fact that has the pushed commit from then on."""
-    from .faults import one_line
     from .review.branch import shared_branches
     from .review.commits import push, require_pushable
     from .tools.git_facts import remote_branch
+    from .visible import one_line
 
     git, remote = hub.git, hub.settings.remote
     shared = shared_branches(hub)

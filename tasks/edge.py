@@ -14,7 +14,6 @@ from . import faults, show
 from .cycles import search_rarely
 from .door import DOOR
 from .interrupts import asked_to_end_is_ctrl_c
-from .masking import mask
 from .settings import read_settings
 from .sources import FILE, SECTION, section_of
 
@@ -41,7 +40,7 @@ def exits() -> Iterator[None]:
     except faults.Fault as fault:
         log.debug("the fault's traceback", exc_info=True)
         _tell_of(fault)
-        raise Exit(mask(str(fault)), fault.code) from None
+        raise Exit(str(fault), fault.code) from None
 
 
 class HubTask(Task):  # type: ignore[type-arg]
@@ -58,7 +57,6 @@ class HubTask(Task):  # type: ignore[type-arg]
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run the task's body, and turn faults into Invoke's exit."""
-        show.prepare_streams()
         try:
             with exits(), asked_to_end_is_ctrl_c():
                 return super().__call__(*args, **kwargs)
@@ -69,9 +67,9 @@ class HubTask(Task):  # type: ignore[type-arg]
             if isinstance(err, Exit):
                 raise
             log.debug("an unexpected fault's traceback", exc_info=True)
-            message = f"error: unexpected {type(err).__name__}: {faults.one_line(str(err))}"
-            hint = f"hint: run it with --debug and report what it prints: {DOOR} --debug {self.name}"
-            raise Exit(f"{mask(message)}\n{hint}", faults.REFUSED) from None
+            what = f"unexpected {type(err).__name__}: {err}"
+            hint = f"run it with --debug and report what it prints: {DOOR} --debug {self.name}"
+            raise Exit(str(faults.Refused(what, hint=hint)), faults.REFUSED) from None
 
 
 class Run(NamedTuple):

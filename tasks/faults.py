@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from .visible import one_line
+
 DONE = 0
 REFUSED = 1
 UNUSABLE = 2
@@ -66,20 +68,7 @@ class Denied(Unreachable):
     """It answered, and denied access (exit code 4)."""
 
 
-def one_line(text: str) -> str:
-    """Return ``text`` with every run of white space and every control character as one space.
-
-    Messages quote files, servers and programs: none of those may draw on the terminal or forge a line.
-    """
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
-
-
 def _shown(text: str) -> str:
-    """Return ``text`` in one line that people can still read: what is quoted may be as long as a file.
-
-    Secrets are masked first: of one that is cut, or whose blanks are, the rest would not be known any more.
-    """
-    from .masking import mask  # noqa: PLC0415 - only a fault that is shown pays for it
-
-    line = one_line(mask(text))
+    """Return ``text`` in one line that people can still read: what is quoted may be as long as a file."""
+    line = one_line(text)
     return line if len(line) <= LONGEST_PART else f"{line[:LONGEST_PART]}..."

@@ -165,7 +165,7 @@ class Plan:
         for step in self.steps:
             begin = time.monotonic()
             for action in step.to_do:
-                show.say(f"{show.strong(step.name)}: {action.what}")
+                show.say(f": {action.what}", lead=step.name)
                 try:
                     left.update(_perform(action, left))
                 except Moved as moved:

@@ -25,13 +25,13 @@ class HubPress(Program):
     def update_config(self, merge: bool = True) -> None:
         """Read the file that ``-f`` names."""
         named = self.args.config.value
-        file = Path(named or ".")
         with exits():
-            if not file.exists():
-                raise Unusable("there is no such file", where=named, hint=f"ls -l {named}")
-            with read_by_invoke(file):
-                super().update_config(merge)
-                self.config.load_shell_env()
+            try:
+                with read_by_invoke(Path(named) if named else None):
+                    super().update_config(merge)
+                    self.config.load_shell_env()
+            except FileNotFoundError as err:
+                raise Unusable("there is no such file", where=named, hint=f"ls -l {named}") from err
 
 
 take_variables()

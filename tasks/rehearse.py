@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from invoke.tasks import task
@@ -100,7 +99,7 @@ def _perform(run: Run, place: Path, bump: BumpWish, build: BuildWish, commit: Co
 
     with staged(run.hub, place, target, stand_in=stand_in) as stage:
         for note in stage.notes:
-            show.say(show.strong(note))
+            show.say(lead=note)
         rehearsed = Run(stage.hub, dry=False, json=run.json)
         plan = plan_release(stage.hub, bump, build._replace(stand_ins=stage.stand_ins), commit)
         rehearsed.show_plan(plan)
@@ -108,7 +107,7 @@ def _perform(run: Run, place: Path, bump: BumpWish, build: BuildWish, commit: Co
         if plan.nothing_to_do:
             show.say("Nothing to do: this rehearsal is complete.")
         if not run.json:
-            show.data(_curtain(stage, plan.report()["pull_request"]))
+            _show_result(stage, plan.report()["pull_request"])
 
 
 def _ways_to_look(place: Path, remote: str) -> str:
@@ -165,13 +164,12 @@ def _branches(stage: Stage) -> tuple[str, str]:
     return default, stage.hub.git.branch() or default
 
 
-def _curtain(stage: Stage, request: dict[str, Any] | None) -> str:
-    """Return what a reviewer would see: the commits in the throwaway remote, their diff, the pull request's text."""
+def _show_result(stage: Stage, request: dict[str, Any] | None) -> None:
+    """Show what a reviewer would see: the commits in the throwaway remote, their diff, the pull request's text."""
     base, branch = _branches(stage)
     commits = stage.remote.read("log", "--oneline", f"{base}..{branch}")
-    colour = "always" if show.has_style(sys.stdout) else "never"
-    diff = stage.remote.read("diff", f"--color={colour}", f"{base}...{branch}")
-    notes = "".join(f"\n{note}" for note in stage.notes)
-    text = f"\n\nThe pull request would say:\n\n{request['title']}\n\n{request['body']}" if request else ""
-    shown = f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n\n{diff}{text}"
-    return f"{shown}\n\nNothing left this machine.{notes}"
+    show.data(f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n")
+    show.diff(stage.remote.read("diff", f"{base}...{branch}"))
+    if request:
+        show.data(f"\nThe pull request would say:\n\n{request['title']}\n\n{request['body']}")
+    show.data("\n".join(("\nNothing left this machine.", *stage.notes)))

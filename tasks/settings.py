@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .faults import Unusable
+from .reading import is_inside, is_passable
 from .sources import FILE, SECTION, section_in, variable, variables
 
 # Shows a wrong value in one line, however large it is or however often it holds itself.
@@ -145,16 +146,24 @@ def _text(key: str, value: object) -> str:
     """Read a text; most of them are given to programs, which could take one for an option."""
     if isinstance(value, str) and value.strip().startswith("-"):
         raise _wrong(key, value, "a name", "take the leading - away: it makes an option of it")
-    if isinstance(value, str) and value.strip():
+    if isinstance(value, str) and value.strip() and is_passable(value):
         return value.strip()
-    raise _wrong(key, value, "text", "quote it")
+    raise _wrong(key, value, "text", "quote it, and write it without NUL and halves of surrogate pairs")
+
+
+def _path(key: str, value: object) -> str:
+    """Read a path of the repository."""
+    path = _text(key, value)
+    if is_inside(path):
+        return path
+    raise _wrong(key, value, "a path in the repository", "name it relative to the repository's top")
 
 
 def _names(key: str, value: object) -> tuple[str, ...]:
     """Read a list of names; in the environment they are separated by commas."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
-    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+    if isinstance(value, (list, tuple)) and all(isinstance(part, str) and is_passable(part) for part in value):
         return tuple(value)
     raise _wrong(key, value, "a list of names", f"write {key}: [hub]")
 
@@ -202,7 +211,7 @@ def _targets(key: str, value: object) -> tuple[ValuesTarget, ...]:
 
 def _target(key: str, entry: object) -> ValuesTarget:
     if isinstance(entry, Mapping) and {"file", "path"} <= set(entry) <= {"file", "path", "image"}:
-        texts = {name: _text(f"{key}.{name}", text) for name, text in entry.items()}
+        texts = {name: (_path if name == "file" else _text)(f"{key}.{name}", text) for name, text in entry.items()}
         return ValuesTarget(**texts)
     raise _wrong(key, entry, "file and path", f"write {key}: [{{file: ..., path: ...}}]")
 
@@ -223,5 +232,6 @@ _READERS = {
     "cache": _cache,
     "platform": _platform,
     "push": _switch,
+    "root": _path,
     "values": _targets,
 }

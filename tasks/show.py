@@ -1,4 +1,4 @@
-"""What people see: data on standard output, everything else on standard error, secrets masked in both."""
+"""What people see: data on standard output, everything else on standard error, made harmless in both."""
 
 from __future__ import annotations
 
@@ -12,13 +12,50 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from .masking import mask
+from .faults import UNUSABLE, Unusable
+from .visible import STYLE_OFF, one_line, visible, visible_json, visible_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _MINUTE = 60
 _PATIENCE, _TURN = 1.0, 0.1
+# Bold, cyan, green and red, as git has them; of two signs that fit, the longer one comes first.
+_DIFF_COLOURS = {"diff ": "1", "index ": "1", "--- ": "1", "+++ ": "1", "@@": "36", "+": "32", "-": "31"}
+
+
+class _Stream(io.TextIOWrapper):
+    """A standard stream that ends the program in order where it cannot be written to.
+
+    Each line is written at once: what cannot be is known while there is still an exit code to say it with. A reader
+    that has gone, as ``head`` goes, misses the rest; the work is done all the same.
+    """
+
+    def write(self, text: str) -> int:
+        """Write ``text``; end the program where that fails and somebody could still have read it."""
+        try:
+            return super().write(text)
+        except OSError as err:
+            self._give_up(err)
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what is left, as :meth:`write` does."""
+        try:
+            super().flush()
+        except OSError as err:
+            self._give_up(err)
+
+    def _give_up(self, err: OSError) -> None:
+        """Let everything from now on lead nowhere: what is still in the buffer would fail again when Python ends."""
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), self.fileno())
+        if isinstance(err, BrokenPipeError):
+            return
+        if self is sys.stdout:
+            hint = "send it to a file on a disk with space (df -h)"
+            say(str(Unusable(f"standard output cannot be written: {err.strerror}", hint=hint)))
+        raise SystemExit(UNUSABLE)
 
 
 def prepare_streams() -> None:
@@ -27,18 +64,30 @@ def prepare_streams() -> None:
     Those that this process was started without, as by some cron and CI jobs, lead nowhere. What an encoding does not
     have is shown as Python writes it: a name that cannot be shown is no reason to end.
     """
-    nothing = Path(os.devnull)
-    sys.stdin = sys.stdin or nothing.open()
-    sys.stdout = sys.stdout or nothing.open("w")
-    sys.stderr = sys.stderr or nothing.open("w")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115 - open to the end
+    sys.stdout, sys.stderr = _prepared(sys.stdout), _prepared(sys.stderr)
+
+
+def _prepared(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        return _Stream(Path(os.devnull).open("wb"), "utf-8")
+    if type(stream) is not io.TextIOWrapper:  # ours already, or that of somebody who reads along
+        return stream
+    stream.flush()
+    return _Stream(stream.buffer, stream.encoding, "backslashreplace", line_buffering=True)
 
 
 def data(text: str) -> None:
     """Print ``text`` on standard output."""
-    print(mask(text), file=sys.stdout, flush=True)  # noqa: T201 - the one place that prints data
+    print(visible(text), file=sys.stdout, flush=True)  # noqa: T201 - one of the places that print
+
+
+def diff(text: str) -> None:
+    """Print a diff on standard output, its lines coloured where that is a terminal."""
+    lines = visible(text).split("\n")
+    codes = [next((code for sign, code in _DIFF_COLOURS.items() if line.startswith(sign)), None) for line in lines]
+    styled = (_styled(line, code, sys.stdout) if code else line for line, code in zip(lines, codes, strict=True))
+    print("\n".join(styled), file=sys.stdout, flush=True)  # noqa: T201 - one of the places that print
 
 
 def report(content: Mapping[str, Any]) -> None:
@@ -48,17 +97,30 @@ def report(content: Mapping[str, Any]) -> None:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(content, indent=2)
-    data(text)
+    print(visible_json(text), file=sys.stdout, flush=True)  # noqa: T201 - the same
 
 
-def say(text: str = "") -> None:
-    """Print ``text`` on standard error."""
-    print(mask(text), file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints progress
+def say(text: str = "", *, lead: str = "") -> None:
+    """Print ``text`` on standard error, behind ``lead``, which a terminal shows strongly."""
+    shown = _styled(visible(lead), "1", sys.stderr) if lead else ""
+    print(f"{shown}{visible(text)}", file=sys.stderr, flush=True)  # noqa: T201 - the same
 
 
-def strong(text: str, stream: TextIO | None = None) -> str:
-    """Return ``text`` for a terminal to show strongly; unchanged where there is no terminal, or NO_COLOR is set."""
-    return _styled(text, "1", stream)
+def pass_on(text: str) -> None:
+    """Print what an outside program says on standard error, as it says it; on a terminal it may draw its progress."""
+    sys.stderr.write((visible_progress if sys.stderr.isatty() else visible)(text))
+    sys.stderr.flush()
+
+
+def settle_style() -> None:
+    """Undo what a program that drew on the terminal may have left: a colour, a hidden cursor."""
+    sys.stderr.write(STYLE_OFF if sys.stderr.isatty() else "")
+    sys.stderr.flush()
+
+
+def tell_runner(command: str) -> None:
+    """Print a command to GitHub's runner (``::error ...::text``) on standard error: the one text that may be one."""
+    print(f"::{visible(command)}", file=sys.stderr, flush=True)  # noqa: T201 - the same
 
 
 def has_style(stream: TextIO) -> bool:
@@ -68,8 +130,9 @@ def has_style(stream: TextIO) -> bool:
 
 def table(rows: list[tuple[str, ...]], indent: str = "") -> str:
     """Return ``rows`` as lines with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    shown = [tuple(map(one_line, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in shown)
     return "\n".join(f"{indent}{line}".rstrip() for line in lines)
 
 
@@ -83,7 +146,7 @@ def duration(seconds: float) -> str:
 
 def confirm(question: str) -> bool:
     """Ask a yes-or-no question on the terminal; anything but yes is no."""
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question
+    print(f"{visible(question)} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -94,7 +157,7 @@ def waiting(text: str) -> Iterator[None]:
         yield
         return
     done = threading.Event()
-    spinner = threading.Thread(target=_spin, args=(mask(text), done), daemon=True)
+    spinner = threading.Thread(target=_spin, args=(one_line(text), done), daemon=True)
     spinner.start()
     try:
         yield
@@ -115,5 +178,5 @@ def _spin(text: str, done: threading.Event) -> None:
     sys.stderr.flush()
 
 
-def _styled(text: str, code: str, stream: TextIO | None) -> str:
-    return f"\x1b[{code}m{text}\x1b[0m" if has_style(stream or sys.stderr) else text
+def _styled(text: str, code: str, stream: TextIO) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if has_style(stream) else text

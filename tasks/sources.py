@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invoke.config import Config, DataProxy
@@ -14,10 +15,10 @@ from invoke.exceptions import UnknownFileType
 from invoke.util import yaml
 
 from .faults import Unusable
+from .reading import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from ruamel.yaml.events import ScalarEvent
 
@@ -74,17 +75,20 @@ def section_in(file: Path) -> dict[str, Any]:
     Raises:
         Unusable: it cannot be read, is no YAML, or holds something else.
     """
-    if not file.is_file():
+    try:
+        data = read_file(file)
+    except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as err:
+        raise _unreadable(file, err) from err
     # Only a repository with such a file pays for it.
-    from .z2jh.document import LARGEST_TEXT, Unreadable, load  # noqa: PLC0415
+    from .z2jh.document import Unreadable, load  # noqa: PLC0415
 
     try:
-        with file.open("rb") as stream:
-            return section_of(load(stream.read(LARGEST_TEXT + 1).decode(), _typed))
+        return section_of(load(data.decode(), _typed))
     except Unreadable as err:
         raise Unusable(f"the file {err}", where=file.name, hint=f"mend {file}") from err
-    except (OSError, UnicodeDecodeError) as err:
+    except UnicodeDecodeError as err:
         raise _unreadable(file, err) from err
 
 
@@ -94,24 +98,28 @@ def require_readable(file: Path) -> None:
     Raises:
         Unusable: it cannot.
     """
-    if file.exists():
+    with contextlib.suppress(FileNotFoundError), read_by_invoke(file):
         config = Config(project_location=file.parent, lazy=True)
-        with read_by_invoke(file):
-            config.load_project()
-            config.load_shell_env()
+        config.load_project()
+        config.load_shell_env()
 
 
 @contextlib.contextmanager
-def read_by_invoke(file: Path) -> Iterator[None]:
-    """Let Invoke read ``file`` in the block.
+def read_by_invoke(file: Path | None) -> Iterator[None]:
+    """Let Invoke read ``file`` in the block, once it is known that it cannot hold us; None for its own files alone.
 
     Raises:
-        Unusable: Invoke, or its YAML library, stumbles over it: a list, a number for a key, an odd tag.
+        FileNotFoundError: there is no such file.
+        Unusable: it cannot be read; or Invoke, or its YAML library, stumbles over it: a list, a number for a key.
     """
     try:
+        if file is not None:
+            read_file(file)
         yield
+    except FileNotFoundError:
+        raise
     except (*_STUMBLES, UnknownFileType, yaml.YAMLError) as err:
-        raise _unreadable(file, err) from err
+        raise _unreadable(file or Path(FILE), err) from err
 
 
 def _plain(value: object) -> object:

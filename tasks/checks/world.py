@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .. import show
 from ..door import DOOR
 from ..faults import Fault, Refused, Unreachable, Unusable
 from ..hubrepo.source import open_repository
 from ..hubrepo.values import image_at
 from ..image.inputs import files_as_they_lie, inputs_hash
-from ..image.job import LABEL, found_base, inputs_label
+from ..image.job import LABEL, base_of, inputs_label, is_out_of_reach
 from ..image.naming import history_of, name_image, names_commit
 from ..image.platform import platforms_left, short_platform
 from ..image.reference import Reference
@@ -18,6 +19,7 @@ from ..image.targets import arguments_of
 from ..image.tree import Tree
 from ..tools import docker
 from ..tools.found import FoundImage
+from ..tools.run import TooSlow
 from ..z2jh.choose import newest
 from .files import base_problem, differing_base_problems, stale_problem
 from .overrides import override_problems
@@ -25,9 +27,10 @@ from .pins import pin_problems
 from .problem import Code, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ..hubrepo.layout import Hub, HubImage
+    from ..image.proof import Base
     from ..z2jh.release import Index, Release
     from ..z2jh.repository import HelmRepository
 
@@ -42,6 +45,7 @@ class World:
         release: the pinned release; None where the index has none of that name.
         images: for each hub image the one that the values name, where they name one.
         answers: what the registries said of those images, and of the base images.
+        stored: the base images that the engine has in its own store.
     """
 
     repository: HelmRepository
@@ -49,6 +53,7 @@ class World:
     release: Release | None
     images: dict[str, Reference]
     answers: dict[Reference, docker.Answer] = field(repr=False)
+    stored: dict[Reference, FoundImage]
 
     @property
     def newest(self) -> Release | None:
@@ -70,7 +75,7 @@ class World:
         try:
             if names_commit(hub.settings.tag):
                 return name_image(hub, history_of(hub), image).tag
-            base = found_base(image.base.reference, self.answers[image.base.reference])
+            base = self._base(image.base.reference)
             platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
             with files_as_they_lie(hub, [image]) as tree:
                 content = inputs_hash(hub, image, tree, base.identity, platform)
@@ -98,6 +103,10 @@ class World:
             return inputs_label(found) == inputs_hash(hub, image, head, "".join(base), platform, arguments)
         except (Refused, Unusable):
             return False
+
+    def _base(self, reference: Reference) -> Base:
+        answer = self.answers[reference]
+        return base_of(reference, answer, self.stored.get(reference) if is_out_of_reach(answer) else None)
 
     def require_answers(self, hub: Hub) -> None:
         """Check that the registries answered for the hub's own images.
@@ -127,22 +136,34 @@ def look(hub: Hub) -> World:
     """
     pinned = {image.spec.key: _pinned(hub, image) for image in hub.images}
     images = {key: reference for key, reference in pinned.items() if reference}
-    asked = list(dict.fromkeys((*images.values(), *(image.base.reference for image in hub.images))))
+    bases = list(dict.fromkeys(image.base.reference for image in hub.images))
+    asked = list(dict.fromkeys((*images.values(), *bases)))
     answers = docker.begin_inspect(asked)
     repository = open_repository(hub)
     index = repository.index()
     release = index.releases.get(hub.requirement.version)
-    return World(repository, index, release, images, dict(zip(asked, answers(), strict=True)))
+    stored = _stored(bases)
+    return World(repository, index, release, images, dict(zip(asked, answers(), strict=True)), stored)
+
+
+def _stored(bases: Sequence[Reference]) -> dict[Reference, FoundImage]:
+    """Return what the engine has of the base images; one that hangs has none, and is named."""
+    try:
+        return docker.local_all(bases)
+    except TooSlow as slow:
+        show.say(
+            f"The Docker engine does not answer ({slow.what}): pins are not compared with the base image's packages"
+        )
+        return {}
 
 
 def world_problems(hub: Hub, world: World) -> Iterator[Problem]:
     """Yield what the hub repository and the world outside do not agree on, as far as that answered."""
     yield from _release_problems(hub, world)
-    bases = dict.fromkeys(image.base.reference for image in hub.images)
-    shipped = {base: docker.packages_in(base) for base in bases}
+    shipped = docker.packages_in(list(world.stored))
     for image in hub.images:
         yield from _image_problems(hub, world, image)
-        yield from pin_problems(hub, image, shipped[image.base.reference] or {})
+        yield from pin_problems(hub, image, shipped.get(image.base.reference, {}))
 
 
 def _release_problems(hub: Hub, world: World) -> Iterator[Problem]:

@@ -127,15 +127,15 @@ def _chart(chart: Fields, file: str) -> ChartSpec:
     images = chart.fields("images")
     return ChartSpec(
         name=name,
-        path=chart.text("chartPath") or name,
+        path=chart.path_text("chartPath") or chart.path_text("name") or name,
         base_version=chart.text("baseVersion"),
         images=tuple(_image(images.fields(key), key, prefix, file) for key in images.values),
     )
 
 
 def _image(image: Fields, key: str, prefix: str, file: str) -> ImageSpec:
-    context = image.text("contextPath") or posixpath.join("images", key)
-    dockerfile = image.text("dockerfilePath") or posixpath.join(context, "Dockerfile")
+    context = image.path_text("contextPath") or posixpath.join("images", key)
+    dockerfile = image.path_text("dockerfilePath") or posixpath.join(context, "Dockerfile")
     contexts = [context] if image.flag("rebuildOnContextPathChanges", default=True) else []
     arguments = image.fields("buildArgs")
     return ImageSpec(
@@ -145,7 +145,7 @@ def _image(image: Fields, key: str, prefix: str, file: str) -> ImageSpec:
         dockerfile=dockerfile,
         build_args={name: arguments.text(name) or "" for name in arguments.values},
         extra_options=image.texts("extraBuildCommandOptions"),
-        paths=tuple(dict.fromkeys([file, *contexts, dockerfile, *image.texts("paths")])),
+        paths=tuple(dict.fromkeys([file, *contexts, dockerfile, *image.path_texts("paths")])),
         skip_platforms=frozenset(image.texts("skipPlatforms")),
         values_paths=_values_paths(image),
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
+from ..reading import is_inside, is_passable
 from .nodes import Mapping, Node, Scalar, Sequence, described, merged, target_of
 from .route import is_nothing
 
@@ -43,7 +45,9 @@ class Fields(NamedTuple):
         sources = [*reversed(merged(node)), node]
         entries = [(target_of(key), value) for source in sources for key, value in source.entries]
         values = {
-            key.value: target_of(value) for key, value in entries if isinstance(key, Scalar) and key.value != "<<"
+            _passable(document, key, path or "a key"): target_of(value)
+            for key, value in entries
+            if isinstance(key, Scalar) and key.value != "<<"
         }
         return cls(document, path, values)
 
@@ -74,6 +78,25 @@ class Fields(NamedTuple):
         items = enumerate(self.items(key))
         return tuple(_text(self.document, item, f"{self.name(key)}[{index}]") for index, item in items)
 
+    def path_text(self, key: str) -> str | None:
+        """Return the path under ``key``, relative to the document's folder; None where there is none."""
+        path = self.text(key)
+        return None if path is None else self._inside(path, self.name(key), self.values[key])
+
+    def path_texts(self, key: str) -> tuple[str, ...]:
+        """Return the list of paths under ``key``."""
+        both = enumerate(zip(self.texts(key), self.items(key), strict=True))
+        return tuple(self._inside(path, f"{self.name(key)}[{index}]", node) for index, (path, node) in both)
+
+    def _inside(self, path: str, name: str, node: Node) -> str:
+        if is_inside(path, posixpath.dirname(self.document.where)):
+            return path
+        raise Unusable(
+            f"{name} is {path!r}, which lies outside the repository",
+            where=self.document.place(node),
+            hint=f"name a path in the repository, relative to {posixpath.basename(self.document.where)}",
+        )
+
     def flag(self, key: str, *, default: bool) -> bool:
         """Return the truth value under ``key``; ``default`` where there is none."""
         node = self.values.get(key)
@@ -99,6 +122,17 @@ def wrong(document: Document, node: Node | None, name: str, wanted: str, hint: s
 
 def _text(document: Document, node: Node | None, name: str) -> str:
     if isinstance(node, Scalar) and node.kind == "str":
-        return node.value
+        return _passable(document, node, name)
     is_scalar = isinstance(node, Scalar) and not is_nothing(node)
     raise wrong(document, node, name, "a text", hint="put quotes around it" if is_scalar else None)
+
+
+def _passable(document: Document, node: Scalar, name: str) -> str:
+    """Return a scalar's text, which programs are given and files are named by."""
+    if is_passable(node.value):
+        return node.value
+    raise Unusable(
+        f"{name} holds a character that no program can be given: NUL, or half of a surrogate pair",
+        where=document.place(node),
+        hint=r"write it without the escape (\0, \ud800)",
+    )

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from ..faults import Unusable
 from ..interrupts import held_back
 from ..plan import Action, Fact
+from ..reading import read_file
 from .leftovers import SUFFIX
+from .paths import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from ..tools.git import Git
 
 _NEW_FILE = 0o644
-LARGEST_FILE = 16 * 1024 * 1024
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -72,14 +73,10 @@ class WorkingTree(NamedTuple):
         """Return the bytes of ``path``; None where there is no such file.
 
         Raises:
-            Unusable: it cannot be read, lies outside the repository, or is larger than 16 MiB.
+            Unusable: it cannot be read, is not a regular file, lies outside the repository, or is larger than 16 MiB.
         """
-        file = self.top / path
         try:
-            self._require_inside(file, path)
-            if file.stat().st_size > LARGEST_FILE:
-                raise Unusable("the file is larger than 16 MiB", where=path, hint="is it the file that is meant?")
-            return file.read_bytes()
+            return read_file(self._place(path))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as err:
@@ -100,7 +97,7 @@ class WorkingTree(NamedTuple):
         """
         wanted = [edit for edit in edits if edit.changes]
         with contextlib.ExitStack() as stack:
-            staged = [(edit, *stack.enter_context(_staged(self.top / edit.path, edit))) for edit in wanted]
+            staged = [(edit, *stack.enter_context(_staged(self._place(edit.path), edit))) for edit in wanted]
             with held_back():
                 self._take_places(staged)
 
@@ -123,9 +120,12 @@ class WorkingTree(NamedTuple):
             if edit.before is None:
                 (self.top / edit.path).unlink(missing_ok=True)
 
-    def _require_inside(self, file: Path, path: str) -> None:
-        if not file.resolve().is_relative_to(self.top.resolve()):
+    def _place(self, path: str) -> Path:
+        """Return where ``path`` leads, in the repository."""
+        place = place_of(self.top, path)
+        if place is None:
             raise Unusable("the file lies outside the repository", where=path, hint="name a file of the repository")
+        return place
 
 
 class Edited(NamedTuple):
@@ -170,9 +170,8 @@ class Committed:
 
 
 @contextlib.contextmanager
-def _staged(file: Path, edit: FileEdit) -> Iterator[tuple[Path, Path]]:
-    """Write the new bytes beside ``file``, and yield both paths; nothing stays behind."""
-    target = file.resolve()
+def _staged(target: Path, edit: FileEdit) -> Iterator[tuple[Path, Path]]:
+    """Write the new bytes beside ``target``, and yield both paths; nothing stays behind."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(SUFFIX, f".{target.name}.", target.parent)

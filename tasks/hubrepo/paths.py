@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 
 def join(*parts: str) -> str:
@@ -15,13 +16,24 @@ def join(*parts: str) -> str:
     return posixpath.normpath(posixpath.join(*parts))
 
 
+def place_of(top: Path, path: str) -> Path | None:
+    """Return where symbolic links at ``path`` lead (those in a loop: to themselves); None for outside of ``top``.
+
+    Args:
+        top: the repository's top.
+        path: relative to it.
+    """
+    real, root = (Path(os.path.realpath(one)) for one in (top / path, top))
+    return real if real.is_relative_to(root) else None
+
+
 def behind_links(top: Path, path: str) -> str:
     """Return the path, relative to ``top``, of the file that symbolic links at ``path`` lead to: git knows it by that.
 
     One that they lead out of ``top`` keeps its own.
     """
-    real, root = (top / path).resolve(), top.resolve()
-    return real.relative_to(root).as_posix() if real.is_relative_to(root) else path
+    real = place_of(top, path)
+    return path if real is None else real.relative_to(os.path.realpath(top)).as_posix()
 
 
 def is_below(file: str, paths: Iterable[str]) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..faults import Denied, Fault, ProgramFailed, Refused, Unreachable
 from ..tools.builder import CLOUD_BUILD
 from ..tools.gcloud import is_google
-from ..tools.run import Command, Output, find, missing, watch
+from ..tools.run import NO_BOUND, Command, Output, find, missing, watch
 from .building import CONTEXT
 from .targets import bake_definition
 
@@ -103,7 +103,7 @@ class CloudBuild:
         request = request_for(build)
         for path, text in request.files().items():
             (scratch / path).write_text(text, encoding="utf-8")
-        output = watch(request.command(scratch))
+        output = watch(request.command(scratch), seconds=NO_BOUND)
         if not output.ok:
             raise _fault(output, request.project)
         return {}

@@ -195,14 +195,23 @@ def found_base(reference: Reference, answer: docker.Answer) -> Base:
         Denied: the registry refuses access.
         Unreachable: the registry does not answer, and the engine has no such image either.
     """
+    return base_of(reference, answer, docker.local(reference) if is_out_of_reach(answer) else None)
+
+
+def is_out_of_reach(answer: docker.Answer) -> bool:
+    """Whether a registry's answer leaves open what it has: then the engine's store may tell."""
+    return isinstance(answer, Unreachable) and not isinstance(answer, Denied)
+
+
+def base_of(reference: Reference, answer: docker.Answer, stored: FoundImage | None) -> Base:
+    """Return the base image as :func:`found_base` does, from what the engine's store was found to have."""
     if isinstance(answer, FoundImage):
         return Base(reference, answer)
     if answer is None:
         raise Refused("the base image does not exist", where=reference, hint=f"{DOOR} bump, or mend the FROM")
-    found = docker.local(reference) if isinstance(answer, Unreachable) and not isinstance(answer, Denied) else None
-    if found is None:
+    if stored is None:
         raise answer
-    return Base(reference, found)
+    return Base(reference, stored)
 
 
 def registry_answer(answer: docker.Answer) -> FoundImage | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..faults import one_line
+from ..visible import one_line
 from ..z2jh.choose import is_dev
 from ..z2jh.notes import comparison, release_links
 from ..z2jh.security import security_news

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..faults import ProgramFailed, Unusable
 from ..image.reference import DOCKER_HUB
+from ..reading import read_file
 from .run import Command, Output, capture, find, running
 
 if TYPE_CHECKING:
@@ -63,15 +64,20 @@ class DockerLogins:
         """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none.
 
         Raises:
-            Unusable: it is no JSON object.
+            Unusable: it cannot be read, or is no JSON object.
         """
         file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
         try:
-            content = json.loads(file.read_bytes()) if file.is_file() else {}
-        except (OSError, ValueError, RecursionError) as err:
-            raise _unreadable(file) from err
+            content = json.loads(read_file(file))
+        except (FileNotFoundError, NotADirectoryError):
+            content = {}
+        except OSError as err:
+            hint = f"ls -l {file}"
+            raise Unusable(f"Docker's configuration cannot be read: {err.strerror}", where=file, hint=hint) from err
+        except (ValueError, RecursionError) as err:
+            raise _no_object(file) from err
         if not isinstance(content, dict):
-            raise _unreadable(file)
+            raise _no_object(file)
         helpers = {str(host): name for host, name in _mapping(content, "credHelpers").items() if isinstance(name, str)}
         store = content.get("credsStore")
         return cls(file, helpers, store if isinstance(store, str) and store else None, _mapping(content, "auths"))
@@ -155,5 +161,5 @@ def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _unreadable(file: Path) -> Unusable:
+def _no_object(file: Path) -> Unusable:
     return Unusable("Docker's configuration is no JSON object", where=file, hint=f"mend or remove it: {file}")

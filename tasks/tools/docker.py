@@ -21,12 +21,14 @@ from .denials import denied
 from .found import FoundImage, PlatformImage, platform_image, platform_of
 from .oci import Undecided
 from .registry import begin_quick_answers, put_tag
-from .run import Command, Output, capture, capture_all, check, running, watch
+from .run import LOOK_SECONDS, NO_BOUND, Command, Output, TooSlow, attempt_all, check, running, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+# How long an engine may take to say what it has, and a registry to answer Docker.
+ENGINE_SECONDS, REGISTRY_SECONDS = 10.0, 60.0
 INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
 START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
 BUILD_NATIVELY = (
@@ -90,11 +92,7 @@ def retag(source: Reference, tag: str) -> str | None:
 
 
 def inspect_all(images: Sequence[Reference]) -> list[Answer]:
-    """Ask the registries for ``images`` side by side, and return their answers in the same order.
-
-    Raises:
-        ProgramFailed: docker is missing, or a registry keeps the question open for too long.
-    """
+    """Ask the registries for ``images`` side by side, and return their answers in the same order."""
     return begin_inspect(images)()
 
 
@@ -107,35 +105,64 @@ def begin_inspect(images: Sequence[Reference]) -> Callable[[], list[Answer]]:
 def _complete(images: Sequence[Reference], quick: Sequence[FoundImage | Undecided | None]) -> list[Answer]:
     """Have Docker itself answer what was left undecided: it knows certificates and ways that only it is set up for."""
     open_ones = [image for image, answer in zip(images, quick, strict=True) if isinstance(answer, Undecided)]
-    outputs = capture_all([_inspect_command(image) for image in open_ones])
+    outputs = attempt_all([_inspect_command(image) for image in open_ones], seconds=REGISTRY_SECONDS)
     late = iter([_answer(output, image) for output, image in zip(outputs, open_ones, strict=True)])
     return [next(late) if isinstance(answer, Undecided) else answer for answer in quick]
 
 
-def packages_in(image: Reference) -> dict[str, str] | None:
-    """Return the Python packages of ``image`` by name, with their versions; None where that cannot be told.
+def packages_in(images: Sequence[Reference]) -> dict[Reference, dict[str, str]]:
+    """Return the Python packages of ``images`` by name, with their versions; images where that fails are left out.
 
-    The image is asked only where the engine has it already: nothing is pulled, and it has no network.
+    Args:
+        images: what the engine has in its local store: nothing is pulled, and nothing in it has a network.
     """
-    if local(image) is None:
-        return None
-    argv = ("docker", "run", "--rm", "--network=none", "--entrypoint=python3", str(image))
-    output = capture(Command((*argv, "-m", "pip", "list", "--format=json", "--disable-pip-version-check")))
+    run = ("docker", "run", "--rm", "--network=none", "--entrypoint=python3")
+    pip = ("-m", "pip", "list", "--format=json", "--disable-pip-version-check")
+    outputs = attempt_all([Command((*run, str(image), *pip)) for image in images], seconds=LOOK_SECONDS)
+    listed = {image: _packages(output) for image, output in zip(images, outputs, strict=True)}
+    return {image: packages for image, packages in listed.items() if packages is not None}
+
+
+def _packages(output: Output | ProgramFailed) -> dict[str, str] | None:
     try:
-        return {str(one["name"]): str(one["version"]) for one in json.loads(output.text)}
+        return (
+            None
+            if isinstance(output, ProgramFailed)
+            else {str(one["name"]): str(one["version"]) for one in json.loads(output.text)}
+        )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
-def local(image: Reference) -> FoundImage | None:
-    """Ask the engine for ``image`` in its local store; None where it has none, or no engine answers.
+def local_all(images: Sequence[Reference]) -> dict[Reference, FoundImage]:
+    """Ask the engine for ``images`` in its local store; those that it does not have are left out.
 
     Raises:
-        ProgramFailed: docker is missing, or says something that is no image.
+        TooSlow: the engine takes the question, and gives no answer.
+        ProgramFailed: docker says something that is no image.
     """
-    output = capture(Command(("docker", "image", "inspect", "--format", "{{json .}}", str(image))))
-    if not output.ok:
+    look = ("docker", "image", "inspect", "--format", "{{json .}}")
+    outputs = attempt_all([Command((*look, str(image))) for image in images], seconds=ENGINE_SECONDS)
+    both = list(zip(images, outputs, strict=True))
+    for output in outputs:
+        if isinstance(output, TooSlow):
+            raise output
+    return {image: _local(image, output) for image, output in both if isinstance(output, Output) and output.ok}
+
+
+def local(image: Reference) -> FoundImage | None:
+    """Ask the engine for ``image`` in its local store; None where it has none, or gives no answer.
+
+    Raises:
+        ProgramFailed: docker says something that is no image.
+    """
+    try:
+        return local_all([image]).get(image)
+    except TooSlow:
         return None
+
+
+def _local(image: Reference, output: Output) -> FoundImage:
     try:
         found = json.loads(output.text)
         layers = tuple(map(str, found["RootFS"].get("Layers") or ()))
@@ -205,7 +232,7 @@ def build(command: Command, host: str, builder: Builder) -> None:
         Unreachable: a registry could not be reached.
         ProgramFailed: the engine or the builder does not answer, or the build itself failed.
     """
-    output = watch(command)
+    output = watch(command, seconds=NO_BOUND)
     if output.ok:
         return
     words = output.last_words
@@ -243,7 +270,12 @@ def _inspect_command(image: Reference) -> Command:
     return Command(("docker", "buildx", "imagetools", "inspect", str(image), "--format", "{{json .}}"))
 
 
-def _answer(output: Output, image: Reference) -> Answer:
+def _answer(output: Output | ProgramFailed, image: Reference) -> Answer:
+    if isinstance(output, TooSlow):
+        hint = f"docker buildx imagetools inspect {image}"
+        return Unreachable(f"the registry gives no answer: {output.what}", where=image.host, hint=hint)
+    if isinstance(output, ProgramFailed):
+        return output
     if output.ok:
         return _read_inspection(output.text, image)
     if _is_missing(output.last_words, image):

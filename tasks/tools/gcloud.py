@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from ..faults import Denied, ProgramFailed, Unusable
+from ..reading import read_file
 from .run import Command, attend, check
 
 HELPER = "gcloud"
@@ -67,9 +68,15 @@ def key_account(key_file: Path) -> str | None:
         Unusable: it is no key file.
     """
     try:
-        content = json.loads(key_file.read_bytes())
-    except (OSError, ValueError, RecursionError) as err:
-        raise Unusable("the key file cannot be read", where=key_file, hint=f"ls -l {key_file}") from err
+        content = json.loads(read_file(key_file))
+    except FileNotFoundError as err:
+        raise Unusable("there is no such key file", where=key_file, hint=f"ls -l {key_file.parent}") from err
+    except OSError as err:
+        what = f"the key file cannot be read: {err.strerror}"
+        raise Unusable(what, where=key_file, hint=f"ls -l {key_file}") from err
+    except (ValueError, RecursionError) as err:
+        hint = "download the key anew: gcloud iam service-accounts keys create"
+        raise Unusable("the key file is not JSON", where=key_file, hint=hint) from err
     if not isinstance(content, dict) or content.get("type") not in ("service_account", "external_account"):
         raise Unusable(
             "this is neither a service account's nor a workload identity file",

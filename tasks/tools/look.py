@@ -140,7 +140,8 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     """Kill the program and what it has started: docker, for one, leaves the work to its plugins."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(TIDY_SECONDS)
     # What has left its session may hold the other ends: nobody waits for that.
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:

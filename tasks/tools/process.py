@@ -113,7 +113,8 @@ def _wait(process: sh.RunningCommand, ended: threading.Event) -> None:
 def _kill_unless(in_time: bool, running: Running) -> None:
     if not in_time:
         _send(running.process, signal.SIGKILL)
-        running.ended.wait()
+        # What it has started may hold the other end of its output: nobody waits for that.
+        running.ended.wait(TIDY_SECONDS)
 
 
 def _send(process: sh.RunningCommand, number: signal.Signals) -> None:

@@ -13,11 +13,12 @@ import time
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
+from threading import TIMEOUT_MAX
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from ..faults import ProgramFailed, one_line
-from ..masking import mask
+from .. import show
+from ..faults import ProgramFailed
 from .look import begin, ended_after, hear_out, hear_out_all
 from .process import Running, start, wait
 
@@ -30,9 +31,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
 LOOK_SECONDS = 60.0
+# For what waits for a person, or runs what a person has set up, as a commit runs hooks.
+PERSON_SECONDS = 3600.0
+# For a build: what is being done there is seen, and Ctrl-C ends it.
+NO_BOUND = TIMEOUT_MAX
 MOST_AT_ONCE = 16
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _MARK = "ERROR: "
+_ESCAPE = b"\x1b"
 _OUR_LINES = (b"error: ", b"hint: ")
 INSTALL_HINTS = {
     "chartpress": "install chartpress: pip install chartpress",
@@ -73,9 +79,13 @@ class Command(NamedTuple):
         line = " ".join((*variables, shlex.join(self.argv)))
         if self.stdin:
             line = f"{line} <<'END'\n{self.stdin}\nEND"
-        if self.cwd is None or self.cwd == Path.cwd():
+        if self.cwd is None or str(self.cwd) == _current_folder():
             return line
         return f"(cd {shlex.quote(str(self.cwd))} && {line}{chr(10) if self.stdin else ''})"
+
+
+class TooSlow(ProgramFailed):
+    """An outside program did not end in time, and was killed (exit code 3)."""
 
 
 class Output(NamedTuple):
@@ -165,16 +175,20 @@ def running(commands: Sequence[Command], *, seconds: float = LOOK_SECONDS) -> It
 
 def attempt_all(commands: Sequence[Command], *, seconds: float) -> list[Output | ProgramFailed]:
     """Run ``commands`` side by side as :func:`capture_all` does, with a fault for each that cannot be run."""
+    firsts = range(0, len(commands), MOST_AT_ONCE)
+    return [output for first in firsts for output in _attempt(commands[first : first + MOST_AT_ONCE], seconds)]
+
+
+def _attempt(commands: Sequence[Command], seconds: float) -> Iterator[Output | ProgramFailed]:
     started = [_outcome(partial(_begin, command)) for command in commands]
     both = list(zip(commands, started, strict=True))
     begun = [(process, command.stdin) for command, process in both if not isinstance(process, ProgramFailed)]
     said = iter(hear_out_all(begun, seconds))
-    return [
-        process
-        if isinstance(process, ProgramFailed)
-        else _outcome(partial(_output, command, process, next(said), seconds))
-        for command, process in both
-    ]
+    for command, process in both:
+        if isinstance(process, ProgramFailed):
+            yield process
+        else:
+            yield _outcome(partial(_output, command, process, next(said), seconds))
 
 
 def _outcome(run: Callable[[], T]) -> T | ProgramFailed:
@@ -200,14 +214,14 @@ def _start(command: Command, **options: Any) -> Running:  # noqa: ANN401 - sh's 
     given = {"_in": command.stdin, **options}
     try:
         return start(path, (*command.hidden, *command.argv[1:]), command.cwd, _environment(command), **given)
-    except OSError as err:
+    except (OSError, ValueError) as err:
         raise _not_started(command, path) from err
 
 
 def _path(command: Command) -> str:
     path = find(command.argv[0])
     if path is None:
-        raise missing(one_line(command.argv[0]))
+        raise missing(command.argv[0])
     return path
 
 
@@ -223,13 +237,17 @@ def _ended(command: Command, process: subprocess.Popen[bytes], seconds: float, d
 
 def _output(command: Command, process: subprocess.Popen[bytes], said: Said | None, seconds: float) -> Output:
     if said is None:
-        raise ProgramFailed(
-            f"{command.argv[0]} did not end within {seconds:g} seconds",
-            where=shlex.join(command.argv),
-            hint=f"run it by hand to see what it waits for: {shlex.join(command.argv)}",
-        )
+        raise _too_slow(command, seconds)
     stdout, stderr = said
     return Output(process.returncode, stdout, stderr.decode("utf-8", "replace"))
+
+
+def _too_slow(command: Command, seconds: float) -> TooSlow:
+    return TooSlow(
+        f"{command.argv[0]} did not end within {seconds:g} seconds",
+        where=shlex.join(command.argv),
+        hint=f"run it by hand to see what it waits for: {shlex.join(command.argv)}",
+    )
 
 
 def check(command: Command, *, hint: str, seconds: float = LOOK_SECONDS) -> Output:
@@ -256,35 +274,40 @@ def attend(command: Command) -> int:
     terminal.
 
     Raises:
-        ProgramFailed: the program is missing.
+        ProgramFailed: the program is missing, or did not end within ``PERSON_SECONDS``.
     """
     screen = sys.stderr.fileno()
     running = _start(command, _in=command.stdin or sys.stdin, _out=screen, _err=screen)
-    wait(running)
+    if not wait(running, PERSON_SECONDS):
+        raise _too_slow(command, PERSON_SECONDS)
     return running.status
 
 
-def watch(command: Command, *, speaker: str | None = None) -> Output:
+def watch(command: Command, *, speaker: str | None = None, seconds: float = PERSON_SECONDS) -> Output:
     """Run ``command``, show what it says as it says it, and return it whatever its status.
 
     Both of its outputs go to standard error. Where that is a terminal, the program gets one too, so that it can
-    draw its own progress. Secrets are masked, line by line.
+    draw its own progress. Its lines are made harmless one by one.
 
     Args:
         command: what to run.
         speaker: put before lines of its that look like this program's own error or hint.
+        seconds: how long it may take.
 
     Raises:
-        ProgramFailed: the program is missing.
+        ProgramFailed: the program is missing, or did not end in time.
     """
     said = bytearray()
+    ends: list[SystemExit] = []
 
     def pass_on(chunk: str | bytes) -> None:
         data = chunk.encode() if isinstance(chunk, str) else chunk
         said.extend(data)
         shown = f"{speaker}: ".encode() + data if speaker and data.startswith(_OUR_LINES) else data
-        sys.stderr.buffer.write(mask(shown.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"))
-        sys.stderr.flush()
+        try:
+            show.pass_on(shown.decode("utf-8", "surrogateescape"))
+        except SystemExit as end:  # in a thread of sh's: the program is waited for all the same
+            ends.append(end)
 
     running = _start(
         command,
@@ -295,7 +318,13 @@ def watch(command: Command, *, speaker: str | None = None) -> Output:
         _tty_out=sys.stderr.isatty(),
         _tty_size=(shutil.get_terminal_size().lines, shutil.get_terminal_size().columns),
     )
-    wait(running)
+    in_time = wait(running, seconds)
+    if _ESCAPE in said:
+        show.settle_style()
+    if ends:
+        raise ends[0]
+    if not in_time:
+        raise _too_slow(command, seconds)
     return Output(running.status, b"", said.decode("utf-8", "replace"))
 
 
@@ -311,6 +340,14 @@ def missing(name: str) -> ProgramFailed:
     """Return the fault that says the program ``name`` is not on this machine."""
     hint = INSTALL_HINTS.get(name, f"install {name}")
     return ProgramFailed(f"{name} is not installed", where="PATH", hint=hint)
+
+
+def _current_folder() -> str | None:
+    """Return the current folder; None where it is not there any more."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - compared as text
+    except FileNotFoundError:
+        return None
 
 
 def _environment(command: Command) -> dict[str, str]:

@@ -13,6 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from ..reading import read_file
+
 _DIGEST_LENGTH = 64
 _PART = ".part-"
 _LARGEST = 64 * 1024 * 1024 + 4096
@@ -74,10 +76,7 @@ class Cache(NamedTuple):
     def _read(self, name: str) -> bytes | None:
         path = self.folder / name
         try:
-            if not path.is_file():
-                return None
-            with path.open("rb") as file:
-                return file.read(_LARGEST)
+            return read_file(path, _LARGEST)
         except OSError:
             return None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..faults import Denied, Unreachable
+from ..reading import read_file
 from .cache import Cache, Page, Validators
 from .limits import Limits
 
@@ -71,19 +72,15 @@ class Fetcher:
 
 
 def _content(address: Address, limits: Limits) -> bytes:
-    """Read a file of this machine; a pipe or device could hold us, so only a regular file."""
+    """Read a file of this machine."""
     try:
-        if address.file.exists() and not address.file.is_file():
-            raise _unreadable(address, "this is not a file")
-        with address.file.open("rb") as file:
-            data = file.read(limits.size + 1)
+        return read_file(address.file, limits.size)
     except PermissionError as error:
         raise Denied("the file may not be read", where=address, hint=f"ls -l {address.file}") from error
-    except (OSError, ValueError) as error:
+    except FileNotFoundError as error:
         raise _unreadable(address, "there is no such file") from error
-    if len(data) > limits.size:
-        raise _unreadable(address, f"the file is larger than {limits.size / 2**20:g} MiB")
-    return data
+    except OSError as error:
+        raise _unreadable(address, f"the file cannot be read: {error.strerror}") from error
 
 
 def _unreadable(address: Address, what: str) -> Unreachable:

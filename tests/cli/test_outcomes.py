@@ -11,7 +11,8 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from tasks.edge import HubTask
-from tasks.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable, one_line
+from tasks.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from tasks.visible import one_line
 
 from ..lab.cli import INVOKE, Result, run, run_task
 from ..lab.hubs import Hub, make_hub
@@ -119,9 +120,9 @@ def test_a_fault_that_is_about_no_place() -> None:
     [
         ("two\nlines", "two lines"),
         ("a\r\n\tb  c", "a b c"),
-        ("\x1b[31mred\x07", "[31mred"),
-        ("nothing\x00between\u2028lines", "nothing between lines"),
-        ("right\u202eto left", "right to left"),
+        ("\x1b[31mred\x07", r"\x1b[31mred\x07"),
+        ("nothing\x00between\u2028lines", r"nothing\x00between lines"),
+        ("right\u202eto left", r"right\u202eto left"),
         ("Zoë's 日本", "Zoë's 日本"),
     ],
 )

@@ -13,7 +13,7 @@ from tasks.review.markdown import code, plain, table
         ("3.3.8", "`3.3.8`"),
         ("a`b", "`a'b`"),
         ("a|b", "`a¦b`"),
-        ("a\nb\x1b[31m", "`a b [31m`"),
+        ("a\nb\x1b[31m", r"`a b\x1b[31m`"),
     ],
 )
 def test_code(text: str, shown: str) -> None:
