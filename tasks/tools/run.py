@@ -20,6 +20,7 @@ from ..faults import ProgramFailed, one_line
 from ..masking import mask
 from .look import begin, ended_after, hear_out, hear_out_all
 from .process import Running, start, wait
+from .reach import environment, launcher, require_command
 
 if TYPE_CHECKING:
     import subprocess
@@ -178,8 +179,9 @@ def _outcome(run: Callable[[], T]) -> T | ProgramFailed:
 def _begin(command: Command) -> subprocess.Popen[bytes]:
     """Start ``command`` in the background, to be heard out."""
     path = _path(command)
+    argv = (*launcher(command.argv[0]), path, *command.argv[1:])
     try:
-        return begin((path, *command.argv[1:]), command.cwd, _environment(command), command.stdin)
+        return begin(argv, command.cwd, _environment(command), command.stdin)
     except (OSError, ValueError) as err:
         raise _not_started(command, path) from err
 
@@ -187,14 +189,17 @@ def _begin(command: Command) -> subprocess.Popen[bytes]:
 def _start(command: Command, **options: Any) -> Running:  # noqa: ANN401 - sh's own
     """Start ``command`` in the background, for people to watch; ``options`` say where its output goes."""
     path = _path(command)
+    argv = (*launcher(command.argv[0]), path, *command.argv[1:])
     given = {"_in": command.stdin, **options}
     try:
-        return start(path, command.argv[1:], command.cwd, _environment(command), **given)
+        return start(argv[0], argv[1:], command.cwd, _environment(command), **given)
     except OSError as err:
         raise _not_started(command, path) from err
 
 
 def _path(command: Command) -> str:
+    """Return the program's path, after checking that this process may reach what it reaches."""
+    require_command(command, capture)
     path = find(command.argv[0])
     if path is None:
         raise missing(one_line(command.argv[0]))
@@ -311,7 +316,7 @@ def _environment(command: Command) -> dict[str, str]:
     """
     dropped = {*_VIRTUALENV, *command.unset}
     inherited = {name: value for name, value in os.environ.items() if name not in dropped}
-    return {**inherited, "PATH": _path_outside_virtualenv(), **command.manners, **command.env}
+    return {**inherited, "PATH": _path_outside_virtualenv(), **command.manners, **command.env, **environment()}
 
 
 def _path_outside_virtualenv() -> str:
