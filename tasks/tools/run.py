@@ -70,7 +70,7 @@ class Command(NamedTuple):
         line = " ".join((*variables, shlex.join(self.argv)))
         if self.stdin:
             line = f"{line} <<'END'\n{self.stdin}\nEND"
-        if self.cwd is None or self.cwd == Path.cwd():
+        if self.cwd is None or self.cwd == _current_folder():
             return line
         return f"(cd {shlex.quote(str(self.cwd))} && {line}{chr(10) if self.stdin else ''})"
 
@@ -306,6 +306,14 @@ def missing(name: str) -> ProgramFailed:
     """Return the fault that says the program ``name`` is not on this machine."""
     hint = INSTALL_HINTS.get(name, f"install {name}")
     return ProgramFailed(f"{name} is not installed", where="PATH", hint=hint)
+
+
+def _current_folder() -> Path | None:
+    """Return the current folder; None where it was removed."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
 
 
 def _environment(command: Command) -> dict[str, str]:
