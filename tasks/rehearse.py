@@ -30,7 +30,6 @@ HELP = {
     "push": "goes without saying: the branch is always pushed to the throwaway remote",
     "pr": "show the pull request that would be opened",
     "yes": "goes without saying: a rehearsal does not ask",
-    "folder": "rehearse in this folder and keep it; one that holds an earlier rehearsal goes on with that",
     "keep": "keep the temporary folder, and say how to look at it",
     "stand-in-base": "take a marked stand-in for the base image, even where the real one can be reached",
 }
@@ -55,7 +54,6 @@ def rehearse(
     push: bool = True,
     pr: bool = False,
     yes: bool = True,
-    folder: str | None = None,
     keep: bool = False,
     stand_in_base: bool = False,
     repo: str | None = None,
@@ -66,7 +64,8 @@ def rehearse(
     Nothing leaves it: a throwaway clone as the working tree stands, a bare git
     remote, a registry on 127.0.0.1. The real Helm repository and base image
     where they can be reached, marked stand-ins where not. Ends with the diff
-    that a reviewer would see. All of it goes away, also when it is killed.
+    that a reviewer would see. All of it goes away; after one that was killed,
+    the next rehearsal clears up.
 
     Examples:
       rehearse                   what release would do
@@ -79,50 +78,53 @@ def rehearse(
     bump = BumpWish(to, pre, dev, major)
     build = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     commit = CommitWish(message, branch, push=True, request=pr)
-    with open_run(c, repo=repo, json=json) as run:
+    with open_run(c, repo=repo, json=json, writes=False) as run:
         if run.dry:
             run.carry_out(Plan((_intention(run.hub),)))
             return
-        with rehearsal_folder(folder, keep=keep) as place:
+        with rehearsal_folder(keep=keep) as place:
             try:
                 _perform(run, place, bump, build, commit, stand_in=stand_in_base)
             finally:
                 if keep:
-                    show.say(_ways_to_look(place, run.hub.settings.remote))
+                    show.say(_ways_to_look(place))
 
 
 def _perform(run: Run, place: Path, bump: BumpWish, build: BuildWish, commit: CommitWish, *, stand_in: bool) -> None:
-    from .rehearsal.stage import staged
+    from .faults import Refused
+    from .rehearsal.stage import require_local_engine, staged
+
+    if build.builder not in {None, require_local_engine()}:
+        raise Refused(
+            "a rehearsal builds on this machine's engine only", where=f"--builder {build.builder}", hint="leave it out"
+        )
 
     def target(hub: Hub) -> list[Reference]:
         return [image.base.reference for image in plan_bump(hub, bump).leaves.images]
 
     with staged(run.hub, place, target, stand_in=stand_in) as stage:
-        for note in stage.notes:
+        for note in (*stage.unused, *stage.notes):
             show.say(lead=note)
         rehearsed = Run(stage.hub, dry=False, json=run.json)
-        plan = plan_release(stage.hub, bump, build._replace(stand_ins=stage.stand_ins), commit)
+        plan = plan_release(stage.hub, bump, build._replace(builder=None, stand_ins=stage.stand_ins), commit)
         rehearsed.show_plan(plan)
         rehearsed.carry_out(plan, lambda: {"steps": plan.step_reports(), **_report(stage)})
-        if plan.nothing_to_do:
-            show.say("Nothing to do: this rehearsal is complete.")
         if not run.json:
             _show_result(stage, plan.report()["pull_request"])
 
 
-def _ways_to_look(place: Path, remote: str) -> str:
+def _ways_to_look(place: Path) -> str:
     """Return how to look at a rehearsal that is kept."""
     from .rehearsal.clone import CLONE
     from .rehearsal.record import Record
     from .rehearsal.registry import serving_again
-    from .rehearsal.stage import REGISTRY
+    from .rehearsal.stage import REGISTRY, REMOTE_NAME
 
     record = Record.read(place)
     images = (("its images", str(serving_again(place / REGISTRY, record.port))),) if record else ()
     rows = [
-        ("its commits", f"git -C {place / CLONE} log --patch {remote}/HEAD.."),
+        ("its commits", f"git -C {place / CLONE} log --patch {REMOTE_NAME}/HEAD.."),
         *images,
-        ("go on", f"{DOOR} rehearse --folder {place}"),
         ("remove it", f"rm -r {place}"),
     ]
     return f"Kept: {place}\n{show.table(rows, '  ')}"
@@ -160,7 +162,7 @@ def _report(stage: Stage) -> dict[str, Any]:
 
 def _branches(stage: Stage) -> tuple[str, str]:
     """Return the throwaway remote's default branch, and the branch that the release pushed."""
-    default = stage.hub.settings.base_branch or stage.hub.git.default_branch(stage.hub.settings.remote)
+    default = str(stage.hub.settings.base_branch)
     return default, stage.hub.git.branch() or default
 
 
@@ -172,4 +174,4 @@ def _show_result(stage: Stage, request: dict[str, Any] | None) -> None:
     show.diff(stage.remote.read("diff", f"{base}...{branch}"))
     if request:
         show.data(f"\nThe pull request would say:\n\n{request['title']}\n\n{request['body']}")
-    show.data("\n".join(("\nNothing left this machine.", *stage.notes)))
+    show.data("\n".join(("\nNothing left this machine.", *stage.unused, *stage.notes)))

@@ -1,90 +1,119 @@
-"""A throwaway clone of a hub repository, with a remote of its own, whose images go to a throwaway registry."""
+"""A throwaway clone of a hub repository as its files lie, with a remote of its own and images for another registry.
+
+Nothing is fetched and no program runs in the original on the clone's behalf: the clone borrows the original's objects
+(gitrepository-layout(5), ``objects/info/alternates``), its submodules those of the original's submodules.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..faults import Unusable
+from ..hubrepo.chartpress import read_chartpress
 from ..hubrepo.document import parse
 from ..hubrepo.files import FileEdit, WorkingTree
 from ..hubrepo.route import text_at
 from ..hubrepo.scalar import with_scalars
 from ..tools.git import Git
+from ..tools.git_faults import failed
+from ..tools.run import capture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from ..hubrepo.chartpress import ChartpressConfig
     from ..hubrepo.layout import Hub
+    from ..tools.run import Output
 
 CLONE, REMOTE = "hub", "remote.git"
 _NAME, _EMAIL = "hubpress rehearsal", "rehearsal@localhost"
 _CHARTS, _PREFIX, _IMAGES, _IMAGE_NAME = "charts", "imagePrefix", "images", "imageName"
+_OPTIONS = "extraBuildCommandOptions"
+# Build options that lead out of this machine, each with a value; and one without effect to put in their place.
+_OUTWARD = ("--builder", "--cache-from", "--cache-to", "--output", "-o")
+_NO_EFFECT = "--rm"
+# How the original's own settings write files, and how many letters a commit in a tag has.
+_SAME = ("core.abbrev", "core.autocrlf", "core.eol")
+# Hooks and other remotes are not the clone's: they would act for the original.
+_ALONE = {"commit.gpgSign": "false", "core.hooksPath": os.devnull, "push.recurseSubmodules": "no"}
+_GITLINK = "160000"
 
 
-def make_clone(hub: Hub, folder: Path, address: str) -> None:
+def make_clone(hub: Hub, folder: Path, address: str) -> Git:
     """Clone ``hub`` into ``folder``, as its working tree stands, with a bare remote beside it.
 
-    The clone appears whole or not at all. One commit on its default branch holds what was not committed, and the
-    images' new names.
+    One commit on its default branch holds what was not committed, and the images' new names.
 
     Args:
-        hub: the repository; nothing of it changes.
+        hub: the repository, with the settings of the rehearsal; nothing of it changes.
         folder: where the clone and its remote go.
         address: the throwaway registry's ``HOST:PORT``.
+
+    Returns:
+        The remote.
 
     Raises:
         Unusable: chartpress.yaml gives the images no names that can be changed.
         ProgramFailed: git failed.
     """
-    branch = hub.settings.base_branch or hub.git.default_branch(hub.settings.remote)
-    making, remote = folder / f"{CLONE}.making", folder / REMOTE
-    for leftover in (making, remote):
-        shutil.rmtree(leftover, ignore_errors=True)
-    outside = Git(folder)
-    outside.read("init", "--quiet", "--bare", f"--initial-branch={branch}", str(remote))
-    outside.read("clone", "--quiet", "--no-hardlinks", "--origin", "rehearsed", "--", str(hub.git.folder), str(making))
-    clone = Git(making)
-    current = clone.branch()
-    clone.read("checkout", "--quiet", "-B", branch)
-    # The release makes its own feature branch, also where the user stands on one.
-    if current not in (None, branch):
-        clone.read("branch", "--quiet", "--delete", "--force", "--", str(current))
+    name, branch = hub.settings.remote, str(hub.settings.base_branch)
+    objects = _path_in(hub.git, "objects")
+    remote = _new_repository(folder / REMOTE, branch, objects, "--bare")
+    clone = _new_repository(folder / CLONE, branch, objects)
+    for key in _SAME:
+        value = hub.git.ask("config", "--get", key)
+        if value.ok:
+            clone.read("config", key, value.text)
     _be_somebody(clone)
-    if clone.is_shallow():
-        _begin_anew(clone)
-    _copy_changes(hub.git, making)
-    WorkingTree(making).replace([redirected(replace(hub, git=clone, files=WorkingTree(making)), address)])
-    _commit_stage(clone, address)
-    clone.read("remote", "remove", "rehearsed")
-    clone.read("remote", "add", "--", hub.settings.remote, str(remote))
-    clone.read("push", "--quiet", "--set-upstream", "--", hub.settings.remote, branch)
-    clone.read("remote", "set-head", "--", hub.settings.remote, branch)
-    making.rename(folder / CLONE)
+    _set_head(hub.git, clone)
+    tree = _tree_as_it_lies(hub.git, folder / "index", clone)
+    clone.read("read-tree", "--reset", "-u", tree)
+    _fill_submodules(hub.git.folder, _path_in(hub.git, "modules"), clone)
+    WorkingTree(clone.folder).replace([redirected(replace(hub, git=clone, files=WorkingTree(clone.folder)), address)])
+    clone.read("add", "--", hub.config_file)
+    message = f"Set the stage: the working tree as it stands, images to {address}"
+    clone.read("commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
+    address_of_remote = str(remote.folder)
+    # The longest one wins: no setting of the user's makes another address of it.
+    for key in ("insteadOf", "pushInsteadOf"):
+        clone.read("config", f"url.{address_of_remote}.{key}", address_of_remote)
+    clone.read("remote", "add", "--", name, address_of_remote)
+    clone.read("push", "--quiet", "--set-upstream", "--", name, branch)
+    clone.read("remote", "set-head", "--", name, branch)
+    return remote
 
 
 def redirected(hub: Hub, address: str) -> FileEdit:
-    """Return the edit of chartpress.yaml that puts ``address`` before every image's name.
+    """Return the edit of chartpress.yaml that puts ``address`` before every image's name, and drops outward options.
 
     Raises:
-        Unusable: a chart has images, and neither a prefix nor names to put it before.
+        Unusable: an image has neither a prefix nor a name to put it before.
     """
     before = hub.require(hub.config_file)
     document = parse(before, hub.config_file)
-    named = ((path, text_at(document, path)) for path in _name_paths(hub.config))
-    # The registry that the name begins with becomes a folder, where its port's colon cannot stand.
-    new = {path: f"{address}/{name.replace(':', '-')}" for path, name in named if name}
-    if not new:
-        raise Unusable(
-            "no image has a prefix or a name to rehearse with",
-            where=hub.config_file,
-            hint="add imagePrefix to the chart",
-        )
+    texts = ((path, text_at(document, path)) for path in _name_paths(hub.config))
+    new = {path: f"{address}/{_as_path(name)}" for path, name in texts if name}
+    new.update(dict.fromkeys(_outward_paths(hub.config), _NO_EFFECT))
     after = with_scalars(document, new) or before
+    for image in (image for chart in read_chartpress(after, hub.config_file).charts for image in chart.images):
+        if not image.name.startswith(f"{address}/"):
+            raise Unusable(
+                f"the image {image.key} has neither a prefix nor a name to rehearse with",
+                where=hub.config_file,
+                hint="add imagePrefix to the chart",
+            )
     return FileEdit(hub.config_file, before, after, f"images to {address}")
+
+
+def _as_path(name: str) -> str:
+    """Return an image's name as what follows a registry: its own registry's host becomes a folder."""
+    return re.sub(r"[^a-z0-9._/-]", "-", name.lower()).lstrip("-./")
 
 
 def _name_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:
@@ -94,33 +123,110 @@ def _name_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:
         yield from ((_CHARTS, str(index), _IMAGES, image.key, _IMAGE_NAME) for image in chart.images)
 
 
-def _copy_changes(git: Git, clone: Path) -> None:
-    """Bring what is not committed into the clone: changed and new files, and the absence of deleted ones."""
-    for path in git.changed(["."]):
-        theirs, ours = git.folder / path, clone / path
-        ours.unlink(missing_ok=True)
-        if theirs.is_symlink() or theirs.is_file():
-            ours.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(theirs, ours, follow_symlinks=False)
+def _outward_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:
+    """Yield each place in chartpress.yaml of a build option that leads out of this machine, or of its value."""
+    for chart_index, chart in enumerate(config.charts):
+        for image in chart.images:
+            before = ""
+            for index, option in enumerate(image.extra_options):
+                if option.partition("=")[0] in _OUTWARD or before in _OUTWARD:
+                    yield (_CHARTS, str(chart_index), _IMAGES, image.key, _OPTIONS, str(index))
+                before = option
+
+
+def _path_in(git: Git, name: str) -> Path:
+    """Return the path of ``name`` in the clone's git directory, or in what it shares with other working trees."""
+    return (git.folder / git.read("rev-parse", "--git-path", name)).resolve()
+
+
+def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Git:
+    """Make a repository in ``folder`` that borrows from ``objects``, and takes nothing else from anywhere."""
+    Git(folder.parent).read("init", "--quiet", "--template=", f"--initial-branch={branch}", *flags, "--", str(folder))
+    repository = Git(folder)
+    own = _path_in(repository, "objects")
+    (own / "info").mkdir(exist_ok=True)
+    escaped = os.fsencode(objects).replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    (own / "info/alternates").write_bytes(b'"%s"\n' % escaped)
+    for name, value in _ALONE.items():
+        repository.read("config", name, value)
+    return repository
 
 
 def _be_somebody(clone: Git) -> None:
-    """See to it that commits have an author, and need no key."""
+    """See to it that commits have an author."""
     if not clone.ask("config", "user.email").text:
         clone.read("config", "user.name", _NAME)
         clone.read("config", "user.email", _EMAIL)
-    clone.read("config", "commit.gpgSign", "false")
 
 
-def _begin_anew(clone: Git) -> None:
-    """Make the commit that a shallow clone stands on its first one: a cut history can be neither counted nor pushed."""
-    clone.read("reset", "--quiet", "--soft", clone.read("commit-tree", "-m", "The history was cut here", "HEAD^{tree}"))
-    for tag in clone.read("tag", "--list").split():
-        clone.read("tag", "--delete", "--", tag)
-    (clone.git_dir / "shallow").unlink()
+def _set_head(original: Git, clone: Git) -> None:
+    """Give the clone the original's commit on its own branch, and the tags.
+
+    A history that was cut can be neither counted nor pushed: there the commit becomes the first one.
+    """
+    head = original.head()
+    if head is None:
+        return
+    if original.is_shallow():
+        head = clone.read("commit-tree", "-m", "The history was cut here", f"{head}^{{tree}}")
+        tags = ""
+    else:
+        tags = original.read("for-each-ref", "--format=create %(refname) %(objectname)", "refs/tags")
+    clone.read("update-ref", "HEAD", head)
+    _checked(clone, "update-ref", "--stdin", stdin=f"{tags}\n" if tags else "")
 
 
-def _commit_stage(clone: Git, address: str) -> None:
-    clone.read("add", "--all")
-    message = f"Set the stage: the working tree as it stands, images to {address}"
-    clone.read("commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
+def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
+    """Return the tree of the original's files as they lie: tracked and new ones, ignored ones left out.
+
+    It is written into the clone, through an index of its own. Repositories inside that are not submodules are left out.
+    """
+    theirs = _path_in(original, "index")
+    if theirs.is_file():
+        shutil.copyfile(theirs, index)
+    env = {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(_path_in(clone, "objects"))}
+    listed = os.fsdecode(_checked(original, "ls-files", "-z", "--others", "--exclude-standard", env=env).stdout)
+    inside = [f":(exclude,top,literal){path}" for path in listed.split("\0") if path.endswith("/")]
+    _checked(original, "-c", "core.splitIndex=false", "add", "--all", "--sparse", "--", ":/", *inside, env=env)
+    return _checked(original, "write-tree", env=env).text
+
+
+def _checked(git: Git, *arguments: str, stdin: str = "", env: Mapping[str, str] = MappingProxyType({})) -> Output:
+    output = capture(git.command(*arguments, stdin=stdin)._replace(env=env))
+    if not output.ok:
+        raise failed(arguments, output)
+    return output
+
+
+def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
+    """Fill the clone's submodules from those of the original; one that is missing there stays an empty folder.
+
+    Args:
+        original: the original's folder.
+        modules: where the original's git directory keeps its submodules.
+        clone: the clone.
+    """
+    names = _submodule_names(clone)
+    for entry in os.fsdecode(_checked(clone, "ls-files", "--stage", "-z").stdout).split("\0"):
+        about, _, path = entry.partition("\t")
+        mode, commit = [*about.split(), "", ""][:2]
+        if mode != _GITLINK:
+            continue
+        name = names.get(path, path)
+        places = (original / path / ".git", modules / name)
+        theirs = next((place for place in places if (place / "objects").is_dir()), None)
+        if theirs is None or ".." in name.split("/") or name.startswith("/"):
+            continue
+        own = _path_in(clone, "modules") / name
+        own.parent.mkdir(parents=True, exist_ok=True)
+        inner = _new_repository(clone.folder / path, "rehearsal", theirs / "objects", f"--separate-git-dir={own}")
+        if inner.ask("checkout", "--quiet", "--detach", commit).ok:
+            _fill_submodules(original / path, theirs / "modules", inner)
+
+
+def _submodule_names(clone: Git) -> dict[str, str]:
+    """Return the submodules' names by their paths, as ``.gitmodules`` has them."""
+    look = ("config", "--file", ".gitmodules", "--null", "--get-regexp", r"^submodule\..*\.path$")
+    entries = os.fsdecode(clone.ask(*look).stdout).split("\0")
+    pairs = (entry.partition("\n") for entry in entries if entry)
+    return {path: key.removeprefix("submodule.").removesuffix(".path") for key, _, path in pairs}

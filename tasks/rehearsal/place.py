@@ -1,109 +1,192 @@
-"""The folder of a rehearsal, and the process that clears up after it, however the rehearsal ends.
+"""The folder of a rehearsal: made for it, marked, and cleared away with all that the rehearsal leaves elsewhere.
 
-A killed process can tidy nothing up. So a second one, the caretaker, reads from a pipe that ends with the first one,
-and then does it. Where both were killed (the machine was switched off), the next rehearsal's caretaker does.
+The mark is a file that says whose the folder is, and a lock that says whether its rehearsal still runs. A rehearsal
+clears up after itself, also when it is interrupted; after one that was killed, the next one does. A folder without the
+mark, of another user, or behind a link is never touched.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
-import subprocess
-import sys
+import shutil
+import stat
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..faults import ProgramFailed, Refused
-from . import caretaker
-from .locks import holding, machine_lock, open_lock, taken
+from ..faults import Fault, ProgramFailed, Unusable
+from ..interrupts import held_back
+from ..tools.run import find
+from .record import Record, sync_folder
+from .registry import LOOPBACK, remove_container
+from .standin import remove_unused
+from .store import engine_answers, forget_images
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-# The folder that holds this package, whatever the package is called there.
-_ROOT = Path(__file__).parents[2]
+TEMPORARY, KEPT = "hubpress-rehearsal-", "hubpress-kept-"
+MARK = ".hubpress-rehearsal"
+_WORDS = b"hubpress made this folder for a rehearsal, and clears it away\n"
+_SAFELY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+class Place(NamedTuple):
+    """A rehearsal's folder, with its mark locked.
+
+    Attributes:
+        folder: the folder.
+        lock: the descriptor of the mark.
+    """
+
+    folder: Path
+    lock: int
+
+    @classmethod
+    def make(cls, *, keep: bool) -> Place:
+        """Make a new folder; from when its mark can be seen, it is locked.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        folder = Path(tempfile.mkdtemp(prefix=KEPT if keep else TEMPORARY)).resolve()
+        new = folder / f"{MARK}.new"
+        try:
+            lock = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            os.write(lock, _WORDS)
+            os.fsync(lock)
+            new.rename(folder / MARK)
+            sync_folder(folder)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return cls(folder, lock)
+
+    @classmethod
+    def take(cls, folder: Path) -> Place | None:
+        """Lock the folder of a rehearsal that was killed; None where it is no such folder."""
+        try:
+            if not _is_ours(folder.lstat(), stat.S_ISDIR):
+                return None
+            lock = os.open(folder / MARK, _SAFELY)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever held it until now may have cleared the folder away.
+            if _is_ours(os.fstat(lock), stat.S_ISREG) and os.path.samestat(os.fstat(lock), (folder / MARK).lstat()):
+                return cls(folder, lock)
+        except OSError:
+            pass
+        os.close(lock)
+        return None
+
+    def clear_up(self) -> None:
+        """Remove what the rehearsal left: in the engine, then its folder; of one to be kept, only the mark.
+
+        Raises:
+            ProgramFailed: docker does not let go of an image.
+            OSError: the folder cannot be removed.
+        """
+        record = Record.read(self.folder)
+        if record is not None and find("docker"):
+            remove_container(record.port)
+            forget_images(f"{LOOPBACK}:{record.port}")
+            remove_unused(record.stand_ins)
+        if not self.folder.name.startswith(KEPT):
+            self._empty()
+        # The mark goes last: a folder that is half empty is still known.
+        (self.folder / MARK).unlink()
+        if not self.folder.name.startswith(KEPT):
+            self.folder.rmdir()
+
+    def _empty(self) -> None:
+        for path in self.folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != MARK:
+                path.unlink()
 
 
 @contextlib.contextmanager
-def rehearsal_folder(named: str | None, *, keep: bool) -> Iterator[Path]:
-    """Yield a rehearsal's folder; after the block, all that the rehearsal leaves outside of it is gone.
+def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
+    """Make a rehearsal's folder for as long as the block runs, and clear up after it and after those that were killed.
 
     Args:
-        named: the folder, which stays; None for a temporary one, which goes away too.
-        keep: whether a temporary one stays nevertheless.
+        keep: whether the folder stays.
 
     Raises:
-        Refused: another rehearsal is under way in the folder.
-        ProgramFailed: something would not go away.
+        Unusable: the folder cannot be made.
+        ProgramFailed: something of the rehearsal could not be removed.
     """
-    folder, lock = _named(Path(named).absolute()) if named is not None else _temporary(keep=keep)
+    clear_up_after_killed_ones()
     try:
-        with _cleared_up_after(folder, lock, keep=keep or named is not None):
-            yield folder
-    finally:
-        os.close(lock)
-
-
-def _named(folder: Path) -> tuple[Path, int]:
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = open_lock(folder / caretaker.LOCK)
-    if not taken(lock):
-        os.close(lock)
-        hint = "wait for it, or name another folder: --folder PATH"
-        raise Refused("another rehearsal is under way here", where=folder, hint=hint)
-    return folder, lock
-
-
-def _temporary(*, keep: bool) -> tuple[Path, int]:
-    # Nobody takes the folder for a dead rehearsal's while it has no lock yet.
-    with holding(machine_lock(caretaker.FOLDERS)):
-        folder = Path(tempfile.mkdtemp(prefix=caretaker.KEPT if keep else caretaker.TEMPORARY))
-        lock = open_lock(folder / caretaker.LOCK)
-        taken(lock)
-    return folder, lock
-
-
-@contextlib.contextmanager
-def _cleared_up_after(folder: Path, lock: int, *, keep: bool) -> Iterator[None]:
-    argv = (sys.executable, "-m", caretaker.__name__, str(folder), *(("--keep",) if keep else ()))
-    process = subprocess.Popen(
-        argv,
-        cwd=_ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        pass_fds=(lock,),
-        start_new_session=True,
-        encoding="utf-8",
-    )
+        with held_back():
+            place = Place.make(keep=keep)
+    except OSError as err:
+        where = tempfile.gettempdir()
+        what = f"cannot make a temporary folder: {err.strerror}"
+        raise Unusable(
+            what, where=where, hint=f"df -h {where}; ls -ld {where}; or use another one: set TMPDIR"
+        ) from err
     try:
-        with _at_home_in(folder):
-            yield
+        with _temporary_files_in(place.folder):
+            yield place.folder
     except BaseException:
-        process.communicate()
+        with held_back(), contextlib.suppress(Fault, OSError):
+            place.clear_up()
         raise
-    said, _ = process.communicate()
-    if process.returncode != 0:
-        what = f"not all of the rehearsal has gone away: {said.strip()}"
-        raise ProgramFailed(what, where=folder, hint=f"see what is left: ls {folder}; docker image ls")
+    else:
+        with held_back(), _told(place.folder):
+            place.clear_up()
+    finally:
+        os.close(place.lock)
+
+
+def clear_up_after_killed_ones() -> None:
+    """Clear up after each rehearsal of this user that was killed; what cannot be removed is left for the next time."""
+    folders = Path(tempfile.gettempdir()).glob("hubpress-*")
+    killed = [place for place in map(Place.take, sorted(folders)) if place]
+    # An engine that is down still has their images.
+    reachable = bool(killed) and engine_answers()
+    for place in killed:
+        with held_back(), contextlib.suppress(Fault, OSError):
+            if reachable or Record.read(place.folder) is None:
+                place.clear_up()
+        os.close(place.lock)
 
 
 @contextlib.contextmanager
-def _at_home_in(folder: Path) -> Iterator[None]:
-    """Mark what is started meanwhile as the rehearsal's, and have temporary files lie in its folder."""
+def _told(folder: Path) -> Iterator[None]:
+    """Turn what goes wrong in the block into the fault that says so."""
+    try:
+        yield
+    except (Fault, OSError) as err:
+        why = err.what if isinstance(err, Fault) else str(err)
+        hint = f"see what is left: ls {folder}; docker image ls; the next rehearsal tries to remove it again"
+        raise ProgramFailed(f"cannot remove all of the rehearsal: {why}", where=folder, hint=hint) from err
+
+
+def _is_ours(found: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
+    """Whether a file is of that kind and belongs to this user."""
+    return is_kind(found.st_mode) and found.st_uid == os.getuid()
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Have this process and the programs it starts put their temporary files into the folder."""
     temporary = folder / "tmp"
-    temporary.mkdir(exist_ok=True)
-    before, tempfile.tempdir = tempfile.tempdir, str(temporary)
-    variables = {caretaker.MARK: str(folder), "TMPDIR": str(temporary)}
-    inherited = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+    temporary.mkdir()
+    before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
+    tempfile.tempdir = os.environ["TMPDIR"] = str(temporary)
     try:
         yield
     finally:
         tempfile.tempdir = before
-        for name, value in inherited.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        if variable is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = variable

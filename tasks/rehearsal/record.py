@@ -1,21 +1,27 @@
-"""What a rehearsal writes down of itself before it does it: whoever clears up after it reads that."""
+"""What a rehearsal leaves outside of its folder, written down before it is made, for whoever clears up after it."""
 
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, NamedTuple
+
+from ..faults import Unusable
+from ..image.reference import Reference
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _FILE = "rehearsal.json"
+_LARGEST = 64 * 1024
+_LAST_PORT = 65535
 
 
 class Record(NamedTuple):
     """What a rehearsal leaves outside of its folder.
 
     Attributes:
-        port: its registry's; the images that the engine built are named after it.
+        port: its registry's; the engine's copies of images and a registry's container are named after it.
         stand_ins: the base images that stand-ins are made for.
     """
 
@@ -24,15 +30,35 @@ class Record(NamedTuple):
 
     @classmethod
     def read(cls, folder: Path) -> Record | None:
-        """Return the record in a rehearsal's folder; None where it came to none."""
-        file = folder / _FILE
-        if not file.is_file():
+        """Return the record in a rehearsal's folder; None where there is none that can be read."""
+        try:
+            descriptor = os.open(folder / _FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(descriptor, "rb") as file:
+                content = json.loads(file.read(_LARGEST))
+            port, stand_ins = content["port"], tuple(str(Reference.parse(name)) for name in content["stand_ins"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, Unusable):
             return None
-        content = json.loads(file.read_text(encoding="utf-8"))
-        return cls(int(content["port"]), tuple(content.get("stand_ins", ())))
+        return cls(port, stand_ins) if type(port) is int and 0 < port <= _LAST_PORT else None
 
     def write(self, folder: Path) -> None:
-        """Put it into the folder, whole or not at all."""
+        """Put the record into the folder: a power cut leaves the old one or the new one.
+
+        Raises:
+            OSError: it cannot be written.
+        """
         new = folder / f"{_FILE}.new"
-        new.write_text(json.dumps(self._asdict()), encoding="utf-8")
+        with new.open("w", encoding="utf-8") as file:
+            json.dump(self._asdict(), file)
+            file.flush()
+            os.fsync(file.fileno())
         new.replace(folder / _FILE)
+        sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the folder's entries outlast a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -12,20 +12,19 @@ import json
 import os
 import platform
 import secrets
-import signal
 import socket
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import ProgramFailed
+from ..tools.reach import bound
 from ..tools.run import Command, capture, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 REGISTRY_IMAGE = "registry:2"
@@ -33,8 +32,6 @@ START_SECONDS = 20.0
 PULL_SECONDS = 180.0
 STOP_SECONDS = 5.0
 _BIRTHMARK = "Hubpress-Registry"
-
-_SUPERVISED = Path(__file__).with_name("supervised.py")
 
 
 class Registry(NamedTuple):
@@ -68,21 +65,22 @@ class _Way(NamedTuple):
         argv: the program in the foreground; it ends on SIGTERM.
         listen: the address that the configuration names.
         seconds: how long it may take until it answers.
-        container: the name of the container to remove at the end, if there is one.
+        in_container: whether it runs in a container, which is named after the port.
     """
 
     argv: tuple[str, ...]
     listen: str
     seconds: float
-    container: str | None = None
+    in_container: bool = False
 
 
 @contextmanager
 def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = None) -> Iterator[Registry]:
     """Serve a registry from ``folder`` for as long as the block runs.
 
-    The registry dies with this process, however that ends. What was pushed stays in ``folder``, and another
-    registry on the same folder serves it again.
+    On Linux the registry ends with this process, however that ends. Elsewhere it is a container, which a process
+    that is killed leaves: see :func:`remove_container`. What was pushed stays in ``folder``, and another registry on
+    the same folder serves it again.
 
     Args:
         folder: where content, configuration and log go; made if missing.
@@ -107,8 +105,8 @@ def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = No
         yield Registry(port, server.pid, folder)
     finally:
         _stop(server)
-        if way.container:
-            capture(Command(("docker", "rm", "--force", way.container)))
+        if way.in_container:
+            remove_container(port)
 
 
 def serving_again(folder: Path, port: int) -> Command:
@@ -118,6 +116,11 @@ def serving_again(folder: Path, port: int) -> Command:
         ProgramFailed: there is no way to run a registry here.
     """
     return Command(_way(folder, port).argv)
+
+
+def remove_container(port: int) -> None:
+    """Remove the container of the registry on ``port`` if there is one."""
+    capture(Command(("docker", "rm", "--force", _container(port))))
 
 
 def free_port() -> int:
@@ -141,14 +144,13 @@ def _way(folder: Path, port: int) -> _Way:
             "no registry can run here: docker-registry is not installed, and no Docker engine answers",
             hint="apt-get install docker-registry, or start Docker",
         )
-    name = f"hubpress-registry-{secrets.token_hex(6)}"
     owner = f"{os.getuid()}:{os.getgid()}"
     argv = (
-        *("docker", "run", "--rm", "--name", name, "--user", owner),
+        *("docker", "run", "--rm", "--name", _container(port), "--user", owner),
         *("--publish", f"{LOOPBACK}:{port}:5000", "--volume", f"{folder}:{folder}"),
         *(REGISTRY_IMAGE, "serve", config),
     )
-    return _Way(argv, ":5000", PULL_SECONDS, container=name)
+    return _Way(argv, ":5000", PULL_SECONDS, in_container=True)
 
 
 def _configure(folder: Path, way: _Way, birthmark: str, htpasswd: str | None) -> None:
@@ -178,10 +180,10 @@ def _start(way: _Way, folder: Path) -> subprocess.Popen[bytes]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
     with _log(folder).open("wb") as log:
         return subprocess.Popen(
-            (sys.executable, "-I", "-S", _SUPERVISED, *way.argv),
+            (*bound(), *way.argv),
             cwd=folder,
             env=env,
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -222,14 +224,17 @@ def _broken(what: str, started: Registry) -> ProgramFailed:
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    """End the server by closing the pipe that keeps it, and be sure that it is gone."""
-    if server.stdin is not None:
-        server.stdin.close()
+    """End the server, and be sure that it is gone."""
+    server.terminate()
     try:
         server.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        os.killpg(server.pid, signal.SIGKILL)
+        server.kill()
         server.wait()
+
+
+def _container(port: int) -> str:
+    return f"hubpress-registry-{port}"
 
 
 def _config(folder: Path) -> Path:

@@ -7,17 +7,23 @@ the throwaway registry: everything after that is the release itself.
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
-from ..faults import Unreachable
+from ..faults import Refused, Unreachable
 from ..hubrepo.layout import open_hub
 from ..hubrepo.source import helm_repository, open_repository
 from ..image.proof import Base
+from ..image.reference import Reference
+from ..settings import CACHE_OFF
 from ..tools import docker
 from ..tools.git import Git
-from .clone import CLONE, REMOTE, make_clone
+from ..tools.reach import Reach, confined
+from ..tools.run import Command, check
+from .clone import CLONE, make_clone
 from .record import Record
 from .registry import free_port, registry
 from .standin import stand_ins
@@ -26,10 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ..hubrepo.layout import Hub
-    from ..image.reference import Reference
 
 CHARTS = Path(__file__).with_name("charts")
 REGISTRY = "registry"
+REMOTE_NAME = "origin"
+_BUILDER_VARIABLE = "BUILDX_BUILDER"
+_SOCKETS = ("unix", "npipe")
 
 
 class Stage(NamedTuple):
@@ -41,7 +49,8 @@ class Stage(NamedTuple):
         remote: its remote, a bare repository.
         address: the throwaway registry's, ``127.0.0.1:PORT``.
         stand_ins: the base images that stand-ins are taken for.
-        notes: what is not as in a real release, for people.
+        notes: which charts and base images are stood in for, for people.
+        unused: which settings a rehearsal does not use, for people.
     """
 
     folder: Path
@@ -50,14 +59,12 @@ class Stage(NamedTuple):
     address: str
     stand_ins: tuple[Reference, ...]
     notes: tuple[str, ...]
+    unused: tuple[str, ...]
 
 
 @contextlib.contextmanager
 def staged(hub: Hub, folder: Path, target: Callable[[Hub], Sequence[Reference]], *, stand_in: bool) -> Iterator[Stage]:
-    """Set the stage for a release of ``hub`` in ``folder``, for as long as the block runs.
-
-    A folder that holds an earlier rehearsal is used as it is. What the engine keeps of the images is for the
-    caretaker to take away (see :mod:`.caretaker`).
+    """Set the stage for a release of ``hub`` in ``folder``, and reach nothing else while the block runs.
 
     Args:
         hub: the repository to rehearse with; nothing of it changes.
@@ -66,22 +73,68 @@ def staged(hub: Hub, folder: Path, target: Callable[[Hub], Sequence[Reference]],
         stand_in: whether stand-ins are taken for them in any case.
 
     Raises:
+        Refused: Docker's current engine is on another machine.
         ProgramFailed: git, docker or a registry is missing here.
     """
-    record = Record.read(folder) or Record(free_port())
+    engine = require_local_engine()
+    record = Record(free_port())
     record.write(folder)
-    with registry(folder / REGISTRY, port=record.port) as served:
-        if not (folder / CLONE).exists():
-            make_clone(hub, folder, served.address)
-        clone, notes = _with_charts(open_hub(hub.settings, Git(folder / CLONE)))
+    with (
+        registry(folder / REGISTRY, port=record.port) as served,
+        confined(Reach(folder, served.address, engine)),
+    ):
+        inside, unused = _kept_inside(hub)
+        remote = make_clone(inside, folder, served.address)
+        clone, charts = _with_charts(open_hub(inside.settings, Git(folder / CLONE)))
         bases = tuple(dict.fromkeys(target(clone)))
         missing = tuple(base for base in bases if stand_in or not _is_there(base))
-        stood_in = tuple(
-            f"STAND-IN: {base} is not z2jh's image, it was made here for the rehearsal" for base in missing
-        )
         record._replace(stand_ins=tuple(map(str, missing))).write(folder)
         with stand_ins(map(str, missing)):
-            yield Stage(folder, clone, Git(folder / REMOTE), served.address, missing, (*notes, *stood_in))
+            made = (f"STAND-IN: {base} is not z2jh's image, it was made here for the rehearsal" for base in missing)
+            yield Stage(folder, clone, remote, served.address, missing, (*charts, *made), unused)
+
+
+def require_local_engine() -> str:
+    """Return the name of Docker's current context, after checking that its engine is this machine's.
+
+    Raises:
+        Refused: it is another machine's.
+        ProgramFailed: docker is missing, or there is no such context.
+    """
+    look = Command(("docker", "context", "inspect", "--format", "{{.Name}} {{.Endpoints.docker.Host}}"))
+    name, _, address = check(look, hint="docker context ls, then: docker context use default").text.partition(" ")
+    if not _is_local(address):
+        raise Refused(
+            f"a rehearsal builds on this machine's engine only, and Docker's is {address}",
+            where="DOCKER_HOST" if os.environ.get("DOCKER_HOST") else f"Docker's context {name}",
+            hint="unset DOCKER_HOST DOCKER_CONTEXT; docker context use default",
+        )
+    return name
+
+
+def _is_local(address: str) -> bool:
+    """Whether an engine's address is a socket, or a port of this machine's loopback."""
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in _SOCKETS or Reference(f"{parts.netloc}/any").on_loopback
+    except ValueError:
+        return False
+
+
+def _kept_inside(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
+    """Return the hub without the settings that lead out of this machine, and a note that names them."""
+    settings = hub.settings
+    base_branch = settings.base_branch or hub.git.default_branch(settings.remote)
+    inside = settings._replace(builder=None, cache=CACHE_OFF, remote=REMOTE_NAME, base_branch=base_branch)
+    variable = os.environ.get(_BUILDER_VARIABLE)
+    unused = (
+        f"hub.builder {settings.builder}" if settings.builder else "",
+        f"hub.cache {settings.cache}" if settings.cache != CACHE_OFF else "",
+        f"{_BUILDER_VARIABLE} {variable}" if variable else "",
+    )
+    names = ", ".join(filter(None, unused))
+    note = f"NOT USED: {names}; a rehearsal builds on this machine's engine, without a shared cache"
+    return replace(hub, settings=inside), (note,) if names else ()
 
 
 def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:

@@ -7,18 +7,23 @@ nothing. It carries a label, so that nothing takes it for the real image or remo
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
+import stat
 import tempfile
+import time
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..faults import Refused
+import platformdirs
+
+from ..faults import Refused, Unusable
 from ..image.reference import Reference
 from ..tools.docker import local
 from ..tools.run import Command, check
-from .locks import SHARED, holding, machine_lock, taken
 from .rootfs import IMAGE_FILES, common_layer, is_static, version_layer
 
 if TYPE_CHECKING:
@@ -30,6 +35,8 @@ PLATFORM = "linux/amd64"
 _BUSYBOX = Path("/bin/busybox")
 _BUSYBOX_IMAGE = "busybox:stable-musl"
 _BUILD_SECONDS = 300.0
+_LOCK_SECONDS = _BUILD_SECONDS + 60.0
+_TURN = 0.05
 
 
 class _Recipe(NamedTuple):
@@ -116,24 +123,24 @@ def remove_unused(references: Iterable[str]) -> None:
         ProgramFailed: as :func:`remove_stand_in`.
     """
     for reference in references:
-        with holding(_lock(reference), SHARED) as lock:
-            if taken(lock):
+        with _holding(_lock_of(reference), fcntl.LOCK_SH) as lock:
+            if _taken(lock, fcntl.LOCK_EX):
                 remove_stand_in(reference)
 
 
 @contextmanager
 def _held(reference: str) -> Iterator[None]:
-    with holding(_lock(reference), SHARED) as lock:
+    with _holding(_lock_of(reference), fcntl.LOCK_SH) as lock:
         try:
             build_stand_in(reference)
             yield
         finally:
-            if taken(lock):
+            if _taken(lock, fcntl.LOCK_EX):
                 remove_stand_in(reference)
 
 
-def _lock(reference: str) -> Path:
-    return machine_lock(f"stand-in-{hashlib.sha256(reference.encode()).hexdigest()[:16]}")
+def _lock_of(reference: str) -> str:
+    return f"stand-in-{hashlib.sha256(reference.encode()).hexdigest()[:16]}.lock"
 
 
 @contextmanager
@@ -143,8 +150,73 @@ def _one_at_a_time() -> Iterator[None]:
     Those of one version are one image, whatever they are called: Docker loses a name that an image gets while its
     last other one is being removed.
     """
-    with holding(machine_lock("stand-in")):
+    with _holding("stand-ins.lock", fcntl.LOCK_EX):
         yield
+
+
+@contextmanager
+def _holding(name: str, kind: int) -> Iterator[int]:
+    """Hold one of this user's locks while the block runs; the system drops those of a process that dies.
+
+    Args:
+        name: the lock's file.
+        kind: ``fcntl.LOCK_EX`` or ``fcntl.LOCK_SH``.
+
+    Yields:
+        The descriptor that holds it.
+
+    Raises:
+        Unusable: the file cannot be opened, or is no plain file of this user.
+        Refused: another process of this user holds the lock.
+    """
+    file = _lock_folder() / name
+    descriptor = _open_lock(file)
+    try:
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while not _taken(descriptor, kind):
+            if time.monotonic() > deadline:
+                raise Refused(
+                    "another rehearsal of yours has held this lock for too long",
+                    where=file,
+                    hint=f"see who holds it: fuser -v {file}",
+                )
+            time.sleep(_TURN)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int, kind: int) -> bool:
+    """Take a lock if that can be done at once, and return whether it was."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lock_folder() -> Path:
+    """Return the folder of this user's locks: the login's runtime folder, else the cache's, which no other writes."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return (Path(runtime) if runtime else platformdirs.user_cache_path("hubpress")) / "hubpress-stand-ins"
+
+
+def _open_lock(file: Path) -> int:
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except OSError as err:
+        raise _unusable(file, err.strerror) from err
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid():
+        return descriptor
+    os.close(descriptor)
+    raise _unusable(file, "it is no plain file of yours")
+
+
+def _unusable(file: Path, why: str | None) -> Unusable:
+    hint = f"ls -ld {file.parent} {file}; remove the file, or use another folder: set XDG_CACHE_HOME"
+    return Unusable(f"cannot use the lock file: {why}", where=file, hint=hint)
 
 
 def _labels(reference: str) -> Mapping[str, str] | None:

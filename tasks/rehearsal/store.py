@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from ..faults import ProgramFailed
 from ..tools.run import Command, capture, check
+
+_LIST = Command(("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"))
+
+
+def engine_answers() -> bool:
+    """Whether there is an engine that answers."""
+    with contextlib.suppress(ProgramFailed):
+        return capture(_LIST).ok
+    return False
 
 
 def forget_images(address: str) -> None:
@@ -13,8 +25,7 @@ def forget_images(address: str) -> None:
     Raises:
         ProgramFailed: Docker is missing, or does not let go of an image.
     """
-    listed = capture(Command(("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}")))
-    copies = [name for name in listed.text.splitlines() if is_copy(name, address)]
+    copies = [name for name in capture(_LIST).text.splitlines() if is_copy(name, address)]
     if copies:
         check(Command(("docker", "image", "rm", *copies)), hint="docker image ls")
 

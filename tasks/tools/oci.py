@@ -20,6 +20,7 @@ from ..z2jh.limits import TooLarge, TooLate
 from ..z2jh.transport import NoAnswer, basic, exchange, whole_body, within
 from .credentials import IDENTITY_TOKEN, Credentials, DockerLogins
 from .denials import denied
+from .reach import require_registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,7 @@ DENIALS = (401, 403)
 LARGEST_ANSWER = 4 * 1024 * 1024
 LONGEST_WORDS = 500
 SECONDS = 20.0
+_READ = "GET"
 _HUB_HOST = "registry-1.docker.io"
 _AUTHORIZATION = "Authorization"
 _CHALLENGE = "www-authenticate"
@@ -104,7 +106,10 @@ class Conversation:
             Denied: there are no credentials, or they do not do.
             Undecided: no answer came, or none that can be relied on; or ``path`` leads to another server, which is
                 not to have the credentials.
+            Refused: it writes, and a rehearsal may not.
         """
+        if method != _READ:
+            require_registry(str(self.repository))
         url = _joined(self.root, path)
         if _server(url) != _server(self.root):
             raise Undecided
@@ -151,7 +156,7 @@ class Conversation:
         for _ in range(_MOST_REDIRECTS + 1):
             reply = self._exchange(method, url, sent, body)
             target = reply.headers.get("location")
-            if reply.status not in _REDIRECTS or target is None or method != "GET":
+            if reply.status not in _REDIRECTS or target is None or method != _READ:
                 return reply
             onward = _joined(url, target)
             if _server(onward)[0] != _server(url)[0]:

@@ -21,6 +21,7 @@ from .. import show
 from ..faults import ProgramFailed
 from .look import begin, ended_after, hear_out, hear_out_all
 from .process import Running, start, wait
+from .reach import environment, launcher, require_command
 
 if TYPE_CHECKING:
     import subprocess
@@ -201,8 +202,8 @@ def _outcome(run: Callable[[], T]) -> T | ProgramFailed:
 def _begin(command: Command) -> subprocess.Popen[bytes]:
     """Start ``command`` in the background, to be heard out."""
     path = _path(command)
+    argv = (*launcher(command.argv[0]), path, *command.hidden, *command.argv[1:])
     try:
-        argv = (path, *command.hidden, *command.argv[1:])
         return begin(argv, command.cwd, _environment(command), command.stdin, command.umask)
     except (OSError, ValueError) as err:
         raise _not_started(command, path) from err
@@ -211,14 +212,17 @@ def _begin(command: Command) -> subprocess.Popen[bytes]:
 def _start(command: Command, **options: Any) -> Running:  # noqa: ANN401 - sh's own
     """Start ``command`` in the background, for people to watch; ``options`` say where its output goes."""
     path = _path(command)
+    argv = (*launcher(command.argv[0]), path, *command.hidden, *command.argv[1:])
     given = {"_in": command.stdin, **options}
     try:
-        return start(path, (*command.hidden, *command.argv[1:]), command.cwd, _environment(command), **given)
+        return start(argv[0], argv[1:], command.cwd, _environment(command), **given)
     except (OSError, ValueError) as err:
         raise _not_started(command, path) from err
 
 
 def _path(command: Command) -> str:
+    """Return the program's path, after checking that this process may reach what it reaches."""
+    require_command(command, capture)
     path = find(command.argv[0])
     if path is None:
         raise missing(command.argv[0])
@@ -358,7 +362,7 @@ def _environment(command: Command) -> dict[str, str]:
     """
     dropped = {*_VIRTUALENV, *command.unset}
     inherited = {name: value for name, value in os.environ.items() if name not in dropped}
-    return {**inherited, "PATH": _path_outside_virtualenv(), **command.manners, **command.env}
+    return {**inherited, "PATH": _path_outside_virtualenv(), **command.manners, **command.env, **environment()}
 
 
 def _path_outside_virtualenv() -> str:

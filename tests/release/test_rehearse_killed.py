@@ -1,22 +1,22 @@
-"""A rehearsal that is killed leaves nothing: no program, no folder, no image in the engine."""
+"""A rehearsal that is interrupted leaves nothing; after one that is killed, the next one clears up."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.rehearsal import caretaker
-from tasks.rehearsal.locks import machine_lock, open_lock, taken
+from tasks.rehearsal.place import MARK, Place, clear_up_after_killed_ones, rehearsal_folder
 from tasks.rehearsal.record import Record
 
 from ..lab.cli import INVOKE, run, run_task, sh
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
 
     from ..lab.helm import HelmServer
 
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.skipif(not Path("/proc").is_dir(), reason="only Linux tells whose a program is"),
-]
+pytestmark = pytest.mark.engine
 
 PATIENCE = 90.0
 IN_THE_BUILD = "the build has come to here"
@@ -118,20 +115,6 @@ def rehearsing(hub: Hub, temporary: Path, *flags: str) -> Iterator[Rehearsal]:
             listener.join()
 
 
-def programs_of(folder: Path) -> list[int]:
-    """Return the processes of a rehearsal, its caretaker left out."""
-    return list(caretaker._programs(folder))  # noqa: SLF001 - the very processes that it ends
-
-
-def caretaker_of(folder: Path) -> int | None:
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            words = file.read_bytes().split(b"\0")
-            if caretaker.__name__.encode() in words and str(folder).encode() in words:
-                return int(file.parent.name)
-    return None
-
-
 def images() -> set[str]:
     return set(sh("docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}", cwd=Path.cwd()).splitlines())
 
@@ -151,8 +134,22 @@ MOMENTS = {
 }
 
 
+def rehearse_again(temporary: Path, *flags: str) -> None:
+    """Rehearse another hub, whose build takes no time."""
+    hub = make_hub(
+        temporary.parent / f"other{len(list(temporary.parent.iterdir()))}", chart_repository="http://127.0.0.1:1/"
+    )
+    done = run_task("rehearse", "--stand-in-base", *flags, cwd=hub.path, env={"TMPDIR": str(temporary)})
+    assert done.code == 0, done
+
+
+def serves(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_rehearsal_that_is_killed_leaves_nothing(hub: Hub, temporary: Path, moment: str) -> None:
+def test_what_a_killed_rehearsal_leaves_the_next_one_clears_up(hub: Hub, temporary: Path, moment: str) -> None:
     before = hub.snapshot()
     with rehearsing(hub, temporary) as rehearsal:
         wait_until(lambda: MOMENTS[moment](rehearsal))
@@ -162,116 +159,210 @@ def test_a_rehearsal_that_is_killed_leaves_nothing(hub: Hub, temporary: Path, mo
     assert rehearsal.child.returncode in {-signal.SIGKILL, 0}
     assert folder
     assert record
-    wait_until(lambda: caretaker_of(folder) is None)
-    assert list(temporary.glob("hubpress-[rk]*-*")) == []
-    assert programs_of(folder) == []
+    wait_until(lambda: not serves(record.port))
+    rehearse_again(temporary)
+    assert list(temporary.iterdir()) == []
     assert left_in_engine(record) == set()
     assert hub.snapshot() == before
 
 
-def test_a_rehearsal_that_is_to_be_kept_is_kept_when_it_is_killed(hub: Hub, temporary: Path) -> None:
-    with rehearsing(hub, temporary, "--keep") as rehearsal:
-        wait_until(lambda: rehearsal.has_said(IN_THE_BUILD))
-        folder, record = rehearsal.folder, rehearsal.record
-        rehearsal.child.send_signal(signal.SIGKILL)
-    assert folder
-    assert record
-    wait_until(lambda: caretaker_of(folder) is None)
-    assert (folder / "hub" / ".git").is_dir()
-    assert (programs_of(folder), left_in_engine(record)) == ([], set())
-    done = run_task("rehearse", "--folder", str(folder), "--json", cwd=hub.path)
-    assert done.code == 0, done
-    assert done.json["images"][0]["status"] == "built"
-
-
-def test_ctrl_c_twice_still_leaves_nothing(hub: Hub, temporary: Path) -> None:
-    with rehearsing(hub, temporary) as rehearsal:
-        wait_until(lambda: rehearsal.has_said(IN_THE_BUILD))
-        folder, record = rehearsal.folder, rehearsal.record
-        for _ in range(2):
-            rehearsal.child.send_signal(signal.SIGINT)
-            time.sleep(0.05)
-        rehearsal.child.wait(PATIENCE)
-    assert folder
-    assert record
-    wait_until(lambda: caretaker_of(folder) is None)
-    assert not folder.exists()
-    assert left_in_engine(record) == set()
-
-
-def test_what_died_with_its_caretaker_is_cleared_up_after_by_the_next_rehearsal(hub: Hub, temporary: Path) -> None:
-    with rehearsing(hub, temporary) as rehearsal:
-        wait_until(lambda: rehearsal.has_said("pushing "))
-        folder, record = rehearsal.folder, rehearsal.record
-        assert folder
-        assert record
-        keeper = caretaker_of(folder)
-        assert keeper
-        os.kill(keeper, signal.SIGKILL)
-        rehearsal.child.send_signal(signal.SIGKILL)
-    assert folder.is_dir()
-    (temporary / "hubpress-rehearsal-by-hand").write_text("no folder of ours\n")
-    hub.edit("images/hub/Dockerfile", "sleep 3", "true")
-    done = run_task("rehearse", cwd=hub.path, env={"TMPDIR": str(temporary)})
-    assert done.code == 0, done
-    assert [path.name for path in temporary.glob("hubpress-[rk]*-*")] == ["hubpress-rehearsal-by-hand"]
-    assert programs_of(folder) == []
-    assert left_in_engine(record) == set()
-
-
-def test_a_rehearsal_that_still_runs_is_nobody_elses_to_clear_up_after(hub: Hub, temporary: Path) -> None:
-    with rehearsing(hub, temporary) as rehearsal:
-        wait_until(lambda: rehearsal.has_said(IN_THE_BUILD))
-        other = make_hub(temporary.parent / "other", chart_repository="http://127.0.0.1:1/")
-        done = run_task("rehearse", "--stand-in-base", cwd=other.path, env={"TMPDIR": str(temporary)})
-        assert done.code == 0, done
-        assert rehearsal.child.wait(PATIENCE) == 0, "".join(rehearsal.said)
-    assert list(temporary.glob("hubpress-[rk]*-*")) == []
-
-
-def test_a_folder_that_goes_away_is_nobody_elses_to_clear_up_after(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("moment", ["while the clone is made", "in the build", "when the image is pushed"])
+def test_an_interrupted_rehearsal_clears_up_itself(
+    hub: Hub, temporary: Path, moment: str, number: signal.Signals
 ) -> None:
-    """It lies there without its lock for a moment: who looks for the dead then has to wait."""
-    folder = tmp_path / "hubpress-rehearsal-mine"
-    folder.mkdir()
-    could_look = []
-
-    def rmtree(path: Path) -> None:
-        looker = open_lock(machine_lock(caretaker.FOLDERS))
-        could_look.append((path, taken(looker)))
-        os.close(looker)
-
-    monkeypatch.setattr(shutil, "rmtree", rmtree)
-    caretaker.clear_up(folder, keep=False)
-    assert could_look == [(folder, False)]
+    with rehearsing(hub, temporary) as rehearsal:
+        wait_until(lambda: MOMENTS[moment](rehearsal))
+        record = rehearsal.record
+        for _ in range(2):
+            rehearsal.child.send_signal(number)
+            time.sleep(0.05)
+        assert rehearsal.child.wait(PATIENCE) == 130, rehearsal.said
+    assert record
+    assert list(temporary.iterdir()) == []
+    assert left_in_engine(record) == set()
+    assert not serves(record.port)
 
 
-def test_two_rehearsals_do_not_share_a_folder(hub: Hub, temporary: Path) -> None:
-    folder = temporary / "mine"
-    with rehearsing(hub, temporary, "--folder", str(folder)) as rehearsal:
+def test_a_rehearsal_to_be_kept_stays_when_it_is_killed_and_its_images_go(hub: Hub, temporary: Path) -> None:
+    with rehearsing(hub, temporary, "--keep") as rehearsal:
+        wait_until(lambda: rehearsal.has_said("commit: commit hub/values.yaml"))
+        folder, record = rehearsal.folder, rehearsal.record
+        rehearsal.child.send_signal(signal.SIGKILL)
+    assert folder
+    assert record
+    assert left_in_engine(record)
+    for _ in range(2):
+        rehearse_again(temporary)
+        assert list(temporary.iterdir()) == [folder]
+        assert left_in_engine(record) == set()
+    assert (folder / "hub/.git").is_dir()
+    assert not (folder / MARK).exists()
+
+
+def test_a_rehearsal_that_runs_is_left_alone_by_the_next_one(hub: Hub, temporary: Path) -> None:
+    with rehearsing(hub, temporary) as rehearsal:
         wait_until(lambda: rehearsal.has_said(IN_THE_BUILD))
-        other = make_hub(temporary.parent / "other", chart_repository="http://127.0.0.1:1/")
-        done = run_task("rehearse", "--folder", str(folder), cwd=other.path)
-        assert done.code == 1
-        assert done.err == (
-            f"error: another rehearsal is under way here ({folder})\n"
-            "hint: wait for it, or name another folder: --folder PATH\n"
-        )
+        rehearse_again(temporary)
+        assert rehearsal.child.wait(PATIENCE) == 0, "".join(rehearsal.said)
+    assert list(temporary.iterdir()) == []
 
 
-def test_what_would_not_go_away_is_told(hub: Hub, temporary: Path) -> None:
+def test_two_rehearsals_side_by_side_share_a_stand_in(hub: Hub, temporary: Path) -> None:
+    with rehearsing(hub, temporary) as first, rehearsing(hub, temporary) as second:
+        assert (first.child.wait(PATIENCE), second.child.wait(PATIENCE)) == (0, 0), (first.said, second.said)
+    assert list(temporary.iterdir()) == []
+    base = hub.read("images/hub/Dockerfile").split()[1].partition(":")[0]
+    assert not [name for name in images() if name.startswith(f"{base}:")]
+
+
+def test_what_would_not_go_away_is_told_and_tried_again(hub: Hub, temporary: Path) -> None:
     """A container of the image keeps it in the engine."""
     hub.edit("images/hub/Dockerfile", "sleep 3", "true")
     with rehearsing(hub, temporary) as rehearsal:
         wait_until(lambda: rehearsal.has_said("commit: commit hub/values.yaml"))
-        assert rehearsal.record
-        (image, *_) = left_in_engine(rehearsal.record) - set(rehearsal.record.stand_ins)
+        record = rehearsal.record
+        assert record
+        (image, *_) = left_in_engine(record) - set(record.stand_ins)
         container = sh("docker", "create", image, "true", cwd=temporary)
         rehearsal.child.wait(PATIENCE)
-    run("docker", "rm", container, cwd=temporary)
-    run("docker", "image", "rm", image, cwd=temporary)
     assert rehearsal.child.returncode == 3
     error, hint = rehearsal.said[-2:]
-    assert error.startswith("error: not all of the rehearsal has gone away: docker image rm"), rehearsal.said
+    assert error.startswith("error: cannot remove all of the rehearsal: docker image rm"), rehearsal.said
     assert hint.startswith("hint: see what is left: ls ")
+    run("docker", "rm", container, cwd=temporary)
+    rehearse_again(temporary)
+    assert list(temporary.iterdir()) == []
+    assert left_in_engine(record) == set()
+
+
+# -- the mark
+
+
+@pytest.fixture
+def killed(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a rehearsal that was killed before it wrote its record."""
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    place = Place.make(keep=False)
+    os.close(place.lock)
+    (place.folder / "hub").mkdir()
+    (place.folder / "hub/file").write_text("ours\n")
+    return place.folder
+
+
+def test_a_folder_with_the_mark_is_cleared_away(killed: Path) -> None:
+    clear_up_after_killed_ones()
+    assert not killed.exists()
+
+
+def test_a_folder_that_is_half_cleared_away_still_has_its_mark(killed: Path) -> None:
+    shutil.rmtree(killed / "hub")
+    clear_up_after_killed_ones()
+    assert not killed.exists()
+
+
+def test_links_in_the_folder_are_not_followed(killed: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/file").write_text("theirs\n")
+    (killed / "link").symlink_to(tmp_path / "theirs")
+    (killed / "hub/link").symlink_to(tmp_path / "theirs")
+    clear_up_after_killed_ones()
+    assert not killed.exists()
+    assert (tmp_path / "theirs/file").read_text() == "theirs\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b'{"port": "1", "stand_ins": []}', b'{"port": 0, "stand_ins": []}', b'{"port": 1}',
+     b'{"port": 1, "stand_ins": ["--all"]}', b'{"port": 1, "stand_ins": [1]}', b"\xff\xfe", b"[" * 100_000],
+)  # fmt: skip
+def test_an_unreadable_record_counts_as_none(killed: Path, content: bytes) -> None:
+    (killed / "rehearsal.json").write_bytes(content)
+    assert Record.read(killed) is None
+    clear_up_after_killed_ones()
+    assert not killed.exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda file: file.symlink_to("rehearsal.json")])
+def test_a_record_that_is_no_file_counts_as_none(killed: Path, make: Callable[[Path], None]) -> None:
+    make(killed / "rehearsal.json")
+    assert Record.read(killed) is None
+    clear_up_after_killed_ones()
+    assert not killed.exists()
+
+
+def no_mark(folder: Path) -> None:
+    (folder / MARK).unlink()
+
+
+def mark_not_in_place_yet(folder: Path) -> None:
+    (folder / MARK).rename(folder / f"{MARK}.new")
+
+
+def mark_is_a_link(folder: Path) -> None:
+    (folder / MARK).rename(folder.parent / "mark")
+    (folder / MARK).symlink_to(folder.parent / "mark")
+
+
+def mark_is_a_pipe(folder: Path) -> None:
+    (folder / MARK).unlink()
+    os.mkfifo(folder / MARK)
+
+
+def mark_is_a_folder(folder: Path) -> None:
+    (folder / MARK).unlink()
+    (folder / MARK).mkdir()
+
+
+def folder_is_behind_a_link(folder: Path) -> None:
+    folder.rename(folder.parent / "elsewhere")
+    folder.symlink_to(folder.parent / "elsewhere")
+
+
+def of_another_user(folder: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("needs root, to act for another user")
+    os.chown(folder, 65534, 65534)
+
+
+def mark_of_another_user(folder: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("needs root, to act for another user")
+    os.chown(folder / MARK, 65534, 65534)
+
+
+NOT_OURS = [
+    no_mark, mark_not_in_place_yet, mark_is_a_link, mark_is_a_pipe, mark_is_a_folder, folder_is_behind_a_link,
+    of_another_user, mark_of_another_user,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("changed", NOT_OURS)
+def test_a_folder_that_is_not_surely_ours_stays(killed: Path, changed: Callable[[Path], None]) -> None:
+    changed(killed)
+    clear_up_after_killed_ones()
+    assert (killed / "hub/file").read_text() == "ours\n"
+
+
+def test_a_file_named_like_our_folders_stays(killed: Path) -> None:
+    other = killed.parent / "hubpress-rehearsal-by-hand"
+    other.write_text("theirs\n")
+    clear_up_after_killed_ones()
+    assert [path.name for path in killed.parent.iterdir()] == [other.name]
+
+
+def test_a_folder_whose_rehearsal_runs_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    with rehearsal_folder(keep=False) as folder:
+        (folder / "file").touch()
+        assert Place.take(folder) is None
+    assert not folder.exists()
+
+
+def test_a_record_is_the_old_or_the_new_one(tmp_path: Path) -> None:
+    """What a power cut leaves of the file that is written first is never read."""
+    Record(5000).write(tmp_path)
+    (tmp_path / "rehearsal.json.new").write_text('{"port": 50')
+    assert Record.read(tmp_path) == Record(5000)
+    Record(5000, ("quay.io/jupyterhub/k8s-hub:3.3.8",)).write(tmp_path)
+    assert Record.read(tmp_path) == Record(5000, ("quay.io/jupyterhub/k8s-hub:3.3.8",))

@@ -1,0 +1,204 @@
+"""What this process may reach: everything, or what belongs to a rehearsal.
+
+While a rehearsal runs, the doors ask here: :mod:`.run` before it starts a program, :mod:`.oci` before a request that
+writes. Reading stays possible: base images from their registries, charts from the Helm repository.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..faults import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from .run import Command, Output
+
+_HELPER = "docker-credential-"
+# These go on when their starter is killed, and would leave images behind.
+_WORKING = ("chartpress", "docker")
+_PROGRAMS = (*_WORKING, "git", "helm", "busybox")
+_GIT_REMOTE = ("archive", "clone", "fetch", "fetch-pack", "ls-remote", "pull", "push", "send-pack", "submodule")
+_GET_URL, _REMOTE_URLS = "--get-url", ("remote", "get-url", "--all")
+_GIT_VALUES, _DOCKER_VALUES = ("-C", "-c"), ("-H", "--host", "-c", "--context", "--config", "-l", "--log-level")
+_ENGINE, _BUILDER, _TAG = ("-H", "--host", "-c", "--context"), ("--builder",), ("-t", "--tag")
+_CACHE_FLAGS, _CACHE_FIELDS = ("--cache-from", "--cache-to"), ("cache-from", "cache-to")
+_REF = re.compile(r"(?:^|,)ref=([^,]*)")
+_BOUND = Path(__file__).with_name("bound.py")
+_FOR_REAL = "run the release itself to use it"
+
+
+class Reach(NamedTuple):
+    """All that a rehearsal may reach.
+
+    Attributes:
+        folder: holds its clone and its git remote.
+        registry: its registry's ``127.0.0.1:PORT``.
+        engine: the Docker context of this machine's engine; its builder has the same name.
+    """
+
+    folder: Path
+    registry: str
+    engine: str
+
+
+_reach: Reach | None = None
+
+
+@contextlib.contextmanager
+def confined(reach: Reach) -> Iterator[None]:
+    """Refuse everything but ``reach`` while the block runs, in all threads of this process."""
+    global _reach  # noqa: PLW0603 - the doors are those of the process
+    _reach = reach._replace(folder=reach.folder.resolve())
+    try:
+        yield
+    finally:
+        _reach = None
+
+
+def environment() -> Mapping[str, str]:
+    """Return the variables that keep programs inside: git's list of transports, and buildx's builder."""
+    if _reach is None:
+        return {}
+    return {"GIT_ALLOW_PROTOCOL": "file", "GIT_NO_LAZY_FETCH": "1", "BUILDX_BUILDER": _reach.engine}
+
+
+def launcher(program: str) -> tuple[str, ...]:
+    """Return what to put before the path of ``program``, so that it ends with a rehearsal that is killed."""
+    return bound() if _reach is not None and program in _WORKING else ()
+
+
+def bound() -> tuple[str, ...]:
+    """Return what to put before a program's path, so that it ends with this process; see :mod:`.bound`."""
+    return (sys.executable, "-I", "-S", str(_BOUND), str(os.getpid()))
+
+
+def require_command(command: Command, ask: Callable[[Command], Output]) -> None:
+    """Check that ``command`` reaches nothing outside of a rehearsal.
+
+    Args:
+        command: what is about to be started.
+        ask: runs a command that shows git's settings.
+
+    Raises:
+        Refused: it reaches something else.
+    """
+    if _reach is None:
+        return
+    program = Path(command.argv[0]).name
+    if program == "git":
+        _require_git(command, _reach, ask)
+    elif program == "docker":
+        _require_docker(command, _reach)
+    elif program == "chartpress":
+        _require_chartpress(command, _reach)
+    elif program not in _PROGRAMS and not program.startswith(_HELPER):
+        raise Refused(f"a rehearsal does not use {program}", where=" ".join(command.argv[:3]), hint=_FOR_REAL)
+
+
+def require_registry(image: str) -> None:
+    """Check that ``image``, a name that begins with its registry, may be written.
+
+    Raises:
+        Refused: the registry is not the rehearsal's.
+    """
+    if _reach is not None and image.partition("/")[0] != _reach.registry:
+        raise Refused(
+            f"a rehearsal writes to its own registry only, {_reach.registry}",
+            where=image,
+            hint="see imagePrefix, imageName and extraBuildCommandOptions in chartpress.yaml",
+        )
+
+
+def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output]) -> None:
+    """Check that the addresses a git command reaches, as git's settings make them, are in the rehearsal's folder."""
+    first = _first_word(command.argv, _GIT_VALUES)
+    name, arguments = "".join(command.argv[first : first + 1]), command.argv[first + 1 :]
+    if name not in _GIT_REMOTE or _GET_URL in arguments:
+        return
+    remote = _operand(arguments)
+    # All of them show an address after url.*.insteadOf, the second also after pushInsteadOf and remote.*.pushurl.
+    looks = (("ls-remote", _GET_URL),) if name == "clone" else (_REMOTE_URLS, (*_REMOTE_URLS, "--push"))
+    for look in looks:
+        shown = ask(command._replace(argv=(*command.argv[:first], *look, "--", remote)))
+        for address in shown.text.splitlines() if shown.ok else [f"git {name} {remote}"]:
+            if not _is_inside(address, reach):
+                raise Refused(
+                    f"a rehearsal does not reach {address}",
+                    where=f"remote.{remote} or url.*.insteadOf in git config",
+                    hint="see where it comes from: git config --show-origin --get-regexp '^(remote|url)[.]'",
+                )
+
+
+def _is_inside(path: str, reach: Reach) -> bool:
+    """Whether ``path`` is an absolute path in the rehearsal's folder."""
+    return Path(path).is_absolute() and Path(path).resolve().is_relative_to(reach.folder)
+
+
+def _require_chartpress(command: Command, reach: Reach) -> None:
+    """Check that chartpress runs in the rehearsal's clone, whose images are the rehearsal's registry's."""
+    if not _is_inside(str(command.cwd), reach):
+        raise Refused("a rehearsal runs chartpress in its own clone only", where=command.cwd, hint=_FOR_REAL)
+
+
+def _require_docker(command: Command, reach: Reach) -> None:
+    """Check that docker works on this machine's engine, and pushes to the rehearsal's registry."""
+    first = _first_word(command.argv, _DOCKER_VALUES)
+    words = command.argv[first:]
+    chosen = (*_values(command.argv[1:first], _ENGINE), *_values(words, _BUILDER))
+    for name in chosen:
+        if name != reach.engine:
+            raise Refused("a rehearsal builds on this machine's engine only", where=name, hint="leave out --builder")
+    for image in _written(words, command.stdin):
+        require_registry(image)
+
+
+def _written(words: Sequence[str], stdin: str) -> Iterator[str]:
+    """Yield the images and caches that a docker command may write, and the caches that it reads."""
+    if "push" in words[:2]:
+        yield _operand(words[words.index("push") + 1 :])
+    if words[:1] != ("buildx",):
+        return
+    if words[1:2] == ("bake",):
+        targets: Mapping[str, Any] = json.loads(stdin)["target"]
+        for target in targets.values():
+            yield from target["tags"] if target.get("output") != ["type=docker"] else ()
+            yield from _caches(entry for name in _CACHE_FIELDS for entry in target.get(name, ()))
+    elif "--load" not in words:
+        yield from _values(words, _TAG)
+    yield from _caches(_values(words, _CACHE_FLAGS))
+
+
+def _caches(entries: Iterable[str]) -> Iterator[str]:
+    """Yield the images that entries of the build cache name: ``type=registry,ref=IMAGE``, or ``IMAGE`` alone."""
+    for entry in entries:
+        yield from _REF.findall(entry) if "=" in entry else (entry,)
+
+
+def _first_word(argv: Sequence[str], with_value: Sequence[str]) -> int:
+    """Return the index of the program's first argument that is neither a flag nor a flag's value."""
+    index = 1
+    while index < len(argv) and argv[index].startswith("-"):
+        index += 2 if argv[index] in with_value else 1
+    return index
+
+
+def _operand(arguments: Sequence[str]) -> str:
+    """Return the first argument that is no flag; empty where there is none."""
+    after = arguments[arguments.index("--") + 1 :] if "--" in arguments else arguments
+    return next((one for one in after if "--" in arguments or not one.startswith("-")), "")
+
+
+def _values(arguments: Sequence[str], flags: Sequence[str]) -> Iterator[str]:
+    """Yield the values of ``flags``, in both spellings: ``--flag VALUE`` and ``--flag=VALUE``."""
+    for index, argument in enumerate(arguments):
+        flag, equals, value = argument.partition("=")
+        if flag in flags:
+            yield value if equals else next(iter(arguments[index + 1 : index + 2]), "")
