@@ -21,7 +21,7 @@ from .targets import arguments_of
 from .tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ..build import BuildWish
     from ..hubrepo.layout import Hub
@@ -128,8 +128,11 @@ class Build:
         native = all(map(self.builder.is_native, argument.split(",")))
         return f"for {argument}, {'native on' if native else 'emulated by'} {self.builder.title}"
 
-    def run(self) -> None:
+    def run(self) -> dict[str, str]:
         """Build and push, then prove each image from what its registry says.
+
+        Returns:
+            The digests of what was pushed, by the images' names and tags.
 
         Raises:
             Refused: the proof fails.
@@ -143,9 +146,13 @@ class Build:
         for job in self.to_build:
             if self.pushes:
                 job.prove(digests.get(job.image.spec.key))
+        return _digests(self.to_build)
 
-    def retag(self) -> None:
+    def retag(self) -> dict[str, str]:
         """Give images of the same inputs their tag of today, then prove each from what its registry says.
+
+        Returns:
+            As :meth:`run`.
 
         Raises:
             Refused: the proof fails.
@@ -155,6 +162,7 @@ class Build:
         for job in self.to_retag:
             assert job.source is not None  # noqa: S101 - what makes it one to retag
             job.prove(docker.retag(job.source, job.tag))
+        return _digests(self.to_retag)
 
     @contextmanager
     def trees(self) -> Iterator[Callable[[ImageJob], Tree]]:
@@ -248,6 +256,10 @@ def inputs_of(hub: Hub, job: ImageJob, tree: Tree) -> str:
     """
     arguments = arguments_of(hub, job.image, job.called) if names_commit(hub.settings.tag) else None
     return inputs_hash(hub, job.image, tree, job.base.identity, job.platform, arguments)
+
+
+def _digests(jobs: Iterable[ImageJob]) -> dict[str, str]:
+    return {str(job.reference): job.proof.digest for job in jobs if job.proof}
 
 
 def _same_inputs(job: ImageJob, now: str) -> str:

@@ -424,7 +424,9 @@ class Git:
         It never overwrites what is there, and nothing else goes along, whatever git's settings are.
         """
         only = ("--no-follow-tags", "--recurse-submodules=no")
-        return self.command("push", *only, "--", remote, f"{commit}:refs/heads/{branch}")
+        command = self.command("push", *only, "--", remote, f"{commit}:refs/heads/{branch}")
+        # Git takes no refspec for a remote that mirrors.
+        return command._replace(hidden=(*command.hidden, "-c", f"remote.{remote}.mirror=false"))
 
     def follow_commands(self, remote: str, branch: str) -> tuple[Command, Command]:
         """Return the commands that let the local ``branch`` follow that of ``remote``, as ``push --set-upstream`` does.
