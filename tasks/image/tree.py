@@ -165,7 +165,7 @@ class Tree(NamedTuple):
         asked = ("config", "-z", f"--blob={self.name}:.gitmodules", "--get-regexp", r"^submodule\..*\.path$")
         settings = (line.partition("\n") for line in self.git.ask(*asked, env=self.env).text.split("\0"))
         names = [key[len("submodule.") : -len(".path")] for key, _, value in settings if value == path]
-        common = Path(self.git.read("rev-parse", "--path-format=absolute", "--git-common-dir"))
+        common = _folder(self.git, "--git-common-dir")
         found = [
             folder / "modules" / name for folder in (self.git.git_dir, common) for name in names if _is_inside(name)
         ]
@@ -186,11 +186,11 @@ def as_it_lies(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> 
     with tempfile.TemporaryDirectory(prefix="hubpress-") as folder:
         index, objects = Path(folder, "index"), Path(folder, "objects")
         objects.mkdir()
-        own = git.read("rev-parse", "--path-format=absolute", "--git-path", "objects")
+        own = str(_folder(git, "--git-path", "objects"))
         env = {
             "GIT_INDEX_FILE": str(index),
             "GIT_OBJECT_DIRECTORY": str(objects),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{own}"' if ":" in own else own,
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(own),
         }
         if (git.git_dir / "index").is_file():
             shutil.copyfile(git.git_dir / "index", index)
@@ -223,6 +223,17 @@ def _plan(git: Git, path: str, data: bytes, env: Mapping[str, str]) -> None:
     listed = git.read(_LITERAL, "ls-files", "--stage", "--", path, env=env)
     mode = listed.partition(" ")[0] or _NEW_FILE
     git.read("update-index", "--add", "--cacheinfo", f"{mode},{name},{path}", env=env)
+
+
+def _folder(git: Git, *question: str) -> Path:
+    """Return a folder of the clone that ``git rev-parse`` tells, which may be relative to where it is asked."""
+    return git.folder / os.fsdecode(git.ask("rev-parse", *question).stdout.removesuffix(b"\n"))
+
+
+def _quoted(path: str) -> str:
+    """Return ``path`` for a variable of git's that lists several: quoted as in C, since it may hold a colon."""
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _entry(line: str) -> Entry:

@@ -236,3 +236,12 @@ def test_files_that_git_was_told_not_to_look_at_count_as_they_lie(repository: Hu
     assert texts["ctx/a.txt"] == b"not committed\n"
     assert texts["ctx/deep/b.txt"] == b"skipped, and edited\n"
     assert texts["ctx/lines.crlf"] == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize("name", ["plain", "a:b", 'quote"', "back\\slash", os.fsdecode(b"caf\xe9"), "line\nbreak"])
+def test_files_as_they_lie_are_found_at_odd_paths(repository: Hub, tmp_path: Path, name: str) -> None:
+    repository.path.rename(tmp_path / name)
+    with as_it_lies(Git.around(tmp_path / name), ["ctx"], {"ctx/a.txt": b"planned\n"}) as tree:
+        tree.write(["ctx/a.txt", "other.txt"], tmp_path / "ours/all")
+    assert (tmp_path / "ours/all/ctx/a.txt").read_text() == "planned\n"
+    assert (tmp_path / "ours/all/other.txt").read_text() == "other\n"
