@@ -80,7 +80,9 @@ class Chartpress(NamedTuple):
         """
         build.write_contexts(scratch)
         clone = _clone_commit(build.hub, scratch / "hub")
-        command = self.command(build)._replace(cwd=clone / build.hub.root)
+        # Named, so that no folder inside is taken for a repository of its own.
+        named = {"GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}
+        command = self.command(build)._replace(cwd=clone / build.hub.root, manners=named)
         docker.build(command, build.to_build[0].reference.host, build.builder)
         return {}
 
