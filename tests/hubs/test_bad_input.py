@@ -99,7 +99,7 @@ def test_a_chartpress_yaml_of_20_megabytes(tmp_path: Path, hubpress: Hubpress) -
     hub = make_hub(tmp_path / "hub")
     hub.write("chartpress.yaml", "#" * 20_000_000)
     told = hubpress(hub, "bump")
-    assert (told.code, fault(told)[0]) == (2, "error: the file is larger than 16 MiB (chartpress.yaml)")
+    assert (told.code, fault(told)[0]) == (2, "error: the file cannot be read: it is larger than 16 MiB (chartpress.yaml)")
 
 
 def test_no_chartpress_yaml_at_all(tmp_path: Path, hubpress: Hubpress) -> None:
