@@ -70,7 +70,7 @@ def auth(
 
     Afterwards: bump.
     """
-    wish = AuthWish(Path(key_file) if key_file else None, not no_browser, adc, default_registries)
+    wish = AuthWish(None if key_file is None else Path(key_file), not no_browser, adc, default_registries)
     with open_run(c, repo=repo, json=json) as run:
         run.carry_out(Plan((plan_auth(run.hub, wish),)))
 
@@ -145,17 +145,53 @@ def _google_actions(
 ) -> Iterator[Action]:
     from .tools import gcloud
 
-    yield _sign_in(logins, [host for host in hosts if host not in answering], wish)
-    unset = [host for host in hosts if host not in logins.helpers and host not in answering]
+    silent = [host for host in hosts if host not in answering]
+    account = gcloud.key_account(wish.key_file) if wish.key_file else None
+    sign_in = _sign_in(logins, silent, wish, account)
+    yield sign_in
+    # What answers without a helper of its own is Docker's store, which does not know the key.
+    unset = [host for host in (hosts if wish.key_file else silent) if host not in logins.helpers]
     if unset:
         yield _run_once(gcloud.configure_command(*unset), f"Docker has no helper for {', '.join(unset)}")
+    if wish.key_file and (sign_in.do or unset):
+        what = f"ask Docker's helper for {', '.join(hosts)}"
+        yield Action(what, f"it must answer as {account or 'the workload'}", lambda: _require_answers(hosts, account))
+    elif wish.key_file:
+        _require_answers(hosts, account)
     if wish.adc and not gcloud.adc_file().is_file():
         yield _login_action(gcloud.adc_command(browser=wish.browser), "there are no application default credentials")
     if wish.default_registries and "gcr.io" not in logins.helpers:
         yield _run_once(gcloud.configure_command(), "it was asked for with --default-registries")
 
 
-def _sign_in(logins: DockerLogins, silent: Sequence[str], wish: AuthWish) -> Action:
+def _require_answers(hosts: Sequence[str], account: str | None) -> None:
+    """Check that what Docker sends to each of ``hosts`` is a login of ``account``, after a key file was used.
+
+    Raises:
+        Denied: Docker has none, or that of another account.
+    """
+    from .faults import Denied
+    from .tools import gcloud
+    from .tools.credentials import DockerLogins
+
+    logins = DockerLogins.read()
+    for host in hosts:
+        found = logins.credentials(host)
+        helper = f"docker-credential-{logins.helper_for(host) or gcloud.HELPER}"
+        if found is None:
+            hint = f"see why: echo {host} | {helper} get"
+            raise Denied(f"{helper} gives no credentials with the key file", where=host, hint=hint)
+        theirs = gcloud.account_of(found) or gcloud.active_account()
+        if account not in (None, theirs):
+            raise Denied(
+                f"{helper} answers for {theirs or 'nobody'}, not for {account}",
+                where=host,
+                hint="unset CLOUDSDK_CORE_ACCOUNT and CLOUDSDK_AUTH_ACCESS_TOKEN_FILE, or remove the host's entry "
+                f"from {logins.file}; then run it again",
+            )
+
+
+def _sign_in(logins: DockerLogins, silent: Sequence[str], wish: AuthWish, key_account: str | None) -> Action:
     """Return the sign-in, or say that it is not needed.
 
     Where nobody is, gcloud's own helper is asked too: it also knows a token that stands in a variable, as in CI.
@@ -164,12 +200,13 @@ def _sign_in(logins: DockerLogins, silent: Sequence[str], wish: AuthWish) -> Act
         logins: Docker's configuration.
         silent: the registries for which no helper answers.
         wish: how to sign in.
+        key_account: the account of the key file.
     """
     from .tools import gcloud
     from .tools.credentials import ask_helper
 
     if wish.key_file is not None:
-        return _sign_in_with(wish.key_file)
+        return _sign_in_with(wish.key_file, key_account, needed=bool(_expired(logins, silent)))
     if not silent:
         return Action("Docker's helper answers")
     account = gcloud.active_account()
@@ -177,20 +214,24 @@ def _sign_in(logins: DockerLogins, silent: Sequence[str], wish: AuthWish) -> Act
         return _login_action(gcloud.login_command(key_file=None, browser=wish.browser), "nobody is signed in")
     if account is None:
         return Action("gcloud has a token that it was given")
-    expired = [logins.helpers[host] for host in silent if host in logins.helpers]
+    expired = _expired(logins, silent)
     if not expired:
         return Action(f"signed in as {account}")
     why = f"Docker's helper {expired[0]} gives no credentials for {account} any more"
     return _login_action(gcloud.login_command(key_file=None, browser=wish.browser), why)
 
 
-def _sign_in_with(key_file: Path) -> Action:
+def _sign_in_with(key_file: Path, account: str | None, *, needed: bool) -> Action:
     from .tools import gcloud
 
-    account = gcloud.key_account(key_file)
-    if account is not None and account == gcloud.active_account():
+    if not needed and account is not None and account == gcloud.active_account():
         return Action(f"signed in as {account}")
     return _run_once(gcloud.login_command(key_file=key_file, browser=False), "a key file was given")
+
+
+def _expired(logins: DockerLogins, silent: Sequence[str]) -> list[str]:
+    """Return the helpers that Docker asks for ``silent`` hosts, and that give no credentials (any more)."""
+    return [logins.helpers[host] for host in silent if host in logins.helpers]
 
 
 def _login_action(command: Command, why: str) -> Action:

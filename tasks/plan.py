@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from . import show
 from .faults import Refused
+from .visible import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -146,13 +147,13 @@ class Plan:
             for index, action in enumerate(step.actions):
                 name = step.name if index == 0 else ""
                 mark = "-" if action.do is None else "*"
-                yield f"  {name.ljust(width)} {mark} {action.what}"
+                yield f"  {name.ljust(width)} {mark} {one_line(action.what)}"
                 margin = " " * (width + 5)
                 if action.why:
-                    yield f"{margin}because {action.why}" if action.do else f"{margin}{action.why}"
-                lines = (line for detail in action.details for line in detail.splitlines())
+                    yield f"{margin}{'because ' if action.do else ''}{one_line(action.why)}"
+                lines = (line for detail in action.details for line in detail.split("\n"))
                 yield from (f"{margin}{line}" if line else "" for line in lines)
-            yield from (f"  {' ' * width} ! {warning}" for warning in step.warnings)
+            yield from (f"  {' ' * width} ! {one_line(warning)}" for warning in step.warnings)
 
     def perform(self) -> None:
         """Do what is to be done, saying each action before it is done.
@@ -165,7 +166,7 @@ class Plan:
         for step in self.steps:
             begin = time.monotonic()
             for action in step.to_do:
-                show.say(f": {action.what}", lead=step.name)
+                show.say(f": {one_line(action.what)}", lead=step.name)
                 try:
                     left.update(_perform(action, left))
                 except Moved as moved:

@@ -146,9 +146,11 @@ def _text(key: str, value: object) -> str:
     """Read a text; most of them are given to programs, which could take one for an option."""
     if isinstance(value, str) and value.strip().startswith("-"):
         raise _wrong(key, value, "a name", "take the leading - away: it makes an option of it")
-    if isinstance(value, str) and value.strip() and is_passable(value):
+    if isinstance(value, str) and not is_passable(value):
+        raise _wrong(key, value, "text that a program can be given", "leave out NUL, and what is not UTF-8")
+    if isinstance(value, str) and value.strip():
         return value.strip()
-    raise _wrong(key, value, "text", "quote it, and write it without NUL and halves of surrogate pairs")
+    raise _wrong(key, value, "text", "quote it")
 
 
 def _path(key: str, value: object) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from ..visible import one_line
+
 
 class Code(str, Enum):
     """The kinds of problems; their values are what scripts rely on."""
@@ -46,4 +48,4 @@ class Problem(NamedTuple):
         return {**self._asdict(), "code": self.code.value}
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message} [{self.code.value}]\n  hint: {self.hint}"
+        return f"{one_line(f'{self.path}: {self.message}')} [{self.code.value}]\n  hint: {one_line(self.hint)}"

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
 from ..image.reference import is_name
+from ..masking import keep_secret
 from .document import parse
 from .fields import Fields
 from .nodes import Mapping, Sequence
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from collections.abc import Mapping as Map
 
 _TOP_KEYS = frozenset({"charts"})
@@ -138,17 +140,28 @@ def _image(image: Fields, key: str, prefix: str, file: str) -> ImageSpec:
     dockerfile = image.path_text("dockerfilePath") or posixpath.join(context, "Dockerfile")
     contexts = [context] if image.flag("rebuildOnContextPathChanges", default=True) else []
     arguments = image.fields("buildArgs")
+    build_args = {name: arguments.text(name) or "" for name in arguments.values}
+    options = image.texts("extraBuildCommandOptions")
+    for name, value in (*build_args.items(), *_assignments(options)):
+        keep_secret(name, value)
     return ImageSpec(
         key=key,
         name=_name(image, key, prefix),
         context=context,
         dockerfile=dockerfile,
-        build_args={name: arguments.text(name) or "" for name in arguments.values},
-        extra_options=image.texts("extraBuildCommandOptions"),
+        build_args=build_args,
+        extra_options=options,
         paths=tuple(dict.fromkeys([file, *contexts, dockerfile, *image.path_texts("paths")])),
         skip_platforms=frozenset(image.texts("skipPlatforms")),
         values_paths=_values_paths(image),
     )
+
+
+def _assignments(options: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each ``NAME=VALUE`` in ``--build-arg=NAME=VALUE``, or in an item that follows such an option."""
+    for option in options:
+        name, _, value = option.removeprefix("--build-arg").removeprefix("--label").lstrip("= ").partition("=")
+        yield name, value
 
 
 def _name(image: Fields, key: str, prefix: str) -> str:

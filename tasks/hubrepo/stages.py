@@ -6,6 +6,7 @@ from itertools import dropwhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
+from ..masking import keep_secret
 from .instructions import escape_character, instructions, words
 from .substitution import Expansion, builtins, expanded
 
@@ -78,7 +79,8 @@ def read_dockerfile(text: Text) -> Dockerfile:
 def _declare(instruction: Instruction, values: dict[str, Expansion], escape: str) -> None:
     """Add the defaults of ``ARG name=default …`` to ``values``; one without a default unsets an earlier one."""
     for start, end in words(instruction.arguments, escape):
-        name, sign, _ = instruction.arguments[start:end].partition("=")
+        name, sign, written = instruction.arguments[start:end].partition("=")
+        keep_secret(name, written.strip("'\""))
         if sign:
             value = expanded(instruction, start + len(name) + 1, end, values, escape)
             values[name] = value.named(name)

@@ -11,6 +11,8 @@ import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..masking import bake_literal
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -100,7 +102,7 @@ def _from_context(target: Target, root: str) -> str:
 def _literal(value: Any) -> Any:  # noqa: ANN401 - whatever a field of the bake file holds
     """Return ``value`` so that bake reads every text in it as it stands."""
     if isinstance(value, str):
-        return value.replace("${", "$${").replace("%{", "%%{")
+        return bake_literal(value)
     if isinstance(value, list):
         return [_literal(item) for item in value]
     if isinstance(value, dict):

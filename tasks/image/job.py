@@ -209,6 +209,9 @@ def base_of(reference: Reference, answer: docker.Answer, stored: FoundImage | No
         return Base(reference, answer)
     if answer is None:
         raise Refused("the base image does not exist", where=reference, hint=f"{DOOR} bump, or mend the FROM")
+    if isinstance(answer, Refused):
+        hint = f"take another release, {DOOR} bump --to VERSION, or ask those who push it"
+        raise Refused(f"the base image cannot be used: {answer.what}", where=reference, hint=hint)
     if stored is None:
         raise answer
     return Base(reference, stored)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from ..masking import keep_secret
 from ..review.forge import web_address
 from .definition import Target, definition
 from .job import LABEL
@@ -55,6 +57,11 @@ def _target(build: Build, job: ImageJob, *, no_cache: bool, shared: bool) -> Tar
         fields["contexts"] = {name: job.beside + one if context_folder(one) == one else one for name, one in named}
     cache = cache_fields(build.hub, job.image, build.builder, push=build.pushes) if shared else {}
     source = web_address(build.hub.git.remote_url(build.hub.settings.remote) or "")
+    shown = {job.called.commit, job.tag, build.hub.branch}
+    for name, value in chain(arguments.items(), *(fields.get(field, {}).items() for field in ("args", "labels"))):
+        # What is filled in is shown everywhere else too.
+        if value not in shown:
+            keep_secret(name, value)
     return Target(
         key=spec.key,
         reference=job.reference,

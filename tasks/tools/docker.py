@@ -18,7 +18,7 @@ from ..image.platform import short_platform
 from ..image.reference import Reference
 from .builder import REMOTE_DRIVER, Builder
 from .denials import denied
-from .found import FoundImage, PlatformImage, platform_image, platform_of
+from .found import FoundImage, PlatformImage, platform_image, platform_of, require_one_each
 from .oci import Undecided
 from .registry import begin_quick_answers, put_tag
 from .run import LOOK_SECONDS, NO_BOUND, Command, Output, TooSlow, attempt_all, check, running, watch
@@ -102,7 +102,7 @@ def begin_inspect(images: Sequence[Reference]) -> Callable[[], list[Answer]]:
     return lambda: _complete(images, quick())
 
 
-def _complete(images: Sequence[Reference], quick: Sequence[FoundImage | Undecided | None]) -> list[Answer]:
+def _complete(images: Sequence[Reference], quick: Sequence[FoundImage | Refused | Undecided | None]) -> list[Answer]:
     """Have Docker itself answer what was left undecided: it knows certificates and ways that only it is set up for."""
     open_ones = [image for image, answer in zip(images, quick, strict=True) if isinstance(answer, Undecided)]
     outputs = attempt_all([_inspect_command(image) for image in open_ones], seconds=REGISTRY_SECONDS)
@@ -300,6 +300,9 @@ def _read_inspection(text: str, image: Reference) -> Answer:
         digest = str(answer["manifest"]["digest"])
         platforms = {name: platform_image(one) for name, one in _images(answer)}
         lie = next(_contradictions(answer), None)
+        require_one_each(_listed(answer), image)
+    except Refused as two_for_one:
+        return two_for_one
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
         return Unreachable(f"the registry's answer is no image ({type(err).__name__})", where=image, hint=look)
     if lie:
@@ -321,12 +324,17 @@ def _images(answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
 def _contradictions(answer: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the index says of its images that they do not say themselves; variants may be left out."""
     images = list(_images(answer))
-    listed = [one["platform"] for one in answer["manifest"].get("manifests") or () if one.get("platform")]
-    told = [name for name in map(platform_of, listed) if name != _ATTESTATION]
+    told = _listed(answer)
     for name, image in images:
         own = platform_of(image)
         said = [name, *told] if len(images) == 1 else [name]
         yield from (f"the index says {one}, its image is for {own}" for one in said if _kind(one) != _kind(own))
+
+
+def _listed(answer: Mapping[str, Any]) -> list[str]:
+    """Return the platforms that the index lists; attestations, which have none, are left out."""
+    platforms = (one["platform"] for one in answer["manifest"].get("manifests") or () if one.get("platform"))
+    return [name for name in map(platform_of, platforms) if name != _ATTESTATION]
 
 
 def _kind(platform: str) -> list[str]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..door import DOOR
+from ..faults import Refused
 from ..image.platform import short_platform
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from ..image.reference import Reference
 
 
 class PlatformImage(NamedTuple):
@@ -39,6 +44,22 @@ def platform_of(image: Mapping[str, Any]) -> str:
     """Return the platform of an image, from its configuration (OCI image specification), or of a descriptor's one."""
     variant = image.get("variant")
     return short_platform(f"{image['os']}/{image['architecture']}{f'/{variant}' if variant else ''}")
+
+
+def require_one_each(platforms: Sequence[str], image: Reference) -> None:
+    """Check that an index has one manifest a platform: of two, nobody knows which one a cluster takes.
+
+    Raises:
+        Refused: it has more.
+    """
+    for platform, count in Counter(platforms).items():
+        if count > 1:
+            look = f"docker buildx imagetools inspect {image}"
+            raise Refused(
+                f"the index has {count} manifests for {platform}",
+                where=image,
+                hint=f"look at it: {look}; build it anew: {DOOR} build --force",
+            )
 
 
 def platform_image(config: Mapping[str, Any]) -> PlatformImage:

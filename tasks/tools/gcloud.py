@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..faults import Denied, ProgramFailed, Unusable
 from ..reading import read_file
 from .run import Command, attend, check
 
+if TYPE_CHECKING:
+    from .credentials import Credentials
+
 HELPER = "gcloud"
 GOOGLE_SUFFIXES = (".pkg.dev", ".gcr.io")
 GOOGLE_HOSTS = ("gcr.io",)
 # https://cloud.google.com/docs/authentication/application-default-credentials
+_KEY_USER, _PACKED_KEY_USER = "_json_key", "_json_key_base64"
 _ADC_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
@@ -85,6 +91,20 @@ def key_account(key_file: Path) -> str | None:
         )
     account = content.get("client_email")
     return str(account) if account else None
+
+
+def account_of(login: Credentials) -> str | None:
+    """Return the account that a login names; None where it is a token, which names none.
+
+    https://cloud.google.com/artifact-registry/docs/docker/authentication#json-key
+    """
+    try:
+        packed = base64.b64decode(login.secret) if login.user == _PACKED_KEY_USER else login.secret
+        if login.user in (_KEY_USER, _PACKED_KEY_USER):
+            return str(json.loads(packed)["client_email"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return login.user if "@" in login.user else None
 
 
 def run_login(command: Command) -> None:

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from ..faults import Denied, Fault
-from .found import FoundImage, PlatformImage, platform_image, platform_of
+from ..faults import Denied, Fault, Refused
+from .found import FoundImage, PlatformImage, platform_image, platform_of, require_one_each
 from .oci import Conversation, Undecided
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ _UPLOADS = "blobs/uploads/"
 _MISSING = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN"})
 
 
-def begin_quick_answers(images: Sequence[Reference]) -> Callable[[], list[FoundImage | Undecided | None]]:
+def begin_quick_answers(images: Sequence[Reference]) -> Callable[[], list[FoundImage | Refused | Undecided | None]]:
     """Begin to ask the registries for ``images`` side by side, and return what waits for their answers.
 
-    The answers come in the same order: what a registry has, None where it has no such image, and
-    :class:`Undecided` where it is neither: then Docker itself is to be asked.
+    The answers come in the same order: what a registry has, None where it has no such image, Refused where that
+    cannot be used, and :class:`Undecided` where it is none of these: then Docker itself is to be asked.
     """
     pool = ThreadPoolExecutor(_SIDE_BY_SIDE)
     asked = [pool.submit(_quick_answer, image) for image in images]
@@ -82,9 +82,11 @@ def _give_up(conversation: Conversation, upload: str) -> None:
         conversation.send("DELETE", urljoin(_UPLOADS, upload))
 
 
-def _quick_answer(image: Reference) -> FoundImage | Undecided | None:
+def _quick_answer(image: Reference) -> FoundImage | Refused | Undecided | None:
     try:
         return _look(image)
+    except Refused as two_for_one:
+        return two_for_one
     except (Undecided, Fault, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Undecided()
 
@@ -97,7 +99,9 @@ def _look(image: Reference) -> FoundImage | None:
     digest = _digest(body)
     if image.digest not in (None, digest):
         raise Undecided
-    return FoundImage(digest, dict(_platforms(conversation, json.loads(body))))
+    found = list(_platforms(conversation, json.loads(body)))
+    require_one_each([name for name, _ in found], image)
+    return FoundImage(digest, dict(found))
 
 
 def _manifest(conversation: Conversation, name: str) -> bytes | None:

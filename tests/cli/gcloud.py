@@ -21,9 +21,13 @@ env > "$here/environment"
 case "$1 $2" in
   "auth list") cat "$here/accounts" ;;
   "auth login") test -e "$here/refuses" && exit 1
-    echo '[{"account": "robin@hub.example", "status": "ACTIVE"}]' > "$here/accounts"; touch "$here/signed-in" ;;
+    account=robin@hub.example
+    case "$3" in --cred-file=*) account=$(sed -n 's/.*"client_email": "\\([^"]*\\)".*/\\1/p' "${3#*=}") ;; esac
+    test -e "$here/stays" || echo "[{\\"account\\": \\"$account\\", \\"status\\": \\"ACTIVE\\"}]" > "$here/accounts"
+    test -e "$here/silent" || touch "$here/signed-in" ;;
   "auth application-default") touch "$here/application-default" ;;
-  "auth configure-docker") test -e "$here/refuses" && { echo "ERROR: (gcloud) no" >&2; exit 1; } ;;
+  "auth configure-docker") test -e "$here/refuses" && { echo "ERROR: (gcloud) no" >&2; exit 1; }
+    case "$3" in --*) ;; *) python3 "$here/configure.py" "$3" ;; esac ;;
 esac
 exit 0
 """
@@ -34,7 +38,15 @@ here=$(dirname "$0")
 host=$(cat)
 echo "helper $1 $host" >> "$here/helper-calls"
 test -e "$here/signed-in" || { echo "no credentials" >&2; exit 1; }
+test -e "$here/answer" && exec cat "$here/answer"
 echo '{"Username": "_dcgcloud_token", "Secret": "ya29.tulip-token-4719"}'
+"""
+_CONFIGURE = """\
+import json, os, pathlib, sys
+path = pathlib.Path(os.environ["DOCKER_CONFIG"]) / "config.json"
+content = json.loads(path.read_text())
+content.setdefault("credHelpers", {}).update(dict.fromkeys(sys.argv[1].split(","), "gcloud"))
+path.write_text(json.dumps(content))
 """
 SECRET = "ya29.tulip-token-4719"
 
@@ -57,6 +69,7 @@ class GcloudStandIn:
             (folder / name).write_text(text)
             (folder / name).chmod(0o755)
         (folder / "accounts").write_text("[]\n")
+        (folder / "configure.py").write_text(_CONFIGURE)
         return cls(folder)
 
     @property
@@ -90,6 +103,18 @@ class GcloudStandIn:
     def expire(self) -> None:
         """Let the account stay in the list, and its credentials be worth nothing any more."""
         (self.folder / "signed-in").unlink()
+
+    def stay_silent(self) -> None:
+        """Let sign-ins end well, and the helper give no credentials all the same."""
+        (self.folder / "silent").touch()
+
+    def keep_account(self) -> None:
+        """Let sign-ins end well, and the account stay the one that it was."""
+        (self.folder / "stays").touch()
+
+    def answer(self, user: str, secret: str) -> None:
+        """Let the helper answer with a login of somebody's."""
+        (self.folder / "answer").write_text(json.dumps({"Username": user, "Secret": secret}))
 
     def refuse(self) -> None:
         """Let sign-ins fail."""

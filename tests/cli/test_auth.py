@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
+import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ..lab.cli import INVOKE, Result, run_on_terminal, run_task
 from ..lab.hubs import Hub, make_hub
 from .gcloud import SECRET, GcloudStandIn, configure_docker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOST = "us-central1-docker.pkg.dev"
 LIST = "gcloud auth list --filter=status:ACTIVE --format=json --quiet"
@@ -129,7 +135,8 @@ def test_a_service_accounts_key_signs_in_without_a_terminal(hub: Hub, gcloud: Gc
     key = key_file(tmp_path, type="service_account", client_email="ci@hub.example", private_key="tulip-key-4720")
     done = auth(hub, gcloud, "--key-file", key)
     assert done.code == 0, done
-    assert gcloud.calls == [LIST, f"gcloud auth login --cred-file={key} --quiet", CONFIGURE]
+    assert gcloud.calls == [LIST, f"gcloud auth login --cred-file={key} --quiet", CONFIGURE, LIST]
+    assert gcloud.helper_calls == [f"helper get {HOST}"]
     assert "tulip-key-4720" not in done.out + done.err
 
 
@@ -137,7 +144,7 @@ def test_a_key_whose_account_is_signed_in_is_not_used_again(hub: Hub, gcloud: Gc
     gcloud.sign_in("ci@hub.example")
     key = key_file(tmp_path, type="service_account", client_email="ci@hub.example")
     assert auth(hub, gcloud, "--key-file", key).code == 0
-    assert gcloud.calls == [LIST, CONFIGURE]
+    assert gcloud.calls == [LIST, CONFIGURE, LIST]
 
 
 def test_a_key_of_another_account_is_used(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path) -> None:
@@ -145,24 +152,97 @@ def test_a_key_of_another_account_is_used(hub: Hub, gcloud: GcloudStandIn, tmp_p
     helper_is_set()
     key = key_file(tmp_path, type="service_account", client_email="ci@hub.example")
     assert auth(hub, gcloud, "--key-file", key).code == 0
-    assert gcloud.calls == [LIST, f"gcloud auth login --cred-file={key} --quiet"]
+    assert gcloud.calls == [LIST, f"gcloud auth login --cred-file={key} --quiet", LIST]
 
 
 def test_a_workload_identity_file_signs_in(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path) -> None:
     key = key_file(tmp_path, type="external_account", audience="//iam.googleapis.com/projects/1")
     assert auth(hub, gcloud, "--key-file", key).code == 0
-    assert gcloud.calls == [f"gcloud auth login --cred-file={key} --quiet", CONFIGURE]
+    assert gcloud.calls == [f"gcloud auth login --cred-file={key} --quiet", CONFIGURE, LIST]
 
 
-NEITHER, UNREADABLE = (
-    "this is neither a service account's nor a workload identity file",
-    "the key file cannot be read",
+def denied(done: Result, error: str, hint: str) -> None:
+    """Demand that a sign-in with a key says nothing of success, and what is wrong."""
+    assert (done.code, done.out) == (4, ""), done
+    assert done.err.splitlines()[-2:] == [f"error: {error} ({HOST})", f"hint: {hint}"], done
+
+
+def test_a_key_with_which_the_helper_gives_no_credentials_is_no_success(
+    hub: Hub, gcloud: GcloudStandIn, tmp_path: Path
+) -> None:
+    gcloud.stay_silent()
+    key = key_file(tmp_path, type="service_account", client_email="ci@hub.example")
+    denied(
+        auth(hub, gcloud, "--key-file", key),
+        "docker-credential-gcloud gives no credentials with the key file",
+        f"see why: echo {HOST} | docker-credential-gcloud get",
+    )
+
+
+ANOTHER = "docker-credential-gcloud answers for robin@hub.example, not for ci@hub.example"
+KEY_OF_ANOTHER = json.dumps({"client_email": "robin@hub.example"})
+
+
+def hint_of_another() -> str:
+    file = Path(os.environ["DOCKER_CONFIG"]) / "config.json"
+    return (
+        "unset CLOUDSDK_CORE_ACCOUNT and CLOUDSDK_AUTH_ACCESS_TOKEN_FILE, or remove the host's entry "
+        f"from {file}; then run it again"
+    )
+
+
+def test_a_key_after_which_another_account_stays_active_is_no_success(
+    hub: Hub, gcloud: GcloudStandIn, tmp_path: Path
+) -> None:
+    gcloud.sign_in("robin@hub.example")
+    gcloud.keep_account()
+    key = key_file(tmp_path, type="service_account", client_email="ci@hub.example")
+    denied(auth(hub, gcloud, "--key-file", key), ANOTHER, hint_of_another())
+
+
+@pytest.mark.parametrize(
+    ("user", "secret"),
+    [
+        pytest.param("robin@hub.example", "tulip-garden", id="by name"),
+        pytest.param("_json_key", KEY_OF_ANOTHER, id="with a key"),
+        pytest.param("_json_key_base64", base64.b64encode(KEY_OF_ANOTHER.encode()).decode(), id="with a packed key"),
+    ],
 )
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_a_helper_that_answers_for_another_account_is_no_success(
+    hub: Hub, gcloud: GcloudStandIn, tmp_path: Path, user: str, secret: str, *, signed_in: bool
+) -> None:
+    if signed_in:
+        gcloud.sign_in("ci@hub.example")
+    helper_is_set()
+    gcloud.answer(user, secret)
+    key = key_file(tmp_path, type="service_account", client_email="ci@hub.example")
+    denied(auth(hub, gcloud, "--key-file", key), ANOTHER, hint_of_another())
+
+
+def test_a_key_whose_tokens_have_run_out_is_used_again(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path) -> None:
+    gcloud.sign_in("ci@hub.example")
+    gcloud.expire()
+    helper_is_set()
+    key = key_file(tmp_path, type="service_account", client_email="ci@hub.example")
+    assert auth(hub, gcloud, "--key-file", key).code == 0
+    assert gcloud.calls == [f"gcloud auth login --cred-file={key} --quiet", LIST]
+
+
+def test_a_login_in_dockers_store_does_not_count_for_a_key(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path) -> None:
+    gcloud.sign_in("ci@hub.example")
+    configure_docker({"credsStore": "gcloud"})
+    key = key_file(tmp_path, type="service_account", client_email="ci@hub.example")
+    assert auth(hub, gcloud, "--key-file", key).code == 0
+    assert gcloud.calls == [LIST, CONFIGURE, LIST]
+
+
+NEITHER, NO_JSON = "this is neither a service account's nor a workload identity file", "the key file is not JSON"
 NO_KEYS = {
     "a person's credentials": ('{"type": "authorized_user"}', NEITHER),
     "a list": ("[]", NEITHER),
-    "no JSON": ("-----BEGIN PRIVATE KEY-----", UNREADABLE),
-    "deeper than one can read": ("[" * 100_000, UNREADABLE),
+    "no JSON": ("-----BEGIN PRIVATE KEY-----", NO_JSON),
+    "deeper than one can read": ("[" * 100_000, NO_JSON),
 }
 
 
@@ -179,7 +259,40 @@ def test_a_file_that_is_no_key_is_refused(
 
 def test_a_key_file_that_is_not_there(hub: Hub, gcloud: GcloudStandIn) -> None:
     done = auth(hub, gcloud, "--key-file", "nowhere.json")
-    assert (done.code, done.err) == (2, "error: the key file cannot be read (nowhere.json)\nhint: ls -l nowhere.json\n")
+    assert (done.code, done.err) == (2, "error: there is no such key file (nowhere.json)\nhint: ls -l .\n")
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+@pytest.mark.parametrize(
+    ("make", "is_what"),
+    [
+        pytest.param(make_pipe, "a named pipe", id="pipe"),
+        pytest.param(Path.mkdir, "a folder", id="folder"),
+        pytest.param(make_loop, "a loop of symbolic links", id="loop"),
+        pytest.param(make_socket, "a socket", id="socket"),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), "a device", id="device"),
+    ],
+)
+def test_what_is_no_file_is_no_key_file(
+    hub: Hub, gcloud: GcloudStandIn, tmp_path: Path, make: Callable[[Path], None], is_what: str
+) -> None:
+    make(tmp_path / "key")
+    done = auth(hub, gcloud, "--key-file", str(tmp_path / "key"))
+    error = f"error: the key file cannot be read: it is {is_what} ({tmp_path}/key)"
+    assert (done.code, done.err) == (2, f"{error}\nhint: ls -l {tmp_path}/key\n")
+    assert gcloud.calls == []
 
 
 # -- more than was asked for by default

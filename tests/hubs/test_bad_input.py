@@ -99,7 +99,10 @@ def test_a_chartpress_yaml_of_20_megabytes(tmp_path: Path, hubpress: Hubpress) -
     hub = make_hub(tmp_path / "hub")
     hub.write("chartpress.yaml", "#" * 20_000_000)
     told = hubpress(hub, "bump")
-    assert (told.code, fault(told)[0]) == (2, "error: the file is larger than 16 MiB (chartpress.yaml)")
+    assert (told.code, fault(told)[0]) == (
+        2,
+        "error: the file cannot be read: it is larger than 16 MiB (chartpress.yaml)",
+    )
 
 
 def test_no_chartpress_yaml_at_all(tmp_path: Path, hubpress: Hubpress) -> None:
@@ -245,7 +248,11 @@ def test_a_requirement_that_cannot_be_moved(
 
 LOCATIONS = [
     ("hub.root that is no folder", "hub: {root: helm}\n", "the file is missing (helm/chartpress.yaml)"),
-    ("hub.root outside", "hub: {root: ../other}\n", "the file lies outside the repository (../other/chartpress.yaml)"),
+    (
+        "hub.root outside",
+        "hub: {root: ../other}\n",
+        "hub.root is '../other', not a path in the repository (invoke.yaml)",
+    ),
     ("hub.chart that is none", "hub: {chart: none}\n", "there is no chart none (chartpress.yaml)"),
     ("hub.images that are none", "hub: {images: [none]}\n", "none is no image that inherits from z2jh's hub image"),
     ("hub.dependency that is none", "hub: {dependency: none}\n", "no chart depends on none (hub/requirements.yaml)"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import Denied, Fault, ProgramFailed, Unreachable
+from tasks.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
 from tasks.image.proof import Base, prove
 from tasks.image.reference import Reference
 from tasks.rehearsal.registry import Registry, free_port
@@ -69,6 +69,46 @@ def test_a_platform_is_spelled_the_same_in_an_image_and_in_an_index(
 ) -> None:
     repository.push_index("index", repository.push("image", pushed, "a"))
     assert set(look(repository, "image").platforms) == set(look(repository, "index").platforms) == {seen}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "named_so"),
+    [
+        pytest.param(AMD64, AMD64, AMD64, id="two images"),
+        pytest.param("linux/arm64", "linux/arm64/v8", ARM64, id="in two spellings"),
+    ],
+)
+def test_an_index_with_two_manifests_for_a_platform_is_refused(
+    repository: Repository, first: str, second: str, named_so: str
+) -> None:
+    entries = [repository.push("first", first, "ab"), repository.push("second", second, "xy")]
+    repository.push_index("1", *entries, repository.push("other", "linux/s390x", "s"))
+    with pytest.raises(Refused) as fault:
+        look(repository, "1")
+    image = named(repository, "1")
+    inspected = f"docker buildx imagetools inspect {image}"
+    assert str(fault.value) == (
+        f"error: the index has 2 manifests for {named_so} ({image})\n"
+        f"hint: look at it: {inspected}; build it anew: invoke build --force"
+    )
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["the same image twice", "two images"])
+def test_an_index_with_two_manifests_that_it_says_no_platform_of_is_refused(
+    repository: Repository, *, same: bool
+) -> None:
+    first = repository.push("first", AMD64, "ab")
+    second = first if same else repository.push("second", AMD64, "xy")
+    repository.push_index("1", *({key: one[key] for key in one if key != "platform"} for one in (first, second)))
+    with pytest.raises(Refused, match=f"the index has 2 manifests for {AMD64}"):
+        look(repository, "1")
+
+
+def test_attestations_are_not_counted_as_manifests_for_a_platform(repository: Repository) -> None:
+    image = repository.push("image", AMD64, "abc")
+    marks = [{**repository.push(f"p{n}", "unknown/unknown", "p" * n), "platform": ATTESTATION} for n in (1, 2)]
+    repository.push_index("1", image, *marks)
+    assert set(look(repository, "1").platforms) == {AMD64}
 
 
 def test_an_attestation_beside_the_image_is_no_platform(repository: Repository) -> None:

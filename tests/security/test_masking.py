@@ -112,7 +112,7 @@ def test_what_a_program_says_is_masked(
     monkeypatch.setattr(sys, "stderr", sys.__stderr__)
     output = watch(Command(("sh", "-c", "printf 'a%s\\n' $HUB_TOKEN; printf '\\377 b' >&2")))
     assert output.ok
-    assert capfdbinary.readouterr().err == b"a***\n\xff b"
+    assert capfdbinary.readouterr().err == b"a***\n\\xff b"
 
 
 def test_a_secret_is_masked_however_a_program_writes_it(

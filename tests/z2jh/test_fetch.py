@@ -542,12 +542,12 @@ def test_a_file_that_is_missing_is_a_fault(tmp_path: Path) -> None:
 def test_neither_a_folder_nor_a_pipe_is_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
-    for name in ("pipe", "folder"):
-        with pytest.raises(Unreachable, match="this is not a file"):
+    for name, what in {"pipe": "a named pipe", "folder": "a folder"}.items():
+        with pytest.raises(Unreachable, match=f"the file cannot be read: it is {what}"):
             Fetcher().page(Address.parse(str(tmp_path / name)))
 
 
 def test_a_file_above_the_bound_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "index.yaml").write_bytes(bytes(101))
-    with pytest.raises(Unreachable, match="the file is larger than"):
+    with pytest.raises(Unreachable, match="the file cannot be read: it is larger than"):
         Fetcher(limits=Limits(size=100)).page(Address.parse(str(tmp_path / "index.yaml")))
