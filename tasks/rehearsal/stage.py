@@ -105,8 +105,8 @@ def require_local_engine() -> str:
     name, _, address = check(look, hint="docker context ls, then: docker context use default").text.partition(" ")
     if not _is_local(address):
         raise Refused(
-            f"a rehearsal builds on this machine's engine only, and Docker's is {address}",
-            where="DOCKER_HOST" if os.environ.get("DOCKER_HOST") else f"Docker's context {name}",
+            "a rehearsal builds on this machine's engine only",
+            where=f"{'DOCKER_HOST' if os.environ.get('DOCKER_HOST') else f'context {name}'}: {address}",
             hint="unset DOCKER_HOST DOCKER_CONTEXT; docker context use default",
         )
     return name

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _HELPER = "docker-credential-"
 # These go on when their starter is killed, and would leave images behind.
 _WORKING = ("chartpress", "docker")
-_PROGRAMS = (*_WORKING, "git", "helm", "busybox")
+_PROGRAMS = ("busybox", "helm")
 _GIT_REMOTE = ("archive", "clone", "fetch", "fetch-pack", "ls-remote", "pull", "push", "send-pack", "submodule")
 _GET_URL, _REMOTE_URLS = "--get-url", ("remote", "get-url", "--all")
 _GIT_VALUES, _DOCKER_VALUES = ("-C", "-c"), ("-H", "--host", "-c", "--context", "--config", "-l", "--log-level")
@@ -97,9 +97,7 @@ def require_command(command: Command, ask: Callable[[Command], Output]) -> None:
         _require_git(command, _reach, ask)
     elif program == "docker":
         _require_docker(command, _reach)
-    elif program == "chartpress":
-        _require_chartpress(command, _reach)
-    elif program not in _PROGRAMS and not program.startswith(_HELPER):
+    elif not _is_used(program, command.cwd, _reach):
         raise Refused(f"a rehearsal does not use {program}", where=" ".join(command.argv[:3]), hint=_FOR_REAL)
 
 
@@ -115,6 +113,14 @@ def require_registry(image: str) -> None:
             where=image,
             hint="see imagePrefix, imageName and extraBuildCommandOptions in chartpress.yaml",
         )
+
+
+def _is_used(program: str, folder: Path | None, reach: Reach) -> bool:
+    """Whether a rehearsal runs the program in ``folder``: to build, or to read."""
+    if program == "chartpress":
+        # It pushes what the chartpress.yaml there names.
+        return _is_inside(str(folder), reach)
+    return program in _PROGRAMS or program.startswith(_HELPER)
 
 
 def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output]) -> None:
@@ -140,12 +146,6 @@ def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output
 def _is_inside(path: str, reach: Reach) -> bool:
     """Whether ``path`` is an absolute path in the rehearsal's folder."""
     return Path(path).is_absolute() and Path(path).resolve().is_relative_to(reach.folder)
-
-
-def _require_chartpress(command: Command, reach: Reach) -> None:
-    """Check that chartpress runs in the rehearsal's clone, whose images are the rehearsal's registry's."""
-    if not _is_inside(str(command.cwd), reach):
-        raise Refused("a rehearsal runs chartpress in its own clone only", where=command.cwd, hint=_FOR_REAL)
 
 
 def _require_docker(command: Command, reach: Reach) -> None:

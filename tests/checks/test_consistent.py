@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,8 +19,6 @@ from ..lab.registry import push_stand_in
 from .places import DOCKERFILE, REQUIREMENTS, VALUES, consistent
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tasks.rehearsal.registry import Registry
 
     from ..lab.helm import HelmServer
@@ -161,8 +160,9 @@ def test_another_image_in_the_place_of_the_charts(released: Hub) -> None:
 
 
 def test_the_clone_of_a_rehearsal(fresh: Hub, tmp_path: Path) -> None:
-    folder = tmp_path / "rehearsal"
-    assert run_task("rehearse", "--folder", str(folder), cwd=fresh.path).code == 0
+    done = run_task("rehearse", "--keep", "--json", cwd=fresh.path, env={"TMPDIR": str(tmp_path)})
+    assert done.code == 0, done
+    folder = Path(done.json["folder"])
     clone = Hub(folder / "hub", folder / "remote.git")
     consistent(clone, "--offline")
     with throwaway_registry(folder / "registry", port=json.loads((folder / "rehearsal.json").read_text())["port"]):

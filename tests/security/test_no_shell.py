@@ -100,14 +100,9 @@ def test_a_shell_is_known(start: Start) -> None:
 
 # -- what is written
 
-# Where programs are started: the one door, and what of a rehearsal outlives the call that starts it: the registry, and
-# the caretaker.
+# Where programs are started: the one door, and a rehearsal's registry, which outlives the call that starts it.
 DOORS = frozenset(
-    f"tasks/{name}.py"
-    for name in (
-        *("tools/look", "tools/process", "tools/run"),
-        *("rehearsal/place", "rehearsal/registry", "rehearsal/supervised"),
-    )
+    f"tasks/{name}.py" for name in ("tools/bound", "tools/look", "tools/process", "tools/run", "rehearsal/registry")
 )
 # A program that a stand-in image has, which nobody starts.
 IN_AN_IMAGE = {"tasks/rehearsal/rootfs.py": ["bash"]}
