@@ -155,7 +155,7 @@ def _google_actions(
         yield _run_once(gcloud.configure_command(*unset), f"Docker has no helper for {', '.join(unset)}")
     if wish.key_file and (sign_in.do or unset):
         what = f"ask Docker's helper for {', '.join(hosts)}"
-        yield Action(what, f"it must answer as {account or 'the workload'}", lambda: _require_answers(hosts, account))
+        yield Action(what, f"it must answer as {account or 'the workload'}", lambda _: _require_answers(hosts, account))
     elif wish.key_file:
         _require_answers(hosts, account)
     if wish.adc and not gcloud.adc_file().is_file():

@@ -12,6 +12,7 @@ from ..faults import Refused
 from ..hubrepo.leftovers import scratch_folder
 from ..hubrepo.warnings import layout_warnings
 from ..tools import docker
+from ..tools.run import current_folder
 from .inputs import files_as_they_lie, inputs_hash, sources_of, write_contexts
 from .job import BUILT, PRESENT, RETAGGED, SKIPPED, ImageJob, tag_fact
 from .naming import history_of, name_image, names_commit
@@ -204,7 +205,7 @@ class Build:
 
     def shown_contexts(self, folder: str) -> list[str]:
         """Return the commands that write what the builder gets into ``folder``, as one could paste them."""
-        top = "" if self.hub.git.folder == Path.cwd() else f" -C {quote(str(self.hub.git.folder))}"
+        top = "" if self.hub.git.folder == current_folder() else f" -C {quote(str(self.hub.git.folder))}"
         listed = [sources_of(self.hub, job.image).built_from for job in self.to_build]
         paths = " ".join(quote(path) for path in dict.fromkeys(path for paths in listed for path in paths))
         by_commit = names_commit(self.hub.settings.tag)

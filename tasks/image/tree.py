@@ -167,7 +167,7 @@ class Tree(NamedTuple):
         names = [key[len("submodule.") : -len(".path")] for key, _, value in settings if value == path]
         common = _folder(self.git, "--git-common-dir")
         found = [
-            folder / "modules" / name for folder in (self.git.git_dir, common) for name in names if _is_inside(name)
+            folder / "modules" / name for folder in (self.git.git_dir, common) for name in names if is_inside(name)
         ]
         yield from (folder for folder in (*found, self.git.folder / path / ".git") if folder.is_dir())
 
@@ -243,7 +243,7 @@ def _entry(line: str) -> Entry:
     return Entry(path, mode, name, 0 if size == "-" else int(size))
 
 
-def _is_inside(name: str) -> bool:
+def is_inside(name: str) -> bool:
     """Whether a submodule's name, which anybody may have written into ``.gitmodules``, stays below its folder."""
     return bool(name) and not name.startswith("/") and ".." not in name.split("/")
 

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 from dataclasses import replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..faults import Unusable
@@ -19,17 +18,15 @@ from ..hubrepo.document import parse
 from ..hubrepo.files import FileEdit, WorkingTree
 from ..hubrepo.route import text_at
 from ..hubrepo.scalar import with_scalars
-from ..tools.git import Git
-from ..tools.git_faults import failed
-from ..tools.run import capture
+from ..image.tree import SUBMODULE, is_inside
+from ..tools.git import Clone, Git
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ..hubrepo.chartpress import ChartpressConfig
     from ..hubrepo.layout import Hub
-    from ..tools.run import Output
 
 CLONE, REMOTE = "hub", "remote.git"
 _NAME, _EMAIL = "hubpress rehearsal", "rehearsal@localhost"
@@ -40,9 +37,8 @@ _OUTWARD = ("--builder", "--cache-from", "--cache-to", "--output", "-o")
 _NO_EFFECT = "--rm"
 # How the original's own settings write files, and how many letters a commit in a tag has.
 _SAME = ("core.abbrev", "core.autocrlf", "core.eol")
-# Hooks and other remotes are not the clone's: they would act for the original.
-_ALONE = {"commit.gpgSign": "false", "core.hooksPath": os.devnull, "push.recurseSubmodules": "no"}
-_GITLINK = "160000"
+# Hooks and keys would act for the original.
+_ALONE = {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
 
 
 def make_clone(hub: Hub, folder: Path, address: str) -> Git:
@@ -80,9 +76,9 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
     message = f"Set the stage: the working tree as it stands, images to {address}"
     clone.read("commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
     address_of_remote = str(remote.folder)
-    # The longest one wins: no setting of the user's makes another address of it.
+    # The longest one wins, so no setting of the user's makes another address of it. A line break is no part of a key.
     for key in ("insteadOf", "pushInsteadOf"):
-        clone.read("config", f"url.{address_of_remote}.{key}", address_of_remote)
+        clone.ask("config", f"url.{address_of_remote}.{key}", address_of_remote)
     clone.read("remote", "add", "--", name, address_of_remote)
     clone.read("push", "--quiet", "--set-upstream", "--", name, branch)
     clone.read("remote", "set-head", "--", name, branch)
@@ -136,13 +132,15 @@ def _outward_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:
 
 def _path_in(git: Git, name: str) -> Path:
     """Return the path of ``name`` in the clone's git directory, or in what it shares with other working trees."""
-    return (git.folder / git.read("rev-parse", "--git-path", name)).resolve()
+    path = os.fsdecode(git.ask("rev-parse", "--git-path", name).stdout).removesuffix("\n")
+    return (git.folder / path).resolve()
 
 
 def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Git:
     """Make a repository in ``folder`` that borrows from ``objects``, and takes nothing else from anywhere."""
     Git(folder.parent).read("init", "--quiet", "--template=", f"--initial-branch={branch}", *flags, "--", str(folder))
-    repository = Git(folder)
+    # Where git may take no bare repository for what it finds, this one is named.
+    repository = Git(folder, Clone(folder, folder, shallow=False, is_found=False) if "--bare" in flags else None)
     own = _path_in(repository, "objects")
     (own / "info").mkdir(exist_ok=True)
     escaped = os.fsencode(objects).replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
@@ -173,7 +171,7 @@ def _set_head(original: Git, clone: Git) -> None:
     else:
         tags = original.read("for-each-ref", "--format=create %(refname) %(objectname)", "refs/tags")
     clone.read("update-ref", "HEAD", head)
-    _checked(clone, "update-ref", "--stdin", stdin=f"{tags}\n" if tags else "")
+    clone.read("update-ref", "--stdin", stdin=f"{tags}\n" if tags else "")
 
 
 def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
@@ -185,17 +183,10 @@ def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
     if theirs.is_file():
         shutil.copyfile(theirs, index)
     env = {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(_path_in(clone, "objects"))}
-    listed = os.fsdecode(_checked(original, "ls-files", "-z", "--others", "--exclude-standard", env=env).stdout)
-    inside = [f":(exclude,top,literal){path}" for path in listed.split("\0") if path.endswith("/")]
-    _checked(original, "-c", "core.splitIndex=false", "add", "--all", "--sparse", "--", ":/", *inside, env=env)
-    return _checked(original, "write-tree", env=env).text
-
-
-def _checked(git: Git, *arguments: str, stdin: str = "", env: Mapping[str, str] = MappingProxyType({})) -> Output:
-    output = capture(git.command(*arguments, stdin=stdin)._replace(env=env))
-    if not output.ok:
-        raise failed(arguments, output)
-    return output
+    new = original.ask("ls-files", "-z", "--others", "--exclude-standard", env=env).names
+    inside = [f":(exclude,top,literal){path}" for path in new if path.endswith("/")]
+    original.read("-c", "core.splitIndex=false", "add", "--all", "--sparse", "--", ":/", *inside, env=env)
+    return original.read("write-tree", env=env)
 
 
 def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
@@ -207,26 +198,28 @@ def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
         clone: the clone.
     """
     names = _submodule_names(clone)
-    for entry in os.fsdecode(_checked(clone, "ls-files", "--stage", "-z").stdout).split("\0"):
+    for entry in clone.names("ls-files", "--stage", "-z"):
         about, _, path = entry.partition("\t")
-        mode, commit = [*about.split(), "", ""][:2]
-        if mode != _GITLINK:
+        mode, commit, _ = about.split()
+        if mode != SUBMODULE:
             continue
-        name = names.get(path, path)
-        places = (original / path / ".git", modules / name)
+        name = names.get(path)
+        places = (original / path / ".git", *([modules / name] if name else []))
         theirs = next((place for place in places if (place / "objects").is_dir()), None)
-        if theirs is None or ".." in name.split("/") or name.startswith("/"):
+        if theirs is None:
             continue
-        own = _path_in(clone, "modules") / name
-        own.parent.mkdir(parents=True, exist_ok=True)
-        inner = _new_repository(clone.folder / path, "rehearsal", theirs / "objects", f"--separate-git-dir={own}")
+        own = clone.git_dir / "modules" / name if name else None
+        if own:
+            own.parent.mkdir(parents=True, exist_ok=True)
+        flags = (f"--separate-git-dir={own}",) if own else ()
+        inner = _new_repository(clone.folder / path, "rehearsal", theirs / "objects", *flags)
         if inner.ask("checkout", "--quiet", "--detach", commit).ok:
             _fill_submodules(original / path, theirs / "modules", inner)
 
 
 def _submodule_names(clone: Git) -> dict[str, str]:
-    """Return the submodules' names by their paths, as ``.gitmodules`` has them."""
+    """Return the submodules' names by their paths, as ``.gitmodules`` has them; none that leads to another folder."""
     look = ("config", "--file", ".gitmodules", "--null", "--get-regexp", r"^submodule\..*\.path$")
-    entries = os.fsdecode(clone.ask(*look).stdout).split("\0")
-    pairs = (entry.partition("\n") for entry in entries if entry)
-    return {path: key.removeprefix("submodule.").removesuffix(".path") for key, _, path in pairs}
+    pairs = (entry.partition("\n") for entry in clone.ask(*look).names)
+    named = {path: key.removeprefix("submodule.").removesuffix(".path") for key, _, path in pairs}
+    return {path: name for path, name in named.items() if is_inside(name)}

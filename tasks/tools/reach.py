@@ -26,7 +26,7 @@ _HELPER = "docker-credential-"
 _WORKING = ("chartpress", "docker")
 _PROGRAMS = ("busybox", "helm")
 _GIT_REMOTE = ("archive", "clone", "fetch", "fetch-pack", "ls-remote", "pull", "push", "send-pack", "submodule")
-_GET_URL, _REMOTE_URLS = "--get-url", ("remote", "get-url", "--all")
+_GET_URL, _ASKED = "--get-url", "hubpress-asked"
 _GIT_VALUES, _DOCKER_VALUES = ("-C", "-c"), ("-H", "--host", "-c", "--context", "--config", "-l", "--log-level")
 _ENGINE, _BUILDER, _TAG = ("-H", "--host", "-c", "--context"), ("--builder",), ("-t", "--tag")
 _CACHE_FLAGS, _CACHE_FIELDS = ("--cache-from", "--cache-to"), ("cache-from", "cache-to")
@@ -124,16 +124,15 @@ def _is_used(program: str, folder: Path | None, reach: Reach) -> bool:
 
 
 def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output]) -> None:
-    """Check that the addresses a git command reaches, as git's settings make them, are in the rehearsal's folder."""
+    """Check that the addresses which a git command reaches are in the rehearsal's folder."""
     first = _first_word(command.argv, _GIT_VALUES)
     name, arguments = "".join(command.argv[first : first + 1]), command.argv[first + 1 :]
     if name not in _GIT_REMOTE or _GET_URL in arguments:
         return
     remote = _operand(arguments)
-    # All of them show an address after url.*.insteadOf, the second also after pushInsteadOf and remote.*.pushurl.
-    looks = (("ls-remote", _GET_URL),) if name == "clone" else (_REMOTE_URLS, (*_REMOTE_URLS, "--push"))
-    for look in looks:
-        shown = ask(command._replace(argv=(*command.argv[:first], *look, "--", remote)))
+    for look in _looks(name, remote):
+        # Git itself says what its settings make of it: insteadOf, pushInsteadOf, pushurl.
+        shown = ask(command._replace(argv=(*command.argv[:first], *look)))
         for address in shown.text.splitlines() if shown.ok else [f"git {name} {remote}"]:
             if not _is_inside(address, reach):
                 raise Refused(
@@ -141,6 +140,16 @@ def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output
                     where=f"remote.{remote} or url.*.insteadOf in git config",
                     hint="see where it comes from: git config --show-origin --get-regexp '^(remote|url)[.]'",
                 )
+
+
+def _looks(name: str, remote: str) -> Iterator[tuple[str, ...]]:
+    """Yield the arguments with which git shows the addresses that its command ``name`` reaches for ``remote``."""
+    if name == "clone":
+        yield ("ls-remote", _GET_URL, "--", remote)
+        return
+    # An address becomes a remote that is named here alone.
+    asked, named = (_ASKED, ("-c", f"remote.{_ASKED}.url={remote}")) if Path(remote).is_absolute() else (remote, ())
+    yield from ((*named, "remote", "get-url", *push, "--all", "--", asked) for push in ((), ("--push",)))
 
 
 def _is_inside(path: str, reach: Reach) -> bool:

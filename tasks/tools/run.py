@@ -80,7 +80,7 @@ class Command(NamedTuple):
         line = " ".join((*variables, shlex.join(self.argv)))
         if self.stdin:
             line = f"{line} <<'END'\n{self.stdin}\nEND"
-        if self.cwd is None or str(self.cwd) == _current_folder():
+        if self.cwd is None or self.cwd == current_folder():
             return line
         return f"(cd {shlex.quote(str(self.cwd))} && {line}{chr(10) if self.stdin else ''})"
 
@@ -346,10 +346,10 @@ def missing(name: str) -> ProgramFailed:
     return ProgramFailed(f"{name} is not installed", where="PATH", hint=hint)
 
 
-def _current_folder() -> str | None:
+def current_folder() -> Path | None:
     """Return the current folder; None where it is not there any more."""
     try:
-        return os.getcwd()  # noqa: PTH109 - compared as text
+        return Path.cwd()
     except FileNotFoundError:
         return None
 

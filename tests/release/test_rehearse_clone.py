@@ -34,9 +34,9 @@ def hub(tmp_path: Path) -> Hub:
     return make_hub(tmp_path / "hub", registry="Registry.Example.EDU:5000/team")
 
 
-def cloned(hub: Hub) -> Hub:
-    """Return the clone that a rehearsal of ``hub`` makes, after checking that ``hub`` is as it was."""
-    folder = hub.path.parent / "rehearsal"
+def cloned(hub: Hub, beside: Path | None = None) -> Hub:
+    """Return the clone that a rehearsal of ``hub`` makes ``beside`` it, after checking that ``hub`` is as it was."""
+    folder = (beside or hub.path.parent) / "rehearsal"
     folder.mkdir()
     before, listed = files_in(hub.path / ".git"), sorted(hub.path.iterdir())
     original = open_hub(Settings(base_branch="main"), Git.around(hub.path))
@@ -104,7 +104,7 @@ def test_the_path_may_be_odd(tmp_path: Path) -> None:
     odd = tmp_path / 'line\nbreak "quoted" #x \\' / "hub"
     odd.parent.mkdir()
     made.path.rename(odd)
-    clone = cloned(Hub(odd, made.remote))
+    clone = cloned(Hub(odd, made.remote), tmp_path)
     assert clone.read(DOCKERFILE)
 
 
