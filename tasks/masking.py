@@ -21,8 +21,8 @@ _USERINFO = r"""(?<=://)[^/\s"'<>]*@"""
 _PARAMETER = r"""(?<=[?&])([^=&?\s"'<>]{1,64})=([^&\s"'<>]+)"""
 _HEADER = r"(?i)(authorization\s*[:=]\s*(?:basic|bearer)\s+)\S+"
 _PEM = r"(?s)(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).{1,20000}?(-----END )"
-# Tokens of GitHub, GitLab and Google say what they are.
-_SHOWS_ITSELF = r"\b(?:gh[pousr]_\w{30,255}|github_pat_\w{30,255}|glpat-[\w-]{20,255}|ya29\.[\w-]{30,2048})"
+# Tokens of GitHub, GitLab and Google say what they are, also right behind a colour or an escape: ``\x1b[32m``, ``\n``.
+_SHOWS_ITSELF = r"(?:gh[pousr]_\w{30,255}|github_pat_\w{30,255}|glpat-[\w-]{20,255}|ya29\.[\w-]{30,2048})"
 _SECRET_PARTS = ("TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL", "APIKEY", "PRIVATE_KEY")
 _SECRET_WORDS = frozenset({"AUTH", "COOKIE", "JWT", "PASS", "PAT", "SIG", "SIGNATURE"})
 _KEY_WORD = "KEY"

@@ -44,6 +44,8 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKC\nAQEAtulip\n-----END RSA PR
             id="private key",
         ),
         pytest.param(f"ghp_{'a1' * 18} is", "*** is", id="GitHub's token"),
+        pytest.param(f"\x1b[32mghp_{'a1' * 18}\x1b[0m", "\x1b[32m***\x1b[0m", id="token in colour"),
+        pytest.param(f'{{"a": "b\\nglpat-{"a1" * 10}"}}', '{"a": "b\\n***"}', id="token in JSON behind a line break"),
         pytest.param(f"a ya29.{'a-1' * 20}", "a ***", id="Google's token"),
         pytest.param(f"sha256:{'0a' * 32}", f"sha256:{'0a' * 32}", id="digest"),
     ],
