@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from ..release.conftest import hub, scene
 from ..servers.conftest import before, place
 
-__all__ = ["before", "place"]
+__all__ = ["before", "hub", "place", "scene"]

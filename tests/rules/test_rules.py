@@ -10,12 +10,18 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks.faults import Refused
+from tasks.tools.reach import Reach, confined
+from tasks.tools.run import Command, TooSlow, capture
+
 from ..cli.gcloud import GcloudStandIn
-from ..lab.cli import run, run_task
+from ..git.traps import BARE, Trap, plant
+from ..lab.cli import INVOKE, run, run_on_screen, run_task, sh
 from ..lab.helm import RELEASES
 from ..lab.machine import PROJECT
 from ..release.world import fault
@@ -28,15 +34,20 @@ if TYPE_CHECKING:
 
     from ..lab.helm import HelmServer
     from ..lab.hubs import Hub
+    from ..release.scene import Scene
     from ..servers.place import Place
 
 DOCKERFILE, REQUIREMENTS, VALUES = "images/hub/Dockerfile", "hub/requirements.yaml", "hub/values.yaml"
+PACKAGES = "images/hub/requirements.txt"
+BRANCH = "bump-z2jh-3.3.8"
 HELM = PROJECT / "tests/hubs/helm_stand_in.sh"
-REFUSED, PROGRAM, UNREACHABLE = 1, 3, 4
+REFUSED, UNUSABLE, PROGRAM, UNREACHABLE = 1, 2, 3, 4
 
 
 def test_rule_1(hub: Hub, helm_repository: HelmServer) -> None:
-    """One lookup, two edits: the base image is read from the release, never derived from the chart's version."""
+    """One lookup, two edits. The chart's release decides both the requirement and the base image, which is read from
+    the release and never derived from the chart's version.
+    """
     # Every shape of release: tests/z2jh, tests/release/test_bump.py.
     newest = RELEASES[0]
     assert newest.image_tag != newest.version
@@ -48,10 +59,10 @@ def test_rule_1(hub: Hub, helm_repository: HelmServer) -> None:
 
 
 def test_rule_2(hub: Hub, tmp_path: Path) -> None:
-    """All or nothing in each step: everything is computed before the first byte is written; a file is replaced by
-    rename.
+    """All or nothing per step. Everything is read, checked and computed before the first byte is written; a file is
+    replaced by rename, and keeps its mode, its line ends and every byte outside the edited value.
     """
-    # Stopped at every point, disks that are full, folders that cannot be written: tests/faults.
+    # Stopped at every point, disks that are full, folders that cannot be written: tests/faults. Edits: tests/hubrepo.
     hub.write(DOCKERFILE, hub.read(DOCKERFILE).replace("\n", "\r\n"))
     (hub.path / DOCKERFILE).chmod(0o755)
     hub.write("hub/requirements.lock", "dependencies:\n- name: jupyterhub\n  version: 3.2.1\n")
@@ -82,8 +93,12 @@ def helm_that_fails(folder: Path) -> dict[str, str]:
 
 
 def test_rule_3(hub: Hub) -> None:
-    """Only our own files: a commit names its paths, and a managed file with foreign edits is refused."""
-    # Every state of a clone: tests/git.
+    """Only our own files, only our own commits. A commit names its paths and leaves the index, other changes and
+    stashes alone; a push sends the planned commit to one branch, and no tags.
+    """
+    # Every state of a clone: tests/git/test_refusals.py. What a push sends: tests/git/test_push.py.
+    hub.git("tag", "--annotate", "--message", "Mine", "mine")
+    hub.git("branch", "mine-too")
     hub.edit("hub/Chart.yaml", "Our hub", "Stashed")
     hub.git("stash", "--quiet")
     hub.write("staged.txt", "staged\n")
@@ -92,10 +107,15 @@ def test_rule_3(hub: Hub) -> None:
     hub.write("untracked.txt", "untracked\n")
     look = ("status", "--porcelain=v2", "--show-stash")
     before = hub.git(*look)
-    done = run_task("bump", "commit", cwd=hub.path)
+    done = run_task("bump", "commit", "--push", cwd=hub.path)
     assert done.code == 0, done
     assert hub.git("show", "--format=", "--name-only").splitlines() == [REQUIREMENTS, DOCKERFILE]
     assert hub.git(*look) == before
+    sent = "%(refname) %(objectname)"
+    assert hub.remote_git("for-each-ref", f"--format={sent}").splitlines() == [
+        f"refs/heads/{BRANCH} {hub.git('rev-parse', 'HEAD')}",
+        f"refs/heads/main {hub.git('rev-parse', 'main')}",
+    ]
 
     hub.edit(DOCKERFILE, "USER root\n", "USER root\nRUN true\n")
     commits = hub.subjects()
@@ -106,8 +126,10 @@ def test_rule_3(hub: Hub) -> None:
 
 @pytest.mark.engine
 def test_rule_4(place: Place) -> None:
-    """The registry is asked, never guessed: not found, denied, unreachable and broken are four answers."""
-    # Every way to misbehave: tests/servers.
+    """The registry is asked, never guessed. Not found, denied, unreachable and broken are four answers, and only the
+    first one means build; a tag that exists is never overwritten without `--force`.
+    """
+    # Every way to misbehave: tests/servers. Denials: tests/signin/test_denials.py.
     for answer, code, what in (
         (says("404 Not Found", "MANIFEST_UNKNOWN", "manifest unknown"), 0, ""),
         (says("403 Forbidden", "DENIED", "no"), UNREACHABLE, "the registry denied access"),
@@ -131,7 +153,9 @@ def test_rule_4(place: Place) -> None:
 
 @pytest.mark.engine
 def test_rule_5(place: Place) -> None:
-    """Values last: after the registry has answered for digest, platform and base."""
+    """Values last. Name and tag are written only after the registry has confirmed the image's digest, its platform, and
+    the base image's layers as its first layers.
+    """
     # What must be proved: tests/image/test_proof.py. A tag that is moved: tests/servers/test_build.py.
     values = place.hub.read(VALUES)
     seen: list[str] = []
@@ -149,27 +173,127 @@ def test_rule_5(place: Place) -> None:
 
 
 @pytest.mark.engine
-def test_rule_6(place: Place) -> None:
-    """A tag names a commit, so the commit must exist (or the tag names the content)."""
-    # Shallow clones: tests/image/test_tag.py. Tags of the content: tests/hubs/test_content_tags.py.
-    place.hub.write("images/hub/extra.txt", "not committed\n")
-    done = run_task("build", cwd=place.hub.path)
+def test_rule_6(scene: Scene) -> None:
+    """The image is the commit. What a builder gets is written out of git into an empty folder, as a checkout would
+    write it; the working tree is never a build context.
+    """
+    # Every kind of file, link and submodule: tests/image/test_tree.py. Tags of the content:
+    # tests/hubs/test_content_tags.py. Cloud Build: tests/builders/test_cloudbuild.py.
+    hub = scene.hub
+    hub.write(".gitignore", "*.local\n")
+    hub.write(DOCKERFILE, f"FROM {scene.base}:3.2.1\nCOPY . /context/\n")
+    hub.commit("Copy the context")
+    hub.write("images/hub/my.local", "ignored\n")
+    hub.git("update-index", "--assume-unchanged", PACKAGES)
+    committed = hub.read(PACKAGES)
+    hub.write(PACKAGES, "edited where git does not look\n")
+    for engine in ("buildx", "chartpress"):
+        done = run_task("build", "--force", "--engine", engine, cwd=hub.path)
+        assert done.code == 0, done
+        assert in_image(scene, "ls", "/context") == "Dockerfile\nrequirements.txt"
+        assert in_image(scene, "cat", "/context/requirements.txt") == committed.rstrip("\n")
+
+    hub.write("images/hub/extra.txt", "not committed\n")
+    done = run_task("build", cwd=hub.path)
     assert (done.code, fault(done)[0]) == (
         REFUSED,
         "the image hub has files that are not committed (images/hub/extra.txt)",
     )
+    # A tag of the content is that of the files as they lie; a release still refuses what would not be committed.
     by_content = {"INVOKE_HUB_TAG": "{content}"}
-    done = run_task("--dry", "build", cwd=place.hub.path, env=by_content)
-    assert done.code == 0, done
-    place.hub.commit("Add a file")
-    done = run_task("build", "--json", cwd=place.hub.path)
-    assert done.code == 0, done
-    assert done.json["images"][0]["tag"].endswith(f".h{place.hub.git('log', '-1', '--pretty=%h')}")
+    assert run_task("--dry", "build", cwd=hub.path, env=by_content).code == 0
+    done = run_task("release", "--yes", cwd=hub.path, env=by_content)
+    assert (done.code, fault(done)[0]) == (
+        REFUSED,
+        "the image hub has files that are not committed (images/hub/extra.txt)",
+    )
+
+
+def in_image(scene: Scene, *command: str) -> str:
+    """Return what a command says that runs in the image of HEAD."""
+    return sh("docker", "run", "--rm", "--pull=always", "--quiet", scene.image, *command, cwd=scene.hub.path)
 
 
 @pytest.mark.engine
-def test_rule_7(place: Place) -> None:
-    """Tags are chartpress's, to the byte, unless `hub.tag` says otherwise."""
+def test_rule_7(scene: Scene) -> None:
+    """An action says what it relies on. That is asked again immediately before it acts; where something has moved, the
+    run says what moved and how to go on, and does nothing more.
+    """
+    # Whatever moves, at the question and during a build: tests/release/test_world_moves.py, tests/git/test_moves.py.
+    hub, stands = scene.hub, []
+
+    def meanwhile() -> None:
+        hub.write("private.txt", "diary\n")
+        hub.commit("Private work")
+        stands.append(scene.world())
+
+    done = run_on_screen(*INVOKE, "release", "--push", cwd=hub.path, meanwhile=meanwhile)
+    assert done.code == REFUSED, done
+    assert done.out.splitlines()[-2:] == [
+        f"error: the plan no longer holds: HEAD is now {hub.git('rev-parse', '--short=12', 'HEAD')}",
+        "hint: run the same command again; nothing was done",
+    ]
+    assert [scene.world()] == stands
+
+
+@pytest.mark.engine
+def test_rule_8(scene: Scene) -> None:
+    """Inputs are known again. Each image carries the hash of its inputs as a label, so after a squash, a rebase or an
+    amended commit the same image gets the tag of today, without a build.
+    """
+    # Every way to rewrite a commit, and what makes other inputs: tests/release/test_retag.py.
+    hub = scene.hub
+    done = run_task("release", "--yes", "--json", cwd=hub.path)
+    assert done.code == 0, done
+    (old,) = done.json["images"]
+    hub.git("switch", "--quiet", "main")
+    hub.git("merge", "--quiet", "--squash", BRANCH)
+    hub.git("commit", "--quiet", "--message", "z2jh 3.3.8 (#1)")
+    checked = run_task("check", cwd=hub.path)
+    assert (checked.code, checked.out) == (0, "Everything is consistent.\n"), checked
+
+    done = run_task("build", "--json", cwd=hub.path)
+    assert done.code == 0, done
+    (new,) = done.json["images"]
+    assert (new["status"], new["tag"]) == ("retagged", scene.tag)
+    assert (new["digest"], new["inputs"]) == (old["digest"], old["inputs"])
+    assert new["tag"] != old["tag"]
+
+
+@pytest.mark.engine
+def test_rule_9(scene: Scene) -> None:
+    """A rehearsal cannot reach anything real. It works in a marked folder of its own; while it runs, every git remote
+    outside of it, every other registry, every builder but the local engine, gcloud and forges are refused.
+    """
+    # Every setting that could lead outside, and the doors: tests/release/test_rehearse_reach.py. Killed ones, and what
+    # is never removed: tests/release/test_rehearse_killed.py.
+    temporary = scene.folder / "temporary"
+    temporary.mkdir()
+    scene.hub.git("remote", "set-url", "--push", "origin", str(scene.hub.remote))
+    leading_outside = {"INVOKE_HUB_BUILDER": "cloudbuild", "INVOKE_HUB_CACHE": "registry", "BUILDX_BUILDER": "far"}
+    before = scene.world()
+    done = run_task("rehearse", "--pr", cwd=scene.hub.path, env={**leading_outside, "TMPDIR": str(temporary)})
+    assert done.code == 0, done
+    assert "\n+    version: 3.3.8\n" in done.out
+    assert (scene.world(), list(temporary.iterdir())) == (before, [])
+
+    with confined(Reach(temporary, "127.0.0.1:1", "default")):
+        for outside in (
+            ("git", "push", str(scene.hub.remote), "HEAD"),
+            ("docker", "push", scene.image),
+            ("docker", "--context", "far", "info"),
+            ("gcloud", "builds", "submit"),
+            ("gh", "pr", "create"),
+        ):
+            with pytest.raises(Refused, match="a rehearsal "):
+                capture(Command(outside, scene.hub.path))
+
+
+@pytest.mark.engine
+def test_rule_10(place: Place) -> None:
+    """Tags are chartpress's, to the byte, unless `hub.tag` says otherwise. After a build, chartpress finds nothing to
+    do.
+    """
     # Every history: tests/image/test_tag.py. Every layout: tests/hubs/test_equivalence.py.
     place.hub.git("tag", "1.2.0")
     place.hub.write("images/hub/extra.txt", "of the image\n")
@@ -183,9 +307,41 @@ def test_rule_7(place: Place) -> None:
     assert theirs.out.splitlines() == [f"{image['repository']}:{image['tag']}"]
 
 
-def test_rule_8(hub: Hub, tmp_path: Path) -> None:
-    """Children get a clean environment, and nothing asks a question where nobody can answer."""
-    # Every way to sign in: tests/cli/test_auth.py.
+def test_rule_11(hub: Hub, tmp_path: Path) -> None:
+    """Git is told everything. Each command names the git directory and the work tree, repositories inside a clone are
+    never discovered, and settings that change what git prints or does are neutralised.
+    """
+    # Every setting, variable and place: tests/git/test_surroundings.py. Every look: tests/git/test_embedded.py.
+    trap = Trap.set_up(tmp_path)
+    plant(trap, hub.path / "images/hub", BARE, tmp_path / "making")
+    hub.commit("Bring a repository along")
+    hub.git("tag", "--annotate", "--message", "Mine", "mine")
+    for setting in (
+        "push.followTags=true",
+        "log.showSignature=true",
+        f"diff.external={trap.program}",
+        "color.ui=always",
+    ):
+        hub.git("config", *setting.split("="))
+    for task in ("check --offline", "bump", "commit --push"):
+        done = run_task(*task.split(), cwd=hub.path / "images/hub")
+        assert (done.code, trap.said()) == (REFUSED if "check" in task else 0, ""), done
+    assert hub.git("diff", "--no-ext-diff", "--no-color", "--name-only", "main").splitlines() == [
+        REQUIREMENTS,
+        DOCKERFILE,
+    ]
+    assert hub.remote_git("for-each-ref", "--format=%(refname)").splitlines() == [
+        f"refs/heads/{BRANCH}",
+        "refs/heads/main",
+    ]
+
+
+def test_rule_12(hub: Hub, tmp_path: Path) -> None:
+    """Children get a clean environment, and nothing asks a question where nobody can answer. Every look at an outside
+    program or server has a bound.
+    """
+    # Every way to sign in: tests/cli/test_auth.py. Programs and servers that hang: tests/checks/test_doctor.py,
+    # tests/servers, tests/z2jh/test_fetch.py.
     gcloud = GcloudStandIn.install(tmp_path / "gcloud")
     hub.edit("chartpress.yaml", "127.0.0.1:1", "us-docker.pkg.dev/hubs")
     others = {"VIRTUAL_ENV": "/somebody/else", "PYTHONPATH": "/somebody/else"}
@@ -205,6 +361,11 @@ def test_rule_8(hub: Hub, tmp_path: Path) -> None:
     calls = [line for line in variables if line.startswith("HOME=")]
     assert calls
     assert variables.count("GIT_TERMINAL_PROMPT=0") == len(calls)
+
+    began = time.monotonic()
+    with pytest.raises(TooSlow, match="sleep did not end within 0"):
+        capture(Command(("sleep", "600")), seconds=0.2)
+    assert time.monotonic() - began < 60
 
 
 def git_that_tells(folder: Path) -> dict[str, str]:
@@ -227,9 +388,9 @@ with one_run_at_a_time(Path(sys.argv[1])):
 """
 
 
-def test_rule_9(hub: Hub) -> None:
-    """One run at a time in a clone."""
-    # Two releases at once, in one clone and in two: tests/faults/test_two_at_once.py.
+def test_rule_13(hub: Hub) -> None:
+    """One run at a time in a clone. The lock dies with its process, and the message names who holds it."""
+    # Every kind of lock file: tests/git/test_one_run.py. Two releases at once: tests/faults/test_two_at_once.py.
     argv = (sys.executable, "-c", HOLDER, str(hub.path / ".git"))
     with subprocess.Popen(argv, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as holder:
         try:
@@ -241,13 +402,15 @@ def test_rule_9(hub: Hub) -> None:
             holder.kill()
     assert (done.code, hub.snapshot()) == (REFUSED, before), done
     assert fault(done)[0] == f"another run is under way here, process {holder.pid} ({hub.path})"
-    # The lock dies with its process.
     assert run_task("bump", cwd=hub.path).code == 0
 
 
-def test_rule_10(hub: Hub, helm_repository: HelmServer) -> None:
-    """Untrusted input is data: no shell, bounded time and memory."""
-    # Every reader: tests/fuzz. No shell, no options, no secrets: tests/security.
+def test_rule_14(hub: Hub, helm_repository: HelmServer) -> None:
+    """Untrusted input is data. It never reaches a shell, it is read from regular files only and in bounded time and
+    memory, and it is shown with control characters made harmless and secrets masked.
+    """
+    # Every reader: tests/fuzz. No shell, no options, no secrets: tests/security. What is shown: tests/security,
+    # tests/cli/test_secrets.py. Odd names: tests/hubs/test_bad_input.py.
     branch = "a;touch${IFS}evil;$(touch${IFS}evil)`touch${IFS}evil`"
     done = run_task("bump", "commit", "--branch", branch, "--push", cwd=hub.path)
     assert done.code == 0, done
@@ -259,10 +422,23 @@ def test_rule_10(hub: Hub, helm_repository: HelmServer) -> None:
     helm_repository.answers["/index.yaml"] = (200, bomb.encode())
     done = run_task("bump", cwd=hub.path, seconds=60)
     assert (done.code, len(done.err.splitlines())) == (UNREACHABLE, 2), done
+    helm_repository.answers.clear()
+
+    secret = "ghp_" + "0123456789" * 3 + "abcdef"
+    hub.edit(REQUIREMENTS, "version: 3.3.8", f'version: "\\e[2J{secret}"')
+    done = run_task("bump", cwd=hub.path)
+    assert done.code == REFUSED, done
+    assert (secret in done.err, "\x1b" in done.err, "\\x1b[2J" in done.err) == (False, False, True), done
+
+    (hub.path / VALUES).unlink()
+    os.mkfifo(hub.path / VALUES)
+    done = run_task("check", "--offline", cwd=hub.path, seconds=60)
+    assert (done.code, fault(done)[0]) == (UNUSABLE, f"the file cannot be read: it is a named pipe ({VALUES})")
 
 
 def test_every_rule_has_its_test() -> None:
     rules = (PROJECT / "docs/architecture.md").read_text().partition("## The rules\n")[2]
-    written = dict(re.findall(r"^(\d+)\. (.+)$", rules, re.MULTILINE))
+    items = re.findall(r"^(\d+)\. (.+(?:\n {3,}.+)*)$", rules, re.MULTILINE)
+    written = [(number, " ".join(text.replace("**", "").split())) for number, text in items]
     tests = {name.removeprefix("test_rule_"): test for name, test in globals().items() if name.startswith("test_rule_")}
-    assert {number: " ".join(str(test.__doc__).split()) for number, test in tests.items()} == written
+    assert [(number, " ".join(str(test.__doc__).split())) for number, test in tests.items()] == written
