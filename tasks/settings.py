@@ -57,7 +57,10 @@ class Settings(NamedTuple):
         push: whether ``build`` pushes what it builds; false is the same as ``--no-push``.
         builder: the buildx builder; Docker's current one where it is not given.
         tag: ``chartpress``, or a template of {chart_version}, {base_version} and either {commit}, {commits} or
-            {content}.
+            {content}. {content} is a hash of git's own object names: of the files as they lie, tracked and new ones,
+            ignored ones left out, with build arguments, base image and platform; ``release`` refuses a file that would
+            not be committed. {commits} does not tell commits apart: an image under such a tag is taken only when it was
+            built from the same inputs.
         values: more places to write an image to.
         remote: the git remote.
         base_branch: the branch that pull requests go to; the remote's default branch where it is not given.

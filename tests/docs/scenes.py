@@ -134,6 +134,16 @@ def _released(scene: Scene) -> Scene:
     return scene
 
 
+def _squashed(scene: Scene) -> Scene:
+    """The usual one after ``release``, whose branch was merged as one commit and removed."""
+    _usual(scene).type("release", "--yes")
+    scene.hub.git("switch", "--quiet", "main")
+    scene.hub.git("merge", "--quiet", "--squash", "bump-z2jh-3.3.8")
+    scene.hub.git("commit", "--quiet", "--message", "Move z2jh to 3.3.8 (#1)")
+    scene.hub.git("branch", "--quiet", "--delete", "--force", "bump-z2jh-3.3.8")
+    return scene
+
+
 def _half(scene: Scene) -> Scene:
     """A hub repository in which somebody moved the requirement alone."""
     _released(scene)
@@ -185,6 +195,7 @@ SCENES: dict[str, Callable[[Scene], Scene]] = {
     "google": _google,
     "half": _half,
     "released": _released,
+    "squashed": _squashed,
 }
 
 

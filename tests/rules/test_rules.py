@@ -263,7 +263,7 @@ def test_rule_8(scene: Scene) -> None:
 @pytest.mark.engine
 def test_rule_9(scene: Scene) -> None:
     """A rehearsal cannot reach anything real. It works in a marked folder of its own; while it runs, every git remote
-    outside of it, every other registry, every builder but the local engine, gcloud and forges are refused.
+    outside of it, every write to another registry, every builder but the local engine, gcloud and forges are refused.
     """
     # Every setting that could lead outside, and the doors: tests/release/test_rehearse_reach.py. Killed ones, and what
     # is never removed: tests/release/test_rehearse_killed.py.
