@@ -153,8 +153,8 @@ def test_rule_4(place: Place) -> None:
 
 @pytest.mark.engine
 def test_rule_5(place: Place) -> None:
-    """Values last. Name and tag are written only after the registry has confirmed the image's digest, its platform, and
-    the base image's layers as its first layers.
+    """Values last. Name and tag are written only after the registry has confirmed the image's digest, one manifest for
+    the platform, and the base image's layers as its first layers.
     """
     # What must be proved: tests/image/test_proof.py. A tag that is moved: tests/servers/test_build.py.
     values = place.hub.read(VALUES)
@@ -170,6 +170,13 @@ def test_rule_5(place: Place) -> None:
     place.front.rules.clear()
     done = run_task("build", cwd=place.hub.path)
     assert (done.code, place.tag in place.hub.read(VALUES)) == (0, True), done
+
+    place.hub.write(VALUES, values)
+    twice = [place.behind.push(tag, "linux/amd64", tag) for tag in ("a", "b")]
+    place.behind.push_index(place.tag, *twice)
+    done = run_task("build", cwd=place.hub.path)
+    assert (done.code, place.hub.read(VALUES)) == (REFUSED, values), done
+    assert fault(done)[0] == f"the index has 2 manifests for linux/amd64 ({place.image})"
 
 
 @pytest.mark.engine
