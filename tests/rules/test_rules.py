@@ -199,6 +199,7 @@ def test_rule_6(scene: Scene) -> None:
         assert done.code == 0, done
         assert in_image(scene, "ls", "/context") == "Dockerfile\nrequirements.txt"
         assert in_image(scene, "cat", "/context/requirements.txt") == committed.rstrip("\n")
+        sh("docker", "image", "rm", scene.image, cwd=hub.path)
 
     hub.write("images/hub/extra.txt", "not committed\n")
     done = run_task("build", cwd=hub.path)
