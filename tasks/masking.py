@@ -78,7 +78,7 @@ def _behind_name(name: str, value: str) -> dict[str, str]:
     for one in _spelled(value) - {""}:
         found |= {f"{name}={sign}{one}": f"{name}={sign}{MASK}" for sign in ("", "'", '"')}
         found |= {f'"{key}": "{one}"': f'"{key}": "{MASK}"' for key in _in_json(name)}
-    return found | {json.dumps(text)[1:-1]: json.dumps(shown)[1:-1] for text, shown in found.items()}
+    return found | {one: json.dumps(shown)[1:-1] for text, shown in found.items() for one in _in_json(text)}
 
 
 def _spelled(text: str) -> set[str]:

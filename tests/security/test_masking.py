@@ -1,17 +1,24 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks.faults import LONGEST_PART, Refused
-from tasks.masking import mask
+from tasks.hubrepo.chartpress import read_chartpress
+from tasks.hubrepo.dockerfile import hub_base
+from tasks.image.definition import Target, definition
+from tasks.image.reference import Reference
+from tasks.masking import keep_secret, mask
 from tasks.tools.run import Command, watch
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ..lab.hubs import Hub
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKC\nAQEAtulip\n-----END RSA PRIVATE KEY-----"
 
@@ -127,3 +134,88 @@ def test_a_secret_is_masked_however_a_program_writes_it(
     script.chmod(0o755)
     watch(Command((str(script),)))
     assert capfdbinary.readouterr().err == b"***\n"
+
+
+# -- build arguments
+
+
+SECRETS = {
+    "plain": "tulip-garden-4711",
+    "with bake's signs": "tulip${garden}%{4711}",
+    "with quotes": "tulip'garden\"4711",
+    "with a backslash": "tulip\\garden\\n4711",
+    "with letters beyond ASCII": "tulpe-gärten-4711",
+    "of several lines": "tulip-garden\nof-the-year-4711",
+    "with blanks": "tulip  garden 4711",
+    "with signs of addresses": "tulip/garden+4711&x=%",
+    "with all of them": "tü'\"\\${a}%{b}\n lip garden/4711",
+    "short": "tulip",
+    "short, with signs": "t'\"${é",
+}
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.masking._kept", set())
+
+
+def spellings(secret: str) -> list[str]:
+    """Return what a build shows where ``secret`` is a build argument and a label."""
+    made = Target(
+        "hub",
+        Reference("registry.example/hub", "1"),
+        "images/hub",
+        "images/hub/Dockerfile",
+        build_args={"API_TOKEN": secret, "OTHER": "shown"},
+        labels={"api-secret": secret},
+    )
+    bake = definition([made])
+    command = Command(("docker", "build", "--build-arg", f"API_TOKEN={secret}", f"--label=api-secret={secret}"))
+    shown = [bake, str(command), str(Command(("docker", "buildx", "bake"), stdin=bake)), shlex.join(("echo", bake))]
+    return [
+        *shown,
+        *(json.dumps({"shown": one}, ensure_ascii=ascii_only) for one in shown for ascii_only in (True, False)),
+    ]
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_a_secret_build_argument_is_masked_however_it_is_written(secret: str) -> None:
+    keep_secret("API_TOKEN", secret)
+    keep_secret("api-secret", secret)
+    keep_secret("OTHER", "shown")
+    for spelling in spellings(secret):
+        masked = mask(spelling)
+        for piece in ("tulip", "tulpe", "garden", "gärten", "g\\u00e4rten", "4711", "lip"):
+            assert piece not in masked, masked
+        assert "***" in masked
+        if "OTHER" in spelling:
+            assert "shown" in masked
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "buildArgs: {API_TOKEN: 'tulip${garden}4711'}",
+        "extraBuildCommandOptions: ['--build-arg=API_TOKEN=tulip${garden}4711']",
+        "extraBuildCommandOptions: ['--build-arg', 'API_TOKEN=tulip${garden}4711']",
+        "extraBuildCommandOptions: ['--label=api_token=tulip${garden}4711']",
+    ],
+)
+def test_what_chartpress_yaml_says_is_masked_from_then_on(hub: Hub, line: str) -> None:
+    hub.edit("chartpress.yaml", "        valuesPath:", f"        {line}\n        valuesPath:")
+    read_chartpress((hub.path / "chartpress.yaml").read_bytes(), "chartpress.yaml")
+    assert mask("it is tulip${garden}4711, or tulip$${garden}4711") == "it is ***, or ***"
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_default_in_a_dockerfile_is_masked_from_then_on() -> None:
+    hub_base(b"ARG V=3.2.1 API_TOKEN=tulip-garden-4711\nFROM quay.io/jupyterhub/k8s-hub:${V}\n", "Dockerfile")
+    assert mask("-ARG V=3.2.1 API_TOKEN=tulip-garden-4711") == "-ARG V=3.2.1 API_TOKEN=***"
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_short_secret_is_no_part_of_other_words() -> None:
+    keep_secret("API_TOKEN", "hub")
+    assert mask("the hub image: API_TOKEN=hub, API_TOKEN='hub'") == "the hub image: API_TOKEN=***, API_TOKEN='***'"
