@@ -57,6 +57,11 @@ class Sources(NamedTuple):
         """What a builder gets; the Dockerfile may have an ignore file of its own beside it."""
         return (*self.folders, self.dockerfile, f"{self.dockerfile}{_IGNORE_FILE}")
 
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Whatever a change of makes another image."""
+        return (*self.built_from, *self.others)
+
 
 def sources_of(hub: Hub, image: HubImage) -> Sources:
     """Return where the files of ``image`` lie.
@@ -109,13 +114,13 @@ def inputs_hash(
         Unusable: the build context or the Dockerfile is missing.
     """
     spec, sources = image.spec, sources_of(hub, image)
-    objects = tree.objects((*sources.built_from, *sources.others))
+    objects = tree.objects(sources.all)
     _require_there(hub, sources, objects)
     told = {
         "arguments": [dict(spec.build_args), spec.extra_options] if arguments is None else arguments,
         "base": base,
         "dockerfile": sources.dockerfile,
-        "objects": objects,
+        "objects": {**objects, **tree.attributes(sources.all)},
         "platform": platform,
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
@@ -140,8 +145,8 @@ def require_stable(hub: Hub, image: HubImage) -> None:
 def files_as_they_lie(hub: Hub, images: Iterable[HubImage]) -> AbstractContextManager[Tree]:
     """Return a context with the tree of the files of ``images`` as they lie, or as planned edits will leave them."""
     sources = [sources_of(hub, image) for image in images]
-    paths = tuple(dict.fromkeys(path for one in sources for path in (*one.built_from, *one.others)))
-    planned = ((path, bytes_to_be(hub.files, path)) for path in hub.managed if is_below(path, paths))
+    paths = tuple(dict.fromkeys(path for one in sources for path in one.all))
+    planned = ((path, bytes_to_be(hub.files, path)) for path in hub.managed)
     return as_it_lies(hub.git, paths, {path: data for path, data in planned if data is not None})
 
 
@@ -158,9 +163,8 @@ def write_contexts(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Pat
     objects = tree.objects(listed)
     for one in sources:
         _require_there(hub, one, objects)
-    followed = {path: tree.followed(path) for path in objects}
-    tree.write(tuple(dict.fromkeys(place for places in followed.values() for place in places)), folder)
-    for path in dict.fromkeys(followed[path][-1] for one in sources for path in one.folders):
+    tree.write(tuple(listed), folder)
+    for path in dict.fromkeys(tree.real_path(path) for one in sources for path in one.folders):
         for at, file in _small_files(folder, path):
             _require_no_credential(at, file.read_bytes())
 
@@ -176,7 +180,7 @@ def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
         Unusable: the build context or the Dockerfile is missing.
     """
     sources = sources_of(hub, image)
-    objects = tree.objects((*sources.built_from, *sources.others))
+    objects = tree.objects(sources.all)
     _require_there(hub, sources, objects)
     _require_not_ignored(hub, image, tree, sources)
     _require_no_credentials(tree, [tree.real_path(path) for path in sources.folders])
@@ -237,8 +241,8 @@ def _require_no_credentials(tree: Tree, folders: Sequence[str]) -> None:
         some = files[first : first + _AT_ONCE]
         for entry, data in zip(some, tree.blobs(some), strict=True):
             _require_no_credential(entry.path, data)
-    for inner in tree.submodules(folders).values():
-        _require_no_credentials(inner, ["."])
+    for inner, inside in tree.submodules(folders).values():
+        _require_no_credentials(inner, inside)
 
 
 def _require_no_credential(path: str, data: bytes) -> None:

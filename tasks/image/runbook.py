@@ -95,5 +95,5 @@ def _clone_commit(hub: Hub, folder: Path) -> Path:
     abbreviation = hub.git.ask("config", "--get", "core.abbrev")
     if abbreviation.ok:
         clone.read("config", "core.abbrev", abbreviation.text)
-    Tree(hub.git, "HEAD").write(["."], folder)
+    Tree(hub.git, clone.read("rev-parse", "HEAD")).write(["."], folder)
     return folder
