@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Refused, Unusable
@@ -16,7 +17,7 @@ from ..hubrepo.credential_files import LARGEST, credential_in
 from ..hubrepo.dockerfile import copied_files
 from ..hubrepo.files import bytes_to_be
 from ..hubrepo.paths import behind_links, is_below, join
-from .options import local_contexts
+from .options import context_folder, local_contexts
 from .tree import Tree, as_it_lies, is_regular
 
 if TYPE_CHECKING:
@@ -89,6 +90,10 @@ def _inside(hub: Hub, path: str, where: str) -> str:
             f"{path} is not a path inside of the repository",
             where=where,
             hint="an image is built from what is committed: move the files into the repository, and name them there",
+        )
+    if context_folder(whole) != whole:
+        raise Refused(
+            f"Docker takes {whole} for an address", where=where, hint=f"git mv {quote(whole)} to another folder"
         )
     return whole
 
@@ -213,7 +218,7 @@ def _require_there(hub: Hub, sources: Sources, objects: Iterable[str]) -> None:
         if path not in objects:
             ignored = hub.git.ask("check-ignore", "--quiet", "--", path).ok
             hint = (
-                f"git ignores it: git add --force -- {path}"
+                f"git ignores it: git add --force -- {quote(path)}"
                 if ignored
                 else f"commit it, or fix {key} in {hub.config_file}"
             )
@@ -221,18 +226,21 @@ def _require_there(hub: Hub, sources: Sources, objects: Iterable[str]) -> None:
 
 
 def _require_not_ignored(hub: Hub, image: HubImage, tree: Tree, sources: Sources) -> None:
-    named = {
-        join(sources.context, file.path.lstrip("/")): file
+    copied = {
+        join(sources.context, file.path.lstrip("/")): file.line
         for file in copied_files(hub.require(image.dockerfile), image.dockerfile)
     }
-    missing = named.keys() - tree.objects(path for path in named if not path.startswith("..")).keys()
-    for path in sorted(missing):
-        if os.path.lexists(hub.git.folder / path) and hub.git.ask("check-ignore", "--quiet", "--", path).ok:
-            raise Refused(
-                f"the Dockerfile copies {path}, which git ignores",
-                where=f"{image.dockerfile}:{named[path].line}",
-                hint=f"commit it: git add --force -- {path}; or make it in the Dockerfile",
-            )
+    ignored = [
+        path
+        for path in sorted(copied)
+        if os.path.lexists(hub.git.folder / path) and hub.git.ask("check-ignore", "--quiet", "--", path).ok
+    ]
+    for path in {*ignored} - tree.objects(ignored).keys():
+        raise Refused(
+            f"the Dockerfile copies {path}, which git ignores",
+            where=f"{image.dockerfile}:{copied[path]}",
+            hint=f"commit it: git add --force -- {quote(path)}; or make it in the Dockerfile",
+        )
 
 
 def _require_no_credentials(tree: Tree, folders: Sequence[str]) -> None:
@@ -248,7 +256,8 @@ def _require_no_credentials(tree: Tree, folders: Sequence[str]) -> None:
 def _require_no_credential(path: str, data: bytes) -> None:
     found = credential_in(path, data)
     if found:
-        hint = f"who gets the image would have it: git rm --cached -- {path}, commit that, and mount it in the cluster"
+        take_out = f"git rm --cached -- {quote(path)}"
+        hint = f"who gets the image would have it: {take_out}, commit that, and mount it in the cluster"
         raise Refused(f"the build context holds {found}", where=path, hint=hint)
 
 
