@@ -16,6 +16,7 @@ from ..hubrepo.values import image_at
 from ..image.inputs import sources_of
 from ..image.naming import history_of, name_image, names_commit
 from ..image.reference import Reference
+from ..image.targets import arguments_of
 from ..image.tree import Tree
 from .problem import Code, Problem
 
@@ -153,7 +154,7 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, tag: str) -> Iterator[P
     if tag == computed:
         return
     named = _COMMIT.search(tag)
-    if named and _has_the_same_files(hub, image, named["commit"]):
+    if named and _has_the_same_files(hub, image, named["commit"], tag):
         return
     if named and not hub.git.ask("merge-base", "--is-ancestor", named["commit"], "HEAD").ok:
         message = f"the tag {tag} names a commit that is not in the history any more"
@@ -162,13 +163,23 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, tag: str) -> Iterator[P
     yield stale_problem(where, tag, computed)
 
 
-def _has_the_same_files(hub: Hub, image: HubImage, commit: str) -> bool:
-    """Whether ``commit``, where the clone has it, has the files of ``image`` as HEAD has them: squashed or rebased."""
+def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> bool:
+    """Whether a build of ``commit``, where the clone has it, is one of HEAD as well: squashed or rebased.
+
+    Args:
+        hub: the hub repository.
+        image: the image.
+        commit: an abbreviated hash.
+        tag: the tag that names it.
+    """
     if not hub.git.ask("cat-file", "-e", f"{commit}^{{commit}}").ok:
         return False
-    sources = sources_of(hub, image)
-    paths = (*sources.built_from, *sources.others, hub.config_file)
-    return Tree(hub.git, commit).objects(paths) == Tree(hub.git, "HEAD").objects(paths)
+    called = name_image(hub, history_of(hub), image)
+    if arguments_of(hub, image, called) != arguments_of(hub, image, called._replace(tag=tag, commit=commit)):
+        return False
+    paths = (*sources_of(hub, image).all, hub.config_file)
+    then, now = Tree(hub.git, commit), Tree(hub.git, "HEAD")
+    return (then.objects(paths), then.attributes(paths)) == (now.objects(paths), now.attributes(paths))
 
 
 def stale_problem(where: str, tag: str, computed: str) -> Problem:

@@ -45,6 +45,8 @@ def scratch_folder(git: Git) -> Iterator[Path]:
             f"no folder can be made: {err.strerror}", where=git.git_dir, hint=f"df -h {where}; ls -ld {where}"
         ) from err
     with made as folder:
+        # A shared clone's .git hands its group on to what is made in it; a checkout would not do that.
+        Path(folder).chmod(0o700)
         yield Path(folder)
 
 

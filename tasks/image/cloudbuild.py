@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..faults import Denied, Fault, ProgramFailed, Refused, Unreachable
 from ..tools.builder import CLOUD_BUILD
+from ..tools.docker import BAKE_MAY_READ
 from ..tools.gcloud import is_google
 from ..tools.run import NO_BOUND, Command, Output, find, missing, watch
 from .building import CONTEXT
@@ -112,7 +113,9 @@ class CloudBuild:
 def request_for(build: Build) -> Request:
     """Return what Cloud Build is asked for ``build``."""
     bake = ["buildx", "bake", "--file", f"/workspace/{_DEFINITION}"]
-    step = {"name": _STEP_IMAGE, "args": bake, "dir": f"{CONTEXT}/{build.hub.root}".rstrip("/")}
+    folder = f"{CONTEXT}/{build.hub.root}".rstrip("/")
+    variables = [f"{name}={value}" for name, value in BAKE_MAY_READ.items()]
+    step = {"name": _STEP_IMAGE, "args": bake, "dir": folder, "env": variables}
     config = {"steps": [step], "timeout": _TIMEOUT}
     return Request(config, bake_definition(build), _project(build.to_build[0].reference))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Refused, Unusable
@@ -16,7 +17,7 @@ from ..hubrepo.credential_files import LARGEST, credential_in
 from ..hubrepo.dockerfile import copied_files
 from ..hubrepo.files import bytes_to_be
 from ..hubrepo.paths import behind_links, is_below, join
-from .options import local_contexts
+from .options import context_folder, local_contexts
 from .tree import Tree, as_it_lies, is_regular
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ class Sources(NamedTuple):
         """What a builder gets; the Dockerfile may have an ignore file of its own beside it."""
         return (*self.folders, self.dockerfile, f"{self.dockerfile}{_IGNORE_FILE}")
 
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Whatever a change of makes another image."""
+        return (*self.built_from, *self.others)
+
 
 def sources_of(hub: Hub, image: HubImage) -> Sources:
     """Return where the files of ``image`` lie.
@@ -85,6 +91,10 @@ def _inside(hub: Hub, path: str, where: str) -> str:
             where=where,
             hint="an image is built from what is committed: move the files into the repository, and name them there",
         )
+    if context_folder(whole) != whole:
+        raise Refused(
+            f"Docker takes {whole} for an address", where=where, hint=f"git mv {quote(whole)} to another folder"
+        )
     return whole
 
 
@@ -109,13 +119,13 @@ def inputs_hash(
         Unusable: the build context or the Dockerfile is missing.
     """
     spec, sources = image.spec, sources_of(hub, image)
-    objects = tree.objects((*sources.built_from, *sources.others))
+    objects = tree.objects(sources.all)
     _require_there(hub, sources, objects)
     told = {
         "arguments": [dict(spec.build_args), spec.extra_options] if arguments is None else arguments,
         "base": base,
         "dockerfile": sources.dockerfile,
-        "objects": objects,
+        "objects": {**objects, **tree.attributes(sources.all)},
         "platform": platform,
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
@@ -140,8 +150,8 @@ def require_stable(hub: Hub, image: HubImage) -> None:
 def files_as_they_lie(hub: Hub, images: Iterable[HubImage]) -> AbstractContextManager[Tree]:
     """Return a context with the tree of the files of ``images`` as they lie, or as planned edits will leave them."""
     sources = [sources_of(hub, image) for image in images]
-    paths = tuple(dict.fromkeys(path for one in sources for path in (*one.built_from, *one.others)))
-    planned = ((path, bytes_to_be(hub.files, path)) for path in hub.managed if is_below(path, paths))
+    paths = tuple(dict.fromkeys(path for one in sources for path in one.all))
+    planned = ((path, bytes_to_be(hub.files, path)) for path in hub.managed)
     return as_it_lies(hub.git, paths, {path: data for path, data in planned if data is not None})
 
 
@@ -158,9 +168,8 @@ def write_contexts(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Pat
     objects = tree.objects(listed)
     for one in sources:
         _require_there(hub, one, objects)
-    followed = {path: tree.followed(path) for path in objects}
-    tree.write(tuple(dict.fromkeys(place for places in followed.values() for place in places)), folder)
-    for path in dict.fromkeys(followed[path][-1] for one in sources for path in one.folders):
+    tree.write(tuple(listed), folder)
+    for path in dict.fromkeys(tree.real_path(path) for one in sources for path in one.folders):
         for at, file in _small_files(folder, path):
             _require_no_credential(at, file.read_bytes())
 
@@ -176,7 +185,7 @@ def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
         Unusable: the build context or the Dockerfile is missing.
     """
     sources = sources_of(hub, image)
-    objects = tree.objects((*sources.built_from, *sources.others))
+    objects = tree.objects(sources.all)
     _require_there(hub, sources, objects)
     _require_not_ignored(hub, image, tree, sources)
     _require_no_credentials(tree, [tree.real_path(path) for path in sources.folders])
@@ -209,7 +218,7 @@ def _require_there(hub: Hub, sources: Sources, objects: Iterable[str]) -> None:
         if path not in objects:
             ignored = hub.git.ask("check-ignore", "--quiet", "--", path).ok
             hint = (
-                f"git ignores it: git add --force -- {path}"
+                f"git ignores it: git add --force -- {quote(path)}"
                 if ignored
                 else f"commit it, or fix {key} in {hub.config_file}"
             )
@@ -217,18 +226,21 @@ def _require_there(hub: Hub, sources: Sources, objects: Iterable[str]) -> None:
 
 
 def _require_not_ignored(hub: Hub, image: HubImage, tree: Tree, sources: Sources) -> None:
-    named = {
-        join(sources.context, file.path.lstrip("/")): file
+    copied = {
+        join(sources.context, file.path.lstrip("/")): file.line
         for file in copied_files(hub.require(image.dockerfile), image.dockerfile)
     }
-    missing = named.keys() - tree.objects(path for path in named if not path.startswith("..")).keys()
-    for path in sorted(missing):
-        if os.path.lexists(hub.git.folder / path) and hub.git.ask("check-ignore", "--quiet", "--", path).ok:
-            raise Refused(
-                f"the Dockerfile copies {path}, which git ignores",
-                where=f"{image.dockerfile}:{named[path].line}",
-                hint=f"commit it: git add --force -- {path}; or make it in the Dockerfile",
-            )
+    ignored = [
+        path
+        for path in sorted(copied)
+        if os.path.lexists(hub.git.folder / path) and hub.git.ask("check-ignore", "--quiet", "--", path).ok
+    ]
+    for path in {*ignored} - tree.objects(ignored).keys():
+        raise Refused(
+            f"the Dockerfile copies {path}, which git ignores",
+            where=f"{image.dockerfile}:{copied[path]}",
+            hint=f"commit it: git add --force -- {quote(path)}; or make it in the Dockerfile",
+        )
 
 
 def _require_no_credentials(tree: Tree, folders: Sequence[str]) -> None:
@@ -237,14 +249,15 @@ def _require_no_credentials(tree: Tree, folders: Sequence[str]) -> None:
         some = files[first : first + _AT_ONCE]
         for entry, data in zip(some, tree.blobs(some), strict=True):
             _require_no_credential(entry.path, data)
-    for inner in tree.submodules(folders).values():
-        _require_no_credentials(inner, ["."])
+    for inner, inside in tree.submodules(folders).values():
+        _require_no_credentials(inner, inside)
 
 
 def _require_no_credential(path: str, data: bytes) -> None:
     found = credential_in(path, data)
     if found:
-        hint = f"who gets the image would have it: git rm --cached -- {path}, commit that, and mount it in the cluster"
+        take_out = f"git rm --cached -- {quote(path)}"
+        hint = f"who gets the image would have it: {take_out}, commit that, and mount it in the cluster"
         raise Refused(f"the build context holds {found}", where=path, hint=hint)
 
 

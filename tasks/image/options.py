@@ -15,7 +15,7 @@ from ..door import DOOR
 from ..faults import Unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 # Field of the bake file, by the option that may be given again and again.
 _LISTS = {
@@ -36,7 +36,7 @@ _ATTESTATIONS = {"--provenance": "provenance", "--sbom": "sbom"}
 # What is made is the same without them: they tidy up after the older builder, or say what is shown.
 _WITHOUT_EFFECT = ("--force-rm", "--quiet", "--rm")
 _NO_FIELD = "nothing"
-_NAMES_FILES = ("secret", "ssh", "cache-from", "cache-to")
+_CACHES = ("cache-from", "cache-to")
 _FILE_KEYS = ("src", "source", "dest")
 # What names no local folder in a build context; what else it may be is a folder.
 _OCI_LAYOUT = "oci-layout://"
@@ -75,15 +75,22 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str]) -> d
     return {field: pairs.get(field, value) for field, value in given.items() if value}
 
 
-def with_files_of(fields: Mapping[str, Any], folder: str) -> dict[str, Any]:
+def with_files_of(fields: Mapping[str, Any], folder: str, env: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields with the relative paths of this machine's own files taken from ``folder``.
 
-    Those are secrets and local caches: they belong to who builds, and are in no commit.
+    Those are secrets, keys and local caches: they belong to who builds, and are in no commit.
+
+    Args:
+        fields: the fields of a bake target.
+        folder: the folder.
+        env: the variables that a secret without a file may be.
     """
-    return {
-        name: [_with_file_of(item, folder) for item in value] if name in _NAMES_FILES else value
-        for name, value in fields.items()
+    taken: dict[str, Callable[[str], str]] = {
+        **dict.fromkeys(_CACHES, lambda item: _with_file_of(item, folder)),
+        "secret": lambda item: _with_file_of(_with_source(item, env), folder),
+        "ssh": lambda item: _with_keys_of(item, folder),
     }
+    return {name: [*map(taken[name], value)] if name in taken else value for name, value in fields.items()}
 
 
 def _with_file_of(item: str, folder: str) -> str:
@@ -92,6 +99,26 @@ def _with_file_of(item: str, folder: str) -> str:
         f"{key}={posixpath.join(folder, value)}" if key in _FILE_KEYS else f"{key}{sign}{value}"
         for key, sign, value in parts
     )
+
+
+def _with_source(item: str, env: Mapping[str, str]) -> str:
+    """Name the file of a secret that names neither file nor variable: where no variable is called so, it is its id."""
+    told = dict(part.partition("=")[::2] for part in item.split(","))
+    name = told.get("id", "")
+    is_file = name and not {"src", "source", "env"} & told.keys() and told.get("type") != "env" and name not in env
+    return f"{item},src={name}" if is_file else item
+
+
+def _with_keys_of(item: str, folder: str) -> str:
+    """Read ``--ssh``: a name and, where the agent is not meant, a socket or keys (``default=KEY,KEY``)."""
+    name, sign, files = item.partition("=")
+    return name + sign + ",".join(posixpath.join(folder, file) for file in files.split(",") if sign)
+
+
+def from_folder(context: str, way: str) -> str:
+    """Return a named build context, taken from the folder that ``way`` leads to where it is a local one."""
+    folder = context_folder(context)
+    return context if folder is None else context.replace(folder, way + folder, 1)
 
 
 def local_contexts(options: Sequence[str], where: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
@@ -16,14 +17,21 @@ from ..tools import docker
 from ..tools.builder import CLOUD_BUILD, Builder
 from .building import Build, inputs_of
 from .buildx import Buildx
-from .inputs import files_as_they_lie, inputs_hash, require_buildable, require_links_covered, require_stable
+from .inputs import (
+    files_as_they_lie,
+    inputs_hash,
+    require_buildable,
+    require_links_covered,
+    require_stable,
+    sources_of,
+)
 from .job import SKIPPED, ImageJob, look_for_bases, registry_answer
 from .layercache import pinned_images
 from .naming import awaits_commit, earlier_tags, history_of, name_image, names_commit, tells_images_apart
 from .platform import Host, platform_argument, platforms_left
 from .proof import Base, require_platforms
 from .reference import Reference
-from .tag import COMMIT_TO_COME
+from .tag import COMMIT_TO_COME, HEAD
 from .tree import Tree
 
 if TYPE_CHECKING:
@@ -100,9 +108,16 @@ def require_only_managed_changes(hub: Hub, names: Sequence[str]) -> None:
     Raises:
         Refused: another file is not committed; the message names it.
     """
-    images = hub.select(hub.images, names)
     leaves = hub.with_commit("", hub.changed)
-    _require_committed(leaves, images, hub.git.changed(_paths_of(hub, images)))
+    images = hub.select(hub.images, names)
+    with files_as_they_lie(hub, images) as tree:
+        for image in images:
+            sources = sources_of(hub, image)
+            loose = [one for one in tree.unlike(HEAD, sources.all) if _is_loose(leaves, one)]
+            hidden = sorted({*loose} - {*hub.git.changed(loose)}) if loose else []
+            looked_at = f"git update-index --no-assume-unchanged --no-skip-worktree -- {shlex.join(hidden)}"
+            hint = f"{looked_at}, then git commit them" if hidden else ""
+            _require_none(image, loose, hint)
 
 
 def _paths_of(hub: Hub, images: Sequence[HubImage]) -> list[str]:
@@ -255,9 +270,13 @@ def _require_committed(hub: Hub, images: Sequence[HubImage], changed: Sequence[s
     for image in images:
         paths = [join(hub.root, path) for path in image.spec.paths]
         loose = [file for file in changed if _is_loose(hub, file) and is_below(file, paths)]
-        if loose:
-            raise Refused(
-                f"the image {image.spec.key} has files that are not committed",
-                where=", ".join(loose[:3]),
-                hint=f"{DOOR} commit, or git commit them; its tag names the last commit",
-            )
+        _require_none(image, loose)
+
+
+def _require_none(image: HubImage, loose: Sequence[str], hint: str = "") -> None:
+    if loose:
+        raise Refused(
+            f"the image {image.spec.key} has files that are not committed",
+            where=", ".join(loose[:3]),
+            hint=hint or f"{DOOR} commit, or git commit them; its tag names the last commit",
+        )

@@ -13,8 +13,9 @@ from ..faults import Refused
 from ..settings import CHARTPRESS
 from ..tools import docker
 from ..tools.builder import CLOUD_BUILD
-from ..tools.git import Git
+from ..tools.git import UNSET, Git
 from ..tools.run import Command, find, missing
+from .building import inputs_of
 from .tree import Tree
 
 if TYPE_CHECKING:
@@ -68,18 +69,28 @@ class Chartpress(NamedTuple):
         platform = ("--builder", "docker-buildx", "--platform", argument) if argument else ()
         force = ("--force-build", "--force-push") if self.force else ()
         folder = build.hub.git.folder / build.hub.root
-        return Command((CHARTPRESS, "--push", *force, *platform), folder, env=build.builder.env)
+        return Command((CHARTPRESS, "--push", *force, *platform), folder, env=build.builder.env, unset=UNSET)
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
         """Build and push what chartpress finds to be built; it says no digests.
 
         Raises:
+            Refused: the last commit has other files for an image than the commit that its tag names.
             Denied: the registry denied access.
             Unreachable: the registry gave no answer.
             ProgramFailed: chartpress failed.
         """
         build.write_contexts(scratch)
-        clone = _clone_commit(build.hub, scratch / "hub")
+        clone = _clone(build.hub, scratch / "hub")
+        commit = Tree(build.hub.git, Git(clone).read("rev-parse", "HEAD"))
+        for job in build.to_build:
+            if job.inputs != inputs_of(build.hub, job, commit):
+                raise Refused(
+                    "chartpress builds from the last commit, which has other files than the one that the tag names",
+                    where=job.reference,
+                    hint="leave out --engine chartpress",
+                )
+        commit.write(["."], clone)
         # Named, so that no folder inside is taken for a repository of its own.
         named = {"GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}
         command = self.command(build)._replace(cwd=clone / build.hub.root, manners=named)
@@ -87,13 +98,12 @@ class Chartpress(NamedTuple):
         return {}
 
 
-def _clone_commit(hub: Hub, folder: Path) -> Path:
-    """Clone the last commit into ``folder``, on a branch of the same name: build arguments may hold it."""
+def _clone(hub: Hub, folder: Path) -> Path:
+    """Clone the repository into ``folder``, on a branch of the same name: build arguments may hold it."""
     outside = Git(folder.parent)
     outside.read("clone", "--quiet", "--shared", "--no-checkout", "--", str(hub.git.folder), str(folder))
     clone = Git(folder)
     abbreviation = hub.git.ask("config", "--get", "core.abbrev")
     if abbreviation.ok:
         clone.read("config", "core.abbrev", abbreviation.text)
-    Tree(hub.git, "HEAD").write(["."], folder)
     return folder

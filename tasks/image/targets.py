@@ -11,7 +11,7 @@ from ..review.forge import web_address
 from .definition import Target, definition
 from .job import LABEL
 from .layercache import cache_fields
-from .options import bake_fields, context_folder, with_files_of
+from .options import bake_fields, from_folder, with_files_of
 from .template import render
 
 if TYPE_CHECKING:
@@ -51,10 +51,11 @@ def _target(build: Build, job: ImageJob, *, no_cache: bool, shared: bool) -> Tar
     spec = job.image.spec
     arguments, options = filled_in(build.hub, job.image, job.called)
     where = f"{build.hub.config_file}: images.{spec.key}.extraBuildCommandOptions"
-    fields = with_files_of(bake_fields(options, where, os.environ), str(build.hub.git.folder / build.hub.root))
+    folder = str(build.hub.git.folder / build.hub.root)
+    fields = with_files_of(bake_fields(options, where, os.environ), folder, os.environ)
     if job.beside:
         named = fields.get("contexts", {}).items()
-        fields["contexts"] = {name: job.beside + one if context_folder(one) == one else one for name, one in named}
+        fields["contexts"] = {name: from_folder(one, job.beside) for name, one in named}
     cache = cache_fields(build.hub, job.image, build.builder, push=build.pushes) if shared else {}
     source = web_address(build.hub.git.remote_url(build.hub.settings.remote) or "")
     shown = {job.called.commit, job.tag, build.hub.branch}

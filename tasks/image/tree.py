@@ -6,41 +6,47 @@ Of the user's work tree only :func:`as_it_lies` reads anything, and the user's i
 from __future__ import annotations
 
 import os
-import posixpath
 import shutil
 import stat
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
+from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Refused
+from ..hubrepo.paths import is_below, join
 from ..tools.git import Clone, Git
 from ..tools.git_faults import failed
 from ..tools.run import capture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-LINK, SUBMODULE = "120000", "160000"
+LINK, SUBMODULE, FOLDER = "120000", "160000", "040000"
 _NEW_FILE = "100644"
+_ATTRIBUTES = ".gitattributes"
+# As many as a system follows.
+_MOST_LINKS = 40
 # A checkout's own modes, whatever the user's umask: they are part of what Docker takes for the same file.
 _UMASK = 0o022
 _WRITE_SECONDS = 3600.0
-_NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
-_LITERAL = "--literal-pathspecs"
-_LEADS = {"symlink": "out of the repository", "loop": "in a circle"}
+# Paths are taken as they are, and of what happens to an index of ours neither the clone nor its hooks get anything.
+_SETTINGS = ("core.hooksPath=/dev/null", "core.sparseCheckout=false", "core.splitIndex=false")
+_WITH_OWN_INDEX = (*(word for setting in _SETTINGS for word in ("-c", setting)), "--literal-pathspecs")
 
 
 class Entry(NamedTuple):
-    """One file of a tree.
+    """One file or folder of a tree.
 
     Attributes:
         path: its path, relative to the repository's top.
-        mode: ``100644``, ``100755``, ``120000`` for a symbolic link, ``160000`` for a submodule.
+        mode: ``100644``, ``100755``, ``120000`` for a symbolic link, ``160000`` for a submodule, ``040000`` for
+            a folder.
         name: the object's name; of a submodule the commit's.
-        size: its size in bytes as git keeps it; 0 for a submodule.
+        size: its size in bytes as git keeps it; 0 for a submodule or a folder, and where nobody asked.
     """
 
     path: str
@@ -49,61 +55,46 @@ class Entry(NamedTuple):
     size: int
 
 
-class Tree(NamedTuple):
+@dataclass(eq=False)
+class Tree:
     """A tree of files.
 
     Attributes:
         git: the clone, at its top.
         name: the name of the tree, or of a commit that has it.
         env: the variables by which git finds its objects where the clone itself does not have them.
+        at: where a submodule's tree lies, relative to the top of the repository around it; empty for that itself.
     """
 
     git: Git
     name: str
-    env: Mapping[str, str] = _NO_VARIABLES
+    env: Mapping[str, str] = field(default_factory=dict)
+    at: str = ""
+    _entries: dict[str, Entry | None] = field(default_factory=dict, repr=False)
 
     def objects(self, paths: Iterable[str]) -> dict[str, str]:
         """Return the name of the object at each of ``paths``, symbolic links followed; what is missing is left out.
 
         Raises:
-            Refused: a symbolic link leads out of the repository, or in a circle.
+            Refused: a symbolic link leads out of the repository, or in a circle; a submodule is not here.
         """
         wanted = list(dict.fromkeys(paths))
-        questions = "".join(f"{self.name}:{'' if path == '.' else path}\n" for path in wanted)
-        arguments = ("cat-file", "--follow-symlinks", "--batch-check=%(objectname) %(objecttype)")
-        lines = iter(self.git.read(*arguments, stdin=questions, env=self.env).split("\n"))
-        found = {}
-        for path, line in zip(wanted, lines, strict=False):
-            name, _, kind = line.rpartition(" ")
-            if kind in ("blob", "tree"):
-                found[path] = name
-            elif kind != "missing":
-                next(lines, None)  # git repeats the question, or names the file outside
-                if name in _LEADS:
-                    hint = f"replace the link by the file or folder itself, and commit that: git rm --cached -- {path}"
-                    raise Refused(f"a symbolic link leads {_LEADS[name]}", where=path, hint=hint)
-        return found
+        self._look_up(wanted)
+        entries = {path: self._entry(self.real_path(path)) for path in wanted}
+        return {path: entry.name for path, entry in entries.items() if entry}
 
-    def followed(self, path: str) -> tuple[str, ...]:
-        """Return the symbolic links on the way of ``path``, which has an object, and last where it really lies."""
-        links, done, rest = [], ".", path.split("/")
-        while rest:
-            step = posixpath.normpath(posixpath.join(done, rest.pop(0)))
-            entry = None if step == "." else next(iter(self._list(step)), None)
-            if entry is not None and entry.mode == LINK:
-                links.append(step)
-                rest = [*self.git.read("cat-file", "blob", entry.name, env=self.env).split("/"), *rest]
-            else:
-                done = step
-        return (*links, done)
+    def attributes(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return the objects of the ``.gitattributes`` that tell how ``paths`` are written, but those below them."""
+        real = [self.real_path(path) for path in paths]
+        return self.objects(file for path in real for file in _attributes_above(path))
 
     def real_path(self, path: str) -> str:
-        """Return where ``path``, which has an object, really lies when symbolic links are followed."""
-        return self.followed(path)[-1]
+        """Return where ``path`` lies when symbolic links are followed."""
+        return self._way(path)[-1]
 
     def files(self, paths: Sequence[str]) -> list[Entry]:
         """Return the files at and below ``paths``; submodules are not looked into."""
-        return self._list(*paths, flags=("-r",))
+        return self._list(*paths, flags=("-r", "-l"))
 
     def blobs(self, entries: Sequence[Entry]) -> Iterator[bytes]:
         """Yield the bytes of each of ``entries`` as git keeps them."""
@@ -114,75 +105,139 @@ class Tree(NamedTuple):
             yield bytes(rest[begin : begin + entry.size])
             rest = rest[begin + entry.size + 1 :]
 
-    def submodules(self, paths: Sequence[str]) -> dict[str, Tree]:
-        """Return the tree of each submodule at or below ``paths``, by its path: the commit's revision of it.
+    def submodules(self, paths: Sequence[str]) -> dict[str, tuple[Tree, list[str]]]:
+        """Return the tree of each submodule that ``paths`` have something of, and what of it, by the submodule's path.
 
         Raises:
-            Refused: the clone has no copy of one, or none that has that revision.
+            Refused: the clone has no copy of one at the revision that this tree has.
         """
-        return {entry.path: self._submodule(entry) for entry in self.files(paths) if entry.mode == SUBMODULE}
+        self._look_up(paths)
+        inside = [(above, path) for path in paths if (above := self._submodule_above(path))]
+        parts = {above: [path[len(above) + 1 :] for at, path in inside if at == above] for above, _ in inside}
+        whole = {entry.path: ["."] for entry in self.files(paths) if entry.mode == SUBMODULE}
+        return {path: (self._submodule(path), inner) for path, inner in {**parts, **whole}.items()}
 
     def write(self, paths: Sequence[str], folder: Path) -> None:
-        """Write what lies at and below ``paths`` into the empty ``folder``, as a checkout would write it.
+        """Write what lies at and below ``paths``, symbolic links followed, into the empty ``folder``.
 
-        Filters, line ends, modes and links come out as there, submodules at the revision that the tree has.
+        It comes out as in a checkout: filters, line ends, modes, links, submodules at the revision that the tree has.
 
         Raises:
-            Refused: the clone has no copy of a submodule at that revision.
+            Refused: the clone has no copy of a submodule at that revision; a link on the way leads out of it.
             ProgramFailed: git failed, for one through a filter.
         """
+        self._look_up(paths)
+        places = list(dict.fromkeys(place for path in paths for place in self._way(path)))
+        inner = self.submodules(places)
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o777 & ~_UMASK)
         with tempfile.TemporaryDirectory(prefix="index-", dir=folder.parent) as beside:
             git = Git(folder, self.git.clone._replace(top=folder, is_found=False))
             env = {**self.env, "GIT_INDEX_FILE": str(Path(beside, "index"))}
             # The whole tree: attributes of the folders above count too.
-            git.read("read-tree", self.name, env=env)
-            listed = _answer(git, _LITERAL, "ls-files", "-z", "--", *paths, env=env)
+            _answer(git, "read-tree", self.name, env=env)
+            listed = _answer(git, "ls-files", "-z", "--", *places, *inner, env=env)
             _answer(git, "checkout-index", "--quiet", "-z", "--stdin", stdin=listed, env=env)
-        for path, tree in self.submodules(paths).items():
-            tree.write(["."], folder / path)
+        for path, (tree, some) in inner.items():
+            tree.write(some, folder / path)
 
-    def _list(self, *paths: str, flags: tuple[str, ...] = ()) -> list[Entry]:
-        arguments = (_LITERAL, "ls-tree", *flags, "-l", "-z", "--full-tree", self.name, "--", *paths)
-        listed = _answer(self.git, *arguments, env=self.env).split("\0")
-        return [_entry(line) for line in listed if line]
+    def unlike(self, commit: str, paths: Sequence[str]) -> tuple[str, ...]:
+        """Return the files that make ``paths`` come out otherwise than in ``commit``, relative to the top."""
+        ways = dict.fromkeys(place for path in paths for place in self._way(path))
+        places = [*ways, *(file for place in ways for file in _attributes_above(place))]
+        flags = ("-r", "-z", "--name-only", "--no-renames")
+        listed = _answer(self.git, "diff-tree", *flags, commit, self.name, "--", *places, env=self.env)
+        return tuple(name for name in listed.split("\0") if name)
 
-    def _submodule(self, entry: Entry) -> Tree:
-        missing = Refused(
-            f"the submodule is not here at its revision {entry.name[:12]}",
-            where=entry.path,
-            hint=f"git submodule update --init -- {entry.path}",
-        )
-        for git_dir in self._copies(entry.path):
+    def _list(self, *paths: str, flags: tuple[str, ...]) -> list[Entry]:
+        listed = _answer(self.git, "ls-tree", *flags, "-z", "--full-tree", self.name, "--", *paths, env=self.env)
+        return [_entry(line) for line in listed.split("\0") if line]
+
+    def _way(self, path: str) -> tuple[str, ...]:
+        return _way(path, self._link_at)
+
+    def _link_at(self, path: str) -> str | None:
+        entry = self._entry(path)
+        if entry is None or entry.mode != LINK:
+            return None
+        above = self._submodule_above(path)
+        tree = self._submodule(above) if above else self
+        return _answer(tree.git, "cat-file", "blob", entry.name, env=tree.env)
+
+    def _entry(self, path: str) -> Entry | None:
+        """Return what is at ``path``, which no symbolic link is on the way of, in a submodule too."""
+        self._look_up([path])
+        above = self._submodule_above(path)
+        return self._submodule(above)._entry(path[len(above) + 1 :]) if above else self._entries[path]  # noqa: SLF001
+
+    def _submodule_above(self, path: str) -> str:
+        """Return the submodule that ``path`` lies in, as far as it was looked up; empty for none."""
+        above = (one for one in _folders_above(path) if (entry := self._entries.get(one)) and entry.mode == SUBMODULE)
+        return next(above, "")
+
+    def _look_up(self, paths: Iterable[str]) -> None:
+        """Ask git at once for what is at ``paths`` and on the way to them."""
+        all_of_them = dict.fromkeys(one for path in paths for one in (*_folders_above(path), path))
+        new = [one for one in all_of_them if one not in self._entries]
+        self._entries.update(dict.fromkeys(new))
+        if "." in new:
+            root = _answer(self.git, "rev-parse", "--verify", f"{self.name}^{{tree}}", env=self.env).strip()
+            self._entries["."] = Entry(".", FOLDER, root, 0)
+        if new != ["."] and new:
+            # With all of the folders on the way git lists what is beside as well.
+            listed = {entry.path: entry for entry in self._list(*new, flags=("-t",))}
+            self._entries.update((one, listed[one]) for one in new if one in listed)
+
+    def _submodule(self, path: str) -> Tree:
+        revision = next(entry.name for entry in self._list(path, flags=()))
+        names = self._names_of(path)
+        for git_dir in self._copies(path, names):
             inner = Clone(self.git.folder, git_dir, shallow=False, is_found=False)
-            tree = Tree(Git(self.git.folder, inner), entry.name)
-            if tree.git.ask("cat-file", "-e", f"{entry.name}^{{tree}}").ok:
+            tree = Tree(Git(self.git.folder, inner), revision, at=join(self.at, path))
+            if tree.git.ask("cat-file", "-e", f"{revision}^{{tree}}").ok:
                 return tree
-        raise missing
+        update = f"git submodule update --init --recursive -- {quote(self.at or path)}"
+        add = f".gitmodules does not tell where it comes from: git submodule add URL {quote(path)}"
+        raise Refused(
+            f"the submodule is not here at its revision {revision[:12]}",
+            where=join(self.at, path),
+            hint=update if names else add,
+        )
 
-    def _copies(self, path: str) -> Iterator[Path]:
-        """Yield the git directories in which the clone may keep the submodule at ``path``."""
+    def _names_of(self, path: str) -> list[str]:
+        """Return the names that the tree's ``.gitmodules`` has for the submodule at ``path``."""
         asked = ("config", "-z", f"--blob={self.name}:.gitmodules", "--get-regexp", r"^submodule\..*\.path$")
         settings = (line.partition("\n") for line in self.git.ask(*asked, env=self.env).text.split("\0"))
-        names = [key[len("submodule.") : -len(".path")] for key, _, value in settings if value == path]
+        return [key[len("submodule.") : -len(".path")] for key, _, value in settings if value == path]
+
+    def _copies(self, path: str, names: Sequence[str]) -> Iterator[Path]:
+        """Yield the git directories in which the clone may keep the submodule at ``path``."""
         common = _folder(self.git, "--git-common-dir")
         found = [
             folder / "modules" / name for folder in (self.git.git_dir, common) for name in names if is_inside(name)
         ]
-        yield from (folder for folder in (*found, self.git.folder / path / ".git") if folder.is_dir())
+        yield from (folder for folder in (*found, self.git.folder / self.at / path / ".git") if folder.is_dir())
 
 
 @contextmanager
 def as_it_lies(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> Iterator[Tree]:
-    """Yield a tree of the files as they lie, as far as they lie below ``paths``; everything else is as in HEAD.
+    """Yield a tree of the files as they lie, as far as they lie below ``paths``; everything else is as in the index.
 
-    Tracked and new files are in it, ignored ones are not. Its objects lie in a temporary folder until the block ends.
+    Symbolic links are followed. Tracked and new files are in it, ignored ones are not; a submodule is at the revision
+    that is checked out. Its objects lie in a temporary folder until the block ends.
 
     Args:
         git: the clone, at its top.
         paths: relative to the top.
-        planned: the bytes that planned edits will leave in files below ``paths``.
+        planned: the bytes that planned edits will leave in files; those that do not lie below ``paths`` are not taken.
+
+    Raises:
+        Refused: a symbolic link leads out of the repository, or in a circle.
+        ProgramFailed: git failed.
     """
+    ways = dict.fromkeys(place for path in paths for place in _way(path, partial(_link_in, git.folder)))
+    above = (file for place in ways for file in _attributes_above(place))
+    places = list(dict.fromkeys(_without_submodule(git.folder, place) for place in (*ways, *above)))
     with tempfile.TemporaryDirectory(prefix="hubpress-") as folder:
         index, objects = Path(folder, "index"), Path(folder, "objects")
         objects.mkdir()
@@ -193,36 +248,98 @@ def as_it_lies(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> 
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(own),
         }
         if (git.git_dir / "index").is_file():
-            shutil.copyfile(git.git_dir / "index", index)
-        _look_at_all(git, paths, env)
+            # With its time: by that git tells which files it has to read, since they may have changed right after it.
+            shutil.copy2(git.git_dir / "index", index)
+        tracked, left_out = _look_at_all(git, places, env)
         there = [
-            path for path in paths if os.path.lexists(git.folder / path) or git.ask("cat-file", "-e", f"HEAD:{path}").ok
+            one for one in places if os.path.lexists(git.folder / one) or any(is_below(file, [one]) for file in tracked)
         ]
         if there:
-            git.read(_LITERAL, "add", "--all", "--", *there, env=env)
+            _answer(git, "add", "--all", *(["--sparse"] if left_out else []), "--", *there, env=env)
         for path, data in planned.items():
-            _plan(git, path, data, env)
-        yield Tree(git, git.read("write-tree", env=env), env)
+            if is_below(path, places):
+                _plan(git, path, data, env)
+        yield Tree(git, _answer(git, "write-tree", "--missing-ok", env=env).strip(), env)
 
 
-def _look_at_all(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> None:
-    """Have files looked at that lie there though git was told to take them for unchanged, or to leave them out."""
-    listed = _answer(git, _LITERAL, "ls-files", "-v", "-z", "--", *paths, env=env).split("\0")
-    marked = [(line[0], line[2:]) for line in listed if line and not line.startswith("H ")]
+def _look_at_all(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> tuple[list[str], set[str]]:
+    """Have files looked at that lie there though git was told to take them for unchanged, or to leave them out.
+
+    Returns:
+        The tracked files, and those of them that do not lie there because git was told to leave them out.
+    """
+    listed = _answer(git, "ls-files", "-v", "-z", "--", *paths, env=env).split("\0")
+    marked = [(line[0], line[2:]) for line in listed if line]
     unchanged = [path for letter, path in marked if letter.islower()]
-    left_out = [path for letter, path in marked if letter in "sS" and os.path.lexists(git.folder / path)]
-    for flag, names in (("--no-assume-unchanged", unchanged), ("--no-skip-worktree", left_out)):
+    skipped = [path for letter, path in marked if letter in "sS"]
+    there = [path for path in skipped if os.path.lexists(git.folder / path)]
+    for flag, names in (("--no-assume-unchanged", unchanged), ("--no-skip-worktree", there)):
         if names:
-            git.read("update-index", flag, "-z", "--stdin", stdin="".join(f"{name}\0" for name in names), env=env)
+            _answer(git, "update-index", flag, "-z", "--stdin", stdin="".join(f"{name}\0" for name in names), env=env)
+    return [path for _, path in marked], {*skipped} - {*there}
 
 
 def _plan(git: Git, path: str, data: bytes, env: Mapping[str, str]) -> None:
     """Put the bytes that ``path`` will have into the index, as ``git add`` would."""
     text = data.decode("utf-8", "surrogateescape")
-    name = git.read("hash-object", "-w", "--stdin", f"--path={path}", stdin=text, env=env)
-    listed = git.read(_LITERAL, "ls-files", "--stage", "--", path, env=env)
+    name = _answer(git, "hash-object", "-w", "--stdin", f"--path={path}", stdin=text, env=env).strip()
+    listed = _answer(git, "ls-files", "--stage", "--", path, env=env)
     mode = listed.partition(" ")[0] or _NEW_FILE
-    git.read("update-index", "--add", "--cacheinfo", f"{mode},{name},{path}", env=env)
+    _answer(git, "update-index", "--add", "--cacheinfo", f"{mode},{name},{path}", env=env)
+
+
+def _way(path: str, link_at: Callable[[str], str | None]) -> tuple[str, ...]:
+    """Return the symbolic links on the way of ``path``, and last where it lies.
+
+    Args:
+        path: relative to the top.
+        link_at: returns where the symbolic link at a path points; None for anything else.
+
+    Raises:
+        Refused: they lead out of the repository, or in a circle.
+    """
+    links: list[str] = []
+    done, rest = ".", path.split("/")
+    while rest:
+        step = join(done, rest.pop(0))
+        if f"{step}/".startswith(("../", "/")):
+            raise _astray(path, links, "out of the repository")
+        target = None if step == "." else link_at(step)
+        if target is None:
+            done = step
+            continue
+        links.append(step)
+        if len(links) > _MOST_LINKS:
+            raise _astray(path, links, "in a circle")
+        rest = [*target.split("/"), *rest] if not target.startswith("/") else [target]
+    return (*links, done)
+
+
+def _astray(path: str, links: Sequence[str], leads: str) -> Refused:
+    at = quote(links[0] if links else path)
+    hint = f"replace the link by the file or folder itself, and commit that: git rm --cached -- {at}"
+    return Refused(f"a symbolic link leads {leads}", where=path, hint=hint)
+
+
+def _link_in(top: Path, path: str) -> str | None:
+    """Return where the symbolic link at ``path`` below ``top`` points; None for anything else."""
+    file = top / path
+    return str(file.readlink()) if file.is_symlink() else None
+
+
+def _without_submodule(top: Path, path: str) -> str:
+    """Return the submodule in the work tree at ``top`` that ``path`` lies in, or else the path itself."""
+    return next((above for above in _folders_above(path) if os.path.lexists(top / above / ".git")), path)
+
+
+def _folders_above(path: str) -> list[str]:
+    """Return the folders that ``path`` lies in, the outermost first, without the top."""
+    parts = path.split("/")
+    return ["/".join(parts[:end]) for end in range(1, len(parts))]
+
+
+def _attributes_above(path: str) -> list[str]:
+    return [join(folder, _ATTRIBUTES) for folder in (".", *_folders_above(path))]
 
 
 def _folder(git: Git, *question: str) -> Path:
@@ -237,10 +354,10 @@ def _quoted(path: str) -> str:
 
 
 def _entry(line: str) -> Entry:
-    """Read a line of ``git ls-tree -l``: mode, kind, name and size, then a tab and the path."""
+    """Read a line of ``git ls-tree``: mode, kind, name and with ``-l`` the size, then a tab and the path."""
     told, _, path = line.partition("\t")
-    mode, _, name, size = told.split()
-    return Entry(path, mode, name, 0 if size == "-" else int(size))
+    mode, _, name, *size = told.split()
+    return Entry(path, mode, name, int(size[0]) if size and size[0] != "-" else 0)
 
 
 def is_inside(name: str) -> bool:
@@ -254,10 +371,10 @@ def _answer(git: Git, *arguments: str, stdin: str = "", env: Mapping[str, str]) 
     Raises:
         ProgramFailed: git failed.
     """
-    command = git.command(*arguments, stdin=stdin, env=env)._replace(umask=_UMASK)
+    command = git.command(*_WITH_OWN_INDEX, *arguments, stdin=stdin, env=env)._replace(umask=_UMASK)
     output = capture(command, seconds=_WRITE_SECONDS)
     if not output.ok:
-        raise failed([word for word in arguments if word != _LITERAL], output)
+        raise failed(arguments, output)
     return output.stdout.decode("utf-8", "surrogateescape")
 
 

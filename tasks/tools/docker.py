@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..door import DOOR
@@ -50,6 +51,8 @@ _NO_ANSWER = (
     *("unexpected status", "unexpected http status"),
 )
 _ATTESTATION = "unknown/unknown"
+# bake asks before it reads what lies outside of the folder that it runs in, from buildx 0.20 on.
+BAKE_MAY_READ: Mapping[str, str] = MappingProxyType({"BUILDX_BAKE_ENTITLEMENTS_FS": "0"})
 
 
 # What a registry says of an image: what it has, None where it has no such image, or why it gives no answer.
@@ -216,7 +219,8 @@ def bake_command(builder: Builder, definition: str, folder: Path | None, metadat
     (https://docs.docker.com/reference/cli/docker/buildx/bake/#metadata-file).
     """
     argv = (*builder.buildx, "bake", "--file", "-", "--metadata-file", str(metadata), *builder.flags)
-    return Command(argv, folder, definition)
+    # The definition is ours: what it names outside of the folder are contexts beside it, and the user's own secrets.
+    return Command(argv, folder, definition, manners=BAKE_MAY_READ)
 
 
 def build(command: Command, host: str, builder: Builder) -> None:

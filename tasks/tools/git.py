@@ -23,7 +23,7 @@ HeadsOf: TypeAlias = "Callable[[], dict[str, str]]"
 PUSH_SECONDS = 600.0
 # What is set for the user's own work and would change what git does or prints here. The first part is `git rev-parse
 # --local-env-vars` without what holds settings: set inside a hook, they point at another repository.
-_UNSET = (
+UNSET = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_CONFIG",
@@ -161,7 +161,7 @@ class Git:
         if not sys.stdin.isatty():
             manners["GIT_TERMINAL_PROMPT"] = "0"
         hidden = (*_NEUTRAL, *self._naming)
-        return Command(("git", *arguments), self.folder, stdin, env, manners, unset=_UNSET, hidden=hidden)
+        return Command(("git", *arguments), self.folder, stdin, env, manners, unset=UNSET, hidden=hidden)
 
     @property
     def _naming(self) -> tuple[str, ...]:

@@ -159,7 +159,10 @@ def test_a_submodule_that_is_not_here_is_named_with_the_command(with_submodule: 
     plain = Git.around(tmp_path / "plain")
     with pytest.raises(Refused, match="the submodule is not here at its revision") as refused:
         Tree(plain, "HEAD").write(["ctx"], tmp_path / "ours/all")
-    assert (refused.value.where, refused.value.hint) == ("ctx/sub", "git submodule update --init -- ctx/sub")
+    assert (refused.value.where, refused.value.hint) == (
+        "ctx/sub",
+        "git submodule update --init --recursive -- ctx/sub",
+    )
 
 
 def test_a_submodules_name_leads_nowhere_outside_of_the_clones_own_folder(with_submodule: Hub, tmp_path: Path) -> None:
