@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
+import os
 import secrets
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import Refused
+from tasks.faults import Refused, Unusable
 from tasks.rehearsal import rootfs
 from tasks.rehearsal.standin import (
     STAND_IN_LOG,
@@ -22,8 +26,7 @@ from .lab.cli import run, sh
 from .lab.helm import RELEASES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 USUAL = """\
 FROM {base}
@@ -132,6 +135,55 @@ def test_the_last_one_who_needs_a_stand_in_removes_it(base: str) -> None:
             pass
         assert is_stand_in(name)
     assert not is_stand_in(name)
+
+
+@pytest.fixture
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of this user's locks, with nothing in it."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "hubpress-stand-ins").mkdir()
+    return tmp_path / "hubpress-stand-ins"
+
+
+def another_users(file: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("needs root, to act for another user")
+    file.touch()
+    os.chown(file, 65534, 65534)
+
+
+def link_to_a_file(file: Path) -> None:
+    (file.parent / "theirs").touch()
+    file.symlink_to("theirs")
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, Path.mkdir, link_to_a_file, lambda file: file.symlink_to("nowhere"), another_users]
+)
+def test_what_is_no_lock_of_this_user_s_is_not_waited_for(locks: Path, make: Callable[[Path], None]) -> None:
+    file = locks / f"stand-in-{hashlib.sha256(b'x/hub:1').hexdigest()[:16]}.lock"
+    make(file)
+    with pytest.raises(Unusable, match="cannot use the lock file") as fault, stand_ins(("x/hub:1",)):
+        pass
+    assert fault.value.where == str(file)
+    assert f"{file}; remove the file" in fault.value.hint
+
+
+def test_a_folder_for_locks_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "file"))
+    with pytest.raises(Unusable, match="cannot use the lock file"), stand_ins(("x/hub:1",)):
+        pass
+
+
+def test_a_lock_is_not_waited_for_without_end(locks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.rehearsal.standin._LOCK_SECONDS", 0.2)
+    file = locks / f"stand-in-{hashlib.sha256(b'x/hub:1').hexdigest()[:16]}.lock"
+    with file.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Refused, match="held this lock for too long") as fault, stand_ins(("x/hub:1",)):
+            pass
+    assert fault.value.hint == f"see who holds it: fuser -v {file}"
 
 
 @pytest.mark.engine

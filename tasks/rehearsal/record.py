@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
 from ..image.reference import Reference
+from ..reading import read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,9 +33,7 @@ class Record(NamedTuple):
     def read(cls, folder: Path) -> Record | None:
         """Return the record in a rehearsal's folder; None where there is none that can be read."""
         try:
-            descriptor = os.open(folder / _FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with os.fdopen(descriptor, "rb") as file:
-                content = json.loads(file.read(_LARGEST))
+            content = json.loads(read_file(folder / _FILE, _LARGEST))
             port, stand_ins = content["port"], tuple(str(Reference.parse(name)) for name in content["stand_ins"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, Unusable):
             return None
