@@ -23,7 +23,9 @@ def place_of(top: Path, path: str) -> Path | None:
         top: the repository's top.
         path: relative to it.
     """
-    real, root = (Path(os.path.realpath(one)) for one in (top / path, top))
+    # Names in files are UTF-8, whatever the locale's encoding is.
+    named = os.fsdecode(path.encode("utf-8", "surrogateescape"))
+    real, root = (Path(os.path.realpath(one)) for one in (top / named, top))
     return real if real.is_relative_to(root) else None
 
 
@@ -33,7 +35,9 @@ def behind_links(top: Path, path: str) -> str:
     One that they lead out of ``top`` keeps its own.
     """
     real = place_of(top, path)
-    return path if real is None else real.relative_to(os.path.realpath(top)).as_posix()
+    if real is None:
+        return path
+    return os.fsencode(real.relative_to(os.path.realpath(top))).decode("utf-8", "surrogateescape")
 
 
 def is_below(file: str, paths: Iterable[str]) -> bool:

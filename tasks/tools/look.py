@@ -48,7 +48,14 @@ def begin(
         # An interrupt right after the fork would leave a program that nobody knows of.
         with held_back():
             process = subprocess.Popen(
-                argv, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True, umask=umask
+                list(map(_bytes, argv)),
+                cwd=cwd,
+                env=env,
+                stdin=pipe,
+                stdout=pipe,
+                stderr=pipe,
+                start_new_session=True,
+                umask=umask,
             )
             _feed(process, _bytes(stdin))
     except KeyboardInterrupt:
