@@ -108,7 +108,7 @@ def plan_build(hub: Hub, wish: BuildWish, answering: BuilderOf | None = None) ->
     edits = image_edits(hub, _pins(hub, planned.jobs)) if planned.pushes else ()
     actions = [
         *_right_actions(planned),
-        *_retag_actions(planned),
+        *_retag_actions(planned, relies),
         _build_action(planned, relies),
         *([_values_action(hub, planned, edits, relies)] if planned.pushes else []),
     ]
@@ -139,20 +139,21 @@ def _right_actions(planned: Build) -> list[Action]:
     return [asking(one) for one in dict.fromkeys(repositories)]
 
 
-def _retag_actions(planned: Build) -> list[Action]:
+def _retag_actions(planned: Build, relies: Sequence[Fact]) -> list[Action]:
     """Return the action that gives images of the same inputs their tag of today, without a build."""
-    from .image.job import tag_fact
+    from .image.job import image_fact, tag_fact
 
     jobs = planned.to_retag
     if not jobs:
         return []
+    sources = dict.fromkeys(job.source for job in jobs if job.source)
     named = ", ".join(f"{job.source} the tag {job.tag}" for job in jobs)
     return [
         Action(
             f"give {named}",
             "it was built from the same files, arguments and base",
             lambda _: planned.retag(),
-            relies=tuple(tag_fact(job.reference) for job in jobs),
+            relies=(*relies, *map(image_fact, sources), *(tag_fact(job.reference) for job in jobs)),
         )
     ]
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
+# What may be a commit in a tag of any template.
+_HEXADECIMAL = re.compile(r"[0-9a-f]{6,64}")
 
 
 def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem]:
@@ -153,9 +155,9 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, tag: str) -> Iterator[P
         return
     if tag == computed:
         return
-    named = _COMMIT.search(tag)
-    if named and _has_the_same_files(hub, image, named["commit"], tag):
+    if any(_has_the_same_files(hub, image, commit, tag) for commit in _HEXADECIMAL.findall(tag)):
         return
+    named = _COMMIT.search(tag)
     if named and not hub.git.ask("merge-base", "--is-ancestor", named["commit"], "HEAD").ok:
         message = f"the tag {tag} names a commit that is not in the history any more"
         yield Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")

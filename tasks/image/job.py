@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..door import DOOR
@@ -149,12 +150,18 @@ class ImageJob:
 
 def tag_fact(reference: Reference) -> Fact:
     """Return the fact that the registry has no image of this name and tag."""
+    return Fact(f"the tag {reference}", partial(_digest_of, reference), None, lambda at: f"is taken now, by {at}")
 
-    def ask() -> str | None:
-        found = docker.inspect(reference)
-        return None if found is None else found.digest
 
-    return Fact(f"the tag {reference}", ask, None, lambda digest: f"is taken now, by {digest}")
+def image_fact(reference: Reference) -> Fact:
+    """Return the fact that the registry has this image, pinned by digest."""
+    words = "is not in the registry any more"
+    return Fact(f"the image {reference}", partial(_digest_of, reference), reference.digest, lambda _: words)
+
+
+def _digest_of(reference: Reference) -> str | None:
+    found = docker.inspect(reference)
+    return None if found is None else found.digest
 
 
 def inputs_label(found: FoundImage) -> str | None:
