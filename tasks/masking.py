@@ -28,13 +28,14 @@ _SECRET_WORDS = frozenset({"AUTH", "COOKIE", "JWT", "PASS", "PAT", "SIG", "SIGNA
 _KEY_WORD = "KEY"
 _FILE_WORDS = frozenset({"CREDENTIAL", "CREDENTIALS", "DIR", "FILE", "HOME", "PATH", "SOCK"})
 _SHORTEST_SECRET = 8
-# What this run was told to keep, by name and value.
+# What this run was told to keep, by name and value. Whoever writes more secrets into a file wants to slow it down.
+_MOST_KEPT = 1000
 _kept: set[tuple[str, str]] = set()
 
 
 def keep_secret(name: str, value: str) -> None:
     """Have ``value`` masked from now on, where the ``name`` that it is given under says that it is secret."""
-    if names_secret(name):
+    if len(_kept) < _MOST_KEPT and names_secret(name):
         _kept.add((name, value))
 
 

@@ -219,3 +219,12 @@ def test_a_default_in_a_dockerfile_is_masked_from_then_on() -> None:
 def test_a_short_secret_is_no_part_of_other_words() -> None:
     keep_secret("API_TOKEN", "hub")
     assert mask("the hub image: API_TOKEN=hub, API_TOKEN='hub'") == "the hub image: API_TOKEN=***, API_TOKEN='***'"
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.timeout(20)
+def test_secrets_without_number_take_bounded_time() -> None:
+    for number in range(100_000):
+        keep_secret(f"TOKEN_{number}", f"tulip-garden-{number}")
+    for _ in range(100):
+        assert mask("ARG TOKEN_7=tulip-garden-7") == "ARG TOKEN_7=***"
