@@ -96,7 +96,12 @@ def failed(arguments: Sequence[str], output: Output, where: object | None = None
     lock = lock_in(output.stderr)
     if lock:
         return locked(lock)
-    return ProgramFailed(f"git {arguments[0]}: {_first_fault(output)}", where=where, hint=_mend(output))
+    return ProgramFailed(f"git {_verb(arguments)}: {_first_fault(output)}", where=where, hint=_mend(output))
+
+
+def _verb(arguments: Sequence[str]) -> str:
+    """Return the name of git's command: the first argument that is neither an option nor an option's value."""
+    return next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
 
 
 def misunderstood(arguments: Sequence[str]) -> ProgramFailed:
