@@ -7,8 +7,9 @@ Only a file that is nothing else counts: values with a secret among them are wha
 from __future__ import annotations
 
 import json
+import re
 import string
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -16,14 +17,18 @@ from urllib.parse import urlsplit
 from ..masking import mask, names_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-LARGEST = 64 * 1024
+# A key or a token of any name is a small file; one known by its name may hold many of them.
+_LARGEST, _LARGEST_NAMED = 16 * 1024, 64 * 1024
 # https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
 _GIT_CRYPT, _SOPS = b"\0GITCRYPT\0", "sops"
 # How a value begins that is encrypted, or stands for one that comes from elsewhere.
 _NO_SECRET = ("ENC[", "<", "$", "{", "%")
 _SHORTEST_PASSWORD = 8
+_BOM = b"\xef\xbb\xbf"
+# The keys in one of which every credential in JSON has its kind or its secret.
+_JSON_SIGNS = (b"auths", b"type")
 _PEM_LETTERS = frozenset(f"{string.ascii_letters}{string.digits}+/=")
 _GOOGLES_SECRETS = {
     "authorized_user": "refresh_token",
@@ -37,32 +42,38 @@ class _Kind(NamedTuple):
 
     Attributes:
         what: what it is, as people call it.
-        names: patterns of its path's end: ``credentials``, ``.kube/config``.
+        called: matches its path: one that ends in ``credentials`` or ``.kube/config``.
         opens: whether a text is one.
+        sign: what is in each: most files are passed over by that, without a closer look.
     """
 
     what: str
-    names: tuple[str, ...]
+    called: re.Pattern[str]
     opens: Callable[[str], bool]
+    sign: bytes = b""
+
+
+def may_be_credential(path: str, size: int) -> bool:
+    """Whether a file of that path and size is worth reading: see :func:`credential_in`."""
+    return size <= _LARGEST or (size <= _LARGEST_NAMED and bool(_NAMED.match(f"/{path}")))
 
 
 def credential_in(path: str, data: bytes) -> str | None:
-    """Return what the file ``path`` with the bytes ``data`` gives away, as people call it; None where it is nothing.
-
-    One larger than ``LARGEST`` is no such file.
-    """
-    if len(data) > LARGEST or data.startswith(_GIT_CRYPT):
+    """Return what the file ``path`` with the bytes ``data`` gives away, as people call it; None where it is nothing."""
+    kinds = [kind for kind in _KINDS if kind.sign in data and kind.called.match(f"/{path}")]
+    is_json = data.removeprefix(_BOM).lstrip().startswith(b"{") and any(sign in data for sign in _JSON_SIGNS)
+    if not (kinds or is_json) or not may_be_credential(path, len(data)) or data.startswith(_GIT_CRYPT):
         return None
     text = data.decode("utf-8-sig", "replace")
     document = _json(text)
     if _SOPS in document:
         return None
-    found = (kind.what for kind in _KINDS if _is_called(path, kind.names) and kind.opens(text))
-    return _in_json(document) or next(found, None)
+    return _in_json(document) or next((kind.what for kind in kinds if kind.opens(text)), None)
 
 
-def _is_called(path: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(f"/{path}", f"*/{pattern}") for pattern in patterns)
+def _ends_in(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Return what matches a path, with a slash before it, that ends as one of ``patterns`` says."""
+    return re.compile("|".join(translate(f"*/{pattern}") for pattern in patterns))
 
 
 # -- files in JSON, whatever they are called
@@ -203,13 +214,18 @@ def _has_user(text: str) -> bool:
     return any(_is_given(text_at(entry, name)) for entry in entries for name in names)
 
 
+_ANY_FILE = re.compile("")
+_FILES = {
+    "credentials of Google Cloud": (("gha-creds-*.json", "application_default_credentials.json"), bool),
+    "a web server's password": ((".netrc", "_netrc"), _has_machine),
+    "git's password": ((".git-credentials", ".git/config"), _has_address),
+    "a package index's password": ((".pypirc",), _has_option("password")),
+    "a key of AWS": (("credentials", ".aws/config"), _has_option("aws_secret_access_key")),
+    "a cluster's credentials": ((".kube/config", "kubeconfig", "kubeconfig.y*ml"), _has_user),
+    "a secret variable": ((".env", ".env.local", ".env.prod*", ".env.secret*"), _has_variable),
+}
+_NAMED = _ends_in(pattern for patterns, _ in _FILES.values() for pattern in patterns)
 _KINDS = (
-    _Kind("a private key", ("*",), _has_private_key),
-    _Kind("credentials of Google Cloud", ("gha-creds-*.json", "application_default_credentials.json"), bool),
-    _Kind("a web server's password", (".netrc", "_netrc"), _has_machine),
-    _Kind("git's password", (".git-credentials", ".git/config"), _has_address),
-    _Kind("a package index's password", (".pypirc",), _has_option("password")),
-    _Kind("a key of AWS", ("credentials", ".aws/config"), _has_option("aws_secret_access_key")),
-    _Kind("a cluster's credentials", (".kube/config", "kubeconfig", "kubeconfig.y*ml"), _has_user),
-    _Kind("a secret variable", (".env", ".env.local", ".env.prod*", ".env.secret*"), _has_variable),
+    _Kind("a private key", _ANY_FILE, _has_private_key, b"PRIVATE KEY"),
+    *(_Kind(what, _ends_in(patterns), opens) for what, (patterns, opens) in _FILES.items()),
 )

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
+from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Refused, Unusable
-from ..hubrepo.credential_files import LARGEST, credential_in
+from ..hubrepo.credential_files import credential_in, may_be_credential
 from ..hubrepo.dockerfile import copied_files
 from ..hubrepo.files import bytes_to_be
 from ..hubrepo.paths import behind_links, is_below, join
@@ -23,7 +25,6 @@ from .tree import Tree, as_it_lies, is_regular
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from ..hubrepo.layout import Hub, HubImage
 
@@ -244,7 +245,9 @@ def _require_not_ignored(hub: Hub, image: HubImage, tree: Tree, sources: Sources
 
 
 def _require_no_credentials(tree: Tree, folders: Sequence[str]) -> None:
-    files = [one for one in tree.files(folders)[:MOST_LOOKED_AT] if is_regular(one) and one.size <= LARGEST]
+    files = [
+        one for one in tree.files(folders)[:MOST_LOOKED_AT] if is_regular(one) and may_be_credential(one.path, one.size)
+    ]
     for first in range(0, len(files), _AT_ONCE):
         some = files[first : first + _AT_ONCE]
         for entry, data in zip(some, tree.blobs(some), strict=True):
@@ -262,9 +265,10 @@ def _require_no_credential(path: str, data: bytes) -> None:
 
 
 def _small_files(top: Path, folder: str) -> Iterator[tuple[str, Path]]:
-    """Yield the regular files below ``folder`` that are small enough for a credential file, with their paths."""
+    """Yield the regular files below ``folder`` that may be credential files, with their paths."""
     for at, _, names in os.walk(top / folder):
         for name in names:
-            file = top / at / name
-            if not file.is_symlink() and file.stat().st_size <= LARGEST:
-                yield file.relative_to(top).as_posix(), file
+            file = Path(at, name)
+            path, found = file.relative_to(top).as_posix(), file.lstat()
+            if stat.S_ISREG(found.st_mode) and may_be_credential(path, found.st_size):
+                yield path, file
