@@ -186,7 +186,7 @@ def test_an_interrupted_rehearsal_clears_up_itself(
 
 def test_a_rehearsal_to_be_kept_stays_when_it_is_killed_and_its_images_go(hub: Hub, temporary: Path) -> None:
     with rehearsing(hub, temporary, "--keep") as rehearsal:
-        wait_until(lambda: rehearsal.has_said("commit: commit hub/values.yaml"))
+        wait_until(lambda: rehearsal.has_said(IN_THE_BUILD))
         folder, record = rehearsal.folder, rehearsal.record
         rehearsal.child.send_signal(signal.SIGKILL)
     assert folder
