@@ -215,7 +215,7 @@ def _has_user(text: str) -> bool:
 
 
 _ANY_FILE = re.compile("")
-_FILES = {
+_FILES: dict[str, tuple[tuple[str, ...], Callable[[str], bool]]] = {
     "credentials of Google Cloud": (("gha-creds-*.json", "application_default_credentials.json"), bool),
     "a web server's password": ((".netrc", "_netrc"), _has_machine),
     "git's password": ((".git-credentials", ".git/config"), _has_address),

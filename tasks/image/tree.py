@@ -114,7 +114,7 @@ class Tree:
         self._look_up(paths)
         inside = [(above, path) for path in paths if (above := self._submodule_above(path))]
         parts = {above: [path[len(above) + 1 :] for at, path in inside if at == above] for above, _ in inside}
-        whole = {entry.path: ["."] for entry in self.files(paths) if entry.mode == SUBMODULE}
+        whole = {entry.path: ["."] for entry in self._list(*paths, flags=("-r",)) if entry.mode == SUBMODULE}
         return {path: (self._submodule(path), inner) for path, inner in {**parts, **whole}.items()}
 
     def write(self, paths: Sequence[str], folder: Path) -> None:
