@@ -19,8 +19,9 @@ from ..masking import mask, names_secret
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-# A key or a token of any name is a small file; one known by its name may hold many of them.
-_LARGEST, _LARGEST_NAMED = 16 * 1024, 64 * 1024
+LARGEST = 64 * 1024
+# Most keys and tokens are far smaller than what may hold several of them.
+_LIKELY = 16 * 1024
 # https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
 _GIT_CRYPT, _SOPS = b"\0GITCRYPT\0", "sops"
 # How a value begins that is encrypted, or stands for one that comes from elsewhere.
@@ -53,16 +54,19 @@ class _Kind(NamedTuple):
     sign: bytes = b""
 
 
-def may_be_credential(path: str, size: int) -> bool:
-    """Whether a file of that path and size is worth reading: see :func:`credential_in`."""
-    return size <= _LARGEST or (size <= _LARGEST_NAMED and bool(_NAMED.match(f"/{path}")))
+def is_likely_credential(path: str, size: int) -> bool:
+    """Whether a file of that path and size is worth unpacking for :func:`credential_in` before it is written out."""
+    return size <= _LIKELY or (size <= LARGEST and bool(_NAMED.match(f"/{path}")))
 
 
 def credential_in(path: str, data: bytes) -> str | None:
-    """Return what the file ``path`` with the bytes ``data`` gives away, as people call it; None where it is nothing."""
+    """Return what the file ``path`` with the bytes ``data`` gives away, as people call it; None where it is nothing.
+
+    One larger than ``LARGEST`` is no such file.
+    """
     kinds = [kind for kind in _KINDS if kind.sign in data and kind.called.match(f"/{path}")]
     is_json = data.removeprefix(_BOM).lstrip().startswith(b"{") and any(sign in data for sign in _JSON_SIGNS)
-    if not (kinds or is_json) or not may_be_credential(path, len(data)) or data.startswith(_GIT_CRYPT):
+    if not (kinds or is_json) or len(data) > LARGEST or data.startswith(_GIT_CRYPT):
         return None
     text = data.decode("utf-8-sig", "replace")
     document = _json(text)

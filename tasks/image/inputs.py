@@ -15,7 +15,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Refused, Unusable
-from ..hubrepo.credential_files import credential_in, may_be_credential
+from ..hubrepo.credential_files import LARGEST, credential_in, is_likely_credential
 from ..hubrepo.dockerfile import copied_files
 from ..hubrepo.files import bytes_to_be
 from ..hubrepo.paths import behind_links, is_below, join
@@ -245,9 +245,8 @@ def _require_not_ignored(hub: Hub, image: HubImage, tree: Tree, sources: Sources
 
 
 def _require_no_credentials(tree: Tree, folders: Sequence[str]) -> None:
-    files = [
-        one for one in tree.files(folders)[:MOST_LOOKED_AT] if is_regular(one) and may_be_credential(one.path, one.size)
-    ]
+    listed = (one for one in tree.files(folders)[:MOST_LOOKED_AT] if is_regular(one))
+    files = [one for one in listed if is_likely_credential(one.path, one.size)]
     for first in range(0, len(files), _AT_ONCE):
         some = files[first : first + _AT_ONCE]
         for entry, data in zip(some, tree.blobs(some), strict=True):
@@ -270,5 +269,5 @@ def _small_files(top: Path, folder: str) -> Iterator[tuple[str, Path]]:
         for name in names:
             file = Path(at, name)
             path, found = file.relative_to(top).as_posix(), file.lstat()
-            if stat.S_ISREG(found.st_mode) and may_be_credential(path, found.st_size):
+            if stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST:
                 yield path, file

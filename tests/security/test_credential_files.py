@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.hubrepo.credential_files import credential_in
+from tasks.hubrepo.credential_files import LARGEST, credential_in
 from tasks.hubrepo.layout import open_hub
 from tasks.image import inputs
 from tasks.image.tree import Tree
@@ -120,7 +120,7 @@ NO_CREDENTIALS = {
     "JSON that is none": ("a.json", '{"auths": '),
     "JSON deeper than one can read": ("a.json", '{"a":' * 10_000),
     "nothing": ("gha-creds-1.json", ""),
-    "something large": ("id_rsa", KEY + "#" * 16 * 1024),
+    "something large": ("id_rsa", KEY + "#" * LARGEST),
 }
 
 
