@@ -266,7 +266,7 @@ def _look_at_all(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> tupl
     """Have files looked at that lie there though git was told to take them for unchanged, or to leave them out.
 
     Returns:
-        The tracked files, and those of them that do not lie there because git was told to leave them out.
+        The tracked files, and apart from them those that do not lie there because git was told to leave them out.
     """
     listed = _answer(git, "ls-files", "-v", "-z", "--", *paths, env=env).split("\0")
     marked = [(line[0], line[2:]) for line in listed if line]
@@ -276,7 +276,8 @@ def _look_at_all(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> tupl
     for flag, names in (("--no-assume-unchanged", unchanged), ("--no-skip-worktree", there)):
         if names:
             _answer(git, "update-index", flag, "-z", "--stdin", stdin="".join(f"{name}\0" for name in names), env=env)
-    return [path for _, path in marked], {*skipped} - {*there}
+    left_out = {*skipped} - {*there}
+    return [path for _, path in marked if path not in left_out], left_out
 
 
 def _plan(git: Git, path: str, data: bytes, env: Mapping[str, str]) -> None:

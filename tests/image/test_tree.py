@@ -248,3 +248,130 @@ def test_files_as_they_lie_are_found_at_odd_paths(repository: Hub, tmp_path: Pat
         tree.write(["ctx/a.txt", "other.txt"], tmp_path / "ours/all")
     assert (tmp_path / "ours/all/ctx/a.txt").read_text() == "planned\n"
     assert (tmp_path / "ours/all/other.txt").read_text() == "other\n"
+
+
+def lies(hub: Hub, *paths: str) -> dict[str, bytes]:
+    """Return the files below ``paths`` as they lie, with the bytes that git keeps of them."""
+    with as_it_lies(Git.around(hub.path), paths, {}) as tree:
+        entries = [entry for entry in tree.files(["."]) if entry.mode.startswith("100")]
+        return dict(zip((entry.path for entry in entries), tree.blobs(entries), strict=True))
+
+
+def test_a_file_that_was_edited_in_the_moment_of_its_commit_counts_as_it_lies(repository: Hub) -> None:
+    # So that the moment is the same: git looks at times of change alone, and here at whole seconds.
+    repository.git("config", "core.trustCtime", "false")
+    file, index = repository.path / "ctx/a.txt", repository.path / ".git/index"
+    moment = (file.stat().st_mtime_ns,) * 2
+    repository.git("update-index", "--refresh")
+    file.write_text("c\n")  # as many bytes as before
+    os.utime(file, ns=moment)
+    os.utime(index, ns=moment)
+    assert lies(repository, "ctx")["ctx/a.txt"] == b"c\n"
+
+
+@pytest.mark.parametrize(
+    "pattern", [("/*", "!/ctx/deep"), ("/other.txt",), ("/*", "!/ctx")], ids=["a part", "nearly all", "the context"]
+)
+def test_files_as_they_lie_in_a_sparse_checkout_are_those_of_the_index_and_new_ones(
+    repository: Hub, pattern: tuple[str, ...]
+) -> None:
+    before = lies(repository, "ctx")
+    repository.git("sparse-checkout", "set", "--no-cone", *pattern)
+    assert lies(repository, "ctx", "ctx/none") == before
+    repository.write("ctx/deep/new.txt", "new\n")
+    assert lies(repository, "ctx", "ctx/none") == {**before, "ctx/deep/new.txt": b"new\n"}
+
+
+def test_a_split_index_stays_as_it_is(repository: Hub) -> None:
+    repository.git("update-index", "--split-index")
+    repository.git("config", "core.splitIndex", "true")
+    repository.write("ctx/a.txt", "edited\n")
+    shared = sorted(path.name for path in (repository.path / ".git").glob("sharedindex.*"))
+    assert lies(repository, "ctx")["ctx/a.txt"] == b"edited\n"
+    assert sorted(path.name for path in (repository.path / ".git").glob("sharedindex.*")) == shared
+
+
+def test_links_on_the_way_are_followed_in_the_files_as_they_lie(repository: Hub, tmp_path: Path) -> None:
+    (repository.path / "way").symlink_to("first")
+    (repository.path / "first").symlink_to("ctx/deep")
+    repository.commit("Link")
+    repository.write("ctx/deep/b.txt", "edited\n")
+    repository.write("ctx/deep/new.txt", "new\n")
+    with as_it_lies(Git.around(repository.path), ["way", "way/b.txt"], {"ctx/deep/ident.txt": b"planned\n"}) as tree:
+        tree.write(["way", "way/b.txt"], tmp_path / "ours/all")
+    ours = seen(tmp_path / "ours/all")
+    assert sorted(ours) == [b"ctx/deep/b.txt", b"ctx/deep/ident.txt", b"ctx/deep/new.txt", b"first", b"way"]
+    assert (ours[b"ctx/deep/b.txt"][1], ours[b"ctx/deep/ident.txt"][1]) == (b"edited\n", b"planned\n")
+
+
+@pytest.mark.parametrize(("target", "leads"), [("..", "out of the repository"), ("/etc", "out of"), ("way", "circle")])
+def test_a_link_that_leads_astray_is_refused_in_the_files_as_they_lie(repository: Hub, target: str, leads: str) -> None:
+    (repository.path / "way").symlink_to(target)
+    with pytest.raises(Refused, match=leads):
+        lies(repository, "way/x")
+
+
+def test_attributes_above_that_are_not_committed_count_as_they_lie(repository: Hub, tmp_path: Path) -> None:
+    repository.write("ctx/deep/b.txt", "one\r\n")
+    repository.edit(".gitattributes", "*.crlf text", "b.txt text eol=crlf\n*.crlf text")
+    with as_it_lies(Git.around(repository.path), ["ctx/deep"], {}) as tree:
+        tree.write(["ctx/deep"], tmp_path / "ours/all")
+        assert tree.unlike("HEAD", ["ctx/deep"]) == (".gitattributes", "ctx/deep/b.txt")
+    assert seen(tmp_path / "ours/all")[b"ctx/deep/b.txt"][1] == b"one\r\n"
+
+
+# -- parts of submodules
+
+
+@pytest.mark.parametrize(
+    ("asked", "written"),
+    [
+        ("ctx/sub", ["ctx/sub/.gitmodules", "ctx/sub/inner/deepest.txt", "ctx/sub/module.txt"]),
+        ("ctx/sub/inner", ["ctx/sub/inner/deepest.txt"]),
+        ("ctx/sub/module.txt", ["ctx/sub/module.txt"]),
+        ("into/deepest.txt", ["ctx/sub/inner/deepest.txt", "into"]),
+    ],
+)
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_a_submodule_or_a_part_of_it_is_written_and_has_an_object(
+    with_submodule: Hub, tmp_path: Path, asked: str, written: list[str], umask: int
+) -> None:
+    (with_submodule.path / "into").symlink_to("ctx/sub/inner")
+    with_submodule.commit("Link into it")
+    git = Git.around(with_submodule.path)
+    before = os.umask(umask)
+    try:
+        Tree(git, "HEAD").write([asked], tmp_path / "ours/all")
+    finally:
+        os.umask(before)
+    assert sorted(os.fsdecode(path) for path in seen(tmp_path / "ours/all")) == written
+    modes = {stat.filemode(path.stat().st_mode) for path in (tmp_path / "ours/all").rglob("*") if path.is_dir()}
+    assert modes <= {"drwxr-xr-x"}
+    assert list(Tree(git, "HEAD").objects([asked])) == [asked]
+    with as_it_lies(git, [asked], {}) as tree:
+        assert tree.objects([asked]) == Tree(git, "HEAD").objects([asked])
+
+
+def test_another_revision_of_a_submodule_is_another_object(with_submodule: Hub) -> None:
+    git = Git.around(with_submodule.path)
+    before = Tree(git, "HEAD").objects(["ctx/sub"])
+    sub = with_submodule.path / "ctx/sub"
+    sh("git", "-c", "user.name=x", "-c", "user.email=x@y", "commit", "-q", "--allow-empty", "-m", "move", cwd=sub)
+    with as_it_lies(git, ["ctx/sub/inner"], {}) as tree:
+        assert tree.objects(["ctx/sub"]) == {"ctx/sub": sh("git", "rev-parse", "HEAD", cwd=sub)} != before
+
+
+def test_a_submodule_in_a_submodule_that_is_not_here_is_named_with_the_command(
+    with_submodule: Hub, tmp_path: Path
+) -> None:
+    sh("git", "clone", "--quiet", str(with_submodule.path), str(tmp_path / "plain"), cwd=tmp_path)
+    update = ("git", "-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init")
+    sh(*update, cwd=tmp_path / "plain")
+    tree = Tree(Git.around(tmp_path / "plain"), "HEAD")
+    with pytest.raises(Refused, match="the submodule is not here at its revision") as refused:
+        tree.write(["ctx"], tmp_path / "ours/all")
+    assert refused.value.where == "ctx/sub/inner"
+    assert refused.value.hint == "git submodule update --init --recursive -- ctx/sub"
+    sh(*update, "--recursive", "--", "ctx/sub", cwd=tmp_path / "plain")
+    tree.write(["ctx"], tmp_path / "ours/again")
+    assert (tmp_path / "ours/again/ctx/sub/inner/deepest.txt").exists()
