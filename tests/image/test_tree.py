@@ -258,10 +258,11 @@ def lies(hub: Hub, *paths: str) -> dict[str, bytes]:
 
 
 def test_a_file_that_was_edited_in_the_moment_of_its_commit_counts_as_it_lies(repository: Hub) -> None:
-    # So that the moment is the same: git looks at times of change alone, and here at whole seconds.
+    # A minute ago, so that the moment of this look is another one.
     repository.git("config", "core.trustCtime", "false")
     file, index = repository.path / "ctx/a.txt", repository.path / ".git/index"
-    moment = (file.stat().st_mtime_ns,) * 2
+    moment = (file.stat().st_mtime_ns - 60 * 10**9,) * 2
+    os.utime(file, ns=moment)
     repository.git("update-index", "--refresh")
     file.write_text("c\n")  # as many bytes as before
     os.utime(file, ns=moment)
