@@ -164,6 +164,11 @@ def _path(key: str, value: object) -> str:
     raise _wrong(key, value, "a path in the repository", "name it relative to the repository's top")
 
 
+def _folder(key: str, value: object) -> str:
+    """Read a folder of the repository; slashes around it say nothing, and alone they are the top."""
+    return _path(key, _text(key, value).strip("/") or ".")
+
+
 def _names(key: str, value: object) -> tuple[str, ...]:
     """Read a list of names; in the environment they are separated by commas."""
     if isinstance(value, str):
@@ -237,6 +242,6 @@ _READERS = {
     "cache": _cache,
     "platform": _platform,
     "push": _switch,
-    "root": _path,
+    "root": _folder,
     "values": _targets,
 }

@@ -160,8 +160,10 @@ def _image(image: Fields, key: str, prefix: str, file: str) -> ImageSpec:
 def _assignments(options: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield each ``NAME=VALUE`` in ``--build-arg=NAME=VALUE``, or in an item that follows such an option."""
     for option in options:
-        name, _, value = option.removeprefix("--build-arg").removeprefix("--label").lstrip("= ").partition("=")
-        yield name, value
+        assignment = option.removeprefix("--build-arg").removeprefix("--label").lstrip("= ")
+        if not assignment.startswith("-"):
+            name, _, value = assignment.partition("=")
+            yield name, value
 
 
 def _name(image: Fields, key: str, prefix: str) -> str:

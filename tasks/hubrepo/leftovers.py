@@ -37,17 +37,28 @@ def scratch_folder(git: Git) -> Iterator[Path]:
     Raises:
         Unusable: it cannot be made.
     """
+    with temporary_folder(_FOLDER, git.git_dir) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
+    """Make a folder of the user's own in ``place`` (None: where temporary files go) for as long as the block runs.
+
+    Raises:
+        Unusable: it cannot be made, or the block cannot write a file.
+    """
+    place = place or Path(tempfile.gettempdir())
     try:
-        made = tempfile.TemporaryDirectory(prefix=_FOLDER, dir=git.git_dir, ignore_cleanup_errors=True)
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True) as made:
+            # A shared clone's .git hands its group on to what is made in it; a checkout would not do that.
+            Path(made).chmod(0o700)
+            yield Path(made)
     except OSError as err:
-        where = shlex.quote(str(git.git_dir))
+        where = shlex.quote(str(place))
         raise Unusable(
-            f"no folder can be made: {err.strerror}", where=git.git_dir, hint=f"df -h {where}; ls -ld {where}"
+            f"temporary files cannot be written: {err.strerror}", where=place, hint=f"df -h {where}; ls -ld {where}"
         ) from err
-    with made as folder:
-        # A shared clone's .git hands its group on to what is made in it; a checkout would not do that.
-        Path(folder).chmod(0o700)
-        yield Path(folder)
 
 
 def sweep(git: Git) -> None:

@@ -8,15 +8,14 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Refused
+from ..hubrepo.leftovers import temporary_folder
 from ..hubrepo.paths import is_below, join
 from ..tools.git import Clone, Git
 from ..tools.git_faults import failed
@@ -24,6 +23,7 @@ from ..tools.run import capture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
 LINK, SUBMODULE, FOLDER = "120000", "160000", "040000"
 _NEW_FILE = "100644"
@@ -129,11 +129,11 @@ class Tree:
         self._look_up(paths)
         places = list(dict.fromkeys(place for path in paths for place in self._way(path)))
         inner = self.submodules(places)
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o777 & ~_UMASK)
-        with tempfile.TemporaryDirectory(prefix="index-", dir=folder.parent) as beside:
+        with temporary_folder("hubpress-") as beside:
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o777 & ~_UMASK)
             git = Git(folder, self.git.clone._replace(top=folder, is_found=False))
-            env = {**self.env, "GIT_INDEX_FILE": str(Path(beside, "index"))}
+            env = {**self.env, "GIT_INDEX_FILE": str(beside / "index")}
             # The whole tree: attributes of the folders above count too.
             _answer(git, "read-tree", self.name, env=env)
             listed = _answer(git, "ls-files", "-z", "--", *places, *inner, env=env)
@@ -238,8 +238,8 @@ def as_it_lies(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> 
     ways = dict.fromkeys(place for path in paths for place in _way(path, partial(_link_in, git.folder)))
     above = (file for place in ways for file in _attributes_above(place))
     places = list(dict.fromkeys(_without_submodule(git.folder, place) for place in (*ways, *above)))
-    with tempfile.TemporaryDirectory(prefix="hubpress-") as folder:
-        index, objects = Path(folder, "index"), Path(folder, "objects")
+    with temporary_folder("hubpress-") as folder:
+        index, objects = folder / "index", folder / "objects"
         objects.mkdir()
         own = str(_folder(git, "--git-path", "objects"))
         env = {

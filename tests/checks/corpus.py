@@ -110,6 +110,7 @@ def image_changed_and_not_rebuilt(hub: Hub) -> Problem:
 
 def history_rewritten(hub: Hub) -> Problem:
     hub.git("checkout", "--quiet", "--orphan", "rewritten")
+    hub.edit(DOCKERFILE, "USER root\n", "USER root\nRUN true\n")
     hub.commit("Set up the hub, in one commit")
     hub.git("branch", "--move", "--force", "main")
     message = f"the tag {pinned_tag(hub)} names a commit that is not in the history any more"

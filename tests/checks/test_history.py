@@ -89,6 +89,9 @@ def test_a_pull_request_that_was_merged(branched: Hub, way: Callable[[Hub], None
 @pytest.mark.parametrize("way", [squashed, rebased])
 def test_a_pull_request_that_was_squashed_or_rebased(branched: Hub, way: Callable[[Hub], None]) -> None:
     way(branched)
+    consistent(branched, "--offline")
+    branched.edit("images/hub/requirements.txt", "nativeauthenticator==", "nativeauthenticator>=")
+    branched.commit("Change a file of the image")
     assert only_problem(branched, "--offline") == gone(pinned_tag(branched))
 
 
@@ -110,7 +113,7 @@ def test_a_squashed_release_online(tmp_path: Path, mirror: str, registry: Regist
     hub.git("switch", "--quiet", "main")
     hub.git("merge", "--quiet", "--squash", "bump-z2jh-3.3.8")
     hub.commit("Move z2jh to 3.3.8 (#42)")
-    assert only_problem(hub) == gone(pinned_tag(hub))
+    consistent(hub)
     assert run_task("build", "commit", "--branch", "mend-the-values", cwd=hub.path).code == 0
     consistent(hub)
 
