@@ -16,6 +16,7 @@ from ..hubrepo.values import image_at
 from ..image.inputs import sources_of
 from ..image.naming import history_of, name_image, names_commit
 from ..image.reference import Reference
+from ..image.tag import HEAD
 from ..image.targets import arguments_of
 from ..image.tree import Tree
 from .problem import Code, Problem
@@ -166,7 +167,7 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, tag: str) -> Iterator[P
 
 
 def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> bool:
-    """Whether a build of ``commit``, where the clone has it, is one of HEAD as well: squashed or rebased.
+    """Whether a build of ``commit``, where the clone has it, is one of today as well: squashed or rebased.
 
     Args:
         hub: the hub repository.
@@ -180,7 +181,7 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
     if arguments_of(hub, image, called) != arguments_of(hub, image, called._replace(tag=tag, commit=commit)):
         return False
     paths = (*sources_of(hub, image).all, hub.config_file)
-    then, now = Tree(hub.git, commit), Tree(hub.git, "HEAD")
+    then, now = Tree(hub.git, commit), Tree(hub.git, called.revision or HEAD)
     return (then.objects(paths), then.attributes(paths)) == (now.objects(paths), now.attributes(paths))
 
 

@@ -15,6 +15,7 @@ from ..image.job import LABEL, base_of, inputs_label, is_out_of_reach
 from ..image.naming import history_of, name_image, names_commit
 from ..image.platform import platforms_left, short_platform
 from ..image.reference import Reference
+from ..image.tag import HEAD
 from ..image.targets import arguments_of
 from ..image.tree import Tree
 from ..tools import docker
@@ -84,12 +85,12 @@ class World:
         return name_image(hub, history_of(hub), image, content).tag
 
     def current(self, hub: Hub) -> list[str]:
-        """Return the keys of the images that were built from the files as they are committed, as their labels say."""
+        """Return the keys of the images that were built from what a build would take now, as their labels say."""
         if not names_commit(hub.settings.tag):
             return []
-        return [image.spec.key for image in hub.images if self._is_of_head(hub, image)]
+        return [image.spec.key for image in hub.images if self._is_of_today(hub, image)]
 
-    def _is_of_head(self, hub: Hub, image: HubImage) -> bool:
+    def _is_of_today(self, hub: Hub, image: HubImage) -> bool:
         own = self.own(image)
         found = self.answers.get(own) if own else None
         if not isinstance(found, FoundImage) or not inputs_label(found):
@@ -98,9 +99,10 @@ class World:
         base = {one.labels.get(f"{LABEL}base.digest", "") for one in found.platforms.values()}
         platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
         try:
-            arguments = arguments_of(hub, image, name_image(hub, history_of(hub), image))
-            head = Tree(hub.git, "HEAD")
-            return inputs_label(found) == inputs_hash(hub, image, head, "".join(base), platform, arguments)
+            called = name_image(hub, history_of(hub), image)
+            tree = Tree(hub.git, called.revision or HEAD)
+            arguments = arguments_of(hub, image, called)
+            return inputs_label(found) == inputs_hash(hub, image, tree, "".join(base), platform, arguments)
         except (Refused, Unusable):
             return False
 

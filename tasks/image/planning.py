@@ -115,8 +115,9 @@ def require_only_managed_changes(hub: Hub, names: Sequence[str]) -> None:
             sources = sources_of(hub, image)
             loose = [one for one in tree.unlike(HEAD, sources.all) if _is_loose(leaves, one)]
             hidden = sorted({*loose} - {*hub.git.changed(loose)}) if loose else []
-            looked_at = f"git update-index --no-assume-unchanged --no-skip-worktree -- {shlex.join(hidden)}"
-            hint = f"{looked_at}, then git commit them" if hidden else ""
+            flags = ("--no-assume-unchanged", "--no-skip-worktree")
+            look = " && ".join(f"git update-index {flag} -- {shlex.join(hidden)}" for flag in flags)
+            hint = f"{look}, then git commit them" if hidden else ""
             _require_none(image, loose, hint)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..lab.cli import run, run_task, sh
+from ..lab.cli import INVOKE, run, run_on_screen, run_task, sh
 from ..lab.machine import PROJECT
 
 if TYPE_CHECKING:
@@ -183,6 +183,65 @@ def test_a_number_of_commits_is_taken_for_the_image_when_the_inputs_agree(scene:
     )
     assert scene.hub.snapshot() == before
     assert digest(f"{first['repository']}:{first['tag']}") == first["digest"]
+
+
+# -- what makes it another image, and a world that moves
+
+
+def test_other_attributes_above_make_another_image(scene: Scene) -> None:
+    released(scene)
+    squash(scene)
+    scene.hub.write(".gitattributes", "*.txt text eol=crlf\n")
+    scene.hub.git("add", ".gitattributes")
+    scene.hub.git("commit", "--quiet", "--amend", "--no-edit")
+    assert codes(scene, "--offline") == codes(scene) != []
+    assert build(scene)["status"] == "built"
+
+
+def test_attributes_that_came_after_the_tags_commit_change_nothing(scene: Scene) -> None:
+    released(scene)
+    squash(scene)
+    scene.hub.write(".gitattributes", "*.txt text eol=crlf\n")
+    scene.hub.commit("Write lines in another way")
+    assert codes(scene, "--offline") == codes(scene) == []
+    assert build(scene)["status"] == "retagged"
+
+
+@pytest.mark.parametrize("template", ["chartpress", "{chart_version}-{commit}", "z2jh.{commit}.{commits}"])
+def test_a_check_without_a_network_knows_the_same_files_by_any_tag(scene: Scene, template: str) -> None:
+    scene.hub.write("invoke.yaml", f'hub: {{tag: "{template}"}}\n')
+    scene.hub.commit("Name the tags")
+    released(scene)
+    squash(scene)
+    assert codes(scene, "--offline") == codes(scene) == []
+    change_a_file(scene)
+    assert codes(scene, "--offline") != []
+
+
+def test_a_check_says_what_a_build_would_build(scene: Scene) -> None:
+    scene.hub.edit("chartpress.yaml", "        valuesPath:", '        buildArgs: {A: "{TAG}"}\n        valuesPath:')
+    scene.hub.commit("Give the tag")
+    released(scene)
+    squash(scene)
+    assert codes(scene, "--offline") == codes(scene) != []
+
+
+def test_an_image_that_disappears_meanwhile_is_named_and_the_next_run_builds(scene: Scene) -> None:
+    released(scene)
+    old = build(scene)
+    squash_and_forget(scene)
+    place = f"http://{scene.registry}/v2/{old['repository'].partition('/')[2]}/manifests/{old['digest']}"
+    gone = f"{old['repository']}:{old['tag']}@{old['digest']}"
+    answer = run_on_screen(
+        *INVOKE,
+        "release",
+        cwd=scene.hub.path,
+        columns=1000,
+        meanwhile=lambda: sh("curl", "-sfX", "DELETE", place, cwd=PROJECT),
+    )
+    assert answer.code == 1
+    assert f"the plan no longer holds: the image {gone} is not in the registry any more" in answer.out
+    assert build(scene)["status"] == "built"
 
 
 def test_an_image_tells_its_inputs_by_a_label(scene: Scene) -> None:
