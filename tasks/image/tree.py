@@ -129,8 +129,9 @@ class Tree:
         self._look_up(paths)
         places = list(dict.fromkeys(place for path in paths for place in self._way(path)))
         inner = self.submodules(places)
-        with temporary_folder("hubpress-") as beside:
-            folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder("index-", folder.parent) as beside:
+            folder.mkdir(exist_ok=True)
             folder.chmod(0o777 & ~_UMASK)
             git = Git(folder, self.git.clone._replace(top=folder, is_found=False))
             env = {**self.env, "GIT_INDEX_FILE": str(beside / "index")}
