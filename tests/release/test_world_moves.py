@@ -5,6 +5,7 @@ Somebody works on in the same clone, or at the same remote, while a release asks
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..lab.cli import INVOKE, Result, run_on_screen, run_task, sh
+from ..lab.machine import PROJECT
 from ..signin.logins import write_program
 from .scene import DOCKERFILE, REQUIREMENTS, VALUES
 from .world import fault, files_in, images_in
@@ -176,6 +178,12 @@ def test_a_remote_branch_that_appears_at_the_question_is_not_overwritten(scene: 
 # -- during the build
 
 
+def pushed(image: str) -> str:
+    """Return what a run says of an image that it has pushed: the digest is the registry's."""
+    look = ("docker", "buildx", "imagetools", "inspect", image, "--format", "{{json .Manifest}}")
+    return f"{image} is now {json.loads(sh(*look, cwd=PROJECT))['digest']}"
+
+
 def test_a_branch_switched_during_the_build_gets_nothing(scene: Scene, during_build: DuringBuild) -> None:
     hub = scene.hub
     before = (hub.git("rev-parse", "main"), hub.remote_git("for-each-ref"))
@@ -186,7 +194,8 @@ def test_a_branch_switched_during_the_build_gets_nothing(scene: Scene, during_bu
     assert error == "the plan no longer holds: the current branch is now main"
     assert hint == (
         f"git switch {BRANCH}, then {AGAIN}; done so far: the current branch is now {BRANCH}, "
-        f"the branch {BRANCH} is now {short(hub, BRANCH)}, HEAD is now {short(hub, BRANCH)}"
+        f"the branch {BRANCH} is now {short(hub, BRANCH)}, HEAD is now {short(hub, BRANCH)}, "
+        f"{pushed(f'{scene.prefix}/core/hub:0.0.1-0.dev.git.2.h' + hub.git('rev-parse', '--short', BRANCH))}"
     )
     assert (hub.git("rev-parse", "main"), hub.remote_git("for-each-ref")) == before
     assert hub.git("status", "--porcelain") == ""
@@ -278,13 +287,13 @@ def test_what_moves_during_a_build_keeps_it_from_writing_the_values(
     scene: Scene, during_build: DuringBuild, somebody: str, error: str, hint: str
 ) -> None:
     hub, before = scene.hub, scene.hub.read(VALUES)
-    repository, told = f"{scene.prefix}/core/hub".partition("/")[2], scene.image
+    image = scene.image
     during_build(somebody)
     done = run_task("build", cwd=hub.path)
     assert done.code == 1, done
     assert fault(done) == (
         f"the plan no longer holds: {error.replace('COMMIT', short(hub, 'HEAD'))}",
-        f"{hint}; done so far: ask {scene.registry} whether {repository} may be pushed to, build and push {told}",
+        f"{hint}; done so far: {pushed(image)}",
     )
     assert hub.read(VALUES).removesuffix("# mine\n") == before
     hub.git("restore", VALUES)
