@@ -213,7 +213,7 @@ def test_rule_6(scene: Scene) -> None:
     done = run_task("release", "--yes", cwd=hub.path, env=by_content)
     assert (done.code, fault(done)[0]) == (
         REFUSED,
-        "the image hub has files that are not committed (images/hub/extra.txt)",
+        "the image hub has files that are not committed (images/hub/extra.txt, images/hub/requirements.txt)",
     )
 
 

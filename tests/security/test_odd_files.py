@@ -183,7 +183,7 @@ def test_a_charts_folder_that_leads_outside_is_refused_with_its_key(hub: Hub, ke
 @pytest.mark.parametrize(
     ("setting", "named"),
     [
-        ("root: /etc", "hub.root is '/etc', not a path in the repository"),
+        ("root: ../etc", "hub.root is '../etc', not a path in the repository"),
         ("root: ..", "hub.root is '..', not a path in the repository"),
         ("values: [{file: /etc/passwd, path: a}]", "hub.values.file is '/etc/passwd', not a path in the repository"),
         (r'root: "a\0b"', r"hub.root is 'a\x00b', not text that a program can be given"),
