@@ -128,7 +128,7 @@ def _paths_of(hub: Hub, images: Sequence[HubImage]) -> list[str]:
 def _know_again(build: Build, history: History) -> None:
     """Find the images to be built that are there already, with the same inputs under another tag.
 
-    Asked for are what the values name, and what the history suggests: the tags of other commits with the same files.
+    Asked for are what the values name, and what the history suggests: the tags of the last commits of any branch.
     """
     candidates = {job.image.spec.key: _candidates(build.hub, history, job) for job in build.to_build if job.inputs}
     answers: dict[Reference, docker.Answer] = {}
