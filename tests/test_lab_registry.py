@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import json
 import os
 import secrets
 import shutil
@@ -40,6 +41,11 @@ def status_of(address: str, user: str | None = None) -> int | None:
         return None
     finally:
         connection.close()
+
+
+def copies_of(address: str) -> set[str]:
+    listed = sh("docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}", cwd=PROJECT)
+    return {name for name in listed.splitlines() if name.startswith(f"{address}/")}
 
 
 def alive(pid: int) -> bool:
@@ -125,6 +131,22 @@ def test_what_was_pushed_is_there_when_the_folder_is_served_again(tmp_path: Path
     forget_images(first.address)
     with registry(tmp_path, port=first.port):
         assert sh("docker", "buildx", "imagetools", "inspect", "--raw", image, cwd=tmp_path)
+
+
+def test_only_one_registry_s_copies_are_forgotten_those_without_a_tag_too(tmp_path: Path) -> None:
+    """A removal that is cut short can leave an image with its digest alone."""
+    with registry(tmp_path / "one") as one, registry(tmp_path / "other") as other:
+        for served in (one, other):
+            push_empty_image(f"{served.address}/lab/hub:1", tmp_path / f"context{served.port}")
+        shown = ("--format", "{{json .Manifest}}")
+        manifest = sh("docker", "buildx", "imagetools", "inspect", *shown, f"{one.address}/lab/hub:1", cwd=tmp_path)
+        forget_images(one.address)
+        sh("docker", "pull", f"{one.address}/lab/hub@{json.loads(manifest)['digest']}", cwd=tmp_path)
+        assert copies_of(one.address) == {f"{one.address}/lab/hub:<none>"}
+        forget_images(one.address)
+        assert copies_of(one.address) == set()
+        assert copies_of(other.address) == {f"{other.address}/lab/hub:1"}
+        forget_images(other.address)
 
 
 def test_a_registry_is_told_apart_from_one_that_cannot_be_run_here(

@@ -20,7 +20,6 @@ from tasks.rehearsal.standin import (
     remove_stand_in,
     stand_ins,
 )
-from tasks.rehearsal.store import is_copy
 
 from .lab.cli import run, sh
 from .lab.helm import RELEASES
@@ -199,19 +198,6 @@ def test_every_release_of_the_lab_has_a_stand_in_under_both_names(stand_in: tupl
     assert "quay.io/jupyterhub/k8s-hub:3.3.8" in stand_in
     assert "jupyterhub/k8s-hub:3.3.8" in stand_in
     assert all(map(is_stand_in, stand_in))
-
-
-@pytest.mark.parametrize(
-    ("name", "copy"),
-    [
-        ("127.0.0.1:5000/core/hub:1", True),
-        ("127.0.0.1:50000/core/hub:1", False),
-        ("127.0.0.1:5000/core/hub:<none>", False),
-        ("quay.io/jupyterhub/k8s-hub:3.3.8", False),
-    ],
-)
-def test_only_copies_of_one_registry_are_forgotten(name: str, copy: bool) -> None:
-    assert is_copy(name, "127.0.0.1:5000") == copy
 
 
 def test_the_layers_are_the_same_bytes_each_time() -> None:

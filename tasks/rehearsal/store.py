@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
 from ..faults import ProgramFailed
 from ..tools.run import Command, capture, check
 
-_LIST = Command(("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"))
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LIST = Command(("docker", "image", "ls", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}"))
+_NONE = "<none>"
 
 
 def engine_answers() -> bool:
@@ -25,11 +30,18 @@ def forget_images(address: str) -> None:
     Raises:
         ProgramFailed: Docker is missing, or does not let go of an image.
     """
-    copies = [name for name in capture(_LIST).text.splitlines() if is_copy(name, address)]
+    copies = list(_names(capture(_LIST).text, f"{address}/"))
     if copies:
         check(Command(("docker", "image", "rm", *copies)), hint="docker image ls")
 
 
-def is_copy(name: str, address: str) -> bool:
-    """Whether ``name``, as ``docker image ls`` shows it, is a tagged image of the registry at ``address``."""
-    return name.startswith(f"{address}/") and not name.endswith(":<none>")
+def _names(listed: str, prefix: str) -> Iterator[str]:
+    """Name the images that begin with ``prefix``: where a removal was cut short, only a digest may be left of one."""
+    for line in listed.splitlines():
+        repository, tag, digest = line.split(" ")
+        if not repository.startswith(prefix):
+            continue
+        if tag != _NONE:
+            yield f"{repository}:{tag}"
+        elif digest != _NONE:
+            yield f"{repository}@{digest}"
