@@ -11,7 +11,7 @@ from invoke.tasks import task
 
 from . import show
 from .door import DOOR
-from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
+from .edge import JSON_HELP, REPO_HELP, HubTask
 from .plan import Action, Plan, Step, Values
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from .hubrepo.layout import Hub
+    from .tools.command import Command
     from .tools.credentials import DockerLogins
-    from .tools.run import Command
 
 HELP = {
     "key-file": "sign in with this service account's key or workload identity file, without a browser",
@@ -31,7 +31,7 @@ HELP = {
 }
 
 
-class AuthWish(NamedTuple):
+class AuthOptions(NamedTuple):
     """How to sign in.
 
     Attributes:
@@ -70,12 +70,14 @@ def auth(
 
     Afterwards: bump.
     """
-    wish = AuthWish(None if key_file is None else Path(key_file), not no_browser, adc, default_registries)
+    from .hubrepo.run import open_run
+
+    wish = AuthOptions(None if key_file is None else Path(key_file), not no_browser, adc, default_registries)
     with open_run(c, repo=repo, json=json) as run:
         run.carry_out(Plan((plan_auth(run.hub, wish),)))
 
 
-def plan_auth(hub: Hub, wish: AuthWish) -> Step:
+def plan_auth(hub: Hub, wish: AuthOptions) -> Step:
     """Plan the sign-in that the images' registries need.
 
     Raises:
@@ -88,7 +90,7 @@ def plan_auth(hub: Hub, wish: AuthWish) -> Step:
 
 
 @contextmanager
-def planning_auth(hub: Hub, wish: AuthWish) -> Iterator[Callable[[], Step]]:
+def planning_auth(hub: Hub, wish: AuthOptions) -> Iterator[Callable[[], Step]]:
     """Ask Docker's helpers, and give what waits for the plan that :func:`plan_auth` makes of their answers.
 
     Raises:
@@ -103,11 +105,11 @@ def planning_auth(hub: Hub, wish: AuthWish) -> Iterator[Callable[[], Step]]:
     # Docker Desktop names a helper for every host, and it may know none.
     helpers = {host: helper for host in hosts if is_google(host) and (helper := logins.helper_for(host))}
     with asking_helpers(helpers) as answering:
-        yield lambda: _auth_step(hub, wish, logins, hosts, answering)
+        yield lambda: _auth_step(wish, logins, hosts, answering)
 
 
 def _auth_step(
-    hub: Hub, wish: AuthWish, logins: DockerLogins, hosts: Sequence[str], answering: Callable[[], frozenset[str]]
+    wish: AuthOptions, logins: DockerLogins, hosts: Sequence[str], answering: Callable[[], frozenset[str]]
 ) -> Step:
     from .tools.gcloud import is_google
 
@@ -117,7 +119,6 @@ def _auth_step(
     return Step(
         "auth",
         actions,
-        leaves=hub,
         report=lambda: {
             "auth": [{"host": host, "google": host in google, "helper": logins.helper_for(host)} for host in hosts]
         },
@@ -141,7 +142,7 @@ def _answers(hosts: Sequence[str], answering: Callable[[], frozenset[str]]) -> f
 
 
 def _google_actions(
-    logins: DockerLogins, hosts: Sequence[str], wish: AuthWish, answering: frozenset[str]
+    logins: DockerLogins, hosts: Sequence[str], wish: AuthOptions, answering: frozenset[str]
 ) -> Iterator[Action]:
     from .tools import gcloud
 
@@ -191,7 +192,7 @@ def _require_answers(hosts: Sequence[str], account: str | None) -> None:
             )
 
 
-def _sign_in(logins: DockerLogins, silent: Sequence[str], wish: AuthWish, key_account: str | None) -> Action:
+def _sign_in(logins: DockerLogins, silent: Sequence[str], wish: AuthOptions, key_account: str | None) -> Action:
     """Return the sign-in, or say that it is not needed.
 
     Where nobody is, gcloud's own helper is asked too: it also knows a token that stands in a variable, as in CI.
@@ -248,12 +249,12 @@ def _login_action(command: Command, why: str) -> Action:
 
 
 def _run_once(command: Command, why: str) -> Action:
-    from .tools.run import check, find, missing
+    from .tools.run import find, missing, run_checked
 
     if find(command.argv[0]) is None:
         raise missing(command.argv[0])
 
     def do(_: Values) -> None:
-        check(command, hint=str(command))
+        run_checked(command, hint=str(command))
 
     return Action(f"run {' '.join(command.argv[:3])}", why, do, (f"$ {command}",))

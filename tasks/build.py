@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
-from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
+from .edge import JSON_HELP, REPO_HELP, HubTask
 from .plan import Action, Plan, Step, Values
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from .hubrepo.files import FileEdit
     from .hubrepo.layout import Hub
     from .image.building import Build
+    from .image.definition import BuildOptions
     from .image.job import ImageJob
     from .image.planning import BuilderOf
-    from .image.reference import Reference
     from .plan import Fact
 
 HELP = {
@@ -32,30 +32,6 @@ HELP = {
     "no-cache": "run every step of the Dockerfile anew",
     "engine": "buildx, or chartpress: the runbook's own commands",
 }
-
-
-class BuildWish(NamedTuple):
-    """How the build is wanted.
-
-    Attributes:
-        images: the images' keys; empty for all that inherit from z2jh's hub image.
-        push: whether the images are pushed.
-        force: whether a tag that exists is built and pushed again.
-        platform: the platform in place of the host's row of the table; None for that row.
-        builder: the buildx builder; None for the setting's.
-        no_cache: whether every step is run anew.
-        engine: what builds: ``buildx`` or ``chartpress``.
-        stand_ins: the base images that a rehearsal's stand-ins are taken for, whatever their registries have.
-    """
-
-    images: tuple[str, ...] = ()
-    push: bool = True
-    force: bool = False
-    platform: str | None = None
-    builder: str | None = None
-    no_cache: bool = False
-    engine: str = "buildx"
-    stand_ins: tuple[Reference, ...] = ()
 
 
 @task(klass=HubTask, auto_shortflags=False, iterable=["image"], help={**HELP, **REPO_HELP, **JSON_HELP})
@@ -86,18 +62,25 @@ def build(
 
     Afterwards: commit.
     """
-    wish = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
+    from .hubrepo.run import open_run
+    from .image.definition import BuildOptions
+
+    wish = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as run:
-        run.carry_out(Plan((plan_build(run.hub, wish),)))
+        step, _ = plan_build(run.hub, wish)
+        run.carry_out(Plan((step,)))
 
 
-def plan_build(hub: Hub, wish: BuildWish, answering: BuilderOf | None = None) -> Step:
+def plan_build(hub: Hub, wish: BuildOptions, answering: BuilderOf | None = None) -> tuple[Step, Hub]:
     """Plan the build of the images that the registry does not have, and the values that name them.
 
     Args:
         hub: the hub repository as it will be when the build begins.
         wish: how the build is wanted.
         answering: waits for the builder, where somebody asks for it already.
+
+    Returns:
+        The step, and the repository as it will leave it.
     """
     from .hubrepo.edits import image_edits
     from .image.planning import plan_images
@@ -112,10 +95,9 @@ def plan_build(hub: Hub, wish: BuildWish, answering: BuilderOf | None = None) ->
         _build_action(planned, relies),
         *([_values_action(hub, planned, edits, relies)] if planned.pushes else []),
     ]
-    return Step(
+    step = Step(
         "build",
         actions=tuple(actions),
-        leaves=hub.edited(edits),
         report=lambda: {
             "images": planned.report(),
             "values": {"path": hub.values_file, "changed": any(edit.changes for edit in edits)},
@@ -123,6 +105,7 @@ def plan_build(hub: Hub, wish: BuildWish, answering: BuilderOf | None = None) ->
         summary=planned.summary,
         warnings=planned.warnings,
     )
+    return step, hub.edited(edits)
 
 
 def _right_actions(planned: Build) -> list[Action]:

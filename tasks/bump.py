@@ -8,7 +8,7 @@ from invoke.tasks import task
 
 from . import show
 from .door import DOOR
-from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
+from .edge import JSON_HELP, REPO_HELP, HubTask
 from .plan import Plan, Step
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ HELP = {
 }
 
 
-class BumpWish(NamedTuple):
+class BumpOptions(NamedTuple):
     """Which release is wanted.
 
     Attributes:
@@ -71,12 +71,19 @@ def bump(
 
     Afterwards: commit.
     """
+    from .hubrepo.run import open_run
+
     with open_run(c, repo=repo, json=json) as run:
-        run.carry_out(Plan((plan_bump(run.hub, BumpWish(to, pre, dev, major)),)))
+        step, _ = plan_bump(run.hub, BumpOptions(to, pre, dev, major))
+        run.carry_out(Plan((step,)))
 
 
-def plan_bump(hub: Hub, wish: BumpWish) -> Step:
-    """Plan the move to the release that ``wish`` asks for: one look at the index decides both edits."""
+def plan_bump(hub: Hub, wish: BumpOptions) -> tuple[Step, Hub]:
+    """Plan the move to the release that ``wish`` asks for: one look at the index decides both edits.
+
+    Returns:
+        The step, and the repository as it will leave it.
+    """
     from .hubrepo.edits import base_for, release_edits
     from .hubrepo.lock import lock_edit, locked_action
     from .hubrepo.requirement import require_movable
@@ -97,14 +104,14 @@ def plan_bump(hub: Hub, wish: BumpWish) -> Step:
     edits = release_edits(hub, version, bases)
     lock = lock_edit(hub, version)
     touched = (*edits, lock) if lock else edits
-    return Step(
+    step = Step(
         "bump",
         actions=(locked_action(hub, edits, lock, _reason(index, hub.requirement.version, choice), relies),),
-        leaves=hub.edited(touched).with_index(index),
         report=lambda: _report(hub, choice, touched, bases),
         summary=lambda: [f"{edit.path}: {edit.summary if edit.changes else 'unchanged'}" for edit in touched],
         warnings=tuple(_warnings(hub, choice, repository)),
     )
+    return step, hub.edited(touched).with_index(index)
 
 
 def _report(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from .edge import JSON_HELP, REPO_HELP, HubTask, open_run, present
+from . import ci
+from .edge import JSON_HELP, REPO_HELP, HubTask, present
 from .faults import REFUSED
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
       check                      on a pull request
       check --json               what it found, for scripts
     """
-    from . import ci
+    from .hubrepo.run import open_run
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         problems = find_problems(run.hub, offline=offline)

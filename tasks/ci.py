@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from . import show
 from .faults import Unusable
 from .reading import append_to_file, read_file
-from .review.markdown import code, plain, table
+from .review.markdown import code, plain, table_lines
 from .visible import ACTIONS, one_line, visible
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Told(NamedTuple):
     @property
     def summary(self) -> str:
         """The summary, in Markdown."""
-        lines = table(("what", "is"), self.rows) if self.rows else ()
+        lines = table_lines(("what", "is"), self.rows) if self.rows else ()
         return "\n".join((f"### hubpress: {plain(self.heading)}", "", *lines, "", ""))
 
 

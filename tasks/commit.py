@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from invoke.tasks import task
 
 from . import show
-from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
+from .edge import JSON_HELP, REPO_HELP, HubTask
 from .plan import Action, Fact, Plan, Step
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .review.body import Story
     from .review.branch import BranchPlan
     from .review.evidence import Witness
-    from .review.request import Request
+    from .review.request import PullRequest
     from .tools.git import HeadsOf
 
 HELP = {
@@ -32,7 +32,7 @@ HELP = {
 }
 
 
-class CommitWish(NamedTuple):
+class CommitOptions(NamedTuple):
     """How the commit is wanted.
 
     Attributes:
@@ -60,7 +60,7 @@ class Made:
 
     subject: str | None = None
     hash: str | None = None
-    request: Request | None = None
+    request: PullRequest | None = None
     said: list[str] = field(default_factory=list)
 
 
@@ -88,11 +88,16 @@ def commit(
 
     Afterwards: build, or merge the pull request.
     """
+    from .hubrepo.run import open_run
+
     with open_run(c, repo=repo, json=json) as run:
-        run.carry_out(Plan((plan_commit(run.hub, CommitWish(message, branch, push, pr)),)))
+        step, _ = plan_commit(run.hub, CommitOptions(message, branch, push, pr))
+        run.carry_out(Plan((step,)))
 
 
-def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None, heads_of: HeadsOf | None = None) -> Step:
+def plan_commit(
+    hub: Hub, wish: CommitOptions, witness: Witness | None = None, heads_of: HeadsOf | None = None
+) -> tuple[Step, Hub]:
     """Plan the commit of what differs, and the push and the pull request where they are wanted.
 
     Args:
@@ -100,6 +105,9 @@ def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None, head
         wish: how the commit is wanted.
         witness: tells what is known of the images; None to ask the registry.
         heads_of: waits for the remote's branches, where it was asked already; None to ask it.
+
+    Returns:
+        The step, and the repository as it will leave it.
 
     Raises:
         Refused: no commit can be made here, a managed file holds other changes too, or the branch has other commits.
@@ -129,10 +137,9 @@ def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None, head
         actions.append(pushing)
     if wish.request:
         actions.append(_request_action(hub, branch, pushed, wish, made, witness))
-    return Step(
+    step = Step(
         "commit",
         tuple(actions),
-        leaves=hub.with_commit(branch, changed),
         report=lambda: {
             "branch": branch,
             "commits": [{"hash": made.hash, "subject": made.subject}] if made.subject else [],
@@ -140,6 +147,7 @@ def plan_commit(hub: Hub, wish: CommitWish, witness: Witness | None = None, head
         },
         summary=lambda: [*made.said, *(made.request.summary() if made.request else [])],
     )
+    return step, hub.with_commit(branch, changed)
 
 
 class _World(NamedTuple):
@@ -174,11 +182,11 @@ def _commit_actions(
     local: Fact,
     changed: Sequence[str],
     behind: Sequence[str],
-    wish: CommitWish,
+    wish: CommitOptions,
     made: Made,
 ) -> list[Action]:
     from .faults import Refused
-    from .review.commits import Place, commit_message, make_commit, require_no_credentials, require_only_ours
+    from .review.commits import CommitPlace, commit_message, make_commit, require_no_credentials, require_only_ours
 
     require_only_ours(hub, changed, behind)
     require_no_credentials(hub, changed)
@@ -199,7 +207,7 @@ def _commit_actions(
         # The tag of an image that was only planned is known now.
         message = (wish.message or commit_message(hub.on(parent).holding(known))).strip()
         wanted = {path: known[path] for path in changed}
-        made.hash = make_commit(hub.git, Place(goal.name, parent), wanted, message, staged)
+        made.hash = make_commit(hub.git, CommitPlace(goal.name, parent), wanted, message, staged)
         made.subject = message.partition("\n")[0]
         made.said.append(f"commit {made.hash[:12]} on {goal.name}: {made.subject}")
         return {world.head.name: made.hash, local.name: made.hash, world.staged.name: _without(staged, changed)}
@@ -235,7 +243,7 @@ def _without(staged: Values, paths: Sequence[str]) -> Values:
 
 
 def _push_action(
-    hub: Hub, local: Fact, branch: str, wish: CommitWish, made: Made, heads_of: HeadsOf | None
+    hub: Hub, local: Fact, branch: str, wish: CommitOptions, made: Made, heads_of: HeadsOf | None
 ) -> tuple[Action, Fact]:
     """Return the push of ``branch``, and the fact that has the pushed commit from then on."""
     from .review.branch import shared_branches
@@ -279,12 +287,12 @@ def _push_action(
 
 
 def _request_action(
-    hub: Hub, branch: str, pushed: Fact, wish: CommitWish, made: Made, witness: Witness | None
+    hub: Hub, branch: str, pushed: Fact, wish: CommitOptions, made: Made, witness: Witness | None
 ) -> Action:
     from .review.branch import base_branch
     from .review.evidence import from_registry
-    from .review.request import Request, plan_request, require_own_branch
-    from .review.story import is_ahead, tell
+    from .review.request import PullRequest, plan_request, require_own_branch
+    from .review.story import is_ahead, story_of
 
     base = Fact("the branch that pull requests go to", lambda: base_branch(hub), base_branch(hub))
     waits = bool(made.subject or hub.pending)
@@ -295,9 +303,9 @@ def _request_action(
     if not waits and not is_ahead(hub, base.value):
         return Action(f"no pull request: {branch} has nothing that {base.value} does not have")
     ask = witness or from_registry
-    made.request = Request(branch, base.value)
+    made.request = PullRequest(branch, base.value)
 
     def story(now: Hub, commit: str) -> Story:
-        return tell(now, base.value, ask(now), commit)
+        return story_of(now, base.value, ask(now), commit)
 
     return plan_request(hub, made.request, story, pushed, base, waits=waits)

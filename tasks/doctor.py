@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from . import show
-from .edge import JSON_HELP, REPO_HELP, HubTask, open_run, present
+from . import ci, show
+from .edge import JSON_HELP, REPO_HELP, HubTask, present
 from .faults import REFUSED, ProgramFailed, Unusable
 
 if TYPE_CHECKING:
     from invoke.context import Context
 
-    from .checks.machine import Finding
+    from .checks.machine import MachineFinding
 
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
@@ -30,14 +30,14 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
       doctor                     before the first release on a machine
       doctor --json              the same for scripts
     """
-    from . import ci
-    from .checks.machine import Finding, examine
+    from .checks.machine import MachineFinding, examine
+    from .hubrepo.run import open_run
 
     try:
         with open_run(c, repo=repo, json=json, writes=False) as run:
             findings = examine(run.hub)
     except (ProgramFailed, Unusable) as fault:
-        findings = [*examine(None), Finding("hub repository", fault.what, ok=False, hint=fault.hint)]
+        findings = [*examine(None), MachineFinding("hub repository", fault.what, ok=False, hint=fault.hint)]
     ok = all(finding.ok for finding in findings)
     tools = [finding.report() for finding in findings]
     present({"ok": ok, "tools": tools}, _text(findings), lambda: ci.of_machine(tools), json=json)
@@ -45,7 +45,7 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
         raise Exit(code=REFUSED)
 
 
-def _text(findings: list[Finding]) -> str:
+def _text(findings: list[MachineFinding]) -> str:
     marks = {True: "ok", False: "FAULT"}
     rows: list[tuple[str, ...]] = [(marks[one.ok], one.name, one.version or one.hint or "-") for one in findings]
     hints = dict.fromkeys(f"hint: {one.name}: {one.hint}" for one in findings if one.hint and not one.ok)

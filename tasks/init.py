@@ -9,7 +9,7 @@ from invoke.tasks import task
 
 from . import show
 from .door import DOOR
-from .edge import JSON_HELP, REPO_HELP, HubTask, open_run
+from .edge import JSON_HELP, REPO_HELP, HubTask
 from .plan import Action, Plan, Step
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def init(c: Context, prefix: str | None = None, repo: str | None = None, json: b
 
     Afterwards: git add, git commit, release.
     """
+    from .hubrepo.run import open_run
+
     with open_run(c, repo=repo, json=json) as run:
         plan = Plan((plan_init(run.hub, prefix),))
         if run.dry or plan.nothing_to_do:
@@ -78,7 +80,6 @@ def plan_init(hub: Hub, prefix: str | None) -> Step:
     return Step(
         "init",
         (*writing, *map(_kept_action, lacking.kept)),
-        leaves=hub.edited(edits),
         report=lambda: {
             "files": [edit.path for edit in edits],
             "kept": [kept.path for kept in lacking.kept],

@@ -17,8 +17,6 @@ from .visible import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from .hubrepo.layout import Hub
-
 DONE, SKIPPED = "done", "skipped"
 # Values of facts by the facts' names.
 Values: TypeAlias = "Mapping[str, Any]"
@@ -99,7 +97,6 @@ class Step(NamedTuple):
     Attributes:
         name: the task's name.
         actions: what is to be done, in order.
-        leaves: the hub repository as the step will leave it; the next step is planned on that.
         report: gives the step's part of the JSON report: what was done, or what would be before it is performed.
         summary: gives the lines that say in the end what was done.
         warnings: what people should know before they say yes.
@@ -107,7 +104,6 @@ class Step(NamedTuple):
 
     name: str
     actions: tuple[Action, ...]
-    leaves: Hub
     report: Callable[[], Mapping[str, Any]] = dict
     summary: Callable[[], Sequence[str]] = list
     warnings: tuple[str, ...] = ()

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 from invoke.tasks import task
 
 from . import show
-from .build import BuildWish
-from .bump import BumpWish, plan_bump
-from .commit import CommitWish
+from .bump import BumpOptions, plan_bump
+from .commit import CommitOptions
 from .door import DOOR
-from .edge import JSON_HELP, REPO_HELP, HubTask, Run, open_run
+from .edge import JSON_HELP, REPO_HELP, HubTask
 from .plan import Action, Plan, Step, Values
 from .release import HELP as RELEASE_HELP
 from .release import plan_release
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from .hubrepo.layout import Hub
+    from .hubrepo.run import Run
+    from .image.definition import BuildOptions
     from .image.reference import Reference
     from .rehearsal.stage import Stage
 
@@ -72,12 +73,14 @@ def rehearse(
       rehearse --to 4.4.0 --pr   with the text of the pull request
       rehearse --keep            to look at the clone and the image afterwards
     """
+    from .hubrepo.run import open_run
+    from .image.definition import BuildOptions
     from .rehearsal.place import rehearsal_folder
 
     del push, yes
-    bump = BumpWish(to, pre, dev, major)
-    build = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
-    commit = CommitWish(message, branch, push=True, request=pr)
+    bump = BumpOptions(to, pre, dev, major)
+    build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
+    commit = CommitOptions(message, branch, push=True, request=pr)
     with open_run(c, repo=repo, json=json, writes=False) as run:
         if run.dry:
             run.carry_out(Plan((_intention(run.hub),)))
@@ -90,8 +93,11 @@ def rehearse(
                     show.say(_ways_to_look(place))
 
 
-def _perform(run: Run, place: Path, bump: BumpWish, build: BuildWish, commit: CommitWish, *, stand_in: bool) -> None:
+def _perform(
+    run: Run, place: Path, bump: BumpOptions, build: BuildOptions, commit: CommitOptions, *, stand_in: bool
+) -> None:
     from .faults import Refused
+    from .hubrepo.run import Run
     from .rehearsal.stage import require_local_engine, staged
 
     if build.builder not in {None, require_local_engine()}:
@@ -100,7 +106,7 @@ def _perform(run: Run, place: Path, bump: BumpWish, build: BuildWish, commit: Co
         )
 
     def target(hub: Hub) -> list[Reference]:
-        return [image.base.reference for image in plan_bump(hub, bump).leaves.images]
+        return [image.base.reference for image in plan_bump(hub, bump)[1].images]
 
     with staged(run.hub, place, target, stand_in=stand_in) as stage:
         for note in (*stage.unused, *stage.notes):
@@ -142,7 +148,6 @@ def _intention(hub: Hub) -> Step:
             Action(f"release there: see {DOOR} --dry release for the plan", "", _nothing),
             Action("show the branch that came of it, and remove everything", "", _nothing),
         ),
-        leaves=hub,
     )
 
 

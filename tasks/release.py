@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from invoke.tasks import task
 
 from . import show
-from .auth import AuthWish, planning_auth
+from .auth import AuthOptions, planning_auth
 from .build import HELP as BUILD_HELP
-from .build import BuildWish, plan_build
+from .build import plan_build
 from .bump import HELP as BUMP_HELP
-from .bump import BumpWish, plan_bump
+from .bump import BumpOptions, plan_bump
 from .commit import HELP as COMMIT_HELP
-from .commit import CommitWish, plan_commit
+from .commit import CommitOptions, plan_commit
 from .door import DOOR
-from .edge import JSON_HELP, REPO_HELP, HubTask, Run, open_run
+from .edge import JSON_HELP, REPO_HELP, HubTask
 from .faults import Denied, Fault, Refused
 from .plan import Plan
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from .hubrepo.layout import Hub
+    from .hubrepo.run import Run
+    from .image.definition import BuildOptions
     from .image.planning import BuilderOf
     from .plan import Step
     from .review.evidence import Witness
@@ -72,12 +74,14 @@ def release(
 
     Afterwards: review the branch, then proceed to deployment as normal.
     """
+    from .hubrepo.run import open_run
+    from .image.definition import BuildOptions
     from .tools.git_locks import require_unlocked
 
-    bump = BumpWish(to, pre, dev, major)
-    build = BuildWish(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
+    bump = BumpOptions(to, pre, dev, major)
+    build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as run:
-        plan = plan_release(run.hub, bump, build, CommitWish(message, branch, push, pr))
+        plan = plan_release(run.hub, bump, build, CommitOptions(message, branch, push, pr))
         if not run.dry and not plan.nothing_to_do:
             require_unlocked(run.hub.git.git_dir)
             _agree(run, plan, yes=yes)
@@ -86,28 +90,28 @@ def release(
             show.say(_next_step(run.hub, plan))
 
 
-def plan_release(hub: Hub, bump: BumpWish, build: BuildWish, commit: CommitWish) -> Plan:
+def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
     """Plan the whole release, each step on the repository as the one before it will leave it.
 
     A tag that names a commit needs that commit before the build, and a second one for the values. A tag that names
     the content needs one commit, at the end. The sign-in, the Helm repository and the remote are asked side by side;
     the builder answers while the commit is planned.
     """
-    with planning_auth(hub, AuthWish()) as auth, _asking_remote(hub, commit) as heads_of:
-        bumped = plan_bump(hub, bump)
+    with planning_auth(hub, AuthOptions()) as auth, _asking_remote(hub, commit) as heads_of:
+        bumping, bumped = plan_bump(hub, bump)
         signing_in = auth()
-        steps = _steps(bumped.leaves, build, commit, heads_of, signs_in=bool(signing_in.to_do))
-        return Plan((signing_in, bumped, *steps))
+        steps = _steps(bumped, build, commit, heads_of, signs_in=bool(signing_in.to_do))
+        return Plan((signing_in, bumping, *steps))
 
 
-def _asking_remote(hub: Hub, wish: CommitWish) -> AbstractContextManager[HeadsOf | None]:
+def _asking_remote(hub: Hub, wish: CommitOptions) -> AbstractContextManager[HeadsOf | None]:
     """Ask the remote for its branches at once, where one of them will be pushed."""
     return (
         hub.git.asking_remote(hub.git.push_address(hub.settings.remote)) if wish.push or wish.request else nullcontext()
     )
 
 
-def _asking_builder(hub: Hub, wish: BuildWish) -> AbstractContextManager[BuilderOf | None]:
+def _asking_builder(hub: Hub, wish: BuildOptions) -> AbstractContextManager[BuilderOf | None]:
     """Ask for the builder at once, where a build is certain: a file that an image depends on is yet to be committed."""
     from .image.naming import depends_on
     from .image.planning import asking_builder
@@ -118,7 +122,7 @@ def _asking_builder(hub: Hub, wish: BuildWish) -> AbstractContextManager[Builder
 
 
 def _steps(
-    hub: Hub, build: BuildWish, commit: CommitWish, heads_of: HeadsOf | None, *, signs_in: bool
+    hub: Hub, build: BuildOptions, commit: CommitOptions, heads_of: HeadsOf | None, *, signs_in: bool
 ) -> Iterator[Step]:
     """Yield what follows the move to a release, each step planned on the repository as the one before will leave it."""
     from .image.naming import names_commit
@@ -126,20 +130,22 @@ def _steps(
 
     if not names_commit(hub.settings.tag):
         require_only_managed_changes(hub, build.images)
-        built = plan_build(hub, build)
-        yield from (built, plan_commit(built.leaves, commit, _witness(hub, build, built), heads_of))
+        building, built = plan_build(hub, build)
+        committing, _ = plan_commit(built, commit, _witness(hub, build, building), heads_of)
+        yield from (building, committing)
         return
     with _asking_builder(hub, build) as answering:
-        moved = plan_commit(hub, commit._replace(push=False, request=False))
-        built = plan_build(moved.leaves, build, answering)
-    if moved.leaves.pending:
+        moving, moved = plan_commit(hub, commit._replace(push=False, request=False))
+        building, built = plan_build(moved, build, answering)
+    if moved.pending:
         _require_answers(hub, build, signs_in=signs_in)
     # A message that was given belongs to the first commit that is made.
-    wish = commit._replace(message=None if moved.leaves.pending else commit.message)
-    yield from (moved, built, plan_commit(built.leaves, wish, _witness(hub, build, built), heads_of))
+    wish = commit._replace(message=None if moved.pending else commit.message)
+    committing, _ = plan_commit(built, wish, _witness(hub, build, building), heads_of)
+    yield from (moving, building, committing)
 
 
-def _require_answers(hub: Hub, wish: BuildWish, *, signs_in: bool) -> None:
+def _require_answers(hub: Hub, wish: BuildOptions, *, signs_in: bool) -> None:
     """Check that the images' registries answer, before a commit is made whose images they could not take.
 
     A build asks them for its tags, but not for one that names a commit which is yet to be made.
@@ -167,7 +173,7 @@ def _require_answers(hub: Hub, wish: BuildWish, *, signs_in: bool) -> None:
             raise answer
 
 
-def _witness(hub: Hub, wish: BuildWish, built: Step) -> Witness:
+def _witness(hub: Hub, wish: BuildOptions, built: Step) -> Witness:
     """Return what tells of the images: the build that proved them; the registry where nothing is pushed."""
     from .review.evidence import from_registry, from_report
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.tasks import task
 
-from . import show
-from .edge import JSON_HELP, REPO_HELP, HubTask, open_run, present
+from . import ci, show
+from .edge import JSON_HELP, REPO_HELP, HubTask, present
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -32,9 +32,9 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
       status --repo ../other     where that one does
       status --json              the same for scripts
     """
-    from . import ci
     from .checks.files import file_problems
     from .checks.world import look, world_problems
+    from .hubrepo.run import open_run
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         world = look(run.hub)

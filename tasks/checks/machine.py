@@ -10,10 +10,11 @@ from ..faults import Fault, ProgramFailed
 from ..image.platform import Host, platform_argument, short_platform
 from ..image.reference import Reference
 from ..tools.builder import CLOUD_BUILD, REMOTE_DRIVER, Builder
+from ..tools.command import Command, Output
 from ..tools.credentials import DockerLogins
 from ..tools.docker import BUILD_NATIVELY, INSTALL_BUILDX, START_ENGINE
 from ..tools.gcloud import is_google
-from ..tools.run import INSTALL_HINTS, Command, Output, attempt_all
+from ..tools.run import INSTALL_HINTS, attempt_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,7 @@ _VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")
 _PROBE_TAG = "hubpress-doctor"
 
 
-class Finding(NamedTuple):
+class MachineFinding(NamedTuple):
     """What one look found.
 
     Attributes:
@@ -50,11 +51,11 @@ class _Look(NamedTuple):
 
     name: str
     command: Command
-    read: Callable[[str, Output], Finding]
+    read: Callable[[str, Output], MachineFinding]
     needed: bool = True
 
 
-def examine(hub: Hub | None) -> list[Finding]:
+def examine(hub: Hub | None) -> list[MachineFinding]:
     """Look at everything that a release of ``hub`` needs; without one, at the tools alone."""
     looks = [*_tool_looks(hub), *_registry_looks(hub)]
     outputs = attempt_all([look.command for look in looks], seconds=LOOK_SECONDS)
@@ -93,102 +94,104 @@ def _registry_looks(hub: Hub | None) -> Iterator[_Look]:
         yield _Look(f"registry {probe.host}", command, _registry(probe))
 
 
-def _finding(look: _Look, output: Output | ProgramFailed) -> Finding:
+def _finding(look: _Look, output: Output | ProgramFailed) -> MachineFinding:
     """Read an answer; a program that is missing, hangs or is broken is a fault only where a release needs it."""
     if isinstance(output, ProgramFailed):
-        return Finding(look.name, None, not look.needed, f"{output.what}: {output.hint}")
+        return MachineFinding(look.name, None, not look.needed, f"{output.what}: {output.hint}")
     found = look.read(look.name, output)
-    return found if look.needed or found.ok else Finding(found.name, found.version, ok=True, hint=found.hint)
+    return found if look.needed or found.ok else MachineFinding(found.name, found.version, ok=True, hint=found.hint)
 
 
-def _at_least(wanted: tuple[int, int], install: str) -> Callable[[str, Output], Finding]:
+def _at_least(wanted: tuple[int, int], install: str) -> Callable[[str, Output], MachineFinding]:
     hint = INSTALL_HINTS.get(install, install)
 
-    def read(name: str, output: Output) -> Finding:
+    def read(name: str, output: Output) -> MachineFinding:
         found = _VERSION.search(output.text)
         if not output.ok or not found:
-            return Finding(name, output.last_words if not output.ok else None, ok=False, hint=hint)
+            return MachineFinding(name, output.last_words if not output.ok else None, ok=False, hint=hint)
         is_new = tuple(map(int, found[0].split(".")[:2])) >= wanted
         needs = f"at least {wanted[0]}.{wanted[1]} is needed: {hint}"
-        return Finding(name, found[0], ok=is_new, hint=None if is_new else needs)
+        return MachineFinding(name, found[0], ok=is_new, hint=None if is_new else needs)
 
     return read
 
 
-def _engine(name: str, output: Output) -> Finding:
+def _engine(name: str, output: Output) -> MachineFinding:
     answers = output.ok and bool(output.text.strip())
-    return Finding(name, output.text.strip() if answers else None, answers, None if answers else START_ENGINE)
+    return MachineFinding(name, output.text.strip() if answers else None, answers, None if answers else START_ENGINE)
 
 
-def _builder(name: str, output: Output) -> Finding:
+def _builder(name: str, output: Output) -> MachineFinding:
     fields = _fields(output)
     fault = fields.get("Error")
     if not output.ok or fault:
-        return Finding(name, fault or output.last_words, ok=False, hint="docker buildx ls; docker buildx use NAME")
+        return MachineFinding(
+            name, fault or output.last_words, ok=False, hint="docker buildx ls; docker buildx use NAME"
+        )
     builder = Builder.read(fields.get("Name"), output.text)
     if builder.driver == REMOTE_DRIVER and not builder.is_started:
-        return Finding(name, f"{builder.title} does not answer", ok=False, hint=builder.look)
-    return Finding(name, f"{fields.get('Name', '?')} ({fields.get('Driver', '?')})", ok=True)
+        return MachineFinding(name, f"{builder.title} does not answer", ok=False, hint=builder.look)
+    return MachineFinding(name, f"{fields.get('Name', '?')} ({fields.get('Driver', '?')})", ok=True)
 
 
-def _sign_in(host: str) -> Callable[[str, Output], Finding]:
-    def read(name: str, output: Output) -> Finding:
+def _sign_in(host: str) -> Callable[[str, Output], MachineFinding]:
+    def read(name: str, output: Output) -> MachineFinding:
         answers = output.ok and '"Secret"' in output.text
         hint = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
         words = "Docker's helper answers" if answers else "Docker's helper gives no credentials"
-        return Finding(name, words, answers, None if answers else hint)
+        return MachineFinding(name, words, answers, None if answers else hint)
 
     return read
 
 
-def _no_helper_findings(hub: Hub | None) -> Iterator[Finding]:
+def _no_helper_findings(hub: Hub | None) -> Iterator[MachineFinding]:
     """Yield a fault for each registry of Google's that Docker has no credential helper for."""
     logins = DockerLogins.read()
     for host in _hosts(hub):
         if is_google(host) and logins.helper_for(host) is None and not logins.has_login(host):
-            yield Finding(
+            yield MachineFinding(
                 f"sign-in {host}", None, ok=False, hint=f"Docker has no credential helper for {host}: {DOOR} auth"
             )
 
 
-def _registry(probe: Reference) -> Callable[[str, Output], Finding]:
+def _registry(probe: Reference) -> Callable[[str, Output], MachineFinding]:
     from ..tools.docker import registry_fault  # noqa: PLC0415
 
-    def read(name: str, output: Output) -> Finding:
+    def read(name: str, output: Output) -> MachineFinding:
         if output.ok or output.last_words.endswith(": not found"):
-            return Finding(name, f"answers for {probe.name}", ok=True)
+            return MachineFinding(name, f"answers for {probe.name}", ok=True)
         fault: Fault = registry_fault(output, probe.host)
-        return Finding(name, fault.what, ok=False, hint=fault.hint)
+        return MachineFinding(name, fault.what, ok=False, hint=fault.hint)
 
     return read
 
 
-def _platform_findings(hub: Hub | None, builder: Output | ProgramFailed | None) -> Iterator[Finding]:
+def _platform_findings(hub: Hub | None, builder: Output | ProgramFailed | None) -> Iterator[MachineFinding]:
     """Yield this host's row of the table, and where it names the platform, whether the builder must emulate it."""
     host = Host.here()
     wanted = hub.settings.platform if hub else "linux/amd64"
     try:
         argument = platform_argument(host, wanted)
     except Fault as fault:
-        yield Finding("platform", fault.what, ok=False, hint=fault.hint)
+        yield MachineFinding("platform", fault.what, ok=False, hint=fault.hint)
         return
     row = f"{host.title}: {'native' if argument is None else f'--platform {argument}'}"
-    yield Finding("platform", row, ok=True)
+    yield MachineFinding("platform", row, ok=True)
     if argument is not None and isinstance(builder, Output):
         yield from _emulation_findings(Builder.read(None, builder.text), argument.split(","))
 
 
-def _emulation_findings(builder: Builder, platforms: Sequence[str]) -> Iterator[Finding]:
+def _emulation_findings(builder: Builder, platforms: Sequence[str]) -> Iterator[MachineFinding]:
     """Yield whether the builder has to emulate ``platforms``, and can; it tells once it is started."""
     wanted, short = ",".join(platforms), [short_platform(one) for one in platforms]
     if not builder.is_started:
         return
     if all(map(builder.is_native, short)):
-        yield Finding("emulation", f"none, the builder is of {wanted} itself", ok=True)
+        yield MachineFinding("emulation", f"none, the builder is of {wanted} itself", ok=True)
         return
     can = all(map(builder.can_run, short))
     words = f"the builder {'emulates' if can else 'cannot run'} {wanted}"
-    yield Finding("emulation", words, can, None if can else BUILD_NATIVELY)
+    yield MachineFinding("emulation", words, can, None if can else BUILD_NATIVELY)
 
 
 def _fields(output: Output) -> dict[str, str]:

@@ -14,7 +14,7 @@ from ..image.reference import is_name
 from ..masking import keep_secret
 from .document import parse
 from .fields import Fields
-from .nodes import Mapping, Sequence
+from .nodes import MappingNode, SequenceNode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -182,9 +182,9 @@ def _name(image: Fields, key: str, prefix: str) -> str:
 def _values_paths(image: Fields) -> tuple[str, ...]:
     """Read ``valuesPath``: one path or a list; nothing, an empty text, list or mapping mean none."""
     node = image.values.get("valuesPath")
-    if isinstance(node, Sequence):
+    if isinstance(node, SequenceNode):
         return image.texts("valuesPath")
-    if isinstance(node, Mapping) and not node.children:
+    if isinstance(node, MappingNode) and not node.children:
         return ()
     path = image.text("valuesPath")
     return () if path is None else (path,)

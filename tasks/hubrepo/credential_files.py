@@ -207,7 +207,7 @@ def _has_variable(text: str) -> bool:
 def _has_user(text: str) -> bool:
     """Whether a user of https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/ has a key, token or password."""
     # Brings the YAML library, rarely needed.
-    from ..z2jh.document import Unreadable, child, load, text_at  # noqa: PLC0415
+    from ..z2jh.document import Unreadable, child, load, text_under  # noqa: PLC0415
 
     try:
         users = child(load(text), "users")
@@ -215,7 +215,7 @@ def _has_user(text: str) -> bool:
         return False
     entries = [child(one, "user") for one in users] if isinstance(users, list) else []
     names = ("client-key-data", "token", "password")
-    return any(_is_given(text_at(entry, name)) for entry in entries for name in names)
+    return any(_is_given(text_under(entry, name)) for entry in entries for name in names)
 
 
 _ANY_FILE = re.compile("")

@@ -19,7 +19,7 @@ from .text import Edit, Text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from .stages import Dockerfile, Stage
+    from .stages import BuildStage, Dockerfile
     from .substitution import Leaf
 
 HUB_NAMES = frozenset({"k8s-hub", "k8s-hub-slim"})
@@ -137,7 +137,7 @@ def with_base(data: bytes, new: Reference, where: str) -> bytes:
     return after
 
 
-def _hub_stages(dockerfile: Dockerfile) -> list[Stage]:
+def _hub_stages(dockerfile: Dockerfile) -> list[BuildStage]:
     return [stage for stage in dockerfile.stages if stage.parent is None and _is_hub(stage.image.text)]
 
 
@@ -145,7 +145,7 @@ def _is_hub(image: str) -> bool:
     return image.partition("@")[0].rpartition("/")[2].partition(":")[0] in HUB_NAMES
 
 
-def _base(stage: Stage, where: str) -> BaseImage:
+def _base(stage: BuildStage, where: str) -> BaseImage:
     if stage.image.unknown:
         variable = stage.image.unknown[0]
         raise Unusable(
@@ -179,7 +179,7 @@ def _own_target(base: BaseImage, new: Reference, folder: str | None, where: str)
     return Reference(name, new.tag, new.digest if name == new.name else None)
 
 
-def _edits(stage: Stage, old: Reference, new: Reference, where: str) -> Iterator[Edit]:
+def _edits(stage: BuildStage, old: Reference, new: Reference, where: str) -> Iterator[Edit]:
     """Yield the edits that make ``stage`` say ``new``."""
     leaves, place = stage.image.leaves, f"{where}:{stage.line}"
     name_end = len(old.name)
@@ -201,7 +201,7 @@ def _part(sign: str, start: int, end: int, old: str | None, new: str | None) -> 
     return start, end, f"{sign}{new}" if new else ""
 
 
-def _pin(stage: Stage, name_end: int, tag_end: int, digest: str, place: str) -> Edit:
+def _pin(stage: BuildStage, name_end: int, tag_end: int, digest: str, place: str) -> Edit:
     """Add a digest: beside the tag, or in ``FROM`` where an ``ARG`` holds the version alone."""
     leaves = stage.image.leaves
     if _in_one_leaf(leaves, name_end, tag_end, ""):
@@ -247,7 +247,7 @@ def _scattered(place: str) -> Unusable:
     )
 
 
-def _prove(before: Dockerfile, after: Dockerfile, targets: Mapping[Stage, Reference], where: str) -> None:
+def _prove(before: Dockerfile, after: Dockerfile, targets: Mapping[BuildStage, Reference], where: str) -> None:
     """Refuse an edit that moves a hub image elsewhere than to its target, or touches anything else."""
     for old, new in zip(before.stages, after.stages, strict=True):
         wanted = str(targets[old]) if old in targets else old.image.text

@@ -24,7 +24,7 @@ from ruamel.yaml.events import (
 )
 
 from ..faults import Unusable
-from .nodes import MERGE, Alias, Collection, Mapping, Node, Scalar, Sequence
+from .nodes import MERGE, Alias, Collection, MappingNode, Node, Scalar, SequenceNode
 from .text import Text
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def parse(data: bytes, where: str) -> Document:
 def duplicates(document: Document) -> Iterator[tuple[Scalar, Scalar]]:
     """Yield each key that stands twice in one mapping: its first place and the later one."""
     for node in document.outline:
-        if not isinstance(node, Mapping):
+        if not isinstance(node, MappingNode):
             continue
         seen: dict[str, Scalar] = {}
         for key, _ in node.entries:
@@ -146,7 +146,7 @@ class _Builder:
                 line = self._open[-1].children[-1].line  # an empty value is marked where the next thing begins
             self._add(Scalar(*self._common(event, line), event.value, event.style or ""))
         elif isinstance(event, MappingStartEvent | SequenceStartEvent):
-            make = Mapping if isinstance(event, MappingStartEvent) else Sequence
+            make = MappingNode if isinstance(event, MappingStartEvent) else SequenceNode
             self._enter(make(*self._common(event, line), bool(event.flow_style)))
 
     def _common(self, event: NodeEvent, line: int) -> tuple[int, int, int, int, int, str | None, str | None]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
 from ..reading import is_inside, is_passable
-from .nodes import Mapping, Node, Scalar, Sequence, described, merged, target_of
+from .nodes import MappingNode, Node, Scalar, SequenceNode, described, merged, target_of
 from .route import is_nothing
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Fields(NamedTuple):
         """
         if is_nothing(node):
             return cls(document, path, {})
-        if not isinstance(node, Mapping):
+        if not isinstance(node, MappingNode):
             raise wrong(document, node, path or "the file", "a mapping")
         sources = [*reversed(merged(node)), node]
         entries = [(target_of(key), value) for source in sources for key, value in source.entries]
@@ -64,7 +64,7 @@ class Fields(NamedTuple):
         node = self.values.get(key)
         if is_nothing(node):
             return []
-        if not isinstance(node, Sequence):
+        if not isinstance(node, SequenceNode):
             raise wrong(self.document, node, self.name(key), "a list")
         return [target_of(item) for item in node.children]
 

@@ -101,7 +101,7 @@ def instructions(text: Text) -> Iterator[Instruction]:
     escape = escape_character(text)
     lines = _lines(text.content)
     for line in lines:
-        start = past_blanks(line.content, 0)
+        start = skip_blanks(line.content, 0)
         if start == len(line.content) or line.content[start] == "#":
             continue
         instruction = _joined(line, lines, escape)
@@ -136,7 +136,7 @@ def words(arguments: str, escape: str) -> list[tuple[int, int]]:
     return [*found, (start, len(arguments))] if start >= 0 else found
 
 
-def past_blanks(content: str, index: int) -> int:
+def skip_blanks(content: str, index: int) -> int:
     """Return the first index from ``index`` on that holds no blank."""
     while index < len(content) and content[index] in BLANKS:
         index += 1
@@ -155,7 +155,7 @@ def _lines(content: str) -> Iterator[_Line]:
 
 def _joined(first: _Line, lines: Iterator[_Line], escape: str) -> Instruction:
     """Join ``first`` and the lines that it goes on with, which are taken from ``lines``."""
-    start = past_blanks(first.content, 0)
+    start = skip_blanks(first.content, 0)
     body, goes_on = _continued(first.content, escape)
     parts, pieces, length = [body[start:]], [(0, first.start + start)], len(body) - start
     while goes_on and (line := next(lines, None)) is not None:
@@ -169,7 +169,7 @@ def _joined(first: _Line, lines: Iterator[_Line], escape: str) -> Instruction:
 
 
 def _instruction(joined: str, pieces: list[tuple[int, int]], line: int) -> Instruction:
-    start = end = past_blanks(joined, 0)
+    start = end = skip_blanks(joined, 0)
     while end < len(joined) and joined[end] not in BLANKS:
         end += 1
     behind = [(max(index - end, 0), place + max(end - index, 0)) for index, place in pieces]

@@ -79,11 +79,11 @@ class Collection(Node):
     children: list[Node] = field(default_factory=list)
 
 
-class Sequence(Collection):
+class SequenceNode(Collection):
     """A list; its children are its items."""
 
 
-class Mapping(Collection):
+class MappingNode(Collection):
     """A mapping; its children are key, value, key, value."""
 
     @property
@@ -101,9 +101,9 @@ def target_of(node: Node) -> Node:
     return node.target if isinstance(node, Alias) else node
 
 
-def merged(mapping: Mapping) -> list[Mapping]:
+def merged(mapping: MappingNode) -> list[MappingNode]:
     """Return the mappings that ``mapping`` takes keys from by ``<<``, the strongest first, each once."""
-    found: dict[Mapping, None] = {}
+    found: dict[MappingNode, None] = {}
     pending = _merge_sources(mapping)[::-1]
     while pending:
         source = pending.pop()
@@ -121,7 +121,7 @@ def described(node: Node | None) -> str:
         value = node.value if len(node.value) <= _SHOWN else f"{node.value[:_SHOWN]}…"
         return f"{_KIND_NAMES.get(node.kind, node.kind)} {value!r}"
     if isinstance(node, Collection):
-        return "a mapping" if isinstance(node, Mapping) else "a list"
+        return "a mapping" if isinstance(node, MappingNode) else "a list"
     return "nothing"
 
 
@@ -138,11 +138,11 @@ def plain_kind(plain: str, version: tuple[int, int]) -> str:
     return "str"
 
 
-def _merge_sources(mapping: Mapping) -> list[Mapping]:
+def _merge_sources(mapping: MappingNode) -> list[MappingNode]:
     sources = [target_of(value) for _, value in mapping.own(MERGE)]
     flat = [
         target_of(item)
         for source in sources
-        for item in (source.children if isinstance(source, Sequence) else [source])
+        for item in (source.children if isinstance(source, SequenceNode) else [source])
     ]
-    return [source for source in flat if isinstance(source, Mapping)]
+    return [source for source in flat if isinstance(source, MappingNode)]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..faults import Unusable
 from .document import Document, parse
-from .nodes import Mapping, Sequence, described
+from .nodes import MappingNode, SequenceNode, described
 from .route import Path, is_nothing, reach, text_at
 from .scalar import with_scalars
 
@@ -114,13 +114,13 @@ def _refuse_unclear(name: str, entries: list[Requirement], where: str) -> None:
 def _count(document: Document) -> int:
     """Return how many dependencies there are."""
     root = document.root
-    if root is not None and not is_nothing(root) and not isinstance(root, Mapping):
+    if root is not None and not is_nothing(root) and not isinstance(root, MappingNode):
         what = f"the file is {described(root)}, not a mapping"
         raise Unusable(what, where=document.place(root), hint=f"write {DEPENDENCIES}: and a list under it")
     found = reach(document, (DEPENDENCIES,))
     if found.missing or is_nothing(found.node):
         return 0
-    if isinstance(found.node, Sequence):
+    if isinstance(found.node, SequenceNode):
         return len(found.node.children)
     raise Unusable(
         f"{DEPENDENCIES} is {described(found.node)}, not a list",
@@ -131,7 +131,7 @@ def _count(document: Document) -> int:
 
 def _requirement(document: Document, index: int) -> Requirement:
     node = reach(document, (DEPENDENCIES, str(index))).node
-    if not isinstance(node, Mapping):
+    if not isinstance(node, MappingNode):
         raise Unusable(
             f"{DEPENDENCIES}[{index}] is {described(node)}, not a mapping",
             where=document.place(node) if node else document.where,

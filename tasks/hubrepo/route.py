@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Unusable
-from .nodes import Alias, Collection, Mapping, Scalar, Sequence, described, merged, target_of
+from .nodes import Alias, Collection, MappingNode, Scalar, SequenceNode, described, merged, target_of
 
 if TYPE_CHECKING:
     from .document import Document
@@ -19,7 +19,7 @@ Path = tuple[str, ...]
 _MAX_INDEX_DIGITS = 9
 
 
-class Reach(NamedTuple):
+class Found(NamedTuple):
     """How far a path leads.
 
     Attributes:
@@ -36,21 +36,21 @@ class Reach(NamedTuple):
     missing: Path = ()
 
 
-def reach(document: Document, steps: Path) -> Reach:
+def reach(document: Document, steps: Path) -> Found:
     """Follow ``steps`` from the outermost node; a step of digits is an index where it meets a list.
 
     Raises:
         Unusable: the way is ambiguous, leads through a scalar, or is shared with another place.
     """
-    here = Reach(document.root)
+    here = Found(document.root)
     for taken, step in enumerate(steps):
         node = here.node
         if is_nothing(node):
-            return Reach(node, missing=steps[taken:])
+            return Found(node, missing=steps[taken:])
         collection = _unshared(document, node, steps[:taken])
         there = _step(document, collection, step, steps[: taken + 1])
         if there is None:
-            return Reach(node, missing=steps[taken:])
+            return Found(node, missing=steps[taken:])
         here = there
     if here.node and isinstance(target_of(here.node), Collection):
         _unshared(document, here.node, steps)
@@ -81,10 +81,10 @@ def is_nothing(node: Node | None) -> bool:
     return node is None or (isinstance(node, Scalar) and node.kind == "null")
 
 
-def _unshared(document: Document, node: Node | None, steps: Path) -> Mapping | Sequence:
+def _unshared(document: Document, node: Node | None, steps: Path) -> MappingNode | SequenceNode:
     """Return ``node`` as the mapping or list that it must be for an edit inside to change one place alone."""
     path = ".".join(steps)
-    if isinstance(node, Mapping | Sequence) and node not in document.shared:
+    if isinstance(node, MappingNode | SequenceNode) and node not in document.shared:
         return node
     if isinstance(node, Alias):
         raise Unusable(
@@ -92,7 +92,7 @@ def _unshared(document: Document, node: Node | None, steps: Path) -> Mapping | S
             where=document.place(node),
             hint=f"write the value of {path} out instead of the alias",
         )
-    if isinstance(node, Mapping | Sequence):
+    if isinstance(node, MappingNode | SequenceNode):
         alias = document.shared[node]
         raise Unusable(
             f"{path or 'the file'} is shared with the alias *{node.anchor} of line {alias}, so an edit changes both",
@@ -106,8 +106,8 @@ def _unshared(document: Document, node: Node | None, steps: Path) -> Mapping | S
     )
 
 
-def _step(document: Document, inside: Mapping | Sequence, step: str, steps: Path) -> Reach | None:
-    if isinstance(inside, Sequence):
+def _step(document: Document, inside: MappingNode | SequenceNode, step: str, steps: Path) -> Found | None:
+    if isinstance(inside, SequenceNode):
         return _item(document, inside, step, steps)
     entries = inside.own(step)
     if len(entries) > 1:
@@ -118,12 +118,12 @@ def _step(document: Document, inside: Mapping | Sequence, step: str, steps: Path
             hint="keep one of them: Helm reads the last, chartpress refuses both",
         )
     if entries:
-        return Reach(entries[0][1], entries[0][0], inside)
+        return Found(entries[0][1], entries[0][0], inside)
     _refuse_merged(document, inside, step, steps)
     return None
 
 
-def _item(document: Document, items: Sequence, step: str, steps: Path) -> Reach | None:
+def _item(document: Document, items: SequenceNode, step: str, steps: Path) -> Found | None:
     if not (step.isascii() and step.isdigit()):
         raise Unusable(
             f"{'.'.join(steps[:-1]) or 'the file'} is a list, so {step} is not in it",
@@ -131,10 +131,10 @@ def _item(document: Document, items: Sequence, step: str, steps: Path) -> Reach 
             hint="name the item by its number, counted from 0",
         )
     index = int(step[-_MAX_INDEX_DIGITS:]) if len(step.lstrip("0")) <= _MAX_INDEX_DIGITS else len(items.children)
-    return Reach(items.children[index], None, items) if index < len(items.children) else None
+    return Found(items.children[index], None, items) if index < len(items.children) else None
 
 
-def _refuse_merged(document: Document, inside: Mapping, step: str, steps: Path) -> None:
+def _refuse_merged(document: Document, inside: MappingNode, step: str, steps: Path) -> None:
     for source in merged(inside):
         for key, _ in source.own(step):
             raise Unusable(

@@ -10,7 +10,7 @@ from .chartpress import read_chartpress
 from .document import parse
 from .files import FileEdit
 from .layout import CHARTPRESS_FILE
-from .nodes import Mapping
+from .nodes import MappingNode
 from .paths import join
 from .requirement import Requirement, requirements
 from .route import is_nothing, reach
@@ -235,7 +235,7 @@ def _with_block(document: Document, steps: tuple[str, ...], known: int) -> bytes
     if known == 0 and is_nothing(node):
         ending = "" if not content or content.endswith("\n") else "\n"
         return document.text.edited([Edit(len(content), len(content), ending + _block(steps, 0))])
-    if not isinstance(node, Mapping) or node.flow or not node.children:
+    if not isinstance(node, MappingNode) or node.flow or not node.children:
         raise Unusable(
             f"{'.'.join(steps[:known])} is no block of keys that another one can be added to",
             where=document.where,

@@ -18,7 +18,7 @@ _NAMED = 3  # words of FROM image AS name
 _BUILTINS = builtins()
 
 
-class Stage(NamedTuple):
+class BuildStage(NamedTuple):
     """One ``FROM``.
 
     Attributes:
@@ -46,7 +46,7 @@ class Dockerfile(NamedTuple):
         rest: every instruction but ``FROM`` and the ``ARG`` lines before the first one.
     """
 
-    stages: tuple[Stage, ...]
+    stages: tuple[BuildStage, ...]
     rest: tuple[tuple[str, str], ...]
 
 
@@ -58,7 +58,7 @@ def read_dockerfile(text: Text) -> Dockerfile:
     """
     escape = escape_character(text)
     values = dict(_BUILTINS)
-    stages: list[Stage] = []
+    stages: list[BuildStage] = []
     numbers: dict[str, int] = {}
     rest: list[tuple[str, str]] = []
     for instruction in instructions(text):
@@ -90,7 +90,7 @@ def _declare(instruction: Instruction, values: dict[str, Expansion], escape: str
 
 def _stage(
     instruction: Instruction, numbers: dict[str, int], values: dict[str, Expansion], escape: str, where: str
-) -> Stage:
+) -> BuildStage:
     """Read a ``FROM``; ``numbers`` are those of the earlier stages, by their names."""
     arguments = instruction.arguments
     spans = list(dropwhile(lambda span: arguments.startswith("--", span[0]), words(arguments, escape)))
@@ -101,7 +101,7 @@ def _stage(
     start, end = spans[0]
     image = expanded(instruction, start, end, values, escape)
     place = instruction.span(start, end - 1 if said[0][-1] in "\"'" else end)
-    return Stage(
+    return BuildStage(
         line=instruction.line,
         word=said[0],
         end=place and place[1],

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from ..faults import Unusable
 from .document import Document, duplicates, parse
-from .nodes import Mapping, Scalar, described, target_of
-from .route import Reach, reach, text_at
+from .nodes import MappingNode, Scalar, described, target_of
+from .route import Found, reach, text_at
 from .scalar import Added, with_scalars
 
 NAME_KEYS = ("name", "repository")
@@ -99,13 +99,13 @@ def _steps(values_path: str) -> tuple[str, ...]:
     return tuple(values_path.split("."))
 
 
-def _image(document: Document, values_path: str) -> Mapping | Scalar:
+def _image(document: Document, values_path: str) -> MappingNode | Scalar:
     """Return the mapping or the string at ``values_path``."""
     found = reach(document, _steps(values_path))
     if found.missing:
         raise _missing(document, values_path, found)
     node = target_of(found.node) if found.node else None
-    if isinstance(node, Mapping) or (isinstance(node, Scalar) and node.kind == "str"):
+    if isinstance(node, MappingNode) or (isinstance(node, Scalar) and node.kind == "str"):
         return node
     raise Unusable(
         f"values path {values_path} is {described(found.node)}, not an image",
@@ -114,7 +114,7 @@ def _image(document: Document, values_path: str) -> Mapping | Scalar:
     )
 
 
-def _missing(document: Document, values_path: str, found: Reach) -> Unusable:
+def _missing(document: Document, values_path: str, found: Found) -> Unusable:
     steps = _steps(values_path)
     there = ".".join(steps[: len(steps) - len(found.missing)])
     lines = "".join(f"{step}: {{" for step in found.missing) + "name: , tag: " + "}" * len(found.missing)
@@ -126,7 +126,7 @@ def _missing(document: Document, values_path: str, found: Reach) -> Unusable:
     )
 
 
-def _name_keys(document: Document, image: Mapping, values_path: str) -> list[str]:
+def _name_keys(document: Document, image: MappingNode, values_path: str) -> list[str]:
     """Return those of ``NAME_KEYS`` that the image has; chartpress wants one at least."""
     steps = _steps(values_path)
     keys = [key for key in NAME_KEYS if not reach(document, (*steps, key)).missing]

@@ -12,7 +12,7 @@ from ..faults import Refused
 from ..hubrepo.leftovers import scratch_folder
 from ..hubrepo.warnings import layout_warnings
 from ..tools import docker
-from ..tools.run import current_folder
+from ..tools.command import current_folder
 from .inputs import files_as_they_lie, inputs_hash, sources_of, write_contexts
 from .job import BUILT, PRESENT, RETAGGED, SKIPPED, ImageJob, tag_fact
 from .naming import history_of, name_image, names_commit
@@ -24,9 +24,9 @@ from .tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from ..build import BuildWish
     from ..hubrepo.layout import Hub
     from ..tools.builder import Builder
+    from .definition import BuildOptions
 
 
 # The folder that a build's contexts are written into, below a scratch folder.
@@ -60,7 +60,7 @@ class Build:
     """
 
     hub: Hub
-    wish: BuildWish
+    wish: BuildOptions
     jobs: tuple[ImageJob, ...]
     pushes: bool
     builder: Builder

@@ -18,7 +18,7 @@ from ..tools.denials import EXPIRED
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..tools.run import Command
+    from ..tools.command import Command
     from .building import Build
 
 
@@ -84,12 +84,12 @@ def _push(build: Build, command: Callable[..., Command]) -> None:
     """
     host, builder = build.to_build[0].reference.host, build.builder
     try:
-        docker.build(command(), host, builder)
+        docker.run_build(command(), host, builder)
     except Denied as fault:
         if not (build.pushes and re.search(EXPIRED, fault.what)) or DockerLogins.read().credentials(host) is None:
             raise
         show.say(f"{fault.what}; pushing once more with fresh credentials")
-        docker.build(command(again=True), host, builder)
+        docker.run_build(command(again=True), host, builder)
 
 
 def pushed_digests(metadata: Path, targets: Sequence[str]) -> list[str]:

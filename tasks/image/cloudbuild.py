@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..faults import Denied, Fault, ProgramFailed, Refused, Unreachable
 from ..tools.builder import CLOUD_BUILD
+from ..tools.command import Command, Output
 from ..tools.docker import BAKE_MAY_READ
 from ..tools.gcloud import is_google
-from ..tools.run import NO_BOUND, Command, Output, find, missing, watch
+from ..tools.run import NO_BOUND, find, missing, watch
 from .building import CONTEXT
 from .targets import bake_definition
 
 if TYPE_CHECKING:
-    from ..build import BuildWish
     from ..hubrepo.layout import Hub
     from .building import Build
+    from .definition import BuildOptions
     from .reference import Reference
 
 # https://cloud.google.com/build/docs/cloud-builders; it brings buildx, whose builder there is the docker driver.
@@ -36,7 +37,7 @@ _DENIED = ("permission_denied", "permission denied", "error 403", "[403]", "forb
 _NO_ANSWER = ("failed to connect", "max retries exceeded", "timed out", "unavailable", "communicationerror")
 
 
-class Request(NamedTuple):
+class CloudBuildRequest(NamedTuple):
     """What Cloud Build is asked.
 
     Attributes:
@@ -68,7 +69,7 @@ class CloudBuild:
     """Builds with ``gcloud builds submit``."""
 
     @classmethod
-    def fit_for(cls, hub: Hub, wish: BuildWish) -> CloudBuild:
+    def fit_for(cls, hub: Hub, wish: BuildOptions) -> CloudBuild:
         """Return the engine, after checking that it can do what is wished for.
 
         Raises:
@@ -110,14 +111,14 @@ class CloudBuild:
         return {}
 
 
-def request_for(build: Build) -> Request:
+def request_for(build: Build) -> CloudBuildRequest:
     """Return what Cloud Build is asked for ``build``."""
     bake = ["buildx", "bake", "--file", f"/workspace/{_DEFINITION}"]
     folder = f"{CONTEXT}/{build.hub.root}".rstrip("/")
     variables = [f"{name}={value}" for name, value in BAKE_MAY_READ.items()]
     step = {"name": _STEP_IMAGE, "args": bake, "dir": folder, "env": variables}
     config = {"steps": [step], "timeout": _TIMEOUT}
-    return Request(config, bake_definition(build), _project(build.to_build[0].reference))
+    return CloudBuildRequest(config, bake_definition(build), _project(build.to_build[0].reference))
 
 
 def _project(image: Reference) -> str | None:

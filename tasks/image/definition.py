@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import posixpath
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..masking import bake_literal
 
@@ -17,6 +17,30 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .reference import Reference
+
+
+class BuildOptions(NamedTuple):
+    """How the build is wanted.
+
+    Attributes:
+        images: the images' keys; empty for all that inherit from z2jh's hub image.
+        push: whether the images are pushed.
+        force: whether a tag that exists is built and pushed again.
+        platform: the platform in place of the host's row of the table; None for that row.
+        builder: the buildx builder; None for the setting's.
+        no_cache: whether every step is run anew.
+        engine: what builds: ``buildx`` or ``chartpress``.
+        stand_ins: the base images that a rehearsal's stand-ins are taken for, whatever their registries have.
+    """
+
+    images: tuple[str, ...] = ()
+    push: bool = True
+    force: bool = False
+    platform: str | None = None
+    builder: str | None = None
+    no_cache: bool = False
+    engine: str = "buildx"
+    stand_ins: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from ..build import BuildWish
     from ..hubrepo.layout import Hub, HubImage
     from .building import Engine
+    from .definition import BuildOptions
     from .naming import ImageName
     from .tag import History
 
@@ -50,7 +50,7 @@ BUILDX = "buildx"
 _MOST_COMMITS = 20
 
 
-def plan_images(hub: Hub, wish: BuildWish, answering: BuilderOf | None = None) -> Build:
+def plan_images(hub: Hub, wish: BuildOptions, answering: BuilderOf | None = None) -> Build:
     """Plan the build of the images that ``wish`` names: what each one's tag is, and whether its registry has it.
 
     Args:
@@ -151,7 +151,7 @@ def _tell_platforms(build: Build) -> None:
             job.argument = job.platform
 
 
-def asking_builder(hub: Hub, wish: BuildWish, *, at_once: bool = True) -> AbstractContextManager[BuilderOf]:
+def asking_builder(hub: Hub, wish: BuildOptions, *, at_once: bool = True) -> AbstractContextManager[BuilderOf]:
     """Give what waits for the builder: it is asked at once, since Docker takes its time, or else when it is needed.
 
     Raises:
@@ -165,11 +165,11 @@ def asking_builder(hub: Hub, wish: BuildWish, *, at_once: bool = True) -> Abstra
     return nullcontext(partial(docker.require_builder, builder.name))
 
 
-def _builder(hub: Hub, wish: BuildWish) -> Builder:
+def _builder(hub: Hub, wish: BuildOptions) -> Builder:
     return Builder(wish.builder or hub.settings.builder)
 
 
-def _engine(hub: Hub, wish: BuildWish) -> Engine:
+def _engine(hub: Hub, wish: BuildOptions) -> Engine:
     """Return what builds.
 
     Raises:
@@ -193,7 +193,7 @@ def _engine(hub: Hub, wish: BuildWish) -> Engine:
 
 
 def _jobs(
-    hub: Hub, images: Sequence[HubImage], wish: BuildWish, history: History, *, look: bool
+    hub: Hub, images: Sequence[HubImage], wish: BuildOptions, history: History, *, look: bool
 ) -> tuple[ImageJob, ...]:
     """Compute the tags, and ask every registry side by side for the base images and for what is there already.
 
@@ -237,7 +237,7 @@ def _to_look_for(images: Sequence[HubImage], called: Sequence[ImageName], *, loo
     return [Reference(image.spec.name, name.tag) for image, name in named if look and name.commit != COMMIT_TO_COME]
 
 
-def _job(hub: Hub, wish: BuildWish, history: History, image: HubImage, base: Base, tree: Tree | None) -> ImageJob:
+def _job(hub: Hub, wish: BuildOptions, history: History, image: HubImage, base: Base, tree: Tree | None) -> ImageJob:
     """Return the job of one image, for the platforms that chartpress.yaml does not leave out (``skipPlatforms``).
 
     ``tree`` has the files as they lie, where the tag names the content.

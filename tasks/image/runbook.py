@@ -13,17 +13,18 @@ from ..faults import Refused
 from ..settings import CHARTPRESS
 from ..tools import docker
 from ..tools.builder import CLOUD_BUILD
+from ..tools.command import Command
 from ..tools.git import UNSET, Git
-from ..tools.run import Command, find, missing
+from ..tools.run import find, missing
 from .building import inputs_of
 from .tree import Tree
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..build import BuildWish
     from ..hubrepo.layout import Hub
     from .building import Build
+    from .definition import BuildOptions
 
 
 class Chartpress(NamedTuple):
@@ -36,7 +37,7 @@ class Chartpress(NamedTuple):
     force: bool
 
     @classmethod
-    def fit_for(cls, hub: Hub, wish: BuildWish) -> Chartpress:
+    def fit_for(cls, hub: Hub, wish: BuildOptions) -> Chartpress:
         """Return the engine, after checking that it can do what is wished for.
 
         Raises:
@@ -94,7 +95,7 @@ class Chartpress(NamedTuple):
         # Named, so that no folder inside is taken for a repository of its own.
         named = {"GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}
         command = self.command(build)._replace(cwd=clone / build.hub.root, manners=named)
-        docker.build(command, build.to_build[0].reference.host, build.builder)
+        docker.run_build(command, build.to_build[0].reference.host, build.builder)
         return {}
 
 

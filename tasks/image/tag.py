@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     import semver
 
+    from ..tools.command import Output
     from ..tools.git import Git
-    from ..tools.run import Output
 
 UNTAGGED_BASE = "0.0.1-0.dev"
 # Stands for the hash of a commit that is yet to be made.

@@ -215,7 +215,7 @@ class Tree:
         """Yield the git directories in which the clone may keep the submodule at ``path``."""
         common = _folder(self.git, "--git-common-dir")
         found = [
-            folder / "modules" / name for folder in (self.git.git_dir, common) for name in names if is_inside(name)
+            folder / "modules" / name for folder in (self.git.git_dir, common) for name in names if is_plain_name(name)
         ]
         yield from (folder for folder in (*found, self.git.folder / self.at / path / ".git") if folder.is_dir())
 
@@ -362,7 +362,7 @@ def _entry(line: str) -> Entry:
     return Entry(path, mode, name, int(size[0]) if size and size[0] != "-" else 0)
 
 
-def is_inside(name: str) -> bool:
+def is_plain_name(name: str) -> bool:
     """Whether a submodule's name, which anybody may have written into ``.gitmodules``, stays below its folder."""
     return bool(name) and not name.startswith("/") and ".." not in name.split("/")
 

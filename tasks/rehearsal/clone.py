@@ -18,7 +18,7 @@ from ..hubrepo.document import parse
 from ..hubrepo.files import FileEdit, WorkingTree
 from ..hubrepo.route import text_at
 from ..hubrepo.scalar import with_scalars
-from ..image.tree import SUBMODULE, is_inside
+from ..image.tree import SUBMODULE, is_plain_name
 from ..tools.git import Clone, Git
 
 if TYPE_CHECKING:
@@ -222,4 +222,4 @@ def _submodule_names(clone: Git) -> dict[str, str]:
     look = ("config", "--file", ".gitmodules", "--null", "--get-regexp", r"^submodule\..*\.path$")
     pairs = (entry.partition("\n") for entry in clone.ask(*look).names)
     named = {path: key.removeprefix("submodule.").removesuffix(".path") for key, _, path in pairs}
-    return {path: name for path, name in named.items() if is_inside(name)}
+    return {path: name for path, name in named.items() if is_plain_name(name)}

@@ -33,7 +33,7 @@ _WORDS = b"hubpress made this folder for a rehearsal, and clears it away\n"
 _SAFELY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
-class Place(NamedTuple):
+class RehearsalFolder(NamedTuple):
     """A rehearsal's folder, with its mark locked.
 
     Attributes:
@@ -45,7 +45,7 @@ class Place(NamedTuple):
     lock: int
 
     @classmethod
-    def make(cls, *, keep: bool) -> Place:
+    def make(cls, *, keep: bool) -> RehearsalFolder:
         """Make a new folder; from when its mark can be seen, it is locked.
 
         Raises:
@@ -66,7 +66,7 @@ class Place(NamedTuple):
         return cls(folder, lock)
 
     @classmethod
-    def take(cls, folder: Path) -> Place | None:
+    def take(cls, folder: Path) -> RehearsalFolder | None:
         """Lock the folder of a rehearsal that was killed; None where it is no such folder."""
         try:
             if not _is_ours(folder.lstat(), stat.S_ISDIR):
@@ -125,7 +125,7 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
     clear_up_after_killed_ones()
     try:
         with held_back():
-            place = Place.make(keep=keep)
+            place = RehearsalFolder.make(keep=keep)
     except OSError as err:
         where = tempfile.gettempdir()
         what = f"cannot make a temporary folder: {err.strerror}"
@@ -149,7 +149,7 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
 def clear_up_after_killed_ones() -> None:
     """Clear up after each rehearsal of this user that was killed; what cannot be removed is left for the next time."""
     folders = Path(tempfile.gettempdir()).glob("hubpress-*")
-    killed = [place for place in map(Place.take, sorted(folders)) if place]
+    killed = [place for place in map(RehearsalFolder.take, sorted(folders)) if place]
     # An engine that is down still has their images.
     reachable = bool(killed) and engine_answers()
     for place in killed:

@@ -19,8 +19,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import ProgramFailed
+from ..tools.command import Command
 from ..tools.reach import bound
-from ..tools.run import Command, capture, find
+from ..tools.run import capture, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

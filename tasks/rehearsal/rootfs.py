@@ -28,7 +28,7 @@ _ELF_64_LITTLE = b"\x7fELF\x02\x01"
 _PT_INTERP = 3
 
 
-class Entry(NamedTuple):
+class LayerEntry(NamedTuple):
     """A file, folder or symbolic link of a layer.
 
     Attributes:
@@ -78,7 +78,7 @@ def is_static(program: bytes) -> bool:
     return _PT_INTERP not in kinds
 
 
-def _programs() -> tuple[Entry, ...]:
+def _programs() -> tuple[LayerEntry, ...]:
     files = tuple(
         _file(f"{folder}/{name}", (IMAGE_FILES / "bin" / name).read_bytes(), 0o755)
         for folder, names in _PROGRAMS.items()
@@ -87,19 +87,19 @@ def _programs() -> tuple[Entry, ...]:
     return (*files, *(_link(path, target) for path, target in _OTHER_NAMES.items()))
 
 
-def _file(path: str, content: bytes, permissions: int = 0o644) -> Entry:
-    return Entry(path, stat.S_IFREG | permissions, content)
+def _file(path: str, content: bytes, permissions: int = 0o644) -> LayerEntry:
+    return LayerEntry(path, stat.S_IFREG | permissions, content)
 
 
-def _link(path: str, target: str) -> Entry:
-    return Entry(path, stat.S_IFLNK | 0o777, target.encode())
+def _link(path: str, target: str) -> LayerEntry:
+    return LayerEntry(path, stat.S_IFLNK | 0o777, target.encode())
 
 
-def _folder(path: str, permissions: int = 0o755, owner: tuple[int, int] = ROOT) -> Entry:
-    return Entry(path, stat.S_IFDIR | permissions, owner=owner)
+def _folder(path: str, permissions: int = 0o755, owner: tuple[int, int] = ROOT) -> LayerEntry:
+    return LayerEntry(path, stat.S_IFDIR | permissions, owner=owner)
 
 
-def _tar(entries: tuple[Entry, ...]) -> bytes:
+def _tar(entries: tuple[LayerEntry, ...]) -> bytes:
     """Return ``entries`` as a tar archive whose bytes depend on nothing else."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
@@ -108,7 +108,7 @@ def _tar(entries: tuple[Entry, ...]) -> bytes:
     return buffer.getvalue()
 
 
-def _header(entry: Entry) -> tarfile.TarInfo:
+def _header(entry: LayerEntry) -> tarfile.TarInfo:
     header = tarfile.TarInfo(entry.path)
     header.mode = stat.S_IMODE(entry.mode)
     header.uid, header.gid = entry.owner

@@ -20,9 +20,10 @@ from ..image.proof import Base
 from ..image.reference import Reference
 from ..settings import CACHE_OFF
 from ..tools import docker
+from ..tools.command import Command
 from ..tools.git import Git
 from ..tools.reach import Reach, confined
-from ..tools.run import Command, check
+from ..tools.run import run_checked
 from .clone import CLONE, make_clone
 from .record import Record
 from .registry import free_port, registry
@@ -102,7 +103,7 @@ def require_local_engine() -> str:
         ProgramFailed: docker is missing, or there is no such context.
     """
     look = Command(("docker", "context", "inspect", "--format", "{{.Name}} {{.Endpoints.docker.Host}}"))
-    name, _, address = check(look, hint="docker context ls, then: docker context use default").text.partition(" ")
+    name, _, address = run_checked(look, hint="docker context ls, then: docker context use default").text.partition(" ")
     if not _is_local(address):
         raise Refused(
             "a rehearsal builds on this machine's engine only",

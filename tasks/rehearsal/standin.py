@@ -22,8 +22,9 @@ import platformdirs
 
 from ..faults import Refused, Unusable
 from ..image.reference import Reference
+from ..tools.command import Command
 from ..tools.docker import local
-from ..tools.run import Command, check
+from ..tools.run import run_checked
 from .rootfs import IMAGE_FILES, common_layer, is_static, version_layer
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def remove_stand_in(reference: str) -> None:
     """
     if is_stand_in(reference):
         with _one_at_a_time():
-            check(Command(("docker", "image", "rm", reference)), hint=f"docker image rm --force {reference}")
+            run_checked(Command(("docker", "image", "rm", reference)), hint=f"docker image rm --force {reference}")
 
 
 def is_stand_in(reference: str) -> bool:
@@ -237,7 +238,7 @@ def _common() -> tuple[str, bytes]:
     busybox = _BUSYBOX.read_bytes() if _BUSYBOX.is_file() else b""
     if not is_static(busybox):
         return _BUSYBOX_IMAGE, common_layer(None, ())
-    listed = check(Command((str(_BUSYBOX), "--list")), hint="apt-get install --reinstall busybox-static")
+    listed = run_checked(Command((str(_BUSYBOX), "--list")), hint="apt-get install --reinstall busybox-static")
     return "scratch", common_layer(busybox, tuple(listed.text.split()))
 
 
@@ -254,9 +255,9 @@ def _build(reference: str, recipe: _Recipe) -> None:
             # BuildKit's reproducible builds: the image's own date depends on nothing either.
             env={"SOURCE_DATE_EPOCH": "0"},
         )
-        check(build, hint="apt-get install busybox-static, or see: docker buildx inspect", seconds=_BUILD_SECONDS)
+        run_checked(build, hint="apt-get install busybox-static, or see: docker buildx inspect", seconds=_BUILD_SECONDS)
 
 
 def _builder() -> str:
     """Return the builder whose images land in the local store: it has the name of Docker's context."""
-    return check(Command(("docker", "context", "show")), hint="docker context use default").text
+    return run_checked(Command(("docker", "context", "show")), hint="docker context use default").text

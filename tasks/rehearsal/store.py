@@ -6,7 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from ..faults import ProgramFailed
-from ..tools.run import Command, capture, check
+from ..tools.command import Command
+from ..tools.run import capture, run_checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ def forget_images(address: str) -> None:
     """
     copies = list(_names(capture(_LIST).text, f"{address}/"))
     if copies:
-        check(Command(("docker", "image", "rm", *copies)), hint="docker image ls")
+        run_checked(Command(("docker", "image", "rm", *copies)), hint="docker image ls")
 
 
 def _names(listed: str, prefix: str) -> Iterator[str]:

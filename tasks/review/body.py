@@ -12,7 +12,7 @@ from ..z2jh.security import security_news
 from .brief import MOST_SHOWN, needs
 from .changes import NOTHING, subject
 from .facts import facts
-from .markdown import code, plain, table
+from .markdown import code, plain, table_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +62,7 @@ class Story(NamedTuple):
 def _moves(story: Story) -> Iterator[str]:
     yield "### What moved"
     yield ""
-    yield from table(("what", "before", "after", "where"), _moved(story))
+    yield from table_lines(("what", "before", "after", "where"), _moved(story))
     yield ""
     changes = comparison(story.before, story.after) if story.before else None
     if changes:
@@ -96,7 +96,7 @@ def _proof(evidence: Sequence[Evidence]) -> Iterator[str]:
     for one in evidence:
         yield f"**Not proved**: {plain(one.gap)}." if one.gap else "Proved from what the registry answered:"
         yield ""
-        yield from table(("image", code(one.image)), _facts(one))
+        yield from table_lines(("image", code(one.image)), _facts(one))
         yield ""
 
 

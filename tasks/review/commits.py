@@ -15,7 +15,7 @@ from ..tools.git_facts import current_branch, head
 from ..tools.git_faults import failed, push_fault
 from ..tools.git_index import take_back
 from ..tools.git_locks import require_unlocked
-from ..tools.run import capture, check, watch
+from ..tools.run import capture, run_checked, watch
 from ..z2jh.notes import release_links, upgrade_links
 from ..z2jh.security import security_news
 from .brief import upgrade_paragraph
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _GITS_OWN_VERDICT = ("error: ", "hint: ")
 
 
-class Place(NamedTuple):
+class CommitPlace(NamedTuple):
     """Where a commit is planned.
 
     Attributes:
@@ -111,7 +111,7 @@ def require_no_credentials(hub: Hub, changed: Sequence[str]) -> None:
             raise Refused(f"the file to commit holds {found}", where=path, hint=hint)
 
 
-def make_commit(git: Git, place: Place, wanted: Mapping[str, bytes], text: str, staged: Mapping[str, str]) -> str:
+def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text: str, staged: Mapping[str, str]) -> str:
     """Commit the files of ``wanted`` and nothing else, and return the commit's full hash.
 
     The clone's hooks run, and may take their time. A commit that did not go where it was planned to is taken back.
@@ -146,7 +146,7 @@ def make_commit(git: Git, place: Place, wanted: Mapping[str, bytes], text: str, 
 
 
 def _take_back(
-    git: Git, place: Place, wanted: Mapping[str, bytes], staged: Mapping[str, str], *, but: str | None
+    git: Git, place: CommitPlace, wanted: Mapping[str, bytes], staged: Mapping[str, str], *, but: str | None
 ) -> None:
     """Take back the commit of ``wanted`` that HEAD has got on another branch than the planned one, if it has.
 
@@ -224,7 +224,7 @@ def push(git: Git, remote: str, commit: str, branch: str) -> None:
     there = git.remote_commit(git.push_address(remote), branch)
     if there == commit:
         for command in git.follow_commands(remote, branch):
-            check(command, hint=str(command))
+            run_checked(command, hint=str(command))
         return
     if not output.ok:
         raise push_fault(output, remote, branch, ahead=not _is_behind(git, there, commit))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..z2jh.repository import HelmRepository
 
 
-class Fact(NamedTuple):
+class Change(NamedTuple):
     """What the index says of one thing that moves with a release.
 
     Attributes:
@@ -44,11 +44,11 @@ class Fact(NamedTuple):
         return f"{self.what}: {f'{self.before} -> ' if self.before and self.differs else ''}{self.after}"
 
 
-def facts(before: Release | None, after: Release) -> tuple[Fact, Fact]:
+def facts(before: Release | None, after: Release) -> tuple[Change, Change]:
     """Return JupyterHub's version and the oldest Kubernetes, before and after."""
     return (
-        Fact("JupyterHub", before.app_version if before else None, after.app_version),
-        Fact("Kubernetes, at least", before.oldest_kubernetes if before else None, after.oldest_kubernetes),
+        Change("JupyterHub", before.app_version if before else None, after.app_version),
+        Change("Kubernetes, at least", before.oldest_kubernetes if before else None, after.oldest_kubernetes),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Fault
 from ..hubrepo.document import parse
-from ..hubrepo.nodes import Collection, Mapping, Scalar
+from ..hubrepo.nodes import Collection, MappingNode, Scalar
 from ..z2jh.upgrades import Note, Upgrade, Watch, upgrades_between
 
 if TYPE_CHECKING:
@@ -150,13 +150,13 @@ def values_below(document: Document, chart: str) -> Iterator[Value]:
             pending += [((*path, key), at.line, child) for key, at, child in _children(node)][::-1]
 
 
-def _roots(document: Document, chart: str) -> Iterator[tuple[tuple[str, ...], Mapping]]:
+def _roots(document: Document, chart: str) -> Iterator[tuple[tuple[str, ...], MappingNode]]:
     """Yield the mappings under the key ``chart`` that stand high enough, with the keys that lead to them."""
     pending: deque[tuple[tuple[str, ...], Node | None]] = deque([((), document.root)])
     while pending:
         keys, node = pending.popleft()
-        for key, _, child in _children(node) if isinstance(node, Mapping) else ():
-            if key == chart and isinstance(child, Mapping):
+        for key, _, child in _children(node) if isinstance(node, MappingNode) else ():
+            if key == chart and isinstance(child, MappingNode):
                 yield (*keys, key), child
             elif len(keys) < DEEPEST_ROOT:
                 pending.append(((*keys, key), child))
@@ -164,7 +164,7 @@ def _roots(document: Document, chart: str) -> Iterator[tuple[tuple[str, ...], Ma
 
 def _children(node: Node | None) -> list[tuple[str, Node, Node]]:
     """Return what stands in a mapping or list: its key or index, where that stands, and the value."""
-    if isinstance(node, Mapping):
+    if isinstance(node, MappingNode):
         return [(key.value, key, value) for key, value in node.entries if isinstance(key, Scalar)]
     if isinstance(node, Collection):
         return [(str(index), item, item) for index, item in enumerate(node.children)]

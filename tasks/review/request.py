@@ -26,7 +26,7 @@ _OWNER_AND_NAME = 2
 
 
 @dataclass
-class Request:
+class PullRequest:
     """A pull request: as it is wanted, and what became of it.
 
     Attributes:
@@ -84,7 +84,7 @@ def require_own_branch(branch: str, base: str) -> None:
 
 
 def plan_request(
-    hub: Hub, request: Request, tell: Callable[[Hub, str], Story], pushed: Fact, base: Fact, *, waits: bool
+    hub: Hub, request: PullRequest, tell: Callable[[Hub, str], Story], pushed: Fact, base: Fact, *, waits: bool
 ) -> Action:
     """Plan the pull request; what becomes of it is told to ``request``.
 
@@ -116,7 +116,7 @@ def plan_request(
     return action._replace(relies=(pushed, base))
 
 
-def says_the_same(there: OpenRequest, request: Request) -> bool:
+def says_the_same(there: OpenRequest, request: PullRequest) -> bool:
     """Whether an open pull request has the wanted title and text; boxes that people have ticked change nothing."""
     return there.title == request.title and _unticked(there.body) == _unticked(request.body)
 
@@ -144,7 +144,7 @@ def _is_for_gh(repository: Repository) -> bool:
     return gh.is_here() if repository.forge == GITHUB else repository.forge is None and gh.knows(repository.host)
 
 
-def _through_gh(github: gh.GitHub, request: Request, says: Callable[[Values], None], *, waits: bool) -> Action:
+def _through_gh(github: gh.GitHub, request: PullRequest, says: Callable[[Values], None], *, waits: bool) -> Action:
     with show.waiting(f"asking {github.host}"):
         there = github.open_request(request.branch)
     if there and not waits and says_the_same(there, request):
@@ -164,7 +164,7 @@ def _through_gh(github: gh.GitHub, request: Request, says: Callable[[Values], No
     return Action(f"open a pull request into {request.base}", why, do, (f"$ {create}",))
 
 
-def settle(github: gh.GitHub, request: Request) -> None:
+def settle(github: gh.GitHub, request: PullRequest) -> None:
     """Let GitHub have the pull request, opened, updated or as it is, and say to it what became of it.
 
     Raises:
@@ -182,7 +182,7 @@ def settle(github: gh.GitHub, request: Request) -> None:
 
 
 def _by_hand(
-    hub: Hub, repository: Repository | None, request: Request, says: Callable[[Values], None], *, waits: bool
+    hub: Hub, repository: Repository | None, request: PullRequest, says: Callable[[Values], None], *, waits: bool
 ) -> Action:
     """Say where the pull request can be opened; its text stands in the plan and in the report."""
     request.url = opening_address(repository, request.branch, request.base, request.title) if repository else None

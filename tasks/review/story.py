@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .evidence import Evidence
 
 
-def tell(hub: Hub, base: str, evidence: tuple[Evidence, ...], commit: str = "HEAD") -> Story:
+def story_of(hub: Hub, base: str, evidence: tuple[Evidence, ...], commit: str = "HEAD") -> Story:
     """Return what a pull request of ``hub``'s state into the branch ``base`` tells.
 
     Args:

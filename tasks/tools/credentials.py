@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from ..faults import ProgramFailed, Unusable
 from ..image.reference import DOCKER_HUB
 from ..reading import read_file
-from .run import Command, Output, capture, find, running
+from .command import Command, Output
+from .run import capture, find, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

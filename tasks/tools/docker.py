@@ -18,11 +18,12 @@ from ..faults import Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..image.platform import short_platform
 from ..image.reference import Reference
 from .builder import REMOTE_DRIVER, Builder
+from .command import Command, Output
 from .denials import denied
 from .found import FoundImage, PlatformImage, platform_image, platform_of, require_one_each
 from .oci import Undecided
 from .registry import begin_quick_answers, put_tag
-from .run import LOOK_SECONDS, NO_BOUND, Command, Output, TooSlow, attempt_all, check, running, watch
+from .run import LOOK_SECONDS, NO_BOUND, TooSlow, attempt_all, run_checked, running, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -90,7 +91,9 @@ def retag(source: Reference, tag: str) -> str | None:
     except Undecided:
         target, named = f"{source.name}:{tag}", f"{source.name}@{source.digest}"
         argv = ("docker", "buildx", "imagetools", "create", "--tag", target, named)
-        check(Command(argv), hint=f"docker buildx imagetools inspect {named}; or build it anew: {DOOR} build --force")
+        run_checked(
+            Command(argv), hint=f"docker buildx imagetools inspect {named}; or build it anew: {DOOR} build --force"
+        )
         return None
 
 
@@ -223,7 +226,7 @@ def bake_command(builder: Builder, definition: str, folder: Path | None, metadat
     return Command(argv, folder, definition, manners=BAKE_MAY_READ)
 
 
-def build(command: Command, host: str, builder: Builder) -> None:
+def run_build(command: Command, host: str, builder: Builder) -> None:
     """Run a command that builds and pushes images, its progress on standard error.
 
     Args:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from ..faults import Denied, ProgramFailed, Unusable
 from ..reading import read_file
-from .run import Command, attend, check
+from .command import Command
+from .run import attend, run_checked
 
 if TYPE_CHECKING:
     from .credentials import Credentials
@@ -35,7 +36,7 @@ def active_account() -> str | None:
         ProgramFailed: gcloud is missing, or fails.
     """
     command = Command(("gcloud", "auth", "list", "--filter=status:ACTIVE", "--format=json", "--quiet"))
-    output = check(command, hint="gcloud auth list")
+    output = run_checked(command, hint="gcloud auth list")
     try:
         accounts = json.loads(output.text or "[]")
         return str(accounts[0]["account"]) if accounts else None

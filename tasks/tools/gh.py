@@ -6,12 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..faults import Denied, Fault, ProgramFailed, Unreachable
-from .run import Command, capture, find
+from .command import Command
+from .run import capture, find
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .run import Output
+    from .command import Output
 
 PROGRAM = "gh"
 # https://cli.github.com/manual/gh_help_environment: it asks nothing, and says nothing but the answer.

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..faults import Refused, Unusable
+from .command import NOTHING, Command, Output
 from .git_faults import failed, no_clone, not_opened, remote_fault
 from .git_index import unlike_head
-from .run import NOTHING, Command, Output, capture, capture_all, running
+from .run import capture, capture_all, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from .run import Output
+    from .command import Output
 
 _DENIED = (
     "permission denied",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..faults import Refused
-from .run import INSTALL_HINTS, Command, check, find
+from .command import Command
+from .run import INSTALL_HINTS, find, run_checked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,4 +40,4 @@ def update(chart: Path) -> None:
         ProgramFailed: helm failed.
     """
     command = update_command(chart)
-    check(command, hint=str(command), seconds=UPDATE_SECONDS)
+    run_checked(command, hint=str(command), seconds=UPDATE_SECONDS)

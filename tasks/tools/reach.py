@@ -19,7 +19,7 @@ from ..faults import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from .run import Command, Output
+    from .command import Command, Output
 
 _HELPER = "docker-credential-"
 # These go on when their starter is killed, and would leave images behind.

@@ -14,18 +14,18 @@ from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import TIMEOUT_MAX
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import show
 from ..faults import ProgramFailed
+from .command import Command, Output
 from .look import begin, ended_after, hear_out, hear_out_all
 from .process import Running, start, wait
 from .reach import environment, launcher, require_command
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .look import Said
 
@@ -37,8 +37,6 @@ PERSON_SECONDS = 3600.0
 # For a build: what is being done there is seen, and Ctrl-C ends it.
 NO_BOUND = TIMEOUT_MAX
 MOST_AT_ONCE = 16
-NOTHING: Mapping[str, str] = MappingProxyType({})
-_MARK = "ERROR: "
 _ESCAPE = b"\x1b"
 _OUR_LINES = (b"error: ", b"hint: ")
 INSTALL_HINTS = {
@@ -51,78 +49,8 @@ INSTALL_HINTS = {
 }
 
 
-class Command(NamedTuple):
-    """One call of an outside program.
-
-    Attributes:
-        argv: the program's name and its arguments.
-        cwd: the folder it runs in; None for the current one.
-        stdin: what it reads; empty for nothing.
-        env: variables set for it besides the inherited ones.
-        manners: variables set for it that say only how it talks to us, and that nobody needs to paste.
-        unset: variables that it does not inherit.
-        umask: what of the modes of the files that it makes is left out; -1 for this process's own.
-        hidden: arguments right after the program's name that nobody needs to paste either.
-    """
-
-    argv: tuple[str, ...]
-    cwd: Path | None = None
-    stdin: str = ""
-    env: Mapping[str, str] = NOTHING
-    manners: Mapping[str, str] = NOTHING
-    unset: tuple[str, ...] = ()
-    umask: int = -1
-    hidden: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        """Return the command as one could paste it into a shell."""
-        variables = (f"{name}={shlex.quote(value)}" for name, value in self.env.items())
-        line = " ".join((*variables, shlex.join(self.argv)))
-        if self.stdin:
-            line = f"{line} <<'END'\n{self.stdin}\nEND"
-        if self.cwd is None or self.cwd == current_folder():
-            return line
-        return f"(cd {shlex.quote(str(self.cwd))} && {line}{chr(10) if self.stdin else ''})"
-
-
 class TooSlow(ProgramFailed):
     """An outside program did not end in time, and was killed (exit code 3)."""
-
-
-class Output(NamedTuple):
-    """What a program said, and how it ended.
-
-    Attributes:
-        status: its exit status; negative where a signal ended it.
-        stdout: its standard output, as bytes.
-        stderr: its standard error, as text.
-    """
-
-    status: int
-    stdout: bytes
-    stderr: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether it ended with status 0."""
-        return self.status == 0
-
-    @property
-    def text(self) -> str:
-        """Its standard output as text, without the final line break."""
-        return self.stdout.decode("utf-8", "replace").rstrip("\n")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Its standard output as file names, each ended by a NUL byte; a name that is not UTF-8 keeps its bytes."""
-        return tuple(os.fsdecode(name) for name in self.stdout.split(b"\0") if name)
-
-    @property
-    def last_words(self) -> str:
-        """The line of its standard error that names the fault: buildx and gcloud mark it, most put it last."""
-        lines = [line.strip() for line in self.stderr.splitlines() if line.strip()]
-        marked = [line.removeprefix(_MARK) for line in lines if line.startswith(_MARK)]
-        return [f"it ended with status {self.status}", *lines, *marked][-1]
 
 
 def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
@@ -254,7 +182,7 @@ def _too_slow(command: Command, seconds: float) -> TooSlow:
     )
 
 
-def check(command: Command, *, hint: str, seconds: float = LOOK_SECONDS) -> Output:
+def run_checked(command: Command, *, hint: str, seconds: float = LOOK_SECONDS) -> Output:
     """Run ``command`` as :func:`capture` does, and demand status 0.
 
     Args:
@@ -344,14 +272,6 @@ def missing(name: str) -> ProgramFailed:
     """Return the fault that says the program ``name`` is not on this machine."""
     hint = INSTALL_HINTS.get(name, f"install {name}")
     return ProgramFailed(f"{name} is not installed", where="PATH", hint=hint)
-
-
-def current_folder() -> Path | None:
-    """Return the current folder; None where it is not there any more."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return None
 
 
 def _environment(command: Command) -> dict[str, str]:

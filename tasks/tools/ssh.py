@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..faults import ProgramFailed
-from .run import Command, capture
+from .command import Command
+from .run import capture
 
 _KEYWORD = "hostname "
 

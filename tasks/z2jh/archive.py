@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from ..faults import Unreachable, Unusable
 from ..image.reference import Reference
-from .document import Tree, Unreadable, child, load, text_at
+from .document import Tree, Unreadable, child, load, text_under
 from .limits import TooLarge
 from .packed import NotGzip, unpacked
 from .tarred import NotTar, regular_files
@@ -28,7 +28,7 @@ def hub_image_in(data: bytes, where: str) -> Reference:
             hub image.
     """
     image = child(child(values_in(data, where), "hub"), "image")
-    name, tag = text_at(image, "name"), text_at(image, "tag")
+    name, tag = text_under(image, "name"), text_under(image, "tag")
     if not name or not tag:
         raise _unusable("values.yaml in the archive names no hub image at hub.image", where)
     try:

@@ -14,27 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..reading import read_file
+from .web import Page, Validators
 
 _DIGEST_LENGTH = 64
 _PART = ".part-"
 _LARGEST = 64 * 1024 * 1024 + 4096
-
-
-class Validators(NamedTuple):
-    """What a server says by which a later request can ask for changes only (RFC 9110, section 8.8)."""
-
-    etag: str | None = None
-    last_modified: str | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.etag or self.last_modified)
-
-
-class Page(NamedTuple):
-    """A body that was fetched from an address."""
-
-    body: bytes
-    validators: Validators
 
 
 class Cache(NamedTuple):

@@ -11,7 +11,7 @@ from .release import Release
 if TYPE_CHECKING:
     import semver
 
-    from .release import Index, Place
+    from .release import Index, VersionKey
 
 _STAGES = frozenset({"alpha", "beta", "rc"})
 
@@ -40,7 +40,7 @@ class _Taste(NamedTuple):
         """Whether a version as it is written may do; stable ones are told by it, and most versions are not."""
         return self.pre or self.dev or "-" not in version.partition("+")[0]
 
-    def accepts(self, place: Place) -> bool:
+    def accepts(self, place: VersionKey) -> bool:
         if place.pre is None:
             return True
         return self.dev if is_dev(place.pre) else self.pre
@@ -116,9 +116,9 @@ def _best(index: Index, taste: _Taste, majors: range) -> Release | None:
     return max(candidates, key=_order, default=None)
 
 
-def _order(release: Release) -> Place:
+def _order(release: Release) -> VersionKey:
     """Return what SemVer orders the release by; only for releases that have it."""
-    return cast("Place", release.place)
+    return cast("VersionKey", release.place)
 
 
 def _exactly(index: Index, version: str) -> Release:
@@ -137,7 +137,7 @@ def _exactly(index: Index, version: str) -> Release:
     )
 
 
-def _place(index: Index, pinned: str) -> Place:
+def _place(index: Index, pinned: str) -> VersionKey:
     """Return the pinned version's place in SemVer's order."""
     place = Release(pinned).place
     if place is None:

@@ -68,7 +68,7 @@ def child(tree: Tree, key: str) -> Tree:
     return tree.get(key) if isinstance(tree, dict) else None
 
 
-def text_at(tree: Tree, key: str) -> str | None:
+def text_under(tree: Tree, key: str) -> str | None:
     """Return the scalar that a mapping has under ``key``; None where there is none."""
     value = child(tree, key)
     return value if isinstance(value, str) else None

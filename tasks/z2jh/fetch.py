@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from ..faults import Denied, Unreachable
 from ..reading import read_file
-from .cache import Cache, Page, Validators
+from .cache import Cache
 from .limits import Limits
+from .web import Page, Validators
 
 if TYPE_CHECKING:
     from .address import Address
@@ -66,9 +67,9 @@ class Fetcher:
         return page.body if page else b""
 
     def _get(self, address: Address, validators: Validators, *, exact: bool = False) -> Page | None:
-        from .web import Request, get  # noqa: PLC0415 - brings the HTTP library, which files do not need
+        from .web import PageRequest, get  # noqa: PLC0415 - brings the HTTP library, which files do not need
 
-        return get(Request(address, validators, exact), self.limits)
+        return get(PageRequest(address, validators, exact), self.limits)
 
 
 def _content(address: Address, limits: Limits) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .document import Tree, Unreadable, child, load, text_at
+from .document import Tree, Unreadable, child, load, text_under
 from .release import IMAGES, Release
 
 
@@ -39,17 +39,17 @@ def _is_cut_off(text: str, entries: dict[str | None, Tree]) -> bool:
     """
     last = list(entries.values())[-1:]
     entry = last[0][-1] if last and isinstance(last[0], list) and last[0] else None
-    is_cut = isinstance(entry, dict) and text_at(entry, "version") is None
+    is_cut = isinstance(entry, dict) and text_under(entry, "version") is None
     return is_cut or not text.endswith(("\n", "}"))
 
 
 def _release(entry: Tree) -> Release:
     urls = child(entry, "urls")
     return Release(
-        version=text_at(entry, "version") or "",
-        app_version=text_at(entry, "appVersion"),
-        kube_version=text_at(entry, "kubeVersion"),
+        version=text_under(entry, "version") or "",
+        app_version=text_under(entry, "appVersion"),
+        kube_version=text_under(entry, "kubeVersion"),
         urls=tuple(url for url in urls if isinstance(url, str) and url) if isinstance(urls, list) else (),
-        digest=text_at(entry, "digest"),
-        images=text_at(child(entry, "annotations"), IMAGES),
+        digest=text_under(entry, "digest"),
+        images=text_under(child(entry, "annotations"), IMAGES),
     )

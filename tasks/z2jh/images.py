@@ -69,15 +69,15 @@ def _is_plain(value: str) -> bool:
 
 
 def _any_items(annotation: str) -> Iterator[tuple[str | None, str]]:
-    from .document import Unreadable, load, text_at  # noqa: PLC0415 - brings the YAML library, rarely needed
+    from .document import Unreadable, load, text_under  # noqa: PLC0415 - brings the YAML library, rarely needed
 
     try:
         tree = load(annotation)
     except Unreadable:
         return
     for item in tree if isinstance(tree, list) else []:
-        if image := text_at(item, "image"):
-            yield text_at(item, "name"), image
+        if image := text_under(item, "image"):
+            yield text_under(item, "name"), image
 
 
 def _path(image: str) -> str:

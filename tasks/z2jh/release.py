@@ -25,7 +25,7 @@ _NUMBER = r"(0|[1-9][0-9]*)"
 _STABLE = rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}"
 
 
-class Place(NamedTuple):
+class VersionKey(NamedTuple):
     """Where SemVer orders a version (https://semver.org/#spec-item-11): places compare as their versions do.
 
     Attributes:
@@ -68,7 +68,7 @@ class Release(NamedTuple):
         return _in_semver(self.version)
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> VersionKey | None:
         """Where SemVer orders the version, or None where it is none."""
         return _placed(self.version)
 
@@ -85,16 +85,16 @@ class Release(NamedTuple):
 
 
 @lru_cache(maxsize=_KEPT)
-def _placed(version: str) -> Place | None:
+def _placed(version: str) -> VersionKey | None:
     stable = re.fullmatch(_STABLE, version) if len(version) <= _LONGEST_VERSION else None
     if stable is not None:
         major, minor, patch = map(int, stable.groups())
-        return Place(major, minor, patch)
+        return VersionKey(major, minor, patch)
     full = _in_semver(version)
     if full is None:
         return None
     is_stable = full.prerelease is None
-    return Place(full.major, full.minor, full.patch, is_stable, None if is_stable else full)
+    return VersionKey(full.major, full.minor, full.patch, is_stable, None if is_stable else full)
 
 
 @lru_cache(maxsize=_KEPT)

@@ -8,7 +8,6 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..faults import Denied, Fault, Unreachable
-from .cache import Page, Validators
 from .limits import TooLarge, TooLate
 from .packed import NotGzip, unpacked
 from .transport import NoAnswer, basic, exchange, whole_body, within
@@ -42,7 +41,24 @@ class _Passing(Exception):  # noqa: N818 - says what kind of failure it is
         self.wait = wait
 
 
-class Request(NamedTuple):
+class Validators(NamedTuple):
+    """What a server says by which a later request can ask for changes only (RFC 9110, section 8.8)."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.etag or self.last_modified)
+
+
+class Page(NamedTuple):
+    """A body that was fetched from an address."""
+
+    body: bytes
+    validators: Validators
+
+
+class PageRequest(NamedTuple):
     """What to ask for.
 
     Attributes:
@@ -67,7 +83,7 @@ class Request(NamedTuple):
         return {name: value for name, value in wanted.items() if value}
 
 
-def get(request: Request, limits: Limits) -> Page | None:
+def get(request: PageRequest, limits: Limits) -> Page | None:
     """Fetch a page; None when it has not changed.
 
     Raises:
@@ -82,7 +98,7 @@ def get(request: Request, limits: Limits) -> Page | None:
         raise _too_late(request.address, limits) from None
 
 
-def _persist(request: Request, limits: Limits, deadline: float) -> Page | None:
+def _persist(request: PageRequest, limits: Limits, deadline: float) -> Page | None:
     """Try again what may pass."""
     attempt = 1
     while True:
@@ -96,7 +112,7 @@ def _persist(request: Request, limits: Limits, deadline: float) -> Page | None:
         attempt += 1
 
 
-def _follow(request: Request, limits: Limits, deadline: float) -> Page | None:
+def _follow(request: PageRequest, limits: Limits, deadline: float) -> Page | None:
     """Follow redirects until an answer comes."""
     for _ in range(limits.redirects + 1):
         answer = _exchange(request, limits, deadline)
@@ -106,7 +122,7 @@ def _follow(request: Request, limits: Limits, deadline: float) -> Page | None:
     raise _unreachable(request.address, f"it redirects more than {limits.redirects} times")
 
 
-def _exchange(request: Request, limits: Limits, deadline: float) -> Page | str | None:
+def _exchange(request: PageRequest, limits: Limits, deadline: float) -> Page | str | None:
     """Ask once: a page, None when it has not changed, or the text of a redirect's ``Location``."""
     try:
         with exchange("GET", request.address, request.headers(), connect=limits.connect, read=limits.read) as answer:
@@ -120,7 +136,7 @@ def _exchange(request: Request, limits: Limits, deadline: float) -> Page | str |
         raise _Passing(fault) from none
 
 
-def _meaning(request: Request, answer: HTTPResponse, limits: Limits, deadline: float) -> Page | str | None:
+def _meaning(request: PageRequest, answer: HTTPResponse, limits: Limits, deadline: float) -> Page | str | None:
     """Tell what the server means by its status."""
     status, headers = answer.status, answer.headers
     if status == _OK:
@@ -143,7 +159,7 @@ def _meaning(request: Request, answer: HTTPResponse, limits: Limits, deadline: f
     raise fault
 
 
-def _plain(request: Request, body: bytes, coding: str, limits: Limits) -> bytes:
+def _plain(request: PageRequest, body: bytes, coding: str, limits: Limits) -> bytes:
     """Undo the compression that was offered; a body wanted exact is taken as it is."""
     coding = coding.strip().lower()
     if request.exact or coding == "identity":

@@ -10,15 +10,12 @@ from tests.lab.machine import PROJECT
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The rooms without the verbs, so that Invoke's own start, a row of its own, is not in every other row too; Python
-# searches for cycles as rarely as in a task.
+# The rooms without the verbs, so that Invoke's own start, a row of its own, is not in every other row too.
 _ROOMS = f"""
 import sys, types
 rooms = types.ModuleType("tasks")
 rooms.__path__ = [{str(PROJECT / "tasks")!r}]
 sys.modules["tasks"] = rooms
-from tasks.cycles import search_rarely
-search_rarely()
 """
 _DECIDE = """
 from tasks.z2jh.choose import choose

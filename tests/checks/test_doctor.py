@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.checks import machine
-from tasks.checks.machine import Finding, examine
+from tasks.checks.machine import MachineFinding, examine
 
 from .machines import FIT, write_tool
 
@@ -27,7 +27,7 @@ OPTIONAL = {
 TOOLS = {**NEEDED, **OPTIONAL}
 
 
-def seen(findings: list[Finding]) -> dict[str, Finding]:
+def seen(findings: list[MachineFinding]) -> dict[str, MachineFinding]:
     by_name = {finding.name: finding for finding in findings}
     assert len(by_name) == len(findings)
     return by_name
@@ -39,15 +39,15 @@ def seen(findings: list[Finding]) -> dict[str, Finding]:
 @pytest.mark.usefixtures("tools")
 def test_a_machine_that_is_fit() -> None:
     assert examine(None) == [
-        Finding("git", "2.39.5", ok=True),
-        Finding("docker", "28.2.2", ok=True),
-        Finding("buildx", "0.13.1", ok=True),
-        Finding("engine", "26.1.5+dfsg1", ok=True),
-        Finding("builder", "default (docker)", ok=True),
-        Finding("gcloud", "528.0.0", ok=True),
-        Finding("helm", "3.15.2", ok=True),
-        Finding("gh", "2.62.0", ok=True),
-        Finding("platform", "PC, x86_64: native", ok=True),
+        MachineFinding("git", "2.39.5", ok=True),
+        MachineFinding("docker", "28.2.2", ok=True),
+        MachineFinding("buildx", "0.13.1", ok=True),
+        MachineFinding("engine", "26.1.5+dfsg1", ok=True),
+        MachineFinding("builder", "default (docker)", ok=True),
+        MachineFinding("gcloud", "528.0.0", ok=True),
+        MachineFinding("helm", "3.15.2", ok=True),
+        MachineFinding("gh", "2.62.0", ok=True),
+        MachineFinding("platform", "PC, x86_64: native", ok=True),
     ]
 
 
@@ -55,28 +55,30 @@ def test_a_machine_that_is_fit() -> None:
 def test_a_tool_that_is_missing(tools: Path, name: str) -> None:
     (tools / name).unlink()
     found = seen(examine(None))[name]
-    assert found == Finding(name, None, ok=name in OPTIONAL, hint=f"{name} is not installed: {TOOLS[name]}")
+    assert found == MachineFinding(name, None, ok=name in OPTIONAL, hint=f"{name} is not installed: {TOOLS[name]}")
 
 
 @pytest.mark.parametrize("name", TOOLS)
 def test_a_tool_that_cannot_be_executed(tools: Path, name: str) -> None:
     (tools / name).chmod(0o644)
     found = seen(examine(None))[name]
-    assert found == Finding(name, None, ok=name in OPTIONAL, hint=f"{name} is not installed: {TOOLS[name]}")
+    assert found == MachineFinding(name, None, ok=name in OPTIONAL, hint=f"{name} is not installed: {TOOLS[name]}")
 
 
 @pytest.mark.parametrize("name", TOOLS)
 def test_a_tool_whose_interpreter_is_gone(tools: Path, name: str) -> None:
     write_tool(tools, name, FIT[name], shebang="/no/such/python3")
     found = seen(examine(None))[name]
-    assert found == Finding(name, None, ok=name in OPTIONAL, hint=f"{name} cannot be started: install {name} anew")
+    assert found == MachineFinding(
+        name, None, ok=name in OPTIONAL, hint=f"{name} cannot be started: install {name} anew"
+    )
 
 
 @pytest.mark.parametrize("name", TOOLS)
 def test_a_tool_that_fails(tools: Path, name: str) -> None:
     write_tool(tools, name, "echo 'Traceback (most recent call last):' >&2; echo \"KeyError: 'x'\" >&2; exit 1\n")
     found = seen(examine(None))[name]
-    assert found == Finding(name, "KeyError: 'x'", ok=name in OPTIONAL, hint=TOOLS[name])
+    assert found == MachineFinding(name, "KeyError: 'x'", ok=name in OPTIONAL, hint=TOOLS[name])
 
 
 @pytest.mark.parametrize("name", TOOLS)
@@ -108,7 +110,7 @@ def test_a_tool_that_talks_nonsense(tools: Path, name: str, said: str) -> None:
 def test_a_tool_that_is_too_old(tools: Path, name: str, says: str, version: str, needed: str, hint: str) -> None:
     write_tool(tools, name, f"echo '{says}'\n")
     found = seen(examine(None))[name]
-    assert found == Finding(name, version, ok=name in OPTIONAL, hint=f"at least {needed} is needed: {hint}")
+    assert found == MachineFinding(name, version, ok=name in OPTIONAL, hint=f"at least {needed} is needed: {hint}")
 
 
 # -- what hangs

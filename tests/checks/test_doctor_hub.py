@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.checks.machine import Finding, examine
+from tasks.checks.machine import MachineFinding, examine
 from tasks.hubrepo.layout import Hub as OpenHub
 from tasks.hubrepo.layout import open_hub
 from tasks.image.platform import Host
@@ -39,7 +39,7 @@ def hub_at(folder: Path, registry: str, **settings: str) -> OpenHub:
     return open_hub(read_settings(settings), Git(made.path))
 
 
-def look(name: str, hub: OpenHub | None = None) -> Finding:
+def look(name: str, hub: OpenHub | None = None) -> MachineFinding:
     """Return what is found of ``name``."""
     (found,) = (finding for finding in examine(hub) if finding.name == name)
     return found
@@ -70,14 +70,14 @@ def look(name: str, hub: OpenHub | None = None) -> Finding:
 )
 def test_docker_that_is_there_in_part(tools: Path, docker: Docker, name: str, version: str, hint: str) -> None:
     write_tool(tools, "docker", docker.script)
-    assert look(name) == Finding(name, version, ok=False, hint=hint)
+    assert look(name) == MachineFinding(name, version, ok=False, hint=hint)
     assert look("docker").ok
 
 
 def test_docker_without_buildx(tools: Path) -> None:
     words = "docker: 'buildx' is not a docker command."
     write_tool(tools, "docker", f'case $1 in buildx) echo "{words}" >&2; exit 1 ;; esac\n{Docker().script}')
-    assert look("buildx") == Finding("buildx", words, ok=False, hint=BUILDX_HINT)
+    assert look("buildx") == MachineFinding("buildx", words, ok=False, hint=BUILDX_HINT)
     assert not look("builder").ok
     assert look("engine").ok
 
@@ -85,7 +85,7 @@ def test_docker_without_buildx(tools: Path) -> None:
 @pytest.mark.engine
 def test_an_engine_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
-    assert look("engine") == Finding("engine", None, ok=False, hint=START_ENGINE)
+    assert look("engine") == MachineFinding("engine", None, ok=False, hint=START_ENGINE)
     builder = look("builder")
     assert (builder.ok, builder.hint) == (False, "docker buildx ls; docker buildx use NAME")
 
@@ -131,12 +131,12 @@ def test_the_hosts_row_and_whether_its_builder_emulates(
     monkeypatch.setattr(Host, "here", lambda: host)
     hub = hub_at(tmp_path, OTHER, platform=wanted)
     found = {finding.name: finding for finding in examine(hub)}
-    assert found["platform"] == Finding("platform", row, ok=True)
+    assert found["platform"] == MachineFinding("platform", row, ok=True)
     if emulation is None:
         assert "emulation" not in found
         return
     words = f"none, the builder is of {wanted} itself" if emulation else f"the builder cannot run {wanted}"
-    assert found["emulation"] == Finding("emulation", words, emulation, None if emulation else EMULATE)
+    assert found["emulation"] == MachineFinding("emulation", words, emulation, None if emulation else EMULATE)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_builder_somewhere_else_on_a_mac(
     monkeypatch.setattr(Host, "here", lambda: Host("darwin", "arm64"))
     write_tool(tools, "docker", Docker(builder=f"Name: pods\nDriver: kubernetes\n{platforms}\n").script)
     found = {finding.name: finding for finding in examine(hub_at(tmp_path, OTHER, builder="pods"))}
-    assert found["builder"] == Finding("builder", "pods (kubernetes)", ok=True)
+    assert found["builder"] == MachineFinding("builder", "pods (kubernetes)", ok=True)
     assert (found["emulation"].version if "emulation" in found else None) == words
 
 
@@ -171,7 +171,7 @@ def test_a_remote_builder_at_whose_address_nobody_listens(tmp_path: Path, tools:
     told = "Name: far\nDriver: remote\nStatus: inactive\n"
     write_tool(tools, "docker", Docker(builder=told).script)
     found = look("builder", hub_at(tmp_path, OTHER, builder="far"))
-    assert found == Finding(
+    assert found == MachineFinding(
         "builder", "the builder far does not answer", False, "docker buildx inspect --bootstrap far"
     )
 
@@ -190,7 +190,7 @@ def test_windows_itself_is_refused_with_the_way_to_wsl(monkeypatch: pytest.Monke
 def test_nobody_signed_in_to_googles_registry(tools: Path, tmp_path: Path) -> None:
     hub = hub_at(tmp_path, f"{GOOGLE}/cal-icor-hubs")
     hint = f"Docker has no credential helper for {GOOGLE}: invoke auth"
-    assert look(f"sign-in {GOOGLE}", hub) == Finding(f"sign-in {GOOGLE}", None, ok=False, hint=hint)
+    assert look(f"sign-in {GOOGLE}", hub) == MachineFinding(f"sign-in {GOOGLE}", None, ok=False, hint=hint)
     (tools / "gcloud").unlink()
     assert not look("gcloud", hub).ok
 
@@ -209,7 +209,7 @@ def test_dockers_helper_is_asked(
     use_helper(host, "lab")
     write_tool(tools, "docker-credential-lab", f"{answer}\n")
     words = "Docker's helper answers" if ok else "Docker's helper gives no credentials"
-    assert look(f"sign-in {host}", hub_at(tmp_path, host)) == Finding(f"sign-in {host}", words, ok, hint)
+    assert look(f"sign-in {host}", hub_at(tmp_path, host)) == MachineFinding(f"sign-in {host}", words, ok, hint)
 
 
 @pytest.mark.usefixtures("tools")

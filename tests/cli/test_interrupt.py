@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 import sh
 
-from tasks.tools.run import Command, attend, capture, running, watch
+from tasks.tools.command import Command
+from tasks.tools.run import attend, capture, running, watch
 
 from ..lab.cli import INVOKE, run_task
 from ..lab.hubs import Hub, make_hub

@@ -24,6 +24,7 @@ from invoke.tasks import Task
 from tasks import plan
 from tasks.program import program
 from tasks.tools import run
+from tasks.tools.command import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -160,7 +161,7 @@ def watch_programs(points: Points, started: Path) -> None:
     """Put a point before each outside program, and one while it runs; its process's number goes to ``started``."""
     labels: dict[int, str] = {}
 
-    def watched_start(start: Callable[..., P], command: run.Command, **options: Any) -> P:  # noqa: ANN401
+    def watched_start(start: Callable[..., P], command: Command, **options: Any) -> P:  # noqa: ANN401
         label = shlex.join(command.argv[:_SHOWN_WORDS])
         points.reach(f"before {label}")
         process = start(command, **options)

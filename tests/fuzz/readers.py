@@ -27,6 +27,7 @@ from tasks.masking import mask
 from tasks.review.forge import opening_address, read_remote
 from tasks.settings import KEYS, read_settings
 from tasks.tools import docker, gcloud
+from tasks.tools.command import Command, Output
 from tasks.tools.credentials import DockerLogins, ask_helper
 from tasks.tools.denials import denied
 from tasks.tools.gh import GitHub
@@ -34,7 +35,6 @@ from tasks.tools.git import Git
 from tasks.tools.git_faults import push_fault, remote_fault
 from tasks.tools.oci import Conversation, Reply, Undecided
 from tasks.tools.registry import begin_quick_answers, require_push_right
-from tasks.tools.run import Command, Output
 from tasks.z2jh.address import Address
 from tasks.z2jh.archive import hub_image_in
 from tasks.z2jh.images import hub_image_among

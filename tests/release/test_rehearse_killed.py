@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.rehearsal.place import MARK, Place, clear_up_after_killed_ones, rehearsal_folder
+from tasks.rehearsal.place import MARK, RehearsalFolder, clear_up_after_killed_ones, rehearsal_folder
 from tasks.rehearsal.record import Record
 
 from ..lab.cli import INVOKE, run, run_task, sh
@@ -243,7 +243,7 @@ def test_what_would_not_go_away_is_told_and_tried_again(hub: Hub, temporary: Pat
 def killed(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a rehearsal that was killed before it wrote its record."""
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    place = Place.make(keep=False)
+    place = RehearsalFolder.make(keep=False)
     os.close(place.lock)
     (place.folder / "hub").mkdir()
     (place.folder / "hub/file").write_text("ours\n")
@@ -355,7 +355,7 @@ def test_a_folder_whose_rehearsal_runs_stays(temporary: Path, monkeypatch: pytes
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     with rehearsal_folder(keep=False) as folder:
         (folder / "file").touch()
-        assert Place.take(folder) is None
+        assert RehearsalFolder.take(folder) is None
     assert not folder.exists()
 
 

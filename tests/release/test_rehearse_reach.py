@@ -12,10 +12,11 @@ import pytest
 
 from tasks.faults import Refused
 from tasks.image.reference import Reference
+from tasks.tools.command import Command
 from tasks.tools.git import Git
 from tasks.tools.oci import Conversation
 from tasks.tools.reach import Reach, confined
-from tasks.tools.run import Command, capture
+from tasks.tools.run import capture
 
 from ..lab.cli import INVOKE, run, run_task, sh
 from .scene import CHARTPRESS, REFUSED, UNUSABLE

@@ -10,7 +10,7 @@ from tasks.hubrepo.layout import open_hub
 from tasks.review.body import LONGEST_BODY, LONGEST_TITLE, Story
 from tasks.review.changes import Changes, Move
 from tasks.review.evidence import Evidence
-from tasks.review.story import tell
+from tasks.review.story import story_of
 from tasks.settings import Settings
 from tasks.tools.git import Git
 from tasks.z2jh.release import Release
@@ -61,7 +61,7 @@ def story(hub: Hub, version: str, tag: str, base_tag: str, evidence: Evidence) -
     hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {NAME}\n      tag: {tag}\n")
     hub.commit(f"Move to {version}")
     settings = Settings(cache_folder=os.environ["INVOKE_HUB_CACHE_FOLDER"])
-    return tell(open_hub(settings, Git(hub.path)), "main", (evidence,))
+    return story_of(open_hub(settings, Git(hub.path)), "main", (evidence,))
 
 
 def proved(tag: str, base_tag: str) -> Evidence:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.review.markdown import code, plain, table
+from tasks.review.markdown import code, plain, table_lines
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,12 @@ def test_plain(text: str, shown: str) -> None:
 
 
 def test_table() -> None:
-    assert list(table(("a", "b"), [("1", "2"), ("3", "4")])) == ["| a | b |", "|---|---|", "| 1 | 2 |", "| 3 | 4 |"]
+    assert list(table_lines(("a", "b"), [("1", "2"), ("3", "4")])) == [
+        "| a | b |",
+        "|---|---|",
+        "| 1 | 2 |",
+        "| 3 | 4 |",
+    ]
 
 
 @given(st.text())

@@ -11,7 +11,7 @@ from tasks.hubrepo.layout import open_hub
 from tasks.plan import Fact
 from tasks.review.body import Story
 from tasks.review.changes import Changes
-from tasks.review.request import Request, plan_request
+from tasks.review.request import PullRequest, plan_request
 from tasks.settings import Settings
 from tasks.tools.git import Git
 from tasks.z2jh.release import Release
@@ -181,7 +181,7 @@ def test_a_short_name_for_the_remote_is_read_as_git_reads_it(hub: Hub, gh: Stand
     hub.git("config", "url.https://github.com/org/.insteadOf", "ours:")
     story = Story(Changes(None, (), ()), (), None, Release("3.3.8"), ())
     opened, fact = open_hub(Settings(), Git(hub.path)), Fact("HEAD", lambda: "", "")
-    planned = plan_request(opened, Request("try-it", "main"), lambda *_: story, fact, fact, waits=False)
+    planned = plan_request(opened, PullRequest("try-it", "main"), lambda *_: story, fact, fact, waits=False)
     assert planned.what == "open a pull request into main"
     assert gh.calls[0][:4] == ["pr", "list", "--repo", "github.com/org/hubs"]
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.faults import Refused
+from tasks.tools.command import Command
 from tasks.tools.reach import Reach, confined
-from tasks.tools.run import Command, TooSlow, capture
+from tasks.tools.run import TooSlow, capture
 
 from ..cli.gcloud import GcloudStandIn
 from ..git.traps import BARE, Trap, plant

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.bump import BumpWish, plan_bump
+from tasks.bump import BumpOptions, plan_bump
 from tasks.faults import Refused
 from tasks.hubrepo.layout import open_hub
 from tasks.settings import Settings
@@ -62,13 +62,13 @@ def test_who_asked_for_it_is_told_what_that_means(
 ) -> None:
     git = Git.around(hub.path)
     monkeypatch.setattr(Address, "on_loopback", property(lambda _: False))
-    step = plan_bump(open_hub(Settings(chart_repository=helm_repository.url), git), BumpWish())
+    step, _ = plan_bump(open_hub(Settings(chart_repository=helm_repository.url), git), BumpOptions())
     assert step.warnings[0] == (
         "the Helm repository is asked over plain http: whoever is on the way can change what it says"
     )
     assert helm_repository.requests
     with pytest.raises(Refused, match="plain http is used on this machine only"):
-        plan_bump(open_hub(Settings(), git), BumpWish())
+        plan_bump(open_hub(Settings(), git), BumpOptions())
 
 
 def test_on_this_machine_nobody_needs_to_ask(hub: Hub) -> None:

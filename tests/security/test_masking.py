@@ -13,7 +13,8 @@ from tasks.hubrepo.dockerfile import hub_base
 from tasks.image.definition import Target, definition
 from tasks.image.reference import Reference
 from tasks.masking import keep_secret, mask
-from tasks.tools.run import Command, watch
+from tasks.tools.command import Command
+from tasks.tools.run import watch
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.review.markdown import code, plain
-from tasks.tools.run import Command, watch
+from tasks.tools.command import Command
+from tasks.tools.run import watch
 from tasks.visible import one_line, visible, visible_json, visible_progress
 
 from ..lab.cli import INVOKE, run_on_screen, run_on_terminal, run_task

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.bump import BumpWish, plan_bump
+from tasks.bump import BumpOptions, plan_bump
 from tasks.faults import Denied, Fault, Unreachable
 from tasks.hubrepo.layout import open_hub
 from tasks.settings import Settings
@@ -125,7 +125,7 @@ def test_a_helm_repository_that_misbehaves_is_one_fault(hub: Hub, before: Front,
     opened = open_hub(Settings(chart_repository=f"http://{before.address}/"), Git.around(hub.path))
     files, begin = hub.snapshot(), time.monotonic()
     with pytest.raises(conduct.kind) as fault:
-        plan_bump(opened, BumpWish(to="3.2.1"))
+        plan_bump(opened, BumpOptions(to="3.2.1"))
     assert time.monotonic() - begin < 10
     assert type(fault.value) is conduct.kind
     assert fault.value.what == conduct.what
@@ -141,4 +141,5 @@ def test_a_helm_repository_that_misbehaves_is_one_fault(hub: Hub, before: Front,
 def test_what_passes_is_no_fault(hub: Hub, before: Front, file: str, answer: Answer) -> None:
     before.answer(file, answer, times=2)
     opened = open_hub(Settings(chart_repository=f"http://{before.address}/"), Git.around(hub.path))
-    assert plan_bump(opened, BumpWish(to="3.2.1")).to_do == ()
+    step, _ = plan_bump(opened, BumpOptions(to="3.2.1"))
+    assert step.to_do == ()

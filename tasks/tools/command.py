@@ -1,0 +1,93 @@
+"""One call of an outside program, and what it said."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+_MARK = "ERROR: "
+
+
+class Command(NamedTuple):
+    """One call of an outside program.
+
+    Attributes:
+        argv: the program's name and its arguments.
+        cwd: the folder it runs in; None for the current one.
+        stdin: what it reads; empty for nothing.
+        env: variables set for it besides the inherited ones.
+        manners: variables set for it that say only how it talks to us, and that nobody needs to paste.
+        unset: variables that it does not inherit.
+        umask: what of the modes of the files that it makes is left out; -1 for this process's own.
+        hidden: arguments right after the program's name that nobody needs to paste either.
+    """
+
+    argv: tuple[str, ...]
+    cwd: Path | None = None
+    stdin: str = ""
+    env: Mapping[str, str] = NOTHING
+    manners: Mapping[str, str] = NOTHING
+    unset: tuple[str, ...] = ()
+    umask: int = -1
+    hidden: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the command as one could paste it into a shell."""
+        variables = (f"{name}={shlex.quote(value)}" for name, value in self.env.items())
+        line = " ".join((*variables, shlex.join(self.argv)))
+        if self.stdin:
+            line = f"{line} <<'END'\n{self.stdin}\nEND"
+        if self.cwd is None or self.cwd == current_folder():
+            return line
+        return f"(cd {shlex.quote(str(self.cwd))} && {line}{chr(10) if self.stdin else ''})"
+
+
+class Output(NamedTuple):
+    """What a program said, and how it ended.
+
+    Attributes:
+        status: its exit status; negative where a signal ended it.
+        stdout: its standard output, as bytes.
+        stderr: its standard error, as text.
+    """
+
+    status: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended with status 0."""
+        return self.status == 0
+
+    @property
+    def text(self) -> str:
+        """Its standard output as text, without the final line break."""
+        return self.stdout.decode("utf-8", "replace").rstrip("\n")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its standard output as file names, each ended by a NUL byte; a name that is not UTF-8 keeps its bytes."""
+        return tuple(os.fsdecode(name) for name in self.stdout.split(b"\0") if name)
+
+    @property
+    def last_words(self) -> str:
+        """The line of its standard error that names the fault: buildx and gcloud mark it, most put it last."""
+        lines = [line.strip() for line in self.stderr.splitlines() if line.strip()]
+        marked = [line.removeprefix(_MARK) for line in lines if line.startswith(_MARK)]
+        return [f"it ended with status {self.status}", *lines, *marked][-1]
+
+
+def current_folder() -> Path | None:
+    """Return the current folder; None where it is not there any more."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
