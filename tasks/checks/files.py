@@ -9,7 +9,7 @@ import semver
 
 from ..door import DOOR
 from ..faults import Refused
-from ..hubrepo.lock import lock_file
+from ..hubrepo.layout import lock_file
 from ..hubrepo.paths import join
 from ..hubrepo.requirement import requirements
 from ..hubrepo.values import image_at

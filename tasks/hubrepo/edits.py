@@ -9,7 +9,7 @@ from ..image.reference import Reference
 from ..settings import CHART
 from .dockerfile import with_base
 from .files import FileEdit
-from .lock import lock_file
+from .layout import lock_file
 from .requirement import with_version
 from .values import image_at, with_image
 

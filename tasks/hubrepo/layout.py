@@ -15,7 +15,6 @@ from .absent import no_dependency, no_hub_image, no_single_root
 from .chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
 from .dockerfile import BaseImage, hub_base
 from .files import Committed, Edited, FileEdit, Files, WorkingTree, read_all
-from .lock import lock_file
 from .paths import behind_links, join
 from .requirement import Requirement, requirements
 
@@ -55,6 +54,9 @@ class ValuesPlace(NamedTuple):
     file: str
     path: str
     image: str
+
+
+_LOCKS = {"Chart.yaml": "Chart.lock", "requirements.yaml": "requirements.lock"}
 
 
 @dataclass(eq=False)
@@ -311,3 +313,13 @@ class Hub:
 def open_hub(settings: Settings, git: Git) -> Hub:
     """Return the hub repository whose clone is ``git``, as it is now."""
     return Hub(git, settings, WorkingTree(git.folder), Committed(git))
+
+
+def lock_file(hub: Hub) -> str | None:
+    """Return the lock file of the chart's requirement, relative to the repository's top; None where there is none.
+
+    One that is not committed, for instance ignored by git, is nobody's business but its machine's.
+    """
+    folder, _, name = hub.dependencies_at(hub.chart).rpartition("/")
+    path = behind_links(hub.git.folder, join(folder, _LOCKS[name]))
+    return path if None not in (hub.files.read(path), hub.committed.read(path)) else None

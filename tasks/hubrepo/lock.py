@@ -12,25 +12,13 @@ from ..faults import Fault, ProgramFailed
 from ..plan import Action, Fact, Values
 from ..tools import helm
 from .files import FileEdit, WorkingTree, edit_action, written
-from .paths import behind_links, join
+from .layout import lock_file
 from .requirement import requirements, with_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .layout import Hub
-
-_LOCKS = {"Chart.yaml": "Chart.lock", "requirements.yaml": "requirements.lock"}
-
-
-def lock_file(hub: Hub) -> str | None:
-    """Return the lock file of the chart's requirement, relative to the repository's top; None where there is none.
-
-    One that is not committed, for instance ignored by git, is nobody's business but its machine's.
-    """
-    folder, _, name = hub.dependencies_at(hub.chart).rpartition("/")
-    path = behind_links(hub.git.folder, join(folder, _LOCKS[name]))
-    return path if None not in (hub.files.read(path), hub.committed.read(path)) else None
 
 
 def lock_edit(hub: Hub, version: str) -> FileEdit | None:

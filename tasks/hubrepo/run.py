@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .. import show
+from .. import ci, show
 from ..settings import read_settings
 from ..sources import FILE, SECTION, section_of
 from ..tools.git import Git

@@ -110,7 +110,7 @@ def find_chart(git: Git, files: Files, dependency: str, wanted: str | None) -> B
 
 def chart_edit(chart: BareChart) -> FileEdit:
     """Return the new file Chart.yaml of a chart that is not there yet."""
-    text = templates.CHART.format(
+    text = templates.CHART_YAML.format(
         name=chart.folder.rpartition("/")[2],
         dependency=chart.requirement.name,
         version=chart.requirement.version,

@@ -15,7 +15,7 @@ USER jovyan
 REQUIREMENTS = """\
 # Python packages that z2jh's hub image does not bring along, each pinned: NAME==VERSION
 """
-CHART = """\
+CHART_YAML = """\
 apiVersion: v2
 name: {name}
 description: Our JupyterHub

@@ -28,7 +28,7 @@ def read_fully(text: str, chart: str) -> list[Release]:
     if child(tree, "generated") is None and _is_cut_off(text, entries):
         raise Damaged("the index is cut off")
     offered = entries.get(chart)
-    releases = [_release(entry) for entry in offered] if isinstance(offered, list) else []
+    releases = [_full_release(entry) for entry in offered] if isinstance(offered, list) else []
     return [release for release in releases if release.version]
 
 
@@ -43,7 +43,7 @@ def _is_cut_off(text: str, entries: dict[str | None, Tree]) -> bool:
     return is_cut or not text.endswith(("\n", "}"))
 
 
-def _release(entry: Tree) -> Release:
+def _full_release(entry: Tree) -> Release:
     urls = child(entry, "urls")
     return Release(
         version=text_under(entry, "version") or "",
