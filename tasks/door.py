@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 # The folder is `tasks` where Invoke finds it, and has another name in a wheel.
-DOOR = "invoke" if __package__ == "tasks" else "hubpress"
+DOOR = "invoke" if __package__.partition(".")[0] == "tasks" else "hubpress"

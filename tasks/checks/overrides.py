@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..hubrepo.layout import Hub
-    from ..z2jh.document import Tree
+    from ..z2jh.document import Data
 
 NAME, TAG = "name", "tag"
 _DEEPEST = 12
 
 
-def override_problems(hub: Hub, chart_values: Tree) -> Iterator[Problem]:
+def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
     """Yield the tags in the hub's values that differ from the chart's, for the same image.
 
     Args:
@@ -46,7 +46,7 @@ def override_problems(hub: Hub, chart_values: Tree) -> Iterator[Problem]:
         )
 
 
-def _images(tree: Tree, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, str]]:
+def _images(tree: Data, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """Yield every mapping with the texts ``name`` and ``tag``, by its path."""
     if not isinstance(tree, dict) or len(path) > _DEEPEST:
         return

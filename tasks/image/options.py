@@ -69,10 +69,10 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str]) -> d
         raise _wrong(str(err), where) from err
     if unknown:
         raise _wrong(f"{unknown[0]} has no counterpart in a bake definition", where)
-    given = {field: value for field, value in vars(known).items() if value and field != _NO_FIELD}
+    given = {key: value for key, value in vars(known).items() if value and key != _NO_FIELD}
     given["args"] = _with_values(given.get("args", ()), env)
-    pairs = {field: _pairs(given[field]) for field in _MAPPINGS.values() if given.get(field)}
-    return {field: pairs.get(field, value) for field, value in given.items() if value}
+    pairs = {key: _pairs(given[key]) for key in _MAPPINGS.values() if given.get(key)}
+    return {key: pairs.get(key, value) for key, value in given.items() if value}
 
 
 def with_files_of(fields: Mapping[str, Any], folder: str, env: Mapping[str, str]) -> dict[str, Any]:
@@ -147,14 +147,14 @@ def context_folder(value: str) -> str | None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for option, field in (*_LISTS.items(), *_MAPPINGS.items()):
-        parser.add_argument(option, dest=field, action="append")
-    for option, field in _TEXTS.items():
-        parser.add_argument(option, dest=field)
+    for option, key in (*_LISTS.items(), *_MAPPINGS.items()):
+        parser.add_argument(option, dest=key, action="append")
+    for option, key in _TEXTS.items():
+        parser.add_argument(option, dest=key)
     for option, kind in _ATTESTATIONS.items():
         parser.add_argument(option, dest="attest", action="append", type=partial(_attestation, kind))
-    for option, field in (*_SWITCHES.items(), *dict.fromkeys(_WITHOUT_EFFECT, _NO_FIELD).items()):
-        parser.add_argument(option, dest=field, nargs="?", const=True, type=_truth)
+    for option, key in (*_SWITCHES.items(), *dict.fromkeys(_WITHOUT_EFFECT, _NO_FIELD).items()):
+        parser.add_argument(option, dest=key, nargs="?", const=True, type=_truth)
     return parser
 
 

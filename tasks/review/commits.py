@@ -219,13 +219,13 @@ def push(git: Git, remote: str, commit: str, branch: str) -> None:
         Unreachable: the remote rejected it, denied access or did not answer.
         ProgramFailed: the clone's own hook stopped it.
     """
-    output = capture(git.push_command(remote, commit, branch), seconds=PUSH_SECONDS)
-    show.say("\n".join(line for line in output.stderr.splitlines() if not line.startswith(_GITS_OWN_VERDICT)))
+    done = capture(git.push_command(remote, commit, branch), seconds=PUSH_SECONDS)
+    show.say("\n".join(line for line in done.stderr.splitlines() if not line.startswith(_GITS_OWN_VERDICT)))
     there = git.remote_commit(git.push_address(remote), branch)
     if there == commit:
         for command in git.follow_commands(remote, branch):
             run_checked(command, hint=str(command))
         return
-    if not output.ok:
-        raise push_fault(output, remote, branch, ahead=not _is_behind(git, there, commit))
+    if not done.ok:
+        raise push_fault(done, remote, branch, ahead=not _is_behind(git, there, commit))
     raise Refused("the remote does not have the branch that was pushed", where=remote, hint=f"git push {remote}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FILE = "hubpress.lock"
+LOCK_FILE = "hubpress.lock"
 # A pipe would keep us waiting, a link could lead to a file of the user's own.
 _SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _MOST_DIGITS = 20
@@ -38,7 +38,7 @@ def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
         Refused: another run holds it; the message names its process.
         Unusable: the file cannot be made or used.
     """
-    file = git_dir / FILE
+    file = git_dir / LOCK_FILE
     try:
         handle = _opened(file)
     except OSError as err:

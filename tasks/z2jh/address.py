@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
-from shlex import quote
+from shlex import quote as shell_quote
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
@@ -109,7 +109,7 @@ class Address(NamedTuple):
     @property
     def hint(self) -> str:
         """What a fault about this address hints at: the command that shows what is there."""
-        return f"look at what is there: curl -fsSL {quote(str(self))} | head"
+        return f"look at what is there: curl -fsSL {shell_quote(str(self))} | head"
 
     def below(self, name: str) -> Address:
         """Return the address of ``name`` in the folder that this address means."""

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from ..faults import Unreachable, Unusable
 from ..image.reference import Reference
-from .document import Tree, Unreadable, child, load, text_under
+from .document import Data, Unreadable, child, load, text_under
 from .limits import TooLarge
 from .packed import NotGzip, unpacked
 from .tarred import NotTar, regular_files
@@ -37,7 +37,7 @@ def hub_image_in(data: bytes, where: str) -> Reference:
         raise _unusable(f"values.yaml in the archive: {error.what}", where) from error
 
 
-def values_in(data: bytes, where: str) -> Tree:
+def values_in(data: bytes, where: str) -> Data:
     """Return the chart's ``values.yaml`` as plain data, scalars as they are written.
 
     Raises:

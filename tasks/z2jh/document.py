@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ruamel.yaml.events import Event
 
-Tree: TypeAlias = "dict[str | None, Tree] | list[Tree] | str | None"
+Data: TypeAlias = "dict[str | None, Data] | list[Data] | str | None"
 
 LARGEST_TEXT = 8 * 1024 * 1024
 MOST_NODES = 500_000
@@ -40,7 +40,7 @@ class Unreadable(Exception):  # noqa: N818 - says what the text is
     """The text is not YAML, or more of it than is read; the message is a clause for people."""
 
 
-def load(text: str, scalar: Callable[[ScalarEvent], Any] | None = None) -> Tree:
+def load(text: str, scalar: Callable[[ScalarEvent], Any] | None = None) -> Data:
     """Read one YAML document.
 
     Args:
@@ -63,12 +63,12 @@ def load(text: str, scalar: Callable[[ScalarEvent], Any] | None = None) -> Tree:
     return builder.document()
 
 
-def child(tree: Tree, key: str) -> Tree:
+def child(tree: Data, key: str) -> Data:
     """Return what a mapping has under ``key``; None where it has nothing, or is no mapping."""
     return tree.get(key) if isinstance(tree, dict) else None
 
 
-def text_under(tree: Tree, key: str) -> str | None:
+def text_under(tree: Data, key: str) -> str | None:
     """Return the scalar that a mapping has under ``key``; None where there is none."""
     value = child(tree, key)
     return value if isinstance(value, str) else None
@@ -93,11 +93,11 @@ def _events(text: str) -> Iterator[Event]:
 class _Frame:
     """A mapping or sequence that is being filled; a mapping's key waits for its value."""
 
-    node: dict[str | None, Tree] | list[Tree]
+    node: dict[str | None, Data] | list[Data]
     key: str | None = None
     has_key: bool = False
 
-    def put(self, value: Tree) -> None:
+    def put(self, value: Data) -> None:
         if isinstance(self.node, list):
             self.node.append(value)
         elif self.has_key:
@@ -113,9 +113,9 @@ class _Builder:
     """Builds the tree from the library's events, without recursion."""
 
     scalar: Callable[[ScalarEvent], Any]
-    documents: list[Tree] = field(default_factory=list)
+    documents: list[Data] = field(default_factory=list)
     open: list[_Frame] = field(default_factory=list)
-    anchors: dict[str, Tree] = field(default_factory=dict)
+    anchors: dict[str, Data] = field(default_factory=dict)
     nodes: int = 0
 
     def __post_init__(self) -> None:
@@ -143,7 +143,7 @@ class _Builder:
         if isinstance(node, (dict, list)) and not isinstance(event, AliasEvent):
             self.open.append(_Frame(node))
 
-    def _node(self, event: NodeEvent) -> Tree:
+    def _node(self, event: NodeEvent) -> Data:
         if isinstance(event, MappingStartEvent):
             return {}
         if isinstance(event, SequenceStartEvent):
@@ -155,7 +155,7 @@ class _Builder:
             raise Unreadable(f"is not YAML: nothing is named {event.anchor!r}")
         return self.anchors[event.anchor]
 
-    def document(self) -> Tree:
+    def document(self) -> Data:
         if len(self.documents) > 1:
             raise Unreadable("has several documents")
         return self.documents[0] if self.documents else None

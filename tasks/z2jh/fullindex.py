@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .document import Tree, Unreadable, child, load, text_under
+from .document import Data, Unreadable, child, load, text_under
 from .release import IMAGES, Release
 
 
@@ -32,7 +32,7 @@ def read_fully(text: str, chart: str) -> list[Release]:
     return [release for release in releases if release.version]
 
 
-def _is_cut_off(text: str, entries: dict[str | None, Tree]) -> bool:
+def _is_cut_off(text: str, entries: dict[str | None, Data]) -> bool:
     """Whether an index without ``generated``, Helm's last key, ends in the middle of an entry.
 
     Helm writes an entry's ``version`` last, and a newline after it.
@@ -43,7 +43,7 @@ def _is_cut_off(text: str, entries: dict[str | None, Tree]) -> bool:
     return is_cut or not text.endswith(("\n", "}"))
 
 
-def _full_release(entry: Tree) -> Release:
+def _full_release(entry: Data) -> Release:
     urls = child(entry, "urls")
     return Release(
         version=text_under(entry, "version") or "",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..image.reference import Reference
-    from .document import Tree
+    from .document import Data
     from .release import Release
 
 # The folders of a mirror in which archives lie.
@@ -113,7 +113,7 @@ class HelmRepository:
 
         return hub_image_in(self.archive(release), f"{self._chart} {release.version}")
 
-    def values(self, release: Release) -> Tree:
+    def values(self, release: Release) -> Data:
         """Return the values that a release's chart comes with, as plain data.
 
         Raises:

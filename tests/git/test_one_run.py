@@ -17,7 +17,7 @@ from tasks.faults import Refused, Unusable
 from tasks.hubrepo.files import FileEdit, WorkingTree
 from tasks.hubrepo.leftovers import is_half_written, scratch_folder, sweep
 from tasks.tools.git import Git
-from tasks.tools.one_run import FILE, one_run_at_a_time
+from tasks.tools.one_run import LOCK_FILE, one_run_at_a_time
 
 from ..lab.cli import Result, run, run_task
 from ..lab.machine import PROJECT
@@ -78,7 +78,7 @@ def listener(lock: Path, _: Path) -> None:
 def test_what_is_no_lock_file_is_named_with_the_way_to_remove_it(
     moved: Hub, tmp_path: Path, make: Callable[[Path, Path], None]
 ) -> None:
-    mine, lock = tmp_path / "mine", moved.path / ".git" / FILE
+    mine, lock = tmp_path / "mine", moved.path / ".git" / LOCK_FILE
     mine.write_text(SECRET)
     make(lock, mine)
     began = time.monotonic()
@@ -99,7 +99,7 @@ def test_what_is_no_lock_file_is_named_with_the_way_to_remove_it(
 
 @pytest.mark.parametrize("make", [link, pipe, folder])
 def test_a_look_needs_no_lock(moved: Hub, tmp_path: Path, make: Callable[[Path, Path], None]) -> None:
-    make(moved.path / ".git" / FILE, tmp_path / "mine")
+    make(moved.path / ".git" / LOCK_FILE, tmp_path / "mine")
     assert run_task("--dry", "commit", cwd=moved.path).code == 0
 
 
@@ -115,7 +115,7 @@ def as_an_ordinary_user(git_dir: Path) -> Result:
 
 @pytest.mark.parametrize("left", ["", "4711"], ids=["ended", "killed"])
 def test_another_users_lock_that_may_only_be_read_is_free(tmp_path: Path, left: str) -> None:
-    lock = tmp_path / FILE
+    lock = tmp_path / LOCK_FILE
     lock.write_text(left)
     os.chmod(lock, 0o644)  # noqa: PTH101
     try:
@@ -128,7 +128,7 @@ def test_another_users_lock_that_may_only_be_read_is_free(tmp_path: Path, left: 
 
 
 def test_another_users_lock_that_may_not_be_read_is_named(tmp_path: Path) -> None:
-    lock = tmp_path / FILE
+    lock = tmp_path / LOCK_FILE
     lock.touch(mode=0o600)
     try:
         os.chown(lock, OTHER, OTHER)
@@ -139,7 +139,7 @@ def test_another_users_lock_that_may_not_be_read_is_named(tmp_path: Path) -> Non
 
 
 def test_a_lock_that_may_only_be_read_keeps_the_next_run_out(tmp_path: Path) -> None:
-    lock = tmp_path / FILE
+    lock = tmp_path / LOCK_FILE
     lock.touch()
     with lock.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -171,11 +171,11 @@ def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
 
 def test_the_run_before_is_known_by_what_it_left(tmp_path: Path) -> None:
     for left, killed in (("", False), ("4711", True), ("x" * 5000, True), ("\xff\n", True)):
-        (tmp_path / FILE).write_text(left, "latin-1")
+        (tmp_path / LOCK_FILE).write_text(left, "latin-1")
         with one_run_at_a_time(tmp_path) as stopped:
             assert stopped is killed
-            assert (tmp_path / FILE).read_text() == str(os.getpid())
-        assert (tmp_path / FILE).read_text() == ""
+            assert (tmp_path / LOCK_FILE).read_text() == str(os.getpid())
+        assert (tmp_path / LOCK_FILE).read_text() == ""
 
 
 # -- what a killed run leaves
