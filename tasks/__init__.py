@@ -7,12 +7,11 @@ from .build import build
 from .bump import bump
 from .check import check
 from .commit import commit
+from .core.output import mask_records, prepare_streams
 from .doctor import doctor
 from .init import init
-from .logs import mask_records
 from .rehearse import rehearse
 from .release import release
-from .show import prepare_streams
 from .status import status
 
 mask_records()

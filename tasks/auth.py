@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from invoke.context import Context
 from invoke.tasks import task
 
-from . import show
-from .door import DOOR
-from .edge import JSON_HELP, REPO_HELP, HubTask
-from .plan import Action, Plan, Step, Values
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from invoke.context import Context
-
-    from .hubrepo.layout import Hub
-    from .tools.command import Command
-    from .tools.credentials import DockerLogins
+from .core import output
+from .core.faults import DOOR
+from .core.plan import Action, Plan, Step, Values
+from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .repo.hub import Hub
+from .tools.command import Command
+from .tools.credentials import DockerLogins
 
 HELP = {
     "key-file": "sign in with this service account's key or workload identity file, without a browser",
@@ -70,7 +66,7 @@ def auth(
 
     Afterwards: bump.
     """
-    from .hubrepo.run import open_run
+    from .repo.run import open_run
 
     wish = AuthOptions(None if key_file is None else Path(key_file), not no_browser, adc, default_registries)
     with open_run(c, repo=repo, json=json) as run:
@@ -96,9 +92,9 @@ def planning_auth(hub: Hub, wish: AuthOptions) -> Iterator[Callable[[], Step]]:
     Raises:
         Unusable: Docker's configuration cannot be used.
     """
-    from .image.reference import Reference
+    from .core.names import Reference
     from .tools.credentials import DockerLogins, asking_helpers
-    from .tools.gcloud import is_google
+    from .tools.google import is_google
 
     logins = DockerLogins.read()
     hosts = tuple(dict.fromkeys(Reference(image.spec.name).host for image in hub.images))
@@ -111,7 +107,7 @@ def planning_auth(hub: Hub, wish: AuthOptions) -> Iterator[Callable[[], Step]]:
 def _auth_step(
     wish: AuthOptions, logins: DockerLogins, hosts: Sequence[str], answering: Callable[[], frozenset[str]]
 ) -> Step:
-    from .tools.gcloud import is_google
+    from .tools.google import is_google
 
     google = tuple(host for host in hosts if is_google(host))
     others = [_foreign(logins, host) for host in hosts if host not in google]
@@ -137,32 +133,32 @@ def _foreign(logins: DockerLogins, host: str) -> Action:
 
 
 def _answers(hosts: Sequence[str], answering: Callable[[], frozenset[str]]) -> frozenset[str]:
-    with show.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
+    with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
         return answering()
 
 
 def _google_actions(
     logins: DockerLogins, hosts: Sequence[str], wish: AuthOptions, answering: frozenset[str]
 ) -> Iterator[Action]:
-    from .tools import gcloud
+    from .tools import google
 
     silent = [host for host in hosts if host not in answering]
-    account = gcloud.key_account(wish.key_file) if wish.key_file else None
+    account = google.key_account(wish.key_file) if wish.key_file else None
     sign_in = _sign_in(logins, silent, wish, account)
     yield sign_in
     # What answers without a helper of its own is Docker's store, which does not know the key.
     unset = [host for host in (hosts if wish.key_file else silent) if host not in logins.helpers]
     if unset:
-        yield _run_once(gcloud.configure_command(*unset), f"Docker has no helper for {', '.join(unset)}")
+        yield _run_once(google.configure_command(*unset), f"Docker has no helper for {', '.join(unset)}")
     if wish.key_file and (sign_in.do or unset):
         what = f"ask Docker's helper for {', '.join(hosts)}"
         yield Action(what, f"it must answer as {account or 'the workload'}", lambda _: _require_answers(hosts, account))
     elif wish.key_file:
         _require_answers(hosts, account)
-    if wish.adc and not gcloud.adc_file().is_file():
-        yield _login_action(gcloud.adc_command(browser=wish.browser), "there are no application default credentials")
+    if wish.adc and not google.adc_file().is_file():
+        yield _login_action(google.adc_command(browser=wish.browser), "there are no application default credentials")
     if wish.default_registries and "gcr.io" not in logins.helpers:
-        yield _run_once(gcloud.configure_command(), "it was asked for with --default-registries")
+        yield _run_once(google.configure_command(), "it was asked for with --default-registries")
 
 
 def _require_answers(hosts: Sequence[str], account: str | None) -> None:
@@ -171,18 +167,18 @@ def _require_answers(hosts: Sequence[str], account: str | None) -> None:
     Raises:
         Denied: Docker has none, or that of another account.
     """
-    from .faults import Denied
-    from .tools import gcloud
+    from .core.faults import Denied
+    from .tools import google
     from .tools.credentials import DockerLogins
 
     logins = DockerLogins.read()
     for host in hosts:
         found = logins.credentials(host)
-        helper = f"docker-credential-{logins.helper_for(host) or gcloud.HELPER}"
+        helper = f"docker-credential-{logins.helper_for(host) or google.HELPER}"
         if found is None:
             hint = f"see why: echo {host} | {helper} get"
             raise Denied(f"{helper} gives no credentials with the key file", where=host, hint=hint)
-        theirs = gcloud.account_of(found) or gcloud.active_account()
+        theirs = google.account_of(found) or google.active_account()
         if account not in (None, theirs):
             raise Denied(
                 f"{helper} answers for {theirs or 'nobody'}, not for {account}",
@@ -203,31 +199,31 @@ def _sign_in(logins: DockerLogins, silent: Sequence[str], wish: AuthOptions, key
         wish: how to sign in.
         key_account: the account of the key file.
     """
-    from .tools import gcloud
+    from .tools import google
     from .tools.credentials import ask_helper
 
     if wish.key_file is not None:
         return _sign_in_with(wish.key_file, key_account, needed=bool(_expired(logins, silent)))
     if not silent:
         return Action("Docker's helper answers")
-    account = gcloud.active_account()
-    if account is None and ask_helper(gcloud.HELPER, silent[0]) is None:
-        return _login_action(gcloud.login_command(key_file=None, browser=wish.browser), "nobody is signed in")
+    account = google.active_account()
+    if account is None and ask_helper(google.HELPER, silent[0]) is None:
+        return _login_action(google.login_command(key_file=None, browser=wish.browser), "nobody is signed in")
     if account is None:
         return Action("gcloud has a token that it was given")
     expired = _expired(logins, silent)
     if not expired:
         return Action(f"signed in as {account}")
     why = f"Docker's helper {expired[0]} gives no credentials for {account} any more"
-    return _login_action(gcloud.login_command(key_file=None, browser=wish.browser), why)
+    return _login_action(google.login_command(key_file=None, browser=wish.browser), why)
 
 
 def _sign_in_with(key_file: Path, account: str | None, *, needed: bool) -> Action:
-    from .tools import gcloud
+    from .tools import google
 
-    if not needed and account is not None and account == gcloud.active_account():
+    if not needed and account is not None and account == google.active_account():
         return Action(f"signed in as {account}")
-    return _run_once(gcloud.login_command(key_file=key_file, browser=False), "a key file was given")
+    return _run_once(google.login_command(key_file=key_file, browser=False), "a key file was given")
 
 
 def _expired(logins: DockerLogins, silent: Sequence[str]) -> list[str]:
@@ -236,8 +232,8 @@ def _expired(logins: DockerLogins, silent: Sequence[str]) -> list[str]:
 
 
 def _login_action(command: Command, why: str) -> Action:
-    from .faults import Denied
-    from .tools.gcloud import run_login
+    from .core.faults import Denied
+    from .tools.google import run_login
 
     if not sys.stdin.isatty():
         raise Denied(
@@ -249,7 +245,7 @@ def _login_action(command: Command, why: str) -> Action:
 
 
 def _run_once(command: Command, why: str) -> Action:
-    from .tools.run import find, missing, run_checked
+    from .tools.process import find, missing, run_checked
 
     if find(command.argv[0]) is None:
         raise missing(command.argv[0])

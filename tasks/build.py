@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from invoke.context import Context
 from invoke.tasks import task
 
-from .edge import JSON_HELP, REPO_HELP, HubTask
-from .plan import Action, Plan, Step, Values
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from invoke.context import Context
-
-    from .hubrepo.edits import PinnedPlace
-    from .hubrepo.files import FileEdit
-    from .hubrepo.layout import Hub
-    from .image.building import Build
-    from .image.definition import BuildOptions
-    from .image.job import ImageJob
-    from .image.planning import BuilderOf
-    from .plan import Fact
+from .core.plan import Action, Fact, Plan, Step, Values
+from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .image.build import Build
+from .image.definition import BuildOptions
+from .image.planning import BuilderOf
+from .image.proof import ImageJob
+from .repo.edits import PinnedPlace
+from .repo.files import FileEdit
+from .repo.hub import Hub
 
 HELP = {
     "image": "an image to build, by its key in chartpress.yaml (repeatable; default: those that inherit from k8s-hub)",
@@ -62,8 +56,8 @@ def build(
 
     Afterwards: commit.
     """
-    from .hubrepo.run import open_run
     from .image.definition import BuildOptions
+    from .repo.run import open_run
 
     wish = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as run:
@@ -82,8 +76,8 @@ def plan_build(hub: Hub, wish: BuildOptions, answering: BuilderOf | None = None)
     Returns:
         The step, and the repository as it will leave it.
     """
-    from .hubrepo.edits import image_edits
     from .image.planning import plan_images
+    from .repo.edits import image_edits
     from .tools.git_facts import standing
 
     relies = standing(hub.git, hub.branch)
@@ -110,7 +104,7 @@ def plan_build(hub: Hub, wish: BuildOptions, answering: BuilderOf | None = None)
 
 def _right_actions(planned: Build) -> list[Action]:
     """Return the actions that prove the right to push, before minutes of building are spent on it."""
-    from .image.reference import Reference
+    from .core.names import Reference
     from .tools.registry import require_push_right
 
     jobs = (*planned.to_build, *planned.to_retag)
@@ -124,7 +118,7 @@ def _right_actions(planned: Build) -> list[Action]:
 
 def _retag_actions(planned: Build, relies: Sequence[Fact]) -> list[Action]:
     """Return the action that gives images of the same inputs their tag of today, without a build."""
-    from .image.job import image_fact, tag_fact
+    from .image.proof import image_fact, tag_fact
 
     jobs = planned.to_retag
     if not jobs:
@@ -142,7 +136,7 @@ def _retag_actions(planned: Build, relies: Sequence[Fact]) -> list[Action]:
 
 
 def _build_action(planned: Build, relies: Sequence[Fact]) -> Action:
-    from .image.job import tag_fact
+    from .image.proof import tag_fact
 
     jobs = planned.to_build
     if not jobs:
@@ -160,8 +154,8 @@ def _build_action(planned: Build, relies: Sequence[Fact]) -> Action:
 
 def _values_action(hub: Hub, planned: Build, edits: Sequence[FileEdit], relies: Sequence[Fact]) -> Action:
     """Return the action that writes the images into the values: last, once the registry has answered for them."""
-    from .hubrepo.edits import image_edits
-    from .hubrepo.files import WorkingTree, edit_action, written
+    from .repo.edits import image_edits
+    from .repo.files import WorkingTree, edit_action, written
 
     expected = edit_action(hub.git.folder, edits, "the registry has what they name", relies)
     if expected.do is None:
@@ -176,8 +170,8 @@ def _values_action(hub: Hub, planned: Build, edits: Sequence[FileEdit], relies: 
 
 
 def _pins(hub: Hub, jobs: Sequence[ImageJob]) -> list[PinnedPlace]:
-    from .hubrepo.edits import PinnedPlace
-    from .image.job import SKIPPED
+    from .image.proof import SKIPPED
+    from .repo.edits import PinnedPlace
 
     wanted = [job for job in jobs if job.status != SKIPPED]
     return [PinnedPlace(place, job.reference.name, job.tag) for job in wanted for place in hub.values_places(job.image)]

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+from invoke.context import Context
 from invoke.tasks import task
 
-from . import show
-from .door import DOOR
-from .edge import JSON_HELP, REPO_HELP, HubTask
-from .plan import Plan, Step
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from invoke.context import Context
-
-    from .hubrepo.files import FileEdit
-    from .hubrepo.layout import Hub, HubImage
-    from .image.reference import Reference
-    from .z2jh.choose import Choice
-    from .z2jh.release import Index
-    from .z2jh.repository import HelmRepository
+from .core import output
+from .core.faults import DOOR
+from .core.names import Reference
+from .core.plan import Plan, Step
+from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .releases.choose import Choice
+from .releases.index import Index
+from .releases.repository import HelmRepository
+from .repo.files import FileEdit
+from .repo.hub import Hub, HubImage
 
 HELP = {
     "to": "exactly this release: older ones too, and any name that the index has",
@@ -71,7 +67,7 @@ def bump(
 
     Afterwards: commit.
     """
-    from .hubrepo.run import open_run
+    from .repo.run import open_run
 
     with open_run(c, repo=repo, json=json) as run:
         step, _ = plan_bump(run.hub, BumpOptions(to, pre, dev, major))
@@ -84,18 +80,18 @@ def plan_bump(hub: Hub, wish: BumpOptions) -> tuple[Step, Hub]:
     Returns:
         The step, and the repository as it will leave it.
     """
-    from .hubrepo.edits import base_for, release_edits
-    from .hubrepo.lock import lock_edit, locked_action
-    from .hubrepo.requirement import require_movable
-    from .hubrepo.source import helm_repository, open_repository
-    from .image.digests import with_digests
+    from .image.proof import with_digests
+    from .releases.choose import choose
+    from .repo.chart import require_movable
+    from .repo.edits import base_for, release_edits
+    from .repo.hub import helm_repository, open_repository
+    from .repo.lock import lock_edit, locked_action
     from .tools.git_facts import standing
-    from .z2jh.choose import choose
 
     relies = standing(hub.git, hub.branch)
     require_movable(hub.require(hub.requirement_file), hub.requirement.name, hub.requirement_file)
     repository = open_repository(hub)
-    with show.waiting(f"asking {helm_repository(hub)}"):
+    with output.waiting(f"asking {helm_repository(hub)}"):
         index = repository.index()
     choice = choose(index, hub.requirement.version, to=wish.to, pre=wish.pre, dev=wish.dev, major=wish.major)
     version = choice.release.version
@@ -117,8 +113,8 @@ def plan_bump(hub: Hub, wish: BumpOptions) -> tuple[Step, Hub]:
 def _report(
     hub: Hub, choice: Choice, edits: Sequence[FileEdit], bases: Sequence[tuple[HubImage, Reference]]
 ) -> dict[str, object]:
-    from .hubrepo.source import helm_repository
-    from .z2jh.notes import release_links
+    from .releases.notes import release_links
+    from .repo.hub import helm_repository
 
     image, base = bases[0]
     return {
@@ -138,16 +134,16 @@ def _report(
 
 def _reason(index: Index, pinned: str, choice: Choice) -> str:
     """Return why this release, and what moves with it."""
-    from .review.facts import facts
+    from .review.message import facts
 
     known = (str(fact) for fact in facts(index.releases.get(pinned), choice.release) if fact.is_known)
     return "; ".join((f"{choice.release.version} is {choice.reason}", *known))
 
 
 def _warnings(hub: Hub, choice: Choice, repository: HelmRepository) -> Iterator[str]:
-    from .review.brief import upgrade_warnings
-    from .review.findings import upgrades_here
-    from .z2jh.security import security_news
+    from .releases.notes import security_news
+    from .review.message import upgrade_warnings
+    from .review.upgrades import upgrades_here
 
     before, after = hub.requirement.version, choice.release.version
     if repository.is_plain:

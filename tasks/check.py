@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from . import ci
-from .edge import JSON_HELP, REPO_HELP, HubTask, present
-from .faults import REFUSED
-
-if TYPE_CHECKING:
-    from invoke.context import Context
-
-    from .checks.problem import Problem
-    from .hubrepo.layout import Hub
+from .checks.files import Problem
+from .core import github_actions
+from .core.faults import REFUSED
+from .core.session import JSON_HELP, REPO_HELP, HubTask, present
+from .repo.hub import Hub
 
 HELP = {"offline": "use files and git alone: for pre-commit"}
 
@@ -33,13 +28,13 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
       check                      on a pull request
       check --json               what it found, for scripts
     """
-    from .hubrepo.run import open_run
+    from .repo.run import open_run
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         problems = find_problems(run.hub, offline=offline)
         found = [problem.report() for problem in problems]
         text = "\n".join(map(str, problems)) or "Everything is consistent."
-        present({"ok": not problems, "problems": found}, text, lambda: ci.of_check(found), json=json)
+        present({"ok": not problems, "problems": found}, text, lambda: github_actions.of_check(found), json=json)
         if problems:
             raise Exit(code=REFUSED)
 

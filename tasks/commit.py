@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from invoke.context import Context
 from invoke.tasks import task
 
-from . import show
-from .edge import JSON_HELP, REPO_HELP, HubTask
-from .plan import Action, Fact, Plan, Step
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from invoke.context import Context
-
-    from .hubrepo.layout import Hub
-    from .plan import Values
-    from .review.body import Story
-    from .review.branch import BranchPlan
-    from .review.evidence import Witness
-    from .review.request import PullRequest
-    from .tools.git import HeadsOf
+from .core import output
+from .core.plan import Action, Fact, Plan, Step, Values
+from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .repo.hub import Hub
+from .review.commit import BranchPlan
+from .review.message import Witness
+from .review.pull_request import PullRequest, Story
+from .tools.git import HeadsOf
 
 HELP = {
     "message": "the commit's message, in place of the one that says what moved",
@@ -88,7 +82,7 @@ def commit(
 
     Afterwards: build, or merge the pull request.
     """
-    from .hubrepo.run import open_run
+    from .repo.run import open_run
 
     with open_run(c, repo=repo, json=json) as run:
         step, _ = plan_commit(run.hub, CommitOptions(message, branch, push, pr))
@@ -112,9 +106,9 @@ def plan_commit(
     Raises:
         Refused: no commit can be made here, a managed file holds other changes too, or the branch has other commits.
     """
-    from .review.branch import plan_branch
+    from .review.commit import plan_branch
+    from .tools.git import left_behind
     from .tools.git_facts import local_branch
-    from .tools.git_index import left_behind
 
     current = hub.git.require_commit_can_be_made()
     # Before anything is decided: what changes from here on is noticed.
@@ -167,7 +161,7 @@ class _World(NamedTuple):
 
     @classmethod
     def around(cls, hub: Hub, current: str) -> _World:
-        from .hubrepo.files import WorkingTree
+        from .repo.files import WorkingTree
         from .tools.git_facts import index, standing
 
         tree = WorkingTree(hub.git.folder)
@@ -185,8 +179,8 @@ def _commit_actions(
     wish: CommitOptions,
     made: Made,
 ) -> list[Action]:
-    from .faults import Refused
-    from .review.commits import CommitPlace, commit_message, make_commit, require_no_credentials, require_only_ours
+    from .core.faults import Refused
+    from .review.commit import CommitPlace, commit_message, make_commit, require_no_credentials, require_only_ours
 
     require_only_ours(hub, changed, behind)
     require_no_credentials(hub, changed)
@@ -222,8 +216,7 @@ def _commit_actions(
 
 def _index_action(hub: Hub, world: _World, behind: Sequence[str], made: Made) -> Action:
     """Return what git was interrupted in: it writes the index last."""
-    from .tools.git_index import restore
-    from .tools.git_locks import require_unlocked
+    from .tools.git import require_unlocked, restore
 
     what = f"put {', '.join(behind)} into the index as committed"
 
@@ -246,10 +239,9 @@ def _push_action(
     hub: Hub, local: Fact, branch: str, wish: CommitOptions, made: Made, heads_of: HeadsOf | None
 ) -> tuple[Action, Fact]:
     """Return the push of ``branch``, and the fact that has the pushed commit from then on."""
-    from .review.branch import shared_branches
-    from .review.commits import push, require_pushable
+    from .core.visible import one_line
+    from .review.commit import push, require_pushable, shared_branches
     from .tools.git_facts import remote_branch
-    from .visible import one_line
 
     git, remote = hub.git, hub.settings.remote
     shared = shared_branches(hub)
@@ -270,7 +262,7 @@ def _push_action(
 
     def do(values: Values) -> Values:
         if others:
-            show.say("\n".join(listed))
+            output.say("\n".join(listed))
         push(git, remote, values[local.name], branch)
         made.said.append(f"pushed {branch} to {remote}")
         return {there.name: values[local.name]}
@@ -289,10 +281,9 @@ def _push_action(
 def _request_action(
     hub: Hub, branch: str, pushed: Fact, wish: CommitOptions, made: Made, witness: Witness | None
 ) -> Action:
-    from .review.branch import base_branch
-    from .review.evidence import from_registry
-    from .review.request import PullRequest, plan_request, require_own_branch
-    from .review.story import is_ahead, story_of
+    from .review.commit import base_branch
+    from .review.message import from_registry
+    from .review.pull_request import PullRequest, is_ahead, plan_request, require_own_branch, story_of
 
     base = Fact("the branch that pull requests go to", lambda: base_branch(hub), base_branch(hub))
     waits = bool(made.subject or hub.pending)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from . import ci, show
-from .edge import JSON_HELP, REPO_HELP, HubTask, present
-from .faults import REFUSED, ProgramFailed, Unusable
-
-if TYPE_CHECKING:
-    from invoke.context import Context
-
-    from .checks.machine import MachineFinding
+from .checks.machine import MachineFinding
+from .core import github_actions, output
+from .core.faults import REFUSED, ProgramFailed, Unusable
+from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
@@ -31,7 +26,7 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
       doctor --json              the same for scripts
     """
     from .checks.machine import MachineFinding, examine
-    from .hubrepo.run import open_run
+    from .repo.run import open_run
 
     try:
         with open_run(c, repo=repo, json=json, writes=False) as run:
@@ -40,7 +35,7 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
         findings = [*examine(None), MachineFinding("hub repository", fault.what, ok=False, hint=fault.hint)]
     ok = all(finding.ok for finding in findings)
     tools = [finding.report() for finding in findings]
-    present({"ok": ok, "tools": tools}, _text(findings), lambda: ci.of_machine(tools), json=json)
+    present({"ok": ok, "tools": tools}, _text(findings), lambda: github_actions.of_machine(tools), json=json)
     if not ok:
         raise Exit(code=REFUSED)
 
@@ -49,4 +44,4 @@ def _text(findings: list[MachineFinding]) -> str:
     marks = {True: "ok", False: "FAULT"}
     rows: list[tuple[str, ...]] = [(marks[one.ok], one.name, one.version or one.hint or "-") for one in findings]
     hints = dict.fromkeys(f"hint: {one.name}: {one.hint}" for one in findings if one.hint and not one.ok)
-    return "\n".join((show.table(rows), *hints))
+    return "\n".join((output.table(rows), *hints))

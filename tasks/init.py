@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
+from invoke.context import Context
 from invoke.tasks import task
 
-from . import show
-from .door import DOOR
-from .edge import JSON_HELP, REPO_HELP, HubTask
-from .plan import Action, Plan, Step
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from invoke.context import Context
-
-    from .hubrepo.files import FileEdit
-    from .hubrepo.layout import Hub
-    from .hubrepo.scaffold import BareChart, Kept
-    from .z2jh.release import Index, Release
+from .core import output
+from .core.faults import DOOR
+from .core.plan import Action, Plan, Step
+from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .releases.index import Index, Release
+from .repo.files import FileEdit
+from .repo.hub import Hub
+from .repo.scaffold import BareChart, Kept
 
 HELP = {
     "prefix": "what the image's name begins with, HOST/PATH/ (default: ghcr.io/OWNER/, where the remote is GitHub's)"
@@ -43,7 +38,7 @@ def init(c: Context, prefix: str | None = None, repo: str | None = None, json: b
 
     Afterwards: git add, git commit, release.
     """
-    from .hubrepo.run import open_run
+    from .repo.run import open_run
 
     with open_run(c, repo=repo, json=json) as run:
         plan = Plan((plan_init(run.hub, prefix),))
@@ -52,7 +47,7 @@ def init(c: Context, prefix: str | None = None, repo: str | None = None, json: b
             return
         run.show_plan(plan)
         run.carry_out(plan)
-        show.say(f"Look at it, commit it, then: {DOOR} release")
+        output.say(f"Look at it, commit it, then: {DOOR} release")
 
 
 def plan_init(hub: Hub, prefix: str | None) -> Step:
@@ -62,9 +57,9 @@ def plan_init(hub: Hub, prefix: str | None) -> Step:
         Unusable: no chart of the repository's depends on z2jh, or the image's prefix cannot be told or used.
         Refused: the Helm repository does not have the pinned release.
     """
-    from .hubrepo.scaffold import chart_edit, find_chart, scaffold
-    from .hubrepo.source import JUPYTERHUBS
-    from .z2jh.repository import HelmRepository
+    from .releases.repository import HelmRepository
+    from .repo.hub import JUPYTERHUBS
+    from .repo.scaffold import chart_edit, find_chart, scaffold
 
     found = find_chart(hub.git, hub.files, hub.settings.dependency, hub.settings.chart)
     address = hub.settings.chart_repository or (found.requirement.repository if found else JUPYTERHUBS)
@@ -94,8 +89,8 @@ def plan_init(hub: Hub, prefix: str | None) -> Step:
 
 def _release(hub: Hub, index: Index, chart: BareChart | None) -> Release:
     """Return the release that the chart pins; the newest stable one where there is no chart yet."""
-    from .faults import Refused
-    from .z2jh.choose import newest
+    from .core.faults import Refused
+    from .releases.choose import newest
 
     version = chart.requirement.version if chart else None
     release = newest(index) if version is None else index.releases.get(version)
@@ -109,8 +104,8 @@ def _release(hub: Hub, index: Index, chart: BareChart | None) -> Release:
 
 
 def _new_chart(hub: Hub, release: Release, address: str) -> BareChart:
-    from .hubrepo.requirement import Requirement
-    from .hubrepo.scaffold import CHART, BareChart
+    from .repo.chart import Requirement
+    from .repo.scaffold import CHART, BareChart
 
     requirement = Requirement(hub.settings.dependency, release.version, address, alias=None, line=1)
     return BareChart(hub.settings.chart or CHART, requirement)
@@ -118,7 +113,7 @@ def _new_chart(hub: Hub, release: Release, address: str) -> BareChart:
 
 def _writing(hub: Hub, edits: Sequence[FileEdit], why: str) -> Action:
     """Return the action that writes all of it or nothing, each file shown below its name."""
-    from .hubrepo.files import edit_action
+    from .repo.files import edit_action
 
     lines = (line for edit in edits for line in (f"{edit.path}:", *(f"  {line}" for line in edit.diff())))
     what = f"write {', '.join(edit.path for edit in edits)}"
@@ -136,9 +131,9 @@ def _prefix(hub: Hub, given: str | None) -> str:
     Raises:
         Unusable: neither tells, or no image can have such a name.
     """
-    from .faults import Unusable
-    from .image.reference import is_name
-    from .review.forge import read_remote
+    from .core.faults import Unusable
+    from .core.names import is_name
+    from .tools.forges import read_remote
 
     hint = f"say it: {DOOR} init --prefix us-central1-docker.pkg.dev/PROJECT/REPOSITORY/"
     if given is not None:

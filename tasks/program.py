@@ -8,10 +8,10 @@ from pathlib import Path
 from invoke.program import Program
 
 from . import ns
-from ._version import __version__
-from .edge import exits
-from .faults import Unusable
-from .sources import read_by_invoke, take_variables
+from .core.faults import Unusable
+from .core.session import exits
+from .core.settings import read_by_invoke, take_variables
+from .core.version import __version__
 
 
 class HubPress(Program):

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from invoke.context import Context
 from invoke.tasks import task
 
-from . import show
 from .bump import BumpOptions, plan_bump
 from .commit import CommitOptions
-from .door import DOOR
-from .edge import JSON_HELP, REPO_HELP, HubTask
-from .plan import Action, Plan, Step, Values
+from .core import output
+from .core.faults import DOOR
+from .core.names import Reference
+from .core.plan import Action, Plan, Step, Values
+from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .image.definition import BuildOptions
+from .rehearsal.stage import Stage
 from .release import HELP as RELEASE_HELP
 from .release import plan_release
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from invoke.context import Context
-
-    from .hubrepo.layout import Hub
-    from .hubrepo.run import Run
-    from .image.definition import BuildOptions
-    from .image.reference import Reference
-    from .rehearsal.stage import Stage
+from .repo.hub import Hub
+from .repo.run import Run
 
 HELP = {
     **RELEASE_HELP,
@@ -73,9 +69,9 @@ def rehearse(
       rehearse --to 4.4.0 --pr   with the text of the pull request
       rehearse --keep            to look at the clone and the image afterwards
     """
-    from .hubrepo.run import open_run
     from .image.definition import BuildOptions
-    from .rehearsal.place import rehearsal_folder
+    from .rehearsal.cleanup import rehearsal_folder
+    from .repo.run import open_run
 
     del push, yes
     bump = BumpOptions(to, pre, dev, major)
@@ -90,15 +86,15 @@ def rehearse(
                 _perform(run, place, bump, build, commit, stand_in=stand_in_base)
             finally:
                 if keep:
-                    show.say(_ways_to_look(place))
+                    output.say(_ways_to_look(place))
 
 
 def _perform(
     run: Run, place: Path, bump: BumpOptions, build: BuildOptions, commit: CommitOptions, *, stand_in: bool
 ) -> None:
-    from .faults import Refused
-    from .hubrepo.run import Run
+    from .core.faults import Refused
     from .rehearsal.stage import require_local_engine, staged
+    from .repo.run import Run
 
     if build.builder not in {None, require_local_engine()}:
         raise Refused(
@@ -110,7 +106,7 @@ def _perform(
 
     with staged(run.hub, place, target, stand_in=stand_in) as stage:
         for note in (*stage.unused, *stage.notes):
-            show.say(lead=note)
+            output.say(lead=note)
         rehearsed = Run(stage.hub, dry=False, json=run.json)
         plan = plan_release(stage.hub, bump, build._replace(builder=None, stand_ins=stage.stand_ins), commit)
         rehearsed.show_plan(plan)
@@ -121,10 +117,9 @@ def _perform(
 
 def _ways_to_look(place: Path) -> str:
     """Return how to look at a rehearsal that is kept."""
-    from .rehearsal.clone import CLONE
-    from .rehearsal.record import Record
+    from .rehearsal.cleanup import Record
     from .rehearsal.registry import serving_again
-    from .rehearsal.stage import REGISTRY, REMOTE_NAME
+    from .rehearsal.stage import CLONE, REGISTRY, REMOTE_NAME
 
     record = Record.read(place)
     images = (("its images", str(serving_again(place / REGISTRY, record.port))),) if record else ()
@@ -133,12 +128,12 @@ def _ways_to_look(place: Path) -> str:
         *images,
         ("remove it", f"rm -r {place}"),
     ]
-    return f"Kept: {place}\n{show.table(rows, '  ')}"
+    return f"Kept: {place}\n{output.table(rows, '  ')}"
 
 
 def _intention(hub: Hub) -> Step:
     """Return what a rehearsal would do; the release's own plan can be made on its stage alone."""
-    from .rehearsal.clone import CLONE, REMOTE
+    from .rehearsal.stage import CLONE, REMOTE
 
     return Step(
         "rehearse",
@@ -175,8 +170,8 @@ def _show_result(stage: Stage, request: dict[str, Any] | None) -> None:
     """Show what a reviewer would see: the commits in the throwaway remote, their diff, the pull request's text."""
     base, branch = _branches(stage)
     commits = stage.remote.read("log", "--oneline", f"{base}..{branch}")
-    show.data(f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n")
-    show.diff(stage.remote.read("diff", f"{base}...{branch}"))
+    output.data(f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n")
+    output.diff(stage.remote.read("diff", f"{base}...{branch}"))
     if request:
-        show.data(f"\nThe pull request would say:\n\n{request['title']}\n\n{request['body']}")
-    show.data("\n".join(("\nNothing left this machine.", *stage.unused, *stage.notes)))
+        output.data(f"\nThe pull request would say:\n\n{request['title']}\n\n{request['body']}")
+    output.data("\n".join(("\nNothing left this machine.", *stage.unused, *stage.notes)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
+from invoke.context import Context
 from invoke.tasks import task
 
-from . import show
 from .auth import AuthOptions, planning_auth
 from .build import HELP as BUILD_HELP
 from .build import plan_build
@@ -16,24 +17,16 @@ from .bump import HELP as BUMP_HELP
 from .bump import BumpOptions, plan_bump
 from .commit import HELP as COMMIT_HELP
 from .commit import CommitOptions, plan_commit
-from .door import DOOR
-from .edge import JSON_HELP, REPO_HELP, HubTask
-from .faults import Denied, Fault, Refused
-from .plan import Plan
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextlib import AbstractContextManager
-
-    from invoke.context import Context
-
-    from .hubrepo.layout import Hub
-    from .hubrepo.run import Run
-    from .image.definition import BuildOptions
-    from .image.planning import BuilderOf
-    from .plan import Step
-    from .review.evidence import Witness
-    from .tools.git import HeadsOf
+from .core import output
+from .core.faults import DOOR, Denied, Fault, Refused
+from .core.plan import Plan, Step
+from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .image.definition import BuildOptions
+from .image.planning import BuilderOf
+from .repo.hub import Hub
+from .repo.run import Run
+from .review.message import Witness
+from .tools.git import HeadsOf
 
 HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
 
@@ -74,9 +67,9 @@ def release(
 
     Afterwards: review the branch, then proceed to deployment as normal.
     """
-    from .hubrepo.run import open_run
     from .image.definition import BuildOptions
-    from .tools.git_locks import require_unlocked
+    from .repo.run import open_run
+    from .tools.git import require_unlocked
 
     bump = BumpOptions(to, pre, dev, major)
     build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
@@ -87,7 +80,7 @@ def release(
             _agree(run, plan, yes=yes)
         run.carry_out(plan, lambda: {"steps": plan.step_reports()})
         if not run.dry:
-            show.say(_next_step(run.hub, plan))
+            output.say(_next_step(run.hub, plan))
 
 
 def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
@@ -113,8 +106,8 @@ def _asking_remote(hub: Hub, wish: CommitOptions) -> AbstractContextManager[Head
 
 def _asking_builder(hub: Hub, wish: BuildOptions) -> AbstractContextManager[BuilderOf | None]:
     """Ask for the builder at once, where a build is certain: a file that an image depends on is yet to be committed."""
-    from .image.naming import depends_on
     from .image.planning import asking_builder
+    from .image.tag import depends_on
 
     changed = hub.changed
     certain = any(depends_on(hub, image, changed) for image in hub.select(hub.images, wish.images))
@@ -125,8 +118,8 @@ def _steps(
     hub: Hub, build: BuildOptions, commit: CommitOptions, heads_of: HeadsOf | None, *, signs_in: bool
 ) -> Iterator[Step]:
     """Yield what follows the move to a release, each step planned on the repository as the one before will leave it."""
-    from .image.naming import names_commit
     from .image.planning import require_only_managed_changes
+    from .image.tag import names_commit
 
     if not names_commit(hub.settings.tag):
         require_only_managed_changes(hub, build.images)
@@ -159,14 +152,14 @@ def _require_answers(hub: Hub, wish: BuildOptions, *, signs_in: bool) -> None:
         Unreachable: one does not answer.
         Denied: one denies access.
     """
-    from .image.reference import Reference
+    from .core.names import Reference
     from .tools.docker import inspect_all
 
     if not (wish.push and hub.settings.push):
         return
     images = hub.select(hub.images, wish.images)
     repositories = list(dict.fromkeys(Reference(image.spec.name) for image in images))
-    with show.waiting(f"asking {', '.join(dict.fromkeys(one.host for one in repositories))}"):
+    with output.waiting(f"asking {', '.join(dict.fromkeys(one.host for one in repositories))}"):
         answers = inspect_all(repositories)
     for answer in answers:
         if isinstance(answer, Fault) and not (signs_in and isinstance(answer, Denied)):
@@ -175,7 +168,7 @@ def _require_answers(hub: Hub, wish: BuildOptions, *, signs_in: bool) -> None:
 
 def _witness(hub: Hub, wish: BuildOptions, built: Step) -> Witness:
     """Return what tells of the images: the build that proved them; the registry where nothing is pushed."""
-    from .review.evidence import from_registry, from_report
+    from .review.message import from_registry, from_report
 
     if not (wish.push and hub.settings.push):
         return from_registry
@@ -193,7 +186,7 @@ def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Refused("nobody can be asked here", where="no terminal", hint="look at the plan, then: add --yes")
-    if not show.confirm("Go on?"):
+    if not output.confirm("Go on?"):
         raise Refused("not agreed to, nothing was done", hint=f"{DOOR} release, and answer y; or {DOOR} --dry release")
 
 
@@ -212,4 +205,4 @@ def _next_step(hub: Hub, plan: Plan) -> str:
 
 def _times(plan: Plan) -> str:
     reports: list[dict[str, Any]] = plan.step_reports()
-    return ", ".join(f"{one['name']} {show.duration(one['seconds'] or 0)}" for one in reports)
+    return ", ".join(f"{one['name']} {output.duration(one['seconds'] or 0)}" for one in reports)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from invoke.context import Context
 from invoke.tasks import task
 
-from . import ci, show
-from .edge import JSON_HELP, REPO_HELP, HubTask, present
-
-if TYPE_CHECKING:
-    from invoke.context import Context
-
-    from .checks.problem import Problem
-    from .checks.world import World
-    from .hubrepo.layout import Hub, HubImage
-    from .z2jh.release import Release
+from .checks.files import Problem
+from .checks.world import World
+from .core import github_actions, output
+from .core.session import JSON_HELP, REPO_HELP, HubTask, present
+from .releases.index import Release
+from .repo.hub import Hub, HubImage
 
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
@@ -34,7 +31,7 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
     """
     from .checks.files import file_problems
     from .checks.world import look, world_problems
-    from .hubrepo.run import open_run
+    from .repo.run import open_run
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         world = look(run.hub)
@@ -42,7 +39,7 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
             dict.fromkeys((*file_problems(run.hub, world.current(run.hub)), *world_problems(run.hub, world)))
         )
         content = _content(run.hub, world, problems)
-        present(content, _text(content, problems), lambda: ci.of_status(content), json=json)
+        present(content, _text(content, problems), lambda: github_actions.of_status(content), json=json)
         world.require_answers(run.hub)
 
 
@@ -86,7 +83,7 @@ def _text(content: dict[str, Any], problems: list[Problem]) -> str:
     ]
     answered = all(image["in_registry"] is not None for image in content["images"] if image["pinned_tag"])
     fine = "Everything is consistent." if answered else "Nothing inconsistent, as far as the registries answered."
-    return f"{show.table(rows)}\n\n{chr(10).join(map(str, problems)) or fine}"
+    return f"{output.table(rows)}\n\n{chr(10).join(map(str, problems)) or fine}"
 
 
 def _registry_words(image: dict[str, Any]) -> str:

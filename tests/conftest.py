@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tasks.faults import Refused
-from tasks.rehearsal.registry import Registry
+from tasks.core.faults import Refused
+from tasks.rehearsal.registry import Registry, forget_images
 from tasks.rehearsal.registry import registry as throwaway_registry
-from tasks.rehearsal.standin import stand_ins
-from tasks.rehearsal.store import forget_images
+from tasks.rehearsal.stand_in import stand_ins
 
 from .lab import machine
 from .lab.helm import RELEASES, HelmServer, chart_repository, served

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import ProgramFailed
+from tasks.core.faults import ProgramFailed
 from tasks.rehearsal import registry as registry_module
-from tasks.rehearsal.registry import free_port, registry
-from tasks.rehearsal.store import forget_images
-from tasks.tools.run import find
+from tasks.rehearsal.registry import forget_images, free_port, registry
+from tasks.tools.process import find
 
 from .lab.cli import sh
 from .lab.machine import PROJECT

@@ -11,15 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import Refused, Unusable
-from tasks.rehearsal import rootfs
-from tasks.rehearsal.standin import (
-    STAND_IN_LOG,
-    build_stand_in,
-    is_stand_in,
-    remove_stand_in,
-    stand_ins,
-)
+from tasks.core.faults import Refused, Unusable
+from tasks.rehearsal import stand_in
+from tasks.rehearsal.stand_in import STAND_IN_LOG, build_stand_in, is_stand_in, remove_stand_in, stand_ins
 
 from .lab.cli import run, sh
 from .lab.helm import RELEASES
@@ -176,7 +170,7 @@ def test_a_folder_for_locks_that_cannot_be_made_is_named(tmp_path: Path, monkeyp
 
 
 def test_a_lock_is_not_waited_for_without_end(locks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.rehearsal.standin._LOCK_SECONDS", 0.2)
+    monkeypatch.setattr("tasks.rehearsal.stand_in._LOCK_SECONDS", 0.2)
     file = locks / f"stand-in-{hashlib.sha256(b'x/hub:1').hexdigest()[:16]}.lock"
     with file.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -201,8 +195,8 @@ def test_every_release_of_the_lab_has_a_stand_in_under_both_names(stand_in: tupl
 
 
 def test_the_layers_are_the_same_bytes_each_time() -> None:
-    assert rootfs.common_layer(b"busybox", ("sh", "ls")) == rootfs.common_layer(b"busybox", ("sh", "ls"))
-    assert rootfs.version_layer("3.3.8") != rootfs.version_layer("4.4.0")
+    assert stand_in.common_layer(b"busybox", ("sh", "ls")) == stand_in.common_layer(b"busybox", ("sh", "ls"))
+    assert stand_in.version_layer("3.3.8") != stand_in.version_layer("4.4.0")
 
 
 @pytest.mark.parametrize(
@@ -211,4 +205,4 @@ def test_the_layers_are_the_same_bytes_each_time() -> None:
     ids=["empty", "a script", "cut short", "a table beyond the end"],
 )
 def test_what_is_no_static_program_is_never_used_as_one(program: bytes) -> None:
-    assert not rootfs.is_static(program)
+    assert not stand_in.is_static(program)

@@ -3,28 +3,67 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
+from enum import Enum
+from typing import NamedTuple
 
 import semver
 
-from ..door import DOOR
-from ..faults import Refused
-from ..hubrepo.layout import lock_file
-from ..hubrepo.paths import join
-from ..hubrepo.requirement import requirements
-from ..hubrepo.values import image_at
+from ..core.faults import DOOR, Refused
+from ..core.names import Reference
+from ..core.visible import one_line
+from ..image.build import arguments_of
 from ..image.inputs import sources_of
-from ..image.naming import history_of, name_image, names_commit
-from ..image.reference import Reference
-from ..image.tag import HEAD
-from ..image.targets import arguments_of
+from ..image.tag import HEAD, history_of, name_image, names_commit
 from ..image.tree import Tree
-from .problem import Code, Problem
+from ..repo.chart import requirements
+from ..repo.files import join
+from ..repo.hub import Hub, HubImage, ValuesPlace, lock_file
+from ..repo.values import image_at
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
 
-    from ..hubrepo.layout import Hub, HubImage, ValuesPlace
+class Code(str, Enum):
+    """The kinds of problems; their values are what scripts rely on."""
+
+    BASE = "base-not-of-release"
+    BASES_DIFFER = "base-images-differ"
+    REQUIREMENTS_DIFFER = "requirements-differ"
+    RELEASE_UNKNOWN = "release-unknown"
+    LOCK = "lock-differs"
+    VALUES_EMPTY = "values-empty"
+    VALUES_NAME = "values-name-differs"
+    VALUES_DIFFER = "values-differ"
+    TAG_STALE = "values-tag-stale"
+    COMMIT_GONE = "values-commit-gone"
+    NOT_IN_REGISTRY = "tag-not-in-registry"
+    PLATFORM = "wrong-platform"
+    WRONG_BASE = "wrong-base"
+    OVERRIDE = "image-override"
+    OLD_PIN = "pin-older-than-base"
+
+
+class Problem(NamedTuple):
+    """One inconsistency.
+
+    Attributes:
+        code: its kind.
+        path: the file that is to be mended, relative to the repository's top; ``path:line`` where a line is known.
+        message: what is wrong, in one clause.
+        hint: what mends it.
+    """
+
+    code: Code
+    path: str
+    message: str
+    hint: str
+
+    def report(self) -> dict[str, str]:
+        """Return it for the JSON report."""
+        return {**self._asdict(), "code": self.code.value}
+
+    def __str__(self) -> str:
+        return f"{one_line(f'{self.path}: {self.message}')} [{self.code.value}]\n  hint: {one_line(self.hint)}"
+
 
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")

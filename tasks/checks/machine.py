@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from ..door import DOOR
-from ..faults import Fault, ProgramFailed
-from ..image.platform import Host, platform_argument, short_platform
-from ..image.reference import Reference
-from ..tools.builder import CLOUD_BUILD, REMOTE_DRIVER, Builder
+from ..core.faults import DOOR, Fault, ProgramFailed
+from ..core.names import Host, Reference, platform_argument, short_platform
+from ..repo.hub import Hub
 from ..tools.command import Command, Output
 from ..tools.credentials import DockerLogins
-from ..tools.docker import BUILD_NATIVELY, INSTALL_BUILDX, START_ENGINE
-from ..tools.gcloud import is_google
-from ..tools.run import INSTALL_HINTS, attempt_all
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from ..hubrepo.layout import Hub
+from ..tools.docker import (
+    BUILD_NATIVELY,
+    CLOUD_BUILD,
+    INSTALL_BUILDX,
+    REMOTE_DRIVER,
+    START_ENGINE,
+    Builder,
+    registry_fault,
+)
+from ..tools.google import is_google
+from ..tools.process import INSTALL_HINTS, attempt_all
 
 LOOK_SECONDS = 15.0
 _VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")
@@ -155,8 +157,6 @@ def _no_helper_findings(hub: Hub | None) -> Iterator[MachineFinding]:
 
 
 def _registry(probe: Reference) -> Callable[[str, Output], MachineFinding]:
-    from ..tools.docker import registry_fault  # noqa: PLC0415
-
     def read(name: str, output: Output) -> MachineFinding:
         if output.ok or output.last_words.endswith(": not found"):
             return MachineFinding(name, f"answers for {probe.name}", ok=True)

@@ -1,39 +1,154 @@
-"""What the Helm repository and the registries tell besides: read only."""
+"""What the Helm repository, the registries, values and pins tell besides: read only."""
 
 from __future__ import annotations
 
+import json
+import posixpath
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from .. import show
-from ..door import DOOR
-from ..faults import Fault, Refused, Unreachable, Unusable
-from ..hubrepo.source import open_repository
-from ..hubrepo.values import image_at
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from ..core import output
+from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
+from ..core.names import Reference, platforms_left, short_platform
+from ..core.yaml_data import Data
+from ..core.yaml_tree import Text, parse
+from ..image.build import arguments_of
 from ..image.inputs import files_as_they_lie, inputs_hash
-from ..image.job import LABEL, base_of, inputs_label, is_out_of_reach
-from ..image.naming import history_of, name_image, names_commit
-from ..image.platform import platforms_left, short_platform
-from ..image.reference import Reference
-from ..image.tag import HEAD
-from ..image.targets import arguments_of
+from ..image.proof import LABEL, Base, base_of, inputs_label, is_out_of_reach
+from ..image.tag import HEAD, history_of, name_image, names_commit
 from ..image.tree import Tree
+from ..releases.choose import newest
+from ..releases.index import Index, Release
+from ..releases.repository import HelmRepository
+from ..repo.dockerfile_reader import instructions
+from ..repo.files import join
+from ..repo.hub import Hub, HubImage, open_repository
+from ..repo.values import image_at
+from ..repo.yaml_edit import reach, text_at
 from ..tools import docker
-from ..tools.found import FoundImage
-from ..tools.run import TooSlow
-from ..z2jh.choose import newest
-from .files import base_problem, differing_base_problems, stale_problem
-from .overrides import override_problems
-from .pins import pin_problems
-from .problem import Code, Problem
+from ..tools.process import TooSlow
+from ..tools.registry import FoundImage
+from .files import Code, Problem, base_problem, differing_base_problems, stale_problem
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+NAME, TAG = "name", "tag"
+_DEEPEST = 12
 
-    from ..hubrepo.layout import Hub, HubImage
-    from ..image.proof import Base
-    from ..z2jh.release import Index, Release
-    from ..z2jh.repository import HelmRepository
+
+def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
+    """Yield the tags in the hub's values that differ from the chart's, for the same image.
+
+    Args:
+        hub: the hub repository.
+        chart_values: the values that the pinned release's chart comes with.
+    """
+    data = hub.files.read(hub.values_file)
+    if data is None:
+        return
+    document = parse(data, hub.values_file)
+    prefix = hub.requirement.alias or hub.requirement.name
+    ours = {tuple(place.path.split(".")) for image in hub.images for place in hub.values_places(image)}
+    for path, name, tag in _images(chart_values):
+        here = (prefix, *path)
+        set_tag = text_at(document, (*here, TAG)) if here not in ours else None
+        set_name = text_at(document, (*here, NAME)) if set_tag else None
+        if set_tag is None or set_tag == tag or set_name not in (None, name):
+            continue
+        key = reach(document, (*here, TAG)).key
+        yield Problem(
+            Code.OVERRIDE,
+            f"{hub.values_file}:{key.line}" if key else hub.values_file,
+            f"{'.'.join((*here, TAG))} is {set_tag}, but {hub.requirement.name} {hub.requirement.version} has {tag}",
+            f"take it out, or set {tag}",
+        )
+
+
+def _images(tree: Data, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Yield every mapping with the texts ``name`` and ``tag``, by its path."""
+    if not isinstance(tree, dict) or len(path) > _DEEPEST:
+        return
+    name, tag = tree.get(NAME), tree.get(TAG)
+    if isinstance(name, str) and isinstance(tag, str) and name and tag:
+        yield path, name, tag
+    for key, value in tree.items():
+        if key is not None:
+            yield from _images(value, (*path, key))
+
+
+_EXACT = ("==", "===")
+
+
+def pin_problems(hub: Hub, image: HubImage, shipped: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the pins of ``image`` that are older than what its base image ships.
+
+    Args:
+        hub: the hub repository.
+        image: the image: its Dockerfile's ``pip install`` lines and the requirements files in its context are read.
+        shipped: the base image's packages, versions by name.
+    """
+    versions = {canonicalize_name(name): version for name, version in shipped.items()}
+    for where, requirement in _pins(hub, image):
+        theirs = versions.get(canonicalize_name(requirement.name))
+        ours = next((one.version for one in requirement.specifier if one.operator in _EXACT), None)
+        if theirs and ours and _is_older(ours, theirs):
+            yield Problem(
+                Code.OLD_PIN,
+                where,
+                f"{requirement.name} is pinned to {ours}, but {image.base.reference} ships {theirs}",
+                f"take the pin out, or pin {theirs}",
+            )
+
+
+def _pins(hub: Hub, image: HubImage) -> Iterator[tuple[str, Requirement]]:
+    """Yield every requirement that the image installs, with the file and line that it stands on."""
+    data = hub.require(image.dockerfile)
+    for instruction in instructions(Text.decode(data, image.dockerfile)):
+        if instruction.keyword != "RUN" or "pip" not in instruction.arguments:
+            continue
+        for word in _words(instruction.arguments):
+            yield from _requirement(f"{image.dockerfile}:{instruction.line}", word)
+    for path in _requirements_files(hub, image):
+        lines = hub.require(path).decode("utf-8", "replace").splitlines()
+        for number, line in enumerate(lines, start=1):
+            yield from _requirement(f"{path}:{number}", line.split(" #")[0].strip())
+
+
+def _requirements_files(hub: Hub, image: HubImage) -> list[str]:
+    """Return the requirements files that lie in the image's context."""
+    context = join(hub.root, image.spec.context)
+    listed = hub.git.names("ls-files", "-z", "--", context)
+    names = (path for path in listed if path.endswith(".txt") and "requirements" in posixpath.basename(path))
+    return [path for path in names if hub.files.read(path) is not None]
+
+
+def _words(arguments: str) -> list[str]:
+    """Split what ``RUN`` is given, in its shell form or its exec form (a JSON list)."""
+    try:
+        if arguments.lstrip().startswith("["):
+            return [str(word) for word in json.loads(arguments)]
+        return shlex.split(arguments, comments=True)
+    except (ValueError, RecursionError):
+        return arguments.split()
+
+
+def _requirement(where: str, text: str) -> Iterator[tuple[str, Requirement]]:
+    if "==" not in text:
+        return
+    try:
+        yield where, Requirement(text.rstrip(";&|"))
+    except InvalidRequirement:
+        return
+
+
+def _is_older(ours: str, theirs: str) -> bool:
+    try:
+        return Version(ours) < Version(theirs)
+    except InvalidVersion:
+        return False
 
 
 @dataclass(frozen=True)
@@ -153,7 +268,7 @@ def _stored(bases: Sequence[Reference]) -> dict[Reference, FoundImage]:
     try:
         return docker.local_all(bases)
     except TooSlow as slow:
-        show.say(
+        output.say(
             f"The Docker engine does not answer ({slow.what}): pins are not compared with the base image's packages"
         )
         return {}

@@ -10,23 +10,19 @@ import hashlib
 import json
 import os
 import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from ..faults import Refused, Unusable
-from ..hubrepo.credential_files import LARGEST, credential_in, is_likely_credential
-from ..hubrepo.dockerfile import copied_files
-from ..hubrepo.files import bytes_to_be
-from ..hubrepo.paths import behind_links, is_below, join
-from .options import context_folder, local_contexts
+from ..core.faults import Refused, Unusable
+from ..repo.dockerfile import copied_files
+from ..repo.files import behind_links, bytes_to_be, is_below, join
+from ..repo.hub import Hub, HubImage
+from ..repo.secrets import LARGEST, credential_in, is_likely_credential
+from .definition import context_folder, local_contexts
 from .tree import Tree, as_it_lies, is_regular
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
-
-    from ..hubrepo.layout import Hub, HubImage
 
 INPUTS_LABEL = "io.github.hubpress.inputs"
 MOST_LOOKED_AT = 10_000

@@ -3,46 +3,37 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-from .. import show
-from ..door import DOOR
-from ..faults import Denied, Refused, Unreachable, Unusable
-from ..hubrepo.leftovers import is_half_written
-from ..hubrepo.paths import is_below, join
-from ..settings import CHARTPRESS
+from ..core import output
+from ..core.faults import DOOR, Denied, Refused, Unreachable, Unusable
+from ..core.names import Host, Reference, platform_argument, platforms_left
+from ..core.settings import CHARTPRESS
+from ..repo.files import is_below, is_half_written, join
+from ..repo.hub import Hub, HubImage
 from ..tools import docker
-from ..tools.builder import CLOUD_BUILD, Builder
-from .building import Build, inputs_of
-from .buildx import Buildx
-from .inputs import (
-    files_as_they_lie,
-    inputs_hash,
-    require_buildable,
-    require_links_covered,
-    require_stable,
-    sources_of,
+from ..tools.docker import CLOUD_BUILD, Builder
+from .build import Build, Engine, inputs_of
+from .definition import BuildOptions, pinned_images
+from .engines import Buildx, Chartpress, CloudBuild
+from .inputs import files_as_they_lie, inputs_hash, require_buildable, require_links_covered, require_stable, sources_of
+from .proof import SKIPPED, Base, ImageJob, look_for_bases, registry_answer, require_platforms
+from .tag import (
+    COMMIT_TO_COME,
+    HEAD,
+    History,
+    ImageName,
+    awaits_commit,
+    earlier_tags,
+    history_of,
+    name_image,
+    names_commit,
+    tells_images_apart,
 )
-from .job import SKIPPED, ImageJob, look_for_bases, registry_answer
-from .layercache import pinned_images
-from .naming import awaits_commit, earlier_tags, history_of, name_image, names_commit, tells_images_apart
-from .platform import Host, platform_argument, platforms_left
-from .proof import Base, require_platforms
-from .reference import Reference
-from .tag import COMMIT_TO_COME, HEAD
 from .tree import Tree
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
-
-    from ..hubrepo.layout import Hub, HubImage
-    from .building import Engine
-    from .definition import BuildOptions
-    from .naming import ImageName
-    from .tag import History
 
 # Waits for the builder to answer.
 BuilderOf: TypeAlias = "Callable[[], Builder]"
@@ -178,14 +169,10 @@ def _engine(hub: Hub, wish: BuildOptions) -> Engine:
         ProgramFailed: it is not installed.
     """
     if wish.engine == BUILDX and (wish.builder or hub.settings.builder) == CLOUD_BUILD:
-        from .cloudbuild import CloudBuild  # noqa: PLC0415 - the same
-
         return CloudBuild.fit_for(hub, wish)
     if wish.engine == BUILDX:
         return Buildx()
     if wish.engine == CHARTPRESS:
-        from .runbook import Chartpress  # noqa: PLC0415 - only who asks for it pays for it
-
         return Chartpress.fit_for(hub, wish)
     raise Unusable(
         f"there is no engine {wish.engine}", where="--engine", hint=f"the engines are {BUILDX} and {CHARTPRESS}"
@@ -227,7 +214,7 @@ def _ask(answers: dict[Reference, docker.Answer], references: Sequence[Reference
     """Ask the registries, side by side, for those of ``references`` that were not asked for yet."""
     new = [reference for reference in dict.fromkeys(references) if reference not in answers]
     hosts = dict.fromkeys(reference.host for reference in new)
-    with show.waiting(f"asking {', '.join(hosts)}"):
+    with output.waiting(f"asking {', '.join(hosts)}"):
         answers.update(zip(new, docker.inspect_all(new), strict=True))
 
 

@@ -10,24 +10,72 @@ build chartpress finds nothing to do: the last commit that is tagged or touches 
 
 ``<commits>`` counts from the beginning of the history, ``<commit>`` is abbreviated by git. A chart's ``baseVersion``
 takes the tag's place, except on a tag.
+
+``hub.tag`` puts a template of names in braces in its place: ``{TAG}``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from string import Formatter
+from typing import NamedTuple
 
-from ..faults import Refused, Unusable
-from ..tools.git_faults import misunderstood
-from ..tools.run import capture_all
+import semver
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from ..core.faults import Refused, Unusable
+from ..core.names import is_tag
+from ..core.settings import CHARTPRESS
+from ..repo.files import is_below, join
+from ..repo.hub import Hub, HubImage
+from ..tools.command import Output
+from ..tools.git import Git, misunderstood
+from ..tools.process import capture_all
 
-    import semver
 
-    from ..tools.command import Output
-    from ..tools.git import Git
+def render(template: str, names: Mapping[str, str], where: str) -> str:
+    """Return ``template`` with each ``{NAME}`` replaced; ``{{`` and ``}}`` are braces, as in Python's ``str.format``.
+
+    Args:
+        template: the text; nothing but plain names may stand in braces.
+        names: what the names stand for.
+        where: where the template stands, for the fault.
+
+    Raises:
+        Unusable: the braces do not match, or hold something else than one of the names.
+    """
+    return "".join(_parts(template, names, where))
+
+
+def fields(template: str, where: str) -> frozenset[str]:
+    """Return the names in ``template``.
+
+    Raises:
+        Unusable: the braces do not match.
+    """
+    try:
+        return frozenset(name for _, name, _, _ in Formatter().parse(template) if name is not None)
+    except ValueError as err:
+        raise _wrong(template, where, str(err)) from err
+
+
+def _parts(template: str, names: Mapping[str, str], where: str) -> Iterator[str]:
+    try:
+        pieces = list(Formatter().parse(template))
+    except ValueError as err:
+        raise _wrong(template, where, str(err)) from err
+    for literal, name, spec, conversion in pieces:
+        yield literal
+        if name is None:
+            continue
+        if name not in names or spec or conversion:
+            raise _wrong(template, where, f"it may hold {', '.join(f'{{{known}}}' for known in names)}")
+        yield names[name]
+
+
+def _wrong(template: str, where: str, why: str) -> Unusable:
+    return Unusable(f"the template {template!r} cannot be filled in: {why}", where=where, hint=f"mend it in {where}")
+
 
 UNTAGGED_BASE = "0.0.1-0.dev"
 # Stands for the hash of a commit that is yet to be made.
@@ -269,10 +317,120 @@ def _is_behind(version: semver.Version, tagged: semver.Version) -> bool:
 
 
 def _semver(text: str) -> semver.Version | None:
-    import semver  # noqa: PLC0415 - only a chart with a baseVersion pays for it
 
     return semver.Version.parse(text) if semver.Version.is_valid(text) else None
 
 
 def _wrong_base(what: str) -> Unusable:
     return Unusable(what, where="chartpress.yaml", hint="set baseVersion to the next release, for example 1.2.0-0.dev")
+
+
+TAG_SETTING = "hub.tag"
+CONTENT = "content"
+CONTENT_DIGITS = 12
+
+
+class ImageName(NamedTuple):
+    """What an image is called, and after which commit.
+
+    Attributes:
+        tag: its tag, ``{commit}`` in place of the hash of a commit that is only planned.
+        commit: that commit's abbreviated hash, or ``{commit}``; empty where the tag names the content.
+        revision: its full hash; None while it is only planned, or where the tag names the content.
+    """
+
+    tag: str
+    commit: str
+    revision: str | None
+
+
+def history_of(hub: Hub) -> History:
+    """Return the history that the hub repository's tags are computed from."""
+    return History(hub.git.at(hub.root) if hub.root else hub.git)
+
+
+def awaits_commit(hub: Hub, image: HubImage) -> bool:
+    """Whether a planned commit touches what ``image`` depends on, so that its tag is not known before that commit."""
+    return depends_on(hub, image, hub.pending)
+
+
+def depends_on(hub: Hub, image: HubImage, files: Iterable[str]) -> bool:
+    """Whether ``image`` depends on one of ``files`` (relative to the repository's top)."""
+    below = [join(hub.root, path) for path in image.spec.paths]
+    return any(is_below(file, below) for file in files)
+
+
+def name_image(hub: Hub, history: History, image: HubImage, content: str = "") -> ImageName:
+    """Return the tag of ``image`` and the commit that it names.
+
+    Args:
+        hub: the hub repository.
+        history: its history.
+        image: the image.
+        content: the hash of what it is built from; only a tag with ``{content}`` needs it.
+
+    Raises:
+        Refused: the clone is shallow, no commit has the image's files, or the outcome cannot be a tag.
+        Unusable: chartpress.yaml or the setting is wrong.
+    """
+    template = hub.settings.tag
+    if not names_commit(template):
+        return ImageName(_checked(_filled(hub, image, {"content": content[:CONTENT_DIGITS]})), "", None)
+    require_whole_history(history)
+    awaits = awaits_commit(hub, image)
+    commit = COMMIT_TO_COME if awaits else naming_commit(history, image.spec.paths)
+    if template == CHARTPRESS:
+        tag = _chartpress(hub, history, image)
+    else:
+        commits = history.count(HEAD) + 1 if awaits else history.count(commit)
+        tag = _filled(hub, image, {"commit": commit, "commits": str(commits)})
+    revision = None if awaits else history.full_hash(commit)
+    return ImageName(_checked(tag), commit, revision)
+
+
+def earlier_tags(hub: Hub, history: History, image: HubImage, most: int) -> list[str]:
+    """Return the tags that builds of the last ``most`` commits of any branch gave ``image``, the newest first."""
+    base = checked_base_version(history, hub.chart.base_version) if hub.settings.tag == CHARTPRESS else None
+    commits = history.commits_of(image.spec.paths, most)
+    return list(dict.fromkeys(_tag_of(hub, history, image, commit, base) for commit in commits))
+
+
+def _tag_of(hub: Hub, history: History, image: HubImage, commit: str, base: str | None) -> str:
+    if hub.settings.tag == CHARTPRESS:
+        return tag_at(history, commit, base)
+    return _filled(hub, image, {"commit": commit, "commits": str(history.count(commit))})
+
+
+def names_commit(template: str) -> bool:
+    """Whether a tag of ``template`` is that of a commit's image, rather than of the files as they lie there."""
+    return template == CHARTPRESS or CONTENT not in fields(template, TAG_SETTING)
+
+
+def tells_images_apart(template: str) -> bool:
+    """Whether two images never share a tag of ``template``: it holds the commit or the content.
+
+    A number of commits does not tell: an amended commit has the same.
+    """
+    return template == CHARTPRESS or not fields(template, TAG_SETTING).isdisjoint({"commit", CONTENT})
+
+
+def _chartpress(hub: Hub, history: History, image: HubImage) -> str:
+    base_version = hub.chart.base_version
+    if awaits_commit(hub, image):
+        return tag_to_come(history, base_version)
+    return chartpress_tag(history, image.spec.paths, base_version)
+
+
+def _filled(hub: Hub, image: HubImage, names: dict[str, str]) -> str:
+    all_names = {"chart_version": hub.requirement.version, **names, "base_version": image.base.reference.tag or ""}
+    return render(hub.settings.tag, all_names, TAG_SETTING)
+
+
+def _checked(tag: str) -> str:
+    if is_tag(tag.replace(COMMIT_TO_COME, "0")):
+        return tag
+    raise Refused(
+        f"{tag!r} cannot be an image's tag",
+        where="git describe --tags",
+        hint="use another template in invoke.yaml: hub: {tag: '{chart_version}-{commit}'}",
+    )

@@ -8,22 +8,18 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from ..faults import Refused
-from ..hubrepo.leftovers import temporary_folder
-from ..hubrepo.paths import is_below, join
-from ..tools.git import Clone, Git
-from ..tools.git_faults import failed
-from ..tools.run import capture
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+from ..core.faults import Refused
+from ..repo.files import is_below, join, temporary_folder
+from ..tools.git import Clone, Git, failed
+from ..tools.process import capture
 
 LINK, SUBMODULE, FOLDER = "120000", "160000", "040000"
 _NEW_FILE = "100644"

@@ -3,10 +3,13 @@
 It is the distribution project's registry (https://distribution.github.io/distribution/about/configuration/):
 Debian's ``docker-registry`` where that is installed, else the ``registry:2`` image on the local engine. Docker
 counts 127.0.0.0/8 as safe for plain HTTP, so neither needs a certificate.
+
+buildx's ``docker`` driver leaves a copy of all that it pushes in the engine's local store, which is removed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -15,17 +18,15 @@ import secrets
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
-from ..faults import ProgramFailed
+from ..core.faults import ProgramFailed
 from ..tools.command import Command
+from ..tools.process import capture, find, run_checked
 from ..tools.reach import bound
-from ..tools.run import capture, find
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 REGISTRY_IMAGE = "registry:2"
@@ -244,3 +245,39 @@ def _config(folder: Path) -> Path:
 
 def _log(folder: Path) -> Path:
     return folder / "registry.log"
+
+
+_LIST = Command(("docker", "image", "ls", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}"))
+_NONE = "<none>"
+
+
+def engine_answers() -> bool:
+    """Whether there is an engine that answers."""
+    with contextlib.suppress(ProgramFailed):
+        return capture(_LIST).ok
+    return False
+
+
+def forget_images(address: str) -> None:
+    """Remove the local copies of what was pushed to the registry at ``address`` (``127.0.0.1:PORT``).
+
+    A throwaway registry's address means nothing once it is gone. No engine means no copies.
+
+    Raises:
+        ProgramFailed: Docker is missing, or does not let go of an image.
+    """
+    copies = list(_names(capture(_LIST).text, f"{address}/"))
+    if copies:
+        run_checked(Command(("docker", "image", "rm", *copies)), hint="docker image ls")
+
+
+def _names(listed: str, prefix: str) -> Iterator[str]:
+    """Name the images that begin with ``prefix``: where a removal was cut short, only a digest may be left of one."""
+    for line in listed.splitlines():
+        repository, tag, digest = line.split(" ")
+        if not repository.startswith(prefix):
+            continue
+        if tag != _NONE:
+            yield f"{repository}:{tag}"
+        elif digest != _NONE:
+            yield f"{repository}@{digest}"

@@ -2,37 +2,238 @@
 
 The clone holds the repository as its working tree stands. One commit on its default branch points its images at
 the throwaway registry: everything after that is the release itself.
+
+Nothing is fetched and no program runs in the original on the clone's behalf: the clone borrows the original's objects
+(gitrepository-layout(5), ``objects/info/alternates``), its submodules those of the original's submodules.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from ..faults import Refused, Unreachable
-from ..hubrepo.layout import open_hub
-from ..hubrepo.source import helm_repository, open_repository
+from ..core.faults import Refused, Unreachable, Unusable
+from ..core.names import Reference
+from ..core.settings import CACHE_OFF
+from ..core.yaml_tree import parse
 from ..image.proof import Base
-from ..image.reference import Reference
-from ..settings import CACHE_OFF
+from ..image.tree import SUBMODULE, is_plain_name
+from ..repo.chartpress import ChartpressConfig, read_chartpress
+from ..repo.files import FileEdit, WorkingTree
+from ..repo.hub import Hub, helm_repository, open_hub, open_repository
+from ..repo.yaml_edit import text_at, with_scalars
 from ..tools import docker
 from ..tools.command import Command
-from ..tools.git import Git
+from ..tools.git import Clone, Git
+from ..tools.process import run_checked
 from ..tools.reach import Reach, confined
-from ..tools.run import run_checked
-from .clone import CLONE, make_clone
-from .record import Record
+from .cleanup import Record
 from .registry import free_port, registry
-from .standin import stand_ins
+from .stand_in import stand_ins
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+CLONE, REMOTE = "hub", "remote.git"
+_NAME, _EMAIL = "hubpress rehearsal", "rehearsal@localhost"
+_CHARTS, _PREFIX, _IMAGES, _IMAGE_NAME = "charts", "imagePrefix", "images", "imageName"
+_OPTIONS = "extraBuildCommandOptions"
+# Build options that lead out of this machine, each with a value; and one without effect to put in their place.
+_OUTWARD = ("--builder", "--cache-from", "--cache-to", "--output", "-o")
+_NO_EFFECT = "--rm"
+# How the original's own settings write files, and how many letters a commit in a tag has.
+_SAME = ("core.abbrev", "core.autocrlf", "core.eol")
+# Hooks and keys would act for the original.
+_ALONE = {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
 
-    from ..hubrepo.layout import Hub
+
+def make_clone(hub: Hub, folder: Path, address: str) -> Git:
+    """Clone ``hub`` into ``folder``, as its working tree stands, with a bare remote beside it.
+
+    One commit on its default branch holds what was not committed, and the images' new names.
+
+    Args:
+        hub: the repository, with the settings of the rehearsal; nothing of it changes.
+        folder: where the clone and its remote go.
+        address: the throwaway registry's ``HOST:PORT``.
+
+    Returns:
+        The remote.
+
+    Raises:
+        Unusable: chartpress.yaml gives the images no names that can be changed.
+        ProgramFailed: git failed.
+    """
+    name, branch = hub.settings.remote, str(hub.settings.base_branch)
+    objects = _path_in(hub.git, "objects")
+    remote = _new_repository(folder / REMOTE, branch, objects, "--bare")
+    clone = _new_repository(folder / CLONE, branch, objects)
+    for key in _SAME:
+        value = hub.git.ask("config", "--get", key)
+        if value.ok:
+            clone.read("config", key, value.text)
+    _be_somebody(clone)
+    _set_head(hub.git, clone)
+    tree = _tree_as_it_lies(hub.git, folder / "index", clone)
+    clone.read("read-tree", "--reset", "-u", tree)
+    _fill_submodules(hub.git.folder, _path_in(hub.git, "modules"), clone)
+    WorkingTree(clone.folder).replace([redirected(replace(hub, git=clone, files=WorkingTree(clone.folder)), address)])
+    clone.read("add", "--", hub.config_file)
+    message = f"Set the stage: the working tree as it stands, images to {address}"
+    clone.read("commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
+    address_of_remote = str(remote.folder)
+    # The longest one wins, so no setting of the user's makes another address of it. A line break is no part of a key.
+    for key in ("insteadOf", "pushInsteadOf"):
+        clone.ask("config", f"url.{address_of_remote}.{key}", address_of_remote)
+    clone.read("remote", "add", "--", name, address_of_remote)
+    clone.read("push", "--quiet", "--set-upstream", "--", name, branch)
+    clone.read("remote", "set-head", "--", name, branch)
+    return remote
+
+
+def redirected(hub: Hub, address: str) -> FileEdit:
+    """Return the edit of chartpress.yaml that puts ``address`` before every image's name, and drops outward options.
+
+    Raises:
+        Unusable: an image has neither a prefix nor a name to put it before.
+    """
+    before = hub.require(hub.config_file)
+    document = parse(before, hub.config_file)
+    texts = ((path, text_at(document, path)) for path in _name_paths(hub.config))
+    new = {path: f"{address}/{_as_path(name)}" for path, name in texts if name}
+    new.update(dict.fromkeys(_outward_paths(hub.config), _NO_EFFECT))
+    after = with_scalars(document, new) or before
+    for image in (image for chart in read_chartpress(after, hub.config_file).charts for image in chart.images):
+        if not image.name.startswith(f"{address}/"):
+            raise Unusable(
+                f"the image {image.key} has neither a prefix nor a name to rehearse with",
+                where=hub.config_file,
+                hint="add imagePrefix to the chart",
+            )
+    return FileEdit(hub.config_file, before, after, f"images to {address}")
+
+
+def _as_path(name: str) -> str:
+    """Return an image's name as what follows a registry: its own registry's host becomes a folder."""
+    return re.sub(r"[^a-z0-9._/-]", "-", name.lower()).lstrip("-./")
+
+
+def _name_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:
+    """Yield each place in chartpress.yaml that an image's name may begin at."""
+    for index, chart in enumerate(config.charts):
+        yield (_CHARTS, str(index), _PREFIX)
+        yield from ((_CHARTS, str(index), _IMAGES, image.key, _IMAGE_NAME) for image in chart.images)
+
+
+def _outward_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:
+    """Yield each place in chartpress.yaml of a build option that leads out of this machine, or of its value."""
+    for chart_index, chart in enumerate(config.charts):
+        for image in chart.images:
+            before = ""
+            for index, option in enumerate(image.extra_options):
+                if option.partition("=")[0] in _OUTWARD or before in _OUTWARD:
+                    yield (_CHARTS, str(chart_index), _IMAGES, image.key, _OPTIONS, str(index))
+                before = option
+
+
+def _path_in(git: Git, name: str) -> Path:
+    """Return the path of ``name`` in the clone's git directory, or in what it shares with other working trees."""
+    path = os.fsdecode(git.ask("rev-parse", "--git-path", name).stdout).removesuffix("\n")
+    return (git.folder / path).resolve()
+
+
+def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Git:
+    """Make a repository in ``folder`` that borrows from ``objects``, and takes nothing else from anywhere."""
+    Git(folder.parent).read("init", "--quiet", "--template=", f"--initial-branch={branch}", *flags, "--", str(folder))
+    # Where git may take no bare repository for what it finds, this one is named.
+    repository = Git(folder, Clone(folder, folder, shallow=False, is_found=False) if "--bare" in flags else None)
+    own = _path_in(repository, "objects")
+    (own / "info").mkdir(exist_ok=True)
+    escaped = os.fsencode(objects).replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    (own / "info/alternates").write_bytes(b'"%s"\n' % escaped)
+    for name, value in _ALONE.items():
+        repository.read("config", name, value)
+    return repository
+
+
+def _be_somebody(clone: Git) -> None:
+    """See to it that commits have an author."""
+    if not clone.ask("config", "user.email").text:
+        clone.read("config", "user.name", _NAME)
+        clone.read("config", "user.email", _EMAIL)
+
+
+def _set_head(original: Git, clone: Git) -> None:
+    """Give the clone the original's commit on its own branch, and the tags.
+
+    A history that was cut can be neither counted nor pushed: there the commit becomes the first one.
+    """
+    head = original.head()
+    if head is None:
+        return
+    if original.is_shallow():
+        head = clone.read("commit-tree", "-m", "The history was cut here", f"{head}^{{tree}}")
+        tags = ""
+    else:
+        tags = original.read("for-each-ref", "--format=create %(refname) %(objectname)", "refs/tags")
+    clone.read("update-ref", "HEAD", head)
+    clone.read("update-ref", "--stdin", stdin=f"{tags}\n" if tags else "")
+
+
+def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
+    """Return the tree of the original's files as they lie: tracked and new ones, ignored ones left out.
+
+    It is written into the clone, through an index of its own. Repositories inside that are not submodules are left out.
+    """
+    theirs = _path_in(original, "index")
+    if theirs.is_file():
+        shutil.copyfile(theirs, index)
+    env = {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(_path_in(clone, "objects"))}
+    new = original.ask("ls-files", "-z", "--others", "--exclude-standard", env=env).names
+    inside = [f":(exclude,top,literal){path}" for path in new if path.endswith("/")]
+    original.read("-c", "core.splitIndex=false", "add", "--all", "--sparse", "--", ":/", *inside, env=env)
+    return original.read("write-tree", env=env)
+
+
+def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
+    """Fill the clone's submodules from those of the original; one that is missing there stays an empty folder.
+
+    Args:
+        original: the original's folder.
+        modules: where the original's git directory keeps its submodules.
+        clone: the clone.
+    """
+    names = _submodule_names(clone)
+    for entry in clone.names("ls-files", "--stage", "-z"):
+        about, _, path = entry.partition("\t")
+        mode, commit, _ = about.split()
+        if mode != SUBMODULE:
+            continue
+        name = names.get(path)
+        places = (original / path / ".git", *([modules / name] if name else []))
+        theirs = next((place for place in places if (place / "objects").is_dir()), None)
+        if theirs is None:
+            continue
+        own = clone.git_dir / "modules" / name if name else None
+        if own:
+            own.parent.mkdir(parents=True, exist_ok=True)
+        flags = (f"--separate-git-dir={own}",) if own else ()
+        inner = _new_repository(clone.folder / path, "rehearsal", theirs / "objects", *flags)
+        if inner.ask("checkout", "--quiet", "--detach", commit).ok:
+            _fill_submodules(original / path, theirs / "modules", inner)
+
+
+def _submodule_names(clone: Git) -> dict[str, str]:
+    """Return the submodules' names by their paths, as ``.gitmodules`` has them; none that leads to another folder."""
+    look = ("config", "--file", ".gitmodules", "--null", "--get-regexp", r"^submodule\..*\.path$")
+    pairs = (entry.partition("\n") for entry in clone.ask(*look).names)
+    named = {path: key.removeprefix("submodule.").removesuffix(".path") for key, _, path in pairs}
+    return {path: name for path, name in named.items() if is_plain_name(name)}
+
 
 CHARTS = Path(__file__).with_name("charts")
 REGISTRY = "registry"

@@ -10,19 +10,17 @@ import base64
 import binascii
 import json
 import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..faults import ProgramFailed, Unusable
-from ..image.reference import DOCKER_HUB
-from ..reading import read_file
+from ..core.faults import ProgramFailed, Unusable
+from ..core.names import DOCKER_HUB
+from ..core.reading import read_file
 from .command import Command, Output
-from .run import capture, find, running
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+from .process import capture, find, running
 
 # Docker's own name for Docker Hub, in its configuration and to its helpers.
 _HUB_KEY = "https://index.docker.io/v1/"

@@ -9,14 +9,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from ..door import DOOR
-from ..faults import Denied
-from .gcloud import is_google
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from ..core.faults import DOOR, Denied
+from .google import is_google
 
 # Each takes the place of whoever is signed in.
 _OVERRIDES = (

@@ -3,31 +3,113 @@
 A registry's four answers are kept apart: found, not found, denied, and none (it cannot be reached, or is broken).
 Only "not found" means that an image is to be built. Registries are asked in their own protocol first, and by
 ``docker buildx imagetools inspect``, which needs no engine, wherever that does not decide it.
+
+A builder of the driver ``docker`` is an engine, and has the name of the Docker context that leads there. buildx lists
+it like any other, but builds on it only as ``docker --context NAME buildx``; ``--builder NAME`` is refused.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from ..door import DOOR
-from ..faults import Fault, ProgramFailed, Refused, Unreachable, Unusable
-from ..image.platform import short_platform
-from ..image.reference import Reference
-from .builder import REMOTE_DRIVER, Builder
+from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.names import Reference, short_platform
 from .command import Command, Output
 from .denials import denied
-from .found import FoundImage, PlatformImage, platform_image, platform_of, require_one_each
-from .oci import Undecided
-from .registry import begin_quick_answers, put_tag
-from .run import LOOK_SECONDS, NO_BOUND, TooSlow, attempt_all, run_checked, running, watch
+from .process import LOOK_SECONDS, NO_BOUND, TooSlow, attempt_all, run_checked, running, watch
+from .registry import (
+    FoundImage,
+    PlatformImage,
+    Undecided,
+    begin_quick_answers,
+    platform_image,
+    platform_of,
+    put_tag,
+    require_one_each,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
+# No builder of buildx: Google Cloud Build, in the project of the images' registry.
+CLOUD_BUILD = "cloudbuild"
+
+
+class Builder(NamedTuple):
+    """A builder.
+
+    Attributes:
+        name: its name; None for Docker's current one.
+        driver: its driver (https://docs.docker.com/build/builders/drivers/); None while nobody asked.
+        runs: the platforms that each of its nodes runs, the node's own first; empty while nobody asked, and while it
+            is not started.
+    """
+
+    name: str | None = None
+    driver: str | None = None
+    runs: tuple[tuple[str, ...], ...] = ()
+
+    @classmethod
+    def read(cls, name: str | None, inspection: str) -> Builder:
+        """Read what ``docker buildx inspect`` tells of the builder ``name``."""
+        parted = (line.partition(":") for line in inspection.splitlines())
+        fields = [(key.strip(), value.strip()) for key, _, value in parted]
+        drivers = [value for key, value in fields if key == "Driver"]
+        platforms = [value.split(",") for key, value in fields if key == "Platforms"]
+        runs = (tuple(short_platform(one.strip(" *")) for one in node) for node in platforms)
+        return cls(name, next(iter(drivers), None), tuple(runs))
+
+    @property
+    def is_started(self) -> bool:
+        """Whether one of its nodes has said what it runs."""
+        return bool(self.runs)
+
+    @property
+    def title(self) -> str:
+        """The builder as people name it."""
+        return f"the builder {self.name}" if self.name else "Docker's current builder"
+
+    @property
+    def look(self) -> str:
+        """The command that shows why it does not answer; an engine that does not has no driver either."""
+        if self.name and self.driver in ("", DOCKER_DRIVER):
+            return f"docker --context {self.name} info"
+        return f"docker buildx inspect --bootstrap{f' {self.name}' if self.name else ''}"
+
+    def is_native(self, platform: str) -> bool:
+        """Whether one of its nodes is of ``platform``, and has nothing to emulate."""
+        return any(node[0] == platform for node in self.runs)
+
+    def can_run(self, platform: str) -> bool:
+        """Whether one of its nodes runs ``platform``, be it emulated."""
+        return any(platform in node for node in self.runs)
+
+    @property
+    def buildx(self) -> tuple[str, ...]:
+        """The program that builds on it."""
+        return ("docker", "--context", self._context, "buildx") if self._context else ("docker", "buildx")
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What that program is told besides."""
+        return ("--builder", self.name) if self.name and not self._context else ()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables by which a program that runs Docker itself builds on it."""
+        if not self.name:
+            return {}
+        return {"DOCKER_CONTEXT": self.name} if self._context else {"BUILDX_BUILDER": self.name}
+
+    @property
+    def _context(self) -> str | None:
+        """The context that leads there; None for any other builder, and for Docker's current one."""
+        return self.name if self.driver == DOCKER_DRIVER else None
+
 
 # How long an engine may take to say what it has, and a registry to answer Docker.
 ENGINE_SECONDS, REGISTRY_SECONDS = 10.0, 60.0

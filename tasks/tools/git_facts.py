@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from ..plan import Fact
-from .git_index import staged_entries
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .git import Git
+from ..core.plan import Fact
+from .git import Git, staged_entries
 
 CURRENT_BRANCH = "the current branch"
 HEAD = "HEAD"

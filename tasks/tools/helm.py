@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from ..faults import Refused
+from ..core.faults import Refused
 from .command import Command
-from .run import INSTALL_HINTS, find, run_checked
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .process import INSTALL_HINTS, find, run_checked
 
 UPDATE_SECONDS = 300.0
 

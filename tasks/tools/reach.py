@@ -11,15 +11,12 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from ..faults import Refused
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from .command import Command, Output
+from ..core.faults import Refused
+from .command import Command, Output
 
 _HELPER = "docker-credential-"
 # These go on when their starter is killed, and would leave images behind.

@@ -18,8 +18,8 @@ rooms.__path__ = [{str(PROJECT / "tasks")!r}]
 sys.modules["tasks"] = rooms
 """
 _DECIDE = """
-from tasks.z2jh.choose import choose
-from tasks.z2jh.index import read_index
+from tasks.releases.choose import choose
+from tasks.releases.index import read_index
 with open(sys.argv[1], "rb") as file:
     index = read_index(file.read(), sys.argv[1])
 choice = choose(index, sys.argv[2])
@@ -33,9 +33,9 @@ YAML(typ="safe", pure=True).load(Path(sys.argv[1]))
 """
 _TAG = """
 from pathlib import Path
-from tasks.hubrepo.layout import open_hub
-from tasks.image.naming import history_of, name_image
-from tasks.settings import Settings
+from tasks.repo.hub import open_hub
+from tasks.image.tag import history_of, name_image
+from tasks.core.settings import Settings
 from tasks.tools.git import Git
 hub = open_hub(Settings(), Git.around(Path.cwd()))
 history = history_of(hub)
@@ -44,7 +44,7 @@ for image in hub.images:
 """
 _FETCH = """
 from pathlib import Path
-from tasks.z2jh.repository import HelmRepository
+from tasks.releases.repository import HelmRepository
 print(len(HelmRepository(sys.argv[1], Path(sys.argv[2])).index().releases))
 """
 # The peak of this process alone, without Docker's client or git. Linux counts what the parent had at the fork into

@@ -11,8 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.rehearsal.registry import Registry, registry
-from tasks.rehearsal.store import forget_images
+from tasks.rehearsal.registry import Registry, forget_images, registry
 from tests.lab import machine
 from tests.lab.cli import INVOKE
 from tests.lab.helm import chart_repository, served

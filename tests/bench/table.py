@@ -8,7 +8,7 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.show import table
+from tasks.core.output import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

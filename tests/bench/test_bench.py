@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.z2jh.index import read_index
+from tasks.releases.index import read_index
 from tests.lab.hubs import NO_REGISTRY
 
 from . import __main__ as bench

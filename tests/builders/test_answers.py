@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.tools.builder import Builder
+from tasks.tools.docker import Builder
 from tests.lab.cli import Result, run_task, sh
 from tests.lab.hubs import Hub, make_hub
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.image.cloudbuild import _project
-from tasks.image.reference import Reference
+from tasks.core.names import Reference
+from tasks.image.engines import _project
 from tests.lab.cli import Result, run, run_task
 from tests.lab.hubs import Hub, make_hub
 

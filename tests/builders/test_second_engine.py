@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.tools.builder import Builder
+from tasks.tools.docker import Builder
 from tests.lab.cli import run_task
 from tests.lab.engine import make_context
 from tests.lab.hubs import Hub, make_hub

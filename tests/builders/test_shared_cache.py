@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.hubrepo.layout import open_hub
-from tasks.image.layercache import cache_fields
-from tasks.settings import Settings, read_settings
-from tasks.tools.builder import Builder
+from tasks.core.settings import Settings, read_settings
+from tasks.image.definition import cache_fields
+from tasks.repo.hub import open_hub
+from tasks.tools.docker import Builder
 from tasks.tools.git import Git
 from tests.lab.cli import run_task
 from tests.lab.hubs import Hub, make_hub

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.image.platform import Host
+from tasks.core.names import Host
 
 from ..lab.cli import run_task
 from ..lab.helm import HelmServer, served

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.checks.problem import Code, Problem
+from tasks.checks.files import Code, Problem
 
 from .places import (
     CHARTPRESS,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.checks.machine import MachineFinding, examine
-from tasks.hubrepo.layout import Hub as OpenHub
-from tasks.hubrepo.layout import open_hub
-from tasks.image.platform import Host
-from tasks.settings import read_settings
+from tasks.core.names import Host
+from tasks.core.settings import read_settings
+from tasks.repo.hub import Hub as OpenHub
+from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
 
 from ..lab.hubs import make_hub

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.checks.pins import pin_problems
-from tasks.hubrepo.layout import open_hub
-from tasks.image.reference import Reference
-from tasks.settings import read_settings
+from tasks.checks.world import pin_problems
+from tasks.core.names import Reference
+from tasks.core.settings import read_settings
+from tasks.repo.hub import open_hub
 from tasks.tools.docker import packages_in
 from tasks.tools.git import Git
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.checks.problem import Code
+from tasks.checks.files import Code
 
 from .corpus import IN_FILES, IN_THE_WORLD, Planted
 from .places import DOCKERFILE, check, consistent, pinned_tag

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks import show
+from tasks.core import output
 
 from ..lab.cli import INVOKE, Result, run, run_on_screen, run_on_terminal, run_task
 from ..lab.machine import PROJECT
@@ -26,8 +26,8 @@ ESCAPE = "\x1b"
 
 def test_columns_are_aligned_and_lines_end_where_their_text_does() -> None:
     rows: list[tuple[str, ...]] = [("ok", "git", "2.39.5"), ("FAULT", "buildx", "-"), ("ok", "gh", "")]
-    assert show.table(rows) == "ok     git     2.39.5\nFAULT  buildx  -\nok     gh"
-    assert show.table(rows, indent="  ").splitlines()[1] == "  FAULT  buildx  -"
+    assert output.table(rows) == "ok     git     2.39.5\nFAULT  buildx  -\nok     gh"
+    assert output.table(rows, indent="  ").splitlines()[1] == "  FAULT  buildx  -"
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_columns_are_aligned_and_lines_end_where_their_text_does() -> None:
     ],
 )
 def test_times_are_said_as_people_say_them(seconds: float, words: str) -> None:
-    assert show.duration(seconds) == words
+    assert output.duration(seconds) == words
 
 
 # -- colour

@@ -16,7 +16,7 @@ import pytest
 import sh
 
 from tasks.tools.command import Command
-from tasks.tools.run import attend, capture, running, watch
+from tasks.tools.process import attend, capture, running, watch
 
 from ..lab.cli import INVOKE, run_task
 from ..lab.hubs import Hub, make_hub
@@ -97,7 +97,7 @@ def test_an_interrupt_while_a_server_is_waited_for_is_130(tmp_path: Path) -> Non
 @pytest.mark.parametrize("door", ["attend", "capture", "watch"])
 def test_an_interrupt_is_passed_on_to_the_program_that_is_waited_for(door: str, tmp_path: Path) -> None:
     script = (
-        f"from pathlib import Path\nfrom tasks.tools.run import Command, {door}\n"
+        f"from pathlib import Path\nfrom tasks.tools.process import Command, {door}\n"
         f"{door}(Command(('sh', '-c', {SLEEPER!r}), Path({str(tmp_path)!r})))"
     )
     argv = (sys.executable, "-c", script)

@@ -10,9 +10,9 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from tasks.edge import HubTask
-from tasks.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
-from tasks.visible import one_line
+from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from tasks.core.session import HubTask
+from tasks.core.visible import one_line
 
 from ..lab.cli import INVOKE, Result, run, run_task
 from ..lab.hubs import Hub, make_hub
@@ -203,5 +203,5 @@ def test_a_traceback_for_those_who_ask(hub: Hub) -> None:
     done = run_task("--debug", "commit", cwd=hub.path)
     assert done.code == 2
     assert "Traceback (most recent call last):" in done.err
-    assert "tasks.faults.Unusable: error: " in done.err
+    assert "tasks.core.faults.Unusable: error: " in done.err
     assert re.search(r"\nerror: [^\n]+\nhint: [^\n]+\n\Z", done.err)

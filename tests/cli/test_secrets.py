@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.masking import mask
+from tasks.core.visible import mask
 
 from ..lab.cli import run_on_screen, run_task, sh
 from ..lab.hubs import Hub, make_hub
@@ -69,7 +69,7 @@ def test_no_secret_is_printed(hub: Hub, arguments: tuple[str, ...], debug: tuple
 
 
 def test_what_a_program_draws_on_a_terminal_is_masked() -> None:
-    watched = "import sys\nfrom tasks.tools.run import Command, watch\nwatch(Command(tuple(sys.argv[1:])))"
+    watched = "import sys\nfrom tasks.tools.process import Command, watch\nwatch(Command(tuple(sys.argv[1:])))"
     argv = (sys.executable, "-c", watched, "printf", "a token: %s\n%s", *list(IN_SHELL.values())[:2])
     assert run_on_screen(*argv, cwd=PROJECT, env=IN_SHELL).out == "a token: ***\n***"
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as with_settings
 from hypothesis import strategies as st
 
-from tasks.faults import Fault, Unusable
-from tasks.settings import KEYS, Settings, ValuesTarget, read_settings
+from tasks.core.faults import Fault, Unusable
+from tasks.core.settings import KEYS, Settings, ValuesTarget, read_settings
 
 from ..lab.cli import INVOKE as LAB_INVOKE
 from ..lab.cli import Result, run, run_task, sh

@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 
-from tasks.settings import Settings
-from tasks.sources import variable
+from tasks.core.settings import Settings, variable
 
 _ENTRY = re.compile(r"^(?P<key>\w+): (?P<text>.+?)(?=^\w+: |\Z)", re.MULTILINE | re.DOTALL)
 _HEAD = """\

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks import ns
-from tasks.checks.problem import Code
-from tasks.faults import DONE, INTERRUPTED, Denied, ProgramFailed, Refused, Unreachable, Unusable
-from tasks.settings import Settings
+from tasks.checks.files import Code
+from tasks.core.faults import DONE, INTERRUPTED, Denied, ProgramFailed, Refused, Unreachable, Unusable
+from tasks.core.settings import Settings
 from tests.lab.machine import PROJECT
 
 from .console import pages, spans

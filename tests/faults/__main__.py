@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.rehearsal.registry import registry
-from tasks.rehearsal.store import forget_images
+from tasks.rehearsal.registry import forget_images, registry
 
 from ..lab import machine
 from ..lab.helm import chart_repository, served

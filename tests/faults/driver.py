@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from invoke.tasks import Task
 
-from tasks import plan
+from tasks.core import plan
 from tasks.program import program
-from tasks.tools import run
+from tasks.tools import process
 from tasks.tools.command import Command
 
 if TYPE_CHECKING:
@@ -177,9 +177,9 @@ def watch_programs(points: Points, started: Path) -> None:
         return result
 
     for name in ("_begin", "_start"):
-        setattr(run, name, partial(watched_start, getattr(run, name)))
+        setattr(process, name, partial(watched_start, getattr(process, name)))
     for name in ("hear_out", "wait"):
-        setattr(run, name, partial(watched_wait, getattr(run, name)))
+        setattr(process, name, partial(watched_wait, getattr(process, name)))
 
 
 def watch_files(points: Points) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tasks.faults import DONE, INTERRUPTED
+from tasks.core.faults import DONE, INTERRUPTED
 
 from .driver import BEFORE_FILE, ERRORS, SIGNALS
 

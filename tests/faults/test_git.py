@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.tools.git_locks import require_unlocked
+from tasks.tools.git import require_unlocked
 
 from ..git.steps import install_hook
 from ..lab.cli import TASKS

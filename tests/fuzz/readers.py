@@ -13,35 +13,28 @@ from unittest.mock import patch
 
 from hypothesis import strategies as st
 
-from tasks.faults import Fault
-from tasks.hubrepo.chartpress import read_chartpress
-from tasks.hubrepo.credential_files import credential_in
-from tasks.hubrepo.dockerfile import hub_base, hub_bases, with_base
-from tasks.hubrepo.requirement import requirements, with_version
-from tasks.hubrepo.values import image_at, warnings, with_image
-from tasks.image.options import bake_fields
-from tasks.image.reference import Reference
-from tasks.image.tag import History, chartpress_tag, tag_to_come
-from tasks.image.template import fields, render
-from tasks.masking import mask
-from tasks.review.forge import opening_address, read_remote
-from tasks.settings import KEYS, read_settings
-from tasks.tools import docker, gcloud
+from tasks.core.faults import Fault
+from tasks.core.http import Address
+from tasks.core.names import Reference
+from tasks.core.settings import KEYS, read_settings
+from tasks.core.visible import mask
+from tasks.image.definition import bake_fields
+from tasks.image.tag import History, chartpress_tag, fields, render, tag_to_come
+from tasks.releases.index import Release, hub_image_among, read_index
+from tasks.releases.notes import comparison, release_links, security_news, upgrade_links
+from tasks.releases.repository import hub_image_in
+from tasks.repo.chart import requirements, with_version
+from tasks.repo.chartpress import read_chartpress
+from tasks.repo.dockerfile import hub_base, hub_bases, with_base
+from tasks.repo.secrets import credential_in
+from tasks.repo.values import image_at, warnings, with_image
+from tasks.tools import docker, google
 from tasks.tools.command import Command, Output
 from tasks.tools.credentials import DockerLogins, ask_helper
 from tasks.tools.denials import denied
-from tasks.tools.gh import GitHub
-from tasks.tools.git import Git
-from tasks.tools.git_faults import push_fault, remote_fault
-from tasks.tools.oci import Conversation, Reply, Undecided
-from tasks.tools.registry import begin_quick_answers, require_push_right
-from tasks.z2jh.address import Address
-from tasks.z2jh.archive import hub_image_in
-from tasks.z2jh.images import hub_image_among
-from tasks.z2jh.index import read_index
-from tasks.z2jh.notes import comparison, release_links, upgrade_links
-from tasks.z2jh.release import Release
-from tasks.z2jh.security import security_news
+from tasks.tools.forges import GitHub, opening_address, read_remote
+from tasks.tools.git import Git, push_fault, remote_fault
+from tasks.tools.registry import Conversation, Reply, Undecided, begin_quick_answers, require_push_right
 
 from ..lab.helm import RELEASES, chart_archive, index_text
 from ..z2jh.charts import archive, entry
@@ -82,7 +75,7 @@ def outcome(reader: Reader, given: object) -> Fault | None:
 
     What a program says is given, too: one that is started would say something else.
     """
-    with patch("tasks.tools.run.find", side_effect=AssertionError(f"{reader.name}: a program is asked")):
+    with patch("tasks.tools.process.find", side_effect=AssertionError(f"{reader.name}: a program is asked")):
         try:
             reader.read(given)
         except Fault as fault:
@@ -175,7 +168,7 @@ def _helper(data: bytes) -> None:
 
 def _gcloud(data: bytes) -> None:
     with _saying(data):
-        gcloud.active_account()
+        google.active_account()
 
 
 def _gh(data: bytes) -> None:
@@ -260,7 +253,7 @@ def _docker_config(data: bytes) -> None:
 
 def _key_file(data: bytes) -> None:
     with _file("key.json", data) as file:
-        gcloud.key_account(file)
+        google.key_account(file)
 
 
 # -- names and addresses

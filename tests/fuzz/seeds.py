@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from tasks.image.buildx import pushed_digests
+from tasks.image.engines import pushed_digests
 
 from ..image.manifests import DOCKER_INDEX, MANIFEST
 from .inputs import damaged, damaged_text

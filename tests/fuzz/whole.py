@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.hubrepo.layout import Hub
-from tasks.settings import Settings
+from tasks.core.settings import Settings
+from tasks.repo.hub import Hub
 from tasks.tools.git import Git
 
 if TYPE_CHECKING:

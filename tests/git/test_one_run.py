@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import Refused, Unusable
-from tasks.hubrepo.files import FileEdit, WorkingTree
-from tasks.hubrepo.leftovers import is_half_written, scratch_folder, sweep
+from tasks.core.faults import Refused, Unusable
+from tasks.repo.files import FileEdit, WorkingTree, is_half_written, scratch_folder, sweep
+from tasks.repo.run import LOCK_FILE, one_run_at_a_time
 from tasks.tools.git import Git
-from tasks.tools.one_run import LOCK_FILE, one_run_at_a_time
 
 from ..lab.cli import Result, run, run_task
 from ..lab.machine import PROJECT
@@ -33,7 +32,7 @@ SECRET = "the user's own file\n"
 OTHER = 65534
 ORDINARY = ("setpriv", "--inh-caps=-all", "--bounding-set=-all")
 TAKE = (
-    "import sys; from pathlib import Path; from tasks.faults import Fault; from tasks.tools import one_run\n"
+    "import sys; from pathlib import Path; from tasks.core.faults import Fault; from tasks.tools import one_run\n"
     "try:\n"
     "    with one_run.one_run_at_a_time(Path(sys.argv[1])) as stopped: print(stopped)\n"
     "except Fault as fault: print(fault.what)\n"

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from tasks.faults import Unusable
-from tasks.hubrepo.chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
+from tasks.core.faults import Unusable
+from tasks.repo.chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
 
 WHERE = "helm-charts/chartpress.yaml"
 CAL_ICOR = Path(__file__).parents[2] / "../shared/hubs/cal-icor/chartpress.yaml"

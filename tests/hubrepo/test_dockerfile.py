@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.faults import Unusable
-from tasks.hubrepo.dockerfile import BaseImage, hub_base, hub_bases, with_base
-from tasks.image.reference import Reference
+from tasks.core.faults import Unusable
+from tasks.core.names import Reference
+from tasks.repo.dockerfile import BaseImage, hub_base, hub_bases, with_base
 
 WHERE = "images/hub/Dockerfile"
 OLD_DIGEST = "sha256:" + "0" * 64

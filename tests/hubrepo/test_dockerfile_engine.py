@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tasks.hubrepo.dockerfile import hub_bases
+from tasks.repo.dockerfile import hub_bases
 
 HUB = "127.0.0.1:1/k8s-hub"
 

@@ -6,14 +6,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.faults import Unusable
-from tasks.hubrepo.chartpress import read_chartpress
-from tasks.hubrepo.dockerfile import hub_bases, with_base
-from tasks.hubrepo.document import MAX_DEPTH, parse
-from tasks.hubrepo.requirement import requirements, with_version
-from tasks.hubrepo.text import MAX_BYTES
-from tasks.hubrepo.values import image_at, warnings, with_image
-from tasks.image.reference import Reference
+from tasks.core.faults import Unusable
+from tasks.core.names import Reference
+from tasks.core.yaml_tree import MAX_BYTES, MAX_DEPTH, parse
+from tasks.repo.chart import requirements, with_version
+from tasks.repo.chartpress import read_chartpress
+from tasks.repo.dockerfile import hub_bases, with_base
+from tasks.repo.values import image_at, warnings, with_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable

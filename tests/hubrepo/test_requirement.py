@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.faults import Unusable
-from tasks.hubrepo.requirement import Requirement, is_range, requirements, with_version
+from tasks.core.faults import Unusable
+from tasks.repo.chart import Requirement, is_range, requirements, with_version
 
 WHERE = "hub/requirements.yaml"
 CAL_ICOR = Path(__file__).parents[2] / "../shared/hubs/cal-icor/hub/requirements.yaml"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tasks.faults import Unusable
-from tasks.hubrepo.values import PinnedImage, image_at, warnings, with_image
+from tasks.core.faults import Unusable
+from tasks.repo.values import PinnedImage, image_at, warnings, with_image
 
 NAME = "quay.io/org/hub"
 TAG = "0.0.1-0.dev.git.7.habc1234"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from tasks.hubrepo.values import image_at, with_image
+from tasks.repo.values import image_at, with_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
-from tasks.image.reference import Reference
+from tasks.core.names import Reference
 from tasks.tools import docker
 
 if TYPE_CHECKING:

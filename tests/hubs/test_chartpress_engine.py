@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.image.platform import Host
+from tasks.core.names import Host
 
 from ..lab.cli import run, run_task, sh
 from .looks import fault, images_in, labels, nothing_written

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.rehearsal.store import forget_images
+from tasks.rehearsal.registry import forget_images
 
 from ..lab.cli import run, run_task
 from .looks import data, images_in

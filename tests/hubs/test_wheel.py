@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks import ns
-from tasks._version import __version__
+from tasks.core.version import __version__
 
 from ..lab.cli import run, run_task, sh
 from ..lab.hubs import make_hub, make_repository

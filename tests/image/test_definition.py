@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tasks.core.names import Reference
 from tasks.image.definition import Target, definition, target_name
-from tasks.image.reference import Reference
 
 from ..lab.cli import run
 

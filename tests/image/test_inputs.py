@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import Refused
-from tasks.hubrepo.layout import open_hub
+from tasks.core.faults import Refused
+from tasks.core.settings import Settings
+from tasks.image.definition import from_folder, with_files_of
 from tasks.image.inputs import inputs_hash
-from tasks.image.options import from_folder, with_files_of
 from tasks.image.tree import Tree
-from tasks.settings import Settings
+from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
 
 from ..lab.cli import sh

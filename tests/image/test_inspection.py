@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
+from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
+from tasks.core.names import Reference
 from tasks.image.proof import Base, prove
-from tasks.image.reference import Reference
 from tasks.rehearsal.registry import Registry, free_port
 from tasks.tools.docker import inspect, inspect_all, local, require_builder
-from tasks.tools.found import FoundImage
+from tasks.tools.registry import FoundImage
 
 from ..lab.registry import private_registry, sign_in
 from .manifests import ATTESTATION, DOCKER_INDEX, DOCKER_MANIFEST, Repository, layer_digest

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tasks.faults import Refused
-from tasks.image.platform import Host, platform_argument, short_platform
+from tasks.core.faults import Refused
+from tasks.core.names import Host, platform_argument, short_platform
 
 MAC_SILICON = Host("darwin", "arm64")
 MAC_INTEL = Host("darwin", "x86_64")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.faults import Refused
+from tasks.core.faults import Refused
+from tasks.core.names import Reference
 from tasks.image.proof import STAND_IN_LABEL, Base, prove, require_platforms
-from tasks.image.reference import Reference
-from tasks.tools.found import FoundImage, PlatformImage
+from tasks.tools.registry import FoundImage, PlatformImage
 
 IMAGE = Reference("registry.test/core/hub", "1.2.3")
 BASE = Reference("quay.io/jupyterhub/k8s-hub", "4.4.0")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.faults import Fault, Unusable
-from tasks.image.reference import Reference
+from tasks.core.faults import Fault, Unusable
+from tasks.core.names import Reference
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import Refused, Unusable
-from tasks.hubrepo.layout import Hub, open_hub
-from tasks.image.naming import history_of, name_image
-from tasks.image.tag import chartpress_tag
-from tasks.settings import CHARTPRESS as CHARTPRESS_TAGS
-from tasks.settings import Settings
+from tasks.core.faults import Refused, Unusable
+from tasks.core.settings import CHARTPRESS as CHARTPRESS_TAGS
+from tasks.core.settings import Settings
+from tasks.image.tag import chartpress_tag, history_of, name_image
+from tasks.repo.hub import Hub, open_hub
 from tasks.tools.git import Git
 
 from ..lab.cli import run, sh

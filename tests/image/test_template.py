@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.faults import Fault, Unusable
-from tasks.image.template import fields, render
+from tasks.core.faults import Fault, Unusable
+from tasks.image.tag import fields, render
 
 NAMES = {"TAG": "1.2.3", "LAST_COMMIT": "abc1234"}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import Refused
+from tasks.core.faults import Refused
 from tasks.image.tree import Tree, as_it_lies
 from tasks.tools.git import Git
 

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import bcrypt
 
-from tasks.rehearsal.registry import Registry, registry
-from tasks.rehearsal.standin import build_stand_in, remove_stand_in
-from tasks.rehearsal.store import forget_images
+from tasks.rehearsal.registry import Registry, forget_images, registry
+from tasks.rehearsal.stand_in import build_stand_in, remove_stand_in
 
 from .cli import sh
 from .sharing import alone

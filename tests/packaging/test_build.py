@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks._version import __version__
+from tasks.core.version import __version__
 
 from ..lab.cli import run, sh
 from ..lab.machine import PROJECT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from tasks.settings import KEYS
+from tasks.core.settings import KEYS
 
 from ..lab.cli import sh
 from .scene import REFUSED, UNREACHABLE, UNUSABLE, VALUES, Bug

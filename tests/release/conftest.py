@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.rehearsal.store import forget_images
+from tasks.rehearsal.registry import forget_images
 
 from ..lab.hubs import Hub, make_hub
 from ..lab.registry import private_registry

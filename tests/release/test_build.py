@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.rehearsal.standin import stand_ins
+from tasks.rehearsal.stand_in import stand_ins
 
 from ..lab.cli import run, run_task, sh
 from ..lab.hubs import Hub, make_hub, make_repository

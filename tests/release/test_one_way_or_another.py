@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.rehearsal.registry import free_port, registry
-from tasks.rehearsal.store import forget_images
+from tasks.rehearsal.registry import forget_images, free_port, registry
 
 from ..lab.cli import run, run_task
 from ..lab.helm import HelmServer, served

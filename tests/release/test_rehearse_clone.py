@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import ProgramFailed
-from tasks.hubrepo.layout import open_hub
-from tasks.rehearsal.clone import make_clone
-from tasks.settings import Settings
+from tasks.core.faults import ProgramFailed
+from tasks.core.settings import Settings
+from tasks.rehearsal.stage import make_clone
+from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
 from tasks.tools.reach import Reach, confined
 

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.rehearsal.place import MARK, RehearsalFolder, clear_up_after_killed_ones, rehearsal_folder
-from tasks.rehearsal.record import Record
+from tasks.rehearsal.cleanup import MARK, Record, RehearsalFolder, clear_up_after_killed_ones, rehearsal_folder
 
 from ..lab.cli import INVOKE, run, run_task, sh
 from ..lab.hubs import Hub, make_hub

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import Refused
-from tasks.image.reference import Reference
+from tasks.core.faults import Refused
+from tasks.core.names import Reference
 from tasks.tools.command import Command
 from tasks.tools.git import Git
-from tasks.tools.oci import Conversation
+from tasks.tools.process import capture
 from tasks.tools.reach import Reach, confined
-from tasks.tools.run import capture
+from tasks.tools.registry import Conversation
 
 from ..lab.cli import INVOKE, run, run_task, sh
 from .scene import CHARTPRESS, REFUSED, UNUSABLE

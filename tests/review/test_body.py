@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.hubrepo.layout import open_hub
-from tasks.review.body import LONGEST_BODY, LONGEST_TITLE, Story
-from tasks.review.changes import Changes, Move
-from tasks.review.evidence import Evidence
-from tasks.review.story import story_of
-from tasks.settings import Settings
+from tasks.core.settings import Settings
+from tasks.releases.index import Release
+from tasks.repo.hub import open_hub
+from tasks.review.message import Changes, Evidence, Move
+from tasks.review.pull_request import LONGEST_BODY, LONGEST_TITLE, Story, story_of
 from tasks.tools.git import Git
-from tasks.z2jh.release import Release
 
 from ..lab.hubs import make_hub
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.ci import Told, of_machine, of_plan, of_status, tell
+from tasks.core.github_actions import Told, of_machine, of_plan, of_status, tell
 
 from ..lab.cli import run_task
 from ..lab.hubs import make_hub

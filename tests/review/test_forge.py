@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.review.forge import is_reached_by_ssh, opening_address, read_remote, web_address
+from tasks.tools.forges import is_reached_by_ssh, opening_address, read_remote, web_address
 
 BRANCH = "bump-z2jh-4.4.0"
 TITLE = "Move z2jh from 3.3.8 to 4.4.0"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.review.markdown import code, plain, table_lines
+from tasks.core.github_actions import code, plain, table_lines
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.hubrepo.layout import open_hub
-from tasks.plan import Fact
-from tasks.review.body import Story
-from tasks.review.changes import Changes
-from tasks.review.request import PullRequest, plan_request
-from tasks.settings import Settings
+from tasks.core.plan import Fact
+from tasks.core.settings import Settings
+from tasks.releases.index import Release
+from tasks.repo.hub import open_hub
+from tasks.review.message import Changes
+from tasks.review.pull_request import PullRequest, Story, plan_request
 from tasks.tools.git import Git
-from tasks.z2jh.release import Release
 
 from ..git.steps import install_hook
 from ..lab.cli import Result, run_task

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.tools.run import find
+from tasks.tools.process import find
 
 from ..lab import machine
 from ..lab.cli import Result, run

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 import semver
 
-from tasks.hubrepo.document import parse
-from tasks.hubrepo.layout import open_hub
-from tasks.review import findings as looked
-from tasks.review.brief import upgrade_paragraph, upgrade_warnings
-from tasks.review.findings import Finding, findings, upgrades_here, values_below
-from tasks.settings import Settings, ValuesTarget
+from tasks.core.settings import Settings, ValuesTarget
+from tasks.core.yaml_tree import parse
+from tasks.releases.notes import ANY_MAJOR, UPGRADES, Note, Watch, upgrades_between
+from tasks.repo.hub import open_hub
+from tasks.review import upgrades as looked
+from tasks.review.message import upgrade_paragraph, upgrade_warnings
+from tasks.review.upgrades import Finding, findings, upgrades_here, values_below
 from tasks.tools.git import Git
-from tasks.z2jh.upgrades import ANY_MAJOR, UPGRADES, Note, Watch, upgrades_between
 
 from ..lab.cli import run_task
 from ..lab.hubs import make_hub

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import Refused
+from tasks.core.faults import Refused
 from tasks.tools.command import Command
+from tasks.tools.process import TooSlow, capture
 from tasks.tools.reach import Reach, confined
-from tasks.tools.run import TooSlow, capture
 
 from ..cli.gcloud import GcloudStandIn
 from ..git.traps import BARE, Trap, plant
@@ -390,7 +390,7 @@ def git_that_tells(folder: Path) -> dict[str, str]:
 HOLDER = """\
 import sys, time
 from pathlib import Path
-from tasks.tools.one_run import one_run_at_a_time
+from tasks.repo.run import one_run_at_a_time
 with one_run_at_a_time(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

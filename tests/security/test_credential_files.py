@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.hubrepo.credential_files import LARGEST, credential_in
-from tasks.hubrepo.layout import open_hub
+from tasks.core.settings import Settings
 from tasks.image import inputs
 from tasks.image.tree import Tree
-from tasks.settings import Settings
+from tasks.repo.hub import open_hub
+from tasks.repo.secrets import LARGEST, credential_in
 from tasks.tools.git import Git
 
 from ..git.steps import install_hook

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.bump import BumpOptions, plan_bump
-from tasks.faults import Refused
-from tasks.hubrepo.layout import open_hub
-from tasks.settings import Settings
+from tasks.core.faults import Refused
+from tasks.core.http import Address
+from tasks.core.settings import Settings
+from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
-from tasks.z2jh.address import Address
 
 from ..lab.cli import run_task
 from ..release.world import fault

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import LONGEST_PART, Refused
-from tasks.hubrepo.chartpress import read_chartpress
-from tasks.hubrepo.dockerfile import hub_base
+from tasks.core.faults import LONGEST_PART, Refused
+from tasks.core.names import Reference
+from tasks.core.visible import keep_secret, mask
 from tasks.image.definition import Target, definition
-from tasks.image.reference import Reference
-from tasks.masking import keep_secret, mask
+from tasks.repo.chartpress import read_chartpress
+from tasks.repo.dockerfile import hub_base
 from tasks.tools.command import Command
-from tasks.tools.run import watch
+from tasks.tools.process import watch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,7 +157,7 @@ SECRETS = {
 
 @pytest.fixture
 def kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.masking._kept", set())
+    monkeypatch.setattr("tasks.core.visible._kept", set())
 
 
 def spellings(secret: str) -> list[str]:

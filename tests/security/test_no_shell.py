@@ -105,7 +105,7 @@ DOORS = frozenset(
     f"tasks/{name}.py" for name in ("tools/bound", "tools/look", "tools/process", "tools/run", "rehearsal/registry")
 )
 # A program that a stand-in image has, which nobody starts.
-IN_AN_IMAGE = {"tasks/rehearsal/rootfs.py": ["bash"]}
+IN_AN_IMAGE = {"tasks/rehearsal/stand_in.py": ["bash"]}
 STARTERS = frozenset({"subprocess", "sh", "pty", "asyncio"})
 # Of os, what starts a program.
 OF_OS = ("exec", "fork", "popen", "posix_spawn", "spawn", "startfile", "system")

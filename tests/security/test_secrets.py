@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.rehearsal.store import forget_images
+from tasks.rehearsal.registry import forget_images
 
 from ..git.steps import install_hook
 from ..lab.git_http import git_server

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.review.markdown import code, plain
+from tasks.core.github_actions import code, plain
+from tasks.core.visible import one_line, visible, visible_json, visible_progress
 from tasks.tools.command import Command
-from tasks.tools.run import watch
-from tasks.visible import one_line, visible, visible_json, visible_progress
+from tasks.tools.process import watch
 
 from ..lab.cli import INVOKE, run_on_screen, run_on_terminal, run_task
 from ..lab.machine import PROJECT
@@ -172,7 +172,7 @@ def test_a_build_draws_nothing_but_progress(text: str, shown: str) -> None:
     assert visible_progress(f"\x1b[34m{text}\x1b[0m") == f"\x1b[34m{shown}\x1b[0m"
 
 
-SAY = "import sys; from tasks.tools.run import Command, watch; watch(Command(('printf', sys.argv[1])))"
+SAY = "import sys; from tasks.tools.process import Command, watch; watch(Command(('printf', sys.argv[1])))"
 
 
 def test_a_program_that_is_watched_on_a_terminal_leaves_it_as_it_was() -> None:

@@ -9,13 +9,13 @@ from fnmatch import fnmatchcase
 from glob import escape
 from typing import TYPE_CHECKING
 
-from tasks.faults import Denied, Unreachable
+from tasks.core.faults import Denied, Unreachable
 
 from ..image.manifests import MANIFEST
 from ..z2jh.scripted import hang_up, reply, reset
 
 if TYPE_CHECKING:
-    from tasks.faults import Fault
+    from tasks.core.faults import Fault
 
     from .front import Answer
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.rehearsal.store import forget_images
+from tasks.rehearsal.registry import forget_images
 
 from ..lab.hubs import make_hub
 from .front import Front, front

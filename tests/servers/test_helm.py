@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.bump import BumpOptions, plan_bump
-from tasks.faults import Denied, Fault, Unreachable
-from tasks.hubrepo.layout import open_hub
-from tasks.settings import Settings
+from tasks.core.faults import Denied, Fault, Unreachable
+from tasks.core.http import Limits
+from tasks.core.settings import Settings
+from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
-from tasks.z2jh.limits import Limits
 
 from ..z2jh.scripted import Drip, hang_up, reply, reset
 from .conduct import sends_to
@@ -105,7 +105,7 @@ CONDUCTS_OF = {
 def before(helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
     """A server before the Helm repository, which is waited for as shortly as a test can afford."""
     quick = partial(Limits, read=5, total=1, backoff=0.01, size=100_000)
-    monkeypatch.setattr("tasks.z2jh.repository.Limits", quick)
+    monkeypatch.setattr("tasks.releases.repository.Limits", quick)
     with front(helm_repository.url.split("/")[2]) as served:
         yield served
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import Denied, Fault, Refused, Unreachable
-from tasks.image.reference import Reference
+from tasks.core.faults import Denied, Fault, Refused, Unreachable
+from tasks.core.names import Reference
 from tasks.tools.docker import inspect
-from tasks.tools.oci import Conversation
-from tasks.tools.registry import begin_quick_answers, require_push_right
+from tasks.tools.registry import Conversation, begin_quick_answers, require_push_right
 
 from ..image.manifests import DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST, Repository
 from ..lab.registry import sign_in
@@ -64,7 +63,7 @@ def test_a_right_to_push_that_is_not_denied_is_left_to_the_push(alone: Front, co
 def test_a_slow_registry_takes_no_longer_than_it_may(
     alone: Front, monkeypatch: pytest.MonkeyPatch, answer: Drip
 ) -> None:
-    monkeypatch.setattr("tasks.tools.oci.SECONDS", 0.5)
+    monkeypatch.setattr("tasks.tools.registry.SECONDS", 0.5)
     alone.answer("", answer)
     begin = time.monotonic()
     (told,) = begin_quick_answers([named(alone)])()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import Denied
-from tasks.image.reference import Reference
+from tasks.core.faults import Denied
+from tasks.core.names import Reference
 from tasks.tools.registry import require_push_right
 
 from ..lab.cli import Result, run_task

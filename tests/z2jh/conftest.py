@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.z2jh.index import Index, read_index
+from tasks.releases.index import Index, read_index
 
 SHARED = Path(__file__).parents[3] / "shared" / "z2jh"
 DATA = Path(__file__).parent / "data"

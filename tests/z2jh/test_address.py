@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.faults import Refused, Unreachable, Unusable
-from tasks.z2jh.address import Address
+from tasks.core.faults import Refused, Unreachable, Unusable
+from tasks.core.http import Address
 
 HINT = "hint: write the Helm repository's address as https://HOST/PATH, file:///FOLDER or a folder"
 

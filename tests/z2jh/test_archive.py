@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.faults import Unreachable
-from tasks.z2jh import archive as room
-from tasks.z2jh.archive import hub_image_in
+from tasks.core.faults import Unreachable
+from tasks.releases import repository as room
+from tasks.releases.repository import hub_image_in
 
 from .charts import VALUES, archive, chart, entry
 

@@ -5,9 +5,9 @@ from typing import TypedDict
 import pytest
 import semver
 
-from tasks.faults import Refused
-from tasks.z2jh.choose import choose, is_dev, newest
-from tasks.z2jh.index import Index, Release
+from tasks.core.faults import Refused
+from tasks.releases.choose import choose, is_dev, newest
+from tasks.releases.index import Index, Release
 
 WHERE = "https://charts.test/index.yaml"
 

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks._version import __version__
-from tasks.faults import Denied, Unreachable, Unusable
-from tasks.z2jh.address import Address
-from tasks.z2jh.cache import Cache
-from tasks.z2jh.fetch import Fetcher
-from tasks.z2jh.limits import Limits
+from tasks.core.faults import Denied, Unreachable, Unusable
+from tasks.core.http import Address, Limits
+from tasks.core.version import __version__
+from tasks.releases.repository import Cache, Fetcher
 
 from .scripted import Drip, Scripted, hang_up, reply, reset, scripted, tunnel_to
 
@@ -38,7 +36,7 @@ def server() -> Iterator[Scripted]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The waits between attempts, which take no time here."""
     taken: list[float] = []
-    monkeypatch.setattr("tasks.z2jh.web.time.sleep", taken.append)
+    monkeypatch.setattr("tasks.core.http.time.sleep", taken.append)
     return taken
 
 

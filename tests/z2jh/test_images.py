@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.z2jh.images import hub_image_among
+from tasks.releases.index import hub_image_among
 
 HUB = "quay.io/jupyterhub/k8s-hub:3.3.8"
 

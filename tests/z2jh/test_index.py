@@ -10,12 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from tasks.faults import Unreachable
-from tasks.image.reference import Reference
-from tasks.z2jh import document
-from tasks.z2jh.fullindex import Damaged, read_fully
-from tasks.z2jh.index import LARGEST_INDEX, Index, Release, read_index
-from tasks.z2jh.quickindex import read_quickly
+from tasks.core import yaml_data
+from tasks.core.faults import Unreachable
+from tasks.core.names import Reference
+from tasks.releases.index import LARGEST_INDEX, Damaged, Index, Release, read_fully, read_index, read_quickly
 
 WHERE = "https://charts.test/index.yaml"
 HINT = f"hint: look at what is there: curl -fsSL {WHERE} | head"
@@ -95,7 +93,7 @@ def test_the_excerpt_is_read_quickly(excerpt: str) -> None:
 
 def test_the_usual_decision_needs_no_library() -> None:
     code = (
-        "import sys; from tasks.z2jh.index import read_index; from tasks.z2jh.choose import choose;"
+        "import sys; from tasks.releases.index import read_index; from tasks.releases.choose import choose;"
         "release = choose(read_index(sys.stdin.buffer.read(), 'here'), '3.2.1').release;"
         "assert str(release.hub_image) == 'quay.io/jupyterhub/k8s-hub:3.3.8';"
         "print([name for name in sys.modules if name.partition('.')[0] in {'ruamel', 'semver', 'http', 'tarfile'}])"
@@ -260,7 +258,7 @@ def test_a_large_index_is_read_where_it_has_helms_shape_and_refused_elsewhere() 
 
 
 def test_more_values_than_the_bound_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(document, "MOST_NODES", 1000)
+    monkeypatch.setattr(yaml_data, "MOST_NODES", 1000)
     with pytest.raises(Unreachable, match="the index is too large: more than 1000 values"):
         read("[" + "a," * 1001)
 

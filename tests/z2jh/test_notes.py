@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.z2jh.index import Release
-from tasks.z2jh.notes import comparison, release_links, upgrade_links
+from tasks.releases.index import Release
+from tasks.releases.notes import comparison, release_links, upgrade_links
 
 GITHUB = "https://github.com/jupyterhub/zero-to-jupyterhub-k8s"
 GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.faults import Unreachable
-from tasks.z2jh.limits import Limits
-from tasks.z2jh.repository import HelmRepository
+from tasks.core.faults import Unreachable
+from tasks.core.http import Limits
+from tasks.releases.repository import HelmRepository
 
 from ..lab.helm import HelmServer, served
 from .charts import VALUES, chart
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tasks.z2jh.index import Release
+    from tasks.releases.index import Release
 
 QUICK = Limits(backoff=0, attempts=1)
 

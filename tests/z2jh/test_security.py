@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import semver
 
-from tasks.z2jh.security import SECURITY_RELEASES, security_news
+from tasks.releases.notes import SECURITY_RELEASES, security_news
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What every room speaks: faults, output, settings, plans, names, HTTP."""

@@ -1,0 +1,239 @@
+"""What GitHub Actions reads: a step's outputs, its summary in Markdown, annotations of files.
+
+The forms are those of https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from . import output
+from .faults import Unusable
+from .reading import append_to_file, read_file
+from .visible import ACTIONS, one_line, visible
+
+_SPECIAL = frozenset("\\`*_[]<>|#@~")
+# What cannot stand in code inside of a table's cell, and what looks like it.
+_ALIKE = str.maketrans({"`": "'", "|": "\N{BROKEN BAR}"})
+
+
+def code(text: str) -> str:
+    """Return ``text`` as code that stays in one cell of a table."""
+    return f"`{one_line(text).translate(_ALIKE)}`"
+
+
+def plain(text: str) -> str:
+    """Return ``text`` with every sign escaped that Markdown, or a forge, would take for more than itself."""
+    return "".join(f"\\{char}" if char in _SPECIAL else char for char in one_line(text))
+
+
+def row(*cells: str) -> str:
+    """Return one row of a table; the cells are Markdown."""
+    return f"| {' | '.join(cells)} |"
+
+
+def table_lines(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Yield the lines of a table; the cells are Markdown."""
+    yield row(*head)
+    yield f"|{'---|' * len(head)}"
+    yield from (row(*cells) for cells in rows)
+
+
+OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
+_CHANGED = "changed=true"
+_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_PROPERTY = _IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
+
+
+class Told(NamedTuple):
+    """What a task tells.
+
+    Attributes:
+        heading: the summary's heading, in a few words.
+        rows: the summary's table: what, and what is said of it, in Markdown.
+        outputs: the step's outputs; those without a value are left out.
+        changed: whether there was anything to do; None for a task that only looks.
+    """
+
+    heading: str
+    rows: tuple[tuple[str, str], ...] = ()
+    outputs: Mapping[str, str | None] = MappingProxyType({})
+    changed: bool | None = None
+
+    @property
+    def summary(self) -> str:
+        """The summary, in Markdown."""
+        lines = table_lines(("what", "is"), self.rows) if self.rows else ()
+        return "\n".join((f"### hubpress: {plain(self.heading)}", "", *lines, "", ""))
+
+
+def is_listening() -> bool:
+    """Whether the environment says that this is a step of GitHub Actions."""
+    return any(os.environ.get(name) for name in (OUTPUT, SUMMARY, ACTIONS))
+
+
+def tell(told: Told) -> None:
+    """Append a task's outputs and its summary, each where the environment names a file for it.
+
+    Raises:
+        Unusable: a file cannot be written.
+    """
+    if os.environ.get(OUTPUT):
+        _append(OUTPUT, "".join(f"{line}\n" for line in _lines(told)))
+    if os.environ.get(SUMMARY):
+        _append(SUMMARY, told.summary)
+
+
+def of_plan(report: Mapping[str, Any], *, changed: bool, dry: bool) -> Told:
+    """Return what is told of a plan.
+
+    Args:
+        report: what the task's JSON report says.
+        changed: whether there was anything to do; in a dry run, whether there would be.
+        dry: whether it was a dry run.
+    """
+    done = "what would be done" if dry else "what was done"
+    return Told(done if changed else "nothing to do", tuple(_rows(report)), _outputs(report), changed)
+
+
+def of_status(content: Mapping[str, Any]) -> Told:
+    """Return what is told of a hub repository's status, by its JSON report."""
+    chart, base, problems = content["chart"], content["base"], content["problems"]
+    rows = [
+        ("chart", f"{code(chart['pinned'])}, newest {_known(chart['newest'])}"),
+        ("base image", f"{code(base['dockerfile'])}, the release's own is {_known(base['chart'])}"),
+        *((plain(f"image {one['name']}"), _known(one["pinned_tag"], "none")) for one in content["images"]),
+        *_problem_rows(problems),
+    ]
+    outputs = {"version": chart["pinned"], "newest": chart["newest"], "problems": str(len(problems))}
+    return Told(_counted(problems), tuple(rows), outputs)
+
+
+def of_check(problems: Sequence[Mapping[str, str]]) -> Told:
+    """Return what is told of a check, by the problems of its JSON report."""
+    outputs = {"ok": _truth(not problems), "problems": str(len(problems))}
+    return Told(_counted(problems), tuple(_problem_rows(problems)), outputs)
+
+
+def of_machine(tools: Sequence[Mapping[str, Any]]) -> Told:
+    """Return what is told of a machine, by the tools of its JSON report."""
+    faults = [tool for tool in tools if not tool["ok"]]
+    rows = ((plain(tool["name"]), _tool(tool)) for tool in tools)
+    heading = f"{len(faults)} to mend on this machine" if faults else "this machine can run a release"
+    return Told(heading, tuple(rows), {"ok": _truth(not faults)})
+
+
+def of_fault(message: str) -> Told:
+    """Return what is told of a fault: its error line, and its hint."""
+    error, _, hint = message.partition("\n")
+    return Told(error, (("hint", plain(hint.removeprefix("hint: "))),) if hint else ())
+
+
+def annotate(problems: Sequence[Mapping[str, str]]) -> None:
+    """Have GitHub Actions show each problem beside its line, where a pull request touches that."""
+    for one in problems if os.environ.get(ACTIONS) else ():
+        path, _, line = one["path"].partition(":")
+        place = f"file={path.translate(_IN_PROPERTY)}{f',line={line}' if line.isdigit() else ''}"
+        words = f"{one['message']}; {one['hint']}".translate(_IN_MESSAGE)
+        output.tell_runner(f"error {place},title=hubpress {one['code']}::{words}")
+
+
+def _outputs(report: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the outputs of a plan; of several images the first one counts."""
+    image = next(_images(report), None)
+    return {
+        "version": (report.get("chart") or {}).get("after"),
+        "branch": report.get("branch"),
+        "image": f"{image['repository']}:{image['tag']}" if image else None,
+        "digest": image["digest"] if image else None,
+        "pull_request": (report.get("pull_request") or {}).get("url"),
+    }
+
+
+def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for login in report.get("auth") or ():
+        yield plain(f"sign-in {login['host']}"), f"Docker's helper is {_known(login['helper'], 'none')}"
+    chart, base, request = (report.get(key) or {} for key in ("chart", "base", "pull_request"))
+    if chart:
+        yield plain(f"chart {chart['name']}"), _move(chart["before"], chart["after"])
+    if base:
+        yield "base image", _move(base["image_before"], base["image_after"])
+    for image in _images(report):
+        name, digest = f"{image['repository']}:{image['tag']}", image["digest"]
+        yield plain(f"image {image['name']}"), f"{image['status']}: {code(name)}{f', {code(digest)}' if digest else ''}"
+    for path in report.get("files") or ():
+        yield "file", code(path)
+    if report.get("branch"):
+        yield "branch", code(report["branch"])
+    for commit in report.get("commits") or ():
+        yield "commit", f"{code(commit['hash'][:12]) if commit['hash'] else 'to be made'}: {plain(commit['subject'])}"
+    if request:
+        yield "pull request", f"{request['status']}: {request['url'] or 'no page of it is known'}"
+
+
+def _images(report: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the images that were not left alone."""
+    yield from (image for image in report.get("images") or () if image["tag"])
+
+
+def _problem_rows(problems: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, str]]:
+    for one in problems:
+        yield code(one["path"]), f"{plain(one['message'])} ({code(one['code'])}); {plain(one['hint'])}"
+
+
+def _counted(problems: Sequence[object]) -> str:
+    if not problems:
+        return "everything is consistent"
+    return "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+
+
+def _tool(tool: Mapping[str, Any]) -> str:
+    words = (tool["version"], tool["hint"])
+    return "; ".join(("ok" if tool["ok"] else "**fault**", *(plain(one) for one in words if one)))
+
+
+def _known(text: str | None, otherwise: str = "not known") -> str:
+    return code(text) if text else otherwise
+
+
+def _truth(value: object) -> str:
+    return "true" if value else "false"
+
+
+def _move(before: str | None, after: str) -> str:
+    return code(after) if before in (None, after) else f"{code(before)} to {code(after)}"
+
+
+def _lines(told: Told) -> Iterator[str]:
+    """Yield the outputs' lines. Without a line break in it, no value can make another output.
+
+    Of several tasks in one step, one that changed something is enough.
+    """
+    yield from (f"{name}={one_line(str(value))}" for name, value in told.outputs.items() if value)
+    if told.changed is not None:
+        yield _CHANGED if told.changed or _CHANGED.encode() in _written(OUTPUT).splitlines() else "changed=false"
+
+
+def _written(variable: str) -> bytes:
+    """Return what the tasks before have written."""
+    try:
+        return read_file(Path(os.environ[variable]))
+    except FileNotFoundError:
+        return b""
+    except OSError as err:
+        raise _unusable(variable, err) from err
+
+
+def _append(variable: str, text: str) -> None:
+    try:
+        append_to_file(Path(os.environ[variable]), visible(text).encode())
+    except OSError as err:
+        raise _unusable(variable, err) from err
+
+
+def _unusable(variable: str, err: OSError) -> Unusable:
+    return Unusable(f"the file cannot be written: {err.strerror}", where=os.environ[variable], hint=f"unset {variable}")

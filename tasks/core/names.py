@@ -1,0 +1,179 @@
+"""Image references, as Docker reads them, and the platform that an image is built for.
+
+The rules are those of the distribution project's reference grammar
+(https://pkg.go.dev/github.com/distribution/reference): ``[host/]path[:tag][@digest]``, where the first part
+is a host only if it has a dot, a colon, or is ``localhost``; no host means Docker Hub, and a bare name
+there means ``library/name``.
+
+The image must run on the cluster's platform, whoever builds it. A host of that platform builds natively, without
+``--platform``; any other one names it, and Docker emulates.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Collection
+from typing import NamedTuple
+
+from .faults import Refused, Unusable
+
+DOCKER_HUB = "docker.io"
+_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_DIGEST = r"sha256:[0-9a-f]{64}"
+_LOOPBACK = r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]"
+
+
+class Reference(NamedTuple):
+    """An image's name.
+
+    Attributes:
+        name: the repository as it was written, host included where one was (``jupyterhub/k8s-hub``).
+        tag: the tag, or None.
+        digest: ``sha256:`` and 64 hexadecimal digits, or None.
+    """
+
+    name: str
+    tag: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str, where: object | None = None) -> Reference:
+        """Read ``[host/]path[:tag][@digest]``.
+
+        Raises:
+            Unusable: ``text`` is not the name of an image; ``where`` says where it stood.
+        """
+        rest, at, digest = text.partition("@")
+        head, colon, tag = rest.rpartition(":")
+        if not colon or "/" in tag:
+            head, colon, tag = rest, "", ""
+        whole = is_name(head) and (not colon or is_tag(tag)) and (not at or re.fullmatch(_DIGEST, digest))
+        if not whole:
+            raise Unusable(
+                f"{text!r} is not the name of an image",
+                where=where,
+                hint="write it as host/path:tag, for example quay.io/jupyterhub/k8s-hub:4.4.0",
+            )
+        return cls(head, tag or None, digest or None)
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{self.name}{tag}{f'@{self.digest}' if self.digest else ''}"
+
+    @property
+    def host(self) -> str:
+        """The registry's host, with its port where it has one; ``docker.io`` where none is written."""
+        host, _ = _split(self.name)
+        return DOCKER_HUB if host in _HUB_NAMES or not host else host
+
+    @property
+    def path(self) -> str:
+        """The repository's path on its host: ``jupyterhub/k8s-hub``, ``library/python``."""
+        _, path = _split(self.name)
+        return f"library/{path}" if self.host == DOCKER_HUB and "/" not in path else path
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the registry is on this machine (127.0.0.0/8, ::1, localhost)."""
+        host = self.host if self.host.endswith("]") else self.host.rpartition(":")[0] or self.host
+        return bool(re.fullmatch(_LOOPBACK, host))
+
+    def same_repository(self, other: Reference) -> bool:
+        """Whether both names mean one repository, however they are spelled."""
+        return (self.host, self.path) == (other.host, other.path)
+
+    def tagged(self, tag: str) -> Reference:
+        """Return this name with ``tag`` and without a digest."""
+        return self._replace(tag=tag, digest=None)
+
+    def pinned(self, digest: str) -> Reference:
+        """Return this name with ``digest`` besides its tag."""
+        return self._replace(digest=digest)
+
+
+def is_name(text: str) -> bool:
+    """Whether ``text`` is a repository's name, with or without a host."""
+    host, path = _split(text)
+    return (not host or bool(re.fullmatch(_HOST, host))) and all(re.fullmatch(_PART, part) for part in path.split("/"))
+
+
+def is_tag(text: str) -> bool:
+    """Whether ``text`` can be a tag: 1 to 128 of ``A-Za-z0-9_.-``, not beginning with ``.`` or ``-``."""
+    return bool(re.fullmatch(_TAG, text))
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Split a repository's name into host (empty where none is written) and path."""
+    first, slash, rest = name.partition("/")
+    is_host = slash and ("." in first or ":" in first or first == "localhost")
+    return (first, rest) if is_host else ("", name)
+
+
+# https://github.com/opencontainers/image-spec/blob/main/image-index.md: GOARCH's names, from the kernel's.
+_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+class Host(NamedTuple):
+    """The machine that builds.
+
+    Attributes:
+        system: ``linux``, ``darwin``, ``win32``: Python's ``sys.platform``.
+        machine: the processor's kind, as the kernel names it.
+    """
+
+    system: str
+    machine: str
+
+    @classmethod
+    def here(cls) -> Host:
+        """Return this machine."""
+        return cls(sys.platform, os.uname().machine)
+
+    @property
+    def platform(self) -> str | None:
+        """The platform that Docker builds for here when it is not told; None on a Mac, where it is told always."""
+        architecture = _ARCHITECTURES.get(self.machine.lower())
+        return f"linux/{architecture}" if self.system == "linux" and architecture else None
+
+    @property
+    def title(self) -> str:
+        """The host as people name it."""
+        names = {"darwin": "Mac", "linux": "PC" if self.platform == "linux/amd64" else "Linux"}
+        return f"{names.get(self.system, self.system)}, {self.machine}"
+
+
+def platform_argument(host: Host, wanted: str, asked: str | None = None) -> str | None:
+    """Return what ``--platform`` is given on ``host``, or None for a native build without it.
+
+    Args:
+        host: the machine that builds.
+        wanted: the cluster's platform, ``linux/amd64``.
+        asked: ``--platform`` of the command line; wins.
+
+    Raises:
+        Refused: the host is Windows without WSL.
+    """
+    if host.system in ("win32", "cygwin", "msys"):
+        raise Refused(
+            "hub images are not built on Windows itself",
+            where=host.title,
+            hint="run it in WSL with Docker Desktop's WSL integration: wsl --install",
+        )
+    if asked is not None:
+        return asked
+    return None if host.platform == wanted else wanted
+
+
+def platforms_left(wanted: str, skipped: Collection[str]) -> str:
+    """Return the platforms of ``wanted``, separated by commas as there, without those of ``skipPlatforms``."""
+    return ",".join(platform for platform in wanted.split(",") if platform not in skipped)
+
+
+def short_platform(platform: str) -> str:
+    """Return ``platform`` without the variant that is its architecture's only one (``linux/arm64/v8``)."""
+    return platform.removesuffix("/v8") if platform.startswith("linux/arm64/") else platform

@@ -1,0 +1,205 @@
+"""What people see: data on standard output, everything else on standard error, log records included."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from .faults import UNUSABLE, Unusable
+from .visible import STYLE_OFF, one_line, visible, visible_json, visible_progress
+
+
+class MaskedRecord(logging.LogRecord):
+    """A log record whose message and traceback are made harmless, whoever writes it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - LogRecord's own
+        super().__init__(*args, **kwargs)
+        if self.exc_info:
+            self.exc_text = visible(logging.Formatter().formatException(self.exc_info))
+
+    def getMessage(self) -> str:  # noqa: N802 - LogRecord's name for it
+        """Return the message as people may see it."""
+        return visible(super().getMessage())
+
+
+def mask_records() -> None:
+    """Let every log record of this process be made harmless from now on.
+
+    What sh has to tell at the level DEBUG is not told: it shows what it reads and writes in pieces, and a piece may
+    hold half of a secret, which nobody would know for one.
+    """
+    logging.setLogRecordFactory(MaskedRecord)
+    logging.getLogger("sh").setLevel(logging.INFO)
+
+
+_MINUTE = 60
+_PATIENCE, _TURN = 1.0, 0.1
+# Bold, cyan, green and red, as git has them; of two signs that fit, the longer one comes first.
+_DIFF_COLOURS = {"diff ": "1", "index ": "1", "--- ": "1", "+++ ": "1", "@@": "36", "+": "32", "-": "31"}
+
+
+class _Stream(io.TextIOWrapper):
+    """A standard stream that ends the program in order where it cannot be written to.
+
+    Each line is written at once: what cannot be is known while there is still an exit code to say it with. A reader
+    that has gone, as ``head`` goes, misses the rest; the work is done all the same.
+    """
+
+    def write(self, text: str) -> int:
+        """Write ``text``; end the program where that fails and somebody could still have read it."""
+        try:
+            return super().write(text)
+        except OSError as err:
+            self._give_up(err)
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what is left, as :meth:`write` does."""
+        try:
+            super().flush()
+        except OSError as err:
+            self._give_up(err)
+
+    def _give_up(self, err: OSError) -> None:
+        """Let everything from now on lead nowhere: what is still in the buffer would fail again when Python ends."""
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), self.fileno())
+        if isinstance(err, BrokenPipeError):
+            return
+        if self is sys.stdout:
+            hint = "send it to a file on a disk with space (df -h)"
+            say(str(Unusable(f"standard output cannot be written: {err.strerror}", hint=hint)))
+        raise SystemExit(UNUSABLE)
+
+
+def prepare_streams() -> None:
+    """Make the standard streams fit for whatever is said.
+
+    Those that this process was started without, as by some cron and CI jobs, lead nowhere. What an encoding does not
+    have is shown as Python writes it: a name that cannot be shown is no reason to end.
+    """
+    sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115 - open to the end
+    sys.stdout, sys.stderr = _prepared(sys.stdout), _prepared(sys.stderr)
+
+
+def _prepared(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        return _Stream(Path(os.devnull).open("wb"), "utf-8")
+    if type(stream) is not io.TextIOWrapper:  # ours already, or that of somebody who reads along
+        return stream
+    stream.flush()
+    return _Stream(stream.buffer, stream.encoding, "backslashreplace", line_buffering=True)
+
+
+def data(text: str) -> None:
+    """Print ``text`` on standard output."""
+    print(visible(text), file=sys.stdout, flush=True)  # noqa: T201 - one of the places that print
+
+
+def diff(text: str) -> None:
+    """Print a diff on standard output, its lines coloured where that is a terminal."""
+    lines = visible(text).split("\n")
+    codes = [next((code for sign, code in _DIFF_COLOURS.items() if line.startswith(sign)), None) for line in lines]
+    styled = (_styled(line, code, sys.stdout) if code else line for line, code in zip(lines, codes, strict=True))
+    print("\n".join(styled), file=sys.stdout, flush=True)  # noqa: T201 - one of the places that print
+
+
+def report(content: Mapping[str, Any]) -> None:
+    """Print ``content`` on standard output as one JSON object, in ASCII where its encoding does not have all of it."""
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(content, indent=2)
+    print(visible_json(text), file=sys.stdout, flush=True)  # noqa: T201 - the same
+
+
+def say(text: str = "", *, lead: str = "") -> None:
+    """Print ``text`` on standard error, behind ``lead``, which a terminal shows strongly."""
+    shown = _styled(visible(lead), "1", sys.stderr) if lead else ""
+    print(f"{shown}{visible(text)}", file=sys.stderr, flush=True)  # noqa: T201 - the same
+
+
+def pass_on(text: str) -> None:
+    """Print what an outside program says on standard error, as it says it; on a terminal it may draw its progress."""
+    sys.stderr.write((visible_progress if sys.stderr.isatty() else visible)(text))
+    sys.stderr.flush()
+
+
+def settle_style() -> None:
+    """Undo what a program that drew on the terminal may have left: a colour, a hidden cursor."""
+    sys.stderr.write(STYLE_OFF if sys.stderr.isatty() else "")
+    sys.stderr.flush()
+
+
+def tell_runner(command: str) -> None:
+    """Print a command to GitHub's runner (``::error ...::text``) on standard error: the one text that may be one."""
+    print(f"::{visible(command)}", file=sys.stderr, flush=True)  # noqa: T201 - the same
+
+
+def has_style(stream: TextIO) -> bool:
+    """Whether ``stream`` is a terminal whose user wants bold and coloured text (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def table(rows: list[tuple[str, ...]], indent: str = "") -> str:
+    """Return ``rows`` as lines with aligned columns."""
+    shown = [tuple(map(one_line, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in shown)
+    return "\n".join(f"{indent}{line}".rstrip() for line in lines)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: ``0.4 s``, ``1 min 05 s``."""
+    if round(seconds, 1) < _MINUTE:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    return f"{minutes} min {rest:02d} s"
+
+
+def confirm(question: str) -> bool:
+    """Ask a yes-or-no question on the terminal; anything but yes is no."""
+    print(f"{visible(question)} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+@contextlib.contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Say on a terminal what is waited for, from the second second on; elsewhere, and in CI, say nothing."""
+    if not sys.stderr.isatty() or os.environ.get("CI"):
+        yield
+        return
+    done = threading.Event()
+    spinner = threading.Thread(target=_spin, args=(one_line(text), done), daemon=True)
+    spinner.start()
+    try:
+        yield
+    finally:
+        done.set()
+        spinner.join()
+
+
+def _spin(text: str, done: threading.Event) -> None:
+    if done.wait(_PATIENCE):
+        return
+    for sign in itertools.cycle("|/-\\"):
+        sys.stderr.write(f"\r{sign} {text}")
+        sys.stderr.flush()
+        if done.wait(_TURN):
+            break
+    sys.stderr.write("\r\x1b[K")
+    sys.stderr.flush()
+
+
+def _styled(text: str, code: str, stream: TextIO) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if has_style(stream) else text

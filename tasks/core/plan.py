@@ -1,0 +1,208 @@
+"""A plan: steps of actions that know what they do, why, what they rely on, and whether the world is that way already.
+
+The same objects are shown by a dry run and performed by a real one. A plan holds only in the world that it was made in:
+what an action relies on is asked again immediately before it acts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from . import output
+from .faults import Refused
+from .visible import one_line
+
+DONE, SKIPPED = "done", "skipped"
+# Values of facts by the facts' names.
+Values: TypeAlias = "Mapping[str, Any]"
+
+
+def _words(value: object) -> str:
+    """Return what follows a fact's name in a sentence that tells its new value."""
+    if value is None:
+        return "is missing"
+    return "has changed" if isinstance(value, bytes) else f"is now {value}"
+
+
+class Fact(NamedTuple):
+    """One thing of the world that an action relies on.
+
+    Attributes:
+        name: what people call it: ``the current branch``, ``hub/values.yaml``.
+        ask: asks for its value.
+        value: the value that the plan was made with.
+        words: tells a value in words that follow the name: ``is now main``.
+        back: returns the command that brings a value back; empty where there is none.
+    """
+
+    name: str
+    ask: Callable[[], Any]
+    value: Any
+    words: Callable[[Any], str] = _words
+    back: Callable[[Any], str] = lambda _: ""
+
+    def require(self, value: object) -> None:
+        """Ask again, and check that it is ``value``.
+
+        Raises:
+            Moved: it is not.
+        """
+        now = self.ask()
+        if now != value:
+            raise Moved(f"{self.name} {self.words(now)}", self.back(value))
+
+
+class Moved(Refused):
+    """The world is not the one that the plan was made in.
+
+    Args:
+        what: what moved, and what it is now.
+        back: the command that brings it back; empty where there is none.
+        done: what the run has done already.
+    """
+
+    def __init__(self, what: str, back: str = "", done: str = "nothing was done") -> None:
+        again = f"{back}, then run the same command again" if back else "run the same command again"
+        super().__init__(f"the plan no longer holds: {what}", hint=f"{again}; {done}")
+        self.moved, self.back = what, back
+
+
+class Action(NamedTuple):
+    """One change of the world.
+
+    Attributes:
+        what: what it does, in one line.
+        why: the reason, in one line.
+        do: does it, given the values of the facts that it relies on, and returns those of the facts that it changes;
+            None where the world is that way already.
+        details: lines below it: a diff, or ``$`` and the command as one could paste it.
+        relies: the facts that it relies on.
+    """
+
+    what: str
+    why: str = ""
+    do: Callable[[Values], Values | None] | None = None
+    details: tuple[str, ...] = ()
+    relies: tuple[Fact, ...] = ()
+
+
+class Step(NamedTuple):
+    """What one task does.
+
+    Attributes:
+        name: the task's name.
+        actions: what is to be done, in order.
+        report: gives the step's part of the JSON report: what was done, or what would be before it is performed.
+        summary: gives the lines that say in the end what was done.
+        warnings: what people should know before they say yes.
+    """
+
+    name: str
+    actions: tuple[Action, ...]
+    report: Callable[[], Mapping[str, Any]] = dict
+    summary: Callable[[], Sequence[str]] = list
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def to_do(self) -> tuple[Action, ...]:
+        """The actions that the world still needs."""
+        return tuple(action for action in self.actions if action.do is not None)
+
+
+@dataclass
+class Plan:
+    """The steps of a run.
+
+    Attributes:
+        steps: what is to be done, in order.
+        times: how long each performed step took, in seconds, in the steps' order.
+    """
+
+    steps: tuple[Step, ...]
+    times: list[float] = field(default_factory=list)
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether the world is as wanted already."""
+        return not any(step.to_do for step in self.steps)
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether it does more than signing in."""
+        return any(step.to_do for step in self.steps if step.name != "auth")
+
+    def lines(self) -> Iterator[str]:
+        """Yield the plan as people read it."""
+        width = max(len(step.name) for step in self.steps)
+        for step in self.steps:
+            for index, action in enumerate(step.actions):
+                name = step.name if index == 0 else ""
+                mark = "-" if action.do is None else "*"
+                yield f"  {name.ljust(width)} {mark} {one_line(action.what)}"
+                margin = " " * (width + 5)
+                if action.why:
+                    yield f"{margin}{'because ' if action.do else ''}{one_line(action.why)}"
+                lines = (line for detail in action.details for line in detail.split("\n"))
+                yield from (f"{margin}{line}" if line else "" for line in lines)
+            yield from (f"  {' ' * width} ! {one_line(warning)}" for warning in step.warnings)
+
+    def perform(self) -> None:
+        """Do what is to be done, saying each action before it is done.
+
+        Raises:
+            Moved: something that an action relies on is neither as planned nor as an action before has left it.
+        """
+        left: dict[str, Any] = {}
+        done: list[Action] = []
+        for step in self.steps:
+            begin = time.monotonic()
+            for action in step.to_do:
+                output.say(f": {one_line(action.what)}", lead=step.name)
+                try:
+                    left.update(_perform(action, left))
+                except Moved as moved:
+                    raise Moved(moved.moved, moved.back, _told(done, left)) from None
+                done.append(action)
+            self.times.append(time.monotonic() - begin)
+
+    def report(self) -> dict[str, Any]:
+        """Return what the steps report, as one object.
+
+        Of a key that two steps report, lists are joined, and else the later one's value is taken.
+        """
+        whole: dict[str, Any] = {}
+        for key, value in (item for step in self.steps for item in step.report().items()):
+            whole[key] = [*whole.get(key, []), *value] if isinstance(value, list) else value
+        return whole
+
+    def step_reports(self) -> list[dict[str, Any]]:
+        """Return each step's name, whether it had anything to do, and its time in seconds (null in a dry run)."""
+        times: Sequence[float | None] = self.times or [None] * len(self.steps)
+        return [
+            {
+                "name": step.name,
+                "status": DONE if step.to_do else SKIPPED,
+                "seconds": None if seconds is None else round(seconds, 3),
+            }
+            for step, seconds in zip(self.steps, times, strict=True)
+        ]
+
+
+def _perform(action: Action, left: Values) -> Values:
+    """Do ``action`` where all that it relies on is as planned or as ``left`` says, and return what it leaves."""
+    values = {fact.name: left.get(fact.name, fact.value) for fact in action.relies}
+    for fact in action.relies:
+        fact.require(values[fact.name])
+    return (action.do(values) if action.do else None) or {}
+
+
+def _told(done: Sequence[Action], left: Values) -> str:
+    """Return what was done by the actions that left these values; which files they wrote is seen in git."""
+    if not done:
+        return "nothing was done"
+    words = {fact.name: fact.words for action in done for fact in action.relies}
+    told = [f"{name} {words.get(name, _words)(value)}" for name, value in left.items() if isinstance(value, str)]
+    return f"done so far: {', '.join(told or [action.what for action in done])}"

@@ -1,0 +1,389 @@
+"""The settings: where they come from, and one frozen, validated record of them.
+
+Sources, later ones win: the defaults,
+``hub:`` in the hub repository's ``invoke.yaml``, Invoke's own configuration (its files, ``-f``), ``INVOKE_HUB_*``
+in the environment, the command line (https://docs.pyinvoke.org/en/stable/concepts/configuration.html).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import reprlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import platformdirs
+from invoke.config import Config, DataProxy
+from invoke.exceptions import UnknownFileType
+from invoke.util import yaml
+from ruamel.yaml.events import ScalarEvent
+
+from .faults import Unusable
+from .reading import is_inside, is_passable, read_file
+from .yaml_data import Unreadable, load
+
+SECTION = "hub"
+FILE = "invoke.yaml"
+PREFIX = "INVOKE_HUB_"
+_STUMBLES = (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
+_NUMBERS_BEGIN = frozenset("+-.0123456789")
+_taken: dict[str, str] = {}
+
+
+def take_variables() -> None:
+    """Take the settings' variables out of the environment, before Invoke looks there.
+
+    Invoke casts a variable to the type that the files give its key: any ``false`` becomes true, and a list stops it.
+    """
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        _taken[name] = os.environ.pop(name)
+
+
+def variables() -> dict[str, str]:
+    """Return the settings' variables by their keys."""
+    found = {**_taken, **{name: text for name, text in os.environ.items() if name.startswith(PREFIX)}}
+    return {name.removeprefix(PREFIX).lower(): text for name, text in found.items()}
+
+
+def variable(key: str) -> str:
+    """Return the name of a key's variable."""
+    return PREFIX + key.upper()
+
+
+def section_of(content: object) -> dict[str, Any]:
+    """Return the settings in what a file or Invoke's configuration holds; empty where it has none.
+
+    Raises:
+        Unusable: it holds something else.
+    """
+    plain = _plain(content)
+    if plain is None:
+        return {}
+    if not isinstance(plain, dict):
+        raise Unusable("the file is not a mapping", where=FILE, hint=f"write {SECTION}: {{}}")
+    section = plain.get(SECTION)
+    if section is None:
+        return {}
+    if not isinstance(section, dict):
+        raise Unusable(f"{SECTION} is not a mapping of settings", where=FILE, hint=f"write {SECTION}: {{}}")
+    return section
+
+
+def section_in(file: Path) -> dict[str, Any]:
+    """Return the settings in an ``invoke.yaml``; empty where there is no such file or section.
+
+    Raises:
+        Unusable: it cannot be read, is no YAML, or holds something else.
+    """
+    try:
+        data = read_file(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as err:
+        raise _unreadable(file, err) from err
+    # Only a repository with such a file pays for it.
+    try:
+        return section_of(load(data.decode(), _typed))
+    except Unreadable as err:
+        raise Unusable(f"the file {err}", where=file.name, hint=f"mend {file}") from err
+    except UnicodeDecodeError as err:
+        raise _unreadable(file, err) from err
+
+
+def require_readable(file: Path) -> None:
+    """Check that Invoke can read the ``invoke.yaml`` that it is about to: it ends in a traceback where it cannot.
+
+    Raises:
+        Unusable: it cannot.
+    """
+    with contextlib.suppress(FileNotFoundError), read_by_invoke(file):
+        config = Config(project_location=file.parent, lazy=True)
+        config.load_project()
+        config.load_shell_env()
+
+
+@contextlib.contextmanager
+def read_by_invoke(file: Path | None) -> Iterator[None]:
+    """Let Invoke read ``file`` in the block, once it is known that it cannot hold us; None for its own files alone.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        Unusable: it cannot be read; or Invoke, or its YAML library, stumbles over it: a list, a number for a key.
+    """
+    try:
+        if file is not None:
+            read_file(file)
+        yield
+    except FileNotFoundError:
+        raise
+    except (*_STUMBLES, UnknownFileType, yaml.YAMLError) as err:
+        raise _unreadable(file or Path(FILE), err) from err
+
+
+def _plain(value: object) -> object:
+    """Return Invoke's own mappings as dicts, and every mapping's keys as text."""
+    if isinstance(value, (DataProxy, dict)):
+        keys: Iterable[Any] = value.keys()
+        return {str(key): _plain(value[key]) for key in keys}
+    return value
+
+
+def _typed(event: ScalarEvent) -> object:
+    """Return a plain scalar as the number or the yes or no that it is: Invoke reads the file so too."""
+    text = str(event.value)
+    if event.style is not None or event.tag is not None:
+        return text
+    if text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    if text[0] in _NUMBERS_BEGIN:
+        for number in (int, float):
+            with contextlib.suppress(ValueError):
+                return number(text)
+    return text
+
+
+def _unreadable(file: Path, err: Exception) -> Unusable:
+    return Unusable(f"the file {_reason(err)}", where=file.name, hint=f"mend {file}")
+
+
+def _reason(err: Exception) -> str:
+    if isinstance(err, OSError):
+        return f"cannot be read: {err.strerror}"
+    if isinstance(err, UnicodeDecodeError):
+        return "is not UTF-8"
+    if isinstance(err, yaml.MarkedYAMLError):
+        line = f"line {err.problem_mark.line + 1}: " if err.problem_mark else ""
+        return f"is not YAML: {line}{err.problem}"
+    return "is not YAML" if isinstance(err, yaml.YAMLError) else "is not a mapping that Invoke can read"
+
+
+# Shows a wrong value in one line, however large it is or however often it holds itself.
+_shown = reprlib.Repr()
+_shown.maxlevel, _shown.maxstring, _shown.maxother = 2, 60, 60
+_YES = frozenset({"true", "yes", "on", "1"})
+_NO = frozenset({"false", "no", "off", "0"})
+KEEP, CHART = "keep", "chart"
+CACHE_OFF, CACHE_ON, CACHE_INLINE, CACHE_REGISTRY = "off", "on", "inline", "registry"
+CHARTPRESS = "chartpress"
+
+
+class ValuesTarget(NamedTuple):
+    """One more place that an image is written to.
+
+    Attributes:
+        file: a values file, relative to the repository's top.
+        path: the values path in it, dotted.
+        image: the image's key in chartpress.yaml; None for every image that is built.
+    """
+
+    file: str
+    path: str
+    image: str | None = None
+
+
+class Settings(NamedTuple):
+    """One run's settings; each attribute is a key of ``hub:``.
+
+    Attributes:
+        repo: the hub repository; the current folder's where it is not given.
+        root: the folder of chartpress.yaml, relative to the repository's top; found where it is not given.
+        chart: the chart that depends on Zero to JupyterHub, by its name in chartpress.yaml; found where not given.
+        dependency: the requirement's name.
+        images: the images to build, by their keys in chartpress.yaml; those that inherit from z2jh's hub image
+            where it is empty.
+        chart_repository: the Helm repository's address; the requirement's own where it is not given. Only here it may
+            be plain http to another machine.
+        base: ``keep`` the repository that the Dockerfile names for the base image, or follow the ``chart``'s.
+        platform: what the image must run on.
+        push: whether ``build`` pushes what it builds; false is the same as ``--no-push``.
+        builder: the buildx builder; Docker's current one where it is not given.
+        tag: ``chartpress``, or a template of {chart_version}, {base_version} and either {commit}, {commits} or
+            {content}. {content} is a hash of git's own object names: of the files as they lie, tracked and new ones,
+            ignored ones left out, with build arguments, base image and platform; ``release`` refuses a file that would
+            not be committed. {commits} does not tell commits apart: an image under such a tag is taken only when it was
+            built from the same inputs.
+        values: more places to write an image to.
+        remote: the git remote.
+        base_branch: the branch that pull requests go to; the remote's default branch where it is not given.
+        branch: the feature branch's name, a template of {version}.
+        cache: the build cache that colleagues share: ``off``, ``inline`` (in the images themselves), ``registry``
+            (beside them, under the tag ``buildcache``), or ``on`` for whichever the builder can. A path is taken
+            for ``cache_folder``.
+        cache_folder: the folder for what was fetched from the Helm repository; the user's cache folder where not
+            given.
+    """
+
+    repo: str | None = None
+    root: str | None = None
+    chart: str | None = None
+    dependency: str = "jupyterhub"
+    images: tuple[str, ...] = ()
+    chart_repository: str | None = None
+    base: str = KEEP
+    platform: str = "linux/amd64"
+    push: bool = True
+    builder: str | None = None
+    tag: str = CHARTPRESS
+    values: tuple[ValuesTarget, ...] = ()
+    remote: str = "origin"
+    base_branch: str | None = None
+    branch: str = "bump-z2jh-{version}"
+    cache: str = CACHE_OFF
+    cache_folder: str | None = None
+
+    @property
+    def fetched(self) -> Path:
+        """The folder for what was fetched from the Helm repository."""
+        if self.cache_folder:
+            return Path(self.cache_folder).expanduser()
+
+        return platformdirs.user_cache_path("hubpress")
+
+
+KEYS = Settings._fields
+
+
+def read_settings(
+    configured: Mapping[str, Any], repository_file: Path | None = None, *, repo: str | None = None
+) -> Settings:
+    """Return the settings that all their sources make.
+
+    Args:
+        configured: ``hub`` of Invoke's configuration.
+        repository_file: the hub repository's ``invoke.yaml``, where it is not what Invoke has read already.
+        repo: what the command line says of the setting of that name.
+
+    Raises:
+        Unusable: an unknown key, or a value of the wrong type; the message names the key.
+    """
+    own = {} if repository_file is None else section_in(repository_file)
+    said = {} if repo is None else {"repo": repo}
+    given = {**own, **{key: value for key, value in configured.items() if value is not None}, **variables(), **said}
+    _refuse_unknown(given)
+    meant = _with_cache_folder(given)
+    values: dict[str, Any] = {
+        key: _READERS.get(key, _text)(key, value) for key, value in meant.items() if value is not None
+    }
+    return Settings(**values)
+
+
+def _with_cache_folder(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take a path in ``cache`` for what only ``cache_folder`` can mean."""
+    cache = given.get("cache")
+    if not isinstance(cache, str) or "/" not in cache:
+        return given
+    return {"cache_folder": cache, **{key: value for key, value in given.items() if key != "cache"}}
+
+
+def _refuse_unknown(given: Mapping[str, Any]) -> None:
+    unknown = sorted(set(given) - set(KEYS))
+    if unknown:
+        raise Unusable(
+            f"there is no setting {SECTION}.{unknown[0]}",
+            where=variable(unknown[0]) if unknown[0] in variables() else FILE,
+            hint=f"the settings are: {', '.join(KEYS)}",
+        )
+
+
+def _text(key: str, value: object) -> str:
+    """Read a text; most of them are given to programs, which could take one for an option."""
+    if isinstance(value, str) and value.strip().startswith("-"):
+        raise _wrong(key, value, "a name", "take the leading - away: it makes an option of it")
+    if isinstance(value, str) and not is_passable(value):
+        raise _wrong(key, value, "text that a program can be given", "leave out NUL, and what is not UTF-8")
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    raise _wrong(key, value, "text", "quote it")
+
+
+def _path(key: str, value: object) -> str:
+    """Read a path of the repository."""
+    path = _text(key, value)
+    if is_inside(path):
+        return path
+    raise _wrong(key, value, "a path in the repository", "name it relative to the repository's top")
+
+
+def _folder(key: str, value: object) -> str:
+    """Read a folder of the repository; slashes around it say nothing, and alone they are the top."""
+    return _path(key, _text(key, value).strip("/") or ".")
+
+
+def _names(key: str, value: object) -> tuple[str, ...]:
+    """Read a list of names; in the environment they are separated by commas."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, (list, tuple)) and all(isinstance(part, str) and is_passable(part) for part in value):
+        return tuple(value)
+    raise _wrong(key, value, "a list of names", f"write {key}: [hub]")
+
+
+def _base(key: str, value: object) -> str:
+    if value in (KEEP, CHART):
+        return str(value)
+    raise _wrong(key, value, f"{KEEP} or {CHART}", f"write {key}: {KEEP}")
+
+
+def _cache(key: str, value: object) -> str:
+    """Read a kind of build cache; YAML 1.1, which Invoke reads, takes ``on`` and ``off`` for true and false."""
+    word = str(value).strip().lower()
+    if word in (CACHE_INLINE, CACHE_REGISTRY):
+        return word
+    if word in _YES or word in _NO:
+        return CACHE_ON if word in _YES else CACHE_OFF
+    raise _wrong(key, value, f"{CACHE_OFF}, {CACHE_ON}, {CACHE_INLINE} or {CACHE_REGISTRY}", f"write {key}: {CACHE_ON}")
+
+
+def _platform(key: str, value: object) -> str:
+    parts = value.strip().split("/") if isinstance(value, str) else []
+    if len(parts) in (2, 3) and all(part.isalnum() for part in parts):
+        return "/".join(parts)
+    raise _wrong(key, value, "a platform", f"write {key}: linux/amd64")
+
+
+def _switch(key: str, value: object) -> bool:
+    """Read a yes or no; a shell's ``false`` means false, which Invoke's own cast would not see."""
+    word = str(value).strip().lower()
+    if word in _YES or word in _NO:
+        return word in _YES
+    raise _wrong(key, value, "true or false", f"write {key}: false")
+
+
+def _targets(key: str, value: object) -> tuple[ValuesTarget, ...]:
+    """Read a list of ``{file, path, image}``; in the environment ``file:path``, separated by commas."""
+    entries = value
+    if isinstance(value, str):
+        entries = [dict(zip(("file", "path"), part.split(":", 1), strict=False)) for part in _names(key, value)]
+    if not isinstance(entries, (list, tuple)):
+        raise _wrong(key, value, "a list of file and path", f"write {key}: [{{file: ..., path: ...}}]")
+    return tuple(_target(key, entry) for entry in entries)
+
+
+def _target(key: str, entry: object) -> ValuesTarget:
+    if isinstance(entry, Mapping) and {"file", "path"} <= set(entry) <= {"file", "path", "image"}:
+        texts = {name: (_path if name == "file" else _text)(f"{key}.{name}", text) for name, text in entry.items()}
+        return ValuesTarget(**texts)
+    raise _wrong(key, entry, "file and path", f"write {key}: [{{file: ..., path: ...}}]")
+
+
+def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
+    name = key.partition(".")[0]
+    in_shell = name in variables()
+    return Unusable(
+        f"{SECTION}.{key} is {_shown.repr(value)}, not {wanted}",
+        where=variable(name) if in_shell else FILE,
+        hint=f"mend {variable(name)}, or unset it" if in_shell else hint,
+    )
+
+
+_READERS = {
+    "images": _names,
+    "base": _base,
+    "cache": _cache,
+    "platform": _platform,
+    "push": _switch,
+    "root": _folder,
+    "values": _targets,
+}

@@ -1,0 +1,201 @@
+"""Making text safe to show: secrets masked, control characters as escapes.
+
+Messages quote files, servers and programs. None of those may draw on the terminal, hide or reorder what stands there,
+forge a line, or give a command to the CI that reads along.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+# Patterns are texts, as in other rooms that every task imports: re compiles, and keeps, those that a run comes to use.
+
+# user:password@ in an address (RFC 3986, 3.2.1); the password may hold an @ that should have been %40.
+_USERINFO = r"""(?<=://)[^/\s"'<>]*@"""
+# What follows the question mark of a signed address.
+_PARAMETER = r"""(?<=[?&])([^=&?\s"'<>]{1,64})=([^&\s"'<>]+)"""
+_HEADER = r"(?i)(authorization\s*[:=]\s*(?:basic|bearer)\s+)\S+"
+_PEM = r"(?s)(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).{1,20000}?(-----END )"
+# Tokens of GitHub, GitLab and Google say what they are, also right behind a colour or an escape: ``\x1b[32m``, ``\n``.
+_SHOWS_ITSELF = r"(?:gh[pousr]_\w{30,255}|github_pat_\w{30,255}|glpat-[\w-]{20,255}|ya29\.[\w-]{30,2048})"
+_SECRET_PARTS = ("TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL", "APIKEY", "PRIVATE_KEY")
+_SECRET_WORDS = frozenset({"AUTH", "COOKIE", "JWT", "PASS", "PAT", "SIG", "SIGNATURE"})
+_KEY_WORD = "KEY"
+_FILE_WORDS = frozenset({"CREDENTIAL", "CREDENTIALS", "DIR", "FILE", "HOME", "PATH", "SOCK"})
+_SHORTEST_SECRET = 8
+# What this run was told to keep, by name and value. Whoever writes more secrets into a file wants to slow it down.
+_MOST_KEPT = 1000
+_kept: set[tuple[str, str]] = set()
+
+
+def keep_secret(name: str, value: str) -> None:
+    """Have ``value`` masked from now on, where the ``name`` that it is given under says that it is secret."""
+    if len(_kept) < _MOST_KEPT and names_secret(name):
+        _kept.add((name, value))
+
+
+def mask(text: str) -> str:
+    """Return ``text`` without secrets.
+
+    Those are: passwords in addresses, signatures behind their question mark, authorization headers, private keys,
+    tokens that show what they are, and what variables and build arguments hold whose names say that it is secret.
+    """
+    masked = re.sub(_USERINFO, f"{MASK}@", text)
+    masked = re.sub(_PARAMETER, _without_secret, masked)
+    masked = re.sub(_HEADER, rf"\1{MASK}", masked)
+    masked = re.sub(_PEM, rf"\1{MASK}\2", masked)
+    masked = re.sub(_SHOWS_ITSELF, MASK, masked)
+    for spelling, shown in _spellings(frozenset(_kept.union(_environments_own()))):
+        masked = masked.replace(spelling, shown)
+    return masked
+
+
+@lru_cache(maxsize=4)
+def _spellings(secrets: frozenset[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return what is to be replaced, and by what: the longest first, of which others may be a part.
+
+    A secret of several lines may be shown line by line. One that is short could be a part of any word: it is masked
+    behind its name alone.
+    """
+    found: dict[str, str] = {}
+    for name, value in secrets:
+        for part in {value, *value.splitlines()}:
+            stripped = part.strip()
+            if len(stripped) >= _SHORTEST_SECRET:
+                found |= dict.fromkeys(_spelled(stripped), MASK)
+            elif part == value:
+                found |= _behind_name(name, value)
+    return tuple(sorted(found.items(), key=lambda pair: len(pair[0]), reverse=True))
+
+
+def _behind_name(name: str, value: str) -> dict[str, str]:
+    """Return what is to be replaced of a short secret: it and its name, as in a command, and as in JSON."""
+    found: dict[str, str] = {}
+    for one in _spelled(value) - {""}:
+        found |= {f"{name}={sign}{one}": f"{name}={sign}{MASK}" for sign in ("", "'", '"')}
+        found |= {f'"{key}": "{one}"': f'"{key}": "{MASK}"' for key in _in_json(name)}
+    return found | {one: json.dumps(shown)[1:-1] for text, shown in found.items() for one in _in_json(text)}
+
+
+def _spelled(text: str) -> set[str]:
+    """Return ``text`` as we write it: for bake, in JSON and addresses, quoted by Python and a shell; in turn."""
+    forms = {text, bake_literal(text)}
+    forms |= {written for form in forms for written in _in_json(form)}
+    forms |= {quote(text), quote(text, safe=""), quote_plus(text), repr(text)[1:-1]}
+    forms |= {form.replace("'", "'\"'\"'") for form in forms}
+    return forms | {written for form in forms for written in _in_json(form)}
+
+
+def _in_json(text: str) -> tuple[str, str]:
+    return json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def bake_literal(text: str) -> str:
+    """Return ``text`` so that bake reads it as it stands: it evaluates ``${...}`` and ``%{...}`` in every string."""
+    return text.replace("${", "$${").replace("%{", "%%{")
+
+
+def _without_secret(parameter: re.Match[str]) -> str:
+    return f"{parameter[1]}={MASK}" if names_secret(parameter[1].replace("-", "_")) else parameter[0]
+
+
+def _environments_own() -> Iterator[tuple[str, str]]:
+    """Yield the secret variables of the environment."""
+    for name, value in os.environ.items():
+        if names_secret(name) and not _is_file(name, value):
+            yield name, value
+
+
+def names_secret(name: str) -> bool:
+    """Whether a variable's or a parameter's name says that its value is secret."""
+    upper = name.upper()
+    words = upper.split("_")
+    has_part = any(part in upper for part in _SECRET_PARTS)
+    return has_part or not _SECRET_WORDS.isdisjoint(words) or words[-1] == _KEY_WORD
+
+
+def _is_file(name: str, value: str) -> bool:
+    """Whether a variable holds the path of a file with a secret, and not the secret."""
+    return value.startswith(("/", "~")) and not _FILE_WORDS.isdisjoint(name.upper().split("_"))
+
+
+ACTIONS = "GITHUB_ACTIONS"
+# Printable, although str.isprintable says no: the line's own form, and the blanks of other scripts.
+_KEPT = frozenset("\n\t\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
+# A line that begins with the first, or holds the second anywhere, is a command to GitHub's runner
+# (https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs).
+_COMMAND = r"(?m)^(\s*)::|##\["
+# How programs draw their progress: colours (none that hides text), the cursor moved within its column and up and down,
+# the rest of a line erased, the cursor hidden meanwhile. Not: the screen cleared, the title set, keys reported.
+_STYLE = r"[0-4]|[79]|2[1-79]|3[0-79]|9[0-7]|38;5;\d{1,3}|38;2(?:;\d{1,3}){3}"
+_PROGRESS = rf"\x1b\[(?:(?:(?:{_STYLE});?)*m|\d{{0,4}}[ABCDGK]|\?25[hl])|\r"
+# How Python holds bytes that are not UTF-8 (PEP 383).
+_BYTES, _FIRST_BYTE = range(0xDC80, 0xDD00), 0x80
+# The colours and the cursor as they were, whatever a program left behind.
+STYLE_OFF = "\x1b[0m\x1b[?25h"
+
+
+def visible(text: str) -> str:
+    r"""Return ``text`` for people to see: without secrets, and without what is more than text.
+
+    Shown as escapes (``\x1b``) are control, formatting and bidirectional characters, line separators other than the
+    line feed, unassigned and private characters, and bytes that are not UTF-8. Letters of every script stay.
+    """
+    return _harmless(mask(text))
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` as :func:`visible` does, with every run of white space and line breaks as one space.
+
+    Secrets are masked first: one whose blanks are gone would not be known any more.
+    """
+    return _harmless(" ".join(mask(text).split()))
+
+
+def visible_json(text: str) -> str:
+    """Return JSON ``text`` as :func:`visible` does; the escapes are JSON's own, so that it means the same."""
+    return _without_commands(_escaped(mask(text), _json_escape), "\\u00")
+
+
+def visible_progress(text: str) -> str:
+    """Return what a program draws on a terminal as :func:`visible` does, with the sequences of its progress kept."""
+    pieces = re.split(f"({_PROGRESS})", mask(text))
+    return "".join(piece if index % 2 else _harmless(piece) for index, piece in enumerate(pieces))
+
+
+def _harmless(text: str) -> str:
+    return _without_commands(_escaped(text, _escape), "\\x")
+
+
+def _escaped(text: str, escape: Callable[[str], str]) -> str:
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in _KEPT else escape(char) for char in text)
+
+
+def _without_commands(text: str, escape: str) -> str:
+    """Return ``text`` so that GitHub's runner finds no command in it, where one reads it.
+
+    Args:
+        text: what is shown.
+        escape: the beginning of an escape of two hexadecimal digits.
+    """
+    if not os.environ.get(ACTIONS):
+        return text
+    return re.sub(_COMMAND, lambda found: f"{found[0][:-1]}{escape}{ord(found[0][-1]):02x}", text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    shown = chr(code - _BYTES.start + _FIRST_BYTE) if code in _BYTES else char
+    return shown.encode("unicode_escape").decode()
+
+
+def _json_escape(char: str) -> str:
+    return f"\\u{ord(char):04x}" if char.isascii() else json.dumps(char)[1:-1]

@@ -1,0 +1,131 @@
+"""The edits of a hub repository: to a release, to an image; and what is nobody's but the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from ..core.faults import Unusable
+from ..core.names import Reference
+from ..core.settings import CHART
+from .chart import with_version
+from .dockerfile import with_base
+from .files import FileEdit
+from .hub import Hub, HubImage, ValuesPlace, lock_file
+from .values import image_at, with_image
+
+SLIM = "-slim"
+
+
+class PinnedPlace(NamedTuple):
+    """An image's name and tag for one place.
+
+    Attributes:
+        place: where they are written.
+        name: the image's name without tag.
+        tag: its tag.
+    """
+
+    place: ValuesPlace
+    name: str
+    tag: str
+
+
+def base_for(image: HubImage, released: Reference, policy: str) -> Reference:
+    """Return the base image that ``image`` is to name for a release whose own hub image is ``released``.
+
+    The Dockerfile's repository is kept, or the chart's taken (``policy``); a Dockerfile that inherits from the slim
+    variant goes on doing so. A digest is left out: it belongs to the old tag.
+    """
+    ours = image.base.reference
+    name = released.name if policy == CHART else ours.name
+    if ours.path.endswith(SLIM) and not name.endswith(SLIM):
+        name += SLIM
+    return Reference(name, released.tag)
+
+
+def release_edits(hub: Hub, version: str, bases: Sequence[tuple[HubImage, Reference]]) -> tuple[FileEdit, ...]:
+    """Return the edits that move the repository to a release: the Dockerfiles', then the requirement's.
+
+    Args:
+        hub: the repository as it is.
+        version: the release's version.
+        bases: for each image the base image that its Dockerfile is to name.
+    """
+    dockerfiles = {image.dockerfile: (image, base) for image, base in bases}
+    edits = [_base_edit(hub, image, base) for image, base in dockerfiles.values()]
+    return (*edits, _requirement_edit(hub, version))
+
+
+def image_edits(hub: Hub, pins: Iterable[PinnedPlace]) -> tuple[FileEdit, ...]:
+    """Return the edits that write images to their places, one for each file; of two for one place the later wins.
+
+    Raises:
+        Unusable: a file or a values path is missing, or what stands there is no image.
+    """
+    by_file: dict[str, list[PinnedPlace]] = {}
+    for pin in pins:
+        by_file.setdefault(pin.place.file, []).append(pin)
+    return tuple(_values_edit(hub, file, pinned) for file, pinned in by_file.items())
+
+
+def foreign_changes(hub: Hub) -> tuple[str, ...]:
+    """Return the managed files that differ from the commit by more than what bump and build write.
+
+    What they write is taken from the files themselves: the committed bytes with today's version, base images and
+    image tags must be today's bytes.
+    """
+    places = [place for image in hub.images for place in hub.values_places(image)]
+    return tuple(path for path in hub.changed if _ours(hub, path, places) != hub.files.read(path))
+
+
+def _ours(hub: Hub, path: str, places: Iterable[ValuesPlace]) -> bytes | None:
+    """Return the committed bytes of ``path`` with today's version, base and images; None where it is not committed."""
+    data = hub.committed.read(path)
+    if data is None:
+        return None
+    if path == lock_file(hub):
+        return hub.files.read(path)
+    if path == hub.requirement_file:
+        data = with_version(data, hub.requirement.name, hub.requirement.version, path)
+    for image in hub.images:
+        if path == image.dockerfile:
+            data = with_base(data, image.base.reference, path)
+    for place in places:
+        if path == place.file:
+            data = _with_todays_image(hub, data, place)
+    return data
+
+
+def _with_todays_image(hub: Hub, data: bytes, place: ValuesPlace) -> bytes:
+    pinned = image_at(hub.require(place.file), place.path, place.file)
+    if pinned.name is None or pinned.tag is None:
+        return data
+    return with_image(data, place.path, pinned.name, pinned.tag, place.file)
+
+
+def _base_edit(hub: Hub, image: HubImage, base: Reference) -> FileEdit:
+    before = hub.require(image.dockerfile)
+    after = with_base(before, base, image.dockerfile)
+    return FileEdit(image.dockerfile, before, after, f"{image.base.reference} -> {base}")
+
+
+def _requirement_edit(hub: Hub, version: str) -> FileEdit:
+    before = hub.require(hub.requirement_file)
+    name = hub.requirement.name
+    after = with_version(before, name, version, hub.requirement_file)
+    return FileEdit(hub.requirement_file, before, after, f"{name} {hub.requirement.version} -> {version}")
+
+
+def _values_edit(hub: Hub, file: str, pins: Sequence[PinnedPlace]) -> FileEdit:
+    before = hub.files.read(file)
+    if before is None:
+        raise Unusable("the values file is missing", where=file, hint=f"write it with {_lines_for(pins[0].place.path)}")
+    after = before
+    for pin in pins:
+        after = with_image(after, pin.place.path, pin.name, pin.tag, file)
+    return FileEdit(file, before, after, ", ".join(f"{pin.place.path} -> {pin.name}:{pin.tag}" for pin in pins))
+
+
+def _lines_for(path: str) -> str:
+    return "".join(f"{{{key}: " for key in path.split(".")) + "{name: , tag: }" + "}" * len(path.split("."))

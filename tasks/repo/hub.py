@@ -1,0 +1,432 @@
+"""Where things stand in a hub repository: the chart, its requirement, the hub images, their values.
+
+Nothing is configured twice: chartpress.yaml names the images, the chart's own files name the dependency. What two
+candidates leave open is asked for by the setting's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from ..core.faults import DOOR, Fault, Unusable
+from ..core.settings import Settings
+from ..releases.index import Index
+from ..releases.repository import HelmRepository
+from ..tools.git import Git
+from .chart import Requirement, requirements
+from .chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
+from .dockerfile import BaseImage, hub_base
+from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links, join, read_all
+from .values import warnings as values_warnings
+
+_HELMS_OWN = ("@", "alias:", "oci:")
+JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
+
+
+def helm_repository(hub: Hub) -> str:
+    """Return the address of the dependency's Helm repository: the setting's, else the requirement's own.
+
+    Raises:
+        Unusable: the requirement has none, or one without an index: a name from helm's own configuration
+            (``@name``, ``alias:name``) or an OCI registry (https://helm.sh/docs/helm/helm_dependency/).
+    """
+    if hub.settings.chart_repository:
+        return hub.settings.chart_repository
+    address = hub.requirement.repository
+    if address and not address.startswith(_HELMS_OWN):
+        return address
+    raise Unusable(
+        f"the requirement names {address or 'no Helm repository'}, which has no index to read",
+        where=f"{hub.requirement_file}:{hub.requirement.line}",
+        hint=f"name one that has, in invoke.yaml: hub: {{chart_repository: {JUPYTERHUBS}}}",
+    )
+
+
+def open_repository(hub: Hub) -> HelmRepository:
+    """Return the dependency's Helm repository.
+
+    An address that the setting names was asked for by the user, the requirement's own was not.
+
+    Raises:
+        Unusable: as :func:`helm_repository`, or its address is none.
+        Refused: the requirement names plain http to another machine.
+    """
+    asked = hub.settings.chart_repository is not None
+    return HelmRepository(helm_repository(hub), hub.settings.fetched, hub.requirement.name, asked=asked)
+
+
+def layout_warnings(hub: Hub) -> Iterator[str]:
+    """Yield what people should know of the repository's files: ignored keys, images left alone, doubled keys."""
+    for key in hub.config.unknown_keys:
+        yield f"{hub.config_file}: {key} is no key of chartpress's, and is ignored"
+    for spec in hub.chart.images:
+        if spec.key in hub.other_images:
+            dockerfile = join(hub.root, spec.dockerfile)
+            there = hub.files.read(dockerfile) is not None
+            why = "no FROM inherits from z2jh's hub image" if there else "there is no such file"
+            yield f"{spec.key} is left alone ({dockerfile}: {why})"
+    for file in dict.fromkeys(place.file for image in hub.images for place in hub.values_places(image)):
+        data = hub.files.read(file)
+        if data is not None:
+            yield from values_warnings(data, file)
+
+
+_BINDERHUB = "binderhub"
+
+
+def no_single_root(top: Path, roots: Sequence[str], fitting: Sequence[str]) -> Unusable:
+    """Return the fault of a repository without exactly one chartpress.yaml that could be meant.
+
+    Args:
+        top: the repository's top.
+        roots: the folders that have one.
+        fitting: those of them with a chart that depends on z2jh.
+    """
+    if not roots:
+        return Unusable(
+            "there is no chartpress.yaml in this repository",
+            where=top,
+            hint=f"name the hub repository (--repo PATH), or give a chart its hub image: {DOOR} init",
+        )
+    candidates = fitting or roots
+    return Unusable(
+        f"there are several chartpress.yaml: {', '.join(candidates)}",
+        where=top,
+        hint=f"say which in invoke.yaml: hub: {{root: {candidates[0]}}}",
+    )
+
+
+def no_dependency(hub: Hub, charts: Sequence[ChartSpec]) -> Unusable:
+    """Return the fault of ``charts`` none of which depends on z2jh itself."""
+    wanted = hub.settings.dependency
+    for chart in charts:
+        brought = hub.requirement_of(chart, _BINDERHUB)
+        if brought is None:
+            continue
+        return Unusable(
+            f"the chart {chart.name} gets {wanted} through {_BINDERHUB}, which pins it",
+            where=hub.requirement_file_of(chart),
+            hint=f"move {_BINDERHUB} instead, by hand; a release's own {wanted}: "
+            f"helm show chart {_BINDERHUB} --repo {brought.repository} --version {brought.version}",
+        )
+    return Unusable(
+        f"no chart depends on {wanted}",
+        where=hub.requirement_file_of(charts[0]) if len(charts) == 1 else hub.config_file,
+        hint=f"add {wanted} to the chart's dependencies, with version and repository",
+    )
+
+
+def no_hub_image(hub: Hub) -> Unusable:
+    """Return the fault of a chart none of whose images inherits from z2jh's hub image."""
+    dockerfiles = [join(hub.root, spec.dockerfile) for spec in hub.chart.images]
+    there = [path for path in dockerfiles if hub.files.read(path) is not None]
+    return Unusable(
+        "no FROM inherits from z2jh's hub image" if there else "there is no Dockerfile of a hub image",
+        where=", ".join(there or dockerfiles) or hub.config_file,
+        hint="write FROM quay.io/jupyterhub/k8s-hub:VERSION, the version being the one in "
+        f"{hub.requirement_file_of(hub.chart)}",
+    )
+
+
+CHARTPRESS_FILE = "chartpress.yaml"
+
+
+class HubImage(NamedTuple):
+    """An image of the chart that inherits from z2jh's hub image.
+
+    Attributes:
+        spec: what chartpress.yaml says of it.
+        dockerfile: its Dockerfile, relative to the repository's top.
+        base: the base image that the Dockerfile names.
+    """
+
+    spec: ImageSpec
+    dockerfile: str
+    base: BaseImage
+
+
+class ValuesPlace(NamedTuple):
+    """One place that an image's name and tag are written to.
+
+    Attributes:
+        file: the values file, relative to the repository's top.
+        path: the values path in it, dotted.
+        image: the image's key in chartpress.yaml.
+    """
+
+    file: str
+    path: str
+    image: str
+
+
+_LOCKS = {"Chart.yaml": "Chart.lock", "requirements.yaml": "requirements.lock"}
+
+
+@dataclass(eq=False)
+class Hub:
+    """A hub repository, as it is or as a plan will leave it.
+
+    Attributes:
+        git: the clone, at its top.
+        settings: this run's settings.
+        files: its files now, or as planned edits will leave them.
+        committed: its files in HEAD, or as planned commits will leave them.
+        planned_branch: the branch that a planned commit is on; None where none is planned.
+        pending: the files in planned commits; empty when nothing is planned.
+        index: the Helm repository's index as this run has read it; None where it has not.
+    """
+
+    git: Git
+    settings: Settings
+    files: Files
+    committed: Files
+    planned_branch: str | None = None
+    pending: frozenset[str] = frozenset()
+    index: Index | None = None
+
+    # -- where it is, and where it will be
+
+    def edited(self, edits: Sequence[FileEdit]) -> Hub:
+        """Return the repository as ``edits`` will leave it."""
+        return replace(self, files=Edited(self.files, {edit.path: edit.after for edit in edits}))
+
+    def with_commit(self, branch: str, paths: Sequence[str]) -> Hub:
+        """Return the repository as a commit of ``paths`` on ``branch`` will leave it."""
+        return replace(self, committed=self.files, planned_branch=branch, pending=self.pending | set(paths))
+
+    def with_index(self, index: Index | None) -> Hub:
+        """Return the repository with what its Helm repository said, for those who ask later in the run."""
+        return replace(self, index=index)
+
+    def as_committed(self) -> Hub:
+        """Return the repository with HEAD's files in place of the working tree's."""
+        return replace(self, files=self.committed)
+
+    def on(self, commit: str) -> Hub:
+        """Return the repository with ``commit`` in place of the planned one."""
+        return replace(self, committed=Committed(self.git, commit))
+
+    def holding(self, known: Mapping[str, bytes | None]) -> Hub:
+        """Return the repository with these bytes of files, by path, in place of the planned ones."""
+        return replace(self, files=Edited(self.files, {path: data for path, data in known.items() if data is not None}))
+
+    def again(self) -> Hub:
+        """Return the repository as it is now."""
+        return open_hub(self.settings, self.git).with_index(self.index)
+
+    @cached_property
+    def branch(self) -> str | None:
+        """The current branch, or the one that a planned commit is on; None on a detached HEAD."""
+        return self.planned_branch or self.git.branch()
+
+    # -- what chartpress.yaml says
+
+    @cached_property
+    def root(self) -> str:
+        """The folder of chartpress.yaml relative to the repository's top; empty for the top itself."""
+        if self.settings.root is not None:
+            root = join(self.settings.root.strip("/"))
+            return "" if root == "." else root
+        if self.files.read(CHARTPRESS_FILE) is not None:
+            return ""
+        roots = self._roots_below()
+        fitting = [root for root in roots if len(roots) == 1 or self._has_dependency(root)]
+        if len(fitting) != 1:
+            raise no_single_root(self.git.folder, roots, fitting)
+        return fitting[0]
+
+    @cached_property
+    def config_file(self) -> str:
+        """chartpress.yaml, relative to the repository's top."""
+        return join(self.root, CHARTPRESS_FILE)
+
+    @cached_property
+    def config(self) -> ChartpressConfig:
+        """What chartpress.yaml says."""
+        return read_chartpress(self.require(self.config_file), self.config_file)
+
+    @cached_property
+    def chart(self) -> ChartSpec:
+        """The chart that depends on Zero to JupyterHub.
+
+        Raises:
+            Unusable: no chart does, or several do and no setting says which.
+        """
+        wanted = self.settings.chart
+        if wanted is not None:
+            return self._chart_named(wanted)
+        found = [chart for chart in self.config.charts if self.requirement_of(chart)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(chart.name for chart in found)
+            raise Unusable(
+                f"several charts depend on {self.settings.dependency}: {names}",
+                where=self.config_file,
+                hint=f"say which in invoke.yaml: hub: {{chart: {found[0].name}}}",
+            )
+        raise no_dependency(self, self.config.charts)
+
+    # -- the requirement
+
+    @cached_property
+    def requirement_file(self) -> str:
+        """The file that names the chart's dependencies, relative to the repository's top."""
+        return self.requirement_file_of(self.chart)
+
+    @cached_property
+    def requirement(self) -> Requirement:
+        """The chart's dependency on Zero to JupyterHub.
+
+        Raises:
+            Unusable: the chart has none.
+        """
+        found = self.requirement_of(self.chart)
+        if found is None:
+            raise no_dependency(self, (self.chart,))
+        return found
+
+    # -- the images
+
+    @cached_property
+    def images(self) -> tuple[HubImage, ...]:
+        """The chart's images that inherit from z2jh's hub image, narrowed to the setting ``images`` where it is given.
+
+        Raises:
+            Unusable: there is none, or the setting names one that is none.
+        """
+        found = self._hub_images
+        if not found:
+            raise no_hub_image(self)
+        return self.select(found, self.settings.images)
+
+    @cached_property
+    def other_images(self) -> tuple[str, ...]:
+        """The keys of the chart's images that do not inherit from z2jh's hub image, or have no Dockerfile."""
+        hub_keys = {image.spec.key for image in self._hub_images}
+        return tuple(spec.key for spec in self.chart.images if spec.key not in hub_keys)
+
+    @property
+    def values_file(self) -> str:
+        """The chart's values.yaml, relative to the repository's top."""
+        return join(self.root, self.chart.path, "values.yaml")
+
+    def values_places(self, image: HubImage) -> tuple[ValuesPlace, ...]:
+        """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``."""
+        spec = image.spec
+        own = ((self.values_file, path) for path in spec.values_paths)
+        targets = (target for target in self.settings.values if target.image in (None, spec.key))
+        more = ((target.file, target.path) for target in targets)
+        return tuple(ValuesPlace(behind_links(self.git.folder, file), path, spec.key) for file, path in (*own, *more))
+
+    @property
+    def managed(self) -> tuple[str, ...]:
+        """The files that bump and build write, relative to the repository's top, without repetition."""
+        dockerfiles = (image.dockerfile for image in self._hub_images)
+        values = (place.file for image in self._hub_images for place in self.values_places(image))
+        lock = lock_file(self)
+        return tuple(dict.fromkeys((*dockerfiles, self.requirement_file, *([lock] if lock else []), *values)))
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The managed files that differ from the commit."""
+        committed = read_all(self.committed, self.managed)
+        return tuple(path for path, data in committed.items() if self.files.read(path) != data)
+
+    def select(self, images: Sequence[HubImage], names: Sequence[str]) -> tuple[HubImage, ...]:
+        """Return those of ``images`` that ``names`` give by key or by full name; all where there are no names.
+
+        Raises:
+            Unusable: a name is none of theirs.
+        """
+        known = {name: image for image in images for name in (image.spec.key, image.spec.name)}
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise Unusable(
+                f"{unknown[0]} is no image that inherits from z2jh's hub image",
+                where=self.config_file,
+                hint=f"such images here: {', '.join(image.spec.key for image in images)}",
+            )
+        return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(images)
+
+    def require(self, path: str) -> bytes:
+        """Return the bytes of ``path``.
+
+        Raises:
+            Unusable: there is no such file.
+        """
+        data = self.files.read(path)
+        if data is None:
+            raise Unusable("the file is missing", where=path, hint="is this the hub repository? name it: --repo PATH")
+        return data
+
+    # -- how they are found
+
+    def _roots_below(self) -> list[str]:
+        listed = self.git.names("ls-files", "-z", "--", f":(glob)**/{CHARTPRESS_FILE}")
+        return [path.rpartition("/")[0] for path in listed]
+
+    def _has_dependency(self, root: str) -> bool:
+        candidate = replace(self, settings=self.settings._replace(root=root))
+        try:
+            return bool(candidate.chart)
+        except Fault:
+            return False
+
+    def _chart_named(self, name: str) -> ChartSpec:
+        found = [chart for chart in self.config.charts if chart.name == name]
+        if not found:
+            names = ", ".join(chart.name for chart in self.config.charts)
+            raise Unusable(f"there is no chart {name}", where=self.config_file, hint=f"its charts: {names}")
+        return found[0]
+
+    def requirement_file_of(self, chart: ChartSpec) -> str:
+        """Return the file with the chart's dependencies: where symbolic links lead to, what git knows it by."""
+        return behind_links(self.git.folder, self.dependencies_at(chart))
+
+    def dependencies_at(self, chart: ChartSpec) -> str:
+        """Return where Helm looks for the chart's dependencies.
+
+        It reads them from Chart.yaml (apiVersion v2), and from requirements.yaml for older charts
+        (https://helm.sh/docs/topics/charts/#chart-dependencies).
+        """
+        older = join(self.root, chart.path, "requirements.yaml")
+        return older if self.files.read(older) is not None else join(self.root, chart.path, "Chart.yaml")
+
+    def requirement_of(self, chart: ChartSpec, name: str | None = None) -> Requirement | None:
+        """Return the chart's dependency called ``name`` (None: the setting's), or None."""
+        path = self.requirement_file_of(chart)
+        data = self.files.read(path)
+        if data is None:
+            return None
+        wanted = name or self.settings.dependency
+        return next((one for one in requirements(data, path) if one.name == wanted), None)
+
+    @cached_property
+    def _hub_images(self) -> tuple[HubImage, ...]:
+        return tuple(image for image in map(self._hub_image, self.chart.images) if image is not None)
+
+    def _hub_image(self, spec: ImageSpec) -> HubImage | None:
+        dockerfile = behind_links(self.git.folder, join(self.root, spec.dockerfile))
+        data = self.files.read(dockerfile)
+        base = None if data is None else hub_base(data, dockerfile)
+        return None if base is None else HubImage(spec, dockerfile, base)
+
+
+def open_hub(settings: Settings, git: Git) -> Hub:
+    """Return the hub repository whose clone is ``git``, as it is now."""
+    return Hub(git, settings, WorkingTree(git.folder), Committed(git))
+
+
+def lock_file(hub: Hub) -> str | None:
+    """Return the lock file of the chart's requirement, relative to the repository's top; None where there is none.
+
+    One that is not committed, for instance ignored by git, is nobody's business but its machine's.
+    """
+    folder, _, name = hub.dependencies_at(hub.chart).rpartition("/")
+    path = behind_links(hub.git.folder, join(folder, _LOCKS[name]))
+    return path if None not in (hub.files.read(path), hub.committed.read(path)) else None

@@ -1,0 +1,232 @@
+"""Credential files: keys, tokens and passwords, known by what they hold and, where that could be anything, by name.
+
+Only a file that is nothing else counts: values with a secret among them are what they always were. What is encrypted
+(git-crypt, sops), empty, or an example gives nothing away.
+"""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import string
+from collections.abc import Callable, Iterable, Iterator
+from fnmatch import translate
+from itertools import pairwise
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from ..core.visible import mask, names_secret
+from ..core.yaml_data import Unreadable, child, load, text_under
+
+LARGEST = 64 * 1024
+# Most keys and tokens are far smaller than what may hold several of them.
+_LIKELY = 16 * 1024
+# https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
+_GIT_CRYPT, _SOPS = b"\0GITCRYPT\0", "sops"
+# How a value begins that is encrypted, or stands for one that comes from elsewhere.
+_NO_SECRET = ("ENC[", "<", "$", "{", "%")
+_SHORTEST_PASSWORD = 8
+_BOM = b"\xef\xbb\xbf"
+# The keys in one of which every credential in JSON has its kind or its secret.
+_JSON_SIGNS = (b"auths", b"type")
+_PEM_LETTERS = frozenset(f"{string.ascii_letters}{string.digits}+/=")
+_GOOGLES_SECRETS = {
+    "authorized_user": "refresh_token",
+    "external_account_authorized_user": "refresh_token",
+    "service_account": "private_key",
+}
+
+
+class _Kind(NamedTuple):
+    """One kind of credential file.
+
+    Attributes:
+        what: what it is, as people call it.
+        called: matches its path: one that ends in ``credentials`` or ``.kube/config``.
+        opens: whether a text is one.
+        sign: what is in each: most files are passed over by that, without a closer look.
+    """
+
+    what: str
+    called: re.Pattern[str]
+    opens: Callable[[str], bool]
+    sign: bytes = b""
+
+
+def is_likely_credential(path: str, size: int) -> bool:
+    """Whether a file of that path and size is worth unpacking for :func:`credential_in` before it is written out."""
+    return size <= _LIKELY or (size <= LARGEST and bool(_NAMED.match(f"/{path}")))
+
+
+def credential_in(path: str, data: bytes) -> str | None:
+    """Return what the file ``path`` with the bytes ``data`` gives away, as people call it; None where it is nothing.
+
+    One larger than ``LARGEST`` is no such file.
+    """
+    kinds = [kind for kind in _KINDS if kind.sign in data and kind.called.match(f"/{path}")]
+    is_json = data.removeprefix(_BOM).lstrip().startswith(b"{") and any(sign in data for sign in _JSON_SIGNS)
+    if not (kinds or is_json) or len(data) > LARGEST or data.startswith(_GIT_CRYPT):
+        return None
+    text = data.decode("utf-8-sig", "replace")
+    document = _json(text)
+    if _SOPS in document:
+        return None
+    return _in_json(document) or next((kind.what for kind in kinds if kind.opens(text)), None)
+
+
+def _ends_in(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Return what matches a path, with a slash before it, that ends as one of ``patterns`` says."""
+    return re.compile("|".join(translate(f"*/{pattern}") for pattern in patterns))
+
+
+# -- files in JSON, whatever they are called
+
+
+def _json(text: str) -> dict[str, Any]:
+    """Return the mapping that ``text`` is in JSON; an empty one where it is none."""
+    if not text.lstrip().startswith("{"):
+        return {}
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return _mapping(document)
+
+
+def _in_json(document: dict[str, Any]) -> str | None:
+    if _is_googles(document):
+        return "credentials of Google Cloud"
+    if any(map(_is_login, _mapping(document.get("auths")).values())):
+        return "a registry's password"
+    return None
+
+
+def _is_googles(document: dict[str, Any]) -> bool:
+    """Whether it is one of https://cloud.google.com/docs/authentication/application-default-credentials.
+
+    Those of a workload identity federation hold nothing secret themselves, but where they carry a token to buy others
+    with (https://google.aip.dev/auth/4117), as google-github-actions/auth writes them.
+    """
+    kind = document.get("type")
+    if kind == "external_account":
+        headers = _mapping(_mapping(document.get("credential_source")).get("headers"))
+        return "authorization" in map(str.lower, headers)
+    source = _mapping(document.get("source_credentials")) if kind == "impersonated_service_account" else document
+    secret = _GOOGLES_SECRETS.get(str(source.get("type")))
+    return secret is not None and _is_given(source.get(secret))
+
+
+def _is_login(entry: object) -> bool:
+    """Whether it is an entry of https://docs.docker.com/reference/cli/docker/login/ with a password in it."""
+    names = ("auth", "password", "identitytoken", "registrytoken")
+    return any(_is_given(_mapping(entry).get(name)) for name in names)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _is_given(value: object) -> bool:
+    """Whether a secret's value stands there itself: neither empty, nor encrypted, nor a name for it."""
+    return isinstance(value, str) and bool(value.strip()) and not value.strip().startswith(_NO_SECRET)
+
+
+# -- other files
+
+
+def _private_keys(text: str) -> Iterator[list[str]]:
+    """Yield the lines of each private key in PEM (RFC 7468) that begins a line."""
+    key: list[str] | None = None
+    for line in map(str.rstrip, text.splitlines()):
+        if line.startswith("-----BEGIN ") and "PRIVATE KEY" in line:
+            key = []
+        elif line.startswith("-----END ") and key is not None:
+            yield key
+            key = None
+        elif key is not None:
+            key.append(line)
+
+
+def _has_private_key(text: str) -> bool:
+    """Whether there is a private key in it, and not only a place for one: ``...``."""
+    keys = ([line for line in key if line and ": " not in line] for key in _private_keys(text))
+    return any(key and all(_PEM_LETTERS.issuperset(line) for line in key) for key in keys)
+
+
+def _has_machine(text: str) -> bool:
+    """Whether a netrc file (https://everything.curl.dev/usingcurl/netrc.html) has a password."""
+    words = text.split()
+    return any(word == "password" and _is_given(value) for word, value in pairwise(words))
+
+
+def _has_address(text: str) -> bool:
+    """Whether a line of git's own (``URL``, or ``name = URL``) has a password or token.
+
+    See https://git-scm.com/docs/git-credential-store; actions/checkout puts a header into ``.git/config``.
+    """
+    lines = [line.strip() for line in text.splitlines()]
+    values = dict.fromkeys((*lines, *(line.partition("=")[2].strip() for line in lines)))
+    return any(_has_login(value) or value.lower().startswith("authorization: ") for value in values)
+
+
+def _has_login(url: str) -> bool:
+    if "@" not in url:
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    user = parts.username or ""
+    return _is_given(parts.password) or mask(user) != user
+
+
+def _has_option(*names: str) -> Callable[[str], bool]:
+    """Return what says whether a section of an INI file has one of the options."""
+
+    def opens(text: str) -> bool:
+
+        parser = configparser.RawConfigParser(strict=False)
+        try:
+            parser.read_string(text)
+        except configparser.Error:
+            return False
+        return any(_is_given(parser.get(section, name, fallback="")) for section in parser.sections() for name in names)
+
+    return opens
+
+
+def _has_variable(text: str) -> bool:
+    """Whether a file of variables sets one whose name says that it is secret, to what could be one."""
+    lines = (line.strip().removeprefix("export ").partition("=") for line in text.splitlines())
+    set_ones = ((name.strip(), value.strip().strip("'\"")) for name, _, value in lines if not name.startswith("#"))
+    return any(len(value) >= _SHORTEST_PASSWORD and _is_given(value) and names_secret(name) for name, value in set_ones)
+
+
+def _has_user(text: str) -> bool:
+    """Whether a user of https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/ has a key, token or password."""
+    # Brings the YAML library, rarely needed.
+    try:
+        users = child(load(text), "users")
+    except Unreadable:
+        return False
+    entries = [child(one, "user") for one in users] if isinstance(users, list) else []
+    names = ("client-key-data", "token", "password")
+    return any(_is_given(text_under(entry, name)) for entry in entries for name in names)
+
+
+_ANY_FILE = re.compile("")
+_FILES: dict[str, tuple[tuple[str, ...], Callable[[str], bool]]] = {
+    "credentials of Google Cloud": (("gha-creds-*.json", "application_default_credentials.json"), bool),
+    "a web server's password": ((".netrc", "_netrc"), _has_machine),
+    "git's password": ((".git-credentials", ".git/config"), _has_address),
+    "a package index's password": ((".pypirc",), _has_option("password")),
+    "a key of AWS": (("credentials", ".aws/config"), _has_option("aws_secret_access_key")),
+    "a cluster's credentials": ((".kube/config", "kubeconfig", "kubeconfig.y*ml"), _has_user),
+    "a secret variable": ((".env", ".env.local", ".env.prod*", ".env.secret*"), _has_variable),
+}
+_NAMED = _ends_in(pattern for patterns, _ in _FILES.values() for pattern in patterns)
+_KINDS = (
+    _Kind("a private key", _ANY_FILE, _has_private_key, b"PRIVATE KEY"),
+    *(_Kind(what, _ends_in(patterns), opens) for what, (patterns, opens) in _FILES.items()),
+)

@@ -1,0 +1,213 @@
+"""The values of this repository that a note on an upgrade concerns, each with its file and line."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import accumulate
+from typing import NamedTuple
+
+from ..core.faults import Fault
+from ..core.yaml_tree import Collection, Document, MappingNode, Node, Scalar, parse
+from ..releases.notes import Note, Upgrade, Watch, upgrades_between
+from ..repo.hub import Hub
+
+# Where a chart wraps another, the chart's own key stands that many levels below the top (2i2c: `basehub: jupyterhub:`).
+DEEPEST_ROOT = 2
+MOST_FILES = 300
+MOST_BYTES = 8 * 1024 * 1024
+_LONGEST_KEY = 120
+_ALL = "**"
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """A value that a note concerns.
+
+    Attributes:
+        file: the file that it stands in, relative to the repository's top.
+        line: the line of its key, or of the text that was looked for.
+        key: the values path, dotted, from the top of the file.
+    """
+
+    file: str
+    line: int
+    key: str
+
+    @property
+    def place(self) -> str:
+        """The file and its line, ``path:line``."""
+        return f"{self.file}:{self.line}"
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.key}"
+
+
+class NoteHere(NamedTuple):
+    """A note, and what it concerns in this repository.
+
+    Attributes:
+        text: the note's.
+        findings: in the files' order.
+    """
+
+    text: str
+    findings: tuple[Finding, ...]
+
+
+class UpgradeHere(NamedTuple):
+    """The way past one release, for this repository.
+
+    Attributes:
+        upgrade: what is crossed.
+        notes: its notes.
+    """
+
+    upgrade: Upgrade
+    notes: tuple[NoteHere, ...]
+
+
+class Value(NamedTuple):
+    """A value below the chart's own key.
+
+    Attributes:
+        path: the keys that lead to it, the chart's own left out; an index is its digits.
+        key: the whole values path.
+        file: the file.
+        line: the line of its key.
+        node: what stands there.
+    """
+
+    path: tuple[str, ...]
+    key: str
+    file: str
+    line: int
+    node: Node
+
+
+def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere, ...]:
+    """Return what is crossed from one version of z2jh to another, with the values that each note concerns.
+
+    The chart's own values file is read, the files that images are written to, and every YAML file of the repository
+    that has the chart's key; of those at most ``MOST_FILES`` and ``MOST_BYTES``. A file that is not YAML is left out.
+    """
+    crossed = upgrades_between(before, after)
+    if not crossed:
+        return ()
+    chart = hub.requirement.alias or hub.requirement.name
+    files = tuple(_values_files(hub, chart))
+    read = _within_bounds(files)
+    values = tuple(value for path, data in read for value in _values(path, data, chart))
+    here = [
+        UpgradeHere(upgrade, tuple(NoteHere(note.text, tuple(findings(note, values))) for note in upgrade.notes))
+        for upgrade in crossed
+    ]
+    if len(read) < len(files):
+        here[0] = here[0]._replace(notes=(*here[0].notes, _not_all_read(len(read), len(files))))
+    return tuple(here)
+
+
+def findings(note: Note, values: Iterable[Value]) -> Iterator[Finding]:
+    """Yield those of ``values`` that ``note`` concerns, each once."""
+    if note.watches:
+        for value in values:
+            fitting = next((watch for watch in note.watches if fits(watch, value.path, value.node)), None)
+            if fitting is not None:
+                yield Finding(value.file, _line(value, fitting.holds), value.key)
+
+
+def fits(watch: Watch, path: tuple[str, ...], node: Node) -> bool:
+    """Whether ``watch`` asks for the value ``node`` at ``path``."""
+    *head, last = watch.path.split(".")
+    steps = head if last == _ALL else [*head, last]
+    long_enough = len(path) > len(steps) if last == _ALL else len(path) == len(steps)
+    if not long_enough or not all(map(fnmatchcase, path, steps)):
+        return False
+    if not watch.holds and not watch.other_than:
+        return True
+    return isinstance(node, Scalar) and watch.holds in node.value and node.value != watch.other_than
+
+
+def values_below(document: Document, chart: str) -> Iterator[Value]:
+    """Yield every value below the mappings that stand under the key ``chart``, in the file's order.
+
+    What an alias stands for is found where it is written, not where the alias is.
+    """
+    for keys, root in _roots(document, chart):
+        pending: list[tuple[tuple[str, ...], int, Node]] = [((), root.line, root)]
+        while pending:
+            path, line, node = pending.pop()
+            if path:
+                yield Value(path, _shown((*keys, *path)), document.where, line, node)
+            pending += [((*path, key), at.line, child) for key, at, child in _children(node)][::-1]
+
+
+def _roots(document: Document, chart: str) -> Iterator[tuple[tuple[str, ...], MappingNode]]:
+    """Yield the mappings under the key ``chart`` that stand high enough, with the keys that lead to them."""
+    pending: deque[tuple[tuple[str, ...], Node | None]] = deque([((), document.root)])
+    while pending:
+        keys, node = pending.popleft()
+        for key, _, child in _children(node) if isinstance(node, MappingNode) else ():
+            if key == chart and isinstance(child, MappingNode):
+                yield (*keys, key), child
+            elif len(keys) < DEEPEST_ROOT:
+                pending.append(((*keys, key), child))
+
+
+def _children(node: Node | None) -> list[tuple[str, Node, Node]]:
+    """Return what stands in a mapping or list: its key or index, where that stands, and the value."""
+    if isinstance(node, MappingNode):
+        return [(key.value, key, value) for key, value in node.entries if isinstance(key, Scalar)]
+    if isinstance(node, Collection):
+        return [(str(index), item, item) for index, item in enumerate(node.children)]
+    return []
+
+
+def _values(path: str, data: bytes, chart: str) -> Iterator[Value]:
+    try:
+        document = parse(data, path)
+    except Fault:  # a template, or a file that is broken: bump and build say so of those that they need
+        return
+    yield from values_below(document, chart)
+
+
+def _values_files(hub: Hub, chart: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the files that may hold values of the chart: the repository's own first, then all that have its key."""
+    own = (hub.values_file, *(place.file for image in hub.images for place in hub.values_places(image)))
+    listed = hub.git.names("ls-files", "-z", "--", ":(glob)**/*.yaml", ":(glob)**/*.yml")
+    for path in dict.fromkeys((*own, *listed)):
+        data = _read(hub, path) if path else None
+        if data is not None and f"{chart}:".encode() in data:
+            yield path, data
+
+
+def _within_bounds(files: Sequence[tuple[str, bytes]]) -> Sequence[tuple[str, bytes]]:
+    """Return the first of ``files``: at most ``MOST_FILES``, and ``MOST_BYTES`` together."""
+    sizes = accumulate(len(data) for _, data in files)
+    return [file for file, size in zip(files[:MOST_FILES], sizes, strict=False) if size <= MOST_BYTES]
+
+
+def _not_all_read(read: int, there: int) -> NoteHere:
+    return NoteHere(f"Only {read} of {there} values files were looked through for what these notes concern.", ())
+
+
+def _read(hub: Hub, path: str) -> bytes | None:
+    try:
+        return hub.files.read(path)
+    except Fault:  # too large, or a link that leads out of the repository: no values file
+        return None
+
+
+def _line(value: Value, holds: str) -> int:
+    """Return the line of the text that was looked for, where it stands in a literal block; else that of the key."""
+    node = value.node
+    if holds and isinstance(node, Scalar) and node.style == "|":
+        return node.line + 1 + node.value[: node.value.index(holds)].count("\n")
+    return value.line
+
+
+def _shown(keys: tuple[str, ...]) -> str:
+    key = ".".join(keys)
+    return key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}…"

@@ -1,0 +1,116 @@
+"""gcloud: who is signed in, and the commands that sign in and let Docker use it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+
+from ..core.faults import Denied, ProgramFailed, Unusable
+from ..core.reading import read_file
+from .command import Command
+from .credentials import Credentials
+from .process import attend, run_checked
+
+HELPER = "gcloud"
+GOOGLE_SUFFIXES = (".pkg.dev", ".gcr.io")
+GOOGLE_HOSTS = ("gcr.io",)
+# https://cloud.google.com/docs/authentication/application-default-credentials
+_KEY_USER, _PACKED_KEY_USER = "_json_key", "_json_key_base64"
+_ADC_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
+
+
+def is_google(host: str) -> bool:
+    """Whether ``host`` is a registry of Google's: Artifact Registry, or the older Container Registry."""
+    return host in GOOGLE_HOSTS or host.endswith(GOOGLE_SUFFIXES)
+
+
+def active_account() -> str | None:
+    """Return the account that gcloud uses, or None where nobody is signed in.
+
+    Raises:
+        ProgramFailed: gcloud is missing, or fails.
+    """
+    command = Command(("gcloud", "auth", "list", "--filter=status:ACTIVE", "--format=json", "--quiet"))
+    output = run_checked(command, hint="gcloud auth list")
+    try:
+        accounts = json.loads(output.text or "[]")
+        return str(accounts[0]["account"]) if accounts else None
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as err:
+        raise ProgramFailed("gcloud's list of accounts cannot be read", where="gcloud", hint=str(command)) from err
+
+
+def login_command(*, key_file: Path | None, browser: bool) -> Command:
+    """Return the command that signs in: a person on a terminal, or with a service account's or workload's file."""
+    if key_file is not None:
+        return Command(("gcloud", "auth", "login", f"--cred-file={key_file}", "--quiet"))
+    return Command(("gcloud", "auth", "login", *([] if browser else ["--no-launch-browser"])))
+
+
+def adc_command(*, browser: bool) -> Command:
+    """Return the command that makes application default credentials."""
+    return Command(("gcloud", "auth", "application-default", "login", *([] if browser else ["--no-launch-browser"])))
+
+
+def configure_command(*hosts: str) -> Command:
+    """Return the command that makes gcloud Docker's helper for ``hosts``; for gcr.io's hosts where none are given."""
+    return Command(("gcloud", "auth", "configure-docker", *([",".join(hosts)] if hosts else []), "--quiet"))
+
+
+def adc_file() -> Path:
+    """Return where application default credentials lie."""
+    named = os.environ.get(_ADC_VARIABLE)
+    folder = Path(os.environ.get("CLOUDSDK_CONFIG") or Path.home() / ".config" / "gcloud")
+    return Path(named) if named else folder / "application_default_credentials.json"
+
+
+def key_account(key_file: Path) -> str | None:
+    """Return the account that ``key_file`` signs in; None where the file does not name one (workload identity).
+
+    Raises:
+        Unusable: it is no key file.
+    """
+    try:
+        content = json.loads(read_file(key_file))
+    except FileNotFoundError as err:
+        raise Unusable("there is no such key file", where=key_file, hint=f"ls -l {key_file.parent}") from err
+    except OSError as err:
+        what = f"the key file cannot be read: {err.strerror}"
+        raise Unusable(what, where=key_file, hint=f"ls -l {key_file}") from err
+    except (ValueError, RecursionError) as err:
+        hint = "download the key anew: gcloud iam service-accounts keys create"
+        raise Unusable("the key file is not JSON", where=key_file, hint=hint) from err
+    if not isinstance(content, dict) or content.get("type") not in ("service_account", "external_account"):
+        raise Unusable(
+            "this is neither a service account's nor a workload identity file",
+            where=key_file,
+            hint="make one: gcloud iam service-accounts keys create, or workload-identity-pools create-cred-config",
+        )
+    account = content.get("client_email")
+    return str(account) if account else None
+
+
+def account_of(login: Credentials) -> str | None:
+    """Return the account that a login names; None where it is a token, which names none.
+
+    https://cloud.google.com/artifact-registry/docs/docker/authentication#json-key
+    """
+    try:
+        packed = base64.b64decode(login.secret) if login.user == _PACKED_KEY_USER else login.secret
+        if login.user in (_KEY_USER, _PACKED_KEY_USER):
+            return str(json.loads(packed)["client_email"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return login.user if "@" in login.user else None
+
+
+def run_login(command: Command) -> None:
+    """Run a login, on the terminal where there is one.
+
+    Raises:
+        Denied: it did not end well.
+        ProgramFailed: gcloud is missing.
+    """
+    if attend(command):
+        raise Denied("signing in to Google Cloud failed", where="gcloud", hint=str(command))

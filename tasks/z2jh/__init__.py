@@ -1,1 +1,0 @@
-"""Chart releases: reading the Helm repository, choosing a version, the hub image a release really uses."""
