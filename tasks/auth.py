@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from invoke.context import Context
 from invoke.tasks import task
 
 from .core import output
 from .core.faults import DOOR
 from .core.plan import Action, Plan, Step, Values
 from .core.session import JSON_HELP, REPO_HELP, HubTask
-from .repo.hub import Hub
-from .tools.command import Command
-from .tools.credentials import DockerLogins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from invoke.context import Context
+
+    from .repo.hub import Hub
+    from .tools.command import Command
+    from .tools.credentials import DockerLogins
 
 HELP = {
     "key-file": "sign in with this service account's key or workload identity file, without a browser",

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from invoke.context import Context
 from invoke.tasks import task
 
 from .core.plan import Action, Fact, Plan, Step, Values
 from .core.session import JSON_HELP, REPO_HELP, HubTask
-from .image.build import Build
-from .image.definition import BuildOptions
-from .image.planning import BuilderOf
-from .image.proof import ImageJob
-from .repo.edits import PinnedPlace
-from .repo.files import FileEdit
-from .repo.hub import Hub
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from invoke.context import Context
+
+    from .image.build import Build
+    from .image.definition import BuildOptions
+    from .image.planning import BuilderOf
+    from .image.proof import ImageJob
+    from .repo.edits import PinnedPlace
+    from .repo.files import FileEdit
+    from .repo.hub import Hub
 
 HELP = {
     "image": "an image to build, by its key in chartpress.yaml (repeatable; default: those that inherit from k8s-hub)",

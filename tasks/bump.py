@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from invoke.context import Context
 from invoke.tasks import task
 
 from .core import output
 from .core.faults import DOOR
-from .core.names import Reference
 from .core.plan import Plan, Step
 from .core.session import JSON_HELP, REPO_HELP, HubTask
-from .releases.choose import Choice
-from .releases.index import Index
-from .releases.repository import HelmRepository
-from .repo.files import FileEdit
-from .repo.hub import Hub, HubImage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from invoke.context import Context
+
+    from .core.names import Reference
+    from .releases.choose import Choice
+    from .releases.index import Index
+    from .releases.repository import HelmRepository
+    from .repo.files import FileEdit
+    from .repo.hub import Hub, HubImage
 
 HELP = {
     "to": "exactly this release: older ones too, and any name that the index has",

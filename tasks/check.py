@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from invoke.context import Context
+from typing import TYPE_CHECKING
+
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from .checks.files import Problem
 from .core import github_actions
 from .core.faults import REFUSED
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
-from .repo.hub import Hub
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+    from .checks.files import Problem
+    from .repo.hub import Hub
 
 HELP = {"offline": "use files and git alone: for pre-commit"}
 

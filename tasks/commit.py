@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from invoke.context import Context
 from invoke.tasks import task
 
 from .core import output
 from .core.plan import Action, Fact, Plan, Step, Values
 from .core.session import JSON_HELP, REPO_HELP, HubTask
-from .repo.hub import Hub
-from .review.commit import BranchPlan
-from .review.message import Witness
-from .review.pull_request import PullRequest, Story
-from .tools.git import HeadsOf
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from invoke.context import Context
+
+    from .repo.hub import Hub
+    from .review.commit import BranchPlan
+    from .review.message import Witness
+    from .review.pull_request import PullRequest, Story
+    from .tools.git import HeadsOf
 
 HELP = {
     "message": "the commit's message, in place of the one that says what moved",

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from invoke.context import Context
+from typing import TYPE_CHECKING
+
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from .checks.machine import MachineFinding
 from .core import github_actions, output
 from .core.faults import REFUSED, ProgramFailed, Unusable
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+    from .checks.machine import MachineFinding
 
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
-from invoke.context import Context
 from invoke.tasks import task
 
 from .core import output
 from .core.faults import DOOR
 from .core.plan import Action, Plan, Step
 from .core.session import JSON_HELP, REPO_HELP, HubTask
-from .releases.index import Index, Release
-from .repo.files import FileEdit
-from .repo.hub import Hub
-from .repo.scaffold import BareChart, Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from invoke.context import Context
+
+    from .releases.index import Index, Release
+    from .repo.files import FileEdit
+    from .repo.hub import Hub
+    from .repo.scaffold import BareChart, Kept
 
 HELP = {
     "prefix": "what the image's name begins with, HOST/PATH/ (default: ghcr.io/OWNER/, where the remote is GitHub's)"

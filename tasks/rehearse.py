@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from invoke.context import Context
 from invoke.tasks import task
 
 from .bump import BumpOptions, plan_bump
 from .commit import CommitOptions
 from .core import output
 from .core.faults import DOOR
-from .core.names import Reference
 from .core.plan import Action, Plan, Step, Values
 from .core.session import JSON_HELP, REPO_HELP, HubTask
-from .image.definition import BuildOptions
-from .rehearsal.stage import Stage
 from .release import HELP as RELEASE_HELP
 from .release import plan_release
-from .repo.hub import Hub
-from .repo.run import Run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from invoke.context import Context
+
+    from .core.names import Reference
+    from .image.definition import BuildOptions
+    from .rehearsal.stage import Stage
+    from .repo.hub import Hub
+    from .repo.run import Run
 
 HELP = {
     **RELEASE_HELP,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from invoke.context import Context
 from invoke.tasks import task
 
 from .auth import AuthOptions, planning_auth
@@ -21,12 +19,18 @@ from .core import output
 from .core.faults import DOOR, Denied, Fault, Refused
 from .core.plan import Plan, Step
 from .core.session import JSON_HELP, REPO_HELP, HubTask
-from .image.definition import BuildOptions
-from .image.planning import BuilderOf
-from .repo.hub import Hub
-from .repo.run import Run
-from .review.message import Witness
-from .tools.git import HeadsOf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from invoke.context import Context
+
+    from .image.definition import BuildOptions
+    from .image.planning import BuilderOf
+    from .repo.hub import Hub
+    from .repo.run import Run
+    from .review.message import Witness
+    from .tools.git import HeadsOf
 
 HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from invoke.context import Context
 from invoke.tasks import task
 
-from .checks.files import Problem
-from .checks.world import World
 from .core import github_actions, output
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
-from .releases.index import Release
-from .repo.hub import Hub, HubImage
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+    from .checks.files import Problem
+    from .checks.world import World
+    from .releases.index import Release
+    from .repo.hub import Hub, HubImage
 
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})

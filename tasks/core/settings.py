@@ -22,7 +22,6 @@ from ruamel.yaml.events import ScalarEvent
 
 from .faults import Unusable
 from .reading import is_inside, is_passable, read_file
-from .yaml_data import Unreadable, load
 
 SECTION = "hub"
 FILE = "invoke.yaml"
@@ -83,7 +82,9 @@ def section_in(file: Path) -> dict[str, Any]:
         return {}
     except OSError as err:
         raise _unreadable(file, err) from err
-    # Only a repository with such a file pays for it.
+    # Only a repository with such a file pays for the YAML library: `invoke --list` does without.
+    from .yaml_data import Unreadable, load  # noqa: PLC0415
+
     try:
         return section_of(load(data.decode(), _typed))
     except Unreadable as err:

@@ -8,7 +8,8 @@ https://docs.docker.com/reference/cli/docker/buildx/build/; each goes to the fie
 
 The shared build cache: ``inline`` puts what BuildKit needs to reuse an image's layers into the image itself; a build
 takes them from the image that the values name. ``registry`` keeps the layers of every stage beside the images, under a
-tag of their own. The driver ``docker`` knows the first alone (https://docs.docker.com/build/cache/backends/)."""
+tag of their own. The driver ``docker`` knows the first alone (https://docs.docker.com/build/cache/backends/).
+"""
 
 from __future__ import annotations
 

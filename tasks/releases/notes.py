@@ -5,7 +5,8 @@ https://z2jh.jupyter.org/en/stable/changelog.html), in this project's own words.
 links what it is taken from.
 
 Security fixes: after https://z2jh.jupyter.org/en/stable/changelog.html, and JupyterHub's own for what a release brings
-along. A release that is not among them may be one too."""
+along. A release that is not among them may be one too.
+"""
 
 from __future__ import annotations
 

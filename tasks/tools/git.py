@@ -2,7 +2,8 @@
 
 The index: git commits in this order: the commit, the branch, the index (``cmd_commit`` in its ``builtin/commit.c``).
 Where it is interrupted before the last of them, the index still has what was committed before, and the next commit that
-somebody makes by hand would take the change back."""
+somebody makes by hand would take the change back.
+"""
 
 from __future__ import annotations
 
