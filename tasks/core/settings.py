@@ -12,16 +12,18 @@ import os
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import platformdirs
 from invoke.config import Config, DataProxy
 from invoke.exceptions import UnknownFileType
 from invoke.util import yaml
-from ruamel.yaml.events import ScalarEvent
 
 from .faults import Unusable
 from .reading import is_inside, is_passable, read_file
+
+if TYPE_CHECKING:
+    from ruamel.yaml.events import ScalarEvent
 
 SECTION = "hub"
 FILE = "invoke.yaml"
