@@ -150,7 +150,7 @@ def _answering(answer: Callable[[], tuple[int, bytes]]) -> Iterator[None]:
         return [said() for _ in commands]
 
     with contextlib.ExitStack() as stack:
-        for room in ("run", "docker", "git"):
+        for room in ("process", "docker", "git"):
             stack.enter_context(patch(f"tasks.tools.{room}.running", running))
         stack.enter_context(patch("tasks.tools.docker.attempt_all", attempt_all))
         yield
