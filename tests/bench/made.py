@@ -102,12 +102,14 @@ def _dockerfile(base: str, run: str) -> str:
     return f"FROM {base}\n{steps}"
 
 
-def lengthen(hub: Hub, commits: int) -> None:
+def lengthen(hub: Hub, commits: int, files: int = 0) -> None:
     """Add ``commits`` commits to a hub's history; one in 400 touches the image, the last one long ago.
+
+    The last of them adds ``files`` files that are no image's.
 
     git fast-import (https://git-scm.com/docs/git-fast-import) writes them in a second or two.
     """
-    stream = "".join(_commits(hub.git("rev-parse", "HEAD"), commits)).encode()
+    stream = "".join((*_commits(hub.git("rev-parse", "HEAD"), commits), *_files(files))).encode()
     subprocess.run(
         ("git", "fast-import", "--quiet", "--force"), cwd=hub.path, input=stream, check=True, capture_output=True
     )
@@ -125,6 +127,13 @@ def _commits(head: str, commits: int) -> Iterator[str]:
             f"data {len(subject)}\n{subject}\n{parent}"
             f"M 100644 inline {path}\ndata {len(body)}\n{body}\n"
         )
+
+
+def _files(count: int) -> Iterator[str]:
+    """Yield the lines that add files to the commit before."""
+    for number in range(count):
+        body = f"{number}\n"
+        yield f"M 100644 inline materials/{number // 100}/{number}.md\ndata {len(body)}\n{body}\n"
 
 
 _HUB_VALUES = """\
