@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.lab.cli import INVOKE
 from tests.lab.helm import served
 from tests.lab.machine import PROJECT
 
@@ -33,7 +33,7 @@ def nothing(c):
 
 def starting(lab: Lab) -> Iterator[Row]:
     """Listing and completing the tasks, against a tasks.py with one empty task."""
-    theirs = Call("invoke --list, one empty task", (*INVOKE, "--list"), _empty_task(lab))
+    theirs = Call("invoke --list, one empty task", (sys.executable, "-m", "invoke", "--list"), _empty_task(lab))
     listing = invoke("--list", cwd=PROJECT)
     completing = invoke("--complete", "--", "invoke --", cwd=PROJECT)
     yield ratio(listing.title, theirs.title, pairs(listing, theirs, 3 * lab.pairs), 1.25)
@@ -79,7 +79,7 @@ def checking(lab: Lab) -> Iterator[Row]:
     hub = lab.sketch(Shape())
     lengthen(hub, HISTORY, files=FILES)
     ours = replace(invoke("check", "--offline", cwd=hub.path), ends=frozenset({0, 1}))
-    theirs = Call("invoke, one empty task", (*INVOKE, "nothing"), _empty_task(lab))
+    theirs = Call("invoke, one empty task", (sys.executable, "-m", "invoke", "nothing"), _empty_task(lab))
     title = f"check --offline, {FILES:,} files and {HISTORY:,} commits"
     yield ratio(title, theirs.title, pairs(ours, theirs, 3 * lab.pairs), 2.5)
 
