@@ -25,7 +25,7 @@ from tasks.releases.notes import comparison, release_links, security_news, upgra
 from tasks.releases.repository import hub_image_in
 from tasks.repo.chart import requirements, with_version
 from tasks.repo.chartpress import read_chartpress
-from tasks.repo.dockerfile import hub_base, hub_bases, with_base
+from tasks.repo.dockerfile import hub_base, with_base
 from tasks.repo.secrets import credential_in
 from tasks.repo.values import image_at, warnings, with_image
 from tasks.tools import docker, google
@@ -88,7 +88,6 @@ def outcome(reader: Reader, given: object) -> Fault | None:
 
 def _dockerfile(data: bytes) -> None:
     hub_base(data, WHERE)
-    hub_bases(data, WHERE)
     with_base(data, Reference("quay.io/jupyterhub/k8s-hub", "4.4.0"), WHERE)
 
 

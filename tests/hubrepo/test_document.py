@@ -11,7 +11,7 @@ from tasks.core.names import Reference
 from tasks.core.yaml_tree import MAX_BYTES, MAX_DEPTH, parse
 from tasks.repo.chart import requirements, with_version
 from tasks.repo.chartpress import read_chartpress
-from tasks.repo.dockerfile import hub_bases, with_base
+from tasks.repo.dockerfile import hub_base, with_base
 from tasks.repo.values import image_at, warnings, with_image
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ CALLS: list[Callable[[bytes], object]] = [
     lambda data: requirements(data, WHERE),
     lambda data: with_version(data, "a", "1.0.0", WHERE),
     lambda data: read_chartpress(data, WHERE),
-    lambda data: hub_bases(data, WHERE),
+    lambda data: hub_base(data, WHERE),
     lambda data: with_base(data, Reference("a", "b"), WHERE),
 ]
 
