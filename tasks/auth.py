@@ -119,10 +119,10 @@ def _auth_step(
     return Step(
         "auth",
         actions,
-        report=lambda: {
+        report=lambda _: {
             "auth": [{"host": host, "google": host in google, "helper": logins.helper_for(host)} for host in hosts]
         },
-        summary=lambda: [f"signed in for {', '.join(hosts)}"] if any(action.do for action in actions) else [],
+        summary=lambda _: [f"signed in for {', '.join(hosts)}"] if any(action.do for action in actions) else [],
     )
 
 

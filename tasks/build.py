@@ -97,11 +97,11 @@ def plan_build(hub: Hub, wish: BuildOptions, answering: BuilderOf | None = None)
     step = Step(
         "build",
         actions=tuple(actions),
-        report=lambda: {
+        report=lambda _: {
             "images": planned.report(),
             "values": {"path": hub.values_file, "changed": any(edit.changes for edit in edits)},
         },
-        summary=planned.summary,
+        summary=lambda _: planned.summary(),
         warnings=planned.warnings,
     )
     return step, hub.edited(edits)

@@ -10,8 +10,14 @@ from tasks.core.yaml_tree import parse
 from tasks.releases.notes import ANY_MAJOR, UPGRADES, Note, Watch, upgrades_between
 from tasks.repo.hub import open_hub
 from tasks.review import upgrades as looked
-from tasks.review.message import upgrade_paragraph, upgrade_warnings
-from tasks.review.upgrades import Finding, findings, upgrades_here, values_below
+from tasks.review.upgrades import (
+    Finding,
+    findings,
+    upgrade_paragraph,
+    upgrade_warnings,
+    upgrades_here,
+    values_below,
+)
 from tasks.tools.git import Git
 
 from ..lab.cli import run_task
@@ -313,4 +319,4 @@ def test_a_message_names_ten_values_and_counts_the_rest() -> None:
         *("- values.yaml:1 key", "- values.yaml:2 key"),
         *("- values.yaml:10 key", "- and 4 more"),
     ]
-    assert upgrade_warnings([here])[1].endswith(", values.yaml:10 key, and 4 more.")
+    assert [*upgrade_warnings([here])][1].endswith(", values.yaml:10 key, and 4 more.")
