@@ -295,6 +295,6 @@ def test_https_does_not_become_http(secure: Scripted, elsewhere: Front, look: Ca
 
 
 def test_a_registry_beyond_this_machine_is_never_asked_by_http() -> None:
-    assert Conversation(Reference("registry.example:80/hub")).root == "https://registry.example:80/v2/hub/"
-    assert Conversation(Reference("127.0.0.1.evil.example/hub")).root == "https://127.0.0.1.evil.example/v2/hub/"
-    assert Conversation(Reference("localhost:5000/hub")).root == "http://localhost:5000/v2/hub/"
+    assert Conversation(Reference("registry.example:80/hub")).root.url == "https://registry.example:80/v2/hub/"
+    assert Conversation(Reference("127.0.0.1.evil.example/hub")).root.url == "https://127.0.0.1.evil.example/v2/hub/"
+    assert Conversation(Reference("localhost:5000/hub")).root.url == "http://localhost:5000/v2/hub/"
