@@ -23,19 +23,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from urllib3 import HTTPHeaderDict, PoolManager, ProxyManager, Retry, Timeout
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    InvalidHeader,
-    LocationParseError,
-    LocationValueError,
-    NameResolutionError,
-    NewConnectionError,
-    ProxyError,
-    ReadTimeoutError,
-    SSLError,
-)
+from urllib3 import HTTPHeaderDict, PoolManager, ProxyManager, Retry, Timeout, exceptions
 from urllib3.util import parse_url
 
 from .faults import Denied, Refused, Unreachable, Unusable
@@ -79,37 +67,32 @@ class _Busy(Exception):  # noqa: N818 - says what is wrong with the answer
         self.retry_after = retry_after
 
 
-_FAILURES = (HTTPError, UnicodeError, TooLarge, NotGzip, _Empty, _Busy)
+_FAILURES = (exceptions.HTTPError, UnicodeError, TooLarge, NotGzip, _Empty, _Busy)
 # The first row whose type is that of the failure or its cause: whether another attempt may succeed, and why it failed.
 _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], bool, str], ...] = (
     (SSLCertVerificationError, False, "its certificate is not trusted here"),
-    (SSLError, True, "no secure connection can be made"),
-    (ProxyError, True, "no connection by the proxy that the environment names"),
-    ((LocationValueError, UnicodeError), False, "this is no address of a web server"),
-    (NameResolutionError, True, "the host's name is not known here"),
-    (NewConnectionError, True, "the host takes no connection"),
-    (ConnectTimeoutError, True, "no connection within {limits.connect:g} s"),
-    (ReadTimeoutError, True, "the server said nothing for {limits.read:g} s"),
-    (TooLarge, False, "the answer is larger than {limits.mebibytes:g} MiB"),
+    (exceptions.SSLError, True, "no secure connection can be made"),
+    (exceptions.ProxyError, True, "no connection by the proxy that the environment names"),
+    ((exceptions.LocationValueError, UnicodeError), False, "this is no address of a web server"),
+    (exceptions.NameResolutionError, True, "the host's name is not known here"),
+    (exceptions.NewConnectionError, True, "the host takes no connection"),
+    (exceptions.ConnectTimeoutError, True, "no connection within {limits.connect:g} s"),
+    (exceptions.ReadTimeoutError, True, "the server said nothing for {limits.read:g} s"),
+    (TooLarge, False, "the answer is larger than {size:g} MiB"),
     (NotGzip, True, "the compressed answer is damaged"),
     (_Empty, True, "the answer is empty"),
     (_Busy, True, "no usable answer (status {cause})"),
     ((ConnectionError, IncompleteRead), True, "the connection broke off"),
-    ((HTTPException, InvalidHeader), True, "what it answers is no HTTP"),
+    ((HTTPException, exceptions.InvalidHeader), True, "what it answers is no HTTP"),
     (Exception, True, "the connection broke off"),
 )
 
 
 class Limits(NamedTuple):
-    """The bounds of one request; times are in seconds.
+    """The bounds of one request: seconds, attempts where a failure may pass, and bytes before and after unpacking.
 
-    Attributes:
-        connect: until a connection stands.
-        read: between two pieces of the answer.
-        total: for everything, redirects, attempts and waits included.
-        attempts: the number of attempts when a failure may pass.
-        backoff: the factor of urllib3's exponential wait between attempts.
-        size: the most bytes, before and after unpacking.
+    ``connect`` and ``read`` bound a connection and each wait for data as in urllib3; ``total`` bounds everything,
+    redirects, attempts and the waits between them included.
     """
 
     connect: float = 10
@@ -119,11 +102,6 @@ class Limits(NamedTuple):
     backoff: float = 0.3
     size: int = 64 * 1024 * 1024
 
-    @property
-    def mebibytes(self) -> float:
-        """The size in MiB."""
-        return self.size / 2**20
-
 
 class Address(NamedTuple):
     """An ``https:``, ``http:`` or ``file:`` URL.
@@ -131,10 +109,7 @@ class Address(NamedTuple):
     As text it can be shown: without the login, and without the query, where signed addresses carry their secrets.
 
     Attributes:
-        scheme: ``https``, ``http`` (on this machine, or where it was asked for) or ``file``.
         host: the host with its port, as written; empty for files.
-        path: the path, percent-encoded.
-        query: what follows the question mark; mostly empty.
         login: ``user:password``, or None.
         asked: whether the user asked for plain http to this host.
     """
@@ -393,14 +368,15 @@ def _follow(request: Request) -> Answer:
 
 def _persist(request: Request, deadline: float) -> Answer:
     """Try again what may pass, by the rules of urllib3's ``Retry``, as far as the time goes."""
-    retries = Retry(request.limits.attempts - 1, backoff_factor=request.limits.backoff)
+    limits = request.limits
+    retries = Retry(limits.attempts - 1, backoff_factor=limits.backoff)
     while True:
         try:
             return _exchange(request)
         except _FAILURES as error:
             cause = error.args[-1] if error.args else None
             passing, why = next(row[1:] for row in _REASONS if isinstance(error, row[0]) or isinstance(cause, row[0]))
-            fault = request.address.fault(why.format(limits=request.limits, cause=cause))
+            fault = request.address.fault(why.format(limits=limits, cause=cause, size=limits.size / 2**20))
             try:
                 retries = retries.increment(request.method, error=error)
             except _FAILURES:
@@ -417,7 +393,7 @@ def _asked_wait(retries: Retry, retry_after: str) -> float:
     """Return the seconds that a ``Retry-After`` (RFC 9110, 10.2.3) asks for, 0 where it cannot be read."""
     try:
         return retries.parse_retry_after(retry_after)
-    except (InvalidHeader, ValueError, OverflowError):
+    except (exceptions.InvalidHeader, ValueError, OverflowError):
         return 0
 
 
@@ -470,10 +446,11 @@ def _connections(address: Address) -> PoolManager:
     try:
         proxy = parse_url(named if "://" in named else f"http://{named}")
         if not proxy.host:
-            raise LocationParseError(named)
+            raise exceptions.LocationParseError(named)
         login = {"Proxy-Authorization": basic(unquote(proxy.auth))} if proxy.auth else None
-        return ProxyManager(f"{proxy.scheme}://{proxy.netloc}", proxy_headers=login, ssl_context=context)
-    except LocationValueError as error:
+        url = f"{proxy.scheme}://{proxy.netloc}"
+        return ProxyManager(url, proxy_headers=login, proxy_ssl_context=context, ssl_context=context)
+    except exceptions.LocationValueError as error:
         raise Unusable(
             f"the proxy for {address.scheme} is none that can be used",
             where=f"{address.scheme}_proxy",

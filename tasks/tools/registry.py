@@ -79,11 +79,7 @@ def platform_of(image: Mapping[str, Any]) -> str:
 
 
 def require_one_each(platforms: Sequence[str], image: Reference) -> None:
-    """Check that an index has one manifest a platform: of two, nobody knows which one a cluster takes.
-
-    Raises:
-        Refused: it has more.
-    """
+    """Refuse an index with several manifests for one platform: which one a cluster takes is undefined."""
     for platform, count in Counter(platforms).items():
         if count > 1:
             look = f"docker buildx imagetools inspect {image}"
@@ -110,9 +106,8 @@ class Conversation:
     """Requests to one repository of a registry, signed in where it asks for that.
 
     Attributes:
-        repository: the repository's name.
-        actions: what is wanted of it: ``pull``, or ``pull,push``.
-        deadline: when the whole conversation must have ended, by the monotonic clock in seconds.
+        actions: ``pull``, or ``pull,push``.
+        deadline: the end of the whole conversation by the monotonic clock, in seconds.
     """
 
     repository: Reference
@@ -129,19 +124,12 @@ class Conversation:
     def send(
         self, method: str, path: str, accept: str = "*/*", *, body: bytes | None = None, content_type: str = ""
     ) -> Answer:
-        """Send one request, signing in where the registry asks for it.
-
-        Args:
-            method: the HTTP method.
-            path: the address, relative to the repository's.
-            accept: the media types that are understood.
-            body: what is sent with it.
-            content_type: the media type of that.
+        """Send one request to ``path``, relative to :attr:`root`, signing in where the registry asks for it.
 
         Raises:
-            Denied: there are no credentials, or they do not do.
-            Undecided: no answer came, or none that can be relied on; or ``path`` leads to another server, which is
-                not to have the credentials.
+            Denied: there are no credentials, or they are not accepted.
+            Undecided: no answer came that can be relied on, or ``path`` leads to another server, which must not get
+                the credentials.
             Refused: it writes, and a rehearsal may not.
         """
         if method != _READ:
