@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from ..core.faults import Denied, Fault, Unreachable, Unusable
-from ..core.http import Address, Limits, NotGzip, Page, PageRequest, TooLarge, Validators, get, unpacked
+from ..core.http import Address, Limits, NotGzip, Page, TooLarge, Validators, get, unpacked
 from ..core.names import Reference
 from ..core.reading import read_file
 from ..core.yaml_data import Data, Unreadable, child, load, text_under
@@ -281,7 +281,7 @@ class Fetcher:
         return page.body if page else b""
 
     def _get(self, address: Address, validators: Validators, *, exact: bool = False) -> Page | None:
-        return get(PageRequest(address, validators, exact), self.limits)
+        return get(address, self.limits, validators, exact=exact)
 
 
 def _content(address: Address, limits: Limits) -> bytes:

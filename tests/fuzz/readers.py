@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from hypothesis import strategies as st
+from urllib3 import HTTPHeaderDict
 
 from tasks.core.faults import Fault
-from tasks.core.http import Address
+from tasks.core.http import Address, Answer
 from tasks.core.names import Reference
 from tasks.core.settings import KEYS, read_settings
 from tasks.core.visible import mask
@@ -34,7 +35,7 @@ from tasks.tools.credentials import DockerLogins, ask_helper
 from tasks.tools.denials import denied
 from tasks.tools.forges import GitHub, opening_address, read_remote
 from tasks.tools.git import Git, push_fault, remote_fault
-from tasks.tools.registry import Conversation, Reply, Undecided, begin_quick_answers, require_push_right
+from tasks.tools.registry import Undecided, begin_quick_answers, require_push_right
 
 from ..lab.helm import RELEASES, chart_archive, index_text
 from ..z2jh.charts import archive, entry
@@ -197,8 +198,9 @@ def _builder(data: bytes) -> None:
 def _registry(given: tuple[int, str, bytes]) -> None:
     status, header, body = given
     names = ("www-authenticate", "location", "docker-content-digest")
-    reply = Reply(status, dict.fromkeys(names, header), body)
-    with patch.object(Conversation, "_exchange", lambda *_: reply):
+    headers = HTTPHeaderDict(dict.fromkeys(names, header))
+    answer = Answer(Address("https", IMAGE.host, "/v2/"), status, headers, body)
+    with patch("tasks.tools.registry.send", return_value=answer):
         begin_quick_answers([IMAGE])()
         require_push_right(IMAGE)
 
