@@ -12,7 +12,7 @@ import os
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import platformdirs
 from invoke.config import Config, DataProxy
@@ -22,14 +22,10 @@ from invoke.util import yaml
 from .faults import Unusable
 from .reading import is_inside, is_passable, read_file
 
-if TYPE_CHECKING:
-    from ruamel.yaml.events import ScalarEvent
-
 SECTION = "hub"
 FILE = "invoke.yaml"
 PREFIX = "INVOKE_HUB_"
 _STUMBLES = (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
-_NUMBERS_BEGIN = frozenset("+-.0123456789")
 _taken: dict[str, str] = {}
 
 
@@ -85,10 +81,10 @@ def section_in(file: Path) -> dict[str, Any]:
     except OSError as err:
         raise _unreadable(file, err) from err
     # Only a repository with such a file pays for the YAML library: `invoke --list` does without.
-    from .yaml_data import Unreadable, load  # noqa: PLC0415
+    from .yaml_tree import Unreadable, load, typed  # noqa: PLC0415
 
     try:
-        return section_of(load(data.decode(), _typed))
+        return section_of(load(data.decode(), typed))
     except Unreadable as err:
         raise Unusable(f"the file {err}", where=file.name, hint=f"mend {file}") from err
     except UnicodeDecodeError as err:
@@ -131,20 +127,6 @@ def _plain(value: object) -> object:
         keys: Iterable[Any] = value.keys()
         return {str(key): _plain(value[key]) for key in keys}
     return value
-
-
-def _typed(event: ScalarEvent) -> object:
-    """Return a plain scalar as the number or the yes or no that it is: Invoke reads the file so too."""
-    text = str(event.value)
-    if event.style is not None or event.tag is not None:
-        return text
-    if text.lower() in {"true", "false"}:
-        return text.lower() == "true"
-    if text[0] in _NUMBERS_BEGIN:
-        for number in (int, float):
-            with contextlib.suppress(ValueError):
-                return number(text)
-    return text
 
 
 def _unreadable(file: Path, err: Exception) -> Unusable:
