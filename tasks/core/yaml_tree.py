@@ -46,14 +46,7 @@ _LIBRARY_ERRORS = (YAMLError, ValueError, ArithmeticError, LookupError, TypeErro
 
 
 class Unreadable(Exception):  # noqa: N818 - a clause for people
-    """A text is not one YAML document, or exceeds the bounds; ``str`` is a clause: ``is not YAML: line 2: ...``.
-
-    Attributes:
-        what: what is wrong.
-        line: the line that it is about, from 1, where there is one.
-        hint: what to do about it.
-        is_yaml: whether the text is YAML, and only too much of it.
-    """
+    """A text is not one YAML document, or exceeds the bounds; ``str`` is a clause: ``is not YAML: line 2: ...``."""
 
     def __init__(self, what: str, line: int | None, hint: str, *, is_yaml: bool = True) -> None:
         place = f"line {line}: " if line else ""
@@ -70,11 +63,7 @@ class Node:
     Attributes:
         start: index of its first character, its anchor and tag included.
         end: index after its last character; of a mapping or list, index after what opens it.
-        line: number of the line that it begins on, from 1.
-        column: number of characters before it on that line.
         order: its place in ``Document.outline``.
-        tag: its explicit tag in full, or None.
-        anchor: its anchor's name, or None.
     """
 
     start: int
@@ -88,12 +77,7 @@ class Node:
 
 @dataclass(eq=False)
 class Scalar(Node):
-    """A text, number, truth value or null.
-
-    Attributes:
-        value: the characters that it means.
-        style: how it is written: ``'``, ``"``, ``|``, ``>``, or empty for a plain one.
-    """
+    """A text, number, truth value or null; ``style`` is ``'``, ``"``, ``|``, ``>``, or empty for a plain one."""
 
     value: str
     style: str
@@ -207,13 +191,7 @@ class Edit(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A file's characters, every line ending as it was.
-
-    Attributes:
-        where: the path shown to people.
-        content: all characters but the byte order mark.
-        bom: the UTF-8 byte order mark, or nothing.
-    """
+    """A file's characters without its byte order mark, every line ending as it was; ``where`` is shown to people."""
 
     where: str
     content: str
@@ -257,8 +235,6 @@ class Document(NamedTuple):
     """One YAML document.
 
     Attributes:
-        text: its characters.
-        root: the outermost node; None for an empty file.
         outline: every node in the order of the text, with None where a mapping or list ends.
         shared: every node that an alias stands for, with the line of its first alias.
     """
@@ -298,14 +274,10 @@ def parse(data: bytes, where: str) -> Document:
 def load(
     text: str, scalar: Callable[[Scalar], Any] | None = None, *, size: int = MAX_BYTES, nodes: int = MAX_NODES
 ) -> Data:
-    """Read one YAML document as plain data.
+    """Read one YAML document of at most ``size`` characters and ``nodes`` keys and values as plain data.
 
-    Args:
-        text: the document.
-        scalar: returns the value of a scalar that is not null; its text as written where it is not given, so that
-            ``1.10`` is not a number.
-        size: how many characters it may have.
-        nodes: how many keys and values it may have.
+    ``scalar`` returns the value of a scalar that is not null. Without it that is the text as written: ``1.10`` is not a
+    number then.
 
     Raises:
         Unreadable: ``text`` is not one YAML document, or is out of bounds.
@@ -394,11 +366,7 @@ def _plain_data(node: Node | None, scalar: Callable[[Scalar], Any], seen: dict[N
 
 
 def _build(content: str, nodes: int) -> _Builder:
-    """Build the tree of a text.
-
-    Raises:
-        Unreadable: it is not one YAML document, or is out of bounds.
-    """
+    """Build the tree of a text, or raise ``Unreadable``."""
     builder = _Builder(nodes)
     try:
         for event in YAML(typ="safe", pure=True).parse(_without_tabs(content)):

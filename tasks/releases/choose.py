@@ -19,8 +19,8 @@ class Choice(NamedTuple):
 
     Attributes:
         release: the chosen release; the pinned one where nothing is newer.
-        newer_major: the newest release of a higher major version that would do, where the choice stays below.
-        reason: why this one, as a clause for the plan.
+        newer_major: the newest release of a higher major version, where the choice stays below.
+        reason: a clause for the plan.
     """
 
     release: Release
@@ -49,16 +49,15 @@ def choose(
     """Choose a release by SemVer's order, not by the time at which its entry was made.
 
     Args:
-        index: what there is. Versions that are not SemVer are chosen by ``to`` alone.
+        index: the releases.
         pinned: the version that the repository names now.
-        to: exactly this version, whatever the other arguments are.
+        to: exactly this version, whatever the other arguments are; it need not be SemVer.
         pre: also consider alpha, beta and rc.
         dev: also consider builds of main.
         major: also consider higher major versions.
 
     Raises:
-        Refused: the index has no ``to``; or ``pinned`` has no place in the order; or the index has neither
-            ``pinned`` nor anything newer.
+        Refused: the index has no ``to``, or neither ``pinned`` nor anything newer; or ``pinned`` is not SemVer.
     """
     if to is not None:
         return Choice(_exactly(index, to), None, "asked for with --to")
@@ -86,10 +85,9 @@ def newest(index: Index, *, pre: bool = False, dev: bool = False, within_major: 
 
 
 def is_dev(version: semver.Version) -> bool:
-    """Whether the version is a build of main rather than one that somebody released.
+    """Whether the version is a build of main: a pre-release other than ``alpha``, ``beta.2``, ``rc1`` and the like.
 
-    Released are stable versions and ``alpha``, ``beta.2``, ``rc1`` and the like; any other pre-release names
-    a commit: ``0.dev.git.6085.h59225bad``, ``beta.1.n031.hc5adeae4``, ``n451.h198fc854``, ``a59cf29``.
+    Those name a commit: ``0.dev.git.6085.h59225bad``, ``beta.1.n031.hc5adeae4``, ``n451.h198fc854``, ``a59cf29``.
     """
     if version.prerelease is None:
         return False

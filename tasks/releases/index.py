@@ -60,14 +60,11 @@ _USUAL_ENTRY = re.compile(
 
 
 class Release(NamedTuple):
-    """One entry of the index.
+    """One entry of the index, its values as written: ``version`` need not be SemVer, and ``urls`` may be relative.
 
     Attributes:
-        version: the chart's version as written, which need not be SemVer.
-        app_version: the version of JupyterHub, where the entry names one.
-        kube_version: the constraint on Kubernetes' version (``>=1.28.0-0``), where the entry has one.
-        urls: the addresses of the archive as written, relative ones too.
-        digest: the archive's SHA-256 in hexadecimal, as written.
+        app_version: the version of JupyterHub.
+        kube_version: the constraint on Kubernetes' version: ``>=1.28.0-0``.
         images: the text of the annotation ``IMAGES``.
     """
 
@@ -96,12 +93,7 @@ class Release(NamedTuple):
 
 
 class Index(NamedTuple):
-    """What a Helm repository offers of one chart.
-
-    Attributes:
-        releases: the releases by their version as written, in the index's order.
-        where: the address that the index came from.
-    """
+    """The releases of one chart by their version as written, in the order of the index, and its address."""
 
     releases: Mapping[str, Release]
     where: str = ""
@@ -109,15 +101,9 @@ class Index(NamedTuple):
 
 @lru_cache(maxsize=1)
 def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
-    """Read what an index offers of one chart; the last one is kept, since a commit alone reads it twice.
+    """Read the releases of one chart; the last index is kept, since a commit alone reads it twice.
 
-    Args:
-        data: the bytes of ``index.yaml``.
-        where: the address that they came from.
-        chart: the chart's name.
-
-    Returns:
-        The releases by version; of equal versions the first counts. Entries without a version are left out.
+    Of equal versions the first counts, and entries without a version are left out.
 
     Raises:
         Unreachable: the bytes are not a whole index of at most ``LARGEST_INDEX``, or offer no release of the chart. A
@@ -148,11 +134,9 @@ def parse_version(version: str) -> semver.Version | None:
 
 
 def hub_image_among(annotation: str) -> Reference | None:
-    """Find z2jh's hub image in the text of the annotation ``IMAGES``.
+    """Return the image named ``k8s-hub`` in the text of the annotation ``IMAGES``, else the first whose path ends so.
 
-    Returns:
-        The image of the item named ``k8s-hub``, else the first whose path ends so; None where there is none with a
-        tag or digest, or where the text is no such list.
+    It is None where none with a tag or digest is found, or where the text is no such list.
     """
     try:
         tree = load(annotation)
@@ -230,11 +214,7 @@ def _cut(text: str, chart: str) -> dict[str, str | Release] | None:
 
 
 def _read_entries(pieces: list[str]) -> list[Data]:
-    """Read entries together, indented as they are in the index.
-
-    Raises:
-        Unreadable: they are not YAML, or out of bounds.
-    """
+    """Read entries together, indented as they are in the index, or raise ``Unreadable``."""
     tree = load("".join(["  entries:\n", *(f"  {piece}" for piece in pieces)]))
     entries = child(tree, "entries")
     return entries if isinstance(entries, list) else []

@@ -27,12 +27,7 @@ _HASH_LENGTHS = range(7, 41)
 
 
 class SecurityRelease(NamedTuple):
-    """A release that fixes a vulnerability.
-
-    Attributes:
-        version: its version.
-        fixes: what it fixes, and in which part.
-    """
+    """A release that fixes a vulnerability; ``fixes`` names it and the part that has it."""
 
     version: str
     fixes: str
@@ -54,12 +49,7 @@ class Watch(NamedTuple):
 
 
 class Note(NamedTuple):
-    """One thing that an operator should know before an upgrade.
-
-    Attributes:
-        text: what it is, in a sentence or two without line breaks.
-        watches: the values that it concerns; empty where it concerns every hub.
-    """
+    """One thing to know before an upgrade, in one line, and the values that it concerns; without any, every hub."""
 
     text: str
     watches: tuple[Watch, ...] = ()
@@ -69,9 +59,8 @@ class Upgrade(NamedTuple):
     """The way from some releases to others.
 
     Attributes:
-        title: what is crossed, for people: ``z2jh 3 to 4``.
+        title: what is crossed: ``z2jh 3 to 4``.
         guide: the page about it.
-        notes: what to know.
         first: the lowest version that it leads to; a SemVer pre-release, so that all of them count.
         since: the lowest version that it leads from.
         until: the version at which it is left behind; None where it stays crossed.
@@ -95,15 +84,7 @@ class Upgrade(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is in ``known.yaml``.
-
-    Attributes:
-        date: the day as of which it holds.
-        security: the security releases, oldest first.
-        any_major: what holds for every major version.
-        going_back: what holds for an older version than the one before.
-        upgrades: the rest, oldest first.
-    """
+    """The content of ``known.yaml``, which holds as of ``date``; ``security`` and ``upgrades`` are oldest first."""
 
     date: str
     security: tuple[SecurityRelease, ...]
@@ -156,10 +137,9 @@ def upgrades_between(before: str | None, after: str) -> tuple[Upgrade, ...]:
 
 
 def release_links(release: Release) -> tuple[str, ...]:
-    """Return the pages about a release.
+    """Return the pages about a release: z2jh's changelog, or the commits of a build of main, and JupyterHub's.
 
-    For a release: z2jh's changelog (its anchors are numbered anew with every release, so the page itself) and
-    JupyterHub's, where the entry names JupyterHub's version. For a build of main: what it holds, on GitHub.
+    The changelog's anchors are numbered anew with every release, so it is the page itself.
     """
     version = release.semver
     is_released = version is not None and not is_dev(version)
@@ -168,21 +148,16 @@ def release_links(release: Release) -> tuple[str, ...]:
 
 
 def comparison(before: Release, after: Release) -> str | None:
-    """Return the page with every change between two releases, the lower one first.
-
-    None where one is neither tagged nor names a commit.
-    """
+    """Return the page with every change between two releases; None where one is neither tagged nor names a commit."""
     is_down = before.semver and after.semver and after.semver < before.semver
     old, new = (_point(after), _point(before)) if is_down else (_point(before), _point(after))
     return f"{REPOSITORY}/compare/{old}...{new}" if old and new else None
 
 
 def upgrade_links(before: str, after: str) -> tuple[str, ...]:
-    """Return the upgrade guides to read when moving from one version to another.
+    """Return the general upgrade guide and that of each major version crossed, oldest first.
 
-    Returns:
-        The general guide and that of each major version crossed, oldest first; none where no higher major
-        version is reached, or where a version is not SemVer.
+    There are none where no higher major version is reached, or where a version is not SemVer.
     """
     old, new = parse_version(before), parse_version(after)
     if old is None or new is None or old.major >= new.major:

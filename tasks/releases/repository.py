@@ -53,11 +53,10 @@ class HelmRepository:
         cache: the folder to keep in what was fetched; None keeps nothing.
         chart: the chart's name.
         limits: the bounds of each fetch.
-        asked: whether the user asked for this very address, be it plain http to another machine.
+        asked: whether the user asked for this very address: then it may be plain http to another machine.
 
     Raises:
-        Unusable: ``url`` is no such address.
-        Refused: ``url`` is plain http to another machine, and was not asked for.
+        Unusable, Refused: ``url`` is no such address.
     """
 
     def __init__(
@@ -84,17 +83,12 @@ class HelmRepository:
         """Fetch and read the repository's ``index.yaml``.
 
         Raises:
-            Denied: access is denied.
-            Unreachable: no usable index came.
+            Denied, Unreachable: no usable index came.
         """
         return read_index(self._fetcher.page(self._index), str(self._index), self._chart)
 
     def kept_index(self) -> Index | None:
-        """Read the index that was fetched last, without asking the server; None where none is kept.
-
-        Raises:
-            Unreachable: what is kept is no usable index.
-        """
+        """Read the index that was fetched last, without asking the server; None where none is kept."""
         body = self._fetcher.kept(self._index)
         return read_index(body, str(self._index), self._chart) if body is not None else None
 
@@ -102,8 +96,7 @@ class HelmRepository:
         """Fetch a release's archive, from the first of its addresses that has it.
 
         Raises:
-            Denied: access is denied.
-            Unreachable: no address has it, or it does not have the digest that the index names.
+            Denied, Unreachable: no address has it, or it does not have the digest that the index names.
         """
         digest = (release.digest or "").lower().removeprefix("sha256:")
         kept = self._cache.archive(digest) if self._cache else None
@@ -121,19 +114,11 @@ class HelmRepository:
         return body
 
     def hub_image(self, release: Release) -> Reference:
-        """Return the hub image that a release uses: the one its entry names, else the one in its archive.
-
-        Raises:
-            Denied, Unreachable: neither the entry nor an archive that could be fetched names one.
-        """
+        """Return the hub image that a release uses: the one its entry names, else the one in its archive."""
         return release.hub_image or hub_image_in(self.archive(release), f"{self._chart} {release.version}")
 
     def values(self, release: Release) -> Data:
-        """Return the default values of a release's chart as plain data, scalars as text.
-
-        Raises:
-            Denied, Unreachable: no usable archive came.
-        """
+        """Return the default values of a release's chart as plain data, scalars as text."""
         return _values_in(self.archive(release), f"{self._chart} {release.version}")
 
     def _first_that_answers(self, release: Release) -> tuple[bytes, Address]:
@@ -168,12 +153,7 @@ class HelmRepository:
 
 @dataclass(frozen=True)
 class Fetcher:
-    """Fetches from web servers and from files.
-
-    Attributes:
-        cache: what was fetched before; None keeps nothing.
-        limits: the bounds of each fetch.
-    """
+    """Fetches from web servers and from files; without a cache it keeps nothing."""
 
     cache: Cache | None = None
     limits: Limits = field(default_factory=Limits)
@@ -182,8 +162,7 @@ class Fetcher:
         """Fetch a page that changes now and then: the server sends it only if it changed.
 
         Raises:
-            Denied: access is denied.
-            Unreachable: no usable answer came within the limits.
+            Denied, Unreachable: no usable answer came within the limits.
         """
         if address.is_file:
             return _read(address, self.limits)
@@ -196,22 +175,14 @@ class Fetcher:
         return page.body
 
     def kept(self, address: Address) -> bytes | None:
-        """Return a page as it was fetched last, or None; a server is not asked.
-
-        Raises:
-            Denied, Unreachable: it is a file that cannot be read.
-        """
+        """Return a page as it was fetched last, or None, without asking a server."""
         if address.is_file:
             return _read(address, self.limits)
         page = self.cache.page(address.url) if self.cache else None
         return page.body if page else None
 
     def stored(self, address: Address) -> bytes:
-        """Fetch a file byte for byte.
-
-        Raises:
-            Denied, Unreachable: as for ``page``.
-        """
+        """Fetch a file byte for byte."""
         if address.is_file:
             return _read(address, self.limits)
         page = get(PageRequest(address, Validators(), exact=True), self.limits)
@@ -219,11 +190,7 @@ class Fetcher:
 
 
 class Cache(NamedTuple):
-    """Pages by their address, archives by their digest.
-
-    Attributes:
-        folder: where they are kept; made when the first one is.
-    """
+    """Pages by their address, archives by their digest, in a folder that is made when the first one is kept."""
 
     folder: Path
 
@@ -278,15 +245,11 @@ class Cache(NamedTuple):
 
 
 def hub_image_in(data: bytes, where: str) -> Reference:
-    """Return the image that the chart's ``values.yaml`` sets at ``hub.image``.
-
-    Args:
-        data: the chart's archive (``.tgz``).
-        where: the release that it is of, for messages.
+    """Return the image at ``hub.image`` in the ``values.yaml`` of a chart's archive (``.tgz``).
 
     Raises:
         Unreachable: the bytes are no chart archive, are larger unpacked than ``LARGEST_ARCHIVE``, or name no
-            hub image.
+            hub image; ``where`` is the release in the message.
     """
     image = child(child(_values_in(data, where), "hub"), "image")
     name, tag = text_under(image, "name"), text_under(image, "tag")
@@ -332,9 +295,6 @@ def _regular_files(plain: bytes) -> Iterator[tuple[str, memoryview]]:
     Headers that extend others (pax records, GNU's long names) are passed over unread: they only matter for names
     of over 100 bytes and files of over 8 GiB, and ``tarfile`` searches pax records in quadratic time before
     Python 3.11.10 (CVE-2024-6232).
-
-    Raises:
-        _NotTar: the data is not a whole tar archive.
     """
     view, at = memoryview(plain), 0
     for _ in range(_MOST_MEMBERS):
