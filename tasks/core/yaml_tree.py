@@ -40,6 +40,7 @@ MAX_NODES = 100_000  # ruamel.yaml takes some seconds for as many
 _PREFIX = "tag:yaml.org,2002:"
 _SHOWN = 40  # characters of a value in a message
 _KIND_NAMES = {"str": "the text", "int": "the number", "float": "the number", "bool": "the truth value"}
+_CORRECT = "correct the file there"
 _NUMBERS_BEGIN = frozenset("+-.0123456789")
 # The library raises some of its own mistakes where an escape or a directive is out of range.
 _LIBRARY_ERRORS = (YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, AssertionError)
@@ -368,15 +369,19 @@ def _plain_data(node: Node | None, scalar: Callable[[Scalar], Any], seen: dict[N
 def _build(content: str, nodes: int) -> _Builder:
     """Build the tree of a text, or raise ``Unreadable``."""
     builder = _Builder(nodes)
-    try:
-        for event in YAML(typ="safe", pure=True).parse(_without_tabs(content)):
-            builder.take(event)
-    except _LIBRARY_ERRORS as error:
-        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-        problem = getattr(error, "problem", None) or getattr(error, "context", None) or getattr(error, "reason", None)
-        line = mark.line + 1 if mark else None
-        raise Unreadable(str(problem or error), line, "correct the file there", is_yaml=False) from error
+    for event in _events(content):
+        builder.take(event)
     return builder
+
+
+def _events(content: str) -> Iterator[Event]:
+    try:
+        yield from YAML(typ="safe", pure=True).parse(_without_tabs(content))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise Unreadable(str(error.problem or error.context), line, _CORRECT, is_yaml=False) from error
+    except _LIBRARY_ERRORS as error:
+        raise Unreadable(str(getattr(error, "reason", None) or error), None, _CORRECT, is_yaml=False) from error
 
 
 class _Builder:
