@@ -18,7 +18,8 @@ from tasks.tools.git import Git
 from ..git.steps import install_hook
 from ..lab.cli import run, run_task
 from ..lab.engine import files_of
-from ..lab.machine import PROJECT, SHARED
+from ..lab.machine import PROJECT
+from ..lab.real import CAL_ICOR
 from ..release.world import fault
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def test_what_git_crypt_has_encrypted_is_none(name: str) -> None:
 
 
 def test_no_file_of_a_hub_repository_is_taken_for_one() -> None:
-    folders = (PROJECT / "hub", PROJECT / "images", PROJECT / "docs", SHARED / "hubs")
+    folders = (PROJECT / "hub", PROJECT / "images", PROJECT / "docs", CAL_ICOR)
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 10
     assert [path for path in files if credential_in(str(path), path.read_bytes())] == []
