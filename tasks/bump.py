@@ -87,9 +87,8 @@ def plan_bump(hub: Hub, wish: BumpOptions) -> tuple[Step, Hub]:
     from .image.proof import with_digests
     from .releases.choose import choose
     from .repo.chart import require_movable
-    from .repo.edits import base_for, release_edits
+    from .repo.edits import base_for, lock_edit, locked_action, release_edits
     from .repo.hub import helm_repository, open_repository
-    from .repo.lock import lock_edit, locked_action
     from .tools.git_facts import standing
 
     relies = standing(hub.git, hub.branch)
