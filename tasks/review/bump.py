@@ -13,9 +13,8 @@ from ..releases.choose import Choice, choose
 from ..releases.notes import release_links, security_news
 from ..releases.repository import HelmRepository
 from ..repo.chart import require_movable
-from ..repo.edits import base_for, release_edits
+from ..repo.edits import base_for, lock_edit, locked_action, release_edits
 from ..repo.hub import Hub, helm_repository, open_repository
-from ..repo.lock import lock_edit, locked_action
 from ..tools.git_facts import standing
 from .message import known_facts
 from .upgrades import upgrade_warnings, upgrades_here
