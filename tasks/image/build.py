@@ -9,7 +9,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, NamedTuple
 
-from ..core.faults import DOOR, Refused
+from ..core.faults import Refused
 from ..core.names import Host, Reference
 from ..core.plan import Values
 from ..repo.hub import Hub, HubImage, layout_warnings
@@ -34,11 +34,9 @@ class BuildOptions(NamedTuple):
 
     Attributes:
         images: the images' keys; empty for all that inherit from z2jh's hub image.
-        push: whether the images are pushed.
         force: whether a tag that exists is built and pushed again.
-        platform: the platform in place of the host's row of the table; None for that row.
-        builder: the buildx builder; None for the setting's.
-        no_cache: whether every step is run anew.
+        platform: the platform in place of the setting's.
+        builder: the buildx builder in place of the setting's.
         engine: the engine's name: ``buildx`` or ``chartpress``.
         stand_ins: the base images that a rehearsal's stand-ins are taken for, whatever their registries have.
     """
@@ -57,9 +55,6 @@ class ImageBuild(NamedTuple):
     """One image of a build.
 
     Attributes:
-        image: the image.
-        name: its tag and the commit that it names; both open while that commit is only planned.
-        base: the base image that its Dockerfile names.
         platform: the platforms that it must run on, separated by commas.
         argument: the value of ``--platform``; None for a native build without it.
         status: ``built`` (before that: to be built), ``retagged``, ``present`` or ``skipped``.
@@ -86,21 +81,12 @@ class ImageBuild(NamedTuple):
         return self.image.spec.key
 
     @property
-    def tag(self) -> str:
-        """The image's tag."""
-        return self.name.tag
-
-    @property
     def reference(self) -> Reference:
         """The image's name and tag."""
-        return Reference(self.image.spec.name, self.tag)
+        return Reference(self.image.spec.name, self.name.tag)
 
     def present(self, found: FoundImage) -> ImageBuild:
-        """Return the build of an image that the registry has already.
-
-        Raises:
-            Refused: it has another platform or base.
-        """
+        """Return the build of an image that the registry has already."""
         proof = prove(self.reference, found, self.base, self.platform)
         return self._replace(proof=proof, status=PRESENT, inputs=self.inputs or inputs_label(found))
 
@@ -114,11 +100,7 @@ class ImageBuild(NamedTuple):
         return self
 
     def proved(self, digest: str | None) -> ImageBuild:
-        """Return the build after the push of ``digest`` (None if unknown), proved by the registry's answer.
-
-        Raises:
-            Refused: the registry does not have it, or has another one.
-        """
+        """Return the build after the push of ``digest`` (None if unknown), proved by the registry's answer."""
         found = docker.inspect(self.reference)
         return self._replace(proof=prove(self.reference, found, self.base, self.platform, digest))
 
@@ -126,7 +108,7 @@ class ImageBuild(NamedTuple):
         """Return the image's labels: its version, commit, base and inputs."""
         base = self.base.reference
         own = {
-            f"{LABEL}version": self.tag,
+            f"{LABEL}version": self.name.tag,
             f"{LABEL}revision": self.name.revision,
             f"{LABEL}base.name": f"{base.host}/{base.path}:{base.tag}",
             f"{LABEL}base.digest": self.base.found.digest,
@@ -139,7 +121,7 @@ class ImageBuild(NamedTuple):
         return {
             "name": self.key,
             "repository": self.image.spec.name,
-            "tag": self.tag,
+            "tag": self.name.tag,
             "digest": self.proof.digest if self.proof else None,
             "platforms": list(self.proof.platforms) if self.proof else self.platform.split(","),
             "status": self.status,
@@ -171,15 +153,7 @@ class ImageBuild(NamedTuple):
 
 @dataclass(frozen=True)
 class Build:
-    """A build.
-
-    Attributes:
-        hub: the hub repository as it is when the build begins.
-        options: its options.
-        images: the images.
-        pushes: whether what is built is pushed.
-        builder: the builder.
-    """
+    """A build, and the hub repository as it is when it begins."""
 
     hub: Hub
     options: BuildOptions
@@ -296,23 +270,13 @@ def results_of(images: Iterable[ImageBuild]) -> dict[str, Any]:
     return left
 
 
-def retag(build: Build) -> list[ImageBuild]:
-    """Tag the images of the same inputs that are in the registry already, and return them proved.
-
-    Raises:
-        Refused: the proof fails.
-        Denied: a registry denied access.
-        Unreachable: a registry did not answer.
-    """
-    return [one.proved(docker.retag(one.source, one.tag)) for one in build.to_retag if one.source]
+def retag_images(build: Build) -> list[ImageBuild]:
+    """Tag the images of the same inputs that are in the registry already, and return them proved."""
+    return [one.proved(docker.retag(one.source, one.name.tag)) for one in build.to_retag if one.source]
 
 
 def name_after_commit(build: Build) -> Build:
-    """Return the build with the tags that waited for a commit, which exists now.
-
-    Raises:
-        Moved: such a tag is taken already.
-    """
+    """Return the build with the tags that waited for a commit, which exists now."""
     waiting = [one for one in build.to_build if one.name.commit == COMMIT_TO_COME]
     hub = build.hub.again()
     history = history_of(hub)
@@ -361,10 +325,8 @@ def source_trees(build: Build) -> Iterator[dict[str, Tree]]:
 
 
 def inputs_of(hub: Hub, one: ImageBuild, tree: Tree) -> str:
-    """Return the hash of the inputs of an image that is built from ``tree``.
-
-    Where the tag names a commit, the commit and the tag in build arguments belong to them.
-    """
+    """Return the hash of the inputs of an image that is built from ``tree``."""
+    # Where the tag names a commit, the commit and the tag in build arguments belong to the inputs.
     arguments = arguments_of(hub, one.image, one.name) if names_commit(hub.settings.tag) else None
     return inputs_hash(hub, one.image, tree, one.base.identity, one.platform, arguments)
 
@@ -376,30 +338,12 @@ def arguments_of(hub: Hub, image: HubImage, name: ImageName) -> list[str]:
 
 
 def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str], list[str]]:
-    """Return the build arguments and extra options of ``image``, the names in them filled in as chartpress does.
-
-    Raises:
-        Unusable: one holds an unknown name.
-    """
+    """Return the build arguments and extra options of ``image``, the names in them filled in as chartpress does."""
     spec = image.spec
     names = {"LAST_COMMIT": name.commit, "TAG": name.tag, "BRANCH": hub.branch or ""}
     where = f"{hub.config_file}: images.{spec.key}"
     arguments = {key: render(value, names, f"{where}.buildArgs") for key, value in spec.build_args.items()}
     return arguments, [render(option, names, f"{where}.extraBuildCommandOptions") for option in spec.extra_options]
-
-
-def require_same_inputs(one: ImageBuild, found: FoundImage | None) -> None:
-    """Check that an image in the registry has the inputs of ``one``, whose tag does not tell.
-
-    Raises:
-        Refused: it has others, or no label for them.
-    """
-    if found is not None and inputs_label(found) != one.inputs:
-        raise Refused(
-            "the tag is there, for an image of other files",
-            where=one.reference,
-            hint=f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force",
-        )
 
 
 def _same_inputs(one: ImageBuild, now: str) -> str:

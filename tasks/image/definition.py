@@ -58,19 +58,15 @@ _TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
 
 
 @dataclass(frozen=True)
-class Target:
+class BakeTarget:
     """One image to build.
 
     Attributes:
         key: the image's key in chartpress.yaml.
-        reference: its name and tag.
         context: the build context, relative to the folder of chartpress.yaml.
         dockerfile: its Dockerfile, relative to the same folder.
-        build_args: the build arguments, rendered.
-        labels: the image's labels.
         pins: what a ``FROM`` is taken from, by the name it has there.
         platform: what to build for; None for the builder's own.
-        no_cache: whether every step is run anew.
         push: whether the image is pushed; otherwise it stays in the engine's local store.
         extra: more fields of the bake target, from chartpress's ``extraBuildCommandOptions``; they win, as the last
             options of a command line do.
@@ -89,7 +85,7 @@ class Target:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def definition(targets: Sequence[Target], root: str = "") -> str:
+def definition(targets: Sequence[BakeTarget], root: str = "") -> str:
     """Return the bake definition of ``targets`` as JSON text, indented by two.
 
     Args:
@@ -119,9 +115,6 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str]) -> d
         options: the options, names filled in; an option and its value may be one item or two.
         where: where they are written, for the fault.
         env: the variables that a build argument without a value takes its value from.
-
-    Raises:
-        Unusable: a bake file has no such option, or its value is missing.
     """
     parser = _Parser()
     for option, key in (*_LISTS.items(), *_MAPPINGS.items()):
@@ -132,9 +125,7 @@ def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str]) -> d
         parser.add_argument(option, dest="attest", action="append", type=partial(_attestation, kind))
     for option, key in (*_SWITCHES.items(), *dict.fromkeys(_WITHOUT_EFFECT, _NO_FIELD).items()):
         parser.add_argument(option, dest=key, nargs="?", const=True, type=_truth)
-    known, unknown = parser.read(options, where)
-    if unknown:
-        raise _wrong(f"{unknown[0]} has no counterpart in a bake definition", where)
+    known = parser.read(options, where, only_known=True)
     given = {key: value for key, value in known.items() if value and key != _NO_FIELD}
     build_args = given.get("args", ())
     given["args"] = [arg if "=" in arg else f"{arg}={env[arg]}" for arg in build_args if "=" in arg or arg in env]
@@ -161,14 +152,10 @@ def with_files_of(fields: Mapping[str, Any], folder: str, env: Mapping[str, str]
 
 
 def local_contexts(options: Sequence[str], where: str) -> tuple[str, ...]:
-    """Return the local folders of named build contexts, ``--build-context NAME=FOLDER``, in every spelling.
-
-    Raises:
-        Unusable: the option lacks its value.
-    """
+    """Return the local folders of named build contexts, ``--build-context NAME=FOLDER``, in every spelling."""
     parser = _Parser()
     parser.add_argument("--build-context", action="append", default=[])
-    known, _ = parser.read(options, where)
+    known = parser.read(options, where, only_known=False)
     return tuple(folder for folder in map(context_folder, _pairs(known["build_context"]).values()) if folder)
 
 
@@ -218,13 +205,19 @@ class _Parser(argparse.ArgumentParser):
         """Raise what argparse would print before it ends the program."""
         raise ValueError(message)
 
-    def read(self, options: Sequence[str], where: str) -> tuple[dict[str, Any], list[str]]:
-        """Return the known options by their names, and the words of unknown ones."""
+    def read(self, options: Sequence[str], where: str, *, only_known: bool) -> dict[str, Any]:
+        """Return the values of known options by their names; others are left out, or refused."""
         try:
             known, unknown = self.parse_known_args(list(options))
+            if unknown and only_known:
+                self.error(f"{unknown[0]} has no counterpart in a bake definition")
         except (ValueError, argparse.ArgumentError) as err:
-            raise _wrong(str(err), where) from err
-        return vars(known), unknown
+            raise Unusable(
+                f"an extra build option cannot be used: {err}",
+                where=where,
+                hint=f"take it out, or build as chartpress does: {DOOR} build --engine chartpress",
+            ) from err
+        return vars(known)
 
 
 def _attestation(kind: str, value: str) -> str:
@@ -244,14 +237,6 @@ def _truth(value: str) -> bool:
 def _pairs(items: list[str]) -> dict[str, str]:
     """Read ``KEY=VALUE`` items; a key without a value has an empty one."""
     return {key: value for key, _, value in (item.partition("=") for item in items)}
-
-
-def _wrong(why: str, where: str) -> Unusable:
-    return Unusable(
-        f"an extra build option cannot be used: {why}",
-        where=where,
-        hint=f"take it out, or build as chartpress does: {DOOR} build --engine chartpress",
-    )
 
 
 def _with_file_of(item: str, folder: str) -> str:
@@ -284,7 +269,7 @@ def _image_at(hub: Hub, file: str, path: str) -> Reference | None:
     return Reference(pinned.name, pinned.tag) if pinned.name and is_tag(pinned.tag or "") else None
 
 
-def _fields(target: Target, root: str) -> dict[str, Any]:
+def _fields(target: BakeTarget, root: str) -> dict[str, Any]:
     # bake looks for the Dockerfile in the context's folder.
     context, dockerfile = (posixpath.join("/", root, path) for path in (target.context, target.dockerfile))
     entry: dict[str, Any] = {

@@ -39,7 +39,7 @@ from ..tools.git import UNSET, Git
 from ..tools.google import is_google
 from ..tools.process import NO_BOUND, find, missing, watch
 from .build import CONTEXT, Build, BuildOptions, ImageBuild, filled_in, inputs_of, name_after_commit, write_contexts
-from .definition import Target, bake_fields, cache_fields, definition, from_folder, target_name, with_files_of
+from .definition import BakeTarget, bake_fields, cache_fields, definition, from_folder, target_name, with_files_of
 from .proof import LABEL
 from .tree import Tree
 
@@ -57,48 +57,23 @@ _NO_ANSWER = ("failed to connect", "max retries exceeded", "timed out", "unavail
 
 
 class Engine(Protocol):
-    """What builds.
+    """What builds."""
 
-    Attributes:
-        retags: whether an image of the same inputs that is in the registry already is retagged, not built.
-    """
-
+    # Whether an image of the same inputs that is in the registry already is retagged, not built.
     retags: bool
 
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
-        """Check that the engine is installed, and can do what the options and settings want.
-
-        Raises:
-            Refused: it cannot.
-            ProgramFailed: it is not installed.
-        """
+        """Check that the engine is installed, and can do what the options and settings want."""
 
     def shown(self, build: Build) -> str:
         """Return the commands that build and push, as one could paste them."""
 
     def build(self, build: Build, scratch: Path) -> Mapping[str, str]:
-        """Build and push; return the digests of what was pushed, by the images' keys, as far as they are known.
-
-        Args:
-            build: what is built.
-            scratch: a folder, its build contexts below :data:`_UPLOAD`.
-
-        Raises:
-            Denied: a registry or Google denied access.
-            Unreachable: a registry or Google did not answer.
-            Refused: the engine would build from other files.
-            ProgramFailed: the build failed.
-        """
+        """Build from the contexts in ``scratch``, and push; return the digests that are known by the images' keys."""
 
 
 def engine_for(hub: Hub, options: BuildOptions) -> Engine:
-    """Return the engine that the options and settings name.
-
-    Raises:
-        Unusable: there is no such engine.
-        Refused: it cannot do what is wanted.
-        ProgramFailed: it is not installed.
-    """
+    """Return the engine that the options and settings name, after checking that it fits."""
     in_cloud = (options.builder or hub.settings.builder) == CLOUD_BUILD
     engines: dict[str, Engine] = {BUILDX: CloudBuild() if in_cloud else Buildx(), CHARTPRESS: Chartpress()}
     engine = engines.get(options.engine)
@@ -110,14 +85,7 @@ def engine_for(hub: Hub, options: BuildOptions) -> Engine:
 
 
 def build_images(build: Build, engine: Engine) -> list[ImageBuild]:
-    """Build and push, then prove each image from what its registry has; return the images.
-
-    Raises:
-        Refused: the proof fails.
-        Denied: a registry denied access.
-        Unreachable: a registry did not answer.
-        ProgramFailed: the build failed.
-    """
+    """Build and push, then prove each image from what its registry has; return the images."""
     named = name_after_commit(build)
     with scratch_folder(named.hub.git) as scratch:
         written = write_contexts(named, scratch / _UPLOAD)
@@ -126,13 +94,7 @@ def build_images(build: Build, engine: Engine) -> list[ImageBuild]:
 
 
 def bake_definition(build: Build, *, again: bool = False, shared: bool = True) -> str:
-    """Return the bake definition of what is to be built.
-
-    Args:
-        build: the build.
-        again: whether it only pushes what was built a moment ago; then nothing is run anew.
-        shared: whether the shared build cache is used, where the settings want one.
-    """
+    """Return the bake definition of what is to be built."""
     no_cache = build.options.no_cache and not again
     targets = [_target(build, one, no_cache=no_cache, shared=shared) for one in build.to_build]
     return definition(targets, build.hub.root)
@@ -175,11 +137,7 @@ class Buildx:
 
 
 def pushed_digests(metadata: Path, targets: Sequence[str]) -> list[str]:
-    """Return the digests of ``targets``, in their order, from the file that bake wrote.
-
-    Raises:
-        ProgramFailed: the file is missing, or lacks one of them.
-    """
+    """Return the digests of ``targets``, in their order, from the file that bake wrote."""
     try:
         written = json.loads(metadata.read_text(encoding="utf-8"))
         return [str(written[name]["containerimage.digest"]) for name in targets]
@@ -276,23 +234,15 @@ class CloudBuild:
 
 
 class CloudBuildRequest(NamedTuple):
-    """A request to Cloud Build.
-
-    Attributes:
-        config: the build: its steps, and how long it may take.
-        definition: the bake definition that its step builds.
-        project: the project that builds; None for gcloud's own choice.
-    """
+    """A request to Cloud Build: its build, the bake definition for that, the project (None for gcloud's choice)."""
 
     config: dict[str, Any]
     definition: str
     project: str | None
 
     def files(self) -> dict[str, str]:
-        """Return the request's files, without the contexts, by their paths below one folder.
-
-        The list of what is not uploaded is given, so that a ``.gitignore`` hides no file that is committed.
-        """
+        """Return the request's files, without the contexts, by their paths below one folder."""
+        # The list of what is not uploaded is given, so that a .gitignore hides no file that is committed.
         config = json.dumps(self.config, indent=2)
         return {f"{_UPLOAD}/{_DEFINITION}": self.definition, _CONFIG: config, _IGNORE: ".git\n"}
 
@@ -321,7 +271,7 @@ def google_project(image: Reference) -> str | None:
     return image.path.partition("/")[0] if is_google(image.host) else None
 
 
-def _target(build: Build, one: ImageBuild, *, no_cache: bool, shared: bool) -> Target:
+def _target(build: Build, one: ImageBuild, *, no_cache: bool, shared: bool) -> BakeTarget:
     spec, hub, base = one.image.spec, build.hub, one.base
     arguments, options = filled_in(hub, one.image, one.name)
     where = f"{hub.config_file}: images.{spec.key}.extraBuildCommandOptions"
@@ -331,14 +281,14 @@ def _target(build: Build, one: ImageBuild, *, no_cache: bool, shared: bool) -> T
         fields["contexts"] = {name: from_folder(context, one.way) for name, context in named}
     cache = cache_fields(hub, one.image, build.builder, push=build.pushes) if shared else {}
     source = web_address(hub.git.remote_url(hub.settings.remote) or "")
-    shown = {one.name.commit, one.tag, hub.branch}
+    shown = {one.name.commit, one.name.tag, hub.branch}
     for name, value in chain(arguments.items(), *(fields.get(field, {}).items() for field in ("args", "labels"))):
         # What is filled in is shown everywhere else too.
         if value not in shown:
             keep_secret(name, value)
     # The base image is the one that its registry answered with, whatever its tag names later.
     digest = None if base.reference.digest else base.found.digest
-    return Target(
+    return BakeTarget(
         key=spec.key,
         reference=one.reference,
         context=one.way + spec.context,

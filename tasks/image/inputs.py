@@ -34,8 +34,6 @@ class Sources(NamedTuple):
     """Where the files of an image are, relative to the repository's top.
 
     Attributes:
-        context: the build context's folder.
-        dockerfile: the Dockerfile.
         contexts: the local folders of named build contexts (``--build-context NAME=FOLDER``).
         others: what else chartpress.yaml lists in the image's ``paths``.
     """
@@ -62,12 +60,7 @@ class Sources(NamedTuple):
 
 
 def sources_of(hub: Hub, image: HubImage) -> Sources:
-    """Return where the files of ``image`` are.
-
-    Raises:
-        Refused: one of its folders is outside of the repository.
-        Unusable: a build option cannot be read.
-    """
+    """Return where the files of ``image`` are."""
     spec = image.spec
     where = f"{hub.config_file}: images.{spec.key}"
     contexts = local_contexts(spec.extra_options, f"{where}.extraBuildCommandOptions")
@@ -95,10 +88,6 @@ def inputs_hash(
         base: what identifies its base image: see ``Base.identity``.
         platform: the platforms that it is built for, separated by commas.
         arguments: its build arguments and options with names filled in; None to take them as they are written.
-
-    Raises:
-        Refused: a path leads out of the repository.
-        Unusable: the build context or the Dockerfile is missing.
     """
     spec, sources = image.spec, sources_of(hub, image)
     objects = tree.objects(sources.all)
@@ -121,13 +110,7 @@ def working_files(hub: Hub, images: Iterable[HubImage]) -> AbstractContextManage
 
 
 def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) -> None:
-    """Write what ``images`` are built from out of ``tree`` into the empty ``folder``, each file once.
-
-    Raises:
-        Refused: one of the files is a credential file, or the clone has no copy of a submodule.
-        Unusable: a build context or a Dockerfile is missing.
-        ProgramFailed: git failed.
-    """
+    """Write what ``images`` are built from out of ``tree`` into the empty ``folder``, each file once."""
     sources = [sources_of(hub, image) for image in images]
     listed = dict.fromkeys(path for one in sources for path in one.built_from)
     objects = tree.objects(listed)

@@ -27,15 +27,14 @@ from .build import (
     BuildOptions,
     ImageBuild,
     inputs_of,
-    require_same_inputs,
     results_of,
-    retag,
+    retag_images,
     source_trees,
 )
 from .definition import pinned_images
 from .engines import Engine, build_images, engine_for
 from .inputs import inputs_hash, require_buildable, require_links_covered, require_stable, sources_of, working_files
-from .proof import Base, find_bases, image_fact, require_platforms, tag_fact
+from .proof import Base, find_bases, image_fact, inputs_label, require_platforms, tag_fact
 from .tag import (
     COMMIT_TO_COME,
     HEAD,
@@ -58,11 +57,6 @@ _MOST_COMMITS = 20
 
 def plan_build(hub: Hub, options: BuildOptions, answering: BuilderOf | None = None) -> tuple[Step, Hub]:
     """Plan the build of the images that the registry does not have, and the values that name them.
-
-    Args:
-        hub: the hub repository as it will be when the build begins.
-        options: the build's options.
-        answering: waits for the builder, where somebody asks for it already.
 
     Returns:
         The step, and the repository as it will leave it.
@@ -100,12 +94,6 @@ def plan_build(hub: Hub, options: BuildOptions, answering: BuilderOf | None = No
 def plan_images(hub: Hub, options: BuildOptions, engine: Engine, answering: BuilderOf | None = None) -> Build:
     """Plan the build of the images that ``options`` name: their tags, and whether their registries have them.
 
-    Args:
-        hub: the hub repository as it will be when the build begins.
-        options: the build's options.
-        engine: what builds.
-        answering: waits for the builder, where somebody asks for it already (see :func:`asking_builder`).
-
     Raises:
         Refused: an image's files are not committed, its tag exists with another platform or base, or a build
             context holds a credential file.
@@ -122,7 +110,10 @@ def plan_images(hub: Hub, options: BuildOptions, engine: Engine, answering: Buil
             require_links_covered(hub, image)
         with hub.git.looking_for_changed(_paths_of(hub, images)) as loose:
             history.prefetch([image.spec.paths for image in images])
-            _require_committed(hub, images, loose())
+            changed = loose()
+        for image in images:
+            paths = _paths_of(hub, [image])
+            _require_none(image, [file for file in changed if _is_loose(hub, file) and is_below(file, paths)])
     look = pushes and not options.force
     certain = not look or any(depends_on(hub, image, hub.pending) for image in images)
     with nullcontext(answering) if answering else asking_builder(hub, options, at_once=certain) as builder_of:
@@ -146,15 +137,7 @@ def plan_images(hub: Hub, options: BuildOptions, engine: Engine, answering: Buil
 
 
 def require_only_managed_changes(hub: Hub, keys: Sequence[str]) -> None:
-    """Check that the images' files are as committed, but for what a release is about to commit itself.
-
-    Args:
-        hub: the hub repository.
-        keys: the images' keys; empty for all.
-
-    Raises:
-        Refused: another file is not committed; the message names it.
-    """
+    """Check that the images' files are as committed, but for what a release is about to commit itself."""
     leaves = hub.with_commit("", hub.changed)
     images = hub.select(hub.images, keys)
     with working_files(hub, images) as tree:
@@ -167,11 +150,7 @@ def require_only_managed_changes(hub: Hub, keys: Sequence[str]) -> None:
 
 
 def asking_builder(hub: Hub, options: BuildOptions, *, at_once: bool = True) -> AbstractContextManager[BuilderOf]:
-    """Give what waits for the builder: it is asked at once, since Docker takes its time, or else when it is needed.
-
-    Raises:
-        ProgramFailed: docker is missing.
-    """
+    """Give what waits for the builder: it is asked at once, since Docker takes its time, or else when it is needed."""
     builder = _builder(hub, options)
     if builder.name == CLOUD_BUILD:
         return nullcontext(lambda: builder)
@@ -193,9 +172,9 @@ def _push_right_actions(build: Build) -> list[Action]:
 def _retag_action(build: Build, relies: Sequence[Fact]) -> Action:
     images = build.to_retag
     return Action(
-        f"give {', '.join(f'{one.source} the tag {one.tag}' for one in images)}",
+        f"give {', '.join(f'{one.source} the tag {one.name.tag}' for one in images)}",
         "it was built from the same files, arguments and base",
-        lambda _: results_of(retag(build)),
+        lambda _: results_of(retag_images(build)),
         relies=(
             *relies,
             *map(image_fact, dict.fromkeys(one.source for one in images if one.source)),
@@ -222,7 +201,7 @@ def _nothing_to_build(build: Build) -> Action:
 
 def _pins(hub: Hub, build: Build) -> list[PinnedPlace]:
     return [
-        PinnedPlace(place, one.reference.name, one.tag)
+        PinnedPlace(place, one.image.spec.name, one.name.tag)
         for one in build.images
         if one.status != SKIPPED
         for place in hub.values_places(one.image)
@@ -296,20 +275,19 @@ def _image_build(
 
 
 def _compared(hub: Hub, one: ImageBuild, answer: docker.Answer) -> ImageBuild:
-    """Return ``one`` as what its registry answered leaves it: to be built, or present already.
-
-    Raises:
-        Fault: the registry denied access, or did not answer.
-        Refused: the base image lacks a platform, or the tag exists with other files, another platform or base.
-    """
+    """Return ``one`` as what its registry answered leaves it: to be built, or present already."""
     require_platforms(one.base, one.platform)
     if isinstance(answer, Fault):
         raise answer
     is_telling = tells_images_apart(hub.settings.tag)
     if one.name.revision and (answer is None or not is_telling):
         one = one._replace(inputs=inputs_of(hub, one, Tree(hub.git, one.name.revision)))
-    if not is_telling:
-        require_same_inputs(one, answer)
+    if answer is not None and not is_telling and inputs_label(answer) != one.inputs:
+        raise Refused(
+            "the tag is there, for an image of other files",
+            where=one.reference,
+            hint=f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force",
+        )
     return one if answer is None or one.status == SKIPPED else one.present(answer)
 
 
@@ -340,13 +318,6 @@ def _paths_of(hub: Hub, images: Iterable[HubImage]) -> list[str]:
 def _is_loose(hub: Hub, file: str) -> bool:
     """Whether a file that differs from the commit will still do so when the image is built."""
     return file not in hub.pending and not is_half_written(file)
-
-
-def _require_committed(hub: Hub, images: Sequence[HubImage], changed: Sequence[str]) -> None:
-    """Check that no image depends on a file that is not committed: its tag would name another image."""
-    for image in images:
-        paths = _paths_of(hub, [image])
-        _require_none(image, [file for file in changed if _is_loose(hub, file) and is_below(file, paths)])
 
 
 def _require_none(image: HubImage, loose: Sequence[str], hint: str = "") -> None:

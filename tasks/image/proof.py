@@ -9,7 +9,6 @@ from typing import NamedTuple
 from ..core.faults import DOOR, Denied, Refused, Unreachable
 from ..core.names import Reference, short_platform
 from ..core.plan import Fact
-from ..repo.hub import HubImage
 from ..tools import docker
 from ..tools.registry import FoundImage
 from .inputs import INPUTS_LABEL
@@ -21,12 +20,7 @@ STAND_IN_LABEL = "io.github.hubpress.stand-in"
 
 
 class Base(NamedTuple):
-    """The base image that a Dockerfile names, as it was found.
-
-    Attributes:
-        reference: its name and tag.
-        found: what its registry, or the engine's local store, has of it.
-    """
+    """The base image that a Dockerfile names, as its registry or the engine's local store has it."""
 
     reference: Reference
     found: FoundImage
@@ -83,11 +77,7 @@ def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, d
 
 
 def require_platforms(base: Base, wanted: str) -> None:
-    """Check that ``base`` exists for every platform of ``wanted`` (separated by commas).
-
-    Raises:
-        Refused: it does not.
-    """
+    """Check that ``base`` exists for every platform of ``wanted`` (separated by commas)."""
     missing = [one for one in map(short_platform, wanted.split(",")) if one not in base.found.platforms]
     if missing:
         raise Refused(
@@ -98,17 +88,9 @@ def require_platforms(base: Base, wanted: str) -> None:
 
 
 def find_bases(references: Sequence[Reference], answers: Sequence[docker.Answer], *, loopback: bool) -> list[Base]:
-    """Return the base images, from their registry's answers or, where that is out of reach, from the engine's store.
+    """Return the base images, from their registries' answers or, where one is out of reach, from the engine's store.
 
-    Args:
-        references: the base images' names.
-        answers: what their registries answered, in the same order.
-        loopback: whether what is built on them goes to registries of this machine only.
-
-    Raises:
-        Refused: a base image does not exist, or is a stand-in and what is built on it would leave this machine.
-        Denied: the registry denied access.
-        Unreachable: the registry did not answer, and the engine has no such image either.
+    A stand-in is refused, unless what is built on it goes to registries of this machine only (``loopback``).
     """
     both = list(zip(references, answers, strict=True))
     bases = [base_of(one, answer, docker.local(one) if is_out_of_reach(answer) else None) for one, answer in both]
@@ -147,15 +129,20 @@ def is_out_of_reach(answer: docker.Answer) -> bool:
     return isinstance(answer, Unreachable) and not isinstance(answer, Denied)
 
 
-def with_digests(bases: Sequence[tuple[HubImage, Reference]]) -> list[tuple[HubImage, Reference]]:
-    """Return ``bases`` with a digest where the Dockerfile has one now: the same for the same tag, else the new tag's.
+def with_digest(old: Reference, new: Reference) -> Reference:
+    """Return the base image ``new`` with a digest where ``old`` has one: the same for the same tag, else its own.
 
     Raises:
-        Refused: a base image does not exist.
-        Denied: its registry denied access.
-        Unreachable: its registry did not answer.
+        Refused: there is no such image.
     """
-    return [(image, _pinned(image.base.reference, base)) for image, base in bases]
+    if old.digest is None:
+        return new
+    if old.tag == new.tag and old.same_repository(new):
+        return new.pinned(old.digest)
+    found = docker.inspect(new)
+    if found is None or found.digest is None:
+        raise Refused("the base image does not exist", where=new, hint=f"docker buildx imagetools inspect {new}")
+    return new.pinned(found.digest)
 
 
 def inputs_label(found: FoundImage) -> str | None:
@@ -194,17 +181,6 @@ def _prove_platform(image: Reference, found: FoundImage, base: Base, platform: s
             where=image,
             hint=f"commit a change of the image's files for a new tag, or build this one anew: {DOOR} build --force",
         )
-
-
-def _pinned(old: Reference, new: Reference) -> Reference:
-    if old.digest is None:
-        return new
-    if old.tag == new.tag and old.same_repository(new):
-        return new.pinned(old.digest)
-    found = docker.inspect(new)
-    if found is None or found.digest is None:
-        raise Refused("the base image does not exist", where=new, hint=f"docker buildx imagetools inspect {new}")
-    return new.pinned(found.digest)
 
 
 def _listed(platforms: Iterable[str]) -> str:

@@ -62,11 +62,7 @@ class ImageName(NamedTuple):
 def name_image(hub: Hub, history: History, image: HubImage, content: str = "") -> ImageName:
     """Return the tag of ``image`` and the commit that it names.
 
-    Args:
-        hub: the hub repository.
-        history: its history.
-        image: the image.
-        content: the hash of what it is built from, for a tag with ``{content}``.
+    A tag with ``{content}`` needs ``content``, the hash of what the image is built from.
 
     Raises:
         Refused: the clone is shallow, no commit has the image's files, or the result is not a valid tag.
@@ -101,10 +97,7 @@ def earlier_tags(hub: Hub, history: History, image: HubImage, most: int) -> list
 
 
 def depends_on(hub: Hub, image: HubImage, files: Iterable[str]) -> bool:
-    """Whether ``image`` depends on one of ``files`` (relative to the repository's top).
-
-    Where it depends on a pending file, its tag is not known before the planned commit is made.
-    """
+    """Whether ``image`` depends on one of ``files``, whose paths are relative to the repository's top."""
     below = [join(hub.root, path) for path in image.spec.paths]
     return any(is_below(file, below) for file in files)
 
@@ -115,10 +108,7 @@ def names_commit(template: str) -> bool:
 
 
 def tells_images_apart(template: str) -> bool:
-    """Whether two images never share a tag of ``template``: it holds the commit or the content.
-
-    A number of commits does not tell: an amended commit has the same.
-    """
+    """Whether a tag of ``template`` holds the commit or the content; a number of commits may stay the same."""
     return template == CHARTPRESS or not fields(template, TAG_SETTING).isdisjoint({"commit", CONTENT})
 
 
@@ -131,20 +121,13 @@ class Tagged(NamedTuple):
 
 @dataclass
 class History:
-    """A clone's history, each question asked once.
-
-    Attributes:
-        git: the clone, its commands run in the folder of chartpress.yaml.
-    """
+    """A clone's history, each question asked once, in the folder of chartpress.yaml."""
 
     git: Git
     _answers: dict[tuple[str, ...], Output] = field(default_factory=dict)
 
     def naming_commit(self, paths: Sequence[str]) -> str:
-        """Return the abbreviated hash of the commit that names an image: the last that is tagged or touches its paths.
-
-        It is empty where there is none.
-        """
+        """Return the abbreviated hash of the last commit that is tagged or touches ``paths``; empty without one."""
         touching, _ = self._last_commit_of(paths)
         tag = self.tagged(HEAD).tag
         if tag is None:
@@ -158,11 +141,7 @@ class History:
         return self._ask("log", "--all", f"--max-count={most}", "--pretty=format:%h", "--", *paths).text.split()
 
     def tagged(self, commit: str) -> Tagged:
-        """Return the nearest git tag of ``commit``, annotated or not.
-
-        Raises:
-            ProgramFailed: git's answer cannot be read.
-        """
+        """Return the nearest git tag of ``commit``, annotated or not."""
         if commit != HEAD and self.tagged(HEAD).tag is None:
             return Tagged(None, 0)
         described = self._ask(*_DESCRIBE, commit)
@@ -172,11 +151,7 @@ class History:
         return Tagged(tag, _number(since, (*_DESCRIBE, commit)))
 
     def count(self, commit: str) -> int:
-        """Return how many commits lead to ``commit``, itself included.
-
-        Raises:
-            ProgramFailed: git's answer is not a number.
-        """
+        """Return how many commits lead to ``commit``, itself included."""
         question = (*_COUNT, commit, "--")
         return _number(self._read(*question), question)
 
@@ -224,11 +199,6 @@ def history_of(hub: Hub) -> History:
 def chartpress_tag(history: History, paths: Sequence[str], base_version: str | None = None) -> str:
     """Return chartpress's tag for an image.
 
-    Args:
-        history: the clone's history.
-        paths: what the image depends on, relative to the folder of chartpress.yaml.
-        base_version: the chart's ``baseVersion``.
-
     Raises:
         Refused: the clone is shallow, or no commit touches the paths.
         Unusable: chartpress would refuse the ``baseVersion``.
@@ -244,12 +214,7 @@ def chartpress_tag(history: History, paths: Sequence[str], base_version: str | N
 
 
 def tag_to_come(history: History, base_version: str | None = None) -> str:
-    """Return chartpress's tag for an image that the next commit touches, ``{commit}`` in place of that one's hash.
-
-    Raises:
-        Refused: the clone is shallow.
-        Unusable: chartpress would refuse the ``baseVersion``.
-    """
+    """Return chartpress's tag for an image that the next commit touches, ``{commit}`` in place of its hash."""
     require_whole_history(history)
     base = checked_base_version(history, base_version)
     return _identifier(base or history.tagged(HEAD).tag or UNTAGGED_BASE, history.count(HEAD) + 1, COMMIT_TO_COME)
@@ -260,9 +225,6 @@ def checked_base_version(history: History, base_version: str | None) -> str | No
 
     ``major``, ``minor`` and ``patch`` count the last git tag up. Anything else must be SemVer, is made a pre-release,
     and must not be lower than the last git tag.
-
-    Raises:
-        Unusable: it is not SemVer, or lower.
     """
     if not base_version:
         return None
@@ -288,16 +250,7 @@ def require_whole_history(history: History) -> None:
 
 
 def render(template: str, names: Mapping[str, str], where: str) -> str:
-    """Return ``template`` with each ``{NAME}`` replaced; ``{{`` and ``}}`` are braces, as in Python's ``str.format``.
-
-    Args:
-        template: the text.
-        names: the names that may stand in braces, and what they stand for.
-        where: where the template stands, for the fault.
-
-    Raises:
-        Unusable: the braces do not match, or hold something else than one of the names.
-    """
+    """Return ``template`` with each ``{NAME}`` replaced, and ``{{`` and ``}}`` by braces, as ``str.format`` does."""
     parts = []
     for literal, name, spec, conversion in _parsed(template, where):
         parts.append(literal)
@@ -309,11 +262,7 @@ def render(template: str, names: Mapping[str, str], where: str) -> str:
 
 
 def fields(template: str, where: str) -> frozenset[str]:
-    """Return the names in ``template``.
-
-    Raises:
-        Unusable: the braces do not match.
-    """
+    """Return the names in ``template``."""
     return frozenset(name for _, name, _, _ in _parsed(template, where) if name is not None)
 
 

@@ -33,14 +33,7 @@ _WITH_OWN_INDEX = (*(word for setting in _SETTINGS for word in ("-c", setting)),
 
 
 class Entry(NamedTuple):
-    """One file or folder of a tree.
-
-    Attributes:
-        path: its path, relative to the repository's top.
-        mode: ``100644``, ``100755``, or one of ``LINK``, ``SUBMODULE``, ``FOLDER``.
-        name: the object's name; a submodule's commit.
-        size: its size in bytes as git keeps it; 0 where git was not asked, and for a submodule or a folder.
-    """
+    """A file or folder of a tree: its path from the top, git's mode, the object's name, its size if git was asked."""
 
     path: str
     mode: str
@@ -99,11 +92,7 @@ class Tree:
             rest = rest[begin + entry.size + 1 :]
 
     def submodules(self, paths: Sequence[str]) -> dict[str, tuple[Tree, list[str]]]:
-        """Return each submodule that ``paths`` touch, by its path: its tree, and the paths in it.
-
-        Raises:
-            Refused: the clone has no copy of one at the revision that this tree has.
-        """
+        """Return each submodule that ``paths`` touch, by its path: its tree, and the paths in it."""
         self._look_up(paths)
         inside = [(above, path) for path in paths if (above := self._submodule_above(path))]
         parts = {above: [path[len(above) + 1 :] for at, path in inside if at == above] for above, _ in inside}
@@ -114,10 +103,6 @@ class Tree:
         """Write what is at and below ``paths``, symbolic links followed, into the empty ``folder``.
 
         It is written as in a checkout: filters, line ends, modes, links, submodules at the revision that the tree has.
-
-        Raises:
-            Refused: the clone has no copy of a submodule at that revision; a link on the way leads out of it.
-            ProgramFailed: git failed, for example in a filter.
         """
         self._look_up(paths)
         places = self._places(paths)
@@ -231,7 +216,11 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
     """
     ways = dict.fromkeys(place for path in paths for place in _way(path, partial(_link_in, git.folder)))
     above = (file for place in ways for file in _attributes_above(place))
-    places = list(dict.fromkeys(_without_submodule(git.folder, place) for place in (*ways, *above)))
+    places = []
+    for place in (*ways, *above):
+        submodule = (folder for folder in _folders_above(place) if os.path.lexists(git.folder / folder / ".git"))
+        places.append(next(submodule, place))
+    places = list(dict.fromkeys(places))
     with temporary_folder("hubpress-") as folder:
         index, objects = folder / "index", folder / "objects"
         objects.mkdir()
@@ -292,12 +281,7 @@ def _add_planned(git: Git, path: str, data: bytes, env: Mapping[str, str]) -> No
 def _way(path: str, link_at: Callable[[str], str | None]) -> tuple[str, ...]:
     """Return the symbolic links on the way of ``path``, and last its real path.
 
-    Args:
-        path: relative to the top.
-        link_at: returns the target of the symbolic link at a path; None for anything else.
-
-    Raises:
-        Refused: they lead out of the repository, or in a circle.
+    ``link_at`` returns the target of the symbolic link at a path, and None for anything else.
     """
     links: list[str] = []
     done, rest = ".", path.split("/")
@@ -328,11 +312,6 @@ def _link_in(top: Path, path: str) -> str | None:
     return str(file.readlink()) if file.is_symlink() else None
 
 
-def _without_submodule(top: Path, path: str) -> str:
-    """Return the submodule in the work tree at ``top`` that ``path`` is in, or else the path itself."""
-    return next((above for above in _folders_above(path) if os.path.lexists(top / above / ".git")), path)
-
-
 def _folders_above(path: str) -> list[str]:
     """Return the folders that ``path`` is in, the outermost first, without the top."""
     parts = path.split("/")
@@ -356,11 +335,7 @@ def _entry(line: str) -> Entry:
 
 
 def _answer(git: Git, *arguments: str, stdin: str = "", env: Mapping[str, str]) -> str:
-    """Return git's answer, with names that are not UTF-8 as :func:`os.fsdecode` returns them.
-
-    Raises:
-        ProgramFailed: git failed.
-    """
+    """Return git's answer, with names that are not UTF-8 as :func:`os.fsdecode` returns them."""
     command = git.command(*_WITH_OWN_INDEX, *arguments, stdin=stdin, env=env)._replace(umask=_UMASK)
     output = capture(command, seconds=_WRITE_SECONDS)
     if not output.ok:
