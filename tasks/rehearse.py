@@ -72,7 +72,7 @@ def rehearse(
       rehearse --to 4.4.0 --pr   with the text of the pull request
       rehearse --keep            to look at the clone and the image afterwards
     """
-    from .image.definition import BuildOptions
+    from .image.build import BuildOptions
     from .rehearsal.stage import staged
     from .repo.run import Run, open_run
     from .review.bump import BumpOptions

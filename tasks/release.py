@@ -10,7 +10,6 @@ from invoke.tasks import task
 
 from .auth import AuthOptions, planning_auth
 from .build import HELP as BUILD_HELP
-from .build import plan_build
 from .bump import HELP as BUMP_HELP
 from .commit import HELP as COMMIT_HELP
 from .core import output
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
-    from .image.definition import BuildOptions
+    from .image.build import BuildOptions
     from .image.planning import BuilderOf
     from .repo.hub import Hub
     from .repo.run import Run
@@ -71,7 +70,7 @@ def release(
 
     Afterwards: review the branch, then proceed to deployment as normal.
     """
-    from .image.definition import BuildOptions
+    from .image.build import BuildOptions
     from .repo.run import open_run
     from .review.bump import BumpOptions
     from .review.commit import CommitOptions
@@ -126,7 +125,7 @@ def _steps(
     hub: Hub, build: BuildOptions, commit: CommitOptions, heads_of: HeadsOf | None, *, signs_in: bool
 ) -> Iterator[Step]:
     """Yield what follows the move to a release, each step planned on the repository as the one before will leave it."""
-    from .image.planning import require_only_managed_changes
+    from .image.planning import plan_build, require_only_managed_changes
     from .image.tag import names_commit
     from .review.commit import plan_commit
 
@@ -181,7 +180,7 @@ def _witness(hub: Hub, wish: BuildOptions, built: Step) -> Witness:
 
     if not (wish.push and hub.settings.push):
         return from_registry
-    return lambda _: from_report(built.report({})["images"])
+    return lambda _, left: from_report(built.report(left)["images"])
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:

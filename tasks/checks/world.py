@@ -17,7 +17,7 @@ from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left, short_platform
 from ..core.yaml_tree import Data, Text, parse
 from ..image.build import arguments_of
-from ..image.inputs import files_as_they_lie, inputs_hash
+from ..image.inputs import inputs_hash, working_files
 from ..image.proof import LABEL, Base, base_of, inputs_label, is_out_of_reach
 from ..image.tag import HEAD, history_of, name_image, names_commit
 from ..image.tree import Tree
@@ -192,7 +192,7 @@ class World:
                 return name_image(hub, history_of(hub), image).tag
             base = self._base(image.base.reference)
             platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
-            with files_as_they_lie(hub, [image]) as tree:
+            with working_files(hub, [image]) as tree:
                 content = inputs_hash(hub, image, tree, base.identity, platform)
         except (Refused, Unreachable):
             return None

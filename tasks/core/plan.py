@@ -76,8 +76,8 @@ class Action(NamedTuple):
     Attributes:
         what: what it does, in one line.
         why: the reason, in one line.
-        do: does it, given the values of the facts that it relies on, and returns those of the facts that it changes,
-            and what else the step reports of it; None where the world is that way already.
+        do: does it, given the values of the facts that it relies on and what earlier actions left, and returns those
+            of the facts that it changes, and what else is reported of it; None where the world is that way already.
         details: lines below it: a diff, or ``$`` and the command as one could paste it.
         relies: the facts that it relies on.
     """
@@ -210,7 +210,7 @@ def _perform(action: Action, left: Values) -> Values:
     values = {fact.name: left.get(fact.name, fact.value) for fact in action.relies}
     for fact in action.relies:
         fact.require(values[fact.name])
-    return (action.do(values) if action.do else None) or {}
+    return (action.do({**left, **values}) if action.do else None) or {}
 
 
 def _told(done: Sequence[Action], left: Values) -> str:

@@ -1,88 +1,186 @@
-"""A build of several images: its targets, what is to be built and why, what was built, and the proof of each."""
+"""A build of several images: its options, each image's name, base, inputs and status, and what is shown of it."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import chain
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from ..core.faults import Refused
-from ..core.names import Host
-from ..core.visible import keep_secret
-from ..repo.files import scratch_folder
+from ..core.names import Host, Reference
+from ..core.plan import Values
 from ..repo.hub import Hub, HubImage, layout_warnings
 from ..tools import docker
 from ..tools.command import current_folder
 from ..tools.docker import Builder
-from ..tools.forges import web_address
-from .definition import BuildOptions, Target, bake_fields, cache_fields, definition, from_folder, with_files_of
-from .inputs import files_as_they_lie, inputs_hash, sources_of, write_contexts
-from .proof import BUILT, LABEL, PRESENT, RETAGGED, SKIPPED, ImageJob, tag_fact
+from ..tools.registry import FoundImage
+from .inputs import INPUTS_LABEL, inputs_hash, sources_of, working_files, write_files
+from .proof import LABEL, Base, Proof, inputs_label, prove, tag_fact
 from .tag import COMMIT_TO_COME, HEAD, ImageName, history_of, name_image, names_commit, render
 from .tree import Tree
 
-# The folder that a build's contexts are written into, below a scratch folder.
+# An image's status: (to be) built, under the tag of another commit until it is retagged, in the registry already,
+# without a platform to build for.
+BUILT, RETAGGED, PRESENT, SKIPPED = "built", "retagged", "present", "skipped"
+# The folder that the build contexts of one commit are written into.
 CONTEXT = "context"
 
 
-class Engine(Protocol):
-    """What builds: buildx's bake, or the runbook's own chartpress."""
-
-    def shown(self, build: Build) -> str:
-        """Return what builds and pushes, as one could paste it."""
-
-    def build(self, build: Build, scratch: Path) -> Mapping[str, str]:
-        """Build and push; return the digests that it says it pushed, by the images' keys, as far as it says them.
-
-        What the builder gets is written into the folder ``scratch`` (see :meth:`Build.write_contexts`).
-        """
-
-
-@dataclass
-class Build:
-    """A planned build.
+class BuildOptions(NamedTuple):
+    """Options of a build.
 
     Attributes:
-        hub: the hub repository as it is when the build begins.
-        wish: how the build is wanted.
-        jobs: the images.
-        pushes: whether what is built is pushed.
-        builder: the builder.
-        engine: what builds.
+        images: the images' keys; empty for all that inherit from z2jh's hub image.
+        force: whether a tag that exists is built and pushed again.
+        platform: the platform in place of the setting's.
+        builder: the buildx builder in place of the setting's.
+        engine: the engine's name: ``buildx`` or ``chartpress``.
+        stand_ins: the base images that a rehearsal's stand-ins are taken for, whatever their registries have.
     """
 
+    images: tuple[str, ...] = ()
+    push: bool = True
+    force: bool = False
+    platform: str | None = None
+    builder: str | None = None
+    no_cache: bool = False
+    engine: str = "buildx"
+    stand_ins: tuple[Reference, ...] = ()
+
+
+class ImageBuild(NamedTuple):
+    """One image of a build.
+
+    Attributes:
+        platform: the platforms that it must run on, separated by commas.
+        argument: the value of ``--platform``; None for a native build without it.
+        status: ``built`` (before that: to be built), ``retagged``, ``present`` or ``skipped``.
+        proof: what was proved of it; None before.
+        inputs: the hash of what it is built from; None while a commit is only planned, and where it is not needed.
+        source: the image of the same inputs, pinned by digest, that is retagged; None for any other status.
+        way: the path from the builder's folder to that of the image's own commit, where that is another one.
+    """
+
+    image: HubImage
+    name: ImageName
+    base: Base
+    platform: str
+    argument: str | None
+    status: str = BUILT
+    proof: Proof | None = None
+    inputs: str | None = None
+    source: Reference | None = None
+    way: str = ""
+
+    @property
+    def key(self) -> str:
+        """The image's key in chartpress.yaml."""
+        return self.image.spec.key
+
+    @property
+    def reference(self) -> Reference:
+        """The image's name and tag."""
+        return Reference(self.image.spec.name, self.name.tag)
+
+    def present(self, found: FoundImage) -> ImageBuild:
+        """Return the build of an image that the registry has already."""
+        proof = prove(self.reference, found, self.base, self.platform)
+        return self._replace(proof=proof, status=PRESENT, inputs=self.inputs or inputs_label(found))
+
+    def reusing(self, candidates: Mapping[Reference, docker.Answer]) -> ImageBuild:
+        """Return the build that only retags the first of ``candidates`` with the same inputs, if there is one."""
+        for candidate, found in candidates.items():
+            if isinstance(found, FoundImage) and found.digest and inputs_label(found) == self.inputs:
+                with contextlib.suppress(Refused):
+                    prove(candidate, found, self.base, self.platform)
+                    return self._replace(source=candidate.pinned(found.digest), status=RETAGGED)
+        return self
+
+    def proved(self, digest: str | None) -> ImageBuild:
+        """Return the build after the push of ``digest`` (None if unknown), proved by the registry's answer."""
+        found = docker.inspect(self.reference)
+        return self._replace(proof=prove(self.reference, found, self.base, self.platform, digest))
+
+    def labels(self) -> dict[str, str]:
+        """Return the image's labels: its version, commit, base and inputs."""
+        base = self.base.reference
+        own = {
+            f"{LABEL}version": self.name.tag,
+            f"{LABEL}revision": self.name.revision,
+            f"{LABEL}base.name": f"{base.host}/{base.path}:{base.tag}",
+            f"{LABEL}base.digest": self.base.found.digest,
+            INPUTS_LABEL: self.inputs,
+        }
+        return {name: value for name, value in own.items() if value}
+
+    def report(self) -> dict[str, Any]:
+        """Return the image's part of the JSON report."""
+        return {
+            "name": self.key,
+            "repository": self.image.spec.name,
+            "tag": self.name.tag,
+            "digest": self.proof.digest if self.proof else None,
+            "platforms": list(self.proof.platforms) if self.proof else self.platform.split(","),
+            "status": self.status,
+            "base": {
+                "image": str(self.base.reference),
+                "digest": self.base.found.digest,
+                "inherited": True if self.proof else None,
+            },
+            "inputs": self.inputs,
+        }
+
+    def summary(self) -> list[str]:
+        """Return the lines that tell what was built and proved."""
+        if self.proof is None:
+            return [f"{self.reference}: {self.status}, not pushed"]
+        words = {
+            BUILT: "built, pushed, proved",
+            RETAGGED: f"the image of {self.source.tag if self.source else ''} under its tag of today, proved",
+            PRESENT: "in the registry already, proved",
+        }
+        base_digest = f"@{self.base.found.digest}" if self.base.found.digest else ""
+        return [
+            f"{self.reference}: {words[self.status]}",
+            f"  digest    {self.proof.digest}",
+            f"  platform  {', '.join(self.proof.platforms)}",
+            f"  base      {self.base.reference}{base_digest}: its layers are the first layers",
+        ]
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build, and the hub repository as it is when it begins."""
+
     hub: Hub
-    wish: BuildOptions
-    jobs: tuple[ImageJob, ...]
+    options: BuildOptions
+    images: tuple[ImageBuild, ...]
     pushes: bool
     builder: Builder
-    engine: Engine
 
     @property
-    def to_build(self) -> tuple[ImageJob, ...]:
+    def to_build(self) -> tuple[ImageBuild, ...]:
         """The images that are (to be) built."""
-        return tuple(job for job in self.jobs if job.status == BUILT)
+        return tuple(one for one in self.images if one.status == BUILT)
 
     @property
-    def tags_to_take(self) -> tuple[ImageJob, ...]:
+    def to_retag(self) -> tuple[ImageBuild, ...]:
+        """The images that are in the registry under another tag, and are (to be) retagged."""
+        return tuple(one for one in self.images if one.status == RETAGGED)
+
+    @property
+    def tags_to_take(self) -> tuple[Reference, ...]:
         """The images to be built whose tags are known, and must be free when they are pushed."""
-        is_free = self.pushes and not self.wish.force
-        return tuple(job for job in self.to_build if is_free and job.called.commit != COMMIT_TO_COME)
-
-    @property
-    def to_retag(self) -> tuple[ImageJob, ...]:
-        """The images that are there under another tag, and get (or got) the tag of today."""
-        return tuple(job for job in self.jobs if job.status == RETAGGED)
+        must_be_free = self.pushes and not self.options.force
+        return tuple(one.reference for one in self.to_build if must_be_free and one.name.commit != COMMIT_TO_COME)
 
     @property
     def why(self) -> str:
-        """Why they are built."""
-        if self.wish.force:
+        """Why images are built."""
+        if self.options.force:
             return "of --force, over whatever the registry has"
         if not self.pushes:
             return "it was asked for, without a push"
@@ -90,123 +188,21 @@ class Build:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What people should know of it before they say yes."""
+        """What people should know before they say yes."""
         return (*layout_warnings(self.hub), *self._base_warnings(), *self._values_warnings())
 
-    def _base_warnings(self) -> Iterator[str]:
-        local = dict.fromkeys(job.base.reference for job in self.jobs if job.base.is_local)
-        for base in (reference for reference in local if reference not in self.wish.stand_ins):
-            yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
-        if any(job.base.is_stand_in for job in self.jobs):
-            yield "the base image is a rehearsal's STAND-IN, not z2jh's"
-
-    def _values_warnings(self) -> Iterator[str]:
-        """Yield what is odd about where images are written; of two at one place the later wins, as in chartpress."""
-        taken: dict[tuple[str, str], str] = {}
-        for job in self.jobs:
-            places = self.hub.values_places(job.image)
-            if not places:
-                yield f"no values name {job.image.spec.key}"
-            for place in places:
-                first = taken.setdefault((place.file, place.path), place.image)
-                if first != place.image:
-                    yield f"{place.file}: {place.path} is written for {first}, then for {place.image}: that one stays"
-
-    def details(self) -> tuple[str, ...]:
-        """Return the build's platform and its command, as one could paste it."""
-        arguments = dict.fromkeys(job.argument for job in self.to_build)
-        return (*map(self._how, arguments), f"$ {self.engine.shown(self)}")
-
-    def _how(self, argument: str | None) -> str:
-        """Return what an image is built for, and whether that is emulated, as far as the builder has told."""
-        if argument is None:
-            return f"native on this {Host.here().title}"
-        if not self.builder.is_started:
-            return f"for {argument}"
-        native = all(map(self.builder.is_native, argument.split(",")))
-        return f"for {argument}, {'native on' if native else 'emulated by'} {self.builder.title}"
-
-    def run(self) -> dict[str, str]:
-        """Build and push, then prove each image from what its registry says.
-
-        Returns:
-            The digests of what was pushed, by the images' names and tags.
-
-        Raises:
-            Refused: the proof fails.
-            Denied: a registry denied access.
-            Unreachable: a registry gave no answer.
-            ProgramFailed: the build failed.
-        """
-        self._settle_tags()
-        with scratch_folder(self.hub.git) as scratch:
-            digests = self.engine.build(self, scratch)
-        for job in self.to_build:
-            if self.pushes:
-                job.prove(digests.get(job.image.spec.key))
-        return _digests(self.to_build)
-
-    def retag(self) -> dict[str, str]:
-        """Give images of the same inputs their tag of today, then prove each from what its registry says.
-
-        Returns:
-            As :meth:`run`.
-
-        Raises:
-            Refused: the proof fails.
-            Denied: a registry denied access.
-            Unreachable: a registry gave no answer.
-        """
-        for job in self.to_retag:
-            assert job.source is not None  # noqa: S101 - what makes it one to retag
-            job.prove(docker.retag(job.source, job.tag))
-        return _digests(self.to_retag)
-
-    @contextmanager
-    def trees(self) -> Iterator[Callable[[ImageJob], Tree]]:
-        """Yield what gives the tree that an image is built from.
-
-        That is the commit's that its tag names, or HEAD's while that commit is only planned; for a tag that names the
-        content, one of the files as they lie.
-        """
-        if names_commit(self.hub.settings.tag):
-            yield lambda job: Tree(self.hub.git, job.called.revision or HEAD)
-            return
-        with files_as_they_lie(self.hub, [job.image for job in self.to_build]) as tree:
-            yield lambda _: tree
-
-    def write_contexts(self, scratch: Path) -> Path:
-        """Write what the builder gets out of git, and return the folder that it is to run in.
-
-        Images of one commit share a folder; each is told of the inputs that its own has.
-
-        Raises:
-            Refused: the files have changed since the tag was computed from them, or one is a credential file.
-        """
-        with self.trees() as tree_of:
-            jobs_of: dict[str, list[ImageJob]] = {}
-            for job in self.to_build:
-                jobs_of.setdefault(tree_of(job).name, []).append(job)
-            for index, jobs in enumerate(jobs_of.values()):
-                tree = tree_of(jobs[0])
-                for job in jobs:
-                    job.inputs = _same_inputs(job, inputs_of(self.hub, job, tree))
-                    job.beside = f"{self._way_up}{CONTEXT}-{index}/{self.hub.root or '.'}/" if index else ""
-                folder = scratch / (f"{CONTEXT}-{index}" if index else CONTEXT)
-                write_contexts(self.hub, [job.image for job in jobs], tree, folder)
-        return scratch / CONTEXT / self.hub.root
-
-    @property
-    def _way_up(self) -> str:
-        return "../" * (len(Path(self.hub.root).parts) + 1)
+    def details(self, command: str) -> tuple[str, ...]:
+        """Return the platforms that are built for, and the command that builds."""
+        arguments = dict.fromkeys(one.argument for one in self.to_build)
+        return (*map(self._platform_detail, arguments), f"$ {command}")
 
     def shown_contexts(self, folder: str) -> list[str]:
-        """Return the commands that write what the builder gets into ``folder``, as one could paste them."""
+        """Return the commands that write the build contexts into ``folder``, as one could paste them."""
         top = "" if self.hub.git.folder == current_folder() else f" -C {quote(str(self.hub.git.folder))}"
-        listed = [sources_of(self.hub, job.image).built_from for job in self.to_build]
+        listed = [sources_of(self.hub, one.image).built_from for one in self.to_build]
         paths = " ".join(quote(path) for path in dict.fromkeys(path for paths in listed for path in paths))
         by_commit = names_commit(self.hub.settings.tag)
-        commits = dict.fromkeys(job.called.commit for job in self.to_build)
+        commits = dict.fromkeys(one.name.commit for one in self.to_build)
         start = HEAD if COMMIT_TO_COME in commits or len(commits) > 1 or not by_commit else next(iter(commits))
         return [
             f'export GIT_INDEX_FILE="{folder}.index"',
@@ -216,134 +212,146 @@ class Build:
             "unset GIT_INDEX_FILE",
         ]
 
+    def with_images(self, images: Iterable[ImageBuild]) -> Build:
+        """Return the build with ``images`` in place of those of the same keys."""
+        new = {one.key: one for one in images}
+        return replace(self, images=tuple(new.get(one.key, one) for one in self.images))
+
+    def after(self, results: Values) -> Build:
+        """Return the build with the images that its actions left in ``results``; see :func:`results_of`."""
+        return self.with_images(one for one in results.values() if isinstance(one, ImageBuild))
+
     def report(self) -> list[dict[str, Any]]:
-        """Return what the JSON report says of each image, those that are left alone last."""
-        alone = [spec for spec in self.hub.chart.images if spec.key in self.hub.other_images]
+        """Return the images' part of the JSON report, those that are no hub images last."""
+        others = [spec for spec in self.hub.chart.images if spec.key in self.hub.other_images]
         no_base = {"image": None, "digest": None, "inherited": None}
         nothing: dict[str, Any] = {"tag": None, "digest": None, "platforms": []}
         skipped = {**nothing, "status": SKIPPED, "base": no_base, "inputs": None}
         return [
-            *(job.report() for job in self.jobs),
-            *({"name": spec.key, "repository": spec.name, **skipped} for spec in alone),
+            *(one.report() for one in self.images),
+            *({"name": spec.key, "repository": spec.name, **skipped} for spec in others),
         ]
 
-    def summary(self) -> list[str]:
-        """Return the lines that say what was built and proved."""
-        return [line for job in self.jobs for line in _summary(job)]
+    def _base_warnings(self) -> Iterator[str]:
+        local = dict.fromkeys(one.base.reference for one in self.images if one.base.is_local)
+        for base in (reference for reference in local if reference not in self.options.stand_ins):
+            yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
+        if any(one.base.is_stand_in for one in self.images):
+            yield "the base image is a rehearsal's STAND-IN, not z2jh's"
 
-    def _settle_tags(self) -> None:
-        """Compute the tags that waited for a commit: it is known now, and nobody can have built it yet.
+    def _values_warnings(self) -> Iterator[str]:
+        """Yield what is odd about where images are written; of two at one place the later wins, as in chartpress."""
+        taken: dict[tuple[str, str], str] = {}
+        for one in self.images:
+            places = self.hub.values_places(one.image)
+            if not places:
+                yield f"no values name {one.key}"
+            for place in places:
+                first = taken.setdefault((place.file, place.path), place.image)
+                if first != place.image:
+                    yield f"{place.file}: {place.path} is written for {first}, then for {place.image}: that one stays"
 
-        Raises:
-            Moved: somebody has.
-        """
-        waiting = [job for job in self.to_build if job.called.commit == COMMIT_TO_COME]
-        self.hub = self.hub.again()
-        history = history_of(self.hub)
-        history.foresee([job.image.spec.paths for job in waiting])
-        for job in waiting:
-            job.called = name_image(self.hub, history, job.image)
-            if self.pushes and not self.wish.force:
-                tag_fact(job.reference).require(None)
-
-
-def inputs_of(hub: Hub, job: ImageJob, tree: Tree) -> str:
-    """Return the hash of what ``job`` is built from, out of ``tree``.
-
-    The commit and the tag in build arguments belong to it where the tag names a commit.
-    """
-    arguments = arguments_of(hub, job.image, job.called) if names_commit(hub.settings.tag) else None
-    return inputs_hash(hub, job.image, tree, job.base.identity, job.platform, arguments)
-
-
-def _digests(jobs: Iterable[ImageJob]) -> dict[str, str]:
-    return {str(job.reference): job.proof.digest for job in jobs if job.proof}
+    def _platform_detail(self, argument: str | None) -> str:
+        if argument is None:
+            return f"native on this {Host.here().title}"
+        if not self.builder.is_started:
+            return f"for {argument}"
+        native = all(map(self.builder.is_native, argument.split(",")))
+        return f"for {argument}, {'native on' if native else 'emulated by'} {self.builder.title}"
 
 
-def _same_inputs(job: ImageJob, now: str) -> str:
-    """Return the inputs as they are written out, after checking that they are still those of the plan.
-
-    Raises:
-        Refused: files have changed since.
-    """
-    if job.inputs not in (None, now):
-        raise Refused(
-            f"the files of {job.image.spec.key} have changed since the plan was made",
-            where=job.reference,
-            hint="run the same command again: it plans with the files as they are now",
-        )
-    return now
+def results_of(images: Iterable[ImageBuild]) -> dict[str, Any]:
+    """Return what an action of a build leaves: each image, and the digest of each that was pushed."""
+    left: dict[str, Any] = {}
+    for one in images:
+        left[f"the build of {one.key}"] = one
+        if one.proof:
+            left[str(one.reference)] = one.proof.digest
+    return left
 
 
-def _summary(job: ImageJob) -> list[str]:
-    if job.proof is None:
-        return [f"{job.reference}: {job.status}, not pushed"]
-    words = {
-        BUILT: "built, pushed, proved",
-        RETAGGED: f"the image of {job.source.tag if job.source else ''} under its tag of today, proved",
-        PRESENT: "in the registry already, proved",
-    }
-    base_digest = f"@{job.base.found.digest}" if job.base.found.digest else ""
-    return [
-        f"{job.reference}: {words[job.status]}",
-        f"  digest    {job.proof.digest}",
-        f"  platform  {', '.join(job.proof.platforms)}",
-        f"  base      {job.base.reference}{base_digest}: its layers are the first layers",
-    ]
+def retag_images(build: Build) -> list[ImageBuild]:
+    """Tag the images of the same inputs that are in the registry already, and return them proved."""
+    return [one.proved(docker.retag(one.source, one.name.tag)) for one in build.to_retag if one.source]
 
 
-def bake_definition(build: Build, *, again: bool = False, shared: bool = True) -> str:
-    """Return the bake definition of what is to be built; the arguments are those of ``Buildx.command``."""
-    no_cache = build.wish.no_cache and not again
-    targets = [_target(build, job, no_cache=no_cache, shared=shared) for job in build.to_build]
-    return definition(targets, build.hub.root)
+def name_after_commit(build: Build) -> Build:
+    """Return the build with the tags that waited for a commit, which exists now."""
+    waiting = [one for one in build.to_build if one.name.commit == COMMIT_TO_COME]
+    hub = build.hub.again()
+    history = history_of(hub)
+    history.prefetch([one.image.spec.paths for one in waiting])
+    named = [one._replace(name=name_image(hub, history, one.image)) for one in waiting]
+    for one in named:
+        if build.pushes and not build.options.force:
+            tag_fact(one.reference).require(None)
+    return replace(build, hub=hub).with_images(named)
 
 
-def filled_in(hub: Hub, image: HubImage, called: ImageName) -> tuple[dict[str, str], list[str]]:
-    """Return the build arguments and extra options of ``image``, the names in them filled in as chartpress does.
+def write_contexts(build: Build, folder: Path) -> Build:
+    """Write the build contexts out of git below ``folder``, and return the build with each image's inputs.
+
+    The builder runs in ``CONTEXT``, where chartpress.yaml is. Images of one commit share a folder.
 
     Raises:
-        Unusable: one holds a name that there is none of.
+        Refused: the files have changed since the tag was computed from them, or one is a credential file.
     """
+    hub, written = build.hub, []
+    up = "../" * (len(Path(hub.root).parts) + 1)
+    with source_trees(build) as trees:
+        for index, tree in enumerate(dict.fromkeys(trees.values())):
+            name = f"{CONTEXT}-{index}" if index else CONTEXT
+            way = f"{up}{name}/{hub.root or '.'}/" if index else ""
+            images = [one for one in build.to_build if trees[one.key] is tree]
+            written += [one._replace(inputs=_same_inputs(one, inputs_of(hub, one, tree)), way=way) for one in images]
+            write_files(hub, [one.image for one in images], tree, folder / name)
+    return build.with_images(written)
+
+
+@contextlib.contextmanager
+def source_trees(build: Build) -> Iterator[dict[str, Tree]]:
+    """Yield the trees that the images to be built are built from, by the images' keys.
+
+    That is the commit's that the tag names, or HEAD's while that commit is only planned; for a tag that names the
+    content, one of the working files.
+    """
+    hub, images = build.hub, build.to_build
+    if names_commit(hub.settings.tag):
+        trees = {commit: Tree(hub.git, commit) for commit in {one.name.revision or HEAD: None for one in images}}
+        yield {one.key: trees[one.name.revision or HEAD] for one in images}
+        return
+    with working_files(hub, [one.image for one in images]) as tree:
+        yield {one.key: tree for one in images}
+
+
+def inputs_of(hub: Hub, one: ImageBuild, tree: Tree) -> str:
+    """Return the hash of the inputs of an image that is built from ``tree``."""
+    # Where the tag names a commit, the commit and the tag in build arguments belong to the inputs.
+    arguments = arguments_of(hub, one.image, one.name) if names_commit(hub.settings.tag) else None
+    return inputs_hash(hub, one.image, tree, one.base.identity, one.platform, arguments)
+
+
+def arguments_of(hub: Hub, image: HubImage, name: ImageName) -> list[str]:
+    """Return the build arguments and extra options of ``image`` as one list, for the hash of its inputs."""
+    build_args, options = filled_in(hub, image, name)
+    return [*(f"{key}={value}" for key, value in build_args.items()), *options]
+
+
+def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str], list[str]]:
+    """Return the build arguments and extra options of ``image``, the names in them filled in as chartpress does."""
     spec = image.spec
-    names = {"LAST_COMMIT": called.commit, "TAG": called.tag, "BRANCH": hub.branch or ""}
+    names = {"LAST_COMMIT": name.commit, "TAG": name.tag, "BRANCH": hub.branch or ""}
     where = f"{hub.config_file}: images.{spec.key}"
-    arguments = {name: render(value, names, f"{where}.buildArgs") for name, value in spec.build_args.items()}
+    arguments = {key: render(value, names, f"{where}.buildArgs") for key, value in spec.build_args.items()}
     return arguments, [render(option, names, f"{where}.extraBuildCommandOptions") for option in spec.extra_options]
 
 
-def arguments_of(hub: Hub, image: HubImage, called: ImageName) -> list[str]:
-    """Return what :func:`filled_in` does as one list, for the hash of what ``image`` is built from."""
-    build_args, options = filled_in(hub, image, called)
-    return [*(f"{name}={value}" for name, value in build_args.items()), *options]
-
-
-def _target(build: Build, job: ImageJob, *, no_cache: bool, shared: bool) -> Target:
-    spec = job.image.spec
-    arguments, options = filled_in(build.hub, job.image, job.called)
-    where = f"{build.hub.config_file}: images.{spec.key}.extraBuildCommandOptions"
-    folder = str(build.hub.git.folder / build.hub.root)
-    fields = with_files_of(bake_fields(options, where, os.environ), folder, os.environ)
-    if job.beside:
-        named = fields.get("contexts", {}).items()
-        fields["contexts"] = {name: from_folder(one, job.beside) for name, one in named}
-    cache = cache_fields(build.hub, job.image, build.builder, push=build.pushes) if shared else {}
-    source = web_address(build.hub.git.remote_url(build.hub.settings.remote) or "")
-    shown = {job.called.commit, job.tag, build.hub.branch}
-    for name, value in chain(arguments.items(), *(fields.get(field, {}).items() for field in ("args", "labels"))):
-        # What is filled in is shown everywhere else too.
-        if value not in shown:
-            keep_secret(name, value)
-    return Target(
-        key=spec.key,
-        reference=job.reference,
-        context=job.beside + spec.context,
-        dockerfile=job.beside + spec.dockerfile,
-        build_args=arguments,
-        labels={**job.labels(), **({f"{LABEL}source": source} if source else {})},
-        pins=job.pins(),
-        platform=job.argument,
-        no_cache=no_cache,
-        push=build.pushes,
-        extra={**cache, **fields},
-    )
+def _same_inputs(one: ImageBuild, now: str) -> str:
+    """Return the inputs as they are written out, after checking that they are still those of the plan."""
+    if one.inputs not in (None, now):
+        raise Refused(
+            f"the files of {one.key} have changed since the plan was made",
+            where=one.reference,
+            hint="run the same command again: it plans with the files as they are now",
+        )
+    return now

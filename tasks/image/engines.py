@@ -1,113 +1,143 @@
 """The engines that build: ``docker buildx bake``, chartpress, Google Cloud Build.
 
+A new engine is a class with the methods of :class:`Engine`, and a row in :func:`engine_for`.
+
 chartpress runs in a throwaway clone of the last commit, so that what it rewrites besides the image's name and tag
 (Chart.yaml's version, the layout of values.yaml) never reaches the hub repository. Its files are written out of git as
 any build context is.
 
-``gcloud builds submit`` uploads the last commit with the definition beside it, waits, and shows what the build says
+``gcloud builds submit`` uploads the last commit with the definition beside it, waits, and shows the build's log
 (https://cloud.google.com/build/docs/running-builds/submit-build-via-cli-api).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..core import output
-from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
+from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.names import Reference
 from ..core.settings import CACHE_OFF, CHARTPRESS
+from ..core.visible import keep_secret
+from ..repo.files import scratch_folder
 from ..repo.hub import Hub
 from ..tools import docker
 from ..tools.command import Command, Output
 from ..tools.credentials import DockerLogins
 from ..tools.denials import EXPIRED
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD
+from ..tools.forges import web_address
 from ..tools.git import UNSET, Git
 from ..tools.google import is_google
 from ..tools.process import NO_BOUND, find, missing, watch
-from .build import CONTEXT, Build, bake_definition, inputs_of
-from .definition import BuildOptions, target_name
+from .build import CONTEXT, Build, BuildOptions, ImageBuild, filled_in, inputs_of, name_after_commit, write_contexts
+from .definition import BakeTarget, bake_fields, cache_fields, definition, from_folder, target_name, with_files_of
+from .proof import LABEL
 from .tree import Tree
+
+BUILDX = "buildx"
+# The folder, below a scratch folder, that build contexts are written into and Cloud Build uploads.
+_UPLOAD = "upload"
+# https://cloud.google.com/build/docs/cloud-builders; it brings buildx, whose builder there is the docker driver.
+_STEP_IMAGE = "gcr.io/cloud-builders/docker"
+_TIMEOUT = "3600s"
+_DEFINITION, _CONFIG, _IGNORE = "bake.json", "cloudbuild.json", "ignore"
+_CANNOT_STREAM = ("only stream logs", "unable to stream logs")
+_SIGN_IN = ("active account", "reauth", "gcloud auth login", "invalid_grant", "unauthenticated", "authentication cred")
+_DENIED = ("permission_denied", "permission denied", "error 403", "[403]", "forbidden", "does not have")
+_NO_ANSWER = ("failed to connect", "max retries exceeded", "timed out", "unavailable", "communicationerror")
+
+
+class Engine(Protocol):
+    """What builds."""
+
+    # Whether an image of the same inputs that is in the registry already is retagged, not built.
+    retags: bool
+
+    def require_fit(self, hub: Hub, options: BuildOptions) -> None:
+        """Check that the engine is installed, and can do what the options and settings want."""
+
+    def shown(self, build: Build) -> str:
+        """Return the commands that build and push, as one could paste them."""
+
+    def build(self, build: Build, scratch: Path) -> Mapping[str, str]:
+        """Build from the contexts in ``scratch``, and push; return the digests that are known by the images' keys."""
+
+
+def engine_for(hub: Hub, options: BuildOptions) -> Engine:
+    """Return the engine that the options and settings name, after checking that it fits."""
+    in_cloud = (options.builder or hub.settings.builder) == CLOUD_BUILD
+    engines: dict[str, Engine] = {BUILDX: CloudBuild() if in_cloud else Buildx(), CHARTPRESS: Chartpress()}
+    engine = engines.get(options.engine)
+    if engine is None:
+        hint = f"the engines are {' and '.join(engines)}"
+        raise Unusable(f"there is no engine {options.engine}", where="--engine", hint=hint)
+    engine.require_fit(hub, options)
+    return engine
+
+
+def build_images(build: Build, engine: Engine) -> list[ImageBuild]:
+    """Build and push, then prove each image from what its registry has; return the images."""
+    named = name_after_commit(build)
+    with scratch_folder(named.hub.git) as scratch:
+        written = write_contexts(named, scratch / _UPLOAD)
+        digests = engine.build(written, scratch)
+    return [one.proved(digests.get(one.key)) if build.pushes else one for one in written.to_build]
+
+
+def bake_definition(build: Build, *, again: bool = False, shared: bool = True) -> str:
+    """Return the bake definition of what is to be built."""
+    no_cache = build.options.no_cache and not again
+    targets = [_target(build, one, no_cache=no_cache, shared=shared) for one in build.to_build]
+    return definition(targets, build.hub.root)
 
 
 class Buildx:
     """Builds with ``docker buildx bake``, from a definition on its standard input."""
 
+    retags = True
+
+    def require_fit(self, hub: Hub, options: BuildOptions) -> None:
+        """Accept all options: whether the builder answers is asked apart."""
+
     def shown(self, build: Build) -> str:
-        """Return the commands as one could paste them: the contexts written out of git, then the build."""
-        bake = str(self.command(build, None, Path("metadata.json")))
+        """Return the commands: the contexts written out of git, then the build."""
+        bake = docker.bake_command(build.builder, bake_definition(build), None, Path("metadata.json"))
         below = f"/{build.hub.root}" if build.hub.root else ""
         return "\n".join(
             ("context=$(mktemp -d)", *build.shown_contexts("$context"), f'(cd "$context{below}" && {bake}\n)')
         )
 
-    def command(
-        self, build: Build, folder: Path | None, metadata: Path, *, again: bool = False, shared: bool = True
-    ) -> Command:
-        """Return the command.
-
-        Args:
-            build: what is built.
-            folder: where it runs: the folder of chartpress.yaml, as the contexts are written.
-            metadata: the file that says what was built.
-            again: whether it only pushes what was built a moment ago; then nothing is run anew.
-            shared: whether the shared build cache is used, where the settings want one.
-        """
-        return docker.bake_command(build.builder, bake_definition(build, again=again, shared=shared), folder, metadata)
-
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
-        """Build and push; return each image's digest by its key.
+        """Build and push; without the shared cache where that is what fails."""
+        folder, metadata = scratch / _UPLOAD / CONTEXT / build.hub.root, scratch / "metadata.json"
 
-        Raises:
-            Denied: a registry denied access.
-            Unreachable: a registry gave no answer.
-            ProgramFailed: the build failed.
-        """
-        metadata = scratch / "metadata.json"
-        _build(build, partial(self.command, build, build.write_contexts(scratch), metadata))
-        keys = [job.image.spec.key for job in build.to_build]
+        def command(*, again: bool = False, shared: bool = True) -> Command:
+            bake = bake_definition(build, again=again, shared=shared)
+            return docker.bake_command(build.builder, bake, folder, metadata)
+
+        try:
+            _push(build, command)
+        except (ProgramFailed, Unreachable) as fault:
+            if build.hub.settings.cache == CACHE_OFF or "cache" not in fault.what.lower():
+                raise
+            output.say(f"{fault.what}; building once more without the shared cache")
+            _push(build, partial(command, shared=False))
+        keys = [one.key for one in build.to_build]
         targets = [target_name(index, key) for index, key in enumerate(keys)]
         return dict(zip(keys, pushed_digests(metadata, targets), strict=True))
 
 
-def _build(build: Build, command: Callable[..., Command]) -> None:
-    """Build and push; without the shared cache where that is what fails."""
-    try:
-        _push(build, command)
-    except (ProgramFailed, Unreachable) as fault:
-        if build.hub.settings.cache == CACHE_OFF or "cache" not in fault.what.lower():
-            raise
-        output.say(f"{fault.what}; building once more without the shared cache")
-        _push(build, partial(command, shared=False))
-
-
-def _push(build: Build, command: Callable[..., Command]) -> None:
-    """Build and push; a push that is denied as expired is tried once more, from the cache, with fresh credentials.
-
-    A token may run out while the image is built: Docker asks its helper again for every command.
-    """
-    host, builder = build.to_build[0].reference.host, build.builder
-    try:
-        docker.run_build(command(), host, builder)
-    except Denied as fault:
-        if not (build.pushes and re.search(EXPIRED, fault.what)) or DockerLogins.read().credentials(host) is None:
-            raise
-        output.say(f"{fault.what}; pushing once more with fresh credentials")
-        docker.run_build(command(again=True), host, builder)
-
-
 def pushed_digests(metadata: Path, targets: Sequence[str]) -> list[str]:
-    """Return the digests of ``targets``, in their order, from the file that bake wrote.
-
-    Raises:
-        ProgramFailed: the file is missing, or has not all of them.
-    """
+    """Return the digests of ``targets``, in their order, from the file that bake wrote."""
     try:
         written = json.loads(metadata.read_text(encoding="utf-8"))
         return [str(written[name]["containerimage.digest"]) for name in targets]
@@ -119,213 +149,206 @@ def pushed_digests(metadata: Path, targets: Sequence[str]) -> list[str]:
         ) from err
 
 
-class Chartpress(NamedTuple):
-    """Builds with chartpress.
+class Chartpress:
+    """Builds with chartpress, the runbook's own command."""
 
-    Attributes:
-        force: whether images are built and pushed over what is there.
-    """
+    retags = False
 
-    force: bool
-
-    @classmethod
-    def fit_for(cls, hub: Hub, wish: BuildOptions) -> Chartpress:
-        """Return the engine, after checking that it can do what is wished for.
-
-        Raises:
-            Refused: chartpress cannot choose among images, run without Docker's cache, or use another tag.
-            ProgramFailed: chartpress is not installed.
-        """
+    def require_fit(self, hub: Hub, options: BuildOptions) -> None:
+        """Refuse what chartpress cannot do: choose images, build in the cloud or without a cache, use other tags."""
         cannot = {
-            f"--builder {CLOUD_BUILD}": (wish.builder or hub.settings.builder) == CLOUD_BUILD,
-            "--image": wish.images,
-            "--no-cache": wish.no_cache,
-            "--no-push": not (wish.push and hub.settings.push),
+            f"--builder {CLOUD_BUILD}": (options.builder or hub.settings.builder) == CLOUD_BUILD,
+            "--image": options.images,
+            "--no-cache": options.no_cache,
+            "--no-push": not (options.push and hub.settings.push),
             f"hub.tag {hub.settings.tag}": hub.settings.tag != CHARTPRESS,
         }
-        asked = [name for name, wanted in cannot.items() if wanted]
-        if asked:
-            raise Refused(
-                f"chartpress does not know {asked[0]}", where="--engine", hint="leave out --engine chartpress"
-            )
+        for name in (name for name, is_wanted in cannot.items() if is_wanted):
+            raise Refused(f"chartpress does not know {name}", where="--engine", hint="leave out --engine chartpress")
         if find(CHARTPRESS) is None:
             raise missing(CHARTPRESS)
-        return cls(wish.force)
 
     def shown(self, build: Build) -> str:
-        """Return the runbook's command as one could paste it."""
-        return str(self.command(build))
-
-    def command(self, build: Build) -> Command:
-        """Return the runbook's command: the plain one on a PC, the one with builder and platform on a Mac."""
-        argument = build.to_build[0].argument
-        platform = ("--builder", "docker-buildx", "--platform", argument) if argument else ()
-        force = ("--force-build", "--force-push") if self.force else ()
-        folder = build.hub.git.folder / build.hub.root
-        return Command((CHARTPRESS, "--push", *force, *platform), folder, env=build.builder.env, unset=UNSET)
+        """Return the runbook's command."""
+        return str(self._command(build))
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
-        """Build and push what chartpress finds to be built; it says no digests.
-
-        Raises:
-            Refused: the last commit has other files for an image than the commit that its tag names.
-            Denied: the registry denied access.
-            Unreachable: the registry gave no answer.
-            ProgramFailed: chartpress failed.
-        """
-        build.write_contexts(scratch)
+        """Build and push what chartpress finds to be built; it does not tell the digests."""
         clone = _clone(build.hub, scratch / "hub")
         commit = Tree(build.hub.git, Git(clone).read("rev-parse", "HEAD"))
-        for job in build.to_build:
-            if job.inputs != inputs_of(build.hub, job, commit):
+        for one in build.to_build:
+            if one.inputs != inputs_of(build.hub, one, commit):
                 raise Refused(
                     "chartpress builds from the last commit, which has other files than the one that the tag names",
-                    where=job.reference,
+                    where=one.reference,
                     hint="leave out --engine chartpress",
                 )
         commit.write(["."], clone)
         # Named, so that no folder inside is taken for a repository of its own.
         named = {"GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}
-        command = self.command(build)._replace(cwd=clone / build.hub.root, manners=named)
+        command = self._command(build)._replace(cwd=clone / build.hub.root, manners=named)
         docker.run_build(command, build.to_build[0].reference.host, build.builder)
         return {}
 
-
-def _clone(hub: Hub, folder: Path) -> Path:
-    """Clone the repository into ``folder``, on a branch of the same name: build arguments may hold it."""
-    outside = Git(folder.parent)
-    outside.read("clone", "--quiet", "--shared", "--no-checkout", "--", str(hub.git.folder), str(folder))
-    clone = Git(folder)
-    abbreviation = hub.git.ask("config", "--get", "core.abbrev")
-    if abbreviation.ok:
-        clone.read("config", "core.abbrev", abbreviation.text)
-    return folder
-
-
-# https://cloud.google.com/build/docs/cloud-builders; it brings buildx, whose builder there is the docker driver.
-_STEP_IMAGE = "gcr.io/cloud-builders/docker"
-_TIMEOUT = "3600s"
-_DEFINITION = "bake.json"
-_UPLOAD, _CONFIG, _IGNORE = "upload", "cloudbuild.json", "ignore"
-_CANNOT_STREAM = ("only stream logs", "unable to stream logs")
-_SIGN_IN = ("active account", "reauth", "gcloud auth login", "invalid_grant", "unauthenticated", "authentication cred")
-_DENIED = ("permission_denied", "permission denied", "error 403", "[403]", "forbidden", "does not have")
-_NO_ANSWER = ("failed to connect", "max retries exceeded", "timed out", "unavailable", "communicationerror")
-
-
-class CloudBuildRequest(NamedTuple):
-    """What Cloud Build is asked.
-
-    Attributes:
-        config: the build: its steps, and how long it may take.
-        definition: the bake definition that its step builds.
-        project: the project that builds; None for gcloud's own choice.
-    """
-
-    config: dict[str, Any]
-    definition: str
-    project: str | None
-
-    def files(self) -> dict[str, str]:
-        """Return the files that it is made of, the contexts aside, by their paths below one folder.
-
-        The list of what is not uploaded is given, so that a ``.gitignore`` hides no file that is committed.
-        """
-        config = json.dumps(self.config, indent=2)
-        return {f"{_UPLOAD}/{_DEFINITION}": self.definition, _CONFIG: config, _IGNORE: ".git\n"}
-
-    def command(self, folder: Path) -> Command:
-        """Return the command that sends it, where it lies in ``folder``."""
-        files = (f"--config={folder / _CONFIG}", f"--ignore-file={folder / _IGNORE}")
-        project = (f"--project={self.project}",) if self.project else ()
-        return Command(("gcloud", "builds", "submit", str(folder / _UPLOAD), *files, *project, "--quiet"))
+    @staticmethod
+    def _command(build: Build) -> Command:
+        """Return the plain command for a PC, and the one with builder and platform for a Mac."""
+        argument = build.to_build[0].argument
+        platform = ("--builder", "docker-buildx", "--platform", argument) if argument else ()
+        force = ("--force-build", "--force-push") if build.options.force else ()
+        folder = build.hub.git.folder / build.hub.root
+        return Command((CHARTPRESS, "--push", *force, *platform), folder, env=build.builder.env, unset=UNSET)
 
 
 class CloudBuild:
     """Builds with ``gcloud builds submit``."""
 
-    @classmethod
-    def fit_for(cls, hub: Hub, wish: BuildOptions) -> CloudBuild:
-        """Return the engine, after checking that it can do what is wished for.
+    retags = True
 
-        Raises:
-            Refused: an image is wanted on this machine, where Cloud Build puts none.
-            ProgramFailed: gcloud is not installed.
-        """
-        if not (wish.push and hub.settings.push):
+    def require_fit(self, hub: Hub, options: BuildOptions) -> None:
+        """Refuse to leave an image on this machine, which Cloud Build cannot."""
+        if not (options.push and hub.settings.push):
             raise Refused(
                 "Cloud Build has no image to leave here", where="--no-push", hint=f"leave out --builder {CLOUD_BUILD}"
             )
         if find("gcloud") is None:
             raise missing("gcloud")
-        return cls()
 
     def shown(self, build: Build) -> str:
-        """Return what one could paste: the request's files, made in the folder that ``$request`` names, and sent."""
-        request, folder = request_for(build), Path("$request")
+        """Return the commands: the request's files, made in the folder that ``$request`` names, and sent."""
+        request, folder = cloud_build_request(build), Path("$request")
         written = (f"cat > \"{folder / path}\" <<'END'\n{text.rstrip()}\nEND" for path, text in request.files().items())
         contexts = build.shown_contexts(str(folder / _UPLOAD / CONTEXT))
         sent = " ".join(f'"{word}"' if "$" in word else quote(word) for word in request.command(folder).argv)
         return "\n".join(("request=$(mktemp -d)", f'mkdir "{folder / _UPLOAD}"', *contexts, *written, sent))
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
-        """Build and push; the digests are asked of the registry afterwards.
-
-        Raises:
-            Denied: nobody is signed in, or Google denied access.
-            Unreachable: no answer came.
-            ProgramFailed: gcloud, or the build itself, failed.
-        """
-        (scratch / _UPLOAD).mkdir()
-        build.write_contexts(scratch / _UPLOAD)
-        request = request_for(build)
+        """Build and push; the digests are asked of the registry afterwards."""
+        request = cloud_build_request(build)
         for path, text in request.files().items():
             (scratch / path).write_text(text, encoding="utf-8")
-        output = watch(request.command(scratch), seconds=NO_BOUND)
-        if not output.ok:
-            raise _fault(output, request.project)
+        done = watch(request.command(scratch), seconds=NO_BOUND)
+        if not done.ok:
+            raise _gcloud_fault(done, request.project)
         return {}
 
 
-def request_for(build: Build) -> CloudBuildRequest:
-    """Return what Cloud Build is asked for ``build``."""
+class CloudBuildRequest(NamedTuple):
+    """A request to Cloud Build: its build, the bake definition for that, the project (None for gcloud's choice)."""
+
+    config: dict[str, Any]
+    definition: str
+    project: str | None
+
+    def files(self) -> dict[str, str]:
+        """Return the request's files, without the contexts, by their paths below one folder."""
+        # The list of what is not uploaded is given, so that a .gitignore hides no file that is committed.
+        config = json.dumps(self.config, indent=2)
+        return {f"{_UPLOAD}/{_DEFINITION}": self.definition, _CONFIG: config, _IGNORE: ".git\n"}
+
+    def command(self, folder: Path) -> Command:
+        """Return the command that sends it from ``folder``."""
+        files = (f"--config={folder / _CONFIG}", f"--ignore-file={folder / _IGNORE}")
+        project = (f"--project={self.project}",) if self.project else ()
+        return Command(("gcloud", "builds", "submit", str(folder / _UPLOAD), *files, *project, "--quiet"))
+
+
+def cloud_build_request(build: Build) -> CloudBuildRequest:
+    """Return the request for ``build``."""
     bake = ["buildx", "bake", "--file", f"/workspace/{_DEFINITION}"]
     folder = f"{CONTEXT}/{build.hub.root}".rstrip("/")
     variables = [f"{name}={value}" for name, value in BAKE_MAY_READ.items()]
     step = {"name": _STEP_IMAGE, "args": bake, "dir": folder, "env": variables}
     config = {"steps": [step], "timeout": _TIMEOUT}
-    return CloudBuildRequest(config, bake_definition(build), _project(build.to_build[0].reference))
+    return CloudBuildRequest(config, bake_definition(build), google_project(build.to_build[0].reference))
 
 
-def _project(image: Reference) -> str | None:
-    """Return the project that a registry of Google's belongs to; None for gcloud's own choice.
+def google_project(image: Reference) -> str | None:
+    """Return the project that a registry of Google's belongs to; None for any other registry.
 
     Both ``LOCATION-docker.pkg.dev/PROJECT/...`` and ``gcr.io/PROJECT/...`` name it first.
     """
     return image.path.partition("/")[0] if is_google(image.host) else None
 
 
-def _fault(output: Output, project: str | None) -> Fault:
+def _target(build: Build, one: ImageBuild, *, no_cache: bool, shared: bool) -> BakeTarget:
+    spec, hub, base = one.image.spec, build.hub, one.base
+    arguments, options = filled_in(hub, one.image, one.name)
+    where = f"{hub.config_file}: images.{spec.key}.extraBuildCommandOptions"
+    fields = with_files_of(bake_fields(options, where, os.environ), str(hub.git.folder / hub.root), os.environ)
+    if one.way:
+        named = fields.get("contexts", {}).items()
+        fields["contexts"] = {name: from_folder(context, one.way) for name, context in named}
+    cache = cache_fields(hub, one.image, build.builder, push=build.pushes) if shared else {}
+    source = web_address(hub.git.remote_url(hub.settings.remote) or "")
+    shown = {one.name.commit, one.name.tag, hub.branch}
+    for name, value in chain(arguments.items(), *(fields.get(field, {}).items() for field in ("args", "labels"))):
+        # What is filled in is shown everywhere else too.
+        if value not in shown:
+            keep_secret(name, value)
+    # The base image is the one that its registry answered with, whatever its tag names later.
+    digest = None if base.reference.digest else base.found.digest
+    return BakeTarget(
+        key=spec.key,
+        reference=one.reference,
+        context=one.way + spec.context,
+        dockerfile=one.way + spec.dockerfile,
+        build_args=arguments,
+        labels={**one.labels(), **({f"{LABEL}source": source} if source else {})},
+        pins={str(base.reference): base.reference.pinned(digest)} if digest else {},
+        platform=one.argument,
+        no_cache=no_cache,
+        push=build.pushes,
+        extra={**cache, **fields},
+    )
+
+
+def _push(build: Build, command: Callable[..., Command]) -> None:
+    """Build and push; a push that is denied as expired is tried once more, from the cache, with fresh credentials.
+
+    A token may expire while the image is built: Docker asks its helper again for every command.
+    """
+    host, builder = build.to_build[0].reference.host, build.builder
+    try:
+        docker.run_build(command(), host, builder)
+    except Denied as fault:
+        if not (build.pushes and re.search(EXPIRED, fault.what)) or DockerLogins.read().credentials(host) is None:
+            raise
+        output.say(f"{fault.what}; pushing once more with fresh credentials")
+        docker.run_build(command(again=True), host, builder)
+
+
+def _clone(hub: Hub, folder: Path) -> Path:
+    """Clone the repository into ``folder``, on a branch of the same name: build arguments may hold it."""
+    outside = Git(folder.parent)
+    outside.read("clone", "--quiet", "--shared", "--no-checkout", "--", str(hub.git.folder), str(folder))
+    abbreviation = hub.git.ask("config", "--get", "core.abbrev")
+    if abbreviation.ok:
+        Git(folder).read("config", "core.abbrev", abbreviation.text)
+    return folder
+
+
+def _gcloud_fault(done: Output, project: str | None) -> Fault:
     """Return the fault for how gcloud ended, by its last ``ERROR:`` line."""
-    lines = [line.partition("ERROR: ")[2] for line in output.stderr.splitlines() if line.startswith("ERROR: ")]
-    words = lines[-1] if lines else output.last_words
-    said, where = words.lower(), f"project {project}" if project else "gcloud builds submit"
+    lines = [line.partition("ERROR: ")[2] for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+    words = lines[-1] if lines else done.last_words
+    where = f"project {project}" if project else "gcloud builds submit"
     at = f" --project={project}" if project else ""
-    if "completed with status" in said:
+
+    def has(signs: Sequence[str]) -> bool:
+        return any(sign in words.lower() for sign in signs)
+
+    if has(["completed with status"]):
         hint = f"its log above says why; again: gcloud builds list --limit=1{at}"
         return ProgramFailed(f"the build failed on Cloud Build: {words}", where=where, hint=hint)
-    if _has(said, _CANNOT_STREAM):
+    if has(_CANNOT_STREAM):
         hint = f"wait for it: gcloud builds list --ongoing{at}; then run the same command again, it finds the image"
         return ProgramFailed(f"the build goes on, and gcloud cannot tell how: {words}", where=where, hint=hint)
-    if _has(said, _SIGN_IN):
+    if has(_SIGN_IN):
         return Denied(f"nobody is signed in: {words}", where=where, hint="gcloud auth login")
-    if _has(said, _DENIED):
+    if has(_DENIED):
         hint = f"gcloud auth list; the account needs the role cloudbuild.builds.editor: gcloud builds list{at}"
         return Denied(f"Cloud Build denied it: {words}", where=where, hint=hint)
-    if _has(said, _NO_ANSWER):
+    if has(_NO_ANSWER):
         return Unreachable(f"Cloud Build does not answer: {words}", where=where, hint=f"gcloud builds list{at}")
     return ProgramFailed(words, where=where, hint="gcloud's own output above says more")
-
-
-def _has(said: str, signs: tuple[str, ...]) -> bool:
-    return any(sign in said for sign in signs)

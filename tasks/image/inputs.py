@@ -22,7 +22,7 @@ from ..repo.files import behind_links, bytes_to_be, is_below, join
 from ..repo.hub import Hub, HubImage
 from ..repo.secrets import LARGEST, credential_in, is_likely_credential
 from .definition import context_folder, local_contexts
-from .tree import Tree, as_it_lies, is_regular
+from .tree import Tree, snapshot
 
 INPUTS_LABEL = "io.github.hubpress.inputs"
 MOST_LOOKED_AT = 10_000
@@ -31,13 +31,11 @@ _IGNORE_FILE = ".dockerignore"
 
 
 class Sources(NamedTuple):
-    """Where the files of an image lie, relative to the repository's top.
+    """Where the files of an image are, relative to the repository's top.
 
     Attributes:
-        context: the build context's folder.
-        dockerfile: the Dockerfile.
         contexts: the local folders of named build contexts (``--build-context NAME=FOLDER``).
-        others: what chartpress.yaml lists besides in the image's ``paths``.
+        others: what else chartpress.yaml lists in the image's ``paths``.
     """
 
     context: str
@@ -47,27 +45,22 @@ class Sources(NamedTuple):
 
     @property
     def folders(self) -> tuple[str, ...]:
-        """The folders that a builder gets."""
+        """The build contexts."""
         return (self.context, *self.contexts)
 
     @property
     def built_from(self) -> tuple[str, ...]:
-        """What a builder gets; the Dockerfile may have an ignore file of its own beside it."""
+        """What a builder gets; the Dockerfile may have its own ignore file beside it."""
         return (*self.folders, self.dockerfile, f"{self.dockerfile}{_IGNORE_FILE}")
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Whatever a change of makes another image."""
+        """All paths whose change makes another image."""
         return (*self.built_from, *self.others)
 
 
 def sources_of(hub: Hub, image: HubImage) -> Sources:
-    """Return where the files of ``image`` lie.
-
-    Raises:
-        Refused: one of its folders lies outside of the repository.
-        Unusable: a build option cannot be read.
-    """
+    """Return where the files of ``image`` are."""
     spec = image.spec
     where = f"{hub.config_file}: images.{spec.key}"
     contexts = local_contexts(spec.extra_options, f"{where}.extraBuildCommandOptions")
@@ -78,6 +71,95 @@ def sources_of(hub: Hub, image: HubImage) -> Sources:
         tuple(_inside(hub, path, f"{where}.extraBuildCommandOptions") for path in contexts),
         tuple(_inside(hub, path, f"{where}.paths") for path in others),
     )
+
+
+def inputs_hash(
+    hub: Hub, image: HubImage, tree: Tree, base: str, platform: str, arguments: Sequence[str] | None = None
+) -> str:
+    """Return the SHA-256 of what ``image`` is built from, as 64 hexadecimal digits.
+
+    That is: the names of git's objects at its paths (contexts, Dockerfile, ``paths``), its build arguments and options,
+    the base image and the platform. Times and owners, which differ from clone to clone, are left out.
+
+    Args:
+        hub: the repository.
+        image: the image.
+        tree: the tree that it is built from.
+        base: what identifies its base image: see ``Base.identity``.
+        platform: the platforms that it is built for, separated by commas.
+        arguments: its build arguments and options with names filled in; None to take them as they are written.
+    """
+    spec, sources = image.spec, sources_of(hub, image)
+    objects = tree.objects(sources.all)
+    _require_there(hub, sources, objects)
+    inputs = {
+        "arguments": [dict(spec.build_args), spec.extra_options] if arguments is None else arguments,
+        "base": base,
+        "dockerfile": sources.dockerfile,
+        "objects": {**objects, **tree.attributes(sources.all)},
+        "platform": platform,
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def working_files(hub: Hub, images: Iterable[HubImage]) -> AbstractContextManager[Tree]:
+    """Return a context with the tree of the working files of ``images``, planned edits included."""
+    paths = dict.fromkeys(path for image in images for path in sources_of(hub, image).all)
+    planned = ((path, bytes_to_be(hub.files, path)) for path in hub.managed)
+    return snapshot(hub.git, tuple(paths), {path: data for path, data in planned if data is not None})
+
+
+def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) -> None:
+    """Write what ``images`` are built from out of ``tree`` into the empty ``folder``, each file once."""
+    sources = [sources_of(hub, image) for image in images]
+    listed = dict.fromkeys(path for one in sources for path in one.built_from)
+    objects = tree.objects(listed)
+    for one in sources:
+        _require_there(hub, one, objects)
+    tree.write(tuple(listed), folder)
+    for path in dict.fromkeys(tree.real_path(path) for one in sources for path in one.folders):
+        for at, file in _small_files(folder, path):
+            _require_no_credential(at, file.read_bytes())
+
+
+def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
+    """Check what can be seen of a build before anything is changed; of its files the first 10,000, as git keeps them.
+
+    Raises:
+        Refused: a folder is outside of the repository; a file that the Dockerfile copies is ignored by git; a file is
+            a credential file; the clone lacks a submodule's revision.
+        Unusable: the build context or the Dockerfile is missing.
+    """
+    sources = sources_of(hub, image)
+    _require_there(hub, sources, tree.objects(sources.all))
+    _require_not_ignored(hub, image, tree, sources)
+    _require_no_credentials(tree, [tree.real_path(path) for path in sources.folders])
+
+
+def require_stable(hub: Hub, image: HubImage) -> None:
+    """Refuse values in a build context: a build writes them, so its own ``{content}`` would differ each time."""
+    folders = sources_of(hub, image).folders
+    for place in (place for one in hub.images for place in hub.values_places(one)):
+        if is_below(place.file, folders):
+            raise Refused(
+                f"the build context holds {place.file}, so each build would make another {{content}}",
+                where=folders[0],
+                hint=f"give the image a folder of its own: contextPath in {hub.config_file}",
+            )
+
+
+def require_links_covered(hub: Hub, image: HubImage) -> None:
+    """Refuse links, on the way to the Dockerfile or a build context, to files that do not count for the image's tag."""
+    sources = sources_of(hub, image)
+    covered = [join(hub.root, path) for path in image.spec.paths]
+    for path in (sources.dockerfile, *sources.folders):
+        real = behind_links(hub.git.folder, path)
+        if is_below(path, covered) and not is_below(real, covered):
+            raise Refused(
+                f"{path} is a link to {real}, whose changes give the image no new tag",
+                where=f"{hub.config_file}: images.{image.spec.key}",
+                hint=f"add {real} to the image's paths in {hub.config_file}, or replace the link by the file",
+            )
 
 
 def _inside(hub: Hub, path: str, where: str) -> str:
@@ -95,117 +177,6 @@ def _inside(hub: Hub, path: str, where: str) -> str:
     return whole
 
 
-def inputs_hash(
-    hub: Hub, image: HubImage, tree: Tree, base: str, platform: str, arguments: Sequence[str] | None = None
-) -> str:
-    """Return the SHA-256 of what ``image`` is built from, as 64 hexadecimal digits.
-
-    That is: the names of git's objects at its paths (contexts, Dockerfile, ``paths``), its build arguments and options,
-    the base image and the platform. Times and owners are not in it: they differ from clone to clone.
-
-    Args:
-        hub: the repository.
-        image: the image.
-        tree: the tree that it is built from.
-        base: what tells its base image from any other: see ``Base.identity``.
-        platform: the platforms that it is built for, separated by commas.
-        arguments: its build arguments and options with names filled in; None to take them as they are written.
-
-    Raises:
-        Refused: a path leads out of the repository.
-        Unusable: the build context or the Dockerfile is missing.
-    """
-    spec, sources = image.spec, sources_of(hub, image)
-    objects = tree.objects(sources.all)
-    _require_there(hub, sources, objects)
-    told = {
-        "arguments": [dict(spec.build_args), spec.extra_options] if arguments is None else arguments,
-        "base": base,
-        "dockerfile": sources.dockerfile,
-        "objects": {**objects, **tree.attributes(sources.all)},
-        "platform": platform,
-    }
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-def require_stable(hub: Hub, image: HubImage) -> None:
-    """Check that a build does not change what it is built from: a tag with ``{content}`` would never be done.
-
-    Raises:
-        Refused: values that a build writes lie in a build context.
-    """
-    folders = sources_of(hub, image).folders
-    for place in (place for one in hub.images for place in hub.values_places(one)):
-        if is_below(place.file, folders):
-            raise Refused(
-                f"the build context holds {place.file}, so each build would make another {{content}}",
-                where=folders[0],
-                hint=f"give the image a folder of its own: contextPath in {hub.config_file}",
-            )
-
-
-def files_as_they_lie(hub: Hub, images: Iterable[HubImage]) -> AbstractContextManager[Tree]:
-    """Return a context with the tree of the files of ``images`` as they lie, or as planned edits will leave them."""
-    sources = [sources_of(hub, image) for image in images]
-    paths = tuple(dict.fromkeys(path for one in sources for path in one.all))
-    planned = ((path, bytes_to_be(hub.files, path)) for path in hub.managed)
-    return as_it_lies(hub.git, paths, {path: data for path, data in planned if data is not None})
-
-
-def write_contexts(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) -> None:
-    """Write what ``images`` are built from out of ``tree`` into the empty ``folder``, each file once.
-
-    Raises:
-        Refused: one of the files is a credential file, or the clone has no copy of a submodule.
-        Unusable: a build context or a Dockerfile is missing.
-        ProgramFailed: git failed.
-    """
-    sources = [sources_of(hub, image) for image in images]
-    listed = dict.fromkeys(path for one in sources for path in one.built_from)
-    objects = tree.objects(listed)
-    for one in sources:
-        _require_there(hub, one, objects)
-    tree.write(tuple(listed), folder)
-    for path in dict.fromkeys(tree.real_path(path) for one in sources for path in one.folders):
-        for at, file in _small_files(folder, path):
-            _require_no_credential(at, file.read_bytes())
-
-
-def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
-    """Check, before anything is changed, what of a build can be seen to fail or to do harm.
-
-    Looked at are the first 10,000 files of the build contexts, as git keeps them.
-
-    Raises:
-        Refused: a folder lies outside of the repository; a file that the Dockerfile copies is ignored by git; the tag
-            does not cover where a link leads; a file is a credential file; the clone lacks a submodule's revision.
-        Unusable: the build context or the Dockerfile is missing.
-    """
-    sources = sources_of(hub, image)
-    objects = tree.objects(sources.all)
-    _require_there(hub, sources, objects)
-    _require_not_ignored(hub, image, tree, sources)
-    _require_no_credentials(tree, [tree.real_path(path) for path in sources.folders])
-
-
-def require_links_covered(hub: Hub, image: HubImage) -> None:
-    """Check that no link leads to files whose change would give ``image`` no new tag.
-
-    Raises:
-        Refused: one does: the Dockerfile, the build context, or one on the way to them.
-    """
-    sources = sources_of(hub, image)
-    covered = [join(hub.root, path) for path in image.spec.paths]
-    for path in (sources.dockerfile, *sources.folders):
-        real = behind_links(hub.git.folder, path)
-        if is_below(path, covered) and not is_below(real, covered):
-            raise Refused(
-                f"{path} is a link to {real}, whose changes give the image no new tag",
-                where=f"{hub.config_file}: images.{image.spec.key}",
-                hint=f"add {real} to the image's paths in {hub.config_file}, or replace the link by the file",
-            )
-
-
 def _require_there(hub: Hub, sources: Sources, objects: Iterable[str]) -> None:
     for path, what, key in (
         (sources.context, "the build context", "contextPath"),
@@ -213,13 +184,9 @@ def _require_there(hub: Hub, sources: Sources, objects: Iterable[str]) -> None:
         *((path, "a named build context", "extraBuildCommandOptions") for path in sources.contexts),
     ):
         if path not in objects:
-            ignored = hub.git.ask("check-ignore", "--quiet", "--", path).ok
-            hint = (
-                f"git ignores it: git add --force -- {quote(path)}"
-                if ignored
-                else f"commit it, or fix {key} in {hub.config_file}"
-            )
-            raise Unusable(f"{what} is missing", where=path, hint=hint)
+            add = f"git ignores it: git add --force -- {quote(path)}"
+            fix = f"commit it, or fix {key} in {hub.config_file}"
+            raise Unusable(f"{what} is missing", where=path, hint=add if _is_ignored(hub, path) else fix)
 
 
 def _require_not_ignored(hub: Hub, image: HubImage, tree: Tree, sources: Sources) -> None:
@@ -227,11 +194,7 @@ def _require_not_ignored(hub: Hub, image: HubImage, tree: Tree, sources: Sources
         join(sources.context, file.path.lstrip("/")): file.line
         for file in copied_files(hub.require(image.dockerfile), image.dockerfile)
     }
-    ignored = [
-        path
-        for path in sorted(copied)
-        if os.path.lexists(hub.git.folder / path) and hub.git.ask("check-ignore", "--quiet", "--", path).ok
-    ]
+    ignored = [path for path in sorted(copied) if os.path.lexists(hub.git.folder / path) and _is_ignored(hub, path)]
     for path in {*ignored} - tree.objects(ignored).keys():
         raise Refused(
             f"the Dockerfile copies {path}, which git ignores",
@@ -240,8 +203,12 @@ def _require_not_ignored(hub: Hub, image: HubImage, tree: Tree, sources: Sources
         )
 
 
+def _is_ignored(hub: Hub, path: str) -> bool:
+    return hub.git.ask("check-ignore", "--quiet", "--", path).ok
+
+
 def _require_no_credentials(tree: Tree, folders: Sequence[str]) -> None:
-    listed = (one for one in tree.files(folders)[:MOST_LOOKED_AT] if is_regular(one))
+    listed = tree.files(folders)[:MOST_LOOKED_AT]
     files = [one for one in listed if is_likely_credential(one.path, one.size)]
     for first in range(0, len(files), _AT_ONCE):
         some = files[first : first + _AT_ONCE]

@@ -1,32 +1,46 @@
-"""Planning a build: each image's tag, its base image, and whether its registry has it already."""
+"""Planning a build: each image's tag, its base image, whether its registry has it already, and the actions left."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
 from ..core import output
-from ..core.faults import DOOR, Denied, Refused, Unreachable, Unusable
+from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable
 from ..core.names import Host, Reference, platform_argument, platforms_left
-from ..core.settings import CHARTPRESS
-from ..repo.files import is_below, is_half_written, join
+from ..core.plan import Action, Fact, Step, Values
+from ..repo.edits import PinnedPlace, image_edits
+from ..repo.files import WorkingTree, edit_action, is_below, is_half_written, join
 from ..repo.hub import Hub, HubImage
 from ..tools import docker
 from ..tools.docker import CLOUD_BUILD, Builder
-from .build import Build, Engine, inputs_of
-from .definition import BuildOptions, pinned_images
-from .engines import Buildx, Chartpress, CloudBuild
-from .inputs import files_as_they_lie, inputs_hash, require_buildable, require_links_covered, require_stable, sources_of
-from .proof import SKIPPED, Base, ImageJob, look_for_bases, registry_answer, require_platforms
+from ..tools.git_facts import standing
+from ..tools.registry import require_push_right
+from .build import (
+    RETAGGED,
+    SKIPPED,
+    Build,
+    BuildOptions,
+    ImageBuild,
+    inputs_of,
+    results_of,
+    retag_images,
+    source_trees,
+)
+from .definition import pinned_images
+from .engines import Engine, build_images, engine_for
+from .inputs import inputs_hash, require_buildable, require_links_covered, require_stable, sources_of, working_files
+from .proof import Base, find_bases, image_fact, inputs_label, require_platforms, tag_fact
 from .tag import (
     COMMIT_TO_COME,
     HEAD,
     History,
     ImageName,
-    awaits_commit,
+    depends_on,
     earlier_tags,
     history_of,
     name_image,
@@ -37,118 +51,107 @@ from .tree import Tree
 
 # Waits for the builder to answer.
 BuilderOf: TypeAlias = "Callable[[], Builder]"
-BUILDX = "buildx"
+# How many commits, of any branch, are looked at for an image of the same inputs.
 _MOST_COMMITS = 20
 
 
-def plan_images(hub: Hub, wish: BuildOptions, answering: BuilderOf | None = None) -> Build:
-    """Plan the build of the images that ``wish`` names: what each one's tag is, and whether its registry has it.
+def plan_build(hub: Hub, options: BuildOptions, answering: BuilderOf | None = None) -> tuple[Step, Hub]:
+    """Plan the build of the images that the registry does not have, and the values that name them.
 
-    Args:
-        hub: the hub repository as it will be when the build begins.
-        wish: how the build is wanted.
-        answering: waits for the builder, where somebody asks for it already (see :func:`asking_builder`).
+    Returns:
+        The step, and the repository as it will leave it.
+    """
+    relies = standing(hub.git, hub.branch)
+    engine = engine_for(hub, options)
+    build = plan_images(hub, options, engine, answering)
+    edits = image_edits(hub, _pins(hub, build)) if build.pushes else ()
+
+    def write(values: Values) -> Values:
+        # The tag of a commit that was only planned is known now.
+        now = hub.holding({edit.path: values[edit.path] for edit in edits})
+        return WorkingTree(hub.git.folder).replace(image_edits(now, _pins(now, build.after(values))))
+
+    writing = edit_action(hub.git.folder, edits, "the registry has what they name", relies)
+    actions = (
+        *_push_right_actions(build),
+        *([_retag_action(build, relies)] if build.to_retag else ()),
+        _build_action(build, engine, relies) if build.to_build else _nothing_to_build(build),
+        *([writing._replace(do=writing.do and write)] if build.pushes else ()),
+    )
+    step = Step(
+        "build",
+        actions,
+        report=lambda values: {
+            "images": build.after(values).report(),
+            "values": {"path": hub.values_file, "changed": any(edit.changes for edit in edits)},
+        },
+        summary=lambda values: [line for one in build.after(values).images for line in one.summary()],
+        warnings=build.warnings,
+    )
+    return step, hub.edited(edits)
+
+
+def plan_images(hub: Hub, options: BuildOptions, engine: Engine, answering: BuilderOf | None = None) -> Build:
+    """Plan the build of the images that ``options`` name: their tags, and whether their registries have them.
 
     Raises:
-        Refused: an image's files are not committed, its tag is there with another platform or base, or a build
+        Refused: an image's files are not committed, its tag exists with another platform or base, or a build
             context holds a credential file.
         Denied: a registry denied access.
-        Unreachable: a registry gave no answer.
+        Unreachable: a registry did not answer.
         ProgramFailed: docker is missing, or something is to be built and the builder does not answer.
-        Unusable: the engine is none, or chartpress.yaml is wrong.
+        Unusable: chartpress.yaml is wrong.
     """
-    pushes = wish.push and hub.settings.push
-    images = hub.select(hub.images, wish.images)
+    pushes = options.push and hub.settings.push
+    images = hub.select(hub.images, options.images)
     history = history_of(hub)
     if names_commit(hub.settings.tag):
         for image in images:
             require_links_covered(hub, image)
         with hub.git.looking_for_changed(_paths_of(hub, images)) as loose:
-            history.foresee([image.spec.paths for image in images])
-            _require_committed(hub, images, loose())
-    look = pushes and not wish.force
-    certain = not look or any(awaits_commit(hub, image) for image in images)
-    with nullcontext(answering) if answering else asking_builder(hub, wish, at_once=certain) as builder_of:
+            history.prefetch([image.spec.paths for image in images])
+            changed = loose()
+        for image in images:
+            paths = _paths_of(hub, [image])
+            _require_none(image, [file for file in changed if _is_loose(hub, file) and is_below(file, paths)])
+    look = pushes and not options.force
+    certain = not look or any(depends_on(hub, image, hub.pending) for image in images)
+    with nullcontext(answering) if answering else asking_builder(hub, options, at_once=certain) as builder_of:
         try:
-            jobs = _jobs(hub, images, wish, history, look=look)
+            planned = _image_builds(hub, images, options, history, look=look)
         except Unreachable as fault:
             # Without an engine there is no store to find a base image in either: that is nearer than the registry.
             if not isinstance(fault, Denied):
                 builder_of()
             raise
-        build = Build(hub, wish, jobs, pushes, _builder(hub, wish), _engine(hub, wish))
+        build = Build(hub, options, planned, pushes, _builder(hub, options))
         if build.to_build:
-            with build.trees() as tree_of:
-                for job in build.to_build:
-                    require_buildable(hub, job.image, tree_of(job))
-            if look and wish.engine == BUILDX:
-                _know_again(build, history)
+            with source_trees(build) as trees:
+                for one in build.to_build:
+                    require_buildable(hub, one.image, trees[one.key])
+            if look and engine.retags:
+                build = build.with_images(_reusing(build, history))
         if build.to_build:
-            build.builder = builder_of()
-            _tell_platforms(build)
+            build = _on_builder(build, builder_of())
     return build
 
 
-def require_only_managed_changes(hub: Hub, names: Sequence[str]) -> None:
-    """Check that the images' files are as committed, but for what a release is about to commit itself.
-
-    Args:
-        hub: the hub repository.
-        names: the images' keys; empty for all.
-
-    Raises:
-        Refused: another file is not committed; the message names it.
-    """
+def require_only_managed_changes(hub: Hub, keys: Sequence[str]) -> None:
+    """Check that the images' files are as committed, but for what a release is about to commit itself."""
     leaves = hub.with_commit("", hub.changed)
-    images = hub.select(hub.images, names)
-    with files_as_they_lie(hub, images) as tree:
+    images = hub.select(hub.images, keys)
+    with working_files(hub, images) as tree:
         for image in images:
-            sources = sources_of(hub, image)
-            loose = [one for one in tree.unlike(HEAD, sources.all) if _is_loose(leaves, one)]
+            loose = [one for one in tree.unlike(HEAD, sources_of(hub, image).all) if _is_loose(leaves, one)]
             hidden = sorted({*loose} - {*hub.git.changed(loose)}) if loose else []
             flags = ("--no-assume-unchanged", "--no-skip-worktree")
             look = " && ".join(f"git update-index {flag} -- {shlex.join(hidden)}" for flag in flags)
-            hint = f"{look}, then git commit them" if hidden else ""
-            _require_none(image, loose, hint)
+            _require_none(image, loose, f"{look}, then git commit them" if hidden else "")
 
 
-def _paths_of(hub: Hub, images: Sequence[HubImage]) -> list[str]:
-    return list(dict.fromkeys(join(hub.root, path) for image in images for path in image.spec.paths))
-
-
-def _know_again(build: Build, history: History) -> None:
-    """Find the images to be built that are there already, with the same inputs under another tag.
-
-    Asked for are what the values name, and what the history suggests: the tags of the last commits of any branch.
-    """
-    candidates = {job.image.spec.key: _candidates(build.hub, history, job) for job in build.to_build if job.inputs}
-    answers: dict[Reference, docker.Answer] = {}
-    _ask(answers, [candidate for found in candidates.values() for candidate in found])
-    for job in build.to_build:
-        job.know_again({candidate: answers[candidate] for candidate in candidates.get(job.image.spec.key, ())})
-
-
-def _candidates(hub: Hub, history: History, job: ImageJob) -> list[Reference]:
-    """Return where an image with the inputs of ``job`` may be."""
-    tags = earlier_tags(hub, history, job.image, _MOST_COMMITS) if job.called.commit else []
-    named = [*pinned_images(hub, job.image), *(Reference(job.image.spec.name, tag) for tag in tags)]
-    return [reference for reference in dict.fromkeys(named) if reference != job.reference]
-
-
-def _tell_platforms(build: Build) -> None:
-    """Have the platform named to a current builder that is of another kind than this machine."""
-    for job in build.to_build if build.builder.is_started else ():
-        if job.argument is None and not build.builder.is_native(job.platform):
-            job.argument = job.platform
-
-
-def asking_builder(hub: Hub, wish: BuildOptions, *, at_once: bool = True) -> AbstractContextManager[BuilderOf]:
-    """Give what waits for the builder: it is asked at once, since Docker takes its time, or else when it is needed.
-
-    Raises:
-        ProgramFailed: docker is missing.
-    """
-    builder = _builder(hub, wish)
+def asking_builder(hub: Hub, options: BuildOptions, *, at_once: bool = True) -> AbstractContextManager[BuilderOf]:
+    """Give what waits for the builder: it is asked at once, since Docker takes its time, or else when it is needed."""
+    builder = _builder(hub, options)
     if builder.name == CLOUD_BUILD:
         return nullcontext(lambda: builder)
     if at_once:
@@ -156,109 +159,165 @@ def asking_builder(hub: Hub, wish: BuildOptions, *, at_once: bool = True) -> Abs
     return nullcontext(partial(docker.require_builder, builder.name))
 
 
-def _builder(hub: Hub, wish: BuildOptions) -> Builder:
-    return Builder(wish.builder or hub.settings.builder)
+def _push_right_actions(build: Build) -> list[Action]:
+    """Return the actions that check the right to push, before minutes of building are spent on it."""
+    images = (*build.to_build, *build.to_retag) if build.pushes else ()
+
+    def action(one: Reference) -> Action:
+        return Action(f"ask {one.host} whether {one.path} may be pushed to", do=lambda _: require_push_right(one))
+
+    return [action(one) for one in dict.fromkeys(Reference(one.image.spec.name) for one in images)]
 
 
-def _engine(hub: Hub, wish: BuildOptions) -> Engine:
-    """Return what builds.
-
-    Raises:
-        Unusable: there is no such engine.
-        Refused: it cannot do what is wished for.
-        ProgramFailed: it is not installed.
-    """
-    if wish.engine == BUILDX and (wish.builder or hub.settings.builder) == CLOUD_BUILD:
-        return CloudBuild.fit_for(hub, wish)
-    if wish.engine == BUILDX:
-        return Buildx()
-    if wish.engine == CHARTPRESS:
-        return Chartpress.fit_for(hub, wish)
-    raise Unusable(
-        f"there is no engine {wish.engine}", where="--engine", hint=f"the engines are {BUILDX} and {CHARTPRESS}"
+def _retag_action(build: Build, relies: Sequence[Fact]) -> Action:
+    images = build.to_retag
+    return Action(
+        f"give {', '.join(f'{one.source} the tag {one.name.tag}' for one in images)}",
+        "it was built from the same files, arguments and base",
+        lambda _: results_of(retag_images(build)),
+        relies=(
+            *relies,
+            *map(image_fact, dict.fromkeys(one.source for one in images if one.source)),
+            *(tag_fact(one.reference) for one in images),
+        ),
     )
 
 
-def _jobs(
-    hub: Hub, images: Sequence[HubImage], wish: BuildOptions, history: History, *, look: bool
-) -> tuple[ImageJob, ...]:
-    """Compute the tags, and ask every registry side by side for the base images and for what is there already.
+def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Action:
+    verb = "build and push" if build.pushes else "build"
+    return Action(
+        f"{verb} {', '.join(str(one.reference) for one in build.to_build)}",
+        build.why,
+        lambda _: results_of(build_images(build, engine)),
+        build.details(engine.shown(build)),
+        (*relies, *map(tag_fact, build.tags_to_take)),
+    )
+
+
+def _nothing_to_build(build: Build) -> Action:
+    there = [str(one.reference) for one in build.images if one.status != RETAGGED]
+    return Action(f"{', '.join(there)}: in the registry already, proved" if there else "nothing to build")
+
+
+def _pins(hub: Hub, build: Build) -> list[PinnedPlace]:
+    return [
+        PinnedPlace(place, one.image.spec.name, one.name.tag)
+        for one in build.images
+        if one.status != SKIPPED
+        for place in hub.values_places(one.image)
+    ]
+
+
+def _builder(hub: Hub, options: BuildOptions) -> Builder:
+    return Builder(options.builder or hub.settings.builder)
+
+
+def _on_builder(build: Build, builder: Builder) -> Build:
+    """Return the build on ``builder``, with the platform named where it is not that of the builder itself."""
+    foreign = [one for one in build.to_build if one.argument is None and not builder.is_native(one.platform)]
+    named = [one._replace(argument=one.platform) for one in foreign if builder.is_started]
+    return replace(build, builder=builder).with_images(named)
+
+
+def _image_builds(
+    hub: Hub, images: Sequence[HubImage], options: BuildOptions, history: History, *, look: bool
+) -> tuple[ImageBuild, ...]:
+    """Compute the tags, and ask all registries at once for the base images and for what they have already.
 
     A tag that names the content needs its base image first; then the registries are asked twice.
     """
     by_commit = names_commit(hub.settings.tag)
-    theirs = [image.base.reference for image in images]
-    answers: dict[Reference, docker.Answer] = {base: docker.local(base) for base in wish.stand_ins}
-    if by_commit:
-        _ask(
-            answers, [*theirs, *_to_look_for(images, [name_image(hub, history, image) for image in images], look=look)]
-        )
-    _ask(answers, theirs)
+    references = [image.base.reference for image in images]
+    answers: dict[Reference, docker.Answer] = {base: docker.local(base) for base in options.stand_ins}
+    names = [(image, name_image(hub, history, image)) for image in images if by_commit and look]
+    _ask(answers, [*references, *_known_references(names)])
     loopback = all(Reference(image.spec.name).on_loopback for image in images)
-    bases = look_for_bases(theirs, [answers[base] for base in theirs], loopback=loopback)
-    with nullcontext(None) if by_commit else files_as_they_lie(hub, images) as tree:
-        jobs = tuple(_job(hub, wish, history, image, base, tree) for image, base in zip(images, bases, strict=True))
-    _ask(answers, _to_look_for(images, [job.called for job in jobs], look=look))
-    for job in jobs:
-        require_platforms(job.base, job.platform)
-        found = registry_answer(answers.get(job.reference))
-        if by_commit and job.called.revision and (found is None or not tells_images_apart(hub.settings.tag)):
-            job.inputs = inputs_of(hub, job, Tree(hub.git, job.called.revision))
-        if not tells_images_apart(hub.settings.tag):
-            job.require_same_inputs(found)
-        job.look(found)
-    return jobs
+    bases = find_bases(references, [answers[base] for base in references], loopback=loopback)
+    with nullcontext(None) if by_commit else working_files(hub, images) as tree:
+        builds = [_image_build(hub, options, history, one, base, tree) for one, base in zip(images, bases, strict=True)]
+    _ask(answers, _known_references([(one.image, one.name) for one in builds if look]))
+    return tuple(_compared(hub, one, answers.get(one.reference)) for one in builds)
 
 
-def _ask(answers: dict[Reference, docker.Answer], references: Sequence[Reference]) -> None:
-    """Ask the registries, side by side, for those of ``references`` that were not asked for yet."""
+def _ask(answers: dict[Reference, docker.Answer], references: Iterable[Reference]) -> None:
+    """Ask the registries at once for those of ``references`` that are not in ``answers`` yet."""
     new = [reference for reference in dict.fromkeys(references) if reference not in answers]
     hosts = dict.fromkeys(reference.host for reference in new)
     with output.waiting(f"asking {', '.join(hosts)}"):
         answers.update(zip(new, docker.inspect_all(new), strict=True))
 
 
-def _to_look_for(images: Sequence[HubImage], called: Sequence[ImageName], *, look: bool) -> list[Reference]:
-    """Return the images that the registry may have already: all but those that a planned commit names."""
-    named = zip(images, called, strict=True)
-    return [Reference(image.spec.name, name.tag) for image, name in named if look and name.commit != COMMIT_TO_COME]
+def _known_references(names: Iterable[tuple[HubImage, ImageName]]) -> list[Reference]:
+    """Return the images' references, without those that a planned commit names."""
+    return [Reference(image.spec.name, name.tag) for image, name in names if name.commit != COMMIT_TO_COME]
 
 
-def _job(hub: Hub, wish: BuildOptions, history: History, image: HubImage, base: Base, tree: Tree | None) -> ImageJob:
-    """Return the job of one image, for the platforms that chartpress.yaml does not leave out (``skipPlatforms``).
+def _image_build(
+    hub: Hub, options: BuildOptions, history: History, image: HubImage, base: Base, tree: Tree | None
+) -> ImageBuild:
+    """Return the build of one image, for the platforms that chartpress.yaml does not leave out (``skipPlatforms``).
 
-    ``tree`` has the files as they lie, where the tag names the content.
+    ``tree`` has the working files, where the tag names the content.
     """
-    wanted = wish.platform or hub.settings.platform
+    wanted = options.platform or hub.settings.platform
     left = platforms_left(wanted, image.spec.skip_platforms)
     content = None
     if tree is not None:
         require_stable(hub, image)
         content = inputs_hash(hub, image, tree, base.identity, left)
-    called = name_image(hub, history, image, content or "")
+    name = name_image(hub, history, image, content or "")
     if not left:
-        return ImageJob(image, called, base, wanted, None, SKIPPED)
-    # What a builder somewhere else would build for without being told is its own business.
-    told = wish.platform or wish.builder or hub.settings.builder
-    argument = platform_argument(Host.here(), hub.settings.platform, left if told else None)
-    return ImageJob(image, called, base, left, argument, inputs=content)
+        return ImageBuild(image, name, base, wanted, None, SKIPPED)
+    # A builder elsewhere has a platform of its own, unless one is named to it.
+    named = options.platform or options.builder or hub.settings.builder
+    argument = platform_argument(Host.here(), hub.settings.platform, left if named else None)
+    return ImageBuild(image, name, base, left, argument, inputs=content)
+
+
+def _compared(hub: Hub, one: ImageBuild, answer: docker.Answer) -> ImageBuild:
+    """Return ``one`` as what its registry answered leaves it: to be built, or present already."""
+    require_platforms(one.base, one.platform)
+    if isinstance(answer, Fault):
+        raise answer
+    is_telling = tells_images_apart(hub.settings.tag)
+    if one.name.revision and (answer is None or not is_telling):
+        one = one._replace(inputs=inputs_of(hub, one, Tree(hub.git, one.name.revision)))
+    if answer is not None and not is_telling and inputs_label(answer) != one.inputs:
+        raise Refused(
+            "the tag is there, for an image of other files",
+            where=one.reference,
+            hint=f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force",
+        )
+    return one if answer is None or one.status == SKIPPED else one.present(answer)
+
+
+def _reusing(build: Build, history: History) -> list[ImageBuild]:
+    """Return the images to be built, retagged instead where the registry has one of the same inputs.
+
+    It is asked for what the values name, and for the tags of the last commits of any branch.
+    """
+    candidates = {one.key: _candidates(build.hub, history, one) for one in build.to_build if one.inputs}
+    answers: dict[Reference, docker.Answer] = {}
+    _ask(answers, [candidate for found in candidates.values() for candidate in found])
+    return [
+        one.reusing({candidate: answers[candidate] for candidate in candidates.get(one.key, ())})
+        for one in build.to_build
+    ]
+
+
+def _candidates(hub: Hub, history: History, one: ImageBuild) -> list[Reference]:
+    tags = earlier_tags(hub, history, one.image, _MOST_COMMITS) if one.name.commit else []
+    named = [*pinned_images(hub, one.image), *(Reference(one.image.spec.name, tag) for tag in tags)]
+    return [reference for reference in dict.fromkeys(named) if reference != one.reference]
+
+
+def _paths_of(hub: Hub, images: Iterable[HubImage]) -> list[str]:
+    return list(dict.fromkeys(join(hub.root, path) for image in images for path in image.spec.paths))
 
 
 def _is_loose(hub: Hub, file: str) -> bool:
     """Whether a file that differs from the commit will still do so when the image is built."""
     return file not in hub.pending and not is_half_written(file)
-
-
-def _require_committed(hub: Hub, images: Sequence[HubImage], changed: Sequence[str]) -> None:
-    """Check that no image depends on a file that is not committed: its tag would name another image.
-
-    Raises:
-        Refused: one does; the message names the file.
-    """
-    for image in images:
-        paths = [join(hub.root, path) for path in image.spec.paths]
-        loose = [file for file in changed if _is_loose(hub, file) and is_below(file, paths)]
-        _require_none(image, loose)
 
 
 def _require_none(image: HubImage, loose: Sequence[str], hint: str = "") -> None:

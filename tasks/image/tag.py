@@ -16,7 +16,7 @@ takes the tag's place, except on a tag.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Formatter
 from typing import NamedTuple
@@ -32,66 +32,88 @@ from ..tools.command import Output
 from ..tools.git import Git, misunderstood
 from ..tools.process import capture_all
 
-
-def render(template: str, names: Mapping[str, str], where: str) -> str:
-    """Return ``template`` with each ``{NAME}`` replaced; ``{{`` and ``}}`` are braces, as in Python's ``str.format``.
-
-    Args:
-        template: the text; nothing but plain names may stand in braces.
-        names: what the names stand for.
-        where: where the template stands, for the fault.
-
-    Raises:
-        Unusable: the braces do not match, or hold something else than one of the names.
-    """
-    return "".join(_parts(template, names, where))
-
-
-def fields(template: str, where: str) -> frozenset[str]:
-    """Return the names in ``template``.
-
-    Raises:
-        Unusable: the braces do not match.
-    """
-    try:
-        return frozenset(name for _, name, _, _ in Formatter().parse(template) if name is not None)
-    except ValueError as err:
-        raise _wrong(template, where, str(err)) from err
-
-
-def _parts(template: str, names: Mapping[str, str], where: str) -> Iterator[str]:
-    try:
-        pieces = list(Formatter().parse(template))
-    except ValueError as err:
-        raise _wrong(template, where, str(err)) from err
-    for literal, name, spec, conversion in pieces:
-        yield literal
-        if name is None:
-            continue
-        if name not in names or spec or conversion:
-            raise _wrong(template, where, f"it may hold {', '.join(f'{{{known}}}' for known in names)}")
-        yield names[name]
-
-
-def _wrong(template: str, where: str, why: str) -> Unusable:
-    return Unusable(f"the template {template!r} cannot be filled in: {why}", where=where, hint=f"mend it in {where}")
-
-
-UNTAGGED_BASE = "0.0.1-0.dev"
 # Stands for the hash of a commit that is yet to be made.
 COMMIT_TO_COME = "{commit}"
 HEAD = "HEAD"
+UNTAGGED_BASE = "0.0.1-0.dev"
+TAG_SETTING = "hub.tag"
+CONTENT = "content"
+CONTENT_DIGITS = 12
+# Questions to git, without the commit or the paths that they are about.
 _LAST_COMMIT = ("log", "--max-count=1", "--pretty=format:%h %H", "--")
-_PARTS = ("major", "minor", "patch")
+_DESCRIBE = ("describe", "--tags", "--long")
+_COUNT = ("rev-list", "--count")
+
+
+class ImageName(NamedTuple):
+    """What an image is called, and after which commit.
+
+    Attributes:
+        tag: its tag, ``{commit}`` in place of the hash of a commit that is only planned.
+        commit: that commit's abbreviated hash, or ``{commit}``; empty where the tag names the content.
+        revision: its full hash; None while it is only planned, or where the tag names the content.
+    """
+
+    tag: str
+    commit: str
+    revision: str | None
+
+
+def name_image(hub: Hub, history: History, image: HubImage, content: str = "") -> ImageName:
+    """Return the tag of ``image`` and the commit that it names.
+
+    A tag with ``{content}`` needs ``content``, the hash of what the image is built from.
+
+    Raises:
+        Refused: the clone is shallow, no commit has the image's files, or the result is not a valid tag.
+        Unusable: chartpress.yaml or the setting is wrong.
+    """
+    template, paths, base_version = hub.settings.tag, image.spec.paths, hub.chart.base_version
+    if not names_commit(template):
+        return ImageName(_checked(_filled(hub, image, {CONTENT: content[:CONTENT_DIGITS]})), "", None)
+    require_whole_history(history)
+    is_planned = depends_on(hub, image, hub.pending)
+    commit = COMMIT_TO_COME if is_planned else history.naming_commit(paths)
+    if template != CHARTPRESS:
+        commits = history.count(HEAD) + 1 if is_planned else history.count(commit)
+        tag = _filled(hub, image, {"commit": commit, "commits": str(commits)})
+    elif is_planned:
+        tag = tag_to_come(history, base_version)
+    else:
+        tag = chartpress_tag(history, paths, base_version)
+    return ImageName(_checked(tag), commit, None if is_planned else history.full_hash(commit))
+
+
+def earlier_tags(hub: Hub, history: History, image: HubImage, most: int) -> list[str]:
+    """Return the tags that builds of the last ``most`` commits of any branch gave ``image``, the newest first."""
+    commits = history.commits_of(image.spec.paths, most)
+    if hub.settings.tag == CHARTPRESS:
+        base = checked_base_version(history, hub.chart.base_version)
+        tags = [_tag_at(history, commit, base) for commit in commits]
+    else:
+        names = ({"commit": commit, "commits": str(history.count(commit))} for commit in commits)
+        tags = [_filled(hub, image, one) for one in names]
+    return list(dict.fromkeys(tags))
+
+
+def depends_on(hub: Hub, image: HubImage, files: Iterable[str]) -> bool:
+    """Whether ``image`` depends on one of ``files``, whose paths are relative to the repository's top."""
+    below = [join(hub.root, path) for path in image.spec.paths]
+    return any(is_below(file, below) for file in files)
+
+
+def names_commit(template: str) -> bool:
+    """Whether a tag of ``template`` names the image of a commit, not that of the files in the working tree."""
+    return template == CHARTPRESS or CONTENT not in fields(template, TAG_SETTING)
+
+
+def tells_images_apart(template: str) -> bool:
+    """Whether a tag of ``template`` holds the commit or the content; a number of commits may stay the same."""
+    return template == CHARTPRESS or not fields(template, TAG_SETTING).isdisjoint({"commit", CONTENT})
 
 
 class Tagged(NamedTuple):
-    """Where a commit stands to the nearest git tag in its past.
-
-    Attributes:
-        tag: that git tag; None where there is none.
-        commits_since: how many commits came after it.
-    """
+    """The nearest git tag in a commit's past (None without one), and the number of commits since."""
 
     tag: str | None
     commits_since: int
@@ -99,77 +121,60 @@ class Tagged(NamedTuple):
 
 @dataclass
 class History:
-    """A clone's history, each question asked once.
-
-    Attributes:
-        git: the clone, its commands run in the folder of chartpress.yaml.
-    """
+    """A clone's history, each question asked once, in the folder of chartpress.yaml."""
 
     git: Git
     _answers: dict[tuple[str, ...], Output] = field(default_factory=dict)
 
-    def last_commit_of(self, paths: Sequence[str]) -> str:
-        """Return the abbreviated hash of the last commit that touches ``paths``; empty where none does."""
-        return self._last(paths)[0]
+    def naming_commit(self, paths: Sequence[str]) -> str:
+        """Return the abbreviated hash of the last commit that is tagged or touches ``paths``; empty without one."""
+        touching, _ = self._last_commit_of(paths)
+        tag = self.tagged(HEAD).tag
+        if tag is None:
+            return touching
+        tagged = self._read("rev-list", "--abbrev-commit", "--max-count=1", f"refs/tags/{tag}", "--")
+        is_later = touching and self._ask("merge-base", "--is-ancestor", tagged, touching).ok
+        return touching if is_later else tagged
 
     def commits_of(self, paths: Sequence[str], most: int) -> list[str]:
         """Return the abbreviated hashes of the last ``most`` commits of any branch that touch ``paths``."""
         return self._ask("log", "--all", f"--max-count={most}", "--pretty=format:%h", "--", *paths).text.split()
 
     def tagged(self, commit: str) -> Tagged:
-        """Return where ``commit`` stands to the nearest git tag, annotated or not.
-
-        Raises:
-            ProgramFailed: git tells something else.
-        """
+        """Return the nearest git tag of ``commit``, annotated or not."""
         if commit != HEAD and self.tagged(HEAD).tag is None:
             return Tagged(None, 0)
-        described = self._ask(*_describe(commit))
+        described = self._ask(*_DESCRIBE, commit)
         if not described.ok:
             return Tagged(None, 0)
         tag, _, since = described.text.rpartition("-g")[0].rpartition("-")
-        return Tagged(tag, _number(since, _describe(commit)))
+        return Tagged(tag, _number(since, (*_DESCRIBE, commit)))
 
     def count(self, commit: str) -> int:
-        """Return how many commits lead to ``commit``, itself included.
-
-        Raises:
-            ProgramFailed: git tells no number.
-        """
-        return _number(self._read(*_count(commit)), _count(commit))
-
-    def commit_of_tag(self, tag: str) -> str:
-        """Return the abbreviated hash of the commit that the git tag ``tag`` names."""
-        return self._read("rev-list", "--abbrev-commit", "--max-count=1", f"refs/tags/{tag}", "--")
+        """Return how many commits lead to ``commit``, itself included."""
+        question = (*_COUNT, commit, "--")
+        return _number(self._read(*question), question)
 
     def full_hash(self, commit: str) -> str:
         """Return the full hash of ``commit``."""
-        known = dict(self._last(arguments[len(_LAST_COMMIT) :]) for arguments in self._answers if arguments[0] == "log")
+        start = len(_LAST_COMMIT)
+        asked = [question[start:] for question in self._answers if question[:start] == _LAST_COMMIT]
+        known = dict(map(self._last_commit_of, asked))
         return known.get(commit) or self._read("rev-parse", "--verify", f"{commit}^{{commit}}")
 
-    def is_cut(self) -> bool:
-        """Whether the clone lacks a part of its history."""
-        return self.git.is_shallow()
-
-    def foresee(self, images: Sequence[Sequence[str]]) -> None:
-        """Ask side by side what the tags of images will be computed from: one by one, git takes longer to start.
-
-        Args:
-            images: the paths of each image.
-        """
-        self._ask_all([_describe(HEAD), *(_log(paths) for paths in images)])
+    def prefetch(self, images: Sequence[Sequence[str]]) -> None:
+        """Ask at once what the tags of images are computed from, given the paths of each."""
+        self._ask_all([(*_DESCRIBE, HEAD), *((*_LAST_COMMIT, *paths) for paths in images)])
         if self.tagged(HEAD).tag is None:
-            self._ask_all([_count(commit) for commit in map(self.last_commit_of, images) if commit])
+            commits = [self._last_commit_of(paths)[0] for paths in images]
+            self._ask_all([(*_COUNT, commit, "--") for commit in commits if commit])
 
-    def leads_to(self, earlier: str, later: str) -> bool:
-        """Whether ``earlier`` lies in the past of ``later``, or is it."""
-        return self._ask("merge-base", "--is-ancestor", earlier, later).ok
-
-    def _last(self, paths: Sequence[str]) -> tuple[str, str]:
-        """Return the abbreviated and the full hash of the last commit that touches ``paths``; empty where none does."""
-        if not self._ask(*_log(paths)).ok and self.git.head() is None:
+    def _last_commit_of(self, paths: Sequence[str]) -> tuple[str, str]:
+        """Return the abbreviated and the full hash of the last commit that touches ``paths``; empty without one."""
+        question = (*_LAST_COMMIT, *paths)
+        if not self._ask(*question).ok and self.git.head() is None:
             return "", ""
-        short, _, full = self._read(*_log(paths)).partition(" ")
+        short, _, full = self._read(*question).partition(" ")
         return short, full
 
     def _ask_all(self, questions: Iterable[tuple[str, ...]]) -> None:
@@ -186,43 +191,13 @@ class History:
         return output.text if output.ok else self.git.read(*arguments)
 
 
-def _log(paths: Sequence[str]) -> tuple[str, ...]:
-    return (*_LAST_COMMIT, *paths)
-
-
-def _describe(commit: str) -> tuple[str, ...]:
-    return ("describe", "--tags", "--long", commit)
-
-
-def _count(commit: str) -> tuple[str, ...]:
-    return ("rev-list", "--count", commit, "--")
-
-
-def _number(text: str, arguments: Sequence[str]) -> int:
-    """Return the number that git, called with ``arguments``, tells."""
-    try:
-        return int(text)
-    except ValueError as err:
-        raise misunderstood(arguments) from err
-
-
-def naming_commit(history: History, paths: Sequence[str]) -> str:
-    """Return the abbreviated hash of the commit that names an image: the last that is tagged or touches its paths."""
-    touching = history.last_commit_of(paths)
-    tag = history.tagged(HEAD).tag
-    if tag is None:
-        return touching
-    tagged = history.commit_of_tag(tag)
-    return touching if touching and history.leads_to(tagged, touching) else tagged
+def history_of(hub: Hub) -> History:
+    """Return the history that the hub repository's tags are computed from."""
+    return History(hub.git.at(hub.root) if hub.root else hub.git)
 
 
 def chartpress_tag(history: History, paths: Sequence[str], base_version: str | None = None) -> str:
-    """Return the tag of the image that ``paths`` make.
-
-    Args:
-        history: the clone's history.
-        paths: what the image depends on, relative to the folder of chartpress.yaml.
-        base_version: the chart's ``baseVersion``.
+    """Return chartpress's tag for an image.
 
     Raises:
         Refused: the clone is shallow, or no commit touches the paths.
@@ -230,29 +205,16 @@ def chartpress_tag(history: History, paths: Sequence[str], base_version: str | N
     """
     require_whole_history(history)
     base = checked_base_version(history, base_version)
-    commit = naming_commit(history, paths)
+    commit = history.naming_commit(paths)
     if not commit:
         raise Refused(
             "no commit has the image's files yet", where=", ".join(paths), hint="git add and commit them first"
         )
-    return tag_at(history, commit, base)
-
-
-def tag_at(history: History, commit: str, base: str | None) -> str:
-    """Return the tag of an image that ``commit`` names; ``base`` is what ``baseVersion`` means."""
-    tagged = history.tagged(commit)
-    if tagged.tag is not None and tagged.commits_since == 0:
-        return tagged.tag
-    return _identifier(base or tagged.tag or UNTAGGED_BASE, history.count(commit), commit)
+    return _tag_at(history, commit, base)
 
 
 def tag_to_come(history: History, base_version: str | None = None) -> str:
-    """Return the tag of an image whose paths the next commit touches, ``{commit}`` in place of that commit's hash.
-
-    Raises:
-        Refused: the clone is shallow.
-        Unusable: chartpress would refuse the ``baseVersion``.
-    """
+    """Return chartpress's tag for an image that the next commit touches, ``{commit}`` in place of its hash."""
     require_whole_history(history)
     base = checked_base_version(history, base_version)
     return _identifier(base or history.tagged(HEAD).tag or UNTAGGED_BASE, history.count(HEAD) + 1, COMMIT_TO_COME)
@@ -261,17 +223,14 @@ def tag_to_come(history: History, base_version: str | None = None) -> str:
 def checked_base_version(history: History, base_version: str | None) -> str | None:
     """Return the base version that ``baseVersion`` means, by chartpress's rules.
 
-    ``major``, ``minor`` and ``patch`` count the last git tag up; anything else must be SemVer, becomes a
-    pre-release where it is none, and must not be lower than the last git tag.
-
-    Raises:
-        Unusable: it is neither, or is lower.
+    ``major``, ``minor`` and ``patch`` count the last git tag up. Anything else must be SemVer, is made a pre-release,
+    and must not be lower than the last git tag.
     """
     if not base_version:
         return None
     last = history.tagged(HEAD)
     tagged = _semver((last.tag or "").lstrip("v"))
-    if base_version in _PARTS:
+    if base_version in {"major", "minor", "patch"}:
         return _counted_up(last.tag, tagged, base_version)
     wanted = base_version if "-" in base_version else f"{base_version}-0.dev"
     version = _semver(wanted)
@@ -283,15 +242,62 @@ def checked_base_version(history: History, base_version: str | None) -> str | No
 
 
 def require_whole_history(history: History) -> None:
-    """Check that the clone has its whole history: a cut one gives wrong counts.
-
-    Raises:
-        Refused: it is shallow.
-    """
-    if history.is_cut():
+    """Refuse a shallow clone, in which commits are counted wrong."""
+    if history.git.is_shallow():
         raise Refused(
             "the clone is shallow, so commits cannot be counted", where=history.git.folder, hint="git fetch --unshallow"
         )
+
+
+def render(template: str, names: Mapping[str, str], where: str) -> str:
+    """Return ``template`` with each ``{NAME}`` replaced, and ``{{`` and ``}}`` by braces, as ``str.format`` does."""
+    parts = []
+    for literal, name, spec, conversion in _parsed(template, where):
+        parts.append(literal)
+        if name is not None:
+            if name not in names or spec or conversion:
+                raise _wrong(template, where, f"it may hold {', '.join(f'{{{known}}}' for known in names)}")
+            parts.append(names[name])
+    return "".join(parts)
+
+
+def fields(template: str, where: str) -> frozenset[str]:
+    """Return the names in ``template``."""
+    return frozenset(name for _, name, _, _ in _parsed(template, where) if name is not None)
+
+
+def _parsed(template: str, where: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    try:
+        return list(Formatter().parse(template))
+    except ValueError as err:
+        raise _wrong(template, where, str(err)) from err
+
+
+def _wrong(template: str, where: str, why: str) -> Unusable:
+    return Unusable(f"the template {template!r} cannot be filled in: {why}", where=where, hint=f"mend it in {where}")
+
+
+def _filled(hub: Hub, image: HubImage, names: dict[str, str]) -> str:
+    all_names = {"chart_version": hub.requirement.version, **names, "base_version": image.base.reference.tag or ""}
+    return render(hub.settings.tag, all_names, TAG_SETTING)
+
+
+def _checked(tag: str) -> str:
+    if is_tag(tag.replace(COMMIT_TO_COME, "0")):
+        return tag
+    raise Refused(
+        f"{tag!r} cannot be an image's tag",
+        where="git describe --tags",
+        hint="use another template in invoke.yaml: hub: {tag: '{chart_version}-{commit}'}",
+    )
+
+
+def _tag_at(history: History, commit: str, base: str | None) -> str:
+    """Return chartpress's tag for the image of ``commit``; ``base`` is what ``baseVersion`` means."""
+    tagged = history.tagged(commit)
+    if tagged.tag is not None and tagged.commits_since == 0:
+        return tagged.tag
+    return _identifier(base or tagged.tag or UNTAGGED_BASE, history.count(commit), commit)
 
 
 def _identifier(base: str, commits: int, commit: str) -> str:
@@ -317,120 +323,16 @@ def _is_behind(version: semver.Version, tagged: semver.Version) -> bool:
 
 
 def _semver(text: str) -> semver.Version | None:
-
     return semver.Version.parse(text) if semver.Version.is_valid(text) else None
+
+
+def _number(text: str, arguments: Sequence[str]) -> int:
+    """Return the number that git, called with ``arguments``, prints."""
+    try:
+        return int(text)
+    except ValueError as err:
+        raise misunderstood(arguments) from err
 
 
 def _wrong_base(what: str) -> Unusable:
     return Unusable(what, where="chartpress.yaml", hint="set baseVersion to the next release, for example 1.2.0-0.dev")
-
-
-TAG_SETTING = "hub.tag"
-CONTENT = "content"
-CONTENT_DIGITS = 12
-
-
-class ImageName(NamedTuple):
-    """What an image is called, and after which commit.
-
-    Attributes:
-        tag: its tag, ``{commit}`` in place of the hash of a commit that is only planned.
-        commit: that commit's abbreviated hash, or ``{commit}``; empty where the tag names the content.
-        revision: its full hash; None while it is only planned, or where the tag names the content.
-    """
-
-    tag: str
-    commit: str
-    revision: str | None
-
-
-def history_of(hub: Hub) -> History:
-    """Return the history that the hub repository's tags are computed from."""
-    return History(hub.git.at(hub.root) if hub.root else hub.git)
-
-
-def awaits_commit(hub: Hub, image: HubImage) -> bool:
-    """Whether a planned commit touches what ``image`` depends on, so that its tag is not known before that commit."""
-    return depends_on(hub, image, hub.pending)
-
-
-def depends_on(hub: Hub, image: HubImage, files: Iterable[str]) -> bool:
-    """Whether ``image`` depends on one of ``files`` (relative to the repository's top)."""
-    below = [join(hub.root, path) for path in image.spec.paths]
-    return any(is_below(file, below) for file in files)
-
-
-def name_image(hub: Hub, history: History, image: HubImage, content: str = "") -> ImageName:
-    """Return the tag of ``image`` and the commit that it names.
-
-    Args:
-        hub: the hub repository.
-        history: its history.
-        image: the image.
-        content: the hash of what it is built from; only a tag with ``{content}`` needs it.
-
-    Raises:
-        Refused: the clone is shallow, no commit has the image's files, or the outcome cannot be a tag.
-        Unusable: chartpress.yaml or the setting is wrong.
-    """
-    template = hub.settings.tag
-    if not names_commit(template):
-        return ImageName(_checked(_filled(hub, image, {"content": content[:CONTENT_DIGITS]})), "", None)
-    require_whole_history(history)
-    awaits = awaits_commit(hub, image)
-    commit = COMMIT_TO_COME if awaits else naming_commit(history, image.spec.paths)
-    if template == CHARTPRESS:
-        tag = _chartpress(hub, history, image)
-    else:
-        commits = history.count(HEAD) + 1 if awaits else history.count(commit)
-        tag = _filled(hub, image, {"commit": commit, "commits": str(commits)})
-    revision = None if awaits else history.full_hash(commit)
-    return ImageName(_checked(tag), commit, revision)
-
-
-def earlier_tags(hub: Hub, history: History, image: HubImage, most: int) -> list[str]:
-    """Return the tags that builds of the last ``most`` commits of any branch gave ``image``, the newest first."""
-    base = checked_base_version(history, hub.chart.base_version) if hub.settings.tag == CHARTPRESS else None
-    commits = history.commits_of(image.spec.paths, most)
-    return list(dict.fromkeys(_tag_of(hub, history, image, commit, base) for commit in commits))
-
-
-def _tag_of(hub: Hub, history: History, image: HubImage, commit: str, base: str | None) -> str:
-    if hub.settings.tag == CHARTPRESS:
-        return tag_at(history, commit, base)
-    return _filled(hub, image, {"commit": commit, "commits": str(history.count(commit))})
-
-
-def names_commit(template: str) -> bool:
-    """Whether a tag of ``template`` is that of a commit's image, rather than of the files as they lie there."""
-    return template == CHARTPRESS or CONTENT not in fields(template, TAG_SETTING)
-
-
-def tells_images_apart(template: str) -> bool:
-    """Whether two images never share a tag of ``template``: it holds the commit or the content.
-
-    A number of commits does not tell: an amended commit has the same.
-    """
-    return template == CHARTPRESS or not fields(template, TAG_SETTING).isdisjoint({"commit", CONTENT})
-
-
-def _chartpress(hub: Hub, history: History, image: HubImage) -> str:
-    base_version = hub.chart.base_version
-    if awaits_commit(hub, image):
-        return tag_to_come(history, base_version)
-    return chartpress_tag(history, image.spec.paths, base_version)
-
-
-def _filled(hub: Hub, image: HubImage, names: dict[str, str]) -> str:
-    all_names = {"chart_version": hub.requirement.version, **names, "base_version": image.base.reference.tag or ""}
-    return render(hub.settings.tag, all_names, TAG_SETTING)
-
-
-def _checked(tag: str) -> str:
-    if is_tag(tag.replace(COMMIT_TO_COME, "0")):
-        return tag
-    raise Refused(
-        f"{tag!r} cannot be an image's tag",
-        where="git describe --tags",
-        hint="use another template in invoke.yaml: hub: {tag: '{chart_version}-{commit}'}",
-    )

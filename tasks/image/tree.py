@@ -1,13 +1,12 @@
 """A tree of files that git holds, and writing it out as a checkout would.
 
-Of the user's work tree only :func:`as_it_lies` reads anything, and the user's index stays as it is.
+Of the user's work tree only :func:`snapshot` reads anything, and the user's index stays as it is.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,29 +20,20 @@ from ..repo.files import is_below, join, temporary_folder
 from ..tools.git import Clone, Git, failed
 from ..tools.process import capture
 
-LINK, SUBMODULE, FOLDER = "120000", "160000", "040000"
-_NEW_FILE = "100644"
+FILE, LINK, SUBMODULE, FOLDER = "100644", "120000", "160000", "040000"
 _ATTRIBUTES = ".gitattributes"
 # As many as a system follows.
 _MOST_LINKS = 40
 # A checkout's own modes, whatever the user's umask: they are part of what Docker takes for the same file.
 _UMASK = 0o022
 _WRITE_SECONDS = 3600.0
-# Paths are taken as they are, and of what happens to an index of ours neither the clone nor its hooks get anything.
+# Paths are taken literally, and neither the clone nor its hooks notice what happens to an index of ours.
 _SETTINGS = ("core.hooksPath=/dev/null", "core.sparseCheckout=false", "core.splitIndex=false")
 _WITH_OWN_INDEX = (*(word for setting in _SETTINGS for word in ("-c", setting)), "--literal-pathspecs")
 
 
 class Entry(NamedTuple):
-    """One file or folder of a tree.
-
-    Attributes:
-        path: its path, relative to the repository's top.
-        mode: ``100644``, ``100755``, ``120000`` for a symbolic link, ``160000`` for a submodule, ``040000`` for
-            a folder.
-        name: the object's name; of a submodule the commit's.
-        size: its size in bytes as git keeps it; 0 for a submodule or a folder, and where nobody asked.
-    """
+    """A file or folder of a tree: its path from the top, git's mode, the object's name, its size if git was asked."""
 
     path: str
     mode: str
@@ -58,8 +48,8 @@ class Tree:
     Attributes:
         git: the clone, at its top.
         name: the name of the tree, or of a commit that has it.
-        env: the variables by which git finds its objects where the clone itself does not have them.
-        at: where a submodule's tree lies, relative to the top of the repository around it; empty for that itself.
+        env: the variables by which git finds objects that the clone itself does not have.
+        at: the path of a submodule in the repository around it; empty for that repository itself.
     """
 
     git: Git
@@ -72,7 +62,7 @@ class Tree:
         """Return the name of the object at each of ``paths``, symbolic links followed; what is missing is left out.
 
         Raises:
-            Refused: a symbolic link leads out of the repository, or in a circle; a submodule is not here.
+            Refused: a symbolic link leads out of the repository, or in a circle; a submodule is missing here.
         """
         wanted = list(dict.fromkeys(paths))
         self._look_up(wanted)
@@ -80,33 +70,29 @@ class Tree:
         return {path: entry.name for path, entry in entries.items() if entry}
 
     def attributes(self, paths: Iterable[str]) -> dict[str, str]:
-        """Return the objects of the ``.gitattributes`` that tell how ``paths`` are written, but those below them."""
+        """Return the objects of the ``.gitattributes`` above ``paths``, which tell how these are written."""
         real = [self.real_path(path) for path in paths]
         return self.objects(file for path in real for file in _attributes_above(path))
 
     def real_path(self, path: str) -> str:
-        """Return where ``path`` lies when symbolic links are followed."""
-        return self._way(path)[-1]
+        """Return ``path`` with symbolic links followed."""
+        return _way(path, self._link_at)[-1]
 
     def files(self, paths: Sequence[str]) -> list[Entry]:
-        """Return the files at and below ``paths``; submodules are not looked into."""
-        return self._list(*paths, flags=("-r", "-l"))
+        """Return the regular files at and below ``paths``, without those of submodules."""
+        return [entry for entry in self._list(*paths, flags=("-r", "-l")) if entry.mode not in {LINK, SUBMODULE}]
 
     def blobs(self, entries: Sequence[Entry]) -> Iterator[bytes]:
         """Yield the bytes of each of ``entries`` as git keeps them."""
-        asked = self.git.command("cat-file", "--batch", stdin="".join(f"{one.name}\n" for one in entries), env=self.env)
-        rest = memoryview(capture(asked).stdout)
+        names = "".join(f"{entry.name}\n" for entry in entries)
+        rest = memoryview(capture(self.git.command("cat-file", "--batch", stdin=names, env=self.env)).stdout)
         for entry in entries:
             begin = len(f"{entry.name} blob {entry.size}\n")
             yield bytes(rest[begin : begin + entry.size])
             rest = rest[begin + entry.size + 1 :]
 
     def submodules(self, paths: Sequence[str]) -> dict[str, tuple[Tree, list[str]]]:
-        """Return the tree of each submodule that ``paths`` have something of, and what of it, by the submodule's path.
-
-        Raises:
-            Refused: the clone has no copy of one at the revision that this tree has.
-        """
+        """Return each submodule that ``paths`` touch, by its path: its tree, and the paths in it."""
         self._look_up(paths)
         inside = [(above, path) for path in paths if (above := self._submodule_above(path))]
         parts = {above: [path[len(above) + 1 :] for at, path in inside if at == above] for above, _ in inside}
@@ -114,16 +100,12 @@ class Tree:
         return {path: (self._submodule(path), inner) for path, inner in {**parts, **whole}.items()}
 
     def write(self, paths: Sequence[str], folder: Path) -> None:
-        """Write what lies at and below ``paths``, symbolic links followed, into the empty ``folder``.
+        """Write what is at and below ``paths``, symbolic links followed, into the empty ``folder``.
 
-        It comes out as in a checkout: filters, line ends, modes, links, submodules at the revision that the tree has.
-
-        Raises:
-            Refused: the clone has no copy of a submodule at that revision; a link on the way leads out of it.
-            ProgramFailed: git failed, for one through a filter.
+        It is written as in a checkout: filters, line ends, modes, links, submodules at the revision that the tree has.
         """
         self._look_up(paths)
-        places = list(dict.fromkeys(place for path in paths for place in self._way(path)))
+        places = self._places(paths)
         inner = self.submodules(places)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with temporary_folder("index-", folder.parent) as beside:
@@ -139,8 +121,8 @@ class Tree:
             tree.write(some, folder / path)
 
     def unlike(self, commit: str, paths: Sequence[str]) -> tuple[str, ...]:
-        """Return the files that make ``paths`` come out otherwise than in ``commit``, relative to the top."""
-        ways = dict.fromkeys(place for path in paths for place in self._way(path))
+        """Return the files, relative to the top, that make ``paths`` differ from ``commit`` when they are written."""
+        ways = self._places(paths)
         places = [*ways, *(file for place in ways for file in _attributes_above(place))]
         flags = ("-r", "-z", "--name-only", "--no-renames")
         listed = _answer(self.git, "diff-tree", *flags, commit, self.name, "--", *places, env=self.env)
@@ -150,8 +132,8 @@ class Tree:
         listed = _answer(self.git, "ls-tree", *flags, "-z", "--full-tree", self.name, "--", *paths, env=self.env)
         return [_entry(line) for line in listed.split("\0") if line]
 
-    def _way(self, path: str) -> tuple[str, ...]:
-        return _way(path, self._link_at)
+    def _places(self, paths: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys(place for path in paths for place in _way(path, self._link_at)))
 
     def _link_at(self, path: str) -> str | None:
         entry = self._entry(path)
@@ -168,7 +150,7 @@ class Tree:
         return self._submodule(above)._entry(path[len(above) + 1 :]) if above else self._entries[path]  # noqa: SLF001
 
     def _submodule_above(self, path: str) -> str:
-        """Return the submodule that ``path`` lies in, as far as it was looked up; empty for none."""
+        """Return the submodule that ``path`` is in, as far as it was looked up; empty for none."""
         above = (one for one in _folders_above(path) if (entry := self._entries.get(one)) and entry.mode == SUBMODULE)
         return next(above, "")
 
@@ -203,30 +185,30 @@ class Tree:
 
     def _names_of(self, path: str) -> list[str]:
         """Return the names that the tree's ``.gitmodules`` has for the submodule at ``path``."""
-        asked = ("config", "-z", f"--blob={self.name}:.gitmodules", "--get-regexp", r"^submodule\..*\.path$")
-        settings = (line.partition("\n") for line in self.git.ask(*asked, env=self.env).text.split("\0"))
+        question = ("config", "-z", f"--blob={self.name}:.gitmodules", "--get-regexp", r"^submodule\..*\.path$")
+        settings = (line.partition("\n") for line in self.git.ask(*question, env=self.env).text.split("\0"))
         return [key[len("submodule.") : -len(".path")] for key, _, value in settings if value == path]
 
     def _copies(self, path: str, names: Sequence[str]) -> Iterator[Path]:
         """Yield the git directories in which the clone may keep the submodule at ``path``."""
-        common = _folder(self.git, "--git-common-dir")
-        found = [
-            folder / "modules" / name for folder in (self.git.git_dir, common) for name in names if is_plain_name(name)
-        ]
-        yield from (folder for folder in (*found, self.git.folder / self.at / path / ".git") if folder.is_dir())
+        for folder in (self.git.git_dir, _git_path(self.git, "--git-common-dir")):
+            yield from (copy for name in names if is_plain_name(name) and (copy := folder / "modules" / name).is_dir())
+        own = self.git.folder / self.at / path / ".git"
+        if own.is_dir():
+            yield own
 
 
 @contextmanager
-def as_it_lies(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> Iterator[Tree]:
-    """Yield a tree of the files as they lie, as far as they lie below ``paths``; everything else is as in the index.
+def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> Iterator[Tree]:
+    """Yield a tree that has the files of the work tree below ``paths``, and for the rest what the index has.
 
     Symbolic links are followed. Tracked and new files are in it, ignored ones are not; a submodule is at the revision
-    that is checked out. Its objects lie in a temporary folder until the block ends.
+    that is checked out. New objects are kept in a temporary folder until the block ends.
 
     Args:
         git: the clone, at its top.
         paths: relative to the top.
-        planned: the bytes that planned edits will leave in files; those that do not lie below ``paths`` are not taken.
+        planned: the bytes that planned edits will leave in files below ``paths``; others are ignored.
 
     Raises:
         Refused: a symbolic link leads out of the repository, or in a circle.
@@ -234,20 +216,25 @@ def as_it_lies(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> 
     """
     ways = dict.fromkeys(place for path in paths for place in _way(path, partial(_link_in, git.folder)))
     above = (file for place in ways for file in _attributes_above(place))
-    places = list(dict.fromkeys(_without_submodule(git.folder, place) for place in (*ways, *above)))
+    places = []
+    for place in (*ways, *above):
+        submodule = (folder for folder in _folders_above(place) if os.path.lexists(git.folder / folder / ".git"))
+        places.append(next(submodule, place))
+    places = list(dict.fromkeys(places))
     with temporary_folder("hubpress-") as folder:
         index, objects = folder / "index", folder / "objects"
         objects.mkdir()
-        own = str(_folder(git, "--git-path", "objects"))
+        # Quoted as in C, since the variable may list several folders, separated by colons.
+        own = str(_git_path(git, "--git-path", "objects")).replace("\\", "\\\\").replace('"', '\\"')
         env = {
             "GIT_INDEX_FILE": str(index),
             "GIT_OBJECT_DIRECTORY": str(objects),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(own),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{own}"',
         }
         if (git.git_dir / "index").is_file():
             # With its time: by that git tells which files it has to read, since they may have changed right after it.
             shutil.copy2(git.git_dir / "index", index)
-        tracked, left_out = _look_at_all(git, places, env)
+        tracked, left_out = _unmark(git, places, env)
         there = [
             one for one in places if os.path.lexists(git.folder / one) or any(is_below(file, [one]) for file in tracked)
         ]
@@ -255,15 +242,20 @@ def as_it_lies(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> 
             _answer(git, "add", "--all", *(["--sparse"] if left_out else []), "--", *there, env=env)
         for path, data in planned.items():
             if is_below(path, places):
-                _plan(git, path, data, env)
+                _add_planned(git, path, data, env)
         yield Tree(git, _answer(git, "write-tree", "--missing-ok", env=env).strip(), env)
 
 
-def _look_at_all(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> tuple[list[str], set[str]]:
-    """Have files looked at that lie there though git was told to take them for unchanged, or to leave them out.
+def is_plain_name(name: str) -> bool:
+    """Whether a submodule's name, which anybody may have written into ``.gitmodules``, stays below its folder."""
+    return bool(name) and not name.startswith("/") and ".." not in name.split("/")
+
+
+def _unmark(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> tuple[list[str], set[str]]:
+    """Clear the marks by which git does not look at files that exist: assume-unchanged and skip-worktree.
 
     Returns:
-        The tracked files, and apart from them those that do not lie there because git was told to leave them out.
+        The tracked files, and apart from them those that keep the mark since they do not exist.
     """
     listed = _answer(git, "ls-files", "-v", "-z", "--", *paths, env=env).split("\0")
     marked = [(line[0], line[2:]) for line in listed if line]
@@ -277,24 +269,19 @@ def _look_at_all(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> tupl
     return [path for _, path in marked if path not in left_out], left_out
 
 
-def _plan(git: Git, path: str, data: bytes, env: Mapping[str, str]) -> None:
+def _add_planned(git: Git, path: str, data: bytes, env: Mapping[str, str]) -> None:
     """Put the bytes that ``path`` will have into the index, as ``git add`` would."""
     text = data.decode("utf-8", "surrogateescape")
     name = _answer(git, "hash-object", "-w", "--stdin", f"--path={path}", stdin=text, env=env).strip()
     listed = _answer(git, "ls-files", "--stage", "--", path, env=env)
-    mode = listed.partition(" ")[0] or _NEW_FILE
+    mode = listed.partition(" ")[0] or FILE
     _answer(git, "update-index", "--add", "--cacheinfo", f"{mode},{name},{path}", env=env)
 
 
 def _way(path: str, link_at: Callable[[str], str | None]) -> tuple[str, ...]:
-    """Return the symbolic links on the way of ``path``, and last where it lies.
+    """Return the symbolic links on the way of ``path``, and last its real path.
 
-    Args:
-        path: relative to the top.
-        link_at: returns where the symbolic link at a path points; None for anything else.
-
-    Raises:
-        Refused: they lead out of the repository, or in a circle.
+    ``link_at`` returns the target of the symbolic link at a path, and None for anything else.
     """
     links: list[str] = []
     done, rest = ".", path.split("/")
@@ -320,18 +307,13 @@ def _astray(path: str, links: Sequence[str], leads: str) -> Refused:
 
 
 def _link_in(top: Path, path: str) -> str | None:
-    """Return where the symbolic link at ``path`` below ``top`` points; None for anything else."""
+    """Return the target of the symbolic link at ``path`` below ``top``; None for anything else."""
     file = top / path
     return str(file.readlink()) if file.is_symlink() else None
 
 
-def _without_submodule(top: Path, path: str) -> str:
-    """Return the submodule in the work tree at ``top`` that ``path`` lies in, or else the path itself."""
-    return next((above for above in _folders_above(path) if os.path.lexists(top / above / ".git")), path)
-
-
 def _folders_above(path: str) -> list[str]:
-    """Return the folders that ``path`` lies in, the outermost first, without the top."""
+    """Return the folders that ``path`` is in, the outermost first, without the top."""
     parts = path.split("/")
     return ["/".join(parts[:end]) for end in range(1, len(parts))]
 
@@ -340,42 +322,22 @@ def _attributes_above(path: str) -> list[str]:
     return [join(folder, _ATTRIBUTES) for folder in (".", *_folders_above(path))]
 
 
-def _folder(git: Git, *question: str) -> Path:
-    """Return a folder of the clone that ``git rev-parse`` tells, which may be relative to where it is asked."""
+def _git_path(git: Git, *question: str) -> Path:
+    """Return a path that ``git rev-parse`` prints, which may be relative to where it is asked."""
     return git.folder / os.fsdecode(git.ask("rev-parse", *question).stdout.removesuffix(b"\n"))
-
-
-def _quoted(path: str) -> str:
-    """Return ``path`` for a variable of git's that lists several: quoted as in C, since it may hold a colon."""
-    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _entry(line: str) -> Entry:
     """Read a line of ``git ls-tree``: mode, kind, name and with ``-l`` the size, then a tab and the path."""
-    told, _, path = line.partition("\t")
-    mode, _, name, *size = told.split()
+    fields, _, path = line.partition("\t")
+    mode, _, name, *size = fields.split()
     return Entry(path, mode, name, int(size[0]) if size and size[0] != "-" else 0)
 
 
-def is_plain_name(name: str) -> bool:
-    """Whether a submodule's name, which anybody may have written into ``.gitmodules``, stays below its folder."""
-    return bool(name) and not name.startswith("/") and ".." not in name.split("/")
-
-
 def _answer(git: Git, *arguments: str, stdin: str = "", env: Mapping[str, str]) -> str:
-    """Return git's answer with names that are not UTF-8 as :func:`os.fsdecode` gives them.
-
-    Raises:
-        ProgramFailed: git failed.
-    """
+    """Return git's answer, with names that are not UTF-8 as :func:`os.fsdecode` returns them."""
     command = git.command(*_WITH_OWN_INDEX, *arguments, stdin=stdin, env=env)._replace(umask=_UMASK)
     output = capture(command, seconds=_WRITE_SECONDS)
     if not output.ok:
         raise failed(arguments, output)
     return output.stdout.decode("utf-8", "surrogateescape")
-
-
-def is_regular(entry: Entry) -> bool:
-    """Whether ``entry`` is a file, not a link or a submodule."""
-    return stat.S_ISREG(int(entry.mode, 8))

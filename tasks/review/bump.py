@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..core import output
 from ..core.faults import DOOR
 from ..core.plan import Step
-from ..image.proof import with_digests
+from ..image.proof import with_digest
 from ..releases.choose import Choice, choose
 from ..releases.notes import release_links, security_news
 from ..releases.repository import HelmRepository
@@ -50,7 +50,8 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     choice = choose(index, before, to=options.to, pre=options.pre, dev=options.dev, major=options.major)
     release, newer = choice.release, choice.newer_major
     released = repository.hub_image(release)
-    bases = with_digests([(image, base_for(image, released, hub.settings.base)) for image in hub.images])
+    wanted = [(image, base_for(image, released, hub.settings.base)) for image in hub.images]
+    bases = [(image, with_digest(image.base.reference, base)) for image, base in wanted]
     edits = release_edits(hub, release.version, bases)
     lock = lock_edit(hub, release.version)
     touched = (*edits, lock) if lock else edits

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from ..core.faults import Fault
 from ..core.github_actions import code, plain, table_lines
 from ..core.names import Reference
+from ..core.plan import Values
 from ..core.visible import one_line
 from ..image.proof import Base, prove
 from ..image.tag import names_commit
@@ -48,8 +49,8 @@ class Evidence(NamedTuple):
     gap: str = ""
 
 
-# Returns what is known of the images that a state of the repository names.
-Witness: TypeAlias = "Callable[[Hub], tuple[Evidence, ...]]"
+# Returns what is known of the images that a state of the repository names, given what earlier actions left.
+Witness: TypeAlias = "Callable[[Hub, Values], tuple[Evidence, ...]]"
 
 
 def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
@@ -68,7 +69,7 @@ def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
     )
 
 
-def from_registry(hub: Hub) -> tuple[Evidence, ...]:
+def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
     """Ask the registries for the images that the values name, and for their base images.
 
     A registry that does not answer, or a missing docker, is the evidence's gap and raises nothing.

@@ -180,15 +180,15 @@ def plan_request(hub: Hub, branch: Branch, pushed: Fact, witness: Witness) -> tu
     if not branch.waits and not _is_ahead(hub, base.value):
         return Action(f"no pull request: {branch.name} has nothing that {base.value} does not have"), None
 
-    def text(now: Hub, commit: str) -> Description:
-        return describe(now, base.value, witness(now), commit)
+    def text(now: Hub, commit: str, left: Values) -> Description:
+        return describe(now, base.value, witness(now, left), commit)
 
     def final(planned: PullRequest, values: Values) -> PullRequest:
         commit = values[pushed.name]
-        now = text(hub.holding(hub.git.show_all(hub.managed, commit)), commit)
+        now = text(hub.holding(hub.git.show_all(hub.managed, commit)), commit, values)
         return planned._replace(title=now.title, body=now.body)
 
-    expected = text(hub, "HEAD")
+    expected = text(hub, "HEAD", {})
     planned = PullRequest(branch.name, base.value, expected.title, expected.body)
     repository = _repository(hub)
     if repository and _is_for_gh(repository):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.core.names import Reference
-from tasks.image.engines import _project
+from tasks.image.engines import google_project
 from tests.lab.cli import Result, run, run_task
 from tests.lab.hubs import Hub, make_hub
 
@@ -233,4 +233,4 @@ def test_the_runbooks_own_commands_run_here_alone(hub: Hub) -> None:
     ],
 )
 def test_a_registry_of_googles_names_the_project(image: str, project: str | None) -> None:
-    assert _project(Reference.parse(image)) == project
+    assert google_project(Reference.parse(image)) == project

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks.core.names import Reference
-from tasks.image.definition import Target, definition, target_name
+from tasks.image.definition import BakeTarget, definition, target_name
 
 from ..lab.cli import run
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 BASE = Reference("quay.io/jupyterhub/k8s-hub", "4.4.0")
 IMAGE = Reference("registry.test/core/hub", "1.2.3")
-PLAIN = Target("hub", IMAGE, "images/hub", "images/hub/Dockerfile")
-WHOLE = Target(
+PLAIN = BakeTarget("hub", IMAGE, "images/hub", "images/hub/Dockerfile")
+WHOLE = BakeTarget(
     key="hub.main",
     reference=IMAGE,
     context="images",
@@ -97,21 +97,21 @@ def test_an_image_with_everything() -> None:
     ],
 )
 def test_the_dockerfile_is_named_from_its_context(root: str, context: str, dockerfile: str, expected: str) -> None:
-    target = Target("hub", IMAGE, context, dockerfile)
+    target = BakeTarget("hub", IMAGE, context, dockerfile)
     assert json.loads(definition([target], root))["target"]["hub"]["dockerfile"] == expected
 
 
 def test_the_dockerfiles_name_does_not_depend_on_where_the_task_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = Target("hub", IMAGE, "../common", "Dockerfile")
+    target = BakeTarget("hub", IMAGE, "../common", "Dockerfile")
     here = definition([target], "charts")
     monkeypatch.chdir(tmp_path)
     assert definition([target], "charts") == here
 
 
 def test_an_image_that_is_not_pushed_stays_in_the_engine() -> None:
-    target = Target("hub", IMAGE, "images/hub", "images/hub/Dockerfile", push=False)
+    target = BakeTarget("hub", IMAGE, "images/hub", "images/hub/Dockerfile", push=False)
     assert json.loads(definition([target]))["target"]["hub"]["output"] == ["type=docker"]
 
 
@@ -139,7 +139,7 @@ def bake_reads(folder: Path, text: str) -> dict[str, Any]:
 
 @pytest.mark.engine
 def test_bake_reads_the_definition_as_it_stands(tmp_path: Path) -> None:
-    text = definition([PLAIN, WHOLE, Target("default", IMAGE, "images/hub", "images/hub/Dockerfile", push=False)])
+    text = definition([PLAIN, WHOLE, BakeTarget("default", IMAGE, "images/hub", "images/hub/Dockerfile", push=False)])
     assert bake_reads(tmp_path, text) == json.loads(text)["target"]
 
 
@@ -149,7 +149,7 @@ HOSTILE = ["${HOME}", "$${x}", "%{ if true }", "%%{x}", "${", "%{", "$", "$$", "
 @pytest.mark.engine
 @pytest.mark.parametrize("text", HOSTILE)
 def test_bake_takes_every_text_as_it_stands(tmp_path: Path, text: str) -> None:
-    target = Target(
+    target = BakeTarget(
         key=f"hub{text}",
         reference=IMAGE,
         context=f"images/{text}",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.core.faults import Refused
-from tasks.image.tree import Tree, as_it_lies
+from tasks.image.tree import Tree, snapshot
 from tasks.tools.git import Git
 
 from ..lab.cli import sh
@@ -215,7 +215,7 @@ def test_files_as_they_lie_are_tracked_and_new_ones_without_what_git_ignores(rep
     (repository.path / "ctx/run.sh").unlink()
     before = (repository.git("status", "--porcelain"), repository.git("count-objects", "-v"))
     git = Git.around(repository.path)
-    with as_it_lies(git, ["ctx"], {"ctx/deep/b.txt": b"planned\r\n"}) as tree:
+    with snapshot(git, ["ctx"], {"ctx/deep/b.txt": b"planned\r\n"}) as tree:
         tree.write(["."], tmp_path / "ours/all")
     ours = seen(tmp_path / "ours/all")
     assert ours[b"ctx/a.txt"][1] == b"edited after it was staged\n"
@@ -233,7 +233,7 @@ def test_files_that_git_was_told_not_to_look_at_count_as_they_lie(repository: Hu
     repository.git("update-index", "--skip-worktree", "ctx/deep/b.txt", "ctx/lines.crlf")
     repository.write("ctx/deep/b.txt", "skipped, and edited\n")
     (repository.path / "ctx/lines.crlf").unlink()
-    with as_it_lies(git, ["ctx"], {}) as tree:
+    with snapshot(git, ["ctx"], {}) as tree:
         entries = {entry.path: entry for entry in tree.files(["ctx"])}
         texts = dict(zip(entries, tree.blobs(list(entries.values())), strict=True))
     assert texts["ctx/a.txt"] == b"not committed\n"
@@ -244,7 +244,7 @@ def test_files_that_git_was_told_not_to_look_at_count_as_they_lie(repository: Hu
 @pytest.mark.parametrize("name", ["plain", "a:b", 'quote"', "back\\slash", os.fsdecode(b"caf\xe9"), "line\nbreak"])
 def test_files_as_they_lie_are_found_at_odd_paths(repository: Hub, tmp_path: Path, name: str) -> None:
     repository.path.rename(tmp_path / name)
-    with as_it_lies(Git.around(tmp_path / name), ["ctx"], {"ctx/a.txt": b"planned\n"}) as tree:
+    with snapshot(Git.around(tmp_path / name), ["ctx"], {"ctx/a.txt": b"planned\n"}) as tree:
         tree.write(["ctx/a.txt", "other.txt"], tmp_path / "ours/all")
     assert (tmp_path / "ours/all/ctx/a.txt").read_text() == "planned\n"
     assert (tmp_path / "ours/all/other.txt").read_text() == "other\n"
@@ -252,7 +252,7 @@ def test_files_as_they_lie_are_found_at_odd_paths(repository: Hub, tmp_path: Pat
 
 def lies(hub: Hub, *paths: str) -> dict[str, bytes]:
     """Return the files below ``paths`` as they lie, with the bytes that git keeps of them."""
-    with as_it_lies(Git.around(hub.path), paths, {}) as tree:
+    with snapshot(Git.around(hub.path), paths, {}) as tree:
         entries = [entry for entry in tree.files(["."]) if entry.mode.startswith("100")]
         return dict(zip((entry.path for entry in entries), tree.blobs(entries), strict=True))
 
@@ -298,7 +298,7 @@ def test_links_on_the_way_are_followed_in_the_files_as_they_lie(repository: Hub,
     repository.commit("Link")
     repository.write("ctx/deep/b.txt", "edited\n")
     repository.write("ctx/deep/new.txt", "new\n")
-    with as_it_lies(Git.around(repository.path), ["way", "way/b.txt"], {"ctx/deep/ident.txt": b"planned\n"}) as tree:
+    with snapshot(Git.around(repository.path), ["way", "way/b.txt"], {"ctx/deep/ident.txt": b"planned\n"}) as tree:
         tree.write(["way", "way/b.txt"], tmp_path / "ours/all")
     ours = seen(tmp_path / "ours/all")
     assert sorted(ours) == [b"ctx/deep/b.txt", b"ctx/deep/ident.txt", b"ctx/deep/new.txt", b"first", b"way"]
@@ -315,7 +315,7 @@ def test_a_link_that_leads_astray_is_refused_in_the_files_as_they_lie(repository
 def test_attributes_above_that_are_not_committed_count_as_they_lie(repository: Hub, tmp_path: Path) -> None:
     repository.write("ctx/deep/b.txt", "one\r\n")
     repository.edit(".gitattributes", "*.crlf text", "b.txt text eol=crlf\n*.crlf text")
-    with as_it_lies(Git.around(repository.path), ["ctx/deep"], {}) as tree:
+    with snapshot(Git.around(repository.path), ["ctx/deep"], {}) as tree:
         tree.write(["ctx/deep"], tmp_path / "ours/all")
         assert tree.unlike("HEAD", ["ctx/deep"]) == (".gitattributes", "ctx/deep/b.txt")
     assert seen(tmp_path / "ours/all")[b"ctx/deep/b.txt"][1] == b"one\r\n"
@@ -349,7 +349,7 @@ def test_a_submodule_or_a_part_of_it_is_written_and_has_an_object(
     modes = {stat.filemode(path.stat().st_mode) for path in (tmp_path / "ours/all").rglob("*") if path.is_dir()}
     assert modes <= {"drwxr-xr-x"}
     assert list(Tree(git, "HEAD").objects([asked])) == [asked]
-    with as_it_lies(git, [asked], {}) as tree:
+    with snapshot(git, [asked], {}) as tree:
         assert tree.objects([asked]) == Tree(git, "HEAD").objects([asked])
 
 
@@ -358,7 +358,7 @@ def test_another_revision_of_a_submodule_is_another_object(with_submodule: Hub) 
     before = Tree(git, "HEAD").objects(["ctx/sub"])
     sub = with_submodule.path / "ctx/sub"
     sh("git", "-c", "user.name=x", "-c", "user.email=x@y", "commit", "-q", "--allow-empty", "-m", "move", cwd=sub)
-    with as_it_lies(git, ["ctx/sub/inner"], {}) as tree:
+    with snapshot(git, ["ctx/sub/inner"], {}) as tree:
         assert tree.objects(["ctx/sub"]) == {"ctx/sub": sh("git", "rev-parse", "HEAD", cwd=sub)} != before
 
 

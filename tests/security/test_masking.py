@@ -10,7 +10,7 @@ import pytest
 from tasks.core.faults import LONGEST_PART, Refused
 from tasks.core.names import Reference
 from tasks.core.visible import keep_secret, mask
-from tasks.image.definition import Target, definition
+from tasks.image.definition import BakeTarget, definition
 from tasks.repo.chartpress import read_chartpress
 from tasks.repo.dockerfile import hub_base
 from tasks.tools.command import Command
@@ -162,7 +162,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def spellings(secret: str) -> list[str]:
     """Return what a build shows where ``secret`` is a build argument and a label."""
-    made = Target(
+    made = BakeTarget(
         "hub",
         Reference("registry.example/hub", "1"),
         "images/hub",
