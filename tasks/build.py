@@ -8,6 +8,7 @@ from invoke.tasks import task
 
 from .core.plan import Action, Fact, Plan, Step, Values
 from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .run import open_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,6 @@ def build(
     Afterwards: commit.
     """
     from .image.definition import BuildOptions
-    from .repo.run import open_run
 
     wish = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as run:

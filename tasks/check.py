@@ -10,6 +10,7 @@ from invoke.tasks import task
 from .core import github_actions
 from .core.faults import REFUSED
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
+from .run import open_run
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -32,7 +33,6 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
       check --json               what it found, for scripts
     """
     from .checks.world import find_problems
-    from .repo.run import open_run
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         problems = find_problems(run.hub, offline=offline)

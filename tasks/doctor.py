@@ -10,6 +10,7 @@ from invoke.tasks import task
 from .core import github_actions, output
 from .core.faults import REFUSED, ProgramFailed, Unusable
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
+from .run import open_run
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -31,7 +32,6 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
       doctor --json              the same for scripts
     """
     from .checks.machine import MachineFinding, examine
-    from .repo.run import open_run
 
     try:
         with open_run(c, repo=repo, json=json, writes=False) as run:

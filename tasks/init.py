@@ -10,6 +10,7 @@ from .core import output
 from .core.faults import DOOR
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .run import open_run
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -36,7 +37,6 @@ def init(c: Context, prefix: str | None = None, repo: str | None = None, json: b
     Afterwards: git add, git commit, release.
     """
     from .repo.init import plan_init
-    from .repo.run import open_run
 
     with open_run(c, repo=repo, json=json) as run:
         plan = Plan((plan_init(run.hub, prefix),))

@@ -15,8 +15,10 @@ from .bump import HELP as BUMP_HELP
 from .commit import HELP as COMMIT_HELP
 from .core import output
 from .core.faults import DOOR, Denied, Fault, Refused
+from .core.options import BumpOptions, CommitOptions
 from .core.plan import Plan, Step
 from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .run import Run, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +28,6 @@ if TYPE_CHECKING:
     from .image.definition import BuildOptions
     from .image.planning import BuilderOf
     from .repo.hub import Hub
-    from .repo.run import Run
-    from .review.bump import BumpOptions
-    from .review.commit import CommitOptions
     from .review.description import Witness
     from .tools.git import HeadsOf
 
@@ -72,9 +71,6 @@ def release(
     Afterwards: review the branch, then proceed to deployment as normal.
     """
     from .image.definition import BuildOptions
-    from .repo.run import open_run
-    from .review.bump import BumpOptions
-    from .review.commit import CommitOptions
     from .tools.git import require_unlocked
 
     bump = BumpOptions(to, pre, dev, major)

@@ -8,6 +8,7 @@ from invoke.tasks import task
 
 from .core import github_actions, output
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
+from .run import open_run
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -33,7 +34,6 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
       status --json              the same for scripts
     """
     from .checks.world import look
-    from .repo.run import open_run
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         world = look(run.hub)

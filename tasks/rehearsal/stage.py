@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from ..core import output
 from ..core.faults import Refused, Unreachable, Unusable
 from ..core.names import Reference
+from ..core.options import BumpOptions
 from ..core.settings import CACHE_OFF
 from ..core.yaml_tree import parse
 from ..image.proof import Base
@@ -30,7 +31,7 @@ from ..repo.chartpress import ChartpressConfig, read_chartpress
 from ..repo.files import FileEdit, WorkingTree
 from ..repo.hub import Hub, helm_repository, open_hub, open_repository
 from ..repo.yaml_edit import text_at, with_scalars
-from ..review.bump import BumpOptions, plan_bump
+from ..review.bump import plan_bump
 from ..tools import docker
 from ..tools.command import Command
 from ..tools.git import Clone, Git

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable
+from ..core.options import CommitOptions
 from ..core.plan import Action, Fact, Moved, Step, Values
 from ..image.tag import render
 from ..repo.edits import foreign_changes
@@ -23,22 +24,6 @@ from .pull_request import PUSHED, REQUEST, Branch, plan_push, plan_request, shar
 COMMIT, RESTORED = "commit", "restored"
 
 
-class CommitOptions(NamedTuple):
-    """What the user asked for.
-
-    Attributes:
-        message: the commit's message; None for one that says what moved.
-        branch: its branch; None to choose.
-        push: push the branch.
-        request: open or update a pull request, which pushes the branch too.
-    """
-
-    message: str | None = None
-    branch: str | None = None
-    push: bool = False
-    request: bool = False
-
-
 class Commit(NamedTuple):
     """A commit: its first line, and its full hash once it is made."""
 
@@ -46,7 +31,7 @@ class Commit(NamedTuple):
     hash: str | None = None
 
 
-class Target(NamedTuple):
+class TargetBranch(NamedTuple):
     """The branch that a commit goes to.
 
     Attributes:
@@ -137,7 +122,7 @@ class _Start(NamedTuple):
     """
 
     hub: Hub
-    target: Target
+    target: TargetBranch
     changed: tuple[str, ...]
     behind: tuple[str, ...]
     branch: Fact
@@ -154,7 +139,7 @@ class _Start(NamedTuple):
         branch, commit = standing(git, hub.branch or current)
         staged = index(git, hub.managed)
         files = tuple(tree.fact(path, hub.files.read(path)) for path in hub.managed)
-        target = _target(hub, wanted) if hub.changed else Target(hub.branch or current, "")
+        target = _target(hub, wanted) if hub.changed else TargetBranch(hub.branch or current, "")
         local = local_branch(git, target.name, target.commit if target.switch else commit.value)
         # What a planned commit leaves is not there yet.
         behind = () if hub.planned_branch else left_behind(git, hub.managed)
@@ -306,7 +291,7 @@ def _subject(message: str) -> str:
     return message.strip().partition("\n")[0]
 
 
-def _target(hub: Hub, wanted: str | None) -> Target:
+def _target(hub: Hub, wanted: str | None) -> TargetBranch:
     """Return the branch that was named, else the current one, else, where that is shared, a feature branch."""
     shared = shared_branches(hub)
     current = hub.branch or ""
@@ -314,15 +299,15 @@ def _target(hub: Hub, wanted: str | None) -> Target:
     if wanted is None and current in shared:
         name = render(hub.settings.branch, {"version": hub.requirement.version}, "hub.branch")
     if name == current:
-        return Target(name, "it is the current branch")
+        return TargetBranch(name, "it is the current branch")
     if not hub.git.is_branch_name(name):
         raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint="use --branch NAME")
     why = f"{current} is {shared[current]}" if current in shared else "it was asked for with --branch"
     commit = hub.git.branch_commit(name)
     if commit is None:
-        return Target(name, why, ("switch", "--create", name))
+        return TargetBranch(name, why, ("switch", "--create", name))
     if commit == hub.git.head():
-        return Target(name, why, ("switch", name), commit)
+        return TargetBranch(name, why, ("switch", name), commit)
     raise Refused(
         f"the branch {name} exists already, with other commits",
         where=hub.git.folder,
