@@ -30,25 +30,14 @@ _MOST_DIGITS = 20
 
 
 class Run(NamedTuple):
-    """One task's run.
-
-    Attributes:
-        hub: the hub repository, as it is.
-        dry: whether the plan is only shown: Invoke's own ``--dry``.
-        json: whether standard output holds one JSON object.
-    """
+    """One task's run in a hub repository; a dry one only shows its plan."""
 
     hub: Hub
     dry: bool
     json: bool
 
     def carry_out(self, plan: Plan, more: Callable[[], Mapping[str, Any]] = dict) -> None:
-        """Show the plan when dry, else perform it; then say what was done.
-
-        Args:
-            plan: the run's plan.
-            more: what the JSON report holds besides what the steps report.
-        """
+        """Show the plan when dry, else perform it; then report it, with what ``more`` adds to the JSON."""
         if self.dry:
             self.show_plan(plan)
         else:
@@ -68,12 +57,7 @@ class Run(NamedTuple):
 
 @contextlib.contextmanager
 def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = True) -> Iterator[Run]:
-    """Read the settings and open the hub repository for one task, alone in it where it writes and is not dry.
-
-    Raises:
-        Unusable: the settings are wrong, or there is no hub repository.
-        Refused: another run is under way in it.
-    """
+    """Read the settings and open the hub repository for one task, alone in it where it writes and is not dry."""
     from .repo.files import sweep
     from .repo.hub import open_hub
     from .tools.git import Git
@@ -92,14 +76,8 @@ def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = T
 def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
     """Hold the clone's lock, and yield whether the run before did not end: something of it may be left.
 
-    Args:
-        git_dir: the clone's ``.git``; the lock's file stays there. It holds the process id of the run that is under
-            way, or of the last one if that did not end. Another user's file locks as well, and is not written where
-            it may only be read.
-
-    Raises:
-        Refused: another run holds it; the message names its process.
-        Unusable: the file cannot be made or used.
+    The lock's file in ``git_dir`` holds the process id of the run that is under way, or of the last one if that did not
+    end. Another user's file locks as well, and is not written where it may only be read.
     """
     file = git_dir / LOCK_FILE
     try:

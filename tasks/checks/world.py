@@ -56,7 +56,7 @@ class World:
         hub: the hub repository.
         repository: the Helm repository.
         index: what it offers.
-        release: the pinned release; None where the index has none of that name.
+        release: the pinned release; None where the index does not have it.
         images: the images that the values name, by the keys of the hub's images.
         answers: the registries' answers for those images, and for the base images.
         stored: the base images that the engine has in its own store.
@@ -118,12 +118,7 @@ class World:
             return False
 
     def require_answers(self) -> None:
-        """Check that the registries answered for the hub's own images.
-
-        Raises:
-            Denied: one denied access.
-            Unreachable: one gave no answer.
-        """
+        """Raise the fault of a registry that gave no answer for one of the hub's own images."""
         for own in filter(None, map(self.own, self.hub.images)):
             answer = self.answers[own]
             if isinstance(answer, Fault):
@@ -189,11 +184,7 @@ class World:
 
 
 def find_problems(hub: Hub, *, offline: bool) -> list[Problem]:
-    """Return every inconsistency of the hub repository, once where several images share it.
-
-    Raises:
-        Denied, Unreachable: the world outside gives no answer.
-    """
+    """Return every inconsistency; raise a fault where the world outside gives no answer."""
     if offline:
         return list(dict.fromkeys((*known_base_problems(hub), *file_problems(hub))))
     world = look(hub)
@@ -202,12 +193,7 @@ def find_problems(hub: Hub, *, offline: bool) -> list[Problem]:
 
 
 def look(hub: Hub) -> World:
-    """Look at the Helm repository and the registries, side by side.
-
-    Raises:
-        Denied: the Helm repository denied access.
-        Unreachable: it gave no answer.
-    """
+    """Look at the Helm repository and the registries, side by side."""
     pinned = {image.spec.key: _pinned(hub, image) for image in hub.images}
     images = {key: reference for key, reference in pinned.items() if reference}
     bases = list(dict.fromkeys(image.base.reference for image in hub.images))

@@ -6,14 +6,7 @@ from typing import NamedTuple
 
 
 class BumpOptions(NamedTuple):
-    """Which release the user wants.
-
-    Attributes:
-        to: exactly this one; None for the newest that the others allow.
-        pre: also consider alpha, beta and release candidates.
-        dev: also consider development builds.
-        major: may cross a major version.
-    """
+    """Which release the user wants: exactly ``to``, else the newest that the others allow."""
 
     to: str | None = None
     pre: bool = False
@@ -22,14 +15,7 @@ class BumpOptions(NamedTuple):
 
 
 class CommitOptions(NamedTuple):
-    """Which commit the user wants.
-
-    Attributes:
-        message: its message; None for one that says what moved.
-        branch: its branch; None to choose.
-        push: push the branch.
-        request: open or update a pull request, which pushes the branch too.
-    """
+    """Which commit the user wants; ``request`` is for a pull request, which pushes the branch too."""
 
     message: str | None = None
     branch: str | None = None

@@ -37,15 +37,7 @@ _LAST_PORT = 65535
 
 @contextlib.contextmanager
 def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
-    """Make a rehearsal's folder, and clear up after the block and after rehearsals that were killed.
-
-    Args:
-        keep: whether the folder stays.
-
-    Raises:
-        Unusable: the folder cannot be made.
-        ProgramFailed: something of the rehearsal could not be removed.
-    """
+    """Make a rehearsal's folder, and clear up after the block and after rehearsals that were killed."""
     clear_up_after_killed_ones()
     try:
         with held_back():
@@ -89,11 +81,9 @@ def clear_up_after_killed_ones() -> None:
 
 
 class Record(NamedTuple):
-    """What a rehearsal leaves outside of its folder.
+    """What a rehearsal leaves outside of its folder: its registry's port, and the base images that are stood in for.
 
-    Attributes:
-        port: its registry's; the engine's copies of images and a registry's container are named after it.
-        stand_ins: the base images that stand-ins are made for.
+    The engine's copies of images and a registry's container are named after the port.
     """
 
     port: int
@@ -163,12 +153,7 @@ class RehearsalFolder(NamedTuple):
         return None
 
     def clear_up(self) -> None:
-        """Remove what the rehearsal left: in the engine, then its folder; of one to be kept, only the mark.
-
-        Raises:
-            ProgramFailed: docker does not let go of an image.
-            OSError: the folder cannot be removed.
-        """
+        """Remove what the rehearsal left: in the engine, then its folder; of one to be kept, only the mark."""
         record = Record.read(self.folder)
         if record is not None and find("docker"):
             remove_container(record.port)

@@ -41,13 +41,7 @@ _NONE = "<none>"
 
 
 class Registry(NamedTuple):
-    """A running registry.
-
-    Attributes:
-        port: its port on 127.0.0.1.
-        pid: the process that serves, or that holds the container which does.
-        folder: where its content, configuration and log are.
-    """
+    """A running registry: its port on 127.0.0.1, the process that serves or holds its container, its folder."""
 
     port: int
     pid: int
@@ -60,14 +54,7 @@ class Registry(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """How the registry is run on this machine.
-
-    Attributes:
-        argv: the program in the foreground; it ends on SIGTERM.
-        listen: the address that the configuration names.
-        seconds: how long it may take until it answers.
-        container: the name of its container; None where it runs in none.
-    """
+    """How the registry runs here: the program in the foreground, the address that it listens on, its time to start."""
 
     argv: tuple[str, ...]
     listen: str
@@ -86,9 +73,6 @@ def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = No
         folder: where content, configuration and log go; made if missing.
         htpasswd: lines of ``user:bcrypt hash`` that clients must sign in with; None lets everybody in.
         port: the port on 127.0.0.1; None for any free one.
-
-    Raises:
-        ProgramFailed: no registry can run here, or it did not start.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,11 +108,7 @@ def engine_answers() -> bool:
 
 
 def forget_images(address: str) -> None:
-    """Remove the local copies of what was pushed to the registry at ``address`` (``127.0.0.1:PORT``).
-
-    Raises:
-        ProgramFailed: Docker is missing, or does not remove an image.
-    """
+    """Remove the local copies of what was pushed to the registry at ``address`` (``127.0.0.1:PORT``)."""
     copies = list(_names(capture(_LIST).text, f"{address}/"))
     if copies:
         run_checked(Command(("docker", "image", "rm", *copies)), hint="docker image ls")
@@ -240,10 +220,6 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
-
-
-def _container(port: int) -> str:
-    return f"hubpress-registry-{port}"
 
 
 def _names(listed: str, prefix: str) -> Iterator[str]:

@@ -87,7 +87,6 @@ def build_stand_in(reference: str) -> None:
 
     Raises:
         Refused: the real image has that name.
-        ProgramFailed: Docker or its buildx plugin is missing, or the build failed.
     """
     recipe = _recipe(Reference.parse(reference).tag or "latest")
     labels = _labels(reference)
@@ -102,11 +101,7 @@ def build_stand_in(reference: str) -> None:
 
 
 def remove_stand_in(reference: str) -> None:
-    """Remove ``reference`` from the local image store if it is a stand-in; leave any other image alone.
-
-    Raises:
-        ProgramFailed: Docker is missing, or does not remove the image.
-    """
+    """Remove ``reference`` from the local image store if it is a stand-in; leave any other image alone."""
     if is_stand_in(reference):
         with _one_at_a_time():
             run_checked(Command(("docker", "image", "rm", reference)), hint=f"docker image rm --force {reference}")
@@ -128,9 +123,7 @@ def remove_unused(references: Iterable[str]) -> None:
 def common_layer(busybox: bytes | None, applets: tuple[str, ...]) -> bytes:
     """Return the layer that all stand-ins share, as a tar archive.
 
-    Args:
-        busybox: a static busybox for an image that begins at ``scratch``; None where the image below has one.
-        applets: the names that busybox answers to.
+    It has ``busybox``, a static program that answers to the names ``applets``, unless the image below has one (None).
     """
     own = {"busybox", *(name for names in _PROGRAMS.values() for name in names)}
     entries = [
@@ -200,13 +193,7 @@ def _one_at_a_time() -> Iterator[None]:
 def _holding(name: str, kind: int) -> Iterator[int]:
     """Hold one of this user's locks while the block runs, and yield its descriptor.
 
-    Args:
-        name: the lock's file, in the login's runtime folder, else the cache's, which no other user writes.
-        kind: ``fcntl.LOCK_EX`` or ``fcntl.LOCK_SH``.
-
-    Raises:
-        Unusable: the file cannot be opened, or is no plain file of this user.
-        Refused: another process of this user holds the lock.
+    The file is in the login's runtime folder, else in the cache's, which no other user writes.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     file = (Path(runtime) if runtime else platformdirs.user_cache_path("hubpress")) / "hubpress-stand-ins" / name

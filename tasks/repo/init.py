@@ -18,12 +18,7 @@ from .scaffold import CHART, BareChart, Kept, chart_edit, find_chart, scaffold
 
 
 def plan_init(hub: Hub, prefix: str | None) -> Step:
-    """Plan the files that the repository lacks; ``prefix`` is what the user wants the image's name to begin with.
-
-    Raises:
-        Unusable: no chart here depends on z2jh, or the image's prefix is not known or cannot be used.
-        Refused: the Helm repository does not have the pinned release.
-    """
+    """Plan the files that the repository lacks; ``prefix`` is what the user wants the image's name to begin with."""
     settings = hub.settings
     found = find_chart(hub.git, hub.files, settings.dependency, settings.chart)
     address = settings.chart_repository or (found.requirement.repository if found else JUPYTERHUBS)

@@ -32,13 +32,9 @@ class Commit(NamedTuple):
 
 
 class TargetBranch(NamedTuple):
-    """The branch that a commit goes to.
+    """The branch that a commit goes to, and git's arguments that switch to it if need be.
 
-    Attributes:
-        name: the branch.
-        why: the reason.
-        switch: git's arguments that switch to it; empty where it is the current branch.
-        commit: the commit that it is on; None where the branch is yet to be made.
+    Its ``commit`` is None where the branch is yet to be made.
     """
 
     name: str
@@ -60,16 +56,13 @@ def plan_commit(
 
     Returns:
         The step, and the repository as it will leave it.
-
-    Raises:
-        Refused: no commit can be made here, a managed file holds other changes too, or the branch has other commits.
     """
     start = _Start.read(hub, options.branch)
     name = start.target.name
     actions = [start.restore_index()] if start.behind else []
     planned = None
     if start.changed:
-        require_only_ours(hub, start.changed, start.behind)
+        _require_only_ours(hub, start.changed, start.behind)
         _require_no_credentials(hub, start.changed)
         text = _message(hub, options.message)
         planned = Commit(_subject(text))
@@ -107,18 +100,9 @@ def plan_commit(
 
 
 class _Start(NamedTuple):
-    """What a commit starts from.
+    """What a commit starts from: its branch, the files that differ from HEAD, and the facts that its actions rely on.
 
-    Attributes:
-        hub: the repository as it will be then.
-        target: the branch that the commit goes to.
-        changed: the managed files that differ from HEAD.
-        behind: the files whose entries in the index an interrupted git has left as they were before HEAD.
-        branch: the fact which branch is the current one.
-        head: the fact at which commit HEAD is.
-        staged: the fact what is staged of the managed files.
-        files: the facts what bytes the managed files have.
-        local: the fact at which commit the target is.
+    The index of the files in ``behind`` is as an interrupted git has left it: as it was before HEAD.
     """
 
     hub: Hub
@@ -169,12 +153,7 @@ class _Start(NamedTuple):
         return Action(f"branch {target.name}", target.why, do, (command,), (self.branch, self.head, self.local))
 
     def commit(self, text: str, given: str | None) -> Action:
-        """Return the action that commits the changed files.
-
-        Args:
-            text: the message as far as it is known now.
-            given: the user's message, if there is one.
-        """
+        """Return the action that commits the changed files; ``text`` is what is known of the message now."""
         hub, name = self.hub, self.target.name
 
         def do(values: Values) -> Values:
@@ -199,26 +178,16 @@ class CommitPlace(NamedTuple):
     parent: str
 
     def require(self, git: Git) -> None:
-        """Check that the clone is on the branch, at the parent.
-
-        Raises:
-            Moved: it is not.
-        """
+        """Check that the clone is on the branch, at the parent; raise :class:`Moved` where it is not."""
         current_branch(git, self.branch).require(self.branch)
         head(git, self.parent).require(self.parent)
 
 
 def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text: str, staged: Mapping[str, str]) -> str:
-    """Commit the files of ``wanted`` and nothing else, and return the commit's full hash.
+    """Commit the files of ``wanted`` (bytes by path) and nothing else, and return the commit's full hash.
 
-    The clone's hooks run, and may take their time. A commit that did not go where it was planned to is taken back.
-
-    Args:
-        git: the clone.
-        place: where the commit is planned.
-        wanted: the bytes of the files, by their paths relative to the top.
-        text: the message.
-        staged: the index's entries that are not the parent's, by path.
+    The clone's hooks run, and may take their time. A commit that did not go where it was planned to is taken back;
+    ``staged`` has the index's entries for that, by path.
 
     Raises:
         ProgramFailed: git refused, for instance through a hook; its output has been shown.
@@ -242,16 +211,10 @@ def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text:
     return commit
 
 
-def require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str] = ()) -> None:
+def _require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str] = ()) -> None:
     """Check that the changed files hold nothing but what bump and build write, in the folder and in the index.
 
-    Args:
-        hub: the repository.
-        changed: the managed files that differ from the commit.
-        behind: the files whose entries in the index are yet to be what the commit has.
-
-    Raises:
-        Refused: a file holds more; the message names it.
+    The index is not looked at for the files in ``behind``, which it is yet to have as the commit does.
     """
     for path in changed:
         if hub.committed.read(path) is None:
@@ -329,10 +292,7 @@ def _take_back(
 ) -> None:
     """Take back the commit of ``wanted`` that HEAD has got on another branch than the planned one, if it has.
 
-    Files and index stay as they were.
-
-    Raises:
-        Moved: it was taken back.
+    Files and index stay as they were. It raises :class:`Moved` then.
     """
     stray = git.child_of(place.parent, "HEAD")
     if stray is None or stray == but or git.show_all([*wanted], stray) != wanted:
