@@ -13,6 +13,7 @@ from .core import output
 from .core.faults import DOOR
 from .core.plan import Action, Plan, Step, Values
 from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .run import open_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -70,8 +71,6 @@ def auth(
 
     Afterwards: bump.
     """
-    from .repo.run import open_run
-
     wish = AuthOptions(None if key_file is None else Path(key_file), not no_browser, adc, default_registries)
     with open_run(c, repo=repo, json=json) as run:
         run.carry_out(Plan((plan_auth(run.hub, wish),)))

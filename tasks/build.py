@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from .core.options import BuildOptions
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .run import open_run
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -51,9 +53,7 @@ def build(
 
     Afterwards: commit.
     """
-    from .image.build import BuildOptions
     from .image.planning import plan_build
-    from .repo.run import open_run
 
     options = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as run:

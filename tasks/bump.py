@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from .core.options import BumpOptions
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .run import open_run
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -44,8 +46,7 @@ def bump(
 
     Afterwards: commit.
     """
-    from .repo.run import open_run
-    from .review.bump import BumpOptions, plan_bump
+    from .review.bump import plan_bump
 
     with open_run(c, repo=repo, json=json) as run:
         step, _ = plan_bump(run.hub, BumpOptions(to, pre, dev, major))

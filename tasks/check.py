@@ -10,12 +10,11 @@ from invoke.tasks import task
 from .core import github_actions
 from .core.faults import REFUSED
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
+from .run import open_run
 
 if TYPE_CHECKING:
     from invoke.context import Context
 
-    from .checks.files import Problem
-    from .repo.hub import Hub
 
 HELP = {"offline": "use files and git alone: for pre-commit"}
 
@@ -33,7 +32,7 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
       check                      on a pull request
       check --json               what it found, for scripts
     """
-    from .repo.run import open_run
+    from .checks.world import find_problems
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         problems = find_problems(run.hub, offline=offline)
@@ -42,20 +41,3 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
         present({"ok": not problems, "problems": found}, text, lambda: github_actions.of_check(found), json=json)
         if problems:
             raise Exit(code=REFUSED)
-
-
-def find_problems(hub: Hub, *, offline: bool) -> list[Problem]:
-    """Return every inconsistency of the hub repository, once where several images share it.
-
-    Raises:
-        Denied, Unreachable: the world outside is asked, and gives no answer.
-    """
-    from .checks.files import file_problems, known_base_problems
-
-    if offline:
-        return list(dict.fromkeys((*known_base_problems(hub), *file_problems(hub))))
-    from .checks.world import look, world_problems
-
-    world = look(hub)
-    world.require_answers(hub)
-    return list(dict.fromkeys((*file_problems(hub, world.current(hub)), *world_problems(hub, world))))

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from .core.options import CommitOptions
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .run import open_run
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -44,8 +46,7 @@ def commit(
 
     Afterwards: build, or merge the pull request.
     """
-    from .repo.run import open_run
-    from .review.commit import CommitOptions, plan_commit
+    from .review.commit import plan_commit
 
     with open_run(c, repo=repo, json=json) as run:
         step, _ = plan_commit(run.hub, CommitOptions(message, branch, push, pr))

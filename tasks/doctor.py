@@ -10,6 +10,7 @@ from invoke.tasks import task
 from .core import github_actions, output
 from .core.faults import REFUSED, ProgramFailed, Unusable
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
+from .run import open_run
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -30,14 +31,16 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
       doctor                     before the first release on a machine
       doctor --json              the same for scripts
     """
-    from .checks.machine import MachineFinding, examine
-    from .repo.run import open_run
+    from .checks import machine
 
     try:
         with open_run(c, repo=repo, json=json, writes=False) as run:
-            findings = examine(run.hub)
+            findings = machine.examine(run.hub)
     except (ProgramFailed, Unusable) as fault:
-        findings = [*examine(None), MachineFinding("hub repository", fault.what, ok=False, hint=fault.hint)]
+        findings = [
+            *machine.examine(None),
+            machine.MachineFinding("hub repository", fault.what, ok=False, hint=fault.hint),
+        ]
     ok = all(finding.ok for finding in findings)
     tools = [finding.report() for finding in findings]
     present({"ok": ok, "tools": tools}, _text(findings), lambda: github_actions.of_machine(tools), json=json)

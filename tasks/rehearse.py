@@ -8,10 +8,12 @@ from invoke.tasks import task
 
 from .core import github_actions, output
 from .core.faults import DOOR
+from .core.options import BumpOptions, CommitOptions
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .core.visible import one_line
 from .release import HELP as RELEASE_HELP
 from .release import plan_release
+from .run import Run, open_run
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -72,11 +74,8 @@ def rehearse(
       rehearse --to 4.4.0 --pr   with the text of the pull request
       rehearse --keep            to look at the clone and the image afterwards
     """
-    from .image.build import BuildOptions
+    from .core.options import BuildOptions
     from .rehearsal.stage import staged
-    from .repo.run import Run, open_run
-    from .review.bump import BumpOptions
-    from .review.commit import CommitOptions
 
     del push, yes
     bump = BumpOptions(to, pre, dev, major)

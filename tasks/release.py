@@ -14,20 +14,19 @@ from .bump import HELP as BUMP_HELP
 from .commit import HELP as COMMIT_HELP
 from .core import output
 from .core.faults import DOOR, Denied, Fault, Refused
+from .core.options import BumpOptions, CommitOptions
 from .core.plan import Plan, Step
 from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .run import Run, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from invoke.context import Context
 
-    from .image.build import BuildOptions
+    from .core.options import BuildOptions
     from .image.planning import BuilderOf
     from .repo.hub import Hub
-    from .repo.run import Run
-    from .review.bump import BumpOptions
-    from .review.commit import CommitOptions
     from .review.description import Witness
     from .tools.git import HeadsOf
 
@@ -70,10 +69,7 @@ def release(
 
     Afterwards: review the branch, then proceed to deployment as normal.
     """
-    from .image.build import BuildOptions
-    from .repo.run import open_run
-    from .review.bump import BumpOptions
-    from .review.commit import CommitOptions
+    from .core.options import BuildOptions
     from .tools.git import require_unlocked
 
     bump = BumpOptions(to, pre, dev, major)

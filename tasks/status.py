@@ -8,14 +8,15 @@ from invoke.tasks import task
 
 from .core import github_actions, output
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
+from .run import open_run
 
 if TYPE_CHECKING:
     from invoke.context import Context
 
     from .checks.files import Problem
     from .checks.world import World
-    from .releases.index import Release
-    from .repo.hub import Hub, HubImage
+    from .core.names import Reference
+    from .repo.hub import HubImage
 
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
@@ -32,46 +33,38 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
       status --repo ../other     where that one does
       status --json              the same for scripts
     """
-    from .checks.files import file_problems
-    from .checks.world import look, world_problems
-    from .repo.run import open_run
+    from .checks.world import look
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         world = look(run.hub)
-        problems = list(
-            dict.fromkeys((*file_problems(run.hub, world.current(run.hub)), *world_problems(run.hub, world)))
-        )
-        content = _content(run.hub, world, problems)
+        problems = world.problems()
+        content = _content(world, problems)
         present(content, _text(content, problems), lambda: github_actions.of_status(content), json=json)
-        world.require_answers(run.hub)
+        world.require_answers()
 
 
-def _content(hub: Hub, world: World, problems: list[Problem]) -> dict[str, Any]:
+def _content(world: World, problems: list[Problem]) -> dict[str, Any]:
+    hub = world.hub
     base = world.repository.hub_image(world.release) if world.release else None
     return {
         "chart": {
             "pinned": hub.requirement.version,
-            "newest": _version(world.newest),
-            "newest_pre": _version(world.newest_pre),
+            "newest": world.newest(),
+            "newest_pre": world.newest(pre=True),
         },
         "base": {"dockerfile": str(hub.images[0].base.reference), "chart": str(base) if base else None},
-        "images": [_image(hub, world, image) for image in hub.images],
+        "images": [_image(world, image, world.images.get(image.spec.key)) for image in hub.images],
         "problems": [problem.report() for problem in problems],
     }
 
 
-def _image(hub: Hub, world: World, image: HubImage) -> dict[str, Any]:
-    pinned = world.images.get(image.spec.key)
+def _image(world: World, image: HubImage, pinned: Reference | None) -> dict[str, Any]:
     return {
         "name": image.spec.key,
         "pinned_tag": pinned.tag if pinned else None,
-        "computed_tag": world.current_tag(hub, image),
+        "computed_tag": world.current_tag(image),
         "in_registry": world.has(pinned) if pinned else None,
     }
-
-
-def _version(release: Release | None) -> str | None:
-    return release.version if release else None
 
 
 def _text(content: dict[str, Any], problems: list[Problem]) -> str:

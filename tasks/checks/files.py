@@ -1,4 +1,4 @@
-"""What files and git alone tell: fit for a pre-commit hook."""
+"""What is inconsistent in the files, and between them and git: fit for a pre-commit hook."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Problem(NamedTuple):
 
     Attributes:
         code: its kind.
-        path: the file that is to be mended, relative to the repository's top; ``path:line`` where a line is known.
+        path: the file to fix, relative to the repository's top; ``path:line`` where a line is known.
         message: what is wrong, in one clause.
-        hint: what mends it.
+        hint: how to fix it.
     """
 
     code: Code
@@ -58,7 +58,7 @@ class Problem(NamedTuple):
     hint: str
 
     def report(self) -> dict[str, str]:
-        """Return it for the JSON report."""
+        """Return its part of the JSON report."""
         return {**self._asdict(), "code": self.code.value}
 
     def __str__(self) -> str:
@@ -76,19 +76,18 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem]:
 
     Args:
         hub: the hub repository.
-        current: the keys of the images which the registry says were built from the files as they are committed,
-            whatever commit their tags name.
+        current: the keys of the images whose labels name the inputs of HEAD, whatever commit their tags name.
     """
     yield from _requirement_problems(hub)
     yield from _lock_problems(hub)
-    yield from values_problems(hub, current)
+    yield from _values_problems(hub, current)
 
 
 def known_base_problems(hub: Hub) -> Iterator[Problem]:
     """Yield the base images that are not their release's, as far as that is known without the index.
 
-    The hub image of every stable release has the release's own tag; a build of main has mostly another one, which
-    only the index knows: then all that can be told is whether the images agree.
+    A stable release's hub image has the release's tag. A development build's mostly has another, which only the index
+    knows: there the images are compared with each other.
     """
     version = hub.requirement.version
     if not semver.Version.is_valid(version) or semver.Version.parse(version).prerelease:
@@ -123,7 +122,7 @@ def base_problem(hub: Hub, image: HubImage, wanted: str) -> Problem:
     )
 
 
-def values_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem]:
+def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem]:
     """Yield what is wrong with the images that the values name."""
     for image in hub.images:
         pinned: dict[str, str] = {}
@@ -149,7 +148,7 @@ def values_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem
 def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) -> Iterator[Problem]:
     """Yield the problem of values that name no image.
 
-    Not while the image's files wait to be committed: a build comes after that commit, and a hook runs before it.
+    Files of the image that wait to be committed make it none: the build comes after that commit, a hook before it.
     """
     if not hub.git.changed([join(hub.root, path) for path in image.spec.paths]):
         yield Problem(Code.VALUES_EMPTY, where, f"{place.path} names no image", f"{DOOR} build")
@@ -206,14 +205,7 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, tag: str) -> Iterator[P
 
 
 def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> bool:
-    """Whether a build of ``commit``, where the clone has it, is one of today as well: squashed or rebased.
-
-    Args:
-        hub: the hub repository.
-        image: the image.
-        commit: an abbreviated hash.
-        tag: the tag that names it.
-    """
+    """Whether a build of ``commit``, which ``tag`` names, has today's files too, as after a squash or rebase."""
     if not hub.git.ask("cat-file", "-e", f"{commit}^{{commit}}").ok:
         return False
     called = name_image(hub, history_of(hub), image)
@@ -225,6 +217,6 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
 
 
 def stale_problem(where: str, tag: str, computed: str) -> Problem:
-    """Return the problem of a tag that is not the one which the image's files make now."""
+    """Return the problem of a tag that the image's files do not make any more."""
     message = f"the tag is {tag}, but the image's files make {computed}"
     return Problem(Code.TAG_STALE, where, message, f"{DOOR} build, then {DOOR} commit")

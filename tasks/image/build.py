@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..core.faults import Refused
 from ..core.names import Host, Reference
+from ..core.options import BuildOptions
 from ..core.plan import Values
 from ..repo.hub import Hub, HubImage, layout_warnings
 from ..tools import docker
@@ -27,28 +28,6 @@ from .tree import Tree
 BUILT, RETAGGED, PRESENT, SKIPPED = "built", "retagged", "present", "skipped"
 # The folder that the build contexts of one commit are written into.
 CONTEXT = "context"
-
-
-class BuildOptions(NamedTuple):
-    """Options of a build.
-
-    Attributes:
-        images: the images' keys; empty for all that inherit from z2jh's hub image.
-        force: whether a tag that exists is built and pushed again.
-        platform: the platform in place of the setting's.
-        builder: the buildx builder in place of the setting's.
-        engine: the engine's name: ``buildx`` or ``chartpress``.
-        stand_ins: the base images that a rehearsal's stand-ins are taken for, whatever their registries have.
-    """
-
-    images: tuple[str, ...] = ()
-    push: bool = True
-    force: bool = False
-    platform: str | None = None
-    builder: str | None = None
-    no_cache: bool = False
-    engine: str = "buildx"
-    stand_ins: tuple[Reference, ...] = ()
 
 
 class ImageBuild(NamedTuple):

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, Protocol
 from ..core import output
 from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.names import Reference
+from ..core.options import BuildOptions
 from ..core.settings import CACHE_OFF, CHARTPRESS
 from ..core.visible import keep_secret
 from ..repo.files import scratch_folder
@@ -38,7 +39,7 @@ from ..tools.forges import web_address
 from ..tools.git import UNSET, Git
 from ..tools.google import is_google
 from ..tools.process import NO_BOUND, find, missing, watch
-from .build import CONTEXT, Build, BuildOptions, ImageBuild, filled_in, inputs_of, name_after_commit, write_contexts
+from .build import CONTEXT, Build, ImageBuild, filled_in, inputs_of, name_after_commit, write_contexts
 from .definition import BakeTarget, bake_fields, cache_fields, definition, from_folder, target_name, with_files_of
 from .proof import LABEL
 from .tree import Tree

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from ..core import output
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable
 from ..core.names import Host, Reference, platform_argument, platforms_left
+from ..core.options import BuildOptions
 from ..core.plan import Action, Fact, Step, Values
 from ..repo.edits import PinnedPlace, image_edits
 from ..repo.files import WorkingTree, edit_action, is_below, is_half_written, join
@@ -20,17 +21,7 @@ from ..tools import docker
 from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_facts import standing
 from ..tools.registry import require_push_right
-from .build import (
-    RETAGGED,
-    SKIPPED,
-    Build,
-    BuildOptions,
-    ImageBuild,
-    inputs_of,
-    results_of,
-    retag_images,
-    source_trees,
-)
+from .build import RETAGGED, SKIPPED, Build, ImageBuild, inputs_of, results_of, retag_images, source_trees
 from .definition import pinned_images
 from .engines import Engine, build_images, engine_for
 from .inputs import inputs_hash, require_buildable, require_links_covered, require_stable, sources_of, working_files

@@ -26,151 +26,18 @@ from ..tools.process import find
 from .registry import LOOPBACK, engine_answers, forget_images, remove_container
 from .stand_in import remove_unused
 
+TEMPORARY, KEPT = "hubpress-rehearsal-", "hubpress-kept-"
+MARK = ".hubpress-rehearsal"
+_WORDS = b"hubpress made this folder for a rehearsal, and clears it away\n"
+_SAFELY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _FILE = "rehearsal.json"
 _LARGEST = 64 * 1024
 _LAST_PORT = 65535
 
 
-class Record(NamedTuple):
-    """What a rehearsal leaves outside of its folder.
-
-    Attributes:
-        port: its registry's; the engine's copies of images and a registry's container are named after it.
-        stand_ins: the base images that stand-ins are made for.
-    """
-
-    port: int
-    stand_ins: tuple[str, ...] = ()
-
-    @classmethod
-    def read(cls, folder: Path) -> Record | None:
-        """Return the record in a rehearsal's folder; None where there is none that can be read."""
-        try:
-            content = json.loads(read_file(folder / _FILE, _LARGEST))
-            port, stand_ins = content["port"], tuple(str(Reference.parse(name)) for name in content["stand_ins"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, Unusable):
-            return None
-        return cls(port, stand_ins) if type(port) is int and 0 < port <= _LAST_PORT else None
-
-    def write(self, folder: Path) -> None:
-        """Put the record into the folder: a power cut leaves the old one or the new one.
-
-        Raises:
-            OSError: it cannot be written.
-        """
-        new = folder / f"{_FILE}.new"
-        with new.open("w", encoding="utf-8") as file:
-            json.dump(self._asdict(), file)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(folder / _FILE)
-        sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the folder's entries outlast a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-TEMPORARY, KEPT = "hubpress-rehearsal-", "hubpress-kept-"
-MARK = ".hubpress-rehearsal"
-_WORDS = b"hubpress made this folder for a rehearsal, and clears it away\n"
-_SAFELY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-
-
-class RehearsalFolder(NamedTuple):
-    """A rehearsal's folder, with its mark locked.
-
-    Attributes:
-        folder: the folder.
-        lock: the descriptor of the mark.
-    """
-
-    folder: Path
-    lock: int
-
-    @classmethod
-    def make(cls, *, keep: bool) -> RehearsalFolder:
-        """Make a new folder; from when its mark can be seen, it is locked.
-
-        Raises:
-            OSError: it cannot be made.
-        """
-        folder = Path(tempfile.mkdtemp(prefix=KEPT if keep else TEMPORARY)).resolve()
-        new = folder / f"{MARK}.new"
-        try:
-            lock = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            os.write(lock, _WORDS)
-            os.fsync(lock)
-            new.rename(folder / MARK)
-            sync_folder(folder)
-        except OSError:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        return cls(folder, lock)
-
-    @classmethod
-    def take(cls, folder: Path) -> RehearsalFolder | None:
-        """Lock the folder of a rehearsal that was killed; None where it is no such folder."""
-        try:
-            if not _is_ours(folder.lstat(), stat.S_ISDIR):
-                return None
-            lock = os.open(folder / MARK, _SAFELY)
-        except OSError:
-            return None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever held it until now may have cleared the folder away.
-            if _is_ours(os.fstat(lock), stat.S_ISREG) and os.path.samestat(os.fstat(lock), (folder / MARK).lstat()):
-                return cls(folder, lock)
-        except OSError:
-            pass
-        os.close(lock)
-        return None
-
-    def clear_up(self) -> None:
-        """Remove what the rehearsal left: in the engine, then its folder; of one to be kept, only the mark.
-
-        Raises:
-            ProgramFailed: docker does not let go of an image.
-            OSError: the folder cannot be removed.
-        """
-        record = Record.read(self.folder)
-        if record is not None and find("docker"):
-            remove_container(record.port)
-            forget_images(f"{LOOPBACK}:{record.port}")
-            remove_unused(record.stand_ins)
-        if not self.folder.name.startswith(KEPT):
-            self._empty()
-        # The mark goes last: a folder that is half empty is still known.
-        (self.folder / MARK).unlink()
-        if not self.folder.name.startswith(KEPT):
-            self.folder.rmdir()
-
-    def _empty(self) -> None:
-        for path in self.folder.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            elif path.name != MARK:
-                path.unlink()
-
-
 @contextlib.contextmanager
 def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
-    """Make a rehearsal's folder for as long as the block runs, and clear up after it and after those that were killed.
-
-    Args:
-        keep: whether the folder stays.
-
-    Raises:
-        Unusable: the folder cannot be made.
-        ProgramFailed: something of the rehearsal could not be removed.
-    """
+    """Make a rehearsal's folder, and clear up after the block and after rehearsals that were killed."""
     clear_up_after_killed_ones()
     try:
         with held_back():
@@ -178,9 +45,8 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
     except OSError as err:
         where = tempfile.gettempdir()
         what = f"cannot make a temporary folder: {err.strerror}"
-        raise Unusable(
-            what, where=where, hint=f"df -h {where}; ls -ld {where}; or use another one: set TMPDIR"
-        ) from err
+        hint = f"df -h {where}; ls -ld {where}; or use another one: set TMPDIR"
+        raise Unusable(what, where=where, hint=hint) from err
     try:
         with _temporary_files_in(place.folder):
             yield place.folder
@@ -189,8 +55,14 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
             place.clear_up()
         raise
     else:
-        with held_back(), _told(place.folder):
-            place.clear_up()
+        try:
+            with held_back():
+                place.clear_up()
+        except (Fault, OSError) as err:
+            why = err.what if isinstance(err, Fault) else str(err)
+            hint = f"see what is left: ls {place.folder}; docker image ls; the next rehearsal tries to remove it again"
+            what = f"cannot remove all of the rehearsal: {why}"
+            raise ProgramFailed(what, where=place.folder, hint=hint) from err
     finally:
         os.close(place.lock)
 
@@ -208,15 +80,105 @@ def clear_up_after_killed_ones() -> None:
         os.close(place.lock)
 
 
-@contextlib.contextmanager
-def _told(folder: Path) -> Iterator[None]:
-    """Turn what goes wrong in the block into the fault that says so."""
+class Record(NamedTuple):
+    """What a rehearsal leaves outside of its folder: its registry's port, and the base images that are stood in for.
+
+    The engine's copies of images and a registry's container are named after the port.
+    """
+
+    port: int
+    stand_ins: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> Record | None:
+        """Return the record in a rehearsal's folder; None where it is missing or cannot be read."""
+        try:
+            content = json.loads(read_file(folder / _FILE, _LARGEST))
+            port, stand_ins = content["port"], tuple(str(Reference.parse(name)) for name in content["stand_ins"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, Unusable):
+            return None
+        return cls(port, stand_ins) if type(port) is int and 0 < port <= _LAST_PORT else None
+
+    def write(self, folder: Path) -> None:
+        """Put the record into the folder: a power cut leaves the old one or the new one."""
+        new = folder / f"{_FILE}.new"
+        with new.open("w", encoding="utf-8") as file:
+            json.dump(self._asdict(), file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(folder / _FILE)
+        _sync_folder(folder)
+
+
+class RehearsalFolder(NamedTuple):
+    """A rehearsal's folder, and the descriptor that holds the lock on its mark."""
+
+    folder: Path
+    lock: int
+
+    @classmethod
+    def make(cls, *, keep: bool) -> RehearsalFolder:
+        """Make a new folder, whose mark is locked before it can be seen."""
+        folder = Path(tempfile.mkdtemp(prefix=KEPT if keep else TEMPORARY)).resolve()
+        new = folder / f"{MARK}.new"
+        try:
+            lock = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            os.write(lock, _WORDS)
+            os.fsync(lock)
+            new.rename(folder / MARK)
+            _sync_folder(folder)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return cls(folder, lock)
+
+    @classmethod
+    def take(cls, folder: Path) -> RehearsalFolder | None:
+        """Lock and return the folder of a rehearsal that was killed; None where it is no such folder."""
+        try:
+            if not _is_ours(folder.lstat(), stat.S_ISDIR):
+                return None
+            lock = os.open(folder / MARK, _SAFELY)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever held it until now may have cleared the folder away.
+            if _is_ours(os.fstat(lock), stat.S_ISREG) and os.path.samestat(os.fstat(lock), (folder / MARK).lstat()):
+                return cls(folder, lock)
+        except OSError:  # its rehearsal still runs, or has cleared it away
+            pass
+        os.close(lock)
+        return None
+
+    def clear_up(self) -> None:
+        """Remove what the rehearsal left: in the engine, then its folder; of one to be kept, only the mark."""
+        record = Record.read(self.folder)
+        if record is not None and find("docker"):
+            remove_container(record.port)
+            forget_images(f"{LOOPBACK}:{record.port}")
+            remove_unused(record.stand_ins)
+        if self.folder.name.startswith(KEPT):
+            (self.folder / MARK).unlink()
+            return
+        for path in self.folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != MARK:
+                path.unlink()
+        # The mark goes last: a folder that is half empty is still known.
+        (self.folder / MARK).unlink()
+        self.folder.rmdir()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the folder's entries outlast a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield
-    except (Fault, OSError) as err:
-        why = err.what if isinstance(err, Fault) else str(err)
-        hint = f"see what is left: ls {folder}; docker image ls; the next rehearsal tries to remove it again"
-        raise ProgramFailed(f"cannot remove all of the rehearsal: {why}", where=folder, hint=hint) from err
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _is_ours(found: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
@@ -226,7 +188,7 @@ def _is_ours(found: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
 
 @contextlib.contextmanager
 def _temporary_files_in(folder: Path) -> Iterator[None]:
-    """Have this process and the programs it starts put their temporary files into the folder."""
+    """Have this process and the programs that it starts put their temporary files into the folder."""
     temporary = folder / "tmp"
     temporary.mkdir()
     before, variable = tempfile.tempdir, os.environ.get("TMPDIR")

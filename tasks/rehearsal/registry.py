@@ -34,16 +34,14 @@ START_SECONDS = 20.0
 PULL_SECONDS = 180.0
 STOP_SECONDS = 5.0
 _BIRTHMARK = "Hubpress-Registry"
+_CONTAINER = "hubpress-registry-{}"
+_CONFIG, _LOG = "registry.json", "registry.log"
+_LIST = Command(("docker", "image", "ls", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}"))
+_NONE = "<none>"
 
 
 class Registry(NamedTuple):
-    """A registry that serves.
-
-    Attributes:
-        port: its port on 127.0.0.1.
-        pid: the process that serves, or that holds the container which does.
-        folder: where its content, configuration and log are.
-    """
+    """A running registry: its port on 127.0.0.1, the process that serves or holds its container, its folder."""
 
     port: int
     pid: int
@@ -51,29 +49,17 @@ class Registry(NamedTuple):
 
     @property
     def address(self) -> str:
-        """What image names begin with: ``127.0.0.1:PORT``."""
+        """The host in image names: ``127.0.0.1:PORT``."""
         return f"{LOOPBACK}:{self.port}"
-
-    @property
-    def log(self) -> Path:
-        """The file that holds what the registry said."""
-        return _log(self.folder)
 
 
 class _Way(NamedTuple):
-    """How the registry is run on this machine.
-
-    Attributes:
-        argv: the program in the foreground; it ends on SIGTERM.
-        listen: the address that the configuration names.
-        seconds: how long it may take until it answers.
-        in_container: whether it runs in a container, which is named after the port.
-    """
+    """How the registry runs here: the program in the foreground, the address that it listens on, its time to start."""
 
     argv: tuple[str, ...]
     listen: str
     seconds: float
-    in_container: bool = False
+    container: str | None = None
 
 
 @contextmanager
@@ -81,19 +67,12 @@ def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = No
     """Serve a registry from ``folder`` for as long as the block runs.
 
     On Linux the registry ends with this process, however that ends. Elsewhere it is a container, which a process
-    that is killed leaves: see :func:`remove_container`. What was pushed stays in ``folder``, and another registry on
-    the same folder serves it again.
+    that is killed leaves: see :func:`remove_container`. Another registry on the same folder serves its content again.
 
     Args:
         folder: where content, configuration and log go; made if missing.
         htpasswd: lines of ``user:bcrypt hash`` that clients must sign in with; None lets everybody in.
         port: the port on 127.0.0.1; None for any free one.
-
-    Yields:
-        The registry, which has answered by then.
-
-    Raises:
-        ProgramFailed: there is no way to run a registry here, or it did not start.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -107,26 +86,36 @@ def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = No
         yield Registry(port, server.pid, folder)
     finally:
         _stop(server)
-        if way.in_container:
+        if way.container:
             remove_container(port)
 
 
 def serving_again(folder: Path, port: int) -> Command:
-    """Return the command that serves what is left of a registry in ``folder``, for people to look at it.
-
-    Raises:
-        ProgramFailed: there is no way to run a registry here.
-    """
+    """Return the command with which people serve what a registry has left in ``folder``."""
     return Command(_way(folder, port).argv)
 
 
 def remove_container(port: int) -> None:
     """Remove the container of the registry on ``port`` if there is one."""
-    capture(Command(("docker", "rm", "--force", _container(port))))
+    capture(Command(("docker", "rm", "--force", _CONTAINER.format(port))))
+
+
+def engine_answers() -> bool:
+    """Whether a Docker engine answers."""
+    with contextlib.suppress(ProgramFailed):
+        return capture(_LIST).ok
+    return False
+
+
+def forget_images(address: str) -> None:
+    """Remove the local copies of what was pushed to the registry at ``address`` (``127.0.0.1:PORT``)."""
+    copies = list(_names(capture(_LIST).text, f"{address}/"))
+    if copies:
+        run_checked(Command(("docker", "image", "rm", *copies)), hint="docker image ls")
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
+    """Return a free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
@@ -138,7 +127,7 @@ def _way(folder: Path, port: int) -> _Way:
     Off Linux the engine lives in a virtual machine, whose loopback is not the host's: there a registry in
     a container is the only one that both can reach.
     """
-    config = str(_config(folder))
+    config = str(folder / _CONFIG)
     if platform.system() == "Linux" and find("docker-registry"):
         return _Way(("docker-registry", "serve", config), f"{LOOPBACK}:{port}", START_SECONDS)
     if not find("docker") or not capture(Command(("docker", "info"))).ok:
@@ -146,13 +135,14 @@ def _way(folder: Path, port: int) -> _Way:
             "no registry can run here: docker-registry is not installed, and no Docker engine answers",
             hint="apt-get install docker-registry, or start Docker",
         )
+    container = _CONTAINER.format(port)
     owner = f"{os.getuid()}:{os.getgid()}"
     argv = (
-        *("docker", "run", "--rm", "--name", _container(port), "--user", owner),
+        *("docker", "run", "--rm", "--name", container, "--user", owner),
         *("--publish", f"{LOOPBACK}:{port}:5000", "--volume", f"{folder}:{folder}"),
         *(REGISTRY_IMAGE, "serve", config),
     )
-    return _Way(argv, ":5000", PULL_SECONDS, in_container=True)
+    return _Way(argv, ":5000", PULL_SECONDS, container=container)
 
 
 def _configure(folder: Path, way: _Way, birthmark: str, htpasswd: str | None) -> None:
@@ -170,17 +160,14 @@ def _configure(folder: Path, way: _Way, birthmark: str, htpasswd: str | None) ->
         passwords.touch(mode=0o600)
         passwords.write_text(htpasswd, encoding="utf-8")
         config["auth"] = {"htpasswd": {"realm": "hubpress", "path": str(passwords)}}
-    _config(folder).write_text(json.dumps(config, indent=2), encoding="utf-8")
+    (folder / _CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 
 def _start(way: _Way, folder: Path) -> subprocess.Popen[bytes]:
-    """Start the server in a session of its own, so that Ctrl-C reaches the block and not the server.
-
-    A server outlives the call that starts it, which is not what :mod:`..tools.run` is for.
-    """
+    """Start the server in another session, so that Ctrl-C reaches the block and not the server."""
     # The registry would take any REGISTRY_* variable as a part of its configuration.
     env = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
-    with _log(folder).open("wb") as log:
+    with (folder / _LOG).open("wb") as log:
         return subprocess.Popen(
             (*bound(), *way.argv),
             cwd=folder,
@@ -193,7 +180,7 @@ def _start(way: _Way, folder: Path) -> subprocess.Popen[bytes]:
 
 
 def _wait(server: subprocess.Popen[bytes], way: _Way, started: Registry, birthmark: str) -> None:
-    """Return when this very server answers."""
+    """Wait until this very server answers."""
     deadline = time.monotonic() + way.seconds
     while time.monotonic() < deadline:
         if server.poll() is not None:
@@ -205,7 +192,7 @@ def _wait(server: subprocess.Popen[bytes], way: _Way, started: Registry, birthma
 
 
 def _birthmark_at(port: int) -> str | None:
-    """Ask whoever listens on ``port`` for a registry's birthmark."""
+    """Return the birthmark of the registry that listens on ``port``; None where none answers."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=1)
     try:
         connection.request("GET", "/v2/")
@@ -217,16 +204,16 @@ def _birthmark_at(port: int) -> str | None:
 
 
 def _broken(what: str, started: Registry) -> ProgramFailed:
-    said = started.log.read_text(encoding="utf-8", errors="replace").splitlines()
+    log = started.folder / _LOG
+    said = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return ProgramFailed(
         f"{what}: {said[-1]}" if said else what,
-        where=started.log,
-        hint=f"read {started.log}; see who has port {started.port}: ss -ltnp",
+        where=log,
+        hint=f"read {log}; see who has port {started.port}: ss -ltnp",
     )
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    """End the server, and be sure that it is gone."""
     server.terminate()
     try:
         server.wait(STOP_SECONDS)
@@ -235,44 +222,8 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def _container(port: int) -> str:
-    return f"hubpress-registry-{port}"
-
-
-def _config(folder: Path) -> Path:
-    return folder / "registry.json"
-
-
-def _log(folder: Path) -> Path:
-    return folder / "registry.log"
-
-
-_LIST = Command(("docker", "image", "ls", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}"))
-_NONE = "<none>"
-
-
-def engine_answers() -> bool:
-    """Whether there is an engine that answers."""
-    with contextlib.suppress(ProgramFailed):
-        return capture(_LIST).ok
-    return False
-
-
-def forget_images(address: str) -> None:
-    """Remove the local copies of what was pushed to the registry at ``address`` (``127.0.0.1:PORT``).
-
-    A throwaway registry's address means nothing once it is gone. No engine means no copies.
-
-    Raises:
-        ProgramFailed: Docker is missing, or does not let go of an image.
-    """
-    copies = list(_names(capture(_LIST).text, f"{address}/"))
-    if copies:
-        run_checked(Command(("docker", "image", "rm", *copies)), hint="docker image ls")
-
-
 def _names(listed: str, prefix: str) -> Iterator[str]:
-    """Name the images that begin with ``prefix``: where a removal was cut short, only a digest may be left of one."""
+    """Yield the images that begin with ``prefix``, by digest where an interrupted removal has left only that."""
     for line in listed.splitlines():
         repository, tag, digest = line.split(" ")
         if not repository.startswith(prefix):

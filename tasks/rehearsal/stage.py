@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from ..core import output
 from ..core.faults import Refused, Unreachable, Unusable
 from ..core.names import Reference
+from ..core.options import BumpOptions
 from ..core.settings import CACHE_OFF
 from ..core.yaml_tree import parse
 from ..image.proof import Base
@@ -30,7 +31,7 @@ from ..repo.chartpress import ChartpressConfig, read_chartpress
 from ..repo.files import FileEdit, WorkingTree
 from ..repo.hub import Hub, helm_repository, open_hub, open_repository
 from ..repo.yaml_edit import text_at, with_scalars
-from ..review.bump import BumpOptions, plan_bump
+from ..review.bump import plan_bump
 from ..tools import docker
 from ..tools.command import Command
 from ..tools.git import Clone, Git
@@ -57,13 +58,13 @@ _ALONE = {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
 
 
 class Stage(NamedTuple):
-    """A stage that is set.
+    """A stage that is set: the throwaway clone, remote and registry.
 
     Attributes:
         folder: the folder of everything.
-        hub: the throwaway clone.
+        hub: the clone.
         remote: its remote, a bare repository.
-        address: the throwaway registry's, ``127.0.0.1:PORT``.
+        address: the registry's, ``127.0.0.1:PORT``.
         stand_ins: the base images that stand-ins are taken for.
         notes: which charts and base images are stood in for, for people.
         unused: which settings a rehearsal does not use, for people.
@@ -110,13 +111,9 @@ def staged(hub: Hub, bump: BumpOptions, builder: str | None, *, keep: bool, stan
     Args:
         hub: the repository to rehearse with; nothing of it changes.
         bump: which release is rehearsed.
-        builder: the builder that the user named, if any.
+        builder: the builder that the user named, if any; it must be this machine's engine.
         keep: whether the folder stays.
         stand_in: whether stand-ins are taken for the base images even where those can be reached.
-
-    Raises:
-        Refused: Docker's current engine is on another machine, or the builder is not this engine's.
-        ProgramFailed: git, docker or a registry is missing here.
     """
     with rehearsal_folder(keep=keep) as folder:
         try:
@@ -144,20 +141,12 @@ def staged(hub: Hub, bump: BumpOptions, builder: str | None, *, keep: bool, stan
 
 
 def make_clone(hub: Hub, folder: Path, address: str) -> Git:
-    """Clone ``hub`` into ``folder``, as its working tree stands, with a bare remote beside it.
+    """Clone ``hub`` into ``folder``, as its working tree stands, with a bare remote beside it, which it returns.
 
-    One commit on its default branch holds what was not committed, and the images' new names.
-
-    Args:
-        hub: the repository, with the settings of the rehearsal; nothing of it changes.
-        folder: where the clone and its remote go.
-        address: the throwaway registry's ``HOST:PORT``.
-
-    Returns:
-        The remote.
+    One commit on its default branch holds what was not committed, and the images' names at the registry ``address``.
 
     Raises:
-        Unusable: chartpress.yaml gives the images no names that can be changed.
+        Unusable: an image in chartpress.yaml has no name that can be changed.
         ProgramFailed: git failed.
     """
     name, branch = hub.settings.remote, str(hub.settings.base_branch)
@@ -190,16 +179,17 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
 
 
 def _redirected(hub: Hub, address: str) -> FileEdit:
-    """Return the edit of chartpress.yaml that puts ``address`` before every image's name, and drops outward options.
-
-    Raises:
-        Unusable: an image has neither a prefix nor a name to put it before.
-    """
+    """Return the edit of chartpress.yaml that puts ``address`` before every image's name, and drops outward options."""
     before = hub.require(hub.config_file)
     document = parse(before, hub.config_file)
-    texts = ((path, text_at(document, path)) for path in _name_paths(hub.config))
-    new = {path: f"{address}/{_as_path(name)}" for path, name in texts if name}
-    new.update(dict.fromkeys(_outward_paths(hub.config), _NO_EFFECT))
+    new = dict.fromkeys(_outward_paths(hub.config), _NO_EFFECT)
+    for index, chart in enumerate(hub.config.charts):
+        names = (("images", image.key, "imageName") for image in chart.images)
+        for path in (("charts", str(index), *keys) for keys in (("imagePrefix",), *names)):
+            name = text_at(document, path)
+            if name:
+                # The host of the image's own registry becomes a folder.
+                new[path] = f"{address}/{re.sub(r'[^a-z0-9._/-]', '-', name.lower()).lstrip('-./')}"
     after = with_scalars(document, new) or before
     for image in (image for chart in read_chartpress(after, hub.config_file).charts for image in chart.images):
         if not image.name.startswith(f"{address}/"):
@@ -211,20 +201,8 @@ def _redirected(hub: Hub, address: str) -> FileEdit:
     return FileEdit(hub.config_file, before, after, f"images to {address}")
 
 
-def _as_path(name: str) -> str:
-    """Return an image's name as what follows a registry: its own registry's host becomes a folder."""
-    return re.sub(r"[^a-z0-9._/-]", "-", name.lower()).lstrip("-./")
-
-
-def _name_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:
-    """Yield each place in chartpress.yaml that an image's name may begin at."""
-    for index, chart in enumerate(config.charts):
-        yield ("charts", str(index), "imagePrefix")
-        yield from (("charts", str(index), "images", image.key, "imageName") for image in chart.images)
-
-
 def _outward_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:
-    """Yield each place in chartpress.yaml of a build option that leads out of this machine, or of its value."""
+    """Yield each path in chartpress.yaml of a build option that leads out of this machine, or of its value."""
     for chart, images in enumerate(one.images for one in config.charts):
         for spec in images:
             before = ""
@@ -241,7 +219,7 @@ def _path_in(git: Git, name: str) -> Path:
 
 
 def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Git:
-    """Make a repository in ``folder`` that borrows from ``objects``, and takes nothing else from anywhere."""
+    """Make a repository in ``folder`` that borrows from ``objects``, without the user's templates."""
     Git(folder.parent).read("init", "--quiet", "--template=", f"--initial-branch={branch}", *flags, "--", str(folder))
     # Where git may take no bare repository for what it finds, this one is named.
     repository = Git(folder, Clone(folder, folder, shallow=False, is_found=False) if "--bare" in flags else None)
@@ -255,10 +233,7 @@ def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Gi
 
 
 def _set_head(original: Git, clone: Git) -> None:
-    """Give the clone the original's commit on its own branch, and the tags.
-
-    A history that was cut can be neither counted nor pushed: there the commit becomes the first one.
-    """
+    """Give the clone the original's commit on its branch, and the tags; a shallow history becomes one commit."""
     head = original.head()
     if head is None:
         return
@@ -274,7 +249,7 @@ def _set_head(original: Git, clone: Git) -> None:
 def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
     """Return the tree of the original's files as they lie: tracked and new ones, ignored ones left out.
 
-    It is written into the clone, through an index of its own. Repositories inside that are not submodules are left out.
+    It is written into the clone, through another index. Repositories inside that are not submodules are left out.
     """
     theirs = _path_in(original, "index")
     if theirs.is_file():
@@ -287,12 +262,9 @@ def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
 
 
 def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
-    """Fill the clone's submodules from those of the original; one that is missing there stays an empty folder.
+    """Fill the clone's submodules from those in the folder ``original``, else from git's folder ``modules``.
 
-    Args:
-        original: the original's folder.
-        modules: where the original's git directory keeps its submodules.
-        clone: the clone.
+    One that is missing there stays an empty folder.
     """
     names = _submodule_names(clone)
     for entry in clone.names("ls-files", "--stage", "-z"):
@@ -315,7 +287,7 @@ def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
 
 
 def _submodule_names(clone: Git) -> dict[str, str]:
-    """Return the submodules' names by their paths, as ``.gitmodules`` has them; none that leads to another folder."""
+    """Return the submodules' names by their paths, as ``.gitmodules`` has them, without those that lead elsewhere."""
     look = ("config", "--file", ".gitmodules", "--null", "--get-regexp", r"^submodule\..*\.path$")
     pairs = (entry.partition("\n") for entry in clone.ask(*look).names)
     named = {path: key.removeprefix("submodule.").removesuffix(".path") for key, _, path in pairs}
@@ -348,7 +320,7 @@ def _is_local(address: str) -> bool:
 
 
 def _kept_inside(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
-    """Return the hub without the settings that lead out of this machine, and a note that names them."""
+    """Return the hub without the settings that lead out of this machine, and a note of them."""
     settings = hub.settings
     base_branch = settings.base_branch or hub.git.default_branch(settings.remote)
     inside = settings._replace(builder=None, cache=CACHE_OFF, remote=REMOTE_NAME, base_branch=base_branch)
@@ -364,7 +336,7 @@ def _kept_inside(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
 
 
 def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
-    """Return the hub with a Helm repository that answers, and what to say where that is not the real one."""
+    """Return the hub with a Helm repository that answers, and a note where that is not the real one."""
     address = helm_repository(hub)
     try:
         open_repository(hub).index()
@@ -375,7 +347,7 @@ def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
 
 
 def _is_there(base: Reference) -> bool:
-    """Whether a release could take the real base image: its registry answers, or this machine's store has it."""
+    """Whether the base image's registry answers, or this machine's store has the image."""
     if not isinstance(docker.inspect_all([base])[0], Unreachable):
         return True
     found = docker.local(base)

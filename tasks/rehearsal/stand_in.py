@@ -1,8 +1,8 @@
 """A stand-in for z2jh's hub image, where no image registry can be reached.
 
 Any usual hub Dockerfile builds on it: it has z2jh's users, folders and variables, a shell, and a ``pip``,
-``python3`` and ``apt-get`` that write down what they are asked (``/srv/jupyterhub/stand-in.log``) and do
-nothing. It carries a label, so that nothing takes it for the real image or removes the real one in its place.
+``python3`` and ``apt-get`` that log their arguments (``/srv/jupyterhub/stand-in.log``) and do nothing. It carries
+a label, so that it is never taken for the real image, nor the real one removed in its place.
 """
 
 from __future__ import annotations
@@ -20,68 +20,133 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import platformdirs
 
 from ..core.faults import Refused, Unusable
 from ..core.names import Reference
+from ..image.proof import STAND_IN_LABEL
 from ..tools.command import Command
 from ..tools.docker import local
 from ..tools.process import run_checked
 
+STAND_IN_LOG = "/srv/jupyterhub/stand-in.log"
+PLATFORM = "linux/amd64"
 IMAGE_FILES = Path(__file__).with_name("image")
-ROOT = (0, 0)
-JOVYAN = (1000, 1000)
-_USERS = "root:x:0:0:root:/root:/bin/sh\njovyan:x:1000:1000:Default user:/home/jovyan:/bin/bash\n"
-_GROUPS = "root:x:0:\nstaff:x:50:\nusers:x:100:\njovyan:x:1000:\n"
-_PROGRAMS = {
-    "usr/local/bin": ("jupyterhub", "pip", "python3"),
-    "usr/bin": ("apt-get",),
-    "bin": ("bash",),
-}
-_OTHER_NAMES = {
-    "usr/local/bin/pip3": "pip",
-    "usr/local/bin/python": "python3",
-    "usr/bin/apt": "apt-get",
-}
+_ROOT, _JOVYAN = (0, 0), (1000, 1000)
+_USERS = b"root:x:0:0:root:/root:/bin/sh\njovyan:x:1000:1000:Default user:/home/jovyan:/bin/bash\n"
+_GROUPS = b"root:x:0:\nstaff:x:50:\nusers:x:100:\njovyan:x:1000:\n"
+_FOLDERS = (
+    *("bin", "etc", "home", "opt", "srv", "usr", "usr/bin", "usr/local", "usr/local/bin", "usr/local/etc"),
+    *("usr/local/etc/jupyterhub", "usr/local/share", "var", "var/lib"),
+)
+_PROGRAMS = {"usr/local/bin": ("jupyterhub", "pip", "python3"), "usr/bin": ("apt-get",), "bin": ("bash",)}
+_OTHER_NAMES = {"usr/local/bin/pip3": "pip", "usr/local/bin/python": "python3", "usr/bin/apt": "apt-get"}
+_BUSYBOX = Path("/bin/busybox")
+_BUSYBOX_IMAGE = "busybox:stable-musl"
 _ELF_64_LITTLE = b"\x7fELF\x02\x01"
 _PT_INTERP = 3
+_BUILD_SECONDS = 300.0
+_LOCK_SECONDS = _BUILD_SECONDS + 60.0
+_TURN = 0.05
+# A file, folder or link of a layer, with the file's bytes.
+_Entry: TypeAlias = "tuple[tarfile.TarInfo, bytes]"
 
 
-class LayerEntry(NamedTuple):
-    """A file, folder or symbolic link of a layer.
+class _Recipe(NamedTuple):
+    """What a stand-in is built from: the image that its Dockerfile begins at, and the build context's files by name."""
 
-    Attributes:
-        path: where it is, without the leading slash.
-        mode: its type and permission bits, as in ``stat``.
-        content: a file's bytes, a link's target.
-        owner: user and group, as numbers.
+    root: str
+    files: Mapping[str, bytes]
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of everything: two stand-ins with one digest are the same image."""
+        whole = hashlib.sha256(self.root.encode())
+        for name, content in sorted(self.files.items()):
+            whole.update(f"\0{name}\0{len(content)}\0".encode())
+            whole.update(content)
+        return whole.hexdigest()
+
+
+@contextmanager
+def stand_ins(references: Iterable[str]) -> Iterator[None]:
+    """Keep a stand-in for each of ``references`` in the local image store while the block runs.
+
+    Several processes may need the same ones at a time: the last one to leave removes them.
     """
+    with ExitStack() as held:
+        for reference in references:
+            held.enter_context(_held(reference))
+        yield
 
-    path: str
-    mode: int
-    content: bytes = b""
-    owner: tuple[int, int] = ROOT
+
+def build_stand_in(reference: str) -> None:
+    """Build the stand-in for ``reference`` into the local image store, for linux/amd64, where it is missing.
+
+    Raises:
+        Refused: the real image has that name.
+    """
+    recipe = _recipe(Reference.parse(reference).tag or "latest")
+    labels = _labels(reference)
+    if labels is not None and STAND_IN_LABEL not in labels:
+        raise Refused(
+            f"{reference} on this machine is a real image, and no stand-in takes its place",
+            hint=f"use it as it is, or remove it first: docker image rm {reference}",
+        )
+    if labels is None or labels[STAND_IN_LABEL] != recipe.digest:
+        with _one_at_a_time():
+            _build(reference, recipe)
+
+
+def remove_stand_in(reference: str) -> None:
+    """Remove ``reference`` from the local image store if it is a stand-in; leave any other image alone."""
+    if is_stand_in(reference):
+        with _one_at_a_time():
+            run_checked(Command(("docker", "image", "rm", reference)), hint=f"docker image rm --force {reference}")
+
+
+def is_stand_in(reference: str) -> bool:
+    """Whether the local image store has a stand-in under that name."""
+    return STAND_IN_LABEL in (_labels(reference) or {})
+
+
+def remove_unused(references: Iterable[str]) -> None:
+    """Remove those of the stand-ins that no process holds."""
+    for reference in references:
+        with _holding(_lock_of(reference), fcntl.LOCK_SH) as lock:
+            if _taken(lock, fcntl.LOCK_EX):
+                remove_stand_in(reference)
 
 
 def common_layer(busybox: bytes | None, applets: tuple[str, ...]) -> bytes:
     """Return the layer that all stand-ins share, as a tar archive.
 
-    Args:
-        busybox: a static busybox for an image that begins at ``scratch``; None where the image below has one.
-        applets: the names that busybox answers to.
+    It has ``busybox``, a static program that answers to the names ``applets``, unless the image below has one (None).
     """
-    own = {name for names in _PROGRAMS.values() for name in names}
-    links = tuple(_link(f"bin/{name}", "busybox") for name in applets if name not in {"busybox", *own})
-    shell = () if busybox is None else (_file("bin/busybox", busybox, 0o755), *links)
-    return _tar((*_FOLDERS, *_ACCOUNTS, *shell, *_programs(), _link("usr/bin/env", "/bin/busybox")))
+    own = {"busybox", *(name for names in _PROGRAMS.values() for name in names)}
+    entries = [
+        *map(_folder, _FOLDERS),
+        *(_folder("root", 0o700), _folder("tmp", 0o1777), _folder("var/tmp", 0o1777)),
+        *(_folder("home/jovyan", owner=_JOVYAN), _folder("srv/jupyterhub", owner=_JOVYAN)),
+        *(_file("etc/passwd", _USERS), _file("etc/group", _GROUPS)),
+        # Every user of the image writes to it.
+        _file(STAND_IN_LOG[1:], b"", 0o666),
+    ]
+    if busybox is not None:
+        entries.append(_file("bin/busybox", busybox, 0o755))
+        entries += [_link(f"bin/{name}", "busybox") for name in applets if name not in own]
+    for folder, names in _PROGRAMS.items():
+        entries += [_file(f"{folder}/{name}", (IMAGE_FILES / "bin" / name).read_bytes(), 0o755) for name in names]
+    entries += [_link(path, target) for path, target in _OTHER_NAMES.items()]
+    return _tar([*entries, _link("usr/bin/env", "/bin/busybox")])
 
 
 def version_layer(version: str) -> bytes:
-    """Return the layer that tells the stand-ins of two releases apart, as a tar archive."""
+    """Return the layer in which the stand-ins of two releases differ, as a tar archive."""
     about = f"A stand-in for z2jh's hub image {version}, made by hubpress.\n"
-    return _tar((_file("usr/local/share/hubpress-stand-in", about.encode()),))
+    return _tar([_file("usr/local/share/hubpress-stand-in", about.encode())])
 
 
 def is_static(program: bytes) -> bool:
@@ -97,161 +162,6 @@ def is_static(program: bytes) -> bool:
         return False
     kinds = (struct.unpack_from("<I", program, table + size * index)[0] for index in range(count))
     return _PT_INTERP not in kinds
-
-
-def _programs() -> tuple[LayerEntry, ...]:
-    files = tuple(
-        _file(f"{folder}/{name}", (IMAGE_FILES / "bin" / name).read_bytes(), 0o755)
-        for folder, names in _PROGRAMS.items()
-        for name in names
-    )
-    return (*files, *(_link(path, target) for path, target in _OTHER_NAMES.items()))
-
-
-def _file(path: str, content: bytes, permissions: int = 0o644) -> LayerEntry:
-    return LayerEntry(path, stat.S_IFREG | permissions, content)
-
-
-def _link(path: str, target: str) -> LayerEntry:
-    return LayerEntry(path, stat.S_IFLNK | 0o777, target.encode())
-
-
-def _folder(path: str, permissions: int = 0o755, owner: tuple[int, int] = ROOT) -> LayerEntry:
-    return LayerEntry(path, stat.S_IFDIR | permissions, owner=owner)
-
-
-def _tar(entries: tuple[LayerEntry, ...]) -> bytes:
-    """Return ``entries`` as a tar archive whose bytes depend on nothing else."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for entry in entries:
-            archive.addfile(_header(entry), io.BytesIO(entry.content))
-    return buffer.getvalue()
-
-
-def _header(entry: LayerEntry) -> tarfile.TarInfo:
-    header = tarfile.TarInfo(entry.path)
-    header.mode = stat.S_IMODE(entry.mode)
-    header.uid, header.gid = entry.owner
-    if stat.S_ISDIR(entry.mode):
-        header.type = tarfile.DIRTYPE
-    elif stat.S_ISLNK(entry.mode):
-        header.type = tarfile.SYMTYPE
-        header.linkname = entry.content.decode()
-    else:
-        header.size = len(entry.content)
-    return header
-
-
-_FOLDERS = (
-    *map(_folder, ("bin", "etc", "home", "opt", "srv", "usr", "usr/bin", "usr/local", "usr/local/bin")),
-    *map(_folder, ("usr/local/etc", "usr/local/etc/jupyterhub", "usr/local/share", "var", "var/lib")),
-    *(_folder("root", 0o700), _folder("tmp", 0o1777), _folder("var/tmp", 0o1777)),
-    *(_folder("home/jovyan", owner=JOVYAN), _folder("srv/jupyterhub", owner=JOVYAN)),
-)
-_ACCOUNTS = (
-    *(_file("etc/passwd", _USERS.encode()), _file("etc/group", _GROUPS.encode())),
-    # Every user of the image writes to it.
-    _file("srv/jupyterhub/stand-in.log", b"", 0o666),
-)
-
-STAND_IN_LABEL = "io.github.hubpress.stand-in"
-STAND_IN_LOG = "/srv/jupyterhub/stand-in.log"
-PLATFORM = "linux/amd64"
-_BUSYBOX = Path("/bin/busybox")
-_BUSYBOX_IMAGE = "busybox:stable-musl"
-_BUILD_SECONDS = 300.0
-_LOCK_SECONDS = _BUILD_SECONDS + 60.0
-_TURN = 0.05
-
-
-class _Recipe(NamedTuple):
-    """All that one stand-in is built from.
-
-    Attributes:
-        root: what its Dockerfile begins at.
-        files: the build context, by name.
-    """
-
-    root: str
-    files: Mapping[str, bytes]
-
-    @property
-    def digest(self) -> str:
-        """The sha256 of everything above: two stand-ins with one digest are the same image."""
-        whole = hashlib.sha256(self.root.encode())
-        for name, content in sorted(self.files.items()):
-            whole.update(f"\0{name}\0{len(content)}\0".encode())
-            whole.update(content)
-        return whole.hexdigest()
-
-
-@contextmanager
-def stand_ins(references: Iterable[str]) -> Iterator[None]:
-    """Keep a stand-in for each of ``references`` in the local image store while the block runs.
-
-    Several processes may need the same ones at a time: the last one to leave removes them.
-
-    Raises:
-        Refused, ProgramFailed: as :func:`build_stand_in`.
-    """
-    with ExitStack() as held:
-        for reference in references:
-            held.enter_context(_held(reference))
-        yield
-
-
-def build_stand_in(reference: str) -> None:
-    """Build the stand-in for ``reference`` and name it so in the local image store, for linux/amd64.
-
-    Stand-ins of different tags differ in their second layer. One that is there already is left as it is.
-
-    Raises:
-        Refused: the real image stands under that name.
-        ProgramFailed: Docker or its buildx plugin is missing, or the build failed.
-    """
-    recipe = _recipe(Reference.parse(reference).tag or "latest")
-    labels = _labels(reference)
-    if labels is not None and STAND_IN_LABEL not in labels:
-        raise Refused(
-            f"{reference} on this machine is a real image, and no stand-in takes its place",
-            hint=f"use it as it is, or remove it first: docker image rm {reference}",
-        )
-    if labels is None or labels[STAND_IN_LABEL] != recipe.digest:
-        with _one_at_a_time():
-            _build(reference, recipe)
-
-
-def remove_stand_in(reference: str) -> None:
-    """Remove ``reference`` from the local image store if it is a stand-in; leave any other image alone.
-
-    Raises:
-        ProgramFailed: Docker is missing, or does not let go of the image.
-    """
-    if is_stand_in(reference):
-        with _one_at_a_time():
-            run_checked(Command(("docker", "image", "rm", reference)), hint=f"docker image rm --force {reference}")
-
-
-def is_stand_in(reference: str) -> bool:
-    """Whether the local image store has a stand-in under that name.
-
-    Raises:
-        ProgramFailed: Docker is missing.
-    """
-    return STAND_IN_LABEL in (_labels(reference) or {})
-
-
-def remove_unused(references: Iterable[str]) -> None:
-    """Remove those of the stand-ins that no process holds.
-
-    Raises:
-        ProgramFailed: as :func:`remove_stand_in`.
-    """
-    for reference in references:
-        with _holding(_lock_of(reference), fcntl.LOCK_SH) as lock:
-            if _taken(lock, fcntl.LOCK_EX):
-                remove_stand_in(reference)
 
 
 @contextmanager
@@ -273,8 +183,7 @@ def _lock_of(reference: str) -> str:
 def _one_at_a_time() -> Iterator[None]:
     """Let no other process name or remove a stand-in meanwhile.
 
-    Those of one version are one image, whatever they are called: Docker loses a name that an image gets while its
-    last other one is being removed.
+    Docker loses a name that an image gets while its last other one is being removed.
     """
     with _holding("stand-ins.lock", fcntl.LOCK_EX):
         yield
@@ -282,20 +191,12 @@ def _one_at_a_time() -> Iterator[None]:
 
 @contextmanager
 def _holding(name: str, kind: int) -> Iterator[int]:
-    """Hold one of this user's locks while the block runs; the system drops those of a process that dies.
+    """Hold one of this user's locks while the block runs, and yield its descriptor.
 
-    Args:
-        name: the lock's file.
-        kind: ``fcntl.LOCK_EX`` or ``fcntl.LOCK_SH``.
-
-    Yields:
-        The descriptor that holds it.
-
-    Raises:
-        Unusable: the file cannot be opened, or is no plain file of this user.
-        Refused: another process of this user holds the lock.
+    The file is in the login's runtime folder, else in the cache's, which no other user writes.
     """
-    file = _lock_folder() / name
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    file = (Path(runtime) if runtime else platformdirs.user_cache_path("hubpress")) / "hubpress-stand-ins" / name
     descriptor = _open_lock(file)
     try:
         deadline = time.monotonic() + _LOCK_SECONDS
@@ -313,18 +214,12 @@ def _holding(name: str, kind: int) -> Iterator[int]:
 
 
 def _taken(descriptor: int, kind: int) -> bool:
-    """Take a lock if that can be done at once, and return whether it was."""
+    """Take a lock if it is free, and return whether it was."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
-
-
-def _lock_folder() -> Path:
-    """Return the folder of this user's locks: the login's runtime folder, else the cache's, which no other writes."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    return (Path(runtime) if runtime else platformdirs.user_cache_path("hubpress")) / "hubpress-stand-ins"
 
 
 def _open_lock(file: Path) -> int:
@@ -359,7 +254,7 @@ def _recipe(version: str) -> _Recipe:
 
 @cache
 def _common() -> tuple[str, bytes]:
-    """Return what the image begins at, and the layer that all stand-ins share."""
+    """Return the image that stand-ins begin at, and the layer that they share."""
     busybox = _BUSYBOX.read_bytes() if _BUSYBOX.is_file() else b""
     if not is_static(busybox):
         return _BUSYBOX_IMAGE, common_layer(None, ())
@@ -368,12 +263,14 @@ def _common() -> tuple[str, bytes]:
 
 
 def _build(reference: str, recipe: _Recipe) -> None:
+    # The builder whose images land in the local store has the name of Docker's context.
+    builder = run_checked(Command(("docker", "context", "show")), hint="docker context use default").text
     with tempfile.TemporaryDirectory(prefix="hubpress-") as folder:
         for name, content in recipe.files.items():
             (Path(folder) / name).write_bytes(content)
         build = Command(
             (
-                *("docker", "buildx", "build", "--builder", _builder(), "--load", "--platform", PLATFORM),
+                *("docker", "buildx", "build", "--builder", builder, "--load", "--platform", PLATFORM),
                 *("--provenance=false", "--build-arg", f"ROOT={recipe.root}"),
                 *("--label", f"{STAND_IN_LABEL}={recipe.digest}", "--tag", reference, folder),
             ),
@@ -383,6 +280,29 @@ def _build(reference: str, recipe: _Recipe) -> None:
         run_checked(build, hint="apt-get install busybox-static, or see: docker buildx inspect", seconds=_BUILD_SECONDS)
 
 
-def _builder() -> str:
-    """Return the builder whose images land in the local store: it has the name of Docker's context."""
-    return run_checked(Command(("docker", "context", "show")), hint="docker context use default").text
+def _file(path: str, content: bytes, permissions: int = 0o644) -> _Entry:
+    header = tarfile.TarInfo(path)
+    header.mode, header.size = permissions, len(content)
+    return header, content
+
+
+def _folder(path: str, permissions: int = 0o755, owner: tuple[int, int] = _ROOT) -> _Entry:
+    header = tarfile.TarInfo(path)
+    header.type, header.mode = tarfile.DIRTYPE, permissions
+    header.uid, header.gid = owner
+    return header, b""
+
+
+def _link(path: str, target: str) -> _Entry:
+    header = tarfile.TarInfo(path)
+    header.type, header.mode, header.linkname = tarfile.SYMTYPE, 0o777, target
+    return header, b""
+
+
+def _tar(entries: Iterable[_Entry]) -> bytes:
+    """Return ``entries`` as a tar archive whose bytes depend on nothing else."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for header, content in entries:
+            archive.addfile(header, io.BytesIO(content))
+    return buffer.getvalue()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from ..core import output
 from ..core.faults import DOOR
+from ..core.options import BumpOptions
 from ..core.plan import Step
 from ..image.proof import with_digest
 from ..releases.choose import Choice, choose
@@ -18,22 +18,6 @@ from ..repo.hub import Hub, helm_repository, open_repository
 from ..tools.git_facts import standing
 from .message import known_facts
 from .upgrades import upgrade_warnings, upgrades_here
-
-
-class BumpOptions(NamedTuple):
-    """Which release the user wants.
-
-    Attributes:
-        to: exactly this one; None for the newest that the others allow.
-        pre: also consider alpha, beta and release candidates.
-        dev: also consider development builds.
-        major: may cross a major version.
-    """
-
-    to: str | None = None
-    pre: bool = False
-    dev: bool = False
-    major: bool = False
 
 
 def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable
+from ..core.options import CommitOptions
 from ..core.plan import Action, Fact, Moved, Step, Values
 from ..image.tag import render
 from ..repo.edits import foreign_changes
@@ -23,22 +24,6 @@ from .pull_request import PUSHED, REQUEST, Branch, plan_push, plan_request, shar
 COMMIT, RESTORED = "commit", "restored"
 
 
-class CommitOptions(NamedTuple):
-    """What the user asked for.
-
-    Attributes:
-        message: the commit's message; None for one that says what moved.
-        branch: its branch; None to choose.
-        push: push the branch.
-        request: open or update a pull request, which pushes the branch too.
-    """
-
-    message: str | None = None
-    branch: str | None = None
-    push: bool = False
-    request: bool = False
-
-
 class Commit(NamedTuple):
     """A commit: its first line, and its full hash once it is made."""
 
@@ -46,14 +31,10 @@ class Commit(NamedTuple):
     hash: str | None = None
 
 
-class Target(NamedTuple):
-    """The branch that a commit goes to.
+class TargetBranch(NamedTuple):
+    """The branch that a commit goes to, and git's arguments that switch to it if need be.
 
-    Attributes:
-        name: the branch.
-        why: the reason.
-        switch: git's arguments that switch to it; empty where it is the current branch.
-        commit: the commit that it is on; None where the branch is yet to be made.
+    Its ``commit`` is None where the branch is yet to be made.
     """
 
     name: str
@@ -75,16 +56,13 @@ def plan_commit(
 
     Returns:
         The step, and the repository as it will leave it.
-
-    Raises:
-        Refused: no commit can be made here, a managed file holds other changes too, or the branch has other commits.
     """
     start = _Start.read(hub, options.branch)
     name = start.target.name
     actions = [start.restore_index()] if start.behind else []
     planned = None
     if start.changed:
-        require_only_ours(hub, start.changed, start.behind)
+        _require_only_ours(hub, start.changed, start.behind)
         _require_no_credentials(hub, start.changed)
         text = _message(hub, options.message)
         planned = Commit(_subject(text))
@@ -122,22 +100,13 @@ def plan_commit(
 
 
 class _Start(NamedTuple):
-    """What a commit starts from.
+    """What a commit starts from: its branch, the files that differ from HEAD, and the facts that its actions rely on.
 
-    Attributes:
-        hub: the repository as it will be then.
-        target: the branch that the commit goes to.
-        changed: the managed files that differ from HEAD.
-        behind: the files whose entries in the index an interrupted git has left as they were before HEAD.
-        branch: the fact which branch is the current one.
-        head: the fact at which commit HEAD is.
-        staged: the fact what is staged of the managed files.
-        files: the facts what bytes the managed files have.
-        local: the fact at which commit the target is.
+    The index of the files in ``behind`` is as an interrupted git has left it: as it was before HEAD.
     """
 
     hub: Hub
-    target: Target
+    target: TargetBranch
     changed: tuple[str, ...]
     behind: tuple[str, ...]
     branch: Fact
@@ -154,7 +123,7 @@ class _Start(NamedTuple):
         branch, commit = standing(git, hub.branch or current)
         staged = index(git, hub.managed)
         files = tuple(tree.fact(path, hub.files.read(path)) for path in hub.managed)
-        target = _target(hub, wanted) if hub.changed else Target(hub.branch or current, "")
+        target = _target(hub, wanted) if hub.changed else TargetBranch(hub.branch or current, "")
         local = local_branch(git, target.name, target.commit if target.switch else commit.value)
         # What a planned commit leaves is not there yet.
         behind = () if hub.planned_branch else left_behind(git, hub.managed)
@@ -184,12 +153,7 @@ class _Start(NamedTuple):
         return Action(f"branch {target.name}", target.why, do, (command,), (self.branch, self.head, self.local))
 
     def commit(self, text: str, given: str | None) -> Action:
-        """Return the action that commits the changed files.
-
-        Args:
-            text: the message as far as it is known now.
-            given: the user's message, if there is one.
-        """
+        """Return the action that commits the changed files; ``text`` is what is known of the message now."""
         hub, name = self.hub, self.target.name
 
         def do(values: Values) -> Values:
@@ -214,26 +178,16 @@ class CommitPlace(NamedTuple):
     parent: str
 
     def require(self, git: Git) -> None:
-        """Check that the clone is on the branch, at the parent.
-
-        Raises:
-            Moved: it is not.
-        """
+        """Check that the clone is on the branch, at the parent; raise :class:`Moved` where it is not."""
         current_branch(git, self.branch).require(self.branch)
         head(git, self.parent).require(self.parent)
 
 
 def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text: str, staged: Mapping[str, str]) -> str:
-    """Commit the files of ``wanted`` and nothing else, and return the commit's full hash.
+    """Commit the files of ``wanted`` (bytes by path) and nothing else, and return the commit's full hash.
 
-    The clone's hooks run, and may take their time. A commit that did not go where it was planned to is taken back.
-
-    Args:
-        git: the clone.
-        place: where the commit is planned.
-        wanted: the bytes of the files, by their paths relative to the top.
-        text: the message.
-        staged: the index's entries that are not the parent's, by path.
+    The clone's hooks run, and may take their time. A commit that did not go where it was planned to is taken back;
+    ``staged`` has the index's entries for that, by path.
 
     Raises:
         ProgramFailed: git refused, for instance through a hook; its output has been shown.
@@ -257,16 +211,10 @@ def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text:
     return commit
 
 
-def require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str] = ()) -> None:
+def _require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str] = ()) -> None:
     """Check that the changed files hold nothing but what bump and build write, in the folder and in the index.
 
-    Args:
-        hub: the repository.
-        changed: the managed files that differ from the commit.
-        behind: the files whose entries in the index are yet to be what the commit has.
-
-    Raises:
-        Refused: a file holds more; the message names it.
+    The index is not looked at for the files in ``behind``, which it is yet to have as the commit does.
     """
     for path in changed:
         if hub.committed.read(path) is None:
@@ -306,7 +254,7 @@ def _subject(message: str) -> str:
     return message.strip().partition("\n")[0]
 
 
-def _target(hub: Hub, wanted: str | None) -> Target:
+def _target(hub: Hub, wanted: str | None) -> TargetBranch:
     """Return the branch that was named, else the current one, else, where that is shared, a feature branch."""
     shared = shared_branches(hub)
     current = hub.branch or ""
@@ -314,15 +262,15 @@ def _target(hub: Hub, wanted: str | None) -> Target:
     if wanted is None and current in shared:
         name = render(hub.settings.branch, {"version": hub.requirement.version}, "hub.branch")
     if name == current:
-        return Target(name, "it is the current branch")
+        return TargetBranch(name, "it is the current branch")
     if not hub.git.is_branch_name(name):
         raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint="use --branch NAME")
     why = f"{current} is {shared[current]}" if current in shared else "it was asked for with --branch"
     commit = hub.git.branch_commit(name)
     if commit is None:
-        return Target(name, why, ("switch", "--create", name))
+        return TargetBranch(name, why, ("switch", "--create", name))
     if commit == hub.git.head():
-        return Target(name, why, ("switch", name), commit)
+        return TargetBranch(name, why, ("switch", name), commit)
     raise Refused(
         f"the branch {name} exists already, with other commits",
         where=hub.git.folder,
@@ -344,10 +292,7 @@ def _take_back(
 ) -> None:
     """Take back the commit of ``wanted`` that HEAD has got on another branch than the planned one, if it has.
 
-    Files and index stay as they were.
-
-    Raises:
-        Moved: it was taken back.
+    Files and index stay as they were. It raises :class:`Moved` then.
     """
     stray = git.child_of(place.parent, "HEAD")
     if stray is None or stray == but or git.show_all([*wanted], stray) != wanted:

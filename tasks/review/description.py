@@ -30,16 +30,7 @@ LONGEST_BODY = 60_000
 
 
 class Evidence(NamedTuple):
-    """What is known of one image.
-
-    Attributes:
-        image: its name and tag.
-        base: the base image that its Dockerfile names.
-        digest: what the tag names in the registry; None where that is not known.
-        platforms: what it holds; empty where that is not known.
-        base_digest: the base image's digest; None where that is not known.
-        gap: why the image is not verified; empty where it is.
-    """
+    """What is known of one image, by name and tag: digests, platforms, and in ``gap`` why it is not verified."""
 
     image: str
     base: str
@@ -70,10 +61,7 @@ def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
 
 
 def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
-    """Ask the registries for the images that the values name, and for their base images.
-
-    A registry that does not answer, or a missing docker, is the evidence's gap and raises nothing.
-    """
+    """Ask the registries for the images that the values name, and for their base images; a fault is evidence too."""
     pinned = tuple(_pinned(hub))
     references = [reference for image, ours in pinned for reference in (ours, image.base.reference)]
     try:
@@ -220,14 +208,7 @@ class Description(NamedTuple):
 
 
 def describe(hub: Hub, base: str, evidence: tuple[Evidence, ...], commit: str = "HEAD") -> Description:
-    """Return what a pull request of ``hub``'s state into the branch ``base`` says.
-
-    Args:
-        hub: the repository as the pull request will leave it.
-        base: the branch that it goes to.
-        evidence: what is known of the images.
-        commit: the last commit of it that is made already.
-    """
+    """Return what a pull request of ``hub``'s state into the branch ``base`` says; it ends with ``commit``."""
     moved = changes_between(replace(hub, files=Committed(hub.git, _fork_point(hub, base, commit) or commit)), hub)
     old = moved.release.before if moved.release else None
     new = hub.requirement.version

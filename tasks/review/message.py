@@ -17,13 +17,7 @@ NOTHING = "(none)"
 
 
 class ReleaseFact(NamedTuple):
-    """A version that moves with a release: JupyterHub's, or the oldest Kubernetes.
-
-    Attributes:
-        what: what people call it: ``JupyterHub``, ``Kubernetes, at least``.
-        before: None where the index does not tell.
-        after: the same.
-    """
+    """A version that moves with a release, before and after; None where the index does not tell."""
 
     what: str
     before: str | None
@@ -40,14 +34,7 @@ class ReleaseFact(NamedTuple):
 
 
 class Move(NamedTuple):
-    """One version, tag or image name that moved.
-
-    Attributes:
-        what: ``chart requirement``, ``base image``, ``hub image``.
-        before: None where the file did not have it.
-        after: what the file has now.
-        file: the file.
-    """
+    """A version, tag or image name that moved in a file; ``before`` is None where the file did not have it."""
 
     what: str
     before: str | None
@@ -88,7 +75,7 @@ class Changes(NamedTuple):
 def commit_message(hub: Hub) -> str:
     """Return the message for what moved since HEAD: each move, the release's notes, and what an upgrade asks for.
 
-    It describes releases as the index that was fetched last does, and asks no server.
+    It reads the index that was fetched last, and asks no server.
     """
     moved = changes_between(hub.as_committed(), hub)
     lines = [moved.subject, "", *(move.line for move in moved.moves)]
@@ -126,13 +113,9 @@ def changes_between(before: Hub, after: Hub) -> Changes:
 
 
 def read_releases(hub: Hub, before: str | None, after: str, *, ask: bool) -> tuple[Release | None, Release]:
-    """Return two releases as the Helm repository describes them; with nothing but their versions where it does not.
+    """Return two releases as the Helm repository, or the index that was fetched last, describes them.
 
-    Args:
-        hub: the hub repository.
-        before: the older version, if there is one.
-        after: the newer one.
-        ask: whether the Helm repository is asked, or only the index read that was fetched last.
+    Where that gives no answer they have nothing but their versions.
     """
     index = hub.index
     if index is None:

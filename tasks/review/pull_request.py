@@ -30,7 +30,7 @@ class Branch(NamedTuple):
 
     Attributes:
         name: its name.
-        commit: the fact that the clone has it at a commit.
+        commit: the fact at which commit the clone has it.
         is_named: whether the user named it.
         waits: whether commits to it are only planned.
     """
@@ -42,17 +42,7 @@ class Branch(NamedTuple):
 
 
 class PullRequest(NamedTuple):
-    """A pull request, planned or as it was left.
-
-    Attributes:
-        branch: the branch that it is from.
-        base: the branch that it goes to.
-        title: its title.
-        body: its text.
-        status: what happened, or will happen, to it.
-        url: its address, or the page where it can be opened; None where that is not known.
-        number: its number; None without one.
-    """
+    """A pull request, planned or as it was left; the URL is where it is, or where it can be opened by hand."""
 
     branch: str
     base: str
@@ -88,11 +78,7 @@ def base_branch(hub: Hub) -> str:
 
 
 def shared_branches(hub: Hub) -> dict[str, str]:
-    """Return the branches that are not committed to directly, each with what it is.
-
-    Raises:
-        Refused: the remote's default branch is not known, and no setting names a base branch.
-    """
+    """Return the branches that are not committed to directly, each with what it is."""
     base = hub.settings.base_branch
     try:
         default = hub.git.default_branch(hub.settings.remote)
@@ -104,12 +90,7 @@ def shared_branches(hub: Hub) -> dict[str, str]:
 
 
 def plan_push(hub: Hub, branch: Branch, why: str, heads_of: HeadsOf | None = None) -> tuple[Action, Fact]:
-    """Plan the push of ``branch``, and return it with the fact that has the pushed commit afterwards.
-
-    Raises:
-        Refused: the remote is missing, or its branch has commits that are not here.
-        Unreachable: the remote does not answer, or denies access.
-    """
+    """Plan the push of ``branch``, and return it with the fact that has the pushed commit afterwards."""
     git, remote, name = hub.git, hub.settings.remote, branch.name
     shared = shared_branches(hub)
     if not branch.is_named and name in shared:
@@ -138,12 +119,7 @@ def plan_push(hub: Hub, branch: Branch, why: str, heads_of: HeadsOf | None = Non
 
 
 def push(git: Git, remote: str, commit: str, branch: str) -> None:
-    """Push ``commit`` to ``remote`` as ``branch``, verify that it is there, and have the clone's branch follow it.
-
-    Raises:
-        Unreachable: the remote rejected it, denied access or did not answer.
-        ProgramFailed: the clone's own hook stopped it.
-    """
+    """Push ``commit`` to ``remote`` as ``branch``, verify that it is there, and have the clone's branch follow it."""
     done = capture(git.push_command(remote, commit, branch), seconds=PUSH_SECONDS)
     output.say("\n".join(line for line in done.stderr.splitlines() if not line.startswith(_VERDICT)))
     there = git.remote_commit(git.push_address(remote), branch)
@@ -164,12 +140,6 @@ def plan_request(hub: Hub, branch: Branch, pushed: Fact, witness: Witness) -> tu
         branch: the branch.
         pushed: the fact that has the pushed commit.
         witness: returns what is known of the images.
-
-    Raises:
-        Refused: the commits would go to the very branch that pull requests go to.
-        Denied: gh is not signed in, or access is denied.
-        Unreachable: GitHub does not answer.
-        ProgramFailed: gh failed otherwise.
     """
     base = Fact("the branch that pull requests go to", lambda: base_branch(hub), base_branch(hub))
     if branch.name == base.value:

@@ -25,13 +25,7 @@ _ALL = "**"
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """A value that a note concerns.
-
-    Attributes:
-        file: its file, relative to the repository's top.
-        line: the line of its key, or of the text that the note looks for.
-        key: the values path, dotted, from the top of the file.
-    """
+    """A value that a note concerns: its file, the line of its key or of the text looked for, its values path."""
 
     file: str
     line: int
@@ -61,15 +55,7 @@ class UpgradeHere(NamedTuple):
 
 
 class Value(NamedTuple):
-    """A value below the chart's own key.
-
-    Attributes:
-        path: the keys from the chart's own key, without it; an index is its digits.
-        key: the whole values path.
-        file: the file.
-        line: the line of its key.
-        node: the value.
-    """
+    """A value below the chart's own key: the keys from there (an index as digits), and the whole values path."""
 
     path: tuple[str, ...]
     key: str

@@ -15,7 +15,7 @@ import pytest
 
 from tasks.core.faults import Refused, Unusable
 from tasks.repo.files import FileEdit, WorkingTree, is_half_written, scratch_folder, sweep
-from tasks.repo.run import LOCK_FILE, one_run_at_a_time
+from tasks.run import LOCK_FILE, one_run_at_a_time
 from tasks.tools.git import Git
 
 from ..lab.cli import Result, run, run_task

@@ -8,9 +8,10 @@ import pytest
 
 from tasks.core.faults import Refused
 from tasks.core.http import Address
+from tasks.core.options import BumpOptions
 from tasks.core.settings import Settings
 from tasks.repo.hub import open_hub
-from tasks.review.bump import BumpOptions, plan_bump
+from tasks.review.bump import plan_bump
 from tasks.tools.git import Git
 
 from ..lab.cli import run_task

@@ -1,0 +1,150 @@
+"""One task's run in a hub repository: opened, alone in it where it writes, its plan shown or carried out."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shlex
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .core import github_actions, output
+from .core.faults import Refused, Unusable
+from .core.settings import FILE, SECTION, read_settings, section_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from invoke.context import Context
+
+    from .core.plan import Plan
+    from .repo.hub import Hub
+
+LOCK_FILE = "hubpress.lock"
+# A pipe would keep us waiting, a link could lead to a file of the user's own.
+_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_MOST_DIGITS = 20
+
+
+class Run(NamedTuple):
+    """One task's run in a hub repository; a dry one only shows its plan."""
+
+    hub: Hub
+    dry: bool
+    json: bool
+
+    def carry_out(self, plan: Plan, more: Callable[[], Mapping[str, Any]] = dict) -> None:
+        """Show the plan when dry, else perform it; then report it, with what ``more`` adds to the JSON."""
+        if self.dry:
+            self.show_plan(plan)
+        else:
+            plan.perform()
+        if github_actions.is_listening():
+            github_actions.tell(github_actions.of_plan(plan.report(), changed=plan.changes_something, dry=self.dry))
+        if self.json:
+            output.report({**plan.report(), **more()})
+        elif not self.dry:
+            output.data("\n".join(plan.summary()) or "Nothing to do.")
+
+    def show_plan(self, plan: Plan) -> None:
+        """Print the plan: on standard output in a dry run, which it is the data of, else on standard error."""
+        text = "\n".join((f"Plan for {self.hub.git.folder}", *plan.lines()))
+        (output.data if self.dry and not self.json else output.say)(text)
+
+
+@contextlib.contextmanager
+def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = True) -> Iterator[Run]:
+    """Read the settings and open the hub repository for one task, alone in it where it writes and is not dry."""
+    from .repo.files import sweep
+    from .repo.hub import open_hub
+    from .tools.git import Git
+
+    configured = section_of({SECTION: context.config.get(SECTION)})
+    git = Git.around(Path(read_settings(configured, repo=repo).repo or ".").expanduser())
+    hub = open_hub(read_settings(configured, git.folder / FILE, repo=repo), git)
+    run = Run(hub, dry=bool(context.config.run.dry), json=json)
+    with contextlib.nullcontext() if run.dry or not writes else one_run_at_a_time(hub.git.git_dir) as stopped:
+        if stopped:
+            sweep(hub.git)
+        yield run
+
+
+@contextlib.contextmanager
+def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
+    """Hold the clone's lock, and yield whether the run before did not end: something of it may be left.
+
+    The lock's file in ``git_dir`` holds the process id of the run that is under way, or of the last one if that did not
+    end. Another user's file locks as well, and is not written where it may only be read.
+    """
+    file = git_dir / LOCK_FILE
+    try:
+        handle = _opened(file)
+    except OSError as err:
+        raise _unusable(file, err) from err
+    try:
+        before = _take(handle, file)
+        yield bool(before)
+        with contextlib.suppress(OSError):
+            os.ftruncate(handle, 0)
+    finally:
+        os.close(handle)
+
+
+def _opened(file: Path) -> int:
+    """Open the lock's file, made where it is missing, for reading and, where that is allowed, writing."""
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | _SAFELY, 0o666)
+    except PermissionError:
+        if not os.path.lexists(file):
+            raise
+        handle = os.open(file, os.O_RDONLY | _SAFELY)
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is not a regular file, or has other names")
+    return handle
+
+
+def _take(handle: int, file: Path) -> str:
+    """Take the lock, and return the last run's process id where that did not end."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _held(file, _read(handle)) from None
+    except OSError as err:
+        raise _unusable(file, err) from err
+    before = _read(handle)
+    if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR:
+        try:
+            # Written over and then cut: a disk that is full takes nothing of what stands there.
+            os.ftruncate(handle, os.pwrite(handle, str(os.getpid()).encode(), 0))
+        except OSError as err:
+            raise _unusable(file, err) from err
+    return before
+
+
+def _read(handle: int) -> str:
+    return os.pread(handle, _MOST_DIGITS, 0).decode("ascii", "replace").strip()
+
+
+def _held(file: Path, holder: str) -> Refused:
+    known = holder.isdecimal()
+    look = f"ps -fp {holder}" if known else f"fuser -v {shlex.quote(str(file))}"
+    return Refused(
+        f"another run is under way here, process {holder if known else 'unknown'}",
+        where=file.parent.parent,
+        hint=f"wait for it, or look at it: {look}",
+    )
+
+
+def _unusable(file: Path, err: OSError) -> Unusable:
+    if err.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS} or not os.path.lexists(file):
+        folder = shlex.quote(str(file.parent))
+        hint = f"df -h {folder}; ls -ld {folder}"
+        return Unusable(f"the clone cannot be written: {err.strerror}", where=file, hint=hint)
+    name = shlex.quote(str(file))
+    hint = f"ls -ld {name}; while no run is under way it can be removed: rm -r {name}"
+    return Unusable(f"the lock file cannot be used: {err.strerror}", where=file, hint=hint)
