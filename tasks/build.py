@@ -11,16 +11,17 @@ from .core.session import JSON_HELP, REPO_HELP, HubTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
 
     from invoke.context import Context
 
     from .image.build import Build
     from .image.definition import BuildOptions
-    from .image.planning import BuilderOf
     from .image.proof import ImageJob
     from .repo.edits import PinnedPlace
     from .repo.files import FileEdit
     from .repo.hub import Hub
+    from .tools.docker import Builder
 
 HELP = {
     "image": "an image to build, by its key in chartpress.yaml (repeatable; default: those that inherit from k8s-hub)",
@@ -70,13 +71,13 @@ def build(
         run.carry_out(Plan((step,)))
 
 
-def plan_build(hub: Hub, wish: BuildOptions, answering: BuilderOf | None = None) -> tuple[Step, Hub]:
+def plan_build(hub: Hub, wish: BuildOptions, builder: Future[Builder] | None = None) -> tuple[Step, Hub]:
     """Plan the build of the images that the registry does not have, and the values that name them.
 
     Args:
         hub: the hub repository as it will be when the build begins.
         wish: how the build is wanted.
-        answering: waits for the builder, where somebody asks for it already.
+        builder: the builder, where it was asked for already.
 
     Returns:
         The step, and the repository as it will leave it.
@@ -86,7 +87,7 @@ def plan_build(hub: Hub, wish: BuildOptions, answering: BuilderOf | None = None)
     from .tools.git_facts import standing
 
     relies = standing(hub.git, hub.branch)
-    planned = plan_images(hub, wish, answering)
+    planned = plan_images(hub, wish, builder)
     edits = image_edits(hub, _pins(hub, planned.jobs)) if planned.pushes else ()
     actions = [
         *_right_actions(planned),

@@ -13,6 +13,7 @@ from .core.session import JSON_HELP, REPO_HELP, HubTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
 
     from invoke.context import Context
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from .review.commit import BranchPlan
     from .review.message import Witness
     from .review.pull_request import PullRequest, Story
-    from .tools.git import HeadsOf
 
 HELP = {
     "message": "the commit's message, in place of the one that says what moved",
@@ -94,7 +94,7 @@ def commit(
 
 
 def plan_commit(
-    hub: Hub, wish: CommitOptions, witness: Witness | None = None, heads_of: HeadsOf | None = None
+    hub: Hub, wish: CommitOptions, witness: Witness | None = None, heads: Future[dict[str, str]] | None = None
 ) -> tuple[Step, Hub]:
     """Plan the commit of what differs, and the push and the pull request where they are wanted.
 
@@ -102,7 +102,7 @@ def plan_commit(
         hub: the repository as it will be then.
         wish: how the commit is wanted.
         witness: tells what is known of the images; None to ask the registry.
-        heads_of: waits for the remote's branches, where it was asked already; None to ask it.
+        heads: the remote's branches, where it was asked already; None to ask it.
 
     Returns:
         The step, and the repository as it will leave it.
@@ -131,7 +131,7 @@ def plan_commit(
         actions.append(Action("nothing to commit"))
     pushed = local
     if wish.push or wish.request:
-        pushing, pushed = _push_action(hub, local, branch, wish, made, heads_of)
+        pushing, pushed = _push_action(hub, local, branch, wish, made, heads)
         actions.append(pushing)
     if wish.request:
         actions.append(_request_action(hub, branch, pushed, wish, made, witness))
@@ -240,7 +240,7 @@ def _without(staged: Values, paths: Sequence[str]) -> Values:
 
 
 def _push_action(
-    hub: Hub, local: Fact, branch: str, wish: CommitOptions, made: Made, heads_of: HeadsOf | None
+    hub: Hub, local: Fact, branch: str, wish: CommitOptions, made: Made, asked: Future[dict[str, str]] | None
 ) -> tuple[Action, Fact]:
     """Return the push of ``branch``, and the fact that has the pushed commit from then on."""
     from .core.visible import one_line
@@ -251,7 +251,7 @@ def _push_action(
     shared = shared_branches(hub)
     if wish.branch is None and branch in shared:
         return Action(f"nothing to push: {branch} is {shared[branch]}"), local
-    heads = require_pushable(git, remote, branch, heads_of)
+    heads = require_pushable(git, remote, branch, asked)
     there = remote_branch(git, remote, branch, heads.get(branch))
     waits = bool(made.subject or hub.pending)
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.

@@ -31,7 +31,7 @@ from ..repo.hub import Hub, HubImage, open_repository
 from ..repo.values import image_at
 from ..repo.yaml_edit import reach, text_at
 from ..tools import docker
-from ..tools.process import TooSlow
+from ..tools.process import Pool, TooSlow
 from ..tools.registry import FoundImage
 from .files import Code, Problem, base_problem, differing_base_problems, stale_problem
 
@@ -255,12 +255,13 @@ def look(hub: Hub) -> World:
     images = {key: reference for key, reference in pinned.items() if reference}
     bases = list(dict.fromkeys(image.base.reference for image in hub.images))
     asked = list(dict.fromkeys((*images.values(), *bases)))
-    answers = docker.begin_inspect(asked)
-    repository = open_repository(hub)
-    index = repository.index()
-    release = index.releases.get(hub.requirement.version)
-    stored = _stored(bases)
-    return World(repository, index, release, images, dict(zip(asked, answers(), strict=True)), stored)
+    with Pool() as pool:
+        answers = pool.submit(docker.inspect_all, asked)
+        repository = open_repository(hub)
+        index = repository.index()
+        release = index.releases.get(hub.requirement.version)
+        stored = _stored(bases)
+        return World(repository, index, release, images, dict(zip(asked, answers.result(), strict=True)), stored)
 
 
 def _stored(bases: Sequence[Reference]) -> dict[Reference, FoundImage]:

@@ -98,6 +98,7 @@ class Step(NamedTuple):
         report: gives the step's part of the JSON report: what was done, or what would be before it is performed.
         summary: gives the lines that say in the end what was done.
         warnings: what people should know before they say yes.
+        changes: whether it changes more than who is signed in.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Step(NamedTuple):
     report: Callable[[], Mapping[str, Any]] = dict
     summary: Callable[[], Sequence[str]] = list
     warnings: tuple[str, ...] = ()
+    changes: bool = True
 
     @property
     def to_do(self) -> tuple[Action, ...]:
@@ -132,7 +134,7 @@ class Plan:
     @property
     def changes_something(self) -> bool:
         """Whether it does more than signing in."""
-        return any(step.to_do for step in self.steps if step.name != "auth")
+        return any(step.to_do for step in self.steps if step.changes)
 
     def lines(self) -> Iterator[str]:
         """Yield the plan as people read it."""

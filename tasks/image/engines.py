@@ -186,7 +186,7 @@ class Chartpress(NamedTuple):
         commit.write(["."], clone)
         # Named, so that no folder inside is taken for a repository of its own.
         named = {"GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}
-        command = self.command(build)._replace(cwd=clone / build.hub.root, manners=named)
+        command = self.command(build)._replace(cwd=clone / build.hub.root, hidden_env=named)
         docker.run_build(command, build.to_build[0].reference.host, build.builder)
         return {}
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
-from typing import TypeAlias
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import nullcontext
 
 from ..core import output
 from ..core.faults import DOOR, Denied, Refused, Unreachable, Unusable
@@ -16,6 +15,7 @@ from ..repo.files import is_below, is_half_written, join
 from ..repo.hub import Hub, HubImage
 from ..tools import docker
 from ..tools.docker import CLOUD_BUILD, Builder
+from ..tools.process import Pool
 from .build import Build, Engine, inputs_of
 from .definition import BuildOptions, pinned_images
 from .engines import Buildx, Chartpress, CloudBuild
@@ -35,19 +35,17 @@ from .tag import (
 )
 from .tree import Tree
 
-# Waits for the builder to answer.
-BuilderOf: TypeAlias = "Callable[[], Builder]"
 BUILDX = "buildx"
 _MOST_COMMITS = 20
 
 
-def plan_images(hub: Hub, wish: BuildOptions, answering: BuilderOf | None = None) -> Build:
+def plan_images(hub: Hub, wish: BuildOptions, builder: Future[Builder] | None = None) -> Build:
     """Plan the build of the images that ``wish`` names: what each one's tag is, and whether its registry has it.
 
     Args:
         hub: the hub repository as it will be when the build begins.
         wish: how the build is wanted.
-        answering: waits for the builder, where somebody asks for it already (see :func:`asking_builder`).
+        builder: the builder, where it was asked for already.
 
     Raises:
         Refused: an image's files are not committed, its tag is there with another platform or base, or a build
@@ -63,18 +61,22 @@ def plan_images(hub: Hub, wish: BuildOptions, answering: BuilderOf | None = None
     if names_commit(hub.settings.tag):
         for image in images:
             require_links_covered(hub, image)
-        with hub.git.looking_for_changed(_paths_of(hub, images)) as loose:
+        with Pool() as pool:
+            changed = pool.submit(hub.git.changed, _paths_of(hub, images))
             history.foresee([image.spec.paths for image in images])
-            _require_committed(hub, images, loose())
+            _require_committed(hub, images, changed.result())
     look = pushes and not wish.force
     certain = not look or any(awaits_commit(hub, image) for image in images)
-    with nullcontext(answering) if answering else asking_builder(hub, wish, at_once=certain) as builder_of:
+    with Pool() as pool:
+        # Docker takes its time: it is asked at once where its answer is needed for certain.
+        if certain and not builder:
+            builder = pool.submit(ask_builder, hub, wish)
         try:
             jobs = _jobs(hub, images, wish, history, look=look)
         except Unreachable as fault:
             # Without an engine there is no store to find a base image in either: that is nearer than the registry.
             if not isinstance(fault, Denied):
-                builder_of()
+                _ = builder.result() if builder else ask_builder(hub, wish)
             raise
         build = Build(hub, wish, jobs, pushes, _builder(hub, wish), _engine(hub, wish))
         if build.to_build:
@@ -84,7 +86,7 @@ def plan_images(hub: Hub, wish: BuildOptions, answering: BuilderOf | None = None
             if look and wish.engine == BUILDX:
                 _know_again(build, history)
         if build.to_build:
-            build.builder = builder_of()
+            build.builder = builder.result() if builder else ask_builder(hub, wish)
             _tell_platforms(build)
     return build
 
@@ -142,18 +144,14 @@ def _tell_platforms(build: Build) -> None:
             job.argument = job.platform
 
 
-def asking_builder(hub: Hub, wish: BuildOptions, *, at_once: bool = True) -> AbstractContextManager[BuilderOf]:
-    """Give what waits for the builder: it is asked at once, since Docker takes its time, or else when it is needed.
+def ask_builder(hub: Hub, options: BuildOptions) -> Builder:
+    """Return what builds, after checking that it answers.
 
     Raises:
-        ProgramFailed: docker is missing.
+        ProgramFailed: docker is missing, or the builder does not answer.
     """
-    builder = _builder(hub, wish)
-    if builder.name == CLOUD_BUILD:
-        return nullcontext(lambda: builder)
-    if at_once:
-        return docker.asking_builder(builder.name)
-    return nullcontext(partial(docker.require_builder, builder.name))
+    builder = _builder(hub, options)
+    return builder if builder.name == CLOUD_BUILD else docker.require_builder(builder.name)
 
 
 def _builder(hub: Hub, wish: BuildOptions) -> Builder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from typing import NamedTuple
 
 from ..core import output
@@ -14,7 +15,7 @@ from ..repo.edits import foreign_changes
 from ..repo.files import WorkingTree
 from ..repo.hub import Hub
 from ..repo.secrets import credential_in
-from ..tools.git import INDEX, PUSH_SECONDS, Git, HeadsOf, failed, push_fault, require_unlocked, take_back
+from ..tools.git import INDEX, PUSH_SECONDS, Git, failed, push_fault, require_unlocked, take_back
 from ..tools.git_facts import current_branch, head
 from ..tools.process import capture, run_checked, watch
 from .message import changes, facts, kept, message, upgrade_paragraph
@@ -247,14 +248,14 @@ def _require_as_wanted(git: Git, commit: str, wanted: Mapping[str, bytes]) -> No
             raise Refused("a hook changed the file while it was committed", where=path, hint=f"git show HEAD -- {path}")
 
 
-def require_pushable(git: Git, remote: str, branch: str, heads_of: HeadsOf | None = None) -> dict[str, str]:
+def require_pushable(git: Git, remote: str, branch: str, asked: Future[dict[str, str]] | None = None) -> dict[str, str]:
     """Return the branches that ``remote`` has, after checking that a push of ``branch`` would only add to them.
 
     Args:
         git: the clone.
         remote: the remote's name.
         branch: the branch's.
-        heads_of: waits for the remote's answer where it was asked already; None to ask it.
+        asked: the remote's answer, where it was asked already; None to ask it.
 
     Raises:
         Refused: there is no such remote, or its branch has commits that are not here.
@@ -262,7 +263,7 @@ def require_pushable(git: Git, remote: str, branch: str, heads_of: HeadsOf | Non
     """
     if git.remote_url(remote) is None:
         raise Refused(f"there is no remote {remote}", where=git.folder, hint=f"git remote add {remote} URL")
-    heads = heads_of() if heads_of else git.remote_heads(git.push_address(remote))
+    heads = asked.result() if asked else git.remote_heads(git.push_address(remote))
     if not _is_behind(git, heads.get(branch), "HEAD"):
         theirs = (
             f"pull --rebase {remote} {branch}" if git.branch() == branch else f"fetch {remote} && git switch {branch}"

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -22,12 +21,12 @@ from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unreachable, Unus
 from ..core.names import Reference, short_platform
 from .command import Command, Output
 from .denials import denied
-from .process import LOOK_SECONDS, NO_BOUND, TooSlow, attempt_all, run_checked, running, watch
+from .process import NO_BOUND, TooSlow, ask_all, capture, run_checked, watch
 from .registry import (
     FoundImage,
     PlatformImage,
     Undecided,
-    begin_quick_answers,
+    look_up,
     platform_image,
     platform_of,
     put_tag,
@@ -150,10 +149,11 @@ def inspect(image: Reference) -> FoundImage | None:
         Unreachable: the registry cannot be reached, is broken, or answers with something that is no image.
         ProgramFailed: docker or buildx is missing.
     """
-    answer = inspect_all([image])[0]
-    if isinstance(answer, Fault):
-        raise answer
-    return answer
+    try:
+        return look_up(image)
+    except Undecided:
+        # Docker itself knows certificates and ways that only it is set up for.
+        return _inspect(image)
 
 
 def retag(source: Reference, tag: str) -> str | None:
@@ -181,21 +181,14 @@ def retag(source: Reference, tag: str) -> str | None:
 
 def inspect_all(images: Sequence[Reference]) -> list[Answer]:
     """Ask the registries for ``images`` side by side, and return their answers in the same order."""
-    return begin_inspect(images)()
+    return ask_all(_answer, images)
 
 
-def begin_inspect(images: Sequence[Reference]) -> Callable[[], list[Answer]]:
-    """Begin to ask the registries for ``images``, and return what waits for their answers."""
-    quick = begin_quick_answers(images)
-    return lambda: _complete(images, quick())
-
-
-def _complete(images: Sequence[Reference], quick: Sequence[FoundImage | Refused | Undecided | None]) -> list[Answer]:
-    """Have Docker itself answer what was left undecided: it knows certificates and ways that only it is set up for."""
-    open_ones = [image for image, answer in zip(images, quick, strict=True) if isinstance(answer, Undecided)]
-    outputs = attempt_all([_inspect_command(image) for image in open_ones], seconds=REGISTRY_SECONDS)
-    late = iter([_answer(output, image) for output, image in zip(outputs, open_ones, strict=True)])
-    return [next(late) if isinstance(answer, Undecided) else answer for answer in quick]
+def _answer(image: Reference) -> Answer:
+    try:
+        return inspect(image)
+    except Fault as fault:
+        return fault
 
 
 def packages_in(images: Sequence[Reference]) -> dict[Reference, dict[str, str]]:
@@ -204,21 +197,17 @@ def packages_in(images: Sequence[Reference]) -> dict[Reference, dict[str, str]]:
     Args:
         images: what the engine has in its local store: nothing is pulled, and nothing in it has a network.
     """
+    listed = zip(images, ask_all(_packages, images), strict=True)
+    return {image: packages for image, packages in listed if packages is not None}
+
+
+def _packages(image: Reference) -> dict[str, str] | None:
     run = ("docker", "run", "--rm", "--network=none", "--entrypoint=python3")
     pip = ("-m", "pip", "list", "--format=json", "--disable-pip-version-check")
-    outputs = attempt_all([Command((*run, str(image), *pip)) for image in images], seconds=LOOK_SECONDS)
-    listed = {image: _packages(output) for image, output in zip(images, outputs, strict=True)}
-    return {image: packages for image, packages in listed.items() if packages is not None}
-
-
-def _packages(output: Output | ProgramFailed) -> dict[str, str] | None:
     try:
-        return (
-            None
-            if isinstance(output, ProgramFailed)
-            else {str(one["name"]): str(one["version"]) for one in json.loads(output.text)}
-        )
-    except (ValueError, KeyError, TypeError, RecursionError):
+        output = capture(Command((*run, str(image), *pip)))
+        return {str(one["name"]): str(one["version"]) for one in json.loads(output.text)}
+    except (ProgramFailed, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -229,13 +218,8 @@ def local_all(images: Sequence[Reference]) -> dict[Reference, FoundImage]:
         TooSlow: the engine takes the question, and gives no answer.
         ProgramFailed: docker says something that is no image.
     """
-    look = ("docker", "image", "inspect", "--format", "{{json .}}")
-    outputs = attempt_all([Command((*look, str(image))) for image in images], seconds=ENGINE_SECONDS)
-    both = list(zip(images, outputs, strict=True))
-    for output in outputs:
-        if isinstance(output, TooSlow):
-            raise output
-    return {image: _local(image, output) for image, output in both if isinstance(output, Output) and output.ok}
+    found = zip(images, ask_all(_local, images), strict=True)
+    return {image: one for image, one in found if one is not None}
 
 
 def local(image: Reference) -> FoundImage | None:
@@ -245,12 +229,21 @@ def local(image: Reference) -> FoundImage | None:
         ProgramFailed: docker says something that is no image.
     """
     try:
-        return local_all([image]).get(image)
+        return _local(image)
     except TooSlow:
         return None
 
 
-def _local(image: Reference, output: Output) -> FoundImage:
+def _local(image: Reference) -> FoundImage | None:
+    command = Command(("docker", "image", "inspect", "--format", "{{json .}}", str(image)))
+    try:
+        output = capture(command, seconds=ENGINE_SECONDS)
+    except TooSlow:
+        raise
+    except ProgramFailed:
+        return None
+    if not output.ok:
+        return None
     try:
         found = json.loads(output.text)
         layers = tuple(map(str, found["RootFS"].get("Layers") or ()))
@@ -267,18 +260,7 @@ def require_builder(name: str | None) -> Builder:
     Raises:
         ProgramFailed: docker or buildx is missing, there is no such builder, or its engine does not answer.
     """
-    with asking_builder(name) as answering:
-        return answering()
-
-
-@contextmanager
-def asking_builder(name: str | None) -> Iterator[Callable[[], Builder]]:
-    """Ask for the builder ``name``, and give what waits for it as :func:`require_builder` does."""
-    with running([Command(("docker", "buildx", "inspect", *(["--", name] if name else [])))]) as heard:
-        yield lambda: _answering_builder(name, heard()[0])
-
-
-def _answering_builder(name: str | None, output: Output) -> Builder:
+    output = capture(Command(("docker", "buildx", "inspect", *(["--", name] if name else []))))
     faults = [line.partition(":")[2].strip() for line in output.text.splitlines() if line.startswith("Error:")]
     builder = Builder.read(name, output.text)
     if output.ok and not faults:
@@ -305,7 +287,7 @@ def bake_command(builder: Builder, definition: str, folder: Path | None, metadat
     """
     argv = (*builder.buildx, "bake", "--file", "-", "--metadata-file", str(metadata), *builder.flags)
     # The definition is ours: what it names outside of the folder are contexts beside it, and the user's own secrets.
-    return Command(argv, folder, definition, manners=BAKE_MAY_READ)
+    return Command(argv, folder, definition, hidden_env=BAKE_MAY_READ)
 
 
 def run_build(command: Command, host: str, builder: Builder) -> None:
@@ -355,21 +337,17 @@ def registry_fault(output: Output, host: str) -> Fault:
     )
 
 
-def _inspect_command(image: Reference) -> Command:
-    return Command(("docker", "buildx", "imagetools", "inspect", str(image), "--format", "{{json .}}"))
-
-
-def _answer(output: Output | ProgramFailed, image: Reference) -> Answer:
-    if isinstance(output, TooSlow):
-        hint = f"docker buildx imagetools inspect {image}"
-        return Unreachable(f"the registry gives no answer: {output.what}", where=image.host, hint=hint)
-    if isinstance(output, ProgramFailed):
-        return output
+def _inspect(image: Reference) -> FoundImage | None:
+    look = ("docker", "buildx", "imagetools", "inspect", str(image))
+    try:
+        output = capture(Command((*look, "--format", "{{json .}}")), seconds=REGISTRY_SECONDS)
+    except TooSlow as slow:
+        raise Unreachable(f"the registry gives no answer: {slow.what}", where=image.host, hint=" ".join(look)) from slow
     if output.ok:
         return _read_inspection(output.text, image)
     if _is_missing(output.last_words, image):
         return None
-    return registry_fault(output, image.host)
+    raise registry_fault(output, image.host)
 
 
 def _is_missing(words: str, image: Reference) -> bool:
@@ -382,7 +360,7 @@ def _is_missing(words: str, image: Reference) -> bool:
     return words.endswith(_MISSING) and missing.same_repository(image) and same_tag
 
 
-def _read_inspection(text: str, image: Reference) -> Answer:
+def _read_inspection(text: str, image: Reference) -> FoundImage:
     look = f"docker buildx imagetools inspect {image}"
     try:
         answer = json.loads(text)
@@ -390,12 +368,10 @@ def _read_inspection(text: str, image: Reference) -> Answer:
         platforms = {name: platform_image(one) for name, one in _images(answer)}
         lie = next(_contradictions(answer), None)
         require_one_each(_listed(answer), image)
-    except Refused as two_for_one:
-        return two_for_one
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
-        return Unreachable(f"the registry's answer is no image ({type(err).__name__})", where=image, hint=look)
+        raise Unreachable(f"the registry's answer is no image ({type(err).__name__})", where=image, hint=look) from err
     if lie:
-        return Refused(lie, where=image, hint=f"look at it: {look}; build it anew: {DOOR} build --force")
+        raise Refused(lie, where=image, hint=f"look at it: {look}; build it anew: {DOOR} build --force")
     return FoundImage(digest, platforms)
 
 

@@ -127,7 +127,7 @@ class GitHub(NamedTuple):
         return "--repo", f"{self.host}/{self.path}"
 
     def _command(self, *arguments: str, stdin: str = "") -> Command:
-        return Command((PROGRAM, *arguments), self.folder, stdin, manners=_QUIET)
+        return Command((PROGRAM, *arguments), self.folder, stdin, hidden_env=_QUIET)
 
     def _checked(self, command: Command) -> Output:
         output = capture(command)
@@ -143,7 +143,7 @@ def is_here() -> bool:
 
 def knows(host: str) -> bool:
     """Whether gh is on this machine, and signed in to ``host``: then it is GitHub's, whatever its name."""
-    return is_here() and capture(Command((PROGRAM, "auth", "token", "--hostname", host), manners=_QUIET)).ok
+    return is_here() and capture(Command((PROGRAM, "auth", "token", "--hostname", host), hidden_env=_QUIET)).ok
 
 
 def _listed(text: str) -> list[dict[str, Any]]:

@@ -11,16 +11,16 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from .command import NOTHING, Command, Output
-from .process import capture, capture_all, running
+from .process import ask_all, capture
 
 _DENIED = (
     "permission denied",
@@ -251,8 +251,6 @@ def _entries_unlike(git: Git, commit: str, paths: Sequence[str], *flags: str) ->
     return git.names(*_COMPARED, "--cached", "--name-only", *flags, commit, "--", *paths)
 
 
-# Waits for the branches that a remote has, each with its commit.
-HeadsOf: TypeAlias = "Callable[[], dict[str, str]]"
 PUSH_SECONDS = 600.0
 # What is set for the user's own work and would change what git does or prints here. The first part is `git rev-parse
 # --local-env-vars` without what holds settings: set inside a hook, they point at another repository.
@@ -372,7 +370,7 @@ class Git:
         if start is None:
             raise no_clone(folder)
         asked = cls(start)
-        top, state = capture_all([asked.command(*_NO_BARE, *arguments) for arguments in (_TOP, _STATE)])
+        top, state = ask_all(capture, [asked.command(*_NO_BARE, *arguments) for arguments in (_TOP, _STATE)])
         clone = _clone_in(top, state, start)
         if clone is None:
             raise not_opened(state, folder)
@@ -390,11 +388,11 @@ class Git:
             stdin: what it reads.
             env: variables for this call.
         """
-        manners = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+        hidden = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
         if not sys.stdin.isatty():
-            manners["GIT_TERMINAL_PROMPT"] = "0"
-        hidden = (*_NEUTRAL, *self._naming)
-        return Command(("git", *arguments), self.folder, stdin, env, manners, unset=UNSET, hidden=hidden)
+            hidden["GIT_TERMINAL_PROMPT"] = "0"
+        naming = (*_NEUTRAL, *self._naming)
+        return Command(("git", *arguments), self.folder, stdin, env, hidden, unset=UNSET, hidden_arguments=naming)
 
     @property
     def _naming(self) -> tuple[str, ...]:
@@ -494,7 +492,7 @@ class Git:
             raise Refused(
                 f"a {step} is under way", where=self.folder, hint=f"git {step} --continue, or git {step} --abort"
             )
-        current, head = capture_all([self.command(*_BRANCH), self.command(*_HEAD)])
+        current, head = ask_all(capture, [self.command(*_BRANCH), self.command(*_HEAD)])
         if not current.ok:
             raise Refused("HEAD is detached", where=self.folder, hint="git switch BRANCH")
         branch = _branch_in(current)
@@ -514,7 +512,7 @@ class Git:
 
     def show_all(self, paths: Sequence[str], revision: str = "HEAD") -> dict[str, bytes | None]:
         """Return what :meth:`show` does for each of ``paths``, asked side by side."""
-        outputs = capture_all([self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths])
+        outputs = ask_all(capture, [self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths])
         return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
 
     def stored(self, path: str, revision: str = "HEAD") -> bytes:
@@ -532,23 +530,8 @@ class Git:
 
         ``paths`` are relative to :attr:`folder` and are taken literally.
         """
-        with self.looking_for_changed(paths) as files:
-            return files()
-
-    @contextmanager
-    def looking_for_changed(self, paths: Sequence[str]) -> Iterator[Callable[[], tuple[str, ...]]]:
-        """Look for what :meth:`changed` returns, and give what waits for it."""
         flags = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
-        arguments = ("--literal-pathspecs", "status", *flags, "--", *paths)
-
-        def files() -> tuple[str, ...]:
-            (output,) = heard()
-            if not output.ok:
-                raise failed(arguments, output)
-            return unlike_head(self, paths, output.names)
-
-        with running([self.command(*arguments)]) as heard:
-            yield files
+        return unlike_head(self, paths, self.names("--literal-pathspecs", "status", *flags, "--", *paths))
 
     def branch_commit(self, branch: str) -> str | None:
         """Return the full hash that the local branch ``branch`` points to, or None."""
@@ -574,7 +557,7 @@ class Git:
 
     def push_address(self, remote: str) -> str:
         """Return what to ask for the branches that a push to ``remote`` meets: its name, or its own push address."""
-        fetch, push = capture_all([self.command("remote", "get-url", *flag, remote) for flag in ((), ("--push",))])
+        fetch, push = ask_all(capture, [self.command("remote", "get-url", *flag, remote) for flag in ((), ("--push",))])
         return push.text if push.ok and push.text != fetch.text else remote
 
     def default_branch(self, remote: str) -> str:
@@ -613,29 +596,20 @@ class Git:
             Unreachable: it does not answer.
             Denied: it refuses access.
         """
-        with self.asking_remote(remote, branch) as heads_of:
-            return heads_of().get(branch)
+        return self._heads(remote, branch).get(branch)
 
     def remote_heads(self, remote: str) -> dict[str, str]:
         """Ask ``remote`` for its branches, each with its commit; it raises as :meth:`remote_commit` does."""
-        with self.asking_remote(remote) as heads_of:
-            return heads_of()
+        return self._heads(remote, "*")
 
-    @contextmanager
-    def asking_remote(self, remote: str, branch: str = "*") -> Iterator[HeadsOf]:
-        """Ask ``remote`` for its branches, and give what waits for them; it raises as :meth:`remote_commit` does."""
+    def _heads(self, remote: str, pattern: str) -> dict[str, str]:
         prefix = "refs/heads/"
-
-        def heads_of() -> dict[str, str]:
-            (output,) = heard()
-            if not output.ok:
-                raise remote_fault(output, remote)
-            # It also lists what only ends so: refs/somebody/refs/heads/main.
-            listed = (line.partition("\t") for line in output.text.splitlines())
-            return {name[len(prefix) :]: commit for commit, _, name in listed if name.startswith(prefix)}
-
-        with running([self.command("ls-remote", "--", remote, f"{prefix}{branch}")]) as heard:
-            yield heads_of
+        output = self.ask("ls-remote", "--", remote, f"{prefix}{pattern}")
+        if not output.ok:
+            raise remote_fault(output, remote)
+        # It also lists what only ends so: refs/somebody/refs/heads/main.
+        listed = (line.partition("\t") for line in output.text.splitlines())
+        return {name[len(prefix) :]: commit for commit, _, name in listed if name.startswith(prefix)}
 
     def unlike_remote(self, heads: Iterable[str]) -> tuple[str, ...]:
         """Return HEAD's commits that are in none of ``heads``, newest first: short hash and subject."""
@@ -659,7 +633,7 @@ class Git:
         only = ("--no-follow-tags", "--recurse-submodules=no")
         command = self.command("push", *only, "--", remote, f"{commit}:refs/heads/{branch}")
         # Git takes no refspec for a remote that mirrors.
-        return command._replace(hidden=(*command.hidden, "-c", f"remote.{remote}.mirror=false"))
+        return command._replace(hidden_arguments=(*command.hidden_arguments, "-c", f"remote.{remote}.mirror=false"))
 
     def follow_commands(self, remote: str, branch: str) -> tuple[Command, Command]:
         """Return the commands that let the local ``branch`` follow that of ``remote``, as ``push --set-upstream`` does.

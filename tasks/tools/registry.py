@@ -12,8 +12,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any, NamedTuple
@@ -289,23 +288,25 @@ _MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.doc
 _ACCEPT = ", ".join((*_INDEXES, *_MANIFESTS))
 _ATTESTATION = "unknown"
 _MOST_PLATFORMS = 16
-_SIDE_BY_SIDE = 8
 _OK, _NOT_FOUND, _UPLOAD_BEGUN = 200, 404, 202
 _PUT = (201, 202)
 _UPLOADS = "blobs/uploads/"
 _MISSING = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN"})
 
 
-def begin_quick_answers(images: Sequence[Reference]) -> Callable[[], list[FoundImage | Refused | Undecided | None]]:
-    """Begin to ask the registries for ``images`` side by side, and return what waits for their answers.
+def look_up(image: Reference) -> FoundImage | None:
+    """Return what the registry has of ``image``; None where it has no such image.
 
-    The answers come in the same order: what a registry has, None where it has no such image, Refused where that
-    cannot be used, and :class:`Undecided` where it is none of these: then Docker itself is to be asked.
+    Raises:
+        Refused: what it has cannot be used.
+        Undecided: its answer is none of these: then Docker itself is to be asked.
     """
-    pool = ThreadPoolExecutor(_SIDE_BY_SIDE)
-    asked = [pool.submit(_quick_answer, image) for image in images]
-    pool.shutdown(wait=False)
-    return lambda: [one.result() for one in asked]
+    try:
+        return _look(image)
+    except (Refused, Undecided):
+        raise
+    except (Fault, ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+        raise Undecided from err
 
 
 def require_push_right(repository: Reference) -> None:
@@ -345,15 +346,6 @@ def _give_up(conversation: Conversation, upload: str) -> None:
     """Give an upload up, at an address of the registry's; one that cannot be given up is forgotten in time."""
     with contextlib.suppress(Undecided, Denied, ValueError):
         conversation.send("DELETE", urljoin(_UPLOADS, upload))
-
-
-def _quick_answer(image: Reference) -> FoundImage | Refused | Undecided | None:
-    try:
-        return _look(image)
-    except Refused as two_for_one:
-        return two_for_one
-    except (Undecided, Fault, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Undecided()
 
 
 def _look(image: Reference) -> FoundImage | None:

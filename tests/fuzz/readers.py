@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from hypothesis import strategies as st
 
-from tasks.core.faults import Fault
+from tasks.core.faults import Fault, Refused
 from tasks.core.http import Address
 from tasks.core.names import Reference
 from tasks.core.settings import KEYS, read_settings
@@ -34,7 +34,7 @@ from tasks.tools.credentials import DockerLogins, ask_helper
 from tasks.tools.denials import denied
 from tasks.tools.forges import GitHub, opening_address, read_remote
 from tasks.tools.git import Git, push_fault, remote_fault
-from tasks.tools.registry import Conversation, Reply, Undecided, begin_quick_answers, require_push_right
+from tasks.tools.registry import Conversation, Reply, Undecided, look_up, require_push_right
 
 from ..lab.helm import RELEASES, chart_archive, index_text
 from ..z2jh.charts import archive, entry
@@ -43,7 +43,7 @@ from .inputs import VALUES, damaged, damaged_text, trees
 from .whole import hub_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from hypothesis.strategies import SearchStrategy
 
@@ -137,22 +137,13 @@ def _hub(files: dict[str, bytes]) -> None:
 def _answering(answer: Callable[[], tuple[int, bytes]]) -> Iterator[None]:
     """Let ``answer`` return the status of each program that is asked, and what it says on both of its outputs."""
 
-    def said() -> Output:
+    def capture(_: Command, **__: float) -> Output:
         status, data = answer()
         return Output(status, data, data.decode("utf-8", "replace"))
 
-    @contextlib.contextmanager
-    def running(commands: Sequence[Command], **_: float) -> Iterator[Callable[[], list[Output]]]:
-        outputs = [said() for _ in commands]
-        yield lambda: outputs
-
-    def attempt_all(commands: Sequence[Command], **_: float) -> list[Output]:
-        return [said() for _ in commands]
-
     with contextlib.ExitStack() as stack:
-        for room in ("run", "docker", "git"):
-            stack.enter_context(patch(f"tasks.tools.{room}.running", running))
-        stack.enter_context(patch("tasks.tools.docker.attempt_all", attempt_all))
+        for room in ("tools.process", "tools.docker", "tools.git", "tools.credentials", "tools.forges", "image.tag"):
+            stack.enter_context(patch(f"tasks.{room}.capture", capture))
         yield
 
 
@@ -178,9 +169,8 @@ def _gh(data: bytes) -> None:
 
 
 def _inspection(given: tuple[int, bytes]) -> None:
-    undecided = patch("tasks.tools.registry._quick_answer", side_effect=lambda _: Undecided())
-    with undecided, _answering(lambda: given):
-        docker.inspect(IMAGE)
+    with patch("tasks.tools.docker.look_up", side_effect=Undecided), _answering(lambda: given):
+        docker.inspect_all([IMAGE])
 
 
 def _engine(data: bytes) -> None:
@@ -200,7 +190,8 @@ def _registry(given: tuple[int, str, bytes]) -> None:
     names = ("www-authenticate", "location", "docker-content-digest")
     reply = Reply(status, dict.fromkeys(names, header), body)
     with patch.object(Conversation, "_exchange", lambda *_: reply):
-        begin_quick_answers([IMAGE])()
+        with contextlib.suppress(Undecided, Refused):
+            look_up(IMAGE)
         require_push_right(IMAGE)
 
 
