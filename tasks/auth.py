@@ -140,11 +140,7 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
 
 
 def _require_answers(hosts: Sequence[str], account: str | None) -> None:
-    """Check that what Docker sends to each of ``hosts`` is a login of ``account``, after a key file was used.
-
-    Raises:
-        Denied: Docker has none, or that of another account.
-    """
+    """Check that what Docker sends to each of ``hosts`` is a login of ``account``, after a key file was used."""
     from .core.faults import Denied
     from .tools import google
     from .tools.credentials import DockerLogins
@@ -170,12 +166,6 @@ def _sign_in(logins: DockerLogins, silent: Sequence[str], options: AuthOptions, 
     """Return the sign-in, or say that it is not needed.
 
     Where gcloud has no account, its helper is asked too: it also knows a token that stands in a variable, as in CI.
-
-    Args:
-        logins: Docker's configuration.
-        silent: the registries for which no helper answers.
-        options: how to sign in.
-        key_account: the account of the key file.
     """
     from .tools import google
     from .tools.credentials import ask_helper

@@ -139,15 +139,6 @@ def _require_answers(hub: Hub, wish: BuildOptions, *, signs_in: bool) -> None:
     """Check that the images' registries answer, before a commit is made whose images they could not take.
 
     A build asks them for its tags, but not for one that names a commit which is yet to be made.
-
-    Args:
-        hub: the repository.
-        wish: how the build is wanted.
-        signs_in: whether the release signs in first, so that a denial means nothing yet.
-
-    Raises:
-        Unreachable: one does not answer.
-        Denied: one denies access.
     """
     from .core.names import Reference
     from .tools.docker import inspect_all
@@ -173,11 +164,7 @@ def _witness(hub: Hub, wish: BuildOptions, built: Step) -> Witness:
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
-    """Show the plan, and have it agreed to.
-
-    Raises:
-        Refused: it was not.
-    """
+    """Show the plan, and have it agreed to."""
     run.show_plan(plan)
     if yes:
         return

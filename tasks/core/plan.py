@@ -45,11 +45,7 @@ class Fact(NamedTuple):
     back: Callable[[Any], str] = lambda _: ""
 
     def require(self, value: object) -> None:
-        """Ask again, and check that it is ``value``.
-
-        Raises:
-            Moved: it is not.
-        """
+        """Ask again, and check that it is ``value``."""
         now = self.ask()
         if now != value:
             raise Moved(f"{self.name} {self.words(now)}", self.back(value))
@@ -152,11 +148,7 @@ class Plan:
             yield from (f"  {' ' * width} ! {one_line(warning)}" for warning in step.warnings)
 
     def perform(self) -> None:
-        """Do what is to be done, saying each action before it is done.
-
-        Raises:
-            Moved: something that an action relies on is neither as planned nor as an action before has left it.
-        """
+        """Do what is to be done, saying each action before it is done."""
         left: dict[str, Any] = {}
         done: list[Action] = []
         for step in self.steps:

@@ -26,10 +26,9 @@ from ..repo.hub import Hub
 from ..tools import docker
 from ..tools.command import Command, Output
 from ..tools.credentials import DockerLogins
-from ..tools.denials import EXPIRED
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD
 from ..tools.git import UNSET, Git
-from ..tools.google import is_google
+from ..tools.google import EXPIRED, is_google
 from ..tools.process import NO_BOUND, find, missing, watch
 from .build import CONTEXT, Build, bake_definition, inputs_of
 from .definition import BuildOptions, target_name
@@ -79,27 +78,25 @@ class Buildx:
 def _build(build: Build, command: Callable[..., Command]) -> None:
     """Build and push; without the shared cache where that is what fails."""
     try:
-        _push(build, command)
-    except (ProgramFailed, Unreachable) as fault:
-        if build.hub.settings.cache == CACHE_OFF or "cache" not in fault.what.lower():
-            raise
+        _push(build, command, cached=build.hub.settings.cache != CACHE_OFF)
+    except docker.CacheFailed as fault:
         output.say(f"{fault.what}; building once more without the shared cache")
-        _push(build, partial(command, shared=False))
+        _push(build, partial(command, shared=False), cached=False)
 
 
-def _push(build: Build, command: Callable[..., Command]) -> None:
+def _push(build: Build, command: Callable[..., Command], *, cached: bool) -> None:
     """Build and push; a push that is denied as expired is tried once more, from the cache, with fresh credentials.
 
     A token may run out while the image is built: Docker asks its helper again for every command.
     """
     host, builder = build.to_build[0].reference.host, build.builder
     try:
-        docker.run_build(command(), host, builder)
+        docker.run_build(command(), host, builder, cached=cached)
     except Denied as fault:
         if not (build.pushes and re.search(EXPIRED, fault.what)) or DockerLogins.read().credentials(host) is None:
             raise
         output.say(f"{fault.what}; pushing once more with fresh credentials")
-        docker.run_build(command(again=True), host, builder)
+        docker.run_build(command(again=True), host, builder, cached=cached)
 
 
 def pushed_digests(metadata: Path, targets: Sequence[str]) -> list[str]:

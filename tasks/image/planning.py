@@ -114,6 +114,16 @@ def require_only_managed_changes(hub: Hub, names: Sequence[str]) -> None:
             _require_none(image, loose, hint)
 
 
+def ask_builder(hub: Hub, options: BuildOptions) -> Builder:
+    """Return what builds, after checking that it answers.
+
+    Raises:
+        ProgramFailed: docker is missing, or the builder does not answer.
+    """
+    builder = _builder(hub, options)
+    return builder if builder.name == CLOUD_BUILD else docker.require_builder(builder.name)
+
+
 def _paths_of(hub: Hub, images: Sequence[HubImage]) -> list[str]:
     return list(dict.fromkeys(join(hub.root, path) for image in images for path in image.spec.paths))
 
@@ -144,28 +154,12 @@ def _tell_platforms(build: Build) -> None:
             job.argument = job.platform
 
 
-def ask_builder(hub: Hub, options: BuildOptions) -> Builder:
-    """Return what builds, after checking that it answers.
-
-    Raises:
-        ProgramFailed: docker is missing, or the builder does not answer.
-    """
-    builder = _builder(hub, options)
-    return builder if builder.name == CLOUD_BUILD else docker.require_builder(builder.name)
-
-
 def _builder(hub: Hub, wish: BuildOptions) -> Builder:
     return Builder(wish.builder or hub.settings.builder)
 
 
 def _engine(hub: Hub, wish: BuildOptions) -> Engine:
-    """Return what builds.
-
-    Raises:
-        Unusable: there is no such engine.
-        Refused: it cannot do what is wished for.
-        ProgramFailed: it is not installed.
-    """
+    """Return what builds."""
     if wish.engine == BUILDX and (wish.builder or hub.settings.builder) == CLOUD_BUILD:
         return CloudBuild.fit_for(hub, wish)
     if wish.engine == BUILDX:
@@ -248,11 +242,7 @@ def _is_loose(hub: Hub, file: str) -> bool:
 
 
 def _require_committed(hub: Hub, images: Sequence[HubImage], changed: Sequence[str]) -> None:
-    """Check that no image depends on a file that is not committed: its tag would name another image.
-
-    Raises:
-        Refused: one does; the message names the file.
-    """
+    """Check that no image depends on a file that is not committed: its tag would name another image."""
     for image in images:
         paths = [join(hub.root, path) for path in image.spec.paths]
         loose = [file for file in changed if _is_loose(hub, file) and is_below(file, paths)]

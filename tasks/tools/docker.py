@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.names import Reference, short_platform
 from .command import Command, Output
-from .denials import denied
+from .google import denied
 from .process import NO_BOUND, TooSlow, ask_all, capture, run_checked, watch
 from .registry import (
     FoundImage,
@@ -36,6 +36,33 @@ from .registry import (
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
 # No builder of buildx: Google Cloud Build, in the project of the images' registry.
 CLOUD_BUILD = "cloudbuild"
+# How long an engine may take to say what it has, and a registry to answer Docker.
+ENGINE_SECONDS, REGISTRY_SECONDS = 10.0, 60.0
+INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
+START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
+BUILD_NATIVELY = (
+    "build on a machine of that platform: --builder NAME; or install what emulates it: "
+    "docker run --privileged --rm tonistiigi/binfmt --install all"
+)
+# The steps before the first one of a build, as buildx shows them where one fails.
+_STARTING = r"(?m)^ > \[internal\] (?:booting buildkit|waiting for connection):"
+# What a kernel says of a program for another processor, and QEMU of one that it could not carry on with.
+_CANNOT_EMULATE = ("exec format error", "qemu: uncaught target signal")
+_NO_BUILDX = ("unknown command: docker buildx", "'buildx' is not a docker command", "unknown shorthand flag")
+_NO_ENGINE = ("cannot connect to the docker daemon", "is the docker daemon running", "docker desktop is not running")
+_NO_HELPER = ("error getting credentials", "executable file not found")
+_MISSING = ": not found"
+_TOO_OFTEN = ("toomanyrequests", "429 too many requests")
+_DENIED = r"\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials"
+_NO_ANSWER = (
+    *("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do"),
+    *("unexpected status", "unexpected http status"),
+)
+_ATTESTATION = "unknown/unknown"
+# bake asks before it reads what lies outside of the folder that it runs in, from buildx 0.20 on.
+BAKE_MAY_READ: Mapping[str, str] = MappingProxyType({"BUILDX_BAKE_ENTITLEMENTS_FS": "0"})
+# What a registry says of an image: what it has, None where it has no such image, or why it gives no answer.
+Answer: TypeAlias = "FoundImage | Fault | None"
 
 
 class Builder(NamedTuple):
@@ -110,35 +137,8 @@ class Builder(NamedTuple):
         return self.name if self.driver == DOCKER_DRIVER else None
 
 
-# How long an engine may take to say what it has, and a registry to answer Docker.
-ENGINE_SECONDS, REGISTRY_SECONDS = 10.0, 60.0
-INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
-START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
-BUILD_NATIVELY = (
-    "build on a machine of that platform: --builder NAME; or install what emulates it: "
-    "docker run --privileged --rm tonistiigi/binfmt --install all"
-)
-# The steps before the first one of a build, as buildx shows them where one fails.
-_STARTING = r"(?m)^ > \[internal\] (?:booting buildkit|waiting for connection):"
-# What a kernel says of a program for another processor, and QEMU of one that it could not carry on with.
-_CANNOT_EMULATE = ("exec format error", "qemu: uncaught target signal")
-_NO_BUILDX = ("unknown command: docker buildx", "'buildx' is not a docker command", "unknown shorthand flag")
-_NO_ENGINE = ("cannot connect to the docker daemon", "is the docker daemon running", "docker desktop is not running")
-_NO_HELPER = ("error getting credentials", "executable file not found")
-_MISSING = ": not found"
-_TOO_OFTEN = ("toomanyrequests", "429 too many requests")
-_DENIED = r"\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials"
-_NO_ANSWER = (
-    *("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do"),
-    *("unexpected status", "unexpected http status"),
-)
-_ATTESTATION = "unknown/unknown"
-# bake asks before it reads what lies outside of the folder that it runs in, from buildx 0.20 on.
-BAKE_MAY_READ: Mapping[str, str] = MappingProxyType({"BUILDX_BAKE_ENTITLEMENTS_FS": "0"})
-
-
-# What a registry says of an image: what it has, None where it has no such image, or why it gives no answer.
-Answer: TypeAlias = "FoundImage | Fault | None"
+class CacheFailed(Unreachable):
+    """The shared build cache cannot be read or written (exit code 4)."""
 
 
 def inspect(image: Reference) -> FoundImage | None:
@@ -184,13 +184,6 @@ def inspect_all(images: Sequence[Reference]) -> list[Answer]:
     return ask_all(_answer, images)
 
 
-def _answer(image: Reference) -> Answer:
-    try:
-        return inspect(image)
-    except Fault as fault:
-        return fault
-
-
 def packages_in(images: Sequence[Reference]) -> dict[Reference, dict[str, str]]:
     """Return the Python packages of ``images`` by name, with their versions; images where that fails are left out.
 
@@ -199,16 +192,6 @@ def packages_in(images: Sequence[Reference]) -> dict[Reference, dict[str, str]]:
     """
     listed = zip(images, ask_all(_packages, images), strict=True)
     return {image: packages for image, packages in listed if packages is not None}
-
-
-def _packages(image: Reference) -> dict[str, str] | None:
-    run = ("docker", "run", "--rm", "--network=none", "--entrypoint=python3")
-    pip = ("-m", "pip", "list", "--format=json", "--disable-pip-version-check")
-    try:
-        output = capture(Command((*run, str(image), *pip)))
-        return {str(one["name"]): str(one["version"]) for one in json.loads(output.text)}
-    except (ProgramFailed, ValueError, KeyError, TypeError, RecursionError):
-        return None
 
 
 def local_all(images: Sequence[Reference]) -> dict[Reference, FoundImage]:
@@ -234,26 +217,6 @@ def local(image: Reference) -> FoundImage | None:
         return None
 
 
-def _local(image: Reference) -> FoundImage | None:
-    command = Command(("docker", "image", "inspect", "--format", "{{json .}}", str(image)))
-    try:
-        output = capture(command, seconds=ENGINE_SECONDS)
-    except TooSlow:
-        raise
-    except ProgramFailed:
-        return None
-    if not output.ok:
-        return None
-    try:
-        found = json.loads(output.text)
-        layers = tuple(map(str, found["RootFS"].get("Layers") or ()))
-        labels = dict((found.get("Config") or {}).get("Labels") or {})
-        return FoundImage(None, {f"{found['Os']}/{found['Architecture']}": PlatformImage(layers, labels)})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
-        what = f"the engine's answer is no image ({type(err).__name__})"
-        raise ProgramFailed(what, where=image, hint=f"docker image inspect {image}") from err
-
-
 def require_builder(name: str | None) -> Builder:
     """Return the builder ``name`` (None: the current one), after checking that it answers.
 
@@ -275,10 +238,6 @@ def require_builder(name: str | None) -> Builder:
     raise fault or ProgramFailed(f"the builder does not answer: {said}", where=name, hint="docker buildx ls")
 
 
-def _builder_fault(builder: Builder, said: str) -> ProgramFailed:
-    return ProgramFailed(f"the builder does not answer: {said}", where=builder.name, hint=builder.look)
-
-
 def bake_command(builder: Builder, definition: str, folder: Path | None, metadata: Path) -> Command:
     """Return the command that builds ``definition`` (a bake file's JSON text) on ``builder``, run in ``folder``.
 
@@ -290,15 +249,17 @@ def bake_command(builder: Builder, definition: str, folder: Path | None, metadat
     return Command(argv, folder, definition, hidden_env=BAKE_MAY_READ)
 
 
-def run_build(command: Command, host: str, builder: Builder) -> None:
+def run_build(command: Command, host: str, builder: Builder, *, cached: bool = False) -> None:
     """Run a command that builds and pushes images, its progress on standard error.
 
     Args:
         command: docker's, or that of a program which runs docker.
         host: the registry that a denial is taken for.
         builder: what it builds on.
+        cached: whether it shares a build cache.
 
     Raises:
+        CacheFailed: the shared cache cannot be used.
         Denied: the registry refused the push or a base image.
         Unreachable: a registry could not be reached.
         ProgramFailed: the engine or the builder does not answer, or the build itself failed.
@@ -306,17 +267,10 @@ def run_build(command: Command, host: str, builder: Builder) -> None:
     output = watch(command, seconds=NO_BOUND)
     if output.ok:
         return
-    words = output.last_words
-    said = words.lower()
-    if re.search(_STARTING, output.stderr):
-        raise _builder_fault(builder, words)
-    if _has(output.stderr.lower(), _CANNOT_EMULATE):
-        raise ProgramFailed(f"{builder.title} fails to emulate the platform: {words}", hint=BUILD_NATIVELY)
-    if "did not complete successfully" in said or "failed to solve: dockerfile" in said:
-        raise ProgramFailed(words, hint="mend the Dockerfile, commit it, and build again")
-    if re.search(_DENIED, said) or _has(said, (*_NO_HELPER, *_NO_ANSWER, *_TOO_OFTEN)):
-        raise registry_fault(output, host)
-    raise _machine_fault(said) or ProgramFailed(words, hint="the builder's own output above says more")
+    fault = _build_fault(output, host, builder)
+    if cached and "cache" in fault.what.lower():
+        raise CacheFailed(fault.what, where=fault.where, hint=fault.hint) from fault
+    raise fault
 
 
 def registry_fault(output: Output, host: str) -> Fault:
@@ -335,6 +289,47 @@ def registry_fault(output: Output, host: str) -> Fault:
     return Unreachable(
         f"the registry gives no usable answer: {words}", where=host, hint=f"curl -I {scheme}://{host}/v2/"
     )
+
+
+def _answer(image: Reference) -> Answer:
+    try:
+        return inspect(image)
+    except Fault as fault:
+        return fault
+
+
+def _packages(image: Reference) -> dict[str, str] | None:
+    run = ("docker", "run", "--rm", "--network=none", "--entrypoint=python3")
+    pip = ("-m", "pip", "list", "--format=json", "--disable-pip-version-check")
+    try:
+        output = capture(Command((*run, str(image), *pip)))
+        return {str(one["name"]): str(one["version"]) for one in json.loads(output.text)}
+    except (ProgramFailed, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _local(image: Reference) -> FoundImage | None:
+    command = Command(("docker", "image", "inspect", "--format", "{{json .}}", str(image)))
+    try:
+        output = capture(command, seconds=ENGINE_SECONDS)
+    except TooSlow:
+        raise
+    except ProgramFailed:
+        return None
+    if not output.ok:
+        return None
+    try:
+        found = json.loads(output.text)
+        layers = tuple(map(str, found["RootFS"].get("Layers") or ()))
+        labels = dict((found.get("Config") or {}).get("Labels") or {})
+        return FoundImage(None, {f"{found['Os']}/{found['Architecture']}": PlatformImage(layers, labels)})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+        what = f"the engine's answer is no image ({type(err).__name__})"
+        raise ProgramFailed(what, where=image, hint=f"docker image inspect {image}") from err
+
+
+def _builder_fault(builder: Builder, said: str) -> ProgramFailed:
+    return ProgramFailed(f"the builder does not answer: {said}", where=builder.name, hint=builder.look)
 
 
 def _inspect(image: Reference) -> FoundImage | None:
@@ -405,6 +400,20 @@ def _listed(answer: Mapping[str, Any]) -> list[str]:
 def _kind(platform: str) -> list[str]:
     """Return a platform's system and architecture."""
     return platform.split("/")[:2]
+
+
+def _build_fault(output: Output, host: str, builder: Builder) -> Fault:
+    words = output.last_words
+    said = words.lower()
+    if re.search(_STARTING, output.stderr):
+        return _builder_fault(builder, words)
+    if _has(output.stderr.lower(), _CANNOT_EMULATE):
+        return ProgramFailed(f"{builder.title} fails to emulate the platform: {words}", hint=BUILD_NATIVELY)
+    if "did not complete successfully" in said or "failed to solve: dockerfile" in said:
+        return ProgramFailed(words, hint="mend the Dockerfile, commit it, and build again")
+    if re.search(_DENIED, said) or _has(said, (*_NO_HELPER, *_NO_ANSWER, *_TOO_OFTEN)):
+        return registry_fault(output, host)
+    return _machine_fault(said) or ProgramFailed(words, hint="the builder's own output above says more")
 
 
 def _machine_fault(said: str) -> Fault | None:

@@ -22,7 +22,7 @@ from ..core.faults import DOOR, Denied, Fault, Refused, Unusable
 from ..core.http import Address, NoAnswer, TooLarge, TooLate, basic, exchange, whole_body, within
 from ..core.names import DOCKER_HUB, Reference, short_platform
 from .credentials import IDENTITY_TOKEN, Credentials, DockerLogins
-from .denials import denied
+from .google import denied
 from .reach import require_registry
 
 

@@ -31,9 +31,9 @@ from tasks.repo.values import image_at, warnings, with_image
 from tasks.tools import docker, google
 from tasks.tools.command import Command, Output
 from tasks.tools.credentials import DockerLogins, ask_helper
-from tasks.tools.denials import denied
 from tasks.tools.forges import GitHub, opening_address, read_remote
 from tasks.tools.git import Git, push_fault, remote_fault
+from tasks.tools.google import denied
 from tasks.tools.registry import Conversation, Reply, Undecided, look_up, require_push_right
 
 from ..lab.helm import RELEASES, chart_archive, index_text
