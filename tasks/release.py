@@ -135,7 +135,7 @@ def _steps(
     yield from (moving, building, committing)
 
 
-def _require_answers(hub: Hub, wish: BuildOptions, *, signs_in: bool) -> None:
+def _require_answers(hub: Hub, options: BuildOptions, *, signs_in: bool) -> None:
     """Check that the images' registries answer, before a commit is made whose images they could not take.
 
     A build asks them for its tags, but not for one that names a commit which is yet to be made.
@@ -143,9 +143,9 @@ def _require_answers(hub: Hub, wish: BuildOptions, *, signs_in: bool) -> None:
     from .core.names import Reference
     from .tools.docker import inspect_all
 
-    if not (wish.push and hub.settings.push):
+    if not (options.push and hub.settings.push):
         return
-    images = hub.select(hub.images, wish.images)
+    images = hub.select(hub.images, options.images)
     repositories = list(dict.fromkeys(Reference(image.spec.name) for image in images))
     with output.waiting(f"asking {', '.join(dict.fromkeys(one.host for one in repositories))}"):
         answers = inspect_all(repositories)
@@ -154,11 +154,11 @@ def _require_answers(hub: Hub, wish: BuildOptions, *, signs_in: bool) -> None:
             raise answer
 
 
-def _witness(hub: Hub, wish: BuildOptions, built: Step) -> Witness:
+def _witness(hub: Hub, options: BuildOptions, built: Step) -> Witness:
     """Return what tells of the images: the build that proved them; the registry where nothing is pushed."""
     from .review.message import from_registry, from_report
 
-    if not (wish.push and hub.settings.push):
+    if not (options.push and hub.settings.push):
         return from_registry
     return lambda _: from_report(built.report()["images"])
 

@@ -35,7 +35,7 @@ class MachineFinding(NamedTuple):
         name: what was looked for.
         version: its version, or what it says; None where it said nothing.
         ok: whether a release can do with it.
-        hint: what mends it; None where nothing is to be mended.
+        hint: how to fix it; None where there is nothing to fix.
     """
 
     name: str

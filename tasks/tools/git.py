@@ -32,7 +32,7 @@ _DENIED = (
 )
 # What git advises for a folder that belongs to somebody else, as containers and CI have them.
 _ADVICE = "git config --global --add safe.directory "
-_MENDS = {
+_FIXES = {
     "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
     "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
     "no space left on device": "df -h .git",
@@ -166,7 +166,7 @@ def failed(arguments: Sequence[str], output: Output, where: object | None = None
     lock = lock_in(output.stderr)
     if lock:
         return locked(lock)
-    return ProgramFailed(f"git {_verb(arguments)}: {_first_fault(output)}", where=where, hint=_mend(output))
+    return ProgramFailed(f"git {_verb(arguments)}: {_first_fault(output)}", where=where, hint=_fix(output))
 
 
 def misunderstood(arguments: Sequence[str]) -> ProgramFailed:
@@ -567,13 +567,13 @@ def _verb(arguments: Sequence[str]) -> str:
     return next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
 
 
-def _mend(output: Output) -> str:
-    """Return what mends what git says is wrong: its own advice, where that is a command."""
+def _fix(output: Output) -> str:
+    """Return how to fix what git says is wrong: its own advice, where that is a command."""
     advised = [line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE)]
     if advised:
         return advised[0]
     said = output.stderr.lower()
-    found = (hint for sign, hint in _MENDS.items() if sign in said)
+    found = (hint for sign, hint in _FIXES.items() if sign in said)
     return next(found, "git status")
 
 

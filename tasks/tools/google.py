@@ -45,7 +45,7 @@ def is_google(host: str) -> bool:
 
 
 def active_account() -> str | None:
-    """Return the account that gcloud uses, or None where nobody is signed in."""
+    """Return the account that gcloud uses; None without a sign-in."""
     command = Command(("gcloud", "auth", "list", "--filter=status:ACTIVE", "--format=json", "--quiet"))
     output = run_checked(command, hint="gcloud auth list")
     try:
@@ -132,7 +132,7 @@ def denied(words: str, host: str) -> Denied:
 
 
 def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
-    """Yield what the denial means and what mends it, the narrowest reading first."""
+    """Yield what the denial means and how to fix it, the narrowest reading first."""
     said = words.lower()
     if "reauth" in said or "invalid_rapt" in said or "invalid_grant" in said:
         yield f"Google wants you to sign in again: {words}", "gcloud auth login"
