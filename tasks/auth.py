@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,11 +15,10 @@ from .core.session import JSON_HELP, REPO_HELP, HubTask
 from .run import open_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from invoke.context import Context
 
-    from .repo.hub import Hub
     from .tools.command import Command
     from .tools.credentials import DockerLogins
 
@@ -71,57 +69,35 @@ def auth(
 
     Afterwards: bump.
     """
-    wish = AuthOptions(None if key_file is None else Path(key_file), not no_browser, adc, default_registries)
+    options = AuthOptions(None if key_file is None else Path(key_file), not no_browser, adc, default_registries)
     with open_run(c, repo=repo, json=json) as run:
-        run.carry_out(Plan((plan_auth(run.hub, wish),)))
+        run.carry_out(Plan((plan_auth(run.hub.registries, options),)))
 
 
-def plan_auth(hub: Hub, wish: AuthOptions) -> Step:
-    """Plan the sign-in that the images' registries need.
+def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
+    """Plan the sign-in that the registries ``hosts`` need.
 
     Raises:
         Denied: somebody must sign in, and there is no terminal to do it on.
         ProgramFailed: gcloud is needed and missing.
         Unusable: the key file, or Docker's configuration, cannot be used.
     """
-    with planning_auth(hub, wish) as planned:
-        return planned()
-
-
-@contextmanager
-def planning_auth(hub: Hub, wish: AuthOptions) -> Iterator[Callable[[], Step]]:
-    """Ask Docker's helpers, and give what waits for the plan that :func:`plan_auth` makes of their answers.
-
-    Raises:
-        Unusable: Docker's configuration cannot be used.
-    """
-    from .core.names import Reference
-    from .tools.credentials import DockerLogins, asking_helpers
+    from .tools.credentials import DockerLogins
     from .tools.google import is_google
 
     logins = DockerLogins.read()
-    hosts = tuple(dict.fromkeys(Reference(image.spec.name).host for image in hub.images))
-    # Docker Desktop names a helper for every host, and it may know none.
-    helpers = {host: helper for host in hosts if is_google(host) and (helper := logins.helper_for(host))}
-    with asking_helpers(helpers) as answering:
-        yield lambda: _auth_step(wish, logins, hosts, answering)
-
-
-def _auth_step(
-    wish: AuthOptions, logins: DockerLogins, hosts: Sequence[str], answering: Callable[[], frozenset[str]]
-) -> Step:
-    from .tools.google import is_google
-
-    google = tuple(host for host in hosts if is_google(host))
-    others = [_foreign(logins, host) for host in hosts if host not in google]
-    actions = (*others, *_google_actions(logins, google, wish, _answers(google, answering))) if google else (*others,)
+    google = [host for host in hosts if is_google(host)]
+    actions = [_foreign(logins, host) for host in hosts if host not in google]
+    if google:
+        actions += _google_actions(logins, google, options)
     return Step(
         "auth",
-        actions,
+        tuple(actions),
         report=lambda _: {
             "auth": [{"host": host, "google": host in google, "helper": logins.helper_for(host)} for host in hosts]
         },
         summary=lambda _: [f"signed in for {', '.join(hosts)}"] if any(action.do for action in actions) else [],
+        changes=False,
     )
 
 
@@ -135,41 +111,35 @@ def _foreign(logins: DockerLogins, host: str) -> Action:
     return Action(f"{host}: not Google's, and Docker has no login for it (where it wants one: docker login {host})")
 
 
-def _answers(hosts: Sequence[str], answering: Callable[[], frozenset[str]]) -> frozenset[str]:
-    with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
-        return answering()
-
-
-def _google_actions(
-    logins: DockerLogins, hosts: Sequence[str], wish: AuthOptions, answering: frozenset[str]
-) -> Iterator[Action]:
+def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOptions) -> Iterator[Action]:
     from .tools import google
+    from .tools.credentials import answering_hosts
 
+    # Docker Desktop names a helper for every host, and it may know none.
+    helpers = {host: helper for host in hosts if (helper := logins.helper_for(host))}
+    with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
+        answering = answering_hosts(helpers)
     silent = [host for host in hosts if host not in answering]
-    account = google.key_account(wish.key_file) if wish.key_file else None
-    sign_in = _sign_in(logins, silent, wish, account)
+    account = google.key_account(options.key_file) if options.key_file else None
+    sign_in = _sign_in(logins, silent, options, account)
     yield sign_in
-    # What answers without a helper of its own is Docker's store, which does not know the key.
-    unset = [host for host in (hosts if wish.key_file else silent) if host not in logins.helpers]
+    # A host without a helper is answered for by Docker's store, which does not know the key.
+    unset = [host for host in (hosts if options.key_file else silent) if host not in logins.helpers]
     if unset:
         yield _run_once(google.configure_command(*unset), f"Docker has no helper for {', '.join(unset)}")
-    if wish.key_file and (sign_in.do or unset):
+    if options.key_file and (sign_in.do or unset):
         what = f"ask Docker's helper for {', '.join(hosts)}"
         yield Action(what, f"it must answer as {account or 'the workload'}", lambda _: _require_answers(hosts, account))
-    elif wish.key_file:
+    elif options.key_file:
         _require_answers(hosts, account)
-    if wish.adc and not google.adc_file().is_file():
-        yield _login_action(google.adc_command(browser=wish.browser), "there are no application default credentials")
-    if wish.default_registries and "gcr.io" not in logins.helpers:
+    if options.adc and not google.adc_file().is_file():
+        yield _login_action(google.adc_command(browser=options.browser), "there are no application default credentials")
+    if options.default_registries and "gcr.io" not in logins.helpers:
         yield _run_once(google.configure_command(), "it was asked for with --default-registries")
 
 
 def _require_answers(hosts: Sequence[str], account: str | None) -> None:
-    """Check that what Docker sends to each of ``hosts`` is a login of ``account``, after a key file was used.
-
-    Raises:
-        Denied: Docker has none, or that of another account.
-    """
+    """Check that what Docker sends to each of ``hosts`` is a login of ``account``, after a key file was used."""
     from .core.faults import Denied
     from .tools import google
     from .tools.credentials import DockerLogins
@@ -191,34 +161,29 @@ def _require_answers(hosts: Sequence[str], account: str | None) -> None:
             )
 
 
-def _sign_in(logins: DockerLogins, silent: Sequence[str], wish: AuthOptions, key_account: str | None) -> Action:
+def _sign_in(logins: DockerLogins, silent: Sequence[str], options: AuthOptions, key_account: str | None) -> Action:
     """Return the sign-in, or say that it is not needed.
 
-    Where nobody is, gcloud's own helper is asked too: it also knows a token that stands in a variable, as in CI.
-
-    Args:
-        logins: Docker's configuration.
-        silent: the registries for which no helper answers.
-        wish: how to sign in.
-        key_account: the account of the key file.
+    Where gcloud has no account, its helper is asked too: it also knows a token that stands in a variable, as in CI.
     """
     from .tools import google
     from .tools.credentials import ask_helper
 
-    if wish.key_file is not None:
-        return _sign_in_with(wish.key_file, key_account, needed=bool(_expired(logins, silent)))
+    # The helpers that Docker asks, and that give no credentials (any more).
+    expired = [logins.helpers[host] for host in silent if host in logins.helpers]
+    if options.key_file is not None:
+        return _sign_in_with(options.key_file, key_account, needed=bool(expired))
     if not silent:
         return Action("Docker's helper answers")
     account = google.active_account()
     if account is None and ask_helper(google.HELPER, silent[0]) is None:
-        return _login_action(google.login_command(key_file=None, browser=wish.browser), "nobody is signed in")
+        return _login_action(google.login_command(key_file=None, browser=options.browser), "nobody is signed in")
     if account is None:
         return Action("gcloud has a token that it was given")
-    expired = _expired(logins, silent)
     if not expired:
         return Action(f"signed in as {account}")
     why = f"Docker's helper {expired[0]} gives no credentials for {account} any more"
-    return _login_action(google.login_command(key_file=None, browser=wish.browser), why)
+    return _login_action(google.login_command(key_file=None, browser=options.browser), why)
 
 
 def _sign_in_with(key_file: Path, account: str | None, *, needed: bool) -> Action:
@@ -227,11 +192,6 @@ def _sign_in_with(key_file: Path, account: str | None, *, needed: bool) -> Actio
     if not needed and account is not None and account == google.active_account():
         return Action(f"signed in as {account}")
     return _run_once(google.login_command(key_file=key_file, browser=False), "a key file was given")
-
-
-def _expired(logins: DockerLogins, silent: Sequence[str]) -> list[str]:
-    """Return the helpers that Docker asks for ``silent`` hosts, and that give no credentials (any more)."""
-    return [logins.helpers[host] for host in silent if host in logins.helpers]
 
 
 def _login_action(command: Command, why: str) -> Action:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from invoke.tasks import task
 
-from .auth import AuthOptions, planning_auth
+from .auth import AuthOptions, plan_auth
 from .build import HELP as BUILD_HELP
 from .bump import HELP as BUMP_HELP
 from .commit import HELP as COMMIT_HELP
@@ -21,14 +20,13 @@ from .run import Run, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
     from invoke.context import Context
 
     from .core.options import BuildOptions
-    from .image.planning import BuilderOf
     from .repo.hub import Hub
     from .review.description import Witness
-    from .tools.git import HeadsOf
 
 HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
 
@@ -92,76 +90,61 @@ def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: Commi
     the builder answers while the commit is planned.
     """
     from .review.bump import plan_bump
+    from .tools.process import Pool
 
-    with planning_auth(hub, AuthOptions()) as auth, _asking_remote(hub, commit) as heads_of:
+    hosts, git = hub.registries, hub.git
+    with Pool() as pool:
+        planned = pool.submit(plan_auth, hosts, AuthOptions())
+        pushes = commit.push or commit.request
+        heads = pool.submit(git.remote_heads, git.push_address(hub.settings.remote)) if pushes else None
         bumping, bumped = plan_bump(hub, bump)
-        signing_in = auth()
-        steps = _steps(bumped, build, commit, heads_of, signs_in=bool(signing_in.to_do))
+        with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
+            signing_in = planned.result()
+        steps = _steps(bumped, build, commit, heads, signs_in=bool(signing_in.to_do))
         return Plan((signing_in, bumping, *steps))
 
 
-def _asking_remote(hub: Hub, wish: CommitOptions) -> AbstractContextManager[HeadsOf | None]:
-    """Ask the remote for its branches at once, where one of them will be pushed."""
-    return (
-        hub.git.asking_remote(hub.git.push_address(hub.settings.remote)) if wish.push or wish.request else nullcontext()
-    )
-
-
-def _asking_builder(hub: Hub, wish: BuildOptions) -> AbstractContextManager[BuilderOf | None]:
-    """Ask for the builder at once, where a build is certain: a file that an image depends on is yet to be committed."""
-    from .image.planning import asking_builder
-    from .image.tag import depends_on
-
-    changed = hub.changed
-    certain = any(depends_on(hub, image, changed) for image in hub.select(hub.images, wish.images))
-    return asking_builder(hub, wish) if certain else nullcontext()
-
-
 def _steps(
-    hub: Hub, build: BuildOptions, commit: CommitOptions, heads_of: HeadsOf | None, *, signs_in: bool
+    hub: Hub, build: BuildOptions, commit: CommitOptions, heads: Future[dict[str, str]] | None, *, signs_in: bool
 ) -> Iterator[Step]:
     """Yield what follows the move to a release, each step planned on the repository as the one before will leave it."""
-    from .image.planning import plan_build, require_only_managed_changes
-    from .image.tag import names_commit
+    from .image.planning import ask_builder, plan_build, require_only_managed_changes
+    from .image.tag import depends_on, names_commit
     from .review.commit import plan_commit
+    from .tools.process import Pool
 
     if not names_commit(hub.settings.tag):
         require_only_managed_changes(hub, build.images)
         building, built = plan_build(hub, build)
-        committing, _ = plan_commit(built, commit, _witness(hub, build, building), heads_of)
+        committing, _ = plan_commit(built, commit, _witness(hub, build, building), heads)
         yield from (building, committing)
         return
-    with _asking_builder(hub, build) as answering:
+    with Pool() as pool:
+        changed = hub.changed
+        # A build is certain where a file that an image depends on is yet to be committed.
+        certain = any(depends_on(hub, image, changed) for image in hub.select(hub.images, build.images))
+        builder = pool.submit(ask_builder, hub, build) if certain else None
         moving, moved = plan_commit(hub, commit._replace(push=False, request=False))
-        building, built = plan_build(moved, build, answering)
+        building, built = plan_build(moved, build, builder)
     if moved.pending:
         _require_answers(hub, build, signs_in=signs_in)
     # A message that was given belongs to the first commit that is made.
-    wish = commit._replace(message=None if moved.pending else commit.message)
-    committing, _ = plan_commit(built, wish, _witness(hub, build, building), heads_of)
+    options = commit._replace(message=None if moved.pending else commit.message)
+    committing, _ = plan_commit(built, options, _witness(hub, build, building), heads)
     yield from (moving, building, committing)
 
 
-def _require_answers(hub: Hub, wish: BuildOptions, *, signs_in: bool) -> None:
+def _require_answers(hub: Hub, options: BuildOptions, *, signs_in: bool) -> None:
     """Check that the images' registries answer, before a commit is made whose images they could not take.
 
     A build asks them for its tags, but not for one that names a commit which is yet to be made.
-
-    Args:
-        hub: the repository.
-        wish: how the build is wanted.
-        signs_in: whether the release signs in first, so that a denial means nothing yet.
-
-    Raises:
-        Unreachable: one does not answer.
-        Denied: one denies access.
     """
     from .core.names import Reference
     from .tools.docker import inspect_all
 
-    if not (wish.push and hub.settings.push):
+    if not (options.push and hub.settings.push):
         return
-    images = hub.select(hub.images, wish.images)
+    images = hub.select(hub.images, options.images)
     repositories = list(dict.fromkeys(Reference(image.spec.name) for image in images))
     with output.waiting(f"asking {', '.join(dict.fromkeys(one.host for one in repositories))}"):
         answers = inspect_all(repositories)
@@ -170,21 +153,17 @@ def _require_answers(hub: Hub, wish: BuildOptions, *, signs_in: bool) -> None:
             raise answer
 
 
-def _witness(hub: Hub, wish: BuildOptions, built: Step) -> Witness:
+def _witness(hub: Hub, options: BuildOptions, built: Step) -> Witness:
     """Return what tells of the images: the build that proved them; the registry where nothing is pushed."""
     from .review.description import from_registry, from_report
 
-    if not (wish.push and hub.settings.push):
+    if not (options.push and hub.settings.push):
         return from_registry
     return lambda _, left: from_report(built.report(left)["images"])
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
-    """Show the plan, and have it agreed to.
-
-    Raises:
-        Refused: it was not.
-    """
+    """Show the plan, and have it agreed to."""
     run.show_plan(plan)
     if yes:
         return

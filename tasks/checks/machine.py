@@ -21,7 +21,7 @@ from ..tools.docker import (
     registry_fault,
 )
 from ..tools.google import is_google
-from ..tools.process import INSTALL_HINTS, attempt_all
+from ..tools.process import INSTALL_HINTS, ask_all, capture
 
 LOOK_SECONDS = 15.0
 _VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")
@@ -35,7 +35,7 @@ class MachineFinding(NamedTuple):
         name: what was looked for.
         version: its version, or what it says; None where it said nothing.
         ok: whether a release can do with it.
-        hint: what mends it; None where nothing is to be mended.
+        hint: how to fix it; None where there is nothing to fix.
     """
 
     name: str
@@ -55,21 +55,28 @@ class _Look(NamedTuple):
     command: Command
     read: Callable[[str, Output], MachineFinding]
     needed: bool = True
+    shows_builder: bool = False
 
 
 def examine(hub: Hub | None) -> list[MachineFinding]:
     """Look at everything that a release of ``hub`` needs; without one, at the tools alone."""
     looks = [*_tool_looks(hub), *_registry_looks(hub)]
-    outputs = attempt_all([look.command for look in looks], seconds=LOOK_SECONDS)
-    both = list(zip(looks, outputs, strict=True))
-    builder = next((output for look, output in both if look.name == "builder"), None)
+    both = list(zip(looks, ask_all(_output, looks), strict=True))
+    builder = next((output for look, output in both if look.shows_builder), None)
     found = [_finding(look, output) for look, output in both]
     return [*found, *_no_helper_findings(hub), *_platform_findings(hub, builder)]
 
 
+def _output(look: _Look) -> Output | ProgramFailed:
+    try:
+        return capture(look.command, seconds=LOOK_SECONDS)
+    except ProgramFailed as fault:
+        return fault
+
+
 def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
     builder = hub.settings.builder if hub else None
-    google = builder == CLOUD_BUILD or any(is_google(host) for host in _hosts(hub))
+    google = builder == CLOUD_BUILD or any(is_google(host) for host in _registries(hub))
     yield _Look("git", Command(("git", "--version")), _at_least((2, 23), "git"))
     yield _Look("docker", Command(("docker", "--version")), _at_least((20, 10), "docker"))
     yield _Look("buildx", Command(("docker", "buildx", "version")), _at_least((0, 10), INSTALL_BUILDX))
@@ -77,7 +84,8 @@ def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
     engine = Command(("docker", "info", "--format", "{{.ServerVersion}}"))
     yield _Look("engine", engine, _engine, needed=builder is None)
     if builder != CLOUD_BUILD:
-        yield _Look("builder", Command(("docker", "buildx", "inspect", *([builder] if builder else []))), _builder)
+        inspect = Command(("docker", "buildx", "inspect", *([builder] if builder else [])))
+        yield _Look("builder", inspect, _builder, shows_builder=True)
     yield _Look("gcloud", Command(("gcloud", "--version")), _at_least((400, 0), "gcloud"), needed=google)
     yield _Look("helm", Command(("helm", "version", "--short")), _at_least((3, 0), "helm"), needed=False)
     yield _Look("gh", Command(("gh", "--version")), _at_least((2, 0), "gh"), needed=False)
@@ -86,7 +94,7 @@ def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
 def _registry_looks(hub: Hub | None) -> Iterator[_Look]:
     """Yield a look at each registry's sign-in, and one at whether it answers for the images."""
     logins = DockerLogins.read()
-    for host in _hosts(hub):
+    for host in _registries(hub):
         helper = logins.helper_for(host)
         if helper:
             yield _Look(f"sign-in {host}", Command((f"docker-credential-{helper}", "get"), stdin=host), _sign_in(host))
@@ -149,7 +157,7 @@ def _sign_in(host: str) -> Callable[[str, Output], MachineFinding]:
 def _no_helper_findings(hub: Hub | None) -> Iterator[MachineFinding]:
     """Yield a fault for each registry of Google's that Docker has no credential helper for."""
     logins = DockerLogins.read()
-    for host in _hosts(hub):
+    for host in _registries(hub):
         if is_google(host) and logins.helper_for(host) is None and not logins.has_login(host):
             yield MachineFinding(
                 f"sign-in {host}", None, ok=False, hint=f"Docker has no credential helper for {host}: {DOOR} auth"
@@ -203,5 +211,5 @@ def _fields(output: Output) -> dict[str, str]:
     return fields
 
 
-def _hosts(hub: Hub | None) -> Sequence[str]:
-    return list(dict.fromkeys(Reference(image.spec.name).host for image in hub.images)) if hub else []
+def _registries(hub: Hub | None) -> Sequence[str]:
+    return hub.registries if hub else ()

@@ -30,7 +30,7 @@ from ..repo.hub import Hub, HubImage, open_repository
 from ..repo.values import image_at
 from ..repo.yaml_edit import reach, text_at
 from ..tools import docker
-from ..tools.process import TooSlow
+from ..tools.process import Pool, TooSlow
 from ..tools.registry import FoundImage
 from .files import (
     Code,
@@ -197,12 +197,13 @@ def look(hub: Hub) -> World:
     images = {key: reference for key, reference in pinned.items() if reference}
     bases = list(dict.fromkeys(image.base.reference for image in hub.images))
     asked = list(dict.fromkeys((*images.values(), *bases)))
-    answers = docker.begin_inspect(asked)
-    repository = open_repository(hub)
-    index = repository.index()
-    release = index.releases.get(hub.requirement.version)
-    stored = _stored(bases)
-    return World(hub, repository, index, release, images, dict(zip(asked, answers(), strict=True)), stored)
+    with Pool() as pool:
+        answers = pool.submit(docker.inspect_all, asked)
+        repository = open_repository(hub)
+        index = repository.index()
+        release = index.releases.get(hub.requirement.version)
+        stored = _stored(bases)
+        return World(hub, repository, index, release, images, dict(zip(asked, answers.result(), strict=True)), stored)
 
 
 def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:

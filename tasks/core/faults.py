@@ -27,7 +27,7 @@ class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
     Args:
         what: what is wrong, in one clause without a full stop.
         where: the file, address or program it is about; shown in brackets. A line of a file is ``path:line``.
-        hint: what mends it: a command where there is one.
+        hint: how to fix it: a command where there is one.
     """
 
     code: ClassVar[int] = REFUSED

@@ -19,6 +19,10 @@ from .visible import ACTIONS, one_line, visible
 _SPECIAL = frozenset("\\`*_[]<>|#@~")
 # What cannot stand in code inside of a table's cell, and what looks like it.
 _ALIKE = str.maketrans({"`": "'", "|": "\N{BROKEN BAR}"})
+OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
+_CHANGED = "changed=true"
+_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_PROPERTY = _IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def code(text: str) -> str:
@@ -41,12 +45,6 @@ def table_lines(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Itera
     yield row(*head)
     yield f"|{'---|' * len(head)}"
     yield from (row(*cells) for cells in rows)
-
-
-OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
-_CHANGED = "changed=true"
-_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
-_IN_PROPERTY = _IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 class Told(NamedTuple):
@@ -77,11 +75,7 @@ def is_listening() -> bool:
 
 
 def tell(told: Told) -> None:
-    """Append a task's outputs and its summary, each where the environment names a file for it.
-
-    Raises:
-        Unusable: a file cannot be written.
-    """
+    """Append a task's outputs and its summary, each where the environment names a file for it."""
     if os.environ.get(OUTPUT):
         _append(OUTPUT, "".join(f"{line}\n" for line in _lines(told)))
     if os.environ.get(SUMMARY):
@@ -89,13 +83,7 @@ def tell(told: Told) -> None:
 
 
 def of_plan(report: Mapping[str, Any], *, changed: bool, dry: bool) -> Told:
-    """Return what is told of a plan.
-
-    Args:
-        report: what the task's JSON report says.
-        changed: whether there was anything to do; in a dry run, whether there would be.
-        dry: whether it was a dry run.
-    """
+    """Return what is told of a plan."""
     done = "what would be done" if dry else "what was done"
     return Told(done if changed else "nothing to do", tuple(_rows(report)), _outputs(report), changed)
 

@@ -26,6 +26,8 @@ _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _DIGEST = r"sha256:[0-9a-f]{64}"
 _LOOPBACK = r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]"
+# https://github.com/opencontainers/image-spec/blob/main/image-index.md: GOARCH's names, from the kernel's.
+_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 class Reference(NamedTuple):
@@ -107,17 +109,6 @@ def is_tag(text: str) -> bool:
     return bool(re.fullmatch(_TAG, text))
 
 
-def _split(name: str) -> tuple[str, str]:
-    """Split a repository's name into host (empty where none is written) and path."""
-    first, slash, rest = name.partition("/")
-    is_host = slash and ("." in first or ":" in first or first == "localhost")
-    return (first, rest) if is_host else ("", name)
-
-
-# https://github.com/opencontainers/image-spec/blob/main/image-index.md: GOARCH's names, from the kernel's.
-_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
-
-
 class Host(NamedTuple):
     """The machine that builds.
 
@@ -177,3 +168,10 @@ def platforms_left(wanted: str, skipped: Collection[str]) -> str:
 def short_platform(platform: str) -> str:
     """Return ``platform`` without the variant that is its architecture's only one (``linux/arm64/v8``)."""
     return platform.removesuffix("/v8") if platform.startswith("linux/arm64/") else platform
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Split a repository's name into host (empty where none is written) and path."""
+    first, slash, rest = name.partition("/")
+    is_host = slash and ("." in first or ":" in first or first == "localhost")
+    return (first, rest) if is_host else ("", name)

@@ -17,6 +17,11 @@ from typing import Any, TextIO
 from .faults import UNUSABLE, Unusable
 from .visible import STYLE_OFF, one_line, visible, visible_json, visible_progress
 
+_MINUTE = 60
+_PATIENCE, _TURN = 1.0, 0.1
+# Bold, cyan, green and red, as git has them; of two signs that fit, the longer one comes first.
+_DIFF_COLOURS = {"diff ": "1", "index ": "1", "--- ": "1", "+++ ": "1", "@@": "36", "+": "32", "-": "31"}
+
 
 class MaskedRecord(logging.LogRecord):
     """A log record whose message and traceback are made harmless, whoever writes it."""
@@ -39,12 +44,6 @@ def mask_records() -> None:
     """
     logging.setLogRecordFactory(MaskedRecord)
     logging.getLogger("sh").setLevel(logging.INFO)
-
-
-_MINUTE = 60
-_PATIENCE, _TURN = 1.0, 0.1
-# Bold, cyan, green and red, as git has them; of two signs that fit, the longer one comes first.
-_DIFF_COLOURS = {"diff ": "1", "index ": "1", "--- ": "1", "+++ ": "1", "@@": "36", "+": "32", "-": "31"}
 
 
 class _Stream(io.TextIOWrapper):
@@ -89,15 +88,6 @@ def prepare_streams() -> None:
     """
     sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115 - open to the end
     sys.stdout, sys.stderr = _prepared(sys.stdout), _prepared(sys.stderr)
-
-
-def _prepared(stream: TextIO | None) -> TextIO:
-    if stream is None:
-        return _Stream(Path(os.devnull).open("wb"), "utf-8")
-    if type(stream) is not io.TextIOWrapper:  # ours already, or that of somebody who reads along
-        return stream
-    stream.flush()
-    return _Stream(stream.buffer, stream.encoding, "backslashreplace", line_buffering=True)
 
 
 def data(text: str) -> None:
@@ -187,6 +177,15 @@ def waiting(text: str) -> Iterator[None]:
     finally:
         done.set()
         spinner.join()
+
+
+def _prepared(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        return _Stream(Path(os.devnull).open("wb"), "utf-8")
+    if type(stream) is not io.TextIOWrapper:  # ours already, or that of somebody who reads along
+        return stream
+    stream.flush()
+    return _Stream(stream.buffer, stream.encoding, "backslashreplace", line_buffering=True)
 
 
 def _spin(text: str, done: threading.Event) -> None:

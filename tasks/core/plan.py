@@ -45,11 +45,7 @@ class Fact(NamedTuple):
     back: Callable[[Any], str] = lambda _: ""
 
     def require(self, value: object) -> None:
-        """Ask again, and check that it is ``value``.
-
-        Raises:
-            Moved: it is not.
-        """
+        """Ask again, and check that it is ``value``."""
         now = self.ask()
         if now != value:
             raise Moved(f"{self.name} {self.words(now)}", self.back(value))
@@ -98,6 +94,7 @@ class Step(NamedTuple):
         report: returns the step's part of the JSON report, given what its actions left; nothing in a dry run.
         summary: returns the lines that say what was done, given the same.
         warnings: what people should know before they say yes.
+        changes: whether it changes more than who is signed in.
     """
 
     name: str
@@ -105,6 +102,7 @@ class Step(NamedTuple):
     report: Callable[[Values], Mapping[str, Any]] = lambda _: {}
     summary: Callable[[Values], Sequence[str]] = lambda _: ()
     warnings: tuple[str, ...] = ()
+    changes: bool = True
 
     @property
     def to_do(self) -> tuple[Action, ...]:
@@ -134,7 +132,7 @@ class Plan:
     @property
     def changes_something(self) -> bool:
         """Whether it does more than signing in."""
-        return any(step.to_do for step in self.steps if step.name != "auth")
+        return any(step.to_do for step in self.steps if step.changes)
 
     def lines(self) -> Iterator[str]:
         """Yield the plan as people read it."""
@@ -152,11 +150,7 @@ class Plan:
             yield from (f"  {' ' * width} ! {one_line(warning)}" for warning in step.warnings)
 
     def perform(self) -> None:
-        """Do what is to be done, saying each action before it is done.
-
-        Raises:
-            Moved: something that an action relies on is neither as planned nor as an action before has left it.
-        """
+        """Do what is to be done, saying each action before it is done."""
         left: dict[str, Any] = {}
         done: list[Action] = []
         for step in self.steps:

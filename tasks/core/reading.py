@@ -52,11 +52,7 @@ def read_file(file: Path, limit: int = LARGEST_FILE) -> bytes:
 
 
 def append_to_file(file: Path, data: bytes) -> None:
-    """Append ``data`` to a regular file, which is made where there is none.
-
-    Raises:
-        OSError: it cannot be written, or is not a regular file; ``strerror`` says which.
-    """
+    """Append ``data`` to a regular file, which is made where there is none."""
     try:
         with os.fdopen(open_file(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as stream:
             stream.write(data)
@@ -65,11 +61,7 @@ def append_to_file(file: Path, data: bytes) -> None:
 
 
 def open_file(file: Path, flags: int) -> int:
-    """Return a descriptor of a regular file; opening anything else could wait, or set a device going.
-
-    Raises:
-        OSError: it cannot be opened, or is not a regular file.
-    """
+    """Return a descriptor of a regular file; opening anything else could wait, or set a device going."""
     try:
         with contextlib.suppress(FileNotFoundError):
             _require_regular(file.stat())

@@ -17,6 +17,9 @@ from .faults import DOOR
 from .github_actions import Told
 
 _ASKED_TO_END = (signal.SIGTERM, signal.SIGHUP)
+log = logging.getLogger("hubpress")
+REPO_HELP = {"repo": "the hub repository (default: the one the current folder lies in)"}
+JSON_HELP = {"json": "print one JSON object on standard output and nothing else there"}
 
 
 @contextlib.contextmanager
@@ -24,9 +27,6 @@ def asked_to_end_is_ctrl_c() -> Iterator[None]:
     """Let SIGTERM, and SIGHUP of a terminal that closes, interrupt the block as Ctrl-C does.
 
     What somebody else handles or ignores (``nohup``) stays as it is.
-
-    Raises:
-        KeyboardInterrupt: one of them came.
     """
     if not _in_main_thread():
         yield
@@ -43,11 +43,7 @@ def asked_to_end_is_ctrl_c() -> Iterator[None]:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Hold an interrupt back until the block has ended.
-
-    Raises:
-        KeyboardInterrupt: one came meanwhile; it is raised after the block.
-    """
+    """Hold an interrupt back until the block has ended."""
     if not _in_main_thread():
         yield
         return
@@ -63,17 +59,6 @@ def held_back() -> Iterator[None]:
             signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
-
-
-def _in_main_thread() -> bool:
-    """Whether signals can be handled here (https://docs.python.org/3/library/signal.html#signals-and-threads)."""
-    return threading.current_thread() is threading.main_thread()
-
-
-log = logging.getLogger("hubpress")
-
-REPO_HELP = {"repo": "the hub repository (default: the one the current folder lies in)"}
-JSON_HELP = {"json": "print one JSON object on standard output and nothing else there"}
 
 
 @contextlib.contextmanager
@@ -125,6 +110,11 @@ def present(content: Mapping[str, Any], text: str, told: Callable[[], Told], *, 
         output.report(content)
     else:
         output.data(text)
+
+
+def _in_main_thread() -> bool:
+    """Whether signals can be handled here (https://docs.python.org/3/library/signal.html#signals-and-threads)."""
+    return threading.current_thread() is threading.main_thread()
 
 
 def _tell_of(fault: faults.Fault) -> None:

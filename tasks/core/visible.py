@@ -32,6 +32,20 @@ _SHORTEST_SECRET = 8
 # What this run was told to keep, by name and value. Whoever writes more secrets into a file wants to slow it down.
 _MOST_KEPT = 1000
 _kept: set[tuple[str, str]] = set()
+ACTIONS = "GITHUB_ACTIONS"
+# Printable, although str.isprintable says no: the line's own form, and the blanks of other scripts.
+_KEPT = frozenset("\n\t\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
+# A line that begins with the first, or holds the second anywhere, is a command to GitHub's runner
+# (https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs).
+_COMMAND = r"(?m)^(\s*)::|##\["
+# How programs draw their progress: colours (none that hides text), the cursor moved within its column and up and down,
+# the rest of a line erased, the cursor hidden meanwhile. Not: the screen cleared, the title set, keys reported.
+_STYLE = r"[0-4]|[79]|2[1-79]|3[0-79]|9[0-7]|38;5;\d{1,3}|38;2(?:;\d{1,3}){3}"
+_PROGRESS = rf"\x1b\[(?:(?:(?:{_STYLE});?)*m|\d{{0,4}}[ABCDGK]|\?25[hl])|\r"
+# How Python holds bytes that are not UTF-8 (PEP 383).
+_BYTES, _FIRST_BYTE = range(0xDC80, 0xDD00), 0x80
+# The colours and the cursor as they were, whatever a program left behind.
+STYLE_OFF = "\x1b[0m\x1b[?25h"
 
 
 def keep_secret(name: str, value: str) -> None:
@@ -54,6 +68,47 @@ def mask(text: str) -> str:
     for spelling, shown in _spellings(frozenset(_kept.union(_environments_own()))):
         masked = masked.replace(spelling, shown)
     return masked
+
+
+def bake_literal(text: str) -> str:
+    """Return ``text`` so that bake reads it as it stands: it evaluates ``${...}`` and ``%{...}`` in every string."""
+    return text.replace("${", "$${").replace("%{", "%%{")
+
+
+def names_secret(name: str) -> bool:
+    """Whether a variable's or a parameter's name says that its value is secret."""
+    upper = name.upper()
+    words = upper.split("_")
+    has_part = any(part in upper for part in _SECRET_PARTS)
+    return has_part or not _SECRET_WORDS.isdisjoint(words) or words[-1] == _KEY_WORD
+
+
+def visible(text: str) -> str:
+    r"""Return ``text`` for people to see: without secrets, and without what is more than text.
+
+    Shown as escapes (``\x1b``) are control, formatting and bidirectional characters, line separators other than the
+    line feed, unassigned and private characters, and bytes that are not UTF-8. Letters of every script stay.
+    """
+    return _harmless(mask(text))
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` as :func:`visible` does, with every run of white space and line breaks as one space.
+
+    Secrets are masked first: one whose blanks are gone would not be known any more.
+    """
+    return _harmless(" ".join(mask(text).split()))
+
+
+def visible_json(text: str) -> str:
+    """Return JSON ``text`` as :func:`visible` does; the escapes are JSON's own, so that it means the same."""
+    return _without_commands(_escaped(mask(text), _json_escape), "\\u00")
+
+
+def visible_progress(text: str) -> str:
+    """Return what a program draws on a terminal as :func:`visible` does, with the sequences of its progress kept."""
+    pieces = re.split(f"({_PROGRESS})", mask(text))
+    return "".join(piece if index % 2 else _harmless(piece) for index, piece in enumerate(pieces))
 
 
 @lru_cache(maxsize=4)
@@ -96,11 +151,6 @@ def _in_json(text: str) -> tuple[str, str]:
     return json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
 
 
-def bake_literal(text: str) -> str:
-    """Return ``text`` so that bake reads it as it stands: it evaluates ``${...}`` and ``%{...}`` in every string."""
-    return text.replace("${", "$${").replace("%{", "%%{")
-
-
 def _without_secret(parameter: re.Match[str]) -> str:
     return f"{parameter[1]}={MASK}" if names_secret(parameter[1].replace("-", "_")) else parameter[0]
 
@@ -112,61 +162,9 @@ def _environments_own() -> Iterator[tuple[str, str]]:
             yield name, value
 
 
-def names_secret(name: str) -> bool:
-    """Whether a variable's or a parameter's name says that its value is secret."""
-    upper = name.upper()
-    words = upper.split("_")
-    has_part = any(part in upper for part in _SECRET_PARTS)
-    return has_part or not _SECRET_WORDS.isdisjoint(words) or words[-1] == _KEY_WORD
-
-
 def _is_file(name: str, value: str) -> bool:
     """Whether a variable holds the path of a file with a secret, and not the secret."""
     return value.startswith(("/", "~")) and not _FILE_WORDS.isdisjoint(name.upper().split("_"))
-
-
-ACTIONS = "GITHUB_ACTIONS"
-# Printable, although str.isprintable says no: the line's own form, and the blanks of other scripts.
-_KEPT = frozenset("\n\t\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
-# A line that begins with the first, or holds the second anywhere, is a command to GitHub's runner
-# (https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs).
-_COMMAND = r"(?m)^(\s*)::|##\["
-# How programs draw their progress: colours (none that hides text), the cursor moved within its column and up and down,
-# the rest of a line erased, the cursor hidden meanwhile. Not: the screen cleared, the title set, keys reported.
-_STYLE = r"[0-4]|[79]|2[1-79]|3[0-79]|9[0-7]|38;5;\d{1,3}|38;2(?:;\d{1,3}){3}"
-_PROGRESS = rf"\x1b\[(?:(?:(?:{_STYLE});?)*m|\d{{0,4}}[ABCDGK]|\?25[hl])|\r"
-# How Python holds bytes that are not UTF-8 (PEP 383).
-_BYTES, _FIRST_BYTE = range(0xDC80, 0xDD00), 0x80
-# The colours and the cursor as they were, whatever a program left behind.
-STYLE_OFF = "\x1b[0m\x1b[?25h"
-
-
-def visible(text: str) -> str:
-    r"""Return ``text`` for people to see: without secrets, and without what is more than text.
-
-    Shown as escapes (``\x1b``) are control, formatting and bidirectional characters, line separators other than the
-    line feed, unassigned and private characters, and bytes that are not UTF-8. Letters of every script stay.
-    """
-    return _harmless(mask(text))
-
-
-def one_line(text: str) -> str:
-    """Return ``text`` as :func:`visible` does, with every run of white space and line breaks as one space.
-
-    Secrets are masked first: one whose blanks are gone would not be known any more.
-    """
-    return _harmless(" ".join(mask(text).split()))
-
-
-def visible_json(text: str) -> str:
-    """Return JSON ``text`` as :func:`visible` does; the escapes are JSON's own, so that it means the same."""
-    return _without_commands(_escaped(mask(text), _json_escape), "\\u00")
-
-
-def visible_progress(text: str) -> str:
-    """Return what a program draws on a terminal as :func:`visible` does, with the sequences of its progress kept."""
-    pieces = re.split(f"({_PROGRESS})", mask(text))
-    return "".join(piece if index % 2 else _harmless(piece) for index, piece in enumerate(pieces))
 
 
 def _harmless(text: str) -> str:
@@ -180,12 +178,7 @@ def _escaped(text: str, escape: Callable[[str], str]) -> str:
 
 
 def _without_commands(text: str, escape: str) -> str:
-    """Return ``text`` so that GitHub's runner finds no command in it, where one reads it.
-
-    Args:
-        text: what is shown.
-        escape: the beginning of an escape of two hexadecimal digits.
-    """
+    """Return ``text`` so that GitHub's runner finds no command in it, where one reads it."""
     if not os.environ.get(ACTIONS):
         return text
     return re.sub(_COMMAND, lambda found: f"{found[0][:-1]}{escape}{ord(found[0][-1]):02x}", text)

@@ -33,11 +33,10 @@ from ..repo.hub import Hub
 from ..tools import docker
 from ..tools.command import Command, Output
 from ..tools.credentials import DockerLogins
-from ..tools.denials import EXPIRED
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD
 from ..tools.forges import web_address
 from ..tools.git import UNSET, Git
-from ..tools.google import is_google
+from ..tools.google import EXPIRED, is_google
 from ..tools.process import NO_BOUND, find, missing, watch
 from .build import CONTEXT, Build, ImageBuild, filled_in, inputs_of, name_after_commit, write_contexts
 from .definition import BakeTarget, bake_fields, cache_fields, definition, from_folder, target_name, with_files_of
@@ -126,12 +125,10 @@ class Buildx:
             return docker.bake_command(build.builder, bake, folder, metadata)
 
         try:
-            _push(build, command)
-        except (ProgramFailed, Unreachable) as fault:
-            if build.hub.settings.cache == CACHE_OFF or "cache" not in fault.what.lower():
-                raise
+            _push(build, command, cached=build.hub.settings.cache != CACHE_OFF)
+        except docker.CacheFailed as fault:
             output.say(f"{fault.what}; building once more without the shared cache")
-            _push(build, partial(command, shared=False))
+            _push(build, partial(command, shared=False), cached=False)
         keys = [one.key for one in build.to_build]
         targets = [target_name(index, key) for index, key in enumerate(keys)]
         return dict(zip(keys, pushed_digests(metadata, targets), strict=True))
@@ -187,7 +184,7 @@ class Chartpress:
         commit.write(["."], clone)
         # Named, so that no folder inside is taken for a repository of its own.
         named = {"GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}
-        command = self._command(build)._replace(cwd=clone / build.hub.root, manners=named)
+        command = self._command(build)._replace(cwd=clone / build.hub.root, hidden_env=named)
         docker.run_build(command, build.to_build[0].reference.host, build.builder)
         return {}
 
@@ -304,19 +301,19 @@ def _target(build: Build, one: ImageBuild, *, no_cache: bool, shared: bool) -> B
     )
 
 
-def _push(build: Build, command: Callable[..., Command]) -> None:
+def _push(build: Build, command: Callable[..., Command], *, cached: bool) -> None:
     """Build and push; a push that is denied as expired is tried once more, from the cache, with fresh credentials.
 
     A token may expire while the image is built: Docker asks its helper again for every command.
     """
     host, builder = build.to_build[0].reference.host, build.builder
     try:
-        docker.run_build(command(), host, builder)
+        docker.run_build(command(), host, builder, cached=cached)
     except Denied as fault:
         if not (build.pushes and re.search(EXPIRED, fault.what)) or DockerLogins.read().credentials(host) is None:
             raise
         output.say(f"{fault.what}; pushing once more with fresh credentials")
-        docker.run_build(command(again=True), host, builder)
+        docker.run_build(command(again=True), host, builder, cached=cached)
 
 
 def _clone(hub: Hub, folder: Path) -> Path:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
-from typing import TypeAlias
 
 from ..core import output
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable
@@ -20,6 +19,7 @@ from ..repo.hub import Hub, HubImage
 from ..tools import docker
 from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_facts import standing
+from ..tools.process import Pool
 from ..tools.registry import require_push_right
 from .build import RETAGGED, SKIPPED, Build, ImageBuild, inputs_of, results_of, retag_images, source_trees
 from .definition import pinned_images
@@ -40,13 +40,11 @@ from .tag import (
 )
 from .tree import Tree
 
-# Waits for the builder to answer.
-BuilderOf: TypeAlias = "Callable[[], Builder]"
 # How many commits, of any branch, are looked at for an image of the same inputs.
 _MOST_COMMITS = 20
 
 
-def plan_build(hub: Hub, options: BuildOptions, answering: BuilderOf | None = None) -> tuple[Step, Hub]:
+def plan_build(hub: Hub, options: BuildOptions, builder: Future[Builder] | None = None) -> tuple[Step, Hub]:
     """Plan the build of the images that the registry does not have, and the values that name them.
 
     Returns:
@@ -54,7 +52,7 @@ def plan_build(hub: Hub, options: BuildOptions, answering: BuilderOf | None = No
     """
     relies = standing(hub.git, hub.branch)
     engine = engine_for(hub, options)
-    build = plan_images(hub, options, engine, answering)
+    build = plan_images(hub, options, engine, builder)
     edits = image_edits(hub, _pins(hub, build)) if build.pushes else ()
 
     def write(values: Values) -> Values:
@@ -82,7 +80,7 @@ def plan_build(hub: Hub, options: BuildOptions, answering: BuilderOf | None = No
     return step, hub.edited(edits)
 
 
-def plan_images(hub: Hub, options: BuildOptions, engine: Engine, answering: BuilderOf | None = None) -> Build:
+def plan_images(hub: Hub, options: BuildOptions, engine: Engine, builder: Future[Builder] | None = None) -> Build:
     """Plan the build of the images that ``options`` name: their tags, and whether their registries have them.
 
     Raises:
@@ -99,21 +97,19 @@ def plan_images(hub: Hub, options: BuildOptions, engine: Engine, answering: Buil
     if names_commit(hub.settings.tag):
         for image in images:
             require_links_covered(hub, image)
-        with hub.git.looking_for_changed(_paths_of(hub, images)) as loose:
-            history.prefetch([image.spec.paths for image in images])
-            changed = loose()
-        for image in images:
-            paths = _paths_of(hub, [image])
-            _require_none(image, [file for file in changed if _is_loose(hub, file) and is_below(file, paths)])
+        _require_committed(hub, images, history)
     look = pushes and not options.force
     certain = not look or any(depends_on(hub, image, hub.pending) for image in images)
-    with nullcontext(answering) if answering else asking_builder(hub, options, at_once=certain) as builder_of:
+    with Pool() as pool:
+        # Docker takes its time: it is asked at once where its answer is needed for certain.
+        if certain and not builder:
+            builder = pool.submit(ask_builder, hub, options)
         try:
             planned = _image_builds(hub, images, options, history, look=look)
         except Unreachable as fault:
             # Without an engine there is no store to find a base image in either: that is nearer than the registry.
             if not isinstance(fault, Denied):
-                builder_of()
+                _ = builder.result() if builder else ask_builder(hub, options)
             raise
         build = Build(hub, options, planned, pushes, _builder(hub, options))
         if build.to_build:
@@ -123,7 +119,7 @@ def plan_images(hub: Hub, options: BuildOptions, engine: Engine, answering: Buil
             if look and engine.retags:
                 build = build.with_images(_reusing(build, history))
         if build.to_build:
-            build = _on_builder(build, builder_of())
+            build = _on_builder(build, builder.result() if builder else ask_builder(hub, options))
     return build
 
 
@@ -140,14 +136,14 @@ def require_only_managed_changes(hub: Hub, keys: Sequence[str]) -> None:
             _require_none(image, loose, f"{look}, then git commit them" if hidden else "")
 
 
-def asking_builder(hub: Hub, options: BuildOptions, *, at_once: bool = True) -> AbstractContextManager[BuilderOf]:
-    """Give what waits for the builder: it is asked at once, since Docker takes its time, or else when it is needed."""
+def ask_builder(hub: Hub, options: BuildOptions) -> Builder:
+    """Return what builds, after checking that it answers.
+
+    Raises:
+        ProgramFailed: docker is missing, or the builder does not answer.
+    """
     builder = _builder(hub, options)
-    if builder.name == CLOUD_BUILD:
-        return nullcontext(lambda: builder)
-    if at_once:
-        return docker.asking_builder(builder.name)
-    return nullcontext(partial(docker.require_builder, builder.name))
+    return builder if builder.name == CLOUD_BUILD else docker.require_builder(builder.name)
 
 
 def _push_right_actions(build: Build) -> list[Action]:
@@ -309,6 +305,17 @@ def _paths_of(hub: Hub, images: Iterable[HubImage]) -> list[str]:
 def _is_loose(hub: Hub, file: str) -> bool:
     """Whether a file that differs from the commit will still do so when the image is built."""
     return file not in hub.pending and not is_half_written(file)
+
+
+def _require_committed(hub: Hub, images: Sequence[HubImage], history: History) -> None:
+    """Check that no image depends on a file that is not committed: its tag would name another image."""
+    with Pool() as pool:
+        asked = pool.submit(hub.git.changed, _paths_of(hub, images))
+        history.prefetch([image.spec.paths for image in images])
+        changed = asked.result()
+    for image in images:
+        paths = _paths_of(hub, [image])
+        _require_none(image, [file for file in changed if _is_loose(hub, file) and is_below(file, paths)])
 
 
 def _require_none(image: HubImage, loose: Sequence[str], hint: str = "") -> None:

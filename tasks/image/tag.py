@@ -30,7 +30,7 @@ from ..repo.files import is_below, join
 from ..repo.hub import Hub, HubImage
 from ..tools.command import Output
 from ..tools.git import Git, misunderstood
-from ..tools.process import capture_all
+from ..tools.process import ask_all, capture
 
 # Stands for the hash of a commit that is yet to be made.
 COMMIT_TO_COME = "{commit}"
@@ -179,7 +179,7 @@ class History:
 
     def _ask_all(self, questions: Iterable[tuple[str, ...]]) -> None:
         new = [arguments for arguments in dict.fromkeys(questions) if arguments not in self._answers]
-        outputs = capture_all([self.git.command(*arguments) for arguments in new])
+        outputs = ask_all(capture, [self.git.command(*arguments) for arguments in new])
         self._answers.update(zip(new, outputs, strict=True))
 
     def _ask(self, *arguments: str) -> Output:

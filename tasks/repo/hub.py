@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..core.faults import DOOR, Fault, Unusable
+from ..core.names import Reference
 from ..core.settings import Settings
 from ..releases.index import Index
 from ..releases.repository import HelmRepository
@@ -291,6 +292,11 @@ class Hub:
         return found
 
     # -- the images
+
+    @property
+    def registries(self) -> tuple[str, ...]:
+        """The hosts of the registries that the images belong to."""
+        return tuple(dict.fromkeys(Reference(image.spec.name).host for image in self.images))
 
     @cached_property
     def images(self) -> tuple[HubImage, ...]:

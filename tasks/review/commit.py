@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable
@@ -13,7 +14,7 @@ from ..repo.edits import foreign_changes
 from ..repo.files import WorkingTree
 from ..repo.hub import Hub
 from ..repo.secrets import credential_in
-from ..tools.git import INDEX, Git, HeadsOf, failed, left_behind, require_unlocked, restore, take_back
+from ..tools.git import INDEX, Git, failed, left_behind, require_unlocked, restore, take_back
 from ..tools.git_facts import current_branch, head, index, local_branch, standing
 from ..tools.process import watch
 from .description import Witness, from_registry
@@ -44,7 +45,7 @@ class TargetBranch(NamedTuple):
 
 
 def plan_commit(
-    hub: Hub, options: CommitOptions, witness: Witness = from_registry, heads_of: HeadsOf | None = None
+    hub: Hub, options: CommitOptions, witness: Witness = from_registry, heads: Future[dict[str, str]] | None = None
 ) -> tuple[Step, Hub]:
     """Plan the commit of the managed files that differ, and the push and the pull request where they are wanted.
 
@@ -52,7 +53,7 @@ def plan_commit(
         hub: the repository as it will be then.
         options: what the user asked for.
         witness: returns what is known of the images, for the pull request.
-        heads_of: returns the remote's branches where it was asked already; None to ask it.
+        heads: the remote's branches, where it was asked already; None to ask it.
 
     Returns:
         The step, and the repository as it will leave it.
@@ -73,7 +74,7 @@ def plan_commit(
     pushed, requested = branch.commit, None
     if options.push or options.request:
         why = "the pull request needs it" if options.request else "it was asked for with --push"
-        pushing, pushed = plan_push(hub, branch, why, heads_of)
+        pushing, pushed = plan_push(hub, branch, why, heads)
         actions.append(pushing)
     if options.request:
         requesting, requested = plan_request(hub, branch, pushed, witness)

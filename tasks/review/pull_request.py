@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 from ..core import output
@@ -12,7 +13,7 @@ from ..core.visible import one_line
 from ..repo.hub import Hub
 from ..tools import forges
 from ..tools.forges import GITHUB, OpenRequest, Repository, is_reached_by_ssh, opening_address, read_remote, real_host
-from ..tools.git import PUSH_SECONDS, Git, HeadsOf, push_fault
+from ..tools.git import PUSH_SECONDS, Git, push_fault
 from ..tools.git_facts import remote_branch
 from ..tools.process import capture, run_checked
 from .description import Description, Witness, base_tip, describe
@@ -89,19 +90,19 @@ def shared_branches(hub: Hub) -> dict[str, str]:
     return {base or default: "the branch that pull requests go to", default: "the default branch"}
 
 
-def plan_push(hub: Hub, branch: Branch, why: str, heads_of: HeadsOf | None = None) -> tuple[Action, Fact]:
+def plan_push(hub: Hub, branch: Branch, why: str, heads: Future[dict[str, str]] | None = None) -> tuple[Action, Fact]:
     """Plan the push of ``branch``, and return it with the fact that has the pushed commit afterwards."""
     git, remote, name = hub.git, hub.settings.remote, branch.name
     shared = shared_branches(hub)
     if not branch.is_named and name in shared:
         return Action(f"nothing to push: {name} is {shared[name]}"), branch.commit
-    heads = _require_pushable(git, remote, name, heads_of)
-    there = remote_branch(git, remote, name, heads.get(name))
+    there_now = _require_pushable(git, remote, name, heads)
+    there = remote_branch(git, remote, name, there_now.get(name))
     # A push that was killed after the remote had taken the branch leaves a clone that does not know of it.
     if not branch.waits and there.value == branch.commit.value and git.follows(remote, name):
         return Action(f"{remote} has {name} already"), there
 
-    others = [f"  {one_line(other)}" for other in git.unlike_remote(heads.values())]
+    others = [f"  {one_line(other)}" for other in git.unlike_remote(there_now.values())]
     if others:
         others.insert(0, f"with commits that were there before, and that {remote} does not have:")
 
@@ -169,11 +170,11 @@ def plan_request(hub: Hub, branch: Branch, pushed: Fact, witness: Witness) -> tu
     return action._replace(relies=(pushed, base)), planned
 
 
-def _require_pushable(git: Git, remote: str, branch: str, heads_of: HeadsOf | None) -> dict[str, str]:
+def _require_pushable(git: Git, remote: str, branch: str, asked: Future[dict[str, str]] | None) -> dict[str, str]:
     """Return the remote's branches, after checking that a push of ``branch`` would only add to them."""
     if git.remote_url(remote) is None:
         raise Refused(f"there is no remote {remote}", where=git.folder, hint=f"git remote add {remote} URL")
-    heads = heads_of() if heads_of else git.remote_heads(git.push_address(remote))
+    heads = asked.result() if asked else git.remote_heads(git.push_address(remote))
     if not _is_behind(git, heads.get(branch), "HEAD"):
         is_current = git.branch() == branch
         theirs = f"pull --rebase {remote} {branch}" if is_current else f"fetch {remote} && git switch {branch}"

@@ -21,20 +21,20 @@ class Command(NamedTuple):
         cwd: the folder it runs in; None for the current one.
         stdin: what it reads; empty for nothing.
         env: variables set for it besides the inherited ones.
-        manners: variables set for it that say only how it talks to us, and that nobody needs to paste.
+        hidden_env: more of them, which say only how it talks to us: left out where the command is shown.
         unset: variables that it does not inherit.
-        umask: what of the modes of the files that it makes is left out; -1 for this process's own.
-        hidden: arguments right after the program's name that nobody needs to paste either.
+        umask: the file mode bits that are cleared for it; -1 for this process's own.
+        hidden_arguments: arguments right after the program's name, also left out where the command is shown.
     """
 
     argv: tuple[str, ...]
     cwd: Path | None = None
     stdin: str = ""
     env: Mapping[str, str] = NOTHING
-    manners: Mapping[str, str] = NOTHING
+    hidden_env: Mapping[str, str] = NOTHING
     unset: tuple[str, ...] = ()
     umask: int = -1
-    hidden: tuple[str, ...] = ()
+    hidden_arguments: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the command as one could paste it into a shell."""
@@ -84,7 +84,7 @@ class Output(NamedTuple):
 
 
 def current_folder() -> Path | None:
-    """Return the current folder; None where it is not there any more."""
+    """Return the current folder; None where it does not exist any more."""
     try:
         return Path.cwd()
     except FileNotFoundError:

@@ -10,8 +10,7 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from ..core.faults import ProgramFailed, Unusable
 from ..core.names import DOCKER_HUB
 from ..core.reading import read_file
 from .command import Command, Output
-from .process import capture, find, running
+from .process import ask_all, capture
 
 # Docker's own name for Docker Hub, in its configuration and to its helpers.
 _HUB_KEY = "https://index.docker.io/v1/"
@@ -106,38 +105,17 @@ class DockerLogins:
 
 def ask_helper(helper: str, host: str) -> Credentials | None:
     """Return what the credential helper has for ``host``; None where it is missing, has nothing, or fails."""
+    question = Command((f"docker-credential-{helper}", "get"), stdin=_key(host))
     try:
-        return _credentials(capture(_question(helper, host), seconds=HELPER_SECONDS))
+        return _credentials(capture(question, seconds=HELPER_SECONDS))
     except ProgramFailed:
         return None
 
 
-@contextmanager
-def asking_helpers(helpers: Mapping[str, str]) -> Iterator[Callable[[], frozenset[str]]]:
-    """Ask the credential helper of each host, side by side, and give what waits for the hosts that they answer for.
-
-    Args:
-        helpers: the helpers' names by host.
-    """
-    here = {host: helper for host, helper in helpers.items() if find(_program(helper))}
-
-    def answering() -> frozenset[str]:
-        try:
-            outputs = heard()
-        except ProgramFailed:
-            return frozenset()
-        return frozenset(host for host, output in zip(here, outputs, strict=True) if _credentials(output))
-
-    with running([_question(helper, host) for host, helper in here.items()], seconds=HELPER_SECONDS) as heard:
-        yield answering
-
-
-def _program(helper: str) -> str:
-    return f"docker-credential-{helper}"
-
-
-def _question(helper: str, host: str) -> Command:
-    return Command((_program(helper), "get"), stdin=_key(host))
+def answering_hosts(helpers: Mapping[str, str]) -> frozenset[str]:
+    """Return the hosts that their credential helper answers for; ``helpers`` has the helpers' names by host."""
+    answers = ask_all(lambda host: ask_helper(helpers[host], host), helpers)
+    return frozenset(host for host, answer in zip(helpers, answers, strict=True) if answer is not None)
 
 
 def _credentials(output: Output) -> Credentials | None:

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -21,13 +20,13 @@ from typing import Any, NamedTuple, TypeAlias
 from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.names import Reference, short_platform
 from .command import Command, Output
-from .denials import denied
-from .process import LOOK_SECONDS, NO_BOUND, TooSlow, attempt_all, run_checked, running, watch
+from .google import denied
+from .process import NO_BOUND, TooSlow, ask_all, capture, run_checked, watch
 from .registry import (
     FoundImage,
     PlatformImage,
     Undecided,
-    begin_quick_answers,
+    look_up,
     platform_image,
     platform_of,
     put_tag,
@@ -37,6 +36,33 @@ from .registry import (
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
 # No builder of buildx: Google Cloud Build, in the project of the images' registry.
 CLOUD_BUILD = "cloudbuild"
+# How long an engine may take to say what it has, and a registry to answer Docker.
+ENGINE_SECONDS, REGISTRY_SECONDS = 10.0, 60.0
+INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
+START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
+BUILD_NATIVELY = (
+    "build on a machine of that platform: --builder NAME; or install what emulates it: "
+    "docker run --privileged --rm tonistiigi/binfmt --install all"
+)
+# The steps before the first one of a build, as buildx shows them where one fails.
+_STARTING = r"(?m)^ > \[internal\] (?:booting buildkit|waiting for connection):"
+# What a kernel says of a program for another processor, and QEMU of one that it could not carry on with.
+_CANNOT_EMULATE = ("exec format error", "qemu: uncaught target signal")
+_NO_BUILDX = ("unknown command: docker buildx", "'buildx' is not a docker command", "unknown shorthand flag")
+_NO_ENGINE = ("cannot connect to the docker daemon", "is the docker daemon running", "docker desktop is not running")
+_NO_HELPER = ("error getting credentials", "executable file not found")
+_MISSING = ": not found"
+_TOO_OFTEN = ("toomanyrequests", "429 too many requests")
+_DENIED = r"\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials"
+_NO_ANSWER = (
+    *("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do"),
+    *("unexpected status", "unexpected http status"),
+)
+_ATTESTATION = "unknown/unknown"
+# bake asks before it reads what lies outside of the folder that it runs in, from buildx 0.20 on.
+BAKE_MAY_READ: Mapping[str, str] = MappingProxyType({"BUILDX_BAKE_ENTITLEMENTS_FS": "0"})
+# What a registry says of an image: what it has, None where it has no such image, or why it gives no answer.
+Answer: TypeAlias = "FoundImage | Fault | None"
 
 
 class Builder(NamedTuple):
@@ -111,35 +137,8 @@ class Builder(NamedTuple):
         return self.name if self.driver == DOCKER_DRIVER else None
 
 
-# How long an engine may take to say what it has, and a registry to answer Docker.
-ENGINE_SECONDS, REGISTRY_SECONDS = 10.0, 60.0
-INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
-START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
-BUILD_NATIVELY = (
-    "build on a machine of that platform: --builder NAME; or install what emulates it: "
-    "docker run --privileged --rm tonistiigi/binfmt --install all"
-)
-# The steps before the first one of a build, as buildx shows them where one fails.
-_STARTING = r"(?m)^ > \[internal\] (?:booting buildkit|waiting for connection):"
-# What a kernel says of a program for another processor, and QEMU of one that it could not carry on with.
-_CANNOT_EMULATE = ("exec format error", "qemu: uncaught target signal")
-_NO_BUILDX = ("unknown command: docker buildx", "'buildx' is not a docker command", "unknown shorthand flag")
-_NO_ENGINE = ("cannot connect to the docker daemon", "is the docker daemon running", "docker desktop is not running")
-_NO_HELPER = ("error getting credentials", "executable file not found")
-_MISSING = ": not found"
-_TOO_OFTEN = ("toomanyrequests", "429 too many requests")
-_DENIED = r"\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials"
-_NO_ANSWER = (
-    *("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do"),
-    *("unexpected status", "unexpected http status"),
-)
-_ATTESTATION = "unknown/unknown"
-# bake asks before it reads what lies outside of the folder that it runs in, from buildx 0.20 on.
-BAKE_MAY_READ: Mapping[str, str] = MappingProxyType({"BUILDX_BAKE_ENTITLEMENTS_FS": "0"})
-
-
-# What a registry says of an image: what it has, None where it has no such image, or why it gives no answer.
-Answer: TypeAlias = "FoundImage | Fault | None"
+class CacheFailed(Unreachable):
+    """The shared build cache cannot be read or written (exit code 4)."""
 
 
 def inspect(image: Reference) -> FoundImage | None:
@@ -150,10 +149,11 @@ def inspect(image: Reference) -> FoundImage | None:
         Unreachable: the registry cannot be reached, is broken, or answers with something that is no image.
         ProgramFailed: docker or buildx is missing.
     """
-    answer = inspect_all([image])[0]
-    if isinstance(answer, Fault):
-        raise answer
-    return answer
+    try:
+        return look_up(image)
+    except Undecided:
+        # Docker itself knows certificates and ways that only it is set up for.
+        return _inspect(image)
 
 
 def retag(source: Reference, tag: str) -> str | None:
@@ -181,21 +181,7 @@ def retag(source: Reference, tag: str) -> str | None:
 
 def inspect_all(images: Sequence[Reference]) -> list[Answer]:
     """Ask the registries for ``images`` side by side, and return their answers in the same order."""
-    return begin_inspect(images)()
-
-
-def begin_inspect(images: Sequence[Reference]) -> Callable[[], list[Answer]]:
-    """Begin to ask the registries for ``images``, and return what waits for their answers."""
-    quick = begin_quick_answers(images)
-    return lambda: _complete(images, quick())
-
-
-def _complete(images: Sequence[Reference], quick: Sequence[FoundImage | Refused | Undecided | None]) -> list[Answer]:
-    """Have Docker itself answer what was left undecided: it knows certificates and ways that only it is set up for."""
-    open_ones = [image for image, answer in zip(images, quick, strict=True) if isinstance(answer, Undecided)]
-    outputs = attempt_all([_inspect_command(image) for image in open_ones], seconds=REGISTRY_SECONDS)
-    late = iter([_answer(output, image) for output, image in zip(outputs, open_ones, strict=True)])
-    return [next(late) if isinstance(answer, Undecided) else answer for answer in quick]
+    return ask_all(_answer, images)
 
 
 def packages_in(images: Sequence[Reference]) -> dict[Reference, dict[str, str]]:
@@ -204,22 +190,8 @@ def packages_in(images: Sequence[Reference]) -> dict[Reference, dict[str, str]]:
     Args:
         images: what the engine has in its local store: nothing is pulled, and nothing in it has a network.
     """
-    run = ("docker", "run", "--rm", "--network=none", "--entrypoint=python3")
-    pip = ("-m", "pip", "list", "--format=json", "--disable-pip-version-check")
-    outputs = attempt_all([Command((*run, str(image), *pip)) for image in images], seconds=LOOK_SECONDS)
-    listed = {image: _packages(output) for image, output in zip(images, outputs, strict=True)}
-    return {image: packages for image, packages in listed.items() if packages is not None}
-
-
-def _packages(output: Output | ProgramFailed) -> dict[str, str] | None:
-    try:
-        return (
-            None
-            if isinstance(output, ProgramFailed)
-            else {str(one["name"]): str(one["version"]) for one in json.loads(output.text)}
-        )
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
+    listed = zip(images, ask_all(_packages, images), strict=True)
+    return {image: packages for image, packages in listed if packages is not None}
 
 
 def local_all(images: Sequence[Reference]) -> dict[Reference, FoundImage]:
@@ -229,13 +201,8 @@ def local_all(images: Sequence[Reference]) -> dict[Reference, FoundImage]:
         TooSlow: the engine takes the question, and gives no answer.
         ProgramFailed: docker says something that is no image.
     """
-    look = ("docker", "image", "inspect", "--format", "{{json .}}")
-    outputs = attempt_all([Command((*look, str(image))) for image in images], seconds=ENGINE_SECONDS)
-    both = list(zip(images, outputs, strict=True))
-    for output in outputs:
-        if isinstance(output, TooSlow):
-            raise output
-    return {image: _local(image, output) for image, output in both if isinstance(output, Output) and output.ok}
+    found = zip(images, ask_all(_local, images), strict=True)
+    return {image: one for image, one in found if one is not None}
 
 
 def local(image: Reference) -> FoundImage | None:
@@ -245,20 +212,9 @@ def local(image: Reference) -> FoundImage | None:
         ProgramFailed: docker says something that is no image.
     """
     try:
-        return local_all([image]).get(image)
+        return _local(image)
     except TooSlow:
         return None
-
-
-def _local(image: Reference, output: Output) -> FoundImage:
-    try:
-        found = json.loads(output.text)
-        layers = tuple(map(str, found["RootFS"].get("Layers") or ()))
-        labels = dict((found.get("Config") or {}).get("Labels") or {})
-        return FoundImage(None, {f"{found['Os']}/{found['Architecture']}": PlatformImage(layers, labels)})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
-        what = f"the engine's answer is no image ({type(err).__name__})"
-        raise ProgramFailed(what, where=image, hint=f"docker image inspect {image}") from err
 
 
 def require_builder(name: str | None) -> Builder:
@@ -267,18 +223,7 @@ def require_builder(name: str | None) -> Builder:
     Raises:
         ProgramFailed: docker or buildx is missing, there is no such builder, or its engine does not answer.
     """
-    with asking_builder(name) as answering:
-        return answering()
-
-
-@contextmanager
-def asking_builder(name: str | None) -> Iterator[Callable[[], Builder]]:
-    """Ask for the builder ``name``, and give what waits for it as :func:`require_builder` does."""
-    with running([Command(("docker", "buildx", "inspect", *(["--", name] if name else [])))]) as heard:
-        yield lambda: _answering_builder(name, heard()[0])
-
-
-def _answering_builder(name: str | None, output: Output) -> Builder:
+    output = capture(Command(("docker", "buildx", "inspect", *(["--", name] if name else []))))
     faults = [line.partition(":")[2].strip() for line in output.text.splitlines() if line.startswith("Error:")]
     builder = Builder.read(name, output.text)
     if output.ok and not faults:
@@ -293,10 +238,6 @@ def _answering_builder(name: str | None, output: Output) -> Builder:
     raise fault or ProgramFailed(f"the builder does not answer: {said}", where=name, hint="docker buildx ls")
 
 
-def _builder_fault(builder: Builder, said: str) -> ProgramFailed:
-    return ProgramFailed(f"the builder does not answer: {said}", where=builder.name, hint=builder.look)
-
-
 def bake_command(builder: Builder, definition: str, folder: Path | None, metadata: Path) -> Command:
     """Return the command that builds ``definition`` (a bake file's JSON text) on ``builder``, run in ``folder``.
 
@@ -305,18 +246,20 @@ def bake_command(builder: Builder, definition: str, folder: Path | None, metadat
     """
     argv = (*builder.buildx, "bake", "--file", "-", "--metadata-file", str(metadata), *builder.flags)
     # The definition is ours: what it names outside of the folder are contexts beside it, and the user's own secrets.
-    return Command(argv, folder, definition, manners=BAKE_MAY_READ)
+    return Command(argv, folder, definition, hidden_env=BAKE_MAY_READ)
 
 
-def run_build(command: Command, host: str, builder: Builder) -> None:
+def run_build(command: Command, host: str, builder: Builder, *, cached: bool = False) -> None:
     """Run a command that builds and pushes images, its progress on standard error.
 
     Args:
         command: docker's, or that of a program which runs docker.
         host: the registry that a denial is taken for.
         builder: what it builds on.
+        cached: whether it shares a build cache.
 
     Raises:
+        CacheFailed: the shared cache cannot be used.
         Denied: the registry refused the push or a base image.
         Unreachable: a registry could not be reached.
         ProgramFailed: the engine or the builder does not answer, or the build itself failed.
@@ -324,17 +267,10 @@ def run_build(command: Command, host: str, builder: Builder) -> None:
     output = watch(command, seconds=NO_BOUND)
     if output.ok:
         return
-    words = output.last_words
-    said = words.lower()
-    if re.search(_STARTING, output.stderr):
-        raise _builder_fault(builder, words)
-    if _has(output.stderr.lower(), _CANNOT_EMULATE):
-        raise ProgramFailed(f"{builder.title} fails to emulate the platform: {words}", hint=BUILD_NATIVELY)
-    if "did not complete successfully" in said or "failed to solve: dockerfile" in said:
-        raise ProgramFailed(words, hint="mend the Dockerfile, commit it, and build again")
-    if re.search(_DENIED, said) or _has(said, (*_NO_HELPER, *_NO_ANSWER, *_TOO_OFTEN)):
-        raise registry_fault(output, host)
-    raise _machine_fault(said) or ProgramFailed(words, hint="the builder's own output above says more")
+    fault = _build_fault(output, host, builder)
+    if cached and "cache" in fault.what.lower():
+        raise CacheFailed(fault.what, where=fault.where, hint=fault.hint) from fault
+    raise fault
 
 
 def registry_fault(output: Output, host: str) -> Fault:
@@ -355,21 +291,58 @@ def registry_fault(output: Output, host: str) -> Fault:
     )
 
 
-def _inspect_command(image: Reference) -> Command:
-    return Command(("docker", "buildx", "imagetools", "inspect", str(image), "--format", "{{json .}}"))
+def _answer(image: Reference) -> Answer:
+    try:
+        return inspect(image)
+    except Fault as fault:
+        return fault
 
 
-def _answer(output: Output | ProgramFailed, image: Reference) -> Answer:
-    if isinstance(output, TooSlow):
-        hint = f"docker buildx imagetools inspect {image}"
-        return Unreachable(f"the registry gives no answer: {output.what}", where=image.host, hint=hint)
-    if isinstance(output, ProgramFailed):
-        return output
+def _packages(image: Reference) -> dict[str, str] | None:
+    run = ("docker", "run", "--rm", "--network=none", "--entrypoint=python3")
+    pip = ("-m", "pip", "list", "--format=json", "--disable-pip-version-check")
+    try:
+        output = capture(Command((*run, str(image), *pip)))
+        return {str(one["name"]): str(one["version"]) for one in json.loads(output.text)}
+    except (ProgramFailed, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _local(image: Reference) -> FoundImage | None:
+    command = Command(("docker", "image", "inspect", "--format", "{{json .}}", str(image)))
+    try:
+        output = capture(command, seconds=ENGINE_SECONDS)
+    except TooSlow:
+        raise
+    except ProgramFailed:
+        return None
+    if not output.ok:
+        return None
+    try:
+        found = json.loads(output.text)
+        layers = tuple(map(str, found["RootFS"].get("Layers") or ()))
+        labels = dict((found.get("Config") or {}).get("Labels") or {})
+        return FoundImage(None, {f"{found['Os']}/{found['Architecture']}": PlatformImage(layers, labels)})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+        what = f"the engine's answer is no image ({type(err).__name__})"
+        raise ProgramFailed(what, where=image, hint=f"docker image inspect {image}") from err
+
+
+def _builder_fault(builder: Builder, said: str) -> ProgramFailed:
+    return ProgramFailed(f"the builder does not answer: {said}", where=builder.name, hint=builder.look)
+
+
+def _inspect(image: Reference) -> FoundImage | None:
+    look = ("docker", "buildx", "imagetools", "inspect", str(image))
+    try:
+        output = capture(Command((*look, "--format", "{{json .}}")), seconds=REGISTRY_SECONDS)
+    except TooSlow as slow:
+        raise Unreachable(f"the registry gives no answer: {slow.what}", where=image.host, hint=" ".join(look)) from slow
     if output.ok:
         return _read_inspection(output.text, image)
     if _is_missing(output.last_words, image):
         return None
-    return registry_fault(output, image.host)
+    raise registry_fault(output, image.host)
 
 
 def _is_missing(words: str, image: Reference) -> bool:
@@ -382,7 +355,7 @@ def _is_missing(words: str, image: Reference) -> bool:
     return words.endswith(_MISSING) and missing.same_repository(image) and same_tag
 
 
-def _read_inspection(text: str, image: Reference) -> Answer:
+def _read_inspection(text: str, image: Reference) -> FoundImage:
     look = f"docker buildx imagetools inspect {image}"
     try:
         answer = json.loads(text)
@@ -390,12 +363,10 @@ def _read_inspection(text: str, image: Reference) -> Answer:
         platforms = {name: platform_image(one) for name, one in _images(answer)}
         lie = next(_contradictions(answer), None)
         require_one_each(_listed(answer), image)
-    except Refused as two_for_one:
-        return two_for_one
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
-        return Unreachable(f"the registry's answer is no image ({type(err).__name__})", where=image, hint=look)
+        raise Unreachable(f"the registry's answer is no image ({type(err).__name__})", where=image, hint=look) from err
     if lie:
-        return Refused(lie, where=image, hint=f"look at it: {look}; build it anew: {DOOR} build --force")
+        raise Refused(lie, where=image, hint=f"look at it: {look}; build it anew: {DOOR} build --force")
     return FoundImage(digest, platforms)
 
 
@@ -429,6 +400,20 @@ def _listed(answer: Mapping[str, Any]) -> list[str]:
 def _kind(platform: str) -> list[str]:
     """Return a platform's system and architecture."""
     return platform.split("/")[:2]
+
+
+def _build_fault(output: Output, host: str, builder: Builder) -> Fault:
+    words = output.last_words
+    said = words.lower()
+    if re.search(_STARTING, output.stderr):
+        return _builder_fault(builder, words)
+    if _has(output.stderr.lower(), _CANNOT_EMULATE):
+        return ProgramFailed(f"{builder.title} fails to emulate the platform: {words}", hint=BUILD_NATIVELY)
+    if "did not complete successfully" in said or "failed to solve: dockerfile" in said:
+        return ProgramFailed(words, hint="mend the Dockerfile, commit it, and build again")
+    if re.search(_DENIED, said) or _has(said, (*_NO_HELPER, *_NO_ANSWER, *_TOO_OFTEN)):
+        return registry_fault(output, host)
+    return _machine_fault(said) or ProgramFailed(words, hint="the builder's own output above says more")
 
 
 def _machine_fault(said: str) -> Fault | None:

@@ -12,21 +12,6 @@ from .command import Command, Output
 from .process import capture, find
 
 _KEYWORD = "hostname "
-
-
-def real_host(name: str) -> str:
-    """Return the host that ssh connects to for ``name``; ``name`` itself where ssh cannot tell.
-
-    People give hosts names of their own: ``Host`` and ``HostName`` in ``~/.ssh/config``. Nothing is connected to.
-    """
-    try:
-        output = capture(Command(("ssh", "-G", "--", name)))
-    except ProgramFailed:
-        return name
-    told = (line.removeprefix(_KEYWORD) for line in output.text.splitlines() if line.startswith(_KEYWORD))
-    return next(told, name)
-
-
 PROGRAM = "gh"
 # https://cli.github.com/manual/gh_help_environment: it asks nothing, and says nothing but the answer.
 _QUIET = {"GH_PROMPT_DISABLED": "1", "GH_NO_UPDATE_NOTIFIER": "1", "GH_PAGER": "", "NO_COLOR": "1", "CLICOLOR": "0"}
@@ -41,6 +26,41 @@ _NO_ANSWER = (
     *("error connecting", "dial tcp", "no such host", "connection refused", "connection reset", "timeout"),
     *("http 500", "http 502", "http 503", "http 504"),
 )
+GITHUB, GITLAB, BITBUCKET, GITEA, FORGEJO = "GitHub", "GitLab", "Bitbucket", "Gitea", "Forgejo"
+BITBUCKET_CLOUD = "bitbucket.org"
+_WEB = ("http", "https")
+_SSH = ("ssh", "git+ssh")
+_SCHEMES = (*_WEB, *_SSH, "git")
+# The hosts that answer ssh on port 443, where only that port is open.
+_SSH_HOSTS = {
+    "ssh.github.com": "github.com",
+    "altssh.gitlab.com": "gitlab.com",
+    "altssh.bitbucket.org": BITBUCKET_CLOUD,
+}
+_PUBLIC = ("github.com", "gitlab.com", BITBUCKET_CLOUD)
+# A host of one's own is known by a part of its name: gitlab.example.org, git.forgejo.example.
+_NAMES = {
+    "github": GITHUB,
+    ".ghe.com": GITHUB,
+    "gitlab": GITLAB,
+    "bitbucket": BITBUCKET,
+    "forgejo": FORGEJO,
+    "codeberg": FORGEJO,
+    "gitea": GITEA,
+}
+
+
+def real_host(name: str) -> str:
+    """Return the host that ssh connects to for ``name``; ``name`` itself where ssh cannot tell.
+
+    People give hosts names of their own: ``Host`` and ``HostName`` in ``~/.ssh/config``. Nothing is connected to.
+    """
+    try:
+        output = capture(Command(("ssh", "-G", "--", name)))
+    except ProgramFailed:
+        return name
+    told = (line.removeprefix(_KEYWORD) for line in output.text.splitlines() if line.startswith(_KEYWORD))
+    return next(told, name)
 
 
 class OpenRequest(NamedTuple):
@@ -103,11 +123,7 @@ class GitHub(NamedTuple):
         )
 
     def create(self, branch: str, base: str, title: str, body: str) -> OpenRequest:
-        """Open a pull request, and return it as GitHub has it afterwards.
-
-        Raises:
-            Denied, Unreachable, ProgramFailed: as :meth:`open_request`; or GitHub has none afterwards.
-        """
+        """Open a pull request, and return it as GitHub has it afterwards."""
         self._checked(self.create_command(branch, base, title, body))
         made = self.open_request(branch)
         if made is None:
@@ -115,11 +131,7 @@ class GitHub(NamedTuple):
         return made
 
     def update(self, number: int, title: str, body: str) -> None:
-        """Give the pull request ``number`` another title and text.
-
-        Raises:
-            Denied, Unreachable, ProgramFailed: as :meth:`open_request`.
-        """
+        """Give the pull request ``number`` another title and text."""
         self._checked(self.update_command(number, title, body))
 
     @property
@@ -127,7 +139,7 @@ class GitHub(NamedTuple):
         return "--repo", f"{self.host}/{self.path}"
 
     def _command(self, *arguments: str, stdin: str = "") -> Command:
-        return Command((PROGRAM, *arguments), self.folder, stdin, manners=_QUIET)
+        return Command((PROGRAM, *arguments), self.folder, stdin, hidden_env=_QUIET)
 
     def _checked(self, command: Command) -> Output:
         output = capture(command)
@@ -143,78 +155,7 @@ def is_here() -> bool:
 
 def knows(host: str) -> bool:
     """Whether gh is on this machine, and signed in to ``host``: then it is GitHub's, whatever its name."""
-    return is_here() and capture(Command((PROGRAM, "auth", "token", "--hostname", host), manners=_QUIET)).ok
-
-
-def _listed(text: str) -> list[dict[str, Any]]:
-    """Read a list of pull requests as ``gh pr list --json`` prints it.
-
-    Raises:
-        ProgramFailed: it is none.
-    """
-    try:
-        listed = json.loads(text)
-    except (ValueError, RecursionError):
-        listed = None
-    if not isinstance(listed, list) or not all(map(_is_request, listed)):
-        raise ProgramFailed("the list of pull requests cannot be read", where=PROGRAM, hint=_LOOK)
-    return listed
-
-
-def _is_request(entry: object) -> bool:
-    return isinstance(entry, dict) and all(isinstance(entry.get(name), kind) for name, kind in _FIELDS.items())
-
-
-def _fault(output: Output, host: str) -> Fault:
-    """Return the fault for gh's refusal, by what it says: its exit status tells a missing sign-in alone."""
-    said, words = output.stderr.lower(), _words(output)
-    if output.status == _NOT_SIGNED_IN or _says(said, _SIGN_IN):
-        return Denied("gh is not signed in", where=host, hint=f"gh auth login --hostname {host}; in CI: set GH_TOKEN")
-    if _ACTIONS_MAY_NOT in said:
-        return Denied(
-            f"GitHub denied it: {words}",
-            where=host,
-            hint="allow it: Settings, Actions, General, Allow GitHub Actions to create and approve pull requests",
-        )
-    if _says(said, _NO_ANSWER):
-        return Unreachable(f"GitHub does not answer: {words}", where=host, hint=f"gh api --hostname {host} rate_limit")
-    if _says(said, _DENIED):
-        return Denied(f"GitHub denied it: {words}", where=host, hint=f"gh auth status --hostname {host}")
-    return ProgramFailed(f"gh: {words}", where=host, hint=_LOOK)
-
-
-def _says(said: str, signs: tuple[str, ...]) -> bool:
-    return any(sign in said for sign in signs)
-
-
-def _words(output: Output) -> str:
-    """Return gh's first line of complaint; what follows it is advice."""
-    lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
-    return lines[0] if lines else output.last_words
-
-
-GITHUB, GITLAB, BITBUCKET, GITEA, FORGEJO = "GitHub", "GitLab", "Bitbucket", "Gitea", "Forgejo"
-BITBUCKET_CLOUD = "bitbucket.org"
-_WEB = ("http", "https")
-_SSH = ("ssh", "git+ssh")
-_SCHEMES = (*_WEB, *_SSH, "git")
-# The hosts that answer ssh on port 443, where only that port is open.
-_SSH_HOSTS = {
-    "ssh.github.com": "github.com",
-    "altssh.gitlab.com": "gitlab.com",
-    "altssh.bitbucket.org": BITBUCKET_CLOUD,
-}
-_PUBLIC = ("github.com", "gitlab.com", BITBUCKET_CLOUD)
-# A host of one's own is known by a part of its name: gitlab.example.org, git.forgejo.example.
-_NAMES = {
-    "github": GITHUB,
-    ".ghe.com": GITHUB,
-    "gitlab": GITLAB,
-    "bitbucket": BITBUCKET,
-    "forgejo": FORGEJO,
-    "codeberg": FORGEJO,
-    "gitea": GITEA,
-}
+    return is_here() and capture(Command((PROGRAM, "auth", "token", "--hostname", host), hidden_env=_QUIET)).ok
 
 
 class Repository(NamedTuple):
@@ -305,6 +246,49 @@ def opening_address(repository: Repository, branch: str, base: str, title: str) 
     if forge in (GITEA, FORGEJO):
         return f"{repository.address}/compare/{_path(base)}...{_path(branch)}"
     return None
+
+
+def _listed(text: str) -> list[dict[str, Any]]:
+    """Read a list of pull requests as ``gh pr list --json`` prints it."""
+    try:
+        listed = json.loads(text)
+    except (ValueError, RecursionError):
+        listed = None
+    if not isinstance(listed, list) or not all(map(_is_request, listed)):
+        raise ProgramFailed("the list of pull requests cannot be read", where=PROGRAM, hint=_LOOK)
+    return listed
+
+
+def _is_request(entry: object) -> bool:
+    return isinstance(entry, dict) and all(isinstance(entry.get(name), kind) for name, kind in _FIELDS.items())
+
+
+def _fault(output: Output, host: str) -> Fault:
+    """Return the fault for gh's refusal, by what it says: its exit status tells a missing sign-in alone."""
+    said, words = output.stderr.lower(), _words(output)
+    if output.status == _NOT_SIGNED_IN or _says(said, _SIGN_IN):
+        return Denied("gh is not signed in", where=host, hint=f"gh auth login --hostname {host}; in CI: set GH_TOKEN")
+    if _ACTIONS_MAY_NOT in said:
+        return Denied(
+            f"GitHub denied it: {words}",
+            where=host,
+            hint="allow it: Settings, Actions, General, Allow GitHub Actions to create and approve pull requests",
+        )
+    if _says(said, _NO_ANSWER):
+        return Unreachable(f"GitHub does not answer: {words}", where=host, hint=f"gh api --hostname {host} rate_limit")
+    if _says(said, _DENIED):
+        return Denied(f"GitHub denied it: {words}", where=host, hint=f"gh auth status --hostname {host}")
+    return ProgramFailed(f"gh: {words}", where=host, hint=_LOOK)
+
+
+def _says(said: str, signs: tuple[str, ...]) -> bool:
+    return any(sign in said for sign in signs)
+
+
+def _words(output: Output) -> str:
+    """Return gh's first line of complaint; what follows it is advice."""
+    lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
+    return lines[0] if lines else output.last_words
 
 
 def _on_bitbucket(repository: Repository, branch: str, base: str) -> str:

@@ -11,16 +11,16 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from .command import NOTHING, Command, Output
-from .process import capture, capture_all, running
+from .process import ask_all, capture
 
 _DENIED = (
     "permission denied",
@@ -32,227 +32,20 @@ _DENIED = (
 )
 # What git advises for a folder that belongs to somebody else, as containers and CI have them.
 _ADVICE = "git config --global --add safe.directory "
-_MENDS = {
+_FIXES = {
     "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
     "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
     "no space left on device": "df -h .git",
     "read-only file system": "ls -ld .git; mount",
     "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
 }
-
-
-def no_clone(folder: Path) -> Unusable:
-    """Return the fault for a folder that lies in no work tree."""
-    hint = "change into the hub repository, or name it: --repo PATH"
-    return Unusable("this is not a git repository", where=folder, hint=hint)
-
-
-def not_opened(output: Output, folder: Path) -> Fault:
-    """Return the fault for a folder that lies in no work tree, or in one that git does not open.
-
-    Args:
-        output: git's answer to ``rev-parse --absolute-git-dir``.
-        folder: the folder.
-    """
-    if output.ok or "not a git repository" in output.stderr:
-        return no_clone(folder)
-    return failed(("rev-parse",), output, folder)
-
-
-def remote_fault(output: Output, remote: str) -> Unreachable:
-    """Return the fault for a remote that gave no usable answer: denied or unreachable."""
-    said = output.stderr.lower()
-    words = _first_fault(output)
-    if any(sign in said for sign in _DENIED):
-        return Denied(f"the remote denied access: {words}", where=remote, hint=f"git ls-remote {remote}")
-    return Unreachable(f"the remote does not answer: {words}", where=remote, hint=f"git ls-remote {remote}")
-
-
-def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> ProgramFailed | Unreachable:
-    """Return the fault for a push that did not go through.
-
-    A rejection (another commit there, a hook, a protected branch) is the remote's answer; a push that ends without
-    one and without git calling it fatal was stopped by the clone's own hook; anything else means no answer.
-
-    Args:
-        output: what git said.
-        remote: the remote's name.
-        branch: the branch's name.
-        ahead: whether the remote's branch has commits that are not here.
-    """
-    rejected = [
-        line.strip() for line in output.stderr.splitlines() if "[rejected]" in line or "[remote rejected]" in line
-    ]
-    if not rejected and "fatal: " not in output.stderr:
-        return ProgramFailed(
-            f"the clone's own hook stopped the push of {branch}",
-            where="pre-push",
-            hint="git rev-parse --git-path hooks/pre-push; its words stand above",
-        )
-    if not rejected:
-        return remote_fault(output, remote)
-    reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"
-    if ahead:
-        hint = f"look at what is there: git fetch {remote} && git log HEAD..{remote}/{branch}; or use another --branch"
-    else:
-        hint = f"ask who keeps {remote} why, then: git push {remote} {branch}"
-    return Unreachable(f"the remote rejected the branch {branch}: {reason}", where=remote, hint=hint)
-
-
-def failed(arguments: Sequence[str], output: Output, where: object | None = None) -> Fault:
-    """Return the fault for a call of git with ``arguments`` that failed; the message is git's own."""
-    lock = lock_in(output.stderr)
-    if lock:
-        return locked(lock)
-    return ProgramFailed(f"git {_verb(arguments)}: {_first_fault(output)}", where=where, hint=_mend(output))
-
-
-def _verb(arguments: Sequence[str]) -> str:
-    """Return the name of git's command: the first argument that is neither an option nor an option's value."""
-    return next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
-
-
-def misunderstood(arguments: Sequence[str]) -> ProgramFailed:
-    """Return the fault for a call of git with ``arguments`` that succeeded and told something else than git does."""
-    return ProgramFailed(f"git {arguments[0]}: its answer is not understood", hint=shlex.join(("git", *arguments)))
-
-
-def _mend(output: Output) -> str:
-    """Return what mends what git says is wrong: its own advice, where that is a command."""
-    advised = [line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE)]
-    if advised:
-        return advised[0]
-    said = output.stderr.lower()
-    found = (hint for sign, hint in _MENDS.items() if sign in said)
-    return next(found, "git status")
-
-
-def _first_fault(output: Output) -> str:
-    """Return the line in which git names the fault; what follows it is advice."""
-    lines = [line.strip() for line in output.stderr.splitlines()]
-    named = [line.split(": ", 1)[1] for line in lines if line.startswith(("fatal: ", "error: "))]
-    return named[0] if named else output.last_words
-
-
 # What an editor's look at the clone may take.
 _MOMENT, _GLANCE = 1.0, 0.05
 _LOCKS = ("index.lock", "HEAD.lock")
-
-
-def require_unlocked(git_dir: Path) -> None:
-    """Check that no other git changes the index or HEAD; one that is done in a moment is waited for.
-
-    Raises:
-        Refused: one does, or has left its lock behind.
-    """
-    deadline = time.monotonic() + _MOMENT
-    for lock in (git_dir / name for name in _LOCKS):
-        while lock.exists():
-            if time.monotonic() > deadline:
-                raise locked(lock)
-            time.sleep(_GLANCE)
-
-
-def locked(lock: Path | str) -> Refused:
-    """Return the fault for a lock file that another git holds, or has left behind."""
-    return Refused(
-        "another git is at work here, or was killed in the middle of it",
-        where=lock,
-        hint=f"wait for it; where none runs any more: rm {shlex.quote(str(lock))}",
-    )
-
-
-def lock_in(said: str) -> str | None:
-    """Return the lock file that git could not make because it is there, from git's own words; None where it could."""
-    _, opening, rest = said.partition("Unable to create '")
-    path, closing, _ = rest.partition(".lock': File exists")
-    return f"{path}.lock" if opening and closing else None
-
-
 _BEFORE = "HEAD~1"
 # The index differs from HEAD, and the file from the index (git-status, short format).
 _TWICE = "MM"
 _COMPARED = ("--literal-pathspecs", "diff-index", "--no-renames", "-z")
-
-
-def left_behind(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
-    """Return the files of HEAD's commit whose entries in the index are still those of the commit before.
-
-    They are named where that is so for all of them, and ``paths`` has them all: git writes the index at once. What
-    somebody has staged since is something else, but for a file that was the only one of its commit.
-
-    Args:
-        git: the clone, at its top.
-        paths: relative to that.
-
-    Raises:
-        ProgramFailed: git cannot compare them.
-    """
-    stale = _entries_unlike(git, "HEAD", paths, "--diff-filter=M")
-    if not stale or not git.ask("rev-parse", "--verify", "--quiet", f"{_BEFORE}^{{commit}}").ok:
-        return ()
-    _, files = git.last_commit()
-    behind = [path for path in stale if path in files]
-    return () if len(behind) < len(files) or _entries_unlike(git, _BEFORE, behind) else tuple(behind)
-
-
-def staged_entries(git: Git, paths: Sequence[str]) -> dict[str, str]:
-    """Return the entries (mode and object) that the index has for those of ``paths`` for which HEAD has others.
-
-    Args:
-        git: the clone, at its top.
-        paths: relative to that.
-
-    Raises:
-        ProgramFailed: git cannot compare them.
-    """
-    # `:MODE MODE OBJECT OBJECT LETTER`, then the path: first what HEAD has, then what the index has.
-    listed = git.names(*_COMPARED, "--cached", "--raw", "--no-abbrev", "HEAD", "--", *paths)
-    columns = [(entry.split(), path) for entry, path in zip(listed[::2], listed[1::2], strict=True)]
-    return {path: f"{mode} {blob}" for (_, mode, _, blob, _), path in columns}
-
-
-def take_back(git: Git, paths: Sequence[str], staged: Mapping[str, str]) -> None:
-    """Give ``paths`` the entries in the index that HEAD has for them, and then those of ``staged``."""
-    git.read(*restore(paths))
-    lines = "".join(f"{entry}\t{path}\0" for path, entry in staged.items())
-    capture(git.command("update-index", "-z", "--index-info", stdin=lines))
-
-
-def restore(paths: Sequence[str]) -> tuple[str, ...]:
-    """Return git's arguments that give ``paths`` the entries in the index that HEAD has for them."""
-    return ("--literal-pathspecs", "restore", "--staged", "--", *paths)
-
-
-def unlike_head(git: Git, paths: Sequence[str], status: Sequence[str]) -> tuple[str, ...]:
-    """Return the files that ``git status`` names, but for those that are as HEAD has them and differ from the index.
-
-    A binary file may be named all the same.
-
-    Args:
-        git: the clone.
-        paths: what was asked for, relative to the clone's folder.
-        status: the entries of ``git status --porcelain -z --no-renames`` for them: two letters, a blank and the path.
-
-    Raises:
-        ProgramFailed: git cannot compare them.
-    """
-    entries = [(entry[:2], entry[3:]) for entry in status]
-    if not any(letters == _TWICE for letters, _ in entries):
-        return tuple(path for _, path in entries)
-    # Unlike `git diff`, it writes nothing; the numbers of lines make it look into the files.
-    counted = git.names(*_COMPARED, "--numstat", "HEAD", "--", *paths)
-    unlike = {count.split("\t", 2)[-1] for count in counted}
-    return tuple(path for letters, path in entries if letters != _TWICE or path in unlike)
-
-
-def _entries_unlike(git: Git, commit: str, paths: Sequence[str], *flags: str) -> tuple[str, ...]:
-    """Return those of ``paths`` whose entries in the index are not the commit's."""
-    return git.names(*_COMPARED, "--cached", "--name-only", *flags, commit, "--", *paths)
-
-
-# Waits for the branches that a remote has, each with its commit.
-HeadsOf: TypeAlias = "Callable[[], dict[str, str]]"
 PUSH_SECONDS = 600.0
 # What is set for the user's own work and would change what git does or prints here. The first part is `git rev-parse
 # --local-env-vars` without what holds settings: set inside a hook, they point at another repository.
@@ -321,6 +114,148 @@ _UNDER_WAY = {
 }
 
 
+def no_clone(folder: Path) -> Unusable:
+    """Return the fault for a folder that lies in no work tree."""
+    hint = "change into the hub repository, or name it: --repo PATH"
+    return Unusable("this is not a git repository", where=folder, hint=hint)
+
+
+def not_opened(output: Output, folder: Path) -> Fault:
+    """Return the fault for a folder that lies in no work tree, or in one that git does not open."""
+    if output.ok or "not a git repository" in output.stderr:
+        return no_clone(folder)
+    return failed(("rev-parse",), output, folder)
+
+
+def remote_fault(output: Output, remote: str) -> Unreachable:
+    """Return the fault for a remote that gave no usable answer: denied or unreachable."""
+    said = output.stderr.lower()
+    words = _first_fault(output)
+    if any(sign in said for sign in _DENIED):
+        return Denied(f"the remote denied access: {words}", where=remote, hint=f"git ls-remote {remote}")
+    return Unreachable(f"the remote does not answer: {words}", where=remote, hint=f"git ls-remote {remote}")
+
+
+def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> ProgramFailed | Unreachable:
+    """Return the fault for a push that did not go through.
+
+    A rejection (another commit there, a hook, a protected branch) is the remote's answer; a push that ends without
+    one and without git calling it fatal was stopped by the clone's own hook; anything else means no answer.
+    """
+    rejected = [
+        line.strip() for line in output.stderr.splitlines() if "[rejected]" in line or "[remote rejected]" in line
+    ]
+    if not rejected and "fatal: " not in output.stderr:
+        return ProgramFailed(
+            f"the clone's own hook stopped the push of {branch}",
+            where="pre-push",
+            hint="git rev-parse --git-path hooks/pre-push; its words stand above",
+        )
+    if not rejected:
+        return remote_fault(output, remote)
+    reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"
+    if ahead:
+        hint = f"look at what is there: git fetch {remote} && git log HEAD..{remote}/{branch}; or use another --branch"
+    else:
+        hint = f"ask who keeps {remote} why, then: git push {remote} {branch}"
+    return Unreachable(f"the remote rejected the branch {branch}: {reason}", where=remote, hint=hint)
+
+
+def failed(arguments: Sequence[str], output: Output, where: object | None = None) -> Fault:
+    """Return the fault for a call of git with ``arguments`` that failed; the message is git's own."""
+    lock = lock_in(output.stderr)
+    if lock:
+        return locked(lock)
+    return ProgramFailed(f"git {_verb(arguments)}: {_first_fault(output)}", where=where, hint=_fix(output))
+
+
+def misunderstood(arguments: Sequence[str]) -> ProgramFailed:
+    """Return the fault for a call of git with ``arguments`` that succeeded and told something else than git does."""
+    return ProgramFailed(f"git {arguments[0]}: its answer is not understood", hint=shlex.join(("git", *arguments)))
+
+
+def require_unlocked(git_dir: Path) -> None:
+    """Check that no other git changes the index or HEAD; one that is done in a moment is waited for."""
+    deadline = time.monotonic() + _MOMENT
+    for lock in (git_dir / name for name in _LOCKS):
+        while lock.exists():
+            if time.monotonic() > deadline:
+                raise locked(lock)
+            time.sleep(_GLANCE)
+
+
+def locked(lock: Path | str) -> Refused:
+    """Return the fault for a lock file that another git holds, or has left behind."""
+    return Refused(
+        "another git is at work here, or was killed in the middle of it",
+        where=lock,
+        hint=f"wait for it; where none runs any more: rm {shlex.quote(str(lock))}",
+    )
+
+
+def lock_in(said: str) -> str | None:
+    """Return the lock file that git could not make because it is there, from git's own words; None where it could."""
+    _, opening, rest = said.partition("Unable to create '")
+    path, closing, _ = rest.partition(".lock': File exists")
+    return f"{path}.lock" if opening and closing else None
+
+
+def left_behind(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
+    """Return the files of HEAD's commit whose entries in the index are still those of the commit before.
+
+    They are named where that is so for all of them, and ``paths`` has them all: git writes the index at once. What
+    somebody has staged since is something else, but for a file that was the only one of its commit.
+    """
+    stale = _entries_unlike(git, "HEAD", paths, "--diff-filter=M")
+    if not stale or not git.ask("rev-parse", "--verify", "--quiet", f"{_BEFORE}^{{commit}}").ok:
+        return ()
+    _, files = git.last_commit()
+    behind = [path for path in stale if path in files]
+    return () if len(behind) < len(files) or _entries_unlike(git, _BEFORE, behind) else tuple(behind)
+
+
+def staged_entries(git: Git, paths: Sequence[str]) -> dict[str, str]:
+    """Return the entries (mode and object) that the index has for those of ``paths`` for which HEAD has others."""
+    # `:MODE MODE OBJECT OBJECT LETTER`, then the path: first what HEAD has, then what the index has.
+    listed = git.names(*_COMPARED, "--cached", "--raw", "--no-abbrev", "HEAD", "--", *paths)
+    columns = [(entry.split(), path) for entry, path in zip(listed[::2], listed[1::2], strict=True)]
+    return {path: f"{mode} {blob}" for (_, mode, _, blob, _), path in columns}
+
+
+def take_back(git: Git, paths: Sequence[str], staged: Mapping[str, str]) -> None:
+    """Give ``paths`` the entries in the index that HEAD has for them, and then those of ``staged``."""
+    git.read(*restore(paths))
+    lines = "".join(f"{entry}\t{path}\0" for path, entry in staged.items())
+    capture(git.command("update-index", "-z", "--index-info", stdin=lines))
+
+
+def restore(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return git's arguments that give ``paths`` the entries in the index that HEAD has for them."""
+    return ("--literal-pathspecs", "restore", "--staged", "--", *paths)
+
+
+def unlike_head(git: Git, paths: Sequence[str], status: Sequence[str]) -> tuple[str, ...]:
+    """Return the files that ``git status`` names, but for those that are as HEAD has them and differ from the index.
+
+    A binary file may be named all the same.
+
+    Args:
+        git: the clone.
+        paths: what was asked for, relative to the clone's folder.
+        status: the entries of ``git status --porcelain -z --no-renames`` for them: two letters, a blank and the path.
+
+    Raises:
+        ProgramFailed: git cannot compare them.
+    """
+    entries = [(entry[:2], entry[3:]) for entry in status]
+    if not any(letters == _TWICE for letters, _ in entries):
+        return tuple(path for _, path in entries)
+    # Unlike `git diff`, it writes nothing; the numbers of lines make it look into the files.
+    counted = git.names(*_COMPARED, "--numstat", "HEAD", "--", *paths)
+    unlike = {count.split("\t", 2)[-1] for count in counted}
+    return tuple(path for letters, path in entries if letters != _TWICE or path in unlike)
+
+
 class Clone(NamedTuple):
     """What stays as it is while a clone is worked on.
 
@@ -372,7 +307,7 @@ class Git:
         if start is None:
             raise no_clone(folder)
         asked = cls(start)
-        top, state = capture_all([asked.command(*_NO_BARE, *arguments) for arguments in (_TOP, _STATE)])
+        top, state = ask_all(capture, [asked.command(*_NO_BARE, *arguments) for arguments in (_TOP, _STATE)])
         clone = _clone_in(top, state, start)
         if clone is None:
             raise not_opened(state, folder)
@@ -383,18 +318,12 @@ class Git:
         return Git(self.folder / subfolder, self.clone)
 
     def command(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> Command:
-        """Return the git command with ``arguments``, as it would be run.
-
-        Args:
-            arguments: git's own.
-            stdin: what it reads.
-            env: variables for this call.
-        """
-        manners = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+        """Return the git command with ``arguments``, as it would be run."""
+        hidden = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
         if not sys.stdin.isatty():
-            manners["GIT_TERMINAL_PROMPT"] = "0"
-        hidden = (*_NEUTRAL, *self._naming)
-        return Command(("git", *arguments), self.folder, stdin, env, manners, unset=UNSET, hidden=hidden)
+            hidden["GIT_TERMINAL_PROMPT"] = "0"
+        naming = (*_NEUTRAL, *self._naming)
+        return Command(("git", *arguments), self.folder, stdin, env, hidden, unset=UNSET, hidden_arguments=naming)
 
     @property
     def _naming(self) -> tuple[str, ...]:
@@ -425,23 +354,14 @@ class Git:
         return output.text
 
     def names(self, *arguments: str) -> tuple[str, ...]:
-        """Run git with ``arguments``, ``-z`` among them, and return the file names that it lists.
-
-        Raises:
-            ProgramFailed, Refused: as for :meth:`read`.
-        """
+        """Run git with ``arguments``, ``-z`` among them, and return the file names that it lists."""
         output = self.ask(*arguments)
         if not output.ok:
             raise failed(arguments, output)
         return output.names
 
     def switch(self, *arguments: str, branch: str) -> None:
-        """Run git with ``arguments``, which switch to ``branch``; a hook that fails after that does not undo it.
-
-        Raises:
-            ProgramFailed: git did not switch; the message is its own.
-            Refused: another git has locked the branch.
-        """
+        """Run git with ``arguments``, which switch to ``branch``; a hook that fails after that does not undo it."""
         output = self.ask(*arguments)
         if not output.ok and self.branch() != branch:
             raise failed(arguments, output)
@@ -450,12 +370,7 @@ class Git:
 
     @cached_property
     def clone(self) -> Clone:
-        """What stays as it is: asked once.
-
-        Raises:
-            Unusable: the folder lies in no git work tree.
-            ProgramFailed: git does not open the one that it lies in.
-        """
+        """What stays as it is: asked once."""
         return self.known or Git.around(self.folder).clone
 
     @property
@@ -494,7 +409,7 @@ class Git:
             raise Refused(
                 f"a {step} is under way", where=self.folder, hint=f"git {step} --continue, or git {step} --abort"
             )
-        current, head = capture_all([self.command(*_BRANCH), self.command(*_HEAD)])
+        current, head = ask_all(capture, [self.command(*_BRANCH), self.command(*_HEAD)])
         if not current.ok:
             raise Refused("HEAD is detached", where=self.folder, hint="git switch BRANCH")
         branch = _branch_in(current)
@@ -514,7 +429,7 @@ class Git:
 
     def show_all(self, paths: Sequence[str], revision: str = "HEAD") -> dict[str, bytes | None]:
         """Return what :meth:`show` does for each of ``paths``, asked side by side."""
-        outputs = capture_all([self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths])
+        outputs = ask_all(capture, [self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths])
         return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
 
     def stored(self, path: str, revision: str = "HEAD") -> bytes:
@@ -532,23 +447,8 @@ class Git:
 
         ``paths`` are relative to :attr:`folder` and are taken literally.
         """
-        with self.looking_for_changed(paths) as files:
-            return files()
-
-    @contextmanager
-    def looking_for_changed(self, paths: Sequence[str]) -> Iterator[Callable[[], tuple[str, ...]]]:
-        """Look for what :meth:`changed` returns, and give what waits for it."""
         flags = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
-        arguments = ("--literal-pathspecs", "status", *flags, "--", *paths)
-
-        def files() -> tuple[str, ...]:
-            (output,) = heard()
-            if not output.ok:
-                raise failed(arguments, output)
-            return unlike_head(self, paths, output.names)
-
-        with running([self.command(*arguments)]) as heard:
-            yield files
+        return unlike_head(self, paths, self.names("--literal-pathspecs", "status", *flags, "--", *paths))
 
     def branch_commit(self, branch: str) -> str | None:
         """Return the full hash that the local branch ``branch`` points to, or None."""
@@ -574,7 +474,7 @@ class Git:
 
     def push_address(self, remote: str) -> str:
         """Return what to ask for the branches that a push to ``remote`` meets: its name, or its own push address."""
-        fetch, push = capture_all([self.command("remote", "get-url", *flag, remote) for flag in ((), ("--push",))])
+        fetch, push = ask_all(capture, [self.command("remote", "get-url", *flag, remote) for flag in ((), ("--push",))])
         return push.text if push.ok and push.text != fetch.text else remote
 
     def default_branch(self, remote: str) -> str:
@@ -613,29 +513,20 @@ class Git:
             Unreachable: it does not answer.
             Denied: it refuses access.
         """
-        with self.asking_remote(remote, branch) as heads_of:
-            return heads_of().get(branch)
+        return self._heads(remote, branch).get(branch)
 
     def remote_heads(self, remote: str) -> dict[str, str]:
         """Ask ``remote`` for its branches, each with its commit; it raises as :meth:`remote_commit` does."""
-        with self.asking_remote(remote) as heads_of:
-            return heads_of()
+        return self._heads(remote, "*")
 
-    @contextmanager
-    def asking_remote(self, remote: str, branch: str = "*") -> Iterator[HeadsOf]:
-        """Ask ``remote`` for its branches, and give what waits for them; it raises as :meth:`remote_commit` does."""
+    def _heads(self, remote: str, pattern: str) -> dict[str, str]:
         prefix = "refs/heads/"
-
-        def heads_of() -> dict[str, str]:
-            (output,) = heard()
-            if not output.ok:
-                raise remote_fault(output, remote)
-            # It also lists what only ends so: refs/somebody/refs/heads/main.
-            listed = (line.partition("\t") for line in output.text.splitlines())
-            return {name[len(prefix) :]: commit for commit, _, name in listed if name.startswith(prefix)}
-
-        with running([self.command("ls-remote", "--", remote, f"{prefix}{branch}")]) as heard:
-            yield heads_of
+        output = self.ask("ls-remote", "--", remote, f"{prefix}{pattern}")
+        if not output.ok:
+            raise remote_fault(output, remote)
+        # It also lists what only ends so: refs/somebody/refs/heads/main.
+        listed = (line.partition("\t") for line in output.text.splitlines())
+        return {name[len(prefix) :]: commit for commit, _, name in listed if name.startswith(prefix)}
 
     def unlike_remote(self, heads: Iterable[str]) -> tuple[str, ...]:
         """Return HEAD's commits that are in none of ``heads``, newest first: short hash and subject."""
@@ -659,7 +550,7 @@ class Git:
         only = ("--no-follow-tags", "--recurse-submodules=no")
         command = self.command("push", *only, "--", remote, f"{commit}:refs/heads/{branch}")
         # Git takes no refspec for a remote that mirrors.
-        return command._replace(hidden=(*command.hidden, "-c", f"remote.{remote}.mirror=false"))
+        return command._replace(hidden_arguments=(*command.hidden_arguments, "-c", f"remote.{remote}.mirror=false"))
 
     def follow_commands(self, remote: str, branch: str) -> tuple[Command, Command]:
         """Return the commands that let the local ``branch`` follow that of ``remote``, as ``push --set-upstream`` does.
@@ -669,6 +560,33 @@ class Git:
         pairs = ((f"branch.{branch}.merge", f"refs/heads/{branch}"), (f"branch.{branch}.remote", remote))
         merge, name = (self.command("config", "--replace-all", *pair) for pair in pairs)
         return merge, name
+
+
+def _verb(arguments: Sequence[str]) -> str:
+    """Return the name of git's command: the first argument that is neither an option nor an option's value."""
+    return next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
+
+
+def _fix(output: Output) -> str:
+    """Return how to fix what git says is wrong: its own advice, where that is a command."""
+    advised = [line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE)]
+    if advised:
+        return advised[0]
+    said = output.stderr.lower()
+    found = (hint for sign, hint in _FIXES.items() if sign in said)
+    return next(found, "git status")
+
+
+def _first_fault(output: Output) -> str:
+    """Return the line in which git names the fault; what follows it is advice."""
+    lines = [line.strip() for line in output.stderr.splitlines()]
+    named = [line.split(": ", 1)[1] for line in lines if line.startswith(("fatal: ", "error: "))]
+    return named[0] if named else output.last_words
+
+
+def _entries_unlike(git: Git, commit: str, paths: Sequence[str], *flags: str) -> tuple[str, ...]:
+    """Return those of ``paths`` whose entries in the index are not the commit's."""
+    return git.names(*_COMPARED, "--cached", "--name-only", *flags, commit, "--", *paths)
 
 
 def _clone_in(top: Output, state: Output, start: Path) -> Clone | None:

@@ -30,6 +30,7 @@ _CACHE_FLAGS, _CACHE_FIELDS = ("--cache-from", "--cache-to"), ("cache-from", "ca
 _REF = re.compile(r"(?:^|,)ref=([^,]*)")
 _BOUND = Path(__file__).with_name("bound.py")
 _FOR_REAL = "run the release itself to use it"
+_reach: Reach | None = None
 
 
 class Reach(NamedTuple):
@@ -44,9 +45,6 @@ class Reach(NamedTuple):
     folder: Path
     registry: str
     engine: str
-
-
-_reach: Reach | None = None
 
 
 @contextlib.contextmanager
@@ -78,15 +76,7 @@ def bound() -> tuple[str, ...]:
 
 
 def require_command(command: Command, ask: Callable[[Command], Output]) -> None:
-    """Check that ``command`` reaches nothing outside of a rehearsal.
-
-    Args:
-        command: what is about to be started.
-        ask: runs a command that shows git's settings.
-
-    Raises:
-        Refused: it reaches something else.
-    """
+    """Check that ``command`` reaches nothing outside of a rehearsal."""
     if _reach is None:
         return
     program = Path(command.argv[0]).name
@@ -99,11 +89,7 @@ def require_command(command: Command, ask: Callable[[Command], Output]) -> None:
 
 
 def require_registry(image: str) -> None:
-    """Check that ``image``, a name that begins with its registry, may be written.
-
-    Raises:
-        Refused: the registry is not the rehearsal's.
-    """
+    """Check that ``image``, a name that begins with its registry, may be written."""
     if _reach is not None and image.partition("/")[0] != _reach.registry:
         raise Refused(
             f"a rehearsal writes to its own registry only, {_reach.registry}",

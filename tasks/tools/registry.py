@@ -12,8 +12,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urljoin
@@ -23,7 +22,7 @@ from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable, Unusable
 from ..core.http import Address, Answer, Limits, Request, basic, send
 from ..core.names import DOCKER_HUB, Reference, short_platform
 from .credentials import IDENTITY_TOKEN, DockerLogins
-from .denials import denied
+from .google import denied
 from .reach import require_registry
 
 # https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
@@ -39,7 +38,6 @@ _DENIALS = (401, 403)
 _MISSING = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN"})
 _UPLOADS = "blobs/uploads/"
 _MOST_PLATFORMS = 16
-_SIDE_BY_SIDE = 8
 LONGEST_WORDS = 500
 SECONDS = 20.0
 # The whole of a conversation has SECONDS; where something fails, Docker is asked instead of trying again.
@@ -203,16 +201,19 @@ def _words(answer: Answer) -> str:
     return said[:LONGEST_WORDS] or f"it answers {answer.status}"
 
 
-def begin_quick_answers(images: Sequence[Reference]) -> Callable[[], list[FoundImage | Refused | Undecided | None]]:
-    """Begin to ask the registries for ``images`` side by side, and return what waits for their answers.
+def look_up(image: Reference) -> FoundImage | None:
+    """Return what the registry has of ``image``; None where it has no such image.
 
-    The answers come in the same order: what a registry has, None where it has no such image, Refused where that
-    cannot be used, and :class:`Undecided` where it is none of these: then Docker itself is to be asked.
+    Raises:
+        Refused: what it has cannot be used.
+        Undecided: its answer is none of these: then Docker itself is to be asked.
     """
-    pool = ThreadPoolExecutor(_SIDE_BY_SIDE)
-    asked = [pool.submit(_quick_answer, image) for image in images]
-    pool.shutdown(wait=False)
-    return lambda: [one.result() for one in asked]
+    try:
+        return _look(image)
+    except (Refused, Undecided):
+        raise
+    except (Fault, ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+        raise Undecided from err
 
 
 def require_push_right(repository: Reference) -> None:
@@ -252,15 +253,6 @@ def _give_up(conversation: Conversation, upload: str) -> None:
     """Give an upload up, at an address of the registry's; one that cannot be given up is forgotten in time."""
     with contextlib.suppress(Undecided, Denied, ValueError):
         conversation.send("DELETE", urljoin(_UPLOADS, upload))
-
-
-def _quick_answer(image: Reference) -> FoundImage | Refused | Undecided | None:
-    try:
-        return _look(image)
-    except Refused as two_for_one:
-        return two_for_one
-    except (Undecided, Fault, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Undecided()
 
 
 def _look(image: Reference) -> FoundImage | None:

@@ -16,7 +16,7 @@ import pytest
 import sh
 
 from tasks.tools.command import Command
-from tasks.tools.process import attend, capture, running, watch
+from tasks.tools.process import Pool, ask_all, attend, capture, watch
 
 from ..lab.cli import INVOKE, run_task
 from ..lab.hubs import Hub, make_hub
@@ -130,10 +130,46 @@ def test_an_interrupt_while_a_program_is_started_ends_it(
     wait_until(lambda: not alive(int((tmp_path / "pid").read_text())))
 
 
-def test_a_program_that_nobody_hears_out_is_ended(tmp_path: Path) -> None:
-    with running([Command(("sh", "-c", SLEEPER), tmp_path)]):
-        wait_for(tmp_path / "pid")
+def ask_in_a_pool(command: Command) -> None:
+    with Pool() as pool:
+        pool.submit(capture, command)
+        wait_for(command.cwd / "pid" if command.cwd else PROJECT)
+
+
+def ask_in_a_pool_of_a_pool(command: Command) -> None:
+    with Pool() as pool:
+        pool.submit(ask_in_a_pool, command).result()
+        pool.submit(ask_all, capture, [command])
+        wait_for(command.cwd / "pid" if command.cwd else PROJECT)
+
+
+@pytest.mark.parametrize("ask", [ask_in_a_pool, ask_in_a_pool_of_a_pool])
+@pytest.mark.parametrize("sleeper", [SLEEPER, f"trap 'exit 3' TERM; {SLEEPER.replace('exec ', '')} & wait"])
+def test_a_program_whose_answer_is_not_taken_is_ended(
+    ask: Callable[[Command], None], sleeper: str, tmp_path: Path
+) -> None:
+    ask(Command(("sh", "-c", sleeper), tmp_path))
     assert not alive(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_every_program_that_was_asked_side_by_side(number: signal.Signals, tmp_path: Path) -> None:
+    folders = [tmp_path / str(index) for index in range(3)]
+    for folder in folders:
+        folder.mkdir()
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom tasks.core.session import asked_to_end_is_ctrl_c\n"
+        "from tasks.tools.process import Command, ask_all, capture\nwith asked_to_end_is_ctrl_c():\n"
+        f"    ask_all(capture, [Command(('sh', '-c', {SLEEPER!r}), Path(folder)) for folder in sys.argv[1:]])"
+    )
+    argv = (sys.executable, "-c", script, *map(str, folders))
+    with subprocess.Popen(argv, cwd=PROJECT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
+        for folder in folders:
+            wait_for(folder / "pid")
+        child.send_signal(number)
+        child.communicate(timeout=PATIENCE)
+    assert child.returncode == -signal.SIGINT
+    assert not any(alive(int((folder / "pid").read_text())) for folder in folders)
 
 
 def test_an_interrupt_while_git_commits_is_130_and_nothing_is_committed(slow: Hub, tmp_path: Path) -> None:

@@ -13,12 +13,15 @@ import errno
 import os
 import shlex
 import signal
+import subprocess
 import sys
 import tempfile
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
+import sh
 from invoke.tasks import Task
 
 from tasks.core import plan
@@ -161,25 +164,42 @@ def watch_programs(points: Points, started: Path) -> None:
     """Put a point before each outside program, and one while it runs; its process's number goes to ``started``."""
     labels: dict[int, str] = {}
 
-    def watched_start(start: Callable[..., P], command: Command, **options: Any) -> P:  # noqa: ANN401
+    def watched_start(start: Callable[..., P], command: Command, *options: Any) -> P:  # noqa: ANN401
         label = shlex.join(command.argv[:_SHOWN_WORDS])
         points.reach(f"before {label}")
-        process = start(command, **options)
+        process = start(command, *options)
         labels[process.pid] = label
         with started.open("a", encoding="ascii") as file:
             file.write(f"{process.pid}\n")
         points.reach(f"during {label}")
         return process
 
-    def watched_wait(wait: Callable[..., R], process: HasPid, *args: Any) -> R:  # noqa: ANN401
-        result = wait(process, *args)
-        points.note(f"after {labels.pop(process.pid)}")
-        return result
+    def watched_wait(wait: Callable[..., R]) -> Callable[..., R]:
+        def watched(process: HasPid, *args: Any, **options: Any) -> R:  # noqa: ANN401
+            result = wait(process, *args, **options)
+            points.note(f"after {labels.pop(process.pid, 'another program')}")
+            return result
+
+        return watched
 
     for name in ("_begin", "_start"):
         setattr(process, name, partial(watched_start, getattr(process, name)))
-    for name in ("hear_out", "wait"):
-        setattr(process, name, partial(watched_wait, getattr(process, name)))
+    for owner, name in ((subprocess.Popen, "communicate"), (sh.RunningCommand, "wait")):
+        setattr(owner, name, watched_wait(getattr(owner, name)))
+
+
+def answer_in_turn() -> None:
+    """Have what is asked side by side answered one after the other: the points of every run come in one order."""
+
+    def submit(_: process.Pool, question: Callable[..., R], *args: Any, **options: Any) -> Future[R]:  # noqa: ANN401
+        answer: Future[R] = Future()
+        try:
+            answer.set_result(question(*args, **options))
+        except Exception as fault:  # noqa: BLE001 - it is raised where the answer is taken
+            answer.set_exception(fault)
+        return answer
+
+    process.Pool.submit = submit  # type: ignore[method-assign, assignment]
 
 
 def watch_files(points: Points) -> None:
@@ -196,6 +216,7 @@ def main(trace: str, at: str, harm: str, *task: str) -> None:
     watch_task(points)
     watch_actions(points)
     watch_programs(points, Path(f"{trace}.started"))
+    answer_in_turn()
     watch_files(points)
     program.run(["hubpress", *task])
 

@@ -14,7 +14,7 @@ from unittest.mock import patch
 from hypothesis import strategies as st
 from urllib3 import HTTPHeaderDict
 
-from tasks.core.faults import Fault
+from tasks.core.faults import Fault, Refused
 from tasks.core.http import Address, Answer
 from tasks.core.names import Reference
 from tasks.core.settings import KEYS, read_settings
@@ -32,10 +32,10 @@ from tasks.repo.values import image_at, warnings, with_image
 from tasks.tools import docker, google
 from tasks.tools.command import Command, Output
 from tasks.tools.credentials import DockerLogins, ask_helper
-from tasks.tools.denials import denied
 from tasks.tools.forges import GitHub, opening_address, read_remote
 from tasks.tools.git import Git, push_fault, remote_fault
-from tasks.tools.registry import Undecided, begin_quick_answers, require_push_right
+from tasks.tools.google import denied
+from tasks.tools.registry import Undecided, look_up, require_push_right
 
 from ..lab.helm import RELEASES, chart_archive, index_text
 from ..z2jh.charts import archive, entry
@@ -44,7 +44,7 @@ from .inputs import VALUES, damaged, damaged_text, trees
 from .whole import hub_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from hypothesis.strategies import SearchStrategy
 
@@ -137,22 +137,13 @@ def _hub(files: dict[str, bytes]) -> None:
 def _answering(answer: Callable[[], tuple[int, bytes]]) -> Iterator[None]:
     """Let ``answer`` return the status of each program that is asked, and what it says on both of its outputs."""
 
-    def said() -> Output:
+    def capture(_: Command, **__: float) -> Output:
         status, data = answer()
         return Output(status, data, data.decode("utf-8", "replace"))
 
-    @contextlib.contextmanager
-    def running(commands: Sequence[Command], **_: float) -> Iterator[Callable[[], list[Output]]]:
-        outputs = [said() for _ in commands]
-        yield lambda: outputs
-
-    def attempt_all(commands: Sequence[Command], **_: float) -> list[Output]:
-        return [said() for _ in commands]
-
     with contextlib.ExitStack() as stack:
-        for room in ("process", "docker", "git"):
-            stack.enter_context(patch(f"tasks.tools.{room}.running", running))
-        stack.enter_context(patch("tasks.tools.docker.attempt_all", attempt_all))
+        for room in ("tools.process", "tools.docker", "tools.git", "tools.credentials", "tools.forges", "image.tag"):
+            stack.enter_context(patch(f"tasks.{room}.capture", capture))
         yield
 
 
@@ -178,9 +169,8 @@ def _gh(data: bytes) -> None:
 
 
 def _inspection(given: tuple[int, bytes]) -> None:
-    undecided = patch("tasks.tools.registry._quick_answer", side_effect=lambda _: Undecided())
-    with undecided, _answering(lambda: given):
-        docker.inspect(IMAGE)
+    with patch("tasks.tools.docker.look_up", side_effect=Undecided), _answering(lambda: given):
+        docker.inspect_all([IMAGE])
 
 
 def _engine(data: bytes) -> None:
@@ -201,7 +191,8 @@ def _registry(given: tuple[int, str, bytes]) -> None:
     headers = HTTPHeaderDict(dict.fromkeys(names, header))
     answer = Answer(Address("https", IMAGE.host, "/v2/"), status, headers, body)
     with patch("tasks.tools.registry.send", return_value=answer):
-        begin_quick_answers([IMAGE])()
+        with contextlib.suppress(Undecided, Refused):
+            look_up(IMAGE)
         require_push_right(IMAGE)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.tools.denials import denied
+from tasks.tools.google import denied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
