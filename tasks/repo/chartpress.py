@@ -1,7 +1,7 @@
 """chartpress.yaml, read as chartpress 2.4 reads it (https://github.com/jupyterhub/chartpress#configuration).
 
-All paths are those of the file: POSIX, relative to its folder, as written. What chartpress would stumble over with
-a traceback is a fault that names the key.
+All paths are as written: POSIX, relative to the file's folder. A value that chartpress answers with a traceback is
+refused by the key's name.
 """
 
 from __future__ import annotations
@@ -17,129 +17,6 @@ from ..core.reading import is_inside, is_passable
 from ..core.visible import keep_secret
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, SequenceNode, described, merged, parse, target_of
 from .yaml_edit import is_nothing
-
-_TRUE = "true"
-
-
-class Fields(NamedTuple):
-    """A mapping's fields, merge keys (``<<``) followed; of a key that stands twice, the last.
-
-    Attributes:
-        document: the document.
-        path: where in the document the mapping stands (``charts[0].images``); empty for the document itself.
-        values: what stands under each key, aliases followed.
-    """
-
-    document: Document
-    path: str
-    values: dict[str, Node]
-
-    @classmethod
-    def of(cls, document: Document, node: Node | None, path: str) -> Fields:
-        """Read ``node`` as a mapping; null counts as an empty one.
-
-        Raises:
-            Unusable: something else stands there.
-        """
-        if is_nothing(node):
-            return cls(document, path, {})
-        if not isinstance(node, MappingNode):
-            raise wrong(document, node, path or "the file", "a mapping")
-        sources = [*reversed(merged(node)), node]
-        entries = [(target_of(key), value) for source in sources for key, value in source.entries]
-        values = {
-            _passable(document, key, path or "a key"): target_of(value)
-            for key, value in entries
-            if isinstance(key, Scalar) and key.value != "<<"
-        }
-        return cls(document, path, values)
-
-    def name(self, key: str) -> str:
-        """Return the full name of ``key``: ``charts[0].name``."""
-        return f"{self.path}.{key}" if self.path else key
-
-    def fields(self, key: str) -> Fields:
-        """Return the mapping under ``key``; an empty one where there is none."""
-        return Fields.of(self.document, self.values.get(key), self.name(key))
-
-    def items(self, key: str) -> list[Node]:
-        """Return the list under ``key``; an empty one where there is none."""
-        node = self.values.get(key)
-        if is_nothing(node):
-            return []
-        if not isinstance(node, SequenceNode):
-            raise wrong(self.document, node, self.name(key), "a list")
-        return [target_of(item) for item in node.children]
-
-    def text(self, key: str) -> str | None:
-        """Return the text under ``key``; None where there is none, or an empty one."""
-        node = self.values.get(key)
-        return None if is_nothing(node) else _text(self.document, node, self.name(key)) or None
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        """Return the list of texts under ``key``."""
-        items = enumerate(self.items(key))
-        return tuple(_text(self.document, item, f"{self.name(key)}[{index}]") for index, item in items)
-
-    def path_text(self, key: str) -> str | None:
-        """Return the path under ``key``, relative to the document's folder; None where there is none."""
-        path = self.text(key)
-        return None if path is None else self._inside(path, self.name(key), self.values[key])
-
-    def path_texts(self, key: str) -> tuple[str, ...]:
-        """Return the list of paths under ``key``."""
-        both = enumerate(zip(self.texts(key), self.items(key), strict=True))
-        return tuple(self._inside(path, f"{self.name(key)}[{index}]", node) for index, (path, node) in both)
-
-    def _inside(self, path: str, name: str, node: Node) -> str:
-        if is_inside(path, posixpath.dirname(self.document.where)):
-            return path
-        raise Unusable(
-            f"{name} is {path!r}, which lies outside the repository",
-            where=self.document.place(node),
-            hint=f"name a path in the repository, relative to {posixpath.basename(self.document.where)}",
-        )
-
-    def flag(self, key: str, *, default: bool) -> bool:
-        """Return the truth value under ``key``; ``default`` where there is none."""
-        node = self.values.get(key)
-        if node is None:
-            return default
-        if not isinstance(node, Scalar) or node.kind != "bool":
-            raise wrong(self.document, node, self.name(key), "true or false", hint="write true or false")
-        return node.value.lower() == _TRUE
-
-    def unknown(self, known: Collection[str]) -> list[str]:
-        """Return the full names of the keys that are not in ``known``."""
-        return [self.name(key) for key in self.values if key not in known]
-
-
-def wrong(document: Document, node: Node | None, name: str, wanted: str, hint: str | None = None) -> Unusable:
-    """Return the fault of a ``node`` that is not ``wanted``."""
-    return Unusable(
-        f"{name} is {described(node)}, not {wanted}",
-        where=document.place(node) if node else document.where,
-        hint=hint or f"write {wanted} there",
-    )
-
-
-def _text(document: Document, node: Node | None, name: str) -> str:
-    if isinstance(node, Scalar) and node.kind == "str":
-        return _passable(document, node, name)
-    is_scalar = isinstance(node, Scalar) and not is_nothing(node)
-    raise wrong(document, node, name, "a text", hint="put quotes around it" if is_scalar else None)
-
-
-def _passable(document: Document, node: Scalar, name: str) -> str:
-    """Return a scalar's text, which programs are given and files are named by."""
-    if is_passable(node.value):
-        return node.value
-    raise Unusable(
-        f"{name} holds a character that no program can be given: NUL, or half of a surrogate pair",
-        where=document.place(node),
-        hint=r"write it without the escape (\0, \ud800)",
-    )
-
 
 _TOP_KEYS = frozenset({"charts"})
 _CHART_KEYS = frozenset(
@@ -169,12 +46,12 @@ class ImageSpec(NamedTuple):
         name: its full name without a tag: ``imageName``, else the chart's ``imagePrefix`` and the key.
         context: the build context: ``contextPath``, else ``images/<key>``.
         dockerfile: ``dockerfilePath``, else ``Dockerfile`` in the context.
-        build_args: ``buildArgs``; ``{LAST_COMMIT}``, ``{TAG}`` and ``{BRANCH}`` in them stand as written.
+        build_args: ``buildArgs``, with ``{LAST_COMMIT}``, ``{TAG}`` and ``{BRANCH}`` as written.
         extra_options: ``extraBuildCommandOptions``, as written too.
         paths: every path whose last commit decides the tag, each once: the configuration file, the context (unless
             ``rebuildOnContextPathChanges`` is false), the Dockerfile, ``paths``.
         skip_platforms: platforms that it is not built for.
-        values_paths: where in the chart's values.yaml its name and tag belong; empty for none.
+        values_paths: the places of its name and tag in the chart's values.yaml.
     """
 
     key: str
@@ -189,14 +66,7 @@ class ImageSpec(NamedTuple):
 
 
 class ChartSpec(NamedTuple):
-    """A chart of chartpress.yaml.
-
-    Attributes:
-        name: its name.
-        path: its folder: ``chartPath``, else its name.
-        base_version: ``baseVersion``, or None.
-        images: its images, in the file's order.
-    """
+    """A chart of chartpress.yaml; ``path`` is its folder: ``chartPath``, else its name."""
 
     name: str
     path: str
@@ -205,30 +75,21 @@ class ChartSpec(NamedTuple):
 
 
 class ChartpressConfig(NamedTuple):
-    """The whole file.
-
-    Attributes:
-        charts: its charts, in the file's order; at least one.
-        unknown_keys: the full names of the keys that chartpress ignores (``charts[0].images.hub.foo``).
-    """
+    """The whole file: at least one chart, and the full names of the keys that chartpress ignores."""
 
     charts: tuple[ChartSpec, ...]
     unknown_keys: tuple[str, ...]
 
 
 def read_chartpress(data: bytes, where: str) -> ChartpressConfig:
-    """Read chartpress.yaml.
-
-    Args:
-        data: the file.
-        where: its path, as shown to people; its last part is the file's name among an image's ``paths``.
+    """Read chartpress.yaml, whose name is the last part of ``where``.
 
     Raises:
-        Unusable: not YAML, no charts, or a value of a type that chartpress cannot use; the message names the key.
+        Unusable: not YAML, no charts, or a value of a type that chartpress cannot use.
     """
     document = parse(data, where)
-    top = Fields.of(document, document.root, "")
-    charts = [Fields.of(document, node, f"charts[{index}]") for index, node in enumerate(top.items("charts"))]
+    top = _Fields.of(document, document.root, "")
+    charts = [_Fields.of(document, node, f"charts[{index}]") for index, node in enumerate(top.items("charts"))]
     if not charts:
         raise Unusable("no charts", where=where, hint="list them under charts:, each with its name:")
     file = posixpath.basename(where)
@@ -236,13 +97,96 @@ def read_chartpress(data: bytes, where: str) -> ChartpressConfig:
     return ChartpressConfig(tuple(_chart(chart, file) for chart in charts), tuple(unknown))
 
 
-def _unknown(chart: Fields) -> list[str]:
+class _Fields(NamedTuple):
+    """A mapping at ``path`` (``charts[0].images``), aliases and merge keys followed; of equal keys the last counts."""
+
+    document: Document
+    path: str
+    values: dict[str, Node]
+
+    @classmethod
+    def of(cls, document: Document, node: Node | None, path: str) -> _Fields:
+        """Read ``node`` as a mapping; null counts as an empty one."""
+        if is_nothing(node):
+            return cls(document, path, {})
+        if not isinstance(node, MappingNode):
+            raise _wrong(document, node, path or "the file", "a mapping")
+        sources = [*reversed(merged(node)), node]
+        entries = [(target_of(key), value) for source in sources for key, value in source.entries]
+        values = {
+            _passable(document, key, path or "a key"): target_of(value)
+            for key, value in entries
+            if isinstance(key, Scalar) and key.value != "<<"
+        }
+        return cls(document, path, values)
+
+    def name(self, key: str) -> str:
+        """Return the full name of ``key``: ``charts[0].name``."""
+        return f"{self.path}.{key}" if self.path else key
+
+    def fields(self, key: str) -> _Fields:
+        """Return the mapping under ``key``, or an empty one."""
+        return _Fields.of(self.document, self.values.get(key), self.name(key))
+
+    def items(self, key: str) -> list[Node]:
+        """Return the list under ``key``, or an empty one."""
+        node = self.values.get(key)
+        if is_nothing(node):
+            return []
+        if not isinstance(node, SequenceNode):
+            raise _wrong(self.document, node, self.name(key), "a list")
+        return [target_of(item) for item in node.children]
+
+    def text(self, key: str) -> str | None:
+        """Return the text under ``key``; None if it is missing or empty."""
+        node = self.values.get(key)
+        return None if is_nothing(node) else _text(self.document, node, self.name(key)) or None
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return the list of texts under ``key``."""
+        items = enumerate(self.items(key))
+        return tuple(_text(self.document, item, f"{self.name(key)}[{index}]") for index, item in items)
+
+    def path_text(self, key: str) -> str | None:
+        """Return the path under ``key``, relative to the document's folder, or None."""
+        path = self.text(key)
+        return None if path is None else self._inside(path, self.name(key), self.values[key])
+
+    def path_texts(self, key: str) -> tuple[str, ...]:
+        """Return the list of paths under ``key``."""
+        both = enumerate(zip(self.texts(key), self.items(key), strict=True))
+        return tuple(self._inside(path, f"{self.name(key)}[{index}]", node) for index, (path, node) in both)
+
+    def _inside(self, path: str, name: str, node: Node) -> str:
+        if is_inside(path, posixpath.dirname(self.document.where)):
+            return path
+        raise Unusable(
+            f"{name} is {path!r}, which lies outside the repository",
+            where=self.document.place(node),
+            hint=f"name a path in the repository, relative to {posixpath.basename(self.document.where)}",
+        )
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """Return the truth value under ``key``, or ``default``."""
+        node = self.values.get(key)
+        if node is None:
+            return default
+        if not isinstance(node, Scalar) or node.kind != "bool":
+            raise _wrong(self.document, node, self.name(key), "true or false", hint="write true or false")
+        return node.value.lower().startswith("t")
+
+    def unknown(self, known: Collection[str]) -> list[str]:
+        """Return the full names of the keys that are not in ``known``."""
+        return [self.name(key) for key in self.values if key not in known]
+
+
+def _unknown(chart: _Fields) -> list[str]:
     images = chart.fields("images")
     of_images = [name for key in images.values for name in images.fields(key).unknown(_IMAGE_KEYS)]
     return chart.unknown(_CHART_KEYS) + chart.fields("repo").unknown(_REPO_KEYS) + of_images
 
 
-def _chart(chart: Fields, file: str) -> ChartSpec:
+def _chart(chart: _Fields, file: str) -> ChartSpec:
     name = chart.text("name")
     if name is None:
         raise Unusable(f"{chart.name('name')} is missing", where=chart.document.where, hint="name the chart's folder")
@@ -256,7 +200,7 @@ def _chart(chart: Fields, file: str) -> ChartSpec:
     )
 
 
-def _image(image: Fields, key: str, prefix: str, file: str) -> ImageSpec:
+def _image(image: _Fields, key: str, prefix: str, file: str) -> ImageSpec:
     context = image.path_text("contextPath") or posixpath.join("images", key)
     dockerfile = image.path_text("dockerfilePath") or posixpath.join(context, "Dockerfile")
     contexts = [context] if image.flag("rebuildOnContextPathChanges", default=True) else []
@@ -279,7 +223,7 @@ def _image(image: Fields, key: str, prefix: str, file: str) -> ImageSpec:
 
 
 def _assignments(options: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield each ``NAME=VALUE`` in ``--build-arg=NAME=VALUE``, or in an item that follows such an option."""
+    """Yield the name and value of each ``--build-arg=NAME=VALUE``, or of an item after such an option."""
     for option in options:
         assignment = option.removeprefix("--build-arg").removeprefix("--label").lstrip("= ")
         if not assignment.startswith("-"):
@@ -287,8 +231,8 @@ def _assignments(options: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield name, value
 
 
-def _name(image: Fields, key: str, prefix: str) -> str:
-    """Read the image's full name; what is none could be an option of the programs that it is given to."""
+def _name(image: _Fields, key: str, prefix: str) -> str:
+    """Read the image's full name; anything else could be read as an option of a program."""
     name = image.text("imageName") or prefix + key
     if is_name(name):
         return name
@@ -300,8 +244,8 @@ def _name(image: Fields, key: str, prefix: str) -> str:
     )
 
 
-def _values_paths(image: Fields) -> tuple[str, ...]:
-    """Read ``valuesPath``: one path or a list; nothing, an empty text, list or mapping mean none."""
+def _values_paths(image: _Fields) -> tuple[str, ...]:
+    """Read ``valuesPath``: one path or a list; an empty text, list or mapping means none."""
     node = image.values.get("valuesPath")
     if isinstance(node, SequenceNode):
         return image.texts("valuesPath")
@@ -309,3 +253,30 @@ def _values_paths(image: Fields) -> tuple[str, ...]:
         return ()
     path = image.text("valuesPath")
     return () if path is None else (path,)
+
+
+def _wrong(document: Document, node: Node | None, name: str, wanted: str, hint: str | None = None) -> Unusable:
+    """Return the fault of a ``node`` that is not what is ``wanted``."""
+    return Unusable(
+        f"{name} is {described(node)}, not {wanted}",
+        where=document.place(node) if node else document.where,
+        hint=hint or f"write {wanted} there",
+    )
+
+
+def _text(document: Document, node: Node | None, name: str) -> str:
+    if isinstance(node, Scalar) and node.kind == "str":
+        return _passable(document, node, name)
+    is_scalar = isinstance(node, Scalar) and not is_nothing(node)
+    raise _wrong(document, node, name, "a text", hint="put quotes around it" if is_scalar else None)
+
+
+def _passable(document: Document, node: Scalar, name: str) -> str:
+    """Return a scalar's text after checking that it can be an argument or a file's name."""
+    if is_passable(node.value):
+        return node.value
+    raise Unusable(
+        f"{name} holds a character that no program can be given: NUL, or half of a surrogate pair",
+        where=document.place(node),
+        hint=r"write it without the escape (\0, \ud800)",
+    )

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.faults import DOOR, Fault, Unusable
+from ..core.faults import DOOR, Unusable
 from ..core.names import Reference
 from ..core.settings import Settings
 from ..releases.index import Index
@@ -25,6 +25,9 @@ from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links
 from .values import warnings as values_warnings
 
 _HELMS_OWN = ("@", "alias:", "oci:")
+CHARTPRESS_FILE = "chartpress.yaml"
+_BINDERHUB = "binderhub"
+_LOCKS = {"Chart.yaml": "Chart.lock", "requirements.yaml": "requirements.lock"}
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
 
@@ -76,17 +79,8 @@ def layout_warnings(hub: Hub) -> Iterator[str]:
             yield from values_warnings(data, file)
 
 
-_BINDERHUB = "binderhub"
-
-
 def no_single_root(top: Path, roots: Sequence[str], fitting: Sequence[str]) -> Unusable:
-    """Return the fault of a repository without exactly one chartpress.yaml that could be meant.
-
-    Args:
-        top: the repository's top.
-        roots: the folders that have one.
-        fitting: those of them with a chart that depends on z2jh.
-    """
+    """Return the fault of a repository with none or several ``roots``, of which not exactly one is ``fitting``."""
     if not roots:
         return Unusable(
             "there is no chartpress.yaml in this repository",
@@ -133,17 +127,8 @@ def no_hub_image(hub: Hub) -> Unusable:
     )
 
 
-CHARTPRESS_FILE = "chartpress.yaml"
-
-
 class HubImage(NamedTuple):
-    """An image of the chart that inherits from z2jh's hub image.
-
-    Attributes:
-        spec: what chartpress.yaml says of it.
-        dockerfile: its Dockerfile, relative to the repository's top.
-        base: the base image that the Dockerfile names.
-    """
+    """An image of the chart that inherits from z2jh's hub image; ``dockerfile`` is relative to the top."""
 
     spec: ImageSpec
     dockerfile: str
@@ -151,23 +136,14 @@ class HubImage(NamedTuple):
 
 
 class ValuesPlace(NamedTuple):
-    """One place that an image's name and tag are written to.
-
-    Attributes:
-        file: the values file, relative to the repository's top.
-        path: the values path in it, dotted.
-        image: the image's key in chartpress.yaml.
-    """
+    """A place of an image's name and tag: the values file, the dotted path in it, the image's key."""
 
     file: str
     path: str
     image: str
 
 
-_LOCKS = {"Chart.yaml": "Chart.lock", "requirements.yaml": "requirements.lock"}
-
-
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Hub:
     """A hub repository, as it is or as a plan will leave it.
 
@@ -176,9 +152,10 @@ class Hub:
         settings: this run's settings.
         files: its files now, or as planned edits will leave them.
         committed: its files in HEAD, or as planned commits will leave them.
-        planned_branch: the branch that a planned commit is on; None where none is planned.
-        pending: the files in planned commits; empty when nothing is planned.
-        index: the Helm repository's index as this run has read it; None where it has not.
+        planned_branch: the branch that a planned commit is on, or None.
+        pending: the files in planned commits.
+        index: the Helm repository's index if this run has read it.
+        roots: the folders, relative to the top, that may hold the hub's chartpress.yaml.
     """
 
     git: Git
@@ -188,6 +165,7 @@ class Hub:
     planned_branch: str | None = None
     pending: frozenset[str] = frozenset()
     index: Index | None = None
+    roots: tuple[str, ...] = ("",)
 
     # -- where it is, and where it will be
 
@@ -229,15 +207,9 @@ class Hub:
     @cached_property
     def root(self) -> str:
         """The folder of chartpress.yaml relative to the repository's top; empty for the top itself."""
-        if self.settings.root is not None:
-            root = join(self.settings.root.strip("/"))
-            return "" if root == "." else root
-        if self.files.read(CHARTPRESS_FILE) is not None:
-            return ""
-        roots = self._roots_below()
-        fitting = [root for root in roots if len(roots) == 1 or self._has_dependency(root)]
+        fitting = [root for root in self.roots if len(self.roots) == 1 or self._fits(root)]
         if len(fitting) != 1:
-            raise no_single_root(self.git.folder, roots, fitting)
+            raise no_single_root(self.git.folder, self.roots, fitting)
         return fitting[0]
 
     @cached_property
@@ -372,15 +344,15 @@ class Hub:
 
     # -- how they are found
 
-    def _roots_below(self) -> list[str]:
-        listed = self.git.names("ls-files", "-z", "--", f":(glob)**/{CHARTPRESS_FILE}")
-        return [path.rpartition("/")[0] for path in listed]
-
-    def _has_dependency(self, root: str) -> bool:
-        candidate = replace(self, settings=self.settings._replace(root=root))
+    def _fits(self, root: str) -> bool:
+        """Whether the chartpress.yaml in ``root`` has the hub's chart; a template of one, which is no YAML, has not."""
+        path, wanted = join(root, CHARTPRESS_FILE), self.settings.chart
         try:
-            return bool(candidate.chart)
-        except Fault:
+            charts = read_chartpress(self.files.read(path) or b"", path).charts
+            if wanted is not None:
+                return any(chart.name == wanted for chart in charts)
+            return sum(1 for chart in charts if self._requirement_in(join(root, chart.path))) == 1
+        except Unusable:
             return False
 
     def _chart_named(self, name: str) -> ChartSpec:
@@ -400,12 +372,18 @@ class Hub:
         It reads them from Chart.yaml (apiVersion v2), and from requirements.yaml for older charts
         (https://helm.sh/docs/topics/charts/#chart-dependencies).
         """
-        older = join(self.root, chart.path, "requirements.yaml")
-        return older if self.files.read(older) is not None else join(self.root, chart.path, "Chart.yaml")
+        return self._dependencies_in(join(self.root, chart.path))
 
     def requirement_of(self, chart: ChartSpec, name: str | None = None) -> Requirement | None:
-        """Return the chart's dependency called ``name`` (None: the setting's), or None."""
-        path = self.requirement_file_of(chart)
+        """Return the chart's dependency called ``name`` (default: the setting's), or None."""
+        return self._requirement_in(join(self.root, chart.path), name)
+
+    def _dependencies_in(self, folder: str) -> str:
+        older = join(folder, "requirements.yaml")
+        return older if self.files.read(older) is not None else join(folder, "Chart.yaml")
+
+    def _requirement_in(self, folder: str, name: str | None = None) -> Requirement | None:
+        path = behind_links(self.git.folder, self._dependencies_in(folder))
         data = self.files.read(path)
         if data is None:
             return None
@@ -425,7 +403,15 @@ class Hub:
 
 def open_hub(settings: Settings, git: Git) -> Hub:
     """Return the hub repository whose clone is ``git``, as it is now."""
-    return Hub(git, settings, WorkingTree(git.folder), Committed(git))
+    if settings.root is not None:
+        root = join(settings.root.strip("/"))
+        roots = ["" if root == "." else root]
+    elif (git.folder / CHARTPRESS_FILE).exists():
+        roots = [""]
+    else:
+        listed = git.names("ls-files", "-z", "--", f":(glob)**/{CHARTPRESS_FILE}")
+        roots = [path.rpartition("/")[0] for path in listed]
+    return Hub(git, settings, WorkingTree(git.folder), Committed(git), roots=tuple(roots))
 
 
 def lock_file(hub: Hub) -> str | None:

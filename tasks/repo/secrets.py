@@ -1,7 +1,7 @@
-"""Credential files: keys, tokens and passwords, known by what they hold and, where that could be anything, by name.
+"""Credential files: keys, tokens and passwords, recognised by content and, where that is not enough, by name.
 
-Only a file that is nothing else counts: values with a secret among them are what they always were. What is encrypted
-(git-crypt, sops), empty, or an example gives nothing away.
+Only a file for nothing else counts, not values with a secret among them; neither does an encrypted (git-crypt, sops),
+empty or example file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LARGEST = 64 * 1024
 _LIKELY = 16 * 1024
 # https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
 _GIT_CRYPT, _SOPS = b"\0GITCRYPT\0", "sops"
-# How a value begins that is encrypted, or stands for one that comes from elsewhere.
+# The beginning of an encrypted value, or of a reference to one.
 _NO_SECRET = ("ENC[", "<", "$", "{", "%")
 _SHORTEST_PASSWORD = 8
 _BOM = b"\xef\xbb\xbf"
@@ -38,31 +38,15 @@ _GOOGLES_SECRETS = {
 }
 
 
-class _Kind(NamedTuple):
-    """One kind of credential file.
-
-    Attributes:
-        what: what it is, as people call it.
-        called: matches its path: one that ends in ``credentials`` or ``.kube/config``.
-        opens: whether a text is one.
-        sign: what is in each: most files are passed over by that, without a closer look.
-    """
-
-    what: str
-    called: re.Pattern[str]
-    opens: Callable[[str], bool]
-    sign: bytes = b""
-
-
 def is_likely_credential(path: str, size: int) -> bool:
     """Whether a file of that path and size is worth unpacking for :func:`credential_in` before it is written out."""
     return size <= _LIKELY or (size <= LARGEST and bool(_NAMED.match(f"/{path}")))
 
 
 def credential_in(path: str, data: bytes) -> str | None:
-    """Return what the file ``path`` with the bytes ``data`` gives away, as people call it; None where it is nothing.
+    """Return the kind of credentials in the file ``path`` with the bytes ``data``, for people, or None.
 
-    One larger than ``LARGEST`` is no such file.
+    A file larger than ``LARGEST`` has none.
     """
     kinds = [kind for kind in _KINDS if kind.sign in data and kind.called.match(f"/{path}")]
     is_json = data.removeprefix(_BOM).lstrip().startswith(b"{") and any(sign in data for sign in _JSON_SIGNS)
@@ -75,16 +59,25 @@ def credential_in(path: str, data: bytes) -> str | None:
     return _in_json(document) or next((kind.what for kind in kinds if kind.opens(text)), None)
 
 
+class _Kind(NamedTuple):
+    """One kind of credential file: its name for people, a pattern of its path, a test of its text.
+
+    Every such file contains ``sign``, so that most others are passed over without a closer look.
+    """
+
+    what: str
+    called: re.Pattern[str]
+    opens: Callable[[str], bool]
+    sign: bytes = b""
+
+
 def _ends_in(patterns: Iterable[str]) -> re.Pattern[str]:
-    """Return what matches a path, with a slash before it, that ends as one of ``patterns`` says."""
+    """Return the pattern of a path, after a slash, that ends in one of the glob ``patterns``."""
     return re.compile("|".join(translate(f"*/{pattern}") for pattern in patterns))
 
 
-# -- files in JSON, whatever they are called
-
-
 def _json(text: str) -> dict[str, Any]:
-    """Return the mapping that ``text`` is in JSON; an empty one where it is none."""
+    """Return the mapping that ``text`` is in JSON, or an empty one."""
     if not text.lstrip().startswith("{"):
         return {}
     try:
@@ -105,8 +98,8 @@ def _in_json(document: dict[str, Any]) -> str | None:
 def _is_googles(document: dict[str, Any]) -> bool:
     """Whether it is one of https://cloud.google.com/docs/authentication/application-default-credentials.
 
-    Those of a workload identity federation hold nothing secret themselves, but where they carry a token to buy others
-    with (https://google.aip.dev/auth/4117), as google-github-actions/auth writes them.
+    Those of a workload identity federation are secret only with a token to exchange in them
+    (https://google.aip.dev/auth/4117), as google-github-actions/auth writes them.
     """
     kind = document.get("type")
     if kind == "external_account":
@@ -128,11 +121,8 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def _is_given(value: object) -> bool:
-    """Whether a secret's value stands there itself: neither empty, nor encrypted, nor a name for it."""
+    """Whether ``value`` is itself a secret: neither empty, nor encrypted, nor a reference."""
     return isinstance(value, str) and bool(value.strip()) and not value.strip().startswith(_NO_SECRET)
-
-
-# -- other files
 
 
 def _private_keys(text: str) -> Iterator[list[str]]:
@@ -149,7 +139,7 @@ def _private_keys(text: str) -> Iterator[list[str]]:
 
 
 def _has_private_key(text: str) -> bool:
-    """Whether there is a private key in it, and not only a place for one: ``...``."""
+    """Whether it has a private key, and not only a placeholder for one: ``...``."""
     keys = ([line for line in key if line and ": " not in line] for key in _private_keys(text))
     return any(key and all(_PEM_LETTERS.issuperset(line) for line in key) for key in keys)
 
@@ -182,10 +172,9 @@ def _has_login(url: str) -> bool:
 
 
 def _has_option(*names: str) -> Callable[[str], bool]:
-    """Return what says whether a section of an INI file has one of the options."""
+    """Return a test whether a section of an INI file has one of the options."""
 
     def opens(text: str) -> bool:
-
         parser = configparser.RawConfigParser(strict=False)
         try:
             parser.read_string(text)
@@ -197,7 +186,7 @@ def _has_option(*names: str) -> Callable[[str], bool]:
 
 
 def _has_variable(text: str) -> bool:
-    """Whether a file of variables sets one whose name says that it is secret, to what could be one."""
+    """Whether a file of variables sets one with a secret's name to a possible secret."""
     lines = (line.strip().removeprefix("export ").partition("=") for line in text.splitlines())
     set_ones = ((name.strip(), value.strip().strip("'\"")) for name, _, value in lines if not name.startswith("#"))
     return any(len(value) >= _SHORTEST_PASSWORD and _is_given(value) and names_secret(name) for name, value in set_ones)
@@ -205,7 +194,6 @@ def _has_variable(text: str) -> bool:
 
 def _has_user(text: str) -> bool:
     """Whether a user of https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/ has a key, token or password."""
-    # Brings the YAML library, rarely needed.
     try:
         users = child(load(text), "users")
     except Unreadable:
