@@ -43,10 +43,11 @@ fuzz: $(venv)/.ready ## feed every reader with damaged files, for SECONDS=600 (6
 bench: $(venv)/.ready engine ## measure the promises of docs/performance.md; fails where one is missed
 	@$(python) -m tests.bench $(ARGS)
 
-lint: $(venv)/.ready ## check style and types
+lint: $(venv)/.ready ## check style, types and the order of the rooms
 	$(venv)/bin/ruff check
 	$(venv)/bin/ruff format --check
 	$(venv)/bin/mypy
+	$(venv)/bin/lint-imports
 
 format: $(venv)/.ready ## write the files in the project's style
 	$(venv)/bin/ruff format
@@ -63,7 +64,7 @@ engine: ## put a Docker engine, buildx and a registry on this machine where they
 	@tests/machine/engine.sh
 
 clean: ## remove what the targets above made
-	rm -rf $(venv) .venvs .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(venv) .venvs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ## -- the hub image

@@ -94,10 +94,10 @@ def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
     return Step(
         "auth",
         tuple(actions),
-        report=lambda: {
+        report=lambda _: {
             "auth": [{"host": host, "google": host in google, "helper": logins.helper_for(host)} for host in hosts]
         },
-        summary=lambda: [f"signed in for {', '.join(hosts)}"] if any(action.do for action in actions) else [],
+        summary=lambda _: [f"signed in for {', '.join(hosts)}"] if any(action.do for action in actions) else [],
         changes=False,
     )
 

@@ -98,11 +98,11 @@ def plan_build(hub: Hub, wish: BuildOptions, builder: Future[Builder] | None = N
     step = Step(
         "build",
         actions=tuple(actions),
-        report=lambda: {
+        report=lambda _: {
             "images": planned.report(),
             "values": {"path": hub.values_file, "changed": any(edit.changes for edit in edits)},
         },
-        summary=planned.summary,
+        summary=lambda _: planned.summary(),
         warnings=planned.warnings,
     )
     return step, hub.edited(edits)
@@ -161,7 +161,7 @@ def _build_action(planned: Build, relies: Sequence[Fact]) -> Action:
 def _values_action(hub: Hub, planned: Build, edits: Sequence[FileEdit], relies: Sequence[Fact]) -> Action:
     """Return the action that writes the images into the values: last, once the registry has answered for them."""
     from .repo.edits import image_edits
-    from .repo.files import WorkingTree, edit_action, written
+    from .repo.files import WorkingTree, edit_action
 
     expected = edit_action(hub.git.folder, edits, "the registry has what they name", relies)
     if expected.do is None:
@@ -170,7 +170,7 @@ def _values_action(hub: Hub, planned: Build, edits: Sequence[FileEdit], relies: 
     def write(values: Values) -> Values:
         # The tag of a commit that was only planned is known now.
         now = hub.holding({edit.path: values[edit.path] for edit in edits})
-        return written(WorkingTree(hub.git.folder), image_edits(now, _pins(now, planned.jobs)))
+        return WorkingTree(hub.git.folder).replace(image_edits(now, _pins(now, planned.jobs)))
 
     return expected._replace(do=write)
 

@@ -80,12 +80,12 @@ def plan_init(hub: Hub, prefix: str | None) -> Step:
     return Step(
         "init",
         (*writing, *map(_kept_action, lacking.kept)),
-        report=lambda: {
+        report=lambda _: {
             "files": [edit.path for edit in edits],
             "kept": [kept.path for kept in lacking.kept],
             "to_add": {kept.path: kept.lacks for kept in lacking.kept if kept.lacks},
         },
-        summary=lambda: [
+        summary=lambda _: [
             *(f"{edit.path}: {edit.summary}" for edit in edits),
             *(f"{kept.path}: add by hand:\n{kept.lacks.rstrip()}" for kept in lacking.kept if kept.lacks),
         ],

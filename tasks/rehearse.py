@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
-from .bump import BumpOptions, plan_bump
-from .commit import CommitOptions
-from .core import output
+from .core import github_actions, output
 from .core.faults import DOOR
-from .core.plan import Action, Plan, Step, Values
-from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .core.session import JSON_HELP, REPO_HELP, HubTask, present
+from .core.visible import one_line
 from .release import HELP as RELEASE_HELP
 from .release import plan_release
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from invoke.context import Context
-
-    from .core.names import Reference
-    from .image.definition import BuildOptions
-    from .rehearsal.stage import Stage
-    from .repo.hub import Hub
-    from .repo.run import Run
 
 HELP = {
     **RELEASE_HELP,
@@ -34,6 +24,15 @@ HELP = {
     "keep": "keep the temporary folder, and say how to look at it",
     "stand-in-base": "take a marked stand-in for the base image, even where the real one can be reached",
 }
+
+
+# The release's own plan can be made on the stage only.
+INTENTION = f"""\
+Plan for {{folder}}
+  rehearse * clone {{folder}} as it stands into a temporary folder (hub, remote.git)
+           * serve a registry on 127.0.0.1, and take its address for the images' prefix
+           * release there: see {DOOR} --dry release for the plan
+           * show the branch that came of it, and remove everything"""
 
 
 @task(klass=HubTask, auto_shortflags=False, iterable=["image"], help={**HELP, **REPO_HELP, **JSON_HELP})
@@ -74,108 +73,30 @@ def rehearse(
       rehearse --keep            to look at the clone and the image afterwards
     """
     from .image.definition import BuildOptions
-    from .rehearsal.cleanup import rehearsal_folder
-    from .repo.run import open_run
+    from .rehearsal.stage import staged
+    from .repo.run import Run, open_run
+    from .review.bump import BumpOptions
+    from .review.commit import CommitOptions
 
     del push, yes
     bump = BumpOptions(to, pre, dev, major)
-    build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     commit = CommitOptions(message, branch, push=True, request=pr)
     with open_run(c, repo=repo, json=json, writes=False) as run:
         if run.dry:
-            run.carry_out(Plan((_intention(run.hub),)))
+            text = INTENTION.format(folder=one_line(str(run.hub.git.folder)))
+            if json:
+                output.say(text)
+            present({}, text, lambda: github_actions.of_plan({}, changed=True, dry=True), json=json)
             return
-        with rehearsal_folder(keep=keep) as place:
-            try:
-                _perform(run, place, bump, build, commit, stand_in=stand_in_base)
-            finally:
-                if keep:
-                    output.say(_ways_to_look(place))
-
-
-def _perform(
-    run: Run, place: Path, bump: BumpOptions, build: BuildOptions, commit: CommitOptions, *, stand_in: bool
-) -> None:
-    from .core.faults import Refused
-    from .rehearsal.stage import require_local_engine, staged
-    from .repo.run import Run
-
-    if build.builder not in {None, require_local_engine()}:
-        raise Refused(
-            "a rehearsal builds on this machine's engine only", where=f"--builder {build.builder}", hint="leave it out"
-        )
-
-    def target(hub: Hub) -> list[Reference]:
-        return [image.base.reference for image in plan_bump(hub, bump)[1].images]
-
-    with staged(run.hub, place, target, stand_in=stand_in) as stage:
-        for note in (*stage.unused, *stage.notes):
-            output.say(lead=note)
-        rehearsed = Run(stage.hub, dry=False, json=run.json)
-        plan = plan_release(stage.hub, bump, build._replace(builder=None, stand_ins=stage.stand_ins), commit)
-        rehearsed.show_plan(plan)
-        rehearsed.carry_out(plan, lambda: {"steps": plan.step_reports(), **_report(stage)})
-        if not run.json:
-            _show_result(stage, plan.report()["pull_request"])
-
-
-def _ways_to_look(place: Path) -> str:
-    """Return how to look at a rehearsal that is kept."""
-    from .rehearsal.cleanup import Record
-    from .rehearsal.registry import serving_again
-    from .rehearsal.stage import CLONE, REGISTRY, REMOTE_NAME
-
-    record = Record.read(place)
-    images = (("its images", str(serving_again(place / REGISTRY, record.port))),) if record else ()
-    rows = [
-        ("its commits", f"git -C {place / CLONE} log --patch {REMOTE_NAME}/HEAD.."),
-        *images,
-        ("remove it", f"rm -r {place}"),
-    ]
-    return f"Kept: {place}\n{output.table(rows, '  ')}"
-
-
-def _intention(hub: Hub) -> Step:
-    """Return what a rehearsal would do; the release's own plan can be made on its stage alone."""
-    from .rehearsal.stage import CLONE, REMOTE
-
-    return Step(
-        "rehearse",
-        (
-            Action(f"clone {hub.git.folder} as it stands into a temporary folder ({CLONE}, {REMOTE})", "", _nothing),
-            Action("serve a registry on 127.0.0.1, and take its address for the images' prefix", "", _nothing),
-            Action(f"release there: see {DOOR} --dry release for the plan", "", _nothing),
-            Action("show the branch that came of it, and remove everything", "", _nothing),
-        ),
-    )
-
-
-def _nothing(_: Values) -> None:
-    """Stand for what only a real rehearsal does."""
-
-
-def _report(stage: Stage) -> dict[str, Any]:
-    base, branch = _branches(stage)
-    return {
-        "folder": str(stage.folder),
-        "registry": stage.address,
-        "stand_ins": list(stage.notes),
-        "diff": stage.remote.read("diff", f"{base}...{branch}"),
-    }
-
-
-def _branches(stage: Stage) -> tuple[str, str]:
-    """Return the throwaway remote's default branch, and the branch that the release pushed."""
-    default = str(stage.hub.settings.base_branch)
-    return default, stage.hub.git.branch() or default
-
-
-def _show_result(stage: Stage, request: dict[str, Any] | None) -> None:
-    """Show what a reviewer would see: the commits in the throwaway remote, their diff, the pull request's text."""
-    base, branch = _branches(stage)
-    commits = stage.remote.read("log", "--oneline", f"{base}..{branch}")
-    output.data(f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n")
-    output.diff(stage.remote.read("diff", f"{base}...{branch}"))
-    if request:
-        output.data(f"\nThe pull request would say:\n\n{request['title']}\n\n{request['body']}")
-    output.data("\n".join(("\nNothing left this machine.", *stage.unused, *stage.notes)))
+        with staged(run.hub, bump, builder, keep=keep, stand_in=stand_in_base) as stage:
+            build = BuildOptions(
+                tuple(image or ()), not no_push, force, platform, None, no_cache, engine, stage.stand_ins
+            )
+            for note in (*stage.unused, *stage.notes):
+                output.say(lead=note)
+            rehearsed = Run(stage.hub, dry=False, json=json)
+            plan = plan_release(stage.hub, bump, build, commit)
+            rehearsed.show_plan(plan)
+            rehearsed.carry_out(plan, lambda: {"steps": plan.step_reports(), **stage.report()})
+            if not json:
+                stage.show(plan.report()["pull_request"])

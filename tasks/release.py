@@ -11,9 +11,7 @@ from .auth import AuthOptions, plan_auth
 from .build import HELP as BUILD_HELP
 from .build import plan_build
 from .bump import HELP as BUMP_HELP
-from .bump import BumpOptions, plan_bump
 from .commit import HELP as COMMIT_HELP
-from .commit import CommitOptions, plan_commit
 from .core import output
 from .core.faults import DOOR, Denied, Fault, Refused
 from .core.plan import Plan, Step
@@ -28,7 +26,9 @@ if TYPE_CHECKING:
     from .image.definition import BuildOptions
     from .repo.hub import Hub
     from .repo.run import Run
-    from .review.message import Witness
+    from .review.bump import BumpOptions
+    from .review.commit import CommitOptions
+    from .review.description import Witness
 
 HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
 
@@ -71,6 +71,8 @@ def release(
     """
     from .image.definition import BuildOptions
     from .repo.run import open_run
+    from .review.bump import BumpOptions
+    from .review.commit import CommitOptions
     from .tools.git import require_unlocked
 
     bump = BumpOptions(to, pre, dev, major)
@@ -92,6 +94,7 @@ def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: Commi
     the content needs one commit, at the end. The sign-in, the Helm repository and the remote are asked side by side;
     the builder answers while the commit is planned.
     """
+    from .review.bump import plan_bump
     from .tools.process import Pool
 
     hosts, git = hub.registries, hub.git
@@ -112,6 +115,7 @@ def _steps(
     """Yield what follows the move to a release, each step planned on the repository as the one before will leave it."""
     from .image.planning import ask_builder, require_only_managed_changes
     from .image.tag import depends_on, names_commit
+    from .review.commit import plan_commit
     from .tools.process import Pool
 
     if not names_commit(hub.settings.tag):
@@ -156,11 +160,11 @@ def _require_answers(hub: Hub, options: BuildOptions, *, signs_in: bool) -> None
 
 def _witness(hub: Hub, options: BuildOptions, built: Step) -> Witness:
     """Return what tells of the images: the build that proved them; the registry where nothing is pushed."""
-    from .review.message import from_registry, from_report
+    from .review.description import from_registry, from_report
 
     if not (options.push and hub.settings.push):
         return from_registry
-    return lambda _: from_report(built.report()["images"])
+    return lambda _: from_report(built.report({})["images"])
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:

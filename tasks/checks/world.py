@@ -15,8 +15,7 @@ from packaging.version import InvalidVersion, Version
 from ..core import output
 from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left, short_platform
-from ..core.yaml_data import Data
-from ..core.yaml_tree import Text, parse
+from ..core.yaml_tree import Data, Text, parse
 from ..image.build import arguments_of
 from ..image.inputs import files_as_they_lie, inputs_hash
 from ..image.proof import LABEL, Base, base_of, inputs_label, is_out_of_reach

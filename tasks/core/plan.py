@@ -72,8 +72,8 @@ class Action(NamedTuple):
     Attributes:
         what: what it does, in one line.
         why: the reason, in one line.
-        do: does it, given the values of the facts that it relies on, and returns those of the facts that it changes;
-            None where the world is that way already.
+        do: does it, given the values of the facts that it relies on, and returns those of the facts that it changes,
+            and what else the step reports of it; None where the world is that way already.
         details: lines below it: a diff, or ``$`` and the command as one could paste it.
         relies: the facts that it relies on.
     """
@@ -91,16 +91,16 @@ class Step(NamedTuple):
     Attributes:
         name: the task's name.
         actions: what is to be done, in order.
-        report: gives the step's part of the JSON report: what was done, or what would be before it is performed.
-        summary: gives the lines that say in the end what was done.
+        report: returns the step's part of the JSON report, given what its actions left; nothing in a dry run.
+        summary: returns the lines that say what was done, given the same.
         warnings: what people should know before they say yes.
         changes: whether it changes more than who is signed in.
     """
 
     name: str
     actions: tuple[Action, ...]
-    report: Callable[[], Mapping[str, Any]] = dict
-    summary: Callable[[], Sequence[str]] = list
+    report: Callable[[Values], Mapping[str, Any]] = lambda _: {}
+    summary: Callable[[Values], Sequence[str]] = lambda _: ()
     warnings: tuple[str, ...] = ()
     changes: bool = True
 
@@ -116,10 +116,12 @@ class Plan:
 
     Attributes:
         steps: what is to be done, in order.
+        results: what the actions of each performed step left, in the steps' order.
         times: how long each performed step took, in seconds, in the steps' order.
     """
 
     steps: tuple[Step, ...]
+    results: list[Values] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
 
     @property
@@ -153,13 +155,17 @@ class Plan:
         done: list[Action] = []
         for step in self.steps:
             begin = time.monotonic()
+            result: dict[str, Any] = {}
             for action in step.to_do:
                 output.say(f": {one_line(action.what)}", lead=step.name)
                 try:
-                    left.update(_perform(action, left))
+                    changes = _perform(action, left)
                 except Moved as moved:
                     raise Moved(moved.moved, moved.back, _told(done, left)) from None
+                left.update(changes)
+                result.update(changes)
                 done.append(action)
+            self.results.append(result)
             self.times.append(time.monotonic() - begin)
 
     def report(self) -> dict[str, Any]:
@@ -168,9 +174,14 @@ class Plan:
         Of a key that two steps report, lists are joined, and else the later one's value is taken.
         """
         whole: dict[str, Any] = {}
-        for key, value in (item for step in self.steps for item in step.report().items()):
-            whole[key] = [*whole.get(key, []), *value] if isinstance(value, list) else value
+        for step, result in self._with_results():
+            for key, value in step.report(result).items():
+                whole[key] = [*whole.get(key, []), *value] if isinstance(value, list) else value
         return whole
+
+    def summary(self) -> list[str]:
+        """Return the lines that say what was done."""
+        return [line for step, result in self._with_results() for line in step.summary(result)]
 
     def step_reports(self) -> list[dict[str, Any]]:
         """Return each step's name, whether it had anything to do, and its time in seconds (null in a dry run)."""
@@ -183,6 +194,9 @@ class Plan:
             }
             for step, seconds in zip(self.steps, times, strict=True)
         ]
+
+    def _with_results(self) -> Iterator[tuple[Step, Values]]:
+        return zip(self.steps, self.results or [{}] * len(self.steps), strict=True)
 
 
 def _perform(action: Action, left: Values) -> Values:

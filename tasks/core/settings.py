@@ -1,8 +1,9 @@
 """The settings: where they come from, and one frozen, validated record of them.
 
-Sources, later ones win: the defaults,
-``hub:`` in the hub repository's ``invoke.yaml``, Invoke's own configuration (its files, ``-f``), ``INVOKE_HUB_*``
-in the environment, the command line (https://docs.pyinvoke.org/en/stable/concepts/configuration.html).
+Sources, later ones win: the defaults, ``hub:`` in the hub repository's ``invoke.yaml``, Invoke's own configuration (its
+files, ``-f``), ``INVOKE_HUB_*`` in the environment, the command line
+(https://docs.pyinvoke.org/en/stable/concepts/configuration.html).
+``docs/settings.md`` is made from the docstring of :class:`Settings`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import platformdirs
 from invoke.config import Config, DataProxy
@@ -22,162 +23,35 @@ from invoke.util import yaml
 from .faults import Unusable
 from .reading import is_inside, is_passable, read_file
 
-if TYPE_CHECKING:
-    from ruamel.yaml.events import ScalarEvent
-
 SECTION = "hub"
 FILE = "invoke.yaml"
-PREFIX = "INVOKE_HUB_"
-_STUMBLES = (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
-_NUMBERS_BEGIN = frozenset("+-.0123456789")
-_taken: dict[str, str] = {}
-
-
-def take_variables() -> None:
-    """Take the settings' variables out of the environment, before Invoke looks there.
-
-    Invoke casts a variable to the type that the files give its key: any ``false`` becomes true, and a list stops it.
-    """
-    for name in [name for name in os.environ if name.startswith(PREFIX)]:
-        _taken[name] = os.environ.pop(name)
-
-
-def variables() -> dict[str, str]:
-    """Return the settings' variables by their keys."""
-    found = {**_taken, **{name: text for name, text in os.environ.items() if name.startswith(PREFIX)}}
-    return {name.removeprefix(PREFIX).lower(): text for name, text in found.items()}
-
-
-def variable(key: str) -> str:
-    """Return the name of a key's variable."""
-    return PREFIX + key.upper()
-
-
-def section_of(content: object) -> dict[str, Any]:
-    """Return the settings in what a file or Invoke's configuration holds; empty where it has none.
-
-    Raises:
-        Unusable: it holds something else.
-    """
-    plain = _plain(content)
-    if plain is None:
-        return {}
-    if not isinstance(plain, dict):
-        raise Unusable("the file is not a mapping", where=FILE, hint=f"write {SECTION}: {{}}")
-    section = plain.get(SECTION)
-    if section is None:
-        return {}
-    if not isinstance(section, dict):
-        raise Unusable(f"{SECTION} is not a mapping of settings", where=FILE, hint=f"write {SECTION}: {{}}")
-    return section
-
-
-def section_in(file: Path) -> dict[str, Any]:
-    """Return the settings in an ``invoke.yaml``; empty where there is no such file or section.
-
-    Raises:
-        Unusable: it cannot be read, is no YAML, or holds something else.
-    """
-    try:
-        data = read_file(file)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as err:
-        raise _unreadable(file, err) from err
-    # Only a repository with such a file pays for the YAML library: `invoke --list` does without.
-    from .yaml_data import Unreadable, load  # noqa: PLC0415
-
-    try:
-        return section_of(load(data.decode(), _typed))
-    except Unreadable as err:
-        raise Unusable(f"the file {err}", where=file.name, hint=f"mend {file}") from err
-    except UnicodeDecodeError as err:
-        raise _unreadable(file, err) from err
-
-
-def require_readable(file: Path) -> None:
-    """Check that Invoke can read the ``invoke.yaml`` that it is about to: it ends in a traceback where it cannot.
-
-    Raises:
-        Unusable: it cannot.
-    """
-    with contextlib.suppress(FileNotFoundError), read_by_invoke(file):
-        config = Config(project_location=file.parent, lazy=True)
-        config.load_project()
-        config.load_shell_env()
-
-
-@contextlib.contextmanager
-def read_by_invoke(file: Path | None) -> Iterator[None]:
-    """Let Invoke read ``file`` in the block, once it is known that it cannot hold us; None for its own files alone.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        Unusable: it cannot be read; or Invoke, or its YAML library, stumbles over it: a list, a number for a key.
-    """
-    try:
-        if file is not None:
-            read_file(file)
-        yield
-    except FileNotFoundError:
-        raise
-    except (*_STUMBLES, UnknownFileType, yaml.YAMLError) as err:
-        raise _unreadable(file or Path(FILE), err) from err
-
-
-def _plain(value: object) -> object:
-    """Return Invoke's own mappings as dicts, and every mapping's keys as text."""
-    if isinstance(value, (DataProxy, dict)):
-        keys: Iterable[Any] = value.keys()
-        return {str(key): _plain(value[key]) for key in keys}
-    return value
-
-
-def _typed(event: ScalarEvent) -> object:
-    """Return a plain scalar as the number or the yes or no that it is: Invoke reads the file so too."""
-    text = str(event.value)
-    if event.style is not None or event.tag is not None:
-        return text
-    if text.lower() in {"true", "false"}:
-        return text.lower() == "true"
-    if text[0] in _NUMBERS_BEGIN:
-        for number in (int, float):
-            with contextlib.suppress(ValueError):
-                return number(text)
-    return text
-
-
-def _unreadable(file: Path, err: Exception) -> Unusable:
-    return Unusable(f"the file {_reason(err)}", where=file.name, hint=f"mend {file}")
-
-
-def _reason(err: Exception) -> str:
-    if isinstance(err, OSError):
-        return f"cannot be read: {err.strerror}"
-    if isinstance(err, UnicodeDecodeError):
-        return "is not UTF-8"
-    if isinstance(err, yaml.MarkedYAMLError):
-        line = f"line {err.problem_mark.line + 1}: " if err.problem_mark else ""
-        return f"is not YAML: {line}{err.problem}"
-    return "is not YAML" if isinstance(err, yaml.YAMLError) else "is not a mapping that Invoke can read"
-
-
-# Shows a wrong value in one line, however large it is or however often it holds itself.
-_shown = reprlib.Repr()
-_shown.maxlevel, _shown.maxstring, _shown.maxother = 2, 60, 60
-_YES = frozenset({"true", "yes", "on", "1"})
-_NO = frozenset({"false", "no", "off", "0"})
 KEEP, CHART = "keep", "chart"
 CACHE_OFF, CACHE_ON, CACHE_INLINE, CACHE_REGISTRY = "off", "on", "inline", "registry"
 CHARTPRESS = "chartpress"
+_PREFIX = "INVOKE_HUB_"
+_YES = frozenset({"true", "yes", "on", "1"})
+_NO = frozenset({"false", "no", "off", "0"})
+# What Invoke raises over a file that it cannot use: a list, a number for a key.
+_INVOKE_ERRORS = (
+    OSError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    RecursionError,
+    UnknownFileType,
+    yaml.YAMLError,
+)
+# Shows a wrong value in one line, however large it is or however often it holds itself.
+_shown = reprlib.Repr()
+_shown.maxlevel, _shown.maxstring, _shown.maxother = 2, 60, 60
+_taken: dict[str, str] = {}
 
 
 class ValuesTarget(NamedTuple):
-    """One more place that an image is written to.
+    """One more place that an image is written to: a values file, a dotted path in it.
 
     Attributes:
-        file: a values file, relative to the repository's top.
-        path: the values path in it, dotted.
         image: the image's key in chartpress.yaml; None for every image that is built.
     """
 
@@ -251,43 +125,144 @@ KEYS = Settings._fields
 def read_settings(
     configured: Mapping[str, Any], repository_file: Path | None = None, *, repo: str | None = None
 ) -> Settings:
-    """Return the settings that all their sources make.
+    """Return the settings from all their sources.
 
     Args:
         configured: ``hub`` of Invoke's configuration.
-        repository_file: the hub repository's ``invoke.yaml``, where it is not what Invoke has read already.
-        repo: what the command line says of the setting of that name.
+        repository_file: the hub repository's ``invoke.yaml``, where Invoke has not read it already.
+        repo: the setting of that name from the command line.
 
     Raises:
         Unusable: an unknown key, or a value of the wrong type; the message names the key.
     """
-    own = {} if repository_file is None else section_in(repository_file)
-    said = {} if repo is None else {"repo": repo}
-    given = {**own, **{key: value for key, value in configured.items() if value is not None}, **variables(), **said}
-    _refuse_unknown(given)
-    meant = _with_cache_folder(given)
+    own = {} if repository_file is None else _section_in(repository_file)
+    typed = {} if repo is None else {"repo": repo}
+    given = {**own, **{key: value for key, value in configured.items() if value is not None}, **_variables(), **typed}
+    if unknown := sorted(set(given) - set(KEYS)):
+        raise Unusable(
+            f"there is no setting {SECTION}.{unknown[0]}",
+            where=_source(unknown[0]),
+            hint=f"the settings are: {', '.join(KEYS)}",
+        )
+    # A path in `cache` can only mean the folder.
+    if isinstance(given.get("cache"), str) and "/" in given["cache"]:
+        given = {"cache_folder": given.pop("cache"), **given}
     values: dict[str, Any] = {
-        key: _READERS.get(key, _text)(key, value) for key, value in meant.items() if value is not None
+        key: _READERS.get(key, _text)(key, value) for key, value in given.items() if value is not None
     }
     return Settings(**values)
 
 
-def _with_cache_folder(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Take a path in ``cache`` for what only ``cache_folder`` can mean."""
-    cache = given.get("cache")
-    if not isinstance(cache, str) or "/" not in cache:
-        return given
-    return {"cache_folder": cache, **{key: value for key, value in given.items() if key != "cache"}}
+def section_of(content: object) -> dict[str, Any]:
+    """Return the settings of a file's content or Invoke's configuration; empty where it has none.
+
+    Raises:
+        Unusable: the content is not a mapping, or ``hub`` is not.
+    """
+    plain = _plain(content)
+    if plain is None:
+        return {}
+    if not isinstance(plain, dict):
+        raise Unusable("the file is not a mapping", where=FILE, hint=f"write {SECTION}: {{}}")
+    section = plain.get(SECTION)
+    if section is None:
+        return {}
+    if not isinstance(section, dict):
+        raise Unusable(f"{SECTION} is not a mapping of settings", where=FILE, hint=f"write {SECTION}: {{}}")
+    return section
 
 
-def _refuse_unknown(given: Mapping[str, Any]) -> None:
-    unknown = sorted(set(given) - set(KEYS))
-    if unknown:
-        raise Unusable(
-            f"there is no setting {SECTION}.{unknown[0]}",
-            where=variable(unknown[0]) if unknown[0] in variables() else FILE,
-            hint=f"the settings are: {', '.join(KEYS)}",
-        )
+def variable(key: str) -> str:
+    """Return the name of a key's environment variable."""
+    return _PREFIX + key.upper()
+
+
+def take_variables() -> None:
+    """Take the settings' variables out of the environment, before Invoke looks there.
+
+    Invoke casts a variable to the type that the files give its key: any ``false`` becomes true, and a list stops it.
+    """
+    for name in [name for name in os.environ if name.startswith(_PREFIX)]:
+        _taken[name] = os.environ.pop(name)
+
+
+def require_readable(file: Path) -> None:
+    """Check that Invoke can read an ``invoke.yaml``: it ends in a traceback where it cannot."""
+    with contextlib.suppress(FileNotFoundError), read_by_invoke(file):
+        config = Config(project_location=file.parent, lazy=True)
+        config.load_project()
+        config.load_shell_env()
+
+
+@contextlib.contextmanager
+def read_by_invoke(file: Path | None) -> Iterator[None]:
+    """Let Invoke read ``file`` in the block; None for its own files alone.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        Unusable: it is no regular file, cannot be read, or Invoke or its YAML library cannot use it.
+    """
+    try:
+        if file is not None:
+            read_file(file)
+        yield
+    except FileNotFoundError:
+        raise
+    except _INVOKE_ERRORS as err:
+        raise _unreadable(file or Path(FILE), err) from err
+
+
+def _section_in(file: Path) -> dict[str, Any]:
+    """Return the settings in an ``invoke.yaml``; empty where there is no such file or section."""
+    try:
+        data = read_file(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as err:
+        raise _unreadable(file, err) from err
+    # Only a repository with such a file pays for the YAML library: `invoke --list` does without.
+    from .yaml_tree import Unreadable, load, typed  # noqa: PLC0415
+
+    try:
+        return section_of(load(data.decode(), typed))
+    except Unreadable as err:
+        raise Unusable(f"the file {err}", where=file.name, hint=f"mend {file}") from err
+    except UnicodeDecodeError as err:
+        raise _unreadable(file, err) from err
+
+
+def _plain(value: object) -> object:
+    """Return Invoke's own mappings as dicts, and every mapping's keys as text."""
+    if isinstance(value, (DataProxy, dict)):
+        keys: Iterable[Any] = value.keys()
+        return {str(key): _plain(value[key]) for key in keys}
+    return value
+
+
+def _unreadable(file: Path, err: Exception) -> Unusable:
+    return Unusable(f"the file {_reason(err)}", where=file.name, hint=f"mend {file}")
+
+
+def _reason(err: Exception) -> str:
+    if isinstance(err, OSError):
+        return f"cannot be read: {err.strerror}"
+    if isinstance(err, UnicodeDecodeError):
+        return "is not UTF-8"
+    if isinstance(err, yaml.MarkedYAMLError):
+        line = f"line {err.problem_mark.line + 1}: " if err.problem_mark else ""
+        return f"is not YAML: {line}{err.problem}"
+    return "is not YAML" if isinstance(err, yaml.YAMLError) else "is not a mapping that Invoke can read"
+
+
+def _variables() -> dict[str, str]:
+    """Return the settings' variables by their keys."""
+    found = {**_taken, **{name: text for name, text in os.environ.items() if name.startswith(_PREFIX)}}
+    return {name.removeprefix(_PREFIX).lower(): text for name, text in found.items()}
+
+
+def _source(key: str) -> str:
+    """Return where a setting comes from, for a message: its variable where that is set, else the file."""
+    return variable(key) if key in _variables() else FILE
 
 
 def _text(key: str, value: object) -> str:
@@ -310,7 +285,7 @@ def _path(key: str, value: object) -> str:
 
 
 def _folder(key: str, value: object) -> str:
-    """Read a folder of the repository; slashes around it say nothing, and alone they are the top."""
+    """Read a folder of the repository; slashes around it do not count, and alone they are the top."""
     return _path(key, _text(key, value).strip("/") or ".")
 
 
@@ -372,12 +347,11 @@ def _target(key: str, entry: object) -> ValuesTarget:
 
 
 def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
-    name = key.partition(".")[0]
-    in_shell = name in variables()
+    source = _source(key.partition(".")[0])
     return Unusable(
         f"{SECTION}.{key} is {_shown.repr(value)}, not {wanted}",
-        where=variable(name) if in_shell else FILE,
-        hint=f"mend {variable(name)}, or unset it" if in_shell else hint,
+        where=source,
+        hint=hint if source == FILE else f"mend {source}, or unset it",
     )
 
 

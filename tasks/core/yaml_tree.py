@@ -1,17 +1,17 @@
-"""A YAML file as a tree that knows where every scalar stands.
+"""YAML as a tree that knows where every scalar stands, and as plain data.
 
-The tree is built from ruamel.yaml's events and not by its composer: an alias stays an alias, so that a
-bomb of aliases is as small as its text; duplicate keys stay, as Helm takes them; and nesting is counted,
-never recursed into.
+The tree is built from ruamel.yaml's events and not by its composer: an alias stays an alias, so that a bomb of aliases
+is as small as its text; duplicate keys stay, as Helm takes them; and nesting is counted, never recursed into.
 """
 
 from __future__ import annotations
 
+import contextlib
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -29,11 +29,32 @@ from ruamel.yaml.resolver import implicit_resolvers
 
 from .faults import Unusable
 
+# Mappings as dicts, sequences as lists, scalars as text, null as None.
+Data: TypeAlias = "dict[str | None, Data] | list[Data] | str | None"
+
 STRING = "tag:yaml.org,2002:str"
 MERGE = "<<"
+MAX_BYTES = 4 * 1024 * 1024
+MAX_DEPTH = 100
+MAX_NODES = 100_000  # ruamel.yaml takes some seconds for as many
 _PREFIX = "tag:yaml.org,2002:"
 _SHOWN = 40  # characters of a value in a message
 _KIND_NAMES = {"str": "the text", "int": "the number", "float": "the number", "bool": "the truth value"}
+_CORRECT = "correct the file there"
+_NUMBERS_BEGIN = frozenset("+-.0123456789")
+# The library raises some of its own mistakes where an escape or a directive is out of range.
+_LIBRARY_ERRORS = (YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, AssertionError)
+
+
+class Unreadable(Exception):  # noqa: N818 - a clause for people
+    """A text is not one YAML document, or exceeds the bounds; ``str`` is a clause: ``is not YAML: line 2: ...``."""
+
+    def __init__(self, what: str, line: int | None, hint: str, *, is_yaml: bool = True) -> None:
+        place = f"line {line}: " if line else ""
+        super().__init__(f"{'cannot be read' if is_yaml else 'is not YAML'}: {place}{what}")
+        self.what = what if is_yaml else f"not YAML: {what}"
+        self.line = line
+        self.hint = hint
 
 
 @dataclass(eq=False)
@@ -43,11 +64,7 @@ class Node:
     Attributes:
         start: index of its first character, its anchor and tag included.
         end: index after its last character; of a mapping or list, index after what opens it.
-        line: number of the line that it begins on, from 1.
-        column: number of characters before it on that line.
         order: its place in ``Document.outline``.
-        tag: its explicit tag in full, or None.
-        anchor: its anchor's name, or None.
     """
 
     start: int
@@ -61,12 +78,7 @@ class Node:
 
 @dataclass(eq=False)
 class Scalar(Node):
-    """A text, number, truth value or null.
-
-    Attributes:
-        value: the characters that it means.
-        style: how it is written: ``'``, ``"``, ``|``, ``>``, or empty for a plain one.
-    """
+    """A text, number, truth value or null; ``style`` is ``'``, ``"``, ``|``, ``>``, or empty for a plain one."""
 
     value: str
     style: str
@@ -171,9 +183,6 @@ def _merge_sources(mapping: MappingNode) -> list[MappingNode]:
     return [source for source in flat if isinstance(source, MappingNode)]
 
 
-MAX_BYTES = 4 * 1024 * 1024
-
-
 class Edit(NamedTuple):
     """Replace the characters ``start`` to ``end`` (``end`` not included) by ``text``."""
 
@@ -183,13 +192,7 @@ class Edit(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A file's characters, every line ending as it was.
-
-    Attributes:
-        where: the path shown to people.
-        content: all characters but the byte order mark.
-        bom: the UTF-8 byte order mark, or nothing.
-    """
+    """A file's characters without its byte order mark, every line ending as it was; ``where`` is shown to people."""
 
     where: str
     content: str
@@ -229,18 +232,10 @@ class Text(NamedTuple):
         return self.content.count("\n", 0, index) + 1
 
 
-MAX_DEPTH = 100
-# Nodes and ends of mappings and lists; ruamel.yaml takes some seconds for as many.
-MAX_NODES = 100_000
-_MOST_KEPT = 8
-
-
 class Document(NamedTuple):
     """One YAML document.
 
     Attributes:
-        text: its characters.
-        root: the outermost node; None for an empty file.
         outline: every node in the order of the text, with None where a mapping or list ends.
         shared: every node that an alias stands for, with the line of its first alias.
     """
@@ -260,27 +255,62 @@ class Document(NamedTuple):
         return f"{self.where}:{node.line}"
 
 
-@lru_cache(maxsize=_MOST_KEPT)
+@lru_cache(maxsize=8)
 def parse(data: bytes, where: str) -> Document:
-    """Read one YAML document; ``where`` is the path shown to people.
-
-    A file is asked for several things in a run: what was read last is kept.
+    """Read one YAML document; the last ones are kept, since a run asks a file for several things.
 
     Raises:
         Unusable: not UTF-8, not YAML, several documents, or out of bounds (``MAX_BYTES``, ``MAX_DEPTH``,
             ``MAX_NODES``).
     """
     text = Text.decode(data, where)
-    builder = _Builder(where)
     try:
-        for event in YAML(typ="safe", pure=True).parse(_without_tabs(text.content)):
-            builder.take(event)
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise _not_yaml(error.problem or error.context, f"{where}:{line}") from error
-    except (YAMLError, ValueError, OverflowError, AssertionError) as error:  # how it takes odd numbers
-        raise _not_yaml(getattr(error, "reason", None) or error, where) from error
+        builder = _build(text.content, MAX_NODES)
+    except Unreadable as error:
+        place = f"{where}:{error.line}" if error.line else where
+        raise Unusable(error.what, where=place, hint=error.hint) from error
     return Document(text, builder.root, tuple(builder.outline), builder.shared)
+
+
+def load(
+    text: str, scalar: Callable[[Scalar], Any] | None = None, *, size: int = MAX_BYTES, nodes: int = MAX_NODES
+) -> Data:
+    """Read one YAML document of at most ``size`` characters and ``nodes`` keys and values as plain data.
+
+    ``scalar`` returns the value of a scalar that is not null. Without it that is the text as written: ``1.10`` is not a
+    number then.
+
+    Raises:
+        Unreadable: ``text`` is not one YAML document, or is out of bounds.
+    """
+    if len(text) > size:
+        raise Unreadable(f"more than {size // 2**20} MiB", None, "name the right file")
+    return _plain_data(_build(text, nodes).root, scalar or (lambda found: found.value), {})
+
+
+def typed(scalar: Scalar) -> object:
+    """Return a plain scalar as the number or truth value that it is."""
+    text = scalar.value
+    if scalar.style or scalar.tag is not None:
+        return text
+    if text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    if text[0] in _NUMBERS_BEGIN:
+        for number in (int, float):
+            with contextlib.suppress(ValueError):
+                return number(text)
+    return text
+
+
+def child(tree: Data, key: str) -> Data:
+    """Return what a mapping has under ``key``; None where it has nothing, or is no mapping."""
+    return tree.get(key) if isinstance(tree, dict) else None
+
+
+def text_under(tree: Data, key: str) -> str | None:
+    """Return the scalar that a mapping has under ``key``, or None."""
+    value = child(tree, key)
+    return value if isinstance(value, str) else None
 
 
 def duplicates(document: Document) -> Iterator[tuple[Scalar, Scalar]]:
@@ -313,28 +343,65 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" \t"))
 
 
-def _not_yaml(problem: object, where: str) -> Unusable:
-    return Unusable(f"not YAML: {problem}", where=where, hint="correct the file there")
+def _plain_data(node: Node | None, scalar: Callable[[Scalar], Any], seen: dict[Node, Data]) -> Data:
+    """Return a tree as plain data: the last of equal keys counts, a key that is no text is None.
+
+    An alias is the same object again, never a copy. ``seen`` keeps the collections that were begun; so the recursion is
+    as deep as the text is nested.
+    """
+    node = target_of(node) if node else None
+    if isinstance(node, Scalar):
+        return None if node.kind == "null" else scalar(node)
+    if not isinstance(node, Collection) or node in seen:
+        return seen[node] if node else None
+    if isinstance(node, MappingNode):
+        mapping = seen[node] = {}
+        for key, value in node.entries:
+            found = target_of(key)
+            name = found.value if isinstance(found, Scalar) and found.kind != "null" else None
+            mapping[name] = _plain_data(value, scalar, seen)
+        return mapping
+    items = seen[node] = []
+    items += [_plain_data(item, scalar, seen) for item in node.children]
+    return items
+
+
+def _build(content: str, nodes: int) -> _Builder:
+    """Build the tree of a text, or raise ``Unreadable``."""
+    builder = _Builder(nodes)
+    for event in _events(content):
+        builder.take(event)
+    return builder
+
+
+def _events(content: str) -> Iterator[Event]:
+    try:
+        yield from YAML(typ="safe", pure=True).parse(_without_tabs(content))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise Unreadable(str(error.problem or error.context), line, _CORRECT, is_yaml=False) from error
+    except _LIBRARY_ERRORS as error:
+        raise Unreadable(str(getattr(error, "reason", None) or error), None, _CORRECT, is_yaml=False) from error
 
 
 class _Builder:
     """Makes the tree from events, one at a time."""
 
-    def __init__(self, where: str) -> None:
-        self.where = where
+    def __init__(self, most_nodes: int) -> None:
         self.root: Node | None = None
         self.outline: list[Node | None] = []
         self.shared: dict[Node, int] = {}
         self._anchors: dict[str, Node] = {}
         self._open: list[Collection] = []
         self._documents = 0
+        self._most_nodes = most_nodes
 
     def take(self, event: Event) -> None:
         line = event.start_mark.line + 1
         if isinstance(event, DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                raise self._unusable("the file holds several YAML documents", line, "keep one of them")
+                raise Unreadable("the file holds several YAML documents", line, "keep one of them")
         elif isinstance(event, CollectionEndEvent):
             self.outline.append(None)
             self._open.pop()
@@ -357,7 +424,7 @@ class _Builder:
     def _alias(self, event: AliasEvent, line: int) -> Alias:
         target = self._anchors.get(event.anchor)
         if target is None:
-            raise self._unusable(f"no anchor &{event.anchor} before the alias *{event.anchor}", line, "mend the name")
+            raise Unreadable(f"no anchor &{event.anchor} before the alias *{event.anchor}", line, "mend the name")
         self.shared.setdefault(target, line)
         start, end, line, column, order, _, _ = self._common(event, line)
         return Alias(start, end, line, column, order, None, None, event.anchor, target)
@@ -366,11 +433,11 @@ class _Builder:
         self._add(collection)
         self._open.append(collection)
         if len(self._open) > MAX_DEPTH:
-            raise self._unusable(f"nested deeper than {MAX_DEPTH} levels", collection.line, "flatten it")
+            raise Unreadable(f"nested deeper than {MAX_DEPTH} levels", collection.line, "flatten it")
 
     def _add(self, node: Node) -> None:
-        if len(self.outline) >= MAX_NODES:
-            raise self._unusable(f"more than {MAX_NODES} keys and values", node.line, "name the right file")
+        if len(self.outline) >= self._most_nodes:
+            raise Unreadable(f"more than {self._most_nodes} keys and values", node.line, "name the right file")
         self.outline.append(node)
         if node.anchor:
             self._anchors[node.anchor] = node
@@ -378,6 +445,3 @@ class _Builder:
             self._open[-1].children.append(node)
         else:
             self.root = node
-
-    def _unusable(self, what: str, line: int, hint: str) -> Unusable:
-        return Unusable(what, where=f"{self.where}:{line}", hint=hint)

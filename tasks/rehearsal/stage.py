@@ -13,12 +13,13 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from ..core import output
 from ..core.faults import Refused, Unreachable, Unusable
 from ..core.names import Reference
 from ..core.settings import CACHE_OFF
@@ -29,26 +30,117 @@ from ..repo.chartpress import ChartpressConfig, read_chartpress
 from ..repo.files import FileEdit, WorkingTree
 from ..repo.hub import Hub, helm_repository, open_hub, open_repository
 from ..repo.yaml_edit import text_at, with_scalars
+from ..review.bump import BumpOptions, plan_bump
 from ..tools import docker
 from ..tools.command import Command
 from ..tools.git import Clone, Git
 from ..tools.process import run_checked
 from ..tools.reach import Reach, confined
-from .cleanup import Record
-from .registry import free_port, registry
+from .cleanup import Record, rehearsal_folder
+from .registry import free_port, registry, serving_again
 from .stand_in import stand_ins
 
-CLONE, REMOTE = "hub", "remote.git"
+CLONE, REMOTE, REGISTRY = "hub", "remote.git", "registry"
+REMOTE_NAME = "origin"
+# The charts that a rehearsal takes where no Helm repository answers.
+CHARTS = Path(__file__).with_name("charts")
 _NAME, _EMAIL = "hubpress rehearsal", "rehearsal@localhost"
-_CHARTS, _PREFIX, _IMAGES, _IMAGE_NAME = "charts", "imagePrefix", "images", "imageName"
-_OPTIONS = "extraBuildCommandOptions"
+_BUILDER_VARIABLE = "BUILDX_BUILDER"
+_SOCKETS = ("unix", "npipe")
 # Build options that lead out of this machine, each with a value; and one without effect to put in their place.
 _OUTWARD = ("--builder", "--cache-from", "--cache-to", "--output", "-o")
 _NO_EFFECT = "--rm"
-# How the original's own settings write files, and how many letters a commit in a tag has.
+# The original's settings of how files are written, and how many letters a commit in a tag has.
 _SAME = ("core.abbrev", "core.autocrlf", "core.eol")
 # Hooks and keys would act for the original.
 _ALONE = {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
+
+
+class Stage(NamedTuple):
+    """A stage that is set.
+
+    Attributes:
+        folder: the folder of everything.
+        hub: the throwaway clone.
+        remote: its remote, a bare repository.
+        address: the throwaway registry's, ``127.0.0.1:PORT``.
+        stand_ins: the base images that stand-ins are taken for.
+        notes: which charts and base images are stood in for, for people.
+        unused: which settings a rehearsal does not use, for people.
+    """
+
+    folder: Path
+    hub: Hub
+    remote: Git
+    address: str
+    stand_ins: tuple[Reference, ...]
+    notes: tuple[str, ...]
+    unused: tuple[str, ...]
+
+    def report(self) -> dict[str, Any]:
+        """Return what the JSON report holds besides the release's own."""
+        base, branch = self._branches()
+        return {
+            "folder": str(self.folder),
+            "registry": self.address,
+            "stand_ins": list(self.notes),
+            "diff": self.remote.read("diff", f"{base}...{branch}"),
+        }
+
+    def show(self, request: Mapping[str, Any] | None) -> None:
+        """Show what a reviewer would see: the commits in the throwaway remote, their diff, the pull request's text."""
+        base, branch = self._branches()
+        commits = self.remote.read("log", "--oneline", f"{base}..{branch}")
+        output.data(f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n")
+        output.diff(self.remote.read("diff", f"{base}...{branch}"))
+        if request:
+            output.data(f"\nThe pull request would say:\n\n{request['title']}\n\n{request['body']}")
+        output.data("\n".join(("\nNothing left this machine.", *self.unused, *self.notes)))
+
+    def _branches(self) -> tuple[str, str]:
+        """Return the throwaway remote's default branch, and the branch that the release pushed."""
+        default = str(self.hub.settings.base_branch)
+        return default, self.hub.git.branch() or default
+
+
+@contextlib.contextmanager
+def staged(hub: Hub, bump: BumpOptions, builder: str | None, *, keep: bool, stand_in: bool) -> Iterator[Stage]:
+    """Set the stage for a release of ``hub`` in a new folder, and reach nothing else while the block runs.
+
+    Args:
+        hub: the repository to rehearse with; nothing of it changes.
+        bump: which release is rehearsed.
+        builder: the builder that the user named, if any.
+        keep: whether the folder stays.
+        stand_in: whether stand-ins are taken for the base images even where those can be reached.
+
+    Raises:
+        Refused: Docker's current engine is on another machine, or the builder is not this engine's.
+        ProgramFailed: git, docker or a registry is missing here.
+    """
+    with rehearsal_folder(keep=keep) as folder:
+        try:
+            engine = _require_local_engine(builder)
+            record = Record(free_port())
+            record.write(folder)
+            with (
+                registry(folder / REGISTRY, port=record.port) as served,
+                confined(Reach(folder, served.address, engine)),
+            ):
+                inside, unused = _kept_inside(hub)
+                remote = make_clone(inside, folder, served.address)
+                clone, charts = _with_charts(open_hub(inside.settings, Git(folder / CLONE)))
+                bases = dict.fromkeys(image.base.reference for image in plan_bump(clone, bump)[1].images)
+                missing = tuple(base for base in bases if stand_in or not _is_there(base))
+                record._replace(stand_ins=tuple(map(str, missing))).write(folder)
+                with stand_ins(map(str, missing)):
+                    made = (
+                        f"STAND-IN: {base} is not z2jh's image, it was made here for the rehearsal" for base in missing
+                    )
+                    yield Stage(folder, clone, remote, served.address, missing, (*charts, *made), unused)
+        finally:
+            if keep:
+                output.say(_ways_to_look(folder))
 
 
 def make_clone(hub: Hub, folder: Path, address: str) -> Git:
@@ -76,12 +168,14 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
         value = hub.git.ask("config", "--get", key)
         if value.ok:
             clone.read("config", key, value.text)
-    _be_somebody(clone)
+    if not clone.ask("config", "user.email").text:
+        clone.read("config", "user.name", _NAME)
+        clone.read("config", "user.email", _EMAIL)
     _set_head(hub.git, clone)
     tree = _tree_as_it_lies(hub.git, folder / "index", clone)
     clone.read("read-tree", "--reset", "-u", tree)
     _fill_submodules(hub.git.folder, _path_in(hub.git, "modules"), clone)
-    WorkingTree(clone.folder).replace([redirected(replace(hub, git=clone, files=WorkingTree(clone.folder)), address)])
+    WorkingTree(clone.folder).replace([_redirected(replace(hub, git=clone, files=WorkingTree(clone.folder)), address)])
     clone.read("add", "--", hub.config_file)
     message = f"Set the stage: the working tree as it stands, images to {address}"
     clone.read("commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
@@ -95,7 +189,7 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
     return remote
 
 
-def redirected(hub: Hub, address: str) -> FileEdit:
+def _redirected(hub: Hub, address: str) -> FileEdit:
     """Return the edit of chartpress.yaml that puts ``address`` before every image's name, and drops outward options.
 
     Raises:
@@ -125,18 +219,18 @@ def _as_path(name: str) -> str:
 def _name_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:
     """Yield each place in chartpress.yaml that an image's name may begin at."""
     for index, chart in enumerate(config.charts):
-        yield (_CHARTS, str(index), _PREFIX)
-        yield from ((_CHARTS, str(index), _IMAGES, image.key, _IMAGE_NAME) for image in chart.images)
+        yield ("charts", str(index), "imagePrefix")
+        yield from (("charts", str(index), "images", image.key, "imageName") for image in chart.images)
 
 
 def _outward_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:
     """Yield each place in chartpress.yaml of a build option that leads out of this machine, or of its value."""
-    for chart_index, chart in enumerate(config.charts):
-        for image in chart.images:
+    for chart, images in enumerate(one.images for one in config.charts):
+        for spec in images:
             before = ""
-            for index, option in enumerate(image.extra_options):
+            for index, option in enumerate(spec.extra_options):
                 if option.partition("=")[0] in _OUTWARD or before in _OUTWARD:
-                    yield (_CHARTS, str(chart_index), _IMAGES, image.key, _OPTIONS, str(index))
+                    yield ("charts", str(chart), "images", spec.key, "extraBuildCommandOptions", str(index))
                 before = option
 
 
@@ -158,13 +252,6 @@ def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Gi
     for name, value in _ALONE.items():
         repository.read("config", name, value)
     return repository
-
-
-def _be_somebody(clone: Git) -> None:
-    """See to it that commits have an author."""
-    if not clone.ask("config", "user.email").text:
-        clone.read("config", "user.name", _NAME)
-        clone.read("config", "user.email", _EMAIL)
 
 
 def _set_head(original: Git, clone: Git) -> None:
@@ -235,82 +322,19 @@ def _submodule_names(clone: Git) -> dict[str, str]:
     return {path: name for path, name in named.items() if is_plain_name(name)}
 
 
-CHARTS = Path(__file__).with_name("charts")
-REGISTRY = "registry"
-REMOTE_NAME = "origin"
-_BUILDER_VARIABLE = "BUILDX_BUILDER"
-_SOCKETS = ("unix", "npipe")
-
-
-class Stage(NamedTuple):
-    """A stage that is set.
-
-    Attributes:
-        folder: where everything of it lies.
-        hub: the throwaway clone.
-        remote: its remote, a bare repository.
-        address: the throwaway registry's, ``127.0.0.1:PORT``.
-        stand_ins: the base images that stand-ins are taken for.
-        notes: which charts and base images are stood in for, for people.
-        unused: which settings a rehearsal does not use, for people.
-    """
-
-    folder: Path
-    hub: Hub
-    remote: Git
-    address: str
-    stand_ins: tuple[Reference, ...]
-    notes: tuple[str, ...]
-    unused: tuple[str, ...]
-
-
-@contextlib.contextmanager
-def staged(hub: Hub, folder: Path, target: Callable[[Hub], Sequence[Reference]], *, stand_in: bool) -> Iterator[Stage]:
-    """Set the stage for a release of ``hub`` in ``folder``, and reach nothing else while the block runs.
-
-    Args:
-        hub: the repository to rehearse with; nothing of it changes.
-        folder: where everything goes.
-        target: says which base images a release of the clone needs.
-        stand_in: whether stand-ins are taken for them in any case.
-
-    Raises:
-        Refused: Docker's current engine is on another machine.
-        ProgramFailed: git, docker or a registry is missing here.
-    """
-    engine = require_local_engine()
-    record = Record(free_port())
-    record.write(folder)
-    with (
-        registry(folder / REGISTRY, port=record.port) as served,
-        confined(Reach(folder, served.address, engine)),
-    ):
-        inside, unused = _kept_inside(hub)
-        remote = make_clone(inside, folder, served.address)
-        clone, charts = _with_charts(open_hub(inside.settings, Git(folder / CLONE)))
-        bases = tuple(dict.fromkeys(target(clone)))
-        missing = tuple(base for base in bases if stand_in or not _is_there(base))
-        record._replace(stand_ins=tuple(map(str, missing))).write(folder)
-        with stand_ins(map(str, missing)):
-            made = (f"STAND-IN: {base} is not z2jh's image, it was made here for the rehearsal" for base in missing)
-            yield Stage(folder, clone, remote, served.address, missing, (*charts, *made), unused)
-
-
-def require_local_engine() -> str:
-    """Return the name of Docker's current context, after checking that its engine is this machine's.
-
-    Raises:
-        Refused: it is another machine's.
-        ProgramFailed: docker is missing, or there is no such context.
-    """
+def _require_local_engine(builder: str | None) -> str:
+    """Return the name of Docker's current context, after checking that it, and ``builder``, are this machine's."""
     look = Command(("docker", "context", "inspect", "--format", "{{.Name}} {{.Endpoints.docker.Host}}"))
     name, _, address = run_checked(look, hint="docker context ls, then: docker context use default").text.partition(" ")
+    what = "a rehearsal builds on this machine's engine only"
     if not _is_local(address):
         raise Refused(
-            "a rehearsal builds on this machine's engine only",
+            what,
             where=f"{'DOCKER_HOST' if os.environ.get('DOCKER_HOST') else f'context {name}'}: {address}",
             hint="unset DOCKER_HOST DOCKER_CONTEXT; docker context use default",
         )
+    if builder not in {None, name}:
+        raise Refused(what, where=f"--builder {builder}", hint="leave it out")
     return name
 
 
@@ -356,3 +380,13 @@ def _is_there(base: Reference) -> bool:
         return True
     found = docker.local(base)
     return found is not None and not Base(base, found).is_stand_in
+
+
+def _ways_to_look(folder: Path) -> str:
+    """Return the commands for looking at a rehearsal that is kept."""
+    record = Record.read(folder)
+    rows: list[tuple[str, ...]] = [("its commits", f"git -C {folder / CLONE} log --patch {REMOTE_NAME}/HEAD..")]
+    if record:
+        rows.append(("its images", str(serving_again(folder / REGISTRY, record.port))))
+    rows.append(("remove it", f"rm -r {folder}"))
+    return f"Kept: {folder}\n{output.table(rows, '  ')}"

@@ -1,10 +1,15 @@
-"""A Helm repository: its index, the archives of its releases, and a cache of both."""
+"""A Helm repository: its index, the archives of its releases, and a cache of both.
+
+An archive's layout: https://helm.sh/docs/topics/charts/#the-chart-file-structure, and tar's format:
+https://www.gnu.org/software/tar/manual/html_node/Standard.html
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import re
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -15,13 +20,20 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from ..core.faults import Denied, Fault, Unreachable, Unusable
-from ..core.http import Address, Limits, NotGzip, Page, PageRequest, TooLarge, Validators, get, unpacked
+from ..core.http import Address, Limits, NotGzip, Page, TooLarge, Validators, get, unpacked
 from ..core.names import Reference
 from ..core.reading import read_file
-from ..core.yaml_data import Data, Unreadable, child, load, text_under
+from ..core.yaml_tree import Data, Unreadable, child, load, text_under
 from .index import Index, Release, read_index
 
-MOST_MEMBERS = 10_000
+LARGEST_ARCHIVE = 64 * 1024 * 1024
+LARGEST_VALUES = 4 * 1024 * 1024
+_MOST_MEMBERS = 10_000
+_LARGEST_KEPT = 64 * 1024 * 1024 + 4096
+_DIGEST = re.compile("[0-9a-f]{64}")
+_PART = ".part-"
+# The folders of a mirror in which archives lie.
+_MIRRORED = ("", "charts/")
 _REGULAR = (tarfile.REGTYPE, tarfile.AREGTYPE)
 _WITHOUT_DATA = (
     tarfile.LNKTYPE,
@@ -33,128 +45,152 @@ _WITHOUT_DATA = (
 )
 
 
-class NotTar(Exception):  # noqa: N818 - says what is wrong with the data
-    """The data is not tar, is cut off, or holds more than ``MOST_MEMBERS``."""
-
-
-class TarFile(NamedTuple):
-    """A regular file in a tar archive: its name and its bytes."""
-
-    name: str
-    data: memoryview
-
-
-def regular_files(plain: bytes) -> Iterator[TarFile]:
-    """Yield the regular files of a tar archive by their own headers, in time that grows with its size alone.
-
-    Headers that extend others (pax records, GNU's long names) are passed over unread: they only matter for names
-    of over 100 bytes and files of over 8 GiB, and ``tarfile`` searches pax records in quadratic time before
-    Python 3.11.10 (CVE-2024-6232). The format: https://www.gnu.org/software/tar/manual/html_node/Standard.html
-
-    Raises:
-        NotTar: as it says.
-    """
-    view, at = memoryview(plain), 0
-    for _ in range(MOST_MEMBERS):
-        block = plain[at : at + tarfile.BLOCKSIZE]
-        if block and not block.strip(b"\0"):
-            return
-        header = _header(block)
-        start = at + tarfile.BLOCKSIZE
-        end = start + (0 if header.type in _WITHOUT_DATA else header.size)
-        if not start <= end <= len(plain):
-            raise NotTar
-        if header.type in _REGULAR:
-            yield TarFile(header.name, view[start:end])
-        at = -(-end // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-    raise NotTar
-
-
-def _header(block: bytes) -> tarfile.TarInfo:
-    try:
-        return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-    except (tarfile.TarError, ValueError) as error:
-        raise NotTar from error
-
-
-LARGEST_ARCHIVE = 64 * 1024 * 1024
-LARGEST_VALUES = 4 * 1024 * 1024
-_DEPTH = 2
-
-
-def hub_image_in(data: bytes, where: str) -> Reference:
-    """Return the image that the chart's ``values.yaml`` sets at ``hub.image``.
+class HelmRepository:
+    """What a Helm repository offers of one chart.
 
     Args:
-        data: the chart's archive (``.tgz``), see https://helm.sh/docs/topics/charts/#the-chart-file-structure.
-        where: the address that it came from.
+        url: the repository's address: ``https:``, ``http:`` on this machine, ``file:``, or a folder's path.
+        cache: the folder to keep in what was fetched; None keeps nothing.
+        chart: the chart's name.
+        limits: the bounds of each fetch.
+        asked: whether the user asked for this very address: then it may be plain http to another machine.
 
     Raises:
-        Unreachable: the bytes are no chart archive, are larger unpacked than ``LARGEST_ARCHIVE``, or name no
-            hub image.
+        Unusable, Refused: ``url`` is no such address.
     """
-    image = child(child(values_in(data, where), "hub"), "image")
-    name, tag = text_under(image, "name"), text_under(image, "tag")
-    if not name or not tag:
-        raise _unusable("values.yaml in the archive names no hub image at hub.image", where)
-    try:
-        return Reference.parse(f"{name}:{tag}")
-    except Unusable as error:
-        raise _unusable(f"values.yaml in the archive: {error.what}", where) from error
+
+    def __init__(
+        self,
+        url: str,
+        cache: Path | None,
+        chart: str = "jupyterhub",
+        limits: Limits | None = None,
+        *,
+        asked: bool = False,
+    ) -> None:
+        self._address = Address.parse(url, asked=asked)
+        self._index = self._address.below("index.yaml")
+        self._chart = chart
+        self._cache = Cache(cache) if cache else None
+        self._fetcher = Fetcher(self._cache, limits or Limits())
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is reached over plain http beyond this machine: then anybody on the way can change it."""
+        return self._address.is_plain
+
+    def index(self) -> Index:
+        """Fetch and read the repository's ``index.yaml``.
+
+        Raises:
+            Denied, Unreachable: no usable index came.
+        """
+        return read_index(self._fetcher.page(self._index), str(self._index), self._chart)
+
+    def kept_index(self) -> Index | None:
+        """Read the index that was fetched last, without asking the server; None where none is kept."""
+        body = self._fetcher.kept(self._index)
+        return read_index(body, str(self._index), self._chart) if body is not None else None
+
+    def archive(self, release: Release) -> bytes:
+        """Fetch a release's archive, from the first of its addresses that has it.
+
+        Raises:
+            Denied, Unreachable: no address has it, or it does not have the digest that the index names.
+        """
+        digest = (release.digest or "").lower().removeprefix("sha256:")
+        kept = self._cache.archive(digest) if self._cache else None
+        if kept is not None:
+            return kept
+        body, address = self._first_that_answers(release)
+        if digest and sha256(body).hexdigest() != digest:
+            raise Unreachable(
+                f"archive {address.name} does not have the digest that the index names",
+                where=address,
+                hint="choose another release with --to VERSION, and tell those who keep the repository",
+            )
+        if self._cache and digest:
+            self._cache.keep_archive(digest, body)
+        return body
+
+    def hub_image(self, release: Release) -> Reference:
+        """Return the hub image that a release uses: the one its entry names, else the one in its archive."""
+        return release.hub_image or hub_image_in(self.archive(release), f"{self._chart} {release.version}")
+
+    def values(self, release: Release) -> Data:
+        """Return the default values of a release's chart as plain data, scalars as text."""
+        return _values_in(self.archive(release), f"{self._chart} {release.version}")
+
+    def _first_that_answers(self, release: Release) -> tuple[bytes, Address]:
+        """Return an archive's bytes, and the address that they came from."""
+        last = Unreachable(
+            f"the index names no address for the archive of {self._chart} {release.version} that can be used",
+            where=self._index,
+            hint="choose another release with --to VERSION",
+        )
+        for address in self._addresses(release):
+            try:
+                return self._fetcher.stored(address), address
+            except Unreachable as fault:  # noqa: PERF203 - the next address may have it
+                last = fault
+        raise last
+
+    def _addresses(self, release: Release) -> Iterator[Address]:
+        """Yield where a release's archive may be.
+
+        A repository whose index names another host may be a mirror that copied the index as it was: the file of that
+        name is looked for in its folders first.
+        """
+        for url in release.urls:
+            try:
+                address = self._address.resolved(url)
+            except Fault:
+                continue
+            if address.host != self._address.host and "/" not in unquote(address.name):
+                yield from (self._address.below(folder + address.name) for folder in _MIRRORED)
+            yield address
 
 
-def values_in(data: bytes, where: str) -> Data:
-    """Return the chart's ``values.yaml`` as plain data, scalars as they are written.
+@dataclass(frozen=True)
+class Fetcher:
+    """Fetches from web servers and from files; without a cache it keeps nothing."""
 
-    Raises:
-        Unreachable: as :func:`hub_image_in`.
-    """
-    try:
-        return load(_values(data, where).decode())
-    except (Unreadable, UnicodeDecodeError) as error:
-        raise _unusable(f"values.yaml in the archive {_reason(error)}", where) from error
+    cache: Cache | None = None
+    limits: Limits = field(default_factory=Limits)
 
+    def page(self, address: Address) -> bytes:
+        """Fetch a page that changes now and then: the server sends it only if it changed.
 
-def _values(data: bytes, where: str) -> bytes:
-    """Return the bytes of the chart's own values.yaml: only regular files count, and only in the top folder."""
-    try:
-        return _top_values(unpacked(data, LARGEST_ARCHIVE), where)
-    except TooLarge:
-        raise _unusable(f"the archive unpacks to more than {LARGEST_ARCHIVE // 2**20} MiB", where) from None
-    except (NotGzip, NotTar) as error:
-        raise _unusable("this is not a chart's archive", where) from error
+        Raises:
+            Denied, Unreachable: no usable answer came within the limits.
+        """
+        if address.is_file:
+            return _read(address, self.limits)
+        kept = self.cache.page(address.url) if self.cache else None
+        page = get(address, self.limits, kept.validators if kept else Validators())
+        if page is None:
+            return kept.body if kept else b""
+        if self.cache and page.validators:
+            self.cache.keep_page(address.url, page)
+        return page.body
 
+    def kept(self, address: Address) -> bytes | None:
+        """Return a page as it was fetched last, or None, without asking a server."""
+        if address.is_file:
+            return _read(address, self.limits)
+        page = self.cache.page(address.url) if self.cache else None
+        return page.body if page else None
 
-def _top_values(plain: bytes, where: str) -> bytes:
-    for file in regular_files(plain):
-        parts = PurePosixPath(file.name).parts
-        if len(parts) != _DEPTH or parts[1] != "values.yaml":
-            continue
-        if len(file.data) > LARGEST_VALUES:
-            raise _unusable(f"values.yaml in the archive is over {LARGEST_VALUES // 2**20} MiB", where)
-        return bytes(file.data)
-    raise _unusable("the archive has no values.yaml", where)
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, Unreadable) else "is not text in UTF-8"
-
-
-def _unusable(what: str, where: str) -> Unreachable:
-    return Unreachable(what, where=where, hint="choose another release with --to VERSION")
-
-
-_DIGEST_LENGTH = 64
-_PART = ".part-"
-_LARGEST = 64 * 1024 * 1024 + 4096
+    def stored(self, address: Address) -> bytes:
+        """Fetch a file byte for byte."""
+        if address.is_file:
+            return _read(address, self.limits)
+        page = get(address, self.limits, exact=True)
+        return page.body if page else b""
 
 
 class Cache(NamedTuple):
-    """Pages by their address, archives by their digest.
-
-    Attributes:
-        folder: where they are kept; made when the first one is.
-    """
+    """Pages by their address, archives by their digest, in a folder that is made when the first one is kept."""
 
     folder: Path
 
@@ -168,7 +204,7 @@ class Cache(NamedTuple):
         if not isinstance(about, dict) or about.get("sha256") != sha256(body).hexdigest():
             return None
         etag, modified = about.get("etag"), about.get("last_modified")
-        return Page(body, Validators(etag, modified)) if _are_headers(etag, modified) else None
+        return Page(body, Validators(etag, modified)) if _is_header(etag) and _is_header(modified) else None
 
     def keep_page(self, url: str, page: Page) -> None:
         """Keep a page instead of the one that was kept for its address."""
@@ -177,18 +213,16 @@ class Cache(NamedTuple):
 
     def archive(self, digest: str) -> bytes | None:
         """Return the bytes of that SHA-256 (in hexadecimal), or None."""
-        body = self._read(_archive_name(digest)) if _is_digest(digest) else None
+        body = self._read(f"archive-{digest}.tgz") if _DIGEST.fullmatch(digest) else None
         return body if body is not None and sha256(body).hexdigest() == digest else None
 
     def keep_archive(self, digest: str, body: bytes) -> None:
         """Keep bytes whose SHA-256 (in hexadecimal) is ``digest``."""
-        if _is_digest(digest):
-            self._write(_archive_name(digest), body)
+        self._write(f"archive-{digest}.tgz", body)
 
     def _read(self, name: str) -> bytes | None:
-        path = self.folder / name
         try:
-            return read_file(path, _LARGEST)
+            return read_file(self.folder / name, _LARGEST_KEPT)
         except OSError:
             return None
 
@@ -210,219 +244,98 @@ class Cache(NamedTuple):
                 Path(part).unlink(missing_ok=True)
 
 
-def _page_name(url: str) -> str:
-    return f"page-{sha256(url.encode()).hexdigest()}"
+def hub_image_in(data: bytes, where: str) -> Reference:
+    """Return the image at ``hub.image`` in the ``values.yaml`` of a chart's archive (``.tgz``).
 
-
-def _archive_name(digest: str) -> str:
-    return f"archive-{digest}.tgz"
-
-
-def _is_digest(text: str) -> bool:
-    return len(text) == _DIGEST_LENGTH and not text.strip("0123456789abcdef")
-
-
-def _are_headers(*values: object) -> bool:
-    """Whether each value is None, or text that may be sent as a header."""
-    return all(
-        value is None or (isinstance(value, str) and value.isascii() and value.isprintable()) for value in values
-    )
-
-
-@dataclass(frozen=True)
-class Fetcher:
-    """Fetches from web servers and from files.
-
-    Attributes:
-        cache: what was fetched before; None keeps nothing.
-        limits: the bounds of each fetch.
+    Raises:
+        Unreachable: the bytes are no chart archive, are larger unpacked than ``LARGEST_ARCHIVE``, or name no
+            hub image; ``where`` is the release in the message.
     """
-
-    cache: Cache | None = None
-    limits: Limits = field(default_factory=Limits)
-
-    def page(self, address: Address) -> bytes:
-        """Fetch a page that changes now and then: the server is asked, and sends it only if it changed.
-
-        Raises:
-            Denied: access is denied.
-            Unreachable: no usable answer came within the limits.
-        """
-        if address.is_file:
-            return _content(address, self.limits)
-        kept = self.cache.page(address.url) if self.cache else None
-        page = self._get(address, kept.validators if kept else Validators())
-        if page is None:
-            return kept.body if kept else b""
-        if self.cache and page.validators:
-            self.cache.keep_page(address.url, page)
-        return page.body
-
-    def kept(self, address: Address) -> bytes | None:
-        """Return a page as it was fetched last, or None; a server is not asked.
-
-        Raises:
-            Denied, Unreachable: it is a file that cannot be read.
-        """
-        if address.is_file:
-            return _content(address, self.limits)
-        page = self.cache.page(address.url) if self.cache else None
-        return page.body if page else None
-
-    def stored(self, address: Address) -> bytes:
-        """Fetch a file byte for byte.
-
-        Raises:
-            Denied, Unreachable: see ``page``.
-        """
-        if address.is_file:
-            return _content(address, self.limits)
-        page = self._get(address, Validators(), exact=True)
-        return page.body if page else b""
-
-    def _get(self, address: Address, validators: Validators, *, exact: bool = False) -> Page | None:
-        return get(PageRequest(address, validators, exact), self.limits)
+    image = child(child(_values_in(data, where), "hub"), "image")
+    name, tag = text_under(image, "name"), text_under(image, "tag")
+    if not name or not tag:
+        raise _unusable("values.yaml in the archive names no hub image at hub.image", where)
+    try:
+        return Reference.parse(f"{name}:{tag}")
+    except Unusable as error:
+        raise _unusable(f"values.yaml in the archive: {error.what}", where) from error
 
 
-def _content(address: Address, limits: Limits) -> bytes:
+def _values_in(data: bytes, where: str) -> Data:
+    """Return the chart's ``values.yaml`` as plain data; only a regular file in the top folder counts."""
+    try:
+        for name, content in _regular_files(unpacked(data, LARGEST_ARCHIVE)):
+            if PurePosixPath(name).parts[1:] == ("values.yaml",):
+                return _load_values(content, where)
+    except TooLarge:
+        raise _unusable(f"the archive unpacks to more than {LARGEST_ARCHIVE // 2**20} MiB", where) from None
+    except (NotGzip, _NotTar) as error:
+        raise _unusable("this is not a chart's archive", where) from error
+    raise _unusable("the archive has no values.yaml", where)
+
+
+def _load_values(content: memoryview, where: str) -> Data:
+    if len(content) > LARGEST_VALUES:
+        raise _unusable(f"values.yaml in the archive is over {LARGEST_VALUES // 2**20} MiB", where)
+    try:
+        return load(bytes(content).decode())
+    except UnicodeDecodeError as error:
+        raise _unusable("values.yaml in the archive is not text in UTF-8", where) from error
+    except Unreadable as error:
+        raise _unusable(f"values.yaml in the archive {error}", where) from error
+
+
+class _NotTar(Exception):  # noqa: N818 - says what is wrong with the data
+    """The data is not tar, is cut off, or holds more than ``_MOST_MEMBERS``."""
+
+
+def _regular_files(plain: bytes) -> Iterator[tuple[str, memoryview]]:
+    """Yield the regular files of a tar archive by their headers, in time that grows with its size alone.
+
+    Headers that extend others (pax records, GNU's long names) are passed over unread: they only matter for names
+    of over 100 bytes and files of over 8 GiB, and ``tarfile`` searches pax records in quadratic time before
+    Python 3.11.10 (CVE-2024-6232).
+    """
+    view, at = memoryview(plain), 0
+    for _ in range(_MOST_MEMBERS):
+        block = plain[at : at + tarfile.BLOCKSIZE]
+        if block and not block.strip(b"\0"):
+            return
+        try:
+            header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        except (tarfile.TarError, ValueError) as error:
+            raise _NotTar from error
+        start = at + tarfile.BLOCKSIZE
+        end = start + (0 if header.type in _WITHOUT_DATA else header.size)
+        if not start <= end <= len(plain):
+            raise _NotTar
+        if header.type in _REGULAR:
+            yield header.name, view[start:end]
+        at = -(-end // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+    raise _NotTar
+
+
+def _read(address: Address, limits: Limits) -> bytes:
     """Read a file of this machine."""
+    hint = f"ls -l {address.file.parent}"
     try:
         return read_file(address.file, limits.size)
     except PermissionError as error:
         raise Denied("the file may not be read", where=address, hint=f"ls -l {address.file}") from error
     except FileNotFoundError as error:
-        raise _unreadable(address, "there is no such file") from error
+        raise Unreachable("there is no such file", where=address, hint=hint) from error
     except OSError as error:
-        raise _unreadable(address, f"the file cannot be read: {error.strerror}") from error
+        raise Unreachable(f"the file cannot be read: {error.strerror}", where=address, hint=hint) from error
 
 
-def _unreadable(address: Address, what: str) -> Unreachable:
-    return Unreachable(what, where=address, hint=f"ls -l {address.file.parent}")
+def _page_name(url: str) -> str:
+    return f"page-{sha256(url.encode()).hexdigest()}"
 
 
-# The folders of a mirror in which archives lie.
-_MIRRORED = ("", "charts/")
+def _is_header(value: object) -> bool:
+    """Whether the value is None, or text that may be sent as a header."""
+    return value is None or (isinstance(value, str) and value.isascii() and value.isprintable())
 
 
-class HelmRepository:
-    """What a Helm repository offers of one chart.
-
-    Args:
-        url: the repository's address: ``https:``, ``http:`` on this machine, ``file:``, or a folder's path.
-        cache: the folder to keep in what was fetched; None keeps nothing.
-        chart: the chart's name.
-        limits: the bounds of each fetch.
-        asked: whether the user asked for this very address, be it plain http to another machine.
-
-    Raises:
-        Unusable: ``url`` is no such address.
-        Refused: ``url`` is plain http to another machine, and nobody asked for it.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        cache: Path | None,
-        chart: str = "jupyterhub",
-        limits: Limits | None = None,
-        *,
-        asked: bool = False,
-    ) -> None:
-        self._address = Address.parse(url, asked=asked)
-        self._chart = chart
-        self._cache = Cache(cache) if cache else None
-        self._fetcher = Fetcher(self._cache, limits or Limits())
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is reached over plain http beyond this machine: then anybody on the way can change it."""
-        return self._address.is_plain
-
-    def index(self) -> Index:
-        """Fetch and read the repository's ``index.yaml``.
-
-        Raises:
-            Denied: access is denied.
-            Unreachable: no usable index came.
-        """
-        address = self._address.below("index.yaml")
-        return read_index(self._fetcher.page(address), str(address), self._chart)
-
-    def kept_index(self) -> Index | None:
-        """Read the index that was fetched last; None where none is kept. The server is not asked.
-
-        Raises:
-            Unreachable: what is kept is no usable index.
-        """
-        address = self._address.below("index.yaml")
-        body = self._fetcher.kept(address)
-        return read_index(body, str(address), self._chart) if body is not None else None
-
-    def archive(self, release: Release) -> bytes:
-        """Fetch a release's archive, from the first of its addresses that has it.
-
-        Raises:
-            Denied: access is denied.
-            Unreachable: no address has it, or it does not have the digest that the index names.
-        """
-        digest = (release.digest or "").lower().removeprefix("sha256:")
-        kept = self._cache.archive(digest) if self._cache else None
-        if kept is not None:
-            return kept
-        body, address = self._first_that_answers(release)
-        if digest and sha256(body).hexdigest() != digest:
-            raise Unreachable(
-                f"archive {address.name} does not have the digest that the index names",
-                where=address,
-                hint="choose another release with --to VERSION, and tell those who keep the repository",
-            )
-        if self._cache:
-            self._cache.keep_archive(digest, body)
-        return body
-
-    def hub_image(self, release: Release) -> Reference:
-        """Return the hub image that a release uses: the one its entry names, else the one in its archive.
-
-        Raises:
-            Denied, Unreachable: the entry names none, and neither does an archive that could be fetched.
-        """
-        if release.hub_image is not None:
-            return release.hub_image
-        return hub_image_in(self.archive(release), f"{self._chart} {release.version}")
-
-    def values(self, release: Release) -> Data:
-        """Return the values that a release's chart comes with, as plain data.
-
-        Raises:
-            Denied, Unreachable: no usable archive came.
-        """
-        return values_in(self.archive(release), f"{self._chart} {release.version}")
-
-    def _first_that_answers(self, release: Release) -> tuple[bytes, Address]:
-        """Return an archive's bytes, and the address that they came from."""
-        last = Unreachable(
-            f"the index names no address for the archive of {self._chart} {release.version} that can be used",
-            where=self._address.below("index.yaml"),
-            hint="choose another release with --to VERSION",
-        )
-        for address in self._addresses(release):
-            try:
-                return self._fetcher.stored(address), address
-            except Unreachable as fault:  # noqa: PERF203 - the next address may have it
-                last = fault
-        raise last
-
-    def _addresses(self, release: Release) -> Iterator[Address]:
-        """Yield where a release's archive may be.
-
-        A repository whose index names another host may be a mirror that copied the index as it was: the file
-        of that name is looked for in its own folders first.
-        """
-        for url in release.urls:
-            try:
-                address = self._address.resolved(url)
-            except Fault:
-                continue
-            if address.host != self._address.host and "/" not in unquote(address.name):
-                yield from (self._address.below(folder + address.name) for folder in _MIRRORED)
-            yield address
+def _unusable(what: str, where: str) -> Unreachable:
+    return Unreachable(what, where=where, hint="choose another release with --to VERSION")

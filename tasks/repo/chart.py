@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..core.faults import Unusable
-from ..core.yaml_tree import Document, MappingNode, SequenceNode, described, parse
+from ..core.yaml_tree import Document, MappingNode, Node, SequenceNode, described, parse
 from .yaml_edit import Path, is_nothing, reach, text_at, with_scalars
 
 DEPENDENCIES = "dependencies"
@@ -21,10 +21,10 @@ class Requirement(NamedTuple):
 
     Attributes:
         name: the chart's name in its Helm repository.
-        version: the version as written, without quotes; empty where none is.
-        repository: the Helm repository's address; empty where none is written.
-        alias: the name that the chart's values stand under instead of ``name``, or None.
-        line: the line of the version, or of the dependency where it has none.
+        version: the version as written, or empty.
+        repository: the Helm repository's address, or empty.
+        alias: the key of the chart's values instead of ``name``, or None.
+        line: the line of the version, else of the dependency.
     """
 
     name: str
@@ -35,23 +35,22 @@ class Requirement(NamedTuple):
 
 
 def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
-    """Read every dependency, in the file's order; none where the file has no ``dependencies``.
+    """Read every dependency, in the file's order.
 
     Raises:
         Unusable: not YAML, or ``dependencies`` is no list of mappings with names.
     """
-    document = parse(data, where)
-    return tuple(_requirement(document, index) for index in range(_count(document)))
+    return _requirements(parse(data, where))
 
 
 def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
-    """Return the file with the dependency ``name`` at ``version``; ``data`` itself where it says so already.
+    """Return the file with the dependency ``name`` at ``version``; ``data`` itself if nothing changes.
 
-    Where several entries have the name (under different aliases), all of them move together.
+    Several entries of the name (under different aliases) move together.
 
     Raises:
         Unusable: no such dependency, entries of that name that disagree, or a version that is missing or a
-            range: that one is the operator's choice, so it is never narrowed in silence.
+            range: that is the operator's choice, never narrowed in silence.
     """
     document = parse(data, where)
     chosen = _movable(document, name)
@@ -60,36 +59,24 @@ def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
 
 
 def require_movable(data: bytes, name: str, where: str) -> None:
-    """Check that :func:`with_version` can move the dependency ``name``.
-
-    Raises:
-        Unusable: it cannot, for one of that function's reasons.
-    """
+    """Check that :func:`with_version` can move the dependency ``name``, and raise what it raises."""
     _movable(parse(data, where), name)
 
 
 def is_range(version: str) -> bool:
-    """Whether Helm reads ``version`` as a range with a sign or a wildcard, not as one version.
-
-    A short number such as ``3.3`` is taken as the version that somebody meant to pin.
-    """
+    """Whether ``version`` is a range with a sign or a wildcard; a short ``3.3`` counts as one version."""
     core = version.partition("-")[0].partition("+")[0]
     return not _RANGE_SIGNS.isdisjoint(version) or any(part in {"x", "X"} for part in core.removeprefix("v").split("."))
 
 
 def _movable(document: Document, name: str) -> list[int]:
     """Return the indexes of the entries that have the name, after checking that they pin one version."""
-    entries = [_requirement(document, index) for index in range(_count(document))]
-    chosen = [index for index, entry in enumerate(entries) if entry.name == name]
-    _refuse_unclear(name, [entries[index] for index in chosen], document.where)
-    return chosen
-
-
-def _refuse_unclear(name: str, entries: list[Requirement], where: str) -> None:
-    if not entries:
+    where = document.where
+    chosen = {index: entry for index, entry in enumerate(_requirements(document)) if entry.name == name}
+    if not chosen:
         raise Unusable(f"no dependency {name}", where=where, hint="name the right one as hub.dependency in invoke.yaml")
-    first = entries[0]
-    for entry in entries:
+    first = next(iter(chosen.values()))
+    for entry in chosen.values():
         place = f"{where}:{entry.line}"
         if not entry.version:
             raise Unusable(
@@ -107,38 +94,31 @@ def _refuse_unclear(name: str, entries: list[Requirement], where: str) -> None:
                 where=place,
                 hint="give both the same version first",
             )
+    return list(chosen)
 
 
-def _count(document: Document) -> int:
-    """Return how many dependencies there are."""
+def _requirements(document: Document) -> tuple[Requirement, ...]:
     root = document.root
-    if root is not None and not is_nothing(root) and not isinstance(root, MappingNode):
-        what = f"the file is {described(root)}, not a mapping"
-        raise Unusable(what, where=document.place(root), hint=f"write {DEPENDENCIES}: and a list under it")
+    if not is_nothing(root) and not isinstance(root, MappingNode):
+        raise _wrong(document, "the file", root, "a mapping", f"write {DEPENDENCIES}: and a list under it")
     found = reach(document, (DEPENDENCIES,))
     if found.missing or is_nothing(found.node):
-        return 0
-    if isinstance(found.node, SequenceNode):
-        return len(found.node.children)
-    raise Unusable(
-        f"{DEPENDENCIES} is {described(found.node)}, not a list",
-        where=document.place(found.node) if found.node else document.where,
-        hint="write a list of mappings with name, version and repository",
-    )
+        return ()
+    if not isinstance(found.node, SequenceNode):
+        hint = "write a list of mappings with name, version and repository"
+        raise _wrong(document, DEPENDENCIES, found.node, "a list", hint)
+    return tuple(_requirement(document, index) for index in range(len(found.node.children)))
 
 
 def _requirement(document: Document, index: int) -> Requirement:
-    node = reach(document, (DEPENDENCIES, str(index))).node
-    if not isinstance(node, MappingNode):
-        raise Unusable(
-            f"{DEPENDENCIES}[{index}] is {described(node)}, not a mapping",
-            where=document.place(node) if node else document.where,
-            hint="write name, version and repository there",
-        )
     steps = (DEPENDENCIES, str(index))
+    node = reach(document, steps).node
+    place = f"{DEPENDENCIES}[{index}]"
+    if not isinstance(node, MappingNode):
+        raise _wrong(document, place, node, "a mapping", "write name, version and repository there")
     name = text_at(document, (*steps, "name"))
     if not name:
-        raise Unusable(f"{DEPENDENCIES}[{index}] has no name", where=document.place(node), hint="add name: to it")
+        raise Unusable(f"{place} has no name", where=document.place(node), hint="add name: to it")
     return Requirement(
         name=name,
         version=text_at(document, (*steps, "version")) or "",
@@ -146,3 +126,8 @@ def _requirement(document: Document, index: int) -> Requirement:
         alias=text_at(document, (*steps, "alias")),
         line=(reach(document, (*steps, "version")).key or node).line,
     )
+
+
+def _wrong(document: Document, name: str, node: Node | None, wanted: str, hint: str) -> Unusable:
+    where = document.place(node) if node else document.where
+    return Unusable(f"{name} is {described(node)}, not {wanted}", where=where, hint=hint)

@@ -1,16 +1,24 @@
-"""The edits of a hub repository: to a release, to an image; and what is nobody's but the user's."""
+"""The edits of a hub repository: to a release, with the lock beside the requirement, and to an image.
+
+Helm alone writes the lock, its digest included (https://helm.sh/docs/helm/helm_dependency/); the lock's edit here is
+for plans.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ..core.faults import Unusable
+from ..core.faults import Fault, ProgramFailed, Unusable
 from ..core.names import Reference
+from ..core.plan import Action, Fact, Values
 from ..core.settings import CHART
-from .chart import with_version
+from ..tools import helm
+from ..tools.command import Command
+from .chart import requirements, with_version
 from .dockerfile import with_base
-from .files import FileEdit
+from .files import FileEdit, WorkingTree, edit_action
 from .hub import Hub, HubImage, ValuesPlace, lock_file
 from .values import image_at, with_image
 
@@ -18,13 +26,7 @@ SLIM = "-slim"
 
 
 class PinnedPlace(NamedTuple):
-    """An image's name and tag for one place.
-
-    Attributes:
-        place: where they are written.
-        name: the image's name without tag.
-        tag: its tag.
-    """
+    """An image's name, without its tag, and tag for one place."""
 
     place: ValuesPlace
     name: str
@@ -32,10 +34,10 @@ class PinnedPlace(NamedTuple):
 
 
 def base_for(image: HubImage, released: Reference, policy: str) -> Reference:
-    """Return the base image that ``image`` is to name for a release whose own hub image is ``released``.
+    """Return the base image of ``image`` for a release whose hub image is ``released``.
 
-    The Dockerfile's repository is kept, or the chart's taken (``policy``); a Dockerfile that inherits from the slim
-    variant goes on doing so. A digest is left out: it belongs to the old tag.
+    The Dockerfile's repository is kept, or the chart's taken (``policy``); a slim variant stays slim. A digest is left
+    out: it belongs to the old tag.
     """
     ours = image.base.reference
     name = released.name if policy == CHART else ours.name
@@ -45,23 +47,67 @@ def base_for(image: HubImage, released: Reference, policy: str) -> Reference:
 
 
 def release_edits(hub: Hub, version: str, bases: Sequence[tuple[HubImage, Reference]]) -> tuple[FileEdit, ...]:
-    """Return the edits that move the repository to a release: the Dockerfiles', then the requirement's.
-
-    Args:
-        hub: the repository as it is.
-        version: the release's version.
-        bases: for each image the base image that its Dockerfile is to name.
-    """
+    """Return the edits that move the repository to a release: the Dockerfiles' to ``bases``, then the requirement's."""
     dockerfiles = {image.dockerfile: (image, base) for image, base in bases}
-    edits = [_base_edit(hub, image, base) for image, base in dockerfiles.values()]
-    return (*edits, _requirement_edit(hub, version))
+    edits = []
+    for path, (image, base) in dockerfiles.items():
+        before = hub.require(path)
+        edits.append(FileEdit(path, before, with_base(before, base, path), f"{image.base.reference} -> {base}"))
+    path, required = hub.requirement_file, hub.requirement
+    before = hub.require(path)
+    after = with_version(before, required.name, version, path)
+    return (*edits, FileEdit(path, before, after, f"{required.name} {required.version} -> {version}"))
+
+
+def lock_edit(hub: Hub, version: str) -> FileEdit | None:
+    """Return the foreseeable edit of the lock for ``version``; None without a lock.
+
+    Raises:
+        Refused: the lock must change, and helm is missing.
+    """
+    path = lock_file(hub)
+    if path is None:
+        return None
+    before = hub.require(path)
+    name = hub.requirement.name
+    locked = _locked_version(before, name, path)
+    if locked == version:
+        return FileEdit(path, before, before, f"{name} {version}")
+    helm.require_helm(path)
+    return FileEdit(path, before, with_version(before, name, version, path), f"{name} {locked} -> {version}")
+
+
+def locked_action(
+    hub: Hub, edits: Sequence[FileEdit], lock: FileEdit | None, why: str, relies: Sequence[Fact]
+) -> Action:
+    """Return the action that makes ``edits`` and refreshes the lock where that changes: all of it, or none.
+
+    It relies on the bytes of all these files besides ``relies``.
+    """
+    plain = edit_action(hub.git.folder, edits, why, relies)
+    if lock is None or not lock.changes:
+        return plain
+    chart = (hub.git.folder / hub.dependencies_at(hub.chart)).parent
+    command = helm.update_command(chart)
+    tree = WorkingTree(hub.git.folder)
+
+    def do(_: Values) -> Values:
+        left = tree.replace(edits)
+        with _undone_on_fault(tree, edits, lock):
+            helm.update(chart)
+            _require_locked(hub.again(), lock.path, command)
+        return {**left, lock.path: tree.read(lock.path)}
+
+    what = f"{plain.what}; {lock.path}: {lock.summary}"
+    files = (tree.fact(edit.path, edit.before) for edit in (*edits, lock))
+    return Action(what, why, do, (*plain.details, f"$ {command}"), (*relies, *files))
 
 
 def image_edits(hub: Hub, pins: Iterable[PinnedPlace]) -> tuple[FileEdit, ...]:
     """Return the edits that write images to their places, one for each file; of two for one place the later wins.
 
     Raises:
-        Unusable: a file or a values path is missing, or what stands there is no image.
+        Unusable: a file or a values path is missing, or leads to no image.
     """
     by_file: dict[str, list[PinnedPlace]] = {}
     for pin in pins:
@@ -70,17 +116,16 @@ def image_edits(hub: Hub, pins: Iterable[PinnedPlace]) -> tuple[FileEdit, ...]:
 
 
 def foreign_changes(hub: Hub) -> tuple[str, ...]:
-    """Return the managed files that differ from the commit by more than what bump and build write.
+    """Return the managed files that differ from the commit by more than bump and build write.
 
-    What they write is taken from the files themselves: the committed bytes with today's version, base images and
-    image tags must be today's bytes.
+    The committed bytes with today's version, base images and image tags must be today's bytes.
     """
     places = [place for image in hub.images for place in hub.values_places(image)]
     return tuple(path for path in hub.changed if _ours(hub, path, places) != hub.files.read(path))
 
 
 def _ours(hub: Hub, path: str, places: Iterable[ValuesPlace]) -> bytes | None:
-    """Return the committed bytes of ``path`` with today's version, base and images; None where it is not committed."""
+    """Return the committed bytes of ``path`` with today's version, base and images; None if it is not committed."""
     data = hub.committed.read(path)
     if data is None:
         return None
@@ -92,40 +137,47 @@ def _ours(hub: Hub, path: str, places: Iterable[ValuesPlace]) -> bytes | None:
         if path == image.dockerfile:
             data = with_base(data, image.base.reference, path)
     for place in places:
-        if path == place.file:
-            data = _with_todays_image(hub, data, place)
+        pinned = image_at(hub.require(place.file), place.path, place.file) if path == place.file else None
+        if pinned and pinned.name is not None and pinned.tag is not None:
+            data = with_image(data, place.path, pinned.name, pinned.tag, path)
     return data
-
-
-def _with_todays_image(hub: Hub, data: bytes, place: ValuesPlace) -> bytes:
-    pinned = image_at(hub.require(place.file), place.path, place.file)
-    if pinned.name is None or pinned.tag is None:
-        return data
-    return with_image(data, place.path, pinned.name, pinned.tag, place.file)
-
-
-def _base_edit(hub: Hub, image: HubImage, base: Reference) -> FileEdit:
-    before = hub.require(image.dockerfile)
-    after = with_base(before, base, image.dockerfile)
-    return FileEdit(image.dockerfile, before, after, f"{image.base.reference} -> {base}")
-
-
-def _requirement_edit(hub: Hub, version: str) -> FileEdit:
-    before = hub.require(hub.requirement_file)
-    name = hub.requirement.name
-    after = with_version(before, name, version, hub.requirement_file)
-    return FileEdit(hub.requirement_file, before, after, f"{name} {hub.requirement.version} -> {version}")
 
 
 def _values_edit(hub: Hub, file: str, pins: Sequence[PinnedPlace]) -> FileEdit:
     before = hub.files.read(file)
     if before is None:
-        raise Unusable("the values file is missing", where=file, hint=f"write it with {_lines_for(pins[0].place.path)}")
+        keys = pins[0].place.path.split(".")
+        lines = "".join(f"{{{key}: " for key in keys) + "{name: , tag: }" + "}" * len(keys)
+        raise Unusable("the values file is missing", where=file, hint=f"write it with {lines}")
     after = before
     for pin in pins:
         after = with_image(after, pin.place.path, pin.name, pin.tag, file)
     return FileEdit(file, before, after, ", ".join(f"{pin.place.path} -> {pin.name}:{pin.tag}" for pin in pins))
 
 
-def _lines_for(path: str) -> str:
-    return "".join(f"{{{key}: " for key in path.split(".")) + "{name: , tag: }" + "}" * len(path.split("."))
+def _require_locked(hub: Hub, path: str, command: Command) -> None:
+    """Check that ``command`` has locked the requirement's version.
+
+    Raises:
+        ProgramFailed: the lock names another one.
+    """
+    name, version = hub.requirement.name, hub.requirement.version
+    if _locked_version(hub.require(path), name, path) != version:
+        raise ProgramFailed(f"helm did not lock {name} at {version}", where=path, hint=str(command))
+
+
+def _locked_version(data: bytes, name: str, path: str) -> str | None:
+    return next((one.version for one in requirements(data, path) if one.name == name), None)
+
+
+@contextlib.contextmanager
+def _undone_on_fault(tree: WorkingTree, edits: Sequence[FileEdit], lock: FileEdit) -> Iterator[None]:
+    """Put the files of ``edits`` and the lock back as they were when the block ends with a fault."""
+    try:
+        yield
+    except Fault:
+        # What helm made of the lock is known now; elsewhere only our own bytes are taken back.
+        made = (*edits, lock._replace(after=tree.read(lock.path) or b""))
+        back = [edit._replace(before=edit.after, after=edit.before or b"") for edit in made]
+        tree.replace([edit for edit in back if tree.read(edit.path) == edit.before])
+        raise

@@ -1,9 +1,6 @@
 """The hub repository's files: as they are, as an edit would leave them, and as a commit holds them.
 
-Readers of file formats take any :class:`Files`, so that a plan is made of the world as it will be.
-
-Paths are relative, with ``/``, as git and chartpress.yaml write them. What a killed run leaves half written has a name
-that the next run knows.
+Paths are relative to the repository's top, with ``/``, as git and chartpress.yaml write them.
 """
 
 from __future__ import annotations
@@ -28,120 +25,25 @@ from ..core.reading import read_file
 from ..core.session import held_back
 from ..tools.git import Git
 
-
-def join(*parts: str) -> str:
-    """Join relative paths and tidy the result: no ``.``, no doubled ``/``, ``..`` resolved by name."""
-    return posixpath.normpath(posixpath.join(*parts))
-
-
-def place_of(top: Path, path: str) -> Path | None:
-    """Return where symbolic links at ``path`` lead (those in a loop: to themselves); None for outside of ``top``.
-
-    Args:
-        top: the repository's top.
-        path: relative to it.
-    """
-    # Names in files are UTF-8, whatever the locale's encoding is.
-    named = os.fsdecode(path.encode("utf-8", "surrogateescape"))
-    real, root = (Path(os.path.realpath(one)) for one in (top / named, top))
-    return real if real.is_relative_to(root) else None
-
-
-def behind_links(top: Path, path: str) -> str:
-    """Return the path, relative to ``top``, of the file that symbolic links at ``path`` lead to: git knows it by that.
-
-    One that they lead out of ``top`` keeps its own.
-    """
-    real = place_of(top, path)
-    if real is None:
-        return path
-    return os.fsencode(real.relative_to(os.path.realpath(top))).decode("utf-8", "surrogateescape")
-
-
-def is_below(file: str, paths: Iterable[str]) -> bool:
-    """Whether ``file`` is one of ``paths``, or lies below one; all are relative to the repository's top, and tidy."""
-    return any(path in (".", file) or file.startswith(f"{path}/") for path in paths)
-
-
 SUFFIX = ".hubpress-new"
 _FOLDER = "hubpress-scratch-"
 # What tempfile puts between a prefix and a suffix.
 _RANDOM = "[a-z0-9_]{8}"
 _HALF_WRITTEN = re.compile(rf"\..+\.{_RANDOM}{re.escape(SUFFIX)}", re.DOTALL)
 _SCRATCH = re.compile(_FOLDER + _RANDOM)
-
-
-def is_half_written(path: str) -> bool:
-    """Whether ``path`` has the name of a file of ours that was not put in its place."""
-    return bool(_HALF_WRITTEN.fullmatch(path.rpartition("/")[2]))
-
-
-@contextlib.contextmanager
-def scratch_folder(git: Git) -> Iterator[Path]:
-    """Make a folder inside of the clone's own ``.git``, where nobody looks, for as long as the block runs.
-
-    Raises:
-        Unusable: it cannot be made.
-    """
-    with temporary_folder(_FOLDER, git.git_dir) as folder:
-        yield folder
-
-
-@contextlib.contextmanager
-def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
-    """Make a folder of the user's own in ``place`` (None: where temporary files go) for as long as the block runs.
-
-    Raises:
-        Unusable: it cannot be made, or the block cannot write a file.
-    """
-    place = place or Path(tempfile.gettempdir())
-    try:
-        with tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True) as made:
-            # A shared clone's .git hands its group on to what is made in it; a checkout would not do that.
-            Path(made).chmod(0o700)
-            yield Path(made)
-    except OSError as err:
-        where = shlex.quote(str(place))
-        raise Unusable(
-            f"temporary files cannot be written: {err.strerror}", where=place, hint=f"df -h {where}; ls -ld {where}"
-        ) from err
-
-
-def sweep(git: Git) -> None:
-    """Remove what a run that was killed has left in the clone; what cannot be removed is left.
-
-    To be called while no other run is under way.
-    """
-    for folder in git.git_dir.iterdir():
-        if _SCRATCH.fullmatch(folder.name) and not folder.is_symlink():
-            shutil.rmtree(folder, ignore_errors=True)
-    for path in git.names("ls-files", "--others", "-z", "--", f":(top,glob)**/.*{SUFFIX}"):
-        file = git.folder / path
-        if is_half_written(path) and not file.is_symlink():
-            with contextlib.suppress(OSError):
-                file.unlink()
-
-
 _NEW_FILE = 0o644
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Files(Protocol):
-    """Where files of the repository are read from; paths are relative to its top, with ``/``."""
+    """A source of the repository's files."""
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes of ``path``; None where there is no such file."""
+        """Return the bytes of ``path``; None if there is no such file."""
 
 
 class FileEdit(NamedTuple):
-    """One file's edit, computed whole before a byte is written.
-
-    Attributes:
-        path: the file, relative to the repository's top.
-        before: its bytes now; None where there is no such file yet.
-        after: its bytes afterwards.
-        summary: what changes, for people: ``jupyterhub 3.2.1 -> 3.3.8``.
-    """
+    """One file's bytes before (None for a new file) and after an edit, with a summary of the change for people."""
 
     path: str
     before: bytes | None
@@ -154,22 +56,22 @@ class FileEdit(NamedTuple):
         return self.before != self.after
 
     def diff(self) -> Iterator[str]:
-        """Yield the lines that change, ``-`` before those that go and ``+`` before those that come."""
+        """Yield the lines that change, the old ones after ``-`` and the new ones after ``+``."""
         old, new = (data.decode("utf-8", "replace").splitlines() for data in (self.before or b"", self.after))
         lines = difflib.unified_diff(old, new, n=0, lineterm="")
         yield from (line for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
 class WorkingTree(NamedTuple):
-    """The files as they lie in the repository's folder."""
+    """The files in the repository's folder."""
 
     top: Path
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes of ``path``; None where there is no such file.
+        """Return the bytes of ``path``; None if there is no such file.
 
         Raises:
-            Unusable: it cannot be read, is not a regular file, lies outside the repository, or is larger than 16 MiB.
+            Unusable: it cannot be read, is not a regular file, is outside the repository, or is larger than 16 MiB.
         """
         try:
             return read_file(self._place(path))
@@ -179,14 +81,14 @@ class WorkingTree(NamedTuple):
             raise Unusable(f"the file cannot be read: {err.strerror}", where=path, hint=f"ls -l {path}") from err
 
     def fact(self, path: str, value: bytes | None) -> Fact:
-        """Return the fact that ``path`` holds the bytes ``value``; None where there is no such file."""
+        """Return the fact that ``path`` holds the bytes ``value``; None if there is no such file."""
         return Fact(path, lambda: self.read(path), value, lambda now: "is gone" if now is None else "has changed")
 
-    def replace(self, edits: Iterable[FileEdit]) -> None:
-        """Replace the files of ``edits``: all of them, or none.
+    def replace(self, edits: Sequence[FileEdit]) -> dict[str, bytes]:
+        """Replace the files of ``edits``, all of them or none, and return their new bytes.
 
         Every new file is written whole beside the old one first, and takes its place by a rename; it keeps the old
-        one's mode. A symbolic link is followed, so that the link stays one. An interrupt waits for the renames.
+        one's mode. A symbolic link is followed. An interrupt waits for the renames.
 
         Raises:
             Unusable: a file cannot be written.
@@ -196,9 +98,10 @@ class WorkingTree(NamedTuple):
             staged = [(edit, *stack.enter_context(_staged(self._place(edit.path), edit))) for edit in wanted]
             with held_back():
                 self._take_places(staged)
+        return {edit.path: edit.after for edit in edits}
 
     def _take_places(self, staged: Sequence[tuple[FileEdit, Path, Path]]) -> None:
-        """Rename each new file to its old one; when one cannot be, take those before it back."""
+        """Rename each new file to its old one; where that fails, take the earlier ones back."""
         done: list[FileEdit] = []
         try:
             for edit, new, old in staged:
@@ -210,14 +113,13 @@ class WorkingTree(NamedTuple):
 
     def _take_back(self, done: Sequence[FileEdit]) -> None:
         self.replace(
-            FileEdit(edit.path, edit.after, edit.before, edit.summary) for edit in done if edit.before is not None
+            [FileEdit(edit.path, edit.after, edit.before, edit.summary) for edit in done if edit.before is not None]
         )
         for edit in done:
             if edit.before is None:
                 (self.top / edit.path).unlink(missing_ok=True)
 
     def _place(self, path: str) -> Path:
-        """Return where ``path`` leads, in the repository."""
         place = place_of(self.top, path)
         if place is None:
             raise Unusable("the file lies outside the repository", where=path, hint="name a file of the repository")
@@ -225,49 +127,143 @@ class WorkingTree(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """The files as edits will leave them.
-
-    Attributes:
-        under: the files before them.
-        after: the bytes of those that they change, by path.
-    """
+    """The files ``under`` edits, and the bytes that those edits leave, by path."""
 
     under: Files
     after: Mapping[str, bytes]
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes of ``path`` as they will be; None where there is no such file."""
+        """Return the bytes of ``path`` as they will be; None if there is no such file."""
         after = self.after.get(path)
         return self.under.read(path) if after is None else after
 
 
 @dataclass(eq=False)
 class Committed:
-    """The files as a commit holds them; each is asked for once, so a new commit needs a new one of these.
-
-    Attributes:
-        git: the clone.
-        revision: the commit.
-    """
+    """The files of a commit; each is read once, so a new commit needs a new object."""
 
     git: Git
     revision: str = "HEAD"
     _known: dict[str, bytes | None] = field(default_factory=dict, init=False, repr=False)
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes of ``path`` in the commit; None where it has no such file."""
-        self.foresee([path])
+        """Return the bytes of ``path`` in the commit; None if it has no such file."""
+        self.load([path])
         return self._known[path]
 
-    def foresee(self, paths: Sequence[str]) -> None:
-        """Ask for those of ``paths`` that were not asked for yet."""
+    def load(self, paths: Sequence[str]) -> None:
+        """Read ``paths`` side by side, but for those that were read already."""
         new = [path for path in dict.fromkeys(paths) if path not in self._known]
         self._known.update(self.git.show_all(new, self.revision))
 
 
+def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact] = ()) -> Action:
+    """Return the action that makes ``edits`` below ``top``, all of them or none.
+
+    It relies on the bytes of all these files besides ``relies``.
+    """
+    wanted = [edit for edit in edits if edit.changes]
+    if not wanted:
+        return Action(f"{', '.join(edit.path for edit in edits)}: nothing to change", why)
+    tree = WorkingTree(top)
+    return Action(
+        "; ".join(f"{edit.path}: {edit.summary}" for edit in wanted),
+        why,
+        lambda _: tree.replace(wanted),
+        tuple(line for edit in wanted for line in edit.diff()),
+        (*relies, *(tree.fact(edit.path, edit.before) for edit in edits)),
+    )
+
+
+def read_all(files: Files, paths: Sequence[str]) -> dict[str, bytes | None]:
+    """Return the bytes of each of ``paths``, those of a commit read side by side."""
+    if isinstance(files, Committed):
+        files.load(paths)
+    return {path: files.read(path) for path in paths}
+
+
+def bytes_to_be(files: Files, path: str) -> bytes | None:
+    """Return the bytes that a planned edit will leave in ``path``; None if no edit is planned."""
+    while isinstance(files, Edited):
+        if path in files.after:
+            return files.after[path]
+        files = files.under
+    return None
+
+
+def join(*parts: str) -> str:
+    """Join relative paths and tidy the result: no ``.``, no doubled ``/``, ``..`` resolved by name."""
+    return posixpath.normpath(posixpath.join(*parts))
+
+
+def place_of(top: Path, path: str) -> Path | None:
+    """Return where symbolic links at ``path`` lead (in a loop: to themselves); None for a place outside of ``top``."""
+    # Names in files are UTF-8, whatever the locale's encoding is.
+    named = os.fsdecode(path.encode("utf-8", "surrogateescape"))
+    real, root = (Path(os.path.realpath(one)) for one in (top / named, top))
+    return real if real.is_relative_to(root) else None
+
+
+def behind_links(top: Path, path: str) -> str:
+    """Return the path, relative to ``top``, that symbolic links at ``path`` lead to; itself where they lead outside."""
+    real = place_of(top, path)
+    if real is None:
+        return path
+    return os.fsencode(real.relative_to(os.path.realpath(top))).decode("utf-8", "surrogateescape")
+
+
+def is_below(file: str, paths: Iterable[str]) -> bool:
+    """Whether ``file`` is one of ``paths`` or below one; all are tidy."""
+    return any(path in (".", file) or file.startswith(f"{path}/") for path in paths)
+
+
+def is_half_written(path: str) -> bool:
+    """Whether ``path`` has the name of a file of ours before its rename."""
+    return bool(_HALF_WRITTEN.fullmatch(path.rpartition("/")[2]))
+
+
+@contextlib.contextmanager
+def scratch_folder(git: Git) -> Iterator[Path]:
+    """Make a temporary folder inside the clone's ``.git``, as :func:`temporary_folder` does."""
+    with temporary_folder(_FOLDER, git.git_dir) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
+    """Make a folder for the user alone in ``place`` (default: the system's) for as long as the block runs.
+
+    Raises:
+        Unusable: it cannot be made, or the block cannot write a file.
+    """
+    place = place or Path(tempfile.gettempdir())
+    try:
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True) as made:
+            # In a shared clone's .git it would inherit the group.
+            Path(made).chmod(0o700)
+            yield Path(made)
+    except OSError as err:
+        where = shlex.quote(str(place))
+        raise Unusable(
+            f"temporary files cannot be written: {err.strerror}", where=place, hint=f"df -h {where}; ls -ld {where}"
+        ) from err
+
+
+def sweep(git: Git) -> None:
+    """Remove what a killed run has left in the clone, as far as possible; no other run may be under way."""
+    for folder in git.git_dir.iterdir():
+        if _SCRATCH.fullmatch(folder.name) and not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
+    for path in git.names("ls-files", "--others", "-z", "--", f":(top,glob)**/.*{SUFFIX}"):
+        file = git.folder / path
+        if is_half_written(path) and not file.is_symlink():
+            with contextlib.suppress(OSError):
+                file.unlink()
+
+
 @contextlib.contextmanager
 def _staged(target: Path, edit: FileEdit) -> Iterator[tuple[Path, Path]]:
-    """Write the new bytes beside ``target``, and yield both paths; nothing stays behind."""
+    """Write the new bytes beside ``target``, yield both paths, and clean up."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(SUFFIX, f".{target.name}.", target.parent)
@@ -293,47 +289,3 @@ def _unwritable(edit: FileEdit, err: OSError) -> Unusable:
     return Unusable(
         f"the file cannot be written: {err.strerror}", where=edit.path, hint=f"{look} {Path(edit.path).parent}"
     )
-
-
-def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact] = ()) -> Action:
-    """Return the action that makes ``edits`` below ``top``: all of them, or none.
-
-    Args:
-        top: the repository's top.
-        edits: what is to be written; files that would not change are left out.
-        why: the reason, for the plan.
-        relies: what it relies on besides the bytes of all these files.
-    """
-    wanted = [edit for edit in edits if edit.changes]
-    if not wanted:
-        return Action(f"{', '.join(edit.path for edit in edits)}: nothing to change", why)
-    tree = WorkingTree(top)
-    return Action(
-        "; ".join(f"{edit.path}: {edit.summary}" for edit in wanted),
-        why,
-        lambda _: written(tree, wanted),
-        tuple(line for edit in wanted for line in edit.diff()),
-        (*relies, *(tree.fact(edit.path, edit.before) for edit in edits)),
-    )
-
-
-def written(tree: WorkingTree, edits: Sequence[FileEdit]) -> dict[str, bytes]:
-    """Make ``edits``, and return the bytes of the files that are left."""
-    tree.replace(edits)
-    return {edit.path: edit.after for edit in edits}
-
-
-def read_all(files: Files, paths: Sequence[str]) -> dict[str, bytes | None]:
-    """Return the bytes of each of ``paths``; git is asked for all of them side by side."""
-    if isinstance(files, Committed):
-        files.foresee(paths)
-    return {path: files.read(path) for path in paths}
-
-
-def bytes_to_be(files: Files, path: str) -> bytes | None:
-    """Return the bytes that a planned edit will leave in ``path``; None where none is planned."""
-    while isinstance(files, Edited):
-        if path in files.after:
-            return files.after[path]
-        files = files.under
-    return None

@@ -155,8 +155,7 @@ class Run(NamedTuple):
         if self.json:
             output.report({**plan.report(), **more()})
         elif not self.dry:
-            lines = [line for step in plan.steps for line in step.summary()]
-            output.data("\n".join(lines) or "Nothing to do.")
+            output.data("\n".join(plan.summary()) or "Nothing to do.")
 
 
 @contextlib.contextmanager

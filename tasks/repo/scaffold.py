@@ -1,8 +1,10 @@
-"""What a repository lacks for a hub image of its own: new files, and the values keys that name it."""
+"""The files and values keys that a chart repository lacks for a hub image, filled in from ``templates/``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
+from importlib import resources
 from typing import NamedTuple
 
 from ..core.faults import Unusable
@@ -15,70 +17,17 @@ from .files import FileEdit, Files, join
 from .hub import CHARTPRESS_FILE
 from .yaml_edit import is_nothing, reach
 
-DOCKERFILE = """\
-# The hub image: z2jh's own for the chart's release, with what our hubs need besides.
-FROM {base}
-
-USER root
-COPY requirements.txt /tmp/requirements.txt
-RUN pip install --no-cache-dir --requirement /tmp/requirements.txt
-
-USER jovyan
-"""
-REQUIREMENTS = """\
-# Python packages that z2jh's hub image does not bring along, each pinned: NAME==VERSION
-"""
-CHART_YAML = """\
-apiVersion: v2
-name: {name}
-description: Our JupyterHub
-version: 0.0.1
-dependencies:
-  - name: {dependency}
-    # The hub image inherits from this release's: both move together.
-    version: {version}
-    repository: {repository}
-"""
-CHARTPRESS = """\
-charts:
-  - name: {name}
-    chartPath: {path}
-    imagePrefix: {prefix}
-"""
-CHARTPRESS_IMAGE = """\
-    images:
-      hub:
-        valuesPath: {values_path}
-"""
-MAKEFILE = """\
-# VERSION=4.4.0 names the z2jh release; without it, it is the newest of the current major version.
-"""
-# The targets, each with its rule.
-MAKE_TARGETS = {
-    "release": """\
-release: ## move to a z2jh release, build its hub image, commit both
-\thubpress release $(if $(VERSION),--to '$(VERSION)')
-""",
-    "check": """\
-check: ## fail when chart, base image and values do not agree
-\thubpress check
-""",
-}
-
 CHART = "hub"
+_TEMPLATES = resources.files(__package__) / "templates"
 _CONTEXT = "images/hub"
 _MAKEFILE = "Makefile"
+_RULE = re.compile(r"^([a-z]+): .*\n(?:\t.*\n)+", re.MULTILINE)
 _CHART_FILES = ("requirements.yaml", "Chart.yaml")
 _IMAGE = ("hub", "image")
 
 
 class BareChart(NamedTuple):
-    """A chart that depends on Zero to JupyterHub.
-
-    Attributes:
-        folder: its folder, relative to the repository's top.
-        requirement: its dependency.
-    """
+    """A chart that depends on Zero to JupyterHub; its folder is relative to the repository's top."""
 
     folder: str
     requirement: Requirement
@@ -90,31 +39,21 @@ class BareChart(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A file that is there, and stays as it is.
-
-    Attributes:
-        path: the file, relative to the repository's top.
-        lacks: what is to be added to it by hand; empty where it needs nothing.
-    """
+    """An existing file, which is not changed; ``lacks`` is what to add to it by hand."""
 
     path: str
     lacks: str = ""
 
 
 class Scaffold(NamedTuple):
-    """What is to be written, and what stays.
-
-    Attributes:
-        edits: the new files, and the edit of values.yaml.
-        kept: the files that stay as they are.
-    """
+    """The new files with the edit of values.yaml, and the files that are kept."""
 
     edits: tuple[FileEdit, ...]
     kept: tuple[Kept, ...]
 
 
 def find_chart(git: Git, files: Files, dependency: str, wanted: str | None) -> BareChart | None:
-    """Return the repository's chart that depends on ``dependency``; no chartpress.yaml is needed for that.
+    """Return the chart that depends on ``dependency``, without the help of a chartpress.yaml.
 
     Args:
         git: the clone, at its top.
@@ -126,19 +65,25 @@ def find_chart(git: Git, files: Files, dependency: str, wanted: str | None) -> B
         None where the repository has no chart at all.
 
     Raises:
-        Unusable: none of its charts has it, or several have and none is named.
+        Unusable: no chart has the dependency, or several have and none is named.
     """
-    charts = _chart_files(git)
-    if not charts:
+    patterns = [f":(glob)**/{name}" for name in _CHART_FILES]
+    paths = git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns)
+    if not paths:
         return None
-    found = {chart.folder: chart for chart in _charts(charts, files, dependency)}
-    fitting = [chart for folder, chart in found.items() if wanted in (None, folder, folder.rpartition("/")[2])]
+    found = {
+        path.rpartition("/")[0] or ".": requirement
+        for path in paths
+        for requirement in requirements(files.read(path) or b"", path)
+        if requirement.name == dependency
+    }
+    fitting = [folder for folder in found if wanted in (None, folder, folder.rpartition("/")[2])]
     if len(fitting) == 1:
-        return fitting[0]
+        return BareChart(fitting[0], found[fitting[0]])
     if not found:
         raise Unusable(
             f"no chart here depends on {dependency}",
-            where=", ".join(charts),
+            where=", ".join(paths),
             hint=f"add {dependency} to the dependencies of one, with version and repository",
         )
     raise Unusable(
@@ -149,14 +94,16 @@ def find_chart(git: Git, files: Files, dependency: str, wanted: str | None) -> B
 
 
 def chart_edit(chart: BareChart) -> FileEdit:
-    """Return the new file Chart.yaml of a chart that is not there yet."""
-    text = CHART_YAML.format(
+    """Return the new Chart.yaml of a chart."""
+    required = chart.requirement
+    return _new(
+        join(chart.folder, "Chart.yaml"),
+        "Chart.yaml",
         name=chart.folder.rpartition("/")[2],
-        dependency=chart.requirement.name,
-        version=chart.requirement.version,
-        repository=chart.requirement.repository,
+        dependency=required.name,
+        version=required.version,
+        repository=required.repository,
     )
-    return FileEdit(join(chart.folder, "Chart.yaml"), None, text.encode(), "new")
 
 
 def scaffold(files: Files, chart: BareChart, base: Reference, prefix: Callable[[], str]) -> Scaffold:
@@ -165,8 +112,8 @@ def scaffold(files: Files, chart: BareChart, base: Reference, prefix: Callable[[
     Args:
         files: the repository's files.
         chart: the chart that gets a hub image.
-        base: z2jh's own hub image for the pinned release.
-        prefix: tells what the image's name begins with, ``HOST/PATH/``; asked where no chartpress.yaml says it.
+        base: z2jh's hub image for the pinned release.
+        prefix: returns the beginning of the image's name, ``HOST/PATH/``; called where no chartpress.yaml has it.
 
     Raises:
         Unusable: values.yaml has no place for the image's keys, or chartpress.yaml cannot be read.
@@ -174,33 +121,27 @@ def scaffold(files: Files, chart: BareChart, base: Reference, prefix: Callable[[
     root = _root(files, chart)
     config, spec = _chartpress(files, chart, root, prefix)
     dockerfile, context = (spec.dockerfile, spec.context) if spec else (join(_CONTEXT, "Dockerfile"), _CONTEXT)
-    image = _new_or_kept(files, join(root, dockerfile), DOCKERFILE.format(base=base))
-    packages = _new_or_kept(files, join(root, context, "requirements.txt"), REQUIREMENTS)
-    # Nobody's own Dockerfile copies our list of packages.
-    parts = [image, *([packages] if isinstance(image, FileEdit) else []), config, _makefile(files)]
-    values = _values_edit(files, chart)
+    parts = [config, _makefile(files), _values_edit(files, chart)]
+    dockerfile, packages = join(root, dockerfile), join(root, context, "requirements.txt")
+    if files.read(dockerfile) is not None:
+        # It does not copy our list of packages.
+        parts.insert(0, Kept(dockerfile))
+    else:
+        listed = files.read(packages) is not None
+        parts[:0] = [
+            _new(dockerfile, "Dockerfile", base=base),
+            Kept(packages) if listed else _new(packages, "requirements.txt"),
+        ]
     edits = tuple(part for part in parts if isinstance(part, FileEdit))
-    kept = tuple(part for part in parts if isinstance(part, Kept))
-    if values.changes:
-        return Scaffold((*edits, values), kept)
-    return Scaffold(edits, (*kept, Kept(values.path)))
+    return Scaffold(edits, tuple(part for part in parts if isinstance(part, Kept)))
 
 
-# -- charts
+def _template(name: str) -> str:
+    return (_TEMPLATES / f"{name}.in").read_text("utf-8")
 
 
-def _chart_files(git: Git) -> tuple[str, ...]:
-    """Return the files that name a chart's dependencies, in git or about to be."""
-    patterns = [f":(glob)**/{name}" for name in _CHART_FILES]
-    return git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns)
-
-
-def _charts(paths: tuple[str, ...], files: Files, dependency: str) -> Iterator[BareChart]:
-    for path in paths:
-        data = files.read(path)
-        for requirement in requirements(data, path) if data else ():
-            if requirement.name == dependency:
-                yield BareChart(path.rpartition("/")[0] or ".", requirement)
+def _new(path: str, template: str, /, **fields: object) -> FileEdit:
+    return FileEdit(path, None, _template(template).format(**fields).encode(), "new")
 
 
 # -- chartpress.yaml and the Makefile
@@ -215,45 +156,39 @@ def _root(files: Files, chart: BareChart) -> str:
 
 def _chartpress(
     files: Files, chart: BareChart, root: str, prefix: Callable[[], str]
-) -> tuple[FileEdit, None] | tuple[Kept, ImageSpec | None]:
-    """Return chartpress.yaml, new or kept, and the hub image that the one that is there has already."""
+) -> tuple[FileEdit | Kept, ImageSpec | None]:
+    """Return chartpress.yaml, new or kept, and the hub image that it has already."""
     path = join(root, CHARTPRESS_FILE)
     below = chart.folder.removeprefix(f"{root}/") if root else chart.folder
-    image = CHARTPRESS_IMAGE.format(values_path=".".join(chart.image_keys))
+    values_path = ".".join(chart.image_keys)
     name = CHART if below == "." else below.rpartition("/")[2]
-
-    def whole() -> str:
-        return CHARTPRESS.format(name=name, path=below, prefix=prefix()) + image
-
+    fields = {"name": name, "path": below, "values_path": values_path}
     data = files.read(path)
     if data is None:
-        return FileEdit(path, None, whole().encode(), "new"), None
+        return _new(path, CHARTPRESS_FILE, **fields, prefix=prefix()), None
     charts = [one for one in read_chartpress(data, path).charts if one.path == below]
-    wanted = ".".join(chart.image_keys)
-    for spec in (spec for one in charts for spec in one.images):
-        if wanted in spec.values_paths:
-            return Kept(path), spec
-    return Kept(path, image if charts else whole().partition("\n")[2]), None
+    spec = next((spec for one in charts for spec in one.images if values_path in spec.values_paths), None)
+    if spec:
+        return Kept(path), spec
+    template = _template(CHARTPRESS_FILE)
+    if charts:
+        return Kept(path, template[template.index("    images:") :].format(**fields)), None
+    return Kept(path, template.partition("\n")[2].format(**fields, prefix=prefix())), None
 
 
 def _makefile(files: Files) -> FileEdit | Kept:
     data = files.read(_MAKEFILE)
     if data is None:
-        rules = "\n".join(MAKE_TARGETS.values())
-        text = f"{MAKEFILE}{rules}\n.PHONY: {' '.join(MAKE_TARGETS)}\n"
-        return FileEdit(_MAKEFILE, None, text.encode(), "new")
-    there = {line.partition(":")[0].strip() for line in data.decode("utf-8", "replace").splitlines() if ":" in line}
-    return Kept(_MAKEFILE, "\n".join(rule for name, rule in MAKE_TARGETS.items() if name not in there))
-
-
-def _new_or_kept(files: Files, path: str, text: str) -> FileEdit | Kept:
-    return Kept(path) if files.read(path) is not None else FileEdit(path, None, text.encode(), "new")
+        return _new(_MAKEFILE, _MAKEFILE)
+    targets = {line.partition(":")[0].strip() for line in data.decode("utf-8", "replace").splitlines() if ":" in line}
+    rules = (rule for rule in _RULE.finditer(_template(_MAKEFILE)) if rule[1] not in targets)
+    return Kept(_MAKEFILE, "\n".join(rule[0] for rule in rules))
 
 
 # -- values.yaml
 
 
-def _values_edit(files: Files, chart: BareChart) -> FileEdit:
+def _values_edit(files: Files, chart: BareChart) -> FileEdit | Kept:
     """Return the edit that gives values.yaml the keys ``name`` and ``tag`` of the hub image, where it lacks them."""
     path = join(chart.folder, "values.yaml")
     before = files.read(path)
@@ -263,7 +198,7 @@ def _values_edit(files: Files, chart: BareChart) -> FileEdit:
     document = parse(before, path)
     found = reach(document, steps)
     if not found.missing:
-        return FileEdit(path, before, before, "has the image's keys")
+        return Kept(path)
     after = _with_block(document, steps, len(steps) - len(found.missing))
     return FileEdit(path, before, after, f"{'.'.join(steps)} added")
 

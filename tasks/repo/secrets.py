@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..core.visible import mask, names_secret
-from ..core.yaml_data import Unreadable, child, load, text_under
+from ..core.yaml_tree import Unreadable, child, load, text_under
 
 LARGEST = 64 * 1024
 # Most keys and tokens are far smaller than what may hold several of them.

@@ -10,20 +10,14 @@ from typing import NamedTuple
 
 from ..core.faults import Unusable
 from ..core.yaml_tree import Document, MappingNode, Scalar, described, duplicates, parse, target_of
-from .yaml_edit import Added, Found, reach, text_at, with_scalars
+from .yaml_edit import Added, Path, reach, text_at, with_scalars
 
 NAME_KEYS = ("name", "repository")
 TAG_KEY = "tag"
 
 
 class PinnedImage(NamedTuple):
-    """What a values file says now.
-
-    Attributes:
-        name: the image's name without its tag; None where it is empty.
-        tag: the tag as written, without quotes; None where it is empty or missing.
-        line: the line of the tag, or of the name where there is no tag.
-    """
+    """An image's name without its tag and its tag as written, None where empty; the line of the tag, else the name."""
 
     name: str | None
     tag: str | None
@@ -31,48 +25,36 @@ class PinnedImage(NamedTuple):
 
 
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
-    """Read the image at ``values_path``.
-
-    Args:
-        data: the values file.
-        values_path: keys joined by dots; digits are an index where they meet a list.
-        where: the file's path, as shown to people.
+    """Read the image at ``values_path``: keys joined by dots, digits for an index where they meet a list.
 
     Raises:
         Unusable: the file is not YAML, or the path is missing, ambiguous, shared by an alias, or leads to
             anything else than an image.
     """
     document = parse(data, where)
-    node = _image(document, values_path)
+    steps = tuple(values_path.split("."))
+    node = _image(document, steps)
     if isinstance(node, Scalar):
         name, tag = _split(node.value)
         return PinnedImage(name or None, tag or None, node.line)
-    steps = _steps(values_path)
-    names = [(*steps, key) for key in _name_keys(document, node, values_path)]
+    names = _name_paths(document, node, steps)
     tagged = (*steps, TAG_KEY)
     line = (reach(document, tagged).key or reach(document, names[0]).key or node).line
     return PinnedImage(text_at(document, names[0]), text_at(document, tagged), line)
 
 
 def with_image(data: bytes, values_path: str, name: str, tag: str, where: str) -> bytes:
-    """Return the values file with the image at ``values_path`` set; ``data`` itself where it says so already.
-
-    Args:
-        data: the values file.
-        values_path: keys joined by dots; digits are an index where they meet a list.
-        name: the image's name without its tag.
-        tag: its tag.
-        where: the file's path, as shown to people.
+    """Return the values file with the image at ``values_path`` set; ``data`` itself if nothing changes.
 
     Raises:
         Unusable: as :func:`image_at`; or the file cannot be edited there without changing another value.
     """
     document = parse(data, where)
-    node = _image(document, values_path)
-    steps = _steps(values_path)
+    steps = tuple(values_path.split("."))
+    node = _image(document, steps)
     if isinstance(node, Scalar):
         return with_scalars(document, {steps: f"{name}:{tag}"}) or data
-    changes = {(*steps, key): name for key in _name_keys(document, node, values_path)}
+    changes = dict.fromkeys(_name_paths(document, node, steps), name)
     added = None
     if reach(document, (*steps, TAG_KEY)).missing:
         added = Added(list(changes)[-1], TAG_KEY, tag)
@@ -82,26 +64,23 @@ def with_image(data: bytes, values_path: str, name: str, tag: str, where: str) -
 
 
 def warnings(data: bytes, where: str) -> tuple[str, ...]:
-    """Return what Helm takes in a YAML file but a person hardly means: keys that stand twice in one mapping.
-
-    Raises:
-        Unusable: the file is not YAML.
-    """
+    """Return a warning for each key that stands twice in one mapping, of which Helm takes the last."""
     return tuple(
         f"{where}:{key.line}: the key {key.value!r} stands on line {first.line} too; Helm takes the last one"
         for first, key in duplicates(parse(data, where))
     )
 
 
-def _steps(values_path: str) -> tuple[str, ...]:
-    return tuple(values_path.split("."))
-
-
-def _image(document: Document, values_path: str) -> MappingNode | Scalar:
-    """Return the mapping or the string at ``values_path``."""
-    found = reach(document, _steps(values_path))
+def _image(document: Document, steps: Path) -> MappingNode | Scalar:
+    """Return the mapping or the string at ``steps``."""
+    found = reach(document, steps)
+    values_path = ".".join(steps)
     if found.missing:
-        raise _missing(document, values_path, found)
+        there = ".".join(steps[: len(steps) - len(found.missing)])
+        lines = "".join(f"{step}: {{" for step in found.missing) + "name: , tag: " + "}" * len(found.missing)
+        under = f" under {there}, line {found.node.line}" if there and found.node else " at the top level"
+        hint = f'add "{lines}"{under}'
+        raise Unusable(f"values path {values_path} is missing", where=document.where, hint=hint)
     node = target_of(found.node) if found.node else None
     if isinstance(node, MappingNode) or (isinstance(node, Scalar) and node.kind == "str"):
         return node
@@ -112,29 +91,17 @@ def _image(document: Document, values_path: str) -> MappingNode | Scalar:
     )
 
 
-def _missing(document: Document, values_path: str, found: Found) -> Unusable:
-    steps = _steps(values_path)
-    there = ".".join(steps[: len(steps) - len(found.missing)])
-    lines = "".join(f"{step}: {{" for step in found.missing) + "name: , tag: " + "}" * len(found.missing)
-    under = f" under {there}, line {found.node.line}" if there and found.node else " at the top level"
-    return Unusable(
-        f"values path {values_path} is missing",
-        where=document.where,
-        hint=f'add "{lines}"{under}',
-    )
-
-
-def _name_keys(document: Document, image: MappingNode, values_path: str) -> list[str]:
-    """Return those of ``NAME_KEYS`` that the image has; chartpress wants one at least."""
-    steps = _steps(values_path)
-    keys = [key for key in NAME_KEYS if not reach(document, (*steps, key)).missing]
-    if not keys:
+def _name_paths(document: Document, image: MappingNode, steps: Path) -> list[Path]:
+    """Return the paths of those of ``NAME_KEYS`` that the image has; chartpress wants one at least."""
+    paths = [(*steps, key) for key in NAME_KEYS if not reach(document, (*steps, key)).missing]
+    if not paths:
+        values_path = ".".join(steps)
         raise Unusable(
             f"values path {values_path} has neither name nor repository",
             where=document.place(image),
             hint=f'add "name:" under {values_path}',
         )
-    return keys
+    return paths
 
 
 def _split(image: str) -> tuple[str, str]:

@@ -1,11 +1,10 @@
-"""Setting single scalars of a YAML file, found by a path of keys, every other byte as it was.
+"""Set single scalars of a YAML file, found by a path of keys, and leave every other byte as it is.
 
-A scalar keeps the way it is quoted. A new value always reads back as a text: plain where YAML 1.1 and 1.2
-both take it for one, else in double quotes. The result is parsed again, and must differ from what was
-there at the intended scalars alone.
+A scalar keeps its quotes. A new value always reads back as a text: plain where YAML 1.1 and 1.2 both take it for one,
+else in double quotes. The result is parsed again, and must differ at the intended scalars alone.
 
-A way that an edit could not take safely is a fault at once: a key that stands twice, one that comes only
-by merge, a mapping that another place shares by alias.
+A path that an edit cannot follow safely is refused: a key that stands twice, one that comes only by merge, a mapping
+that another place shares by alias.
 """
 
 from __future__ import annotations
@@ -34,284 +33,9 @@ from ..core.yaml_tree import (
     target_of,
 )
 
-BLANKS = " \t"
+_BLANKS = " \t"
 _PLAIN = frozenset(ascii_letters + digits + "._/:@+-")
 _PLAIN_FIRST = frozenset(ascii_letters + digits + "_/")
-
-
-def spelled(value: str, style: str) -> str:
-    """Return ``value`` as a scalar on one line, quoted as ``style`` says where that is possible.
-
-    Args:
-        value: any text.
-        style: the style of the scalar that it replaces (``Scalar.style``); a block's counts as plain.
-    """
-    if style == "'" and value.isprintable():
-        return "'" + value.replace("'", "''") + "'"
-    if style != '"' and _can_be_plain(value):
-        return value
-    return json.dumps(value, ensure_ascii=False)
-
-
-def replacement(content: str, node: Scalar | Alias, value: str, style: str) -> list[Edit]:
-    """Return the edits that put ``value`` in the place of a scalar that is not empty.
-
-    Args:
-        content: the file's characters.
-        node: the scalar, or the alias that stands there.
-        value: the new text.
-        style: the scalar's style.
-    """
-    start = after_properties(content, node)
-    if style not in {"|", ">"}:
-        return [Edit(start, node.end, spelled(value, style))]
-    header = start + len(content[start : node.end].split(maxsplit=1)[0])
-    line_end = end_of_line(content, header)
-    last = end_of_scalar(content, node)
-    return [Edit(start, header, spelled(value, style)), Edit(min(line_end, last), last, "")]
-
-
-def filling(content: str, key: Scalar, value: str, *, flow: bool) -> Edit:
-    """Return the edit that puts ``value`` behind a key that has none; a comment on the line stays.
-
-    Args:
-        content: the file's characters.
-        key: the key.
-        value: the new text.
-        flow: whether the key stands in a flow mapping, where its colon may be missing (``{name, tag}``).
-    """
-    text = spelled(value, "")
-    colon = past_blanks(content, key.end)
-    if content[colon : colon + 1] != ":":
-        return Edit(key.end, key.end, f": {text}") if flow else Edit(colon, colon, text)
-    rest = past_blanks(content, colon + 1)
-    if rest == colon + 1 or content[rest : rest + 1] == "#":
-        return Edit(colon + 1, colon + 1, f" {text}")
-    return Edit(colon + 2, colon + 2, text)
-
-
-def after_properties(content: str, node: Scalar | Alias) -> int:
-    """Return the index of the scalar's own first character, behind its anchor and tag."""
-    start = node.start
-    if node.anchor or node.tag:
-        while start < node.end and content[start] in "&!":
-            while start < node.end and not content[start].isspace():
-                start += 1
-            while start < node.end and content[start].isspace():
-                start += 1
-    return start
-
-
-def end_of_scalar(content: str, node: Scalar | Alias) -> int:
-    """Return the index after the scalar's last visible character."""
-    return node.start + len(content[node.start : node.end].rstrip())
-
-
-def end_of_line(content: str, index: int) -> int:
-    """Return the index of the line break (CR LF or LF) that ends the line of ``index``, or of the file's end."""
-    end = content.find("\n", index)
-    if end < 0:
-        return len(content)
-    return end - 1 if end > index and content[end - 1] == "\r" else end
-
-
-def past_blanks(content: str, index: int) -> int:
-    """Return the first index from ``index`` on that holds neither a blank nor a tab."""
-    while content[index : index + 1] and content[index] in BLANKS:
-        index += 1
-    return index
-
-
-def _can_be_plain(value: str) -> bool:
-    """Whether every YAML reader takes ``value`` for itself, in block and flow context."""
-    safe = value[:1] in _PLAIN_FIRST and _PLAIN.issuperset(value) and not value.endswith(":")
-    return safe and reads_as_text(value)
-
-
-class Added(NamedTuple):
-    """A key that a mapping gets.
-
-    Attributes:
-        after: the path of the entry that it follows; that must be a scalar.
-        key: the key.
-        value: its value, a text.
-    """
-
-    after: Path
-    key: str
-    value: str
-
-
-class _Slot(NamedTuple):
-    """A scalar with its key (None for a list's item), and whether it stands in a flow mapping or list."""
-
-    node: Scalar | Alias
-    key: Scalar | None
-    flow: bool
-
-
-def with_scalars(document: Document, changes: Map[Path, str], added: Added | None = None) -> bytes | None:
-    """Set the scalar at each path to a text.
-
-    Args:
-        document: the file.
-        changes: the new text for each path; every path must lead to a scalar.
-        added: a key to add behind one of them.
-
-    Returns:
-        The file's new bytes, or None where it says all that already.
-
-    Raises:
-        Unusable: a path leads to no scalar, or to one that other places share; or the result would differ
-            anywhere else.
-    """
-    edits: list[Edit] = []
-    written: dict[int, str] = {}
-    for path, value in changes.items():
-        slot = _slot(document, path)
-        if not says(slot.node, value):
-            edits += _rewrite(document, slot, path, value)
-            written[slot.node.order] = value
-    behind: int | None = None
-    if added is not None:
-        slot = _slot(document, added.after)
-        edits.append(_insertion(document, slot, added))
-        behind = slot.node.order
-    if not edits:
-        return None
-    data = document.text.edited(edits)
-    _prove(document, data, list(_expected(document, written, behind, added)))
-    return data
-
-
-def says(node: Node, value: str) -> bool:
-    """Whether ``node`` is, or stands for, the text ``value`` to every YAML reader."""
-    node = target_of(node)
-    return isinstance(node, Scalar) and node.is_text and node.value == value
-
-
-def _slot(document: Document, path: Path) -> _Slot:
-    found = reach(document, path)
-    if found.missing or not isinstance(found.node, Scalar | Alias):
-        raise Unusable(
-            f"{'.'.join(path)} is {'missing' if found.missing else f'{described(found.node)}, not a text'}",
-            where=document.place(found.node) if found.node else document.where,
-            hint="give it one plain value",
-        )
-    return _Slot(found.node, found.key, found.parent is not None and found.parent.flow)
-
-
-def _rewrite(document: Document, slot: _Slot, path: Path, value: str) -> list[Edit]:
-    node, content = slot.node, document.text.content
-    if isinstance(node, Alias):
-        return [Edit(node.start, node.end, spelled(value, ""))]
-    _refuse_bound(document, node, path)
-    if not _is_empty(node):
-        return replacement(content, node, value, node.style)
-    if node.anchor or node.tag or slot.key is None:
-        return [Edit(node.end, node.end, f" {spelled(value, '')}")]
-    return [filling(content, slot.key, value, flow=slot.flow)]
-
-
-def _is_empty(node: Scalar | Alias) -> bool:
-    return isinstance(node, Scalar) and not node.style and not node.value
-
-
-def _refuse_bound(document: Document, node: Scalar, path: Path) -> None:
-    """Refuse a scalar that another place shares, or whose tag makes it something else than a text."""
-    if node in document.shared:
-        line = document.shared[node]
-        raise Unusable(
-            f"{'.'.join(path)} is shared with the alias *{node.anchor} of line {line}, so an edit changes both",
-            where=document.place(node),
-            hint=f"write the value out at line {line} instead of the alias",
-        )
-    if node.tag not in {None, "!", STRING}:
-        raise Unusable(
-            f"{'.'.join(path)} carries the tag {node.tag}, so it cannot be a text",
-            where=document.place(node),
-            hint="remove the tag",
-        )
-
-
-def _insertion(document: Document, slot: _Slot, added: Added) -> Edit:
-    """Return the edit that adds an entry behind ``slot``, in the style of its neighbour."""
-    key, node, content = slot.key, slot.node, document.text.content
-    if key is None:
-        raise Unusable(f"{'.'.join(added.after)} has no key", where=document.place(node), hint="write a mapping there")
-    name = spelled(added.key, key.style)
-    value = spelled(added.value, node.style if isinstance(node, Scalar) else "")
-    last = _last(content, node, key, flow=slot.flow)
-    if slot.flow:
-        return Edit(last, last, f", {name}: {value}")
-    end = end_of_line(content, last)
-    return Edit(end, end, f"{_newline(content, end)}{' ' * key.column}{name}: {value}")
-
-
-def _last(content: str, node: Scalar | Alias, key: Scalar, *, flow: bool) -> int:
-    """Return the index behind the entry's value, or behind where its value will be put."""
-    if not _is_empty(node):
-        return end_of_scalar(content, node)
-    return node.end if node.anchor or node.tag else filling(content, key, "", flow=flow).start
-
-
-def _newline(content: str, end: int) -> str:
-    """Return the line break that stands at ``end``, or that the file uses where it ends there."""
-    here = content[end : end + 2] or content
-    return "\r\n" if "\r\n" in here else "\n"
-
-
-def _expected(
-    document: Document, written: Map[int, str], behind: int | None, added: Added | None
-) -> Iterator[Node | str | None]:
-    """Yield the outline that the edited file must have: a str means any scalar that reads as that text."""
-    for node in document.outline:
-        if node is None:
-            yield None
-            continue
-        yield written.get(node.order, node)
-        if added is not None and node.order == behind:
-            yield from (added.key, added.value)
-
-
-def _prove(document: Document, data: bytes, expected: list[Node | str | None]) -> None:
-    """Refuse ``data`` unless it parses to ``expected``."""
-    try:
-        outline = parse(data, document.where).outline
-    except Unusable as error:
-        raise _unsafe(document) from error
-    if len(outline) != len(expected) or not all(map(_is_same, expected, outline)):
-        raise _unsafe(document)
-
-
-def _unsafe(document: Document) -> Unusable:
-    return Unusable(
-        "the file cannot be edited there without changing something else",
-        where=document.where,
-        hint="write each value plainly on one line with its key",
-    )
-
-
-def _is_same(expected: Node | str | None, found: Node | None) -> bool:
-    if expected is None or found is None:
-        return expected is found
-    if isinstance(expected, str):
-        return isinstance(found, Scalar) and says(found, expected)
-    return _facts(expected) == _facts(found)
-
-
-def _facts(node: Node) -> tuple[object, ...]:
-    """Return all that ``node`` means, without where it stands."""
-    own: tuple[object, ...] = ()
-    if isinstance(node, Scalar):
-        own = (node.value, node.style)
-    elif isinstance(node, Alias):
-        own = (node.name,)
-    elif isinstance(node, Collection):
-        own = (node.flow,)
-    return type(node), node.tag, node.anchor, *own
-
-
 Path = tuple[str, ...]
 _MAX_INDEX_DIGITS = 9
 
@@ -321,16 +45,23 @@ class Found(NamedTuple):
 
     Attributes:
         node: the last node on the way; None in an empty document.
-        key: the key that ``node`` is the value of; None for a list's item, the outermost node, and where a step
-            is missing.
-        parent: the mapping or list that ``node`` stands in; None as for ``key``.
-        missing: the steps that are not there; empty where the path leads to ``node``.
+        key: the key that ``node`` is the value of, if any.
+        parent: the mapping or list that ``node`` is in, if any.
+        missing: the steps that do not exist; empty where the path leads to ``node``.
     """
 
     node: Node | None
     key: Scalar | None = None
     parent: Collection | None = None
     missing: Path = ()
+
+
+class Added(NamedTuple):
+    """A key with its text that a mapping gets, after the scalar entry whose path is ``after``."""
+
+    after: Path
+    key: str
+    value: str
 
 
 def reach(document: Document, steps: Path) -> Found:
@@ -355,10 +86,10 @@ def reach(document: Document, steps: Path) -> Found:
 
 
 def text_at(document: Document, steps: Path) -> str | None:
-    """Return the characters of the scalar at ``steps``; None where it is missing, null or empty.
+    """Return the characters of the scalar at ``steps``; None if it is missing, null or empty.
 
     Raises:
-        Unusable: as :func:`reach`; or a mapping or list stands there.
+        Unusable: as :func:`reach`; or it is a mapping or list.
     """
     found = reach(document, steps)
     node = target_of(found.node) if found.node and not found.missing else None
@@ -376,6 +107,232 @@ def text_at(document: Document, steps: Path) -> str | None:
 def is_nothing(node: Node | None) -> bool:
     """Whether there is no node, or it is null."""
     return node is None or (isinstance(node, Scalar) and node.kind == "null")
+
+
+def with_scalars(document: Document, changes: Map[Path, str], added: Added | None = None) -> bytes | None:
+    """Set the scalar at each path to a text, and add a key; return the new bytes, or None if nothing changes.
+
+    Raises:
+        Unusable: a path leads to no scalar, or to one that other places share; or the result would differ
+            anywhere else.
+    """
+    edits: list[Edit] = []
+    written: dict[int, str] = {}
+    for path, value in changes.items():
+        slot = _slot(document, path)
+        if not _reads_as(slot.node, value):
+            edits += _rewrite(document, slot, path, value)
+            written[slot.node.order] = value
+    behind: int | None = None
+    if added is not None:
+        slot = _slot(document, added.after)
+        edits.append(_insertion(document, slot, added))
+        behind = slot.node.order
+    if not edits:
+        return None
+    data = document.text.edited(edits)
+    _require_only(document, data, list(_expected(document, written, behind, added)))
+    return data
+
+
+class _Slot(NamedTuple):
+    """A scalar with its key (None for a list's item), and whether it is in a flow mapping or list."""
+
+    node: Scalar | Alias
+    key: Scalar | None
+    flow: bool
+
+
+def _slot(document: Document, path: Path) -> _Slot:
+    found = reach(document, path)
+    if found.missing or not isinstance(found.node, Scalar | Alias):
+        raise Unusable(
+            f"{'.'.join(path)} is {'missing' if found.missing else f'{described(found.node)}, not a text'}",
+            where=document.place(found.node) if found.node else document.where,
+            hint="give it one plain value",
+        )
+    return _Slot(found.node, found.key, found.parent is not None and found.parent.flow)
+
+
+def _rewrite(document: Document, slot: _Slot, path: Path, value: str) -> list[Edit]:
+    node, content = slot.node, document.text.content
+    if isinstance(node, Alias):
+        return [Edit(node.start, node.end, _spelled(value, ""))]
+    _refuse_bound(document, node, path)
+    if not _is_empty(node):
+        return _replacement(content, node, value, node.style)
+    if node.anchor or node.tag or slot.key is None:
+        return [Edit(node.end, node.end, f" {_spelled(value, '')}")]
+    return [_filling(content, slot.key, value, flow=slot.flow)]
+
+
+def _insertion(document: Document, slot: _Slot, added: Added) -> Edit:
+    """Return the edit that adds an entry after ``slot``, in the same style."""
+    key, node, content = slot.key, slot.node, document.text.content
+    if key is None:
+        raise Unusable(f"{'.'.join(added.after)} has no key", where=document.place(node), hint="write a mapping there")
+    name = _spelled(added.key, key.style)
+    value = _spelled(added.value, node.style if isinstance(node, Scalar) else "")
+    last = _last(content, node, key, flow=slot.flow)
+    if slot.flow:
+        return Edit(last, last, f", {name}: {value}")
+    end = _end_of_line(content, last)
+    newline = "\r\n" if "\r\n" in (content[end : end + 2] or content) else "\n"
+    return Edit(end, end, f"{newline}{' ' * key.column}{name}: {value}")
+
+
+def _expected(
+    document: Document, written: Map[int, str], behind: int | None, added: Added | None
+) -> Iterator[Node | str | None]:
+    """Yield the outline that the edited file must have: a str means any scalar that reads as that text."""
+    for node in document.outline:
+        if node is None:
+            yield None
+            continue
+        yield written.get(node.order, node)
+        if added is not None and node.order == behind:
+            yield from (added.key, added.value)
+
+
+def _require_only(document: Document, data: bytes, expected: list[Node | str | None]) -> None:
+    """Refuse ``data`` unless it parses to ``expected``."""
+    try:
+        outline = parse(data, document.where).outline
+    except Unusable as error:
+        raise _unsafe(document) from error
+    if len(outline) != len(expected) or not all(map(_is_same, expected, outline)):
+        raise _unsafe(document)
+
+
+def _spelled(value: str, style: str) -> str:
+    """Return ``value`` as a scalar on one line, in the ``Scalar.style`` where possible; a block counts as plain."""
+    if style == "'" and value.isprintable():
+        return "'" + value.replace("'", "''") + "'"
+    # What every YAML reader reads as it is, in block and flow context.
+    is_safe = value[:1] in _PLAIN_FIRST and _PLAIN.issuperset(value) and not value.endswith(":")
+    if style != '"' and is_safe and reads_as_text(value):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _replacement(content: str, node: Scalar | Alias, value: str, style: str) -> list[Edit]:
+    """Return the edits that put ``value`` in the place of a scalar that is not empty."""
+    start = _after_properties(content, node)
+    if style not in {"|", ">"}:
+        return [Edit(start, node.end, _spelled(value, style))]
+    header = start + len(content[start : node.end].split(maxsplit=1)[0])
+    line_end = _end_of_line(content, header)
+    last = _end_of_scalar(content, node)
+    return [Edit(start, header, _spelled(value, style)), Edit(min(line_end, last), last, "")]
+
+
+def _filling(content: str, key: Scalar, value: str, *, flow: bool) -> Edit:
+    """Return the edit that puts ``value`` after a key that has none; a comment on the line stays.
+
+    In a flow mapping the colon may be missing (``{name, tag}``).
+    """
+    text = _spelled(value, "")
+    colon = _past_blanks(content, key.end)
+    if content[colon : colon + 1] != ":":
+        return Edit(key.end, key.end, f": {text}") if flow else Edit(colon, colon, text)
+    rest = _past_blanks(content, colon + 1)
+    if rest == colon + 1 or content[rest : rest + 1] == "#":
+        return Edit(colon + 1, colon + 1, f" {text}")
+    return Edit(colon + 2, colon + 2, text)
+
+
+def _after_properties(content: str, node: Scalar | Alias) -> int:
+    """Return the index of the scalar's first character after its anchor and tag."""
+    start = node.start
+    if node.anchor or node.tag:
+        while start < node.end and content[start] in "&!":
+            while start < node.end and not content[start].isspace():
+                start += 1
+            while start < node.end and content[start].isspace():
+                start += 1
+    return start
+
+
+def _end_of_scalar(content: str, node: Scalar | Alias) -> int:
+    """Return the index after the scalar's last visible character."""
+    return node.start + len(content[node.start : node.end].rstrip())
+
+
+def _end_of_line(content: str, index: int) -> int:
+    """Return the index of the line break (CR LF or LF) after ``index``, or of the file's end."""
+    end = content.find("\n", index)
+    if end < 0:
+        return len(content)
+    return end - 1 if end > index and content[end - 1] == "\r" else end
+
+
+def _past_blanks(content: str, index: int) -> int:
+    """Return the first index from ``index`` on that is neither a blank nor a tab."""
+    while content[index : index + 1] and content[index] in _BLANKS:
+        index += 1
+    return index
+
+
+def _reads_as(node: Node, value: str) -> bool:
+    """Whether ``node`` is, or stands for, the text ``value`` to every YAML reader."""
+    node = target_of(node)
+    return isinstance(node, Scalar) and node.is_text and node.value == value
+
+
+def _is_empty(node: Scalar | Alias) -> bool:
+    return isinstance(node, Scalar) and not node.style and not node.value
+
+
+def _refuse_bound(document: Document, node: Scalar, path: Path) -> None:
+    """Refuse a scalar that another place shares, or that is no text because of its tag."""
+    if node in document.shared:
+        line = document.shared[node]
+        raise Unusable(
+            f"{'.'.join(path)} is shared with the alias *{node.anchor} of line {line}, so an edit changes both",
+            where=document.place(node),
+            hint=f"write the value out at line {line} instead of the alias",
+        )
+    if node.tag not in {None, "!", STRING}:
+        raise Unusable(
+            f"{'.'.join(path)} carries the tag {node.tag}, so it cannot be a text",
+            where=document.place(node),
+            hint="remove the tag",
+        )
+
+
+def _last(content: str, node: Scalar | Alias, key: Scalar, *, flow: bool) -> int:
+    """Return the index after the entry's value, or where its value will be put."""
+    if not _is_empty(node):
+        return _end_of_scalar(content, node)
+    return node.end if node.anchor or node.tag else _filling(content, key, "", flow=flow).start
+
+
+def _unsafe(document: Document) -> Unusable:
+    return Unusable(
+        "the file cannot be edited there without changing something else",
+        where=document.where,
+        hint="write each value plainly on one line with its key",
+    )
+
+
+def _is_same(expected: Node | str | None, found: Node | None) -> bool:
+    if expected is None or found is None:
+        return expected is found
+    if isinstance(expected, str):
+        return isinstance(found, Scalar) and _reads_as(found, expected)
+    return _facts(expected) == _facts(found)
+
+
+def _facts(node: Node) -> tuple[object, ...]:
+    """Return all that ``node`` means, without where it stands."""
+    own: tuple[object, ...] = ()
+    if isinstance(node, Scalar):
+        own = (node.value, node.style)
+    elif isinstance(node, Alias):
+        own = (node.name,)
+    elif isinstance(node, Collection):
+        own = (node.flow,)
+    return type(node), node.tag, node.anchor, *own
 
 
 def _unshared(document: Document, node: Node | None, steps: Path) -> MappingNode | SequenceNode:

@@ -1,4 +1,4 @@
-"""The branch that a commit goes to, and commits of exactly the managed files, checked after they are made."""
+"""Plan and make commits of exactly the managed files, each verified after it is made."""
 
 from __future__ import annotations
 
@@ -6,111 +6,210 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
-from ..core import output
 from ..core.faults import Refused, Unusable
-from ..core.plan import Moved
+from ..core.plan import Action, Fact, Moved, Step, Values
 from ..image.tag import render
-from ..releases.notes import release_links, security_news, upgrade_links
 from ..repo.edits import foreign_changes
 from ..repo.files import WorkingTree
 from ..repo.hub import Hub
 from ..repo.secrets import credential_in
-from ..tools.git import INDEX, PUSH_SECONDS, Git, failed, push_fault, require_unlocked, take_back
-from ..tools.git_facts import current_branch, head
-from ..tools.process import capture, run_checked, watch
-from .message import changes, facts, kept, message, upgrade_paragraph
-from .upgrades import upgrades_here
+from ..tools.git import INDEX, Git, failed, left_behind, require_unlocked, restore, take_back
+from ..tools.git_facts import current_branch, head, index, local_branch, standing
+from ..tools.process import watch
+from .description import Witness, from_registry
+from .message import commit_message
+from .pull_request import PUSHED, REQUEST, Branch, plan_push, plan_request, shared_branches
+
+# What the actions here leave besides facts.
+COMMIT, RESTORED = "commit", "restored"
 
 
-class BranchPlan(NamedTuple):
-    """Where a commit goes.
+class CommitOptions(NamedTuple):
+    """What the user asked for.
+
+    Attributes:
+        message: the commit's message; None for one that says what moved.
+        branch: its branch; None to choose.
+        push: push the branch.
+        request: open or update a pull request, which pushes the branch too.
+    """
+
+    message: str | None = None
+    branch: str | None = None
+    push: bool = False
+    request: bool = False
+
+
+class Commit(NamedTuple):
+    """A commit: its first line, and its full hash once it is made."""
+
+    subject: str
+    hash: str | None = None
+
+
+class Target(NamedTuple):
+    """The branch that a commit goes to.
 
     Attributes:
         name: the branch.
         why: the reason.
-        switch: git's arguments that get there; empty where it is the current branch.
-        there: the commit that it is on before that; None where it is yet to be made.
+        switch: git's arguments that switch to it; empty where it is the current branch.
+        commit: the commit that it is on; None where the branch is yet to be made.
     """
 
     name: str
     why: str
     switch: tuple[str, ...] = ()
-    there: str | None = None
+    commit: str | None = None
 
 
-def base_branch(hub: Hub) -> str:
-    """Return the branch that pull requests go to: the setting's, else the remote's default branch."""
-    return hub.settings.base_branch or hub.git.default_branch(hub.settings.remote)
-
-
-def shared_branches(hub: Hub) -> dict[str, str]:
-    """Return the branches that are not committed to directly, each with what it is.
-
-    They are the one that pull requests go to, and the remote's default branch.
-
-    Raises:
-        Refused: nobody knows the default branch, and no setting names one.
-    """
-    base = hub.settings.base_branch
-    try:
-        default = hub.git.default_branch(hub.settings.remote)
-    except Refused:
-        if base is None:
-            raise
-        default = base
-    return {base or default: "the branch that pull requests go to", default: "the default branch"}
-
-
-def plan_branch(hub: Hub, wanted: str | None) -> BranchPlan:
-    """Plan the branch for a commit: the current one, or a feature branch where that is a shared one.
+def plan_commit(
+    hub: Hub, options: CommitOptions, witness: Witness = from_registry, heads: Future[dict[str, str]] | None = None
+) -> tuple[Step, Hub]:
+    """Plan the commit of the managed files that differ, and the push and the pull request where they are wanted.
 
     Args:
-        hub: the repository; its ``branch`` is the current one, or the one that an earlier step switches to.
-        wanted: the branch that was asked for by name; None to choose.
+        hub: the repository as it will be then.
+        options: what the user asked for.
+        witness: returns what is known of the images, for the pull request.
+        heads: the remote's branches, where it was asked already; None to ask it.
+
+    Returns:
+        The step, and the repository as it will leave it.
 
     Raises:
-        Refused: the branch exists with other commits, or nobody knows the default branch.
-        Unusable: the name is none that git takes.
+        Refused: no commit can be made here, a managed file holds other changes too, or the branch has other commits.
     """
-    shared = shared_branches(hub)
-    current = hub.branch or ""
-    name = wanted or (_feature_name(hub) if current in shared else current)
-    if name == current:
-        return BranchPlan(name, "it is the current branch")
-    if not hub.git.is_branch_name(name):
-        raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint="use --branch NAME")
-    why = f"{current} is {shared[current]}" if current in shared else "it was asked for with --branch"
-    there = hub.git.branch_commit(name)
-    return BranchPlan(name, why, _switch(hub.git, name, there), there)
+    start = _Start.read(hub, options.branch)
+    name = start.target.name
+    actions = [start.restore_index()] if start.behind else []
+    planned = None
+    if start.changed:
+        require_only_ours(hub, start.changed, start.behind)
+        _require_no_credentials(hub, start.changed)
+        text = _message(hub, options.message)
+        planned = Commit(_subject(text))
+        actions += [*([start.switch()] if start.target.switch else []), start.commit(text, options.message)]
+    else:
+        actions.append(Action("nothing to commit"))
+    branch = Branch(name, start.local, options.branch is not None, waits=bool(planned or hub.pending))
+    pushed, requested = branch.commit, None
+    if options.push or options.request:
+        why = "the pull request needs it" if options.request else "it was asked for with --push"
+        pushing, pushed = plan_push(hub, branch, why, heads)
+        actions.append(pushing)
+    if options.request:
+        requesting, requested = plan_request(hub, branch, pushed, witness)
+        actions.append(requesting)
+
+    def report(left: Values) -> Values:
+        commit, request = left.get(COMMIT, planned), left.get(REQUEST, requested)
+        return {
+            "branch": name,
+            "commits": [{"hash": commit.hash, "subject": commit.subject}] if commit else [],
+            "pull_request": request.report() if request else None,
+        }
+
+    def summary(left: Values) -> list[str]:
+        commit, request = left.get(COMMIT), left.get(REQUEST, requested)
+        return [
+            *([_restoring(left[RESTORED])] if RESTORED in left else []),
+            *([f"commit {commit.hash[:12]} on {name}: {commit.subject}"] if commit else []),
+            *([f"pushed {name} to {hub.settings.remote}"] if PUSHED in left else []),
+            *(request.summary() if request else []),
+        ]
+
+    return Step("commit", tuple(actions), report, summary), hub.with_commit(name, start.changed)
 
 
-def _feature_name(hub: Hub) -> str:
-    return render(hub.settings.branch, {"version": hub.requirement.version}, "hub.branch")
+class _Start(NamedTuple):
+    """What a commit starts from.
 
+    Attributes:
+        hub: the repository as it will be then.
+        target: the branch that the commit goes to.
+        changed: the managed files that differ from HEAD.
+        behind: the files whose entries in the index an interrupted git has left as they were before HEAD.
+        branch: the fact which branch is the current one.
+        head: the fact at which commit HEAD is.
+        staged: the fact what is staged of the managed files.
+        files: the facts what bytes the managed files have.
+        local: the fact at which commit the target is.
+    """
 
-def _switch(git: Git, name: str, there: str | None) -> tuple[str, ...]:
-    if there is None:
-        return ("switch", "--create", name)
-    if there == git.head():
-        return ("switch", name)
-    raise Refused(
-        f"the branch {name} exists already, with other commits",
-        where=git.folder,
-        hint=f"go on there: git switch {name}; or use another: --branch NAME",
-    )
+    hub: Hub
+    target: Target
+    changed: tuple[str, ...]
+    behind: tuple[str, ...]
+    branch: Fact
+    head: Fact
+    staged: Fact
+    files: tuple[Fact, ...]
+    local: Fact
 
+    @classmethod
+    def read(cls, hub: Hub, wanted: str | None) -> _Start:
+        """Read where a commit starts; the facts first, so that what changes from here on is noticed."""
+        git, tree = hub.git, WorkingTree(hub.git.folder)
+        current = git.require_commit_can_be_made()
+        branch, commit = standing(git, hub.branch or current)
+        staged = index(git, hub.managed)
+        files = tuple(tree.fact(path, hub.files.read(path)) for path in hub.managed)
+        target = _target(hub, wanted) if hub.changed else Target(hub.branch or current, "")
+        local = local_branch(git, target.name, target.commit if target.switch else commit.value)
+        # What a planned commit leaves is not there yet.
+        behind = () if hub.planned_branch else left_behind(git, hub.managed)
+        return cls(hub, target, hub.changed, behind, branch, commit, staged, files, local)
 
-# Lines of git's that say what the fault says: people read one error and one hint.
-_GITS_OWN_VERDICT = ("error: ", "hint: ")
+    def restore_index(self) -> Action:
+        """Return the action that does what git was interrupted in: it writes the index last."""
+        git, what = self.hub.git, _restoring(self.behind)
+
+        def do(values: Values) -> Values:
+            require_unlocked(git.git_dir)
+            git.read(*restore(self.behind))
+            return {self.staged.name: _without(values[self.staged.name], self.behind), RESTORED: self.behind}
+
+        command = f"$ {git.command(*restore(self.behind))}"
+        return Action(what, "it still has what the commit before had", do, (command,), (self.head, self.staged))
+
+    def switch(self) -> Action:
+        """Return the action that switches to the target."""
+        git, target = self.hub.git, self.target
+
+        def do(values: Values) -> Values:
+            git.switch(*target.switch, branch=target.name)
+            return {self.branch.name: target.name, self.local.name: values[self.head.name]}
+
+        command = f"$ {git.command(*target.switch)}"
+        return Action(f"branch {target.name}", target.why, do, (command,), (self.branch, self.head, self.local))
+
+    def commit(self, text: str, given: str | None) -> Action:
+        """Return the action that commits the changed files.
+
+        Args:
+            text: the message as far as it is known now.
+            given: the user's message, if there is one.
+        """
+        hub, name = self.hub, self.target.name
+
+        def do(values: Values) -> Values:
+            known = {fact.name: values[fact.name] for fact in self.files}
+            staged, parent = values[self.staged.name], values[self.head.name]
+            # The tag of an image that was only planned is known now.
+            message = _message(hub.on(parent).holding(known), given).strip()
+            wanted = {path: known[path] for path in self.changed}
+            made = make_commit(hub.git, CommitPlace(name, parent), wanted, message, staged)
+            left = _without(staged, self.changed)
+            commit = Commit(_subject(message), made)
+            return {self.head.name: made, self.local.name: made, self.staged.name: left, COMMIT: commit}
+
+        relies = (self.branch._replace(value=name), self.head, self.staged, *self.files)
+        return Action(f"commit {', '.join(self.changed)}", "", do, (text,), relies)
 
 
 class CommitPlace(NamedTuple):
-    """Where a commit is planned.
-
-    Attributes:
-        branch: its branch.
-        parent: the full hash of the commit before it.
-    """
+    """Where a commit is planned: its branch, and the full hash of the commit before it."""
 
     branch: str
     parent: str
@@ -125,21 +224,38 @@ class CommitPlace(NamedTuple):
         head(git, self.parent).require(self.parent)
 
 
-def commit_message(hub: Hub) -> str:
-    """Return the message for what moved: what moves with it, links to its notes, and what an upgrade asks for.
+def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text: str, staged: Mapping[str, str]) -> str:
+    """Commit the files of ``wanted`` and nothing else, and return the commit's full hash.
 
-    Nobody is asked for it: what the index says is what it said when it was fetched last.
+    The clone's hooks run, and may take their time. A commit that did not go where it was planned to is taken back.
+
+    Args:
+        git: the clone.
+        place: where the commit is planned.
+        wanted: the bytes of the files, by their paths relative to the top.
+        text: the message.
+        staged: the index's entries that are not the parent's, by path.
+
+    Raises:
+        ProgramFailed: git refused, for instance through a hook; its output has been shown.
+        Moved: the branch was switched, or has got another commit, while the hooks ran.
+        Refused: a hook changed the files on the way, or added others; or another git is at work here.
     """
-    moved = changes(hub)
-    if moved.release is None:
-        return message(moved)
-    before, after = moved.release.before, moved.release.after
-    old, new = kept(hub, before, after)
-    upgrade = upgrade_links(before, after) if before else ()
-    paragraph = [*security_news(before, after), *upgrade_paragraph(upgrades_here(hub, before, after))]
-    known = [f"- {fact}" for fact in facts(old, new) if fact.is_known]
-    text = message(moved, known, (*release_links(new), *upgrade))
-    return "\n".join((text, "", *paragraph)) if paragraph else text
+    require_unlocked(git.git_dir)
+    flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
+    output = watch(git.command("--literal-pathspecs", "commit", *flags, "--", *wanted, stdin=text), speaker="git")
+    commit = git.child_of(place.parent, f"refs/heads/{place.branch}")
+    is_ours = commit is not None and git.show_all([*wanted], commit) == wanted
+    if output.ok and not is_ours:
+        _take_back(git, place, wanted, staged, but=commit)
+    if not is_ours and not (output.ok and commit):
+        place.require(git)
+    if not output.ok:
+        raise failed(("commit",), output, git.folder)
+    if commit is None:
+        raise Moved(f"the branch {place.branch} does not have the commit that was made")
+    _require_as_wanted(git, commit, wanted)
+    return commit
 
 
 def require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str] = ()) -> None:
@@ -169,12 +285,8 @@ def require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str] = 
             raise Refused("other changes of the file are staged", where=path, hint=f"git restore --staged -- {path}")
 
 
-def require_no_credentials(hub: Hub, changed: Sequence[str]) -> None:
-    """Check that no changed file is a credential file, as git stores it: a filter may encrypt it on the way.
-
-    Raises:
-        Refused: one is; the message names it.
-    """
+def _require_no_credentials(hub: Hub, changed: Sequence[str]) -> None:
+    """Check that no changed file is a credential file, as git stores it: a filter may encrypt it on the way."""
     for path in changed:
         found = credential_in(path, hub.require(path)) and credential_in(path, hub.git.stored(path))
         if found:
@@ -182,38 +294,50 @@ def require_no_credentials(hub: Hub, changed: Sequence[str]) -> None:
             raise Refused(f"the file to commit holds {found}", where=path, hint=hint)
 
 
-def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text: str, staged: Mapping[str, str]) -> str:
-    """Commit the files of ``wanted`` and nothing else, and return the commit's full hash.
+def _message(hub: Hub, given: str | None) -> str:
+    text = given or commit_message(hub)
+    if not text.strip():
+        raise Refused(
+            "the commit's message is empty", where="--message", hint="leave --message out for one that says what moved"
+        )
+    return text
 
-    The clone's hooks run, and may take their time. A commit that did not go where it was planned to is taken back.
 
-    Args:
-        git: the clone.
-        place: where the commit is planned.
-        wanted: the bytes of the files, by their paths relative to the top.
-        text: the message.
-        staged: what the index has of other than the parent's entries, by path.
+def _subject(message: str) -> str:
+    return message.strip().partition("\n")[0]
 
-    Raises:
-        ProgramFailed: git refused, for instance through a hook; its words stand above.
-        Moved: the branch was switched, or has got another commit, while the hooks ran.
-        Refused: a hook changed the files on the way, or added others; or another git is at work here.
-    """
-    require_unlocked(git.git_dir)
-    flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
-    output = watch(git.command("--literal-pathspecs", "commit", *flags, "--", *wanted, stdin=text), speaker="git")
-    commit = git.child_of(place.parent, f"refs/heads/{place.branch}")
-    is_ours = commit is not None and git.show_all([*wanted], commit) == wanted
-    if output.ok and not is_ours:
-        _take_back(git, place, wanted, staged, but=commit)
-    if not is_ours and not (output.ok and commit):
-        place.require(git)
-    if not output.ok:
-        raise failed(("commit",), output, git.folder)
+
+def _target(hub: Hub, wanted: str | None) -> Target:
+    """Return the branch that was named, else the current one, else, where that is shared, a feature branch."""
+    shared = shared_branches(hub)
+    current = hub.branch or ""
+    name = wanted or current
+    if wanted is None and current in shared:
+        name = render(hub.settings.branch, {"version": hub.requirement.version}, "hub.branch")
+    if name == current:
+        return Target(name, "it is the current branch")
+    if not hub.git.is_branch_name(name):
+        raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint="use --branch NAME")
+    why = f"{current} is {shared[current]}" if current in shared else "it was asked for with --branch"
+    commit = hub.git.branch_commit(name)
     if commit is None:
-        raise Moved(f"the branch {place.branch} does not have the commit that was made")
-    _require_as_wanted(git, commit, wanted)
-    return commit
+        return Target(name, why, ("switch", "--create", name))
+    if commit == hub.git.head():
+        return Target(name, why, ("switch", name), commit)
+    raise Refused(
+        f"the branch {name} exists already, with other commits",
+        where=hub.git.folder,
+        hint=f"go on there: git switch {name}; or use another: --branch NAME",
+    )
+
+
+def _restoring(paths: Sequence[str]) -> str:
+    return f"put {', '.join(paths)} into the index as committed"
+
+
+def _without(staged: Values, paths: Sequence[str]) -> Values:
+    """Return what is still staged once HEAD and the index have the same of ``paths``."""
+    return {path: entry for path, entry in staged.items() if path not in paths}
 
 
 def _take_back(
@@ -235,68 +359,10 @@ def _take_back(
 
 
 def _require_as_wanted(git: Git, commit: str, wanted: Mapping[str, bytes]) -> None:
-    """Check that ``commit`` has the files of ``wanted`` with these bytes, and changes no others.
-
-    Raises:
-        Refused: it has others.
-    """
+    """Check that ``commit`` has the files of ``wanted`` with these bytes, and changes no others."""
     _, files = git.last_commit(commit)
     for path in sorted(files - wanted.keys()):
         raise Refused("a hook added the file to the commit", where=path, hint="git show --stat HEAD")
     for path, data in git.show_all([*wanted], commit).items():
         if wanted[path] != data:
             raise Refused("a hook changed the file while it was committed", where=path, hint=f"git show HEAD -- {path}")
-
-
-def require_pushable(git: Git, remote: str, branch: str, asked: Future[dict[str, str]] | None = None) -> dict[str, str]:
-    """Return the branches that ``remote`` has, after checking that a push of ``branch`` would only add to them.
-
-    Args:
-        git: the clone.
-        remote: the remote's name.
-        branch: the branch's.
-        asked: the remote's answer, where it was asked already; None to ask it.
-
-    Raises:
-        Refused: there is no such remote, or its branch has commits that are not here.
-        Unreachable: it does not answer, or denies access.
-    """
-    if git.remote_url(remote) is None:
-        raise Refused(f"there is no remote {remote}", where=git.folder, hint=f"git remote add {remote} URL")
-    heads = asked.result() if asked else git.remote_heads(git.push_address(remote))
-    if not _is_behind(git, heads.get(branch), "HEAD"):
-        theirs = (
-            f"pull --rebase {remote} {branch}" if git.branch() == branch else f"fetch {remote} && git switch {branch}"
-        )
-        raise Refused(
-            f"the remote's branch {branch} has commits that are not here",
-            where=remote,
-            hint=f"git {theirs}; or use another branch: --branch NAME",
-        )
-    return heads
-
-
-def _is_behind(git: Git, there: str | None, commit: str) -> bool:
-    """Whether the remote's commit, if it has one, is among those of ``commit``."""
-    return there is None or git.ask("merge-base", "--is-ancestor", there, commit).ok
-
-
-def push(git: Git, remote: str, commit: str, branch: str) -> None:
-    """Push ``commit`` to ``remote`` as ``branch``, and prove that it is there; who put it there does not matter.
-
-    The clone's own ``branch`` follows the remote's from then on.
-
-    Raises:
-        Unreachable: the remote rejected it, denied access or did not answer.
-        ProgramFailed: the clone's own hook stopped it.
-    """
-    done = capture(git.push_command(remote, commit, branch), seconds=PUSH_SECONDS)
-    output.say("\n".join(line for line in done.stderr.splitlines() if not line.startswith(_GITS_OWN_VERDICT)))
-    there = git.remote_commit(git.push_address(remote), branch)
-    if there == commit:
-        for command in git.follow_commands(remote, branch):
-            run_checked(command, hint=str(command))
-        return
-    if not done.ok:
-        raise push_fault(done, remote, branch, ahead=not _is_behind(git, there, commit))
-    raise Refused("the remote does not have the branch that was pushed", where=remote, hint=f"git push {remote}")

@@ -1,4 +1,4 @@
-"""The values of this repository that a note on an upgrade concerns, each with its file and line."""
+"""The upgrades that a move crosses, and the values of this repository that each of their notes concerns."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..repo.hub import Hub
 DEEPEST_ROOT = 2
 MOST_FILES = 300
 MOST_BYTES = 8 * 1024 * 1024
+MOST_SHOWN = 10
 _LONGEST_KEY = 120
 _ALL = "**"
 
@@ -27,8 +28,8 @@ class Finding:
     """A value that a note concerns.
 
     Attributes:
-        file: the file that it stands in, relative to the repository's top.
-        line: the line of its key, or of the text that was looked for.
+        file: its file, relative to the repository's top.
+        line: the line of its key, or of the text that the note looks for.
         key: the values path, dotted, from the top of the file.
     """
 
@@ -46,24 +47,14 @@ class Finding:
 
 
 class NoteHere(NamedTuple):
-    """A note, and what it concerns in this repository.
-
-    Attributes:
-        text: the note's.
-        findings: in the files' order.
-    """
+    """A note's text, and what it concerns in this repository, in the files' order."""
 
     text: str
     findings: tuple[Finding, ...]
 
 
 class UpgradeHere(NamedTuple):
-    """The way past one release, for this repository.
-
-    Attributes:
-        upgrade: what is crossed.
-        notes: its notes.
-    """
+    """An upgrade that is crossed, with its notes for this repository."""
 
     upgrade: Upgrade
     notes: tuple[NoteHere, ...]
@@ -73,11 +64,11 @@ class Value(NamedTuple):
     """A value below the chart's own key.
 
     Attributes:
-        path: the keys that lead to it, the chart's own left out; an index is its digits.
+        path: the keys from the chart's own key, without it; an index is its digits.
         key: the whole values path.
         file: the file.
         line: the line of its key.
-        node: what stands there.
+        node: the value.
     """
 
     path: tuple[str, ...]
@@ -88,9 +79,9 @@ class Value(NamedTuple):
 
 
 def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere, ...]:
-    """Return what is crossed from one version of z2jh to another, with the values that each note concerns.
+    """Return the upgrades from one version of z2jh to another, with the values that each note concerns.
 
-    The chart's own values file is read, the files that images are written to, and every YAML file of the repository
+    It reads the chart's own values file, the files that images are written to, and every YAML file of the repository
     that has the chart's key; of those at most ``MOST_FILES`` and ``MOST_BYTES``. A file that is not YAML is left out.
     """
     crossed = upgrades_between(before, after)
@@ -98,40 +89,55 @@ def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere
         return ()
     chart = hub.requirement.alias or hub.requirement.name
     files = tuple(_values_files(hub, chart))
-    read = _within_bounds(files)
+    sizes = accumulate(len(data) for _, data in files)
+    read = [file for file, size in zip(files[:MOST_FILES], sizes, strict=False) if size <= MOST_BYTES]
     values = tuple(value for path, data in read for value in _values(path, data, chart))
     here = [
         UpgradeHere(upgrade, tuple(NoteHere(note.text, tuple(findings(note, values))) for note in upgrade.notes))
         for upgrade in crossed
     ]
     if len(read) < len(files):
-        here[0] = here[0]._replace(notes=(*here[0].notes, _not_all_read(len(read), len(files))))
+        text = f"Only {len(read)} of {len(files)} values files were looked through for what these notes concern."
+        here[0] = here[0]._replace(notes=(*here[0].notes, NoteHere(text, ())))
     return tuple(here)
+
+
+def needs(here: UpgradeHere) -> Iterator[str]:
+    """Yield what comes with an upgrade: JupyterHub's major version, the oldest Kubernetes."""
+    if here.upgrade.jupyterhub:
+        yield "JupyterHub {} to {}.".format(*here.upgrade.jupyterhub)
+    if here.upgrade.kubernetes:
+        yield f"Kubernetes {here.upgrade.kubernetes} or newer."
+
+
+def upgrade_warnings(upgrades: Sequence[UpgradeHere]) -> Iterator[str]:
+    """Yield a plan's warnings: each upgrade with its guide, then its notes with the values that they concern."""
+    for here in upgrades:
+        yield " ".join((f"{here.upgrade.title}:", *needs(here), here.upgrade.guide))
+        for note in here.notes:
+            where = f" See {', '.join(_shown(note.findings))}." if note.findings else ""
+            yield f"- {note.text}{where}"
+
+
+def upgrade_paragraph(upgrades: Sequence[UpgradeHere]) -> list[str]:
+    """Return the lines of a commit's message: the upgrades, and the values to look at."""
+    crossed = [f"Crosses {' '.join((f'{here.upgrade.title}.', *needs(here)))}" for here in upgrades if any(needs(here))]
+    found = sorted({one for here in upgrades for note in here.notes for one in note.findings})
+    heading = ["Values to look at:"] if found else []
+    return [*crossed, *heading, *(f"- {line}" for line in _shown(found))]
 
 
 def findings(note: Note, values: Iterable[Value]) -> Iterator[Finding]:
     """Yield those of ``values`` that ``note`` concerns, each once."""
     if note.watches:
         for value in values:
-            fitting = next((watch for watch in note.watches if fits(watch, value.path, value.node)), None)
+            fitting = next((watch for watch in note.watches if _fits(watch, value)), None)
             if fitting is not None:
                 yield Finding(value.file, _line(value, fitting.holds), value.key)
 
 
-def fits(watch: Watch, path: tuple[str, ...], node: Node) -> bool:
-    """Whether ``watch`` asks for the value ``node`` at ``path``."""
-    *head, last = watch.path.split(".")
-    steps = head if last == _ALL else [*head, last]
-    long_enough = len(path) > len(steps) if last == _ALL else len(path) == len(steps)
-    if not long_enough or not all(map(fnmatchcase, path, steps)):
-        return False
-    if not watch.holds and not watch.other_than:
-        return True
-    return isinstance(node, Scalar) and watch.holds in node.value and node.value != watch.other_than
-
-
 def values_below(document: Document, chart: str) -> Iterator[Value]:
-    """Yield every value below the mappings that stand under the key ``chart``, in the file's order.
+    """Yield every value below the mappings under the key ``chart``, in the file's order.
 
     What an alias stands for is found where it is written, not where the alias is.
     """
@@ -140,8 +146,21 @@ def values_below(document: Document, chart: str) -> Iterator[Value]:
         while pending:
             path, line, node = pending.pop()
             if path:
-                yield Value(path, _shown((*keys, *path)), document.where, line, node)
+                yield Value(path, _dotted((*keys, *path)), document.where, line, node)
             pending += [((*path, key), at.line, child) for key, at, child in _children(node)][::-1]
+
+
+def _fits(watch: Watch, value: Value) -> bool:
+    """Whether ``watch`` asks for ``value``."""
+    path, node = value.path, value.node
+    *first, last = watch.path.split(".")
+    steps = first if last == _ALL else [*first, last]
+    long_enough = len(path) > len(steps) if last == _ALL else len(path) == len(steps)
+    if not long_enough or not all(map(fnmatchcase, path, steps)):
+        return False
+    if not watch.holds and not watch.other_than:
+        return True
+    return isinstance(node, Scalar) and watch.holds in node.value and node.value != watch.other_than
 
 
 def _roots(document: Document, chart: str) -> Iterator[tuple[tuple[str, ...], MappingNode]]:
@@ -157,7 +176,7 @@ def _roots(document: Document, chart: str) -> Iterator[tuple[tuple[str, ...], Ma
 
 
 def _children(node: Node | None) -> list[tuple[str, Node, Node]]:
-    """Return what stands in a mapping or list: its key or index, where that stands, and the value."""
+    """Return what a mapping or list holds: key or index, the node where that stands, and the value."""
     if isinstance(node, MappingNode):
         return [(key.value, key, value) for key, value in node.entries if isinstance(key, Scalar)]
     if isinstance(node, Collection):
@@ -168,7 +187,7 @@ def _children(node: Node | None) -> list[tuple[str, Node, Node]]:
 def _values(path: str, data: bytes, chart: str) -> Iterator[Value]:
     try:
         document = parse(data, path)
-    except Fault:  # a template, or a file that is broken: bump and build say so of those that they need
+    except Fault:  # a template, or a broken file: bump and build report those that they need
         return
     yield from values_below(document, chart)
 
@@ -177,37 +196,29 @@ def _values_files(hub: Hub, chart: str) -> Iterator[tuple[str, bytes]]:
     """Yield the files that may hold values of the chart: the repository's own first, then all that have its key."""
     own = (hub.values_file, *(place.file for image in hub.images for place in hub.values_places(image)))
     listed = hub.git.names("ls-files", "-z", "--", ":(glob)**/*.yaml", ":(glob)**/*.yml")
-    for path in dict.fromkeys((*own, *listed)):
-        data = _read(hub, path) if path else None
+    for path in filter(None, dict.fromkeys((*own, *listed))):
+        try:
+            data = hub.files.read(path)
+        except Fault:  # too large, or a link that leads out of the repository: no values file
+            continue
         if data is not None and f"{chart}:".encode() in data:
             yield path, data
 
 
-def _within_bounds(files: Sequence[tuple[str, bytes]]) -> Sequence[tuple[str, bytes]]:
-    """Return the first of ``files``: at most ``MOST_FILES``, and ``MOST_BYTES`` together."""
-    sizes = accumulate(len(data) for _, data in files)
-    return [file for file, size in zip(files[:MOST_FILES], sizes, strict=False) if size <= MOST_BYTES]
-
-
-def _not_all_read(read: int, there: int) -> NoteHere:
-    return NoteHere(f"Only {read} of {there} values files were looked through for what these notes concern.", ())
-
-
-def _read(hub: Hub, path: str) -> bytes | None:
-    try:
-        return hub.files.read(path)
-    except Fault:  # too large, or a link that leads out of the repository: no values file
-        return None
-
-
 def _line(value: Value, holds: str) -> int:
-    """Return the line of the text that was looked for, where it stands in a literal block; else that of the key."""
+    """Return the line of the text that a watch looks for, where it stands in a literal block; else that of the key."""
     node = value.node
     if holds and isinstance(node, Scalar) and node.style == "|":
         return node.line + 1 + node.value[: node.value.index(holds)].count("\n")
     return value.line
 
 
-def _shown(keys: tuple[str, ...]) -> str:
+def _shown(found: Sequence[Finding]) -> Iterator[str]:
+    yield from map(str, found[:MOST_SHOWN])
+    if len(found) > MOST_SHOWN:
+        yield f"and {len(found) - MOST_SHOWN} more"
+
+
+def _dotted(keys: tuple[str, ...]) -> str:
     key = ".".join(keys)
     return key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}…"

@@ -14,16 +14,35 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from email.message import Message
 from typing import Any, NamedTuple
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin
+from urllib.request import parse_http_list, parse_keqv_list
 
-from ..core.faults import DOOR, Denied, Fault, Refused, Unusable
-from ..core.http import Address, NoAnswer, TooLarge, TooLate, basic, exchange, whole_body, within
+from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable, Unusable
+from ..core.http import Address, Answer, Limits, Request, basic, send
 from ..core.names import DOCKER_HUB, Reference, short_platform
-from .credentials import IDENTITY_TOKEN, Credentials, DockerLogins
+from .credentials import IDENTITY_TOKEN, DockerLogins
 from .google import denied
 from .reach import require_registry
+
+# https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
+_INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+_MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+_ACCEPT = ", ".join((*_INDEXES, *_MANIFESTS))
+_ATTESTATION = "unknown"
+_HUB_HOST = "registry-1.docker.io"
+_READ = "GET"
+_OK, _NOT_FOUND, _UPLOAD_BEGUN, _UNAUTHORIZED = 200, 404, 202, 401
+_PUT = (201, 202)
+_DENIALS = (401, 403)
+_MISSING = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN"})
+_UPLOADS = "blobs/uploads/"
+_MOST_PLATFORMS = 16
+LONGEST_WORDS = 500
+SECONDS = 20.0
+# The whole of a conversation has SECONDS; where something fails, Docker is asked instead of trying again.
+_CONNECT_SECONDS, _SHORTEST = 5.0, 0.001
+_LIMITS = Limits(attempts=1, size=4 * 1024 * 1024)
 
 
 class PlatformImage(NamedTuple):
@@ -58,11 +77,7 @@ def platform_of(image: Mapping[str, Any]) -> str:
 
 
 def require_one_each(platforms: Sequence[str], image: Reference) -> None:
-    """Check that an index has one manifest a platform: of two, nobody knows which one a cluster takes.
-
-    Raises:
-        Refused: it has more.
-    """
+    """Refuse an index with several manifests for one platform: which one a cluster takes is undefined."""
     for platform, count in Counter(platforms).items():
         if count > 1:
             look = f"docker buildx imagetools inspect {image}"
@@ -80,44 +95,8 @@ def platform_image(config: Mapping[str, Any]) -> PlatformImage:
     return PlatformImage(tuple(map(str, layers)), {str(name): str(value) for name, value in labels.items()})
 
 
-DENIALS = (401, 403)
-LARGEST_ANSWER = 4 * 1024 * 1024
-LONGEST_WORDS = 500
-SECONDS = 20.0
-_READ = "GET"
-_HUB_HOST = "registry-1.docker.io"
-_AUTHORIZATION = "Authorization"
-_CHALLENGE = "www-authenticate"
-_REDIRECTS = (301, 302, 303, 307, 308)
-_MOST_REDIRECTS = 3
-
-
 class Undecided(Exception):  # noqa: N818 - an answer that is none is no error of ours
     """The registry gave no answer that can be relied on."""
-
-
-class Reply(NamedTuple):
-    """A registry's answer.
-
-    Attributes:
-        status: the HTTP status.
-        headers: its headers, by their names in lower case.
-        body: its body, whole.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def words(self) -> str:
-        """What the registry says is wrong: the messages of its JSON errors, else its status."""
-        try:
-            errors = json.loads(self.body)["errors"]
-            said = "; ".join(f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            said = ""
-        return said[:LONGEST_WORDS] or f"it answers {self.status}"
 
 
 @dataclass
@@ -125,9 +104,8 @@ class Conversation:
     """Requests to one repository of a registry, signed in where it asks for that.
 
     Attributes:
-        repository: the repository's name.
-        actions: what is wanted of it: ``pull``, or ``pull,push``.
-        deadline: when the whole conversation must have ended, by the monotonic clock in seconds.
+        actions: ``pull``, or ``pull,push``.
+        deadline: the end of the whole conversation by the monotonic clock, in seconds.
     """
 
     repository: Reference
@@ -136,162 +114,91 @@ class Conversation:
     _signed: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
-    def root(self) -> str:
+    def root(self) -> Address:
         """The address that the repository's own begin with."""
         host = _HUB_HOST if self.repository.host == DOCKER_HUB else self.repository.host
-        scheme = "http" if self.repository.on_loopback else "https"
-        return f"{scheme}://{host}/v2/{self.repository.path}/"
+        return Address("http" if self.repository.on_loopback else "https", host, f"/v2/{self.repository.path}/")
 
     def send(
         self, method: str, path: str, accept: str = "*/*", *, body: bytes | None = None, content_type: str = ""
-    ) -> Reply:
-        """Send one request, signing in where the registry asks for it.
-
-        Args:
-            method: the HTTP method.
-            path: the address, relative to the repository's.
-            accept: the media types that are understood.
-            body: what is sent with it.
-            content_type: the media type of that.
+    ) -> Answer:
+        """Send one request to ``path``, relative to :attr:`root`, signing in where the registry asks for it.
 
         Raises:
-            Denied: there are no credentials, or they do not do.
-            Undecided: no answer came, or none that can be relied on; or ``path`` leads to another server, which is
-                not to have the credentials.
+            Denied: there are no credentials, or they are not accepted.
+            Undecided: no answer came that can be relied on, or ``path`` leads to another server, which must not get
+                the credentials.
             Refused: it writes, and a rehearsal may not.
         """
         if method != _READ:
             require_registry(str(self.repository))
-        url = _joined(self.root, path)
-        if _server(url) != _server(self.root):
+        try:
+            address = self.root.resolved(path)
+        except Fault as err:
+            raise Undecided from err
+        if address.server != self.root.server:
             raise Undecided
         headers = {"Accept": accept, **({"Content-Type": content_type} if content_type else {})}
-        reply = self._request(method, url, {**headers, **self._signed}, body)
-        if reply.status == DENIALS[0] and not self._signed:
-            self._signed = self._sign_in(reply)
-            reply = self._request(method, url, {**headers, **self._signed}, body)
-        if reply.status in DENIALS:
-            raise denied(reply.words, self.repository.host)
-        return reply
+        answer = self._request(method, address, {**headers, **self._signed}, body)
+        if answer.status == _UNAUTHORIZED and not self._signed:
+            self._signed = {"Authorization": self._sign_in(answer.headers.getlist("WWW-Authenticate"))}
+            answer = self._request(method, address, {**headers, **self._signed}, body)
+        if answer.status in _DENIALS:
+            raise denied(_words(answer), self.repository.host)
+        return answer
 
-    def _sign_in(self, challenge: Reply) -> dict[str, str]:
-        """Return the header that answers a challenge: the password itself, or a token bought with it."""
-        kind, _, rest = challenge.headers.get(_CHALLENGE, "").partition(" ")
+    def _sign_in(self, challenges: Sequence[str]) -> str:
+        """Return what answers the registry's challenges: a token where one is offered, else the password itself."""
         credentials = DockerLogins.read().credentials(self.repository.host)
         if credentials is not None and credentials.user == IDENTITY_TOKEN:
             raise Undecided
-        if kind.lower() == "bearer":
-            return self._token(_parameters(rest), credentials)
-        if credentials is None:
+        login = basic(f"{credentials.user}:{credentials.secret}") if credentials else None
+        for challenge in challenges:
+            kind, _, parameters = challenge.partition(" ")
+            if kind.lower() == "bearer":
+                return self._token(parameters, login)
+        if login is None:
             raise denied("no credentials for it on this machine", self.repository.host)
-        return _basic(credentials)
+        return login
 
-    def _token(self, asked: Mapping[str, str], credentials: Credentials | None) -> dict[str, str]:
-        realm = asked.get("realm", "")
-        if _server(realm)[0] != _server(self.root)[0]:
-            raise Undecided
-        query = urlencode(
-            {"service": asked.get("service", ""), "scope": f"repository:{self.repository.path}:{self.actions}"}
-        )
-        reply = self._request("GET", f"{realm}?{query}", _basic(credentials) if credentials else {})
-        if reply.status in DENIALS:
-            raise denied(reply.words, self.repository.host)
+    def _token(self, parameters: str, login: str | None) -> str:
         try:
-            token = json.loads(reply.body)
-            return {_AUTHORIZATION: f"Bearer {token.get('token') or token['access_token']}"}
+            asked = parse_keqv_list(parse_http_list(parameters))  # RFC 7235
+            realm = Address.parse(asked.get("realm", ""))
+        except (ValueError, IndexError, Fault) as err:
+            raise Undecided from err
+        if realm.scheme != self.root.scheme:
+            raise Undecided
+        query = {"service": asked.get("service", ""), "scope": f"repository:{self.repository.path}:{self.actions}"}
+        headers = {"Authorization": login} if login else {}
+        answer = self._request(_READ, realm._replace(query=urlencode(query)), headers)
+        if answer.status in _DENIALS:
+            raise denied(_words(answer), self.repository.host)
+        try:
+            token = json.loads(answer.body)
+            return f"Bearer {token.get('token') or token['access_token']}"
         except (ValueError, KeyError, AttributeError, RecursionError) as err:
             raise Undecided from err
 
-    def _request(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
-        """Send one request; a credential never follows a redirect to another host."""
-        sent = dict(headers)
-        for _ in range(_MOST_REDIRECTS + 1):
-            reply = self._exchange(method, url, sent, body)
-            target = reply.headers.get("location")
-            if reply.status not in _REDIRECTS or target is None or method != _READ:
-                return reply
-            onward = _joined(url, target)
-            if _server(onward)[0] != _server(url)[0]:
-                raise Undecided
-            if _server(onward) != _server(url):
-                sent.pop(_AUTHORIZATION, None)
-            url = onward
-        raise Undecided
-
-    def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
-        """Ask once, within the conversation's time."""
-        left = self.deadline - time.monotonic()
+    def _request(self, method: str, address: Address, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """Send one request within the conversation's time; what may pass is not tried again, but left to Docker."""
+        left = max(self.deadline - time.monotonic(), _SHORTEST)
+        limits = _LIMITS._replace(connect=min(_CONNECT_SECONDS, left), read=left, total=left)
         try:
-            return within(left, lambda: self._ask(method, url, headers, body, left))
-        except (NoAnswer, TooLarge, TooLate, Unusable) as err:
+            return send(Request(method, address, headers, limits, body))
+        except (Unreachable, Unusable) as err:
             # Docker has its own proxies and certificates.
             raise Undecided from err
 
-    def _ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, seconds: float) -> Reply:
-        with exchange(method, _address(url), headers, body=body, connect=min(5, seconds), read=seconds) as answer:
-            return Reply(answer.status, _told(answer.headers), whole_body(answer, LARGEST_ANSWER, self.deadline))
 
-
-def _told(headers: Message) -> dict[str, str]:
-    """Return the headers by their names in lower case.
-
-    Of several with one name the first counts; of several ways to sign in, the one with a token.
-    """
-    told = {name.lower(): value for name, value in reversed(headers.items())}
-    ways = headers.get_all(_CHALLENGE, [])
-    if ways:
-        told[_CHALLENGE] = next((way for way in ways if way.lower().startswith("bearer ")), ways[0])
-    return told
-
-
-def _parameters(challenge: str) -> dict[str, str]:
-    """Read what follows the scheme in a ``WWW-Authenticate`` header (RFC 7235)."""
-    from urllib.request import parse_http_list, parse_keqv_list  # noqa: PLC0415 - only such a registry pays for it
-
+def _words(answer: Answer) -> str:
+    """Return what the registry says is wrong: the messages of its JSON errors, else its status."""
     try:
-        return parse_keqv_list(parse_http_list(challenge))
-    except (ValueError, IndexError) as err:
-        raise Undecided from err
-
-
-def _address(url: str) -> Address:
-    """Read an address that a registry gave, or that its name makes; plain http to another machine is none."""
-    try:
-        return Address.parse(url)
-    except (Refused, Unusable) as fault:
-        raise Undecided from fault
-
-
-def _joined(base: str, reference: str) -> str:
-    try:
-        return urljoin(base, reference)
-    except ValueError as err:
-        raise Undecided from err
-
-
-def _server(url: str) -> tuple[str, str]:
-    """Return the scheme and the host with its port: what may have one credential."""
-    try:
-        parts = urlsplit(url)
-    except ValueError as err:
-        raise Undecided from err
-    return parts.scheme, parts.netloc
-
-
-def _basic(credentials: Credentials) -> dict[str, str]:
-    return {_AUTHORIZATION: basic(f"{credentials.user}:{credentials.secret}")}
-
-
-# https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
-_INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
-_MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
-_ACCEPT = ", ".join((*_INDEXES, *_MANIFESTS))
-_ATTESTATION = "unknown"
-_MOST_PLATFORMS = 16
-_OK, _NOT_FOUND, _UPLOAD_BEGUN = 200, 404, 202
-_PUT = (201, 202)
-_UPLOADS = "blobs/uploads/"
-_MISSING = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN"})
+        errors = json.loads(answer.body)["errors"]
+        said = "; ".join(f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        said = ""
+    return said[:LONGEST_WORDS] or f"it answers {answer.status}"
 
 
 def look_up(image: Reference) -> FoundImage | None:
@@ -364,7 +271,7 @@ def _look(image: Reference) -> FoundImage | None:
 def _manifest(conversation: Conversation, name: str) -> bytes | None:
     """Return the manifest or index that ``name`` (a tag or digest) stands for; None where there is none."""
     reply = conversation.send("GET", f"manifests/{name}", _ACCEPT)
-    if reply.status == _NOT_FOUND and any(code in reply.words for code in _MISSING):
+    if reply.status == _NOT_FOUND and any(code in _words(reply) for code in _MISSING):
         return None
     told = reply.headers.get("docker-content-digest")
     if reply.status != _OK or told not in (None, _digest(reply.body)):

@@ -24,10 +24,12 @@ GROUPS: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "deciding": quick_rows.deciding,
     "second-look": quick_rows.second_look,
     "tagging": quick_rows.tagging,
+    "checking": quick_rows.checking,
     "nothing-to-do": build_rows.nothing_to_do,
     "several-images": build_rows.several_images,
     "releasing": release_rows.releasing,
     "first-build": cache_rows.first_build,
+    "squashing": cache_rows.squashing,
     "memory": memory_rows.peaks,
 }
 

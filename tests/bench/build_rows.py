@@ -20,12 +20,13 @@ CHARTPRESS = ("chartpress", "--push")
 LINES, MANY_LINES = 500, 10_000
 IMAGES, MANY_IMAGES = 3, 8
 _SECONDS_OF_WORK = 3
+_SMALL = "one image and empty values"
 
 
 def nothing_to_do(lab: Lab) -> Iterator[Row]:
     """``build`` with nothing to do, against ``chartpress --push`` with nothing to do."""
     shapes = {
-        "one image": Shape(),
+        _SMALL: Shape(),
         f"{LINES} lines of values": Shape(lines=LINES),
         f"{MANY_LINES:,} lines of values": Shape(lines=MANY_LINES),
         f"{IMAGES} images": Shape(images=IMAGES),
@@ -36,7 +37,12 @@ def nothing_to_do(lab: Lab) -> Iterator[Row]:
         ours = invoke("build", cwd=hub.path)
         theirs = _with_values_put_back(hub, Call("chartpress --push", CHARTPRESS, hub.path))
         count = 3 * lab.pairs if shape.lines < MANY_LINES else lab.pairs
-        yield ratio(f"build with nothing to do, {title}", theirs.title, pairs(ours, theirs, count), 1)
+        yield ratio(
+            f"build with nothing to do, {title}",
+            theirs.title,
+            pairs(ours, theirs, count),
+            1.1 if title == _SMALL else 1,
+        )
 
 
 def several_images(lab: Lab) -> Iterator[Row]:
@@ -47,7 +53,7 @@ def several_images(lab: Lab) -> Iterator[Row]:
     ours = Call("invoke build", invoke("build", cwd=hub.path).argv, hub.path, change)
     theirs = Call("chartpress --push", CHARTPRESS, hub.path, change)
     times = pairs(ours, theirs, lab.pairs, warm=False)
-    yield ratio(f"{IMAGES} images from one Dockerfile, {_SECONDS_OF_WORK} s of work each", theirs.title, times, 0.55)
+    yield ratio(f"{IMAGES} images from one Dockerfile, {_SECONDS_OF_WORK} s of work each", theirs.title, times, 0.5)
 
 
 def built(hub: Hub) -> Hub:

@@ -66,11 +66,6 @@ program.run()
 """
 
 
-def empty_python() -> tuple[str, ...]:
-    """Return a Python that does nothing."""
-    return sys.executable, "-c", ""
-
-
 def decide(index: Path, pinned: str) -> tuple[str, ...]:
     """Return what reads an index file and prints version and base image of the release to move to."""
     return sys.executable, "-c", _ROOMS + _DECIDE, str(index), pinned

@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING
 
 from tests.lab.helm import ChartRelease, index_text
 from tests.lab.hubs import Hub, make_repository
-from tests.lab.machine import SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-REAL_INDEX = SHARED / "z2jh" / "index.yaml"
-REAL_LENGTH = 1058
 _TOUCH_EVERY = 400
 _LINES_OF_A_HUB = 10
 
@@ -38,9 +35,7 @@ class Shape:
 
 
 def make_index(file: Path, length: int) -> Path:
-    """Write an index of ``length`` entries as Helm writes it; the real one where it is here and as long."""
-    if length == REAL_LENGTH and REAL_INDEX.is_file():
-        return REAL_INDEX
+    """Write an index of ``length`` entries as Helm writes it."""
     releases = [_release(number) for number in reversed(range(length))]
     digests = {release.version: hashlib.sha256(release.version.encode()).hexdigest() for release in releases}
     file.write_text(index_text(releases, digests, "https://hub.example/"), encoding="utf-8")
@@ -102,12 +97,14 @@ def _dockerfile(base: str, run: str) -> str:
     return f"FROM {base}\n{steps}"
 
 
-def lengthen(hub: Hub, commits: int) -> None:
+def lengthen(hub: Hub, commits: int, files: int = 0) -> None:
     """Add ``commits`` commits to a hub's history; one in 400 touches the image, the last one long ago.
+
+    The last of them adds ``files`` files that are no image's.
 
     git fast-import (https://git-scm.com/docs/git-fast-import) writes them in a second or two.
     """
-    stream = "".join(_commits(hub.git("rev-parse", "HEAD"), commits)).encode()
+    stream = "".join((*_commits(hub.git("rev-parse", "HEAD"), commits), *_files(files))).encode()
     subprocess.run(
         ("git", "fast-import", "--quiet", "--force"), cwd=hub.path, input=stream, check=True, capture_output=True
     )
@@ -125,6 +122,13 @@ def _commits(head: str, commits: int) -> Iterator[str]:
             f"data {len(subject)}\n{subject}\n{parent}"
             f"M 100644 inline {path}\ndata {len(body)}\n{body}\n"
         )
+
+
+def _files(count: int) -> Iterator[str]:
+    """Yield the lines that add files to the commit before."""
+    for number in range(count):
+        body = f"{number}\n"
+        yield f"M 100644 inline materials/{number // 100}/{number}.md\ndata {len(body)}\n{body}\n"
 
 
 _HUB_VALUES = """\

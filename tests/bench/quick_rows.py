@@ -1,16 +1,19 @@
-"""The rows that need no engine: starting, the index, the second look, the tag."""
+"""The rows that need no engine: starting, the index, the second look, the tag, a check."""
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.lab.helm import served
 from tests.lab.machine import PROJECT
+from tests.lab.real import LENGTH, write_real_index
 
 from . import children
 from .lab import Lab, invoke
-from .made import REAL_LENGTH, Shape, lengthen, make_index
-from .row import Row, more, ratio
+from .made import Shape, lengthen, make_index
+from .row import Row, ratio
 from .timing import Call, pairs
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HISTORY = 10_000
+FILES = 30_000
 LONG_INDEX = 20_000
 _EMPTY_TASKS = '''from invoke import task
 
@@ -30,11 +34,7 @@ def nothing(c):
 
 def starting(lab: Lab) -> Iterator[Row]:
     """Listing and completing the tasks, against a tasks.py with one empty task."""
-    folder = lab.folder / "empty"
-    folder.mkdir()
-    (folder / "tasks.py").write_text(_EMPTY_TASKS, encoding="utf-8")
-    python, *_ = children.empty_python()
-    theirs = Call("invoke --list, one empty task", (python, "-m", "invoke", "--list"), folder)
+    theirs = Call("invoke --list, one empty task", (sys.executable, "-m", "invoke", "--list"), _empty_task(lab))
     listing = invoke("--list", cwd=PROJECT)
     completing = invoke("--complete", "--", "invoke --", cwd=PROJECT)
     yield ratio(listing.title, theirs.title, pairs(listing, theirs, 3 * lab.pairs), 1.25)
@@ -43,17 +43,10 @@ def starting(lab: Lab) -> Iterator[Row]:
 
 def deciding(lab: Lab) -> Iterator[Row]:
     """From the index to the decision: version and base image."""
-    index = make_index(lab.folder / "short.yaml", REAL_LENGTH)
-    short = _decision(index, REAL_LENGTH)
-    full = Call("ruamel.yaml's full load", children.full_load(index))
-    yield ratio(short.title, full.title, pairs(short, full, lab.pairs), 1 / 40)
-    empty = Call("an empty Python", children.empty_python())
-    over_short = pairs(short, empty, 3 * lab.pairs)
-    yield more(short.title, empty.title, over_short, 60)
-    long = _decision(make_index(lab.folder / "long.yaml", LONG_INDEX), LONG_INDEX)
-    over_long = pairs(long, empty, lab.pairs)
-    times, against = over_long.more / over_short.more, f"{REAL_LENGTH:,} entries, both over an empty Python"
-    yield Row(long.title, against, times, 20, "x", over_long.more, over_short.more, lab.pairs)
+    index = write_real_index(lab.folder / "real") / "index.yaml"
+    ours = Call(f"index to decision, {LENGTH:,} entries", children.decide(index, "3.3.7"))
+    theirs = Call("ruamel.yaml's full load", children.full_load(index))
+    yield ratio(ours.title, theirs.title, pairs(ours, theirs, lab.pairs), 0.1)
 
 
 def second_look(lab: Lab) -> Iterator[Row]:
@@ -82,8 +75,22 @@ def tagging(lab: Lab) -> Iterator[Row]:
     yield ratio(ours.title, theirs.title, pairs(ours, theirs, 3 * lab.pairs), 1)
 
 
-def _decision(index: Path, length: int) -> Call:
-    return Call(f"index to decision, {length:,} entries", children.decide(index, "3.3.7"))
+def checking(lab: Lab) -> Iterator[Row]:
+    """``check --offline`` in a large repository, against an empty task."""
+    hub = lab.sketch(Shape())
+    lengthen(hub, HISTORY, files=FILES)
+    ours = replace(invoke("check", "--offline", cwd=hub.path), ends=frozenset({0, 1}))
+    theirs = Call("invoke, one empty task", (sys.executable, "-m", "invoke", "nothing"), _empty_task(lab))
+    title = f"check --offline, {FILES:,} files and {HISTORY:,} commits"
+    yield ratio(title, theirs.title, pairs(ours, theirs, 3 * lab.pairs), 2.5)
+
+
+def _empty_task(lab: Lab) -> Path:
+    """Return a folder whose tasks.py has one empty task."""
+    folder = lab.folder / "empty"
+    folder.mkdir(exist_ok=True)
+    (folder / "tasks.py").write_text(_EMPTY_TASKS, encoding="utf-8")
+    return folder
 
 
 def _require_same(ours: Call, theirs: Call) -> None:

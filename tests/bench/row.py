@@ -19,7 +19,7 @@ class Row:
         against: the baseline.
         value: what was measured, in ``unit``.
         limit: what it may be at most.
-        unit: ``x`` (times the baseline), ``ms`` (more than the baseline), ``MiB`` or ``requests``.
+        unit: ``x`` (times the baseline), ``MiB`` or ``requests``.
         ours: our own median: seconds where times are compared, else in ``unit``.
         theirs: the baseline's.
         count: how many pairs (or runs) the medians are of.
@@ -48,9 +48,3 @@ def ratio(name: str, against: str, times: Pairs, limit: float) -> Row:
     """Return the row of a ratio: at most ``limit`` times the baseline."""
     ours, theirs = median(times.ours), median(times.theirs)
     return Row(name, against, times.ratio, limit, "x", ours, theirs, len(times.ours))
-
-
-def more(name: str, against: str, times: Pairs, milliseconds: float) -> Row:
-    """Return the row of a difference: at most so many milliseconds more than the baseline."""
-    ours, theirs = median(times.ours), median(times.theirs)
-    return Row(name, against, 1000 * times.more, milliseconds, "ms", ours, theirs, len(times.ours))

@@ -53,8 +53,8 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.against,
         _shown(row.limit, row.unit),
         _shown(row.value, row.unit),
-        _shown(row.ours, "s" if row.unit in {"x", "ms"} else row.unit),
-        _shown(row.theirs, "s" if row.unit in {"x", "ms"} else row.unit),
+        _shown(row.ours, "s" if row.unit == "x" else row.unit),
+        _shown(row.theirs, "s" if row.unit == "x" else row.unit),
     )
 
 

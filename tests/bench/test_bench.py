@@ -13,7 +13,7 @@ from tests.lab.hubs import NO_REGISTRY
 
 from . import __main__ as bench
 from .made import Shape, lengthen, make_bench_hub, make_index
-from .row import Row, more, ratio
+from .row import Row, ratio
 from .table import as_json, as_markdown, as_text, summary
 from .timing import Call, Pairs, pairs
 
@@ -34,12 +34,6 @@ def test_a_ratio_is_the_median_of_the_pairs_own_ratios() -> None:
     row = ratio("ours", "theirs", times, 0.6)
 
     assert (row.value, row.ours, row.theirs, row.met) == (0.6, 1.2, 2.0, True)
-
-
-def test_a_difference_is_told_in_milliseconds() -> None:
-    row = more("ours", "theirs", Pairs((0.07, 0.07, 0.9), (0.01, 0.01, 0.01)), 60)
-
-    assert round(row.value) == 60
 
 
 def test_calls_take_turns_and_each_is_first_in_every_other_pair(tmp_path: Path) -> None:

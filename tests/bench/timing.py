@@ -89,11 +89,6 @@ class Pairs:
         """The median of the pairs' ratios: load that comes and goes hits both of a pair."""
         return median(one / other for one, other in zip(self.ours, self.theirs, strict=True))
 
-    @property
-    def more(self) -> float:
-        """The median of what ours takes longer, in seconds."""
-        return median(one - other for one, other in zip(self.ours, self.theirs, strict=True))
-
 
 def pairs(ours: Call, theirs: Call, count: int, *, warm: bool = True) -> Pairs:
     """Time two calls in turns, each of them first in every other pair.

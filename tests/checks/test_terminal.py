@@ -86,7 +86,7 @@ def test_a_rehearsals_diff_is_coloured_on_a_terminal_alone(settled: Hub) -> None
 # -- waiting
 
 
-WAIT = "import time; from tasks import show\nwith show.waiting('asking quay.io'): time.sleep({seconds})"
+WAIT = "import time; from tasks.core import output\nwith output.waiting('asking quay.io'): time.sleep({seconds})"
 
 
 def waited(seconds: float, **env: str) -> str:

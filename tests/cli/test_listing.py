@@ -27,7 +27,7 @@ FLAGS = {
     "rehearse": {"--to=STRING", "--keep", "--stand-in-base"},
     "release": {"--to=STRING", "--major", "--image", "--force", "--message=STRING", "--push", "--yes"},
 }
-HEAVY = ("ruamel", "semver", "sh", "http", "platformdirs", "requests", "yaml", "docker", "chartpress")
+HEAVY = ("ruamel", "semver", "sh", "http", "urllib3", "requests", "yaml", "docker", "chartpress")
 
 
 def invoke(*arguments: str, cwd: Path) -> list[str]:

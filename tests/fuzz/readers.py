@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from hypothesis import strategies as st
+from urllib3 import HTTPHeaderDict
 
 from tasks.core.faults import Fault, Refused
-from tasks.core.http import Address
+from tasks.core.http import Address, Answer
 from tasks.core.names import Reference
 from tasks.core.settings import KEYS, read_settings
 from tasks.core.visible import mask
@@ -25,7 +26,7 @@ from tasks.releases.notes import comparison, release_links, security_news, upgra
 from tasks.releases.repository import hub_image_in
 from tasks.repo.chart import requirements, with_version
 from tasks.repo.chartpress import read_chartpress
-from tasks.repo.dockerfile import hub_base, hub_bases, with_base
+from tasks.repo.dockerfile import hub_base, with_base
 from tasks.repo.secrets import credential_in
 from tasks.repo.values import image_at, warnings, with_image
 from tasks.tools import docker, google
@@ -34,7 +35,7 @@ from tasks.tools.credentials import DockerLogins, ask_helper
 from tasks.tools.forges import GitHub, opening_address, read_remote
 from tasks.tools.git import Git, push_fault, remote_fault
 from tasks.tools.google import denied
-from tasks.tools.registry import Conversation, Reply, Undecided, look_up, require_push_right
+from tasks.tools.registry import Undecided, look_up, require_push_right
 
 from ..lab.helm import RELEASES, chart_archive, index_text
 from ..z2jh.charts import archive, entry
@@ -88,7 +89,6 @@ def outcome(reader: Reader, given: object) -> Fault | None:
 
 def _dockerfile(data: bytes) -> None:
     hub_base(data, WHERE)
-    hub_bases(data, WHERE)
     with_base(data, Reference("quay.io/jupyterhub/k8s-hub", "4.4.0"), WHERE)
 
 
@@ -188,8 +188,9 @@ def _builder(data: bytes) -> None:
 def _registry(given: tuple[int, str, bytes]) -> None:
     status, header, body = given
     names = ("www-authenticate", "location", "docker-content-digest")
-    reply = Reply(status, dict.fromkeys(names, header), body)
-    with patch.object(Conversation, "_exchange", lambda *_: reply):
+    headers = HTTPHeaderDict(dict.fromkeys(names, header))
+    answer = Answer(Address("https", IMAGE.host, "/v2/"), status, headers, body)
+    with patch("tasks.tools.registry.send", return_value=answer):
         with contextlib.suppress(Undecided, Refused):
             look_up(IMAGE)
         require_push_right(IMAGE)

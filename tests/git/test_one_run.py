@@ -32,9 +32,10 @@ SECRET = "the user's own file\n"
 OTHER = 65534
 ORDINARY = ("setpriv", "--inh-caps=-all", "--bounding-set=-all")
 TAKE = (
-    "import sys; from pathlib import Path; from tasks.core.faults import Fault; from tasks.tools import one_run\n"
+    "import sys; from pathlib import Path; from tasks.core.faults import Fault\n"
+    "from tasks.repo.run import one_run_at_a_time\n"
     "try:\n"
-    "    with one_run.one_run_at_a_time(Path(sys.argv[1])) as stopped: print(stopped)\n"
+    "    with one_run_at_a_time(Path(sys.argv[1])) as stopped: print(stopped)\n"
     "except Fault as fault: print(fault.what)\n"
 )
 

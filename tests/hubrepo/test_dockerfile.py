@@ -4,7 +4,7 @@ import pytest
 
 from tasks.core.faults import Unusable
 from tasks.core.names import Reference
-from tasks.repo.dockerfile import BaseImage, hub_base, hub_bases, with_base
+from tasks.repo.dockerfile import BaseImage, hub_base, with_base
 
 WHERE = "images/hub/Dockerfile"
 OLD_DIGEST = "sha256:" + "0" * 64
@@ -139,18 +139,14 @@ def case(before: str, after: str, *, name: str, new: Reference = NEW) -> object:
             name="ARG for a registry that moves",
         ),
         case("FROM «H»:${V:-3.3.8}\n", "FROM «H»:${V:-4.4.0}\n", name="default in FROM"),
-        case("ARG V\nFROM «H»:${V-3.3.8}\n", "ARG V\nFROM «H»:${V-4.4.0}\n", name="default in FROM, ARG without"),
+        case("ARG V\nFROM «H»:${V:-3.3.8}\n", "ARG V\nFROM «H»:${V:-4.4.0}\n", name="default in FROM, ARG without"),
         case("ARG V=\nFROM «H»:${V:-3.3.8}\n", "ARG V=\nFROM «H»:${V:-4.4.0}\n", name="default in FROM, ARG empty"),
         case("ARG V=3.3.8\nFROM «H»:${V:-9}\n", "ARG V=4.4.0\nFROM «H»:${V:-9}\n", name="a default that is not used"),
-        case(
-            "ARG V=3.3.8\nFROM «H»:${V:?no}\n", "ARG V=4.4.0\nFROM «H»:${V:?no}\n", name="a variable that must be set"
-        ),
         case(
             "ARG SLIM=\nFROM «H»${SLIM:+-slim}:3.3.8\n",
             "ARG SLIM=\nFROM «H»${SLIM:+-slim}:4.4.0\n",
             name="a suffix for a variable that is empty",
         ),
-        case("ARG D=3.3.8\nFROM «H»:${V:-${D}}\n", "ARG D=4.4.0\nFROM «H»:${V:-${D}}\n", name="a default in a default"),
         case(
             "ARG V=3.3.8\nFROM «H»:$V\nARG V\nRUN echo $V\n",
             "ARG V=4.4.0\nFROM «H»:$V\nARG V\nRUN echo $V\n",
@@ -266,12 +262,6 @@ def test_only_the_base_image_changes(before: bytes, new: Reference, after: bytes
             id="ARG behind FROM",
         ),
         pytest.param(
-            f"ARG V=v3.3.8\nFROM {HUB}:${{V#v}}\n",
-            "error: FROM quay.io/jupyterhub/k8s-hub:${V#v} needs V, which has no default (images/hub/Dockerfile:2)\n"
-            "hint: write ARG V=… with a value before the first FROM",
-            id="a pattern in a variable",
-        ),
-        pytest.param(
             f"FROM {HUB}:3.3.8 AS\n",
             "error: FROM needs one image (images/hub/Dockerfile:1)\n"
             "hint: write FROM image:tag, or FROM image:tag AS name",
@@ -311,18 +301,42 @@ def test_only_the_base_image_changes(before: bytes, new: Reference, after: bytes
             "hint: write the version in one piece: in FROM, or as one ARG's default",
             id="a version in pieces",
         ),
-        pytest.param(
-            f"FROM {HUB}:3.\\\n3.8\n",
-            "error: the base image's version is put together from several places (images/hub/Dockerfile:1)\n"
-            "hint: write the version in one piece: in FROM, or as one ARG's default",
-            id="a version over lines",
-        ),
     ],
 )
 def test_a_dockerfile_that_cannot_be_moved(data: str, message: str) -> None:
     with pytest.raises(Unusable) as caught:
         with_base(data.encode(), NEW, WHERE)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "unsupported"),
+    [
+        (f"ARG V=v3.3.8\nFROM {HUB}:${{V#v}}\n", 2, "${V#v}"),
+        (f"FROM {HUB}:${{V-3.3.8}}\n", 1, "${V-3.3.8}"),
+        (f"ARG V=3\nFROM {HUB}:${{V:?no}}\n", 2, "${V:?no}"),
+        (f"ARG D=3.3.8\nFROM {HUB}:${{V:-${{D}}}}\n", 2, "${V:-${D}}"),
+        (f"FROM {HUB}:3.3.8$\n", 1, "$"),
+        (f"FROM {HUB}:'3.3.8'\n", 1, "'"),
+        (f"FROM {HUB}:\\3.3.8\n", 1, "\\"),
+        (f"FROM '{HUB}:$V'\n", 1, "$ in single quotes"),
+        (f"FROM {HUB}:3.\\\n3.8\n", 1, "a line break inside"),
+        (f"ARG V=3.'3'.8\nFROM {HUB}:$V\n", 2, "' in ARG V"),
+        (f'ARG W="3"".3" V=$W.8\nFROM {HUB}:$V\n', 2, '" in ARG W in ARG V'),
+    ],
+)
+def test_other_spellings_are_refused_by_name(data: str, line: int, unsupported: str) -> None:
+    with pytest.raises(Unusable) as caught:
+        hub_base(data.encode(), WHERE)
+    message, hint = str(caught.value).splitlines()
+    assert message.endswith(f" uses {unsupported}, which is not supported (images/hub/Dockerfile:{line})")
+    assert hint == "hint: write plain text, $X, ${X}, ${X:-text} or ${X:+text}, quoted as a whole or not at all"
+
+
+def test_other_spellings_elsewhere_are_left_alone() -> None:
+    data = 'ARG P="a"b\nFROM python:${V#v} AS a\nFROM $P AS b\nFROM «H»:3.3.8\nRUN echo ${X%%y}\n'
+    after = data.replace("«H»:3.3.8", f"{HUB}:4.4.0")
+    assert with_base(data.replace("«H»", HUB).encode(), NEW, WHERE) == after.encode()
 
 
 def test_one_digest_is_not_pinned_on_two_images() -> None:
@@ -354,14 +368,6 @@ def test_reading(data: str, expected: BaseImage | None) -> None:
     assert hub_base(data.encode(), WHERE) == expected
 
 
-def test_every_hub_image_is_named_in_order() -> None:
-    data = f"FROM {HUB}:1 AS a\nFROM python\nFROM a\nFROM {HUB}-slim:2\n".encode()
-    assert [(base.line, str(base.reference)) for base in hub_bases(data, WHERE)] == [
-        (1, f"{HUB}:1"),
-        (4, f"{HUB}-slim:2"),
-    ]
-
-
 def test_not_utf_8() -> None:
     with pytest.raises(Unusable) as caught:
         hub_base(b"FROM k8s-hub:1\n# \xe4\n", WHERE)
@@ -377,9 +383,9 @@ def test_not_utf_8() -> None:
         pytest.param("FROM \\\n" + "\\\n" * 200_000 + "x\n", id="many lines that go on"),
         pytest.param("RUN <<A " + "<<A " * 50_000 + "\n" + "A\n" * 50_001, id="many here-documents"),
         pytest.param("FROM a AS b\n" * 20_000, id="many stages"),
-        pytest.param("ARG A=x\n" * 100_000, id="many ARGs"),
+        pytest.param("ARG A=x\n" * 20_000, id="many ARGs"),
     ],
 )
 @pytest.mark.timeout(20)
 def test_a_hostile_dockerfile_takes_bounded_time(data: str) -> None:
-    assert hub_bases(("ARG A0=xxxxxxxx\n" + data + "FROM a:$A60$A60\n").encode(), WHERE) == ()
+    assert hub_base(("ARG A0=xxxxxxxx\n" + data + "FROM a:$A60$A60\n").encode(), WHERE) is None

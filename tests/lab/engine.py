@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tarfile
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,3 +86,23 @@ def _wait(server: subprocess.Popen[bytes], host: str, log: Path) -> None:
             return
         time.sleep(0.1)
     raise AssertionError(f"the second engine does not answer:\n{log.read_text()[-2000:]}")
+
+
+def files_of(image: str, *, pull: str = "always") -> dict[str, tuple[int, str]]:
+    """Return mode and text of each file and folder that ``image`` has, by its path; a folder's text is empty.
+
+    It is exported, not run: output of a container that ends at once may get lost under load
+    (https://github.com/moby/moby/issues/27289).
+    """
+    here = Path.cwd()
+    container = sh("docker", "create", f"--pull={pull}", "--quiet", image, "true", cwd=here)
+    with tempfile.TemporaryDirectory() as folder:
+        sh("docker", "export", "--output", f"{folder}/tar", container, cwd=here)
+        sh("docker", "rm", container, cwd=here)
+        with tarfile.open(f"{folder}/tar") as tar:
+            return {f"/{one.name}": (one.mode, _text(tar, one)) for one in tar if one.isfile() or one.isdir()}
+
+
+def _text(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    data = tar.extractfile(member)
+    return data.read().decode("utf-8", "replace") if data else ""

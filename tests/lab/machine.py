@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-SHARED = PROJECT.parent / "shared"
 # Read once: the isolation of each test hides it from the programs under test.
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 ENGINE_HINT = "set this machine up: make engine"

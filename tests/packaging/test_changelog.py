@@ -65,7 +65,7 @@ def test_the_version_has_its_section_or_is_not_released_yet() -> None:
 
 def test_the_version_stands_in_one_place() -> None:
     """Besides tasks/core/version.py only documents name it, and they name the release that the next one will be."""
-    assert f'__version__ = "{__version__}"' in (PROJECT / "tasks" / "_version.py").read_text(encoding="utf-8")
+    assert f'__version__ = "{__version__}"' in (PROJECT / "tasks/core/version.py").read_text(encoding="utf-8")
     if (PROJECT / ".git").exists():
         where = sh("git", "grep", "--fixed-strings", "--files-with-matches", __version__, cwd=PROJECT).splitlines()
         assert [path for path in where if path != "CHANGELOG.md"] == ["tasks/core/version.py"]

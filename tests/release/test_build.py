@@ -9,7 +9,8 @@ from tasks.rehearsal.stand_in import stand_ins
 
 from ..lab.cli import run, run_task, sh
 from ..lab.hubs import Hub, make_hub, make_repository
-from ..lab.machine import PROJECT, SHARED
+from ..lab.machine import PROJECT
+from ..lab.real import CAL_ICOR
 from ..lab.registry import sign_in
 from .bad_machines import tag_on_another_base
 from .scene import CHARTPRESS, DOCKERFILE, VALUES, Scene
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
-CAL_ICOR = SHARED / "hubs" / "cal-icor"
 LABEL = "org.opencontainers.image."
 # What the stand-in's pip says when it is run, and not taken from BuildKit's cache.
 PIP_RAN = "stand-in: written down, not installed"
@@ -164,8 +164,6 @@ def test_an_image_is_pushed_with_dockers_own_login(scene: Scene, locked_registry
 @pytest.fixture
 def cal_icor(tmp_path: Path, registry: Registry, mirror: str) -> Hub:
     """The real files of cal-icor's repository, its images on this machine: postgres has no folder."""
-    if not CAL_ICOR.is_dir():
-        pytest.skip(f"{CAL_ICOR} is not here")
     files = {path.relative_to(CAL_ICOR).as_posix(): path.read_text() for path in CAL_ICOR.rglob("*.yaml")}
     real = "us-central1-docker.pkg.dev/cal-icor-hubs"
     files[CHARTPRESS] = files[CHARTPRESS].replace(real, f"{registry.address}/cal-icor")

@@ -1,21 +1,18 @@
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ..lab.cli import run_task
-from ..lab.helm import HelmServer, served
+from ..lab.helm import RELEASES, HelmServer, chart_archive, served
 from ..lab.hubs import Hub, make_hub
-from ..lab.machine import SHARED
+from ..lab.real import write_real_index
 from .scene import DOCKERFILE, REQUIREMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-REAL = SHARED / "z2jh"
 
 
 def releases(hub: Hub) -> tuple[str, str]:
@@ -91,10 +88,8 @@ def test_a_bump_acts_on_the_repository_that_is_named(hub: Hub, tmp_path: Path) -
 
 
 @pytest.fixture(scope="module")
-def real_charts() -> Iterator[HelmServer]:
-    if not REAL.is_dir():
-        pytest.skip(f"{REAL} is not here")
-    with served(REAL) as server:
+def real_charts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HelmServer]:
+    with served(write_real_index(tmp_path_factory.mktemp("charts"))) as server:
         yield server
 
 
@@ -136,11 +131,9 @@ def test_a_newer_major_version_of_the_real_index_is_named(real_hub: Hub) -> None
     assert (told["chart"]["after"], told["newer_major"]) == ("3.3.8", "4.0.0-beta.4")
 
 
-def test_the_real_index_has_one_archive_with_another_digest(real_hub: Hub, tmp_path: Path) -> None:
-    mirror = tmp_path / "mirror"
-    mirror.mkdir()
-    shutil.copy(REAL / "index.yaml", mirror)
-    shutil.copy(REAL / "charts" / "jupyterhub-1.2.0.tgz", mirror / "jupyterhub-0.7.0-beta.1.tgz")
+def test_an_archive_with_another_digest_than_in_the_real_index(real_hub: Hub, tmp_path: Path) -> None:
+    mirror = write_real_index(tmp_path / "mirror")
+    (mirror / "jupyterhub-0.7.0-beta.1.tgz").write_bytes(chart_archive(RELEASES[0]))
     before = real_hub.snapshot()
     env = {"INVOKE_HUB_CHART_REPOSITORY": mirror.as_uri()}
     result = run_task("bump", "--to", "0.7.0-beta.1", cwd=real_hub.path, env=env)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..lab.cli import run, run_task, sh
+from ..lab.cli import run, run_task
+from ..lab.engine import files_of
 from ..lab.hubs import make_repository
 from .world import fault
 
@@ -46,10 +47,9 @@ def built(hub: Hub, *flags: str, env: dict[str, str] | None = None) -> Any:  # n
     return done.json["images"][0]
 
 
-def held(hub: Hub, image: Any, *command: str) -> str:  # noqa: ANN401 - the same
-    """Return what ``command`` says in the image."""
-    name = f"{image['repository']}:{image['tag']}"
-    return sh("docker", "run", "--rm", "--pull=always", "--quiet", name, *command, cwd=hub.path)
+def held(image: Any) -> dict[str, tuple[int, str]]:  # noqa: ANN401 - the same
+    """Return mode and text of the files that the image has."""
+    return files_of(f"{image['repository']}:{image['tag']}")
 
 
 def set_image(hub: Hub, *lines: str) -> None:
@@ -79,13 +79,13 @@ def lie_around(hub: Hub) -> None:
 def test_an_image_holds_what_its_commit_has(hub: Hub, change: Callable[[Hub], None], engine: str) -> None:
     expected = hub.read(REQUIREMENTS)
     change(hub)
-    image = built(hub, "--engine", engine)
-    assert sorted(held(hub, image, "find", "/ctx", "-type", "f").split()) == [
-        "/ctx/Dockerfile",
-        "/ctx/lib/a.py",
-        "/ctx/requirements.txt",
-    ]
-    assert held(hub, image, "cat", "/ctx/requirements.txt", "/ctx/lib/a.py") == f"{expected}a"
+    files = {path: text for path, (_, text) in held(built(hub, "--engine", engine)).items() if path.startswith("/ctx/")}
+    assert files == {
+        "/ctx/Dockerfile": hub.read(DOCKERFILE),
+        "/ctx/lib": "",
+        "/ctx/lib/a.py": "a\n",
+        "/ctx/requirements.txt": expected,
+    }
 
 
 @pytest.mark.usefixtures("umask")
@@ -94,8 +94,8 @@ def test_a_context_at_the_top_has_the_modes_of_a_checkout(hub: Hub) -> None:
     set_image(hub, "contextPath: .", f"dockerfilePath: {DOCKERFILE}")
     # As a clone that a group shares: what is made in it is the group's.
     (hub.path / ".git").chmod(0o2775)
-    listed = held(hub, built(hub), "stat", "-c", "%a %n", "/ctx", "/ctx/hub", f"/ctx/{REQUIREMENTS}")
-    assert listed.split() == ["755", "/ctx", "755", "/ctx/hub", "644", f"/ctx/{REQUIREMENTS}"]
+    files = held(built(hub))
+    assert [files[path][0] for path in ("/ctx", "/ctx/hub", f"/ctx/{REQUIREMENTS}")] == [0o755, 0o755, 0o644]
 
 
 @pytest.mark.parametrize("env", [None, CONTENT], ids=["commit", "content"])
@@ -106,7 +106,7 @@ def test_a_context_may_be_a_submodule_or_lie_in_one(hub: Hub, env: dict[str, str
     sub = make_repository(hub.path.parent / "sub", files)
     hub.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(sub.path), "images/sub")
     set_image(hub, f"contextPath: {place}")
-    assert held(hub, built(hub, env=env), "cat", "/ctx/requirements.txt") == files["requirements.txt"].strip()
+    assert held(built(hub, env=env))["/ctx/requirements.txt"][1] == files["requirements.txt"]
 
 
 @pytest.mark.parametrize("env", [None, CONTENT], ids=["commit", "content"])
@@ -122,7 +122,7 @@ def test_a_context_may_lie_behind_a_link(hub: Hub, env: dict[str, str] | None) -
         hub.commit("Take another")
     second = built(hub, env=env)
     assert second["tag"] != first["tag"]
-    assert held(hub, second, "cat", "/ctx/requirements.txt") == "another"
+    assert held(second)["/ctx/requirements.txt"][1] == "another\n"
 
 
 def test_images_of_several_commits_have_the_named_contexts_of_their_own(scene: Scene) -> None:
@@ -140,8 +140,8 @@ def test_images_of_several_commits_have_the_named_contexts_of_their_own(scene: S
     hub.commit("Change what both share, of which only one has its tag")
     done = run_task("build", "--json", cwd=hub.path)
     assert done.code == 0, done
-    found = {image["name"]: held(hub, image, "cat", "/ctx/which") for image in done.json["images"]}
-    assert found == {"hub": "second", "two": "first"}
+    found = {image["name"]: held(image)["/ctx/which"][1] for image in done.json["images"]}
+    assert found == {"hub": "second\n", "two": "first\n"}
 
 
 def test_chartpress_does_not_build_what_the_tags_commit_does_not_have(hub: Hub, scene: Scene) -> None:
@@ -158,7 +158,9 @@ def test_chartpress_does_not_build_what_the_tags_commit_does_not_have(hub: Hub, 
     )
     image = built(hub)
     assert (image["status"], image["tag"]) == ("built", tag)
-    assert "later.txt" not in held(hub, image, "ls", "/ctx")
+    files = held(image)
+    assert "/ctx/Dockerfile" in files
+    assert "/ctx/later.txt" not in files
 
 
 @pytest.mark.parametrize("engine", ["buildx", "chartpress"])

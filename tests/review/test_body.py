@@ -9,8 +9,8 @@ import pytest
 from tasks.core.settings import Settings
 from tasks.releases.index import Release
 from tasks.repo.hub import open_hub
-from tasks.review.message import Changes, Evidence, Move
-from tasks.review.pull_request import LONGEST_BODY, LONGEST_TITLE, Story, story_of
+from tasks.review.description import LONGEST_BODY, LONGEST_TITLE, Description, Evidence, describe
+from tasks.review.message import Changes, Move
 from tasks.tools.git import Git
 
 from ..lab.hubs import make_hub
@@ -50,7 +50,7 @@ httpRoute: {gateway: not-the-charts-own}
 """
 
 
-def story(hub: Hub, version: str, tag: str, base_tag: str, evidence: Evidence) -> Story:
+def story(hub: Hub, version: str, tag: str, base_tag: str, evidence: Evidence) -> Description:
     """Move a hub to a release by hand, its image included, and tell of it."""
     now = hub.read("hub/requirements.yaml").partition("version: ")[2].split()[0]
     hub.git("switch", "--quiet", "--create", f"bump-z2jh-{version}")
@@ -59,7 +59,7 @@ def story(hub: Hub, version: str, tag: str, base_tag: str, evidence: Evidence) -
     hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {NAME}\n      tag: {tag}\n")
     hub.commit(f"Move to {version}")
     settings = Settings(cache_folder=os.environ["INVOKE_HUB_CACHE_FOLDER"])
-    return story_of(open_hub(settings, Git(hub.path)), "main", (evidence,))
+    return describe(open_hub(settings, Git(hub.path)), "main", (evidence,))
 
 
 def proved(tag: str, base_tag: str) -> Evidence:
@@ -116,7 +116,7 @@ def test_without_the_helm_repository_its_facts_are_not_known(tmp_path: Path, hel
 
 def test_a_tag_that_names_the_content_does_not_mind_a_squash() -> None:
     moved = Changes(None, (), (Move("hub image", "hub:1", "hub:2", "hub/values.yaml"),))
-    told = [Story(moved, (), None, Release("4.4.0"), (), names_commit).body for names_commit in (True, False)]
+    told = [Description(moved, (), None, Release("4.4.0"), (), names_commit).body for names_commit in (True, False)]
     assert ["merged with a merge commit" in body for body in told] == [True, False]
 
 
@@ -138,19 +138,19 @@ def test_the_oldest_kubernetes_of_a_release(constraint: str | None, oldest: str 
 
 def test_text_from_outside_cannot_break_the_table() -> None:
     move = Move("chart requirement `x`", "1|2", "a\n| b | `c`", "hub/requirements.yaml")
-    body = Story(Changes(move, (), ()), (), None, Release("4.4.0"), ()).body
+    body = Description(Changes(move, (), ()), (), None, Release("4.4.0"), ()).body
     assert "`1¦2` | `a ¦ b ¦ 'c'` | `hub/requirements.yaml` |\n" in body
 
 
 def test_a_fault_from_outside_means_itself_in_markdown() -> None:
     gap = Evidence("hub:1", "base:1", gap="<img src=x> *bold* @everyone\n# heading")
-    body = Story(Changes(None, (), ()), (gap,), None, Release("4.4.0"), ()).body
+    body = Description(Changes(None, (), ()), (gap,), None, Release("4.4.0"), ()).body
     assert "**Not proved**: \\<img src=x\\> \\*bold\\* \\@everyone \\# heading.\n" in body
 
 
 def test_a_text_that_is_too_long_for_github_is_cut_at_a_lines_end() -> None:
     moves = tuple(Move("base image", "1", "2", f"{index}/{'x' * 200}") for index in range(1000))
-    told = Story(Changes(Move("chart", "1", "9" * 400, "f"), moves, ()), (), None, Release("2"), ())
+    told = Description(Changes(Move("chart", "1", "9" * 400, "f"), moves, ()), (), None, Release("2"), ())
     assert len(told.title) == LONGEST_TITLE
     assert len(told.body) < LONGEST_BODY + 100
     assert told.body.endswith("` |\n\n(cut here: it is too long for a pull request)\n")

@@ -7,14 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.core.plan import Fact
-from tasks.core.settings import Settings
-from tasks.releases.index import Release
-from tasks.repo.hub import open_hub
-from tasks.review.message import Changes
-from tasks.review.pull_request import PullRequest, Story, plan_request
-from tasks.tools.git import Git
-
 from ..git.steps import install_hook
 from ..lab.cli import Result, run_task
 from .conftest import at
@@ -175,13 +167,12 @@ def test_another_base_branch_is_the_settings(moved: Hub, gh: StandInGh) -> None:
     assert gh.requests[0]["baseRefName"] == "staging"
 
 
-def test_a_short_name_for_the_remote_is_read_as_git_reads_it(hub: Hub, gh: StandInGh) -> None:
-    hub.git("remote", "set-url", "origin", "ours:hubs.git")
-    hub.git("config", "url.https://github.com/org/.insteadOf", "ours:")
-    story = Story(Changes(None, (), ()), (), None, Release("3.3.8"), ())
-    opened, fact = open_hub(Settings(), Git(hub.path)), Fact("HEAD", lambda: "", "")
-    planned = plan_request(opened, PullRequest("try-it", "main"), lambda *_: story, fact, fact, waits=False)
-    assert planned.what == "open a pull request into main"
+def test_a_short_name_for_the_remote_is_read_as_git_reads_it(moved: Hub, gh: StandInGh) -> None:
+    moved.git("remote", "set-url", "origin", "ours:hubs.git")
+    moved.git("remote", "set-url", "--push", "origin", str(moved.remote))
+    moved.git("config", "url.https://github.com/org/.insteadOf", "ours:")
+    dry = run_task("--dry", "commit", "--pr", cwd=moved.path)
+    assert "* open a pull request into main\n" in dry.out, dry
     assert gh.calls[0][:4] == ["pr", "list", "--repo", "github.com/org/hubs"]
 
 

@@ -7,17 +7,23 @@ import semver
 
 from tasks.core.settings import Settings, ValuesTarget
 from tasks.core.yaml_tree import parse
-from tasks.releases.notes import ANY_MAJOR, UPGRADES, Note, Watch, upgrades_between
+from tasks.releases.notes import Note, Watch, known, upgrades_between
 from tasks.repo.hub import open_hub
 from tasks.review import upgrades as looked
-from tasks.review.message import upgrade_paragraph, upgrade_warnings
-from tasks.review.upgrades import Finding, findings, upgrades_here, values_below
+from tasks.review.upgrades import (
+    Finding,
+    findings,
+    upgrade_paragraph,
+    upgrade_warnings,
+    upgrades_here,
+    values_below,
+)
 from tasks.tools.git import Git
 
 from ..lab.cli import run_task
 from ..lab.hubs import make_hub
 from ..lab.layouts import make_2i2c_like, make_cal_icor_like
-from ..lab.machine import SHARED
+from ..lab.real import CAL_ICOR
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
     from ..lab.helm import HelmServer
     from ..lab.hubs import Hub
 
-(UPGRADE_TO_4,) = (upgrade for upgrade in UPGRADES if upgrade.first == "4.0.0-0")
+(UPGRADE_TO_4,) = (upgrade for upgrade in known().upgrades if upgrade.first == "4.0.0-0")
 GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"
 
 
@@ -63,14 +69,16 @@ def test_what_a_move_crosses(before: str | None, after: str, titles: list[str]) 
 
 
 def test_upgrades_stand_in_semvers_order_and_kubernetes_never_falls() -> None:
-    versions = [semver.Version.parse(upgrade.first) for upgrade in UPGRADES]
+    versions = [semver.Version.parse(upgrade.first) for upgrade in known().upgrades]
     assert versions == sorted(versions)
-    oldest = [tuple(map(int, upgrade.kubernetes.split("."))) for upgrade in UPGRADES if upgrade.kubernetes]
+    oldest = [tuple(map(int, upgrade.kubernetes.split("."))) for upgrade in known().upgrades if upgrade.kubernetes]
     assert oldest == sorted(oldest)
 
 
 @pytest.mark.parametrize(
-    "note", [note for one in (ANY_MAJOR, *UPGRADES) for note in one.notes], ids=lambda one: one.text
+    "note",
+    [note for one in (known().any_major, known().going_back, *known().upgrades) for note in one.notes],
+    ids=lambda one: one.text,
 )
 def test_a_note_is_one_line_of_sentences(note: Note) -> None:
     assert note.text == " ".join(note.text.split())
@@ -235,10 +243,9 @@ def test_not_all_files_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert general.notes[-1].text == "Only 2 of 4 values files were looked through for what these notes concern."
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared material is not here")
 def test_cal_icors_own_values(tmp_path: Path) -> None:
     hub = make_cal_icor_like(tmp_path / "hub")
-    hub.write("hub/values.yaml", (SHARED / "hubs/cal-icor/hub/values.yaml").read_text(encoding="utf-8"))
+    hub.write("hub/values.yaml", (CAL_ICOR / "hub/values.yaml").read_text(encoding="utf-8"))
     hub.commit("Take the real ones")
     (general, to_4, in_4) = upgrades_here(open_hub(Settings(), Git(hub.path)), "3.3.8", "4.4.0")
     found = [[str(one) for one in note.findings] for upgrade in (general, to_4, in_4) for note in upgrade.notes]
@@ -313,4 +320,4 @@ def test_a_message_names_ten_values_and_counts_the_rest() -> None:
         *("- values.yaml:1 key", "- values.yaml:2 key"),
         *("- values.yaml:10 key", "- and 4 more"),
     ]
-    assert upgrade_warnings([here])[1].endswith(", values.yaml:10 key, and 4 more.")
+    assert [*upgrade_warnings([here])][1].endswith(", values.yaml:10 key, and 4 more.")

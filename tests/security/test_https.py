@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.bump import BumpOptions, plan_bump
 from tasks.core.faults import Refused
 from tasks.core.http import Address
 from tasks.core.settings import Settings
 from tasks.repo.hub import open_hub
+from tasks.review.bump import BumpOptions, plan_bump
 from tasks.tools.git import Git
 
 from ..lab.cli import run_task

@@ -6,7 +6,8 @@ import pytest
 
 from tasks.releases.index import Index, read_index
 
-SHARED = Path(__file__).parents[3] / "shared" / "z2jh"
+from ..lab import real
+
 DATA = Path(__file__).parent / "data"
 
 
@@ -22,13 +23,5 @@ def index(excerpt: str) -> Index:
 
 
 @pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder with the whole real index and some of its archives."""
-    if not SHARED.is_dir():
-        pytest.skip(f"the real index is not here: {SHARED}")
-    return SHARED
-
-
-@pytest.fixture(scope="session")
-def real_index(shared: Path) -> Index:
-    return read_index((shared / "index.yaml").read_bytes(), "https://charts.test/index.yaml")
+def real_index() -> Index:
+    return read_index(real.real_index(), "https://charts.test/index.yaml")

@@ -101,6 +101,7 @@ class Drip:
 
     def __call__(self, connection: socket.socket) -> None:
         """Drip into the connection."""
+        self.over.clear()
         try:
             connection.sendall(self.start)
             while not self.over.wait(self.pause):

@@ -3,7 +3,6 @@ from __future__ import annotations
 import gzip
 import tarfile
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -11,12 +10,11 @@ from hypothesis import strategies as st
 
 from tasks.core.faults import Unreachable
 from tasks.releases import repository as room
+from tasks.releases.index import Index
 from tasks.releases.repository import hub_image_in
 
+from ..lab.real import real_values
 from .charts import VALUES, archive, chart, entry
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WHERE = "jupyterhub 3.3.8"
 EVIL = VALUES.replace(b"quay.io/jupyterhub", b"evil")
@@ -26,17 +24,11 @@ def test_the_hub_image_stands_in_the_charts_values() -> None:
     assert str(hub_image_in(chart(), WHERE)) == "quay.io/jupyterhub/k8s-hub:3.3.8"
 
 
-@pytest.mark.parametrize(
-    ("name", "image"),
-    [
-        ("jupyterhub-0.11.1-n451.h198fc854.tgz", "jupyterhub/k8s-hub:0.11.1-n438.h7e6a66e9"),
-        ("jupyterhub-2.0.1-0.dev.git.6085.h59225bad.tgz", "jupyterhub/k8s-hub:2.0.1-0.dev.git.6079.haf0a8db5"),
-        ("jupyterhub-1.2.0.tgz", "jupyterhub/k8s-hub:1.2.0"),
-        ("jupyterhub-3.2.1.tgz", "quay.io/jupyterhub/k8s-hub:3.2.1"),
-    ],
-)
-def test_the_hub_image_of_a_real_archive(shared: Path, name: str, image: str) -> None:
-    assert str(hub_image_in((shared / "charts" / name).read_bytes(), name)) == image
+@pytest.mark.parametrize(("version", "values"), real_values().items(), ids=real_values())
+def test_real_values_name_the_image_that_the_real_index_names(real_index: Index, version: str, values: bytes) -> None:
+    image = hub_image_in(chart(values), version)
+    assert image == real_index.releases[version].hub_image
+    assert image.tag is not None
 
 
 def test_a_tag_that_looks_like_a_number_stays_as_written() -> None:
@@ -81,7 +73,7 @@ BAD = {
     "hub is text": (chart(b"hub: image\n"), "values.yaml in the archive names no hub image at hub.image"),
     "no yaml": (chart(b"hub: [\n"), "values.yaml in the archive is not YAML: line 2: "),
     "no text": (chart(b"\xff"), "values.yaml in the archive is not text in UTF-8"),
-    "deep": (chart(b"[" * 10_000), "values.yaml in the archive is nested too deeply: more than 64 levels"),
+    "deep": (chart(b"[" * 10_000), "values.yaml in the archive cannot be read: line 1: nested deeper than 100 levels"),
     "no image's name": (
         chart(VALUES.replace(b"quay.io", b"$(reboot)")),
         "values.yaml in the archive: '$(reboot)/jupyterhub/k8s-hub:3.3.8' is not the name of an image",

@@ -1,19 +1,18 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from tasks.core import yaml_data
 from tasks.core.faults import Unreachable
 from tasks.core.names import Reference
-from tasks.releases.index import LARGEST_INDEX, Damaged, Index, Release, read_fully, read_index, read_quickly
+from tasks.releases import index as room
+from tasks.releases.index import LARGEST_INDEX, Index, Release, read_index
+
+from ..lab import real
 
 WHERE = "https://charts.test/index.yaml"
 HINT = f"hint: look at what is there: curl -fsSL {WHERE} | head"
@@ -37,6 +36,17 @@ generated: "2024-10-24T11:45:31Z"
 
 def read(text: str) -> Index:
     return read_index(text.encode(), WHERE)
+
+
+def read_whole(text: str) -> Index:
+    """Read an index with the library alone: Helm writes no comments."""
+    return read(f"# whole\n{text}")
+
+
+@pytest.fixture
+def never_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing be read whole."""
+    monkeypatch.setattr(room, "_read_whole", lambda *_: pytest.fail("the whole was read"))
 
 
 def test_an_entry_of_the_real_index(index: Index) -> None:
@@ -84,49 +94,27 @@ def test_another_chart_of_the_same_repository(excerpt: str) -> None:
     assert list(read_index(excerpt.encode(), WHERE, "pebble").releases) == ["0.0.2"]
 
 
-# The quick reader and the full one.
+# Cut, and whole.
 
 
-def test_the_excerpt_is_read_quickly(excerpt: str) -> None:
-    assert read_quickly(excerpt, "jupyterhub") is not None
-
-
-def test_the_usual_decision_needs_no_library() -> None:
-    code = (
-        "import sys; from tasks.releases.index import read_index; from tasks.releases.choose import choose;"
-        "release = choose(read_index(sys.stdin.buffer.read(), 'here'), '3.2.1').release;"
-        "assert str(release.hub_image) == 'quay.io/jupyterhub/k8s-hub:3.3.8';"
-        "print([name for name in sys.modules if name.partition('.')[0] in {'ruamel', 'semver', 'http', 'tarfile'}])"
-    )
-    root = Path(__file__).parents[2]
-    # The real index has versions that are none, with a dash and without.
-    data = (Path(__file__).parent / "data" / "index.yaml").read_bytes().replace(b"v0.6.0-fb64667", b"v0.6")
-    done = subprocess.run([sys.executable, "-c", code], input=data, cwd=root, capture_output=True, check=True)
-    assert done.stdout.decode().strip() == "[]"
-
-
-def test_the_whole_real_index_is_read_alike_quickly_fully_and_by_the_library(shared: Path) -> None:
-    text = (shared / "index.yaml").read_text(encoding="utf-8")
-    quick = read_quickly(text, "jupyterhub")
-    assert quick is not None
-    assert len(quick) == 1058
-    assert quick == read_fully(text, "jupyterhub")
-    entries = YAML(typ="safe", pure=True).load(text)["entries"]["jupyterhub"]
-    for release, entry in zip(quick, entries, strict=True):
+@pytest.mark.usefixtures("never_whole")
+def test_the_real_index_is_cut_and_read_as_the_library_reads_the_whole() -> None:
+    releases = read_index(real.real_index(), WHERE).releases
+    entries = YAML(typ="safe", pure=True).load(real.real_index())["entries"]["jupyterhub"]
+    assert len(releases) == len(entries) == real.LENGTH
+    read_ones = list(releases.values())
+    for release, entry in zip(read_ones, entries, strict=True):
         assert release.version == entry["version"]
         assert release.app_version == entry.get("appVersion")
         assert release.kube_version == entry.get("kubeVersion")
         assert release.urls == tuple(entry["urls"])
         assert release.digest == entry["digest"]
         assert release.images == entry.get("annotations", {}).get("artifacthub.io/images")
-
-
-def test_every_annotated_entry_of_the_real_index_names_its_hub_image(real_index: Index) -> None:
-    annotated = [release for release in real_index.releases.values() if release.images]
+    annotated = [(release, release.hub_image) for release in read_ones if release.images]
     assert len(annotated) == 681
-    assert all(release.hub_image for release in annotated)
-    stable = [r for r in annotated if r.semver and r.semver.prerelease is None]
-    assert all(r.hub_image and r.hub_image.tag == r.version for r in stable)
+    assert all(image for _, image in annotated)
+    stable = [(release, image) for release, image in annotated if release.semver and not release.semver.prerelease]
+    assert all(image and image.tag == release.version for release, image in stable)
 
 
 NOT_HELMS_SHAPE = {
@@ -150,9 +138,57 @@ def test_an_index_in_another_shape_is_read_all_the_same(text: str) -> None:
     assert read(text).releases == read(TINY).releases
 
 
+@pytest.mark.usefixtures("never_whole")
 @pytest.mark.parametrize("tail", ['generated: "2024-10-24T11:45:31Z"\n', "generated: 2024-10-24\nserverInfo: {}\n"])
 def test_what_may_stand_after_the_entries(tail: str) -> None:
-    assert read_quickly(TINY[: TINY.index("generated")] + tail, "jupyterhub") is not None
+    assert list(read(TINY[: TINY.index("generated")] + tail).releases) == ["3.3.8"]
+
+
+UNUSUAL = {
+    "a folded quoted scalar": "  - description: 'It''s\n      long: '\n    version: 9.9.9\n",
+    "a block with an empty line": "  - description: |\n      a\n\n      b\n    version: 9.9.9\n",
+    "the version first": '  - version: 9.9.9\n    home: "a\\tb"\n',
+    "a flow mapping": "  - {version: 9.9.9,\n    home: a}\n",
+    "no version": "  - home: a\n",
+}
+
+
+@pytest.mark.usefixtures("never_whole")
+@pytest.mark.parametrize("entry", UNUSUAL.values(), ids=UNUSUAL)
+def test_an_unusual_entry_is_read_without_the_whole(entry: str) -> None:
+    text = TINY.replace("  jupyterhub:\n", f"  jupyterhub:\n{entry}")
+    expected = ["3.3.8"] if entry == UNUSUAL["no version"] else ["9.9.9", "3.3.8"]
+    assert list(read(text).releases) == expected
+
+
+REACHING = {
+    "a quoted scalar": ('"', '"'),
+    "a flow sequence": ("[", "]"),
+    "a quoted scalar over three": ('"\n    version: 1.0.0\n  - name: x', '"'),
+}
+
+
+@pytest.mark.parametrize(("opening", "closing"), REACHING.values(), ids=REACHING)
+def test_what_reaches_into_the_next_entry_is_read_as_the_library_reads_it(opening: str, closing: str) -> None:
+    reaching = f"  - home: {opening}\n    version: 1.0.0\n  - home: {closing}\n    version: 9.9.9\n"
+    text = TINY.replace("  jupyterhub:\n", f"  jupyterhub:\n{reaching}")
+    assert outcome(text) == outcome(f"# whole\n{text}")
+
+
+def outcome(text: str) -> object:
+    try:
+        return dict(read(text).releases)
+    except Unreachable as fault:
+        return fault.where
+
+
+def test_a_damaged_entry_is_noticed_when_it_is_asked_for() -> None:
+    entry = "".join(LINES[3:12])
+    text = TINY.replace(entry, entry + entry.replace("3.3.8", "9.9.9").replace("    name", "     name"))
+    releases = read(text).releases
+    assert releases["3.3.8"] == read(TINY).releases["3.3.8"]
+    with pytest.raises(Unreachable, match=r"the index is not YAML: line 18: "):
+        releases["9.9.9"]
 
 
 LINES = TINY.splitlines(keepends=True)
@@ -162,17 +198,17 @@ SCRAPS += ["\u2028", "\x85", "\x00", "---\n", "? ", "%", "@", "null", "~", "é",
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), edits=st.integers(1, 3))
-def test_where_the_quick_reader_reads_anything_it_is_what_the_full_one_reads(
-    excerpt: str, seed: int, edits: int
-) -> None:
+def test_whatever_is_cut_is_what_the_library_reads_of_the_whole(excerpt: str, seed: int, edits: int) -> None:
     text = excerpt[: excerpt.index("\n  - ", 6000) + 1] + 'generated: "2024-10-24T11:45:31Z"\n'
     dice = random.Random(seed)  # noqa: S311 - hypothesis picks the seed
     for _ in range(edits):
         at, cut = dice.randrange(len(text)), dice.choice([0, 0, 1, 4, 40])
         text = text[:at] + dice.choice(["", *SCRAPS]) + text[at + cut :]
-    quick = read_quickly(text, "jupyterhub")
-    if quick is not None:
-        assert quick == read_fully(text, "jupyterhub")
+    try:
+        whole = read_whole(text).releases
+    except Unreachable:
+        return
+    assert read(text).releases == whole
 
 
 # Odd entries.
@@ -221,10 +257,13 @@ BAD = {
     "cut off in a scalar": (TINY[: TINY.index('T10:00:00Z"')], "the index is not YAML: line "),
     "cut off in a version": (TINY[: TINY.index("3.8\ngenerated")], "the index is cut off"),
     "cut off at a line's end": (TINY[: TINY.index("    version")], "the index is cut off"),
-    "two documents": (f"---\n{TINY}---\n{TINY}", "the index has several documents"),
-    "deep nesting": ("[" * 100_000, "the index is nested too deeply: more than 64 levels"),
-    "deep blocks": ("- " * 100_000, "the index is nested too deeply: more than 64 levels"),
-    "an unknown alias": ("a: *b\n", "the index is not YAML: nothing is named 'b'"),
+    "two documents": (
+        f"---\n{TINY}---\n{TINY}",
+        "the index cannot be read: line 15: the file holds several YAML documents",
+    ),
+    "deep nesting": ("[" * 100_000, "the index cannot be read: line 1: nested deeper than 100 levels"),
+    "deep blocks": ("- " * 100_000, "the index cannot be read: line 1: nested deeper than 100 levels"),
+    "an unknown alias": ("a: *b\n", "the index cannot be read: line 1: no anchor &b before the alias *b"),
 }
 
 
@@ -253,13 +292,13 @@ def test_a_large_index_is_read_where_it_has_helms_shape_and_refused_elsewhere() 
     entries = "".join(entry.replace("3.3.8", f"3.3.{number}") for number in range(40_000))
     text = TINY.replace(entry, entries)
     assert len(read(text).releases) == 40_000
-    with pytest.raises(Unreachable, match="the index is too large: more than 8 MiB"):
+    with pytest.raises(Unreachable, match="the index cannot be read: more than 8 MiB"):
         read(f"---\n{text}")
 
 
 def test_more_values_than_the_bound_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yaml_data, "MOST_NODES", 1000)
-    with pytest.raises(Unreachable, match="the index is too large: more than 1000 values"):
+    monkeypatch.setattr(room, "_MOST_NODES", 1000)
+    with pytest.raises(Unreachable, match="more than 1000 keys and values"):
         read("[" + "a," * 1001)
 
 
@@ -274,8 +313,8 @@ def test_merge_keys_that_would_explode_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
-def test_the_real_index_cut_off_anywhere_is_a_fault(shared: Path, share: float) -> None:
-    data = (shared / "index.yaml").read_bytes()
+def test_an_index_cut_off_anywhere_is_a_fault(excerpt: str, share: float) -> None:
+    data = excerpt.encode()
     with pytest.raises(Unreachable):
         read_index(data[: int(len(data) * share)], WHERE)
 
@@ -285,8 +324,3 @@ def test_the_real_index_cut_off_anywhere_is_a_fault(shared: Path, share: float) 
 def test_whatever_the_bytes_only_faults_come_out(data: bytes) -> None:
     with pytest.raises(Unreachable):
         read_index(data, WHERE)
-
-
-def test_the_full_reader_tells_its_caller_alone() -> None:
-    with pytest.raises(Damaged, match="the index is cut off"):
-        read_fully("apiVersion: v1\nentries:\n  jupyterhub:\n  - version: 3", "jupyterhub")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from shutil import copy, copytree
 from typing import TYPE_CHECKING
 
 import pytest
@@ -248,20 +247,3 @@ def test_an_index_that_is_a_web_page(server: HelmServer) -> None:
         f"error: this is a web page, not the index of a Helm repository ({server.url}index.yaml)\n"
         f"hint: look at what is there: curl -fsSL {server.url}index.yaml | head"
     )
-
-
-# The real index with some of its archives, as a mirror.
-
-
-@pytest.mark.parametrize("layout", ["charts/ beside the index", "archives beside the index", "a folder"])
-def test_the_real_archives_name_the_images_that_the_real_index_names(shared: Path, folder: Path, layout: str) -> None:
-    copytree(shared / "charts", folder / "charts" if layout != "archives beside the index" else folder)
-    copy(shared / "index.yaml", folder)
-    with served(folder) as server:
-        helm = repository(str(folder) if layout == "a folder" else server.url)
-        releases = helm.index().releases
-        names = [path.name for path in (shared / "charts").iterdir()]
-        checked = [release for release in releases.values() if release.urls[0].rpartition("/")[2] in names]
-        assert len(checked) == len(names) == 9
-        for release in checked:
-            assert helm.hub_image(release._replace(images=None)) == release.hub_image

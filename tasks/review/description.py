@@ -1,0 +1,251 @@
+"""The title and text of a pull request: what moved, what is known of the images, what to check before deploying."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
+from typing import Any, NamedTuple, TypeAlias
+
+from ..core.faults import Fault
+from ..core.github_actions import code, plain, table_lines
+from ..core.names import Reference
+from ..core.visible import one_line
+from ..image.proof import Base, prove
+from ..image.tag import names_commit
+from ..releases.choose import is_dev
+from ..releases.index import Release
+from ..releases.notes import comparison, release_links, security_news
+from ..repo.files import Committed
+from ..repo.hub import Hub, HubImage
+from ..tools import docker
+from .message import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
+from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
+
+NOT_KNOWN = "not known"
+# GitHub takes 256 characters of a title, and 65,536 of a text.
+LONGEST_TITLE = 200
+LONGEST_BODY = 60_000
+
+
+class Evidence(NamedTuple):
+    """What is known of one image.
+
+    Attributes:
+        image: its name and tag.
+        base: the base image that its Dockerfile names.
+        digest: what the tag names in the registry; None where that is not known.
+        platforms: what it holds; empty where that is not known.
+        base_digest: the base image's digest; None where that is not known.
+        gap: why the image is not verified; empty where it is.
+    """
+
+    image: str
+    base: str
+    digest: str | None = None
+    platforms: tuple[str, ...] = ()
+    base_digest: str | None = None
+    gap: str = ""
+
+
+# Returns what is known of the images that a state of the repository names.
+Witness: TypeAlias = "Callable[[Hub], tuple[Evidence, ...]]"
+
+
+def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
+    """Return what a build reports of its images (``images`` of its JSON report), without those it left alone."""
+    return tuple(
+        Evidence(
+            f"{one['repository']}:{one['tag']}",
+            one["base"]["image"],
+            one["digest"],
+            tuple(one["platforms"]),
+            one["base"]["digest"],
+            "" if one["base"]["inherited"] else "the registry has not answered for it yet",
+        )
+        for one in images
+        if one["tag"]
+    )
+
+
+def from_registry(hub: Hub) -> tuple[Evidence, ...]:
+    """Ask the registries for the images that the values name, and for their base images.
+
+    A registry that does not answer, or a missing docker, is the evidence's gap and raises nothing.
+    """
+    pinned = tuple(_pinned(hub))
+    references = [reference for image, ours in pinned for reference in (ours, image.base.reference)]
+    try:
+        answers = docker.inspect_all(references) if references else []
+    except Fault as fault:
+        answers = [fault] * len(references)
+    pairs = zip(pinned, answers[::2], answers[1::2], strict=True)
+    return tuple(_evidence(hub, image, ours, found, base) for (image, ours), found, base in pairs)
+
+
+def _pinned(hub: Hub) -> Iterator[tuple[HubImage, Reference]]:
+    """Yield each image of the hub to which the values give a name and a tag, with both."""
+    for image in hub.images:
+        for place in hub.values_places(image)[:1]:
+            name = pinned_at(hub, place)
+            if name is not None:
+                yield image, Reference.parse(name, place.file)
+
+
+def _evidence(hub: Hub, image: HubImage, reference: Reference, found: docker.Answer, base: docker.Answer) -> Evidence:
+    known = Evidence(str(reference), str(image.base.reference))
+    if isinstance(found, Fault):
+        return known._replace(gap=found.what)
+    if isinstance(base, Fault):
+        return known._replace(gap=base.what)
+    if found is None or base is None:
+        return known._replace(gap=f"the registry does not have {known.image if found is None else known.base}")
+    known = known._replace(digest=found.digest, platforms=tuple(found.platforms), base_digest=base.digest)
+    try:
+        prove(reference, found, Base(image.base.reference, base), hub.settings.platform)
+    except Fault as fault:
+        return known._replace(gap=fault.what)
+    return known
+
+
+class Description(NamedTuple):
+    """What a pull request says.
+
+    Attributes:
+        moved: what moved between the branch that it goes to and its own.
+        evidence: what is known of the images that the values name afterwards.
+        before: the release that the chart depended on; None without one.
+        after: the release that it depends on now.
+        upgrades: the upgrades between them, with the values that each concerns.
+        names_commit: whether an image's tag names the commit that it was built from.
+    """
+
+    moved: Changes
+    evidence: tuple[Evidence, ...]
+    before: Release | None
+    after: Release
+    upgrades: tuple[UpgradeHere, ...]
+    names_commit: bool = False
+
+    @property
+    def title(self) -> str:
+        """The title: the subject that one commit of everything would have."""
+        return one_line(self.moved.subject)[:LONGEST_TITLE]
+
+    @property
+    def body(self) -> str:
+        """The text, cut at a line's end where it is longer than a forge takes."""
+        parts = (self._moves(), self._security(), self._images(), self._upgrade_notes(), self._checklist())
+        body = "\n".join(chain.from_iterable(parts))
+        if len(body) <= LONGEST_BODY:
+            return body
+        return f"{body[:LONGEST_BODY].rpartition(chr(10))[0]}\n\n(cut here: it is too long for a pull request)\n"
+
+    def _moves(self) -> Iterator[str]:
+        rows = [
+            (plain(move.what), _code(move.before, NOTHING), code(move.after), code(move.file))
+            for move in self.moved.moves
+        ]
+        if self.moved.release:
+            rows += [
+                (fact.what, _code(fact.before), _code(fact.after), "the Helm repository's index")
+                for fact in release_facts(self.before, self.after)
+            ]
+        yield from ("### What moved", "", *table_lines(("what", "before", "after", "where"), rows), "")
+        changes = comparison(self.before, self.after) if self.before else None
+        if changes:
+            yield from (f"[Every change of z2jh's between them]({changes})", "")
+
+    def _security(self) -> Iterator[str]:
+        release = self.moved.release
+        news = security_news(release.before, release.after) if release else ()
+        if news:
+            yield from ("### Security", "", *(f"- {line}" for line in news), "")
+
+    def _images(self) -> Iterator[str]:
+        yield from ("### The image", "")
+        if not self.evidence:
+            yield from ("The values name no hub image.", "")
+        for one in self.evidence:
+            rows = (
+                ("digest", _code(one.digest)),
+                ("platforms", ", ".join(map(code, one.platforms)) or NOT_KNOWN),
+                ("base image", code(one.base)),
+                ("its digest", _code(one.base_digest)),
+                ("built on it", NOT_KNOWN if one.gap else "yes: its layers are the first layers"),
+            )
+            yield f"**Not proved**: {plain(one.gap)}." if one.gap else "Proved from what the registry answered:"
+            yield from ("", *table_lines(("image", code(one.image)), rows), "")
+
+    def _upgrade_notes(self) -> Iterator[str]:
+        for here in self.upgrades:
+            yield from (f"### {here.upgrade.title}: [upgrade notes]({here.upgrade.guide})", "")
+            yield from (f"- {line}" for line in needs(here))
+            for note in here.notes:
+                yield f"- {note.text}"
+                yield from (f"  - {code(one.place)} {code(one.key)}" for one in note.findings[:MOST_SHOWN])
+                if len(note.findings) > MOST_SHOWN:
+                    yield f"  - and {len(note.findings) - MOST_SHOWN} more"
+            yield ""
+
+    def _checklist(self) -> Iterator[str]:
+        yield from ("### Before deploying", "", *(f"- [ ] {line}" for line in self._checks()), "")
+        yield from ("Then merge, and proceed to deployment as normal.", "")
+
+    def _checks(self) -> Iterator[str]:
+        if any(one.gap for one in self.evidence) or not self.evidence:
+            yield "The image is built and proved: `hubpress build`, then `hubpress commit --pr`."
+        if self.moved.release:
+            yield from self._release_checks()
+        if self.evidence:
+            yield f"The cluster's nodes can pull {', '.join(code(one.image) for one in self.evidence)}."
+        if self.names_commit and self.moved.images:
+            yield (
+                "It is merged with a merge commit: the image's tag names a commit of this branch, and squashing or "
+                "rebasing takes that away."
+            )
+        yield "A staging hub starts on it; a user can sign in and start a server."
+
+    def _release_checks(self) -> Iterator[str]:
+        version = self.after.semver
+        if version is None or is_dev(version):
+            yield f"{code(self.after.version)} is a build of z2jh's main branch, not a release, and is meant to be."
+        yield f"The release notes are read: {', '.join(release_links(self.after))}"
+        if self.upgrades:
+            yield "The upgrade notes above are followed, for each value that they name."
+        _, oldest = release_facts(self.before, self.after)
+        if oldest.differs:
+            yield f"The cluster runs Kubernetes {plain(str(oldest.after))} or newer: `kubectl version`."
+
+
+def describe(hub: Hub, base: str, evidence: tuple[Evidence, ...], commit: str = "HEAD") -> Description:
+    """Return what a pull request of ``hub``'s state into the branch ``base`` says.
+
+    Args:
+        hub: the repository as the pull request will leave it.
+        base: the branch that it goes to.
+        evidence: what is known of the images.
+        commit: the last commit of it that is made already.
+    """
+    moved = changes_between(replace(hub, files=Committed(hub.git, _fork_point(hub, base, commit) or commit)), hub)
+    old = moved.release.before if moved.release else None
+    new = hub.requirement.version
+    before, after = read_releases(hub, old, new, ask=True) if moved.release else (None, Release(new))
+    upgrades = upgrades_here(hub, old, new)
+    return Description(moved, evidence, before, after, upgrades, names_commit(hub.settings.tag))
+
+
+def base_tip(hub: Hub, base: str) -> str | None:
+    """Return the reference of the branch ``base``: the remote's, else the clone's; None where there is neither."""
+    known = (f"refs/remotes/{hub.settings.remote}/{base}", f"refs/heads/{base}")
+    return next((ref for ref in known if hub.git.ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").ok), None)
+
+
+def _fork_point(hub: Hub, base: str, commit: str) -> str | None:
+    """Return the commit at which ``commit`` left the branch ``base``; in a shallow clone maybe the branch's tip."""
+    tip = base_tip(hub, base)
+    return tip and (hub.git.ask("merge-base", tip, commit).text or tip)
+
+
+def _code(text: str | None, otherwise: str = NOT_KNOWN) -> str:
+    return code(text) if text else otherwise

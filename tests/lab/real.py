@@ -1,0 +1,38 @@
+"""The real Helm repository of October 2024, and the files of a real hub, from ``tests/data``."""
+
+from __future__ import annotations
+
+import lzma
+import tarfile
+from functools import cache
+from pathlib import Path
+
+DATA = Path(__file__).parents[1] / "data"
+# github.com/cal-icor/cal-icor-hubs: chartpress.yaml and the chart in hub/, which has no Dockerfiles.
+CAL_ICOR = DATA / "cal-icor"
+# https://jupyterhub.github.io/helm-chart/: entries of jupyterhub in its index.
+LENGTH = 1058
+
+
+@cache
+def real_index() -> bytes:
+    """Return ``index.yaml``, with the charts binderhub, jupyterhub and pebble."""
+    return lzma.decompress((DATA / "index.yaml.xz").read_bytes())
+
+
+@cache
+def real_values() -> dict[str, bytes]:
+    """Return the ``values.yaml`` of some releases by their versions."""
+    found = {}
+    with tarfile.open(DATA / "values.tar.xz") as archive:
+        for member in archive:
+            if (file := archive.extractfile(member)) is not None:
+                found[Path(member.name).stem] = file.read()
+    return found
+
+
+def write_real_index(folder: Path) -> Path:
+    """Write ``index.yaml`` into a folder, which is made, and return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "index.yaml").write_bytes(real_index())
+    return folder

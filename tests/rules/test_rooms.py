@@ -1,0 +1,30 @@
+"""The rooms of tasks/ lie in the order of docs/architecture.md."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..lab.cli import run
+from ..lab.machine import PROJECT
+
+LAYERS = re.compile(r"^layers = \[(.+)\]$", re.MULTILINE)
+
+
+def test_no_room_imports_what_lies_above_it() -> None:
+    program = Path(sys.executable).with_name("lint-imports")
+    if not program.exists():
+        pytest.skip("import-linter is not installed")
+    done = run(str(program), "--no-cache", cwd=PROJECT)
+    assert done.code == 0, done
+    assert "1 kept, 0 broken" in done.out
+
+
+def test_the_order_is_that_of_the_architecture() -> None:
+    (layers,) = LAYERS.findall((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    table = (PROJECT / "docs/architecture.md").read_text(encoding="utf-8")
+    rooms = re.findall(r"^\| `(\w+)/` \|", table, re.MULTILINE)
+    assert re.findall(r"\w+", layers) == rooms[::-1]
