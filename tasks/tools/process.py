@@ -229,6 +229,7 @@ def _begin(command: Command, argv: Sequence[str]) -> subprocess.Popen[bytes]:
         pool.programs.add(process)
     if any(pool.is_left for pool in _thread.pools):
         _end([process])
+        _forget(process)
         raise CancelledError
     return process
 
