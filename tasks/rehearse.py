@@ -8,11 +8,10 @@ from invoke.tasks import task
 
 from .core import github_actions, output
 from .core.faults import DOOR
-from .core.options import BumpOptions, CommitOptions
+from .core.options import BuildOptions, BumpOptions, CommitOptions
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .core.visible import one_line
 from .release import HELP as RELEASE_HELP
-from .release import plan_release
 from .run import Run, open_run
 
 if TYPE_CHECKING:
@@ -74,7 +73,6 @@ def rehearse(
       rehearse --to 4.4.0 --pr   with the text of the pull request
       rehearse --keep            to look at the clone and the image afterwards
     """
-    from .core.options import BuildOptions
     from .rehearsal.stage import staged
 
     del push, yes
@@ -94,7 +92,7 @@ def rehearse(
             for note in (*stage.unused, *stage.notes):
                 output.say(lead=note)
             rehearsed = Run(stage.hub, dry=False, json=json)
-            plan = plan_release(stage.hub, bump, build, commit)
+            plan = stage.plan(bump, build, commit)
             rehearsed.show_plan(plan)
             rehearsed.carry_out(plan, lambda: {"steps": plan.step_reports(), **stage.report()})
             if not json:

@@ -59,12 +59,11 @@ class Run(NamedTuple):
 def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = True) -> Iterator[Run]:
     """Read the settings and open the hub repository for one task, alone in it where it writes and is not dry."""
     from .repo.files import sweep
-    from .repo.hub import open_hub
-    from .tools.git import Git
+    from .repo.hub import open_hub_around
 
     configured = section_of({SECTION: context.config.get(SECTION)})
-    git = Git.around(Path(read_settings(configured, repo=repo).repo or ".").expanduser())
-    hub = open_hub(read_settings(configured, git.folder / FILE, repo=repo), git)
+    inside = Path(read_settings(configured, repo=repo).repo or ".").expanduser()
+    hub = open_hub_around(inside, lambda top: read_settings(configured, top / FILE, repo=repo))
     run = Run(hub, dry=bool(context.config.run.dry), json=json)
     with contextlib.nullcontext() if run.dry or not writes else one_run_at_a_time(hub.git.git_dir) as stopped:
         if stopped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from .names import Reference
@@ -45,3 +46,19 @@ class BuildOptions(NamedTuple):
     no_cache: bool = False
     engine: str = "buildx"
     stand_ins: tuple[Reference, ...] = ()
+
+
+class AuthOptions(NamedTuple):
+    """How to sign in.
+
+    Attributes:
+        key_file: a service account's key or a workload identity file; None for a person.
+        browser: whether a browser may be opened.
+        adc: whether application default credentials are wanted too.
+        default_registries: whether Docker is to use gcloud for gcr.io's hosts too.
+    """
+
+    key_file: Path | None = None
+    browser: bool = True
+    adc: bool = False
+    default_registries: bool = False

@@ -221,11 +221,11 @@ def _section_in(file: Path) -> dict[str, Any]:
     except OSError as err:
         raise _unreadable(file, err) from err
     # Only a repository with such a file pays for the YAML library: `invoke --list` does without.
-    from .yaml_tree import Unreadable, load, typed  # noqa: PLC0415
+    from . import yaml_tree  # noqa: PLC0415
 
     try:
-        return section_of(load(data.decode(), typed))
-    except Unreadable as err:
+        return section_of(yaml_tree.load(data.decode(), yaml_tree.typed))
+    except yaml_tree.Unreadable as err:
         raise Unusable(f"the file {err}", where=file.name, hint=f"mend {file}") from err
     except UnicodeDecodeError as err:
         raise _unreadable(file, err) from err

@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 from ..core import output
 from ..core.faults import Refused, Unreachable, Unusable
 from ..core.names import Reference
-from ..core.options import BumpOptions
+from ..core.options import BuildOptions, BumpOptions, CommitOptions
+from ..core.plan import Plan
 from ..core.settings import CACHE_OFF
 from ..core.yaml_tree import parse
 from ..image.proof import Base
@@ -32,6 +33,7 @@ from ..repo.files import FileEdit, WorkingTree
 from ..repo.hub import Hub, helm_repository, open_hub, open_repository
 from ..repo.yaml_edit import text_at, with_scalars
 from ..review.bump import plan_bump
+from ..review.release import plan_release
 from ..tools import docker
 from ..tools.command import Command
 from ..tools.git import Clone, Git
@@ -77,6 +79,10 @@ class Stage(NamedTuple):
     stand_ins: tuple[Reference, ...]
     notes: tuple[str, ...]
     unused: tuple[str, ...]
+
+    def plan(self, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
+        """Plan the release of the clone."""
+        return plan_release(self.hub, bump, build, commit)
 
     def report(self) -> dict[str, Any]:
         """Return what the JSON report holds besides the release's own."""

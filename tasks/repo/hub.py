@@ -6,7 +6,7 @@ candidates leave open is asked for by the setting's name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -412,6 +412,12 @@ def open_hub(settings: Settings, git: Git) -> Hub:
         listed = git.names("ls-files", "-z", "--", f":(glob)**/{CHARTPRESS_FILE}")
         roots = [path.rpartition("/")[0] for path in listed]
     return Hub(git, settings, WorkingTree(git.folder), Committed(git), roots=tuple(roots))
+
+
+def open_hub_around(inside: Path, settings_in: Callable[[Path], Settings]) -> Hub:
+    """Return the hub repository that the folder ``inside`` lies in; ``settings_in`` reads those of its top folder."""
+    git = Git.around(inside)
+    return open_hub(settings_in(git.folder), git)
 
 
 def lock_file(hub: Hub) -> str | None:

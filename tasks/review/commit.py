@@ -14,7 +14,7 @@ from ..repo.edits import foreign_changes
 from ..repo.files import WorkingTree
 from ..repo.hub import Hub
 from ..repo.secrets import credential_in
-from ..tools.git import INDEX, Git, failed, left_behind, require_unlocked, restore, take_back
+from ..tools.git import INDEX, Git, failed, left_behind, restore, take_back
 from ..tools.git_facts import current_branch, head, index, local_branch, standing
 from ..tools.process import watch
 from .description import Witness, from_registry
@@ -135,7 +135,7 @@ class _Start(NamedTuple):
         git, what = self.hub.git, _restoring(self.behind)
 
         def do(values: Values) -> Values:
-            require_unlocked(git.git_dir)
+            git.require_unlocked()
             git.read(*restore(self.behind))
             return {self.staged.name: _without(values[self.staged.name], self.behind), RESTORED: self.behind}
 
@@ -195,7 +195,7 @@ def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text:
         Moved: the branch was switched, or has got another commit, while the hooks ran.
         Refused: a hook changed the files on the way, or added others; or another git is at work here.
     """
-    require_unlocked(git.git_dir)
+    git.require_unlocked()
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
     output = watch(git.command("--literal-pathspecs", "commit", *flags, "--", *wanted, stdin=text), speaker="git")
     commit = git.child_of(place.parent, f"refs/heads/{place.branch}")

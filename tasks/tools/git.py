@@ -174,16 +174,6 @@ def misunderstood(arguments: Sequence[str]) -> ProgramFailed:
     return ProgramFailed(f"git {arguments[0]}: its answer is not understood", hint=shlex.join(("git", *arguments)))
 
 
-def require_unlocked(git_dir: Path) -> None:
-    """Check that no other git changes the index or HEAD; one that is done in a moment is waited for."""
-    deadline = time.monotonic() + _MOMENT
-    for lock in (git_dir / name for name in _LOCKS):
-        while lock.exists():
-            if time.monotonic() > deadline:
-                raise locked(lock)
-            time.sleep(_GLANCE)
-
-
 def locked(lock: Path | str) -> Refused:
     """Return the fault for a lock file that another git holds, or has left behind."""
     return Refused(
@@ -396,6 +386,15 @@ class Git:
     def is_shallow(self) -> bool:
         """Whether the clone's history was cut (``git clone --depth``)."""
         return self.clone.shallow
+
+    def require_unlocked(self) -> None:
+        """Check that no other git changes the index or HEAD; one that is done in a moment is waited for."""
+        deadline = time.monotonic() + _MOMENT
+        for lock in (self.git_dir / name for name in _LOCKS):
+            while lock.exists():
+                if time.monotonic() > deadline:
+                    raise locked(lock)
+                time.sleep(_GLANCE)
 
     def require_commit_can_be_made(self) -> str:
         """Return the current branch, after checking that a commit could be made on it.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.tools.git import require_unlocked
+from tasks.tools.git import Git
 
 from ..git.steps import install_hook
 from ..lab.cli import TASKS
@@ -337,8 +337,10 @@ def test_a_hook_that_fails_after_the_switch_changes_nothing_of_it(harness: Harne
 
 
 def test_a_lock_that_is_held_for_a_moment_is_waited_for(tmp_path: Path) -> None:
-    lock = tmp_path / "index.lock"
+    git = Git(tmp_path)
+    git.read("init", "--quiet")
+    lock = tmp_path / ".git/index.lock"
     lock.touch()
     Timer(0.2, lock.unlink).start()
-    require_unlocked(tmp_path)
+    git.require_unlocked()
     assert not lock.exists()

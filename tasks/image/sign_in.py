@@ -1,0 +1,146 @@
+"""Plan the sign-in that images' registries need: gcloud's, and Docker's use of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..core import output
+from ..core.faults import DOOR, Denied
+from ..core.options import AuthOptions
+from ..core.plan import Action, Step, Values
+from ..tools import google
+from ..tools.command import Command
+from ..tools.credentials import DockerLogins, answering_hosts, ask_helper
+from ..tools.google import is_google, run_login
+from ..tools.process import find, missing, run_checked
+
+
+def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
+    """Plan the sign-in that the registries ``hosts`` need.
+
+    Raises:
+        Denied: somebody must sign in, and there is no terminal to do it on.
+        ProgramFailed: gcloud is needed and missing.
+        Unusable: the key file, or Docker's configuration, cannot be used.
+    """
+    logins = DockerLogins.read()
+    google = [host for host in hosts if is_google(host)]
+    actions = [_foreign(logins, host) for host in hosts if host not in google]
+    if google:
+        actions += _google_actions(logins, google, options)
+    return Step(
+        "auth",
+        tuple(actions),
+        report=lambda _: {
+            "auth": [{"host": host, "google": host in google, "helper": logins.helper_for(host)} for host in hosts]
+        },
+        summary=lambda _: [f"signed in for {', '.join(hosts)}"] if any(action.do for action in actions) else [],
+        changes=False,
+    )
+
+
+def _foreign(logins: DockerLogins, host: str) -> Action:
+    """Return what to say of a registry that is not Google's: Docker signs in to it, or nobody does."""
+    helper = logins.helper_for(host)
+    if helper:
+        return Action(f"{host}: not Google's, Docker asks its helper {helper}")
+    if logins.has_login(host):
+        return Action(f"{host}: not Google's, Docker has a login for it")
+    return Action(f"{host}: not Google's, and Docker has no login for it (where it wants one: docker login {host})")
+
+
+def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOptions) -> Iterator[Action]:
+
+    # Docker Desktop names a helper for every host, and it may know none.
+    helpers = {host: helper for host in hosts if (helper := logins.helper_for(host))}
+    with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
+        answering = answering_hosts(helpers)
+    silent = [host for host in hosts if host not in answering]
+    account = google.key_account(options.key_file) if options.key_file else None
+    sign_in = _sign_in(logins, silent, options, account)
+    yield sign_in
+    # A host without a helper is answered for by Docker's store, which does not know the key.
+    unset = [host for host in (hosts if options.key_file else silent) if host not in logins.helpers]
+    if unset:
+        yield _run_once(google.configure_command(*unset), f"Docker has no helper for {', '.join(unset)}")
+    if options.key_file and (sign_in.do or unset):
+        what = f"ask Docker's helper for {', '.join(hosts)}"
+        yield Action(what, f"it must answer as {account or 'the workload'}", lambda _: _require_answers(hosts, account))
+    elif options.key_file:
+        _require_answers(hosts, account)
+    if options.adc and not google.adc_file().is_file():
+        yield _login_action(google.adc_command(browser=options.browser), "there are no application default credentials")
+    if options.default_registries and "gcr.io" not in logins.helpers:
+        yield _run_once(google.configure_command(), "it was asked for with --default-registries")
+
+
+def _require_answers(hosts: Sequence[str], account: str | None) -> None:
+    """Check that what Docker sends to each of ``hosts`` is a login of ``account``, after a key file was used."""
+    logins = DockerLogins.read()
+    for host in hosts:
+        found = logins.credentials(host)
+        helper = f"docker-credential-{logins.helper_for(host) or google.HELPER}"
+        if found is None:
+            hint = f"see why: echo {host} | {helper} get"
+            raise Denied(f"{helper} gives no credentials with the key file", where=host, hint=hint)
+        theirs = google.account_of(found) or google.active_account()
+        if account not in (None, theirs):
+            raise Denied(
+                f"{helper} answers for {theirs or 'nobody'}, not for {account}",
+                where=host,
+                hint="unset CLOUDSDK_CORE_ACCOUNT and CLOUDSDK_AUTH_ACCESS_TOKEN_FILE, or remove the host's entry "
+                f"from {logins.file}; then run it again",
+            )
+
+
+def _sign_in(logins: DockerLogins, silent: Sequence[str], options: AuthOptions, key_account: str | None) -> Action:
+    """Return the sign-in, or say that it is not needed.
+
+    Where gcloud has no account, its helper is asked too: it also knows a token that stands in a variable, as in CI.
+    """
+    # The helpers that Docker asks, and that give no credentials (any more).
+    expired = [logins.helpers[host] for host in silent if host in logins.helpers]
+    if options.key_file is not None:
+        return _sign_in_with(options.key_file, key_account, needed=bool(expired))
+    if not silent:
+        return Action("Docker's helper answers")
+    account = google.active_account()
+    if account is None and ask_helper(google.HELPER, silent[0]) is None:
+        return _login_action(google.login_command(key_file=None, browser=options.browser), "nobody is signed in")
+    if account is None:
+        return Action("gcloud has a token that it was given")
+    if not expired:
+        return Action(f"signed in as {account}")
+    why = f"Docker's helper {expired[0]} gives no credentials for {account} any more"
+    return _login_action(google.login_command(key_file=None, browser=options.browser), why)
+
+
+def _sign_in_with(key_file: Path, account: str | None, *, needed: bool) -> Action:
+
+    if not needed and account is not None and account == google.active_account():
+        return Action(f"signed in as {account}")
+    return _run_once(google.login_command(key_file=key_file, browser=False), "a key file was given")
+
+
+def _login_action(command: Command, why: str) -> Action:
+
+    if not sys.stdin.isatty():
+        raise Denied(
+            f"{why}, and there is no terminal to sign in on",
+            where="gcloud",
+            hint=f"on a terminal: {command}; in CI: {DOOR} auth --key-file PATH",
+        )
+    return Action("sign in to Google Cloud", why, lambda _: run_login(command), (f"$ {command}",))
+
+
+def _run_once(command: Command, why: str) -> Action:
+
+    if find(command.argv[0]) is None:
+        raise missing(command.argv[0])
+
+    def do(_: Values) -> None:
+        run_checked(command, hint=str(command))
+
+    return Action(f"run {' '.join(command.argv[:3])}", why, do, (f"$ {command}",))
