@@ -35,13 +35,13 @@ test-pythons: ## run the quick tests on every Python from 3.10 on that is found
 	@tests/machine/pythons.sh $(ARGS)
 
 faults: $(venv)/.ready engine ## stop a release at every point with every signal and disk fault; fails where one is lost
-	@$(python) -m tests.faults $(ARGS)
+	@$(python) -m tests.tools.faults $(ARGS)
 
 fuzz: $(venv)/.ready ## feed every reader with damaged files, for SECONDS=600 (60 without it); fails on a crash
-	$(python) -m tests.fuzz $(SECONDS)
+	$(python) -m tests.tools.fuzz $(SECONDS)
 
 bench: $(venv)/.ready engine ## measure the promises of docs/performance.md; fails where one is missed
-	@$(python) -m tests.bench $(ARGS)
+	@$(python) -m tests.tools.bench $(ARGS)
 
 lint: $(venv)/.ready ## check style, types and the order of the rooms
 	$(venv)/bin/ruff check

@@ -14,12 +14,12 @@ from tasks.rehearsal.registry import Registry, forget_images
 from tasks.rehearsal.registry import registry as throwaway_registry
 from tasks.rehearsal.stand_in import stand_ins
 
-from .lab import machine
-from .lab.helm import RELEASES, HelmServer, chart_repository, served
-from .lab.hubs import NO_REGISTRY, Hub, make_hub
-from .lab.installed import built_wheel, installed_programs
-from .lab.registry import put_mirror
-from .lab.sharing import shared_folder
+from .support import machine
+from .support.helm import RELEASES, HelmServer, chart_repository, served
+from .support.hubs import NO_REGISTRY, Hub, make_hub
+from .support.installed import built_wheel, installed_programs
+from .support.registry import put_mirror
+from .support.sharing import shared_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.cli import INVOKE, Result, run_on_terminal, run_task
-from ..lab.hubs import Hub, make_hub
+from ..support.cli import INVOKE, Result, run_on_terminal, run_task
+from ..support.hubs import Hub, make_hub
 from .gcloud import SECRET, GcloudStandIn, configure_docker
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ import sh
 from tasks.tools.command import Command
 from tasks.tools.process import Pool, ask_all, attend, capture, watch
 
-from ..lab.cli import INVOKE, run_task
-from ..lab.hubs import Hub, make_hub
-from ..lab.machine import PROJECT
+from ..support.cli import INVOKE, run_task
+from ..support.hubs import Hub, make_hub
+from ..support.machine import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..docs.typed import refusal
-from ..lab.cli import run, run_task
-from ..lab.machine import PROJECT
+from ..support.cli import run, run_task
+from ..support.machine import PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..lab.hubs import Hub
+    from ..support.hubs import Hub
 
 CONTRACT = ["auth", "build", "bump", "check", "commit", "doctor", "init", "rehearse", "release", "status"]
 RUNBOOK = {"auth", "build", "bump", "commit", "rehearse", "release"}

@@ -14,8 +14,8 @@ from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
 from tasks.core.session import HubTask
 from tasks.core.visible import one_line
 
-from ..lab.cli import INVOKE, Result, run, run_task
-from ..lab.hubs import Hub, make_hub
+from ..support.cli import INVOKE, Result, run, run_task
+from ..support.hubs import Hub, make_hub
 
 if TYPE_CHECKING:
     from pathlib import Path

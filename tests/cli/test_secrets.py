@@ -13,12 +13,12 @@ import pytest
 
 from tasks.core.visible import mask
 
-from ..lab.cli import run_on_screen, run_task, sh
-from ..lab.hubs import Hub, make_hub
-from ..lab.machine import PROJECT
+from ..support.cli import run_on_screen, run_task, sh
+from ..support.hubs import Hub, make_hub
+from ..support.machine import PROJECT
 
 if TYPE_CHECKING:
-    from ..lab.helm import HelmServer
+    from ..support.helm import HelmServer
 
 IN_REMOTE, IN_CHARTS, IN_DOCKER = "ghp-tulip-remote-4711", "tulip-charts-4712", "tulip-docker-4713"
 IN_SHELL = {

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tasks.core.faults import Fault, Unusable
 from tasks.core.settings import KEYS, Settings, ValuesTarget, read_settings
 
-from ..lab.cli import INVOKE as LAB_INVOKE
-from ..lab.cli import Result, run, run_task, sh
-from ..lab.hubs import Hub, make_hub
-from ..lab.machine import PROJECT
+from ..support.cli import INVOKE as LAB_INVOKE
+from ..support.cli import Result, run, run_task, sh
+from ..support.hubs import Hub, make_hub
+from ..support.machine import PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path

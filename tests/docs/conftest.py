@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from tasks.rehearsal.registry import Registry
 
-    from ..lab.helm import HelmServer
+    from ..support.helm import HelmServer
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
-from ..lab.machine import PROJECT
+from ..support.machine import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

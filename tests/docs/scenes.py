@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..lab.cli import INVOKE, run, sh
-from ..lab.hubs import Hub, make_hub, make_repository
-from ..lab.registry import sign_in
 from ..review.conftest import at
 from ..review.standin_gh import StandInGh
+from ..support.cli import INVOKE, run, sh
+from ..support.hubs import Hub, make_hub, make_repository
+from ..support.registry import sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable

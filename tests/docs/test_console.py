@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.cli import run_on_screen
-from ..lab.machine import PROJECT
+from ..support.cli import run_on_screen
+from ..support.machine import PROJECT
 from .console import Block, Typed, blocks, pages, spans
 from .scenes import SCENES, make_scene
 from .typed import refusal
@@ -87,7 +87,7 @@ NOT_TYPED = (
     Rule("docker buildx inspect --bootstrap cluster", "needs a cluster", others),
     Rule("docker buildx rm cluster", "needs a cluster", others),
     Rule("docker context create cluster --docker host=ssh:", "needs another machine", others),
-    Rule("hubpress build --builder cloudbuild", "needs Google; tests/builders has a stand-in for it", ours),
+    Rule("hubpress build --builder cloudbuild", "needs Google; tests/tasks/build has a stand-in for it", ours),
 )
 
 

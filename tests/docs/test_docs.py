@@ -11,7 +11,7 @@ from tasks import ns
 from tasks.checks.files import Code
 from tasks.core.faults import DONE, INTERRUPTED, Denied, ProgramFailed, Refused, Unreachable, Unusable
 from tasks.core.settings import Settings
-from tests.lab.machine import PROJECT
+from tests.support.machine import PROJECT
 
 from .console import pages, spans
 from .settings_page import documented, page

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.cli import run_on_screen
-from ..lab.machine import PROJECT
+from ..support.cli import run_on_screen
+from ..support.machine import PROJECT
 from .picture import drawn, text_in
 from .scenes import make_scene
 from .volatile import settled

@@ -9,9 +9,9 @@ from invoke.program import Program
 from tasks import ns
 from tasks.program import program
 
-from ..lab.cli import Result
-from ..lab.hubs import Hub, make_hub
-from ..lab.layouts import make_2i2c_like, make_cal_icor_like
+from ..support.cli import Result
+from ..support.hubs import Hub, make_hub
+from ..support.layouts import make_2i2c_like, make_cal_icor_like
 from .several import Maker
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tasks.rehearsal.registry import Registry
 
-    from ..lab.helm import HelmServer
+    from ..support.helm import HelmServer
 
 
 class Hubpress(Protocol):

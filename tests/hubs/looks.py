@@ -17,8 +17,8 @@ from tasks.tools import docker
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..lab.cli import Result
-    from ..lab.hubs import Hub
+    from ..support.cli import Result
+    from ..support.hubs import Hub
 
 PLATFORM = "linux/amd64"
 _MANIFESTS = (

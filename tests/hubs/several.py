@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..lab.hubs import Hub, make_repository
+from ..support.hubs import Hub, make_repository
 from .looks import data
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.cli import run_task
-from ..lab.hubs import Hub, make_hub, make_repository
+from ..support.cli import run_task
+from ..support.hubs import Hub, make_hub, make_repository
 from .looks import fault, images_in, nothing_written
 from .several import FROM_BASE
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tasks.rehearsal.registry import Registry
 
-    from ..lab.helm import HelmServer
+    from ..support.helm import HelmServer
     from .conftest import Hubpress
     from .several import Maker
 

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.core.names import Host
 
-from ..lab.cli import run, run_task, sh
+from ..support.cli import run, run_task, sh
 from .looks import fault, images_in, labels, nothing_written
 from .several import BASE
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tasks.rehearsal.registry import Registry
 
-    from ..lab.hubs import Hub
+    from ..support.hubs import Hub
     from .conftest import Hubpress
     from .several import Maker
 

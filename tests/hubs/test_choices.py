@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.hubs import Hub, make_hub, make_repository
+from ..support.hubs import Hub, make_hub, make_repository
 from .looks import fault, nothing_written
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..lab.helm import HelmServer
+    from ..support.helm import HelmServer
     from .conftest import Hubpress
 
 DOCKERFILE = "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.cli import run_task, sh
+from ..support.cli import run_task, sh
 from .looks import fault, images_in, labels, nothing_written
 from .several import BASE, FROM_BASE, values_of
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tasks.rehearsal.registry import Registry
 
-    from ..lab.hubs import Hub
+    from ..support.hubs import Hub
     from .conftest import Hubpress
     from .several import Maker
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.cli import run_task, sh
+from ..support.cli import run_task, sh
 from .looks import fault, images_in, labels, nothing_written
 from .several import values_of
 

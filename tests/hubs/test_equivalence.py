@@ -10,7 +10,7 @@ import pytest
 
 from tasks.rehearsal.registry import forget_images
 
-from ..lab.cli import run, run_task
+from ..support.cli import run, run_task
 from .looks import data, images_in
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from tasks.rehearsal.registry import Registry
 
-    from ..lab.cli import Result
-    from ..lab.hubs import Hub
+    from ..support.cli import Result
+    from ..support.hubs import Hub
 
 pytestmark = pytest.mark.engine
 

@@ -14,7 +14,7 @@ import pytest
 
 from tasks.image.inputs import INPUTS_LABEL
 
-from ..lab.cli import run, run_task, sh
+from ..support.cli import run, run_task, sh
 from .looks import data, fault, images_in, labels, nothing_written
 from .several import BASE, FROM_BASE, IMAGE, values_of
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tasks.rehearsal.registry import Registry
 
-    from ..lab.hubs import Hub
+    from ..support.hubs import Hub
     from .conftest import Hubpress
     from .several import Maker
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.hubs import Hub, make_repository
+from ..support.hubs import Hub, make_repository
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ..lab.helm import HelmServer
+    from ..support.helm import HelmServer
     from .conftest import Hubpress
 
 OLD, NEW = "3.2.1", "3.3.8"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.hubs import Hub, make_repository
+from ..support.hubs import Hub, make_repository
 from .looks import fault, nothing_written
 
 if TYPE_CHECKING:
-    from ..lab.helm import HelmServer
+    from ..support.helm import HelmServer
     from .conftest import Hubpress
 
 STAND_IN = Path(__file__).with_name("helm_stand_in.sh")

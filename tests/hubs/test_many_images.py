@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..git.steps import committed_files
-from ..lab.cli import INVOKE, run
-from ..lab.hubs import make_repository
+from ..support.cli import INVOKE, run
+from ..support.hubs import make_repository
+from ..tasks.commit.steps import committed_files
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..lab.helm import HelmServer
+    from ..support.helm import HelmServer
 
 NAMES = [f"hub{number}" for number in range(60)]
 

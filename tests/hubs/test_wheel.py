@@ -10,9 +10,9 @@ import pytest
 from tasks import ns
 from tasks.core.version import __version__
 
-from ..lab.cli import run, run_task, sh
-from ..lab.hubs import make_hub, make_repository
-from ..lab.machine import PROJECT
+from ..support.cli import run, run_task, sh
+from ..support.hubs import make_hub, make_repository
+from ..support.machine import PROJECT
 from .looks import fault, images_in, labels, nothing_written
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from tasks.rehearsal.registry import Registry
 
-    from ..lab.cli import Result
-    from ..lab.helm import HelmServer
-    from ..lab.hubs import Hub
+    from ..support.cli import Result
+    from ..support.helm import HelmServer
+    from ..support.hubs import Hub
 
 TASKS = sorted(ns.task_names)
 BROKEN_TASKS = "raise RuntimeError('the tasks of another program were loaded')\n"

@@ -13,8 +13,8 @@ import pytest
 
 from tasks.core.version import __version__
 
-from ..lab.cli import run, sh
-from ..lab.machine import PROJECT
+from ..support.cli import run, sh
+from ..support.machine import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from packaging.version import Version
 
 from tasks.core.version import __version__
 
-from ..lab.cli import sh
-from ..lab.machine import PROJECT
+from ..support.cli import sh
+from ..support.machine import PROJECT
 
 CHANGELOG = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
 KINDS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]

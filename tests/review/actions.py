@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
-from ..lab.cli import Result, run
+from ..support.cli import Result, run
 
 if TYPE_CHECKING:
     from pathlib import Path

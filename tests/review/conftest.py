@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.hubs import Hub, make_hub
+from ..support.hubs import Hub, make_hub
 from .standin_gh import StandInGh
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..lab.helm import HelmServer
+    from ..support.helm import HelmServer
 
 ON_GITHUB = "https://github.com/org/hubs.git"
 

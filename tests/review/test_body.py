@@ -13,11 +13,11 @@ from tasks.review.description import LONGEST_BODY, LONGEST_TITLE, Description, E
 from tasks.review.message import Changes, Move
 from tasks.tools.git import Git
 
-from ..lab.hubs import make_hub
+from ..support.hubs import make_hub
 
 if TYPE_CHECKING:
-    from ..lab.helm import HelmServer
-    from ..lab.hubs import Hub
+    from ..support.helm import HelmServer
+    from ..support.hubs import Hub
 
 EXPECTED = Path(__file__).with_name("expected")
 NAME = "us-central1-docker.pkg.dev/cal-icor-hubs/core/hub"

@@ -6,13 +6,13 @@ import pytest
 
 from tasks.core.github_actions import Told, of_machine, of_plan, of_status, tell
 
-from ..lab.cli import run_task
-from ..lab.hubs import make_hub
+from ..support.cli import run_task
+from ..support.hubs import make_hub
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..lab.hubs import Hub
+    from ..support.hubs import Hub
     from .standin_gh import StandInGh
 
 BRANCH = "bump-z2jh-3.3.8"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.cli import run_task, sh
-from ..lab.hubs import make_hub
+from ..support.cli import run_task, sh
+from ..support.hubs import make_hub
 from .conftest import ON_GITHUB, at
 from .standin_gh import StandInGh
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from tasks.rehearsal.registry import Registry
 
-    from ..lab.helm import HelmServer
-    from ..lab.hubs import Hub
+    from ..support.helm import HelmServer
+    from ..support.hubs import Hub
 
 pytestmark = pytest.mark.engine
 FIRST = "https://github.com/org/hubs/pull/1"

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..git.steps import install_hook
-from ..lab.cli import Result, run_task
+from ..support.cli import Result, run_task
+from ..tasks.commit.steps import install_hook
 from .conftest import at
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..lab.hubs import Hub
+    from ..support.hubs import Hub
     from .standin_gh import StandInGh
 
 BRANCH = "bump-z2jh-3.3.8"

@@ -13,10 +13,10 @@ import pytest
 
 from tasks.tools.process import find
 
-from ..lab import machine
-from ..lab.cli import Result, run
-from ..lab.hubs import Hub, make_hub
-from ..lab.machine import PROJECT
+from ..support import machine
+from ..support.cli import Result, run
+from ..support.hubs import Hub, make_hub
+from ..support.machine import PROJECT
 from .actions import Job, read
 from .conftest import ON_GITHUB, at
 from .standin_gh import StandInGh
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tasks.rehearsal.registry import Registry
 
-    from ..lab.helm import HelmServer
+    from ..support.helm import HelmServer
 
 RECIPES = PROJECT / "docs" / "ci"
 WORKFLOWS = sorted(RECIPES.glob("github-*.yml"))

@@ -20,16 +20,16 @@ from tasks.review.upgrades import (
 )
 from tasks.tools.git import Git
 
-from ..lab.cli import run_task
-from ..lab.hubs import make_hub
-from ..lab.layouts import make_2i2c_like, make_cal_icor_like
-from ..lab.real import CAL_ICOR
+from ..support.cli import run_task
+from ..support.hubs import make_hub
+from ..support.layouts import make_2i2c_like, make_cal_icor_like
+from ..support.real import CAL_ICOR
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..lab.helm import HelmServer
-    from ..lab.hubs import Hub
+    from ..support.helm import HelmServer
+    from ..support.hubs import Hub
 
 (UPGRADE_TO_4,) = (upgrade for upgrade in known().upgrades if upgrade.first == "4.0.0-0")
 GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ..lab.cli import run
-from ..lab.machine import PROJECT
+from ..support.cli import run
+from ..support.machine import PROJECT
 
 LAYERS = re.compile(r"^layers = \[(.+)\]$", re.MULTILINE)
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.hubs import Hub, make_hub
+from ..support.hubs import Hub, make_hub
 from .recorder import Recorder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..lab.helm import HelmServer
+    from ..support.helm import HelmServer
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ..lab.cli import run_task
+from ..support.cli import run_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from tasks.rehearsal.registry import Registry
 
-    from ..lab.cli import Result
-    from ..lab.git_http import GitServer
-    from ..lab.hubs import Hub
     from ..review.standin_gh import StandInGh
     from ..servers.front import Front
+    from ..support.cli import Result
+    from ..support.git_http import GitServer
+    from ..support.hubs import Hub
 
 USER = "robin"
 IN_REMOTE, IN_CHARTS, IN_DOCKER = "tulip-remote-4711", "tulip-charts-4712", "tulip-docker-4713"

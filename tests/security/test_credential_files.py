@@ -15,17 +15,17 @@ from tasks.repo.hub import open_hub
 from tasks.repo.secrets import LARGEST, credential_in
 from tasks.tools.git import Git
 
-from ..git.steps import install_hook
-from ..lab.cli import run, run_task
-from ..lab.engine import files_of
-from ..lab.machine import PROJECT
-from ..lab.real import CAL_ICOR
-from ..release.world import fault
+from ..support.cli import run, run_task
+from ..support.engine import files_of
+from ..support.machine import PROJECT
+from ..support.real import CAL_ICOR
+from ..tasks.commit.steps import install_hook
+from ..tasks.release.world import fault
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..lab.hubs import Hub
+    from ..support.hubs import Hub
 
 PEM = "-----BEGIN {kind}PRIVATE KEY-----\n{body}\n-----END {kind}PRIVATE KEY-----\n"
 BODY = base64.b64encode(bytes(range(48))).decode()

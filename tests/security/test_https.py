@@ -14,12 +14,12 @@ from tasks.repo.hub import open_hub
 from tasks.review.bump import plan_bump
 from tasks.tools.git import Git
 
-from ..lab.cli import run_task
-from ..release.world import fault
+from ..support.cli import run_task
+from ..tasks.release.world import fault
 
 if TYPE_CHECKING:
-    from ..lab.helm import HelmServer
-    from ..lab.hubs import Hub
+    from ..support.helm import HelmServer
+    from ..support.hubs import Hub
 
 ELSEWHERE = "http://charts.invalid/"
 IN_THE_SHELL = {"INVOKE_HUB_CHART_REPOSITORY": ELSEWHERE}

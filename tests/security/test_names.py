@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.cli import run_task
+from ..support.cli import run_task
 from .recorder import Recorder, taken_for_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..lab.helm import HelmServer
-    from ..lab.hubs import Hub
+    from ..support.helm import HelmServer
+    from ..support.hubs import Hub
 
 SIGN = "evil"
 CHARTPRESS, DOCKERFILE, REQUIREMENTS = "chartpress.yaml", "images/hub/Dockerfile", "hub/requirements.yaml"

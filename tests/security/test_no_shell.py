@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.cli import Result, run
-from ..lab.machine import PROJECT
+from ..support.cli import Result, run
+from ..support.machine import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..lab.hubs import Hub
+    from ..support.hubs import Hub
 
 SHELLS = frozenset({"ash", "bash", "cmd", "csh", "dash", "fish", "ksh", "powershell", "pwsh", "sh", "zsh"})
 # What is started: in rehearsals Python beside a throwaway registry, and busybox to tell what a stand-in image can hold.

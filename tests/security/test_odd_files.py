@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.cli import INVOKE, Result, run, run_task
-from ..lab.machine import PROJECT
+from ..support.cli import INVOKE, Result, run, run_task
+from ..support.machine import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..lab.hubs import Hub
+    from ..support.hubs import Hub
 
 CHARTPRESS, DOCKERFILE, VALUES = "chartpress.yaml", "images/hub/Dockerfile", "hub/values.yaml"
 READ = (

@@ -9,20 +9,20 @@ import pytest
 
 from tasks.rehearsal.registry import forget_images
 
-from ..git.steps import install_hook
-from ..lab.git_http import git_server
-from ..lab.hubs import make_hub
-from ..lab.registry import private_registry, sign_in
 from ..review.standin_gh import StandInGh
 from ..servers.front import front
+from ..support.git_http import git_server
+from ..support.hubs import make_hub
+from ..support.registry import private_registry, sign_in
+from ..tasks.commit.steps import install_hook
 from .planted import IN_DOCKER, IN_REMOTE, IN_SHELL, ON_GITHUB, SECRETS, USER, Planted, given_away, telltale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ..lab.helm import HelmServer
-    from ..lab.machine import Home
+    from ..support.helm import HelmServer
+    from ..support.machine import Home
 
 pytestmark = pytest.mark.engine
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.cli import INVOKE
-from ..lab.machine import PROJECT
+from ..support.cli import INVOKE
+from ..support.machine import PROJECT
 
 if TYPE_CHECKING:
-    from ..lab.hubs import Hub
+    from ..support.hubs import Hub
 
 HUBPRESS = "import sys; from tasks.program import program; program.run(['hubpress', *sys.argv[1:]])"
 DOORS = {"invoke": INVOKE, "hubpress": (sys.executable, "-c", HUBPRESS)}

@@ -14,13 +14,13 @@ from tasks.core.visible import one_line, visible, visible_json, visible_progress
 from tasks.tools.command import Command
 from tasks.tools.process import watch
 
-from ..lab.cli import INVOKE, run_on_screen, run_on_terminal, run_task
-from ..lab.machine import PROJECT
+from ..support.cli import INVOKE, run_on_screen, run_on_terminal, run_task
+from ..support.machine import PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..lab.hubs import Hub
+    from ..support.hubs import Hub
 
 DOCKERFILE, CHARTPRESS = "images/hub/Dockerfile", "chartpress.yaml"
 CLEAR, HIDE, TITLE = "\x1b[2J", "\x1b[8m", "\x1b]0;evil\x07"

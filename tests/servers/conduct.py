@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from tasks.core.faults import Denied, Fault, Unreachable
 
-from ..image.manifests import MANIFEST
-from ..z2jh.scripted import Drip, hang_up, reply, reset
+from ..unit.image.manifests import MANIFEST
+from ..unit.releases.scripted import Drip, hang_up, reply, reset
 
 if TYPE_CHECKING:
     from .front import Answer

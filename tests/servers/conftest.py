@@ -7,7 +7,7 @@ import pytest
 
 from tasks.rehearsal.registry import forget_images
 
-from ..lab.hubs import make_hub
+from ..support.hubs import make_hub
 from .front import Front, front
 from .place import Place
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tasks.rehearsal.registry import Registry
 
-    from ..lab.helm import HelmServer
+    from ..support.helm import HelmServer
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from email.parser import BytesParser
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..lab.serving import serving
-from ..z2jh.scripted import Drip, reply
+from ..support.serving import serving
+from ..unit.releases.scripted import Drip, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..image.manifests import Repository
+from ..unit.image.manifests import Repository
 from .front import Rule
 
 if TYPE_CHECKING:
     import socket
 
-    from ..lab.hubs import Hub
+    from ..support.hubs import Hub
     from .front import Answer, Front
 
 

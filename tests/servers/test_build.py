@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..lab.cli import run_task
-from ..release.world import fault
+from ..support.cli import run_task
+from ..tasks.release.world import fault
 from .conduct import CONDUCTS, says
 from .place import from_the_proof_on
 

@@ -16,15 +16,15 @@ from tasks.repo.hub import open_hub
 from tasks.review.bump import plan_bump
 from tasks.tools.git import Git
 
-from ..z2jh.scripted import reply, reset
+from ..unit.releases.scripted import reply, reset
 from .conduct import CONDUCTS, Conduct
 from .front import Front, front
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..lab.helm import HelmServer
-    from ..lab.hubs import Hub
+    from ..support.helm import HelmServer
+    from ..support.hubs import Hub
     from .front import Answer
 
 INDEX, ARCHIVE = "/index.yaml", "/jupyterhub-3.2.1.tgz"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import nullcontext, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,9 +14,10 @@ from tasks.core.names import Reference
 from tasks.tools.docker import inspect
 from tasks.tools.registry import Conversation, Undecided, look_up, require_push_right
 
-from ..image.manifests import DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST, Repository
-from ..lab.registry import sign_in
-from ..z2jh.scripted import Drip, Scripted, reply, scripted
+from ..support.real import DATA
+from ..support.registry import sign_in
+from ..unit.image.manifests import DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST, Repository
+from ..unit.releases.scripted import Drip, Scripted, reply, scripted
 from .conduct import CONDUCTS, Conduct, asks_for, says, sends_to
 from .front import Front, front
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ALL = [pytest.param(conduct, id=title) for title, conduct in CONDUCTS.items() if conduct.registry]
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
-CERTIFICATE = Path(__file__).parents[1] / "z2jh" / "data" / "server.pem"
+CERTIFICATE = DATA / "server.pem"
 TULIP = "Basic cm9iaW46dHVsaXAtZ2FyZGVu"  # robin:tulip-garden
 SLOW = {title: conduct.answer for title, conduct in CONDUCTS.items() if isinstance(conduct.answer, Drip)}
 

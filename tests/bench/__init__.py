@@ -1,1 +1,0 @@
-"""The benchmark: what the tasks cost, held against what they replace. ``python -m tests.bench`` runs it."""

@@ -1,0 +1,1 @@
+"""The tasks as people run them, by task."""

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ...support.hubs import Hub, make_hub
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ...support.helm import HelmServer
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose programs stand before all others."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    return folder
+
+
+@pytest.fixture
+def hub_at(tmp_path: Path, mirror: str, helm_repository: HelmServer) -> Callable[[str], Hub]:
+    """Makes a hub repository on 3.2.1 whose image goes to a registry; its base can be had by everybody."""
+
+    def make(address: str) -> Hub:
+        prefix = f"{address}/{secrets.token_hex(4)}"
+        return make_hub(tmp_path / "hub", base=mirror, registry=prefix, chart_repository=helm_repository.url)
+
+    return make

@@ -1,0 +1,167 @@
+"""The right to push is proved before anything is built."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.faults import Denied
+from tasks.core.names import Reference
+from tasks.tools.registry import require_push_right
+
+from ...support.cli import Result, run_task
+from ...support.registry import private_registry, sign_in
+from .door import Door, Keeper, door
+from .keepers import NO_ROLE, Readers, Silent, Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from typing import TypeAlias
+
+    from tasks.rehearsal.registry import Registry
+
+    from ...support.hubs import Hub
+
+    OpenDoor: TypeAlias = Callable[[Keeper], Door]
+    HubAt: TypeAlias = Callable[[str], Hub]
+
+pytestmark = pytest.mark.engine
+
+PASSWORDS = {"robin": "tulip-garden", "reader": "rose-garden"}
+
+
+@pytest.fixture
+def open_door(registry: Registry) -> Iterator[OpenDoor]:
+    """Opens a door before the tests' registry, for the rest of the test."""
+    with ExitStack() as opened:
+        yield lambda keeper: opened.enter_context(door(registry.address, keeper))
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[Registry]:
+    """A registry that asks for a password itself."""
+    with private_registry(tmp_path / "private", PASSWORDS) as served:
+        yield served
+
+
+def refused_before_a_build(hub: Hub) -> tuple[str, str]:
+    """Demand that a build is denied and nothing was built; return the error and the hint."""
+    before = hub.snapshot()
+    result = run_task("build", cwd=hub.path)
+    assert (result.code, result.out) == (4, ""), result
+    assert not was_built(result), result
+    assert hub.snapshot() == before
+    error, hint = result.err.splitlines()[-2:]
+    return error, hint
+
+
+def was_built(result: Result) -> bool:
+    return "load build definition" in result.err
+
+
+def test_a_registry_that_lets_pull_and_not_push_is_found_out_before_the_build(
+    open_door: OpenDoor, hub_at: HubAt
+) -> None:
+    opened = open_door(Readers())
+    error, hint = refused_before_a_build(hub_at(opened.address))
+    assert error == (
+        "error: the account is the wrong one, or lacks the role artifactregistry.writer, or there is no such "
+        f"repository: DENIED {NO_ROLE} ({opened.address})"
+    )
+    assert hint == (
+        "hint: gcloud auth list; gcloud artifacts repositories describe core "
+        "--location=us-central1 --project=cal-icor-hubs"
+    )
+    assert not any(request.by_docker for request in opened.requests)
+
+
+def test_what_the_registry_has_already_needs_no_right_to_push(open_door: OpenDoor, hub_at: HubAt) -> None:
+    opened = open_door(lambda _: None)
+    hub = hub_at(opened.address)
+    assert run_task("build", cwd=hub.path).code == 0
+    hub.git("restore", "hub/values.yaml")
+    opened.keeper = Readers()
+    again = run_task("build", "--json", cwd=hub.path)
+    assert again.code == 0, again
+    assert again.json["images"][0]["status"] == "present"
+
+
+def test_a_registry_that_does_not_say_is_left_to_the_push_itself(open_door: OpenDoor, hub_at: HubAt) -> None:
+    result = run_task("build", cwd=hub_at(open_door(Silent()).address).path)
+    assert result.code == 0, result
+    assert was_built(result)
+
+
+def test_the_upload_that_was_begun_to_ask_is_given_up(open_door: OpenDoor) -> None:
+    opened = open_door(Tokens(PASSWORDS))
+    sign_in(opened.address, "robin", PASSWORDS["robin"])
+    require_push_right(Reference(f"{opened.address}/core/hub"))
+    asked, token, begun, given_up = opened.requests
+    assert (asked.method, asked.kind, asked.uploads) == ("POST", "", True)
+    assert (token.path, token.kind, token.scopes) == ("/token", "basic", ("repository:core/hub:pull,push",))
+    assert (begun.kind, begun.uploads) == ("bearer", True)
+    assert (given_up.method, given_up.kind) == ("DELETE", "bearer")
+    assert given_up.path.startswith("/v2/core/hub/blobs/uploads/")
+
+
+# -- who may, by a token
+
+
+def test_a_token_that_may_push_builds_and_pushes(open_door: OpenDoor, hub_at: HubAt) -> None:
+    opened = open_door(Tokens(PASSWORDS))
+    sign_in(opened.address, "robin", PASSWORDS["robin"])
+    result = run_task("build", cwd=hub_at(opened.address).path)
+    assert result.code == 0, result
+    assert was_built(result)
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "said"),
+    [
+        pytest.param("reader", "rose-garden", "DENIED requested access to the resource is denied", id="reads alone"),
+        pytest.param("robin", "rose-garden", "401 Unauthorized", id="wrong password"),
+    ],
+)
+def test_a_token_that_may_not_push_is_found_out_before_the_build(
+    open_door: OpenDoor, hub_at: HubAt, user: str, password: str, said: str
+) -> None:
+    opened = open_door(Tokens(PASSWORDS, readers=("reader",)))
+    sign_in(opened.address, user, password)
+    error, hint = refused_before_a_build(hub_at(opened.address))
+    assert error.startswith("error: the registry denied access: ")
+    assert error.endswith(f"{said} ({opened.address})")
+    assert hint == f"hint: docker login {opened.address}"
+    assert password not in error
+
+
+def test_nobody_who_is_signed_in_gets_no_token_that_may_push(open_door: OpenDoor) -> None:
+    opened = open_door(Tokens(PASSWORDS))
+    with pytest.raises(Denied, match="incorrect username or password"):
+        require_push_right(Reference(f"{opened.address}/core/hub"))
+
+
+# -- who may, by the password itself
+
+
+def test_a_password_that_the_registry_takes_builds_and_pushes(private: Registry, hub_at: HubAt) -> None:
+    sign_in(private.address, "robin", PASSWORDS["robin"])
+    result = run_task("build", cwd=hub_at(private.address).path)
+    assert result.code == 0, result
+
+
+def test_a_wrong_password_is_found_out_before_the_build(private: Registry, hub_at: HubAt) -> None:
+    sign_in(private.address, "robin", "rose-garden")
+    error, hint = refused_before_a_build(hub_at(private.address))
+    assert error.startswith("error: the registry denied access: ")
+    assert error.endswith(f" ({private.address})")
+    assert "rose-garden" not in error
+    assert hint == f"hint: docker login {private.address}"
+
+
+def test_nobody_signed_in_is_found_out_before_the_build(private: Registry, hub_at: HubAt) -> None:
+    error, hint = refused_before_a_build(hub_at(private.address))
+    assert error.startswith("error: the registry denied access: ")
+    assert hint == f"hint: docker login {private.address}"

@@ -1,0 +1,183 @@
+"""Builders that do not answer, or are of another kind: said before anything is done, or where it goes wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.tools.docker import Builder
+from tests.support.cli import Result, run_task, sh
+from tests.support.hubs import Hub, make_hub
+
+from .clusters import KUBECONFIG
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+
+NOBODY = "tcp://127.0.0.1:1"
+ARM = "Name: default\nDriver: docker\nNodes:\nName: default\nStatus: running\nPlatforms: linux/arm64, linux/amd64\n"
+BUILD_NATIVELY = (
+    "hint: build on a machine of that platform: --builder NAME; or install what emulates it: "
+    "docker run --privileged --rm tonistiigi/binfmt --install all"
+)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, registry: Registry, mirror: str) -> Hub:
+    hub = make_hub(tmp_path / "hub", registry=f"{registry.address}/{tmp_path.name.lower()}", base=mirror)
+    hub.write("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\nRUN --network=none true\n")
+    hub.commit("Change the image")
+    return hub
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A builder of the kubernetes driver whose cluster does not answer."""
+    (tmp_path / "kubeconfig").write_text(KUBECONFIG)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    return sh("docker", "buildx", "create", "--name", "cluster", "--driver", "kubernetes", cwd=tmp_path)
+
+
+def last_lines(done: Result) -> list[str]:
+    return done.err.splitlines()[-2:]
+
+
+# -- that do not answer
+
+
+@pytest.mark.engine
+def test_a_builder_that_nobody_made(hub: Hub) -> None:
+    refused = run_task("build", "--builder", "nobody-made-this", cwd=hub.path)
+    assert refused.code == 3, refused
+    assert refused.err == (
+        'error: the builder does not answer: no builder "nobody-made-this" found (nobody-made-this)\n'
+        "hint: docker buildx ls\n"
+    )
+
+
+@pytest.mark.engine
+def test_an_engine_somewhere_else_that_is_down(hub: Hub) -> None:
+    sh("docker", "context", "create", "far", "--docker", f"host={NOBODY}", cwd=hub.path)
+    for flags in ((), ("--dry",)):
+        refused = run_task(*flags, "build", "--builder", "far", cwd=hub.path)
+        assert refused.code == 3, refused
+        assert refused.err == (
+            f"error: the builder does not answer: Cannot connect to the Docker daemon at {NOBODY}. "
+            "Is the docker daemon running? (far)\n"
+            "hint: docker --context far info\n"
+        )
+
+
+@pytest.mark.engine
+def test_a_remote_builder_at_whose_address_nobody_listens(hub: Hub) -> None:
+    sh("docker", "buildx", "create", "--name", "far", "--driver", "remote", NOBODY, cwd=hub.path)
+    refused = run_task("build", "--builder", "far", cwd=hub.path)
+    assert refused.code == 3, refused
+    assert refused.err == (
+        "error: the builder does not answer: nobody listens at its address (far)\n"
+        "hint: docker buildx inspect --bootstrap far\n"
+    )
+
+
+@pytest.mark.engine
+def test_pods_that_cannot_be_started_are_no_fault_of_the_registry(hub: Hub, cluster: str) -> None:
+    before = hub.snapshot()
+    failed = run_task("build", "--builder", cluster, cwd=hub.path)
+    assert failed.code == 3, failed
+    error, hint = last_lines(failed)
+    assert error.startswith('error: the builder does not answer: error for bootstrap "cluster0": ')
+    assert error.endswith("connection refused (cluster)")
+    assert hint == "hint: docker buildx inspect --bootstrap cluster"
+    assert hub.snapshot() == before
+
+
+@pytest.mark.engine
+def test_pods_that_are_not_started_are_planned_with(hub: Hub, cluster: str) -> None:
+    shown = run_task("--dry", "build", "--builder", cluster, cwd=hub.path)
+    assert shown.code == 0, shown
+    assert "\n          for linux/amd64\n" in shown.out
+    assert '(cd "$context" && docker buildx bake --file - --metadata-file metadata.json --builder cluster' in shown.out
+
+
+# -- that emulate
+
+
+@pytest.mark.engine
+def test_a_program_for_another_processor_is_said_to_need_emulation(hub: Hub, mirror: str) -> None:
+    """The kernel refuses a program whose head names another processor; so it does for an image of another platform."""
+    head = b"\x7fELF\x02\x01\x01".ljust(18, b"\0") + b"\xf3\0"  # RISC-V
+    (hub.path / "images/hub/sh").write_bytes(head.ljust(4096, b"\0"))
+    (hub.path / "images/hub/sh").chmod(0o755)
+    hub.write("images/hub/Dockerfile", f'FROM {mirror}:3.2.1\nUSER root\nCOPY sh /bin/other\nRUN ["/bin/other"]\n')
+    hub.commit("Bring a program")
+    failed = run_task("build", cwd=hub.path)
+    assert failed.code == 3, failed
+    error, hint = last_lines(failed)
+    assert error.startswith("error: Docker's current builder fails to emulate the platform: ")
+    assert hint == BUILD_NATIVELY
+
+
+@pytest.mark.engine
+def test_a_program_that_dies_in_qemu_is_said_to(hub: Hub, mirror: str) -> None:
+    words = "qemu: uncaught target signal 11 (Segmentation fault) - core dumped"
+    run = f"RUN --network=none echo '{words}' >&2; exit 139"
+    hub.write("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\n{run}\n")
+    hub.commit("Die as under QEMU")
+    failed = run_task("build", cwd=hub.path)
+    assert failed.code == 3, failed
+    assert last_lines(failed)[0].endswith("exit code: 139")
+    assert last_lines(failed)[1] == BUILD_NATIVELY
+
+
+@pytest.mark.engine
+def test_a_current_builder_of_another_kind_is_told_the_platform(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``docker context use`` or ``docker buildx use`` may have chosen one; a STAND-IN for docker says what it is."""
+    (tmp_path / "path").mkdir()
+    docker = tmp_path / "path" / "docker"
+    docker.write_text(
+        f"#!/bin/sh\n[ \"$*\" = 'buildx inspect' ] || exec {shutil.which('docker')} \"$@\"\nprintf '{ARM}'\n"
+    )
+    docker.chmod(0o755)
+    native = run_task("--dry", "build", cwd=hub.path)
+    monkeypatch.setenv("PATH", str(docker.parent), prepend=os.pathsep)
+    told = run_task("--dry", "build", cwd=hub.path)
+    assert "\n          native on this PC, x86_64\n" in native.out
+    assert '"platforms"' not in native.out
+    assert "\n          for linux/amd64, emulated by Docker's current builder\n" in told.out
+    assert '"platforms": [' in told.out
+
+
+# -- what they say of themselves
+
+
+def test_what_a_builder_runs() -> None:
+    told = """\
+Name:          mixed
+Driver:        kubernetes
+Nodes:
+Name:      mixed0
+Status:    running
+Platforms: linux/arm64/v8, linux/amd64*
+Name:      mixed1
+Status:    running
+Platforms: linux/amd64, linux/386
+"""
+    builder = Builder.read("mixed", told)
+    assert builder == Builder("mixed", "kubernetes", (("linux/arm64", "linux/amd64"), ("linux/amd64", "linux/386")))
+    assert [builder.is_native(one) for one in ("linux/amd64", "linux/arm64", "linux/386")] == [True, True, False]
+    assert [builder.can_run(one) for one in ("linux/386", "linux/s390x")] == [True, False]
+    assert builder.is_started
+
+
+@pytest.mark.parametrize("told", ["", "no such thing", "Name: pods\nDriver: kubernetes\nStatus: inactive\n"])
+def test_a_builder_that_is_not_started_says_nothing_of_what_it_runs(told: str) -> None:
+    builder = Builder.read("pods", told)
+    assert not builder.is_started
+    assert not builder.is_native("linux/amd64")

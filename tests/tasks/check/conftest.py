@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.names import Host
+
+from ...support.cli import run_task
+from ...support.helm import HelmServer, served
+from ...support.hubs import Hub, make_hub
+from .charts import write_charts
+from .machines import FIT, write_tool
+from .places import copied, pin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+
+
+@pytest.fixture(scope="session")
+def charts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HelmServer]:
+    """A chart repository whose charts bring a proxy too."""
+    folder = tmp_path_factory.mktemp("charts")
+    write_charts(folder)
+    with served(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def settled(tmp_path: Path, charts: HelmServer) -> Hub:
+    """A consistent hub repository on 3.3.8, as far as files and git tell: its image was never built."""
+    hub = make_hub(tmp_path / "hub", version="3.3.8", chart_repository=charts.url)
+    pin(hub)
+    return hub
+
+
+@pytest.fixture(scope="session")
+def released_once(tmp_path_factory: pytest.TempPathFactory, charts: HelmServer, registry: Registry, mirror: str) -> Hub:
+    """A hub repository that a release moved from 3.2.1 to 3.3.8, merged into ``main``."""
+    prefix = f"{registry.address}/{secrets.token_hex(4)}"
+    folder = tmp_path_factory.mktemp("released")
+    hub = make_hub(folder / "hub", base=mirror, registry=prefix, chart_repository=charts.url)
+    result = run_task("release", "--yes", cwd=hub.path)
+    assert result.code == 0, result
+    hub.git("switch", "--quiet", "main")
+    hub.git("merge", "--quiet", "--no-ff", "--no-edit", "bump-z2jh-3.3.8")
+    hub.git("push", "--quiet")
+    return hub
+
+
+@pytest.fixture
+def released(released_once: Hub, tmp_path: Path) -> Hub:
+    """The same, for one test alone."""
+    return copied(released_once, tmp_path)
+
+
+@pytest.fixture
+def content_named(tmp_path: Path, charts: HelmServer, registry: Registry, mirror: str) -> Hub:
+    """A hub repository on 3.3.8 whose image is built, its tag naming the content."""
+    prefix = f"{registry.address}/{secrets.token_hex(4)}"
+    hub = make_hub(tmp_path / "hub", version="3.3.8", base=mirror, registry=prefix, chart_repository=charts.url)
+    hub.write("invoke.yaml", "hub: {tag: '{chart_version}-{content}'}\n")
+    assert run_task("build", cwd=hub.path).code == 0
+    hub.commit("Use the image")
+    return hub
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """All that is on PATH, of a PC: stand-ins for the tools, every one fit."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name, script in FIT.items():
+        write_tool(folder, name, script)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(Host, "here", lambda: Host("linux", "x86_64"))
+    return folder

@@ -1,0 +1,199 @@
+"""Inconsistencies, each planted into a consistent hub repository on 3.3.8."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tasks.checks.files import Code, Problem
+
+from .places import (
+    CHARTPRESS,
+    DOCKERFILE,
+    LOCK,
+    PINS,
+    REQUIREMENTS,
+    VALUES,
+    base_name,
+    computed_tag,
+    image_name,
+    pin,
+    pinned_tag,
+    push_in_place_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...support.hubs import Hub
+
+BUILD, BUILD_AND_COMMIT = "invoke build", "invoke build, then invoke commit"
+IMAGE = f"{VALUES}:6"
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A bug report.
+
+    Attributes:
+        code: the problem's code, as scripts know it.
+        report: its title.
+        plant: spoils a repository, and returns what is to be said of it.
+    """
+
+    code: str
+    report: str
+    plant: Callable[[Hub], Problem]
+
+
+# -- what files and git tell
+
+
+def chart_moved_without_the_base(hub: Hub) -> Problem:
+    hub.edit(REQUIREMENTS, "version: 3.3.8", "version: 3.3.7")
+    hub.commit("Move the chart back")
+    message = f"the base image is {base_name(hub)}:3.3.8, but jupyterhub 3.3.7 uses 3.3.7"
+    return Problem(Code.BASE, f"{DOCKERFILE}:2", message, "invoke bump --to 3.3.7")
+
+
+def base_moved_without_the_chart(hub: Hub) -> Problem:
+    hub.edit(DOCKERFILE, ":3.3.8", ":3.3.7")
+    hub.commit("Move the base back")
+    rebuild(hub)
+    message = f"the base image is {base_name(hub)}:3.3.7, but jupyterhub 3.3.8 uses 3.3.8"
+    return Problem(Code.BASE, f"{DOCKERFILE}:2", message, "invoke bump --to 3.3.8")
+
+
+def second_requirement_left_behind(hub: Hub) -> Problem:
+    second = hub.read(REQUIREMENTS).partition("\n")[2].replace("3.3.8", "3.3.7")
+    hub.write(REQUIREMENTS, f"{hub.read(REQUIREMENTS)}{second}    alias: staging\n")
+    hub.commit("Add a second hub")
+    message = "jupyterhub stands at 3.3.7 here and at 3.3.8 above"
+    return Problem(Code.REQUIREMENTS_DIFFER, f"{REQUIREMENTS}:8", message, "give all of them the same version")
+
+
+def lock_left_behind(hub: Hub) -> Problem:
+    hub.write(LOCK, "dependencies:\n- name: jupyterhub\n  repository: https://hub.jupyter.org/\n  version: 3.2.1\n")
+    hub.commit("Lock it")
+    message = "the lock has jupyterhub 3.2.1, the requirement 3.3.8"
+    return Problem(Code.LOCK, f"{LOCK}:4", message, "helm dependency update hub")
+
+
+def values_without_an_image(hub: Hub) -> Problem:
+    hub.edit(VALUES, f"      tag: {pinned_tag(hub)}\n", "      tag:\n")
+    hub.commit("Forget the tag")
+    return Problem(Code.VALUES_EMPTY, IMAGE, "jupyterhub.hub.image names no image", BUILD)
+
+
+def values_with_another_image(hub: Hub) -> Problem:
+    other = "us-central1-docker.pkg.dev/somebody/elses/hub"
+    hub.edit(VALUES, image_name(hub), other)
+    hub.commit("Copy it from somebody else")
+    message = f"jupyterhub.hub.image names {other}, but chartpress.yaml says {image_name(hub)}"
+    return Problem(Code.VALUES_NAME, IMAGE, message, BUILD)
+
+
+def one_of_two_values_left_behind(hub: Hub) -> Problem:
+    hub.write("invoke.yaml", "hub:\n  values:\n  - {file: staging.yaml, path: jupyterhub.hub.image}\n")
+    hub.write("staging.yaml", f"jupyterhub:\n  hub:\n    image:\n      name: {image_name(hub)}\n      tag: older\n")
+    hub.commit("Add a staging hub")
+    message = f"hub is pinned to older here and to {pinned_tag(hub)} elsewhere"
+    return Problem(Code.VALUES_DIFFER, "staging.yaml:5", message, BUILD)
+
+
+def image_changed_and_not_rebuilt(hub: Hub) -> Problem:
+    hub.write(PINS, "jupyterhub-nativeauthenticator==1.3.1\n")
+    hub.commit("Move the authenticator")
+    message = f"the tag is {pinned_tag(hub)}, but the image's files make {computed_tag(hub)}"
+    return Problem(Code.TAG_STALE, IMAGE, message, BUILD_AND_COMMIT)
+
+
+def history_rewritten(hub: Hub) -> Problem:
+    hub.git("checkout", "--quiet", "--orphan", "rewritten")
+    hub.edit(DOCKERFILE, "USER root\n", "USER root\nRUN true\n")
+    hub.commit("Set up the hub, in one commit")
+    hub.git("branch", "--move", "--force", "main")
+    message = f"the tag {pinned_tag(hub)} names a commit that is not in the history any more"
+    return Problem(Code.COMMIT_GONE, IMAGE, message, BUILD_AND_COMMIT)
+
+
+# -- what the world outside tells besides
+
+
+def release_that_was_never_published(hub: Hub) -> Problem:
+    """As where an image's tag was pasted as the chart's version."""
+    version = "4.3.3-0.dev.git.7263.h1d8bfb12"
+    hub.edit(REQUIREMENTS, "version: 3.3.8", f"version: {version}")
+    hub.commit("Paste the image's tag")
+    return Problem(
+        Code.RELEASE_UNKNOWN, f"{REQUIREMENTS}:4", f"the Helm repository has no jupyterhub {version}", "invoke bump"
+    )
+
+
+def image_never_pushed(hub: Hub) -> Problem:
+    return Problem(Code.NOT_IN_REGISTRY, IMAGE, f"the registry does not have {pinned_without_a_push(hub)}", BUILD)
+
+
+def image_for_another_platform(hub: Hub) -> Problem:
+    image = pinned_without_a_push(hub)
+    push_in_place_of(image, hub.path.parent, "FROM scratch\nLABEL lab=1\n", "--platform=linux/arm64")
+    return Problem(Code.PLATFORM, IMAGE, f"{image} is for linux/arm64, not for linux/amd64", "invoke build --force")
+
+
+def image_on_another_base(hub: Hub) -> Problem:
+    image = pinned_without_a_push(hub)
+    push_in_place_of(image, hub.path.parent, f"FROM {base_name(hub)}:3.2.1\n")
+    message = f"{image} is not built on {base_name(hub)}:3.3.8, which {DOCKERFILE} names"
+    return Problem(Code.WRONG_BASE, IMAGE, message, BUILD_AND_COMMIT)
+
+
+def image_that_says_it_has_another_base(hub: Hub) -> Problem:
+    """The base was published anew under another tag: the layers agree, the label does not."""
+    image = pinned_without_a_push(hub)
+    named = f'LABEL org.opencontainers.image.base.name="{base_name(hub)}:3.3.7"\n'
+    push_in_place_of(image, hub.path.parent, f"FROM {base_name(hub)}:3.3.8\n{named}")
+    message = f"{image} is not built on {base_name(hub)}:3.3.8, which {DOCKERFILE} names"
+    return Problem(Code.WRONG_BASE, IMAGE, message, BUILD_AND_COMMIT)
+
+
+def old_tag_kept_over_the_charts(hub: Hub) -> Problem:
+    proxy = "  proxy:\n    chp:\n      image:\n        tag: 4.5.0\n"
+    hub.edit(VALUES, "  singleuser:\n", f"{proxy}  singleuser:\n")
+    hub.commit("Hold the proxy back")
+    message = "jupyterhub.proxy.chp.image.tag is 4.5.0, but jupyterhub 3.3.8 has 4.6.1"
+    return Problem(Code.OVERRIDE, f"{VALUES}:13", message, "take it out, or set 4.6.1")
+
+
+def pinned_without_a_push(hub: Hub) -> str:
+    """Write an image into the values that was never pushed, and return it."""
+    hub.write(PINS, "jupyterhub-nativeauthenticator==1.3.2\n")
+    hub.commit("Move the authenticator")
+    return f"{image_name(hub)}:{pin(hub)}"
+
+
+def rebuild(hub: Hub) -> None:
+    """Let the values name the image that the files make; a real one where the values' own is."""
+    image = f"{image_name(hub)}:{pin(hub)}"
+    if not hub.read(CHARTPRESS).partition("imagePrefix: ")[2].startswith("127.0.0.1:1/"):
+        push_in_place_of(image, hub.path.parent, f"FROM {base_name(hub)}:3.3.7\n")
+
+
+IN_FILES = [
+    Planted("base-not-of-release", "the chart was moved, the base image was not", chart_moved_without_the_base),
+    Planted("base-not-of-release", "the base image was moved, the chart was not", base_moved_without_the_chart),
+    Planted("requirements-differ", "one of two requirements was left behind", second_requirement_left_behind),
+    Planted("lock-differs", "the lock was left behind", lock_left_behind),
+    Planted("values-empty", "the values name no image", values_without_an_image),
+    Planted("values-name-differs", "the values name another image", values_with_another_image),
+    Planted("values-differ", "one of two values files was left behind", one_of_two_values_left_behind),
+    Planted("values-tag-stale", "the image was changed and not rebuilt", image_changed_and_not_rebuilt),
+    Planted("values-commit-gone", "the history was rewritten", history_rewritten),
+]
+IN_THE_WORLD = [
+    Planted("release-unknown", "the release was never published", release_that_was_never_published),
+    Planted("tag-not-in-registry", "the image was never pushed", image_never_pushed),
+    Planted("wrong-platform", "the image is for another platform", image_for_another_platform),
+    Planted("wrong-base", "the image is on another base", image_on_another_base),
+    Planted("wrong-base", "the image says that it is on another base", image_that_says_it_has_another_base),
+    Planted("image-override", "an old tag is kept over the chart's own", old_tag_kept_over_the_charts),
+]

@@ -1,0 +1,92 @@
+"""Hub repositories to check: where things stand in them, and copies of them."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from ...support.cli import run_task, sh
+from ...support.hubs import Hub
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ...support.cli import Result
+
+CHARTPRESS, DOCKERFILE, PINS = "chartpress.yaml", "images/hub/Dockerfile", "images/hub/requirements.txt"
+REQUIREMENTS, LOCK, VALUES = "hub/requirements.yaml", "hub/requirements.lock", "hub/values.yaml"
+LOOKS = (
+    ("status", "--porcelain=v2", "--branch", "--show-stash", "--untracked-files=all"),
+    ("for-each-ref",),
+    ("ls-files", "--stage"),
+    ("config", "--local", "--list"),
+)
+
+
+def check(hub: Hub, *flags: str) -> Result:
+    """Run ``check``, and demand that it writes nothing."""
+    before = everything(hub)
+    result = run_task("check", *flags, cwd=hub.path)
+    assert everything(hub) == before
+    return result
+
+
+def everything(hub: Hub) -> tuple[object, ...]:
+    """Return all that a task could have changed in a repository and its remote."""
+    return hub.snapshot(), *(hub.git(*look) for look in LOOKS), hub.remote_git("for-each-ref")
+
+
+def consistent(hub: Hub, *flags: str) -> None:
+    """Demand that ``check`` has nothing to say."""
+    result = check(hub, *flags)
+    assert (result.code, result.out, result.err) == (0, "Everything is consistent.\n", ""), result
+
+
+def copied(hub: Hub, folder: Path) -> Hub:
+    """Return a copy of a repository and its remote, for one test to spoil."""
+    copy = Hub(folder / "hub", folder / "hub.git")
+    shutil.copytree(hub.path, copy.path, symlinks=True)
+    shutil.copytree(hub.remote, copy.remote, symlinks=True)
+    copy.git("remote", "set-url", "origin", str(copy.remote))
+    return copy
+
+
+def image_name(hub: Hub) -> str:
+    """Return the image's name, from chartpress.yaml."""
+    return hub.read(CHARTPRESS).partition("imagePrefix: ")[2].partition("\n")[0] + "hub"
+
+
+def base_name(hub: Hub) -> str:
+    """Return the base image's repository."""
+    return hub.read(DOCKERFILE).partition("FROM ")[2].partition("\n")[0].rpartition(":")[0]
+
+
+def computed_tag(hub: Hub) -> str:
+    """Return the tag of the image that the committed files make, as chartpress does where there are no git tags."""
+    paths = ("--", "images/hub", CHARTPRESS)
+    short = hub.git("log", "-1", "--pretty=%h", *paths)
+    return f"0.0.1-0.dev.git.{hub.git('rev-list', '--count', short)}.h{short}"
+
+
+def pinned_tag(hub: Hub) -> str:
+    """Return the tag in the values."""
+    return hub.read(VALUES).partition("      tag:")[2].partition("\n")[0].strip()
+
+
+def pin(hub: Hub) -> str:
+    """Write the image that the committed files make into the values, as if it had been built; return its tag."""
+    text, tag = hub.read(VALUES), computed_tag(hub)
+    before, _, rest = text.partition("      name:")
+    _, _, after = rest.partition("      tag:")
+    hub.write(VALUES, f"{before}      name: {image_name(hub)}\n      tag: {tag}\n{after.partition(chr(10))[2]}")
+    hub.commit("Use the image")
+    return tag
+
+
+def push_in_place_of(image: str, folder: Path, dockerfile: str, *flags: str) -> None:
+    """Push another image than the hub's under its name."""
+    context = folder / "other"
+    context.mkdir(exist_ok=True)
+    (context / "Dockerfile").write_text(dockerfile)
+    build = ("docker", "buildx", "build", "--quiet", "--push", "--provenance=false", "--tag", image)
+    sh(*build, *flags, ".", cwd=context)

@@ -1,0 +1,242 @@
+"""``doctor`` from outside: the engine, the builder, the sign-in, the registry, the platform."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.checks.machine import MachineFinding, examine
+from tasks.core.names import Host
+from tasks.core.settings import read_settings
+from tasks.repo.hub import Hub as OpenHub
+from tasks.repo.hub import open_hub
+from tasks.tools.git import Git
+
+from ...support.hubs import make_hub
+from ...support.registry import private_registry, sign_in
+from ..auth.logins import use_helper
+from .machines import Docker, write_tool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+
+GOOGLE = "us-central1-docker.pkg.dev"
+OTHER = "registry.example"
+START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
+BUILDX_HINT = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
+EMULATE = (
+    "build on a machine of that platform: --builder NAME; or install what emulates it: "
+    "docker run --privileged --rm tonistiigi/binfmt --install all"
+)
+
+
+def hub_at(folder: Path, registry: str, **settings: str) -> OpenHub:
+    """Make a hub repository whose image goes to ``registry``, and open it."""
+    made = make_hub(folder / "hub", registry=registry)
+    return open_hub(read_settings(settings), Git(made.path))
+
+
+def look(name: str, hub: OpenHub | None = None) -> MachineFinding:
+    """Return what is found of ``name``."""
+    (found,) = (finding for finding in examine(hub) if finding.name == name)
+    return found
+
+
+# -- engine and builder
+
+
+@pytest.mark.parametrize(
+    ("docker", "name", "version", "hint"),
+    [
+        pytest.param(
+            Docker(buildx="github.com/docker/buildx v0.9.1 ed00243a0ce2a0aee75311b06e32d33b44729689"),
+            "buildx",
+            "0.9.1",
+            f"at least 0.10 is needed: {BUILDX_HINT}",
+            id="buildx too old",
+        ),
+        pytest.param(Docker(engine=""), "engine", None, START_ENGINE, id="engine that says nothing"),
+        pytest.param(
+            Docker(builder="Name: desktop-linux\nDriver: docker\nError: Cannot connect to the Docker daemon\n"),
+            "builder",
+            "Cannot connect to the Docker daemon",
+            "docker buildx ls; docker buildx use NAME",
+            id="builder without its engine",
+        ),
+    ],
+)
+def test_docker_that_is_there_in_part(tools: Path, docker: Docker, name: str, version: str, hint: str) -> None:
+    write_tool(tools, "docker", docker.script)
+    assert look(name) == MachineFinding(name, version, ok=False, hint=hint)
+    assert look("docker").ok
+
+
+def test_docker_without_buildx(tools: Path) -> None:
+    words = "docker: 'buildx' is not a docker command."
+    write_tool(tools, "docker", f'case $1 in buildx) echo "{words}" >&2; exit 1 ;; esac\n{Docker().script}')
+    assert look("buildx") == MachineFinding("buildx", words, ok=False, hint=BUILDX_HINT)
+    assert not look("builder").ok
+    assert look("engine").ok
+
+
+@pytest.mark.engine
+def test_an_engine_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    assert look("engine") == MachineFinding("engine", None, ok=False, hint=START_ENGINE)
+    builder = look("builder")
+    assert (builder.ok, builder.hint) == (False, "docker buildx ls; docker buildx use NAME")
+
+
+@pytest.mark.engine
+def test_an_engine_that_answers() -> None:
+    assert (look("engine").ok, look("builder").ok, look("buildx").ok) == (True, True, True)
+
+
+@pytest.mark.engine
+def test_a_builder_that_nobody_made(tmp_path: Path) -> None:
+    hub = hub_at(tmp_path, OTHER, builder="nobody-made-this")
+    found = look("builder", hub)
+    assert (found.ok, found.hint) == (False, "docker buildx ls; docker buildx use NAME")
+    assert "nobody-made-this" in (found.version or "")
+
+
+# -- the host's row of the table
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted", "row", "emulation"),
+    [
+        pytest.param(Host("linux", "x86_64"), "linux/amd64", "PC, x86_64: native", None, id="PC"),
+        pytest.param(
+            Host("darwin", "arm64"), "linux/amd64", "Mac, arm64: --platform linux/amd64", True, id="Mac, Apple silicon"
+        ),
+        pytest.param(
+            Host("darwin", "x86_64"), "linux/amd64", "Mac, x86_64: --platform linux/amd64", True, id="Mac, Intel"
+        ),
+        pytest.param(
+            Host("linux", "aarch64"), "linux/amd64", "Linux, aarch64: --platform linux/amd64", True, id="Linux on Arm"
+        ),
+        pytest.param(
+            Host("linux", "x86_64"), "linux/arm64", "PC, x86_64: --platform linux/arm64", False, id="PC for Arm"
+        ),
+    ],
+)
+@pytest.mark.usefixtures("tools")
+def test_the_hosts_row_and_whether_its_builder_emulates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: Host, wanted: str, row: str, emulation: bool | None
+) -> None:
+    monkeypatch.setattr(Host, "here", lambda: host)
+    hub = hub_at(tmp_path, OTHER, platform=wanted)
+    found = {finding.name: finding for finding in examine(hub)}
+    assert found["platform"] == MachineFinding("platform", row, ok=True)
+    if emulation is None:
+        assert "emulation" not in found
+        return
+    words = f"none, the builder is of {wanted} itself" if emulation else f"the builder cannot run {wanted}"
+    assert found["emulation"] == MachineFinding("emulation", words, emulation, None if emulation else EMULATE)
+
+
+@pytest.mark.parametrize(
+    ("platforms", "words"),
+    [
+        pytest.param(
+            "Platforms: linux/arm64, linux/amd64, linux/amd64/v2", "the builder emulates linux/amd64", id="QEMU"
+        ),
+        pytest.param("Platforms: linux/amd64*, linux/386", "none, the builder is of linux/amd64 itself", id="by hand"),
+        pytest.param("Status: inactive", None, id="pods that are not started"),
+    ],
+)
+def test_a_builder_somewhere_else_on_a_mac(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tools: Path, platforms: str, words: str | None
+) -> None:
+    monkeypatch.setattr(Host, "here", lambda: Host("darwin", "arm64"))
+    write_tool(tools, "docker", Docker(builder=f"Name: pods\nDriver: kubernetes\n{platforms}\n").script)
+    found = {finding.name: finding for finding in examine(hub_at(tmp_path, OTHER, builder="pods"))}
+    assert found["builder"] == MachineFinding("builder", "pods (kubernetes)", ok=True)
+    assert (found["emulation"].version if "emulation" in found else None) == words
+
+
+def test_who_builds_on_cloud_build_needs_gcloud_and_no_engine(tmp_path: Path, tools: Path) -> None:
+    write_tool(tools, "docker", Docker(engine="").script)
+    (tools / "gcloud").unlink()
+    found = {finding.name: finding for finding in examine(hub_at(tmp_path, OTHER, builder="cloudbuild"))}
+    assert "builder" not in found
+    assert (found["engine"].ok, found["gcloud"].ok) == (True, False)
+
+
+def test_a_remote_builder_at_whose_address_nobody_listens(tmp_path: Path, tools: Path) -> None:
+    told = "Name: far\nDriver: remote\nStatus: inactive\n"
+    write_tool(tools, "docker", Docker(builder=told).script)
+    found = look("builder", hub_at(tmp_path, OTHER, builder="far"))
+    assert found == MachineFinding(
+        "builder", "the builder far does not answer", False, "docker buildx inspect --bootstrap far"
+    )
+
+
+@pytest.mark.usefixtures("tools")
+def test_windows_itself_is_refused_with_the_way_to_wsl(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Host, "here", lambda: Host("win32", "AMD64"))
+    found = look("platform")
+    assert (found.ok, found.version) == (False, "hub images are not built on Windows itself")
+    assert (found.hint or "").endswith("wsl --install")
+
+
+# -- sign-in and registry
+
+
+def test_nobody_signed_in_to_googles_registry(tools: Path, tmp_path: Path) -> None:
+    hub = hub_at(tmp_path, f"{GOOGLE}/cal-icor-hubs")
+    hint = f"Docker has no credential helper for {GOOGLE}: invoke auth"
+    assert look(f"sign-in {GOOGLE}", hub) == MachineFinding(f"sign-in {GOOGLE}", None, ok=False, hint=hint)
+    (tools / "gcloud").unlink()
+    assert not look("gcloud", hub).ok
+
+
+@pytest.mark.parametrize(
+    ("host", "answer", "ok", "hint"),
+    [
+        pytest.param(GOOGLE, 'echo \'{"Username": "x", "Secret": "ya29.x"}\'', True, None, id="Google's answers"),
+        pytest.param(GOOGLE, "echo no active account >&2; exit 1", False, "invoke auth", id="Google's has nothing"),
+        pytest.param(OTHER, "echo '{}'", False, f"docker login {OTHER}", id="another one has nothing"),
+    ],
+)
+def test_dockers_helper_is_asked(
+    tools: Path, tmp_path: Path, host: str, answer: str, ok: bool, hint: str | None
+) -> None:
+    use_helper(host, "lab")
+    write_tool(tools, "docker-credential-lab", f"{answer}\n")
+    words = "Docker's helper answers" if ok else "Docker's helper gives no credentials"
+    assert look(f"sign-in {host}", hub_at(tmp_path, host)) == MachineFinding(f"sign-in {host}", words, ok, hint)
+
+
+@pytest.mark.usefixtures("tools")
+def test_a_helper_that_is_missing_is_named(tmp_path: Path) -> None:
+    use_helper(OTHER, "of-the-day")
+    found = look(f"sign-in {OTHER}", hub_at(tmp_path, OTHER))
+    assert found.ok is False
+    assert (found.hint or "").startswith("docker-credential-of-the-day is not installed")
+
+
+@pytest.mark.engine
+def test_a_registry_that_answers(registry: Registry, tmp_path: Path) -> None:
+    found = look(f"registry {registry.address}", hub_at(tmp_path, registry.address))
+    assert (found.ok, found.version) == (True, f"answers for {registry.address}/core/hub")
+
+
+@pytest.mark.engine
+def test_a_registry_that_denies_until_one_signs_in(tmp_path: Path) -> None:
+    with private_registry(tmp_path / "private", {"robin": "tulip-garden"}) as served:
+        hub = hub_at(tmp_path, served.address)
+        found = look(f"registry {served.address}", hub)
+        assert (found.ok, found.hint) == (False, f"docker login {served.address}")
+        sign_in(served.address, "robin", "tulip-garden")
+        assert look(f"registry {served.address}", hub).ok
+
+
+@pytest.mark.engine
+def test_a_registry_that_is_down(tmp_path: Path) -> None:
+    found = look("registry 127.0.0.1:1", hub_at(tmp_path, "127.0.0.1:1"))
+    assert (found.ok, found.hint) == (False, "curl -I http://127.0.0.1:1/v2/")

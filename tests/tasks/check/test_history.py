@@ -1,0 +1,225 @@
+"""``check`` and what people do with git: squashed, rebased and shallow histories, and hooks."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from ...support.cli import run, run_task, sh
+from ...support.hubs import Hub, make_hub
+from ...support.machine import PROJECT
+from .places import DOCKERFILE, PINS, VALUES, check, computed_tag, consistent, pin, pinned_tag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+
+    from ...support.helm import HelmServer
+
+IMAGE = f"{VALUES}:6"
+
+
+def only_problem(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prints
+    result = check(hub, "--json", *flags)
+    assert result.code == 1, result
+    (problem,) = result.json["problems"]
+    return problem
+
+
+def gone(tag: str) -> dict[str, str]:
+    return {
+        "code": "values-commit-gone",
+        "path": IMAGE,
+        "message": f"the tag {tag} names a commit that is not in the history any more",
+        "hint": "invoke build, then invoke commit",
+    }
+
+
+@pytest.fixture
+def branched(settled: Hub) -> Hub:
+    """A hub on a feature branch with two commits: a new image, and the values that name it."""
+    settled.git("switch", "--quiet", "--create", "bump")
+    settled.write(PINS, "jupyterhub-nativeauthenticator==1.3.1\n")
+    settled.commit("Move the authenticator")
+    pin(settled)
+    settled.git("switch", "--quiet", "main")
+    return settled
+
+
+def merged(hub: Hub) -> None:
+    hub.git("merge", "--quiet", "--no-ff", "--no-edit", "bump")
+
+
+def fast_forwarded(hub: Hub) -> None:
+    hub.git("merge", "--quiet", "--ff-only", "bump")
+
+
+def merged_beside_other_work(hub: Hub) -> None:
+    hub.write("README.md", "# Our hub\n")
+    hub.commit("Say what it is")
+    merged(hub)
+
+
+def squashed(hub: Hub) -> None:
+    hub.git("merge", "--quiet", "--squash", "bump")
+    hub.commit("Move the authenticator (#42)")
+
+
+def rebased(hub: Hub) -> None:
+    hub.write("README.md", "# Our hub\n")
+    hub.commit("Say what it is")
+    hub.git("rebase", "--quiet", "main", "bump")
+    hub.git("switch", "--quiet", "main")
+    fast_forwarded(hub)
+
+
+@pytest.mark.parametrize("way", [merged, fast_forwarded, merged_beside_other_work])
+def test_a_pull_request_that_was_merged(branched: Hub, way: Callable[[Hub], None]) -> None:
+    way(branched)
+    branched.git("branch", "--delete", "--force", "bump")
+    consistent(branched, "--offline")
+
+
+@pytest.mark.parametrize("way", [squashed, rebased])
+def test_a_pull_request_that_was_squashed_or_rebased(branched: Hub, way: Callable[[Hub], None]) -> None:
+    way(branched)
+    consistent(branched, "--offline")
+    branched.edit("images/hub/requirements.txt", "nativeauthenticator==", "nativeauthenticator>=")
+    branched.commit("Change a file of the image")
+    assert only_problem(branched, "--offline") == gone(pinned_tag(branched))
+
+
+@pytest.mark.parametrize("way", [squashed, rebased])
+def test_a_squash_is_found_where_the_commit_was_never_fetched(
+    branched: Hub, tmp_path: Path, way: Callable[[Hub], None]
+) -> None:
+    way(branched)
+    branched.git("push", "--quiet")
+    sh("git", "clone", "--quiet", branched.remote.as_uri(), "fresh", cwd=tmp_path)
+    fresh = Hub(tmp_path / "fresh", branched.remote)
+    assert only_problem(fresh, "--offline") == gone(pinned_tag(fresh))
+
+
+@pytest.mark.engine
+def test_a_squashed_release_online(tmp_path: Path, mirror: str, registry: Registry, charts: HelmServer) -> None:
+    hub = make_hub(tmp_path / "hub", base=mirror, registry=f"{registry.address}/squash", chart_repository=charts.url)
+    assert run_task("release", "--yes", cwd=hub.path).code == 0
+    hub.git("switch", "--quiet", "main")
+    hub.git("merge", "--quiet", "--squash", "bump-z2jh-3.3.8")
+    hub.commit("Move z2jh to 3.3.8 (#42)")
+    consistent(hub)
+    assert run_task("build", "commit", "--branch", "mend-the-values", cwd=hub.path).code == 0
+    consistent(hub)
+
+
+def test_a_history_that_is_cut_off_is_named_with_the_way_out(settled: Hub, tmp_path: Path) -> None:
+    settled.git("push", "--quiet")
+    sh("git", "clone", "--quiet", "--depth=1", settled.remote.as_uri(), "shallow", cwd=tmp_path)
+    shallow = Hub(tmp_path / "shallow", settled.remote)
+    assert only_problem(shallow, "--offline") == {
+        "code": "values-tag-stale",
+        "path": IMAGE,
+        "message": f"whether {pinned_tag(settled)} is current cannot be told: "
+        "the clone is shallow, so commits cannot be counted",
+        "hint": "git fetch --unshallow",
+    }
+    shallow.git("fetch", "--quiet", "--unshallow")
+    consistent(shallow, "--offline")
+
+
+@pytest.mark.parametrize("place", ["detached", "worktree", "folder below"])
+def test_wherever_one_stands_in_the_repository(settled: Hub, tmp_path: Path, place: str) -> None:
+    folder = settled.path
+    if place == "detached":
+        settled.git("switch", "--quiet", "--detach")
+    elif place == "worktree":
+        folder = tmp_path / "second"
+        settled.git("worktree", "add", "--quiet", str(folder))
+    else:
+        folder = settled.path / "images" / "hub"
+    result = run_task("check", "--offline", cwd=folder)
+    assert (result.code, result.out) == (0, "Everything is consistent.\n"), result
+
+
+# -- as a hook
+
+
+@pytest.fixture
+def hooked() -> Callable[[Hub], Path]:
+    """Makes ``check --offline`` a repository's pre-commit hook, which writes down each of its exit codes."""
+
+    def hook(hub: Hub) -> Path:
+        file, log = hub.path / ".git" / "hooks" / "pre-commit", hub.path.parent / "hook.log"
+        command = f"'{sys.executable}' -m invoke --search-root '{PROJECT}' check --offline"
+        file.write_text(f"#!/bin/sh\n{command}\ncode=$?\necho $code >>'{log}'\nexit $code\n")
+        file.chmod(0o755)
+        return log
+
+    return hook
+
+
+def test_a_hook_stops_an_inconsistent_commit(settled: Hub, hooked: Callable[[Hub], Path]) -> None:
+    log = hooked(settled)
+    settled.edit("hub/requirements.yaml", "3.3.8", "3.3.7")
+    result = run("git", "commit", "--all", "--message", "Move the chart alone", cwd=settled.path)
+    assert result.code == 1
+    assert "[base-not-of-release]" in result.out + result.err
+    assert log.read_text().split() == ["1"]
+    assert settled.subjects()[0] == "Use the image"
+
+
+def test_a_hook_lets_other_commits_through(settled: Hub, hooked: Callable[[Hub], Path]) -> None:
+    log = hooked(settled)
+    settled.edit(VALUES, "256M", "512M")
+    settled.commit("Give everybody more memory")
+    assert log.read_text().split() == ["0"]
+
+
+@pytest.mark.engine
+def test_a_hook_lets_a_release_through(released: Hub, hooked: Callable[[Hub], Path]) -> None:
+    log = hooked(released)
+    result = run_task("release", "--yes", "--major", cwd=released.path)
+    assert result.code == 0, result
+    assert log.read_text().split() == ["0", "0"]
+    assert released.subjects("main..HEAD") == [
+        f"Use hub image {computed_tag(released)}",
+        "Move z2jh from 3.3.8 to 4.4.0",
+    ]
+
+
+@pytest.mark.engine
+def test_a_hook_lets_the_first_release_through_whose_values_are_empty(
+    tmp_path: Path, mirror: str, registry: Registry, charts: HelmServer, hooked: Callable[[Hub], Path]
+) -> None:
+    hub = make_hub(tmp_path / "hub", base=mirror, registry=f"{registry.address}/first", chart_repository=charts.url)
+    assert only_problem(hub, "--offline")["code"] == "values-empty"
+    log = hooked(hub)
+    result = run_task("release", "--yes", cwd=hub.path)
+    assert result.code == 0, result
+    assert log.read_text().split() == ["0", "0"]
+    consistent(hub)
+
+
+def test_pre_commit_is_offered_the_hook_for_the_files_that_it_is_about() -> None:
+    (hook,) = YAML(typ="safe").load(PROJECT / ".pre-commit-hooks.yaml")
+    assert (hook["id"], hook["entry"], hook["language"]) == ("hubpress-check", "hubpress check --offline", "python")
+    assert hook["pass_filenames"] is False
+
+
+@pytest.mark.parametrize(
+    ("path", "is_ours"),
+    [
+        *((path, True) for path in ("chartpress.yaml", "helm-charts/basehub/Chart.yaml", "hub/requirements.lock")),
+        *((path, True) for path in (VALUES, "hub/Chart.lock", DOCKERFILE, "hub/requirements.yaml")),
+        *((path, False) for path in ("README.md", "hub/values.yaml.bak", "notchartpress.yaml", "docs/Dockerfile.md")),
+    ],
+)
+def test_the_hook_runs_for_the_files_that_it_reads(path: str, is_ours: bool) -> None:
+    (hook,) = YAML(typ="safe").load(PROJECT / ".pre-commit-hooks.yaml")
+    assert bool(re.search(hook["files"], path)) == is_ours

@@ -1,0 +1,74 @@
+"""An engine that takes the connection and never answers, as a suspended Docker Desktop or a dead ssh host does."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ...support.cli import Result, run_task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...support.hubs import Hub
+
+pytestmark = pytest.mark.engine
+SECONDS = 15
+NOT_COMPARED = (
+    "The Docker engine does not answer (docker did not end within 10 seconds): "
+    "pins are not compared with the base image's packages\n"
+)
+
+
+@pytest.fixture
+def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let Docker's engine be one that never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(50)
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{listener.getsockname()[1]}")
+        yield
+
+
+def timed(hub: Hub, *typed: str) -> Result:
+    """Run a task, and demand that it does not take longer than anybody waits."""
+    begin = time.monotonic()
+    done = run_task(*typed, cwd=hub.path)
+    assert time.monotonic() - begin < SECONDS, done
+    return done
+
+
+@pytest.mark.parametrize("task", [("status",), ("status", "--json"), ("check",), ("check", "--json")])
+def test_what_needs_no_engine_reports_without_it(
+    released: Hub, task: tuple[str, ...], request: pytest.FixtureRequest
+) -> None:
+    before = run_task(*task, cwd=released.path)
+    request.getfixturevalue("hung")
+    done = timed(released, *task)
+    assert (done.code, done.out, done.err) == (before.code, before.out, NOT_COMPARED)
+
+
+@pytest.mark.usefixtures("hung")
+def test_what_asks_neither_engine_nor_registry_does_not_wait_at_all(released: Hub) -> None:
+    done = timed(released, "check", "--offline")
+    assert (done.code, done.err) == (0, "")
+
+
+@pytest.mark.usefixtures("hung")
+def test_the_machine_is_reported_on(released: Hub) -> None:
+    begin = time.monotonic()
+    done = run_task("doctor", "--json", cwd=released.path)
+    assert time.monotonic() - begin < 2 * SECONDS, done
+    engine = next(tool for tool in done.json["tools"] if tool["name"] == "engine")
+    assert (done.code, engine["ok"]) == (1, False)
+
+
+@pytest.mark.usefixtures("hung")
+def test_a_registry_out_of_reach_and_a_hung_engine_are_told_apart(released: Hub) -> None:
+    released.edit("images/hub/Dockerfile", "FROM 127.0.0.1:", "FROM 127.0.0.1:1")
+    done = run_task("status", cwd=released.path)
+    assert "chart" in done.out, done
+    assert "unexpected" not in done.err

@@ -1,0 +1,171 @@
+"""Pins of the hub image that are older than what its base ships."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tasks.checks.world import pin_problems
+from tasks.core.names import Reference
+from tasks.core.settings import read_settings
+from tasks.repo.hub import open_hub
+from tasks.tools.docker import packages_in
+from tasks.tools.git import Git
+
+from ...support.cli import run, run_task, sh
+from ...support.hubs import Hub, make_hub
+from .places import DOCKERFILE, PINS, check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+
+    from ...support.helm import HelmServer
+
+SHIPPED = {"oauthenticator": "17.1.0", "SQLAlchemy": "2.0.36", "jupyterhub-kubespawner": "7.0.0", "PyJWT": "2.9.0"}
+PIP_LIST = ", ".join(f'{{"name": "{name}", "version": "{version}"}}' for name, version in SHIPPED.items())
+FROM = "FROM quay.io/jupyterhub/k8s-hub:3.3.8\n"
+
+
+def found(hub: Hub) -> list[tuple[str, str]]:
+    """Return where pins are found that are older than what is shipped, with what is said of them."""
+    opened = open_hub(read_settings({}), Git(hub.path))
+    (image,) = opened.images
+    return [(problem.path, problem.message) for problem in pin_problems(opened, image, SHIPPED)]
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Hub:
+    return make_hub(tmp_path / "hub", version="3.3.8")
+
+
+def older(name: str, ours: str, theirs: str) -> str:
+    return f"{name} is pinned to {ours}, but quay.io/jupyterhub/k8s-hub:3.3.8 ships {theirs}"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        pytest.param("oauthenticator==16.0.0", older("oauthenticator", "16.0.0", "17.1.0"), id="older"),
+        pytest.param("sqlalchemy==2.0.9", older("sqlalchemy", "2.0.9", "2.0.36"), id="older, not by its letters"),
+        pytest.param("Jupyterhub_KubeSpawner==6.2.0", older("Jupyterhub_KubeSpawner", "6.2.0", "7.0.0"), id="spelling"),
+        pytest.param("oauthenticator[azuread]==16.0.0", older("oauthenticator", "16.0.0", "17.1.0"), id="extras"),
+        pytest.param("PyJWT===2.8.0", older("PyJWT", "2.8.0", "2.9.0"), id="==="),
+        pytest.param("PyJWT==2.8.0 ; python_version > '3'", older("PyJWT", "2.8.0", "2.9.0"), id="marker"),
+        pytest.param("PyJWT==2.8.0  # for Azure", older("PyJWT", "2.8.0", "2.9.0"), id="comment behind it"),
+        pytest.param("oauthenticator==17.1.0rc1", older("oauthenticator", "17.1.0rc1", "17.1.0"), id="candidate"),
+        pytest.param("oauthenticator==17.1.0", None, id="equal"),
+        pytest.param("oauthenticator==17.1", None, id="equal, spelled shorter"),
+        pytest.param("oauthenticator==17.2.0", None, id="newer"),
+        pytest.param("oauthenticator>=16.0.0", None, id="at least"),
+        pytest.param("oauthenticator~=16.0", None, id="compatible"),
+        pytest.param("oauthenticator", None, id="no pin"),
+        pytest.param("# oauthenticator==16.0.0", None, id="commented out"),
+        pytest.param("jupyterhub-nativeauthenticator==1.0.0", None, id="not shipped"),
+        pytest.param("--requirement more.txt", None, id="option"),
+        pytest.param("https://example.org/a.whl#egg=oauthenticator==16", None, id="address"),
+        pytest.param("oauthenticator==16.*", None, id="any of a series"),
+        pytest.param("oauthenticator==", None, id="half a pin"),
+    ],
+)
+def test_a_line_of_a_requirements_file(hub: Hub, line: str, message: str | None) -> None:
+    hub.write(PINS, f"# Ours.\n\n{line}\n")
+    hub.commit("Pin it")
+    assert found(hub) == ([(f"{PINS}:3", message)] if message else [])
+
+
+@pytest.mark.parametrize(
+    ("run", "line"),
+    [
+        ("RUN pip install oauthenticator==16.0.0", 2),
+        ("RUN python3 -m pip install --no-cache 'oauthenticator==16.0.0' && rm -rf /tmp/x", 2),
+        ("USER root\nRUN apt-get update\nRUN pip3 install \\\n    sqlalchemy \\\n    oauthenticator==16.0.0;", 4),
+        ('RUN ["pip", "install", "oauthenticator==16.0.0"]', 2),
+    ],
+    ids=["pip", "python3 -m pip", "over lines", "JSON"],
+)
+def test_a_line_of_the_dockerfile(hub: Hub, run: str, line: int) -> None:
+    hub.write(DOCKERFILE, f"{FROM}{run}\n")
+    hub.commit("Pin it")
+    assert found(hub) == [(f"{DOCKERFILE}:{line}", older("oauthenticator", "16.0.0", "17.1.0"))]
+
+
+@pytest.mark.parametrize("line", ["# RUN pip install oauthenticator==16.0.0", "RUN echo oauthenticator==16.0.0"])
+def test_what_is_not_installed_is_no_pin(hub: Hub, line: str) -> None:
+    hub.write(DOCKERFILE, f"{FROM}{line}\n")
+    hub.commit("Do not pin it")
+    assert found(hub) == []
+
+
+# -- what the base tells
+
+
+@pytest.fixture
+def base(registry: Registry, stand_in: tuple[str, ...], tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Makes a base image on 3.3.8 that this machine and the registry have, whose Python does what a script says."""
+    repository = f"{registry.address}/{secrets.token_hex(4)}/k8s-hub"
+    assert "quay.io/jupyterhub/k8s-hub:3.3.8" in stand_in
+
+    def make(script: str) -> str:
+        context = tmp_path / "base"
+        context.mkdir()
+        (context / "python3").write_text(f"#!/bin/sh\n{script}\n")
+        (context / "python3").chmod(0o755)
+        (context / "Dockerfile").write_text(f"{FROM}COPY python3 /usr/local/bin/python3\n")
+        image = f"{repository}:3.3.8"
+        sh("docker", "buildx", "build", "--quiet", "--load", "--provenance=false", "--tag", image, ".", cwd=context)
+        sh("docker", "push", "--quiet", image, cwd=context)
+        return repository
+
+    yield make
+    run("docker", "image", "rm", f"{repository}:3.3.8", cwd=tmp_path)
+
+
+def checked(hub: Hub) -> list[dict[str, Any]]:
+    assert run_task("build", cwd=hub.path).code == 0
+    hub.commit("Use the image")
+    problems: list[dict[str, Any]] = check(hub, "--json").json["problems"]
+    return problems
+
+
+@pytest.mark.engine
+def test_check_asks_the_base_image_where_this_machine_has_it(
+    base: Callable[[str], str], tmp_path: Path, registry: Registry, charts: HelmServer
+) -> None:
+    repository = base(f"echo '[{PIP_LIST}]'")
+    address = f"{registry.address}/{secrets.token_hex(4)}"
+    hub = make_hub(tmp_path / "hub", version="3.3.8", base=repository, registry=address, chart_repository=charts.url)
+    hub.write(DOCKERFILE, f"FROM {repository}:3.3.8\nCOPY requirements.txt /tmp/\n")
+    hub.write(PINS, "oauthenticator==16.0.0\nsqlalchemy==2.0.36\nPyJWT==3.0\n")
+    hub.commit("Pin them")
+    assert checked(hub) == [
+        {
+            "code": "pin-older-than-base",
+            "path": f"{PINS}:1",
+            "message": f"oauthenticator is pinned to 16.0.0, but {repository}:3.3.8 ships 17.1.0",
+            "hint": "take the pin out, or pin 17.1.0",
+        }
+    ]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param("exit 1", id="no pip"),
+        pytest.param("echo not JSON", id="no JSON"),
+        pytest.param("echo '{\"name\": 1}'", id="no list"),
+        pytest.param("printf '%020000d' 0 | tr 0 '['", id="deeper than one can read"),
+    ],
+)
+def test_a_base_that_does_not_tell_is_no_problem(base: Callable[[str], str], script: str) -> None:
+    assert packages_in([Reference.parse(f"{base(script)}:3.3.8")]) == {}
+
+
+@pytest.mark.engine
+def test_a_base_that_this_machine_does_not_have_is_not_pulled() -> None:
+    assert packages_in([Reference("registry.invalid/jupyterhub/k8s-hub", "3.3.8")]) == {}

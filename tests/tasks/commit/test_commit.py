@@ -1,0 +1,365 @@
+"""``commit``: exactly the managed files, on the right branch, with a message that a reviewer wants to read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import indent
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ...support.cli import run_task
+from ...support.hubs import Hub
+from ...support.layouts import make_2i2c_like, make_cal_icor_like
+from .steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, move, pin, refs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXPECTED = Path(__file__).parent / "expected"
+
+
+def message(hub: Hub) -> str:
+    return hub.git("cat-file", "commit", "HEAD").partition("\n\n")[2] + "\n"
+
+
+# -- the commit
+
+
+def test_on_the_default_branch_a_feature_branch_is_made(moved: Hub) -> None:
+    done = commit(moved)
+    assert done.code == 0, done
+    short = moved.git("rev-parse", "--short=12", "HEAD")
+    assert done.out == f"commit {short} on {BRANCH}: {SUBJECT}\n"
+    assert moved.git("branch", "--show-current") == BRANCH
+    assert moved.subjects() == [SUBJECT, "Set up the hub"]
+    assert committed_files(moved) == MANAGED
+    assert moved.git("rev-parse", "main") == moved.git("rev-parse", "HEAD~1")
+    assert moved.git("status", "--porcelain") == ""
+
+
+def test_on_another_branch_the_commit_goes_there(moved: Hub) -> None:
+    moved.git("switch", "--quiet", "--create", "my-work")
+    assert commit(moved).code == 0
+    assert moved.git("branch", "--show-current") == "my-work"
+    assert moved.git("branch", "--format=%(refname:short)") == "main\nmy-work"
+
+
+def test_a_second_commit_stays_on_the_feature_branch(moved: Hub) -> None:
+    commit(moved)
+    pin(moved, "0.0.1-0.dev.git.2.h1234567")
+    done = commit(moved)
+    assert done.code == 0, done
+    assert moved.git("branch", "--show-current") == BRANCH
+    assert moved.subjects() == ["Use hub image 0.0.1-0.dev.git.2.h1234567", SUBJECT, "Set up the hub"]
+    assert committed_files(moved) == "hub/values.yaml"
+
+
+def test_twice_is_nothing_to_do(moved: Hub) -> None:
+    commit(moved)
+    before = refs(moved)
+    again = commit(moved)
+    assert (again.code, again.out) == (0, "Nothing to do.\n")
+    assert refs(moved) == before
+
+
+def test_nothing_changed_is_nothing_to_do(hub: Hub) -> None:
+    before = refs(hub)
+    done = commit(hub)
+    assert (done.code, done.out, done.err) == (0, "Nothing to do.\n", "")
+    assert refs(hub) == before
+
+
+def test_json_tells_the_branch_and_the_commit(moved: Hub) -> None:
+    done = commit(moved, "--json")
+    assert done.json == {
+        "branch": BRANCH,
+        "commits": [{"hash": moved.git("rev-parse", "HEAD"), "subject": SUBJECT}],
+        "pull_request": None,
+    }
+    assert commit(moved, "--json").json == {"branch": BRANCH, "commits": [], "pull_request": None}
+
+
+def test_a_dry_run_tells_all_and_touches_nothing(moved: Hub) -> None:
+    before = (refs(moved), moved.snapshot(), moved.git("status", "--porcelain"))
+    done = commit(moved, "--dry")
+    assert done.code == 0, done
+    text = (EXPECTED / "bump.txt").read_text(encoding="utf-8")
+    assert done.out == (
+        f"Plan for {moved.path}\n"
+        f"  commit * branch {BRANCH}\n"
+        "           because main is the default branch\n"
+        f"           $ git switch --create {BRANCH}\n"
+        "         * commit images/hub/Dockerfile, hub/requirements.yaml\n"
+        f"{indent(text, ' ' * 11)}"
+    )
+    assert (refs(moved), moved.snapshot(), moved.git("status", "--porcelain")) == before
+
+
+def test_a_dry_run_with_json_has_no_hash_yet(moved: Hub) -> None:
+    before = refs(moved)
+    done = commit(moved, "--dry", "--json")
+    assert done.json == {"branch": BRANCH, "commits": [{"hash": None, "subject": SUBJECT}], "pull_request": None}
+    assert refs(moved) == before
+
+
+# -- what it says
+
+
+def bumped(hub: Hub) -> None:
+    move(hub)
+
+
+def crossed_a_major(hub: Hub) -> None:
+    move(hub, after="4.4.0")
+
+
+def went_to_a_build_of_main(hub: Hub) -> None:
+    hub.edit("hub/requirements.yaml", "3.2.1", "4.3.3-0.dev.git.7272.h2ff70453")
+    hub.edit("images/hub/Dockerfile", "k8s-hub:3.2.1", "k8s-hub:4.3.3-0.dev.git.7263.h1d8bfb12")
+
+
+def built(hub: Hub) -> None:
+    pin(hub, "0.0.1-0.dev.git.2.h1234567")
+
+
+def bumped_and_built(hub: Hub) -> None:
+    move(hub)
+    pin(hub, "0.0.1-0.dev.git.2.h1234567")
+
+
+def only_the_base_moved(hub: Hub) -> None:
+    hub.edit("images/hub/Dockerfile", "quay.io/jupyterhub/k8s-hub:3.2.1", "jupyterhub/k8s-hub:3.2.1")
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (bumped, "bump.txt"),
+        (crossed_a_major, "major.txt"),
+        (went_to_a_build_of_main, "dev.txt"),
+        (built, "build.txt"),
+        (bumped_and_built, "release.txt"),
+        (only_the_base_moved, "base.txt"),
+    ],
+    ids=["a bump", "a bump across a major version", "a build of main", "a build", "both at once", "another registry"],
+)
+def test_the_message_is(hub: Hub, edit: Callable[[Hub], None], expected: str) -> None:
+    edit(hub)
+    done = commit(hub)
+    assert done.code == 0, done
+    assert message(hub) == (EXPECTED / expected).read_text(encoding="utf-8")
+
+
+def test_a_build_after_a_build_says_from_where_to_where(hub: Hub) -> None:
+    pin(hub, "1.0.0")
+    hub.commit("By hand")
+    pin(hub, "1.1.0", before="name: 127.0.0.1:1/core/hub\n      tag: 1.0.0")
+    commit(hub)
+    assert message(hub) == (
+        "Use hub image 1.1.0\n\n"
+        "- hub image jupyterhub.hub.image: 127.0.0.1:1/core/hub:1.0.0 -> 127.0.0.1:1/core/hub:1.1.0 (hub/values.yaml)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("Bump z2jh", "Bump z2jh\n", id="one line"),
+        pytest.param("Bump z2jh\n\nFixes #12.\n", "Bump z2jh\n\nFixes #12.\n", id="a subject and a body"),
+        pytest.param("#12: Bump z2jh", "#12: Bump z2jh\n", id="a subject that looks like a comment of git's"),
+        pytest.param("Für Zoë's hub: $(id) `id` \\n", "Für Zoë's hub: $(id) `id` \\n\n", id="more than ASCII"),
+    ],
+)
+def test_a_message_that_was_given_is_kept(moved: Hub, text: str, expected: str) -> None:
+    moved.git("config", "commit.cleanup", "strip")
+    done = commit(moved, "--message", text)
+    assert done.code == 0, done
+    assert message(moved) == expected
+
+
+def test_a_message_of_blanks_is_refused_before_a_branch_is_made(moved: Hub) -> None:
+    before = refs(moved)
+    done = commit(moved, "--message", " \n ")
+    assert (done.code, done.out, done.err) == (
+        1,
+        "",
+        "error: the commit's message is empty (--message)\nhint: leave --message out for one that says what moved\n",
+    )
+    assert refs(moved) == before
+
+
+# -- exact paths
+
+
+def test_other_changes_stay_as_they_are(moved: Hub) -> None:
+    moved.write("README.md", "# Ours\n")
+    moved.git("add", "README.md")
+    moved.write("README.md", "# Ours, changed again\n")
+    moved.write("hub/Chart.yaml", moved.read("hub/Chart.yaml").replace("Our hub", "Their hub"))
+    moved.write("notes.txt", "mine\n")
+    moved.write("staged.bin", "\x00\x01")
+    moved.git("add", "staged.bin")
+    moved.git("rm", "--quiet", "--cached", "images/hub/requirements.txt")
+    before = moved.snapshot()
+    done = commit(moved)
+    assert done.code == 0, done
+    assert committed_files(moved) == MANAGED
+    assert moved.snapshot() == before
+    assert moved.git("status", "--porcelain").splitlines() == [
+        "AM README.md",
+        " M hub/Chart.yaml",
+        "D  images/hub/requirements.txt",
+        "A  staged.bin",
+        "?? images/hub/requirements.txt",
+        "?? notes.txt",
+    ]
+    assert moved.git("show", ":README.md") == "# Ours"
+
+
+def test_stashes_stay_as_they_are(hub: Hub) -> None:
+    hub.edit("hub/values.yaml", "256M", "1G")
+    hub.git("stash", "push", "--quiet", "--message", "memory")
+    before = hub.git("stash", "list", "--format=%H %gs")
+    move(hub)
+    assert commit(hub).code == 0
+    assert hub.git("stash", "list", "--format=%H %gs") == before
+
+
+def test_what_bump_wrote_may_be_staged_already(moved: Hub) -> None:
+    moved.git("add", "--all")
+    done = commit(moved)
+    assert done.code == 0, done
+    assert (committed_files(moved), moved.git("status", "--porcelain")) == (MANAGED, "")
+
+
+def test_from_a_subfolder_it_is_the_same_commit(moved: Hub) -> None:
+    done = run_task("commit", cwd=moved.path / "images" / "hub")
+    assert done.code == 0, done
+    assert committed_files(moved) == MANAGED
+
+
+def test_line_ends_that_git_converts_are_no_changes(hub: Hub) -> None:
+    hub.write(".gitattributes", "*.yaml text eol=crlf\nDockerfile text eol=crlf\n")
+    hub.commit("Check files out with CRLF")
+    hub.git("rm", "--quiet", "--cached", "-r", ".")
+    hub.git("reset", "--quiet", "--hard")
+    assert "\r\n" in hub.read("images/hub/Dockerfile")
+    assert commit(hub).out == "Nothing to do.\n"
+    move(hub)
+    done = commit(hub)
+    assert done.code == 0, done
+    assert committed_files(hub) == MANAGED
+    assert hub.git("diff", "HEAD~1", "--shortstat") == " 2 files changed, 2 insertions(+), 2 deletions(-)"
+
+
+@pytest.mark.parametrize("make", [make_cal_icor_like, make_2i2c_like], ids=["cal-icor", "2i2c"])
+def test_only_the_managed_files_of_the_fields_own_layouts(tmp_path: Path, make: Callable[..., Hub]) -> None:
+    hub = make(tmp_path / "hub")
+    for name in hub.snapshot():
+        if name.endswith(("Dockerfile", "requirements.yaml", "basehub/Chart.yaml")):
+            hub.write(name, hub.read(name).replace("3.2.1", "3.3.8"))
+    done = commit(hub)
+    assert done.code == 0, done
+    assert hub.subjects()[0] == SUBJECT
+    assert hub.git("status", "--porcelain") == ""
+
+
+def test_a_lock_file_that_git_ignores_is_left_alone(hub: Hub) -> None:
+    hub.write(".gitignore", "requirements.lock\n")
+    hub.commit("Locks are each machine's own")
+    hub.write("hub/requirements.lock", "dependencies: []\n")
+    move(hub)
+    done = commit(hub)
+    assert done.code == 0, done
+    assert committed_files(hub) == MANAGED
+
+
+# -- the branch
+
+
+def test_the_branch_is_named_by_the_setting(moved: Hub) -> None:
+    done = run_task("commit", cwd=moved.path, env={"INVOKE_HUB_BRANCH": "z2jh/{version}"})
+    assert done.code == 0, done
+    assert moved.git("branch", "--show-current") == "z2jh/3.3.8"
+
+
+def test_a_branch_that_was_asked_for_is_made(moved: Hub) -> None:
+    assert commit(moved, "--branch", "robin/bump").code == 0
+    assert moved.git("branch", "--show-current") == "robin/bump"
+
+
+def test_the_default_branch_itself_can_be_asked_for(moved: Hub) -> None:
+    assert commit(moved, "--branch", "main").code == 0
+    assert moved.git("branch", "--format=%(refname:short)") == "main"
+    assert moved.subjects() == [SUBJECT, "Set up the hub"]
+
+
+def test_a_branch_that_is_there_on_this_commit_is_taken(moved: Hub) -> None:
+    moved.git("branch", BRANCH)
+    assert commit(moved).code == 0
+    assert moved.git("branch", "--show-current") == BRANCH
+
+
+def test_the_default_branch_is_the_remotes_whatever_its_name(moved: Hub) -> None:
+    moved.git("branch", "--move", "main", "trunk")
+    moved.git("push", "--quiet", "origin", "trunk")
+    moved.remote_git("symbolic-ref", "HEAD", "refs/heads/trunk")
+    moved.git("remote", "set-head", "origin", "--auto")
+    assert commit(moved).code == 0
+    assert moved.git("branch", "--show-current") == BRANCH
+
+
+def test_a_remotes_only_branch_is_its_default_though_the_clone_was_not_told(moved: Hub) -> None:
+    moved.git("branch", "--move", "main", "trunk")
+    moved.git("push", "--quiet", "origin", "trunk")
+    moved.git("branch", "--delete", "--remotes", "origin/main")
+    moved.git("remote", "set-head", "origin", "--delete")
+    assert commit(moved).code == 0
+    assert moved.git("branch", "--show-current") == BRANCH
+
+
+def test_a_default_branch_that_nobody_can_tell_is_asked_for(moved: Hub) -> None:
+    moved.git("branch", "--move", "main", "trunk")
+    moved.git("push", "--quiet", "origin", "trunk", "trunk:stable")
+    moved.git("branch", "--delete", "--remotes", "origin/main")
+    moved.git("remote", "set-head", "origin", "--delete")
+    done = commit(moved)
+    assert (done.code, done.out, done.err) == (
+        1,
+        "",
+        (
+            f"error: nobody here knows the default branch of origin ({moved.path})\n"
+            "hint: git remote set-head origin --auto; or say it in invoke.yaml: hub: {base_branch: NAME}\n"
+        ),
+    )
+
+
+def test_the_default_branch_can_be_said(moved: Hub) -> None:
+    moved.git("switch", "--quiet", "--create", "staging")
+    done = run_task("commit", cwd=moved.path, env={"INVOKE_HUB_BASE_BRANCH": "staging"})
+    assert done.code == 0, done
+    assert moved.git("branch", "--show-current") == BRANCH
+
+
+def test_where_pull_requests_go_elsewhere_the_default_branch_is_not_committed_to_either(moved: Hub) -> None:
+    done = run_task("commit", cwd=moved.path, env={"INVOKE_HUB_BASE_BRANCH": "staging"})
+    assert done.code == 0, done
+    assert moved.git("branch", "--show-current") == BRANCH
+    assert moved.git("rev-parse", "main") == moved.git("rev-parse", "origin/main")
+
+
+def test_a_repository_without_a_remote_has_a_default_branch_too(moved: Hub) -> None:
+    moved.git("remote", "remove", "origin")
+    assert commit(moved).code == 0
+    assert moved.git("branch", "--show-current") == BRANCH
+
+
+def test_a_linked_work_tree_is_a_clone_of_its_own(hub: Hub, tmp_path: Path) -> None:
+    hub.git("worktree", "add", "--quiet", "-b", "side", str(tmp_path / "side"))
+    side = Hub(tmp_path / "side", hub.remote)
+    move(side)
+    done = commit(side)
+    assert done.code == 0, done
+    assert (side.git("branch", "--show-current"), committed_files(side)) == ("side", MANAGED)
+    assert hub.git("status", "--porcelain") == ""

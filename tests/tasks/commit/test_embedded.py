@@ -1,0 +1,115 @@
+"""Looking at a cloned repository never runs its author's program, wherever its folders look like repositories."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ...support.cli import run, run_task, sh
+from ...support.hubs import Hub, make_hub
+from .traps import BARE, WITH_A_WORK_TREE, Trap, plant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ...support.helm import HelmServer
+
+# The top, chartpress.yaml's folder, the chart's, and a build context.
+FOLDERS = (".", "deploy", "deploy/hub", "deploy/images/hub")
+# Each with a word of what it says there.
+LOOKS = {
+    "status": "deploy/hub/values.yaml",
+    "check": "deploy/hub/values.yaml",
+    "check --offline": "deploy/hub/values.yaml",
+    "doctor": "registry 127.0.0.1:",
+    "--dry bump": "deploy/hub/requirements.yaml",
+    "--dry build": "core/hub:0.0.1-0.dev.git.3",
+    "--dry release": "deploy/images/hub/Dockerfile",
+    "--dry rehearse --stand-in-base": "temporary folder",
+    "--dry init": "deploy/",
+}
+
+
+@pytest.fixture
+def trap(tmp_path: Path) -> Iterator[Trap]:
+    trap = Trap.set_up(tmp_path)
+    (tmp_path / "hooks").mkdir()
+    for hook in ("post-index-change", "pre-commit", "pre-push", "post-checkout", "reference-transaction"):
+        (tmp_path / "hooks" / hook).symlink_to(trap.program)
+    yield trap
+    assert trap.said() == ""
+
+
+@pytest.fixture
+def deployed(tmp_path: Path, helm_repository: HelmServer, request: pytest.FixtureRequest) -> Hub:
+    """A hub repository whose chartpress.yaml lies in a folder."""
+    chart_repository = helm_repository.url
+    if request.node.get_closest_marker("engine"):
+        registry = f"{request.getfixturevalue('registry').address}/{secrets.token_hex(4)}"
+        base = request.getfixturevalue("mirror")
+        hub = make_hub(tmp_path / "hub", base=base, registry=registry, chart_repository=chart_repository)
+    else:
+        hub = make_hub(tmp_path / "hub", chart_repository=chart_repository)
+    (hub.path / "deploy").mkdir()
+    hub.git("mv", "chartpress.yaml", "hub", "images", "deploy")
+    hub.commit("Move it")
+    return hub
+
+
+@pytest.fixture(params=[BARE, WITH_A_WORK_TREE], ids=["bare", "with a work tree"])
+def planted(deployed: Hub, trap: Trap, request: pytest.FixtureRequest, tmp_path: Path) -> Hub:
+    """Its clone, as somebody gets it who knows nothing of the repositories inside."""
+    for index, folder in enumerate(FOLDERS):
+        plant(trap, deployed.path / folder, request.param, tmp_path / f"making{index}")
+    deployed.git("add", "--all", "--force")
+    deployed.git("commit", "--quiet", "--message", "Plant repositories")
+    deployed.git("push", "--quiet")
+    sh("git", "clone", "--quiet", str(deployed.remote), str(tmp_path / "clone"), cwd=tmp_path)
+    return Hub(tmp_path / "clone", deployed.remote)
+
+
+@pytest.mark.parametrize("folder", FOLDERS[1:])
+def test_git_itself_would_run_the_program(planted: Hub, trap: Trap, folder: str) -> None:
+    run("git", "log", "-1", "--pretty=format:%h", cwd=planted.path / folder)
+    assert trap.said()
+    trap.ran.unlink()
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_look_runs_it(planted: Hub, folder: str) -> None:
+    for task, word in LOOKS.items():
+        done = run_task(*task.split(), cwd=planted.path / folder)
+        assert word in f"{done.out}{done.err}", (task, done)
+        assert "unexpected" not in done.err, (task, done)
+    assert planted.git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_bump_and_commit_go_as_ever_and_do_not_run_it(planted: Hub, folder: str) -> None:
+    done = run_task("bump", "--to", "3.3.8", "commit", "--push", cwd=planted.path / folder)
+    assert done.code == 0, done
+    files = "deploy/hub/requirements.yaml\ndeploy/images/hub/Dockerfile"
+    assert planted.remote_git("diff", "--name-only", "main", "bump-z2jh-3.3.8") == files
+
+
+def test_a_folder_in_no_clone_that_looks_like_a_repository(trap: Trap, tmp_path: Path) -> None:
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    (folder / "chartpress.yaml").write_text("charts: []\n")
+    plant(trap, folder, WITH_A_WORK_TREE, tmp_path / "making")
+    for task in LOOKS:
+        done = run_task(*task.split(), cwd=folder)
+        assert "this is not a git repository" in f"{done.out}{done.err}", (task, done)
+        assert done.code == (1 if task == "doctor" else 2)
+
+
+def test_a_real_clone_in_a_folder_that_looks_like_one_is_its_own(planted: Hub, tmp_path: Path) -> None:
+    sh("git", "clone", "--quiet", str(planted.remote), str(planted.path / "deploy/clone"), cwd=tmp_path)
+    done = run_task("bump", "--to", "3.3.8", cwd=planted.path / "deploy/clone/deploy/hub")
+    assert done.code == 0, done
+    assert "3.3.8" in (planted.path / "deploy/clone/deploy/hub/requirements.yaml").read_text()
+    assert "3.3.8" not in planted.read("deploy/hub/requirements.yaml")

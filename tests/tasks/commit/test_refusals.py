@@ -1,0 +1,339 @@
+"""Where ``commit`` refuses: one error, one hint, the right code, and nothing changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ...support.cli import run, run_task, sh
+from .steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, install_hook, move, refs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ...support.hubs import Hub
+
+
+@dataclass(frozen=True)
+class Case:
+    """A state of the repository that stops a commit.
+
+    Attributes:
+        prepare: brings it about, the release's edits included.
+        error: the error's line, without ``error: ``; ``TOP`` stands for the clone.
+        hint: the hint's line, without ``hint: ``.
+        code: the exit code.
+        arguments: the task's.
+    """
+
+    prepare: Callable[[Hub], object]
+    error: str
+    hint: str
+    code: int = 1
+    arguments: tuple[str, ...] = ()
+
+
+def detached(hub: Hub) -> None:
+    hub.git("switch", "--quiet", "--detach")
+    move(hub)
+
+
+def unborn(hub: Hub) -> None:
+    hub.git("switch", "--quiet", "--orphan", "empty")
+    hub.git("checkout", "--quiet", "main", "--", ".")
+    move(hub)
+
+
+def two_heads(hub: Hub) -> None:
+    hub.git("switch", "--quiet", "--create", "side")
+    hub.edit("hub/Chart.yaml", "Our hub", "Their hub")
+    hub.commit("Theirs")
+    hub.git("switch", "--quiet", "main")
+    hub.edit("hub/Chart.yaml", "Our hub", "My hub")
+    hub.commit("Mine")
+
+
+def merging(hub: Hub) -> None:
+    two_heads(hub)
+    run("git", "merge", "--quiet", "side", cwd=hub.path)
+    move(hub)
+
+
+def rebasing(hub: Hub) -> None:
+    two_heads(hub)
+    run("git", "rebase", "--quiet", "side", cwd=hub.path)
+
+
+def rebasing_on_a_branch(hub: Hub) -> None:
+    rebasing(hub)
+    hub.git("symbolic-ref", "HEAD", "refs/heads/main")
+
+
+def cherry_picking(hub: Hub) -> None:
+    two_heads(hub)
+    run("git", "cherry-pick", "side", cwd=hub.path)
+
+
+def reverting(hub: Hub) -> None:
+    two_heads(hub)
+    hub.edit("hub/Chart.yaml", "My hub", "My other hub")
+    hub.commit("Mine again")
+    run("git", "revert", "--no-edit", "HEAD~1", cwd=hub.path)
+
+
+def foreign_line(hub: Hub) -> None:
+    move(hub)
+    hub.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN apt-get update\n")
+
+
+def foreign_comment(hub: Hub) -> None:
+    move(hub)
+    hub.edit("hub/requirements.yaml", "inherits from", "comes from")
+
+
+def foreign_values(hub: Hub) -> None:
+    hub.edit("hub/values.yaml", "256M", "1G")
+
+
+def foreign_staged(hub: Hub) -> None:
+    hub.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN apt-get update\n")
+    hub.git("add", "images/hub/Dockerfile")
+    hub.edit("images/hub/Dockerfile", "USER root\nRUN apt-get update\n", "USER root\n")
+    move(hub)
+
+
+def never_committed(hub: Hub) -> None:
+    hub.git("rm", "--quiet", "--cached", "hub/requirements.yaml")
+    hub.git("commit", "--quiet", "--message", "Forget the requirement")
+
+
+def gone(hub: Hub) -> None:
+    move(hub)
+    (hub.path / "images/hub/Dockerfile").unlink()
+
+
+def elsewhere(hub: Hub) -> None:
+    hub.git("switch", "--quiet", "--create", BRANCH)
+    hub.edit("hub/Chart.yaml", "Our hub", "Their hub")
+    hub.commit("Somebody's")
+    hub.git("switch", "--quiet", "main")
+    move(hub)
+
+
+CASES = {
+    "HEAD is detached": Case(detached, "HEAD is detached (TOP)", "git switch BRANCH"),
+    "a branch without a commit": Case(
+        unborn, "the branch empty has no commit yet (TOP)", "git commit the repository first"
+    ),
+    "a merge is under way": Case(merging, "a merge is under way (TOP)", "git merge --continue, or git merge --abort"),
+    "a rebase is under way": Case(
+        rebasing, "a rebase is under way (TOP)", "git rebase --continue, or git rebase --abort"
+    ),
+    "a rebase is under way, HEAD on a branch": Case(
+        rebasing_on_a_branch, "a rebase is under way (TOP)", "git rebase --continue, or git rebase --abort"
+    ),
+    "a cherry-pick is under way": Case(
+        cherry_picking, "a cherry-pick is under way (TOP)", "git cherry-pick --continue, or git cherry-pick --abort"
+    ),
+    "a revert is under way": Case(
+        reverting, "a revert is under way (TOP)", "git revert --continue, or git revert --abort"
+    ),
+    "a line of the user's in the Dockerfile": Case(
+        foreign_line,
+        "the file has other changes than a release's (images/hub/Dockerfile)",
+        "commit them first: git commit -- images/hub/Dockerfile; "
+        "or put them aside: git stash push -- images/hub/Dockerfile",
+    ),
+    "a comment of the user's in the requirement": Case(
+        foreign_comment,
+        "the file has other changes than a release's (hub/requirements.yaml)",
+        "commit them first: git commit -- hub/requirements.yaml; "
+        "or put them aside: git stash push -- hub/requirements.yaml",
+    ),
+    "other values": Case(
+        foreign_values,
+        "the file has other changes than a release's (hub/values.yaml)",
+        "commit them first: git commit -- hub/values.yaml; or put them aside: git stash push -- hub/values.yaml",
+    ),
+    "other changes of a managed file are staged": Case(
+        foreign_staged,
+        "other changes of the file are staged (images/hub/Dockerfile)",
+        "git restore --staged -- images/hub/Dockerfile",
+    ),
+    "a managed file that was never committed": Case(
+        never_committed,
+        "the file was never committed (hub/requirements.yaml)",
+        "git add -- hub/requirements.yaml && git commit -- hub/requirements.yaml",
+    ),
+    "a Dockerfile that is gone": Case(
+        gone,
+        "there is no Dockerfile of a hub image (images/hub/Dockerfile)",
+        "write FROM quay.io/jupyterhub/k8s-hub:VERSION, the version being the one in hub/requirements.yaml",
+        code=2,
+    ),
+    "the feature branch has other commits": Case(
+        elsewhere,
+        f"the branch {BRANCH} exists already, with other commits (TOP)",
+        f"go on there: git switch {BRANCH}; or use another: --branch NAME",
+    ),
+    "the branch that was asked for has other commits": Case(
+        elsewhere,
+        f"the branch {BRANCH} exists already, with other commits (TOP)",
+        f"go on there: git switch {BRANCH}; or use another: --branch NAME",
+        arguments=("--branch", BRANCH),
+    ),
+    "a branch's name with a blank": Case(
+        move,
+        "'my branch' cannot be a branch's name (git check-ref-format)",
+        "use --branch NAME",
+        code=2,
+        arguments=("--branch", "my branch"),
+    ),
+    "a branch's name that is an option": Case(
+        move,
+        "'--force' cannot be a branch's name (git check-ref-format)",
+        "use --branch NAME",
+        code=2,
+        arguments=("--branch=--force",),
+    ),
+    "a branch's name that means the one before": Case(
+        move,
+        "'@{-1}' cannot be a branch's name (git check-ref-format)",
+        "use --branch NAME",
+        code=2,
+        arguments=("--branch", "@{-1}"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("dry", [(), ("--dry",)], ids=["", "dry"])
+def test_refused(hub: Hub, case: Case, dry: tuple[str, ...]) -> None:
+    case.prepare(hub)
+    before = (refs(hub), hub.snapshot(), hub.git("status", "--porcelain"))
+    done = commit(hub, *case.arguments, *dry)
+    fault = f"error: {case.error}\nhint: {case.hint}\n".replace("TOP", str(hub.path))
+    assert (done.code, done.out, done.err) == (case.code, "", fault)
+    assert (refs(hub), hub.snapshot(), hub.git("status", "--porcelain")) == before
+
+
+def test_outside_of_a_repository(tmp_path: Path) -> None:
+    done = run_task("commit", cwd=tmp_path)
+    assert (done.code, done.out, done.err) == (
+        2,
+        "",
+        (
+            f"error: this is not a git repository ({tmp_path})\n"
+            "hint: change into the hub repository, or name it: --repo PATH\n"
+        ),
+    )
+
+
+def test_in_a_bare_repository(hub: Hub) -> None:
+    done = run_task("commit", cwd=hub.remote)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"error: this is not a git repository ({hub.remote})\nhint: ")
+
+
+def test_a_branch_template_with_another_name_is_refused(moved: Hub) -> None:
+    before = refs(moved)
+    done = run_task("commit", cwd=moved.path, env={"INVOKE_HUB_BRANCH": "bump-{verison}"})
+    assert (done.code, done.out, done.err) == (
+        2,
+        "",
+        (
+            "error: the template 'bump-{verison}' cannot be filled in: it may hold {version} (hub.branch)\n"
+            "hint: mend it in hub.branch\n"
+        ),
+    )
+    assert refs(moved) == before
+
+
+def test_a_branch_template_that_fills_the_memory_is_refused(moved: Hub) -> None:
+    done = run_task("commit", cwd=moved.path, env={"INVOKE_HUB_BRANCH": "{version:>99999999999}"})
+    assert (done.code, done.out) == (2, "")
+
+
+# -- hooks
+
+
+def test_a_hook_that_fails_stops_the_commit_and_its_words_are_shown(moved: Hub) -> None:
+    before = moved.snapshot()
+    install_hook(moved.path / ".git/hooks", "pre-commit", 'echo "hook: chart is not formatted" >&2; exit 1')
+    done = commit(moved)
+    assert (done.code, done.out) == (3, "")
+    assert "hook: chart is not formatted\n" in done.err
+    assert done.err.endswith(f"error: git commit: hook: chart is not formatted ({moved.path})\nhint: git status\n")
+    assert (moved.subjects(), moved.snapshot()) == (["Set up the hub"], before)
+
+
+def test_after_the_hook_is_content_the_same_command_goes_on(moved: Hub) -> None:
+    hooks = moved.path / ".git/hooks"
+    install_hook(hooks, "pre-commit", "exit 1")
+    commit(moved)
+    (hooks / "pre-commit").unlink()
+    done = commit(moved)
+    assert done.code == 0, done
+    assert (moved.git("branch", "--show-current"), committed_files(moved)) == (BRANCH, MANAGED)
+
+
+def test_a_silent_hook_that_fails_is_named_by_its_status(moved: Hub) -> None:
+    install_hook(moved.path / ".git/hooks", "commit-msg", "exit 1")
+    done = commit(moved)
+    assert (done.code, done.out) == (3, "")
+    assert done.err.endswith(f"error: git commit: it ended with status 1 ({moved.path})\nhint: git status\n")
+
+
+def test_a_hook_that_changes_a_managed_file_is_told(moved: Hub) -> None:
+    install_hook(
+        moved.path / ".git/hooks",
+        "pre-commit",
+        "echo '# formatted' >> hub/requirements.yaml\ngit add hub/requirements.yaml",
+    )
+    done = commit(moved)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.endswith(
+        "error: a hook changed the file while it was committed (hub/requirements.yaml)\n"
+        "hint: git show HEAD -- hub/requirements.yaml\n"
+    )
+
+
+def test_a_hook_that_adds_a_file_to_the_commit_is_told(moved: Hub) -> None:
+    moved.write("secrets.yaml", "password: hunter2\n")
+    install_hook(moved.path / ".git/hooks", "pre-commit", "git add --all")
+    done = commit(moved)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.endswith("error: a hook added the file to the commit (secrets.yaml)\nhint: git show --stat HEAD\n")
+
+
+def test_a_hook_that_rewrites_the_message_may(moved: Hub) -> None:
+    install_hook(moved.path / ".git/hooks", "commit-msg", 'echo "Change-Id: I0123" >> "$1"')
+    done = commit(moved)
+    assert done.code == 0, done
+    assert moved.git("log", "-1", "--pretty=%s%n%(trailers)").splitlines()[0] == SUBJECT
+    assert moved.git("log", "-1", "--pretty=%B").endswith("Change-Id: I0123")
+
+
+def test_a_hook_reads_nothing_from_the_terminal(moved: Hub) -> None:
+    install_hook(moved.path / ".git/hooks", "pre-commit", "read answer; echo hook: ${answer:-nobody answers}")
+    done = commit(moved)
+    assert done.code == 0, done
+    assert "hook: nobody answers\n" in done.err
+
+
+def test_a_run_inside_of_another_repositorys_hook_stays_in_its_own(moved: Hub, tmp_path: Path) -> None:
+    sh("git", "init", "--quiet", str(tmp_path / "other"), cwd=tmp_path)
+    env = {"GIT_DIR": str(tmp_path / "other/.git"), "GIT_INDEX_FILE": str(tmp_path / "other/.git/index")}
+    done = run_task("commit", cwd=moved.path, env=env)
+    assert done.code == 0, done
+    assert moved.subjects()[0] == SUBJECT
+
+
+def test_git_that_does_not_know_its_user_says_how_to_tell_it(moved: Hub, tmp_path: Path) -> None:
+    (tmp_path / "gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
+    done = run_task("commit", cwd=moved.path, env={"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")})
+    assert (done.code, done.out) == (3, "")
+    assert done.err.endswith("hint: git config --global user.email YOU@EXAMPLE, and user.name\n")

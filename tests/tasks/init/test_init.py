@@ -1,0 +1,313 @@
+"""``init`` gives a chart repository its hub image, and never overwrites a file."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cli import Result, run, run_task, sh
+from tests.support.hubs import Hub, make_repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+    from tests.support.helm import HelmServer
+
+CHART = """\
+apiVersion: v2
+name: hub
+version: 0.1.0
+dependencies:
+  - name: jupyterhub
+    version: "3.2.1"
+    repository: {url}
+"""
+CHARTPRESS_BELOW = """\
+charts:
+  - name: basehub
+    imagePrefix: quay.io/ours/
+    images:
+      hub:
+        contextPath: hub-image
+        valuesPath: [jupyterhub.hub.image]
+"""
+PREFIX = "127.0.0.1:1/ours/"
+WRITTEN = ["images/hub/Dockerfile", "images/hub/requirements.txt", "chartpress.yaml", "Makefile", "hub/values.yaml"]
+
+
+def chart_repository(path: Path, url: str, values: str | None = "jupyterhub:\n  hub:\n    config: {}\n") -> Hub:
+    files = {"hub/Chart.yaml": CHART.format(url=url)}
+    return make_repository(path, files if values is None else {**files, "hub/values.yaml": values})
+
+
+def init(hub: Hub, *flags: str) -> Result:
+    return run_task("init", "--prefix", PREFIX, *flags, cwd=hub.path)
+
+
+@pytest.fixture
+def bare(tmp_path: Path, helm_repository: HelmServer) -> Hub:
+    return chart_repository(tmp_path / "bare", helm_repository.url)
+
+
+def test_a_chart_without_a_hub_image_gets_one_for_its_pinned_release(bare: Hub) -> None:
+    result = init(bare, "--json")
+    assert (result.code, result.json) == (0, {"files": WRITTEN, "kept": [], "to_add": {}})
+    assert "\nFROM quay.io/jupyterhub/k8s-hub:3.2.1\n" in bare.read("images/hub/Dockerfile")
+    assert bare.read("hub/values.yaml") == (
+        "jupyterhub:\n  hub:\n    image:\n      name:\n      tag:\n    config: {}\n"
+    )
+    assert bare.read("chartpress.yaml") == (
+        "charts:\n  - name: hub\n    chartPath: hub\n    imagePrefix: 127.0.0.1:1/ours/\n"
+        "    images:\n      hub:\n        valuesPath: jupyterhub.hub.image\n"
+    )
+
+
+def test_the_second_time_there_is_nothing_to_do(bare: Hub) -> None:
+    assert init(bare).code == 0
+    before = bare.snapshot()
+    again = init(bare)
+    assert (again.code, again.out) == (0, "Nothing to do.\n")
+    assert bare.snapshot() == before
+
+
+def test_the_second_time_nobody_is_asked_where_the_image_goes(bare: Hub) -> None:
+    assert init(bare).code == 0
+    again = run_task("init", cwd=bare.path)
+    assert (again.code, again.out) == (0, "Nothing to do.\n")
+
+
+def test_the_plan_comes_first_and_touches_nothing(bare: Hub) -> None:
+    before = bare.snapshot()
+    result = init(bare, "--dry")
+    assert result.code == 0
+    assert "+FROM quay.io/jupyterhub/k8s-hub:3.2.1" in result.out
+    assert bare.snapshot() == before
+
+
+def test_a_file_that_is_there_stays_as_it_is(bare: Hub) -> None:
+    bare.write("Makefile", "all:\n\ttrue\n")
+    bare.write("images/hub/Dockerfile", "FROM scratch\n")
+    result = init(bare, "--json")
+    assert result.json["kept"] == ["images/hub/Dockerfile", "Makefile"]
+    assert (bare.read("Makefile"), bare.read("images/hub/Dockerfile")) == ("all:\n\ttrue\n", "FROM scratch\n")
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param(None, "jupyterhub:\n  hub:\n    image:\n      name:\n      tag:\n", id="no values.yaml"),
+        pytest.param("", "jupyterhub:\n  hub:\n    image:\n      name:\n      tag:\n", id="an empty one"),
+        pytest.param(
+            "etc: 1",
+            "jupyterhub:\n  hub:\n    image:\n      name:\n      tag:\netc: 1",
+            id="other keys, no newline at the end",
+        ),
+        pytest.param(
+            "# ours\njupyterhub:\n    proxy: {}\n",
+            "# ours\njupyterhub:\n    hub:\n      image:\n        name:\n        tag:\n    proxy: {}\n",
+            id="wide indent, no hub",
+        ),
+    ],
+)
+def test_values_get_the_image_s_keys(
+    tmp_path: Path, helm_repository: HelmServer, values: str | None, expected: str
+) -> None:
+    hub = chart_repository(tmp_path / "hub", helm_repository.url, values)
+    assert init(hub).code == 0
+    assert hub.read("hub/values.yaml") == expected
+
+
+def test_where_no_chart_depends_on_z2jh_nothing_is_written(tmp_path: Path) -> None:
+    hub = make_repository(tmp_path / "hub", {"web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 0.1.0\n"})
+    result = init(hub)
+    assert (result.code, result.out) == (2, "")
+    assert result.err == (
+        "error: no chart here depends on jupyterhub (web/Chart.yaml)\n"
+        "hint: add jupyterhub to the dependencies of one, with version and repository\n"
+    )
+    assert list(hub.snapshot()) == ["web/Chart.yaml"]
+
+
+def test_of_several_charts_one_is_named(tmp_path: Path, helm_repository: HelmServer) -> None:
+    chart = CHART.format(url=helm_repository.url)
+    hub = make_repository(tmp_path / "hub", {"charts/ours/Chart.yaml": chart, "charts/theirs/Chart.yaml": chart})
+    refused = init(hub)
+    assert (refused.code, refused.err.splitlines()[1]) == (2, "hint: say which: INVOKE_HUB_CHART=charts/ours")
+    named = run_task("init", "--prefix", PREFIX, cwd=hub.path, env={"INVOKE_HUB_CHART": "theirs"})
+    assert named.code == 0, named
+    assert hub.read("chartpress.yaml").startswith("charts:\n  - name: theirs\n    chartPath: charts/theirs\n")
+    assert "charts/theirs/values.yaml" in hub.snapshot()
+
+
+def test_a_chart_that_is_not_committed_yet_is_found(tmp_path: Path, helm_repository: HelmServer) -> None:
+    hub = make_repository(tmp_path / "hub", {"README.md": "# Ours\n"})
+    hub.write("ours/Chart.yaml", CHART.format(url=helm_repository.url))
+    assert init(hub, "--json").json["files"][-1] == "ours/values.yaml"
+
+
+# -- what is there, and lacks something
+
+
+def test_what_a_file_lacks_that_is_there_is_told_and_not_written(bare: Hub) -> None:
+    files = {
+        "chartpress.yaml": "charts:\n  - name: hub\n    imagePrefix: quay.io/ours/\n",
+        "Makefile": "check:\n\ttrue\n",
+    }
+    for path, text in files.items():
+        bare.write(path, text)
+    result = init(bare)
+    assert result.code == 0, result
+    assert {path: bare.read(path) for path in files} == files
+    assert result.out.splitlines()[3:] == [
+        "chartpress.yaml: add by hand:",
+        "    images:",
+        "      hub:",
+        "        valuesPath: jupyterhub.hub.image",
+        "Makefile: add by hand:",
+        "release: ## move to a z2jh release, build its hub image, commit both",
+        "\thubpress release $(if $(VERSION),--to '$(VERSION)')",
+    ]
+
+
+def test_a_chart_that_chartpress_yaml_does_not_have_is_told_whole(bare: Hub) -> None:
+    bare.write("chartpress.yaml", "charts:\n  - name: support\n")
+    assert init(bare, "--json").json["to_add"]["chartpress.yaml"] == (
+        "  - name: hub\n    chartPath: hub\n    imagePrefix: 127.0.0.1:1/ours/\n"
+        "    images:\n      hub:\n        valuesPath: jupyterhub.hub.image\n"
+    )
+
+
+def test_the_dockerfile_goes_where_chartpress_yaml_looks_for_it(tmp_path: Path, helm_repository: HelmServer) -> None:
+    hub = make_repository(
+        tmp_path / "hub",
+        {
+            "helm-charts/chartpress.yaml": CHARTPRESS_BELOW,
+            "helm-charts/basehub/Chart.yaml": CHART.format(url=helm_repository.url),
+        },
+    )
+    told = init(hub, "--json").json
+    assert told["files"] == [
+        "helm-charts/hub-image/Dockerfile",
+        "helm-charts/hub-image/requirements.txt",
+        "Makefile",
+        "helm-charts/basehub/values.yaml",
+    ]
+    assert told["kept"] == ["helm-charts/chartpress.yaml"]
+
+
+# -- none of it
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Hub:
+    return make_repository(tmp_path / "hub", {"README.md": "# Ours\n"})
+
+
+def test_a_repository_with_nothing_in_it_gets_a_chart_for_the_newest_release(
+    empty: Hub, helm_repository: HelmServer
+) -> None:
+    env = {"INVOKE_HUB_CHART_REPOSITORY": helm_repository.url}
+    result = run_task("init", "--prefix", PREFIX, "--json", cwd=empty.path, env=env)
+    assert (result.code, result.json["files"]) == (0, ["hub/Chart.yaml", *WRITTEN])
+    assert empty.read("hub/Chart.yaml") == (
+        "apiVersion: v2\nname: hub\ndescription: Our JupyterHub\nversion: 0.0.1\ndependencies:\n"
+        "  - name: jupyterhub\n    # The hub image inherits from this release's: both move together.\n"
+        f"    version: 4.4.0\n    repository: {helm_repository.url}\n"
+    )
+    assert "\nFROM quay.io/jupyterhub/k8s-hub:4.4.0\n" in empty.read("images/hub/Dockerfile")
+    empty.commit("Give us a hub")
+    offline = run_task("check", "--offline", "--json", cwd=empty.path)
+    assert [problem["code"] for problem in offline.json["problems"]] == ["values-empty"]
+
+
+def test_the_chart_gets_the_name_that_the_setting_has(empty: Hub, helm_repository: HelmServer) -> None:
+    env = {"INVOKE_HUB_CHART_REPOSITORY": helm_repository.url, "INVOKE_HUB_CHART": "ours"}
+    result = run_task("init", "--prefix", PREFIX, "--json", cwd=empty.path, env=env)
+    assert result.json["files"][0] == "ours/Chart.yaml"
+    assert "\nname: ours\n" in empty.read("ours/Chart.yaml")
+
+
+# -- what the image is called
+
+
+def test_where_the_image_goes_is_asked_for_when_the_remote_does_not_tell(bare: Hub) -> None:
+    result = run_task("init", cwd=bare.path)
+    assert result.code == 2
+    assert result.err.splitlines()[1].startswith("hint: say it: invoke init --prefix ")
+
+
+@pytest.mark.parametrize(
+    ("address", "begins"),
+    [
+        ("git@github.com:Our-Org/hubs.git", "ghcr.io/our-org/"),
+        ("https://github.com/Our-Org/hubs", "ghcr.io/our-org/"),
+    ],
+)
+def test_a_repository_on_github_pushes_to_githubs_registry(bare: Hub, address: str, begins: str) -> None:
+    bare.git("remote", "set-url", "origin", address)
+    assert run_task("init", cwd=bare.path).code == 0
+    assert f"    imagePrefix: {begins}\n" in bare.read("chartpress.yaml")
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [("quay.io/ours", "quay.io/ours/"), ("quay.io/ours/", "quay.io/ours/"), ("quay.io/ours/our-", "quay.io/ours/our-")],
+)
+def test_a_prefix_ends_where_the_image_s_own_name_begins(bare: Hub, given: str, written: str) -> None:
+    assert run_task("init", "--prefix", given, cwd=bare.path).code == 0
+    assert f"    imagePrefix: {written}\n" in bare.read("chartpress.yaml")
+
+
+@pytest.mark.parametrize("given", ["https://quay.io/ours/", "Quay/ours", "a: b", ""])
+def test_a_prefix_that_no_image_can_have_is_refused(bare: Hub, given: str) -> None:
+    before = bare.snapshot()
+    result = run_task("init", f"--prefix={given}", cwd=bare.path)
+    assert (result.code, result.err.splitlines()[0]) == (
+        2,
+        f"error: {given!r} is no beginning of an image's name (--prefix)",
+    )
+    assert bare.snapshot() == before
+
+
+# -- what comes of it
+
+
+def test_the_plan_is_shown_before_anything_is_written(bare: Hub) -> None:
+    result = init(bare)
+    plan, done = result.err.partition("init: ")[::2]
+    assert plan.startswith(f"Plan for {bare.path}\n  init * write {', '.join(WRITTEN)}\n")
+    margin = " " * 9
+    assert f"\n{margin}hub/values.yaml:\n{margin}  +    image:\n{margin}  +      name:\n" in plan
+    assert "  +FROM quay.io/jupyterhub/k8s-hub:3.2.1\n" in plan
+    assert done.startswith("write images/hub/Dockerfile, ")
+
+
+@pytest.mark.parametrize("folder", ["hub", "charts/hub", "."])
+def test_chartpress_reads_what_init_wrote(folder: str, tmp_path: Path, helm_repository: HelmServer) -> None:
+    hub = make_repository(tmp_path / "hub", {f"{folder}/Chart.yaml": CHART.format(url=helm_repository.url)})
+    assert init(hub).code == 0
+    short = hub.commit("Give the chart its hub image")
+    listed = run(sys.executable, "-m", "chartpress", "--list-images", cwd=hub.path)
+    assert (listed.code, listed.out) == (0, f"{PREFIX}hub:0.0.1-0.dev.git.2.h{short}\n"), listed
+    assert run_task("status", "--json", cwd=hub.path).json["images"][0]["computed_tag"].endswith(short)
+
+
+def test_make_calls_what_init_wrote(bare: Hub) -> None:
+    assert init(bare).code == 0
+    shown = sh("make", "--dry-run", "release", "check", "VERSION=4.4.0", cwd=bare.path)
+    assert shown.splitlines() == ["hubpress release --to '4.4.0'", "hubpress check"]
+    assert sh("make", "--dry-run", cwd=bare.path) == "hubpress release "
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("stand_in")
+def test_what_init_wrote_can_be_released(tmp_path: Path, helm_repository: HelmServer, registry: Registry) -> None:
+    hub = chart_repository(tmp_path / "hub", helm_repository.url)
+    assert run_task("init", "--prefix", f"{registry.address}/init/", cwd=hub.path).code == 0
+    hub.commit("Give the chart its hub image")
+    result = run_task("release", "--yes", cwd=hub.path)
+    assert result.code == 0, result
+    assert hub.subjects()[1] == "Move z2jh from 3.2.1 to 3.3.8"

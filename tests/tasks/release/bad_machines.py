@@ -1,0 +1,306 @@
+"""Programs and registries that are missing, broken, or have something else than they should."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...support.cli import sh
+from ...support.hubs import NO_REGISTRY
+from .bad_charts import nothing
+from .scene import CHARTPRESS, DOCKERFILE, PROGRAM, REFUSED, UNREACHABLE, UNUSABLE, VALUES, Bug
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .scene import Scene
+
+DOCKER_HINT = "install Docker: https://docs.docker.com/engine/install/"
+BUILDX_HINT = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
+
+
+# -- programs
+
+
+def only(*names: str) -> Callable[[Scene], None]:
+    """Leave nothing but the programs ``names`` on PATH."""
+
+    def breaks(scene: Scene) -> None:
+        programs = scene.folder / "programs"
+        programs.mkdir()
+        for name in names:
+            (programs / name).symlink_to(str(shutil.which(name)))
+        scene.env["PATH"] = str(programs)
+
+    return breaks
+
+
+def image_on_artifact_registry_without_gcloud(scene: Scene) -> None:
+    scene.change(CHARTPRESS, NO_REGISTRY, "us-central1-docker.pkg.dev/cal-icor-hubs")
+    only("git")(scene)
+
+
+MISSING_PROGRAMS = [
+    Bug(
+        "git missing",
+        "bump",
+        only(),
+        PROGRAM,
+        "git is not installed (PATH)",
+        "install git: https://git-scm.com/downloads",
+    ),
+    Bug("docker missing", "build", only("git"), PROGRAM, "docker is not installed (PATH)", DOCKER_HINT),
+    Bug(
+        "gcloud missing",
+        "auth",
+        image_on_artifact_registry_without_gcloud,
+        PROGRAM,
+        "gcloud is not installed (PATH)",
+        "install the Google Cloud CLI: https://cloud.google.com/sdk/docs/install",
+    ),
+]
+
+
+def docker_that_says(words: str) -> Callable[[Scene], None]:
+    """Put a client in docker's place that has no plugin."""
+
+    def breaks(scene: Scene) -> None:
+        only("git")(scene)
+        client = Path(scene.env["PATH"]) / "docker"
+        client.write_text(f"#!/bin/sh\n/bin/cat >&2 <<'END'\n{words}\nEND\nexit 1\n")
+        client.chmod(0o755)
+
+    return breaks
+
+
+def no_engine(scene: Scene) -> None:
+    scene.env["DOCKER_HOST"] = f"unix://{scene.folder}/nobody.sock"
+
+
+def no_engine_that_would_have_the_base(scene: Scene) -> None:
+    scene.change(DOCKERFILE, scene.base, f"{NO_REGISTRY}/mirror/k8s-hub")
+    no_engine(scene)
+
+
+def run_that_fails(scene: Scene) -> None:
+    scene.change(DOCKERFILE, "RUN pip install", "RUN exit 7; pip install")
+
+
+ENGINE = [
+    Bug(
+        "engine not running",
+        "build",
+        no_engine,
+        PROGRAM,
+        "the Docker engine does not answer (docker info)",
+        "start Docker Desktop or the docker service, then: docker info",
+    ),
+    Bug(
+        "engine not running, the base image's registry out of reach",
+        "build",
+        no_engine_that_would_have_the_base,
+        PROGRAM,
+        "the Docker engine does not answer (docker info)",
+        "start Docker Desktop or the docker service, then: docker info",
+    ),
+    Bug(
+        "buildx missing",
+        "build",
+        docker_that_says("docker: unknown command: docker buildx\n\nRun 'docker --help' for more information"),
+        PROGRAM,
+        "docker has no buildx (docker buildx version)",
+        BUILDX_HINT,
+    ),
+    Bug(
+        "buildx missing, before Docker 28",
+        "build",
+        docker_that_says("docker: 'buildx' is not a docker command.\nSee 'docker --help'"),
+        PROGRAM,
+        "docker has no buildx (docker buildx version)",
+        BUILDX_HINT,
+    ),
+    Bug(
+        "no such builder",
+        "build --builder nobody",
+        nothing,
+        PROGRAM,
+        'the builder does not answer: ..."nobody"... (nobody)',
+        "docker buildx ls",
+    ),
+    Bug(
+        "a RUN fails",
+        "build",
+        run_that_fails,
+        PROGRAM,
+        "failed to solve: process ... did not complete successfully: exit code: 7",
+        "mend the Dockerfile, commit it, and build again",
+        foreseen=False,
+    ),
+]
+
+
+# -- what is to be built
+
+
+def no_values_path(scene: Scene) -> None:
+    scene.change(VALUES, "    image:\n", "    picture:\n")
+
+
+def uncommitted_image_files(scene: Scene) -> None:
+    scene.hub.write("images/hub/extra.txt", "not committed\n")
+
+
+def shallow(scene: Scene) -> None:
+    scene.change(VALUES, "256M", "512M")
+    scene.hub.git("push", "--quiet")
+    shutil.rmtree(scene.hub.path)
+    sh("git", "clone", "--quiet", "--depth=1", scene.hub.remote.as_uri(), scene.hub.path.name, cwd=scene.folder)
+
+
+def no_such_base(scene: Scene) -> None:
+    scene.change(DOCKERFILE, "k8s-hub:3.2.1", "k8s-hub:3.2.9")
+
+
+IMAGES = [
+    Bug(
+        "values path missing",
+        "build",
+        no_values_path,
+        UNUSABLE,
+        "values path jupyterhub.hub.image is missing (hub/values.yaml)",
+        'add "image: {{name: , tag: }}" under jupyterhub.hub, line 4',
+    ),
+    Bug(
+        "uncommitted image files",
+        "build",
+        uncommitted_image_files,
+        REFUSED,
+        "the image hub has files that are not committed (images/hub/extra.txt)",
+        "invoke commit, or git commit them; its tag names the last commit",
+    ),
+    Bug(
+        "shallow clone",
+        "build",
+        shallow,
+        REFUSED,
+        "the clone is shallow, so commits cannot be counted ({s.hub.path})",
+        "git fetch --unshallow",
+    ),
+    Bug(
+        "no such image",
+        "build --image postgres",
+        nothing,
+        UNUSABLE,
+        "postgres is no image that inherits from z2jh's hub image (chartpress.yaml)",
+        "such images here: hub",
+    ),
+    Bug(
+        "base image that does not exist",
+        "build",
+        no_such_base,
+        REFUSED,
+        "the base image does not exist ({s.base}:3.2.9)",
+        "invoke bump, or mend the FROM",
+    ),
+    Bug(
+        "base image that is not there for the platform",
+        "build --platform linux/riscv64",
+        nothing,
+        REFUSED,
+        "the base image is not there for linux/riscv64, only for linux/amd64 ({s.base}:3.2.1)",
+        "name another platform: --platform, or hub.platform in invoke.yaml",
+    ),
+]
+
+
+# -- registries
+
+
+def registry_down(scene: Scene) -> None:
+    scene.change(CHARTPRESS, scene.prefix, f"{NO_REGISTRY}/hubs")
+
+
+def registry_that_denies(scene: Scene) -> None:
+    scene.change(CHARTPRESS, scene.prefix, f"{scene.request.getfixturevalue('locked_registry').address}/hubs")
+
+
+def registry_beyond_this_machine(scene: Scene) -> None:
+    scene.change(CHARTPRESS, scene.prefix, "registry.invalid/hubs")
+
+
+def tag_on_another_base(scene: Scene) -> None:
+    push_as_ours(scene, f"FROM {scene.base}:4.4.0\n")
+
+
+def tag_for_another_platform(scene: Scene) -> None:
+    push_as_ours(scene, "FROM scratch\nLABEL lab=1\n", "--platform=linux/arm64")
+
+
+def push_as_ours(scene: Scene, dockerfile: str, *flags: str) -> None:
+    """Push an image of another Dockerfile under the tag that the hub's last commit makes."""
+    context = scene.folder / "other"
+    context.mkdir()
+    (context / "Dockerfile").write_text(dockerfile)
+    build = ("docker", "buildx", "build", "--quiet", "--push", "--provenance=false", "--tag", scene.image)
+    sh(*build, *flags, ".", cwd=context)
+
+
+REGISTRIES = [
+    Bug(
+        "registry down",
+        "build",
+        registry_down,
+        UNREACHABLE,
+        "the registry gives no usable answer: ... connection refused (127.0.0.1:1)",
+        "curl -I http://127.0.0.1:1/v2/",
+    ),
+    Bug(
+        "registry that denies",
+        "build",
+        registry_that_denies,
+        UNREACHABLE,
+        "the registry denied access: ... no basic auth credentials ({s.registry})",
+        "docker login {s.registry}",
+    ),
+    Bug(
+        "registry down, and a release begun",
+        "release --yes",
+        registry_down,
+        UNREACHABLE,
+        "the registry gives no usable answer: ... connection refused (127.0.0.1:1)",
+        "curl -I http://127.0.0.1:1/v2/",
+    ),
+    Bug(
+        "registry that denies, and a release begun",
+        "release --yes",
+        registry_that_denies,
+        UNREACHABLE,
+        "the registry denied access: ... no basic auth credentials ({s.registry})",
+        "docker login {s.registry}",
+    ),
+    Bug(
+        "the tag is there on another base",
+        "build",
+        tag_on_another_base,
+        REFUSED,
+        "the image is not built on {s.base}:3.2.1 ({s.image})",
+        "commit a change of the image's files for a new tag, or build this one anew: invoke build --force",
+    ),
+    Bug(
+        "the tag is there for another platform",
+        "build",
+        tag_for_another_platform,
+        REFUSED,
+        "the image is for linux/arm64, not for linux/amd64 ({s.image})",
+        "build it anew for the right platform: invoke build --force",
+    ),
+    Bug(
+        "a stand-in would leave this machine",
+        "build",
+        registry_beyond_this_machine,
+        REFUSED,
+        "the base image here is a rehearsal's stand-in, not z2jh's hub image ({s.base}:3.2.1)",
+        "docker image rm {s.base}:3.2.1, then: docker pull {s.base}:3.2.1",
+    ),
+]

@@ -1,0 +1,215 @@
+"""What an image holds, seen from outside: what its commit has, however the clone looks meanwhile."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ...support.cli import run, run_task
+from ...support.engine import files_of
+from ...support.hubs import make_repository
+from .world import fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ...support.hubs import Hub
+    from .scene import Scene
+
+pytestmark = pytest.mark.engine
+CHARTPRESS, DOCKERFILE, VALUES = "chartpress.yaml", "images/hub/Dockerfile", "hub/values.yaml"
+REQUIREMENTS = "images/hub/requirements.txt"
+CONTENT = {"INVOKE_HUB_TAG": "{chart_version}-{content}"}
+
+
+@pytest.fixture
+def hub(hub: Hub) -> Hub:
+    """A hub repository whose image has its whole context in ``/ctx``."""
+    hub.edit(DOCKERFILE, "COPY requirements.txt /tmp/", "COPY . /ctx/\nCOPY requirements.txt /tmp/")
+    hub.write(".gitignore", "*.local\n")
+    hub.write("images/hub/lib/a.py", "a\n")
+    hub.commit("Copy all")
+    return hub
+
+
+@pytest.fixture(params=[0o022, 0o077], ids=["022", "077"])
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+def built(hub: Hub, *flags: str, env: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - the JSON that it prints
+    done = run_task("build", "--json", *flags, cwd=hub.path, env=env)
+    assert done.code == 0, done
+    return done.json["images"][0]
+
+
+def held(image: Any) -> dict[str, tuple[int, str]]:  # noqa: ANN401 - the same
+    """Return mode and text of the files that the image has."""
+    return files_of(f"{image['repository']}:{image['tag']}")
+
+
+def set_image(hub: Hub, *lines: str) -> None:
+    """Say these lines of the image in chartpress.yaml, and commit all."""
+    text = "".join(f"        {line}\n" for line in lines)
+    hub.edit(CHARTPRESS, "        valuesPath:", f"{text}        valuesPath:")
+    hub.commit("Change the image")
+
+
+def leave_out(hub: Hub) -> None:
+    hub.git("sparse-checkout", "set", "--no-cone", "/*", "!/images/hub/lib")
+
+
+def edit_unseen(hub: Hub) -> None:
+    hub.git("update-index", "--assume-unchanged", REQUIREMENTS)
+    hub.git("update-index", "--skip-worktree", "images/hub/lib/a.py")
+    hub.write(REQUIREMENTS, "not committed\n")
+    hub.write("images/hub/lib/a.py", "not committed\n")
+
+
+def lie_around(hub: Hub) -> None:
+    hub.write("images/hub/my.local", "ignored\n")
+
+
+@pytest.mark.parametrize("engine", ["buildx", "chartpress"])
+@pytest.mark.parametrize("change", [leave_out, edit_unseen, lie_around])
+def test_an_image_holds_what_its_commit_has(hub: Hub, change: Callable[[Hub], None], engine: str) -> None:
+    expected = hub.read(REQUIREMENTS)
+    change(hub)
+    files = {path: text for path, (_, text) in held(built(hub, "--engine", engine)).items() if path.startswith("/ctx/")}
+    assert files == {
+        "/ctx/Dockerfile": hub.read(DOCKERFILE),
+        "/ctx/lib": "",
+        "/ctx/lib/a.py": "a\n",
+        "/ctx/requirements.txt": expected,
+    }
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_context_at_the_top_has_the_modes_of_a_checkout(hub: Hub) -> None:
+    hub.edit(DOCKERFILE, "COPY requirements.txt /tmp/", f"COPY {REQUIREMENTS} /tmp/")
+    set_image(hub, "contextPath: .", f"dockerfilePath: {DOCKERFILE}")
+    # As a clone that a group shares: what is made in it is the group's.
+    (hub.path / ".git").chmod(0o2775)
+    files = held(built(hub))
+    assert [files[path][0] for path in ("/ctx", "/ctx/hub", f"/ctx/{REQUIREMENTS}")] == [0o755, 0o755, 0o644]
+
+
+@pytest.mark.parametrize("env", [None, CONTENT], ids=["commit", "content"])
+@pytest.mark.parametrize("place", ["images/sub", "images/sub/deep"])
+def test_a_context_may_be_a_submodule_or_lie_in_one(hub: Hub, env: dict[str, str] | None, place: str) -> None:
+    files = {f"{at}{name}": hub.read(f"images/hub/{name}") for at in ("", "deep/") for name in ("requirements.txt",)}
+    files.update({f"{at}Dockerfile": hub.read(DOCKERFILE) for at in ("", "deep/")})
+    sub = make_repository(hub.path.parent / "sub", files)
+    hub.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(sub.path), "images/sub")
+    set_image(hub, f"contextPath: {place}")
+    assert held(built(hub, env=env))["/ctx/requirements.txt"][1] == files["requirements.txt"]
+
+
+@pytest.mark.parametrize("env", [None, CONTENT], ids=["commit", "content"])
+def test_a_context_may_lie_behind_a_link(hub: Hub, env: dict[str, str] | None) -> None:
+    hub.git("mv", "images/hub", "real")
+    (hub.path / "images").mkdir(exist_ok=True)
+    (hub.path / "images/hub").symlink_to("../real")
+    set_image(hub, "paths: [real]")
+    first = built(hub, env=env)
+    hub.git("checkout", "--quiet", "--", VALUES)
+    hub.write("real/requirements.txt", "another\n")
+    if env is None:
+        hub.commit("Take another")
+    second = built(hub, env=env)
+    assert second["tag"] != first["tag"]
+    assert held(second)["/ctx/requirements.txt"][1] == "another\n"
+
+
+def test_images_of_several_commits_have_the_named_contexts_of_their_own(scene: Scene) -> None:
+    hub = scene.hub
+    base = next(line for line in hub.read(DOCKERFILE).splitlines() if line.startswith("FROM "))
+    for key in ("hub", "two"):
+        hub.write(f"images/{key}/Dockerfile", f"{base}\nCOPY --from=s . /ctx/\n")
+    both = 'extraBuildCommandOptions: ["--build-context=s=shared"]'
+    hub.write("shared/which", "first\n")
+    hub.edit(CHARTPRESS, "        valuesPath:", f"        {both}\n        paths: [shared]\n        valuesPath:")
+    hub.write(CHARTPRESS, f"{hub.read(CHARTPRESS)}      two:\n        valuesPath: two.image\n        {both}\n")
+    hub.write(VALUES, f"{hub.read(VALUES)}two:\n  image:\n    name:\n    tag:\n")
+    hub.commit("Take two images")
+    hub.write("shared/which", "second\n")
+    hub.commit("Change what both share, of which only one has its tag")
+    done = run_task("build", "--json", cwd=hub.path)
+    assert done.code == 0, done
+    found = {image["name"]: held(image)["/ctx/which"][1] for image in done.json["images"]}
+    assert found == {"hub": "second\n", "two": "first\n"}
+
+
+def test_chartpress_does_not_build_what_the_tags_commit_does_not_have(hub: Hub, scene: Scene) -> None:
+    set_image(hub, "rebuildOnContextPathChanges: false")
+    tag = scene.tag
+    hub.write("images/hub/later.txt", "later\n")
+    hub.commit("Come later")
+    done = run_task("build", "--engine", "chartpress", cwd=hub.path)
+    error, hint = fault(done)
+    assert (done.code, hint) == (1, "leave out --engine chartpress")
+    assert error == (
+        "chartpress builds from the last commit, which has other files than the one that the tag names "
+        f"({scene.prefix}/core/hub:{tag})"
+    )
+    image = built(hub)
+    assert (image["status"], image["tag"]) == ("built", tag)
+    files = held(image)
+    assert "/ctx/Dockerfile" in files
+    assert "/ctx/later.txt" not in files
+
+
+@pytest.mark.parametrize("engine", ["buildx", "chartpress"])
+def test_a_build_in_a_hook_asks_the_clone_that_it_is_for(hub: Hub, scene: Scene, engine: str) -> None:
+    variables = {
+        "GIT_DIR": f"{scene.folder}/none",
+        "GIT_INDEX_FILE": f"{scene.folder}/none/index",
+        "GIT_WORK_TREE": "/",
+    }
+    assert built(hub, "--engine", engine, env=variables)["tag"] == scene.tag
+
+
+# -- a release that names the content
+
+
+def attributes(hub: Hub) -> None:
+    hub.write(".gitattributes", "*.txt text eol=crlf\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "file", "hint"),
+    [
+        (edit_unseen, f"images/hub/lib/a.py, {REQUIREMENTS}", None),
+        (attributes, ".gitattributes", "invoke commit, or git commit them; its tag names the last commit"),
+    ],
+)
+def test_a_release_refuses_what_it_would_not_commit(
+    hub: Hub, change: Callable[[Hub], None], file: str, hint: str | None
+) -> None:
+    change(hub)
+    before = hub.snapshot()
+    done = run_task("release", "--yes", cwd=hub.path, env=CONTENT)
+    error, said = fault(done)
+    assert (done.code, error) == (1, f"the image hub has files that are not committed ({file})")
+    assert hub.snapshot() == before
+    if hint is None:
+        command, _, then = said.partition(", then ")
+        assert then == "git commit them"
+        assert run("sh", "-c", command, cwd=hub.path).code == 0
+        hub.commit("Commit them")
+        done = run_task("release", "--yes", cwd=hub.path, env=CONTENT)
+        assert done.code == 0, done
+    else:
+        assert said == hint
+
+
+def test_what_is_staged_elsewhere_does_not_stop_a_release(hub: Hub) -> None:
+    hub.write("notes.txt", "staged\n")
+    hub.git("add", "notes.txt")
+    done = run_task("release", "--yes", cwd=hub.path, env=CONTENT)
+    assert done.code == 0, done
+    assert hub.git("status", "--porcelain") == "A  notes.txt"

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.rehearsal.registry import forget_images, free_port, registry
+
+from ...support.cli import run, run_task
+from ...support.helm import HelmServer, served
+from ...support.hubs import Hub, make_hub
+from ...support.machine import PROJECT
+from .scene import VALUES
+from .world import images_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+pytestmark = pytest.mark.engine
+
+# Commits made at one time are equal to the hash if their trees, messages and parents are.
+AT_ONE_TIME = {"GIT_AUTHOR_DATE": "2026-06-10T10:00:00Z", "GIT_COMMITTER_DATE": "2026-06-10T10:00:00Z"}
+STEPS = ("auth", "bump", "commit", "build", "commit")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a release leaves behind.
+
+    Attributes:
+        branch: the branch that it ended on.
+        head: that branch's commit.
+        subjects: the commits that it made, newest first.
+        files: the work tree.
+        status: what git says of it.
+        images: what the registry has.
+    """
+
+    branch: str
+    head: str
+    subjects: tuple[str, ...]
+    files: Mapping[str, bytes]
+    status: str
+    images: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a release can be made again and again, each time with an empty registry of the same address."""
+
+    folder: Path
+    base: str
+    charts: HelmServer
+    port: int
+
+    def outcome_of(self, name: str, way: Callable[[Hub], None]) -> Outcome:
+        """Make a hub, release it in some way, and return what is there then."""
+        with self._registry(name) as address, pytest.MonkeyPatch.context() as patch:
+            for variable, value in AT_ONE_TIME.items():
+                patch.setenv(variable, value)
+            prefix = f"{address}/hubs"
+            hub = make_hub(self.folder / name, base=self.base, registry=prefix, chart_repository=self.charts.url)
+            way(hub)
+            return look_at(hub, images_in(address))
+
+    @contextmanager
+    def _registry(self, name: str) -> Iterator[str]:
+        with registry(self.folder / f"{name}-registry", port=self.port) as there:
+            try:
+                yield there.address
+            finally:
+                forget_images(there.address)
+
+
+def look_at(hub: Hub, images: tuple[str, ...]) -> Outcome:
+    return Outcome(
+        hub.git("branch", "--show-current"),
+        hub.git("rev-parse", "HEAD"),
+        tuple(hub.subjects("main..HEAD")),
+        hub.snapshot(),
+        hub.git("status", "--porcelain"),
+        images,
+    )
+
+
+@pytest.fixture(scope="module")
+def place(mirror: str, chart_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with served(chart_folder) as charts:
+        yield Place(tmp_path_factory.mktemp("ways"), mirror, charts, free_port())
+
+
+@pytest.fixture(scope="module")
+def released(place: Place) -> Outcome:
+    """What ``invoke release --yes`` leaves behind."""
+    return place.outcome_of("released", lambda hub: task(hub, "release", "--yes"))
+
+
+def test_a_release_makes_two_commits_on_a_feature_branch_and_one_image(released: Outcome) -> None:
+    (image,) = released.images
+    tag = image.rpartition(":")[2]
+    assert released.branch == "bump-z2jh-3.3.8"
+    assert released.subjects == (f"Use hub image {tag}", "Move z2jh from 3.2.1 to 3.3.8")
+    assert released.status == ""
+
+
+def chain(hub: Hub) -> None:
+    task(hub, *STEPS)
+
+
+def each_alone(hub: Hub) -> None:
+    for step in STEPS:
+        task(hub, step)
+
+
+def make_release(hub: Hub) -> None:
+    make(hub, "release", "--yes")
+
+
+def make_each(hub: Hub) -> None:
+    for step in STEPS:
+        make(hub, step)
+
+
+@pytest.mark.parametrize("way", [chain, each_alone, make_release, make_each])
+def test_every_way_ends_in_the_same_branch_commits_files_and_image(
+    way: Callable[[Hub], None], place: Place, released: Outcome
+) -> None:
+    assert place.outcome_of(way.__name__, way) == released
+
+
+@pytest.mark.parametrize("done", range(1, len(STEPS) + 1), ids=lambda done: f"after {done} steps")
+def test_a_release_that_was_stopped_goes_on_where_it_stopped(done: int, place: Place, released: Outcome) -> None:
+    def stopped(hub: Hub) -> None:
+        task(hub, *STEPS[:done])
+        task(hub, "release", "--yes")
+
+    assert place.outcome_of(f"stopped-{done}", stopped) == released
+
+
+def test_a_release_that_was_stopped_between_push_and_values_goes_on_there(place: Place, released: Outcome) -> None:
+    def stopped(hub: Hub) -> None:
+        task(hub, "bump", "commit", "build")
+        hub.git("restore", VALUES)
+        task(hub, "release", "--yes")
+
+    assert place.outcome_of("stopped-in-build", stopped) == released
+
+
+def task(hub: Hub, *arguments: str) -> None:
+    result = run_task(*arguments, cwd=hub.path)
+    assert result.code == 0, result
+
+
+def make(hub: Hub, target: str, *flags: str) -> None:
+    """Run a target of the project's own Makefile on ``hub``, with the Python that runs this test."""
+    arguments = " ".join((*flags, "--repo", str(hub.path)))
+    ready = ("--old-file=.venv/.ready", f"invoke={sys.executable} -m invoke")
+    result = run("make", "-C", str(PROJECT), *ready, target, f"ARGS={arguments}", cwd=PROJECT)
+    assert result.code == 0, result

@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import shlex
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tasks.rehearsal.registry import registry as throwaway_registry
+
+from ...support.cli import run, run_task, sh
+from ...support.helm import ChartRelease, chart_repository
+from ...support.hubs import Hub, make_hub
+from ...support.machine import PROJECT
+from .scene import DOCKERFILE, REQUIREMENTS, VALUES
+from .world import files_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.rehearsal.registry import Registry
+
+    from ...support.helm import HelmServer
+    from .scene import Scene
+
+pytestmark = pytest.mark.engine
+
+BRANCH = "bump-z2jh-3.3.8"
+OUT_OF_REACH = "registry.invalid/jupyterhub/k8s-hub"
+
+
+def rehearse(hub: Hub, *flags: str, env: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - the JSON that it prints
+    result = run_task("rehearse", *flags, "--json", cwd=hub.path, env=env)
+    assert result.code == 0, result
+    return result.json
+
+
+def rehearse_and_keep(hub: Hub, *flags: str, env: dict[str, str] | None = None) -> tuple[Path, Any]:
+    """Return the folder that a rehearsal leaves with ``--keep``, and the JSON that it prints."""
+    told = rehearse(hub, "--keep", *flags, env={"TMPDIR": str(hub.path.parent), **(env or {})})
+    return Path(told["folder"]), told
+
+
+def subjects(remote: Path, revisions: str) -> list[str]:
+    return sh("git", "log", "--pretty=%s", revisions, cwd=remote).splitlines()
+
+
+def in_rehearsals_registry(folder: Path, image: str) -> Any:  # noqa: ANN401 - the JSON that buildx prints
+    """Serve a rehearsal's registry once more, and return what it says of an image."""
+    port = json.loads((folder / "rehearsal.json").read_text())["port"]
+    with throwaway_registry(folder / "registry", port=port):
+        return json.loads(sh("docker", "buildx", "imagetools", "inspect", image, "--format={{json .}}", cwd=folder))
+
+
+def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own(scene: Scene) -> None:
+    before, git_folder = scene.world(), files_in(scene.hub.path / ".git")
+    folder, told = rehearse_and_keep(scene.hub)
+    (image,) = told["images"]
+    remote = folder / "remote.git"
+    assert subjects(remote, f"main..{BRANCH}") == [f"Use hub image {image['tag']}", "Move z2jh from 3.2.1 to 3.3.8"]
+    assert [commit["subject"] for commit in told["commits"]] == subjects(remote, f"main..{BRANCH}")[::-1]
+    assert image["repository"].startswith(f"{told['registry']}/")
+    values = sh("git", "show", f"{BRANCH}:{VALUES}", cwd=remote)
+    assert f"      name: {image['repository']}\n      tag: {image['tag']}\n" in values
+
+    pushed = in_rehearsals_registry(folder, f"{image['repository']}:{image['tag']}")
+    base = json.loads(
+        sh("docker", "buildx", "imagetools", "inspect", f"{scene.base}:3.3.8", "--format={{json .}}", cwd=folder)
+    )
+    layers, base_layers = (found["image"]["rootfs"]["diff_ids"] for found in (pushed, base))
+    assert pushed["manifest"]["digest"] == image["digest"]
+    assert (pushed["image"]["os"], pushed["image"]["architecture"]) == ("linux", "amd64")
+    assert layers[: len(base_layers)] == base_layers
+
+    assert scene.world() == before
+    assert files_in(scene.hub.path / ".git") == git_folder
+
+
+def test_a_rehearsal_makes_a_new_folder_each_time(scene: Scene) -> None:
+    first, _ = rehearse_and_keep(scene.hub)
+    files = files_in(first)
+    second, _ = rehearse_and_keep(scene.hub)
+    assert first != second
+    assert files_in(first) == files
+
+
+def test_a_rehearsal_shows_the_commits_and_the_diff_that_a_reviewer_would_see(scene: Scene) -> None:
+    result = run_task("rehearse", cwd=scene.hub.path)
+    assert result.code == 0, result
+    _, _, shown = result.out.partition(f"\nCommits on {BRANCH}, in the throwaway remote:\n")
+    assert [line.split(" ", 1)[1][:14] for line in shown.splitlines()[:2]] == ["Use hub image ", "Move z2jh from"]
+    assert "\n-    version: 3.2.1\n+    version: 3.3.8\n" in shown
+    assert shown.endswith("\nNothing left this machine.\n")
+
+
+def test_a_rehearsal_takes_the_working_tree_as_it_stands(scene: Scene) -> None:
+    scene.hub.write("images/hub/extra.txt", "not committed\n")
+    scene.hub.edit(DOCKERFILE, "RUN pip install", "COPY extra.txt /srv/\nRUN pip install")
+    before = scene.world()
+    folder, _ = rehearse_and_keep(scene.hub)
+    assert sh("git", "show", f"{BRANCH}:images/hub/extra.txt", cwd=folder / "remote.git") == "not committed"
+    assert scene.world() == before
+
+
+@pytest.mark.parametrize("where", [("switch", "--quiet", "-c", BRANCH), ("switch", "--quiet", "--detach")])
+def test_a_rehearsal_begins_where_the_user_stands(scene: Scene, where: tuple[str, ...]) -> None:
+    """On the very branch that a release would make, or on none: what is committed there is what is released."""
+    scene.hub.git(*where)
+    scene.hub.write("images/hub/extra.txt", "committed here\n")
+    scene.hub.commit("Add a file")
+    folder, told = rehearse_and_keep(scene.hub)
+    assert told["branch"] == BRANCH
+    assert sh("git", "show", "main:images/hub/extra.txt", cwd=folder / "remote.git") == "committed here"
+
+
+def test_a_rehearsal_in_a_shallow_clone_as_ci_makes_them(scene: Scene) -> None:
+    scene.hub.git("tag", "v1.0.0")
+    scene.hub.git("push", "--quiet", "--tags")
+    shallow = Hub(scene.folder / "shallow", scene.hub.remote)
+    sh("git", "clone", "--quiet", "--depth=1", scene.hub.remote.as_uri(), str(shallow.path), cwd=scene.folder)
+    folder, told = rehearse_and_keep(shallow)
+    assert [commit["subject"] for commit in told["commits"]] == subjects(folder / "remote.git", f"main..{BRANCH}")[::-1]
+    assert told["images"][0]["tag"].startswith("0.0.1-0.dev.git.3.h")
+    assert sh("git", "fsck", "--no-progress", "--no-dangling", cwd=folder / "hub") == ""
+
+
+def test_a_rehearsal_takes_links_as_links(scene: Scene) -> None:
+    (scene.hub.path / "hub/README.md").symlink_to("../README.md")
+    scene.hub.write("README.md", "# Ours\n")
+    scene.hub.commit("Link the README")
+    (scene.hub.path / "images/hub/to-nowhere").symlink_to("../nowhere")
+    (scene.hub.path / "hub/README.md").unlink()
+    (scene.hub.path / "hub/README.md").symlink_to("values.yaml")
+    folder, _ = rehearse_and_keep(scene.hub)
+    assert sh("git", "show", f"{BRANCH}:hub/README.md", cwd=folder / "remote.git") == "values.yaml"
+    assert sh("git", "ls-tree", BRANCH, "images/hub/to-nowhere", cwd=folder / "remote.git").startswith("120000 ")
+
+
+@pytest.mark.parametrize("flags", [[], ["--keep"]], ids=["goes away", "kept"])
+def test_a_rehearsals_own_folder_goes_away_unless_it_is_to_be_kept(scene: Scene, flags: list[str]) -> None:
+    temporary = scene.folder / "temporary"
+    temporary.mkdir()
+    told = rehearse(scene.hub, *flags, env={"TMPDIR": str(temporary)})
+    folder = Path(told["folder"])
+    assert folder.parent == temporary
+    assert folder.is_dir() == ("--keep" in flags)
+    assert told["diff"].count("\n+++ ") == 3
+
+
+def test_a_rehearsal_that_is_kept_can_be_looked_at_with_the_commands_that_it_shows(scene: Scene) -> None:
+    result = run_task("rehearse", "--keep", cwd=scene.hub.path, env={"TMPDIR": str(scene.folder)})
+    assert result.code == 0, result
+    kept, *rows = result.err.splitlines()[-4:]
+    folder = Path(kept.removeprefix("Kept: "))
+    shown = {row[:13].strip(): row[13:].strip() for row in rows}
+    assert list(shown) == ["its commits", "its images", "remove it"]
+    commits = run("sh", "-c", shown["its commits"], cwd=scene.folder)
+    assert commits.out.count("\n+    version: 3.3.8\n") == 1, commits
+    image = next(line for line in result.out.splitlines() if line.endswith(": built, pushed, proved"))
+    with serving(shown["its images"], json.loads((folder / "rehearsal.json").read_text())["port"]):
+        sh("docker", "buildx", "imagetools", "inspect", image.partition(": ")[0], cwd=folder)
+    assert run("sh", "-c", shown["remove it"], cwd=scene.folder).code == 0
+    assert not folder.exists()
+
+
+@contextlib.contextmanager
+def serving(command: str, port: int) -> Iterator[None]:
+    """Run a command that serves a registry, from when it answers to the end of the block."""
+    with subprocess.Popen(shlex.split(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            while server.poll() is None:
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                time.sleep(0.05)
+            yield
+        finally:
+            server.terminate()
+
+
+def test_what_cannot_be_reached_is_stood_in_for_and_loudly_so(tmp_path: Path) -> None:
+    hub = make_hub(
+        tmp_path / "hub", base=OUT_OF_REACH, registry="registry.invalid", chart_repository="http://127.0.0.1:1/"
+    )
+    result = run_task("rehearse", cwd=hub.path)
+    assert result.code == 0, result
+    notes = [
+        "STAND-IN: the charts come with hubpress, not from http://127.0.0.1:1/: the host takes no connection",
+        f"STAND-IN: {OUT_OF_REACH}:3.3.8 is not z2jh's image, it was made here for the rehearsal",
+    ]
+    assert result.err.splitlines()[:2] == notes
+    assert result.out.splitlines()[-2:] == notes
+    assert run("docker", "image", "inspect", f"{OUT_OF_REACH}:3.3.8", cwd=tmp_path).code != 0
+
+
+def test_a_stand_in_is_taken_where_it_is_wanted_whatever_the_registry_has(scene: Scene) -> None:
+    told = rehearse(scene.hub, "--stand-in-base")
+    (image,) = told["images"]
+    assert image["base"] == {"image": f"{scene.base}:3.3.8", "digest": None, "inherited": True}
+    assert told["stand_ins"] == [
+        f"STAND-IN: {scene.base}:3.3.8 is not z2jh's image, it was made here for the rehearsal"
+    ]
+
+
+def test_a_base_that_its_registry_denies_is_stood_in_for(
+    locked_registry: Registry, helm_repository: HelmServer, tmp_path: Path
+) -> None:
+    base = f"{locked_registry.address}/mirror/k8s-hub"
+    hub = make_hub(tmp_path / "hub", base=base, chart_repository=helm_repository.url)
+    told = rehearse(hub)
+    assert told["images"][0]["status"] == "built"
+    assert told["stand_ins"] == [f"STAND-IN: {base}:3.3.8 is not z2jh's image, it was made here for the rehearsal"]
+
+
+@pytest.fixture
+def pulled(tmp_path: Path) -> Iterator[str]:
+    """An image in this machine's store that is no stand-in, its registry out of reach; returns its repository."""
+    repository = f"registry.invalid/{secrets.token_hex(4)}/k8s-hub"
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    sh("docker", "buildx", "build", "--quiet", "--load", "--tag", f"{repository}:3.3.8", ".", cwd=tmp_path)
+    yield repository
+    sh("docker", "image", "rm", f"{repository}:3.3.8", cwd=tmp_path)
+
+
+def test_a_base_that_was_pulled_before_is_taken_where_its_registry_is_out_of_reach(scene: Scene, pulled: str) -> None:
+    scene.hub.write(DOCKERFILE, f"FROM {pulled}:3.2.1\nCOPY requirements.txt /\n")
+    told = rehearse(scene.hub)
+    assert told["images"][0]["base"] == {"image": f"{pulled}:3.3.8", "digest": None, "inherited": True}
+    assert told["stand_ins"] == []
+
+
+def test_this_projects_own_hub_is_rehearsed(tmp_path: Path) -> None:
+    """The charts are of a version that nobody has, so that no real base image stands in the stand-in's way."""
+    if not (PROJECT / ".git").exists():
+        pytest.skip("this is no clone of the project")
+    hub = Hub(tmp_path / "hub", tmp_path / "none.git")
+    sh("git", "clone", "--quiet", "--no-hardlinks", str(PROJECT), str(hub.path), cwd=tmp_path)
+    chart_repository(tmp_path / "charts", (ChartRelease("4.4.98", "5.5.0", ">=1.28.0-0", "2026-07-01"),))
+    env = {"INVOKE_HUB_CHART_REPOSITORY": (tmp_path / "charts").as_uri()}
+    told = rehearse(hub, "--major", "--stand-in-base", env=env)
+    (image,) = told["images"]
+    assert told["chart"]["after"] == "4.4.98"
+    assert told["files"] == [DOCKERFILE, REQUIREMENTS]
+    assert (image["status"], image["base"]["inherited"], told["values"]["changed"]) == ("built", True, True)
+    assert [note.partition(":")[0] for note in told["stand_ins"]] == ["STAND-IN"]
+    assert hub.git("status", "--porcelain") == ""

@@ -1,0 +1,367 @@
+"""A rehearsal that is interrupted leaves nothing; after one that is killed, the next one clears up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.rehearsal.cleanup import MARK, Record, RehearsalFolder, clear_up_after_killed_ones, rehearsal_folder
+
+from ...support.cli import INVOKE, run, run_task, sh
+from ...support.hubs import Hub, make_hub
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ...support.helm import HelmServer
+
+pytestmark = pytest.mark.engine
+
+PATIENCE = 90.0
+IN_THE_BUILD = "the build has come to here"
+SLOW = f"""\
+FROM {{base}}:3.2.1
+RUN echo "{IN_THE_BUILD}" && sleep 3
+COPY requirements.txt /
+"""
+
+
+def wait_until(reached: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < deadline, "it does not come to that"
+        time.sleep(0.02)
+
+
+@dataclass
+class Rehearsal:
+    """A rehearsal that runs, and what it leaves.
+
+    Attributes:
+        child: its process.
+        temporary: the folder that it puts its own into.
+        said: the lines that it has said so far.
+    """
+
+    child: subprocess.Popen[str]
+    temporary: Path
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path | None:
+        return next(self.temporary.glob("hubpress-[rk]*-*"), None)
+
+    @property
+    def record(self) -> Record | None:
+        return Record.read(self.folder) if self.folder else None
+
+    def listen(self) -> None:
+        assert self.child.stdout is not None
+        self.said.extend(iter(self.child.stdout.readline, ""))
+
+    def has_said(self, words: str) -> bool:
+        return any(words in line for line in list(self.said))
+
+
+@pytest.fixture
+def hub(tmp_path: Path, helm_repository: HelmServer) -> Hub:
+    """A hub whose base image is stood in for by one that no other test uses, and whose build takes its time."""
+    base = f"registry.invalid/{tmp_path.name.lower()}-{os.getpid()}/k8s-hub"
+    hub = make_hub(tmp_path / "hub", base=base, registry="registry.invalid", chart_repository=helm_repository.url)
+    hub.write("images/hub/Dockerfile", SLOW.format(base=base))
+    hub.commit("Take our time")
+    return hub
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    (tmp_path / "temporary").mkdir()
+    return tmp_path / "temporary"
+
+
+@contextmanager
+def rehearsing(hub: Hub, temporary: Path, *flags: str) -> Iterator[Rehearsal]:
+    """Start a rehearsal, its two outputs as one; whatever it comes to, it does not outlive the block."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        (*INVOKE, "rehearse", *flags),
+        cwd=hub.path,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stdin=subprocess.DEVNULL,
+        stdout=pipe,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    ) as child:
+        rehearsal = Rehearsal(child, temporary)
+        listener = threading.Thread(target=rehearsal.listen)
+        listener.start()
+        try:
+            yield rehearsal
+        finally:
+            child.kill()
+            listener.join()
+
+
+def images() -> set[str]:
+    return set(sh("docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}", cwd=Path.cwd()).splitlines())
+
+
+def left_in_engine(record: Record) -> set[str]:
+    own = {name for name in images() if name.startswith(f"127.0.0.1:{record.port}/")}
+    return own | (images() & set(record.stand_ins))
+
+
+MOMENTS = {
+    "while the clone is made": lambda one: one.record,
+    "while the plan is made": lambda one: one.has_said("STAND-IN: "),
+    "in the build": lambda one: one.has_said(IN_THE_BUILD),
+    "when the image is pushed": lambda one: one.has_said("pushing "),
+    "while it commits": lambda one: one.has_said("commit: commit hub/values.yaml"),
+    "while it shows what came of it": lambda one: one.has_said("Commits on bump-z2jh-3.3.8"),
+}
+
+
+def rehearse_again(temporary: Path, *flags: str) -> None:
+    """Rehearse another hub, whose build takes no time."""
+    hub = make_hub(
+        temporary.parent / f"other{len(list(temporary.parent.iterdir()))}", chart_repository="http://127.0.0.1:1/"
+    )
+    done = run_task("rehearse", "--stand-in-base", *flags, cwd=hub.path, env={"TMPDIR": str(temporary)})
+    assert done.code == 0, done
+
+
+def serves(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_what_a_killed_rehearsal_leaves_the_next_one_clears_up(hub: Hub, temporary: Path, moment: str) -> None:
+    before = hub.snapshot()
+    with rehearsing(hub, temporary) as rehearsal:
+        wait_until(lambda: MOMENTS[moment](rehearsal))
+        folder, record = rehearsal.folder, rehearsal.record
+        rehearsal.child.send_signal(signal.SIGKILL)
+    # At the last moment it may have come to its end by itself.
+    assert rehearsal.child.returncode in {-signal.SIGKILL, 0}
+    assert folder
+    assert record
+    wait_until(lambda: not serves(record.port))
+    rehearse_again(temporary)
+    assert list(temporary.iterdir()) == []
+    assert left_in_engine(record) == set()
+    assert hub.snapshot() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("moment", ["while the clone is made", "in the build", "when the image is pushed"])
+def test_an_interrupted_rehearsal_clears_up_itself(
+    hub: Hub, temporary: Path, moment: str, number: signal.Signals
+) -> None:
+    with rehearsing(hub, temporary) as rehearsal:
+        wait_until(lambda: MOMENTS[moment](rehearsal))
+        record = rehearsal.record
+        for _ in range(2):
+            rehearsal.child.send_signal(number)
+            time.sleep(0.05)
+        assert rehearsal.child.wait(PATIENCE) == 130, rehearsal.said
+    assert record
+    assert list(temporary.iterdir()) == []
+    assert left_in_engine(record) == set()
+    assert not serves(record.port)
+
+
+def test_a_rehearsal_to_be_kept_stays_when_it_is_killed_and_its_images_go(hub: Hub, temporary: Path) -> None:
+    with rehearsing(hub, temporary, "--keep") as rehearsal:
+        wait_until(lambda: rehearsal.has_said(IN_THE_BUILD))
+        folder, record = rehearsal.folder, rehearsal.record
+        rehearsal.child.send_signal(signal.SIGKILL)
+    assert folder
+    assert record
+    assert left_in_engine(record)
+    for _ in range(2):
+        rehearse_again(temporary)
+        assert list(temporary.iterdir()) == [folder]
+        assert left_in_engine(record) == set()
+    assert (folder / "hub/.git").is_dir()
+    assert not (folder / MARK).exists()
+
+
+def test_a_rehearsal_that_runs_is_left_alone_by_the_next_one(hub: Hub, temporary: Path) -> None:
+    with rehearsing(hub, temporary) as rehearsal:
+        wait_until(lambda: rehearsal.has_said(IN_THE_BUILD))
+        rehearse_again(temporary)
+        assert rehearsal.child.wait(PATIENCE) == 0, "".join(rehearsal.said)
+    assert list(temporary.iterdir()) == []
+
+
+def test_two_rehearsals_side_by_side_share_a_stand_in(hub: Hub, temporary: Path) -> None:
+    with rehearsing(hub, temporary) as first, rehearsing(hub, temporary) as second:
+        assert (first.child.wait(PATIENCE), second.child.wait(PATIENCE)) == (0, 0), (first.said, second.said)
+    assert list(temporary.iterdir()) == []
+    base = hub.read("images/hub/Dockerfile").split()[1].partition(":")[0]
+    assert not [name for name in images() if name.startswith(f"{base}:")]
+
+
+def test_what_would_not_go_away_is_told_and_tried_again(hub: Hub, temporary: Path) -> None:
+    """A container of the image keeps it in the engine."""
+    hub.edit("images/hub/Dockerfile", "sleep 3", "true")
+    with rehearsing(hub, temporary) as rehearsal:
+        wait_until(lambda: rehearsal.has_said("commit: commit hub/values.yaml"))
+        record = rehearsal.record
+        assert record
+        (image, *_) = left_in_engine(record) - set(record.stand_ins)
+        container = sh("docker", "create", image, "true", cwd=temporary)
+        rehearsal.child.wait(PATIENCE)
+    assert rehearsal.child.returncode == 3
+    error, hint = rehearsal.said[-2:]
+    assert error.startswith("error: cannot remove all of the rehearsal: docker image rm"), rehearsal.said
+    assert hint.startswith("hint: see what is left: ls ")
+    run("docker", "rm", container, cwd=temporary)
+    rehearse_again(temporary)
+    assert list(temporary.iterdir()) == []
+    assert left_in_engine(record) == set()
+
+
+# -- the mark
+
+
+@pytest.fixture
+def killed(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a rehearsal that was killed before it wrote its record."""
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    place = RehearsalFolder.make(keep=False)
+    os.close(place.lock)
+    (place.folder / "hub").mkdir()
+    (place.folder / "hub/file").write_text("ours\n")
+    return place.folder
+
+
+def test_a_folder_with_the_mark_is_cleared_away(killed: Path) -> None:
+    clear_up_after_killed_ones()
+    assert not killed.exists()
+
+
+def test_a_folder_that_is_half_cleared_away_still_has_its_mark(killed: Path) -> None:
+    shutil.rmtree(killed / "hub")
+    clear_up_after_killed_ones()
+    assert not killed.exists()
+
+
+def test_links_in_the_folder_are_not_followed(killed: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/file").write_text("theirs\n")
+    (killed / "link").symlink_to(tmp_path / "theirs")
+    (killed / "hub/link").symlink_to(tmp_path / "theirs")
+    clear_up_after_killed_ones()
+    assert not killed.exists()
+    assert (tmp_path / "theirs/file").read_text() == "theirs\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b'{"port": "1", "stand_ins": []}', b'{"port": 0, "stand_ins": []}', b'{"port": 1}',
+     b'{"port": 1, "stand_ins": ["--all"]}', b'{"port": 1, "stand_ins": [1]}', b"\xff\xfe", b"[" * 100_000],
+)  # fmt: skip
+def test_an_unreadable_record_counts_as_none(killed: Path, content: bytes) -> None:
+    (killed / "rehearsal.json").write_bytes(content)
+    assert Record.read(killed) is None
+    clear_up_after_killed_ones()
+    assert not killed.exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda file: file.symlink_to("rehearsal.json")])
+def test_a_record_that_is_no_file_counts_as_none(killed: Path, make: Callable[[Path], None]) -> None:
+    make(killed / "rehearsal.json")
+    assert Record.read(killed) is None
+    clear_up_after_killed_ones()
+    assert not killed.exists()
+
+
+def no_mark(folder: Path) -> None:
+    (folder / MARK).unlink()
+
+
+def mark_not_in_place_yet(folder: Path) -> None:
+    (folder / MARK).rename(folder / f"{MARK}.new")
+
+
+def mark_is_a_link(folder: Path) -> None:
+    (folder / MARK).rename(folder.parent / "mark")
+    (folder / MARK).symlink_to(folder.parent / "mark")
+
+
+def mark_is_a_pipe(folder: Path) -> None:
+    (folder / MARK).unlink()
+    os.mkfifo(folder / MARK)
+
+
+def mark_is_a_folder(folder: Path) -> None:
+    (folder / MARK).unlink()
+    (folder / MARK).mkdir()
+
+
+def folder_is_behind_a_link(folder: Path) -> None:
+    folder.rename(folder.parent / "elsewhere")
+    folder.symlink_to(folder.parent / "elsewhere")
+
+
+def of_another_user(folder: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("needs root, to act for another user")
+    os.chown(folder, 65534, 65534)
+
+
+def mark_of_another_user(folder: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("needs root, to act for another user")
+    os.chown(folder / MARK, 65534, 65534)
+
+
+NOT_OURS = [
+    no_mark, mark_not_in_place_yet, mark_is_a_link, mark_is_a_pipe, mark_is_a_folder, folder_is_behind_a_link,
+    of_another_user, mark_of_another_user,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("changed", NOT_OURS)
+def test_a_folder_that_is_not_surely_ours_stays(killed: Path, changed: Callable[[Path], None]) -> None:
+    changed(killed)
+    clear_up_after_killed_ones()
+    assert (killed / "hub/file").read_text() == "ours\n"
+
+
+def test_a_file_named_like_our_folders_stays(killed: Path) -> None:
+    other = killed.parent / "hubpress-rehearsal-by-hand"
+    other.write_text("theirs\n")
+    clear_up_after_killed_ones()
+    assert [path.name for path in killed.parent.iterdir()] == [other.name]
+
+
+def test_a_folder_whose_rehearsal_runs_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    with rehearsal_folder(keep=False) as folder:
+        (folder / "file").touch()
+        assert RehearsalFolder.take(folder) is None
+    assert not folder.exists()
+
+
+def test_a_record_is_the_old_or_the_new_one(tmp_path: Path) -> None:
+    """What a power cut leaves of the file that is written first is never read."""
+    Record(5000).write(tmp_path)
+    (tmp_path / "rehearsal.json.new").write_text('{"port": 50')
+    assert Record.read(tmp_path) == Record(5000)
+    Record(5000, ("quay.io/jupyterhub/k8s-hub:3.3.8",)).write(tmp_path)
+    assert Record.read(tmp_path) == Record(5000, ("quay.io/jupyterhub/k8s-hub:3.3.8",))

@@ -1,0 +1,409 @@
+"""A rehearsal reaches nothing real, whatever the settings of the repository, git, Docker and CI say."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.faults import Refused
+from tasks.core.names import Reference
+from tasks.tools.command import Command
+from tasks.tools.git import Git
+from tasks.tools.process import capture
+from tasks.tools.reach import Reach, confined
+from tasks.tools.registry import Conversation
+
+from ...support.cli import INVOKE, run, run_task, sh
+from .scene import CHARTPRESS, REFUSED, UNUSABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .scene import Scene
+
+ENGINE = "this machine's engine, without a shared cache"
+FAR = "ssh://far.invalid"
+
+
+def recording(folder: Path, name: str) -> Path:
+    """Put a program first on PATH that notes each of its calls, and fails; return the file of its notes."""
+    programs, notes = folder / "programs", folder / f"{name}.log"
+    programs.mkdir(exist_ok=True)
+    (programs / name).write_text(f'#!/bin/sh\necho "$0 $*" >>{notes}\nexit 1\n')
+    (programs / name).chmod(0o755)
+    return notes
+
+
+def git_config(key: str, value: str) -> None:
+    sh("git", "config", "--global", "--add", key, value, cwd=Path.cwd())
+
+
+def settings(**values: str) -> Callable[[Scene], None]:
+    def write(scene: Scene) -> None:
+        scene.hub.write("invoke.yaml", f"hub: {json.dumps(values)}\n")
+        scene.hub.commit("Set it")
+
+    return write
+
+
+def insteadof(key: str) -> Callable[[Scene], None]:
+    def write(scene: Scene) -> None:
+        git_config(f"url.{scene.hub.remote.parent}/.{key}", f"{tempfile.gettempdir()}/")
+        git_config(f"url.{scene.hub.remote}.{key}", "/")
+
+    return write
+
+
+def remote(scene: Scene) -> None:
+    scene.hub.git("remote", "set-url", "origin", "ssh://git@far.invalid/hubs.git")
+
+
+def pushurl(scene: Scene) -> None:
+    scene.hub.git("remote", "set-url", "--push", "origin", str(scene.hub.remote))
+
+
+def other_remote(scene: Scene) -> None:
+    scene.hub.git("remote", "rename", "origin", "upstream")
+    settings(remote="upstream")(scene)
+
+
+def address_for_a_remote(scene: Scene) -> None:
+    settings(remote=str(scene.hub.remote), base_branch="main")(scene)
+
+
+def builder_variable(scene: Scene) -> None:
+    scene.env["BUILDX_BUILDER"] = "far"
+
+
+def builder_variable_of_the_hub(scene: Scene) -> None:
+    scene.env["INVOKE_HUB_BUILDER"] = "cloudbuild"
+
+
+def current_builder(scene: Scene) -> None:
+    sh("docker", "buildx", "create", "--name=far", "--driver=remote", "--use", "tcp://far.invalid:1", cwd=scene.folder)
+
+
+def cache_options(scene: Scene) -> None:
+    ref = f"type=registry,ref={scene.registry}/core/cache"
+    options = json.dumps([f"--cache-from={ref}", f"--cache-to={ref},mode=max", "--cache-to", ref, "--pull=false"])
+    scene.change(
+        CHARTPRESS,
+        "    images:\n      hub:\n",
+        f"    images:\n      hub:\n        extraBuildCommandOptions: {options}\n",
+    )
+
+
+def own_name(scene: Scene) -> None:
+    scene.change(
+        CHARTPRESS,
+        "    images:\n      hub:\n",
+        f"    images:\n      hub:\n        imageName: {scene.registry}/other/hub\n",
+    )
+
+
+def hooks(scene: Scene) -> None:
+    folder = scene.folder / "hooks"
+    folder.mkdir()
+    for name in ("pre-commit", "post-commit", "pre-push", "post-checkout", "post-receive", "reference-transaction"):
+        (folder / name).write_text(f"#!/bin/sh\necho {name} >>{scene.folder / 'hooks.log'}\n")
+        (folder / name).chmod(0o755)
+    git_config("core.hooksPath", str(folder))
+
+
+def pushes_submodules(_: Scene) -> None:
+    git_config("push.recurseSubmodules", "on-demand")
+
+
+CHANGES: dict[str, tuple[Callable[[Scene], None], str]] = {
+    "the remote's address": (remote, ""),
+    "pushurl": (pushurl, ""),
+    "insteadOf": (insteadof("insteadOf"), ""),
+    "pushInsteadOf": (insteadof("pushInsteadOf"), ""),
+    "hub.remote": (other_remote, ""),
+    "hub.remote is an address": (address_for_a_remote, ""),
+    "hub.builder: cloudbuild": (settings(builder="cloudbuild"), "hub.builder cloudbuild"),
+    "hub.builder: far": (settings(builder="far"), "hub.builder far"),
+    "INVOKE_HUB_BUILDER": (builder_variable_of_the_hub, "hub.builder cloudbuild"),
+    "BUILDX_BUILDER": (builder_variable, "BUILDX_BUILDER far"),
+    "docker buildx use": (current_builder, ""),
+    "hub.cache: on": (settings(cache="on"), "hub.cache on"),
+    "hub.cache: inline": (settings(cache="inline"), "hub.cache inline"),
+    "hub.cache: registry": (settings(cache="registry"), "hub.cache registry"),
+    "hub.cache and hub.builder": (settings(cache="on", builder="far"), "hub.builder far, hub.cache on"),
+    "--cache-to in chartpress.yaml": (cache_options, ""),
+    "imageName": (own_name, ""),
+    "core.hooksPath": (hooks, ""),
+    "push.recurseSubmodules": (pushes_submodules, ""),
+}
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("setting", CHANGES)
+def test_a_setting_that_leads_outside_is_not_used(scene: Scene, setting: str) -> None:
+    notes = [recording(scene.folder, name) for name in ("gcloud", "gh", "ssh", "cosign")]
+    change, named = CHANGES[setting]
+    change(scene)
+    before = scene.world()
+    path = f"{scene.folder / 'programs'}{os.pathsep}{os.environ['PATH']}"
+    done = run_task("rehearse", "--pr", cwd=scene.hub.path, env={**scene.env, "PATH": path})
+    assert done.code == 0, done
+    assert "\n+    version: 3.3.8\n" in done.out
+    said = [line for line in done.err.splitlines() if line.startswith("NOT USED")]
+    assert said == ([f"NOT USED: {named}; a rehearsal builds on {ENGINE}"] if named else [])
+    assert scene.world() == before
+    assert [note for note in (*notes, scene.folder / "hooks.log") if note.exists()] == []
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("engine", ["buildx", "chartpress"])
+def test_both_engines_stay_inside(scene: Scene, engine: str) -> None:
+    cache_options(scene)
+    before = scene.world()
+    done = run_task("rehearse", "--engine", engine, cwd=scene.hub.path, env={"BUILDX_BUILDER": "far"})
+    assert done.code == 0, done
+    assert scene.world() == before
+
+
+@pytest.mark.engine
+def test_in_ci_a_rehearsal_writes_ci_s_own_files_only(scene: Scene) -> None:
+    notes = recording(scene.folder, "gh")
+    event = scene.folder / "event.json"
+    event.write_text(json.dumps({"repository": {"full_name": "team/hubs", "default_branch": "other"}}))
+    env = {
+        "CI": "true",
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_EVENT_PATH": str(event),
+        "GITHUB_OUTPUT": str(scene.folder / "output"),
+        "GITHUB_REPOSITORY": "team/hubs",
+        "GITHUB_TOKEN": "t",
+        "GH_TOKEN": "t",
+        "PATH": f"{scene.folder / 'programs'}{os.pathsep}{os.environ['PATH']}",
+    }
+    before = scene.world()
+    done = run_task("rehearse", "--pr", cwd=scene.hub.path, env=env)
+    assert done.code == 0, done
+    assert scene.world() == before
+    assert "version=3.3.8\n" in (scene.folder / "output").read_text()
+    assert not notes.exists()
+
+
+def refused(scene: Scene, *flags: str, env: dict[str, str] | None = None) -> list[str]:
+    """Return the error and the hint of a rehearsal that must change nothing."""
+    temporary = scene.folder / "temporary"
+    temporary.mkdir()
+    before = scene.world()
+    done = run_task("rehearse", *flags, cwd=scene.hub.path, env={"TMPDIR": str(temporary), **(env or {})})
+    assert done.code in {REFUSED, UNUSABLE}, done
+    assert scene.world() == before
+    assert list(temporary.iterdir()) == []
+    return done.err.splitlines()[-2:]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("host", [FAR, "tcp://far.invalid:2376", "tcp://192.0.2.1:2375"])
+def test_an_engine_on_another_machine_is_refused(scene: Scene, host: str) -> None:
+    assert refused(scene, env={"DOCKER_HOST": host}) == [
+        f"error: a rehearsal builds on this machine's engine only (DOCKER_HOST: {host})",
+        "hint: unset DOCKER_HOST DOCKER_CONTEXT; docker context use default",
+    ]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("chosen", ["DOCKER_CONTEXT", "docker context use"])
+def test_a_context_that_leads_to_another_machine_is_refused(
+    scene: Scene, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    sh("docker", "context", "create", "far", f"--docker=host={FAR}", cwd=scene.folder)
+    if chosen == "DOCKER_CONTEXT":
+        monkeypatch.setenv("DOCKER_CONTEXT", "far")
+    else:
+        sh("docker", "context", "use", "far", cwd=scene.folder)
+    error, _ = refused(scene)
+    assert error == f"error: a rehearsal builds on this machine's engine only (context far: {FAR})"
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("builder", ["cloudbuild", "far"])
+def test_a_builder_that_is_asked_for_is_refused_where_it_is_not_this_machines(scene: Scene, builder: str) -> None:
+    assert refused(scene, "--builder", builder) == [
+        f"error: a rehearsal builds on this machine's engine only (--builder {builder})",
+        "hint: leave it out",
+    ]
+
+
+@pytest.mark.engine
+def test_this_machines_own_builder_may_be_asked_for(scene: Scene) -> None:
+    done = run_task("rehearse", "--builder", "default", cwd=scene.hub.path)
+    assert done.code == 0, done
+
+
+@pytest.mark.engine
+def test_an_address_for_pushes_that_git_has_for_every_clone_is_refused(scene: Scene) -> None:
+    git_config("remote.origin.pushurl", str(scene.hub.remote))
+    assert refused(scene) == [
+        f"error: a rehearsal does not reach {scene.hub.remote} (remote.origin or url.*.insteadOf in git config)",
+        "hint: see where it comes from: git config --show-origin --get-regexp '^(remote|url)[.]'",
+    ]
+
+
+@pytest.mark.engine
+def test_an_image_that_cannot_be_renamed_is_refused(scene: Scene) -> None:
+    more = "  - name: other\n    images:\n      notebook:\n        contextPath: images/hub\n"
+    scene.hub.write(CHARTPRESS, f"{scene.hub.read(CHARTPRESS)}{more}")
+    scene.hub.commit("Another chart")
+    assert refused(scene) == [
+        "error: the image notebook has neither a prefix nor a name to rehearse with (chartpress.yaml)",
+        "hint: add imagePrefix to the chart",
+    ]
+
+
+# -- the doors themselves
+
+
+@pytest.fixture
+def inside(tmp_path: Path) -> Iterator[Path]:
+    """The folder of a rehearsal that runs, with a clone and its remote."""
+    folder = tmp_path / "rehearsal"
+    folder.mkdir()
+    sh("git", "init", "--quiet", "--bare", "remote.git", cwd=folder)
+    sh("git", "init", "--quiet", "hub", cwd=folder)
+    sh("git", "commit", "--quiet", "--allow-empty", "--message=x", cwd=folder / "hub")
+    sh("git", "remote", "add", "origin", str(folder / "remote.git"), cwd=folder / "hub")
+    sh("git", "init", "--quiet", "--bare", str(tmp_path / "real.git"), cwd=folder)
+    with confined(Reach(folder, "127.0.0.1:5000", "default")):
+        yield folder
+
+
+def is_refused(command: Command) -> bool:
+    try:
+        capture(command)
+    except Refused:
+        return True
+    return False
+
+
+def test_git_reaches_the_remote_inside(inside: Path) -> None:
+    clone = Git(inside / "hub")
+    clone.read("push", "--quiet", "--", "origin", "HEAD:refs/heads/main")
+    assert clone.read("ls-remote", "--", "origin", "refs/heads/main").endswith("refs/heads/main")
+    clone.read("fetch", "--quiet", "origin")
+
+
+@pytest.mark.parametrize("subcommand", ["push", "fetch", "ls-remote", "pull"])
+@pytest.mark.parametrize(
+    "address",
+    ["../../real.git", "{real}", "file://{real}", "https://far.invalid/x", "git@far.invalid:x", "ext::sh -c x"],
+)
+@pytest.mark.parametrize(
+    "key", ["remote.origin.url", "remote.origin.pushurl", "url.{}.insteadOf", "url.{}.pushInsteadOf"]
+)
+def test_git_reaches_no_other_address(inside: Path, subcommand: str, address: str, key: str) -> None:
+    address = address.format(real=inside.parent / "real.git")
+    if key.startswith("url"):
+        sh("git", "config", key.format(address), str(inside / "remote.git"), cwd=inside / "hub")
+    else:
+        sh("git", "config", "--add", key, address, cwd=inside / "hub")
+    arguments = ("origin", "HEAD:refs/heads/main") if subcommand == "push" else ("origin",)
+    with pytest.raises(Refused, match="a rehearsal does not reach"):
+        Git(inside / "hub").read(subcommand, "--", *arguments)
+    assert sh("git", "for-each-ref", cwd=inside.parent / "real.git") == ""
+
+
+@pytest.mark.parametrize("subcommand", ["push", "fetch", "ls-remote", "clone"])
+def test_git_reaches_no_address_that_is_given_to_it(inside: Path, subcommand: str) -> None:
+    for address in (str(inside.parent / "real.git"), "../../real.git", "https://far.invalid/x", "far.invalid:x"):
+        assert is_refused(Git(inside / "hub").command(subcommand, "--", address)), address
+
+
+def test_git_itself_refuses_every_other_transport(inside: Path) -> None:
+    """Also where a hook, a filter or a submodule starts it."""
+    shown = capture(Git(inside / "hub").command("-c", "alias.x=!git fetch https://far.invalid/x", "x"))
+    assert "transport 'https' not allowed" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "gcloud auth list",
+        "gcloud builds submit .",
+        "gh pr list",
+        "ssh far.invalid",
+        "cosign sign x",
+        "kubectl get pods",
+        "chartpress --push",
+        "docker -H ssh://far.invalid info",
+        "docker --host=tcp://far.invalid:1 info",
+        "docker --context far buildx bake",
+        "docker -c far info",
+        "docker buildx build --builder far .",
+        "docker buildx inspect --builder=cloud",
+        "docker push quay.io/team/hub:1",
+        "docker image push 127.0.0.1:5001/team/hub:1",
+        "docker image push 127.0.0.1:50000/team/hub:1",
+        "docker buildx build --push --tag quay.io/team/hub:1 .",
+        "docker buildx build --output type=registry -t team/hub .",
+        "docker buildx build --load --tag x --cache-to type=registry,ref=quay.io/team/cache .",
+        "docker buildx build --load --tag x --cache-from quay.io/team/cache .",
+        "docker buildx imagetools create -t quay.io/team/hub:2 127.0.0.1:5000/team/hub:1",
+    ],
+)
+def test_a_program_that_leads_outside_is_not_started(inside: Path, line: str) -> None:
+    assert is_refused(Command(tuple(line.split()), inside.parent))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tags": ["quay.io/team/hub:1"], "output": ["type=registry"]},
+        {"tags": ["127.0.0.1:5000/hub:1", "hub:1"], "output": ["type=registry"]},
+        {"tags": ["quay.io/team/hub:1"]},
+        {"tags": [], "cache-to": ["type=registry,ref=quay.io/team/cache,mode=max"]},
+        {"tags": [], "cache-from": ["type=registry,ref=127.0.0.1:5001/team/cache"]},
+        {"tags": [], "cache-from": ["quay.io/team/cache"]},
+    ],
+)
+def test_bake_pushes_to_the_registry_inside_only(inside: Path, fields: dict[str, list[str]]) -> None:
+    definition = json.dumps({"target": {"hub": fields}})
+    assert is_refused(Command(("docker", "buildx", "bake", "--file", "-"), inside, definition))
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_request_that_writes_goes_to_the_registry_inside_only(inside: Path, method: str) -> None:
+    assert inside.is_dir()
+    for name in ("127.0.0.1:1/team/hub", "quay.io/team/hub", "team/hub"):
+        with pytest.raises(Refused, match="a rehearsal writes to its own registry only"):
+            Conversation(Reference(name)).send(method, "manifests/1")
+
+
+def test_the_doors_are_open_again_after_it(inside: Path, tmp_path: Path) -> None:
+    assert inside.is_dir()
+    with confined(Reach(tmp_path, "127.0.0.1:5000", "default")):
+        assert is_refused(Command(("kubectl", "version"), tmp_path))
+    assert "GIT_ALLOW_PROTOCOL" not in capture(Command(("env",), tmp_path)).text
+
+
+# -- where it begins
+
+
+@pytest.mark.engine
+def test_the_current_folder_may_be_gone(scene: Scene) -> None:
+    gone = scene.folder / "gone"
+    gone.mkdir()
+    done = run(
+        "sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *INVOKE, "rehearse", "--repo", str(scene.hub.path), cwd=gone
+    )
+    assert done.code == 0, done
+
+
+@pytest.mark.engine
+def test_a_hub_that_is_gone_is_named(scene: Scene) -> None:
+    done = run_task("rehearse", "--repo", str(scene.folder / "gone"), cwd=scene.folder)
+    assert done.code == UNUSABLE
+    assert str(scene.folder / "gone") in done.err
+    assert "unexpected" not in done.err

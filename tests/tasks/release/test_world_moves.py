@@ -1,0 +1,322 @@
+"""A plan holds only in the world that it was made in: whatever moves after it is found before anything relies on it.
+
+Somebody works on in the same clone, or at the same remote, while a release asks its question or builds its image.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ...support.cli import INVOKE, Result, run_on_screen, run_task, sh
+from ...support.machine import PROJECT
+from ..auth.logins import write_program
+from .scene import DOCKERFILE, REQUIREMENTS, VALUES
+from .world import fault, files_in, images_in
+
+if TYPE_CHECKING:
+    from ...support.hubs import Hub
+    from .scene import Scene
+
+pytestmark = pytest.mark.engine
+
+BRANCH = "bump-z2jh-3.3.8"
+MOVED = "Move z2jh from 3.2.1 to 3.3.8"
+SWITCH = "git switch --quiet --create elsewhere"
+BACK_TO_MAIN = "git switch --quiet main"
+COMMIT = "echo diary >private.txt && git add private.txt && git commit --quiet --message='Private work'"
+AGAIN = "run the same command again"
+
+
+def save(path: str) -> str:
+    return f"echo '# mine' >>{path}"
+
+
+@dataclass(frozen=True)
+class Stand:
+    """What somebody else could see of a hub: where its branches are, what its files hold, what its remote has."""
+
+    branch: str
+    refs: str
+    status: str
+    files: dict[str, bytes]
+    remote: str
+
+    @classmethod
+    def of(cls, hub: Hub) -> Stand:
+        return cls(
+            hub.git("branch", "--show-current"),
+            hub.git("for-each-ref"),
+            hub.git("status", "--porcelain"),
+            hub.snapshot(),
+            hub.remote_git("for-each-ref"),
+        )
+
+
+def at_the_question(hub: Hub, somebody: str, *flags: str) -> tuple[Result, Stand]:
+    """Release; do ``somebody`` when it asks, and then say yes. Return also how things stood then."""
+    stands: list[Stand] = []
+
+    def meanwhile() -> None:
+        sh("bash", "-c", somebody, cwd=hub.path)
+        stands.append(Stand.of(hub))
+
+    shown = run_on_screen(*INVOKE, "release", *flags, cwd=hub.path, meanwhile=meanwhile)
+    (stand,) = stands
+    return Result(shown.code, "", shown.out), stand
+
+
+@pytest.fixture
+def during_build(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> DuringBuild:
+    """What lets somebody do something in the clone during a build."""
+    return DuringBuild(scene, monkeypatch)
+
+
+@dataclass(frozen=True)
+class DuringBuild:
+    """Lets somebody do something in the clone when the engine has built, before anything is proved."""
+
+    scene: Scene
+    patch: pytest.MonkeyPatch
+
+    def __call__(self, somebody: str) -> None:
+        programs, docker = self.scene.folder / "path", shutil.which("docker")
+        programs.mkdir()
+        here = shlex.quote(str(self.scene.hub.path))
+        once = f"test -e {programs}/built || (cd {here} && {somebody}) >&2; touch {programs}/built"
+        build = f'{docker} "$@"; status=$?; {once}; exit $status'
+        write_program(programs, "docker", f'case "$*" in *bake*) {build} ;; esac\nexec {docker} "$@"\n')
+        self.patch.setenv("PATH", str(programs), prepend=os.pathsep)
+
+
+def short(hub: Hub, revision: str) -> str:
+    return hub.git("rev-parse", "--short=12", revision)
+
+
+# -- at the question: nothing was done yet, and nothing is
+
+
+@pytest.mark.parametrize(
+    ("somebody", "error", "back"),
+    [
+        pytest.param(SWITCH, "the current branch is now elsewhere", "git switch main, then ", id="branch switched"),
+        pytest.param("git checkout --quiet --detach", "the current branch is now none: HEAD is detached",
+                     "git switch main, then ", id="HEAD detached"),
+        pytest.param(COMMIT, "HEAD is now COMMIT", "", id="commit made"),
+        pytest.param("git commit --quiet --amend --message=Mine", "HEAD is now COMMIT", "", id="commit amended"),
+        pytest.param(save(DOCKERFILE), f"{DOCKERFILE} has changed", "", id="Dockerfile saved"),
+        pytest.param(save(REQUIREMENTS), f"{REQUIREMENTS} has changed", "", id="requirement saved"),
+        pytest.param(f"rm {DOCKERFILE}", f"{DOCKERFILE} is gone", "", id="Dockerfile removed"),
+    ],
+)  # fmt: skip
+def test_what_moves_at_the_question_stops_a_release_before_anything_is_done(
+    scene: Scene, somebody: str, error: str, back: str
+) -> None:
+    done, stand = at_the_question(scene.hub, somebody, "--push")
+    assert done.code == 1, done
+    assert fault(done) == (
+        f"the plan no longer holds: {error.replace('COMMIT', short(scene.hub, 'HEAD'))}",
+        f"{back}{AGAIN}; nothing was done",
+    )
+    assert Stand.of(scene.hub) == stand
+    assert images_in(scene.registry) == images_before(scene)
+
+
+def images_before(scene: Scene) -> tuple[str, ...]:
+    """Return what the registry has besides this hub's images."""
+    own = scene.prefix.partition("/")[2]
+    return tuple(image for image in images_in(scene.registry) if not image.startswith(f"{own}/"))
+
+
+def test_values_saved_at_the_question_stay_and_are_not_committed(scene: Scene) -> None:
+    done, _ = at_the_question(scene.hub, save(VALUES), "--push")
+    assert done.code == 1, done
+    error, hint = fault(done)
+    assert error == f"the plan no longer holds: {VALUES} has changed"
+    assert hint == f"{AGAIN}; done so far: the current branch is now {BRANCH}, the branch {BRANCH} is now " + short(
+        scene.hub, "main"
+    )
+    assert scene.hub.git("status", "--porcelain").splitlines() == [
+        " M hub/requirements.yaml",
+        " M hub/values.yaml",
+        " M images/hub/Dockerfile",
+    ]
+    assert scene.hub.subjects() == ["Set up the hub"]
+
+
+def test_a_branch_that_is_made_at_the_question_is_left_alone(scene: Scene) -> None:
+    theirs = f"git branch {BRANCH} $(git commit-tree HEAD^{{tree}} -p HEAD -m Theirs)"
+    done, stand = at_the_question(scene.hub, theirs, "--push")
+    assert done.code == 1, done
+    assert fault(done)[0] == f"the plan no longer holds: the branch {BRANCH} is now {short(scene.hub, BRANCH)}"
+    assert scene.hub.git("for-each-ref") == stand.refs
+    assert scene.hub.git("branch", "--show-current") == "main"
+    again = run_task("release", "--yes", "--push", cwd=scene.hub.path)
+    assert fault(again)[1] == f"go on there: git switch {BRANCH}; or use another: --branch NAME"
+
+
+def test_a_remote_branch_that_appears_at_the_question_is_not_overwritten(scene: Scene) -> None:
+    theirs = f"git push --quiet origin $(git commit-tree HEAD^{{tree}} -p HEAD -m Theirs):refs/heads/{BRANCH}"
+    done, stand = at_the_question(scene.hub, theirs, "--push")
+    assert done.code == 1, done
+    error, hint = fault(done)
+    there = scene.hub.remote_git("rev-parse", "--short=12", BRANCH)
+    assert error == f"the plan no longer holds: origin's branch {BRANCH} is now {there}"
+    assert hint.startswith(f"{AGAIN}; done so far: the current branch is now {BRANCH}, ")
+    assert f"HEAD is now {short(scene.hub, 'HEAD')}" in hint
+    assert scene.hub.remote_git("for-each-ref") == stand.remote
+    again = run_task("release", "--yes", "--push", cwd=scene.hub.path)
+    assert fault(again)[1] == f"git pull --rebase origin {BRANCH}; or use another branch: --branch NAME"
+
+
+# -- during the build
+
+
+def pushed(image: str) -> str:
+    """Return what a run says of an image that it has pushed: the digest is the registry's."""
+    look = ("docker", "buildx", "imagetools", "inspect", image, "--format", "{{json .Manifest}}")
+    return f"{image} is now {json.loads(sh(*look, cwd=PROJECT))['digest']}"
+
+
+def test_a_branch_switched_during_the_build_gets_nothing(scene: Scene, during_build: DuringBuild) -> None:
+    hub = scene.hub
+    before = (hub.git("rev-parse", "main"), hub.remote_git("for-each-ref"))
+    during_build(BACK_TO_MAIN)
+    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    assert done.code == 1, done
+    error, hint = fault(done)
+    assert error == "the plan no longer holds: the current branch is now main"
+    assert hint == (
+        f"git switch {BRANCH}, then {AGAIN}; done so far: the current branch is now {BRANCH}, "
+        f"the branch {BRANCH} is now {short(hub, BRANCH)}, HEAD is now {short(hub, BRANCH)}, "
+        f"{pushed(f'{scene.prefix}/core/hub:0.0.1-0.dev.git.2.h' + hub.git('rev-parse', '--short', BRANCH))}"
+    )
+    assert (hub.git("rev-parse", "main"), hub.remote_git("for-each-ref")) == before
+    assert hub.git("status", "--porcelain") == ""
+    assert hub.subjects(f"main..{BRANCH}") == [MOVED]
+    hub.git("switch", "--quiet", BRANCH)
+    again = run_task("release", "--yes", "--push", cwd=hub.path)
+    assert again.code == 0, again
+    assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines()[1:] == [MOVED]
+
+
+def test_a_commit_made_during_the_build_is_not_pushed_unless_a_plan_lists_it(
+    scene: Scene, during_build: DuringBuild
+) -> None:
+    hub = scene.hub
+    during_build(COMMIT)
+    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    assert done.code == 1, done
+    assert fault(done)[0] == f"the plan no longer holds: HEAD is now {short(hub, 'HEAD')}"
+    assert hub.subjects(f"main..{BRANCH}") == ["Private work", MOVED]
+    assert hub.remote_git("branch", "--list", BRANCH) == ""
+    again = run_task("release", "--yes", "--push", cwd=hub.path)
+    assert again.code == 0, again
+    assert f"  {short(hub, 'HEAD~1')} Private work\n" in again.err
+    assert hub.remote_git("rev-parse", BRANCH) == hub.git("rev-parse", "HEAD")
+
+
+def test_values_saved_during_the_build_are_not_written_over(scene: Scene, during_build: DuringBuild) -> None:
+    hub = scene.hub
+    before = hub.read(VALUES)
+    during_build(save(VALUES))
+    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    assert done.code == 1, done
+    assert fault(done)[0] == f"the plan no longer holds: {VALUES} has changed"
+    assert hub.read(VALUES) == f"{before}# mine\n"
+    assert hub.subjects(f"main..{BRANCH}") == [MOVED]
+    assert hub.remote_git("branch", "--list", BRANCH) == ""
+
+
+def test_a_dockerfile_saved_during_the_build_is_in_no_commit(scene: Scene, during_build: DuringBuild) -> None:
+    hub = scene.hub
+    during_build(save(DOCKERFILE))
+    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    assert done.code == 1, done
+    assert fault(done)[0] == f"the plan no longer holds: {DOCKERFILE} has changed"
+    assert hub.read(DOCKERFILE).endswith("# mine\n")
+    assert "# mine" not in hub.git("show", f"{BRANCH}:{DOCKERFILE}")
+    assert hub.remote_git("branch", "--list", BRANCH) == ""
+
+
+def test_a_remote_branch_that_moves_during_the_build_is_not_overwritten(
+    scene: Scene, during_build: DuringBuild
+) -> None:
+    hub = scene.hub
+    theirs = f"git push --quiet origin $(git commit-tree main^{{tree}} -p main -m Theirs):refs/heads/{BRANCH}"
+    during_build(theirs)
+    done = run_task("release", "--yes", "--push", cwd=hub.path)
+    assert done.code == 1, done
+    there = hub.remote_git("rev-parse", "--short=12", BRANCH)
+    assert fault(done)[0] == f"the plan no longer holds: origin's branch {BRANCH} is now {there}"
+    assert len(hub.subjects(f"main..{BRANCH}")) == 2
+    assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}") == "Theirs"
+
+
+def test_what_is_staged_of_a_managed_file_during_the_build_stays_staged(
+    scene: Scene, during_build: DuringBuild
+) -> None:
+    hub = scene.hub
+    stage = f"cp {VALUES} kept && {save(VALUES)} && git add {VALUES} && cp kept {VALUES} && rm kept"
+    during_build(stage)
+    done = run_task("release", "--yes", cwd=hub.path)
+    assert done.code == 1, done
+    assert fault(done)[0] == "the plan no longer holds: the index has changed"
+    assert hub.git("show", f":{VALUES}").endswith("# mine")
+    assert hub.subjects(f"main..{BRANCH}") == [MOVED]
+
+
+# -- the tasks that a release consists of
+
+
+@pytest.mark.parametrize(
+    ("somebody", "error", "hint"),
+    [
+        pytest.param(SWITCH, "the current branch is now elsewhere", f"git switch main, then {AGAIN}", id="switched"),
+        pytest.param(COMMIT, "HEAD is now COMMIT", AGAIN, id="commit made"),
+        pytest.param(save(VALUES), f"{VALUES} has changed", AGAIN, id="values saved"),
+    ],
+)
+def test_what_moves_during_a_build_keeps_it_from_writing_the_values(
+    scene: Scene, during_build: DuringBuild, somebody: str, error: str, hint: str
+) -> None:
+    hub, before = scene.hub, scene.hub.read(VALUES)
+    image = scene.image
+    during_build(somebody)
+    done = run_task("build", cwd=hub.path)
+    assert done.code == 1, done
+    assert fault(done) == (
+        f"the plan no longer holds: {error.replace('COMMIT', short(hub, 'HEAD'))}",
+        f"{hint}; done so far: {pushed(image)}",
+    )
+    assert hub.read(VALUES).removesuffix("# mine\n") == before
+    hub.git("restore", VALUES)
+    if somebody == SWITCH:
+        hub.git("switch", "--quiet", "main")
+    again = run_task("build", cwd=hub.path)
+    assert again.code == 0, again
+
+
+def test_what_moves_while_the_helm_repository_is_asked_stops_a_bump(scene: Scene) -> None:
+    """A git that switches stands between the plan's look at HEAD and the action's."""
+    hub = scene.hub
+    programs = scene.folder / "path"
+    programs.mkdir()
+    git = shutil.which("git")
+    look = f'case "$*" in *"rev-parse --verify --quiet HEAD^{{commit}}"*)\n  {git} "$@"; s=$?\n'
+    switch = (
+        f"  test -e {programs}/done || {git} switch --quiet --create elsewhere; touch {programs}/done; exit $s ;;\n"
+    )
+    write_program(programs, "git", f'{look}{switch}esac\nexec {git} "$@"\n')
+    before = files_in(hub.path / "hub")
+    path = os.pathsep.join((str(programs), os.environ["PATH"]))
+    done = run_task("bump", cwd=hub.path, env={"PATH": path})
+    assert done.code == 1, done
+    assert fault(done)[0] == "the plan no longer holds: the current branch is now elsewhere"
+    assert files_in(hub.path / "hub") == before

@@ -1,0 +1,1 @@
+"""Programs that try the tasks: stopped anywhere, fed with damaged files, timed."""

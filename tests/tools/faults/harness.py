@@ -1,0 +1,160 @@
+"""The harness: a release is hurt at one of its points, made again undisturbed, and held against one that never was."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tasks.core.faults import DONE, INTERRUPTED
+
+from .driver import BEFORE_FILE, ERRORS, SIGNALS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from ...support.cli import Result
+    from .stage import Stage
+    from .world import World
+
+CONVERGED, LOST, STUCK = "converged", "lost", "stuck"
+KILL = "SIGKILL"
+INTERRUPTION = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"
+_KILLED = -9
+_FAULTS = (1, 2, 3, 4)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one release that was hurt.
+
+    Attributes:
+        number: the point's.
+        point: its name.
+        harm: what was done to the release there.
+        kind: whether it converged, lost something, or was stuck.
+        why: what was lost, or where it was stuck.
+    """
+
+    number: int
+    point: str
+    harm: str
+    kind: str = CONVERGED
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.harm} at {self.number} ({self.point}): {self.kind}: {self.why}"
+
+
+@dataclass
+class Harness:
+    """The points of a release, and what becomes of it when it is hurt there.
+
+    Attributes:
+        stage: where it is made.
+        remembers: whether what a second release makes of a world is remembered, for the next stop in the same world.
+    """
+
+    stage: Stage
+    remembers: bool = True
+    _outcomes: dict[str, tuple[Result, World]] = field(default_factory=dict)
+
+    @cached_property
+    def planted(self) -> World:
+        """The world before any release."""
+        self.stage.set_up()
+        return self.stage.look()
+
+    @cached_property
+    def undisturbed(self) -> World:
+        """The world after a release that nobody disturbs."""
+        self.stage.set_up()
+        result = self.stage.release()
+        assert result.code == DONE, result
+        return self.stage.look()
+
+    @cached_property
+    def points(self) -> tuple[str, ...]:
+        """The names of the points that a release passes, in order; the trace of one that nobody hurts."""
+        self.stage.set_up()
+        result = self.stage.driven(self._trace)
+        assert result.code == DONE, result
+        assert not self.stage.look().difference(self.undisturbed)
+        return self._passed()
+
+    def numbers(self, harm: str) -> tuple[int, ...]:
+        """Return the points that a harm can be done at: a disk's faults where a file is written, signals anywhere."""
+        numbered = enumerate(self.points, start=1)
+        return tuple(number for number, point in numbered if harm in SIGNALS or BEFORE_FILE in point)
+
+    def hurt(self, number: int, harm: str) -> Verdict:
+        """Hurt a release at one point, make it again, and judge."""
+        expected = self.points[number - 1]
+        untouched = self.planted
+        self.stage.set_up()
+        result = self.stage.driven(self._trace, number, harm)
+        assert self._passed()[number - 1] == expected, "the release passes other points than before"
+        stopped = self.stage.look()
+        why = _ended_ill(result, harm)
+        if stopped.users() != untouched.users():
+            why = "the user's own work was touched"
+        if left := stopped.leftovers(untouched, self.undisturbed):
+            why = why or (f"left behind: {', '.join(left)}" if harm != KILL else "")
+        if why:
+            return Verdict(number, expected, harm, LOST, why)
+        return Verdict(number, expected, harm, *self._again(stopped))
+
+    def _again(self, stopped: World) -> tuple[str, str]:
+        """Release again, and say how that went and why."""
+        key = stopped.key()
+        if key not in self._outcomes:
+            again = self.stage.release()
+            self._outcomes[key] = again, self.stage.look()
+        again, world = self._outcomes[key] if self.remembers else self._outcomes.pop(key)
+        if again.code != DONE:
+            return STUCK, again.err
+        difference = world.difference(self.undisturbed)
+        return (LOST, difference) if difference else (CONVERGED, "")
+
+    @property
+    def _trace(self) -> Path:
+        return self.stage.folder / "trace"
+
+    def _passed(self) -> tuple[str, ...]:
+        return tuple(self._trace.read_text(encoding="utf-8").splitlines())
+
+
+def _ended_ill(result: Result, harm: str) -> str:
+    """Return what is wrong with the way in which a release ended that was hurt; empty where nothing is."""
+    lines = result.err.splitlines()
+    told = [line for line in lines if line.startswith(("error: ", "hint: "))]
+    if harm == KILL:
+        well = result.code == _KILLED
+    elif harm in SIGNALS:
+        well = result.code == INTERRUPTED and result.err.endswith(INTERRUPTION) and told == lines[-2:]
+    else:
+        well = result.code == DONE or (result.code in _FAULTS and told == lines[-2:] and "unexpected" not in told[0])
+    return "" if well else f"it ended with status {result.code}: {' / '.join(lines[-3:])}"
+
+
+def table(verdicts: Iterable[Verdict]) -> str:
+    """Return the table of all verdicts: for each harm the points, and what became of the releases."""
+    counted: dict[str, Counter[str]] = {harm: Counter() for harm in (*SIGNALS, *ERRORS)}
+    for verdict in verdicts:
+        counted[verdict.harm][verdict.kind] += 1
+    head = f"{'harm':<10}{'points':>8}{CONVERGED:>11}{LOST:>6}{STUCK:>7}"
+    rows = [
+        f"{harm:<10}{kinds.total():>8}{kinds[CONVERGED]:>11}{kinds[LOST]:>6}{kinds[STUCK]:>7}"
+        for harm, kinds in counted.items()
+        if kinds
+    ]
+    return "\n".join((head, *rows))
+
+
+def summary(points: int, verdicts: Sequence[Verdict]) -> str:
+    """Return the last line: ``N points, M harms: C releases converged, L lost, S stuck``."""
+    kinds = Counter(verdict.kind for verdict in verdicts)
+    harms = len({verdict.harm for verdict in verdicts})
+    return f"{points} points, {harms} harms: {kinds[CONVERGED]} converged, {kinds[LOST]} lost, {kinds[STUCK]} stuck"

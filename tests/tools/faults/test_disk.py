@@ -1,0 +1,96 @@
+"""Disks that are full and folders that cannot be written, for real: one error, one hint, and later the same command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ...tasks.release.world import fault
+from .mounts import demand_mounts, full, read_only, small_disk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ...support.cli import Result
+    from .harness import Harness
+
+pytestmark = pytest.mark.engine
+
+NONE, UNUSABLE, PROGRAM, UNREACHABLE = 0, 2, 3, 4
+NO_SPACE, READ_ONLY = "No space left on device", "Read-only file system"
+BRANCH = "bump-z2jh-3.3.8"
+DONE = (NONE, "", "")
+
+# What is said when so many pages of 4096 bytes are free. A release takes about twenty.
+FULL = {
+    0: (UNUSABLE, f"the clone cannot be written: {NO_SPACE} (PLACE/hub/.git/hubpress.lock)", "df -h PLACE/hub/.git"),
+    1: (UNUSABLE, f"the file cannot be written: {NO_SPACE} (images/hub/Dockerfile)", "df -h images/hub"),
+    2: (UNUSABLE, f"the file cannot be written: {NO_SPACE} (hub/requirements.yaml)", "df -h hub"),
+    4: (PROGRAM, f"git commit: unable to write loose object file: {NO_SPACE} (PLACE/hub)", "df -h .git"),
+    16: (PROGRAM, f"git commit: unable to write loose object file: {NO_SPACE} (PLACE/hub)", "df -h .git"),
+    64: DONE,
+}
+
+# What is said when a folder cannot be written. The cache's is nobody's trouble: then nothing is kept.
+LOCKED = {
+    "hub": (UNUSABLE, f"the clone cannot be written: {READ_ONLY} (PLACE/hub/.git/hubpress.lock)", "df -h"),
+    "hub/.git": (UNUSABLE, f"the clone cannot be written: {READ_ONLY} (PLACE/hub/.git/hubpress.lock)", "df -h"),
+    "hub/images/hub": (
+        UNUSABLE,
+        f"the file cannot be written: {READ_ONLY} (images/hub/Dockerfile)",
+        "ls -ld images/hub",
+    ),
+    "hub/hub": (UNUSABLE, f"the file cannot be written: {READ_ONLY} (hub/requirements.yaml)", "ls -ld hub"),
+    "hub/.git/refs": (PROGRAM, f"git switch: cannot lock ref 'refs/heads/{BRANCH}': ", "ls -ld .git; mount"),
+    "hub/.git/objects": (PROGRAM, "git commit: unable to create temporary file: ", "ls -ld .git; mount"),
+    "hub.git": (
+        UNREACHABLE,
+        f"the remote rejected the branch {BRANCH}: unpacker error (origin)",
+        "ask who keeps origin",
+    ),
+    "home/docker": (PROGRAM, "", "docker buildx ls"),
+    "home/cache": DONE,
+    "tmp": DONE,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _mounts(tmp_path_factory: pytest.TempPathFactory) -> None:
+    demand_mounts(tmp_path_factory.mktemp("mount"))
+
+
+def require_said(result: Result, place: Path, code: int, error: str, hint: str) -> None:
+    assert result.code == code, result
+    if code:
+        told = fault(result)
+        assert told[0].startswith(error.replace("PLACE", str(place))), told
+        assert told[1].startswith(hint.replace("PLACE", str(place))), told
+
+
+@pytest.mark.parametrize("pages", FULL)
+def test_a_disk_that_gets_full_stops_a_release_until_there_is_room(harness: Harness, pages: int) -> None:
+    stage, planted, undisturbed = harness.stage, harness.planted, harness.undisturbed
+    stage.set_up()
+    with small_disk(stage.hub.path):
+        with full(stage.hub.path / ".git", pages):
+            require_said(stage.release(), stage.place, *FULL[pages])
+        stopped = stage.look()
+        assert (stopped.users(), stopped.leftovers(planted, undisturbed)) == (planted.users(), [])
+        again = stage.release()
+        assert again.code == 0, again
+        assert not stage.look().difference(undisturbed)
+
+
+@pytest.mark.parametrize("folder", LOCKED)
+def test_a_folder_that_cannot_be_written_stops_a_release_until_it_can(harness: Harness, folder: str) -> None:
+    stage, planted, undisturbed = harness.stage, harness.planted, harness.undisturbed
+    stage.set_up()
+    (stage.place / folder).mkdir(exist_ok=True)
+    with read_only(stage.place / folder):
+        require_said(stage.release(), stage.place, *LOCKED[folder])
+    stopped = stage.look()
+    assert (stopped.users(), stopped.leftovers(planted, undisturbed)) == (planted.users(), [])
+    again = stage.release()
+    assert again.code == 0, again
+    assert not stage.look().difference(undisturbed)

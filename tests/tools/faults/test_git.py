@@ -1,0 +1,346 @@
+"""A git that refuses, here or at the remote: one error, one hint, nothing lost, and the same command goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Timer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.tools.git import Git
+
+from ...support.cli import TASKS
+from ...tasks.commit.steps import install_hook
+from ...tasks.release.world import fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .harness import Harness
+    from .stage import Stage
+
+pytestmark = pytest.mark.engine
+
+BRANCH = "bump-z2jh-3.3.8"
+REFUSED, PROGRAM, UNREACHABLE = 1, 3, 4
+BUSY = "another git is at work here, or was killed in the middle of it"
+AS_SOMEBODY = ("-c", "user.name=Somebody", "-c", "user.email=somebody@hub.example")
+# What the stage's user has left there.
+WORK = {" M hub/Chart.yaml", "A  notes.txt", "?? draft.txt"}
+_MOST_EVENTS = 30
+ASK = f"ask who keeps origin why, then: git push origin {BRANCH}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something that stops a release.
+
+    Attributes:
+        breaks: brings it about.
+        mends: takes it away again.
+        code: the exit code.
+        error: the error's line; ``PLACE`` stands for the folder of the clone and its remote.
+        hint: the hint's line, likewise.
+        before: whether it is found before anything is changed.
+    """
+
+    breaks: Callable[[Stage], object]
+    mends: Callable[[Stage], object]
+    code: int
+    error: str
+    hint: str
+    before: bool = False
+
+
+def lock(path: str, *, before: bool = False) -> Case:
+    """A lock file that another git has left at ``path``."""
+    return Case(
+        breaks=lambda stage: (stage.place / path).touch(),
+        mends=lambda stage: (stage.place / path).unlink(),
+        code=REFUSED,
+        error=f"{BUSY} (PLACE/{path})",
+        hint=f"wait for it; where none runs any more: rm PLACE/{path}",
+        before=before,
+    )
+
+
+def hook(path: str, script: str, code: int, error: str, hint: str) -> Case:
+    """A hook of the clone's or the remote's."""
+    folder, _, name = path.rpartition("/")
+    return Case(
+        breaks=lambda stage: install_hook(stage.place / folder, name, script),
+        mends=lambda stage: (stage.place / path).unlink(),
+        code=code,
+        error=error,
+        hint=hint,
+    )
+
+
+def sign_with_nothing(stage: Stage) -> None:
+    stage.hub.git("config", "gpg.program", "false")
+    stage.hub.git("config", "commit.gpgSign", "true")
+
+
+def sign_nothing(stage: Stage) -> None:
+    stage.hub.git("config", "--unset", "gpg.program")
+    stage.hub.git("config", "--unset", "commit.gpgSign")
+
+
+def check_out_at_the_remote(stage: Stage) -> None:
+    stage.hub.remote_git("config", "core.bare", "false")
+    stage.hub.remote_git("symbolic-ref", "HEAD", f"refs/heads/{BRANCH}")
+
+
+def make_the_remote_bare(stage: Stage) -> None:
+    stage.hub.remote_git("symbolic-ref", "HEAD", "refs/heads/main")
+    stage.hub.remote_git("config", "core.bare", "true")
+
+
+def other_commits_here(stage: Stage) -> None:
+    tree = stage.hub.git("rev-parse", "HEAD^{tree}")
+    stage.hub.git("branch", BRANCH, stage.hub.git("commit-tree", tree, "-p", "HEAD", "-m", "Somebody's"))
+
+
+def other_commits_there(stage: Stage) -> None:
+    tree = stage.hub.remote_git("rev-parse", "main^{tree}")
+    theirs = stage.hub.remote_git(*AS_SOMEBODY, "commit-tree", tree, "-p", "main", "-m", "Somebody's")
+    stage.hub.remote_git("branch", BRANCH, theirs)
+
+
+CASES = {
+    "the branch is here already, with other commits": Case(
+        other_commits_here,
+        lambda stage: stage.hub.git("branch", "--delete", "--force", BRANCH),
+        REFUSED,
+        f"the branch {BRANCH} exists already, with other commits (PLACE/hub)",
+        f"go on there: git switch {BRANCH}; or use another: --branch NAME",
+        before=True,
+    ),
+    "the branch is at the remote already, with other commits": Case(
+        other_commits_there,
+        lambda stage: stage.hub.remote_git("branch", "--delete", "--force", BRANCH),
+        REFUSED,
+        f"the remote's branch {BRANCH} has commits that are not here (origin)",
+        f"git fetch origin && git switch {BRANCH}; or use another branch: --branch NAME",
+        before=True,
+    ),
+    "another git's lock on the index": lock("hub/.git/index.lock", before=True),
+    "another git's lock on HEAD": lock("hub/.git/HEAD.lock", before=True),
+    "another git's lock on the feature branch": lock(f"hub/.git/refs/heads/{BRANCH}.lock"),
+    "a signature that cannot be made": Case(
+        sign_with_nothing,
+        sign_nothing,
+        PROGRAM,
+        "git commit: gpg failed to sign the data (PLACE/hub)",
+        "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
+    ),
+    "a branch of which ours would be the folder": Case(
+        lambda stage: stage.hub.git("branch", f"{BRANCH}/x"),
+        lambda stage: stage.hub.git("branch", "--delete", "--force", f"{BRANCH}/x"),
+        PROGRAM,
+        f"git switch: cannot lock ref 'refs/heads/{BRANCH}': "
+        f"'refs/heads/{BRANCH}/x' exists; cannot create 'refs/heads/{BRANCH}'",
+        "git branch --list; use another branch: --branch NAME",
+    ),
+    "a hook whose words look like ours": hook(
+        "hub/.git/hooks/pre-commit",
+        "echo 'error: tabs in the chart' >&2; echo 'hint: expand it' >&2; exit 1",
+        PROGRAM,
+        "git commit: tabs in the chart (PLACE/hub)",
+        "git status",
+    ),
+    "a hook that stops the push": hook(
+        "hub/.git/hooks/pre-push",
+        "exit 1",
+        PROGRAM,
+        f"the clone's own hook stopped the push of {BRANCH} (pre-push)",
+        "git rev-parse --git-path hooks/pre-push; its words stand above",
+    ),
+    "a remote that rejects every push": hook(
+        "hub.git/hooks/pre-receive",
+        "echo 'error: frozen until Monday' >&2; exit 1",
+        UNREACHABLE,
+        f"the remote rejected the branch {BRANCH}: pre-receive hook declined (origin)",
+        ASK,
+    ),
+    "a remote that protects the branch": hook(
+        "hub.git/hooks/update",
+        "echo 'GH006: Protected branch update failed' >&2; exit 1",
+        UNREACHABLE,
+        f"the remote rejected the branch {BRANCH}: hook declined (origin)",
+        ASK,
+    ),
+    "a remote that has the branch checked out": Case(
+        check_out_at_the_remote,
+        make_the_remote_bare,
+        UNREACHABLE,
+        f"the remote rejected the branch {BRANCH}: branch is currently checked out (origin)",
+        ASK,
+    ),
+    "another git's lock at the remote": Case(
+        lambda stage: (stage.place / f"hub.git/refs/heads/{BRANCH}.lock").touch(),
+        lambda stage: (stage.place / f"hub.git/refs/heads/{BRANCH}.lock").unlink(),
+        UNREACHABLE,
+        f"the remote rejected the branch {BRANCH}: failed to update ref (origin)",
+        ASK,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_release_stops_and_goes_on_after_mending(harness: Harness, case: Case) -> None:
+    stage, planted, undisturbed = harness.stage, harness.planted, harness.undisturbed
+    stage.set_up()
+    case.breaks(stage)
+    broken = stage.look()
+    stopped = stage.release()
+    assert stopped.code == case.code, stopped
+    error, hint = (line.replace("PLACE", str(stage.place)) for line in (case.error, case.hint))
+    assert fault(stopped) == (error, hint)
+    assert stage.look().users() == planted.users()
+    if case.before:
+        assert not stage.look().difference(broken, but="files")
+    case.mends(stage)
+    again = stage.release()
+    assert again.code == 0, again
+    assert not stage.look().difference(undisturbed)
+
+
+def test_git_killed_while_it_commits_leaves_a_lock_that_is_named(harness: Harness) -> None:
+    stage, undisturbed = harness.stage, harness.undisturbed
+    stage.set_up()
+    hooks = stage.place / "hub/.git/hooks"
+    install_hook(hooks, "pre-commit", "kill -9 $PPID")
+    killed = stage.release()
+    assert fault(killed) == (f"git commit: it ended with status -9 ({stage.hub.path})", "git status")
+    (hooks / "pre-commit").unlink()
+    lock = stage.place / "hub/.git/index.lock"
+    refused = stage.release()
+    assert fault(refused) == (f"{BUSY} ({lock})", f"wait for it; where none runs any more: rm {lock}")
+    for left in lock.parent.glob("*.lock"):
+        left.unlink()
+    again = stage.release()
+    assert again.code == 0, again
+    assert not stage.look().difference(undisturbed)
+
+
+def interrupt_before_the_index(stage: Stage) -> None:
+    """Interrupt git in a release's first commit, after it has moved the branch and before it writes the index."""
+    stage.set_up()
+    hooks = stage.place / "hub/.git/hooks"
+    # Of a new branch this event has no commit before.
+    moved = 'test "$1" = committed && grep -v "^00* " | grep -q refs/heads/ && kill -INT $PPID; exit 0'
+    install_hook(hooks, "reference-transaction", moved)
+    interrupted = stage.release()
+    assert fault(interrupted) == (f"git commit: it ended with status -2 ({stage.hub.path})", "git status")
+    (hooks / "reference-transaction").unlink()
+    assert stage.hub.subjects()[0] == "Move z2jh from 3.2.1 to 3.3.8"
+    assert {"MM images/hub/Dockerfile", "MM hub/requirements.yaml"} <= entries(stage)
+
+
+def entries(stage: Stage) -> set[str]:
+    return set(stage.hub.git("status", "--porcelain").splitlines())
+
+
+@pytest.mark.parametrize("typed", ["", "commit", "build, commit"])
+def test_git_interrupted_before_the_index_is_finished_by_the_next_commit(harness: Harness, typed: str) -> None:
+    stage = harness.stage
+    interrupt_before_the_index(stage)
+    for task in filter(None, typed.split(", ")):
+        done = stage.run(*TASKS, task)
+        assert done.code == 0, done
+    if typed:
+        assert entries(stage) == WORK
+    again = stage.release()
+    assert again.code == 0, again
+    assert not stage.look().difference(harness.undisturbed)
+
+
+def test_git_interrupted_before_the_index_and_a_newer_release(harness: Harness) -> None:
+    stage = harness.stage
+    interrupt_before_the_index(stage)
+    done = stage.run(*TASKS, "bump", "--to", "4.4.0", "commit")
+    assert done.code == 0, done
+    assert entries(stage) == WORK
+    assert stage.hub.subjects()[:2] == ["Move z2jh from 3.3.8 to 4.4.0", "Move z2jh from 3.2.1 to 3.3.8"]
+
+
+def test_the_plan_shows_the_command_that_finishes_an_interrupted_commit(harness: Harness) -> None:
+    stage = harness.stage
+    interrupt_before_the_index(stage)
+    dry = stage.run(*TASKS, "--dry", "commit")
+    assert "$ git --literal-pathspecs restore --staged -- hub/requirements.yaml images/hub/Dockerfile" in dry.out, dry
+    done = stage.run(*TASKS, "commit")
+    assert done.out == "put hub/requirements.yaml, images/hub/Dockerfile into the index as committed\n"
+
+
+def test_what_somebody_staged_of_the_last_commit_is_no_interrupted_one(harness: Harness) -> None:
+    stage = harness.stage
+    stage.set_up()
+    assert stage.run(*TASKS, "bump", "commit").code == 0
+    stage.hub.git("reset", "--quiet", "HEAD~1", "--", "hub/requirements.yaml")
+    before = entries(stage)
+    assert stage.run(*TASKS, "commit").code == 0
+    assert entries(stage) == before
+
+
+@pytest.mark.parametrize("repository", ["hub/.git", "hub.git"], ids=["here", "at the remote"])
+def test_git_interrupted_at_any_change_of_a_branch(harness: Harness, repository: str) -> None:
+    stage, undisturbed = harness.stage, harness.undisturbed
+    count = stage.folder / "count"
+    # What runs the hook is git itself; it is stopped at the Nth of its events.
+    script = f"n=$(($(cat {count}) + 1)); echo $n >{count}; test $n = {{}} && kill -INT $PPID; exit 0"
+    for at in range(1, _MOST_EVENTS):
+        stage.set_up()
+        count.write_text("0")
+        install_hook(stage.place / repository / "hooks", "reference-transaction", script.format(at))
+        stage.release()
+        (stage.place / repository / "hooks/reference-transaction").unlink()
+        again = stage.release()
+        assert again.code == 0, (at, again)
+        assert not stage.look().difference(undisturbed), at
+        if int(count.read_text()) < at:
+            break
+    assert 2 < at < _MOST_EVENTS - 1
+
+
+def test_what_a_hook_has_changed_is_told_and_stays(harness: Harness) -> None:
+    stage, planted = harness.stage, harness.planted
+    stage.set_up()
+    change = "echo '# formatted' >> hub/requirements.yaml; git add hub/requirements.yaml"
+    install_hook(stage.place / "hub/.git/hooks", "pre-commit", change)
+    stopped = stage.release()
+    assert stopped.code == REFUSED, stopped
+    assert fault(stopped) == (
+        "a hook changed the file while it was committed (hub/requirements.yaml)",
+        "git show HEAD -- hub/requirements.yaml",
+    )
+    world = stage.look()
+    assert (world.users(), world.remote, world.images) == (planted.users(), planted.remote, {})
+    (stage.place / "hub/.git/hooks/pre-commit").unlink()
+    again = stage.release()
+    assert again.code == 0, again
+    assert stage.look().users() == planted.users()
+    assert stage.hub.remote_git("show", f"{BRANCH}:hub/requirements.yaml").endswith("# formatted")
+
+
+def test_a_hook_that_fails_after_the_switch_changes_nothing_of_it(harness: Harness) -> None:
+    stage, undisturbed = harness.stage, harness.undisturbed
+    stage.set_up()
+    install_hook(stage.place / "hub/.git/hooks", "post-checkout", "exit 1")
+    done = stage.release()
+    assert done.code == 0, done
+    (stage.place / "hub/.git/hooks/post-checkout").unlink()
+    assert not stage.look().difference(undisturbed)
+
+
+def test_a_lock_that_is_held_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    git = Git(tmp_path)
+    git.read("init", "--quiet")
+    lock = tmp_path / ".git/index.lock"
+    lock.touch()
+    Timer(0.2, lock.unlink).start()
+    git.require_unlocked()
+    assert not lock.exists()

@@ -1,0 +1,241 @@
+"""Good inputs, one or more for each reader: what damage is done to."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+
+from tasks.image.engines import pushed_digests
+
+from ...unit.image.manifests import DOCKER_INDEX, MANIFEST
+from .inputs import damaged, damaged_text
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+    from .inputs import Json
+
+_DIGEST = f"sha256:{'0a' * 32}"
+_OTHER = f"sha256:{'1b' * 32}"
+
+ANNOTATIONS = (
+    "- image: quay.io/jupyterhub/k8s-hub:4.4.0\n  name: k8s-hub\n- image: traefik:v2.11.0\n  name: traefik\n",
+    '- {"image": "jupyterhub/k8s-hub:1", "name": "k8s-hub"}\n',
+)
+VERSIONS = ("4.4.0", "4.0.0-beta.4", "5.0.0-0.dev.git.7340.h48ea50e3", "0.7.0-n123.hdeadbee", "v0.5")
+DOCKERFILES = (
+    b"FROM quay.io/jupyterhub/k8s-hub:3.2.1\nUSER root\nRUN pip install a==1\nUSER ${NB_USER}\n",
+    b"""\
+# syntax=docker/dockerfile:1
+ARG HUB=3.2.1
+FROM --platform=linux/amd64 \\
+  jupyterhub/k8s-hub:${HUB:-1} AS base
+FROM base
+COPY --from=base <<EOF /x
+FROM not
+EOF
+""",
+    b"# escape=`\nARG V=1\nFROM quay.io/jupyterhub/k8s-hub:$V@sha256:" + b"0" * 64 + b"\n",
+)
+REQUIREMENTS = (
+    b"dependencies:\n  - name: jupyterhub\n    version: 3.2.1 # pinned\n    repository: https://charts.test/\n",
+    b"apiVersion: v2\nname: hub\ndependencies:\n- {name: jupyterhub, version: '3.2.1', alias: hub, repository: '@a'}\n",
+)
+CHARTPRESS = (
+    b"""\
+charts:
+  - name: hub
+    imagePrefix: quay.io/org/
+    images:
+      hub:
+        valuesPath: jupyterhub.hub.image
+        buildArgs: {TAG: '{TAG}'}
+        extraBuildCommandOptions: [--label=a=b, --pull]
+        paths: [a, b]
+""",
+    b"""\
+charts:
+- name: hub
+  baseVersion: minor
+  images:
+    hub:
+      imageName: a/b
+      contextPath: images/hub
+      dockerfilePath: images/hub/Dockerfile
+      rebuildOnContextPathChanges: false
+      skipPlatforms: [linux/arm64]
+      valuesPath: [a.b, c]
+""",
+)
+VALUES = (
+    b"jupyterhub:\n  hub:\n    image:\n      name: quay.io/org/hub\n      tag: '1.10' # build\n    config: {a: 1}\n",
+    b"jupyterhub: {hub: {image: &i {name: a, tag: b}}}\nother: *i\n",
+    b"jupyterhub:\n  hub:\n    image: >-\n      quay.io/org/hub:1\n\n  b: |\n    text\n",
+)
+SETTINGS = (
+    b"""\
+tasks: {auto_dash_names: false}
+hub:
+  tag: '{chart_version}-{commit}'
+  images: [hub]
+  push: false
+  values: [{file: a.yaml, path: a.b, image: hub}]
+  platform: linux/amd64
+""",
+)
+TEMPLATES = ("{TAG}-{LAST_COMMIT}", "{{}} {TAG!r:>10}", "{TAG[0].x}", "plain")
+OPTIONS = (
+    *("--label=a=b", "--label", "a=b", "--pull", "--pull=true", "--provenance=mode=max", "--secret=id=a,src=b"),
+    *("--network=host", "--no-cache", "--ulimit", "nofile=1024", "--", "-q", "--cache-from=type=gha", "--rm=false"),
+)
+DOCKER_CONFIG: Json = {
+    "auths": {"quay.io": {"auth": "cm9iaW46dHVsaXA="}, "https://index.docker.io/v1/": {}},
+    "credHelpers": {"us-docker.pkg.dev": "gcloud"},
+    "credsStore": "desktop",
+}
+CREDENTIALS: Json = {"ServerURL": "quay.io", "Username": "robin", "Secret": "tulip"}
+KEY_FILES: tuple[Json, ...] = (
+    {"type": "service_account", "client_email": "robin@hub.test", "private_key": "-----BEGIN PRIVATE KEY-----"},
+    {"type": "external_account", "audience": "//iam.googleapis.com/a"},
+)
+ACCOUNTS: Json = [{"account": "robin@hub.test", "status": "ACTIVE"}]
+REQUESTS: Json = [
+    {"number": 7, "url": "https://github.com/o/r/pull/7", "title": "t", "body": "b", "isCrossRepository": False}
+]
+_CONFIG: Json = {
+    "architecture": "amd64",
+    "os": "linux",
+    "config": {"Labels": {"org.opencontainers.image.revision": "abc"}},
+    "rootfs": {"type": "layers", "diff_ids": [_DIGEST, _OTHER]},
+}
+_ENTRY: Json = {
+    "mediaType": MANIFEST,
+    "digest": _OTHER,
+    "size": 9,
+    "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"},
+}
+_ATTESTATION: Json = {"digest": _DIGEST, "platform": {"os": "unknown", "architecture": "unknown"}}
+_MANIFEST: Json = {
+    "schemaVersion": 2,
+    "mediaType": MANIFEST,
+    "config": {"digest": _DIGEST, "size": 9},
+    "layers": [{"digest": _OTHER, "size": 9}],
+}
+_INDEX: Json = {"schemaVersion": 2, "mediaType": DOCKER_INDEX, "manifests": [_ENTRY, _ATTESTATION]}
+_ARM: Json = {**_CONFIG, "architecture": "arm64"} if isinstance(_CONFIG, dict) else None
+_LISTED: Json = [{"digest": _OTHER, "platform": {"os": "linux", "architecture": "amd64"}}, _ATTESTATION]
+INSPECTIONS: tuple[Json, ...] = (
+    {"manifest": {"digest": _DIGEST, "manifests": _LISTED}, "image": _CONFIG},
+    {"manifest": {"digest": _DIGEST, "manifests": [_ENTRY]}, "image": {"linux/amd64": _CONFIG, "linux/arm64": _ARM}},
+)
+LOCAL: Json = {
+    "Os": "linux",
+    "Architecture": "amd64",
+    "RootFS": {"Type": "layers", "Layers": [_DIGEST]},
+    "Config": {"Labels": {"a": "b"}},
+}
+PACKAGES: Json = [{"name": "jupyterhub", "version": "4.1.6"}]
+BUILDER = (
+    b"Name:          default\nDriver:        docker\nError: Cannot connect to the Docker daemon\n\nNodes:\n"
+    b"Name:      default\nEndpoint:  default\nStatus:    running\nPlatforms: linux/amd64, linux/386\n"
+)
+METADATA: Json = {"hub": {"containerimage.digest": _DIGEST, "image.name": "a"}, "buildx.build.warnings": []}
+ANSWERS: tuple[Json, ...] = (
+    _MANIFEST,
+    _INDEX,
+    _CONFIG,
+    {"token": "abc", "access_token": "abc", "expires_in": 300},
+    {"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown", "detail": {"Tag": "1"}}]},
+)
+HEADERS = (
+    'Bearer realm="https://auth.test/token",service="registry.test",scope="repository:hub:pull"',
+    'Basic realm="hub"',
+    "https://storage.test/blob?sig=abc",
+    "/v2/hub/blobs/uploads/1?_state=abc",
+    _DIGEST,
+)
+CREDENTIAL_FILES = (
+    b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMIIEowIBAAKC\n-----END RSA PRIVATE KEY-----\n",
+    b"machine charts.test login robin password tulip\n",
+    b'[remote "origin"]\n\turl = https://robin:tulip@git.test/a\n\textraheader = AUTHORIZATION: basic dHVsaXA=\n',
+    b"[default]\naws_secret_access_key = tulip\npassword = tulip\n",
+    b"users:\n- name: robin\n  user: {token: tulip}\n",
+    b"# ours\nexport GITHUB_TOKEN='tulip-garden'\n",
+)
+GIT = (
+    b"refs/heads/main\n",
+    b"0123456789abcdef0123456789abcdef01234567\n",
+    b"1.2.3-5-g0123456\n",
+    b"v1.2.3-beta.1-0-g0123456\n",
+    b" M hub/values.yaml\0?? images/hub/x y\0",
+    b"hub/values.yaml\0images/hub/Dockerfile\0",
+    b"0123456789abcdef0123456789abcdef01234567\trefs/heads/main\n",
+    b"false\n",
+    b"42\n",
+)
+_RESOURCE = "projects/p/locations/us/repositories/r"
+WORDS = (
+    f'ERROR: denied: Permission "artifactregistry.uploadArtifacts" denied on "{_RESOURCE}" (or it may not exist)\n',
+    'error getting credentials - err: exec: "docker-credential-gcloud": executable file not found in $PATH, out: ``\n',
+    "ERROR: registry.test/hub:1: not found\n",
+    " ! [rejected]        main -> main (fetch first)\nerror: failed to push some refs to 'https://robin:tulip@git.test'\n",
+    "fatal: unable to access 'https://robin:tulip@git.test/hub.git/': The requested URL returned error: 403\n",
+)
+REFERENCES = (
+    "quay.io/jupyterhub/k8s-hub:4.4.0",
+    "127.0.0.1:5000/a/b_c--d.e",
+    f"jupyterhub/k8s-hub:1@{_DIGEST}",
+    "[::1]:5000/hub",
+    "localhost/hub:x",
+)
+REMOTES = (
+    "git@github.com:org/hubs.git",
+    "https://robin:tulip@git.example:8443/org/hubs.git",
+    "ssh://git@ssh.github.com:443/org/hubs",
+    "git@bitbucket.org:org/hubs.git",
+    "../hubs.git",
+    "http://[::1]:3000/a/b",
+)
+ADDRESSES = (
+    "https://robin:tulip@charts.test/a?sig=abc",
+    "file:///srv/charts",
+    "../charts/index.yaml",
+    "http://[::1]:80/",
+    "//other.test/x",
+    "oci://quay.io/charts",
+)
+
+
+def members() -> SearchStrategy[list[tuple[str, bytes]]]:
+    """Return the files of a chart's archive."""
+    names = st.one_of(
+        st.sampled_from(["jupyterhub/values.yaml", "jupyterhub/Chart.yaml"]), damaged_text("a/values.yaml")
+    )
+    values = damaged([b"hub:\n  image:\n    name: quay.io/jupyterhub/k8s-hub\n    tag: '4.4.0'\n"])
+    return st.lists(st.tuples(names, values), max_size=3)
+
+
+def hub_files() -> SearchStrategy[dict[str, bytes]]:
+    """Return the files of a hub repository, one of them damaged."""
+    whole = {
+        "chartpress.yaml": CHARTPRESS,
+        "hub/Chart.yaml": (b"name: hub\n",),
+        "hub/requirements.yaml": REQUIREMENTS[:1],
+        "hub/values.yaml": VALUES[:1],
+        "images/hub/Dockerfile": DOCKERFILES[:1],
+    }
+    good = {name: files[0] for name, files in whole.items()}
+    return st.sampled_from(sorted(whole)).flatmap(
+        lambda name: damaged(whole[name]).map(lambda data: {**good, name: data})
+    )
+
+
+def read_metadata(data: bytes) -> list[str]:
+    """Have ``data`` read as the file in which bake says what it built."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "metadata.json")
+        file.write_bytes(data)
+        return pushed_digests(file, ["hub"])

@@ -1,0 +1,170 @@
+"""What makes an image another one: seen by the hash of its inputs, without a registry or an engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.faults import Refused
+from tasks.core.settings import Settings
+from tasks.image.definition import from_folder, with_files_of
+from tasks.image.inputs import inputs_hash
+from tasks.image.tree import Tree
+from tasks.repo.hub import open_hub
+from tasks.tools.git import Git
+
+from ...support.cli import sh
+from ...support.hubs import Hub, make_hub, make_repository
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SECOND = 'extraBuildCommandOptions: ["--build-context=shared=shared"]'
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Hub:
+    hub = make_hub(tmp_path / "hub")
+    hub.edit("chartpress.yaml", "        valuesPath:", f"        paths: [extra]\n        {SECOND}\n        valuesPath:")
+    for name in ("shared/lib.py", "extra/list.txt", "elsewhere/x.txt"):
+        hub.write(name, "one\n")
+    hub.commit("Take more")
+    return hub
+
+
+def hash_of(folder: Path, commit: str = "HEAD", base: str = "sha256:1", platform: str = "linux/amd64") -> str:
+    hub = open_hub(Settings(), Git.around(folder))
+    return inputs_hash(hub, hub.images[0], Tree(hub.git, commit), base, platform)
+
+
+def write(name: str, text: str) -> Callable[[Hub], None]:
+    return lambda hub: hub.write(name, text)
+
+
+def make_executable(hub: Hub) -> None:
+    (hub.path / "images/hub/requirements.txt").chmod(0o755)
+
+
+def link_the_context(hub: Hub) -> None:
+    hub.git("mv", "images/hub", "extra/hub")
+    (hub.path / "images").mkdir(exist_ok=True)
+    (hub.path / "images/hub").symlink_to("../extra/hub")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        write("images/hub/requirements.txt", "another\n"),
+        write("images/hub/new.txt", "new\n"),
+        write("images/hub/.dockerignore", "*\n"),
+        write("images/hub/Dockerfile.dockerignore", "*\n"),
+        write("shared/lib.py", "two\n"),
+        write("extra/list.txt", "two\n"),
+        write(".gitattributes", "*.txt text eol=crlf\n"),
+        write("images/.gitattributes", "*.txt text eol=crlf\n"),
+        write("images/hub/.gitattributes", "*.txt text eol=crlf\n"),
+        make_executable,
+    ],
+)
+def test_each_file_that_a_builder_gets_and_how_it_is_written_counts(
+    repository: Hub, change: Callable[[Hub], None]
+) -> None:
+    before = hash_of(repository.path)
+    change(repository)
+    repository.commit("Change it")
+    assert hash_of(repository.path) != before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [write("elsewhere/x.txt", "two\n"), write("elsewhere/.gitattributes", "* -text\n"), write("README", "read\n")],
+)
+def test_what_no_builder_gets_does_not_count(repository: Hub, change: Callable[[Hub], None]) -> None:
+    before = hash_of(repository.path)
+    change(repository)
+    repository.commit("Change it")
+    assert hash_of(repository.path) == before
+
+
+def test_it_is_the_same_in_another_clone_and_another_commit(repository: Hub, tmp_path: Path) -> None:
+    before = hash_of(repository.path)
+    sh("git", "clone", "--quiet", "--depth=1", f"file://{repository.path}", str(tmp_path / "shallow"), cwd=tmp_path)
+    repository.git("commit", "--quiet", "--amend", "--message", "In other words")
+    assert hash_of(tmp_path / "shallow") == hash_of(repository.path) == before
+
+
+def test_the_base_image_and_the_platform_count(repository: Hub) -> None:
+    hashes = {hash_of(repository.path, base=base) for base in ("sha256:1", "sha256:2")}
+    assert len({*hashes, hash_of(repository.path, platform="linux/arm64")}) == 3
+
+
+def test_attributes_above_where_a_link_leads_count(repository: Hub) -> None:
+    link_the_context(repository)
+    repository.commit("Link")
+    before = hash_of(repository.path)
+    repository.write("extra/.gitattributes", "*.txt text eol=crlf\n")
+    repository.commit("Write lines in another way")
+    assert hash_of(repository.path) != before
+
+
+def test_the_revision_of_a_submodule_among_the_paths_counts(repository: Hub, tmp_path: Path) -> None:
+    sub = make_repository(tmp_path / "sub", {"list.txt": "one\n"})
+    repository.git("rm", "--quiet", "-r", "extra")
+    repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(sub.path), "extra")
+    repository.commit("Take it from elsewhere")
+    before = hash_of(repository.path)
+    sub.write("list.txt", "two\n")
+    sub.commit("Change it")
+    sh("git", "pull", "--quiet", cwd=repository.path / "extra")
+    repository.commit("Follow")
+    assert hash_of(repository.path) != before
+
+
+@pytest.mark.parametrize("context", ["github.com/team/hub", "git@there/hub"])
+def test_a_folder_that_docker_takes_for_an_address_is_refused(repository: Hub, context: str) -> None:
+    repository.edit("chartpress.yaml", "        valuesPath:", f"        contextPath: {context}\n        valuesPath:")
+    repository.write(f"{context}/Dockerfile", repository.read("images/hub/Dockerfile"))
+    repository.commit("Move it")
+    with pytest.raises(Refused, match=f"Docker takes {context} for an address"):
+        hash_of(repository.path)
+
+
+# -- files that are named in options
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "meant"),
+    [
+        ("secret", "id=a,src=my/a", "id=a,src=/hub/my/a"),
+        ("secret", "id=a,source=/abs/a", "id=a,source=/abs/a"),
+        ("secret", "id=a", "id=a,src=/hub/a"),
+        ("secret", "id=TOKEN", "id=TOKEN"),
+        ("secret", "id=a,env=TOKEN", "id=a,env=TOKEN"),
+        ("secret", "type=env,id=a", "type=env,id=a"),
+        ("ssh", "default", "default"),
+        ("ssh", "default=keys/a,/abs/b", "default=/hub/keys/a,/abs/b"),
+        ("cache-from", "type=local,src=cache", "type=local,src=/hub/cache"),
+        ("cache-to", "type=local,dest=cache,mode=max", "type=local,dest=/hub/cache,mode=max"),
+        ("cache-from", "type=registry,ref=host/a:b", "type=registry,ref=host/a:b"),
+        ("attest", "type=sbom", "type=sbom"),
+    ],
+)
+def test_files_of_this_machine_are_found_from_wherever_the_builder_runs(field: str, given: str, meant: str) -> None:
+    assert with_files_of({field: [given], "target": "x"}, "/hub", {"TOKEN": "t"}) == {field: [meant], "target": "x"}
+
+
+@pytest.mark.parametrize(
+    ("context", "there"),
+    [
+        ("shared", "../context-1/shared"),
+        ("oci-layout://shared:1", "oci-layout://../context-1/shared:1"),
+        ("oci-layout://a/b@sha256:1", "oci-layout://../context-1/a/b@sha256:1"),
+        ("docker-image://shared", "docker-image://shared"),
+        ("https://shared/x.git", "https://shared/x.git"),
+        ("target:shared", "target:shared"),
+    ],
+)
+def test_named_contexts_are_those_of_the_images_own_commit(context: str, there: str) -> None:
+    assert from_folder(context, "../context-1/") == there

@@ -1,0 +1,86 @@
+"""What a build would do: planned against a real registry, with nothing built."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ...support.cli import run_task
+from ...support.hubs import Hub, make_hub
+from .manifests import Repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def base(registry: Registry) -> Repository:
+    """A mirror of z2jh's hub image that has 3.2.1 for linux/amd64."""
+    repository = Repository(registry.address, f"{secrets.token_hex(4)}/k8s-hub")
+    repository.push("3.2.1", "linux/amd64", "abc")
+    return repository
+
+
+@pytest.fixture
+def hub(base: Repository, tmp_path: Path) -> Hub:
+    return make_hub(tmp_path / "hub", base=f"{base.address}/{base.path}", registry=f"{base.address}/{base.path}")
+
+
+@pytest.mark.parametrize(
+    ("own_file", "env", "flags", "pushes"),
+    [
+        pytest.param("", {}, (), True, id="nothing is said"),
+        pytest.param("", {"INVOKE_HUB_PUSH": "false"}, (), False, id="false in the shell means false"),
+        pytest.param("", {"INVOKE_HUB_PUSH": "true"}, (), True, id="true in the shell"),
+        pytest.param("hub: {push: false}\n", {}, (), False, id="false in the hub's own file"),
+        pytest.param("hub: {push: false}\n", {"INVOKE_HUB_PUSH": "1"}, (), True, id="the shell wins over the file"),
+        pytest.param("", {"INVOKE_HUB_PUSH": "true"}, ("--no-push",), False, id="the flag wins over the shell"),
+    ],
+)
+def test_whether_a_build_pushes(
+    hub: Hub, own_file: str, env: dict[str, str], flags: tuple[str, ...], pushes: bool
+) -> None:
+    if own_file:
+        hub.write("invoke.yaml", own_file)
+    planned = run_task("build", "--dry", "--json", *flags, cwd=hub.path, env=env)
+    assert planned.code == 0, planned
+    assert planned.json["values"]["changed"] is pushes
+    shown = run_task("build", "--dry", *flags, cwd=hub.path, env=env)
+    assert ('"type=registry"' in shown.out, '"type=docker"' in shown.out) == (pushes, not pushes)
+
+
+def test_a_platform_that_the_base_is_not_there_for_is_refused(hub: Hub, base: Repository) -> None:
+    done = run_task("build", "--dry", "--platform", "linux/s390x", cwd=hub.path)
+    assert (done.code, done.out, done.err) == (
+        1,
+        "",
+        (
+            "error: the base image is not there for linux/s390x, only for linux/amd64 "
+            f"({base.address}/{base.path}:3.2.1)\n"
+            "hint: name another platform: --platform, or hub.platform in invoke.yaml\n"
+        ),
+    )
+
+
+def test_a_base_that_is_not_there_is_refused(hub: Hub, base: Repository) -> None:
+    hub.edit("images/hub/Dockerfile", ":3.2.1", ":3.2.2")
+    hub.commit("Move to what nobody made")
+    done = run_task("build", "--dry", cwd=hub.path)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        f"error: the base image does not exist ({base.address}/{base.path}:3.2.2)\n"
+        "hint: invoke bump, or mend the FROM\n"
+    )
+
+
+def test_the_base_is_pinned_to_what_its_registry_has(hub: Hub, base: Repository) -> None:
+    digest = base.push("3.2.1", "linux/amd64", "abc")["digest"]
+    shown = run_task("build", "--dry", cwd=hub.path)
+    name = f"{base.address}/{base.path}:3.2.1"
+    assert f'"{name}": "docker-image://{name}@{digest}"' in shown.out, shown

@@ -1,0 +1,356 @@
+"""The tag is chartpress's: the same clone, asked by chartpress itself and by ours."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.faults import Refused, Unusable
+from tasks.core.settings import CHARTPRESS as CHARTPRESS_TAGS
+from tasks.core.settings import Settings
+from tasks.image.tag import chartpress_tag, history_of, name_image
+from tasks.repo.hub import Hub, open_hub
+from tasks.tools.git import Git
+
+from ...support.cli import run, sh
+from .drawing import Drawing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+HUB = "hub: {valuesPath: jupyterhub.hub.image}"
+SECOND = "second: {valuesPath: second.image}"
+CHARTPRESS = """\
+charts:
+  - name: hub
+    imagePrefix: registry.test/core/
+BASE_VERSION    images:
+IMAGES"""
+DOCKERFILE = "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"
+
+
+def files(*images: str, base_version: str = "") -> dict[str, str]:
+    """Return a hub repository's files; ``images`` are lines of chartpress.yaml."""
+    base = f"    baseVersion: {base_version}\n" if base_version else ""
+    lines = "".join(f"      {image}\n" for image in images or (HUB,))
+    dependency = "dependencies: [{name: jupyterhub, version: 3.2.1, repository: https://charts.test/}]\n"
+    return {
+        "chartpress.yaml": CHARTPRESS.replace("BASE_VERSION", base).replace("IMAGES", lines),
+        "hub/Chart.yaml": "name: hub\nversion: 0.0.1\n",
+        "hub/requirements.yaml": dependency,
+        "hub/values.yaml": "jupyterhub: {hub: {image: {name: , tag: }}}\nsecond: {image: {name: , tag: }}\n",
+        "images/hub/Dockerfile": DOCKERFILE,
+        "images/second/Dockerfile": DOCKERFILE,
+    }
+
+
+@pytest.fixture
+def drawing(tmp_path: Path) -> Drawing:
+    return Drawing(tmp_path / "clone")
+
+
+def open_at(folder: Path, *, tag: str = CHARTPRESS_TAGS) -> Hub:
+    return open_hub(Settings(tag=tag), Git.around(folder))
+
+
+def our_tags(hub: Hub) -> list[str]:
+    history = history_of(hub)
+    return [f"{image.spec.name}:{name_image(hub, history, image).tag}" for image in hub.images]
+
+
+def chartpress_lists(drawing: Drawing) -> list[str]:
+    listed = run(sys.executable, "-m", "chartpress", "--list-images", cwd=drawing.top / drawing.root)
+    assert listed.code == 0, listed
+    return listed.out.splitlines()
+
+
+def without_hashes(names: list[str]) -> str:
+    """Return the tags alone, ``h*`` for their hashes."""
+    return " ".join(re.sub(r"\.h[0-9a-f]{7,}$", ".h*", name.partition(":")[2]) for name in names)
+
+
+# The clone's first commit, which has the image, comes before each of these.
+HISTORIES = {
+    "a first commit": ("", "0.0.1-0.dev.git.1.h*"),
+    "an image changed": ("image", "0.0.1-0.dev.git.2.h*"),
+    "an image changed long ago": ("image other other other other", "0.0.1-0.dev.git.2.h*"),
+    "a Dockerfile changed": ("image other dockerfile other", "0.0.1-0.dev.git.4.h*"),
+    "a config changed since": ("image other config other", "0.0.1-0.dev.git.4.h*"),
+    "on a tag": ("image tag=1.2.3", "1.2.3"),
+    "on a tag of another commit than the image's": ("image other tag=1.2.3", "1.2.3"),
+    "after a tag, only other files changed": ("image tag=1.2.3 other other", "1.2.3"),
+    "after a tag, the image changed": ("tag=1.2.3 other image other", "1.2.3-0.dev.git.3.h*"),
+    "after a tag, the config changed": ("image tag=1.2.3 config", "1.2.3-0.dev.git.3.h*"),
+    "on an annotated tag": ("image annotated=1.2.3", "1.2.3"),
+    "after an annotated tag": ("image annotated=1.2.3 other image", "1.2.3-0.dev.git.4.h*"),
+    "on a v tag": ("image tag=v1.2.3", "v1.2.3"),
+    "after a v tag": ("tag=v1.2.3 image", "v1.2.3-0.dev.git.2.h*"),
+    "on a pre-release tag": ("image tag=1.2.3-beta.1", "1.2.3-beta.1"),
+    "after a pre-release tag": ("tag=1.2.3-beta.1 image", "1.2.3-beta.1.git.2.h*"),
+    "on a deployment's tag": ("image tag=20240731-224556", "20240731-224556"),
+    "after a deployment's tag": ("tag=20240731-224556 image", "20240731-224556.git.2.h*"),
+    "after a tag that is a word": ("tag=released image", "released-0.dev.git.2.h*"),
+    "a tag with dashes and digits at its end": ("tag=hub-2024-07 image", "hub-2024-07.git.2.h*"),
+    "two tags, one behind the other": ("tag=1.0.0 image tag=1.1.0 other image", "1.1.0-0.dev.git.4.h*"),
+    "two tags on one commit, the annotated one wins": ("tag=1.0.0 annotated=1.1.0 image", "1.1.0-0.dev.git.2.h*"),
+    "a tag on another branch": ("branch=side other tag=9.0.0 on=main image", "0.0.1-0.dev.git.2.h*"),
+    "a merged change of the image": (
+        "other branch=side image on=main other merge=side",
+        "0.0.1-0.dev.git.3.h*",
+    ),
+    "a merged change beside one of our own": (
+        "branch=side image on=main dockerfile merge=side other",
+        "0.0.1-0.dev.git.4.h*",
+    ),
+    "a merged tag": ("branch=side second tag=1.2.3 on=main other merge=side", "1.2.3"),
+    "a merged tag, the image changed beside it": (
+        "branch=side other tag=1.2.3 on=main image merge=side",
+        "1.2.3",
+    ),
+    "a merged tag, the image changed after the merge": (
+        "branch=side other tag=1.2.3 on=main image merge=side image",
+        "1.2.3-0.dev.git.5.h*",
+    ),
+    "a change merged twice": (
+        "branch=side image on=main other merge=side on=side image on=main merge=side",
+        "0.0.1-0.dev.git.3.h*",
+    ),
+    "a detached HEAD": ("tag=1.2.3 image detach", "1.2.3-0.dev.git.2.h*"),
+}
+
+BESIDE = {
+    "several images, one changed": (
+        files(HUB, SECOND),
+        "image other second other",
+        "0.0.1-0.dev.git.2.h* 0.0.1-0.dev.git.4.h*",
+    ),
+    "several images after a tag, one changed": (
+        files(HUB, SECOND),
+        "other tag=2.0.0 second",
+        "2.0.0 2.0.0-0.dev.git.3.h*",
+    ),
+    "several images from one Dockerfile": (
+        files(
+            HUB, "second: {contextPath: images/hub, dockerfilePath: images/hub/Dockerfile, valuesPath: second.image}"
+        ),
+        "second dockerfile other",
+        "0.0.1-0.dev.git.3.h* 0.0.1-0.dev.git.3.h*",
+    ),
+    "paths that decide besides the context": (
+        files("hub: {paths: [shared], valuesPath: jupyterhub.hub.image}"),
+        "image extra other",
+        "0.0.1-0.dev.git.3.h*",
+    ),
+    "a context that does not decide": (
+        files("hub: {rebuildOnContextPathChanges: false, valuesPath: jupyterhub.hub.image}"),
+        "dockerfile image other",
+        "0.0.1-0.dev.git.2.h*",
+    ),
+    "a context that does not decide, but paths do": (
+        files("hub: {rebuildOnContextPathChanges: false, paths: [shared], valuesPath: jupyterhub.hub.image}"),
+        "dockerfile extra image",
+        "0.0.1-0.dev.git.3.h*",
+    ),
+    "a context and a Dockerfile elsewhere": (
+        files("hub: {contextPath: images/second, dockerfilePath: images/hub/Dockerfile, valuesPath: second.image}"),
+        "image second dockerfile image",
+        "0.0.1-0.dev.git.4.h*",
+    ),
+    "the whole repository as the context": (
+        files("hub: {contextPath: ., dockerfilePath: images/hub/Dockerfile, valuesPath: second.image}"),
+        "image other",
+        "0.0.1-0.dev.git.3.h*",
+    ),
+    "a name of its own": (
+        files("hub: {imageName: registry.test/mine, valuesPath: second.image}"),
+        "image other",
+        "0.0.1-0.dev.git.2.h*",
+    ),
+    "a baseVersion, no tag": (files(base_version="1.3.0-0.dev"), "image", "1.3.0-0.dev.git.2.h*"),
+    "a baseVersion that is no pre-release": (files(base_version="1.3.0"), "image", "1.3.0-0.dev.git.2.h*"),
+    "a baseVersion, after a tag": (files(base_version="1.3.0-0.dev"), "tag=1.2.3 image", "1.3.0-0.dev.git.2.h*"),
+    "a baseVersion, on a tag": (files(base_version="1.3.0-0.dev"), "image tag=1.2.3", "1.2.3"),
+    "a baseVersion lower than the tag, on the tag": (files(base_version="1.0.0"), "image tag=1.2.3", "1.2.3"),
+    "a baseVersion, after a pre-release of it": (
+        files(base_version="1.3.0-alpha.1"),
+        "tag=1.3.0-beta.1 image",
+        "1.3.0-alpha.1.git.2.h*",
+    ),
+    "a baseVersion, after a tag that is no SemVer": (
+        files(base_version="1.3.0-0.dev"),
+        "tag=20240731-224556 image",
+        "1.3.0-0.dev.git.2.h*",
+    ),
+    "baseVersion major": (files(base_version="major"), "tag=1.2.3 image", "2.0.0-0.dev.git.2.h*"),
+    "baseVersion minor": (files(base_version="minor"), "tag=1.2.3 image", "1.3.0-0.dev.git.2.h*"),
+    "baseVersion patch": (files(base_version="patch"), "tag=1.2.3 image", "1.2.4-0.dev.git.2.h*"),
+    "baseVersion patch, no tag": (files(base_version="patch"), "image", "0.0.1-0.dev.git.2.h*"),
+    "baseVersion patch, after a v tag": (files(base_version="patch"), "tag=v1.2.3 image", "1.2.4-0.dev.git.2.h*"),
+    "baseVersion patch, after a pre-release": (
+        files(base_version="patch"),
+        "tag=1.2.3-beta.1 image",
+        "1.2.3-beta.1.git.2.h*",
+    ),
+    "baseVersion minor, on a tag": (files(base_version="minor"), "image tag=1.2.3", "1.2.3"),
+}
+
+
+@pytest.mark.parametrize(("history", "tag"), HISTORIES.values(), ids=HISTORIES)
+def test_the_tag_is_chartpresss_after(drawing: Drawing, history: str, tag: str) -> None:
+    drawing.begin(files())
+    drawing.draw(history)
+    ours = our_tags(open_at(drawing.top))
+    assert (ours, without_hashes(ours)) == (chartpress_lists(drawing), tag)
+
+
+@pytest.mark.parametrize(("has", "history", "tags"), BESIDE.values(), ids=BESIDE)
+def test_the_tag_is_chartpresss_with(drawing: Drawing, has: dict[str, str], history: str, tags: str) -> None:
+    drawing.begin(has)
+    drawing.draw(history)
+    ours = our_tags(open_at(drawing.top))
+    assert (ours, without_hashes(ours)) == (chartpress_lists(drawing), tags)
+
+
+@pytest.mark.parametrize(
+    "history", ["image other", "other image", "tag=1.2.3 image other", "config", "image tag=1.2.3"]
+)
+def test_the_tag_is_chartpresss_in_a_subfolder(tmp_path: Path, history: str) -> None:
+    drawing = Drawing(tmp_path / "clone", root="helm-charts/")
+    drawing.begin(files(HUB, "second: {contextPath: images/second, valuesPath: second.image}"))
+    (drawing.top / "README.md").write_text("not the charts' business\n")
+    drawing.draw(history)
+    assert our_tags(open_at(drawing.top)) == chartpress_lists(drawing)
+
+
+@pytest.mark.parametrize(
+    ("base_version", "history", "what"),
+    [
+        pytest.param("soon", "image", "baseVersion soon is not a SemVer version", id="a word"),
+        pytest.param("1.3", "image", "baseVersion 1.3 is not a SemVer version", id="two numbers"),
+        pytest.param(
+            "1.0.0", "tag=1.2.3 image", "baseVersion 1.0.0-0.dev is not greater than the git tag 1.2.3", id="lower"
+        ),
+        pytest.param(
+            "1.2.3",
+            "tag=1.2.3 image",
+            "baseVersion 1.2.3-0.dev is not greater than the git tag 1.2.3",
+            id="the tag's own",
+        ),
+        pytest.param(
+            "minor",
+            "tag=20240731-224556 image",
+            "baseVersion minor needs a git tag that is SemVer, not 20240731-224556",
+            id="counting up what is no number",
+        ),
+    ],
+)
+def test_a_base_version_that_chartpress_refuses_is_refused(
+    drawing: Drawing, base_version: str, history: str, what: str
+) -> None:
+    drawing.begin(files(base_version=f'"{base_version}"'))
+    drawing.draw(history)
+    listed = run(sys.executable, "-m", "chartpress", "--list-images", cwd=drawing.top)
+    assert (listed.code, listed.out) == (1, "")
+    with pytest.raises(Unusable) as refused:
+        our_tags(open_at(drawing.top))
+    assert str(refused.value) == (
+        f"error: {what} (chartpress.yaml)\nhint: set baseVersion to the next release, for example 1.2.0-0.dev"
+    )
+
+
+@pytest.fixture
+def shallow(drawing: Drawing) -> Path:
+    """A clone of the last commit alone."""
+    drawing.begin(files())
+    drawing.draw("image other")
+    clone = drawing.top.with_name("shallow")
+    sh("git", "clone", "--quiet", "--depth=1", drawing.top.as_uri(), str(clone), cwd=drawing.top)
+    return clone
+
+
+@pytest.mark.parametrize("template", ["chartpress", "{chart_version}-{commit}", "{commits}"])
+def test_a_shallow_clone_is_refused_because_it_counts_wrong(shallow: Path, template: str) -> None:
+    with pytest.raises(Refused) as refused:
+        our_tags(open_at(shallow, tag=template))
+    assert str(refused.value) == (
+        f"error: the clone is shallow, so commits cannot be counted ({shallow})\nhint: git fetch --unshallow"
+    )
+
+
+def test_the_hint_mends_a_shallow_clone(drawing: Drawing, shallow: Path) -> None:
+    sh("git", "fetch", "--quiet", "--unshallow", cwd=shallow)
+    assert our_tags(open_at(shallow)) == chartpress_lists(drawing)
+
+
+def test_an_image_that_no_commit_has_yet_has_no_tag(drawing: Drawing) -> None:
+    drawing.begin(files())
+    history = history_of(open_at(drawing.top))
+    with pytest.raises(Refused) as refused:
+        chartpress_tag(history, ["images/new", "shared"])
+    assert str(refused.value) == (
+        "error: no commit has the image's files yet (images/new, shared)\nhint: git add and commit them first"
+    )
+
+
+TEMPLATES: dict[str, tuple[str, Callable[[str], str]]] = {
+    "the release": ("{chart_version}", lambda _: "3.2.1"),
+    "the release and the commit": ("z2jh-{chart_version}-{commit}", lambda commit: f"z2jh-3.2.1-{commit}"),
+    "the commits": ("{commits}", lambda _: "2"),
+    "the base's tag": ("on-{base_version}.{commits}", lambda _: "on-3.2.1.2"),
+    "no name at all": ("latest", lambda _: "latest"),
+}
+
+
+@pytest.mark.parametrize(("template", "expected"), TEMPLATES.values(), ids=TEMPLATES)
+def test_a_tag_template_is_filled_in(drawing: Drawing, template: str, expected: Callable[[str], str]) -> None:
+    drawing.begin(files())
+    drawing.draw("image other other")
+    commit = drawing.git("log", "-1", "--pretty=%h", "--", "images/hub")
+    hub = open_at(drawing.top, tag=template)
+    assert our_tags(hub) == [f"registry.test/core/hub:{expected(commit)}"]
+
+
+@pytest.mark.parametrize(
+    ("template", "fault"),
+    [
+        pytest.param(
+            "{verson}",
+            "error: the template '{verson}' cannot be filled in: it may hold {chart_version}, {commit}, {commits}, "
+            "{base_version} (hub.tag)\nhint: mend it in hub.tag",
+            id="a name with a typo",
+        ),
+        pytest.param(
+            "{commit",
+            "error: the template '{commit' cannot be filled in: expected '}' before end of string (hub.tag)\n"
+            "hint: mend it in hub.tag",
+            id="an open brace",
+        ),
+    ],
+)
+def test_a_tag_template_that_cannot_be_filled_in_is_refused(drawing: Drawing, template: str, fault: str) -> None:
+    drawing.begin(files())
+    with pytest.raises(Unusable) as refused:
+        our_tags(open_at(drawing.top, tag=template))
+    assert str(refused.value) == fault
+
+
+@pytest.mark.parametrize(("template", "tag"), [("a/{commits}", "a/1"), ("-{commits}", "-1"), ("{commits}+1", "1+1")])
+def test_a_template_that_makes_no_tag_is_refused(drawing: Drawing, template: str, tag: str) -> None:
+    drawing.begin(files())
+    with pytest.raises(Refused, match=re.escape(f"'{tag}' cannot be an image's tag")):
+        our_tags(open_at(drawing.top, tag=template))
+
+
+def test_a_git_tag_that_is_no_image_tag_is_refused_with_the_way_out(drawing: Drawing) -> None:
+    drawing.begin(files())
+    drawing.draw("tag=release/1.0")
+    with pytest.raises(Refused) as refused:
+        our_tags(open_at(drawing.top))
+    assert str(refused.value) == (
+        "error: 'release/1.0' cannot be an image's tag (git describe --tags)\n"
+        "hint: use another template in invoke.yaml: hub: {tag: '{chart_version}-{commit}'}"
+    )

@@ -1,0 +1,378 @@
+"""What a builder gets: the files of a git tree, written as git itself checks them out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.faults import Refused
+from tasks.image.tree import Tree, snapshot
+from tasks.tools.git import Git
+
+from ...support.cli import sh
+from ...support.hubs import Hub, make_repository
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ODD_NAMES = ("a b.txt", "é.txt", "-dash", ":colon", "*star", "[x]", 'quote".txt', "line\nbreak", "tab\t", "back\\slash")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Hub:
+    hub = make_repository(tmp_path / "hub", {"ctx/a.txt": "a\n", "ctx/deep/b.txt": "b\n", "other.txt": "other\n"})
+    for name in ODD_NAMES:
+        hub.write(f"ctx/{name}", name)
+    hub.write("ctx/run.sh", "#!/bin/sh\n")
+    (hub.path / "ctx/run.sh").chmod(0o755)
+    (hub.path / "ctx/link").symlink_to("a.txt")
+    (hub.path / "ctx/link-to-nothing").symlink_to("/nowhere")
+    with (hub.path / os.fsdecode(b"ctx/caf\xe9")).open("wb") as stream:
+        stream.write(b"\x00\xff\r\n")
+    hub.write(".gitattributes", "*.crlf text eol=crlf\nctx/secret export-ignore\nctx/deep/** ident\n*.up filter=up\n")
+    hub.write("ctx/lines.crlf", "one\r\ntwo\r\n")
+    hub.write("ctx/secret", "export-ignore has no effect\n")
+    hub.write("ctx/deep/ident.txt", "$Id$\n")
+    hub.git("config", "filter.up.smudge", "tr a-z A-Z")
+    hub.git("config", "filter.up.clean", "tr A-Z a-z")
+    hub.write("ctx/shout.up", "LOUD\n")
+    hub.commit("Fill the context")
+    return hub
+
+
+def seen(folder: Path) -> dict[bytes, tuple[str, bytes]]:
+    """Return each file below ``folder`` but git's own: its kind and mode, and its bytes or where it points."""
+    found = {}
+    for path in folder.rglob("*"):
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode) or path.name == ".git":
+            continue
+        content = os.fsencode(path.readlink()) if stat.S_ISLNK(mode) else path.read_bytes()
+        found[os.fsencode(path.relative_to(folder))] = stat.filemode(mode), content
+    return found
+
+
+def checked_out(hub: Hub, commit: str, folder: Path) -> dict[bytes, tuple[str, bytes]]:
+    """Return what git's own checkout of ``commit`` has, with the usual umask."""
+    before = os.umask(0o022)
+    sh("git", "worktree", "add", "--quiet", "--detach", str(folder), commit, cwd=hub.path)
+    os.umask(before)
+    return seen(folder)
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o000])
+def test_a_tree_is_written_as_git_checks_it_out(repository: Hub, tmp_path: Path, umask: int) -> None:
+    expected = checked_out(repository, "HEAD", tmp_path / "theirs")
+    before = os.umask(umask)
+    try:
+        Tree(Git.around(repository.path), "HEAD").write(["."], tmp_path / "ours" / "all")
+    finally:
+        os.umask(before)
+    assert seen(tmp_path / "ours" / "all") == expected
+    assert expected[b"ctx/lines.crlf"][1] == b"one\r\ntwo\r\n"
+    assert expected[b"ctx/shout.up"][1] == b"LOUD\n"
+    assert expected[b"ctx/run.sh"][0] == "-rwxr-xr-x"
+
+
+def test_what_is_asked_for_is_written_and_nothing_else(repository: Hub, tmp_path: Path) -> None:
+    index = (repository.path / ".git/index").read_bytes()
+    Tree(Git.around(repository.path), "HEAD").write(["ctx/deep", "other.txt"], tmp_path / "ours/some")
+    assert sorted(seen(tmp_path / "ours/some")) == [b"ctx/deep/b.txt", b"ctx/deep/ident.txt", b"other.txt"]
+    assert (repository.path / ".git/index").read_bytes() == index
+    assert [path.name for path in (tmp_path / "ours").iterdir()] == ["some"]
+
+
+def hide_by_sparse_checkout(hub: Hub) -> None:
+    hub.git("sparse-checkout", "set", "--no-cone", "/*", "!/ctx/deep")
+
+
+def hide_by_flag(hub: Hub) -> None:
+    hub.git("update-index", "--assume-unchanged", "ctx/a.txt")
+    hub.write("ctx/a.txt", "not committed\n")
+
+
+def edit_attributes(hub: Hub) -> None:
+    hub.write(".gitattributes", "* -text\n")
+    hub.write(".git/info/sparse-checkout", "nothing\n")
+
+
+def remove_all(hub: Hub) -> None:
+    shutil.rmtree(hub.path / "ctx")
+
+
+def stage_and_lie_around(hub: Hub) -> None:
+    hub.write("ctx/a.txt", "staged\n")
+    hub.git("add", "ctx/a.txt")
+    hub.write("ctx/new.txt", "untracked\n")
+    hub.write(".git/info/exclude", "*.local\n")
+    hub.write("ctx/my.local", "ignored\n")
+
+
+@pytest.mark.parametrize(
+    "change", [hide_by_sparse_checkout, hide_by_flag, edit_attributes, remove_all, stage_and_lie_around]
+)
+def test_nothing_of_the_work_tree_or_the_index_gets_into_a_commits_files(
+    repository: Hub, tmp_path: Path, change: Callable[[Hub], None]
+) -> None:
+    expected = checked_out(repository, "HEAD", tmp_path / "theirs")
+    change(repository)
+    status = repository.git("status", "--porcelain")
+    Tree(Git.around(repository.path), "HEAD").write(["."], tmp_path / "ours/all")
+    assert seen(tmp_path / "ours/all") == expected
+    assert repository.git("status", "--porcelain") == status
+
+
+# -- submodules
+
+
+@pytest.fixture
+def with_submodule(repository: Hub, tmp_path: Path) -> Hub:
+    inner = make_repository(tmp_path / "inner", {"deepest.txt": "deepest\n"})
+    sub = make_repository(tmp_path / "sub", {"module.txt": "one\n"})
+    for hub, other, path in ((sub, inner, "inner"), (repository, sub, "ctx/sub")):
+        hub.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other.path), path)
+        hub.commit("Add a submodule")
+    repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive")
+    return repository
+
+
+def test_submodules_are_written_at_the_commits_revision(with_submodule: Hub, tmp_path: Path) -> None:
+    (with_submodule.path / "ctx/sub/module.txt").write_text("not committed\n")
+    Tree(Git.around(with_submodule.path), "HEAD").write(["ctx"], tmp_path / "ours/all")
+    assert (tmp_path / "ours/all/ctx/sub/module.txt").read_text() == "one\n"
+    assert (tmp_path / "ours/all/ctx/sub/inner/deepest.txt").read_text() == "deepest\n"
+
+
+def test_submodules_are_found_in_a_second_work_tree_too(with_submodule: Hub, tmp_path: Path) -> None:
+    with_submodule.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "second"))
+    Tree(Git.around(tmp_path / "second"), "HEAD").write(["ctx"], tmp_path / "ours/all")
+    assert (tmp_path / "ours/all/ctx/sub/module.txt").read_text() == "one\n"
+
+
+def test_a_submodule_that_is_not_here_is_named_with_the_command(with_submodule: Hub, tmp_path: Path) -> None:
+    sh("git", "clone", "--quiet", str(with_submodule.path), str(tmp_path / "plain"), cwd=tmp_path)
+    plain = Git.around(tmp_path / "plain")
+    with pytest.raises(Refused, match="the submodule is not here at its revision") as refused:
+        Tree(plain, "HEAD").write(["ctx"], tmp_path / "ours/all")
+    assert (refused.value.where, refused.value.hint) == (
+        "ctx/sub",
+        "git submodule update --init --recursive -- ctx/sub",
+    )
+
+
+def test_a_submodules_name_leads_nowhere_outside_of_the_clones_own_folder(with_submodule: Hub, tmp_path: Path) -> None:
+    with_submodule.edit(".gitmodules", '"ctx/sub"', '"../../../sub/.git"')
+    with_submodule.commit("Name it oddly")
+    shutil.rmtree(with_submodule.path / "ctx/sub")
+    with pytest.raises(Refused, match="the submodule is not here"):
+        Tree(Git.around(with_submodule.path), "HEAD").write(["ctx"], tmp_path / "ours/all")
+
+
+# -- links
+
+
+@pytest.mark.parametrize(
+    ("target", "leads"),
+    [
+        ("../../outside", "out of the repository"),
+        ("/etc", "out of the repository"),
+        ("me", "in a circle"),
+    ],
+)
+def test_a_link_that_leads_astray_is_refused(repository: Hub, target: str, leads: str) -> None:
+    (repository.path / "ctx/me").symlink_to(target)
+    repository.commit("Link")
+    with pytest.raises(Refused, match=f"a symbolic link leads {leads}"):
+        Tree(Git.around(repository.path), "HEAD").objects(["ctx/me"])
+
+
+def test_links_inside_are_followed(repository: Hub) -> None:
+    (repository.path / "first").symlink_to("second/deep")
+    (repository.path / "second").symlink_to("ctx")
+    repository.commit("Link")
+    tree = Tree(Git.around(repository.path), "HEAD")
+    found = tree.objects(["first", "ctx/deep", "first/b.txt", "none", "."])
+    assert found["first"] == found["ctx/deep"] == repository.git("rev-parse", "HEAD:ctx/deep")
+    assert found["."] == repository.git("rev-parse", "HEAD^{tree}")
+    assert (sorted(found), tree.real_path("first/b.txt")) == (
+        [".", "ctx/deep", "first", "first/b.txt"],
+        "ctx/deep/b.txt",
+    )
+
+
+# -- the files as they lie
+
+
+def test_files_as_they_lie_are_tracked_and_new_ones_without_what_git_ignores(repository: Hub, tmp_path: Path) -> None:
+    stage_and_lie_around(repository)
+    repository.write("ctx/a.txt", "edited after it was staged\n")
+    repository.write("other.txt", "not asked for\n")
+    (repository.path / "ctx/run.sh").unlink()
+    before = (repository.git("status", "--porcelain"), repository.git("count-objects", "-v"))
+    git = Git.around(repository.path)
+    with snapshot(git, ["ctx"], {"ctx/deep/b.txt": b"planned\r\n"}) as tree:
+        tree.write(["."], tmp_path / "ours/all")
+    ours = seen(tmp_path / "ours/all")
+    assert ours[b"ctx/a.txt"][1] == b"edited after it was staged\n"
+    assert ours[b"ctx/new.txt"][1] == b"untracked\n"
+    assert ours[b"ctx/deep/b.txt"][1] == b"planned\r\n"
+    assert ours[b"other.txt"][1] == b"other\n"
+    assert b"ctx/my.local" not in ours
+    assert b"ctx/run.sh" not in ours
+    assert (repository.git("status", "--porcelain"), repository.git("count-objects", "-v")) == before
+
+
+def test_files_that_git_was_told_not_to_look_at_count_as_they_lie(repository: Hub) -> None:
+    git = Git.around(repository.path)
+    hide_by_flag(repository)
+    repository.git("update-index", "--skip-worktree", "ctx/deep/b.txt", "ctx/lines.crlf")
+    repository.write("ctx/deep/b.txt", "skipped, and edited\n")
+    (repository.path / "ctx/lines.crlf").unlink()
+    with snapshot(git, ["ctx"], {}) as tree:
+        entries = {entry.path: entry for entry in tree.files(["ctx"])}
+        texts = dict(zip(entries, tree.blobs(list(entries.values())), strict=True))
+    assert texts["ctx/a.txt"] == b"not committed\n"
+    assert texts["ctx/deep/b.txt"] == b"skipped, and edited\n"
+    assert texts["ctx/lines.crlf"] == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize("name", ["plain", "a:b", 'quote"', "back\\slash", os.fsdecode(b"caf\xe9"), "line\nbreak"])
+def test_files_as_they_lie_are_found_at_odd_paths(repository: Hub, tmp_path: Path, name: str) -> None:
+    repository.path.rename(tmp_path / name)
+    with snapshot(Git.around(tmp_path / name), ["ctx"], {"ctx/a.txt": b"planned\n"}) as tree:
+        tree.write(["ctx/a.txt", "other.txt"], tmp_path / "ours/all")
+    assert (tmp_path / "ours/all/ctx/a.txt").read_text() == "planned\n"
+    assert (tmp_path / "ours/all/other.txt").read_text() == "other\n"
+
+
+def lies(hub: Hub, *paths: str) -> dict[str, bytes]:
+    """Return the files below ``paths`` as they lie, with the bytes that git keeps of them."""
+    with snapshot(Git.around(hub.path), paths, {}) as tree:
+        entries = [entry for entry in tree.files(["."]) if entry.mode.startswith("100")]
+        return dict(zip((entry.path for entry in entries), tree.blobs(entries), strict=True))
+
+
+def test_a_file_that_was_edited_in_the_moment_of_its_commit_counts_as_it_lies(repository: Hub) -> None:
+    # A minute ago, so that the moment of this look is another one.
+    repository.git("config", "core.trustCtime", "false")
+    file, index = repository.path / "ctx/a.txt", repository.path / ".git/index"
+    moment = (file.stat().st_mtime_ns - 60 * 10**9,) * 2
+    os.utime(file, ns=moment)
+    repository.git("update-index", "--refresh")
+    file.write_text("c\n")  # as many bytes as before
+    os.utime(file, ns=moment)
+    os.utime(index, ns=moment)
+    assert lies(repository, "ctx")["ctx/a.txt"] == b"c\n"
+
+
+@pytest.mark.parametrize(
+    "pattern", [("/*", "!/ctx/deep"), ("/other.txt",), ("/*", "!/ctx")], ids=["a part", "nearly all", "the context"]
+)
+def test_files_as_they_lie_in_a_sparse_checkout_are_those_of_the_index_and_new_ones(
+    repository: Hub, pattern: tuple[str, ...]
+) -> None:
+    before = lies(repository, "ctx")
+    repository.git("sparse-checkout", "set", "--no-cone", *pattern)
+    assert lies(repository, "ctx", "ctx/none") == before
+    repository.write("ctx/deep/new.txt", "new\n")
+    assert lies(repository, "ctx", "ctx/none") == {**before, "ctx/deep/new.txt": b"new\n"}
+
+
+def test_a_split_index_stays_as_it_is(repository: Hub) -> None:
+    repository.git("update-index", "--split-index")
+    repository.git("config", "core.splitIndex", "true")
+    repository.write("ctx/a.txt", "edited\n")
+    shared = sorted(path.name for path in (repository.path / ".git").glob("sharedindex.*"))
+    assert lies(repository, "ctx")["ctx/a.txt"] == b"edited\n"
+    assert sorted(path.name for path in (repository.path / ".git").glob("sharedindex.*")) == shared
+
+
+def test_links_on_the_way_are_followed_in_the_files_as_they_lie(repository: Hub, tmp_path: Path) -> None:
+    (repository.path / "way").symlink_to("first")
+    (repository.path / "first").symlink_to("ctx/deep")
+    repository.commit("Link")
+    repository.write("ctx/deep/b.txt", "edited\n")
+    repository.write("ctx/deep/new.txt", "new\n")
+    with snapshot(Git.around(repository.path), ["way", "way/b.txt"], {"ctx/deep/ident.txt": b"planned\n"}) as tree:
+        tree.write(["way", "way/b.txt"], tmp_path / "ours/all")
+    ours = seen(tmp_path / "ours/all")
+    assert sorted(ours) == [b"ctx/deep/b.txt", b"ctx/deep/ident.txt", b"ctx/deep/new.txt", b"first", b"way"]
+    assert (ours[b"ctx/deep/b.txt"][1], ours[b"ctx/deep/ident.txt"][1]) == (b"edited\n", b"planned\n")
+
+
+@pytest.mark.parametrize(("target", "leads"), [("..", "out of the repository"), ("/etc", "out of"), ("way", "circle")])
+def test_a_link_that_leads_astray_is_refused_in_the_files_as_they_lie(repository: Hub, target: str, leads: str) -> None:
+    (repository.path / "way").symlink_to(target)
+    with pytest.raises(Refused, match=leads):
+        lies(repository, "way/x")
+
+
+def test_attributes_above_that_are_not_committed_count_as_they_lie(repository: Hub, tmp_path: Path) -> None:
+    repository.write("ctx/deep/b.txt", "one\r\n")
+    repository.edit(".gitattributes", "*.crlf text", "b.txt text eol=crlf\n*.crlf text")
+    with snapshot(Git.around(repository.path), ["ctx/deep"], {}) as tree:
+        tree.write(["ctx/deep"], tmp_path / "ours/all")
+        assert tree.unlike("HEAD", ["ctx/deep"]) == (".gitattributes", "ctx/deep/b.txt")
+    assert seen(tmp_path / "ours/all")[b"ctx/deep/b.txt"][1] == b"one\r\n"
+
+
+# -- parts of submodules
+
+
+@pytest.mark.parametrize(
+    ("asked", "written"),
+    [
+        ("ctx/sub", ["ctx/sub/.gitmodules", "ctx/sub/inner/deepest.txt", "ctx/sub/module.txt"]),
+        ("ctx/sub/inner", ["ctx/sub/inner/deepest.txt"]),
+        ("ctx/sub/module.txt", ["ctx/sub/module.txt"]),
+        ("into/deepest.txt", ["ctx/sub/inner/deepest.txt", "into"]),
+    ],
+)
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_a_submodule_or_a_part_of_it_is_written_and_has_an_object(
+    with_submodule: Hub, tmp_path: Path, asked: str, written: list[str], umask: int
+) -> None:
+    (with_submodule.path / "into").symlink_to("ctx/sub/inner")
+    with_submodule.commit("Link into it")
+    git = Git.around(with_submodule.path)
+    before = os.umask(umask)
+    try:
+        Tree(git, "HEAD").write([asked], tmp_path / "ours/all")
+    finally:
+        os.umask(before)
+    assert sorted(os.fsdecode(path) for path in seen(tmp_path / "ours/all")) == written
+    modes = {stat.filemode(path.stat().st_mode) for path in (tmp_path / "ours/all").rglob("*") if path.is_dir()}
+    assert modes <= {"drwxr-xr-x"}
+    assert list(Tree(git, "HEAD").objects([asked])) == [asked]
+    with snapshot(git, [asked], {}) as tree:
+        assert tree.objects([asked]) == Tree(git, "HEAD").objects([asked])
+
+
+def test_another_revision_of_a_submodule_is_another_object(with_submodule: Hub) -> None:
+    git = Git.around(with_submodule.path)
+    before = Tree(git, "HEAD").objects(["ctx/sub"])
+    sub = with_submodule.path / "ctx/sub"
+    sh("git", "-c", "user.name=x", "-c", "user.email=x@y", "commit", "-q", "--allow-empty", "-m", "move", cwd=sub)
+    with snapshot(git, ["ctx/sub/inner"], {}) as tree:
+        assert tree.objects(["ctx/sub"]) == {"ctx/sub": sh("git", "rev-parse", "HEAD", cwd=sub)} != before
+
+
+def test_a_submodule_in_a_submodule_that_is_not_here_is_named_with_the_command(
+    with_submodule: Hub, tmp_path: Path
+) -> None:
+    sh("git", "clone", "--quiet", str(with_submodule.path), str(tmp_path / "plain"), cwd=tmp_path)
+    update = ("git", "-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init")
+    sh(*update, cwd=tmp_path / "plain")
+    tree = Tree(Git.around(tmp_path / "plain"), "HEAD")
+    with pytest.raises(Refused, match="the submodule is not here at its revision") as refused:
+        tree.write(["ctx"], tmp_path / "ours/all")
+    assert refused.value.where == "ctx/sub/inner"
+    assert refused.value.hint == "git submodule update --init --recursive -- ctx/sub"
+    sh(*update, "--recursive", "--", "ctx/sub", cwd=tmp_path / "plain")
+    tree.write(["ctx"], tmp_path / "ours/again")
+    assert (tmp_path / "ours/again/ctx/sub/inner/deepest.txt").exists()

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.faults import ProgramFailed
+from tasks.rehearsal import registry as registry_module
+from tasks.rehearsal.registry import forget_images, free_port, registry
+from tasks.tools.process import find
+
+from ...support.cli import sh
+from ...support.machine import PROJECT
+from ...support.registry import private_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.engine
+
+
+def status_of(address: str, user: str | None = None) -> int | None:
+    headers = {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"} if user else {}
+    connection = http.client.HTTPConnection(address, timeout=5)
+    try:
+        connection.request("GET", "/v2/", headers=headers)
+        return connection.getresponse().status
+    except ConnectionRefusedError:
+        return None
+    finally:
+        connection.close()
+
+
+def copies_of(address: str) -> set[str]:
+    listed = sh("docker", "image", "ls", "--format={{.Repository}}:{{.Tag}}", cwd=PROJECT)
+    return {name for name in listed.splitlines() if name.startswith(f"{address}/")}
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not waited for does not."""
+    seen = subprocess.run(("ps", "-o", "stat=", "-p", str(pid)), capture_output=True, text=True, check=False)
+    return bool(seen.stdout.strip()) and not seen.stdout.startswith("Z")
+
+
+def test_a_registry_answers_while_the_block_runs_and_is_gone_after_it(tmp_path: Path) -> None:
+    with registry(tmp_path) as served:
+        assert status_of(served.address) == 200
+        assert alive(served.pid)
+    assert status_of(served.address) is None
+    assert not alive(served.pid)
+
+
+def test_a_registry_listens_on_loopback_alone_on_the_port_it_was_given(tmp_path: Path) -> None:
+    port = free_port()
+    with registry(tmp_path, port=port) as served:
+        assert served.address == f"127.0.0.1:{port}"
+
+
+def test_a_registry_with_users_lets_in_only_those(tmp_path: Path) -> None:
+    with private_registry(tmp_path, {"robin": "correct horse"}) as served:
+        assert status_of(served.address) == 401
+        assert status_of(served.address, "robin:wrong") == 401
+        assert status_of(served.address, "robin:correct horse") == 200
+
+
+def test_a_registry_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import sys, time, pathlib\n"
+        "from tasks.rehearsal.registry import registry\n"
+        "with registry(pathlib.Path(sys.argv[1])) as served:\n"
+        "    print(served.port, served.pid, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    argv = (sys.executable, "-c", script, str(tmp_path))
+    with subprocess.Popen(argv, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        port, pid = map(int, starter.stdout.readline().split())
+        assert status_of(f"127.0.0.1:{port}") == 200
+        starter.send_signal(signal.SIGKILL)
+    assert ends_within(5, pid)
+
+
+def ends_within(seconds: float, pid: int) -> bool:
+    deadline = time.monotonic() + seconds
+    while alive(pid):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_another_registry_on_the_port_is_never_taken_for_the_new_one(tmp_path: Path) -> None:
+    with (
+        registry(tmp_path / "first") as first,
+        pytest.raises(ProgramFailed, match="address already in use") as fault,
+        registry(tmp_path / "second", port=first.port),
+    ):
+        pass
+    assert fault.value.where == str(tmp_path / "second" / "registry.log")
+
+
+def test_a_users_own_registry_variables_stay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGISTRY_HTTP_ADDR", "127.0.0.1:1")
+    with registry(tmp_path) as served:
+        assert status_of(served.address) == 200
+
+
+def test_a_registry_that_does_not_stop_politely_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry_module, "STOP_SECONDS", 0.2)
+    with registry(tmp_path) as served:
+        os.kill(served.pid, signal.SIGSTOP)
+    assert not alive(served.pid)
+
+
+def test_what_was_pushed_is_there_when_the_folder_is_served_again(tmp_path: Path) -> None:
+    with registry(tmp_path) as first:
+        image = f"{first.address}/lab/hub:1"
+        push_empty_image(image, tmp_path / "context")
+    forget_images(first.address)
+    with registry(tmp_path, port=first.port):
+        assert sh("docker", "buildx", "imagetools", "inspect", "--raw", image, cwd=tmp_path)
+
+
+def test_only_one_registry_s_copies_are_forgotten_those_without_a_tag_too(tmp_path: Path) -> None:
+    """A removal that is cut short can leave an image with its digest alone."""
+    with registry(tmp_path / "one") as one, registry(tmp_path / "other") as other:
+        for served in (one, other):
+            push_empty_image(f"{served.address}/lab/hub:1", tmp_path / f"context{served.port}")
+        shown = ("--format", "{{json .Manifest}}")
+        manifest = sh("docker", "buildx", "imagetools", "inspect", *shown, f"{one.address}/lab/hub:1", cwd=tmp_path)
+        forget_images(one.address)
+        sh("docker", "pull", f"{one.address}/lab/hub@{json.loads(manifest)['digest']}", cwd=tmp_path)
+        assert copies_of(one.address) == {f"{one.address}/lab/hub:<none>"}
+        forget_images(one.address)
+        assert copies_of(one.address) == set()
+        assert copies_of(other.address) == {f"{other.address}/lab/hub:1"}
+        forget_images(other.address)
+
+
+def test_a_registry_is_told_apart_from_one_that_cannot_be_run_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_module, "find", lambda _: None)
+    with pytest.raises(ProgramFailed) as fault, registry(tmp_path):
+        pass
+    assert str(fault.value) == (
+        "error: no registry can run here: docker-registry is not installed, and no Docker engine answers\n"
+        "hint: apt-get install docker-registry, or start Docker"
+    )
+
+
+def test_where_it_is_not_installed_a_registry_runs_in_a_container(
+    registry_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_module, "REGISTRY_IMAGE", registry_image)
+    monkeypatch.setattr(registry_module, "find", lambda name: None if name == "docker-registry" else find(name))
+    with registry(tmp_path) as served:
+        push_empty_image(f"{served.address}/lab/hub:1", tmp_path / "context")
+        assert containers_of(registry_image)
+    forget_images(served.address)
+    assert (tmp_path / "content" / "docker").is_dir()
+    assert not containers_of(registry_image)
+
+
+@pytest.fixture
+def registry_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An image of this machine's docker-registry that is run as ``registry:2`` is."""
+    program = shutil.which("docker-registry")
+    if program is None:
+        pytest.skip("docker-registry is not installed: there is nothing to make the image of")
+    folder = tmp_path_factory.mktemp("image")
+    linked = [word for word in sh("ldd", program, cwd=folder).split() if word.startswith("/")]
+    for file in (program, *linked):
+        (folder / "root" / file[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder / "root" / file[1:])
+    (folder / "Dockerfile").write_text(f'FROM scratch\nCOPY root /\nENTRYPOINT ["{program}"]\n')
+    image = f"hubpress-lab-registry:{secrets.token_hex(4)}"
+    sh("docker", "buildx", "build", "--quiet", "--load", "--tag", image, ".", cwd=folder)
+    yield image
+    sh("docker", "image", "rm", image, cwd=folder)
+
+
+def containers_of(image: str) -> str:
+    return sh("docker", "ps", "--all", "--quiet", "--filter", f"ancestor={image}", cwd=PROJECT)
+
+
+def push_empty_image(image: str, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM scratch\nLABEL lab=1\n")
+    sh("docker", "buildx", "build", "--quiet", "--push", "--provenance=false", "--tag", image, ".", cwd=folder)

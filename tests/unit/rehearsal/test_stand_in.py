@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.faults import Refused, Unusable
+from tasks.rehearsal import stand_in
+from tasks.rehearsal.stand_in import STAND_IN_LOG, build_stand_in, is_stand_in, remove_stand_in, stand_ins
+
+from ...support.cli import run, sh
+from ...support.engine import files_of
+from ...support.helm import RELEASES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+USUAL = """\
+FROM {base}
+
+USER root
+RUN apt-get update && apt-get install -y --no-install-recommends net-tools && rm -rf /var/lib/apt/lists/*
+COPY --chown=${{NB_USER}}:${{NB_USER}} requirements.txt /tmp/requirements.txt
+RUN pip install --no-cache-dir -r /tmp/requirements.txt
+RUN python3 -m pip install --no-cache oauthenticator==17.1.0
+RUN pip3 install 'git+https://github.com/jupyterhub/ltiauthenticator@main'
+RUN apt update && apt install --yes npm
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+RUN mkdir -p /usr/local/etc/jupyterhub-configurator && echo x | cat >/usr/local/etc/jupyterhub-configurator/x
+
+USER ${{NB_USER}}
+RUN test "$(id -un)" = jovyan && test "$HOME" = /home/jovyan && test "$PWD" = /srv/jupyterhub && touch "$HOME/mine"
+"""
+REQUIREMENTS = "# Ours.\njupyterhub-nativeauthenticator==1.3.0\n"
+
+
+@pytest.fixture
+def base() -> Iterator[str]:
+    """A stand-in that no other test uses."""
+    reference = f"quay.io/jupyterhub/k8s-hub:lab-{secrets.token_hex(4)}"
+    with stand_ins((reference,)):
+        yield reference
+
+
+def layers(reference: str) -> list[str]:
+    argv = ("docker", "image", "inspect", "--format", "{{json .RootFS.Layers}}", reference)
+    found: list[str] = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)
+    return found
+
+
+@pytest.mark.engine
+def test_a_usual_hub_dockerfile_builds_on_the_stand_in(base: str, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(USUAL.format(base=base))
+    (tmp_path / "requirements.txt").write_text(REQUIREMENTS)
+    image = f"{base}-built"
+    sh("docker", "buildx", "build", "--quiet", "--load", "--tag", image, ".", cwd=tmp_path)
+    try:
+        _, log = files_of(image, pull="never")[STAND_IN_LOG]
+        assert layers(image)[: len(layers(base))] == layers(base)
+    finally:
+        sh("docker", "image", "rm", image, cwd=tmp_path)
+    assert log.splitlines() == [
+        "apt-get update",
+        "apt-get install -y --no-install-recommends net-tools",
+        "pip install --no-cache-dir -r /tmp/requirements.txt",
+        "    # Ours.",
+        "    jupyterhub-nativeauthenticator==1.3.0",
+        "pip install --no-cache oauthenticator==17.1.0",
+        "pip install git+https://github.com/jupyterhub/ltiauthenticator@main",
+        "apt update",
+        "apt install --yes npm",
+    ]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("option", ["-r gone.txt", "--requirement gone.txt", "--requirement=gone.txt", "-rgone.txt"])
+def test_pip_fails_on_a_requirements_file_that_is_not_there(base: str, option: str, tmp_path: Path) -> None:
+    result = run("docker", "run", "--rm", "--network=none", base, "pip", "install", *option.split(), cwd=tmp_path)
+    assert (result.code, result.err) == (
+        1,
+        "ERROR: Could not open requirements file: [Errno 2] No such file or directory: 'gone.txt'\n",
+    )
+
+
+@pytest.mark.engine
+def test_nobody_can_run_a_stand_in_as_a_hub(base: str, tmp_path: Path) -> None:
+    result = run("docker", "run", "--rm", "--network=none", base, cwd=tmp_path)
+    assert result.code == 1
+    assert "this image is a stand-in" in result.err
+
+
+@pytest.mark.engine
+def test_stand_ins_of_two_releases_share_their_first_layer_and_differ_in_the_second(base: str) -> None:
+    with stand_ins((f"{base}-other",)):
+        ours, others = layers(base), layers(f"{base}-other")
+    assert ours[0] == others[0]
+    assert ours[1] != others[1]
+
+
+@pytest.mark.engine
+def test_a_stand_in_is_removed_and_a_real_image_is_left_alone(base: str, tmp_path: Path) -> None:
+    real = f"{base}-real"
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nLABEL whose=theirs\n")
+    sh("docker", "buildx", "build", "--quiet", "--load", "--tag", real, ".", cwd=tmp_path)
+    try:
+        remove_stand_in(real)
+        assert run("docker", "image", "inspect", real, cwd=tmp_path).code == 0
+        with pytest.raises(Refused, match="real image"):
+            build_stand_in(real)
+    finally:
+        sh("docker", "image", "rm", real, cwd=tmp_path)
+    remove_stand_in(base)
+    assert not is_stand_in(base)
+    remove_stand_in(base)
+
+
+@pytest.mark.engine
+def test_the_last_one_who_needs_a_stand_in_removes_it(base: str) -> None:
+    name = f"{base}-shared"
+    with stand_ins((name,)):
+        with stand_ins((name,)):
+            pass
+        assert is_stand_in(name)
+    assert not is_stand_in(name)
+
+
+@pytest.fixture
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of this user's locks, with nothing in it."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "hubpress-stand-ins").mkdir()
+    return tmp_path / "hubpress-stand-ins"
+
+
+def another_users(file: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("needs root, to act for another user")
+    file.touch()
+    os.chown(file, 65534, 65534)
+
+
+def link_to_a_file(file: Path) -> None:
+    (file.parent / "theirs").touch()
+    file.symlink_to("theirs")
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, Path.mkdir, link_to_a_file, lambda file: file.symlink_to("nowhere"), another_users]
+)
+def test_what_is_no_lock_of_this_user_s_is_not_waited_for(locks: Path, make: Callable[[Path], None]) -> None:
+    file = locks / f"stand-in-{hashlib.sha256(b'x/hub:1').hexdigest()[:16]}.lock"
+    make(file)
+    with pytest.raises(Unusable, match="cannot use the lock file") as fault, stand_ins(("x/hub:1",)):
+        pass
+    assert fault.value.where == str(file)
+    assert f"{file}; remove the file" in fault.value.hint
+
+
+def test_a_folder_for_locks_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "file"))
+    with pytest.raises(Unusable, match="cannot use the lock file"), stand_ins(("x/hub:1",)):
+        pass
+
+
+def test_a_lock_is_not_waited_for_without_end(locks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.rehearsal.stand_in._LOCK_SECONDS", 0.2)
+    file = locks / f"stand-in-{hashlib.sha256(b'x/hub:1').hexdigest()[:16]}.lock"
+    with file.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Refused, match="held this lock for too long") as fault, stand_ins(("x/hub:1",)):
+            pass
+    assert fault.value.hint == f"see who holds it: fuser -v {file}"
+
+
+@pytest.mark.engine
+def test_a_mirror_holds_every_release_of_the_lab(mirror: str, tmp_path: Path) -> None:
+    for release in RELEASES:
+        image = f"{mirror}:{release.hub_tag}"
+        assert sh("docker", "buildx", "imagetools", "inspect", "--raw", image, cwd=tmp_path)
+        assert not is_stand_in(image)
+
+
+@pytest.mark.engine
+def test_every_release_of_the_lab_has_a_stand_in_under_both_names(stand_in: tuple[str, ...]) -> None:
+    assert "quay.io/jupyterhub/k8s-hub:3.3.8" in stand_in
+    assert "jupyterhub/k8s-hub:3.3.8" in stand_in
+    assert all(map(is_stand_in, stand_in))
+
+
+def test_the_layers_are_the_same_bytes_each_time() -> None:
+    assert stand_in.common_layer(b"busybox", ("sh", "ls")) == stand_in.common_layer(b"busybox", ("sh", "ls"))
+    assert stand_in.version_layer("3.3.8") != stand_in.version_layer("4.4.0")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [b"", b"#!/bin/sh\n", b"\x7fELF", b"\x7fELF\x02\x01" + b"\xff" * 100],
+    ids=["empty", "a script", "cut short", "a table beyond the end"],
+)
+def test_what_is_no_static_program_is_never_used_as_one(program: bytes) -> None:
+    assert not stand_in.is_static(program)

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import gzip
+import tarfile
+from io import BytesIO
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.core.faults import Unreachable
+from tasks.releases import repository as room
+from tasks.releases.index import Index
+from tasks.releases.repository import hub_image_in
+
+from ...support.real import real_values
+from .charts import VALUES, archive, chart, entry
+
+WHERE = "jupyterhub 3.3.8"
+EVIL = VALUES.replace(b"quay.io/jupyterhub", b"evil")
+
+
+def test_the_hub_image_stands_in_the_charts_values() -> None:
+    assert str(hub_image_in(chart(), WHERE)) == "quay.io/jupyterhub/k8s-hub:3.3.8"
+
+
+@pytest.mark.parametrize(("version", "values"), real_values().items(), ids=real_values())
+def test_real_values_name_the_image_that_the_real_index_names(real_index: Index, version: str, values: bytes) -> None:
+    image = hub_image_in(chart(values), version)
+    assert image == real_index.releases[version].hub_image
+    assert image.tag is not None
+
+
+def test_a_tag_that_looks_like_a_number_stays_as_written() -> None:
+    values = VALUES.replace(b'"3.3.8"', b"1.10")
+    assert str(hub_image_in(chart(values), WHERE)) == "quay.io/jupyterhub/k8s-hub:1.10"
+
+
+DECOYS = {
+    "a subchart's": entry("jupyterhub/charts/other/values.yaml", EVIL),
+    "one outside of any folder": entry("values.yaml", EVIL),
+    "an absolute path": entry("/jupyterhub/values.yaml", EVIL),
+    "a path that climbs": entry("../../jupyterhub/values.yaml", EVIL),
+    "a symbolic link": entry("jupyterhub/values.yaml", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+    "a hard link": entry("jupyterhub/values.yaml", type=tarfile.LNKTYPE, linkname="jupyterhub/x"),
+    "a device": entry("jupyterhub/values.yaml", type=tarfile.CHRTYPE),
+    "a pipe": entry("jupyterhub/values.yaml", type=tarfile.FIFOTYPE),
+    "a folder": entry("jupyterhub/values.yaml", type=tarfile.DIRTYPE),
+}
+
+
+@pytest.mark.parametrize("decoy", DECOYS.values(), ids=DECOYS.keys())
+def test_what_only_looks_like_the_values_is_passed_over(decoy: tuple[tarfile.TarInfo, bytes]) -> None:
+    data = archive(decoy, entry("jupyterhub/values.yaml", VALUES))
+    assert str(hub_image_in(data, WHERE)) == "quay.io/jupyterhub/k8s-hub:3.3.8"
+    with pytest.raises(Unreachable, match=r"the archive has no values\.yaml"):
+        hub_image_in(archive(decoy), WHERE)
+
+
+BAD = {
+    "nothing": (b"", "this is not a chart's archive"),
+    "a web page": (b"<html>", "this is not a chart's archive"),
+    "gzip of no tar": (gzip.compress(b"<html>" * 1000), "this is not a chart's archive"),
+    "cut off": (chart()[:-20], "this is not a chart's archive"),
+    "no values": (archive(entry("jupyterhub/Chart.yaml")), "the archive has no values.yaml"),
+    "empty values": (chart(b""), "values.yaml in the archive names no hub image at hub.image"),
+    "no tag": (chart(b"hub: {image: {name: a}}"), "values.yaml in the archive names no hub image at hub.image"),
+    "null tag": (
+        chart(b"hub: {image: {name: a, tag: }}"),
+        "values.yaml in the archive names no hub image at hub.image",
+    ),
+    "a list": (chart(b"- hub\n"), "values.yaml in the archive names no hub image at hub.image"),
+    "hub is text": (chart(b"hub: image\n"), "values.yaml in the archive names no hub image at hub.image"),
+    "no yaml": (chart(b"hub: [\n"), "values.yaml in the archive is not YAML: line 2: "),
+    "no text": (chart(b"\xff"), "values.yaml in the archive is not text in UTF-8"),
+    "deep": (chart(b"[" * 10_000), "values.yaml in the archive cannot be read: line 1: nested deeper than 100 levels"),
+    "no image's name": (
+        chart(VALUES.replace(b"quay.io", b"$(reboot)")),
+        "values.yaml in the archive: '$(reboot)/jupyterhub/k8s-hub:3.3.8' is not the name of an image",
+    ),
+    "large values": (chart(b" " * (4 * 2**20 + 1)), "values.yaml in the archive is over 4 MiB"),
+    "a bomb": (gzip.compress(bytes(64 * 2**20 + 1)), "the archive unpacks to more than 64 MiB"),
+}
+
+
+@pytest.mark.parametrize(("data", "what"), BAD.values(), ids=BAD.keys())
+def test_an_archive_that_cannot_be_used_is_one_fault(data: bytes, what: str) -> None:
+    with pytest.raises(Unreachable) as fault:
+        hub_image_in(data, WHERE)
+    error, hint = str(fault.value).splitlines()
+    assert error.startswith(f"error: {what}")
+    assert error.endswith("(jupyterhub 3.3.8)")
+    assert hint == "hint: choose another release with --to VERSION"
+
+
+def test_headers_that_follow_each_other_without_end() -> None:
+    header = tarfile.TarInfo("x" * 150).tobuf(tarfile.GNU_FORMAT)[:1024]
+    with pytest.raises(Unreachable):
+        hub_image_in(gzip.compress(header * 5000), WHERE)
+
+
+def test_more_members_than_any_chart_has() -> None:
+    member = tarfile.TarInfo("jupyterhub/x").tobuf(tarfile.USTAR_FORMAT)
+    with pytest.raises(Unreachable, match="this is not a chart's archive"):
+        hub_image_in(gzip.compress(member * 10_001 + gzip.decompress(chart())), WHERE)
+
+
+def test_a_header_that_goes_back_to_the_start() -> None:
+    member = tarfile.TarInfo("jupyterhub/x")
+    member.size = -1024
+    with pytest.raises(Unreachable, match="this is not a chart's archive"):
+        hub_image_in(gzip.compress(member.tobuf(tarfile.GNU_FORMAT) * 3), WHERE)
+
+
+@pytest.mark.parametrize("format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_members_with_long_names_and_times_of_any_format_go_by(format: int) -> None:  # noqa: A002 - tarfile's word
+    buffer = BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=format) as tar:
+        for name, content in {
+            f"jupyterhub/{'a' * 90}/{'b' * 90}": b"x" * 700,
+            "./jupyterhub/values.yaml": VALUES,
+        }.items():
+            member, data = entry(name, content, mtime=1.5)
+            tar.addfile(member, BytesIO(data))
+    assert str(hub_image_in(gzip.compress(buffer.getvalue()), WHERE)) == "quay.io/jupyterhub/k8s-hub:3.3.8"
+
+
+def test_a_sparse_member_that_claims_to_be_endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "LARGEST_VALUES", 1000)
+    sparse = entry(
+        "jupyterhub/values.yaml",
+        pax_headers={"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(2**60)},
+    )
+    with pytest.raises(Unreachable):
+        hub_image_in(archive(sparse), WHERE)
+
+
+@settings(max_examples=200)
+@given(at=st.integers(0, 3000), scrap=st.binary(min_size=1, max_size=8), compressed=st.booleans())
+def test_however_it_is_damaged_only_faults_come_out(at: int, scrap: bytes, compressed: bool) -> None:
+    data = chart() if compressed else gzip.decompress(chart())
+    damaged = data[: at % len(data)] + scrap + data[at % len(data) + len(scrap) :]
+    try:
+        image = hub_image_in(damaged if compressed else gzip.compress(damaged), WHERE)
+    except Unreachable:
+        return
+    assert image.tag

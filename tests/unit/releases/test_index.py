@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from tasks.core.faults import Unreachable
+from tasks.core.names import Reference
+from tasks.releases import index as room
+from tasks.releases.index import LARGEST_INDEX, Index, Release, read_index
+
+from ...support import real
+
+WHERE = "https://charts.test/index.yaml"
+HINT = f"hint: look at what is there: curl -fsSL {WHERE} | head"
+
+TINY = """\
+apiVersion: v1
+entries:
+  jupyterhub:
+  - apiVersion: v2
+    appVersion: 4.1.6
+    created: "2024-07-31T10:00:00Z"
+    digest: ac4dd85c814a322353d68e1a322ba1a5ea0ada6cd8945affcebc46f6ccb2b645
+    kubeVersion: '>=1.23.0-0'
+    name: jupyterhub
+    urls:
+    - jupyterhub-3.3.8.tgz
+    version: 3.3.8
+generated: "2024-10-24T11:45:31Z"
+"""
+
+
+def read(text: str) -> Index:
+    return read_index(text.encode(), WHERE)
+
+
+def read_whole(text: str) -> Index:
+    """Read an index with the library alone: Helm writes no comments."""
+    return read(f"# whole\n{text}")
+
+
+@pytest.fixture
+def never_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing be read whole."""
+    monkeypatch.setattr(room, "_read_whole", lambda *_: pytest.fail("the whole was read"))
+
+
+def test_an_entry_of_the_real_index(index: Index) -> None:
+    release = index.releases["3.3.8"]
+    assert release.version == "3.3.8"
+    assert release.app_version == "4.1.6"
+    assert release.kube_version == ">=1.23.0-0"
+    assert release.urls == ("https://jupyterhub.github.io/helm-chart/jupyterhub-3.3.8.tgz",)
+    assert release.digest == "ac4dd85c814a322353d68e1a322ba1a5ea0ada6cd8945affcebc46f6ccb2b645"
+    assert release.hub_image == Reference("quay.io/jupyterhub/k8s-hub", "3.3.8")
+    assert str(release.semver) == "3.3.8"
+
+
+def test_the_index_keeps_its_order_and_its_address(index: Index) -> None:
+    assert list(index.releases)[:3] == ["4.0.0-beta.4.git.6831.habe06f4d", "4.0.0-beta.4", "3.3.8"]
+    assert index.where == WHERE
+
+
+@pytest.mark.parametrize(
+    ("version", "image"),
+    [
+        ("2.0.1-0.dev.git.6085.h59225bad", "jupyterhub/k8s-hub:2.0.1-0.dev.git.6079.haf0a8db5"),
+        ("0.11.1-n451.h198fc854", "jupyterhub/k8s-hub:0.11.1-n438.h7e6a66e9"),
+        ("1.2.0", "jupyterhub/k8s-hub:1.2.0"),
+    ],
+)
+def test_the_hub_image_is_the_one_that_the_release_uses(index: Index, version: str, image: str) -> None:
+    assert str(index.releases[version].hub_image) == image
+
+
+def test_an_old_entry_names_no_hub_image(index: Index) -> None:
+    assert index.releases["0.11.1"].hub_image is None
+
+
+def test_a_version_that_is_no_semver_is_kept_as_written(index: Index) -> None:
+    assert index.releases["v0.6.0-fb64667"].semver is None
+
+
+@pytest.mark.parametrize("version", ["1" * 5000 + ".0.0", "1.0.0-" + "9" * 5000])
+def test_a_version_with_an_endless_number_is_no_semver(version: str) -> None:
+    assert Release(version).semver is None
+
+
+def test_another_chart_of_the_same_repository(excerpt: str) -> None:
+    assert list(read_index(excerpt.encode(), WHERE, "pebble").releases) == ["0.0.2"]
+
+
+# Cut, and whole.
+
+
+@pytest.mark.usefixtures("never_whole")
+def test_the_real_index_is_cut_and_read_as_the_library_reads_the_whole() -> None:
+    releases = read_index(real.real_index(), WHERE).releases
+    entries = YAML(typ="safe", pure=True).load(real.real_index())["entries"]["jupyterhub"]
+    assert len(releases) == len(entries) == real.LENGTH
+    read_ones = list(releases.values())
+    for release, entry in zip(read_ones, entries, strict=True):
+        assert release.version == entry["version"]
+        assert release.app_version == entry.get("appVersion")
+        assert release.kube_version == entry.get("kubeVersion")
+        assert release.urls == tuple(entry["urls"])
+        assert release.digest == entry["digest"]
+        assert release.images == entry.get("annotations", {}).get("artifacthub.io/images")
+    annotated = [(release, release.hub_image) for release in read_ones if release.images]
+    assert len(annotated) == 681
+    assert all(image for _, image in annotated)
+    stable = [(release, image) for release, image in annotated if release.semver and not release.semver.prerelease]
+    assert all(image and image.tag == release.version for release, image in stable)
+
+
+NOT_HELMS_SHAPE = {
+    "deeper sequences": TINY.replace("\n    - ", "\n      - "),
+    "a comment": TINY.replace("appVersion: 4.1.6", "appVersion: 4.1.6 # JupyterHub's"),
+    "windows line ends": TINY.replace("\n", "\r\n"),
+    "a document marker": f"---\n{TINY}",
+    "another key order": TINY.replace("apiVersion: v1\n", "", 1) + "apiVersion: v1\n",
+    "double quotes with an escape": TINY.replace("version: 3.3.8", 'version: "3.3\\x2e8"'),
+    "a flow sequence": TINY.replace("urls:\n    - jupyterhub-3.3.8.tgz", "urls: [jupyterhub-3.3.8.tgz]"),
+    "an anchor and its alias": TINY.replace("v2\n", "&v v2\n").replace("name: jupyterhub", "name: *v"),
+    "a byte order mark": f"\ufeff{TINY}",
+    "json": '{"apiVersion": "v1", "entries": {"jupyterhub": [{"version": "3.3.8", "appVersion": "4.1.6", '
+    '"kubeVersion": ">=1.23.0-0", "urls": ["jupyterhub-3.3.8.tgz"], '
+    '"digest": "ac4dd85c814a322353d68e1a322ba1a5ea0ada6cd8945affcebc46f6ccb2b645"}]}}',
+}
+
+
+@pytest.mark.parametrize("text", NOT_HELMS_SHAPE.values(), ids=NOT_HELMS_SHAPE.keys())
+def test_an_index_in_another_shape_is_read_all_the_same(text: str) -> None:
+    assert read(text).releases == read(TINY).releases
+
+
+@pytest.mark.usefixtures("never_whole")
+@pytest.mark.parametrize("tail", ['generated: "2024-10-24T11:45:31Z"\n', "generated: 2024-10-24\nserverInfo: {}\n"])
+def test_what_may_stand_after_the_entries(tail: str) -> None:
+    assert list(read(TINY[: TINY.index("generated")] + tail).releases) == ["3.3.8"]
+
+
+UNUSUAL = {
+    "a folded quoted scalar": "  - description: 'It''s\n      long: '\n    version: 9.9.9\n",
+    "a block with an empty line": "  - description: |\n      a\n\n      b\n    version: 9.9.9\n",
+    "the version first": '  - version: 9.9.9\n    home: "a\\tb"\n',
+    "a flow mapping": "  - {version: 9.9.9,\n    home: a}\n",
+    "no version": "  - home: a\n",
+}
+
+
+@pytest.mark.usefixtures("never_whole")
+@pytest.mark.parametrize("entry", UNUSUAL.values(), ids=UNUSUAL)
+def test_an_unusual_entry_is_read_without_the_whole(entry: str) -> None:
+    text = TINY.replace("  jupyterhub:\n", f"  jupyterhub:\n{entry}")
+    expected = ["3.3.8"] if entry == UNUSUAL["no version"] else ["9.9.9", "3.3.8"]
+    assert list(read(text).releases) == expected
+
+
+REACHING = {
+    "a quoted scalar": ('"', '"'),
+    "a flow sequence": ("[", "]"),
+    "a quoted scalar over three": ('"\n    version: 1.0.0\n  - name: x', '"'),
+}
+
+
+@pytest.mark.parametrize(("opening", "closing"), REACHING.values(), ids=REACHING)
+def test_what_reaches_into_the_next_entry_is_read_as_the_library_reads_it(opening: str, closing: str) -> None:
+    reaching = f"  - home: {opening}\n    version: 1.0.0\n  - home: {closing}\n    version: 9.9.9\n"
+    text = TINY.replace("  jupyterhub:\n", f"  jupyterhub:\n{reaching}")
+    assert outcome(text) == outcome(f"# whole\n{text}")
+
+
+def outcome(text: str) -> object:
+    try:
+        return dict(read(text).releases)
+    except Unreachable as fault:
+        return fault.where
+
+
+def test_a_damaged_entry_is_noticed_when_it_is_asked_for() -> None:
+    entry = "".join(LINES[3:12])
+    text = TINY.replace(entry, entry + entry.replace("3.3.8", "9.9.9").replace("    name", "     name"))
+    releases = read(text).releases
+    assert releases["3.3.8"] == read(TINY).releases["3.3.8"]
+    with pytest.raises(Unreachable, match=r"the index is not YAML: line 18: "):
+        releases["9.9.9"]
+
+
+LINES = TINY.splitlines(keepends=True)
+SCRAPS = [*LINES, "\n", " ", "  ", "- ", ": ", " #", "'", '"', "\\", "|\n", ">-\n", "[", "}", "&a ", "*a", "\t"]
+SCRAPS += ["\u2028", "\x85", "\x00", "---\n", "? ", "%", "@", "null", "~", "é", "\n    version: 9.9.9\n", "''"]
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32), edits=st.integers(1, 3))
+def test_whatever_is_cut_is_what_the_library_reads_of_the_whole(excerpt: str, seed: int, edits: int) -> None:
+    text = excerpt[: excerpt.index("\n  - ", 6000) + 1] + 'generated: "2024-10-24T11:45:31Z"\n'
+    dice = random.Random(seed)  # noqa: S311 - hypothesis picks the seed
+    for _ in range(edits):
+        at, cut = dice.randrange(len(text)), dice.choice([0, 0, 1, 4, 40])
+        text = text[:at] + dice.choice(["", *SCRAPS]) + text[at + cut :]
+    try:
+        whole = read_whole(text).releases
+    except Unreachable:
+        return
+    assert read(text).releases == whole
+
+
+# Odd entries.
+
+
+def test_of_equal_versions_the_first_counts() -> None:
+    entry = "".join(LINES[3:12])
+    text = TINY.replace(entry, entry + entry.replace("4.1.6", "0.0.1"))
+    assert read(text).releases["3.3.8"].app_version == "4.1.6"
+
+
+@pytest.mark.parametrize("odd", ["text", "7", "null", "[]", "{}", "{version: null}", "{version: [1, 2]}"])
+def test_entries_of_odd_types_are_left_out(odd: str) -> None:
+    text = TINY.replace("  jupyterhub:\n", f"  jupyterhub:\n  - {odd}\n")
+    assert list(read(text).releases) == ["3.3.8"]
+
+
+@pytest.mark.parametrize("quoted", ["1.10", '"1.10"', "'1.10'"])
+def test_a_version_that_looks_like_a_number_stays_as_written(quoted: str) -> None:
+    text = TINY.replace("appVersion: 4.1.6", f"appVersion: {quoted}")
+    assert read(text).releases["3.3.8"].app_version == "1.10"
+    assert read(f"---\n{text}").releases["3.3.8"].app_version == "1.10"
+
+
+def test_values_of_odd_types_count_as_missing() -> None:
+    text = TINY.replace("urls:\n    - jupyterhub-3.3.8.tgz", "urls: {a: b}").replace("'>=1.23.0-0'", "[1]")
+    release = read(text).releases["3.3.8"]
+    assert (release.urls, release.kube_version) == ((), None)
+
+
+# No usable index.
+
+BAD = {
+    "a web page": (
+        "<!DOCTYPE html>\n<html><body>Sign in: now</body></html>",
+        "this is a web page, not the index of a Helm repository",
+    ),
+    "nothing": ("", "this is not the index of a Helm repository"),
+    "a text": ("Not found", "this is not the index of a Helm repository"),
+    "a list": ("- jupyterhub\n", "this is not the index of a Helm repository"),
+    "a chart": ("apiVersion: v2\nname: jupyterhub\n", "this is not the index of a Helm repository"),
+    "no yaml": ("apiVersion: v1\nentries: {]\n", "the index is not YAML: line 2: "),
+    "no jupyterhub": (TINY.replace("  jupyterhub:", "  pebble:"), "the index names no release of jupyterhub"),
+    "no releases": ("apiVersion: v1\nentries: {jupyterhub: []}\n", "the index names no release of jupyterhub"),
+    "no entries": ("apiVersion: v1\nentries: {}\ngenerated: now\n", "the index names no release of jupyterhub"),
+    "cut off in a scalar": (TINY[: TINY.index('T10:00:00Z"')], "the index is not YAML: line "),
+    "cut off in a version": (TINY[: TINY.index("3.8\ngenerated")], "the index is cut off"),
+    "cut off at a line's end": (TINY[: TINY.index("    version")], "the index is cut off"),
+    "two documents": (
+        f"---\n{TINY}---\n{TINY}",
+        "the index cannot be read: line 15: the file holds several YAML documents",
+    ),
+    "deep nesting": ("[" * 100_000, "the index cannot be read: line 1: nested deeper than 100 levels"),
+    "deep blocks": ("- " * 100_000, "the index cannot be read: line 1: nested deeper than 100 levels"),
+    "an unknown alias": ("a: *b\n", "the index cannot be read: line 1: no anchor &b before the alias *b"),
+}
+
+
+@pytest.mark.parametrize(("text", "what"), BAD.values(), ids=BAD.keys())
+def test_an_index_that_cannot_be_used_is_one_fault(text: str, what: str) -> None:
+    with pytest.raises(Unreachable) as fault:
+        read(text)
+    error, hint = str(fault.value).splitlines()
+    assert error.startswith(f"error: {what}")
+    assert error.endswith(f" ({WHERE})")
+    assert hint == HINT
+
+
+def test_an_index_that_is_no_text_is_one_fault() -> None:
+    with pytest.raises(Unreachable, match="the index is not text in UTF-8"):
+        read_index(TINY.encode() + b"\xff", WHERE)
+
+
+def test_an_index_above_the_bound_is_not_read() -> None:
+    with pytest.raises(Unreachable, match="the index is larger than 64 MiB"):
+        read_index(b" " * (LARGEST_INDEX + 1), WHERE)
+
+
+def test_a_large_index_is_read_where_it_has_helms_shape_and_refused_elsewhere() -> None:
+    entry = "".join(LINES[3:12])
+    entries = "".join(entry.replace("3.3.8", f"3.3.{number}") for number in range(40_000))
+    text = TINY.replace(entry, entries)
+    assert len(read(text).releases) == 40_000
+    with pytest.raises(Unreachable, match="the index cannot be read: more than 8 MiB"):
+        read(f"---\n{text}")
+
+
+def test_more_values_than_the_bound_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_MOST_NODES", 1000)
+    with pytest.raises(Unreachable, match="more than 1000 keys and values"):
+        read("[" + "a," * 1001)
+
+
+def test_aliases_that_would_explode_are_read_as_what_they_are() -> None:
+    levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 30))
+    assert list(read(f"a0: &a0 [x, x]\n{levels}{TINY}").releases) == ["3.3.8"]
+
+
+def test_merge_keys_that_would_explode_are_left_alone() -> None:
+    levels = "".join(f"a{n}: &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 30))
+    assert list(read(f"a0: &a0 {{x: y}}\n{levels}{TINY}").releases) == ["3.3.8"]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
+def test_an_index_cut_off_anywhere_is_a_fault(excerpt: str, share: float) -> None:
+    data = excerpt.encode()
+    with pytest.raises(Unreachable):
+        read_index(data[: int(len(data) * share)], WHERE)
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=400) | st.text(alphabet="ab:-[]{}&*!|>'\"#%@,?~\n \t\\0", max_size=200).map(str.encode))
+def test_whatever_the_bytes_only_faults_come_out(data: bytes) -> None:
+    with pytest.raises(Unreachable):
+        read_index(data, WHERE)

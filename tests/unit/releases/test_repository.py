@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.faults import Unreachable
+from tasks.core.http import Limits
+from tasks.releases.repository import HelmRepository
+
+from ...support.helm import HelmServer, served
+from .charts import VALUES, chart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tasks.releases.index import Release
+
+QUICK = Limits(backoff=0, attempts=1)
+
+INDEX = """\
+apiVersion: v1
+entries:
+  jupyterhub:
+  - apiVersion: v2
+    digest: {digest}
+    name: jupyterhub
+    urls:
+    - {url}
+    version: 0.11.1
+generated: "2024-10-24T11:45:31Z"
+"""
+
+
+def repository(url: str, cache: Path | None = None) -> HelmRepository:
+    return HelmRepository(url, cache, limits=QUICK)
+
+
+def write(folder: Path, *, url: str, name: str = "", body: bytes = b"", digest: str = "") -> None:
+    """Write an index of one release that has no annotation, and its archive."""
+    folder.mkdir(exist_ok=True)
+    body = body or chart()
+    (folder / "index.yaml").write_text(INDEX.format(url=url, digest=digest or sha256(body).hexdigest()))
+    if name:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(body)
+
+
+def only(helm: HelmRepository) -> Release:
+    (release,) = helm.index().releases.values()
+    return release
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "repository"
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[HelmServer]:
+    folder.mkdir()
+    with served(folder) as helm:
+        yield helm
+
+
+def test_the_labs_repository_from_index_to_hub_image(helm_repository: HelmServer, tmp_path: Path) -> None:
+    helm = repository(helm_repository.url, tmp_path / "cache")
+    releases = helm.index().releases
+    assert str(helm.hub_image(releases["3.3.8"])) == "quay.io/jupyterhub/k8s-hub:3.3.8"
+    assert helm_repository.requests == ["GET /index.yaml 200"]
+    assert releases["3.2.1"].hub_image is None
+    assert str(helm.hub_image(releases["3.2.1"])) == "quay.io/jupyterhub/k8s-hub:3.2.1"
+    assert helm_repository.requests[1:] == ["GET /jupyterhub-3.2.1.tgz 200"]
+
+
+def test_the_second_run_fetches_nothing_again(helm_repository: HelmServer, tmp_path: Path) -> None:
+    for _ in range(2):
+        helm = repository(helm_repository.url, tmp_path / "cache")
+        helm.archive(helm.index().releases["3.2.1"])
+    assert helm_repository.requests == [
+        "GET /index.yaml 200",
+        "GET /jupyterhub-3.2.1.tgz 200",
+        "GET /index.yaml 304",
+    ]
+
+
+def test_a_cached_archive_that_was_changed_is_fetched_again(helm_repository: HelmServer, tmp_path: Path) -> None:
+    helm = repository(helm_repository.url, tmp_path)
+    release = helm.index().releases["3.2.1"]
+    body = helm.archive(release)
+    (kept,) = tmp_path.glob("archive-*")
+    kept.write_bytes(b"evil")
+    assert helm.archive(release) == body
+    assert kept.read_bytes() == body
+
+
+def test_no_cache_keeps_nothing(helm_repository: HelmServer, isolated: object, tmp_path: Path) -> None:
+    helm = repository(helm_repository.url)
+    release = helm.index().releases["3.2.1"]
+    assert helm.archive(release) == helm.archive(release)
+    assert list(tmp_path.iterdir()) == []
+    assert isolated
+
+
+@pytest.mark.parametrize("spelled", ["{}", "{}/", "file://{}", "file://{}/"])
+def test_a_folder_is_a_repository_too(chart_folder: Path, spelled: str) -> None:
+    helm = repository(spelled.format(chart_folder))
+    assert str(helm.hub_image(helm.index().releases["3.2.1"])) == "quay.io/jupyterhub/k8s-hub:3.2.1"
+
+
+# Where an archive is fetched from.
+
+
+def test_the_address_is_the_entrys_own_and_never_a_built_name(server: HelmServer) -> None:
+    write(server.folder, url="old/jupyterhub-v0.11.1.tgz?x=1", name="old/jupyterhub-v0.11.1.tgz")
+    helm = repository(server.url)
+    assert helm.archive(only(helm)) == chart()
+    assert server.requests[-1] == "GET /old/jupyterhub-v0.11.1.tgz?x=1 200"
+
+
+@pytest.mark.parametrize("place", ["a.tgz", "charts/a.tgz"])
+@pytest.mark.parametrize("kind", ["http", "file"])
+def test_a_mirror_serves_what_its_index_takes_from_elsewhere(server: HelmServer, place: str, kind: str) -> None:
+    write(server.folder, url="https://elsewhere.test/helm-chart/a.tgz", name=place)
+    helm = repository(server.url if kind == "http" else str(server.folder))
+    assert str(helm.hub_image(only(helm))) == "quay.io/jupyterhub/k8s-hub:3.3.8"
+
+
+def test_where_the_mirror_has_it_not_the_address_itself_is_asked(server: HelmServer, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.tgz").write_bytes(chart())
+    with served(tmp_path / "elsewhere") as elsewhere:
+        write(server.folder, url=f"{elsewhere.url}a.tgz")
+        helm = repository(server.url)
+        assert helm.archive(only(helm)) == chart()
+        assert elsewhere.requests == ["GET /a.tgz 200"]
+    assert server.requests[1:] == ["GET /a.tgz 404", "GET /charts/a.tgz 404"]
+
+
+def test_an_archive_of_the_repositorys_own_is_looked_for_at_its_address_alone(server: HelmServer) -> None:
+    write(server.folder, url="old/a.tgz", name="a.tgz")
+    helm = repository(server.url)
+    with pytest.raises(Unreachable) as fault:
+        helm.archive(only(helm))
+    assert str(fault.value) == (
+        f"error: there is nothing (status 404) ({server.url}old/a.tgz)\n"
+        f"hint: look at what is there: curl -fsSL {server.url}old/a.tgz | head"
+    )
+    assert server.requests[1:] == ["GET /old/a.tgz 404"]
+
+
+def test_the_second_address_serves_where_the_first_does_not(server: HelmServer) -> None:
+    write(server.folder, url="gone.tgz\n    - http://plain.test/a.tgz\n    - a.tgz", name="a.tgz")
+    helm = repository(server.url)
+    assert helm.archive(only(helm)) == chart()
+    assert server.requests[1:] == ["GET /gone.tgz 404", "GET /a.tgz 200"]
+
+
+@pytest.mark.parametrize("url", ["http://plain.test/a.tgz", "file:///etc/passwd", "oci://hub.test/a", "https://["])
+def test_an_entry_without_an_address_that_can_be_used(server: HelmServer, url: str) -> None:
+    write(server.folder, url=f'"{url}"')
+    helm = repository(server.url)
+    with pytest.raises(Unreachable) as fault:
+        helm.archive(only(helm))
+    assert str(fault.value) == (
+        "error: the index names no address for the archive of jupyterhub 0.11.1 that can be used "
+        f"({server.url}index.yaml)\nhint: choose another release with --to VERSION"
+    )
+
+
+def test_a_name_that_climbs_is_never_looked_for_beside_the_index(folder: Path) -> None:
+    write(folder, url="https://elsewhere.test/..%2Fsecret.tgz")
+    (folder.parent / "secret.tgz").write_bytes(chart())
+    helm = repository(str(folder))
+    with pytest.raises(Unreachable, match=r"elsewhere\.test"):
+        helm.archive(only(helm))
+
+
+# Digests.
+
+
+@pytest.mark.parametrize("kind", ["http", "file"])
+def test_an_archive_that_is_not_the_one_the_index_means(server: HelmServer, tmp_path: Path, kind: str) -> None:
+    write(server.folder, url="https://elsewhere.test/a.tgz", name="a.tgz", digest="0" * 64)
+    base = server.url.rstrip("/") if kind == "http" else f"file://{server.folder}"
+    helm = repository(base, tmp_path / "cache")
+    with pytest.raises(Unreachable) as fault:
+        helm.hub_image(only(helm))
+    assert str(fault.value) == (
+        f"error: archive a.tgz does not have the digest that the index names ({base}/a.tgz)\n"
+        "hint: choose another release with --to VERSION, and tell those who keep the repository"
+    )
+    assert not list((tmp_path / "cache").glob("archive-*"))
+
+
+@pytest.mark.parametrize("digest", ["../../etc/passwd", "abc", "sha512:0"])
+def test_a_digest_that_is_none_fits_no_archive(folder: Path, tmp_path: Path, digest: str) -> None:
+    write(folder, url="a.tgz", name="a.tgz", digest=digest)
+    helm = repository(str(folder), tmp_path / "cache")
+    with pytest.raises(Unreachable, match="does not have the digest that the index names"):
+        helm.archive(only(helm))
+
+
+def test_digests_may_be_spelled_as_images_spell_them(folder: Path) -> None:
+    write(folder, url="a.tgz", name="a.tgz", digest=f"sha256:{sha256(chart()).hexdigest().upper()}")
+    helm = repository(str(folder))
+    assert helm.archive(only(helm)) == chart()
+
+
+def test_where_the_index_names_no_digest_there_is_none_to_check(folder: Path, tmp_path: Path) -> None:
+    write(folder, url="a.tgz", name="a.tgz", digest="null")
+    helm = repository(str(folder), tmp_path / "cache")
+    assert helm.archive(only(helm)) == chart()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_an_archive_without_a_hub_image_names_the_release(folder: Path) -> None:
+    write(folder, url="a.tgz", name="a.tgz", body=chart(VALUES.replace(b"hub:", b"pub:")))
+    helm = repository(str(folder))
+    with pytest.raises(Unreachable) as fault:
+        helm.hub_image(only(helm))
+    assert str(fault.value) == (
+        "error: values.yaml in the archive names no hub image at hub.image (jupyterhub 0.11.1)\n"
+        "hint: choose another release with --to VERSION"
+    )
+
+
+# No usable index.
+
+
+def test_an_index_that_is_missing(server: HelmServer) -> None:
+    with pytest.raises(Unreachable) as fault:
+        repository(f"{server.url}nowhere").index()
+    assert str(fault.value) == (
+        f"error: there is nothing (status 404) ({server.url}nowhere/index.yaml)\n"
+        f"hint: look at what is there: curl -fsSL {server.url}nowhere/index.yaml | head"
+    )
+
+
+def test_an_index_that_is_a_web_page(server: HelmServer) -> None:
+    server.answers["/index.yaml"] = (200, b"<html>Sign in</html>")
+    with pytest.raises(Unreachable) as fault:
+        repository(server.url).index()
+    assert str(fault.value) == (
+        f"error: this is a web page, not the index of a Helm repository ({server.url}index.yaml)\n"
+        f"hint: look at what is there: curl -fsSL {server.url}index.yaml | head"
+    )

@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from tasks.core.faults import Unusable
+from tasks.repo.chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
+
+from ...support.real import CAL_ICOR
+
+WHERE = "helm-charts/chartpress.yaml"
+CAL_ICORS_OWN = CAL_ICOR / "chartpress.yaml"
+
+
+def read(text: str) -> ChartpressConfig:
+    return read_chartpress(text.encode(), WHERE)
+
+
+def image(text: str) -> ImageSpec:
+    """Read the options of one image, ``hub``."""
+    return read(f"charts: [{{name: c, imagePrefix: p/, images: {{hub: {text}}}}}]").charts[0].images[0]
+
+
+DEFAULTS = ImageSpec(
+    key="hub",
+    name="p/hub",
+    context="images/hub",
+    dockerfile="images/hub/Dockerfile",
+    build_args={},
+    extra_options=(),
+    paths=("chartpress.yaml", "images/hub", "images/hub/Dockerfile"),
+    skip_platforms=frozenset(),
+    values_paths=(),
+)
+
+
+@pytest.mark.parametrize("nothing", ["", "{}", "null", "~"])
+def test_an_image_without_options_has_the_defaults(nothing: str) -> None:
+    assert image(nothing) == DEFAULTS
+
+
+def test_every_option() -> None:
+    config = read(
+        """
+charts:
+  - name: basehub
+    chartPath: ./helm/basehub
+    imagePrefix: quay.io/2i2c/
+    baseVersion: "0.2.0-0.dev"
+    resetTag: x
+    resetVersion: 0.0.1
+    repo: {git: a/b, published: https://x, oci: oci://x}
+    paths: [x]
+    images:
+      hub:
+        imageName: quay.io/2i2c/pilot-hub
+        contextPath: ../images/hub
+        dockerfilePath: ../images/hub/Dockerfile.slim
+        buildArgs:
+          VERSION: "{TAG}-{LAST_COMMIT}"
+          EMPTY: ""
+        extraBuildCommandOptions: ["--label=maintainer={BRANCH}"]
+        paths: [../lib, ../images/hub]
+        skipPlatforms: [linux/arm64]
+        valuesPath: [jupyterhub.hub.image, other.0.image]
+      plain:
+        rebuildOnContextPathChanges: false
+        valuesPath: plain.image
+"""
+    )
+    hub = ImageSpec(
+        key="hub",
+        name="quay.io/2i2c/pilot-hub",
+        context="../images/hub",
+        dockerfile="../images/hub/Dockerfile.slim",
+        build_args={"VERSION": "{TAG}-{LAST_COMMIT}", "EMPTY": ""},
+        extra_options=("--label=maintainer={BRANCH}",),
+        paths=("chartpress.yaml", "../images/hub", "../images/hub/Dockerfile.slim", "../lib"),
+        skip_platforms=frozenset({"linux/arm64"}),
+        values_paths=("jupyterhub.hub.image", "other.0.image"),
+    )
+    plain = ImageSpec(
+        key="plain",
+        name="quay.io/2i2c/plain",
+        context="images/plain",
+        dockerfile="images/plain/Dockerfile",
+        build_args={},
+        extra_options=(),
+        paths=("chartpress.yaml", "images/plain/Dockerfile"),
+        skip_platforms=frozenset(),
+        values_paths=("plain.image",),
+    )
+    chart = ChartSpec("basehub", "./helm/basehub", "0.2.0-0.dev", (hub, plain))
+    assert config == ChartpressConfig((chart,), ())
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("a.b", ("a.b",)),
+        ("[a.b, c]", ("a.b", "c")),
+        ("[]", ()),
+        ("{}", ()),
+        ("''", ()),
+        ("null", ()),
+        ("", ()),
+    ],
+)
+def test_values_path(written: str, expected: tuple[str, ...]) -> None:
+    assert image(f"{{valuesPath: {written}}}").values_paths == expected
+
+
+def test_a_context_path_moves_the_dockerfile_with_it() -> None:
+    spec = image("{contextPath: ./images/a/}")
+    assert (spec.context, spec.dockerfile) == ("./images/a/", "./images/a/Dockerfile")
+
+
+@pytest.mark.parametrize("nothing", ["", "images:", "images: {}"])
+def test_a_chart_without_images(nothing: str) -> None:
+    assert read(f"charts:\n- name: c\n  {nothing}\n").charts == (ChartSpec("c", "c", None, ()),)
+
+
+def test_unknown_keys_are_named_and_ignored() -> None:
+    config = read("x: 1\ncharts: [{name: c, y: 1, repo: {z: 1}, images: {hub: {valuePath: a}, b: {contextPaths: x}}}]")
+    assert config.unknown_keys == (
+        "x",
+        "charts[0].y",
+        "charts[0].repo.z",
+        "charts[0].images.hub.valuePath",
+        "charts[0].images.b.contextPaths",
+    )
+    assert config.charts[0].images[0].values_paths == ()
+
+
+def test_anchors_and_merge_keys() -> None:
+    config = read(
+        """
+charts:
+  - name: c
+    images:
+      a: &a
+        contextPath: images/hub
+        valuesPath: a.image
+        buildArgs: &args {V: "1"}
+      b:
+        <<: *a
+        valuesPath: b.image
+      c:
+        <<: [{contextPath: c}, *a]
+        buildArgs: {<<: *args, W: "2"}
+"""
+    )
+    a, b, c = config.charts[0].images
+    assert (b.context, b.values_paths, b.build_args) == (a.context, ("b.image",), a.build_args)
+    assert (c.context, c.values_paths, c.build_args) == ("c", ("a.image",), {"V": "1", "W": "2"})
+
+
+def test_of_a_duplicate_key_the_last_counts() -> None:
+    assert read("charts: [{name: a, name: b}]").charts[0].name == "b"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("", "no charts (helm-charts/chartpress.yaml)", id="empty"),
+        pytest.param("charts: []", "no charts (helm-charts/chartpress.yaml)", id="an empty list"),
+        pytest.param("[]", "the file is a list, not a mapping (helm-charts/chartpress.yaml:1)", id="a list"),
+        pytest.param(
+            "<html>\n<a: b: c",
+            "not YAML: mapping values are not allowed here (helm-charts/chartpress.yaml:2)",
+            id="not YAML",
+        ),
+        pytest.param("charts: c", "charts is the text 'c', not a list (helm-charts/chartpress.yaml:1)", id="charts"),
+        pytest.param(
+            "charts:\n- c", "charts[0] is the text 'c', not a mapping (helm-charts/chartpress.yaml:2)", id="a chart"
+        ),
+        pytest.param(
+            "charts:\n- chartPath: c", "charts[0].name is missing (helm-charts/chartpress.yaml)", id="no name"
+        ),
+        pytest.param(
+            "charts:\n- name: 7",
+            "charts[0].name is the number '7', not a text (helm-charts/chartpress.yaml:2)",
+            id="a name",
+        ),
+        pytest.param(
+            "charts:\n- name: c\n  baseVersion: 1.2",
+            "charts[0].baseVersion is the number '1.2', not a text (helm-charts/chartpress.yaml:3)",
+            id="baseVersion",
+        ),
+        pytest.param(
+            "charts:\n- name: c\n  images: [hub]",
+            "charts[0].images is a list, not a mapping (helm-charts/chartpress.yaml:3)",
+            id="images",
+        ),
+        pytest.param(
+            "charts:\n- name: c\n  images:\n    hub: x",
+            "charts[0].images.hub is the text 'x', not a mapping (helm-charts/chartpress.yaml:4)",
+            id="an image",
+        ),
+        pytest.param(
+            "charts:\n- name: c\n  images:\n    hub:\n      buildArgs: {V: 1}",
+            "charts[0].images.hub.buildArgs.V is the number '1', not a text (helm-charts/chartpress.yaml:5)",
+            id="a build argument",
+        ),
+        pytest.param(
+            "charts:\n- name: c\n  images:\n    hub:\n      paths: lib",
+            "charts[0].images.hub.paths is the text 'lib', not a list (helm-charts/chartpress.yaml:5)",
+            id="paths",
+        ),
+        pytest.param(
+            "charts:\n- name: c\n  images:\n    hub:\n      valuesPath: [a, 1]",
+            "charts[0].images.hub.valuesPath[1] is the number '1', not a text (helm-charts/chartpress.yaml:5)",
+            id="a values path",
+        ),
+        pytest.param(
+            "charts:\n- name: c\n  images:\n    hub:\n      valuesPath: {a: b}",
+            "charts[0].images.hub.valuesPath is a mapping, not a text (helm-charts/chartpress.yaml:5)",
+            id="valuesPath",
+        ),
+        pytest.param(
+            "charts:\n- name: c\n  images:\n    hub:\n      rebuildOnContextPathChanges: no",
+            "charts[0].images.hub.rebuildOnContextPathChanges is the text 'no', not true or false"
+            " (helm-charts/chartpress.yaml:5)",
+            id="a truth value",
+        ),
+    ],
+)
+def test_a_file_that_chartpress_cannot_use(text: str, message: str) -> None:
+    with pytest.raises(Unusable) as caught:
+        read(text)
+    assert str(caught.value).splitlines()[0] == f"error: {message}"
+
+
+options = st.fixed_dictionaries(
+    {},
+    optional={
+        "imageName": st.sampled_from(["a/b", "x"]),
+        "contextPath": st.sampled_from(["c", "./c", "c/d"]),
+        "dockerfilePath": st.sampled_from(["d/Dockerfile"]),
+        "rebuildOnContextPathChanges": st.booleans(),
+        "paths": st.lists(st.sampled_from(["p", "q", "c"])),
+        "valuesPath": st.one_of(st.just("a.b"), st.lists(st.sampled_from(["a.b", "c"]))),
+    },
+)
+charts = st.lists(
+    st.fixed_dictionaries(
+        {"name": st.sampled_from(["hub", "x"])},
+        optional={
+            "chartPath": st.sampled_from(["", "helm/hub"]),
+            "imagePrefix": st.sampled_from(["", "quay.io/o/"]),
+            "images": st.dictionaries(st.sampled_from(["hub", "b", "c"]), options),
+        },
+    ),
+    min_size=1,
+    max_size=2,
+)
+
+
+@given(charts)
+def test_names_and_paths_are_chartpress_own(config: list[dict[str, Any]]) -> None:
+    chartpress = pytest.importorskip("chartpress")
+    dumped = io.BytesIO()
+    YAML(typ="safe").dump({"charts": config}, dumped)
+    for chart, spec in zip(config, read_chartpress(dumped.getvalue(), "chartpress.yaml").charts, strict=True):
+        assert spec.path == (chart.get("chartPath") or chart["name"])
+        images = {image.key: image for image in spec.images}
+        assert images.keys() == chart.get("images", {}).keys()
+        for key, given_options in chart.get("images", {}).items():
+            found = images[key]
+            assert found.name == given_options.get("imageName", chart.get("imagePrefix", "") + key)
+            assert found.context == chartpress._get_image_build_context_path(key, given_options)  # noqa: SLF001
+            assert found.dockerfile == chartpress._get_image_dockerfile_path(key, given_options)  # noqa: SLF001
+            paths = chartpress._get_all_image_paths(key, given_options, "chartpress.yaml")  # noqa: SLF001
+            assert sorted(found.paths) == sorted(paths)
+
+
+def test_cal_icors_own_file() -> None:
+    config = read_chartpress(CAL_ICORS_OWN.read_bytes(), "chartpress.yaml")
+    assert [(chart.name, image.name, image.values_paths) for chart in config.charts for image in chart.images] == [
+        ("hub", "us-central1-docker.pkg.dev/cal-icor-hubs/core/jupyterhub-hub", ("jupyterhub.hub.image",)),
+        ("hub", "us-central1-docker.pkg.dev/cal-icor-hubs/core/jupyterhub-postgres", ()),
+        (
+            "node-placeholder",
+            "us-central1-docker.pkg.dev/cal-icor-hubs/core/node-placeholder-scaler",
+            ("image",),
+        ),
+    ]
+    assert config.unknown_keys == ()

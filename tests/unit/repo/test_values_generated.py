@@ -1,0 +1,140 @@
+"""Generated values files: an edit changes what it should, and chartpress would have written the same data."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from tasks.repo.values import image_at, with_image
+
+from ...support.real import CAL_ICOR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WHERE = "hub/values.yaml"
+CAL_ICORS_OWN = CAL_ICOR / "hub/values.yaml"
+
+IN_LINE = ["a/b", "'a'", '"a\\tb"', "''", '""', "~", "null", "1.10", "0123", "yes", "2024-01-01", "!!str 7"]
+OVER_LINES = ["|\n«  »a\n", ">-\n«  »a\n«  »b", "a\n«  »b", "'a\n\n«  »b'", ""]
+BEFORE = [
+    "",
+    "# top\n",
+    "---\n",
+    "other: [a,   {b: 'c'}]\n",
+    "long: one\n  two\n",
+    "l:\n- a\n-   b\n",
+]
+BETWEEN = [
+    "",
+    "«»# why\n",
+    "# shallow\n",
+    "\n",
+    "«»pullPolicy:   Always  # x\n",
+    "«»l:\n«»- 1\n«»-  2\n",
+]
+DEEPER = ["      # deeper than the keys\n"]  # inside of a block scalar this is text
+AFTER = ["", "«»more: {x: 1}\n", "z: |\n  text\n   more\n", "# end", "last: 'no newline'"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A values file in pieces: what stands around the name and the tag, and how those are spelled."""
+
+    head: str
+    name: str
+    middle: str
+    tag: str
+    tail: str
+    path: str
+
+    @property
+    def text(self) -> bytes:
+        return (self.head + self.name + self.middle + self.tag + self.tail).encode()
+
+
+@st.composite
+def cases(draw: Callable[..., Any]) -> Case:
+    keys = draw(st.lists(st.sampled_from(["jupyterhub", "hub", "x-y", "z z"]), min_size=1, max_size=3))
+    step = draw(st.sampled_from(["  ", " ", "    "]))
+    newline = draw(st.sampled_from(["\n", "\r\n"]))
+    indent = step * len(keys)
+    comment = st.sampled_from(["", " # set by chartpress"])
+    opening = "".join(f"{step * depth}{key}:\n" for depth, key in enumerate(keys))
+
+    def piece(text: str) -> str:
+        return str(text.replace("«  »", indent + "  ").replace("«»", indent).replace("\n", newline))
+
+    def scalar() -> tuple[str, str]:
+        written = piece(draw(st.sampled_from(IN_LINE + OVER_LINES)))
+        rest = draw(comment) if written and "\n" not in written else ""
+        return written, rest + ("" if written.endswith("\n") else newline)
+
+    name, after_name = scalar()
+    tag, after_tag = scalar()
+    between = st.sampled_from(BETWEEN if name[:1] in {"|", ">"} else BETWEEN + DEEPER)
+    return Case(
+        head=piece(draw(st.sampled_from(BEFORE)) + opening + "«»name:") + (" " if name else ""),
+        name=name,
+        middle=after_name + piece(draw(between) + "«»tag:") + (" " if tag else ""),
+        tag=tag,
+        tail=after_tag + piece(draw(st.sampled_from(AFTER))),
+        path=".".join(keys),
+    )
+
+
+names = st.sampled_from(["quay.io/org/hub", "localhost:5000/hub", "us-docker.pkg.dev/a/b/c-d"])
+tags = st.one_of(
+    st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}", fullmatch=True),
+    st.sampled_from(["1.10", "1e5", "0x1f", "on", "null", "12_000", "0123", "2024-01-01"]),
+)
+
+
+def loaded(data: bytes) -> dict[str, Any]:
+    found = YAML(typ="safe", pure=True).load(data)
+    assert isinstance(found, dict)
+    return found
+
+
+def with_image_set(data: dict[str, Any], path: str, name: str, tag: str) -> dict[str, Any]:
+    inner = data
+    for step in path.split("."):
+        inner = inner[step]
+    inner["name"], inner["tag"] = name, tag
+    return data
+
+
+@given(cases(), names, tags)
+def test_the_document_differs_at_name_and_tag_alone(case: Case, name: str, tag: str) -> None:
+    after = with_image(case.text, case.path, name, tag, WHERE)
+    assert loaded(after) == with_image_set(loaded(case.text), case.path, name, tag)
+    found = image_at(after, case.path, WHERE)
+    assert (found.name, found.tag) == (name, tag)
+
+
+@given(cases(), names, tags)
+def test_every_byte_around_the_scalars_stays(case: Case, name: str, tag: str) -> None:
+    after = with_image(case.text, case.path, name, tag, WHERE).decode()
+    assert after.startswith(case.head)
+    assert after.endswith(case.tail.lstrip("\r\n"))
+    between = after[len(case.head) : len(after) - len(case.tail.lstrip("\r\n"))]
+    assert case.middle.strip() in between
+    assert with_image(after.encode(), case.path, name, tag, WHERE) == after.encode()
+
+
+@given(cases(), names, tags)
+def test_chartpress_would_have_written_the_same_data(case: Case, name: str, tag: str) -> None:
+    chartpress = pytest.importorskip("chartpress")
+    with tempfile.TemporaryDirectory() as folder:
+        values = Path(folder, "values.yaml")
+        values.write_bytes(case.text)
+        chartpress._update_values_file_with_modifications(folder, {case.path: {"repository": name, "tag": tag}})  # noqa: SLF001
+        theirs = values.read_bytes()
+    assert loaded(with_image(case.text, case.path, name, tag, WHERE)) == loaded(theirs)
