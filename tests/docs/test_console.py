@@ -87,7 +87,7 @@ NOT_TYPED = (
     Rule("docker buildx inspect --bootstrap cluster", "needs a cluster", others),
     Rule("docker buildx rm cluster", "needs a cluster", others),
     Rule("docker context create cluster --docker host=ssh:", "needs another machine", others),
-    Rule("hubpress build --builder cloudbuild", "needs Google; tests/tasks/build has a stand-in for it", ours),
+    Rule("hubpress build --builder cloudbuild", "needs Google; tests/verbs/build has a stand-in for it", ours),
 )
 
 

@@ -14,7 +14,6 @@ PLAIN = {
     "Cloud Build has no image to leave here",
     "chartpress does not know …",
     "the file may not be read",
-    "access is denied (status …)",
     "the build context holds …, so each build would make another {content}",
     "the remote does not have the branch that was pushed",
     "there is no … …",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..support.cli import INVOKE, run
 from ..support.hubs import make_repository
-from ..tasks.commit.steps import committed_files
+from ..verbs.commit.steps import committed_files
 
 if TYPE_CHECKING:
     from pathlib import Path

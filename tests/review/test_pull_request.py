@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..support.cli import Result, run_task
-from ..tasks.commit.steps import install_hook
+from ..verbs.commit.steps import install_hook
 from .conftest import at
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
 from ..servers.conftest import before, place
-from ..tasks.release.conftest import hub, scene
+from ..verbs.release.conftest import hub, scene
 
 __all__ = ["before", "hub", "place", "scene"]

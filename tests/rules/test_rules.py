@@ -27,9 +27,9 @@ from ..support.cli import INVOKE, run, run_on_screen, run_task, sh
 from ..support.engine import files_of
 from ..support.helm import RELEASES
 from ..support.machine import PROJECT
-from ..tasks.commit.traps import BARE, Trap, plant
-from ..tasks.release.world import fault
 from ..unit.releases.scripted import reply, reset
+from ..verbs.commit.traps import BARE, Trap, plant
+from ..verbs.release.world import fault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ..servers.place import Place
     from ..support.helm import HelmServer
     from ..support.hubs import Hub
-    from ..tasks.release.scene import Scene
+    from ..verbs.release.scene import Scene
 
 DOCKERFILE, REQUIREMENTS, VALUES = "images/hub/Dockerfile", "hub/requirements.yaml", "hub/values.yaml"
 PACKAGES = "images/hub/requirements.txt"
@@ -50,7 +50,7 @@ def test_rule_1(hub: Hub, helm_repository: HelmServer) -> None:
     """One lookup, two edits. The chart's release decides both the requirement and the base image, which is read from
     the release and never derived from the chart's version.
     """
-    # Every shape of release: tests/unit/releases, tests/tasks/release/test_bump.py.
+    # Every shape of release: tests/unit/releases, tests/verbs/release/test_bump.py.
     newest = RELEASES[0]
     assert newest.image_tag != newest.version
     done = run_task("bump", "--to", newest.version, cwd=hub.path)
@@ -99,7 +99,7 @@ def test_rule_3(hub: Hub) -> None:
     """Only our own files, only our own commits. A commit names its paths and leaves the index, other changes and
     stashes alone; a push sends the planned commit to one branch, and no tags.
     """
-    # Every state of a clone: tests/tasks/commit/test_refusals.py. What a push sends: tests/tasks/commit/test_push.py.
+    # Every state of a clone: tests/verbs/commit/test_refusals.py. What a push sends: tests/verbs/commit/test_push.py.
     hub.git("tag", "--annotate", "--message", "Mine", "mine")
     hub.git("branch", "mine-too")
     hub.edit("hub/Chart.yaml", "Our hub", "Stashed")
@@ -132,7 +132,7 @@ def test_rule_4(place: Place) -> None:
     """The registry is asked, never guessed. Not found, denied, unreachable and broken are four answers, and only the
     first one means build; a tag that exists is never overwritten without `--force`.
     """
-    # Every way to misbehave: tests/servers. Denials: tests/tasks/auth/test_denials.py.
+    # Every way to misbehave: tests/servers. Denials: tests/verbs/auth/test_denials.py.
     for answer, code, what in (
         (says("404 Not Found", "MANIFEST_UNKNOWN", "manifest unknown"), 0, ""),
         (says("403 Forbidden", "DENIED", "no"), UNREACHABLE, "the registry denied access"),
@@ -188,7 +188,7 @@ def test_rule_6(scene: Scene) -> None:
     write it; the working tree is never a build context.
     """
     # Every kind of file, link and submodule: tests/unit/image/test_tree.py. Tags of the content:
-    # tests/hubs/test_content_tags.py. Cloud Build: tests/tasks/build/test_cloudbuild.py.
+    # tests/hubs/test_content_tags.py. Cloud Build: tests/verbs/build/test_cloudbuild.py.
     hub = scene.hub
     hub.write(".gitignore", "*.local\n")
     hub.write(DOCKERFILE, f"FROM {scene.base}:3.2.1\nCOPY . /context/\n")
@@ -226,8 +226,8 @@ def test_rule_7(scene: Scene) -> None:
     """An action says what it relies on. That is asked again immediately before it acts; where something has moved, the
     run says what moved and how to go on, and does nothing more.
     """
-    # Whatever moves, at the question and during a build: tests/tasks/release/test_world_moves.py,
-    # tests/tasks/commit/test_moves.py.
+    # Whatever moves, at the question and during a build: tests/verbs/release/test_world_moves.py,
+    # tests/verbs/commit/test_moves.py.
     hub, stands = scene.hub, []
 
     def meanwhile() -> None:
@@ -249,7 +249,7 @@ def test_rule_8(scene: Scene) -> None:
     """Inputs are known again. Each image carries the hash of its inputs as a label, so after a squash, a rebase or an
     amended commit the same image gets the tag of today, without a build.
     """
-    # Every way to rewrite a commit, and what makes other inputs: tests/tasks/release/test_retag.py.
+    # Every way to rewrite a commit, and what makes other inputs: tests/verbs/release/test_retag.py.
     hub = scene.hub
     done = run_task("release", "--yes", "--json", cwd=hub.path)
     assert done.code == 0, done
@@ -273,8 +273,8 @@ def test_rule_9(scene: Scene) -> None:
     """A rehearsal cannot reach anything real. It works in a marked folder of its own; while it runs, every git remote
     outside of it, every write to another registry, every builder but the local engine, gcloud and forges are refused.
     """
-    # Every setting that could lead outside, and the doors: tests/tasks/release/test_rehearse_reach.py. Killed ones, and
-    # what is never removed: tests/tasks/release/test_rehearse_killed.py.
+    # Every setting that could lead outside, and the doors: tests/verbs/release/test_rehearse_reach.py. Killed ones, and
+    # what is never removed: tests/verbs/release/test_rehearse_killed.py.
     temporary = scene.folder / "temporary"
     temporary.mkdir()
     scene.hub.git("remote", "set-url", "--push", "origin", str(scene.hub.remote))
@@ -319,8 +319,8 @@ def test_rule_11(hub: Hub, tmp_path: Path) -> None:
     """Git is told everything. Each command names the git directory and the work tree, repositories inside a clone are
     never discovered, and settings that change what git prints or does are neutralised.
     """
-    # Every setting, variable and place: tests/tasks/commit/test_surroundings.py. Every look:
-    # tests/tasks/commit/test_embedded.py.
+    # Every setting, variable and place: tests/verbs/commit/test_surroundings.py. Every look:
+    # tests/verbs/commit/test_embedded.py.
     trap = Trap.set_up(tmp_path)
     plant(trap, hub.path / "images/hub", BARE, tmp_path / "making")
     hub.commit("Bring a repository along")
@@ -349,7 +349,7 @@ def test_rule_12(hub: Hub, tmp_path: Path) -> None:
     """Children get a clean environment, and nothing asks a question where nobody can answer. Every look at an outside
     program or server has a bound.
     """
-    # Every way to sign in: tests/cli/test_auth.py. Programs and servers that hang: tests/tasks/check/test_doctor.py,
+    # Every way to sign in: tests/cli/test_auth.py. Programs and servers that hang: tests/verbs/check/test_doctor.py,
     # tests/servers, tests/unit/releases/test_fetch.py.
     gcloud = GcloudStandIn.install(tmp_path / "gcloud")
     hub.edit("chartpress.yaml", "127.0.0.1:1", "us-docker.pkg.dev/hubs")
@@ -399,7 +399,7 @@ with one_run_at_a_time(Path(sys.argv[1])):
 
 def test_rule_13(hub: Hub) -> None:
     """One run at a time in a clone. The lock dies with its process, and the message names who holds it."""
-    # Every kind of lock file: tests/tasks/commit/test_one_run.py. Two releases at once:
+    # Every kind of lock file: tests/verbs/commit/test_one_run.py. Two releases at once:
     # tests/tools/faults/test_two_at_once.py.
     argv = (sys.executable, "-c", HOLDER, str(hub.path / ".git"))
     with subprocess.Popen(argv, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as holder:

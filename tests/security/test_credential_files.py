@@ -19,8 +19,8 @@ from ..support.cli import run, run_task
 from ..support.engine import files_of
 from ..support.machine import PROJECT
 from ..support.real import CAL_ICOR
-from ..tasks.commit.steps import install_hook
-from ..tasks.release.world import fault
+from ..verbs.commit.steps import install_hook
+from ..verbs.release.world import fault
 
 if TYPE_CHECKING:
     from pathlib import Path

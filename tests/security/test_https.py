@@ -15,7 +15,7 @@ from tasks.review.bump import plan_bump
 from tasks.tools.git import Git
 
 from ..support.cli import run_task
-from ..tasks.release.world import fault
+from ..verbs.release.world import fault
 
 if TYPE_CHECKING:
     from ..support.helm import HelmServer

@@ -14,7 +14,7 @@ from ..servers.front import front
 from ..support.git_http import git_server
 from ..support.hubs import make_hub
 from ..support.registry import private_registry, sign_in
-from ..tasks.commit.steps import install_hook
+from ..verbs.commit.steps import install_hook
 from .planted import IN_DOCKER, IN_REMOTE, IN_SHELL, ON_GITHUB, SECRETS, USER, Planted, given_away, telltale
 
 if TYPE_CHECKING:

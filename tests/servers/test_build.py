@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..support.cli import run_task
-from ..tasks.release.world import fault
+from ..verbs.release.world import fault
 from .conduct import CONDUCTS, says
 from .place import from_the_proof_on
 

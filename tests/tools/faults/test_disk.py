@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ...tasks.release.world import fault
+from ...verbs.release.world import fault
 from .mounts import demand_mounts, full, read_only, small_disk
 
 if TYPE_CHECKING:

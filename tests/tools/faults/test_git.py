@@ -11,8 +11,8 @@ import pytest
 from tasks.tools.git import Git
 
 from ...support.cli import TASKS
-from ...tasks.commit.steps import install_hook
-from ...tasks.release.world import fault
+from ...verbs.commit.steps import install_hook
+from ...verbs.release.world import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable

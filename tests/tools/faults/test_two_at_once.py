@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ...support.hubs import Hub
-from ...tasks.commit.steps import install_hook
-from ...tasks.release.world import fault
+from ...verbs.commit.steps import install_hook
+from ...verbs.release.world import fault
 from .stage import PATIENCE
 
 if TYPE_CHECKING:
