@@ -35,7 +35,7 @@ LOOK_SECONDS = 60.0
 PERSON_SECONDS = 3600.0
 # For a build: people see what it does, and can end it with Ctrl-C.
 NO_BOUND = threading.TIMEOUT_MAX
-MOST_AT_ONCE = 16
+MOST_AT_ONCE = 8
 INSTALL_HINTS = {
     "chartpress": "install chartpress: pip install chartpress",
     "docker": "install Docker: https://docs.docker.com/engine/install/",
