@@ -227,10 +227,6 @@ class Text(NamedTuple):
             done = edit.end
         return self.bom + "".join([*parts, self.content[done:]]).encode("utf-8")
 
-    def line_of(self, index: int) -> int:
-        """Return the number of the line (from 1) that the character at ``index`` stands on."""
-        return self.content.count("\n", 0, index) + 1
-
 
 class Document(NamedTuple):
     """One YAML document.

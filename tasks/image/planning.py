@@ -102,14 +102,17 @@ def plan_images(hub: Hub, options: BuildOptions, engine: Engine, builder: Future
     certain = not look or any(depends_on(hub, image, hub.pending) for image in images)
     with Pool() as pool:
         # Docker takes its time: it is asked at once where its answer is needed for certain.
-        if certain and not builder:
-            builder = pool.submit(ask_builder, hub, options)
+        asked = builder or (pool.submit(ask_builder, hub, options) if certain else None)
+
+        def require_builder() -> Builder:
+            return asked.result() if asked else ask_builder(hub, options)
+
         try:
             planned = _image_builds(hub, images, options, history, look=look)
         except Unreachable as fault:
             # Without an engine there is no store to find a base image in either: that is nearer than the registry.
             if not isinstance(fault, Denied):
-                _ = builder.result() if builder else ask_builder(hub, options)
+                require_builder()
             raise
         build = Build(hub, options, planned, pushes, _builder(hub, options))
         if build.to_build:
@@ -119,7 +122,7 @@ def plan_images(hub: Hub, options: BuildOptions, engine: Engine, builder: Future
             if look and engine.retags:
                 build = build.with_images(_reusing(build, history))
         if build.to_build:
-            build = _on_builder(build, builder.result() if builder else ask_builder(hub, options))
+            build = _on_builder(build, require_builder())
     return build
 
 

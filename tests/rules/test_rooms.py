@@ -6,18 +6,15 @@ import re
 import sys
 from pathlib import Path
 
-import pytest
-
 from ..support.cli import run
-from ..support.machine import PROJECT
+from ..support.machine import PROJECT, demand
 
 LAYERS = re.compile(r"^layers = \[(.+)\]$", re.MULTILINE)
 
 
 def test_no_room_imports_what_lies_above_it() -> None:
     program = Path(sys.executable).with_name("lint-imports")
-    if not program.exists():
-        pytest.skip("import-linter is not installed")
+    demand(None if program.exists() else "import-linter is not installed")
     done = run(str(program), "--no-cache", cwd=PROJECT)
     assert done.code == 0, done
     assert "1 kept, 0 broken" in done.out

@@ -111,9 +111,3 @@ class Lab:
 def invoke(*arguments: str, cwd: Path) -> Call:
     """Return ``invoke ARGUMENTS`` with this project's tasks."""
     return Call(f"invoke {' '.join(arguments)}", (*INVOKE, *arguments), cwd)
-
-
-def made_hubs(lab: Lab, shape: Shape) -> Iterator[Hub]:
-    """Yield new hubs of one shape, for calls that change what they run in."""
-    while True:
-        yield lab.hub(shape)
