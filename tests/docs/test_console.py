@@ -171,6 +171,8 @@ def test_what_the_document_shows_is_what_comes_out(block: Block, around: Around,
 
 def fails(typed: Typed) -> bool:
     """Whether the document shows a command that ends with a fault."""
+    if "| python3 -m json.tool" in typed.command:
+        return False
     found = "  hint: " in typed.shown and "check" in typed.command.split()
     return found or bool(re.search(r'^hint: |"ok": false', typed.shown, re.MULTILINE))
 
