@@ -22,7 +22,7 @@ from .support.registry import put_mirror
 from .support.sharing import shared_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 machine.stay_in_memory()
@@ -32,7 +32,11 @@ machine.hear_interrupts()
 settings.register_profile("hubpress", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hubpress")
 
-_NEEDS = {"engine": machine.missing_for_engine, "gcloud": machine.missing_for_gcloud}
+_NEEDS: dict[str, Callable[[], str | None]] = {
+    "engine": machine.missing_for_engine,
+    "gcloud": machine.missing_for_gcloud,
+    "helm": machine.missing_for_helm,
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:

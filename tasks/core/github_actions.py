@@ -107,6 +107,12 @@ def of_check(problems: Sequence[Mapping[str, str]]) -> Told:
     return Told(_counted(problems), tuple(_problem_rows(problems)), outputs)
 
 
+def of_preview(lines: Iterable[str]) -> Told:
+    """Return what is told of a preview: a line for each group of deployments, before the colon who and then what."""
+    rows = (tuple(map(plain, line.split(": ", 1))) for line in lines)
+    return Told("what the release changes", tuple((who, what) for who, what in rows))
+
+
 def of_machine(tools: Sequence[Mapping[str, Any]]) -> Told:
     """Return what is told of a machine, by the tools of its JSON report."""
     faults = [tool for tool in tools if not tool["ok"]]

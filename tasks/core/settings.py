@@ -60,6 +60,20 @@ class ValuesTarget(NamedTuple):
     image: str | None = None
 
 
+class DeploymentSetting(NamedTuple):
+    """One installation of the chart: its values files, the strongest last, and where Helm installs it.
+
+    Attributes:
+        namespace: the Kubernetes namespace; the deployment's name where it is not given.
+        release: the Helm release; the deployment's name where it is not given.
+    """
+
+    name: str
+    values: tuple[str, ...] = ()
+    namespace: str | None = None
+    release: str | None = None
+
+
 class Settings(NamedTuple):
     """One run's settings; each attribute is a key of ``hub:``.
 
@@ -82,6 +96,9 @@ class Settings(NamedTuple):
             not be committed. {commits} does not tell commits apart: an image under such a tag is taken only when it was
             built from the same inputs.
         values: more places to write an image to.
+        deployments: the installations of the chart that ``preview`` renders; those that hubploy would install
+            (folders with hubploy.yaml) where it is empty.
+        kubernetes: the version of Kubernetes that the clusters run (``1.30``).
         remote: the git remote.
         base_branch: the branch that pull requests go to; the remote's default branch where it is not given.
         branch: the feature branch's name, a template of {version}.
@@ -104,6 +121,8 @@ class Settings(NamedTuple):
     builder: str | None = None
     tag: str = CHARTPRESS
     values: tuple[ValuesTarget, ...] = ()
+    deployments: tuple[DeploymentSetting, ...] = ()
+    kubernetes: str | None = None
     remote: str = "origin"
     base_branch: str | None = None
     branch: str = "bump-z2jh-{version}"
@@ -346,6 +365,29 @@ def _target(key: str, entry: object) -> ValuesTarget:
     raise _wrong(key, entry, "file and path", f"write {key}: [{{file: ..., path: ...}}]")
 
 
+def _deployments(key: str, value: object) -> tuple[DeploymentSetting, ...]:
+    """Read a list of ``{name, values, namespace, release}``."""
+    if isinstance(value, (list, tuple)):
+        return tuple(_deployment(key, entry) for entry in value)
+    raise _wrong(key, value, "a list of deployments", f"write {key}: [{{name: ..., values: [...]}}]")
+
+
+def _deployment(key: str, entry: object) -> DeploymentSetting:
+    if not isinstance(entry, Mapping) or not {"name"} <= set(entry) <= {*DeploymentSetting._fields}:
+        raise _wrong(key, entry, "name and values", f"write {key}: [{{name: ..., values: [...]}}]")
+    files = tuple(_path(f"{key}.values", path) for path in _names(f"{key}.values", entry.get("values", ())))
+    texts = {name: _text(f"{key}.{name}", text) for name, text in entry.items() if name != "values"}
+    return DeploymentSetting(texts["name"], files, texts.get("namespace"), texts.get("release"))
+
+
+def _version(key: str, value: object) -> str:
+    """Read a version, which YAML takes for a number where it has two parts."""
+    text = str(value)
+    if text.removeprefix("v").replace(".", "").isdecimal():
+        return text
+    raise _wrong(key, value, "a version of Kubernetes", f'write {key}: "1.30"')
+
+
 def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
     source = _source(key.partition(".")[0])
     return Unusable(
@@ -359,6 +401,8 @@ _READERS = {
     "images": _names,
     "base": _base,
     "cache": _cache,
+    "deployments": _deployments,
+    "kubernetes": _version,
     "platform": _platform,
     "push": _switch,
     "root": _folder,

@@ -10,6 +10,8 @@ from ..review.conftest import at
 from ..review.standin_gh import StandInGh
 from ..support.cli import INVOKE, run, sh
 from ..support.hubs import Hub, make_hub, make_repository
+from ..support.machine import HELMS
+from ..support.real import write_real_repository
 from ..support.registry import sign_in
 
 if TYPE_CHECKING:
@@ -184,6 +186,37 @@ def _cluster(scene: Scene) -> Scene:
     return _committed(scene)
 
 
+def _deployments(scene: Scene) -> Scene:
+    """A hub repository with two deployments, z2jh's real charts in a folder, and the real helm."""
+    charts = write_real_repository(scene.home / "charts")
+    hub = make_hub(scene.hub.path, chart_repository=charts.as_uri())
+    folder = "deployments/edx"
+    hub.write(f"{folder}/hubploy.yaml", "images: {}\n")
+    hub.write(f"{folder}/config/common.yaml", "jupyterhub:\n  hub:\n    concurrentSpawnLimit: 20\n")
+    hub.write(f"{folder}/config/prod.yaml", "jupyterhub:\n  hub:\n    cookieSecret: '0123'\n")
+    hub.write(f"{folder}/config/staging.yaml", "jupyterhub:\n  debug:\n    enabled: true\n")
+    hub.write(f"{folder}/secrets/prod.yaml", "jupyterhub: ENC[AES256_GCM]\nsops:\n  mac: ENC[AES256_GCM]\n")
+    hub.commit("Add a deployment")
+    hub.git("push", "--quiet")
+    at(hub, ON_GITHUB)
+    path = os.pathsep.join((str(HELMS["4"].parent), scene.env["PATH"]))
+    return Scene(
+        scene.home,
+        scene.around,
+        scene.cwd,
+        {**scene.env, "PATH": path, "INVOKE_HUB_CACHE_FOLDER": str(scene.home / "cache")},
+    )
+
+
+def _misspelt(scene: Scene) -> Scene:
+    """The same with a key that no chart knows."""
+    ready = _deployments(scene)
+    scene.hub.edit("deployments/edx/config/prod.yaml", "cookieSecret:", "cookieSecrets:")
+    scene.hub.commit("Set the cookies' secret")
+    scene.hub.git("update-ref", "refs/remotes/origin/main", "main")
+    return ready
+
+
 SCENES: dict[str, Callable[[Scene], Scene]] = {
     "": _usual,
     "bare": _bare,
@@ -191,9 +224,11 @@ SCENES: dict[str, Callable[[Scene], Scene]] = {
     "bumped": _bumped,
     "cluster": _cluster,
     "committed": _committed,
+    "deployments": _deployments,
     "empty": _empty,
     "google": _google,
     "half": _half,
+    "misspelt": _misspelt,
     "released": _released,
     "squashed": _squashed,
 }

@@ -174,7 +174,7 @@ def fails(typed: Typed) -> bool:
     if "| python3 -m json.tool" in typed.command:
         return False
     found = "  hint: " in typed.shown and "check" in typed.command.split()
-    return found or bool(re.search(r'^hint: |"ok": false', typed.shown, re.MULTILINE))
+    return found or bool(re.search(r'^hint: |"ok": false|refuses the values', typed.shown, re.MULTILINE))
 
 
 def _type(typed: Typed, scene: Scene, state: list[str]) -> None:
