@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ...verbs.release.world import fault
+from tests.support.world import fault
+
 from .mounts import demand_mounts, full, read_only, small_disk
 
 if TYPE_CHECKING:

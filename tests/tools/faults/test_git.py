@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.tools.git import Git
+from tests.support.steps import install_hook
+from tests.support.world import fault
 
 from ...support.cli import TASKS
-from ...verbs.commit.steps import install_hook
-from ...verbs.release.world import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.steps import install_hook
+from tests.support.world import fault
+
 from ...support.hubs import Hub
-from ...verbs.commit.steps import install_hook
-from ...verbs.release.world import fault
 from .stage import PATIENCE
 
 if TYPE_CHECKING:

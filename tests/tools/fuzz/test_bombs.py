@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ...unit.releases.charts import archive, chart, extended
+from tests.support.charts import archive, chart, extended
+
 from .readers import READERS, outcome
 
 # Of the processor: what else the machine does, does not count.

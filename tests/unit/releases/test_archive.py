@@ -12,9 +12,9 @@ from tasks.core.faults import Unreachable
 from tasks.releases import repository as room
 from tasks.releases.index import Index
 from tasks.releases.repository import hub_image_in
+from tests.support.charts import VALUES, archive, chart, entry
 
 from ...support.real import real_values
-from .charts import VALUES, archive, chart, entry
 
 WHERE = "jupyterhub 3.3.8"
 EVIL = VALUES.replace(b"quay.io/jupyterhub", b"evil")

@@ -8,9 +8,9 @@ import pytest
 from tasks.core.faults import Unreachable
 from tasks.core.http import Limits
 from tasks.releases.repository import HelmRepository
+from tests.support.charts import VALUES, chart
 
 from ...support.helm import HelmServer, served
-from .charts import VALUES, chart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.logins import use_short_lived_tokens
+
 from ...support.cli import Result, run_task, sh
 from .door import door
 from .keepers import NO_ROLE, ShortLived
-from .logins import use_short_lived_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.logins import docker_config, use_helper, write_program
+
 from ...support.cli import Result, run_task, sh
 from ...support.hubs import Hub, make_repository
 from ...support.registry import private_registry
 from .google import ACCOUNT, HELPER, HOST, REAUTH, TOKEN, USER, TokenServer, key_file, token_server
-from .logins import docker_config, use_helper, write_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,10 +12,10 @@ from tasks.core.settings import read_settings
 from tasks.repo.hub import Hub as OpenHub
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
+from tests.support.logins import use_helper
 
 from ...support.hubs import make_hub
 from ...support.registry import private_registry, sign_in
-from ..auth.logins import use_helper
 from .machines import Docker, write_tool
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, move, pin, refs
+
 from ...support.cli import run_task
 from ...support.hubs import Hub
 from ...support.layouts import make_2i2c_like, make_cal_icor_like
-from .steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, move, pin, refs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

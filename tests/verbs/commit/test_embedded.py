@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.traps import BARE, WITH_A_WORK_TREE, Trap, plant
+
 from ...support.cli import run, run_task, sh
 from ...support.hubs import Hub, make_hub
-from .traps import BARE, WITH_A_WORK_TREE, Trap, plant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.logins import write_program
+from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, install_hook, refs
+from tests.support.world import fault
+
 from ...support.cli import run_task
-from ..auth.logins import write_program
-from ..release.world import fault
-from .steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, install_hook, refs
 
 if TYPE_CHECKING:
     from pathlib import Path

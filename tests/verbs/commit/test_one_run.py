@@ -17,10 +17,10 @@ from tasks.core.faults import Refused, Unusable
 from tasks.repo.files import FileEdit, WorkingTree, is_half_written, scratch_folder, sweep
 from tasks.run import LOCK_FILE, one_run_at_a_time
 from tasks.tools.git import Git
+from tests.support.world import fault
 
 from ...support.cli import Result, run, run_task
 from ...support.machine import PROJECT
-from ..release.world import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable

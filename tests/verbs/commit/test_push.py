@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.steps import BRANCH, SUBJECT, commit, install_hook, pin, refs
+
 from ...support.cli import run_task, sh
 from ...support.hubs import Hub
-from .steps import BRANCH, SUBJECT, commit, install_hook, pin, refs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, install_hook, move, refs
+
 from ...support.cli import run, run_task, sh
-from .steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, install_hook, move, refs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tasks.tools.git import Git
+from tests.support.steps import BRANCH, MANAGED, committed_files, install_hook
+from tests.support.traps import Trap
 
 from ...support.cli import INVOKE, Result, run, run_task, sh
 from ...support.hubs import Hub, make_hub
-from .steps import BRANCH, MANAGED, committed_files, install_hook
-from .traps import Trap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .scene import CHARTPRESS, DOCKERFILE, REFUSED, REQUIREMENTS, UNREACHABLE, UNUSABLE, Bug
+from tests.support.scene import CHARTPRESS, DOCKERFILE, REFUSED, REQUIREMENTS, UNREACHABLE, UNUSABLE, Bug
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .scene import Scene
+    from tests.support.scene import Scene
 
 INDEX = "/index.yaml"
 LOGIN_PAGE = b"<!DOCTYPE html>\n<html><body>Sign in to the guest network</body></html>\n"

@@ -6,14 +6,14 @@ import shutil
 from typing import TYPE_CHECKING
 
 from tasks.core.settings import KEYS
+from tests.support.scene import REFUSED, UNREACHABLE, UNUSABLE, VALUES, Bug
 
 from ...support.cli import sh
-from .scene import REFUSED, UNREACHABLE, UNUSABLE, VALUES, Bug
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .scene import Scene
+    from tests.support.scene import Scene
 
 ALL_SETTINGS = f"the settings are: {', '.join(KEYS)}"
 

@@ -6,15 +6,16 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.support.scene import CHARTPRESS, DOCKERFILE, PROGRAM, REFUSED, UNREACHABLE, UNUSABLE, VALUES, Bug
+
 from ...support.cli import sh
 from ...support.hubs import NO_REGISTRY
 from .bad_charts import nothing
-from .scene import CHARTPRESS, DOCKERFILE, PROGRAM, REFUSED, UNREACHABLE, UNUSABLE, VALUES, Bug
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .scene import Scene
+    from tests.support.scene import Scene
 
 DOCKER_HINT = "install Docker: https://docs.docker.com/engine/install/"
 BUILDX_HINT = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks.rehearsal.stand_in import stand_ins
+from tests.support.scene import CHARTPRESS, DOCKERFILE, VALUES, Scene
+from tests.support.world import images_in
 
 from ...support.cli import run, run_task, sh
 from ...support.hubs import Hub, make_hub, make_repository
@@ -13,8 +15,6 @@ from ...support.machine import PROJECT
 from ...support.real import CAL_ICOR
 from ...support.registry import sign_in
 from .bad_machines import tag_on_another_base
-from .scene import CHARTPRESS, DOCKERFILE, VALUES, Scene
-from .world import images_in
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.scene import DOCKERFILE, REQUIREMENTS
+
 from ...support.cli import run_task
 from ...support.helm import RELEASES, HelmServer, chart_archive, served
 from ...support.hubs import Hub, make_hub
 from ...support.real import write_real_index
-from .scene import DOCKERFILE, REQUIREMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

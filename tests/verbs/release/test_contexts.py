@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.world import fault
+
 from ...support.cli import run, run_task
 from ...support.engine import files_of
 from ...support.hubs import make_repository
-from .world import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.support.scene import Scene
+
     from ...support.hubs import Hub
-    from .scene import Scene
 
 pytestmark = pytest.mark.engine
 CHARTPRESS, DOCKERFILE, VALUES = "chartpress.yaml", "images/hub/Dockerfile", "hub/values.yaml"

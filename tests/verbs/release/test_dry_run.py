@@ -4,15 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.scene import VALUES
+from tests.support.world import files_in
+
 from ...support.cli import run, run_task
-from .scene import VALUES
-from .world import files_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from .scene import Scene
+    from tests.support.scene import Scene
 
 pytestmark = pytest.mark.engine
 

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES
+
 from ...support.cli import run_task
-from .scene import DOCKERFILE, REQUIREMENTS, VALUES
 
 if TYPE_CHECKING:
-    from .scene import Scene
+    from tests.support.scene import Scene
 
 BRANCH = "bump-z2jh-3.3.8"
 MOVE = "Move z2jh from 3.2.1 to 3.3.8"

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks.rehearsal.registry import registry as throwaway_registry
+from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES
+from tests.support.world import files_in
 
 from ...support.cli import run, run_task, sh
 from ...support.helm import ChartRelease, chart_repository
 from ...support.hubs import Hub, make_hub
 from ...support.machine import PROJECT
-from .scene import DOCKERFILE, REQUIREMENTS, VALUES
-from .world import files_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tasks.rehearsal.registry import Registry
+    from tests.support.scene import Scene
 
     from ...support.helm import HelmServer
-    from .scene import Scene
 
 pytestmark = pytest.mark.engine
 

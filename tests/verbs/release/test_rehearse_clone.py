@@ -14,16 +14,16 @@ from tasks.rehearsal.stage import make_clone
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
 from tasks.tools.reach import Reach, confined
+from tests.support.scene import CHARTPRESS, DOCKERFILE
+from tests.support.world import files_in
 
 from ...support.cli import run_task, sh
 from ...support.hubs import Hub, make_hub
-from .scene import CHARTPRESS, DOCKERFILE
-from .world import files_in
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .scene import Scene
+    from tests.support.scene import Scene
 
 ADDRESS = "127.0.0.1:5000"
 SUB = "images/hub/lib"

@@ -17,14 +17,14 @@ from tasks.tools.git import Git
 from tasks.tools.process import capture
 from tasks.tools.reach import Reach, confined
 from tasks.tools.registry import Conversation
+from tests.support.scene import CHARTPRESS, REFUSED, UNUSABLE
 
 from ...support.cli import INVOKE, run, run_task, sh
-from .scene import CHARTPRESS, REFUSED, UNUSABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .scene import Scene
+    from tests.support.scene import Scene
 
 ENGINE = "this machine's engine, without a shared cache"
 FAR = "ssh://far.invalid"

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES
+from tests.support.world import World, fault
+
 from ...support.cli import INVOKE, Result, run_on_terminal, run_task
-from .scene import DOCKERFILE, REQUIREMENTS, VALUES
-from .world import World, fault
 
 if TYPE_CHECKING:
+    from tests.support.scene import Scene
+
     from ...support.hubs import Hub
-    from .scene import Scene
 
 pytestmark = pytest.mark.engine
 

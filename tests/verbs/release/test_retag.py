@@ -14,7 +14,7 @@ from ...support.machine import PROJECT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .scene import Scene
+    from tests.support.scene import Scene
 
 pytestmark = pytest.mark.engine
 DOCKERFILE, VALUES = "images/hub/Dockerfile", "hub/values.yaml"

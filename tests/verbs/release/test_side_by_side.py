@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.logins import use_helper, write_program
+
 from ...support.cli import run_task
 from ...support.serving import serving
-from ..auth.logins import use_helper, write_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

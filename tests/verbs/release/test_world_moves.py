@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.logins import write_program
+from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES
+from tests.support.world import fault, files_in, images_in
+
 from ...support.cli import INVOKE, Result, run_on_screen, run_task, sh
 from ...support.machine import PROJECT
-from ..auth.logins import write_program
-from .scene import DOCKERFILE, REQUIREMENTS, VALUES
-from .world import fault, files_in, images_in
 
 if TYPE_CHECKING:
+    from tests.support.scene import Scene
+
     from ...support.hubs import Hub
-    from .scene import Scene
 
 pytestmark = pytest.mark.engine
 

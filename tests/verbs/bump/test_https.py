@@ -1,0 +1,76 @@
+"""HTTPS, unless the address is this machine's or the user asked for another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.faults import Refused
+from tasks.core.http import Address
+from tasks.core.options import BumpOptions
+from tasks.core.settings import Settings
+from tasks.repo.hub import open_hub
+from tasks.review.bump import plan_bump
+from tasks.tools.git import Git
+from tests.support.cli import run_task
+from tests.support.world import fault
+
+if TYPE_CHECKING:
+    from tests.support.helm import HelmServer
+    from tests.support.hubs import Hub
+
+ELSEWHERE = "http://charts.invalid/"
+IN_THE_SHELL = {"INVOKE_HUB_CHART_REPOSITORY": ELSEWHERE}
+TASKS = ["bump", "status", "check", "--dry release"]
+
+
+@pytest.fixture
+def plain(hub: Hub, helm_repository: HelmServer) -> Hub:
+    """A hub repository whose requirement names plain http to another machine."""
+    hub.edit("hub/requirements.yaml", helm_repository.url, ELSEWHERE)
+    hub.commit("Move to another Helm repository")
+    return hub
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_requirement_that_names_plain_http_is_refused(plain: Hub, task: str) -> None:
+    done = run_task(*task.split(), cwd=plain.path)
+    assert (done.code, done.out) == (1, ""), done
+    assert fault(done) == (
+        f"plain http is used on this machine only ({ELSEWHERE})",
+        f"use https://charts.invalid/; or ask for it in invoke.yaml: hub: {{chart_repository: {ELSEWHERE}}}",
+    )
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_user_may_ask_for_it(plain: Hub, task: str) -> None:
+    done = run_task(*task.split(), cwd=plain.path, env=IN_THE_SHELL)
+    assert "plain http" not in done.err
+    assert "charts.invalid" in done.out + done.err
+    assert "the host's name is not known here" in done.out + done.err
+
+
+def test_the_hint_mends_it(plain: Hub) -> None:
+    plain.write("invoke.yaml", f"hub: {{chart_repository: {ELSEWHERE}}}\n")
+    done = run_task("bump", cwd=plain.path)
+    assert (done.code, fault(done)[0]) == (4, f"the host's name is not known here ({ELSEWHERE}index.yaml)")
+
+
+def test_who_asked_for_it_is_told_what_that_means(
+    hub: Hub, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git = Git.around(hub.path)
+    monkeypatch.setattr(Address, "on_loopback", property(lambda _: False))
+    step, _ = plan_bump(open_hub(Settings(chart_repository=helm_repository.url), git), BumpOptions())
+    assert step.warnings[0] == (
+        "the Helm repository is asked over plain http: whoever is on the way can change what it says"
+    )
+    assert helm_repository.requests
+    with pytest.raises(Refused, match="plain http is used on this machine only"):
+        plan_bump(open_hub(Settings(), git), BumpOptions())
+
+
+def test_on_this_machine_nobody_needs_to_ask(hub: Hub) -> None:
+    done = run_task("--dry", "bump", cwd=hub.path)
+    assert (done.code, "plain http" in done.out) == (0, False)

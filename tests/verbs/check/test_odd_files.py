@@ -1,0 +1,215 @@
+"""Files that are none, and paths that name none: each ends at once in one error and one hint, with nothing written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cli import INVOKE, Result, run, run_task
+from tests.support.machine import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.hubs import Hub
+
+CHARTPRESS, DOCKERFILE, VALUES = "chartpress.yaml", "images/hub/Dockerfile", "hub/values.yaml"
+READ = (
+    CHARTPRESS,
+    DOCKERFILE,
+    VALUES,
+    "hub/requirements.yaml",
+    "hub/requirements.lock",
+    "hub/Chart.lock",
+    "invoke.yaml",
+)
+SECONDS = 30
+
+
+def make_socket(path: Path) -> None:
+    folder = Path.cwd()
+    os.chdir(path.parent)  # a socket's name is short
+    try:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(path.name)
+    finally:
+        os.chdir(folder)
+
+
+KINDS: dict[str, Callable[[Path], object]] = {
+    "a named pipe": os.mkfifo,
+    "a loop of symbolic links": lambda path: path.symlink_to(path.name),
+    "a folder": lambda path: path.mkdir(),
+    "a socket": make_socket,
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+}
+
+
+def one_fault(done: Result, code: int) -> tuple[str, str]:
+    """Demand one error and one hint, and nothing unexpected; return them."""
+    error, hint = done.err.splitlines()
+    assert done.code == code, done
+    assert error.startswith("error: ")
+    assert not error.startswith("error: unexpected")
+    assert hint.startswith("hint: ")
+    return error, hint
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("file", READ)
+def test_what_is_no_file_is_refused_by_name_wherever_one_is_read(hub: Hub, file: str, kind: str) -> None:
+    (hub.path / file).unlink(missing_ok=True)
+    KINDS[kind](hub.path / file)
+    done = run_task("check", "--offline", cwd=hub.path, seconds=SECONDS)
+    if file == "hub/Chart.lock" and done.code != 2:
+        # Chart.lock belongs to charts of apiVersion v2: this one's is requirements.lock.
+        assert (done.code, done.err) == (1, ""), done
+        return
+    error, _ = one_fault(done, 2)
+    # What a link leads out of the repository is not even looked at.
+    outside = kind == "a device" and file != "invoke.yaml"
+    what = "lies outside the repository" if outside else f"cannot be read: it is {kind}"
+    assert error == f"error: the file {what} ({file})"
+
+
+@pytest.mark.parametrize("task", ["bump", "build", "commit", "release", "status", "rehearse", "init"])
+def test_no_task_waits_for_a_pipe(hub: Hub, task: str) -> None:
+    (hub.path / VALUES).unlink()
+    os.mkfifo(hub.path / VALUES)
+    done = run_task(task, *(["--yes"] if task == "release" else []), cwd=hub.path, seconds=SECONDS)
+    assert "unexpected" not in done.err
+    assert done.code in range(5), done
+
+
+def test_a_setting_file_of_invokes_own_that_is_a_pipe_is_refused(hub: Hub, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "more.yaml")
+    argv = ("hubpress", "-f", str(tmp_path / "more.yaml"), "check", "--offline")
+    program = (INVOKE[0], "-c", f"import sys; sys.argv = {argv!r}; from tasks.program import program; program.run()")
+    done = run(*program, cwd=hub.path, env={"PYTHONPATH": str(PROJECT)}, seconds=SECONDS)
+    error, _ = one_fault(done, 2)
+    assert error == "error: the file cannot be read: it is a named pipe (more.yaml)"
+
+
+@pytest.mark.parametrize("kind", ["a named pipe", "a folder", "a loop of symbolic links"])
+def test_dockers_configuration_that_is_no_file_is_refused(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    (tmp_path / "docker").mkdir()
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    KINDS[kind](tmp_path / "docker/config.json")
+    error, _ = one_fault(run_task("auth", cwd=hub.path, seconds=SECONDS), 2)
+    file = tmp_path / "docker/config.json"
+    assert error == f"error: Docker's configuration cannot be read: it is {kind} ({file})"
+
+
+@pytest.mark.parametrize("variable", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_of_the_runners_that_is_none_is_a_fault(hub: Hub, tmp_path: Path, variable: str, kind: str) -> None:
+    KINDS[kind](tmp_path / "file")
+    done = run_task("check", "--offline", cwd=hub.path, env={variable: str(tmp_path / "file")}, seconds=SECONDS)
+    error, hint = one_fault(done, 2)
+    assert error == f"error: the file cannot be written: it is {kind} ({tmp_path}/file)"
+    assert hint == f"hint: unset {variable}"
+
+
+def test_an_output_file_that_is_not_utf8_is_written_on(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "output").write_bytes(b"name=caf\xe9\nchanged=true\n")
+    done = run_task("--dry", "commit", cwd=hub.path, env={"GITHUB_OUTPUT": str(tmp_path / "output")})
+    assert done.code == 0, done
+    assert (tmp_path / "output").read_bytes().startswith(b"name=caf\xe9\nchanged=true\n")
+    assert (tmp_path / "output").read_bytes().endswith(b"\nchanged=true\n")
+
+
+# -- paths
+
+
+PASSABLE = "holds a character that no program can be given: NUL, or half of a surrogate pair"
+OUTSIDE = "which lies outside the repository"
+IMAGE = "charts[0].images.hub"
+
+
+def image_key(hub: Hub, line: str) -> None:
+    hub.edit(CHARTPRESS, "        valuesPath:", f"        {line}\n        valuesPath:")
+
+
+@pytest.mark.parametrize("value", ["a\\0b", "\\ud800", "\\udce9", "a\\ud83d/b"])
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('contextPath: "{}"', "contextPath"),
+        ('dockerfilePath: "{}"', "dockerfilePath"),
+        ('imageName: "{}"', "imageName"),
+        ('paths: ["{}"]', "paths[0]"),
+        ('buildArgs: {{A: "{}"}}', "buildArgs.A"),
+        ('buildArgs: {{"{}": a}}', "buildArgs"),
+        ('extraBuildCommandOptions: ["{}"]', "extraBuildCommandOptions[0]"),
+        ('skipPlatforms: ["{}"]', "skipPlatforms[0]"),
+    ],
+)
+def test_text_that_no_program_can_be_given_is_refused_with_its_key(hub: Hub, line: str, key: str, value: str) -> None:
+    image_key(hub, line.format(value))
+    error, _ = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
+    assert error == f"error: {IMAGE}.{key} {PASSABLE} (chartpress.yaml:6)"
+
+
+@pytest.mark.parametrize("path", ["/etc", "..", "../outside", "images/../../outside", "./../x"])
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('contextPath: "{}"', "contextPath"),
+        ('dockerfilePath: "{}"', "dockerfilePath"),
+        ('paths: ["{}"]', "paths[0]"),
+    ],
+)
+def test_a_path_that_leads_outside_is_refused_with_its_key(hub: Hub, line: str, key: str, path: str) -> None:
+    image_key(hub, line.format(path))
+    error, hint = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
+    assert error == f"error: {IMAGE}.{key} is {path!r}, {OUTSIDE} (chartpress.yaml:6)"
+    assert hint == "hint: name a path in the repository, relative to chartpress.yaml"
+
+
+@pytest.mark.parametrize("key", ["name", "chartPath"])
+def test_a_charts_folder_that_leads_outside_is_refused_with_its_key(hub: Hub, key: str) -> None:
+    hub.edit(CHARTPRESS, "name: hub", "name: ../hub" if key == "name" else "name: hub\n    chartPath: ../hub")
+    error, _ = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
+    assert error.startswith(f"error: charts[0].{key} is '../hub', {OUTSIDE} (chartpress.yaml:")
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("root: ../etc", "hub.root is '../etc', not a path in the repository"),
+        ("root: ..", "hub.root is '..', not a path in the repository"),
+        ("values: [{file: /etc/passwd, path: a}]", "hub.values.file is '/etc/passwd', not a path in the repository"),
+        (r'root: "a\0b"', r"hub.root is 'a\x00b', not text that a program can be given"),
+        (r'remote: "a\0b"', r"hub.remote is 'a\x00b', not text that a program can be given"),
+        (r'base_branch: "\ud800"', r"hub.base_branch is '\ud800', not text that a program can be given"),
+        (r'branch: "a\0b"', r"hub.branch is 'a\x00b', not text that a program can be given"),
+        (r'values: [{file: "a\0b", path: a}]', r"hub.values.file is 'a\x00b', not text that a program can be given"),
+        (r'images: ["a\0b"]', r"hub.images is ['a\x00b'], not a list of names"),
+    ],
+)
+def test_a_setting_that_no_file_or_program_can_have_is_refused(hub: Hub, setting: str, named: str) -> None:
+    hub.write("invoke.yaml", f"hub:\n  {setting}\n")
+    error, _ = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
+    assert error == f"error: {named} (invoke.yaml)"
+
+
+# -- the current folder
+
+
+@pytest.mark.parametrize("task", ["bump", "build", "commit", "release", "status", "check", "doctor", "auth", "init"])
+def test_a_current_folder_that_is_gone_does_no_harm(hub: Hub, tmp_path: Path, task: str) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    inner = " ".join(("cd", str(gone), "&&", "rmdir", str(gone), "&&", "exec", '"$@"'))
+    done = run("sh", "-c", inner, "sh", *INVOKE, "--dry", task, "--repo", str(hub.path), cwd=tmp_path, seconds=60)
+    assert "unexpected" not in done.err
+    assert "Traceback" not in done.err
+    assert done.code in {0, 1, 4}, done
+    shutil.rmtree(gone, ignore_errors=True)

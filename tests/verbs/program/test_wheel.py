@@ -1,0 +1,310 @@
+"""The installed command: the same tasks, in repositories that carry none."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks import ns
+from tasks.core.version import __version__
+from tests.support.cli import run, run_task, sh
+from tests.support.hubs import make_hub, make_repository
+from tests.support.looks import fault, images_in, labels, nothing_written
+from tests.support.machine import PROJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+    from tests.support.cli import Result
+    from tests.support.helm import HelmServer
+    from tests.support.hubs import Hub
+
+TASKS = sorted(ns.task_names)
+BROKEN_TASKS = "raise RuntimeError('the tasks of another program were loaded')\n"
+# What bash does when one presses the tabulator behind "hubpress re".
+PRESS_TAB = """
+source <(hubpress --print-completion-script bash)
+COMP_WORDS=(hubpress re) COMP_CWORD=1 COMP_LINE='hubpress re' COMP_POINT=11
+_complete_hubpress hubpress re hubpress
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def test_the_wheel_has_the_tasks_under_the_name_hubpress_alone(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0] for name in names} == {"hubpress", f"hubpress-{__version__}.dist-info"}
+    assert "tasks.py" not in names
+
+
+def test_the_wheel_has_every_file_of_the_tasks(wheel: Path) -> None:
+    tracked = sh("git", "ls-files", "tasks", cwd=PROJECT).splitlines()
+    there = [name for name in tracked if (PROJECT / name).is_file()]
+    assert {name.replace("tasks/", "hubpress/", 1) for name in there} <= set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_the_wheel_has_nothing_that_was_only_compiled(wheel: Path) -> None:
+    assert not [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".pyc")]
+
+
+def test_no_module_tasks_is_installed(installed: Path, tmp_path: Path) -> None:
+    look = "import hubpress, importlib.util as find; print(hubpress.__name__, find.find_spec('tasks'))"
+    assert sh(str(installed / "python"), "-c", look, cwd=tmp_path) == "hubpress None"
+
+
+def test_version(installed: Path, tmp_path: Path) -> None:
+    assert sh(str(installed / "hubpress"), "--version", cwd=tmp_path) == f"hubpress {__version__}"
+
+
+def test_list_shows_the_same_tasks_as_in_a_checkout(installed: Path, tmp_path: Path) -> None:
+    listed = run(str(installed / "hubpress"), "--list", "-F", "json", cwd=tmp_path)
+    assert listed.code == 0, listed
+    assert [(task["name"], task["help"]) for task in listed.json["tasks"]] == [
+        (task["name"], task["help"]) for task in run_task("--list", "-F", "json", cwd=tmp_path).json["tasks"]
+    ]
+    assert [task["name"] for task in listed.json["tasks"]] == TASKS
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_help_is_the_same_as_in_a_checkout(task: str, installed: Path, tmp_path: Path) -> None:
+    shown = run(str(installed / "hubpress"), "--help", task, cwd=tmp_path)
+    assert shown.code == 0, shown
+    assert shown.out.startswith(f"Usage: hubpress [--core-opts] {task} ")
+    theirs = run_task("--help", task, cwd=tmp_path).out
+    assert shown.out.partition("\n")[2] == theirs.partition("\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("hubpress", TASKS),
+        ("hubpress re", TASKS),
+        ("hubpress bump -", ["--dev", "--json", "--major", "--pre", "--repo", "--to"]),
+        ("hubpress bump --to 3.3.8", TASKS),
+    ],
+)
+def test_completion(typed: str, offered: list[str], installed: Path, tmp_path: Path) -> None:
+    answer = run(str(installed / "hubpress"), "--complete", "--", *typed.split(), cwd=tmp_path)
+    assert answer.code == 0, answer
+    assert sorted(answer.out.split()) == offered
+
+
+def test_bash_completes_the_command(installed: Path, tmp_path: Path) -> None:
+    path = f"{installed}:/usr/bin:/bin"
+    complete = run("bash", "--norc", "-c", PRESS_TAB, cwd=tmp_path, env={"PATH": path})
+    assert complete.code == 0, complete
+    assert sorted(complete.out.split()) == ["rehearse", "release"], complete
+
+
+@pytest.mark.parametrize(
+    ("shell", "registers"),
+    [
+        ("bash", "complete -F _complete_hubpress -o default hubpress"),
+        ("fish", "complete --command hubpress --no-files --arguments '(__complete_hubpress)'"),
+        ("zsh", "compctl -K _complete_hubpress + -f hubpress"),
+    ],
+)
+def test_every_shell_has_its_script(shell: str, registers: str, installed: Path, tmp_path: Path) -> None:
+    script = sh(str(installed / "hubpress"), "--print-completion-script", shell, cwd=tmp_path)
+    assert registers in script.splitlines()
+
+
+# -- a release, from nothing but the wheel
+
+
+@pytest.mark.engine
+def test_a_release_like_2i2cs(installed: Path, pilot: Hub, registry: Registry, prefix: str, mirror: str) -> None:
+    done = run(str(installed / "hubpress"), "release", "--yes", "--push", cwd=pilot.path / "helm-charts" / "basehub")
+    assert done.code == 0, done
+    assert pilot.git("rev-parse", "--abbrev-ref", "HEAD") == "bump-z2jh-3.3.8"
+    assert pilot.remote_git("rev-parse", "bump-z2jh-3.3.8") == pilot.git("rev-parse", "HEAD")
+    assert '    version: "3.3.8"\n' in pilot.read("helm-charts/basehub/Chart.yaml")
+    moved = pilot.git("log", "-1", "--pretty=%h", "HEAD~1")
+    keys = ("pilot-hub", "unlisted-choice-experiment", "dynamic-image-building-experiment")
+    below = prefix.partition("/")[2]
+    assert set(images_in(registry.address, below)) == {f"{below}/2i2c/{key}:0.0.1-0.dev.git.2.h{moved}" for key in keys}
+    assert pilot.read("helm-charts/basehub/values.yaml").endswith(
+        f'      name: {prefix}/2i2c/pilot-hub\n      tag: "0.0.1-0.dev.git.2.h{moved}"\n'
+    )
+    assert pilot.git("show", "--no-patch", "--pretty=%B", "HEAD~1").splitlines()[:7] == [
+        "Move z2jh from 3.2.1 to 3.3.8",
+        "",
+        "- chart requirement jupyterhub: 3.2.1 -> 3.3.8 (helm-charts/basehub/Chart.yaml)",
+        f"- base image: {mirror}:3.2.1 -> {mirror}:3.3.8 (helm-charts/images/hub/Dockerfile)",
+        "- JupyterHub: 4.0.2 -> 4.1.6",
+        "- Kubernetes, at least: 1.23",
+        "",
+    ]
+    assert changed_files(pilot) == [
+        ["helm-charts/basehub/Chart.yaml", "helm-charts/images/hub/Dockerfile"],
+        ["helm-charts/basehub/values.yaml"],
+    ]
+
+
+@pytest.mark.engine
+def test_a_release_like_cal_icors(installed: Path, cal_icor: Hub, registry: Registry, prefix: str) -> None:
+    before = cal_icor.snapshot()
+    done = run(str(installed / "hubpress"), "release", "--yes", cwd=cal_icor.path)
+    assert done.code == 0, done
+    assert "postgres is left alone (images/postgres/Dockerfile: there is no such file)" in done.err
+    moved = cal_icor.git("log", "-1", "--pretty=%h", "HEAD~1")
+    below = prefix.partition("/")[2]
+    tag = f"0.0.1-0.dev.git.2.h{moved}"
+    assert set(images_in(registry.address, below)) == {f"{below}/core/jupyterhub-hub:{tag}"}
+    assert labels(f"{prefix}/core/jupyterhub-hub:{tag}")["org.opencontainers.image.revision"].startswith(moved)
+    after = {
+        **before,
+        "hub/requirements.yaml": swapped(before["hub/requirements.yaml"], "version: 3.2.1", "version: 3.3.8"),
+        "images/hub/Dockerfile": swapped(before["images/hub/Dockerfile"], "k8s-hub:3.2.1", "k8s-hub:3.3.8"),
+        "hub/values.yaml": swapped(
+            before["hub/values.yaml"],
+            "    image:\n      name:\n      tag:\n",
+            f"    image:\n      name: {prefix}/core/jupyterhub-hub\n      tag: {tag}\n",
+        ),
+    }
+    assert cal_icor.snapshot() == after
+    again = run(str(installed / "hubpress"), "release", "--yes", cwd=cal_icor.path)
+    assert again.code == 0, again
+    assert "Nothing to do." in again.err
+
+
+# -- and a rehearsal of one: nothing of the checkout is there, and the hub may have a folder `tasks` of its own
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("kind", "built"),
+    [
+        ("cal_icor", ["core/jupyterhub-hub"]),
+        ("pilot", ["2i2c/pilot-hub", "2i2c/unlisted-choice-experiment", "2i2c/dynamic-image-building-experiment"]),
+    ],
+)
+def test_a_rehearsal(
+    kind: str, built: list[str], request: pytest.FixtureRequest, installed: Path, registry: Registry, tmp_path: Path
+) -> None:
+    hub: Hub = request.getfixturevalue(kind)
+    hub.write("tasks/__init__.py", BROKEN_TASKS)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with nothing_written(hub):
+        done = run(str(installed / "hubpress"), "rehearse", "--json", cwd=hub.path, env={"TMPDIR": str(temporary)})
+    assert done.code == 0, done
+    told = done.json
+    images = [image for image in told["images"] if image["status"] == "built"]
+    below = f"{told['registry']}/{registry.address.replace(':', '-')}/"
+    assert [image["repository"].removeprefix(below).partition("/")[2] for image in images] == built
+    assert [image["base"]["inherited"] for image in images] == [True] * len(built)
+    assert told["diff"].count("\n+++ ") == 3
+    assert told["stand_ins"] == []
+    assert list(temporary.glob("hubpress-rehearsal-*")) == []
+
+
+@pytest.mark.engine
+def test_a_base_of_several_images_is_stood_in_for_once(installed: Path, pilot: Hub) -> None:
+    done = run(str(installed / "hubpress"), "rehearse", "--stand-in-base", "--json", cwd=pilot.path)
+    assert done.code == 0, done
+    assert len(done.json["images"]) == 3
+    assert len(done.json["stand_ins"]) == 1
+
+
+def changed_files(hub: Hub) -> list[list[str]]:
+    """Return what each commit of the release has changed, the first commit first."""
+    return [hub.git("show", "--name-only", "--pretty=", commit).splitlines() for commit in ("HEAD~1", "HEAD")]
+
+
+def swapped(data: bytes, old: str, new: str) -> bytes:
+    assert data.count(old.encode()) == 1
+    return data.replace(old.encode(), new.encode())
+
+
+# -- whose settings and whose tasks
+
+
+def test_the_hubs_own_tasks_are_never_loaded(installed: Path, hub: Hub) -> None:
+    hub.write("tasks.py", BROKEN_TASKS)
+    hub.write("tasks/__init__.py", BROKEN_TASKS)
+    hub.write("hubpress/__init__.py", BROKEN_TASKS)
+    assert bumped(installed, hub).json["chart"]["after"] == "3.3.8"
+
+
+def test_the_hubs_own_settings_are_read_from_wherever_one_stands(installed: Path, hub: Hub) -> None:
+    hub.write("invoke.yaml", "hub:\n  branch: z2jh/{version}\n  base_branch: main\n")
+    below = hub.path / "images" / "hub"
+    assert bumped(installed, hub, cwd=below, dry=False).code == 0
+    done = run(str(installed / "hubpress"), "commit", cwd=below)
+    assert done.code == 0, done
+    assert hub.git("rev-parse", "--abbrev-ref", "HEAD") == "z2jh/3.3.8"
+
+
+def test_a_hub_is_named_from_elsewhere_with_its_settings(installed: Path, hub: Hub, tmp_path: Path) -> None:
+    hub.write("invoke.yaml", "hub: {chart: nobody}\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    told = run(str(installed / "hubpress"), "bump", "--repo", str(hub.path), cwd=elsewhere)
+    assert (told.code, fault(told)[0]) == (2, "error: there is no chart nobody (chartpress.yaml)")
+
+
+def test_settings_for_other_programs_in_the_same_file_do_not_matter(installed: Path, hub: Hub) -> None:
+    hub.write("invoke.yaml", "run: {echo: true}\ndocs: {theme: dark}\n")
+    assert bumped(installed, hub).json["chart"]["after"] == "3.3.8"
+
+
+@pytest.mark.parametrize(
+    ("file", "variable", "flag", "branch"),
+    [
+        (None, None, None, "bump-z2jh-3.3.8"),
+        ("file", None, None, "file"),
+        (None, "variable", None, "variable"),
+        ("file", "variable", None, "variable"),
+        ("file", "variable", "flag", "flag"),
+    ],
+)
+def test_a_flag_wins_over_a_variable_over_the_hubs_file(
+    file: str | None, variable: str | None, flag: str | None, branch: str, installed: Path, hub: Hub
+) -> None:
+    if file:
+        hub.write("invoke.yaml", f"hub: {{branch: {file}}}\n")
+    assert bumped(installed, hub, dry=False).code == 0
+    flags = ("--branch", flag) if flag else ()
+    env = {"INVOKE_HUB_BRANCH": variable} if variable else {}
+    done = run(str(installed / "hubpress"), "commit", *flags, cwd=hub.path, env=env)
+    assert done.code == 0, done
+    assert hub.git("rev-parse", "--abbrev-ref", "HEAD") == branch
+
+
+def test_a_setting_that_there_is_not_is_refused_by_its_name(installed: Path, hub: Hub) -> None:
+    hub.write("invoke.yaml", "hub: {registry: quay.io}\n")
+    with nothing_written(hub):
+        told = run(str(installed / "hubpress"), "bump", cwd=hub.path)
+    assert told.code == 2
+    assert fault(told)[0] == "error: there is no setting hub.registry (invoke.yaml)"
+
+
+def test_a_task_outside_of_any_hub_says_so(installed: Path, tmp_path: Path) -> None:
+    told = run(str(installed / "hubpress"), "bump", cwd=tmp_path)
+    assert told.code == 2
+    error, hint = fault(told)
+    assert str(tmp_path) in error
+    assert "--repo" in hint
+
+
+def test_a_hint_has_one_type_the_command_that_is_there(installed: Path, tmp_path: Path) -> None:
+    nothing = make_repository(tmp_path / "nothing", {"README.md": "# Nothing\n"})
+    told = run(str(installed / "hubpress"), "status", cwd=nothing.path)
+    assert fault(told)[1].endswith(": hubpress init")
+    assert fault(run_task("status", cwd=nothing.path))[1].endswith(": invoke init")
+
+
+def test_a_hub_without_a_remote_can_be_bumped(installed: Path, tmp_path: Path, helm_repository: HelmServer) -> None:
+    hub = make_hub(tmp_path / "hub", chart_repository=helm_repository.url)
+    hub.git("remote", "remove", "origin")
+    assert bumped(installed, hub, dry=False).json["chart"]["after"] == "3.3.8"
+
+
+def bumped(installed: Path, hub: Hub, *, cwd: Path | None = None, dry: bool = True) -> Result:
+    flags = ("--dry",) if dry else ()
+    done = run(str(installed / "hubpress"), *flags, "bump", "--json", cwd=cwd or hub.path)
+    assert done.code == 0, done
+    return done
