@@ -183,11 +183,6 @@ def test_what_invoke_was_told_wins_over_the_hubs_own_file(tmp_path: Path) -> Non
     assert read_settings(configured(remote="origin"), file) == Settings(remote="origin", branch="theirs")
 
 
-@pytest.mark.parametrize("text", ["", "run: {echo: true}\n", "hub:\n", "hub: {}\n", "# nothing\n"])
-def test_a_file_that_says_nothing_is_every_default(tmp_path: Path, text: str) -> None:
-    assert read_settings(configured(), own_file(tmp_path, text)) == Settings()
-
-
 def test_no_file_is_every_default(tmp_path: Path) -> None:
     assert read_settings(configured(), tmp_path / "invoke.yaml") == Settings()
 
@@ -248,38 +243,12 @@ def test_a_text_that_looks_like_a_number_is_quoted(tmp_path: Path) -> None:
 # -- on the command line
 
 
-def test_an_unknown_key_of_the_hubs_own_file_stops_every_task(hub: Hub) -> None:
-    own_file(hub.path, "hub: {imgaes: [hub]}\n")
-    for task in ("auth", "bump", "build", "commit", "release"):
-        done = run_task(task, cwd=hub.path)
-        fault = f"error: there is no setting hub.imgaes (invoke.yaml)\nhint: the settings are: {ALL_KEYS}\n"
-        assert (done.code, done.out, done.err) == (2, "", fault)
-
-
 def test_a_variable_wins_over_the_hubs_own_file(hub: Hub) -> None:
     own_file(hub.path, "hub: {branch: from-the-file}\n")
     hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
     env = {"INVOKE_HUB_BRANCH": "from-the-variable"}
     assert run_task("commit", "--dry", "--json", cwd=hub.path).json["branch"] == "from-the-file"
     assert run_task("commit", "--dry", "--json", cwd=hub.path, env=env).json["branch"] == "from-the-variable"
-
-
-def test_an_unknown_variable_stops_a_task(hub: Hub) -> None:
-    done = run_task("commit", cwd=hub.path, env={"INVOKE_HUB_PUSHES": "0"})
-    fault = f"error: there is no setting hub.pushes (INVOKE_HUB_PUSHES)\nhint: the settings are: {ALL_KEYS}\n"
-    assert (done.code, done.out, done.err) == (2, "", fault)
-
-
-def test_a_wrong_variable_stops_a_task(hub: Hub) -> None:
-    done = run_task("commit", cwd=hub.path, env={"INVOKE_HUB_PLATFORM": "amd64"})
-    assert (done.code, done.out, done.err) == (
-        2,
-        "",
-        (
-            "error: hub.platform is 'amd64', not a platform (INVOKE_HUB_PLATFORM)\n"
-            "hint: mend INVOKE_HUB_PLATFORM, or unset it\n"
-        ),
-    )
 
 
 # -- the two ways in
@@ -308,29 +277,6 @@ def in_hub(way: tuple[str, ...], hub: Hub, *arguments: str, env: dict[str, str] 
 def test_a_file_that_says_nothing_is_nothing(way: tuple[str, ...], text: str, carrier: Hub) -> None:
     own_file(carrier.path, text)
     assert in_hub(way, carrier, "commit", "--dry", "--json").json["branch"] == "bump-z2jh-3.3.8"
-
-
-@both_ways
-@pytest.mark.parametrize(
-    ("data", "what"),
-    [
-        (b"hub: [\n", "the file is not YAML: line 2: expected the node content, but found '<stream end>'"),
-        (b"hub: {branch: \xff}\n", "the file is not UTF-8"),
-        (b"hub: [branch]\n", "hub is not a mapping of settings"),
-        (b"hub: 3\n", "hub is not a mapping of settings"),
-        (b"hub: {branch: {name: mine}}\n", "hub.branch is {'name': 'mine'}, not text"),
-        (b"hub: {platform: 3}\n", "hub.platform is 3, not a platform"),
-        (b"hub: {images: 3}\n", "hub.images is 3, not a list of names"),
-    ],
-)
-def test_a_file_that_cannot_be_used_ends_without_a_traceback(
-    way: tuple[str, ...], data: bytes, what: str, carrier: Hub
-) -> None:
-    (carrier.path / "invoke.yaml").write_bytes(data)
-    done = in_hub(way, carrier, "commit", "--json")
-    error, hint = done.err.splitlines()
-    assert (done.code, done.out, error) == (2, "", f"error: {what} (invoke.yaml)")
-    assert hint.startswith("hint: ")
 
 
 @pytest.mark.parametrize("text", ["- hub\n", "hub\n", "hub: {1: 2}\n", "hub: !!int x\n", "hub: !!timestamp x\n"])
@@ -365,17 +311,6 @@ def test_a_variable_wins_over_a_file_of_another_type(
     done = in_hub(way, carrier, "commit", "--dry", "--json", env={f"INVOKE_HUB_{variable}": value})
     assert done.code == 0, done
     assert done.json["branch"] == "bump-z2jh-3.3.8"
-
-
-@pytest.mark.engine
-@both_ways
-@pytest.mark.usefixtures("stand_in")
-@pytest.mark.parametrize("file", ["", "hub: {push: true}\n"])
-def test_false_in_the_shell_does_not_push_whatever_the_file_says(way: tuple[str, ...], file: str, carrier: Hub) -> None:
-    own_file(carrier.path, file)
-    planned = in_hub(way, carrier, "build", "--dry", env={"INVOKE_HUB_PUSH": "false"})
-    assert planned.code == 0, planned
-    assert "because it was asked for, without a push" in planned.out
 
 
 @pytest.mark.parametrize(
@@ -424,19 +359,6 @@ def planned(done_in: Path, *arguments: str, env: dict[str, str] | None = None) -
     done = run_task("commit", "--dry", *arguments, cwd=done_in, env=env)
     assert done.code == 0, done
     return done.out.splitlines()[0].removeprefix("Plan for ")
-
-
-def test_the_repository_is_the_one_around_the_current_folder(moved: Hub) -> None:
-    assert planned(moved.path / "images" / "hub") == str(moved.path)
-
-
-def test_repo_names_another(moved: Hub, tmp_path: Path) -> None:
-    assert planned(tmp_path, "--repo", str(moved.path)) == str(moved.path)
-    assert planned(tmp_path, "--repo", "hub/images") == str(moved.path)
-
-
-def test_a_variable_names_another(moved: Hub, tmp_path: Path) -> None:
-    assert planned(tmp_path, env={"INVOKE_HUB_REPO": str(moved.path)}) == str(moved.path)
 
 
 def test_repo_wins_over_the_variable_and_both_over_the_current_folder(moved: Hub, tmp_path: Path) -> None:

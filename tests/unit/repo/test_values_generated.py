@@ -14,13 +14,10 @@ from ruamel.yaml import YAML
 
 from tasks.repo.values import image_at, with_image
 
-from ...support.real import CAL_ICOR
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 WHERE = "hub/values.yaml"
-CAL_ICORS_OWN = CAL_ICOR / "hub/values.yaml"
 
 IN_LINE = ["a/b", "'a'", '"a\\tb"', "''", '""', "~", "null", "1.10", "0123", "yes", "2024-01-01", "!!str 7"]
 OVER_LINES = ["|\n«  »a\n", ">-\n«  »a\n«  »b", "a\n«  »b", "'a\n\n«  »b'", ""]

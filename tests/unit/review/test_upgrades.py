@@ -27,7 +27,6 @@ from tests.support.real import CAL_ICOR
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.helm import HelmServer
     from tests.support.hubs import Hub
 
 (UPGRADE_TO_4,) = (upgrade for upgrade in known().upgrades if upgrade.first == "4.0.0-0")
@@ -166,26 +165,9 @@ def test_the_values_that_a_note_concerns(watch: Watch, found: list[str]) -> None
     assert [f"{one.line} {one.key}" for one in findings(Note("Any.", (watch,)), values)] == found
 
 
-def test_a_note_for_every_hub_concerns_no_value() -> None:
-    values = list(values_below(parse(TEXT.encode(), "values.yaml"), "jupyterhub"))
-    assert list(findings(Note("Back it up."), values)) == []
-
-
-def test_a_value_that_two_watches_ask_for_is_named_once() -> None:
-    values = list(values_below(parse(TEXT.encode(), "values.yaml"), "jupyterhub"))
-    note = Note("Any.", (Watch("hub.db.type"), Watch("hub.db.*")))
-    assert list(findings(note, values)) == [Finding("values.yaml", 11, "jupyterhub.hub.db.type")]
-
-
 def test_a_key_without_end_is_cut() -> None:
     values = values_below(parse(f"jupyterhub: {{{'k' * 1000}: 1}}".encode(), "values.yaml"), "jupyterhub")
     assert [value.key for value in values] == [f"jupyterhub.{'k' * 109}…"]
-
-
-def test_a_bomb_of_aliases_is_as_small_as_its_text() -> None:
-    levels = "".join(f"  l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 30))
-    values = values_below(parse(f"jupyterhub:\n  l0: &l0 boom\n{levels}".encode(), "values.yaml"), "jupyterhub")
-    assert sum(1 for _ in values) == 30 + 29 * 9
 
 
 # -- in which files
@@ -233,10 +215,6 @@ def test_values_stand_under_the_requirements_alias(tmp_path: Path) -> None:
     assert places(hub) == ["deployments/x.yaml:1 ours.hub.fsGid"]
 
 
-def test_a_pinned_proxy_image_is_named(tmp_path: Path) -> None:
-    assert "hub/values.yaml:12 jupyterhub.proxy.chp.image" in places(make_cal_icor_like(tmp_path / "hub"))
-
-
 def test_not_all_files_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = make_hub(tmp_path / "hub")
     for number in range(3):
@@ -272,18 +250,6 @@ def test_the_plan_of_a_bump_shows_what_a_major_version_asks_for(hub: Hub, progra
     heading = f"z2jh 3 to 4: JupyterHub 4 to 5. Kubernetes 1.28 or newer. {GUIDES}/upgrade-3-to-4.html"
     assert f"       ! {heading}\n       ! - Every authenticator" in plan
     assert "where all may enter. See hub/values.yaml:9 jupyterhub.hub.config.JupyterHub.authenticator_class.\n" in plan
-
-
-def test_the_plan_of_a_minor_bump_says_nothing_of_it(hub: Hub, programs: Path) -> None:
-    del programs
-    assert "upgrade-3-to-4" not in run_task("--dry", "bump", cwd=hub.path).out
-
-
-def test_a_bumps_report_keeps_its_keys(hub: Hub, programs: Path, helm_repository: HelmServer) -> None:
-    del programs
-    told = run_task("--dry", "bump", "--major", "--json", cwd=hub.path).json
-    assert list(told) == ["chart", "base", "files", "newer_major", "notes"]
-    assert told["chart"]["repository"] == helm_repository.url
 
 
 def test_the_commits_message_names_the_values_to_look_at(hub: Hub, programs: Path) -> None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
+from tasks.core.faults import Denied, ProgramFailed, Refused, Unreachable
 from tasks.core.names import Reference
 from tasks.image.proof import Base, prove
-from tasks.rehearsal.registry import Registry, free_port
-from tasks.tools.docker import inspect, inspect_all, local, require_builder
+from tasks.rehearsal.registry import Registry
+from tasks.tools.docker import inspect, local, require_builder
 from tasks.tools.registry import FoundImage
 from tests.support.manifests import ATTESTATION, DOCKER_INDEX, DOCKER_MANIFEST, Repository, layer_digest
-from tests.support.registry import private_registry, sign_in
+from tests.support.registry import private_registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -132,30 +132,6 @@ def test_an_index_of_nothing_is_no_usable_answer(repository: Repository) -> None
         inspect(named(repository, "1"))
 
 
-def test_not_found_is_an_answer(repository: Repository, registry: Registry) -> None:
-    repository.push("1", AMD64, "a")
-    assert inspect(named(repository, "2")) is None
-    assert inspect(Reference(f"{registry.address}/nobody/pushed/this", "1")) is None
-
-
-def test_several_are_asked_side_by_side_and_answered_in_order(repository: Repository) -> None:
-    repository.push("here", AMD64, "a")
-    nobody = Reference(f"127.0.0.1:{free_port()}/hub", "1")
-    here, missing, fault = inspect_all([named(repository, "here"), named(repository, "missing"), nobody])
-    assert isinstance(here, FoundImage)
-    assert missing is None
-    assert isinstance(fault, Unreachable)
-
-
-def test_a_registry_that_is_down_does_not_mean_not_found() -> None:
-    host = f"127.0.0.1:{free_port()}"
-    with pytest.raises(Unreachable) as fault:
-        inspect(Reference(f"{host}/hub", "1"))
-    assert not isinstance(fault.value, Denied)
-    assert (fault.value.where, fault.value.hint) == (host, f"curl -I http://{host}/v2/")
-    assert "connection refused" in fault.value.what
-
-
 @pytest.fixture
 def private(tmp_path: Path) -> Iterator[Callable[[str], Reference]]:
     with private_registry(tmp_path / "private", {"robin": "tulip-garden"}) as served:
@@ -170,18 +146,6 @@ def test_a_registry_that_denies_does_not_mean_not_found(private: Callable[[str],
     assert fault.value.hint == f"docker login {host}"
 
 
-def test_dockers_own_login_is_used(private: Callable[[str], Reference]) -> None:
-    sign_in(private("1").host, "robin", "tulip-garden")
-    assert inspect(private("1")) is None
-
-
-def test_a_wrong_password_is_denied(private: Callable[[str], Reference]) -> None:
-    sign_in(private("1").host, "robin", "rose-garden")
-    with pytest.raises(Denied) as fault:
-        inspect(private("1"))
-    assert "rose-garden" not in str(fault.value)
-
-
 def test_a_missing_credential_helper_is_denied_with_the_way_to_sign_in(private: Callable[[str], Reference]) -> None:
     config = Path(os.environ["DOCKER_CONFIG"]) / "config.json"
     config.write_text('{"credHelpers": {"%s": "of-the-day"}}' % private("1").host)  # noqa: UP031 - braces
@@ -189,32 +153,6 @@ def test_a_missing_credential_helper_is_denied_with_the_way_to_sign_in(private: 
         inspect(private("1"))
     assert "credential helper is not on PATH" in fault.value.what
     assert fault.value.hint == "put the folder of docker-credential-of-the-day on PATH"
-
-
-@pytest.mark.parametrize(
-    ("said", "what"),
-    [
-        pytest.param("Not JSON", "the registry's answer is no image (JSONDecodeError)", id="no JSON"),
-        pytest.param("{}", "the registry's answer is no image (KeyError)", id="nothing in it"),
-        pytest.param("[1]", "the registry's answer is no image (TypeError)", id="a list"),
-        pytest.param('{"manifest": {"digest": 1}, "image": 3}', "is no image (TypeError)", id="a number for the image"),
-        pytest.param(
-            '{"manifest": {"digest": "d"}, "image": {"linux/amd64": null}}', "is no image (AttributeError)", id="null"
-        ),
-        pytest.param(
-            "[" * 100_000, "the registry's answer is no image (RecursionError)", id="deeper than one can read"
-        ),
-    ],
-)
-def test_an_answer_that_is_no_image_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, what: str
-) -> None:
-    stand_in_docker(tmp_path, monkeypatch, f"cat {tmp_path / 'said'}")
-    (tmp_path / "said").write_text(said)
-    with pytest.raises(Unreachable) as fault:
-        inspect(Reference("registry.test/hub", "1"))
-    assert what in fault.value.what
-    assert len(str(fault.value).splitlines()) == 2
 
 
 def stand_in_docker(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -269,9 +207,3 @@ def test_a_builder_that_nobody_made_is_a_fault_with_the_list() -> None:
 
 def test_what_the_engine_does_not_have_is_none() -> None:
     assert local(Reference("registry.test/nobody/has/this", "1")) is None
-
-
-def test_every_fault_is_one_error_and_one_hint(repository: Repository) -> None:
-    repository.push_index("empty")
-    answers = inspect_all([named(repository, "empty"), Reference(f"127.0.0.1:{free_port()}/hub", "1")])
-    assert [len(str(answer).splitlines()) for answer in answers if isinstance(answer, Fault)] == [2, 2]

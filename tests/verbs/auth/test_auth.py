@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import shutil
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from tests.support.gcloud import SECRET, GcloudStandIn, configure_docker
 from tests.support.hubs import Hub, make_hub
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    pass
 
 HOST = "us-central1-docker.pkg.dev"
 LIST = "gcloud auth list --filter=status:ACTIVE --format=json --quiet"
@@ -68,13 +67,6 @@ def test_where_all_is_set_up_nothing_is_run(hub: Hub, gcloud: GcloudStandIn) -> 
         assert (done.code, done.out, done.err) == (0, "Nothing to do.\n", ""), done
     assert gcloud.calls == []
     assert gcloud.helper_calls == [f"helper get {HOST}"] * 2
-
-
-def test_where_the_helper_is_set_and_nobody_is_signed_in_one_signs_in(hub: Hub, gcloud: GcloudStandIn) -> None:
-    helper_is_set()
-    done = auth_on_terminal(hub, gcloud)
-    assert done.code == 0, done
-    assert gcloud.calls == [LIST, LOGIN]
 
 
 def test_where_somebody_is_signed_in_docker_alone_is_told(hub: Hub, gcloud: GcloudStandIn) -> None:
@@ -262,39 +254,6 @@ def test_a_key_file_that_is_not_there(hub: Hub, gcloud: GcloudStandIn) -> None:
     assert (done.code, done.err) == (2, "error: there is no such key file (nowhere.json)\nhint: ls -l .\n")
 
 
-def make_pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def make_loop(path: Path) -> None:
-    path.symlink_to(path.name)
-
-
-def make_socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(str(path))
-
-
-@pytest.mark.parametrize(
-    ("make", "is_what"),
-    [
-        pytest.param(make_pipe, "a named pipe", id="pipe"),
-        pytest.param(Path.mkdir, "a folder", id="folder"),
-        pytest.param(make_loop, "a loop of symbolic links", id="loop"),
-        pytest.param(make_socket, "a socket", id="socket"),
-        pytest.param(lambda path: path.symlink_to("/dev/zero"), "a device", id="device"),
-    ],
-)
-def test_what_is_no_file_is_no_key_file(
-    hub: Hub, gcloud: GcloudStandIn, tmp_path: Path, make: Callable[[Path], None], is_what: str
-) -> None:
-    make(tmp_path / "key")
-    done = auth(hub, gcloud, "--key-file", str(tmp_path / "key"))
-    error = f"error: the key file cannot be read: it is {is_what} ({tmp_path}/key)"
-    assert (done.code, done.err) == (2, f"{error}\nhint: ls -l {tmp_path}/key\n")
-    assert gcloud.calls == []
-
-
 # -- more than was asked for by default
 
 
@@ -332,13 +291,6 @@ def test_gcrs_hosts_are_set_up_where_they_are_asked_for(hub: Hub, gcloud: Gcloud
     helper_is_set()
     assert auth(hub, gcloud, "--default-registries").code == 0
     assert gcloud.calls == [DEFAULTS]
-
-
-def test_gcrs_hosts_that_are_set_up_are_left_alone(hub: Hub, gcloud: GcloudStandIn) -> None:
-    gcloud.sign_in()
-    configure_docker({"credHelpers": {HOST: "gcloud", "gcr.io": "gcloud"}})
-    assert auth(hub, gcloud, "--default-registries").out == "Nothing to do.\n"
-    assert gcloud.calls == []
 
 
 # -- which registry
@@ -401,14 +353,6 @@ def test_docker_desktops_store_that_has_a_login_is_enough(hub: Hub, gcloud: Gclo
     assert "tulip-token-4721" not in done.out + done.err
 
 
-def test_docker_desktops_store_does_not_stand_for_gcrs_helper(hub: Hub, gcloud: GcloudStandIn) -> None:
-    gcloud.sign_in()
-    docker_desktop(gcloud, "exit 1")
-    configure_docker({"credHelpers": {HOST: "gcloud"}})
-    assert auth(hub, gcloud, "--default-registries").code == 0
-    assert gcloud.calls == [DEFAULTS]
-
-
 def test_each_of_several_registries_is_set_up(tmp_path: Path, gcloud: GcloudStandIn) -> None:
     hub = make_hub(tmp_path / "hub", registry=f"{HOST}/core")
     second = "      second: {imageName: europe-docker.pkg.dev/x/second, contextPath: images/hub, valuesPath: }\n"
@@ -434,12 +378,6 @@ def test_a_dry_run_shows_the_commands_and_runs_none_that_changes(hub: Hub, gclou
         f"         because Docker has no helper for {HOST}\n"
         f"         $ {CONFIGURE}\n"
     )
-    assert gcloud.calls == [LIST]
-
-
-def test_a_dry_run_refuses_as_the_real_one_would(hub: Hub, gcloud: GcloudStandIn) -> None:
-    done = auth(hub, gcloud, "--dry")
-    assert (done.code, done.out) == (4, "")
     assert gcloud.calls == [LIST]
 
 
@@ -477,12 +415,6 @@ def test_gcloud_that_fails_to_tell_docker_is_quoted(hub: Hub, gcloud: GcloudStan
     done = auth(hub, gcloud)
     assert (done.code, done.out) == (3, "")
     assert done.err.endswith(f"error: gcloud auth configure-docker: (gcloud) no\nhint: {CONFIGURE}\n")
-
-
-def test_an_answer_of_gclouds_that_is_no_list_is_one_line(hub: Hub, gcloud: GcloudStandIn) -> None:
-    (gcloud.folder / "accounts").write_text("WARNING: a new version is there\n")
-    done = auth(hub, gcloud)
-    assert (done.code, done.err) == (3, f"error: gcloud's list of accounts cannot be read (gcloud)\nhint: {LIST}\n")
 
 
 @pytest.mark.parametrize("text", ["[]", "{", "\x00", "[" * 100_000])

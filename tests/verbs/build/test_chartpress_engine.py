@@ -10,7 +10,6 @@ import pytest
 from tasks.core.names import Host
 from tests.support.cli import run, run_task, sh
 from tests.support.looks import fault, images_in, labels, nothing_written
-from tests.support.several import BASE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from tasks.rehearsal.registry import Registry
     from tests.support.fixtures import Hubpress
     from tests.support.hubs import Hub
-    from tests.support.several import Maker
 
 pytestmark = pytest.mark.engine
 
@@ -52,24 +50,6 @@ def test_chartpress_builds_and_we_prove_and_write(
     assert plain.snapshot() == {**before, "hub/values.yaml": expected.encode()}
     assert list(temporary.iterdir()) == []
     assert "$> docker push" in done.err
-
-
-def test_a_release_by_chartpress_makes_the_same_commits(plain: Hub) -> None:
-    done = run_task("release", "--yes", *ENGINE, cwd=plain.path)
-    assert done.code == 0, done
-    moved = plain.git("log", "-1", "--pretty=%h", "HEAD~1")
-    assert plain.subjects("origin/main..HEAD") == [
-        f"Use hub image 0.0.1-0.dev.git.2.h{moved}",
-        "Move z2jh from 3.2.1 to 3.3.8",
-    ]
-    assert plain.git("diff", "--name-only", "origin/main..HEAD").splitlines() == [
-        "hub/requirements.yaml",
-        "hub/values.yaml",
-        "images/hub/Dockerfile",
-    ]
-    assert plain.git("status", "--porcelain") == ""
-    again = run_task("release", "--yes", *ENGINE, cwd=plain.path)
-    assert "Nothing to do." in again.err, again
 
 
 def test_what_either_engine_has_pushed_the_other_finds(plain: Hub) -> None:
@@ -114,29 +94,6 @@ def test_the_runbooks_command_is_shown(
     assert [line.strip() for line in shown.out.splitlines() if line.strip().startswith("$ ")] == [f"$ {command}"]
 
 
-def test_chartpress_runs_in_the_folder_of_its_file_and_on_the_same_branch(make: Maker, prefix: str) -> None:
-    hub = make(
-        """\
-        hub: {valuesPath: jupyterhub.hub.image, buildArgs: {WHERE: "{BRANCH} {TAG} {LAST_COMMIT}"}}
-        """,
-        {"images/hub/Dockerfile": f"FROM {BASE}\nARG WHERE\nLABEL where=$WHERE\n"},
-    )
-    hub.git("switch", "--quiet", "--create", "feature/one")
-    done = run_task("build", "--json", *ENGINE, cwd=hub.path)
-    assert done.code == 0, done
-    tag, commit = done.json["images"][0]["tag"], hub.git("log", "-1", "--pretty=%h")
-    assert labels(f"{prefix}/hub:{tag}")["where"] == f"feature/one {tag} {commit}"
-
-
-def test_a_folder_below_and_an_abbreviation_of_ones_own(pilot: Hub) -> None:
-    pilot.git("config", "core.abbrev", "12")
-    done = run_task("build", "--json", *ENGINE, cwd=pilot.path)
-    assert done.code == 0, done
-    commit = pilot.git("log", "-1", "--pretty=%h")
-    assert len(commit) == 12
-    assert {image["tag"] for image in done.json["images"]} == {f"0.0.1-0.dev.git.1.h{commit}"}
-
-
 # -- what it cannot do
 
 
@@ -161,16 +118,6 @@ def test_what_chartpress_does_not_know_is_refused(
         1,
         f"error: chartpress does not know {named} (--engine)",
         "hint: leave out --engine chartpress",
-    )
-
-
-def test_an_engine_that_there_is_not_is_refused(plain: Hub, hubpress: Hubpress) -> None:
-    with nothing_written(plain):
-        told = hubpress(plain, "build", "--engine", "kaniko")
-    assert (told.code, *fault(told)) == (
-        2,
-        "error: there is no engine kaniko (--engine)",
-        "hint: the engines are buildx and chartpress",
     )
 
 
@@ -199,20 +146,3 @@ def test_an_image_whose_folder_is_missing_stops_chartpress_and_writes_nothing(
     assert cal_icor.read("hub/values.yaml") == values
     # chartpress pushes each image as soon as it is built.
     assert images.items() <= images_in(registry.address).items()
-
-
-def test_a_dockerfile_that_fails_is_told_as_with_buildx(make: Maker, registry: Registry, prefix: str) -> None:
-    hub = make("hub: {valuesPath: jupyterhub.hub.image}\n", {"images/hub/Dockerfile": f"FROM {BASE}\nRUN exit 7\n"})
-    with nothing_written(hub):
-        told = run_task("build", *ENGINE, cwd=hub.path)
-    assert told.code == 3, told
-    assert told.err.splitlines()[-1] == "hint: mend the Dockerfile, commit it, and build again", told
-    assert images_in(registry.address, prefix.partition("/")[2]) == {}
-
-
-def test_uncommitted_image_files_are_refused_before_chartpress_runs(plain: Hub, hubpress: Hubpress) -> None:
-    plain.write("images/hub/new.txt", "not in git\n")
-    with nothing_written(plain):
-        told = hubpress(plain, "build", *ENGINE)
-    assert told.code == 1
-    assert fault(told)[0] == "error: the image hub has files that are not committed (images/hub/new.txt)"

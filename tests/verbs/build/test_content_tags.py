@@ -106,49 +106,17 @@ def commit_elsewhere(hub: Hub) -> None:
     hub.commit("Write docs")
 
 
-def tag_in_git(hub: Hub) -> None:
-    hub.git("tag", "2.0.0")
-
-
-def switch(hub: Hub) -> None:
-    hub.git("switch", "--quiet", "--create", "other")
-
-
 CHANGING = {
-    "a file's content": edit("images/hub/a.txt", "a\n", "b\n"),
-    "a line's end": edit("images/hub/a.txt", "a\n", "a\r\n"),
     "a new file, not in git": write("images/hub/new.txt", ""),
-    "a new file in a new folder": write("images/hub/x/y/z", "z"),
-    "a file that is gone": remove("images/hub/a.txt"),
-    "a file with another name": rename("images/hub/a.txt", "images/hub/b.txt"),
-    "a file that can be run": mode("images/hub/scripts/start.sh", 0o755),
     "a link to elsewhere": relink("KEEP.md"),
-    "a file in a link's place": unlink,
-    "what the ignore file takes back in": edit("images/hub/KEEP.md", "kept", "changed"),
-    "an ignore file that leaves out more": edit("images/hub/.dockerignore", "drafts\n", "drafts\na.txt\n"),
-    "an ignore file that leaves out less": edit("images/hub/.dockerignore", "drafts\n", ""),
-    "the Dockerfile": edit("images/hub/Dockerfile", "ARG WHICH\n", "ARG WHICH=1\n"),
-    "a comment in the Dockerfile": edit("images/hub/Dockerfile", "ARG WHICH\n", "# Which.\nARG WHICH\n"),
     "a build argument": edit("chartpress.yaml", "WHICH: one", "WHICH: three"),
-    "a new build argument": edit("chartpress.yaml", "WHICH: one", "WHICH: one, MORE: x"),
-    "an extra option": edit(
-        "chartpress.yaml", "  valuesPath:", "  extraBuildCommandOptions: [--label=a=b]\n      valuesPath:"
-    ),
-    "a file that Docker's ignore file leaves out": edit("images/hub/notes.md", "left out", "changed"),
     "an ignore file of the Dockerfile's own": write("images/hub/Dockerfile.dockerignore", "a.txt\n"),
 }
 KEEPING: dict[str, Callable[[Hub], None]] = {
     "times": touch,
-    "what others may do with a file": mode("images/hub/a.txt", 0o660),
     "a file that git ignores": write("images/hub/settings.local", "mine\n"),
-    "an empty folder": lambda hub: (hub.path / "images/hub/empty").mkdir(),
-    "a comment in chartpress.yaml": edit("chartpress.yaml", "# Ours.", "# Theirs."),
     "the order of build arguments": edit("chartpress.yaml", "{WHICH: one, OTHER: two}", "{OTHER: two, WHICH: one}"),
-    "a values path": edit("chartpress.yaml", "jupyterhub.hub.image", "[jupyterhub.hub.image]"),
-    "the values": edit("hub/values.yaml", "{hub:", "{proxy: {}, hub:"),
     "a commit of other files": commit_elsewhere,
-    "a git tag": tag_in_git,
-    "another branch": switch,
 }
 
 
@@ -240,22 +208,6 @@ def test_a_dirty_tree_is_built_as_it_lies(hub: Hub, prefix: str) -> None:
     found = labels(f"{prefix}/hub:{image['tag']}")
     assert found["tree"] == "dirty"
     assert "org.opencontainers.image.revision" not in found
-
-
-def test_a_shallow_clone_can_build(hub: Hub, prefix: str, tmp_path: Path) -> None:
-    hub.git("push", "--quiet")
-    sh("git", "clone", "--quiet", "--depth=1", hub.remote.as_uri(), str(tmp_path / "shallow"), cwd=tmp_path)
-    shallow = type(hub)(tmp_path / "shallow", hub.remote)
-    done = run_task("build", cwd=shallow.path)
-    assert done.code == 0, done
-    assert values_of(shallow)["jupyterhub"]["hub"]["image"]["name"] == f"{prefix}/hub"
-
-
-def test_the_same_content_is_not_built_twice(hub: Hub) -> None:
-    assert run_task("build", cwd=hub.path).code == 0
-    hub.commit("Use it")
-    done = run_task("build", "--json", cwd=hub.path)
-    assert [image["status"] for image in done.json["images"]] == ["present"]
 
 
 def test_a_context_that_each_build_changes_is_refused(make: Maker, hubpress: Hubpress) -> None:

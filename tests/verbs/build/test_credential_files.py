@@ -22,8 +22,6 @@ from tests.support.steps import install_hook
 from tests.support.world import fault
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.hubs import Hub
 
 PEM = "-----BEGIN {kind}PRIVATE KEY-----\n{body}\n-----END {kind}PRIVATE KEY-----\n"
@@ -206,15 +204,6 @@ def test_a_credential_file_that_is_committed_stops_the_run(
 
 
 @pytest.mark.engine
-def test_a_build_with_nothing_to_do_does_not_look(hub: Hub) -> None:
-    assert run_task("build", cwd=hub.path).code == 0
-    hub.write(FILE, json.dumps(with_token(FEDERATION)))
-    hub.commit("Add it to the context, and to no image yet")
-    done = run_task("check", "--offline", cwd=hub.path)
-    assert CLOUD not in f"{done}"
-
-
-@pytest.mark.engine
 def test_what_a_filter_decrypts_on_its_way_into_the_context_stops_the_build(hub: Hub) -> None:
     # A STAND-IN for git-crypt: git keeps what cannot be read, and a checkout has the key in it.
     hub.git("config", "filter.git-crypt.clean", "printf '\\0GITCRYPT\\0'; base64")
@@ -255,16 +244,6 @@ def test_a_context_that_is_the_whole_repository_does_not_hold_gits_own_settings(
     assert "/srv/all/.git" not in files
 
 
-@pytest.mark.engine
-def test_links_and_pipes_are_no_credential_files(hub: Hub, tmp_path: Path) -> None:
-    (tmp_path / "outside.pem").write_text(KEY)
-    (hub.path / "images/hub/link.pem").symlink_to(tmp_path / "outside.pem")
-    hub.commit("Link")
-    run("mkfifo", "images/hub/pipe", cwd=hub.path)
-    done = run_task("build", cwd=hub.path)
-    assert done.code == 0, done
-
-
 def test_no_more_than_so_many_files_are_looked_at(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at: list[str] = []
     monkeypatch.setattr(inputs, "MOST_LOOKED_AT", 3)
@@ -302,28 +281,6 @@ def test_a_credential_file_among_those_to_commit_stops_the_run(with_pull_secret:
     )
     assert with_pull_secret.snapshot() == before
     assert len(with_pull_secret.subjects("--all")) == 2
-
-
-def test_what_git_encrypts_on_the_way_is_committed(hub: Hub) -> None:
-    # A STAND-IN for git-crypt: a filter that mangles what is committed and restores what is checked out.
-    hub.git("config", "filter.git-crypt.clean", "printf '\\0GITCRYPT\\0'; base64")
-    hub.git("config", "filter.git-crypt.smudge", "tail -c +11 | base64 -d")
-    hub.write(".gitattributes", "deployments/** filter=git-crypt\n")
-    secret = {"auths": {"127.0.0.1:1": {"auth": LOGIN}}, "image": {"name": "a", "tag": "1"}}
-    hub.write("deployments/pull.json", json.dumps(secret, indent=2))
-    hub.write("invoke.yaml", "hub: {values: [{file: deployments/pull.json, path: image}]}\n")
-    hub.commit("Write the image to a second place")
-    hub.edit("deployments/pull.json", '"tag": "1"', '"tag": "2"')
-    done = run_task("commit", cwd=hub.path)
-    assert done.code == 0, done
-    assert LOGIN not in hub.git("cat-file", "blob", "HEAD:deployments/pull.json").replace("\0", "")
-
-
-def test_a_credential_file_that_lies_around_is_not_committed(signed_in: Hub) -> None:
-    signed_in.write("key.json", json.dumps(SERVICE_ACCOUNT))
-    done = run_task("bump", "commit", cwd=signed_in.path)
-    assert done.code == 0, done
-    assert "key.json" not in signed_in.git("ls-files")
 
 
 def test_a_hook_that_adds_one_to_the_commit_stops_the_run_before_it_is_pushed(signed_in: Hub) -> None:

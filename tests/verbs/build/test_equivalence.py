@@ -40,15 +40,6 @@ def as_it_is(hub: Hub) -> None:
     del hub
 
 
-def with_base_version(hub: Hub) -> None:
-    hub.edit("chartpress.yaml", "  - name: hub\n", "  - name: hub\n    baseVersion: 2.0.0-0.dev\n")
-    hub.commit("Head for 2.0.0")
-
-
-def on_a_git_tag(hub: Hub) -> None:
-    hub.git("tag", "--annotate", "1.4.0", "--message", "1.4.0")
-
-
 def with_a_git_tag_that_came_after_the_image(hub: Hub) -> None:
     hub.edit("hub/values.yaml", "256M", "512M")
     hub.commit("Give users more memory")
@@ -65,12 +56,9 @@ def after_a_git_tag_that_is_no_version(hub: Hub) -> None:
     ("task", "prepare"),
     [
         ("build", as_it_is),
-        ("build", with_base_version),
-        ("build", on_a_git_tag),
         ("build", with_a_git_tag_that_came_after_the_image),
         ("build", after_a_git_tag_that_is_no_version),
         ("release --yes", as_it_is),
-        ("release --yes", on_a_git_tag),
     ],
 )
 def test_chartpress_has_nothing_to_do(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 import socket
 import sys
@@ -15,7 +14,7 @@ import pytest
 from tasks.image.inputs import INPUTS_LABEL
 from tests.support.cli import run, run_task, sh
 from tests.support.looks import data, fault, images_in, labels, nothing_written
-from tests.support.several import BASE, FROM_BASE, IMAGE, values_of
+from tests.support.several import BASE, FROM_BASE, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,18 +58,6 @@ def chartpress_writes(hub: Hub, folder: Path, *flags: str) -> Any:  # noqa: ANN4
 
 
 # -- side by side
-
-
-def test_images_are_built_side_by_side(make: Maker) -> None:
-    # Each one's step waits for the other's.
-    meeting = f"--mount=type=cache,id={secrets.token_hex(8)},sharing=shared,target=/meet"
-
-    def waits(mine: str, theirs: str) -> str:
-        wait = f"for i in $(seq 200); do test -e /meet/{theirs} && exit; sleep 0.1; done; exit 1"
-        return f"{FROM_BASE}USER root\nRUN {meeting} touch /meet/{mine}; {wait}\n"
-
-    hub = make(PATHS, {"images/hub/Dockerfile": waits("a", "b"), "images/lab/Dockerfile": waits("b", "a")}, BOTH)
-    assert [image["status"] for image in built(hub)["images"]] == ["built", "built"]
 
 
 def test_one_bake_builds_what_the_registry_lacks_alone(make: Maker, hubpress: Hubpress) -> None:
@@ -256,15 +243,6 @@ def test_an_option_that_bake_cannot_say_is_refused(
     )
 
 
-@pytest.mark.parametrize("name", ["{COMMIT}", "{TAG!r}", "{TAG:>9}", "{0}", "{", "{TAG.real}"])
-def test_a_template_that_holds_something_else_is_refused(name: str, make: Maker, hubpress: Hubpress) -> None:
-    hub = make(f"hub: {{valuesPath: jupyterhub.hub.image, buildArgs: {{A: {json.dumps(name)}}}}}\n", ONE)
-    with nothing_written(hub):
-        told = hubpress(hub, "build")
-    assert told.code == 2
-    assert fault(told)[0].startswith(f"error: the template {name!r} cannot be filled in: ")
-
-
 # -- what touches an image
 
 
@@ -437,19 +415,6 @@ def test_a_place_that_is_not_there_is_refused_before_anything_is_built(
     assert images_in(registry.address, prefix.partition("/")[2]) == {}
 
 
-def test_keys_that_stand_twice_elsewhere_are_said_and_do_no_harm(make: Maker, prefix: str) -> None:
-    values = "a: 1\njupyterhub:\n  hub:\n    image: {name: , tag: }\n    x: 1\n    x: 2\na: 2\n"
-    hub = make("hub: {valuesPath: jupyterhub.hub.image}\n", ONE, values)
-    shown = run_task("--dry", "build", cwd=hub.path)
-    assert shown.code == 0, shown
-    assert [line.strip() for line in shown.out.splitlines() if "stands on line" in line] == [
-        "! hub/values.yaml:7: the key 'a' stands on line 1 too; Helm takes the last one",
-        "! hub/values.yaml:6: the key 'x' stands on line 5 too; Helm takes the last one",
-    ]
-    tag = built(hub)["images"][0]["tag"]
-    assert hub.read("hub/values.yaml") == values.replace("{name: , tag: }", f"{{name: {prefix}/hub, tag: {tag}}}")
-
-
 # -- which images
 
 
@@ -496,27 +461,3 @@ def test_images_are_chosen_by_key_or_name(
     if setting:
         hub.write("invoke.yaml", f"hub: {{images: {setting}}}\n")
     assert list(planned(hubpress, hub, *flags.replace("PREFIX", prefix).split())["target"]) == chosen
-
-
-@pytest.mark.parametrize(
-    ("flags", "setting", "named"), [("--image none", "[]", "none"), ("", "[none]", "none"), ("--image db", "[]", "db")]
-)
-def test_an_image_that_cannot_be_chosen_is_answered_with_those_that_can(
-    flags: str, setting: str, named: str, make: Maker, hubpress: Hubpress
-) -> None:
-    hub = make(f"{PATHS}db: {{contextPath: images/none}}\n", TWO, BOTH)
-    hub.write("invoke.yaml", f"hub: {{images: {setting}}}\n")
-    told = hubpress(hub, "build", *flags.split())
-    assert (told.code, *fault(told)) == (
-        2,
-        f"error: {named} is no image that inherits from z2jh's hub image (chartpress.yaml)",
-        "hint: such images here: hub, lab",
-    )
-
-
-def test_one_image_of_two_writes_its_own_values_alone(make: Maker, prefix: str) -> None:
-    hub = make(PATHS, TWO, BOTH)
-    built(hub, "--image", "lab")
-    assert values_of(hub)["hub"]["image"] == {"name": None, "tag": None}
-    assert values_of(hub)["lab"]["image"]["name"] == f"{prefix}/lab"
-    assert IMAGE not in hub.read("hub/values.yaml")

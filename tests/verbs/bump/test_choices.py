@@ -65,12 +65,6 @@ def test_hub_chart_chooses_among_them(chosen: str, other: str, two_charts: Hub, 
     assert b"3.2.1" in after[f"{other}/Chart.yaml"]
 
 
-def test_a_variable_chooses_for_one_run(two_charts: Hub, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch) -> None:
-    two_charts.write("invoke.yaml", "hub: {chart: prod}\n")
-    monkeypatch.setenv("INVOKE_HUB_CHART", "test")
-    assert hubpress(two_charts, "bump").out.startswith("images/test/Dockerfile: ")
-
-
 def test_a_chart_that_is_not_there_is_answered_with_those_that_are(two_charts: Hub, hubpress: Hubpress) -> None:
     two_charts.write("invoke.yaml", "hub: {chart: staging}\n")
     with nothing_written(two_charts):
@@ -112,17 +106,6 @@ def test_hub_root_chooses_among_them(written: str, two_roots: Hub, hubpress: Hub
     done = hubpress(two_roots, "bump")
     assert done.code == 0, done
     assert two_roots.git("diff", "--name-only").splitlines() == ["west/hub/Chart.yaml", "west/images/hub/Dockerfile"]
-
-
-def test_hub_root_may_be_a_hidden_folder(tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress) -> None:
-    inner = {
-        "chartpress.yaml": CHARTPRESS,
-        "hub/Chart.yaml": chart(("jupyterhub", "3.2.1", helm_repository.url)),
-        "images/hub/Dockerfile": DOCKERFILE,
-    }
-    hub = make_repository(tmp_path / "hub", {f".ops/{name}": text for name, text in inner.items()})
-    hub.write("invoke.yaml", "hub: {root: .ops}\n")
-    assert hubpress(hub, "bump", "--json").json["files"] == [".ops/images/hub/Dockerfile", ".ops/hub/Chart.yaml"]
 
 
 # -- the dependency

@@ -54,27 +54,6 @@ def test_the_new_tags_digest_is_written(
     assert hubpress(hub, "bump", "--json").json["files"] == []
 
 
-def test_each_dockerfile_keeps_its_way(make: Maker, hubpress: Hubpress, mirror: str, digests: dict[str, str]) -> None:
-    hub = make(
-        "hub:\nlab:\n",
-        {
-            "images/hub/Dockerfile": f"FROM {mirror}:3.2.1@{digests['3.2.1']}\n",
-            "images/lab/Dockerfile": f"FROM {mirror}:3.2.1\n",
-        },
-    )
-    assert hubpress(hub, "bump").code == 0
-    assert hub.read("images/hub/Dockerfile") == f"FROM {mirror}:3.3.8@{digests['3.3.8']}\n"
-    assert hub.read("images/lab/Dockerfile") == f"FROM {mirror}:3.3.8\n"
-
-
-def test_a_digest_of_the_same_tag_is_the_operators_choice(make: Maker, hubpress: Hubpress, mirror: str) -> None:
-    hub = make(ONE, {"images/hub/Dockerfile": f"FROM {mirror}:3.3.8@{OTHER}\n"})
-    done = hubpress(hub, "bump", "--json")
-    assert done.code == 0, done
-    assert done.json["files"] == ["hub/Chart.yaml"]
-    assert hub.read("images/hub/Dockerfile") == f"FROM {mirror}:3.3.8@{OTHER}\n"
-
-
 def test_a_whole_release_is_built_on_the_pinned_base(
     make: Maker, mirror: str, prefix: str, digests: dict[str, str]
 ) -> None:
@@ -103,13 +82,3 @@ def test_a_new_tag_that_its_registry_does_not_have_moves_nothing(
         f"error: the base image does not exist ({own}:3.3.8)",
         f"hint: docker buildx imagetools inspect {own}:3.3.8",
     )
-
-
-def test_a_registry_that_cannot_be_asked_moves_nothing(
-    make: Maker, hubpress: Hubpress, digests: dict[str, str]
-) -> None:
-    hub = make(ONE, {"images/hub/Dockerfile": f"FROM 127.0.0.1:1/k8s-hub:3.2.1@{digests['3.2.1']}\n"})
-    with nothing_written(hub):
-        told = hubpress(hub, "bump")
-    assert told.code == 4
-    assert "127.0.0.1:1" in fault(told)[0]

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tests.support.hubs import Hub
 
 ELSEWHERE = "http://charts.invalid/"
-IN_THE_SHELL = {"INVOKE_HUB_CHART_REPOSITORY": ELSEWHERE}
 TASKS = ["bump", "status", "check", "--dry release"]
 
 
@@ -31,24 +30,6 @@ def plain(hub: Hub, helm_repository: HelmServer) -> Hub:
     hub.edit("hub/requirements.yaml", helm_repository.url, ELSEWHERE)
     hub.commit("Move to another Helm repository")
     return hub
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_a_requirement_that_names_plain_http_is_refused(plain: Hub, task: str) -> None:
-    done = run_task(*task.split(), cwd=plain.path)
-    assert (done.code, done.out) == (1, ""), done
-    assert fault(done) == (
-        f"plain http is used on this machine only ({ELSEWHERE})",
-        f"use https://charts.invalid/; or ask for it in invoke.yaml: hub: {{chart_repository: {ELSEWHERE}}}",
-    )
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_the_user_may_ask_for_it(plain: Hub, task: str) -> None:
-    done = run_task(*task.split(), cwd=plain.path, env=IN_THE_SHELL)
-    assert "plain http" not in done.err
-    assert "charts.invalid" in done.out + done.err
-    assert "the host's name is not known here" in done.out + done.err
 
 
 def test_the_hint_mends_it(plain: Hub) -> None:
@@ -69,8 +50,3 @@ def test_who_asked_for_it_is_told_what_that_means(
     assert helm_repository.requests
     with pytest.raises(Refused, match="plain http is used on this machine only"):
         plan_bump(open_hub(Settings(), git), BumpOptions())
-
-
-def test_on_this_machine_nobody_needs_to_ask(hub: Hub) -> None:
-    done = run_task("--dry", "bump", cwd=hub.path)
-    assert (done.code, "plain http" in done.out) == (0, False)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cli import INVOKE, Result, run, run_task
-from tests.support.machine import PROJECT
+from tests.support.cli import Result, run_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,15 +84,6 @@ def test_no_task_waits_for_a_pipe(hub: Hub, task: str) -> None:
     assert done.code in range(5), done
 
 
-def test_a_setting_file_of_invokes_own_that_is_a_pipe_is_refused(hub: Hub, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "more.yaml")
-    argv = ("hubpress", "-f", str(tmp_path / "more.yaml"), "check", "--offline")
-    program = (INVOKE[0], "-c", f"import sys; sys.argv = {argv!r}; from tasks.program import program; program.run()")
-    done = run(*program, cwd=hub.path, env={"PYTHONPATH": str(PROJECT)}, seconds=SECONDS)
-    error, _ = one_fault(done, 2)
-    assert error == "error: the file cannot be read: it is a named pipe (more.yaml)"
-
-
 @pytest.mark.parametrize("kind", ["a named pipe", "a folder", "a loop of symbolic links"])
 def test_dockers_configuration_that_is_no_file_is_refused(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -115,14 +104,6 @@ def test_a_file_of_the_runners_that_is_none_is_a_fault(hub: Hub, tmp_path: Path,
     error, hint = one_fault(done, 2)
     assert error == f"error: the file cannot be written: it is {kind} ({tmp_path}/file)"
     assert hint == f"hint: unset {variable}"
-
-
-def test_an_output_file_that_is_not_utf8_is_written_on(hub: Hub, tmp_path: Path) -> None:
-    (tmp_path / "output").write_bytes(b"name=caf\xe9\nchanged=true\n")
-    done = run_task("--dry", "commit", cwd=hub.path, env={"GITHUB_OUTPUT": str(tmp_path / "output")})
-    assert done.code == 0, done
-    assert (tmp_path / "output").read_bytes().startswith(b"name=caf\xe9\nchanged=true\n")
-    assert (tmp_path / "output").read_bytes().endswith(b"\nchanged=true\n")
 
 
 # -- paths
@@ -201,15 +182,3 @@ def test_a_setting_that_no_file_or_program_can_have_is_refused(hub: Hub, setting
 
 
 # -- the current folder
-
-
-@pytest.mark.parametrize("task", ["bump", "build", "commit", "release", "status", "check", "doctor", "auth", "init"])
-def test_a_current_folder_that_is_gone_does_no_harm(hub: Hub, tmp_path: Path, task: str) -> None:
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    inner = " ".join(("cd", str(gone), "&&", "rmdir", str(gone), "&&", "exec", '"$@"'))
-    done = run("sh", "-c", inner, "sh", *INVOKE, "--dry", task, "--repo", str(hub.path), cwd=tmp_path, seconds=60)
-    assert "unexpected" not in done.err
-    assert "Traceback" not in done.err
-    assert done.code in {0, 1, 4}, done
-    shutil.rmtree(gone, ignore_errors=True)

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,13 +44,6 @@ def test_a_commit_is_pushed_and_its_pull_request_opened(moved: Hub, gh: StandInG
     (request,) = gh.requests
     assert (request["title"], request["headRefName"], request["baseRefName"]) == (TITLE, BRANCH, "main")
     assert request["body"].startswith("### What moved\n")
-
-
-def test_gh_gets_the_text_on_its_standard_input(moved: Hub, gh: StandInGh) -> None:
-    commit(moved)
-    (create,) = (call for call in gh.calls if call[1] == "create")
-    ends = ["--repo", "github.com/org/hubs", "--head", BRANCH, "--base", "main"]
-    assert create == ["pr", "create", *ends, "--title", TITLE, "--body-file", "-"]
 
 
 def test_the_second_run_finds_its_pull_request_and_changes_nothing(moved: Hub, gh: StandInGh) -> None:
@@ -113,18 +103,6 @@ def test_the_report_tells_of_the_pull_request(moved: Hub, gh: StandInGh) -> None
     assert told["body"] == gh.requests[0]["body"]
 
 
-def test_the_report_of_a_dry_run_has_the_same_keys(moved: Hub, gh: StandInGh) -> None:
-    told = run_task("--dry", "commit", "--pr", "--json", cwd=moved.path).json["pull_request"]
-    assert list(told) == ["url", "number", "status", "base", "title", "body"]
-    assert (told["url"], told["number"], told["status"]) == (None, None, "created")
-    assert gh.requests == []
-
-
-def test_without_the_flag_there_is_no_pull_request(moved: Hub, gh: StandInGh) -> None:
-    assert run_task("commit", "--push", "--json", cwd=moved.path).json["pull_request"] is None
-    assert gh.calls == []
-
-
 def test_the_default_branch_has_nothing_to_request(hub: Hub, gh: StandInGh) -> None:
     done = commit(hub)
     assert (done.code, done.out) == (0, "Nothing to do.\n"), done
@@ -148,11 +126,6 @@ def test_a_branch_without_commits_of_its_own_has_nothing_to_request(hub: Hub, gh
     assert gh.calls == []
 
 
-@pytest.mark.usefixtures("gh")
-def test_the_default_branch_by_name_is_refused_even_with_nothing_to_commit(hub: Hub) -> None:
-    assert commit(hub, "--branch", "main").code == 1
-
-
 def test_a_commit_for_the_default_branch_is_refused(moved: Hub, gh: StandInGh) -> None:
     done = commit(moved, "--branch", "main")
     assert done.code == 1
@@ -161,24 +134,6 @@ def test_a_commit_for_the_default_branch_is_refused(moved: Hub, gh: StandInGh) -
     )
     assert moved.subjects() == ["Set up the hub"]
     assert gh.calls == []
-
-
-def test_another_base_branch_is_the_settings(moved: Hub, gh: StandInGh) -> None:
-    moved.git("push", "--quiet", "origin", "main:staging")
-    moved.git("fetch", "--quiet", "origin")
-    moved.write("invoke.yaml", "hub: {base_branch: staging}\n")
-    moved.git("switch", "--quiet", "--create", "try-it")
-    assert commit(moved).code == 0
-    assert gh.requests[0]["baseRefName"] == "staging"
-
-
-def test_a_short_name_for_the_remote_is_read_as_git_reads_it(moved: Hub, gh: StandInGh) -> None:
-    moved.git("remote", "set-url", "origin", "ours:hubs.git")
-    moved.git("remote", "set-url", "--push", "origin", str(moved.remote))
-    moved.git("config", "url.https://github.com/org/.insteadOf", "ours:")
-    dry = run_task("--dry", "commit", "--pr", cwd=moved.path)
-    assert "* open a pull request into main\n" in dry.out, dry
-    assert gh.calls[0][:4] == ["pr", "list", "--repo", "github.com/org/hubs"]
 
 
 def test_the_request_tells_of_the_pushed_commit_whatever_the_clone_has_meanwhile(moved: Hub, gh: StandInGh) -> None:
@@ -213,39 +168,6 @@ def test_gitlabs_page_is_told_even_where_gh_is(moved: Hub, gh: StandInGh) -> Non
     assert (told["status"], told["number"], told["title"]) == ("by hand", None, TITLE)
     assert told["url"].startswith("https://gitlab.com/deep/er/hubs/-/merge_requests/new?")
     assert gh.calls == []
-
-
-def test_a_token_in_the_remotes_address_is_never_told(moved: Hub) -> None:
-    at(moved, "https://robin:s3cr3t-t0ken@git.gitea.example/org/hubs.git")
-    dry, done = run_task("--dry", "commit", "--pr", cwd=moved.path), commit(moved, "--json")
-    assert done.code == 0, done
-    assert done.json["pull_request"]["url"] == f"https://git.gitea.example/org/hubs/compare/main...{BRANCH}"
-    assert "s3cr3t" not in f"{dry}{done}"
-
-
-def test_a_server_of_githubs_is_known_to_gh_whatever_its_name(moved: Hub, gh: StandInGh) -> None:
-    at(moved, "git@git.example.edu:org/hubs.git")
-    gh.sign_in("git.example.edu")
-    assert commit(moved).out.splitlines()[-1] == "pull request created: https://git.example.edu/org/hubs/pull/1"
-
-
-def test_a_host_that_gh_does_not_know_either_is_left_to_its_reader(moved: Hub, gh: StandInGh) -> None:
-    at(moved, "git@git.example.edu:org/hubs.git")
-    gh.sign_in("github.com")
-    assert commit(moved, "--json").json["pull_request"]["status"] == "by hand"
-    assert gh.calls == [["auth", "token", "--hostname", "git.example.edu"]]
-
-
-@pytest.mark.usefixtures("gh")
-def test_a_host_is_the_one_that_sshs_configuration_names(moved: Hub, programs: Path, tmp_path: Path) -> None:
-    """The real ssh reads the file; its user's own cannot be put elsewhere."""
-    ssh = shutil.which("ssh", path=os.defpath)
-    assert ssh is not None
-    (tmp_path / "ssh_config").write_text("Host github-work\n  HostName ssh.github.com\n  Port 443\n")
-    (programs / "ssh").write_text(f'#!/bin/sh\nexec {ssh} -F {tmp_path}/ssh_config "$@"\n')
-    (programs / "ssh").chmod(0o755)
-    at(moved, "git@github-work:org/hubs.git")
-    assert commit(moved).out.splitlines()[-1] == f"pull request created: {FIRST}"
 
 
 def test_an_unknown_forge_is_named(moved: Hub) -> None:
@@ -345,11 +267,3 @@ def test_a_sign_in_that_is_missing_stops_before_anything_is_done(moved: Hub, gh:
     gh.fail("pr list", 4, "To get started with GitHub CLI, please run:  gh auth login\n")
     assert commit(moved).code == run_task("--dry", "commit", "--pr", cwd=moved.path).code == 4
     assert moved.git("branch", "--format=%(refname:short)") == "main"
-
-
-@pytest.mark.parametrize("answer", ["<html>", "{}", "[1]", '[{"number": 1}]', "[" * 100_000, "1"])
-def test_an_answer_of_ghs_that_is_none_is_a_fault(moved: Hub, gh: StandInGh, answer: str) -> None:
-    (gh.folder / "gh").write_text(f"#!{sys.executable}\nprint({answer!r})\n")
-    done = commit(moved)
-    assert done.code == 3, done
-    assert done.err.splitlines()[-2:] == ["error: the list of pull requests cannot be read (gh)", "hint: gh pr list"]

@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.core.github_actions import Told, of_machine, of_plan, of_status, tell
+from tasks.core.github_actions import Told, of_status, tell
 from tests.support.cli import run_task
-from tests.support.hubs import make_hub
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,12 +40,6 @@ def test_a_bumps_outputs(hub: Hub, gh: StandInGh, output: Path) -> None:
     del gh
     assert run_task("bump", cwd=hub.path).code == 0
     assert output.read_text() == "version=3.3.8\nchanged=true\n"
-
-
-def test_a_bump_with_nothing_to_do(hub: Hub, gh: StandInGh, output: Path) -> None:
-    del gh
-    assert run_task("--dry", "bump", "--to", "3.2.1", cwd=hub.path).code == 0
-    assert output.read_text() == "version=3.2.1\nchanged=false\n"
 
 
 def test_a_dry_run_tells_what_would_be(hub: Hub, gh: StandInGh, output: Path, step_summary: Path) -> None:
@@ -107,21 +100,6 @@ def test_no_value_can_make_another_output(output: Path) -> None:
     assert output.read_text() == "version=4.4.0 changed=true\nbranch=a image=evil\nchanged=false\n"
 
 
-def test_the_first_image_that_was_built_counts() -> None:
-    images = [
-        {"name": "db", "repository": "reg/db", "tag": None, "digest": None, "status": "skipped"},
-        {"name": "hub", "repository": "reg/hub", "tag": "1", "digest": "sha256:1", "status": "built"},
-        {"name": "other", "repository": "reg/other", "tag": "2", "digest": "sha256:2", "status": "present"},
-    ]
-    told = of_plan({"images": images}, changed=True, dry=False).outputs
-    assert {name: value for name, value in told.items() if value} == {"image": "reg/hub:1", "digest": "sha256:1"}
-
-
-def test_a_run_with_nothing_to_do_says_so() -> None:
-    told = of_plan({"branch": "main"}, changed=False, dry=False)
-    assert told.summary.startswith("### hubpress: nothing to do\n\n")
-
-
 # -- tasks that only look
 
 
@@ -135,17 +113,6 @@ def test_a_check_tells_its_problems(hub: Hub, gh: StandInGh, output: Path, step_
     assert table[:2] == ["| what | is |", "|---|---|"]
     assert "| `images/hub/Dockerfile:2` | " in step_summary.read_text()
     assert "(`base-not-of-release`); " in step_summary.read_text()
-
-
-def test_a_check_without_problems_says_so(output: Path, step_summary: Path, tmp_path: Path) -> None:
-    hub = make_hub(tmp_path / "fine")
-    name = "127.0.0.1:1/core/hub"
-    tag = f"0.0.1-0.dev.git.1.h{hub.git('rev-parse', '--short=7', 'HEAD')}"
-    hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {name}\n      tag: {tag}\n")
-    done = run_task("check", "--offline", cwd=hub.path)
-    assert done.out == "Everything is consistent.\n", done
-    assert output.read_text() == "ok=true\nproblems=0\n"
-    assert step_summary.read_text() == "### hubpress: everything is consistent\n\n\n"
 
 
 def test_a_problem_stands_beside_its_line_in_a_pull_request(
@@ -186,18 +153,6 @@ def test_a_doctor_tells_of_each_tool(step_summary: Path, output: Path, tmp_path:
     assert run_task("doctor", cwd=tmp_path).code == 1
     assert output.read_text() == "ok=false\n"
     assert "| docker | **fault**; docker is not installed: " in step_summary.read_text()
-
-
-def test_what_a_tool_says_of_itself_stays_in_its_cell() -> None:
-    told = of_machine([{"name": "git", "version": "2|3\n`x`", "ok": True, "hint": None}])
-    assert told.rows == (("git", "ok; 2\\|3 \\`x\\`"),)
-
-
-def test_a_sign_in_that_is_there_has_changed_nothing(hub: Hub, gh: StandInGh, output: Path, step_summary: Path) -> None:
-    del gh
-    assert run_task("auth", cwd=hub.path).code == 0
-    assert output.read_text() == "changed=false\n"
-    assert "| sign-in 127.0.0.1:1 | Docker's helper is none |\n" in step_summary.read_text()
 
 
 def test_a_fault_stands_in_the_summary_with_its_hint(hub: Hub, gh: StandInGh, step_summary: Path) -> None:

@@ -59,18 +59,6 @@ def test_each_task_is_told_in_one_short_line() -> None:
         assert not line.split()[0].endswith("s,"), f"{name}: {line} is no imperative"
 
 
-def test_the_list_is_read_by_people_too() -> None:
-    first, empty, *rows, last = invoke("--list", cwd=PROJECT)
-    assert (first, empty, last) == ("Available tasks:", "", "")
-    assert [row.split()[0] for row in rows] == list(listed(PROJECT))
-    assert max(map(len, rows)) <= 80
-
-
-@pytest.mark.parametrize("folder", ["images/hub", "tests/rules", "tasks/releases"])
-def test_the_list_is_the_same_from_a_subfolder(folder: str) -> None:
-    assert listed(PROJECT / folder) == listed(PROJECT)
-
-
 def test_the_door_is_found_from_another_repository(hub: Hub) -> None:
     done = run_task("--list", "--list-format=json", cwd=hub.path / "images")
     assert {task["name"]: task["help"] for task in done.json["tasks"]} == listed(PROJECT)
@@ -94,11 +82,6 @@ def test_no_flag_takes_a_short_one_away_from_invoke() -> None:
 @pytest.mark.parametrize("name", sorted(RUNBOOK - {"release", "rehearse"}))
 def test_the_help_says_which_step_follows(name: str) -> None:
     assert any("Afterwards: " in line for line in invoke("--help", name, cwd=PROJECT))
-
-
-def test_the_package_is_importable_by_its_own_name() -> None:
-    shown = run(sys.executable, "-c", "import tasks; print(type(tasks.ns).__name__, tasks.__file__)", cwd=PROJECT)
-    assert shown.out == f"Collection {PROJECT}/tasks/__init__.py\n", shown
 
 
 def test_the_list_pays_for_invoke_alone() -> None:

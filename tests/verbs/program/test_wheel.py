@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,16 +9,14 @@ import pytest
 from tasks import ns
 from tasks.core.version import __version__
 from tests.support.cli import run, run_task, sh
-from tests.support.hubs import make_hub, make_repository
+from tests.support.hubs import make_repository
 from tests.support.looks import fault, images_in, labels, nothing_written
-from tests.support.machine import PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.rehearsal.registry import Registry
     from tests.support.cli import Result
-    from tests.support.helm import HelmServer
     from tests.support.hubs import Hub
 
 TASKS = sorted(ns.task_names)
@@ -31,22 +28,6 @@ COMP_WORDS=(hubpress re) COMP_CWORD=1 COMP_LINE='hubpress re' COMP_POINT=11
 _complete_hubpress hubpress re hubpress
 printf '%s\\n' "${COMPREPLY[@]}"
 """
-
-
-def test_the_wheel_has_the_tasks_under_the_name_hubpress_alone(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
-    assert {name.partition("/")[0] for name in names} == {"hubpress", f"hubpress-{__version__}.dist-info"}
-    assert "tasks.py" not in names
-
-
-def test_the_wheel_has_every_file_of_the_tasks(wheel: Path) -> None:
-    tracked = sh("git", "ls-files", "tasks", cwd=PROJECT).splitlines()
-    there = [name for name in tracked if (PROJECT / name).is_file()]
-    assert {name.replace("tasks/", "hubpress/", 1) for name in there} <= set(zipfile.ZipFile(wheel).namelist())
-
-
-def test_the_wheel_has_nothing_that_was_only_compiled(wheel: Path) -> None:
-    assert not [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".pyc")]
 
 
 def test_no_module_tasks_is_installed(installed: Path, tmp_path: Path) -> None:
@@ -201,14 +182,6 @@ def test_a_rehearsal(
     assert list(temporary.glob("hubpress-rehearsal-*")) == []
 
 
-@pytest.mark.engine
-def test_a_base_of_several_images_is_stood_in_for_once(installed: Path, pilot: Hub) -> None:
-    done = run(str(installed / "hubpress"), "rehearse", "--stand-in-base", "--json", cwd=pilot.path)
-    assert done.code == 0, done
-    assert len(done.json["images"]) == 3
-    assert len(done.json["stand_ins"]) == 1
-
-
 def changed_files(hub: Hub) -> list[list[str]]:
     """Return what each commit of the release has changed, the first commit first."""
     return [hub.git("show", "--name-only", "--pretty=", commit).splitlines() for commit in ("HEAD~1", "HEAD")]
@@ -246,61 +219,11 @@ def test_a_hub_is_named_from_elsewhere_with_its_settings(installed: Path, hub: H
     assert (told.code, fault(told)[0]) == (2, "error: there is no chart nobody (chartpress.yaml)")
 
 
-def test_settings_for_other_programs_in_the_same_file_do_not_matter(installed: Path, hub: Hub) -> None:
-    hub.write("invoke.yaml", "run: {echo: true}\ndocs: {theme: dark}\n")
-    assert bumped(installed, hub).json["chart"]["after"] == "3.3.8"
-
-
-@pytest.mark.parametrize(
-    ("file", "variable", "flag", "branch"),
-    [
-        (None, None, None, "bump-z2jh-3.3.8"),
-        ("file", None, None, "file"),
-        (None, "variable", None, "variable"),
-        ("file", "variable", None, "variable"),
-        ("file", "variable", "flag", "flag"),
-    ],
-)
-def test_a_flag_wins_over_a_variable_over_the_hubs_file(
-    file: str | None, variable: str | None, flag: str | None, branch: str, installed: Path, hub: Hub
-) -> None:
-    if file:
-        hub.write("invoke.yaml", f"hub: {{branch: {file}}}\n")
-    assert bumped(installed, hub, dry=False).code == 0
-    flags = ("--branch", flag) if flag else ()
-    env = {"INVOKE_HUB_BRANCH": variable} if variable else {}
-    done = run(str(installed / "hubpress"), "commit", *flags, cwd=hub.path, env=env)
-    assert done.code == 0, done
-    assert hub.git("rev-parse", "--abbrev-ref", "HEAD") == branch
-
-
-def test_a_setting_that_there_is_not_is_refused_by_its_name(installed: Path, hub: Hub) -> None:
-    hub.write("invoke.yaml", "hub: {registry: quay.io}\n")
-    with nothing_written(hub):
-        told = run(str(installed / "hubpress"), "bump", cwd=hub.path)
-    assert told.code == 2
-    assert fault(told)[0] == "error: there is no setting hub.registry (invoke.yaml)"
-
-
-def test_a_task_outside_of_any_hub_says_so(installed: Path, tmp_path: Path) -> None:
-    told = run(str(installed / "hubpress"), "bump", cwd=tmp_path)
-    assert told.code == 2
-    error, hint = fault(told)
-    assert str(tmp_path) in error
-    assert "--repo" in hint
-
-
 def test_a_hint_has_one_type_the_command_that_is_there(installed: Path, tmp_path: Path) -> None:
     nothing = make_repository(tmp_path / "nothing", {"README.md": "# Nothing\n"})
     told = run(str(installed / "hubpress"), "status", cwd=nothing.path)
     assert fault(told)[1].endswith(": hubpress init")
     assert fault(run_task("status", cwd=nothing.path))[1].endswith(": invoke init")
-
-
-def test_a_hub_without_a_remote_can_be_bumped(installed: Path, tmp_path: Path, helm_repository: HelmServer) -> None:
-    hub = make_hub(tmp_path / "hub", chart_repository=helm_repository.url)
-    hub.git("remote", "remove", "origin")
-    assert bumped(installed, hub, dry=False).json["chart"]["after"] == "3.3.8"
 
 
 def bumped(installed: Path, hub: Hub, *, cwd: Path | None = None, dry: bool = True) -> Result:

@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.cli import run_task
-from tests.support.hubs import Hub, make_hub, make_repository
-from tests.support.looks import fault, images_in, nothing_written
-from tests.support.several import FROM_BASE
+from tests.support.hubs import Hub, make_hub
+from tests.support.looks import fault, nothing_written
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.rehearsal.registry import Registry
     from tests.support.fixtures import Hubpress
     from tests.support.helm import HelmServer
-    from tests.support.several import Maker
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
@@ -77,66 +74,6 @@ CHARTPRESS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("text", "named", "hinted"), [row[1:] for row in CHARTPRESS], ids=[row[0] for row in CHARTPRESS]
-)
-def test_a_chartpress_yaml_that_cannot_be_used(
-    text: str, named: str, hinted: str | None, tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress
-) -> None:
-    hub = make_hub(tmp_path / "hub", chart_repository=helm_repository.url)
-    (hub.path / "chartpress.yaml").write_bytes(text.encode(errors="surrogateescape"))
-    for task in ("bump", "build", "commit"):
-        with nothing_written(hub):
-            told = hubpress(hub, task)
-        error, hint = fault(told)
-        assert told.code == 2, told
-        assert named in error
-        assert hinted is None or hint == f"hint: {hinted}"
-
-
-def test_a_chartpress_yaml_of_20_megabytes(tmp_path: Path, hubpress: Hubpress) -> None:
-    hub = make_hub(tmp_path / "hub")
-    hub.write("chartpress.yaml", "#" * 20_000_000)
-    told = hubpress(hub, "bump")
-    assert (told.code, fault(told)[0]) == (
-        2,
-        "error: the file cannot be read: it is larger than 16 MiB (chartpress.yaml)",
-    )
-
-
-def test_no_chartpress_yaml_at_all(tmp_path: Path, hubpress: Hubpress) -> None:
-    hub = make_repository(tmp_path / "hub", {"README.md": "# Not a hub\n"})
-    with nothing_written(hub):
-        told = hubpress(hub, "bump")
-    error, hint = fault(told)
-    assert (told.code, error) == (2, f"error: there is no chartpress.yaml in this repository ({hub.path})")
-    assert "--repo PATH" in hint
-
-
-@pytest.mark.engine
-def test_unknown_keys_are_ignored_and_named(make: Maker, hubpress: Hubpress) -> None:
-    hub = make(
-        "hub: {valuesPath: jupyterhub.hub.image, platforms: [linux/amd64]}\n",
-        {"images/hub/Dockerfile": FROM_BASE},
-        imagePrefx="quay.io/",
-    )
-    hub.edit("chartpress.yaml", "charts:\n", "version: 3\ncharts:\n")
-    hub.commit("Write more than chartpress knows")
-    done = hubpress(hub, "--dry", "build")
-    assert done.code == 0, done
-    named = [line.strip() for line in done.out.splitlines() if "is no key of chartpress's" in line]
-    assert named == [
-        f"! chartpress.yaml: {key} is no key of chartpress's, and is ignored"
-        for key in ("version", "charts[0].imagePrefx", "charts[0].images.hub.platforms")
-    ]
-
-
-@pytest.fixture
-def make_known(make: Maker) -> Hub:
-    """A hub repository that can be built."""
-    return make("hub: {valuesPath: jupyterhub.hub.image}\n", {"images/hub/Dockerfile": FROM_BASE})
-
-
 VALUES = [
     (
         "a path that is missing",
@@ -192,29 +129,6 @@ VALUES = [
 ]
 
 
-@pytest.mark.engine
-@pytest.mark.parametrize(("text", "named", "hinted"), [row[1:] for row in VALUES], ids=[row[0] for row in VALUES])
-def test_values_that_cannot_be_written_are_refused_before_anything_is_built(
-    text: str, named: str, hinted: str | None, make: Maker, hubpress: Hubpress, registry: Registry
-) -> None:
-    hub = make("hub: {valuesPath: jupyterhub.hub.image}\n", {"images/hub/Dockerfile": FROM_BASE}, text)
-    with nothing_written(hub):
-        told = hubpress(hub, "build")
-    error, hint = fault(told)
-    assert told.code == 2, told
-    assert named in error
-    assert hinted is None or hint == f"hint: {hinted}"
-    assert images_in(registry.address, make.prefix.partition("/")[2]) == {}
-
-
-@pytest.mark.engine
-def test_a_values_file_that_is_missing(make_known: Hub, hubpress: Hubpress) -> None:
-    (make_known.path / "hub/values.yaml").unlink()
-    with nothing_written(make_known):
-        told = hubpress(make_known, "build")
-    assert (told.code, fault(told)[0]) == (2, "error: the values file is missing (hub/values.yaml)")
-
-
 EXACT = "name: jupyterhub, version: 3.2.1, repository: URL"
 REQUIREMENTS = [
     ("no version", "- {name: jupyterhub, repository: URL}", "the dependency jupyterhub has no version"),
@@ -230,45 +144,6 @@ REQUIREMENTS = [
         "the dependency jupyterhub stands at 3.2.1 on line 2 and at 3.2.0 here",
     ),
 ]
-
-
-@pytest.mark.parametrize(("listed", "named"), [row[1:] for row in REQUIREMENTS], ids=[row[0] for row in REQUIREMENTS])
-def test_a_requirement_that_cannot_be_moved(
-    listed: str, named: str, tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress
-) -> None:
-    hub = make_hub(tmp_path / "hub", chart_repository=helm_repository.url)
-    hub.write("hub/requirements.yaml", f"dependencies:\n{listed}\n".replace("URL", helm_repository.url))
-    with nothing_written(hub):
-        told = hubpress(hub, "bump")
-    assert told.code == 2, told
-    assert named in fault(told)[0]
-    assert "hub/requirements.yaml" in fault(told)[0]
-
-
-LOCATIONS = [
-    ("hub.root that is no folder", "hub: {root: helm}\n", "the file is missing (helm/chartpress.yaml)"),
-    (
-        "hub.root outside",
-        "hub: {root: ../other}\n",
-        "hub.root is '../other', not a path in the repository (invoke.yaml)",
-    ),
-    ("hub.chart that is none", "hub: {chart: none}\n", "there is no chart none (chartpress.yaml)"),
-    ("hub.images that are none", "hub: {images: [none]}\n", "none is no image that inherits from z2jh's hub image"),
-    ("hub.dependency that is none", "hub: {dependency: none}\n", "no chart depends on none (hub/requirements.yaml)"),
-]
-
-
-@pytest.mark.parametrize(("settings", "named"), [row[1:] for row in LOCATIONS], ids=[row[0] for row in LOCATIONS])
-def test_a_setting_that_leads_nowhere(
-    settings: str, named: str, tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress
-) -> None:
-    hub = make_hub(tmp_path / "hub", chart_repository=helm_repository.url)
-    make_repository(tmp_path / "other", {"chartpress.yaml": "charts: []\n"})
-    hub.write("invoke.yaml", settings)
-    with nothing_written(hub):
-        told = hubpress(hub, "bump")
-    assert told.code == 2, told
-    assert named in fault(told)[0]
 
 
 def test_files_that_leave_the_repository_are_not_followed(
@@ -328,13 +203,3 @@ def test_a_release_commits_the_files_behind_links(plain: Hub) -> None:
     ]
     assert all((plain.path / link).is_symlink() for link in (*links, "images"))
     assert plain.git("status", "--porcelain") == ""
-
-
-@pytest.mark.engine
-def test_the_whole_release_refuses_before_its_first_step(make_known: Hub) -> None:
-    make_known.write("hub/values.yaml", "jupyterhub: {hub: none}\n")
-    make_known.commit("Break the values")
-    with nothing_written(make_known):
-        told = run_task("release", "--yes", cwd=make_known.path)
-    assert told.code == 2
-    assert fault(told)[0] == ("error: jupyterhub.hub is the text 'none', not a mapping or a list (hub/values.yaml:1)")

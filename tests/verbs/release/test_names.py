@@ -167,21 +167,6 @@ def test_a_folder_that_is_a_pattern_commits_its_own_files_alone(hub: Hub, record
 
 
 @pytest.mark.parametrize(
-    ("flag", "code", "error"),
-    [
-        ("--branch=--evil", 2, "'--evil' cannot be a branch's name"),
-        ("--branch=-evil", 2, "'-evil' cannot be a branch's name"),
-    ],
-)
-def test_a_branch_that_is_typed_is_never_an_option(
-    hub: Hub, recorder: Recorder, flag: str, code: int, error: str
-) -> None:
-    done = run_task("bump", "commit", flag, cwd=hub.path, env=recorder.env)
-    assert (done.code, error in done.err) == (code, True), done
-    assert taken_for_options(recorder.calls, SIGN) == []
-
-
-@pytest.mark.parametrize(
     ("typed", "code", "error"),
     [
         ("bump --to=--evil", 1, "--evil"),
@@ -229,16 +214,3 @@ def test_a_name_in_the_helm_repository_is_never_an_option(
     assert SIGN not in hub.git("show", "HEAD")
     assert recorder.calls
     assert taken_for_options(recorder.calls, SIGN) == []
-
-
-def test_a_message_that_is_typed_is_never_an_option(hub: Hub, recorder: Recorder) -> None:
-    done = run_task("bump", "commit", "--message=--amend --evil", cwd=hub.path, env=recorder.env)
-    assert done.code == 0, done
-    assert hub.subjects()[0] == "--amend --evil"
-    assert taken_for_options(recorder.calls, SIGN) == []
-
-
-def test_what_is_taken_for_an_option() -> None:
-    assert taken_for_options([["git", "log", "--evil"]], SIGN) == [["git", "log", "--evil"]]
-    assert taken_for_options([["git", "log", "--", "--evil"], ["docker", "--builder", "--evil"]], SIGN) == []
-    assert taken_for_options([["git", "log", "--output=evil"]], SIGN) == [["git", "log", "--output=evil"]]

@@ -16,10 +16,8 @@ from tests.support.planted import (
     IN_REMOTE,
     IN_SHELL,
     ON_GITHUB,
-    SECRETS,
     USER,
     Planted,
-    given_away,
     telltale,
 )
 from tests.support.registry import private_registry, sign_in
@@ -88,18 +86,10 @@ def test_a_look_gives_no_secret_away(planted: Planted, task: str) -> None:
 
 # Program, the word among its arguments at which it fails, and the exit code.
 FAILURES = [
-    ("git", "rev-parse", 3),
-    ("git", "status", 3),
-    ("git", "log", 3),
-    ("git", "switch", 3),
     ("git", "commit", 3),
-    ("git", "ls-remote", 4),
     ("git", "push", 4),
-    ("docker", "inspect", 3),
     ("docker", "bake", 3),
-    ("gh", "list", 3),
     ("gh", "create", 3),
-    ("chartpress", "--push", 3),
 ]
 
 
@@ -167,13 +157,3 @@ def test_a_signature_that_fails_gives_no_secret_away(planted: Planted, aside: Pa
     done = planted.run(*RELEASE)
     assert done.code == 3, done
     assert planted.finds(done) == {}
-
-
-def test_what_is_planted_is_found() -> None:
-    assert {name: given_away(value.encode()) for name, value in IN_SHELL.items() if value not in SECRETS} == {
-        "GOOGLE_CREDENTIALS": ["tulipshell4720", "tulip-shell-4721"]
-    }
-    assert given_away(b"GET /?a=tulip%2Fshell%2B4719 Authorization: Basic cm9iaW46dHVsaXAtZG9ja2VyLTQ3MTM=") == [
-        IN_DOCKER,
-        "tulip/shell+4719",
-    ]
