@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tasks.tools.forges import is_reached_by_ssh, opening_address, read_remote, web_address
 
@@ -102,14 +100,6 @@ def test_the_page_for_opening_a_pull_request(remote: str, page: str | None) -> N
     assert opening_address(repository, BRANCH, "main", TITLE) == page
 
 
-def test_a_branchs_name_is_quoted_in_an_address() -> None:
-    repository = read_remote("git@github.com:org/hubs.git")
-    assert repository is not None
-    page = opening_address(repository, "robin/bump#4 &more", "release/2026", "Go & see")
-    compared = "release/2026...robin/bump%234%20%26more"
-    assert page == f"https://github.com/org/hubs/compare/{compared}?expand=1&title=Go+%26+see"
-
-
 @pytest.mark.parametrize(
     ("remote", "by_ssh"),
     [
@@ -122,9 +112,3 @@ def test_a_branchs_name_is_quoted_in_an_address() -> None:
 )
 def test_ssh_may_know_a_host_by_another_name(remote: str, by_ssh: bool) -> None:
     assert is_reached_by_ssh(remote) == by_ssh
-
-
-@given(st.text(max_size=60) | st.from_regex(r"(https|ssh)://[^ ]{0,30}", fullmatch=True))
-def test_any_text_can_be_asked_for_its_address(remote: str) -> None:
-    address = web_address(remote)
-    assert address is None or address.startswith(("https://", "http://"))

@@ -114,14 +114,6 @@ ENGINE = [
         BUILDX_HINT,
     ),
     Bug(
-        "buildx missing, before Docker 28",
-        "build",
-        docker_that_says("docker: 'buildx' is not a docker command.\nSee 'docker --help'"),
-        PROGRAM,
-        "docker has no buildx (docker buildx version)",
-        BUILDX_HINT,
-    ),
-    Bug(
         "no such builder",
         "build --builder nobody",
         nothing,
@@ -259,22 +251,6 @@ REGISTRIES = [
     Bug(
         "registry that denies",
         "build",
-        registry_that_denies,
-        UNREACHABLE,
-        "the registry denied access: ... no basic auth credentials ({s.registry})",
-        "docker login {s.registry}",
-    ),
-    Bug(
-        "registry down, and a release begun",
-        "release --yes",
-        registry_down,
-        UNREACHABLE,
-        "the registry gives no usable answer: ... connection refused (127.0.0.1:1)",
-        "curl -I http://127.0.0.1:1/v2/",
-    ),
-    Bug(
-        "registry that denies, and a release begun",
-        "release --yes",
         registry_that_denies,
         UNREACHABLE,
         "the registry denied access: ... no basic auth credentials ({s.registry})",
