@@ -17,7 +17,7 @@ import sh
 
 from tasks.tools.command import Command
 from tasks.tools.process import Pool, ask_all, attend, capture, watch
-from tests.support.cli import INVOKE, run_task
+from tests.support.cli import INVOKE
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
 
@@ -204,18 +204,6 @@ def _read_to_end(terminal: int) -> str:
             shown += chunk
     os.close(terminal)
     return shown.decode()
-
-
-def test_after_an_interrupt_the_same_command_goes_on(slow: Hub, tmp_path: Path) -> None:
-    with started("commit", cwd=slow.path) as child:
-        wait_for(tmp_path / "pid")
-        child.send_signal(signal.SIGINT)
-        os.kill(int((tmp_path / "pid").read_text()), signal.SIGINT)
-        child.communicate(timeout=PATIENCE)
-    (slow.path / ".git/hooks/pre-commit").unlink()
-    done = run_task("commit", cwd=slow.path)
-    assert done.code == 0, done
-    assert slow.subjects() == ["Move z2jh from 3.2.1 to 3.3.8", "Set up the hub"]
 
 
 # -- two runs at once

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as with_settings
-from hypothesis import strategies as st
 
-from tasks.core.faults import Fault, Unusable
+from tasks.core.faults import Unusable
 from tasks.core.settings import KEYS, Settings, ValuesTarget, read_settings
 from tests.support.cli import INVOKE as LAB_INVOKE
 from tests.support.cli import Result, run, run_task, sh
@@ -142,26 +139,6 @@ def test_an_unknown_variable_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> 
     assert str(refused.value) == (
         f"error: there is no setting hub.imgaes (INVOKE_HUB_IMGAES)\nhint: the settings are: {ALL_KEYS}"
     )
-
-
-# A busy machine is no fault of what is tested.
-@with_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    st.dictionaries(
-        st.sampled_from([*KEYS, "other"]),
-        st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["file", "path", "x"]), inner),
-        ),
-    )
-)
-def test_any_configuration_is_settings_or_one_fault(given_settings: dict[str, Any]) -> None:
-    try:
-        read = read_settings(given_settings)
-    except Fault as fault:
-        assert len(str(fault).splitlines()) == 2  # noqa: PT017 - any configuration may be either
-    else:
-        assert set(read._fields) == set(KEYS)
 
 
 # -- the hub repository's own invoke.yaml

@@ -117,16 +117,6 @@ def test_the_document_differs_at_name_and_tag_alone(case: Case, name: str, tag: 
 
 
 @given(cases(), names, tags)
-def test_every_byte_around_the_scalars_stays(case: Case, name: str, tag: str) -> None:
-    after = with_image(case.text, case.path, name, tag, WHERE).decode()
-    assert after.startswith(case.head)
-    assert after.endswith(case.tail.lstrip("\r\n"))
-    between = after[len(case.head) : len(after) - len(case.tail.lstrip("\r\n"))]
-    assert case.middle.strip() in between
-    assert with_image(after.encode(), case.path, name, tag, WHERE) == after.encode()
-
-
-@given(cases(), names, tags)
 def test_chartpress_would_have_written_the_same_data(case: Case, name: str, tag: str) -> None:
     chartpress = pytest.importorskip("chartpress")
     with tempfile.TemporaryDirectory() as folder:

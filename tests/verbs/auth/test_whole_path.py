@@ -111,21 +111,6 @@ def test_a_push_is_refused_before_auth_and_works_after_it(
     pushed(hub)
 
 
-def test_a_helper_that_is_configured_is_all_that_a_token_in_a_file_needs(
-    hub: Hub, private: Registry, programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    token = tmp_path / "token"
-    token.write_text(TOKEN)
-    monkeypatch.setenv("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", str(token))
-    error, hint = refused(hub)
-    assert error.startswith("error: the registry denied access: ")
-    assert hint == f"hint: docker login {private.address}"
-
-    write_program(programs, "docker-credential-loopback", HELPER)
-    use_helper(private.address, "loopback")
-    pushed(hub)
-
-
 def test_an_account_that_google_wants_to_see_again_is_told_to_sign_in(
     hub: Hub, tokens: TokenServer, programs: Path, private: Registry, tmp_path: Path
 ) -> None:

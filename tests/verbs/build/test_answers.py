@@ -77,21 +77,6 @@ def test_an_engine_somewhere_else_that_is_down(hub: Hub) -> None:
 
 
 @pytest.mark.engine
-def test_a_program_for_another_processor_is_said_to_need_emulation(hub: Hub, mirror: str) -> None:
-    """The kernel refuses a program whose head names another processor; so it does for an image of another platform."""
-    head = b"\x7fELF\x02\x01\x01".ljust(18, b"\0") + b"\xf3\0"  # RISC-V
-    (hub.path / "images/hub/sh").write_bytes(head.ljust(4096, b"\0"))
-    (hub.path / "images/hub/sh").chmod(0o755)
-    hub.write("images/hub/Dockerfile", f'FROM {mirror}:3.2.1\nUSER root\nCOPY sh /bin/other\nRUN ["/bin/other"]\n')
-    hub.commit("Bring a program")
-    failed = run_task("build", cwd=hub.path)
-    assert failed.code == 3, failed
-    error, hint = last_lines(failed)
-    assert error.startswith("error: Docker's current builder fails to emulate the platform: ")
-    assert hint == BUILD_NATIVELY
-
-
-@pytest.mark.engine
 def test_a_program_that_dies_in_qemu_is_said_to(hub: Hub, mirror: str) -> None:
     words = "qemu: uncaught target signal 11 (Segmentation fault) - core dumped"
     run = f"RUN --network=none echo '{words}' >&2; exit 139"

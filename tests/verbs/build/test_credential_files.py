@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.core.settings import Settings
-from tasks.image import inputs
-from tasks.image.tree import Tree
-from tasks.repo.hub import open_hub
 from tasks.repo.secrets import LARGEST, credential_in
-from tasks.tools.git import Git
 from tests.support.cli import run, run_task
 from tests.support.engine import files_of
 from tests.support.machine import PROJECT
@@ -45,40 +40,23 @@ def with_token(file: dict[str, Any]) -> dict[str, Any]:
 
 CREDENTIALS = {
     "private key": ("id_ed25519", PEM.format(kind="OPENSSH ", body=BODY), "a private key"),
-    "private key of RSA": ("tls/server.key", PEM.format(kind="RSA ", body=BODY), "a private key"),
     "private key behind a certificate": ("server.pem", f"subject=hub\n{KEY}", "a private key"),
-    "private key with Windows' line ends": ("key.txt", KEY.replace("\n", "\r\n"), "a private key"),
-    "private key with a password": (
-        "old.pem",
-        PEM.format(kind="RSA ", body=f"Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A\n\n{BODY}"),
-        "a private key",
-    ),
     "private key in a program": ("sign.py", f'KEY = """\n{KEY}"""\n', "a private key"),
     "service account": ("hub-4711.json", json.dumps(SERVICE_ACCOUNT, indent=2), CLOUD),
-    "service account, with a byte order mark": ("key.json", f"\ufeff{json.dumps(SERVICE_ACCOUNT)}", CLOUD),
     "user of gcloud": ("adc.json", json.dumps(USER), CLOUD),
-    "account that acts as another": (
-        "acting.json",
-        json.dumps({"type": "impersonated_service_account", "source_credentials": USER}),
-        CLOUD,
-    ),
     "federation with a token": ("ci.json", json.dumps(with_token(FEDERATION)), CLOUD),
     "google-github-actions/auth": ("gha-creds-0a1b2c.json", json.dumps(FEDERATION), CLOUD),
-    "application default credentials": ("gcloud/application_default_credentials.json", "{}", CLOUD),
     "Docker's configuration": (
         ".docker/config.json",
         json.dumps({"auths": {"hub.test": {}, "a.test": {"auth": LOGIN}}}),
         REGISTRY,
     ),
-    "pull secret": ("pull.json", json.dumps({"auths": {"hub.test": {"identitytoken": "tulip"}}}), REGISTRY),
     "netrc": (".netrc", NETRC, "a web server's password"),
     "git's store": (".git-credentials", "https://robin:tulip@github.com\n", "git's password"),
-    "git's store with a token alone": (".git-credentials", f"https://ghp_{'a1' * 18}@github.com\n", "git's password"),
     "git's settings": (".git/config", '[remote "origin"]\n\turl = https://robin:tulip@git.test/a\n', "git's password"),
     "git's settings after actions/checkout": (".git/config", CHECKED_OUT, "git's password"),
     "pypirc": (".pypirc", "[pypi]\nusername = __token__\npassword = pypi-tulip\n", "a package index's password"),
     "AWS": (".aws/credentials", AWS_KEY, AWS),
-    "AWS, all in one file": (".aws/config", AWS_KEY, AWS),
     "kubeconfig": (".kube/config", KUBECONFIG, "a cluster's credentials"),
     "variables": (".env", "# ours\nPORT=8000\nexport GITHUB_TOKEN='tulip-garden'\n", "a secret variable"),
 }
@@ -223,37 +201,6 @@ def test_a_key_in_a_named_build_context_stops_the_run(hub: Hub) -> None:
     hub.commit("Take a second context")
     done = run_task("--dry", "build", cwd=hub.path)
     assert (done.code, fault(done)[0]) == (1, "the build context holds a private key (keys/id_rsa)")
-
-
-@pytest.mark.engine
-def test_a_context_that_is_the_whole_repository_does_not_hold_gits_own_settings(hub: Hub) -> None:
-    hub.edit(
-        "chartpress.yaml",
-        "        valuesPath:",
-        "        contextPath: .\n        dockerfilePath: images/hub/Dockerfile\n        valuesPath:",
-    )
-    hub.edit("images/hub/Dockerfile", "COPY requirements.txt /tmp/requirements.txt", "COPY . /srv/all/")
-    hub.edit("images/hub/Dockerfile", "--requirement /tmp/", "--requirement /srv/all/images/hub/")
-    hub.commit("Build from the top")
-    hub.git("config", "http.https://github.com/.extraheader", "AUTHORIZATION: basic dHVsaXA=")
-    done = run_task("build", "--json", cwd=hub.path)
-    assert done.code == 0, done
-    (image,) = done.json["images"]
-    files = files_of(f"{image['repository']}:{image['tag']}")
-    assert "/srv/all/chartpress.yaml" in files
-    assert "/srv/all/.git" not in files
-
-
-def test_no_more_than_so_many_files_are_looked_at(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked_at: list[str] = []
-    monkeypatch.setattr(inputs, "MOST_LOOKED_AT", 3)
-    monkeypatch.setattr(inputs, "credential_in", lambda path, _: looked_at.append(path))
-    for number in range(10):
-        hub.write(f"images/hub/{number}", "")
-    hub.commit("Add files")
-    opened = open_hub(Settings(), Git.around(hub.path))
-    inputs.require_buildable(opened, opened.images[0], Tree(opened.git, "HEAD"))
-    assert len(looked_at) == 3
 
 
 # -- among the files to commit

@@ -111,24 +111,6 @@ def test_hub_root_chooses_among_them(written: str, two_roots: Hub, hubpress: Hub
 # -- the dependency
 
 
-def test_a_chart_that_gets_jupyterhub_through_binderhub_is_told_so(tmp_path: Path, hubpress: Hubpress) -> None:
-    files = {
-        "chartpress.yaml": CHARTPRESS,
-        "hub/Chart.yaml": chart(("binderhub", "1.0.0-0.dev.git.3506.h1d8bfb12", BINDERHUB)),
-        "images/hub/Dockerfile": DOCKERFILE,
-    }
-    hub = make_repository(tmp_path / "hub", files)
-    with nothing_written(hub):
-        told = hubpress(hub, "bump")
-    assert told.code == 2
-    error, hint = fault(told)
-    assert error == "error: the chart hub gets jupyterhub through binderhub, which pins it (hub/Chart.yaml)"
-    assert hint == (
-        "hint: move binderhub instead, by hand; a release's own jupyterhub: helm show chart binderhub"
-        f" --repo {BINDERHUB} --version 1.0.0-0.dev.git.3506.h1d8bfb12"
-    )
-
-
 def test_a_chart_that_depends_on_something_else_is_told_what_is_missing(tmp_path: Path, hubpress: Hubpress) -> None:
     files = {
         "chartpress.yaml": CHARTPRESS,

@@ -78,11 +78,6 @@ LAYOUTS = [
         title="requirements.yaml, list at column 0",
     ),
     requirement(
-        "dependencies:\n - name: jupyterhub\n   version: 3.2.1\n   repository: URL/\n",
-        EXACTLY,
-        title="requirements.yaml, list at column 1",
-    ),
-    requirement(
         'dependencies:\n  - name: "jupyterhub"\n    version: "3.2.1"\n    repository: "URL"\n',
         ('version: "3.2.1"', 'version: "3.3.8"'),
         title="double quotes, address without a slash",
@@ -98,11 +93,6 @@ LAYOUTS = [
         title="CRLF",
     ),
     requirement(
-        "\ufeffdependencies:\n- {name: jupyterhub, version: 3.2.1, repository: URL}\n",
-        EXACTLY,
-        title="byte order mark, flow style",
-    ),
-    requirement(
         "dependencies:\n"
         "# - name: jupyterhub\n#   version: 3.2.0\n"
         "- name: jupyterhub-ssh\n  version: 3.2.1-0.dev.git.1.habc\n  repository: https://x.invalid/\n"
@@ -110,17 +100,6 @@ LAYOUTS = [
         "- name: jupyterhub-home-nfs\n  version: 3.2.1-rc1\n  repository: oci://ghcr.io/2i2c-org\n",
         ("version: 3.2.1 # move", "version: 3.3.8 # move"),
         title="among siblings of the same prefix, an old one in a comment above",
-    ),
-    requirement(
-        "dependencies:\n- name: jupyterhub\n  version: 3.2.1\n  repository: URL\n"
-        "  alias: hub\n  condition: hub.enabled\n",
-        EXACTLY,
-        title="alias and condition",
-    ),
-    requirement(
-        "dependencies:\n- version:   3.2.1\t\n  repository: URL\n  name: jupyterhub\n\n\n",
-        ("version:   3.2.1\t\n", "version:   3.3.8\t\n"),
-        title="blanks around the version and at the end",
     ),
     chart_yaml(
         "dependencies:\n  - name: jupyterhub\n    version: 3.2.1\n    repository: URL\n",
@@ -131,12 +110,6 @@ LAYOUTS = [
         'dependencies:\n- name: jupyterhub\n  version: "3.2.1"\n  repository: "URL/"\n  import-values: [a]\n',
         ('version: "3.2.1"', 'version: "3.3.8"'),
         title="Chart.yaml v2, quoted",
-    ),
-    chart_yaml(
-        "dependencies:\n- name: postgresql\n  version: 3.2.1-x\n  repository: https://x.invalid\n"
-        "- name: jupyterhub\n  version: 3.2.1\n  repository: URL\nkubeVersion: '>=1.28'\n",
-        ("version: 3.2.1\n", "version: 3.3.8\n"),
-        title="Chart.yaml v2, the second dependency of two",
     ),
     Layout(
         "Chart.yaml v2 beside the requirements.yaml that Helm still prefers",
@@ -153,49 +126,11 @@ LAYOUTS = [
     below("ops/clusters/helm", "chartpress.yaml three folders below"),
     below("helm-charts", "run from a folder beside it", cwd="helm-charts/images"),
     Layout(
-        "several charts, of which one depends on jupyterhub",
-        {
-            "chartpress.yaml": "charts:\n"
-            "- {name: support, images: {proxy: }}\n"
-            "- {name: daskhub, chartPath: ./helm/dask, images: {hub: , dask: }}\n",
-            "support/Chart.yaml": f"{V2}dependencies: [{{name: grafana, version: 3.2.1, repository: URL}}]\n",
-            "helm/dask/Chart.yaml": V2_HUB,
-            "images/hub/Dockerfile": DOCKERFILE,
-            "images/proxy/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n",
-            "images/dask/Dockerfile": "FROM daskdev/dask:3.2.1\n",
-        },
-        {"helm/dask/Chart.yaml": EXACTLY, "images/hub/Dockerfile": (OLD, NEW)},
-    ),
-    Layout(
         "a chart that is not there yet beside the one that counts",
         {
             "chartpress.yaml": "charts: [{name: later}, {name: hub, images: {hub: }}]\n",
             "hub/Chart.yaml": V2_HUB,
             "images/hub/Dockerfile": DOCKERFILE,
-        },
-        {"hub/Chart.yaml": EXACTLY, "images/hub/Dockerfile": (OLD, NEW)},
-    ),
-    Layout(
-        "several chartpress.yaml, of which one has the chart",
-        {
-            "apps/chartpress.yaml": "charts: [{name: app}]\n",
-            "apps/app/Chart.yaml": V2,
-            "broken/chartpress.yaml": "charts: [\n",
-            "hubs/chartpress.yaml": CHARTPRESS,
-            "hubs/hub/Chart.yaml": V2_HUB,
-            "hubs/images/hub/Dockerfile": DOCKERFILE,
-        },
-        {"hubs/hub/Chart.yaml": EXACTLY, "hubs/images/hub/Dockerfile": (OLD, NEW)},
-    ),
-    Layout(
-        "the one at the top counts before one in a folder below",
-        {
-            "chartpress.yaml": CHARTPRESS,
-            "hub/Chart.yaml": V2_HUB,
-            "images/hub/Dockerfile": DOCKERFILE,
-            "vendor/z2jh/chartpress.yaml": CHARTPRESS,
-            "vendor/z2jh/hub/Chart.yaml": V2_HUB,
-            "vendor/z2jh/images/hub/Dockerfile": DOCKERFILE,
         },
         {"hub/Chart.yaml": EXACTLY, "images/hub/Dockerfile": (OLD, NEW)},
     ),

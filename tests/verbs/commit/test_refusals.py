@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.steps import BRANCH, SUBJECT, commit, install_hook, move, refs
+from tests.support.steps import BRANCH, commit, install_hook, move, refs
 
-from ...support.cli import run, run_task, sh
+from ...support.cli import run, run_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -272,21 +272,6 @@ def test_a_hook_that_changes_a_managed_file_is_told(moved: Hub) -> None:
         "error: a hook changed the file while it was committed (hub/requirements.yaml)\n"
         "hint: git show HEAD -- hub/requirements.yaml\n"
     )
-
-
-def test_a_hook_reads_nothing_from_the_terminal(moved: Hub) -> None:
-    install_hook(moved.path / ".git/hooks", "pre-commit", "read answer; echo hook: ${answer:-nobody answers}")
-    done = commit(moved)
-    assert done.code == 0, done
-    assert "hook: nobody answers\n" in done.err
-
-
-def test_a_run_inside_of_another_repositorys_hook_stays_in_its_own(moved: Hub, tmp_path: Path) -> None:
-    sh("git", "init", "--quiet", str(tmp_path / "other"), cwd=tmp_path)
-    env = {"GIT_DIR": str(tmp_path / "other/.git"), "GIT_INDEX_FILE": str(tmp_path / "other/.git/index")}
-    done = run_task("commit", cwd=moved.path, env=env)
-    assert done.code == 0, done
-    assert moved.subjects()[0] == SUBJECT
 
 
 def test_git_that_does_not_know_its_user_says_how_to_tell_it(moved: Hub, tmp_path: Path) -> None:

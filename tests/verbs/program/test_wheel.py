@@ -79,19 +79,6 @@ def test_bash_completes_the_command(installed: Path, tmp_path: Path) -> None:
     assert sorted(complete.out.split()) == ["rehearse", "release"], complete
 
 
-@pytest.mark.parametrize(
-    ("shell", "registers"),
-    [
-        ("bash", "complete -F _complete_hubpress -o default hubpress"),
-        ("fish", "complete --command hubpress --no-files --arguments '(__complete_hubpress)'"),
-        ("zsh", "compctl -K _complete_hubpress + -f hubpress"),
-    ],
-)
-def test_every_shell_has_its_script(shell: str, registers: str, installed: Path, tmp_path: Path) -> None:
-    script = sh(str(installed / "hubpress"), "--print-completion-script", shell, cwd=tmp_path)
-    assert registers in script.splitlines()
-
-
 # -- a release, from nothing but the wheel
 
 

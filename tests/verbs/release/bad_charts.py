@@ -32,11 +32,6 @@ def index(body: bytes, status: int = 200) -> Callable[[Scene], None]:
     return lambda scene: scene.charts.answers.update({INDEX: (status, body)})
 
 
-def index_cut_short(scene: Scene) -> None:
-    whole = (scene.charts.folder / "index.yaml").read_bytes()
-    scene.charts.answers[INDEX] = (200, whole[: len(whole) // 2])
-
-
 def archive_of_another_release(scene: Scene) -> None:
     other = (scene.charts.folder / "jupyterhub-3.3.8.tgz").read_bytes()
     scene.charts.answers["/jupyterhub-3.2.1.tgz"] = (200, other)
@@ -60,27 +55,11 @@ HELM_REPOSITORY = [
         LOOK,
     ),
     Bug(
-        "the index is truncated",
-        "bump",
-        index_cut_short,
-        UNREACHABLE,
-        "the index is cut off ({s.charts.url}index.yaml)",
-        LOOK,
-    ),
-    Bug(
         "the index names no jupyterhub",
         "bump",
         index(OTHER_CHARTS),
         UNREACHABLE,
         "the index names no release of jupyterhub ({s.charts.url}index.yaml)",
-        LOOK,
-    ),
-    Bug(
-        "the index is not for everybody",
-        "bump",
-        index(b"", status=403),
-        UNREACHABLE,
-        "access is denied (status 403) ({s.charts.url}index.yaml)",
         LOOK,
     ),
     Bug(

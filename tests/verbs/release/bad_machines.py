@@ -140,10 +140,6 @@ def no_values_path(scene: Scene) -> None:
     scene.change(VALUES, "    image:\n", "    picture:\n")
 
 
-def uncommitted_image_files(scene: Scene) -> None:
-    scene.hub.write("images/hub/extra.txt", "not committed\n")
-
-
 def shallow(scene: Scene) -> None:
     scene.change(VALUES, "256M", "512M")
     scene.hub.git("push", "--quiet")
@@ -165,28 +161,12 @@ IMAGES = [
         'add "image: {{name: , tag: }}" under jupyterhub.hub, line 4',
     ),
     Bug(
-        "uncommitted image files",
-        "build",
-        uncommitted_image_files,
-        REFUSED,
-        "the image hub has files that are not committed (images/hub/extra.txt)",
-        "invoke commit, or git commit them; its tag names the last commit",
-    ),
-    Bug(
         "shallow clone",
         "build",
         shallow,
         REFUSED,
         "the clone is shallow, so commits cannot be counted ({s.hub.path})",
         "git fetch --unshallow",
-    ),
-    Bug(
-        "no such image",
-        "build --image postgres",
-        nothing,
-        UNUSABLE,
-        "postgres is no image that inherits from z2jh's hub image (chartpress.yaml)",
-        "such images here: hub",
     ),
     Bug(
         "base image that does not exist",

@@ -92,9 +92,6 @@ ANYWHERE = [
     Name("chart's folder, as a pattern", folder_like_a_pattern, COMMIT),
     Name("image's folder", image_folder, COMMIT),
     Name("Dockerfile", partial(image_key, "dockerfilePath: --evil"), LOOK, 2, "no Dockerfile of a hub image (--evil)"),
-    Name("FROM", partial(edited, DOCKERFILE, "FROM ", "FROM --evil="), LOOK, 2, "FROM needs one image"),
-    Name("base image's tag", partial(edited, DOCKERFILE, ":3.2.1", ":--evil"), LOOK, 2, "is not the name of an image"),
-    Name("values path", partial(edited, CHARTPRESS, "jupyterhub.hub", "--evil"), LOOK, 2, "--evil.image is missing"),
     Name("version", partial(edited, REQUIREMENTS, "3.2.1", "--evil"), COMMIT, 1, "--evil is not SemVer"),
     Name("Helm repository", partial(edited, REQUIREMENTS, "http:", "--evil:"), LOOK, 4, "there is no such file"),
     Name("branch", git_branch, COMMIT),
@@ -110,17 +107,13 @@ ANYWHERE = [
     Name("hub.images", partial(setting, "images: [--evil]"), LOOK, 2, "--evil is no image"),
 ]
 WITH_ENGINE = [
-    Name("chart and its folder", chart_folder, BUILD),
     Name("image's folder", image_folder, BUILD),
     Name("image's name", partial(image_key, "imageName: --evil/x"), BUILD, 2, NO_NAME),
-    Name("part of an image's name", partial(image_key, "imageName: 127.0.0.1:1/--evil"), BUILD, 2, NO_NAME),
-    Name("way out of a repository", partial(image_key, "imageName: 127.0.0.1:1/../evil"), BUILD, 2, NO_NAME),
     Name("image prefix", partial(edited, CHARTPRESS, "imagePrefix: ", "imagePrefix: --evil/"), BUILD, 2, NO_NAME),
     Name("file of the context", context_file, BUILD),
     Name("path", partial(image_key, "paths: [--output=evil]"), BUILD),
     Name("branch", git_branch, BUILD),
     Name("git tag", git_tag, BUILD, 1, "cannot be an image's tag"),
-    Name("build argument", partial(image_key, "buildArgs: {--evil: --evil}"), BUILD),
     Name("build option", partial(image_key, "extraBuildCommandOptions: [--output=evil]"), BUILD, 2, "no counterpart"),
 ]
 
