@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import sys
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tasks.image.inputs import INPUTS_LABEL
-from tests.support.cli import run, run_task, sh
+from tests.support.cli import run, run_task
 from tests.support.looks import data, fault, images_in, labels, nothing_written
 from tests.support.several import BASE, FROM_BASE, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tasks.rehearsal.registry import Registry
@@ -115,62 +112,6 @@ def test_build_arguments_name_commit_tag_and_branch(make: Maker, prefix: str) ->
     assert labels(f"{prefix}/hub:{image['tag']}")["args"] == (
         f"{commit},v0.0.1-0.dev.git.1.h{commit},feature/one,${{HOME}} %{{x}} '\""
     )
-
-
-OPTIONS = [
-    ("--label=ref={TAG}", {"labels": {"ref": "0.0.1-0.dev.git.1.h{commit}"}}),
-    ("--label maintainer=octocat", {"labels": {"maintainer": "octocat"}}),
-    ("--build-arg=COMMIT={LAST_COMMIT}", {"args": {"COMMIT": "{commit}"}}),
-    ("--build-arg LC_ALL", {"args": {"LC_ALL": "C.UTF-8"}}),
-    ("--build-arg NO_SUCH_VARIABLE", {"args": None}),
-    ("--build-context lib=lib", {"contexts": {"lib": "lib"}}),
-    ("--target=final", {"target": "final"}),
-    ("--network none", {"network": "none"}),
-    ("--no-cache", {"no-cache": True}),
-    ("--pull", {"pull": True}),
-    ("--pull=false", {"pull": None}),
-    ("--no-cache-filter=final", {"no-cache-filter": ["final"]}),
-    ("--annotation=a=b", {"annotations": ["a=b"]}),
-    ("--cache-from=type=registry,ref=x/y", {"cache-from": ["type=registry,ref=x/y"]}),
-    ("--cache-to type=inline", {"cache-to": ["type=inline"]}),
-    ("--secret=id=token,env=TOKEN", {"secret": ["id=token,env=TOKEN"]}),
-    ("--ssh default", {"ssh": ["default"]}),
-    ("--shm-size=128m", {"shm-size": "128m"}),
-    ("--ulimit nofile=1024:1024", {"ulimits": ["nofile=1024:1024"]}),
-    ("--attest=type=sbom", {"attest": ["type=sbom"]}),
-    ("--provenance=mode=max", {"attest": ["type=provenance,mode=max"]}),
-    ("--provenance false", {"attest": ["type=provenance,disabled=true"]}),
-    ("--sbom=true", {"attest": ["type=sbom"]}),
-    ("--rm", {}),
-    ("--force-rm --quiet", {}),
-]
-
-
-@pytest.fixture
-def agent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A socket where an ssh agent could listen: buildx looks whether there is one."""
-    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(f"{folder}/agent")
-        monkeypatch.setenv("SSH_AUTH_SOCK", f"{folder}/agent")
-        yield
-
-
-@pytest.mark.usefixtures("agent")
-@pytest.mark.parametrize(("option", "meant"), OPTIONS, ids=[option for option, _ in OPTIONS])
-def test_an_extra_option_is_what_bake_calls_it(
-    option: str, meant: dict[str, Any], make: Maker, hubpress: Hubpress, tmp_path: Path
-) -> None:
-    hub = make(
-        f"hub: {{valuesPath: jupyterhub.hub.image, extraBuildCommandOptions: {json.dumps(option.split())}}}\n", ONE
-    )
-    definition = planned(hubpress, hub)
-    target = definition["target"]["hub"]
-    commit = hub.git("log", "-1", "--pretty=%h")
-    for name, value in json.loads(json.dumps(meant).replace("{commit}", commit)).items():
-        found = target.get(name)
-        assert {key: found[key] for key in value} == value if isinstance(value, dict) else found == value
-    (tmp_path / "docker-bake.json").write_text(json.dumps(definition))
-    sh("docker", "buildx", "bake", "--print", cwd=tmp_path)
 
 
 def test_extra_options_win_over_build_arguments_as_the_last_ones_of_a_command(make: Maker, prefix: str) -> None:

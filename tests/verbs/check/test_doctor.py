@@ -58,7 +58,7 @@ def test_a_tool_that_is_missing(tools: Path, name: str) -> None:
     assert found == MachineFinding(name, None, ok=name in OPTIONAL, hint=f"{name} is not installed: {TOOLS[name]}")
 
 
-@pytest.mark.parametrize("name", TOOLS)
+@pytest.mark.parametrize("name", ["docker", "helm"])
 @pytest.mark.parametrize(
     "said",
     [
@@ -99,7 +99,7 @@ def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short_looks")
-@pytest.mark.parametrize("name", TOOLS)
+@pytest.mark.parametrize("name", ["git", "gh"])
 @pytest.mark.parametrize("hangs", ["exec /bin/sleep 20", "/bin/sleep 20", "trap '' TERM; /bin/sleep 20"])
 def test_a_tool_that_hangs_is_waited_for_within_bounds(tools: Path, name: str, hangs: str) -> None:
     write_tool(tools, name, f"{hangs}\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,6 @@ READ = (
     VALUES,
     "hub/requirements.yaml",
     "hub/requirements.lock",
-    "hub/Chart.lock",
     "invoke.yaml",
 )
 SECONDS = 30
@@ -58,16 +58,14 @@ def one_fault(done: Result, code: int) -> tuple[str, str]:
     return error, hint
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("file", READ)
+# Each file once, and each kind.
+@pytest.mark.parametrize(
+    ("file", "kind"), [*zip(READ, cycle(KINDS)), *((CHARTPRESS, kind) for kind in list(KINDS)[1:])]
+)
 def test_what_is_no_file_is_refused_by_name_wherever_one_is_read(hub: Hub, file: str, kind: str) -> None:
     (hub.path / file).unlink(missing_ok=True)
     KINDS[kind](hub.path / file)
     done = run_task("check", "--offline", cwd=hub.path, seconds=SECONDS)
-    if file == "hub/Chart.lock" and done.code != 2:
-        # Chart.lock belongs to charts of apiVersion v2: this one's is requirements.lock.
-        assert (done.code, done.err) == (1, ""), done
-        return
     error, _ = one_fault(done, 2)
     # What a link leads out of the repository is not even looked at.
     outside = kind == "a device" and file != "invoke.yaml"
@@ -75,7 +73,7 @@ def test_what_is_no_file_is_refused_by_name_wherever_one_is_read(hub: Hub, file:
     assert error == f"error: the file {what} ({file})"
 
 
-@pytest.mark.parametrize("task", ["bump", "build", "commit", "release", "status", "rehearse", "init"])
+@pytest.mark.parametrize("task", ["bump", "release", "status"])
 def test_no_task_waits_for_a_pipe(hub: Hub, task: str) -> None:
     (hub.path / VALUES).unlink()
     os.mkfifo(hub.path / VALUES)
@@ -84,7 +82,7 @@ def test_no_task_waits_for_a_pipe(hub: Hub, task: str) -> None:
     assert done.code in range(5), done
 
 
-@pytest.mark.parametrize("kind", ["a named pipe", "a folder", "a loop of symbolic links"])
+@pytest.mark.parametrize("kind", ["a named pipe"])
 def test_dockers_configuration_that_is_no_file_is_refused(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
@@ -96,8 +94,9 @@ def test_dockers_configuration_that_is_no_file_is_refused(
     assert error == f"error: Docker's configuration cannot be read: it is {kind} ({file})"
 
 
-@pytest.mark.parametrize("variable", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("variable", "kind"), [("GITHUB_OUTPUT", "a named pipe"), ("GITHUB_STEP_SUMMARY", "a loop of symbolic links")]
+)
 def test_a_file_of_the_runners_that_is_none_is_a_fault(hub: Hub, tmp_path: Path, variable: str, kind: str) -> None:
     KINDS[kind](tmp_path / "file")
     done = run_task("check", "--offline", cwd=hub.path, env={variable: str(tmp_path / "file")}, seconds=SECONDS)
@@ -118,7 +117,7 @@ def image_key(hub: Hub, line: str) -> None:
     hub.edit(CHARTPRESS, "        valuesPath:", f"        {line}\n        valuesPath:")
 
 
-@pytest.mark.parametrize("value", ["a\\0b", "\\ud800", "\\udce9", "a\\ud83d/b"])
+@pytest.mark.parametrize("value", ["a\\0b", "a\\ud83d/b"])
 @pytest.mark.parametrize(
     ("line", "key"),
     [
@@ -138,7 +137,7 @@ def test_text_that_no_program_can_be_given_is_refused_with_its_key(hub: Hub, lin
     assert error == f"error: {IMAGE}.{key} {PASSABLE} (chartpress.yaml:6)"
 
 
-@pytest.mark.parametrize("path", ["/etc", "..", "../outside", "images/../../outside", "./../x"])
+@pytest.mark.parametrize("path", ["/etc", "images/../../outside"])
 @pytest.mark.parametrize(
     ("line", "key"),
     [

@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 HUBPRESS = "import sys; from tasks.program import program; program.run(['hubpress', *sys.argv[1:]])"
 DOORS = {"invoke": INVOKE, "hubpress": (sys.executable, "-c", HUBPRESS)}
-LOOKS = (
-    *("check --offline", "check --offline --json", "status", "--dry bump --to 3.3.8", "--dry bump --json --to 3.3.8"),
-    *("--list", "--help release", "doctor"),
-)
+LOOKS = ("check --offline", "--dry bump --json --to 3.3.8", "--help release")
 FULL = Path("/dev/full")
 NOISE = ("unexpected", "Traceback", "Exception ignored")
 
@@ -44,11 +41,9 @@ def closed_pipe() -> int:
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
-@pytest.mark.parametrize("typed", [*LOOKS, "--version"])
+@pytest.mark.parametrize("typed", LOOKS)
 @pytest.mark.parametrize("door", DOORS)
 def test_what_a_full_disk_does_not_take_is_a_fault(hub: Hub, door: str, typed: str) -> None:
-    if (door, typed) == ("invoke", "--version"):
-        pytest.skip("Invoke prints its own version before it looks for tasks")
     with FULL.open("wb") as full:
         code, err = run(door, typed, hub, stdout=full.fileno())
     assert code == 2, err
@@ -60,11 +55,9 @@ def test_what_a_full_disk_does_not_take_is_a_fault(hub: Hub, door: str, typed: s
     assert err.count("error: ") == 1
 
 
-@pytest.mark.parametrize("typed", [*LOOKS, "--version"])
+@pytest.mark.parametrize("typed", LOOKS)
 @pytest.mark.parametrize("door", DOORS)
 def test_a_reader_that_has_gone_is_no_fault(hub: Hub, door: str, typed: str) -> None:
-    if (door, typed) == ("invoke", "--version"):
-        pytest.skip("Invoke prints its own version before it looks for tasks")
     writing = closed_pipe()
     try:
         code, err = run(door, typed, hub, stdout=writing)
@@ -84,7 +77,7 @@ def test_the_work_is_done_although_nobody_reads_of_it(hub: Hub) -> None:
     assert "version: 3.3.8\n" in hub.read("hub/requirements.yaml")
 
 
-@pytest.mark.parametrize("typed", ["check --offline", "--list", "--dry bump --to 3.3.8"])
+@pytest.mark.parametrize("typed", ["check --offline"])
 @pytest.mark.parametrize("door", DOORS)
 def test_streams_that_were_never_there_are_no_fault(hub: Hub, door: str, typed: str) -> None:
     closed = (*("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"), *DOORS[door], *typed.split())

@@ -48,7 +48,7 @@ def test_list_shows_the_same_tasks_as_in_a_checkout(installed: Path, tmp_path: P
     assert [task["name"] for task in listed.json["tasks"]] == TASKS
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", ["release", "check"])
 def test_help_is_the_same_as_in_a_checkout(task: str, installed: Path, tmp_path: Path) -> None:
     shown = run(str(installed / "hubpress"), "--help", task, cwd=tmp_path)
     assert shown.code == 0, shown

@@ -189,11 +189,8 @@ def is_refused(command: Command) -> bool:
     return False
 
 
-@pytest.mark.parametrize("subcommand", ["push", "fetch", "ls-remote", "pull"])
-@pytest.mark.parametrize(
-    "address",
-    ["../../real.git", "{real}", "file://{real}", "https://far.invalid/x", "git@far.invalid:x", "ext::sh -c x"],
-)
+@pytest.mark.parametrize("subcommand", ["push", "ls-remote"])
+@pytest.mark.parametrize("address", ["{real}", "https://far.invalid/x", "git@far.invalid:x", "ext::sh -c x"])
 @pytest.mark.parametrize(
     "key", ["remote.origin.url", "remote.origin.pushurl", "url.{}.insteadOf", "url.{}.pushInsteadOf"]
 )
