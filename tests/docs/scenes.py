@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..review.conftest import at
-from ..review.standin_gh import StandInGh
+from tests.support.gh import StandInGh
+from tests.support.hubs import at
+
 from ..support.cli import INVOKE, run, sh
 from ..support.hubs import Hub, make_hub, make_repository
 from ..support.machine import HELMS

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.typed import refusal
+
 from ..support.cli import run_on_screen
 from ..support.machine import PROJECT
 from .console import Block, Typed, blocks, pages, spans
 from .scenes import SCENES, make_scene
-from .typed import refusal
 from .volatile import missing, settled
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Rule:
 
 NOT_TYPED = (
     Rule("make ", "they run this very suite, take minutes, or set up the machine", target),
-    Rule("pipx install ", "tests/hubs installs the wheel", lambda _: None),
+    Rule("pipx install ", "tests/verbs/program installs the wheel", lambda _: None),
     Rule("gcloud ", "needs Google", others),
     Rule("kubectl ", "needs a cluster", others),
     Rule("docker buildx create --name cluster --driver kubernetes ", "needs a cluster", others),

@@ -36,9 +36,9 @@ from tasks.tools.forges import GitHub, opening_address, read_remote
 from tasks.tools.git import Git, push_fault, remote_fault
 from tasks.tools.google import denied
 from tasks.tools.registry import Undecided, look_up, require_push_right
+from tests.support.charts import archive, entry
 
 from ...support.helm import RELEASES, chart_archive, index_text
-from ...unit.releases.charts import archive, entry
 from . import seeds
 from .inputs import VALUES, damaged, damaged_text, trees
 from .whole import hub_of

@@ -47,12 +47,6 @@ def make_executable(hub: Hub) -> None:
     (hub.path / "images/hub/requirements.txt").chmod(0o755)
 
 
-def link_the_context(hub: Hub) -> None:
-    hub.git("mv", "images/hub", "extra/hub")
-    (hub.path / "images").mkdir(exist_ok=True)
-    (hub.path / "images/hub").symlink_to("../extra/hub")
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -88,25 +82,9 @@ def test_what_no_builder_gets_does_not_count(repository: Hub, change: Callable[[
     assert hash_of(repository.path) == before
 
 
-def test_it_is_the_same_in_another_clone_and_another_commit(repository: Hub, tmp_path: Path) -> None:
-    before = hash_of(repository.path)
-    sh("git", "clone", "--quiet", "--depth=1", f"file://{repository.path}", str(tmp_path / "shallow"), cwd=tmp_path)
-    repository.git("commit", "--quiet", "--amend", "--message", "In other words")
-    assert hash_of(tmp_path / "shallow") == hash_of(repository.path) == before
-
-
 def test_the_base_image_and_the_platform_count(repository: Hub) -> None:
     hashes = {hash_of(repository.path, base=base) for base in ("sha256:1", "sha256:2")}
     assert len({*hashes, hash_of(repository.path, platform="linux/arm64")}) == 3
-
-
-def test_attributes_above_where_a_link_leads_count(repository: Hub) -> None:
-    link_the_context(repository)
-    repository.commit("Link")
-    before = hash_of(repository.path)
-    repository.write("extra/.gitattributes", "*.txt text eol=crlf\n")
-    repository.commit("Write lines in another way")
-    assert hash_of(repository.path) != before
 
 
 def test_the_revision_of_a_submodule_among_the_paths_counts(repository: Hub, tmp_path: Path) -> None:

@@ -16,10 +16,6 @@ def test_a_release_links_both_changelogs() -> None:
     )
 
 
-def test_an_old_release_that_names_no_jupyterhub_links_its_own_changelog() -> None:
-    assert release_links(Release("0.7.0-beta.1")) == ("https://z2jh.jupyter.org/en/stable/changelog.html",)
-
-
 @pytest.mark.parametrize(
     ("version", "page"),
     [

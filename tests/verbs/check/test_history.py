@@ -95,17 +95,6 @@ def test_a_pull_request_that_was_squashed_or_rebased(branched: Hub, way: Callabl
     assert only_problem(branched, "--offline") == gone(pinned_tag(branched))
 
 
-@pytest.mark.parametrize("way", [squashed, rebased])
-def test_a_squash_is_found_where_the_commit_was_never_fetched(
-    branched: Hub, tmp_path: Path, way: Callable[[Hub], None]
-) -> None:
-    way(branched)
-    branched.git("push", "--quiet")
-    sh("git", "clone", "--quiet", branched.remote.as_uri(), "fresh", cwd=tmp_path)
-    fresh = Hub(tmp_path / "fresh", branched.remote)
-    assert only_problem(fresh, "--offline") == gone(pinned_tag(fresh))
-
-
 @pytest.mark.engine
 def test_a_squashed_release_online(tmp_path: Path, mirror: str, registry: Registry, charts: HelmServer) -> None:
     hub = make_hub(tmp_path / "hub", base=mirror, registry=f"{registry.address}/squash", chart_repository=charts.url)
@@ -131,20 +120,6 @@ def test_a_history_that_is_cut_off_is_named_with_the_way_out(settled: Hub, tmp_p
     }
     shallow.git("fetch", "--quiet", "--unshallow")
     consistent(shallow, "--offline")
-
-
-@pytest.mark.parametrize("place", ["detached", "worktree", "folder below"])
-def test_wherever_one_stands_in_the_repository(settled: Hub, tmp_path: Path, place: str) -> None:
-    folder = settled.path
-    if place == "detached":
-        settled.git("switch", "--quiet", "--detach")
-    elif place == "worktree":
-        folder = tmp_path / "second"
-        settled.git("worktree", "add", "--quiet", str(folder))
-    else:
-        folder = settled.path / "images" / "hub"
-    result = run_task("check", "--offline", cwd=folder)
-    assert (result.code, result.out) == (0, "Everything is consistent.\n"), result
 
 
 # -- as a hook
@@ -174,13 +149,6 @@ def test_a_hook_stops_an_inconsistent_commit(settled: Hub, hooked: Callable[[Hub
     assert settled.subjects()[0] == "Use the image"
 
 
-def test_a_hook_lets_other_commits_through(settled: Hub, hooked: Callable[[Hub], Path]) -> None:
-    log = hooked(settled)
-    settled.edit(VALUES, "256M", "512M")
-    settled.commit("Give everybody more memory")
-    assert log.read_text().split() == ["0"]
-
-
 @pytest.mark.engine
 def test_a_hook_lets_a_release_through(released: Hub, hooked: Callable[[Hub], Path]) -> None:
     log = hooked(released)
@@ -191,19 +159,6 @@ def test_a_hook_lets_a_release_through(released: Hub, hooked: Callable[[Hub], Pa
         f"Use hub image {computed_tag(released)}",
         "Move z2jh from 3.3.8 to 4.4.0",
     ]
-
-
-@pytest.mark.engine
-def test_a_hook_lets_the_first_release_through_whose_values_are_empty(
-    tmp_path: Path, mirror: str, registry: Registry, charts: HelmServer, hooked: Callable[[Hub], Path]
-) -> None:
-    hub = make_hub(tmp_path / "hub", base=mirror, registry=f"{registry.address}/first", chart_repository=charts.url)
-    assert only_problem(hub, "--offline")["code"] == "values-empty"
-    log = hooked(hub)
-    result = run_task("release", "--yes", cwd=hub.path)
-    assert result.code == 0, result
-    assert log.read_text().split() == ["0", "0"]
-    consistent(hub)
 
 
 def test_pre_commit_is_offered_the_hook_for_the_files_that_it_is_about() -> None:

@@ -8,13 +8,12 @@ import pytest
 
 from ...support.cli import run_task
 from ...support.hubs import NO_REGISTRY, make_hub
-from .places import PINS, REQUIREMENTS, base_name, computed_tag, everything, image_name, pinned_tag
+from .places import PINS, base_name, computed_tag, everything, image_name, pinned_tag
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ...support.cli import Result
-    from ...support.helm import HelmServer
     from ...support.hubs import Hub
 
 CHART_IMAGE = "quay.io/jupyterhub/k8s-hub:3.3.8"
@@ -48,22 +47,6 @@ def test_json_of_a_consistent_repository(released: Hub) -> None:
 
 
 @pytest.mark.engine
-def test_a_tag_that_names_the_content_is_computed_too(content_named: Hub) -> None:
-    (image,) = status(content_named, "--json").json["images"]
-    assert image["pinned_tag"] == image["computed_tag"]
-    content_named.edit("images/hub/Dockerfile", "RUN pip", "RUN true && pip")
-    (image,) = status(content_named, "--json").json["images"]
-    assert image["pinned_tag"] != image["computed_tag"]
-
-
-def test_a_branch_without_a_commit(hub: Hub) -> None:
-    hub.git("switch", "--quiet", "--orphan", "new")
-    hub.git("checkout", "main", "--", ".")
-    result = status(hub, "--json")
-    assert (result.code, result.json["images"][0]["computed_tag"]) == (0, None)
-
-
-@pytest.mark.engine
 def test_text_of_a_consistent_repository(released: Hub) -> None:
     result = status(released)
     assert (result.code, result.err) == (0, "")
@@ -92,39 +75,6 @@ def test_what_is_inconsistent_is_shown_and_ends_well(released: Hub) -> None:
     told = status(released, "--json").json
     assert [problem["code"] for problem in told["problems"]] == ["values-tag-stale"]
     assert told["images"][0]["computed_tag"] != told["images"][0]["pinned_tag"]
-
-
-@pytest.mark.engine
-def test_an_image_that_the_registry_does_not_have(released: Hub) -> None:
-    released.edit("hub/values.yaml", pinned_tag(released), "0.0.1-0.dev.git.1.h0000000")
-    released.commit("Name what is not there")
-    told = status(released, "--json").json
-    assert told["images"][0]["in_registry"] is False
-    assert [problem["code"] for problem in told["problems"]] == ["values-commit-gone", "tag-not-in-registry"]
-    assert "not in the registry, now " in status(released).out
-
-
-@pytest.mark.engine
-def test_before_the_first_build(tmp_path: Path, charts: HelmServer) -> None:
-    hub = make_hub(tmp_path / "hub", chart_repository=charts.url)
-    result = status(hub, "--json")
-    assert result.code == 0, result
-    assert result.json["chart"]["pinned"] == "3.2.1"
-    assert result.json["images"] == [
-        {"name": "hub", "pinned_tag": None, "computed_tag": computed_tag(hub), "in_registry": None}
-    ]
-    assert [problem["code"] for problem in result.json["problems"]] == ["values-empty"]
-    assert status(hub).out.splitlines()[2].split() == ["image", "hub", "(none)", "now", computed_tag(hub)]
-
-
-@pytest.mark.engine
-def test_a_release_that_was_never_published(released: Hub) -> None:
-    released.edit(REQUIREMENTS, "3.3.8", "3.3.9-0.dev.git.1.h0000000")
-    released.commit("Invent a release")
-    told = status(released, "--json").json
-    assert told["base"]["chart"] is None
-    assert [problem["code"] for problem in told["problems"]] == ["release-unknown"]
-    assert "the release's own is unknown" in status(released).out
 
 
 @pytest.mark.engine

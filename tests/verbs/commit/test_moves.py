@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ...support.cli import run_task
-from ..auth.logins import write_program
-from ..release.world import fault
-from .steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, install_hook, refs
+from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, install_hook
+from tests.support.world import fault
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ...support.hubs import Hub
 
 AGAIN = "run the same command again"
@@ -84,25 +78,6 @@ def test_a_commit_made_during_a_hook_stays_the_only_one(moved: Hub) -> None:
     assert moved.remote_git("branch", "--list", BRANCH) == ""
 
 
-def test_a_commit_made_before_a_switch_during_a_hook_is_no_reason_to_keep_ours(moved: Hub) -> None:
-    hook(moved, "pre-commit", f"git update-ref HEAD {COMMIT_TREE}; git symbolic-ref HEAD refs/heads/main")
-    main = moved.git("rev-parse", "main")
-    done = commit(moved)
-    assert fault(done)[0] == "the plan no longer holds: the current branch is now main"
-    assert moved.git("rev-parse", "main") == main
-    assert moved.subjects(f"main..{BRANCH}") == ["Theirs"]
-
-
-def test_a_switch_after_the_commit_changes_nothing_of_it(moved: Hub) -> None:
-    hook(moved, "post-commit", "git symbolic-ref HEAD refs/heads/main")
-    main = moved.git("rev-parse", "main")
-    done = commit(moved, "--push")
-    assert done.code == 0, done
-    assert moved.git("rev-parse", "main") == main
-    assert moved.remote_git("log", "--format=%s", f"main..{BRANCH}") == SUBJECT
-    assert moved.git("rev-parse", BRANCH) == moved.remote_git("rev-parse", BRANCH)
-
-
 def test_a_commit_on_top_of_ours_before_the_push_is_not_pushed(moved: Hub) -> None:
     hook(moved, "post-commit", f"git update-ref HEAD {COMMIT_TREE}")
     done = commit(moved, "--push")
@@ -110,28 +85,6 @@ def test_a_commit_on_top_of_ours_before_the_push_is_not_pushed(moved: Hub) -> No
     assert fault(done)[0] == f"the plan no longer holds: the branch {BRANCH} is now {short(moved, BRANCH)}"
     assert moved.subjects("main..HEAD") == ["Theirs", SUBJECT]
     assert moved.remote_git("branch", "--list", BRANCH) == ""
-
-
-def test_a_commit_on_top_of_ours_during_the_push_is_not_pushed(moved: Hub) -> None:
-    hook(moved, "pre-push", f"git update-ref HEAD {COMMIT_TREE}")
-    done = commit(moved, "--push")
-    assert done.code == 0, done
-    assert moved.subjects("main..HEAD") == ["Theirs", SUBJECT]
-    assert moved.remote_git("log", "--format=%s", f"main..{BRANCH}") == SUBJECT
-
-
-def test_a_branch_that_a_colleague_pushed_after_the_plan_is_left_alone(moved: Hub) -> None:
-    theirs = f"git push --quiet --no-verify origin {COMMIT_TREE}:refs/heads/{BRANCH}"
-    hook(moved, "post-commit", theirs.replace("HEAD", "main"))
-    done = commit(moved, "--push")
-    assert (done.code, done.out) == (1, ""), done
-    there, ours = moved.remote_git("rev-parse", "--short=12", BRANCH), short(moved, "HEAD")
-    made = f"the current branch is now {BRANCH}, the branch {BRANCH} is now {ours}, HEAD is now {ours}"
-    assert fault(done) == (
-        f"the plan no longer holds: origin's branch {BRANCH} is now {there}",
-        f"{AGAIN}; done so far: {made}",
-    )
-    assert moved.remote_git("log", "--format=%s", f"main..{BRANCH}") == "Theirs"
 
 
 @pytest.mark.parametrize("flags", [(), ("--push",)])
@@ -154,23 +107,3 @@ def test_what_is_staged_between_the_plan_and_the_commit_stays_staged(moved: Hub)
     assert fault(done)[0] == "the plan no longer holds: the index has changed"
     assert moved.git("show", ":hub/requirements.yaml").endswith("# mine")
     assert moved.subjects() == ["Set up the hub"]
-
-
-def test_a_branch_switched_between_the_plan_and_the_action_stays_as_it_is(
-    moved: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A git that switches stands in the middle of the plan's looks, behind that at the branch."""
-    programs, git = tmp_path / "path", shutil.which("git")
-    programs.mkdir()
-    switch = f"{git} symbolic-ref HEAD refs/heads/elsewhere; touch {programs}/done"
-    once = f"test -e {programs}/done || {{ {git} branch elsewhere; {switch}; }}"
-    write_program(programs, "git", f'case "$*" in *check-ref-format*) {once} ;; esac\nexec {git} "$@"\n')
-    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
-    before = moved.snapshot()
-    done = run_task("commit", cwd=moved.path)
-    assert fault(done) == (
-        "the plan no longer holds: the current branch is now elsewhere",
-        f"git switch main, then {AGAIN}; nothing was done",
-    )
-    assert (moved.snapshot(), moved.git("branch", "--list", BRANCH)) == (before, "")
-    assert "elsewhere" in refs(moved)

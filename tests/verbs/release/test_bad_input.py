@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.world import fault
+
 from ...support.cli import Result, run_task
 from .bad_charts import FILES, HELM_REPOSITORY
 from .bad_clones import CLONE, SETTINGS
 from .bad_machines import ENGINE, IMAGES, MISSING_PROGRAMS, REGISTRIES
-from .world import fault
 
 if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
 
-    from .scene import Bug, Scene
+    from tests.support.scene import Bug, Scene
 
 ANYWHERE = (*HELM_REPOSITORY, *FILES, *CLONE, *SETTINGS, *MISSING_PROGRAMS)
 WITH_ENGINE = (*ENGINE, *IMAGES, *REGISTRIES)

@@ -4,15 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.scene import VALUES
+from tests.support.world import files_in
+
 from ...support.cli import run, run_task
-from .scene import VALUES
-from .world import files_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from .scene import Scene
+    from tests.support.scene import Scene
 
 pytestmark = pytest.mark.engine
 
@@ -83,26 +84,6 @@ def shape(told: Any) -> Any:  # noqa: ANN401 - any part of what a task printed a
     if isinstance(told, dict):
         return {key: shape(value) for key, value in told.items()}
     return [shape(value) for value in told] if isinstance(told, list) else None
-
-
-def test_a_dry_rehearsal_says_what_it_would_do_and_touches_nothing(scene: Scene) -> None:
-    temporary = scene.folder / "temporary"
-    temporary.mkdir()
-    before = everything(scene, temporary)
-    dry = run_task("--dry", "rehearse", cwd=scene.hub.path, env={"TMPDIR": str(temporary)})
-    assert (dry.code, dry.err) == (0, "")
-    assert dry.out.startswith(f"Plan for {scene.hub.path}\n")
-    assert everything(scene, temporary) == before
-
-
-def test_a_plan_gives_reasons(scene: Scene) -> None:
-    lines = [line.strip() for line in run_task("--dry", "release", cwd=scene.hub.path).out.splitlines()]
-    assert [line for line in lines if line.startswith("because ")] == [
-        "because 3.3.8 is the newest stable release of 3.x; JupyterHub: 4.0.2 -> 4.1.6; Kubernetes, at least: 1.23",
-        "because main is the default branch",
-        "because the registry does not have what the last commit of the image's files makes",
-        "because the registry has what they name",
-    ]
 
 
 def test_a_plan_shows_the_lines_that_change(scene: Scene) -> None:
