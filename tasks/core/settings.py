@@ -60,6 +60,13 @@ class ValuesTarget(NamedTuple):
     image: str | None = None
 
 
+class Accepted(NamedTuple):
+    """Problems that are meant so: their code, and a pattern that their file fits; None for every file."""
+
+    code: str
+    path: str | None = None
+
+
 class Settings(NamedTuple):
     """One run's settings; each attribute is a key of ``hub:``.
 
@@ -90,6 +97,8 @@ class Settings(NamedTuple):
             for ``cache_folder``.
         cache_folder: the folder for what was fetched from the Helm repository; the user's cache folder where not
             given.
+        accept: problems that are meant so, by their codes (docs/checks.md), each with a pattern of the file's path if
+            wanted: ``[image-override, {code: values-differ, path: deployments/*}]``. ``check`` shows them as accepted.
     """
 
     repo: str | None = None
@@ -109,6 +118,7 @@ class Settings(NamedTuple):
     branch: str = "bump-z2jh-{version}"
     cache: str = CACHE_OFF
     cache_folder: str | None = None
+    accept: tuple[Accepted, ...] = ()
 
     @property
     def fetched(self) -> Path:
@@ -346,6 +356,24 @@ def _target(key: str, entry: object) -> ValuesTarget:
     raise _wrong(key, entry, "file and path", f"write {key}: [{{file: ..., path: ...}}]")
 
 
+def _accepted(key: str, value: object) -> tuple[Accepted, ...]:
+    """Read a list of codes and ``{code, path}``; in the environment ``code`` or ``code:path``, separated by commas."""
+    if isinstance(value, str):
+        return tuple(
+            Accepted(code, path or None) for code, _, path in (one.partition(":") for one in _names(key, value))
+        )
+    entries = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(_acceptance(key, entry) for entry in entries)
+
+
+def _acceptance(key: str, entry: object) -> Accepted:
+    if isinstance(entry, str):
+        return Accepted(_text(key, entry))
+    if isinstance(entry, Mapping) and {"code"} <= set(entry) <= {"code", "path"}:
+        return Accepted(**{name: _text(f"{key}.{name}", text) for name, text in entry.items()})
+    raise _wrong(key, entry, "a problem's code", f"write {key}: [image-override, {{code: ..., path: ...}}]")
+
+
 def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
     source = _source(key.partition(".")[0])
     return Unusable(
@@ -356,6 +384,7 @@ def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
 
 
 _READERS = {
+    "accept": _accepted,
     "images": _names,
     "base": _base,
     "cache": _cache,

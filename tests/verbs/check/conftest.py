@@ -77,5 +77,6 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, script in FIT.items():
         write_tool(folder, name, script)
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(Host, "here", lambda: Host("linux", "x86_64"))
     return folder

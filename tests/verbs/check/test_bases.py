@@ -66,6 +66,7 @@ def test_one_of_two_images_of_a_dev_release_was_left_behind(tmp_path: Path) -> N
             "path": f"{SECOND}:1",
             "message": f"the base image is {BASE}:3.3.8, but {FIRST} has {DEV.hub_image}",
             "hint": f"invoke bump --to {DEV.version}",
+            "severity": "fault",
         }
     ]
 
@@ -79,6 +80,7 @@ def test_one_of_two_images_of_a_stable_release_was_left_behind(tmp_path: Path) -
             "path": f"{FIRST}:1",
             "message": f"the base image is {BASE}:3.3.7, but jupyterhub 3.3.8 uses 3.3.8",
             "hint": "invoke bump --to 3.3.8",
+            "severity": "fault",
         }
     ]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.checks.files import Code
+from tasks.checks.problems import Code
 
 from .corpus import IN_FILES, IN_THE_WORLD, Planted
 from .places import DOCKERFILE, check, consistent, pinned_tag
@@ -19,10 +19,12 @@ ELSEWHERE = {"base-images-differ", "pin-older-than-base"}
 
 
 def found(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prints
-    """Return what ``check`` finds, which is something."""
+    """Return what ``check`` finds, which is something; it fails for a fault alone."""
     result = check(hub, "--json", *flags)
     told = result.json
-    assert (result.code, result.err, list(told), told["ok"]) == (1, "", ["ok", "problems"], False), result
+    fails = any(problem["severity"] == "fault" for problem in told["problems"])
+    assert (result.code, result.err, told["ok"]) == (int(fails), "", not fails), result
+    assert list(told) == ["ok", "problems", "not_checked"]
     return told["problems"]
 
 
@@ -30,7 +32,13 @@ def found(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prin
 def test_files_and_git_tell(planted: Planted, settled: Hub) -> None:
     problem = planted.plant(settled)
     assert found(settled, "--offline") == [
-        {"code": planted.code, "path": problem.path, "message": problem.message, "hint": problem.hint}
+        {
+            "code": planted.code,
+            "path": problem.path,
+            "message": problem.message,
+            "hint": problem.hint,
+            "severity": problem.severity.value,
+        }
     ]
 
 
