@@ -1,4 +1,4 @@
-"""What is inconsistent in the files, and between them and git: fit for a pre-commit hook."""
+"""What is inconsistent in the files, between them and git, and between the hub's values and the chart's own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import semver
 from ..core.faults import DOOR, Refused
 from ..core.names import Reference
 from ..core.settings import CHARTPRESS
+from ..core.yaml_tree import Data, parse
 from ..image.build import arguments_of
 from ..image.inputs import sources_of
 from ..image.tag import HEAD, history_of, name_image, names_commit
@@ -17,12 +18,14 @@ from ..image.tree import Tree
 from ..repo.chart import requirements
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage, ValuesPlace, lock_file
-from ..repo.values import image_at
+from ..repo.values import TAG_KEY, image_at
+from ..repo.yaml_edit import reach, text_at
 from .problems import Code, Problem, Severity, Unchecked
 
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
 MOST_NAMED = 3
+_DEEPEST = 12
 # What may be a commit in a tag of any template.
 _HEXADECIMAL = re.compile(r"[0-9a-f]{6,64}")
 
@@ -70,13 +73,36 @@ def differing_base_problems(hub: Hub) -> Iterator[Problem]:
 
 def base_problem(hub: Hub, image: HubImage, wanted: str) -> Problem:
     """Return the problem of a base image whose tag is not ``wanted``, the release's own."""
-    requirement = f"{hub.requirement.name} {hub.requirement.version}"
     return Problem(
         Code.BASE,
         f"{image.dockerfile}:{image.base.line}",
-        f"the base image is {image.base.reference}, but {requirement} uses {wanted}",
+        f"the base image is {image.base.reference}, but {_release_of(hub)} uses {wanted}",
         f"{DOOR} bump --to {hub.requirement.version}",
     )
+
+
+def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
+    """Yield the tags in the hub's values that differ from those in the pinned chart's values, for the same image."""
+    data = hub.files.read(hub.values_file)
+    if data is None:
+        return
+    document = parse(data, hub.values_file)
+    prefix = hub.requirement.alias or hub.requirement.name
+    ours = {tuple(place.path.split(".")) for image in hub.images for place in hub.values_places(image)}
+    for path, name, tag in _images(chart_values):
+        here = (prefix, *path)
+        set_tag = text_at(document, (*here, TAG_KEY)) if here not in ours else None
+        set_name = text_at(document, (*here, "name")) if set_tag else None
+        if set_tag is None or set_tag == tag or set_name not in (None, name):
+            continue
+        key = reach(document, (*here, TAG_KEY)).key
+        yield Problem(
+            Code.OVERRIDE,
+            f"{hub.values_file}:{key.line}" if key else hub.values_file,
+            f"{'.'.join((*here, TAG_KEY))} is {set_tag}, but {_release_of(hub)} has {tag}",
+            f"take it out, or set {tag}; {Code.OVERRIDE.how_to_accept}",
+            Severity.WARNING,
+        )
 
 
 def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem | Unchecked]:
@@ -211,3 +237,19 @@ def stale_problem(where: str, tag: str, computed: str) -> Problem:
     """Return the problem of a tag that the image's files do not make any more."""
     message = f"the tag is {tag}, but the image's files make {computed}"
     return Problem(Code.TAG_STALE, where, message, f"{DOOR} build, then {DOOR} commit")
+
+
+def _release_of(hub: Hub) -> str:
+    return f"{hub.requirement.name} {hub.requirement.version}"
+
+
+def _images(tree: Data, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Yield every mapping with the texts ``name`` and ``tag``, by its path."""
+    if not isinstance(tree, dict) or len(path) > _DEEPEST:
+        return
+    name, tag = tree.get("name"), tree.get(TAG_KEY)
+    if isinstance(name, str) and isinstance(tag, str) and name and tag:
+        yield path, name, tag
+    for key, value in tree.items():
+        if key is not None:
+            yield from _images(value, (*path, key))

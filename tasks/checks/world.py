@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left, short_platform
-from ..core.yaml_tree import Data, parse
 from ..image.build import arguments_of
 from ..image.inputs import inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label, is_out_of_reach
@@ -18,16 +17,19 @@ from ..releases.index import Index, Release
 from ..releases.repository import Cache, HelmRepository
 from ..repo.hub import Hub, HubImage, open_repository
 from ..repo.values import image_at
-from ..repo.yaml_edit import reach, text_at
 from ..tools import docker
 from ..tools.process import Pool, ask_all
 from ..tools.registry import FoundImage
-from .files import base_problem, differing_base_problems, file_problems, known_base_problems, stale_problem
+from .files import (
+    base_problem,
+    differing_base_problems,
+    file_problems,
+    known_base_problems,
+    override_problems,
+    stale_problem,
+)
 from .pins import packages_of, pin_problems, pins_of
-from .problems import Code, Findings, Problem, Severity, Unchecked
-
-NAME, TAG = "name", "tag"
-_DEEPEST = 12
+from .problems import Code, Findings, Problem, Unchecked
 
 
 @dataclass(frozen=True)
@@ -282,30 +284,6 @@ def look(hub: Hub) -> World:
         return World(hub, releases, images, dict(zip(asked, answers.result(), strict=True)))
 
 
-def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
-    """Yield the tags in the hub's values that differ from those in the pinned chart's values, for the same image."""
-    data = hub.files.read(hub.values_file)
-    if data is None:
-        return
-    document = parse(data, hub.values_file)
-    prefix = hub.requirement.alias or hub.requirement.name
-    ours = {tuple(place.path.split(".")) for image in hub.images for place in hub.values_places(image)}
-    for path, name, tag in _images(chart_values):
-        here = (prefix, *path)
-        set_tag = text_at(document, (*here, TAG)) if here not in ours else None
-        set_name = text_at(document, (*here, NAME)) if set_tag else None
-        if set_tag is None or set_tag == tag or set_name not in (None, name):
-            continue
-        key = reach(document, (*here, TAG)).key
-        yield Problem(
-            Code.OVERRIDE,
-            f"{hub.values_file}:{key.line}" if key else hub.values_file,
-            f"{'.'.join((*here, TAG))} is {set_tag}, but {hub.requirement.name} {hub.requirement.version} has {tag}",
-            f"take it out, or set {tag}; {Code.OVERRIDE.how_to_accept}",
-            Severity.WARNING,
-        )
-
-
 def _kept(repository: HelmRepository | None) -> Index | None:
     """Return the index that the Helm repository gave when it was asked last."""
     try:
@@ -324,18 +302,6 @@ def _base_unknown(pinned: Reference, image: HubImage, base: Fault | None) -> Unc
     if base is None:
         return Unchecked(f"{what}: the registry does not have that", f"{DOOR} bump, or fix {image.dockerfile}")
     return _unanswered(what, base)
-
-
-def _images(tree: Data, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    """Yield every mapping with the texts ``name`` and ``tag``, by its path."""
-    if not isinstance(tree, dict) or len(path) > _DEEPEST:
-        return
-    name, tag = tree.get(NAME), tree.get(TAG)
-    if isinstance(name, str) and isinstance(tag, str) and name and tag:
-        yield path, name, tag
-    for key, value in tree.items():
-        if key is not None:
-            yield from _images(value, (*path, key))
 
 
 def _is_built_on(found: FoundImage, image: HubImage, base: docker.Answer) -> bool:

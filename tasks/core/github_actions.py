@@ -95,7 +95,7 @@ def of_status(content: Mapping[str, Any]) -> Told:
     chart, base, problems = content["chart"], content["base"], content["problems"]
     rows = [
         ("chart", f"{code(chart['pinned'])}, newest {_known(chart['newest'])}"),
-        ("base image", f"{code(base['dockerfile'])}, the release uses {_known(base['chart'])}"),
+        ("base image", f"{code(base['dockerfile'])}, the release uses {_known(base['chart'], 'an unknown one')}"),
         *((plain(f"image {one['name']}"), _known(one["pinned_tag"], "none")) for one in content["images"]),
         *_problem_rows(problems),
         *_unchecked_rows(content["not_checked"]),

@@ -11,7 +11,7 @@ from hypothesis import settings as with_settings
 from hypothesis import strategies as st
 
 from tasks.core.faults import Fault, Unusable
-from tasks.core.settings import KEYS, Settings, ValuesTarget, read_settings
+from tasks.core.settings import KEYS, Accepted, Settings, ValuesTarget, read_settings
 
 from ..support.cli import INVOKE as LAB_INVOKE
 from ..support.cli import Result, run, run_task, sh
@@ -74,6 +74,18 @@ def test_nothing_given_is_every_default() -> None:
             (ValuesTarget("a.yaml", "a.b"), ValuesTarget("b.yaml", "c")),
             id="values targets in the environment",
         ),
+        pytest.param(
+            "accept",
+            ["image-override", {"code": "values-differ"}, {"code": "lock-differs", "path": "hub/*"}],
+            (Accepted("image-override"), Accepted("values-differ"), Accepted("lock-differs", "hub/*")),
+            id="accepted problems",
+        ),
+        pytest.param(
+            "accept",
+            "image-override,lock-differs:hub/*",
+            (Accepted("image-override"), Accepted("lock-differs", "hub/*")),
+            id="accepted problems in the environment",
+        ),
     ],
 )
 def test_a_setting_is_read(key: str, given: object, read: object) -> None:
@@ -82,6 +94,7 @@ def test_a_setting_is_read(key: str, given: object, read: object) -> None:
 
 QUOTE, NAMES, PLATFORM = "quote it", "write images: [hub]", "write platform: linux/amd64"
 TARGETS = "write values: [{file: ..., path: ...}]"
+ACCEPT = "write accept: [image-override, {code: ..., path: ...}]"
 WRONG = {
     "a version that YAML reads as a number": ("tag", 1.1, "1.1, not text", QUOTE),
     "a name that YAML reads as a yes": ("chart", True, "True, not text", QUOTE),
@@ -103,6 +116,8 @@ WRONG = {
         TARGETS,
     ),
     "a target in the shell without a path": ("values", "a.yaml", "{'file': 'a.yaml'}, not file and path", TARGETS),
+    "a path without a code": ("accept", [{"path": "a"}], "{'path': 'a'}, not a problem's code", ACCEPT),
+    "a number for a code": ("accept", 3, "3, not a problem's code", ACCEPT),
     "a text that is longer than a line": (
         "base",
         "x" * 99,

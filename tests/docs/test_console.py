@@ -171,8 +171,10 @@ def test_what_the_document_shows_is_what_comes_out(block: Block, around: Around,
 
 def fails(typed: Typed) -> bool:
     """Whether the document shows a command that ends with a fault."""
-    found = "  hint: " in typed.shown and "check" in typed.command.split()
-    return found or bool(re.search(r'^hint: |"ok": false', typed.shown, re.MULTILINE))
+    found = re.search(r"^(?!.*: (?:warning|accepted): ).* \[[a-z-]+\]$", typed.shown, re.MULTILINE)
+    return bool(found and "check" in typed.command.split()) or bool(
+        re.search(r'^hint: |"ok": false', typed.shown, re.MULTILINE)
+    )
 
 
 def _type(typed: Typed, scene: Scene, state: list[str]) -> None:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ...support.cli import run_task
-from ...support.helm import HelmServer, served
+from ...support.helm import HelmServer, chart_repository, served
 from ...support.hubs import NO_REGISTRY, make_hub
-from .charts import write_charts
 from .places import PINS, REQUIREMENTS, base_name, computed_tag, everything, image_name, pin, pinned_tag
 
 if TYPE_CHECKING:
@@ -180,7 +179,7 @@ def test_a_helm_repository_that_gives_no_answer(tmp_path: Path) -> None:
 def test_what_a_helm_repository_said_last_is_shown_while_it_does_not_answer(tmp_path: Path) -> None:
     folder = tmp_path / "charts"
     folder.mkdir()
-    write_charts(folder)
+    chart_repository(folder)
     with served(folder) as server:
         hub = make_hub(tmp_path / "hub", chart_repository=server.url)
         before = status(hub, "--json").json
