@@ -23,9 +23,10 @@ HELP = {"offline": "use files and git alone: for pre-commit"}
 def check(c: Context, offline: bool = False, repo: str | None = None, json: bool = False) -> None:
     """Fail when the hub repository is inconsistent.
 
-    For CI and pre-commit. Reads alone: the files and git, and unless --offline
-    the Helm repository and the image's registry. Exit code 1 where it found
-    something; each kind has a code that does not change.
+    For CI and pre-commit. Read-only: the files and git, and unless --offline
+    the Helm repository and the image's registry. Exit code 1 where it found a
+    fault; warnings, and problems that hub.accept names, do not fail. Each kind
+    has a code that does not change. What could not be checked is named.
 
     Examples:
       check --offline            in a pre-commit hook
@@ -35,9 +36,9 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
     from .checks.world import find_problems
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
-        problems = find_problems(run.hub, offline=offline)
-        found = [problem.report() for problem in problems]
-        text = "\n".join(map(str, problems)) or "Everything is consistent."
-        present({"ok": not problems, "problems": found}, text, lambda: github_actions.of_check(found), json=json)
-        if problems:
+        findings = find_problems(run.hub, offline=offline)
+        content = {"ok": findings.ok, **findings.report()}
+        text = findings.text("Files and git are consistent." if offline else "Everything is consistent.")
+        present(content, text, lambda: github_actions.of_check(content), json=json)
+        if not findings.ok:
             raise Exit(code=REFUSED)

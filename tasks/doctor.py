@@ -23,8 +23,9 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
     """Say whether this machine could run a release.
 
     Looks at each tool and its version, the engine, the builder, the sign-in
-    and the registry, side by side; names one fix for each fault. Outside of a
-    hub repository it looks at the tools alone. Changes nothing. Exit code 1
+    and the registry, side by side; names one fix for each fault. What a
+    release does not need here is marked with - where it is missing. Outside of
+    a hub repository it looks at the tools alone. Changes nothing. Exit code 1
     where a release could not run.
 
     Examples:
@@ -41,7 +42,7 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
             *machine.examine(None),
             machine.MachineFinding("hub repository", fault.what, ok=False, hint=fault.hint),
         ]
-    ok = all(finding.ok for finding in findings)
+    ok = not any(finding.is_fault for finding in findings)
     tools = [finding.report() for finding in findings]
     present({"ok": ok, "tools": tools}, _text(findings), lambda: github_actions.of_machine(tools), json=json)
     if not ok:
@@ -49,7 +50,12 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
 
 
 def _text(findings: list[MachineFinding]) -> str:
-    marks = {True: "ok", False: "FAULT"}
-    rows: list[tuple[str, ...]] = [(marks[one.ok], one.name, one.version or one.hint or "-") for one in findings]
-    hints = dict.fromkeys(f"hint: {one.name}: {one.hint}" for one in findings if one.hint and not one.ok)
+    rows: list[tuple[str, ...]] = [(_mark(one), one.name, one.version or one.hint or "-") for one in findings]
+    hints = dict.fromkeys(f"hint: {one.name}: {one.hint}" for one in findings if one.is_fault and one.hint)
     return "\n".join((output.table(rows), *hints))
+
+
+def _mark(finding: MachineFinding) -> str:
+    if finding.ok:
+        return "ok"
+    return "FAULT" if finding.needed else "-"

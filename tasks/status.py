@@ -1,4 +1,4 @@
-"""``status``: show every pinned version, what the newest is, and what is inconsistent."""
+"""``status``: show every pinned version, the newest, what a release would do, and what is inconsistent."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from invoke.tasks import task
 
 from .core import github_actions, output
+from .core.faults import DOOR
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .run import open_run
 
 if TYPE_CHECKING:
     from invoke.context import Context
 
-    from .checks.files import Problem
+    from .checks.problems import Findings
     from .checks.world import World
     from .core.names import Reference
     from .repo.hub import HubImage
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
 def status(c: Context, repo: str | None = None, json: bool = False) -> None:
-    """Show every pinned version, the newest, every inconsistency.
+    """Show every pinned version, the newest, what a release would do.
 
-    Reads alone: the files, git, the Helm repository and the image's registry.
+    Read-only: the files, git, the Helm repository and the image's registry.
     Ends with exit code 0 whatever it finds: to fail on an inconsistency there
-    is check. What a registry gives no answer for is left open, and named in
-    the end.
+    is check. Shows what it knows where one of them does not answer, and names
+    that one.
 
     Examples:
       status                     where this hub repository stands
@@ -37,24 +38,23 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         world = look(run.hub)
-        problems = world.problems()
-        content = _content(world, problems)
-        present(content, _text(content, problems), lambda: github_actions.of_status(content), json=json)
-        world.require_answers()
+        findings = world.findings()
+        content = _content(world, findings)
+        present(content, _text(world, content, findings), lambda: github_actions.of_status(content), json=json)
 
 
-def _content(world: World, problems: list[Problem]) -> dict[str, Any]:
-    hub = world.hub
-    base = world.repository.hub_image(world.release) if world.release else None
+def _content(world: World, findings: Findings) -> dict[str, Any]:
+    hub, base = world.hub, world.released_base
     return {
         "chart": {
             "pinned": hub.requirement.version,
             "newest": world.newest(),
             "newest_pre": world.newest(pre=True),
+            "next": world.next(),
         },
         "base": {"dockerfile": str(hub.images[0].base.reference), "chart": str(base) if base else None},
         "images": [_image(world, image, world.images.get(image.spec.key)) for image in hub.images],
-        "problems": [problem.report() for problem in problems],
+        **findings.report(),
     }
 
 
@@ -67,19 +67,24 @@ def _image(world: World, image: HubImage, pinned: Reference | None) -> dict[str,
     }
 
 
-def _text(content: dict[str, Any], problems: list[Problem]) -> str:
+def _text(world: World, content: dict[str, Any], findings: Findings) -> str:
     chart, base = content["chart"], content["base"]
     rows: list[tuple[str, ...]] = [
         ("chart", chart["pinned"], f"newest {chart['newest'] or '-'}, with pre-releases {chart['newest_pre'] or '-'}"),
-        ("base image", base["dockerfile"], f"the release's own is {base['chart'] or 'unknown'}"),
+        ("base image", base["dockerfile"], f"the release uses {base['chart'] or '-'}"),
     ]
+    spare = world.hub.spare_images
     rows += [
-        (f"image {image['name']}", image["pinned_tag"] or "(none)", _registry_words(image))
+        (
+            f"image {image['name']}",
+            image["pinned_tag"] or "(none)",
+            f"the values name {spare[image['name']].image}" if image["name"] in spare else _registry_words(image),
+        )
         for image in content["images"]
     ]
-    answered = all(image["in_registry"] is not None for image in content["images"] if image["pinned_tag"])
-    fine = "Everything is consistent." if answered else "Nothing inconsistent, as far as the registries answered."
-    return f"{output.table(rows)}\n\n{chr(10).join(map(str, problems)) or fine}"
+    would = ", then ".join(world.to_do())
+    release = f"{DOOR} release would {would}." if would else f"{DOOR} release has nothing to do."
+    return f"{output.table(rows)}\n{release}\n\n{findings.text('Everything is consistent.')}"
 
 
 def _registry_words(image: dict[str, Any]) -> str:

@@ -1,17 +1,16 @@
-"""What is inconsistent in the files, and between them and git: fit for a pre-commit hook."""
+"""What is inconsistent in the files, between them and git, and between the hub's values and the chart's own."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from enum import Enum
-from typing import NamedTuple
 
 import semver
 
 from ..core.faults import DOOR, Refused
 from ..core.names import Reference
-from ..core.visible import one_line
+from ..core.settings import CHARTPRESS
+from ..core.yaml_tree import Data, parse
 from ..image.build import arguments_of
 from ..image.inputs import sources_of
 from ..image.tag import HEAD, history_of, name_image, names_commit
@@ -19,59 +18,19 @@ from ..image.tree import Tree
 from ..repo.chart import requirements
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage, ValuesPlace, lock_file
-from ..repo.values import image_at
-
-
-class Code(str, Enum):
-    """The kinds of problems; their values are what scripts rely on."""
-
-    BASE = "base-not-of-release"
-    BASES_DIFFER = "base-images-differ"
-    REQUIREMENTS_DIFFER = "requirements-differ"
-    RELEASE_UNKNOWN = "release-unknown"
-    LOCK = "lock-differs"
-    VALUES_EMPTY = "values-empty"
-    VALUES_NAME = "values-name-differs"
-    VALUES_DIFFER = "values-differ"
-    TAG_STALE = "values-tag-stale"
-    COMMIT_GONE = "values-commit-gone"
-    NOT_IN_REGISTRY = "tag-not-in-registry"
-    PLATFORM = "wrong-platform"
-    WRONG_BASE = "wrong-base"
-    OVERRIDE = "image-override"
-    OLD_PIN = "pin-older-than-base"
-
-
-class Problem(NamedTuple):
-    """One inconsistency.
-
-    Attributes:
-        code: its kind.
-        path: the file to fix, relative to the repository's top; ``path:line`` where a line is known.
-        message: what is wrong, in one clause.
-        hint: how to fix it.
-    """
-
-    code: Code
-    path: str
-    message: str
-    hint: str
-
-    def report(self) -> dict[str, str]:
-        """Return its part of the JSON report."""
-        return {**self._asdict(), "code": self.code.value}
-
-    def __str__(self) -> str:
-        return f"{one_line(f'{self.path}: {self.message}')} [{self.code.value}]\n  hint: {one_line(self.hint)}"
-
+from ..repo.values import TAG_KEY, image_at
+from ..repo.yaml_edit import reach, text_at
+from .problems import Code, Problem, Severity, Unchecked
 
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
+MOST_NAMED = 3
+_DEEPEST = 12
 # What may be a commit in a tag of any template.
 _HEXADECIMAL = re.compile(r"[0-9a-f]{6,64}")
 
 
-def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem]:
+def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem | Unchecked]:
     """Yield what is inconsistent in the files, and between them and git's history.
 
     Args:
@@ -81,6 +40,7 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem]:
     yield from _requirement_problems(hub)
     yield from _lock_problems(hub)
     yield from _values_problems(hub, current)
+    yield from _uncommitted(hub)
 
 
 def known_base_problems(hub: Hub) -> Iterator[Problem]:
@@ -113,16 +73,39 @@ def differing_base_problems(hub: Hub) -> Iterator[Problem]:
 
 def base_problem(hub: Hub, image: HubImage, wanted: str) -> Problem:
     """Return the problem of a base image whose tag is not ``wanted``, the release's own."""
-    requirement = f"{hub.requirement.name} {hub.requirement.version}"
     return Problem(
         Code.BASE,
         f"{image.dockerfile}:{image.base.line}",
-        f"the base image is {image.base.reference}, but {requirement} uses {wanted}",
+        f"the base image is {image.base.reference}, but {_release_of(hub)} uses {wanted}",
         f"{DOOR} bump --to {hub.requirement.version}",
     )
 
 
-def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem]:
+def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
+    """Yield the tags in the hub's values that differ from those in the pinned chart's values, for the same image."""
+    data = hub.files.read(hub.values_file)
+    if data is None:
+        return
+    document = parse(data, hub.values_file)
+    prefix = hub.requirement.alias or hub.requirement.name
+    ours = {tuple(place.path.split(".")) for image in hub.images for place in hub.values_places(image)}
+    for path, name, tag in _images(chart_values):
+        here = (prefix, *path)
+        set_tag = text_at(document, (*here, TAG_KEY)) if here not in ours else None
+        set_name = text_at(document, (*here, "name")) if set_tag else None
+        if set_tag is None or set_tag == tag or set_name not in (None, name):
+            continue
+        key = reach(document, (*here, TAG_KEY)).key
+        yield Problem(
+            Code.OVERRIDE,
+            f"{hub.values_file}:{key.line}" if key else hub.values_file,
+            f"{'.'.join((*here, TAG_KEY))} is {set_tag}, but {_release_of(hub)} has {tag}",
+            f"take it out, or set {tag}; {Code.OVERRIDE.how_to_accept}",
+            Severity.WARNING,
+        )
+
+
+def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem | Unchecked]:
     """Yield what is wrong with the images that the values name."""
     for image in hub.images:
         pinned: dict[str, str] = {}
@@ -130,7 +113,7 @@ def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem]:
             found = image_at(hub.require(place.file), place.path, place.file)
             where = f"{place.file}:{found.line}"
             if found.name is None or found.tag is None:
-                yield from _empty_problem(hub, image, place, where)
+                yield _empty_problem(hub, image, place, where)
                 continue
             if not Reference(found.name).same_repository(Reference(image.spec.name)):
                 message = f"{place.path} names {found.name}, but chartpress.yaml says {image.spec.name}"
@@ -145,13 +128,31 @@ def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem]:
             yield from _tag_problems(hub, image, *next(iter(pinned.items())))
 
 
-def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) -> Iterator[Problem]:
-    """Yield the problem of values that name no image.
+def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) -> Problem:
+    """Return the problem of values that name no image: a warning while the image's files wait to be committed.
 
-    Files of the image that wait to be committed make it none: the build comes after that commit, a hook before it.
+    The build comes after that commit, and a hook before it.
     """
+    empty = Problem(Code.VALUES_EMPTY, where, f"{place.path} names no image", f"{DOOR} build")
     if not hub.git.changed([join(hub.root, path) for path in image.spec.paths]):
-        yield Problem(Code.VALUES_EMPTY, where, f"{place.path} names no image", f"{DOOR} build")
+        return empty
+    return empty._replace(
+        message=f"{empty.message} yet: its files are not committed",
+        hint=f"{DOOR} commit, then {DOOR} build",
+        severity=Severity.WARNING,
+    )
+
+
+def _uncommitted(hub: Hub) -> Iterator[Unchecked]:
+    """Yield what differs from the commit, which colleagues and CI have, and which images are built from."""
+    images = hub.images if names_commit(hub.settings.tag) else ()
+    paths = [join(hub.root, path) for image in images for path in image.spec.paths]
+    changed = list(dict.fromkeys((*(hub.git.changed(paths) if paths else ()), *hub.changed)))
+    if changed:
+        more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
+        differ = "differs" if len(changed) == 1 else "differ"
+        message = f"the commit: {', '.join(changed[:MOST_NAMED])}{more} {differ} from it"
+        yield Unchecked(message, f"{DOOR} commit, or git commit; then check again")
 
 
 def _requirement_problems(hub: Hub) -> Iterator[Problem]:
@@ -184,24 +185,40 @@ def _lock_problems(hub: Hub) -> Iterator[Problem]:
             )
 
 
-def _tag_problems(hub: Hub, image: HubImage, where: str, tag: str) -> Iterator[Problem]:
+def _tag_problems(hub: Hub, image: HubImage, where: str, tag: str) -> Iterator[Problem | Unchecked]:
     if not names_commit(hub.settings.tag):
         return
     try:
         computed = name_image(hub, history_of(hub), image).tag
     except Refused as fault:
-        yield Problem(Code.TAG_STALE, where, f"whether {tag} is current cannot be told: {fault.what}", fault.hint)
+        yield Unchecked(f"whether {image.spec.key}:{tag} is current: {fault.what}", fault.hint)
         return
     if tag == computed:
         return
     if any(_has_the_same_files(hub, image, commit, tag) for commit in _HEXADECIMAL.findall(tag)):
         return
     named = _COMMIT.search(tag)
-    if named and not hub.git.ask("merge-base", "--is-ancestor", named["commit"], "HEAD").ok:
-        message = f"the tag {tag} names a commit that is not in the history any more"
-        yield Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
-        return
-    yield stale_problem(where, tag, computed)
+    if named and not hub.git.ask("merge-base", "--is-ancestor", named["commit"], HEAD).ok:
+        yield _gone_problem(hub, image, where, tag)
+    elif named or hub.settings.tag != CHARTPRESS or hub.git.ask("rev-parse", "--verify", f"refs/tags/{tag}").ok:
+        yield stale_problem(where, tag, computed)
+    else:
+        yield Unchecked(f"whether {image.spec.key}:{tag} is current: the tag names no commit", f"{DOOR} build")
+
+
+def _gone_problem(hub: Hub, image: HubImage, where: str, tag: str) -> Problem:
+    """Return the problem of a tag whose commit is gone: a warning while git shows no later change of the image's files.
+
+    A squash brings the image's files and the values that name it in one commit.
+    """
+    message = f"the tag {tag} names a commit that is not in the history any more"
+    gone = Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
+    written = hub.git.ask("log", "--pretty=format:%H", f"-S{tag}", HEAD, "--", where.rpartition(":")[0]).text.split()
+    paths = [join(hub.root, path) for path in image.spec.paths]
+    if not written or hub.git.ask("rev-list", "--max-count=1", f"{written[-1]}..{HEAD}", "--", *paths).text:
+        return gone
+    message = f"{message}; the image's files have not changed since it was written"
+    return gone._replace(message=message, hint=f"{gone.hint}; {gone.code.how_to_accept}", severity=Severity.WARNING)
 
 
 def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> bool:
@@ -220,3 +237,19 @@ def stale_problem(where: str, tag: str, computed: str) -> Problem:
     """Return the problem of a tag that the image's files do not make any more."""
     message = f"the tag is {tag}, but the image's files make {computed}"
     return Problem(Code.TAG_STALE, where, message, f"{DOOR} build, then {DOOR} commit")
+
+
+def _release_of(hub: Hub) -> str:
+    return f"{hub.requirement.name} {hub.requirement.version}"
+
+
+def _images(tree: Data, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Yield every mapping with the texts ``name`` and ``tag``, by its path."""
+    if not isinstance(tree, dict) or len(path) > _DEEPEST:
+        return
+    name, tag = tree.get("name"), tree.get(TAG_KEY)
+    if isinstance(name, str) and isinstance(tag, str) and name and tag:
+        yield path, name, tag
+    for key, value in tree.items():
+        if key is not None:
+            yield from _images(value, (*path, key))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..core.faults import DOOR, Fault, ProgramFailed
 from ..core.names import Host, Reference, platform_argument, short_platform
-from ..repo.hub import Hub
+from ..repo.hub import Hub, lock_file
 from ..tools.command import Command, Output
 from ..tools.credentials import DockerLogins
 from ..tools.docker import (
@@ -16,12 +16,13 @@ from ..tools.docker import (
     CLOUD_BUILD,
     INSTALL_BUILDX,
     REMOTE_DRIVER,
-    START_ENGINE,
     Builder,
+    engine_fault,
     registry_fault,
+    start_engine,
 )
 from ..tools.google import is_google
-from ..tools.process import INSTALL_HINTS, ask_all, capture
+from ..tools.process import INSTALL_HINTS, TooSlow, ask_all, capture
 
 LOOK_SECONDS = 15.0
 _VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")
@@ -34,14 +35,21 @@ class MachineFinding(NamedTuple):
     Attributes:
         name: what was looked for.
         version: its version, or what it says; None where it said nothing.
-        ok: whether a release can do with it.
+        ok: whether it is fit for a release.
+        needed: whether a release needs it here.
         hint: how to fix it; None where there is nothing to fix.
     """
 
     name: str
     version: str | None
     ok: bool
+    needed: bool = True
     hint: str | None = None
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether a release could not run because of it."""
+        return self.needed and not self.ok
 
     def report(self) -> dict[str, Any]:
         """Return it for the JSON report."""
@@ -56,6 +64,8 @@ class _Look(NamedTuple):
     read: Callable[[str, Output], MachineFinding]
     needed: bool = True
     shows_builder: bool = False
+    # How to get an answer from what takes the question and gives none.
+    wake: str | None = None
 
 
 def examine(hub: Hub | None) -> list[MachineFinding]:
@@ -82,12 +92,13 @@ def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
     yield _Look("buildx", Command(("docker", "buildx", "version")), _at_least((0, 10), INSTALL_BUILDX))
     # Who builds somewhere else needs no engine here.
     engine = Command(("docker", "info", "--format", "{{.ServerVersion}}"))
-    yield _Look("engine", engine, _engine, needed=builder is None)
+    yield _Look("engine", engine, _engine, needed=builder is None, wake=start_engine())
     if builder != CLOUD_BUILD:
         inspect = Command(("docker", "buildx", "inspect", *([builder] if builder else [])))
         yield _Look("builder", inspect, _builder, shows_builder=True)
     yield _Look("gcloud", Command(("gcloud", "--version")), _at_least((400, 0), "gcloud"), needed=google)
-    yield _Look("helm", Command(("helm", "version", "--short")), _at_least((3, 0), "helm"), needed=False)
+    locked = hub is not None and lock_file(hub) is not None
+    yield _Look("helm", Command(("helm", "version", "--short")), _at_least((3, 0), "helm"), needed=locked)
     yield _Look("gh", Command(("gh", "--version")), _at_least((2, 0), "gh"), needed=False)
 
 
@@ -105,11 +116,11 @@ def _registry_looks(hub: Hub | None) -> Iterator[_Look]:
 
 
 def _finding(look: _Look, output: Output | ProgramFailed) -> MachineFinding:
-    """Read an answer; a program that is missing, hangs or is broken is a fault only where a release needs it."""
-    if isinstance(output, ProgramFailed):
-        return MachineFinding(look.name, None, not look.needed, f"{output.what}: {output.hint}")
-    found = look.read(look.name, output)
-    return found if look.needed or found.ok else MachineFinding(found.name, found.version, ok=True, hint=found.hint)
+    """Read an answer; a program that is missing, hangs or is broken gives none."""
+    if isinstance(output, Output):
+        return look.read(look.name, output)._replace(needed=look.needed)
+    hint = look.wake if look.wake and isinstance(output, TooSlow) else output.hint
+    return MachineFinding(look.name, None, ok=False, needed=look.needed, hint=f"{output.what}: {hint}")
 
 
 def _at_least(wanted: tuple[int, int], install: str) -> Callable[[str, Output], MachineFinding]:
@@ -127,17 +138,19 @@ def _at_least(wanted: tuple[int, int], install: str) -> Callable[[str, Output], 
 
 
 def _engine(name: str, output: Output) -> MachineFinding:
-    answers = output.ok and bool(output.text.strip())
-    return MachineFinding(name, output.text.strip() if answers else None, answers, None if answers else START_ENGINE)
+    if output.ok and output.text.strip():
+        return MachineFinding(name, output.text.strip(), ok=True)
+    fault = engine_fault(output.stderr)
+    return MachineFinding(name, fault.what if fault else None, ok=False, hint=fault.hint if fault else start_engine())
 
 
 def _builder(name: str, output: Output) -> MachineFinding:
     fields = _fields(output)
-    fault = fields.get("Error")
-    if not output.ok or fault:
-        return MachineFinding(
-            name, fault or output.last_words, ok=False, hint="docker buildx ls; docker buildx use NAME"
-        )
+    said = fields.get("Error")
+    if not output.ok or said:
+        no_engine = engine_fault(f"{said}\n{output.stderr}")
+        hint = no_engine.hint if no_engine else "docker buildx ls; docker buildx use NAME"
+        return MachineFinding(name, said or output.last_words, ok=False, hint=hint)
     builder = Builder.read(fields.get("Name"), output.text)
     if builder.driver == REMOTE_DRIVER and not builder.is_started:
         return MachineFinding(name, f"{builder.title} does not answer", ok=False, hint=builder.look)
@@ -149,7 +162,7 @@ def _sign_in(host: str) -> Callable[[str, Output], MachineFinding]:
         answers = output.ok and '"Secret"' in output.text
         hint = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
         words = "Docker's helper answers" if answers else "Docker's helper gives no credentials"
-        return MachineFinding(name, words, answers, None if answers else hint)
+        return MachineFinding(name, words, answers, hint=None if answers else hint)
 
     return read
 
@@ -199,7 +212,7 @@ def _emulation_findings(builder: Builder, platforms: Sequence[str]) -> Iterator[
         return
     can = all(map(builder.can_run, short))
     words = f"the builder {'emulates' if can else 'cannot run'} {wanted}"
-    yield MachineFinding("emulation", words, can, None if can else BUILD_NATIVELY)
+    yield MachineFinding("emulation", words, can, hint=None if can else BUILD_NATIVELY)
 
 
 def _fields(output: Output) -> dict[str, str]:

@@ -2,49 +2,59 @@
 
 from __future__ import annotations
 
-import json
-import posixpath
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
-
-from ..core import output
 from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left, short_platform
-from ..core.yaml_tree import Data, Text, parse
 from ..image.build import arguments_of
 from ..image.inputs import inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label, is_out_of_reach
-from ..image.tag import HEAD, history_of, name_image, names_commit
+from ..image.tag import HEAD, depends_on, history_of, name_image, names_commit
 from ..image.tree import Tree
-from ..releases.choose import newest
+from ..releases.choose import choose, newest
 from ..releases.index import Index, Release
-from ..releases.repository import HelmRepository
-from ..repo.dockerfile_reader import instructions
-from ..repo.files import join
+from ..releases.repository import Cache, HelmRepository
 from ..repo.hub import Hub, HubImage, open_repository
 from ..repo.values import image_at
-from ..repo.yaml_edit import reach, text_at
 from ..tools import docker
-from ..tools.process import Pool, TooSlow
+from ..tools.process import Pool, ask_all
 from ..tools.registry import FoundImage
 from .files import (
-    Code,
-    Problem,
     base_problem,
     differing_base_problems,
     file_problems,
     known_base_problems,
+    override_problems,
     stale_problem,
 )
+from .pins import packages_of, pin_problems, pins_of
+from .problems import Code, Findings, Problem, Unchecked
 
-NAME, TAG = "name", "tag"
-_DEEPEST = 12
-_EXACT = ("==", "===")
+
+@dataclass(frozen=True)
+class Releases:
+    """What a Helm repository said.
+
+    Attributes:
+        repository: the Helm repository; None where its address cannot be used.
+        index: what it offers, or offered when it was asked last; None where nothing is known.
+        fault: why it gave no answer now; None where it did.
+    """
+
+    repository: HelmRepository | None
+    index: Index | None
+    fault: Fault | None = None
+
+    @classmethod
+    def ask(cls, hub: Hub) -> Releases:
+        """Ask the Helm repository of ``hub``."""
+        repository = None
+        try:
+            repository = open_repository(hub)
+            return cls(repository, repository.index())
+        except Fault as fault:
+            return cls(repository, _kept(repository), fault)
 
 
 @dataclass(frozen=True)
@@ -53,21 +63,30 @@ class World:
 
     Attributes:
         hub: the hub repository.
-        repository: the Helm repository.
-        index: what it offers.
-        release: the pinned release; None where the index does not have it.
+        releases: what the Helm repository said.
         images: the images that the values name, by the keys of the hub's images.
         answers: the registries' answers for those images, and for the base images.
-        stored: the base images that the engine has in its own store.
     """
 
     hub: Hub
-    repository: HelmRepository
-    index: Index
-    release: Release | None
+    releases: Releases
     images: dict[str, Reference]
     answers: dict[Reference, docker.Answer] = field(repr=False)
-    stored: dict[Reference, FoundImage]
+
+    @property
+    def release(self) -> Release | None:
+        """The pinned release; None where the index does not have it, or is not known."""
+        index = self.releases.index
+        return index.releases.get(self.hub.requirement.version) if index else None
+
+    @property
+    def released_base(self) -> Reference | None:
+        """The hub image that the pinned release uses; None where that is not known."""
+        repository = self.releases.repository
+        try:
+            return repository.hub_image(self.release) if repository and self.release else None
+        except Unreachable:
+            return None
 
     def own(self, image: HubImage) -> Reference | None:
         """Return the image that the values name for ``image``; None where they name none of its repository."""
@@ -81,8 +100,29 @@ class World:
 
     def newest(self, *, pre: bool = False) -> str | None:
         """Return the newest stable version, or with ``pre`` also of alpha, beta and release candidates."""
-        release = newest(self.index, pre=pre)
+        release = newest(self.releases.index, pre=pre) if self.releases.index else None
         return release.version if release else None
+
+    def next(self) -> str | None:
+        """Return the version that a release would move to; None where it would stay, or that is not known."""
+        pinned = self.hub.requirement.version
+        try:
+            version = choose(self.releases.index, pinned).release.version if self.releases.index else pinned
+        except Refused:
+            return None
+        return version if version != pinned else None
+
+    def to_do(self) -> list[str]:
+        """Return what a release would do here, a clause for each step that has something to do."""
+        hub, version = self.hub, self.next()
+        images = [one.spec.key for one in hub.images if one.spec.key not in hub.spare_images]
+        stale = [one.spec.key for one in hub.images if not self._is_up_to_date(one)]
+        to_build = [key for key in images if version or key in stale]
+        return [
+            *([f"move {hub.requirement.name} from {hub.requirement.version} to {version}"] if version else []),
+            *([f"commit {', '.join(hub.changed)}"] if hub.changed else []),
+            *([f"build {', '.join(to_build)}"] if to_build else []),
+        ]
 
     def current_tag(self, image: HubImage) -> str | None:
         """Return the tag that a build of ``image`` would have now; None where that cannot be told."""
@@ -91,7 +131,7 @@ class World:
             if names_commit(hub.settings.tag):
                 return name_image(hub, history_of(hub), image).tag
             answer = self.answers[reference]
-            base = base_of(reference, answer, self.stored.get(reference) if is_out_of_reach(answer) else None)
+            base = base_of(reference, answer, docker.local(reference) if is_out_of_reach(answer) else None)
             platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
             with working_files(hub, [image]) as tree:
                 content = inputs_hash(hub, image, tree, base.identity, platform)
@@ -117,25 +157,36 @@ class World:
             return False
 
     def require_answers(self) -> None:
-        """Raise the fault of a registry that gave no answer for one of the hub's own images."""
-        for own in filter(None, map(self.own, self.hub.images)):
-            answer = self.answers[own]
-            if isinstance(answer, Fault):
-                raise answer
+        """Raise the fault of the Helm repository, or of a registry of the hub's own images, that gave no answer."""
+        answers = (self.answers[own] for own in map(self.own, self.hub.images) if own)
+        for fault in (self.releases.fault, *answers):
+            if isinstance(fault, Fault):
+                raise fault
 
-    def problems(self) -> list[Problem]:
-        """Return every inconsistency as far as the world answered, once where several images share it."""
+    def findings(self) -> Findings:
+        """Return what is inconsistent as far as the world answered, and what gave no answer."""
         current = [image.spec.key for image in self.hub.images if self.is_current(image)]
-        return list(dict.fromkeys((*file_problems(self.hub, current), *self._outside_problems())))
+        found = (*file_problems(self.hub, current), *self._outside())
+        return Findings.of(found, self.hub.settings.accept)
 
-    def _outside_problems(self) -> Iterator[Problem]:
-        yield from self._release_problems()
-        shipped = docker.packages_in(list(self.stored))
+    def _is_up_to_date(self, image: HubImage) -> bool:
+        """Whether the values name what a build would make of the files now, and the registry may have it."""
+        own = self.own(image)
+        if own is None or self.has(own) is False or depends_on(self.hub, image, self.hub.changed):
+            return False
+        return own.tag == self.current_tag(image)
+
+    def _outside(self) -> Iterator[Problem | Unchecked]:
+        fault = self.releases.fault
+        if fault:
+            yield _unanswered("the chart's releases", fault)
+        if self.releases.index:
+            yield from self._release_problems()
         for image in self.hub.images:
             yield from self._image_problems(image)
-            yield from pin_problems(self.hub, image, shipped.get(image.base.reference, {}))
+        yield from self._pin_problems()
 
-    def _release_problems(self) -> Iterator[Problem]:
+    def _release_problems(self) -> Iterator[Problem | Unchecked]:
         requirement = self.hub.requirement
         if self.release is None:
             yield Problem(
@@ -146,20 +197,24 @@ class World:
             )
             yield from differing_base_problems(self.hub)
             return
-        released = self.repository.hub_image(self.release)
+        released = self.released_base
         for image in self.hub.images:
-            if image.base.reference.tag not in (None, released.tag):
+            if released and image.base.reference.tag not in (None, released.tag):
                 yield base_problem(self.hub, image, str(released.tag))
         try:
-            chart_values = self.repository.values(self.release)
-        except Unreachable:
+            chart_values = self.releases.repository.values(self.release) if self.releases.repository else None
+        except Unreachable as fault:
+            yield _unanswered(f"the images of {requirement.name} {requirement.version}", fault)
             return
         yield from override_problems(self.hub, chart_values)
 
-    def _image_problems(self, image: HubImage) -> Iterator[Problem]:
+    def _image_problems(self, image: HubImage) -> Iterator[Problem | Unchecked]:
         pinned = self.own(image)
         answer = self.answers[pinned] if pinned else None
-        if pinned is None or isinstance(answer, Fault):
+        if pinned is None:
+            return
+        if isinstance(answer, Fault):
+            yield _unanswered(str(pinned), answer)
             return
         place = self.hub.values_places(image)[0]
         where = f"{place.file}:{image_at(self.hub.require(place.file), place.path, place.file).line}"
@@ -169,149 +224,84 @@ class World:
             return
         wanted = {short_platform(one) for one in self.hub.settings.platform.split(",")} - image.spec.skip_platforms
         missing = sorted(wanted - set(answer.platforms))
+        base = self._base(image)
         if missing:
             message = f"{pinned} is for {', '.join(answer.platforms)}, not for {missing[0]}"
             yield Problem(Code.PLATFORM, where, message, f"{DOOR} build --force")
-        elif not _is_built_on(answer, image, self.answers.get(image.base.reference)):
+        elif not _is_built_on(answer, image, base):
             message = f"{pinned} is not built on {image.base.reference}, which {image.dockerfile} names"
             yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")
-        elif not names_commit(self.hub.settings.tag):
+        elif not isinstance(base, FoundImage):
+            yield _base_unknown(pinned, image, base)
+        if not missing and not names_commit(self.hub.settings.tag):
             # Files alone do not tell that a tag names other content than today's: the base image belongs to it.
             current = self.current_tag(image)
             if current not in (None, pinned.tag):
                 yield stale_problem(where, str(pinned.tag), str(current))
 
+    def _pin_problems(self) -> Iterator[Problem | Unchecked]:
+        pins = {image.spec.key: pins_of(self.hub, image) for image in self.hub.images}
+        pinning = [image for image in self.hub.images if pins[image.spec.key]]
+        bases = list(dict.fromkeys(image.base.reference for image in pinning))
+        cache = Cache(self.hub.settings.fetched)
 
-def find_problems(hub: Hub, *, offline: bool) -> list[Problem]:
+        def known(base: Reference) -> Mapping[str, str] | Unchecked:
+            answer = self.answers[base]
+            return packages_of(base, answer if isinstance(answer, FoundImage) else None, cache)
+
+        shipped = dict(zip(bases, ask_all(known, bases), strict=True))
+        for image in pinning:
+            packages = shipped[image.base.reference]
+            if isinstance(packages, Unchecked):
+                yield packages
+            else:
+                yield from pin_problems(image, pins[image.spec.key], packages)
+
+    def _base(self, image: HubImage) -> docker.Answer:
+        """Return what the registry has of the base image or, where that is out of reach, the engine."""
+        answer = self.answers[image.base.reference]
+        return (docker.local(image.base.reference) or answer) if is_out_of_reach(answer) else answer
+
+
+def find_problems(hub: Hub, *, offline: bool) -> Findings:
     """Return every inconsistency; raise a fault where the world outside gives no answer."""
     if offline:
-        return list(dict.fromkeys((*known_base_problems(hub), *file_problems(hub))))
+        return Findings.of((*known_base_problems(hub), *file_problems(hub)), hub.settings.accept)
     world = look(hub)
     world.require_answers()
-    return world.problems()
+    return world.findings()
 
 
 def look(hub: Hub) -> World:
     """Look at the Helm repository and the registries, side by side."""
     pinned = {image.spec.key: _pinned(hub, image) for image in hub.images}
     images = {key: reference for key, reference in pinned.items() if reference}
-    bases = list(dict.fromkeys(image.base.reference for image in hub.images))
+    bases = (image.base.reference for image in hub.images)
     asked = list(dict.fromkeys((*images.values(), *bases)))
     with Pool() as pool:
         answers = pool.submit(docker.inspect_all, asked)
-        repository = open_repository(hub)
-        index = repository.index()
-        release = index.releases.get(hub.requirement.version)
-        stored = _stored(bases)
-        return World(hub, repository, index, release, images, dict(zip(asked, answers.result(), strict=True)), stored)
+        releases = Releases.ask(hub)
+        return World(hub, releases, images, dict(zip(asked, answers.result(), strict=True)))
 
 
-def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
-    """Yield the tags in the hub's values that differ from those in the pinned chart's values, for the same image."""
-    data = hub.files.read(hub.values_file)
-    if data is None:
-        return
-    document = parse(data, hub.values_file)
-    prefix = hub.requirement.alias or hub.requirement.name
-    ours = {tuple(place.path.split(".")) for image in hub.images for place in hub.values_places(image)}
-    for path, name, tag in _images(chart_values):
-        here = (prefix, *path)
-        set_tag = text_at(document, (*here, TAG)) if here not in ours else None
-        set_name = text_at(document, (*here, NAME)) if set_tag else None
-        if set_tag is None or set_tag == tag or set_name not in (None, name):
-            continue
-        key = reach(document, (*here, TAG)).key
-        yield Problem(
-            Code.OVERRIDE,
-            f"{hub.values_file}:{key.line}" if key else hub.values_file,
-            f"{'.'.join((*here, TAG))} is {set_tag}, but {hub.requirement.name} {hub.requirement.version} has {tag}",
-            f"take it out, or set {tag}",
-        )
-
-
-def pin_problems(hub: Hub, image: HubImage, shipped: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield the pins of ``image`` that are older than the versions that its base image ships, given by name.
-
-    Its Dockerfile's ``pip install`` lines and the requirements files in its context are read.
-    """
-    versions = {canonicalize_name(name): version for name, version in shipped.items()}
-    for where, requirement in _pins(hub, image):
-        theirs = versions.get(canonicalize_name(requirement.name))
-        ours = next((one.version for one in requirement.specifier if one.operator in _EXACT), None)
-        if theirs and ours and _is_older(ours, theirs):
-            yield Problem(
-                Code.OLD_PIN,
-                where,
-                f"{requirement.name} is pinned to {ours}, but {image.base.reference} ships {theirs}",
-                f"take the pin out, or pin {theirs}",
-            )
-
-
-def _stored(bases: Sequence[Reference]) -> dict[Reference, FoundImage]:
-    """Return the base images that the engine has; it has none, and that is shown, where it hangs."""
+def _kept(repository: HelmRepository | None) -> Index | None:
+    """Return the index that the Helm repository gave when it was asked last."""
     try:
-        return docker.local_all(bases)
-    except TooSlow as slow:
-        output.say(
-            f"The Docker engine does not answer ({slow.what}): pins are not compared with the base image's packages"
-        )
-        return {}
+        return repository.kept_index() if repository else None
+    except Fault:
+        return None
 
 
-def _images(tree: Data, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    """Yield every mapping with the texts ``name`` and ``tag``, by its path."""
-    if not isinstance(tree, dict) or len(path) > _DEEPEST:
-        return
-    name, tag = tree.get(NAME), tree.get(TAG)
-    if isinstance(name, str) and isinstance(tag, str) and name and tag:
-        yield path, name, tag
-    for key, value in tree.items():
-        if key is not None:
-            yield from _images(value, (*path, key))
+def _unanswered(what: str, fault: Fault) -> Unchecked:
+    return Unchecked(f"{what}: {fault.what}{f' ({fault.where})' if fault.where else ''}", fault.hint)
 
 
-def _pins(hub: Hub, image: HubImage) -> Iterator[tuple[str, Requirement]]:
-    """Yield every requirement that the image installs, with its file and line."""
-    data = hub.require(image.dockerfile)
-    for instruction in instructions(Text.decode(data, image.dockerfile)):
-        if instruction.keyword != "RUN" or "pip" not in instruction.arguments:
-            continue
-        for word in _words(instruction.arguments):
-            yield from _requirement(f"{image.dockerfile}:{instruction.line}", word)
-    listed = hub.git.names("ls-files", "-z", "--", join(hub.root, image.spec.context))
-    for path in listed:
-        name = posixpath.basename(path)
-        if not name.endswith(".txt") or "requirements" not in name or hub.files.read(path) is None:
-            continue
-        lines = hub.require(path).decode("utf-8", "replace").splitlines()
-        for number, line in enumerate(lines, start=1):
-            yield from _requirement(f"{path}:{number}", line.split(" #")[0].strip())
-
-
-def _words(arguments: str) -> list[str]:
-    """Split what ``RUN`` is given, in its shell form or its exec form (a JSON list)."""
-    try:
-        if arguments.lstrip().startswith("["):
-            return [str(word) for word in json.loads(arguments)]
-        return shlex.split(arguments, comments=True)
-    except (ValueError, RecursionError):
-        return arguments.split()
-
-
-def _requirement(where: str, text: str) -> Iterator[tuple[str, Requirement]]:
-    if "==" not in text:
-        return
-    try:
-        yield where, Requirement(text.rstrip(";&|"))
-    except InvalidRequirement:
-        return
-
-
-def _is_older(ours: str, theirs: str) -> bool:
-    try:
-        return Version(ours) < Version(theirs)
-    except InvalidVersion:
-        return False
+def _base_unknown(pinned: Reference, image: HubImage, base: Fault | None) -> Unchecked:
+    """Return that an image could not be compared with its base."""
+    what = f"whether {pinned} is built on {image.base.reference}"
+    if base is None:
+        return Unchecked(f"{what}: the registry does not have that", f"{DOOR} bump, or fix {image.dockerfile}")
+    return _unanswered(what, base)
 
 
 def _is_built_on(found: FoundImage, image: HubImage, base: docker.Answer) -> bool:

@@ -21,6 +21,8 @@ _SPECIAL = frozenset("\\`*_[]<>|#@~")
 _ALIKE = str.maketrans({"`": "'", "|": "\N{BROKEN BAR}"})
 OUTPUT, SUMMARY = "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"
 _CHANGED = "changed=true"
+# The annotations of problems by their severity; accepted ones get none.
+_LEVELS = {"fault": "error", "warning": "warning"}
 _IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _IN_PROPERTY = _IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 
@@ -93,18 +95,20 @@ def of_status(content: Mapping[str, Any]) -> Told:
     chart, base, problems = content["chart"], content["base"], content["problems"]
     rows = [
         ("chart", f"{code(chart['pinned'])}, newest {_known(chart['newest'])}"),
-        ("base image", f"{code(base['dockerfile'])}, the release's own is {_known(base['chart'])}"),
+        ("base image", f"{code(base['dockerfile'])}, the release uses {_known(base['chart'], 'an unknown one')}"),
         *((plain(f"image {one['name']}"), _known(one["pinned_tag"], "none")) for one in content["images"]),
         *_problem_rows(problems),
+        *_unchecked_rows(content["not_checked"]),
     ]
-    outputs = {"version": chart["pinned"], "newest": chart["newest"], "problems": str(len(problems))}
-    return Told(_counted(problems), tuple(rows), outputs)
+    outputs = {"version": chart["pinned"], "newest": chart["newest"], "problems": str(len(_open(problems)))}
+    return Told(_counted(content), tuple(rows), outputs)
 
 
-def of_check(problems: Sequence[Mapping[str, str]]) -> Told:
-    """Return what is told of a check, by the problems of its JSON report."""
-    outputs = {"ok": _truth(not problems), "problems": str(len(problems))}
-    return Told(_counted(problems), tuple(_problem_rows(problems)), outputs)
+def of_check(content: Mapping[str, Any]) -> Told:
+    """Return what is told of a check, by its JSON report."""
+    problems = content["problems"]
+    outputs = {"ok": _truth(content["ok"]), "problems": str(len(_open(problems)))}
+    return Told(_counted(content), (*_problem_rows(problems), *_unchecked_rows(content["not_checked"])), outputs)
 
 
 def of_preview(lines: Iterable[str]) -> Told:
@@ -115,7 +119,7 @@ def of_preview(lines: Iterable[str]) -> Told:
 
 def of_machine(tools: Sequence[Mapping[str, Any]]) -> Told:
     """Return what is told of a machine, by the tools of its JSON report."""
-    faults = [tool for tool in tools if not tool["ok"]]
+    faults = [tool for tool in tools if tool["needed"] and not tool["ok"]]
     rows = ((plain(tool["name"]), _tool(tool)) for tool in tools)
     heading = f"{len(faults)} to mend on this machine" if faults else "this machine can run a release"
     return Told(heading, tuple(rows), {"ok": _truth(not faults)})
@@ -129,11 +133,11 @@ def of_fault(message: str) -> Told:
 
 def annotate(problems: Sequence[Mapping[str, str]]) -> None:
     """Have GitHub Actions show each problem beside its line, where a pull request touches that."""
-    for one in problems if os.environ.get(ACTIONS) else ():
+    for one in _open(problems) if os.environ.get(ACTIONS) else ():
         path, _, line = one["path"].partition(":")
         place = f"file={path.translate(_IN_PROPERTY)}{f',line={line}' if line.isdigit() else ''}"
         words = f"{one['message']}; {one['hint']}".translate(_IN_MESSAGE)
-        output.tell_runner(f"error {place},title=hubpress {one['code']}::{words}")
+        output.tell_runner(f"{_LEVELS[one['severity']]} {place},title=hubpress {one['code']}::{words}")
 
 
 def _outputs(report: Mapping[str, Any]) -> dict[str, str | None]:
@@ -176,18 +180,31 @@ def _images(report: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _problem_rows(problems: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, str]]:
     for one in problems:
-        yield code(one["path"]), f"{plain(one['message'])} ({code(one['code'])}); {plain(one['hint'])}"
+        yield (
+            code(one["path"]),
+            f"{one['severity']}: {plain(one['message'])} ({code(one['code'])}); {plain(one['hint'])}",
+        )
 
 
-def _counted(problems: Sequence[object]) -> str:
-    if not problems:
-        return "everything is consistent"
-    return "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+def _unchecked_rows(unchecked: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, str]]:
+    yield from (("not checked", f"{plain(one['message'])}; {plain(one['hint'])}") for one in unchecked)
+
+
+def _open(problems: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    return [one for one in problems if one["severity"] in _LEVELS]
+
+
+def _counted(content: Mapping[str, Any]) -> str:
+    count = len(_open(content["problems"]))
+    if not count:
+        return "no problems in what was checked" if content["not_checked"] else "everything is consistent"
+    return "1 problem" if count == 1 else f"{count} problems"
 
 
 def _tool(tool: Mapping[str, Any]) -> str:
     words = (tool["version"], tool["hint"])
-    return "; ".join(("ok" if tool["ok"] else "**fault**", *(plain(one) for one in words if one)))
+    word = "ok" if tool["ok"] else "**fault**" if tool["needed"] else "optional"
+    return "; ".join((word, *(plain(one) for one in words if one)))
 
 
 def _known(text: str | None, otherwise: str = "not known") -> str:

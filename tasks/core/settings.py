@@ -74,6 +74,13 @@ class DeploymentSetting(NamedTuple):
     release: str | None = None
 
 
+class Accepted(NamedTuple):
+    """Problems that are meant so: their code, and a pattern that their file fits; None for every file."""
+
+    code: str
+    path: str | None = None
+
+
 class Settings(NamedTuple):
     """One run's settings; each attribute is a key of ``hub:``.
 
@@ -107,6 +114,8 @@ class Settings(NamedTuple):
             for ``cache_folder``.
         cache_folder: the folder for what was fetched from the Helm repository; the user's cache folder where not
             given.
+        accept: problems that are meant so, by their codes (docs/checks.md), each with a pattern of the file's path if
+            wanted: ``[image-override, {code: values-differ, path: deployments/*}]``. ``check`` shows them as accepted.
     """
 
     repo: str | None = None
@@ -128,6 +137,7 @@ class Settings(NamedTuple):
     branch: str = "bump-z2jh-{version}"
     cache: str = CACHE_OFF
     cache_folder: str | None = None
+    accept: tuple[Accepted, ...] = ()
 
     @property
     def fetched(self) -> Path:
@@ -388,6 +398,24 @@ def _version(key: str, value: object) -> str:
     raise _wrong(key, value, "a version of Kubernetes", f'write {key}: "1.30"')
 
 
+def _accepted(key: str, value: object) -> tuple[Accepted, ...]:
+    """Read a list of codes and ``{code, path}``; in the environment ``code`` or ``code:path``, separated by commas."""
+    if isinstance(value, str):
+        return tuple(
+            Accepted(code, path or None) for code, _, path in (one.partition(":") for one in _names(key, value))
+        )
+    entries = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(_acceptance(key, entry) for entry in entries)
+
+
+def _acceptance(key: str, entry: object) -> Accepted:
+    if isinstance(entry, str):
+        return Accepted(_text(key, entry))
+    if isinstance(entry, Mapping) and {"code"} <= set(entry) <= {"code", "path"}:
+        return Accepted(**{name: _text(f"{key}.{name}", text) for name, text in entry.items()})
+    raise _wrong(key, entry, "a problem's code", f"write {key}: [image-override, {{code: ..., path: ...}}]")
+
+
 def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
     source = _source(key.partition(".")[0])
     return Unusable(
@@ -398,6 +426,7 @@ def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
 
 
 _READERS = {
+    "accept": _accepted,
     "images": _names,
     "base": _base,
     "cache": _cache,

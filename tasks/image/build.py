@@ -168,7 +168,17 @@ class Build:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What people should know before they say yes."""
-        return (*layout_warnings(self.hub), *self._base_warnings(), *self._values_warnings())
+        return (*layout_warnings(self.hub), *self._base_warnings(), *self._values_warnings(), *self.spared)
+
+    @property
+    def spared(self) -> list[str]:
+        """The images that are not built because the values name another one in their place, in a line each."""
+        built = {one.key for one in self.images}
+        spare = ((key, place) for key, place in self.hub.spare_images.items() if key not in built)
+        return [
+            f"{key} is not built: {place.file} names {place.image} at {place.path}; to build it too: --image {key}"
+            for key, place in spare
+        ]
 
     def details(self, command: str) -> tuple[str, ...]:
         """Return the platforms that are built for, and the command that builds."""
@@ -201,8 +211,9 @@ class Build:
         return self.with_images(one for one in results.values() if isinstance(one, ImageBuild))
 
     def report(self) -> list[dict[str, Any]]:
-        """Return the images' part of the JSON report, those that are no hub images last."""
-        others = [spec for spec in self.hub.chart.images if spec.key in self.hub.other_images]
+        """Return the images' part of the JSON report, those that are left alone last."""
+        left = {*self.hub.other_images, *self.hub.spare_images} - {one.key for one in self.images}
+        others = [spec for spec in self.hub.chart.images if spec.key in left]
         no_base = {"image": None, "digest": None, "inherited": None}
         nothing: dict[str, Any] = {"tag": None, "digest": None, "platforms": []}
         skipped = {**nothing, "status": SKIPPED, "base": no_base, "inputs": None}
@@ -219,16 +230,7 @@ class Build:
             yield "the base image is a rehearsal's STAND-IN, not z2jh's"
 
     def _values_warnings(self) -> Iterator[str]:
-        """Yield what is odd about where images are written; of two at one place the later wins, as in chartpress."""
-        taken: dict[tuple[str, str], str] = {}
-        for one in self.images:
-            places = self.hub.values_places(one.image)
-            if not places:
-                yield f"no values name {one.key}"
-            for place in places:
-                first = taken.setdefault((place.file, place.path), place.image)
-                if first != place.image:
-                    yield f"{place.file}: {place.path} is written for {first}, then for {place.image}: that one stays"
+        yield from (f"no values name {one.key}" for one in self.images if not self.hub.values_places(one.image))
 
     def _platform_detail(self, argument: str | None) -> str:
         if argument is None:

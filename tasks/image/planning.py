@@ -74,7 +74,7 @@ def plan_build(hub: Hub, options: BuildOptions, builder: Future[Builder] | None 
             "images": build.after(values).report(),
             "values": {"path": hub.values_file, "changed": any(edit.changes for edit in edits)},
         },
-        summary=lambda values: [line for one in build.after(values).images for line in one.summary()],
+        summary=lambda values: [*(line for one in build.after(values).images for line in one.summary()), *build.spared],
         warnings=build.warnings,
     )
     return step, hub.edited(edits)
@@ -92,7 +92,7 @@ def plan_images(hub: Hub, options: BuildOptions, engine: Engine, builder: Future
         Unusable: chartpress.yaml is wrong.
     """
     pushes = options.push and hub.settings.push
-    images = hub.select(hub.images, options.images)
+    images = hub.to_build(options.images)
     history = history_of(hub)
     if names_commit(hub.settings.tag):
         for image in images:
@@ -129,7 +129,7 @@ def plan_images(hub: Hub, options: BuildOptions, engine: Engine, builder: Future
 def require_only_managed_changes(hub: Hub, keys: Sequence[str]) -> None:
     """Check that the images' files are as committed, but for what a release is about to commit itself."""
     leaves = hub.with_commit("", hub.changed)
-    images = hub.select(hub.images, keys)
+    images = hub.to_build(keys)
     with working_files(hub, images) as tree:
         for image in images:
             loose = [one for one in tree.unlike(HEAD, sources_of(hub, image).all) if _is_loose(leaves, one)]

@@ -104,7 +104,7 @@ def locked_action(
 
 
 def image_edits(hub: Hub, pins: Iterable[PinnedPlace]) -> tuple[FileEdit, ...]:
-    """Return the edits that write images to their places, one for each file; of two for one place the later wins.
+    """Return the edits that write images to their places, one for each file.
 
     Raises:
         Unusable: a file or a values path is missing, or leads to no image.

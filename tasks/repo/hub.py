@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.faults import DOOR, Unusable
+from ..core.faults import DOOR, Refused, Unusable
 from ..core.names import Reference
 from ..core.settings import Settings
 from ..releases.index import Index
@@ -22,6 +22,7 @@ from .chart import Requirement, requirements
 from .chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
 from .dockerfile import BaseImage, hub_base
 from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links, join, read_all
+from .values import image_at
 from .values import warnings as values_warnings
 
 _HELMS_OWN = ("@", "alias:", "oci:")
@@ -294,12 +295,57 @@ class Hub:
         return join(self.root, self.chart.path, "values.yaml")
 
     def values_places(self, image: HubImage) -> tuple[ValuesPlace, ...]:
-        """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``."""
+        """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``.
+
+        A place that several images share belongs to the one that the values name there now.
+        """
+        key = image.spec.key
+        return tuple(place for place in self._claimed(image) if self._owners.get((place.file, place.path), key) == key)
+
+    @cached_property
+    def spare_images(self) -> Mapping[str, ValuesPlace]:
+        """The images that are built only when asked for by name, each with the place that names another image of them.
+
+        Those are the ones that share each of their places with the image that the values name there now.
+        """
+        spare: dict[str, ValuesPlace] = {}
+        for image in () if self.settings.images else self.images:
+            claimed = self._claimed(image)
+            if claimed and not self.values_places(image):
+                place = claimed[0]
+                spare[image.spec.key] = place._replace(image=self._owners[place.file, place.path])
+        return spare
+
+    def _claimed(self, image: HubImage) -> tuple[ValuesPlace, ...]:
+        """Return the places of ``image``, shared ones included."""
         spec = image.spec
         own = ((self.values_file, path) for path in spec.values_paths)
         targets = (target for target in self.settings.values if target.image in (None, spec.key))
         more = ((target.file, target.path) for target in targets)
         return tuple(ValuesPlace(behind_links(self.git.folder, file), path, spec.key) for file, path in (*own, *more))
+
+    @cached_property
+    def _owners(self) -> dict[tuple[str, str], str]:
+        """The keys of the images that the values name, by file and path, where several images share a place."""
+        claims: dict[tuple[str, str], dict[str, Reference]] = {}
+        for image in self.images:
+            for place in self._claimed(image):
+                claims.setdefault((place.file, place.path), {})[image.spec.key] = Reference(image.spec.name)
+        owners = {}
+        for at, names in claims.items():
+            named = self._name_at(*at) if len(names) > 1 else None
+            fitting = [key for key, name in names.items() if named and name.same_repository(named)]
+            if fitting:
+                owners[at] = fitting[0]
+        return owners
+
+    def _name_at(self, file: str, path: str) -> Reference | None:
+        """Return the image that a values file names at ``path``; None for none, and where that cannot be read."""
+        try:
+            name = image_at(self.files.read(file) or b"", path, file).name
+        except Unusable:
+            return None
+        return Reference(name) if name else None
 
     @property
     def managed(self) -> tuple[str, ...]:
@@ -330,6 +376,26 @@ class Hub:
                 hint=f"such images here: {', '.join(image.spec.key for image in images)}",
             )
         return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(images)
+
+    def to_build(self, names: Sequence[str]) -> tuple[HubImage, ...]:
+        """Return the images to build: those that ``names`` give, else all but the spare ones.
+
+        Raises:
+            Unusable: a name is none of theirs.
+            Refused: two of them share a place in the values, which names neither.
+        """
+        wanted = [one.spec.key for one in self.images if one.spec.key not in self.spare_images]
+        chosen = self.select(self.images, names or wanted)
+        taken: dict[tuple[str, str], ImageSpec] = {}
+        for image, place in ((one, place) for one in chosen for place in self.values_places(one)):
+            first = taken.setdefault((place.file, place.path), image.spec)
+            if first is not image.spec:
+                raise Refused(
+                    f"{first.key} and {place.image} share {place.path}, which names neither of them",
+                    where=place.file,
+                    hint=f"write the one to use there: name: {first.name}; or build that one: --image {first.key}",
+                )
+        return chosen
 
     def require(self, path: str) -> bytes:
         """Return the bytes of ``path``.

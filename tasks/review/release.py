@@ -53,7 +53,7 @@ def _steps(
     with Pool() as pool:
         changed = hub.changed
         # A build is certain where a file that an image depends on is yet to be committed.
-        certain = any(depends_on(hub, image, changed) for image in hub.select(hub.images, build.images))
+        certain = any(depends_on(hub, image, changed) for image in hub.to_build(build.images))
         builder = pool.submit(ask_builder, hub, build) if certain else None
         moving, moved = plan_commit(hub, commit._replace(push=False, request=False))
         building, built = plan_build(moved, build, builder)
@@ -72,7 +72,7 @@ def _require_answers(hub: Hub, options: BuildOptions, *, signs_in: bool) -> None
     """
     if not (options.push and hub.settings.push):
         return
-    images = hub.select(hub.images, options.images)
+    images = hub.to_build(options.images)
     repositories = list(dict.fromkeys(Reference(image.spec.name) for image in images))
     with output.waiting(f"asking {', '.join(dict.fromkeys(one.host for one in repositories))}"):
         answers = inspect_all(repositories)

@@ -11,6 +11,7 @@ it like any other, but builds on it only as ``docker --context NAME buildx``; ``
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -40,6 +41,10 @@ CLOUD_BUILD = "cloudbuild"
 ENGINE_SECONDS, REGISTRY_SECONDS = 10.0, 60.0
 INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
 START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
+JOIN_GROUP = (
+    "join its group: sudo usermod -aG docker $USER, then sign out and in again; or run Docker rootless: "
+    "https://docs.docker.com/engine/security/rootless/"
+)
 BUILD_NATIVELY = (
     "build on a machine of that platform: --builder NAME; or install what emulates it: "
     "docker run --privileged --rm tonistiigi/binfmt --install all"
@@ -49,7 +54,11 @@ _STARTING = r"(?m)^ > \[internal\] (?:booting buildkit|waiting for connection):"
 # What a kernel says of a program for another processor, and QEMU of one that it could not carry on with.
 _CANNOT_EMULATE = ("exec format error", "qemu: uncaught target signal")
 _NO_BUILDX = ("unknown command: docker buildx", "'buildx' is not a docker command", "unknown shorthand flag")
-_NO_ENGINE = ("cannot connect to the docker daemon", "is the docker daemon running", "docker desktop is not running")
+_NO_ENGINE = (
+    *("cannot connect to the docker daemon", "is the docker daemon running", "docker desktop is not running"),
+    *("failed to connect to the docker api", "error during connect"),
+)
+_NO_RIGHT = ("permission denied while trying to connect to the docker",)
 _NO_HELPER = ("error getting credentials", "executable file not found")
 _MISSING = ": not found"
 _TOO_OFTEN = ("toomanyrequests", "429 too many requests")
@@ -137,6 +146,10 @@ class Builder(NamedTuple):
         return self.name if self.driver == DOCKER_DRIVER else None
 
 
+class NoEngine(ProgramFailed):
+    """No Docker engine answers, or it refuses this user (exit code 3)."""
+
+
 class CacheFailed(Unreachable):
     """The shared build cache cannot be read or written (exit code 4)."""
 
@@ -184,25 +197,19 @@ def inspect_all(images: Sequence[Reference]) -> list[Answer]:
     return ask_all(_answer, images)
 
 
-def packages_in(images: Sequence[Reference]) -> dict[Reference, dict[str, str]]:
-    """Return the Python packages of ``images`` by name, with their versions; images where that fails are left out.
+def packages(image: Reference) -> dict[str, str] | None:
+    """Return the Python packages of ``image`` by name, with their versions; None where that fails.
 
     Args:
-        images: what the engine has in its local store: nothing is pulled, and nothing in it has a network.
+        image: what the engine has in its local store: nothing is pulled, and nothing in it has a network.
     """
-    listed = zip(images, ask_all(_packages, images), strict=True)
-    return {image: packages for image, packages in listed if packages is not None}
-
-
-def local_all(images: Sequence[Reference]) -> dict[Reference, FoundImage]:
-    """Ask the engine for ``images`` in its local store; those that it does not have are left out.
-
-    Raises:
-        TooSlow: the engine takes the question, and gives no answer.
-        ProgramFailed: docker says something that is no image.
-    """
-    found = zip(images, ask_all(_local, images), strict=True)
-    return {image: one for image, one in found if one is not None}
+    run = ("docker", "run", "--rm", "--pull=never", "--network=none", "--entrypoint=python3")
+    pip = ("-m", "pip", "list", "--format=json", "--disable-pip-version-check")
+    try:
+        output = capture(Command((*run, str(image), *pip)))
+        return {str(one["name"]): str(one["version"]) for one in json.loads(output.text)}
+    except (ProgramFailed, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def local(image: Reference) -> FoundImage | None:
@@ -212,9 +219,57 @@ def local(image: Reference) -> FoundImage | None:
         ProgramFailed: docker says something that is no image.
     """
     try:
-        return _local(image)
-    except TooSlow:
+        return stored(image)
+    except NoEngine:
         return None
+
+
+def stored(image: Reference) -> FoundImage | None:
+    """Ask the engine for ``image`` in its local store; None where it has none.
+
+    Raises:
+        NoEngine: no engine answers, or it refuses this user.
+        ProgramFailed: docker says something that is no image.
+    """
+    try:
+        output = capture(
+            Command(("docker", "image", "inspect", "--format", "{{json .}}", str(image))), seconds=ENGINE_SECONDS
+        )
+    except TooSlow as slow:
+        raise NoEngine(f"the Docker engine does not answer: {slow.what}", hint=start_engine()) from slow
+    except ProgramFailed as fault:
+        raise NoEngine(fault.what, where=fault.where, hint=fault.hint) from fault
+    if not output.ok:
+        no_engine = engine_fault(output.stderr)
+        if no_engine:
+            raise no_engine
+        return None
+    try:
+        found = json.loads(output.text)
+        layers = tuple(map(str, found["RootFS"].get("Layers") or ()))
+        labels = dict((found.get("Config") or {}).get("Labels") or {})
+        return FoundImage(None, {f"{found['Os']}/{found['Architecture']}": PlatformImage(layers, labels)})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+        what = f"the engine's answer is no image ({type(err).__name__})"
+        raise ProgramFailed(what, where=image, hint=f"docker image inspect {image}") from err
+
+
+def start_engine() -> str:
+    """Return how to get an engine to answer: the one that the environment names, else the one of this machine."""
+    for variable in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        if os.environ.get(variable):
+            return f"start the engine that {variable} names, {os.environ[variable]}, or: unset {variable}"
+    return START_ENGINE
+
+
+def engine_fault(said: str) -> NoEngine | None:
+    """Return the fault of an engine that docker's words name: it does not answer, or refuses this user."""
+    words = said.lower()
+    if _has(words, _NO_RIGHT):
+        return NoEngine("this user may not use the Docker engine", where="docker info", hint=JOIN_GROUP)
+    if _has(words, _NO_ENGINE):
+        return NoEngine("the Docker engine does not answer", where="docker info", hint=start_engine())
+    return None
 
 
 def require_builder(name: str | None) -> Builder:
@@ -296,36 +351,6 @@ def _answer(image: Reference) -> Answer:
         return inspect(image)
     except Fault as fault:
         return fault
-
-
-def _packages(image: Reference) -> dict[str, str] | None:
-    run = ("docker", "run", "--rm", "--network=none", "--entrypoint=python3")
-    pip = ("-m", "pip", "list", "--format=json", "--disable-pip-version-check")
-    try:
-        output = capture(Command((*run, str(image), *pip)))
-        return {str(one["name"]): str(one["version"]) for one in json.loads(output.text)}
-    except (ProgramFailed, ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def _local(image: Reference) -> FoundImage | None:
-    command = Command(("docker", "image", "inspect", "--format", "{{json .}}", str(image)))
-    try:
-        output = capture(command, seconds=ENGINE_SECONDS)
-    except TooSlow:
-        raise
-    except ProgramFailed:
-        return None
-    if not output.ok:
-        return None
-    try:
-        found = json.loads(output.text)
-        layers = tuple(map(str, found["RootFS"].get("Layers") or ()))
-        labels = dict((found.get("Config") or {}).get("Labels") or {})
-        return FoundImage(None, {f"{found['Os']}/{found['Architecture']}": PlatformImage(layers, labels)})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
-        what = f"the engine's answer is no image ({type(err).__name__})"
-        raise ProgramFailed(what, where=image, hint=f"docker image inspect {image}") from err
 
 
 def _builder_fault(builder: Builder, said: str) -> ProgramFailed:
@@ -420,9 +445,7 @@ def _machine_fault(said: str) -> Fault | None:
     """Return the fault of this machine that docker's words name: no buildx, or no engine."""
     if _has(said, _NO_BUILDX):
         return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_BUILDX)
-    if _has(said, _NO_ENGINE):
-        return ProgramFailed("the Docker engine does not answer", where="docker info", hint=START_ENGINE)
-    return None
+    return engine_fault(said)
 
 
 def _has(said: str, signs: Iterable[str]) -> bool:

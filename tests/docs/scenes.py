@@ -155,6 +155,26 @@ def _half(scene: Scene) -> Scene:
     return scene
 
 
+def _held(scene: Scene) -> Scene:
+    """A released hub repository that holds the proxy at another version than the chart's."""
+    _released(scene)
+    scene.hub.edit("hub/values.yaml", "  singleuser:\n", "  proxy: {chp: {image: {tag: 4.6.2}}}\n  singleuser:\n")
+    scene.hub.commit("Take a newer proxy")
+    return scene
+
+
+def _shared(scene: Scene) -> Scene:
+    """A hub repository with two hub images at one values path, which names the first."""
+    _usual(scene)
+    path = "        valuesPath: jupyterhub.hub.image\n"
+    second = f"{path}      hub-authz:\n        contextPath: images/hub\n{path}"
+    scene.hub.edit("chartpress.yaml", path, second)
+    name = f"{scene.around.registry}/{scene.home.name}/core/hub"
+    scene.hub.edit("hub/values.yaml", "      name:\n      tag:\n", f"      name: {name}\n      tag: 0.0.1\n")
+    scene.hub.commit("Add an image")
+    return scene
+
+
 def _bare(scene: Scene) -> Scene:
     """A repository with a chart, and no hub image."""
     chart = "apiVersion: v2\nname: hub\nversion: 0.1.0\ndependencies:\n  - name: jupyterhub\n    version: 3.2.1\n"
@@ -230,7 +250,9 @@ SCENES: dict[str, Callable[[Scene], Scene]] = {
     "google": _google,
     "half": _half,
     "misspelt": _misspelt,
+    "held": _held,
     "released": _released,
+    "shared": _shared,
     "squashed": _squashed,
 }
 

@@ -22,7 +22,7 @@ hub:
 ```
 
 Unknown keys and wrong types are refused by name. In the environment a list is separated by commas, and an entry of
-`values` is written `FILE:PATH`.
+`values` is written `FILE:PATH`, one of `accept` `CODE` or `CODE:PATH`.
 
 | key | variable | default | meaning |
 |---|---|---|---|

@@ -174,8 +174,10 @@ def fails(typed: Typed) -> bool:
     """Whether the document shows a command that ends with a fault."""
     if "| python3 -m json.tool" in typed.command:
         return False
-    found = "  hint: " in typed.shown and "check" in typed.command.split()
-    return found or bool(re.search(r'^hint: |"ok": false|refuses the values', typed.shown, re.MULTILINE))
+    found = re.search(r"^(?!.*: (?:warning|accepted): ).* \[[a-z-]+\]$", typed.shown, re.MULTILINE)
+    return bool(found and "check" in typed.command.split()) or bool(
+        re.search(r'^hint: |"ok": false|refuses the values', typed.shown, re.MULTILINE)
+    )
 
 
 def _type(typed: Typed, scene: Scene, state: list[str]) -> None:

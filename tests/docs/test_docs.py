@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks import ns
-from tasks.checks.files import Code
+from tasks.checks.problems import Code
 from tasks.core.faults import DONE, INTERRUPTED, Denied, ProgramFailed, Refused, Unreachable, Unusable
 from tasks.core.settings import Settings
 from tests.support.machine import PROJECT

@@ -229,11 +229,11 @@ def test_the_scheduled_release_opens_one_pull_request_and_the_next_run_finds_it(
     assert again.err.endswith("Nothing to do. Proceed to deployment as normal.\n")
     assert second.known["steps.release.outputs.changed"] == "false"
     assert gh.changes == ["create"]
-    for name in ("files", "world"):
+    for name, subject in (("files", "Files and git are"), ("world", "Everything is")):
         checkout = cloned(real_hub, tmp_path / name)
         checkout.git("switch", "--quiet", "--detach", f"origin/{BRANCH}")
         checked = job("github-check.yml", name, tmp_path / "check").run(checkout.path)
-        assert (checked.code, checked.out.splitlines()[-1]) == (0, "Everything is consistent."), checked
+        assert (checked.code, checked.out.splitlines()[-1]) == (0, f"{subject} consistent."), checked
 
 
 @pytest.mark.engine
@@ -369,4 +369,4 @@ def test_gitlabs_jobs(real_hub: Hub, path: Path, gitlab: StandInGitLab, tmp_path
     assert gitlab.sent["title"] == "Move z2jh from 3.2.1 to 3.3.8"
     assert gitlab.sent["description"].startswith("### What moved\n")
     checked = run("bash", "-eo", "pipefail", "-c", "\n".join(recipe["hub-check"]["script"]), cwd=clone.path, env=GITLAB)
-    assert checked.out == "Everything is consistent.\nEverything is consistent.\n"
+    assert checked.out == "Files and git are consistent.\nEverything is consistent.\n"

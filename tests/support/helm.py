@@ -210,7 +210,9 @@ def _entry(release: ChartRelease, digest: str, base_url: str) -> str:
 
 def _values_yaml(release: ChartRelease) -> str:
     name, _, tag = release.hub_image.rpartition(":")
-    return f'hub:\n  config: {{}}\n  image:\n    name: {name}\n    tag: "{tag}"\n    pullPolicy:\nsingleuser: {{}}\n'
+    proxy = 'proxy:\n  chp:\n    image:\n      name: quay.io/jupyterhub/configurable-http-proxy\n      tag: "4.6.1"\n'
+    hub = f'hub:\n  config: {{}}\n  image:\n    name: {name}\n    tag: "{tag}"\n    pullPolicy:\n'
+    return f"{hub}{proxy}singleuser: {{}}\n"
 
 
 def _indented(text: str, blanks: int) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Nobody listens there: an image name with it can be computed and compared, and neither pulled nor pushed.
 NO_REGISTRY = "127.0.0.1:1"
 REAL_CHARTS = "https://hub.jupyter.org/helm-chart/"
-REQUIREMENTS = "# Authenticators that z2jh's image does not bring along.\njupyterhub-nativeauthenticator==1.3.0\n"
+REQUIREMENTS = "# Authenticators that z2jh's image does not bring along.\njupyterhub-nativeauthenticator~=1.3.0\n"
 ON_GITHUB = "https://github.com/org/hubs.git"
 
 

@@ -176,7 +176,7 @@ def _inspection(given: tuple[int, bytes]) -> None:
 def _engine(data: bytes) -> None:
     with _saying(data):
         docker.local(IMAGE)
-        docker.packages_in([IMAGE])
+        docker.packages(IMAGE)
 
 
 def _builder(data: bytes) -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.core.faults import Unusable
-from tasks.core.settings import KEYS, Settings, ValuesTarget, read_settings
-from tests.support.cli import INVOKE as LAB_INVOKE
-from tests.support.cli import Result, run, run_task, sh
-from tests.support.hubs import Hub, make_hub
-from tests.support.machine import PROJECT
+from tasks.core.settings import KEYS, Accepted, Settings, ValuesTarget, read_settings
+
+from ...support.cli import INVOKE as LAB_INVOKE
+from ...support.cli import Result, run, run_task, sh
+from ...support.hubs import Hub, make_hub
+from ...support.machine import PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +71,18 @@ def test_nothing_given_is_every_default() -> None:
             (ValuesTarget("a.yaml", "a.b"), ValuesTarget("b.yaml", "c")),
             id="values targets in the environment",
         ),
+        pytest.param(
+            "accept",
+            ["image-override", {"code": "values-differ"}, {"code": "lock-differs", "path": "hub/*"}],
+            (Accepted("image-override"), Accepted("values-differ"), Accepted("lock-differs", "hub/*")),
+            id="accepted problems",
+        ),
+        pytest.param(
+            "accept",
+            "image-override,lock-differs:hub/*",
+            (Accepted("image-override"), Accepted("lock-differs", "hub/*")),
+            id="accepted problems in the environment",
+        ),
     ],
 )
 def test_a_setting_is_read(key: str, given: object, read: object) -> None:
@@ -78,6 +91,7 @@ def test_a_setting_is_read(key: str, given: object, read: object) -> None:
 
 QUOTE, NAMES, PLATFORM = "quote it", "write images: [hub]", "write platform: linux/amd64"
 TARGETS = "write values: [{file: ..., path: ...}]"
+ACCEPT = "write accept: [image-override, {code: ..., path: ...}]"
 WRONG = {
     "a version that YAML reads as a number": ("tag", 1.1, "1.1, not text", QUOTE),
     "a name that YAML reads as a yes": ("chart", True, "True, not text", QUOTE),
@@ -99,6 +113,8 @@ WRONG = {
         TARGETS,
     ),
     "a target in the shell without a path": ("values", "a.yaml", "{'file': 'a.yaml'}, not file and path", TARGETS),
+    "a path without a code": ("accept", [{"path": "a"}], "{'path': 'a'}, not a problem's code", ACCEPT),
+    "a number for a code": ("accept", 3, "3, not a problem's code", ACCEPT),
     "a text that is longer than a line": (
         "base",
         "x" * 99,

@@ -48,7 +48,7 @@ def with_a_git_tag_that_came_after_the_image(hub: Hub) -> None:
 
 def after_a_git_tag_that_is_no_version(hub: Hub) -> None:
     hub.git("tag", "20240731-224556")
-    hub.edit("images/hub/requirements.txt", "==1.3.0", "==1.2.0")
+    hub.edit("images/hub/requirements.txt", "~=1.3.0", "~=1.2.0")
     hub.commit("Stay with the older authenticator")
 
 

@@ -281,19 +281,39 @@ lab: {prefix}/lab:{tag}
     assert values_of(hub) == chartpress_writes(hub, tmp_path, "--no-build")
 
 
-@pytest.mark.parametrize("order", ["hub lab", "lab hub"])
-def test_of_two_images_at_one_values_path_the_later_stays_as_with_chartpress(
-    order: str, make: Maker, prefix: str, tmp_path: Path
+SHARED = "hub: {valuesPath: jupyterhub.hub.image}\nlab: {valuesPath: jupyterhub.hub.image}\n"
+
+
+@pytest.mark.parametrize(("named", "other"), [("hub", "lab"), ("lab", "hub")])
+def test_of_two_images_at_one_values_path_the_one_that_is_named_there_is_built_and_written(
+    named: str, other: str, make: Maker, prefix: str
 ) -> None:
-    first, last = order.split()
-    hub = make(f"{first}: {{valuesPath: jupyterhub.hub.image}}\n{last}: {{valuesPath: jupyterhub.hub.image}}\n", TWO)
+    hub = make(SHARED, TWO, f"jupyterhub: {{hub: {{image: {{name: {prefix}/{named}, tag: old}}}}}}\n")
+    warning = f"{other} is not built: hub/values.yaml names {named} at jupyterhub.hub.image"
     shown = run_task("--dry", "build", cwd=hub.path)
-    assert (
-        f"! hub/values.yaml: jupyterhub.hub.image is written for {first}, then for {last}: that one stays" in shown.out
+    assert shown.out.count(f"! {warning}; to build it too: --image {other}") == 1
+    done = run_task("build", cwd=hub.path)
+    assert (done.code, done.out.count(warning)) == (0, 1), done
+    image = values_of(hub)["jupyterhub"]["hub"]["image"]
+    assert (image["name"], image["tag"] != "old") == (f"{prefix}/{named}", True)
+    hub.commit("Use the image")
+    report = built(hub, "--image", other)
+    assert [(one["name"], one["status"]) for one in report["images"]] == [(other, "built")]
+    assert report["values"]["changed"] is False
+    statuses = {one["name"]: one["status"] for one in built(hub)["images"]}
+    assert statuses == {named: "present", other: "skipped"}
+
+
+def test_two_images_at_a_values_path_that_names_neither_are_asked_about(make: Maker, prefix: str) -> None:
+    hub = make(SHARED, TWO, "jupyterhub: {hub: {image: {name: , tag: }}}\n")
+    refused = run_task("build", cwd=hub.path)
+    assert refused.code == 1
+    assert refused.err == (
+        "error: hub and lab share jupyterhub.hub.image, which names neither of them (hub/values.yaml)\n"
+        f"hint: write the one to use there: name: {prefix}/hub; or build that one: --image hub\n"
     )
-    built(hub)
-    assert values_of(hub)["jupyterhub"]["hub"]["image"]["name"] == f"{prefix}/{last}"
-    assert values_of(hub) == chartpress_writes(hub, tmp_path, "--push")
+    built(hub, "--image", "lab")
+    assert values_of(hub)["jupyterhub"]["hub"]["image"]["name"] == f"{prefix}/lab"
 
 
 def test_more_places_for_an_image_than_chartpress_can_write(make: Maker, prefix: str, registry: Registry) -> None:

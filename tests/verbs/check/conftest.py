@@ -8,9 +8,8 @@ import pytest
 from tasks.core.names import Host
 
 from ...support.cli import run_task
-from ...support.helm import HelmServer, served
+from ...support.helm import HelmServer, chart_repository, served
 from ...support.hubs import Hub, make_hub
-from .charts import write_charts
 from .machines import FIT, write_tool
 from .places import copied, pin
 
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def charts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HelmServer]:
-    """A chart repository whose charts bring a proxy too."""
+    """The lab's chart repository, for all tests."""
     folder = tmp_path_factory.mktemp("charts")
-    write_charts(folder)
+    chart_repository(folder)
     with served(folder) as server:
         yield server
 
@@ -77,5 +76,6 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, script in FIT.items():
         write_tool(folder, name, script)
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(Host, "here", lambda: Host("linux", "x86_64"))
     return folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.checks.files import Code, Problem
+from tasks.checks.problems import Code, Problem, Severity
 
 from .places import (
     CHARTPRESS,
@@ -110,8 +110,9 @@ def image_changed_and_not_rebuilt(hub: Hub) -> Problem:
 
 def history_rewritten(hub: Hub) -> Problem:
     hub.git("checkout", "--quiet", "--orphan", "rewritten")
-    hub.edit(DOCKERFILE, "USER root\n", "USER root\nRUN true\n")
     hub.commit("Set up the hub, in one commit")
+    hub.edit(DOCKERFILE, "USER root\n", "USER root\nRUN true\n")
+    hub.commit("Change the image")
     hub.git("branch", "--move", "--force", "main")
     message = f"the tag {pinned_tag(hub)} names a commit that is not in the history any more"
     return Problem(Code.COMMIT_GONE, IMAGE, message, BUILD_AND_COMMIT)
@@ -161,7 +162,28 @@ def old_tag_kept_over_the_charts(hub: Hub) -> Problem:
     hub.edit(VALUES, "  singleuser:\n", f"{proxy}  singleuser:\n")
     hub.commit("Hold the proxy back")
     message = "jupyterhub.proxy.chp.image.tag is 4.5.0, but jupyterhub 3.3.8 has 4.6.1"
-    return Problem(Code.OVERRIDE, f"{VALUES}:13", message, "take it out, or set 4.6.1")
+    hint = f"take it out, or set 4.6.1; {accept('image-override')}"
+    return Problem(Code.OVERRIDE, f"{VALUES}:13", message, hint, Severity.WARNING)
+
+
+def history_squashed(hub: Hub) -> Problem:
+    """All that is known is that nobody has changed the image's files since the values took its tag."""
+    hub.edit(DOCKERFILE, "USER root\n", "USER root\nRUN true\n")
+    hub.git("checkout", "--quiet", "--orphan", "rewritten")
+    hub.commit("Set up the hub, in one commit")
+    hub.git("branch", "--move", "--force", "main")
+    message = f"the tag {pinned_tag(hub)} names a commit that is not in the history any more"
+    return Problem(
+        Code.COMMIT_GONE,
+        IMAGE,
+        f"{message}; the image's files have not changed since it was written",
+        f"{BUILD_AND_COMMIT}; {accept('values-commit-gone')}",
+        Severity.WARNING,
+    )
+
+
+def accept(code: str) -> str:
+    return f"if it is meant so, in invoke.yaml: hub: {{accept: [{code}]}}"
 
 
 def pinned_without_a_push(hub: Hub) -> str:
@@ -188,6 +210,7 @@ IN_FILES = [
     Planted("values-differ", "one of two values files was left behind", one_of_two_values_left_behind),
     Planted("values-tag-stale", "the image was changed and not rebuilt", image_changed_and_not_rebuilt),
     Planted("values-commit-gone", "the history was rewritten", history_rewritten),
+    Planted("values-commit-gone", "the history was squashed", history_squashed),
 ]
 IN_THE_WORLD = [
     Planted("release-unknown", "the release was never published", release_that_was_never_published),

@@ -39,7 +39,8 @@ def everything(hub: Hub) -> tuple[object, ...]:
 def consistent(hub: Hub, *flags: str) -> None:
     """Demand that ``check`` has nothing to say."""
     result = check(hub, *flags)
-    assert (result.code, result.out, result.err) == (0, "Everything is consistent.\n", ""), result
+    words = "Files and git are consistent." if "--offline" in flags else "Everything is consistent."
+    assert (result.code, result.out, result.err) == (0, f"{words}\n", ""), result
 
 
 def copied(hub: Hub, folder: Path) -> Hub:

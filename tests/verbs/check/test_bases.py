@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...support.helm import RELEASES
 from ...support.hubs import Hub, make_repository
 from ...support.layouts import make_2i2c_like
-from .places import check
+from .places import check, consistent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,8 +62,28 @@ def test_one_of_two_images_of_a_dev_release_was_left_behind(tmp_path: Path) -> N
             "path": f"{SECOND}:1",
             "message": f"the base image is {BASE}:3.3.8, but {FIRST} has {DEV.hub_image}",
             "hint": f"invoke bump --to {DEV.version}",
+            "severity": "fault",
         }
     ]
+
+
+def test_one_of_two_images_of_a_stable_release_was_left_behind(tmp_path: Path) -> None:
+    """Which one is right, the release's version tells: the right one is not accused."""
+    hub = two_images(tmp_path, "3.3.8", f"{BASE}:3.3.7", f"{BASE}:3.3.8")
+    assert problems(hub) == [
+        {
+            "code": "base-not-of-release",
+            "path": f"{FIRST}:1",
+            "message": f"the base image is {BASE}:3.3.7, but jupyterhub 3.3.8 uses 3.3.8",
+            "hint": "invoke bump --to 3.3.8",
+            "severity": "fault",
+        }
+    ]
+
+
+def test_a_base_with_a_digest_alone_differs_from_none(tmp_path: Path) -> None:
+    digest = f"{BASE}@sha256:{'5' * 64}"
+    consistent(two_images(tmp_path, DEV.version, digest, DEV.hub_image), "--offline")
 
 
 def test_what_three_images_of_one_dockerfile_share_is_said_once(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tasks.checks import machine
 from tasks.checks.machine import MachineFinding, examine
 
-from .machines import write_tool
+from .machines import FIT, write_tool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +33,11 @@ def seen(findings: list[MachineFinding]) -> dict[str, MachineFinding]:
     return by_name
 
 
+def unfit(name: str, version: str | None, hint: str) -> MachineFinding:
+    """Return what is found of a tool that a release cannot do with."""
+    return MachineFinding(name, version, ok=False, needed=name in NEEDED, hint=hint)
+
+
 # -- the tools
 
 
@@ -44,9 +49,9 @@ def test_a_machine_that_is_fit() -> None:
         MachineFinding("buildx", "0.13.1", ok=True),
         MachineFinding("engine", "26.1.5+dfsg1", ok=True),
         MachineFinding("builder", "default (docker)", ok=True),
-        MachineFinding("gcloud", "528.0.0", ok=True),
-        MachineFinding("helm", "3.15.2", ok=True),
-        MachineFinding("gh", "2.62.0", ok=True),
+        MachineFinding("gcloud", "528.0.0", ok=True, needed=False),
+        MachineFinding("helm", "3.15.2", ok=True, needed=False),
+        MachineFinding("gh", "2.62.0", ok=True, needed=False),
         MachineFinding("platform", "PC, x86_64: native", ok=True),
     ]
 
@@ -55,10 +60,31 @@ def test_a_machine_that_is_fit() -> None:
 def test_a_tool_that_is_missing(tools: Path, name: str) -> None:
     (tools / name).unlink()
     found = seen(examine(None))[name]
-    assert found == MachineFinding(name, None, ok=name in OPTIONAL, hint=f"{name} is not installed: {TOOLS[name]}")
+    assert found == unfit(name, None, f"{name} is not installed: {TOOLS[name]}")
 
 
-@pytest.mark.parametrize("name", ["docker", "helm"])
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tool_that_cannot_be_executed(tools: Path, name: str) -> None:
+    (tools / name).chmod(0o644)
+    found = seen(examine(None))[name]
+    assert found == unfit(name, None, f"{name} is not installed: {TOOLS[name]}")
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tool_whose_interpreter_is_gone(tools: Path, name: str) -> None:
+    write_tool(tools, name, FIT[name], shebang="/no/such/python3")
+    found = seen(examine(None))[name]
+    assert found == unfit(name, None, f"{name} cannot be started: install {name} anew")
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tool_that_fails(tools: Path, name: str) -> None:
+    write_tool(tools, name, "echo 'Traceback (most recent call last):' >&2; echo \"KeyError: 'x'\" >&2; exit 1\n")
+    found = seen(examine(None))[name]
+    assert found == unfit(name, "KeyError: 'x'", TOOLS[name])
+
+
+@pytest.mark.parametrize("name", TOOLS)
 @pytest.mark.parametrize(
     "said",
     [
@@ -71,7 +97,7 @@ def test_a_tool_that_is_missing(tools: Path, name: str) -> None:
 def test_a_tool_that_talks_nonsense(tools: Path, name: str, said: str) -> None:
     write_tool(tools, name, f"{said}\n")
     found = seen(examine(None))[name]
-    assert (found.version, found.ok, found.hint) == (None, name in OPTIONAL, TOOLS[name])
+    assert found == unfit(name, None, TOOLS[name])
 
 
 @pytest.mark.parametrize(
@@ -87,7 +113,7 @@ def test_a_tool_that_talks_nonsense(tools: Path, name: str, said: str) -> None:
 def test_a_tool_that_is_too_old(tools: Path, name: str, says: str, version: str, needed: str, hint: str) -> None:
     write_tool(tools, name, f"echo '{says}'\n")
     found = seen(examine(None))[name]
-    assert found == MachineFinding(name, version, ok=name in OPTIONAL, hint=f"at least {needed} is needed: {hint}")
+    assert found == unfit(name, version, f"at least {needed} is needed: {hint}")
 
 
 # -- what hangs
@@ -104,7 +130,7 @@ def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_tool_that_hangs_is_waited_for_within_bounds(tools: Path, name: str, hangs: str) -> None:
     write_tool(tools, name, f"{hangs}\n")
     found = seen(examine(None))
-    assert (found[name].version, found[name].ok) == (None, name in OPTIONAL)
+    assert (found[name].version, found[name].is_fault) == (None, name in NEEDED)
     assert (found[name].hint or "").startswith(f"{name} did not end within 0.7 seconds: run it by hand")
     assert all(found[other].version for other in TOOLS if other != name)
 

@@ -62,7 +62,7 @@ def look(name: str, hub: OpenHub | None = None) -> MachineFinding:
             Docker(builder="Name: desktop-linux\nDriver: docker\nError: Cannot connect to the Docker daemon\n"),
             "builder",
             "Cannot connect to the Docker daemon",
-            "docker buildx ls; docker buildx use NAME",
+            START_ENGINE,
             id="builder without its engine",
         ),
     ],
@@ -83,10 +83,28 @@ def test_docker_without_buildx(tools: Path) -> None:
 
 @pytest.mark.engine
 def test_an_engine_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
-    assert look("engine") == MachineFinding("engine", None, ok=False, hint=START_ENGINE)
+    host = f"unix://{tmp_path}/nobody.sock"
+    monkeypatch.setenv("DOCKER_HOST", host)
+    hint = f"start the engine that DOCKER_HOST names, {host}, or: unset DOCKER_HOST"
+    assert look("engine") == MachineFinding("engine", "the Docker engine does not answer", ok=False, hint=hint)
     builder = look("builder")
-    assert (builder.ok, builder.hint) == (False, "docker buildx ls; docker buildx use NAME")
+    assert (builder.ok, builder.hint) == (False, hint)
+
+
+def test_an_engine_that_refuses_the_user(tools: Path) -> None:
+    words = (
+        "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: "
+        "dial unix /var/run/docker.sock: connect: permission denied"
+    )
+    refuses = f"case $* in info*|'buildx inspect'*) echo '{words}' >&2; exit 1 ;; esac\n"
+    write_tool(tools, "docker", f"{refuses}{Docker().script}")
+    hint = (
+        "join its group: sudo usermod -aG docker $USER, then sign out and in again; or run Docker rootless: "
+        "https://docs.docker.com/engine/security/rootless/"
+    )
+    refused = "this user may not use the Docker engine"
+    assert look("engine") == MachineFinding("engine", refused, ok=False, hint=hint)
+    assert (look("builder").ok, look("builder").hint) == (False, hint)
 
 
 # -- the host's row of the table
@@ -122,7 +140,7 @@ def test_the_hosts_row_and_whether_its_builder_emulates(
         assert "emulation" not in found
         return
     words = f"none, the builder is of {wanted} itself" if emulation else f"the builder cannot run {wanted}"
-    assert found["emulation"] == MachineFinding("emulation", words, emulation, None if emulation else EMULATE)
+    assert found["emulation"] == MachineFinding("emulation", words, emulation, hint=None if emulation else EMULATE)
 
 
 def test_who_builds_on_cloud_build_needs_gcloud_and_no_engine(tmp_path: Path, tools: Path) -> None:
@@ -130,7 +148,27 @@ def test_who_builds_on_cloud_build_needs_gcloud_and_no_engine(tmp_path: Path, to
     (tools / "gcloud").unlink()
     found = {finding.name: finding for finding in examine(hub_at(tmp_path, OTHER, builder="cloudbuild"))}
     assert "builder" not in found
-    assert (found["engine"].ok, found["gcloud"].ok) == (True, False)
+    assert (found["engine"].is_fault, found["gcloud"].is_fault) == (False, True)
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_helm_is_needed_where_a_lock_is_committed(tmp_path: Path, tools: Path, *, locked: bool) -> None:
+    (tools / "helm").unlink()
+    made = make_hub(tmp_path / "hub")
+    if locked:
+        made.write("hub/requirements.lock", "dependencies: []\n")
+        made.commit("Lock it")
+    found = look("helm", open_hub(read_settings({}), Git(made.path)))
+    assert (found.ok, found.needed, found.is_fault) == (False, locked, locked)
+
+
+def test_a_remote_builder_at_whose_address_nobody_listens(tmp_path: Path, tools: Path) -> None:
+    told = "Name: far\nDriver: remote\nStatus: inactive\n"
+    write_tool(tools, "docker", Docker(builder=told).script)
+    found = look("builder", hub_at(tmp_path, OTHER, builder="far"))
+    assert found == MachineFinding(
+        "builder", "the builder far does not answer", ok=False, hint="docker buildx inspect --bootstrap far"
+    )
 
 
 @pytest.mark.usefixtures("tools")
@@ -166,7 +204,7 @@ def test_dockers_helper_is_asked(
     use_helper(host, "lab")
     write_tool(tools, "docker-credential-lab", f"{answer}\n")
     words = "Docker's helper answers" if ok else "Docker's helper gives no credentials"
-    assert look(f"sign-in {host}", hub_at(tmp_path, host)) == MachineFinding(f"sign-in {host}", words, ok, hint)
+    assert look(f"sign-in {host}", hub_at(tmp_path, host)) == MachineFinding(f"sign-in {host}", words, ok, hint=hint)
 
 
 @pytest.mark.engine

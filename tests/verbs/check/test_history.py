@@ -27,8 +27,8 @@ IMAGE = f"{VALUES}:6"
 
 def only_problem(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prints
     result = check(hub, "--json", *flags)
-    assert result.code == 1, result
     (problem,) = result.json["problems"]
+    assert result.code == int(problem["severity"] == "fault"), result
     return problem
 
 
@@ -38,6 +38,7 @@ def gone(tag: str) -> dict[str, str]:
         "path": IMAGE,
         "message": f"the tag {tag} names a commit that is not in the history any more",
         "hint": "invoke build, then invoke commit",
+        "severity": "fault",
     }
 
 
@@ -95,6 +96,25 @@ def test_a_pull_request_that_was_squashed_or_rebased(branched: Hub, way: Callabl
     assert only_problem(branched, "--offline") == gone(pinned_tag(branched))
 
 
+@pytest.mark.parametrize("way", [squashed, rebased])
+def test_a_squash_is_found_where_the_commit_was_never_fetched(
+    branched: Hub, tmp_path: Path, way: Callable[[Hub], None]
+) -> None:
+    way(branched)
+    branched.git("push", "--quiet")
+    sh("git", "clone", "--quiet", branched.remote.as_uri(), "fresh", cwd=tmp_path)
+    fresh = Hub(tmp_path / "fresh", branched.remote)
+    problem = only_problem(fresh, "--offline")
+    assert (problem["code"], problem["severity"]) == ("values-commit-gone", "warning")
+    assert problem["message"] == (
+        f"the tag {pinned_tag(fresh)} names a commit that is not in the history any more; "
+        "the image's files have not changed since it was written"
+    )
+    fresh.write(PINS, "jupyterhub-nativeauthenticator==1.3.2\n")
+    fresh.commit("Move the authenticator")
+    assert only_problem(fresh, "--offline") == gone(pinned_tag(fresh))
+
+
 @pytest.mark.engine
 def test_a_squashed_release_online(tmp_path: Path, mirror: str, registry: Registry, charts: HelmServer) -> None:
     hub = make_hub(tmp_path / "hub", base=mirror, registry=f"{registry.address}/squash", chart_repository=charts.url)
@@ -111,15 +131,29 @@ def test_a_history_that_is_cut_off_is_named_with_the_way_out(settled: Hub, tmp_p
     settled.git("push", "--quiet")
     sh("git", "clone", "--quiet", "--depth=1", settled.remote.as_uri(), "shallow", cwd=tmp_path)
     shallow = Hub(tmp_path / "shallow", settled.remote)
-    assert only_problem(shallow, "--offline") == {
-        "code": "values-tag-stale",
-        "path": IMAGE,
-        "message": f"whether {pinned_tag(settled)} is current cannot be told: "
-        "the clone is shallow, so commits cannot be counted",
-        "hint": "git fetch --unshallow",
-    }
+    result = check(shallow, "--offline", "--json")
+    assert (result.code, result.json["problems"]) == (0, [])
+    why = "the clone is shallow, so commits cannot be counted"
+    assert result.json["not_checked"] == [
+        {"message": f"whether hub:{pinned_tag(settled)} is current: {why}", "hint": "git fetch --unshallow"}
+    ]
+    assert check(shallow, "--offline").out.splitlines()[-1] == "No problems in what was checked."
     shallow.git("fetch", "--quiet", "--unshallow")
     consistent(shallow, "--offline")
+
+
+@pytest.mark.parametrize("place", ["detached", "worktree", "folder below"])
+def test_wherever_one_stands_in_the_repository(settled: Hub, tmp_path: Path, place: str) -> None:
+    folder = settled.path
+    if place == "detached":
+        settled.git("switch", "--quiet", "--detach")
+    elif place == "worktree":
+        folder = tmp_path / "second"
+        settled.git("worktree", "add", "--quiet", str(folder))
+    else:
+        folder = settled.path / "images" / "hub"
+    result = run_task("check", "--offline", cwd=folder)
+    assert (result.code, result.out) == (0, "Files and git are consistent.\n"), result
 
 
 # -- as a hook

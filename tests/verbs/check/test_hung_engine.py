@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 SECONDS = 15
-NOT_COMPARED = (
-    "The Docker engine does not answer (docker did not end within 10 seconds): "
-    "pins are not compared with the base image's packages\n"
-)
 
 
 @pytest.fixture
@@ -48,7 +44,18 @@ def test_what_needs_no_engine_reports_without_it(
     before = run_task(*task, cwd=released.path)
     request.getfixturevalue("hung")
     done = timed(released, *task)
-    assert (done.code, done.out, done.err) == (before.code, before.out, NOT_COMPARED)
+    assert (done.code, done.out, done.err) == (before.code, before.out, "")
+
+
+@pytest.mark.usefixtures("hung")
+def test_what_needs_the_engine_is_named(released: Hub) -> None:
+    released.write("images/hub/requirements.txt", "jupyterhub-nativeauthenticator==1.3.0\n")
+    released.commit("Pin it")
+    (unchecked,) = timed(released, "status", "--json").json["not_checked"]
+    assert unchecked["message"].endswith(
+        ":3.3.8: the Docker engine does not answer: docker did not end within 10 seconds"
+    )
+    assert unchecked["hint"].startswith("start the engine that DOCKER_HOST names, tcp://127.0.0.1:")
 
 
 @pytest.mark.usefixtures("hung")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.checks.world import pin_problems
+from tasks.checks.pins import pin_problems, pins_of
+from tasks.checks.problems import Code
 from tasks.core.names import Reference
 from tasks.core.settings import read_settings
 from tasks.repo.hub import open_hub
-from tasks.tools.docker import packages_in
+from tasks.tools.docker import packages
 from tasks.tools.git import Git
 
 from ...support.cli import run, run_task, sh
@@ -35,7 +36,7 @@ def found(hub: Hub) -> list[tuple[str, str]]:
     """Return where pins are found that are older than what is shipped, with what is said of them."""
     opened = open_hub(read_settings({}), Git(hub.path))
     (image,) = opened.images
-    return [(problem.path, problem.message) for problem in pin_problems(opened, image, SHIPPED)]
+    return [(problem.path, problem.message) for problem in pin_problems(image, pins_of(opened, image), SHIPPED)]
 
 
 @pytest.fixture
@@ -121,13 +122,22 @@ def base(registry: Registry, stand_in: tuple[str, ...], tmp_path: Path) -> Itera
 def checked(hub: Hub) -> list[dict[str, Any]]:
     assert run_task("build", cwd=hub.path).code == 0
     hub.commit("Use the image")
-    problems: list[dict[str, Any]] = check(hub, "--json").json["problems"]
-    return problems
+    return looked_at(hub)[0]
+
+
+def looked_at(hub: Hub) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Return what ``check`` finds, and what it could not look at."""
+    told = check(hub, "--json").json
+    return told["problems"], told["not_checked"]
 
 
 @pytest.mark.engine
 def test_check_asks_the_base_image_where_this_machine_has_it(
-    base: Callable[[str], str], tmp_path: Path, registry: Registry, charts: HelmServer
+    base: Callable[[str], str],
+    tmp_path: Path,
+    registry: Registry,
+    charts: HelmServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     repository = base(f"echo '[{PIP_LIST}]'")
     address = f"{registry.address}/{secrets.token_hex(4)}"
@@ -135,16 +145,41 @@ def test_check_asks_the_base_image_where_this_machine_has_it(
     hub.write(DOCKERFILE, f"FROM {repository}:3.3.8\nCOPY requirements.txt /tmp/\n")
     hub.write(PINS, "oauthenticator==16.0.0\nsqlalchemy==2.0.36\nPyJWT==3.0\n")
     hub.commit("Pin them")
-    assert checked(hub) == [
-        {
-            "code": "pin-older-than-base",
-            "path": f"{PINS}:1",
-            "message": f"oauthenticator is pinned to 16.0.0, but {repository}:3.3.8 ships 17.1.0",
-            "hint": "take the pin out, or pin 17.1.0",
-        }
-    ]
+    problem = {
+        "code": "pin-older-than-base",
+        "path": f"{PINS}:1",
+        "message": f"oauthenticator is pinned to 16.0.0, but {repository}:3.3.8 ships 17.1.0",
+        "hint": f"take the pin out, or pin 17.1.0; {Code.OLD_PIN.how_to_accept}",
+        "severity": "warning",
+    }
+    assert checked(hub) == [problem]
+    # It is known from then on, by the image's digest.
+    sh("docker", "image", "rm", f"{repository}:3.3.8", cwd=tmp_path)
+    assert looked_at(hub) == ([problem], [])
+    monkeypatch.setenv("INVOKE_HUB_CACHE_FOLDER", str(tmp_path / "another"))
+    (unchecked,) = looked_at(hub)[1]
+    assert unchecked == {
+        "message": f"pins against the packages of {repository}:3.3.8: the Docker engine does not have it",
+        "hint": f"docker pull {repository}:3.3.8, then: invoke check",
+    }
+    sh("docker", "pull", "--quiet", f"{repository}:3.3.8", cwd=tmp_path)
+    assert looked_at(hub) == ([problem], [])
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param("exit 1", id="no pip"),
+        pytest.param("echo not JSON", id="no JSON"),
+        pytest.param("echo '{\"name\": 1}'", id="no list"),
+        pytest.param("printf '%020000d' 0 | tr 0 '['", id="deeper than one can read"),
+    ],
+)
+def test_a_base_that_does_not_tell_is_no_problem(base: Callable[[str], str], script: str) -> None:
+    assert packages(Reference.parse(f"{base(script)}:3.3.8")) is None
 
 
 @pytest.mark.engine
 def test_a_base_that_this_machine_does_not_have_is_not_pulled() -> None:
-    assert packages_in([Reference("registry.invalid/jupyterhub/k8s-hub", "3.3.8")]) == {}
+    assert packages(Reference("registry.invalid/jupyterhub/k8s-hub", "3.3.8")) is None

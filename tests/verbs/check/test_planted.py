@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.checks.files import Code
+from tasks.checks.problems import Code
 
-from .corpus import IN_FILES, IN_THE_WORLD, Planted
+from .corpus import IN_FILES, IN_THE_WORLD, Planted, image_changed_and_not_rebuilt, values_without_an_image
 from .places import DOCKERFILE, check, consistent, pinned_tag
 
 if TYPE_CHECKING:
@@ -19,10 +19,12 @@ ELSEWHERE = {"base-images-differ", "pin-older-than-base"}
 
 
 def found(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prints
-    """Return what ``check`` finds, which is something."""
+    """Return what ``check`` finds, which is something; it fails for a fault alone."""
     result = check(hub, "--json", *flags)
     told = result.json
-    assert (result.code, result.err, list(told), told["ok"]) == (1, "", ["ok", "problems"], False), result
+    fails = any(problem["severity"] == "fault" for problem in told["problems"])
+    assert (result.code, result.err, told["ok"]) == (int(fails), "", not fails), result
+    assert list(told) == ["ok", "problems", "not_checked"]
     return told["problems"]
 
 
@@ -30,7 +32,13 @@ def found(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prin
 def test_files_and_git_tell(planted: Planted, settled: Hub) -> None:
     problem = planted.plant(settled)
     assert found(settled, "--offline") == [
-        {"code": planted.code, "path": problem.path, "message": problem.message, "hint": problem.hint}
+        {
+            "code": planted.code,
+            "path": problem.path,
+            "message": problem.message,
+            "hint": problem.hint,
+            "severity": problem.severity.value,
+        }
     ]
 
 
@@ -69,3 +77,78 @@ def test_people_read_the_place_the_problem_its_code_and_what_mends_it(settled: H
     result = check(settled, "--offline")
     assert (result.code, result.err) == (1, "")
     assert result.out == f"{problem.path}: {problem.message} [base-not-of-release]\n  hint: {problem.hint}\n"
+
+
+# -- what is meant so
+
+
+def accepting(hub: Hub, accept: str) -> list[tuple[str, str]]:
+    """Return the codes of what ``check`` finds with that setting, and how much each matters."""
+    hub.write("invoke.yaml", f"hub: {{accept: {accept}}}\n")
+    hub.commit("Accept it")
+    return [(problem["code"], problem["severity"]) for problem in found(hub, "--offline")]
+
+
+@pytest.mark.parametrize(
+    ("accept", "severity"),
+    [
+        ("[base-not-of-release]", "accepted"),
+        ("base-not-of-release", "accepted"),
+        ("[{code: base-not-of-release, path: images/*}]", "accepted"),
+        ("[lock-differs, {code: base-not-of-release, path: images/hub/Dockerfile}]", "accepted"),
+        ("[{code: base-not-of-release, path: hub/*}]", "fault"),
+        ("[lock-differs]", "fault"),
+        ("[]", "fault"),
+    ],
+)
+def test_a_problem_that_is_meant_so_is_shown_and_does_not_fail(settled: Hub, accept: str, severity: str) -> None:
+    problem = IN_FILES[0].plant(settled)
+    assert accepting(settled, accept) == [("base-not-of-release", severity)]
+    result = check(settled, "--offline")
+    if severity == "accepted":
+        message = f"{problem.path}: accepted: {problem.message} [base-not-of-release]\nNo faults, 1 accepted.\n"
+        assert (result.code, result.out) == (0, message)
+
+
+def test_a_code_that_does_not_exist_is_refused_with_the_nearest(settled: Hub) -> None:
+    settled.write("invoke.yaml", "hub: {accept: [image-overide]}\n")
+    result = check(settled, "--offline")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == (
+        "error: hub.accept names 'image-overide', which is not a problem code (invoke.yaml)\n"
+        "hint: write image-override\n"
+    )
+
+
+# -- what waits for a commit
+
+
+def test_empty_values_are_a_warning_while_the_images_files_are_not_committed(settled: Hub) -> None:
+    values_without_an_image(settled)
+    settled.write("images/hub/new", "")
+    result = check(settled, "--offline")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines() == [
+        (
+            "hub/values.yaml:6: warning: jupyterhub.hub.image names no image yet: its files are not committed "
+            "[values-empty]"
+        ),
+        "  hint: invoke commit, then invoke build",
+        "not checked: the commit: images/hub/new differs from it",
+        "  hint: invoke commit, or git commit; then check again",
+        "No faults, 1 warning.",
+    ]
+
+
+@pytest.mark.parametrize("tag", ["1.0.0", "pr-499", "2024-11-08"])
+def test_a_tag_that_was_made_by_hand_is_not_called_stale(settled: Hub, tag: str) -> None:
+    settled.edit("hub/values.yaml", pinned_tag(settled), f'"{tag}"')
+    settled.commit("Name it by hand")
+    result = check(settled, "--offline", "--json")
+    assert (result.code, result.json["problems"]) == (0, [])
+    assert result.json["not_checked"] == [
+        {"message": f"whether hub:{tag} is current: the tag names no commit", "hint": "invoke build"}
+    ]
+    settled.git("tag", tag)
+    image_changed_and_not_rebuilt(settled)
+    assert [problem["code"] for problem in found(settled, "--offline")] == ["values-tag-stale"]

@@ -1,4 +1,4 @@
-"""``status``: every pinned version, the newest, what is inconsistent."""
+"""``status``: every pinned version, the newest, what a release would do, what is inconsistent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ...support.cli import run_task
+from ...support.helm import HelmServer, chart_repository, served
 from ...support.hubs import NO_REGISTRY, make_hub
-from .places import PINS, base_name, computed_tag, everything, image_name, pinned_tag
+from .places import PINS, REQUIREMENTS, base_name, computed_tag, everything, image_name, pin, pinned_tag
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,7 @@ def test_json_of_a_consistent_repository(released: Hub) -> None:
     result = status(released, "--json")
     assert (result.code, result.err) == (0, "")
     assert result.json == {
-        "chart": {"pinned": "3.3.8", "newest": "4.4.0", "newest_pre": "4.4.0"},
+        "chart": {"pinned": "3.3.8", "newest": "4.4.0", "newest_pre": "4.4.0", "next": None},
         "base": {"dockerfile": f"{base_name(released)}:3.3.8", "chart": CHART_IMAGE},
         "images": [
             {
@@ -43,6 +44,7 @@ def test_json_of_a_consistent_repository(released: Hub) -> None:
             }
         ],
         "problems": [],
+        "not_checked": [],
     }
 
 
@@ -54,8 +56,9 @@ def test_text_of_a_consistent_repository(released: Hub) -> None:
     width = max(len(base), len(tag))
     assert result.out.splitlines() == [
         f"chart       {'3.3.8'.ljust(width)}  newest 4.4.0, with pre-releases 4.4.0",
-        f"base image  {base.ljust(width)}  the release's own is {CHART_IMAGE}",
+        f"base image  {base.ljust(width)}  the release uses {CHART_IMAGE}",
         f"image hub   {tag.ljust(width)}  in the registry, current",
+        "invoke release has nothing to do.",
         "",
         "Everything is consistent.",
     ]
@@ -67,30 +70,68 @@ def test_what_is_inconsistent_is_shown_and_ends_well(released: Hub) -> None:
     released.commit("Move the authenticator")
     result = status(released)
     assert (result.code, result.err) == (0, "")
-    *table, blank, problem, hint = result.out.splitlines()
-    assert table[2].endswith(f"  in the registry, now {computed_tag(released)}")
-    assert blank == ""
+    _, _, image, release, blank, problem, hint, pins, _ = result.out.splitlines()
+    assert image.endswith(f"  in the registry, now {computed_tag(released)}")
+    assert (release, blank) == ("invoke release would build hub.", "")
     assert problem.endswith("[values-tag-stale]")
     assert hint == "  hint: invoke build, then invoke commit"
+    assert pins.startswith("not checked: pins against the packages of ")
     told = status(released, "--json").json
     assert [problem["code"] for problem in told["problems"]] == ["values-tag-stale"]
     assert told["images"][0]["computed_tag"] != told["images"][0]["pinned_tag"]
 
 
 @pytest.mark.engine
+def test_an_image_that_the_registry_does_not_have(released: Hub) -> None:
+    released.edit("hub/values.yaml", pinned_tag(released), "0.0.1-0.dev.git.1.h0000000")
+    released.commit("Name what is not there")
+    told = status(released, "--json").json
+    assert told["images"][0]["in_registry"] is False
+    assert [problem["code"] for problem in told["problems"]] == ["values-commit-gone", "tag-not-in-registry"]
+    assert "not in the registry, now " in status(released).out
+
+
+@pytest.mark.engine
+def test_before_the_first_build(tmp_path: Path, charts: HelmServer) -> None:
+    hub = make_hub(tmp_path / "hub", chart_repository=charts.url)
+    result = status(hub, "--json")
+    assert result.code == 0, result
+    assert result.json["chart"]["pinned"] == "3.2.1"
+    assert result.json["images"] == [
+        {"name": "hub", "pinned_tag": None, "computed_tag": computed_tag(hub), "in_registry": None}
+    ]
+    assert [problem["code"] for problem in result.json["problems"]] == ["values-empty"]
+    assert result.json["chart"]["next"] == "3.3.8"
+    image, release = status(hub).out.splitlines()[2:4]
+    assert image.split() == ["image", "hub", "(none)", "now", computed_tag(hub)]
+    assert release == "invoke release would move jupyterhub from 3.2.1 to 3.3.8, then build hub."
+
+
+@pytest.mark.engine
+def test_a_release_that_was_never_published(released: Hub) -> None:
+    released.edit(REQUIREMENTS, "3.3.8", "3.3.9-0.dev.git.1.h0000000")
+    released.commit("Invent a release")
+    told = status(released, "--json").json
+    assert told["base"]["chart"] is None
+    assert [problem["code"] for problem in told["problems"]] == ["release-unknown"]
+    assert "the release uses -" in status(released).out
+
+
+@pytest.mark.engine
 def test_a_registry_that_gives_no_answer_leaves_the_rest_to_be_seen(settled: Hub) -> None:
     result = status(settled)
-    assert result.code == 4
-    chart, base, image, _, verdict = result.out.splitlines()
+    assert (result.code, result.err) == (0, "")
+    chart, base, image, release, _, *unchecked, verdict = result.out.splitlines()
     assert (chart.split()[:2], base.split()[:2]) == (["chart", "3.3.8"], ["base", "image"])
     assert image.endswith("  no answer from its registry, current")
-    assert verdict == "Nothing inconsistent, as far as the registries answered."
-    error, hint = result.err.splitlines()
-    assert error.startswith("error: the registry gives no usable answer: ")
-    assert error.endswith(f"({NO_REGISTRY})")
-    assert hint == f"hint: curl -I http://{NO_REGISTRY}/v2/"
+    assert release == "invoke release has nothing to do."
+    pinned = f"{image_name(settled)}:{pinned_tag(settled)}"
+    assert unchecked[0].startswith(f"not checked: {pinned}: the registry gives no usable answer: ")
+    assert unchecked[0].endswith(f"({NO_REGISTRY})")
+    assert unchecked[1] == f"  hint: curl -I http://{NO_REGISTRY}/v2/"
+    assert verdict == "No problems in what was checked."
     told = status(settled, "--json").json
-    assert told["images"][0]["in_registry"] is None
+    assert (told["images"][0]["in_registry"], told["problems"]) == (None, [])
     assert image_name(settled).startswith(NO_REGISTRY)
 
 
@@ -103,7 +144,40 @@ def test_check_does_not_call_consistent_what_it_could_not_see(settled: Hub) -> N
 
 def test_a_helm_repository_that_gives_no_answer(tmp_path: Path) -> None:
     hub = make_hub(tmp_path / "hub", chart_repository="http://127.0.0.1:1/")
-    for task in ("status", "check"):
-        result = run_task(task, cwd=hub.path)
-        assert (result.code, result.out) == (4, "")
-        assert [line.partition(": ")[0] for line in result.err.splitlines()] == ["error", "hint"]
+    result = status(hub)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.splitlines()[0].split() == ["chart", "3.2.1", "newest", "-,", "with", "pre-releases", "-"]
+    unchecked = "not checked: the chart's releases: the host takes no connection (http://127.0.0.1:1/index.yaml)\n"
+    assert unchecked in result.out
+    assert status(hub, "--json").json["chart"] == {
+        "pinned": "3.2.1",
+        "newest": None,
+        "newest_pre": None,
+        "next": None,
+    }
+    result = run_task("check", cwd=hub.path)
+    assert (result.code, result.out) == (4, "")
+    assert [line.partition(": ")[0] for line in result.err.splitlines()] == ["error", "hint"]
+
+
+def test_what_a_helm_repository_said_last_is_shown_while_it_does_not_answer(tmp_path: Path) -> None:
+    folder = tmp_path / "charts"
+    folder.mkdir()
+    chart_repository(folder)
+    with served(folder) as server:
+        hub = make_hub(tmp_path / "hub", chart_repository=server.url)
+        before = status(hub, "--json").json
+    after = status(hub, "--json").json
+    assert after["chart"] == before["chart"]
+    assert after["chart"]["newest"] == "4.4.0"
+    assert [one["message"].partition(":")[0] for one in after["not_checked"]] == ["the chart's releases"]
+
+
+def test_what_a_release_would_do_with_edits_that_are_not_committed(tmp_path: Path, charts: HelmServer) -> None:
+    hub = make_hub(tmp_path / "hub", version="3.3.8", chart_repository=charts.url)
+    pin(hub)
+    hub.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN true\n")
+    result = status(hub)
+    assert "invoke release would commit images/hub/Dockerfile, then build hub.\n" in result.out
+    assert "not checked: the commit: images/hub/Dockerfile differs from it\n" in result.out
+    assert result.out.endswith("No problems in what was checked.\n")

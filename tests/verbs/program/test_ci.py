@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.core.github_actions import Told, of_status, tell
+from tasks.core.github_actions import Told, of_machine, of_status, tell
 from tests.support.cli import run_task
+from tests.support.hubs import make_hub
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,36 +116,69 @@ def test_a_check_tells_its_problems(hub: Hub, gh: StandInGh, output: Path, step_
     assert "(`base-not-of-release`); " in step_summary.read_text()
 
 
+def test_a_check_without_problems_says_so(output: Path, step_summary: Path, tmp_path: Path) -> None:
+    hub = make_hub(tmp_path / "fine")
+    name = "127.0.0.1:1/core/hub"
+    tag = f"0.0.1-0.dev.git.1.h{hub.git('rev-parse', '--short=7', 'HEAD')}"
+    hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {name}\n      tag: {tag}\n")
+    done = run_task("check", "--offline", cwd=hub.path)
+    assert done.out.splitlines()[-1] == "No problems in what was checked.", done
+    assert output.read_text() == "ok=true\nproblems=0\n"
+    heading, _, *table = step_summary.read_text().splitlines()
+    assert heading == "### hubpress: no problems in what was checked"
+    assert [line for line in table if line.startswith("| not checked | the commit: hub/values.yaml ")]
+    hub.commit("Use the image")
+    output.unlink()
+    step_summary.unlink()
+    assert run_task("check", "--offline", cwd=hub.path).out == "Files and git are consistent.\n"
+    assert output.read_text() == "ok=true\nproblems=0\n"
+    assert step_summary.read_text() == "### hubpress: everything is consistent\n\n\n"
+
+
 def test_a_problem_stands_beside_its_line_in_a_pull_request(
     hub: Hub, gh: StandInGh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del gh
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     hub.edit("hub/requirements.yaml", "3.2.1", "3.3.8")
+    hub.write("images/hub/new", "")
     done = run_task("check", "--offline", "--json", cwd=hub.path)
     told = [line for line in done.err.splitlines() if line.startswith("::error ")]
     (base,) = (one for one in done.json["problems"] if one["code"] == "base-not-of-release")
-    assert len(told) == len(done.json["problems"])
+    warnings = [line for line in done.err.splitlines() if line.startswith("::warning ")]
+    assert [len(told), len(warnings)] == [
+        sum(one["severity"] == level for one in done.json["problems"]) for level in ("fault", "warning")
+    ]
     place = "file=images/hub/Dockerfile,line=2,title=hubpress base-not-of-release"
     assert f"::error {place}::{base['message']}; {base['hint']}" in told
 
 
 def test_a_status_tells_what_is_pinned_and_what_is_newest() -> None:
-    problem = {"code": "values-empty", "path": "hub/values.yaml:6", "message": "it names none", "hint": "invoke build"}
+    problem = {
+        "code": "values-empty",
+        "path": "hub/values.yaml:6",
+        "message": "it names none",
+        "hint": "invoke build",
+        "severity": "fault",
+    }
+    accepted = {**problem, "severity": "accepted"}
     told = of_status(
         {
             "chart": {"pinned": "3.2.1", "newest": "4.4.0", "newest_pre": None},
             "base": {"dockerfile": "quay.io/jupyterhub/k8s-hub:3.2.1", "chart": None},
             "images": [{"name": "hub", "pinned_tag": None, "computed_tag": "1", "in_registry": None}],
-            "problems": [problem],
+            "problems": [problem, accepted],
+            "not_checked": [{"message": "the image", "hint": "docker pull it"}],
         }
     )
     assert (told.heading, told.outputs) == ("1 problem", {"version": "3.2.1", "newest": "4.4.0", "problems": "1"})
     assert told.rows == (
         ("chart", "`3.2.1`, newest `4.4.0`"),
-        ("base image", "`quay.io/jupyterhub/k8s-hub:3.2.1`, the release's own is not known"),
+        ("base image", "`quay.io/jupyterhub/k8s-hub:3.2.1`, the release uses an unknown one"),
         ("image hub", "none"),
-        ("`hub/values.yaml:6`", "it names none (`values-empty`); invoke build"),
+        ("`hub/values.yaml:6`", "fault: it names none (`values-empty`); invoke build"),
+        ("`hub/values.yaml:6`", "accepted: it names none (`values-empty`); invoke build"),
+        ("not checked", "the image; docker pull it"),
     )
 
 
@@ -153,6 +187,18 @@ def test_a_doctor_tells_of_each_tool(step_summary: Path, output: Path, tmp_path:
     assert run_task("doctor", cwd=tmp_path).code == 1
     assert output.read_text() == "ok=false\n"
     assert "| docker | **fault**; docker is not installed: " in step_summary.read_text()
+
+
+def test_what_a_tool_says_of_itself_stays_in_its_cell() -> None:
+    told = of_machine([{"name": "git", "version": "2|3\n`x`", "ok": True, "needed": True, "hint": None}])
+    assert told.rows == (("git", "ok; 2\\|3 \\`x\\`"),)
+
+
+def test_a_sign_in_that_is_there_has_changed_nothing(hub: Hub, gh: StandInGh, output: Path, step_summary: Path) -> None:
+    del gh
+    assert run_task("auth", cwd=hub.path).code == 0
+    assert output.read_text() == "changed=false\n"
+    assert "| sign-in 127.0.0.1:1 | Docker's helper is none |\n" in step_summary.read_text()
 
 
 def test_a_fault_stands_in_the_summary_with_its_hint(hub: Hub, gh: StandInGh, step_summary: Path) -> None:

@@ -1,0 +1,150 @@
+"""What a check finds: problems, each a fault, a warning or accepted, and what it could not look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from enum import Enum
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from ..core.faults import Unusable
+from ..core.settings import FILE, Accepted
+from ..core.visible import one_line
+
+
+class Severity(str, Enum):
+    """How much a problem matters; a check fails for faults alone."""
+
+    FAULT = "fault"
+    WARNING = "warning"
+    ACCEPTED = "accepted"
+
+
+class Code(str, Enum):
+    """The kinds of problems; their values are what scripts rely on."""
+
+    BASE = "base-not-of-release"
+    BASES_DIFFER = "base-images-differ"
+    REQUIREMENTS_DIFFER = "requirements-differ"
+    RELEASE_UNKNOWN = "release-unknown"
+    LOCK = "lock-differs"
+    VALUES_EMPTY = "values-empty"
+    VALUES_NAME = "values-name-differs"
+    VALUES_DIFFER = "values-differ"
+    TAG_STALE = "values-tag-stale"
+    COMMIT_GONE = "values-commit-gone"
+    NOT_IN_REGISTRY = "tag-not-in-registry"
+    PLATFORM = "wrong-platform"
+    WRONG_BASE = "wrong-base"
+    OVERRIDE = "image-override"
+    OLD_PIN = "pin-older-than-base"
+
+    @property
+    def how_to_accept(self) -> str:
+        """What to write into invoke.yaml where a problem of this kind is meant so."""
+        return f"if it is meant so, in {FILE}: hub: {{accept: [{self.value}]}}"
+
+
+class Problem(NamedTuple):
+    """One inconsistency.
+
+    Attributes:
+        code: its kind.
+        path: the file to fix, relative to the repository's top; ``path:line`` where a line is known.
+        message: what is wrong, in one clause.
+        hint: how to fix it.
+    """
+
+    code: Code
+    path: str
+    message: str
+    hint: str
+    severity: Severity = Severity.FAULT
+
+    def report(self) -> dict[str, str]:
+        """Return its part of the JSON report."""
+        return {**self._asdict(), "code": self.code.value, "severity": self.severity.value}
+
+    def __str__(self) -> str:
+        kind = "" if self.severity is Severity.FAULT else f"{self.severity.value}: "
+        line = f"{one_line(f'{self.path}: {kind}{self.message}')} [{self.code.value}]"
+        return line if self.severity is Severity.ACCEPTED else f"{line}\n  hint: {one_line(self.hint)}"
+
+
+class Unchecked(NamedTuple):
+    """Something that a check could not look at: what and why, and how to have it looked at."""
+
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"not checked: {one_line(self.message)}\n  hint: {one_line(self.hint)}"
+
+
+class Findings(NamedTuple):
+    """All that a check found, each thing once."""
+
+    problems: tuple[Problem, ...]
+    unchecked: tuple[Unchecked, ...]
+
+    @classmethod
+    def of(cls, found: Iterable[Problem | Unchecked], accept: Sequence[Accepted]) -> Findings:
+        """Return what was found, the problems that ``accept`` names marked as accepted.
+
+        Raises:
+            Unusable: ``accept`` names a code that does not exist.
+        """
+        _require_codes(accept)
+        once = list(dict.fromkeys(found))
+        problems = (one for one in once if isinstance(one, Problem))
+        return cls(
+            tuple(
+                one._replace(severity=Severity.ACCEPTED) if any(_is_meant(one, entry) for entry in accept) else one
+                for one in problems
+            ),
+            tuple(one for one in once if isinstance(one, Unchecked)),
+        )
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no fault."""
+        return not self._count(Severity.FAULT)
+
+    def report(self) -> dict[str, Any]:
+        """Return the findings' part of the JSON report."""
+        return {
+            "problems": [one.report() for one in self.problems],
+            "not_checked": [one._asdict() for one in self.unchecked],
+        }
+
+    def text(self, consistent: str) -> str:
+        """Return what people read: ``consistent`` where everything was looked at and is in order."""
+        return "\n".join((*map(str, self.problems), *map(str, self.unchecked), *self._verdict(consistent)))
+
+    def _verdict(self, consistent: str) -> list[str]:
+        if not self.ok:
+            return []
+        if not self.problems:
+            return ["No problems in what was checked." if self.unchecked else consistent]
+        kinds = (("warning", "warnings"), Severity.WARNING), (("accepted", "accepted"), Severity.ACCEPTED)
+        counts = ((words, self._count(severity)) for words, severity in kinds)
+        return [", ".join(["No faults", *(f"{count} {words[count > 1]}" for words, count in counts if count)]) + "."]
+
+    def _count(self, severity: Severity) -> int:
+        return sum(1 for one in self.problems if one.severity is severity)
+
+
+def _is_meant(problem: Problem, entry: Accepted) -> bool:
+    file, _, line = problem.path.rpartition(":")
+    path = file if line.isdigit() else problem.path
+    return entry.code == problem.code.value and (entry.path is None or fnmatchcase(path, entry.path))
+
+
+def _require_codes(accept: Sequence[Accepted]) -> None:
+    codes = [code.value for code in Code]
+    for entry in accept:
+        if entry.code not in codes:
+            near = get_close_matches(entry.code, codes, n=1)
+            hint = f"write {near[0]}" if near else f"the codes are: {', '.join(codes)}"
+            raise Unusable(f"hub.accept names {entry.code!r}, which is not a problem code", where=FILE, hint=hint)
