@@ -90,7 +90,7 @@ def known_base_problems(hub: Hub) -> Iterator[Problem]:
     knows: there the images are compared with each other.
     """
     version = hub.requirement.version
-    if not semver.Version.is_valid(version) or semver.Version.parse(version).prerelease:
+    if hub.chart_folder is None or not semver.Version.is_valid(version) or semver.Version.parse(version).prerelease:
         yield from differing_base_problems(hub)
         return
     for image in hub.images:
@@ -133,7 +133,7 @@ def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem]:
                 yield from _empty_problem(hub, image, place, where)
                 continue
             if not Reference(found.name).same_repository(Reference(image.spec.name)):
-                message = f"{place.path} names {found.name}, but chartpress.yaml says {image.spec.name}"
+                message = f"{place.path} names {found.name}, but {hub.config_file} says {image.spec.name}"
                 yield Problem(Code.VALUES_NAME, where, message, f"{DOOR} build")
                 continue
             pinned[where] = found.tag
@@ -155,6 +155,8 @@ def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) ->
 
 
 def _requirement_problems(hub: Hub) -> Iterator[Problem]:
+    if hub.chart_folder is None:
+        return
     entries = [
         one
         for one in requirements(hub.require(hub.requirement_file), hub.requirement_file)
@@ -180,7 +182,7 @@ def _lock_problems(hub: Hub) -> Iterator[Problem]:
                 Code.LOCK,
                 f"{path}:{entry.line}",
                 f"the lock has {entry.name} {entry.version}, the requirement {hub.requirement.version}",
-                f"helm dependency update {hub.dependencies_at(hub.chart).rpartition('/')[0]}",
+                f"helm dependency update {hub.chart_folder}",
             )
 
 
@@ -211,7 +213,7 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
     called = name_image(hub, history_of(hub), image)
     if arguments_of(hub, image, called) != arguments_of(hub, image, called._replace(tag=tag, commit=commit)):
         return False
-    paths = (*sources_of(hub, image).all, hub.config_file)
+    paths = (*sources_of(hub, image).all, *(join(hub.root, path) for path in image.spec.paths))
     then, now = Tree(hub.git, commit), Tree(hub.git, called.revision or HEAD)
     return (then.objects(paths), then.attributes(paths)) == (now.objects(paths), now.attributes(paths))
 

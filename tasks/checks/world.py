@@ -208,10 +208,11 @@ def look(hub: Hub) -> World:
 
 def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
     """Yield the tags in the hub's values that differ from those in the pinned chart's values, for the same image."""
-    data = hub.files.read(hub.values_file)
-    if data is None:
+    file = hub.values_file
+    data = None if file is None else hub.files.read(file)
+    if file is None or data is None:
         return
-    document = parse(data, hub.values_file)
+    document = parse(data, file)
     prefix = hub.requirement.alias or hub.requirement.name
     ours = {tuple(place.path.split(".")) for image in hub.images for place in hub.values_places(image)}
     for path, name, tag in _images(chart_values):
@@ -223,7 +224,7 @@ def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
         key = reach(document, (*here, TAG)).key
         yield Problem(
             Code.OVERRIDE,
-            f"{hub.values_file}:{key.line}" if key else hub.values_file,
+            f"{file}:{key.line}" if key else file,
             f"{'.'.join((*here, TAG))} is {set_tag}, but {hub.requirement.name} {hub.requirement.version} has {tag}",
             f"take it out, or set {tag}",
         )

@@ -14,7 +14,7 @@ from ..tools.git import Git
 from .chart import Requirement, requirements
 from .chartpress import ImageSpec, read_chartpress
 from .files import FileEdit, Files, join
-from .hub import CHARTPRESS_FILE
+from .layout import CHARTPRESS_FILE
 from .yaml_edit import is_nothing, reach
 
 CHART = "hub"

@@ -28,7 +28,7 @@ def image(text: str) -> ImageSpec:
 
 DEFAULTS = ImageSpec(
     key="hub",
-    name="p/hub",
+    named="p/hub",
     context="images/hub",
     dockerfile="images/hub/Dockerfile",
     build_args={},
@@ -75,7 +75,7 @@ charts:
     )
     hub = ImageSpec(
         key="hub",
-        name="quay.io/2i2c/pilot-hub",
+        named="quay.io/2i2c/pilot-hub",
         context="../images/hub",
         dockerfile="../images/hub/Dockerfile.slim",
         build_args={"VERSION": "{TAG}-{LAST_COMMIT}", "EMPTY": ""},
@@ -86,7 +86,7 @@ charts:
     )
     plain = ImageSpec(
         key="plain",
-        name="quay.io/2i2c/plain",
+        named="quay.io/2i2c/plain",
         context="images/plain",
         dockerfile="images/plain/Dockerfile",
         build_args={},
