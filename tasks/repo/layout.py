@@ -34,6 +34,7 @@ PATTERNS = (
 _NO_DOCKERFILES = ("/Chart.yaml", "/requirements.yaml", ".dockerignore")
 # Charts that bring jupyterhub along, in a release that they pin.
 _BRINGING = ("binderhub", "daskhub", "pangeo")
+_HUB_NAME = min(HUB_NAMES, key=len).encode()
 _PLAIN = re.compile(r"[\w./-]+")
 
 
@@ -49,8 +50,8 @@ class BareChart(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of its folder."""
-        return self.folder.rpartition("/")[2]
+        """The name of its folder; ``hub`` for the repository's top."""
+        return _last_part(self.folder)
 
     @property
     def values_path(self) -> str:
@@ -115,7 +116,9 @@ class Search:
             if found is None:
                 raise
             return found
-        return named if not self.seen or self.has_image(named) else self._found_beside() or named
+        if not self.seen or self.has_image(named) or _misplaced(named):
+            return named
+        return self._found_beside() or named
 
     @cached_property
     def from_chartpress(self) -> Layout:
@@ -141,14 +144,19 @@ class Search:
     @cached_property
     def charts(self) -> dict[str, Requirement]:
         """The charts that depend on z2jh, by their folders."""
-        return _readable(self.folders, self._requirement_in)
+        return _readable(self.folders, self._found_requirement)
 
     @cached_property
     def dockerfiles(self) -> dict[str, BaseImage]:
         """The Dockerfiles that inherit from z2jh's hub image, by their paths."""
         paths = [path for path in self.seen if not f"/{path}".endswith(_NO_DOCKERFILES)]
         read_all(self.files, paths)
-        return _readable(dict.fromkeys(behind_links(self.top, path) for path in paths), self.base_of)
+
+        def inherited(path: str) -> BaseImage | None:
+            data = self.files.read(path) or b""
+            return hub_base(data, path) if _HUB_NAME in data else None
+
+        return _readable(dict.fromkeys(behind_links(self.top, path) for path in paths), inherited)
 
     def base_of(self, dockerfile: str) -> BaseImage | None:
         """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is not there."""
@@ -182,7 +190,7 @@ class Search:
     def suggestion(self, dockerfile: str, chart: BareChart | None, name: str | None = None) -> str:
         """Return the settings that say all of the image of ``dockerfile``, in one line of YAML."""
         context = _folder_of(dockerfile)
-        named = name or f"HOST/PATH/{_key_of(context)}"
+        named = name or f"HOST/PATH/{_last_part(context)}"
         image = WholeImage(context, named, dockerfile, (chart.values_path,) if chart else ())
         if any(is_below(file, [context]) for file, _ in self._places(chart)):
             copied = copied_files(require(self.files, dockerfile), dockerfile)
@@ -246,17 +254,16 @@ class Search:
         chart, file = layout.chart, layout.file
         named = [join(layout.root, image.dockerfile) for image in chart.images]
         there = [path for path in named if self.files.read(path) is not None]
-        keys = layout.config.unknown_keys if layout.config and not named else ()
-        misplaced = [key for key in keys if key.rpartition(".")[2] == "images"]
+        misplaced = _misplaced(layout)
         if misplaced:
             return Unusable(
-                f"{misplaced[0]} stands where chartpress does not read it",
+                f"{misplaced} stands where chartpress does not read it",
                 where=file,
                 hint=f"move it into the chart: charts: [{{name: {chart.name}, images: …}}]",
             )
         if self.dockerfiles and layout.config:
             dockerfile = next(iter(self.dockerfiles))
-            key, path = _key_of(_folder_of(dockerfile)), self._values_path(layout)
+            key, path = _last_part(_folder_of(dockerfile)), self._values_path(layout)
             context = f"contextPath: {_folder_of(dockerfile)}"
             add = f"add images: {{{key}: {{{context}, valuesPath: {path}}}}} to the chart {chart.name} there"
             return NotNamed(
@@ -264,7 +271,7 @@ class Search:
                 where=file,
                 hint=f"set {context} there" if self._is_claimed(layout) else add,
             )
-        pinned = "hub.jupyter.org" if chart.path is None else self._dependencies_of(join(layout.root, chart.path))
+        pinned = "hub.jupyter.org" if chart.path is None else self.dependencies_of(join(layout.root, chart.path))
         return NotNamed(
             "no FROM inherits from z2jh's hub image" if there else "there is no Dockerfile of a hub image",
             where=", ".join(there or named) or file,
@@ -277,19 +284,18 @@ class Search:
         chart = self.one_chart()
         specs: dict[str, ImageSpec] = {}
         for image in images:
-            key = image.name.rpartition("/")[2]
-            if key in specs:
+            dockerfile = image.dockerfile or join(image.context, "Dockerfile")
+            spec = found_image(image.name, image.context, dockerfile, paths=image.paths, values=image.values)
+            if spec.key in specs:
                 hint = "give their names other last parts"
-                raise Unusable(f"two of hub.images are called {key}", where=FILE, hint=hint)
+                raise Unusable(f"two of hub.images are called {spec.key}", where=FILE, hint=hint)
             if image.values and chart is None:
                 raise Unusable(
                     f"hub.images has {image.values[0]} in values, but no chart depends on {self.settings.dependency}",
                     where=FILE,
                     hint=f"name the file too: hub: {{values: [{{file: …, path: {image.values[0]}}}]}}",
                 )
-            dockerfile = image.dockerfile or join(image.context, "Dockerfile")
-            paths = image.paths or (image.context,)
-            specs[key] = _spec(key, image.name, image.context, dockerfile, paths, image.values)
+            specs[spec.key] = spec
         return Layout("", FILE, _spec_of(chart, specs.values()))
 
     # -- by what is there
@@ -305,7 +311,7 @@ class Search:
         places = dict(self._names(self._places(chart)))
         name = next(iter(places.values()), None)
         if len(self.dockerfiles) > 1:
-            best = max(self.dockerfiles, key=lambda path: name is not None and _key_of(_folder_of(path)) in name)
+            best = max(self.dockerfiles, key=lambda path: f"/{name}".endswith(f"/{_last_part(_folder_of(path))}"))
             raise Unusable(
                 f"several Dockerfiles inherit from z2jh's hub image: {', '.join(self.dockerfiles)}",
                 where=self.top,
@@ -320,8 +326,7 @@ class Search:
             what = f"the build context of {dockerfile} holds {file}, so each build would give the image a new tag"
             raise Unusable(what, where=context, hint=say)
         values = [path for file, path in places if chart and file == chart.values_file]
-        key = name.rpartition("/")[2] if name else _key_of(context)
-        return Layout("", FILE, _spec_of(chart, [_spec(key, name, context, dockerfile, [context], values)]))
+        return Layout("", FILE, _spec_of(chart, [found_image(name, context, dockerfile, values=values)]))
 
     def _found_beside(self) -> Layout | None:
         """Return what is found where no chartpress.yaml has the Dockerfile, or the place in the values, for itself."""
@@ -330,7 +335,7 @@ class Search:
         except Unusable:
             return None
         ours = found.chart.images[0]
-        for root, chart in ((root, chart) for root in self.roots for chart in self._charts_in(root)):
+        for root, chart in ((one, chart) for one in self.roots for chart in self._charts_in(one)):
             is_its_chart = join(root, chart.path or "") == found.chart.path
             for image in chart.images:
                 is_its_place = is_its_chart and not set(image.values_paths).isdisjoint(ours.values_paths)
@@ -360,7 +365,14 @@ class Search:
     def _requirement_in(self, folder: str, name: str | None = None) -> Requirement | None:
         return requirement_in(self.files, self.top, folder, name or self.settings.dependency)
 
-    def _dependencies_of(self, folder: str) -> str:
+    def _found_requirement(self, folder: str, name: str | None = None) -> Requirement | None:
+        """Return the same; what does not have the name at all need not be YAML."""
+        data = self.files.read(self.dependencies_of(folder)) or b""
+        wanted = name or self.settings.dependency
+        return self._requirement_in(folder, wanted) if wanted.encode() in data else None
+
+    def dependencies_of(self, folder: str) -> str:
+        """Return the file with the dependencies of the chart in ``folder``."""
         return behind_links(self.top, dependencies_in(self.files, folder))
 
     def _wrong_chart(self, wanted: str, named: list[str], depending: list[str]) -> Unusable:
@@ -373,7 +385,7 @@ class Search:
             return self._brought(named) or self._independent(named, "")
         return Unusable(
             f"the chart {wanted} does not depend on {dependency}; {' and '.join(depending)} does",
-            where=self._dependencies_of(named[0]),
+            where=self.dependencies_of(named[0]),
             hint=f"name that one: {_chart_setting(depending[0])}",
         )
 
@@ -381,12 +393,12 @@ class Search:
         """Return the fault of the first of ``folders`` whose chart gets z2jh through another chart; None without."""
         for folder in folders:
             for name in _BRINGING:
-                brought = self._requirement_in(folder, name)
+                brought = self._found_requirement(folder, name)
                 if brought is not None:
                     wanted = self.settings.dependency
                     return Unusable(
                         f"the chart {folder.rpartition('/')[2]} gets {wanted} through {name}, which pins it",
-                        where=self._dependencies_of(folder),
+                        where=self.dependencies_of(folder),
                         hint=f"move {name} instead, by hand; a release's own {wanted}: "
                         f"helm show chart {name} --repo {brought.repository} --version {brought.version}",
                     )
@@ -394,7 +406,7 @@ class Search:
 
     def _independent(self, folders: Iterable[str], file: str) -> NotNamed:
         """Return the fault of the charts in ``folders``, none of which depends on z2jh."""
-        first, *more = map(self._dependencies_of, folders)
+        first, *more = map(self.dependencies_of, folders)
         dependency = self.settings.dependency
         return NotNamed(
             f"no chart depends on {dependency}",
@@ -427,15 +439,17 @@ def _folder_of(path: str) -> str:
     return path.rpartition("/")[0] or "."
 
 
-def _key_of(context: str) -> str:
-    """Return what an image without a name is called: as its folder; ``hub`` at the repository's top."""
-    return "hub" if context == "." else context.rpartition("/")[2].lower()
+def _last_part(folder: str) -> str:
+    """Return a folder's own name; ``hub`` for the repository's top."""
+    return "hub" if folder == "." else folder.rpartition("/")[2]
 
 
-def _spec(
-    key: str, name: str | None, context: str, dockerfile: str, paths: Iterable[str], values: Iterable[str]
+def found_image(
+    name: str | None, context: str, dockerfile: str, *, paths: Iterable[str] = (), values: Iterable[str] = ()
 ) -> ImageSpec:
-    tagged_by = tuple(dict.fromkeys((*paths, dockerfile)))
+    """Return an image that chartpress.yaml does not have; its key is the last part of its name, else its folder's."""
+    key = name.rpartition("/")[2] if name else _last_part(context).lower()
+    tagged_by = tuple(dict.fromkeys((*(paths or (context,)), dockerfile)))
     return ImageSpec(key, name, context, dockerfile, {}, (), tagged_by, frozenset(), tuple(values))
 
 
@@ -443,23 +457,29 @@ def _spec_of(chart: BareChart | None, images: Iterable[ImageSpec]) -> ChartSpec:
     return ChartSpec(chart.name if chart else "", chart.folder if chart else None, None, tuple(images))
 
 
+def _misplaced(layout: Layout) -> str | None:
+    """Return the name of ``images`` at a level where chartpress does not read them, in a chart that has none."""
+    keys = layout.config.unknown_keys if layout.config and not layout.chart.images else ()
+    return next((key for key in keys if key.rpartition(".")[2] == "images"), None)
+
+
 def _readable(paths: Iterable[str], read: Callable[[str], T | None]) -> dict[str, T]:
     """Return what ``read`` gives for each of ``paths``, without None.
 
     A file that cannot be used may be a template, or not ours: its fault is raised where nothing else was found.
     """
-    found: dict[str, T] = {}
-    faults = []
-    for path in paths:
-        try:
-            value = read(path)
-        except Unusable as fault:
-            faults.append(fault)
-        else:
-            found.update({} if value is None else {path: value})
-    if faults and not found:
-        raise faults[0]
+    answers = {path: _answer(read, path) for path in paths}
+    found = {path: one for path, one in answers.items() if one is not None and not isinstance(one, Unusable)}
+    for fault in (one for one in answers.values() if isinstance(one, Unusable) and not found):
+        raise fault
     return found
+
+
+def _answer(read: Callable[[str], T | None], path: str) -> T | Unusable | None:
+    try:
+        return read(path)
+    except Unusable as fault:
+        return fault
 
 
 def _no_single_root(top: Path, roots: tuple[str, ...], fitting: list[str]) -> Unusable:
