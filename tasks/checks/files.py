@@ -50,7 +50,7 @@ def known_base_problems(hub: Hub) -> Iterator[Problem]:
     knows: there the images are compared with each other.
     """
     version = hub.requirement.version
-    if not semver.Version.is_valid(version) or semver.Version.parse(version).prerelease:
+    if hub.chart_folder is None or not semver.Version.is_valid(version) or semver.Version.parse(version).prerelease:
         yield from differing_base_problems(hub)
         return
     for image in hub.images:
@@ -83,10 +83,11 @@ def base_problem(hub: Hub, image: HubImage, wanted: str) -> Problem:
 
 def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
     """Yield the tags in the hub's values that differ from those in the pinned chart's values, for the same image."""
-    data = hub.files.read(hub.values_file)
-    if data is None:
+    file = hub.values_file
+    data = None if file is None else hub.files.read(file)
+    if file is None or data is None:
         return
-    document = parse(data, hub.values_file)
+    document = parse(data, file)
     prefix = hub.requirement.alias or hub.requirement.name
     ours = {tuple(place.path.split(".")) for image in hub.images for place in hub.values_places(image)}
     for path, name, tag in _images(chart_values):
@@ -98,7 +99,7 @@ def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
         key = reach(document, (*here, TAG_KEY)).key
         yield Problem(
             Code.OVERRIDE,
-            f"{hub.values_file}:{key.line}" if key else hub.values_file,
+            f"{file}:{key.line}" if key else file,
             f"{'.'.join((*here, TAG_KEY))} is {set_tag}, but {_release_of(hub)} has {tag}",
             f"take it out, or set {tag}; {Code.OVERRIDE.how_to_accept}",
             Severity.WARNING,
@@ -116,7 +117,7 @@ def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem | U
                 yield _empty_problem(hub, image, place, where)
                 continue
             if not Reference(found.name).same_repository(Reference(image.spec.name)):
-                message = f"{place.path} names {found.name}, but chartpress.yaml says {image.spec.name}"
+                message = f"{place.path} names {found.name}, but {hub.config_file} says {image.spec.name}"
                 yield Problem(Code.VALUES_NAME, where, message, f"{DOOR} build")
                 continue
             pinned[where] = found.tag
@@ -156,6 +157,8 @@ def _uncommitted(hub: Hub) -> Iterator[Unchecked]:
 
 
 def _requirement_problems(hub: Hub) -> Iterator[Problem]:
+    if hub.chart_folder is None:
+        return
     entries = [
         one
         for one in requirements(hub.require(hub.requirement_file), hub.requirement_file)
@@ -181,7 +184,7 @@ def _lock_problems(hub: Hub) -> Iterator[Problem]:
                 Code.LOCK,
                 f"{path}:{entry.line}",
                 f"the lock has {entry.name} {entry.version}, the requirement {hub.requirement.version}",
-                f"helm dependency update {hub.dependencies_at(hub.chart).rpartition('/')[0]}",
+                f"helm dependency update {hub.chart_folder}",
             )
 
 
@@ -228,7 +231,7 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
     called = name_image(hub, history_of(hub), image)
     if arguments_of(hub, image, called) != arguments_of(hub, image, called._replace(tag=tag, commit=commit)):
         return False
-    paths = (*sources_of(hub, image).all, hub.config_file)
+    paths = (*sources_of(hub, image).all, *(join(hub.root, path) for path in image.spec.paths))
     then, now = Tree(hub.git, commit), Tree(hub.git, called.revision or HEAD)
     return (then.objects(paths), then.attributes(paths)) == (now.objects(paths), now.attributes(paths))
 

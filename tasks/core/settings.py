@@ -21,6 +21,7 @@ from invoke.exceptions import UnknownFileType
 from invoke.util import yaml
 
 from .faults import Unusable
+from .names import is_name
 from .reading import is_inside, is_passable, read_file
 
 SECTION = "hub"
@@ -81,16 +82,36 @@ class Accepted(NamedTuple):
     path: str | None = None
 
 
+class WholeImage(NamedTuple):
+    """A hub image that chartpress.yaml does not name; its paths are relative to the repository's top.
+
+    Attributes:
+        name: the full name without a tag.
+        dockerfile: the Dockerfile; None for ``Dockerfile`` in the context.
+        values: the dotted paths of its name and tag in the chart's values.yaml.
+        paths: what a new tag comes from, in place of the context and the Dockerfile.
+    """
+
+    context: str
+    name: str
+    dockerfile: str | None = None
+    values: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
 class Settings(NamedTuple):
     """One run's settings; each attribute is a key of ``hub:``.
 
     Attributes:
         repo: the hub repository; the current folder's where it is not given.
         root: the folder of chartpress.yaml, relative to the repository's top; found where it is not given.
-        chart: the chart that depends on Zero to JupyterHub, by its name in chartpress.yaml; found where not given.
+        chart: the chart that depends on Zero to JupyterHub, by its name in chartpress.yaml, or by its folder or the
+            folder's name; found where not given.
         dependency: the requirement's name.
-        images: the images to build, by their keys in chartpress.yaml; those that inherit from z2jh's hub image
-            where it is empty.
+        images: the images to build, by their keys in chartpress.yaml (default: those that inherit from z2jh's hub
+            image). Where chartpress.yaml does not name them, the images themselves: a list of {context, name,
+            dockerfile, values, paths}. ``values`` are their paths in the chart's values.yaml; a commit that touches
+            ``paths`` gives a new tag (default: the context and the Dockerfile).
         chart_repository: the Helm repository's address; the requirement's own where it is not given. Only here it may
             be plain http to another machine.
         base: ``keep`` the repository that the Dockerfile names for the base image, or follow the ``chart``'s.
@@ -122,7 +143,7 @@ class Settings(NamedTuple):
     root: str | None = None
     chart: str | None = None
     dependency: str = "jupyterhub"
-    images: tuple[str, ...] = ()
+    images: tuple[str | WholeImage, ...] = ()
     chart_repository: str | None = None
     base: str = KEEP
     platform: str = "linux/amd64"
@@ -138,6 +159,16 @@ class Settings(NamedTuple):
     cache: str = CACHE_OFF
     cache_folder: str | None = None
     accept: tuple[Accepted, ...] = ()
+
+    @property
+    def image_keys(self) -> tuple[str, ...]:
+        """The keys among ``images``."""
+        return tuple(one for one in self.images if isinstance(one, str))
+
+    @property
+    def whole_images(self) -> tuple[WholeImage, ...]:
+        """The images among ``images`` that chartpress.yaml does not name."""
+        return tuple(one for one in self.images if isinstance(one, WholeImage))
 
     @property
     def fetched(self) -> Path:
@@ -284,9 +315,9 @@ def _reason(err: Exception) -> str:
 
 
 def _variables() -> dict[str, str]:
-    """Return the settings' variables by their keys."""
+    """Return the settings' variables by their keys; an empty one counts as not set, as CI passes on what it lacks."""
     found = {**_taken, **{name: text for name, text in os.environ.items() if name.startswith(_PREFIX)}}
-    return {name.removeprefix(_PREFIX).lower(): text for name, text in found.items()}
+    return {name.removeprefix(_PREFIX).lower(): text for name, text in found.items() if text.strip()}
 
 
 def _source(key: str) -> str:
@@ -325,6 +356,34 @@ def _names(key: str, value: object) -> tuple[str, ...]:
     if isinstance(value, (list, tuple)) and all(isinstance(part, str) and is_passable(part) for part in value):
         return tuple(value)
     raise _wrong(key, value, "a list of names", f"write {key}: [hub]")
+
+
+def _images(key: str, value: object) -> tuple[str | WholeImage, ...]:
+    """Read a list of keys, or one of whole images."""
+    if isinstance(value, (list, tuple)) and any(isinstance(part, Mapping) for part in value):
+        return tuple(_whole_image(key, part) for part in value)
+    return _names(key, value)
+
+
+def _whole_image(key: str, entry: object) -> WholeImage:
+    if not isinstance(entry, Mapping) or not {"context", "name"} <= set(entry) <= {*WholeImage._fields}:
+        wanted = "an image of context and name, perhaps with dockerfile, values and paths"
+        raise _wrong(key, entry, wanted, f"write {key}: [{{context: images/hub, name: HOST/PATH/hub}}]")
+    dockerfile = entry.get("dockerfile")
+    return WholeImage(
+        _folder(f"{key}.context", entry["context"]),
+        _image_name(f"{key}.name", entry["name"]),
+        None if dockerfile is None else _path(f"{key}.dockerfile", dockerfile),
+        _names(f"{key}.values", entry.get("values") or ()),
+        tuple(_path(f"{key}.paths", path) for path in _names(f"{key}.paths", entry.get("paths") or ())),
+    )
+
+
+def _image_name(key: str, value: object) -> str:
+    """Read an image's full name without a tag."""
+    if isinstance(value, str) and is_name(value):
+        return value
+    raise _wrong(key, value, "the name of an image", "write it as HOST/PATH/NAME in small letters, without a tag")
 
 
 def _base(key: str, value: object) -> str:
@@ -427,7 +486,7 @@ def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
 
 _READERS = {
     "accept": _accepted,
-    "images": _names,
+    "images": _images,
     "base": _base,
     "cache": _cache,
     "deployments": _deployments,

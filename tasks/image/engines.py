@@ -160,6 +160,7 @@ class Chartpress:
             "--no-cache": options.no_cache,
             "--no-push": not (options.push and hub.settings.push),
             f"hub.tag {hub.settings.tag}": hub.settings.tag != CHARTPRESS,
+            "an image that chartpress.yaml does not name": hub.layout.config is None,
         }
         for name in (name for name, is_wanted in cannot.items() if is_wanted):
             raise Refused(f"chartpress does not know {name}", where="--engine", hint="leave out --engine chartpress")

@@ -24,12 +24,12 @@ from ..core.faults import Refused, Unreachable, Unusable
 from ..core.names import Reference
 from ..core.options import BuildOptions, BumpOptions, CommitOptions
 from ..core.plan import Plan
-from ..core.settings import CACHE_OFF
+from ..core.settings import CACHE_OFF, WholeImage
 from ..core.yaml_tree import parse
 from ..image.proof import Base
 from ..image.tree import SUBMODULE, is_plain_name
 from ..repo.chartpress import ChartpressConfig, read_chartpress
-from ..repo.files import FileEdit, WorkingTree
+from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, helm_repository, open_hub, open_repository
 from ..repo.yaml_edit import text_at, with_scalars
 from ..review.bump import plan_bump
@@ -130,7 +130,7 @@ def staged(hub: Hub, bump: BumpOptions, builder: str | None, *, keep: bool, stan
                 registry(folder / REGISTRY, port=record.port) as served,
                 confined(Reach(folder, served.address, engine)),
             ):
-                inside, unused = _kept_inside(hub)
+                inside, unused = _kept_inside(hub, served.address)
                 remote = make_clone(inside, folder, served.address)
                 clone, charts = _with_charts(open_hub(inside.settings, Git(folder / CLONE)))
                 bases = dict.fromkeys(image.base.reference for image in plan_bump(clone, bump)[1].images)
@@ -170,8 +170,10 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
     tree = _tree_as_it_lies(hub.git, folder / "index", clone)
     clone.read("read-tree", "--reset", "-u", tree)
     _fill_submodules(hub.git.folder, _path_in(hub.git, "modules"), clone)
-    WorkingTree(clone.folder).replace([_redirected(replace(hub, git=clone, files=WorkingTree(clone.folder)), address)])
-    clone.read("add", "--", hub.config_file)
+    config = hub.layout.config
+    if config is not None:
+        WorkingTree(clone.folder).replace([_redirected(WorkingTree(clone.folder), hub.config_file, config, address)])
+        clone.read("add", "--", hub.config_file)
     message = f"Set the stage: the working tree as it stands, images to {address}"
     clone.read("commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
     address_of_remote = str(remote.folder)
@@ -184,27 +186,41 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
     return remote
 
 
-def _redirected(hub: Hub, address: str) -> FileEdit:
+def _redirected(files: WorkingTree, file: str, config: ChartpressConfig, address: str) -> FileEdit:
     """Return the edit of chartpress.yaml that puts ``address`` before every image's name, and drops outward options."""
-    before = hub.require(hub.config_file)
-    document = parse(before, hub.config_file)
-    new = dict.fromkeys(_outward_paths(hub.config), _NO_EFFECT)
-    for index, chart in enumerate(hub.config.charts):
+    before = require(files, file)
+    document = parse(before, file)
+    new = dict.fromkeys(_outward_paths(config), _NO_EFFECT)
+    for index, chart in enumerate(config.charts):
         names = (("images", image.key, "imageName") for image in chart.images)
         for path in (("charts", str(index), *keys) for keys in (("imagePrefix",), *names)):
             name = text_at(document, path)
             if name:
-                # The host of the image's own registry becomes a folder.
-                new[path] = f"{address}/{re.sub(r'[^a-z0-9._/-]', '-', name.lower()).lstrip('-./')}"
+                new[path] = _name_at(address, name)
     after = with_scalars(document, new) or before
-    for image in (image for chart in read_chartpress(after, hub.config_file).charts for image in chart.images):
+    for image in (image for chart in read_chartpress(after, file).charts for image in chart.images):
         if not image.name.startswith(f"{address}/"):
             raise Unusable(
                 f"the image {image.key} has neither a prefix nor a name to rehearse with",
-                where=hub.config_file,
+                where=file,
                 hint="add imagePrefix to the chart",
             )
-    return FileEdit(hub.config_file, before, after, f"images to {address}")
+    return FileEdit(file, before, after, f"images to {address}")
+
+
+def _name_at(address: str, name: str) -> str:
+    """Return the name of an image at the registry ``address``: the host of its own registry becomes a folder."""
+    return f"{address}/{re.sub(r'[^a-z0-9._/-]', '-', name.lower()).lstrip('-./')}"
+
+
+def _images_at(hub: Hub, address: str) -> tuple[str | WholeImage, ...]:
+    """Return the setting ``images`` with those that chartpress.yaml does not name at the registry ``address``."""
+    if hub.layout.config is not None:
+        return hub.settings.images
+    return tuple(
+        WholeImage(one.context, _name_at(address, one.named or one.key), one.dockerfile, one.values_paths, one.paths)
+        for one in hub.chart.images
+    )
 
 
 def _outward_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:
@@ -325,11 +341,16 @@ def _is_local(address: str) -> bool:
         return False
 
 
-def _kept_inside(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
-    """Return the hub without the settings that lead out of this machine, and a note of them."""
+def _kept_inside(hub: Hub, address: str) -> tuple[Hub, tuple[str, ...]]:
+    """Return the hub without the settings that lead out of this machine, and a note of them.
+
+    Its images go to the registry ``address``: those in chartpress.yaml where that is edited, others by the setting.
+    """
     settings = hub.settings
     base_branch = settings.base_branch or hub.git.default_branch(settings.remote)
-    inside = settings._replace(builder=None, cache=CACHE_OFF, remote=REMOTE_NAME, base_branch=base_branch)
+    inside = settings._replace(
+        builder=None, cache=CACHE_OFF, remote=REMOTE_NAME, base_branch=base_branch, images=_images_at(hub, address)
+    )
     variable = os.environ.get(_BUILDER_VARIABLE)
     unused = (
         f"hub.builder {settings.builder}" if settings.builder else "",

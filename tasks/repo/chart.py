@@ -6,10 +6,12 @@ Both hold a list ``dependencies`` of mappings with ``name``, ``version``, ``repo
 
 from __future__ import annotations
 
+from pathlib import Path as Folder
 from typing import NamedTuple
 
 from ..core.faults import Unusable
 from ..core.yaml_tree import Document, MappingNode, Node, SequenceNode, described, parse
+from .files import Files, behind_links, join
 from .yaml_edit import Path, is_nothing, reach, text_at, with_scalars
 
 DEPENDENCIES = "dependencies"
@@ -41,6 +43,24 @@ def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
         Unusable: not YAML, or ``dependencies`` is no list of mappings with names.
     """
     return _requirements(parse(data, where))
+
+
+def dependencies_in(files: Files, folder: str) -> str:
+    """Return where Helm looks for the dependencies of the chart in ``folder``.
+
+    It reads them from Chart.yaml (apiVersion v2), and from requirements.yaml for older charts
+    (https://helm.sh/docs/topics/charts/#chart-dependencies).
+    """
+    older = join(folder, "requirements.yaml")
+    return older if files.read(older) is not None else join(folder, "Chart.yaml")
+
+
+def requirement_in(files: Files, top: Folder, folder: str, name: str) -> Requirement | None:
+    """Return the dependency called ``name`` of the chart in ``folder``, which is relative to ``top``; None without."""
+    path = behind_links(top, dependencies_in(files, folder))
+    data = files.read(path)
+    found = () if data is None else requirements(data, path)
+    return next((one for one in found if one.name == name), None)
 
 
 def with_version(data: bytes, name: str, version: str, where: str) -> bytes:

@@ -43,7 +43,8 @@ class ImageSpec(NamedTuple):
 
     Attributes:
         key: its key under ``images``.
-        name: its full name without a tag: ``imageName``, else the chart's ``imagePrefix`` and the key.
+        named: its full name without a tag: ``imageName``, else the chart's ``imagePrefix`` and the key; None for an
+            image that was found, and that no values name.
         context: the build context: ``contextPath``, else ``images/<key>``.
         dockerfile: ``dockerfilePath``, else ``Dockerfile`` in the context.
         build_args: ``buildArgs``, with ``{LAST_COMMIT}``, ``{TAG}`` and ``{BRANCH}`` as written.
@@ -55,7 +56,7 @@ class ImageSpec(NamedTuple):
     """
 
     key: str
-    name: str
+    named: str | None
     context: str
     dockerfile: str
     build_args: Map[str, str]
@@ -64,12 +65,31 @@ class ImageSpec(NamedTuple):
     skip_platforms: frozenset[str]
     values_paths: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """Its full name without a tag.
+
+        Raises:
+            Unusable: nothing names the image.
+        """
+        if self.named is None:
+            raise Unusable(
+                "the image has no name to push it to",
+                where=self.dockerfile,
+                hint=f"add to invoke.yaml: hub: {{images: [{{context: {self.context}, name: HOST/PATH/{self.key}}}]}}",
+            )
+        return self.named
+
 
 class ChartSpec(NamedTuple):
-    """A chart of chartpress.yaml; ``path`` is its folder: ``chartPath``, else its name."""
+    """A chart of chartpress.yaml, or one that was found.
+
+    Attributes:
+        path: its folder: ``chartPath``, else its name; None for images without a chart.
+    """
 
     name: str
-    path: str
+    path: str | None
     base_version: str | None
     images: tuple[ImageSpec, ...]
 
@@ -211,7 +231,7 @@ def _image(image: _Fields, key: str, prefix: str, file: str) -> ImageSpec:
         keep_secret(name, value)
     return ImageSpec(
         key=key,
-        name=_name(image, key, prefix),
+        named=_name(image, key, prefix),
         context=context,
         dockerfile=dockerfile,
         build_args=build_args,

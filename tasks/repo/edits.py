@@ -54,6 +54,8 @@ def release_edits(hub: Hub, version: str, bases: Sequence[tuple[HubImage, Refere
         before = hub.require(path)
         edits.append(FileEdit(path, before, with_base(before, base, path), f"{image.base.reference} -> {base}"))
     path, required = hub.requirement_file, hub.requirement
+    if hub.chart_folder is None:
+        return tuple(edits)
     before = hub.require(path)
     after = with_version(before, required.name, version, path)
     return (*edits, FileEdit(path, before, after, f"{required.name} {required.version} -> {version}"))
@@ -87,7 +89,7 @@ def locked_action(
     plain = edit_action(hub.git.folder, edits, why, relies)
     if lock is None or not lock.changes:
         return plain
-    chart = (hub.git.folder / hub.dependencies_at(hub.chart)).parent
+    chart = (hub.git.folder / str(hub.dependencies_file)).parent
     command = helm.update_command(chart)
     tree = WorkingTree(hub.git.folder)
 
@@ -131,7 +133,7 @@ def _ours(hub: Hub, path: str, places: Iterable[ValuesPlace]) -> bytes | None:
         return None
     if path == lock_file(hub):
         return hub.files.read(path)
-    if path == hub.requirement_file:
+    if path == hub.requirement_file and hub.chart_folder is not None:
         data = with_version(data, hub.requirement.name, hub.requirement.version, path)
     for image in hub.images:
         if path == image.dockerfile:

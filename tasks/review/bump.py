@@ -26,7 +26,8 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     The base image's tag is read from the release, never derived from the chart's version.
     """
     relies = standing(hub.git, hub.branch)
-    require_movable(hub.require(hub.requirement_file), hub.requirement.name, hub.requirement_file)
+    if hub.chart_folder is not None:
+        require_movable(hub.require(hub.requirement_file), hub.requirement.name, hub.requirement_file)
     repository = open_repository(hub)
     with output.waiting(f"asking {helm_repository(hub)}"):
         index = repository.index()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..core import output
-from ..core.faults import Fault, Unusable
+from ..core.faults import DOOR, Fault, Unusable
 from ..core.options import BumpOptions
 from ..core.visible import keep_secret, one_line
 from ..core.yaml_tree import MappingNode, Node, Scalar, parse, target_of
@@ -149,6 +149,8 @@ def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kube
         Unusable, Unreachable, Denied: as :func:`.bump.plan_bump`.
     """
     helm.require("it renders the chart")
+    if hub.chart_folder is None:
+        raise Unusable("there is no chart to render", where=hub.git.folder, hint=f"see what stands here: {DOOR} status")
     wanted = deployments(hub, names)
     _, after = plan_bump(hub, options)
     base = base_branch(hub)
@@ -184,8 +186,7 @@ class _Side(NamedTuple):
 
 
 def _write_side(folder: Path, hub: Hub, commit: str, wanted: Sequence[Deployment]) -> _Side:
-    chart = join(hub.root, hub.chart.path)
-    tree = Tree(hub.git, commit)
+    tree, chart = Tree(hub.git, commit), hub.chart_folder or ""
     paths = (chart, *(path for one in wanted for path in one.values))
     tree.write(list(tree.objects(paths)), folder)
     for path in hub.managed:
@@ -194,7 +195,7 @@ def _write_side(folder: Path, hub: Hub, commit: str, wanted: Sequence[Deployment
             (folder / path).write_bytes(_with_images(hub, path, data))
     repository = open_repository(hub)
     index = hub.index or repository.index()
-    release = _fetch(hub, tree, folder, index, repository)
+    release = _fetch(hub, tree, folder / chart, index, repository)
     requirement = hub.requirement
     return _Side(folder, chart, requirement.alias or requirement.name, requirement.version, release, hub.files)
 
@@ -210,9 +211,8 @@ def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
     return data
 
 
-def _fetch(hub: Hub, tree: Tree, folder: Path, index: Index, repository: HelmRepository) -> Release | None:
+def _fetch(hub: Hub, tree: Tree, chart: Path, index: Index, repository: HelmRepository) -> Release | None:
     """Put the chart's dependencies into its folder ``charts``, and return the release of the one that counts."""
-    chart = folder / hub.root / hub.chart.path
     place = chart / _CHARTS
     place.mkdir(exist_ok=True)
     own = hub.requirement
@@ -229,7 +229,7 @@ def _fetch(hub: Hub, tree: Tree, folder: Path, index: Index, repository: HelmRep
                 shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
             (place / f"{own.name}-{release.version}.tgz").write_bytes(repository.archive(release))
         elif not (place / found.name).exists() and not any(place.glob(f"{found.name}-[0-9v]*.tgz")):
-            _fetch_other(tree, join(hub.root, hub.chart.path), found, place)
+            _fetch_other(tree, hub.chart_folder or "", found, place)
     return release
 
 

@@ -26,6 +26,24 @@ def image(text: str) -> ImageSpec:
     return read(f"charts: [{{name: c, imagePrefix: p/, images: {{hub: {text}}}}}]").charts[0].images[0]
 
 
+DEFAULTS = ImageSpec(
+    key="hub",
+    named="p/hub",
+    context="images/hub",
+    dockerfile="images/hub/Dockerfile",
+    build_args={},
+    extra_options=(),
+    paths=("chartpress.yaml", "images/hub", "images/hub/Dockerfile"),
+    skip_platforms=frozenset(),
+    values_paths=(),
+)
+
+
+@pytest.mark.parametrize("nothing", ["", "{}", "null", "~"])
+def test_an_image_without_options_has_the_defaults(nothing: str) -> None:
+    assert image(nothing) == DEFAULTS
+
+
 def test_every_option() -> None:
     config = read(
         """
@@ -57,7 +75,7 @@ charts:
     )
     hub = ImageSpec(
         key="hub",
-        name="quay.io/2i2c/pilot-hub",
+        named="quay.io/2i2c/pilot-hub",
         context="../images/hub",
         dockerfile="../images/hub/Dockerfile.slim",
         build_args={"VERSION": "{TAG}-{LAST_COMMIT}", "EMPTY": ""},
@@ -68,7 +86,7 @@ charts:
     )
     plain = ImageSpec(
         key="plain",
-        name="quay.io/2i2c/plain",
+        named="quay.io/2i2c/plain",
         context="images/plain",
         dockerfile="images/plain/Dockerfile",
         build_args={},
