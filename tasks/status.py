@@ -48,7 +48,7 @@ def _content(world: World, problems: list[Problem]) -> dict[str, Any]:
     base = world.repository.hub_image(world.release) if world.release else None
     return {
         "chart": {
-            "pinned": hub.requirement.version,
+            "pinned": hub.version,
             "newest": world.newest(),
             "newest_pre": world.newest(pre=True),
         },

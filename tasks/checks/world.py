@@ -21,7 +21,7 @@ from ..image.inputs import inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label, is_out_of_reach
 from ..image.tag import HEAD, history_of, name_image, names_commit
 from ..image.tree import Tree
-from ..releases.choose import newest
+from ..releases.choose import newest, pinned_release
 from ..releases.index import Index, Release
 from ..releases.repository import HelmRepository
 from ..repo.dockerfile_reader import instructions
@@ -201,7 +201,7 @@ def look(hub: Hub) -> World:
         answers = pool.submit(docker.inspect_all, asked)
         repository = open_repository(hub)
         index = repository.index()
-        release = index.releases.get(hub.requirement.version)
+        release = pinned_release(index, hub.version)
         stored = _stored(bases)
         return World(hub, repository, index, release, images, dict(zip(asked, answers.result(), strict=True)), stored)
 

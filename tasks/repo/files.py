@@ -175,6 +175,18 @@ def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence
     )
 
 
+def require(files: Files, path: str) -> bytes:
+    """Return the bytes of ``path``.
+
+    Raises:
+        Unusable: there is no such file.
+    """
+    data = files.read(path)
+    if data is None:
+        raise Unusable("the file is missing", where=path, hint="is this the hub repository? name it: --repo PATH")
+    return data
+
+
 def read_all(files: Files, paths: Sequence[str]) -> dict[str, bytes | None]:
     """Return the bytes of each of ``paths``, those of a commit read side by side."""
     if isinstance(files, Committed):

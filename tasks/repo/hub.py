@@ -14,20 +14,36 @@ from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
 from ..core.names import Reference
-from ..core.settings import Settings
+from ..core.settings import Settings, ValuesTarget
 from ..releases.index import Index
 from ..releases.repository import HelmRepository
+from ..releases.versions import allows, is_range, parse_version
 from ..tools.git import Git
-from .chart import Requirement, requirements
+from .chart import LOCKS, Requirement, requirements
 from .chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
 from .dockerfile import BaseImage, hub_base
-from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links, join, read_all
+from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links, join, read_all, require
+from .pins import (
+    NOTHING_FOUND,
+    Base,
+    Dependency,
+    Found,
+    Kind,
+    Lock,
+    Marker,
+    Pin,
+    copies,
+    find_files,
+    is_glob,
+    named_pins,
+    values_of,
+)
+from .values import image_at
 from .values import warnings as values_warnings
 
 _HELMS_OWN = ("@", "alias:", "oci:")
 CHARTPRESS_FILE = "chartpress.yaml"
 _BINDERHUB = "binderhub"
-_LOCKS = {"Chart.yaml": "Chart.lock", "requirements.yaml": "requirements.lock"}
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
 
@@ -156,6 +172,7 @@ class Hub:
         pending: the files in planned commits.
         index: the Helm repository's index if this run has read it.
         roots: the folders, relative to the top, that may hold the hub's chartpress.yaml.
+        found: the files that git knows, as far as places of the release or of an image may be in them.
     """
 
     git: Git
@@ -166,6 +183,7 @@ class Hub:
     pending: frozenset[str] = frozenset()
     index: Index | None = None
     roots: tuple[str, ...] = ("",)
+    found: Found = NOTHING_FOUND
 
     # -- where it is, and where it will be
 
@@ -263,6 +281,58 @@ class Hub:
             raise no_dependency(self, (self.chart,))
         return found
 
+    @cached_property
+    def version(self) -> str:
+        """The release that the repository is on, without a ``v``: a range is at what the lock or the base image has."""
+        pinned = self.requirement.version
+        if not is_range(pinned):
+            return pinned.removeprefix("v") if parse_version(pinned) else pinned
+        locked = [pin.read(self.files).text for pin in self.pins if isinstance(pin, Lock)]
+        bases = [image.base.reference.tag for image in self.images]
+        return next((text for text in (*locked, *bases) if text and allows(pinned, text)), pinned)
+
+    @cached_property
+    def pins(self) -> tuple[Pin, ...]:
+        """Every place of the release: base images, the requirement and its copies, other places, and the locks last.
+
+        Raises:
+            Unusable: a place that the settings name is not there.
+        """
+        required = self.requirement
+        files = dict.fromkeys((self.requirement_file, *self.copies))
+        kinds = (Kind.REQUIREMENT, *[Kind.COPY] * len(files))
+        dependencies = [Dependency(kind, file, required.name) for file, kind in zip(files, kinds, strict=False)]
+        marker = Marker(required.name, required.repository or JUPYTERHUBS)
+        named = named_pins(self.files, self.found, self.settings.pins, marker)
+        locks = (Lock(chart, lock) for chart in dependencies for lock in self.locks_of(chart.file))
+        return (*self.base_pins, *dependencies, *named, *locks)
+
+    @property
+    def base_pins(self) -> tuple[Base, ...]:
+        """The places of the images' base images, in their order."""
+        return tuple(
+            Base(image.dockerfile, self.config_file, self.chart.name, image.spec.key, bool(image.base.arguments))
+            for image in self.images
+        )
+
+    @cached_property
+    def copies(self) -> tuple[str, ...]:
+        """The files that list the same dependency as the chart, but for those of other charts of chartpress.yaml."""
+        others = {self.requirement_file_of(chart) for chart in self.config.charts}
+        telling = [path for path in self.found.telling if path not in others]
+        return tuple(copies(self.files, telling, self.requirement.name, self.requirement.repository))
+
+    def locks_of(self, file: str) -> tuple[str, ...]:
+        """Return the locks of the chart whose dependencies ``file`` lists; Helm reads either.
+
+        One that is not committed, for instance ignored by git, is nobody's business but its machine's.
+        """
+        if file.rpartition("/")[2] not in ("Chart.yaml", "requirements.yaml"):
+            return ()
+        folder = file.rpartition("/")[0]
+        paths = [behind_links(self.git.folder, join(folder, name)) for name in LOCKS]
+        return tuple(path for path in paths if None not in (self.files.read(path), self.committed.read(path)))
+
     # -- the images
 
     @property
@@ -298,16 +368,39 @@ class Hub:
         spec = image.spec
         own = ((self.values_file, path) for path in spec.values_paths)
         targets = (target for target in self.settings.values if target.image in (None, spec.key))
-        more = ((target.file, target.path) for target in targets)
-        return tuple(ValuesPlace(behind_links(self.git.folder, file), path, spec.key) for file, path in (*own, *more))
+        more = (
+            (file, target.path)
+            for target in targets
+            for file in self.found.matching.get(target.file, (target.file,))
+            if self._is_named_in(file, target, spec)
+        )
+        places = ((behind_links(self.git.folder, file), path) for file, path in (*own, *more))
+        return tuple(ValuesPlace(file, path, spec.key) for file, path in dict.fromkeys(places))
+
+    def _is_named_in(self, file: str, target: ValuesTarget, spec: ImageSpec) -> bool:
+        """Whether a file of the setting ``values`` is for this image: it names it.
+
+        A file that is no pattern's is so, too, where it names none of the chart's images.
+        """
+        data = self.files.read(file)
+        if data is None:
+            return not is_glob(target.file)
+        try:
+            named = image_at(data, target.path, file).name
+        except Unusable:
+            return not is_glob(target.file)
+        if named is not None and Reference(named).same_repository(Reference(spec.name)):
+            return True
+        ours = [Reference(one.name) for one in self.chart.images]
+        is_anothers = named is not None and any(Reference(named).same_repository(one) for one in ours)
+        return not is_glob(target.file) and (target.image is not None or not is_anothers)
 
     @property
     def managed(self) -> tuple[str, ...]:
         """The files that bump and build write, relative to the repository's top, without repetition."""
-        dockerfiles = (image.dockerfile for image in self._hub_images)
+        pinning = (file for pin in self.pins for file in pin.files)
         values = (place.file for image in self._hub_images for place in self.values_places(image))
-        lock = lock_file(self)
-        return tuple(dict.fromkeys((*dockerfiles, self.requirement_file, *([lock] if lock else []), *values)))
+        return tuple(dict.fromkeys((*pinning, *values)))
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -337,10 +430,7 @@ class Hub:
         Raises:
             Unusable: there is no such file.
         """
-        data = self.files.read(path)
-        if data is None:
-            raise Unusable("the file is missing", where=path, hint="is this the hub repository? name it: --repo PATH")
-        return data
+        return require(self.files, path)
 
     # -- how they are found
 
@@ -397,7 +487,7 @@ class Hub:
     def _hub_image(self, spec: ImageSpec) -> HubImage | None:
         dockerfile = behind_links(self.git.folder, join(self.root, spec.dockerfile))
         data = self.files.read(dockerfile)
-        base = None if data is None else hub_base(data, dockerfile)
+        base = None if data is None else hub_base(data, dockerfile, values_of(spec.arguments))
         return None if base is None else HubImage(spec, dockerfile, base)
 
 
@@ -411,20 +501,12 @@ def open_hub(settings: Settings, git: Git) -> Hub:
     else:
         listed = git.names("ls-files", "-z", "--", f":(glob)**/{CHARTPRESS_FILE}")
         roots = [path.rpartition("/")[0] for path in listed]
-    return Hub(git, settings, WorkingTree(git.folder), Committed(git), roots=tuple(roots))
+    patterns = [*(target.file for target in settings.values), *(target.file for target in settings.pins)]
+    found = find_files(git, patterns)
+    return Hub(git, settings, WorkingTree(git.folder), Committed(git), roots=tuple(roots), found=found)
 
 
 def open_hub_around(inside: Path, settings_in: Callable[[Path], Settings]) -> Hub:
     """Return the hub repository that the folder ``inside`` lies in; ``settings_in`` reads those of its top folder."""
     git = Git.around(inside)
     return open_hub(settings_in(git.folder), git)
-
-
-def lock_file(hub: Hub) -> str | None:
-    """Return the lock file of the chart's requirement, relative to the repository's top; None where there is none.
-
-    One that is not committed, for instance ignored by git, is nobody's business but its machine's.
-    """
-    folder, _, name = hub.dependencies_at(hub.chart).rpartition("/")
-    path = behind_links(hub.git.folder, join(folder, _LOCKS[name]))
-    return path if None not in (hub.files.read(path), hub.committed.read(path)) else None

@@ -28,7 +28,7 @@ from ..core.yaml_tree import (
     SequenceNode,
     described,
     merged,
-    parse,
+    parse_all,
     reads_as_text,
     target_of,
 )
@@ -83,6 +83,24 @@ def reach(document: Document, steps: Path) -> Found:
     if here.node and isinstance(target_of(here.node), Collection):
         _unshared(document, here.node, steps)
     return here
+
+
+def look(document: Document, steps: Path) -> Node | None:
+    """Return the node that ``steps`` lead to, for reading alone: through aliases and merge keys, as Helm reads them.
+
+    It is None where they lead nowhere. Of equal keys the last counts.
+    """
+    node = document.root and target_of(document.root)
+    for step in steps:
+        if isinstance(node, SequenceNode):
+            index = int(step) if step.isascii() and step.isdigit() and len(step) <= _MAX_INDEX_DIGITS else -1
+            found = node.children[index : index + 1] if index >= 0 else []
+        elif isinstance(node, MappingNode):
+            found = [value for source in (node, *merged(node)) for _, value in source.own(step)[-1:]]
+        else:
+            found = []
+        node = target_of(found[0]) if found else None
+    return node
 
 
 def text_at(document: Document, steps: Path) -> str | None:
@@ -197,7 +215,7 @@ def _expected(
 def _require_only(document: Document, data: bytes, expected: list[Node | str | None]) -> None:
     """Refuse ``data`` unless it parses to ``expected``."""
     try:
-        outline = parse(data, document.where).outline
+        outline = parse_all(data, document.where)[0].outline
     except Unusable as error:
         raise _unsafe(document) from error
     if len(outline) != len(expected) or not all(map(_is_same, expected, outline)):

@@ -81,8 +81,10 @@ def test_an_old_entry_names_no_hub_image(index: Index) -> None:
     assert index.releases["0.11.1"].hub_image is None
 
 
-def test_a_version_that_is_no_semver_is_kept_as_written(index: Index) -> None:
-    assert index.releases["v0.6.0-fb64667"].semver is None
+def test_a_version_with_a_v_is_kept_as_written_and_found_without_it(index: Index) -> None:
+    assert str(index.releases["v0.6.0-fb64667"].semver) == "0.6.0-fb64667"
+    assert index.find("0.6.0-fb64667") == index.find("v0.6.0-fb64667") == index.releases["v0.6.0-fb64667"]
+    assert index.find("v9.9.9") is None
 
 
 @pytest.mark.parametrize("version", ["1" * 5000 + ".0.0", "1.0.0-" + "9" * 5000])
