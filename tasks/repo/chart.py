@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..core.faults import Unusable
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, SequenceNode, described, parse
-from .yaml_edit import Path, is_nothing, look, reach, text_at, with_scalars
+from .yaml_edit import Path, follow, is_nothing, reach, text_at, with_scalars
 
 DEPENDENCIES = "dependencies"
 # The lock of a chart of apiVersion v1, and that of any other.
@@ -46,7 +46,7 @@ def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
 
 def api_version(data: bytes, where: str) -> str:
     """Return the ``apiVersion`` of a Chart.yaml: ``v1`` where it has none, as Helm has it."""
-    node = look(parse(data, where), ("apiVersion",))
+    node = follow(parse(data, where), ("apiVersion",))
     return node.value if isinstance(node, Scalar) and node.value else "v1"
 
 

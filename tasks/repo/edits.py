@@ -20,17 +20,16 @@ from ..tools.command import Command
 from .files import Edited, FileEdit, Files, WorkingTree, edit_action, require
 from .hub import Hub, HubImage, ValuesPlace
 from .pins import Lock, Pin
-from .values import image_at, with_image
+from .values import PinnedImage, image_at, with_image
 
 SLIM = "-slim"
 
 
 class PinnedPlace(NamedTuple):
-    """An image's name, without its tag, and tag for one place."""
+    """An image for one place, with the digest for a place that is pinned by one."""
 
     place: ValuesPlace
-    name: str
-    tag: str
+    image: PinnedImage
 
 
 def base_for(image: HubImage, released: Reference, policy: str) -> Reference:
@@ -134,8 +133,8 @@ def foreign_changes(hub: Hub) -> tuple[str, ...]:
     for place in (place for image in hub.images for place in hub.values_places(image)):
         data = ours.read(place.file)
         named = image_at(hub.require(place.file), place.path, place.file) if place.file in changed else None
-        if data is not None and named and named.name is not None and named.tag is not None:
-            after = with_image(data, place.path, named.name, named.tag, place.file)
+        if data is not None and named and named.name is not None and (named.tag or named.digest):
+            after = with_image(data, place.path, named, place.file)
             ours = Edited(ours, {place.file: after})
     return tuple(path for path in changed if ours.read(path) != hub.files.read(path))
 
@@ -148,8 +147,10 @@ def _values_edit(hub: Hub, file: str, pins: Sequence[PinnedPlace]) -> FileEdit:
         raise Unusable("the values file is missing", where=file, hint=f"write it with {lines}")
     after = before
     for pin in pins:
-        after = with_image(after, pin.place.path, pin.name, pin.tag, file)
-    return FileEdit(file, before, after, ", ".join(f"{pin.place.path} -> {pin.name}:{pin.tag}" for pin in pins))
+        after = with_image(after, pin.place.path, pin.image, file)
+    return FileEdit(
+        file, before, after, ", ".join(f"{pin.place.path} -> {pin.image.name}:{pin.image.tag}" for pin in pins)
+    )
 
 
 def _require_refreshable(hub: Hub, lock: Lock) -> None:

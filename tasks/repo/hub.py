@@ -25,10 +25,10 @@ from .dockerfile import BaseImage, hub_base
 from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links, join, read_all, require
 from .pins import (
     NOTHING_FOUND,
-    Base,
+    BasePin,
     Dependency,
-    Found,
     Kind,
+    KnownFiles,
     Lock,
     Marker,
     Pin,
@@ -183,7 +183,7 @@ class Hub:
     pending: frozenset[str] = frozenset()
     index: Index | None = None
     roots: tuple[str, ...] = ("",)
-    found: Found = NOTHING_FOUND
+    found: KnownFiles = NOTHING_FOUND
 
     # -- where it is, and where it will be
 
@@ -308,10 +308,10 @@ class Hub:
         return (*self.base_pins, *dependencies, *named, *locks)
 
     @property
-    def base_pins(self) -> tuple[Base, ...]:
+    def base_pins(self) -> tuple[BasePin, ...]:
         """The places of the images' base images, in their order."""
         return tuple(
-            Base(image.dockerfile, self.config_file, self.chart.name, image.spec.key, bool(image.base.arguments))
+            BasePin(image.dockerfile, self.config_file, self.chart.name, image.spec.key, bool(image.base.arguments))
             for image in self.images
         )
 

@@ -24,7 +24,7 @@ from .chart import LOCKS, api_version, pinned, requirements, with_version
 from .chartpress import BuildArgument, read_chartpress
 from .dockerfile import hub_base, with_base
 from .files import Files, behind_links, join, require
-from .yaml_edit import look, with_scalars
+from .yaml_edit import follow, with_scalars
 
 # Lines that may be a chart's list of dependencies, or a marker.
 _TELLING = ("^dependencies:", "hubpress:", "renovate:")
@@ -145,7 +145,7 @@ class Lock(NamedTuple):
         return update if self.is_written(files) else f"git rm {quote(self.file)} && {update}"
 
 
-class Base(NamedTuple):
+class BasePin(NamedTuple):
     """The base image of a Dockerfile: in ``FROM``, an ``ARG``'s default, or a build argument of chartpress.yaml.
 
     ``config`` is that file, ``chart`` and ``key`` name the image in it; ``uses_config`` is whether it holds a part.
@@ -322,17 +322,17 @@ class Marked(NamedTuple):
         return offset + start, offset + end
 
 
-class Found(NamedTuple):
+class KnownFiles(NamedTuple):
     """The files that git knows: those that match a pattern, by the pattern, and those that may hold places."""
 
     matching: Mapping[str, tuple[str, ...]]
     telling: tuple[str, ...]
 
 
-NOTHING_FOUND = Found(MappingProxyType({}), ())
+NOTHING_FOUND = KnownFiles(MappingProxyType({}), ())
 
 
-def find_files(git: Git, patterns: Sequence[str]) -> Found:
+def find_files(git: Git, patterns: Sequence[str]) -> KnownFiles:
     """Ask git for the files that match ``patterns``, and for those with lists of dependencies or markers."""
     matching = {
         pattern: git.names("ls-files", "-z", "--", f":(glob){pattern}")
@@ -342,7 +342,7 @@ def find_files(git: Git, patterns: Sequence[str]) -> Found:
     }
     words = [word for text in _TELLING for word in ("-e", text)]
     grep = ("grep", "-I", "--files-with-matches", "-z", "--full-name", "--basic-regexp", *words)
-    return Found(matching, git.ask(*grep).names)
+    return KnownFiles(matching, git.ask(*grep).names)
 
 
 def is_glob(pattern: str) -> bool:
@@ -364,7 +364,7 @@ def copies(files: Files, telling: Sequence[str], name: str, repository: str) -> 
             yield path
 
 
-def named_pins(files: Files, found: Found, targets: Sequence[PinTarget], marker: Marker) -> Iterator[Pin]:
+def named_pins(files: Files, found: KnownFiles, targets: Sequence[PinTarget], marker: Marker) -> Iterator[Pin]:
     """Yield the places that ``hub.pins`` names, and then those that comments mark.
 
     Raises:
@@ -400,8 +400,8 @@ def versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tupl
     """
     *around, last = path.split(".")
     for document in parse_all(data, where):
-        mapping = look(document, tuple(around))
-        scalar = look(document, (*around, last))
+        mapping = follow(document, tuple(around))
+        scalar = follow(document, (*around, last))
         if isinstance(scalar, Scalar) and scalar.kind != "null":
             named = _name_beside(mapping) if isinstance(mapping, MappingNode) else None
             if named is None or named.rpartition("/")[2] == chart:

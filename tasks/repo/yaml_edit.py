@@ -40,6 +40,10 @@ Path = tuple[str, ...]
 _MAX_INDEX_DIGITS = 9
 
 
+class Shared(Unusable):
+    """What stands at a path is shared with another place, so it can be read and not edited."""
+
+
 class Found(NamedTuple):
     """How far a path leads.
 
@@ -68,7 +72,8 @@ def reach(document: Document, steps: Path) -> Found:
     """Follow ``steps`` from the outermost node; a step of digits is an index where it meets a list.
 
     Raises:
-        Unusable: the way is ambiguous, leads through a scalar, or is shared with another place.
+        Shared: the way is shared with another place.
+        Unusable: it is ambiguous, or leads through a scalar.
     """
     here = Found(document.root)
     for taken, step in enumerate(steps):
@@ -85,7 +90,7 @@ def reach(document: Document, steps: Path) -> Found:
     return here
 
 
-def look(document: Document, steps: Path) -> Node | None:
+def follow(document: Document, steps: Path) -> Node | None:
     """Return the node that ``steps`` lead to, for reading alone: through aliases and merge keys, as Helm reads them.
 
     It is None where they lead nowhere. Of equal keys the last counts.
@@ -305,7 +310,7 @@ def _refuse_bound(document: Document, node: Scalar, path: Path) -> None:
     """Refuse a scalar that another place shares, or that is no text because of its tag."""
     if node in document.shared:
         line = document.shared[node]
-        raise Unusable(
+        raise Shared(
             f"{'.'.join(path)} is shared with the alias *{node.anchor} of line {line}, so an edit changes both",
             where=document.place(node),
             hint=f"write the value out at line {line} instead of the alias",
@@ -359,14 +364,14 @@ def _unshared(document: Document, node: Node | None, steps: Path) -> MappingNode
     if isinstance(node, MappingNode | SequenceNode) and node not in document.shared:
         return node
     if isinstance(node, Alias):
-        raise Unusable(
+        raise Shared(
             f"{path} is the alias *{node.name} of line {node.target.line}, so an edit changes both",
             where=document.place(node),
             hint=f"write the value of {path} out instead of the alias",
         )
     if isinstance(node, MappingNode | SequenceNode):
         alias = document.shared[node]
-        raise Unusable(
+        raise Shared(
             f"{path or 'the file'} is shared with the alias *{node.anchor} of line {alias}, so an edit changes both",
             where=document.place(node),
             hint=f"write the value out at line {alias} instead of the alias",
@@ -409,7 +414,7 @@ def _item(document: Document, items: SequenceNode, step: str, steps: Path) -> Fo
 def _refuse_merged(document: Document, inside: MappingNode, step: str, steps: Path) -> None:
     for source in merged(inside):
         for key, _ in source.own(step):
-            raise Unusable(
+            raise Shared(
                 f"{'.'.join(steps)} comes from line {key.line} by a merge key (<<)",
                 where=document.place(inside),
                 hint=f"write {step}: with its own value beside the merge key",

@@ -13,7 +13,7 @@ from tasks.core.yaml_tree import MAX_BYTES, MAX_DEPTH, parse
 from tasks.repo.chart import requirements, with_version
 from tasks.repo.chartpress import read_chartpress
 from tasks.repo.dockerfile import hub_base, with_base
-from tasks.repo.values import image_at, warnings, with_image
+from tasks.repo.values import PinnedImage, image_at, warnings, with_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WHERE = "hub/values.yaml"
 CALLS: list[Callable[[bytes], object]] = [
     lambda data: image_at(data, "a.0.b", WHERE),
-    lambda data: with_image(data, "a", "name", "tag", WHERE),
+    lambda data: with_image(data, "a", PinnedImage("name", "tag", 0), WHERE),
     lambda data: warnings(data, WHERE),
     lambda data: requirements(data, WHERE),
     lambda data: with_version(data, "a", "1.0.0", WHERE),
@@ -112,12 +112,12 @@ def test_a_bomb_of_aliases_is_as_small_as_its_text() -> None:
     levels = "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]\n" for n in range(50))
     merges = "".join(f"m{n + 1}: &m{n + 1} {{<<: [*m{n}, *m{n}]}}\n" for n in range(50))
     data = f"a0: &a0 x\nm0: &m0 {{k: v}}\n{levels}{merges}image:\n  <<: *m50\n  name: a\n  tag: b\n".encode()
-    assert with_image(data, "image", "a", "c", WHERE) == data.replace(b"tag: b", b"tag: c")
+    assert with_image(data, "image", PinnedImage("a", "c", 0), WHERE) == data.replace(b"tag: b", b"tag: c")
 
 
 def test_a_collection_that_holds_itself() -> None:
     data = b"a: &a\n  b: *a\nm: &m\n  <<: *m\nimage: x:y\n"
-    assert with_image(data, "image", "x", "z", WHERE) == data.replace(b"x:y", b"x:z")
+    assert with_image(data, "image", PinnedImage("x", "z", 0), WHERE) == data.replace(b"x:y", b"x:z")
     with pytest.raises(Unusable):
         image_at(data, "a.b.b.b", WHERE)
 
@@ -125,7 +125,7 @@ def test_a_collection_that_holds_itself() -> None:
 def test_ten_thousand_lines_are_read_and_edited_at_once() -> None:
     block = b"".join(b"key%d: # why\n  sub: [a, b]\n  name: x\n  tag: 'y'\n" % n for n in range(2500))
     data = block + b"image:\n  name:\n  tag:\n"
-    assert with_image(data, "image", "a", "b", WHERE) == block + b"image:\n  name: a\n  tag: b\n"
+    assert with_image(data, "image", PinnedImage("a", "b", 0), WHERE) == block + b"image:\n  name: a\n  tag: b\n"
 
 
 yamlish = st.lists(
