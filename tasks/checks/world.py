@@ -12,7 +12,7 @@ from ..image.inputs import inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label, is_out_of_reach
 from ..image.tag import HEAD, depends_on, history_of, name_image, names_commit
 from ..image.tree import Tree
-from ..releases.choose import choose, newest
+from ..releases.choose import choose, newest, pinned_release
 from ..releases.index import Index, Release
 from ..releases.repository import Cache, HelmRepository
 from ..repo.hub import Hub, HubImage, open_repository
@@ -77,7 +77,7 @@ class World:
     def release(self) -> Release | None:
         """The pinned release; None where the index does not have it, or is not known."""
         index = self.releases.index
-        return index.releases.get(self.hub.requirement.version) if index else None
+        return pinned_release(index, self.hub.version) if index else None
 
     @property
     def released_base(self) -> Reference | None:
@@ -105,7 +105,7 @@ class World:
 
     def next(self) -> str | None:
         """Return the version that a release would move to; None where it would stay, or that is not known."""
-        pinned = self.hub.requirement.version
+        pinned = self.hub.version
         try:
             version = choose(self.releases.index, pinned).release.version if self.releases.index else pinned
         except Refused:
@@ -119,7 +119,7 @@ class World:
         stale = [one.spec.key for one in hub.images if not self._is_up_to_date(one)]
         to_build = [key for key in images if version or key in stale]
         return [
-            *([f"move {hub.requirement.name} from {hub.requirement.version} to {version}"] if version else []),
+            *([f"move {hub.requirement.name} from {hub.version} to {version}"] if version else []),
             *([f"commit {', '.join(hub.changed)}"] if hub.changed else []),
             *([f"build {', '.join(to_build)}"] if to_build else []),
         ]
@@ -192,7 +192,7 @@ class World:
             yield Problem(
                 Code.RELEASE_UNKNOWN,
                 f"{self.hub.requirement_file}:{requirement.line}",
-                f"the Helm repository has no {requirement.name} {requirement.version}",
+                f"the Helm repository has no {requirement.name} {self.hub.version}",
                 f"{DOOR} bump",
             )
             yield from differing_base_problems(self.hub)
@@ -204,7 +204,7 @@ class World:
         try:
             chart_values = self.releases.repository.values(self.release) if self.releases.repository else None
         except Unreachable as fault:
-            yield _unanswered(f"the images of {requirement.name} {requirement.version}", fault)
+            yield _unanswered(f"the images of {requirement.name} {self.hub.version}", fault)
             return
         yield from override_problems(self.hub, chart_values)
 

@@ -99,6 +99,19 @@ class WholeImage(NamedTuple):
     paths: tuple[str, ...] = ()
 
 
+class PinTarget(NamedTuple):
+    """One more place of the release's version: a file or a glob.
+
+    Attributes:
+        path: the dotted path of the version in a YAML file; without it a comment marks the version's line.
+        marker: a text that marks it instead, on its line or the line above.
+    """
+
+    file: str
+    path: str | None = None
+    marker: str | None = None
+
+
 class Settings(NamedTuple):
     """One run's settings; each attribute is a key of ``hub:``.
 
@@ -123,7 +136,9 @@ class Settings(NamedTuple):
             ignored ones left out, with build arguments, base image and platform; ``release`` refuses a file that would
             not be committed. {commits} does not tell commits apart: an image under such a tag is taken only when it was
             built from the same inputs.
-        values: more places to write an image to.
+        values: more places to write an image to: ``{file, path, image}``. ``file`` may be a glob: then only where the
+            file names that image.
+        pins: more places of the release's version, ``{file, path}`` or ``{file, marker}`` (docs/tasks/bump.md).
         deployments: the installations of the chart that ``preview`` renders; those that hubploy would install
             (folders with hubploy.yaml) where it is empty.
         kubernetes: the version of Kubernetes that the clusters run (``1.30``).
@@ -151,6 +166,7 @@ class Settings(NamedTuple):
     builder: str | None = None
     tag: str = CHARTPRESS
     values: tuple[ValuesTarget, ...] = ()
+    pins: tuple[PinTarget, ...] = ()
     deployments: tuple[DeploymentSetting, ...] = ()
     kubernetes: str | None = None
     remote: str = "origin"
@@ -429,8 +445,7 @@ def _targets(key: str, value: object) -> tuple[ValuesTarget, ...]:
 
 def _target(key: str, entry: object) -> ValuesTarget:
     if isinstance(entry, Mapping) and {"file", "path"} <= set(entry) <= {"file", "path", "image"}:
-        texts = {name: (_path if name == "file" else _text)(f"{key}.{name}", text) for name, text in entry.items()}
-        return ValuesTarget(**texts)
+        return ValuesTarget(**_file_texts(key, entry))
     raise _wrong(key, entry, "file and path", f"write {key}: [{{file: ..., path: ...}}]")
 
 
@@ -475,6 +490,26 @@ def _acceptance(key: str, entry: object) -> Accepted:
     raise _wrong(key, entry, "a problem's code", f"write {key}: [image-override, {{code: ..., path: ...}}]")
 
 
+def _pins(key: str, value: object) -> tuple[PinTarget, ...]:
+    """Read a list of ``{file, path}`` or ``{file, marker}``; in the environment ``file:path``, separated by commas."""
+    entries = value
+    if isinstance(value, str):
+        entries = [dict(zip(("file", "path"), part.split(":", 1), strict=False)) for part in _names(key, value)]
+    if not isinstance(entries, (list, tuple)):
+        raise _wrong(key, value, "a list of files", f"write {key}: [{{file: ..., path: ...}}]")
+    return tuple(_pin(key, entry) for entry in entries)
+
+
+def _pin(key: str, entry: object) -> PinTarget:
+    if isinstance(entry, Mapping) and {"file"} <= set(entry) and set(entry) in ({"file"}, {"file", "path"}, _MARKED):
+        return PinTarget(**_file_texts(key, entry))
+    raise _wrong(key, entry, "file with path or marker", f"write {key}: [{{file: ..., path: ...}}]")
+
+
+def _file_texts(key: str, entry: Mapping[str, object]) -> dict[str, str]:
+    return {name: (_path if name == "file" else _text)(f"{key}.{name}", text) for name, text in entry.items()}
+
+
 def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
     source = _source(key.partition(".")[0])
     return Unusable(
@@ -484,9 +519,11 @@ def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
     )
 
 
+_MARKED = {"file", "marker"}
 _READERS = {
     "accept": _accepted,
     "images": _images,
+    "pins": _pins,
     "base": _base,
     "cache": _cache,
     "deployments": _deployments,

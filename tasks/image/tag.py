@@ -278,7 +278,7 @@ def _wrong(template: str, where: str, why: str) -> Unusable:
 
 
 def _filled(hub: Hub, image: HubImage, names: dict[str, str]) -> str:
-    all_names = {"chart_version": hub.requirement.version, **names, "base_version": image.base.reference.tag or ""}
+    all_names = {"chart_version": hub.version, **names, "base_version": image.base.reference.tag or ""}
     return render(hub.settings.tag, all_names, TAG_SETTING)
 
 

@@ -10,20 +10,34 @@ from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable
 from ..core.names import Reference
-from ..core.settings import Settings
+from ..core.settings import Settings, ValuesTarget
 from ..releases.index import Index
 from ..releases.repository import HelmRepository
+from ..releases.versions import allows, is_range, parse_version
 from ..tools.git import Git
-from .chart import Requirement, dependencies_in, requirements
+from .chart import LOCKS, Requirement, dependencies_in, requirements
 from .chartpress import ChartSpec, ImageSpec
 from .dockerfile import BaseImage
 from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links, join, read_all, require
 from .layout import CHARTPRESS_FILE, PATTERNS, Layout, Search
+from .pins import (
+    NOTHING_FOUND,
+    BasePin,
+    Dependency,
+    Kind,
+    KnownFiles,
+    Lock,
+    Marker,
+    Pin,
+    copies,
+    find_files,
+    is_glob,
+    named_pins,
+)
 from .values import image_at
 from .values import warnings as values_warnings
 
 _HELMS_OWN = ("@", "alias:", "oci:")
-_LOCKS = {"Chart.yaml": "Chart.lock", "requirements.yaml": "requirements.lock"}
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
 
@@ -105,6 +119,7 @@ class Hub:
         index: the Helm repository's index if this run has read it.
         roots: the folders, relative to the top, that may hold the hub's chartpress.yaml.
         seen: the files of charts, and whatever may be a Dockerfile, where chartpress.yaml does not name the images.
+        found: the files that git knows, as far as places of the release or of an image may be in them.
     """
 
     git: Git
@@ -116,6 +131,7 @@ class Hub:
     index: Index | None = None
     roots: tuple[str, ...] = ("",)
     seen: tuple[str, ...] = ()
+    found: KnownFiles = NOTHING_FOUND
 
     # -- where it is, and where it will be
 
@@ -222,6 +238,59 @@ class Hub:
             )
         return Requirement(wanted, base.reference.tag, JUPYTERHUBS, alias=None, line=base.line)
 
+    @cached_property
+    def version(self) -> str:
+        """The release that the repository is on, without a ``v``: a range is at what the lock or the base image has."""
+        pinned = self.requirement.version
+        if not is_range(pinned):
+            return pinned.removeprefix("v") if parse_version(pinned) else pinned
+        locked = [pin.read(self.files).text for pin in self.pins if isinstance(pin, Lock)]
+        bases = [image.base.reference.tag for image in self.images]
+        return next((text for text in (*locked, *bases) if text and allows(pinned, text)), pinned)
+
+    @cached_property
+    def pins(self) -> tuple[Pin, ...]:
+        """Every place of the release: base images, the requirement and its copies, other places, and the locks last.
+
+        Raises:
+            Unusable: a place that the settings name is not there.
+        """
+        required = self.requirement
+        own = () if self.chart_folder is None else (self.requirement_file,)
+        dependencies = [Dependency(Kind.REQUIREMENT, file, required.name) for file in own]
+        dependencies += [Dependency(Kind.COPY, file, required.name) for file in self.copies if file not in own]
+        marker = Marker(required.name, required.repository or JUPYTERHUBS)
+        named = named_pins(self.files, self.found, self.settings.pins, marker)
+        locks = (Lock(chart, lock) for chart in dependencies for lock in self.locks_of(chart.file))
+        return (*self.base_pins, *dependencies, *named, *locks)
+
+    @property
+    def base_pins(self) -> tuple[BasePin, ...]:
+        """The places of the images' base images, in their order."""
+        return tuple(
+            BasePin(image.dockerfile, self.config_file, self.chart.name, image.spec.key, bool(image.base.arguments))
+            for image in self.images
+        )
+
+    @cached_property
+    def copies(self) -> tuple[str, ...]:
+        """The files that list the same dependency as the chart, but for those of other charts of chartpress.yaml."""
+        charts = self.layout.config.charts if self.layout.config else ()
+        others = {self.search.dependencies_of(join(self.root, chart.path or "")) for chart in charts}
+        telling = [path for path in self.found.telling if path not in others]
+        return tuple(copies(self.files, telling, self.requirement.name, self.requirement.repository))
+
+    def locks_of(self, file: str) -> tuple[str, ...]:
+        """Return the locks of the chart whose dependencies ``file`` lists; Helm reads either.
+
+        One that is not committed, for instance ignored by git, is nobody's business but its machine's.
+        """
+        if file.rpartition("/")[2] not in ("Chart.yaml", "requirements.yaml"):
+            return ()
+        folder = file.rpartition("/")[0]
+        paths = [behind_links(self.git.folder, join(folder, name)) for name in LOCKS]
+        return tuple(path for path in paths if None not in (self.files.read(path), self.committed.read(path)))
+
     # -- the images
 
     @property
@@ -279,8 +348,32 @@ class Hub:
         spec, file = image.spec, self.values_file
         own = ((file, path) for path in spec.values_paths) if file else ()
         targets = (target for target in self.settings.values if target.image in (None, spec.key))
-        more = ((target.file, target.path) for target in targets)
-        return tuple(ValuesPlace(behind_links(self.git.folder, file), path, spec.key) for file, path in (*own, *more))
+        more = (
+            (file, target.path)
+            for target in targets
+            for file in self.found.matching.get(target.file, (target.file,))
+            if self._is_named_in(file, target, spec)
+        )
+        places = ((behind_links(self.git.folder, file), path) for file, path in (*own, *more))
+        return tuple(ValuesPlace(file, path, spec.key) for file, path in dict.fromkeys(places))
+
+    def _is_named_in(self, file: str, target: ValuesTarget, spec: ImageSpec) -> bool:
+        """Whether a file of the setting ``values`` is for this image: it names it.
+
+        A file that is no pattern's is so, too, where it names none of the chart's images.
+        """
+        data = self.files.read(file)
+        if data is None:
+            return not is_glob(target.file)
+        try:
+            named = image_at(data, target.path, file).name
+        except Unusable:
+            return not is_glob(target.file)
+        if named is not None and Reference(named).same_repository(Reference(spec.name)):
+            return True
+        ours = [Reference(one.name) for one in self.chart.images]
+        is_anothers = named is not None and any(Reference(named).same_repository(one) for one in ours)
+        return not is_glob(target.file) and (target.image is not None or not is_anothers)
 
     @cached_property
     def _owners(self) -> dict[tuple[str, str], str]:
@@ -308,10 +401,9 @@ class Hub:
     @property
     def managed(self) -> tuple[str, ...]:
         """The files that bump and build write, relative to the repository's top, without repetition."""
-        dockerfiles = (image.dockerfile for image in self._hub_images)
+        pinning = (file for pin in self.pins for file in pin.files)
         values = (place.file for image in self._hub_images for place in self.values_places(image))
-        lock = lock_file(self)
-        return tuple(dict.fromkeys((*dockerfiles, self.requirement_file, *([lock] if lock else []), *values)))
+        return tuple(dict.fromkeys((*pinning, *values)))
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -369,7 +461,7 @@ class Hub:
 
     def _hub_image(self, spec: ImageSpec) -> HubImage | None:
         dockerfile = behind_links(self.git.folder, join(self.root, spec.dockerfile))
-        base = self.search.base_of(dockerfile)
+        base = self.search.base_of(dockerfile, spec.arguments)
         return None if base is None else HubImage(spec, dockerfile, base)
 
 
@@ -383,7 +475,9 @@ def open_hub(settings: Settings, git: Git) -> Hub:
     else:
         listed = git.names("ls-files", "-z", "--", f":(glob)**/{CHARTPRESS_FILE}")
         roots = [path.rpartition("/")[0] for path in listed]
-    hub = Hub(git, settings, WorkingTree(git.folder), Committed(git), roots=tuple(roots))
+    patterns = [*(target.file for target in settings.values), *(target.file for target in settings.pins)]
+    files, found = WorkingTree(git.folder), find_files(git, patterns)
+    hub = Hub(git, settings, files, Committed(git), roots=tuple(roots), found=found)
     if _is_in_chartpress(hub):
         return hub
     seen = git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *PATTERNS)
@@ -403,15 +497,3 @@ def open_hub_around(inside: Path, settings_in: Callable[[Path], Settings]) -> Hu
     """Return the hub repository that the folder ``inside`` lies in; ``settings_in`` reads those of its top folder."""
     git = Git.around(inside)
     return open_hub(settings_in(git.folder), git)
-
-
-def lock_file(hub: Hub) -> str | None:
-    """Return the lock file of the chart's requirement, relative to the repository's top; None where there is none.
-
-    One that is not committed, for instance ignored by git, is nobody's business but its machine's.
-    """
-    if hub.dependencies_file is None:
-        return None
-    folder, _, name = hub.dependencies_file.rpartition("/")
-    path = behind_links(hub.git.folder, join(folder, _LOCKS[name]))
-    return path if None not in (hub.files.read(path), hub.committed.read(path)) else None

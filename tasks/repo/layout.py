@@ -8,7 +8,7 @@ z2jh. Without such a chart the repository holds the image alone, which only the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 from ..core.faults import DOOR, Unusable
 from ..core.settings import FILE, Settings, WholeImage, variable
 from .chart import Requirement, dependencies_in, requirement_in
-from .chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
+from .chartpress import NO_ARGUMENTS, BuildArgument, ChartpressConfig, ChartSpec, ImageSpec, read_chartpress, values_of
 from .dockerfile import HUB_NAMES, BaseImage, copied_files, hub_base
 from .files import Files, behind_links, is_below, join, read_all, require
 from .values import image_at
@@ -132,7 +132,7 @@ class Search:
 
     def has_image(self, layout: Layout) -> bool:
         """Whether an image of ``layout`` inherits from z2jh's hub image."""
-        return any(self.base_of(join(layout.root, image.dockerfile)) for image in layout.chart.images)
+        return any(self.base_of(join(layout.root, image.dockerfile), image.arguments) for image in layout.chart.images)
 
     @cached_property
     def folders(self) -> tuple[str, ...]:
@@ -158,11 +158,11 @@ class Search:
 
         return _readable(dict.fromkeys(behind_links(self.top, path) for path in paths), inherited)
 
-    def base_of(self, dockerfile: str) -> BaseImage | None:
+    def base_of(self, dockerfile: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS) -> BaseImage | None:
         """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is not there."""
         path = behind_links(self.top, dockerfile)
         data = self.files.read(path)
-        return None if data is None else hub_base(data, path)
+        return None if data is None else hub_base(data, path, values_of(arguments))
 
     def one_chart(self) -> BareChart | None:
         """Return the only chart that depends on z2jh, or the one that the setting names; None where none does.

@@ -261,7 +261,7 @@ def _target(hub: Hub, wanted: str | None) -> TargetBranch:
     current = hub.branch or ""
     name = wanted or current
     if wanted is None and current in shared:
-        name = render(hub.settings.branch, {"version": hub.requirement.version}, "hub.branch")
+        name = render(hub.settings.branch, {"version": hub.version}, "hub.branch")
     if name == current:
         return TargetBranch(name, "it is the current branch")
     if not hub.git.is_branch_name(name):

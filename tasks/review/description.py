@@ -14,9 +14,9 @@ from ..core.plan import Values
 from ..core.visible import one_line
 from ..image.proof import Base, prove
 from ..image.tag import names_commit
-from ..releases.choose import is_dev
 from ..releases.index import Release
 from ..releases.notes import comparison, release_links, security_news
+from ..releases.versions import is_dev
 from ..repo.files import Committed
 from ..repo.hub import Hub, HubImage
 from ..tools import docker
@@ -211,7 +211,7 @@ def describe(hub: Hub, base: str, evidence: tuple[Evidence, ...], commit: str = 
     """Return what a pull request of ``hub``'s state into the branch ``base`` says; it ends with ``commit``."""
     moved = changes_between(replace(hub, files=Committed(hub.git, _fork_point(hub, base, commit) or commit)), hub)
     old = moved.release.before if moved.release else None
-    new = hub.requirement.version
+    new = hub.version
     before, after = read_releases(hub, old, new, ask=True) if moved.release else (None, Release(new))
     upgrades = upgrades_here(hub, old, new)
     return Description(moved, evidence, before, after, upgrades, names_commit(hub.settings.tag))

@@ -95,8 +95,8 @@ def commit_message(hub: Hub) -> str:
 
 def changes_between(before: Hub, after: Hub) -> Changes:
     """Return what moved from one state of the hub repository to another."""
-    name, version = after.requirement.name, after.requirement.version
-    old_version = _or_none(lambda: before.requirement.version)
+    name, version = after.requirement.name, after.version
+    old_version = _or_none(lambda: before.version)
     release = Move(f"chart requirement {name}", old_version, version, after.requirement_file)
     old_bases = {image.dockerfile: str(image.base.reference) for image in _or_none(lambda: before.images) or ()}
     bases = [

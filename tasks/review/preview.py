@@ -15,13 +15,14 @@ from ..core.options import BumpOptions
 from ..core.visible import keep_secret, one_line
 from ..core.yaml_tree import MappingNode, Node, Scalar, parse, target_of
 from ..image.tree import Tree
+from ..releases.choose import pinned_release
 from ..releases.index import Index, Release
 from ..releases.repository import HelmRepository
 from ..repo.chart import Requirement, requirements
 from ..repo.deployments import Deployment, deployments, is_encrypted
 from ..repo.files import Committed, Files, join, temporary_folder
 from ..repo.hub import Hub, open_repository
-from ..repo.values import image_at, with_image
+from ..repo.values import PinnedImage, image_at, with_image
 from ..tools import helm
 from ..tools.process import ask_all
 from .bump import plan_bump
@@ -197,7 +198,7 @@ def _write_side(folder: Path, hub: Hub, commit: str, wanted: Sequence[Deployment
     index = hub.index or repository.index()
     release = _fetch(hub, tree, folder / chart, index, repository)
     requirement = hub.requirement
-    return _Side(folder, chart, requirement.alias or requirement.name, requirement.version, release, hub.files)
+    return _Side(folder, chart, requirement.alias or requirement.name, hub.version, release, hub.files)
 
 
 def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
@@ -207,7 +208,9 @@ def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
             if place.file == path:
                 pinned = image_at(data, place.path, path)
                 if not pinned.name or not pinned.tag:
-                    data = with_image(data, place.path, image.spec.name, pinned.tag or _NOT_BUILT, path)
+                    data = with_image(
+                        data, place.path, PinnedImage(image.spec.name, pinned.tag or _NOT_BUILT, pinned.line), path
+                    )
     return data
 
 
@@ -216,10 +219,10 @@ def _fetch(hub: Hub, tree: Tree, chart: Path, index: Index, repository: HelmRepo
     place = chart / _CHARTS
     place.mkdir(exist_ok=True)
     own = hub.requirement
-    release = index.releases.get(own.version)
+    release = pinned_release(index, hub.version)
     if release is None:
         raise Unusable(
-            f"the Helm repository has no release {own.version}",
+            f"the Helm repository has no release {hub.version}",
             where=f"{hub.requirement_file}:{own.line}",
             hint="write a version there that it has",
         )

@@ -28,7 +28,7 @@ from tasks.repo.chart import requirements, with_version
 from tasks.repo.chartpress import read_chartpress
 from tasks.repo.dockerfile import hub_base, with_base
 from tasks.repo.secrets import credential_in
-from tasks.repo.values import image_at, warnings, with_image
+from tasks.repo.values import PinnedImage, image_at, warnings, with_image
 from tasks.tools import docker, google
 from tasks.tools.command import Command, Output
 from tasks.tools.credentials import DockerLogins, ask_helper
@@ -102,7 +102,7 @@ def _values(data: bytes) -> None:
         image_at(data, "jupyterhub.hub.image", WHERE)
     with contextlib.suppress(Fault):
         warnings(data, WHERE)
-    with_image(data, "jupyterhub.hub.image", "quay.io/org/hub", "1.10", WHERE)
+    with_image(data, "jupyterhub.hub.image", PinnedImage("quay.io/org/hub", "1.10", 0), WHERE)
 
 
 def _settings_file(data: bytes) -> None:

@@ -1,16 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from tasks.core import yaml_tree
 from tasks.core.faults import Unusable
 from tasks.core.yaml_tree import MAX_BYTES, MAX_DEPTH, parse
-from tasks.repo.values import with_image
-
-if TYPE_CHECKING:
-    pass
+from tasks.repo.values import PinnedImage, with_image
 
 WHERE = "hub/values.yaml"
 
@@ -75,10 +70,10 @@ def test_a_bomb_of_aliases_is_as_small_as_its_text() -> None:
     levels = "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]\n" for n in range(50))
     merges = "".join(f"m{n + 1}: &m{n + 1} {{<<: [*m{n}, *m{n}]}}\n" for n in range(50))
     data = f"a0: &a0 x\nm0: &m0 {{k: v}}\n{levels}{merges}image:\n  <<: *m50\n  name: a\n  tag: b\n".encode()
-    assert with_image(data, "image", "a", "c", WHERE) == data.replace(b"tag: b", b"tag: c")
+    assert with_image(data, "image", PinnedImage("a", "c", 0), WHERE) == data.replace(b"tag: b", b"tag: c")
 
 
 def test_ten_thousand_lines_are_read_and_edited_at_once() -> None:
     block = b"".join(b"key%d: # why\n  sub: [a, b]\n  name: x\n  tag: 'y'\n" % n for n in range(2500))
     data = block + b"image:\n  name:\n  tag:\n"
-    assert with_image(data, "image", "a", "b", WHERE) == block + b"image:\n  name: a\n  tag: b\n"
+    assert with_image(data, "image", PinnedImage("a", "b", 0), WHERE) == block + b"image:\n  name: a\n  tag: b\n"

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from tasks.core.faults import Unreachable
 from tasks.core.names import Reference
 from tasks.releases import index as room
-from tasks.releases.index import Index, read_index
+from tasks.releases.index import Index, Release, read_index
 
 from ...support import real
 
@@ -70,6 +70,25 @@ def test_an_entry_of_the_real_index(index: Index) -> None:
 )
 def test_the_hub_image_is_the_one_that_the_release_uses(index: Index, version: str, image: str) -> None:
     assert str(index.releases[version].hub_image) == image
+
+
+def test_an_old_entry_names_no_hub_image(index: Index) -> None:
+    assert index.releases["0.11.1"].hub_image is None
+
+
+def test_a_version_with_a_v_is_kept_as_written_and_found_without_it(index: Index) -> None:
+    assert str(index.releases["v0.6.0-fb64667"].semver) == "0.6.0-fb64667"
+    assert index.find("0.6.0-fb64667") == index.find("v0.6.0-fb64667") == index.releases["v0.6.0-fb64667"]
+    assert index.find("v9.9.9") is None
+
+
+@pytest.mark.parametrize("version", ["1" * 5000 + ".0.0", "1.0.0-" + "9" * 5000])
+def test_a_version_with_an_endless_number_is_no_semver(version: str) -> None:
+    assert Release(version).semver is None
+
+
+def test_another_chart_of_the_same_repository(excerpt: str) -> None:
+    assert list(read_index(excerpt.encode(), WHERE, "pebble").releases) == ["0.0.2"]
 
 
 # Cut, and whole.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
-from tasks.repo.chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
+from tasks.repo.chartpress import BuildArgument, ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
 
 from ...support.real import CAL_ICOR
 
@@ -83,6 +83,10 @@ charts:
         paths=("chartpress.yaml", "../images/hub", "../images/hub/Dockerfile.slim", "../lib"),
         skip_platforms=frozenset({"linux/arm64"}),
         values_paths=("jupyterhub.hub.image", "other.0.image"),
+        arguments={
+            "VERSION": BuildArgument("{TAG}-{LAST_COMMIT}", ("charts", "0", "images", "hub", "buildArgs", "VERSION")),
+            "EMPTY": BuildArgument("", ("charts", "0", "images", "hub", "buildArgs", "EMPTY")),
+        },
     )
     plain = ImageSpec(
         key="plain",

@@ -144,8 +144,8 @@ def case(before: str, after: str, *, name: str, new: Reference = NEW) -> object:
     ],
 )
 def test_only_the_base_image_changes(before: bytes, new: Reference, after: bytes) -> None:
-    assert with_base(before, new, WHERE) == after
-    assert with_base(after, new, WHERE) is after
+    assert with_base(before, new, WHERE).data == after
+    assert with_base(after, new, WHERE).data is after
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,20 @@ def test_only_the_base_image_changes(before: bytes, new: Reference, after: bytes
         pytest.param(
             f"ARG V\nFROM {HUB}:$V\n",
             "error: FROM quay.io/jupyterhub/k8s-hub:$V needs V, which has no default (images/hub/Dockerfile:2)\n"
-            "hint: write ARG V=… with a value before the first FROM",
+            "hint: write ARG V=… with a value before the first FROM, or its buildArgs in chartpress.yaml",
             id="ARG without a default",
+        ),
+        pytest.param(
+            f"ARG V=1\nARG V\nFROM {HUB}:$V\n",
+            "error: FROM quay.io/jupyterhub/k8s-hub:$V needs V, which has no default (images/hub/Dockerfile:3)\n"
+            "hint: write ARG V=… with a value before the first FROM, or its buildArgs in chartpress.yaml",
+            id="ARG again without a default",
+        ),
+        pytest.param(
+            "FROM ${REG}/k8s-hub:1\nARG REG=quay.io\n",
+            "error: FROM ${REG}/k8s-hub:1 needs REG, which has no default (images/hub/Dockerfile:1)\n"
+            "hint: write ARG REG=… with a value before the first FROM, or its buildArgs in chartpress.yaml",
+            id="ARG behind FROM",
         ),
         pytest.param(
             f"FROM {HUB}:3.3.8 AS\n",
@@ -194,7 +206,7 @@ def test_only_the_base_image_changes(before: bytes, new: Reference, after: bytes
         pytest.param(
             f"ARG A=3\nARG B=3\nFROM {HUB}:$A.$B.8\n",
             "error: the base image's version is put together from several places (images/hub/Dockerfile:3)\n"
-            "hint: write the version in one piece: in FROM, or as one ARG's default",
+            "hint: write the version in one piece: in FROM, as one ARG's default, or as one build argument",
             id="a version in pieces",
         ),
     ],
@@ -232,7 +244,7 @@ def test_other_spellings_are_refused_by_name(data: str, line: int, unsupported: 
 def test_other_spellings_elsewhere_are_left_alone() -> None:
     data = 'ARG P="a"b\nFROM python:${V#v} AS a\nFROM $P AS b\nFROM «H»:3.3.8\nRUN echo ${X%%y}\n'
     after = data.replace("«H»:3.3.8", f"{HUB}:4.4.0")
-    assert with_base(data.replace("«H»", HUB).encode(), NEW, WHERE) == after.encode()
+    assert with_base(data.replace("«H»", HUB).encode(), NEW, WHERE).data == after.encode()
 
 
 def test_one_digest_is_not_pinned_on_two_images() -> None:

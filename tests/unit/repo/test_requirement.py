@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.core.faults import Unusable
-from tasks.repo.chart import Requirement, is_range, requirements, with_version
+from tasks.repo.chart import Requirement, requirements, with_version
 
 from ...support.real import CAL_ICOR
 
@@ -94,12 +94,6 @@ def test_a_chart_without_dependencies(data: str) -> None:
             id="another chart",
         ),
         pytest.param(
-            "dependencies:\n- name: jupyterhub\n  version: ^3.0\n",
-            "the dependency jupyterhub has the range '^3.0' (hub/requirements.yaml:3)",
-            "write one exact version there first",
-            id="a range",
-        ),
-        pytest.param(
             "dependencies:\n- name: jupyterhub\n",
             "the dependency jupyterhub has no version (hub/requirements.yaml:2)",
             "add version: with an exact version",
@@ -123,18 +117,6 @@ def test_a_file_that_cannot_be_moved(data: str, what: str, hint: str) -> None:
     with pytest.raises(Unusable) as caught:
         with_version(data.encode(), "jupyterhub", "4.4.0", WHERE)
     assert str(caught.value) == f"error: {what}\nhint: {hint}"
-
-
-@pytest.mark.parametrize(
-    "version", ["^3.0", "~3", ">=3 <4", ">3", "<4", "=3.3.8", "!=1", "3.x", "3.X.1", "*", "x", "1 || 2"]
-)
-def test_a_range(version: str) -> None:
-    assert is_range(version)
-
-
-@pytest.mark.parametrize("version", ["3.3.8", "v3.3.8", "3.10", "4.0.0-beta.4", "4.0.0-x.1", "1.0.0+x", "v0.6-x", ""])
-def test_one_version(version: str) -> None:
-    assert not is_range(version)
 
 
 def test_in_cal_icors_own_file_one_line_changes() -> None:

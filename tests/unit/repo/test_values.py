@@ -11,6 +11,8 @@ from ...support.real import CAL_ICOR
 NAME = "quay.io/org/hub"
 TAG = "0.0.1-0.dev.git.7.habc1234"
 WHERE = "hub/values.yaml"
+IMAGE = PinnedImage(NAME, TAG, 0)
+DIGEST = f"sha256:{'0' * 64}"
 CAL_ICORS_OWN = CAL_ICOR / "hub/values.yaml"
 
 
@@ -94,8 +96,8 @@ def spelling(before: str, after: str, *, name: str) -> object:
     ],
 )
 def test_only_the_image_changes(before: bytes, after: bytes) -> None:
-    assert with_image(before, "image", NAME, TAG, WHERE) == after
-    assert with_image(after, "image", NAME, TAG, WHERE) is after
+    assert with_image(before, "image", IMAGE, WHERE) == after
+    assert with_image(after, "image", IMAGE, WHERE) is after
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_only_the_image_changes(before: bytes, after: bytes) -> None:
     ],
 )
 def test_the_path_leads_through_lists_and_mappings(values_path: str, before: str, after: str) -> None:
-    assert with_image(before.encode(), values_path, "hub", "t", WHERE).decode() == after
+    assert with_image(before.encode(), values_path, PinnedImage("hub", "t", 0), WHERE).decode() == after
 
 
 TAGS = (
@@ -148,14 +150,24 @@ TAGS = (
 
 
 @pytest.mark.parametrize("before", ["tag: b", "tag: 'b'", 'tag: "b"', "tag:", "tag: 1.9"])
-def test_a_tag_always_reads_back_as_the_same_text(before: str) -> None:
-    for tag in TAGS:
-        after = with_image(f"image:\n  name: a\n  {before}\n".encode(), "image", "a", tag, WHERE)
-        for version in ("1.1", "1.2"):
-            yaml = YAML(typ="safe", pure=True)
-            yaml.version = version
-            assert yaml.load(after)["image"]["tag"] == tag
-        assert after.startswith(b"image:\n  name: a\n  tag: ")
+def test_a_tag_always_reads_back_as_the_same_text(before: str, tag: str) -> None:
+    after = with_image(f"image:\n  name: a\n  {before}\n".encode(), "image", PinnedImage("a", tag, 0), WHERE)
+    for version in ("1.1", "1.2"):
+        yaml = YAML(typ="safe", pure=True)
+        yaml.version = version
+        assert yaml.load(after)["image"]["tag"] == tag
+    assert after.startswith(b"image:\n  name: a\n  tag: ")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("1.10", '"1.10"'), ("12", '"12"'), ("on", '"on"'), ("0123e4", '"0123e4"')],
+)
+def test_a_tag_that_reads_as_a_number_is_quoted_though_its_characters_are_right(before: str, after: str) -> None:
+    data = f"image:\n  name: a\n  tag: {before}\n".encode()
+    assert (
+        with_image(data, "image", PinnedImage("a", before, 0), WHERE) == f"image:\n  name: a\n  tag: {after}\n".encode()
+    )
 
 
 @pytest.mark.parametrize(
@@ -167,7 +179,10 @@ def test_a_tag_always_reads_back_as_the_same_text(before: str) -> None:
         ("image: {repository: a, tag: 1.10}\n", PinnedImage("a", "1.10", 1)),
         ("# c\nimage: localhost:5000/a:b\n", PinnedImage("localhost:5000/a", "b", 2)),
         ("image: localhost:5000/a\n", PinnedImage("localhost:5000/a", None, 1)),
-        (f"image: a:b@sha256:{'0' * 64}\n", PinnedImage("a", "b", 1)),
+        (f"image: a:b@{DIGEST}\n", PinnedImage("a", "b", 1, DIGEST)),
+        (f"image: a@{DIGEST}\n", PinnedImage("a", None, 1, DIGEST)),
+        (f"image:\n  name: a\n  tag: b@{DIGEST}\n", PinnedImage("a", "b", 3, DIGEST)),
+        (f"image:\n  name: a@sha256\n  tag: {'0' * 64}\n", PinnedImage("a", None, 3, DIGEST)),
         ("image: ''\n", PinnedImage(None, None, 1)),
         ("n: &n a\nimage: {name: *n, tag: b}\n", PinnedImage("a", "b", 2)),
     ],
@@ -222,6 +237,27 @@ def test_reading(data: str, expected: PinnedImage) -> None:
             id="a key twice on the way",
         ),
         pytest.param(
+            "jupyterhub:\n  hub:\n    image:\n      name: a\n      tag: b\n      tag: c\n",
+            "jupyterhub.hub.image.tag is ambiguous: the key tag stands on lines 5 and 6 (hub/values.yaml)",
+            "keep one of them: Helm reads the last, chartpress refuses both",
+            id="a key twice at the end",
+        ),
+    ],
+)
+def test_a_path_that_leads_to_no_image(data: str, what: str, hint: str) -> None:
+    for call in (
+        lambda: image_at(data.encode(), "jupyterhub.hub.image", WHERE),
+        lambda: with_image(data.encode(), "jupyterhub.hub.image", IMAGE, WHERE),
+    ):
+        with pytest.raises(Unusable) as caught:
+            call()
+        assert str(caught.value) == f"error: {what}\nhint: {hint}"
+
+
+@pytest.mark.parametrize(
+    ("data", "what", "hint"),
+    [
+        pytest.param(
             "x: &x {image: {name: a, tag: b}}\njupyterhub:\n  hub: *x\n",
             "jupyterhub.hub is the alias *x of line 1, so an edit changes both (hub/values.yaml:3)",
             "write the value of jupyterhub.hub out instead of the alias",
@@ -241,14 +277,32 @@ def test_reading(data: str, expected: PinnedImage) -> None:
         ),
     ],
 )
-def test_a_path_that_leads_to_no_image(data: str, what: str, hint: str) -> None:
-    for call in (
-        lambda: image_at(data.encode(), "jupyterhub.hub.image", WHERE),
-        lambda: with_image(data.encode(), "jupyterhub.hub.image", NAME, TAG, WHERE),
-    ):
-        with pytest.raises(Unusable) as caught:
-            call()
-        assert str(caught.value) == f"error: {what}\nhint: {hint}"
+def test_what_is_shared_is_read_and_refused_where_it_would_be_edited(data: str, what: str, hint: str) -> None:
+    found = image_at(data.encode(), "jupyterhub.hub.image", WHERE)
+    assert (found.name, found.tag) == ("a", "b")
+    assert with_image(data.encode(), "jupyterhub.hub.image", PinnedImage("a", "b", 0), WHERE) == data.encode()
+    with pytest.raises(Unusable) as caught:
+        with_image(data.encode(), "jupyterhub.hub.image", IMAGE, WHERE)
+    assert str(caught.value) == f"error: {what}\nhint: {hint}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f'image:\n  name: a\n  tag: "b@{DIGEST}" # why\n', 'image:\n  name: «N»\n  tag: "«T»@«D»" # why\n'),
+        (f"image: a:b@{DIGEST}\n", "image: «N»:«T»@«D»\n"),
+        (f"image: a@{DIGEST}\n", "image: «N»:«T»@«D»\n"),
+        (f"image: {{name: a@sha256, tag: '{'0' * 64}'}}\n", "image: {name: «N»@sha256, tag: '«H»'}\n"),
+        ("image: {name: a, tag: b}\n", "image: {name: «N», tag: «T»}\n"),
+    ],
+    ids=["tag", "string", "string without a tag", "name", "no digest"],
+)
+def test_a_digest_stays_a_digest(before: str, after: str) -> None:
+    digest = f"sha256:{'1' * 64}"
+    texts = {"«N»": NAME, "«T»": TAG, "«D»": digest, "«H»": "1" * 64}
+    for sign, text in texts.items():
+        after = after.replace(sign, text)
+    assert with_image(before.encode(), "image", IMAGE._replace(digest=digest), WHERE).decode() == after
 
 
 @pytest.mark.parametrize(
@@ -276,8 +330,19 @@ def test_a_path_that_leads_to_no_image(data: str, what: str, hint: str) -> None:
 )
 def test_an_edit_that_would_change_something_else(data: str, message: str) -> None:
     with pytest.raises(Unusable) as caught:
-        with_image(data.encode(), "image", NAME, TAG, WHERE)
+        with_image(data.encode(), "image", IMAGE, WHERE)
     assert str(caught.value) == message
+
+
+def test_a_shared_tag_that_is_right_already_is_no_fault() -> None:
+    data = f"image:\n  name: {NAME}\n  tag: &t {TAG}\nother: *t\n".encode()
+    assert with_image(data, "image", IMAGE, WHERE) is data
+
+
+@pytest.mark.parametrize("index", ["1", "00000000000000000000001", "9" * 5000, "²", "-1"])
+def test_a_list_index_that_is_not_there(index: str) -> None:
+    with pytest.raises(Unusable):
+        image_at(b"l: [a:b]\n", f"l.{index}", WHERE)
 
 
 def test_warnings_name_each_duplicate_key_with_its_line() -> None:
@@ -292,7 +357,7 @@ def test_warnings_name_each_duplicate_key_with_its_line() -> None:
 
 def test_in_cal_icors_own_file_two_lines_change_and_not_one_other_byte() -> None:
     before = CAL_ICORS_OWN.read_bytes()
-    after = with_image(before, "jupyterhub.hub.image", NAME, TAG, WHERE)
+    after = with_image(before, "jupyterhub.hub.image", IMAGE, WHERE)
     assert image_at(before, "jupyterhub.hub.image", WHERE) == PinnedImage(None, None, 217)
     assert image_at(after, "jupyterhub.hub.image", WHERE) == PinnedImage(NAME, TAG, 217)
     pairs = zip(before.splitlines(keepends=True), after.splitlines(keepends=True), strict=True)

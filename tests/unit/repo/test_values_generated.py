@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from tasks.repo.values import image_at, with_image
+from tasks.repo.values import PinnedImage, image_at, with_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,10 +110,20 @@ def with_image_set(data: dict[str, Any], path: str, name: str, tag: str) -> dict
 
 @given(cases(), names, tags)
 def test_the_document_differs_at_name_and_tag_alone(case: Case, name: str, tag: str) -> None:
-    after = with_image(case.text, case.path, name, tag, WHERE)
+    after = with_image(case.text, case.path, PinnedImage(name, tag, 0), WHERE)
     assert loaded(after) == with_image_set(loaded(case.text), case.path, name, tag)
     found = image_at(after, case.path, WHERE)
     assert (found.name, found.tag) == (name, tag)
+
+
+@given(cases(), names, tags)
+def test_every_byte_around_the_scalars_stays(case: Case, name: str, tag: str) -> None:
+    after = with_image(case.text, case.path, PinnedImage(name, tag, 0), WHERE).decode()
+    assert after.startswith(case.head)
+    assert after.endswith(case.tail.lstrip("\r\n"))
+    between = after[len(case.head) : len(after) - len(case.tail.lstrip("\r\n"))]
+    assert case.middle.strip() in between
+    assert with_image(after.encode(), case.path, PinnedImage(name, tag, 0), WHERE) == after.encode()
 
 
 @given(cases(), names, tags)
@@ -124,4 +134,4 @@ def test_chartpress_would_have_written_the_same_data(case: Case, name: str, tag:
         values.write_bytes(case.text)
         chartpress._update_values_file_with_modifications(folder, {case.path: {"repository": name, "tag": tag}})  # noqa: SLF001
         theirs = values.read_bytes()
-    assert loaded(with_image(case.text, case.path, name, tag, WHERE)) == loaded(theirs)
+    assert loaded(with_image(case.text, case.path, PinnedImage(name, tag, 0), WHERE)) == loaded(theirs)
