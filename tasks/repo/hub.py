@@ -37,6 +37,7 @@ from .pins import (
 from .values import image_at
 from .values import warnings as values_warnings
 
+_CHART_FILES = ("Chart.yaml", "requirements.yaml")
 _HELMS_OWN = ("@", "alias:", "oci:")
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
@@ -274,10 +275,17 @@ class Hub:
 
     @cached_property
     def copies(self) -> tuple[str, ...]:
-        """The files that list the same dependency as the chart, but for those of other charts of chartpress.yaml."""
+        """The files that list the same dependency as the chart.
+
+        Other charts of chartpress.yaml are none, and other charts at all where a setting says which one is meant.
+        """
         charts = self.layout.config.charts if self.layout.config else ()
         others = {self.search.dependencies_of(join(self.root, chart.path or "")) for chart in charts}
-        telling = [path for path in self.found.telling if path not in others]
+        # Helm reads one of the two, the requirement's.
+        others |= {join(self.chart_folder or "", name) for name in _CHART_FILES}
+        is_chosen = self.settings.chart is not None or self.settings.root is not None
+        wholes = _CHART_FILES if is_chosen else ()
+        telling = [path for path in self.found.telling if path not in others and path.rpartition("/")[2] not in wholes]
         return tuple(copies(self.files, telling, self.requirement.name, self.requirement.repository))
 
     def locks_of(self, file: str) -> tuple[str, ...]:
@@ -285,7 +293,7 @@ class Hub:
 
         One that is not committed, for instance ignored by git, is nobody's business but its machine's.
         """
-        if file.rpartition("/")[2] not in ("Chart.yaml", "requirements.yaml"):
+        if file.rpartition("/")[2] not in _CHART_FILES:
             return ()
         folder = file.rpartition("/")[0]
         paths = [behind_links(self.git.folder, join(folder, name)) for name in LOCKS]

@@ -150,24 +150,14 @@ TAGS = (
 
 
 @pytest.mark.parametrize("before", ["tag: b", "tag: 'b'", 'tag: "b"', "tag:", "tag: 1.9"])
-def test_a_tag_always_reads_back_as_the_same_text(before: str, tag: str) -> None:
-    after = with_image(f"image:\n  name: a\n  {before}\n".encode(), "image", PinnedImage("a", tag, 0), WHERE)
-    for version in ("1.1", "1.2"):
-        yaml = YAML(typ="safe", pure=True)
-        yaml.version = version
-        assert yaml.load(after)["image"]["tag"] == tag
-    assert after.startswith(b"image:\n  name: a\n  tag: ")
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [("1.10", '"1.10"'), ("12", '"12"'), ("on", '"on"'), ("0123e4", '"0123e4"')],
-)
-def test_a_tag_that_reads_as_a_number_is_quoted_though_its_characters_are_right(before: str, after: str) -> None:
-    data = f"image:\n  name: a\n  tag: {before}\n".encode()
-    assert (
-        with_image(data, "image", PinnedImage("a", before, 0), WHERE) == f"image:\n  name: a\n  tag: {after}\n".encode()
-    )
+def test_a_tag_always_reads_back_as_the_same_text(before: str) -> None:
+    for tag in TAGS:
+        after = with_image(f"image:\n  name: a\n  {before}\n".encode(), "image", PinnedImage("a", tag, 0), WHERE)
+        for version in ("1.1", "1.2"):
+            yaml = YAML(typ="safe", pure=True)
+            yaml.version = version
+            assert yaml.load(after)["image"]["tag"] == tag
+        assert after.startswith(b"image:\n  name: a\n  tag: ")
 
 
 @pytest.mark.parametrize(

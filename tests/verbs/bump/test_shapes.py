@@ -197,7 +197,6 @@ SHAPES = [
         "the image in one text",
         CHART + f"== hub/values.yaml\njupyterhub:\n  hub:\n    image: {OURS}:pr-499\n" + IMAGE,
         build="== hub/values.yaml\n- :pr-499\n+ :7.7.7\n",
-        codes=("values-tag-stale", "values-tag-stale"),
     ),
     site(
         "the chart at the top",
@@ -385,7 +384,7 @@ SHAPES = [
         bump=CHART_MOVED + MOVED + MOVED.replace("/Dockerfile", "/Dockerfile.slim"),
         build=BUILT + "== prod.yaml\n- tag: a\n+ tag: 7.7.7\n",
         init=MAKEFILE + IGNORED,
-        codes=("values-commit-gone values-tag-stale", "values-commit-gone values-tag-stale"),
+        codes=("values-commit-gone", "values-commit-gone"),
     ),
     site(
         "hub.values names it where the chart's values do not",
@@ -415,8 +414,6 @@ SHAPES = [
         ALONE_MOVED.replace("== ", "== image/"),
         "== prod.yaml\n- tag: x\n+ tag: 7.7.7\n",
         MAKEFILE + IGNORED_ALONE,
-        "values-tag-stale",
-        "values-tag-stale",
     ),
     Shape(
         "the image alone, on an older version than anything newer of its major",
