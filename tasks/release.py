@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from .core.plan import Plan
-    from .repo.hub import Hub
+    from .repo.remotes import Review
 
 HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
 
@@ -61,18 +61,21 @@ def release(
 
     Afterwards: review the branch, then proceed to deployment as normal.
     """
+    from .repo.remotes import find_review
     from .review.release import plan_release
 
     bump = BumpOptions(to, pre, dev, major)
     build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as run:
-        plan = plan_release(run.hub, bump, build, CommitOptions(message, branch, push, pr))
+        options, hub = CommitOptions(message, branch, push, pr), run.hub
+        review = find_review(hub.git, hub.settings, ask=True, push=push or pr, request=pr)
+        plan = plan_release(hub, bump, build, options, review)
         if not run.dry and not plan.nothing_to_do:
             run.hub.git.require_unlocked()
             _agree(run, plan, yes=yes)
         run.carry_out(plan, lambda: {"steps": plan.step_reports()})
         if not run.dry:
-            output.say(_next_step(run.hub, plan))
+            output.say(_next_step(review, plan))
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
@@ -86,15 +89,14 @@ def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
         raise Refused("not agreed to, nothing was done", hint=f"{DOOR} release, and answer y; or {DOOR} --dry release")
 
 
-def _next_step(hub: Hub, plan: Plan) -> str:
+def _next_step(review: Review, plan: Plan) -> str:
     branch = plan.report()["branch"]
-    base = hub.settings.base_branch or hub.git.default_branch(hub.settings.remote)
     if plan.nothing_to_do:
         return "Nothing to do. Proceed to deployment as normal."
     request = plan.report()["pull_request"] or {}
     return (
         f"Steps: {_times(plan)}\n"
-        f"Review it: {request.get('url') or f'git log --patch {base}..{branch}'}\n"
+        f"Review it: {request.get('url') or f'git log --patch {review.base}..{branch}'}\n"
         f"Once {branch} is merged, proceed to deployment as normal."
     )
 

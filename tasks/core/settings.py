@@ -82,8 +82,12 @@ class Settings(NamedTuple):
             not be committed. {commits} does not tell commits apart: an image under such a tag is taken only when it was
             built from the same inputs.
         values: more places to write an image to.
-        remote: the git remote.
-        base_branch: the branch that pull requests go to; the remote's default branch where it is not given.
+        remote: the git remote that branches are pushed to; read from git's configuration where it is not given, else
+            ``origin``.
+        upstream: the repository that pull requests go to: a git remote, an address, or ``OWNER/NAME`` on the same host.
+            Where it is not given: what ``gh repo set-default`` chose, the remote ``upstream``, the repository that
+            ``remote`` is a fork of, else ``remote`` itself.
+        base_branch: the branch that pull requests go to; the upstream's default branch where it is not given.
         branch: the feature branch's name, a template of {version}.
         cache: the build cache that colleagues share: ``off``, ``inline`` (in the images themselves), ``registry``
             (beside them, under the tag ``buildcache``), or ``on`` for whichever the builder can. A path is taken
@@ -104,7 +108,8 @@ class Settings(NamedTuple):
     builder: str | None = None
     tag: str = CHARTPRESS
     values: tuple[ValuesTarget, ...] = ()
-    remote: str = "origin"
+    remote: str | None = None
+    upstream: str | None = None
     base_branch: str | None = None
     branch: str = "bump-z2jh-{version}"
     cache: str = CACHE_OFF
