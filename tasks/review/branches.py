@@ -7,7 +7,7 @@ from itertools import count
 from typing import NamedTuple
 
 from ..core.faults import DOOR, Refused, Unusable
-from ..core.plan import Action, Fact, Step, Values
+from ..core.plan import Action, Fact, Moved, Step, Values
 from ..image.tag import render
 from ..repo.files import temporary_folder
 from ..repo.hub import Hub
@@ -210,7 +210,7 @@ def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
     def do(_: Values) -> Values:
         git.fetch(review.upstream, review.base)
         if git.commit_at(tip) is None:
-            raise Refused(f"{review.upstream} did not give {tip[:_SHORT]}", where=review.base, hint=str(command))
+            raise Moved(f"{review.base} of {review.upstream} is no longer {tip[:_SHORT]}")
         return {}
 
     there = remote_branch(git, review.upstream, review.base, tip, push=False)
