@@ -13,14 +13,15 @@ from .commit import HELP as COMMIT_HELP
 from .core import output
 from .core.faults import DOOR, Refused
 from .core.options import BuildOptions, BumpOptions, CommitOptions
+from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
 from .run import Run, open_run
 
 if TYPE_CHECKING:
     from invoke.context import Context
 
-    from .core.plan import Plan
     from .repo.hub import Hub
+    from .repo.remotes import Review
 
 HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
 
@@ -61,18 +62,24 @@ def release(
 
     Afterwards: review the branch, then proceed to deployment as normal.
     """
+    from .repo.remotes import find_review
+    from .review.branches import plan_start
     from .review.release import plan_release
 
     bump = BumpOptions(to, pre, dev, major)
     build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
-    with open_run(c, repo=repo, json=json) as run:
-        plan = plan_release(run.hub, bump, build, CommitOptions(message, branch, push, pr))
+    with open_run(c, repo=repo, json=json) as opened:
+        options, hub = CommitOptions(message, branch, push, pr), opened.hub
+        review = find_review(hub.git, hub.settings, ask=True, push=push or pr, request=pr)
+        run, start = opened.begin(lambda now: plan_start(now, review), lambda first: _agree(opened, first, yes=yes))
+        plan = plan_release(run.hub, bump, build, options, review)
+        plan = Plan((*start, *plan.steps))
         if not run.dry and not plan.nothing_to_do:
             run.hub.git.require_unlocked()
             _agree(run, plan, yes=yes)
         run.carry_out(plan, lambda: {"steps": plan.step_reports()})
         if not run.dry:
-            output.say(_next_step(run.hub, plan))
+            output.say(_next_step(run.hub, review, plan, pushes=build.push and run.hub.settings.push))
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
@@ -86,15 +93,19 @@ def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
         raise Refused("not agreed to, nothing was done", hint=f"{DOOR} release, and answer y; or {DOOR} --dry release")
 
 
-def _next_step(hub: Hub, plan: Plan) -> str:
+def _next_step(hub: Hub, review: Review, plan: Plan, *, pushes: bool) -> str:
+    from .review.branches import waits_for
+
     branch = plan.report()["branch"]
-    base = hub.settings.base_branch or hub.git.default_branch(hub.settings.remote)
-    if plan.nothing_to_do:
-        return "Nothing to do. Proceed to deployment as normal."
     request = plan.report()["pull_request"] or {}
+    if not pushes:
+        return f"The image is not pushed, and the values do not name it. To push it: {DOOR} release"
+    if plan.nothing_to_do:
+        waiting = waits_for(hub, review, branch, request.get("url"))
+        return f"Nothing to do. {f'Waiting for {waiting}' if waiting else 'Proceed to deployment as normal.'}"
     return (
         f"Steps: {_times(plan)}\n"
-        f"Review it: {request.get('url') or f'git log --patch {base}..{branch}'}\n"
+        f"Review it: {request.get('url') or f'git log --patch {review.base}..{branch}'}\n"
         f"Once {branch} is merged, proceed to deployment as normal."
     )
 

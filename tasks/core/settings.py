@@ -142,8 +142,12 @@ class Settings(NamedTuple):
         deployments: the installations of the chart that ``preview`` renders; those that hubploy would install
             (folders with hubploy.yaml) where it is empty.
         kubernetes: the version of Kubernetes that the clusters run (``1.30``).
-        remote: the git remote.
-        base_branch: the branch that pull requests go to; the remote's default branch where it is not given.
+        remote: the git remote that branches are pushed to; read from git's configuration where it is not given, else
+            ``origin``.
+        upstream: the repository that pull requests go to: a git remote, an address, or ``OWNER/NAME`` on the same host.
+            Where it is not given: what ``gh repo set-default`` chose, the remote ``upstream``, the repository that
+            ``remote`` is a fork of, else ``remote`` itself.
+        base_branch: the branch that pull requests go to; the upstream's default branch where it is not given.
         branch: the feature branch's name, a template of {version}.
         cache: the build cache that colleagues share: ``off``, ``inline`` (in the images themselves), ``registry``
             (beside them, under the tag ``buildcache``), or ``on`` for whichever the builder can. A path is taken
@@ -169,7 +173,8 @@ class Settings(NamedTuple):
     pins: tuple[PinTarget, ...] = ()
     deployments: tuple[DeploymentSetting, ...] = ()
     kubernetes: str | None = None
-    remote: str = "origin"
+    remote: str | None = None
+    upstream: str | None = None
     base_branch: str | None = None
     branch: str = "bump-z2jh-{version}"
     cache: str = CACHE_OFF

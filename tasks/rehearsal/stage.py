@@ -31,6 +31,7 @@ from ..image.tree import SUBMODULE, is_plain_name
 from ..repo.chartpress import ChartpressConfig, read_chartpress
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, helm_repository, open_hub, open_repository
+from ..repo.remotes import find_review
 from ..repo.yaml_edit import text_at, with_scalars
 from ..review.bump import plan_bump
 from ..review.release import plan_release
@@ -82,7 +83,10 @@ class Stage(NamedTuple):
 
     def plan(self, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
         """Plan the release of the clone."""
-        return plan_release(self.hub, bump, build, commit)
+        review = find_review(
+            self.hub.git, self.hub.settings, ask=True, push=commit.push or commit.request, request=commit.request
+        )
+        return plan_release(self.hub, bump, build, commit, review)
 
     def report(self) -> dict[str, Any]:
         """Return what the JSON report holds besides the release's own."""
@@ -155,7 +159,7 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
         Unusable: an image in chartpress.yaml has no name that can be changed.
         ProgramFailed: git failed.
     """
-    name, branch = hub.settings.remote, str(hub.settings.base_branch)
+    name, branch = REMOTE_NAME, str(hub.settings.base_branch)
     objects = _path_in(hub.git, "objects")
     remote = _new_repository(folder / REMOTE, branch, objects, "--bare")
     clone = _new_repository(folder / CLONE, branch, objects)
@@ -347,9 +351,18 @@ def _kept_inside(hub: Hub, address: str) -> tuple[Hub, tuple[str, ...]]:
     Its images go to the registry ``address``: those in chartpress.yaml where that is edited, others by the setting.
     """
     settings = hub.settings
-    base_branch = settings.base_branch or hub.git.default_branch(settings.remote)
+    try:
+        base = find_review(hub.git, settings, ask=False).base
+    except Refused:
+        # Any name will do: the throwaway remote gets it.
+        base = hub.branch or "main"
     inside = settings._replace(
-        builder=None, cache=CACHE_OFF, remote=REMOTE_NAME, base_branch=base_branch, images=_images_at(hub, address)
+        builder=None,
+        cache=CACHE_OFF,
+        remote=REMOTE_NAME,
+        upstream=None,
+        base_branch=base,
+        images=_images_at(hub, address),
     )
     variable = os.environ.get(_BUILDER_VARIABLE)
     unused = (

@@ -19,6 +19,7 @@ from .chartpress import ChartSpec, ImageSpec
 from .files import SUFFIX, FileEdit, edit_action, is_below, join
 from .hub import JUPYTERHUBS, Hub
 from .layout import CHARTPRESS_FILE, BareChart, Layout, NotNamed, found_image
+from .remotes import upstream_address
 from .scaffold import (
     Kept,
     Part,
@@ -215,7 +216,7 @@ def _prefix(hub: Hub, given: str | None) -> str:
         if not is_name(f"{prefix}hub"):
             raise Unusable(f"{given!r} is no beginning of an image's name", where="--prefix", hint=hint)
         return prefix
-    remote = read_remote(hub.git.remote_url(hub.settings.remote) or "")
+    remote = read_remote(upstream_address(hub.git, hub.settings))
     if remote is not None and remote.host == "github.com":
         return f"ghcr.io/{remote.path.split('/')[0].lower()}/"
-    raise Unusable("where the image is to be pushed cannot be told", where=hub.settings.remote, hint=hint)
+    raise Unusable("where the image is to be pushed cannot be told", where="git remote", hint=hint)

@@ -19,6 +19,7 @@ from ..releases.notes import comparison, release_links, security_news
 from ..releases.versions import is_dev
 from ..repo.files import Committed
 from ..repo.hub import Hub, HubImage
+from ..repo.remotes import Review, base_here
 from ..tools import docker
 from .message import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
 from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
@@ -207,9 +208,9 @@ class Description(NamedTuple):
             yield f"The cluster runs Kubernetes {plain(str(oldest.after))} or newer: `kubectl version`."
 
 
-def describe(hub: Hub, base: str, evidence: tuple[Evidence, ...], commit: str = "HEAD") -> Description:
-    """Return what a pull request of ``hub``'s state into the branch ``base`` says; it ends with ``commit``."""
-    moved = changes_between(replace(hub, files=Committed(hub.git, _fork_point(hub, base, commit) or commit)), hub)
+def describe(hub: Hub, review: Review, evidence: tuple[Evidence, ...], commit: str = "HEAD") -> Description:
+    """Return what a pull request of ``hub``'s state says; it ends with ``commit``."""
+    moved = changes_between(replace(hub, files=Committed(hub.git, _fork_point(hub, review, commit) or commit)), hub)
     old = moved.release.before if moved.release else None
     new = hub.version
     before, after = read_releases(hub, old, new, ask=True) if moved.release else (None, Release(new))
@@ -217,15 +218,9 @@ def describe(hub: Hub, base: str, evidence: tuple[Evidence, ...], commit: str = 
     return Description(moved, evidence, before, after, upgrades, names_commit(hub.settings.tag))
 
 
-def base_tip(hub: Hub, base: str) -> str | None:
-    """Return the reference of the branch ``base``: the remote's, else the clone's; None where there is neither."""
-    known = (f"refs/remotes/{hub.settings.remote}/{base}", f"refs/heads/{base}")
-    return next((ref for ref in known if hub.git.ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").ok), None)
-
-
-def _fork_point(hub: Hub, base: str, commit: str) -> str | None:
-    """Return the commit at which ``commit`` left the branch ``base``; in a shallow clone maybe the branch's tip."""
-    tip = base_tip(hub, base)
+def _fork_point(hub: Hub, review: Review, commit: str) -> str | None:
+    """Return the commit at which ``commit`` left the base branch; in a shallow clone maybe the branch's tip."""
+    tip = base_here(hub.git, review)
     return tip and (hub.git.ask("merge-base", tip, commit).text or tip)
 
 

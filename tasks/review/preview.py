@@ -22,13 +22,12 @@ from ..repo.chart import Requirement, requirements
 from ..repo.deployments import Deployment, deployments, is_encrypted
 from ..repo.files import Committed, Files, join, temporary_folder
 from ..repo.hub import Hub, open_repository
+from ..repo.remotes import base_here, find_review
 from ..repo.values import PinnedImage, image_at, with_image
 from ..tools import helm
 from ..tools.process import ask_all
 from .bump import plan_bump
-from .description import base_tip
 from .manifests import Change, Difference, compare, looks_secret
-from .pull_request import base_branch
 
 _LOCAL = "file://"
 _CHARTS = "charts"
@@ -154,8 +153,8 @@ def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kube
         raise Unusable("there is no chart to render", where=hub.git.folder, hint=f"see what stands here: {DOOR} status")
     wanted = deployments(hub, names)
     _, after = plan_bump(hub, options)
-    base = base_branch(hub)
-    tip = base_tip(hub, base) or "HEAD"
+    review = find_review(hub.git, hub.settings, ask=False)
+    base, tip = review.base, base_here(hub.git, review) or "HEAD"
     before = replace(hub, files=Committed(hub.git, tip))
     unread = tuple(dict.fromkeys(path for one in wanted for path in one.values if is_encrypted(after.files, path)))
     plain = [one._replace(values=tuple(path for path in one.values if path not in unread)) for one in wanted]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future
 
 from ..core import output
 from ..core.faults import Denied, Fault
@@ -14,6 +13,7 @@ from ..image.planning import ask_builder, plan_build, require_only_managed_chang
 from ..image.sign_in import plan_auth
 from ..image.tag import depends_on, names_commit
 from ..repo.hub import Hub
+from ..repo.remotes import Review
 from ..tools.docker import inspect_all
 from ..tools.process import Pool
 from .bump import plan_bump
@@ -21,33 +21,29 @@ from .commit import plan_commit
 from .description import Witness, from_registry, from_report
 
 
-def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
+def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: CommitOptions, review: Review) -> Plan:
     """Plan the whole release, each step on the repository as the one before it will leave it.
 
     A tag that names a commit needs that commit before the build, and a second one for the values. A tag that names
-    the content needs one commit, at the end. The sign-in, the Helm repository and the remote are asked side by side;
-    the builder answers while the commit is planned.
+    the content needs one commit, at the end. The sign-in and the Helm repository are asked side by side; the builder
+    answers while the commit is planned.
     """
-    hosts, git = hub.registries, hub.git
+    hosts = hub.registries
     with Pool() as pool:
         planned = pool.submit(plan_auth, hosts, AuthOptions())
-        pushes = commit.push or commit.request
-        heads = pool.submit(git.remote_heads, git.push_address(hub.settings.remote)) if pushes else None
         bumping, bumped = plan_bump(hub, bump)
         with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
             signing_in = planned.result()
-        steps = _steps(bumped, build, commit, heads, signs_in=bool(signing_in.to_do))
+        steps = _steps(bumped, build, commit, review, signs_in=bool(signing_in.to_do))
         return Plan((signing_in, bumping, *steps))
 
 
-def _steps(
-    hub: Hub, build: BuildOptions, commit: CommitOptions, heads: Future[dict[str, str]] | None, *, signs_in: bool
-) -> Iterator[Step]:
+def _steps(hub: Hub, build: BuildOptions, commit: CommitOptions, review: Review, *, signs_in: bool) -> Iterator[Step]:
     """Yield what follows the move to a release, each step planned on the repository as the one before will leave it."""
     if not names_commit(hub.settings.tag):
         require_only_managed_changes(hub, build.images)
         building, built = plan_build(hub, build)
-        committing, _ = plan_commit(built, commit, _witness(hub, build, building), heads)
+        committing, _ = plan_commit(built, commit, review, _witness(hub, build, building))
         yield from (building, committing)
         return
     with Pool() as pool:
@@ -55,13 +51,13 @@ def _steps(
         # A build is certain where a file that an image depends on is yet to be committed.
         certain = any(depends_on(hub, image, changed) for image in hub.to_build(build.images))
         builder = pool.submit(ask_builder, hub, build) if certain else None
-        moving, moved = plan_commit(hub, commit._replace(push=False, request=False))
+        moving, moved = plan_commit(hub, commit._replace(push=False, request=False), review)
         building, built = plan_build(moved, build, builder)
     if moved.pending:
         _require_answers(hub, build, signs_in=signs_in)
     # A message that was given belongs to the first commit that is made.
     options = commit._replace(message=None if moved.pending else commit.message)
-    committing, _ = plan_commit(built, options, _witness(hub, build, building), heads)
+    committing, _ = plan_commit(built, options, review, _witness(hub, build, building))
     yield from (moving, building, committing)
 
 

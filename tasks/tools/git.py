@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +36,8 @@ _FIXES = {
     "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
     "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
     "no space left on device": "df -h .git",
+    "is already checked out at": "work in that folder, or remove it: git worktree list",
+    "is already used by worktree": "work in that folder, or remove it: git worktree list",
     "read-only file system": "ls -ld .git; mount",
     "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
 }
@@ -262,6 +264,13 @@ class Clone(NamedTuple):
     is_found: bool
 
 
+class RemoteBranches(NamedTuple):
+    """A remote's branches, each with its commit, and which is the default one; None where it does not tell."""
+
+    heads: dict[str, str]
+    default: str | None
+
+
 @dataclass(eq=False)
 class Git:
     """One clone.
@@ -269,10 +278,12 @@ class Git:
     Attributes:
         folder: where its commands run: the clone's top folder, or one below it.
         known: what was asked of the clone already; None where nothing was.
+        more_objects: a folder with objects that the clone does not have; None without.
     """
 
     folder: Path
     known: Clone | None = field(default=None, repr=False)
+    more_objects: Path | None = None
 
     @classmethod
     def around(cls, folder: Path) -> Git:
@@ -310,6 +321,8 @@ class Git:
     def command(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> Command:
         """Return the git command with ``arguments``, as it would be run."""
         hidden = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+        if self.more_objects:
+            hidden["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = str(self.more_objects)
         if not sys.stdin.isatty():
             hidden["GIT_TERMINAL_PROMPT"] = "0"
         naming = (*_NEUTRAL, *self._naming)
@@ -451,8 +464,11 @@ class Git:
 
     def branch_commit(self, branch: str) -> str | None:
         """Return the full hash that the local branch ``branch`` points to, or None."""
-        output = self.ask("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}")
-        return output.text if output.ok else None
+        return self.commit_at(f"refs/heads/{branch}")
+
+    def contains(self, commit: str, other: str | None) -> bool:
+        """Whether ``other`` is ``commit``, or one that leads to it."""
+        return other is not None and self.ask("merge-base", "--is-ancestor", other, commit).ok
 
     def child_of(self, parent: str, revision: str) -> str | None:
         """Return the commit after ``parent`` on the way of first parents to ``revision``; None where it has none."""
@@ -466,40 +482,30 @@ class Git:
 
     # -- the remote
 
-    def remote_url(self, remote: str) -> str | None:
-        """Return the address of ``remote``, or None where there is none of that name."""
-        output = self.ask("config", "--get", f"remote.{remote}.url")
-        return output.text if output.ok else None
-
     def push_address(self, remote: str) -> str:
         """Return what to ask for the branches that a push to ``remote`` meets: its name, or its own push address."""
         fetch, push = ask_all(capture, [self.command("remote", "get-url", *flag, remote) for flag in ((), ("--push",))])
         return push.text if push.ok and push.text != fetch.text else remote
 
-    def default_branch(self, remote: str) -> str:
-        """Return the default branch's name, from what the clone knows of ``remote`` (nothing is asked over a network).
+    def configuration(self, pattern: str) -> dict[str, str]:
+        """Return git's settings whose names match ``pattern``, variables in small letters; of several the last."""
+        pairs = (entry.partition("\n") for entry in self.ask("config", "--null", "--get-regexp", pattern).names)
+        return {key: value for key, _, value in pairs}
 
-        A clone knows it as ``refs/remotes/REMOTE/HEAD``. Without that it is ``main``, ``master`` or git's own
-        ``init.defaultBranch`` among the remote's branches, or the only one of them; where nothing was ever fetched,
-        among the clone's own.
-
-        Raises:
-            Refused: there are several, and none of that tells.
-        """
+    def known_default(self, remote: str) -> str | None:
+        """Return the remote's default branch as the clone knows it (``refs/remotes/REMOTE/HEAD``), or None."""
         prefix = f"refs/remotes/{remote}/"
         known = self.ask("symbolic-ref", "--quiet", f"{prefix}HEAD")
-        if known.ok:
-            return known.text.removeprefix(prefix)
-        usual = ("main", "master", self.ask("config", "--get", "init.defaultBranch").text)
-        branches = self._refs(prefix) or self._refs("refs/heads/")
-        likely = [name for name in usual if name in branches]
-        if not likely and len(branches) > 1:
-            raise Refused(
-                f"nobody here knows the default branch of {remote}",
-                where=self.folder,
-                hint=f"git remote set-head {remote} --auto; or say it in invoke.yaml: hub: {{base_branch: NAME}}",
-            )
-        return [*likely, *branches, "main"][0]
+        return known.text.removeprefix(prefix) if known.ok else None
+
+    def branches_known(self, remote: str) -> list[str]:
+        """Return the remote's branches as they were last fetched; where nothing was, the clone's own."""
+        return self._refs(f"refs/remotes/{remote}/") or self._refs("refs/heads/")
+
+    def commit_at(self, revision: str) -> str | None:
+        """Return the full hash of the commit that ``revision`` names; None where the clone has no such commit."""
+        output = self.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        return output.text if output.ok else None
 
     def _refs(self, prefix: str) -> list[str]:
         """Return the names of the references below ``prefix``, without it."""
@@ -512,20 +518,57 @@ class Git:
             Unreachable: it does not answer.
             Denied: it refuses access.
         """
-        return self._heads(remote, branch).get(branch)
+        return self._branches(remote, branch).heads.get(branch)
 
-    def remote_heads(self, remote: str) -> dict[str, str]:
-        """Ask ``remote`` for its branches, each with its commit; it raises as :meth:`remote_commit` does."""
-        return self._heads(remote, "*")
+    def remote_branches(self, remote: str) -> RemoteBranches:
+        """Ask ``remote`` for its branches and its default branch; it raises as :meth:`remote_commit` does."""
+        return self._branches(remote, "*")
 
-    def _heads(self, remote: str, pattern: str) -> dict[str, str]:
-        prefix = "refs/heads/"
-        output = self.ask("ls-remote", "--", remote, f"{prefix}{pattern}")
+    def fetch_command(self, remote: str, branch: str) -> Command:
+        """Return the command that fetches ``branch`` of ``remote``."""
+        return self.command("fetch", "--no-recurse-submodules", "--", remote, branch)
+
+    def fetch(self, remote: str, branch: str) -> None:
+        """Fetch ``branch`` of ``remote``; it raises as :meth:`remote_commit` does."""
+        output = capture(self.fetch_command(remote, branch), seconds=PUSH_SECONDS)
         if not output.ok:
             raise remote_fault(output, remote)
-        # It also lists what only ends so: refs/somebody/refs/heads/main.
-        listed = (line.partition("\t") for line in output.text.splitlines())
-        return {name[len(prefix) :]: commit for commit, _, name in listed if name.startswith(prefix)}
+
+    def fetched(self, remote: str, branch: str, folder: Path) -> Git:
+        """Return the clone with the commits of ``branch`` of ``remote`` besides, which are kept in ``folder``.
+
+        Nothing of the clone changes. It raises as :meth:`remote_commit` does.
+        """
+        own = self.folder / self.read("rev-parse", "--git-path", "objects")
+        flags = ("--no-write-fetch-head", "--no-tags", "--no-auto-maintenance", "--no-recurse-submodules", "--refmap=")
+        env = {"GIT_OBJECT_DIRECTORY": str(folder), "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(own)}
+        command = self.command("fetch", *flags, "--", remote, f"refs/heads/{branch}", env=env)
+        output = capture(command, seconds=PUSH_SECONDS)
+        if not output.ok:
+            raise remote_fault(output, remote)
+        return replace(self, more_objects=folder)
+
+    def count(self, start: str, end: str) -> int:
+        """Return how many commits of ``end`` are none of ``start``; 0 where the clone does not have both."""
+        output = self.ask("rev-list", "--count", f"{start}..{end}", "--")
+        return int(output.text) if output.ok else 0
+
+    def unlike(self, before: str, after: str) -> tuple[str, ...]:
+        """Return the files that differ between two commits, relative to the top."""
+        return self.names("diff-tree", "-r", "-z", "--name-only", "--no-renames", before, after, "--")
+
+    def _branches(self, remote: str, pattern: str) -> RemoteBranches:
+        prefix = "refs/heads/"
+        output = self.ask("ls-remote", "--symref", "--", remote, "HEAD", f"{prefix}{pattern}")
+        if not output.ok:
+            raise remote_fault(output, remote)
+        # `ref: refs/heads/main<TAB>HEAD` is the default branch. It also lists what only ends as a branch does:
+        # refs/somebody/refs/heads/main, and others called HEAD.
+        lines = [line.partition("\t") for line in output.text.splitlines()]
+        heads = {name[len(prefix) :]: commit for commit, _, name in lines if name.startswith(prefix)}
+        links = (told.removeprefix("ref: ") for told, _, name in lines if name == "HEAD" and told.startswith("ref: "))
+        default = next((link.removeprefix(prefix) for link in links if link.startswith(prefix)), None)
+        return RemoteBranches(heads, default if default in heads else None)
 
     def unlike_remote(self, heads: Iterable[str]) -> tuple[str, ...]:
         """Return HEAD's commits that are in none of ``heads``, newest first: short hash and subject."""

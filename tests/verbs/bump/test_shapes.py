@@ -414,6 +414,8 @@ SHAPES = [
         ALONE_MOVED.replace("== ", "== image/"),
         "== prod.yaml\n- tag: x\n+ tag: 7.7.7\n",
         MAKEFILE + IGNORED_ALONE,
+        "",
+        "",
     ),
     Shape(
         "the image alone, on an older version than anything newer of its major",

@@ -226,6 +226,37 @@ def test_a_remotes_hook_that_rejects_is_quoted_and_the_commit_stays(moved: Hub) 
     assert moved.remote_git("branch", "--list", BRANCH) == ""
 
 
+def test_after_a_rejection_the_same_command_goes_on(moved: Hub) -> None:
+    install_hook(moved.remote / "hooks", "pre-receive", "exit 1")
+    commit(moved, "--push")
+    (moved.remote / "hooks/pre-receive").unlink()
+    done = commit(moved, "--push")
+    assert (done.code, done.out) == (0, f"pushed {BRANCH} to origin\n")
+
+
+def test_the_clones_own_hook_is_not_the_remotes_answer(moved: Hub) -> None:
+    install_hook(moved.path / ".git/hooks", "pre-push", 'echo "hook: run the tests first" >&2; exit 1')
+    done = commit(moved, "--push")
+    assert (done.code, done.out) == (3, "")
+    assert "hook: run the tests first\n" in done.err
+    assert done.err.endswith(
+        f"error: the clone's own hook stopped the push of {BRANCH} (pre-push)\n"
+        "hint: git rev-parse --git-path hooks/pre-push; its words stand above\n"
+    )
+
+
+def test_no_remote_of_that_name(moved: Hub) -> None:
+    moved.git("remote", "remove", "origin")
+    before = (moved.git("for-each-ref"), moved.snapshot())
+    done = commit(moved, "--push")
+    assert (done.code, done.out, done.err) == (
+        1,
+        "",
+        "error: there is no remote to push to (git remote)\nhint: git remote add origin URL\n",
+    )
+    assert (moved.git("for-each-ref"), moved.snapshot()) == before
+
+
 def test_a_remote_that_is_gone_is_unreachable_before_anything_is_committed(moved: Hub) -> None:
     moved.remote.rename(moved.remote.with_name("elsewhere.git"))
     before = (moved.git("for-each-ref"), moved.snapshot())
