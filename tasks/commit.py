@@ -49,5 +49,5 @@ def commit(
     from .review.commit import plan_commit
 
     with open_run(c, repo=repo, json=json) as run:
-        step, _ = plan_commit(run.hub, CommitOptions(message, branch, push, pr))
-        run.carry_out(Plan((step,)))
+        step, leaves = plan_commit(run.hub, CommitOptions(message, branch, push, pr))
+        run.carry_out(Plan((step,)), leaves)

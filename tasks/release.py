@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from .core.plan import Plan
-    from .repo.hub import Hub
 
 HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
 
@@ -59,20 +58,30 @@ def release(
       release --to 4.4.0 --push  exactly this one, and push the branch
       release --yes --pr         without asking, up to the pull request
 
-    Afterwards: review the branch, then proceed to deployment as normal.
+    Afterwards: the next steps that it ends with.
     """
+    from .review.next_steps import next_steps, steps_without_push
+    from .review.pull_request import base_branch
     from .review.release import plan_release
 
     bump = BumpOptions(to, pre, dev, major)
     build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as run:
-        plan = plan_release(run.hub, bump, build, CommitOptions(message, branch, push, pr))
-        if not run.dry and not plan.nothing_to_do:
+        plan, leaves = plan_release(run.hub, bump, build, CommitOptions(message, branch, push, pr))
+
+        def steps() -> tuple[str, ...]:
+            request = plan.report().get("pull_request") or {}
+            pushes = build.push and leaves.settings.push
+            return next_steps(leaves, base_branch(leaves), request.get("url")) if pushes else steps_without_push()
+
+        if not (run.dry or plan.nothing_to_do or plan.refusal):
+            steps()  # what is wrong with them is told before anything is done
             run.hub.git.require_unlocked()
             _agree(run, plan, yes=yes)
-        run.carry_out(plan, lambda: {"steps": plan.step_reports()})
+        run.carry_out(plan, leaves, lambda: {"steps": plan.step_reports(), "next_steps": list(steps())})
         if not run.dry:
-            output.say(_next_step(run.hub, plan))
+            output.say("Nothing to do." if plan.nothing_to_do else f"Steps: {_times(plan)}")
+            output.say("\n".join(("Next steps:", *(f"- {step}" for step in steps()))))
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
@@ -84,19 +93,6 @@ def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
         raise Refused("nobody can be asked here", where="no terminal", hint="look at the plan, then: add --yes")
     if not output.confirm("Go on?"):
         raise Refused("not agreed to, nothing was done", hint=f"{DOOR} release, and answer y; or {DOOR} --dry release")
-
-
-def _next_step(hub: Hub, plan: Plan) -> str:
-    branch = plan.report()["branch"]
-    base = hub.settings.base_branch or hub.git.default_branch(hub.settings.remote)
-    if plan.nothing_to_do:
-        return "Nothing to do. Proceed to deployment as normal."
-    request = plan.report()["pull_request"] or {}
-    return (
-        f"Steps: {_times(plan)}\n"
-        f"Review it: {request.get('url') or f'git log --patch {base}..{branch}'}\n"
-        f"Once {branch} is merged, proceed to deployment as normal."
-    )
 
 
 def _times(plan: Plan) -> str:

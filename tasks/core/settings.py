@@ -85,6 +85,9 @@ class Settings(NamedTuple):
         remote: the git remote.
         base_branch: the branch that pull requests go to; the remote's default branch where it is not given.
         branch: the feature branch's name, a template of {version}.
+        next_steps: what the team does after a release, a list of steps or one step a line; each may hold {version},
+            {branch} and {pull_request}. Where it is empty they are what the repository shows: labels, deployments, a
+            production branch.
         cache: the build cache that colleagues share: ``off``, ``inline`` (in the images themselves), ``registry``
             (beside them, under the tag ``buildcache``), or ``on`` for whichever the builder can. A path is taken
             for ``cache_folder``.
@@ -107,6 +110,7 @@ class Settings(NamedTuple):
     remote: str = "origin"
     base_branch: str | None = None
     branch: str = "bump-z2jh-{version}"
+    next_steps: tuple[str, ...] = ()
     cache: str = CACHE_OFF
     cache_folder: str | None = None
 
@@ -298,6 +302,14 @@ def _names(key: str, value: object) -> tuple[str, ...]:
     raise _wrong(key, value, "a list of names", f"write {key}: [hub]")
 
 
+def _lines(key: str, value: object) -> tuple[str, ...]:
+    """Read a list of texts, or a text of several lines, each without the dash of a list before it."""
+    lines = value.splitlines() if isinstance(value, str) else value
+    if isinstance(lines, (list, tuple)) and all(isinstance(line, str) for line in lines):
+        return tuple(line.strip().removeprefix("- ") for line in lines if line.strip())
+    raise _wrong(key, value, "a list of texts", f"write {key}: [Merge it, Deploy]")
+
+
 def _base(key: str, value: object) -> str:
     if value in (KEEP, CHART):
         return str(value)
@@ -358,6 +370,7 @@ def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
 _READERS = {
     "images": _names,
     "base": _base,
+    "next_steps": _lines,
     "cache": _cache,
     "platform": _platform,
     "push": _switch,

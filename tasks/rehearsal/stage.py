@@ -82,7 +82,7 @@ class Stage(NamedTuple):
 
     def plan(self, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
         """Plan the release of the clone."""
-        return plan_release(self.hub, bump, build, commit)
+        return plan_release(self.hub, bump, build, commit)[0]
 
     def report(self) -> dict[str, Any]:
         """Return what the JSON report holds besides the release's own."""

@@ -13,7 +13,7 @@ from ..core.names import Reference
 from ..core.plan import Values
 from ..core.visible import one_line
 from ..image.proof import Base, prove
-from ..image.tag import names_commit
+from ..image.tag import COMMIT_TO_COME
 from ..releases.choose import is_dev
 from ..releases.index import Release
 from ..releases.notes import comparison, release_links, security_news
@@ -21,6 +21,7 @@ from ..repo.files import Committed
 from ..repo.hub import Hub, HubImage
 from ..tools import docker
 from .message import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
+from .next_steps import next_steps
 from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
 
 NOT_KNOWN = "not known"
@@ -64,12 +65,14 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
     """Ask the registries for the images that the values name, and for their base images; a fault is evidence too."""
     pinned = tuple(_pinned(hub))
     references = [reference for image, ours in pinned for reference in (ours, image.base.reference)]
+    asked = [reference for reference in references if COMMIT_TO_COME not in str(reference)]
     try:
-        answers = docker.inspect_all(references) if references else []
+        answers = dict(zip(asked, docker.inspect_all(asked), strict=True)) if asked else {}
     except Fault as fault:
-        answers = [fault] * len(references)
-    pairs = zip(pinned, answers[::2], answers[1::2], strict=True)
-    return tuple(_evidence(hub, image, ours, found, base) for (image, ours), found, base in pairs)
+        answers = dict.fromkeys(asked, fault)
+    return tuple(
+        _evidence(hub, image, ours, answers.get(ours), answers.get(image.base.reference)) for image, ours in pinned
+    )
 
 
 def _pinned(hub: Hub) -> Iterator[tuple[HubImage, Reference]]:
@@ -106,7 +109,7 @@ class Description(NamedTuple):
         before: the release that the chart depended on; None without one.
         after: the release that it depends on now.
         upgrades: the upgrades between them, with the values that each concerns.
-        names_commit: whether an image's tag names the commit that it was built from.
+        next_steps: what the team does then, in Markdown.
     """
 
     moved: Changes
@@ -114,7 +117,7 @@ class Description(NamedTuple):
     before: Release | None
     after: Release
     upgrades: tuple[UpgradeHere, ...]
-    names_commit: bool = False
+    next_steps: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -179,7 +182,7 @@ class Description(NamedTuple):
 
     def _checklist(self) -> Iterator[str]:
         yield from ("### Before deploying", "", *(f"- [ ] {line}" for line in self._checks()), "")
-        yield from ("Then merge, and proceed to deployment as normal.", "")
+        yield from ("### Next steps", "", *(f"- [ ] {step}" for step in self.next_steps), "")
 
     def _checks(self) -> Iterator[str]:
         if any(one.gap for one in self.evidence) or not self.evidence:
@@ -188,11 +191,6 @@ class Description(NamedTuple):
             yield from self._release_checks()
         if self.evidence:
             yield f"The cluster's nodes can pull {', '.join(code(one.image) for one in self.evidence)}."
-        if self.names_commit and self.moved.images:
-            yield (
-                "It is merged with a merge commit: the image's tag names a commit of this branch, and squashing or "
-                "rebasing takes that away."
-            )
         yield "A staging hub starts on it; a user can sign in and start a server."
 
     def _release_checks(self) -> Iterator[str]:
@@ -214,7 +212,9 @@ def describe(hub: Hub, base: str, evidence: tuple[Evidence, ...], commit: str = 
     new = hub.requirement.version
     before, after = read_releases(hub, old, new, ask=True) if moved.release else (None, Release(new))
     upgrades = upgrades_here(hub, old, new)
-    return Description(moved, evidence, before, after, upgrades, names_commit(hub.settings.tag))
+    markdown = one_line if hub.settings.next_steps else plain
+    steps = tuple(map(markdown, next_steps(hub, base, "this pull request")))
+    return Description(moved, evidence, before, after, upgrades, steps)
 
 
 def base_tip(hub: Hub, base: str) -> str | None:

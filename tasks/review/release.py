@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
 from ..core import output
 from ..core.faults import Denied, Fault
 from ..core.names import Reference
 from ..core.options import AuthOptions, BuildOptions, BumpOptions, CommitOptions
-from ..core.plan import Plan, Step
+from ..core.plan import Action, Plan, Step, refused
 from ..image.planning import ask_builder, plan_build, require_only_managed_changes
 from ..image.sign_in import plan_auth
 from ..image.tag import depends_on, names_commit
@@ -21,34 +21,58 @@ from .commit import plan_commit
 from .description import Witness, from_registry, from_report
 
 
-def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
+def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> tuple[Plan, Hub]:
     """Plan the whole release, each step on the repository as the one before it will leave it.
 
     A tag that names a commit needs that commit before the build, and a second one for the values. A tag that names
     the content needs one commit, at the end. The sign-in, the Helm repository and the remote are asked side by side;
     the builder answers while the commit is planned.
+
+    Returns:
+        The plan, which ends with the step that cannot be planned, if there is one; and the repository as it will leave
+        it.
     """
     hosts, git = hub.registries, hub.git
+    names = ("bump", "commit", "build", "commit") if names_commit(hub.settings.tag) else ("bump", "build", "commit")
     with Pool() as pool:
-        planned = pool.submit(plan_auth, hosts, AuthOptions())
+        asked = pool.submit(_plan_auth, hosts)
         pushes = commit.push or commit.request
         heads = pool.submit(git.remote_heads, git.push_address(hub.settings.remote)) if pushes else None
-        bumping, bumped = plan_bump(hub, bump)
-        with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
-            signing_in = planned.result()
-        steps = _steps(bumped, build, commit, heads, signs_in=bool(signing_in.to_do))
-        return Plan((signing_in, bumping, *steps))
+        steps: list[Step] = []
+        try:
+            for step, leaves in _steps(hub, bump, build, commit, heads, asked):
+                steps.append(step)
+                hub = leaves
+        except Fault as fault:
+            steps.append(refused(names[len(steps)], fault))
+        return Plan((asked.result(), *steps)), hub
+
+
+def _plan_auth(hosts: Sequence[str]) -> Step:
+    try:
+        return plan_auth(hosts, AuthOptions())
+    except Fault as fault:
+        return refused("auth", fault)
 
 
 def _steps(
-    hub: Hub, build: BuildOptions, commit: CommitOptions, heads: Future[dict[str, str]] | None, *, signs_in: bool
-) -> Iterator[Step]:
-    """Yield what follows the move to a release, each step planned on the repository as the one before will leave it."""
+    hub: Hub,
+    bump: BumpOptions,
+    build: BuildOptions,
+    commit: CommitOptions,
+    heads: Future[dict[str, str]] | None,
+    asked: Future[Step],
+) -> Iterator[tuple[Step, Hub]]:
+    """Yield what follows the sign-in, each step planned on the repository as the one before will leave it."""
+    bumping, hub = plan_bump(hub, bump)
+    with output.waiting(f"asking Docker's helper for {', '.join(hub.registries)}"):
+        signing_in = asked.result()
+    yield bumping, hub
     if not names_commit(hub.settings.tag):
         require_only_managed_changes(hub, build.images)
         building, built = plan_build(hub, build)
-        committing, _ = plan_commit(built, commit, _witness(hub, build, building), heads)
-        yield from (building, committing)
+        yield building, built
+        yield plan_commit(built, commit, _witness(hub, build, building), heads)
         return
     with Pool() as pool:
         changed = hub.changed
@@ -56,17 +80,19 @@ def _steps(
         certain = any(depends_on(hub, image, changed) for image in hub.select(hub.images, build.images))
         builder = pool.submit(ask_builder, hub, build) if certain else None
         moving, moved = plan_commit(hub, commit._replace(push=False, request=False))
+        yield moving, moved
         building, built = plan_build(moved, build, builder)
     if moved.pending:
-        _require_answers(hub, build, signs_in=signs_in)
+        silent = _silent_registries(hub, build, signs_in=any(action.mark != "-" for action in signing_in.actions))
+        building = building._replace(actions=(*silent, *building.actions))
+    yield building, built
     # A message that was given belongs to the first commit that is made.
     options = commit._replace(message=None if moved.pending else commit.message)
-    committing, _ = plan_commit(built, options, _witness(hub, build, building), heads)
-    yield from (moving, building, committing)
+    yield plan_commit(built, options, _witness(hub, build, building), heads)
 
 
-def _require_answers(hub: Hub, options: BuildOptions, *, signs_in: bool) -> None:
-    """Check that the images' registries answer, before a commit is made whose images they could not take.
+def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> Iterator[Action]:
+    """Yield a refused action for each registry that does not answer, before a commit is made whose images it needs.
 
     A build asks them for its tags, but not for one that names a commit which is yet to be made.
     """
@@ -78,7 +104,7 @@ def _require_answers(hub: Hub, options: BuildOptions, *, signs_in: bool) -> None
         answers = inspect_all(repositories)
     for answer in answers:
         if isinstance(answer, Fault) and not (signs_in and isinstance(answer, Denied)):
-            raise answer
+            yield from refused("build", answer).actions
 
 
 def _witness(hub: Hub, options: BuildOptions, built: Step) -> Witness:

@@ -69,7 +69,8 @@ def test_the_registry_alone_tells_the_same_as_the_build_that_pushed(hub: Hub, gh
     assert (again.code, again.out) == (0, f"pull request present: {FIRST}\n"), again
     whole = run_task("release", "--yes", "--pr", cwd=hub.path)
     assert whole.code == 0, whole
-    assert whole.err.endswith("Nothing to do. Proceed to deployment as normal.\n")
+    steps = (f"Review {FIRST}", "Merge bump-z2jh-3.3.8 into main", "Deploy as usual")
+    assert whole.err.endswith("\n".join(("Nothing to do.", "Next steps:", *(f"- {step}" for step in steps), "")))
     assert gh.changes == ["create"]
 
 

@@ -198,7 +198,7 @@ def test_without_gh_the_page_for_opening_it_is_told(moved: Hub) -> None:
     *text, last = done.out.splitlines()
     assert last == f"open a pull request from {BRANCH} into main: {page}"
     assert text[2:6] == ["", TITLE, "", "### What moved"]
-    assert text[-2] == "Then merge, and proceed to deployment as normal."
+    assert text[-4:-1] == ["- [ ] Review this pull request", f"- [ ] Merge {BRANCH} into main", "- [ ] Deploy as usual"]
     assert moved.remote_git("rev-parse", BRANCH) == moved.git("rev-parse", "HEAD")
 
 

@@ -174,3 +174,47 @@ def test_a_branch_switched_between_the_plan_and_the_action_stays_as_it_is(
     )
     assert (moved.snapshot(), moved.git("branch", "--list", BRANCH)) == (before, "")
     assert "elsewhere" in refs(moved)
+
+
+# -- hooks that change what is committed
+
+
+@pytest.mark.parametrize(
+    ("script", "changed"),
+    [
+        pytest.param(
+            "sed -i 's/^  *version: .*/&  # checked/' hub/requirements.yaml", "hub/requirements.yaml", id="one"
+        ),
+        pytest.param(
+            "for file in hub/requirements.yaml images/hub/Dockerfile; do printf '# end\\n' >>$file; done",
+            "images/hub/Dockerfile hub/requirements.yaml",
+            id="both",
+        ),
+    ],
+)
+def test_a_formatter_that_stops_the_commit_is_named_and_its_hint_leads_on(
+    moved: Hub, script: str, changed: str
+) -> None:
+    """As prettier's and pre-commit's own: they change a file, fail, and are content the second time."""
+    once = "test -e .git/formatted && exit 0; touch .git/formatted"
+    hook(moved, "pre-commit", f"{once}; {script}; echo 'files were modified'; exit 1")
+    head = moved.git("rev-parse", "HEAD")
+    done = commit(moved)
+    assert (done.code, done.out, moved.git("rev-parse", "HEAD")) == (1, "", head), done
+    again = f"git commit --message '{SUBJECT}' -- images/hub/Dockerfile hub/requirements.yaml"
+    assert fault(done) == (
+        f"a commit hook changed files and stopped the commit ({changed})",
+        f"review it: git diff -- {changed}; then: {again}; then run the same command again",
+    )
+    assert fault(commit(moved))[0].startswith("the file has uncommitted changes besides the release's")
+    moved.git("commit", "--quiet", "--message", SUBJECT, "--", "images/hub/Dockerfile", "hub/requirements.yaml")
+    assert commit(moved).out == "Nothing to do.\n"
+    assert (moved.subjects()[0], committed_files(moved)) == (SUBJECT, MANAGED)
+
+
+def test_a_hook_that_only_stops_the_commit_says_why(moved: Hub) -> None:
+    hook(moved, "pre-commit", "echo 'flake8: E501' >&2; exit 1")
+    done = commit(moved)
+    assert done.code == 3, done
+    assert "flake8: E501" in done.err
+    assert "hook changed" not in done.err

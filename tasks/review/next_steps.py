@@ -1,0 +1,96 @@
+"""What the team does after a release: the setting ``next_steps``, else what the repository shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ..core.faults import DOOR
+from ..image.tag import render
+from ..repo.hub import Hub
+
+SETTING = "hub.next_steps"
+PRODUCTION_BRANCHES = ("prod", "production")
+_HUBPLOY, _STAGING = "hubploy.yaml", "config/staging.yaml"
+_MOST_NAMED = 8
+
+
+class Deployment(NamedTuple):
+    """A deployment that uses the hub's chart: its name, and whether it has a staging hub."""
+
+    name: str
+    has_staging: bool
+
+
+def next_steps(hub: Hub, base: str, request: str | None = None, labels: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the steps that follow a release.
+
+    Args:
+        hub: the repository as the release leaves it.
+        base: the branch that the pull request goes to.
+        request: the pull request's address, or what stands for it; None where there is none.
+        labels: the labels that the pull request is expected to have.
+
+    Raises:
+        Unusable: the setting holds an unknown ``{name}``.
+    """
+    branch = hub.branch or "HEAD"
+    review = request or f"{branch} (git log --patch {base}..{branch})"
+    if not hub.settings.next_steps:
+        return tuple(_shown_by(hub, base, review, labels))
+    names = {"version": hub.requirement.version, "branch": branch, "pull_request": review}
+    return tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
+
+
+def steps_without_push() -> tuple[str, ...]:
+    """Return the steps that follow a release whose image was only built."""
+    return (f"Push the image and set it in the values, which still name the old one: {DOOR} release",)
+
+
+def deployments(hub: Hub) -> tuple[Deployment, ...]:
+    """Return the deployments that use the hub's chart: folders with hubploy.yaml and values for it.
+
+    hubploy is told the chart when it is called; the values are what ties a deployment to it
+    (https://github.com/berkeley-dsep-infra/hubploy#repository-structure).
+    """
+    git, key = hub.git, hub.requirement.alias or hub.requirement.name
+    listed = git.names("ls-files", "-z", "--", f":(glob)**/{_HUBPLOY}", f":(glob)**/{_STAGING}")
+    configs = (":(glob)**/config/*.yaml", ":(glob)**/config/*.yml")
+    search = ("grep", "-zlG", "--no-color", "--no-recurse-submodules", "-e", f"^{key}:", "--", *configs)
+    with_values = {path.rpartition("/config/")[0] for path in git.ask(*search).text.split("\0")}
+    folders = (path.rpartition("/")[0] for path in listed if path.endswith(f"/{_HUBPLOY}"))
+    return tuple(
+        Deployment(folder.rpartition("/")[2], f"{folder}/{_STAGING}" in listed)
+        for folder in folders
+        # The name of a template's folder holds cookiecutter's braces.
+        if folder in with_values and "{" not in folder
+    )
+
+
+def _shown_by(hub: Hub, base: str, review: str, labels: Sequence[str]) -> Iterator[str]:
+    yield f"Review {review}"
+    if labels:
+        yield f"Check that it has the labels {', '.join(labels)}"
+    if hub.branch != base:
+        yield f"Merge {hub.branch or 'HEAD'} into {base}"
+    found = deployments(hub)
+    staging = [one.name for one in found if one.has_staging]
+    if staging:
+        yield f"Check the staging hubs ({_named(staging)}): a user can sign in and start a server"
+    production = next((name for name in PRODUCTION_BRANCHES if _has_branch(hub, name)), base)
+    if production != base:
+        yield f"Once {'they work' if staging else 'that works'}, open a pull request from {base} into {production}"
+    elif found:
+        yield f"Deploy {_named([one.name for one in found])}"
+    else:
+        yield "Deploy as usual"
+
+
+def _has_branch(hub: Hub, name: str) -> bool:
+    """Whether a remote has the branch ``name``, as far as the clone knows."""
+    return bool(hub.git.read("for-each-ref", "--count=1", f"refs/remotes/*/{name}"))
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return f"{', '.join(names[:_MOST_NAMED])}{f' and {more} more' if more > 0 else ''}"
