@@ -46,8 +46,11 @@ def commit(
 
     Afterwards: build, or merge the pull request.
     """
+    from .repo.remotes import find_review
     from .review.commit import plan_commit
 
     with open_run(c, repo=repo, json=json) as run:
-        step, leaves = plan_commit(run.hub, CommitOptions(message, branch, push, pr))
+        options, hub = CommitOptions(message, branch, push, pr), run.hub
+        review = find_review(hub.git, hub.settings, ask=push or pr, push=push or pr, request=pr)
+        step, leaves = plan_commit(hub, options, review)
         run.carry_out(Plan((step,)), leaves)

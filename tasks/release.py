@@ -60,28 +60,20 @@ def release(
 
     Afterwards: the next steps that it ends with.
     """
-    from .review.next_steps import next_steps, steps_without_push
-    from .review.pull_request import base_branch
     from .review.release import plan_release
 
     bump = BumpOptions(to, pre, dev, major)
     build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as run:
-        plan, leaves = plan_release(run.hub, bump, build, CommitOptions(message, branch, push, pr))
-
-        def steps() -> tuple[str, ...]:
-            request = plan.report().get("pull_request") or {}
-            pushes = build.push and leaves.settings.push
-            return next_steps(leaves, base_branch(leaves), request.get("url")) if pushes else steps_without_push()
-
+        plan = plan_release(run.hub, bump, build, CommitOptions(message, branch, push, pr))
         if not (run.dry or plan.nothing_to_do or plan.refusal):
-            steps()  # what is wrong with them is told before anything is done
             run.hub.git.require_unlocked()
             _agree(run, plan, yes=yes)
-        run.carry_out(plan, leaves, lambda: {"steps": plan.step_reports(), "next_steps": list(steps())})
+        run.carry_out(plan, more=lambda: {"steps": plan.step_reports()})
         if not run.dry:
-            output.say("Nothing to do." if plan.nothing_to_do else f"Steps: {_times(plan)}")
-            output.say("\n".join(("Next steps:", *(f"- {step}" for step in steps()))))
+            steps = [f"- {step}" for step in plan.report()["next_steps"]]
+            done = "Nothing to do." if plan.nothing_to_do else f"Steps: {_times(plan)}"
+            output.say("\n".join((done, *(["Next steps:", *steps] if steps else []))))
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:

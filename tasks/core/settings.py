@@ -82,9 +82,16 @@ class Settings(NamedTuple):
             not be committed. {commits} does not tell commits apart: an image under such a tag is taken only when it was
             built from the same inputs.
         values: more places to write an image to.
-        remote: the git remote.
-        base_branch: the branch that pull requests go to; the remote's default branch where it is not given.
+        remote: the git remote that branches are pushed to; read from git's configuration where it is not given, else
+            ``origin``.
+        upstream: the repository that pull requests go to: a git remote, an address, or ``OWNER/NAME`` on the same host.
+            Where it is not given: what ``gh repo set-default`` chose, the remote ``upstream``, the repository that
+            ``remote`` is a fork of, else ``remote`` itself.
+        base_branch: the branch that pull requests go to; the upstream's default branch where it is not given.
         branch: the feature branch's name, a template of {version}.
+        labels: the labels of a pull request. What actions/labeler gives by its file comes on top where a workflow opens
+            the request, which starts no other workflow.
+        reviewers: who is asked for a review when a pull request is opened.
         next_steps: what the team does after a release, a list of steps or one step a line; each may hold {version},
             {branch} and {pull_request}. Where it is empty they are what the repository shows: labels, deployments, a
             production branch.
@@ -107,9 +114,12 @@ class Settings(NamedTuple):
     builder: str | None = None
     tag: str = CHARTPRESS
     values: tuple[ValuesTarget, ...] = ()
-    remote: str = "origin"
+    remote: str | None = None
+    upstream: str | None = None
     base_branch: str | None = None
     branch: str = "bump-z2jh-{version}"
+    labels: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
     cache: str = CACHE_OFF
     cache_folder: str | None = None
@@ -369,6 +379,8 @@ def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
 
 _READERS = {
     "images": _names,
+    "labels": _names,
+    "reviewers": _names,
     "base": _base,
     "next_steps": _lines,
     "cache": _cache,

@@ -31,6 +31,7 @@ from ..image.tree import SUBMODULE, is_plain_name
 from ..repo.chartpress import ChartpressConfig, read_chartpress
 from ..repo.files import FileEdit, WorkingTree
 from ..repo.hub import Hub, helm_repository, open_hub, open_repository
+from ..repo.remotes import find_review
 from ..repo.yaml_edit import text_at, with_scalars
 from ..review.bump import plan_bump
 from ..review.release import plan_release
@@ -82,7 +83,7 @@ class Stage(NamedTuple):
 
     def plan(self, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
         """Plan the release of the clone."""
-        return plan_release(self.hub, bump, build, commit)[0]
+        return plan_release(self.hub, bump, build, commit)
 
     def report(self) -> dict[str, Any]:
         """Return what the JSON report holds besides the release's own."""
@@ -155,7 +156,7 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
         Unusable: an image in chartpress.yaml has no name that can be changed.
         ProgramFailed: git failed.
     """
-    name, branch = hub.settings.remote, str(hub.settings.base_branch)
+    name, branch = REMOTE_NAME, str(hub.settings.base_branch)
     objects = _path_in(hub.git, "objects")
     remote = _new_repository(folder / REMOTE, branch, objects, "--bare")
     clone = _new_repository(folder / CLONE, branch, objects)
@@ -328,8 +329,12 @@ def _is_local(address: str) -> bool:
 def _kept_inside(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
     """Return the hub without the settings that lead out of this machine, and a note of them."""
     settings = hub.settings
-    base_branch = settings.base_branch or hub.git.default_branch(settings.remote)
-    inside = settings._replace(builder=None, cache=CACHE_OFF, remote=REMOTE_NAME, base_branch=base_branch)
+    try:
+        base = find_review(hub.git, settings, ask=False).base
+    except Refused:
+        # Any name will do: the throwaway remote gets it.
+        base = hub.branch or "main"
+    inside = settings._replace(builder=None, cache=CACHE_OFF, remote=REMOTE_NAME, upstream=None, base_branch=base)
     variable = os.environ.get(_BUILDER_VARIABLE)
     unused = (
         f"hub.builder {settings.builder}" if settings.builder else "",

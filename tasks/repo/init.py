@@ -14,6 +14,7 @@ from ..tools.forges import read_remote
 from .chart import Requirement
 from .files import FileEdit, edit_action
 from .hub import JUPYTERHUBS, Hub
+from .remotes import upstream_address
 from .scaffold import CHART, BareChart, Kept, chart_edit, find_chart, scaffold
 
 
@@ -75,7 +76,7 @@ def _prefix(hub: Hub, given: str | None) -> str:
         if not is_name(f"{prefix}hub"):
             raise Unusable(f"{given!r} is no beginning of an image's name", where="--prefix", hint=hint)
         return prefix
-    remote = read_remote(hub.git.remote_url(hub.settings.remote) or "")
+    remote = read_remote(upstream_address(hub.git, hub.settings))
     if remote is not None and remote.host == "github.com":
         return f"ghcr.io/{remote.path.split('/')[0].lower()}/"
-    raise Unusable("where the image is to be pushed cannot be told", where=hub.settings.remote, hint=hint)
+    raise Unusable("where the image is to be pushed cannot be told", where="git remote", hint=hint)

@@ -16,6 +16,8 @@ from wcmatch import glob
 from ..core.faults import Unusable
 from ..core.yaml_tree import Data, load
 from .files import Files
+from .hub import Hub
+from .remotes import Review, base_here
 
 # The action's own default, and the other ending of YAML files.
 LABELER_FILES = (".github/labeler.yml", ".github/labeler.yaml")
@@ -45,6 +47,15 @@ class PullRequestPaths(NamedTuple):
     files: tuple[str, ...]
     head: str
     base: str
+
+
+def expected_labels(hub: Hub, review: Review) -> tuple[str, ...]:
+    """Return the labels that a pull request of the hub's branch gets: the setting's, then the labeler's."""
+    base = base_here(hub.git, review)
+    committed = hub.git.names("diff", "--name-only", "-z", f"{base}...HEAD", "--") if base else ()
+    files = tuple(dict.fromkeys((*committed, *hub.pending, *hub.changed)))
+    labelers = labels_of(hub.committed, PullRequestPaths(files, hub.branch or "", review.base))
+    return tuple(dict.fromkeys((*hub.settings.labels, *labelers)))
 
 
 def labels_of(files: Files, request: PullRequestPaths) -> tuple[str, ...]:

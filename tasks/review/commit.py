@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable
@@ -14,13 +13,14 @@ from ..image.tag import render
 from ..repo.edits import foreign_changes
 from ..repo.files import WorkingTree
 from ..repo.hub import Hub
+from ..repo.remotes import Review
 from ..repo.secrets import credential_in
 from ..tools.git import INDEX, Git, failed, left_behind, restore, take_back
 from ..tools.git_facts import current_branch, head, index, local_branch, standing
 from ..tools.process import watch
 from .description import Witness, from_registry
 from .message import commit_message
-from .pull_request import PUSHED, REQUEST, Branch, plan_push, plan_request, shared_branches
+from .pull_request import PUSHED, REQUEST, Branch, plan_push, plan_request
 
 # What the actions here leave besides facts.
 COMMIT, RESTORED = "commit", "restored"
@@ -45,21 +45,19 @@ class TargetBranch(NamedTuple):
     commit: str | None = None
 
 
-def plan_commit(
-    hub: Hub, options: CommitOptions, witness: Witness = from_registry, heads: Future[dict[str, str]] | None = None
-) -> tuple[Step, Hub]:
+def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witness = from_registry) -> tuple[Step, Hub]:
     """Plan the commit of the managed files that differ, and the push and the pull request where they are wanted.
 
     Args:
         hub: the repository as it will be then.
         options: what the user asked for.
+        review: where the branch is pushed, and where its pull request goes.
         witness: returns what is known of the images, for the pull request.
-        heads: the remote's branches, where it was asked already; None to ask it.
 
     Returns:
         The step, and the repository as it will leave it.
     """
-    start = _Start.read(hub, options.branch)
+    start = _Start.read(hub, review, options.branch)
     name = start.target.name
     actions = [start.restore_index()] if start.behind else []
     planned = None
@@ -71,14 +69,15 @@ def plan_commit(
         actions += [*([start.switch()] if start.target.switch else []), start.commit(text, options.message)]
     else:
         actions.append(Action("nothing to commit"))
+    leaves = hub.with_commit(name, start.changed)
     branch = Branch(name, start.local, options.branch is not None, waits=bool(planned or hub.pending))
     pushed, requested = branch.commit, None
     if options.push or options.request:
         why = "the pull request needs it" if options.request else "it was asked for with --push"
-        pushing, pushed = plan_push(hub, branch, why, heads)
+        pushing, pushed = plan_push(hub, review, branch, why)
         actions.append(pushing)
     if options.request:
-        requesting, requested = plan_request(hub, branch, pushed, witness)
+        requesting, requested = plan_request(leaves, review, branch, pushed, witness)
         actions.append(requesting)
 
     def report(left: Values) -> Values:
@@ -94,11 +93,11 @@ def plan_commit(
         return [
             *([_restoring(left[RESTORED])] if RESTORED in left else []),
             *([f"commit {commit.hash[:12]} on {name}: {commit.subject}"] if commit else []),
-            *([f"pushed {name} to {hub.settings.remote}"] if PUSHED in left else []),
+            *([f"pushed {name} to {left[PUSHED]}"] if PUSHED in left else []),
             *(request.summary() if request else []),
         ]
 
-    return Step("commit", tuple(actions), report, summary), hub.with_commit(name, start.changed)
+    return Step("commit", tuple(actions), report, summary), leaves
 
 
 class _Start(NamedTuple):
@@ -118,14 +117,14 @@ class _Start(NamedTuple):
     local: Fact
 
     @classmethod
-    def read(cls, hub: Hub, wanted: str | None) -> _Start:
+    def read(cls, hub: Hub, review: Review, wanted: str | None) -> _Start:
         """Read where a commit starts; the facts first, so that what changes from here on is noticed."""
         git, tree = hub.git, WorkingTree(hub.git.folder)
         current = git.require_commit_can_be_made()
         branch, commit = standing(git, hub.branch or current)
         staged = index(git, hub.managed)
         files = tuple(tree.fact(path, hub.files.read(path)) for path in hub.managed)
-        target = _target(hub, wanted) if hub.changed else TargetBranch(hub.branch or current, "")
+        target = _target(hub, review, wanted) if hub.changed else TargetBranch(hub.branch or current, "")
         local = local_branch(git, target.name, target.commit if target.switch else commit.value)
         # What a planned commit leaves is not there yet.
         behind = () if hub.planned_branch else left_behind(git, hub.managed)
@@ -258,9 +257,9 @@ def _subject(message: str) -> str:
     return message.strip().partition("\n")[0]
 
 
-def _target(hub: Hub, wanted: str | None) -> TargetBranch:
+def _target(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
     """Return the branch that was named, else the current one, else, where that is shared, a feature branch."""
-    shared = shared_branches(hub)
+    shared = review.shared
     current = hub.branch or ""
     name = wanted or current
     if wanted is None and current in shared:

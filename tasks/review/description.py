@@ -19,12 +19,13 @@ from ..releases.index import Release
 from ..releases.notes import comparison, release_links, security_news
 from ..repo.files import Committed
 from ..repo.hub import Hub, HubImage
+from ..repo.remotes import Review, base_here
 from ..tools import docker
 from .message import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
 from .next_steps import next_steps
 from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
 
-NOT_KNOWN = "not known"
+NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
 # GitHub takes 256 characters of a title, and 65,536 of a text.
 LONGEST_TITLE = 200
 LONGEST_BODY = 60_000
@@ -54,7 +55,7 @@ def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
             one["digest"],
             tuple(one["platforms"]),
             one["base"]["digest"],
-            "" if one["base"]["inherited"] else "the registry has not answered for it yet",
+            "" if one["base"]["inherited"] else MISSING,
         )
         for one in images
         if one["tag"]
@@ -90,9 +91,12 @@ def _evidence(hub: Hub, image: HubImage, reference: Reference, found: docker.Ans
         return known._replace(gap=found.what)
     if isinstance(base, Fault):
         return known._replace(gap=base.what)
-    if found is None or base is None:
-        return known._replace(gap=f"the registry does not have {known.image if found is None else known.base}")
-    known = known._replace(digest=found.digest, platforms=tuple(found.platforms), base_digest=base.digest)
+    if base is None:
+        return known._replace(gap=f"the registry does not have {known.base}")
+    known = known._replace(base_digest=base.digest)
+    if found is None:
+        return known._replace(platforms=(hub.settings.platform,), gap=MISSING)
+    known = known._replace(digest=found.digest, platforms=tuple(found.platforms))
     try:
         prove(reference, found, Base(image.base.reference, base), hub.settings.platform)
     except Fault as fault:
@@ -205,27 +209,21 @@ class Description(NamedTuple):
             yield f"The cluster runs Kubernetes {plain(str(oldest.after))} or newer: `kubectl version`."
 
 
-def describe(hub: Hub, base: str, evidence: tuple[Evidence, ...], commit: str = "HEAD") -> Description:
-    """Return what a pull request of ``hub``'s state into the branch ``base`` says; it ends with ``commit``."""
-    moved = changes_between(replace(hub, files=Committed(hub.git, _fork_point(hub, base, commit) or commit)), hub)
+def describe(hub: Hub, review: Review, evidence: tuple[Evidence, ...], commit: str = "HEAD") -> Description:
+    """Return what a pull request of ``hub``'s state says; it ends with ``commit``."""
+    moved = changes_between(replace(hub, files=Committed(hub.git, _fork_point(hub, review, commit) or commit)), hub)
     old = moved.release.before if moved.release else None
     new = hub.requirement.version
     before, after = read_releases(hub, old, new, ask=True) if moved.release else (None, Release(new))
     upgrades = upgrades_here(hub, old, new)
     markdown = one_line if hub.settings.next_steps else plain
-    steps = tuple(map(markdown, next_steps(hub, base, "this pull request")))
+    steps = tuple(map(markdown, next_steps(hub, review, "this pull request")))
     return Description(moved, evidence, before, after, upgrades, steps)
 
 
-def base_tip(hub: Hub, base: str) -> str | None:
-    """Return the reference of the branch ``base``: the remote's, else the clone's; None where there is neither."""
-    known = (f"refs/remotes/{hub.settings.remote}/{base}", f"refs/heads/{base}")
-    return next((ref for ref in known if hub.git.ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").ok), None)
-
-
-def _fork_point(hub: Hub, base: str, commit: str) -> str | None:
-    """Return the commit at which ``commit`` left the branch ``base``; in a shallow clone maybe the branch's tip."""
-    tip = base_tip(hub, base)
+def _fork_point(hub: Hub, review: Review, commit: str) -> str | None:
+    """Return the commit at which ``commit`` left the base branch; in a shallow clone maybe the branch's tip."""
+    tip = base_here(hub.git, review)
     return tip and (hub.git.ask("merge-base", tip, commit).text or tip)
 
 

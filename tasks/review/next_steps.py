@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
-from ..core.faults import DOOR
+from ..core.faults import DOOR, Unusable
 from ..image.tag import render
 from ..repo.hub import Hub
+from ..repo.labeler import expected_labels
+from ..repo.remotes import Review
 
 SETTING = "hub.next_steps"
 PRODUCTION_BRANCHES = ("prod", "production")
@@ -22,29 +25,26 @@ class Deployment(NamedTuple):
     has_staging: bool
 
 
-def next_steps(hub: Hub, base: str, request: str | None = None, labels: Sequence[str] = ()) -> tuple[str, ...]:
+def next_steps(hub: Hub, review: Review, request: str | None = None, *, pushes: bool = True) -> tuple[str, ...]:
     """Return the steps that follow a release.
 
     Args:
         hub: the repository as the release leaves it.
-        base: the branch that the pull request goes to.
+        review: where its pull request goes.
         request: the pull request's address, or what stands for it; None where there is none.
-        labels: the labels that the pull request is expected to have.
+        pushes: whether the image is pushed.
 
     Raises:
         Unusable: the setting holds an unknown ``{name}``.
     """
-    branch = hub.branch or "HEAD"
-    review = request or f"{branch} (git log --patch {base}..{branch})"
-    if not hub.settings.next_steps:
-        return tuple(_shown_by(hub, base, review, labels))
-    names = {"version": hub.requirement.version, "branch": branch, "pull_request": review}
-    return tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
-
-
-def steps_without_push() -> tuple[str, ...]:
-    """Return the steps that follow a release whose image was only built."""
-    return (f"Push the image and set it in the values, which still name the old one: {DOOR} release",)
+    branch, base = hub.branch or "HEAD", review.base
+    start = f"{review.upstream}/{base}" if review.is_fork and review.upstream in review.remotes.names else base
+    wanted = request or f"{branch} (git log --patch {start}..{branch})"
+    names = {"version": hub.requirement.version, "branch": branch, "pull_request": wanted}
+    told = tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
+    if not pushes:
+        return (f"Push the image and set it in the values, which still name the old one: {DOOR} release",)
+    return told or tuple(_shown_by(hub, review, wanted))
 
 
 def deployments(hub: Hub) -> tuple[Deployment, ...]:
@@ -67,8 +67,11 @@ def deployments(hub: Hub) -> tuple[Deployment, ...]:
     )
 
 
-def _shown_by(hub: Hub, base: str, review: str, labels: Sequence[str]) -> Iterator[str]:
-    yield f"Review {review}"
+def _shown_by(hub: Hub, review: Review, request: str) -> Iterator[str]:
+    base, labels = review.base, hub.settings.labels
+    with suppress(Unusable):  # a labeler's file that is none is no reason to stop
+        labels = expected_labels(hub, review)
+    yield f"Review {request}"
     if labels:
         yield f"Check that it has the labels {', '.join(labels)}"
     if hub.branch != base:

@@ -9,43 +9,41 @@ from ..core import output
 from ..core.faults import Denied, Fault
 from ..core.names import Reference
 from ..core.options import AuthOptions, BuildOptions, BumpOptions, CommitOptions
-from ..core.plan import Action, Plan, Step, refused
+from ..core.plan import Action, Plan, Step, Values, refused
 from ..image.planning import ask_builder, plan_build, require_only_managed_changes
 from ..image.sign_in import plan_auth
 from ..image.tag import depends_on, names_commit
 from ..repo.hub import Hub
+from ..repo.remotes import Review, find_review
 from ..tools.docker import inspect_all
 from ..tools.process import Pool
 from .bump import plan_bump
 from .commit import plan_commit
 from .description import Witness, from_registry, from_report
+from .next_steps import next_steps
+from .pull_request import is_ahead
 
 
-def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> tuple[Plan, Hub]:
+def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
     """Plan the whole release, each step on the repository as the one before it will leave it.
 
     A tag that names a commit needs that commit before the build, and a second one for the values. A tag that names
-    the content needs one commit, at the end. The sign-in, the Helm repository and the remote are asked side by side;
-    the builder answers while the commit is planned.
-
-    Returns:
-        The plan, which ends with the step that cannot be planned, if there is one; and the repository as it will leave
-        it.
+    the content needs one commit, at the end. The sign-in, the Helm repository and the remotes are asked side by side;
+    the builder answers while the commit is planned. The plan ends with the step that cannot be planned, if there is
+    one.
     """
-    hosts, git = hub.registries, hub.git
+    hosts, pushes = hub.registries, commit.push or commit.request
     names = ("bump", "commit", "build", "commit") if names_commit(hub.settings.tag) else ("bump", "build", "commit")
     with Pool() as pool:
         asked = pool.submit(_plan_auth, hosts)
-        pushes = commit.push or commit.request
-        heads = pool.submit(git.remote_heads, git.push_address(hub.settings.remote)) if pushes else None
+        review = pool.submit(find_review, hub.git, hub.settings, ask=True, push=pushes, request=commit.request)
         steps: list[Step] = []
         try:
-            for step, leaves in _steps(hub, bump, build, commit, heads, asked):
-                steps.append(step)
-                hub = leaves
+            for step in _steps(hub, bump, build, commit, asked, review):
+                steps.append(step)  # noqa: PERF402 - those before a fault are kept
         except Fault as fault:
             steps.append(refused(names[len(steps)], fault))
-        return Plan((asked.result(), *steps)), hub
+        return Plan((asked.result(), *steps))
 
 
 def _plan_auth(hosts: Sequence[str]) -> Step:
@@ -60,35 +58,53 @@ def _steps(
     bump: BumpOptions,
     build: BuildOptions,
     commit: CommitOptions,
-    heads: Future[dict[str, str]] | None,
-    asked: Future[Step],
-) -> Iterator[tuple[Step, Hub]]:
+    signing_in: Future[Step],
+    asked: Future[Review],
+) -> Iterator[Step]:
     """Yield what follows the sign-in, each step planned on the repository as the one before will leave it."""
     bumping, hub = plan_bump(hub, bump)
     with output.waiting(f"asking Docker's helper for {', '.join(hub.registries)}"):
-        signing_in = asked.result()
-    yield bumping, hub
+        signs_in = any(action.mark != "-" for action in signing_in.result().actions)
+    yield bumping
     if not names_commit(hub.settings.tag):
         require_only_managed_changes(hub, build.images)
         building, built = plan_build(hub, build)
-        yield building, built
-        yield plan_commit(built, commit, _witness(hub, build, building), heads)
+        yield building
+        yield _last_commit(built, commit, asked.result(), build, building)
         return
+    review = asked.result()
     with Pool() as pool:
         changed = hub.changed
         # A build is certain where a file that an image depends on is yet to be committed.
         certain = any(depends_on(hub, image, changed) for image in hub.select(hub.images, build.images))
         builder = pool.submit(ask_builder, hub, build) if certain else None
-        moving, moved = plan_commit(hub, commit._replace(push=False, request=False))
-        yield moving, moved
+        moving, moved = plan_commit(hub, commit._replace(push=False, request=False), review)
+        yield moving
         building, built = plan_build(moved, build, builder)
     if moved.pending:
-        silent = _silent_registries(hub, build, signs_in=any(action.mark != "-" for action in signing_in.actions))
+        silent = _silent_registries(hub, build, signs_in=signs_in)
         building = building._replace(actions=(*silent, *building.actions))
-    yield building, built
+    yield building
     # A message that was given belongs to the first commit that is made.
     options = commit._replace(message=None if moved.pending else commit.message)
-    yield plan_commit(built, options, _witness(hub, build, building), heads)
+    yield _last_commit(built, options, review, build, building)
+
+
+def _last_commit(hub: Hub, options: CommitOptions, review: Review, build: BuildOptions, building: Step) -> Step:
+    """Return the commit that ends a release, with what follows it in its report."""
+    pushes = build.push and hub.settings.push
+    witness: Witness = (lambda _, left: from_report(building.report(left)["images"])) if pushes else from_registry
+    step, hub = plan_commit(hub, options, review, witness)
+    waits = bool(hub.pending or step.to_do or building.to_do)
+
+    def report(left: Values) -> Values:
+        told = step.report(left)
+        request = (told["pull_request"] or {}).get("url")
+        steps = next_steps(hub, review, request, pushes=pushes) if waits or is_ahead(hub, review) else ()
+        return {**told, "next_steps": list(steps)}
+
+    report({})  # a wrong setting is told before anything is done
+    return step._replace(report=report)
 
 
 def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> Iterator[Action]:
@@ -105,10 +121,3 @@ def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> It
     for answer in answers:
         if isinstance(answer, Fault) and not (signs_in and isinstance(answer, Denied)):
             yield from refused("build", answer).actions
-
-
-def _witness(hub: Hub, options: BuildOptions, built: Step) -> Witness:
-    """Return what tells of the images: the build that proved them; the registry where nothing is pushed."""
-    if not (options.push and hub.settings.push):
-        return from_registry
-    return lambda _, left: from_report(built.report(left)["images"])

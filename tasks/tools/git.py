@@ -262,6 +262,13 @@ class Clone(NamedTuple):
     is_found: bool
 
 
+class RemoteBranches(NamedTuple):
+    """A remote's branches, each with its commit, and which is the default one; None where it does not tell."""
+
+    heads: dict[str, str]
+    default: str | None
+
+
 @dataclass(eq=False)
 class Git:
     """One clone.
@@ -451,8 +458,11 @@ class Git:
 
     def branch_commit(self, branch: str) -> str | None:
         """Return the full hash that the local branch ``branch`` points to, or None."""
-        output = self.ask("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}")
-        return output.text if output.ok else None
+        return self.commit_at(f"refs/heads/{branch}")
+
+    def contains(self, commit: str, other: str | None) -> bool:
+        """Whether ``other`` is ``commit``, or one that leads to it."""
+        return other is not None and self.ask("merge-base", "--is-ancestor", other, commit).ok
 
     def child_of(self, parent: str, revision: str) -> str | None:
         """Return the commit after ``parent`` on the way of first parents to ``revision``; None where it has none."""
@@ -466,40 +476,30 @@ class Git:
 
     # -- the remote
 
-    def remote_url(self, remote: str) -> str | None:
-        """Return the address of ``remote``, or None where there is none of that name."""
-        output = self.ask("config", "--get", f"remote.{remote}.url")
-        return output.text if output.ok else None
-
     def push_address(self, remote: str) -> str:
         """Return what to ask for the branches that a push to ``remote`` meets: its name, or its own push address."""
         fetch, push = ask_all(capture, [self.command("remote", "get-url", *flag, remote) for flag in ((), ("--push",))])
         return push.text if push.ok and push.text != fetch.text else remote
 
-    def default_branch(self, remote: str) -> str:
-        """Return the default branch's name, from what the clone knows of ``remote`` (nothing is asked over a network).
+    def configuration(self, pattern: str) -> dict[str, str]:
+        """Return git's settings whose names match ``pattern``, variables in small letters; of several the last."""
+        pairs = (entry.partition("\n") for entry in self.ask("config", "--null", "--get-regexp", pattern).names)
+        return {key: value for key, _, value in pairs}
 
-        A clone knows it as ``refs/remotes/REMOTE/HEAD``. Without that it is ``main``, ``master`` or git's own
-        ``init.defaultBranch`` among the remote's branches, or the only one of them; where nothing was ever fetched,
-        among the clone's own.
-
-        Raises:
-            Refused: there are several, and none of that tells.
-        """
+    def known_default(self, remote: str) -> str | None:
+        """Return the remote's default branch as the clone knows it (``refs/remotes/REMOTE/HEAD``), or None."""
         prefix = f"refs/remotes/{remote}/"
         known = self.ask("symbolic-ref", "--quiet", f"{prefix}HEAD")
-        if known.ok:
-            return known.text.removeprefix(prefix)
-        usual = ("main", "master", self.ask("config", "--get", "init.defaultBranch").text)
-        branches = self._refs(prefix) or self._refs("refs/heads/")
-        likely = [name for name in usual if name in branches]
-        if not likely and len(branches) > 1:
-            raise Refused(
-                f"nobody here knows the default branch of {remote}",
-                where=self.folder,
-                hint=f"git remote set-head {remote} --auto; or say it in invoke.yaml: hub: {{base_branch: NAME}}",
-            )
-        return [*likely, *branches, "main"][0]
+        return known.text.removeprefix(prefix) if known.ok else None
+
+    def branches_known(self, remote: str) -> list[str]:
+        """Return the remote's branches as they were last fetched; where nothing was, the clone's own."""
+        return self._refs(f"refs/remotes/{remote}/") or self._refs("refs/heads/")
+
+    def commit_at(self, revision: str) -> str | None:
+        """Return the full hash of the commit that ``revision`` names; None where the clone has no such commit."""
+        output = self.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        return output.text if output.ok else None
 
     def _refs(self, prefix: str) -> list[str]:
         """Return the names of the references below ``prefix``, without it."""
@@ -512,20 +512,24 @@ class Git:
             Unreachable: it does not answer.
             Denied: it refuses access.
         """
-        return self._heads(remote, branch).get(branch)
+        return self._branches(remote, branch).heads.get(branch)
 
-    def remote_heads(self, remote: str) -> dict[str, str]:
-        """Ask ``remote`` for its branches, each with its commit; it raises as :meth:`remote_commit` does."""
-        return self._heads(remote, "*")
+    def remote_branches(self, remote: str) -> RemoteBranches:
+        """Ask ``remote`` for its branches and its default branch; it raises as :meth:`remote_commit` does."""
+        return self._branches(remote, "*")
 
-    def _heads(self, remote: str, pattern: str) -> dict[str, str]:
+    def _branches(self, remote: str, pattern: str) -> RemoteBranches:
         prefix = "refs/heads/"
-        output = self.ask("ls-remote", "--", remote, f"{prefix}{pattern}")
+        output = self.ask("ls-remote", "--symref", "--", remote, "HEAD", f"{prefix}{pattern}")
         if not output.ok:
             raise remote_fault(output, remote)
-        # It also lists what only ends so: refs/somebody/refs/heads/main.
-        listed = (line.partition("\t") for line in output.text.splitlines())
-        return {name[len(prefix) :]: commit for commit, _, name in listed if name.startswith(prefix)}
+        # `ref: refs/heads/main<TAB>HEAD` is the default branch. It also lists what only ends as a branch does:
+        # refs/somebody/refs/heads/main, and others called HEAD.
+        lines = [line.partition("\t") for line in output.text.splitlines()]
+        heads = {name[len(prefix) :]: commit for commit, _, name in lines if name.startswith(prefix)}
+        links = (told.removeprefix("ref: ") for told, _, name in lines if name == "HEAD" and told.startswith("ref: "))
+        default = next((link.removeprefix(prefix) for link in links if link.startswith(prefix)), None)
+        return RemoteBranches(heads, default if default in heads else None)
 
     def unlike_remote(self, heads: Iterable[str]) -> tuple[str, ...]:
         """Return HEAD's commits that are in none of ``heads``, newest first: short hash and subject."""

@@ -58,6 +58,15 @@ class StandInGh:
         """Let it have these pull requests."""
         (self.folder / "requests").write_text("".join(f"{json.dumps(one)}\n" for one in requests))
 
+    def fork_of(self, path: str) -> None:
+        """Let the repository be a fork of the one at ``path``."""
+        (self.folder / "parent").write_text(path)
+
+    @property
+    def parent(self) -> str:
+        """The path of the repository that it takes the repository for a fork of; empty for none."""
+        return "".join(self._lines("parent"))
+
     def sign_in(self, host: str) -> None:
         """Let it be signed in to ``host``."""
         (self.folder / "host").write_text(host)
@@ -94,17 +103,37 @@ def answer(gh: StandInGh, arguments: list[str], stdin: str) -> str:
     requests = gh.requests
     if arguments[:2] == ["pr", "list"]:
         fields = options["--json"].split(",")
-        found = [one for one in requests if one["headRefName"] == options["--head"]]
-        return json.dumps([{name: one[name] for name in fields} for one in found])
+        found = [one for one in reversed(requests) if one["headRefName"] == options["--head"]]
+        return json.dumps([{name: one.get(name) for name in fields} for one in found])
+    if arguments[:2] == ["repo", "view"] and options["--json"] == "parent":
+        owner, _, name = gh.parent.partition("/")
+        return json.dumps({"parent": {"name": name, "owner": {"login": owner}} if owner else None})
     if arguments[:2] == ["pr", "create"]:
         number = len(requests) + 1
         url = PAGES.format(repository=options["--repo"], number=number)
-        ends = {"headRefName": options["--head"], "baseRefName": options["--base"], "isCrossRepository": False}
-        gh.keep(number=number, url=url, title=options["--title"], body=stdin, **ends)
+        owner, _, branch = options["--head"].rpartition(":")
+        if any(one["headRefName"] == branch and one.get("state") == "OPEN" and one["isCrossRepository"] == bool(owner)
+               and (one.get("headRepositoryOwner") or {}).get("login") == owner for one in requests):  # fmt: skip
+            raise SystemExit(f'a pull request for branch "{branch}" already exists')
+        gh.keep(
+            number=number,
+            url=url,
+            title=options["--title"],
+            body=stdin,
+            state="OPEN",
+            headRefName=branch,
+            baseRefName=options["--base"],
+            isCrossRepository=bool(owner),
+            headRepositoryOwner={"login": owner},
+            labels=[{"name": value} for name, value in pairwise(arguments) if name == "--label"],
+            reviewers=[value for name, value in pairwise(arguments) if name == "--reviewer"],
+        )
         return f"{url}\n"
     if arguments[:1] == ["api"] and options["--method"] == "PATCH":
         number = int(options["PATCH"].rpartition("/")[2])
-        gh.put([one | json.loads(stdin) if one["number"] == number else one for one in requests])
+        new = json.loads(stdin)
+        new |= {"labels": [{"name": name} for name in new["labels"]]} if "labels" in new else {}
+        gh.put([one | new if one["number"] == number else one for one in requests])
         return ""
     if arguments == ["auth", "setup-git"]:
         return ""

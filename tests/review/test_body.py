@@ -9,6 +9,7 @@ import pytest
 from tasks.core.settings import Settings
 from tasks.releases.index import Release
 from tasks.repo.hub import open_hub
+from tasks.repo.remotes import find_review
 from tasks.review.description import LONGEST_BODY, LONGEST_TITLE, Description, Evidence, describe
 from tasks.review.message import Changes, Move
 from tasks.tools.git import Git
@@ -59,7 +60,8 @@ def story(hub: Hub, version: str, tag: str, base_tag: str, evidence: Evidence) -
     hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {NAME}\n      tag: {tag}\n")
     hub.commit(f"Move to {version}")
     settings = Settings(cache_folder=os.environ["INVOKE_HUB_CACHE_FOLDER"])
-    return describe(open_hub(settings, Git(hub.path)), "main", (evidence,))
+    git = Git(hub.path)
+    return describe(open_hub(settings, git), find_review(git, settings, ask=False), (evidence,))
 
 
 def proved(tag: str, base_tag: str) -> Evidence:

@@ -99,13 +99,13 @@ def test_a_remotes_address_on_the_web(remote: str, address: str | None) -> None:
 def test_the_page_for_opening_a_pull_request(remote: str, page: str | None) -> None:
     repository = read_remote(remote)
     assert repository is not None
-    assert opening_address(repository, BRANCH, "main", TITLE) == page
+    assert opening_address(repository, repository, BRANCH, "main", TITLE) == page
 
 
 def test_a_branchs_name_is_quoted_in_an_address() -> None:
     repository = read_remote("git@github.com:org/hubs.git")
     assert repository is not None
-    page = opening_address(repository, "robin/bump#4 &more", "release/2026", "Go & see")
+    page = opening_address(repository, repository, "robin/bump#4 &more", "release/2026", "Go & see")
     compared = "release/2026...robin/bump%234%20%26more"
     assert page == f"https://github.com/org/hubs/compare/{compared}?expand=1&title=Go+%26+see"
 

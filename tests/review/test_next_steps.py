@@ -9,6 +9,7 @@ import pytest
 from tasks.core.faults import Unusable
 from tasks.core.settings import read_settings
 from tasks.repo.hub import open_hub
+from tasks.repo.remotes import Remotes, Review
 from tasks.review.next_steps import Deployment, deployments, next_steps
 from tasks.tools.git import Git
 
@@ -36,6 +37,10 @@ def opened(hub: Hub, **settings: object) -> OpenHub:
     return open_hub(read_settings(settings), Git(hub.path))
 
 
+def into(base: str) -> Review:
+    return Review(Remotes(("origin",), "origin", "origin", is_told=True), base, "")
+
+
 def deployed(hub: Hub, *names: str, staging: bool = True, values: str = VALUES) -> None:
     """Add deployments as hubploy has them."""
     for name in names:
@@ -47,26 +52,31 @@ def deployed(hub: Hub, *names: str, staging: bool = True, values: str = VALUES) 
 
 def test_a_repository_that_shows_nothing(hub: Hub) -> None:
     review = f"Review {BRANCH} (git log --patch main..{BRANCH})"
-    assert next_steps(opened(hub), "main") == (review, f"Merge {BRANCH} into main", "Deploy as usual")
+    assert next_steps(opened(hub), into("main")) == (review, f"Merge {BRANCH} into main", "Deploy as usual")
     hub.git("switch", "--quiet", "main")
-    assert next_steps(opened(hub), "main", "https://github.com/org/hubs/pull/7") == (
+    assert next_steps(opened(hub), into("main"), "https://github.com/org/hubs/pull/7") == (
         "Review https://github.com/org/hubs/pull/7",
         "Deploy as usual",
     )
 
 
 def test_deployments_by_hubploy_a_staging_branch_and_a_production_branch(hub: Hub) -> None:
+    hub.write(
+        ".github/labeler.yml", "hub-images: ['images/**']\njupyterhub-deployment: ['hub/**']\ndocs: ['docs/**']\n"
+    )
+    hub.edit("images/hub/Dockerfile", "USER root", "USER root\n")
+    hub.edit("hub/values.yaml", "256M", "512M")
     deployed(hub, "csus", "dvc")
     hub.git("push", "--quiet", "origin", "main:refs/heads/staging", "main:refs/heads/prod")
     hub.git("fetch", "--quiet")
-    assert next_steps(opened(hub), "staging", "PAGE", ("hub-images", "jupyterhub-deployment")) == (
+    assert next_steps(opened(hub), into("staging"), "PAGE") == (
         "Review PAGE",
         "Check that it has the labels hub-images, jupyterhub-deployment",
         f"Merge {BRANCH} into staging",
         "Check the staging hubs (csus, dvc): a user can sign in and start a server",
         "Once they work, open a pull request from staging into prod",
     )
-    assert next_steps(opened(hub), "prod", "PAGE")[-1] == "Deploy csus, dvc"
+    assert next_steps(opened(hub), into("prod"), "PAGE")[-1] == "Deploy csus, dvc"
 
 
 def test_the_deployments_that_use_the_chart(hub: Hub) -> None:
@@ -78,7 +88,9 @@ def test_the_deployments_that_use_the_chart(hub: Hub) -> None:
     assert deployments(opened(hub)) == (Deployment("one", has_staging=False),)
     hub.git("clean", "-dfq")
     deployed(hub, *(f"hub{number}" for number in range(9)), staging=False)
-    assert next_steps(opened(hub), "main")[-1] == ("Deploy hub0, hub1, hub2, hub3, hub4, hub5, hub6, hub7 and 2 more")
+    assert next_steps(opened(hub), into("main"))[-1] == (
+        "Deploy hub0, hub1, hub2, hub3, hub4, hub5, hub6, hub7 and 2 more"
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,7 +101,7 @@ def test_the_deployments_that_use_the_chart(hub: Hub) -> None:
     ],
 )
 def test_the_setting_takes_their_place(setting: object, hub: Hub) -> None:
-    assert next_steps(opened(hub, next_steps=setting), "main", "PAGE") == (
+    assert next_steps(opened(hub, next_steps=setting), into("main"), "PAGE") == (
         "Merge PAGE",
         f"Deploy 3.2.1 from {BRANCH}",
     )
@@ -103,4 +115,4 @@ def test_a_setting_that_is_no_text_is_refused(setting: object) -> None:
 
 def test_an_unknown_name_is_refused(hub: Hub) -> None:
     with pytest.raises(Unusable, match="it may hold"):
-        next_steps(opened(hub, next_steps=["Tell {team}"]), "main")
+        next_steps(opened(hub, next_steps=["Tell {team}"]), into("main"))

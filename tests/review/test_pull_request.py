@@ -104,13 +104,15 @@ def test_the_report_tells_of_the_pull_request(moved: Hub, gh: StandInGh) -> None
         "base": "main",
         "title": TITLE,
         "body": "",
+        "labels": [],
+        "reviewers": [],
     }
     assert told["body"] == gh.requests[0]["body"]
 
 
 def test_the_report_of_a_dry_run_has_the_same_keys(moved: Hub, gh: StandInGh) -> None:
     told = run_task("--dry", "commit", "--pr", "--json", cwd=moved.path).json["pull_request"]
-    assert list(told) == ["url", "number", "status", "base", "title", "body"]
+    assert list(told) == ["url", "number", "status", "base", "title", "body", "labels", "reviewers"]
     assert (told["url"], told["number"], told["status"]) == (None, None, "created")
     assert gh.requests == []
 
@@ -123,7 +125,7 @@ def test_without_the_flag_there_is_no_pull_request(moved: Hub, gh: StandInGh) ->
 def test_the_default_branch_has_nothing_to_request(hub: Hub, gh: StandInGh) -> None:
     done = commit(hub)
     assert (done.code, done.out) == (0, "Nothing to do.\n"), done
-    assert gh.calls == []
+    assert gh.changes == []
 
 
 def test_own_commits_on_the_default_branch_are_neither_pushed_nor_requested(hub: Hub, gh: StandInGh) -> None:
@@ -133,14 +135,14 @@ def test_own_commits_on_the_default_branch_are_neither_pushed_nor_requested(hub:
     assert (done.code, done.out) == (0, "Nothing to do.\n"), done
     assert "- no pull request: main is the branch that they go to\n" in dry.out
     assert hub.remote_git("rev-parse", "main") == hub.git("rev-parse", "HEAD~")
-    assert gh.calls == []
+    assert gh.changes == []
 
 
 def test_a_branch_without_commits_of_its_own_has_nothing_to_request(hub: Hub, gh: StandInGh) -> None:
     hub.git("switch", "--quiet", "--create", "try-it")
     dry = run_task("--dry", "commit", "--pr", cwd=hub.path)
     assert "- no pull request: try-it has nothing that main does not have\n" in dry.out
-    assert gh.calls == []
+    assert gh.changes == []
 
 
 @pytest.mark.usefixtures("gh")
@@ -155,7 +157,7 @@ def test_a_commit_for_the_default_branch_is_refused(moved: Hub, gh: StandInGh) -
         "error: main is the branch that pull requests go to (--pr)\nhint: use another branch: --branch NAME\n"
     )
     assert moved.subjects() == ["Set up the hub"]
-    assert gh.calls == []
+    assert gh.changes == []
 
 
 def test_another_base_branch_is_the_settings(moved: Hub, gh: StandInGh) -> None:
@@ -173,7 +175,7 @@ def test_a_short_name_for_the_remote_is_read_as_git_reads_it(moved: Hub, gh: Sta
     moved.git("config", "url.https://github.com/org/.insteadOf", "ours:")
     dry = run_task("--dry", "commit", "--pr", cwd=moved.path)
     assert "* open a pull request into main\n" in dry.out, dry
-    assert gh.calls[0][:4] == ["pr", "list", "--repo", "github.com/org/hubs"]
+    assert gh.calls[-1][:4] == ["pr", "list", "--repo", "github.com/org/hubs"]
 
 
 def test_the_request_tells_of_the_pushed_commit_whatever_the_clone_has_meanwhile(moved: Hub, gh: StandInGh) -> None:
@@ -344,7 +346,8 @@ def test_a_sign_in_that_is_missing_stops_before_anything_is_done(moved: Hub, gh:
 
 @pytest.mark.parametrize("answer", ["<html>", "{}", "[1]", '[{"number": 1}]', "[" * 100_000, "1"])
 def test_an_answer_of_ghs_that_is_none_is_a_fault(moved: Hub, gh: StandInGh, answer: str) -> None:
-    (gh.folder / "gh").write_text(f"#!{sys.executable}\nprint({answer!r})\n")
+    program = f"import sys\nprint({answer!r} if sys.argv[1] == 'pr' else '{{}}')"
+    (gh.folder / "gh").write_text(f"#!{sys.executable}\n{program}\n")
     done = commit(moved)
     assert done.code == 3, done
     assert done.err.splitlines()[-2:] == ["error: the list of pull requests cannot be read (gh)", "hint: gh pr list"]

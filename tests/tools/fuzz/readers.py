@@ -165,7 +165,7 @@ def _gcloud(data: bytes) -> None:
 def _gh(data: bytes) -> None:
     for status in (0, 1, 4):
         with _saying(data, status=status), contextlib.suppress(Fault):
-            GitHub("github.com", "org/hubs", Path()).open_request("main")
+            GitHub("github.com", "org/hubs", Path()).requests("main")
 
 
 def _inspection(given: tuple[int, bytes]) -> None:
@@ -203,7 +203,7 @@ def _history(said: list[bytes]) -> None:
         for question in (
             *(git.branch, git.head, git.last_commit, lambda: git.changed(["a"])),
             lambda: git.remote_commit("origin", "main"),
-            lambda: git.default_branch("origin"),
+            lambda: git.known_default("origin"),
             lambda: chartpress_tag(History(git), ["images/hub"], "minor"),
             lambda: tag_to_come(History(git), "1.2.3"),
         ):
@@ -262,7 +262,7 @@ def _reference(text: str) -> None:
 def _remote(text: str) -> None:
     repository = read_remote(text)
     if repository:
-        opening_address(repository, text, "main", text)
+        opening_address(repository, repository, text, "main", text)
 
 
 def _address(text: str) -> None:

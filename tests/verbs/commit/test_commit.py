@@ -324,13 +324,15 @@ def test_a_default_branch_that_nobody_can_tell_is_asked_for(moved: Hub) -> None:
     moved.git("push", "--quiet", "origin", "trunk", "trunk:stable")
     moved.git("branch", "--delete", "--remotes", "origin/main")
     moved.git("remote", "set-head", "origin", "--delete")
+    moved.remote_git("branch", "--delete", "main")
+    moved.remote_git("symbolic-ref", "HEAD", "refs/heads/nowhere")
     done = commit(moved)
     assert (done.code, done.out, done.err) == (
         1,
         "",
         (
-            f"error: nobody here knows the default branch of origin ({moved.path})\n"
-            "hint: git remote set-head origin --auto; or say it in invoke.yaml: hub: {base_branch: NAME}\n"
+            f"error: cannot determine the default branch of origin ({moved.path})\n"
+            "hint: git remote set-head origin BRANCH; or name it in invoke.yaml: hub: {base_branch: NAME}\n"
         ),
     )
 

@@ -336,7 +336,7 @@ def test_no_remote_of_that_name(moved: Hub) -> None:
     assert (done.code, done.out, done.err) == (
         1,
         "",
-        f"error: there is no remote origin ({moved.path})\nhint: git remote add origin URL\n",
+        "error: there is no remote to push to (git remote)\nhint: git remote add origin URL\n",
     )
     assert (moved.git("for-each-ref"), moved.snapshot()) == before
 
