@@ -13,13 +13,12 @@ from .commit import HELP as COMMIT_HELP
 from .core import output
 from .core.faults import DOOR, Refused
 from .core.options import BuildOptions, BumpOptions, CommitOptions
+from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
 from .run import Run, open_run
 
 if TYPE_CHECKING:
     from invoke.context import Context
-
-    from .core.plan import Plan
 
 HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
 
@@ -60,12 +59,18 @@ def release(
 
     Afterwards: the next steps that it ends with.
     """
+    from .repo.remotes import find_review
+    from .review.branches import plan_start
     from .review.release import plan_release
 
     bump = BumpOptions(to, pre, dev, major)
     build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
-    with open_run(c, repo=repo, json=json) as run:
-        plan = plan_release(run.hub, bump, build, CommitOptions(message, branch, push, pr))
+    with open_run(c, repo=repo, json=json) as opened:
+        options, hub = CommitOptions(message, branch, push, pr), opened.hub
+        review = find_review(hub.git, hub.settings, ask=True, push=push or pr, request=pr)
+        run, start = opened.begin(lambda now: plan_start(now, review), lambda first: _agree(opened, first, yes=yes))
+        plan = plan_release(run.hub, bump, build, options, review)
+        plan = Plan((*start, *plan.steps))
         if not (run.dry or plan.nothing_to_do or plan.refusal):
             run.hub.git.require_unlocked()
             _agree(run, plan, yes=yes)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
-    from .core.plan import Plan
+    from .core.plan import Plan, Step
     from .repo.hub import Hub
 
 LOCK_FILE = "hubpress.lock"
@@ -55,6 +55,24 @@ class Run(NamedTuple):
             output.report({**plan.report(), **more()})
         elif not self.dry:
             output.data("\n".join(plan.summary()) or "Nothing to do.")
+
+    def begin(self, start: Callable[[Hub], Step], agree: Callable[[Plan], None]) -> tuple[Run, tuple[Step, ...]]:
+        """Do what ``start`` plans before anything else can be planned, and return the run as that leaves it.
+
+        Returns:
+            The run, and the step as it is then where it has something to say, as a dry run always has.
+        """
+        from .core.plan import Plan
+
+        run, step = self, start(self.hub)
+        if step.to_do and not self.dry:
+            plan = Plan((step,))
+            agree(plan)
+            plan.perform()
+            output.say("\n".join(plan.summary()))
+            run = self._replace(hub=self.hub.again())
+            step = start(run.hub)
+        return run, (step,) if step.actions or step.warnings else ()
 
     def show_plan(self, plan: Plan) -> None:
         """Print the plan: on standard output in a dry run, which it is the data of, else on standard error."""

@@ -83,7 +83,9 @@ class Stage(NamedTuple):
 
     def plan(self, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
         """Plan the release of the clone."""
-        return plan_release(self.hub, bump, build, commit)
+        pushes = commit.push or commit.request
+        review = find_review(self.hub.git, self.hub.settings, ask=True, push=pushes, request=commit.request)
+        return plan_release(self.hub, bump, build, commit, review)
 
     def report(self) -> dict[str, Any]:
         """Return what the JSON report holds besides the release's own."""

@@ -127,27 +127,26 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
                 raise
     if remotes.upstream is None:
         raise _several(remotes.names, "open pull requests in", UPSTREAM)
-    fork = repository = github = None
-    with Pool() as pool, output.waiting(f"asking {remotes.upstream}"):
-        asked = pool.submit(git.remote_branches, remotes.upstream)
-        address = git.push_address(remotes.push) if remotes.push in remotes.names else remotes.upstream
-        heads = asked if address == remotes.upstream else pool.submit(git.remote_branches, address)
+    upstream, fork, repository, github = remotes.upstream, None, None, None
+    with Pool() as pool, output.waiting(f"asking {upstream}"):
+        asked = pool.submit(git.remote_branches, upstream)
+        address = git.push_address(remotes.push) if remotes.push in remotes.names else upstream
+        heads = asked if address == upstream else pool.submit(git.remote_branches, address)
         if request:
-            fork, repository = (repository_at(git, one, config) for one in (address, remotes.upstream))
+            fork, repository = (repository_at(git, one, config) for one in (address, upstream))
             github = _github(git, repository)
             parent = None if remotes.is_told or address != remotes.push else _parent(github)
             if fork and github and parent:
-                github = github._replace(path=parent)
                 upstream = _at_path(config[f"remote.{remotes.push}.url"], parent)
-                remotes = remotes._replace(upstream=upstream, is_told=True)
-                repository = fork._replace(path=parent)
+                github, repository = github._replace(path=parent), fork._replace(path=parent)
                 asked = pool.submit(git.remote_branches, upstream)
         branches, gap = _answer(asked, required=push and heads is asked)
         pushed, _ = _answer(heads, required=push)
+    remotes = remotes._replace(upstream=upstream)
     base, found = _base(git, settings, remotes, config, branches)
     if request and branches and base not in branches.heads:
-        raise Refused(f"{remotes.upstream} has no branch {base}", where=found, hint=_SAY_BASE)
-    default = branches.default if branches else git.known_default(remotes.upstream)
+        raise Refused(f"{upstream} has no branch {base}", where=found, hint=_SAY_BASE)
+    default = branches.default if branches else git.known_default(upstream)
     shared = default or (None if settings.base_branch else base)
     tip = branches.heads.get(base) if branches else None
     return Review(remotes, base, found, shared, tip, pushed and pushed.heads, repository, fork, github, gap)

@@ -6,10 +6,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..core.faults import Refused, Unusable
+from ..core.faults import Refused
 from ..core.options import CommitOptions
 from ..core.plan import Action, Fact, Moved, Step, Values
-from ..image.tag import render
 from ..repo.edits import foreign_changes
 from ..repo.files import WorkingTree
 from ..repo.hub import Hub
@@ -18,6 +17,7 @@ from ..repo.secrets import credential_in
 from ..tools.git import INDEX, Git, failed, left_behind, restore, take_back
 from ..tools.git_facts import current_branch, head, index, local_branch, standing
 from ..tools.process import watch
+from .branches import TargetBranch, target_branch
 from .description import Witness, from_registry
 from .message import commit_message
 from .pull_request import PUSHED, REQUEST, Branch, plan_push, plan_request
@@ -31,18 +31,6 @@ class Commit(NamedTuple):
 
     subject: str
     hash: str | None = None
-
-
-class TargetBranch(NamedTuple):
-    """The branch that a commit goes to, and git's arguments that switch to it if need be.
-
-    Its ``commit`` is None where the branch is yet to be made.
-    """
-
-    name: str
-    why: str
-    switch: tuple[str, ...] = ()
-    commit: str | None = None
 
 
 def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witness = from_registry) -> tuple[Step, Hub]:
@@ -124,7 +112,7 @@ class _Start(NamedTuple):
         branch, commit = standing(git, hub.branch or current)
         staged = index(git, hub.managed)
         files = tuple(tree.fact(path, hub.files.read(path)) for path in hub.managed)
-        target = _target(hub, review, wanted) if hub.changed else TargetBranch(hub.branch or current, "")
+        target = target_branch(hub, review, wanted) if hub.changed else TargetBranch(hub.branch or current, "")
         local = local_branch(git, target.name, target.commit if target.switch else commit.value)
         # What a planned commit leaves is not there yet.
         behind = () if hub.planned_branch else left_behind(git, hub.managed)
@@ -169,7 +157,7 @@ class _Start(NamedTuple):
             return {self.head.name: made, self.local.name: made, self.staged.name: left, COMMIT: commit}
 
         relies = (self.branch._replace(value=name), self.head, self.staged, *self.files)
-        return Action(f"commit {', '.join(self.changed)}", "", do, (text,), relies)
+        return Action(f"commit {', '.join(self.changed)} on {name}", "", do, (text,), relies)
 
 
 class CommitPlace(NamedTuple):
@@ -255,30 +243,6 @@ def _message(hub: Hub, given: str | None) -> str:
 
 def _subject(message: str) -> str:
     return message.strip().partition("\n")[0]
-
-
-def _target(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
-    """Return the branch that was named, else the current one, else, where that is shared, a feature branch."""
-    shared = review.shared
-    current = hub.branch or ""
-    name = wanted or current
-    if wanted is None and current in shared:
-        name = render(hub.settings.branch, {"version": hub.requirement.version}, "hub.branch")
-    if name == current:
-        return TargetBranch(name, "it is the current branch")
-    if not hub.git.is_branch_name(name):
-        raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint="use --branch NAME")
-    why = f"{current} is {shared[current]}" if current in shared else "it was asked for with --branch"
-    commit = hub.git.branch_commit(name)
-    if commit is None:
-        return TargetBranch(name, why, ("switch", "--create", name))
-    if commit == hub.git.head():
-        return TargetBranch(name, why, ("switch", name), commit)
-    raise Refused(
-        f"the branch {name} exists already, with other commits",
-        where=hub.git.folder,
-        hint=f"go on there: git switch {name}; or use another: --branch NAME",
-    )
 
 
 def _restoring(paths: Sequence[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
@@ -11,6 +10,7 @@ from ..image.tag import render
 from ..repo.hub import Hub
 from ..repo.labeler import expected_labels
 from ..repo.remotes import Review
+from .branches import waits_for
 
 SETTING = "hub.next_steps"
 PRODUCTION_BRANCHES = ("prod", "production")
@@ -25,7 +25,9 @@ class Deployment(NamedTuple):
     has_staging: bool
 
 
-def next_steps(hub: Hub, review: Review, request: str | None = None, *, pushes: bool = True) -> tuple[str, ...]:
+def next_steps(
+    hub: Hub, review: Review, request: str | None = None, *, pushes: bool = True, is_done: bool = False
+) -> tuple[str, ...]:
     """Return the steps that follow a release.
 
     Args:
@@ -33,6 +35,8 @@ def next_steps(hub: Hub, review: Review, request: str | None = None, *, pushes: 
         review: where its pull request goes.
         request: the pull request's address, or what stands for it; None where there is none.
         pushes: whether the image is pushed.
+        is_done: whether the release had nothing left to do: then the steps begin with what it waits for, and there are
+            none where it is merged.
 
     Raises:
         Unusable: the setting holds an unknown ``{name}``.
@@ -44,7 +48,10 @@ def next_steps(hub: Hub, review: Review, request: str | None = None, *, pushes: 
     told = tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
     if not pushes:
         return (f"Push the image and set it in the values, which still name the old one: {DOOR} release",)
-    return told or tuple(_shown_by(hub, review, wanted))
+    waiting = waits_for(hub, review, branch, request) if is_done else ""
+    if is_done and not waiting:
+        return ()
+    return told or tuple(_shown_by(hub, review, wanted, waiting))
 
 
 def deployments(hub: Hub) -> tuple[Deployment, ...]:
@@ -67,14 +74,13 @@ def deployments(hub: Hub) -> tuple[Deployment, ...]:
     )
 
 
-def _shown_by(hub: Hub, review: Review, request: str) -> Iterator[str]:
-    base, labels = review.base, hub.settings.labels
-    with suppress(Unusable):  # a labeler's file that is none is no reason to stop
-        labels = expected_labels(hub, review)
-    yield f"Review {request}"
+def _shown_by(hub: Hub, review: Review, request: str, waiting: str) -> Iterator[str]:
+    base = review.base
+    yield f"Wait for {waiting}" if waiting else f"Review {request}"
+    labels = () if waiting else _labels(hub, review)
     if labels:
         yield f"Check that it has the labels {', '.join(labels)}"
-    if hub.branch != base:
+    if not waiting and hub.branch != base:
         yield f"Merge {hub.branch or 'HEAD'} into {base}"
     found = deployments(hub)
     staging = [one.name for one in found if one.has_staging]
@@ -87,6 +93,14 @@ def _shown_by(hub: Hub, review: Review, request: str) -> Iterator[str]:
         yield f"Deploy {_named([one.name for one in found])}"
     else:
         yield "Deploy as usual"
+
+
+def _labels(hub: Hub, review: Review) -> tuple[str, ...]:
+    """Return the labels that are expected, without the labeler's where its file cannot be read."""
+    try:
+        return expected_labels(hub, review)
+    except Unusable:
+        return hub.settings.labels
 
 
 def _has_branch(hub: Hub, name: str) -> bool:

@@ -14,32 +14,28 @@ from ..image.planning import ask_builder, plan_build, require_only_managed_chang
 from ..image.sign_in import plan_auth
 from ..image.tag import depends_on, names_commit
 from ..repo.hub import Hub
-from ..repo.remotes import Review, find_review
+from ..repo.remotes import Review
 from ..tools.docker import inspect_all
 from ..tools.process import Pool
 from .bump import plan_bump
 from .commit import plan_commit
 from .description import Witness, from_registry, from_report
 from .next_steps import next_steps
-from .pull_request import is_ahead
 
 
-def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
+def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: CommitOptions, review: Review) -> Plan:
     """Plan the whole release, each step on the repository as the one before it will leave it.
 
     A tag that names a commit needs that commit before the build, and a second one for the values. A tag that names
-    the content needs one commit, at the end. The sign-in, the Helm repository and the remotes are asked side by side;
-    the builder answers while the commit is planned. The plan ends with the step that cannot be planned, if there is
-    one.
+    the content needs one commit, at the end. The sign-in and the Helm repository are asked side by side; the builder
+    answers while the commit is planned. The plan ends with the step that cannot be planned, if there is one.
     """
-    hosts, pushes = hub.registries, commit.push or commit.request
     names = ("bump", "commit", "build", "commit") if names_commit(hub.settings.tag) else ("bump", "build", "commit")
     with Pool() as pool:
-        asked = pool.submit(_plan_auth, hosts)
-        review = pool.submit(find_review, hub.git, hub.settings, ask=True, push=pushes, request=commit.request)
+        asked = pool.submit(_plan_auth, hub.registries)
         steps: list[Step] = []
         try:
-            for step in _steps(hub, bump, build, commit, asked, review):
+            for step in _steps(hub, bump, build, commit, review, asked):
                 steps.append(step)  # noqa: PERF402 - those before a fault are kept
         except Fault as fault:
             steps.append(refused(names[len(steps)], fault))
@@ -58,21 +54,20 @@ def _steps(
     bump: BumpOptions,
     build: BuildOptions,
     commit: CommitOptions,
-    signing_in: Future[Step],
-    asked: Future[Review],
+    review: Review,
+    asked: Future[Step],
 ) -> Iterator[Step]:
     """Yield what follows the sign-in, each step planned on the repository as the one before will leave it."""
     bumping, hub = plan_bump(hub, bump)
     with output.waiting(f"asking Docker's helper for {', '.join(hub.registries)}"):
-        signs_in = any(action.mark != "-" for action in signing_in.result().actions)
+        signs_in = any(action.mark != "-" for action in asked.result().actions)
     yield bumping
     if not names_commit(hub.settings.tag):
         require_only_managed_changes(hub, build.images)
         building, built = plan_build(hub, build)
         yield building
-        yield _last_commit(built, commit, asked.result(), build, building)
+        yield _last_commit(built, commit, review, build, building)
         return
-    review = asked.result()
     with Pool() as pool:
         changed = hub.changed
         # A build is certain where a file that an image depends on is yet to be committed.
@@ -95,13 +90,12 @@ def _last_commit(hub: Hub, options: CommitOptions, review: Review, build: BuildO
     pushes = build.push and hub.settings.push
     witness: Witness = (lambda _, left: from_report(building.report(left)["images"])) if pushes else from_registry
     step, hub = plan_commit(hub, options, review, witness)
-    waits = bool(hub.pending or step.to_do or building.to_do)
+    has_more = bool(hub.pending or step.to_do or building.to_do)
 
     def report(left: Values) -> Values:
         told = step.report(left)
         request = (told["pull_request"] or {}).get("url")
-        steps = next_steps(hub, review, request, pushes=pushes) if waits or is_ahead(hub, review) else ()
-        return {**told, "next_steps": list(steps)}
+        return {**told, "next_steps": list(next_steps(hub, review, request, pushes=pushes, is_done=not has_more))}
 
     report({})  # a wrong setting is told before anything is done
     return step._replace(report=report)

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -276,10 +276,12 @@ class Git:
     Attributes:
         folder: where its commands run: the clone's top folder, or one below it.
         known: what was asked of the clone already; None where nothing was.
+        more_objects: a folder with objects that the clone does not have; None without.
     """
 
     folder: Path
     known: Clone | None = field(default=None, repr=False)
+    more_objects: Path | None = None
 
     @classmethod
     def around(cls, folder: Path) -> Git:
@@ -317,6 +319,8 @@ class Git:
     def command(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> Command:
         """Return the git command with ``arguments``, as it would be run."""
         hidden = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+        if self.more_objects:
+            hidden["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = str(self.more_objects)
         if not sys.stdin.isatty():
             hidden["GIT_TERMINAL_PROMPT"] = "0"
         naming = (*_NEUTRAL, *self._naming)
@@ -517,6 +521,39 @@ class Git:
     def remote_branches(self, remote: str) -> RemoteBranches:
         """Ask ``remote`` for its branches and its default branch; it raises as :meth:`remote_commit` does."""
         return self._branches(remote, "*")
+
+    def fetch_command(self, remote: str, branch: str) -> Command:
+        """Return the command that fetches ``branch`` of ``remote``."""
+        return self.command("fetch", "--no-recurse-submodules", "--", remote, branch)
+
+    def fetch(self, remote: str, branch: str) -> None:
+        """Fetch ``branch`` of ``remote``; it raises as :meth:`remote_commit` does."""
+        output = capture(self.fetch_command(remote, branch), seconds=PUSH_SECONDS)
+        if not output.ok:
+            raise remote_fault(output, remote)
+
+    def fetched(self, remote: str, branch: str, folder: Path) -> Git:
+        """Return the clone with the commits of ``branch`` of ``remote`` besides, which are kept in ``folder``.
+
+        Nothing of the clone changes. It raises as :meth:`remote_commit` does.
+        """
+        own = self.folder / self.read("rev-parse", "--git-path", "objects")
+        flags = ("--no-write-fetch-head", "--no-tags", "--no-auto-maintenance", "--no-recurse-submodules", "--refmap=")
+        env = {"GIT_OBJECT_DIRECTORY": str(folder), "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(own)}
+        command = self.command("fetch", *flags, "--", remote, f"refs/heads/{branch}", env=env)
+        output = capture(command, seconds=PUSH_SECONDS)
+        if not output.ok:
+            raise remote_fault(output, remote)
+        return replace(self, more_objects=folder)
+
+    def count(self, start: str, end: str) -> int:
+        """Return how many commits of ``end`` are none of ``start``; 0 where the clone does not have both."""
+        output = self.ask("rev-list", "--count", f"{start}..{end}", "--")
+        return int(output.text) if output.ok else 0
+
+    def unlike(self, before: str, after: str) -> tuple[str, ...]:
+        """Return the files that differ between two commits, relative to the top."""
+        return self.names("diff-tree", "-r", "-z", "--name-only", "--no-renames", before, after, "--")
 
     def _branches(self, remote: str, pattern: str) -> RemoteBranches:
         prefix = "refs/heads/"

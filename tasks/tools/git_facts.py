@@ -39,9 +39,12 @@ def local_branch(git: Git, branch: str, value: str | None) -> Fact:
     return Fact(f"the branch {branch}", lambda: git.branch_commit(branch), value, _is_at)
 
 
-def remote_branch(git: Git, remote: str, branch: str, value: str | None) -> Fact:
-    """Return the fact that ``branch`` of ``remote`` is the commit ``value``; None where it has no such branch."""
-    address = git.push_address(remote)
+def remote_branch(git: Git, remote: str, branch: str, value: str | None, *, push: bool = True) -> Fact:
+    """Return the fact that ``branch`` of ``remote`` is the commit ``value``; None where it has no such branch.
+
+    It is the one that is pushed to, or fetched: a remote may have two addresses.
+    """
+    address = git.push_address(remote) if push else remote
     return Fact(f"{remote}'s branch {branch}", lambda: git.remote_commit(address, branch), value, _is_at)
 
 
