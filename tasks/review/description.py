@@ -82,7 +82,8 @@ def _pinned(hub: Hub) -> Iterator[tuple[HubImage, Reference]]:
         for place in hub.values_places(image)[:1]:
             name = pinned_at(hub, place)
             if name is not None:
-                yield image, Reference.parse(name, place.file)
+                planned = COMMIT_TO_COME in name
+                yield image, Reference(*name.rsplit(":", 1)) if planned else Reference.parse(name, place.file)
 
 
 def _evidence(hub: Hub, image: HubImage, reference: Reference, found: docker.Answer, base: docker.Answer) -> Evidence:

@@ -177,8 +177,9 @@ def no_sign_in(scene: Scene) -> None:
 
 def another_branch(scene: Scene) -> None:
     """The feature branch is there, and has other commits."""
-    scene.hub.git("branch", BRANCH)
+    scene.hub.git("switch", "--quiet", "--create", BRANCH)
     scene.change(VALUES, "256M", "512M")
+    scene.hub.git("switch", "--quiet", "main")
 
 
 def a_loose_file(scene: Scene) -> None:
