@@ -66,8 +66,8 @@ def is_done_with(git: Git, review: Review, branch: str, commit: str) -> bool:
     base = base_here(git, review)
     if base and (git.contains(base, commit) or _is_squashed(git, base, commit)):
         return True
-    requests = review.github.requests(review.head(branch)) if review.github else ()
-    return any(one.state == MERGED and one.commit == commit for one in requests)
+    requests = review.github.requests(branch) if review.github else ()
+    return any(one.state == MERGED and one.commit == commit for one in requests if one.is_from(review.head(branch)))
 
 
 def plan_start(hub: Hub, review: Review) -> Step:

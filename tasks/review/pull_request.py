@@ -13,7 +13,7 @@ from ..core.visible import one_line
 from ..repo.hub import Hub
 from ..repo.labeler import expected_labels
 from ..repo.remotes import Review, base_here
-from ..tools.forges import GITHUB, GitHub, Request, opening_address, starts_no_workflow
+from ..tools.forges import CLOSED, GITHUB, GitHub, Request, opening_address, starts_no_workflow
 from ..tools.git import PUSH_SECONDS, Git, push_fault
 from ..tools.git_facts import remote_branch
 from ..tools.process import capture, run_checked
@@ -204,14 +204,22 @@ def _through_gh(
     waits: bool,
 ) -> tuple[Action, PullRequest]:
     with output.waiting(f"asking {github.host}"):
-        there = _open(github.requests(head))
+        requests = github.requests(planned.branch)
+    there = _open(requests, head)
     if there and not waits and planned.is_same(there):
         return Action(f"pull request {there.url} is there already, and says so"), planned.on_github(PRESENT, there)
 
     def do(values: Values) -> Values:
         return {REQUEST: _settle(github, head, final(planned, values))}
 
-    why = "it was asked for with --pr"
+    others = [one for one in requests if one.is_open and not one.is_from(head)]
+    closed = [one for one in requests if one.state == CLOSED and one.is_from(head)]
+    told = (
+        "it was asked for with --pr",
+        *(f"{one.head} has one already: {one.url}" for one in others),
+        *(f"{one.url} was closed without being merged" for one in closed[:1] if not there),
+    )
+    why = "; ".join(told)
     if there:
         command = github.update_command(there.number, planned.title, planned.body, labels=planned.labels_for(there))
         action = Action(f"update the pull request {there.url}", why, do, (f"$ {command}",))
@@ -226,7 +234,7 @@ def _through_gh(
 
 def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
     """Open or update the pull request where GitHub does not have it like this, and return it as it is there."""
-    there = _open(github.requests(head))
+    there = _open(github.requests(request.branch), head)
     if there is None:
         made = github.create(
             head, request.base, request.title, request.body, labels=request.labels, reviewers=request.reviewers
@@ -238,8 +246,8 @@ def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
     return request.on_github(UPDATED, there)
 
 
-def _open(requests: Sequence[Request]) -> Request | None:
-    return next((one for one in requests if one.is_open), None)
+def _open(requests: Sequence[Request], head: str) -> Request | None:
+    return next((one for one in requests if one.is_open and one.is_from(head)), None)
 
 
 def _by_hand(

@@ -131,6 +131,7 @@ class Request(NamedTuple):
         url: its page.
         title: its title.
         body: its text, in Markdown.
+        head: the branch that it is from: ``BRANCH``, or ``OWNER:BRANCH`` of a fork.
         labels: its labels.
         state: ``MERGED`` or ``CLOSED``; anything else is open.
         commit: the full hash of its branch's last commit; empty where the forge does not tell.
@@ -140,9 +141,14 @@ class Request(NamedTuple):
     url: str
     title: str
     body: str
+    head: str
     labels: tuple[str, ...] = ()
     state: str = ""
     commit: str = ""
+
+    def is_from(self, head: str) -> bool:
+        """Whether it is from ``head``; GitHub does not tell capitals from small letters in the owner's name."""
+        return self.head.lower() == head.lower()
 
     @property
     def is_open(self) -> bool:
@@ -176,21 +182,18 @@ class GitHub(NamedTuple):
         except (TypeError, KeyError):
             raise _unreadable("the repository's parent") from None
 
-    def requests(self, head: str) -> tuple[Request, ...]:
-        """Return the pull requests from the branch ``head``, the newest first, merged and closed ones too.
-
-        ``head`` is a branch of this repository, or ``OWNER:BRANCH`` of a fork.
+    def requests(self, branch: str) -> tuple[Request, ...]:
+        """Return the pull requests from ``branch`` of any fork, the newest first, merged and closed ones too.
 
         Raises:
             Denied: nobody is signed in, or access is denied.
             Unreachable: the host does not answer.
             ProgramFailed: gh failed otherwise, or its answer cannot be read.
         """
-        owner, _, branch = head.rpartition(":")
         fields = ",".join((*_FIELDS, *_MORE_FIELDS))
         wanted = ("--head", branch, "--state", "all", "--json", fields)
         output = self._checked(self._command("pr", "list", *self._here, *wanted))
-        return tuple(_request(one) for one in _listed(output.text) if _owner_of(one).lower() == owner.lower())
+        return tuple(_request(one, branch) for one in _listed(output.text))
 
     def create_command(
         self,
@@ -237,7 +240,7 @@ class GitHub(NamedTuple):
     ) -> Request:
         """Open a pull request, and return it as GitHub has it afterwards."""
         self._checked(self.create_command(head, base, title, body, labels=labels, reviewers=reviewers))
-        made = next((one for one in self.requests(head) if one.is_open), None)
+        made = next((one for one in self.requests(head.rpartition(":")[2]) if one.is_open and one.is_from(head)), None)
         if made is None:
             raise ProgramFailed("GitHub does not have the pull request that was opened", where=self.path, hint=_LOOK)
         return made
@@ -409,12 +412,14 @@ def _is_request(entry: object) -> bool:
     return isinstance(entry, dict) and all(isinstance(entry.get(name), kind) for name, kind in _FIELDS.items())
 
 
-def _request(entry: Mapping[str, Any]) -> Request:
+def _request(entry: Mapping[str, Any], branch: str) -> Request:
     labels = entry.get("labels")
     named = (label.get("name") for label in labels if isinstance(label, dict)) if isinstance(labels, list) else ()
     state, commit = (str(entry.get(name) or "") for name in ("state", "headRefOid"))
     names = tuple(name for name in named if isinstance(name, str))
-    return Request(entry["number"], entry["url"], entry["title"], entry["body"], names, state, commit)
+    owner = _owner_of(entry)
+    head = f"{owner}:{branch}" if owner else branch
+    return Request(entry["number"], entry["url"], entry["title"], entry["body"], head, names, state, commit)
 
 
 def _owner_of(entry: Mapping[str, Any]) -> str:

@@ -90,7 +90,7 @@ def test_a_dry_run_tells_all_and_touches_nothing(moved: Hub) -> None:
         f"  commit * branch {BRANCH}\n"
         "           because main is the default branch\n"
         f"           $ git switch --create {BRANCH}\n"
-        "         * commit images/hub/Dockerfile, hub/requirements.yaml\n"
+        f"         * commit images/hub/Dockerfile, hub/requirements.yaml on {BRANCH}\n"
         f"{indent(text, ' ' * 11)}"
     )
     assert (refs(moved), moved.snapshot(), moved.git("status", "--porcelain")) == before
