@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks.core import yaml_tree
 from tasks.core.faults import Unusable
-from tasks.core.settings import read_settings
+from tasks.core.settings import read_settings, section_of
 from tasks.repo.hub import open_hub
 from tasks.repo.remotes import Remotes, Review
 from tasks.review.next_steps import Deployment, deployments, next_steps
 from tasks.tools.git import Git
 
 from ..support.hubs import make_hub
+from ..support.machine import PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,6 +107,19 @@ def test_the_setting_takes_their_place(setting: object, hub: Hub) -> None:
         "Merge PAGE",
         f"Deploy 3.2.1 from {BRANCH}",
     )
+
+
+def test_the_documented_settings(hub: Hub) -> None:
+    page = (PROJECT / "docs/tasks/release.md").read_text(encoding="utf-8")
+    told = page.partition("```yaml\n")[2].partition("```")[0]
+    settings = section_of(yaml_tree.load(told))
+    assert next_steps(opened(hub, **settings), into("staging"), "PAGE") == (
+        "Merge PAGE",
+        "Sign in to https://staging.hub.example.edu and start a server",
+        "Open the pull request from staging to prod, and announce z2jh 3.2.1",
+    )
+    read = read_settings(settings)
+    assert (read.labels, read.reviewers) == (("hub-images", "jupyterhub-deployment"), ("your-org/hub-team",))
 
 
 @pytest.mark.parametrize("setting", [7, [7], {"a": "b"}])
