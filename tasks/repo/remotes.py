@@ -133,7 +133,9 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
         address = git.push_address(remotes.push) if remotes.push in remotes.names else upstream
         heads = asked if address == upstream else pool.submit(git.remote_branches, address)
         if request:
-            fork, repository = (repository_at(git, one, config) for one in (address, upstream))
+            urls = (config.get(f"remote.{remotes.push}.pushurl"), config.get(f"remote.{remotes.push}.url"), upstream)
+            fork = _repository(git, next(url for url in urls if url))
+            repository = _repository(git, config.get(f"remote.{upstream}.url", upstream))
             github = _github(git, repository)
             parent = None if remotes.is_told or address != remotes.push else _parent(github)
             if fork and github and parent:
@@ -192,12 +194,12 @@ def choose_remotes(config: Mapping[str, str], settings: Settings, branch: str | 
     return Remotes(names, push, upstream or push, is_told=upstream is not None)
 
 
-def repository_at(git: Git, remote: str, config: Mapping[str, str] | None = None) -> Repository | None:
-    """Return the repository of a remote, by name or address, as it is written or as git's ``insteadOf`` has it."""
-    written = forges.reached(config.get(f"remote.{remote}.url", remote) if config else remote)
+def _repository(git: Git, address: str) -> Repository | None:
+    """Return the repository at a remote's address, as it is written or as git's ``insteadOf`` has it."""
+    written = forges.reached(address)
     if written and written.forge:
         return written
-    return forges.reached(git.ask("ls-remote", "--get-url", "--", remote).text) or written
+    return forges.reached(git.ask("ls-remote", "--get-url", "--", address).text) or written
 
 
 def _read_remotes(git: Git, settings: Settings) -> tuple[Remotes, Mapping[str, str]]:

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ...support.cli import Result, run_task
+from ...support.hubs import make_hub
 from ...support.team import TEAMS, Team, make_team
 from .steps import BRANCH, SUBJECT, refs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ...support.hubs import Hub
+    from ...support.helm import HelmServer
 
 PAGES = "https://github.com/team/hubs/pull"
 
 
 @pytest.fixture
-def team(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
-    made = make_team(hub, tmp_path)
+def team(tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch) -> Team:
+    made = make_team(make_hub(tmp_path / "hub", chart_repository=helm_repository.url), tmp_path)
     monkeypatch.setenv("PATH", f"{made.gh.folder}{os.pathsep}{os.environ['PATH']}")
     return made
 
@@ -225,7 +226,7 @@ def test_in_ci_the_event_names_the_base_branch(team: Team, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "event",
-    ["[]", "{", '{"schedule": "0 6 * * 1"}', '{"repository": {"full_name": "team/docs", "default_branch": "x"}}'],
+    ["[]", "{", '{"schedule": "0 6 * * 1"}', '{"repository": {"full_name": "a/b", "default_branch": "x"}}'],
 )
 def test_an_event_that_tells_nothing_of_it_is_passed_over(team: Team, tmp_path: Path, event: str) -> None:
     (tmp_path / "event.json").write_text(event)
