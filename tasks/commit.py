@@ -54,5 +54,5 @@ def commit(
         options, hub = CommitOptions(message, branch, push, pr), opened.hub
         review = find_review(hub.git, hub.settings, ask=push or pr, push=push or pr, request=pr)
         run, start = opened.begin(lambda now: plan_start(now, review), lambda _: None)
-        step, _ = plan_commit(run.hub, options, review)
-        run.carry_out(Plan((*start, step)))
+        step, leaves = plan_commit(run.hub, options, review)
+        run.carry_out(Plan((*start, step)), leaves)

@@ -20,9 +20,6 @@ from .run import Run, open_run
 if TYPE_CHECKING:
     from invoke.context import Context
 
-    from .repo.hub import Hub
-    from .repo.remotes import Review
-
 HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
 
 
@@ -60,7 +57,7 @@ def release(
       release --to 4.4.0 --push  exactly this one, and push the branch
       release --yes --pr         without asking, up to the pull request
 
-    Afterwards: review the branch, then proceed to deployment as normal.
+    Afterwards: the next steps that it ends with.
     """
     from .repo.remotes import find_review
     from .review.branches import plan_start
@@ -74,12 +71,14 @@ def release(
         run, start = opened.begin(lambda now: plan_start(now, review), lambda first: _agree(opened, first, yes=yes))
         plan = plan_release(run.hub, bump, build, options, review)
         plan = Plan((*start, *plan.steps))
-        if not run.dry and not plan.nothing_to_do:
+        if not (run.dry or plan.nothing_to_do or plan.refusal):
             run.hub.git.require_unlocked()
             _agree(run, plan, yes=yes)
-        run.carry_out(plan, lambda: {"steps": plan.step_reports()})
+        run.carry_out(plan, more=lambda: {"steps": plan.step_reports()})
         if not run.dry:
-            output.say(_next_step(run.hub, review, plan, pushes=build.push and run.hub.settings.push))
+            steps = [f"- {step}" for step in plan.report()["next_steps"]]
+            done = "Nothing to do." if plan.nothing_to_do else f"Steps: {_times(plan)}"
+            output.say("\n".join((done, *(["Next steps:", *steps] if steps else []))))
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
@@ -91,23 +90,6 @@ def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
         raise Refused("nobody can be asked here", where="no terminal", hint="look at the plan, then: add --yes")
     if not output.confirm("Go on?"):
         raise Refused("not agreed to, nothing was done", hint=f"{DOOR} release, and answer y; or {DOOR} --dry release")
-
-
-def _next_step(hub: Hub, review: Review, plan: Plan, *, pushes: bool) -> str:
-    from .review.branches import waits_for
-
-    branch = plan.report()["branch"]
-    request = plan.report()["pull_request"] or {}
-    if not pushes:
-        return f"The image is not pushed, and the values do not name it. To push it: {DOOR} release"
-    if plan.nothing_to_do:
-        waiting = waits_for(hub, review, branch, request.get("url"))
-        return f"Nothing to do. {f'Waiting for {waiting}' if waiting else 'Proceed to deployment as normal.'}"
-    return (
-        f"Steps: {_times(plan)}\n"
-        f"Review it: {request.get('url') or f'git log --patch {review.base}..{branch}'}\n"
-        f"Once {branch} is merged, proceed to deployment as normal."
-    )
 
 
 def _times(plan: Plan) -> str:

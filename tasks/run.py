@@ -27,6 +27,8 @@ LOCK_FILE = "hubpress.lock"
 # A pipe would keep us waiting, a link could lead to a file of the user's own.
 _SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _MOST_DIGITS = 20
+# What a chain's dry runs so far would leave of each clone, by its folder: the next one plans on that.
+_left: dict[Path, Hub] = {}
 
 
 class Run(NamedTuple):
@@ -36,10 +38,15 @@ class Run(NamedTuple):
     dry: bool
     json: bool
 
-    def carry_out(self, plan: Plan, more: Callable[[], Mapping[str, Any]] = dict) -> None:
-        """Show the plan when dry, else perform it; then report it, with what ``more`` adds to the JSON."""
+    def carry_out(self, plan: Plan, leaves: Hub | None = None, more: Callable[[], Mapping[str, Any]] = dict) -> None:
+        """Show the plan when dry, else perform it; then report it, with what ``more`` adds to the JSON.
+
+        ``leaves`` is the repository as the plan will leave it, where it changes that.
+        """
         if self.dry:
             self.show_plan(plan)
+            plan.require_possible()
+            _left[self.hub.git.folder] = leaves or self.hub
         else:
             plan.perform()
         if github_actions.is_listening():
@@ -82,8 +89,9 @@ def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = T
     configured = section_of({SECTION: context.config.get(SECTION)})
     inside = Path(read_settings(configured, repo=repo).repo or ".").expanduser()
     hub = open_hub_around(inside, lambda top: read_settings(configured, top / FILE, repo=repo))
-    run = Run(hub, dry=bool(context.config.run.dry), json=json)
-    with contextlib.nullcontext() if run.dry or not writes else one_run_at_a_time(hub.git.git_dir) as stopped:
+    dry = bool(context.config.run.dry)
+    run = Run(_left.get(hub.git.folder, hub) if dry and writes else hub, dry, json)
+    with contextlib.nullcontext() if dry or not writes else one_run_at_a_time(hub.git.git_dir) as stopped:
         if stopped:
             sweep(hub.git)
         yield run

@@ -237,7 +237,7 @@ class Address(NamedTuple):
         return self.fault("it leads to an address that is less safe than itself")
 
 
-class Request(NamedTuple):
+class HttpRequest(NamedTuple):
     """A request and its bounds; the login of its address is not sent."""
 
     method: str
@@ -292,7 +292,7 @@ def get(address: Address, limits: Limits, validators: Validators = _NONE, *, exa
         "If-None-Match": validators.etag,
         "If-Modified-Since": validators.last_modified,
     }
-    answer = send(Request("GET", address, {name: value for name, value in wanted.items() if value}, limits))
+    answer = send(HttpRequest("GET", address, {name: value for name, value in wanted.items() if value}, limits))
     if answer.status == _OK:
         return Page(answer.body, Validators(answer.headers.get("ETag"), answer.headers.get("Last-Modified")))
     if answer.status == _NOT_MODIFIED and validators:
@@ -303,7 +303,7 @@ def get(address: Address, limits: Limits, validators: Validators = _NONE, *, exa
     raise answer.address.fault(f"{what} (status {answer.status})")
 
 
-def send(request: Request) -> Answer:
+def send(request: HttpRequest) -> Answer:
     """Send a request, and return the answer, whatever its status; a GET follows redirects.
 
     The work is done in a thread, which is left behind when the time is over: a name server, or headers that drip,
@@ -350,7 +350,7 @@ def unpacked(data: bytes, limit: int) -> bytes:
     return plain
 
 
-def _follow(request: Request) -> Answer:
+def _follow(request: HttpRequest) -> Answer:
     """Follow redirects; credentials stay with the server that they are for."""
     deadline = time.monotonic() + request.limits.total
     for _ in range(_MOST_REDIRECTS + 1):
@@ -366,7 +366,7 @@ def _follow(request: Request) -> Answer:
     raise request.address.fault(f"it redirects more than {_MOST_REDIRECTS} times")
 
 
-def _persist(request: Request, deadline: float) -> Answer:
+def _persist(request: HttpRequest, deadline: float) -> Answer:
     """Try again what may pass, by the rules of urllib3's ``Retry``, as far as the time goes."""
     limits = request.limits
     retries = Retry(limits.attempts - 1, backoff_factor=limits.backoff)
@@ -397,7 +397,7 @@ def _asked_wait(retries: Retry, retry_after: str) -> float:
         return 0
 
 
-def _exchange(request: Request) -> Answer:
+def _exchange(request: HttpRequest) -> Answer:
     """Ask once, and read the answer piece by piece."""
     method, address, headers, limits, body = request
     with (

@@ -149,6 +149,12 @@ class Settings(NamedTuple):
             ``remote`` is a fork of, else ``remote`` itself.
         base_branch: the branch that pull requests go to; the upstream's default branch where it is not given.
         branch: the feature branch's name, a template of {version}.
+        labels: the labels of a pull request. What actions/labeler gives by its file comes on top where a workflow opens
+            the request, which starts no other workflow.
+        reviewers: who is asked for a review when a pull request is opened.
+        next_steps: what the team does after a release, a list of steps or one step a line; each may hold {version},
+            {branch} and {pull_request}. Where it is empty they are what the repository shows: labels, deployments, a
+            production branch.
         cache: the build cache that colleagues share: ``off``, ``inline`` (in the images themselves), ``registry``
             (beside them, under the tag ``buildcache``), or ``on`` for whichever the builder can. A path is taken
             for ``cache_folder``.
@@ -177,6 +183,9 @@ class Settings(NamedTuple):
     upstream: str | None = None
     base_branch: str | None = None
     branch: str = "bump-z2jh-{version}"
+    labels: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
     cache: str = CACHE_OFF
     cache_folder: str | None = None
     accept: tuple[Accepted, ...] = ()
@@ -407,6 +416,14 @@ def _image_name(key: str, value: object) -> str:
     raise _wrong(key, value, "the name of an image", "write it as HOST/PATH/NAME in small letters, without a tag")
 
 
+def _lines(key: str, value: object) -> tuple[str, ...]:
+    """Read a list of texts, or a text of several lines, each without the dash of a list before it."""
+    lines = value.splitlines() if isinstance(value, str) else value
+    if isinstance(lines, (list, tuple)) and all(isinstance(line, str) for line in lines):
+        return tuple(line.strip().removeprefix("- ") for line in lines if line.strip())
+    raise _wrong(key, value, "a list of texts", f"write {key}: [Merge it, Deploy]")
+
+
 def _base(key: str, value: object) -> str:
     if value in (KEEP, CHART):
         return str(value)
@@ -529,7 +546,10 @@ _READERS = {
     "accept": _accepted,
     "images": _images,
     "pins": _pins,
+    "labels": _names,
+    "reviewers": _names,
     "base": _base,
+    "next_steps": _lines,
     "cache": _cache,
     "deployments": _deployments,
     "kubernetes": _version,

@@ -21,7 +21,6 @@ def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
     """Plan the sign-in that the registries ``hosts`` need.
 
     Raises:
-        Denied: somebody must sign in, and there is no terminal to do it on.
         ProgramFailed: gcloud is needed and missing.
         Unusable: the key file, or Docker's configuration, cannot be used.
     """
@@ -126,13 +125,12 @@ def _sign_in_with(key_file: Path, account: str | None, *, needed: bool) -> Actio
 
 def _login_action(command: Command, why: str) -> Action:
 
-    if not sys.stdin.isatty():
-        raise Denied(
-            f"{why}, and there is no terminal to sign in on",
-            where="gcloud",
-            hint=f"on a terminal: {command}; in CI: {DOOR} auth --key-file PATH",
-        )
-    return Action("sign in to Google Cloud", why, lambda _: run_login(command), (f"$ {command}",))
+    action = Action("sign in to Google Cloud", why, lambda _: run_login(command), (f"$ {command}",))
+    if sys.stdin.isatty():
+        return action
+    why = f"{why}, and there is no terminal to sign in on"
+    hint = f"on a terminal: {command}; in CI: {DOOR} auth --key-file PATH"
+    return action._replace(why=why, do=None, refusal=Denied(why, where="gcloud", hint=hint))
 
 
 def _run_once(command: Command, why: str) -> Action:

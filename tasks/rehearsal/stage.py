@@ -83,9 +83,8 @@ class Stage(NamedTuple):
 
     def plan(self, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
         """Plan the release of the clone."""
-        review = find_review(
-            self.hub.git, self.hub.settings, ask=True, push=commit.push or commit.request, request=commit.request
-        )
+        pushes = commit.push or commit.request
+        review = find_review(self.hub.git, self.hub.settings, ask=True, push=pushes, request=commit.request)
         return plan_release(self.hub, bump, build, commit, review)
 
     def report(self) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def plan_start(hub: Hub, review: Review) -> Step:
     """
     git, tip, base = hub.git, review.tip, review.base
     current, head = git.branch(), git.head()
-    if tip is None or head is None or git.under_way():
+    if tip is None or head is None or hub.planned_branch or git.under_way():
         return Step("fetch", (), warnings=_gap(review))
     with temporary_folder("hubpress-objects-") as folder:
         is_new = git.commit_at(tip) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -56,6 +57,7 @@ def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witne
         actions += [*([start.switch()] if start.target.switch else []), start.commit(text, options.message)]
     else:
         actions.append(Action("nothing to commit"))
+    leaves = hub.with_commit(name, start.changed)
     branch = Branch(name, start.local, options.branch is not None, waits=bool(planned or hub.pending))
     pushed, requested = branch.commit, None
     if options.push or options.request:
@@ -63,7 +65,7 @@ def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witne
         pushing, pushed = plan_push(hub, review, branch, why)
         actions.append(pushing)
     if options.request:
-        requesting, requested = plan_request(hub, review, branch, pushed, witness)
+        requesting, requested = plan_request(leaves, review, branch, pushed, witness)
         actions.append(requesting)
 
     def report(left: Values) -> Values:
@@ -83,7 +85,7 @@ def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witne
             *(request.summary() if request else []),
         ]
 
-    return Step("commit", tuple(actions), report, summary), hub.with_commit(name, start.changed)
+    return Step("commit", tuple(actions), report, summary), leaves
 
 
 class _Start(NamedTuple):
@@ -179,7 +181,8 @@ def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text:
     Raises:
         ProgramFailed: git refused, for instance through a hook; its output has been shown.
         Moved: the branch was switched, or has got another commit, while the hooks ran.
-        Refused: a hook changed the files on the way, or added others; or another git is at work here.
+        Refused: a hook changed the files, and stopped the commit or not; or it added others; or another git is at work
+            here.
     """
     git.require_unlocked()
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
@@ -191,6 +194,7 @@ def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text:
     if not is_ours and not (output.ok and commit):
         place.require(git)
     if not output.ok:
+        _require_untouched(git, wanted, text)
         raise failed(("commit",), output, git.folder)
     if commit is None:
         raise Moved(f"the branch {place.branch} does not have the commit that was made")
@@ -209,9 +213,9 @@ def _require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str] =
             raise Refused("the file was never committed", where=path, hint=hint)
     for path in foreign_changes(hub):
         raise Refused(
-            "the file has other changes than a release's",
+            "the file has uncommitted changes besides the release's",
             where=path,
-            hint=f"commit them first: git commit -- {path}; or put them aside: git stash push -- {path}",
+            hint=f"commit them first, a hook's too: git commit -- {path}; or put them aside: git stash push -- {path}",
         )
     staged, committed, now = hub.git.show_all(changed, INDEX), hub.git.show_all(changed), WorkingTree(hub.git.folder)
     for path in changed:
@@ -263,6 +267,19 @@ def _take_back(
     if git.ask("update-ref", "-m", "not on the planned branch", "HEAD", place.parent, stray).ok:
         take_back(git, [*wanted], {path: entry for path, entry in staged.items() if path in wanted})
     place.require(git)
+
+
+def _require_untouched(git: Git, wanted: Mapping[str, bytes], message: str) -> None:
+    """Check that the hook that stopped a commit did not change the files, as formatters do."""
+    tree = WorkingTree(git.folder)
+    changed = shlex.join(path for path, data in wanted.items() if tree.read(path) != data)
+    if changed:
+        again = shlex.join(("git", "commit", "--message", _subject(message), "--", *wanted))
+        raise Refused(
+            "a commit hook changed files and stopped the commit",
+            where=changed,
+            hint=f"review it: git diff -- {changed}; then: {again}; then run the same command again",
+        )
 
 
 def _require_as_wanted(git: Git, commit: str, wanted: Mapping[str, bytes]) -> None:

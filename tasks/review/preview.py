@@ -148,7 +148,7 @@ def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kube
         ProgramFailed: helm is missing, or a dependency cannot be fetched.
         Unusable, Unreachable, Denied: as :func:`.bump.plan_bump`.
     """
-    helm.require("it renders the chart")
+    helm.require_for("it renders the chart")
     if hub.chart_folder is None:
         raise Unusable("there is no chart to render", where=hub.git.folder, hint=f"see what stands here: {DOOR} status")
     wanted = deployments(hub, names)

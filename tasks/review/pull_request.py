@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,8 +11,9 @@ from ..core.faults import Refused
 from ..core.plan import Action, Fact, Values
 from ..core.visible import one_line
 from ..repo.hub import Hub
+from ..repo.labeler import expected_labels
 from ..repo.remotes import Review, base_here
-from ..tools.forges import CLOSED, GITHUB, GitHub, Request, opening_address
+from ..tools.forges import CLOSED, GITHUB, GitHub, Request, opening_address, starts_no_workflow
 from ..tools.git import PUSH_SECONDS, Git, push_fault
 from ..tools.git_facts import remote_branch
 from ..tools.process import capture, run_checked
@@ -58,7 +60,8 @@ class PullRequest(NamedTuple):
 
     def report(self) -> dict[str, Any]:
         """Return its part of the JSON report."""
-        return {key: getattr(self, key) for key in ("url", "number", "status", "base", "title", "body")}
+        texts = {key: getattr(self, key) for key in ("url", "number", "status", "base", "title", "body")}
+        return {**texts, "labels": list(self.labels), "reviewers": list(self.reviewers)}
 
     def summary(self) -> list[str]:
         """Return the lines that say what was done, or what is left to do by hand."""
@@ -142,7 +145,7 @@ def plan_request(
             what = f"{branch.name} is the branch that pull requests go to"
             raise Refused(what, where="--pr", hint="use another branch: --branch NAME")
         return Action(f"no pull request: {branch.name} is the branch that they go to"), None
-    if not branch.waits and not _is_ahead(hub, review):
+    if not branch.waits and not is_ahead(hub, review):
         return Action(f"no pull request: {branch.name} has nothing that {base} does not have"), None
 
     def text(now: Hub, commit: str, left: Values) -> Description:
@@ -154,7 +157,9 @@ def plan_request(
         return planned._replace(title=now.title, body=now.body)
 
     expected = text(hub, "HEAD", {})
-    planned = PullRequest(branch.name, base, expected.title, expected.body)
+    settings = hub.settings
+    labels = expected_labels(hub, review) if starts_no_workflow(os.environ) else settings.labels
+    planned = PullRequest(branch.name, base, expected.title, expected.body, labels=labels, reviewers=settings.reviewers)
     if review.github:
         action, planned = _through_gh(review.github, review.head(branch.name), planned, final, waits=branch.waits)
     else:
@@ -184,7 +189,7 @@ def _is_behind(git: Git, there: str | None, commit: str) -> bool:
     return there is None or git.contains(commit, there)
 
 
-def _is_ahead(hub: Hub, review: Review) -> bool:
+def is_ahead(hub: Hub, review: Review) -> bool:
     """Whether HEAD has commits that the base branch does not have, as far as the clone knows."""
     tip = base_here(hub.git, review)
     return tip is None or hub.git.read("rev-list", "--count", f"{tip}..HEAD", "--") != "0"

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
 from ..core.reading import read_file
+from ..core.visible import ACTIONS
 from .command import Command, Output
 from .process import capture, find
 
@@ -112,6 +113,14 @@ def read_ci(environ: Mapping[str, str]) -> CI:
     if not isinstance(path, str) or not isinstance(default, str):
         return CI()
     return CI(_EVENT, path, default, is_fork if isinstance(is_fork, bool) else None)
+
+
+def starts_no_workflow(environ: Mapping[str, str]) -> bool:
+    """Whether a pull request that is opened here starts no workflow: the token is that of a workflow of GitHub's.
+
+    https://docs.github.com/actions/concepts/security/github_token
+    """
+    return environ.get(ACTIONS) == "true"
 
 
 class Request(NamedTuple):

@@ -9,7 +9,7 @@ from ..core.faults import ProgramFailed, Refused
 from .command import Command, Output
 from .process import INSTALL_HINTS, capture, find, run_checked
 
-__all__ = ["Output", "pull", "require", "require_helm", "template", "update", "update_command"]
+__all__ = ["Output", "pull", "require_for", "require_helm", "template", "update", "update_command"]
 UPDATE_SECONDS = 300.0
 
 
@@ -37,7 +37,7 @@ def is_there() -> bool:
     return find("helm") is not None
 
 
-def require(use: str) -> None:
+def require_for(use: str) -> None:
     """Check that helm is there; ``use`` says what for.
 
     Raises:

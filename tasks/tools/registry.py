@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urljoin
 from urllib.request import parse_http_list, parse_keqv_list
 
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable, Unusable
-from ..core.http import Address, Answer, Limits, Request, basic, send
+from ..core.http import Address, Answer, HttpRequest, Limits, basic, send
 from ..core.names import DOCKER_HUB, Reference, short_platform
 from .credentials import IDENTITY_TOKEN, DockerLogins
 from .google import denied
@@ -185,7 +185,7 @@ class Conversation:
         left = max(self.deadline - time.monotonic(), _SHORTEST)
         limits = _LIMITS._replace(connect=min(_CONNECT_SECONDS, left), read=left, total=left)
         try:
-            return send(Request(method, address, headers, limits, body))
+            return send(HttpRequest(method, address, headers, limits, body))
         except (Unreachable, Unusable) as err:
             # Docker has its own proxies and certificates.
             raise Undecided from err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass, field
@@ -61,8 +62,11 @@ class Job:
             **step.get("env", {}),
         }
         env = {name: self._meant(str(value)) for name, value in given.items()}
-        files = {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": f"{output}.md"}
-        result = run(*SHELL, self._meant(step["run"]), cwd=work_tree, env={**os.environ, **env, **files, "CI": "true"})
+        event = self.folder / "event.json"
+        event.write_text(json.dumps({"repository": {"full_name": "org/hubs", "default_branch": "main", "fork": False}}))
+        files = {"OUTPUT": str(output), "STEP_SUMMARY": f"{output}.md", "EVENT_PATH": str(event), "ACTIONS": "true"}
+        runners = {"CI": "true", **{f"GITHUB_{name}": value for name, value in files.items()}}
+        result = run(*SHELL, self._meant(step["run"]), cwd=work_tree, env={**os.environ, **env, **runners})
         lines = output.read_text().splitlines() if output.exists() else []
         for name, _, value in (line.partition("=") for line in lines):
             self.known[f"steps.{step.get('id')}.outputs.{name}"] = value

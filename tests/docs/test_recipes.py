@@ -28,6 +28,17 @@ if TYPE_CHECKING:
 RECIPES = PROJECT / "docs" / "ci"
 WORKFLOWS = sorted(RECIPES.glob("github-*.yml"))
 BRANCH = "bump-z2jh-3.3.8"
+LABELER = """\
+hub-images:
+- changed-files:
+  - any-glob-to-any-file: images/**
+jupyterhub-deployment:
+- changed-files:
+  - any-glob-to-any-file: hub/**
+documentation:
+- changed-files:
+  - any-glob-to-any-file: '**/*.md'
+"""
 SCHEMAS = [
     *((file, ("vendor.github-workflows",)) for file in WORKFLOWS),
     (RECIPES / "gitlab-ci.yml", ("vendor.gitlab-ci", "--data-transform", "gitlab-ci")),
@@ -40,7 +51,8 @@ GRANTED = {
     "github-check.yml": {"files": {"contents": "read"}, "world": {"contents": "read", "id-token": "write"}},
     "github-follow-up.yml": {"follow-up": {"contents": "write", "id-token": "write"}},
 }
-KNOWN = {"inputs.version": "", "github.token": "a-token"}
+ADDRESS = "git+https://git.example.org/hub-team/hubpress@v1.0.0"
+KNOWN = {"inputs.version": "", "github.token": "a-token", "vars.HUBPRESS": ADDRESS}
 
 
 # -- what they are
@@ -147,10 +159,14 @@ def write(file: Path, script: str) -> None:
 
 
 def cloned(hub: Hub, folder: Path) -> Hub:
-    """Clone the hub's remote afresh, as a CI system does for every run."""
-    run("git", "clone", "--quiet", str(hub.remote), str(folder), cwd=hub.path)
+    """Check the hub's remote out afresh, as actions/checkout does: with all branches, and without ``origin/HEAD``."""
     clone = Hub(folder, hub.remote)
+    folder.mkdir()
+    clone.git("init", "--quiet", "--initial-branch=checkout")
+    clone.git("remote", "add", "origin", ON_GITHUB)
     at(clone, ON_GITHUB)
+    clone.git("fetch", "--quiet", "--prune", "origin", "+refs/heads/*:refs/remotes/origin/*")
+    clone.git("checkout", "--quiet", "--force", "-B", "main", "refs/remotes/origin/main")
     return clone
 
 
@@ -164,7 +180,19 @@ def test_the_release_stops_where_there_is_nothing_newer(hub: Hub, path: Path, tm
     done = release.run(hub.path)
     assert done.code == 0, done
     assert release.ran == ["Install hubpress", "Look for a release", "Go on with the branch of an earlier run"]
-    assert (path / "pipx.calls").read_text() == "install hubpress\n"
+    assert (path / "pipx.calls").read_text() == f"install {ADDRESS}\n"
+
+
+@pytest.mark.parametrize(("workflow", "name"), [(file, name) for file in GRANTED for name in GRANTED[file]])
+def test_a_workflow_that_is_not_told_where_to_install_from_stops(
+    workflow: str, name: str, hub: Hub, path: Path, tmp_path: Path
+) -> None:
+    """A name alone would be looked up in a package index that is not ours."""
+    stopped = job(workflow, name, tmp_path / "run", **{"vars.HUBPRESS": ""})
+    done = stopped.run(hub.path)
+    assert (done.code, stopped.ran) == (1, ["Install hubpress"])
+    assert done.err.endswith("HUBPRESS: set the variable HUBPRESS to the address to install from\n")
+    assert not (path / "pipx.calls").exists()
 
 
 def test_a_version_that_is_a_command_stays_a_version(hub: Hub, path: Path, tmp_path: Path) -> None:
@@ -206,9 +234,12 @@ def test_renovates_task_moves_the_base_image_along_with_the_chart(hub: Hub) -> N
 
 @pytest.fixture
 def real_hub(tmp_path: Path, helm_repository: HelmServer, registry: Registry, mirror: str) -> Hub:
-    """A hub repository on 3.2.1 whose images a registry really takes."""
+    """A hub repository on 3.2.1 whose images a registry really takes, and which labels pull requests by their files."""
     prefix = f"{registry.address}/{tmp_path.name.lower()}"
     made = make_hub(tmp_path / "hub", base=mirror, registry=prefix, chart_repository=helm_repository.url)
+    made.write(".github/labeler.yml", LABELER)
+    made.commit("Label pull requests")
+    made.git("push", "--quiet")
     at(made, ON_GITHUB)
     return made
 
@@ -223,10 +254,14 @@ def test_the_scheduled_release_opens_one_pull_request_and_the_next_run_finds_it(
     assert first.known["steps.release.outputs.branch"] == BRANCH
     assert first.known["steps.release.outputs.pull_request"] == "https://github.com/org/hubs/pull/1"
     assert first.known["steps.release.outputs.digest"].startswith("sha256:")
+    assert gh.requests[0]["labels"] == [{"name": "hub-images"}, {"name": "jupyterhub-deployment"}]
     second = job("github-release.yml", "release", tmp_path / "second")
     again = second.run(cloned(real_hub, tmp_path / "tuesday").path)
     assert again.code == 0, again
-    assert again.err.endswith("Nothing to do. Proceed to deployment as normal.\n")
+    assert (
+        "Nothing to do.\nNext steps:\n- Wait for the review and the merge of https://github.com/org/hubs/pull/1\n"
+        in again.err
+    )
     assert second.known["steps.release.outputs.changed"] == "false"
     assert gh.changes == ["create"]
     for name, subject in (("files", "Files and git are"), ("world", "Everything is")):
@@ -314,7 +349,7 @@ GITLAB = {
     "CI_API_V4_URL": "https://gitlab.example/api/v4",
     "HUB_TOKEN": "t0ken",
     "INVOKE_HUB_BASE_BRANCH": "main",
-    "HUBPRESS": "hubpress",
+    "HUBPRESS": ADDRESS,
 }
 REQUESTS = "https://gitlab.example/api/v4/projects/7/merge_requests"
 
@@ -328,7 +363,7 @@ def gitlab(path: Path) -> StandInGitLab:
 
 def merge_request(folder: Path, **request: str) -> Result:
     """Run merge-request.sh on a release's report."""
-    told = {"base": "main", "title": "Move z2jh", "body": "- [ ] Look at it\n", **request}
+    told = {"base": "main", "title": "Move z2jh", "body": "- [ ] Look at it\n", "labels": ["hub", "z2jh"], **request}
     (folder / "release.json").write_text(json.dumps({"branch": BRANCH, "pull_request": told if request else None}))
     return run(str(RECIPES / "merge-request.sh"), "release.json", cwd=folder, env=GITLAB)
 
@@ -339,6 +374,7 @@ def test_gitlabs_merge_request_is_opened_once_then_updated_where_it_differs(
     assert merge_request(tmp_path, title="Move z2jh to 1").out == "https://gitlab.example/7\n"
     assert gitlab.sent["source_branch"] == BRANCH
     assert (gitlab.sent["target_branch"], gitlab.sent["title"]) == ("main", "Move z2jh to 1")
+    assert gitlab.sent["labels"] == "hub,z2jh"
     gitlab.tick()
     assert merge_request(tmp_path, title="Move z2jh to 1").out == ""
     assert gitlab.addresses == [REQUESTS]

@@ -125,7 +125,7 @@ def test_rule_3(hub: Hub) -> None:
     commits = hub.subjects()
     done = run_task("bump", "--to", "3.3.7", "commit", cwd=hub.path)
     assert (done.code, hub.subjects()) == (REFUSED, commits), done
-    assert fault(done)[0] == f"the file has other changes than a release's ({DOCKERFILE})"
+    assert fault(done)[0] == f"the file has uncommitted changes besides the release's ({DOCKERFILE})"
 
 
 @pytest.mark.engine

@@ -120,12 +120,6 @@ def test_without_the_helm_repository_its_facts_are_not_known(tmp_path: Path, hel
     assert "Kubernetes 1." not in body
 
 
-def test_a_tag_that_names_the_content_does_not_mind_a_squash() -> None:
-    moved = Changes(None, (), (Move("hub image", "hub:1", "hub:2", "hub/values.yaml"),))
-    told = [Description(moved, (), None, Release("4.4.0"), (), names_commit).body for names_commit in (True, False)]
-    assert ["merged with a merge commit" in body for body in told] == [True, False]
-
-
 @pytest.mark.parametrize(
     ("constraint", "oldest"),
     [

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, install_hook
+from tests.support.cli import run_task
+from tests.support.logins import write_program
+from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, install_hook, refs
 from tests.support.world import fault
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ...support.hubs import Hub
 
 AGAIN = "run the same command again"
@@ -107,3 +113,67 @@ def test_what_is_staged_between_the_plan_and_the_commit_stays_staged(moved: Hub)
     assert fault(done)[0] == "the plan no longer holds: the index has changed"
     assert moved.git("show", ":hub/requirements.yaml").endswith("# mine")
     assert moved.subjects() == ["Set up the hub"]
+
+
+def test_a_branch_switched_between_the_plan_and_the_action_stays_as_it_is(
+    moved: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A git that switches stands in the middle of the plan's looks, behind that at the branch."""
+    programs, git = tmp_path / "path", shutil.which("git")
+    programs.mkdir()
+    switch = f"{git} symbolic-ref HEAD refs/heads/elsewhere; touch {programs}/done"
+    once = f"test -e {programs}/done || {{ {git} branch elsewhere; {switch}; }}"
+    write_program(programs, "git", f'case "$*" in *check-ref-format*) {once} ;; esac\nexec {git} "$@"\n')
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    before = moved.snapshot()
+    done = run_task("commit", cwd=moved.path)
+    assert fault(done) == (
+        "the plan no longer holds: the current branch is now elsewhere",
+        f"git switch main, then {AGAIN}; nothing was done",
+    )
+    assert (moved.snapshot(), moved.git("branch", "--list", BRANCH)) == (before, "")
+    assert "elsewhere" in refs(moved)
+
+
+# -- hooks that change what is committed
+
+
+@pytest.mark.parametrize(
+    ("script", "changed"),
+    [
+        pytest.param(
+            "sed -i 's/^  *version: .*/&  # checked/' hub/requirements.yaml", "hub/requirements.yaml", id="one"
+        ),
+        pytest.param(
+            "for file in hub/requirements.yaml images/hub/Dockerfile; do printf '# end\\n' >>$file; done",
+            "images/hub/Dockerfile hub/requirements.yaml",
+            id="both",
+        ),
+    ],
+)
+def test_a_formatter_that_stops_the_commit_is_named_and_its_hint_leads_on(
+    moved: Hub, script: str, changed: str
+) -> None:
+    """As prettier's and pre-commit's own: they change a file, fail, and are content the second time."""
+    once = "test -e .git/formatted && exit 0; touch .git/formatted"
+    hook(moved, "pre-commit", f"{once}; {script}; echo 'files were modified'; exit 1")
+    head = moved.git("rev-parse", "HEAD")
+    done = commit(moved)
+    assert (done.code, done.out, moved.git("rev-parse", "HEAD")) == (1, "", head), done
+    again = f"git commit --message '{SUBJECT}' -- images/hub/Dockerfile hub/requirements.yaml"
+    assert fault(done) == (
+        f"a commit hook changed files and stopped the commit ({changed})",
+        f"review it: git diff -- {changed}; then: {again}; then run the same command again",
+    )
+    assert fault(commit(moved))[0].startswith("the file has uncommitted changes besides the release's")
+    moved.git("commit", "--quiet", "--message", SUBJECT, "--", "images/hub/Dockerfile", "hub/requirements.yaml")
+    assert commit(moved).out == "Nothing to do.\n"
+    assert (moved.subjects()[0], committed_files(moved)) == (SUBJECT, MANAGED)
+
+
+def test_a_hook_that_only_stops_the_commit_says_why(moved: Hub) -> None:
+    hook(moved, "pre-commit", "echo 'flake8: E501' >&2; exit 1")
+    done = commit(moved)
+    assert done.code == 3, done
+    assert "flake8: E501" in done.err
+    assert "hook changed" not in done.err

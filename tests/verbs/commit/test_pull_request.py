@@ -100,8 +100,22 @@ def test_the_report_tells_of_the_pull_request(moved: Hub, gh: StandInGh) -> None
         "base": "main",
         "title": TITLE,
         "body": "",
+        "labels": [],
+        "reviewers": [],
     }
     assert told["body"] == gh.requests[0]["body"]
+
+
+def test_the_report_of_a_dry_run_has_the_same_keys(moved: Hub, gh: StandInGh) -> None:
+    told = run_task("--dry", "commit", "--pr", "--json", cwd=moved.path).json["pull_request"]
+    assert list(told) == ["url", "number", "status", "base", "title", "body", "labels", "reviewers"]
+    assert (told["url"], told["number"], told["status"]) == (None, None, "created")
+    assert gh.requests == []
+
+
+def test_without_the_flag_there_is_no_pull_request(moved: Hub, gh: StandInGh) -> None:
+    assert run_task("commit", "--push", "--json", cwd=moved.path).json["pull_request"] is None
+    assert gh.calls == []
 
 
 def test_the_default_branch_has_nothing_to_request(hub: Hub, gh: StandInGh) -> None:
@@ -177,7 +191,7 @@ def test_without_gh_the_page_for_opening_it_is_told(moved: Hub) -> None:
     *text, last = done.out.splitlines()
     assert last == f"open a pull request from {BRANCH} into main: {page}"
     assert text[2:6] == ["", TITLE, "", "### What moved"]
-    assert text[-2] == "Then merge, and proceed to deployment as normal."
+    assert text[-4:-1] == ["- [ ] Review this pull request", f"- [ ] Merge {BRANCH} into main", "- [ ] Deploy as usual"]
     assert moved.remote_git("rev-parse", BRANCH) == moved.git("rev-parse", "HEAD")
 
 

@@ -144,20 +144,21 @@ CASES = {
     ),
     "a line of the user's in the Dockerfile": Case(
         foreign_line,
-        "the file has other changes than a release's (images/hub/Dockerfile)",
-        "commit them first: git commit -- images/hub/Dockerfile; "
+        "the file has uncommitted changes besides the release's (images/hub/Dockerfile)",
+        "commit them first, a hook's too: git commit -- images/hub/Dockerfile; "
         "or put them aside: git stash push -- images/hub/Dockerfile",
     ),
     "a comment of the user's in the requirement": Case(
         foreign_comment,
-        "the file has other changes than a release's (hub/requirements.yaml)",
-        "commit them first: git commit -- hub/requirements.yaml; "
+        "the file has uncommitted changes besides the release's (hub/requirements.yaml)",
+        "commit them first, a hook's too: git commit -- hub/requirements.yaml; "
         "or put them aside: git stash push -- hub/requirements.yaml",
     ),
     "other values": Case(
         foreign_values,
-        "the file has other changes than a release's (hub/values.yaml)",
-        "commit them first: git commit -- hub/values.yaml; or put them aside: git stash push -- hub/values.yaml",
+        "the file has uncommitted changes besides the release's (hub/values.yaml)",
+        "commit them first, a hook's too: git commit -- hub/values.yaml; "
+        "or put them aside: git stash push -- hub/values.yaml",
     ),
     "other changes of a managed file are staged": Case(
         foreign_staged,

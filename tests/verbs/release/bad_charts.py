@@ -132,8 +132,8 @@ FILES = [
         "commit",
         other_changes_in_a_managed_file,
         REFUSED,
-        "the file has other changes than a release's (hub/requirements.yaml)",
-        "commit them first: git commit -- hub/requirements.yaml; "
+        "the file has uncommitted changes besides the release's (hub/requirements.yaml)",
+        "commit them first, a hook's too: git commit -- hub/requirements.yaml; "
         "or put them aside: git stash push -- hub/requirements.yaml",
     ),
 ]

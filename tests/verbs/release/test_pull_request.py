@@ -14,6 +14,7 @@ from tests.support.hubs import ON_GITHUB, at
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tasks.rehearsal.registry import Registry
     from tests.support.hubs import Hub
 
 pytestmark = pytest.mark.engine
@@ -48,12 +49,35 @@ def test_a_release_opens_a_pull_request_with_the_proof_of_its_image(hub: Hub, gh
         "base": "main",
         "title": "Move z2jh from 3.2.1 to 3.3.8",
         "body": "",
+        "labels": [],
+        "reviewers": [],
     }
     assert f"| image | `{image['repository']}:{image['tag']}` |\n" in request["body"]
     assert f"| digest | `{image['digest']}` |\n| platforms | `linux/amd64` |\n" in request["body"]
     assert f"| its digest | `{image['base']['digest']}` |\n" in request["body"]
     assert "| built on it | yes: its layers are the first layers |\n" in request["body"]
     assert hub.remote_git("rev-parse", "bump-z2jh-3.3.8") == hub.git("rev-parse", "HEAD")
+
+
+def test_the_registry_alone_tells_the_same_as_the_build_that_pushed(hub: Hub, gh: StandInGh) -> None:
+    assert run_task("release", "--yes", "--pr", cwd=hub.path).code == 0
+    again = run_task("commit", "--pr", cwd=hub.path)
+    assert (again.code, again.out) == (0, f"pull request present: {FIRST}\n"), again
+    whole = run_task("release", "--yes", "--pr", cwd=hub.path)
+    assert whole.code == 0, whole
+    steps = (f"Wait for the review and the merge of {FIRST}", "Deploy as usual")
+    assert whole.err.endswith("\n".join(("Nothing to do.", "Next steps:", *(f"- {step}" for step in steps), "")))
+    assert gh.changes == ["create"]
+
+
+def test_a_plan_tells_the_tag_that_will_be_and_no_digest(hub: Hub, gh: StandInGh) -> None:
+    dry = run_task("--dry", "release", "--pr", "--json", cwd=hub.path)
+    assert dry.code == 0, dry
+    told = dry.json["pull_request"]
+    assert (told["status"], told["url"]) == ("created", None)
+    assert "**Not proved**: the registry does not have it yet.\n" in told["body"]
+    assert "| digest | not known |\n" in told["body"]
+    assert gh.changes == []
 
 
 def test_values_that_still_name_an_image_on_the_older_base_are_said_to(hub: Hub, gh: StandInGh) -> None:
@@ -66,6 +90,16 @@ def test_values_that_still_name_an_image_on_the_older_base_are_said_to(hub: Hub,
     (request,) = gh.requests
     assert "**Not proved**: the image is not built on 127.0.0.1:" in request["body"]
     assert "- [ ] The image is built and proved: `hubpress build`, then `hubpress commit --pr`.\n" in request["body"]
+
+
+def test_an_image_that_the_registry_lost_is_said_to(hub: Hub, gh: StandInGh, registry: Registry) -> None:
+    hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {registry.address}/gone/hub\n      tag: '1'\n")
+    hub.commit("Name an image that is not there")
+    hub.git("push", "--quiet")
+    assert run_task("bump", cwd=hub.path).code == 0
+    done = run_task("commit", "--pr", cwd=hub.path)
+    assert done.code == 0, done
+    assert "**Not proved**: the registry does not have it yet.\n" in gh.requests[0]["body"]
 
 
 def test_a_rehearsal_shows_what_the_pull_request_would_say(hub: Hub, gh: StandInGh) -> None:

@@ -20,6 +20,13 @@ pytestmark = pytest.mark.engine
 BRANCH = "bump-z2jh-3.3.8"
 QUESTION = "Go on? [y/N] "
 TIME = r"\d+\.\d s"
+WAITING = f"- Wait for {BRANCH} to be pushed, reviewed and merged into main: invoke commit --pr"
+STEPS = [
+    "Next steps:",
+    f"- Review {BRANCH} (git log --patch main..{BRANCH})",
+    f"- Merge {BRANCH} into main",
+    "- Deploy as usual",
+]
 
 
 def on_terminal(hub: Hub, *flags: str, typed: str) -> Result:
@@ -69,7 +76,7 @@ def test_without_a_terminal_nobody_is_asked_and_nothing_done(scene: Scene) -> No
 # -- what it says
 
 
-def test_a_release_ends_with_a_summary_the_times_and_the_next_step(scene: Scene) -> None:
+def test_a_release_ends_with_a_summary_the_times_and_the_next_steps(scene: Scene) -> None:
     result = release(scene.hub)
     named, moved = scene.hub.git("log", "-2", "--pretty=%h", "--abbrev=12").splitlines()
     tag = scene.hub.read(VALUES).partition("tag: ")[2].partition("\n")[0]
@@ -82,11 +89,10 @@ def test_a_release_ends_with_a_summary_the_times_and_the_next_step(scene: Scene)
     ]
     assert [line.split()[0] for line in said[4:7]] == ["digest", "platform", "base"]
     assert said[7:] == [f"commit {named} on {BRANCH}: Use hub image {tag}"]
-    times, review, step = result.err.splitlines()[-3:]
+    times, *steps_after = result.err.splitlines()[-5:]
     steps = ("auth", "bump", "commit", "build", "commit")
     assert re.fullmatch(f"Steps: {', '.join(f'{name} {TIME}' for name in steps)}", times)
-    assert review == f"Review it: git log --patch main..{BRANCH}"
-    assert step == f"Once {BRANCH} is merged, proceed to deployment as normal."
+    assert steps_after == STEPS
 
 
 def test_a_second_release_asks_nothing_and_does_nothing(scene: Scene) -> None:
@@ -94,7 +100,7 @@ def test_a_second_release_asks_nothing_and_does_nothing(scene: Scene) -> None:
     before = scene.world()
     result = on_terminal(scene.hub, typed="")
     assert result.code == 0, result
-    assert result.err.endswith("Nothing to do. Proceed to deployment as normal.\n")
+    assert result.err.splitlines()[-4:] == ["Nothing to do.", "Next steps:", WAITING, "- Deploy as usual"]
     assert QUESTION not in result.err
     assert scene.world() == before
 
