@@ -138,7 +138,9 @@ class History:
 
     def commits_of(self, paths: Sequence[str], most: int) -> list[str]:
         """Return the abbreviated hashes of the last ``most`` commits of any branch that touch ``paths``."""
-        return self._ask("log", "--all", f"--max-count={most}", "--pretty=format:%h", "--", *paths).text.split()
+        commits = self._ask("log", "--all", f"--max-count={most}", "--pretty=format:%h", "--", *paths).text.split()
+        self._ask_all([(*_COUNT, commit, "--") for commit in commits])
+        return commits
 
     def tagged(self, commit: str) -> Tagged:
         """Return the nearest git tag of ``commit``, annotated or not."""

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from shlex import quote
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from ..core.faults import Refused
-from ..repo.files import is_below, join, temporary_folder
+from ..core.locks import temporary_folder
+from ..repo.files import is_below, join
 from ..tools.git import Clone, Git, failed
 from ..tools.process import capture
 
@@ -27,8 +29,9 @@ _MOST_LINKS = 40
 # A checkout's own modes, whatever the user's umask: they are part of what Docker takes for the same file.
 _UMASK = 0o022
 _WRITE_SECONDS = 3600.0
-# Paths are taken literally, and neither the clone nor its hooks notice what happens to an index of ours.
-_SETTINGS = ("core.hooksPath=/dev/null", "core.sparseCheckout=false", "core.splitIndex=false")
+# Paths are taken literally, neither the clone nor its hooks notice what happens to an index of ours, and as many files
+# are written at once as there are processors.
+_SETTINGS = ("checkout.workers=0", "core.hooksPath=/dev/null", "core.sparseCheckout=false", "core.splitIndex=false")
 _WITH_OWN_INDEX = (*(word for setting in _SETTINGS for word in ("-c", setting)), "--literal-pathspecs")
 
 
@@ -108,11 +111,11 @@ class Tree:
         places = self._places(paths)
         inner = self.submodules(places)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_folder("index-", folder.parent) as beside:
-            folder.mkdir(exist_ok=True)
-            folder.chmod(0o777 & ~_UMASK)
-            git = Git(folder, self.git.clone._replace(top=folder, is_found=False))
-            env = {**self.env, "GIT_INDEX_FILE": str(beside / "index")}
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o777 & ~_UMASK)
+        git = Git(folder, self.git.clone._replace(top=folder, is_found=False))
+        with TemporaryDirectory(dir=folder.parent) as beside:
+            env = {**self.env, "GIT_INDEX_FILE": f"{beside}/index"}
             # The whole tree: attributes of the folders above count too.
             _answer(git, "read-tree", self.name, env=env)
             listed = _answer(git, "ls-files", "-z", "--", *places, *inner, env=env)
@@ -221,7 +224,7 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         submodule = (folder for folder in _folders_above(place) if os.path.lexists(git.folder / folder / ".git"))
         places.append(next(submodule, place))
     places = list(dict.fromkeys(places))
-    with temporary_folder("hubpress-") as folder:
+    with temporary_folder("hubpress-files-") as folder:
         index, objects = folder / "index", folder / "objects"
         objects.mkdir()
         # Quoted as in C, since the variable may list several folders, separated by colons.

@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import io
 import os
-import stat
 import struct
 import tarfile
 import tempfile
@@ -25,6 +24,7 @@ from typing import NamedTuple, TypeAlias
 import platformdirs
 
 from ..core.faults import Refused, Unusable
+from ..core.locks import open_lock, take
 from ..core.names import Reference
 from ..image.proof import STAND_IN_LABEL
 from ..tools.command import Command
@@ -116,7 +116,7 @@ def remove_unused(references: Iterable[str]) -> None:
     """Remove those of the stand-ins that no process holds."""
     for reference in references:
         with _holding(_lock_of(reference), fcntl.LOCK_SH) as lock:
-            if _taken(lock, fcntl.LOCK_EX):
+            if take(lock, fcntl.LOCK_EX):
                 remove_stand_in(reference)
 
 
@@ -171,7 +171,7 @@ def _held(reference: str) -> Iterator[None]:
             build_stand_in(reference)
             yield
         finally:
-            if _taken(lock, fcntl.LOCK_EX):
+            if take(lock, fcntl.LOCK_EX):
                 remove_stand_in(reference)
 
 
@@ -200,7 +200,7 @@ def _holding(name: str, kind: int) -> Iterator[int]:
     descriptor = _open_lock(file)
     try:
         deadline = time.monotonic() + _LOCK_SECONDS
-        while not _taken(descriptor, kind):
+        while not take(descriptor, kind):
             if time.monotonic() > deadline:
                 raise Refused(
                     "another rehearsal of yours has held this lock for too long",
@@ -213,31 +213,13 @@ def _holding(name: str, kind: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _taken(descriptor: int, kind: int) -> bool:
-    """Take a lock if it is free, and return whether it was."""
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _open_lock(file: Path) -> int:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        return open_lock(file)
     except OSError as err:
-        raise _unusable(file, err.strerror) from err
-    found = os.fstat(descriptor)
-    if stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid():
-        return descriptor
-    os.close(descriptor)
-    raise _unusable(file, "it is no plain file of yours")
-
-
-def _unusable(file: Path, why: str | None) -> Unusable:
-    hint = f"ls -ld {file.parent} {file}; remove the file, or use another folder: set XDG_CACHE_HOME"
-    return Unusable(f"cannot use the lock file: {why}", where=file, hint=hint)
+        hint = f"ls -ld {file.parent} {file}; remove the file, or use another folder: set XDG_CACHE_HOME"
+        raise Unusable(f"cannot use the lock file: {err.strerror}", where=file, hint=hint) from err
 
 
 def _labels(reference: str) -> Mapping[str, str] | None:

@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urljoin
 from urllib.request import parse_http_list, parse_keqv_list
 
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable, Unusable
-from ..core.http import Address, Answer, Limits, Request, basic, send
+from ..core.http import Address, Answer, Connections, Limits, Request, basic, send
 from ..core.names import DOCKER_HUB, Reference, short_platform
 from .credentials import IDENTITY_TOKEN, DockerLogins
 from .google import denied
@@ -112,6 +112,7 @@ class Conversation:
     actions: str = "pull"
     deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
     _signed: dict[str, str] = field(default_factory=dict, repr=False)
+    _connections: Connections = field(default_factory=Connections, repr=False)
 
     @property
     def root(self) -> Address:
@@ -185,7 +186,7 @@ class Conversation:
         left = max(self.deadline - time.monotonic(), _SHORTEST)
         limits = _LIMITS._replace(connect=min(_CONNECT_SECONDS, left), read=left, total=left)
         try:
-            return send(Request(method, address, headers, limits, body))
+            return send(Request(method, address, headers, limits, body, self._connections))
         except (Unreachable, Unusable) as err:
             # Docker has its own proxies and certificates.
             raise Undecided from err

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.core.faults import Refused
+from tasks.core.locks import MarkedFolder
 from tasks.image.tree import Tree, snapshot
 from tasks.tools.git import Git
 
@@ -376,3 +377,19 @@ def test_a_submodule_in_a_submodule_that_is_not_here_is_named_with_the_command(
     sh(*update, "--recursive", "--", "ctx/sub", cwd=tmp_path / "plain")
     tree.write(["ctx"], tmp_path / "ours/again")
     assert (tmp_path / "ours/again/ctx/sub/inner/deepest.txt").exists()
+
+
+def test_what_a_killed_run_left_of_the_files_as_they_lie_the_next_one_clears_away(
+    repository: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    with snapshot(Git.around(repository.path), ["ctx"], {}):
+        (running,) = (tmp_path / "temporary").iterdir()
+        killed = MarkedFolder.make("hubpress-files-")
+        os.close(killed.lock)
+        by_hand = tmp_path / "temporary/hubpress-files-of-mine"
+        by_hand.mkdir()
+        assert lies(repository, "ctx")["ctx/a.txt"] == b"a\n"
+        assert sorted((tmp_path / "temporary").iterdir()) == sorted([running, by_hand])
+    assert list((tmp_path / "temporary").iterdir()) == [by_hand]

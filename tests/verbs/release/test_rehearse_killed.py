@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.rehearsal.cleanup import MARK, Record, RehearsalFolder, clear_up_after_killed_ones, rehearsal_folder
+from tasks.core.locks import MARK, MarkedFolder
+from tasks.rehearsal.cleanup import TEMPORARY, Record, clear_up_after_killed_ones, rehearsal_folder
 
 from ...support.cli import INVOKE, run, run_task, sh
 from ...support.hubs import Hub, make_hub
@@ -242,11 +243,11 @@ def test_what_would_not_go_away_is_told_and_tried_again(hub: Hub, temporary: Pat
 def killed(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a rehearsal that was killed before it wrote its record."""
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    place = RehearsalFolder.make(keep=False)
+    place = MarkedFolder.make(TEMPORARY)
     os.close(place.lock)
-    (place.folder / "hub").mkdir()
-    (place.folder / "hub/file").write_text("ours\n")
-    return place.folder
+    (place.path / "hub").mkdir()
+    (place.path / "hub/file").write_text("ours\n")
+    return place.path
 
 
 def test_a_folder_with_the_mark_is_cleared_away(killed: Path) -> None:
@@ -354,7 +355,7 @@ def test_a_folder_whose_rehearsal_runs_stays(temporary: Path, monkeypatch: pytes
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     with rehearsal_folder(keep=False) as folder:
         (folder / "file").touch()
-        assert RehearsalFolder.take(folder) is None
+        assert list(MarkedFolder.left_behind(TEMPORARY, temporary)) == []
     assert not folder.exists()
 
 
