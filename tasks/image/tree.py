@@ -19,6 +19,7 @@ from typing import NamedTuple
 from ..core.faults import Refused
 from ..core.locks import temporary_folder
 from ..repo.files import is_below, join
+from ..tools.command import NOTHING
 from ..tools.git import Clone, Git, failed
 from ..tools.process import capture
 
@@ -172,7 +173,7 @@ class Tree:
 
     def _submodule(self, path: str) -> Tree:
         revision = next(entry.name for entry in self._list(path, flags=()))
-        names = self._names_of(path)
+        names = submodule_names(self.git, f"--blob={self.name}:.gitmodules", self.env).get(path, [])
         for git_dir in self._copies(path, names):
             inner = Clone(self.git.folder, git_dir, shallow=False, is_found=False)
             tree = Tree(Git(self.git.folder, inner), revision, at=join(self.at, path))
@@ -186,16 +187,10 @@ class Tree:
             hint=update if names else add,
         )
 
-    def _names_of(self, path: str) -> list[str]:
-        """Return the names that the tree's ``.gitmodules`` has for the submodule at ``path``."""
-        question = ("config", "-z", f"--blob={self.name}:.gitmodules", "--get-regexp", r"^submodule\..*\.path$")
-        settings = (line.partition("\n") for line in self.git.ask(*question, env=self.env).text.split("\0"))
-        return [key[len("submodule.") : -len(".path")] for key, _, value in settings if value == path]
-
     def _copies(self, path: str, names: Sequence[str]) -> Iterator[Path]:
         """Yield the git directories in which the clone may keep the submodule at ``path``."""
-        for folder in (self.git.git_dir, _git_path(self.git, "--git-common-dir")):
-            yield from (copy for name in names if is_plain_name(name) and (copy := folder / "modules" / name).is_dir())
+        for folder in (self.git.git_dir, self.git.path_of("--git-common-dir")):
+            yield from (copy for name in names if (copy := folder / "modules" / name).is_dir())
         own = self.git.folder / self.at / path / ".git"
         if own.is_dir():
             yield own
@@ -228,7 +223,7 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         index, objects = folder / "index", folder / "objects"
         objects.mkdir()
         # Quoted as in C, since the variable may list several folders, separated by colons.
-        own = str(_git_path(git, "--git-path", "objects")).replace("\\", "\\\\").replace('"', '\\"')
+        own = str(git.path_of("--git-path", "objects")).replace("\\", "\\\\").replace('"', '\\"')
         env = {
             "GIT_INDEX_FILE": str(index),
             "GIT_OBJECT_DIRECTORY": str(objects),
@@ -249,9 +244,23 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         yield Tree(git, _answer(git, "write-tree", "--missing-ok", env=env).strip(), env)
 
 
-def is_plain_name(name: str) -> bool:
-    """Whether a submodule's name, which anybody may have written into ``.gitmodules``, stays below its folder."""
-    return bool(name) and not name.startswith("/") and ".." not in name.split("/")
+def submodule_names(git: Git, source: str, env: Mapping[str, str] = NOTHING) -> dict[str, list[str]]:
+    """Return the submodules' names by their paths, as ``.gitmodules`` has them.
+
+    Anybody may have written into that: names that lead out of the folder of submodules are left out.
+
+    Args:
+        git: the clone.
+        source: the option of ``git config`` that names the file.
+        env: the variables by which git finds objects that the clone itself does not have.
+    """
+    found: dict[str, list[str]] = {}
+    listed = git.ask("config", "-z", source, "--get-regexp", r"^submodule\..*\.path$", env=env)
+    for key, _, path in (entry.partition("\n") for entry in listed.names):
+        name = key.removeprefix("submodule.").removesuffix(".path")
+        if name and not name.startswith("/") and ".." not in name.split("/"):
+            found.setdefault(path, []).append(name)
+    return found
 
 
 def _unmark(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> tuple[list[str], set[str]]:
@@ -323,11 +332,6 @@ def _folders_above(path: str) -> list[str]:
 
 def _attributes_above(path: str) -> list[str]:
     return [join(folder, _ATTRIBUTES) for folder in (".", *_folders_above(path))]
-
-
-def _git_path(git: Git, *question: str) -> Path:
-    """Return a path that ``git rev-parse`` prints, which may be relative to where it is asked."""
-    return git.folder / os.fsdecode(git.ask("rev-parse", *question).stdout.removesuffix(b"\n"))
 
 
 def _entry(line: str) -> Entry:

@@ -13,7 +13,6 @@ import io
 import os
 import struct
 import tarfile
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -24,7 +23,7 @@ from typing import NamedTuple, TypeAlias
 import platformdirs
 
 from ..core.faults import Refused, Unusable
-from ..core.locks import open_lock, take
+from ..core.locks import open_lock, take, temporary_folder
 from ..core.names import Reference
 from ..image.proof import STAND_IN_LABEL
 from ..tools.command import Command
@@ -50,6 +49,8 @@ _PT_INTERP = 3
 _BUILD_SECONDS = 300.0
 _LOCK_SECONDS = _BUILD_SECONDS + 60.0
 _TURN = 0.05
+# Docker loses a name that an image gets while its last other one is being removed: one process at a time does either.
+_NAMING = "stand-ins.lock"
 # A file, folder or link of a layer, with the file's bytes.
 _Entry: TypeAlias = "tuple[tarfile.TarInfo, bytes]"
 
@@ -96,14 +97,14 @@ def build_stand_in(reference: str) -> None:
             hint=f"use it as it is, or remove it first: docker image rm {reference}",
         )
     if labels is None or labels[STAND_IN_LABEL] != recipe.digest:
-        with _one_at_a_time():
+        with _holding(_NAMING, fcntl.LOCK_EX):
             _build(reference, recipe)
 
 
 def remove_stand_in(reference: str) -> None:
     """Remove ``reference`` from the local image store if it is a stand-in; leave any other image alone."""
     if is_stand_in(reference):
-        with _one_at_a_time():
+        with _holding(_NAMING, fcntl.LOCK_EX):
             run_checked(Command(("docker", "image", "rm", reference)), hint=f"docker image rm --force {reference}")
 
 
@@ -180,16 +181,6 @@ def _lock_of(reference: str) -> str:
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Let no other process name or remove a stand-in meanwhile.
-
-    Docker loses a name that an image gets while its last other one is being removed.
-    """
-    with _holding("stand-ins.lock", fcntl.LOCK_EX):
-        yield
-
-
-@contextmanager
 def _holding(name: str, kind: int) -> Iterator[int]:
     """Hold one of this user's locks while the block runs, and yield its descriptor.
 
@@ -247,14 +238,14 @@ def _common() -> tuple[str, bytes]:
 def _build(reference: str, recipe: _Recipe) -> None:
     # The builder whose images land in the local store has the name of Docker's context.
     builder = run_checked(Command(("docker", "context", "show")), hint="docker context use default").text
-    with tempfile.TemporaryDirectory(prefix="hubpress-") as folder:
+    with temporary_folder("hubpress-files-") as folder:
         for name, content in recipe.files.items():
-            (Path(folder) / name).write_bytes(content)
+            (folder / name).write_bytes(content)
         build = Command(
             (
                 *("docker", "buildx", "build", "--builder", builder, "--load", "--platform", PLATFORM),
                 *("--provenance=false", "--build-arg", f"ROOT={recipe.root}"),
-                *("--label", f"{STAND_IN_LABEL}={recipe.digest}", "--tag", reference, folder),
+                *("--label", f"{STAND_IN_LABEL}={recipe.digest}", "--tag", reference, str(folder)),
             ),
             # BuildKit's reproducible builds: the image's own date depends on nothing either.
             env={"SOURCE_DATE_EPOCH": "0"},

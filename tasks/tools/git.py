@@ -1,9 +1,4 @@
-"""git: one clone, asked and changed by argument vectors alone.
-
-The index: git commits in this order: the commit, the branch, the index (``cmd_commit`` in its ``builtin/commit.c``).
-Where it is interrupted before the last of them, the index still has what was committed before, and the next commit that
-somebody makes by hand would take the change back.
-"""
+"""git: one clone, asked and changed by argument vectors alone."""
 
 from __future__ import annotations
 
@@ -42,10 +37,9 @@ _FIXES = {
 # What an editor's look at the clone may take.
 _MOMENT, _GLANCE = 1.0, 0.05
 _LOCKS = ("index.lock", "HEAD.lock")
-_BEFORE = "HEAD~1"
 # The index differs from HEAD, and the file from the index (git-status, short format).
 _TWICE = "MM"
-_COMPARED = ("--literal-pathspecs", "diff-index", "--no-renames", "-z")
+COMPARED = ("--literal-pathspecs", "diff-index", "--no-renames", "-z")
 PUSH_SECONDS = 600.0
 # What is set for the user's own work and would change what git does or prints here. The first part is `git rev-parse
 # --local-env-vars` without what holds settings: set inside a hook, they point at another repository.
@@ -99,6 +93,7 @@ _SETTINGS = (
 _NEUTRAL = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", setting)))
 # A folder that looks like a bare repository is none, whatever git would make of it.
 _NO_BARE = ("-c", "safe.bareRepository=explicit")
+# What stands for the index where a revision is asked for.
 INDEX = ""
 _TOP = ("rev-parse", "--show-toplevel")
 # The path stands last: it may hold line breaks.
@@ -190,40 +185,6 @@ def lock_in(said: str) -> str | None:
     return f"{path}.lock" if opening and closing else None
 
 
-def left_behind(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
-    """Return the files of HEAD's commit whose entries in the index are still those of the commit before.
-
-    They are named where that is so for all of them, and ``paths`` has them all: git writes the index at once. What
-    somebody has staged since is something else, but for a file that was the only one of its commit.
-    """
-    stale = _entries_unlike(git, "HEAD", paths, "--diff-filter=M")
-    if not stale or not git.ask("rev-parse", "--verify", "--quiet", f"{_BEFORE}^{{commit}}").ok:
-        return ()
-    _, files = git.last_commit()
-    behind = [path for path in stale if path in files]
-    return () if len(behind) < len(files) or _entries_unlike(git, _BEFORE, behind) else tuple(behind)
-
-
-def staged_entries(git: Git, paths: Sequence[str]) -> dict[str, str]:
-    """Return the entries (mode and object) that the index has for those of ``paths`` for which HEAD has others."""
-    # `:MODE MODE OBJECT OBJECT LETTER`, then the path: first what HEAD has, then what the index has.
-    listed = git.names(*_COMPARED, "--cached", "--raw", "--no-abbrev", "HEAD", "--", *paths)
-    columns = [(entry.split(), path) for entry, path in zip(listed[::2], listed[1::2], strict=True)]
-    return {path: f"{mode} {blob}" for (_, mode, _, blob, _), path in columns}
-
-
-def take_back(git: Git, paths: Sequence[str], staged: Mapping[str, str]) -> None:
-    """Give ``paths`` the entries in the index that HEAD has for them, and then those of ``staged``."""
-    git.read(*restore(paths))
-    lines = "".join(f"{entry}\t{path}\0" for path, entry in staged.items())
-    capture(git.command("update-index", "-z", "--index-info", stdin=lines))
-
-
-def restore(paths: Sequence[str]) -> tuple[str, ...]:
-    """Return git's arguments that give ``paths`` the entries in the index that HEAD has for them."""
-    return ("--literal-pathspecs", "restore", "--staged", "--", *paths)
-
-
 def unlike_head(git: Git, paths: Sequence[str], status: Sequence[str]) -> tuple[str, ...]:
     """Return the files that ``git status`` names, but for those that are as HEAD has them and differ from the index.
 
@@ -241,7 +202,7 @@ def unlike_head(git: Git, paths: Sequence[str], status: Sequence[str]) -> tuple[
     if not any(letters == _TWICE for letters, _ in entries):
         return tuple(path for _, path in entries)
     # Unlike `git diff`, it writes nothing; the numbers of lines make it look into the files.
-    counted = git.names(*_COMPARED, "--numstat", "HEAD", "--", *paths)
+    counted = git.names(*COMPARED, "--numstat", "HEAD", "--", *paths)
     unlike = {count.split("\t", 2)[-1] for count in counted}
     return tuple(path for letters, path in entries if letters != _TWICE or path in unlike)
 
@@ -417,6 +378,10 @@ class Git:
             raise Refused(f"the branch {branch} has no commit yet", where=self.folder, hint=hint)
         return branch
 
+    def path_of(self, *question: str) -> Path:
+        """Return a path that ``git rev-parse`` prints, which may be relative to where it is asked."""
+        return self.folder / os.fsdecode(self.ask("rev-parse", *question).stdout.removesuffix(b"\n"))
+
     # -- what it holds
 
     def show(self, path: str, revision: str = "HEAD") -> bytes | None:
@@ -581,11 +546,6 @@ def _first_fault(output: Output) -> str:
     lines = [line.strip() for line in output.stderr.splitlines()]
     named = [line.split(": ", 1)[1] for line in lines if line.startswith(("fatal: ", "error: "))]
     return named[0] if named else output.last_words
-
-
-def _entries_unlike(git: Git, commit: str, paths: Sequence[str], *flags: str) -> tuple[str, ...]:
-    """Return those of ``paths`` whose entries in the index are not the commit's."""
-    return git.names(*_COMPARED, "--cached", "--name-only", *flags, commit, "--", *paths)
 
 
 def _clone_in(top: Output, state: Output, start: Path) -> Clone | None:
