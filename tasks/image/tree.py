@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from shlex import quote
 from tempfile import TemporaryDirectory
@@ -212,7 +211,12 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         Refused: a symbolic link leads out of the repository, or in a circle.
         ProgramFailed: git failed.
     """
-    ways = dict.fromkeys(place for path in paths for place in _way(path, partial(_link_in, git.folder)))
+
+    def link_at(path: str) -> str | None:
+        file = git.folder / path
+        return str(file.readlink()) if file.is_symlink() else None
+
+    ways = dict.fromkeys(place for path in paths for place in _way(path, link_at))
     above = (file for place in ways for file in _attributes_above(place))
     places = []
     for place in (*ways, *above):
@@ -316,12 +320,6 @@ def _astray(path: str, links: Sequence[str], leads: str) -> Refused:
     at = quote(links[0] if links else path)
     hint = f"replace the link by the file or folder itself, and commit that: git rm --cached -- {at}"
     return Refused(f"a symbolic link leads {leads}", where=path, hint=hint)
-
-
-def _link_in(top: Path, path: str) -> str | None:
-    """Return the target of the symbolic link at ``path`` below ``top``; None for anything else."""
-    file = top / path
-    return str(file.readlink()) if file.is_symlink() else None
 
 
 def _folders_above(path: str) -> list[str]:
