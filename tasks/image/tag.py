@@ -29,7 +29,8 @@ from ..core.settings import CHARTPRESS
 from ..repo.files import is_below, join
 from ..repo.hub import Hub, HubImage
 from ..tools.command import Output
-from ..tools.git import Git, misunderstood
+from ..tools.git import Git
+from ..tools.git_faults import misunderstood
 from ..tools.process import ask_all, capture
 
 # Stands for the hash of a commit that is yet to be made.

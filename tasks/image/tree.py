@@ -19,7 +19,8 @@ from ..core.faults import Refused
 from ..core.locks import temporary_folder
 from ..repo.files import is_below, join
 from ..tools.command import NOTHING
-from ..tools.git import Clone, Git, failed
+from ..tools.git import Clone, Git
+from ..tools.git_faults import failed
 from ..tools.process import capture
 
 FILE, LINK, SUBMODULE, FOLDER = "100644", "120000", "160000", "040000"

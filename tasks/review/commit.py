@@ -14,8 +14,9 @@ from ..repo.edits import foreign_changes
 from ..repo.files import WorkingTree
 from ..repo.hub import Hub
 from ..repo.secrets import credential_in
-from ..tools.git import INDEX, Git, failed
+from ..tools.git import INDEX, Git
 from ..tools.git_facts import current_branch, head, index, left_behind, local_branch, restore, standing, take_back
+from ..tools.git_faults import failed
 from ..tools.process import watch
 from .description import Witness, from_registry
 from .message import commit_message

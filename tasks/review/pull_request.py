@@ -13,8 +13,9 @@ from ..core.visible import one_line
 from ..repo.hub import Hub
 from ..tools import forges
 from ..tools.forges import GITHUB, OpenRequest, Repository, is_reached_by_ssh, opening_address, read_remote, real_host
-from ..tools.git import PUSH_SECONDS, Git, push_fault
+from ..tools.git import PUSH_SECONDS, Git
 from ..tools.git_facts import remote_branch
+from ..tools.git_faults import push_fault
 from ..tools.process import capture, run_checked
 from .description import Description, Witness, base_tip, describe
 
