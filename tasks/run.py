@@ -7,12 +7,12 @@ import errno
 import fcntl
 import os
 import shlex
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .core import github_actions, output
 from .core.faults import Refused, Unusable
+from .core.locks import open_lock, take
 from .core.settings import FILE, SECTION, read_settings, section_of
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from .repo.hub import Hub
 
 LOCK_FILE = "hubpress.lock"
-# A pipe would keep us waiting, a link could lead to a file of the user's own.
-_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _MOST_DIGITS = 20
 # What a chain's dry runs so far would leave of each clone, by its folder: the next one plans on that.
 _left: dict[Path, Hub] = {}
@@ -121,33 +119,24 @@ def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
 def _opened(file: Path) -> int:
     """Open the lock's file, made where it is missing, for reading and, where that is allowed, writing."""
     try:
-        handle = os.open(file, os.O_RDWR | os.O_CREAT | _SAFELY, 0o666)
+        return open_lock(file, shared=True)
     except PermissionError:
         if not os.path.lexists(file):
             raise
-        handle = os.open(file, os.O_RDONLY | _SAFELY)
-    found = os.fstat(handle)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-        os.close(handle)
-        raise OSError(errno.EINVAL, "it is not a regular file, or has other names")
-    return handle
+        return open_lock(file, os.O_RDONLY, shared=True)
 
 
 def _take(handle: int, file: Path) -> str:
     """Take the lock, and return the last run's process id where that did not end."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise _held(file, _read(handle)) from None
-    except OSError as err:
-        raise _unusable(file, err) from err
-    before = _read(handle)
-    if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR:
-        try:
+        if not take(handle):
+            raise _held(file, _read(handle))
+        before = _read(handle)
+        if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR:
             # Written over and then cut: a disk that is full takes nothing of what stands there.
             os.ftruncate(handle, os.pwrite(handle, str(os.getpid()).encode(), 0))
-        except OSError as err:
-            raise _unusable(file, err) from err
+    except OSError as err:
+        raise _unusable(file, err) from err
     return before
 
 

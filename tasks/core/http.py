@@ -237,14 +237,28 @@ class Address(NamedTuple):
         return self.fault("it leads to an address that is less safe than itself")
 
 
+class Connections:
+    """Connections that several requests share."""
+
+    def __init__(self) -> None:
+        self._managers: dict[tuple[str, str], PoolManager] = {}
+
+    def to(self, address: Address) -> PoolManager:
+        """Return the connections to the server of ``address``."""
+        if address.server not in self._managers:
+            self._managers[address.server] = _manager(address)
+        return self._managers[address.server]
+
+
 class HttpRequest(NamedTuple):
-    """A request and its bounds; the login of its address is not sent."""
+    """A request, its bounds, and the connections that it may use; the login of its address is not sent."""
 
     method: str
     address: Address
     headers: Mapping[str, str]
     limits: Limits
     body: bytes | None = None
+    connections: Connections | None = None
 
 
 class Answer(NamedTuple):
@@ -399,20 +413,18 @@ def _asked_wait(retries: Retry, retry_after: str) -> float:
 
 def _exchange(request: HttpRequest) -> Answer:
     """Ask once, and read the answer piece by piece."""
-    method, address, headers, limits, body = request
-    with (
-        _connections(address) as manager,
-        manager.request(
-            method,
-            address.url,
-            body=body,
-            headers={"User-Agent": f"hubpress/{__version__}", **headers},
-            timeout=Timeout(connect=limits.connect, read=limits.read),
-            retries=False,
-            redirect=False,
-            preload_content=False,
-        ) as response,
-    ):
+    method, address, headers, limits, body, connections = request
+    manager = (connections or Connections()).to(address)
+    with manager.request(
+        method,
+        address.url,
+        body=body,
+        headers={"User-Agent": f"hubpress/{__version__}", **headers},
+        timeout=Timeout(connect=limits.connect, read=limits.read),
+        retries=False,
+        redirect=False,
+        preload_content=False,
+    ) as response:
         log.debug("%s %s: status %d", method, address, response.status)
         if response.status in _PASSING:
             raise _Busy(response.status, response.headers.get("Retry-After", ""))
@@ -432,7 +444,7 @@ def _exchange(request: HttpRequest) -> Answer:
     return Answer(address, response.status, response.headers, plain)
 
 
-def _connections(address: Address) -> PoolManager:
+def _manager(address: Address) -> PoolManager:
     """Return the connections to an address, by the environment's proxy; this machine is reached by none.
 
     Raises:

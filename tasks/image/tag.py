@@ -29,7 +29,8 @@ from ..core.settings import CHARTPRESS
 from ..repo.files import is_below, join
 from ..repo.hub import Hub, HubImage
 from ..tools.command import Output
-from ..tools.git import Git, misunderstood
+from ..tools.git import Git
+from ..tools.git_faults import misunderstood
 from ..tools.process import ask_all, capture
 
 # Stands for the hash of a commit that is yet to be made.
@@ -138,7 +139,9 @@ class History:
 
     def commits_of(self, paths: Sequence[str], most: int) -> list[str]:
         """Return the abbreviated hashes of the last ``most`` commits of any branch that touch ``paths``."""
-        return self._ask("log", "--all", f"--max-count={most}", "--pretty=format:%h", "--", *paths).text.split()
+        commits = self._ask("log", "--all", f"--max-count={most}", "--pretty=format:%h", "--", *paths).text.split()
+        self._ask_all([(*_COUNT, commit, "--") for commit in commits])
+        return commits
 
     def tagged(self, commit: str) -> Tagged:
         """Return the nearest git tag of ``commit``, annotated or not."""

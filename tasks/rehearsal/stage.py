@@ -27,7 +27,7 @@ from ..core.plan import Plan
 from ..core.settings import CACHE_OFF, WholeImage
 from ..core.yaml_tree import parse
 from ..image.proof import Base
-from ..image.tree import SUBMODULE, is_plain_name
+from ..image.tree import SUBMODULE, submodule_names
 from ..repo.chartpress import ChartpressConfig, read_chartpress
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, helm_repository, open_hub, open_repository
@@ -159,7 +159,7 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
         ProgramFailed: git failed.
     """
     name, branch = REMOTE_NAME, str(hub.settings.base_branch)
-    objects = _path_in(hub.git, "objects")
+    objects = hub.git.path_of("--git-path", "objects").resolve()
     remote = _new_repository(folder / REMOTE, branch, objects, "--bare")
     clone = _new_repository(folder / CLONE, branch, objects)
     for key in _SAME:
@@ -172,7 +172,7 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
     _set_head(hub.git, clone)
     tree = _tree_as_it_lies(hub.git, folder / "index", clone)
     clone.read("read-tree", "--reset", "-u", tree)
-    _fill_submodules(hub.git.folder, _path_in(hub.git, "modules"), clone)
+    _fill_submodules(hub.git.folder, hub.git.path_of("--git-path", "modules").resolve(), clone)
     config = hub.layout.config
     if config is not None:
         WorkingTree(clone.folder).replace([_redirected(WorkingTree(clone.folder), hub.config_file, config, address)])
@@ -237,18 +237,12 @@ def _outward_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:
                 before = option
 
 
-def _path_in(git: Git, name: str) -> Path:
-    """Return the path of ``name`` in the clone's git directory, or in what it shares with other working trees."""
-    path = os.fsdecode(git.ask("rev-parse", "--git-path", name).stdout).removesuffix("\n")
-    return (git.folder / path).resolve()
-
-
 def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Git:
     """Make a repository in ``folder`` that borrows from ``objects``, without the user's templates."""
     Git(folder.parent).read("init", "--quiet", "--template=", f"--initial-branch={branch}", *flags, "--", str(folder))
     # Where git may take no bare repository for what it finds, this one is named.
     repository = Git(folder, Clone(folder, folder, shallow=False, is_found=False) if "--bare" in flags else None)
-    own = _path_in(repository, "objects")
+    own = repository.path_of("--git-path", "objects").resolve()
     (own / "info").mkdir(exist_ok=True)
     escaped = os.fsencode(objects).replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
     (own / "info/alternates").write_bytes(b'"%s"\n' % escaped)
@@ -276,10 +270,10 @@ def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
 
     It is written into the clone, through another index. Repositories inside that are not submodules are left out.
     """
-    theirs = _path_in(original, "index")
+    theirs = original.path_of("--git-path", "index").resolve()
     if theirs.is_file():
         shutil.copyfile(theirs, index)
-    env = {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(_path_in(clone, "objects"))}
+    env = {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(clone.path_of("--git-path", "objects").resolve())}
     new = original.ask("ls-files", "-z", "--others", "--exclude-standard", env=env).names
     inside = [f":(exclude,top,literal){path}" for path in new if path.endswith("/")]
     original.read("-c", "core.splitIndex=false", "add", "--all", "--sparse", "--", ":/", *inside, env=env)
@@ -291,13 +285,13 @@ def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
 
     One that is missing there stays an empty folder.
     """
-    names = _submodule_names(clone)
+    names = submodule_names(clone, "--blob=:.gitmodules")
     for entry in clone.names("ls-files", "--stage", "-z"):
         about, _, path = entry.partition("\t")
         mode, commit, _ = about.split()
         if mode != SUBMODULE:
             continue
-        name = names.get(path)
+        name = next(iter(names.get(path, ())), None)
         places = (original / path / ".git", *([modules / name] if name else []))
         theirs = next((place for place in places if (place / "objects").is_dir()), None)
         if theirs is None:
@@ -309,14 +303,6 @@ def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
         inner = _new_repository(clone.folder / path, "rehearsal", theirs / "objects", *flags)
         if inner.ask("checkout", "--quiet", "--detach", commit).ok:
             _fill_submodules(original / path, theirs / "modules", inner)
-
-
-def _submodule_names(clone: Git) -> dict[str, str]:
-    """Return the submodules' names by their paths, as ``.gitmodules`` has them, without those that lead elsewhere."""
-    look = ("config", "--file", ".gitmodules", "--null", "--get-regexp", r"^submodule\..*\.path$")
-    pairs = (entry.partition("\n") for entry in clone.ask(*look).names)
-    named = {path: key.removeprefix("submodule.").removesuffix(".path") for key, _, path in pairs}
-    return {path: name for path, name in named.items() if is_plain_name(name)}
 
 
 def _require_local_engine(builder: str | None) -> str:

@@ -7,9 +7,9 @@ from itertools import count
 from typing import NamedTuple
 
 from ..core.faults import DOOR, Refused, Unusable
+from ..core.locks import temporary_folder
 from ..core.plan import Action, Fact, Moved, Step, Values
 from ..image.tag import render
-from ..repo.files import temporary_folder
 from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.forges import MERGED

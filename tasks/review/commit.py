@@ -14,8 +14,9 @@ from ..repo.files import WorkingTree
 from ..repo.hub import Hub
 from ..repo.remotes import Review
 from ..repo.secrets import credential_in
-from ..tools.git import INDEX, Git, failed, left_behind, restore, take_back
-from ..tools.git_facts import current_branch, head, index, local_branch, standing
+from ..tools.git import INDEX, Git
+from ..tools.git_facts import current_branch, head, index, left_behind, local_branch, restore, standing, take_back
+from ..tools.git_faults import failed
 from ..tools.process import watch
 from .branches import TargetBranch, target_branch
 from .description import Witness, from_registry

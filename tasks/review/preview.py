@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..core import output
 from ..core.faults import DOOR, Fault, Unusable
+from ..core.locks import temporary_folder
 from ..core.options import BumpOptions
 from ..core.visible import keep_secret, one_line
 from ..core.yaml_tree import MappingNode, Node, Scalar, parse, target_of
@@ -20,7 +21,7 @@ from ..releases.index import Index, Release
 from ..releases.repository import HelmRepository
 from ..repo.chart import Requirement, requirements
 from ..repo.deployments import Deployment, deployments, is_encrypted
-from ..repo.files import Committed, Files, join, temporary_folder
+from ..repo.files import Committed, Files, join
 from ..repo.hub import Hub, open_repository
 from ..repo.remotes import base_here, find_review
 from ..repo.values import PinnedImage, image_at, with_image

@@ -14,8 +14,9 @@ from ..repo.hub import Hub
 from ..repo.labeler import expected_labels
 from ..repo.remotes import Review, base_here
 from ..tools.forges import CLOSED, GITHUB, GitHub, Request, opening_address, starts_no_workflow
-from ..tools.git import PUSH_SECONDS, Git, push_fault
+from ..tools.git import PUSH_SECONDS, Git
 from ..tools.git_facts import remote_branch
+from ..tools.git_faults import push_fault
 from ..tools.process import capture, run_checked
 from .description import Description, Witness, describe
 

@@ -83,7 +83,7 @@ def test_no_task_starts_a_shell(hub: Hub, tmp_path: Path, arguments: tuple[str, 
 # -- what is written
 
 # Where programs are started: the one door, and a rehearsal's registry, which outlives the call that starts it.
-DOORS = frozenset(f"tasks/{name}.py" for name in ("tools/bound", "tools/process", "rehearsal/registry"))
+DOORS = frozenset(f"tasks/{name}.py" for name in ("tools/process", "rehearsal/registry"))
 # A program that a stand-in image has, which nobody starts.
 IN_AN_IMAGE = {"tasks/rehearsal/stand_in.py": ["bash"]}
 STARTERS = frozenset({"subprocess", "sh", "pty", "asyncio"})

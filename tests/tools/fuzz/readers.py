@@ -33,7 +33,8 @@ from tasks.tools import docker, google
 from tasks.tools.command import Command, Output
 from tasks.tools.credentials import DockerLogins, ask_helper
 from tasks.tools.forges import GitHub, opening_address, read_remote
-from tasks.tools.git import Git, push_fault, remote_fault
+from tasks.tools.git import Git
+from tasks.tools.git_faults import push_fault, remote_fault
 from tasks.tools.google import denied
 from tasks.tools.registry import Undecided, look_up, require_push_right
 from tests.support.charts import archive, entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tasks.core.faults import Refused
 from tasks.core.settings import Settings
 from tasks.image.definition import from_folder, with_files_of
-from tasks.image.inputs import inputs_hash
+from tasks.image.inputs import inputs_hash, write_files
 from tasks.image.tree import Tree
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
@@ -98,6 +99,24 @@ def test_the_revision_of_a_submodule_among_the_paths_counts(repository: Hub, tmp
     sh("git", "pull", "--quiet", cwd=repository.path / "extra")
     repository.commit("Follow")
     assert hash_of(repository.path) != before
+
+
+def test_a_files_time_tells_its_content_so_that_a_builder_gets_only_what_has_changed(
+    repository: Hub, tmp_path: Path
+) -> None:
+    def times(name: str) -> dict[str, int]:
+        hub = open_hub(Settings(), Git.around(repository.path))
+        write_files(hub, hub.images, Tree(hub.git, "HEAD"), tmp_path / name)
+        files = (path for path in (tmp_path / name).rglob("*") if path.is_file())
+        return {path.relative_to(tmp_path / name).as_posix(): path.stat().st_mtime_ns for path in files}
+
+    before = times("before")
+    assert times("again") == before
+    repository.write("shared/lib.py", "two\n")  # as many bytes as before
+    repository.commit("Change one file")
+    after = times("after")
+    assert [name for name in after if after[name] != before[name]] == ["shared/lib.py"]
+    assert {time.gmtime(moment // 10**9).tm_year for moment in after.values()} <= {*range(1980, 2011)}
 
 
 @pytest.mark.parametrize("context", ["github.com/team/hub", "git@there/hub"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from ...support.engine import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.support.scene import Scene
 
@@ -150,3 +152,27 @@ def test_a_release_refuses_what_it_would_not_commit(
         assert done.code == 0, done
     else:
         assert said == hint
+
+
+def test_what_is_staged_elsewhere_does_not_stop_a_release(hub: Hub) -> None:
+    hub.write("notes.txt", "staged\n")
+    hub.git("add", "notes.txt")
+    done = run_task("release", "--yes", cwd=hub.path, env=CONTENT)
+    assert done.code == 0, done
+    assert hub.git("status", "--porcelain") == "A  notes.txt"
+
+
+def test_a_builder_gets_only_what_has_changed_since_the_build_before(hub: Hub, tmp_path: Path) -> None:
+    # BuildKit keeps what it got by the name of the folder.
+    folder = f"images/{tmp_path.name.lower()}-{os.getpid()}"
+    hub.git("mv", "images/hub", folder)
+    (hub.path / folder / "large").write_bytes(os.urandom(2_000_000))
+    set_image(hub, f"contextPath: {folder}", f"dockerfilePath: {folder}/Dockerfile")
+    assert run_task("build", cwd=hub.path).code == 0
+    hub.write(f"{folder}/lib/a.py", "b\n")  # as many bytes as before
+    hub.commit("Change one file")
+    done = run_task("build", "--json", cwd=hub.path)
+    sent = re.findall(r"transferring context: [\d.]+(\w+)", done.err)
+    assert sent
+    assert {*sent} <= {"B", "kB"}, done.err
+    assert held(done.json["images"][0])["/ctx/lib/a.py"][1] == "b\n"

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.rehearsal.cleanup import MARK, Record, RehearsalFolder, clear_up_after_killed_ones
+from tasks.core.locks import MARK, MarkedFolder
+from tasks.rehearsal.cleanup import TEMPORARY, Record, clear_up_after_killed_ones, rehearsal_folder
 
 from ...support.cli import INVOKE, run_task, sh
 from ...support.hubs import Hub, make_hub
@@ -207,11 +208,11 @@ def test_a_rehearsal_that_runs_is_left_alone_by_the_next_one(hub: Hub, temporary
 def killed(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a rehearsal that was killed before it wrote its record."""
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    place = RehearsalFolder.make(keep=False)
+    place = MarkedFolder.make(TEMPORARY)
     os.close(place.lock)
-    (place.folder / "hub").mkdir()
-    (place.folder / "hub/file").write_text("ours\n")
-    return place.folder
+    (place.path / "hub").mkdir()
+    (place.path / "hub/file").write_text("ours\n")
+    return place.path
 
 
 def test_links_in_the_folder_are_not_followed(killed: Path, tmp_path: Path) -> None:
@@ -287,3 +288,27 @@ def test_a_folder_that_is_not_surely_ours_stays(killed: Path, changed: Callable[
     changed(killed)
     clear_up_after_killed_ones()
     assert (killed / "hub/file").read_text() == "ours\n"
+
+
+def test_a_file_named_like_our_folders_stays(killed: Path) -> None:
+    other = killed.parent / "hubpress-rehearsal-by-hand"
+    other.write_text("theirs\n")
+    clear_up_after_killed_ones()
+    assert [path.name for path in killed.parent.iterdir()] == [other.name]
+
+
+def test_a_folder_whose_rehearsal_runs_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    with rehearsal_folder(keep=False) as folder:
+        (folder / "file").touch()
+        assert list(MarkedFolder.left_behind(TEMPORARY, temporary)) == []
+    assert not folder.exists()
+
+
+def test_a_record_is_the_old_or_the_new_one(tmp_path: Path) -> None:
+    """What a power cut leaves of the file that is written first is never read."""
+    Record(5000).write(tmp_path)
+    (tmp_path / "rehearsal.json.new").write_text('{"port": 50')
+    assert Record.read(tmp_path) == Record(5000)
+    Record(5000, ("quay.io/jupyterhub/k8s-hub:3.3.8",)).write(tmp_path)
+    assert Record.read(tmp_path) == Record(5000, ("quay.io/jupyterhub/k8s-hub:3.3.8",))
