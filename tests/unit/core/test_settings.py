@@ -202,9 +202,6 @@ def test_a_text_that_looks_like_a_number_is_quoted(tmp_path: Path) -> None:
     assert read_settings(configured(), file) == Settings(branch="3", chart="1.2.3", tag=".1.")
 
 
-# -- on the command line
-
-
 # -- the two ways in
 
 

@@ -247,6 +247,3 @@ def test_a_link_that_leads_astray_is_refused_in_the_files_as_they_lie(repository
     (repository.path / "way").symlink_to(target)
     with pytest.raises(Refused, match=leads):
         lies(repository, "way/x")
-
-
-# -- parts of submodules

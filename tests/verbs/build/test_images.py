@@ -184,9 +184,6 @@ def test_an_option_that_bake_cannot_say_is_refused(
     )
 
 
-# -- what touches an image
-
-
 # -- platforms
 
 

@@ -150,7 +150,7 @@ def test_helm_that_fails_leaves_every_file_as_it_was(
         told = hubpress(locked, "bump")
     assert told.code == 3
     assert len(helm.calls) == 1
-    assert told.err.splitlines()[-2:] == [
+    assert fault(told) == (
         "helm dependency update: Error: could not download https://hub.invalid: context deadline exceeded",
         f"(cd {locked.path / 'hub'} && helm dependency update .)",
-    ]
+    )
