@@ -139,9 +139,7 @@ def test_an_image_whose_folder_is_missing_stops_chartpress_and_writes_nothing(
     with nothing_written(cal_icor):
         told = run_task("build", *ENGINE, cwd=cal_icor.path)
     assert told.code == 3, told
-    error, hint = told.err.splitlines()[-2:]
-    assert error.startswith(""), told
-    assert hint.startswith(""), told
+    error, _ = fault(told)
     assert "Traceback" not in error
     assert cal_icor.read("hub/values.yaml") == values
     # chartpress pushes each image as soon as it is built.
