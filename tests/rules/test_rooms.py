@@ -1,9 +1,11 @@
-"""The rooms of tasks/ lie in the order of docs/architecture.md."""
+"""The rooms of tasks/ lie in the order of docs/architecture.md, and no package of tests leans on another."""
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
+from importlib.util import resolve_name
 from pathlib import Path
 
 from ..support.cli import run
@@ -25,3 +27,15 @@ def test_the_order_is_that_of_the_architecture() -> None:
     table = (PROJECT / "docs/architecture.md").read_text(encoding="utf-8")
     rooms = re.findall(r"^\| `(\w+)/` \|", table, re.MULTILINE)
     assert re.findall(r"\w+", layers) == rooms[::-1]
+
+
+def test_no_package_of_tests_imports_another_but_support() -> None:
+    found = []
+    for path in sorted((PROJECT / "tests").rglob("*/*.py")):
+        package = ".".join(path.relative_to(PROJECT).parent.parts)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                module = resolve_name(f"{'.' * node.level}{node.module or ''}", package)
+                if module.startswith("tests.") and not f"{module}.".startswith((f"{package}.", "tests.support.")):
+                    found.append(f"{package} imports {module}")
+    assert [line for line in found if not line.endswith("imports tests.support")] == []

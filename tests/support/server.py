@@ -72,6 +72,7 @@ class Server:
         url: its address, without a slash at the end.
         behind: the ``HOST:PORT`` of the real server behind it; without one, nothing is ever found.
         rules: the first that fits a request answers it.
+        keeper: answers requests before everything else, one at a time; where it returns None, the rules do.
         answers: what it answers besides, one after the other; the last one again and again.
         asked: the requests so far.
     """
@@ -79,8 +80,10 @@ class Server:
     url: str
     behind: str | None = None
     rules: list[Rule] = field(default_factory=list)
+    keeper: Callable[[Asked], Answer | None] = lambda _: None
     answers: list[Answer] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def address(self) -> str:
@@ -102,6 +105,10 @@ class Server:
 
     def answer_to(self, asked: Asked) -> Answer:
         """Return what ``asked`` is answered with."""
+        with self._one_at_a_time:
+            kept = self.keeper(asked)
+        if kept is not None:
+            return kept
         for rule in self.rules:
             if rule.part in str(asked) and rule.times > 0 and self._was_asked(rule.after, asked):
                 rule.times -= 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.support.hubs import Hub, make_repository
-from tests.support.looks import data
+from tests.support.world import data
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ruamel.yaml import YAML
+
+from tasks.core.names import Reference
+from tasks.tools import docker
 from tests.support.cli import run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tests.support.cli import Result
     from tests.support.hubs import Hub
 
+PLATFORM = "linux/amd64"
+_MANIFESTS = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
 LOOKS = (
     ("status", "--porcelain=v2", "--branch", "--show-stash", "--untracked-files=all"),
     ("for-each-ref",),
@@ -33,14 +46,14 @@ class World:
         files: its work tree.
         clone: its HEAD, branches, index, stash and configuration, as git tells them.
         remote: the remote's branches.
-        images: what the registry has, as ``repository:tag``.
+        images: what the registry has: digests by ``repository:tag``.
         logins: Docker's own configuration.
     """
 
     files: Mapping[str, bytes]
     clone: tuple[str, ...]
     remote: str
-    images: tuple[str, ...]
+    images: Mapping[str, str]
     logins: bytes
 
     @classmethod
@@ -50,9 +63,17 @@ class World:
             hub.snapshot(),
             tuple(run("git", *look, cwd=hub.path).out for look in LOOKS),
             run("git", "for-each-ref", cwd=hub.remote).out,
-            images_in(registry) if registry else (),
+            images_in(registry) if registry else {},
             (Path(os.environ["DOCKER_CONFIG"]) / "config.json").read_bytes(),
         )
+
+
+@contextmanager
+def nothing_written(hub: Hub) -> Iterator[None]:
+    """Demand that the block leaves the repository and its remote as they are."""
+    before = World.around(hub)
+    yield
+    assert World.around(hub) == before
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -60,11 +81,23 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def images_in(registry: str) -> tuple[str, ...]:
-    """Return what the registry at ``HOST:PORT`` has, as ``repository:tag``."""
-    repositories = _ask(registry, "_catalog?n=1000")["repositories"]
-    tags = {name: _ask(registry, f"{name}/tags/list").get("tags") or () for name in repositories}
-    return tuple(f"{name}:{tag}" for name in sorted(tags) for tag in sorted(tags[name]))
+def images_in(address: str, below: str = "") -> dict[str, str]:
+    """Return what the registry at ``HOST:PORT`` has below a path: digests by ``repository:tag``."""
+    repositories = [name for name in _ask(address, "_catalog?n=1000")["repositories"] if name.startswith(below)]
+    tags = [(name, tag) for name in repositories for tag in _ask(address, f"{name}/tags/list")["tags"] or ()]
+    return {f"{name}:{tag}": _digest(address, name, tag) for name, tag in tags}
+
+
+def labels(image: str) -> Mapping[str, str]:
+    """Return the labels of an image that a registry has."""
+    found = docker.inspect(Reference.parse(image))
+    assert found is not None, image
+    return found.platforms[PLATFORM].labels
+
+
+def data(text: str) -> Any:  # noqa: ANN401 - whatever the file holds
+    """Return a YAML file's content as plain data."""
+    return YAML(typ="safe").load(io.StringIO(text))
 
 
 def fault(result: Result) -> tuple[str, str]:
@@ -77,10 +110,13 @@ def fault(result: Result) -> tuple[str, str]:
     return error.removeprefix("error: "), hint.removeprefix("hint: ")
 
 
-def _ask(registry: str, path: str) -> Any:  # noqa: ANN401 - whatever the registry tells
-    connection = http.client.HTTPConnection(registry, timeout=10)
-    try:
+def _ask(address: str, path: str) -> Any:  # noqa: ANN401 - whatever the registry tells
+    with closing(http.client.HTTPConnection(address, timeout=10)) as connection:
         connection.request("GET", f"/v2/{path}")
         return json.load(connection.getresponse())
-    finally:
-        connection.close()
+
+
+def _digest(address: str, name: str, tag: str) -> str:
+    with closing(http.client.HTTPConnection(address, timeout=10)) as connection:
+        connection.request("HEAD", f"/v2/{name}/manifests/{tag}", headers={"Accept": ", ".join(_MANIFESTS)})
+        return connection.getresponse().headers["Docker-Content-Digest"]

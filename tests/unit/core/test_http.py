@@ -159,9 +159,6 @@ def test_a_name_that_nobody_knows() -> None:
         Fetcher(limits=QUICK).page(Address.parse("https://charts.invalid/index.yaml"))
 
 
-# Bounds.
-
-
 # Redirects.
 
 

@@ -204,6 +204,3 @@ def _read_to_end(terminal: int) -> str:
             shown += chunk
     os.close(terminal)
     return shown.decode()
-
-
-# -- two runs at once

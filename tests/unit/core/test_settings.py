@@ -9,11 +9,10 @@ import pytest
 
 from tasks.core.faults import Unusable
 from tasks.core.settings import KEYS, Accepted, Settings, ValuesTarget, read_settings
-
-from ...support.cli import INVOKE as LAB_INVOKE
-from ...support.cli import Result, run, run_task, sh
-from ...support.hubs import Hub, make_hub
-from ...support.machine import PROJECT
+from tests.support.cli import INVOKE as LAB_INVOKE
+from tests.support.cli import Result, run, run_task
+from tests.support.hubs import Hub, make_hub
+from tests.support.machine import PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,15 +170,6 @@ def test_the_hubs_own_file_is_read(tmp_path: Path) -> None:
     assert read_settings(configured(), file) == Settings(tag="{commits}", images=("hub",))
 
 
-def test_what_invoke_was_told_wins_over_the_hubs_own_file(tmp_path: Path) -> None:
-    file = own_file(tmp_path, "hub: {remote: fork, branch: theirs}\n")
-    assert read_settings(configured(remote="origin"), file) == Settings(remote="origin", branch="theirs")
-
-
-def test_no_file_is_every_default(tmp_path: Path) -> None:
-    assert read_settings(configured(), tmp_path / "invoke.yaml") == Settings()
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -206,12 +196,6 @@ def test_a_file_that_cannot_be_used_is_one_fault(tmp_path: Path, text: str) -> N
     assert "invoke.yaml" in str(refused.value)
 
 
-def test_a_file_that_is_not_utf8_is_one_fault(tmp_path: Path) -> None:
-    (tmp_path / "invoke.yaml").write_bytes(b"hub: {branch: \xff}\n")
-    with pytest.raises(Unusable, match=r"the file is not UTF-8 \(invoke\.yaml\)"):
-        read_settings(configured(), tmp_path / "invoke.yaml")
-
-
 @pytest.mark.parametrize(
     ("text", "what"),
     [
@@ -231,17 +215,6 @@ def test_the_hubs_own_file_has_types_too(tmp_path: Path, text: str, what: str) -
 def test_a_text_that_looks_like_a_number_is_quoted(tmp_path: Path) -> None:
     file = own_file(tmp_path, "hub: {branch: '3', chart: 1.2.3, tag: .1.}\n")
     assert read_settings(configured(), file) == Settings(branch="3", chart="1.2.3", tag=".1.")
-
-
-# -- on the command line
-
-
-def test_a_variable_wins_over_the_hubs_own_file(hub: Hub) -> None:
-    own_file(hub.path, "hub: {branch: from-the-file}\n")
-    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
-    env = {"INVOKE_HUB_BRANCH": "from-the-variable"}
-    assert run_task("commit", "--dry", "--json", cwd=hub.path).json["branch"] == "from-the-file"
-    assert run_task("commit", "--dry", "--json", cwd=hub.path, env=env).json["branch"] == "from-the-variable"
 
 
 # -- the two ways in
@@ -406,15 +379,4 @@ def test_a_current_folder_that_is_gone(tmp_path: Path) -> None:
             "error: the current folder is not there any more\n"
             "hint: change into the hub repository, or name it: --repo PATH\n"
         ),
-    )
-
-
-def test_a_repository_without_a_chartpress_file(tmp_path: Path) -> None:
-    sh("git", "init", "--quiet", str(tmp_path / "empty"), cwd=tmp_path)
-    sh("git", "commit", "--quiet", "--allow-empty", "--message", "empty", cwd=tmp_path / "empty")
-    done = run_task("commit", cwd=tmp_path / "empty")
-    assert (done.code, done.out) == (2, "")
-    assert done.err == (
-        f"error: there is no chartpress.yaml in this repository ({tmp_path}/empty)\n"
-        "hint: name the hub repository (--repo PATH), or give a chart its hub image: invoke init\n"
     )

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks.core.github_actions import code, plain
 from tasks.core.visible import one_line, visible, visible_json, visible_progress
-from tasks.tools.command import Command
-from tasks.tools.process import watch
-from tests.support.cli import INVOKE, run_on_screen, run_on_terminal, run_task
-from tests.support.machine import PROJECT
+from tests.support.cli import INVOKE, run_on_screen, run_task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,15 +137,6 @@ def test_a_name_in_a_fault_cannot_forge_a_line_or_draw(hub: Hub) -> None:
     assert "\x1b" not in done.err
 
 
-def test_a_plan_is_one_line_an_action(hub: Hub) -> None:
-    (hub.path / "hub").rename(hub.path / "a\nb")
-    hub.edit(CHARTPRESS, "name: hub\n", 'name: hub\n    chartPath: "a\\nb"\n')
-    hub.commit("Move")
-    done = run_task("--dry", "bump", "--to", "3.3.8", cwd=hub.path)
-    assert done.code == 0, done
-    assert "\nb/" not in done.out
-
-
 # -- what outside programs say
 
 
@@ -169,23 +156,6 @@ def test_progress_is_drawn_on_a_terminal(text: str) -> None:
 def test_a_build_draws_nothing_but_progress(text: str, shown: str) -> None:
     assert visible_progress(text) == shown
     assert visible_progress(f"\x1b[34m{text}\x1b[0m") == f"\x1b[34m{shown}\x1b[0m"
-
-
-SAY = "import sys; from tasks.tools.process import Command, watch; watch(Command(('printf', sys.argv[1])))"
-
-
-def test_a_program_that_is_watched_on_a_terminal_leaves_it_as_it_was() -> None:
-    say = (sys.executable, "-c", SAY, r"\033[34mblue \033[2J\033]0;t\007 \033[8mgone\n")
-    shown = run_on_terminal(*say, cwd=PROJECT).err
-    assert shown == "\x1b[34mblue \\x1b[2J\\x1b]0;t\\x07 \\x1b[8mgone\n\x1b[0m\x1b[?25h"
-
-
-def test_without_a_terminal_it_draws_nothing(
-    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
-) -> None:
-    monkeypatch.setattr(sys, "stderr", sys.__stderr__)
-    watch(Command(("printf", r"\033[34mblue\033[2J\n")))
-    assert capfdbinary.readouterr().err == b"\\x1b[34mblue\\x1b[2J\n"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names are bytes here")

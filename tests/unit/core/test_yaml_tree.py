@@ -71,9 +71,3 @@ def test_a_bomb_of_aliases_is_as_small_as_its_text() -> None:
     merges = "".join(f"m{n + 1}: &m{n + 1} {{<<: [*m{n}, *m{n}]}}\n" for n in range(50))
     data = f"a0: &a0 x\nm0: &m0 {{k: v}}\n{levels}{merges}image:\n  <<: *m50\n  name: a\n  tag: b\n".encode()
     assert with_image(data, "image", PinnedImage("a", "c", 0), WHERE) == data.replace(b"tag: b", b"tag: c")
-
-
-def test_ten_thousand_lines_are_read_and_edited_at_once() -> None:
-    block = b"".join(b"key%d: # why\n  sub: [a, b]\n  name: x\n  tag: 'y'\n" % n for n in range(2500))
-    data = block + b"image:\n  name:\n  tag:\n"
-    assert with_image(data, "image", PinnedImage("a", "b", 0), WHERE) == block + b"image:\n  name: a\n  tag: b\n"

@@ -110,11 +110,6 @@ BESIDE = {
         "image other second other",
         "0.0.1-0.dev.git.2.h* 0.0.1-0.dev.git.4.h*",
     ),
-    "several images after a tag, one changed": (
-        files(HUB, SECOND),
-        "other tag=2.0.0 second",
-        "2.0.0 2.0.0-0.dev.git.3.h*",
-    ),
     "several images from one Dockerfile": (
         files(
             HUB, "second: {contextPath: images/hub, dockerfilePath: images/hub/Dockerfile, valuesPath: second.image}"
@@ -132,52 +127,26 @@ BESIDE = {
         "dockerfile image other",
         "0.0.1-0.dev.git.2.h*",
     ),
-    "a context that does not decide, but paths do": (
-        files("hub: {rebuildOnContextPathChanges: false, paths: [shared], valuesPath: jupyterhub.hub.image}"),
-        "dockerfile extra image",
-        "0.0.1-0.dev.git.3.h*",
-    ),
     "a context and a Dockerfile elsewhere": (
         files("hub: {contextPath: images/second, dockerfilePath: images/hub/Dockerfile, valuesPath: second.image}"),
         "image second dockerfile image",
         "0.0.1-0.dev.git.4.h*",
     ),
-    "the whole repository as the context": (
-        files("hub: {contextPath: ., dockerfilePath: images/hub/Dockerfile, valuesPath: second.image}"),
-        "image other",
-        "0.0.1-0.dev.git.3.h*",
-    ),
-    "a name of its own": (
-        files("hub: {imageName: registry.test/mine, valuesPath: second.image}"),
-        "image other",
-        "0.0.1-0.dev.git.2.h*",
-    ),
     "a baseVersion, no tag": (files(base_version="1.3.0-0.dev"), "image", "1.3.0-0.dev.git.2.h*"),
-    "a baseVersion that is no pre-release": (files(base_version="1.3.0"), "image", "1.3.0-0.dev.git.2.h*"),
     "a baseVersion, after a tag": (files(base_version="1.3.0-0.dev"), "tag=1.2.3 image", "1.3.0-0.dev.git.2.h*"),
-    "a baseVersion, on a tag": (files(base_version="1.3.0-0.dev"), "image tag=1.2.3", "1.2.3"),
-    "a baseVersion lower than the tag, on the tag": (files(base_version="1.0.0"), "image tag=1.2.3", "1.2.3"),
     "a baseVersion, after a pre-release of it": (
         files(base_version="1.3.0-alpha.1"),
         "tag=1.3.0-beta.1 image",
         "1.3.0-alpha.1.git.2.h*",
     ),
-    "a baseVersion, after a tag that is no SemVer": (
-        files(base_version="1.3.0-0.dev"),
-        "tag=20240731-224556 image",
-        "1.3.0-0.dev.git.2.h*",
-    ),
     "baseVersion major": (files(base_version="major"), "tag=1.2.3 image", "2.0.0-0.dev.git.2.h*"),
-    "baseVersion minor": (files(base_version="minor"), "tag=1.2.3 image", "1.3.0-0.dev.git.2.h*"),
     "baseVersion patch": (files(base_version="patch"), "tag=1.2.3 image", "1.2.4-0.dev.git.2.h*"),
-    "baseVersion patch, no tag": (files(base_version="patch"), "image", "0.0.1-0.dev.git.2.h*"),
     "baseVersion patch, after a v tag": (files(base_version="patch"), "tag=v1.2.3 image", "1.2.4-0.dev.git.2.h*"),
     "baseVersion patch, after a pre-release": (
         files(base_version="patch"),
         "tag=1.2.3-beta.1 image",
         "1.2.3-beta.1.git.2.h*",
     ),
-    "baseVersion minor, on a tag": (files(base_version="minor"), "image tag=1.2.3", "1.2.3"),
 }
 
 

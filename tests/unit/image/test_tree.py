@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.core.faults import Refused
-from tasks.core.locks import MarkedFolder
 from tasks.image.tree import Tree, snapshot
 from tasks.tools.git import Git
 
@@ -248,76 +247,3 @@ def test_a_link_that_leads_astray_is_refused_in_the_files_as_they_lie(repository
     (repository.path / "way").symlink_to(target)
     with pytest.raises(Refused, match=leads):
         lies(repository, "way/x")
-
-
-# -- parts of submodules
-
-
-@pytest.mark.parametrize(
-    ("asked", "written"),
-    [
-        ("ctx/sub", ["ctx/sub/.gitmodules", "ctx/sub/inner/deepest.txt", "ctx/sub/module.txt"]),
-        ("ctx/sub/inner", ["ctx/sub/inner/deepest.txt"]),
-        ("ctx/sub/module.txt", ["ctx/sub/module.txt"]),
-        ("into/deepest.txt", ["ctx/sub/inner/deepest.txt", "into"]),
-    ],
-)
-@pytest.mark.parametrize("umask", [0o022, 0o077])
-def test_a_submodule_or_a_part_of_it_is_written_and_has_an_object(
-    with_submodule: Hub, tmp_path: Path, asked: str, written: list[str], umask: int
-) -> None:
-    (with_submodule.path / "into").symlink_to("ctx/sub/inner")
-    with_submodule.commit("Link into it")
-    git = Git.around(with_submodule.path)
-    before = os.umask(umask)
-    try:
-        Tree(git, "HEAD").write([asked], tmp_path / "ours/all")
-    finally:
-        os.umask(before)
-    assert sorted(os.fsdecode(path) for path in seen(tmp_path / "ours/all")) == written
-    modes = {stat.filemode(path.stat().st_mode) for path in (tmp_path / "ours/all").rglob("*") if path.is_dir()}
-    assert modes <= {"drwxr-xr-x"}
-    assert list(Tree(git, "HEAD").objects([asked])) == [asked]
-    with snapshot(git, [asked], {}) as tree:
-        assert tree.objects([asked]) == Tree(git, "HEAD").objects([asked])
-
-
-def test_another_revision_of_a_submodule_is_another_object(with_submodule: Hub) -> None:
-    git = Git.around(with_submodule.path)
-    before = Tree(git, "HEAD").objects(["ctx/sub"])
-    sub = with_submodule.path / "ctx/sub"
-    sh("git", "-c", "user.name=x", "-c", "user.email=x@y", "commit", "-q", "--allow-empty", "-m", "move", cwd=sub)
-    with snapshot(git, ["ctx/sub/inner"], {}) as tree:
-        assert tree.objects(["ctx/sub"]) == {"ctx/sub": sh("git", "rev-parse", "HEAD", cwd=sub)} != before
-
-
-def test_a_submodule_in_a_submodule_that_is_not_here_is_named_with_the_command(
-    with_submodule: Hub, tmp_path: Path
-) -> None:
-    sh("git", "clone", "--quiet", str(with_submodule.path), str(tmp_path / "plain"), cwd=tmp_path)
-    update = ("git", "-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init")
-    sh(*update, cwd=tmp_path / "plain")
-    tree = Tree(Git.around(tmp_path / "plain"), "HEAD")
-    with pytest.raises(Refused, match="the submodule is not here at its revision") as refused:
-        tree.write(["ctx"], tmp_path / "ours/all")
-    assert refused.value.where == "ctx/sub/inner"
-    assert refused.value.hint == "git submodule update --init --recursive -- ctx/sub"
-    sh(*update, "--recursive", "--", "ctx/sub", cwd=tmp_path / "plain")
-    tree.write(["ctx"], tmp_path / "ours/again")
-    assert (tmp_path / "ours/again/ctx/sub/inner/deepest.txt").exists()
-
-
-def test_what_a_killed_run_left_of_the_files_as_they_lie_the_next_one_clears_away(
-    repository: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    (tmp_path / "temporary").mkdir()
-    with snapshot(Git.around(repository.path), ["ctx"], {}):
-        (running,) = (tmp_path / "temporary").iterdir()
-        killed = MarkedFolder.make("hubpress-files-")
-        os.close(killed.lock)
-        by_hand = tmp_path / "temporary/hubpress-files-of-mine"
-        by_hand.mkdir()
-        assert lies(repository, "ctx")["ctx/a.txt"] == b"a\n"
-        assert sorted((tmp_path / "temporary").iterdir()) == sorted([running, by_hand])
-    assert list((tmp_path / "temporary").iterdir()) == [by_hand]

@@ -15,7 +15,7 @@ import pytest
 
 from tasks.core.faults import ProgramFailed
 from tasks.rehearsal import registry as registry_module
-from tasks.rehearsal.registry import forget_images, free_port, registry
+from tasks.rehearsal.registry import forget_images, registry
 from tasks.tools.process import find
 
 from ...support.cli import sh
@@ -57,12 +57,6 @@ def test_a_registry_answers_while_the_block_runs_and_is_gone_after_it(tmp_path: 
         assert alive(served.pid)
     assert status_of(served.address) is None
     assert not alive(served.pid)
-
-
-def test_a_registry_listens_on_loopback_alone_on_the_port_it_was_given(tmp_path: Path) -> None:
-    port = free_port()
-    with registry(tmp_path, port=port) as served:
-        assert served.address == f"127.0.0.1:{port}"
 
 
 def test_a_registry_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:

@@ -85,14 +85,6 @@ def test_nobody_can_run_a_stand_in_as_a_hub(base: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
-def test_stand_ins_of_two_releases_share_their_first_layer_and_differ_in_the_second(base: str) -> None:
-    with stand_ins((f"{base}-other",)):
-        ours, others = layers(base), layers(f"{base}-other")
-    assert ours[0] == others[0]
-    assert ours[1] != others[1]
-
-
-@pytest.mark.engine
 def test_a_stand_in_is_removed_and_a_real_image_is_left_alone(base: str, tmp_path: Path) -> None:
     real = f"{base}-real"
     (tmp_path / "Dockerfile").write_text("FROM scratch\nLABEL whose=theirs\n")

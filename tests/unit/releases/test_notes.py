@@ -9,13 +9,6 @@ GITHUB = "https://github.com/jupyterhub/zero-to-jupyterhub-k8s"
 GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"
 
 
-def test_a_release_links_both_changelogs() -> None:
-    assert release_links(Release("3.3.8", app_version="4.1.6")) == (
-        "https://z2jh.jupyter.org/en/stable/changelog.html",
-        "https://jupyterhub.readthedocs.io/en/stable/reference/changelog.html",
-    )
-
-
 @pytest.mark.parametrize(
     ("version", "page"),
     [

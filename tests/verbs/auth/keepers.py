@@ -2,35 +2,84 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import secrets
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
-from .door import Answer
+from tests.support.conduct import asks_for, says
+from tests.support.server import reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .door import Request
+    from tests.support.server import Answer, Asked
 
 # Artifact Registry's own words: https://cloud.google.com/artifact-registry/docs/troubleshooting
 NO_ROLE = (
     'Permission "artifactregistry.repositories.uploadArtifacts" denied on resource '
     '"projects/cal-icor-hubs/locations/us-central1/repositories/core" (or it may not exist)'
 )
-_BASIC = {"WWW-Authenticate": 'Basic realm="hubpress"'}
+_BASIC = 'Basic realm="hubpress"'
 
 
-def _sign_in_first() -> Answer:
-    return Answer.refusal(401, "UNAUTHORIZED", "authentication required", **_BASIC)
+@dataclass(frozen=True)
+class Request:
+    """What a registry is asked, as far as a keeper needs it.
+
+    Attributes:
+        asked: the request itself.
+    """
+
+    asked: Asked
+
+    @property
+    def path(self) -> str:
+        """The address without its query."""
+        return urlsplit(self.asked.path).path
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What a token is asked for (``repository:core/hub:pull,push``)."""
+        return tuple(parse_qs(urlsplit(self.asked.path).query).get("scope", ()))
+
+    @property
+    def credentials(self) -> tuple[str, str, str]:
+        """Their kind, ``basic`` or ``bearer``, the user of the former, and the password or the token."""
+        kind, _, given = self.asked.headers.get("Authorization", "").partition(" ")
+        user, _, secret = base64.b64decode(given).decode().partition(":") if kind == "Basic" else ("", "", given)
+        return kind.lower(), user, secret
+
+    @property
+    def by_docker(self) -> bool:
+        """Whether the engine asks, rather than a program that only looks."""
+        return bool(self.asked.headers.get("User-Agent", "").startswith("docker/"))
+
+    @property
+    def writes(self) -> bool:
+        """Whether it is a part of a push."""
+        return self.asked.method in {"POST", "PUT", "PATCH", "DELETE"}
+
+    @property
+    def begins_push(self) -> bool:
+        """Whether it is the engine that begins to upload a layer."""
+        return self.asked.method == "POST" and self.path.endswith("/blobs/uploads/") and self.by_docker
+
+
+def _refusal(status: int, code: str, message: str, **headers: str) -> bytes:
+    """Return a refusal in a registry's words."""
+    return says(f"{status} {HTTPStatus(status).phrase}", code, message, **headers)
 
 
 @dataclass
 class Readers:
     """Lets everybody look, and nobody push."""
 
-    def __call__(self, request: Request) -> Answer | None:
-        return Answer.refusal(403, "DENIED", NO_ROLE) if request.writes else None
+    def __call__(self, asked: Asked) -> Answer | None:
+        return _refusal(403, "DENIED", NO_ROLE) if Request(asked).writes else None
 
 
 @dataclass
@@ -50,14 +99,16 @@ class ShortLived:
     runs_out: int = 1
     _last_bad: int = 0
 
-    def __call__(self, request: Request) -> Answer | None:
-        if request.kind != "basic":
-            return _sign_in_first()
-        number = int(request.secret.removeprefix("token-"))
+    def __call__(self, asked: Asked) -> Answer | None:
+        request = Request(asked)
+        kind, _, token = request.credentials
+        if kind != "basic":
+            return asks_for(_BASIC)
+        number = int(token.removeprefix("token-"))
         if request.begins_push and number > self._last_bad and self.runs_out:
             self._last_bad, self.runs_out = number, self.runs_out - 1
         if request.writes and request.by_docker and number <= self._last_bad:
-            return Answer.refusal(self.status, self.code, self.message, **_BASIC)
+            return _refusal(self.status, self.code, self.message, WWW_Authenticate=_BASIC)
         return None
 
 
@@ -77,26 +128,28 @@ class Tokens:
     readers: tuple[str, ...] = ()
     sold: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def __call__(self, request: Request) -> Answer | None:
+    def __call__(self, asked: Asked) -> Answer | None:
+        request = Request(asked)
         if request.path == "/token":
             return self._sell(request)
-        scopes = self.sold.get(request.secret) if request.kind == "bearer" else None
+        kind, _, token = request.credentials
+        scopes = self.sold.get(token) if kind == "bearer" else None
         if scopes is None:
-            challenge = f'Bearer realm="http://{request.host}/token",service="lab"'
-            return Answer.refusal(401, "UNAUTHORIZED", "authentication required", **{"WWW-Authenticate": challenge})
+            return asks_for(f'Bearer realm="http://{asked.headers["Host"]}/token",service="lab"')
         if request.writes and not any("push" in _actions(scope) for scope in scopes):
-            return Answer.refusal(403, "DENIED", "requested access to the resource is denied")
+            return _refusal(403, "DENIED", "requested access to the resource is denied")
         return None
 
     def _sell(self, request: Request) -> Answer:
         # Clients try OAuth's POST first and take this for "not here": then they ask as the specification says.
-        if request.method != "GET":
-            return Answer(405, {})
-        if self.passwords.get(request.user) != request.secret:
-            return Answer.refusal(401, "UNAUTHORIZED", "incorrect username or password")
+        if request.asked.method != "GET":
+            return reply(status="405 Method Not Allowed")
+        _, user, password = request.credentials
+        if self.passwords.get(user) != password:
+            return _refusal(401, "UNAUTHORIZED", "incorrect username or password")
         token = secrets.token_hex(8)
-        self.sold[token] = () if request.user in self.readers else request.scopes
-        return Answer(200, {"token": token})
+        self.sold[token] = () if user in self.readers else request.scopes
+        return reply(json.dumps({"token": token}).encode(), Content_Type="application/json")
 
 
 def _actions(scope: str) -> list[str]:

@@ -139,14 +139,6 @@ def test_a_key_whose_account_is_signed_in_is_not_used_again(hub: Hub, gcloud: Gc
     assert gcloud.calls == [LIST, CONFIGURE, LIST]
 
 
-def test_a_key_of_another_account_is_used(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path) -> None:
-    gcloud.sign_in("robin@hub.example")
-    helper_is_set()
-    key = key_file(tmp_path, type="service_account", client_email="ci@hub.example")
-    assert auth(hub, gcloud, "--key-file", key).code == 0
-    assert gcloud.calls == [LIST, f"gcloud auth login --cred-file={key} --quiet", LIST]
-
-
 def test_a_workload_identity_file_signs_in(hub: Hub, gcloud: GcloudStandIn, tmp_path: Path) -> None:
     key = key_file(tmp_path, type="external_account", audience="//iam.googleapis.com/projects/1")
     assert auth(hub, gcloud, "--key-file", key).code == 0
@@ -249,11 +241,6 @@ def test_a_file_that_is_no_key_is_refused(
     assert gcloud.calls == []
 
 
-def test_a_key_file_that_is_not_there(hub: Hub, gcloud: GcloudStandIn) -> None:
-    done = auth(hub, gcloud, "--key-file", "nowhere.json")
-    assert (done.code, done.err) == (2, "error: there is no such key file (nowhere.json)\nhint: ls -l .\n")
-
-
 # -- more than was asked for by default
 
 
@@ -351,17 +338,6 @@ def test_docker_desktops_store_that_has_a_login_is_enough(hub: Hub, gcloud: Gclo
     assert (done.code, done.out) == (0, "Nothing to do.\n"), done
     assert gcloud.calls == []
     assert "tulip-token-4721" not in done.out + done.err
-
-
-def test_each_of_several_registries_is_set_up(tmp_path: Path, gcloud: GcloudStandIn) -> None:
-    hub = make_hub(tmp_path / "hub", registry=f"{HOST}/core")
-    second = "      second: {imageName: europe-docker.pkg.dev/x/second, contextPath: images/hub, valuesPath: }\n"
-    hub.write("chartpress.yaml", hub.read("chartpress.yaml") + second)
-    hub.commit("A second image from the same folder")
-    gcloud.sign_in()
-    helper_is_set()
-    assert auth(hub, gcloud).code == 0
-    assert gcloud.calls == [LIST, "gcloud auth configure-docker europe-docker.pkg.dev --quiet"]
 
 
 # -- dry, JSON, faults

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.logins import use_short_lived_tokens
+from tests.support.server import misbehaving
 
 from ...support.cli import Result, run_task, sh
-from .door import door
 from .keepers import ShortLived
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def keeper() -> ShortLived:
 @pytest.fixture
 def hub(registry: Registry, keeper: ShortLived, programs: Path, hub_at: Callable[[str], Hub]) -> Iterator[Hub]:
     """A hub whose registry is behind a door; Docker's helper has another token each time that it is asked."""
-    with door(registry.address, keeper) as opened:
+    with misbehaving(registry.address) as opened:
+        opened.keeper = keeper
         use_short_lived_tokens(programs, opened.address)
         yield hub_at(opened.address)
 

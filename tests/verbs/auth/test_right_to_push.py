@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.server import Answer, Asked, Server, misbehaving
+
 from ...support.cli import Result, run_task
 from ...support.registry import private_registry, sign_in
-from .door import Door, Keeper, door
-from .keepers import NO_ROLE, Readers, Tokens
+from .keepers import NO_ROLE, Readers, Request, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from ...support.hubs import Hub
 
-    OpenDoor: TypeAlias = Callable[[Keeper], Door]
+    OpenDoor: TypeAlias = Callable[[Callable[[Asked], Answer | None]], Server]
     HubAt: TypeAlias = Callable[[str], Hub]
 
 pytestmark = pytest.mark.engine
@@ -33,7 +34,13 @@ PASSWORDS = {"robin": "tulip-garden", "reader": "rose-garden"}
 def open_door(registry: Registry) -> Iterator[OpenDoor]:
     """Opens a door before the tests' registry, for the rest of the test."""
     with ExitStack() as opened:
-        yield lambda keeper: opened.enter_context(door(registry.address, keeper))
+
+        def open_with(keeper: Callable[[Asked], Answer | None]) -> Server:
+            server = opened.enter_context(misbehaving(registry.address))
+            server.keeper = keeper
+            return server
+
+        yield open_with
 
 
 @pytest.fixture
@@ -71,7 +78,7 @@ def test_a_registry_that_lets_pull_and_not_push_is_found_out_before_the_build(
         "hint: gcloud auth list; gcloud artifacts repositories describe core "
         "--location=us-central1 --project=cal-icor-hubs"
     )
-    assert not any(request.by_docker for request in opened.requests)
+    assert not any(Request(asked).by_docker for asked in opened.asked)
 
 
 def test_what_the_registry_has_already_needs_no_right_to_push(open_door: OpenDoor, hub_at: HubAt) -> None:

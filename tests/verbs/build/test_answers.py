@@ -12,8 +12,6 @@ from tasks.tools.docker import Builder
 from tests.support.cli import Result, run_task, sh
 from tests.support.hubs import Hub, make_hub
 
-from .clusters import KUBECONFIG
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -33,14 +31,6 @@ def hub(tmp_path: Path, registry: Registry, mirror: str) -> Hub:
     hub.write("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\nRUN --network=none true\n")
     hub.commit("Change the image")
     return hub
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A builder of the kubernetes driver whose cluster does not answer."""
-    (tmp_path / "kubeconfig").write_text(KUBECONFIG)
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
-    return sh("docker", "buildx", "create", "--name", "cluster", "--driver", "kubernetes", cwd=tmp_path)
 
 
 def last_lines(done: Result) -> list[str]:

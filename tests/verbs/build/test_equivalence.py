@@ -10,7 +10,7 @@ import pytest
 
 from tasks.rehearsal.registry import forget_images
 from tests.support.cli import run, run_task
-from tests.support.looks import data, images_in
+from tests.support.world import data, images_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tests.support.hubs import Hub
 
 ELSEWHERE = "http://charts.invalid/"
-TASKS = ["bump", "status", "check", "--dry release"]
 
 
 @pytest.fixture

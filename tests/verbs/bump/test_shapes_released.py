@@ -8,7 +8,7 @@ import pytest
 
 from ...support.cli import run_task
 from ...support.hubs import Hub, make_repository
-from ...support.looks import images_in, labels
+from ...support.world import images_in, labels
 
 if TYPE_CHECKING:
     from pathlib import Path

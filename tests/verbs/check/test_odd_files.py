@@ -178,6 +178,3 @@ def test_a_setting_that_no_file_or_program_can_have_is_refused(hub: Hub, setting
     hub.write("invoke.yaml", f"hub:\n  {setting}\n")
     error, _ = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
     assert error == f"error: {named} (invoke.yaml)"
-
-
-# -- the current folder

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ...support.hubs import Hub
 
 SECRET = "the user's own file\n"
-# Somebody else's, also where that is root: what is tried is tried without root's special rights.
-OTHER = 65534
 
 
 def link(lock: Path, mine: Path) -> None:

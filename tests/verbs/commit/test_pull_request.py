@@ -124,16 +124,6 @@ def test_the_default_branch_has_nothing_to_request(hub: Hub, gh: StandInGh) -> N
     assert gh.changes == []
 
 
-def test_own_commits_on_the_default_branch_are_neither_pushed_nor_requested(hub: Hub, gh: StandInGh) -> None:
-    hub.write("README.md", "Ours\n")
-    hub.commit("Say whose it is")
-    dry, done = run_task("--dry", "commit", "--pr", cwd=hub.path), commit(hub)
-    assert (done.code, done.out) == (0, "Nothing to do.\n"), done
-    assert "- no pull request: main is the branch that they go to\n" in dry.out
-    assert hub.remote_git("rev-parse", "main") == hub.git("rev-parse", "HEAD~")
-    assert gh.changes == []
-
-
 def test_a_branch_without_commits_of_its_own_has_nothing_to_request(hub: Hub, gh: StandInGh) -> None:
     hub.git("switch", "--quiet", "--create", "try-it")
     dry = run_task("--dry", "commit", "--pr", cwd=hub.path)

@@ -422,6 +422,3 @@ def test_hooks_find_every_repository_as_they_do_without_us(hub: Hub, tmp_path: P
     once = f"hub/\n{hub.path}\nhub/\n{elsewhere.path}\ntrue\n"
     assert said.read_text() == once * (said.read_text().count("\n") // 5)
     assert said.read_text()
-
-
-# -- what is shown

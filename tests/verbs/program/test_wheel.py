@@ -10,7 +10,7 @@ from tasks import ns
 from tasks.core.version import __version__
 from tests.support.cli import run, run_task, sh
 from tests.support.hubs import make_repository
-from tests.support.looks import fault, images_in, labels, nothing_written
+from tests.support.world import fault, images_in, labels, nothing_written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -203,7 +203,7 @@ def test_a_hub_is_named_from_elsewhere_with_its_settings(installed: Path, hub: H
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     told = run(str(installed / "hubpress"), "bump", "--repo", str(hub.path), cwd=elsewhere)
-    assert (told.code, fault(told)[0]) == (2, "error: there is no chart nobody (chartpress.yaml)")
+    assert (told.code, fault(told)[0]) == (2, "there is no chart nobody (chartpress.yaml)")
 
 
 def test_a_hint_has_one_type_the_command_that_is_there(installed: Path, tmp_path: Path) -> None:

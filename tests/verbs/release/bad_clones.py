@@ -91,10 +91,6 @@ def settings(text: str) -> Callable[[Scene], None]:
     return lambda scene: scene.hub.write("invoke.yaml", text)
 
 
-def variable(name: str, value: str) -> Callable[[Scene], None]:
-    return lambda scene: scene.env.update({name: value})
-
-
 SETTINGS = [
     Bug(
         "unknown setting",

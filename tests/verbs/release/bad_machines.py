@@ -79,11 +79,6 @@ def no_engine(scene: Scene) -> None:
     scene.env["DOCKER_HOST"] = f"unix://{scene.folder}/nobody.sock"
 
 
-def no_engine_that_would_have_the_base(scene: Scene) -> None:
-    scene.change(DOCKERFILE, scene.base, f"{NO_REGISTRY}/mirror/k8s-hub")
-    no_engine(scene)
-
-
 def run_that_fails(scene: Scene) -> None:
     scene.change(DOCKERFILE, "RUN pip install", "RUN exit 7; pip install")
 
@@ -93,14 +88,6 @@ ENGINE = [
         "engine not running",
         "build",
         no_engine,
-        PROGRAM,
-        "the Docker engine does not answer (docker info)",
-        "start Docker Desktop or the docker service, then: docker info",
-    ),
-    Bug(
-        "engine not running, the base image's registry out of reach",
-        "build",
-        no_engine_that_would_have_the_base,
         PROGRAM,
         "the Docker engine does not answer (docker info)",
         "start Docker Desktop or the docker service, then: docker info",

@@ -14,7 +14,7 @@ from ...support.cli import run, run_task
 from ...support.engine import files_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.scene import Scene
@@ -35,13 +35,6 @@ def hub(hub: Hub) -> Hub:
     hub.write("images/hub/lib/a.py", "a\n")
     hub.commit("Copy all")
     return hub
-
-
-@pytest.fixture(params=[0o022, 0o077], ids=["022", "077"])
-def umask(request: pytest.FixtureRequest) -> Iterator[None]:
-    before = os.umask(request.param)
-    yield
-    os.umask(before)
 
 
 def built(hub: Hub, *flags: str, env: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - the JSON that it prints

@@ -65,7 +65,7 @@ class Place:
             prefix = f"{address}/hubs"
             hub = make_hub(self.folder / name, base=self.base, registry=prefix, chart_repository=self.charts.url)
             way(hub)
-            return look_at(hub, images_in(address))
+            return look_at(hub, tuple(images_in(address)))
 
     @contextmanager
     def _registry(self, name: str) -> Iterator[str]:

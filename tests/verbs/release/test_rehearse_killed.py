@@ -193,14 +193,6 @@ def test_a_rehearsal_to_be_kept_stays_when_it_is_killed_and_its_images_go(hub: H
     assert not (folder / MARK).exists()
 
 
-def test_a_rehearsal_that_runs_is_left_alone_by_the_next_one(hub: Hub, temporary: Path) -> None:
-    with rehearsing(hub, temporary) as rehearsal:
-        wait_until(lambda: rehearsal.has_said(IN_THE_BUILD))
-        rehearse_again(temporary)
-        assert rehearsal.child.wait(PATIENCE) == 0, "".join(rehearsal.said)
-    assert list(temporary.iterdir()) == []
-
-
 # -- the mark
 
 

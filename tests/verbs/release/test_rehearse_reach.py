@@ -259,6 +259,3 @@ def test_a_request_that_writes_goes_to_the_registry_inside_only(inside: Path, me
     for name in ("127.0.0.1:1/team/hub", "quay.io/team/hub", "team/hub"):
         with pytest.raises(Refused, match="a rehearsal writes to its own registry only"):
             Conversation(Reference(name)).send(method, "manifests/1")
-
-
-# -- where it begins

@@ -123,9 +123,6 @@ def test_the_users_other_changes_stay_where_they_are(scene: Scene) -> None:
     assert sorted(committed) == sorted([DOCKERFILE, REQUIREMENTS, VALUES])
 
 
-# -- where it goes
-
-
 # -- when it is stopped
 
 

@@ -129,9 +129,6 @@ def test_other_inputs_are_built(scene: Scene, change: Callable[[Scene], None]) -
     assert build(scene)["status"] == "built"
 
 
-# -- a tag that does not tell commits apart
-
-
 # -- what makes it another image, and a world that moves
 
 

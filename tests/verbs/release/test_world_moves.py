@@ -127,7 +127,7 @@ def test_what_moves_at_the_question_stops_a_release_before_anything_is_done(
         f"{back}{AGAIN}; nothing was done",
     )
     assert Stand.of(scene.hub) == stand
-    assert images_in(scene.registry) == images_before(scene)
+    assert tuple(images_in(scene.registry)) == images_before(scene)
 
 
 def images_before(scene: Scene) -> tuple[str, ...]:
