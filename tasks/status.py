@@ -83,8 +83,9 @@ def _text(world: World, content: dict[str, Any], findings: Findings) -> str:
         for image in content["images"]
     ]
     would = ", then ".join(world.to_do())
-    release = f"{DOOR} release would {would}." if would else f"{DOOR} release has nothing to do."
-    return f"{output.table(rows)}\n{release}\n\n{findings.text('Everything is consistent.')}"
+    does = f"would {would}" if would else "has nothing to do"
+    moves = "" if world.releases.index else f"; whether it would move {world.hub.requirement.name} is not known"
+    return f"{output.table(rows)}\n{DOOR} release {does}{moves}.\n\n{findings.text('Everything is consistent.')}"
 
 
 def _registry_words(image: dict[str, Any]) -> str:

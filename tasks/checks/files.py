@@ -151,7 +151,7 @@ def _uncommitted(hub: Hub) -> Iterator[Unchecked]:
     if changed:
         more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
         differ = "differs" if len(changed) == 1 else "differ"
-        message = f"the commit: {', '.join(changed[:MOST_NAMED])}{more} {differ} from it"
+        message = f"the last commit: {', '.join(changed[:MOST_NAMED])}{more} {differ} from it"
         yield Unchecked(message, f"{DOOR} commit, or git commit; then check again")
 
 

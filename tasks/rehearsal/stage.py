@@ -29,8 +29,10 @@ from ..core.yaml_tree import parse
 from ..image.proof import Base
 from ..image.tree import SUBMODULE, is_plain_name
 from ..repo.chartpress import ChartpressConfig, read_chartpress
+from ..repo.edits import PinnedPlace, image_edits
 from ..repo.files import FileEdit, WorkingTree
 from ..repo.hub import Hub, helm_repository, open_hub, open_repository
+from ..repo.values import image_at
 from ..repo.yaml_edit import text_at, with_scalars
 from ..review.bump import plan_bump
 from ..review.release import plan_release
@@ -170,8 +172,11 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
     tree = _tree_as_it_lies(hub.git, folder / "index", clone)
     clone.read("read-tree", "--reset", "-u", tree)
     _fill_submodules(hub.git.folder, _path_in(hub.git, "modules"), clone)
-    WorkingTree(clone.folder).replace([_redirected(replace(hub, git=clone, files=WorkingTree(clone.folder)), address)])
-    clone.read("add", "--", hub.config_file)
+    staged_hub = replace(hub, git=clone, files=WorkingTree(clone.folder))
+    redirected = _redirected(staged_hub, address)
+    edits = (redirected, *_renamed(staged_hub, redirected))
+    WorkingTree(clone.folder).replace(edits)
+    clone.read("add", "--", *(edit.path for edit in edits))
     message = f"Set the stage: the working tree as it stands, images to {address}"
     clone.read("commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
     address_of_remote = str(remote.folder)
@@ -205,6 +210,21 @@ def _redirected(hub: Hub, address: str) -> FileEdit:
                 hint="add imagePrefix to the chart",
             )
     return FileEdit(hub.config_file, before, after, f"images to {address}")
+
+
+def _renamed(hub: Hub, redirected: FileEdit) -> tuple[FileEdit, ...]:
+    """Return the edits after which the values name the images that they name now as ``redirected`` does."""
+    now = {image.spec.key: image.spec.name for image in hub.edited([redirected]).images}
+    pinned = ((place, image) for image in hub.images for place in hub.values_places(image))
+    found = ((place, image, image_at(hub.require(place.file), place.path, place.file)) for place, image in pinned)
+    return image_edits(
+        hub,
+        [
+            PinnedPlace(place, now[image.spec.key], one.tag)
+            for place, image, one in found
+            if one.tag and one.name and Reference(one.name).same_repository(Reference(image.spec.name))
+        ],
+    )
 
 
 def _outward_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:

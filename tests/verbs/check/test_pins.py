@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.checks.pins import pin_problems, pins_of
+from tasks.checks.packages import pin_problems, pinned_packages
 from tasks.checks.problems import Code
 from tasks.core.names import Reference
 from tasks.core.settings import read_settings
@@ -36,7 +36,7 @@ def found(hub: Hub) -> list[tuple[str, str]]:
     """Return where pins are found that are older than what is shipped, with what is said of them."""
     opened = open_hub(read_settings({}), Git(hub.path))
     (image,) = opened.images
-    return [(problem.path, problem.message) for problem in pin_problems(image, pins_of(opened, image), SHIPPED)]
+    return [(problem.path, problem.message) for problem in pin_problems(image, pinned_packages(opened, image), SHIPPED)]
 
 
 @pytest.fixture

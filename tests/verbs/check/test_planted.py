@@ -127,12 +127,12 @@ def test_empty_values_are_a_warning_while_the_images_files_are_not_committed(set
     values_without_an_image(settled)
     settled.write("images/hub/new", "")
     result = check(settled, "--offline")
+    warning = "hub/values.yaml:6: warning: jupyterhub.hub.image names no image yet"
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines() == [
-        "hub/values.yaml:6: warning: jupyterhub.hub.image names no image yet: its files are not committed "
-        "[values-empty]",
+        f"{warning}: its files are not committed [values-empty]",
         "  hint: invoke commit, then invoke build",
-        "not checked: the commit: images/hub/new differs from it",
+        "not checked: the last commit: images/hub/new differs from it",
         "  hint: invoke commit, or git commit; then check again",
         "No faults, 1 warning.",
     ]

@@ -27,7 +27,7 @@ from .problems import Code, Problem, Severity, Unchecked
 _EXACT = ("==", "===")
 
 
-class Pin(NamedTuple):
+class PinnedPackage(NamedTuple):
     """A package at exactly one version, and where that is written (``path:line``)."""
 
     where: str
@@ -35,17 +35,17 @@ class Pin(NamedTuple):
     version: str
 
 
-def pins_of(hub: Hub, image: HubImage) -> list[Pin]:
+def pinned_packages(hub: Hub, image: HubImage) -> list[PinnedPackage]:
     """Return what the Dockerfile's ``pip install`` lines and the requirements files in the context pin."""
     return [
-        Pin(where, requirement.name, one.version)
+        PinnedPackage(where, requirement.name, one.version)
         for where, requirement in _requirements(hub, image)
         for one in requirement.specifier
         if one.operator in _EXACT
     ]
 
 
-def pin_problems(image: HubImage, pins: list[Pin], shipped: Mapping[str, str]) -> Iterator[Problem]:
+def pin_problems(image: HubImage, pins: list[PinnedPackage], shipped: Mapping[str, str]) -> Iterator[Problem]:
     """Yield the ``pins`` of ``image`` that are older than the versions that its base image ships, given by name."""
     versions = {canonicalize_name(name): version for name, version in shipped.items()}
     for pin in pins:
