@@ -128,6 +128,15 @@ class World:
         }
         return [f"{verb} {', '.join(what)}" for verb, what in clauses.items() if what]
 
+    def unknown(self) -> list[str]:
+        """Return what a release might do besides, a clause for each thing that cannot be told."""
+        hub = self.hub
+        images = [one for one in hub.images if one.spec.key not in hub.spare_images and self.own(one)]
+        return [
+            *([] if self.releases.index else [f"move {hub.requirement.name}"]),
+            *(f"build {one.spec.key}" for one in images if self.current_tag(one) is None),
+        ]
+
     def current_tag(self, image: HubImage) -> str | None:
         """Return the tag that a build of ``image`` would have now; None where that cannot be told."""
         hub, reference = self.hub, image.base.reference
