@@ -10,10 +10,11 @@ from .commit import commit
 from .core.output import mask_records, prepare_streams
 from .doctor import doctor
 from .init import init
+from .preview import preview
 from .rehearse import rehearse
 from .release import release
 from .status import status
 
 mask_records()
 prepare_streams()
-ns = Collection(auth, bump, build, check, commit, doctor, init, rehearse, release, status)
+ns = Collection(auth, bump, build, check, commit, doctor, init, preview, rehearse, release, status)

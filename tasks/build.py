@@ -57,5 +57,5 @@ def build(
 
     options = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as run:
-        step, _ = plan_build(run.hub, options)
-        run.carry_out(Plan((step,)))
+        step, leaves = plan_build(run.hub, options)
+        run.carry_out(Plan((step,)), leaves)

@@ -49,5 +49,5 @@ def bump(
     from .review.bump import plan_bump
 
     with open_run(c, repo=repo, json=json) as run:
-        step, _ = plan_bump(run.hub, BumpOptions(to, pre, dev, major))
-        run.carry_out(Plan((step,)))
+        step, leaves = plan_bump(run.hub, BumpOptions(to, pre, dev, major))
+        run.carry_out(Plan((step,)), leaves)

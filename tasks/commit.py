@@ -46,8 +46,13 @@ def commit(
 
     Afterwards: build, or merge the pull request.
     """
+    from .repo.remotes import find_review
+    from .review.branches import plan_start
     from .review.commit import plan_commit
 
-    with open_run(c, repo=repo, json=json) as run:
-        step, _ = plan_commit(run.hub, CommitOptions(message, branch, push, pr))
-        run.carry_out(Plan((step,)))
+    with open_run(c, repo=repo, json=json) as opened:
+        options, hub = CommitOptions(message, branch, push, pr), opened.hub
+        review = find_review(hub.git, hub.settings, ask=push or pr, push=push or pr, request=pr)
+        run, start = opened.begin(lambda now: plan_start(now, review), lambda _: None)
+        step, leaves = plan_commit(run.hub, options, review)
+        run.carry_out(Plan((*start, step)), leaves)

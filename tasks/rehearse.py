@@ -94,6 +94,6 @@ def rehearse(
             rehearsed = Run(stage.hub, dry=False, json=json)
             plan = stage.plan(bump, build, commit)
             rehearsed.show_plan(plan)
-            rehearsed.carry_out(plan, lambda: {"steps": plan.step_reports(), **stage.report()})
+            rehearsed.carry_out(plan, more=lambda: {"steps": plan.step_reports(), **stage.report()})
             if not json:
                 stage.show(plan.report()["pull_request"])

@@ -13,14 +13,12 @@ from .commit import HELP as COMMIT_HELP
 from .core import output
 from .core.faults import DOOR, Refused
 from .core.options import BuildOptions, BumpOptions, CommitOptions
+from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
 from .run import Run, open_run
 
 if TYPE_CHECKING:
     from invoke.context import Context
-
-    from .core.plan import Plan
-    from .repo.hub import Hub
 
 HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
 
@@ -59,20 +57,28 @@ def release(
       release --to 4.4.0 --push  exactly this one, and push the branch
       release --yes --pr         without asking, up to the pull request
 
-    Afterwards: review the branch, then proceed to deployment as normal.
+    Afterwards: the next steps that it ends with.
     """
+    from .repo.remotes import find_review
+    from .review.branches import plan_start
     from .review.release import plan_release
 
     bump = BumpOptions(to, pre, dev, major)
     build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
-    with open_run(c, repo=repo, json=json) as run:
-        plan = plan_release(run.hub, bump, build, CommitOptions(message, branch, push, pr))
-        if not run.dry and not plan.nothing_to_do:
+    with open_run(c, repo=repo, json=json) as opened:
+        options, hub = CommitOptions(message, branch, push, pr), opened.hub
+        review = find_review(hub.git, hub.settings, ask=True, push=push or pr, request=pr)
+        run, start = opened.begin(lambda now: plan_start(now, review), lambda first: _agree(opened, first, yes=yes))
+        plan = plan_release(run.hub, bump, build, options, review)
+        plan = Plan((*start, *plan.steps))
+        if not (run.dry or plan.nothing_to_do or plan.refusal):
             run.hub.git.require_unlocked()
             _agree(run, plan, yes=yes)
-        run.carry_out(plan, lambda: {"steps": plan.step_reports()})
+        run.carry_out(plan, more=lambda: {"steps": plan.step_reports()})
         if not run.dry:
-            output.say(_next_step(run.hub, plan))
+            steps = [f"- {step}" for step in plan.report()["next_steps"]]
+            done = "Nothing to do." if plan.nothing_to_do else f"Steps: {_times(plan)}"
+            output.say("\n".join((done, *(["Next steps:", *steps] if steps else []))))
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
@@ -84,19 +90,6 @@ def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
         raise Refused("nobody can be asked here", where="no terminal", hint="look at the plan, then: add --yes")
     if not output.confirm("Go on?"):
         raise Refused("not agreed to, nothing was done", hint=f"{DOOR} release, and answer y; or {DOOR} --dry release")
-
-
-def _next_step(hub: Hub, plan: Plan) -> str:
-    branch = plan.report()["branch"]
-    base = hub.settings.base_branch or hub.git.default_branch(hub.settings.remote)
-    if plan.nothing_to_do:
-        return "Nothing to do. Proceed to deployment as normal."
-    request = plan.report()["pull_request"] or {}
-    return (
-        f"Steps: {_times(plan)}\n"
-        f"Review it: {request.get('url') or f'git log --patch {base}..{branch}'}\n"
-        f"Once {branch} is merged, proceed to deployment as normal."
-    )
 
 
 def _times(plan: Plan) -> str:

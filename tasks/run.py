@@ -7,12 +7,12 @@ import errno
 import fcntl
 import os
 import shlex
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .core import github_actions, output
 from .core.faults import Refused, Unusable
+from .core.locks import open_lock, take
 from .core.settings import FILE, SECTION, read_settings, section_of
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
-    from .core.plan import Plan
+    from .core.plan import Plan, Step
     from .repo.hub import Hub
 
 LOCK_FILE = "hubpress.lock"
-# A pipe would keep us waiting, a link could lead to a file of the user's own.
-_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _MOST_DIGITS = 20
+# What a chain's dry runs so far would leave of each clone, by its folder: the next one plans on that.
+_left: dict[Path, Hub] = {}
 
 
 class Run(NamedTuple):
@@ -36,10 +36,15 @@ class Run(NamedTuple):
     dry: bool
     json: bool
 
-    def carry_out(self, plan: Plan, more: Callable[[], Mapping[str, Any]] = dict) -> None:
-        """Show the plan when dry, else perform it; then report it, with what ``more`` adds to the JSON."""
+    def carry_out(self, plan: Plan, leaves: Hub | None = None, more: Callable[[], Mapping[str, Any]] = dict) -> None:
+        """Show the plan when dry, else perform it; then report it, with what ``more`` adds to the JSON.
+
+        ``leaves`` is the repository as the plan will leave it, where it changes that.
+        """
         if self.dry:
             self.show_plan(plan)
+            plan.require_possible()
+            _left[self.hub.git.folder] = leaves or self.hub
         else:
             plan.perform()
         if github_actions.is_listening():
@@ -48,6 +53,24 @@ class Run(NamedTuple):
             output.report({**plan.report(), **more()})
         elif not self.dry:
             output.data("\n".join(plan.summary()) or "Nothing to do.")
+
+    def begin(self, start: Callable[[Hub], Step], agree: Callable[[Plan], None]) -> tuple[Run, tuple[Step, ...]]:
+        """Do what ``start`` plans before anything else can be planned, and return the run as that leaves it.
+
+        Returns:
+            The run, and the step as it is then where it has something to say, as a dry run always has.
+        """
+        from .core.plan import Plan
+
+        run, step = self, start(self.hub)
+        if step.to_do and not self.dry:
+            plan = Plan((step,))
+            agree(plan)
+            plan.perform()
+            output.say("\n".join(plan.summary()))
+            run = self._replace(hub=self.hub.again())
+            step = start(run.hub)
+        return run, (step,) if step.actions or step.warnings else ()
 
     def show_plan(self, plan: Plan) -> None:
         """Print the plan: on standard output in a dry run, which it is the data of, else on standard error."""
@@ -64,8 +87,9 @@ def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = T
     configured = section_of({SECTION: context.config.get(SECTION)})
     inside = Path(read_settings(configured, repo=repo).repo or ".").expanduser()
     hub = open_hub_around(inside, lambda top: read_settings(configured, top / FILE, repo=repo))
-    run = Run(hub, dry=bool(context.config.run.dry), json=json)
-    with contextlib.nullcontext() if run.dry or not writes else one_run_at_a_time(hub.git.git_dir) as stopped:
+    dry = bool(context.config.run.dry)
+    run = Run(_left.get(hub.git.folder, hub) if dry and writes else hub, dry, json)
+    with contextlib.nullcontext() if dry or not writes else one_run_at_a_time(hub.git.git_dir) as stopped:
         if stopped:
             sweep(hub.git)
         yield run
@@ -95,33 +119,24 @@ def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
 def _opened(file: Path) -> int:
     """Open the lock's file, made where it is missing, for reading and, where that is allowed, writing."""
     try:
-        handle = os.open(file, os.O_RDWR | os.O_CREAT | _SAFELY, 0o666)
+        return open_lock(file, shared=True)
     except PermissionError:
         if not os.path.lexists(file):
             raise
-        handle = os.open(file, os.O_RDONLY | _SAFELY)
-    found = os.fstat(handle)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-        os.close(handle)
-        raise OSError(errno.EINVAL, "it is not a regular file, or has other names")
-    return handle
+        return open_lock(file, os.O_RDONLY, shared=True)
 
 
 def _take(handle: int, file: Path) -> str:
     """Take the lock, and return the last run's process id where that did not end."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise _held(file, _read(handle)) from None
-    except OSError as err:
-        raise _unusable(file, err) from err
-    before = _read(handle)
-    if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR:
-        try:
+        if not take(handle):
+            raise _held(file, _read(handle))
+        before = _read(handle)
+        if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR:
             # Written over and then cut: a disk that is full takes nothing of what stands there.
             os.ftruncate(handle, os.pwrite(handle, str(os.getpid()).encode(), 0))
-        except OSError as err:
-            raise _unusable(file, err) from err
+    except OSError as err:
+        raise _unusable(file, err) from err
     return before
 
 

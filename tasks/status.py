@@ -49,7 +49,7 @@ def _content(world: World, findings: Findings) -> dict[str, Any]:
     hub, base = world.hub, world.released_base
     return {
         "chart": {
-            "pinned": hub.requirement.version,
+            "pinned": hub.version,
             "newest": world.newest(),
             "newest_pre": world.newest(pre=True),
             "next": world.next(),

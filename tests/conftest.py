@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -16,14 +15,15 @@ from tasks.rehearsal.stand_in import stand_ins
 
 from .support import machine
 from .support.helm import RELEASES, HelmServer, chart_repository, served
-from .support.hubs import NO_REGISTRY, Hub, make_hub
 from .support.installed import built_wheel, installed_programs
 from .support.registry import put_mirror
 from .support.sharing import shared_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+pytest_plugins = ["tests.support.fixtures"]
 
 machine.stay_in_memory()
 machine.stay_on_this_machine()
@@ -32,7 +32,11 @@ machine.hear_interrupts()
 settings.register_profile("hubpress", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hubpress")
 
-_NEEDS = {"engine": machine.missing_for_engine, "gcloud": machine.missing_for_gcloud}
+_NEEDS: dict[str, Callable[[], str | None]] = {
+    "engine": machine.missing_for_engine,
+    "gcloud": machine.missing_for_gcloud,
+    "helm": machine.missing_for_helm,
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -141,15 +145,3 @@ def helm_repository(chart_folder: Path) -> Iterator[HelmServer]:
     """The lab's chart repository on a port of 127.0.0.1."""
     with served(chart_folder) as server:
         yield server
-
-
-@pytest.fixture
-def hub(tmp_path: Path, helm_repository: HelmServer, request: pytest.FixtureRequest) -> Hub:
-    """A hub repository on 3.2.1, with a remote, that takes its chart from ``helm_repository``.
-
-    In a test marked ``engine`` its image goes to ``registry``; elsewhere nobody listens at its registry.
-    """
-    with_engine = request.node.get_closest_marker("engine")
-    address = request.getfixturevalue("registry").address if with_engine else NO_REGISTRY
-    prefix = f"{address}/{secrets.token_hex(4)}"
-    return make_hub(tmp_path / "hub", registry=prefix, chart_repository=helm_repository.url)

@@ -19,9 +19,11 @@ if ! jq --exit-status .pull_request "$report" >/dev/null; then
 fi
 branch="$(jq --raw-output .branch "$report")"
 text="$(jq '.pull_request | {title, description: .body}' "$report")"
+labels="$(jq --raw-output '.pull_request.labels | join(",")' "$report")"
 open="$(ask --get --data state=opened --data-urlencode "source_branch=$branch" "$requests" | jq '.[0]')"
 if [ "$open" = null ]; then
-  jq --argjson text "$text" '{source_branch: .branch, target_branch: .pull_request.base} + $text' "$report" |
+  jq --argjson text "$text" --arg labels "$labels" \
+    '{source_branch: .branch, target_branch: .pull_request.base, labels: $labels} + $text' "$report" |
     send "$requests"
 elif ! jq --null-input --exit-status --argjson open "$open" --argjson text "$text" \
   '[$open, $text] | map([.title, (.description // "" | gsub("\\[[xX]\\]"; "[ ]") | gsub("\\s+$"; ""))]) | .[0] == .[1]' \

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-import semver
-
 from ..core.faults import DOOR, Refused
 from ..core.names import Reference
 from ..core.settings import CHARTPRESS
@@ -15,13 +13,16 @@ from ..image.build import arguments_of
 from ..image.inputs import sources_of
 from ..image.tag import HEAD, history_of, name_image, names_commit
 from ..image.tree import Tree
+from ..releases.versions import allows, is_range, parse_version
 from ..repo.chart import requirements
 from ..repo.files import join
-from ..repo.hub import Hub, HubImage, ValuesPlace, lock_file
+from ..repo.hub import Hub, HubImage, ValuesPlace
+from ..repo.pins import Kind, Lock
 from ..repo.values import TAG_KEY, image_at
 from ..repo.yaml_edit import reach, text_at
 from .problems import Code, Problem, Severity, Unchecked
 
+_CODES = {Kind.COPY: Code.COPIES, Kind.PIN: Code.PIN}
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
 MOST_NAMED = 3
@@ -38,7 +39,7 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem |
         current: the keys of the images whose labels name the inputs of HEAD, whatever commit their tags name.
     """
     yield from _requirement_problems(hub)
-    yield from _lock_problems(hub)
+    yield from _pin_problems(hub)
     yield from _values_problems(hub, current)
     yield from _uncommitted(hub)
 
@@ -49,13 +50,13 @@ def known_base_problems(hub: Hub) -> Iterator[Problem]:
     A stable release's hub image has the release's tag. A development build's mostly has another, which only the index
     knows: there the images are compared with each other.
     """
-    version = hub.requirement.version
-    if not semver.Version.is_valid(version) or semver.Version.parse(version).prerelease:
+    version = parse_version(hub.version)
+    if hub.chart_folder is None or version is None or version.prerelease or is_range(hub.version):
         yield from differing_base_problems(hub)
         return
     for image in hub.images:
-        if image.base.reference.tag not in (None, version):
-            yield base_problem(hub, image, version)
+        if image.base.reference.tag not in (None, hub.version):
+            yield base_problem(hub, image, hub.version)
 
 
 def differing_base_problems(hub: Hub) -> Iterator[Problem]:
@@ -67,26 +68,28 @@ def differing_base_problems(hub: Hub) -> Iterator[Problem]:
                 Code.BASES_DIFFER,
                 f"{image.dockerfile}:{image.base.line}",
                 f"the base image is {image.base.reference}, but {tagged[0].dockerfile} has {tagged[0].base.reference}",
-                f"{DOOR} bump --to {hub.requirement.version}",
+                f"{DOOR} bump --to {hub.version}",
             )
 
 
 def base_problem(hub: Hub, image: HubImage, wanted: str) -> Problem:
     """Return the problem of a base image whose tag is not ``wanted``, the release's own."""
+    requirement = f"{hub.requirement.name} {hub.version}"
     return Problem(
         Code.BASE,
         f"{image.dockerfile}:{image.base.line}",
-        f"the base image is {image.base.reference}, but {_release_of(hub)} uses {wanted}",
-        f"{DOOR} bump --to {hub.requirement.version}",
+        f"the base image is {image.base.reference}, but {requirement} uses {wanted}",
+        f"{DOOR} bump --to {hub.version}",
     )
 
 
 def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
     """Yield the tags in the hub's values that differ from those in the pinned chart's values, for the same image."""
-    data = hub.files.read(hub.values_file)
-    if data is None:
+    file = hub.values_file
+    data = None if file is None else hub.files.read(file)
+    if file is None or data is None:
         return
-    document = parse(data, hub.values_file)
+    document = parse(data, file)
     prefix = hub.requirement.alias or hub.requirement.name
     ours = {tuple(place.path.split(".")) for image in hub.images for place in hub.values_places(image)}
     for path, name, tag in _images(chart_values):
@@ -98,7 +101,7 @@ def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
         key = reach(document, (*here, TAG_KEY)).key
         yield Problem(
             Code.OVERRIDE,
-            f"{hub.values_file}:{key.line}" if key else hub.values_file,
+            f"{file}:{key.line}" if key else file,
             f"{'.'.join((*here, TAG_KEY))} is {set_tag}, but {_release_of(hub)} has {tag}",
             f"take it out, or set {tag}; {Code.OVERRIDE.how_to_accept}",
             Severity.WARNING,
@@ -116,7 +119,7 @@ def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem | U
                 yield _empty_problem(hub, image, place, where)
                 continue
             if not Reference(found.name).same_repository(Reference(image.spec.name)):
-                message = f"{place.path} names {found.name}, but chartpress.yaml says {image.spec.name}"
+                message = f"{place.path} names {found.name}, but {hub.config_file} says {image.spec.name}"
                 yield Problem(Code.VALUES_NAME, where, message, f"{DOOR} build")
                 continue
             pinned[where] = found.tag
@@ -156,6 +159,8 @@ def _uncommitted(hub: Hub) -> Iterator[Unchecked]:
 
 
 def _requirement_problems(hub: Hub) -> Iterator[Problem]:
+    if hub.chart_folder is None:
+        return
     entries = [
         one
         for one in requirements(hub.require(hub.requirement_file), hub.requirement_file)
@@ -171,18 +176,19 @@ def _requirement_problems(hub: Hub) -> Iterator[Problem]:
             )
 
 
-def _lock_problems(hub: Hub) -> Iterator[Problem]:
-    path = lock_file(hub)
-    if path is None:
-        return
-    for entry in requirements(hub.require(path), path):
-        if entry.name == hub.requirement.name and entry.version != hub.requirement.version:
-            yield Problem(
-                Code.LOCK,
-                f"{path}:{entry.line}",
-                f"the lock has {entry.name} {entry.version}, the requirement {hub.requirement.version}",
-                f"helm dependency update {hub.dependencies_at(hub.chart).rpartition('/')[0]}",
-            )
+def _pin_problems(hub: Hub) -> Iterator[Problem]:
+    """Yield the locks that their charts do not allow, and the other places that the hub's release does not fit."""
+    for pin in hub.pins:
+        found = pin.read(hub.files)
+        where = f"{pin.files[0]}:{found.line}"
+        if isinstance(pin, Lock):
+            required = pin.chart.read(hub.files).text
+            if not allows(required, found.text):
+                message = f"the lock has {pin.name} {found.text}, the requirement {required}"
+                yield Problem(Code.LOCK, where, message, pin.how_to_refresh(hub.files))
+        elif pin.kind in _CODES and found.text != hub.requirement.version and not allows(found.text, hub.version):
+            message = f"{pin.name} is at {found.text} here, and at {hub.requirement.version} in {hub.requirement_file}"
+            yield Problem(_CODES[pin.kind], where, message, f"{DOOR} bump --to {hub.version}")
 
 
 def _tag_problems(hub: Hub, image: HubImage, where: str, tag: str) -> Iterator[Problem | Unchecked]:
@@ -228,7 +234,7 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
     called = name_image(hub, history_of(hub), image)
     if arguments_of(hub, image, called) != arguments_of(hub, image, called._replace(tag=tag, commit=commit)):
         return False
-    paths = (*sources_of(hub, image).all, hub.config_file)
+    paths = (*sources_of(hub, image).all, *(join(hub.root, path) for path in image.spec.paths))
     then, now = Tree(hub.git, commit), Tree(hub.git, called.revision or HEAD)
     return (then.objects(paths), then.attributes(paths)) == (now.objects(paths), now.attributes(paths))
 
@@ -240,7 +246,7 @@ def stale_problem(where: str, tag: str, computed: str) -> Problem:
 
 
 def _release_of(hub: Hub) -> str:
-    return f"{hub.requirement.name} {hub.requirement.version}"
+    return f"{hub.requirement.name} {hub.version}"
 
 
 def _images(tree: Data, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, str]]:

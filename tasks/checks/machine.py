@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from ..core.faults import DOOR, Fault, ProgramFailed
 from ..core.names import Host, Reference, platform_argument, short_platform
-from ..repo.hub import Hub, lock_file
+from ..repo.hub import Hub
+from ..repo.pins import Lock
 from ..tools.command import Command, Output
 from ..tools.credentials import DockerLogins
 from ..tools.docker import (
@@ -97,7 +98,7 @@ def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
         inspect = Command(("docker", "buildx", "inspect", *([builder] if builder else [])))
         yield _Look("builder", inspect, _builder, shows_builder=True)
     yield _Look("gcloud", Command(("gcloud", "--version")), _at_least((400, 0), "gcloud"), needed=google)
-    locked = hub is not None and lock_file(hub) is not None
+    locked = hub is not None and any(isinstance(pin, Lock) for pin in hub.pins)
     yield _Look("helm", Command(("helm", "version", "--short")), _at_least((3, 0), "helm"), needed=locked)
     yield _Look("gh", Command(("gh", "--version")), _at_least((2, 0), "gh"), needed=False)
 

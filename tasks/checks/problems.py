@@ -29,6 +29,8 @@ class Code(str, Enum):
     REQUIREMENTS_DIFFER = "requirements-differ"
     RELEASE_UNKNOWN = "release-unknown"
     LOCK = "lock-differs"
+    COPIES = "chart-copies-differ"
+    PIN = "pin-differs"
     VALUES_EMPTY = "values-empty"
     VALUES_NAME = "values-name-differs"
     VALUES_DIFFER = "values-differ"

@@ -12,7 +12,7 @@ from ..image.inputs import inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label, is_out_of_reach
 from ..image.tag import HEAD, depends_on, history_of, name_image, names_commit
 from ..image.tree import Tree
-from ..releases.choose import choose, newest
+from ..releases.choose import choose, newest, pinned_release
 from ..releases.index import Index, Release
 from ..releases.repository import Cache, HelmRepository
 from ..repo.hub import Hub, HubImage, open_repository
@@ -28,7 +28,7 @@ from .files import (
     override_problems,
     stale_problem,
 )
-from .packages import packages_of, pin_problems, pinned_packages
+from .pins import packages_of, pin_problems, pins_of
 from .problems import Code, Findings, Problem, Unchecked
 
 
@@ -79,7 +79,7 @@ class World:
     def release(self) -> Release | None:
         """The pinned release; None where the index does not have it, or is not known."""
         index = self.releases.index
-        return index.releases.get(self.hub.requirement.version) if index else None
+        return pinned_release(index, self.hub.version) if index else None
 
     @property
     def released_base(self) -> Reference | None:
@@ -107,7 +107,7 @@ class World:
 
     def next(self) -> str | None:
         """Return the version that a release would move to; None where it would stay, or that is not known."""
-        pinned = self.hub.requirement.version
+        pinned = self.hub.version
         try:
             version = choose(self.releases.index, pinned).release.version if self.releases.index else pinned
         except Refused:
@@ -121,7 +121,7 @@ class World:
         stale = [one for one in images if version or not self._is_up_to_date(one)]
         same = [one for one in stale if not version and not hub.changed and self.is_current(one)]
         clauses = {
-            "move": [f"{hub.requirement.name} from {hub.requirement.version} to {version}"] if version else [],
+            "move": [f"{hub.requirement.name} from {hub.version} to {version}"] if version else [],
             "commit": hub.changed,
             "build": [one.spec.key for one in stale if one not in same],
             "retag": [one.spec.key for one in same],
@@ -205,7 +205,7 @@ class World:
             yield Problem(
                 Code.RELEASE_UNKNOWN,
                 f"{self.hub.requirement_file}:{requirement.line}",
-                f"the Helm repository has no {requirement.name} {requirement.version}",
+                f"the Helm repository has no {requirement.name} {self.hub.version}",
                 f"{DOOR} bump",
             )
             yield from differing_base_problems(self.hub)
@@ -217,7 +217,7 @@ class World:
         try:
             chart_values = self.releases.repository.values(self.release) if self.releases.repository else None
         except Unreachable as fault:
-            yield _unanswered(f"the images of {requirement.name} {requirement.version}", fault)
+            yield _unanswered(f"the images of {requirement.name} {self.hub.version}", fault)
             return
         yield from override_problems(self.hub, chart_values)
 
@@ -253,7 +253,7 @@ class World:
                 yield stale_problem(where, str(pinned.tag), str(current))
 
     def _pin_problems(self) -> Iterator[Problem | Unchecked]:
-        pins = {image.spec.key: pinned_packages(self.hub, image) for image in self.hub.images}
+        pins = {image.spec.key: pins_of(self.hub, image) for image in self.hub.images}
         pinning = [image for image in self.hub.images if pins[image.spec.key]]
         bases = list(dict.fromkeys(image.base.reference for image in pinning))
         cache = Cache(self.hub.settings.fetched)

@@ -42,6 +42,11 @@ class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
         where = f" ({_shown(self.where)})" if self.where else ""
         return f"error: {_shown(self.what)}{where}\nhint: {_shown(self.hint)}"
 
+    def report(self) -> dict[str, str | int | None]:
+        """Return the fault as JSON, its texts as :meth:`__str__` shows them."""
+        where = _shown(self.where) if self.where else None
+        return {"error": _shown(self.what), "where": where, "hint": _shown(self.hint), "code": self.code}
+
 
 class Refused(Fault):
     """The task could run, but would do harm or something else than was meant (exit code 1)."""
@@ -69,6 +74,12 @@ class Unreachable(Fault):
 
 class Denied(Unreachable):
     """It answered, and denied access (exit code 4)."""
+
+
+class Interrupted(Fault):
+    """The user, or what started the program, asked it to end (exit code 130)."""
+
+    code = INTERRUPTED
 
 
 def _shown(text: str) -> str:

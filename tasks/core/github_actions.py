@@ -111,6 +111,12 @@ def of_check(content: Mapping[str, Any]) -> Told:
     return Told(_counted(content), (*_problem_rows(problems), *_unchecked_rows(content["not_checked"])), outputs)
 
 
+def of_preview(lines: Iterable[str]) -> Told:
+    """Return what is told of a preview: a line for each group of deployments, before the colon who and then what."""
+    rows = (tuple(map(plain, line.split(": ", 1))) for line in lines)
+    return Told("what the release changes", tuple((who, what) for who, what in rows))
+
+
 def of_machine(tools: Sequence[Mapping[str, Any]]) -> Told:
     """Return what is told of a machine, by the tools of its JSON report."""
     faults = [tool for tool in tools if tool["needed"] and not tool["ok"]]

@@ -237,14 +237,28 @@ class Address(NamedTuple):
         return self.fault("it leads to an address that is less safe than itself")
 
 
-class Request(NamedTuple):
-    """A request and its bounds; the login of its address is not sent."""
+class Connections:
+    """Connections that several requests share."""
+
+    def __init__(self) -> None:
+        self._managers: dict[tuple[str, str], PoolManager] = {}
+
+    def to(self, address: Address) -> PoolManager:
+        """Return the connections to the server of ``address``."""
+        if address.server not in self._managers:
+            self._managers[address.server] = _manager(address)
+        return self._managers[address.server]
+
+
+class HttpRequest(NamedTuple):
+    """A request, its bounds, and the connections that it may use; the login of its address is not sent."""
 
     method: str
     address: Address
     headers: Mapping[str, str]
     limits: Limits
     body: bytes | None = None
+    connections: Connections | None = None
 
 
 class Answer(NamedTuple):
@@ -292,7 +306,7 @@ def get(address: Address, limits: Limits, validators: Validators = _NONE, *, exa
         "If-None-Match": validators.etag,
         "If-Modified-Since": validators.last_modified,
     }
-    answer = send(Request("GET", address, {name: value for name, value in wanted.items() if value}, limits))
+    answer = send(HttpRequest("GET", address, {name: value for name, value in wanted.items() if value}, limits))
     if answer.status == _OK:
         return Page(answer.body, Validators(answer.headers.get("ETag"), answer.headers.get("Last-Modified")))
     if answer.status == _NOT_MODIFIED and validators:
@@ -303,7 +317,7 @@ def get(address: Address, limits: Limits, validators: Validators = _NONE, *, exa
     raise answer.address.fault(f"{what} (status {answer.status})")
 
 
-def send(request: Request) -> Answer:
+def send(request: HttpRequest) -> Answer:
     """Send a request, and return the answer, whatever its status; a GET follows redirects.
 
     The work is done in a thread, which is left behind when the time is over: a name server, or headers that drip,
@@ -350,7 +364,7 @@ def unpacked(data: bytes, limit: int) -> bytes:
     return plain
 
 
-def _follow(request: Request) -> Answer:
+def _follow(request: HttpRequest) -> Answer:
     """Follow redirects; credentials stay with the server that they are for."""
     deadline = time.monotonic() + request.limits.total
     for _ in range(_MOST_REDIRECTS + 1):
@@ -366,7 +380,7 @@ def _follow(request: Request) -> Answer:
     raise request.address.fault(f"it redirects more than {_MOST_REDIRECTS} times")
 
 
-def _persist(request: Request, deadline: float) -> Answer:
+def _persist(request: HttpRequest, deadline: float) -> Answer:
     """Try again what may pass, by the rules of urllib3's ``Retry``, as far as the time goes."""
     limits = request.limits
     retries = Retry(limits.attempts - 1, backoff_factor=limits.backoff)
@@ -397,22 +411,20 @@ def _asked_wait(retries: Retry, retry_after: str) -> float:
         return 0
 
 
-def _exchange(request: Request) -> Answer:
+def _exchange(request: HttpRequest) -> Answer:
     """Ask once, and read the answer piece by piece."""
-    method, address, headers, limits, body = request
-    with (
-        _connections(address) as manager,
-        manager.request(
-            method,
-            address.url,
-            body=body,
-            headers={"User-Agent": f"hubpress/{__version__}", **headers},
-            timeout=Timeout(connect=limits.connect, read=limits.read),
-            retries=False,
-            redirect=False,
-            preload_content=False,
-        ) as response,
-    ):
+    method, address, headers, limits, body, connections = request
+    manager = (connections or Connections()).to(address)
+    with manager.request(
+        method,
+        address.url,
+        body=body,
+        headers={"User-Agent": f"hubpress/{__version__}", **headers},
+        timeout=Timeout(connect=limits.connect, read=limits.read),
+        retries=False,
+        redirect=False,
+        preload_content=False,
+    ) as response:
         log.debug("%s %s: status %d", method, address, response.status)
         if response.status in _PASSING:
             raise _Busy(response.status, response.headers.get("Retry-After", ""))
@@ -432,7 +444,7 @@ def _exchange(request: Request) -> Answer:
     return Answer(address, response.status, response.headers, plain)
 
 
-def _connections(address: Address) -> PoolManager:
+def _manager(address: Address) -> PoolManager:
     """Return the connections to an address, by the environment's proxy; this machine is reached by none.
 
     Raises:

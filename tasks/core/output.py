@@ -104,12 +104,12 @@ def diff(text: str) -> None:
 
 
 def report(content: Mapping[str, Any]) -> None:
-    """Print ``content`` on standard output as one JSON object, in ASCII where its encoding does not have all of it."""
-    text = json.dumps(content, indent=2, ensure_ascii=False)
+    """Print ``content`` on standard output as a JSON object on one line, in ASCII where its encoding lacks a letter."""
+    text = json.dumps(content, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
-        text = json.dumps(content, indent=2)
+        text = json.dumps(content)
     print(visible_json(text), file=sys.stdout, flush=True)  # noqa: T201 - the same
 
 

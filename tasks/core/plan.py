@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from . import output
-from .faults import Refused
+from .faults import Fault, Refused
 from .visible import one_line
 
 DONE, SKIPPED = "done", "skipped"
@@ -76,6 +76,7 @@ class Action(NamedTuple):
             of the facts that it changes, and what else is reported of it; None where the world is that way already.
         details: lines below it: a diff, or ``$`` and the command as one could paste it.
         relies: the facts that it relies on.
+        refusal: why it cannot be done; None where it can.
     """
 
     what: str
@@ -83,6 +84,14 @@ class Action(NamedTuple):
     do: Callable[[Values], Values | None] | None = None
     details: tuple[str, ...] = ()
     relies: tuple[Fact, ...] = ()
+    refusal: Fault | None = None
+
+    @property
+    def mark(self) -> str:
+        """The sign before it in a plan: ``*`` to be done, ``-`` nothing to do, ``x`` refused."""
+        if self.refusal:
+            return "x"
+        return "*" if self.do else "-"
 
 
 class Step(NamedTuple):
@@ -110,6 +119,12 @@ class Step(NamedTuple):
         return tuple(action for action in self.actions if action.do is not None)
 
 
+def refused(name: str, fault: Fault) -> Step:
+    """Return the step ``name`` of a plan, which ``fault`` has stopped."""
+    where = f" ({fault.where})" if fault.where else ""
+    return Step(name, (Action(f"refused: {fault.what}{where}", refusal=fault),))
+
+
 @dataclass
 class Plan:
     """The steps of a run.
@@ -127,7 +142,17 @@ class Plan:
     @property
     def nothing_to_do(self) -> bool:
         """Whether the world is as wanted already."""
-        return not any(step.to_do for step in self.steps)
+        return self.refusal is None and not any(step.to_do for step in self.steps)
+
+    @property
+    def refusal(self) -> Fault | None:
+        """The fault that the plan's first refused action stops the run with; None where all can be done."""
+        return next((action.refusal for step in self.steps for action in step.actions if action.refusal), None)
+
+    def require_possible(self) -> None:
+        """Raise the plan's refusal, if it has one."""
+        if self.refusal:
+            raise self.refusal
 
     @property
     def changes_something(self) -> bool:
@@ -140,17 +165,17 @@ class Plan:
         for step in self.steps:
             for index, action in enumerate(step.actions):
                 name = step.name if index == 0 else ""
-                mark = "-" if action.do is None else "*"
-                yield f"  {name.ljust(width)} {mark} {one_line(action.what)}"
+                yield f"  {name.ljust(width)} {action.mark} {one_line(action.what)}"
                 margin = " " * (width + 5)
                 if action.why:
-                    yield f"{margin}{'because ' if action.do else ''}{one_line(action.why)}"
+                    yield f"{margin}{'' if action.mark == '-' else 'because '}{one_line(action.why)}"
                 lines = (line for detail in action.details for line in detail.split("\n"))
                 yield from (f"{margin}{line}" if line else "" for line in lines)
             yield from (f"  {' ' * width} ! {one_line(warning)}" for warning in step.warnings)
 
     def perform(self) -> None:
-        """Do what is to be done, saying each action before it is done."""
+        """Do what is to be done, saying each action before it is done; nothing where an action is refused."""
+        self.require_possible()
         left: dict[str, Any] = {}
         done: list[Action] = []
         for step in self.steps:

@@ -62,13 +62,15 @@ def held_back() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def exits() -> Iterator[None]:
-    """Turn a fault in the block into Invoke's exit."""
+def exits(*, json: bool = False) -> Iterator[None]:
+    """Turn a fault in the block into Invoke's exit; with ``json`` it is reported on standard output as well."""
     try:
         yield
     except faults.Fault as fault:
         log.debug("the fault's traceback", exc_info=True)
         _tell_of(fault)
+        if json:
+            output.report(fault.report())
         raise Exit(str(fault), fault.code) from None
 
 
@@ -86,19 +88,18 @@ class HubTask(Task):  # type: ignore[type-arg]
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run the task's body, and turn faults into Invoke's exit."""
-        try:
-            with exits(), asked_to_end_is_ctrl_c():
-                return super().__call__(*args, **kwargs)
-        except KeyboardInterrupt:
-            message = "error: interrupted\nhint: run the same command again, it goes on where it stopped"
-            raise Exit(message, faults.INTERRUPTED) from None
-        except Exception as err:
-            if isinstance(err, Exit):
+        with exits(json=bool(kwargs.get("json"))):
+            try:
+                with asked_to_end_is_ctrl_c():
+                    return super().__call__(*args, **kwargs)
+            except KeyboardInterrupt:
+                hint = "run the same command again, it goes on where it stopped"
+                raise faults.Interrupted("interrupted", hint=hint) from None
+            except (Exit, faults.Fault):
                 raise
-            log.debug("an unexpected fault's traceback", exc_info=True)
-            what = f"unexpected {type(err).__name__}: {err}"
-            hint = f"run it with --debug and report what it prints: {DOOR} --debug {self.name}"
-            raise Exit(str(faults.Refused(what, hint=hint)), faults.REFUSED) from None
+            except Exception as err:
+                hint = f"run it with --debug and report what it prints: {DOOR} --debug {self.name}"
+                raise faults.Refused(f"unexpected {type(err).__name__}: {err}", hint=hint) from err
 
 
 def present(content: Mapping[str, Any], text: str, told: Callable[[], Told], *, json: bool) -> None:

@@ -21,6 +21,7 @@ from invoke.exceptions import UnknownFileType
 from invoke.util import yaml
 
 from .faults import Unusable
+from .names import is_name
 from .reading import is_inside, is_passable, read_file
 
 SECTION = "hub"
@@ -60,11 +61,55 @@ class ValuesTarget(NamedTuple):
     image: str | None = None
 
 
+class DeploymentSetting(NamedTuple):
+    """One installation of the chart: its values files, the strongest last, and where Helm installs it.
+
+    Attributes:
+        namespace: the Kubernetes namespace; the deployment's name where it is not given.
+        release: the Helm release; the deployment's name where it is not given.
+    """
+
+    name: str
+    values: tuple[str, ...] = ()
+    namespace: str | None = None
+    release: str | None = None
+
+
 class Accepted(NamedTuple):
     """Problems that are meant so: their code, and a pattern that their file fits; None for every file."""
 
     code: str
     path: str | None = None
+
+
+class WholeImage(NamedTuple):
+    """A hub image that chartpress.yaml does not name; its paths are relative to the repository's top.
+
+    Attributes:
+        name: the full name without a tag.
+        dockerfile: the Dockerfile; None for ``Dockerfile`` in the context.
+        values: the dotted paths of its name and tag in the chart's values.yaml.
+        paths: what a new tag comes from, in place of the context and the Dockerfile.
+    """
+
+    context: str
+    name: str
+    dockerfile: str | None = None
+    values: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+class PinTarget(NamedTuple):
+    """One more place of the release's version: a file or a glob.
+
+    Attributes:
+        path: the dotted path of the version in a YAML file; without it a comment marks the version's line.
+        marker: a text that marks it instead, on its line or the line above.
+    """
+
+    file: str
+    path: str | None = None
+    marker: str | None = None
 
 
 class Settings(NamedTuple):
@@ -73,10 +118,13 @@ class Settings(NamedTuple):
     Attributes:
         repo: the hub repository; the current folder's where it is not given.
         root: the folder of chartpress.yaml, relative to the repository's top; found where it is not given.
-        chart: the chart that depends on Zero to JupyterHub, by its name in chartpress.yaml; found where not given.
+        chart: the chart that depends on Zero to JupyterHub, by its name in chartpress.yaml, or by its folder or the
+            folder's name; found where not given.
         dependency: the requirement's name.
-        images: the images to build, by their keys in chartpress.yaml; those that inherit from z2jh's hub image
-            where it is empty.
+        images: the images to build, by their keys in chartpress.yaml (default: those that inherit from z2jh's hub
+            image). Where chartpress.yaml does not name them, the images themselves: a list of {context, name,
+            dockerfile, values, paths}. ``values`` are their paths in the chart's values.yaml; a commit that touches
+            ``paths`` gives a new tag (default: the context and the Dockerfile).
         chart_repository: the Helm repository's address; the requirement's own where it is not given. Only here it may
             be plain http to another machine.
         base: ``keep`` the repository that the Dockerfile names for the base image, or follow the ``chart``'s.
@@ -88,10 +136,25 @@ class Settings(NamedTuple):
             ignored ones left out, with build arguments, base image and platform; ``release`` refuses a file that would
             not be committed. {commits} does not tell commits apart: an image under such a tag is taken only when it was
             built from the same inputs.
-        values: more places to write an image to.
-        remote: the git remote.
-        base_branch: the branch that pull requests go to; the remote's default branch where it is not given.
+        values: more places to write an image to: ``{file, path, image}``. ``file`` may be a glob: then only where the
+            file names that image.
+        pins: more places of the release's version, ``{file, path}`` or ``{file, marker}`` (docs/tasks/bump.md).
+        deployments: the installations of the chart that ``preview`` renders; those that hubploy would install
+            (folders with hubploy.yaml) where it is empty.
+        kubernetes: the version of Kubernetes that the clusters run (``1.30``).
+        remote: the git remote that branches are pushed to; read from git's configuration where it is not given, else
+            ``origin``.
+        upstream: the repository that pull requests go to: a git remote, an address, or ``OWNER/NAME`` on the same host.
+            Where it is not given: what ``gh repo set-default`` chose, the remote ``upstream``, the repository that
+            ``remote`` is a fork of, else ``remote`` itself.
+        base_branch: the branch that pull requests go to; the upstream's default branch where it is not given.
         branch: the feature branch's name, a template of {version}.
+        labels: the labels of a pull request. What actions/labeler gives by its file comes on top where a workflow opens
+            the request, which starts no other workflow.
+        reviewers: who is asked for a review when a pull request is opened.
+        next_steps: what the team does after a release, a list of steps or one step a line; each may hold {version},
+            {branch} and {pull_request}. Where it is empty they are what the repository shows: labels, deployments, a
+            production branch.
         cache: the build cache that colleagues share: ``off``, ``inline`` (in the images themselves), ``registry``
             (beside them, under the tag ``buildcache``), or ``on`` for whichever the builder can. A path is taken
             for ``cache_folder``.
@@ -105,7 +168,7 @@ class Settings(NamedTuple):
     root: str | None = None
     chart: str | None = None
     dependency: str = "jupyterhub"
-    images: tuple[str, ...] = ()
+    images: tuple[str | WholeImage, ...] = ()
     chart_repository: str | None = None
     base: str = KEEP
     platform: str = "linux/amd64"
@@ -113,12 +176,29 @@ class Settings(NamedTuple):
     builder: str | None = None
     tag: str = CHARTPRESS
     values: tuple[ValuesTarget, ...] = ()
-    remote: str = "origin"
+    pins: tuple[PinTarget, ...] = ()
+    deployments: tuple[DeploymentSetting, ...] = ()
+    kubernetes: str | None = None
+    remote: str | None = None
+    upstream: str | None = None
     base_branch: str | None = None
     branch: str = "bump-z2jh-{version}"
+    labels: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
     cache: str = CACHE_OFF
     cache_folder: str | None = None
     accept: tuple[Accepted, ...] = ()
+
+    @property
+    def image_keys(self) -> tuple[str, ...]:
+        """The keys among ``images``."""
+        return tuple(one for one in self.images if isinstance(one, str))
+
+    @property
+    def whole_images(self) -> tuple[WholeImage, ...]:
+        """The images among ``images`` that chartpress.yaml does not name."""
+        return tuple(one for one in self.images if isinstance(one, WholeImage))
 
     @property
     def fetched(self) -> Path:
@@ -265,9 +345,9 @@ def _reason(err: Exception) -> str:
 
 
 def _variables() -> dict[str, str]:
-    """Return the settings' variables by their keys."""
+    """Return the settings' variables by their keys; an empty one counts as not set, as CI passes on what it lacks."""
     found = {**_taken, **{name: text for name, text in os.environ.items() if name.startswith(_PREFIX)}}
-    return {name.removeprefix(_PREFIX).lower(): text for name, text in found.items()}
+    return {name.removeprefix(_PREFIX).lower(): text for name, text in found.items() if text.strip()}
 
 
 def _source(key: str) -> str:
@@ -306,6 +386,42 @@ def _names(key: str, value: object) -> tuple[str, ...]:
     if isinstance(value, (list, tuple)) and all(isinstance(part, str) and is_passable(part) for part in value):
         return tuple(value)
     raise _wrong(key, value, "a list of names", f"write {key}: [hub]")
+
+
+def _images(key: str, value: object) -> tuple[str | WholeImage, ...]:
+    """Read a list of keys, or one of whole images."""
+    if isinstance(value, (list, tuple)) and any(isinstance(part, Mapping) for part in value):
+        return tuple(_whole_image(key, part) for part in value)
+    return _names(key, value)
+
+
+def _whole_image(key: str, entry: object) -> WholeImage:
+    if not isinstance(entry, Mapping) or not {"context", "name"} <= set(entry) <= {*WholeImage._fields}:
+        wanted = "an image of context and name, perhaps with dockerfile, values and paths"
+        raise _wrong(key, entry, wanted, f"write {key}: [{{context: images/hub, name: HOST/PATH/hub}}]")
+    dockerfile = entry.get("dockerfile")
+    return WholeImage(
+        _folder(f"{key}.context", entry["context"]),
+        _image_name(f"{key}.name", entry["name"]),
+        None if dockerfile is None else _path(f"{key}.dockerfile", dockerfile),
+        _names(f"{key}.values", entry.get("values") or ()),
+        tuple(_path(f"{key}.paths", path) for path in _names(f"{key}.paths", entry.get("paths") or ())),
+    )
+
+
+def _image_name(key: str, value: object) -> str:
+    """Read an image's full name without a tag."""
+    if isinstance(value, str) and is_name(value):
+        return value
+    raise _wrong(key, value, "the name of an image", "write it as HOST/PATH/NAME in small letters, without a tag")
+
+
+def _lines(key: str, value: object) -> tuple[str, ...]:
+    """Read a list of texts, or a text of several lines, each without the dash of a list before it."""
+    lines = value.splitlines() if isinstance(value, str) else value
+    if isinstance(lines, (list, tuple)) and all(isinstance(line, str) for line in lines):
+        return tuple(line.strip().removeprefix("- ") for line in lines if line.strip())
+    raise _wrong(key, value, "a list of texts", f"write {key}: [Merge it, Deploy]")
 
 
 def _base(key: str, value: object) -> str:
@@ -351,9 +467,31 @@ def _targets(key: str, value: object) -> tuple[ValuesTarget, ...]:
 
 def _target(key: str, entry: object) -> ValuesTarget:
     if isinstance(entry, Mapping) and {"file", "path"} <= set(entry) <= {"file", "path", "image"}:
-        texts = {name: (_path if name == "file" else _text)(f"{key}.{name}", text) for name, text in entry.items()}
-        return ValuesTarget(**texts)
+        return ValuesTarget(**_file_texts(key, entry))
     raise _wrong(key, entry, "file and path", f"write {key}: [{{file: ..., path: ...}}]")
+
+
+def _deployments(key: str, value: object) -> tuple[DeploymentSetting, ...]:
+    """Read a list of ``{name, values, namespace, release}``."""
+    if isinstance(value, (list, tuple)):
+        return tuple(_deployment(key, entry) for entry in value)
+    raise _wrong(key, value, "a list of deployments", f"write {key}: [{{name: ..., values: [...]}}]")
+
+
+def _deployment(key: str, entry: object) -> DeploymentSetting:
+    if not isinstance(entry, Mapping) or not {"name"} <= set(entry) <= {*DeploymentSetting._fields}:
+        raise _wrong(key, entry, "name and values", f"write {key}: [{{name: ..., values: [...]}}]")
+    files = tuple(_path(f"{key}.values", path) for path in _names(f"{key}.values", entry.get("values", ())))
+    texts = {name: _text(f"{key}.{name}", text) for name, text in entry.items() if name != "values"}
+    return DeploymentSetting(texts["name"], files, texts.get("namespace"), texts.get("release"))
+
+
+def _version(key: str, value: object) -> str:
+    """Read a version, which YAML takes for a number where it has two parts."""
+    text = str(value)
+    if text.removeprefix("v").replace(".", "").isdecimal():
+        return text
+    raise _wrong(key, value, "a version of Kubernetes", f'write {key}: "1.30"')
 
 
 def _accepted(key: str, value: object) -> tuple[Accepted, ...]:
@@ -374,6 +512,26 @@ def _acceptance(key: str, entry: object) -> Accepted:
     raise _wrong(key, entry, "a problem's code", f"write {key}: [image-override, {{code: ..., path: ...}}]")
 
 
+def _pins(key: str, value: object) -> tuple[PinTarget, ...]:
+    """Read a list of ``{file, path}`` or ``{file, marker}``; in the environment ``file:path``, separated by commas."""
+    entries = value
+    if isinstance(value, str):
+        entries = [dict(zip(("file", "path"), part.split(":", 1), strict=False)) for part in _names(key, value)]
+    if not isinstance(entries, (list, tuple)):
+        raise _wrong(key, value, "a list of files", f"write {key}: [{{file: ..., path: ...}}]")
+    return tuple(_pin(key, entry) for entry in entries)
+
+
+def _pin(key: str, entry: object) -> PinTarget:
+    if isinstance(entry, Mapping) and {"file"} <= set(entry) and set(entry) in ({"file"}, {"file", "path"}, _MARKED):
+        return PinTarget(**_file_texts(key, entry))
+    raise _wrong(key, entry, "file with path or marker", f"write {key}: [{{file: ..., path: ...}}]")
+
+
+def _file_texts(key: str, entry: Mapping[str, object]) -> dict[str, str]:
+    return {name: (_path if name == "file" else _text)(f"{key}.{name}", text) for name, text in entry.items()}
+
+
 def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
     source = _source(key.partition(".")[0])
     return Unusable(
@@ -383,11 +541,18 @@ def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
     )
 
 
+_MARKED = {"file", "marker"}
 _READERS = {
     "accept": _accepted,
-    "images": _names,
+    "images": _images,
+    "pins": _pins,
+    "labels": _names,
+    "reviewers": _names,
     "base": _base,
+    "next_steps": _lines,
     "cache": _cache,
+    "deployments": _deployments,
+    "kubernetes": _version,
     "platform": _platform,
     "push": _switch,
     "root": _folder,

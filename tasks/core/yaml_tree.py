@@ -268,6 +268,24 @@ def parse(data: bytes, where: str) -> Document:
     return Document(text, builder.root, tuple(builder.outline), builder.shared)
 
 
+@lru_cache(maxsize=8)
+def parse_all(data: bytes, where: str) -> tuple[Document, ...]:
+    """Read the YAML documents of a file: each has its own root, and the outline of the whole file.
+
+    Raises:
+        Unusable: as :func:`parse`, but for several documents.
+    """
+    text = Text.decode(data, where)
+    builder = _Builder(MAX_NODES, many=True)
+    try:
+        for event in _events(text.content):
+            builder.take(event)
+    except Unreadable as error:
+        place = f"{where}:{error.line}" if error.line else where
+        raise Unusable(error.what, where=place, hint=error.hint) from error
+    return tuple(Document(text, root, tuple(builder.outline), builder.shared) for root in builder.roots)
+
+
 def load(
     text: str, scalar: Callable[[Scalar], Any] | None = None, *, size: int = MAX_BYTES, nodes: int = MAX_NODES
 ) -> Data:
@@ -383,8 +401,9 @@ def _events(content: str) -> Iterator[Event]:
 class _Builder:
     """Makes the tree from events, one at a time."""
 
-    def __init__(self, most_nodes: int) -> None:
-        self.root: Node | None = None
+    def __init__(self, most_nodes: int, *, many: bool = False) -> None:
+        self.roots: list[Node] = []
+        self._many = many
         self.outline: list[Node | None] = []
         self.shared: dict[Node, int] = {}
         self._anchors: dict[str, Node] = {}
@@ -396,7 +415,8 @@ class _Builder:
         line = event.start_mark.line + 1
         if isinstance(event, DocumentStartEvent):
             self._documents += 1
-            if self._documents > 1:
+            self._anchors = {}
+            if self._documents > 1 and not self._many:
                 raise Unreadable("the file holds several YAML documents", line, "keep one of them")
         elif isinstance(event, CollectionEndEvent):
             self.outline.append(None)
@@ -440,4 +460,9 @@ class _Builder:
         if self._open:
             self._open[-1].children.append(node)
         else:
-            self.root = node
+            self.roots.append(node)
+
+    @property
+    def root(self) -> Node | None:
+        """The outermost node of the first document; None in an empty one."""
+        return self.roots[0] if self.roots else None

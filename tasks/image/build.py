@@ -284,7 +284,15 @@ def write_contexts(build: Build, folder: Path) -> Build:
             name = f"{CONTEXT}-{index}" if index else CONTEXT
             way = f"{up}{name}/{hub.root or '.'}/" if index else ""
             images = [one for one in build.to_build if trees[one.key] is tree]
-            written += [one._replace(inputs=_same_inputs(one, inputs_of(hub, one, tree)), way=way) for one in images]
+            for one in images:
+                inputs = inputs_of(hub, one, tree)
+                if one.inputs not in (None, inputs):
+                    raise Refused(
+                        f"the files of {one.key} have changed since the plan was made",
+                        where=one.reference,
+                        hint="run the same command again: it plans with the files as they are now",
+                    )
+                written.append(one._replace(inputs=inputs, way=way))
             write_files(hub, [one.image for one in images], tree, folder / name)
     return build.with_images(written)
 
@@ -325,14 +333,3 @@ def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str
     where = f"{hub.config_file}: images.{spec.key}"
     arguments = {key: render(value, names, f"{where}.buildArgs") for key, value in spec.build_args.items()}
     return arguments, [render(option, names, f"{where}.extraBuildCommandOptions") for option in spec.extra_options]
-
-
-def _same_inputs(one: ImageBuild, now: str) -> str:
-    """Return the inputs as they are written out, after checking that they are still those of the plan."""
-    if one.inputs not in (None, now):
-        raise Refused(
-            f"the files of {one.key} have changed since the plan was made",
-            where=one.reference,
-            hint="run the same command again: it plans with the files as they are now",
-        )
-    return now

@@ -30,6 +30,7 @@ from ..core.settings import CACHE_OFF, CHARTPRESS
 from ..core.visible import keep_secret
 from ..repo.files import scratch_folder
 from ..repo.hub import Hub
+from ..repo.remotes import upstream_address
 from ..tools import docker
 from ..tools.command import Command, Output
 from ..tools.credentials import DockerLogins
@@ -160,6 +161,7 @@ class Chartpress:
             "--no-cache": options.no_cache,
             "--no-push": not (options.push and hub.settings.push),
             f"hub.tag {hub.settings.tag}": hub.settings.tag != CHARTPRESS,
+            "an image that chartpress.yaml does not name": hub.layout.config is None,
         }
         for name in (name for name, is_wanted in cannot.items() if is_wanted):
             raise Refused(f"chartpress does not know {name}", where="--engine", hint="leave out --engine chartpress")
@@ -278,7 +280,7 @@ def _target(build: Build, one: ImageBuild, *, no_cache: bool, shared: bool) -> B
         named = fields.get("contexts", {}).items()
         fields["contexts"] = {name: from_folder(context, one.way) for name, context in named}
     cache = cache_fields(hub, one.image, build.builder, push=build.pushes) if shared else {}
-    source = web_address(hub.git.remote_url(hub.settings.remote) or "")
+    source = web_address(upstream_address(hub.git, hub.settings))
     shown = {one.name.commit, one.name.tag, hub.branch}
     for name, value in chain(arguments.items(), *(fields.get(field, {}).items() for field in ("args", "labels"))):
         # What is filled in is shown everywhere else too.

@@ -16,6 +16,7 @@ from ..core.plan import Action, Fact, Step, Values
 from ..repo.edits import PinnedPlace, image_edits
 from ..repo.files import WorkingTree, edit_action, is_below, is_half_written, join
 from ..repo.hub import Hub, HubImage
+from ..repo.values import PinnedImage
 from ..tools import docker
 from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_facts import standing
@@ -40,6 +41,8 @@ from .tag import (
 )
 from .tree import Tree
 
+# Stands for the digest of an image that is yet to be built.
+_TO_COME = "{digest}"
 # How many commits, of any branch, are looked at for an image of the same inputs.
 _MOST_COMMITS = 20
 
@@ -191,7 +194,9 @@ def _nothing_to_build(build: Build) -> Action:
 
 def _pins(hub: Hub, build: Build) -> list[PinnedPlace]:
     return [
-        PinnedPlace(place, one.image.spec.name, one.name.tag)
+        PinnedPlace(
+            place, PinnedImage(one.image.spec.name, one.name.tag, 0, one.proof.digest if one.proof else _TO_COME)
+        )
         for one in build.images
         if one.status != SKIPPED
         for place in hub.values_places(one.image)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from ..core import output
 from ..core.faults import DOOR, Denied
@@ -21,7 +20,6 @@ def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
     """Plan the sign-in that the registries ``hosts`` need.
 
     Raises:
-        Denied: somebody must sign in, and there is no terminal to do it on.
         ProgramFailed: gcloud is needed and missing.
         Unusable: the key file, or Docker's configuration, cannot be used.
     """
@@ -52,7 +50,6 @@ def _foreign(logins: DockerLogins, host: str) -> Action:
 
 
 def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOptions) -> Iterator[Action]:
-
     # Docker Desktop names a helper for every host, and it may know none.
     helpers = {host: helper for host in hosts if (helper := logins.helper_for(host))}
     with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
@@ -71,7 +68,7 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
     elif options.key_file:
         _require_answers(hosts, account)
     if options.adc and not google.adc_file().is_file():
-        yield _login_action(google.adc_command(browser=options.browser), "there are no application default credentials")
+        yield _login_action(options, "there are no application default credentials", "application-default")
     if options.default_registries and "gcr.io" not in logins.helpers:
         yield _run_once(google.configure_command(), "it was asked for with --default-registries")
 
@@ -103,40 +100,32 @@ def _sign_in(logins: DockerLogins, silent: Sequence[str], options: AuthOptions, 
     # The helpers that Docker asks, and that give no credentials (any more).
     expired = [logins.helpers[host] for host in silent if host in logins.helpers]
     if options.key_file is not None:
-        return _sign_in_with(options.key_file, key_account, needed=bool(expired))
+        command = Command(("gcloud", "auth", "login", f"--cred-file={options.key_file}", "--quiet"))
+        is_signed_in = not expired and key_account is not None and key_account == google.active_account()
+        return Action(f"signed in as {key_account}") if is_signed_in else _run_once(command, "a key file was given")
     if not silent:
         return Action("Docker's helper answers")
     account = google.active_account()
     if account is None and ask_helper(google.HELPER, silent[0]) is None:
-        return _login_action(google.login_command(key_file=None, browser=options.browser), "nobody is signed in")
+        return _login_action(options, "nobody is signed in")
     if account is None:
         return Action("gcloud has a token that it was given")
     if not expired:
         return Action(f"signed in as {account}")
-    why = f"Docker's helper {expired[0]} gives no credentials for {account} any more"
-    return _login_action(google.login_command(key_file=None, browser=options.browser), why)
+    return _login_action(options, f"Docker's helper {expired[0]} gives no credentials for {account} any more")
 
 
-def _sign_in_with(key_file: Path, account: str | None, *, needed: bool) -> Action:
-
-    if not needed and account is not None and account == google.active_account():
-        return Action(f"signed in as {account}")
-    return _run_once(google.login_command(key_file=key_file, browser=False), "a key file was given")
-
-
-def _login_action(command: Command, why: str) -> Action:
-
-    if not sys.stdin.isatty():
-        raise Denied(
-            f"{why}, and there is no terminal to sign in on",
-            where="gcloud",
-            hint=f"on a terminal: {command}; in CI: {DOOR} auth --key-file PATH",
-        )
-    return Action("sign in to Google Cloud", why, lambda _: run_login(command), (f"$ {command}",))
+def _login_action(options: AuthOptions, why: str, *kind: str) -> Action:
+    command = google.login_command(*kind, browser=options.browser)
+    action = Action("sign in to Google Cloud", why, lambda _: run_login(command), (f"$ {command}",))
+    if sys.stdin.isatty():
+        return action
+    why = f"{why}, and there is no terminal to sign in on"
+    hint = f"on a terminal: {command}; in CI: {DOOR} auth --key-file PATH"
+    return action._replace(why=why, do=None, refusal=Denied(why, where="gcloud", hint=hint))
 
 
 def _run_once(command: Command, why: str) -> Action:
-
     if find(command.argv[0]) is None:
         raise missing(command.argv[0])
 

@@ -29,7 +29,8 @@ from ..core.settings import CHARTPRESS
 from ..repo.files import is_below, join
 from ..repo.hub import Hub, HubImage
 from ..tools.command import Output
-from ..tools.git import Git, misunderstood
+from ..tools.git import Git
+from ..tools.git_faults import misunderstood
 from ..tools.process import ask_all, capture
 
 # Stands for the hash of a commit that is yet to be made.
@@ -138,7 +139,9 @@ class History:
 
     def commits_of(self, paths: Sequence[str], most: int) -> list[str]:
         """Return the abbreviated hashes of the last ``most`` commits of any branch that touch ``paths``."""
-        return self._ask("log", "--all", f"--max-count={most}", "--pretty=format:%h", "--", *paths).text.split()
+        commits = self._ask("log", "--all", f"--max-count={most}", "--pretty=format:%h", "--", *paths).text.split()
+        self._ask_all([(*_COUNT, commit, "--") for commit in commits])
+        return commits
 
     def tagged(self, commit: str) -> Tagged:
         """Return the nearest git tag of ``commit``, annotated or not."""
@@ -278,7 +281,7 @@ def _wrong(template: str, where: str, why: str) -> Unusable:
 
 
 def _filled(hub: Hub, image: HubImage, names: dict[str, str]) -> str:
-    all_names = {"chart_version": hub.requirement.version, **names, "base_version": image.base.reference.tag or ""}
+    all_names = {"chart_version": hub.version, **names, "base_version": image.base.reference.tag or ""}
     return render(hub.settings.tag, all_names, TAG_SETTING)
 
 

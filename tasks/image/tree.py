@@ -10,14 +10,17 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from shlex import quote
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from ..core.faults import Refused
-from ..repo.files import is_below, join, temporary_folder
-from ..tools.git import Clone, Git, failed
+from ..core.locks import temporary_folder
+from ..repo.files import is_below, join
+from ..tools.command import NOTHING
+from ..tools.git import Clone, Git
+from ..tools.git_faults import failed
 from ..tools.process import capture
 
 FILE, LINK, SUBMODULE, FOLDER = "100644", "120000", "160000", "040000"
@@ -27,8 +30,9 @@ _MOST_LINKS = 40
 # A checkout's own modes, whatever the user's umask: they are part of what Docker takes for the same file.
 _UMASK = 0o022
 _WRITE_SECONDS = 3600.0
-# Paths are taken literally, and neither the clone nor its hooks notice what happens to an index of ours.
-_SETTINGS = ("core.hooksPath=/dev/null", "core.sparseCheckout=false", "core.splitIndex=false")
+# Paths are taken literally, neither the clone nor its hooks notice what happens to an index of ours, and as many files
+# are written at once as there are processors.
+_SETTINGS = ("checkout.workers=0", "core.hooksPath=/dev/null", "core.sparseCheckout=false", "core.splitIndex=false")
 _WITH_OWN_INDEX = (*(word for setting in _SETTINGS for word in ("-c", setting)), "--literal-pathspecs")
 
 
@@ -108,11 +112,11 @@ class Tree:
         places = self._places(paths)
         inner = self.submodules(places)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_folder("index-", folder.parent) as beside:
-            folder.mkdir(exist_ok=True)
-            folder.chmod(0o777 & ~_UMASK)
-            git = Git(folder, self.git.clone._replace(top=folder, is_found=False))
-            env = {**self.env, "GIT_INDEX_FILE": str(beside / "index")}
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o777 & ~_UMASK)
+        git = Git(folder, self.git.clone._replace(top=folder, is_found=False))
+        with TemporaryDirectory(dir=folder.parent) as beside:
+            env = {**self.env, "GIT_INDEX_FILE": f"{beside}/index"}
             # The whole tree: attributes of the folders above count too.
             _answer(git, "read-tree", self.name, env=env)
             listed = _answer(git, "ls-files", "-z", "--", *places, *inner, env=env)
@@ -169,7 +173,7 @@ class Tree:
 
     def _submodule(self, path: str) -> Tree:
         revision = next(entry.name for entry in self._list(path, flags=()))
-        names = self._names_of(path)
+        names = submodule_names(self.git, f"--blob={self.name}:.gitmodules", self.env).get(path, [])
         for git_dir in self._copies(path, names):
             inner = Clone(self.git.folder, git_dir, shallow=False, is_found=False)
             tree = Tree(Git(self.git.folder, inner), revision, at=join(self.at, path))
@@ -183,16 +187,10 @@ class Tree:
             hint=update if names else add,
         )
 
-    def _names_of(self, path: str) -> list[str]:
-        """Return the names that the tree's ``.gitmodules`` has for the submodule at ``path``."""
-        question = ("config", "-z", f"--blob={self.name}:.gitmodules", "--get-regexp", r"^submodule\..*\.path$")
-        settings = (line.partition("\n") for line in self.git.ask(*question, env=self.env).text.split("\0"))
-        return [key[len("submodule.") : -len(".path")] for key, _, value in settings if value == path]
-
     def _copies(self, path: str, names: Sequence[str]) -> Iterator[Path]:
         """Yield the git directories in which the clone may keep the submodule at ``path``."""
-        for folder in (self.git.git_dir, _git_path(self.git, "--git-common-dir")):
-            yield from (copy for name in names if is_plain_name(name) and (copy := folder / "modules" / name).is_dir())
+        for folder in (self.git.git_dir, self.git.path_of("--git-common-dir")):
+            yield from (copy for name in names if (copy := folder / "modules" / name).is_dir())
         own = self.git.folder / self.at / path / ".git"
         if own.is_dir():
             yield own
@@ -214,18 +212,23 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         Refused: a symbolic link leads out of the repository, or in a circle.
         ProgramFailed: git failed.
     """
-    ways = dict.fromkeys(place for path in paths for place in _way(path, partial(_link_in, git.folder)))
+
+    def link_at(path: str) -> str | None:
+        file = git.folder / path
+        return str(file.readlink()) if file.is_symlink() else None
+
+    ways = dict.fromkeys(place for path in paths for place in _way(path, link_at))
     above = (file for place in ways for file in _attributes_above(place))
     places = []
     for place in (*ways, *above):
         submodule = (folder for folder in _folders_above(place) if os.path.lexists(git.folder / folder / ".git"))
         places.append(next(submodule, place))
     places = list(dict.fromkeys(places))
-    with temporary_folder("hubpress-") as folder:
+    with temporary_folder("hubpress-files-") as folder:
         index, objects = folder / "index", folder / "objects"
         objects.mkdir()
         # Quoted as in C, since the variable may list several folders, separated by colons.
-        own = str(_git_path(git, "--git-path", "objects")).replace("\\", "\\\\").replace('"', '\\"')
+        own = str(git.path_of("--git-path", "objects")).replace("\\", "\\\\").replace('"', '\\"')
         env = {
             "GIT_INDEX_FILE": str(index),
             "GIT_OBJECT_DIRECTORY": str(objects),
@@ -246,9 +249,23 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         yield Tree(git, _answer(git, "write-tree", "--missing-ok", env=env).strip(), env)
 
 
-def is_plain_name(name: str) -> bool:
-    """Whether a submodule's name, which anybody may have written into ``.gitmodules``, stays below its folder."""
-    return bool(name) and not name.startswith("/") and ".." not in name.split("/")
+def submodule_names(git: Git, source: str, env: Mapping[str, str] = NOTHING) -> dict[str, list[str]]:
+    """Return the submodules' names by their paths, as ``.gitmodules`` has them.
+
+    Anybody may have written into that: names that lead out of the folder of submodules are left out.
+
+    Args:
+        git: the clone.
+        source: the option of ``git config`` that names the file.
+        env: the variables by which git finds objects that the clone itself does not have.
+    """
+    found: dict[str, list[str]] = {}
+    listed = git.ask("config", "-z", source, "--get-regexp", r"^submodule\..*\.path$", env=env)
+    for key, _, path in (entry.partition("\n") for entry in listed.names):
+        name = key.removeprefix("submodule.").removesuffix(".path")
+        if name and not name.startswith("/") and ".." not in name.split("/"):
+            found.setdefault(path, []).append(name)
+    return found
 
 
 def _unmark(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> tuple[list[str], set[str]]:
@@ -306,12 +323,6 @@ def _astray(path: str, links: Sequence[str], leads: str) -> Refused:
     return Refused(f"a symbolic link leads {leads}", where=path, hint=hint)
 
 
-def _link_in(top: Path, path: str) -> str | None:
-    """Return the target of the symbolic link at ``path`` below ``top``; None for anything else."""
-    file = top / path
-    return str(file.readlink()) if file.is_symlink() else None
-
-
 def _folders_above(path: str) -> list[str]:
     """Return the folders that ``path`` is in, the outermost first, without the top."""
     parts = path.split("/")
@@ -320,11 +331,6 @@ def _folders_above(path: str) -> list[str]:
 
 def _attributes_above(path: str) -> list[str]:
     return [join(folder, _ATTRIBUTES) for folder in (".", *_folders_above(path))]
-
-
-def _git_path(git: Git, *question: str) -> Path:
-    """Return a path that ``git rev-parse`` prints, which may be relative to where it is asked."""
-    return git.folder / os.fsdecode(git.ask("rev-parse", *question).stdout.removesuffix(b"\n"))
 
 
 def _entry(line: str) -> Entry:

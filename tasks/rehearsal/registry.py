@@ -10,7 +10,6 @@ buildx's ``docker`` driver leaves a copy of all that it pushes in the engine's l
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import platform
@@ -23,7 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.faults import ProgramFailed
+from ..core.faults import ProgramFailed, Unreachable
+from ..core.http import Address, HttpRequest, Limits, send
 from ..tools.command import Command
 from ..tools.process import capture, find, run_checked
 from ..tools.reach import bound
@@ -182,25 +182,15 @@ def _start(way: _Way, folder: Path) -> subprocess.Popen[bytes]:
 def _wait(server: subprocess.Popen[bytes], way: _Way, started: Registry, birthmark: str) -> None:
     """Wait until this very server answers."""
     deadline = time.monotonic() + way.seconds
+    look = HttpRequest("GET", Address("http", started.address, "/v2/"), {}, Limits(total=1, attempts=1))
     while time.monotonic() < deadline:
         if server.poll() is not None:
             raise _broken(f"the registry ended with status {server.returncode}", started)
-        if _birthmark_at(started.port) == birthmark:
-            return
+        with contextlib.suppress(Unreachable):
+            if send(look).headers.get(_BIRTHMARK) == birthmark:
+                return
         time.sleep(0.02)
     raise _broken(f"the registry did not answer within {way.seconds:g} seconds", started)
-
-
-def _birthmark_at(port: int) -> str | None:
-    """Return the birthmark of the registry that listens on ``port``; None where none answers."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=1)
-    try:
-        connection.request("GET", "/v2/")
-        return connection.getresponse().getheader(_BIRTHMARK)
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
 
 
 def _broken(what: str, started: Registry) -> ProgramFailed:

@@ -24,14 +24,15 @@ from ..core.faults import Refused, Unreachable, Unusable
 from ..core.names import Reference
 from ..core.options import BuildOptions, BumpOptions, CommitOptions
 from ..core.plan import Plan
-from ..core.settings import CACHE_OFF
+from ..core.settings import CACHE_OFF, WholeImage
 from ..core.yaml_tree import parse
 from ..image.proof import Base
-from ..image.tree import SUBMODULE, is_plain_name
+from ..image.tree import SUBMODULE, submodule_names
 from ..repo.chartpress import ChartpressConfig, read_chartpress
 from ..repo.edits import PinnedPlace, image_edits
-from ..repo.files import FileEdit, WorkingTree
+from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, helm_repository, open_hub, open_repository
+from ..repo.remotes import find_review
 from ..repo.values import image_at
 from ..repo.yaml_edit import text_at, with_scalars
 from ..review.bump import plan_bump
@@ -84,7 +85,9 @@ class Stage(NamedTuple):
 
     def plan(self, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
         """Plan the release of the clone."""
-        return plan_release(self.hub, bump, build, commit)
+        pushes = commit.push or commit.request
+        review = find_review(self.hub.git, self.hub.settings, ask=True, push=pushes, request=commit.request)
+        return plan_release(self.hub, bump, build, commit, review)
 
     def report(self) -> dict[str, Any]:
         """Return what the JSON report holds besides the release's own."""
@@ -132,7 +135,7 @@ def staged(hub: Hub, bump: BumpOptions, builder: str | None, *, keep: bool, stan
                 registry(folder / REGISTRY, port=record.port) as served,
                 confined(Reach(folder, served.address, engine)),
             ):
-                inside, unused = _kept_inside(hub)
+                inside, unused = _kept_inside(hub, served.address)
                 remote = make_clone(inside, folder, served.address)
                 clone, charts = _with_charts(open_hub(inside.settings, Git(folder / CLONE)))
                 bases = dict.fromkeys(image.base.reference for image in plan_bump(clone, bump)[1].images)
@@ -157,8 +160,8 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
         Unusable: an image in chartpress.yaml has no name that can be changed.
         ProgramFailed: git failed.
     """
-    name, branch = hub.settings.remote, str(hub.settings.base_branch)
-    objects = _path_in(hub.git, "objects")
+    name, branch = REMOTE_NAME, str(hub.settings.base_branch)
+    objects = hub.git.path_of("--git-path", "objects").resolve()
     remote = _new_repository(folder / REMOTE, branch, objects, "--bare")
     clone = _new_repository(folder / CLONE, branch, objects)
     for key in _SAME:
@@ -171,12 +174,13 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
     _set_head(hub.git, clone)
     tree = _tree_as_it_lies(hub.git, folder / "index", clone)
     clone.read("read-tree", "--reset", "-u", tree)
-    _fill_submodules(hub.git.folder, _path_in(hub.git, "modules"), clone)
-    staged_hub = replace(hub, git=clone, files=WorkingTree(clone.folder))
-    redirected = _redirected(staged_hub, address)
-    edits = (redirected, *_renamed(staged_hub, redirected))
-    WorkingTree(clone.folder).replace(edits)
-    clone.read("add", "--", *(edit.path for edit in edits))
+    _fill_submodules(hub.git.folder, hub.git.path_of("--git-path", "modules").resolve(), clone)
+    config, files = hub.layout.config, WorkingTree(clone.folder)
+    if config is not None:
+        redirected = _redirected(files, hub.config_file, config, address)
+        edits = (redirected, *_renamed(open_hub(hub.settings, clone), redirected))
+        files.replace(edits)
+        clone.read("add", "--", *(edit.path for edit in edits))
     message = f"Set the stage: the working tree as it stands, images to {address}"
     clone.read("commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
     address_of_remote = str(remote.folder)
@@ -189,38 +193,54 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
     return remote
 
 
-def _redirected(hub: Hub, address: str) -> FileEdit:
+def _redirected(files: WorkingTree, file: str, config: ChartpressConfig, address: str) -> FileEdit:
     """Return the edit of chartpress.yaml that puts ``address`` before every image's name, and drops outward options."""
-    before = hub.require(hub.config_file)
-    document = parse(before, hub.config_file)
-    new = dict.fromkeys(_outward_paths(hub.config), _NO_EFFECT)
-    for index, chart in enumerate(hub.config.charts):
+    before = require(files, file)
+    document = parse(before, file)
+    new = dict.fromkeys(_outward_paths(config), _NO_EFFECT)
+    for index, chart in enumerate(config.charts):
         names = (("images", image.key, "imageName") for image in chart.images)
         for path in (("charts", str(index), *keys) for keys in (("imagePrefix",), *names)):
             name = text_at(document, path)
             if name:
-                # The host of the image's own registry becomes a folder.
-                new[path] = f"{address}/{re.sub(r'[^a-z0-9._/-]', '-', name.lower()).lstrip('-./')}"
+                new[path] = _name_at(address, name)
     after = with_scalars(document, new) or before
-    for image in (image for chart in read_chartpress(after, hub.config_file).charts for image in chart.images):
+    for image in (image for chart in read_chartpress(after, file).charts for image in chart.images):
         if not image.name.startswith(f"{address}/"):
             raise Unusable(
                 f"the image {image.key} has neither a prefix nor a name to rehearse with",
-                where=hub.config_file,
+                where=file,
                 hint="add imagePrefix to the chart",
             )
-    return FileEdit(hub.config_file, before, after, f"images to {address}")
+    return FileEdit(file, before, after, f"images to {address}")
+
+
+def _name_at(address: str, name: str) -> str:
+    """Return the name of an image at the registry ``address``: the host of its own registry becomes a folder."""
+    return f"{address}/{re.sub(r'[^a-z0-9._/-]', '-', name.lower()).lstrip('-./')}"
+
+
+def _images_at(hub: Hub, address: str) -> tuple[str | WholeImage, ...]:
+    """Return the setting ``images`` with those that chartpress.yaml does not name at the registry ``address``."""
+    if hub.layout.config is not None:
+        return hub.settings.images
+    return tuple(
+        WholeImage(one.context, _name_at(address, one.named or one.key), one.dockerfile, one.values_paths, one.paths)
+        for one in hub.chart.images
+    )
 
 
 def _renamed(hub: Hub, redirected: FileEdit) -> tuple[FileEdit, ...]:
     """Return the edits after which the values name the images that they name now as ``redirected`` does."""
     now = {image.spec.key: image.spec.name for image in hub.edited([redirected]).images}
     pinned = ((place, image) for image in hub.images for place in hub.values_places(image))
-    found = ((place, image, image_at(hub.require(place.file), place.path, place.file)) for place, image in pinned)
+    found = (
+        (place, image, image_at(require(hub.files, place.file), place.path, place.file)) for place, image in pinned
+    )
     return image_edits(
         hub,
         [
-            PinnedPlace(place, now[image.spec.key], one.tag)
+            PinnedPlace(place, one._replace(name=now[image.spec.key]))
             for place, image, one in found
             if one.tag and one.name and Reference(one.name).same_repository(Reference(image.spec.name))
         ],
@@ -238,18 +258,12 @@ def _outward_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:
                 before = option
 
 
-def _path_in(git: Git, name: str) -> Path:
-    """Return the path of ``name`` in the clone's git directory, or in what it shares with other working trees."""
-    path = os.fsdecode(git.ask("rev-parse", "--git-path", name).stdout).removesuffix("\n")
-    return (git.folder / path).resolve()
-
-
 def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Git:
     """Make a repository in ``folder`` that borrows from ``objects``, without the user's templates."""
     Git(folder.parent).read("init", "--quiet", "--template=", f"--initial-branch={branch}", *flags, "--", str(folder))
     # Where git may take no bare repository for what it finds, this one is named.
     repository = Git(folder, Clone(folder, folder, shallow=False, is_found=False) if "--bare" in flags else None)
-    own = _path_in(repository, "objects")
+    own = repository.path_of("--git-path", "objects").resolve()
     (own / "info").mkdir(exist_ok=True)
     escaped = os.fsencode(objects).replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
     (own / "info/alternates").write_bytes(b'"%s"\n' % escaped)
@@ -277,10 +291,10 @@ def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
 
     It is written into the clone, through another index. Repositories inside that are not submodules are left out.
     """
-    theirs = _path_in(original, "index")
+    theirs = original.path_of("--git-path", "index").resolve()
     if theirs.is_file():
         shutil.copyfile(theirs, index)
-    env = {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(_path_in(clone, "objects"))}
+    env = {"GIT_INDEX_FILE": str(index), "GIT_OBJECT_DIRECTORY": str(clone.path_of("--git-path", "objects").resolve())}
     new = original.ask("ls-files", "-z", "--others", "--exclude-standard", env=env).names
     inside = [f":(exclude,top,literal){path}" for path in new if path.endswith("/")]
     original.read("-c", "core.splitIndex=false", "add", "--all", "--sparse", "--", ":/", *inside, env=env)
@@ -292,13 +306,13 @@ def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
 
     One that is missing there stays an empty folder.
     """
-    names = _submodule_names(clone)
+    names = submodule_names(clone, "--blob=:.gitmodules")
     for entry in clone.names("ls-files", "--stage", "-z"):
         about, _, path = entry.partition("\t")
         mode, commit, _ = about.split()
         if mode != SUBMODULE:
             continue
-        name = names.get(path)
+        name = next(iter(names.get(path, ())), None)
         places = (original / path / ".git", *([modules / name] if name else []))
         theirs = next((place for place in places if (place / "objects").is_dir()), None)
         if theirs is None:
@@ -310,14 +324,6 @@ def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
         inner = _new_repository(clone.folder / path, "rehearsal", theirs / "objects", *flags)
         if inner.ask("checkout", "--quiet", "--detach", commit).ok:
             _fill_submodules(original / path, theirs / "modules", inner)
-
-
-def _submodule_names(clone: Git) -> dict[str, str]:
-    """Return the submodules' names by their paths, as ``.gitmodules`` has them, without those that lead elsewhere."""
-    look = ("config", "--file", ".gitmodules", "--null", "--get-regexp", r"^submodule\..*\.path$")
-    pairs = (entry.partition("\n") for entry in clone.ask(*look).names)
-    named = {path: key.removeprefix("submodule.").removesuffix(".path") for key, _, path in pairs}
-    return {path: name for path, name in named.items() if is_plain_name(name)}
 
 
 def _require_local_engine(builder: str | None) -> str:
@@ -345,11 +351,25 @@ def _is_local(address: str) -> bool:
         return False
 
 
-def _kept_inside(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
-    """Return the hub without the settings that lead out of this machine, and a note of them."""
+def _kept_inside(hub: Hub, address: str) -> tuple[Hub, tuple[str, ...]]:
+    """Return the hub without the settings that lead out of this machine, and a note of them.
+
+    Its images go to the registry ``address``: those in chartpress.yaml where that is edited, others by the setting.
+    """
     settings = hub.settings
-    base_branch = settings.base_branch or hub.git.default_branch(settings.remote)
-    inside = settings._replace(builder=None, cache=CACHE_OFF, remote=REMOTE_NAME, base_branch=base_branch)
+    try:
+        base = find_review(hub.git, settings, ask=False).base
+    except Refused:
+        # Any name will do: the throwaway remote gets it.
+        base = hub.branch or "main"
+    inside = settings._replace(
+        builder=None,
+        cache=CACHE_OFF,
+        remote=REMOTE_NAME,
+        upstream=None,
+        base_branch=base,
+        images=_images_at(hub, address),
+    )
     variable = os.environ.get(_BUILDER_VARIABLE)
     unused = (
         f"hub.builder {settings.builder}" if settings.builder else "",

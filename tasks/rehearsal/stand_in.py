@@ -11,10 +11,8 @@ import fcntl
 import hashlib
 import io
 import os
-import stat
 import struct
 import tarfile
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -25,6 +23,7 @@ from typing import NamedTuple, TypeAlias
 import platformdirs
 
 from ..core.faults import Refused, Unusable
+from ..core.locks import open_lock, take, temporary_folder
 from ..core.names import Reference
 from ..image.proof import STAND_IN_LABEL
 from ..tools.command import Command
@@ -50,6 +49,8 @@ _PT_INTERP = 3
 _BUILD_SECONDS = 300.0
 _LOCK_SECONDS = _BUILD_SECONDS + 60.0
 _TURN = 0.05
+# Docker loses a name that an image gets while its last other one is being removed: one process at a time does either.
+_NAMING = "stand-ins.lock"
 # A file, folder or link of a layer, with the file's bytes.
 _Entry: TypeAlias = "tuple[tarfile.TarInfo, bytes]"
 
@@ -96,14 +97,14 @@ def build_stand_in(reference: str) -> None:
             hint=f"use it as it is, or remove it first: docker image rm {reference}",
         )
     if labels is None or labels[STAND_IN_LABEL] != recipe.digest:
-        with _one_at_a_time():
+        with _holding(_NAMING, fcntl.LOCK_EX):
             _build(reference, recipe)
 
 
 def remove_stand_in(reference: str) -> None:
     """Remove ``reference`` from the local image store if it is a stand-in; leave any other image alone."""
     if is_stand_in(reference):
-        with _one_at_a_time():
+        with _holding(_NAMING, fcntl.LOCK_EX):
             run_checked(Command(("docker", "image", "rm", reference)), hint=f"docker image rm --force {reference}")
 
 
@@ -116,7 +117,7 @@ def remove_unused(references: Iterable[str]) -> None:
     """Remove those of the stand-ins that no process holds."""
     for reference in references:
         with _holding(_lock_of(reference), fcntl.LOCK_SH) as lock:
-            if _taken(lock, fcntl.LOCK_EX):
+            if take(lock, fcntl.LOCK_EX):
                 remove_stand_in(reference)
 
 
@@ -171,22 +172,12 @@ def _held(reference: str) -> Iterator[None]:
             build_stand_in(reference)
             yield
         finally:
-            if _taken(lock, fcntl.LOCK_EX):
+            if take(lock, fcntl.LOCK_EX):
                 remove_stand_in(reference)
 
 
 def _lock_of(reference: str) -> str:
     return f"stand-in-{hashlib.sha256(reference.encode()).hexdigest()[:16]}.lock"
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Let no other process name or remove a stand-in meanwhile.
-
-    Docker loses a name that an image gets while its last other one is being removed.
-    """
-    with _holding("stand-ins.lock", fcntl.LOCK_EX):
-        yield
 
 
 @contextmanager
@@ -200,7 +191,7 @@ def _holding(name: str, kind: int) -> Iterator[int]:
     descriptor = _open_lock(file)
     try:
         deadline = time.monotonic() + _LOCK_SECONDS
-        while not _taken(descriptor, kind):
+        while not take(descriptor, kind):
             if time.monotonic() > deadline:
                 raise Refused(
                     "another rehearsal of yours has held this lock for too long",
@@ -213,31 +204,13 @@ def _holding(name: str, kind: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _taken(descriptor: int, kind: int) -> bool:
-    """Take a lock if it is free, and return whether it was."""
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _open_lock(file: Path) -> int:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        return open_lock(file)
     except OSError as err:
-        raise _unusable(file, err.strerror) from err
-    found = os.fstat(descriptor)
-    if stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid():
-        return descriptor
-    os.close(descriptor)
-    raise _unusable(file, "it is no plain file of yours")
-
-
-def _unusable(file: Path, why: str | None) -> Unusable:
-    hint = f"ls -ld {file.parent} {file}; remove the file, or use another folder: set XDG_CACHE_HOME"
-    return Unusable(f"cannot use the lock file: {why}", where=file, hint=hint)
+        hint = f"ls -ld {file.parent} {file}; remove the file, or use another folder: set XDG_CACHE_HOME"
+        raise Unusable(f"cannot use the lock file: {err.strerror}", where=file, hint=hint) from err
 
 
 def _labels(reference: str) -> Mapping[str, str] | None:
@@ -265,14 +238,14 @@ def _common() -> tuple[str, bytes]:
 def _build(reference: str, recipe: _Recipe) -> None:
     # The builder whose images land in the local store has the name of Docker's context.
     builder = run_checked(Command(("docker", "context", "show")), hint="docker context use default").text
-    with tempfile.TemporaryDirectory(prefix="hubpress-") as folder:
+    with temporary_folder("hubpress-files-") as folder:
         for name, content in recipe.files.items():
-            (Path(folder) / name).write_bytes(content)
+            (folder / name).write_bytes(content)
         build = Command(
             (
                 *("docker", "buildx", "build", "--builder", builder, "--load", "--platform", PLATFORM),
                 *("--provenance=false", "--build-arg", f"ROOT={recipe.root}"),
-                *("--label", f"{STAND_IN_LABEL}={recipe.digest}", "--tag", reference, folder),
+                *("--label", f"{STAND_IN_LABEL}={recipe.digest}", "--tag", reference, str(folder)),
             ),
             # BuildKit's reproducible builds: the image's own date depends on nothing either.
             env={"SOURCE_DATE_EPOCH": "0"},

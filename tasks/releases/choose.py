@@ -9,9 +9,8 @@ from typing import NamedTuple
 import semver
 
 from ..core.faults import Refused
-from .index import Index, Release, parse_version
-
-_STAGES = frozenset({"alpha", "beta", "rc"})
+from .index import Index, Release
+from .versions import is_dev, is_range, order, parse_constraint, parse_version
 
 
 class Choice(NamedTuple):
@@ -21,11 +20,13 @@ class Choice(NamedTuple):
         release: the chosen release; the pinned one where nothing is newer.
         newer_major: the newest release of a higher major version, where the choice stays below.
         reason: a clause for the plan.
+        beyond: the newest release of the same major version, where the pinned range ends before it.
     """
 
     release: Release
     newer_major: Release | None
     reason: str
+    beyond: Release | None = None
 
 
 class _Kinds(NamedTuple):
@@ -46,92 +47,85 @@ class _Kinds(NamedTuple):
 def choose(
     index: Index, pinned: str, *, to: str | None = None, pre: bool = False, dev: bool = False, major: bool = False
 ) -> Choice:
-    """Choose a release by SemVer's order, not by the time at which its entry was made.
+    """Choose a release by the order of z2jh's releases, not by the time at which its entry was made.
+
+    Without an option a range keeps its say: the release is the one that Helm takes for it.
 
     Args:
         index: the releases.
-        pinned: the version that the repository names now.
+        pinned: the version that the repository names now, or a range.
         to: exactly this version, whatever the other arguments are; it need not be SemVer.
         pre: also consider alpha, beta and rc.
         dev: also consider builds of main.
         major: also consider higher major versions.
 
     Raises:
-        Refused: the index has no ``to``, or neither ``pinned`` nor anything newer; or ``pinned`` is not SemVer.
+        Refused: the index has no ``to``, or neither ``pinned`` nor anything newer; or ``pinned`` is no version.
     """
     if to is not None:
         return Choice(_exactly(index, to), None, "asked for with --to")
-    here = _require_semver(index, pinned)
+    taken = pinned_release(index, pinned)
+    here = parse_version(taken.version if taken else pinned)
+    if here is None:
+        raise Refused(
+            f"the pinned version {pinned} is neither a version nor a range of versions that exist",
+            where=index.where,
+            hint=f"name the release to move to: --to {_example(index)}",
+        )
     kinds = _Kinds(pre, dev)
     best = _best(index, kinds, range(here.major, sys.maxsize if major else here.major + 1))
     above = None if major else _best(index, kinds, range(here.major + 1, sys.maxsize))
     kind = f"{kinds}" if major else f"{kinds} of {here.major}.x"
-    if best is not None and best > here:
-        return Choice(index.releases[str(best)], _release(index, above), f"the newest {kind}")
-    if pinned not in index.releases:
+    is_newer = best is not None and best.semver is not None and order(best.semver) > order(here)
+    if taken is not None and is_range(pinned) and not (pre or dev or major):
+        return Choice(taken, above, f"what Helm takes for {pinned}", best if is_newer else None)
+    if best is not None and is_newer:
+        return Choice(best, above, f"the newest {kind}")
+    if taken is None:
         raise Refused(
             f"the pinned version {pinned} does not exist, and nothing newer does",
             where=index.where,
-            hint=f"name the release to move to: --to {best or _example(index)}",
+            hint=f"name the release to move to: --to {best.version if best else _example(index)}",
         )
-    reason = f"the newest {kind}" if str(best) == pinned else f"pinned, and newer than every {kind}"
-    return Choice(index.releases[pinned], _release(index, above), reason)
+    reason = f"the newest {kind}" if best == taken else f"pinned, and newer than every {kind}"
+    return Choice(taken, above, reason)
+
+
+def pinned_release(index: Index, pinned: str) -> Release | None:
+    """Return the release that Helm takes for a pinned version or range; None where the index has none."""
+    constraint = parse_constraint(pinned)
+    if constraint is None or not is_range(pinned):
+        return index.find(pinned)
+    version = constraint.newest_of(index.releases)
+    return index.releases[version] if version else None
 
 
 def newest(index: Index, *, pre: bool = False, dev: bool = False, within_major: int | None = None) -> Release | None:
     """Return the newest release that will do (see ``choose``), or None where none does."""
     majors = range(sys.maxsize) if within_major is None else range(within_major, within_major + 1)
-    return _release(index, _best(index, _Kinds(pre, dev), majors))
+    return _best(index, _Kinds(pre, dev), majors)
 
 
-def is_dev(version: semver.Version) -> bool:
-    """Whether the version is a build of main: a pre-release other than ``alpha``, ``beta.2``, ``rc1`` and the like.
-
-    Those name a commit: ``0.dev.git.6085.h59225bad``, ``beta.1.n031.hc5adeae4``, ``n451.h198fc854``, ``a59cf29``.
-    """
-    if version.prerelease is None:
-        return False
-    stage, _, number = version.prerelease.partition(".")
-    if not number:
-        stage = stage.rstrip("0123456789")
-    return stage not in _STAGES or not (number or "0").isdigit()
-
-
-def _best(index: Index, kinds: _Kinds, majors: range) -> semver.Version | None:
-    """Return the highest version that will do with one of the major versions; of equal ones the first."""
-    versions = filter(None, map(parse_version, index.releases))
-    return max((one for one in versions if one.major in majors and kinds.accept(one)), default=None)
-
-
-def _release(index: Index, version: semver.Version | None) -> Release | None:
-    return None if version is None else index.releases[str(version)]
+def _best(index: Index, kinds: _Kinds, majors: range) -> Release | None:
+    """Return the newest release that will do with one of the major versions; of equal ones the first."""
+    parsed = ((version, parse_version(version)) for version in index.releases)
+    fitting = [(order(one), name) for name, one in parsed if one and one.major in majors and kinds.accept(one)]
+    return index.releases[max(fitting, key=lambda pair: pair[0])[1]] if fitting else None
 
 
 def _exactly(index: Index, version: str) -> Release:
-    release = index.releases.get(version)
+    release = index.find(version)
     if release is not None:
         return release
-    top = _best(index, _Kinds(pre=False, dev=False), range(sys.maxsize))
-    names = dict.fromkeys([*get_close_matches(version, index.releases, n=2), *([str(top)] if top else [])])
+    names = dict.fromkeys([*get_close_matches(version, index.releases, n=2), _example(index)])
     raise Refused(
         f"version {version} does not exist",
         where=index.where,
-        hint=f"choose one that does: {' or '.join(f'--to {name}' for name in names) or '--dev'}",
+        hint=f"choose one that does: {' or '.join(f'--to {name}' for name in names)}",
     )
-
-
-def _require_semver(index: Index, pinned: str) -> semver.Version:
-    """Return the pinned version, which must have a place in SemVer's order."""
-    version = parse_version(pinned)
-    if version is None:
-        raise Refused(
-            f"the pinned version {pinned} is not SemVer, so nothing is newer or older than it",
-            where=index.where,
-            hint=f"name the release to move to: --to {_example(index)}",
-        )
-    return version
 
 
 def _example(index: Index) -> str:
     """Return the newest stable version."""
-    return str(_best(index, _Kinds(pre=False, dev=False), range(sys.maxsize)) or "VERSION")
+    release = newest(index)
+    return release.version if release else "VERSION"

@@ -32,14 +32,13 @@ import semver
 from ..core.faults import Unreachable, Unusable
 from ..core.names import Reference
 from ..core.yaml_tree import Data, Unreadable, child, load, text_under
+from .versions import parse_version
 
 # A YAML list in a string: https://artifacthub.io/docs/topics/annotations/helm/
 IMAGES = "artifacthub.io/images"
 HUB_IMAGE = "k8s-hub"
 LARGEST_INDEX = 64 * 1024 * 1024
 
-# Far above any real version, and far below where Python refuses to read a number.
-_LONGEST_VERSION = 200
 _LARGEST_READ = 8 * 1024 * 1024
 _MOST_NODES = 500_000
 _LARGEST_ENTRY = 64 * 1024
@@ -77,7 +76,7 @@ class Release(NamedTuple):
 
     @property
     def semver(self) -> semver.Version | None:
-        """The version in SemVer, or None where it is not (``v0.6.0-fb64667``)."""
+        """The version as Helm reads it, or None where it is not one."""
         return parse_version(self.version)
 
     @property
@@ -97,6 +96,14 @@ class Index(NamedTuple):
 
     releases: Mapping[str, Release]
     where: str = ""
+
+    def find(self, version: str) -> Release | None:
+        """Return the release of that version, as the index writes it or as Helm reads it (``v3.2.1`` is 3.2.1)."""
+        if version in self.releases:
+            return self.releases[version]
+        wanted = parse_version(version)
+        same = (one for one in self.releases if wanted is not None and parse_version(one) == wanted)
+        return next((self.releases[one] for one in same), None)
 
 
 @lru_cache(maxsize=1)
@@ -120,17 +127,6 @@ def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
     if not releases:
         raise _unusable(f"the index names no release of {chart}", where)
     return Index(releases, where)
-
-
-@lru_cache(maxsize=4096)
-def parse_version(version: str) -> semver.Version | None:
-    """Return a version in SemVer, or None where it is not."""
-    if len(version) > _LONGEST_VERSION or not version.isascii():
-        return None
-    try:
-        return semver.Version.parse(version)
-    except ValueError:
-        return None
 
 
 def hub_image_among(annotation: str) -> Reference | None:

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import semver
 
 from ..core.yaml_tree import load
-from .choose import is_dev
-from .index import Release, parse_version
+from .index import Release
+from .versions import is_dev, order, parse_version
 
 REPOSITORY = "https://github.com/jupyterhub/zero-to-jupyterhub-k8s"
 _KNOWN = Path(__file__).with_name("known.yaml")
@@ -114,9 +114,9 @@ def security_news(before: str | None, after: str) -> tuple[str, ...]:
     old, new = parse_version(before or ""), parse_version(after)
     if old is None or new is None:
         return ()
-    low, high = sorted((old, new))
-    between = [one for one in known().security if low < semver.Version.parse(one.version) <= high]
-    if new < old:
+    low, high = sorted((order(old), order(new)))
+    between = [one for one in known().security if low < order(semver.Version.parse(one.version)) <= high]
+    if order(new) < order(old):
         return tuple(f"Goes back behind {one.version}, which mends {one.fixes}." for one in between)
     return tuple(f"{one.version} is a security release: it mends {one.fixes}." for one in between)
 
@@ -149,7 +149,7 @@ def release_links(release: Release) -> tuple[str, ...]:
 
 def comparison(before: Release, after: Release) -> str | None:
     """Return the page with every change between two releases; None where one is neither tagged nor names a commit."""
-    is_down = before.semver and after.semver and after.semver < before.semver
+    is_down = before.semver and after.semver and order(after.semver) < order(before.semver)
     old, new = (_point(after), _point(before)) if is_down else (_point(before), _point(after))
     return f"{REPOSITORY}/compare/{old}...{new}" if old and new else None
 

@@ -6,14 +6,17 @@ Both hold a list ``dependencies`` of mappings with ``name``, ``version``, ``repo
 
 from __future__ import annotations
 
+from pathlib import Path as Folder
 from typing import NamedTuple
 
 from ..core.faults import Unusable
-from ..core.yaml_tree import Document, MappingNode, Node, SequenceNode, described, parse
-from .yaml_edit import Path, is_nothing, reach, text_at, with_scalars
+from ..core.yaml_tree import Document, MappingNode, Node, Scalar, SequenceNode, described, parse
+from .files import Files, behind_links, join
+from .yaml_edit import Path, follow, is_nothing, reach, text_at, with_scalars
 
 DEPENDENCIES = "dependencies"
-_RANGE_SIGNS = frozenset("^~<>=!*|, ")
+# The lock of a chart of apiVersion v1, and that of any other.
+LOCKS = ("requirements.lock", "Chart.lock")
 
 
 class Requirement(NamedTuple):
@@ -43,58 +46,76 @@ def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
     return _requirements(parse(data, where))
 
 
+def dependencies_in(files: Files, folder: str) -> str:
+    """Return where Helm looks for the dependencies of the chart in ``folder``.
+
+    It reads them from Chart.yaml (apiVersion v2), and from requirements.yaml for older charts
+    (https://helm.sh/docs/topics/charts/#chart-dependencies).
+    """
+    older = join(folder, "requirements.yaml")
+    return older if files.read(older) is not None else join(folder, "Chart.yaml")
+
+
+def requirement_in(files: Files, top: Folder, folder: str, name: str) -> Requirement | None:
+    """Return the dependency called ``name`` of the chart in ``folder``, which is relative to ``top``; None without."""
+    path = behind_links(top, dependencies_in(files, folder))
+    data = files.read(path)
+    found = () if data is None else requirements(data, path)
+    return next((one for one in found if one.name == name), None)
+
+
+def api_version(data: bytes, where: str) -> str:
+    """Return the ``apiVersion`` of a Chart.yaml: ``v1`` where it has none, as Helm has it."""
+    node = follow(parse(data, where), ("apiVersion",))
+    return node.value if isinstance(node, Scalar) and node.value else "v1"
+
+
+def pinned(data: bytes, name: str, where: str) -> Requirement:
+    """Return the dependency ``name``, the first of several entries of that name.
+
+    Raises:
+        Unusable: no such dependency, entries of that name that disagree, or a version that is missing.
+    """
+    return _movable(parse(data, where), name)[0]
+
+
 def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
     """Return the file with the dependency ``name`` at ``version``; ``data`` itself if nothing changes.
 
     Several entries of the name (under different aliases) move together.
 
     Raises:
-        Unusable: no such dependency, entries of that name that disagree, or a version that is missing or a
-            range: that is the operator's choice, never narrowed in silence.
+        Unusable: as :func:`pinned`.
     """
     document = parse(data, where)
-    chosen = _movable(document, name)
-    changes: dict[Path, str] = {(DEPENDENCIES, str(index), "version"): version for index in chosen}
+    _movable(document, name)
+    entries = enumerate(_requirements(document))
+    changes: dict[Path, str] = {
+        (DEPENDENCIES, str(index), "version"): version for index, entry in entries if entry.name == name
+    }
     return with_scalars(document, changes) or data
 
 
-def require_movable(data: bytes, name: str, where: str) -> None:
-    """Check that :func:`with_version` can move the dependency ``name``, and raise what it raises."""
-    _movable(parse(data, where), name)
-
-
-def is_range(version: str) -> bool:
-    """Whether ``version`` is a range with a sign or a wildcard; a short ``3.3`` counts as one version."""
-    core = version.partition("-")[0].partition("+")[0]
-    return not _RANGE_SIGNS.isdisjoint(version) or any(part in {"x", "X"} for part in core.removeprefix("v").split("."))
-
-
-def _movable(document: Document, name: str) -> list[int]:
-    """Return the indexes of the entries that have the name, after checking that they pin one version."""
+def _movable(document: Document, name: str) -> list[Requirement]:
+    """Return the entries that have the name, after checking that they pin one version."""
     where = document.where
-    chosen = {index: entry for index, entry in enumerate(_requirements(document)) if entry.name == name}
-    if not chosen:
+    entries = [entry for entry in _requirements(document) if entry.name == name]
+    if not entries:
         raise Unusable(f"no dependency {name}", where=where, hint="name the right one as hub.dependency in invoke.yaml")
-    first = next(iter(chosen.values()))
-    for entry in chosen.values():
+    for entry in entries:
         place = f"{where}:{entry.line}"
         if not entry.version:
             raise Unusable(
                 f"the dependency {name} has no version", where=place, hint="add version: with an exact version"
             )
-        if is_range(entry.version):
+        if entry.version != entries[0].version:
             raise Unusable(
-                f"the dependency {name} has the range {entry.version!r}",
-                where=place,
-                hint="write one exact version there first",
-            )
-        if entry.version != first.version:
-            raise Unusable(
-                f"the dependency {name} stands at {first.version} on line {first.line} and at {entry.version} here",
+                f"the dependency {name} stands at {entries[0].version} on line {entries[0].line} "
+                f"and at {entry.version} here",
                 where=place,
                 hint="give both the same version first",
             )
-    return list(chosen)
+    return entries
 
 
 def _requirements(document: Document) -> tuple[Requirement, ...]:

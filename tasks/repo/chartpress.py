@@ -7,8 +7,9 @@ refused by the key's name.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from collections.abc import Mapping as Map
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..core.faults import Unusable
@@ -22,6 +23,7 @@ _TOP_KEYS = frozenset({"charts"})
 _CHART_KEYS = frozenset(
     {"name", "chartPath", "imagePrefix", "images", "repo", "paths", "baseVersion", "resetTag", "resetVersion"}
 )
+_BUILD_ARG = "--build-arg"
 _REPO_KEYS = frozenset({"git", "published", "oci"})
 _IMAGE_KEYS = frozenset(
     {
@@ -38,12 +40,30 @@ _IMAGE_KEYS = frozenset(
 )
 
 
+class BuildArgument(NamedTuple):
+    """A build argument of chartpress.yaml.
+
+    Attributes:
+        value: its value as written; None for one that takes it from the environment.
+        steps: the path of its scalar.
+        before: what stands before the value there: ``--build-arg=NAME=`` in an extra option.
+    """
+
+    value: str | None
+    steps: tuple[str, ...]
+    before: str = ""
+
+
+NO_ARGUMENTS: Map[str, BuildArgument] = MappingProxyType({})
+
+
 class ImageSpec(NamedTuple):
     """How chartpress builds an image, and where it writes its name.
 
     Attributes:
         key: its key under ``images``.
-        name: its full name without a tag: ``imageName``, else the chart's ``imagePrefix`` and the key.
+        named: its full name without a tag: ``imageName``, else the chart's ``imagePrefix`` and the key; None for an
+            image that was found, and that no values name.
         context: the build context: ``contextPath``, else ``images/<key>``.
         dockerfile: ``dockerfilePath``, else ``Dockerfile`` in the context.
         build_args: ``buildArgs``, with ``{LAST_COMMIT}``, ``{TAG}`` and ``{BRANCH}`` as written.
@@ -52,10 +72,11 @@ class ImageSpec(NamedTuple):
             ``rebuildOnContextPathChanges`` is false), the Dockerfile, ``paths``.
         skip_platforms: platforms that it is not built for.
         values_paths: the places of its name and tag in the chart's values.yaml.
+        arguments: what its Dockerfile's ``ARG`` lines are given: ``build_args``, and over them the extra options.
     """
 
     key: str
-    name: str
+    named: str | None
     context: str
     dockerfile: str
     build_args: Map[str, str]
@@ -63,13 +84,33 @@ class ImageSpec(NamedTuple):
     paths: tuple[str, ...]
     skip_platforms: frozenset[str]
     values_paths: tuple[str, ...]
+    arguments: Map[str, BuildArgument] = NO_ARGUMENTS
+
+    @property
+    def name(self) -> str:
+        """Its full name without a tag.
+
+        Raises:
+            Unusable: nothing names the image.
+        """
+        if self.named is None:
+            raise Unusable(
+                "the image has no name to push it to",
+                where=self.dockerfile,
+                hint=f"add to invoke.yaml: hub: {{images: [{{context: {self.context}, name: HOST/PATH/{self.key}}}]}}",
+            )
+        return self.named
 
 
 class ChartSpec(NamedTuple):
-    """A chart of chartpress.yaml; ``path`` is its folder: ``chartPath``, else its name."""
+    """A chart of chartpress.yaml, or one that was found.
+
+    Attributes:
+        path: its folder: ``chartPath``, else its name; None for images without a chart.
+    """
 
     name: str
-    path: str
+    path: str | None
     base_version: str | None
     images: tuple[ImageSpec, ...]
 
@@ -94,7 +135,12 @@ def read_chartpress(data: bytes, where: str) -> ChartpressConfig:
         raise Unusable("no charts", where=where, hint="list them under charts:, each with its name:")
     file = posixpath.basename(where)
     unknown = top.unknown(_TOP_KEYS) + [name for chart in charts for name in _unknown(chart)]
-    return ChartpressConfig(tuple(_chart(chart, file) for chart in charts), tuple(unknown))
+    return ChartpressConfig(tuple(_chart(chart, file, index) for index, chart in enumerate(charts)), tuple(unknown))
+
+
+def values_of(arguments: Map[str, BuildArgument]) -> dict[str, str | None]:
+    """Return the values of build arguments by their names."""
+    return {name: argument.value for name, argument in arguments.items()}
 
 
 class _Fields(NamedTuple):
@@ -186,21 +232,23 @@ def _unknown(chart: _Fields) -> list[str]:
     return chart.unknown(_CHART_KEYS) + chart.fields("repo").unknown(_REPO_KEYS) + of_images
 
 
-def _chart(chart: _Fields, file: str) -> ChartSpec:
+def _chart(chart: _Fields, file: str, index: int) -> ChartSpec:
     name = chart.text("name")
     if name is None:
         raise Unusable(f"{chart.name('name')} is missing", where=chart.document.where, hint="name the chart's folder")
     prefix = chart.text("imagePrefix") or ""
     images = chart.fields("images")
+    steps = ("charts", str(index), "images")
     return ChartSpec(
         name=name,
         path=chart.path_text("chartPath") or chart.path_text("name") or name,
         base_version=chart.text("baseVersion"),
-        images=tuple(_image(images.fields(key), key, prefix, file) for key in images.values),
+        images=tuple(_image(images.fields(key), (*steps, key), prefix, file) for key in images.values),
     )
 
 
-def _image(image: _Fields, key: str, prefix: str, file: str) -> ImageSpec:
+def _image(image: _Fields, steps: tuple[str, ...], prefix: str, file: str) -> ImageSpec:
+    key = steps[-1]
     context = image.path_text("contextPath") or posixpath.join("images", key)
     dockerfile = image.path_text("dockerfilePath") or posixpath.join(context, "Dockerfile")
     contexts = [context] if image.flag("rebuildOnContextPathChanges", default=True) else []
@@ -211,7 +259,7 @@ def _image(image: _Fields, key: str, prefix: str, file: str) -> ImageSpec:
         keep_secret(name, value)
     return ImageSpec(
         key=key,
-        name=_name(image, key, prefix),
+        named=_name(image, key, prefix),
         context=context,
         dockerfile=dockerfile,
         build_args=build_args,
@@ -219,7 +267,20 @@ def _image(image: _Fields, key: str, prefix: str, file: str) -> ImageSpec:
         paths=tuple(dict.fromkeys([file, *contexts, dockerfile, *image.path_texts("paths")])),
         skip_platforms=frozenset(image.texts("skipPlatforms")),
         values_paths=_values_paths(image),
+        arguments=_arguments(build_args, options, steps),
     )
+
+
+def _arguments(build_args: Map[str, str], options: Sequence[str], steps: tuple[str, ...]) -> dict[str, BuildArgument]:
+    """Return the build arguments that chartpress hands over; of equal names the last counts, as for Docker."""
+    found = {name: BuildArgument(value, (*steps, "buildArgs", name)) for name, value in build_args.items()}
+    for index, option in enumerate(options):
+        before = f"{_BUILD_ARG}=" if option.startswith(f"{_BUILD_ARG}=") else ""
+        if before or (index and options[index - 1] == _BUILD_ARG):
+            name, sign, value = option.removeprefix(before).partition("=")
+            place = (*steps, "extraBuildCommandOptions", str(index))
+            found[name] = BuildArgument(value if sign else None, place, f"{before}{name}=")
+    return found
 
 
 def _assignments(options: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,8 @@
 """The base image that a hub image's Dockerfile names.
 
-A base is a z2jh hub image if its repository is called ``k8s-hub`` or ``k8s-hub-slim``, on whatever host. Its
-version is in ``FROM`` itself or in the default of an ``ARG`` before the first ``FROM``
+A base is a z2jh hub image if its repository is called ``k8s-hub`` or ``k8s-hub-slim``, on whatever host, and its tag
+is spelled as z2jh's are: ``base-3.2.1`` is somebody's own. Its version is in ``FROM`` itself, or in an ``ARG`` before
+the first ``FROM``: in its build argument, or else its default
 (https://docs.docker.com/reference/dockerfile/#understand-how-arg-and-from-interact).
 """
 
@@ -9,24 +10,47 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import dropwhile, takewhile
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 
 from ..core.faults import Unusable
-from ..core.names import Reference
+from ..core.names import Reference, is_tag
 from ..core.yaml_tree import Edit, Text
+from ..releases.versions import is_like_z2jh
 from .dockerfile_reader import BuildStage, Dockerfile, Leaf, instructions, read_dockerfile
 
 HUB_NAMES = frozenset({"k8s-hub", "k8s-hub-slim"})
+_Z2JHS_OWN = frozenset({"jupyterhub/k8s-hub", "jupyterhub/k8s-hub-slim"})
+_NO_ARGUMENTS: Mapping[str, str | None] = MappingProxyType({})
 # In a path they are patterns, variables, quotes or parts of an address.
 _NOT_IN_PATHS = frozenset("*?[]$\\<:\"'")
 
 
 class BaseImage(NamedTuple):
-    """A ``FROM`` that inherits from a z2jh hub image: the image, its line, and the image as written."""
+    """A ``FROM`` that inherits from a z2jh hub image.
+
+    Attributes:
+        reference: the image.
+        line: the line of the instruction.
+        text: the image as written.
+        arguments: the build arguments that hold a part of it.
+    """
 
     reference: Reference
     line: int
     text: str
+    arguments: tuple[str, ...] = ()
+
+
+class MovedBase(NamedTuple):
+    """A Dockerfile's bytes after an edit, and the build arguments that must change with it."""
+
+    data: bytes
+    arguments: Mapping[str, str]
+
+
+# An edit of the file, or of the build argument of that name.
+_PlacedEdit: TypeAlias = tuple[str | None, Edit]
 
 
 class CopiedFile(NamedTuple):
@@ -36,14 +60,16 @@ class CopiedFile(NamedTuple):
     line: int
 
 
-def hub_base(data: bytes, where: str) -> BaseImage | None:
+def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = _NO_ARGUMENTS) -> BaseImage | None:
     """Return the hub image that the last stage builds on, else the first one in the file, or None.
+
+    ``arguments`` are the build arguments, as :func:`read_dockerfile` takes them.
 
     Raises:
         Unusable: not UTF-8, no ``FROM``, or one that Docker would not take; or the hub image's name or version is left
             open or spelled in an unsupported way.
     """
-    dockerfile = read_dockerfile(Text.decode(data, where))
+    dockerfile = read_dockerfile(Text.decode(data, where), arguments)
     last = dockerfile.stages[-1]
     while last.parent is not None:
         last = dockerfile.stages[last.parent]
@@ -67,7 +93,9 @@ def copied_files(data: bytes, where: str) -> Iterator[CopiedFile]:
         yield from (CopiedFile(path, instruction.line) for path in paths[:-1] if _NOT_IN_PATHS.isdisjoint(path))
 
 
-def with_base(data: bytes, new: Reference, where: str) -> bytes:
+def with_base(
+    data: bytes, new: Reference, where: str, arguments: Mapping[str, str | None] = _NO_ARGUMENTS
+) -> MovedBase:
     """Return the Dockerfile with its hub images moved to ``new``; ``data`` itself where it names that already.
 
     Several hub images move together. Where they differ in name, as ``k8s-hub`` and ``k8s-hub-slim`` do, each keeps
@@ -77,7 +105,7 @@ def with_base(data: bytes, new: Reference, where: str) -> bytes:
         Unusable: as :func:`hub_base`; no ``FROM`` names a hub image; or the edit would change another image.
     """
     text = Text.decode(data, where)
-    before = read_dockerfile(text)
+    before = read_dockerfile(text, arguments)
     stages = _hub_stages(before)
     if not stages:
         raise Unusable(
@@ -93,16 +121,29 @@ def with_base(data: bytes, new: Reference, where: str) -> bytes:
         for edit in _edits(stage, base.reference, target, f"{where}:{stage.line}")
     ]
     if not edits:
-        return data
-    after = text.edited(dict.fromkeys(edits))
-    _require_only(before, read_dockerfile(Text.decode(after, where)), targets, where)
-    return after
+        return MovedBase(data, {})
+    after = text.edited(dict.fromkeys(edit for argument, edit in edits if argument is None))
+    changed = {argument: _edited(arguments, argument, edits) for argument, _ in edits if argument is not None}
+    _require_only(before, read_dockerfile(Text.decode(after, where), {**arguments, **changed}), targets, where)
+    return MovedBase(after, changed)
+
+
+def _edited(arguments: Mapping[str, str | None], name: str, edits: Sequence[_PlacedEdit]) -> str:
+    """Return the value of the build argument ``name`` after those of ``edits`` that are made in it."""
+    mine = dict.fromkeys(edit for argument, edit in edits if argument == name)
+    return Text(name, arguments[name] or "", b"").edited(mine).decode()
 
 
 def _hub_stages(dockerfile: Dockerfile) -> list[BuildStage]:
-    stages = [stage for stage in dockerfile.stages if stage.parent is None]
-    names = [stage.image.text.partition("@")[0].rpartition("/")[2].partition(":")[0] for stage in stages]
-    return [stage for stage, name in zip(stages, names, strict=True) if name in HUB_NAMES]
+    return [stage for stage in dockerfile.stages if stage.parent is None and _is_hub(stage)]
+
+
+def _is_hub(stage: BuildStage) -> bool:
+    folder, _, last = stage.image.text.partition("@")[0].rpartition("/")
+    last, _, tag = last.partition(":")
+    is_named = last in HUB_NAMES
+    is_ours = f"{folder.rpartition('/')[2]}/{last}" in _Z2JHS_OWN
+    return is_named and (is_ours or not stage.image.is_known or not is_tag(tag) or is_like_z2jh(tag))
 
 
 def _base(stage: BuildStage, where: str) -> BaseImage:
@@ -117,9 +158,10 @@ def _base(stage: BuildStage, where: str) -> BaseImage:
         raise Unusable(
             f"FROM {stage.written} needs {unset}, which has no default",
             where=place,
-            hint=f"write ARG {unset}=… with a value before the first FROM",
+            hint=f"write ARG {unset}=… with a value before the first FROM, or its buildArgs in chartpress.yaml",
         )
-    return BaseImage(Reference.parse(stage.image.text, place), stage.line, stage.written)
+    used = dict.fromkeys(leaf.argument for leaf in stage.image.leaves if leaf.argument is not None)
+    return BaseImage(Reference.parse(stage.image.text, place), stage.line, stage.written, tuple(used))
 
 
 def _targets(bases: Sequence[BaseImage], new: Reference, where: str) -> list[Reference]:
@@ -143,7 +185,7 @@ def _targets(bases: Sequence[BaseImage], new: Reference, where: str) -> list[Ref
     return targets
 
 
-def _edits(stage: BuildStage, old: Reference, new: Reference, where: str) -> Iterator[Edit]:
+def _edits(stage: BuildStage, old: Reference, new: Reference, where: str) -> Iterator[_PlacedEdit]:
     """Yield the edits that make ``stage`` name ``new``: of its name, its tag and its digest."""
     leaves = stage.image.leaves
     name_end, tag_end, end = len(old.name), len(str(old._replace(digest=None))), len(str(old))
@@ -153,12 +195,12 @@ def _edits(stage: BuildStage, old: Reference, new: Reference, where: str) -> Ite
         yield _edit(leaves, name_end, tag_end, f":{new.tag}" if new.tag else "", where)
     if old.digest is None and new.digest and not _in_one_leaf(leaves, name_end, tag_end, ""):
         # An ARG holds the version alone.
-        yield Edit(stage.image.end, stage.image.end, f"@{new.digest}")
+        yield None, Edit(stage.image.end, stage.image.end, f"@{new.digest}")
     elif old.digest != new.digest:
         yield _edit(leaves, tag_end, end, f"@{new.digest}" if new.digest else "", where)
 
 
-def _edit(leaves: Sequence[Leaf], start: int, end: int, new: str, where: str) -> Edit:
+def _edit(leaves: Sequence[Leaf], start: int, end: int, new: str, where: str) -> _PlacedEdit:
     """Replace the characters ``start`` to ``end`` of an image by ``new``, in the one place that holds them.
 
     Characters at both ends that stay may be elsewhere.
@@ -173,7 +215,7 @@ def _edit(leaves: Sequence[Leaf], start: int, end: int, new: str, where: str) ->
     raise Unusable(
         "the base image's version is put together from several places",
         where=where,
-        hint="write the version in one piece: in FROM, or as one ARG's default",
+        hint="write the version in one piece: in FROM, as one ARG's default, or as one build argument",
     )
 
 
@@ -182,13 +224,13 @@ def _shared(one: str, other: str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def _in_one_leaf(leaves: Sequence[Leaf], start: int, end: int, new: str) -> Edit | None:
+def _in_one_leaf(leaves: Sequence[Leaf], start: int, end: int, new: str) -> _PlacedEdit | None:
     """Return the edit of the leaf that holds ``start`` to ``end``; of the one before where nothing is replaced."""
     offset = 0
     for leaf in leaves:
         is_inside = offset <= start and end <= offset + len(leaf.text)
         if is_inside and (start < end or offset < start):
-            return Edit(leaf.place + start - offset, leaf.place + end - offset, new)
+            return leaf.argument, Edit(leaf.place + start - offset, leaf.place + end - offset, new)
         offset += len(leaf.text)
     return None
 

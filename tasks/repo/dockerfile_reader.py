@@ -2,8 +2,8 @@
 
 Parser directives, comments, continued lines and here-documents are read as BuildKit reads them
 (https://docs.docker.com/reference/dockerfile/). Of its substitutions ``$X``, ``${X}``, ``${X:-text}`` and
-``${X:+text}`` are filled in, with the defaults of the ``ARG`` lines before the first ``FROM``; a word with any other,
-with quotes inside or a line break inside is marked as unsupported.
+``${X:+text}`` are filled in, with the build arguments, or else the defaults, of the ``ARG`` lines before the first
+``FROM``; a word with any other, with quotes inside or a line break inside is marked as unsupported.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from itertools import chain, dropwhile
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..core.faults import Unusable
@@ -33,6 +34,7 @@ _PIECE = re.compile(
     re.ASCII,
 )
 _MAX_LENGTH = 4096
+_NO_ARGUMENTS: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Instruction(NamedTuple):
@@ -63,10 +65,11 @@ class Instruction(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """Characters that are in the file as they are, and the index in the file of the first one."""
+    """Characters that are in the file, or in the build argument of that name, from the index ``place`` on."""
 
     text: str
     place: int
+    argument: str | None = None
 
 
 class Word(NamedTuple):
@@ -121,8 +124,12 @@ class _Line(NamedTuple):
     content: str
 
 
-def read_dockerfile(text: Text) -> Dockerfile:
+def read_dockerfile(text: Text, arguments: Mapping[str, str | None] = _NO_ARGUMENTS) -> Dockerfile:
     """Read the stages.
+
+    Args:
+        text: the file.
+        arguments: the build arguments; None for one that takes its value from the environment.
 
     Raises:
         Unusable: no ``FROM``, or one that Docker would not take; a here-document without an end.
@@ -138,7 +145,7 @@ def read_dockerfile(text: Text) -> Dockerfile:
                 numbers[stage.name] = len(stages)
             stages.append(stage)
         elif instruction.keyword == "ARG" and not stages:
-            _declare(instruction, values)
+            _declare(instruction, values, arguments)
         else:
             rest.append((instruction.keyword, instruction.arguments))
     if not stages:
@@ -220,15 +227,26 @@ def _skip_heredocs(instruction: Instruction, lines: Iterator[_Line], where: str)
             raise Unusable(f"nothing closes the here-document {name}", where=where, hint=f"end it by a line {name}")
 
 
-def _declare(instruction: Instruction, values: dict[str, Word]) -> None:
-    """Add the defaults of ``ARG name=default …`` to ``values``; one without a default unsets an earlier one."""
+def _declare(instruction: Instruction, values: dict[str, Word], arguments: Mapping[str, str | None]) -> None:
+    """Add what ``ARG name=default …`` declares to ``values``; one without a value unsets an earlier one."""
     for start, end in instruction.words():
         name, sign, written = instruction.arguments[start:end].partition("=")
         keep_secret(name, written.strip("'\""))
         values.pop(name, None)
-        if sign:
+        if name in arguments:
+            values[name] = _given(name, arguments[name])
+        elif sign:
             value = _filled(instruction, end - len(written), end, values)
             values[name] = value._replace(unsupported=value.unsupported and f"{value.unsupported} in ARG {name}")
+
+
+def _given(name: str, value: str | None) -> Word:
+    """Return a build argument's value; what is known only when something is built is marked as unsupported."""
+    if value is None:
+        return Word(unsupported=f"the build argument {name}, whose value is the environment's")
+    if "{" in value or "}" in value:
+        return Word(unsupported=f"the build argument {name}, whose value {value} has a name in braces")
+    return Word((Leaf(value, 0, name),) if value else ())
 
 
 def _stage(instruction: Instruction, numbers: Mapping[str, int], values: Mapping[str, Word], where: str) -> BuildStage:

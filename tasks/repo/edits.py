@@ -1,4 +1,4 @@
-"""The edits of a hub repository: to a release, with the lock beside the requirement, and to an image.
+"""The edits of a hub repository: to a release, in every place of it, and to an image.
 
 Helm alone writes the lock, its digest included (https://helm.sh/docs/helm/helm_dependency/); the lock's edit here is
 for plans.
@@ -7,30 +7,29 @@ for plans.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ..core.faults import Fault, ProgramFailed, Unusable
+from ..core.faults import Fault, ProgramFailed, Refused, Unusable
 from ..core.names import Reference
 from ..core.plan import Action, Fact, Values
 from ..core.settings import CHART
+from ..releases.versions import allows
 from ..tools import helm
 from ..tools.command import Command
-from .chart import requirements, with_version
-from .dockerfile import with_base
-from .files import FileEdit, WorkingTree, edit_action
-from .hub import Hub, HubImage, ValuesPlace, lock_file
-from .values import image_at, with_image
+from .files import Edited, FileEdit, Files, WorkingTree, edit_action, require
+from .hub import Hub, HubImage, ValuesPlace
+from .pins import Lock, Pin
+from .values import PinnedImage, image_at, with_image
 
 SLIM = "-slim"
 
 
 class PinnedPlace(NamedTuple):
-    """An image's name, without its tag, and tag for one place."""
+    """An image for one place, with the digest for a place that is pinned by one."""
 
     place: ValuesPlace
-    name: str
-    tag: str
+    image: PinnedImage
 
 
 def base_for(image: HubImage, released: Reference, policy: str) -> Reference:
@@ -46,61 +45,65 @@ def base_for(image: HubImage, released: Reference, policy: str) -> Reference:
     return Reference(name, released.tag)
 
 
-def release_edits(hub: Hub, version: str, bases: Sequence[tuple[HubImage, Reference]]) -> tuple[FileEdit, ...]:
-    """Return the edits that move the repository to a release: the Dockerfiles' to ``bases``, then the requirement's."""
-    dockerfiles = {image.dockerfile: (image, base) for image, base in bases}
-    edits = []
-    for path, (image, base) in dockerfiles.items():
-        before = hub.require(path)
-        edits.append(FileEdit(path, before, with_base(before, base, path), f"{image.base.reference} -> {base}"))
-    path, required = hub.requirement_file, hub.requirement
-    before = hub.require(path)
-    after = with_version(before, required.name, version, path)
-    return (*edits, FileEdit(path, before, after, f"{required.name} {required.version} -> {version}"))
-
-
-def lock_edit(hub: Hub, version: str) -> FileEdit | None:
-    """Return the foreseeable edit of the lock for ``version``; None without a lock.
+def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
+    """Return the edits, one for each file, that make each place of the release say its text; those of locks are last.
 
     Raises:
-        Refused: the lock must change, and helm is missing.
+        Unusable: a place cannot be moved, or two of them hold one version between them that they need differently.
     """
-    path = lock_file(hub)
-    if path is None:
-        return None
-    before = hub.require(path)
-    name = hub.requirement.name
-    locked = _locked_version(before, name, path)
-    if locked == version:
-        return FileEdit(path, before, before, f"{name} {version}")
-    helm.require_helm(path)
-    return FileEdit(path, before, with_version(before, name, version, path), f"{name} {locked} -> {version}")
+    after: Files = hub.files
+    said: dict[str, list[str]] = {}
+    for pin, text in texts.items():
+        before = pin.read(hub.files).text
+        after = Edited(after, pin.moved(after, text))
+        for path in pin.files:
+            what = f"{pin.name} {before}".strip() + f" -> {text}" if before != text else ""
+            said.setdefault(path, []).append(what)
+    for pin, text in texts.items():
+        found = pin.read(after)
+        if found.text != text:
+            raise Unusable(
+                f"{pin.name or pin.kind.value} would be {found.text}, not {text}: another place shares its version",
+                where=f"{pin.files[0]}:{found.line}",
+                hint="give each place a version of its own",
+            )
+    return tuple(
+        FileEdit(path, hub.require(path), require(after, path), ", ".join(dict.fromkeys(filter(None, words))))
+        for path, words in said.items()
+    )
 
 
-def locked_action(
-    hub: Hub, edits: Sequence[FileEdit], lock: FileEdit | None, why: str, relies: Sequence[Fact]
-) -> Action:
-    """Return the action that makes ``edits`` and refreshes the lock where that changes: all of it, or none.
+def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact]) -> Action:
+    """Return the action that makes ``edits``, and has helm write the locks among them: all of it, or none.
 
     It relies on the bytes of all these files besides ``relies``.
+
+    Raises:
+        Refused: a lock must change, and helm is missing or does not write it.
     """
-    plain = edit_action(hub.git.folder, edits, why, relies)
-    if lock is None or not lock.changes:
+    by_file = {edit.path: edit for edit in edits}
+    locks = {pin: by_file.pop(pin.file) for pin in hub.pins if isinstance(pin, Lock)}
+    plain_edits, stale = [*by_file.values()], {lock: edit for lock, edit in locks.items() if edit.changes}
+    plain = edit_action(hub.git.folder, plain_edits, why, relies)
+    if not stale:
         return plain
-    chart = (hub.git.folder / hub.dependencies_at(hub.chart)).parent
-    command = helm.update_command(chart)
+    for lock in stale:
+        _require_refreshable(hub, lock)
+    commands = {lock: helm.update_command(hub.git.folder / lock.folder) for lock in stale}
     tree = WorkingTree(hub.git.folder)
 
     def do(_: Values) -> Values:
-        left = tree.replace(edits)
-        with _undone_on_fault(tree, edits, lock):
-            helm.update(chart)
-            _require_locked(hub.again(), lock.path, command)
-        return {**left, lock.path: tree.read(lock.path)}
+        left = tree.replace(plain_edits)
+        with _undone_on_fault(tree, plain_edits, [*stale.values()]):
+            for lock, edit in stale.items():
+                helm.update(hub.git.folder / lock.folder)
+                _require_locked(lock, edit, tree, commands[lock])
+        return {**left, **{lock.file: tree.read(lock.file) for lock in stale}}
 
-    what = f"{plain.what}; {lock.path}: {lock.summary}"
-    files = (tree.fact(edit.path, edit.before) for edit in (*edits, lock))
-    return Action(what, why, do, (*plain.details, f"$ {command}"), (*relies, *files))
+    what = "; ".join((plain.what, *(f"{lock.file}: {edit.summary}" for lock, edit in stale.items())))
+    files = (tree.fact(edit.path, edit.before) for edit in (*plain_edits, *stale.values()))
+    shown = (f"$ {command}" for command in commands.values())
+    return Action(what, why, do, (*plain.details, *shown), (*relies, *files))
 
 
 def image_edits(hub: Hub, pins: Iterable[PinnedPlace]) -> tuple[FileEdit, ...]:
@@ -118,29 +121,22 @@ def image_edits(hub: Hub, pins: Iterable[PinnedPlace]) -> tuple[FileEdit, ...]:
 def foreign_changes(hub: Hub) -> tuple[str, ...]:
     """Return the managed files that differ from the commit by more than bump and build write.
 
-    The committed bytes with today's version, base images and image tags must be today's bytes.
+    The committed bytes with today's version, base images and image tags must be today's bytes. A lock is helm's.
     """
-    places = [place for image in hub.images for place in hub.values_places(image)]
-    return tuple(path for path in hub.changed if _ours(hub, path, places) != hub.files.read(path))
-
-
-def _ours(hub: Hub, path: str, places: Iterable[ValuesPlace]) -> bytes | None:
-    """Return the committed bytes of ``path`` with today's version, base and images; None if it is not committed."""
-    data = hub.committed.read(path)
-    if data is None:
-        return None
-    if path == lock_file(hub):
-        return hub.files.read(path)
-    if path == hub.requirement_file:
-        data = with_version(data, hub.requirement.name, hub.requirement.version, path)
-    for image in hub.images:
-        if path == image.dockerfile:
-            data = with_base(data, image.base.reference, path)
-    for place in places:
-        pinned = image_at(hub.require(place.file), place.path, place.file) if path == place.file else None
-        if pinned and pinned.name is not None and pinned.tag is not None:
-            data = with_image(data, place.path, pinned.name, pinned.tag, path)
-    return data
+    changed = hub.changed
+    ours: Files = Edited(hub.committed, {})
+    for pin in hub.pins:
+        if isinstance(pin, Lock):
+            ours = Edited(ours, {pin.file: hub.require(pin.file)})
+        elif not set(changed).isdisjoint(pin.files) and None not in map(hub.committed.read, pin.files):
+            ours = Edited(ours, pin.moved(ours, pin.read(hub.files).text))
+    for place in (place for image in hub.images for place in hub.values_places(image)):
+        data = ours.read(place.file)
+        named = image_at(hub.require(place.file), place.path, place.file) if place.file in changed else None
+        if data is not None and named and named.name is not None and (named.tag or named.digest):
+            after = with_image(data, place.path, named, place.file)
+            ours = Edited(ours, {place.file: after})
+    return tuple(path for path in changed if ours.read(path) != hub.files.read(path))
 
 
 def _values_edit(hub: Hub, file: str, pins: Sequence[PinnedPlace]) -> FileEdit:
@@ -151,33 +147,46 @@ def _values_edit(hub: Hub, file: str, pins: Sequence[PinnedPlace]) -> FileEdit:
         raise Unusable("the values file is missing", where=file, hint=f"write it with {lines}")
     after = before
     for pin in pins:
-        after = with_image(after, pin.place.path, pin.name, pin.tag, file)
-    return FileEdit(file, before, after, ", ".join(f"{pin.place.path} -> {pin.name}:{pin.tag}" for pin in pins))
+        after = with_image(after, pin.place.path, pin.image, file)
+    return FileEdit(
+        file, before, after, ", ".join(f"{pin.place.path} -> {pin.image.name}:{pin.image.tag}" for pin in pins)
+    )
 
 
-def _require_locked(hub: Hub, path: str, command: Command) -> None:
-    """Check that ``command`` has locked the requirement's version.
+def _require_refreshable(hub: Hub, lock: Lock) -> None:
+    """Check that helm can write a lock.
+
+    Raises:
+        Refused: helm is missing, or reads it and writes another file.
+    """
+    if not lock.is_written(hub.files):
+        raise Refused(
+            "the lock file must move with the requirement, and Helm writes another one for the chart's apiVersion",
+            where=lock.file,
+            hint=lock.how_to_refresh(hub.files),
+        )
+    helm.require_helm(lock.file)
+
+
+def _require_locked(lock: Lock, planned: FileEdit, tree: WorkingTree, command: Command) -> None:
+    """Check that ``command`` has locked the planned version.
 
     Raises:
         ProgramFailed: the lock names another one.
     """
-    name, version = hub.requirement.name, hub.requirement.version
-    if _locked_version(hub.require(path), name, path) != version:
-        raise ProgramFailed(f"helm did not lock {name} at {version}", where=path, hint=str(command))
-
-
-def _locked_version(data: bytes, name: str, path: str) -> str | None:
-    return next((one.version for one in requirements(data, path) if one.name == name), None)
+    wanted = lock.read(Edited(tree, {lock.file: planned.after})).text
+    if not allows(wanted, lock.read(tree).text):
+        raise ProgramFailed(f"helm did not lock {lock.name} at {wanted}", where=lock.file, hint=str(command))
 
 
 @contextlib.contextmanager
-def _undone_on_fault(tree: WorkingTree, edits: Sequence[FileEdit], lock: FileEdit) -> Iterator[None]:
-    """Put the files of ``edits`` and the lock back as they were when the block ends with a fault."""
+def _undone_on_fault(tree: WorkingTree, edits: Sequence[FileEdit], locks: Sequence[FileEdit]) -> Iterator[None]:
+    """Put the files of ``edits`` and the locks back as they were when the block ends with a fault."""
     try:
         yield
     except Fault:
-        # What helm made of the lock is known now; elsewhere only our own bytes are taken back.
-        made = (*edits, lock._replace(after=tree.read(lock.path) or b""))
+        # What helm made of the locks is known now; elsewhere only our own bytes are taken back.
+        made = (*edits, *(lock._replace(after=tree.read(lock.path) or b"") for lock in locks))
         back = [edit._replace(before=edit.after, after=edit.before or b"") for edit in made]
         tree.replace([edit for edit in back if tree.read(edit.path) == edit.before])
         raise

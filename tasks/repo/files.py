@@ -11,15 +11,15 @@ import errno
 import os
 import posixpath
 import re
-import shlex
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from ..core.faults import Unusable
+from ..core.locks import clear_away, temporary_folder
 from ..core.plan import Action, Fact
 from ..core.reading import read_file
 from ..core.session import held_back
@@ -30,7 +30,6 @@ _FOLDER = "hubpress-scratch-"
 # What tempfile puts between a prefix and a suffix.
 _RANDOM = "[a-z0-9_]{8}"
 _HALF_WRITTEN = re.compile(rf"\..+\.{_RANDOM}{re.escape(SUFFIX)}", re.DOTALL)
-_SCRATCH = re.compile(_FOLDER + _RANDOM)
 _NEW_FILE = 0o644
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -175,6 +174,18 @@ def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence
     )
 
 
+def require(files: Files, path: str) -> bytes:
+    """Return the bytes of ``path``.
+
+    Raises:
+        Unusable: there is no such file.
+    """
+    data = files.read(path)
+    if data is None:
+        raise Unusable("the file is missing", where=path, hint="is this the hub repository? name it: --repo PATH")
+    return data
+
+
 def read_all(files: Files, paths: Sequence[str]) -> dict[str, bytes | None]:
     """Return the bytes of each of ``paths``, those of a commit read side by side."""
     if isinstance(files, Committed):
@@ -222,38 +233,14 @@ def is_half_written(path: str) -> bool:
     return bool(_HALF_WRITTEN.fullmatch(path.rpartition("/")[2]))
 
 
-@contextlib.contextmanager
-def scratch_folder(git: Git) -> Iterator[Path]:
-    """Make a temporary folder inside the clone's ``.git``, as :func:`temporary_folder` does."""
-    with temporary_folder(_FOLDER, git.git_dir) as folder:
-        yield folder
-
-
-@contextlib.contextmanager
-def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
-    """Make a folder for the user alone in ``place`` (default: the system's) for as long as the block runs.
-
-    Raises:
-        Unusable: it cannot be made, or the block cannot write a file.
-    """
-    place = place or Path(tempfile.gettempdir())
-    try:
-        with tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True) as made:
-            # In a shared clone's .git it would inherit the group.
-            Path(made).chmod(0o700)
-            yield Path(made)
-    except OSError as err:
-        where = shlex.quote(str(place))
-        raise Unusable(
-            f"temporary files cannot be written: {err.strerror}", where=place, hint=f"df -h {where}; ls -ld {where}"
-        ) from err
+def scratch_folder(git: Git) -> AbstractContextManager[Path]:
+    """Return a context with a temporary folder inside the clone's ``.git``."""
+    return temporary_folder(_FOLDER, git.git_dir)
 
 
 def sweep(git: Git) -> None:
     """Remove what a killed run has left in the clone, as far as possible; no other run may be under way."""
-    for folder in git.git_dir.iterdir():
-        if _SCRATCH.fullmatch(folder.name) and not folder.is_symlink():
-            shutil.rmtree(folder, ignore_errors=True)
+    clear_away(_FOLDER, git.git_dir)
     for path in git.names("ls-files", "--others", "-z", "--", f":(top,glob)**/.*{SUFFIX}"):
         file = git.folder / path
         if is_half_written(path) and not file.is_symlink():

@@ -1,8 +1,4 @@
-"""Where things stand in a hub repository: the chart, its requirement, the hub images, their values.
-
-Nothing is configured twice: chartpress.yaml names the images, the chart's own files name the dependency. What two
-candidates leave open is asked for by the setting's name.
-"""
+"""A hub repository as it is, or as a plan will leave it: the chart, its requirement, the hub images, their values."""
 
 from __future__ import annotations
 
@@ -12,23 +8,37 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.faults import DOOR, Refused, Unusable
+from ..core.faults import Refused, Unusable
 from ..core.names import Reference
-from ..core.settings import Settings
+from ..core.settings import Settings, ValuesTarget
 from ..releases.index import Index
 from ..releases.repository import HelmRepository
+from ..releases.versions import allows, is_range, parse_version
 from ..tools.git import Git
-from .chart import Requirement, requirements
-from .chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
-from .dockerfile import BaseImage, hub_base
-from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links, join, read_all
+from .chart import LOCKS, Requirement, dependencies_in, requirements
+from .chartpress import ChartSpec, ImageSpec
+from .dockerfile import BaseImage
+from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links, join, read_all, require
+from .layout import CHARTPRESS_FILE, PATTERNS, Layout, Search
+from .pins import (
+    NOTHING_FOUND,
+    BasePin,
+    Dependency,
+    Kind,
+    KnownFiles,
+    Lock,
+    Marker,
+    Pin,
+    copies,
+    find_files,
+    is_glob,
+    named_pins,
+)
 from .values import image_at
 from .values import warnings as values_warnings
 
+_CHART_FILES = ("Chart.yaml", "requirements.yaml")
 _HELMS_OWN = ("@", "alias:", "oci:")
-CHARTPRESS_FILE = "chartpress.yaml"
-_BINDERHUB = "binderhub"
-_LOCKS = {"Chart.yaml": "Chart.lock", "requirements.yaml": "requirements.lock"}
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
 
@@ -66,7 +76,7 @@ def open_repository(hub: Hub) -> HelmRepository:
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
     """Yield what people should know of the repository's files: ignored keys, images left alone, doubled keys."""
-    for key in hub.config.unknown_keys:
+    for key in hub.layout.config.unknown_keys if hub.layout.config else ():
         yield f"{hub.config_file}: {key} is no key of chartpress's, and is ignored"
     for spec in hub.chart.images:
         if spec.key in hub.other_images:
@@ -78,54 +88,6 @@ def layout_warnings(hub: Hub) -> Iterator[str]:
         data = hub.files.read(file)
         if data is not None:
             yield from values_warnings(data, file)
-
-
-def no_single_root(top: Path, roots: Sequence[str], fitting: Sequence[str]) -> Unusable:
-    """Return the fault of a repository with none or several ``roots``, of which not exactly one is ``fitting``."""
-    if not roots:
-        return Unusable(
-            "there is no chartpress.yaml in this repository",
-            where=top,
-            hint=f"name the hub repository (--repo PATH), or give a chart its hub image: {DOOR} init",
-        )
-    candidates = fitting or roots
-    return Unusable(
-        f"there are several chartpress.yaml: {', '.join(candidates)}",
-        where=top,
-        hint=f"say which in invoke.yaml: hub: {{root: {candidates[0]}}}",
-    )
-
-
-def no_dependency(hub: Hub, charts: Sequence[ChartSpec]) -> Unusable:
-    """Return the fault of ``charts`` none of which depends on z2jh itself."""
-    wanted = hub.settings.dependency
-    for chart in charts:
-        brought = hub.requirement_of(chart, _BINDERHUB)
-        if brought is None:
-            continue
-        return Unusable(
-            f"the chart {chart.name} gets {wanted} through {_BINDERHUB}, which pins it",
-            where=hub.requirement_file_of(chart),
-            hint=f"move {_BINDERHUB} instead, by hand; a release's own {wanted}: "
-            f"helm show chart {_BINDERHUB} --repo {brought.repository} --version {brought.version}",
-        )
-    return Unusable(
-        f"no chart depends on {wanted}",
-        where=hub.requirement_file_of(charts[0]) if len(charts) == 1 else hub.config_file,
-        hint=f"add {wanted} to the chart's dependencies, with version and repository",
-    )
-
-
-def no_hub_image(hub: Hub) -> Unusable:
-    """Return the fault of a chart none of whose images inherits from z2jh's hub image."""
-    dockerfiles = [join(hub.root, spec.dockerfile) for spec in hub.chart.images]
-    there = [path for path in dockerfiles if hub.files.read(path) is not None]
-    return Unusable(
-        "no FROM inherits from z2jh's hub image" if there else "there is no Dockerfile of a hub image",
-        where=", ".join(there or dockerfiles) or hub.config_file,
-        hint="write FROM quay.io/jupyterhub/k8s-hub:VERSION, the version being the one in "
-        f"{hub.requirement_file_of(hub.chart)}",
-    )
 
 
 class HubImage(NamedTuple):
@@ -157,6 +119,8 @@ class Hub:
         pending: the files in planned commits.
         index: the Helm repository's index if this run has read it.
         roots: the folders, relative to the top, that may hold the hub's chartpress.yaml.
+        seen: the files of charts, and whatever may be a Dockerfile, where chartpress.yaml does not name the images.
+        found: the files that git knows, as far as places of the release or of an image may be in them.
     """
 
     git: Git
@@ -167,6 +131,8 @@ class Hub:
     pending: frozenset[str] = frozenset()
     index: Index | None = None
     roots: tuple[str, ...] = ("",)
+    seen: tuple[str, ...] = ()
+    found: KnownFiles = NOTHING_FOUND
 
     # -- where it is, and where it will be
 
@@ -203,66 +169,135 @@ class Hub:
         """The current branch, or the one that a planned commit is on; None on a detached HEAD."""
         return self.planned_branch or self.git.branch()
 
-    # -- what chartpress.yaml says
+    # -- the chart and its requirement
 
     @cached_property
-    def root(self) -> str:
-        """The folder of chartpress.yaml relative to the repository's top; empty for the top itself."""
-        fitting = [root for root in self.roots if len(self.roots) == 1 or self._fits(root)]
-        if len(fitting) != 1:
-            raise no_single_root(self.git.folder, self.roots, fitting)
-        return fitting[0]
+    def search(self) -> Search:
+        """The search for the chart and the images."""
+        return Search(self.git.folder, self.files, self.settings, self.roots, self.seen)
 
     @cached_property
-    def config_file(self) -> str:
-        """chartpress.yaml, relative to the repository's top."""
-        return join(self.root, CHARTPRESS_FILE)
-
-    @cached_property
-    def config(self) -> ChartpressConfig:
-        """What chartpress.yaml says."""
-        return read_chartpress(self.require(self.config_file), self.config_file)
-
-    @cached_property
-    def chart(self) -> ChartSpec:
-        """The chart that depends on Zero to JupyterHub.
+    def layout(self) -> Layout:
+        """Where the chart and its images are.
 
         Raises:
-            Unusable: no chart does, or several do and no setting says which.
+            Unusable: there are none, or several could be meant.
         """
-        wanted = self.settings.chart
-        if wanted is not None:
-            return self._chart_named(wanted)
-        found = [chart for chart in self.config.charts if self.requirement_of(chart)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(chart.name for chart in found)
-            raise Unusable(
-                f"several charts depend on {self.settings.dependency}: {names}",
-                where=self.config_file,
-                hint=f"say which in invoke.yaml: hub: {{chart: {found[0].name}}}",
-            )
-        raise no_dependency(self, self.config.charts)
+        return self.search.layout()
 
-    # -- the requirement
+    @property
+    def root(self) -> str:
+        """The folder that the images' paths are relative to; empty for the repository's top."""
+        return self.layout.root
+
+    @property
+    def config_file(self) -> str:
+        """The file that names the images, or where they can be named."""
+        return self.layout.file
+
+    @property
+    def chart(self) -> ChartSpec:
+        """The chart that depends on Zero to JupyterHub, with the images; its path is None for images without one."""
+        return self.layout.chart
+
+    @property
+    def chart_folder(self) -> str | None:
+        """The chart's folder, relative to the repository's top; None for images without a chart."""
+        return None if self.chart.path is None else join(self.root, self.chart.path)
+
+    @property
+    def dependencies_file(self) -> str | None:
+        """Where Helm looks for the chart's dependencies; None without a chart."""
+        return None if self.chart_folder is None else dependencies_in(self.files, self.chart_folder)
 
     @cached_property
     def requirement_file(self) -> str:
-        """The file that names the chart's dependencies, relative to the repository's top."""
-        return self.requirement_file_of(self.chart)
+        """The file that pins the release: where symbolic links lead to, what git knows it by.
+
+        Without a chart it is the Dockerfile.
+        """
+        path = self.dependencies_file
+        return self.images[0].dockerfile if path is None else behind_links(self.git.folder, path)
 
     @cached_property
     def requirement(self) -> Requirement:
-        """The chart's dependency on Zero to JupyterHub.
+        """The chart's dependency on Zero to JupyterHub; without a chart, what the base image stands for.
 
         Raises:
-            Unusable: the chart has none.
+            Unusable: the base image has no tag.
         """
-        found = self.requirement_of(self.chart)
-        if found is None:
-            raise no_dependency(self, (self.chart,))
-        return found
+        wanted = self.settings.dependency
+        if self.chart_folder is not None:
+            entries = requirements(self.require(self.requirement_file), self.requirement_file)
+            return next(one for one in entries if one.name == wanted)
+        base = self.images[0].base
+        if base.reference.tag is None:
+            raise Unusable(
+                f"FROM {base.text} has no tag, so the release is not known",
+                where=f"{self.requirement_file}:{base.line}",
+                hint="write the release before the digest: FROM quay.io/jupyterhub/k8s-hub:VERSION@sha256:…",
+            )
+        return Requirement(wanted, base.reference.tag, JUPYTERHUBS, alias=None, line=base.line)
+
+    @cached_property
+    def version(self) -> str:
+        """The release that the repository is on, without a ``v``: a range is at what the lock or the base image has."""
+        pinned = self.requirement.version
+        if not is_range(pinned):
+            return pinned.removeprefix("v") if parse_version(pinned) else pinned
+        locked = [pin.read(self.files).text for pin in self.pins if isinstance(pin, Lock)]
+        bases = [image.base.reference.tag for image in self.images]
+        return next((text for text in (*locked, *bases) if text and allows(pinned, text)), pinned)
+
+    @cached_property
+    def pins(self) -> tuple[Pin, ...]:
+        """Every place of the release: base images, the requirement and its copies, other places, and the locks last.
+
+        Raises:
+            Unusable: a place that the settings name is not there.
+        """
+        required = self.requirement
+        own = () if self.chart_folder is None else (self.requirement_file,)
+        dependencies = [Dependency(Kind.REQUIREMENT, file, required.name) for file in own]
+        dependencies += [Dependency(Kind.COPY, file, required.name) for file in self.copies if file not in own]
+        marker = Marker(required.name, required.repository or JUPYTERHUBS)
+        named = named_pins(self.files, self.found, self.settings.pins, marker)
+        locks = (Lock(chart, lock) for chart in dependencies for lock in self.locks_of(chart.file))
+        return (*self.base_pins, *dependencies, *named, *locks)
+
+    @property
+    def base_pins(self) -> tuple[BasePin, ...]:
+        """The places of the images' base images, in their order."""
+        return tuple(
+            BasePin(image.dockerfile, self.config_file, self.chart.name, image.spec.key, bool(image.base.arguments))
+            for image in self.images
+        )
+
+    @cached_property
+    def copies(self) -> tuple[str, ...]:
+        """The files that list the same dependency as the chart.
+
+        Other charts of chartpress.yaml are none, and other charts at all where a setting says which one is meant.
+        """
+        charts = self.layout.config.charts if self.layout.config else ()
+        others = {self.search.dependencies_of(join(self.root, chart.path or "")) for chart in charts}
+        # Helm reads one of the two, the requirement's.
+        others |= {join(self.chart_folder or "", name) for name in _CHART_FILES}
+        is_chosen = self.settings.chart is not None or self.settings.root is not None
+        wholes = _CHART_FILES if is_chosen else ()
+        telling = [path for path in self.found.telling if path not in others and path.rpartition("/")[2] not in wholes]
+        return tuple(copies(self.files, telling, self.requirement.name, self.requirement.repository))
+
+    def locks_of(self, file: str) -> tuple[str, ...]:
+        """Return the locks of the chart whose dependencies ``file`` lists; Helm reads either.
+
+        One that is not committed, for instance ignored by git, is nobody's business but its machine's.
+        """
+        if file.rpartition("/")[2] not in _CHART_FILES:
+            return ()
+        folder = file.rpartition("/")[0]
+        paths = [behind_links(self.git.folder, join(folder, name)) for name in LOCKS]
+        return tuple(path for path in paths if None not in (self.files.read(path), self.committed.read(path)))
 
     # -- the images
 
@@ -280,8 +315,8 @@ class Hub:
         """
         found = self._hub_images
         if not found:
-            raise no_hub_image(self)
-        return self.select(found, self.settings.images)
+            raise self.search.no_hub_image(self.layout)
+        return self.select(found, self.settings.image_keys)
 
     @cached_property
     def other_images(self) -> tuple[str, ...]:
@@ -290,9 +325,9 @@ class Hub:
         return tuple(spec.key for spec in self.chart.images if spec.key not in hub_keys)
 
     @property
-    def values_file(self) -> str:
-        """The chart's values.yaml, relative to the repository's top."""
-        return join(self.root, self.chart.path, "values.yaml")
+    def values_file(self) -> str | None:
+        """The chart's values.yaml, relative to the repository's top; None without a chart."""
+        return None if self.chart_folder is None else join(self.chart_folder, "values.yaml")
 
     def values_places(self, image: HubImage) -> tuple[ValuesPlace, ...]:
         """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``.
@@ -309,7 +344,7 @@ class Hub:
         Those are the ones that share each of their places with the image that the values name there now.
         """
         spare: dict[str, ValuesPlace] = {}
-        for image in () if self.settings.images else self.images:
+        for image in () if self.settings.image_keys else self.images:
             claimed = self._claimed(image)
             if claimed and not self.values_places(image):
                 place = claimed[0]
@@ -318,11 +353,35 @@ class Hub:
 
     def _claimed(self, image: HubImage) -> tuple[ValuesPlace, ...]:
         """Return the places of ``image``, shared ones included."""
-        spec = image.spec
-        own = ((self.values_file, path) for path in spec.values_paths)
+        spec, file = image.spec, self.values_file
+        own = ((file, path) for path in spec.values_paths) if file else ()
         targets = (target for target in self.settings.values if target.image in (None, spec.key))
-        more = ((target.file, target.path) for target in targets)
-        return tuple(ValuesPlace(behind_links(self.git.folder, file), path, spec.key) for file, path in (*own, *more))
+        more = (
+            (file, target.path)
+            for target in targets
+            for file in self.found.matching.get(target.file, (target.file,))
+            if self._is_named_in(file, target, spec)
+        )
+        places = ((behind_links(self.git.folder, file), path) for file, path in (*own, *more))
+        return tuple(ValuesPlace(file, path, spec.key) for file, path in dict.fromkeys(places))
+
+    def _is_named_in(self, file: str, target: ValuesTarget, spec: ImageSpec) -> bool:
+        """Whether a file of the setting ``values`` is for this image: it names it.
+
+        A file that is no pattern's is so, too, where it names none of the chart's images.
+        """
+        data = self.files.read(file)
+        if data is None:
+            return not is_glob(target.file)
+        try:
+            named = image_at(data, target.path, file).name
+        except Unusable:
+            return not is_glob(target.file)
+        if named is not None and Reference(named).same_repository(Reference(spec.name)):
+            return True
+        ours = [Reference(one.name) for one in self.chart.images]
+        is_anothers = named is not None and any(Reference(named).same_repository(one) for one in ours)
+        return not is_glob(target.file) and (target.image is not None or not is_anothers)
 
     @cached_property
     def _owners(self) -> dict[tuple[str, str], str]:
@@ -350,10 +409,9 @@ class Hub:
     @property
     def managed(self) -> tuple[str, ...]:
         """The files that bump and build write, relative to the repository's top, without repetition."""
-        dockerfiles = (image.dockerfile for image in self._hub_images)
+        pinning = (file for pin in self.pins for file in pin.files)
         values = (place.file for image in self._hub_images for place in self.values_places(image))
-        lock = lock_file(self)
-        return tuple(dict.fromkeys((*dockerfiles, self.requirement_file, *([lock] if lock else []), *values)))
+        return tuple(dict.fromkeys((*pinning, *values)))
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -367,7 +425,7 @@ class Hub:
         Raises:
             Unusable: a name is none of theirs.
         """
-        known = {name: image for image in images for name in (image.spec.key, image.spec.name)}
+        known = {name: image for image in images for name in (image.spec.key, image.spec.named)}
         unknown = [name for name in names if name not in known]
         if unknown:
             raise Unusable(
@@ -403,58 +461,7 @@ class Hub:
         Raises:
             Unusable: there is no such file.
         """
-        data = self.files.read(path)
-        if data is None:
-            raise Unusable("the file is missing", where=path, hint="is this the hub repository? name it: --repo PATH")
-        return data
-
-    # -- how they are found
-
-    def _fits(self, root: str) -> bool:
-        """Whether the chartpress.yaml in ``root`` has the hub's chart; a template of one, which is no YAML, has not."""
-        path, wanted = join(root, CHARTPRESS_FILE), self.settings.chart
-        try:
-            charts = read_chartpress(self.files.read(path) or b"", path).charts
-            if wanted is not None:
-                return any(chart.name == wanted for chart in charts)
-            return sum(1 for chart in charts if self._requirement_in(join(root, chart.path))) == 1
-        except Unusable:
-            return False
-
-    def _chart_named(self, name: str) -> ChartSpec:
-        found = [chart for chart in self.config.charts if chart.name == name]
-        if not found:
-            names = ", ".join(chart.name for chart in self.config.charts)
-            raise Unusable(f"there is no chart {name}", where=self.config_file, hint=f"its charts: {names}")
-        return found[0]
-
-    def requirement_file_of(self, chart: ChartSpec) -> str:
-        """Return the file with the chart's dependencies: where symbolic links lead to, what git knows it by."""
-        return behind_links(self.git.folder, self.dependencies_at(chart))
-
-    def dependencies_at(self, chart: ChartSpec) -> str:
-        """Return where Helm looks for the chart's dependencies.
-
-        It reads them from Chart.yaml (apiVersion v2), and from requirements.yaml for older charts
-        (https://helm.sh/docs/topics/charts/#chart-dependencies).
-        """
-        return self._dependencies_in(join(self.root, chart.path))
-
-    def requirement_of(self, chart: ChartSpec, name: str | None = None) -> Requirement | None:
-        """Return the chart's dependency called ``name`` (default: the setting's), or None."""
-        return self._requirement_in(join(self.root, chart.path), name)
-
-    def _dependencies_in(self, folder: str) -> str:
-        older = join(folder, "requirements.yaml")
-        return older if self.files.read(older) is not None else join(folder, "Chart.yaml")
-
-    def _requirement_in(self, folder: str, name: str | None = None) -> Requirement | None:
-        path = behind_links(self.git.folder, self._dependencies_in(folder))
-        data = self.files.read(path)
-        if data is None:
-            return None
-        wanted = name or self.settings.dependency
-        return next((one for one in requirements(data, path) if one.name == wanted), None)
+        return require(self.files, path)
 
     @cached_property
     def _hub_images(self) -> tuple[HubImage, ...]:
@@ -462,8 +469,7 @@ class Hub:
 
     def _hub_image(self, spec: ImageSpec) -> HubImage | None:
         dockerfile = behind_links(self.git.folder, join(self.root, spec.dockerfile))
-        data = self.files.read(dockerfile)
-        base = None if data is None else hub_base(data, dockerfile)
+        base = self.search.base_of(dockerfile, spec.arguments)
         return None if base is None else HubImage(spec, dockerfile, base)
 
 
@@ -477,20 +483,25 @@ def open_hub(settings: Settings, git: Git) -> Hub:
     else:
         listed = git.names("ls-files", "-z", "--", f":(glob)**/{CHARTPRESS_FILE}")
         roots = [path.rpartition("/")[0] for path in listed]
-    return Hub(git, settings, WorkingTree(git.folder), Committed(git), roots=tuple(roots))
+    patterns = [*(target.file for target in settings.values), *(target.file for target in settings.pins)]
+    files, found = WorkingTree(git.folder), find_files(git, patterns)
+    hub = Hub(git, settings, files, Committed(git), roots=tuple(roots), found=found)
+    if _is_in_chartpress(hub):
+        return hub
+    seen = git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *PATTERNS)
+    return replace(hub, seen=tuple(dict.fromkeys(seen)))
+
+
+def _is_in_chartpress(hub: Hub) -> bool:
+    """Whether chartpress.yaml names the hub image."""
+    try:
+        found = hub.search.from_chartpress if hub.roots and not hub.settings.whole_images else None
+        return found is not None and hub.search.has_image(found)
+    except Unusable:
+        return False
 
 
 def open_hub_around(inside: Path, settings_in: Callable[[Path], Settings]) -> Hub:
     """Return the hub repository that the folder ``inside`` lies in; ``settings_in`` reads those of its top folder."""
     git = Git.around(inside)
     return open_hub(settings_in(git.folder), git)
-
-
-def lock_file(hub: Hub) -> str | None:
-    """Return the lock file of the chart's requirement, relative to the repository's top; None where there is none.
-
-    One that is not committed, for instance ignored by git, is nobody's business but its machine's.
-    """
-    folder, _, name = hub.dependencies_at(hub.chart).rpartition("/")
-    path = behind_links(hub.git.folder, join(folder, _LOCKS[name]))
-    return path if None not in (hub.files.read(path), hub.committed.read(path)) else None

@@ -1,58 +1,199 @@
-"""Plan the files that a chart repository lacks for its hub image."""
+"""Plan what a repository lacks for its hub image; one that is there is taken as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+import contextlib
+import posixpath
+from collections.abc import Iterator, Sequence
 
 from ..core.faults import DOOR, Refused, Unusable
-from ..core.names import is_name
+from ..core.names import Reference, is_name
 from ..core.plan import Action, Step
+from ..core.settings import FILE
 from ..releases.choose import newest
+from ..releases.index import Release
 from ..releases.repository import HelmRepository
 from ..tools.forges import read_remote
 from .chart import Requirement
-from .files import FileEdit, edit_action
+from .chartpress import ChartSpec, ImageSpec
+from .files import SUFFIX, FileEdit, edit_action, is_below, join
 from .hub import JUPYTERHUBS, Hub
-from .scaffold import CHART, BareChart, Kept, chart_edit, find_chart, scaffold
+from .layout import CHARTPRESS_FILE, BareChart, Layout, NotNamed, found_image
+from .remotes import upstream_address
+from .scaffold import (
+    Kept,
+    Part,
+    chartpress_part,
+    dockerfile_parts,
+    ignores_part,
+    makefile_part,
+    new_chart,
+    settings_part,
+    values_part,
+)
+
+_CHART = "hub"
+_CONTEXT = "images/hub"
+# What tells that jupyterhub is deployed without a chart of the repository's own, and where that is only told of.
+_PINS = ("hub.jupyter.org/helm-chart", "jupyterhub.github.io/helm-chart", "hubpress: jupyterhub")
+_PROSE = (":(exclude,glob)**/*.md", ":(exclude,glob)**/*.rst", ":(exclude,glob)**/*.txt", f":(exclude){FILE}")
 
 
 def plan_init(hub: Hub, prefix: str | None) -> Step:
-    """Plan the files that the repository lacks; ``prefix`` is what the user wants the image's name to begin with."""
-    settings = hub.settings
-    found = find_chart(hub.git, hub.files, settings.dependency, settings.chart)
-    address = settings.chart_repository or (found.requirement.repository if found else JUPYTERHUBS)
-    asked = settings.chart_repository is not None
-    repository = HelmRepository(address, settings.fetched, settings.dependency, asked=asked)
-    index = repository.index()
-    release = index.releases.get(found.requirement.version) if found else newest(index)
-    if release is None:
-        raise Refused(
-            f"there is no {settings.dependency} {found.requirement.version if found else 'that is stable'}",
-            where=index.where,
-            hint="mend the requirement's version; helm search repo lists what there is",
-        )
-    new = BareChart(
-        settings.chart or CHART, Requirement(settings.dependency, release.version, address, alias=None, line=1)
-    )
-    chart = found or new
-    lacking = scaffold(hub.files, chart, repository.hub_image(release), partial(_prefix, hub, prefix))
-    edits = lacking.edits if found else (chart_edit(chart), *lacking.edits)
-    why = f"{chart.folder} depends on {chart.requirement.name} {chart.requirement.version}"
-    to_add = {kept.path: kept.lacks for kept in lacking.kept if kept.lacks}
+    """Plan what the repository lacks; ``prefix`` is what the user wants the image's name to begin with."""
+    try:
+        adopted = [f"{one.dockerfile} is the hub image {one.spec.named or one.spec.key}" for one in hub.images]
+    except NotNamed:
+        adopted = []
+    chart, parts = (_adopting if adopted else _beginning)(hub, prefix)
+    parts = [*parts, makefile_part(hub.files), ignores_part(hub.files, list(_ignores(hub, chart)))]
+    edits = [part for part in parts if isinstance(part, FileEdit)]
+    kept = [part for part in parts if isinstance(part, Kept)]
+    required = chart.requirement if chart else None
+    depends = f"{chart.folder} depends on {required.name} {required.version}" if chart and required else ""
+    why = "; ".join(filter(None, (*adopted, depends)))
+    to_add = {part.path: part.lacks for part in kept if part.lacks}
     return Step(
         "init",
-        (*([_write(hub, edits, why)] if edits else []), *map(_keep, lacking.kept)),
+        (*([_write(hub, edits, why)] if edits else []), *map(_keep, kept)),
         report=lambda _: {
             "files": [edit.path for edit in edits],
-            "kept": [kept.path for kept in lacking.kept],
+            "kept": [part.path for part in kept],
             "to_add": to_add,
         },
         summary=lambda _: [
+            *(f"{line}, and stays as it is" for line in adopted if edits),
             *(f"{edit.path}: {edit.summary}" for edit in edits),
             *(f"{path}: add by hand:\n{lines.rstrip()}" for path, lines in to_add.items()),
         ],
     )
+
+
+def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part]]:
+    """Return the chart, and what is kept and added for the hub images that are there."""
+    layout = hub.layout
+    parts: list[Part] = [Kept(path) for path in dict.fromkeys(image.dockerfile for image in hub.images)]
+    chart = None if hub.chart_folder is None else BareChart(hub.chart_folder, hub.requirement)
+    if layout.config is not None:
+        parts.append(Kept(layout.file))
+    elif chart is not None and not hub.roots and not hub.settings.whole_images:
+        parts.append(chartpress_part(hub.files, layout, None))
+    parts += [settings_part(hub.files, image, f"{_prefix(hub, prefix)}{image.key}") for image in _unnamed(layout)]
+    if hub.values_file is not None:
+        places = dict.fromkeys(path for image in hub.images for path in image.spec.values_paths)
+        added = [values_part(hub.files, hub.values_file, tuple(path.split("."))) for path in places]
+        parts += dict.fromkeys(added)
+    return chart, parts
+
+
+def _unnamed(layout: Layout) -> Iterator[ImageSpec]:
+    return (image for image in layout.chart.images if image.named is None)
+
+
+def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
+    """Return the chart, and what is kept and added where no hub image is there, or none that has a name."""
+    search, settings, files = hub.search, hub.settings, hub.files
+    found = search.one_chart() if search.folders else None
+    if found is None and search.folders:
+        raise Unusable(
+            f"no chart here depends on {settings.dependency}",
+            where=", ".join(map(search.dependencies_of, search.folders)),
+            hint=f"add {settings.dependency} to the dependencies of one, with version and repository",
+        )
+    if found is None:
+        _require_no_pin(hub)
+    dockerfile = next(iter(search.dockerfiles), None)
+    released = None if dockerfile else _released(hub, found)
+    chart = found or BareChart(settings.chart or _CHART, _requirement(hub, released))
+    layout, is_named = _layout_for(hub, chart, dockerfile)
+    (image,) = layout.chart.images
+    place, context = join(layout.root, image.dockerfile), join(layout.root, image.context)
+    has_prefix = layout.config is not None
+    parts = [
+        *([] if found else [new_chart(chart.folder, chart.requirement)]),
+        *(dockerfile_parts(files, place, context, released[1]) if released else [Kept(place)]),
+        Kept(layout.file) if is_named else chartpress_part(files, layout, None if has_prefix else _prefix(hub, prefix)),
+        values_part(files, chart.values_file, tuple(chart.values_path.split("."))),
+    ]
+    return chart, parts
+
+
+def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> tuple[Layout, bool]:
+    """Return the layout to write down for ``chart``, and whether chartpress.yaml has its image already.
+
+    Args:
+        hub: the repository.
+        chart: the chart that gets its hub image.
+        dockerfile: the Dockerfile that inherits from z2jh's hub image, if there is one.
+
+    Raises:
+        NotNamed: chartpress.yaml has an image for the place in the values, and that has another Dockerfile.
+    """
+    named = None
+    if hub.roots:
+        with contextlib.suppress(NotNamed):
+            named = hub.search.from_chartpress
+    if named is not None:
+        claimed = [image for image in named.chart.images if chart.values_path in image.values_paths]
+        if claimed and dockerfile:
+            raise hub.search.no_hub_image(named)
+        if claimed:
+            return named._replace(chart=named.chart._replace(images=(claimed[0],))), True
+    above = [root for root in hub.roots if is_below(chart.folder, [root or "."])]
+    root = named.root if named else max(above, key=len, default="")
+    context = posixpath.relpath(dockerfile.rpartition("/")[0] or ".", root or ".") if dockerfile else _CONTEXT
+    place = posixpath.relpath(dockerfile, root or ".") if dockerfile else join(context, "Dockerfile")
+    image = found_image(None, context, place, values=[chart.values_path])
+    path = posixpath.relpath(chart.folder, root or ".")
+    spec = ChartSpec(chart.name, path, None, (image,))
+    return Layout(root, join(root, CHARTPRESS_FILE), spec, named.config if named else None), False
+
+
+def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
+    """Return the release that ``chart`` pins, without one the newest, and its hub image."""
+    settings = hub.settings
+    address = settings.chart_repository or (chart.requirement.repository if chart else JUPYTERHUBS)
+    asked = settings.chart_repository is not None
+    repository = HelmRepository(address, settings.fetched, settings.dependency, asked=asked)
+    index = repository.index()
+    release = index.releases.get(chart.requirement.version) if chart else newest(index)
+    if release is None:
+        raise Refused(
+            f"there is no {settings.dependency} {chart.requirement.version if chart else 'that is stable'}",
+            where=index.where,
+            hint="mend the requirement's version; helm search repo lists what there is",
+        )
+    return release, repository.hub_image(release)
+
+
+def _requirement(hub: Hub, released: tuple[Release, Reference] | None) -> Requirement:
+    """Return the requirement of a new chart: z2jh's own repository, whatever this run asks instead."""
+    version = released[0].version if released else ""
+    return Requirement(hub.settings.dependency, version, JUPYTERHUBS, alias=None, line=1)
+
+
+def _require_no_pin(hub: Hub) -> None:
+    """Check that nothing else than a chart pins the release: a new chart would be a second hub."""
+    patterns = [option for pattern in _PINS for option in ("-e", pattern)]
+    found = hub.git.ask("grep", "-I", "-l", "-z", "--untracked", "-F", *patterns, "--", ".", *_PROSE).names
+    if found:
+        raise Refused(
+            f"{found[0]} deploys {hub.settings.dependency}, and no chart here does",
+            where=found[0],
+            hint=f"write a Dockerfile FROM quay.io/jupyterhub/k8s-hub:VERSION with that version, then: {DOOR} init",
+        )
+
+
+def _ignores(hub: Hub, chart: BareChart | None) -> Iterator[str]:
+    """Yield the lines that .gitignore lacks: for what a killed run leaves, and for the archives that helm fetches."""
+    wanted = {f"x{SUFFIX}": f"*{SUFFIX}"}
+    if chart is not None:
+        archives = f"{join(chart.folder, 'charts')}"
+        if not hub.git.names("ls-files", "-z", "--", f"{archives}/*.tgz"):
+            wanted[f"{archives}/x.tgz"] = f"/{archives}/*.tgz"
+    for path, line in wanted.items():
+        if not hub.git.ask("check-ignore", "--quiet", "--no-index", "--", path).ok:
+            yield line
 
 
 def _write(hub: Hub, edits: Sequence[FileEdit], why: str) -> Action:
@@ -75,7 +216,7 @@ def _prefix(hub: Hub, given: str | None) -> str:
         if not is_name(f"{prefix}hub"):
             raise Unusable(f"{given!r} is no beginning of an image's name", where="--prefix", hint=hint)
         return prefix
-    remote = read_remote(hub.git.remote_url(hub.settings.remote) or "")
+    remote = read_remote(upstream_address(hub.git, hub.settings))
     if remote is not None and remote.host == "github.com":
         return f"ghcr.io/{remote.path.split('/')[0].lower()}/"
-    raise Unusable("where the image is to be pushed cannot be told", where=hub.settings.remote, hint=hint)
+    raise Unusable("where the image is to be pushed cannot be told", where="git remote", hint=hint)

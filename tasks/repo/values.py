@@ -1,7 +1,7 @@
 """The image that a values file pins, at the values path that chartpress.yaml names.
 
 The shapes are those that chartpress writes: a mapping with ``name`` or ``repository`` (both are set where
-both are there) and ``tag``, or one string ``name:tag``.
+both are there) and ``tag``, or one string ``name:tag``. A digest may stand behind the tag, or in its place.
 """
 
 from __future__ import annotations
@@ -9,58 +9,81 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..core.faults import Unusable
-from ..core.yaml_tree import Document, MappingNode, Scalar, described, duplicates, parse, target_of
-from .yaml_edit import Added, Path, reach, text_at, with_scalars
+from ..core.yaml_tree import Document, MappingNode, Node, Scalar, described, duplicates, parse, target_of
+from .yaml_edit import Added, Path, Shared, follow, reach, text_at, with_scalars
 
 NAME_KEYS = ("name", "repository")
 TAG_KEY = "tag"
+# Ends a name whose tag is the rest of a digest: Helm charts write both with a colon between them.
+_DIGEST = "@sha256"
 
 
 class PinnedImage(NamedTuple):
-    """An image's name without its tag and its tag as written, None where empty; the line of the tag, else the name."""
+    """An image as values pin it, None for what is empty.
+
+    Attributes:
+        name: its name without a tag.
+        tag: its tag as written.
+        line: the line of the tag, else of the name.
+        digest: ``sha256:…`` where it is pinned by that, behind the tag or in its place.
+    """
 
     name: str | None
     tag: str | None
     line: int
+    digest: str | None = None
 
 
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
     """Read the image at ``values_path``: keys joined by dots, digits for an index where they meet a list.
 
+    What it shares with other places (aliases, merge keys) is read as Helm reads it.
+
     Raises:
-        Unusable: the file is not YAML, or the path is missing, ambiguous, shared by an alias, or leads to
-            anything else than an image.
+        Unusable: the file is not YAML, or the path is missing or ambiguous, or leads to anything else than an image.
     """
     document = parse(data, where)
     steps = tuple(values_path.split("."))
-    node = _image(document, steps)
+    shared = None
+    try:
+        _changes(document, steps, PinnedImage("", "", 0))
+    except Shared as fault:
+        shared = fault
+    node = follow(document, steps)
     if isinstance(node, Scalar):
-        name, tag = _split(node.value)
-        return PinnedImage(name or None, tag or None, node.line)
-    names = _name_paths(document, node, steps)
-    tagged = (*steps, TAG_KEY)
-    line = (reach(document, tagged).key or reach(document, names[0]).key or node).line
-    return PinnedImage(text_at(document, names[0]), text_at(document, tagged), line)
+        return PinnedImage(*_split(node.value), node.line)._replace(digest=node.value.partition("@")[2] or None)
+    names = [follow(document, (*steps, key)) for key in NAME_KEYS]
+    tagged = follow(document, (*steps, TAG_KEY))
+    if shared and not any(names):
+        raise shared
+    found = [text for text in map(_text, names) if text is not None]
+    tag, _, digest = (_text(tagged) or "").partition("@")
+    line = next((one.line for one in (tagged, *names, node) if one is not None), 1)
+    if found and found[0].endswith(_DIGEST):
+        return PinnedImage(found[0].removesuffix(_DIGEST), None, line, f"{_DIGEST[1:]}:{tag}")
+    return PinnedImage(found[0] if found else None, tag or None, line, digest or None)
 
 
-def with_image(data: bytes, values_path: str, name: str, tag: str, where: str) -> bytes:
+def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) -> bytes:
     """Return the values file with the image at ``values_path`` set; ``data`` itself if nothing changes.
+
+    The digest is written where one is pinned, and nowhere else.
 
     Raises:
         Unusable: as :func:`image_at`; or the file cannot be edited there without changing another value.
     """
     document = parse(data, where)
     steps = tuple(values_path.split("."))
-    node = _image(document, steps)
-    if isinstance(node, Scalar):
-        return with_scalars(document, {steps: f"{name}:{tag}"}) or data
-    changes = dict.fromkeys(_name_paths(document, node, steps), name)
-    added = None
-    if reach(document, (*steps, TAG_KEY)).missing:
-        added = Added(list(changes)[-1], TAG_KEY, tag)
-    else:
-        changes[(*steps, TAG_KEY)] = tag
-    return with_scalars(document, changes, added) or data
+    now = image_at(data, values_path, where)
+    if now.digest is None:
+        image = image._replace(digest=None)
+    try:
+        changes, added = _changes(document, steps, image, bare=now.digest is not None and now.tag is None)
+        return with_scalars(document, changes, added) or data
+    except Shared:
+        if now._replace(line=image.line) == image:
+            return data
+        raise
 
 
 def warnings(data: bytes, where: str) -> tuple[str, ...]:
@@ -91,6 +114,26 @@ def _image(document: Document, steps: Path) -> MappingNode | Scalar:
     )
 
 
+def _changes(
+    document: Document, steps: Path, image: PinnedImage, *, bare: bool = False
+) -> tuple[dict[Path, str], Added | None]:
+    """Return what must be set, and added, for ``image`` to stand at ``steps``; ``bare`` is a digest without a tag."""
+    node = _image(document, steps)
+    digest = f"@{image.digest}" if image.digest else ""
+    if isinstance(node, Scalar):
+        return {steps: f"{image.name}:{image.tag}{digest}"}, None
+    paths = _name_paths(document, node, steps)
+    name, tag = str(image.name), f"{image.tag}{digest}"
+    if bare and image.digest:
+        name, tag = f"{name}{_DIGEST}", image.digest.partition(":")[2]
+    tagged = (*steps, TAG_KEY)
+    # What is there must be texts.
+    _ = [text_at(document, path) for path in (*paths, tagged)]
+    if reach(document, tagged).missing:
+        return dict.fromkeys(paths, name), Added(paths[-1], TAG_KEY, tag)
+    return {**dict.fromkeys(paths, name), tagged: tag}, None
+
+
 def _name_paths(document: Document, image: MappingNode, steps: Path) -> list[Path]:
     """Return the paths of those of ``NAME_KEYS`` that the image has; chartpress wants one at least."""
     paths = [(*steps, key) for key in NAME_KEYS if not reach(document, (*steps, key)).missing]
@@ -104,8 +147,12 @@ def _name_paths(document: Document, image: MappingNode, steps: Path) -> list[Pat
     return paths
 
 
-def _split(image: str) -> tuple[str, str]:
+def _split(image: str) -> tuple[str | None, str | None]:
     """Split ``name:tag``; a digest behind it belongs to neither."""
     tagged = image.partition("@")[0]
     name, colon, tag = tagged.rpartition(":")
-    return (name, tag) if colon and "/" not in tag else (tagged, "")
+    return (name, tag) if colon and "/" not in tag else (tagged or None, None)
+
+
+def _text(node: Node | None) -> str | None:
+    return node.value or None if isinstance(node, Scalar) and node.kind != "null" else None

@@ -28,7 +28,7 @@ from ..core.yaml_tree import (
     SequenceNode,
     described,
     merged,
-    parse,
+    parse_all,
     reads_as_text,
     target_of,
 )
@@ -38,6 +38,10 @@ _PLAIN = frozenset(ascii_letters + digits + "._/:@+-")
 _PLAIN_FIRST = frozenset(ascii_letters + digits + "_/")
 Path = tuple[str, ...]
 _MAX_INDEX_DIGITS = 9
+
+
+class Shared(Unusable):
+    """What stands at a path is shared with another place, so it can be read and not edited."""
 
 
 class Found(NamedTuple):
@@ -68,7 +72,8 @@ def reach(document: Document, steps: Path) -> Found:
     """Follow ``steps`` from the outermost node; a step of digits is an index where it meets a list.
 
     Raises:
-        Unusable: the way is ambiguous, leads through a scalar, or is shared with another place.
+        Shared: the way is shared with another place.
+        Unusable: it is ambiguous, or leads through a scalar.
     """
     here = Found(document.root)
     for taken, step in enumerate(steps):
@@ -83,6 +88,24 @@ def reach(document: Document, steps: Path) -> Found:
     if here.node and isinstance(target_of(here.node), Collection):
         _unshared(document, here.node, steps)
     return here
+
+
+def follow(document: Document, steps: Path) -> Node | None:
+    """Return the node that ``steps`` lead to, for reading alone: through aliases and merge keys, as Helm reads them.
+
+    It is None where they lead nowhere. Of equal keys the last counts.
+    """
+    node = document.root and target_of(document.root)
+    for step in steps:
+        if isinstance(node, SequenceNode):
+            index = int(step) if step.isascii() and step.isdigit() and len(step) <= _MAX_INDEX_DIGITS else -1
+            found = node.children[index : index + 1] if index >= 0 else []
+        elif isinstance(node, MappingNode):
+            found = [value for source in (node, *merged(node)) for _, value in source.own(step)[-1:]]
+        else:
+            found = []
+        node = target_of(found[0]) if found else None
+    return node
 
 
 def text_at(document: Document, steps: Path) -> str | None:
@@ -197,7 +220,7 @@ def _expected(
 def _require_only(document: Document, data: bytes, expected: list[Node | str | None]) -> None:
     """Refuse ``data`` unless it parses to ``expected``."""
     try:
-        outline = parse(data, document.where).outline
+        outline = parse_all(data, document.where)[0].outline
     except Unusable as error:
         raise _unsafe(document) from error
     if len(outline) != len(expected) or not all(map(_is_same, expected, outline)):
@@ -287,7 +310,7 @@ def _refuse_bound(document: Document, node: Scalar, path: Path) -> None:
     """Refuse a scalar that another place shares, or that is no text because of its tag."""
     if node in document.shared:
         line = document.shared[node]
-        raise Unusable(
+        raise Shared(
             f"{'.'.join(path)} is shared with the alias *{node.anchor} of line {line}, so an edit changes both",
             where=document.place(node),
             hint=f"write the value out at line {line} instead of the alias",
@@ -341,14 +364,14 @@ def _unshared(document: Document, node: Node | None, steps: Path) -> MappingNode
     if isinstance(node, MappingNode | SequenceNode) and node not in document.shared:
         return node
     if isinstance(node, Alias):
-        raise Unusable(
+        raise Shared(
             f"{path} is the alias *{node.name} of line {node.target.line}, so an edit changes both",
             where=document.place(node),
             hint=f"write the value of {path} out instead of the alias",
         )
     if isinstance(node, MappingNode | SequenceNode):
         alias = document.shared[node]
-        raise Unusable(
+        raise Shared(
             f"{path or 'the file'} is shared with the alias *{node.anchor} of line {alias}, so an edit changes both",
             where=document.place(node),
             hint=f"write the value out at line {alias} instead of the alias",
@@ -391,7 +414,7 @@ def _item(document: Document, items: SequenceNode, step: str, steps: Path) -> Fo
 def _refuse_merged(document: Document, inside: MappingNode, step: str, steps: Path) -> None:
     for source in merged(inside):
         for key, _ in source.own(step):
-            raise Unusable(
+            raise Shared(
                 f"{'.'.join(steps)} comes from line {key.line} by a merge key (<<)",
                 where=document.place(inside),
                 hint=f"write {step}: with its own value beside the merge key",

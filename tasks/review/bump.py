@@ -12,9 +12,10 @@ from ..image.proof import with_digest
 from ..releases.choose import Choice, choose
 from ..releases.notes import release_links, security_news
 from ..releases.repository import HelmRepository
-from ..repo.chart import require_movable
-from ..repo.edits import base_for, lock_edit, locked_action, release_edits
+from ..releases.versions import allows, is_range, respelled
+from ..repo.edits import base_for, moving_action, release_edits
 from ..repo.hub import Hub, helm_repository, open_repository
+from ..repo.pins import Pin
 from ..tools.git_facts import standing
 from .message import known_facts
 from .upgrades import upgrade_warnings, upgrades_here
@@ -26,24 +27,24 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     The base image's tag is read from the release, never derived from the chart's version.
     """
     relies = standing(hub.git, hub.branch)
-    require_movable(hub.require(hub.requirement_file), hub.requirement.name, hub.requirement_file)
+    said = {pin: pin.read(hub.files).text for pin in hub.pins}
     repository = open_repository(hub)
     with output.waiting(f"asking {helm_repository(hub)}"):
         index = repository.index()
-    before = hub.requirement.version
-    choice = choose(index, before, to=options.to, pre=options.pre, dev=options.dev, major=options.major)
+    before, required = hub.version, hub.requirement.version
+    choice = choose(index, required, to=options.to, pre=options.pre, dev=options.dev, major=options.major)
     release, newer = choice.release, choice.newer_major
     released = repository.hub_image(release)
-    wanted = [(image, base_for(image, released, hub.settings.base)) for image in hub.images]
-    bases = [(image, with_digest(image.base.reference, base)) for image, base in wanted]
-    edits = release_edits(hub, release.version, bases)
-    lock = lock_edit(hub, release.version)
-    touched = (*edits, lock) if lock else edits
-    why = "; ".join((f"{release.version} is {choice.reason}", *known_facts(index.releases.get(before), release)))
-    image, base = bases[0]
+    bases = [with_digest(image.base.reference, base_for(image, released, hub.settings.base)) for image in hub.images]
+    moved: dict[Pin, str] = dict(zip(hub.base_pins, map(str, bases), strict=True))
+    edits = release_edits(
+        hub, {pin: moved.get(pin) or respelled(text, release.version, index.releases) for pin, text in said.items()}
+    )
+    why = "; ".join((f"{release.version} is {choice.reason}", *known_facts(index.find(before), release)))
+    image, base = hub.images[0], bases[0]
     step = Step(
         "bump",
-        actions=(locked_action(hub, edits, lock, why, relies),),
+        actions=(moving_action(hub, edits, why, relies),),
         report=lambda _: {
             "chart": {
                 "name": hub.requirement.name,
@@ -53,20 +54,25 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
                 "repository": helm_repository(hub),
             },
             "base": {"image_before": str(image.base.reference), "image_after": str(base)},
-            "files": [edit.path for edit in touched if edit.changes],
+            "files": [edit.path for edit in edits if edit.changes],
             "newer_major": newer.version if newer else None,
             "notes": list(release_links(release)),
         },
-        summary=lambda _: [f"{edit.path}: {edit.summary if edit.changes else 'unchanged'}" for edit in touched],
+        summary=lambda _: [f"{edit.path}: {edit.summary if edit.changes else 'unchanged'}" for edit in edits],
         warnings=tuple(_warnings(hub, choice, repository)),
     )
-    return step, hub.edited(touched).with_index(index)
+    return step, hub.edited(edits).with_index(index)
 
 
 def _warnings(hub: Hub, choice: Choice, repository: HelmRepository) -> Iterator[str]:
-    before, after = hub.requirement.version, choice.release.version
+    before, after, required = hub.version, choice.release.version, hub.requirement.version
     if repository.is_plain:
         yield "the Helm repository is asked over plain http: whoever is on the way can change what it says"
+    if is_range(required) and allows(required, after):
+        yield f"{hub.requirement_file}: the range {required} allows {after} already, and stays"
+    if choice.beyond:
+        beyond = choice.beyond.version
+        yield f"{beyond} is also available, outside of {required}: {DOOR} bump --to {beyond}"
     yield from security_news(before, after)
     yield from upgrade_warnings(upgrades_here(hub, before, after))
     if choice.newer_major:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from typing import NamedTuple
 
-from ..core.faults import Refused, Unusable
+from ..core.faults import Refused
 from ..core.options import CommitOptions
 from ..core.plan import Action, Fact, Moved, Step, Values
-from ..image.tag import render
 from ..repo.edits import foreign_changes
 from ..repo.files import WorkingTree
 from ..repo.hub import Hub
+from ..repo.remotes import Review
 from ..repo.secrets import credential_in
-from ..tools.git import INDEX, Git, failed, left_behind, restore, take_back
-from ..tools.git_facts import current_branch, head, index, local_branch, standing
+from ..tools.git import INDEX, Git
+from ..tools.git_facts import current_branch, head, index, left_behind, local_branch, restore, standing, take_back
+from ..tools.git_faults import failed
 from ..tools.process import watch
+from .branches import TargetBranch, target_branch
 from .description import Witness, from_registry
 from .message import commit_message
-from .pull_request import PUSHED, REQUEST, Branch, plan_push, plan_request, shared_branches
+from .pull_request import PUSHED, REQUEST, Branch, plan_push, plan_request
 
 # What the actions here leave besides facts.
 COMMIT, RESTORED = "commit", "restored"
@@ -32,33 +34,19 @@ class Commit(NamedTuple):
     hash: str | None = None
 
 
-class TargetBranch(NamedTuple):
-    """The branch that a commit goes to, and git's arguments that switch to it if need be.
-
-    Its ``commit`` is None where the branch is yet to be made.
-    """
-
-    name: str
-    why: str
-    switch: tuple[str, ...] = ()
-    commit: str | None = None
-
-
-def plan_commit(
-    hub: Hub, options: CommitOptions, witness: Witness = from_registry, heads: Future[dict[str, str]] | None = None
-) -> tuple[Step, Hub]:
+def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witness = from_registry) -> tuple[Step, Hub]:
     """Plan the commit of the managed files that differ, and the push and the pull request where they are wanted.
 
     Args:
         hub: the repository as it will be then.
         options: what the user asked for.
+        review: where the branch is pushed, and where its pull request goes.
         witness: returns what is known of the images, for the pull request.
-        heads: the remote's branches, where it was asked already; None to ask it.
 
     Returns:
         The step, and the repository as it will leave it.
     """
-    start = _Start.read(hub, options.branch)
+    start = _Start.read(hub, review, options.branch)
     name = start.target.name
     actions = [start.restore_index()] if start.behind else []
     planned = None
@@ -70,14 +58,15 @@ def plan_commit(
         actions += [*([start.switch()] if start.target.switch else []), start.commit(text, options.message)]
     else:
         actions.append(Action("nothing to commit"))
+    leaves = hub.with_commit(name, start.changed)
     branch = Branch(name, start.local, options.branch is not None, waits=bool(planned or hub.pending))
     pushed, requested = branch.commit, None
     if options.push or options.request:
         why = "the pull request needs it" if options.request else "it was asked for with --push"
-        pushing, pushed = plan_push(hub, branch, why, heads)
+        pushing, pushed = plan_push(hub, review, branch, why)
         actions.append(pushing)
     if options.request:
-        requesting, requested = plan_request(hub, branch, pushed, witness)
+        requesting, requested = plan_request(leaves, review, branch, pushed, witness)
         actions.append(requesting)
 
     def report(left: Values) -> Values:
@@ -93,11 +82,11 @@ def plan_commit(
         return [
             *([_restoring(left[RESTORED])] if RESTORED in left else []),
             *([f"commit {commit.hash[:12]} on {name}: {commit.subject}"] if commit else []),
-            *([f"pushed {name} to {hub.settings.remote}"] if PUSHED in left else []),
+            *([f"pushed {name} to {left[PUSHED]}"] if PUSHED in left else []),
             *(request.summary() if request else []),
         ]
 
-    return Step("commit", tuple(actions), report, summary), hub.with_commit(name, start.changed)
+    return Step("commit", tuple(actions), report, summary), leaves
 
 
 class _Start(NamedTuple):
@@ -117,14 +106,14 @@ class _Start(NamedTuple):
     local: Fact
 
     @classmethod
-    def read(cls, hub: Hub, wanted: str | None) -> _Start:
+    def read(cls, hub: Hub, review: Review, wanted: str | None) -> _Start:
         """Read where a commit starts; the facts first, so that what changes from here on is noticed."""
         git, tree = hub.git, WorkingTree(hub.git.folder)
         current = git.require_commit_can_be_made()
         branch, commit = standing(git, hub.branch or current)
         staged = index(git, hub.managed)
         files = tuple(tree.fact(path, hub.files.read(path)) for path in hub.managed)
-        target = _target(hub, wanted) if hub.changed else TargetBranch(hub.branch or current, "")
+        target = target_branch(hub, review, wanted) if hub.changed else TargetBranch(hub.branch or current, "")
         local = local_branch(git, target.name, target.commit if target.switch else commit.value)
         # What a planned commit leaves is not there yet.
         behind = () if hub.planned_branch else left_behind(git, hub.managed)
@@ -169,7 +158,7 @@ class _Start(NamedTuple):
             return {self.head.name: made, self.local.name: made, self.staged.name: left, COMMIT: commit}
 
         relies = (self.branch._replace(value=name), self.head, self.staged, *self.files)
-        return Action(f"commit {', '.join(self.changed)}", "", do, (text,), relies)
+        return Action(f"commit {', '.join(self.changed)} on {name}", "", do, (text,), relies)
 
 
 class CommitPlace(NamedTuple):
@@ -193,7 +182,8 @@ def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text:
     Raises:
         ProgramFailed: git refused, for instance through a hook; its output has been shown.
         Moved: the branch was switched, or has got another commit, while the hooks ran.
-        Refused: a hook changed the files on the way, or added others; or another git is at work here.
+        Refused: a hook changed the files, and stopped the commit or not; or it added others; or another git is at work
+            here.
     """
     git.require_unlocked()
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
@@ -205,6 +195,7 @@ def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text:
     if not is_ours and not (output.ok and commit):
         place.require(git)
     if not output.ok:
+        _require_untouched(git, wanted, text)
         raise failed(("commit",), output, git.folder)
     if commit is None:
         raise Moved(f"the branch {place.branch} does not have the commit that was made")
@@ -223,9 +214,9 @@ def _require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str] =
             raise Refused("the file was never committed", where=path, hint=hint)
     for path in foreign_changes(hub):
         raise Refused(
-            "the file has other changes than a release's",
+            "the file has uncommitted changes besides the release's",
             where=path,
-            hint=f"commit them first: git commit -- {path}; or put them aside: git stash push -- {path}",
+            hint=f"commit them first, a hook's too: git commit -- {path}; or put them aside: git stash push -- {path}",
         )
     staged, committed, now = hub.git.show_all(changed, INDEX), hub.git.show_all(changed), WorkingTree(hub.git.folder)
     for path in changed:
@@ -255,30 +246,6 @@ def _subject(message: str) -> str:
     return message.strip().partition("\n")[0]
 
 
-def _target(hub: Hub, wanted: str | None) -> TargetBranch:
-    """Return the branch that was named, else the current one, else, where that is shared, a feature branch."""
-    shared = shared_branches(hub)
-    current = hub.branch or ""
-    name = wanted or current
-    if wanted is None and current in shared:
-        name = render(hub.settings.branch, {"version": hub.requirement.version}, "hub.branch")
-    if name == current:
-        return TargetBranch(name, "it is the current branch")
-    if not hub.git.is_branch_name(name):
-        raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint="use --branch NAME")
-    why = f"{current} is {shared[current]}" if current in shared else "it was asked for with --branch"
-    commit = hub.git.branch_commit(name)
-    if commit is None:
-        return TargetBranch(name, why, ("switch", "--create", name))
-    if commit == hub.git.head():
-        return TargetBranch(name, why, ("switch", name), commit)
-    raise Refused(
-        f"the branch {name} exists already, with other commits",
-        where=hub.git.folder,
-        hint=f"go on there: git switch {name}; or use another: --branch NAME",
-    )
-
-
 def _restoring(paths: Sequence[str]) -> str:
     return f"put {', '.join(paths)} into the index as committed"
 
@@ -301,6 +268,19 @@ def _take_back(
     if git.ask("update-ref", "-m", "not on the planned branch", "HEAD", place.parent, stray).ok:
         take_back(git, [*wanted], {path: entry for path, entry in staged.items() if path in wanted})
     place.require(git)
+
+
+def _require_untouched(git: Git, wanted: Mapping[str, bytes], message: str) -> None:
+    """Check that the hook that stopped a commit did not change the files, as formatters do."""
+    tree = WorkingTree(git.folder)
+    changed = shlex.join(path for path, data in wanted.items() if tree.read(path) != data)
+    if changed:
+        again = shlex.join(("git", "commit", "--message", _subject(message), "--", *wanted))
+        raise Refused(
+            "a commit hook changed files and stopped the commit",
+            where=changed,
+            hint=f"review it: git diff -- {changed}; then: {again}; then run the same command again",
+        )
 
 
 def _require_as_wanted(git: Git, commit: str, wanted: Mapping[str, bytes]) -> None:

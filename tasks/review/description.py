@@ -13,17 +13,19 @@ from ..core.names import Reference
 from ..core.plan import Values
 from ..core.visible import one_line
 from ..image.proof import Base, prove
-from ..image.tag import names_commit
-from ..releases.choose import is_dev
+from ..image.tag import COMMIT_TO_COME
 from ..releases.index import Release
 from ..releases.notes import comparison, release_links, security_news
+from ..releases.versions import is_dev
 from ..repo.files import Committed
 from ..repo.hub import Hub, HubImage
+from ..repo.remotes import Review, base_here
 from ..tools import docker
 from .message import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
+from .next_steps import next_steps
 from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
 
-NOT_KNOWN = "not known"
+NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
 # GitHub takes 256 characters of a title, and 65,536 of a text.
 LONGEST_TITLE = 200
 LONGEST_BODY = 60_000
@@ -53,7 +55,7 @@ def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
             one["digest"],
             tuple(one["platforms"]),
             one["base"]["digest"],
-            "" if one["base"]["inherited"] else "the registry has not answered for it yet",
+            "" if one["base"]["inherited"] else MISSING,
         )
         for one in images
         if one["tag"]
@@ -64,12 +66,14 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
     """Ask the registries for the images that the values name, and for their base images; a fault is evidence too."""
     pinned = tuple(_pinned(hub))
     references = [reference for image, ours in pinned for reference in (ours, image.base.reference)]
+    asked = [reference for reference in references if COMMIT_TO_COME not in str(reference)]
     try:
-        answers = docker.inspect_all(references) if references else []
+        answers = dict(zip(asked, docker.inspect_all(asked), strict=True)) if asked else {}
     except Fault as fault:
-        answers = [fault] * len(references)
-    pairs = zip(pinned, answers[::2], answers[1::2], strict=True)
-    return tuple(_evidence(hub, image, ours, found, base) for (image, ours), found, base in pairs)
+        answers = dict.fromkeys(asked, fault)
+    return tuple(
+        _evidence(hub, image, ours, answers.get(ours), answers.get(image.base.reference)) for image, ours in pinned
+    )
 
 
 def _pinned(hub: Hub) -> Iterator[tuple[HubImage, Reference]]:
@@ -78,7 +82,8 @@ def _pinned(hub: Hub) -> Iterator[tuple[HubImage, Reference]]:
         for place in hub.values_places(image)[:1]:
             name = pinned_at(hub, place)
             if name is not None:
-                yield image, Reference.parse(name, place.file)
+                planned = COMMIT_TO_COME in name
+                yield image, Reference(*name.rsplit(":", 1)) if planned else Reference.parse(name, place.file)
 
 
 def _evidence(hub: Hub, image: HubImage, reference: Reference, found: docker.Answer, base: docker.Answer) -> Evidence:
@@ -87,9 +92,12 @@ def _evidence(hub: Hub, image: HubImage, reference: Reference, found: docker.Ans
         return known._replace(gap=found.what)
     if isinstance(base, Fault):
         return known._replace(gap=base.what)
-    if found is None or base is None:
-        return known._replace(gap=f"the registry does not have {known.image if found is None else known.base}")
-    known = known._replace(digest=found.digest, platforms=tuple(found.platforms), base_digest=base.digest)
+    if base is None:
+        return known._replace(gap=f"the registry does not have {known.base}")
+    known = known._replace(base_digest=base.digest)
+    if found is None:
+        return known._replace(platforms=(hub.settings.platform,), gap=MISSING)
+    known = known._replace(digest=found.digest, platforms=tuple(found.platforms))
     try:
         prove(reference, found, Base(image.base.reference, base), hub.settings.platform)
     except Fault as fault:
@@ -106,7 +114,7 @@ class Description(NamedTuple):
         before: the release that the chart depended on; None without one.
         after: the release that it depends on now.
         upgrades: the upgrades between them, with the values that each concerns.
-        names_commit: whether an image's tag names the commit that it was built from.
+        next_steps: what the team does then, in Markdown.
     """
 
     moved: Changes
@@ -114,7 +122,7 @@ class Description(NamedTuple):
     before: Release | None
     after: Release
     upgrades: tuple[UpgradeHere, ...]
-    names_commit: bool = False
+    next_steps: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -179,7 +187,7 @@ class Description(NamedTuple):
 
     def _checklist(self) -> Iterator[str]:
         yield from ("### Before deploying", "", *(f"- [ ] {line}" for line in self._checks()), "")
-        yield from ("Then merge, and proceed to deployment as normal.", "")
+        yield from ("### Next steps", "", *(f"- [ ] {step}" for step in self.next_steps), "")
 
     def _checks(self) -> Iterator[str]:
         if any(one.gap for one in self.evidence) or not self.evidence:
@@ -188,11 +196,6 @@ class Description(NamedTuple):
             yield from self._release_checks()
         if self.evidence:
             yield f"The cluster's nodes can pull {', '.join(code(one.image) for one in self.evidence)}."
-        if self.names_commit and self.moved.images:
-            yield (
-                "It is merged with a merge commit: the image's tag names a commit of this branch, and squashing or "
-                "rebasing takes that away."
-            )
         yield "A staging hub starts on it; a user can sign in and start a server."
 
     def _release_checks(self) -> Iterator[str]:
@@ -207,25 +210,21 @@ class Description(NamedTuple):
             yield f"The cluster runs Kubernetes {plain(str(oldest.after))} or newer: `kubectl version`."
 
 
-def describe(hub: Hub, base: str, evidence: tuple[Evidence, ...], commit: str = "HEAD") -> Description:
-    """Return what a pull request of ``hub``'s state into the branch ``base`` says; it ends with ``commit``."""
-    moved = changes_between(replace(hub, files=Committed(hub.git, _fork_point(hub, base, commit) or commit)), hub)
+def describe(hub: Hub, review: Review, evidence: tuple[Evidence, ...], commit: str = "HEAD") -> Description:
+    """Return what a pull request of ``hub``'s state says; it ends with ``commit``."""
+    moved = changes_between(replace(hub, files=Committed(hub.git, _fork_point(hub, review, commit) or commit)), hub)
     old = moved.release.before if moved.release else None
-    new = hub.requirement.version
+    new = hub.version
     before, after = read_releases(hub, old, new, ask=True) if moved.release else (None, Release(new))
     upgrades = upgrades_here(hub, old, new)
-    return Description(moved, evidence, before, after, upgrades, names_commit(hub.settings.tag))
+    markdown = one_line if hub.settings.next_steps else plain
+    steps = tuple(map(markdown, next_steps(hub, review, "this pull request")))
+    return Description(moved, evidence, before, after, upgrades, steps)
 
 
-def base_tip(hub: Hub, base: str) -> str | None:
-    """Return the reference of the branch ``base``: the remote's, else the clone's; None where there is neither."""
-    known = (f"refs/remotes/{hub.settings.remote}/{base}", f"refs/heads/{base}")
-    return next((ref for ref in known if hub.git.ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").ok), None)
-
-
-def _fork_point(hub: Hub, base: str, commit: str) -> str | None:
-    """Return the commit at which ``commit`` left the branch ``base``; in a shallow clone maybe the branch's tip."""
-    tip = base_tip(hub, base)
+def _fork_point(hub: Hub, review: Review, commit: str) -> str | None:
+    """Return the commit at which ``commit`` left the base branch; in a shallow clone maybe the branch's tip."""
+    tip = base_here(hub.git, review)
     return tip and (hub.git.ask("merge-base", tip, commit).text or tip)
 
 

@@ -48,7 +48,7 @@ class Move(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What moved: the chart requirement, the base images by Dockerfile, the images in values files."""
+    """What moved: the release and where it is pinned, the base images by Dockerfile, the images in values files."""
 
     release: Move | None
     bases: tuple[Move, ...]
@@ -56,8 +56,10 @@ class Changes(NamedTuple):
 
     @property
     def moves(self) -> tuple[Move, ...]:
-        """Every move, the release first."""
-        return (*((self.release,) if self.release else ()), *self.bases, *self.images)
+        """Every move, the release first where it is not pinned by a base image alone."""
+        bases = {move.file for move in self.bases}
+        release = (self.release,) if self.release and self.release.file not in bases else ()
+        return (*release, *self.bases, *self.images)
 
     @property
     def subject(self) -> str:
@@ -93,8 +95,8 @@ def commit_message(hub: Hub) -> str:
 
 def changes_between(before: Hub, after: Hub) -> Changes:
     """Return what moved from one state of the hub repository to another."""
-    name, version = after.requirement.name, after.requirement.version
-    old_version = _or_none(lambda: before.requirement.version)
+    name, version = after.requirement.name, after.version
+    old_version = _or_none(lambda: before.version)
     release = Move(f"chart requirement {name}", old_version, version, after.requirement_file)
     old_bases = {image.dockerfile: str(image.base.reference) for image in _or_none(lambda: before.images) or ()}
     bases = [

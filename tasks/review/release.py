@@ -2,71 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
 from ..core import output
 from ..core.faults import Denied, Fault
 from ..core.names import Reference
 from ..core.options import AuthOptions, BuildOptions, BumpOptions, CommitOptions
-from ..core.plan import Plan, Step
+from ..core.plan import Action, Plan, Step, Values, refused
 from ..image.planning import ask_builder, plan_build, require_only_managed_changes
 from ..image.sign_in import plan_auth
 from ..image.tag import depends_on, names_commit
 from ..repo.hub import Hub
+from ..repo.remotes import Review
 from ..tools.docker import inspect_all
 from ..tools.process import Pool
 from .bump import plan_bump
 from .commit import plan_commit
 from .description import Witness, from_registry, from_report
+from .next_steps import next_steps
 
 
-def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
+def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: CommitOptions, review: Review) -> Plan:
     """Plan the whole release, each step on the repository as the one before it will leave it.
 
     A tag that names a commit needs that commit before the build, and a second one for the values. A tag that names
-    the content needs one commit, at the end. The sign-in, the Helm repository and the remote are asked side by side;
-    the builder answers while the commit is planned.
+    the content needs one commit, at the end. The sign-in and the Helm repository are asked side by side; the builder
+    answers while the commit is planned. The plan ends with the step that cannot be planned, if there is one.
     """
-    hosts, git = hub.registries, hub.git
+    names = ("bump", "commit", "build", "commit") if names_commit(hub.settings.tag) else ("bump", "build", "commit")
     with Pool() as pool:
-        planned = pool.submit(plan_auth, hosts, AuthOptions())
-        pushes = commit.push or commit.request
-        heads = pool.submit(git.remote_heads, git.push_address(hub.settings.remote)) if pushes else None
-        bumping, bumped = plan_bump(hub, bump)
-        with output.waiting(f"asking Docker's helper for {', '.join(hosts)}"):
-            signing_in = planned.result()
-        steps = _steps(bumped, build, commit, heads, signs_in=bool(signing_in.to_do))
-        return Plan((signing_in, bumping, *steps))
+        asked = pool.submit(_plan_auth, hub.registries)
+        steps: list[Step] = []
+        try:
+            for step in _steps(hub, bump, build, commit, review, asked):
+                steps.append(step)  # noqa: PERF402 - those before a fault are kept
+        except Fault as fault:
+            steps.append(refused(names[len(steps)], fault))
+        return Plan((asked.result(), *steps))
+
+
+def _plan_auth(hosts: Sequence[str]) -> Step:
+    try:
+        return plan_auth(hosts, AuthOptions())
+    except Fault as fault:
+        return refused("auth", fault)
 
 
 def _steps(
-    hub: Hub, build: BuildOptions, commit: CommitOptions, heads: Future[dict[str, str]] | None, *, signs_in: bool
+    hub: Hub,
+    bump: BumpOptions,
+    build: BuildOptions,
+    commit: CommitOptions,
+    review: Review,
+    asked: Future[Step],
 ) -> Iterator[Step]:
-    """Yield what follows the move to a release, each step planned on the repository as the one before will leave it."""
+    """Yield what follows the sign-in, each step planned on the repository as the one before will leave it."""
+    bumping, hub = plan_bump(hub, bump)
+    with output.waiting(f"asking Docker's helper for {', '.join(hub.registries)}"):
+        signs_in = any(action.mark != "-" for action in asked.result().actions)
+    yield bumping
     if not names_commit(hub.settings.tag):
         require_only_managed_changes(hub, build.images)
         building, built = plan_build(hub, build)
-        committing, _ = plan_commit(built, commit, _witness(hub, build, building), heads)
-        yield from (building, committing)
+        yield building
+        yield _last_commit(built, commit, review, build, building)
         return
     with Pool() as pool:
         changed = hub.changed
         # A build is certain where a file that an image depends on is yet to be committed.
         certain = any(depends_on(hub, image, changed) for image in hub.to_build(build.images))
         builder = pool.submit(ask_builder, hub, build) if certain else None
-        moving, moved = plan_commit(hub, commit._replace(push=False, request=False))
+        moving, moved = plan_commit(hub, commit._replace(push=False, request=False), review)
+        yield moving
         building, built = plan_build(moved, build, builder)
     if moved.pending:
-        _require_answers(hub, build, signs_in=signs_in)
+        silent = _silent_registries(hub, build, signs_in=signs_in)
+        building = building._replace(actions=(*silent, *building.actions))
+    yield building
     # A message that was given belongs to the first commit that is made.
     options = commit._replace(message=None if moved.pending else commit.message)
-    committing, _ = plan_commit(built, options, _witness(hub, build, building), heads)
-    yield from (moving, building, committing)
+    yield _last_commit(built, options, review, build, building)
 
 
-def _require_answers(hub: Hub, options: BuildOptions, *, signs_in: bool) -> None:
-    """Check that the images' registries answer, before a commit is made whose images they could not take.
+def _last_commit(hub: Hub, options: CommitOptions, review: Review, build: BuildOptions, building: Step) -> Step:
+    """Return the commit that ends a release, with what follows it in its report."""
+    pushes = build.push and hub.settings.push
+    witness: Witness = (lambda _, left: from_report(building.report(left)["images"])) if pushes else from_registry
+    step, hub = plan_commit(hub, options, review, witness)
+    has_more = bool(hub.pending or step.to_do or building.to_do)
+
+    def report(left: Values) -> Values:
+        told = step.report(left)
+        request = (told["pull_request"] or {}).get("url")
+        return {**told, "next_steps": list(next_steps(hub, review, request, pushes=pushes, is_done=not has_more))}
+
+    report({})  # a wrong setting is told before anything is done
+    return step._replace(report=report)
+
+
+def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> Iterator[Action]:
+    """Yield a refused action for each registry that does not answer, before a commit is made whose images it needs.
 
     A build asks them for its tags, but not for one that names a commit which is yet to be made.
     """
@@ -78,11 +114,4 @@ def _require_answers(hub: Hub, options: BuildOptions, *, signs_in: bool) -> None
         answers = inspect_all(repositories)
     for answer in answers:
         if isinstance(answer, Fault) and not (signs_in and isinstance(answer, Denied)):
-            raise answer
-
-
-def _witness(hub: Hub, options: BuildOptions, built: Step) -> Witness:
-    """Return what tells of the images: the build that proved them; the registry where nothing is pushed."""
-    if not (options.push and hub.settings.push):
-        return from_registry
-    return lambda _, left: from_report(built.report(left)["images"])
+            yield from refused("build", answer).actions

@@ -413,18 +413,14 @@ def _contradictions(answer: Mapping[str, Any]) -> Iterator[str]:
     for name, image in images:
         own = platform_of(image)
         said = [name, *told] if len(images) == 1 else [name]
-        yield from (f"the index says {one}, its image is for {own}" for one in said if _kind(one) != _kind(own))
+        lies = (one for one in said if one.split("/")[:2] != own.split("/")[:2])
+        yield from (f"the index says {one}, its image is for {own}" for one in lies)
 
 
 def _listed(answer: Mapping[str, Any]) -> list[str]:
     """Return the platforms that the index lists; attestations, which have none, are left out."""
     platforms = (one["platform"] for one in answer["manifest"].get("manifests") or () if one.get("platform"))
     return [name for name in map(platform_of, platforms) if name != _ATTESTATION]
-
-
-def _kind(platform: str) -> list[str]:
-    """Return a platform's system and architecture."""
-    return platform.split("/")[:2]
 
 
 def _build_fault(output: Output, host: str, builder: Builder) -> Fault:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-from ..core.faults import Denied, Fault, ProgramFailed, Unreachable
+from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
+from ..core.reading import read_file
+from ..core.visible import ACTIONS
 from .command import Command, Output
 from .process import capture, find
 
+T = TypeVar("T")
 _KEYWORD = "hostname "
 PROGRAM = "gh"
 # https://cli.github.com/manual/gh_help_environment: it asks nothing, and says nothing but the answer.
@@ -18,9 +23,13 @@ _QUIET = {"GH_PROMPT_DISABLED": "1", "GH_NO_UPDATE_NOTIFIER": "1", "GH_PAGER": "
 # https://cli.github.com/manual/gh_help_exit-codes
 _NOT_SIGNED_IN = 4
 _LOOK = "gh pr list"
+# What is asked of a pull request; the first ones must be there.
 _FIELDS: dict[str, type] = {"number": int, "url": str, "title": str, "body": str, "isCrossRepository": bool}
+_MORE_FIELDS = ("headRepositoryOwner", "headRefOid", "state", "labels")
+MERGED, CLOSED = "MERGED", "CLOSED"
 _SIGN_IN = ("gh auth login", "authentication required", "http 401", "bad credentials")
 _ACTIONS_MAY_NOT = "not permitted to create or approve pull requests"
+_NO_LABEL = "could not add label: "
 _DENIED = ("http 403", "http 404", "could not resolve to a repository", "resource not accessible", "must have", "sso")
 _NO_ANSWER = (
     *("error connecting", "dial tcp", "no such host", "connection refused", "connection reset", "timeout"),
@@ -28,6 +37,14 @@ _NO_ANSWER = (
 )
 GITHUB, GITLAB, BITBUCKET, GITEA, FORGEJO = "GitHub", "GitLab", "Bitbucket", "Gitea", "Forgejo"
 BITBUCKET_CLOUD = "bitbucket.org"
+_EVENT = "GITHUB_EVENT_PATH"
+# Variables with a base branch, and those with the path of its repository.
+_CI_PATHS = {
+    "GITHUB_BASE_REF": "GITHUB_REPOSITORY",
+    "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "CI_MERGE_REQUEST_PROJECT_PATH",
+    "CI_DEFAULT_BRANCH": "CI_PROJECT_PATH",
+    "BITBUCKET_PR_DESTINATION_BRANCH": "BITBUCKET_REPO_FULL_NAME",
+}
 _WEB = ("http", "https")
 _SSH = ("ssh", "git+ssh")
 _SCHEMES = (*_WEB, *_SSH, "git")
@@ -63,20 +80,80 @@ def real_host(name: str) -> str:
     return next(told, name)
 
 
-class OpenRequest(NamedTuple):
-    """A pull request that is open.
+class CI(NamedTuple):
+    """What CI says of the repository that it runs in.
+
+    Attributes:
+        name: what says it: the variable that names it; empty outside of CI.
+        path: the repository's path on its forge.
+        base: the branch that the pull request at hand goes to, else the default branch; empty where it does not tell.
+        is_fork: whether it is a fork; None where it does not tell.
+    """
+
+    name: str = ""
+    path: str = ""
+    base: str = ""
+    is_fork: bool | None = None
+
+
+def read_ci(environ: Mapping[str, str]) -> CI:
+    """Return what CI says in its variables and files.
+
+    GitHub, Gitea and Forgejo name a file with the event that started them
+    (https://docs.github.com/actions/reference/workflows-and-actions/variables), GitLab and Bitbucket have variables.
+    """
+    for base, path in _CI_PATHS.items():
+        if environ.get(base):
+            return CI(base, environ.get(path, ""), environ[base])
+    try:
+        repository = json.loads(read_file(Path(environ[_EVENT])))["repository"]
+        path, default, is_fork = (repository.get(key) for key in ("full_name", "default_branch", "fork"))
+    except (OSError, ValueError, RecursionError, TypeError, KeyError, AttributeError):
+        return CI()
+    if not isinstance(path, str) or not isinstance(default, str):
+        return CI()
+    return CI(_EVENT, path, default, is_fork if isinstance(is_fork, bool) else None)
+
+
+def starts_no_workflow(environ: Mapping[str, str]) -> bool:
+    """Whether a pull request that is opened here starts no workflow: the token is that of a workflow of GitHub's.
+
+    https://docs.github.com/actions/concepts/security/github_token
+    """
+    return environ.get(ACTIONS) == "true"
+
+
+class Request(NamedTuple):
+    """A pull request as its forge has it.
 
     Attributes:
         number: its number.
         url: its page.
         title: its title.
         body: its text, in Markdown.
+        head: the branch that it is from: ``BRANCH``, or ``OWNER:BRANCH`` of a fork.
+        labels: its labels.
+        state: ``MERGED`` or ``CLOSED``; anything else is open.
+        commit: the full hash of its branch's last commit; empty where the forge does not tell.
     """
 
     number: int
     url: str
     title: str
     body: str
+    head: str
+    labels: tuple[str, ...] = ()
+    state: str = ""
+    commit: str = ""
+
+    def is_from(self, head: str) -> bool:
+        """Whether it is from ``head``; GitHub does not tell capitals from small letters in the owner's name."""
+        return self.head.lower() == head.lower()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is neither merged nor closed."""
+        return self.state not in (MERGED, CLOSED)
 
 
 class GitHub(NamedTuple):
@@ -92,51 +169,93 @@ class GitHub(NamedTuple):
     path: str
     folder: Path
 
-    def open_request(self, branch: str) -> OpenRequest | None:
-        """Return the open pull request from this repository's own ``branch``, or None.
+    def parent(self) -> str | None:
+        """Return the path of the repository that this one is a fork of; None where it is no fork.
+
+        Raises:
+            As :meth:`requests`.
+        """
+        output = self._checked(self._command("repo", "view", self._name, "--json", "parent"))
+        parent = _read(output.text, dict, "the repository's parent").get("parent")
+        try:
+            return f"{parent['owner']['login']}/{parent['name']}" if parent else None
+        except (TypeError, KeyError):
+            raise _unreadable("the repository's parent") from None
+
+    def requests(self, branch: str) -> tuple[Request, ...]:
+        """Return the pull requests from ``branch`` of any fork, the newest first, merged and closed ones too.
 
         Raises:
             Denied: nobody is signed in, or access is denied.
             Unreachable: the host does not answer.
             ProgramFailed: gh failed otherwise, or its answer cannot be read.
         """
-        wanted = ("--head", branch, "--state", "open", "--json", ",".join(_FIELDS))
+        fields = ",".join((*_FIELDS, *_MORE_FIELDS))
+        wanted = ("--head", branch, "--state", "all", "--json", fields)
         output = self._checked(self._command("pr", "list", *self._here, *wanted))
-        own = [one for one in _listed(output.text) if not one["isCrossRepository"]]
-        return OpenRequest(own[0]["number"], own[0]["url"], own[0]["title"], own[0]["body"]) if own else None
+        return tuple(_request(one, branch) for one in _listed(output.text))
 
-    def create_command(self, branch: str, base: str, title: str, body: str) -> Command:
-        """Return the command that opens a pull request from ``branch`` into ``base``."""
-        ends = ("--head", branch, "--base", base)
-        return self._command("pr", "create", *self._here, *ends, "--title", title, "--body-file", "-", stdin=body)
+    def create_command(
+        self,
+        head: str,
+        base: str,
+        title: str,
+        body: str,
+        *,
+        labels: tuple[str, ...] = (),
+        reviewers: tuple[str, ...] = (),
+    ) -> Command:
+        """Return the command that opens a pull request from ``head`` into ``base``.
 
-    def update_command(self, number: int, title: str, body: str) -> Command:
-        """Return the command that gives the pull request ``number`` another title and text.
-
-        It asks GitHub's REST API: ``gh pr edit`` before 2.82.1, which Ubuntu 24.04 has, also asks for classic projects,
-        and fails since those are gone (https://github.com/cli/cli/issues/11983).
+        ``reviewers`` are users, or teams as ``ORGANIZATION/TEAM``.
         """
-        content = json.dumps({"title": title, "body": body}, ensure_ascii=False)
-        address = f"repos/{self.path}/pulls/{number}"
+        ends = ("--head", head, "--base", base)
+        more = (*(("--label", one) for one in labels), *(("--reviewer", one) for one in reviewers))
+        text = ("--title", title, "--body-file", "-")
+        return self._command("pr", "create", *self._here, *ends, *text, *chain.from_iterable(more), stdin=body)
+
+    def update_command(self, number: int, title: str, body: str, *, labels: tuple[str, ...] = ()) -> Command:
+        """Return the command that gives the pull request ``number`` another title and text, and all of ``labels``.
+
+        It asks GitHub's REST API, for which a pull request is an issue: ``gh pr edit`` before 2.82.1, which Ubuntu
+        24.04 has, also asks for classic projects, and fails since those are gone
+        (https://github.com/cli/cli/issues/11983).
+        """
+        content = {"title": title, "body": body, **({"labels": labels} if labels else {})}
+        text = json.dumps(content, ensure_ascii=False)
+        address = f"repos/{self.path}/issues/{number}"
         return self._command(
-            "api", "--hostname", self.host, "--method", "PATCH", address, "--silent", "--input", "-", stdin=content
+            "api", "--hostname", self.host, "--method", "PATCH", address, "--silent", "--input", "-", stdin=text
         )
 
-    def create(self, branch: str, base: str, title: str, body: str) -> OpenRequest:
+    def create(
+        self,
+        head: str,
+        base: str,
+        title: str,
+        body: str,
+        *,
+        labels: tuple[str, ...] = (),
+        reviewers: tuple[str, ...] = (),
+    ) -> Request:
         """Open a pull request, and return it as GitHub has it afterwards."""
-        self._checked(self.create_command(branch, base, title, body))
-        made = self.open_request(branch)
+        self._checked(self.create_command(head, base, title, body, labels=labels, reviewers=reviewers))
+        made = next((one for one in self.requests(head.rpartition(":")[2]) if one.is_open and one.is_from(head)), None)
         if made is None:
             raise ProgramFailed("GitHub does not have the pull request that was opened", where=self.path, hint=_LOOK)
         return made
 
-    def update(self, number: int, title: str, body: str) -> None:
-        """Give the pull request ``number`` another title and text."""
-        self._checked(self.update_command(number, title, body))
+    def update(self, number: int, title: str, body: str, *, labels: tuple[str, ...] = ()) -> None:
+        """Give the pull request ``number`` another title and text, and all of ``labels`` where there are any."""
+        self._checked(self.update_command(number, title, body, labels=labels))
+
+    @property
+    def _name(self) -> str:
+        return f"{self.host}/{self.path}"
 
     @property
     def _here(self) -> tuple[str, str]:
-        return "--repo", f"{self.host}/{self.path}"
+        return "--repo", self._name
 
     def _command(self, *arguments: str, stdin: str = "") -> Command:
         return Command((PROGRAM, *arguments), self.folder, stdin, hidden_env=_QUIET)
@@ -188,6 +307,10 @@ class Repository(NamedTuple):
         """The kind of forge that the host is; None where its name does not tell."""
         return next((forge for name, forge in _NAMES.items() if name in self.host), None)
 
+    def is_same(self, other: Repository) -> bool:
+        """Whether ``other`` is this repository; forges do not tell capitals from small letters."""
+        return (self.host, self.path.lower()) == (other.host, other.path.lower())
+
     def on(self, host: str) -> Repository:
         """Return the same repository on ``host``, as ssh names it."""
         return self._replace(host=_web_host(host))
@@ -219,6 +342,14 @@ def read_remote(remote_url: str) -> Repository | None:
     return Repository(parts.scheme if is_web else "https", _web_host(parts.hostname), port if is_web else None, path)
 
 
+def reached(remote_url: str) -> Repository | None:
+    """Read a git remote's address as :func:`read_remote` does, with the host that ssh connects to for its name."""
+    repository = read_remote(remote_url)
+    if repository and is_reached_by_ssh(remote_url):
+        return repository.on(real_host(repository.host))
+    return repository
+
+
 def web_address(remote_url: str) -> str | None:
     """Return the web address of the repository that ``remote_url`` names, without credentials.
 
@@ -228,39 +359,75 @@ def web_address(remote_url: str) -> str | None:
     return repository.address if repository else None
 
 
-def opening_address(repository: Repository, branch: str, base: str, title: str) -> str | None:
-    """Return the page for opening a pull request from ``branch`` into ``base``; None on an unknown forge.
+def opening_address(repository: Repository, fork: Repository, branch: str, base: str, title: str) -> str | None:
+    """Return the page for opening a pull request from the branch of ``fork`` into ``base`` of ``repository``.
 
-    GitHub and GitLab take the title along; their own would be the branch's name.
+    The two may be the same repository. GitHub and GitLab take the title along; their own would be the branch's name.
+    None on an unknown forge, and where the two are not on the same host.
     """
     forge = repository.forge
+    if repository.site != fork.site:
+        return None
     if forge == GITHUB:
         asked = urlencode({"expand": "1", "title": title})
-        return f"{repository.address}/compare/{_path(base)}...{_path(branch)}?{asked}"
+        return f"{repository.address}/compare/{_path(base)}...{_path(_head(repository, fork, branch))}?{asked}"
     if forge == GITLAB:
+        # A fork's page goes to the project that it was forked from
+        # (https://docs.gitlab.com/user/project/merge_requests/creating_merge_requests/#when-you-work-in-a-fork).
         ends = {"source_branch": branch, "target_branch": base, "title": title}
         asked = urlencode({f"merge_request[{name}]": value for name, value in ends.items()})
-        return f"{repository.address}/-/merge_requests/new?{asked}"
+        return f"{fork.address}/-/merge_requests/new?{asked}"
     if forge == BITBUCKET:
-        return _on_bitbucket(repository, branch, base)
+        return _on_bitbucket(repository, fork, branch, base)
     if forge in (GITEA, FORGEJO):
-        return f"{repository.address}/compare/{_path(base)}...{_path(branch)}"
+        return f"{repository.address}/compare/{_path(base)}...{_path(_head(repository, fork, branch))}"
     return None
 
 
 def _listed(text: str) -> list[dict[str, Any]]:
     """Read a list of pull requests as ``gh pr list --json`` prints it."""
-    try:
-        listed = json.loads(text)
-    except (ValueError, RecursionError):
-        listed = None
-    if not isinstance(listed, list) or not all(map(_is_request, listed)):
-        raise ProgramFailed("the list of pull requests cannot be read", where=PROGRAM, hint=_LOOK)
+    what = "the list of pull requests"
+    listed: list[dict[str, Any]] = _read(text, list, what)
+    if not all(map(_is_request, listed)):
+        raise _unreadable(what)
     return listed
+
+
+def _read(text: str, kind: type[T], what: str) -> T:
+    """Return what gh printed as JSON, after checking that it is a ``kind``; ``what`` it is, for a fault."""
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, kind):
+        raise _unreadable(what)
+    return answer
+
+
+def _unreadable(what: str) -> ProgramFailed:
+    return ProgramFailed(f"{what} cannot be read", where=PROGRAM, hint=_LOOK)
 
 
 def _is_request(entry: object) -> bool:
     return isinstance(entry, dict) and all(isinstance(entry.get(name), kind) for name, kind in _FIELDS.items())
+
+
+def _request(entry: Mapping[str, Any], branch: str) -> Request:
+    labels = entry.get("labels")
+    named = (label.get("name") for label in labels if isinstance(label, dict)) if isinstance(labels, list) else ()
+    state, commit = (str(entry.get(name) or "") for name in ("state", "headRefOid"))
+    names = tuple(name for name in named if isinstance(name, str))
+    owner = _owner_of(entry)
+    head = f"{owner}:{branch}" if owner else branch
+    return Request(entry["number"], entry["url"], entry["title"], entry["body"], head, names, state, commit)
+
+
+def _owner_of(entry: Mapping[str, Any]) -> str:
+    """Return the owner of the fork that a pull request is from; empty where it is from the repository's own branch."""
+    owner = entry.get("headRepositoryOwner")
+    login = owner.get("login") if isinstance(owner, dict) else None
+    # A fork that is gone has no owner, and is nobody's.
+    return str(login or "?") if entry["isCrossRepository"] else ""
 
 
 def _fault(output: Output, host: str) -> Fault:
@@ -274,6 +441,11 @@ def _fault(output: Output, host: str) -> Fault:
             where=host,
             hint="allow it: Settings, Actions, General, Allow GitHub Actions to create and approve pull requests",
         )
+    _, _, label = said.partition(_NO_LABEL)
+    if label:
+        name = label.splitlines()[0].partition(" not found")[0]
+        hint = f"gh label create {name}; or take it out of hub.labels in invoke.yaml"
+        return Refused(f"the label {name} does not exist", where=host, hint=hint)
     if _says(said, _NO_ANSWER):
         return Unreachable(f"GitHub does not answer: {words}", where=host, hint=f"gh api --hostname {host} rate_limit")
     if _says(said, _DENIED):
@@ -291,14 +463,28 @@ def _words(output: Output) -> str:
     return lines[0] if lines else output.last_words
 
 
-def _on_bitbucket(repository: Repository, branch: str, base: str) -> str:
-    """Return the page on Bitbucket Cloud, or on a server of one's own, whose pages are laid out differently."""
+def _head(repository: Repository, fork: Repository, branch: str) -> str:
+    """Return how GitHub, Gitea and Forgejo name a branch in a comparison; forks may have names of their own there."""
+    if fork.is_same(repository):
+        return branch
+    owner, _, name = fork.path.rpartition("/")
+    if name == repository.path.rpartition("/")[2]:
+        return f"{owner}:{branch}"
+    return f"{owner}:{name}:{branch}" if repository.forge == GITHUB else f"{owner}/{name}:{branch}"
+
+
+def _on_bitbucket(repository: Repository, fork: Repository, branch: str, base: str) -> str:
+    """Return the page on Bitbucket Cloud, or on a server of one's own, whose pages are laid out differently.
+
+    A server's page of a fork goes to the repository that it was forked from.
+    """
     if repository.host == BITBUCKET_CLOUD:
-        return f"{repository.address}/pull-requests/new?{urlencode({'source': branch, 'dest': base})}"
-    project, _, name = repository.path.removeprefix("scm/").rpartition("/")
+        dest = base if fork.is_same(repository) else f"{repository.path}::{base}"
+        return f"{fork.address}/pull-requests/new?{urlencode({'source': branch, 'dest': dest})}"
+    project, _, name = fork.path.removeprefix("scm/").rpartition("/")
     owner = f"users/{project[1:]}" if project.startswith("~") else f"projects/{project}"
     ends = urlencode({"sourceBranch": f"refs/heads/{branch}", "targetBranch": f"refs/heads/{base}"})
-    return f"{repository.site}/{owner}/repos/{name}/pull-requests?create&{ends}"
+    return f"{fork.site}/{owner}/repos/{name}/pull-requests?create&{ends}"
 
 
 def _short_form(remote_url: str) -> Repository | None:
@@ -322,4 +508,4 @@ def _trimmed(path: str) -> str:
 
 
 def _path(branch: str) -> str:
-    return quote(branch, safe="/")
+    return quote(branch, safe="/:")

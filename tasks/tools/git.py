@@ -1,51 +1,28 @@
-"""git: one clone, asked and changed by argument vectors alone.
-
-The index: git commits in this order: the commit, the branch, the index (``cmd_commit`` in its ``builtin/commit.c``).
-Where it is interrupted before the last of them, the index still has what was committed before, and the next commit that
-somebody makes by hand would take the change back.
-"""
+"""git: one clone, asked and changed by argument vectors alone."""
 
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.faults import Refused, Unusable
 from .command import NOTHING, Command, Output
+from .git_faults import failed, locked, no_clone, not_opened, remote_fault
 from .process import ask_all, capture
 
-_DENIED = (
-    "permission denied",
-    "authentication failed",
-    "could not read username",
-    "access denied",
-    "403",
-    "401",
-)
-# What git advises for a folder that belongs to somebody else, as containers and CI have them.
-_ADVICE = "git config --global --add safe.directory "
-_FIXES = {
-    "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
-    "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
-    "no space left on device": "df -h .git",
-    "read-only file system": "ls -ld .git; mount",
-    "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
-}
 # What an editor's look at the clone may take.
 _MOMENT, _GLANCE = 1.0, 0.05
 _LOCKS = ("index.lock", "HEAD.lock")
-_BEFORE = "HEAD~1"
 # The index differs from HEAD, and the file from the index (git-status, short format).
 _TWICE = "MM"
-_COMPARED = ("--literal-pathspecs", "diff-index", "--no-renames", "-z")
+COMPARED = ("--literal-pathspecs", "diff-index", "--no-renames", "-z")
 PUSH_SECONDS = 600.0
 # What is set for the user's own work and would change what git does or prints here. The first part is `git rev-parse
 # --local-env-vars` without what holds settings: set inside a hook, they point at another repository.
@@ -99,6 +76,7 @@ _SETTINGS = (
 _NEUTRAL = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", setting)))
 # A folder that looks like a bare repository is none, whatever git would make of it.
 _NO_BARE = ("-c", "safe.bareRepository=explicit")
+# What stands for the index where a revision is asked for.
 INDEX = ""
 _TOP = ("rev-parse", "--show-toplevel")
 # The path stands last: it may hold line breaks.
@@ -112,116 +90,6 @@ _UNDER_WAY = {
     "CHERRY_PICK_HEAD": "cherry-pick",
     "REVERT_HEAD": "revert",
 }
-
-
-def no_clone(folder: Path) -> Unusable:
-    """Return the fault for a folder that lies in no work tree."""
-    hint = "change into the hub repository, or name it: --repo PATH"
-    return Unusable("this is not a git repository", where=folder, hint=hint)
-
-
-def not_opened(output: Output, folder: Path) -> Fault:
-    """Return the fault for a folder that lies in no work tree, or in one that git does not open."""
-    if output.ok or "not a git repository" in output.stderr:
-        return no_clone(folder)
-    return failed(("rev-parse",), output, folder)
-
-
-def remote_fault(output: Output, remote: str) -> Unreachable:
-    """Return the fault for a remote that gave no usable answer: denied or unreachable."""
-    said = output.stderr.lower()
-    words = _first_fault(output)
-    if any(sign in said for sign in _DENIED):
-        return Denied(f"the remote denied access: {words}", where=remote, hint=f"git ls-remote {remote}")
-    return Unreachable(f"the remote does not answer: {words}", where=remote, hint=f"git ls-remote {remote}")
-
-
-def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> ProgramFailed | Unreachable:
-    """Return the fault for a push that did not go through.
-
-    A rejection (another commit there, a hook, a protected branch) is the remote's answer; a push that ends without
-    one and without git calling it fatal was stopped by the clone's own hook; anything else means no answer.
-    """
-    rejected = [
-        line.strip() for line in output.stderr.splitlines() if "[rejected]" in line or "[remote rejected]" in line
-    ]
-    if not rejected and "fatal: " not in output.stderr:
-        return ProgramFailed(
-            f"the clone's own hook stopped the push of {branch}",
-            where="pre-push",
-            hint="git rev-parse --git-path hooks/pre-push; its words stand above",
-        )
-    if not rejected:
-        return remote_fault(output, remote)
-    reason = rejected[0].rpartition("(")[2].rstrip(")") or "no reason given"
-    if ahead:
-        hint = f"look at what is there: git fetch {remote} && git log HEAD..{remote}/{branch}; or use another --branch"
-    else:
-        hint = f"ask who keeps {remote} why, then: git push {remote} {branch}"
-    return Unreachable(f"the remote rejected the branch {branch}: {reason}", where=remote, hint=hint)
-
-
-def failed(arguments: Sequence[str], output: Output, where: object | None = None) -> Fault:
-    """Return the fault for a call of git with ``arguments`` that failed; the message is git's own."""
-    lock = lock_in(output.stderr)
-    if lock:
-        return locked(lock)
-    return ProgramFailed(f"git {_verb(arguments)}: {_first_fault(output)}", where=where, hint=_fix(output))
-
-
-def misunderstood(arguments: Sequence[str]) -> ProgramFailed:
-    """Return the fault for a call of git with ``arguments`` that succeeded and told something else than git does."""
-    return ProgramFailed(f"git {arguments[0]}: its answer is not understood", hint=shlex.join(("git", *arguments)))
-
-
-def locked(lock: Path | str) -> Refused:
-    """Return the fault for a lock file that another git holds, or has left behind."""
-    return Refused(
-        "another git is at work here, or was killed in the middle of it",
-        where=lock,
-        hint=f"wait for it; where none runs any more: rm {shlex.quote(str(lock))}",
-    )
-
-
-def lock_in(said: str) -> str | None:
-    """Return the lock file that git could not make because it is there, from git's own words; None where it could."""
-    _, opening, rest = said.partition("Unable to create '")
-    path, closing, _ = rest.partition(".lock': File exists")
-    return f"{path}.lock" if opening and closing else None
-
-
-def left_behind(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
-    """Return the files of HEAD's commit whose entries in the index are still those of the commit before.
-
-    They are named where that is so for all of them, and ``paths`` has them all: git writes the index at once. What
-    somebody has staged since is something else, but for a file that was the only one of its commit.
-    """
-    stale = _entries_unlike(git, "HEAD", paths, "--diff-filter=M")
-    if not stale or not git.ask("rev-parse", "--verify", "--quiet", f"{_BEFORE}^{{commit}}").ok:
-        return ()
-    _, files = git.last_commit()
-    behind = [path for path in stale if path in files]
-    return () if len(behind) < len(files) or _entries_unlike(git, _BEFORE, behind) else tuple(behind)
-
-
-def staged_entries(git: Git, paths: Sequence[str]) -> dict[str, str]:
-    """Return the entries (mode and object) that the index has for those of ``paths`` for which HEAD has others."""
-    # `:MODE MODE OBJECT OBJECT LETTER`, then the path: first what HEAD has, then what the index has.
-    listed = git.names(*_COMPARED, "--cached", "--raw", "--no-abbrev", "HEAD", "--", *paths)
-    columns = [(entry.split(), path) for entry, path in zip(listed[::2], listed[1::2], strict=True)]
-    return {path: f"{mode} {blob}" for (_, mode, _, blob, _), path in columns}
-
-
-def take_back(git: Git, paths: Sequence[str], staged: Mapping[str, str]) -> None:
-    """Give ``paths`` the entries in the index that HEAD has for them, and then those of ``staged``."""
-    git.read(*restore(paths))
-    lines = "".join(f"{entry}\t{path}\0" for path, entry in staged.items())
-    capture(git.command("update-index", "-z", "--index-info", stdin=lines))
-
-
-def restore(paths: Sequence[str]) -> tuple[str, ...]:
-    """Return git's arguments that give ``paths`` the entries in the index that HEAD has for them."""
-    return ("--literal-pathspecs", "restore", "--staged", "--", *paths)
 
 
 def unlike_head(git: Git, paths: Sequence[str], status: Sequence[str]) -> tuple[str, ...]:
@@ -241,7 +109,7 @@ def unlike_head(git: Git, paths: Sequence[str], status: Sequence[str]) -> tuple[
     if not any(letters == _TWICE for letters, _ in entries):
         return tuple(path for _, path in entries)
     # Unlike `git diff`, it writes nothing; the numbers of lines make it look into the files.
-    counted = git.names(*_COMPARED, "--numstat", "HEAD", "--", *paths)
+    counted = git.names(*COMPARED, "--numstat", "HEAD", "--", *paths)
     unlike = {count.split("\t", 2)[-1] for count in counted}
     return tuple(path for letters, path in entries if letters != _TWICE or path in unlike)
 
@@ -262,6 +130,13 @@ class Clone(NamedTuple):
     is_found: bool
 
 
+class RemoteBranches(NamedTuple):
+    """A remote's branches, each with its commit, and which is the default one; None where it does not tell."""
+
+    heads: dict[str, str]
+    default: str | None
+
+
 @dataclass(eq=False)
 class Git:
     """One clone.
@@ -269,10 +144,12 @@ class Git:
     Attributes:
         folder: where its commands run: the clone's top folder, or one below it.
         known: what was asked of the clone already; None where nothing was.
+        more_objects: a folder with objects that the clone does not have; None without.
     """
 
     folder: Path
     known: Clone | None = field(default=None, repr=False)
+    more_objects: Path | None = None
 
     @classmethod
     def around(cls, folder: Path) -> Git:
@@ -310,6 +187,8 @@ class Git:
     def command(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> Command:
         """Return the git command with ``arguments``, as it would be run."""
         hidden = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+        if self.more_objects:
+            hidden["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = str(self.more_objects)
         if not sys.stdin.isatty():
             hidden["GIT_TERMINAL_PROMPT"] = "0"
         naming = (*_NEUTRAL, *self._naming)
@@ -417,6 +296,10 @@ class Git:
             raise Refused(f"the branch {branch} has no commit yet", where=self.folder, hint=hint)
         return branch
 
+    def path_of(self, *question: str) -> Path:
+        """Return a path that ``git rev-parse`` prints, which may be relative to where it is asked."""
+        return self.folder / os.fsdecode(self.ask("rev-parse", *question).stdout.removesuffix(b"\n"))
+
     # -- what it holds
 
     def show(self, path: str, revision: str = "HEAD") -> bytes | None:
@@ -451,8 +334,11 @@ class Git:
 
     def branch_commit(self, branch: str) -> str | None:
         """Return the full hash that the local branch ``branch`` points to, or None."""
-        output = self.ask("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}")
-        return output.text if output.ok else None
+        return self.commit_at(f"refs/heads/{branch}")
+
+    def contains(self, commit: str, other: str | None) -> bool:
+        """Whether ``other`` is ``commit``, or one that leads to it."""
+        return other is not None and self.ask("merge-base", "--is-ancestor", other, commit).ok
 
     def child_of(self, parent: str, revision: str) -> str | None:
         """Return the commit after ``parent`` on the way of first parents to ``revision``; None where it has none."""
@@ -466,40 +352,30 @@ class Git:
 
     # -- the remote
 
-    def remote_url(self, remote: str) -> str | None:
-        """Return the address of ``remote``, or None where there is none of that name."""
-        output = self.ask("config", "--get", f"remote.{remote}.url")
-        return output.text if output.ok else None
-
     def push_address(self, remote: str) -> str:
         """Return what to ask for the branches that a push to ``remote`` meets: its name, or its own push address."""
         fetch, push = ask_all(capture, [self.command("remote", "get-url", *flag, remote) for flag in ((), ("--push",))])
         return push.text if push.ok and push.text != fetch.text else remote
 
-    def default_branch(self, remote: str) -> str:
-        """Return the default branch's name, from what the clone knows of ``remote`` (nothing is asked over a network).
+    def configuration(self, pattern: str) -> dict[str, str]:
+        """Return git's settings whose names match ``pattern``, variables in small letters; of several the last."""
+        pairs = (entry.partition("\n") for entry in self.ask("config", "--null", "--get-regexp", pattern).names)
+        return {key: value for key, _, value in pairs}
 
-        A clone knows it as ``refs/remotes/REMOTE/HEAD``. Without that it is ``main``, ``master`` or git's own
-        ``init.defaultBranch`` among the remote's branches, or the only one of them; where nothing was ever fetched,
-        among the clone's own.
-
-        Raises:
-            Refused: there are several, and none of that tells.
-        """
+    def known_default(self, remote: str) -> str | None:
+        """Return the remote's default branch as the clone knows it (``refs/remotes/REMOTE/HEAD``), or None."""
         prefix = f"refs/remotes/{remote}/"
         known = self.ask("symbolic-ref", "--quiet", f"{prefix}HEAD")
-        if known.ok:
-            return known.text.removeprefix(prefix)
-        usual = ("main", "master", self.ask("config", "--get", "init.defaultBranch").text)
-        branches = self._refs(prefix) or self._refs("refs/heads/")
-        likely = [name for name in usual if name in branches]
-        if not likely and len(branches) > 1:
-            raise Refused(
-                f"nobody here knows the default branch of {remote}",
-                where=self.folder,
-                hint=f"git remote set-head {remote} --auto; or say it in invoke.yaml: hub: {{base_branch: NAME}}",
-            )
-        return [*likely, *branches, "main"][0]
+        return known.text.removeprefix(prefix) if known.ok else None
+
+    def branches_known(self, remote: str) -> list[str]:
+        """Return the remote's branches as they were last fetched; where nothing was, the clone's own."""
+        return self._refs(f"refs/remotes/{remote}/") or self._refs("refs/heads/")
+
+    def commit_at(self, revision: str) -> str | None:
+        """Return the full hash of the commit that ``revision`` names; None where the clone has no such commit."""
+        output = self.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        return output.text if output.ok else None
 
     def _refs(self, prefix: str) -> list[str]:
         """Return the names of the references below ``prefix``, without it."""
@@ -512,20 +388,57 @@ class Git:
             Unreachable: it does not answer.
             Denied: it refuses access.
         """
-        return self._heads(remote, branch).get(branch)
+        return self._branches(remote, branch).heads.get(branch)
 
-    def remote_heads(self, remote: str) -> dict[str, str]:
-        """Ask ``remote`` for its branches, each with its commit; it raises as :meth:`remote_commit` does."""
-        return self._heads(remote, "*")
+    def remote_branches(self, remote: str) -> RemoteBranches:
+        """Ask ``remote`` for its branches and its default branch; it raises as :meth:`remote_commit` does."""
+        return self._branches(remote, "*")
 
-    def _heads(self, remote: str, pattern: str) -> dict[str, str]:
-        prefix = "refs/heads/"
-        output = self.ask("ls-remote", "--", remote, f"{prefix}{pattern}")
+    def fetch_command(self, remote: str, branch: str) -> Command:
+        """Return the command that fetches ``branch`` of ``remote``."""
+        return self.command("fetch", "--no-recurse-submodules", "--", remote, branch)
+
+    def fetch(self, remote: str, branch: str) -> None:
+        """Fetch ``branch`` of ``remote``; it raises as :meth:`remote_commit` does."""
+        output = capture(self.fetch_command(remote, branch), seconds=PUSH_SECONDS)
         if not output.ok:
             raise remote_fault(output, remote)
-        # It also lists what only ends so: refs/somebody/refs/heads/main.
-        listed = (line.partition("\t") for line in output.text.splitlines())
-        return {name[len(prefix) :]: commit for commit, _, name in listed if name.startswith(prefix)}
+
+    def fetched(self, remote: str, branch: str, folder: Path) -> Git:
+        """Return the clone with the commits of ``branch`` of ``remote`` besides, which are kept in ``folder``.
+
+        Nothing of the clone changes. It raises as :meth:`remote_commit` does.
+        """
+        own = self.folder / self.read("rev-parse", "--git-path", "objects")
+        flags = ("--no-write-fetch-head", "--no-tags", "--no-auto-maintenance", "--no-recurse-submodules", "--refmap=")
+        env = {"GIT_OBJECT_DIRECTORY": str(folder), "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(own)}
+        command = self.command("fetch", *flags, "--", remote, f"refs/heads/{branch}", env=env)
+        output = capture(command, seconds=PUSH_SECONDS)
+        if not output.ok:
+            raise remote_fault(output, remote)
+        return replace(self, more_objects=folder)
+
+    def count(self, start: str, end: str) -> int:
+        """Return how many commits of ``end`` are none of ``start``; 0 where the clone does not have both."""
+        output = self.ask("rev-list", "--count", f"{start}..{end}", "--")
+        return int(output.text) if output.ok else 0
+
+    def unlike(self, before: str, after: str) -> tuple[str, ...]:
+        """Return the files that differ between two commits, relative to the top."""
+        return self.names("diff-tree", "-r", "-z", "--name-only", "--no-renames", before, after, "--")
+
+    def _branches(self, remote: str, pattern: str) -> RemoteBranches:
+        prefix = "refs/heads/"
+        output = self.ask("ls-remote", "--symref", "--", remote, "HEAD", f"{prefix}{pattern}")
+        if not output.ok:
+            raise remote_fault(output, remote)
+        # `ref: refs/heads/main<TAB>HEAD` is the default branch. It also lists what only ends as a branch does:
+        # refs/somebody/refs/heads/main, and others called HEAD.
+        lines = [line.partition("\t") for line in output.text.splitlines()]
+        heads = {name[len(prefix) :]: commit for commit, _, name in lines if name.startswith(prefix)}
+        links = (told.removeprefix("ref: ") for told, _, name in lines if name == "HEAD" and told.startswith("ref: "))
+        default = next((link.removeprefix(prefix) for link in links if link.startswith(prefix)), None)
+        return RemoteBranches(heads, default if default in heads else None)
 
     def unlike_remote(self, heads: Iterable[str]) -> tuple[str, ...]:
         """Return HEAD's commits that are in none of ``heads``, newest first: short hash and subject."""
@@ -559,33 +472,6 @@ class Git:
         pairs = ((f"branch.{branch}.merge", f"refs/heads/{branch}"), (f"branch.{branch}.remote", remote))
         merge, name = (self.command("config", "--replace-all", *pair) for pair in pairs)
         return merge, name
-
-
-def _verb(arguments: Sequence[str]) -> str:
-    """Return the name of git's command: the first argument that is neither an option nor an option's value."""
-    return next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
-
-
-def _fix(output: Output) -> str:
-    """Return how to fix what git says is wrong: its own advice, where that is a command."""
-    advised = [line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE)]
-    if advised:
-        return advised[0]
-    said = output.stderr.lower()
-    found = (hint for sign, hint in _FIXES.items() if sign in said)
-    return next(found, "git status")
-
-
-def _first_fault(output: Output) -> str:
-    """Return the line in which git names the fault; what follows it is advice."""
-    lines = [line.strip() for line in output.stderr.splitlines()]
-    named = [line.split(": ", 1)[1] for line in lines if line.startswith(("fatal: ", "error: "))]
-    return named[0] if named else output.last_words
-
-
-def _entries_unlike(git: Git, commit: str, paths: Sequence[str], *flags: str) -> tuple[str, ...]:
-    """Return those of ``paths`` whose entries in the index are not the commit's."""
-    return git.names(*_COMPARED, "--cached", "--name-only", *flags, commit, "--", *paths)
 
 
 def _clone_in(top: Output, state: Output, start: Path) -> Clone | None:

@@ -55,16 +55,9 @@ def active_account() -> str | None:
         raise ProgramFailed("gcloud's list of accounts cannot be read", where="gcloud", hint=str(command)) from err
 
 
-def login_command(*, key_file: Path | None, browser: bool) -> Command:
-    """Return the command that signs in: a person on a terminal, or with a service account's or workload's file."""
-    if key_file is not None:
-        return Command(("gcloud", "auth", "login", f"--cred-file={key_file}", "--quiet"))
-    return Command(("gcloud", "auth", "login", *([] if browser else ["--no-launch-browser"])))
-
-
-def adc_command(*, browser: bool) -> Command:
-    """Return the command that makes application default credentials."""
-    return Command(("gcloud", "auth", "application-default", "login", *([] if browser else ["--no-launch-browser"])))
+def login_command(*kind: str, browser: bool) -> Command:
+    """Return the command that signs a person in; with ``application-default`` it makes those credentials."""
+    return Command(("gcloud", "auth", *kind, "login", *([] if browser else ["--no-launch-browser"])))
 
 
 def configure_command(*hosts: str) -> Command:
@@ -149,7 +142,8 @@ def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
     if "unauthenticated request" in said:
         yield f"nobody is signed in to it: {words}", sign_in
     if "uploadartifacts" in said or "downloadartifacts" in said or "may not exist" in said:
-        yield _no_role_or_repository(words)
+        role = "the account is the wrong one, or lacks the role artifactregistry.writer"
+        yield f"{role}, or there is no such repository: {words}", _describe(words)
     if "name_unknown" in said or "name unknown" in said or "repository name not known" in said:
         yield f"there is no such repository: {words}", _describe(words) if is_google(host) else f"docker login {host}"
     yield f"the registry denied access: {words}", sign_in
@@ -165,11 +159,6 @@ def _helper_missing(words: str) -> Iterator[tuple[str, str]]:
     helper = re.search(_HELPER_PROGRAM, words)
     name = helper[0] if helper else "gcloud"
     yield f"Docker's credential helper is not on PATH: {words}", f"put the folder of {name} on PATH"
-
-
-def _no_role_or_repository(words: str) -> tuple[str, str]:
-    what = "the account is the wrong one, or lacks the role artifactregistry.writer, or there is no such repository"
-    return f"{what}: {words}", _describe(words)
 
 
 def _describe(words: str) -> str:

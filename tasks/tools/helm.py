@@ -1,13 +1,15 @@
-"""helm: refreshing the lock file of a chart's dependencies."""
+"""helm: refreshing the lock file of a chart's dependencies, fetching a chart, rendering one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from ..core.faults import Refused
-from .command import Command
-from .process import INSTALL_HINTS, find, run_checked
+from ..core.faults import ProgramFailed, Refused
+from .command import Command, Output
+from .process import INSTALL_HINTS, capture, find, run_checked
 
+__all__ = ["Output", "pull", "require_for", "require_helm", "template", "update", "update_command"]
 UPDATE_SECONDS = 300.0
 
 
@@ -30,6 +32,21 @@ def require_helm(lock: str) -> None:
         )
 
 
+def is_there() -> bool:
+    """Whether helm is on this machine."""
+    return find("helm") is not None
+
+
+def require_for(use: str) -> None:
+    """Check that helm is there; ``use`` says what for.
+
+    Raises:
+        ProgramFailed: it is not.
+    """
+    if not is_there():
+        raise ProgramFailed(f"helm is not here: {use}", hint=INSTALL_HINTS["helm"])
+
+
 def update(chart: Path) -> None:
     """Write the lock file of the chart in the folder ``chart`` anew.
 
@@ -38,3 +55,35 @@ def update(chart: Path) -> None:
     """
     command = update_command(chart)
     run_checked(command, hint=str(command), seconds=UPDATE_SECONDS)
+
+
+def pull(chart: str, version: str, repository: str, folder: Path) -> None:
+    """Fetch the archive of a chart's version (or of the newest one in a range) into ``folder``.
+
+    Raises:
+        ProgramFailed: helm failed.
+    """
+    oci = repository.startswith("oci://")
+    named = (f"{repository.rstrip('/')}/{chart}",) if oci else (chart, "--repo", repository)
+    argv = ("helm", "pull", *named, *(("--version", version) if version else ()))
+    command = Command((*argv, "--destination", "."), folder, hidden_env=_apart(folder.parent))
+    run_checked(command, hint=f"{' '.join(argv)}", seconds=UPDATE_SECONDS)
+
+
+def template(
+    folder: Path, chart: str, release: str, namespace: str, values: Sequence[str], kubernetes: str | None
+) -> Output:
+    """Render the chart at ``chart`` in ``folder`` with its values files, also relative to it, the strongest last.
+
+    ``kubernetes`` is the cluster's version. What is wrong with the chart or the values is in the output.
+    """
+    files = (word for path in values for word in ("--values", path))
+    cluster = ("--kube-version", kubernetes) if kubernetes else ()
+    argv = ("helm", "template", release, f"./{chart}", "--namespace", namespace, *files, *cluster)
+    return capture(Command(argv, folder, hidden_env=_apart(folder)), seconds=UPDATE_SECONDS)
+
+
+def _apart(folder: Path) -> dict[str, str]:
+    """Return the variables that keep helm out of the user's own configuration, plugins and cache."""
+    homes = {f"HELM_{kind}_HOME": str(folder.parent / "helm") for kind in ("CACHE", "CONFIG", "DATA")}
+    return {**homes, "HELM_NO_PLUGINS": "1"}

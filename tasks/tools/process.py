@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -348,12 +348,8 @@ def _environment(command: Command) -> dict[str, str]:
 
 
 def _path_outside_virtualenv() -> str:
-    return _outside_virtualenv(os.environ.get("PATH", os.defpath))
-
-
-@lru_cache(maxsize=1)
-def _outside_virtualenv(path: str) -> str:
-    """Return a ``PATH`` without the folder of this Python's virtual environment."""
+    """Return ``PATH`` without the folder of this Python's virtual environment."""
+    path = os.environ.get("PATH", os.defpath)
     if sys.prefix == sys.base_prefix:
         return path
     own = Path(sys.prefix) / "bin"

@@ -1,7 +1,7 @@
 """What this process may reach: everything, or what belongs to a rehearsal.
 
-While a rehearsal runs, the doors ask here: :mod:`.run` before it starts a program, :mod:`.oci` before a request that
-writes. Reading stays possible: base images from their registries, charts from the Helm repository.
+While a rehearsal runs, the doors ask here: :mod:`.process` before it starts a program, :mod:`.registry` before a
+request that writes. Reading stays possible: base images from their registries, charts from the Helm repository.
 """
 
 from __future__ import annotations
@@ -28,7 +28,18 @@ _GIT_VALUES, _DOCKER_VALUES = ("-C", "-c"), ("-H", "--host", "-c", "--context", 
 _ENGINE, _BUILDER, _TAG = ("-H", "--host", "-c", "--context"), ("--builder",), ("-t", "--tag")
 _CACHE_FLAGS, _CACHE_FIELDS = ("--cache-from", "--cache-to"), ("cache-from", "cache-to")
 _REF = re.compile(r"(?:^|,)ref=([^,]*)")
-_BOUND = Path(__file__).with_name("bound.py")
+# ``python -c BOUND STARTER PROGRAM ARGUMENTS``: become a program that ends with the process STARTER. On Linux the
+# kernel sends SIGTERM when the starter dies, whatever it dies of (prctl(2), PR_SET_PDEATHSIG, kept across exec).
+# Elsewhere nothing does: there a rehearsal's registry is a container, which the next rehearsal removes.
+_BOUND = """\
+import ctypes, os, signal, sys
+starter, program = int(sys.argv[1]), sys.argv[2:]
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    if os.getppid() != starter:
+        sys.exit("the starter died first")
+os.execvp(program[0], program)
+"""
 _FOR_REAL = "run the release itself to use it"
 _reach: Reach | None = None
 
@@ -71,8 +82,8 @@ def launcher(program: str) -> tuple[str, ...]:
 
 
 def bound() -> tuple[str, ...]:
-    """Return what to put before a program's path, so that it ends with this process; see :mod:`.bound`."""
-    return (sys.executable, "-I", "-S", str(_BOUND), str(os.getpid()))
+    """Return what to put before a program's path, so that it ends with this process."""
+    return (sys.executable, "-I", "-S", "-c", _BOUND, str(os.getpid()))
 
 
 def require_command(command: Command, ask: Callable[[Command], Output]) -> None:

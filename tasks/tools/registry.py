@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urljoin
 from urllib.request import parse_http_list, parse_keqv_list
 
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable, Unusable
-from ..core.http import Address, Answer, Limits, Request, basic, send
+from ..core.http import Address, Answer, Connections, HttpRequest, Limits, basic, send
 from ..core.names import DOCKER_HUB, Reference, short_platform
 from .credentials import IDENTITY_TOKEN, DockerLogins
 from .google import denied
@@ -112,6 +112,7 @@ class Conversation:
     actions: str = "pull"
     deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
     _signed: dict[str, str] = field(default_factory=dict, repr=False)
+    _connections: Connections = field(default_factory=Connections, repr=False)
 
     @property
     def root(self) -> Address:
@@ -185,7 +186,7 @@ class Conversation:
         left = max(self.deadline - time.monotonic(), _SHORTEST)
         limits = _LIMITS._replace(connect=min(_CONNECT_SECONDS, left), read=left, total=left)
         try:
-            return send(Request(method, address, headers, limits, body))
+            return send(HttpRequest(method, address, headers, limits, body, self._connections))
         except (Unreachable, Unusable) as err:
             # Docker has its own proxies and certificates.
             raise Undecided from err
@@ -209,7 +210,13 @@ def look_up(image: Reference) -> FoundImage | None:
         Undecided: its answer is none of these: then Docker itself is to be asked.
     """
     try:
-        return _look(image)
+        conversation = Conversation(image)
+        body = _manifest(conversation, image.digest or image.tag or "latest")
+        if body is None:
+            return None
+        found = list(_platforms(conversation, json.loads(body)))
+        require_one_each([name for name, _ in found], image)
+        return FoundImage(_digest(body), dict(found))
     except (Refused, Undecided):
         raise
     except (Fault, ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
@@ -228,7 +235,9 @@ def require_push_right(repository: Reference) -> None:
     with contextlib.suppress(Undecided):
         reply = conversation.send("POST", _UPLOADS)
         if reply.status == _UPLOAD_BEGUN:
-            _give_up(conversation, reply.headers.get("location", ""))
+            # One that cannot be given up is forgotten in time.
+            with contextlib.suppress(Denied, ValueError):
+                conversation.send("DELETE", urljoin(_UPLOADS, reply.headers.get("location", "")))
 
 
 def put_tag(source: Reference, tag: str) -> str:
@@ -249,32 +258,13 @@ def put_tag(source: Reference, tag: str) -> str:
     return _digest(found.body)
 
 
-def _give_up(conversation: Conversation, upload: str) -> None:
-    """Give an upload up, at an address of the registry's; one that cannot be given up is forgotten in time."""
-    with contextlib.suppress(Undecided, Denied, ValueError):
-        conversation.send("DELETE", urljoin(_UPLOADS, upload))
-
-
-def _look(image: Reference) -> FoundImage | None:
-    conversation = Conversation(image)
-    body = _manifest(conversation, image.digest or image.tag or "latest")
-    if body is None:
-        return None
-    digest = _digest(body)
-    if image.digest not in (None, digest):
-        raise Undecided
-    found = list(_platforms(conversation, json.loads(body)))
-    require_one_each([name for name, _ in found], image)
-    return FoundImage(digest, dict(found))
-
-
 def _manifest(conversation: Conversation, name: str) -> bytes | None:
     """Return the manifest or index that ``name`` (a tag or digest) stands for; None where there is none."""
     reply = conversation.send("GET", f"manifests/{name}", _ACCEPT)
     if reply.status == _NOT_FOUND and any(code in _words(reply) for code in _MISSING):
         return None
-    told = reply.headers.get("docker-content-digest")
-    if reply.status != _OK or told not in (None, _digest(reply.body)):
+    told = (name if ":" in name else None, reply.headers.get("docker-content-digest"))
+    if reply.status != _OK or not {None, _digest(reply.body)}.issuperset(told):
         raise Undecided
     return reply.body
 
@@ -289,7 +279,7 @@ def _platforms(conversation: Conversation, manifest: dict[str, Any]) -> Iterator
         raise Undecided
     for descriptor in wanted:
         body = _manifest(conversation, descriptor["digest"])
-        if body is None or _digest(body) != descriptor["digest"]:
+        if body is None:
             raise Undecided
         name, image = _platform_image(conversation, json.loads(body))
         told = descriptor.get("platform")

@@ -6,10 +6,13 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..review.conftest import at
-from ..review.standin_gh import StandInGh
+from tests.support.gh import StandInGh
+from tests.support.hubs import at
+
 from ..support.cli import INVOKE, run, sh
 from ..support.hubs import Hub, make_hub, make_repository
+from ..support.machine import HELMS
+from ..support.real import write_real_repository
 from ..support.registry import sign_in
 
 if TYPE_CHECKING:
@@ -122,6 +125,32 @@ def _bumped(scene: Scene) -> Scene:
     return scene
 
 
+def _behind(scene: Scene) -> Scene:
+    """A clone of a fork, with a remote ``upstream`` whose ``staging`` has one more commit."""
+    _usual(scene)
+    hub, upstream = scene.hub, scene.home / "upstream.git"
+    hub.git("branch", "--move", "main", "staging")
+    hub.git("push", "--quiet", "origin", "staging")
+    hub.remote_git("symbolic-ref", "HEAD", "refs/heads/staging")
+    sh("git", "clone", "--quiet", "--bare", str(hub.remote), str(upstream), cwd=scene.home)
+    at(hub, "https://github.com/you/my-hubs.git")
+    hub.git("remote", "add", "upstream", ON_GITHUB)
+    hub.git("config", f"url.{upstream}.insteadOf", ON_GITHUB)
+    sh("git", "clone", "--quiet", str(upstream), str(scene.home / "colleague"), cwd=scene.home)
+    colleague = Hub(scene.home / "colleague", upstream)
+    colleague.write("notes.txt", "theirs\n")
+    colleague.commit("Take notes")
+    colleague.git("push", "--quiet")
+    return scene
+
+
+def _fork(scene: Scene) -> Scene:
+    """The same after ``bump``, and up to date."""
+    _behind(scene).hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
+    scene.type("bump")
+    return scene
+
+
 def _committed(scene: Scene) -> Scene:
     """The usual one after ``bump`` and ``commit``."""
     _usual(scene).type("bump", "commit")
@@ -204,16 +233,51 @@ def _cluster(scene: Scene) -> Scene:
     return _committed(scene)
 
 
+def _deployments(scene: Scene) -> Scene:
+    """A hub repository with two deployments, z2jh's real charts in a folder, and the real helm."""
+    charts = write_real_repository(scene.home / "charts")
+    hub = make_hub(scene.hub.path, chart_repository=charts.as_uri())
+    folder = "deployments/edx"
+    hub.write(f"{folder}/hubploy.yaml", "images: {}\n")
+    hub.write(f"{folder}/config/common.yaml", "jupyterhub:\n  hub:\n    concurrentSpawnLimit: 20\n")
+    hub.write(f"{folder}/config/prod.yaml", "jupyterhub:\n  hub:\n    cookieSecret: '0123'\n")
+    hub.write(f"{folder}/config/staging.yaml", "jupyterhub:\n  debug:\n    enabled: true\n")
+    hub.write(f"{folder}/secrets/prod.yaml", "jupyterhub: ENC[AES256_GCM]\nsops:\n  mac: ENC[AES256_GCM]\n")
+    hub.commit("Add a deployment")
+    hub.git("push", "--quiet")
+    at(hub, ON_GITHUB)
+    path = os.pathsep.join((str(HELMS["4"].parent), scene.env["PATH"]))
+    return Scene(
+        scene.home,
+        scene.around,
+        scene.cwd,
+        {**scene.env, "PATH": path, "INVOKE_HUB_CACHE_FOLDER": str(scene.home / "cache")},
+    )
+
+
+def _misspelt(scene: Scene) -> Scene:
+    """The same with a key that no chart knows."""
+    ready = _deployments(scene)
+    scene.hub.edit("deployments/edx/config/prod.yaml", "cookieSecret:", "cookieSecrets:")
+    scene.hub.commit("Set the cookies' secret")
+    scene.hub.git("update-ref", "refs/remotes/origin/main", "main")
+    return ready
+
+
 SCENES: dict[str, Callable[[Scene], Scene]] = {
     "": _usual,
     "bare": _bare,
+    "behind": _behind,
     "beside": _beside,
     "bumped": _bumped,
     "cluster": _cluster,
     "committed": _committed,
+    "deployments": _deployments,
     "empty": _empty,
+    "fork": _fork,
     "google": _google,
     "half": _half,
+    "misspelt": _misspelt,
     "held": _held,
     "released": _released,
     "shared": _shared,

@@ -19,30 +19,31 @@ from tasks.core.faults import Refused
 from tasks.tools.command import Command
 from tasks.tools.process import TooSlow, capture
 from tasks.tools.reach import Reach, confined
+from tests.support.conduct import says
+from tests.support.gcloud import GcloudStandIn
+from tests.support.place import from_the_proof_on
+from tests.support.server import reply, reset
+from tests.support.traps import BARE, Trap, plant
+from tests.support.world import fault
 
-from ..cli.gcloud import GcloudStandIn
-from ..servers.conduct import says
-from ..servers.place import from_the_proof_on
 from ..support.cli import INVOKE, run, run_on_screen, run_task, sh
 from ..support.engine import files_of
 from ..support.helm import RELEASES
 from ..support.machine import PROJECT
-from ..unit.releases.scripted import reply, reset
-from ..verbs.commit.traps import BARE, Trap, plant
-from ..verbs.release.world import fault
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..servers.place import Place
+    from tests.support.place import Place
+    from tests.support.scene import Scene
+
     from ..support.helm import HelmServer
     from ..support.hubs import Hub
-    from ..verbs.release.scene import Scene
 
 DOCKERFILE, REQUIREMENTS, VALUES = "images/hub/Dockerfile", "hub/requirements.yaml", "hub/values.yaml"
 PACKAGES = "images/hub/requirements.txt"
 BRANCH = "bump-z2jh-3.3.8"
-HELM = PROJECT / "tests/hubs/helm_stand_in.sh"
+HELM = PROJECT / "tests/support/helm_stand_in.sh"
 REFUSED, UNUSABLE, PROGRAM, UNREACHABLE = 1, 2, 3, 4
 
 
@@ -124,7 +125,7 @@ def test_rule_3(hub: Hub) -> None:
     commits = hub.subjects()
     done = run_task("bump", "--to", "3.3.7", "commit", cwd=hub.path)
     assert (done.code, hub.subjects()) == (REFUSED, commits), done
-    assert fault(done)[0] == f"the file has other changes than a release's ({DOCKERFILE})"
+    assert fault(done)[0] == f"the file has uncommitted changes besides the release's ({DOCKERFILE})"
 
 
 @pytest.mark.engine
@@ -132,7 +133,7 @@ def test_rule_4(place: Place) -> None:
     """The registry is asked, never guessed. Not found, denied, unreachable and broken are four answers, and only the
     first one means build; a tag that exists is never overwritten without `--force`.
     """
-    # Every way to misbehave: tests/servers. Denials: tests/verbs/auth/test_denials.py.
+    # Every way to misbehave: tests/unit/tools/test_registry.py. Denials: tests/verbs/auth/test_denials.py.
     for answer, code, what in (
         (says("404 Not Found", "MANIFEST_UNKNOWN", "manifest unknown"), 0, ""),
         (says("403 Forbidden", "DENIED", "no"), UNREACHABLE, "the registry denied access"),
@@ -159,7 +160,7 @@ def test_rule_5(place: Place) -> None:
     """Values last. Name and tag are written only after the registry has confirmed the image's digest, one manifest for
     the platform, and the base image's layers as its first layers.
     """
-    # What must be proved: tests/unit/image/test_proof.py. A tag that is moved: tests/servers/test_build.py.
+    # What must be proved: tests/unit/image/test_proof.py. A tag that is moved: tests/verbs/build/test_servers.py.
     values = place.hub.read(VALUES)
     seen: list[str] = []
 
@@ -188,7 +189,7 @@ def test_rule_6(scene: Scene) -> None:
     write it; the working tree is never a build context.
     """
     # Every kind of file, link and submodule: tests/unit/image/test_tree.py. Tags of the content:
-    # tests/hubs/test_content_tags.py. Cloud Build: tests/verbs/build/test_cloudbuild.py.
+    # tests/verbs/build/test_content_tags.py. Cloud Build: tests/verbs/build/test_cloudbuild.py.
     hub = scene.hub
     hub.write(".gitignore", "*.local\n")
     hub.write(DOCKERFILE, f"FROM {scene.base}:3.2.1\nCOPY . /context/\n")
@@ -302,7 +303,7 @@ def test_rule_10(place: Place) -> None:
     """Tags are chartpress's, to the byte, unless `hub.tag` says otherwise. After a build, chartpress finds nothing to
     do.
     """
-    # Every history: tests/unit/image/test_tag.py. Every layout: tests/hubs/test_equivalence.py.
+    # Every history: tests/unit/image/test_tag.py. Every layout: tests/verbs/build/test_equivalence.py.
     place.hub.git("tag", "1.2.0")
     place.hub.write("images/hub/extra.txt", "of the image\n")
     place.hub.commit("Add a file")
@@ -349,8 +350,9 @@ def test_rule_12(hub: Hub, tmp_path: Path) -> None:
     """Children get a clean environment, and nothing asks a question where nobody can answer. Every look at an outside
     program or server has a bound.
     """
-    # Every way to sign in: tests/cli/test_auth.py. Programs and servers that hang: tests/verbs/check/test_doctor.py,
-    # tests/servers, tests/unit/releases/test_fetch.py.
+    # Every way to sign in: tests/verbs/auth/test_auth.py. Programs and servers that hang:
+    # tests/verbs/check/test_doctor.py,
+    # tests/unit/core/test_http.py.
     gcloud = GcloudStandIn.install(tmp_path / "gcloud")
     hub.edit("chartpress.yaml", "127.0.0.1:1", "us-docker.pkg.dev/hubs")
     others = {"VIRTUAL_ENV": "/somebody/else", "PYTHONPATH": "/somebody/else"}
@@ -419,8 +421,8 @@ def test_rule_14(hub: Hub, helm_repository: HelmServer) -> None:
     """Untrusted input is data. It never reaches a shell, it is read from regular files only and in bounded time and
     memory, and it is shown with control characters made harmless and secrets masked.
     """
-    # Every reader: tests/tools/fuzz. No shell, no options, no secrets: tests/security. What is shown: tests/security,
-    # tests/cli/test_secrets.py. Odd names: tests/hubs/test_bad_input.py.
+    # Every reader: tests/tools/fuzz. No shell: tests/rules/test_no_shell.py. What is shown: tests/unit/core,
+    # tests/unit/core/test_masked_runs.py. Odd names: tests/verbs/release/test_links.py.
     branch = "a;touch${IFS}evil;$(touch${IFS}evil)`touch${IFS}evil`"
     done = run_task("bump", "commit", "--branch", branch, "--push", cwd=hub.path)
     assert done.code == 0, done

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NO_REGISTRY = "127.0.0.1:1"
 REAL_CHARTS = "https://hub.jupyter.org/helm-chart/"
 REQUIREMENTS = "# Authenticators that z2jh's image does not bring along.\njupyterhub-nativeauthenticator~=1.3.0\n"
+ON_GITHUB = "https://github.com/org/hubs.git"
 
 
 @dataclass(frozen=True)
@@ -187,3 +188,9 @@ RUN pip install --no-cache-dir --requirement /tmp/requirements.txt
 
 USER ${{NB_USER}}
 """
+
+
+def at(hub: Hub, address: str) -> None:
+    """Give the hub's remote another address; git still finds it where it is."""
+    hub.git("remote", "set-url", "origin", address)
+    hub.git("config", f"url.{hub.remote}.insteadOf", address)

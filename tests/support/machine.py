@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
+# The real helm, 3 and 4: see tests/machine/helm.sh.
+HELMS = {major: PROJECT / ".helm" / major / "helm" for major in ("3", "4")}
 # Read once: the isolation of each test hides it from the programs under test.
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 ENGINE_HINT = "set this machine up: make engine"
@@ -128,6 +130,12 @@ def missing_for_engine() -> str | None:
 
 
 @cache
+@cache
+def missing_for_helm() -> str | None:
+    """Return what is missing for tests with the real helm programs, or None."""
+    return None if all(program.exists() for program in HELMS.values()) else "the helm programs are not here: make helm"
+
+
 def missing_for_gcloud() -> str | None:
     """Return what a test with the marker ``gcloud`` lacks here, or None."""
     return None if shutil.which("gcloud") else "gcloud is not installed: https://cloud.google.com/sdk/docs/install"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import shutil
 import tarfile
 from functools import cache
 from pathlib import Path
@@ -36,3 +37,9 @@ def write_real_index(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.yaml").write_bytes(real_index())
     return folder
+
+
+def write_real_repository(folder: Path) -> Path:
+    """Write ``index.yaml`` and the archives of 3.2.1, 3.3.8 and 4.0.0-beta.4 into a folder, and return it."""
+    shutil.copytree(DATA / "charts", folder / "charts")
+    return write_real_index(folder)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ...verbs.release.world import fault
+from tests.support.world import fault
+
 from .mounts import demand_mounts, full, read_only, small_disk
 
 if TYPE_CHECKING:
@@ -25,22 +26,13 @@ DONE = (NONE, "", "")
 # What is said when so many pages of 4096 bytes are free. A release takes about twenty.
 FULL = {
     0: (UNUSABLE, f"the clone cannot be written: {NO_SPACE} (PLACE/hub/.git/hubpress.lock)", "df -h PLACE/hub/.git"),
-    1: (UNUSABLE, f"the file cannot be written: {NO_SPACE} (images/hub/Dockerfile)", "df -h images/hub"),
     2: (UNUSABLE, f"the file cannot be written: {NO_SPACE} (hub/requirements.yaml)", "df -h hub"),
-    4: (PROGRAM, f"git commit: unable to write loose object file: {NO_SPACE} (PLACE/hub)", "df -h .git"),
     16: (PROGRAM, f"git commit: unable to write loose object file: {NO_SPACE} (PLACE/hub)", "df -h .git"),
-    64: DONE,
 }
 
 # What is said when a folder cannot be written. The cache's is nobody's trouble: then nothing is kept.
 LOCKED = {
     "hub": (UNUSABLE, f"the clone cannot be written: {READ_ONLY} (PLACE/hub/.git/hubpress.lock)", "df -h"),
-    "hub/.git": (UNUSABLE, f"the clone cannot be written: {READ_ONLY} (PLACE/hub/.git/hubpress.lock)", "df -h"),
-    "hub/images/hub": (
-        UNUSABLE,
-        f"the file cannot be written: {READ_ONLY} (images/hub/Dockerfile)",
-        "ls -ld images/hub",
-    ),
     "hub/hub": (UNUSABLE, f"the file cannot be written: {READ_ONLY} (hub/requirements.yaml)", "ls -ld hub"),
     "hub/.git/refs": (PROGRAM, f"git switch: cannot lock ref 'refs/heads/{BRANCH}': ", "ls -ld .git; mount"),
     "hub/.git/objects": (PROGRAM, "git commit: unable to create temporary file: ", "ls -ld .git; mount"),
@@ -49,9 +41,7 @@ LOCKED = {
         f"the remote rejected the branch {BRANCH}: unpacker error (origin)",
         "ask who keeps origin",
     ),
-    "home/docker": (PROGRAM, "", "docker buildx ls"),
     "home/cache": DONE,
-    "tmp": DONE,
 }
 
 

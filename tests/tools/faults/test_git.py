@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.tools.git import Git
+from tests.support.steps import install_hook
+from tests.support.world import fault
 
 from ...support.cli import TASKS
-from ...verbs.commit.steps import install_hook
-from ...verbs.release.world import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,6 @@ BUSY = "another git is at work here, or was killed in the middle of it"
 AS_SOMEBODY = ("-c", "user.name=Somebody", "-c", "user.email=somebody@hub.example")
 # What the stage's user has left there.
 WORK = {" M hub/Chart.yaml", "A  notes.txt", "?? draft.txt"}
-_MOST_EVENTS = 30
 ASK = f"ask who keeps origin why, then: git push origin {BRANCH}"
 
 
@@ -88,16 +87,6 @@ def sign_nothing(stage: Stage) -> None:
     stage.hub.git("config", "--unset", "commit.gpgSign")
 
 
-def check_out_at_the_remote(stage: Stage) -> None:
-    stage.hub.remote_git("config", "core.bare", "false")
-    stage.hub.remote_git("symbolic-ref", "HEAD", f"refs/heads/{BRANCH}")
-
-
-def make_the_remote_bare(stage: Stage) -> None:
-    stage.hub.remote_git("symbolic-ref", "HEAD", "refs/heads/main")
-    stage.hub.remote_git("config", "core.bare", "true")
-
-
 def other_commits_here(stage: Stage) -> None:
     tree = stage.hub.git("rev-parse", "HEAD^{tree}")
     stage.hub.git("branch", BRANCH, stage.hub.git("commit-tree", tree, "-p", "HEAD", "-m", "Somebody's"))
@@ -127,7 +116,6 @@ CASES = {
         before=True,
     ),
     "another git's lock on the index": lock("hub/.git/index.lock", before=True),
-    "another git's lock on HEAD": lock("hub/.git/HEAD.lock", before=True),
     "another git's lock on the feature branch": lock(f"hub/.git/refs/heads/{BRANCH}.lock"),
     "a signature that cannot be made": Case(
         sign_with_nothing,
@@ -135,21 +123,6 @@ CASES = {
         PROGRAM,
         "git commit: gpg failed to sign the data (PLACE/hub)",
         "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
-    ),
-    "a branch of which ours would be the folder": Case(
-        lambda stage: stage.hub.git("branch", f"{BRANCH}/x"),
-        lambda stage: stage.hub.git("branch", "--delete", "--force", f"{BRANCH}/x"),
-        PROGRAM,
-        f"git switch: cannot lock ref 'refs/heads/{BRANCH}': "
-        f"'refs/heads/{BRANCH}/x' exists; cannot create 'refs/heads/{BRANCH}'",
-        "git branch --list; use another branch: --branch NAME",
-    ),
-    "a hook whose words look like ours": hook(
-        "hub/.git/hooks/pre-commit",
-        "echo 'error: tabs in the chart' >&2; echo 'hint: expand it' >&2; exit 1",
-        PROGRAM,
-        "git commit: tabs in the chart (PLACE/hub)",
-        "git status",
     ),
     "a hook that stops the push": hook(
         "hub/.git/hooks/pre-push",
@@ -163,27 +136,6 @@ CASES = {
         "echo 'error: frozen until Monday' >&2; exit 1",
         UNREACHABLE,
         f"the remote rejected the branch {BRANCH}: pre-receive hook declined (origin)",
-        ASK,
-    ),
-    "a remote that protects the branch": hook(
-        "hub.git/hooks/update",
-        "echo 'GH006: Protected branch update failed' >&2; exit 1",
-        UNREACHABLE,
-        f"the remote rejected the branch {BRANCH}: hook declined (origin)",
-        ASK,
-    ),
-    "a remote that has the branch checked out": Case(
-        check_out_at_the_remote,
-        make_the_remote_bare,
-        UNREACHABLE,
-        f"the remote rejected the branch {BRANCH}: branch is currently checked out (origin)",
-        ASK,
-    ),
-    "another git's lock at the remote": Case(
-        lambda stage: (stage.place / f"hub.git/refs/heads/{BRANCH}.lock").touch(),
-        lambda stage: (stage.place / f"hub.git/refs/heads/{BRANCH}.lock").unlink(),
-        UNREACHABLE,
-        f"the remote rejected the branch {BRANCH}: failed to update ref (origin)",
         ASK,
     ),
 }
@@ -258,15 +210,6 @@ def test_git_interrupted_before_the_index_is_finished_by_the_next_commit(harness
     assert not stage.look().difference(harness.undisturbed)
 
 
-def test_git_interrupted_before_the_index_and_a_newer_release(harness: Harness) -> None:
-    stage = harness.stage
-    interrupt_before_the_index(stage)
-    done = stage.run(*TASKS, "bump", "--to", "4.4.0", "commit")
-    assert done.code == 0, done
-    assert entries(stage) == WORK
-    assert stage.hub.subjects()[:2] == ["Move z2jh from 3.3.8 to 4.4.0", "Move z2jh from 3.2.1 to 3.3.8"]
-
-
 def test_the_plan_shows_the_command_that_finishes_an_interrupted_commit(harness: Harness) -> None:
     stage = harness.stage
     interrupt_before_the_index(stage)
@@ -284,56 +227,6 @@ def test_what_somebody_staged_of_the_last_commit_is_no_interrupted_one(harness: 
     before = entries(stage)
     assert stage.run(*TASKS, "commit").code == 0
     assert entries(stage) == before
-
-
-@pytest.mark.parametrize("repository", ["hub/.git", "hub.git"], ids=["here", "at the remote"])
-def test_git_interrupted_at_any_change_of_a_branch(harness: Harness, repository: str) -> None:
-    stage, undisturbed = harness.stage, harness.undisturbed
-    count = stage.folder / "count"
-    # What runs the hook is git itself; it is stopped at the Nth of its events.
-    script = f"n=$(($(cat {count}) + 1)); echo $n >{count}; test $n = {{}} && kill -INT $PPID; exit 0"
-    for at in range(1, _MOST_EVENTS):
-        stage.set_up()
-        count.write_text("0")
-        install_hook(stage.place / repository / "hooks", "reference-transaction", script.format(at))
-        stage.release()
-        (stage.place / repository / "hooks/reference-transaction").unlink()
-        again = stage.release()
-        assert again.code == 0, (at, again)
-        assert not stage.look().difference(undisturbed), at
-        if int(count.read_text()) < at:
-            break
-    assert 2 < at < _MOST_EVENTS - 1
-
-
-def test_what_a_hook_has_changed_is_told_and_stays(harness: Harness) -> None:
-    stage, planted = harness.stage, harness.planted
-    stage.set_up()
-    change = "echo '# formatted' >> hub/requirements.yaml; git add hub/requirements.yaml"
-    install_hook(stage.place / "hub/.git/hooks", "pre-commit", change)
-    stopped = stage.release()
-    assert stopped.code == REFUSED, stopped
-    assert fault(stopped) == (
-        "a hook changed the file while it was committed (hub/requirements.yaml)",
-        "git show HEAD -- hub/requirements.yaml",
-    )
-    world = stage.look()
-    assert (world.users(), world.remote, world.images) == (planted.users(), planted.remote, {})
-    (stage.place / "hub/.git/hooks/pre-commit").unlink()
-    again = stage.release()
-    assert again.code == 0, again
-    assert stage.look().users() == planted.users()
-    assert stage.hub.remote_git("show", f"{BRANCH}:hub/requirements.yaml").endswith("# formatted")
-
-
-def test_a_hook_that_fails_after_the_switch_changes_nothing_of_it(harness: Harness) -> None:
-    stage, undisturbed = harness.stage, harness.undisturbed
-    stage.set_up()
-    install_hook(stage.place / "hub/.git/hooks", "post-checkout", "exit 1")
-    done = stage.release()
-    assert done.code == 0, done
-    (stage.place / "hub/.git/hooks/post-checkout").unlink()
-    assert not stage.look().difference(undisturbed)
 
 
 def test_a_lock_that_is_held_for_a_moment_is_waited_for(tmp_path: Path) -> None:

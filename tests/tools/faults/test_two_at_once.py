@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.steps import install_hook
+from tests.support.world import fault
+
 from ...support.hubs import Hub
-from ...verbs.commit.steps import install_hook
-from ...verbs.release.world import fault
 from .stage import PATIENCE
 
 if TYPE_CHECKING:
@@ -120,29 +121,3 @@ def test_of_two_clones_with_commits_of_their_own_the_second_push_is_refused(harn
     assert world.images[image] == digest
     assert len(world.images) == 2
     assert len(second.subjects("main..HEAD")) == 2
-
-
-def test_a_colleague_who_has_pushed_is_seen_before_anything_is_built(harness: Harness) -> None:
-    stage, undisturbed = harness.stage, harness.undisturbed
-    stage.set_up()
-    second = colleague(stage)
-    assert stage.release().code == 0
-    before = second.snapshot()
-    theirs = stage.release(second.path, SOMEBODY_ELSE)
-    assert theirs.code == 1, theirs
-    assert fault(theirs) == (
-        f"the remote's branch {BRANCH} has commits that are not here (origin)",
-        f"git fetch origin && git switch {BRANCH}; or use another branch: --branch NAME",
-    )
-    assert (second.snapshot(), second.subjects("main..HEAD")) == (before, [])
-    world = stage.look()
-    assert (world.remote, world.images) == (undisturbed.remote, undisturbed.images)
-
-
-def test_the_same_commits_that_arrive_in_the_middle_of_a_push_are_what_was_wanted(harness: Harness) -> None:
-    stage, undisturbed = harness.stage, harness.undisturbed
-    stage.set_up()
-    install_hook(stage.hub.path / ".git/hooks", "pre-push", f"git push --quiet --no-verify origin {BRANCH}")
-    done = stage.release()
-    assert done.code == 0, done
-    assert stage.look().remote == undisturbed.remote

@@ -28,17 +28,18 @@ from tasks.repo.chart import requirements, with_version
 from tasks.repo.chartpress import read_chartpress
 from tasks.repo.dockerfile import hub_base, with_base
 from tasks.repo.secrets import credential_in
-from tasks.repo.values import image_at, warnings, with_image
+from tasks.repo.values import PinnedImage, image_at, warnings, with_image
 from tasks.tools import docker, google
 from tasks.tools.command import Command, Output
 from tasks.tools.credentials import DockerLogins, ask_helper
 from tasks.tools.forges import GitHub, opening_address, read_remote
-from tasks.tools.git import Git, push_fault, remote_fault
+from tasks.tools.git import Git
+from tasks.tools.git_faults import push_fault, remote_fault
 from tasks.tools.google import denied
 from tasks.tools.registry import Undecided, look_up, require_push_right
+from tests.support.charts import archive, entry
 
 from ...support.helm import RELEASES, chart_archive, index_text
-from ...unit.releases.charts import archive, entry
 from . import seeds
 from .inputs import VALUES, damaged, damaged_text, trees
 from .whole import hub_of
@@ -102,7 +103,7 @@ def _values(data: bytes) -> None:
         image_at(data, "jupyterhub.hub.image", WHERE)
     with contextlib.suppress(Fault):
         warnings(data, WHERE)
-    with_image(data, "jupyterhub.hub.image", "quay.io/org/hub", "1.10", WHERE)
+    with_image(data, "jupyterhub.hub.image", PinnedImage("quay.io/org/hub", "1.10", 0), WHERE)
 
 
 def _settings_file(data: bytes) -> None:
@@ -165,7 +166,7 @@ def _gcloud(data: bytes) -> None:
 def _gh(data: bytes) -> None:
     for status in (0, 1, 4):
         with _saying(data, status=status), contextlib.suppress(Fault):
-            GitHub("github.com", "org/hubs", Path()).open_request("main")
+            GitHub("github.com", "org/hubs", Path()).requests("main")
 
 
 def _inspection(given: tuple[int, bytes]) -> None:
@@ -203,7 +204,7 @@ def _history(said: list[bytes]) -> None:
         for question in (
             *(git.branch, git.head, git.last_commit, lambda: git.changed(["a"])),
             lambda: git.remote_commit("origin", "main"),
-            lambda: git.default_branch("origin"),
+            lambda: git.known_default("origin"),
             lambda: chartpress_tag(History(git), ["images/hub"], "minor"),
             lambda: tag_to_come(History(git), "1.2.3"),
         ):
@@ -262,7 +263,7 @@ def _reference(text: str) -> None:
 def _remote(text: str) -> None:
     repository = read_remote(text)
     if repository:
-        opening_address(repository, text, "main", text)
+        opening_address(repository, repository, text, "main", text)
 
 
 def _address(text: str) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from tasks.image.engines import pushed_digests
+from tests.support.manifests import DOCKER_INDEX, MANIFEST
 
-from ...unit.image.manifests import DOCKER_INDEX, MANIFEST
 from .inputs import damaged, damaged_text
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks.core.names import Reference
-from tasks.image.definition import BakeTarget, definition, target_name
+from tasks.image.definition import BakeTarget, bake_fields, definition, target_name
 
 from ...support.cli import run
 
@@ -163,3 +163,47 @@ def test_bake_takes_every_text_as_it_stands(tmp_path: Path, text: str) -> None:
     assert read["args"] == {"ARG": text, f"ARG{text}": "value", f"MORE{text}": text}
     assert read["labels"] == {"label": text, f"label{text}": "value"}
     assert read["target"] == text
+
+
+OPTIONS: list[tuple[str, dict[str, Any]]] = [
+    ("--label=ref=1", {"labels": {"ref": "1"}}),
+    ("--label maintainer=octocat", {"labels": {"maintainer": "octocat"}}),
+    ("--build-arg=A=b=c", {"args": {"A": "b=c"}}),
+    ("--build-arg LC_ALL", {"args": {"LC_ALL": "C.UTF-8"}}),
+    ("--build-arg NO_SUCH_VARIABLE", {}),
+    ("--build-context lib=lib", {"contexts": {"lib": "lib"}}),
+    ("--target=final", {"target": "final"}),
+    ("--network none", {"network": "none"}),
+    ("--no-cache", {"no-cache": True}),
+    ("--pull", {"pull": True}),
+    ("--pull=false", {}),
+    ("--no-cache-filter=final", {"no-cache-filter": ["final"]}),
+    ("--annotation=a=b", {"annotations": ["a=b"]}),
+    ("--cache-from=type=registry,ref=x/y", {"cache-from": ["type=registry,ref=x/y"]}),
+    ("--cache-to type=inline", {"cache-to": ["type=inline"]}),
+    ("--secret=id=token,env=TOKEN", {"secret": ["id=token,env=TOKEN"]}),
+    ("--ssh default", {"ssh": ["default"]}),
+    ("--shm-size=128m", {"shm-size": "128m"}),
+    ("--ulimit nofile=1024:1024", {"ulimits": ["nofile=1024:1024"]}),
+    ("--attest=type=sbom", {"attest": ["type=sbom"]}),
+    ("--provenance=mode=max", {"attest": ["type=provenance,mode=max"]}),
+    ("--provenance false", {"attest": ["type=provenance,disabled=true"]}),
+    ("--sbom=true", {"attest": ["type=sbom"]}),
+    ("--rm", {}),
+    ("--force-rm --quiet", {}),
+]
+
+
+@pytest.mark.parametrize(("option", "meant"), OPTIONS, ids=[option for option, _ in OPTIONS])
+def test_an_extra_option_is_what_bake_calls_it(option: str, meant: dict[str, Any]) -> None:
+    assert bake_fields(option.split(), "chartpress.yaml", {"LC_ALL": "C.UTF-8"}) == meant
+
+
+@pytest.mark.engine
+def test_bake_reads_every_extra_option(tmp_path: Path) -> None:
+    # buildx looks whether there is an agent for --ssh.
+    given = [word for option, _ in OPTIONS for word in option.split() if "ssh" not in option]
+    (tmp_path / "docker-bake.json").write_text(
+        json.dumps({"target": {"default": bake_fields(given, "chartpress.yaml", {"LC_ALL": "C.UTF-8"})}})
+    )
+    assert run("docker", "buildx", "bake", "--print", cwd=tmp_path).code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tasks.core.faults import Refused
 from tasks.core.settings import Settings
 from tasks.image.definition import from_folder, with_files_of
-from tasks.image.inputs import inputs_hash
+from tasks.image.inputs import inputs_hash, write_files
 from tasks.image.tree import Tree
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
@@ -47,12 +48,6 @@ def make_executable(hub: Hub) -> None:
     (hub.path / "images/hub/requirements.txt").chmod(0o755)
 
 
-def link_the_context(hub: Hub) -> None:
-    hub.git("mv", "images/hub", "extra/hub")
-    (hub.path / "images").mkdir(exist_ok=True)
-    (hub.path / "images/hub").symlink_to("../extra/hub")
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -88,25 +83,9 @@ def test_what_no_builder_gets_does_not_count(repository: Hub, change: Callable[[
     assert hash_of(repository.path) == before
 
 
-def test_it_is_the_same_in_another_clone_and_another_commit(repository: Hub, tmp_path: Path) -> None:
-    before = hash_of(repository.path)
-    sh("git", "clone", "--quiet", "--depth=1", f"file://{repository.path}", str(tmp_path / "shallow"), cwd=tmp_path)
-    repository.git("commit", "--quiet", "--amend", "--message", "In other words")
-    assert hash_of(tmp_path / "shallow") == hash_of(repository.path) == before
-
-
 def test_the_base_image_and_the_platform_count(repository: Hub) -> None:
     hashes = {hash_of(repository.path, base=base) for base in ("sha256:1", "sha256:2")}
     assert len({*hashes, hash_of(repository.path, platform="linux/arm64")}) == 3
-
-
-def test_attributes_above_where_a_link_leads_count(repository: Hub) -> None:
-    link_the_context(repository)
-    repository.commit("Link")
-    before = hash_of(repository.path)
-    repository.write("extra/.gitattributes", "*.txt text eol=crlf\n")
-    repository.commit("Write lines in another way")
-    assert hash_of(repository.path) != before
 
 
 def test_the_revision_of_a_submodule_among_the_paths_counts(repository: Hub, tmp_path: Path) -> None:
@@ -120,6 +99,24 @@ def test_the_revision_of_a_submodule_among_the_paths_counts(repository: Hub, tmp
     sh("git", "pull", "--quiet", cwd=repository.path / "extra")
     repository.commit("Follow")
     assert hash_of(repository.path) != before
+
+
+def test_a_files_time_tells_its_content_so_that_a_builder_gets_only_what_has_changed(
+    repository: Hub, tmp_path: Path
+) -> None:
+    def times(name: str) -> dict[str, int]:
+        hub = open_hub(Settings(), Git.around(repository.path))
+        write_files(hub, hub.images, Tree(hub.git, "HEAD"), tmp_path / name)
+        files = (path for path in (tmp_path / name).rglob("*") if path.is_file())
+        return {path.relative_to(tmp_path / name).as_posix(): path.stat().st_mtime_ns for path in files}
+
+    before = times("before")
+    assert times("again") == before
+    repository.write("shared/lib.py", "two\n")  # as many bytes as before
+    repository.commit("Change one file")
+    after = times("after")
+    assert [name for name in after if after[name] != before[name]] == ["shared/lib.py"]
+    assert {time.gmtime(moment // 10**9).tm_year for moment in after.values()} <= {*range(1980, 2011)}
 
 
 @pytest.mark.parametrize("context", ["github.com/team/hub", "git@there/hub"])

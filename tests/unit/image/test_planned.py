@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.manifests import Repository
+
 from ...support.cli import run_task
 from ...support.hubs import Hub, make_hub
-from .manifests import Repository
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.core.faults import Refused
+from tasks.core.locks import MarkedFolder
 from tasks.image.tree import Tree, snapshot
 from tasks.tools.git import Git
 
@@ -79,14 +80,6 @@ def test_a_tree_is_written_as_git_checks_it_out(repository: Hub, tmp_path: Path,
     assert expected[b"ctx/run.sh"][0] == "-rwxr-xr-x"
 
 
-def test_what_is_asked_for_is_written_and_nothing_else(repository: Hub, tmp_path: Path) -> None:
-    index = (repository.path / ".git/index").read_bytes()
-    Tree(Git.around(repository.path), "HEAD").write(["ctx/deep", "other.txt"], tmp_path / "ours/some")
-    assert sorted(seen(tmp_path / "ours/some")) == [b"ctx/deep/b.txt", b"ctx/deep/ident.txt", b"other.txt"]
-    assert (repository.path / ".git/index").read_bytes() == index
-    assert [path.name for path in (tmp_path / "ours").iterdir()] == ["some"]
-
-
 def hide_by_sparse_checkout(hub: Hub) -> None:
     hub.git("sparse-checkout", "set", "--no-cone", "/*", "!/ctx/deep")
 
@@ -148,12 +141,6 @@ def test_submodules_are_written_at_the_commits_revision(with_submodule: Hub, tmp
     assert (tmp_path / "ours/all/ctx/sub/inner/deepest.txt").read_text() == "deepest\n"
 
 
-def test_submodules_are_found_in_a_second_work_tree_too(with_submodule: Hub, tmp_path: Path) -> None:
-    with_submodule.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "second"))
-    Tree(Git.around(tmp_path / "second"), "HEAD").write(["ctx"], tmp_path / "ours/all")
-    assert (tmp_path / "ours/all/ctx/sub/module.txt").read_text() == "one\n"
-
-
 def test_a_submodule_that_is_not_here_is_named_with_the_command(with_submodule: Hub, tmp_path: Path) -> None:
     sh("git", "clone", "--quiet", str(with_submodule.path), str(tmp_path / "plain"), cwd=tmp_path)
     plain = Git.around(tmp_path / "plain")
@@ -189,20 +176,6 @@ def test_a_link_that_leads_astray_is_refused(repository: Hub, target: str, leads
     repository.commit("Link")
     with pytest.raises(Refused, match=f"a symbolic link leads {leads}"):
         Tree(Git.around(repository.path), "HEAD").objects(["ctx/me"])
-
-
-def test_links_inside_are_followed(repository: Hub) -> None:
-    (repository.path / "first").symlink_to("second/deep")
-    (repository.path / "second").symlink_to("ctx")
-    repository.commit("Link")
-    tree = Tree(Git.around(repository.path), "HEAD")
-    found = tree.objects(["first", "ctx/deep", "first/b.txt", "none", "."])
-    assert found["first"] == found["ctx/deep"] == repository.git("rev-parse", "HEAD:ctx/deep")
-    assert found["."] == repository.git("rev-parse", "HEAD^{tree}")
-    assert (sorted(found), tree.real_path("first/b.txt")) == (
-        [".", "ctx/deep", "first", "first/b.txt"],
-        "ctx/deep/b.txt",
-    )
 
 
 # -- the files as they lie
@@ -257,19 +230,6 @@ def lies(hub: Hub, *paths: str) -> dict[str, bytes]:
         return dict(zip((entry.path for entry in entries), tree.blobs(entries), strict=True))
 
 
-def test_a_file_that_was_edited_in_the_moment_of_its_commit_counts_as_it_lies(repository: Hub) -> None:
-    # A minute ago, so that the moment of this look is another one.
-    repository.git("config", "core.trustCtime", "false")
-    file, index = repository.path / "ctx/a.txt", repository.path / ".git/index"
-    moment = (file.stat().st_mtime_ns - 60 * 10**9,) * 2
-    os.utime(file, ns=moment)
-    repository.git("update-index", "--refresh")
-    file.write_text("c\n")  # as many bytes as before
-    os.utime(file, ns=moment)
-    os.utime(index, ns=moment)
-    assert lies(repository, "ctx")["ctx/a.txt"] == b"c\n"
-
-
 @pytest.mark.parametrize(
     "pattern", [("/*", "!/ctx/deep"), ("/other.txt",), ("/*", "!/ctx")], ids=["a part", "nearly all", "the context"]
 )
@@ -283,42 +243,11 @@ def test_files_as_they_lie_in_a_sparse_checkout_are_those_of_the_index_and_new_o
     assert lies(repository, "ctx", "ctx/none") == {**before, "ctx/deep/new.txt": b"new\n"}
 
 
-def test_a_split_index_stays_as_it_is(repository: Hub) -> None:
-    repository.git("update-index", "--split-index")
-    repository.git("config", "core.splitIndex", "true")
-    repository.write("ctx/a.txt", "edited\n")
-    shared = sorted(path.name for path in (repository.path / ".git").glob("sharedindex.*"))
-    assert lies(repository, "ctx")["ctx/a.txt"] == b"edited\n"
-    assert sorted(path.name for path in (repository.path / ".git").glob("sharedindex.*")) == shared
-
-
-def test_links_on_the_way_are_followed_in_the_files_as_they_lie(repository: Hub, tmp_path: Path) -> None:
-    (repository.path / "way").symlink_to("first")
-    (repository.path / "first").symlink_to("ctx/deep")
-    repository.commit("Link")
-    repository.write("ctx/deep/b.txt", "edited\n")
-    repository.write("ctx/deep/new.txt", "new\n")
-    with snapshot(Git.around(repository.path), ["way", "way/b.txt"], {"ctx/deep/ident.txt": b"planned\n"}) as tree:
-        tree.write(["way", "way/b.txt"], tmp_path / "ours/all")
-    ours = seen(tmp_path / "ours/all")
-    assert sorted(ours) == [b"ctx/deep/b.txt", b"ctx/deep/ident.txt", b"ctx/deep/new.txt", b"first", b"way"]
-    assert (ours[b"ctx/deep/b.txt"][1], ours[b"ctx/deep/ident.txt"][1]) == (b"edited\n", b"planned\n")
-
-
 @pytest.mark.parametrize(("target", "leads"), [("..", "out of the repository"), ("/etc", "out of"), ("way", "circle")])
 def test_a_link_that_leads_astray_is_refused_in_the_files_as_they_lie(repository: Hub, target: str, leads: str) -> None:
     (repository.path / "way").symlink_to(target)
     with pytest.raises(Refused, match=leads):
         lies(repository, "way/x")
-
-
-def test_attributes_above_that_are_not_committed_count_as_they_lie(repository: Hub, tmp_path: Path) -> None:
-    repository.write("ctx/deep/b.txt", "one\r\n")
-    repository.edit(".gitattributes", "*.crlf text", "b.txt text eol=crlf\n*.crlf text")
-    with snapshot(Git.around(repository.path), ["ctx/deep"], {}) as tree:
-        tree.write(["ctx/deep"], tmp_path / "ours/all")
-        assert tree.unlike("HEAD", ["ctx/deep"]) == (".gitattributes", "ctx/deep/b.txt")
-    assert seen(tmp_path / "ours/all")[b"ctx/deep/b.txt"][1] == b"one\r\n"
 
 
 # -- parts of submodules
@@ -376,3 +305,19 @@ def test_a_submodule_in_a_submodule_that_is_not_here_is_named_with_the_command(
     sh(*update, "--recursive", "--", "ctx/sub", cwd=tmp_path / "plain")
     tree.write(["ctx"], tmp_path / "ours/again")
     assert (tmp_path / "ours/again/ctx/sub/inner/deepest.txt").exists()
+
+
+def test_what_a_killed_run_left_of_the_files_as_they_lie_the_next_one_clears_away(
+    repository: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    with snapshot(Git.around(repository.path), ["ctx"], {}):
+        (running,) = (tmp_path / "temporary").iterdir()
+        killed = MarkedFolder.make("hubpress-files-")
+        os.close(killed.lock)
+        by_hand = tmp_path / "temporary/hubpress-files-of-mine"
+        by_hand.mkdir()
+        assert lies(repository, "ctx")["ctx/a.txt"] == b"a\n"
+        assert sorted((tmp_path / "temporary").iterdir()) == sorted([running, by_hand])
+    assert list((tmp_path / "temporary").iterdir()) == [by_hand]

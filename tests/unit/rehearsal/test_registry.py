@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import os
 import secrets
 import shutil
 import signal
@@ -21,7 +20,6 @@ from tasks.tools.process import find
 
 from ...support.cli import sh
 from ...support.machine import PROJECT
-from ...support.registry import private_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,13 +65,6 @@ def test_a_registry_listens_on_loopback_alone_on_the_port_it_was_given(tmp_path:
         assert served.address == f"127.0.0.1:{port}"
 
 
-def test_a_registry_with_users_lets_in_only_those(tmp_path: Path) -> None:
-    with private_registry(tmp_path, {"robin": "correct horse"}) as served:
-        assert status_of(served.address) == 401
-        assert status_of(served.address, "robin:wrong") == 401
-        assert status_of(served.address, "robin:correct horse") == 200
-
-
 def test_a_registry_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
     script = (
         "import sys, time, pathlib\n"
@@ -98,38 +89,6 @@ def ends_within(seconds: float, pid: int) -> bool:
             return False
         time.sleep(0.02)
     return True
-
-
-def test_another_registry_on_the_port_is_never_taken_for_the_new_one(tmp_path: Path) -> None:
-    with (
-        registry(tmp_path / "first") as first,
-        pytest.raises(ProgramFailed, match="address already in use") as fault,
-        registry(tmp_path / "second", port=first.port),
-    ):
-        pass
-    assert fault.value.where == str(tmp_path / "second" / "registry.log")
-
-
-def test_a_users_own_registry_variables_stay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REGISTRY_HTTP_ADDR", "127.0.0.1:1")
-    with registry(tmp_path) as served:
-        assert status_of(served.address) == 200
-
-
-def test_a_registry_that_does_not_stop_politely_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry_module, "STOP_SECONDS", 0.2)
-    with registry(tmp_path) as served:
-        os.kill(served.pid, signal.SIGSTOP)
-    assert not alive(served.pid)
-
-
-def test_what_was_pushed_is_there_when_the_folder_is_served_again(tmp_path: Path) -> None:
-    with registry(tmp_path) as first:
-        image = f"{first.address}/lab/hub:1"
-        push_empty_image(image, tmp_path / "context")
-    forget_images(first.address)
-    with registry(tmp_path, port=first.port):
-        assert sh("docker", "buildx", "imagetools", "inspect", "--raw", image, cwd=tmp_path)
 
 
 def test_only_one_registry_s_copies_are_forgotten_those_without_a_tag_too(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -17,7 +16,6 @@ from tasks.rehearsal.stand_in import STAND_IN_LOG, build_stand_in, is_stand_in, 
 
 from ...support.cli import run, sh
 from ...support.engine import files_of
-from ...support.helm import RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,16 +75,6 @@ def test_a_usual_hub_dockerfile_builds_on_the_stand_in(base: str, tmp_path: Path
         "apt update",
         "apt install --yes npm",
     ]
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize("option", ["-r gone.txt", "--requirement gone.txt", "--requirement=gone.txt", "-rgone.txt"])
-def test_pip_fails_on_a_requirements_file_that_is_not_there(base: str, option: str, tmp_path: Path) -> None:
-    result = run("docker", "run", "--rm", "--network=none", base, "pip", "install", *option.split(), cwd=tmp_path)
-    assert (result.code, result.err) == (
-        1,
-        "ERROR: Could not open requirements file: [Errno 2] No such file or directory: 'gone.txt'\n",
-    )
 
 
 @pytest.mark.engine
@@ -161,43 +149,6 @@ def test_what_is_no_lock_of_this_user_s_is_not_waited_for(locks: Path, make: Cal
         pass
     assert fault.value.where == str(file)
     assert f"{file}; remove the file" in fault.value.hint
-
-
-def test_a_folder_for_locks_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "file"))
-    with pytest.raises(Unusable, match="cannot use the lock file"), stand_ins(("x/hub:1",)):
-        pass
-
-
-def test_a_lock_is_not_waited_for_without_end(locks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.rehearsal.stand_in._LOCK_SECONDS", 0.2)
-    file = locks / f"stand-in-{hashlib.sha256(b'x/hub:1').hexdigest()[:16]}.lock"
-    with file.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(Refused, match="held this lock for too long") as fault, stand_ins(("x/hub:1",)):
-            pass
-    assert fault.value.hint == f"see who holds it: fuser -v {file}"
-
-
-@pytest.mark.engine
-def test_a_mirror_holds_every_release_of_the_lab(mirror: str, tmp_path: Path) -> None:
-    for release in RELEASES:
-        image = f"{mirror}:{release.hub_tag}"
-        assert sh("docker", "buildx", "imagetools", "inspect", "--raw", image, cwd=tmp_path)
-        assert not is_stand_in(image)
-
-
-@pytest.mark.engine
-def test_every_release_of_the_lab_has_a_stand_in_under_both_names(stand_in: tuple[str, ...]) -> None:
-    assert "quay.io/jupyterhub/k8s-hub:3.3.8" in stand_in
-    assert "jupyterhub/k8s-hub:3.3.8" in stand_in
-    assert all(map(is_stand_in, stand_in))
-
-
-def test_the_layers_are_the_same_bytes_each_time() -> None:
-    assert stand_in.common_layer(b"busybox", ("sh", "ls")) == stand_in.common_layer(b"busybox", ("sh", "ls"))
-    assert stand_in.version_layer("3.3.8") != stand_in.version_layer("4.4.0")
 
 
 @pytest.mark.parametrize(

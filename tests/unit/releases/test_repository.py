@@ -8,9 +8,9 @@ import pytest
 from tasks.core.faults import Unreachable
 from tasks.core.http import Limits
 from tasks.releases.repository import HelmRepository
+from tests.support.charts import VALUES, chart
 
 from ...support.helm import HelmServer, served
-from .charts import VALUES, chart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,20 +96,6 @@ def test_a_cached_archive_that_was_changed_is_fetched_again(helm_repository: Hel
     assert kept.read_bytes() == body
 
 
-def test_no_cache_keeps_nothing(helm_repository: HelmServer, isolated: object, tmp_path: Path) -> None:
-    helm = repository(helm_repository.url)
-    release = helm.index().releases["3.2.1"]
-    assert helm.archive(release) == helm.archive(release)
-    assert list(tmp_path.iterdir()) == []
-    assert isolated
-
-
-@pytest.mark.parametrize("spelled", ["{}", "{}/", "file://{}", "file://{}/"])
-def test_a_folder_is_a_repository_too(chart_folder: Path, spelled: str) -> None:
-    helm = repository(spelled.format(chart_folder))
-    assert str(helm.hub_image(helm.index().releases["3.2.1"])) == "quay.io/jupyterhub/k8s-hub:3.2.1"
-
-
 # Where an archive is fetched from.
 
 
@@ -139,25 +125,6 @@ def test_where_the_mirror_has_it_not_the_address_itself_is_asked(server: HelmSer
     assert server.requests[1:] == ["GET /a.tgz 404", "GET /charts/a.tgz 404"]
 
 
-def test_an_archive_of_the_repositorys_own_is_looked_for_at_its_address_alone(server: HelmServer) -> None:
-    write(server.folder, url="old/a.tgz", name="a.tgz")
-    helm = repository(server.url)
-    with pytest.raises(Unreachable) as fault:
-        helm.archive(only(helm))
-    assert str(fault.value) == (
-        f"error: there is nothing (status 404) ({server.url}old/a.tgz)\n"
-        f"hint: look at what is there: curl -fsSL {server.url}old/a.tgz | head"
-    )
-    assert server.requests[1:] == ["GET /old/a.tgz 404"]
-
-
-def test_the_second_address_serves_where_the_first_does_not(server: HelmServer) -> None:
-    write(server.folder, url="gone.tgz\n    - http://plain.test/a.tgz\n    - a.tgz", name="a.tgz")
-    helm = repository(server.url)
-    assert helm.archive(only(helm)) == chart()
-    assert server.requests[1:] == ["GET /gone.tgz 404", "GET /a.tgz 200"]
-
-
 @pytest.mark.parametrize("url", ["http://plain.test/a.tgz", "file:///etc/passwd", "oci://hub.test/a", "https://["])
 def test_an_entry_without_an_address_that_can_be_used(server: HelmServer, url: str) -> None:
     write(server.folder, url=f'"{url}"')
@@ -168,14 +135,6 @@ def test_an_entry_without_an_address_that_can_be_used(server: HelmServer, url: s
         "error: the index names no address for the archive of jupyterhub 0.11.1 that can be used "
         f"({server.url}index.yaml)\nhint: choose another release with --to VERSION"
     )
-
-
-def test_a_name_that_climbs_is_never_looked_for_beside_the_index(folder: Path) -> None:
-    write(folder, url="https://elsewhere.test/..%2Fsecret.tgz")
-    (folder.parent / "secret.tgz").write_bytes(chart())
-    helm = repository(str(folder))
-    with pytest.raises(Unreachable, match=r"elsewhere\.test"):
-        helm.archive(only(helm))
 
 
 # Digests.
@@ -195,27 +154,6 @@ def test_an_archive_that_is_not_the_one_the_index_means(server: HelmServer, tmp_
     assert not list((tmp_path / "cache").glob("archive-*"))
 
 
-@pytest.mark.parametrize("digest", ["../../etc/passwd", "abc", "sha512:0"])
-def test_a_digest_that_is_none_fits_no_archive(folder: Path, tmp_path: Path, digest: str) -> None:
-    write(folder, url="a.tgz", name="a.tgz", digest=digest)
-    helm = repository(str(folder), tmp_path / "cache")
-    with pytest.raises(Unreachable, match="does not have the digest that the index names"):
-        helm.archive(only(helm))
-
-
-def test_digests_may_be_spelled_as_images_spell_them(folder: Path) -> None:
-    write(folder, url="a.tgz", name="a.tgz", digest=f"sha256:{sha256(chart()).hexdigest().upper()}")
-    helm = repository(str(folder))
-    assert helm.archive(only(helm)) == chart()
-
-
-def test_where_the_index_names_no_digest_there_is_none_to_check(folder: Path, tmp_path: Path) -> None:
-    write(folder, url="a.tgz", name="a.tgz", digest="null")
-    helm = repository(str(folder), tmp_path / "cache")
-    assert helm.archive(only(helm)) == chart()
-    assert not (tmp_path / "cache").exists()
-
-
 def test_an_archive_without_a_hub_image_names_the_release(folder: Path) -> None:
     write(folder, url="a.tgz", name="a.tgz", body=chart(VALUES.replace(b"hub:", b"pub:")))
     helm = repository(str(folder))
@@ -228,15 +166,6 @@ def test_an_archive_without_a_hub_image_names_the_release(folder: Path) -> None:
 
 
 # No usable index.
-
-
-def test_an_index_that_is_missing(server: HelmServer) -> None:
-    with pytest.raises(Unreachable) as fault:
-        repository(f"{server.url}nowhere").index()
-    assert str(fault.value) == (
-        f"error: there is nothing (status 404) ({server.url}nowhere/index.yaml)\n"
-        f"hint: look at what is there: curl -fsSL {server.url}nowhere/index.yaml | head"
-    )
 
 
 def test_an_index_that_is_a_web_page(server: HelmServer) -> None:

@@ -16,7 +16,9 @@ from tasks.releases.notes import known, security_news
         ("4.3.3", "5.0.0-0.dev.git.7340.h48ea50e3", ["4.3.4 is a", "4.4.0 is a"]),
         ("4.4.0", "4.3.3", ["Goes back behind 4.3.4", "Goes back behind 4.4.0"]),
         ("4.4.0", "4.4.0", []),
-        ("v0.6", "4.4.0", []),
+        ("v0.6", "1.2.0", ["1.2.0 is a"]),
+        ("0.11.1-n451.h198fc854", "0.11.1", []),
+        ("latest", "4.4.0", []),
         (None, "4.4.0", []),
     ],
 )

@@ -25,7 +25,7 @@ HUB = "127.0.0.1:1/k8s-hub"
         "\\\n  FROM \\ \n\n# why\n\n «H»:5",
         "ARG V=1\nARG V\nFROM «H»:${V:-6}\n",
         "ARG V=\nFROM «H»:7${V:+x}\n",
-        "ARG V=x\nFROM «H»:8${V:+y}\n",
+        "ARG V=x\nFROM «H»:8.0.0-rc${V:+1}\n",
         'ARG A=1 V="9"\nARG W=$V # why\nFROM «H»:${W}\n',
         "ARG V=13 \\\n# why\n W=14\nFROM «H»:$V.$W\n",
         "#Escape = `\nFROM scratch AS a\nRUN \\\nFROM «H»:15\n",

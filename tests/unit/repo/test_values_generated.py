@@ -12,15 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from tasks.repo.values import image_at, with_image
-
-from ...support.real import CAL_ICOR
+from tasks.repo.values import PinnedImage, image_at, with_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 WHERE = "hub/values.yaml"
-CAL_ICORS_OWN = CAL_ICOR / "hub/values.yaml"
 
 IN_LINE = ["a/b", "'a'", '"a\\tb"', "''", '""', "~", "null", "1.10", "0123", "yes", "2024-01-01", "!!str 7"]
 OVER_LINES = ["|\n«  »a\n", ">-\n«  »a\n«  »b", "a\n«  »b", "'a\n\n«  »b'", ""]
@@ -113,7 +110,7 @@ def with_image_set(data: dict[str, Any], path: str, name: str, tag: str) -> dict
 
 @given(cases(), names, tags)
 def test_the_document_differs_at_name_and_tag_alone(case: Case, name: str, tag: str) -> None:
-    after = with_image(case.text, case.path, name, tag, WHERE)
+    after = with_image(case.text, case.path, PinnedImage(name, tag, 0), WHERE)
     assert loaded(after) == with_image_set(loaded(case.text), case.path, name, tag)
     found = image_at(after, case.path, WHERE)
     assert (found.name, found.tag) == (name, tag)
@@ -121,12 +118,12 @@ def test_the_document_differs_at_name_and_tag_alone(case: Case, name: str, tag: 
 
 @given(cases(), names, tags)
 def test_every_byte_around_the_scalars_stays(case: Case, name: str, tag: str) -> None:
-    after = with_image(case.text, case.path, name, tag, WHERE).decode()
+    after = with_image(case.text, case.path, PinnedImage(name, tag, 0), WHERE).decode()
     assert after.startswith(case.head)
     assert after.endswith(case.tail.lstrip("\r\n"))
     between = after[len(case.head) : len(after) - len(case.tail.lstrip("\r\n"))]
     assert case.middle.strip() in between
-    assert with_image(after.encode(), case.path, name, tag, WHERE) == after.encode()
+    assert with_image(after.encode(), case.path, PinnedImage(name, tag, 0), WHERE) == after.encode()
 
 
 @given(cases(), names, tags)
@@ -137,4 +134,4 @@ def test_chartpress_would_have_written_the_same_data(case: Case, name: str, tag:
         values.write_bytes(case.text)
         chartpress._update_values_file_with_modifications(folder, {case.path: {"repository": name, "tag": tag}})  # noqa: SLF001
         theirs = values.read_bytes()
-    assert loaded(with_image(case.text, case.path, name, tag, WHERE)) == loaded(theirs)
+    assert loaded(with_image(case.text, case.path, PinnedImage(name, tag, 0), WHERE)) == loaded(theirs)

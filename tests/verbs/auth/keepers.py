@@ -34,14 +34,6 @@ class Readers:
 
 
 @dataclass
-class Silent:
-    """Lets everybody in, and has no answer when it is asked for an upload that Docker does not ask for."""
-
-    def __call__(self, request: Request) -> Answer | None:
-        return Answer(503, {}) if request.uploads and not request.by_docker else None
-
-
-@dataclass
 class ShortLived:
     """Lets in ``token-1``, ``token-2``, ...; those that were given out before a push began have run out for it.
 

@@ -138,13 +138,6 @@ def test_gclouds_variables_are_nothing_to_another_registry(name: str, monkeypatc
     assert denied(BASIC, OTHER).hint == "docker login quay.io"
 
 
-def test_docker_from_a_snap_is_told_from_a_helper_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.which", lambda *_, **__: "/snap/bin/docker")
-    fault = denied(NOT_ON_PATH, GOOGLE)
-    assert fault.what == f"Docker from a snap cannot reach its credential helper: {NOT_ON_PATH}"
-    assert fault.hint == "install Docker Engine instead of the snap: https://docs.docker.com/engine/install/"
-
-
 @pytest.mark.parametrize(
     ("user", "env", "is_sudo"),
     [

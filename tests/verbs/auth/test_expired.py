@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.logins import use_short_lived_tokens
+
 from ...support.cli import Result, run_task, sh
 from .door import door
-from .keepers import NO_ROLE, ShortLived
-from .logins import use_short_lived_tokens
+from .keepers import ShortLived
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,21 +77,6 @@ def test_a_release_whose_first_push_is_refused_as_expired_ends_well_with_one_bui
     assert hub.subjects("main..HEAD") == [f"Use hub image {image['tag']}", "Move z2jh from 3.2.1 to 3.3.8"]
 
 
-# The codes' default messages are left out: Docker's own push tries those five times over.
-@pytest.mark.parametrize(
-    ("code", "message"),
-    [
-        ("UNAUTHORIZED", "authorization failed: the token is not valid any more"),
-        ("DENIED", "Unauthenticated request. Unauthenticated requests do not have permission to upload artifacts"),
-    ],
-)
-def test_other_words_for_an_expired_token_are_known(hub: Hub, keeper: ShortLived, code: str, message: str) -> None:
-    keeper.code, keeper.message = code, message
-    result = run_task("build", cwd=hub.path)
-    assert result.code == 0, result
-    assert AGAIN in result.err
-
-
 def test_a_push_that_is_refused_again_is_not_tried_a_third_time(hub: Hub, keeper: ShortLived, mark: str) -> None:
     keeper.runs_out = 3
     before = hub.snapshot()
@@ -103,10 +89,3 @@ def test_a_push_that_is_refused_again_is_not_tried_a_third_time(hub: Hub, keeper
         f"hint: docker login {address}",
     ]
     assert hub.snapshot() == before
-
-
-def test_a_push_that_is_refused_for_want_of_a_role_is_not_tried_again(hub: Hub, keeper: ShortLived) -> None:
-    keeper.code, keeper.status, keeper.message = "DENIED", 403, NO_ROLE
-    result = run_task("build", cwd=hub.path)
-    assert (result.code, keeper.runs_out) == (4, 0)
-    assert AGAIN not in result.err

@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.core.faults import Denied
-from tasks.core.names import Reference
-from tasks.tools.registry import require_push_right
-
 from ...support.cli import Result, run_task
 from ...support.registry import private_registry, sign_in
 from .door import Door, Keeper, door
-from .keepers import NO_ROLE, Readers, Silent, Tokens
+from .keepers import NO_ROLE, Readers, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,24 +85,6 @@ def test_what_the_registry_has_already_needs_no_right_to_push(open_door: OpenDoo
     assert again.json["images"][0]["status"] == "present"
 
 
-def test_a_registry_that_does_not_say_is_left_to_the_push_itself(open_door: OpenDoor, hub_at: HubAt) -> None:
-    result = run_task("build", cwd=hub_at(open_door(Silent()).address).path)
-    assert result.code == 0, result
-    assert was_built(result)
-
-
-def test_the_upload_that_was_begun_to_ask_is_given_up(open_door: OpenDoor) -> None:
-    opened = open_door(Tokens(PASSWORDS))
-    sign_in(opened.address, "robin", PASSWORDS["robin"])
-    require_push_right(Reference(f"{opened.address}/core/hub"))
-    asked, token, begun, given_up = opened.requests
-    assert (asked.method, asked.kind, asked.uploads) == ("POST", "", True)
-    assert (token.path, token.kind, token.scopes) == ("/token", "basic", ("repository:core/hub:pull,push",))
-    assert (begun.kind, begun.uploads) == ("bearer", True)
-    assert (given_up.method, given_up.kind) == ("DELETE", "bearer")
-    assert given_up.path.startswith("/v2/core/hub/blobs/uploads/")
-
-
 # -- who may, by a token
 
 
@@ -137,19 +115,7 @@ def test_a_token_that_may_not_push_is_found_out_before_the_build(
     assert password not in error
 
 
-def test_nobody_who_is_signed_in_gets_no_token_that_may_push(open_door: OpenDoor) -> None:
-    opened = open_door(Tokens(PASSWORDS))
-    with pytest.raises(Denied, match="incorrect username or password"):
-        require_push_right(Reference(f"{opened.address}/core/hub"))
-
-
 # -- who may, by the password itself
-
-
-def test_a_password_that_the_registry_takes_builds_and_pushes(private: Registry, hub_at: HubAt) -> None:
-    sign_in(private.address, "robin", PASSWORDS["robin"])
-    result = run_task("build", cwd=hub_at(private.address).path)
-    assert result.code == 0, result
 
 
 def test_a_wrong_password_is_found_out_before_the_build(private: Registry, hub_at: HubAt) -> None:

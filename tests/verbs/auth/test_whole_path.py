@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.support.logins import docker_config, use_helper, write_program
 
 from ...support.cli import Result, run_task, sh
 from ...support.hubs import Hub, make_repository
 from ...support.registry import private_registry
 from .google import ACCOUNT, HELPER, HOST, REAUTH, TOKEN, USER, TokenServer, key_file, token_server
-from .logins import docker_config, use_helper, write_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,52 +109,6 @@ def test_a_push_is_refused_before_auth_and_works_after_it(
     assert docker_config()["credHelpers"] == {private.address: "loopback", HOST: "gcloud"}
     assert sh("gcloud", "config", "get-value", "account", cwd=tmp_path) == ACCOUNT
     pushed(hub)
-
-
-def test_a_helper_that_is_configured_is_all_that_a_token_in_a_file_needs(
-    hub: Hub, private: Registry, programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    token = tmp_path / "token"
-    token.write_text(TOKEN)
-    monkeypatch.setenv("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", str(token))
-    error, hint = refused(hub)
-    assert error.startswith("error: the registry denied access: ")
-    assert hint == f"hint: docker login {private.address}"
-
-    write_program(programs, "docker-credential-loopback", HELPER)
-    use_helper(private.address, "loopback")
-    pushed(hub)
-
-
-def test_a_token_in_a_file_needs_no_login_but_dockers_helper(
-    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "token").write_text(TOKEN)
-    monkeypatch.setenv("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", str(tmp_path / "token"))
-    result = run_task("auth", cwd=hub.path)
-    assert result.code == 0, result
-    assert docker_config()["credHelpers"] == {HOST: "gcloud"}
-
-
-def test_a_key_that_gcloud_cannot_use_is_told_of_in_gclouds_words(hub: Hub, tmp_path: Path) -> None:
-    (tmp_path / "key.json").write_text('{"type": "service_account", "client_email": "ci@hub.example"}')
-    result = run_task("auth", "--key-file", str(tmp_path / "key.json"), cwd=hub.path)
-    *_, error, hint = result.err.splitlines()
-    assert result.code == 3
-    assert error.startswith("error: gcloud auth login: (gcloud.auth.login) ")
-    assert "private_key" in error
-    assert hint == f"hint: gcloud auth login --cred-file={tmp_path}/key.json --quiet"
-
-
-def test_whoever_is_signed_in_already_starts_no_gcloud(
-    hub: Hub, tokens: TokenServer, programs: Path, tmp_path: Path
-) -> None:
-    key = key_file(tmp_path, tokens.address)
-    assert run_task("auth", "--key-file", str(key), cwd=hub.path).code == 0
-    write_program(programs, "gcloud", f'echo "$*" >>"{tmp_path}/ran"\nexec {shutil.which("gcloud")} "$@"\n')
-    result = run_task("auth", cwd=hub.path)
-    assert (result.code, result.out) == (0, "Nothing to do.\n"), result
-    assert not (tmp_path / "ran").exists()
 
 
 def test_an_account_that_google_wants_to_see_again_is_told_to_sign_in(

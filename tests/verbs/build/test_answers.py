@@ -73,53 +73,7 @@ def test_an_engine_somewhere_else_that_is_down(hub: Hub) -> None:
         )
 
 
-@pytest.mark.engine
-def test_a_remote_builder_at_whose_address_nobody_listens(hub: Hub) -> None:
-    sh("docker", "buildx", "create", "--name", "far", "--driver", "remote", NOBODY, cwd=hub.path)
-    refused = run_task("build", "--builder", "far", cwd=hub.path)
-    assert refused.code == 3, refused
-    assert refused.err == (
-        "error: the builder does not answer: nobody listens at its address (far)\n"
-        "hint: docker buildx inspect --bootstrap far\n"
-    )
-
-
-@pytest.mark.engine
-def test_pods_that_cannot_be_started_are_no_fault_of_the_registry(hub: Hub, cluster: str) -> None:
-    before = hub.snapshot()
-    failed = run_task("build", "--builder", cluster, cwd=hub.path)
-    assert failed.code == 3, failed
-    error, hint = last_lines(failed)
-    assert error.startswith('error: the builder does not answer: error for bootstrap "cluster0": ')
-    assert error.endswith("connection refused (cluster)")
-    assert hint == "hint: docker buildx inspect --bootstrap cluster"
-    assert hub.snapshot() == before
-
-
-@pytest.mark.engine
-def test_pods_that_are_not_started_are_planned_with(hub: Hub, cluster: str) -> None:
-    shown = run_task("--dry", "build", "--builder", cluster, cwd=hub.path)
-    assert shown.code == 0, shown
-    assert "\n          for linux/amd64\n" in shown.out
-    assert '(cd "$context" && docker buildx bake --file - --metadata-file metadata.json --builder cluster' in shown.out
-
-
 # -- that emulate
-
-
-@pytest.mark.engine
-def test_a_program_for_another_processor_is_said_to_need_emulation(hub: Hub, mirror: str) -> None:
-    """The kernel refuses a program whose head names another processor; so it does for an image of another platform."""
-    head = b"\x7fELF\x02\x01\x01".ljust(18, b"\0") + b"\xf3\0"  # RISC-V
-    (hub.path / "images/hub/sh").write_bytes(head.ljust(4096, b"\0"))
-    (hub.path / "images/hub/sh").chmod(0o755)
-    hub.write("images/hub/Dockerfile", f'FROM {mirror}:3.2.1\nUSER root\nCOPY sh /bin/other\nRUN ["/bin/other"]\n')
-    hub.commit("Bring a program")
-    failed = run_task("build", cwd=hub.path)
-    assert failed.code == 3, failed
-    error, hint = last_lines(failed)
-    assert error.startswith("error: Docker's current builder fails to emulate the platform: ")
-    assert hint == BUILD_NATIVELY
 
 
 @pytest.mark.engine
@@ -174,10 +128,3 @@ Platforms: linux/amd64, linux/386
     assert [builder.is_native(one) for one in ("linux/amd64", "linux/arm64", "linux/386")] == [True, True, False]
     assert [builder.can_run(one) for one in ("linux/386", "linux/s390x")] == [True, False]
     assert builder.is_started
-
-
-@pytest.mark.parametrize("told", ["", "no such thing", "Name: pods\nDriver: kubernetes\nStatus: inactive\n"])
-def test_a_builder_that_is_not_started_says_nothing_of_what_it_runs(told: str) -> None:
-    builder = Builder.read("pods", told)
-    assert not builder.is_started
-    assert not builder.is_native("linux/amd64")

@@ -206,24 +206,6 @@ def test_what_gcloud_says_is_one_error_and_one_hint(  # noqa: PLR0913, PLR0917 -
 # -- what it cannot do
 
 
-@pytest.mark.engine
-def test_nothing_can_be_left_on_this_machine(hub: Hub) -> None:
-    refused = build(hub, "--no-push")
-    assert (refused.code, refused.err) == (
-        1,
-        "error: Cloud Build has no image to leave here (--no-push)\nhint: leave out --builder cloudbuild\n",
-    )
-
-
-@pytest.mark.engine
-def test_the_runbooks_own_commands_run_here_alone(hub: Hub) -> None:
-    refused = build(hub, "--engine", "chartpress")
-    assert (refused.code, refused.err) == (
-        1,
-        "error: chartpress does not know --builder cloudbuild (--engine)\nhint: leave out --engine chartpress\n",
-    )
-
-
 @pytest.mark.parametrize(
     ("image", "project"),
     [

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import machine
 from tests.support.cli import run, sh
 from tests.support.machine import PROJECT
 
@@ -57,14 +55,6 @@ def test_the_context_of_another_engine_is_made_as_the_page_says(tmp_path: Path) 
     sh(*create, cwd=tmp_path)
     host = sh("docker", "context", "inspect", "cluster", "--format", "{{.Endpoints.docker.Host}}", cwd=tmp_path)
     assert host == "ssh://you@build.example.edu"
-
-
-@pytest.mark.usefixtures("cluster")
-def test_kubectl_takes_the_pages_command(tmp_path: Path) -> None:
-    machine.demand(None if shutil.which("kubectl") else "kubectl is not here")
-    (create,) = commands("kubectl")
-    made = run(*create, "--dry-run=client", "--validate=false", cwd=tmp_path)
-    assert made.out == "namespace/buildkit created (dry run)\n"
 
 
 @pytest.mark.gcloud

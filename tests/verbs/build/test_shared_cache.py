@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.core.settings import Settings, read_settings
+from tasks.core.settings import Settings
 from tasks.image.definition import cache_fields
 from tasks.repo.hub import open_hub
 from tasks.tools.docker import Builder
@@ -46,25 +46,6 @@ def test_the_cache_is_the_one_that_the_builder_can(
     opened = open_hub(Settings(cache=mode), Git.around(hub.path))
 
     assert cache_fields(opened, opened.images[0], builder, push=True) == fields
-
-
-@pytest.mark.parametrize(
-    "pinned", [":\n      tag:\n", ": quay.io/other/hub\n      tag: 0.0.1\n"], ids=["none", "other"]
-)
-def test_nothing_is_taken_from_an_image_that_is_not_ours(tmp_path: Path, pinned: str) -> None:
-    hub = make_hub(tmp_path / "hub", registry="127.0.0.1:1")
-    hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name{pinned}")
-    opened = open_hub(Settings(cache="inline"), Git.around(hub.path))
-
-    assert cache_fields(opened, opened.images[0], DOCKER, push=False) == {}
-
-
-@pytest.mark.parametrize(
-    ("written", "meant"),
-    [("on", "on"), (True, "on"), ("off", "off"), (False, "off"), ("Inline", "inline"), ("registry", "registry")],
-)
-def test_on_and_off_are_words_in_every_kind_of_yaml(written: object, meant: str) -> None:
-    assert read_settings({"cache": written}).cache == meant
 
 
 @pytest.mark.engine

@@ -53,10 +53,6 @@ def problems(hub: Hub) -> list[dict[str, str]]:
     return found
 
 
-def test_two_images_of_a_dev_release_on_one_base(tmp_path: Path) -> None:
-    consistent(two_images(tmp_path, DEV.version, DEV.hub_image, DEV.hub_image), "--offline")
-
-
 def test_one_of_two_images_of_a_dev_release_was_left_behind(tmp_path: Path) -> None:
     """Which one is right, only the index knows."""
     hub = two_images(tmp_path, DEV.version, DEV.hub_image, f"{BASE}:3.3.8")

@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.rehearsal.registry import registry as throwaway_registry
-
 from ...support.cli import run_task, sh
 from ...support.helm import RELEASES
 from ...support.hubs import Hub, make_hub
 from ...support.layouts import make_2i2c_like, make_cal_icor_like
-from ...support.registry import push_stand_in
-from .places import DOCKERFILE, REQUIREMENTS, VALUES, check, consistent
+from .places import DOCKERFILE, REQUIREMENTS, check, consistent
 
 if TYPE_CHECKING:
     from tasks.rehearsal.registry import Registry
@@ -49,11 +46,6 @@ def consistent_in_every_way(hub: Hub) -> None:
     consistent(hub)
 
 
-def test_on_the_branch_that_a_release_left(fresh: Hub) -> None:
-    release(fresh)
-    consistent_in_every_way(fresh)
-
-
 def test_after_the_merge_commit_of_its_pull_request(released: Hub) -> None:
     assert len(released.git("log", "-1", "--pretty=%P").split()) == 2
     consistent_in_every_way(released)
@@ -64,33 +56,10 @@ def test_in_a_fresh_clone_of_the_merged_repository(released: Hub, tmp_path: Path
     consistent_in_every_way(Hub(tmp_path / "fresh", released.remote))
 
 
-def test_after_commits_that_leave_the_image_alone(released: Hub) -> None:
-    released.write("docs/hub.md", "# Our hub\n")
-    released.edit(VALUES, "256M", "512M")
-    released.edit("hub/Chart.yaml", "0.0.1", "0.0.2")
-    released.commit("Give everybody more memory")
-    consistent_in_every_way(released)
-
-
-def test_a_second_release_on_top_of_the_first(released: Hub) -> None:
-    release(released, "--major")
-    consistent_in_every_way(released)
-
-
 def test_a_dev_release_whose_base_tag_is_not_the_charts_version(fresh: Hub) -> None:
     release(fresh, "--to", DEV.version)
     assert f":{DEV.image_tag}\n" in fresh.read(DOCKERFILE)
     assert f" {DEV.version}\n" in fresh.read(REQUIREMENTS)
-    consistent_in_every_way(fresh)
-
-
-def test_the_slim_base_image(registry: Registry, fresh: Hub) -> None:
-    slim = f"{registry.address}/slim/k8s-hub-slim"
-    push_stand_in(f"{slim}:3.3.8")
-    fresh.write(DOCKERFILE, f"FROM {slim}:3.2.1\nRUN pip install jupyterhub-nativeauthenticator\n")
-    fresh.commit("Be slim")
-    release(fresh)
-    assert f"FROM {slim}:3.3.8\n" in fresh.read(DOCKERFILE)
     consistent_in_every_way(fresh)
 
 
@@ -134,50 +103,12 @@ def test_a_base_that_is_pinned_by_its_digest(released: Hub, mirror: str, tagged:
     consistent_in_every_way(released)
 
 
-def test_a_requirement_with_an_alias(fresh: Hub) -> None:
-    fresh.edit(REQUIREMENTS, "  - name: jupyterhub\n", "  - name: jupyterhub\n    alias: jhub\n")
-    fresh.edit(VALUES, "jupyterhub:\n", "jhub:\n")
-    fresh.edit("chartpress.yaml", "valuesPath: jupyterhub.", "valuesPath: jhub.")
-    fresh.commit("Call it jhub")
-    release(fresh)
-    consistent_in_every_way(fresh)
-
-
 @pytest.mark.parametrize("template", ["{chart_version}-{content}", "{chart_version}-{commit}"])
 def test_tags_of_ones_own_template(fresh: Hub, template: str) -> None:
     fresh.write("invoke.yaml", f"hub:\n  tag: '{template}'\n")
     fresh.commit("Name the images our way")
     release(fresh)
     consistent_in_every_way(fresh)
-
-
-def test_a_lock_that_was_moved_too(released: Hub) -> None:
-    released.write("hub/requirements.lock", "dependencies:\n- name: jupyterhub\n  version: 3.3.8\n")
-    released.commit("Lock it")
-    consistent_in_every_way(released)
-
-
-def test_a_tag_in_the_values_that_is_the_charts_own(released: Hub) -> None:
-    released.edit(VALUES, "  singleuser:\n", "  proxy:\n    chp:\n      image:\n        tag: 4.6.1\n  singleuser:\n")
-    released.commit("Say what is so anyway")
-    consistent_in_every_way(released)
-
-
-def test_another_image_in_the_place_of_the_charts(released: Hub) -> None:
-    proxy = "  proxy:\n    chp:\n      image:\n        name: registry.example/our/chp\n        tag: ours-1\n"
-    released.edit(VALUES, "  singleuser:\n", f"{proxy}  singleuser:\n")
-    released.commit("Use our own proxy")
-    consistent_in_every_way(released)
-
-
-def test_the_clone_of_a_rehearsal(fresh: Hub, tmp_path: Path) -> None:
-    done = run_task("rehearse", "--keep", "--json", cwd=fresh.path, env={"TMPDIR": str(tmp_path)})
-    assert done.code == 0, done
-    folder = Path(done.json["folder"])
-    clone = Hub(folder / "hub", folder / "remote.git")
-    consistent(clone, "--offline")
-    with throwaway_registry(folder / "registry", port=json.loads((folder / "rehearsal.json").read_text())["port"]):
-        consistent(clone)
 
 
 def test_files_and_git_ask_nobody(settled: Hub, charts: HelmServer) -> None:

@@ -12,16 +12,15 @@ from tasks.core.settings import read_settings
 from tasks.repo.hub import Hub as OpenHub
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
+from tests.support.logins import use_helper
 
 from ...support.hubs import make_hub
 from ...support.registry import private_registry, sign_in
-from ..auth.logins import use_helper
 from .machines import Docker, write_tool
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.rehearsal.registry import Registry
 
 GOOGLE = "us-central1-docker.pkg.dev"
 OTHER = "registry.example"
@@ -108,19 +107,6 @@ def test_an_engine_that_refuses_the_user(tools: Path) -> None:
     assert (look("builder").ok, look("builder").hint) == (False, hint)
 
 
-@pytest.mark.engine
-def test_an_engine_that_answers() -> None:
-    assert (look("engine").ok, look("builder").ok, look("buildx").ok) == (True, True, True)
-
-
-@pytest.mark.engine
-def test_a_builder_that_nobody_made(tmp_path: Path) -> None:
-    hub = hub_at(tmp_path, OTHER, builder="nobody-made-this")
-    found = look("builder", hub)
-    assert (found.ok, found.hint) == (False, "docker buildx ls; docker buildx use NAME")
-    assert "nobody-made-this" in (found.version or "")
-
-
 # -- the host's row of the table
 
 
@@ -155,26 +141,6 @@ def test_the_hosts_row_and_whether_its_builder_emulates(
         return
     words = f"none, the builder is of {wanted} itself" if emulation else f"the builder cannot run {wanted}"
     assert found["emulation"] == MachineFinding("emulation", words, emulation, hint=None if emulation else EMULATE)
-
-
-@pytest.mark.parametrize(
-    ("platforms", "words"),
-    [
-        pytest.param(
-            "Platforms: linux/arm64, linux/amd64, linux/amd64/v2", "the builder emulates linux/amd64", id="QEMU"
-        ),
-        pytest.param("Platforms: linux/amd64*, linux/386", "none, the builder is of linux/amd64 itself", id="by hand"),
-        pytest.param("Status: inactive", None, id="pods that are not started"),
-    ],
-)
-def test_a_builder_somewhere_else_on_a_mac(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tools: Path, platforms: str, words: str | None
-) -> None:
-    monkeypatch.setattr(Host, "here", lambda: Host("darwin", "arm64"))
-    write_tool(tools, "docker", Docker(builder=f"Name: pods\nDriver: kubernetes\n{platforms}\n").script)
-    found = {finding.name: finding for finding in examine(hub_at(tmp_path, OTHER, builder="pods"))}
-    assert found["builder"] == MachineFinding("builder", "pods (kubernetes)", ok=True)
-    assert (found["emulation"].version if "emulation" in found else None) == words
 
 
 def test_who_builds_on_cloud_build_needs_gcloud_and_no_engine(tmp_path: Path, tools: Path) -> None:
@@ -241,20 +207,6 @@ def test_dockers_helper_is_asked(
     assert look(f"sign-in {host}", hub_at(tmp_path, host)) == MachineFinding(f"sign-in {host}", words, ok, hint=hint)
 
 
-@pytest.mark.usefixtures("tools")
-def test_a_helper_that_is_missing_is_named(tmp_path: Path) -> None:
-    use_helper(OTHER, "of-the-day")
-    found = look(f"sign-in {OTHER}", hub_at(tmp_path, OTHER))
-    assert found.ok is False
-    assert (found.hint or "").startswith("docker-credential-of-the-day is not installed")
-
-
-@pytest.mark.engine
-def test_a_registry_that_answers(registry: Registry, tmp_path: Path) -> None:
-    found = look(f"registry {registry.address}", hub_at(tmp_path, registry.address))
-    assert (found.ok, found.version) == (True, f"answers for {registry.address}/core/hub")
-
-
 @pytest.mark.engine
 def test_a_registry_that_denies_until_one_signs_in(tmp_path: Path) -> None:
     with private_registry(tmp_path / "private", {"robin": "tulip-garden"}) as served:
@@ -263,9 +215,3 @@ def test_a_registry_that_denies_until_one_signs_in(tmp_path: Path) -> None:
         assert (found.ok, found.hint) == (False, f"docker login {served.address}")
         sign_in(served.address, "robin", "tulip-garden")
         assert look(f"registry {served.address}", hub).ok
-
-
-@pytest.mark.engine
-def test_a_registry_that_is_down(tmp_path: Path) -> None:
-    found = look("registry 127.0.0.1:1", hub_at(tmp_path, "127.0.0.1:1"))
-    assert (found.ok, found.hint) == (False, "curl -I http://127.0.0.1:1/v2/")

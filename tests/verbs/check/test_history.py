@@ -186,13 +186,6 @@ def test_a_hook_stops_an_inconsistent_commit(settled: Hub, hooked: Callable[[Hub
     assert settled.subjects()[0] == "Use the image"
 
 
-def test_a_hook_lets_other_commits_through(settled: Hub, hooked: Callable[[Hub], Path]) -> None:
-    log = hooked(settled)
-    settled.edit(VALUES, "256M", "512M")
-    settled.commit("Give everybody more memory")
-    assert log.read_text().split() == ["0"]
-
-
 @pytest.mark.engine
 def test_a_hook_lets_a_release_through(released: Hub, hooked: Callable[[Hub], Path]) -> None:
     log = hooked(released)
@@ -203,19 +196,6 @@ def test_a_hook_lets_a_release_through(released: Hub, hooked: Callable[[Hub], Pa
         f"Use hub image {computed_tag(released)}",
         "Move z2jh from 3.3.8 to 4.4.0",
     ]
-
-
-@pytest.mark.engine
-def test_a_hook_lets_the_first_release_through_whose_values_are_empty(
-    tmp_path: Path, mirror: str, registry: Registry, charts: HelmServer, hooked: Callable[[Hub], Path]
-) -> None:
-    hub = make_hub(tmp_path / "hub", base=mirror, registry=f"{registry.address}/first", chart_repository=charts.url)
-    assert only_problem(hub, "--offline")["code"] == "values-empty"
-    log = hooked(hub)
-    result = run_task("release", "--yes", cwd=hub.path)
-    assert result.code == 0, result
-    assert log.read_text().split() == ["0", "0"]
-    consistent(hub)
 
 
 def test_pre_commit_is_offered_the_hook_for_the_files_that_it_is_about() -> None:

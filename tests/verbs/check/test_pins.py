@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tasks.checks.packages import pin_problems, pinned_packages
+from tasks.checks.pins import pin_problems, pins_of
 from tasks.checks.problems import Code
 from tasks.core.names import Reference
 from tasks.core.settings import read_settings
@@ -36,7 +36,7 @@ def found(hub: Hub) -> list[tuple[str, str]]:
     """Return where pins are found that are older than what is shipped, with what is said of them."""
     opened = open_hub(read_settings({}), Git(hub.path))
     (image,) = opened.images
-    return [(problem.path, problem.message) for problem in pin_problems(image, pinned_packages(opened, image), SHIPPED)]
+    return [(problem.path, problem.message) for problem in pin_problems(image, pins_of(opened, image), SHIPPED)]
 
 
 @pytest.fixture
@@ -93,13 +93,6 @@ def test_a_line_of_the_dockerfile(hub: Hub, run: str, line: int) -> None:
     hub.write(DOCKERFILE, f"{FROM}{run}\n")
     hub.commit("Pin it")
     assert found(hub) == [(f"{DOCKERFILE}:{line}", older("oauthenticator", "16.0.0", "17.1.0"))]
-
-
-@pytest.mark.parametrize("line", ["# RUN pip install oauthenticator==16.0.0", "RUN echo oauthenticator==16.0.0"])
-def test_what_is_not_installed_is_no_pin(hub: Hub, line: str) -> None:
-    hub.write(DOCKERFILE, f"{FROM}{line}\n")
-    hub.commit("Do not pin it")
-    assert found(hub) == []
 
 
 # -- what the base tells

@@ -49,22 +49,6 @@ def test_json_of_a_consistent_repository(released: Hub) -> None:
 
 
 @pytest.mark.engine
-def test_a_tag_that_names_the_content_is_computed_too(content_named: Hub) -> None:
-    (image,) = status(content_named, "--json").json["images"]
-    assert image["pinned_tag"] == image["computed_tag"]
-    content_named.edit("images/hub/Dockerfile", "RUN pip", "RUN true && pip")
-    (image,) = status(content_named, "--json").json["images"]
-    assert image["pinned_tag"] != image["computed_tag"]
-
-
-def test_a_branch_without_a_commit(hub: Hub) -> None:
-    hub.git("switch", "--quiet", "--orphan", "new")
-    hub.git("checkout", "main", "--", ".")
-    result = status(hub, "--json")
-    assert (result.code, result.json["images"][0]["computed_tag"]) == (0, None)
-
-
-@pytest.mark.engine
 def test_text_of_a_consistent_repository(released: Hub) -> None:
     result = status(released)
     assert (result.code, result.err) == (0, "")

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.core import output
 
-from ...support.cli import INVOKE, Result, run, run_on_screen, run_on_terminal, run_task
+from ...support.cli import INVOKE, Result, run, run_on_terminal, run_task
 from ...support.machine import PROJECT
 
 if TYPE_CHECKING:
@@ -22,12 +22,6 @@ ESCAPE = "\x1b"
 
 
 # -- tables
-
-
-def test_columns_are_aligned_and_lines_end_where_their_text_does() -> None:
-    rows: list[tuple[str, ...]] = [("ok", "git", "2.39.5"), ("FAULT", "buildx", "-"), ("ok", "gh", "")]
-    assert output.table(rows) == "ok     git     2.39.5\nFAULT  buildx  -\nok     gh"
-    assert output.table(rows, indent="  ").splitlines()[1] == "  FAULT  buildx  -"
 
 
 @pytest.mark.parametrize(
@@ -73,16 +67,6 @@ def test_data_is_plain_even_where_messages_go_to_a_terminal(settled: Hub, task: 
     assert ESCAPE not in run_on_terminal(*INVOKE, *task, cwd=settled.path, env=COLOUR).out
 
 
-@pytest.mark.engine
-def test_a_rehearsals_diff_is_coloured_on_a_terminal_alone(settled: Hub) -> None:
-    rehearse = (*INVOKE, "rehearse", "--stand-in-base", "--to", "3.3.7")
-    shown = run_on_screen(*rehearse, cwd=settled.path, env=COLOUR)
-    assert shown.code == 0, shown
-    (moved,) = (line for line in shown.out.splitlines() if "version: 3.3.7" in line and "[32m" in line)
-    assert moved.startswith(f"{ESCAPE}[32m+")
-    assert ESCAPE not in run(*rehearse, cwd=settled.path, env=COLOUR).out
-
-
 # -- waiting
 
 
@@ -98,10 +82,6 @@ def test_what_is_waited_for_is_shown_after_a_second_and_wiped_away() -> None:
     shown = waited(1.5)
     assert shown.startswith("\r| asking quay.io\r/ asking quay.io")
     assert shown.endswith("\r\x1b[K")
-
-
-def test_a_short_wait_shows_nothing() -> None:
-    assert waited(0.1) == ""
 
 
 def test_in_ci_and_without_a_terminal_no_sign_turns() -> None:

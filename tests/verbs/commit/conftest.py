@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.steps import move
+
 from ...support.hubs import Hub, make_hub
-from .steps import move
 
 if TYPE_CHECKING:
     from pathlib import Path

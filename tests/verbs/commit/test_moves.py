@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ...support.cli import run_task
-from ..auth.logins import write_program
-from ..release.world import fault
-from .steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, install_hook, refs
+from tests.support.cli import run_task
+from tests.support.logins import write_program
+from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, install_hook, refs
+from tests.support.world import fault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,25 +84,6 @@ def test_a_commit_made_during_a_hook_stays_the_only_one(moved: Hub) -> None:
     assert moved.remote_git("branch", "--list", BRANCH) == ""
 
 
-def test_a_commit_made_before_a_switch_during_a_hook_is_no_reason_to_keep_ours(moved: Hub) -> None:
-    hook(moved, "pre-commit", f"git update-ref HEAD {COMMIT_TREE}; git symbolic-ref HEAD refs/heads/main")
-    main = moved.git("rev-parse", "main")
-    done = commit(moved)
-    assert fault(done)[0] == "the plan no longer holds: the current branch is now main"
-    assert moved.git("rev-parse", "main") == main
-    assert moved.subjects(f"main..{BRANCH}") == ["Theirs"]
-
-
-def test_a_switch_after_the_commit_changes_nothing_of_it(moved: Hub) -> None:
-    hook(moved, "post-commit", "git symbolic-ref HEAD refs/heads/main")
-    main = moved.git("rev-parse", "main")
-    done = commit(moved, "--push")
-    assert done.code == 0, done
-    assert moved.git("rev-parse", "main") == main
-    assert moved.remote_git("log", "--format=%s", f"main..{BRANCH}") == SUBJECT
-    assert moved.git("rev-parse", BRANCH) == moved.remote_git("rev-parse", BRANCH)
-
-
 def test_a_commit_on_top_of_ours_before_the_push_is_not_pushed(moved: Hub) -> None:
     hook(moved, "post-commit", f"git update-ref HEAD {COMMIT_TREE}")
     done = commit(moved, "--push")
@@ -110,28 +91,6 @@ def test_a_commit_on_top_of_ours_before_the_push_is_not_pushed(moved: Hub) -> No
     assert fault(done)[0] == f"the plan no longer holds: the branch {BRANCH} is now {short(moved, BRANCH)}"
     assert moved.subjects("main..HEAD") == ["Theirs", SUBJECT]
     assert moved.remote_git("branch", "--list", BRANCH) == ""
-
-
-def test_a_commit_on_top_of_ours_during_the_push_is_not_pushed(moved: Hub) -> None:
-    hook(moved, "pre-push", f"git update-ref HEAD {COMMIT_TREE}")
-    done = commit(moved, "--push")
-    assert done.code == 0, done
-    assert moved.subjects("main..HEAD") == ["Theirs", SUBJECT]
-    assert moved.remote_git("log", "--format=%s", f"main..{BRANCH}") == SUBJECT
-
-
-def test_a_branch_that_a_colleague_pushed_after_the_plan_is_left_alone(moved: Hub) -> None:
-    theirs = f"git push --quiet --no-verify origin {COMMIT_TREE}:refs/heads/{BRANCH}"
-    hook(moved, "post-commit", theirs.replace("HEAD", "main"))
-    done = commit(moved, "--push")
-    assert (done.code, done.out) == (1, ""), done
-    there, ours = moved.remote_git("rev-parse", "--short=12", BRANCH), short(moved, "HEAD")
-    made = f"the current branch is now {BRANCH}, the branch {BRANCH} is now {ours}, HEAD is now {ours}"
-    assert fault(done) == (
-        f"the plan no longer holds: origin's branch {BRANCH} is now {there}",
-        f"{AGAIN}; done so far: {made}",
-    )
-    assert moved.remote_git("log", "--format=%s", f"main..{BRANCH}") == "Theirs"
 
 
 @pytest.mark.parametrize("flags", [(), ("--push",)])
@@ -174,3 +133,47 @@ def test_a_branch_switched_between_the_plan_and_the_action_stays_as_it_is(
     )
     assert (moved.snapshot(), moved.git("branch", "--list", BRANCH)) == (before, "")
     assert "elsewhere" in refs(moved)
+
+
+# -- hooks that change what is committed
+
+
+@pytest.mark.parametrize(
+    ("script", "changed"),
+    [
+        pytest.param(
+            "sed -i 's/^  *version: .*/&  # checked/' hub/requirements.yaml", "hub/requirements.yaml", id="one"
+        ),
+        pytest.param(
+            "for file in hub/requirements.yaml images/hub/Dockerfile; do printf '# end\\n' >>$file; done",
+            "images/hub/Dockerfile hub/requirements.yaml",
+            id="both",
+        ),
+    ],
+)
+def test_a_formatter_that_stops_the_commit_is_named_and_its_hint_leads_on(
+    moved: Hub, script: str, changed: str
+) -> None:
+    """As prettier's and pre-commit's own: they change a file, fail, and are content the second time."""
+    once = "test -e .git/formatted && exit 0; touch .git/formatted"
+    hook(moved, "pre-commit", f"{once}; {script}; echo 'files were modified'; exit 1")
+    head = moved.git("rev-parse", "HEAD")
+    done = commit(moved)
+    assert (done.code, done.out, moved.git("rev-parse", "HEAD")) == (1, "", head), done
+    again = f"git commit --message '{SUBJECT}' -- images/hub/Dockerfile hub/requirements.yaml"
+    assert fault(done) == (
+        f"a commit hook changed files and stopped the commit ({changed})",
+        f"review it: git diff -- {changed}; then: {again}; then run the same command again",
+    )
+    assert fault(commit(moved))[0].startswith("the file has uncommitted changes besides the release's")
+    moved.git("commit", "--quiet", "--message", SUBJECT, "--", "images/hub/Dockerfile", "hub/requirements.yaml")
+    assert commit(moved).out == "Nothing to do.\n"
+    assert (moved.subjects()[0], committed_files(moved)) == (SUBJECT, MANAGED)
+
+
+def test_a_hook_that_only_stops_the_commit_says_why(moved: Hub) -> None:
+    hook(moved, "pre-commit", "echo 'flake8: E501' >&2; exit 1")
+    done = commit(moved)
+    assert done.code == 3, done
+    assert "flake8: E501" in done.err
+    assert "hook changed" not in done.err

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
-import socket
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.core.faults import Refused, Unusable
-from tasks.repo.files import FileEdit, WorkingTree, is_half_written, scratch_folder, sweep
+from tasks.core.faults import Refused
+from tasks.core.locks import MarkedFolder
+from tasks.repo.files import scratch_folder, sweep
 from tasks.run import LOCK_FILE, one_run_at_a_time
 from tasks.tools.git import Git
+from tests.support.world import fault
 
-from ...support.cli import Result, run, run_task
-from ...support.machine import PROJECT
-from ..release.world import fault
+from ...support.cli import run, run_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,14 +27,6 @@ if TYPE_CHECKING:
 SECRET = "the user's own file\n"
 # Somebody else's, also where that is root: what is tried is tried without root's special rights.
 OTHER = 65534
-ORDINARY = ("setpriv", "--inh-caps=-all", "--bounding-set=-all")
-TAKE = (
-    "import sys; from pathlib import Path; from tasks.core.faults import Fault\n"
-    "from tasks.run import one_run_at_a_time\n"
-    "try:\n"
-    "    with one_run_at_a_time(Path(sys.argv[1])) as stopped: print(stopped)\n"
-    "except Fault as fault: print(fault.what)\n"
-)
 
 
 def link(lock: Path, mine: Path) -> None:
@@ -48,14 +37,6 @@ def broken_link(lock: Path, _: Path) -> None:
     lock.symlink_to("nowhere")
 
 
-def loop(lock: Path, _: Path) -> None:
-    lock.symlink_to(lock)
-
-
-def other_name(lock: Path, mine: Path) -> None:
-    lock.hardlink_to(mine)
-
-
 def pipe(lock: Path, _: Path) -> None:
     os.mkfifo(lock)
 
@@ -64,17 +45,15 @@ def folder(lock: Path, _: Path) -> None:
     (lock / "inner").mkdir(parents=True)
 
 
-def listener(lock: Path, _: Path) -> None:
-    here = Path.cwd()
-    os.chdir(lock.parent)  # a socket's path may not be long
-    try:
-        with socket.socket(socket.AF_UNIX) as made:
-            made.bind(lock.name)
-    finally:
-        os.chdir(here)
-
-
-@pytest.mark.parametrize("make", [link, broken_link, loop, other_name, pipe, folder, listener])
+@pytest.mark.parametrize(
+    "make",
+    [
+        link,
+        broken_link,
+        pipe,
+        folder,
+    ],
+)
 def test_what_is_no_lock_file_is_named_with_the_way_to_remove_it(
     moved: Hub, tmp_path: Path, make: Callable[[Path, Path], None]
 ) -> None:
@@ -106,38 +85,6 @@ def test_a_look_needs_no_lock(moved: Hub, tmp_path: Path, make: Callable[[Path, 
 # -- another user's
 
 
-def as_an_ordinary_user(git_dir: Path) -> Result:
-    """Take the lock, and print whether the run before did not come to its end, or what is wrong."""
-    if os.geteuid() != 0 or not shutil.which("setpriv"):
-        pytest.skip("needs root and setpriv, to act as a second user")
-    return run(*ORDINARY, sys.executable, "-c", TAKE, str(git_dir), cwd=PROJECT)
-
-
-@pytest.mark.parametrize("left", ["", "4711"], ids=["ended", "killed"])
-def test_another_users_lock_that_may_only_be_read_is_free(tmp_path: Path, left: str) -> None:
-    lock = tmp_path / LOCK_FILE
-    lock.write_text(left)
-    os.chmod(lock, 0o644)  # noqa: PTH101
-    try:
-        os.chown(lock, OTHER, OTHER)
-    except PermissionError:
-        pytest.skip("needs root, to act as a second user")
-    done = as_an_ordinary_user(tmp_path)
-    assert (done.code, done.out) == (0, f"{bool(left)}\n"), done
-    assert lock.read_text() == left
-
-
-def test_another_users_lock_that_may_not_be_read_is_named(tmp_path: Path) -> None:
-    lock = tmp_path / LOCK_FILE
-    lock.touch(mode=0o600)
-    try:
-        os.chown(lock, OTHER, OTHER)
-    except PermissionError:
-        pytest.skip("needs root, to act as a second user")
-    done = as_an_ordinary_user(tmp_path)
-    assert done.out == "the lock file cannot be used: Permission denied\n", done
-
-
 def test_a_lock_that_may_only_be_read_keeps_the_next_run_out(tmp_path: Path) -> None:
     lock = tmp_path / LOCK_FILE
     lock.touch()
@@ -147,23 +94,6 @@ def test_a_lock_that_may_only_be_read_keeps_the_next_run_out(tmp_path: Path) -> 
             raise AssertionError("the lock is held")
     assert refused.value.what == "another run is under way here, process unknown"
     assert refused.value.hint == f"wait for it, or look at it: fuser -v {lock}"
-
-
-def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o555)
-    try:
-        os.chown(closed, OTHER, OTHER)
-    except PermissionError:
-        pytest.skip("needs root, to act as a second user")
-    done = as_an_ordinary_user(closed)
-    assert done.out == "the clone cannot be written: Permission denied\n", done
-
-
-def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Unusable) as unusable, one_run_at_a_time(tmp_path / "gone"):
-        raise AssertionError("there is no folder")
-    assert unusable.value.what == "the clone cannot be written: No such file or directory"
 
 
 # -- the next run
@@ -184,7 +114,9 @@ def test_the_run_before_is_known_by_what_it_left(tmp_path: Path) -> None:
 def test_what_was_left_goes_and_nothing_else(hub: Hub, tmp_path: Path) -> None:
     git = Git.around(hub.path)
     with scratch_folder(git) as scratch:
-        ours = scratch.name
+        left = MarkedFolder.make(scratch.name[:-8], scratch.parent)
+    os.close(left.lock)
+    ours = left.path.name
     kept = tmp_path / "kept"
     (kept / "inner").mkdir(parents=True)
     hub.write(f".git/{ours}/index", "x")
@@ -215,17 +147,3 @@ def test_what_was_left_goes_and_nothing_else(hub: Hub, tmp_path: Path) -> None:
     assert {name: hub.read(name) for name in users} == users
     assert (kept / "inner").is_dir()
     assert hub.read(".tracked.ab_01xyz.hubpress-new") == "x"
-
-
-def test_the_name_of_what_is_half_written_is_known(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-
-    def replace(new: Path, target: Path) -> None:
-        seen.append((new.name, target.name))
-        os.rename(new, target)  # noqa: PTH104
-
-    monkeypatch.setattr(Path, "replace", replace)
-    tree = WorkingTree(hub.path)
-    tree.replace([FileEdit("hub/values.yaml", tree.read("hub/values.yaml"), b"{}\n", "empty")])
-    assert hub.read("hub/values.yaml") == "{}\n"
-    assert [is_half_written(f"hub/{new}") for new, _ in seen] == [True]

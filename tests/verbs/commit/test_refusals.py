@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ...support.cli import run, run_task, sh
-from .steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, install_hook, move, refs
+from tests.support.steps import BRANCH, commit, install_hook, move, refs
+
+from ...support.cli import run, run_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,20 +144,21 @@ CASES = {
     ),
     "a line of the user's in the Dockerfile": Case(
         foreign_line,
-        "the file has other changes than a release's (images/hub/Dockerfile)",
-        "commit them first: git commit -- images/hub/Dockerfile; "
+        "the file has uncommitted changes besides the release's (images/hub/Dockerfile)",
+        "commit them first, a hook's too: git commit -- images/hub/Dockerfile; "
         "or put them aside: git stash push -- images/hub/Dockerfile",
     ),
     "a comment of the user's in the requirement": Case(
         foreign_comment,
-        "the file has other changes than a release's (hub/requirements.yaml)",
-        "commit them first: git commit -- hub/requirements.yaml; "
+        "the file has uncommitted changes besides the release's (hub/requirements.yaml)",
+        "commit them first, a hook's too: git commit -- hub/requirements.yaml; "
         "or put them aside: git stash push -- hub/requirements.yaml",
     ),
     "other values": Case(
         foreign_values,
-        "the file has other changes than a release's (hub/values.yaml)",
-        "commit them first: git commit -- hub/values.yaml; or put them aside: git stash push -- hub/values.yaml",
+        "the file has uncommitted changes besides the release's (hub/values.yaml)",
+        "commit them first, a hook's too: git commit -- hub/values.yaml; "
+        "or put them aside: git stash push -- hub/values.yaml",
     ),
     "other changes of a managed file are staged": Case(
         foreign_staged,
@@ -232,12 +234,6 @@ def test_outside_of_a_repository(tmp_path: Path) -> None:
     )
 
 
-def test_in_a_bare_repository(hub: Hub) -> None:
-    done = run_task("commit", cwd=hub.remote)
-    assert (done.code, done.out) == (2, "")
-    assert done.err.startswith(f"error: this is not a git repository ({hub.remote})\nhint: ")
-
-
 def test_a_branch_template_with_another_name_is_refused(moved: Hub) -> None:
     before = refs(moved)
     done = run_task("commit", cwd=moved.path, env={"INVOKE_HUB_BRANCH": "bump-{verison}"})
@@ -250,11 +246,6 @@ def test_a_branch_template_with_another_name_is_refused(moved: Hub) -> None:
         ),
     )
     assert refs(moved) == before
-
-
-def test_a_branch_template_that_fills_the_memory_is_refused(moved: Hub) -> None:
-    done = run_task("commit", cwd=moved.path, env={"INVOKE_HUB_BRANCH": "{version:>99999999999}"})
-    assert (done.code, done.out) == (2, "")
 
 
 # -- hooks
@@ -270,23 +261,6 @@ def test_a_hook_that_fails_stops_the_commit_and_its_words_are_shown(moved: Hub) 
     assert (moved.subjects(), moved.snapshot()) == (["Set up the hub"], before)
 
 
-def test_after_the_hook_is_content_the_same_command_goes_on(moved: Hub) -> None:
-    hooks = moved.path / ".git/hooks"
-    install_hook(hooks, "pre-commit", "exit 1")
-    commit(moved)
-    (hooks / "pre-commit").unlink()
-    done = commit(moved)
-    assert done.code == 0, done
-    assert (moved.git("branch", "--show-current"), committed_files(moved)) == (BRANCH, MANAGED)
-
-
-def test_a_silent_hook_that_fails_is_named_by_its_status(moved: Hub) -> None:
-    install_hook(moved.path / ".git/hooks", "commit-msg", "exit 1")
-    done = commit(moved)
-    assert (done.code, done.out) == (3, "")
-    assert done.err.endswith(f"error: git commit: it ended with status 1 ({moved.path})\nhint: git status\n")
-
-
 def test_a_hook_that_changes_a_managed_file_is_told(moved: Hub) -> None:
     install_hook(
         moved.path / ".git/hooks",
@@ -299,37 +273,6 @@ def test_a_hook_that_changes_a_managed_file_is_told(moved: Hub) -> None:
         "error: a hook changed the file while it was committed (hub/requirements.yaml)\n"
         "hint: git show HEAD -- hub/requirements.yaml\n"
     )
-
-
-def test_a_hook_that_adds_a_file_to_the_commit_is_told(moved: Hub) -> None:
-    moved.write("secrets.yaml", "password: hunter2\n")
-    install_hook(moved.path / ".git/hooks", "pre-commit", "git add --all")
-    done = commit(moved)
-    assert (done.code, done.out) == (1, "")
-    assert done.err.endswith("error: a hook added the file to the commit (secrets.yaml)\nhint: git show --stat HEAD\n")
-
-
-def test_a_hook_that_rewrites_the_message_may(moved: Hub) -> None:
-    install_hook(moved.path / ".git/hooks", "commit-msg", 'echo "Change-Id: I0123" >> "$1"')
-    done = commit(moved)
-    assert done.code == 0, done
-    assert moved.git("log", "-1", "--pretty=%s%n%(trailers)").splitlines()[0] == SUBJECT
-    assert moved.git("log", "-1", "--pretty=%B").endswith("Change-Id: I0123")
-
-
-def test_a_hook_reads_nothing_from_the_terminal(moved: Hub) -> None:
-    install_hook(moved.path / ".git/hooks", "pre-commit", "read answer; echo hook: ${answer:-nobody answers}")
-    done = commit(moved)
-    assert done.code == 0, done
-    assert "hook: nobody answers\n" in done.err
-
-
-def test_a_run_inside_of_another_repositorys_hook_stays_in_its_own(moved: Hub, tmp_path: Path) -> None:
-    sh("git", "init", "--quiet", str(tmp_path / "other"), cwd=tmp_path)
-    env = {"GIT_DIR": str(tmp_path / "other/.git"), "GIT_INDEX_FILE": str(tmp_path / "other/.git/index")}
-    done = run_task("commit", cwd=moved.path, env=env)
-    assert done.code == 0, done
-    assert moved.subjects()[0] == SUBJECT
 
 
 def test_git_that_does_not_know_its_user_says_how_to_tell_it(moved: Hub, tmp_path: Path) -> None:

@@ -35,7 +35,14 @@ charts:
         valuesPath: [jupyterhub.hub.image]
 """
 PREFIX = "127.0.0.1:1/ours/"
-WRITTEN = ["images/hub/Dockerfile", "images/hub/requirements.txt", "chartpress.yaml", "Makefile", "hub/values.yaml"]
+WRITTEN = [
+    "images/hub/Dockerfile",
+    "images/hub/requirements.txt",
+    "chartpress.yaml",
+    "hub/values.yaml",
+    "Makefile",
+    ".gitignore",
+]
 
 
 def chart_repository(path: Path, url: str, values: str | None = "jupyterhub:\n  hub:\n    config: {}\n") -> Hub:
@@ -91,8 +98,9 @@ def test_a_file_that_is_there_stays_as_it_is(bare: Hub) -> None:
     bare.write("Makefile", "all:\n\ttrue\n")
     bare.write("images/hub/Dockerfile", "FROM scratch\n")
     result = init(bare, "--json")
-    assert result.json["kept"] == ["images/hub/Dockerfile", "Makefile"]
-    assert (bare.read("Makefile"), bare.read("images/hub/Dockerfile")) == ("all:\n\ttrue\n", "FROM scratch\n")
+    assert result.json["kept"] == ["images/hub/Dockerfile"]
+    assert bare.read("images/hub/Dockerfile") == "FROM scratch\n"
+    assert bare.read("Makefile").startswith("all:\n\ttrue\n\ncheck: ## ")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +143,8 @@ def test_of_several_charts_one_is_named(tmp_path: Path, helm_repository: HelmSer
     chart = CHART.format(url=helm_repository.url)
     hub = make_repository(tmp_path / "hub", {"charts/ours/Chart.yaml": chart, "charts/theirs/Chart.yaml": chart})
     refused = init(hub)
-    assert (refused.code, refused.err.splitlines()[1]) == (2, "hint: say which: INVOKE_HUB_CHART=charts/ours")
+    hint = "hint: name one: hub: {chart: charts/ours} in invoke.yaml, or INVOKE_HUB_CHART=charts/ours"
+    assert (refused.code, refused.err.splitlines()[1]) == (2, hint)
     named = run_task("init", "--prefix", PREFIX, cwd=hub.path, env={"INVOKE_HUB_CHART": "theirs"})
     assert named.code == 0, named
     assert hub.read("chartpress.yaml").startswith("charts:\n  - name: theirs\n    chartPath: charts/theirs\n")
@@ -145,31 +154,35 @@ def test_of_several_charts_one_is_named(tmp_path: Path, helm_repository: HelmSer
 def test_a_chart_that_is_not_committed_yet_is_found(tmp_path: Path, helm_repository: HelmServer) -> None:
     hub = make_repository(tmp_path / "hub", {"README.md": "# Ours\n"})
     hub.write("ours/Chart.yaml", CHART.format(url=helm_repository.url))
-    assert init(hub, "--json").json["files"][-1] == "ours/values.yaml"
+    assert "ours/values.yaml" in init(hub, "--json").json["files"]
 
 
 # -- what is there, and lacks something
 
 
-def test_what_a_file_lacks_that_is_there_is_told_and_not_written(bare: Hub) -> None:
-    files = {
-        "chartpress.yaml": "charts:\n  - name: hub\n    imagePrefix: quay.io/ours/\n",
-        "Makefile": "check:\n\ttrue\n",
-    }
-    for path, text in files.items():
-        bare.write(path, text)
+def test_what_chartpress_yaml_lacks_is_told_and_not_written(bare: Hub) -> None:
+    text = "charts:\n  - name: hub\n    imagePrefix: quay.io/ours/\n"
+    bare.write("chartpress.yaml", text)
     result = init(bare)
     assert result.code == 0, result
-    assert {path: bare.read(path) for path in files} == files
-    assert result.out.splitlines()[3:] == [
+    assert bare.read("chartpress.yaml") == text
+    assert result.out.splitlines()[-4:] == [
         "chartpress.yaml: add by hand:",
         "    images:",
         "      hub:",
         "        valuesPath: jupyterhub.hub.image",
-        "Makefile: add by hand:",
-        "release: ## move to a z2jh release, build its hub image, commit both",
-        "\thubpress release $(if $(VERSION),--to '$(VERSION)')",
     ]
+
+
+@pytest.mark.parametrize("name", ["GNUmakefile", "makefile", "Makefile"])
+def test_a_makefile_gets_the_targets_that_it_lacks_behind_its_own(bare: Hub, name: str) -> None:
+    bare.write(name, "check:\n\ttrue")
+    assert init(bare).code == 0
+    assert bare.read(name) == (
+        "check:\n\ttrue\n\nrelease: ## move to a z2jh release, build its hub image, commit both\n"
+        "\thubpress release $(if $(VERSION),--to '$(VERSION)')\n\n.PHONY: release\n"
+    )
+    assert sh("make", "--dry-run", cwd=bare.path) == "true"
 
 
 def test_a_chart_that_chartpress_yaml_does_not_have_is_told_whole(bare: Hub) -> None:
@@ -192,8 +205,9 @@ def test_the_dockerfile_goes_where_chartpress_yaml_looks_for_it(tmp_path: Path, 
     assert told["files"] == [
         "helm-charts/hub-image/Dockerfile",
         "helm-charts/hub-image/requirements.txt",
-        "Makefile",
         "helm-charts/basehub/values.yaml",
+        "Makefile",
+        ".gitignore",
     ]
     assert told["kept"] == ["helm-charts/chartpress.yaml"]
 
@@ -215,7 +229,7 @@ def test_a_repository_with_nothing_in_it_gets_a_chart_for_the_newest_release(
     assert empty.read("hub/Chart.yaml") == (
         "apiVersion: v2\nname: hub\ndescription: Our JupyterHub\nversion: 0.0.1\ndependencies:\n"
         "  - name: jupyterhub\n    # The hub image inherits from this release's: both move together.\n"
-        f"    version: 4.4.0\n    repository: {helm_repository.url}\n"
+        "    version: 4.4.0\n    repository: https://hub.jupyter.org/helm-chart/\n"
     )
     assert "\nFROM quay.io/jupyterhub/k8s-hub:4.4.0\n" in empty.read("images/hub/Dockerfile")
     empty.commit("Give us a hub")
@@ -299,7 +313,7 @@ def test_make_calls_what_init_wrote(bare: Hub) -> None:
     assert init(bare).code == 0
     shown = sh("make", "--dry-run", "release", "check", "VERSION=4.4.0", cwd=bare.path)
     assert shown.splitlines() == ["hubpress release --to '4.4.0'", "hubpress check"]
-    assert sh("make", "--dry-run", cwd=bare.path) == "hubpress release "
+    assert sh("make", "--dry-run", cwd=bare.path) == "hubpress check"
 
 
 @pytest.mark.engine

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .scene import CHARTPRESS, DOCKERFILE, REFUSED, REQUIREMENTS, UNREACHABLE, UNUSABLE, Bug
+from tests.support.scene import CHARTPRESS, DOCKERFILE, REFUSED, REQUIREMENTS, UNREACHABLE, UNUSABLE, Bug
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .scene import Scene
+    from tests.support.scene import Scene
 
 INDEX = "/index.yaml"
 LOGIN_PAGE = b"<!DOCTYPE html>\n<html><body>Sign in to the guest network</body></html>\n"
@@ -30,11 +30,6 @@ def no_helm_repository(scene: Scene) -> None:
 
 def index(body: bytes, status: int = 200) -> Callable[[Scene], None]:
     return lambda scene: scene.charts.answers.update({INDEX: (status, body)})
-
-
-def index_cut_short(scene: Scene) -> None:
-    whole = (scene.charts.folder / "index.yaml").read_bytes()
-    scene.charts.answers[INDEX] = (200, whole[: len(whole) // 2])
 
 
 def archive_of_another_release(scene: Scene) -> None:
@@ -60,27 +55,11 @@ HELM_REPOSITORY = [
         LOOK,
     ),
     Bug(
-        "the index is truncated",
-        "bump",
-        index_cut_short,
-        UNREACHABLE,
-        "the index is cut off ({s.charts.url}index.yaml)",
-        LOOK,
-    ),
-    Bug(
         "the index names no jupyterhub",
         "bump",
         index(OTHER_CHARTS),
         UNREACHABLE,
         "the index names no release of jupyterhub ({s.charts.url}index.yaml)",
-        LOOK,
-    ),
-    Bug(
-        "the index is not for everybody",
-        "bump",
-        index(b"", status=403),
-        UNREACHABLE,
-        "access is denied (status 403) ({s.charts.url}index.yaml)",
         LOOK,
     ),
     Bug(
@@ -153,8 +132,8 @@ FILES = [
         "commit",
         other_changes_in_a_managed_file,
         REFUSED,
-        "the file has other changes than a release's (hub/requirements.yaml)",
-        "commit them first: git commit -- hub/requirements.yaml; "
+        "the file has uncommitted changes besides the release's (hub/requirements.yaml)",
+        "commit them first, a hook's too: git commit -- hub/requirements.yaml; "
         "or put them aside: git stash push -- hub/requirements.yaml",
     ),
 ]

@@ -6,23 +6,17 @@ import shutil
 from typing import TYPE_CHECKING
 
 from tasks.core.settings import KEYS
-
-from ...support.cli import sh
-from .scene import REFUSED, UNREACHABLE, UNUSABLE, VALUES, Bug
+from tests.support.scene import REFUSED, UNREACHABLE, UNUSABLE, VALUES, Bug
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .scene import Scene
+    from tests.support.scene import Scene
 
 ALL_SETTINGS = f"the settings are: {', '.join(KEYS)}"
 
 
 # -- the clone and its remote
-
-
-def detached(scene: Scene) -> None:
-    scene.hub.git("checkout", "--quiet", "--detach")
 
 
 def merging(scene: Scene) -> None:
@@ -41,12 +35,6 @@ def no_clone(scene: Scene) -> None:
     shutil.rmtree(scene.hub.path / ".git")
 
 
-def branch_taken(scene: Scene) -> None:
-    scene.hub.git("switch", "--quiet", "--create", "bump-z2jh-3.3.8")
-    scene.change(VALUES, "256M", "512M")
-    scene.hub.git("switch", "--quiet", "main")
-
-
 def something_to_push(scene: Scene) -> None:
     scene.hub.git("switch", "--quiet", "--create", "ours")
     scene.change(VALUES, "256M", "512M")
@@ -59,32 +47,7 @@ def push_rejected(scene: Scene) -> None:
     hook.chmod(0o755)
 
 
-def no_remote(scene: Scene) -> None:
-    something_to_push(scene)
-    scene.hub.git("remote", "remove", "origin")
-
-
-def remote_gone(scene: Scene) -> None:
-    something_to_push(scene)
-    scene.hub.git("remote", "set-url", "origin", str(scene.folder / "gone.git"))
-
-
-def others_pushed(scene: Scene) -> None:
-    something_to_push(scene)
-    sh("git", "clone", "--quiet", str(scene.hub.remote), "theirs", cwd=scene.folder)
-    sh("git", "commit", "--quiet", "--allow-empty", "--message=Theirs", cwd=scene.folder / "theirs")
-    sh("git", "push", "--quiet", "origin", "HEAD:ours", cwd=scene.folder / "theirs")
-
-
 CLONE = [
-    Bug(
-        "detached HEAD",
-        "release --yes",
-        detached,
-        REFUSED,
-        "HEAD is detached ({s.hub.path})",
-        "git switch BRANCH",
-    ),
     Bug(
         "merge under way",
         "release --yes",
@@ -92,14 +55,6 @@ CLONE = [
         REFUSED,
         "a merge is under way ({s.hub.path})",
         "git merge --continue, or git merge --abort",
-    ),
-    Bug(
-        "branch without a commit",
-        "commit",
-        unborn,
-        REFUSED,
-        "the branch new has no commit yet ({s.hub.path})",
-        "git commit the repository first",
     ),
     Bug(
         "branch without a commit, and a build",
@@ -118,14 +73,6 @@ CLONE = [
         "change into the hub repository, or name it: --repo PATH",
     ),
     Bug(
-        "the feature branch has other commits",
-        "release --yes",
-        branch_taken,
-        REFUSED,
-        "the branch bump-z2jh-3.3.8 exists already, with other commits ({s.hub.path})",
-        "go on there: git switch bump-z2jh-3.3.8; or use another: --branch NAME",
-    ),
-    Bug(
         "push rejected",
         "commit --push",
         push_rejected,
@@ -133,30 +80,6 @@ CLONE = [
         "the remote rejected the branch ours: pre-receive hook declined (origin)",
         "ask who keeps origin why, then: git push origin ours",
         foreseen=False,
-    ),
-    Bug(
-        "no remote",
-        "commit --push",
-        no_remote,
-        REFUSED,
-        "there is no remote origin ({s.hub.path})",
-        "git remote add origin URL",
-    ),
-    Bug(
-        "remote out of reach",
-        "commit --push",
-        remote_gone,
-        UNREACHABLE,
-        "the remote does not answer: ...{s.folder}/gone.git... (origin)",
-        "git ls-remote origin",
-    ),
-    Bug(
-        "somebody else pushed the branch",
-        "commit --push",
-        others_pushed,
-        REFUSED,
-        "the remote's branch ours has commits that are not here (origin)",
-        "git pull --rebase origin ours; or use another branch: --branch NAME",
     ),
 ]
 
@@ -180,46 +103,6 @@ SETTINGS = [
         UNUSABLE,
         "there is no setting hub.platfrom (invoke.yaml)",
         ALL_SETTINGS,
-    ),
-    Bug(
-        "unknown setting in the environment",
-        "bump",
-        variable("INVOKE_HUB_PLATFROM", "linux/amd64"),
-        UNUSABLE,
-        "there is no setting hub.platfrom (INVOKE_HUB_PLATFROM)",
-        ALL_SETTINGS,
-    ),
-    Bug(
-        "a number for a platform",
-        "bump",
-        settings("hub: {platform: 5}\n"),
-        UNUSABLE,
-        "hub.platform is 5, not a platform (invoke.yaml)",
-        "write platform: linux/amd64",
-    ),
-    Bug(
-        "a mapping for a list",
-        "bump",
-        settings("hub: {images: {hub: true}}\n"),
-        UNUSABLE,
-        "hub.images is {{'hub': True}}, not a list of names (invoke.yaml)",
-        "write images: [hub]",
-    ),
-    Bug(
-        "a word for a switch in the environment",
-        "bump",
-        variable("INVOKE_HUB_PUSH", "perhaps"),
-        UNUSABLE,
-        "hub.push is 'perhaps', not true or false (INVOKE_HUB_PUSH)",
-        "mend INVOKE_HUB_PUSH, or unset it",
-    ),
-    Bug(
-        "the settings are no mapping",
-        "bump",
-        settings("hub: bump\n"),
-        UNUSABLE,
-        "hub is not a mapping of settings (invoke.yaml)",
-        "write hub: {{}}",
     ),
     Bug(
         "invoke.yaml is not YAML",

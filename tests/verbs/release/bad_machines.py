@@ -6,15 +6,16 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.support.scene import CHARTPRESS, DOCKERFILE, PROGRAM, REFUSED, UNREACHABLE, UNUSABLE, VALUES, Bug
+
 from ...support.cli import sh
 from ...support.hubs import NO_REGISTRY
 from .bad_charts import nothing
-from .scene import CHARTPRESS, DOCKERFILE, PROGRAM, REFUSED, UNREACHABLE, UNUSABLE, VALUES, Bug
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .scene import Scene
+    from tests.support.scene import Scene
 
 DOCKER_HINT = "install Docker: https://docs.docker.com/engine/install/"
 BUILDX_HINT = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
@@ -113,14 +114,6 @@ ENGINE = [
         BUILDX_HINT,
     ),
     Bug(
-        "buildx missing, before Docker 28",
-        "build",
-        docker_that_says("docker: 'buildx' is not a docker command.\nSee 'docker --help'"),
-        PROGRAM,
-        "docker has no buildx (docker buildx version)",
-        BUILDX_HINT,
-    ),
-    Bug(
         "no such builder",
         "build --builder nobody",
         nothing,
@@ -147,10 +140,6 @@ def no_values_path(scene: Scene) -> None:
     scene.change(VALUES, "    image:\n", "    picture:\n")
 
 
-def uncommitted_image_files(scene: Scene) -> None:
-    scene.hub.write("images/hub/extra.txt", "not committed\n")
-
-
 def shallow(scene: Scene) -> None:
     scene.change(VALUES, "256M", "512M")
     scene.hub.git("push", "--quiet")
@@ -172,28 +161,12 @@ IMAGES = [
         'add "image: {{name: , tag: }}" under jupyterhub.hub, line 4',
     ),
     Bug(
-        "uncommitted image files",
-        "build",
-        uncommitted_image_files,
-        REFUSED,
-        "the image hub has files that are not committed (images/hub/extra.txt)",
-        "invoke commit, or git commit them; its tag names the last commit",
-    ),
-    Bug(
         "shallow clone",
         "build",
         shallow,
         REFUSED,
         "the clone is shallow, so commits cannot be counted ({s.hub.path})",
         "git fetch --unshallow",
-    ),
-    Bug(
-        "no such image",
-        "build --image postgres",
-        nothing,
-        UNUSABLE,
-        "postgres is no image that inherits from z2jh's hub image (chartpress.yaml)",
-        "such images here: hub",
     ),
     Bug(
         "base image that does not exist",
@@ -258,22 +231,6 @@ REGISTRIES = [
     Bug(
         "registry that denies",
         "build",
-        registry_that_denies,
-        UNREACHABLE,
-        "the registry denied access: ... no basic auth credentials ({s.registry})",
-        "docker login {s.registry}",
-    ),
-    Bug(
-        "registry down, and a release begun",
-        "release --yes",
-        registry_down,
-        UNREACHABLE,
-        "the registry gives no usable answer: ... connection refused (127.0.0.1:1)",
-        "curl -I http://127.0.0.1:1/v2/",
-    ),
-    Bug(
-        "registry that denies, and a release begun",
-        "release --yes",
         registry_that_denies,
         UNREACHABLE,
         "the registry denied access: ... no basic auth credentials ({s.registry})",

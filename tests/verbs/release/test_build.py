@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks.rehearsal.stand_in import stand_ins
+from tests.support.scene import CHARTPRESS, VALUES, Scene
 
 from ...support.cli import run, run_task, sh
-from ...support.hubs import Hub, make_hub, make_repository
+from ...support.hubs import make_hub
 from ...support.machine import PROJECT
-from ...support.real import CAL_ICOR
 from ...support.registry import sign_in
 from .bad_machines import tag_on_another_base
-from .scene import CHARTPRESS, DOCKERFILE, VALUES, Scene
-from .world import images_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 LABEL = "org.opencontainers.image."
-# What the stand-in's pip says when it is run, and not taken from BuildKit's cache.
-PIP_RAN = "stand-in: written down, not installed"
 
 
 def build(scene: Scene, *flags: str) -> Any:  # noqa: ANN401 - the JSON that the task prints
@@ -110,13 +106,6 @@ def test_what_the_registry_has_is_proved_and_not_built_again(scene: Scene) -> No
     assert f"      tag: {scene.tag}\n" in scene.hub.read(VALUES)
 
 
-def test_a_third_build_has_nothing_to_do(scene: Scene) -> None:
-    build(scene)
-    before = scene.world()
-    assert build(scene)["values"]["changed"] is False
-    assert scene.world() == before
-
-
 def test_force_builds_over_a_tag_that_exists(scene: Scene) -> None:
     tag_on_another_base(scene)
     other = in_registry(scene.image)["manifest"]["digest"]
@@ -139,49 +128,8 @@ def test_without_a_push_the_values_and_the_registry_stay_as_they_are(
     assert scene.world() == before
 
 
-def test_steps_are_taken_from_the_cache_unless_that_is_not_wanted(scene: Scene) -> None:
-    # A step of its own, which no other test can have left in the cache.
-    scene.change(DOCKERFILE, "RUN pip install", f"RUN : {scene.prefix}; pip install")
-    runs = [run_task("build", "--force", *flags, cwd=scene.hub.path) for flags in ((), (), ("--no-cache",))]
-    assert [(result.code, PIP_RAN in result.err) for result in runs] == [(0, True), (0, False), (0, True)]
-
-
-def test_a_platform_and_a_builder_that_are_named_are_used(scene: Scene) -> None:
-    plan = run_task("--dry", "build", "--platform", "linux/amd64", "--builder", "default", cwd=scene.hub.path).out
-    assert "for linux/amd64, native on the builder default" in map(str.strip, plan.splitlines())
-    assert '(cd "$context" && docker --context default buildx bake --file -' in plan
-    (image,) = build(scene, "--platform", "linux/amd64", "--builder", "default")["images"]
-    assert (image["status"], image["platforms"]) == ("built", ["linux/amd64"])
-
-
 def test_an_image_is_pushed_with_dockers_own_login(scene: Scene, locked_registry: Registry) -> None:
     scene.change(CHARTPRESS, scene.prefix, f"{locked_registry.address}/hubs")
     sign_in(locked_registry.address, "somebody", "else")
     (image,) = build(scene)["images"]
     assert (image["repository"], image["status"]) == (f"{locked_registry.address}/hubs/core/hub", "built")
-
-
-@pytest.fixture
-def cal_icor(tmp_path: Path, registry: Registry, mirror: str) -> Hub:
-    """The real files of cal-icor's repository, its images on this machine: postgres has no folder."""
-    files = {path.relative_to(CAL_ICOR).as_posix(): path.read_text() for path in CAL_ICOR.rglob("*.yaml")}
-    real = "us-central1-docker.pkg.dev/cal-icor-hubs"
-    files[CHARTPRESS] = files[CHARTPRESS].replace(real, f"{registry.address}/cal-icor")
-    dockerfile = f"FROM {mirror}:3.3.8\nRUN python3 -m pip install --no-cache oauthenticator==17.1.0\n"
-    return make_repository(tmp_path / "hub", {**files, DOCKERFILE: dockerfile})
-
-
-def test_a_build_changes_two_lines_of_cal_icors_values_and_not_one_other_byte(
-    cal_icor: Hub, registry: Registry
-) -> None:
-    before = cal_icor.snapshot()
-    result = run_task("build", "--json", cwd=cal_icor.path)
-    assert result.code == 0, result
-    hub, postgres = result.json["images"]
-    assert (hub["name"], hub["status"], postgres["name"], postgres["status"]) == ("hub", "built", "postgres", "skipped")
-    assert (list(postgres), list(postgres["base"])) == (list(hub), list(hub["base"]))
-    name = f"{registry.address}/cal-icor/core/jupyterhub-hub"
-    assert f"{name.partition('/')[2]}:{hub['tag']}" in images_in(registry.address)
-    old, new = "    image:\n      name:\n      tag:\n", f"    image:\n      name: {name}\n      tag: {hub['tag']}\n"
-    assert before[VALUES].count(old.encode()) == 1
-    assert cal_icor.snapshot() == {**before, VALUES: before[VALUES].replace(old.encode(), new.encode())}

@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.scene import DOCKERFILE, REQUIREMENTS
+
 from ...support.cli import run_task
 from ...support.helm import RELEASES, HelmServer, chart_archive, served
 from ...support.hubs import Hub, make_hub
 from ...support.real import write_real_index
-from .scene import DOCKERFILE, REQUIREMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,33 +56,6 @@ def test_a_bump_goes_back_when_it_is_told_to(hub: Hub) -> None:
     run_task("bump", "--to", "3.3.8", cwd=hub.path)
     assert run_task("bump", "--to", "3.2.1", cwd=hub.path).code == 0
     assert hub.snapshot() == before
-
-
-def test_a_bump_reads_a_helm_repository_that_is_a_folder(hub: Hub, chart_folder: Path) -> None:
-    env = {"INVOKE_HUB_CHART_REPOSITORY": chart_folder.as_uri()}
-    assert run_task("bump", cwd=hub.path, env=env).code == 0
-    assert releases(hub) == ("3.3.8", "3.3.8")
-
-
-def test_a_bump_keeps_the_slim_base_and_its_repository(tmp_path: Path, helm_repository: HelmServer) -> None:
-    hub = make_hub(tmp_path / "hub", base="registry.example/mirror/k8s-hub-slim", chart_repository=helm_repository.url)
-    assert run_task("bump", cwd=hub.path).code == 0
-    assert "FROM registry.example/mirror/k8s-hub-slim:3.3.8\n" in hub.read(DOCKERFILE)
-
-
-def test_the_base_follows_the_charts_own_repository_where_that_is_set(
-    tmp_path: Path, helm_repository: HelmServer
-) -> None:
-    hub = make_hub(tmp_path / "hub", base="jupyterhub/k8s-hub", chart_repository=helm_repository.url)
-    assert run_task("bump", cwd=hub.path, env={"INVOKE_HUB_BASE": "chart"}).code == 0
-    assert "FROM quay.io/jupyterhub/k8s-hub:3.3.8\n" in hub.read(DOCKERFILE)
-
-
-def test_a_bump_acts_on_the_repository_that_is_named(hub: Hub, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    assert run_task("bump", "--repo", str(hub.path), cwd=elsewhere).code == 0
-    assert releases(hub) == ("3.3.8", "3.3.8")
 
 
 # -- the real Helm repository's index of October 2024

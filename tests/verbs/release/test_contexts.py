@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.world import fault
+
 from ...support.cli import run, run_task
 from ...support.engine import files_of
-from ...support.hubs import make_repository
-from .world import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.support.scene import Scene
 
     from ...support.hubs import Hub
-    from .scene import Scene
 
 pytestmark = pytest.mark.engine
 CHARTPRESS, DOCKERFILE, VALUES = "chartpress.yaml", "images/hub/Dockerfile", "hub/values.yaml"
@@ -88,62 +91,6 @@ def test_an_image_holds_what_its_commit_has(hub: Hub, change: Callable[[Hub], No
     }
 
 
-@pytest.mark.usefixtures("umask")
-def test_a_context_at_the_top_has_the_modes_of_a_checkout(hub: Hub) -> None:
-    hub.edit(DOCKERFILE, "COPY requirements.txt /tmp/", f"COPY {REQUIREMENTS} /tmp/")
-    set_image(hub, "contextPath: .", f"dockerfilePath: {DOCKERFILE}")
-    # As a clone that a group shares: what is made in it is the group's.
-    (hub.path / ".git").chmod(0o2775)
-    files = held(built(hub))
-    assert [files[path][0] for path in ("/ctx", "/ctx/hub", f"/ctx/{REQUIREMENTS}")] == [0o755, 0o755, 0o644]
-
-
-@pytest.mark.parametrize("env", [None, CONTENT], ids=["commit", "content"])
-@pytest.mark.parametrize("place", ["images/sub", "images/sub/deep"])
-def test_a_context_may_be_a_submodule_or_lie_in_one(hub: Hub, env: dict[str, str] | None, place: str) -> None:
-    files = {f"{at}{name}": hub.read(f"images/hub/{name}") for at in ("", "deep/") for name in ("requirements.txt",)}
-    files.update({f"{at}Dockerfile": hub.read(DOCKERFILE) for at in ("", "deep/")})
-    sub = make_repository(hub.path.parent / "sub", files)
-    hub.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(sub.path), "images/sub")
-    set_image(hub, f"contextPath: {place}")
-    assert held(built(hub, env=env))["/ctx/requirements.txt"][1] == files["requirements.txt"]
-
-
-@pytest.mark.parametrize("env", [None, CONTENT], ids=["commit", "content"])
-def test_a_context_may_lie_behind_a_link(hub: Hub, env: dict[str, str] | None) -> None:
-    hub.git("mv", "images/hub", "real")
-    (hub.path / "images").mkdir(exist_ok=True)
-    (hub.path / "images/hub").symlink_to("../real")
-    set_image(hub, "paths: [real]")
-    first = built(hub, env=env)
-    hub.git("checkout", "--quiet", "--", VALUES)
-    hub.write("real/requirements.txt", "another\n")
-    if env is None:
-        hub.commit("Take another")
-    second = built(hub, env=env)
-    assert second["tag"] != first["tag"]
-    assert held(second)["/ctx/requirements.txt"][1] == "another\n"
-
-
-def test_images_of_several_commits_have_the_named_contexts_of_their_own(scene: Scene) -> None:
-    hub = scene.hub
-    base = next(line for line in hub.read(DOCKERFILE).splitlines() if line.startswith("FROM "))
-    for key in ("hub", "two"):
-        hub.write(f"images/{key}/Dockerfile", f"{base}\nCOPY --from=s . /ctx/\n")
-    both = 'extraBuildCommandOptions: ["--build-context=s=shared"]'
-    hub.write("shared/which", "first\n")
-    hub.edit(CHARTPRESS, "        valuesPath:", f"        {both}\n        paths: [shared]\n        valuesPath:")
-    hub.write(CHARTPRESS, f"{hub.read(CHARTPRESS)}      two:\n        valuesPath: two.image\n        {both}\n")
-    hub.write(VALUES, f"{hub.read(VALUES)}two:\n  image:\n    name:\n    tag:\n")
-    hub.commit("Take two images")
-    hub.write("shared/which", "second\n")
-    hub.commit("Change what both share, of which only one has its tag")
-    done = run_task("build", "--json", cwd=hub.path)
-    assert done.code == 0, done
-    found = {image["name"]: held(image)["/ctx/which"][1] for image in done.json["images"]}
-    assert found == {"hub": "second\n", "two": "first\n"}
-
-
 def test_chartpress_does_not_build_what_the_tags_commit_does_not_have(hub: Hub, scene: Scene) -> None:
     set_image(hub, "rebuildOnContextPathChanges: false")
     tag = scene.tag
@@ -213,3 +160,19 @@ def test_what_is_staged_elsewhere_does_not_stop_a_release(hub: Hub) -> None:
     done = run_task("release", "--yes", cwd=hub.path, env=CONTENT)
     assert done.code == 0, done
     assert hub.git("status", "--porcelain") == "A  notes.txt"
+
+
+def test_a_builder_gets_only_what_has_changed_since_the_build_before(hub: Hub, tmp_path: Path) -> None:
+    # BuildKit keeps what it got by the name of the folder.
+    folder = f"images/{tmp_path.name.lower()}-{os.getpid()}"
+    hub.git("mv", "images/hub", folder)
+    (hub.path / folder / "large").write_bytes(os.urandom(2_000_000))
+    set_image(hub, f"contextPath: {folder}", f"dockerfilePath: {folder}/Dockerfile")
+    assert run_task("build", cwd=hub.path).code == 0
+    hub.write(f"{folder}/lib/a.py", "b\n")  # as many bytes as before
+    hub.commit("Change one file")
+    done = run_task("build", "--json", cwd=hub.path)
+    sent = re.findall(r"transferring context: [\d.]+(\w+)", done.err)
+    assert sent
+    assert {*sent} <= {"B", "kB"}, done.err
+    assert held(done.json["images"][0])["/ctx/lib/a.py"][1] == "b\n"

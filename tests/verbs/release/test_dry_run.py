@@ -4,15 +4,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.gcloud import GcloudStandIn
+from tests.support.scene import VALUES
+from tests.support.world import files_in
+
 from ...support.cli import run, run_task
-from .scene import VALUES
-from .world import files_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from .scene import Scene
+    from tests.support.scene import Scene
 
 pytestmark = pytest.mark.engine
 
@@ -37,6 +39,7 @@ def released(scene: Scene) -> None:
 CHART = {"chart", "base", "files", "newer_major", "notes"}
 COMMITTED = {"branch", "commits", "pull_request"}
 IMAGES = {"images", "values"}
+RELEASE = {"auth", *CHART, *IMAGES, *COMMITTED, "steps", "next_steps"}
 RUNS = [
     pytest.param("auth", as_it_is, {"auth"}, id="auth"),
     pytest.param("bump", as_it_is, CHART, id="bump"),
@@ -47,8 +50,8 @@ RUNS = [
     pytest.param("build", as_it_is, IMAGES, id="build"),
     pytest.param("build --no-push", as_it_is, IMAGES, id="build without a push"),
     pytest.param("build", bumped_and_committed, IMAGES, id="build after a bump"),
-    pytest.param("release --yes", as_it_is, {"auth", *CHART, *IMAGES, *COMMITTED, "steps"}, id="release"),
-    pytest.param("release --yes", released, {"auth", *CHART, *IMAGES, *COMMITTED, "steps"}, id="release again"),
+    pytest.param("release --yes", as_it_is, RELEASE, id="release"),
+    pytest.param("release --yes", released, RELEASE, id="release again"),
 ]
 
 
@@ -83,26 +86,6 @@ def shape(told: Any) -> Any:  # noqa: ANN401 - any part of what a task printed a
     if isinstance(told, dict):
         return {key: shape(value) for key, value in told.items()}
     return [shape(value) for value in told] if isinstance(told, list) else None
-
-
-def test_a_dry_rehearsal_says_what_it_would_do_and_touches_nothing(scene: Scene) -> None:
-    temporary = scene.folder / "temporary"
-    temporary.mkdir()
-    before = everything(scene, temporary)
-    dry = run_task("--dry", "rehearse", cwd=scene.hub.path, env={"TMPDIR": str(temporary)})
-    assert (dry.code, dry.err) == (0, "")
-    assert dry.out.startswith(f"Plan for {scene.hub.path}\n")
-    assert everything(scene, temporary) == before
-
-
-def test_a_plan_gives_reasons(scene: Scene) -> None:
-    lines = [line.strip() for line in run_task("--dry", "release", cwd=scene.hub.path).out.splitlines()]
-    assert [line for line in lines if line.startswith("because ")] == [
-        "because 3.3.8 is the newest stable release of 3.x; JupyterHub: 4.0.2 -> 4.1.6; Kubernetes, at least: 1.23",
-        "because main is the default branch",
-        "because the registry does not have what the last commit of the image's files makes",
-        "because the registry has what they name",
-    ]
 
 
 def test_a_plan_shows_the_lines_that_change(scene: Scene) -> None:
@@ -144,3 +127,81 @@ def test_a_plans_git_commands_can_be_pasted(scene: Scene) -> None:
         assert pasted.code == 0, pasted
     assert scene.hub.remote_git("rev-parse", "bump-z2jh-3.3.8") == scene.hub.git("rev-parse", "HEAD")
     assert run_task("commit", "--push", cwd=scene.hub.path).out == "Nothing to do.\n"
+
+
+# -- chains, and what would be refused
+
+
+def lines(plan: str) -> list[str]:
+    return [" ".join(line.split()) for line in plan.splitlines() if not line.startswith("Plan for ")]
+
+
+@pytest.mark.parametrize("tag", ["chartpress", "{chart_version}-{content}"])
+@pytest.mark.parametrize("flags", [(), ("--pr",)])
+def test_a_dry_chain_plans_what_release_plans(tag: str, flags: tuple[str, ...], scene: Scene) -> None:
+    env, first = {"INVOKE_HUB_TAG": tag}, ["commit"] if tag == "chartpress" else []
+    chain = ("auth", "bump", *first, "build", "commit", *flags)
+    planned = run_task("--dry", *chain, cwd=scene.hub.path, env=env)
+    assert (planned.code, planned.err) == (0, ""), planned
+    assert lines(planned.out) == lines(run_task("--dry", "release", *flags, cwd=scene.hub.path, env=env).out)
+
+
+def test_a_chain_that_is_not_dry_shares_files_and_git_alone(scene: Scene) -> None:
+    assert run_task("auth", "bump", "commit", "build", "commit", cwd=scene.hub.path).code == 0
+    assert run_task("--dry", "release", "--json", cwd=scene.hub.path).json["commits"] == []
+
+
+def no_sign_in(scene: Scene) -> None:
+    """The image belongs to Google's registry, and nobody is signed in."""
+    scene.change("chartpress.yaml", f"{scene.prefix}/core/", "us-central1-docker.pkg.dev/project/core/")
+
+
+def another_branch(scene: Scene) -> None:
+    """The feature branch is there, and has other commits."""
+    scene.hub.git("switch", "--quiet", "--create", BRANCH)
+    scene.change(VALUES, "256M", "512M")
+    scene.hub.git("switch", "--quiet", "main")
+
+
+def a_loose_file(scene: Scene) -> None:
+    """A file of the image is not committed."""
+    scene.hub.edit("images/hub/requirements.txt", "1.3.0", "1.3.1")
+
+
+BRANCH = "bump-z2jh-3.3.8"
+
+
+@pytest.mark.parametrize(
+    ("breaks", "planned", "refused", "code"),
+    [
+        pytest.param(no_sign_in, {"bump *", "commit *"}, "auth x sign in to Google Cloud", 4, id="not signed in"),
+        pytest.param(
+            another_branch,
+            {"auth -", "bump *"},
+            f"commit x refused: the branch {BRANCH} exists already, with other commits",
+            1,
+            id="branch",
+        ),
+        pytest.param(
+            a_loose_file,
+            {"bump *", "commit *"},
+            "build x refused: the image hub has files that are not committed (images/hub/requirements.txt)",
+            1,
+            id="loose file",
+        ),
+    ],
+)
+def test_a_dry_release_shows_the_plan_and_the_step_that_is_refused(
+    breaks: Callable[[Scene], None], planned: set[str], refused: str, code: int, scene: Scene
+) -> None:
+    breaks(scene)
+    env = GcloudStandIn.install(scene.folder / "gcloud").env
+    before = scene.world()
+    dry = run_task("--dry", "release", "--no-push", cwd=scene.hub.path, env=env)
+    real = run_task("release", "--no-push", "--yes", cwd=scene.hub.path, env=env)
+    shown = lines(dry.out)
+    assert any(line.startswith(refused) for line in shown), dry
+    assert {start for start in planned if any(line.startswith(start) for line in shown)} == planned
+    assert (dry.code, real.code, real.out) == (code, code, "")
+    assert dry.err == real.err
+    assert scene.world() == before

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.rehearsal.registry import forget_images, free_port, registry
+from tests.support.scene import VALUES
+from tests.support.world import images_in
 
 from ...support.cli import run, run_task
 from ...support.helm import HelmServer, served
 from ...support.hubs import Hub, make_hub
 from ...support.machine import PROJECT
-from .scene import VALUES
-from .world import images_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
 import shlex
 import socket
 import subprocess
@@ -13,21 +12,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks.rehearsal.registry import registry as throwaway_registry
+from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES
+from tests.support.world import files_in
 
 from ...support.cli import run, run_task, sh
 from ...support.helm import ChartRelease, chart_repository
 from ...support.hubs import Hub, make_hub
 from ...support.machine import PROJECT
-from .scene import DOCKERFILE, REQUIREMENTS, VALUES
-from .world import files_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.rehearsal.registry import Registry
+    from tests.support.scene import Scene
 
-    from ...support.helm import HelmServer
-    from .scene import Scene
 
 pytestmark = pytest.mark.engine
 
@@ -82,14 +79,6 @@ def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own(scene: Scen
     assert files_in(scene.hub.path / ".git") == git_folder
 
 
-def test_a_rehearsal_makes_a_new_folder_each_time(scene: Scene) -> None:
-    first, _ = rehearse_and_keep(scene.hub)
-    files = files_in(first)
-    second, _ = rehearse_and_keep(scene.hub)
-    assert first != second
-    assert files_in(first) == files
-
-
 def test_a_rehearsal_shows_the_commits_and_the_diff_that_a_reviewer_would_see(scene: Scene) -> None:
     result = run_task("rehearse", cwd=scene.hub.path)
     assert result.code == 0, result
@@ -106,40 +95,6 @@ def test_a_rehearsal_takes_the_working_tree_as_it_stands(scene: Scene) -> None:
     folder, _ = rehearse_and_keep(scene.hub)
     assert sh("git", "show", f"{BRANCH}:images/hub/extra.txt", cwd=folder / "remote.git") == "not committed"
     assert scene.world() == before
-
-
-@pytest.mark.parametrize("where", [("switch", "--quiet", "-c", BRANCH), ("switch", "--quiet", "--detach")])
-def test_a_rehearsal_begins_where_the_user_stands(scene: Scene, where: tuple[str, ...]) -> None:
-    """On the very branch that a release would make, or on none: what is committed there is what is released."""
-    scene.hub.git(*where)
-    scene.hub.write("images/hub/extra.txt", "committed here\n")
-    scene.hub.commit("Add a file")
-    folder, told = rehearse_and_keep(scene.hub)
-    assert told["branch"] == BRANCH
-    assert sh("git", "show", "main:images/hub/extra.txt", cwd=folder / "remote.git") == "committed here"
-
-
-def test_a_rehearsal_in_a_shallow_clone_as_ci_makes_them(scene: Scene) -> None:
-    scene.hub.git("tag", "v1.0.0")
-    scene.hub.git("push", "--quiet", "--tags")
-    shallow = Hub(scene.folder / "shallow", scene.hub.remote)
-    sh("git", "clone", "--quiet", "--depth=1", scene.hub.remote.as_uri(), str(shallow.path), cwd=scene.folder)
-    folder, told = rehearse_and_keep(shallow)
-    assert [commit["subject"] for commit in told["commits"]] == subjects(folder / "remote.git", f"main..{BRANCH}")[::-1]
-    assert told["images"][0]["tag"].startswith("0.0.1-0.dev.git.3.h")
-    assert sh("git", "fsck", "--no-progress", "--no-dangling", cwd=folder / "hub") == ""
-
-
-def test_a_rehearsal_takes_links_as_links(scene: Scene) -> None:
-    (scene.hub.path / "hub/README.md").symlink_to("../README.md")
-    scene.hub.write("README.md", "# Ours\n")
-    scene.hub.commit("Link the README")
-    (scene.hub.path / "images/hub/to-nowhere").symlink_to("../nowhere")
-    (scene.hub.path / "hub/README.md").unlink()
-    (scene.hub.path / "hub/README.md").symlink_to("values.yaml")
-    folder, _ = rehearse_and_keep(scene.hub)
-    assert sh("git", "show", f"{BRANCH}:hub/README.md", cwd=folder / "remote.git") == "values.yaml"
-    assert sh("git", "ls-tree", BRANCH, "images/hub/to-nowhere", cwd=folder / "remote.git").startswith("120000 ")
 
 
 @pytest.mark.parametrize("flags", [[], ["--keep"]], ids=["goes away", "kept"])
@@ -196,42 +151,6 @@ def test_what_cannot_be_reached_is_stood_in_for_and_loudly_so(tmp_path: Path) ->
     assert result.err.splitlines()[:2] == notes
     assert result.out.splitlines()[-2:] == notes
     assert run("docker", "image", "inspect", f"{OUT_OF_REACH}:3.3.8", cwd=tmp_path).code != 0
-
-
-def test_a_stand_in_is_taken_where_it_is_wanted_whatever_the_registry_has(scene: Scene) -> None:
-    told = rehearse(scene.hub, "--stand-in-base")
-    (image,) = told["images"]
-    assert image["base"] == {"image": f"{scene.base}:3.3.8", "digest": None, "inherited": True}
-    assert told["stand_ins"] == [
-        f"STAND-IN: {scene.base}:3.3.8 is not z2jh's image, it was made here for the rehearsal"
-    ]
-
-
-def test_a_base_that_its_registry_denies_is_stood_in_for(
-    locked_registry: Registry, helm_repository: HelmServer, tmp_path: Path
-) -> None:
-    base = f"{locked_registry.address}/mirror/k8s-hub"
-    hub = make_hub(tmp_path / "hub", base=base, chart_repository=helm_repository.url)
-    told = rehearse(hub)
-    assert told["images"][0]["status"] == "built"
-    assert told["stand_ins"] == [f"STAND-IN: {base}:3.3.8 is not z2jh's image, it was made here for the rehearsal"]
-
-
-@pytest.fixture
-def pulled(tmp_path: Path) -> Iterator[str]:
-    """An image in this machine's store that is no stand-in, its registry out of reach; returns its repository."""
-    repository = f"registry.invalid/{secrets.token_hex(4)}/k8s-hub"
-    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
-    sh("docker", "buildx", "build", "--quiet", "--load", "--tag", f"{repository}:3.3.8", ".", cwd=tmp_path)
-    yield repository
-    sh("docker", "image", "rm", f"{repository}:3.3.8", cwd=tmp_path)
-
-
-def test_a_base_that_was_pulled_before_is_taken_where_its_registry_is_out_of_reach(scene: Scene, pulled: str) -> None:
-    scene.hub.write(DOCKERFILE, f"FROM {pulled}:3.2.1\nCOPY requirements.txt /\n")
-    told = rehearse(scene.hub)
-    assert told["images"][0]["base"] == {"image": f"{pulled}:3.3.8", "digest": None, "inherited": True}
-    assert told["stand_ins"] == []
 
 
 def test_this_projects_own_hub_is_rehearsed(tmp_path: Path) -> None:

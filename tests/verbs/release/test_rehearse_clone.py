@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.core.faults import ProgramFailed
 from tasks.core.settings import Settings
 from tasks.rehearsal.stage import make_clone
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
 from tasks.tools.reach import Reach, confined
+from tests.support.scene import CHARTPRESS, DOCKERFILE
+from tests.support.world import files_in
 
 from ...support.cli import run_task, sh
 from ...support.hubs import Hub, make_hub
-from .scene import CHARTPRESS, DOCKERFILE
-from .world import files_in
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .scene import Scene
+    from tests.support.scene import Scene
 
 ADDRESS = "127.0.0.1:5000"
 SUB = "images/hub/lib"
@@ -90,68 +89,6 @@ def test_changed_new_moved_and_deleted_files_are_as_they_lie_and_ignored_ones_ar
     assert tree(clone)["run.sh"].startswith("100755 ")
 
 
-def test_names_may_be_odd(hub: Hub) -> None:
-    names = (b"\xff\xfe", b"line\nbreak", b'"quoted"', b"-flag", b":(top)x", b"*", b"#x")
-    for name in names:
-        with open(os.path.join(os.fsencode(hub.path), name), "w", encoding="utf-8") as file:  # noqa: PTH118, PTH123
-            file.write("x\n")
-    clone = cloned(hub)
-    assert set(names) <= {os.fsencode(path.name) for path in clone.path.iterdir()}
-
-
-def test_the_path_may_be_odd(tmp_path: Path) -> None:
-    made = make_hub(tmp_path / "made")
-    odd = tmp_path / 'line\nbreak "quoted" #x \\' / "hub"
-    odd.parent.mkdir()
-    made.path.rename(odd)
-    clone = cloned(Hub(odd, made.remote), tmp_path)
-    assert clone.read(DOCKERFILE)
-
-
-def test_pipes_and_sockets_that_git_does_not_know_are_left_out(hub: Hub) -> None:
-    os.mkfifo(hub.path / "images/hub/pipe")
-    assert not (cloned(hub).path / "images/hub/pipe").exists()
-
-
-def test_a_pipe_in_place_of_a_file_is_git_s_to_refuse(hub: Hub) -> None:
-    (hub.path / DOCKERFILE).unlink()
-    os.mkfifo(hub.path / DOCKERFILE)
-    with pytest.raises(ProgramFailed, match="can only add regular files"):
-        cloned(hub)
-
-
-def test_repositories_inside_that_are_no_submodules_are_left_out(hub: Hub) -> None:
-    for name in ("images/hub/empty", "images/hub/nested"):
-        sh("git", "init", "--quiet", name, cwd=hub.path)
-    sh("git", "commit", "--quiet", "--allow-empty", "--message=x", cwd=hub.path / "images/hub/nested")
-    clone = cloned(hub)
-    assert not (clone.path / "images/hub/empty").exists()
-    assert not (clone.path / "images/hub/nested").exists()
-
-
-def test_a_file_that_git_is_told_to_take_for_unchanged_is_as_committed(hub: Hub) -> None:
-    committed = hub.read(DOCKERFILE)
-    hub.git("update-index", "--assume-unchanged", DOCKERFILE)
-    hub.write(DOCKERFILE, "FROM scratch\n")
-    assert cloned(hub).read(DOCKERFILE) == committed
-
-
-def test_files_outside_of_a_sparse_checkout_are_as_committed(hub: Hub) -> None:
-    hub.write("docs/page.md", "page\n")
-    hub.commit("Document")
-    hub.git("sparse-checkout", "set", "hub", "images")
-    hub.write(DOCKERFILE, f"{hub.read(DOCKERFILE)}RUN true\n")
-    clone = cloned(hub)
-    assert clone.read("docs/page.md") == "page\n"
-    assert clone.read(DOCKERFILE).endswith("RUN true\n")
-
-
-def test_a_split_index_stays_as_it_is(hub: Hub) -> None:
-    hub.git("update-index", "--split-index")
-    hub.write("new", "new\n")
-    assert cloned(hub).read("new") == "new\n"
-
-
 def test_a_linked_working_tree_has_its_own_files_and_branch(hub: Hub) -> None:
     hub.git("worktree", "add", "--quiet", "-b", "feature", "../linked")
     linked = Hub(hub.path.parent / "linked", hub.remote)
@@ -160,22 +97,6 @@ def test_a_linked_working_tree_has_its_own_files_and_branch(hub: Hub) -> None:
     folder.mkdir()
     make_clone(open_hub(Settings(base_branch="main"), Git.around(linked.path)), folder, ADDRESS)
     assert (folder / "hub/new").read_text() == "new\n"
-
-
-def test_before_the_first_commit_there_is_one(tmp_path: Path) -> None:
-    made = make_hub(tmp_path / "made")
-    (tmp_path / "made/.git").rename(tmp_path / "git")
-    sh("git", "init", "--quiet", cwd=made.path)
-    assert len(cloned(Hub(made.path, made.remote)).subjects()) == 1
-
-
-def test_tags_and_the_length_of_hashes_are_the_original_s(hub: Hub) -> None:
-    hub.git("tag", "v1.0.0")
-    hub.git("tag", "--annotate", "--message=x", "v1.1.0")
-    hub.git("config", "core.abbrev", "11")
-    clone = cloned(hub)
-    assert clone.git("for-each-ref", "refs/tags") == hub.git("for-each-ref", "refs/tags")
-    assert len(clone.git("log", "-1", "--pretty=%h")) == 11
 
 
 def test_line_ends_are_written_as_the_original_s_settings_have_it(hub: Hub) -> None:
@@ -207,40 +128,6 @@ def test_submodules_are_filled_from_the_original_s_own_copies(hub: Hub) -> None:
     assert sh("git", "rev-parse", "HEAD", cwd=clone.path / SUB) == commit
 
 
-def test_submodules_of_submodules_are_filled_too(hub: Hub) -> None:
-    add_submodule(hub, "lib", SUB)
-    inner = Hub(hub.path / SUB, hub.remote)
-    add_submodule(Hub(inner.path, hub.remote), "inner", "deep/inner")
-    hub.commit("Move lib on")
-    clone = cloned(hub)
-    assert clone.read(f"{SUB}/deep/inner/a.txt") == "inner\n"
-
-
-def test_a_submodule_stands_at_the_commit_that_the_working_tree_has(hub: Hub) -> None:
-    add_submodule(hub, "lib", SUB)
-    inner = Hub(hub.path / SUB, hub.remote)
-    inner.write("a.txt", "newer\n")
-    inner.commit("Newer")
-    assert cloned(hub).read(f"{SUB}/a.txt") == "newer\n"
-
-
-def test_a_submodule_with_its_git_folder_inside_is_filled_too(hub: Hub) -> None:
-    sh("git", "init", "--quiet", SUB, cwd=hub.path)
-    inner = Hub(hub.path / SUB, hub.remote)
-    inner.write("a.txt", "inside\n")
-    inner.commit("x")
-    hub.git("-c", "advice.addEmbeddedRepo=false", "add", SUB)
-    hub.commit("Add it")
-    assert cloned(hub).read(f"{SUB}/a.txt") == "inside\n"
-
-
-def test_a_submodule_that_was_never_fetched_stays_empty(hub: Hub) -> None:
-    add_submodule(hub, "lib", SUB)
-    hub.git("submodule", "--quiet", "deinit", "--force", SUB)
-    subprocess.run(("rm", "-rf", str(hub.path / ".git/modules/lib")), check=True)
-    assert list((cloned(hub).path / SUB).iterdir()) == []
-
-
 @pytest.mark.parametrize("name", ["../../outside", "/outside"])
 def test_a_submodule_s_name_leads_nowhere_else(hub: Hub, name: str) -> None:
     add_submodule(hub, "lib", SUB)
@@ -251,15 +138,6 @@ def test_a_submodule_s_name_leads_nowhere_else(hub: Hub, name: str) -> None:
 
 
 # -- from outside
-
-
-@pytest.mark.engine
-def test_an_image_is_built_with_a_submodule_s_files(scene: Scene) -> None:
-    add_submodule(scene.hub, "lib", SUB)
-    scene.change(DOCKERFILE, "RUN pip install", "COPY lib/a.txt /srv/\nRUN pip install")
-    done = run_task("rehearse", "--json", cwd=scene.hub.path)
-    assert done.code == 0, done
-    assert done.json["images"][0]["status"] == "built"
 
 
 @pytest.mark.engine

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,9 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.rehearsal.cleanup import MARK, Record, RehearsalFolder, clear_up_after_killed_ones, rehearsal_folder
+from tasks.core.locks import MARK, MarkedFolder
+from tasks.rehearsal.cleanup import TEMPORARY, Record, clear_up_after_killed_ones, rehearsal_folder
 
-from ...support.cli import INVOKE, run, run_task, sh
+from ...support.cli import INVOKE, run_task, sh
 from ...support.hubs import Hub, make_hub
 
 if TYPE_CHECKING:
@@ -125,11 +125,8 @@ def left_in_engine(record: Record) -> set[str]:
 
 MOMENTS = {
     "while the clone is made": lambda one: one.record,
-    "while the plan is made": lambda one: one.has_said("STAND-IN: "),
     "in the build": lambda one: one.has_said(IN_THE_BUILD),
     "when the image is pushed": lambda one: one.has_said("pushing "),
-    "while it commits": lambda one: one.has_said("commit: commit hub/values.yaml"),
-    "while it shows what came of it": lambda one: one.has_said("Commits on bump-z2jh-3.3.8"),
 }
 
 
@@ -166,12 +163,9 @@ def test_what_a_killed_rehearsal_leaves_the_next_one_clears_up(hub: Hub, tempora
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("moment", ["while the clone is made", "in the build", "when the image is pushed"])
-def test_an_interrupted_rehearsal_clears_up_itself(
-    hub: Hub, temporary: Path, moment: str, number: signal.Signals
-) -> None:
+def test_an_interrupted_rehearsal_clears_up_itself(hub: Hub, temporary: Path, number: signal.Signals) -> None:
     with rehearsing(hub, temporary) as rehearsal:
-        wait_until(lambda: MOMENTS[moment](rehearsal))
+        wait_until(lambda: rehearsal.has_said(IN_THE_BUILD))
         record = rehearsal.record
         for _ in range(2):
             rehearsal.child.send_signal(number)
@@ -207,34 +201,6 @@ def test_a_rehearsal_that_runs_is_left_alone_by_the_next_one(hub: Hub, temporary
     assert list(temporary.iterdir()) == []
 
 
-def test_two_rehearsals_side_by_side_share_a_stand_in(hub: Hub, temporary: Path) -> None:
-    with rehearsing(hub, temporary) as first, rehearsing(hub, temporary) as second:
-        assert (first.child.wait(PATIENCE), second.child.wait(PATIENCE)) == (0, 0), (first.said, second.said)
-    assert list(temporary.iterdir()) == []
-    base = hub.read("images/hub/Dockerfile").split()[1].partition(":")[0]
-    assert not [name for name in images() if name.startswith(f"{base}:")]
-
-
-def test_what_would_not_go_away_is_told_and_tried_again(hub: Hub, temporary: Path) -> None:
-    """A container of the image keeps it in the engine."""
-    hub.edit("images/hub/Dockerfile", "sleep 3", "true")
-    with rehearsing(hub, temporary) as rehearsal:
-        wait_until(lambda: rehearsal.has_said("commit: commit hub/values.yaml"))
-        record = rehearsal.record
-        assert record
-        (image, *_) = left_in_engine(record) - set(record.stand_ins)
-        container = sh("docker", "create", image, "true", cwd=temporary)
-        rehearsal.child.wait(PATIENCE)
-    assert rehearsal.child.returncode == 3
-    error, hint = rehearsal.said[-2:]
-    assert error.startswith("error: cannot remove all of the rehearsal: docker image rm"), rehearsal.said
-    assert hint.startswith("hint: see what is left: ls ")
-    run("docker", "rm", container, cwd=temporary)
-    rehearse_again(temporary)
-    assert list(temporary.iterdir()) == []
-    assert left_in_engine(record) == set()
-
-
 # -- the mark
 
 
@@ -242,22 +208,11 @@ def test_what_would_not_go_away_is_told_and_tried_again(hub: Hub, temporary: Pat
 def killed(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a rehearsal that was killed before it wrote its record."""
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    place = RehearsalFolder.make(keep=False)
+    place = MarkedFolder.make(TEMPORARY)
     os.close(place.lock)
-    (place.folder / "hub").mkdir()
-    (place.folder / "hub/file").write_text("ours\n")
-    return place.folder
-
-
-def test_a_folder_with_the_mark_is_cleared_away(killed: Path) -> None:
-    clear_up_after_killed_ones()
-    assert not killed.exists()
-
-
-def test_a_folder_that_is_half_cleared_away_still_has_its_mark(killed: Path) -> None:
-    shutil.rmtree(killed / "hub")
-    clear_up_after_killed_ones()
-    assert not killed.exists()
+    (place.path / "hub").mkdir()
+    (place.path / "hub/file").write_text("ours\n")
+    return place.path
 
 
 def test_links_in_the_folder_are_not_followed(killed: Path, tmp_path: Path) -> None:
@@ -277,14 +232,6 @@ def test_links_in_the_folder_are_not_followed(killed: Path, tmp_path: Path) -> N
 )  # fmt: skip
 def test_an_unreadable_record_counts_as_none(killed: Path, content: bytes) -> None:
     (killed / "rehearsal.json").write_bytes(content)
-    assert Record.read(killed) is None
-    clear_up_after_killed_ones()
-    assert not killed.exists()
-
-
-@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda file: file.symlink_to("rehearsal.json")])
-def test_a_record_that_is_no_file_counts_as_none(killed: Path, make: Callable[[Path], None]) -> None:
-    make(killed / "rehearsal.json")
     assert Record.read(killed) is None
     clear_up_after_killed_ones()
     assert not killed.exists()
@@ -354,7 +301,7 @@ def test_a_folder_whose_rehearsal_runs_stays(temporary: Path, monkeypatch: pytes
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     with rehearsal_folder(keep=False) as folder:
         (folder / "file").touch()
-        assert RehearsalFolder.take(folder) is None
+        assert list(MarkedFolder.left_behind(TEMPORARY, temporary)) == []
     assert not folder.exists()
 
 

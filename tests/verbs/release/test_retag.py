@@ -14,7 +14,7 @@ from ...support.machine import PROJECT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .scene import Scene
+    from tests.support.scene import Scene
 
 pytestmark = pytest.mark.engine
 DOCKERFILE, VALUES = "images/hub/Dockerfile", "hub/values.yaml"
@@ -66,12 +66,6 @@ def amend(scene: Scene) -> None:
     scene.hub.git("commit", "--quiet", "--message", "Both in one")
 
 
-def cherry_pick(scene: Scene) -> None:
-    scene.hub.git("switch", "--quiet", "--create", "other", "main")
-    scene.hub.git("commit", "--quiet", "--allow-empty", "--message", "Something before")
-    scene.hub.git("cherry-pick", "bump-z2jh-3.3.8~1")
-
-
 @pytest.mark.parametrize("rewrite", [squash, squash_and_forget, rebase, amend])
 def test_the_same_files_are_known_again(scene: Scene, rewrite: Callable[[Scene], None]) -> None:
     released(scene)
@@ -100,16 +94,6 @@ def test_chartpress_finds_nothing_to_do_afterwards(scene: Scene) -> None:
     new = build(scene)
     listed = run(sys.executable, "-m", "chartpress", "--list-images", cwd=scene.hub.path)
     assert listed.out.splitlines() == [f"{new['repository']}:{new['tag']}"]
-
-
-def test_a_picked_commit_is_found_by_the_tags_of_the_history(scene: Scene) -> None:
-    released(scene)
-    old = build(scene)
-    cherry_pick(scene)
-    assert "tag:" in scene.hub.read(VALUES)
-    assert old["tag"] not in scene.hub.read(VALUES)
-    new = build(scene)
-    assert (new["status"], new["digest"]) == ("retagged", old["digest"])
 
 
 @pytest.mark.parametrize("step", ["build", "release"])
@@ -145,66 +129,10 @@ def test_other_inputs_are_built(scene: Scene, change: Callable[[Scene], None]) -
     assert build(scene)["status"] == "built"
 
 
-def test_a_commit_in_a_build_argument_makes_another_image(scene: Scene) -> None:
-    scene.hub.edit("chartpress.yaml", "        valuesPath:", '        buildArgs: {A: "{TAG}"}\n        valuesPath:')
-    scene.hub.commit("Give the tag")
-    released(scene)
-    squash(scene)
-    assert build(scene)["status"] == "built"
-
-
-@pytest.mark.parametrize("flags", [("--force",), ("--no-push",)])
-def test_who_asks_for_a_build_gets_one(scene: Scene, flags: tuple[str, ...]) -> None:
-    released(scene)
-    squash(scene)
-    assert build(scene, *flags)["status"] == "built"
-
-
 # -- a tag that does not tell commits apart
 
 
-def test_a_number_of_commits_is_taken_for_the_image_when_the_inputs_agree(scene: Scene) -> None:
-    env = {"INVOKE_HUB_TAG": "{chart_version}-{commits}"}
-    first = build(scene, env=env)
-    scene.hub.git("checkout", "--quiet", "--", VALUES)
-    scene.hub.git("commit", "--quiet", "--amend", "--message", "The same files in another commit")
-    assert build(scene, env=env)["status"] == "present"
-    scene.hub.git("checkout", "--quiet", "--", VALUES)
-    scene.hub.write("images/hub/requirements.txt", "fix==1\n")
-    scene.hub.git("commit", "--quiet", "--all", "--amend", "--message", "Other files, the same count")
-    before = scene.hub.snapshot()
-    done = run_task("build", cwd=scene.hub.path, env=env)
-    assert (done.code, done.err.splitlines()) == (
-        1,
-        [
-            f"error: the tag is there, for an image of other files ({first['repository']}:{first['tag']})",
-            "hint: put {commit} into hub.tag, or overwrite it: invoke build --force",
-        ],
-    )
-    assert scene.hub.snapshot() == before
-    assert digest(f"{first['repository']}:{first['tag']}") == first["digest"]
-
-
 # -- what makes it another image, and a world that moves
-
-
-def test_other_attributes_above_make_another_image(scene: Scene) -> None:
-    released(scene)
-    squash(scene)
-    scene.hub.write(".gitattributes", "*.txt text eol=crlf\n")
-    scene.hub.git("add", ".gitattributes")
-    scene.hub.git("commit", "--quiet", "--amend", "--no-edit")
-    assert codes(scene, "--offline") == codes(scene) != []
-    assert build(scene)["status"] == "built"
-
-
-def test_attributes_that_came_after_the_tags_commit_change_nothing(scene: Scene) -> None:
-    released(scene)
-    squash(scene)
-    scene.hub.write(".gitattributes", "*.txt text eol=crlf\n")
-    scene.hub.commit("Write lines in another way")
-    assert codes(scene, "--offline") == codes(scene) == []
-    assert build(scene)["status"] == "retagged"
 
 
 @pytest.mark.parametrize("template", ["chartpress", "{chart_version}-{commit}", "z2jh.{commit}.{commits}"])
@@ -216,14 +144,6 @@ def test_a_check_without_a_network_knows_the_same_files_by_any_tag(scene: Scene,
     assert codes(scene, "--offline") == codes(scene) == []
     change_a_file(scene)
     assert codes(scene, "--offline") != []
-
-
-def test_a_check_says_what_a_build_would_build(scene: Scene) -> None:
-    scene.hub.edit("chartpress.yaml", "        valuesPath:", '        buildArgs: {A: "{TAG}"}\n        valuesPath:')
-    scene.hub.commit("Give the tag")
-    released(scene)
-    squash(scene)
-    assert codes(scene, "--offline") == codes(scene) != []
 
 
 def test_an_image_that_disappears_meanwhile_is_named_and_the_next_run_builds(scene: Scene) -> None:
@@ -242,10 +162,3 @@ def test_an_image_that_disappears_meanwhile_is_named_and_the_next_run_builds(sce
     assert answer.code == 1
     assert f"the plan no longer holds: the image {gone} is not in the registry any more" in answer.out
     assert build(scene)["status"] == "built"
-
-
-def test_an_image_tells_its_inputs_by_a_label(scene: Scene) -> None:
-    image = build(scene)
-    look = ("docker", "buildx", "imagetools", "inspect", f"{image['repository']}:{image['tag']}")
-    told = json.loads(sh(*look, "--format", "{{json .Image.Config.Labels}}", cwd=PROJECT))
-    assert told["io.github.hubpress.inputs"] == image["inputs"]

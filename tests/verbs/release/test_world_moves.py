@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.logins import write_program
+from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES
+from tests.support.world import fault, files_in, images_in
+
 from ...support.cli import INVOKE, Result, run_on_screen, run_task, sh
 from ...support.machine import PROJECT
-from ..auth.logins import write_program
-from .scene import DOCKERFILE, REQUIREMENTS, VALUES
-from .world import fault, files_in, images_in
 
 if TYPE_CHECKING:
+    from tests.support.scene import Scene
+
     from ...support.hubs import Hub
-    from .scene import Scene
 
 pytestmark = pytest.mark.engine
 
@@ -150,31 +152,6 @@ def test_values_saved_at_the_question_stay_and_are_not_committed(scene: Scene) -
     assert scene.hub.subjects() == ["Set up the hub"]
 
 
-def test_a_branch_that_is_made_at_the_question_is_left_alone(scene: Scene) -> None:
-    theirs = f"git branch {BRANCH} $(git commit-tree HEAD^{{tree}} -p HEAD -m Theirs)"
-    done, stand = at_the_question(scene.hub, theirs, "--push")
-    assert done.code == 1, done
-    assert fault(done)[0] == f"the plan no longer holds: the branch {BRANCH} is now {short(scene.hub, BRANCH)}"
-    assert scene.hub.git("for-each-ref") == stand.refs
-    assert scene.hub.git("branch", "--show-current") == "main"
-    again = run_task("release", "--yes", "--push", cwd=scene.hub.path)
-    assert fault(again)[1] == f"go on there: git switch {BRANCH}; or use another: --branch NAME"
-
-
-def test_a_remote_branch_that_appears_at_the_question_is_not_overwritten(scene: Scene) -> None:
-    theirs = f"git push --quiet origin $(git commit-tree HEAD^{{tree}} -p HEAD -m Theirs):refs/heads/{BRANCH}"
-    done, stand = at_the_question(scene.hub, theirs, "--push")
-    assert done.code == 1, done
-    error, hint = fault(done)
-    there = scene.hub.remote_git("rev-parse", "--short=12", BRANCH)
-    assert error == f"the plan no longer holds: origin's branch {BRANCH} is now {there}"
-    assert hint.startswith(f"{AGAIN}; done so far: the current branch is now {BRANCH}, ")
-    assert f"HEAD is now {short(scene.hub, 'HEAD')}" in hint
-    assert scene.hub.remote_git("for-each-ref") == stand.remote
-    again = run_task("release", "--yes", "--push", cwd=scene.hub.path)
-    assert fault(again)[1] == f"git pull --rebase origin {BRANCH}; or use another branch: --branch NAME"
-
-
 # -- during the build
 
 
@@ -222,29 +199,6 @@ def test_a_commit_made_during_the_build_is_not_pushed_unless_a_plan_lists_it(
     assert hub.remote_git("rev-parse", BRANCH) == hub.git("rev-parse", "HEAD")
 
 
-def test_values_saved_during_the_build_are_not_written_over(scene: Scene, during_build: DuringBuild) -> None:
-    hub = scene.hub
-    before = hub.read(VALUES)
-    during_build(save(VALUES))
-    done = run_task("release", "--yes", "--push", cwd=hub.path)
-    assert done.code == 1, done
-    assert fault(done)[0] == f"the plan no longer holds: {VALUES} has changed"
-    assert hub.read(VALUES) == f"{before}# mine\n"
-    assert hub.subjects(f"main..{BRANCH}") == [MOVED]
-    assert hub.remote_git("branch", "--list", BRANCH) == ""
-
-
-def test_a_dockerfile_saved_during_the_build_is_in_no_commit(scene: Scene, during_build: DuringBuild) -> None:
-    hub = scene.hub
-    during_build(save(DOCKERFILE))
-    done = run_task("release", "--yes", "--push", cwd=hub.path)
-    assert done.code == 1, done
-    assert fault(done)[0] == f"the plan no longer holds: {DOCKERFILE} has changed"
-    assert hub.read(DOCKERFILE).endswith("# mine\n")
-    assert "# mine" not in hub.git("show", f"{BRANCH}:{DOCKERFILE}")
-    assert hub.remote_git("branch", "--list", BRANCH) == ""
-
-
 def test_a_remote_branch_that_moves_during_the_build_is_not_overwritten(
     scene: Scene, during_build: DuringBuild
 ) -> None:
@@ -257,19 +211,6 @@ def test_a_remote_branch_that_moves_during_the_build_is_not_overwritten(
     assert fault(done)[0] == f"the plan no longer holds: origin's branch {BRANCH} is now {there}"
     assert len(hub.subjects(f"main..{BRANCH}")) == 2
     assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}") == "Theirs"
-
-
-def test_what_is_staged_of_a_managed_file_during_the_build_stays_staged(
-    scene: Scene, during_build: DuringBuild
-) -> None:
-    hub = scene.hub
-    stage = f"cp {VALUES} kept && {save(VALUES)} && git add {VALUES} && cp kept {VALUES} && rm kept"
-    during_build(stage)
-    done = run_task("release", "--yes", cwd=hub.path)
-    assert done.code == 1, done
-    assert fault(done)[0] == "the plan no longer holds: the index has changed"
-    assert hub.git("show", f":{VALUES}").endswith("# mine")
-    assert hub.subjects(f"main..{BRANCH}") == [MOVED]
 
 
 # -- the tasks that a release consists of

@@ -1,0 +1,142 @@
+"""Locks that end with their process, and temporary folders that hold one.
+
+A folder is made with a mark in it: a file that is locked while the folder is used. A mark that is free was left by a
+run that was killed, and the next run clears the folder away. A folder without a mark, of another user, or behind a link
+is never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shlex
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .faults import Unusable
+from .session import held_back
+
+MARK = ".hubpress"
+_WORDS = b"hubpress made this folder, and clears it away\n"
+# A pipe would keep us waiting, a link could lead to a file of the user's own.
+_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+def open_lock(file: Path, flags: int = os.O_RDWR | os.O_CREAT, *, shared: bool = False) -> int:
+    """Return a descriptor of a lock's file, which is this user's own unless it is ``shared``.
+
+    Raises:
+        OSError: it cannot be opened, or is something else; ``strerror`` says what.
+    """
+    descriptor = os.open(file, flags | _SAFELY, 0o666 if shared else 0o600)
+    found = os.fstat(descriptor)
+    what = "" if shared or found.st_uid == os.getuid() else "it belongs to another user"
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        what = "it is not a regular file, or has other names"
+    if what:
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, what)
+    return descriptor
+
+
+def take(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
+    """Take a lock if it is free, and return whether it was."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+class MarkedFolder(NamedTuple):
+    """A temporary folder, and the descriptor that holds the lock on its mark."""
+
+    path: Path
+    lock: int
+
+    @classmethod
+    def make(cls, prefix: str, place: Path | None = None) -> MarkedFolder:
+        """Make a folder for the user alone in ``place`` (default: the system's), its mark locked before it is seen."""
+        with held_back():
+            path = Path(tempfile.mkdtemp(prefix=prefix, dir=place)).resolve()
+            try:
+                # In a shared clone's .git it would inherit the group.
+                path.chmod(0o700)
+                new = path / f"{MARK}.new"
+                lock = open_lock(new)
+                take(lock)
+                os.write(lock, _WORDS)
+                new.rename(path / MARK)
+            except OSError:
+                shutil.rmtree(path, ignore_errors=True)
+                raise
+            return cls(path, lock)
+
+    @classmethod
+    def left_behind(cls, prefix: str, place: Path) -> Iterator[MarkedFolder]:
+        """Lock and yield each folder in ``place`` that a run which was killed has left."""
+        for path in sorted(place.glob(f"{prefix}*")):
+            with contextlib.suppress(OSError):
+                taken = cls._take(path)
+                if taken:
+                    yield taken
+
+    @classmethod
+    def _take(cls, path: Path) -> MarkedFolder | None:
+        found = path.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            return None
+        lock = open_lock(path / MARK, os.O_RDONLY)
+        # Whoever held it until now may have cleared the folder away.
+        if take(lock) and (path / MARK).exists() and os.path.samestat(os.fstat(lock), (path / MARK).lstat()):
+            return cls(path, lock)
+        os.close(lock)
+        return None
+
+    def remove(self) -> None:
+        """Remove the folder, its mark last: while something is left, it is still known."""
+        for path in self.path.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != MARK:
+                path.unlink()
+        (self.path / MARK).unlink()
+        self.path.rmdir()
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
+    """Make a marked folder for as long as the block runs, after clearing away what killed runs have left beside it.
+
+    Raises:
+        Unusable: it cannot be made, or the block cannot write a file.
+    """
+    place = place or Path(tempfile.gettempdir())
+    clear_away(prefix, place)
+    try:
+        made = MarkedFolder.make(prefix, place)
+        try:
+            yield made.path
+        finally:
+            with contextlib.suppress(OSError):
+                made.remove()
+            os.close(made.lock)
+    except OSError as err:
+        where = shlex.quote(str(place))
+        raise Unusable(
+            f"temporary files cannot be written: {err.strerror}", where=place, hint=f"df -h {where}; ls -ld {where}"
+        ) from err
+
+
+def clear_away(prefix: str, place: Path) -> None:
+    """Remove what killed runs have left in ``place``, as far as possible."""
+    for left in MarkedFolder.left_behind(prefix, place):
+        with contextlib.suppress(OSError):
+            left.remove()
+        os.close(left.lock)

@@ -1,0 +1,61 @@
+"""``preview``: show what a release changes in the cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from .bump import HELP as BUMP_HELP
+from .core import github_actions
+from .core.faults import REFUSED
+from .core.options import BumpOptions
+from .core.session import JSON_HELP, REPO_HELP, HubTask, present
+from .run import open_run
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+HELP = {
+    "deployment": "only this deployment, by its name; may be given several times",
+    "kube_version": "the cluster's Kubernetes version, 1.30; wins over the setting hub.kubernetes",
+}
+
+
+@task(
+    klass=HubTask, auto_shortflags=False, iterable=["deployment"], help={**BUMP_HELP, **HELP, **REPO_HELP, **JSON_HELP}
+)
+def preview(
+    c: Context,
+    to: str | None = None,
+    pre: bool = False,
+    dev: bool = False,
+    major: bool = False,
+    deployment: list[str] | None = None,
+    kube_version: str | None = None,
+    repo: str | None = None,
+    json: bool = False,
+) -> None:
+    """Show what a release changes in the cluster.
+
+    Renders the chart with helm, as the base branch has it and as the release
+    leaves it, with each deployment's values, and compares object by object.
+    Nothing is written, no cluster is asked, and what looks secret is masked.
+    Exit code 1 where the new chart refuses a deployment's values.
+
+    Examples:
+      preview                    the newest release of this major version
+      preview --to 4.0.0         exactly this one
+      preview --deployment edx-prod --kube-version 1.30
+
+    Afterwards: release.
+    """
+    from .review.preview import plan_preview
+
+    with open_run(c, repo=repo, json=json, writes=False) as run:
+        cluster = kube_version or run.hub.settings.kubernetes
+        found = plan_preview(run.hub, BumpOptions(to, pre, dev, major), deployment or (), cluster)
+        present(found.report(), "\n".join(found.lines()), lambda: github_actions.of_preview(found.summary()), json=json)
+        if found.problems:
+            raise Exit(code=REFUSED)

@@ -1,0 +1,188 @@
+"""Versions and requirements as Helm reads them, and the order of z2jh's releases.
+
+Helm uses https://github.com/Masterminds/semver: a version may begin with ``v`` and leave out minor and patch, and a
+requirement is one version (``3.2.1``), a part of one (``3.2``, which is ``~3.2``) or a range (``>=3.2 <4``). The rules
+for pre-releases are those of Helm 4: a range takes them where one of its parts names one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+import semver
+
+# Far above any real version, and far below where Python refuses to read a number.
+_LONGEST = 200
+# Major, minor and patch.
+_PARTS = 3
+_SAME_SIGNS = {"": "=", "=>": ">=", "=<": "<="}
+_STAGES = frozenset({"alpha", "beta", "rc"})
+_OPERATOR = r"(=||!=|>|<|>=|=>|<=|=<|~|~>|\^)"
+_NUMBER = r"[0-9xX*]+"
+_NAMES = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
+_VERSION = rf"(v?({_NUMBER})(?:\.({_NUMBER}))?(?:\.({_NUMBER}))?((?:-{_NAMES})?)(?:\+{_NAMES})?)"
+_COMPARISON = re.compile(rf"{_OPERATOR}\s*{_VERSION}")
+_GROUP = re.compile(rf"\s*{_OPERATOR}\s*{_VERSION}\s*(?:(?:\s+|,\s*){_OPERATOR}\s*{_VERSION}\s*)*")
+_HYPHEN = re.compile(rf"\s*{_VERSION}\s+-\s+{_VERSION}\s*")
+# One version or a part of one, after nothing or a sign that fixes its first parts.
+_SIMPLE = re.compile(r"(\s*(?:=|~|~>|\^)?\s*v?)([0-9]+(?:\.[0-9]+){0,2})(\s*)")
+# A build of main that is named after the release before it: 0.11.1-n259.h74abbb81.
+_BUILD_AFTER = re.compile(r"n([0-9]+)(?:\..*)?")
+# What z2jh's own tags have behind the numbers.
+_OF_Z2JH = re.compile(r"(?:alpha|beta|rc|n[0-9]+\.|0\.dev\.|[0-9a-f]{6,}$).*")
+
+Order: TypeAlias = tuple[semver.Version, int]
+
+
+@lru_cache(maxsize=4096)
+def parse_version(version: str) -> semver.Version | None:
+    """Return a version as Helm reads it, or None where it is not one: ``v3.2`` is 3.2.0."""
+    if len(version) > _LONGEST or not version.isascii():
+        return None
+    try:
+        return semver.Version.parse(version.removeprefix("v"), optional_minor_and_patch=True)
+    except ValueError:
+        return None
+
+
+def order(version: semver.Version) -> Order:
+    """Return the place of a version among z2jh's releases.
+
+    That is SemVer's, but for the builds of main of 0.8 to 1.1: ``0.11.1-n259.h74abbb81`` was made after 0.11.1.
+    """
+    build = _BUILD_AFTER.fullmatch(version.prerelease or "")
+    return (version.finalize_version(), int(build[1])) if build else (version, -1)
+
+
+def is_dev(version: semver.Version) -> bool:
+    """Whether the version is a build of main: a pre-release other than ``alpha``, ``beta.2``, ``rc1`` and the like.
+
+    Those name a commit: ``0.dev.git.6085.h59225bad``, ``beta.1.n031.hc5adeae4``, ``n451.h198fc854``, ``a59cf29``.
+    """
+    if version.prerelease is None:
+        return False
+    stage, _, number = version.prerelease.partition(".")
+    if not number:
+        stage = stage.rstrip("0123456789")
+    return stage not in _STAGES or not (number or "0").isdigit()
+
+
+def is_like_z2jh(tag: str) -> bool:
+    """Whether ``tag`` is spelled as the tags of z2jh's own hub images are."""
+    version = parse_version(tag)
+    return version is not None and (version.prerelease is None or bool(_OF_Z2JH.fullmatch(version.prerelease)))
+
+
+class _Comparison(NamedTuple):
+    """One part of a requirement; ``given`` is how many of major, minor and patch are written as numbers."""
+
+    sign: str
+    version: semver.Version
+    given: int
+
+    def allows(self, version: semver.Version, *, pre: bool) -> bool:
+        """Whether ``version`` fits, a pre-release only with ``pre``; ``*`` beside a sign is the library's own."""
+        mine, given, is_whole = self.version, self.given, self.given == _PARTS
+        ours, theirs = mine.to_tuple()[:3], version.to_tuple()[:3]
+        fits = {
+            "<": version < mine,
+            ">=": version >= mine,
+            ">": theirs[:given] > ours[:given] if given in (1, 2) else version > mine,
+            "<=": version <= mine if is_whole else theirs[: given or 2] <= ours[: given or 2],
+            "!=": version != mine if is_whole else theirs[: given or 3] != ours[: given or 3],
+            "~": version >= mine and theirs[: self._fixed] == ours[: self._fixed],
+            "=": version == mine,
+        }
+        sign = "~" if self.sign in ("~>", "^") or (self.sign == "=" and not is_whole) else self.sign
+        return fits[sign] and (pre or not version.prerelease)
+
+    @property
+    def _fixed(self) -> int:
+        """How many parts ``^``, or else ``~``, fixes."""
+        major, minor, patch = self.version.to_tuple()[:3]
+        if self.sign == "^":
+            return self.given if not major and self.given in (1, 2) else 1 if major else 2 if minor else 3
+        return 0 if not (major or minor or patch) and self.given in (0, 3) else min(max(self.given, 1), 2)
+
+
+class Constraint(NamedTuple):
+    """A requirement: every part of one of its groups must allow a version."""
+
+    text: str
+    groups: tuple[tuple[_Comparison, ...], ...]
+
+    @property
+    def exact(self) -> semver.Version | None:
+        """The one version that it allows; None where it is a range or a part of a version."""
+        first = self.groups[0][0]
+        is_one = len(self.groups) == len(self.groups[0]) == 1 and first.given == _PARTS
+        return first.version if is_one and first.sign == "=" else None
+
+    def allows(self, version: semver.Version) -> bool:
+        """Whether Helm takes ``version`` for it."""
+        pre = [any(one.version.prerelease for one in group) for group in self.groups]
+        groups = zip(self.groups, pre, strict=True)
+        return any(all(one.allows(version, pre=takes) for one in group) for group, takes in groups)
+
+    def newest_of(self, versions: Iterable[str]) -> str | None:
+        """Return the one of ``versions`` that Helm takes: the highest by SemVer that is allowed; None where none is."""
+        known = ((parsed, one) for one in versions if (parsed := parse_version(one)) is not None)
+        allowed = [(parsed, one) for parsed, one in known if self.allows(parsed)]
+        return max(allowed, key=lambda pair: pair[0])[1] if allowed else None
+
+
+@lru_cache(maxsize=256)
+def parse_constraint(text: str) -> Constraint | None:
+    """Return a requirement as Helm reads it, or None where Helm refuses it."""
+    groups = []
+    for group in _HYPHEN.sub(r">= \1, <= \6 ", text).split("||") if len(text) <= _LONGEST else [""]:
+        comparisons = [_comparison(*found) for found in _COMPARISON.findall(group)]
+        known = tuple(one for one in comparisons if one is not None)
+        if not _GROUP.fullmatch(group) or len(known) < len(comparisons):
+            return None
+        groups.append(known)
+    return Constraint(text, tuple(groups))
+
+
+def allows(text: str, version: str) -> bool:
+    """Whether a pinned text means ``version``, or Helm may take that for it."""
+    constraint, parsed = parse_constraint(text), parse_version(version)
+    return text == version or (constraint is not None and parsed is not None and constraint.allows(parsed))
+
+
+def is_range(text: str) -> bool:
+    """Whether Helm may take several versions for a requirement: a range, or a part of a version (``3.2``)."""
+    constraint = parse_constraint(text)
+    return constraint is not None and constraint.exact is None
+
+
+def respelled(text: str, version: str, versions: Iterable[str]) -> str:
+    """Return the requirement ``text`` moved to ``version``: one that makes Helm take that of ``versions``.
+
+    It stays as it is where it does so already, and keeps its sign, its ``v`` and its number of parts where that does.
+    Otherwise it is the version itself.
+    """
+    known = list(versions)
+    simple = _SIMPLE.fullmatch(text)
+    candidates = [text]
+    if simple:
+        parts = version.removeprefix("v").split(".")[: simple[2].count(".") + 1]
+        candidates.append(f"{simple[1]}{'.'.join(parts)}{simple[3]}")
+    for candidate in candidates:
+        constraint = parse_constraint(candidate)
+        if constraint is not None and constraint.newest_of(known) == version:
+            return candidate
+    return f"v{version.removeprefix('v')}" if text.startswith("v") else version
+
+
+def _comparison(sign: str, _: str, major: str, minor: str, patch: str, prerelease: str) -> _Comparison | None:
+    numbers = [major, minor, patch]
+    given = next((index for index, one in enumerate(numbers) if not one.isdigit()), _PARTS)
+    if any(not set(one) <= set("0123456789") and one not in ("", "x", "X", "*") for one in numbers):
+        return None
+    written = ".".join(str(int(one)) for one in (*numbers[:given], "0", "0", "0")[:3])
+    version = parse_version(f"{written}{prerelease}")
+    return _Comparison(_SAME_SIGNS.get(sign, sign), version, given) if version else None

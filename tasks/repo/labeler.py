@@ -1,0 +1,161 @@
+"""The labels that actions/labeler gives a pull request, by its file in the repository.
+
+Both of its formats are read: that of its versions up to 4 (https://github.com/actions/labeler/tree/v4), and that of the
+versions since 5 (https://github.com/actions/labeler/tree/v5#match-object).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
+
+from wcmatch import glob
+
+from ..core.faults import Unusable
+from ..core.yaml_tree import Data, load
+from .files import Files
+from .hub import Hub
+from .remotes import Review, base_here
+
+# The action's own default, and the other ending of YAML files.
+LABELER_FILES = (".github/labeler.yml", ".github/labeler.yaml")
+_GLOBS = glob.GLOBSTAR | glob.BRACE | glob.EXTGLOB | glob.FORCEUNIX
+_ANY, _ALL, _FILES, _BASE, _HEAD = "any", "all", "changed-files", "base-branch", "head-branch"
+_LIMIT = "changed-files-labels-limit"  # an option, not a label
+
+# Whether a file of the pull request matches a glob.
+Match: TypeAlias = "Callable[[str, str], bool]"
+_QUANTIFIERS: Mapping[str | None, Callable[[Match, Sequence[str], Sequence[str]], bool]] = MappingProxyType(
+    {
+        "any-glob-to-any-file": lambda fit, globs, files: any(fit(one, each) for each in globs for one in files),
+        "any-glob-to-all-files": lambda fits, globs, files: any(
+            all(fits(one, each) for one in files) for each in globs
+        ),
+        "all-globs-to-any-file": lambda fits, globs, files: any(
+            all(fits(one, each) for each in globs) for one in files
+        ),
+        "all-globs-to-all-files": lambda fit, globs, files: all(fit(one, each) for each in globs for one in files),
+    }
+)
+
+
+class PullRequestPaths(NamedTuple):
+    """What the labeler looks at: the changed files, and the branches that the pull request goes from and to."""
+
+    files: tuple[str, ...]
+    head: str
+    base: str
+
+
+def expected_labels(hub: Hub, review: Review) -> tuple[str, ...]:
+    """Return the labels that a pull request of the hub's branch gets: the setting's, then the labeler's."""
+    base = base_here(hub.git, review)
+    committed = hub.git.names("diff", "--name-only", "-z", f"{base}...HEAD", "--") if base else ()
+    files = tuple(dict.fromkeys((*committed, *hub.pending, *hub.changed)))
+    labelers = labels_of(hub.committed, PullRequestPaths(files, hub.branch or "", review.base))
+    return tuple(dict.fromkeys((*hub.settings.labels, *labelers)))
+
+
+def labels_of(files: Files, request: PullRequestPaths) -> tuple[str, ...]:
+    """Return the labels that the labeler gives ``request``, in the file's order; none where there is no such file.
+
+    Raises:
+        Unusable: the file is not the labeler's; the action fails on it as well.
+    """
+    for path in LABELER_FILES:
+        data = files.read(path)
+        if data is not None:
+            return tuple(_labels(data, path, request))
+    return ()
+
+
+def _labels(data: bytes, path: str, request: PullRequestPaths) -> Iterator[str]:
+    try:
+        content = load(data.decode())
+        entries = content.items() if isinstance(content, dict) else ()
+        for label, rules in entries:
+            if label and label != _LIMIT and _applies([rules] if isinstance(rules, str) else rules, request):
+                yield label
+    except Exception as err:  # the libraries for YAML, globs and expressions raise their own
+        raise Unusable(f"it is not a file of actions/labeler: {err}", where=path, hint=f"fix {path}") from err
+
+
+def _applies(rules: Data, request: PullRequestPaths) -> bool:
+    if not isinstance(rules, list):
+        raise TypeError("a label needs a list of rules")
+    if any(_is_of_version_4(rule) for rule in rules):
+        return any(_version_4(rule, request.files) for rule in rules)
+    return _version_5([rule for rule in rules if rule], request)
+
+
+def _is_of_version_4(rule: Data) -> bool:
+    """Whether a rule is a glob, or lists globs under ``any`` or ``all``; since version 5 those list mappings."""
+    if isinstance(rule, dict):
+        return any(isinstance(one, str) for key in (_ANY, _ALL) for one in rule.get(key) or ())
+    return isinstance(rule, str)
+
+
+def _version_4(rule: Data, files: Sequence[str]) -> bool:
+    """Whether all globs of ``all`` match every file, and all of ``any`` the same file; a glob stands for ``any``."""
+    given = _mapping({_ANY: rule} if isinstance(rule, str) else rule)
+    wanted = {_ANY: "all-globs-to-any-file", _ALL: "all-globs-to-all-files"}
+    return all(_QUANTIFIERS[name](_matches, _texts(given[key]), files) for key, name in wanted.items() if key in given)
+
+
+def _version_5(rules: Sequence[Data], request: PullRequestPaths) -> bool:
+    """Whether every ``any`` and ``all`` holds; conditions outside of them belong to the first ``any``."""
+    groups: list[tuple[Callable[[Iterable[bool]], bool], list[bool]]] = []
+    for key, value in (entry for rule in rules for entry in _mapping(rule).items()):
+        if key in (_ANY, _ALL):
+            conditions = [found for config in _items(value) for found in _conditions(config, request)]
+            groups.append((any if key == _ANY else all, conditions))
+        elif key in (_FILES, _BASE, _HEAD):
+            if not any(holds is any for holds, _ in groups):
+                groups.append((any, []))
+            first = next(conditions for holds, conditions in groups if holds is any)
+            first.extend(_conditions({key: value}, request))
+    return bool(groups) and all(conditions and holds(conditions) for holds, conditions in groups)
+
+
+def _conditions(config: Data, request: PullRequestPaths) -> Iterator[bool]:
+    """Yield whether each condition of a match object holds: every list of globs, every expression for a branch."""
+    for key, value in _mapping(config).items():
+        if key == _FILES:
+            for name, globs in (entry for one in _items(value) for entry in _mapping(one).items()):
+                if name not in _QUANTIFIERS:
+                    raise ValueError(f"{_FILES} has no option {name}")
+                yield _QUANTIFIERS[name](_matches_dotted, _texts(globs), request.files)
+        elif key in (_BASE, _HEAD):
+            branch = request.base if key == _BASE else request.head
+            yield from (re.search(pattern, branch) is not None for pattern in _texts(value))
+
+
+def _matches(file: str, pattern: str, flags: int = _GLOBS) -> bool:
+    """Whether ``file`` matches a glob as the library minimatch reads it; each ``!`` before it negates it once more."""
+    wanted = pattern.lstrip("!")
+    is_match = not wanted.startswith("#") and glob.globmatch(file, wanted.removeprefix("./"), flags=flags)
+    return is_match != bool((len(pattern) - len(wanted)) % 2)
+
+
+def _matches_dotted(file: str, pattern: str) -> bool:
+    """Whether ``file`` matches a glob whose stars also match a dot at the start of a name, as since version 5."""
+    return _matches(file, pattern, _GLOBS | glob.DOTGLOB)
+
+
+def _mapping(value: Data) -> dict[str | None, Data]:
+    if isinstance(value, dict):
+        return value
+    raise TypeError(f"{value!r} is not a mapping")
+
+
+def _items(value: Data) -> list[Data]:
+    return value if isinstance(value, list) else [value]
+
+
+def _texts(value: Data) -> list[str]:
+    texts = [one for one in _items(value) if isinstance(one, str)]
+    if len(texts) == len(_items(value)):
+        return texts
+    raise TypeError("a glob is not text")

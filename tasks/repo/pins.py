@@ -1,0 +1,452 @@
+"""The places of the release in a hub repository: how each is read, and how it is moved.
+
+They are the chart's requirement with its lock, copies of the chart, the base image in the Dockerfile or its build
+arguments, and what ``hub.pins`` and marker comments name. Moving one leaves every byte outside of its version alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from shlex import quote
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+
+from ..core.faults import Unusable
+from ..core.names import Reference
+from ..core.settings import PinTarget
+from ..core.yaml_tree import Document, Edit, MappingNode, Scalar, Text, parse_all, target_of
+from ..releases.versions import parse_constraint
+from ..tools.git import Git
+from .chart import LOCKS, api_version, pinned, requirements, with_version
+from .chartpress import BuildArgument, read_chartpress, values_of
+from .dockerfile import hub_base, with_base
+from .files import Files, behind_links, join, require
+from .yaml_edit import follow, with_scalars
+
+# Lines that may be a chart's list of dependencies, or a marker.
+_TELLING = ("^dependencies:", "hubpress:", "renovate:")
+_GLOB = frozenset("*?[")
+# A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; a part of one where there is no whole one.
+_WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?![.\w-]*[0-9])")
+_PART = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])")
+_COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--)(?:\s.*|$)")
+_MARK = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--|/\*)\s*(?P<whose>hubpress|renovate):\s*(?P<words>.*)")
+_RENOVATE = re.compile(r"(\w+)=(\S+)")
+_CHART_KEYS, _SOURCE_KEYS = ("chart",), ("repo", "repository", "repoURL")
+
+
+class Kind(Enum):
+    """What a place of the release is."""
+
+    BASE = "base image"
+    REQUIREMENT = "requirement"
+    COPY = "copy of the chart"
+    LOCK = "lock"
+    PIN = "pin"
+
+
+class Pinned(NamedTuple):
+    """What a place says, a version or an image, and its line."""
+
+    text: str
+    line: int
+
+
+class Pin(Protocol):
+    """A place of the release."""
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that it is in, the first of them that which people know it by."""
+
+    @property
+    def name(self) -> str:
+        """What it pins, for people."""
+
+    def read(self, files: Files) -> Pinned:
+        """Return what it says in ``files``; raises Unusable where that cannot be told."""
+
+    def moved(self, files: Files, text: str) -> dict[str, bytes]:
+        """Return the new bytes of its files, by path, that make it say ``text``."""
+
+
+class Dependency(NamedTuple):
+    """A dependency in a chart's file, or in another file with such a list."""
+
+    kind: Kind
+    file: str
+    name: str
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Its file."""
+        return (self.file,)
+
+    def read(self, files: Files) -> Pinned:
+        """Return its version."""
+        found = pinned(require(files, self.file), self.name, self.file)
+        return Pinned(found.version, found.line)
+
+    def moved(self, files: Files, text: str) -> dict[str, bytes]:
+        """Return the file with the version ``text``."""
+        return {self.file: with_version(require(files, self.file), self.name, text, self.file)}
+
+
+class Lock(NamedTuple):
+    """A dependency in the lock of the chart that ``chart`` is in; helm alone writes it, its digest included."""
+
+    chart: Dependency
+    file: str
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of place."""
+        return Kind.LOCK
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Its file."""
+        return (self.file,)
+
+    @property
+    def name(self) -> str:
+        """The chart that it locks."""
+        return self.chart.name
+
+    def read(self, files: Files) -> Pinned:
+        """Return the locked version."""
+        return self.chart._replace(file=self.file).read(files)
+
+    def moved(self, files: Files, text: str) -> dict[str, bytes]:
+        """Return the lock as far as a plan foresees it: with the version ``text``."""
+        return self.chart._replace(file=self.file).moved(files, text)
+
+    @property
+    def folder(self) -> str:
+        """The chart's folder."""
+        return self.file.rpartition("/")[0] or "."
+
+    def is_written(self, files: Files) -> bool:
+        """Whether helm writes this file for the chart's apiVersion, wherever the dependencies are listed."""
+        chart = join(self.folder, "Chart.yaml")
+        is_v1 = api_version(files.read(chart) or b"", chart) == "v1"
+        return self.file.rpartition("/")[2] == LOCKS[not is_v1]
+
+    def how_to_refresh(self, files: Files) -> str:
+        """Return the command that makes it anew; one that helm reads and does not write has to go first."""
+        update = f"helm dependency update {quote(self.folder)}"
+        return update if self.is_written(files) else f"git rm {quote(self.file)} && {update}"
+
+
+class BasePin(NamedTuple):
+    """The base image of a Dockerfile: in ``FROM``, an ``ARG``'s default, or a build argument of chartpress.yaml.
+
+    ``config`` is that file, ``chart`` and ``key`` name the image in it; ``uses_config`` is whether it holds a part.
+    """
+
+    dockerfile: str
+    config: str
+    chart: str
+    key: str
+    uses_config: bool
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of place."""
+        return Kind.BASE
+
+    @property
+    def name(self) -> str:
+        """What it pins."""
+        return ""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The Dockerfile, and chartpress.yaml where that has a part of it."""
+        return (self.dockerfile, self.config) if self.uses_config else (self.dockerfile,)
+
+    def read(self, files: Files) -> Pinned:
+        """Return the image."""
+        base = hub_base(require(files, self.dockerfile), self.dockerfile, values_of(self._arguments(files)))
+        if base is None:
+            raise Unusable("no FROM inherits from z2jh's hub image", where=self.dockerfile, hint="git diff")
+        return Pinned(str(base.reference), base.line)
+
+    def moved(self, files: Files, text: str) -> dict[str, bytes]:
+        """Return the files with the image ``text``."""
+        arguments = self._arguments(files)
+        data = require(files, self.dockerfile)
+        made = with_base(data, Reference.parse(text), self.dockerfile, values_of(arguments))
+        changes = {arguments[name].steps: arguments[name].before + value for name, value in made.arguments.items()}
+        after = {self.dockerfile: made.data}
+        if changes:
+            config = require(files, self.config)
+            (document,) = parse_all(config, self.config)
+            after[self.config] = with_scalars(document, changes) or config
+        return after
+
+    def _arguments(self, files: Files) -> Mapping[str, BuildArgument]:
+        if not self.uses_config:
+            return {}
+        charts = read_chartpress(require(files, self.config), self.config).charts
+        images = (image for chart in charts if chart.name == self.chart for image in chart.images)
+        return next((image.arguments for image in images if image.key == self.key), {})
+
+
+class InYaml(NamedTuple):
+    """A version at a dotted path of a YAML file, in the document with that number, of those that have it."""
+
+    file: str
+    path: str
+    chart: str
+    number: int = 0
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of place."""
+        return Kind.PIN
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Its file."""
+        return (self.file,)
+
+    @property
+    def name(self) -> str:
+        """Its path."""
+        return self.path
+
+    def read(self, files: Files) -> Pinned:
+        """Return the version."""
+        _, scalar, (start, end) = self._place(require(files, self.file))
+        return Pinned(scalar.value[start:end], scalar.line)
+
+    def moved(self, files: Files, text: str) -> dict[str, bytes]:
+        """Return the file with the version ``text``."""
+        data = require(files, self.file)
+        document, scalar, (start, end) = self._place(data)
+        value = scalar.value[:start] + text + scalar.value[end:]
+        return {self.file: with_scalars(document, {tuple(self.path.split(".")): value}) or data}
+
+    def _place(self, data: bytes) -> tuple[Document, Scalar, tuple[int, int]]:
+        found = list(versions_at(data, self.file, self.path, self.chart))
+        if len(found) <= self.number:
+            raise Unusable(
+                f"{self.path} is missing, or is not the version of {self.chart}",
+                where=self.file,
+                hint=f"correct hub.pins in invoke.yaml, or mark the version's line there: # hubpress: {self.chart}",
+            )
+        document, scalar = found[self.number]
+        return document, scalar, version_in(scalar.value, f"{self.file}:{scalar.line}")
+
+
+class Marker(NamedTuple):
+    """What marks a version's line: a comment of ours or Renovate's for a chart, or a text of the settings."""
+
+    chart: str
+    repository: str
+    text: str | None = None
+
+    def span_in(self, line: str) -> tuple[int, int] | None:
+        """Return where the mark stands in ``line``, a comment to its end; None where there is none."""
+        if self.text is not None:
+            start = line.find(self.text)
+            return None if start < 0 else (start, start + len(self.text))
+        found = _MARK.search(line)
+        if found is None:
+            return None
+        is_ours = found["words"].split()[:1] == [self.chart] if found["whose"] == "hubpress" else None
+        is_meant = is_ours if is_ours is not None else self._is_same_chart(found["words"])
+        return (found.start(), len(line)) if is_meant else None
+
+    def _is_same_chart(self, comment: str) -> bool:
+        said = dict(_RENOVATE.findall(comment))
+        name = said.get("packageName", said.get("depName"))
+        address = said.get("registryUrl", self.repository)
+        return said.get("datasource") == "helm" and name == self.chart and same_address(address, self.repository)
+
+
+class Marked(NamedTuple):
+    """The version that a marker's place in the file, by its number, marks."""
+
+    file: str
+    marker: Marker
+    number: int
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of place."""
+        return Kind.PIN
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Its file."""
+        return (self.file,)
+
+    @property
+    def name(self) -> str:
+        """The chart that it is a version of."""
+        return self.marker.chart
+
+    def read(self, files: Files) -> Pinned:
+        """Return the version."""
+        text = Text.decode(require(files, self.file), self.file)
+        start, end = self._place(text)
+        return Pinned(text.content[start:end], text.content.count("\n", 0, start) + 1)
+
+    def moved(self, files: Files, text: str) -> dict[str, bytes]:
+        """Return the file with the version ``text``."""
+        before = Text.decode(require(files, self.file), self.file)
+        return {self.file: before.edited([Edit(*self._place(before), text)])}
+
+    def _place(self, text: Text) -> tuple[int, int]:
+        lines = text.content.split("\n")
+        marks = list(_marks(text, self.marker))
+        if len(marks) <= self.number:
+            raise Unusable(f"nothing marks the version of {self.name}", where=self.file, hint="git diff")
+        number = marks[self.number]
+        first, last = self.marker.span_in(lines[number]) or (0, 0)
+        code = _COMMENT.sub("", lines[number][:first] + " " * (last - first) + lines[number][last:])
+        if not _WHOLE.search(code) and not _PART.search(code) and number + 1 < len(lines):
+            number += 1
+            code = _COMMENT.sub("", lines[number])
+        offset = sum(len(line) + 1 for line in lines[:number])
+        start, end = version_in(code, f"{self.file}:{number + 1}")
+        return offset + start, offset + end
+
+
+class KnownFiles(NamedTuple):
+    """The files that git knows: those that match a pattern, by the pattern, and those that may hold places."""
+
+    matching: Mapping[str, tuple[str, ...]]
+    telling: tuple[str, ...]
+
+
+NOTHING_FOUND = KnownFiles(MappingProxyType({}), ())
+
+
+def find_files(git: Git, patterns: Sequence[str]) -> KnownFiles:
+    """Ask git for the files that match ``patterns``, and for those with lists of dependencies or markers."""
+    matching = {
+        pattern: git.names("ls-files", "-z", "--", f":(glob){pattern}")
+        if is_glob(pattern)
+        else (behind_links(git.folder, pattern),)
+        for pattern in dict.fromkeys(patterns)
+    }
+    words = [word for text in _TELLING for word in ("-e", text)]
+    grep = ("grep", "-I", "--files-with-matches", "-z", "--full-name", "--basic-regexp", *words)
+    return KnownFiles(matching, git.ask(*grep).names)
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether ``pattern`` stands for several files."""
+    return not _GLOB.isdisjoint(pattern)
+
+
+def copies(files: Files, telling: Sequence[str], name: str, repository: str) -> Iterator[str]:
+    """Yield the files of ``telling`` that list the same dependency: the name, from the same Helm repository."""
+    for path in telling:
+        data = files.read(path) or b""
+        if not path.endswith((".yaml", ".yml")) or b"\ndependencies:" not in b"\n" + data:
+            continue
+        try:
+            found = [one for one in requirements(data, path) if one.name == name]
+        except Unusable:
+            continue
+        if found and same_address(found[0].repository, repository):
+            yield path
+
+
+def named_pins(files: Files, found: KnownFiles, targets: Sequence[PinTarget], marker: Marker) -> Iterator[Pin]:
+    """Yield the places that ``hub.pins`` names, and then those that comments mark.
+
+    Raises:
+        Unusable: a file of ``hub.pins`` is missing, or has no such place.
+    """
+    marked = list(found.telling)
+    for target in targets:
+        own = marker._replace(text=target.marker)
+        for path in found.matching[target.file]:
+            data = require(files, path)
+            if target.path is not None:
+                count = sum(1 for _ in versions_at(data, path, target.path, marker.chart))
+                yield from (InYaml(path, target.path, marker.chart, number) for number in range(count))
+            else:
+                count = sum(1 for _ in _marks(Text.decode(data, path), own))
+                marked += [path] if target.marker is None else []
+                yield from (Marked(path, own, number) for number in range(count) if target.marker is not None)
+            if not count and not is_glob(target.file):
+                what = target.path or target.marker or f"# hubpress: {marker.chart}"
+                hint = f"correct hub.pins in invoke.yaml, or mark the version's line: # hubpress: {marker.chart}"
+                raise Unusable(f"{what} names no version of {marker.chart} there", where=path, hint=hint)
+    for path in dict.fromkeys(marked):
+        with contextlib.suppress(Unusable):
+            marks = _marks(Text.decode(files.read(path) or b"", path), marker)
+            yield from [Marked(path, marker, number) for number, _ in enumerate(marks)]
+
+
+def versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[Document, Scalar]]:
+    """Yield the scalar at ``path`` in each document that has it, but where it is another chart's.
+
+    The mapping around it names the chart: Flux and Argo CD as ``chart``, helmfile with its repository before it,
+    kustomize as ``name`` beside ``repo``.
+    """
+    *around, last = path.split(".")
+    for document in parse_all(data, where):
+        mapping = follow(document, tuple(around))
+        scalar = follow(document, (*around, last))
+        if isinstance(scalar, Scalar) and scalar.kind != "null":
+            named = _name_beside(mapping) if isinstance(mapping, MappingNode) else None
+            if named is None or named.rpartition("/")[2] == chart:
+                yield document, scalar
+
+
+def version_in(text: str, where: str) -> tuple[int, int]:
+    """Return where the one version in ``text`` stands: all of it where it is a requirement as Helm reads them.
+
+    Raises:
+        Unusable: there is none, or several.
+    """
+    if parse_constraint(text) is not None:
+        return 0, len(text)
+    found = list(_WHOLE.finditer(text)) or list(_PART.finditer(text))
+    if len(found) != 1:
+        raise Unusable(
+            f"there are {len(found)} versions in {text.strip()!r}, not one" if found else "there is no version here",
+            where=where,
+            hint="put the version on a line of its own, with the marker on that line or the line above",
+        )
+    return found[0].span()
+
+
+def same_address(one: str, other: str) -> bool:
+    """Whether two addresses mean one Helm repository; z2jh's has two."""
+    return _tidy(one) == _tidy(other)
+
+
+def _tidy(address: str) -> str:
+    plain = address.strip().rstrip("/").lower().replace("http://", "https://")
+    return plain.replace("https://jupyterhub.github.io/helm-chart", "https://hub.jupyter.org/helm-chart")
+
+
+def _name_beside(mapping: MappingNode) -> str | None:
+    """Return the chart that the mapping around a version names; None where it names none."""
+    texts = {key.value: target_of(value) for key, value in mapping.entries if isinstance(key, Scalar)}
+    keys = (*_CHART_KEYS, "name") if any(key in texts for key in _SOURCE_KEYS) else _CHART_KEYS
+    named = (texts.get(key) for key in keys)
+    return next((one.value for one in named if isinstance(one, Scalar) and one.value), None)
+
+
+def _marks(text: Text, marker: Marker) -> Iterator[int]:
+    """Yield the lines, counted from 0, that carry the marker; in Markdown a comment is HTML's, the rest is shown."""
+    is_shown = text.where.endswith(".md") and marker.text is None
+    for number, line in enumerate(text.content.split("\n")):
+        if marker.span_in(line) and not (is_shown and "<!--" not in line):
+            yield number

@@ -1,0 +1,319 @@
+"""Where a branch is pushed, and whose base branch it goes to: two repositories where a team works in forks.
+
+What is not set is read from git's configuration, from CI and from the forge, once, while a run is planned.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from ..core import output
+from ..core.faults import Refused, Unreachable
+from ..core.settings import Settings
+from ..tools import forges
+from ..tools.forges import GITHUB, GitHub, Repository, read_ci, read_remote
+from ..tools.git import Git, RemoteBranches
+from ..tools.process import Pool
+
+ORIGIN, UPSTREAM, FORK = "origin", "upstream", "fork"
+_BASE = "base"
+_USUAL = ("main", "master")
+_PRODUCTION = ("prod", "production")
+_OWNER_AND_NAME = 2
+_SAY_BASE = "name it in invoke.yaml: hub: {base_branch: NAME}"
+
+
+class Remotes(NamedTuple):
+    """A clone's remotes, by their part in a review.
+
+    Attributes:
+        names: all of them.
+        push: the one that branches are pushed to; None where it cannot be told.
+        upstream: the one whose base branch they go to, by name or address; None where it cannot be told.
+        is_told: whether anything names the upstream; else it is the one that is pushed to.
+    """
+
+    names: tuple[str, ...]
+    push: str | None
+    upstream: str | None
+    is_told: bool
+
+
+class Review(NamedTuple):
+    """Where a branch is pushed, and where its pull request goes.
+
+    Attributes:
+        remotes: the clone's remotes.
+        base: the branch that pull requests go to.
+        found: what named it.
+        shared: the branches that are not committed to directly, each with what it is.
+        tip: the upstream's commit of the base branch; None where it was not asked, or has no such branch.
+        heads: the branches of the remote that is pushed to, each with its commit; None where it was not asked.
+        repository: the upstream as a repository on a forge; None where it is none, or no pull request is wanted.
+        fork: the same of what is pushed to.
+        github: the upstream for gh, where that opens pull requests there.
+        gap: why the upstream was not asked though it should be; empty where it was.
+    """
+
+    remotes: Remotes
+    base: str
+    found: str
+    shared: Mapping[str, str]
+    tip: str | None = None
+    heads: Mapping[str, str] | None = None
+    repository: Repository | None = None
+    fork: Repository | None = None
+    github: GitHub | None = None
+    gap: str = ""
+
+    @property
+    def remote(self) -> str:
+        """The remote that branches are pushed to.
+
+        Raises:
+            Refused: it cannot be told.
+        """
+        if self.remotes.push is None:
+            raise _several(self.remotes.names, "push to", "remote")
+        return self.remotes.push
+
+    @property
+    def upstream(self) -> str:
+        """The remote whose base branch they go to, or its address; empty in a clone without remotes."""
+        return self.remotes.upstream or ""
+
+    @property
+    def is_fork(self) -> bool:
+        """Whether what is pushed to is not the upstream itself."""
+        if self.fork and self.repository:
+            return not self.fork.is_same(self.repository)
+        return self.remotes.push != self.remotes.upstream
+
+    def head(self, branch: str) -> str:
+        """Return how a pull request names ``branch``: ``OWNER:BRANCH`` where it is a fork's."""
+        if self.fork and self.repository and not self.fork.is_same(self.repository):
+            return f"{self.fork.path.partition('/')[0]}:{branch}"
+        return branch
+
+
+def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, request: bool = False) -> Review:
+    """Return where a branch is pushed and where its pull request goes.
+
+    Args:
+        git: the clone.
+        settings: what the user says of it.
+        ask: whether the remotes are asked; else that is done only where the clone and CI do not tell the base branch.
+        push: whether a branch is to be pushed, so that the remote for it must answer.
+        request: whether a pull request is wanted too.
+
+    Raises:
+        Refused: the upstream or its base branch cannot be told, or it has no such branch.
+        Unreachable: a remote that is needed does not answer.
+    """
+    remotes, config = _read_remotes(git, settings)
+    if not remotes.names or not ask:
+        try:
+            return _without_asking(git, settings, remotes, config)
+        except Refused:
+            if not remotes.names:
+                raise
+    if remotes.upstream is None:
+        raise _several(remotes.names, "open pull requests in", UPSTREAM)
+    upstream, fork, repository, github = remotes.upstream, None, None, None
+    with Pool() as pool, output.waiting(f"asking {upstream}"):
+        asked = pool.submit(git.remote_branches, upstream)
+        address = git.push_address(remotes.push) if remotes.push in remotes.names else upstream
+        heads = asked if address == upstream else pool.submit(git.remote_branches, address)
+        if request:
+            urls = (config.get(f"remote.{remotes.push}.pushurl"), config.get(f"remote.{remotes.push}.url"), upstream)
+            fork = _repository(git, next(url for url in urls if url))
+            repository = _repository(git, config.get(f"remote.{upstream}.url", upstream))
+            github = _github(git, repository)
+            parent = None if remotes.is_told or address != remotes.push else _parent(github)
+            if fork and github and parent:
+                upstream = _at_path(config[f"remote.{remotes.push}.url"], parent)
+                github, repository = github._replace(path=parent), fork._replace(path=parent)
+                asked = pool.submit(git.remote_branches, upstream)
+        branches, gap = _answer(asked, required=push and heads is asked)
+        pushed, _ = _answer(heads, required=push)
+    remotes = remotes._replace(upstream=upstream)
+    base, found = _base(git, settings, remotes, config, branches)
+    if request and branches and base not in branches.heads:
+        raise Refused(f"{upstream} has no branch {base}", where=found, hint=_SAY_BASE)
+    default = branches.default if branches else git.known_default(upstream)
+    shared = _shared(base, default or (None if settings.base_branch else base), branches.heads if branches else ())
+    tip = branches.heads.get(base) if branches else None
+    return Review(remotes, base, found, shared, tip, pushed and pushed.heads, repository, fork, github, gap)
+
+
+def upstream_address(git: Git, settings: Settings) -> str:
+    """Return the address of the repository that pull requests go to, as git's configuration has it; empty without."""
+    remotes, config = _read_remotes(git, settings)
+    upstream = remotes.upstream or remotes.push or ""
+    return config.get(f"remote.{upstream}.url", upstream)
+
+
+def base_here(git: Git, review: Review) -> str | None:
+    """Return the base branch's commit, as far as the clone has it; None where it has none.
+
+    The upstream's comes first, then what was last fetched of it, then the clone's own branch.
+    """
+    known = (*(f"refs/remotes/{one}/{review.base}" for one in (review.upstream, review.remotes.push)),)
+    places = (*([review.tip] if review.tip else []), *known, f"refs/heads/{review.base}")
+    asked = (git.commit_at(place) for place in places)
+    return next((commit for commit in asked if commit), None)
+
+
+def choose_remotes(config: Mapping[str, str], settings: Settings, branch: str | None) -> Remotes:
+    """Return which remote is pushed to, and which one is the upstream, by git's configuration and the settings.
+
+    Args:
+        config: git's configuration, variables in small letters, as ``git config --list`` has them.
+        settings: what the user says.
+        branch: the current branch.
+    """
+    keys = (key.removeprefix("remote.") for key in config if key.startswith("remote."))
+    names = tuple(dict.fromkeys(key.rpartition(".")[0] for key in keys if key.endswith((".url", ".pushurl"))))
+    usual = (ORIGIN,) if UPSTREAM in names else (FORK, ORIGIN)
+    wanted = (config.get(f"branch.{branch}.pushremote"), config.get("remote.pushdefault"), *usual)
+    push = settings.remote or next((one for one in wanted if one in names), None)
+    near = config.get(f"remote.{push}.url", "")
+    upstream = _told_upstream(config, settings, names, near)
+    if upstream is None and push != ORIGIN and ORIGIN in names:
+        upstream = ORIGIN
+    others = [one for one in names if one != upstream]
+    push = push or next(iter(others if len(others) == 1 else names if len(names) == 1 else ()), None)
+    return Remotes(names, push, upstream or push, is_told=upstream is not None)
+
+
+def _repository(git: Git, address: str) -> Repository | None:
+    """Return the repository at a remote's address, as it is written or as git's ``insteadOf`` has it."""
+    written = forges.reached(address)
+    if written and written.forge:
+        return written
+    return forges.reached(git.ask("ls-remote", "--get-url", "--", address).text) or written
+
+
+def _read_remotes(git: Git, settings: Settings) -> tuple[Remotes, Mapping[str, str]]:
+    """Return the clone's remotes, and the configuration that tells of them."""
+    config = git.configuration(r"^(remote|branch|init)\.")
+    return choose_remotes(config, settings, git.branch()), config
+
+
+def _told_upstream(config: Mapping[str, str], settings: Settings, names: tuple[str, ...], near: str) -> str | None:
+    """Return the upstream that a setting, gh (``gh repo set-default``) or a remote's name tells; None without."""
+    wanted = settings.upstream
+    if wanted is None:
+        marked = ((name, config.get(f"remote.{name}.gh-resolved")) for name in names)
+        name, mark = next(((name, mark) for name, mark in marked if mark), (None, None))
+        if mark is None:
+            return UPSTREAM if UPSTREAM in names else None
+        if name is not None and mark == _BASE:
+            return name
+        wanted, near = mark, config.get(f"remote.{name}.url", near)
+    if wanted in names:
+        return wanted
+    if "/" not in wanted:
+        raise Refused(f"there is no remote {wanted}", where="hub.upstream", hint=f"git remote add {wanted} URL")
+    address = wanted if ":" in wanted or wanted.startswith(("/", ".")) else _at_path(near, wanted)
+    there = read_remote(address)
+    for one in names:
+        its = read_remote(config.get(f"remote.{one}.url", ""))
+        if its and there and its.is_same(there):
+            return one
+    return address
+
+
+def _at_path(address: str, path: str) -> str:
+    """Return the address of the repository ``path`` on the same host, written as ``address`` is."""
+    repository = read_remote(address)
+    if repository is None:
+        return path
+    before, _, after = address.rpartition(repository.path)
+    return f"{before}{path}{after}"
+
+
+def _github(git: Git, repository: Repository | None) -> GitHub | None:
+    """Return the repository for gh, where that is here and opens pull requests there; else None."""
+    if repository is None or repository.path.count("/") + 1 != _OWNER_AND_NAME:
+        return None
+    known = (
+        forges.is_here() if repository.forge == GITHUB else repository.forge is None and forges.knows(repository.host)
+    )
+    return GitHub(repository.host, repository.path, git.folder) if known else None
+
+
+def _parent(github: GitHub | None) -> str | None:
+    """Return the path of the repository that this one was forked from, where CI or gh tells."""
+    ci = read_ci(os.environ)
+    if github is None or (ci.is_fork is False and ci.path.lower() == github.path.lower()):
+        return None
+    return github.parent()
+
+
+def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBranches | None, str]:
+    """Return a remote's branches, or None and why it gave no answer; where it is ``required`` that is a fault."""
+    try:
+        return asked.result(), ""
+    except Unreachable as fault:
+        if required:
+            raise
+        return None, fault.what
+
+
+def _without_asking(git: Git, settings: Settings, remotes: Remotes, config: Mapping[str, str]) -> Review:
+    base, found = _base(git, settings, remotes, config, None)
+    upstream = remotes.upstream or ORIGIN
+    default = git.known_default(upstream) or (None if settings.base_branch else base)
+    return Review(remotes, base, found, _shared(base, default, git.branches_known(upstream)))
+
+
+def _shared(base: str, default: str | None, branches: Collection[str]) -> dict[str, str]:
+    """Return the branches that are not committed to directly, given those of the upstream."""
+    named = {name: "the branch that is deployed" for name in _PRODUCTION if name in branches}
+    named[base] = "the branch that pull requests go to"
+    return {**named, default: "the default branch"} if default else named
+
+
+def _base(
+    git: Git, settings: Settings, remotes: Remotes, config: Mapping[str, str], asked: RemoteBranches | None
+) -> tuple[str, str]:
+    """Return the base branch, and what names it: a setting, CI, the upstream, or what the clone knows of it.
+
+    Raises:
+        Refused: nothing does.
+    """
+    if settings.base_branch:
+        return settings.base_branch, "hub.base_branch"
+    upstream = remotes.upstream or ORIGIN
+    ci, there = read_ci(os.environ), read_remote(config.get(f"remote.{upstream}.url", upstream))
+    is_its = there.path.lower() == ci.path.lower() if there else remotes.push == remotes.upstream
+    if ci.base and is_its and (asked is None or ci.base in asked.heads):
+        return ci.base, ci.name
+    if asked and asked.default:
+        return asked.default, f"{upstream}'s HEAD"
+    known = git.known_default(upstream)
+    if known:
+        return known, f"refs/remotes/{upstream}/HEAD"
+    branches = [*asked.heads] if asked else git.branches_known(upstream)
+    usual = (*_USUAL, config.get("init.defaultbranch"))
+    likely = next((name for name in usual if name in branches), None)
+    if likely or len(branches) == 1:
+        return likely or branches[0], f"the branches of {upstream}"
+    if branches:
+        raise Refused(
+            f"cannot determine the default branch of {upstream}",
+            where=git.folder,
+            hint=f"git remote set-head {upstream} BRANCH; or {_SAY_BASE}",
+        )
+    return _USUAL[0], "no branch is known"
+
+
+def _several(names: tuple[str, ...], what: str, key: str) -> Refused:
+    if not names:
+        return Refused("there is no remote to push to", where="git remote", hint="git remote add origin URL")
+    hint = f"name it in invoke.yaml: hub: {{{key}: {names[0]}}}"
+    return Refused(f"cannot tell which remote to {what}", where=", ".join(names), hint=hint)

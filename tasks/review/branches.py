@@ -1,0 +1,255 @@
+"""The branches of a review: which one a commit goes to, which ones are done with, what a new one is cut from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import NamedTuple
+
+from ..core.faults import DOOR, Refused, Unusable
+from ..core.locks import temporary_folder
+from ..core.plan import Action, Fact, Moved, Step, Values
+from ..image.tag import render
+from ..repo.hub import Hub
+from ..repo.remotes import Review, base_here
+from ..tools.forges import MERGED
+from ..tools.git import Git
+from ..tools.git_facts import CURRENT_BRANCH, HEAD, remote_branch, standing
+from ..tools.process import ask_all, capture
+
+_BUMP, _REBUILD = "bump", "rebuild"
+# How many commits of the base branch are compared with a branch that may have been squashed.
+_MOST_COMMITS = 200
+_SHORT = 12
+
+
+class TargetBranch(NamedTuple):
+    """The branch that a commit goes to, and git's arguments that switch to it if need be.
+
+    Its ``commit`` is None where the branch is yet to be made.
+    """
+
+    name: str
+    why: str
+    switch: tuple[str, ...] = ()
+    commit: str | None = None
+
+
+def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
+    """Return the branch that was named, else the current one, else, where that is shared, a feature branch.
+
+    Raises:
+        Refused: the branch has commits that are neither here nor in the base branch.
+        Unusable: git does not take its name.
+    """
+    shared, current = review.shared, hub.branch or ""
+    name = wanted or current
+    if wanted is None and current in shared:
+        return _feature_branch(hub, review, f"{current} is {shared[current]}")
+    if name == current:
+        return TargetBranch(name, "it is the current branch")
+    _require_name(hub.git, name)
+    why = f"{current} is {shared[current]}" if current in shared else "it was asked for with --branch"
+    commit = hub.git.branch_commit(name)
+    if commit is None:
+        return TargetBranch(name, why, ("switch", "--create", name))
+    if commit == hub.git.head():
+        return TargetBranch(name, why, ("switch", name), commit)
+    raise _has_other_commits(hub.git, name)
+
+
+def is_done_with(git: Git, review: Review, branch: str, commit: str) -> bool:
+    """Whether all of ``branch``, which ends with ``commit``, is in the base branch already.
+
+    It was merged, or squashed into a commit with the same bytes of all files that it changes, or the forge says so.
+    """
+    base = base_here(git, review)
+    if base and (git.contains(base, commit) or _is_squashed(git, base, commit)):
+        return True
+    requests = review.github.requests(branch) if review.github else ()
+    return any(one.state == MERGED and one.commit == commit for one in requests if one.is_from(review.head(branch)))
+
+
+def plan_start(hub: Hub, review: Review) -> Step:
+    """Plan the way to what a feature branch is cut from: the upstream's base branch as it is now.
+
+    Raises:
+        Refused: the clone's base branch has commits of its own besides, or files with uncommitted changes would change.
+    """
+    git, tip, base = hub.git, review.tip, review.base
+    current, head = git.branch(), git.head()
+    if tip is None or head is None or hub.planned_branch or git.under_way():
+        return Step("fetch", (), warnings=_gap(review))
+    with temporary_folder("hubpress-objects-") as folder:
+        is_new = git.commit_at(tip) is None
+        seen = git.fetched(review.upstream, base, folder) if is_new else git
+        warnings = (*_gap(review), *_fork_is_behind(seen, review))
+        if current not in {None, *review.shared} and not _was_merged(hub, seen, review, str(current), head):
+            behind = seen.count(head, tip)
+            told = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
+            return Step("fetch", (), warnings=(*warnings, told) if behind else warnings)
+        if current is None and not seen.contains(tip, head):
+            return Step("fetch", (), warnings=warnings)
+        local = head if current == base else git.branch_commit(base)
+        behind = 0 if local is None or seen.contains(local, tip) else seen.count(local, tip)
+        if local and behind and not seen.contains(tip, local):
+            raise _diverged(review, seen.count(tip, local), behind)
+        end = tip if local is None or behind else local
+        _require_carried(git, seen.unlike(head, end), f"{review.upstream}'s {base}")
+    why = f"{base} here is {_commits(behind)} behind" if behind else f"{base} is what a feature branch is cut from"
+    moves = [_fetch(git, review, tip, why)] if is_new else []
+    if current != base:
+        arguments = ("switch", base) if local else ("switch", "--no-track", "--create", base, tip)
+        left = f"{current} is done with, or not what a feature branch is cut from" if current else "HEAD is detached"
+        moves.append(_move(git, arguments, f"switch to {base}", left, local or tip))
+    if behind:
+        moves.append(_move(git, ("merge", "--ff-only", "--quiet", tip), f"move {base} to {tip[:_SHORT]}", why, tip))
+    return Step(
+        "fetch", tuple(moves), summary=lambda _: [f"{base}: {tip[:_SHORT]} of {review.upstream}"], warnings=warnings
+    )
+
+
+def waits_for(hub: Hub, review: Review, branch: str, page: str | None) -> str:
+    """Return what a release waits for that has nothing left to do here; empty where it is in the base branch.
+
+    ``page`` is the open pull request's, where it is known.
+    """
+    git, commit = hub.git, hub.git.branch_commit(branch)
+    if commit is None or branch in review.shared or is_done_with(git, review, branch, commit):
+        return ""
+    if page:
+        return f"the review and the merge of {page}"
+    if review.heads is not None and review.heads.get(branch) == commit:
+        return f"the review and the merge of {branch} into {review.base}; to open a pull request: {DOOR} commit --pr"
+    return f"{branch} to be pushed, reviewed and merged into {review.base}: {DOOR} commit --pr"
+
+
+def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
+    """Return a branch for what a release commits: a new one, one that can go on, else the next name that is free."""
+    git, head = hub.git, str(hub.git.head())
+    first = _name(hub)
+    _require_name(git, first)
+    for number in count(1):
+        name = first if number == 1 else f"{first}-{number}"
+        here, there = git.branch_commit(name), (review.heads or {}).get(name)
+        left = [one for one in (here, there) if one and not git.contains(head, one)]
+        wanted = [one for one in left if not is_done_with(git, review, name, one)]
+        if here in wanted:
+            raise _has_other_commits(git, name)
+        # A branch that only the remote has is refused where it would be pushed to.
+        if wanted or not left:
+            flag = () if here == head else ("--force-create",) if here else ("--create",)
+            told = f"; {first} is done with, {review.base} has what it changed" if number > 1 else ""
+            return TargetBranch(name, f"{why}{told}", ("switch", *flag, name), here)
+    raise AssertionError
+
+
+def _name(hub: Hub) -> str:
+    """Return the name of the feature branch: another one where the release stays and the image is built again."""
+    template = hub.settings.branch
+    if _committed_version(hub) == hub.version:
+        template = template.replace(_BUMP, _REBUILD, 1) if _BUMP in template else f"{template}-{_REBUILD}"
+    return render(template, {"version": hub.version}, "hub.branch")
+
+
+def _committed_version(hub: Hub) -> str | None:
+    """Return the release that the chart requires as it is committed; None where that has no such requirement."""
+    try:
+        return hub.as_committed().version
+    except Unusable:
+        return None
+
+
+def _require_name(git: Git, name: str) -> None:
+    if not git.is_branch_name(name):
+        raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint="use --branch NAME")
+
+
+def _has_other_commits(git: Git, name: str) -> Refused:
+    return Refused(
+        f"the branch {name} exists already, with other commits",
+        where=git.folder,
+        hint=f"go on there: git switch {name}; or use another: --branch NAME",
+    )
+
+
+def _is_squashed(git: Git, base: str, commit: str) -> bool:
+    """Whether a commit of ``base`` has the same bytes as ``commit`` of every file that was changed on the way to it."""
+    fork = git.ask("merge-base", base, commit).text
+    files = git.unlike(fork, commit) if fork else ()
+    if not files:
+        return False
+    look = ("rev-list", "--first-parent", f"--max-count={_MOST_COMMITS}", f"{fork}..{base}", "--", *files)
+    compare = ("--literal-pathspecs", "diff-tree", "--quiet", commit)
+    commits = git.read("--literal-pathspecs", *look).split()
+    return any(one.ok for one in ask_all(capture, [git.command(*compare, one, "--", *files) for one in commits]))
+
+
+def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> bool:
+    """Whether the current branch was used for an earlier release, and merged; one that was just cut was not."""
+    if head in seen.read("rev-list", "--first-parent", str(review.tip)).split():
+        version = _committed_version(hub)
+        return version is not None and branch == render(hub.settings.branch, {"version": version}, "hub.branch")
+    return is_done_with(seen, review, branch, head)
+
+
+def _require_carried(git: Git, moving: Sequence[str], where: str) -> None:
+    """Check that none of the files that will change has uncommitted changes, which a switch would carry along."""
+    files = sorted({*moving} & {*git.changed(["."])}) if moving else []
+    if files:
+        raise Refused(
+            f"{where} changes {', '.join(files)}, which has uncommitted changes",
+            where=git.folder,
+            hint=f"put them aside: git stash push -- {' '.join(files)}; then run the same command again",
+        )
+
+
+def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
+    command = git.fetch_command(review.upstream, review.base)
+
+    def do(_: Values) -> Values:
+        git.fetch(review.upstream, review.base)
+        if git.commit_at(tip) is None:
+            raise Moved(f"{review.base} of {review.upstream} is no longer {tip[:_SHORT]}")
+        return {}
+
+    there = remote_branch(git, review.upstream, review.base, tip, push=False)
+    return Action(f"fetch {review.base} from {review.upstream}", why, do, (f"$ {command}",), (there,))
+
+
+def _move(git: Git, arguments: tuple[str, ...], what: str, why: str, end: str) -> Action:
+    """Return the action that leaves the clone on the base branch, at the commit ``end``."""
+
+    def do(_: Values) -> Values:
+        git.require_unlocked()
+        git.read(*arguments)
+        return {CURRENT_BRANCH: git.branch(), HEAD: end}
+
+    facts: tuple[Fact, ...] = standing(git, git.branch())
+    return Action(what, why, do, (f"$ {git.command(*arguments)}",), facts)
+
+
+def _gap(review: Review) -> tuple[str, ...]:
+    told = f"{review.upstream} was not asked for {review.base}: {review.gap}"
+    return (f"{told}; the plan goes by what the clone has of it",) if review.gap else ()
+
+
+def _fork_is_behind(seen: Git, review: Review) -> Iterator[str]:
+    """Yield how far the fork's own base branch is behind the upstream's."""
+    there = (review.heads or {}).get(review.base)
+    if review.is_fork and there and seen.commit_at(there):
+        behind = seen.count(there, str(review.tip))
+        if behind:
+            yield f"{review.base} of {review.remote} is {_commits(behind)} behind that of {review.upstream}"
+
+
+def _diverged(review: Review, ahead: int, behind: int) -> Refused:
+    return Refused(
+        f"{review.base} here has {_commits(ahead)} that {review.upstream} does not have, and is {behind} behind",
+        where=review.base,
+        hint=f"git pull --rebase {review.upstream} {review.base}; or put yours on a branch of their own",
+    )
+
+
+def _commits(number: int) -> str:
+    return f"{number} commit{'' if number == 1 else 's'}"

@@ -1,0 +1,160 @@
+"""Kubernetes objects as ``helm template`` writes them, compared one by one.
+
+Left out is what a release changes by its mere version: checksums, and labels and annotations that carry the chart's
+version; and the data of Secrets, which a rendering makes anew each time.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from ..core.faults import Unusable
+from ..core.visible import MASK, names_secret, one_line
+
+_BETWEEN = re.compile(r"^---[^\n]*$", re.MULTILINE)
+_MARKS = frozenset({"labels", "annotations", "matchLabels"})
+# Most of a rendering is equal in all deployments but for these: taken out first, so that it is read once.
+_CHECKSUM = re.compile(r"^ *['\"]?checksum[/_][\w.-]+['\"]?: .*\n", re.MULTILINE)
+# A Secret's data, of which the values alone are large.
+_ENCODED = re.compile(r"(?<=: )([\"']?)[A-Za-z0-9+/=]{16,}\1$", re.MULTILINE)
+_SECRET = "Secret"  # noqa: S105 - the kind of an object
+_DATA = frozenset({"data", "stringData"})
+# A name that says that what follows on its line is secret.
+_GIVEN = re.compile(r"""(?P<name>[\w.-]+)(?P<sign>["']?\s*[:=]\s*)(?P<value>\S.*)""")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_LONGEST_VALUE = 160
+_MOST_LEAVES = 50_000
+
+# What an object holds: each scalar by the way to it.
+Leaves = Mapping[tuple[str, ...], str]
+
+
+class Change(NamedTuple):
+    """One value of an object that a release changes; None where there is none on that side."""
+
+    path: tuple[str, ...]
+    before: str | None
+    after: str | None
+
+    def lines(self) -> Iterator[str]:
+        """Yield the change for people, with what looks secret masked."""
+        yield ".".join(self.path).replace(".[", "[")
+        before, after = (_masked(self.path, text) for text in (self.before, self.after))
+        if before is not None and after is not None and ("\n" in before or "\n" in after):
+            changed = difflib.unified_diff(_lines(before) or [], _lines(after) or [], n=0, lineterm="")
+            yield from (f"  {line}" for line in changed if not line.startswith(("---", "+++", "@@")))
+            return
+        for sign, text in (("-", before), ("+", after)):
+            if text is not None:
+                shown = one_line(text)
+                yield f"  {sign} {shown if len(shown) <= _LONGEST_VALUE else f'{shown[:_LONGEST_VALUE]}…'}"
+
+
+class Difference(NamedTuple):
+    """What differs between two renderings, by ``KIND/NAME``."""
+
+    added: tuple[str, ...] = ()
+    changed: Mapping[str, tuple[Change, ...]] = {}
+    removed: tuple[str, ...] = ()
+
+
+def compare(before: str, after: str, old: str, new: str) -> Difference:
+    """Compare two outputs of ``helm template``, of the chart's versions ``old`` and ``new``.
+
+    Raises:
+        Unusable: one of them is not YAML.
+    """
+    # Most objects are written alike; those are not read.
+    was, now = _documents(before), _documents(after)
+    had = dict(pair for text in was if text not in now for pair in _objects(text, old))
+    have = dict(pair for text in now if text not in was for pair in _objects(text, new))
+    changed = {name: _changes(had[name], have[name]) for name in sorted(had.keys() & have.keys())}
+    return Difference(
+        added=tuple(sorted(have.keys() - had.keys())),
+        changed={name: changes for name, changes in changed.items() if changes},
+        removed=tuple(sorted(had.keys() - have.keys())),
+    )
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a key's name, in camel case too, says that its value is secret."""
+    return names_secret(_CAMEL.sub("_", name.strip("[]")).replace("-", "_").replace(".", "_"))
+
+
+def _documents(rendered: str) -> dict[str, None]:
+    texts = (text.strip() for text in _BETWEEN.split(_CHECKSUM.sub("", rendered)))
+    return {_ENCODED.sub(f'"{MASK}"', text) if f"kind: {_SECRET}" in text else text: None for text in texts if text}
+
+
+@lru_cache(maxsize=1024)
+def _objects(text: str, version: str) -> tuple[tuple[str, Leaves], ...]:
+    """Return each object of a document by its kind and name, without what only tells the chart's version."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.allow_duplicate_keys = True
+    try:
+        found = yaml.load(text)
+    except (YAMLError, ValueError) as error:
+        raise Unusable("what helm wrote is not YAML", where="helm template", hint="helm lint the chart") from error
+    items = found.get("items") if isinstance(found, dict) and found.get("kind") == "List" else [found]
+    return tuple(_named(item, version) for item in items or [] if isinstance(item, dict))
+
+
+def _named(item: dict[str, Any], version: str) -> tuple[str, Leaves]:
+    metadata = item.get("metadata")
+    kind, name = item.get("kind"), metadata.get("name") if isinstance(metadata, dict) else None
+    leaves: dict[tuple[str, ...], str] = {}
+    for path, text in _leaves(item, ()):
+        if len(leaves) >= _MOST_LEAVES:
+            raise Unusable("an object has too many values", where=f"{kind}/{name}", hint="helm lint the chart")
+        if not _is_noise(path, text, version):
+            leaves[path] = MASK if kind == _SECRET and path[0] in _DATA else text
+    return f"{kind}/{name}", leaves
+
+
+def _leaves(node: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield every scalar with the way to it; an item of a list goes by its name where all have one of their own."""
+    if isinstance(node, dict) and node:
+        for key, value in node.items():
+            yield from _leaves(value, (*path, str(key)))
+    elif isinstance(node, list) and node:
+        names = [item.get("name") if isinstance(item, dict) else None for item in node]
+        unique = None not in names and len({str(name) for name in names}) == len(names)
+        for index, (name, value) in enumerate(zip(names, node, strict=True)):
+            yield from _leaves(value, (*path, f"[{name if unique else index}]"))
+    else:
+        yield path, "null" if node is None else str(node).lower() if isinstance(node, bool) else str(node)
+
+
+def _is_noise(path: tuple[str, ...], text: str, version: str) -> bool:
+    if len(path) < 2 or path[-2] not in _MARKS:  # noqa: PLR2004 - a mark and what it is in
+        return False
+    # A label has no plus sign: Helm's charts write an underscore for it.
+    return version in text or version.replace("+", "_") in text
+
+
+def _changes(before: Leaves, after: Leaves) -> tuple[Change, ...]:
+    paths = dict.fromkeys((*before, *after))
+    pairs = ((path, before.get(path), after.get(path)) for path in paths)
+    return tuple(Change(path, old, new) for path, old, new in pairs if _lines(old) != _lines(new))
+
+
+def _lines(text: str | None) -> list[str] | None:
+    """Return the lines of a text, without blank ones."""
+    return None if text is None else [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+def _masked(path: tuple[str, ...], text: str | None) -> str | None:
+    if text is None:
+        return None
+    if any(looks_secret(part) for part in path):
+        return MASK
+    return _GIVEN.sub(
+        lambda found: f"{found['name']}{found['sign']}{MASK}" if looks_secret(found["name"]) else found[0], text
+    )

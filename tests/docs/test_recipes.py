@@ -1,0 +1,408 @@
+"""The recipes of docs/ci: they are valid, ask for little, and their shell does what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.tools.process import find
+from tests.docs.actions import Job, read
+from tests.support import machine
+from tests.support.cli import Result, run
+from tests.support.gh import StandInGh
+from tests.support.hubs import ON_GITHUB, Hub, at, make_hub
+from tests.support.machine import PROJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+    from tests.support.helm import HelmServer
+
+RECIPES = PROJECT / "docs" / "ci"
+WORKFLOWS = sorted(RECIPES.glob("github-*.yml"))
+BRANCH = "bump-z2jh-3.3.8"
+LABELER = """\
+hub-images:
+- changed-files:
+  - any-glob-to-any-file: images/**
+jupyterhub-deployment:
+- changed-files:
+  - any-glob-to-any-file: hub/**
+documentation:
+- changed-files:
+  - any-glob-to-any-file: '**/*.md'
+"""
+SCHEMAS = [
+    *((file, ("vendor.github-workflows",)) for file in WORKFLOWS),
+    (RECIPES / "gitlab-ci.yml", ("vendor.gitlab-ci", "--data-transform", "gitlab-ci")),
+    *((file, ("vendor.renovate",)) for file in sorted(RECIPES.glob("renovate*.json"))),
+    (RECIPES / "dependabot.yml", ("vendor.dependabot",)),
+]
+# What a job may do besides reading the repository, and what for.
+GRANTED = {
+    "github-release.yml": {"release": {"contents": "write", "id-token": "write", "pull-requests": "write"}},
+    "github-check.yml": {"files": {"contents": "read"}, "world": {"contents": "read", "id-token": "write"}},
+    "github-follow-up.yml": {"follow-up": {"contents": "write", "id-token": "write"}},
+}
+ADDRESS = "git+https://git.example.org/hub-team/hubpress@v1.0.0"
+KNOWN = {"inputs.version": "", "github.token": "a-token", "vars.HUBPRESS": ADDRESS}
+
+
+# -- what they are
+
+
+@pytest.fixture
+def hub(github_hub: Hub) -> Hub:
+    return github_hub
+
+
+@pytest.mark.parametrize(("file", "schema"), SCHEMAS, ids=[file.name for file, _ in SCHEMAS])
+def test_a_recipe_fits_its_schema(file: Path, schema: tuple[str, ...]) -> None:
+    done = run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", *schema, str(file), cwd=PROJECT)
+    assert done.code == 0, done
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_a_workflow_grants_no_more_than_its_jobs_need(file: Path) -> None:
+    workflow = read(file)
+    assert workflow["permissions"] == {}
+    assert {name: job["permissions"] for name, job in workflow["jobs"].items()} == GRANTED[file.name]
+    assert all(job["timeout-minutes"] <= 60 for job in workflow["jobs"].values())
+    assert "concurrency" in workflow
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_every_action_is_pinned_by_its_commit_and_says_its_version(file: Path) -> None:
+    lines = [line.strip(" -") for line in file.read_text().splitlines() if "uses:" in line]
+    assert lines
+    assert [line for line in lines if not re.fullmatch(r"uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
+
+
+def test_one_action_is_pinned_to_one_commit_everywhere() -> None:
+    pages = [*WORKFLOWS, PROJECT / "docs" / "ci.md"]
+    uses = {line for file in pages for line in re.findall(r"uses: (\S+ # v\S+)", file.read_text())}
+    assert len(uses) == len({line.partition("@")[0] for line in uses})
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_no_value_from_outside_is_written_into_a_script(file: Path) -> None:
+    scripts = [step["run"] for job in read(file)["jobs"].values() for step in job["steps"] if "run" in step]
+    assert [script for script in scripts if "${{" in script] == []
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_no_checkout_keeps_the_token_and_the_step_that_pushes_is_given_it(file: Path) -> None:
+    for job in read(file)["jobs"].values():
+        (checkout,) = (step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@"))
+        assert (checkout["with"]["fetch-depth"], checkout["with"]["persist-credentials"]) == (0, False)
+        given = [step for step in job["steps"] if "github.token" in str(step)]
+        assert [step["run"].partition("\n")[0] for step in given] == ["gh auth setup-git"] * len(given)
+        assert len(given) == (job["permissions"]["contents"] == "write")
+
+
+def test_zizmor_finds_nothing_in_the_recipes_for_github() -> None:
+    """It looks for what an attacker could use: https://docs.zizmor.sh/audits/."""
+    zizmor = find("zizmor")
+    if zizmor is None and sys.version_info < (3, 11):
+        pytest.skip("zizmor needs Python 3.11")
+    machine.demand(None if zizmor else "zizmor is missing: pip install zizmor")
+    files = map(str, (*WORKFLOWS, RECIPES / "dependabot.yml"))
+    found = run(str(zizmor), "--offline", "--persona=auditor", "--min-severity=low", *files, cwd=PROJECT)
+    assert found.code == 0, found
+
+
+@pytest.mark.parametrize("script", sorted(RECIPES.glob("*.sh")), ids=lambda file: file.name)
+def test_a_script_is_bash_that_stops_at_the_first_fault(script: Path) -> None:
+    assert script.read_text().startswith("#!/usr/bin/env bash\n")
+    assert "\nset -euo pipefail\n" in script.read_text()
+    assert os.access(script, os.X_OK)
+    assert run("bash", "-n", str(script), cwd=PROJECT).code == 0
+
+
+def test_the_page_links_every_recipe() -> None:
+    page = (PROJECT / "docs" / "ci.md").read_text(encoding="utf-8")
+    assert [file.name for file in sorted(RECIPES.iterdir()) if f"](ci/{file.name})" not in page] == []
+
+
+# -- what they do
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The first folder on PATH: hubpress from this checkout, stand-ins for gh and for what would install hubpress."""
+    folder = tmp_path / "path"
+    StandInGh(folder).install()
+    program = "from tasks.program import program; program.run()"
+    write(folder / "hubpress", f'PYTHONPATH={PROJECT} exec {sys.executable} -c "{program}" "$@"')
+    write(folder / "pipx", f'echo "$*" >> {folder}/pipx.calls')
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    (tmp_path / "gitconfig").write_text("[user]\nname = hubpress\nemail = hubpress@hub.example\n")
+    return folder
+
+
+@pytest.fixture
+def gh(path: Path) -> StandInGh:
+    return StandInGh(path)
+
+
+def write(file: Path, script: str) -> None:
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+
+
+def cloned(hub: Hub, folder: Path) -> Hub:
+    """Check the hub's remote out afresh, as actions/checkout does: with all branches, and without ``origin/HEAD``."""
+    clone = Hub(folder, hub.remote)
+    folder.mkdir()
+    clone.git("init", "--quiet", "--initial-branch=checkout")
+    clone.git("remote", "add", "origin", ON_GITHUB)
+    at(clone, ON_GITHUB)
+    clone.git("fetch", "--quiet", "--prune", "origin", "+refs/heads/*:refs/remotes/origin/*")
+    clone.git("checkout", "--quiet", "--force", "-B", "main", "refs/remotes/origin/main")
+    return clone
+
+
+def job(workflow: str, name: str, folder: Path, **known: str) -> Job:
+    folder.mkdir(exist_ok=True)
+    return Job(read(RECIPES / workflow), name, {**KNOWN, **known}, folder)
+
+
+def test_the_release_stops_where_there_is_nothing_newer(hub: Hub, path: Path, tmp_path: Path) -> None:
+    release = job("github-release.yml", "release", tmp_path / "run", **{"inputs.version": "3.2.1"})
+    done = release.run(hub.path)
+    assert done.code == 0, done
+    assert release.ran == ["Install hubpress", "Look for a release", "Go on with the branch of an earlier run"]
+    assert (path / "pipx.calls").read_text() == f"install {ADDRESS}\n"
+
+
+@pytest.mark.parametrize(("workflow", "name"), [(file, name) for file in GRANTED for name in GRANTED[file]])
+def test_a_workflow_that_is_not_told_where_to_install_from_stops(
+    workflow: str, name: str, hub: Hub, path: Path, tmp_path: Path
+) -> None:
+    """A name alone would be looked up in a package index that is not ours."""
+    stopped = job(workflow, name, tmp_path / "run", **{"vars.HUBPRESS": ""})
+    done = stopped.run(hub.path)
+    assert (done.code, stopped.ran) == (1, ["Install hubpress"])
+    assert done.err.endswith("HUBPRESS: set the variable HUBPRESS to the address to install from\n")
+    assert not (path / "pipx.calls").exists()
+
+
+def test_a_version_that_is_a_command_stays_a_version(hub: Hub, path: Path, tmp_path: Path) -> None:
+    evil = f'"; touch {path}/evil; "'
+    done = job("github-release.yml", "release", tmp_path / "run", **{"inputs.version": evil}).run(hub.path)
+    assert done.code == 1
+    assert "does not exist" in done.err
+    assert not (path / "evil").exists()
+
+
+@pytest.mark.usefixtures("path")
+def test_the_check_fails_a_pull_request_that_forgot_the_dockerfile(hub: Hub, tmp_path: Path) -> None:
+    hub.edit("hub/requirements.yaml", "3.2.1", "3.3.8")
+    hub.commit("Bump the chart alone")
+    hub.git("switch", "--quiet", "--detach")
+    check = job("github-check.yml", "files", tmp_path / "run")
+    done = check.run(hub.path)
+    assert (done.code, check.ran) == (1, ["Install hubpress", "Check files and git"])
+    assert "images/hub/Dockerfile" in done.out
+    assert "base-not-of-release" in done.out
+
+
+@pytest.mark.usefixtures("path")
+def test_renovates_task_moves_the_base_image_along_with_the_chart(hub: Hub) -> None:
+    (rule, _) = read(RECIPES / "renovate-self-hosted.json")["packageRules"]
+    (command,) = rule["postUpgradeTasks"]["commands"]
+    hub.edit("hub/requirements.yaml", "3.2.1", "3.3.8")
+    done = run("sh", "-c", command.replace("{{{newVersion}}}", "3.3.8"), cwd=hub.path)
+    assert done.code == 0, done
+    assert hub.git("diff", "--name-only").splitlines() == ["hub/requirements.yaml", "images/hub/Dockerfile"]
+    allowed = re.search(r"allowedCommands: \['(.+?)'\]", (PROJECT / "docs" / "ci.md").read_text(encoding="utf-8"))
+    assert allowed
+    assert re.search(allowed[1], command.replace("{{{newVersion}}}", "3.3.8"))
+    assert not re.search(allowed[1], "hubpress bump --to 3.3.8; rm -rf /")
+
+
+# -- with an engine and a registry
+
+
+@pytest.fixture
+def real_hub(tmp_path: Path, helm_repository: HelmServer, registry: Registry, mirror: str) -> Hub:
+    """A hub repository on 3.2.1 whose images a registry really takes, and which labels pull requests by their files."""
+    prefix = f"{registry.address}/{tmp_path.name.lower()}"
+    made = make_hub(tmp_path / "hub", base=mirror, registry=prefix, chart_repository=helm_repository.url)
+    made.write(".github/labeler.yml", LABELER)
+    made.commit("Label pull requests")
+    made.git("push", "--quiet")
+    at(made, ON_GITHUB)
+    return made
+
+
+@pytest.mark.engine
+def test_the_scheduled_release_opens_one_pull_request_and_the_next_run_finds_it(
+    real_hub: Hub, gh: StandInGh, tmp_path: Path
+) -> None:
+    first = job("github-release.yml", "release", tmp_path / "first")
+    done = first.run(cloned(real_hub, tmp_path / "monday").path)
+    assert done.code == 0, done
+    assert first.known["steps.release.outputs.branch"] == BRANCH
+    assert first.known["steps.release.outputs.pull_request"] == "https://github.com/org/hubs/pull/1"
+    assert first.known["steps.release.outputs.digest"].startswith("sha256:")
+    assert gh.requests[0]["labels"] == [{"name": "hub-images"}, {"name": "jupyterhub-deployment"}]
+    second = job("github-release.yml", "release", tmp_path / "second")
+    again = second.run(cloned(real_hub, tmp_path / "tuesday").path)
+    assert again.code == 0, again
+    assert (
+        "Nothing to do.\nNext steps:\n- Wait for the review and the merge of https://github.com/org/hubs/pull/1\n"
+        in again.err
+    )
+    assert second.known["steps.release.outputs.changed"] == "false"
+    assert gh.changes == ["create"]
+    for name, subject in (("files", "Files and git are"), ("world", "Everything is")):
+        checkout = cloned(real_hub, tmp_path / name)
+        checkout.git("switch", "--quiet", "--detach", f"origin/{BRANCH}")
+        checked = job("github-check.yml", name, tmp_path / "check").run(checkout.path)
+        assert (checked.code, checked.out.splitlines()[-1]) == (0, f"{subject} consistent."), checked
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("path")
+def test_a_bots_branch_is_completed(real_hub: Hub, tmp_path: Path) -> None:
+    bots = cloned(real_hub, tmp_path / "clone")
+    bots.git("switch", "--quiet", "--create", "renovate/z2jh")
+    bots.edit("hub/requirements.yaml", "3.2.1", "3.3.7")
+    bots.commit("Update Helm release jupyterhub to v3.3.7")
+    bots.git("push", "--quiet", "--set-upstream", "origin", "renovate/z2jh")
+    done = job("github-follow-up.yml", "follow-up", tmp_path / "run").run(bots.path)
+    assert done.code == 0, done
+    assert "k8s-hub:3.3.7\n" in bots.remote_git("show", "renovate/z2jh:images/hub/Dockerfile")
+    assert bots.remote_git("rev-parse", "renovate/z2jh") == bots.git("rev-parse", "HEAD")
+    assert run("hubpress", "check", cwd=bots.path).out == "Everything is consistent.\n"
+
+
+@pytest.mark.engine
+def test_the_cron_line_and_its_script(real_hub: Hub, gh: StandInGh, tmp_path: Path) -> None:
+    page = (PROJECT / "docs" / "ci.md").read_text(encoding="utf-8")
+    line = re.search(r"^17 6 \* \* 1-5 (.+)$", page, re.MULTILINE)
+    assert line
+    clone = cloned(real_hub, tmp_path / "hubs")
+    (clone.path / "ci").mkdir()
+    (clone.path / "ci" / "release.sh").symlink_to(RECIPES / "release.sh")
+    command = line[1].replace("/srv/hubs", str(clone.path))
+    for expected in ("created", "present"):
+        done = run("sh", "-c", command, cwd=tmp_path)
+        assert done.code == 0, done
+        assert done.json["pull_request"]["status"] == expected
+    assert gh.changes == ["create"]
+
+
+@dataclass(frozen=True)
+class StandInGitLab:
+    """A STAND-IN for curl that asks GitLab: it keeps one merge request in a file, and writes down what it was sent.
+
+    Attributes:
+        folder: what goes on PATH; what it keeps lies there.
+    """
+
+    folder: Path
+
+    def install(self) -> None:
+        script = """case "$*" in
+            *--get*) cat {0}/open 2>/dev/null || echo "[]" ;;
+            *) echo "$*" >> {0}/sent.argv; cat > {0}/sent
+               jq --compact-output '[. + {{iid: 7}}]' {0}/sent > {0}/open
+               echo '{{"web_url": "https://gitlab.example/7"}}' ;;
+        esac"""
+        write(self.folder / "curl", script.format(self.folder))
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it was sent something, with the method where that is not POST."""
+        file = self.folder / "sent.argv"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [line.partition("--data @- ")[2] for line in lines]
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """What it was sent last."""
+        content: dict[str, str] = json.loads((self.folder / "sent").read_text())
+        return content
+
+    def tick(self) -> None:
+        """Tick every box of the merge request, as its reviewers do."""
+        request = (self.folder / "open").read_text()
+        (self.folder / "open").write_text(request.replace("- [ ] ", "- [x] "))
+
+
+GITLAB = {
+    "CI_DEFAULT_BRANCH": "main",
+    "CI_SERVER_HOST": "gitlab.example",
+    "CI_SERVER_PROTOCOL": "https",
+    "CI_PROJECT_PATH": "org/hubs",
+    "CI_PROJECT_ID": "7",
+    "CI_API_V4_URL": "https://gitlab.example/api/v4",
+    "HUB_TOKEN": "t0ken",
+    "INVOKE_HUB_BASE_BRANCH": "main",
+    "HUBPRESS": ADDRESS,
+}
+REQUESTS = "https://gitlab.example/api/v4/projects/7/merge_requests"
+
+
+@pytest.fixture
+def gitlab(path: Path) -> StandInGitLab:
+    stand_in = StandInGitLab(path)
+    stand_in.install()
+    return stand_in
+
+
+def merge_request(folder: Path, **request: str) -> Result:
+    """Run merge-request.sh on a release's report."""
+    told = {"base": "main", "title": "Move z2jh", "body": "- [ ] Look at it\n", "labels": ["hub", "z2jh"], **request}
+    (folder / "release.json").write_text(json.dumps({"branch": BRANCH, "pull_request": told if request else None}))
+    return run(str(RECIPES / "merge-request.sh"), "release.json", cwd=folder, env=GITLAB)
+
+
+def test_gitlabs_merge_request_is_opened_once_then_updated_where_it_differs(
+    gitlab: StandInGitLab, tmp_path: Path
+) -> None:
+    assert merge_request(tmp_path, title="Move z2jh to 1").out == "https://gitlab.example/7\n"
+    assert gitlab.sent["source_branch"] == BRANCH
+    assert (gitlab.sent["target_branch"], gitlab.sent["title"]) == ("main", "Move z2jh to 1")
+    assert gitlab.sent["labels"] == "hub,z2jh"
+    gitlab.tick()
+    assert merge_request(tmp_path, title="Move z2jh to 1").out == ""
+    assert gitlab.addresses == [REQUESTS]
+    assert merge_request(tmp_path, title="Move z2jh to 2").code == 0
+    assert gitlab.sent == {"title": "Move z2jh to 2", "description": "- [ ] Look at it\n"}
+    assert gitlab.addresses == [REQUESTS, f"--request PUT {REQUESTS}/7"]
+
+
+def test_a_release_with_nothing_to_do_asks_gitlab_nothing(gitlab: StandInGitLab, tmp_path: Path) -> None:
+    done = merge_request(tmp_path)
+    assert (done.code, done.out, gitlab.addresses) == (0, "", [])
+
+
+@pytest.mark.engine
+def test_gitlabs_jobs(real_hub: Hub, path: Path, gitlab: StandInGitLab, tmp_path: Path) -> None:
+    write(path / "apk", "true")
+    recipe = read(RECIPES / "gitlab-ci.yml")
+    clone = cloned(real_hub, tmp_path / "clone")
+    (clone.path / "ci").symlink_to(RECIPES)
+    clone.git("config", f"url.{real_hub.remote}.insteadOf", "https://oauth2:t0ken@gitlab.example/org/hubs.git")
+    clone.git("switch", "--quiet", "--detach")
+    clone.git("remote", "set-head", "origin", "--delete")
+    lines = [line for line in recipe[".hubpress"]["before_script"] if "docker login" not in line]
+    script = "\n".join((*lines, *recipe["hub-image"]["script"]))
+    done = run("bash", "-eo", "pipefail", "-c", script, cwd=clone.path, env=GITLAB)
+    assert done.code == 0, done
+    assert gitlab.addresses == [REQUESTS]
+    assert gitlab.sent["title"] == "Move z2jh from 3.2.1 to 3.3.8"
+    assert gitlab.sent["description"].startswith("### What moved\n")
+    checked = run("bash", "-eo", "pipefail", "-c", "\n".join(recipe["hub-check"]["script"]), cwd=clone.path, env=GITLAB)
+    assert checked.out == "Files and git are consistent.\nEverything is consistent.\n"

@@ -1,1 +1,0 @@
-"""Hub repositories of every layout, worked on from outside: argument vectors in, files, git and registries out."""

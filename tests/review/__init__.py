@@ -1,1 +1,0 @@
-"""Pull requests: where they go, what they say, and gh."""

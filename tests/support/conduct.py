@@ -1,0 +1,133 @@
+"""How servers misbehave, and what must come of it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from glob import escape
+from typing import TYPE_CHECKING
+
+from tasks.core.faults import Denied, Fault, Unreachable
+from tests.support.manifests import MANIFEST
+from tests.support.server import Drip, hang_up, reply, reset
+
+if TYPE_CHECKING:
+    from tests.support.server import Answer
+
+_UNUSABLE = "the registry gives no usable answer: ..."
+_DENIED = "the registry denied access: ..."
+_LOOK, _SIGN_IN = "curl -I http://{host}/v2/", "docker login {host}"
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """One way to misbehave.
+
+    Attributes:
+        answer: what the server answers to everything.
+        helm: the fault's message where it is a Helm repository; None where that is an answer as any other.
+        times: how often a Helm repository is asked; None where that is not the point.
+        registry: the fault's message where it is a registry, ``...`` for the words of docker; None where docker would
+            wait for it, or take it for an answer.
+        hint: its hint there; ``{host}`` stands for the registry.
+        kind: the fault that comes of it.
+    """
+
+    answer: Answer
+    helm: str | None
+    times: int | None = 1
+    registry: str | None = _UNUSABLE
+    hint: str = _LOOK
+    kind: type[Fault] = Unreachable
+
+    def fits(self, fault: Fault, host: str) -> bool:
+        """Whether ``fault`` is what must come of it where it is a registry."""
+        as_meant = fnmatchcase(fault.what, escape(str(self.registry)).replace("...", "*"))
+        return (
+            type(fault) is self.kind and as_meant and (fault.where, fault.hint) == (host, self.hint.format(host=host))
+        )
+
+
+def says(status: str, code: str, message: str, **headers: str) -> bytes:
+    """Return an answer with one error, as registries give it."""
+    body = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
+    return reply(body, status, Content_Type="application/json", **headers)
+
+
+def manifest(body: bytes, **headers: str) -> bytes:
+    """Return ``body`` as the answer to a question for a manifest."""
+    return reply(body, Content_Type=MANIFEST, **headers)
+
+
+def sends_to(address: str) -> bytes:
+    """Return a redirect."""
+    return reply(status="307 Temporary Redirect", Location=address)
+
+
+def asks_for(challenge: str) -> bytes:
+    """Return a question for credentials."""
+    return reply(b"{}", "401 Unauthorized", WWW_Authenticate=challenge)
+
+
+def denies(answer: bytes) -> Conduct:
+    """Return the conduct of a server that answers 401 or 403."""
+    return Conduct(answer, f"access is denied (status {answer.split()[1].decode()})", 1, _DENIED, _SIGN_IN, Denied)
+
+
+# How often it is asked when what is wrong may pass.
+AGAIN = 4
+BOMB = gzip.compress(b"[" * 50_000_000)
+HEAD = f"HTTP/1.1 200 OK\r\nContent-Type: {MANIFEST}\r\n".encode()
+CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+TOO_MANY = says("429 Too Many Requests", "TOOMANYREQUESTS", "slow down")
+_BREAKS_OFF, _EMPTY, _DAMAGED = "the connection broke off", "the answer is empty", "the compressed answer is damaged"
+_NO_HTTP, _LESS_SAFE = "what it answers is no HTTP", "it leads to an address that is less safe than itself"
+_TOO_LARGE, _TOO_LATE = "the answer is larger than 0.0953674 MiB", "no whole answer came within 1 s"
+_TOO_OFTEN = "the registry is asked too often: ...429 Too Many Requests"
+_WAIT = "wait, and run it again; who is signed in may ask more often: docker login {host}"
+# Of a Helm repository, with a bound of 100,000 bytes and one second.
+CONDUCTS = {
+    "401": denies(reply(b"{}", "401 Unauthorized")),
+    "401, a password is asked for": denies(asks_for("Basic")),
+    **{
+        f"401, {realm or 'a token of nowhere'}": Conduct(asks_for(f"Bearer realm{realm}"), None)
+        for realm in ("", "=", '="http://[::1"', '="ftp://{}"', '="http://evil.invalid/"')
+    },
+    "403": denies(says("403 Forbidden", "DENIED", "no")),
+    "404": Conduct(reply(status="404 Not Found"), "there is nothing (status 404)", registry=None),
+    "429": Conduct(TOO_MANY, "no usable answer (status 429)", AGAIN, _TOO_OFTEN, _WAIT),
+    "429 for an hour": Conduct(
+        reply(status="429 Too Many Requests", Retry_After="3600"), "no usable answer (status 429)", 1, _TOO_OFTEN, _WAIT
+    ),
+    "500": Conduct(reply(status="500 Internal Server Error"), "no usable answer (status 500)"),
+    "502": Conduct(reply(b"<html>", "502 Bad Gateway"), "no usable answer (status 502)", AGAIN),
+    "reset": Conduct(reset, _BREAKS_OFF, AGAIN),
+    "hung up": Conduct(hang_up, _BREAKS_OFF, AGAIN),
+    "another protocol": Conduct(b"SSH-2.0-OpenSSH_9.2\r\n", _NO_HTTP, AGAIN),
+    "half a head": Conduct(b"HTTP/1.1 200 OK\r\nContent-Le", _EMPTY, AGAIN),
+    "less than it says": Conduct(manifest(b"{}", Content_Length="5000"), _BREAKS_OFF, AGAIN),
+    "two lengths": Conduct(HEAD + b"Content-Length: 4\r\nContent-Length: 8\r\n\r\nhalfrest", _NO_HTTP, AGAIN),
+    "half a chunk": Conduct(CHUNKS + b"5\r\nab", _BREAKS_OFF, AGAIN),
+    "no chunk": Conduct(CHUNKS + b"abc\r\n", _BREAKS_OFF, AGAIN),
+    "nothing": Conduct(manifest(b""), _EMPTY, AGAIN),
+    "damaged gzip": Conduct(manifest(b"no gzip", Content_Encoding="gzip"), _DAMAGED, AGAIN),
+    "half a gzip": Conduct(manifest(gzip.compress(b"abc")[:-9], Content_Encoding="gzip"), _DAMAGED, AGAIN),
+    "another encoding": Conduct(
+        manifest(b"...", Content_Encoding="br"), "the answer is encoded in br, which nobody asked for"
+    ),
+    "a bomb": Conduct(manifest(BOMB, Content_Encoding="gzip"), _TOO_LARGE),
+    "a web page": Conduct(reply(b"<html>"), None),
+    "deeper than one can read": Conduct(manifest(b"[" * 1_000_000), _TOO_LARGE),
+    "another digest": Conduct(manifest(b"{}", Docker_Content_Digest=f"sha256:{'0' * 64}"), None),
+    "a circle": Conduct(sends_to("/v2/hub/manifests/1"), "it redirects more than 5 times", 6),
+    "to another scheme": Conduct(sends_to("ftp://127.0.0.1/1"), _LESS_SAFE),
+    "to a file": Conduct(sends_to("file:///etc/passwd"), _LESS_SAFE),
+    "to an unsafe server": Conduct(sends_to("http://evil.invalid/1"), _LESS_SAFE),
+    "to no address": Conduct(sends_to("http://[::1"), _LESS_SAFE),
+    "headers that drip": Conduct(Drip(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"), _TOO_LATE, registry=None),
+    "a body that drips": Conduct(Drip(HEAD + b"Content-Length: 9999\r\n\r\n", b"x"), _TOO_LATE, registry=None),
+    "a body without an end": Conduct(Drip(HEAD + b"\r\n", b"x" * 64_000, pause=0.001), _TOO_LARGE, registry=None),
+    "silence": Conduct(Drip(b"", b"", pause=0.1), _TOO_LATE, registry=None),
+}

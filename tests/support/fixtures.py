@@ -1,0 +1,177 @@
+"""What tests of several places are given: hub repositories of every layout, servers, stand-in programs."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+from invoke.program import Program
+
+from tasks import ns
+from tasks.program import program
+from tasks.rehearsal.registry import forget_images
+from tests.support.cli import Result
+from tests.support.gh import StandInGh
+from tests.support.hubs import ON_GITHUB, Hub, at, make_hub
+from tests.support.layouts import make_2i2c_like, make_cal_icor_like
+from tests.support.place import Place
+from tests.support.recorder import Recorder
+from tests.support.scene import Scene
+from tests.support.server import Server, misbehaving
+from tests.support.several import Maker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+    from tests.support.helm import HelmServer
+
+
+@pytest.fixture
+def hub(tmp_path: Path, helm_repository: HelmServer, request: pytest.FixtureRequest) -> Hub:
+    """A hub repository on 3.2.1 that takes its chart from ``helm_repository``.
+
+    In a test marked ``engine`` its base image comes from ``mirror`` and its own image goes to ``registry``: all that
+    a release asks answers, on this machine. Elsewhere nobody listens at its registry.
+    """
+    if not request.node.get_closest_marker("engine"):
+        return make_hub(tmp_path / "hub", chart_repository=helm_repository.url)
+    prefix = f"{request.getfixturevalue('registry').address}/{secrets.token_hex(4)}"
+    base = request.getfixturevalue("mirror")
+    return make_hub(tmp_path / "hub", base=base, registry=prefix, chart_repository=helm_repository.url)
+
+
+@pytest.fixture
+def scene(hub: Hub, helm_repository: HelmServer, tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
+    """The same hub repository, and what is around it."""
+    return Scene(hub, helm_repository, tmp_path, request)
+
+
+class Hubpress(Protocol):
+    """Runs the command ``hubpress`` within this process."""
+
+    def __call__(self, hub: Hub | Path, *arguments: str) -> Result:
+        """Run it in a hub's folder."""
+
+
+@pytest.fixture
+def hubpress(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Hubpress:
+    """The command within this process: what a table of many rows can afford."""
+
+    def run(hub: Hub | Path, *arguments: str) -> Result:
+        monkeypatch.chdir(hub.path if isinstance(hub, Hub) else hub)
+        capfd.readouterr()
+        # A program of its own for each run: Invoke keeps a run's configuration in it.
+        fresh = Program(version=program.version, namespace=ns, name="hubpress", binary="hubpress")
+        try:
+            fresh.run(["hubpress", *arguments])
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capfd.readouterr()
+        return Result(code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def prefix(registry: Registry) -> str:
+    """What a test's images begin with: the registry, and a path that is the test's alone."""
+    return f"{registry.address}/{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def plain(tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer) -> Hub:
+    """A hub repository with one chart and one image, on 3.2.1."""
+    return make_hub(tmp_path / "hub", base=mirror, registry=prefix, chart_repository=helm_repository.url)
+
+
+@pytest.fixture
+def cal_icor(tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer) -> Hub:
+    """A hub repository like cal-icor's, on 3.2.1."""
+    hub = make_cal_icor_like(tmp_path / "cal-icor", registry=prefix, chart_repository=helm_repository.url)
+    return _moved_to(hub, "images/hub/Dockerfile", "jupyterhub/k8s-hub", mirror)
+
+
+@pytest.fixture
+def pilot(tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer) -> Hub:
+    """A hub repository like 2i2c's, on 3.2.1."""
+    hub = make_2i2c_like(tmp_path / "2i2c", registry=prefix, chart_repository=helm_repository.url)
+    return _moved_to(hub, "helm-charts/images/hub/Dockerfile", "quay.io/jupyterhub/k8s-hub", mirror)
+
+
+@pytest.fixture
+def make(tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer) -> Maker:
+    """Makes a hub repository of the images that a test writes down."""
+    return Maker(tmp_path, prefix, mirror, helm_repository.url)
+
+
+def _moved_to(hub: Hub, dockerfile: str, base: str, mirror: str) -> Hub:
+    """Take the base image from the mirror on this machine, as if it had been so from the first commit on."""
+    hub.edit(dockerfile, f"FROM {base}:", f"FROM {mirror}:")
+    hub.git("commit", "--quiet", "--all", "--amend", "--no-edit")
+    hub.git("push", "--quiet", "--force")
+    return hub
+
+
+@pytest.fixture
+def alone() -> Iterator[Server]:
+    """A server that is no registry until it is told what to answer."""
+    with misbehaving() as served:
+        yield served
+
+
+@pytest.fixture
+def before(registry: Registry) -> Iterator[Server]:
+    """The same before the real registry."""
+    with misbehaving(registry.address) as served:
+        yield served
+
+
+@pytest.fixture
+def place(tmp_path: Path, before: Server, mirror: str, helm_repository: HelmServer) -> Iterator[Place]:
+    """A hub repository whose base image comes from ``mirror``, and whose own goes through ``before``."""
+    prefix = secrets.token_hex(4)
+    registry = f"{before.address}/{prefix}"
+    hub = make_hub(tmp_path / "hub", base=mirror, registry=registry, chart_repository=helm_repository.url)
+    yield Place(hub, before, f"{prefix}/core/hub")
+    forget_images(before.address)
+
+
+@pytest.fixture
+def github_hub(tmp_path: Path, helm_repository: HelmServer) -> Hub:
+    """A hub repository on 3.2.1 whose remote is on GitHub by its address, and a bare repository on this disk."""
+    made = make_hub(tmp_path / "hub", chart_repository=helm_repository.url)
+    at(made, ON_GITHUB)
+    return made
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder on PATH: git is in it, and neither gh nor docker."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    git = shutil.which("git")
+    assert git is not None
+    (folder / "git").symlink_to(git)
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+@pytest.fixture
+def gh(programs: Path) -> StandInGh:
+    """A stand-in for gh, the first on PATH."""
+    stand_in = StandInGh(programs.with_name("gh"))
+    stand_in.install()
+    os.environ["PATH"] = f"{stand_in.folder}{os.pathsep}{programs}"
+    return stand_in
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Recorder:
+    """Programs that write down how they are called."""
+    return Recorder.before(tmp_path / "recorder")

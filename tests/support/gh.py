@@ -1,0 +1,154 @@
+"""A STAND-IN for gh, GitHub's command line: it keeps pull requests in a file, and writes down what it was asked.
+
+It answers in the forms of gh 2.x, for the calls that hubpress makes and for no others. Run as ``gh ARGUMENTS`` from the
+folder that holds it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+MARK = "stand-in gh"
+PAGES = "https://{repository}/pull/{number}"
+
+
+@dataclass(frozen=True)
+class StandInGh:
+    """The stand-in, seen from a test.
+
+    Attributes:
+        folder: what goes on PATH; all that it keeps lies there.
+    """
+
+    folder: Path
+
+    def install(self) -> None:
+        """Put the program ``gh`` into the folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        program = self.folder / "gh"
+        program.write_text(f"#!{sys.executable}\n# {MARK}\n{Path(__file__).read_text()}")
+        program.chmod(0o755)
+
+    @property
+    def calls(self) -> list[list[str]]:
+        """What it was asked, call by call, without what it read."""
+        return [json.loads(line) for line in self._lines("calls")]
+
+    @property
+    def changes(self) -> list[str]:
+        """What it was asked to change: ``create`` or ``update``, call by call."""
+        names = {"create": "create", "--hostname": "update"}
+        return [names[call[1]] for call in self.calls if call[1] in names]
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """The pull requests that it keeps."""
+        return [json.loads(line) for line in self._lines("requests")]
+
+    def keep(self, **request: object) -> None:
+        """Let it have one more pull request."""
+        self.put([*self.requests, request])
+
+    def put(self, requests: list[dict[str, Any]]) -> None:
+        """Let it have these pull requests."""
+        (self.folder / "requests").write_text("".join(f"{json.dumps(one)}\n" for one in requests))
+
+    def fork_of(self, path: str) -> None:
+        """Let the repository be a fork of the one at ``path``."""
+        (self.folder / "parent").write_text(path)
+
+    @property
+    def parent(self) -> str:
+        """The path of the repository that it takes the repository for a fork of; empty for none."""
+        return "".join(self._lines("parent"))
+
+    def sign_in(self, host: str) -> None:
+        """Let it be signed in to ``host``."""
+        (self.folder / "host").write_text(host)
+
+    @property
+    def host(self) -> str | None:
+        """The host that it is signed in to."""
+        file = self.folder / "host"
+        return file.read_text() if file.exists() else None
+
+    def fail(self, call: str, status: int, stderr: str) -> None:
+        """Let it answer the calls that begin with ``call`` with a fault from now on."""
+        (self.folder / "fault").write_text(json.dumps([call, status, stderr]))
+
+    def fault(self, arguments: list[str]) -> tuple[int, str] | None:
+        """Return the fault that it answers ``arguments`` with."""
+        file = self.folder / "fault"
+        call, status, stderr = json.loads(file.read_text()) if file.exists() else ("", 0, "")
+        return (status, stderr) if call and " ".join(arguments).startswith(call) else None
+
+    def note(self, arguments: list[str]) -> None:
+        """Write down a call."""
+        with (self.folder / "calls").open("a") as calls:
+            calls.write(f"{json.dumps(arguments)}\n")
+
+    def _lines(self, name: str) -> list[str]:
+        file = self.folder / name
+        return file.read_text().splitlines() if file.exists() else []
+
+
+def answer(gh: StandInGh, arguments: list[str], stdin: str) -> str:
+    """Return what gh prints for ``arguments``, having done it."""
+    options = dict(pairwise(arguments))
+    requests = gh.requests
+    if arguments[:2] == ["pr", "list"]:
+        fields = options["--json"].split(",")
+        found = [one for one in reversed(requests) if one["headRefName"] == options["--head"]]
+        return json.dumps([{name: one.get(name) for name in fields} for one in found])
+    if arguments[:2] == ["repo", "view"] and options["--json"] == "parent":
+        owner, _, name = gh.parent.partition("/")
+        return json.dumps({"parent": {"name": name, "owner": {"login": owner}} if owner else None})
+    if arguments[:2] == ["pr", "create"]:
+        number = len(requests) + 1
+        url = PAGES.format(repository=options["--repo"], number=number)
+        owner, _, branch = options["--head"].rpartition(":")
+        if any(one["headRefName"] == branch and one.get("state") == "OPEN" and one["isCrossRepository"] == bool(owner)
+               and (one.get("headRepositoryOwner") or {}).get("login") == owner for one in requests):  # fmt: skip
+            raise SystemExit(f'a pull request for branch "{branch}" already exists')
+        gh.keep(
+            number=number,
+            url=url,
+            title=options["--title"],
+            body=stdin,
+            state="OPEN",
+            headRefName=branch,
+            baseRefName=options["--base"],
+            isCrossRepository=bool(owner),
+            headRepositoryOwner={"login": owner},
+            labels=[{"name": value} for name, value in pairwise(arguments) if name == "--label"],
+            reviewers=[value for name, value in pairwise(arguments) if name == "--reviewer"],
+        )
+        return f"{url}\n"
+    if arguments[:1] == ["api"] and options["--method"] == "PATCH":
+        number = int(options["PATCH"].rpartition("/")[2])
+        new = json.loads(stdin)
+        new |= {"labels": [{"name": name} for name in new["labels"]]} if "labels" in new else {}
+        gh.put([one | new if one["number"] == number else one for one in requests])
+        return ""
+    if arguments == ["auth", "setup-git"]:
+        return ""
+    if arguments[:2] == ["auth", "token"] and options["--hostname"] == gh.host:
+        return "gho_stand_in\n"
+    if arguments[:2] == ["auth", "token"]:
+        raise SystemExit(1)
+    raise SystemExit(f"{MARK}: nobody asks this: {arguments}")
+
+
+if __name__ == "__main__":
+    standing_in = StandInGh(Path(__file__).parent)
+    standing_in.note(sys.argv[1:])
+    failure = standing_in.fault(sys.argv[1:])
+    if failure:
+        sys.stderr.write(failure[1])
+        sys.exit(failure[0])
+    sys.stdout.write(answer(standing_in, sys.argv[1:], sys.stdin.read()))

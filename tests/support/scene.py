@@ -1,0 +1,100 @@
+"""Where tasks are run: a hub repository, its Helm repository and its machine, each of which can be broken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.support.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pytest
+
+    from tests.support.helm import HelmServer
+    from tests.support.hubs import Hub
+
+CHARTPRESS, DOCKERFILE = "chartpress.yaml", "images/hub/Dockerfile"
+REQUIREMENTS, VALUES = "hub/requirements.yaml", "hub/values.yaml"
+REFUSED, UNUSABLE, PROGRAM, UNREACHABLE = 1, 2, 3, 4
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A hub repository and what is around it.
+
+    Attributes:
+        hub: a hub repository on 3.2.1, its work tree clean.
+        charts: its Helm repository.
+        folder: a folder for whatever else.
+        request: the test's, for further fixtures.
+        env: what the task finds in its environment besides the test's own.
+    """
+
+    hub: Hub
+    charts: HelmServer
+    folder: Path
+    request: pytest.FixtureRequest
+    env: dict[str, str] = field(default_factory=dict)
+
+    def change(self, name: str, old: str, new: str) -> None:
+        """Change a file, and commit it."""
+        self.hub.edit(name, old, new)
+        self.hub.commit("Break it")
+
+    def world(self) -> World:
+        """Return all that a task might change."""
+        with_engine = self.request.node.get_closest_marker("engine")
+        return World.around(self.hub, self.request.getfixturevalue("registry").address if with_engine else None)
+
+    @property
+    def prefix(self) -> str:
+        """What the hub image's name begins with: ``HOST:PORT/PATH``."""
+        return self.hub.read(CHARTPRESS).partition("imagePrefix: ")[2].partition("/core/")[0]
+
+    @property
+    def registry(self) -> str:
+        """The hub image's registry: ``HOST:PORT``."""
+        return self.prefix.partition("/")[0]
+
+    @property
+    def base(self) -> str:
+        """The base image's repository."""
+        return self.hub.read(DOCKERFILE).partition("FROM ")[2].partition("\n")[0].rpartition(":")[0]
+
+    @property
+    def tag(self) -> str:
+        """The tag that HEAD's commit makes, as chartpress does where there are no git tags."""
+        count, short = self.hub.git("rev-list", "--count", "HEAD"), self.hub.git("log", "-1", "--pretty=%h")
+        return f"0.0.1-0.dev.git.{count}.h{short}"
+
+    @property
+    def image(self) -> str:
+        """The hub image's name with that tag."""
+        return f"{self.prefix}/core/hub:{self.tag}"
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A bug report: what was broken, what was typed, and what must come of it.
+
+    Attributes:
+        report: its title.
+        typed: the task and its flags.
+        breaks: breaks the scene.
+        code: the exit code.
+        error: the error line; ``{s.charts.url}`` and the like stand for what the scene ``s`` has there, ``...`` for
+            the words of an outside program.
+        hint: the hint line, likewise.
+        foreseen: whether a dry run ends in the same way.
+    """
+
+    report: str
+    typed: str
+    breaks: Callable[[Scene], None]
+    code: int
+    error: str
+    hint: str
+    foreseen: bool = True

@@ -1,0 +1,270 @@
+"""A server that misbehaves: of answers that a test writes down, alone or before a real registry or Helm repository."""
+
+from __future__ import annotations
+
+import http.client
+import math
+import socket
+import socketserver
+import ssl
+import struct
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from email.parser import BytesParser
+from typing import TYPE_CHECKING, TypeAlias
+
+from tests.support.serving import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from email.message import Message
+    from pathlib import Path
+
+Answer: TypeAlias = "bytes | Callable[[socket.socket], None]"
+# A proxy's own: what stands between it and each side alone.
+_HOP = ("connection", "transfer-encoding", "content-length", "keep-alive")
+_TLS = b"\x16"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that came in.
+
+    Attributes:
+        method: ``GET``.
+        path: its path, with the query.
+        headers: its headers.
+        body: its body, whole.
+    """
+
+    method: str
+    path: str
+    headers: Message
+    body: bytes = b""
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass
+class Rule:
+    """Answers requests in the registry's place.
+
+    Attributes:
+        part: what stands in their line (``GET /v2/hub/manifests/1``) somewhere; empty for every request.
+        answer: what is sent as it is, or what is done with the connection.
+        times: how many such requests it answers.
+        after: what stands in the line of an earlier request; empty where it need not wait for one.
+    """
+
+    part: str
+    answer: Answer
+    times: float = math.inf
+    after: str = ""
+
+
+@dataclass
+class Server:
+    """The server.
+
+    Attributes:
+        url: its address, without a slash at the end.
+        behind: the ``HOST:PORT`` of the real server behind it; without one, nothing is ever found.
+        rules: the first that fits a request answers it.
+        answers: what it answers besides, one after the other; the last one again and again.
+        asked: the requests so far.
+    """
+
+    url: str
+    behind: str | None = None
+    rules: list[Rule] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        """Its ``HOST:PORT``."""
+        return self.url.rpartition("/")[2]
+
+    @property
+    def lines(self) -> list[str]:
+        """The requests so far: ``GET /index.yaml``."""
+        return [str(asked) for asked in self.asked]
+
+    def answer(self, part: str, answer: Answer, *, times: float = math.inf, after: str = "") -> None:
+        """Answer requests with ``part`` in their line with ``answer`` from now on, or ``after`` another request."""
+        self.rules.append(Rule(part, answer, times, after))
+
+    def said(self, header: str) -> list[str]:
+        """Return the values of ``header`` in all requests so far."""
+        return [asked.headers[header] for asked in self.asked if header in asked.headers]
+
+    def answer_to(self, asked: Asked) -> Answer:
+        """Return what ``asked`` is answered with."""
+        for rule in self.rules:
+            if rule.part in str(asked) and rule.times > 0 and self._was_asked(rule.after, asked):
+                rule.times -= 1
+                return rule.answer
+        if self.answers:
+            return self.answers[min(len(self.asked), len(self.answers)) - 1]
+        return _MISSING if self.behind is None else _forwarded(asked, self.behind)
+
+    def _was_asked(self, part: str, now: Asked) -> bool:
+        return not part or any(part in str(earlier) for earlier in self.asked if earlier is not now)
+
+
+def reply(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
+    """Return an answer; a header's underscores stand for its hyphens."""
+    lines = {"Content-Length": str(len(body)), "Connection": "close"}
+    lines.update({name.replace("_", "-"): value for name, value in headers.items()})
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body
+
+
+def reset(connection: socket.socket) -> None:
+    """Break the connection off the hard way."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def hang_up(connection: socket.socket) -> None:
+    """Say nothing and go."""
+    connection.shutdown(socket.SHUT_RDWR)
+
+
+def tunnel_to(url: str) -> Callable[[socket.socket], None]:
+    """Return a proxy's answer to ``CONNECT``: a tunnel to the server at ``url``, whatever was asked for."""
+    host, _, port = url.rpartition("//")[2].partition(":")
+
+    def tunnel(connection: socket.socket) -> None:
+        with socket.create_connection((host, int(port))) as server:
+            connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=_pass_on, args=(server, connection))
+            back.start()
+            _pass_on(connection, server)
+            back.join()
+
+    return tunnel
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+@dataclass(frozen=True)
+class Drip:
+    """Sends ``start``, and then ``piece`` every ``pause`` seconds as long as somebody listens."""
+
+    start: bytes
+    piece: bytes
+    pause: float = 0.02
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, connection: socket.socket) -> None:
+        """Drip into the connection."""
+        self.over.clear()
+        try:
+            connection.sendall(self.start)
+            while not self.over.wait(self.pause):
+                connection.sendall(self.piece)
+        except OSError:
+            return
+
+
+@contextmanager
+def misbehaving(behind: str | None = None, certificate: Path | None = None) -> Iterator[Server]:
+    """Serve on a free port of 127.0.0.1, before the real server at ``behind`` (``HOST:PORT``) where one is given.
+
+    It speaks TLS where a certificate with its key is given.
+    """
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Handler) as server:
+        server.daemon_threads = True
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        made = Server(f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}", behind)
+        server.made = made  # type: ignore[attr-defined]
+        with serving(server):
+            try:
+                yield made
+            finally:
+                for answer in (*made.answers, *(rule.answer for rule in made.rules)):
+                    if isinstance(answer, Drip):
+                        answer.over.set()
+
+
+_MISSING = reply(
+    b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}',
+    "404 Not Found",
+    Content_Type="application/json",
+)
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    """Takes one request of each connection."""
+
+    def handle(self) -> None:
+        # Whoever asked may have gone, which is what some of the tests are about.
+        with suppress(OSError):
+            asked = self._read()
+            if asked is None:
+                return
+            served: Server = self.server.made  # type: ignore[attr-defined]
+            served.asked.append(asked)
+            answer = served.answer_to(asked)
+            if isinstance(answer, bytes):
+                self.connection.sendall(answer)
+            else:
+                answer(self.connection)
+
+    def finish(self) -> None:
+        with suppress(OSError):
+            super().finish()
+
+    def _read(self) -> Asked | None:
+        plain = not isinstance(self.connection, ssl.SSLSocket)
+        if plain and self.connection.recv(1, socket.MSG_PEEK) == _TLS:
+            # Docker tries HTTPS first, and waits for an answer.
+            return None
+        words = self.rfile.readline().decode("latin-1").split()
+        if not words:
+            return None
+        headers = BytesParser().parsebytes(b"".join(iter(self.rfile.readline, b"\r\n")))
+        if "100-continue" in headers.get("Expect", ""):
+            self.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return Asked(words[0], words[1], headers, self._body(headers))
+
+    def _body(self, headers: Message) -> bytes:
+        if headers.get("Transfer-Encoding", "") != "chunked":
+            return self.rfile.read(int(headers.get("Content-Length", "0")))
+        body = bytearray()
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return bytes(body)
+
+
+def _forwarded(asked: Asked, behind: str) -> bytes:
+    """Ask the registry itself, under the name that the asker knows: its answers lead back to the front."""
+    connection = http.client.HTTPConnection(behind, timeout=30)
+    try:
+        kept_back = (*_HOP, "expect")
+        # Docker says what it accepts in several headers of that name.
+        sent = {
+            name: ", ".join(asked.headers.get_all(name, ())) for name in asked.headers if name.lower() not in kept_back
+        }
+        connection.request(asked.method, asked.path, asked.body, sent)
+        answer = connection.getresponse()
+        kept = [(name, value) for name, value in answer.getheaders() if name.lower() not in _HOP]
+        body = answer.read()
+        length = answer.headers.get("Content-Length", "0") if asked.method == "HEAD" else str(len(body))
+    finally:
+        connection.close()
+    head = "".join(f"{name}: {value}\r\n" for name, value in (*kept, ("Content-Length", length)))
+    return f"HTTP/1.1 {answer.status} {answer.reason}\r\n{head}Connection: close\r\n\r\n".encode("latin-1") + body

@@ -1,0 +1,50 @@
+"""What stands before and after a commit: edits as the other tasks make them, and looks at git."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support.cli import Result, run_task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.hubs import Hub
+
+BRANCH = "bump-z2jh-3.3.8"
+SUBJECT = "Move z2jh from 3.2.1 to 3.3.8"
+MANAGED = "hub/requirements.yaml\nimages/hub/Dockerfile"
+
+
+def commit(hub: Hub, *arguments: str) -> Result:
+    """Run ``invoke commit`` in the hub."""
+    return run_task("commit", *arguments, cwd=hub.path)
+
+
+def move(hub: Hub, before: str = "3.2.1", after: str = "3.3.8") -> None:
+    """Edit the two files as ``bump`` does."""
+    hub.edit("hub/requirements.yaml", f"version: {before}", f"version: {after}")
+    hub.edit("images/hub/Dockerfile", f"k8s-hub:{before}", f"k8s-hub:{after}")
+
+
+def pin(hub: Hub, tag: str, before: str = "name:\n      tag:") -> None:
+    """Edit values.yaml as ``build`` does; for the first time where nothing is said of what it names."""
+    hub.edit("hub/values.yaml", f"{before}\n", f"name: 127.0.0.1:1/core/hub\n      tag: {tag}\n")
+
+
+def install_hook(folder: Path, name: str, script: str) -> None:
+    """Write a git hook: ``script`` is a shell's; what it says is marked as its own."""
+    hook = folder / name
+    hook.parent.mkdir(parents=True, exist_ok=True)
+    hook.write_text(f"#!/bin/sh\n{script}\n")
+    hook.chmod(0o755)
+
+
+def committed_files(hub: Hub, revision: str = "HEAD") -> str:
+    """Return the files that a commit changes, one on each line, in order."""
+    return hub.git("diff-tree", "--no-commit-id", "--name-only", "-r", revision, "--")
+
+
+def refs(hub: Hub) -> str:
+    """Return where HEAD and every ref point, in the clone (its stashes included) and in its remote."""
+    return "\n".join((hub.read(".git/HEAD"), hub.git("for-each-ref"), hub.remote_git("for-each-ref")))

@@ -1,0 +1,110 @@
+"""Programs that must not run, and folders of a clone that git takes for bare repositories which name them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.support.cli import sh
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_COMMIT = """\
+tree {tree}
+author a <a@example.com> 1700000000 +0000
+committer a <a@example.com> 1700000000 +0000
+gpgsig -----BEGIN PGP SIGNATURE-----
+{blank}
+ x
+ -----END PGP SIGNATURE-----
+
+x
+"""
+
+
+@dataclass(frozen=True)
+class Trap:
+    """A program that leaves a file behind when it is run.
+
+    Attributes:
+        program: its path.
+        ran: the file.
+    """
+
+    program: Path
+    ran: Path
+
+    @classmethod
+    def set_up(cls, folder: Path) -> Trap:
+        """Write the program into ``folder``."""
+        trap = cls(folder / "trap.sh", folder / "RAN")
+        trap.program.write_text(f'#!/bin/sh\necho "$0 $*" >>{trap.ran}\nexit 1\n')
+        trap.program.chmod(0o755)
+        return trap
+
+    def said(self) -> str:
+        """Return how the program was called; empty where it was not."""
+        return self.ran.read_text() if self.ran.exists() else ""
+
+    def settings(self, *, work_tree: str) -> str:
+        """Return the settings of a repository that name the program wherever git would start one."""
+        return f"""\
+[core]
+    repositoryformatversion = 0
+{work_tree}
+    fsmonitor = {self.program}
+    sshCommand = {self.program}
+    pager = {self.program}
+    editor = {self.program}
+    hooksPath = {self.program.parent / "hooks"}
+[log]
+    showSignature = true
+[gpg]
+    program = {self.program}
+[diff]
+    external = {self.program}
+[pager]
+    log = {self.program}
+    status = {self.program}
+[alias]
+    status = !{self.program}
+    switch = !{self.program}
+[filter "lfs"]
+    process = {self.program}
+    required = true
+[include]
+    path = included
+"""
+
+
+BARE, WITH_A_WORK_TREE = "    bare = true", "    bare = false\n    worktree = ."
+
+
+def plant(trap: Trap, folder: Path, work_tree: str, making: Path) -> None:
+    """Make ``folder``, with what is in it, a repository to git, by files that a clone can bring along.
+
+    Args:
+        trap: what its settings name.
+        folder: a folder in a clone's work tree.
+        work_tree: ``BARE`` or ``WITH_A_WORK_TREE``.
+        making: where it is made.
+    """
+    sh("git", "init", "--quiet", "--bare", "--initial-branch=main", str(making), cwd=folder)
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    blobs = {name: sh("git", "hash-object", "-w", str(folder / name), cwd=making) for name in names}
+    tree_file, commit_file = making / "tree", making / "commit"
+    tree_file.write_text("".join(f"100644 blob {blob}\t{name}\n" for name, blob in blobs.items()))
+    tree = sh("sh", "-c", f"git mktree <'{tree_file}'", cwd=making)
+    commit_file.write_text(_COMMIT.format(tree=tree, blank=" "))
+    commit = sh("git", "hash-object", "-t", "commit", "-w", str(commit_file), cwd=making)
+    sh("git", "update-ref", "refs/heads/main", commit, cwd=making)
+    sh("git", "read-tree", tree, cwd=making)
+    for name in ("HEAD", "index"):
+        shutil.copy(making / name, folder / name)
+    for name in ("objects", "refs"):
+        shutil.copytree(making / name, folder / name)
+        (folder / name / "keep").touch()
+    (folder / "config").write_text(trap.settings(work_tree=work_tree))
+    (folder / "included").write_text(f"[core]\n    fsmonitor = {trap.program}\n")

@@ -1,0 +1,350 @@
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import time
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.faults import Unreachable, Unusable
+from tasks.core.http import Address, Limits
+from tasks.core.version import __version__
+from tasks.releases.repository import Cache, Fetcher
+from tests.support.conduct import AGAIN, CONDUCTS, Conduct
+from tests.support.real import DATA
+from tests.support.server import Server, misbehaving, reply, tunnel_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CERTIFICATE = DATA / "server.pem"
+QUICK = Limits(backoff=0.01, size=100_000)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with misbehaving() as script:
+        yield script
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits between attempts, which take no time here."""
+    taken: list[float] = []
+    monkeypatch.setattr("tasks.core.http.time.sleep", taken.append)
+    return taken
+
+
+def page(server: Server, path: str = "/index.yaml", limits: Limits = QUICK) -> bytes:
+    return Fetcher(limits=limits).page(Address.parse(server.url + path))
+
+
+def fault_of(server: Server, limits: Limits = QUICK) -> str:
+    with pytest.raises(Unreachable) as fault:
+        page(server, limits=limits)
+    error, hint = str(fault.value).splitlines()
+    assert hint == f"hint: look at what is there: curl -fsSL {server.url}/index.yaml | head"
+    return error.removeprefix("error: ").removesuffix(f" ({server.url}/index.yaml)")
+
+
+def test_a_page_comes_as_it_is(server: Server) -> None:
+    server.answers = [reply(b"apiVersion: v1\n")]
+    assert page(server) == b"apiVersion: v1\n"
+    assert server.lines == ["GET /index.yaml"]
+    assert server.asked[0].headers["User-Agent"] == f"hubpress/{__version__}"
+
+
+def test_a_stored_file_comes_byte_for_byte_whatever_the_server_calls_it(server: Server) -> None:
+    archive = gzip.compress(b"chart")
+    server.answers = [reply(archive, Content_Encoding="x-gzip")]
+    assert Fetcher().stored(Address.parse(f"{server.url}/a.tgz")) == archive
+    assert server.asked[0].headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("/our charts/index.yaml", "/our%20charts/index.yaml"),
+        ("/a%2Fb/index.yaml?at=1%2B1&to=(x)", "/a%2Fb/index.yaml?at=1%2B1&to=(x)"),
+        ("/100%/a[1]/index.yaml", "/100%25/a%5B1%5D/index.yaml"),
+    ],
+)
+def test_an_address_is_asked_for_as_a_request_can_say_it(server: Server, written: str, asked: str) -> None:
+    server.answers = [reply(b"whole")]
+    assert page(server, written) == b"whole"
+    assert server.lines == [f"GET {asked}"]
+
+
+def test_debug_tells_what_was_asked_and_no_secret(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    server.answers = [reply(b"whole")]
+    with caplog.at_level("DEBUG"):
+        Fetcher(limits=QUICK).page(with_login(server))
+    assert caplog.messages == [f"GET {server.url}/index.yaml?***: status 200"]
+
+
+# Answers that are none.
+
+
+def named(conducts: dict[str, Conduct]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("conduct", conducts.values(), ids=conducts.keys())
+
+
+@named({title: conduct for title, conduct in CONDUCTS.items() if conduct.helm})
+def test_a_server_that_misbehaves_is_one_fault(server: Server, conduct: Conduct) -> None:
+    server.answers = [conduct.answer]
+    begun = time.monotonic()
+    with pytest.raises(Unreachable) as fault:
+        page(server, limits=QUICK._replace(total=1))
+    assert (type(fault.value), fault.value.what) == (conduct.kind, conduct.helm)
+    assert fault.value.hint.startswith(f"look at what is there: curl -fsSL {server.url}/")
+    assert conduct.times in (None, len(server.asked))
+    assert time.monotonic() - begun < 5
+
+
+@named({title: conduct for title, conduct in CONDUCTS.items() if conduct.times == AGAIN})
+def test_what_may_pass_is_tried_again(server: Server, conduct: Conduct) -> None:
+    server.answers = [conduct.answer, conduct.answer, reply(b"whole")]
+    assert page(server) == b"whole"
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["410 Gone", "418 I'm a teapot", "204 No Content", "304 Not Modified", "301 Moved", "503 Busy", "504 Late"],
+)
+def test_a_status_that_is_no_answer(server: Server, status: str) -> None:
+    server.answers = [reply(status=status)]
+    what = "there is nothing" if status == "410 Gone" else "no usable answer"
+    assert fault_of(server) == f"{what} (status {status[:3]})"
+    assert len(server.asked) == (AGAIN if status[:2] == "50" else 1)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "wait"),
+    [
+        ("7", 7),
+        ("3600", 30),
+        ("soon", 0),
+        ("9" * 5000, 0),
+        ("Wed, 21 Oct 2099 07:28:00 GMT", 30),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+    ],
+)
+def test_a_server_may_ask_to_wait_but_not_for_ever(
+    server: Server, waits: list[float], retry_after: str, wait: float
+) -> None:
+    server.answers = [reply(status="429 Too Many Requests", Retry_After=retry_after), reply(b"whole")]
+    assert page(server, limits=Limits()) == b"whole"
+    assert waits == [wait]
+
+
+def test_no_wait_goes_beyond_the_whole_time(server: Server, waits: list[float]) -> None:
+    server.answers = [reply(status="503 Busy", Retry_After="20")]
+    assert fault_of(server, Limits(total=10)) == "no usable answer (status 503)"
+    assert waits == []
+
+
+def test_nobody_listens() -> None:
+    with misbehaving() as gone:
+        pass
+    assert fault_of(gone) == "the host takes no connection"
+
+
+def test_a_name_that_nobody_knows() -> None:
+    with pytest.raises(Unreachable, match="the host's name is not known here"):
+        Fetcher(limits=QUICK).page(Address.parse("https://charts.invalid/index.yaml"))
+
+
+# Bounds.
+
+
+# Redirects.
+
+
+def test_a_redirect_is_followed(server: Server) -> None:
+    server.answers = [reply(status="302 Found", Location="../new/index.yaml"), reply(b"whole")]
+    assert page(server, "/old/index.yaml") == b"whole"
+    assert server.lines == ["GET /old/index.yaml", "GET /new/index.yaml"]
+
+
+# Secrets.
+
+
+def with_login(server: Server) -> Address:
+    return Address.parse(server.url.replace("http://", "http://reader:s3cret%C3%A9@") + "/index.yaml?token=hush")
+
+
+def test_the_login_is_sent_to_its_own_host_alone(server: Server) -> None:
+    with misbehaving() as other:
+        server.answers = [
+            reply(status="302 Found", Location="/moved"),
+            reply(status="302 Found", Location=f"{other.url}/index.yaml"),
+        ]
+        other.answers = [reply(b"whole")]
+        assert Fetcher(limits=QUICK).page(with_login(server)) == b"whole"
+        basic = f"Basic {b64encode('reader:s3creté'.encode()).decode()}"
+        assert [asked.headers["Authorization"] for asked in server.asked] == [basic, basic]
+        assert other.asked[0].headers["Authorization"] is None
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "404 Not Found", "503 Busy"])
+def test_no_fault_shows_a_secret(server: Server, status: str) -> None:
+    server.answers = [reply(status=status)]
+    with pytest.raises(Unreachable) as fault:
+        Fetcher(limits=QUICK).page(with_login(server))
+    assert server.lines[0] == "GET /index.yaml?token=hush"
+    assert "s3cret" not in str(fault.value)
+    assert "hush" not in str(fault.value)
+    assert fault.value.where == f"{server.url}/index.yaml?***"
+
+
+# The cache.
+
+
+def test_the_second_look_asks_for_changes_only(server: Server, tmp_path: Path) -> None:
+    fetcher = Fetcher(Cache(tmp_path / "cache"), QUICK)
+    address = with_login(server)
+    server.answers = [
+        reply(b"one", ETag='"1"', Last_Modified="Thu, 24 Oct 2024 11:45:31 GMT"),
+        reply(status="304 Not Modified"),
+        reply(b"two", ETag='"2"'),
+        reply(status="304 Not Modified"),
+    ]
+    assert [fetcher.page(address) for _ in range(4)] == [b"one", b"one", b"two", b"two"]
+    assert [asked.headers["If-None-Match"] for asked in server.asked] == [None, '"1"', '"1"', '"2"']
+    assert server.asked[1].headers["If-Modified-Since"] == "Thu, 24 Oct 2024 11:45:31 GMT"
+    assert server.asked[3].headers["If-Modified-Since"] is None
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "cache").iterdir())
+    assert b"s3cret" not in kept
+    assert b"hush" not in kept
+
+
+EVIL_TAG = json.dumps({"etag": '"1"\r\nX-Evil: 1', "sha256": sha256(b"one").hexdigest()}).encode() + b"\none"
+
+
+@pytest.mark.parametrize("damage", [b"", b"no json\none", b"[]\none", b"[" * 100_000, b'{"sha256": 1}\none', EVIL_TAG])
+def test_a_broken_cache_is_replaced(server: Server, tmp_path: Path, damage: bytes) -> None:
+    fetcher = Fetcher(Cache(tmp_path), QUICK)
+    address = Address.parse(f"{server.url}/index.yaml")
+    server.answers = [reply(b"one", ETag='"1"')]
+    fetcher.page(address)
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(damage)
+    assert fetcher.page(address) == b"one"
+    assert server.asked[1].headers["If-None-Match"] is None
+    assert kept.read_bytes().endswith(b"\none")
+
+
+@pytest.mark.parametrize("obstacle", ["a file", "a folder in the file's place", "read only"])
+def test_a_cache_that_cannot_be_written_never_fails_a_fetch(server: Server, tmp_path: Path, obstacle: str) -> None:
+    folder = tmp_path / "cache"
+    if obstacle == "a file":
+        folder.write_text("")
+    elif obstacle == "read only":
+        if os.geteuid() == 0:
+            folder = Path("/proc/hubpress")
+        else:
+            tmp_path.chmod(0o500)
+    else:
+        server.answers = [reply(b"one", ETag='"1"')]
+        Fetcher(Cache(folder), QUICK).page(Address.parse(f"{server.url}/index.yaml"))
+        (kept,) = folder.iterdir()
+        kept.unlink()
+        (kept / "in the way").mkdir(parents=True)
+    server.answers = [reply(b"one", ETag='"1"')]
+    assert Fetcher(Cache(folder), QUICK).page(Address.parse(f"{server.url}/index.yaml")) == b"one"
+    assert not list(tmp_path.rglob(".part-*"))
+
+
+# Proxies and certificates.
+
+
+@pytest.fixture
+def secure() -> Iterator[Server]:
+    with misbehaving(certificate=CERTIFICATE) as script:
+        script.answers = [reply(b"whole")]
+        yield script
+
+
+@pytest.fixture
+def https_proxy(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    server.answers = [reply(status="403 Forbidden")]
+    monkeypatch.setenv("https_proxy", server.url.replace("http://", "http://me:s3cret@"))
+    return server
+
+
+def test_the_environments_proxy_is_used(https_proxy: Server) -> None:
+    with pytest.raises(Unreachable) as fault:
+        Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
+    assert fault.value.what == "no connection by the proxy that the environment names"
+    assert "s3cret" not in str(fault.value)
+    assert https_proxy.lines[0] == "CONNECT charts.test:443"
+    assert https_proxy.asked[0].headers["Proxy-Authorization"] == f"Basic {b64encode(b'me:s3cret').decode()}"
+
+
+def test_a_page_comes_through_the_proxys_tunnel(
+    secure: Server, https_proxy: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    https_proxy.answers = [tunnel_to(secure.url)]
+    assert Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml")) == b"whole"
+    assert https_proxy.lines == ["CONNECT charts.test:443"]
+    assert secure.lines == ["GET /index.yaml"]
+    assert secure.asked[0].headers["Host"] == "charts.test"
+    assert secure.asked[0].headers["Proxy-Authorization"] is None
+
+
+def test_no_proxy_is_respected(https_proxy: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", ".test")
+    with pytest.raises(Unreachable, match="the host's name is not known here"):
+        Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
+    assert https_proxy.asked == []
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["socks5://127.0.0.1:1080", "http://[", "http://", "http://a:99999"],
+)
+def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    with pytest.raises(Unusable) as fault:
+        Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
+    assert str(fault.value) == (
+        "error: the proxy for https is none that can be used (https_proxy)\n"
+        "hint: set https_proxy to http://HOST:PORT, or name charts.test in no_proxy"
+    )
+
+
+def test_the_machines_own_certificates_are_trusted(secure: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    assert page(secure) == b"whole"
+
+
+def test_a_page_of_https_is_never_fetched_over_http(
+    secure: Server, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    secure.answers = [reply(status="302 Found", Location=f"{server.url}/index.yaml")]
+    assert fault_of(secure) == "it leads to an address that is less safe than itself"
+    assert server.asked == []
+
+
+# Files.
+
+
+def test_a_file_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "with blank.yaml").write_bytes(b"whole")
+    address = Address.parse(str(tmp_path)).below("with%20blank.yaml")
+    assert Fetcher().page(address) == Fetcher().stored(address) == b"whole"
+
+
+def test_neither_a_folder_nor_a_pipe_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name, what in {"pipe": "a named pipe", "folder": "a folder"}.items():
+        with pytest.raises(Unreachable, match=f"the file cannot be read: it is {what}"):
+            Fetcher().page(Address.parse(str(tmp_path / name)))

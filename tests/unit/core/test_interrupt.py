@@ -1,0 +1,209 @@
+"""Ctrl-C, and two runs at once."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+import sh
+
+from tasks.tools.command import Command
+from tasks.tools.process import Pool, ask_all, attend, capture, watch
+from tests.support.cli import INVOKE
+from tests.support.hubs import Hub, make_hub
+from tests.support.machine import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+INTERRUPTED = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"
+PATIENCE = 20.0
+SLEEPER = "echo $$ > new; mv new pid; exec sleep 60"
+
+
+@contextmanager
+def silent_server() -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield the address of a server that takes connections and says nothing, and what waits for a connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(PATIENCE)
+        connections: list[socket.socket] = []
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/", lambda: connections.append(server.accept()[0])
+        for connection in connections:
+            connection.close()
+
+
+@contextmanager
+def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a task; it is killed in the end if it still runs."""
+    argv = (*INVOKE, *arguments)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def wait_for(path: Path) -> None:
+    wait_until(path.exists)
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < deadline, "it does not come to that"
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not waited for does not."""
+    seen = subprocess.run(("ps", "-o", "stat=", "-p", str(pid)), capture_output=True, text=True, check=False)
+    return bool(seen.stdout.strip()) and not seen.stdout.startswith("Z")
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Hub:
+    """A hub whose commit takes for ever: its hook writes its process id beside the hub and sleeps."""
+    hub = make_hub(tmp_path / "hub")
+    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
+    hook = hub.path / ".git/hooks/pre-commit"
+    hook.write_text(f'#!/bin/sh\necho $$ > "{tmp_path}/new"\nmv "{tmp_path}/new" "{tmp_path}/pid"\nexec sleep 60\n')
+    hook.chmod(0o755)
+    return hub
+
+
+def test_an_interrupt_while_a_server_is_waited_for_is_130(tmp_path: Path) -> None:
+    with silent_server() as (url, connected):
+        hub = make_hub(tmp_path / "hub", chart_repository=url)
+        before = hub.snapshot()
+        with started("bump", cwd=hub.path) as child:
+            connected()
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=PATIENCE)
+    assert (child.returncode, out, err) == (130, "", INTERRUPTED)
+    assert hub.snapshot() == before
+
+
+@pytest.mark.parametrize("door", ["attend", "capture", "watch"])
+def test_an_interrupt_is_passed_on_to_the_program_that_is_waited_for(door: str, tmp_path: Path) -> None:
+    script = (
+        f"from pathlib import Path\nfrom tasks.tools.process import Command, {door}\n"
+        f"{door}(Command(('sh', '-c', {SLEEPER!r}), Path({str(tmp_path)!r})))"
+    )
+    argv = (sys.executable, "-c", script)
+    with subprocess.Popen(argv, cwd=PROJECT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
+        wait_for(tmp_path / "pid")
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=PATIENCE)
+    assert child.returncode == -signal.SIGINT
+    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())))
+
+
+@pytest.mark.parametrize("door", [attend, capture, watch])
+def test_an_interrupt_while_a_program_is_started_ends_it(
+    door: Callable[[Command], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(start: Callable[..., object]) -> Callable[..., object]:
+        def started(*args: object, **kwargs: object) -> object:
+            process = start(*args, **kwargs)
+            wait_for(tmp_path / "pid")
+            signal.raise_signal(signal.SIGINT)
+            return process
+
+        return started
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", interrupted(subprocess.Popen))
+        patch.setattr(sh.Command, "__call__", interrupted(sh.Command.__call__))
+        with pytest.raises(KeyboardInterrupt):
+            door(Command(("sh", "-c", SLEEPER), tmp_path, stdin="nothing"))
+    wait_until(lambda: not alive(int((tmp_path / "pid").read_text())))
+
+
+def ask_in_a_pool(command: Command) -> None:
+    with Pool() as pool:
+        pool.submit(capture, command)
+        wait_for(command.cwd / "pid" if command.cwd else PROJECT)
+
+
+def ask_in_a_pool_of_a_pool(command: Command) -> None:
+    with Pool() as pool:
+        pool.submit(ask_in_a_pool, command).result()
+        pool.submit(ask_all, capture, [command])
+        wait_for(command.cwd / "pid" if command.cwd else PROJECT)
+
+
+@pytest.mark.parametrize("ask", [ask_in_a_pool, ask_in_a_pool_of_a_pool])
+@pytest.mark.parametrize("sleeper", [SLEEPER, f"trap 'exit 3' TERM; {SLEEPER.replace('exec ', '')} & wait"])
+def test_a_program_whose_answer_is_not_taken_is_ended(
+    ask: Callable[[Command], None], sleeper: str, tmp_path: Path
+) -> None:
+    ask(Command(("sh", "-c", sleeper), tmp_path))
+    assert not alive(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_every_program_that_was_asked_side_by_side(number: signal.Signals, tmp_path: Path) -> None:
+    folders = [tmp_path / str(index) for index in range(3)]
+    for folder in folders:
+        folder.mkdir()
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom tasks.core.session import asked_to_end_is_ctrl_c\n"
+        "from tasks.tools.process import Command, ask_all, capture\nwith asked_to_end_is_ctrl_c():\n"
+        f"    ask_all(capture, [Command(('sh', '-c', {SLEEPER!r}), Path(folder)) for folder in sys.argv[1:]])"
+    )
+    argv = (sys.executable, "-c", script, *map(str, folders))
+    with subprocess.Popen(argv, cwd=PROJECT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
+        for folder in folders:
+            wait_for(folder / "pid")
+        child.send_signal(number)
+        child.communicate(timeout=PATIENCE)
+    assert child.returncode == -signal.SIGINT
+    assert not any(alive(int((folder / "pid").read_text())) for folder in folders)
+
+
+def test_an_interrupt_while_git_commits_is_130_and_nothing_is_committed(slow: Hub, tmp_path: Path) -> None:
+    with started("commit", cwd=slow.path) as child:
+        wait_for(tmp_path / "pid")
+        child.send_signal(signal.SIGINT)
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGINT)
+        _, err = child.communicate(timeout=PATIENCE)
+    assert (child.returncode, err.endswith(INTERRUPTED)) == (130, True), err
+    assert slow.subjects() == ["Set up the hub"]
+
+
+def test_ctrl_c_on_a_terminal_ends_both(slow: Hub, tmp_path: Path) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(slow.path)
+        os.execv(sys.executable, (*INVOKE, "commit"))  # noqa: S606 - the child of a terminal of its own
+    wait_for(tmp_path / "pid")
+    os.write(terminal, b"\x03")
+    shown = _read_to_end(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 130, shown
+    assert "error: interrupted" in shown
+    assert "Traceback" not in shown
+    assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def _read_to_end(terminal: int) -> str:
+    shown = bytearray()
+    # Linux ends a terminal that nobody holds any more with EIO, macOS with an empty read.
+    with suppress(OSError):
+        while chunk := os.read(terminal, 65536):
+            shown += chunk
+    os.close(terminal)
+    return shown.decode()
+
+
+# -- two runs at once

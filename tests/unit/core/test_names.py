@@ -1,0 +1,152 @@
+"""Names of images, read as Docker reads them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.core.faults import Unusable
+from tasks.core.names import Reference
+
+DIGEST = f"sha256:{'0123456789abcdef' * 4}"
+
+NAMES = {
+    "jupyterhub/k8s-hub:4.4.0": ("jupyterhub/k8s-hub", "4.4.0", None, "docker.io", "jupyterhub/k8s-hub"),
+    "docker.io/jupyterhub/k8s-hub": ("docker.io/jupyterhub/k8s-hub", None, None, "docker.io", "jupyterhub/k8s-hub"),
+    "index.docker.io/jupyterhub/k8s-hub:1": (
+        "index.docker.io/jupyterhub/k8s-hub",
+        "1",
+        None,
+        "docker.io",
+        "jupyterhub/k8s-hub",
+    ),
+    "python:3.12": ("python", "3.12", None, "docker.io", "library/python"),
+    "docker.io/python": ("docker.io/python", None, None, "docker.io", "library/python"),
+    "quay.io/jupyterhub/k8s-hub-slim:4.4.0": (
+        "quay.io/jupyterhub/k8s-hub-slim",
+        "4.4.0",
+        None,
+        "quay.io",
+        "jupyterhub/k8s-hub-slim",
+    ),
+    "us-central1-docker.pkg.dev/cal-icor-hubs/core/hub:20240731-224556.git.8736.h299c086e": (
+        "us-central1-docker.pkg.dev/cal-icor-hubs/core/hub",
+        "20240731-224556.git.8736.h299c086e",
+        None,
+        "us-central1-docker.pkg.dev",
+        "cal-icor-hubs/core/hub",
+    ),
+    "127.0.0.1:5000/hub": ("127.0.0.1:5000/hub", None, None, "127.0.0.1:5000", "hub"),
+    "127.0.0.1:5000/hub:1": ("127.0.0.1:5000/hub", "1", None, "127.0.0.1:5000", "hub"),
+    "localhost/hub": ("localhost/hub", None, None, "localhost", "hub"),
+    "[::1]:5000/hub:1": ("[::1]:5000/hub", "1", None, "[::1]:5000", "hub"),
+    "registry/hub": ("registry/hub", None, None, "docker.io", "registry/hub"),
+    "registry:80/hub": ("registry:80/hub", None, None, "registry:80", "hub"),
+    "MIRROR.example/hub": ("MIRROR.example/hub", None, None, "MIRROR.example", "hub"),
+    f"quay.io/jupyterhub/k8s-hub@{DIGEST}": (
+        "quay.io/jupyterhub/k8s-hub",
+        None,
+        DIGEST,
+        "quay.io",
+        "jupyterhub/k8s-hub",
+    ),
+    f"quay.io/jupyterhub/k8s-hub:4.4.0@{DIGEST}": (
+        "quay.io/jupyterhub/k8s-hub",
+        "4.4.0",
+        DIGEST,
+        "quay.io",
+        "jupyterhub/k8s-hub",
+    ),
+    "a/b__c/d-e--f.g_h:_": ("a/b__c/d-e--f.g_h", "_", None, "docker.io", "a/b__c/d-e--f.g_h"),
+    f"x:{'t' * 128}": ("x", "t" * 128, None, "docker.io", "library/x"),
+}
+
+NO_NAMES = {
+    "nothing": "",
+    "a tag alone": ":1",
+    "an empty tag": "hub:",
+    "a tag too long by one": f"hub:{'t' * 129}",
+    "a tag that begins with a dash": "hub:-1",
+    "a tag that begins with a dot": "hub:.1",
+    "a plus in the tag": "hub:1+2",
+    "an upper-case path": "quay.io/Hub",
+    "an upper-case name": "Hub",
+    "a blank": "quay.io/my hub:1",
+    "a line break at the end": "hub:1\n",
+    "two slashes": "quay.io//hub",
+    "a slash at the end": "quay.io/hub/",
+    "a slash at the beginning": "/hub",
+    "an address": "https://quay.io/hub",
+    "three underscores": "a___b",
+    "dots in a row": "a..b",
+    "a port that is no number": "quay.io:https/hub",
+    "a variable": "quay.io/hub:${VERSION}",
+    "a short digest": "hub@sha256:0123",
+    "a digest of another kind": f"hub@sha512:{'0' * 128}",
+    "an empty digest": "hub@",
+    "an upper-case digest": f"hub@{DIGEST.upper()}",
+    "two digests": f"hub@{DIGEST}@{DIGEST}",
+    "an option": "--push",
+    "a name with a terminal's control sequence": "hub\x1b[31m:1",
+}
+
+
+@pytest.mark.parametrize(("text", "parts"), NAMES.items(), ids=NAMES)
+def test_a_name_is_read_and_written_back(text: str, parts: tuple[str | None, ...]) -> None:
+    read = Reference.parse(text)
+    assert (read.name, read.tag, read.digest, read.host, read.path) == parts
+    assert str(read) == text
+
+
+@pytest.mark.parametrize("text", NO_NAMES.values(), ids=NO_NAMES)
+def test_no_name_is(text: str) -> None:
+    with pytest.raises(Unusable, match=r"is not the name of an image \(Dockerfile:3\)\nhint: write it as host/path"):
+        Reference.parse(text, where="Dockerfile:3")
+
+
+def test_the_fault_is_one_error_and_one_hint() -> None:
+    with pytest.raises(Unusable) as refused:
+        Reference.parse("quay.io/Hub\nhint: rm -rf", where="images/hub/Dockerfile:2")
+    assert str(refused.value) == (
+        "error: 'quay.io/Hub\\nhint: rm -rf' is not the name of an image (images/hub/Dockerfile:2)\n"
+        "hint: write it as host/path:tag, for example quay.io/jupyterhub/k8s-hub:4.4.0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "same"),
+    [
+        ("jupyterhub/k8s-hub:1", "docker.io/jupyterhub/k8s-hub:2", True),
+        ("jupyterhub/k8s-hub", "registry-1.docker.io/jupyterhub/k8s-hub", True),
+        ("python", "docker.io/library/python", True),
+        ("jupyterhub/k8s-hub", "quay.io/jupyterhub/k8s-hub", False),
+        ("quay.io/jupyterhub/k8s-hub", "quay.io/jupyterhub/k8s-hub-slim", False),
+    ],
+)
+def test_one_repository_has_several_spellings(text: str, other: str, same: bool) -> None:
+    assert Reference.parse(text).same_repository(Reference.parse(other)) is same
+
+
+@pytest.mark.parametrize(
+    ("name", "loopback"),
+    [
+        ("localhost/hub", True),
+        ("localhost:5000/hub", True),
+        ("127.0.0.1:5000/hub", True),
+        ("127.1.2.3/hub", True),
+        ("[::1]:5000/hub", True),
+        ("[::1]/hub", True),
+        ("127.0.0.1.example.com/hub", False),
+        ("localhost.example.com:5000/hub", False),
+        ("10.0.0.1:5000/hub", False),
+        ("quay.io/localhost/hub", False),
+        ("jupyterhub/hub", False),
+    ],
+)
+def test_only_this_machines_registries_are_on_loopback(name: str, loopback: bool) -> None:
+    assert Reference.parse(name).on_loopback is loopback
+
+
+def test_a_new_tag_drops_the_old_ones_digest() -> None:
+    pinned = Reference.parse(f"quay.io/jupyterhub/k8s-hub:4.4.0@{DIGEST}")
+    assert str(pinned.tagged("4.4.1")) == "quay.io/jupyterhub/k8s-hub:4.4.1"
+    assert pinned.tagged("4.4.0").pinned(DIGEST) == pinned

@@ -1,0 +1,420 @@
+"""Settings: from the hub's own invoke.yaml, from the environment, and what is refused of them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.faults import Unusable
+from tasks.core.settings import KEYS, Accepted, Settings, ValuesTarget, read_settings
+
+from ...support.cli import INVOKE as LAB_INVOKE
+from ...support.cli import Result, run, run_task, sh
+from ...support.hubs import Hub, make_hub
+from ...support.machine import PROJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ALL_KEYS = ", ".join(KEYS)
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the lab's own setting out: it is a variable."""
+    monkeypatch.delenv("INVOKE_HUB_CACHE_FOLDER")
+
+
+def configured(**settings: object) -> dict[str, object]:
+    """Return ``hub`` of Invoke's configuration: every key, those that are not given None."""
+    return {**dict.fromkeys(KEYS), **settings}
+
+
+# -- what is read
+
+
+def test_nothing_given_is_every_default() -> None:
+    assert read_settings(configured()) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "read"),
+    [
+        pytest.param("repo", "~/hub", "~/hub", id="repo"),
+        pytest.param("root", "helm-charts", "helm-charts", id="root"),
+        pytest.param("chart", " hub ", "hub", id="blanks around a name"),
+        pytest.param("images", ["hub", "second"], ("hub", "second"), id="a list of images"),
+        pytest.param("images", "hub, second", ("hub", "second"), id="images in the environment"),
+        pytest.param("images", "hub", ("hub",), id="one image in the environment"),
+        pytest.param("base", "chart", "chart", id="base"),
+        pytest.param("platform", "linux/arm64", "linux/arm64", id="platform"),
+        pytest.param("platform", "linux/arm/v7", "linux/arm/v7", id="platform with a variant"),
+        pytest.param("push", False, False, id="push: false"),
+        pytest.param("push", "false", False, id="false in the environment means false"),
+        pytest.param("push", "No", False, id="no in the environment"),
+        pytest.param("push", "0", False, id="0 in the environment"),
+        pytest.param("push", "off", False, id="off in the environment"),
+        pytest.param("push", "1", True, id="1 in the environment"),
+        pytest.param("push", "yes", True, id="yes in the environment"),
+        pytest.param("tag", "{chart_version}-{commit}", "{chart_version}-{commit}", id="a tag template"),
+        pytest.param(
+            "values",
+            [{"file": "a.yaml", "path": "a.b"}, {"file": "b.yaml", "path": "c", "image": "hub"}],
+            (ValuesTarget("a.yaml", "a.b"), ValuesTarget("b.yaml", "c", "hub")),
+            id="values targets",
+        ),
+        pytest.param(
+            "values",
+            "a.yaml:a.b,b.yaml:c",
+            (ValuesTarget("a.yaml", "a.b"), ValuesTarget("b.yaml", "c")),
+            id="values targets in the environment",
+        ),
+        pytest.param(
+            "accept",
+            ["image-override", {"code": "values-differ"}, {"code": "lock-differs", "path": "hub/*"}],
+            (Accepted("image-override"), Accepted("values-differ"), Accepted("lock-differs", "hub/*")),
+            id="accepted problems",
+        ),
+        pytest.param(
+            "accept",
+            "image-override,lock-differs:hub/*",
+            (Accepted("image-override"), Accepted("lock-differs", "hub/*")),
+            id="accepted problems in the environment",
+        ),
+    ],
+)
+def test_a_setting_is_read(key: str, given: object, read: object) -> None:
+    assert getattr(read_settings(configured(**{key: given})), key) == read
+
+
+QUOTE, NAMES, PLATFORM = "quote it", "write images: [hub]", "write platform: linux/amd64"
+TARGETS = "write values: [{file: ..., path: ...}]"
+ACCEPT = "write accept: [image-override, {code: ..., path: ...}]"
+WRONG = {
+    "a version that YAML reads as a number": ("tag", 1.1, "1.1, not text", QUOTE),
+    "a name that YAML reads as a yes": ("chart", True, "True, not text", QUOTE),
+    "an empty name": ("remote", "", "'', not text", QUOTE),
+    "a list for a name": ("branch", ["a"], "['a'], not text", QUOTE),
+    "a number for names": ("images", 3, "3, not a list of names", NAMES),
+    "numbers among names": ("images", ["hub", 1], "['hub', 1], not a list of names", NAMES),
+    "another base": ("base", "charts", "'charts', not keep or chart", "write base: keep"),
+    "half a platform": ("platform", "amd64", "'amd64', not a platform", PLATFORM),
+    "a platform and more": ("platform", "linux/amd64 --load", "'linux/amd64 --load', not a platform", PLATFORM),
+    "perhaps": ("push", "maybe", "'maybe', not true or false", "write push: false"),
+    "a number for a yes": ("push", 2, "2, not true or false", "write push: false"),
+    "a number for targets": ("values", 3, "3, not a list of file and path", TARGETS),
+    "a file without a path": ("values", [{"file": "a.yaml"}], "{'file': 'a.yaml'}, not file and path", TARGETS),
+    "a target with a typo": (
+        "values",
+        [{"file": "a", "pth": "b"}],
+        "{'file': 'a', 'pth': 'b'}, not file and path",
+        TARGETS,
+    ),
+    "a target in the shell without a path": ("values", "a.yaml", "{'file': 'a.yaml'}, not file and path", TARGETS),
+    "a path without a code": ("accept", [{"path": "a"}], "{'path': 'a'}, not a problem's code", ACCEPT),
+    "a number for a code": ("accept", 3, "3, not a problem's code", ACCEPT),
+    "a text that is longer than a line": (
+        "base",
+        "x" * 99,
+        f"'{'x' * 27}...{'x' * 28}', not keep or chart",
+        "write base: keep",
+    ),
+}
+
+
+@pytest.mark.parametrize(("key", "given", "what", "hint"), WRONG.values(), ids=WRONG)
+def test_a_wrong_type_is_refused_with_the_keys_name(key: str, given: object, what: str, hint: str) -> None:
+    with pytest.raises(Unusable) as refused:
+        read_settings(configured(**{key: given}))
+    assert str(refused.value) == f"error: hub.{key} is {what} (invoke.yaml)\nhint: {hint}"
+
+
+def test_a_fault_of_a_variable_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INVOKE_HUB_PUSH", "maybe")
+    with pytest.raises(Unusable) as refused:
+        read_settings(configured(push="maybe"))
+    assert str(refused.value) == (
+        "error: hub.push is 'maybe', not true or false (INVOKE_HUB_PUSH)\nhint: mend INVOKE_HUB_PUSH, or unset it"
+    )
+
+
+def test_an_unknown_key_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(Unusable) as refused:
+        read_settings(configured(imgaes=["hub"]))
+    assert (
+        str(refused.value) == f"error: there is no setting hub.imgaes (invoke.yaml)\nhint: the settings are: {ALL_KEYS}"
+    )
+
+
+def test_an_unknown_variable_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INVOKE_HUB_IMGAES", "hub")
+    with pytest.raises(Unusable) as refused:
+        read_settings(configured())
+    assert str(refused.value) == (
+        f"error: there is no setting hub.imgaes (INVOKE_HUB_IMGAES)\nhint: the settings are: {ALL_KEYS}"
+    )
+
+
+# -- the hub repository's own invoke.yaml
+
+
+def own_file(folder: Path, text: str) -> Path:
+    path = folder / "invoke.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_hubs_own_file_is_read(tmp_path: Path) -> None:
+    file = own_file(tmp_path, "hub:\n  tag: '{commits}'\n  images: [hub]\nrun:\n  echo: true\n")
+    assert read_settings(configured(), file) == Settings(tag="{commits}", images=("hub",))
+
+
+def test_what_invoke_was_told_wins_over_the_hubs_own_file(tmp_path: Path) -> None:
+    file = own_file(tmp_path, "hub: {remote: fork, branch: theirs}\n")
+    assert read_settings(configured(remote="origin"), file) == Settings(remote="origin", branch="theirs")
+
+
+def test_no_file_is_every_default(tmp_path: Path) -> None:
+    assert read_settings(configured(), tmp_path / "invoke.yaml") == Settings()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("hub: [1, 2\n", id="not YAML"),
+        pytest.param("hub: 3\n", id="a number for the settings"),
+        pytest.param("hub: [remote]\n", id="a list for the settings"),
+        pytest.param("- hub\n", id="a list for the file"),
+        pytest.param("hub: {remote: [origin]}\n", id="a list for a name"),
+        pytest.param("hub: {1: 2}\n", id="a number for a key"),
+        pytest.param("hub: " + "[" * 50_000, id="deeper than one can read"),
+        pytest.param(
+            "a: &a [x,x,x,x,x,x,x,x,x]\n"
+            + "".join(f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+            + "hub: {images: *i}\n",
+            id="a thousand million aliases",
+        ),
+        pytest.param("\x00", id="no text"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_fault(tmp_path: Path, text: str) -> None:
+    with pytest.raises(Unusable) as refused:
+        read_settings(configured(), own_file(tmp_path, text))
+    assert len(str(refused.value).splitlines()) == 2
+    assert "invoke.yaml" in str(refused.value)
+
+
+def test_a_file_that_is_not_utf8_is_one_fault(tmp_path: Path) -> None:
+    (tmp_path / "invoke.yaml").write_bytes(b"hub: {branch: \xff}\n")
+    with pytest.raises(Unusable, match=r"the file is not UTF-8 \(invoke\.yaml\)"):
+        read_settings(configured(), tmp_path / "invoke.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("{tag: 1.1}", "hub.tag is 1.1, not text"),
+        ("{branch: 3}", "hub.branch is 3, not text"),
+        ("{chart: true}", "hub.chart is True, not text"),
+        ("{images: 3}", "hub.images is 3, not a list of names"),
+        ("{images: [hub, 1]}", "hub.images is ['hub', 1], not a list of names"),
+    ],
+)
+def test_the_hubs_own_file_has_types_too(tmp_path: Path, text: str, what: str) -> None:
+    with pytest.raises(Unusable) as refused:
+        read_settings(configured(), own_file(tmp_path, f"hub: {text}\n"))
+    assert refused.value.what == what
+
+
+def test_a_text_that_looks_like_a_number_is_quoted(tmp_path: Path) -> None:
+    file = own_file(tmp_path, "hub: {branch: '3', chart: 1.2.3, tag: .1.}\n")
+    assert read_settings(configured(), file) == Settings(branch="3", chart="1.2.3", tag=".1.")
+
+
+# -- on the command line
+
+
+def test_a_variable_wins_over_the_hubs_own_file(hub: Hub) -> None:
+    own_file(hub.path, "hub: {branch: from-the-file}\n")
+    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
+    env = {"INVOKE_HUB_BRANCH": "from-the-variable"}
+    assert run_task("commit", "--dry", "--json", cwd=hub.path).json["branch"] == "from-the-file"
+    assert run_task("commit", "--dry", "--json", cwd=hub.path, env=env).json["branch"] == "from-the-variable"
+
+
+# -- the two ways in
+
+
+@pytest.fixture
+def carrier(hub: Hub) -> Hub:
+    """A hub repository that carries the tasks itself, with a move to commit."""
+    for name in ("tasks", "tasks.py"):
+        (hub.path / name).symlink_to(PROJECT / name)
+    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
+    return hub
+
+
+INVOKE = ("-m", "invoke")
+HUBPRESS = ("-c", "from tasks.program import program; program.run()")
+both_ways = pytest.mark.parametrize("way", [INVOKE, HUBPRESS], ids=["invoke", "hubpress"])
+
+
+def in_hub(way: tuple[str, ...], hub: Hub, *arguments: str, env: dict[str, str] | None = None) -> Result:
+    return run(sys.executable, *way, *arguments, cwd=hub.path, env={"PYTHONPATH": str(PROJECT), **(env or {})})
+
+
+@both_ways
+@pytest.mark.parametrize("text", ["", "# nothing\n", "hub:\n", "hub: {}\n", "hub: {branch: }\n", "run: {echo: true}\n"])
+def test_a_file_that_says_nothing_is_nothing(way: tuple[str, ...], text: str, carrier: Hub) -> None:
+    own_file(carrier.path, text)
+    assert in_hub(way, carrier, "commit", "--dry", "--json").json["branch"] == "bump-z2jh-3.3.8"
+
+
+@pytest.mark.parametrize("text", ["- hub\n", "hub\n", "hub: {1: 2}\n", "hub: !!int x\n", "hub: !!timestamp x\n"])
+def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(text: str, carrier: Hub) -> None:
+    own_file(carrier.path, text)
+    for arguments in (["--list"], ["commit"]):
+        done = in_hub(INVOKE, carrier, *arguments)
+        assert (done.code, done.out, done.err) == (
+            2,
+            "",
+            (
+                "error: the file is not a mapping that Invoke can read (invoke.yaml)\n"
+                f"hint: mend {carrier.path}/invoke.yaml\n"
+            ),
+        )
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("text", "variable", "value"),
+    [
+        ("images: [other]", "IMAGES", "hub"),
+        ("values: [{file: other.yaml, path: a}]", "VALUES", "hub/values.yaml:jupyterhub.hub.image"),
+        ("branch: theirs", "BRANCH", "bump-z2jh-{version}"),
+        ("branch: 3", "BRANCH", "bump-z2jh-{version}"),
+    ],
+)
+def test_a_variable_wins_over_a_file_of_another_type(
+    way: tuple[str, ...], text: str, variable: str, value: str, carrier: Hub
+) -> None:
+    own_file(carrier.path, f"hub: {{{text}}}\n")
+    done = in_hub(way, carrier, "commit", "--dry", "--json", env={f"INVOKE_HUB_{variable}": value})
+    assert done.code == 0, done
+    assert done.json["branch"] == "bump-z2jh-3.3.8"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "what"),
+    [
+        (
+            "broken.yaml",
+            "hub: [\n",
+            "the file is not YAML: line 2: expected the node content, but found '<stream end>'",
+        ),
+        ("list.yaml", "- hub\n", "the file is not a mapping that Invoke can read"),
+        ("number.yaml", "hub: {1: 2}\n", "the file is not a mapping that Invoke can read"),
+        ("settings.toml", "", "the file is not a mapping that Invoke can read"),
+        ("nothing.yaml", None, "there is no such file"),
+    ],
+)
+def test_a_file_on_the_command_line_that_cannot_be_used(name: str, text: str | None, what: str, carrier: Hub) -> None:
+    if text is not None:
+        (carrier.path / name).write_text(text)
+    done = in_hub(HUBPRESS, carrier, "-f", name, "commit")
+    assert (done.code, done.out, done.err.splitlines()[0]) == (2, "", f"error: {what} ({name})")
+
+
+@both_ways
+def test_a_file_on_the_command_line_wins_over_the_hubs_own_and_a_variable_over_both(
+    way: tuple[str, ...], carrier: Hub
+) -> None:
+    own_file(carrier.path, "hub: {branch: own}\n")
+    (carrier.path / "mine.yaml").write_text("hub: {branch: mine}\n")
+    command = ("-f", "mine.yaml", "commit", "--dry", "--json")
+    assert in_hub(way, carrier, *command).json["branch"] == "mine"
+    assert in_hub(way, carrier, *command, env={"INVOKE_HUB_BRANCH": "shell"}).json["branch"] == "shell"
+
+
+# -- which repository
+
+
+@pytest.fixture
+def moved(hub: Hub) -> Hub:
+    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
+    return hub
+
+
+def planned(done_in: Path, *arguments: str, env: dict[str, str] | None = None) -> str:
+    """Return the folder that a dry commit is planned for."""
+    done = run_task("commit", "--dry", *arguments, cwd=done_in, env=env)
+    assert done.code == 0, done
+    return done.out.splitlines()[0].removeprefix("Plan for ")
+
+
+def test_repo_wins_over_the_variable_and_both_over_the_current_folder(moved: Hub, tmp_path: Path) -> None:
+    other = make_hub(tmp_path / "other")
+    env = {"INVOKE_HUB_REPO": str(other.path)}
+    assert planned(moved.path, env=env) == str(other.path)
+    assert planned(tmp_path, "--repo", str(moved.path), env=env) == str(moved.path)
+
+
+def test_the_home_folder_may_be_abbreviated(tmp_path: Path) -> None:
+    hub = make_hub(tmp_path / "hub")
+    assert planned(tmp_path / "hub", "--repo", "~/hub", env={"HOME": str(tmp_path)}) == str(hub.path)
+
+
+def test_a_repository_that_is_not_there(hub: Hub) -> None:
+    done = run_task("commit", "--repo", "nowhere", cwd=hub.path)
+    assert (done.code, done.out, done.err) == (
+        2,
+        "",
+        f"error: there is no such folder ({hub.path}/nowhere)\nhint: name the hub repository: --repo PATH\n",
+    )
+
+
+def test_a_repository_that_git_does_not_open_is_told_of_in_gits_words(hub: Hub) -> None:
+    """It belongs to somebody else, as in many a container; git's own tests pretend so by this variable."""
+    done = run_task("commit", cwd=hub.path, env={"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"})
+    assert (done.code, done.out, done.err) == (
+        3,
+        "",
+        (
+            f"error: git rev-parse: detected dubious ownership in repository at '{hub.path}' ({hub.path})\n"
+            f"hint: git config --global --add safe.directory {hub.path}\n"
+        ),
+    )
+
+
+def test_a_repository_whose_own_settings_are_broken_is_told_of_in_gits_words(hub: Hub) -> None:
+    (hub.path / ".git/config").write_text("[core\n")
+    done = run_task("commit", cwd=hub.path)
+    assert done.code == 3, done
+    assert done.err.startswith("error: git rev-parse: bad config line 1 in file ")
+
+
+def test_a_current_folder_that_is_gone(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = run("sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *LAB_INVOKE, "commit", cwd=gone)
+    assert (done.code, done.out, done.err) == (
+        2,
+        "",
+        (
+            "error: the current folder is not there any more\n"
+            "hint: change into the hub repository, or name it: --repo PATH\n"
+        ),
+    )
+
+
+def test_a_repository_without_a_chartpress_file(tmp_path: Path) -> None:
+    sh("git", "init", "--quiet", str(tmp_path / "empty"), cwd=tmp_path)
+    sh("git", "commit", "--quiet", "--allow-empty", "--message", "empty", cwd=tmp_path / "empty")
+    done = run_task("commit", cwd=tmp_path / "empty")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"error: there is no chartpress.yaml in this repository ({tmp_path}/empty)\n"
+        "hint: name the hub repository (--repo PATH), or give a chart its hub image: invoke init\n"
+    )

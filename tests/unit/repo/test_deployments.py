@@ -1,0 +1,80 @@
+"""Deployments: the layout of hubploy, those that the settings name, and the chart alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.faults import Unusable
+from tasks.core.settings import DeploymentSetting, Settings
+from tasks.repo.deployments import Deployment, deployments, is_encrypted
+from tasks.repo.files import WorkingTree
+from tasks.repo.hub import Hub, open_hub_around
+
+from ...support.layouts import make_cal_icor_like
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SOPS = "jupyterhub:\n  hub:\n    cookieSecret: ENC[AES256_GCM,data:c2VjcmV0]\nsops:\n  mac: ENC[AES256_GCM,data:bWFj]\n"
+GIT_CRYPT = "\0GITCRYPT\0 and then bytes"
+HUBPLOY = {
+    "deployments/edx/hubploy.yaml": "images: {}\n",
+    "deployments/edx/config/common.yaml": "jupyterhub: {}\n",
+    "deployments/edx/config/prod.yaml": "jupyterhub: {}\n",
+    "deployments/edx/config/staging.yaml": "jupyterhub: {}\n",
+    "deployments/edx/config/notes.md": "no values\n",
+    "deployments/edx/secrets/prod.yaml": SOPS,
+    "deployments/old/config/prod.yaml": "no hubploy.yaml is beside it\n",
+}
+
+
+def hub_with(path: Path, files: dict[str, str], settings: Settings | None = None) -> Hub:
+    """Return a hub repository like cal-icor's that has ``files`` besides."""
+    made = make_cal_icor_like(path / "hub")
+    for name, text in files.items():
+        made.write(name, text)
+    if files:
+        made.commit("Add the deployments")
+    return open_hub_around(made.path, lambda _: settings or Settings())
+
+
+def test_hubploys_deployments_have_the_common_values_first(tmp_path: Path) -> None:
+    config = "deployments/edx/config"
+    assert deployments(hub_with(tmp_path, HUBPLOY)) == (
+        Deployment(
+            "edx-prod",
+            (f"{config}/common.yaml", f"{config}/prod.yaml", "deployments/edx/secrets/prod.yaml"),
+            "edx-prod",
+            "edx-prod",
+        ),
+        Deployment("edx-staging", (f"{config}/common.yaml", f"{config}/staging.yaml"), "edx-staging", "edx-staging"),
+    )
+
+
+def test_without_any_it_is_the_chart_with_its_own_values(tmp_path: Path) -> None:
+    assert deployments(hub_with(tmp_path, {})) == (Deployment("hub", (), "hub", "hub"),)
+
+
+def test_those_that_the_settings_name_are_all_there_are(tmp_path: Path) -> None:
+    said = (DeploymentSetting("edx", ("edx.yaml",)), DeploymentSetting("ucb", (), "hubs", "ucb-hub"))
+    hub = hub_with(tmp_path, HUBPLOY, Settings(deployments=said))
+    assert deployments(hub) == (
+        Deployment("edx", ("edx.yaml",), "edx", "edx"),
+        Deployment("ucb", (), "hubs", "ucb-hub"),
+    )
+
+
+def test_an_unknown_name_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    hub = hub_with(tmp_path, HUBPLOY)
+    assert [one.name for one in deployments(hub, ["edx-staging"])] == ["edx-staging"]
+    with pytest.raises(Unusable, match="there is no deployment edx-stagin") as caught:
+        deployments(hub, ["edx-stagin"])
+    assert caught.value.hint == "did you mean edx-staging?"
+
+
+@pytest.mark.parametrize(("content", "expected"), [(SOPS, True), (GIT_CRYPT, True), ("jupyterhub: {}\n", False)])
+def test_files_of_sops_and_git_crypt_are_told_from_others(tmp_path: Path, content: str, *, expected: bool) -> None:
+    (tmp_path / "secret.yaml").write_text(content)
+    assert is_encrypted(WorkingTree(tmp_path), "secret.yaml") is expected

@@ -1,0 +1,131 @@
+"""Two renderings compared: what counts as a change, and what is never shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.review.manifests import Change, Difference, compare, looks_secret
+
+OLD = """\
+---
+# Source: hub/templates/one.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: hub
+  labels: {helm.sh/chart: jupyterhub-3.2.1, app: jupyterhub}
+  annotations:
+    checksum/secret: 1111
+data:
+  checksum_hook: 2222
+  config.py: |
+    c.A.b = 1
+    c.A.client_secret = "planted"
+---
+kind: Deployment
+metadata: {name: hub}
+spec:
+  containers:
+    - name: hub
+      image: k8s-hub:3.2.1
+      env:
+        - {name: OAUTH_CLIENT_SECRET, value: planted}
+        - {name: HELM, value: "1"}
+---
+kind: Secret
+metadata: {name: hub}
+data:
+  values.yaml: cGxhbnRlZCBwbGFudGVkIHBsYW50ZWQ=
+  token: planted
+---
+kind: Service
+metadata: {name: gone}
+"""
+NEW = """\
+kind: Service
+metadata: {name: come}
+---
+kind: Secret
+metadata: {name: hub}
+data:
+  values.yaml: YW5vdGhlciBvbmUgYW5vdGhlciBvbmU=
+  token: planted too
+---
+kind: Deployment
+metadata: {name: hub}
+spec:
+  containers:
+    - name: sidecar
+      image: sidecar:1
+    - name: hub
+      image: k8s-hub:3.3.8
+      env:
+        - {name: HELM, value: "1"}
+        - {name: OAUTH_CLIENT_SECRET, value: planted too}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: hub
+  labels: {helm.sh/chart: jupyterhub-3.3.8, app: jupyterhub}
+  annotations:
+    checksum/secret: 3333
+data:
+  checksum_hook: 4444
+  config.py: |
+
+    c.A.b = 2
+    c.A.client_secret = "planted too"
+"""
+
+
+def shown(difference: Difference) -> list[str]:
+    """Return the lines of all changes."""
+    return [line for changes in difference.changed.values() for change in changes for line in change.lines()]
+
+
+def test_objects_are_compared_by_kind_and_name_wherever_they_stand() -> None:
+    found = compare(OLD, NEW, "3.2.1", "3.3.8")
+    assert (found.added, found.removed) == (("Service/come",), ("Service/gone",))
+    assert list(found.changed) == ["ConfigMap/hub", "Deployment/hub"]
+
+
+def test_the_changes_are_told_by_the_way_to_them_and_secrets_are_masked() -> None:
+    lines = shown(compare(OLD, NEW, "3.2.1", "3.3.8"))
+    assert lines == [
+        "data.config.py",
+        "  -c.A.b = 1",
+        "  +c.A.b = 2",
+        "spec.containers[hub].image",
+        "  - k8s-hub:3.2.1",
+        "  + k8s-hub:3.3.8",
+        "spec.containers[hub].env[OAUTH_CLIENT_SECRET].value",
+        "  - ***",
+        "  + ***",
+        "spec.containers[sidecar].name",
+        "  + sidecar",
+        "spec.containers[sidecar].image",
+        "  + sidecar:1",
+    ]
+
+
+def test_a_secret_changes_where_a_key_comes_or_goes() -> None:
+    before, after = (
+        f"kind: Secret\nmetadata: {{name: hub}}\ndata: {{{keys}}}\n" for keys in ("a: eA==", "a: eA==, b: eQ==")
+    )
+    assert compare(before, after, "1", "2").changed == {"Secret/hub": (Change(("data", "b"), None, "***"),)}
+
+
+def test_equal_renderings_do_not_differ() -> None:
+    assert compare(OLD, OLD, "3.2.1", "3.2.1") == Difference()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *((name, True) for name in ("clientSecret", "apiToken", "OAUTH_PASSWORD", "api-key", "tokens")),
+        *((name, False) for name in ("name", "keyboard", "hosts")),
+    ],
+)
+def test_names_that_say_that_a_value_is_secret(name: str, *, expected: bool) -> None:
+    assert looks_secret(name) is expected

@@ -1,0 +1,133 @@
+"""What the team does after a release: what the setting says, else what the repository shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core import yaml_tree
+from tasks.core.faults import Unusable
+from tasks.core.settings import read_settings, section_of
+from tasks.repo.hub import open_hub
+from tasks.repo.remotes import Remotes, Review
+from tasks.review.next_steps import StagedDeployment, deployments_in_use, next_steps
+from tasks.tools.git import Git
+
+from ...support.hubs import make_hub
+from ...support.machine import PROJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.repo.hub import Hub as OpenHub
+
+    from ...support.hubs import Hub
+
+BRANCH = "bump-z2jh-3.3.8"
+VALUES = "jupyterhub:\n  hub: {}\n"
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Hub:
+    made = make_hub(tmp_path / "hub")
+    made.git("switch", "--quiet", "--create", BRANCH)
+    return made
+
+
+def opened(hub: Hub, **settings: object) -> OpenHub:
+    return open_hub(read_settings(settings), Git(hub.path))
+
+
+def into(base: str) -> Review:
+    return Review(Remotes(("origin",), "origin", "origin", is_told=True), base, "", {})
+
+
+def deployed(hub: Hub, *names: str, staging: bool = True, values: str = VALUES) -> None:
+    """Add deployments as hubploy has them."""
+    for name in names:
+        hub.write(f"deployments/{name}/hubploy.yaml", "cluster: {}\n")
+        for environment in ("common", *(("staging", "prod") if staging else ())):
+            hub.write(f"deployments/{name}/config/{environment}.yaml", values)
+    hub.commit("Deploy")
+
+
+def test_a_repository_that_shows_nothing(hub: Hub) -> None:
+    review = f"Review {BRANCH} (git log --patch main..{BRANCH})"
+    assert next_steps(opened(hub), into("main")) == (review, f"Merge {BRANCH} into main", "Deploy as usual")
+    hub.git("switch", "--quiet", "main")
+    assert next_steps(opened(hub), into("main"), "https://github.com/org/hubs/pull/7") == (
+        "Review https://github.com/org/hubs/pull/7",
+        "Deploy as usual",
+    )
+
+
+def test_deployments_by_hubploy_a_staging_branch_and_a_production_branch(hub: Hub) -> None:
+    hub.write(
+        ".github/labeler.yml", "hub-images: ['images/**']\njupyterhub-deployment: ['hub/**']\ndocs: ['docs/**']\n"
+    )
+    hub.edit("images/hub/Dockerfile", "USER root", "USER root\n")
+    hub.edit("hub/values.yaml", "256M", "512M")
+    deployed(hub, "csus", "dvc")
+    hub.git("push", "--quiet", "origin", "main:refs/heads/staging", "main:refs/heads/prod")
+    hub.git("fetch", "--quiet")
+    assert next_steps(opened(hub), into("staging"), "PAGE") == (
+        "Review PAGE",
+        "Check that it has the labels hub-images, jupyterhub-deployment",
+        f"Merge {BRANCH} into staging",
+        "Check the staging hubs (csus, dvc): a user can sign in and start a server",
+        "Once they work, open a pull request from staging into prod",
+    )
+    assert next_steps(opened(hub), into("prod"), "PAGE")[-1] == "Deploy csus, dvc"
+
+
+def test_the_deployments_that_use_the_chart(hub: Hub) -> None:
+    deployed(hub, "one", staging=False)
+    deployed(hub, "other", values="binderhub: {jupyterhub: {}}\n")
+    deployed(hub, "{{cookiecutter.hub_name}}")
+    hub.write("deployments/untracked/hubploy.yaml", "")
+    hub.write("deployments/untracked/config/common.yaml", VALUES)
+    assert deployments_in_use(opened(hub)) == (StagedDeployment("one", has_staging=False),)
+    hub.git("clean", "-dfq")
+    deployed(hub, *(f"hub{number}" for number in range(9)), staging=False)
+    assert next_steps(opened(hub), into("main"))[-1] == (
+        "Deploy hub0, hub1, hub2, hub3, hub4, hub5, hub6, hub7 and 2 more"
+    )
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        ["Merge {pull_request}", "Deploy {version} from {branch}"],
+        "- Merge {pull_request}\n\n- Deploy {version} from {branch}\n",
+    ],
+)
+def test_the_setting_takes_their_place(setting: object, hub: Hub) -> None:
+    assert next_steps(opened(hub, next_steps=setting), into("main"), "PAGE") == (
+        "Merge PAGE",
+        f"Deploy 3.2.1 from {BRANCH}",
+    )
+
+
+def test_the_documented_settings(hub: Hub) -> None:
+    page = (PROJECT / "docs/tasks/release.md").read_text(encoding="utf-8")
+    told = page.partition("```yaml\n")[2].partition("```")[0]
+    settings = section_of(yaml_tree.load(told))
+    assert next_steps(opened(hub, **settings), into("staging"), "PAGE") == (
+        "Merge PAGE",
+        "Sign in to https://staging.hub.example.edu and start a server",
+        "Open the pull request from staging to prod, and announce z2jh 3.2.1",
+    )
+    read = read_settings(settings)
+    assert (read.labels, read.reviewers) == (("hub-images", "jupyterhub-deployment"), ("your-org/hub-team",))
+
+
+@pytest.mark.parametrize("setting", [7, [7], {"a": "b"}])
+def test_a_setting_that_is_no_text_is_refused(setting: object) -> None:
+    with pytest.raises(Unusable, match="not a list of texts"):
+        read_settings({"next_steps": setting})
+
+
+def test_an_unknown_name_is_refused(hub: Hub) -> None:
+    with pytest.raises(Unusable, match="it may hold"):
+        next_steps(opened(hub, next_steps=["Tell {team}"]), into("main"))

@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import semver
+
+from tasks.core.settings import Settings, ValuesTarget
+from tasks.core.yaml_tree import parse
+from tasks.releases.notes import Note, Watch, known, upgrades_between
+from tasks.repo.hub import open_hub
+from tasks.review import upgrades as looked
+from tasks.review.upgrades import (
+    Finding,
+    findings,
+    upgrade_paragraph,
+    upgrade_warnings,
+    upgrades_here,
+    values_below,
+)
+from tasks.tools.git import Git
+from tests.support.cli import run_task
+from tests.support.hubs import make_hub
+from tests.support.layouts import make_2i2c_like, make_cal_icor_like
+from tests.support.real import CAL_ICOR
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.hubs import Hub
+
+(UPGRADE_TO_4,) = (upgrade for upgrade in known().upgrades if upgrade.first == "4.0.0-0")
+GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"
+
+
+# -- what is crossed
+
+
+@pytest.fixture
+def hub(github_hub: Hub) -> Hub:
+    return github_hub
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "titles"),
+    [
+        ("3.2.1", "3.3.8", []),
+        ("3.3.8", "4.0.0", ["Every major version", "z2jh 3 to 4"]),
+        ("3.3.8", "4.4.0", ["Every major version", "z2jh 3 to 4", "z2jh 4.3"]),
+        ("4.2.0", "4.4.0", ["z2jh 4.3"]),
+        ("4.3.0", "4.4.0", []),
+        ("1.2.0", "3.3.8", ["Every major version", "z2jh 1 to 2", "z2jh 2 to 3"]),
+        ("3.3.8", "4.0.0-beta.4", ["Every major version", "z2jh 3 to 4"]),
+        ("4.0.0-beta.4", "4.0.0", []),
+        ("4.4.0", "5.0.0-0.dev.git.7340.h48ea50e3", ["Every major version", "z2jh 4 to 5"]),
+        ("0.11.1", "1.0.0", ["Every major version"]),
+        ("4.4.0", "3.3.8", ["Back to an older version"]),
+        ("4.4.0", "4.3.5", ["Back to an older version"]),
+        ("4.3.5", "4.3.4", []),
+        ("2.0.0", "3.0.3", ["Every major version", "z2jh 2 to 3", "Staying on z2jh 3.0"]),
+        ("3.0.1", "3.0.3", ["Staying on z2jh 3.0"]),
+        ("3.0.3", "3.1.0", ["Leaving z2jh 3.0"]),
+        ("3.0.0", "3.3.8", ["Leaving z2jh 3.0"]),
+        ("2.0.0", "3.1.0", ["Every major version", "z2jh 2 to 3"]),
+        ("v0.6.x", "4.4.0", []),
+        ("4.4.0", "latest", []),
+        (None, "4.4.0", []),
+    ],
+)
+def test_what_a_move_crosses(before: str | None, after: str, titles: list[str]) -> None:
+    assert [upgrade.title for upgrade in upgrades_between(before, after)] == titles
+
+
+def test_upgrades_stand_in_semvers_order_and_kubernetes_never_falls() -> None:
+    versions = [semver.Version.parse(upgrade.first) for upgrade in known().upgrades]
+    assert versions == sorted(versions)
+    oldest = [tuple(map(int, upgrade.kubernetes.split("."))) for upgrade in known().upgrades if upgrade.kubernetes]
+    assert oldest == sorted(oldest)
+
+
+def test_every_note_is_one_line_of_sentences() -> None:
+    for note in (note for one in (known().any_major, known().going_back, *known().upgrades) for note in one.notes):
+        assert note.text == " ".join(note.text.split())
+        assert note.text.endswith(".")
+        assert all("**" not in watch.path.removesuffix("**") for watch in note.watches)
+
+
+# -- which values it concerns
+
+
+TEXT = """\
+jupyterhub:
+  hub:
+    config:
+      OAuthenticator: {allow_all: true}
+      loadRoles: {}
+    extraConfig:
+      a: |
+        first
+        c.KubeSpawner.pod_name_template = "user-{username}"
+      b: "user-{username}"
+    db: {type: postgres}
+  singleuser:
+    storage:
+      type: dynamic
+    extraEnv:
+      PLAIN: plain
+      BRACES: "{x}"
+      NESTED: {value: "{y}"}
+    profileList:
+      - display_name: for {username}
+      - &shared {display_name: plain}
+      - *shared
+other:
+  jupyterhub:
+    hub: {fsGid: 1}
+  deeper:
+    jupyterhub:
+      hub: {fsGid: 2}
+    deepest:
+      far:
+        jupyterhub: {hub: {fsGid: 3}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("watch", "found"),
+    [
+        (Watch("hub.config.*.allow_all"), ["4 jupyterhub.hub.config.OAuthenticator.allow_all"]),
+        (Watch("hub.config"), ["3 jupyterhub.hub.config"]),
+        (Watch("hub.config.[!A-Z]*"), ["5 jupyterhub.hub.config.loadRoles"]),
+        (Watch("hub.db.type", other_than="sqlite-pvc"), ["11 jupyterhub.hub.db.type"]),
+        (Watch("hub.db.type", other_than="postgres"), []),
+        (Watch("singleuser.storage.type", holds="static"), []),
+        (
+            Watch("singleuser.extraEnv.**", holds="{"),
+            ["17 jupyterhub.singleuser.extraEnv.BRACES", "18 jupyterhub.singleuser.extraEnv.NESTED.value"],
+        ),
+        (
+            Watch("**", holds="{username}"),
+            [
+                "9 jupyterhub.hub.extraConfig.a",
+                "10 jupyterhub.hub.extraConfig.b",
+                "20 jupyterhub.singleuser.profileList.0.display_name",
+            ],
+        ),
+        (Watch("hub.fsGid"), ["25 other.jupyterhub.hub.fsGid", "28 other.deeper.jupyterhub.hub.fsGid"]),
+        (Watch("hub"), ["2 jupyterhub.hub", "25 other.jupyterhub.hub", "28 other.deeper.jupyterhub.hub"]),
+        (
+            Watch("hub.config.**"),
+            [
+                "4 jupyterhub.hub.config.OAuthenticator",
+                "4 jupyterhub.hub.config.OAuthenticator.allow_all",
+                "5 jupyterhub.hub.config.loadRoles",
+            ],
+        ),
+    ],
+)
+def test_the_values_that_a_note_concerns(watch: Watch, found: list[str]) -> None:
+    values = list(values_below(parse(TEXT.encode(), "values.yaml"), "jupyterhub"))
+    assert [f"{one.line} {one.key}" for one in findings(Note("Any.", (watch,)), values)] == found
+
+
+def test_a_key_without_end_is_cut() -> None:
+    values = values_below(parse(f"jupyterhub: {{{'k' * 1000}: 1}}".encode(), "values.yaml"), "jupyterhub")
+    assert [value.key for value in values] == [f"jupyterhub.{'k' * 109}…"]
+
+
+# -- in which files
+
+
+def places(hub: Hub, settings: Settings | None = None) -> list[str]:
+    here = upgrades_here(open_hub(settings or Settings(), Git(hub.path)), "1.2.0", "4.4.0")
+    return sorted({str(one) for upgrade in here for note in upgrade.notes for one in note.findings})
+
+
+def test_every_values_file_of_the_repository_is_looked_through(tmp_path: Path) -> None:
+    hub = make_hub(tmp_path / "hub")
+    hub.write("deployments/staging/config.yml", "jupyterhub:\n  singleuser: {cmd: jupyterhub-singleuser}\n")
+    hub.write("deployments/prod/config.yaml", "# Ours\njupyterhub:\n  hub:\n    fsGid: 1000\n")
+    hub.write("deployments/prod/other.yaml", "binderhub:\n  hub:\n    fsGid: 1000\n")
+    hub.write("templates/pod.yaml", "jupyterhub: {{ .Values.hub }}\n  - {\n")
+    hub.commit("Add deployments")
+    hub.write("untracked.yaml", "jupyterhub:\n  hub:\n    fsGid: 1000\n")
+    assert places(hub) == [
+        "deployments/prod/config.yaml:4 jupyterhub.hub.fsGid",
+        "deployments/staging/config.yml:2 jupyterhub.singleuser.cmd",
+        "hub/values.yaml:9 jupyterhub.hub.config.JupyterHub.authenticator_class",
+    ]
+
+
+def test_a_file_that_images_are_written_to_is_looked_through_even_before_it_is_committed(tmp_path: Path) -> None:
+    hub = make_hub(tmp_path / "hub")
+    hub.write("new.txt", "jupyterhub:\n  hub: {fsGid: 1000}\n")
+    settings = Settings(values=(ValuesTarget("new.txt", "jupyterhub.hub.image"),))
+    assert "new.txt:2 jupyterhub.hub.fsGid" in places(hub, settings)
+
+
+def test_values_below_a_wrapping_charts_key_are_found(tmp_path: Path) -> None:
+    hub = make_2i2c_like(tmp_path / "hub")
+    hub.write("config/clusters/x/common.values.yaml", "basehub:\n  jupyterhub:\n    hub:\n      fsGid: 1000\n")
+    hub.commit("Add a cluster")
+    assert places(hub) == ["config/clusters/x/common.values.yaml:4 basehub.jupyterhub.hub.fsGid"]
+
+
+def test_values_stand_under_the_requirements_alias(tmp_path: Path) -> None:
+    hub = make_hub(tmp_path / "hub")
+    hub.edit("hub/requirements.yaml", "name: jupyterhub\n", "name: jupyterhub\n    alias: ours\n")
+    hub.write("deployments/x.yaml", "ours: {hub: {fsGid: 1}}\njupyterhub: {hub: {fsGid: 2}}\n")
+    hub.commit("Name it otherwise")
+    assert places(hub) == ["deployments/x.yaml:1 ours.hub.fsGid"]
+
+
+def test_not_all_files_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = make_hub(tmp_path / "hub")
+    for number in range(3):
+        hub.write(f"deployments/{number}.yaml", "jupyterhub:\n  hub: {fsGid: 1000}\n")
+    hub.commit("Add deployments")
+    monkeypatch.setattr(looked, "MOST_FILES", 2)
+    (general, *_) = upgrades_here(open_hub(Settings(), Git(hub.path)), "3.3.8", "4.4.0")
+    assert general.notes[-1].text == "Only 2 of 4 values files were looked through for what these notes concern."
+
+
+def test_cal_icors_own_values(tmp_path: Path) -> None:
+    hub = make_cal_icor_like(tmp_path / "hub")
+    hub.write("hub/values.yaml", (CAL_ICOR / "hub/values.yaml").read_text(encoding="utf-8"))
+    hub.commit("Take the real ones")
+    (general, to_4, in_4) = upgrades_here(open_hub(Settings(), Git(hub.path)), "3.3.8", "4.4.0")
+    found = [[str(one) for one in note.findings] for upgrade in (general, to_4, in_4) for note in upgrade.notes]
+    assert [lines for lines in found if lines] == [
+        ["hub/values.yaml:52 jupyterhub.proxy.chp.image"],
+        [
+            "hub/values.yaml:191 jupyterhub.hub.config.JupyterHub.authenticator_class",
+            "hub/values.yaml:199 jupyterhub.hub.config.OAuthenticator.allow_all",
+        ],
+        ["hub/values.yaml:52 jupyterhub.proxy.chp.image"],
+    ]
+
+
+# -- where people read it
+
+
+def test_the_plan_of_a_bump_shows_what_a_major_version_asks_for(hub: Hub, programs: Path) -> None:
+    del programs
+    plan = run_task("--dry", "bump", "--major", cwd=hub.path).out
+    heading = f"z2jh 3 to 4: JupyterHub 4 to 5. Kubernetes 1.28 or newer. {GUIDES}/upgrade-3-to-4.html"
+    assert f"       ! {heading}\n       ! - Every authenticator" in plan
+    assert "where all may enter. See hub/values.yaml:9 jupyterhub.hub.config.JupyterHub.authenticator_class.\n" in plan
+
+
+def test_the_commits_message_names_the_values_to_look_at(hub: Hub, programs: Path) -> None:
+    del programs
+    run_task("bump", "--major", cwd=hub.path)
+    run_task("commit", cwd=hub.path)
+    assert hub.git("log", "-1", "--pretty=%B") == (
+        "Move z2jh from 3.2.1 to 4.4.0\n"
+        "\n"
+        "- chart requirement jupyterhub: 3.2.1 -> 4.4.0 (hub/requirements.yaml)\n"
+        "- base image: quay.io/jupyterhub/k8s-hub:3.2.1 -> quay.io/jupyterhub/k8s-hub:4.4.0 (images/hub/Dockerfile)\n"
+        "- JupyterHub: 4.0.2 -> 5.5.0\n"
+        "- Kubernetes, at least: 1.23 -> 1.28\n"
+        "\n"
+        "Release notes:\n"
+        "- https://z2jh.jupyter.org/en/stable/changelog.html\n"
+        "- https://jupyterhub.readthedocs.io/en/stable/reference/changelog.html\n"
+        f"- {GUIDES}/index.html\n"
+        f"- {GUIDES}/upgrade-3-to-4.html\n"
+        "\n"
+        "3.3.0 is a security release: it mends CVE-2024-28233 in JupyterHub.\n"
+        "3.3.8 is a security release: it mends CVE-2024-41942 in JupyterHub.\n"
+        "4.3.3 is a security release: it mends CVE-2026-33709 in JupyterHub, CVE-2026-33175 in OAuthenticator, "
+        "CVE-2026-34052 in LTIAuthenticator.\n"
+        "4.3.4 is a security release: it mends CVE-2026-40864 in JupyterHub.\n"
+        "4.4.0 is a security release: it mends GHSA-p43p-whwx-q52h in JupyterHub.\n"
+        "Crosses z2jh 3 to 4. JupyterHub 4 to 5. Kubernetes 1.28 or newer.\n"
+        "Values to look at:\n"
+        "- hub/values.yaml:9 jupyterhub.hub.config.JupyterHub.authenticator_class"
+    )
+
+
+def test_a_message_names_ten_values_and_counts_the_rest() -> None:
+    note = looked.NoteHere("Any.", tuple(Finding("values.yaml", line, "key") for line in range(1, 15)))
+    here = looked.UpgradeHere(UPGRADE_TO_4, (note,))
+    paragraph = upgrade_paragraph([here])
+    assert paragraph[2:4] + paragraph[-2:] == [
+        *("- values.yaml:1 key", "- values.yaml:2 key"),
+        *("- values.yaml:10 key", "- and 4 more"),
+    ]
+    assert [*upgrade_warnings([here])][1].endswith(", values.yaml:10 key, and 4 more.")

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import pytest
+
+from tasks.tools.forges import is_reached_by_ssh, opening_address, read_remote, web_address
+
+BRANCH = "bump-z2jh-4.4.0"
+TITLE = "Move z2jh from 3.3.8 to 4.4.0"
+IN_ADDRESS = "Move+z2jh+from+3.3.8+to+4.4.0"
+ADDRESSES = [
+    ("git@github.com:org/hubs.git", "https://github.com/org/hubs"),
+    ("github.com:org/hubs", "https://github.com/org/hubs"),
+    ("git@github.com-work:org/hubs.git", "https://github.com/org/hubs"),
+    ("ssh://git@ssh.github.com:443/org/hubs.git", "https://github.com/org/hubs"),
+    ("https://github.com/org/hubs.git", "https://github.com/org/hubs"),
+    ("https://github.com/org/hubs/", "https://github.com/org/hubs"),
+    ("https://GitHub.com/Org/Hubs.git", "https://github.com/Org/Hubs"),
+    ("https://x-access-token:ghs_secret@github.com/org/hubs.git", "https://github.com/org/hubs"),
+    ("git://github.com/org/hubs.git", "https://github.com/org/hubs"),
+    ("git+ssh://git@github.com/org/hubs.git", "https://github.com/org/hubs"),
+    ("ssh://git@gitlab.example.org:2222/deep/er/hubs.git", "https://gitlab.example.org/deep/er/hubs"),
+    ("https://gitlab.example.org:8443/deep/er/hubs.git", "https://gitlab.example.org:8443/deep/er/hubs"),
+    ("http://gitea.example:3000/org/hubs.git", "http://gitea.example:3000/org/hubs"),
+    ("http://[::1]:3000/org/hubs.git", "http://[::1]:3000/org/hubs"),
+    ("git@[::1]:org/hubs.git", None),
+    ("/srv/git/hubs.git", None),
+    ("../hubs.git", None),
+    ("./odd:name", None),
+    ("file:///srv/git/hubs.git", None),
+    ("C:/srv/git/hubs.git", None),
+    ("server:/srv/git/hubs.git", None),
+    ("https://[::1", None),
+    ("https://github.com:port/org/hubs.git", None),
+    ("https:///org/hubs.git", None),
+    ("https://github.com/", None),
+    ("github.com:", None),
+    ("", None),
+]
+PAGES = [
+    ("git@github.com:org/hubs.git", f"https://github.com/org/hubs/compare/main...{BRANCH}?expand=1&title={IN_ADDRESS}"),
+    (
+        "octocorp@octocorp.ghe.com:org/hubs.git",
+        f"https://octocorp.ghe.com/org/hubs/compare/main...{BRANCH}?expand=1&title={IN_ADDRESS}",
+    ),
+    (
+        "https://github.example.edu/org/hubs",
+        f"https://github.example.edu/org/hubs/compare/main...{BRANCH}?expand=1&title={IN_ADDRESS}",
+    ),
+    (
+        "git@gitlab.com:deep/er/still/hubs.git",
+        (
+            "https://gitlab.com/deep/er/still/hubs/-/merge_requests/new"
+            f"?merge_request%5Bsource_branch%5D={BRANCH}&merge_request%5Btarget_branch%5D=main"
+            f"&merge_request%5Btitle%5D={IN_ADDRESS}"
+        ),
+    ),
+    (
+        "ssh://git@altssh.gitlab.com:443/org/hubs.git",
+        (
+            "https://gitlab.com/org/hubs/-/merge_requests/new"
+            f"?merge_request%5Bsource_branch%5D={BRANCH}&merge_request%5Btarget_branch%5D=main"
+            f"&merge_request%5Btitle%5D={IN_ADDRESS}"
+        ),
+    ),
+    (
+        "https://robin@bitbucket.org/org/hubs.git",
+        f"https://bitbucket.org/org/hubs/pull-requests/new?source={BRANCH}&dest=main",
+    ),
+    (
+        "https://bitbucket.example.com/scm/HUB/hubs.git",
+        (
+            "https://bitbucket.example.com/projects/HUB/repos/hubs/pull-requests"
+            f"?create&sourceBranch=refs%2Fheads%2F{BRANCH}&targetBranch=refs%2Fheads%2Fmain"
+        ),
+    ),
+    (
+        "ssh://git@bitbucket.example.com:7999/~robin/hubs.git",
+        (
+            "https://bitbucket.example.com/users/robin/repos/hubs/pull-requests"
+            f"?create&sourceBranch=refs%2Fheads%2F{BRANCH}&targetBranch=refs%2Fheads%2Fmain"
+        ),
+    ),
+    ("https://codeberg.org/org/hubs.git", f"https://codeberg.org/org/hubs/compare/main...{BRANCH}"),
+    ("git@git.forgejo.example:org/hubs.git", f"https://git.forgejo.example/org/hubs/compare/main...{BRANCH}"),
+    ("http://gitea.example:3000/org/hubs.git", f"http://gitea.example:3000/org/hubs/compare/main...{BRANCH}"),
+    ("git@git.example.org:org/hubs.git", None),
+    ("https://dev.azure.com/org/project/_git/hubs", None),
+]
+
+
+@pytest.mark.parametrize(("remote", "address"), ADDRESSES)
+def test_a_remotes_address_on_the_web(remote: str, address: str | None) -> None:
+    assert web_address(remote) == address
+
+
+@pytest.mark.parametrize(("remote", "page"), PAGES)
+def test_the_page_for_opening_a_pull_request(remote: str, page: str | None) -> None:
+    repository = read_remote(remote)
+    assert repository is not None
+    assert opening_address(repository, repository, BRANCH, "main", TITLE) == page
+
+
+def test_a_branchs_name_is_quoted_in_an_address() -> None:
+    repository = read_remote("git@github.com:org/hubs.git")
+    assert repository is not None
+    page = opening_address(repository, repository, "robin/bump#4 &more", "release/2026", "Go & see")
+    compared = "release/2026...robin/bump%234%20%26more"
+    assert page == f"https://github.com/org/hubs/compare/{compared}?expand=1&title=Go+%26+see"
+
+
+@pytest.mark.parametrize(
+    ("remote", "by_ssh"),
+    [
+        ("git@github.com:org/hubs.git", True),
+        ("ssh://git@github.com/org/hubs.git", True),
+        ("git+ssh://git@github.com/org/hubs.git", True),
+        ("https://github.com/org/hubs.git", False),
+        ("git://github.com/org/hubs.git", False),
+    ],
+)
+def test_ssh_may_know_a_host_by_another_name(remote: str, by_ssh: bool) -> None:
+    assert is_reached_by_ssh(remote) == by_ssh

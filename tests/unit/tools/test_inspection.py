@@ -1,0 +1,209 @@
+"""What a real registry says of images of every make, asked through the real buildx."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.faults import Denied, ProgramFailed, Refused, Unreachable
+from tasks.core.names import Reference
+from tasks.image.proof import Base, prove
+from tasks.rehearsal.registry import Registry
+from tasks.tools.docker import inspect, local, require_builder
+from tasks.tools.registry import FoundImage
+from tests.support.manifests import ATTESTATION, DOCKER_INDEX, DOCKER_MANIFEST, Repository, layer_digest
+from tests.support.registry import private_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.engine
+AMD64, ARM64 = "linux/amd64", "linux/arm64"
+
+
+@pytest.fixture
+def repository(registry: Registry) -> Repository:
+    return Repository(registry.address, f"inspection/{secrets.token_hex(4)}")
+
+
+def named(repository: Repository, tag: str) -> Reference:
+    return Reference(f"{repository.address}/{repository.path}", tag)
+
+
+def look(repository: Repository, tag: str) -> FoundImage:
+    found = inspect(named(repository, tag))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("media_type", [None, DOCKER_MANIFEST], ids=["OCI's manifest", "Docker's manifest"])
+def test_one_image(repository: Repository, media_type: str | None) -> None:
+    pushed = repository.push("1", AMD64, "abc", **({"media_type": media_type} if media_type else {}))
+    found = look(repository, "1")
+    assert found.digest == pushed["digest"]
+    assert {name: image.layers for name, image in found.platforms.items()} == {
+        AMD64: (layer_digest("a"), layer_digest("b"), layer_digest("c"))
+    }
+
+
+@pytest.mark.parametrize("media_type", [None, DOCKER_INDEX], ids=["OCI's index", "Docker's list"])
+def test_an_index_of_several_platforms(repository: Repository, media_type: str | None) -> None:
+    entries = [repository.push("amd64", AMD64, "ab"), repository.push("arm64", "linux/arm64/v8", "xy")]
+    entries.append(repository.push("armv7", "linux/arm/v7", "x"))
+    digest = repository.push_index("1", *entries, **({"media_type": media_type} if media_type else {}))
+    found = look(repository, "1")
+    assert (found.digest, set(found.platforms)) == (digest, {AMD64, ARM64, "linux/arm/v7"})
+    assert found.platforms[ARM64].layers == (layer_digest("x"), layer_digest("y"))
+
+
+@pytest.mark.parametrize(
+    ("pushed", "seen"), [(AMD64, AMD64), ("linux/arm64/v8", ARM64), ("linux/arm/v7", "linux/arm/v7")]
+)
+def test_a_platform_is_spelled_the_same_in_an_image_and_in_an_index(
+    repository: Repository, pushed: str, seen: str
+) -> None:
+    repository.push_index("index", repository.push("image", pushed, "a"))
+    assert set(look(repository, "image").platforms) == set(look(repository, "index").platforms) == {seen}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "named_so"),
+    [
+        pytest.param(AMD64, AMD64, AMD64, id="two images"),
+        pytest.param("linux/arm64", "linux/arm64/v8", ARM64, id="in two spellings"),
+    ],
+)
+def test_an_index_with_two_manifests_for_a_platform_is_refused(
+    repository: Repository, first: str, second: str, named_so: str
+) -> None:
+    entries = [repository.push("first", first, "ab"), repository.push("second", second, "xy")]
+    repository.push_index("1", *entries, repository.push("other", "linux/s390x", "s"))
+    with pytest.raises(Refused) as fault:
+        look(repository, "1")
+    image = named(repository, "1")
+    inspected = f"docker buildx imagetools inspect {image}"
+    assert str(fault.value) == (
+        f"error: the index has 2 manifests for {named_so} ({image})\n"
+        f"hint: look at it: {inspected}; build it anew: invoke build --force"
+    )
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["the same image twice", "two images"])
+def test_an_index_with_two_manifests_that_it_says_no_platform_of_is_refused(
+    repository: Repository, *, same: bool
+) -> None:
+    first = repository.push("first", AMD64, "ab")
+    second = first if same else repository.push("second", AMD64, "xy")
+    repository.push_index("1", *({key: one[key] for key in one if key != "platform"} for one in (first, second)))
+    with pytest.raises(Refused, match=f"the index has 2 manifests for {AMD64}"):
+        look(repository, "1")
+
+
+def test_attestations_are_not_counted_as_manifests_for_a_platform(repository: Repository) -> None:
+    image = repository.push("image", AMD64, "abc")
+    marks = [{**repository.push(f"p{n}", "unknown/unknown", "p" * n), "platform": ATTESTATION} for n in (1, 2)]
+    repository.push_index("1", image, *marks)
+    assert set(look(repository, "1").platforms) == {AMD64}
+
+
+def test_an_attestation_beside_the_image_is_no_platform(repository: Repository) -> None:
+    image = repository.push("image", AMD64, "abc")
+    provenance = {
+        **repository.push("provenance", "unknown/unknown", "p"),
+        "annotations": {
+            "vnd.docker.reference.type": "attestation-manifest",
+            "vnd.docker.reference.digest": image["digest"],
+        },
+        "platform": ATTESTATION,
+    }
+    digest = repository.push_index("1", image, provenance)
+    base = Base(named(repository, "base"), FoundImage("sha256:0", look(repository, "image").platforms))
+    proof = prove(named(repository, "1"), look(repository, "1"), base, AMD64, digest)
+    assert (proof.digest, proof.platforms) == (digest, (AMD64,))
+
+
+def test_an_index_of_nothing_is_no_usable_answer(repository: Repository) -> None:
+    repository.push_index("1")
+    with pytest.raises(Unreachable, match="the registry's answer is no image"):
+        inspect(named(repository, "1"))
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[Callable[[str], Reference]]:
+    with private_registry(tmp_path / "private", {"robin": "tulip-garden"}) as served:
+        yield lambda tag: Reference(f"{served.address}/hub", tag)
+
+
+def test_a_registry_that_denies_does_not_mean_not_found(private: Callable[[str], Reference]) -> None:
+    with pytest.raises(Denied) as fault:
+        inspect(private("1"))
+    host = private("1").host
+    assert (fault.value.code, fault.value.where) == (4, host)
+    assert fault.value.hint == f"docker login {host}"
+
+
+def test_a_missing_credential_helper_is_denied_with_the_way_to_sign_in(private: Callable[[str], Reference]) -> None:
+    config = Path(os.environ["DOCKER_CONFIG"]) / "config.json"
+    config.write_text('{"credHelpers": {"%s": "of-the-day"}}' % private("1").host)  # noqa: UP031 - braces
+    with pytest.raises(Denied) as fault:
+        inspect(private("1"))
+    assert "credential helper is not on PATH" in fault.value.what
+    assert fault.value.hint == "put the folder of docker-credential-of-the-day on PATH"
+
+
+def stand_in_docker(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Put a stand-in before the real docker: ``script`` is what it does."""
+    stand_in = folder / "docker"
+    stand_in.write_text(f"#!/bin/sh\n# A stand-in for docker.\n{script}\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+
+
+@pytest.mark.parametrize(
+    ("said", "what", "hint"),
+    [
+        pytest.param(
+            "docker: 'buildx' is not a docker command.",
+            "docker has no buildx",
+            "install the buildx plugin: https://docs.docker.com/build/install-buildx/",
+            id="no buildx",
+        ),
+        pytest.param(
+            "ERROR: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+            "the Docker engine does not answer",
+            "start Docker Desktop or the docker service, then: docker info",
+            id="no engine",
+        ),
+    ],
+)
+def test_a_fault_of_this_machine_is_not_the_registrys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, what: str, hint: str
+) -> None:
+    stand_in_docker(tmp_path, monkeypatch, f'echo "{said}" >&2; exit 1')
+    with pytest.raises(ProgramFailed) as fault:
+        inspect(Reference("registry.test/hub", "1"))
+    assert (fault.value.what, fault.value.hint) == (what, hint)
+
+
+def test_docker_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ProgramFailed) as fault:
+        inspect(Reference("registry.test/hub", "1"))
+    assert str(fault.value) == (
+        "error: docker is not installed (PATH)\nhint: install Docker: https://docs.docker.com/engine/install/"
+    )
+
+
+def test_a_builder_that_nobody_made_is_a_fault_with_the_list() -> None:
+    with pytest.raises(ProgramFailed) as fault:
+        require_builder("nobody-made-this")
+    assert (fault.value.where, fault.value.hint) == ("nobody-made-this", "docker buildx ls")
+    require_builder(None)
+
+
+def test_what_the_engine_does_not_have_is_none() -> None:
+    assert local(Reference("registry.test/nobody/has/this", "1")) is None

@@ -1,0 +1,262 @@
+"""What becomes of a question to a registry that misbehaves."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.faults import Denied, Fault, Refused, Unreachable
+from tasks.core.names import Reference
+from tasks.tools.docker import inspect
+from tasks.tools.registry import Conversation, Undecided, look_up, require_push_right
+from tests.support.conduct import CONDUCTS, Conduct, asks_for, says, sends_to
+from tests.support.manifests import DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST, Repository
+from tests.support.real import DATA
+from tests.support.registry import sign_in
+from tests.support.server import Drip, Server, misbehaving, reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ALL = [pytest.param(conduct, id=title) for title, conduct in CONDUCTS.items() if conduct.registry]
+AMD64, ARM64 = "linux/amd64", "linux/arm64"
+CERTIFICATE = DATA / "server.pem"
+TULIP = "Basic cm9iaW46dHVsaXAtZ2FyZGVu"  # robin:tulip-garden
+SLOW = {title: conduct.answer for title, conduct in CONDUCTS.items() if isinstance(conduct.answer, Drip)}
+
+
+def named(served: Server, tag: str = "1") -> Reference:
+    return Reference(f"{served.address}/hub", tag)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("conduct", ALL)
+def test_a_registry_that_misbehaves_is_one_fault_and_never_not_found(alone: Server, conduct: Conduct) -> None:
+    alone.answer("", conduct.answer)
+    with pytest.raises(Fault) as fault:
+        inspect(named(alone))
+    assert conduct.fits(fault.value, alone.address), fault.value
+    assert len(str(fault.value).splitlines()) == 2
+    assert len(alone.asked) < 20
+
+
+@pytest.mark.parametrize("conduct", ALL)
+def test_a_right_to_push_that_is_not_denied_is_left_to_the_push(alone: Server, conduct: Conduct) -> None:
+    alone.answer("", conduct.answer)
+    with pytest.raises(Denied) if conduct.kind is Denied else nullcontext():
+        require_push_right(named(alone))
+
+
+@pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW)
+def test_a_slow_registry_takes_no_longer_than_it_may(
+    alone: Server, monkeypatch: pytest.MonkeyPatch, answer: Drip
+) -> None:
+    monkeypatch.setattr("tasks.tools.registry.SECONDS", 0.5)
+    alone.answer("", answer)
+    begin = time.monotonic()
+    with pytest.raises(Undecided):
+        look_up(named(alone))
+    require_push_right(named(alone))
+    assert time.monotonic() - begin < 3
+
+
+@pytest.mark.parametrize("code", ["MANIFEST_UNKNOWN", "NAME_UNKNOWN"])
+def test_not_found_is_an_answer_in_the_registrys_own_words(alone: Server, code: str) -> None:
+    alone.answer("", says("404 Not Found", code, "no such thing"))
+    assert inspect(named(alone)) is None
+    assert [str(asked) for asked in alone.asked] == ["GET /v2/hub/manifests/1"]
+
+
+# -- what a registry has, and what it says of it
+
+
+@pytest.fixture
+def repository(before: Server) -> Repository:
+    return Repository(before.address, f"servers/{secrets.token_hex(4)}")
+
+
+def at(repository: Repository, tag: str) -> Reference:
+    return Reference(f"{repository.address}/{repository.path}", tag)
+
+
+def whole(media_type: str) -> str:
+    """Return the media type of an index whose images have ``media_type``."""
+    return DOCKER_INDEX if media_type == DOCKER_MANIFEST else INDEX
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("media_type", [MANIFEST, DOCKER_MANIFEST], ids=["OCI", "Docker"])
+@pytest.mark.parametrize(
+    ("said", "really"), [(AMD64, ARM64), (ARM64, AMD64)], ids=["amd64 that is arm64", "arm64 that is amd64"]
+)
+@pytest.mark.parametrize("others", [(), ("linux/s390x",)], ids=["alone", "among others"])
+def test_an_index_that_says_another_platform_than_its_image(
+    repository: Repository, media_type: str, said: str, really: str, others: tuple[str, ...]
+) -> None:
+    image = repository.push("image", really, "ab", media_type=media_type)
+    image["platform"] = dict(zip(("os", "architecture"), said.split("/"), strict=True))
+    entries = [repository.push("other", other, "xy", media_type=media_type) for other in others]
+    repository.push_index("1", image, *entries, media_type=whole(media_type))
+    with pytest.raises(Refused) as fault:
+        inspect(at(repository, "1"))
+    reference = at(repository, "1")
+    assert str(fault.value) == (
+        f"error: the index says {said}, its image is for {really} ({reference})\n"
+        f"hint: look at it: docker buildx imagetools inspect {reference}; build it anew: invoke build --force"
+    )
+
+
+@pytest.mark.engine
+def test_an_index_without_platforms_has_those_of_its_images(repository: Repository) -> None:
+    image = repository.push("image", AMD64, "ab")
+    del image["platform"]
+    repository.push_index("1", image)
+    found = inspect(at(repository, "1"))
+    assert found is not None
+    assert set(found.platforms) == {AMD64}
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("part", ["blobs/sha256", "manifests/sha256"], ids=["configuration", "manifest of a platform"])
+def test_an_image_that_has_lost_a_part_is_not_missing(repository: Repository, before: Server, part: str) -> None:
+    repository.push_index("1", repository.push("image", AMD64, "ab"))
+    before.answer(part, says("404 Not Found", "MANIFEST_UNKNOWN", "manifest unknown"))
+    with pytest.raises(Unreachable, match=r"gives no usable answer: .* not found"):
+        inspect(at(repository, "1"))
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("part", ["blobs/sha256", "manifests/sha256"], ids=["configuration", "manifest of a platform"])
+def test_a_part_that_is_another_one_is_no_answer(repository: Repository, before: Server, part: str) -> None:
+    repository.push_index("1", repository.push("image", AMD64, "ab"))
+    before.answer(part, reply(b'{"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": ["sha256:0"]}}'))
+    with pytest.raises(Unreachable):
+        inspect(at(repository, "1"))
+
+
+@pytest.mark.engine
+def test_a_blob_that_lies_on_another_server_is_taken_from_there(repository: Repository, before: Server) -> None:
+    pushed = repository.push("1", AMD64, "ab")
+    assert inspect(at(repository, "1")) is not None
+    blob = next(asked.path for asked in before.asked if "/blobs/sha256" in asked.path)
+    with misbehaving(before.behind) as storage:
+        before.answer(blob, sends_to(f"http://{storage.address}{blob}"))
+        found = inspect(at(repository, "1"))
+    assert found is not None
+    assert found.digest == pushed["digest"]
+    assert [str(asked) for asked in storage.asked] == [f"GET {blob}"]
+
+
+# -- credentials
+
+
+@pytest.fixture
+def asking(alone: Server) -> Server:
+    """A registry that asks for a password, and Docker has one for it."""
+    sign_in(alone.address, "robin", "tulip-garden")
+    alone.answer("", asks_for('Basic realm="hub"'), times=1)
+    return alone
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Server]:
+    """Another server, which is not to have the registry's credentials."""
+    with misbehaving() as served:
+        yield served
+
+
+def ask_for(image: Reference) -> None:
+    with suppress(Undecided):
+        look_up(image)
+
+
+LOOKS = pytest.mark.parametrize("look", [ask_for, require_push_right], ids=["look", "right to push"])
+
+
+def test_credentials_do_not_follow_a_redirect_to_another_server(asking: Server, elsewhere: Server) -> None:
+    asking.answer("", sends_to(f"http://{elsewhere.address}/v2/hub/manifests/1"))
+    ask_for(named(asking))
+    assert asking.said("Authorization") == [TULIP]
+    assert [str(asked) for asked in elsewhere.asked] == ["GET /v2/hub/manifests/1"]
+    assert elsewhere.said("Authorization") == []
+
+
+def test_credentials_do_not_go_where_an_upload_was_begun_elsewhere(asking: Server, elsewhere: Server) -> None:
+    asking.answer("POST", reply(status="202 Accepted", Location=f"http://{elsewhere.address}/v2/hub/blobs/uploads/1"))
+    require_push_right(named(asking))
+    assert asking.said("Authorization") == [TULIP]
+    assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize("place", ["/v2/hub/blobs/uploads/1", "1", "http://{}/v2/hub/blobs/uploads/1"])
+def test_an_upload_that_was_begun_is_given_up(asking: Server, place: str) -> None:
+    asking.answer("POST", reply(status="202 Accepted", Location=place.format(asking.address)))
+    asking.answer("DELETE", reply(status="204 No Content"))
+    require_push_right(named(asking))
+    assert str(asking.asked[-1]) == "DELETE /v2/hub/blobs/uploads/1"
+    assert asking.said("Authorization") == [TULIP, TULIP]
+
+
+def test_a_denial_of_the_right_to_push_is_the_registrys_own_words(asking: Server) -> None:
+    asking.answer("POST", says("403 Forbidden", "DENIED", "requested access to the resource is denied"))
+    with pytest.raises(Denied) as fault:
+        require_push_right(named(asking))
+    assert str(fault.value) == (
+        "error: the registry denied access: DENIED requested access to the resource is denied "
+        f"({asking.address})\nhint: docker login {asking.address}"
+    )
+
+
+@pytest.fixture
+def secure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A registry with a certificate, whose password Docker has; it is taken for one beyond this machine."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    monkeypatch.setattr(Reference, "on_loopback", property(lambda _: False))
+    with misbehaving(certificate=CERTIFICATE) as served:
+        sign_in(served.url.removeprefix("https://"), "robin", "tulip-garden")
+        yield served
+
+
+def at_secure(served: Server) -> Reference:
+    return Reference(f"{served.url.removeprefix('https://')}/hub", "1")
+
+
+@LOOKS
+def test_a_password_for_https_is_not_sent_for_a_token_by_http(
+    secure: Server, elsewhere: Server, look: Callable[[Reference], None]
+) -> None:
+    secure.answers = [asks_for(f'Bearer realm="http://{elsewhere.address}/token",service="hub"')]
+    look(at_secure(secure))
+    assert len(secure.asked) == 1
+    assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize("token_first", [True, False])
+def test_of_several_ways_to_sign_in_a_token_is_taken(alone: Server, *, token_first: bool) -> None:
+    sign_in(alone.address, "robin", "tulip-garden")
+    ways = [f'Bearer realm="http://{alone.address}/token",service="hub"', 'Basic realm="hub"'][
+        :: 1 if token_first else -1
+    ]
+    head = "".join(f"WWW-Authenticate: {way}\r\n" for way in ways)
+    alone.answer("manifests", f"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n{head}\r\n".encode(), times=1)
+    alone.answer("GET /token", reply(b'{"token": "abc"}'))
+    ask_for(named(alone))
+    assert alone.said("Authorization") == [TULIP, "Bearer abc"]
+
+
+@LOOKS
+def test_https_does_not_become_http(secure: Server, elsewhere: Server, look: Callable[[Reference], None]) -> None:
+    place = f"http://{elsewhere.address}/v2/hub/blobs/uploads/1"
+    secure.answers = [sends_to(place), reply(status="202 Accepted", Location=place)]
+    look(at_secure(secure))
+    assert elsewhere.asked == []
+
+
+def test_a_registry_beyond_this_machine_is_never_asked_by_http() -> None:
+    assert Conversation(Reference("registry.example:80/hub")).root.url == "https://registry.example:80/v2/hub/"
+    assert Conversation(Reference("127.0.0.1.evil.example/hub")).root.url == "https://127.0.0.1.evil.example/v2/hub/"
+    assert Conversation(Reference("localhost:5000/hub")).root.url == "http://localhost:5000/v2/hub/"

@@ -1,0 +1,148 @@
+"""``--engine chartpress``: the runbook's own commands, with the same preparation, proof and commits around them."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.names import Host
+from tests.support.cli import run, run_task, sh
+from tests.support.looks import fault, images_in, labels, nothing_written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+    from tests.support.fixtures import Hubpress
+    from tests.support.hubs import Hub
+
+pytestmark = pytest.mark.engine
+
+ENGINE = ("--engine", "chartpress")
+PC = Host("linux", "x86_64")
+APPLE, INTEL_MAC = Host("darwin", "arm64"), Host("darwin", "x86_64")
+ARM = Host("linux", "aarch64")
+FOR_AMD64 = "chartpress --push --builder docker-buildx --platform linux/amd64"
+
+
+def test_chartpress_builds_and_we_prove_and_write(
+    plain: Hub, registry: Registry, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    before = plain.snapshot()
+    done = run_task("build", "--json", *ENGINE, cwd=plain.path, env={"TMPDIR": str(temporary)})
+    assert done.code == 0, done
+    (image,) = done.json["images"]
+    commit = plain.git("log", "-1", "--pretty=%h")
+    assert image["status"] == "built"
+    assert image["tag"] == f"0.0.1-0.dev.git.1.h{commit}"
+    assert image["platforms"] == ["linux/amd64"]
+    assert image["base"]["inherited"] is True
+    name = f"{prefix.partition('/')[2]}/core/hub:{image['tag']}"
+    assert images_in(registry.address, name.partition("/")[0]) == {name: image["digest"]}
+    values = before["hub/values.yaml"].decode()
+    expected = values.replace("      name:\n", f"      name: {prefix}/core/hub\n")
+    expected = expected.replace("      tag:\n", f"      tag: {image['tag']}\n")
+    assert plain.snapshot() == {**before, "hub/values.yaml": expected.encode()}
+    assert list(temporary.iterdir()) == []
+    assert "$> docker push" in done.err
+
+
+def test_what_either_engine_has_pushed_the_other_finds(plain: Hub) -> None:
+    assert run_task("build", cwd=plain.path).code == 0
+    found = run_task("build", "--json", *ENGINE, cwd=plain.path)
+    assert [image["status"] for image in found.json["images"]] == ["present"]
+    assert "$> docker" not in found.err
+
+
+def test_the_macs_command_works(plain: Hub, prefix: str) -> None:
+    done = run_task("build", "--json", "--platform", "linux/amd64", *ENGINE, cwd=plain.path)
+    assert done.code == 0, done
+    assert "$> docker buildx build --progress plain" in done.err
+    assert "--platform linux/amd64 --push" in done.err
+    (image,) = done.json["images"]
+    assert image["platforms"] == ["linux/amd64"]
+    assert labels(f"{prefix}/core/hub:{image['tag']}") is not None
+
+
+@pytest.mark.parametrize(
+    ("host", "flags", "command"),
+    [
+        pytest.param(PC, "", "chartpress --push", id="PC"),
+        pytest.param(APPLE, "", FOR_AMD64, id="Mac, Apple silicon"),
+        pytest.param(INTEL_MAC, "", FOR_AMD64, id="Mac, Intel"),
+        pytest.param(ARM, "", FOR_AMD64, id="Linux on Arm"),
+        pytest.param(PC, "--platform linux/amd64", FOR_AMD64, id="PC that is told the platform"),
+        pytest.param(PC, "--force", "chartpress --push --force-build --force-push", id="by force"),
+        pytest.param(PC, "--builder default", f"DOCKER_CONTEXT=default {FOR_AMD64}", id="on an engine that is named"),
+        pytest.param(PC, "--builder idle", f"BUILDX_BUILDER=idle {FOR_AMD64}", id="on a builder that is named"),
+    ],
+)
+def test_the_runbooks_command_is_shown(
+    host: Host, flags: str, command: str, plain: Hub, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Host, "here", lambda: host)
+    # It is listed, in the test's own Docker folder, and never started.
+    sh("docker", "buildx", "create", "--name", "idle", "--driver", "docker-container", cwd=plain.path)
+    with nothing_written(plain):
+        shown = hubpress(plain, "--dry", "build", *ENGINE, *flags.split())
+    assert shown.code == 0, shown
+    assert [line.strip() for line in shown.out.splitlines() if line.strip().startswith("$ ")] == [f"$ {command}"]
+
+
+# -- what it cannot do
+
+
+@pytest.mark.parametrize(
+    ("flags", "settings", "named"),
+    [
+        ("--image hub", "", "--image"),
+        ("--no-cache", "", "--no-cache"),
+        ("--no-push", "", "--no-push"),
+        ("", "hub: {push: false}\n", "--no-push"),
+        ("", "hub: {tag: '{chart_version}-{commit}'}\n", "hub.tag {chart_version}-{commit}"),
+        ("", "hub: {tag: '{content}'}\n", "hub.tag {content}"),
+    ],
+)
+def test_what_chartpress_does_not_know_is_refused(
+    flags: str, settings: str, named: str, plain: Hub, hubpress: Hubpress
+) -> None:
+    plain.write("invoke.yaml", settings or "hub: {}\n")
+    with nothing_written(plain):
+        told = hubpress(plain, "build", *ENGINE, *flags.split())
+    assert (told.code, *fault(told)) == (
+        1,
+        f"error: chartpress does not know {named} (--engine)",
+        "hint: leave out --engine chartpress",
+    )
+
+
+def test_without_chartpress_the_hint_says_how_to_get_it(plain: Hub, installed: Path) -> None:
+    with nothing_written(plain):
+        told = run(str(installed / "hubpress"), "build", *ENGINE, cwd=plain.path)
+    assert (told.code, *fault(told)) == (
+        3,
+        "error: chartpress is not installed (PATH)",
+        "hint: install chartpress: pip install chartpress",
+    )
+
+
+def test_an_image_whose_folder_is_missing_stops_chartpress_and_writes_nothing(
+    cal_icor: Hub, registry: Registry
+) -> None:
+    images = images_in(registry.address)
+    values = cal_icor.read("hub/values.yaml")
+    with nothing_written(cal_icor):
+        told = run_task("build", *ENGINE, cwd=cal_icor.path)
+    assert told.code == 3, told
+    error, hint = told.err.splitlines()[-2:]
+    assert error.startswith("error: "), told
+    assert hint.startswith("hint: "), told
+    assert "Traceback" not in error
+    assert cal_icor.read("hub/values.yaml") == values
+    # chartpress pushes each image as soon as it is built.
+    assert images.items() <= images_in(registry.address).items()

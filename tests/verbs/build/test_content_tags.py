@@ -1,0 +1,280 @@
+"""Tags of the repository's own making: after the content, or after the chart and the commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cli import run_task, sh
+from tests.support.looks import fault, images_in, labels, nothing_written
+from tests.support.several import BASE, FROM_BASE, values_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+    from tests.support.fixtures import Hubpress
+    from tests.support.hubs import Hub
+    from tests.support.several import Maker
+
+pytestmark = pytest.mark.engine
+
+DOCKERFILE = f"{FROM_BASE}ARG WHICH\nCOPY --chown=1000 . /srv\n"
+IMAGES = """\
+# Ours.
+hub:
+  valuesPath: jupyterhub.hub.image
+  buildArgs: {WHICH: one, OTHER: two}
+"""
+FILES = {
+    ".gitignore": "*.local\n",
+    "images/hub/Dockerfile": DOCKERFILE,
+    "images/hub/.dockerignore": "*.md\n!KEEP.md\ndrafts\n",
+    "images/hub/a.txt": "a\n",
+    "images/hub/KEEP.md": "kept\n",
+    "images/hub/notes.md": "left out\n",
+    "images/hub/drafts/b.txt": "left out\n",
+    "images/hub/scripts/start.sh": "#!/bin/sh\n",
+}
+CONTENT = "hub: {tag: '{chart_version}-{content}'}\n"
+
+
+@pytest.fixture
+def hub(make: Maker) -> Hub:
+    """A hub repository whose tags are those of the image's content."""
+    made = make(IMAGES, {**FILES, "invoke.yaml": CONTENT})
+    (made.path / "images/hub/link").symlink_to("a.txt")
+    made.commit("Link")
+    return made
+
+
+def tag_of(hubpress: Hubpress, hub: Hub, *flags: str) -> str:
+    shown = hubpress(hub, "--dry", "build", "--json", *flags)
+    assert shown.code == 0, shown
+    (image,) = shown.json["images"]
+    return str(image["tag"])
+
+
+# -- what changes it
+
+
+def write(name: str, text: str) -> Callable[[Hub], None]:
+    return lambda hub: hub.write(name, text)
+
+
+def edit(name: str, old: str, new: str) -> Callable[[Hub], None]:
+    return lambda hub: hub.edit(name, old, new)
+
+
+def remove(name: str) -> Callable[[Hub], None]:
+    return lambda hub: (hub.path / name).unlink()
+
+
+def rename(old: str, new: str) -> Callable[[Hub], None]:
+    def change(hub: Hub) -> None:
+        (hub.path / old).replace(hub.path / new)
+
+    return change
+
+
+def mode(name: str, permissions: int) -> Callable[[Hub], None]:
+    return lambda hub: (hub.path / name).chmod(permissions)
+
+
+def relink(target: str) -> Callable[[Hub], None]:
+    def change(hub: Hub) -> None:
+        remove("images/hub/link")(hub)
+        (hub.path / "images/hub/link").symlink_to(target)
+
+    return change
+
+
+def unlink(hub: Hub) -> None:
+    (hub.path / "images/hub/link").unlink()
+    hub.write("images/hub/link", "a\n")
+
+
+def touch(hub: Hub) -> None:
+    for path in (hub.path / "images/hub").rglob("*"):
+        path.touch()
+
+
+def commit_elsewhere(hub: Hub) -> None:
+    hub.write("docs/index.md", "# Docs\n")
+    hub.commit("Write docs")
+
+
+CHANGING = {
+    "a new file, not in git": write("images/hub/new.txt", ""),
+    "a link to elsewhere": relink("KEEP.md"),
+    "a build argument": edit("chartpress.yaml", "WHICH: one", "WHICH: three"),
+    "an ignore file of the Dockerfile's own": write("images/hub/Dockerfile.dockerignore", "a.txt\n"),
+}
+KEEPING: dict[str, Callable[[Hub], None]] = {
+    "times": touch,
+    "a file that git ignores": write("images/hub/settings.local", "mine\n"),
+    "the order of build arguments": edit("chartpress.yaml", "{WHICH: one, OTHER: two}", "{OTHER: two, WHICH: one}"),
+    "a commit of other files": commit_elsewhere,
+}
+
+
+@pytest.mark.parametrize("change", CHANGING.values(), ids=list(CHANGING))
+def test_another_content_makes_another_tag(change: Callable[[Hub], None], hub: Hub, hubpress: Hubpress) -> None:
+    before = tag_of(hubpress, hub)
+    change(hub)
+    after = tag_of(hubpress, hub)
+    assert after != before
+    assert after.startswith("3.2.1-")
+    assert len(after) == len("3.2.1-") + 12
+
+
+@pytest.mark.parametrize("change", KEEPING.values(), ids=list(KEEPING))
+def test_the_same_content_keeps_its_tag(change: Callable[[Hub], None], hub: Hub, hubpress: Hubpress) -> None:
+    before = tag_of(hubpress, hub)
+    change(hub)
+    assert tag_of(hubpress, hub) == before
+
+
+def test_another_clone_has_the_same_tag(hub: Hub, hubpress: Hubpress, tmp_path: Path) -> None:
+    sh("git", "clone", "--quiet", "--depth=1", hub.path.as_uri(), str(tmp_path / "shallow"), cwd=tmp_path)
+    shallow = type(hub)(tmp_path / "shallow", hub.remote)
+    assert shallow.git("rev-parse", "--is-shallow-repository") == "true"
+    assert tag_of(hubpress, shallow) == tag_of(hubpress, hub)
+
+
+def test_a_base_image_that_moved_makes_another_tag(hub: Hub, hubpress: Hubpress, prefix: str, mirror: str) -> None:
+    ours = f"{prefix}/k8s-hub:3.2.1"
+    sh("docker", "buildx", "imagetools", "create", "--tag", ours, f"{mirror}:3.2.1", cwd=hub.path)
+    hub.edit("images/hub/Dockerfile", f"FROM {mirror}:", f"FROM {prefix}/k8s-hub:")
+    before = tag_of(hubpress, hub)
+    sh("docker", "buildx", "imagetools", "create", "--tag", ours, f"{mirror}:3.2.0", cwd=hub.path)
+    assert tag_of(hubpress, hub) != before
+    sh("docker", "buildx", "imagetools", "create", "--tag", ours, f"{mirror}:3.2.1", cwd=hub.path)
+    assert tag_of(hubpress, hub) == before
+
+
+def test_another_platform_makes_another_tag(make: Maker, hubpress: Hubpress, prefix: str, tmp_path: Path) -> None:
+    base = f"{prefix}/k8s-hub:3.2.1"
+    make_base_for_two_platforms(base, tmp_path)
+    hub = make(IMAGES, {**FILES, "images/hub/Dockerfile": f"FROM {base}\n", "invoke.yaml": CONTENT})
+    tags = {
+        platform: tag_of(hubpress, hub, "--platform", platform)
+        for platform in ("linux/amd64", "linux/arm64", "linux/amd64,linux/arm64")
+    }
+    assert len(set(tags.values())) == len(tags)
+    assert tag_of(hubpress, hub) == tags["linux/amd64"]
+
+
+def make_base_for_two_platforms(name: str, folder: Path) -> None:
+    (folder / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    parts = [f"{name}-{machine}" for machine in ("amd64", "arm64")]
+    for part in parts:
+        platform = f"--platform=linux/{part.rpartition('-')[2]}"
+        build = ("docker", "buildx", "build", "--quiet", "--push", "--provenance=false", platform)
+        sh(*build, "--tag", part, str(folder), cwd=folder)
+    sh("docker", "buildx", "imagetools", "create", "--tag", name, *parts, cwd=folder)
+
+
+# -- what it is good for
+
+
+def test_a_release_makes_one_commit(hub: Hub, registry: Registry, prefix: str) -> None:
+    done = run_task("release", "--yes", cwd=hub.path)
+    assert done.code == 0, done
+    assert hub.subjects("origin/main..HEAD")[0] == "Move z2jh from 3.2.1 to 3.3.8"
+    assert hub.git("show", "--name-only", "--pretty=").splitlines() == [
+        "hub/Chart.yaml",
+        "hub/values.yaml",
+        "images/hub/Dockerfile",
+    ]
+    image = values_of(hub)["jupyterhub"]["hub"]["image"]
+    assert image["tag"].startswith("3.3.8-")
+    assert list(images_in(registry.address, prefix.partition("/")[2])) == [
+        f"{prefix.partition('/')[2]}/hub:{image['tag']}"
+    ]
+    again = run_task("release", "--yes", cwd=hub.path)
+    assert again.code == 0, again
+    assert "Nothing to do." in again.err
+
+
+def test_a_dirty_tree_is_built_as_it_lies(hub: Hub, prefix: str) -> None:
+    hub.edit("images/hub/Dockerfile", "ARG WHICH\n", "ARG WHICH\nLABEL tree=dirty\n")
+    hub.write("images/hub/new.txt", "not in git\n")
+    done = run_task("build", cwd=hub.path)
+    assert done.code == 0, done
+    image = values_of(hub)["jupyterhub"]["hub"]["image"]
+    found = labels(f"{prefix}/hub:{image['tag']}")
+    assert found["tree"] == "dirty"
+    assert "org.opencontainers.image.revision" not in found
+
+
+def test_a_context_that_each_build_changes_is_refused(make: Maker, hubpress: Hubpress) -> None:
+    hub = make(
+        "hub: {valuesPath: jupyterhub.hub.image, contextPath: ., dockerfilePath: images/hub/Dockerfile}\n",
+        {**FILES, "invoke.yaml": CONTENT},
+    )
+    with nothing_written(hub):
+        told = hubpress(hub, "build")
+    assert (told.code, *fault(told)) == (
+        1,
+        "error: the build context holds hub/values.yaml, so each build would make another {content} (.)",
+        "hint: give the image a folder of its own: contextPath in chartpress.yaml",
+    )
+
+
+@pytest.mark.parametrize(
+    "loosen",
+    [
+        pytest.param(lambda hub: hub.write("images/hub/new.txt", "new\n"), id="a new file"),
+        pytest.param(lambda hub: hub.edit("images/hub/a.txt", "a\n", "b\n"), id="a changed file"),
+        pytest.param(remove("images/hub/a.txt"), id="a file that is gone"),
+    ],
+)
+def test_a_release_refuses_files_that_its_commit_would_not_have(loosen: Callable[[Hub], None], hub: Hub) -> None:
+    loosen(hub)
+    with nothing_written(hub):
+        told = run_task("release", "--yes", cwd=hub.path)
+    assert (told.code, "the image hub has files that are not committed" in told.err) == (1, True), told
+
+
+# -- templates with a commit
+
+
+@pytest.mark.parametrize(
+    ("template", "tag"),
+    [
+        ("{chart_version}-{commit}", "3.3.8-{hash}"),
+        ("v{chart_version}.{commits}", "v3.3.8.2"),
+        ("{base_version}_{commit}", "3.3.8_{hash}"),
+    ],
+)
+def test_a_template_with_the_commit_takes_two_commits(template: str, tag: str, make: Maker) -> None:
+    hub = make("hub: {valuesPath: jupyterhub.hub.image}\n", {"images/hub/Dockerfile": f"FROM {BASE}\n"})
+    hub.write("invoke.yaml", f"hub: {{tag: '{template}'}}\n")
+    done = run_task("release", "--yes", cwd=hub.path)
+    assert done.code == 0, done
+    moved = hub.git("log", "-1", "--pretty=%h", "HEAD~1")
+    assert hub.subjects("origin/main..HEAD") == [
+        f"Use hub image {tag.format(hash=moved)}",
+        "Move z2jh from 3.2.1 to 3.3.8",
+    ]
+    assert values_of(hub)["jupyterhub"]["hub"]["image"]["tag"] == tag.format(hash=moved)
+
+
+@pytest.mark.parametrize(
+    ("template", "error"),
+    [
+        ("{chart_version}-{hash}", "the template '{chart_version}-{hash}' cannot be filled in"),
+        ("{chart_version", "the template '{chart_version' cannot be filled in"),
+        ("{chart_version!r}", "the template '{chart_version!r}' cannot be filled in"),
+        ("{chart_version}+{content}", "cannot be an image's tag"),
+    ],
+)
+def test_a_template_that_makes_no_tag_is_refused(template: str, error: str, hub: Hub, hubpress: Hubpress) -> None:
+    hub.write("invoke.yaml", f"hub: {{tag: '{template}'}}\n")
+    with nothing_written(hub):
+        told = hubpress(hub, "build")
+    assert told.code in (1, 2)
+    assert error in fault(told)[0]

@@ -1,0 +1,239 @@
+"""Credential files: known for what they are, and never put into an image or a commit."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tasks.repo.secrets import LARGEST, credential_in
+from tests.support.cli import run, run_task
+from tests.support.engine import files_of
+from tests.support.machine import PROJECT
+from tests.support.real import CAL_ICOR
+from tests.support.steps import install_hook
+from tests.support.world import fault
+
+if TYPE_CHECKING:
+    from tests.support.hubs import Hub
+
+PEM = "-----BEGIN {kind}PRIVATE KEY-----\n{body}\n-----END {kind}PRIVATE KEY-----\n"
+BODY = base64.b64encode(bytes(range(48))).decode()
+KEY = PEM.format(kind="", body=BODY)
+CLOUD, REGISTRY, AWS = "credentials of Google Cloud", "a registry's password", "a key of AWS"
+SERVICE_ACCOUNT = {"type": "service_account", "project_id": "hubs", "private_key_id": "4711", "private_key": KEY}
+USER = {"type": "authorized_user", "client_id": "a.apps", "client_secret": "tulip", "refresh_token": "1//tulip"}
+FEDERATION = {"type": "external_account", "audience": "//iam.test/pool", "credential_source": {"url": "https://a.test"}}
+LOGIN = base64.b64encode(b"robin:tulip").decode()
+NETRC = "machine charts.test\n  login robin\n  password tulip\n"
+AWS_KEY = "[default]\naws_access_key_id = AKIA4711\naws_secret_access_key = tulip/garden\n"
+KUBECONFIG = "apiVersion: v1\nkind: Config\nusers:\n- name: robin\n  user:\n    token: tulip\n"
+CHECKED_OUT = '[http "https://github.com/"]\n\textraheader = AUTHORIZATION: basic dHVsaXA=\n'
+
+
+def with_token(file: dict[str, Any]) -> dict[str, Any]:
+    source = {**file["credential_source"], "headers": {"Authorization": "Bearer tulip"}}
+    return {**file, "credential_source": source}
+
+
+CREDENTIALS = {
+    "private key": ("id_ed25519", PEM.format(kind="OPENSSH ", body=BODY), "a private key"),
+    "private key behind a certificate": ("server.pem", f"subject=hub\n{KEY}", "a private key"),
+    "private key in a program": ("sign.py", f'KEY = """\n{KEY}"""\n', "a private key"),
+    "service account": ("hub-4711.json", json.dumps(SERVICE_ACCOUNT, indent=2), CLOUD),
+    "user of gcloud": ("adc.json", json.dumps(USER), CLOUD),
+    "federation with a token": ("ci.json", json.dumps(with_token(FEDERATION)), CLOUD),
+    "google-github-actions/auth": ("gha-creds-0a1b2c.json", json.dumps(FEDERATION), CLOUD),
+    "Docker's configuration": (
+        ".docker/config.json",
+        json.dumps({"auths": {"hub.test": {}, "a.test": {"auth": LOGIN}}}),
+        REGISTRY,
+    ),
+    "netrc": (".netrc", NETRC, "a web server's password"),
+    "git's store": (".git-credentials", "https://robin:tulip@github.com\n", "git's password"),
+    "git's settings": (".git/config", '[remote "origin"]\n\turl = https://robin:tulip@git.test/a\n', "git's password"),
+    "git's settings after actions/checkout": (".git/config", CHECKED_OUT, "git's password"),
+    "pypirc": (".pypirc", "[pypi]\nusername = __token__\npassword = pypi-tulip\n", "a package index's password"),
+    "AWS": (".aws/credentials", AWS_KEY, AWS),
+    "kubeconfig": (".kube/config", KUBECONFIG, "a cluster's credentials"),
+    "variables": (".env", "# ours\nPORT=8000\nexport GITHUB_TOKEN='tulip-garden'\n", "a secret variable"),
+}
+NO_CREDENTIALS = {
+    "values with a key among them": (
+        "hub/values.yaml",
+        f"proxy:\n  key: |\n    {KEY.replace(chr(10), chr(10) + '    ')}",
+    ),
+    "text about keys": ("README.md", "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----\n"),
+    "public key": ("key.pem", PEM.format(kind="", body=BODY).replace("PRIVATE", "PUBLIC")),
+    "certificate": ("ca.pem", KEY.replace("PRIVATE KEY", "CERTIFICATE")),
+    "key that is cut off": ("key.pem", KEY.partition("-----END")[0]),
+    "service account, an example": ("key.json", json.dumps({**SERVICE_ACCOUNT, "private_key": "<YOUR KEY>"})),
+    "service account, encrypted with sops": (
+        "gha-creds-1.json",
+        json.dumps({"data": "ENC[AES256_GCM,data:0a]", "sops": {"version": "3.9"}}),
+    ),
+    "service account, its values encrypted": ("key.json", json.dumps({**SERVICE_ACCOUNT, "private_key": "ENC[AES]"})),
+    "federation without a token": ("pool.json", json.dumps(FEDERATION)),
+    "federation from Azure": (
+        "pool.json",
+        json.dumps({**FEDERATION, "credential_source": {"headers": {"Metadata": "True"}}}),
+    ),
+    "Docker's configuration without passwords": (
+        "config.json",
+        json.dumps({"auths": {"a.test": {}}, "credHelpers": {"hub.test": "gcloud"}}),
+    ),
+    "settings of a program": ("config.json", json.dumps({"type": "object", "auths": ["a"], "password": {}})),
+    "netrc without a password": (".netrc", "machine charts.test login robin"),
+    "remote without a password": (".git/config", '[remote "origin"]\n\turl = ssh://git@github.com/a\n\tfetch = [::\n'),
+    "pypirc without a password": (".pypirc", "[distutils]\nindex-servers = pypi\n"),
+    "no INI file": (".aws/credentials", "aws_secret_access_key: tulip\n"),
+    "kubeconfig with a helper": ("kubeconfig", "users:\n- user: {exec: {command: gke-gcloud-auth-plugin}}\n"),
+    "kubeconfig that is none": ("kubeconfig.yaml", "users: [*nobody]"),
+    "variables": (".env", "TOKEN=\nPASSWORD=$PASSWORD\nKEY=short\nNAME=tulip-garden\n#TOKEN=tulip-garden\nx\n"),
+    "variables, an example": (".env.example", "TOKEN=tulip-garden\n"),
+    "another file with a login in it": ("notes.txt", NETRC),
+    "JSON that is none": ("a.json", '{"auths": '),
+    "JSON deeper than one can read": ("a.json", '{"a":' * 10_000),
+    "nothing": ("gha-creds-1.json", ""),
+    "something large": ("id_rsa", KEY + "#" * LARGEST),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "kind"), CREDENTIALS.values(), ids=CREDENTIALS)
+def test_a_credential_file_is_known(name: str, text: str, kind: str) -> None:
+    assert credential_in(name, text.encode()) == kind
+    assert credential_in(f"images/hub/{name}", text.encode()) == kind
+
+
+@pytest.mark.parametrize(("name", "text"), NO_CREDENTIALS.values(), ids=NO_CREDENTIALS)
+def test_another_file_is_none(name: str, text: str) -> None:
+    assert credential_in(name, text.encode()) is None
+
+
+@pytest.mark.parametrize("name", ["id_rsa", ".netrc", "gha-creds-1.json", "a.pem"])
+def test_what_git_crypt_has_encrypted_is_none(name: str) -> None:
+    assert credential_in(name, b"\0GITCRYPT\0" + bytes(range(256))) is None
+
+
+def test_no_file_of_a_hub_repository_is_taken_for_one() -> None:
+    folders = (PROJECT / "hub", PROJECT / "images", PROJECT / "docs", CAL_ICOR)
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 10
+    assert [path for path in files if credential_in(str(path), path.read_bytes())] == []
+
+
+# -- in a build context
+
+NAME = "gha-creds-0a1b2c.json"
+FILE = f"images/hub/{NAME}"
+REFUSED = (
+    f"the build context holds {CLOUD} ({FILE})",
+    f"who gets the image would have it: git rm --cached -- {FILE}, commit that, and mount it in the cluster",
+)
+
+
+@pytest.fixture
+def signed_in(hub: Hub) -> Hub:
+    """A clone in which google-github-actions/auth has left its file, which git ignores."""
+    hub.write(".gitignore", "gha-creds-*.json\n")
+    hub.commit("Ignore credentials")
+    hub.write(FILE, json.dumps(with_token(FEDERATION)))
+    return hub
+
+
+@pytest.mark.engine
+def test_a_credential_file_that_git_ignores_is_in_no_image(signed_in: Hub) -> None:
+    signed_in.edit(
+        "images/hub/Dockerfile", "COPY requirements.txt /tmp/", "COPY . /srv/all/\nCOPY requirements.txt /tmp/"
+    )
+    signed_in.commit("Copy all")
+    done = run_task("build", "--json", cwd=signed_in.path)
+    assert done.code == 0, done
+    (image,) = done.json["images"]
+    files = files_of(f"{image['repository']}:{image['tag']}")
+    assert "/srv/all/Dockerfile" in files
+    assert f"/srv/all/{NAME}" not in files
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    "typed",
+    [("build",), ("build", "--no-push"), ("build", "--force", "--json"), ("release", "--yes", "--push")],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("dry", [(), ("--dry",)], ids=["", "dry"])
+def test_a_credential_file_that_is_committed_stops_the_run(
+    signed_in: Hub, typed: tuple[str, ...], dry: tuple[str, ...]
+) -> None:
+    signed_in.git("add", "--force", FILE)
+    signed_in.git("commit", "--quiet", "--message", "Let the image in")
+    before = signed_in.snapshot()
+    done = run_task(*dry, *typed, cwd=signed_in.path)
+    assert (done.code, done.out) == (1, ""), done
+    assert fault(done) == REFUSED
+    assert signed_in.snapshot() == before
+    assert sorted(signed_in.subjects("--all")) == sorted(signed_in.subjects("main"))
+    assert run("git", "rm", "--quiet", "--cached", "--", FILE, cwd=signed_in.path).code == 0
+    signed_in.git("commit", "--quiet", "--message", "Keep credentials out of the image")
+    again = run_task("--dry", "build", cwd=signed_in.path)
+    assert again.code == 0, again
+
+
+@pytest.mark.engine
+def test_what_a_filter_decrypts_on_its_way_into_the_context_stops_the_build(hub: Hub) -> None:
+    # A STAND-IN for git-crypt: git keeps what cannot be read, and a checkout has the key in it.
+    hub.git("config", "filter.git-crypt.clean", "printf '\\0GITCRYPT\\0'; base64")
+    hub.git("config", "filter.git-crypt.smudge", "tail -c +11 | base64 -d")
+    hub.write(".gitattributes", "images/** filter=git-crypt\nimages/hub/Dockerfile !filter\n")
+    hub.write("images/hub/id_rsa", KEY)
+    hub.commit("Encrypt what the image is made of")
+    done = run_task("build", cwd=hub.path)
+    assert (done.code, fault(done)[0]) == (1, "the build context holds a private key (images/hub/id_rsa)"), done
+
+
+@pytest.mark.engine
+def test_a_key_in_a_named_build_context_stops_the_run(hub: Hub) -> None:
+    option = '        extraBuildCommandOptions: ["--build-context=keys=keys"]\n        valuesPath:'
+    hub.edit("chartpress.yaml", "        valuesPath:", option)
+    hub.write("keys/id_rsa", KEY)
+    hub.commit("Take a second context")
+    done = run_task("--dry", "build", cwd=hub.path)
+    assert (done.code, fault(done)[0]) == (1, "the build context holds a private key (keys/id_rsa)")
+
+
+# -- among the files to commit
+
+
+@pytest.fixture
+def with_pull_secret(hub: Hub) -> Hub:
+    """A hub whose image is written into a file that also holds a registry's password."""
+    secret = {"auths": {"127.0.0.1:1": {"auth": LOGIN}}, "image": {"name": "a", "tag": "1"}}
+    hub.write("deployments/pull.json", json.dumps(secret, indent=2))
+    hub.write("invoke.yaml", "hub: {values: [{file: deployments/pull.json, path: image}]}\n")
+    hub.commit("Write the image to a second place")
+    hub.edit("deployments/pull.json", '"tag": "1"', '"tag": "2"')
+    return hub
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry",)], ids=["", "dry"])
+def test_a_credential_file_among_those_to_commit_stops_the_run(with_pull_secret: Hub, dry: tuple[str, ...]) -> None:
+    before = with_pull_secret.snapshot()
+    done = run_task(*dry, "commit", cwd=with_pull_secret.path)
+    assert (done.code, done.out) == (1, ""), done
+    assert fault(done) == (
+        f"the file to commit holds {REGISTRY} (deployments/pull.json)",
+        "encrypt it (sops, git-crypt), or keep it out of git: git rm --cached -- deployments/pull.json",
+    )
+    assert with_pull_secret.snapshot() == before
+    assert len(with_pull_secret.subjects("--all")) == 2
+
+
+def test_a_hook_that_adds_one_to_the_commit_stops_the_run_before_it_is_pushed(signed_in: Hub) -> None:
+    signed_in.write("key.json", json.dumps(SERVICE_ACCOUNT))
+    install_hook(signed_in.path / ".git/hooks", "pre-commit", "git add --all")
+    done = run_task("bump", "commit", "--push", cwd=signed_in.path)
+    assert done.code == 1, done
+    assert fault(done) == ("a hook added the file to the commit (key.json)", "git show --stat HEAD")
+    assert signed_in.remote_git("branch", "--list", "bump-*") == ""

@@ -1,0 +1,113 @@
+"""After our build chartpress finds nothing to do, and agrees with what stands in values.yaml."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.rehearsal.registry import forget_images
+from tests.support.cli import run, run_task
+from tests.support.looks import data, images_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+    from tests.support.cli import Result
+    from tests.support.hubs import Hub
+
+pytestmark = pytest.mark.engine
+
+DATABASE = """\
+      postgres:
+      # Set by hand: chartpress writes one values.yaml alone.
+        valuesPath: {}
+"""
+
+
+def chartpress_push(hub: Hub, folder: Path, *, below: str = ".") -> tuple[Result, Path]:
+    """Run ``chartpress --push`` in a copy of the repository; return what it said, and the copy's chart folder."""
+    copy = folder / "copy"
+    shutil.copytree(hub.path, copy, symlinks=True)
+    return run(sys.executable, "-m", "chartpress", "--push", cwd=copy / below), copy / below
+
+
+def as_it_is(hub: Hub) -> None:
+    del hub
+
+
+def with_a_git_tag_that_came_after_the_image(hub: Hub) -> None:
+    hub.edit("hub/values.yaml", "256M", "512M")
+    hub.commit("Give users more memory")
+    hub.git("tag", "v2.0.0-beta.1")
+
+
+def after_a_git_tag_that_is_no_version(hub: Hub) -> None:
+    hub.git("tag", "20240731-224556")
+    hub.edit("images/hub/requirements.txt", "~=1.3.0", "~=1.2.0")
+    hub.commit("Stay with the older authenticator")
+
+
+@pytest.mark.parametrize(
+    ("task", "prepare"),
+    [
+        ("build", as_it_is),
+        ("build", with_a_git_tag_that_came_after_the_image),
+        ("build", after_a_git_tag_that_is_no_version),
+        ("release --yes", as_it_is),
+    ],
+)
+def test_chartpress_has_nothing_to_do(
+    task: str, prepare: Callable[[Hub], None], plain: Hub, registry: Registry, tmp_path: Path
+) -> None:
+    prepare(plain)
+    assert_equivalent(plain, task, "hub/values.yaml", registry, tmp_path)
+
+
+def test_chartpress_has_nothing_to_do_for_three_images_in_a_folder_below(
+    pilot: Hub, registry: Registry, tmp_path: Path
+) -> None:
+    assert_equivalent(
+        pilot, "release --yes", "helm-charts/basehub/values.yaml", registry, tmp_path, below="helm-charts"
+    )
+
+
+def test_chartpress_has_nothing_to_do_where_two_charts_have_images(
+    cal_icor: Hub, registry: Registry, tmp_path: Path
+) -> None:
+    # chartpress stops at an image whose folder is missing.
+    cal_icor.edit("chartpress.yaml", DATABASE, "")
+    cal_icor.commit("Leave out the database")
+    first, copy = chartpress_push(cal_icor, tmp_path / "before")
+    assert first.code == 0, first
+    cal_icor.write("node-placeholder/values.yaml", (copy / "node-placeholder/values.yaml").read_text())
+    cal_icor.commit("Use the scaler that chartpress has pushed")
+    assert_equivalent(cal_icor, "release --yes", "hub/values.yaml", registry, tmp_path)
+
+
+def assert_equivalent(hub: Hub, task: str, values: str, registry: Registry, folder: Path, *, below: str = ".") -> None:
+    done = run_task(*task.split(), cwd=hub.path)
+    assert done.code == 0, done
+    # chartpress looks into the engine's own store first: it shall have to ask the registry.
+    forget_images(registry.address)
+    images = images_in(registry.address)
+    said, chart = chartpress_push(hub, folder, below=below)
+    assert said.code == 0, said
+    assert_idle(said)
+    assert images_in(registry.address) == images
+    name = values.removeprefix(below).strip("/")
+    assert data((chart / name).read_text()) == data(hub.read(values))
+
+
+def assert_idle(said: Result) -> None:
+    lines = said.err.splitlines()
+    assert [line for line in lines if line.startswith("$> docker")] == [], said
+    assert any(line.startswith("Skipping build for ") and line.endswith(", it already exists") for line in lines), said
+    assert not any("values.yaml" in line for line in lines), said
+    skipped = [line for line in lines if line.startswith("Skipping push for ")]
+    assert skipped, said
+    assert all(line.endswith(", already on registry") for line in skipped), said

@@ -1,0 +1,428 @@
+"""Several images of one chart: which are built, how, and where they are written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tasks.image.inputs import INPUTS_LABEL
+from tests.support.cli import run, run_task
+from tests.support.looks import data, fault, images_in, labels, nothing_written
+from tests.support.several import BASE, FROM_BASE, values_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+    from tests.support.fixtures import Hubpress
+    from tests.support.hubs import Hub
+    from tests.support.several import Maker
+
+pytestmark = pytest.mark.engine
+
+ONE = {"images/hub/Dockerfile": FROM_BASE, "lib/which.txt": "lib\n"}
+TWO = {"images/hub/Dockerfile": FROM_BASE, "images/lab/Dockerfile": f"{FROM_BASE}LABEL which=lab\n"}
+PATHS = "hub: {valuesPath: hub.image}\nlab: {valuesPath: lab.image}\n"
+BOTH = "hub:\n  image: {name: , tag: }\nlab:\n  image: {name: , tag: }\n"
+
+
+def built(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the report
+    """Build, and return the report."""
+    done = run_task("build", "--json", *flags, cwd=hub.path)
+    assert done.code == 0, done
+    return done.json
+
+
+def planned(hubpress: Hubpress, hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - a bake definition
+    """Return the definition that a dry run shows behind its one ``docker buildx bake``."""
+    shown = hubpress(hub, "--dry", "build", *flags)
+    assert shown.code == 0, shown
+    assert shown.out.count("docker buildx bake") == 1, shown
+    return json.loads(shown.out.partition("<<'END'\n")[2].rpartition("END")[0])
+
+
+def chartpress_writes(hub: Hub, folder: Path, *flags: str) -> Any:  # noqa: ANN401 - whatever values hold
+    """Return what chartpress makes of the chart's values, in a copy."""
+    copy = folder / "copy"
+    shutil.copytree(hub.path, copy)
+    done = run(sys.executable, "-m", "chartpress", *flags, cwd=copy)
+    assert done.code == 0, done
+    return data((copy / "hub/values.yaml").read_text())
+
+
+# -- side by side
+
+
+def test_one_bake_builds_what_the_registry_lacks_alone(make: Maker, hubpress: Hubpress) -> None:
+    hub = make(PATHS, TWO, BOTH)
+    built(hub, "--image", "hub")
+    assert list(planned(hubpress, hub)["target"]) == ["lab"]
+    assert [(image["name"], image["status"]) for image in built(hub)["images"]] == [
+        ("hub", "present"),
+        ("lab", "built"),
+    ]
+
+
+# -- names
+
+
+def test_names_prefixes_contexts_and_dockerfiles(make: Maker, registry: Registry, prefix: str) -> None:
+    hub = make(
+        """\
+        hub.v2: {contextPath: docker/hub}
+        lab: {contextPath: docker, dockerfilePath: docker/lab.Dockerfile}
+        other:
+          imageName: NAMED/sub/other
+          contextPath: .
+          dockerfilePath: docker/hub/Dockerfile
+          valuesPath: jupyterhub.hub.image
+        """.replace("NAMED", f"{prefix}/apart"),
+        {
+            "docker/hub/Dockerfile": f"{FROM_BASE}COPY . /context\n",
+            "docker/lab.Dockerfile": f"{FROM_BASE}COPY lab.txt /\n",
+            "docker/lab.txt": "lab\n",
+        },
+    )
+    below = prefix.partition("/")[2]
+    names = [f"{below}/hub.v2", f"{below}/lab", f"{below}/apart/sub/other"]
+    assert [image["repository"].partition("/")[2] for image in built(hub)["images"]] == names
+    assert {name.rpartition(":")[0] for name in images_in(registry.address, below)} == set(names)
+    assert values_of(hub)["jupyterhub"]["hub"]["image"]["name"] == f"{prefix}/apart/sub/other"
+
+
+# -- build arguments and options
+
+
+def test_build_arguments_name_commit_tag_and_branch(make: Maker, prefix: str) -> None:
+    hub = make(
+        """\
+        hub:
+          valuesPath: jupyterhub.hub.image
+          buildArgs: {COMMIT: "{LAST_COMMIT}", TAG: "v{TAG}", BRANCH: "{BRANCH}", RAW: "${{HOME}} %{{x}} '\\""}
+        """,
+        {"images/hub/Dockerfile": f"{FROM_BASE}ARG COMMIT TAG BRANCH RAW\nLABEL args=$COMMIT,$TAG,$BRANCH,$RAW\n"},
+    )
+    hub.git("switch", "--quiet", "--create", "feature/one")
+    (image,) = built(hub)["images"]
+    commit = hub.git("log", "-1", "--pretty=%h")
+    assert labels(f"{prefix}/hub:{image['tag']}")["args"] == (
+        f"{commit},v0.0.1-0.dev.git.1.h{commit},feature/one,${{HOME}} %{{x}} '\""
+    )
+
+
+def test_extra_options_win_over_build_arguments_as_the_last_ones_of_a_command(make: Maker, prefix: str) -> None:
+    hub = make(
+        """\
+        hub:
+          valuesPath: jupyterhub.hub.image
+          buildArgs: {FIRST: one, SECOND: one}
+          extraBuildCommandOptions:
+          - --build-arg=SECOND=two
+          - --build-arg
+          - TOKEN
+          - --build-context=lib=lib
+          - --target=final
+          - --label=org.opencontainers.image.source=https://hub.example/{BRANCH}
+          - --rm
+        """,
+        {
+            "lib/which.txt": "lib\n",
+            "images/hub/Dockerfile": f"FROM {BASE} AS final\nARG FIRST SECOND TOKEN\nLABEL args=$FIRST,$SECOND,$TOKEN\n"
+            "COPY --from=lib which.txt /\nFROM final AS later\nLABEL args=later\n",
+        },
+    )
+    done = run_task("build", "--json", cwd=hub.path, env={"TOKEN": "three"})
+    assert done.code == 0, done
+    found = labels(f"{prefix}/hub:{done.json['images'][0]['tag']}")
+    assert found["args"] == "one,two,three"
+    assert found["org.opencontainers.image.source"] == "https://hub.example/main"
+
+
+def test_options_and_arguments_come_to_the_same_with_chartpress(make: Maker, prefix: str, tmp_path: Path) -> None:
+    hub = make(
+        """\
+        hub:
+          valuesPath: jupyterhub.hub.image
+          buildArgs: {ONE: "{TAG}{LAST_COMMIT}", TWO: "{{x}}"}
+          extraBuildCommandOptions: ["--build-arg=TWO={BRANCH}", --label, "mine={TAG}", --rm, "--target=hub"]
+        """,
+        {"images/hub/Dockerfile": f"FROM {BASE} AS hub\nARG ONE TWO\nLABEL args=$ONE,$TWO\nFROM hub\nLABEL args=no\n"},
+    )
+    image = f"{prefix}/hub:{built(hub)['images'][0]['tag']}"
+    ours = labels(image)
+    chartpress_writes(hub, tmp_path, "--push", "--force-build", "--force-push")
+    theirs = labels(image)
+    assert theirs != ours
+    standard = {name for name in ours if name.startswith(("org.opencontainers.image.", INPUTS_LABEL))}
+    assert {name: value for name, value in ours.items() if name not in standard} == theirs
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--squash"], "--squash has no counterpart in a bake definition"),
+        (["--label=a=b", "--tag=x:latest"], "--tag=x:latest has no counterpart in a bake definition"),
+        (["a=b"], "a=b has no counterpart in a bake definition"),
+        (["--label"], "argument --label: expected one argument"),
+        (["--pull=perhaps"], "argument --pull: 'perhaps' is neither true nor false"),
+    ],
+)
+def test_an_option_that_bake_cannot_say_is_refused(
+    options: list[str], named: str, make: Maker, hubpress: Hubpress
+) -> None:
+    hub = make(f"hub: {{valuesPath: jupyterhub.hub.image, extraBuildCommandOptions: {json.dumps(options)}}}\n", ONE)
+    with nothing_written(hub):
+        told = hubpress(hub, "build")
+    assert (told.code, *fault(told)) == (
+        2,
+        f"error: an extra build option cannot be used: {named} (chartpress.yaml: images.hub.extraBuildCommandOptions)",
+        "hint: take it out, or build as chartpress does: invoke build --engine chartpress",
+    )
+
+
+# -- what touches an image
+
+
+def test_paths_make_a_new_image_and_a_context_may_be_left_out(make: Maker, hubpress: Hubpress) -> None:
+    hub = make(
+        """\
+        hub: {valuesPath: hub.image, paths: [lib, scripts/build.sh]}
+        lab: {valuesPath: lab.image, rebuildOnContextPathChanges: false}
+        """,
+        {**TWO, "lib/a.txt": "1\n", "images/lab/notes.txt": "1\n"},
+        BOTH,
+    )
+
+    def tags() -> dict[str, str]:
+        report = hubpress(hub, "--dry", "build", "--json").json
+        return {image["name"]: image["tag"] for image in report["images"]}
+
+    first = tags()
+    hub.write("lib/a.txt", "2\n")
+    second_commit = hub.commit("Change what the hub image is made with")
+    second = tags()
+    assert second == {**first, "hub": f"0.0.1-0.dev.git.2.h{second_commit}"}
+    hub.write("images/lab/notes.txt", "2\n")
+    hub.commit("Note something")
+    assert tags() == second
+    hub.edit("images/lab/Dockerfile", "which=lab", "which=other")
+    fourth = hub.commit("Change the Dockerfile")
+    assert tags() == {**second, "lab": f"0.0.1-0.dev.git.4.h{fourth}"}
+
+
+# -- platforms
+
+
+def test_an_image_that_skips_the_platform_is_left_out(make: Maker, registry: Registry, prefix: str) -> None:
+    hub = make(
+        "hub: {valuesPath: hub.image}\nlab: {valuesPath: lab.image, skipPlatforms: [linux/amd64, linux/s390x]}\n",
+        TWO,
+        BOTH,
+    )
+    report = built(hub)
+    assert [(image["name"], image["status"]) for image in report["images"]] == [("hub", "built"), ("lab", "skipped")]
+    below = prefix.partition("/")[2]
+    assert [name.rpartition(":")[0] for name in images_in(registry.address, below)] == [f"{below}/hub"]
+    assert values_of(hub)["lab"]["image"] == {"name": None, "tag": None}
+    assert values_of(hub)["hub"]["image"]["name"] == f"{prefix}/hub"
+
+
+# -- values
+
+
+def test_values_paths_of_every_kind(make: Maker, prefix: str, tmp_path: Path) -> None:
+    hub = make(
+        """\
+        hub: {valuesPath: [jupyterhub.hub.image, jobs.1.image, "culler.image"]}
+        lab: {valuesPath: lab}
+        mute: {valuesPath: []}
+        mum: {}
+        """,
+        {**TWO, **{f"images/{name}/Dockerfile": FROM_BASE for name in ("mute", "mum")}},
+        """\
+jupyterhub:
+  hub:
+    image: {name: , tag: }  # ours
+jobs:
+- image: {repository: a/b, tag: "1"}
+- image: {repository: a/b, tag: "1"}
+culler:
+  image:
+    name: 'old'
+    repository: "old"
+    tag: 1.10
+lab: a/b:c
+""",
+    )
+    done = run_task("build", cwd=hub.path)
+    assert done.code == 0, done
+    tag = f"0.0.1-0.dev.git.1.h{hub.git('log', '-1', '--pretty=%h')}"
+    assert (
+        hub.read("hub/values.yaml")
+        == f"""\
+jupyterhub:
+  hub:
+    image: {{name: {prefix}/hub, tag: {tag}}}  # ours
+jobs:
+- image: {{repository: a/b, tag: "1"}}
+- image: {{repository: {prefix}/hub, tag: "{tag}"}}
+culler:
+  image:
+    name: '{prefix}/hub'
+    repository: "{prefix}/hub"
+    tag: {tag}
+lab: {prefix}/lab:{tag}
+"""
+    )
+    assert values_of(hub) == chartpress_writes(hub, tmp_path, "--no-build")
+
+
+SHARED = "hub: {valuesPath: jupyterhub.hub.image}\nlab: {valuesPath: jupyterhub.hub.image}\n"
+
+
+@pytest.mark.parametrize(("named", "other"), [("hub", "lab"), ("lab", "hub")])
+def test_of_two_images_at_one_values_path_the_one_that_is_named_there_is_built_and_written(
+    named: str, other: str, make: Maker, prefix: str
+) -> None:
+    hub = make(SHARED, TWO, f"jupyterhub: {{hub: {{image: {{name: {prefix}/{named}, tag: old}}}}}}\n")
+    warning = f"{other} is not built: hub/values.yaml names {named} at jupyterhub.hub.image"
+    shown = run_task("--dry", "build", cwd=hub.path)
+    assert shown.out.count(f"! {warning}; to build it too: --image {other}") == 1
+    done = run_task("build", cwd=hub.path)
+    assert (done.code, done.out.count(warning)) == (0, 1), done
+    image = values_of(hub)["jupyterhub"]["hub"]["image"]
+    assert (image["name"], image["tag"] != "old") == (f"{prefix}/{named}", True)
+    hub.commit("Use the image")
+    assert run_task("check", "--offline", cwd=hub.path).out == "Files and git are consistent.\n"
+    rehearsed = run_task("rehearse", "--json", cwd=hub.path)
+    assert rehearsed.code == 0, rehearsed
+    assert {one["name"]: one["status"] for one in rehearsed.json["images"]} == {named: "built", other: "skipped"}
+    report = built(hub, "--image", other)
+    assert [(one["name"], one["status"]) for one in report["images"]] == [(other, "built")]
+    assert report["values"]["changed"] is False
+    statuses = {one["name"]: one["status"] for one in built(hub)["images"]}
+    assert statuses == {named: "present", other: "skipped"}
+
+
+def test_two_images_at_a_values_path_that_names_neither_are_asked_about(make: Maker, prefix: str) -> None:
+    hub = make(SHARED, TWO, "jupyterhub: {hub: {image: {name: , tag: }}}\n")
+    refused = run_task("build", cwd=hub.path)
+    assert refused.code == 1
+    assert refused.err == (
+        "error: hub and lab share jupyterhub.hub.image, which names neither of them (hub/values.yaml)\n"
+        f"hint: write the one to use there: name: {prefix}/hub; or build that one: --image hub\n"
+    )
+    built(hub, "--image", "lab")
+    assert values_of(hub)["jupyterhub"]["hub"]["image"]["name"] == f"{prefix}/lab"
+
+
+def test_more_places_for_an_image_than_chartpress_can_write(make: Maker, prefix: str, registry: Registry) -> None:
+    hub = make(
+        PATHS,
+        {
+            **TWO,
+            "deployments/prod.yaml": "jupyterhub:\n  hub:\n    # Pinned.\n    image: {name: old, tag: old}\n",
+            "deployments/all.yaml": "images:\n- name: none\n- hub: old:old\n- lab: old:old\n",
+            "invoke.yaml": "hub:\n  values:\n"
+            "  - {file: deployments/prod.yaml, path: jupyterhub.hub.image, image: hub}\n"
+            "  - {file: deployments/all.yaml, path: images.1.hub, image: hub}\n"
+            "  - {file: deployments/all.yaml, path: images.2.lab, image: lab}\n",
+        },
+        BOTH,
+    )
+    report = built(hub)
+    tag = report["images"][0]["tag"]
+    assert hub.read("deployments/prod.yaml") == (
+        f"jupyterhub:\n  hub:\n    # Pinned.\n    image: {{name: {prefix}/hub, tag: {tag}}}\n"
+    )
+    assert hub.read("deployments/all.yaml") == (
+        f"images:\n- name: none\n- hub: {prefix}/hub:{tag}\n- lab: {prefix}/lab:{tag}\n"
+    )
+    done = run_task("commit", cwd=hub.path)
+    assert done.code == 0, done
+    assert hub.git("show", "--name-only", "--pretty=").splitlines() == [
+        "deployments/all.yaml",
+        "deployments/prod.yaml",
+        "hub/values.yaml",
+    ]
+    assert registry.address in hub.git("show", "--pretty=%b", "--no-patch")
+
+
+OUTSIDE = "hub.values.file is '../outside.yaml', not a path in the repository (invoke.yaml)"
+
+
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [
+        ("{file: deployments/none.yaml, path: image}", "the values file is missing (deployments/none.yaml)"),
+        (
+            "{file: ../outside.yaml, path: image}",
+            OUTSIDE,
+        ),
+        ("{file: README.md, path: image.name}", "values path image.name is missing (README.md)"),
+    ],
+)
+def test_a_place_that_is_not_there_is_refused_before_anything_is_built(
+    target: str, error: str, make: Maker, hubpress: Hubpress, registry: Registry, prefix: str
+) -> None:
+    hub = make(
+        "hub: {valuesPath: jupyterhub.hub.image}\n",
+        {**ONE, "README.md": "title: hub\n", "invoke.yaml": f"hub: {{values: [{target}]}}\n"},
+    )
+    (hub.path.parent / "outside.yaml").write_text("image: {name: , tag: }\n")
+    with nothing_written(hub):
+        told = hubpress(hub, "build")
+    assert (told.code, fault(told)[0]) == (2, f"error: {error}")
+    assert images_in(registry.address, prefix.partition("/")[2]) == {}
+
+
+# -- which images
+
+
+def test_images_on_other_bases_or_without_a_folder_are_named_and_left_alone(
+    make: Maker, registry: Registry, prefix: str
+) -> None:
+    hub = make(
+        """\
+        postgres: {valuesPath: db.image}
+        hub: {valuesPath: jupyterhub.hub.image}
+        singleuser:
+        """,
+        {**ONE, "images/singleuser/Dockerfile": "FROM quay.io/jupyter/minimal-notebook:2024-07-29\n"},
+    )
+    shown = run_task("--dry", "build", cwd=hub.path)
+    assert shown.code == 0, shown
+    assert [line.strip() for line in shown.out.splitlines() if "left alone" in line] == [
+        "! postgres is left alone (images/postgres/Dockerfile: there is no such file)",
+        "! singleuser is left alone (images/singleuser/Dockerfile: no FROM inherits from z2jh's hub image)",
+    ]
+    report = built(hub)
+    assert [(image["name"], image["status"], image["tag"]) for image in report["images"][1:]] == [
+        ("postgres", "skipped", None),
+        ("singleuser", "skipped", None),
+    ]
+    below = prefix.partition("/")[2]
+    assert [name.rpartition(":")[0] for name in images_in(registry.address, below)] == [f"{below}/hub"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "setting", "chosen"),
+    [
+        ("--image lab", None, ["lab"]),
+        ("--image lab --image hub", None, ["lab", "hub"]),
+        ("--image PREFIX/lab", None, ["lab"]),
+        ("", "[lab]", ["lab"]),
+        ("--image lab", "[hub, lab]", ["lab"]),
+    ],
+)
+def test_images_are_chosen_by_key_or_name(
+    flags: str, setting: str | None, chosen: list[str], make: Maker, hubpress: Hubpress, prefix: str
+) -> None:
+    hub = make(PATHS, TWO, BOTH)
+    if setting:
+        hub.write("invoke.yaml", f"hub: {{images: {setting}}}\n")
+    assert list(planned(hubpress, hub, *flags.replace("PREFIX", prefix).split())["target"]) == chosen

@@ -1,0 +1,232 @@
+"""What a repository's files leave open: said with all the candidates, and settled by one setting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.hubs import Hub, make_hub, make_repository
+from tests.support.looks import fault, nothing_written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.fixtures import Hubpress
+    from tests.support.helm import HelmServer
+
+DOCKERFILE = "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"
+CHARTPRESS = "charts: [{name: hub, images: {hub: {valuesPath: jupyterhub.hub.image}}}]\n"
+BINDERHUB = "https://jupyterhub.github.io/helm-chart/"
+
+
+def chart(*dependencies: tuple[str, str, str]) -> str:
+    """Return a Chart.yaml that depends on each (name, version, repository)."""
+    listed = (f"- name: {name}\n  version: {version}\n  repository: {url}\n" for name, version, url in dependencies)
+    return f"apiVersion: v2\nname: hub\nversion: 0.0.1\ndependencies:\n{''.join(listed)}"
+
+
+@pytest.fixture
+def two_charts(tmp_path: Path, helm_repository: HelmServer) -> Hub:
+    """A repository with two charts that depend on jupyterhub, each with an image of its own."""
+    on_jupyterhub = chart(("jupyterhub", "3.2.1", helm_repository.url))
+    return make_repository(
+        tmp_path / "hub",
+        {
+            "chartpress.yaml": "charts: [{name: prod, images: {prod: }}, {name: test, images: {test: }}]\n",
+            **{f"{name}/Chart.yaml": on_jupyterhub for name in ("prod", "test")},
+            **{f"images/{name}/Dockerfile": DOCKERFILE for name in ("prod", "test")},
+        },
+    )
+
+
+def test_two_charts_that_depend_on_jupyterhub_are_both_named(two_charts: Hub, hubpress: Hubpress) -> None:
+    with nothing_written(two_charts):
+        told = hubpress(two_charts, "bump")
+    assert told.code == 2
+    assert fault(told) == (
+        "error: several charts depend on jupyterhub: prod, test (chartpress.yaml)",
+        "hint: say which in invoke.yaml: hub: {chart: prod}",
+    )
+
+
+@pytest.mark.parametrize(("chosen", "other"), [("prod", "test"), ("test", "prod")])
+def test_hub_chart_chooses_among_them(chosen: str, other: str, two_charts: Hub, hubpress: Hubpress) -> None:
+    two_charts.write("invoke.yaml", f"hub: {{chart: {chosen}}}\n")
+    before = two_charts.snapshot()
+    done = hubpress(two_charts, "bump")
+    assert done.code == 0, done
+    assert done.out.startswith(f"images/{chosen}/Dockerfile: "), done
+    after = two_charts.snapshot()
+    assert {name for name in after if after[name] != before[name]} == {
+        f"{chosen}/Chart.yaml",
+        f"images/{chosen}/Dockerfile",
+    }
+    assert b"3.2.1" in after[f"{other}/Chart.yaml"]
+
+
+def test_a_chart_that_is_not_there_is_answered_with_those_that_are(two_charts: Hub, hubpress: Hubpress) -> None:
+    two_charts.write("invoke.yaml", "hub: {chart: staging}\n")
+    with nothing_written(two_charts):
+        told = hubpress(two_charts, "bump")
+    assert (told.code, *fault(told)) == (
+        2,
+        "error: there is no chart staging (chartpress.yaml)",
+        "hint: its charts: prod, test",
+    )
+
+
+@pytest.fixture
+def two_roots(tmp_path: Path, helm_repository: HelmServer) -> Hub:
+    """A repository with two folders that could be the hub's."""
+    inner = {
+        "chartpress.yaml": CHARTPRESS,
+        "hub/Chart.yaml": chart(("jupyterhub", "3.2.1", helm_repository.url)),
+        "images/hub/Dockerfile": DOCKERFILE,
+    }
+    folders = ("east", "west")
+    return make_repository(
+        tmp_path / "hub", {f"{folder}/{name}": text for folder in folders for name, text in inner.items()}
+    )
+
+
+def test_two_folders_with_a_chart_that_counts_are_both_named(two_roots: Hub, hubpress: Hubpress) -> None:
+    with nothing_written(two_roots):
+        told = hubpress(two_roots, "bump")
+    assert told.code == 2
+    assert fault(told) == (
+        f"error: there are several chartpress.yaml: east, west ({two_roots.path})",
+        "hint: say which in invoke.yaml: hub: {root: east}",
+    )
+
+
+@pytest.mark.parametrize("written", ["west", "./west", "west/", "/west"])
+def test_hub_root_chooses_among_them(written: str, two_roots: Hub, hubpress: Hubpress) -> None:
+    two_roots.write("invoke.yaml", f"hub: {{root: {written}}}\n")
+    done = hubpress(two_roots, "bump")
+    assert done.code == 0, done
+    assert two_roots.git("diff", "--name-only").splitlines() == ["west/hub/Chart.yaml", "west/images/hub/Dockerfile"]
+
+
+# -- the dependency
+
+
+def test_a_chart_that_depends_on_something_else_is_told_what_is_missing(tmp_path: Path, hubpress: Hubpress) -> None:
+    files = {
+        "chartpress.yaml": CHARTPRESS,
+        "hub/Chart.yaml": chart(("jupyterhub-ssh", "1.0.0", BINDERHUB)),
+        "images/hub/Dockerfile": DOCKERFILE,
+    }
+    hub = make_repository(tmp_path / "hub", files)
+    with nothing_written(hub):
+        told = hubpress(hub, "bump")
+    assert (told.code, *fault(told)) == (
+        2,
+        "error: no chart depends on jupyterhub (hub/Chart.yaml)",
+        "hint: add jupyterhub to the chart's dependencies, with version and repository",
+    )
+
+
+def test_a_fork_of_the_chart_is_named_by_hub_dependency(
+    tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress
+) -> None:
+    hub = make_hub(tmp_path / "hub", chart_repository=helm_repository.url)
+    hub.edit("hub/requirements.yaml", "name: jupyterhub", "name: our-jupyterhub")
+    index = (helm_repository.folder / "index.yaml").read_bytes()
+    helm_repository.answers["/index.yaml"] = (200, index.replace(b"\n  jupyterhub:\n", b"\n  our-jupyterhub:\n"))
+    hub.write("invoke.yaml", "hub: {dependency: our-jupyterhub}\n")
+    done = hubpress(hub, "bump")
+    assert done.code == 0, done
+    assert "    version: 3.3.8\n" in hub.read("hub/requirements.yaml")
+
+
+# -- the base image
+
+
+@pytest.mark.parametrize(
+    ("policy", "before", "after"),
+    [
+        ("keep", "jupyterhub/k8s-hub:3.2.1", "jupyterhub/k8s-hub:3.3.8"),
+        ("keep", "docker.io/jupyterhub/k8s-hub:3.2.1", "docker.io/jupyterhub/k8s-hub:3.3.8"),
+        ("keep", "registry.example:5000/mirrors/quay.io/jupyterhub/k8s-hub:3.2.1", None),
+        ("keep", "quay.io/jupyterhub/k8s-hub-slim:3.2.1", "quay.io/jupyterhub/k8s-hub-slim:3.3.8"),
+        ("chart", "jupyterhub/k8s-hub:3.2.1", "quay.io/jupyterhub/k8s-hub:3.3.8"),
+        ("chart", "jupyterhub/k8s-hub-slim:3.2.1", "quay.io/jupyterhub/k8s-hub-slim:3.3.8"),
+        ("chart", "registry.example:5000/k8s-hub:3.2.1", "quay.io/jupyterhub/k8s-hub:3.3.8"),
+        ("chart", "quay.io/jupyterhub/k8s-hub:3.2.1", "quay.io/jupyterhub/k8s-hub:3.3.8"),
+    ],
+)
+def test_hub_base_keeps_the_dockerfiles_repository_or_follows_the_charts(
+    policy: str, before: str, after: str | None, tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress
+) -> None:
+    hub = make_hub(tmp_path / "hub", base=before.rpartition(":")[0], chart_repository=helm_repository.url)
+    hub.write("invoke.yaml", f"hub: {{base: {policy}}}\n")
+    dockerfile = hub.read("images/hub/Dockerfile")
+    done = hubpress(hub, "bump")
+    assert done.code == 0, done
+    expected = after or before.replace(":3.2.1", ":3.3.8")
+    assert hub.read("images/hub/Dockerfile") == dockerfile.replace(before, expected)
+
+
+def test_a_build_of_main_brings_another_tag_than_its_version(
+    tmp_path: Path, helm_repository: HelmServer, hubpress: Hubpress
+) -> None:
+    hub = make_hub(tmp_path / "hub", base="jupyterhub/k8s-hub", chart_repository=helm_repository.url)
+    done = hubpress(hub, "bump", "--to", "4.3.3-0.dev.git.7272.h2ff70453")
+    assert done.code == 0, done
+    assert "    version: 4.3.3-0.dev.git.7272.h2ff70453\n" in hub.read("hub/requirements.yaml")
+    assert "FROM jupyterhub/k8s-hub:4.3.3-0.dev.git.7263.h1d8bfb12\n" in hub.read("images/hub/Dockerfile")
+
+
+# -- the Helm repository
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize("address", ["https://jupyterhub.github.io/helm-chart", "https://hub.jupyter.org/helm-chart"])
+def test_the_requirements_own_repository_is_asked(
+    address: str, slash: str, tmp_path: Path, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Tests cannot reach it: the fault names what was asked.
+    monkeypatch.setenv("INVOKE_HUB_CACHE_FOLDER", str(tmp_path / "cache"))
+    hub = make_hub(tmp_path / "hub", chart_repository=f"{address}{slash}")
+    with nothing_written(hub):
+        told = hubpress(hub, "bump")
+    assert told.code == 4
+    assert f"({address}/index.yaml)" in fault(told)[0]
+
+
+@pytest.mark.parametrize(
+    "address", ["https://jupyterhub.github.io/helm-chart/", "https://hub.jupyter.org/helm-chart", "@jupyterhub"]
+)
+def test_a_mirror_is_asked_instead_and_the_requirement_keeps_its_address(
+    address: str, tmp_path: Path, hubpress: Hubpress, helm_repository: HelmServer
+) -> None:
+    hub = make_hub(tmp_path / "hub", chart_repository=f'"{address}"')
+    hub.write("invoke.yaml", f"hub: {{chart_repository: '{helm_repository.url}'}}\n")
+    before = hub.read("hub/requirements.yaml")
+    done = hubpress(hub, "bump", "--json")
+    assert done.code == 0, done
+    assert done.json["chart"]["repository"] == helm_repository.url
+    assert hub.read("hub/requirements.yaml") == before.replace("version: 3.2.1", "version: 3.3.8")
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        ("oci://ghcr.io/jupyterhub", "oci://ghcr.io/jupyterhub"),
+        ("@jupyterhub", "@jupyterhub"),
+        ("alias:jupyterhub", "alias:jupyterhub"),
+        ("", "no Helm repository"),
+    ],
+)
+def test_an_address_without_an_index_is_answered_with_the_setting(
+    address: str, named: str, tmp_path: Path, hubpress: Hubpress
+) -> None:
+    hub = make_hub(tmp_path / "hub", chart_repository=f'"{address}"')
+    with nothing_written(hub):
+        told = hubpress(hub, "bump")
+    assert (told.code, *fault(told)) == (
+        2,
+        f"error: the requirement names {named}, which has no index to read (hub/requirements.yaml:4)",
+        "hint: name one that has, in invoke.yaml: hub: {chart_repository: https://hub.jupyter.org/helm-chart/}",
+    )

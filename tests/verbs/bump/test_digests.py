@@ -1,0 +1,84 @@
+"""A base image that is pinned by digest gets the new tag's digest, as its registry tells it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cli import run_task, sh
+from tests.support.looks import fault, images_in, labels, nothing_written
+from tests.support.several import values_of
+
+if TYPE_CHECKING:
+    from tasks.rehearsal.registry import Registry
+    from tests.support.fixtures import Hubpress
+    from tests.support.several import Maker
+
+pytestmark = pytest.mark.engine
+
+ONE = "hub: {valuesPath: jupyterhub.hub.image}\n"
+OTHER = f"sha256:{'0' * 64}"
+
+
+@pytest.fixture
+def digests(registry: Registry, mirror: str) -> dict[str, str]:
+    """The digests of the mirror's images, by tag."""
+    del mirror
+    found = images_in(registry.address, "mirror/")
+    return {name.partition(":")[2]: digest for name, digest in found.items()}
+
+
+@pytest.mark.parametrize(
+    "dockerfile",
+    [
+        "FROM {mirror}:{tag}@{digest}\n",
+        "# syntax=docker/dockerfile:1\nfrom --platform=linux/amd64 {mirror}:{tag}@{digest} as hub\r\nUSER root",
+        "ARG HUB={mirror}:{tag}@{digest}\nFROM $HUB\n",
+        'ARG HUB="{mirror}:{tag}@{digest}"\nFROM ${{HUB}} AS hub\nFROM hub\n',
+        "FROM {mirror}:{tag}@{digest} AS one\nFROM busybox\nFROM {mirror}:{tag}@{digest}\n",
+    ],
+)
+def test_the_new_tags_digest_is_written(
+    dockerfile: str, make: Maker, hubpress: Hubpress, mirror: str, digests: dict[str, str]
+) -> None:
+    old, new = (dockerfile.format(mirror=mirror, tag=tag, digest=digests[tag]) for tag in ("3.2.1", "3.3.8"))
+    hub = make(ONE, {"images/hub/Dockerfile": old})
+    done = hubpress(hub, "bump", "--json")
+    assert done.code == 0, done
+    assert hub.read("images/hub/Dockerfile") == new
+    assert done.json["base"] == {
+        "image_before": f"{mirror}:3.2.1@{digests['3.2.1']}",
+        "image_after": f"{mirror}:3.3.8@{digests['3.3.8']}",
+    }
+    assert hubpress(hub, "bump", "--json").json["files"] == []
+
+
+def test_a_whole_release_is_built_on_the_pinned_base(
+    make: Maker, mirror: str, prefix: str, digests: dict[str, str]
+) -> None:
+    hub = make(ONE, {"images/hub/Dockerfile": f"FROM {mirror}:3.2.1@{digests['3.2.1']}\n"})
+    done = run_task("release", "--yes", cwd=hub.path)
+    assert done.code == 0, done
+    assert hub.git("show", "HEAD~1:images/hub/Dockerfile") == f"FROM {mirror}:3.3.8@{digests['3.3.8']}"
+    tag = values_of(hub)["jupyterhub"]["hub"]["image"]["tag"]
+    found = labels(f"{prefix}/hub:{tag}")
+    assert found["org.opencontainers.image.base.digest"] == digests["3.3.8"]
+    assert found["org.opencontainers.image.base.name"] == f"{mirror}:3.3.8"
+    again = run_task("release", "--yes", cwd=hub.path)
+    assert "Nothing to do." in again.err, again
+
+
+def test_a_new_tag_that_its_registry_does_not_have_moves_nothing(
+    make: Maker, hubpress: Hubpress, mirror: str, prefix: str, digests: dict[str, str]
+) -> None:
+    own = f"{prefix}/k8s-hub"
+    hub = make(ONE, {"images/hub/Dockerfile": f"FROM {own}:3.2.1@{digests['3.2.1']}\n"})
+    sh("docker", "buildx", "imagetools", "create", "--tag", f"{own}:3.2.1", f"{mirror}:3.2.1", cwd=hub.path)
+    with nothing_written(hub):
+        told = hubpress(hub, "bump")
+    assert (told.code, *fault(told)) == (
+        1,
+        f"error: the base image does not exist ({own}:3.3.8)",
+        f"hint: docker buildx imagetools inspect {own}:3.3.8",
+    )

@@ -1,0 +1,156 @@
+"""The lock file beside a requirement: helm's to write, refreshed with the requirement or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.hubs import Hub, make_repository
+from tests.support.looks import fault, nothing_written
+from tests.support.machine import PROJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.fixtures import Hubpress
+    from tests.support.helm import HelmServer
+
+STAND_IN = PROJECT / "tests/support/helm_stand_in.sh"
+BEHIND = "the lock file must move with the requirement, and helm is not here to do it"
+LOCKS = {"requirements.yaml": "requirements.lock", "Chart.yaml": "Chart.lock"}
+
+
+@dataclass(frozen=True)
+class Helm:
+    """The stand-in for helm that is on PATH.
+
+    Attributes:
+        record: the file in which it writes down its calls.
+    """
+
+    record: Path
+
+    @property
+    def calls(self) -> list[str]:
+        return self.record.read_text().splitlines() if self.record.exists() else []
+
+
+@pytest.fixture
+def helm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Helm:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    shutil.copy(STAND_IN, programs / "helm")
+    (programs / "helm").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=":")
+    monkeypatch.setenv("HELM_RECORD", str(tmp_path / "record"))
+    return Helm(tmp_path / "record")
+
+
+@pytest.fixture
+def no_helm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "git").symlink_to(str(shutil.which("git")))
+    monkeypatch.setenv("PATH", str(programs))
+
+
+@pytest.fixture(params=LOCKS)
+def requirement_file(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def locked(requirement_file: str, tmp_path: Path, helm_repository: HelmServer) -> Hub:
+    """A hub repository on 3.2.1 whose requirement has a lock."""
+    dependency = f"dependencies:\n- name: jupyterhub\n  version: 3.2.1\n  repository: {helm_repository.url}\n"
+    chart = "name: hub\nversion: 0.0.1\n"
+    charts = {
+        "requirements.yaml": {"hub/Chart.yaml": f"apiVersion: v1\n{chart}", "hub/requirements.yaml": dependency},
+        "Chart.yaml": {"hub/Chart.yaml": f"apiVersion: v2\n{chart}{dependency}"},
+    }
+    return make_repository(
+        tmp_path / "hub",
+        {
+            "chartpress.yaml": "charts: [{name: hub, images: {hub: }}]\n",
+            "images/hub/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n",
+            f"hub/{LOCKS[requirement_file]}": lock("3.2.1"),
+            **charts[requirement_file],
+        },
+    )
+
+
+def lock(version: str) -> str:
+    return (
+        f"dependencies:\n- name: jupyterhub\n  version: {version}\n"
+        'digest: sha256:0123456789abcdef\ngenerated: "2026-07-24T11:45:31.263782848Z"\n'
+    )
+
+
+def test_helm_refreshes_the_lock(locked: Hub, requirement_file: str, helm: Helm, hubpress: Hubpress) -> None:
+    done = hubpress(locked, "bump", "--json")
+    assert done.code == 0, done
+    assert helm.calls == [f"{locked.path / 'hub'}: helm dependency update ."]
+    assert locked.read(f"hub/{LOCKS[requirement_file]}") == lock("3.3.8")
+    assert done.json["files"] == [
+        "images/hub/Dockerfile",
+        f"hub/{requirement_file}",
+        f"hub/{LOCKS[requirement_file]}",
+    ]
+
+
+def test_a_commit_holds_requirement_and_lock(
+    locked: Hub, requirement_file: str, helm: Helm, hubpress: Hubpress
+) -> None:
+    hubpress(locked, "bump")
+    done = hubpress(locked, "commit")
+    assert done.code == 0, done
+    assert len(helm.calls) == 1
+    assert locked.git("show", "--name-only", "--pretty=").splitlines() == sorted(
+        ["images/hub/Dockerfile", f"hub/{requirement_file}", f"hub/{LOCKS[requirement_file]}"]
+    )
+
+
+def test_a_lock_that_was_left_behind_is_refreshed_alone(
+    locked: Hub, requirement_file: str, helm: Helm, hubpress: Hubpress
+) -> None:
+    locked.edit(f"hub/{requirement_file}", "version: 3.2.1", "version: 3.3.8")
+    locked.edit("images/hub/Dockerfile", ":3.2.1", ":3.3.8")
+    locked.commit("Move z2jh by hand")
+    assert hubpress(locked, "bump", "--json").json["files"] == [f"hub/{LOCKS[requirement_file]}"]
+    assert len(helm.calls) == 1
+
+
+@pytest.mark.usefixtures("no_helm")
+def test_without_helm_nothing_moves(locked: Hub, requirement_file: str, hubpress: Hubpress, tmp_path: Path) -> None:
+    del tmp_path
+    before = locked.snapshot()
+    told = hubpress(locked, "bump")
+    assert (told.code, *fault(told)) == (
+        1,
+        f"error: {BEHIND} (hub/{LOCKS[requirement_file]})",
+        "hint: install Helm: https://helm.sh/docs/intro/install/; it runs helm dependency update",
+    )
+    assert locked.snapshot() == before
+
+
+@pytest.mark.usefixtures("no_helm")
+def test_without_helm_and_without_a_lock_all_is_well(locked: Hub, requirement_file: str, hubpress: Hubpress) -> None:
+    (locked.path / "hub" / LOCKS[requirement_file]).unlink()
+    assert hubpress(locked, "bump").code == 0
+
+
+def test_helm_that_fails_leaves_every_file_as_it_was(
+    locked: Hub, helm: Helm, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HELM_MOOD", "fails")
+    with nothing_written(locked):
+        told = hubpress(locked, "bump")
+    assert told.code == 3
+    assert len(helm.calls) == 1
+    assert told.err.splitlines()[-2:] == [
+        "error: helm dependency update: Error: could not download https://hub.invalid: context deadline exceeded",
+        f"hint: (cd {locked.path / 'hub'} && helm dependency update .)",
+    ]

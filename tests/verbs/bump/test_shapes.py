@@ -1,0 +1,545 @@
+"""The shapes that hub repositories have: what is read of each, and the very bytes that each task writes.
+
+A world is a text: ``== PATH``, then the file. What a task leaves is a text too: ``== PATH``, then lines ``- OLD`` and
+``+ NEW`` for a file that is there, or the whole of a new file. Every other byte of the repository stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks.core.faults import Unusable
+from tasks.core.settings import FILE, read_settings
+from tasks.repo.edits import PinnedPlace, image_edits
+from tasks.repo.hub import open_hub
+from tasks.repo.values import PinnedImage
+from tasks.tools.git import Git
+
+from ...support.hubs import Hub, make_repository
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ...support.cli import Result
+    from ...support.fixtures import Hubpress
+    from ...support.helm import HelmServer
+
+OURS = "reg.example.edu/core/site-hub"
+CHART = """\
+== hub/Chart.yaml
+apiVersion: v2
+name: hub
+version: 0.0.1
+dependencies:
+- name: jupyterhub
+  version: 3.2.1   # with the image
+  repository: https://hub.jupyter.org/helm-chart/
+"""
+VALUES = f"""\
+== hub/values.yaml
+jupyterhub:
+  hub:
+    # ours
+    image:
+      name: {OURS}
+      tag: "0.0.1-0.dev.git.1.h0000000"
+"""
+EMPTY_VALUES = "== hub/values.yaml\njupyterhub:\n  hub:\n    image:\n      name:\n      tag:\n"
+IMAGE = """\
+== images/site-hub/Dockerfile
+FROM quay.io/jupyterhub/k8s-hub:3.2.1
+COPY logo.svg /x
+== images/site-hub/logo.svg
+<svg/>
+"""
+SLIM_IN_STAGES = """\
+== docker/jh/Dockerfile
+FROM node AS js
+FROM quay.io/jupyterhub/k8s-hub-slim:3.2.1
+COPY --from=js /x /x
+"""
+SET_SITE = f"{{context: images/site-hub, name: {OURS}, values: [jupyterhub.hub.image]}}"
+SET_SLIM = """\
+  - context: images/site-hub
+    dockerfile: images/site-hub/Dockerfile.slim
+    name: reg.example.edu/core/slim
+  values: [{file: prod.yaml, path: hub.image, image: slim}]
+"""
+CHARTPRESS = """\
+== chartpress.yaml
+charts:
+- name: hub
+  imagePrefix: reg.example.edu/core/
+  images:
+    site-hub:
+      valuesPath: jupyterhub.hub.image
+"""
+# What bump, build and init leave in the plainest of them.
+CHART_MOVED = "== hub/Chart.yaml\n-   version: 3.2.1   #\n+   version: 3.3.8   #\n"
+MOVED = "== images/site-hub/Dockerfile\n- k8s-hub:3.2.1\n+ k8s-hub:3.3.8\n"
+BUILT = '== hub/values.yaml\n- "0.0.1-0.dev.git.1.h0000000"\n+ "7.7.7"\n'
+FILLED = f"== hub/values.yaml\n-       name:\n-       tag:\n+       name: {OURS}\n+       tag: 7.7.7\n"
+MAKEFILE = """\
+== Makefile
+check: ## fail when chart, base image and values do not agree
+	hubpress check
+
+# VERSION=4.4.0 names the z2jh release; without it, it is the newest of the current major version.
+release: ## move to a z2jh release, build its hub image, commit both
+	hubpress release $(if $(VERSION),--to '$(VERSION)')
+
+.PHONY: check release
+"""
+IGNORED = "== .gitignore\n*.hubpress-new\n/hub/charts/*.tgz\n"
+IGNORED_ALONE = "== .gitignore\n*.hubpress-new\n"
+ADOPTED = f"""\
+== chartpress.yaml
+charts:
+  - name: hub
+    chartPath: hub
+    images:
+      site-hub:
+        imageName: {OURS}
+        valuesPath: jupyterhub.hub.image
+"""
+ALONE = "== Dockerfile\n# ours\nFROM quay.io/jupyterhub/k8s-hub:3.2.1\nRUN true\n"
+ALONE_MOVED = "== Dockerfile\n- k8s-hub:3.2.1\n+ k8s-hub:3.3.8\n"
+NAMED_HUB = """\
+== invoke.yaml
+hub:
+  images:
+    - context: .
+      name: reg.example.edu/core/hub
+"""
+
+
+NO_CHARTPRESS = (
+    "error: there is no chartpress.yaml in this repository (TOP)\n"
+    "hint: name the hub repository (--repo PATH), or give a chart its hub image: invoke init"
+)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A repository, and what comes of it; a text that begins with ``error:`` is a fault's.
+
+    Attributes:
+        what: what is peculiar about it.
+        world: its files.
+        bump: what ``bump`` leaves.
+        build: what ``build`` writes where the image's tag is 7.7.7.
+        init: what ``init`` leaves.
+        before: the codes that ``check`` gives before ``bump``; None for a fault.
+        after: and after it.
+    """
+
+    what: str
+    world: str
+    bump: str
+    build: str
+    init: str
+    before: str
+    after: str
+
+
+GONE = "values-commit-gone"
+
+
+def site(
+    what: str,
+    world: str,
+    *,
+    bump: str = CHART_MOVED + MOVED,
+    build: str = BUILT,
+    init: str = ADOPTED + MAKEFILE + IGNORED,
+    codes: tuple[str, str] = (GONE, GONE),
+) -> Shape:
+    """Return a repository with a chart, an image, and values that name it."""
+    return Shape(what, world, bump, build, init, *codes)
+
+
+def alone(what: str, world: str, *, bump: str = "", context: str = ".") -> Shape:
+    """Return a repository with an image that has neither a chart nor a name."""
+    name = NAMED_HUB.replace("context: .", f"context: {context}")
+    folder = "" if context == "." else f"{context}/"
+    moved = bump or ALONE_MOVED.replace("== ", f"== {folder}")
+    return Shape(what, world, moved, "", name + MAKEFILE + IGNORED_ALONE, "", "")
+
+
+def refused(what: str, world: str, error: str, *, bump: str = "", init: str = "") -> Shape:
+    """Return a repository that no task can use; ``bump`` and ``init`` where they end otherwise."""
+    return Shape(what, world, bump or error, error, init or error, "", "")
+
+
+SHAPES = [
+    # -- a chart, its image, and values that name it
+    site("chartpress.yaml names it all", CHART + VALUES + IMAGE + CHARTPRESS, init=MAKEFILE + IGNORED),
+    site("no chartpress.yaml", CHART + VALUES + IMAGE),
+    site(
+        "requirements.yaml of apiVersion v1",
+        CHART.replace("hub/Chart.yaml\napiVersion: v2\nname: hub\nversion: 0.0.1", "hub/requirements.yaml")
+        + "== hub/Chart.yaml\napiVersion: v1\nname: hub\nversion: 0.0.1\n"
+        + VALUES
+        + IMAGE,
+        bump=CHART_MOVED.replace("Chart.yaml", "requirements.yaml") + MOVED,
+    ),
+    site(
+        "an alias",
+        CHART.replace("- name", "- alias: z2jh\n  name") + VALUES.replace("jupyterhub:", "z2jh:") + IMAGE,
+        init=ADOPTED.replace("jupyterhub.hub", "z2jh.hub") + MAKEFILE + IGNORED,
+    ),
+    site("a repository in place of the name", CHART + VALUES.replace("name: reg", "repository: reg") + IMAGE),
+    site(
+        "the image in one text",
+        CHART + f"== hub/values.yaml\njupyterhub:\n  hub:\n    image: {OURS}:pr-499\n" + IMAGE,
+        build="== hub/values.yaml\n- :pr-499\n+ :7.7.7\n",
+    ),
+    site(
+        "the chart at the top",
+        (CHART + VALUES).replace("== hub/", "== ") + IMAGE,
+        bump=CHART_MOVED.replace("hub/", "") + MOVED,
+        build=BUILT.replace("hub/", ""),
+        init=ADOPTED.replace("chartPath: hub", "chartPath: .") + MAKEFILE + IGNORED.replace("/hub/", "/"),
+    ),
+    site(
+        "the version in an ARG",
+        CHART + VALUES + IMAGE.replace("FROM", "ARG V=3.2.1\nFROM").replace("k8s-hub:3.2.1", "k8s-hub:${V}"),
+        bump=CHART_MOVED + "== images/site-hub/Dockerfile\n- V=3.2.1\n+ V=3.3.8\n",
+    ),
+    site(
+        "a Dockerfile of another name",
+        CHART + VALUES + IMAGE.replace("site-hub/Dockerfile", "site-hub/hub.Dockerfile"),
+        bump=CHART_MOVED + MOVED.replace("/Dockerfile", "/hub.Dockerfile"),
+        init=ADOPTED.replace(
+            "        valuesPath", "        dockerfilePath: images/site-hub/hub.Dockerfile\n        valuesPath"
+        )
+        + MAKEFILE
+        + IGNORED,
+    ),
+    site(
+        "an image in a folder of its own kind, slim, in two stages",
+        CHART + VALUES + SLIM_IN_STAGES,
+        bump=CHART_MOVED + "== docker/jh/Dockerfile\n- slim:3.2.1\n+ slim:3.3.8\n",
+        init=ADOPTED.replace("        values", "        contextPath: docker/jh\n        values") + MAKEFILE + IGNORED,
+    ),
+    site(
+        "other images beside it",
+        CHART
+        + VALUES
+        + IMAGE
+        + "== images/user/Dockerfile\n# not k8s-hub\nFROM quay.io/jupyter/base-notebook\n"
+        + "== images/template/Dockerfile\n{% if hub %}k8s-hub{% endif %}\n",
+    ),
+    site(
+        "other charts beside it, and what helm has unpacked",
+        CHART
+        + VALUES
+        + IMAGE
+        + "== support/Chart.yaml\napiVersion: v2\nname: support\nversion: 0.0.1\ndependencies:\n- name: prometheus\n"
+        + "== template/Chart.yaml\nname: {{ cookiecutter.name }}\n"
+        + "== hub/charts/binderhub/requirements.yaml\ndependencies:\n- name: jupyterhub\n  version: 1.1.0\n",
+    ),
+    site(
+        "two charts, one of them named",
+        CHART + VALUES + IMAGE + CHART.replace("hub/Chart", "old/Chart") + "== invoke.yaml\nhub: {chart: hub}\n",
+    ),
+    site(
+        "lines that end as on Windows",
+        (CHART + VALUES + IMAGE).replace("\n", "\r\n"),
+    ),
+    site(
+        "a Makefile and a .gitignore",
+        CHART + VALUES + IMAGE + "== Makefile\ncheck:\n\ttrue\n== .gitignore\n*.tgz",
+        init=ADOPTED
+        + "== Makefile\n\n"
+        + MAKEFILE.partition("current major version.\n")[2].replace("check release", "release")
+        + "== .gitignore\n\n*.hubpress-new\n",
+    ),
+    # -- chartpress.yaml beside it
+    site(
+        "chartpress.yaml for other images alone",
+        CHART
+        + VALUES
+        + IMAGE
+        + "== chartpress.yaml\ncharts:\n- name: node\n  images: {scaler: {imageName: reg.example.edu/scaler}}\n",
+        init=MAKEFILE + IGNORED,
+    ),
+    site(
+        "chartpress.yaml with the chart and another of its images",
+        CHART
+        + VALUES
+        + IMAGE
+        + CHARTPRESS.replace("site-hub:\n      valuesPath: jupyterhub.hub", "db:\n      valuesPath: db"),
+        init=MAKEFILE + IGNORED,
+    ),
+    refused(
+        "chartpress.yaml with images at the wrong level",
+        CHART + VALUES + IMAGE + "== chartpress.yaml\ncharts:\n- name: hub\nimages: {site-hub: {}}\n",
+        "error: images stands where chartpress does not read it (chartpress.yaml)\n"
+        "hint: move it into the chart: charts: [{name: hub, images: …}]",
+    ),
+    refused(
+        "chartpress.yaml that looks for the image elsewhere",
+        CHART + VALUES + IMAGE + CHARTPRESS.replace("site-hub:", "hub:"),
+        "error: chartpress.yaml does not name images/site-hub/Dockerfile, which inherits from z2jh's hub image "
+        "(chartpress.yaml)\nhint: set contextPath: images/site-hub there",
+    ),
+    # -- what nothing tells
+    refused(
+        "values that name no image",
+        CHART + EMPTY_VALUES + IMAGE,
+        "error: jupyterhub.hub.image names no image (hub/values.yaml)\n"
+        "hint: say it in invoke.yaml: hub: {images: [{context: images/site-hub, name: HOST/PATH/site-hub, "
+        "values: [jupyterhub.hub.image]}]}",
+        init=ADOPTED.replace("    images:\n", "    imagePrefix: reg.example.edu/core/\n    images:\n").replace(
+            f"        imageName: {OURS}\n", ""
+        )
+        + MAKEFILE
+        + IGNORED,
+    ),
+    refused(
+        "values that name z2jh's own image",
+        CHART + VALUES.replace(OURS, "quay.io/jupyterhub/k8s-hub") + IMAGE,
+        "error: jupyterhub.hub.image names no image (hub/values.yaml)\n"
+        "hint: say it in invoke.yaml: hub: {images: [{context: images/site-hub, name: HOST/PATH/site-hub, "
+        "values: [jupyterhub.hub.image]}]}",
+        init=ADOPTED.replace("    images:\n", "    imagePrefix: reg.example.edu/core/\n    images:\n").replace(
+            f"        imageName: {OURS}\n", ""
+        )
+        + MAKEFILE
+        + IGNORED,
+    ),
+    refused(
+        "two Dockerfiles",
+        CHART + VALUES + "== images/a/Dockerfile\nFROM k8s-hub:3.2.1\n" + IMAGE,
+        "error: several Dockerfiles inherit from z2jh's hub image: images/a/Dockerfile, images/site-hub/Dockerfile "
+        f"(TOP)\nhint: say which in invoke.yaml: hub: {{images: [{{context: images/site-hub, name: {OURS}, "
+        "values: [jupyterhub.hub.image]}]}",
+    ),
+    refused(
+        "a build context that holds the values",
+        CHART + VALUES + ALONE.replace("RUN true", "COPY logo.svg conf /x"),
+        "error: the build context of Dockerfile holds hub/values.yaml, so each build would give the image a new tag "
+        f"(.)\nhint: say it in invoke.yaml: hub: {{images: [{{context: ., name: {OURS}, "
+        "values: [jupyterhub.hub.image], paths: [logo.svg, conf]}]}",
+    ),
+    refused(
+        "two charts",
+        CHART + VALUES + IMAGE + CHART.replace("hub/Chart", "old/Chart"),
+        "error: several charts depend on jupyterhub: hub, old (TOP)\n"
+        "hint: name one: hub: {chart: hub} in invoke.yaml, or INVOKE_HUB_CHART=hub",
+    ),
+    refused(
+        "a chart that is named and does not depend on z2jh",
+        CHART + VALUES + IMAGE + "== web/Chart.yaml\nname: web\n== invoke.yaml\nhub: {chart: web}\n",
+        "error: the chart web does not depend on jupyterhub; hub does (web/Chart.yaml)\n"
+        "hint: name that one: hub: {chart: hub} in invoke.yaml, or INVOKE_HUB_CHART=hub",
+    ),
+    refused(
+        "z2jh through binderhub",
+        CHART.replace("jupyterhub\n", "binderhub\n").replace("3.2.1", "0.2.0") + VALUES + IMAGE,
+        "error: the chart hub gets jupyterhub through binderhub, which pins it (hub/Chart.yaml)\n"
+        "hint: move binderhub instead, by hand; a release's own jupyterhub: helm show chart binderhub "
+        "--repo https://hub.jupyter.org/helm-chart/ --version 0.2.0",
+    ),
+    refused(
+        "z2jh through daskhub, without an image",
+        CHART.replace("jupyterhub\n", "daskhub\n").replace("3.2.1", "2024.1.1"),
+        "error: the chart hub gets jupyterhub through daskhub, which pins it (hub/Chart.yaml)\n"
+        "hint: move daskhub instead, by hand; a release's own jupyterhub: helm show chart daskhub "
+        "--repo https://hub.jupyter.org/helm-chart/ --version 2024.1.1",
+    ),
+    # -- hub.images says it
+    site(
+        "hub.images for one of two Dockerfiles",
+        CHART
+        + VALUES
+        + IMAGE
+        + "== images/a/Dockerfile\nFROM k8s-hub:3.2.1\n"
+        + f"== invoke.yaml\nhub: {{images: [{SET_SITE}]}}\n",
+        init=MAKEFILE + IGNORED,
+    ),
+    site(
+        "hub.images for a context that holds the values",
+        CHART
+        + VALUES
+        + ALONE
+        + f"== invoke.yaml\nhub:\n  images:\n  - {SET_SITE}\n".replace("images/site-hub,", "., paths: [conf],"),
+        bump=CHART_MOVED + ALONE_MOVED,
+        init=MAKEFILE + IGNORED,
+    ),
+    site(
+        "hub.images for two images of one folder, each with its values",
+        CHART
+        + VALUES
+        + IMAGE
+        + IMAGE.replace("/Dockerfile", "/Dockerfile.slim")
+        + "== prod.yaml\nhub: {image: {name: reg.example.edu/core/slim, tag: a}}\n"
+        + f"== invoke.yaml\nhub:\n  images:\n  - {SET_SITE}\n"
+        + SET_SLIM,
+        bump=CHART_MOVED + MOVED + MOVED.replace("/Dockerfile", "/Dockerfile.slim"),
+        build=BUILT + "== prod.yaml\n- tag: a\n+ tag: 7.7.7\n",
+        init=MAKEFILE + IGNORED,
+        codes=("values-commit-gone", "values-commit-gone"),
+    ),
+    site(
+        "hub.values names it where the chart's values do not",
+        CHART
+        + IMAGE
+        + VALUES.replace("hub/values.yaml", "prod/values.yaml")
+        + "== invoke.yaml\nhub: {values: [{file: prod/values.yaml, path: jupyterhub.hub.image}]}\n",
+        build=BUILT.replace("hub/values", "prod/values"),
+        init=ADOPTED.replace("        valuesPath: jupyterhub.hub.image\n", "") + MAKEFILE + IGNORED,
+    ),
+    # -- the image alone
+    alone("the image alone", ALONE),
+    alone("the image alone, in a folder", ALONE.replace("== ", "== images/hub/"), context="images/hub"),
+    alone(
+        "the image alone, its version in an ARG",
+        "== Dockerfile\nARG Z2JH_VERSION=3.2.1\nFROM quay.io/jupyterhub/k8s-hub:${Z2JH_VERSION}\n",
+        bump="== Dockerfile\n- 3.2.1\n+ 3.3.8\n",
+    ),
+    alone("the image alone, beside a chart of something else", ALONE + "== web/Chart.yaml\nname: web\n"),
+    alone("the image alone, beside a template of a chart", ALONE + "== t/Chart.yaml\nname: {{ cookiecutter.name }}\n"),
+    Shape("the image alone, with a name", ALONE + NAMED_HUB, ALONE_MOVED, "", MAKEFILE + IGNORED_ALONE, "", ""),
+    Shape(
+        "the image alone, with values of another tool",
+        ALONE.replace("== ", "== image/")
+        + f"== prod.yaml\nhub: {{image: {{name: {OURS}, tag: x}}}}\n"
+        + "== invoke.yaml\nhub: {values: [{file: prod.yaml, path: hub.image}]}\n",
+        ALONE_MOVED.replace("== ", "== image/"),
+        "== prod.yaml\n- tag: x\n+ tag: 7.7.7\n",
+        MAKEFILE + IGNORED_ALONE,
+        "",
+        "",
+    ),
+    Shape(
+        "the image alone, on an older version than anything newer of its major",
+        ALONE.replace("3.2.1", "3.3.8"),
+        "",
+        "",
+        NAMED_HUB + MAKEFILE + IGNORED_ALONE,
+        "",
+        "",
+    ),
+    refused(
+        "the image alone, twice",
+        ALONE + ALONE.replace("== ", "== images/a/"),
+        "error: several Dockerfiles inherit from z2jh's hub image: Dockerfile, images/a/Dockerfile (TOP)\n"
+        "hint: say which in invoke.yaml: hub: {images: [{context: ., name: HOST/PATH/hub}]}",
+    ),
+    # -- none of it yet
+    refused(
+        "a chart alone",
+        CHART,
+        NO_CHARTPRESS,
+        init="== images/hub/Dockerfile\n"
+        "# The hub image: z2jh's own for the chart's release, with what our hubs need besides.\n"
+        "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n\nUSER root\nCOPY requirements.txt /tmp/requirements.txt\n"
+        "RUN pip install --no-cache-dir --requirement /tmp/requirements.txt\n\nUSER jovyan\n"
+        "== images/hub/requirements.txt\n"
+        "# Python packages that z2jh's hub image does not bring along, each pinned: NAME==VERSION\n"
+        "== chartpress.yaml\ncharts:\n  - name: hub\n    chartPath: hub\n    imagePrefix: reg.example.edu/core/\n"
+        "    images:\n      hub:\n        valuesPath: jupyterhub.hub.image\n" + EMPTY_VALUES + MAKEFILE + IGNORED,
+    ),
+    refused(
+        "a version in Terraform, and no image",
+        '== main.tf\nresource "helm_release" "hub" {\n  repository = "https://hub.jupyter.org/helm-chart"\n'
+        '  version = "3.2.1"\n}\n',
+        NO_CHARTPRESS,
+        init="error: main.tf deploys jupyterhub, and no chart here does (main.tf)\n"
+        "hint: write a Dockerfile FROM quay.io/jupyterhub/k8s-hub:VERSION with that version, then: invoke init",
+    ),
+]
+
+
+# -- the reading of the table
+
+
+def parts(text: str) -> dict[str, str]:
+    """Return a world's files by their paths."""
+    files = {}
+    for part in text.split("== ")[1:]:
+        path, _, content = part.partition("\n")
+        files[path.rstrip("\r")] = content
+    return files
+
+
+def left(before: Mapping[str, bytes], changes: str) -> dict[str, bytes]:
+    """Return the files as ``changes`` leave them."""
+    after = dict(before)
+    for path, text in parts(changes).items():
+        lines = text.splitlines()
+        if path not in before or not lines[0].startswith("- "):
+            after[path] = before.get(path, b"") + text.encode()
+            continue
+        old, new = ("\n".join(line[2:] for line in lines if line.startswith(sign)).encode() for sign in ("- ", "+ "))
+        assert before[path].count(old) == 1, (path, old)
+        after[path] = before[path].replace(old, new)
+    return after
+
+
+@pytest.fixture(params=SHAPES, ids=lambda shape: shape.what)
+def shape(request: pytest.FixtureRequest) -> Shape:
+    found: Shape = request.param
+    return found
+
+
+@pytest.fixture
+def there(shape: Shape, tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
+    return make_repository(tmp_path / "hub", parts(shape.world))
+
+
+def outcome(told: Result) -> str:
+    """Return a fault's two lines, or nothing."""
+    return "\n".join(line for line in told.err.splitlines() if line.startswith(("error: ", "hint: ")))
+
+
+def demand(told: Result, wanted: str, before: dict[str, bytes], hub: Hub) -> None:
+    """Demand that a task left what is ``wanted``, or refused with that and left everything as it was."""
+    fault = wanted if wanted.startswith("error: ") else ""
+    assert outcome(told).replace(str(hub.path), "TOP") == fault, told
+    assert hub.snapshot() == left(before, "" if fault else wanted)
+
+
+def codes(told: Result) -> str:
+    return "" if told.code == 2 else " ".join(problem["code"] for problem in told.json["problems"])
+
+
+def test_bump_moves_the_release_wherever_it_is_and_check_agrees(shape: Shape, there: Hub, hubpress: Hubpress) -> None:
+    before = there.snapshot()
+    assert codes(hubpress(there, "check", "--offline", "--json")) == shape.before
+    demand(hubpress(there, "bump"), shape.bump, before, there)
+    assert codes(hubpress(there, "check", "--offline", "--json")) == shape.after
+    again = there.snapshot()
+    assert hubpress(there, "bump").code == (2 if shape.bump.startswith("error: ") else 0)
+    assert there.snapshot() == again
+
+
+def test_build_writes_the_image_wherever_it_is_named(shape: Shape, there: Hub) -> None:
+    before = there.snapshot()
+    hub = open_hub(read_settings({}, there.path / FILE), Git(there.path))
+    if shape.build.startswith("error: "):
+        with pytest.raises(Unusable) as fault:
+            _ = hub.images
+        assert str(fault.value).replace(str(there.path), "TOP") == shape.build
+        return
+    pins = [
+        PinnedPlace(place, PinnedImage(one.spec.name, "7.7.7", 0))
+        for one in hub.images
+        for place in hub.values_places(one)
+    ]
+    assert {**before, **{edit.path: edit.after for edit in image_edits(hub, pins)}} == left(before, shape.build)
+
+
+def test_init_adds_what_is_missing_and_makes_nothing_anew(shape: Shape, there: Hub, hubpress: Hubpress) -> None:
+    before = there.snapshot()
+    told = hubpress(there, "init", "--prefix", "reg.example.edu/core/")
+    demand(told, shape.init, before, there)
+    if not shape.init.startswith("error: "):
+        assert hubpress(there, "init").out == "Nothing to do.\n"

@@ -1,0 +1,183 @@
+"""Files that are none, and paths that name none: each ends at once in one error and one hint, with nothing written."""
+
+from __future__ import annotations
+
+import os
+import socket
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cli import Result, run_task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.hubs import Hub
+
+CHARTPRESS, DOCKERFILE, VALUES = "chartpress.yaml", "images/hub/Dockerfile", "hub/values.yaml"
+READ = (
+    CHARTPRESS,
+    DOCKERFILE,
+    VALUES,
+    "hub/requirements.yaml",
+    "hub/requirements.lock",
+    "invoke.yaml",
+)
+SECONDS = 30
+
+
+def make_socket(path: Path) -> None:
+    folder = Path.cwd()
+    os.chdir(path.parent)  # a socket's name is short
+    try:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(path.name)
+    finally:
+        os.chdir(folder)
+
+
+KINDS: dict[str, Callable[[Path], object]] = {
+    "a named pipe": os.mkfifo,
+    "a loop of symbolic links": lambda path: path.symlink_to(path.name),
+    "a folder": lambda path: path.mkdir(),
+    "a socket": make_socket,
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+}
+
+
+def one_fault(done: Result, code: int) -> tuple[str, str]:
+    """Demand one error and one hint, and nothing unexpected; return them."""
+    error, hint = done.err.splitlines()
+    assert done.code == code, done
+    assert error.startswith("error: ")
+    assert not error.startswith("error: unexpected")
+    assert hint.startswith("hint: ")
+    return error, hint
+
+
+# Each file once, and each kind.
+@pytest.mark.parametrize(
+    ("file", "kind"), [*zip(READ, cycle(KINDS)), *((CHARTPRESS, kind) for kind in list(KINDS)[1:])]
+)
+def test_what_is_no_file_is_refused_by_name_wherever_one_is_read(hub: Hub, file: str, kind: str) -> None:
+    (hub.path / file).unlink(missing_ok=True)
+    KINDS[kind](hub.path / file)
+    done = run_task("check", "--offline", cwd=hub.path, seconds=SECONDS)
+    error, _ = one_fault(done, 2)
+    # What a link leads out of the repository is not even looked at.
+    outside = kind == "a device" and file != "invoke.yaml"
+    what = "lies outside the repository" if outside else f"cannot be read: it is {kind}"
+    assert error == f"error: the file {what} ({file})"
+
+
+@pytest.mark.parametrize("task", ["bump", "release", "status"])
+def test_no_task_waits_for_a_pipe(hub: Hub, task: str) -> None:
+    (hub.path / VALUES).unlink()
+    os.mkfifo(hub.path / VALUES)
+    done = run_task(task, *(["--yes"] if task == "release" else []), cwd=hub.path, seconds=SECONDS)
+    assert "unexpected" not in done.err
+    assert done.code in range(5), done
+
+
+@pytest.mark.parametrize("kind", ["a named pipe"])
+def test_dockers_configuration_that_is_no_file_is_refused(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    (tmp_path / "docker").mkdir()
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    KINDS[kind](tmp_path / "docker/config.json")
+    error, _ = one_fault(run_task("auth", cwd=hub.path, seconds=SECONDS), 2)
+    file = tmp_path / "docker/config.json"
+    assert error == f"error: Docker's configuration cannot be read: it is {kind} ({file})"
+
+
+@pytest.mark.parametrize(
+    ("variable", "kind"), [("GITHUB_OUTPUT", "a named pipe"), ("GITHUB_STEP_SUMMARY", "a loop of symbolic links")]
+)
+def test_a_file_of_the_runners_that_is_none_is_a_fault(hub: Hub, tmp_path: Path, variable: str, kind: str) -> None:
+    KINDS[kind](tmp_path / "file")
+    done = run_task("check", "--offline", cwd=hub.path, env={variable: str(tmp_path / "file")}, seconds=SECONDS)
+    error, hint = one_fault(done, 2)
+    assert error == f"error: the file cannot be written: it is {kind} ({tmp_path}/file)"
+    assert hint == f"hint: unset {variable}"
+
+
+# -- paths
+
+
+PASSABLE = "holds a character that no program can be given: NUL, or half of a surrogate pair"
+OUTSIDE = "which lies outside the repository"
+IMAGE = "charts[0].images.hub"
+
+
+def image_key(hub: Hub, line: str) -> None:
+    hub.edit(CHARTPRESS, "        valuesPath:", f"        {line}\n        valuesPath:")
+
+
+@pytest.mark.parametrize("value", ["a\\0b", "a\\ud83d/b"])
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('contextPath: "{}"', "contextPath"),
+        ('dockerfilePath: "{}"', "dockerfilePath"),
+        ('imageName: "{}"', "imageName"),
+        ('paths: ["{}"]', "paths[0]"),
+        ('buildArgs: {{A: "{}"}}', "buildArgs.A"),
+        ('buildArgs: {{"{}": a}}', "buildArgs"),
+        ('extraBuildCommandOptions: ["{}"]', "extraBuildCommandOptions[0]"),
+        ('skipPlatforms: ["{}"]', "skipPlatforms[0]"),
+    ],
+)
+def test_text_that_no_program_can_be_given_is_refused_with_its_key(hub: Hub, line: str, key: str, value: str) -> None:
+    image_key(hub, line.format(value))
+    error, _ = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
+    assert error == f"error: {IMAGE}.{key} {PASSABLE} (chartpress.yaml:6)"
+
+
+@pytest.mark.parametrize("path", ["/etc", "images/../../outside"])
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('contextPath: "{}"', "contextPath"),
+        ('dockerfilePath: "{}"', "dockerfilePath"),
+        ('paths: ["{}"]', "paths[0]"),
+    ],
+)
+def test_a_path_that_leads_outside_is_refused_with_its_key(hub: Hub, line: str, key: str, path: str) -> None:
+    image_key(hub, line.format(path))
+    error, hint = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
+    assert error == f"error: {IMAGE}.{key} is {path!r}, {OUTSIDE} (chartpress.yaml:6)"
+    assert hint == "hint: name a path in the repository, relative to chartpress.yaml"
+
+
+@pytest.mark.parametrize("key", ["name", "chartPath"])
+def test_a_charts_folder_that_leads_outside_is_refused_with_its_key(hub: Hub, key: str) -> None:
+    hub.edit(CHARTPRESS, "name: hub", "name: ../hub" if key == "name" else "name: hub\n    chartPath: ../hub")
+    error, _ = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
+    assert error.startswith(f"error: charts[0].{key} is '../hub', {OUTSIDE} (chartpress.yaml:")
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("root: ../etc", "hub.root is '../etc', not a path in the repository"),
+        ("root: ..", "hub.root is '..', not a path in the repository"),
+        ("values: [{file: /etc/passwd, path: a}]", "hub.values.file is '/etc/passwd', not a path in the repository"),
+        (r'root: "a\0b"', r"hub.root is 'a\x00b', not text that a program can be given"),
+        (r'remote: "a\0b"', r"hub.remote is 'a\x00b', not text that a program can be given"),
+        (r'base_branch: "\ud800"', r"hub.base_branch is '\ud800', not text that a program can be given"),
+        (r'branch: "a\0b"', r"hub.branch is 'a\x00b', not text that a program can be given"),
+        (r'values: [{file: "a\0b", path: a}]', r"hub.values.file is 'a\x00b', not text that a program can be given"),
+        (r'images: ["a\0b"]', r"hub.images is ['a\x00b'], not a list of names"),
+    ],
+)
+def test_a_setting_that_no_file_or_program_can_have_is_refused(hub: Hub, setting: str, named: str) -> None:
+    hub.write("invoke.yaml", f"hub:\n  {setting}\n")
+    error, _ = one_fault(run_task("check", "--offline", cwd=hub.path), 2)
+    assert error == f"error: {named} (invoke.yaml)"
+
+
+# -- the current folder

@@ -1,0 +1,271 @@
+"""``commit --pr`` from a fork: the branch goes to the fork, the pull request to the team's ``staging``."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ...support.cli import Result, run_task
+from ...support.hubs import make_hub
+from ...support.steps import BRANCH, SUBJECT, refs
+from ...support.team import TEAMS, Team, make_team
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ...support.helm import HelmServer
+
+PAGES = "https://github.com/team/hubs/pull"
+
+
+@pytest.fixture
+def team(tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch) -> Team:
+    made = make_team(make_hub(tmp_path / "hub", chart_repository=helm_repository.url), tmp_path)
+    monkeypatch.setenv("PATH", f"{made.gh.folder}{os.pathsep}{os.environ['PATH']}")
+    return made
+
+
+def bump(team: Team, version: str = "3.3.8") -> None:
+    assert run_task("bump", "--to", version, cwd=team.hub.path).code == 0
+
+
+def commit(team: Team, *flags: str, env: dict[str, str] | None = None) -> Result:
+    return run_task("commit", "--pr", *flags, cwd=team.hub.path, env=env)
+
+
+def done(team: Team, *flags: str, env: dict[str, str] | None = None) -> Result:
+    result = commit(team, *flags, env=env)
+    assert result.code == 0, result
+    return result
+
+
+def everything(team: Team) -> tuple[object, ...]:
+    """Return all that a run that only looks, or is refused, leaves as it is."""
+    objects = sorted(str(file) for file in (team.hub.path / ".git/objects").rglob("*"))
+    return refs(team.hub), team.hub.snapshot(), team.hub.git("status", "--porcelain"), objects, team.gh.changes
+
+
+def test_the_branch_goes_to_the_fork_and_the_request_to_the_team(team: Team) -> None:
+    bump(team)
+    assert done(team).out.splitlines()[1:] == [f"pushed {BRANCH} to origin", f"pull request created: {PAGES}/1"]
+    (request,) = team.gh.requests
+    assert (request["baseRefName"], request["headRepositoryOwner"], request["headRefName"]) == (
+        *("staging", {"login": "robin"}),
+        BRANCH,
+    )
+    assert team.hub.remote_git("rev-parse", BRANCH) == team.hub.git("rev-parse", "HEAD")
+    assert team.colleague.remote_git("branch", "--list", BRANCH) == ""
+    assert done(team).out == f"pull request present: {PAGES}/1\n"
+
+
+def told_by_gh(team: Team) -> None:
+    team.hub.git("remote", "remove", "upstream")
+    team.gh.fork_of("team/hubs")
+
+
+def chosen_in_gh(team: Team) -> None:
+    team.hub.git("remote", "rename", "upstream", "theirs")
+    team.hub.git("config", "remote.theirs.gh-resolved", "base")
+
+
+def pushed_by_default(team: Team) -> None:
+    team.hub.git("remote", "rename", "origin", "robin")
+    team.hub.git("remote", "rename", "upstream", "origin")
+    team.hub.git("config", "remote.pushDefault", "robin")
+
+
+def with_an_address_to_push_to(team: Team) -> None:
+    fork = team.hub.git("config", "remote.origin.url")
+    team.hub.git("remote", "remove", "upstream")
+    team.hub.git("remote", "set-url", "origin", TEAMS)
+    team.hub.git("remote", "set-url", "--push", "origin", fork)
+
+
+def named_in_a_setting(team: Team) -> None:
+    team.hub.git("remote", "remove", "upstream")
+    team.hub.write(".git/info/exclude", "invoke.yaml\n")
+    team.hub.write("invoke.yaml", "hub: {upstream: team/hubs}\n")
+
+
+@pytest.mark.parametrize(
+    "tell", [told_by_gh, chosen_in_gh, pushed_by_default, with_an_address_to_push_to, named_in_a_setting]
+)
+def test_the_upstream_is_found_however_the_clone_is_set_up(team: Team, tell: object) -> None:
+    tell(team)  # type: ignore[operator]
+    team.work("notes.txt")
+    bump(team)
+    assert done(team).out.splitlines()[-1] == f"pull request created: {PAGES}/1"
+    assert team.gh.requests[0]["headRepositoryOwner"] == {"login": "robin"}
+    assert team.hub.remote_git("rev-parse", BRANCH) == team.hub.git("rev-parse", "HEAD")
+    assert team.hub.git("rev-parse", "HEAD~") == team.base
+
+
+def test_two_forks_are_told_apart(team: Team) -> None:
+    sams = {"headRefName": BRANCH, "isCrossRepository": True, "headRepositoryOwner": {"login": "sam"}, "state": "OPEN"}
+    team.gh.keep(number=1, url=f"{PAGES}/1", title="Sam's", body="", **sams)
+    bump(team)
+    dry = done(team, "--dry")
+    assert f"because it was asked for with --pr; sam:{BRANCH} has one already: {PAGES}/1\n" in dry.out
+    assert done(team).out.splitlines()[-1] == f"pull request created: {PAGES}/2"
+    assert done(team).out == f"pull request present: {PAGES}/2\n"
+
+
+def test_a_request_that_was_closed_is_not_taken_for_an_open_one(team: Team) -> None:
+    bump(team)
+    done(team)
+    team.settle(BRANCH, "CLOSED")
+    assert f"{PAGES}/1 was closed without being merged" in done(team, "--dry").out
+    assert done(team).out == f"pull request created: {PAGES}/2\n"
+
+
+@pytest.mark.parametrize("squash", [True, False])
+@pytest.mark.parametrize("start", ["the branch", "staging"])
+def test_after_the_merge_the_next_branch_is_cut_from_the_teams(team: Team, squash: bool, start: str) -> None:
+    bump(team, "3.3.7")
+    done(team)
+    team.merge("bump-z2jh-3.3.7", squash=squash)
+    team.work("notes.txt")
+    if start == "staging":
+        team.hub.git("switch", "--quiet", "staging")
+    assert commit(team).code == 0
+    assert team.hub.git("branch", "--show-current") == "staging"
+    assert team.hub.git("rev-parse", "HEAD") == team.base
+    bump(team)
+    done(team)
+    assert team.hub.subjects(f"{team.base}..HEAD") == ["Move z2jh from 3.3.7 to 3.3.8"]
+
+
+# -- a clone that is behind
+
+
+def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None:
+    team.work("notes.txt")
+    team.work("notes.txt", "more\n")
+    bump(team)
+    team.hub.write("draft.txt", "mine\n")
+    before = everything(team)
+    dry = done(team, "--dry")
+    assert (
+        "  fetch  * fetch staging from upstream\n"
+        "           because staging here is 2 commits behind\n"
+        "           $ git fetch --no-recurse-submodules -- upstream staging\n"
+        f"         * move staging to {team.base[:12]}\n"
+        "           because staging here is 2 commits behind\n"
+        f"           $ git merge --ff-only --quiet {team.base}\n"
+        "         ! staging of origin is 2 commits behind that of upstream\n"
+    ) in dry.out
+    assert everything(team) == before
+    done(team)
+    assert team.hub.git("rev-parse", "HEAD~", "staging").split() == [team.base, team.base]
+    assert team.hub.git("status", "--porcelain") == "?? draft.txt"
+
+
+def test_what_would_be_overwritten_is_refused(team: Team) -> None:
+    team.work("hub/requirements.yaml", team.hub.read("hub/requirements.yaml") + "# theirs\n")
+    bump(team)
+    before = everything(team)
+    result = commit(team)
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        f"error: upstream's staging changes hub/requirements.yaml, which has uncommitted changes ({team.hub.path})\n"
+        "hint: put them aside: git stash push -- hub/requirements.yaml; then run the same command again\n"
+    )
+    assert everything(team) == before
+
+
+def test_a_base_branch_that_went_another_way_is_refused(team: Team) -> None:
+    team.work("notes.txt")
+    team.hub.write("mine.txt", "mine\n")
+    team.hub.commit("Mine")
+    bump(team)
+    before = everything(team)
+    result = commit(team)
+    assert result.code == 1
+    assert result.err == (
+        "error: staging here has 1 commit that upstream does not have, and is 1 behind (staging)\n"
+        "hint: git pull --rebase upstream staging; or put yours on a branch of their own\n"
+    )
+    assert everything(team) == before
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_a_detached_head_that_the_base_branch_has_goes_on_there(team: Team, local: bool) -> None:
+    team.work("notes.txt")
+    team.hub.git("switch", "--quiet", "--detach")
+    if not local:
+        team.hub.git("branch", "--quiet", "--delete", "--force", "staging")
+    bump(team)
+    done(team)
+    assert (team.hub.git("rev-parse", "HEAD~"), team.hub.subjects()[0]) == (team.base, SUBJECT)
+
+
+def test_a_branch_of_ones_own_stays_and_is_said_to_be_behind(team: Team) -> None:
+    team.hub.git("switch", "--quiet", "--create", "try-it")
+    team.work("notes.txt")
+    bump(team)
+    assert "! try-it is 1 commit behind staging of upstream\n" in done(team, "--dry").out
+    done(team)
+    assert team.hub.git("rev-parse", "HEAD~") == team.hub.git("rev-parse", "staging")
+    assert team.gh.requests[0]["headRefName"] == "try-it"
+
+
+# -- the base branch
+
+
+def test_in_ci_the_event_names_the_base_branch(team: Team, tmp_path: Path) -> None:
+    event = tmp_path / "event.json"
+    repository = {"full_name": "team/hubs", "default_branch": "prod", "fork": False}
+    event.write_text(json.dumps({"repository": repository}))
+    bump(team)
+    done(team, env={"GITHUB_EVENT_PATH": str(event)})
+    assert team.gh.requests[0]["baseRefName"] == "prod"
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["[]", "{", '{"schedule": "0 6 * * 1"}', '{"repository": {"full_name": "a/b", "default_branch": "x"}}'],
+)
+def test_an_event_that_tells_nothing_of_it_is_passed_over(team: Team, tmp_path: Path, event: str) -> None:
+    (tmp_path / "event.json").write_text(event)
+    bump(team)
+    done(team, env={"GITHUB_EVENT_PATH": str(tmp_path / "event.json")})
+    assert team.gh.requests[0]["baseRefName"] == "staging"
+
+
+def test_a_base_branch_that_the_team_does_not_have_is_refused_before_anything_is_done(team: Team) -> None:
+    bump(team)
+    before = everything(team)
+    result = commit(team, env={"INVOKE_HUB_BASE_BRANCH": "main"})
+    assert (result.code, result.err) == (
+        1,
+        (
+            "error: upstream has no branch main (hub.base_branch)\n"
+            "hint: name it in invoke.yaml: hub: {base_branch: NAME}\n"
+        ),
+    )
+    assert everything(team) == before
+
+
+def test_where_two_remotes_could_be_pushed_to_it_is_asked_for(team: Team) -> None:
+    team.hub.git("remote", "rename", "origin", "robin")
+    team.hub.git("remote", "add", "sam", "git@github.com:sam/hubs.git")
+    bump(team)
+    before = everything(team)
+    result = commit(team)
+    assert (result.code, result.err) == (
+        1,
+        (
+            "error: cannot tell which remote to push to (robin, upstream, sam)\n"
+            "hint: name it in invoke.yaml: hub: {remote: robin}\n"
+        ),
+    )
+    assert everything(team) == before
+
+
+def test_an_image_that_is_built_again_gets_a_branch_that_says_so(team: Team) -> None:
+    team.hub.edit("hub/values.yaml", "name:\n      tag:\n", "name: 127.0.0.1:1/core/hub\n      tag: 1.0.0\n")
+    done(team)
+    assert team.hub.git("branch", "--show-current") == "rebuild-z2jh-3.2.1"

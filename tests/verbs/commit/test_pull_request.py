@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cli import Result, run_task
+from tests.support.hubs import at
+from tests.support.steps import install_hook
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.gh import StandInGh
+    from tests.support.hubs import Hub
+
+BRANCH = "bump-z2jh-3.3.8"
+TITLE = "Move z2jh from 3.2.1 to 3.3.8"
+FIRST = "https://github.com/org/hubs/pull/1"
+
+
+@pytest.fixture
+def hub(github_hub: Hub) -> Hub:
+    return github_hub
+
+
+@pytest.fixture
+def moved(hub: Hub, programs: Path) -> Hub:
+    """The hub after ``invoke bump``, nothing committed."""
+    del programs
+    assert run_task("bump", cwd=hub.path).code == 0
+    return hub
+
+
+def commit(hub: Hub, *flags: str) -> Result:
+    return run_task("commit", "--pr", *flags, cwd=hub.path)
+
+
+def test_a_commit_is_pushed_and_its_pull_request_opened(moved: Hub, gh: StandInGh) -> None:
+    done = commit(moved)
+    assert done.code == 0, done
+    assert done.out.splitlines()[1:] == [f"pushed {BRANCH} to origin", f"pull request created: {FIRST}"]
+    assert moved.remote_git("rev-parse", BRANCH) == moved.git("rev-parse", "HEAD")
+    (request,) = gh.requests
+    assert (request["title"], request["headRefName"], request["baseRefName"]) == (TITLE, BRANCH, "main")
+    assert request["body"].startswith("### What moved\n")
+
+
+def test_the_second_run_finds_its_pull_request_and_changes_nothing(moved: Hub, gh: StandInGh) -> None:
+    commit(moved)
+    again = commit(moved)
+    assert (again.code, again.out, again.err) == (0, f"pull request present: {FIRST}\n", "")
+    assert gh.changes == ["create"]
+
+
+def test_more_commits_update_the_open_pull_request(moved: Hub, gh: StandInGh) -> None:
+    commit(moved)
+    assert run_task("bump", "--to", "3.3.7", cwd=moved.path).code == 0
+    done = commit(moved)
+    assert done.out.splitlines()[-1] == f"pull request updated: {FIRST}"
+    (request,) = gh.requests
+    assert request["title"] == "Move z2jh from 3.2.1 to 3.3.7"
+    assert "| `3.2.1` | `3.3.7` | `hub/requirements.yaml` |" in request["body"]
+    assert gh.changes == ["create", "update"]
+
+
+def test_boxes_that_a_reviewer_ticked_stay_ticked(moved: Hub, gh: StandInGh) -> None:
+    commit(moved)
+    (request,) = gh.requests
+    ticked = request["body"].replace("- [ ] ", "- [x] ").replace("\n", "\r\n")
+    gh.put([request | {"body": ticked}])
+    assert commit(moved).out == f"pull request present: {FIRST}\n"
+    assert gh.requests[0]["body"] == ticked
+
+
+def test_somebody_elses_pull_request_from_a_fork_is_left_alone(moved: Hub, gh: StandInGh) -> None:
+    theirs = {"number": 1, "url": FIRST, "title": "Theirs", "body": ""}
+    gh.keep(**theirs, headRefName=BRANCH, baseRefName="main", isCrossRepository=True)
+    assert commit(moved).out.splitlines()[-1] == "pull request created: https://github.com/org/hubs/pull/2"
+    assert [one["title"] for one in gh.requests] == ["Theirs", TITLE]
+
+
+def test_a_dry_run_shows_the_pull_request_and_opens_none(moved: Hub, gh: StandInGh) -> None:
+    dry = run_task("--dry", "commit", "--pr", cwd=moved.path)
+    assert dry.code == 0, dry
+    assert "  * open a pull request into main\n" in dry.out
+    assert f"$ gh pr create --repo github.com/org/hubs --head {BRANCH} --base main --title '{TITLE}'" in dry.out
+    assert "| base image | `quay.io/jupyterhub/k8s-hub:3.2.1` | `quay.io/jupyterhub/k8s-hub:3.3.8` |" in dry.out
+    assert gh.changes == []
+    assert moved.git("branch", "--format=%(refname:short)") == "main"
+
+
+def test_the_report_tells_of_the_pull_request(moved: Hub, gh: StandInGh) -> None:
+    told = commit(moved, "--json").json["pull_request"]
+    assert told | {"body": ""} == {
+        "url": FIRST,
+        "number": 1,
+        "status": "created",
+        "base": "main",
+        "title": TITLE,
+        "body": "",
+        "labels": [],
+        "reviewers": [],
+    }
+    assert told["body"] == gh.requests[0]["body"]
+
+
+def test_the_report_of_a_dry_run_has_the_same_keys(moved: Hub, gh: StandInGh) -> None:
+    told = run_task("--dry", "commit", "--pr", "--json", cwd=moved.path).json["pull_request"]
+    assert list(told) == ["url", "number", "status", "base", "title", "body", "labels", "reviewers"]
+    assert (told["url"], told["number"], told["status"]) == (None, None, "created")
+    assert gh.requests == []
+
+
+def test_without_the_flag_there_is_no_pull_request(moved: Hub, gh: StandInGh) -> None:
+    assert run_task("commit", "--push", "--json", cwd=moved.path).json["pull_request"] is None
+    assert gh.calls == []
+
+
+def test_the_default_branch_has_nothing_to_request(hub: Hub, gh: StandInGh) -> None:
+    done = commit(hub)
+    assert (done.code, done.out) == (0, "Nothing to do.\n"), done
+    assert gh.changes == []
+
+
+def test_own_commits_on_the_default_branch_are_neither_pushed_nor_requested(hub: Hub, gh: StandInGh) -> None:
+    hub.write("README.md", "Ours\n")
+    hub.commit("Say whose it is")
+    dry, done = run_task("--dry", "commit", "--pr", cwd=hub.path), commit(hub)
+    assert (done.code, done.out) == (0, "Nothing to do.\n"), done
+    assert "- no pull request: main is the branch that they go to\n" in dry.out
+    assert hub.remote_git("rev-parse", "main") == hub.git("rev-parse", "HEAD~")
+    assert gh.changes == []
+
+
+def test_a_branch_without_commits_of_its_own_has_nothing_to_request(hub: Hub, gh: StandInGh) -> None:
+    hub.git("switch", "--quiet", "--create", "try-it")
+    dry = run_task("--dry", "commit", "--pr", cwd=hub.path)
+    assert "- no pull request: try-it has nothing that main does not have\n" in dry.out
+    assert gh.changes == []
+
+
+def test_a_commit_for_the_default_branch_is_refused(moved: Hub, gh: StandInGh) -> None:
+    done = commit(moved, "--branch", "main")
+    assert done.code == 1
+    assert done.err == (
+        "error: main is the branch that pull requests go to (--pr)\nhint: use another branch: --branch NAME\n"
+    )
+    assert moved.subjects() == ["Set up the hub"]
+    assert gh.changes == []
+
+
+def test_another_base_branch_is_the_settings(moved: Hub, gh: StandInGh) -> None:
+    moved.git("push", "--quiet", "origin", "main:staging")
+    moved.git("fetch", "--quiet", "origin")
+    moved.write("invoke.yaml", "hub: {base_branch: staging}\n")
+    moved.git("switch", "--quiet", "--create", "try-it")
+    assert commit(moved).code == 0
+    assert gh.requests[0]["baseRefName"] == "staging"
+
+
+def test_a_short_name_for_the_remote_is_read_as_git_reads_it(moved: Hub, gh: StandInGh) -> None:
+    moved.git("remote", "set-url", "origin", "ours:hubs.git")
+    moved.git("remote", "set-url", "--push", "origin", str(moved.remote))
+    moved.git("config", "url.https://github.com/org/.insteadOf", "ours:")
+    dry = run_task("--dry", "commit", "--pr", cwd=moved.path)
+    assert "* open a pull request into main\n" in dry.out, dry
+    assert gh.calls[-1][:4] == ["pr", "list", "--repo", "github.com/org/hubs"]
+
+
+def test_the_request_tells_of_the_pushed_commit_whatever_the_clone_has_meanwhile(moved: Hub, gh: StandInGh) -> None:
+    """Somebody works on while the branch is pushed: in the files, and on another branch."""
+    work = "sed -i 's/3[.]3[.]8/4.4.0/' hub/requirements.yaml; git symbolic-ref HEAD refs/heads/main"
+    install_hook(moved.path / ".git/hooks", "pre-push", work)
+    done = commit(moved)
+    assert done.code == 0, done
+    (request,) = gh.requests
+    assert (request["title"], request["headRefName"]) == (TITLE, BRANCH)
+    assert "4.4.0" not in request["body"]
+
+
+# -- where gh is not, or is of no use
+
+
+@pytest.mark.usefixtures("programs")
+def test_without_gh_the_page_for_opening_it_is_told(moved: Hub) -> None:
+    done = commit(moved)
+    assert done.code == 0, done
+    page = f"https://github.com/org/hubs/compare/main...{BRANCH}?expand=1&title=Move+z2jh+from+3.2.1+to+3.3.8"
+    *text, last = done.out.splitlines()
+    assert last == f"open a pull request from {BRANCH} into main: {page}"
+    assert text[2:6] == ["", TITLE, "", "### What moved"]
+    assert text[-4:-1] == ["- [ ] Review this pull request", f"- [ ] Merge {BRANCH} into main", "- [ ] Deploy as usual"]
+    assert moved.remote_git("rev-parse", BRANCH) == moved.git("rev-parse", "HEAD")
+
+
+def test_gitlabs_page_is_told_even_where_gh_is(moved: Hub, gh: StandInGh) -> None:
+    at(moved, "git@gitlab.com:deep/er/hubs.git")
+    told = commit(moved, "--json").json["pull_request"]
+    assert (told["status"], told["number"], told["title"]) == ("by hand", None, TITLE)
+    assert told["url"].startswith("https://gitlab.com/deep/er/hubs/-/merge_requests/new?")
+    assert gh.calls == []
+
+
+def test_an_unknown_forge_is_named(moved: Hub) -> None:
+    at(moved, "git@git.example.org:org/hubs.git")
+    dry, done = run_task("--dry", "commit", "--pr", cwd=moved.path), commit(moved)
+    assert "* pull request: to be opened by hand\n" in dry.out
+    assert "because git.example.org is no forge that is known here\n" in dry.out
+    assert done.out.splitlines()[-1] == (
+        f"open a pull request from {BRANCH} into main: by hand, its remote is no forge that is known here"
+    )
+
+
+# -- what goes wrong
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "said", "code", "error", "hint"),
+    [
+        pytest.param(
+            "pr list",
+            4,
+            "To get started with GitHub CLI, please run:  gh auth login\n",
+            4,
+            "gh is not signed in (github.com)",
+            "gh auth login --hostname github.com; in CI: set GH_TOKEN",
+            id="not signed in",
+        ),
+        pytest.param(
+            "pr list",
+            1,
+            "HTTP 401: Bad credentials (https://api.github.com/graphql)\nTry authenticating with:  gh auth login\n",
+            4,
+            "gh is not signed in (github.com)",
+            "gh auth login --hostname github.com; in CI: set GH_TOKEN",
+            id="token expired",
+        ),
+        pytest.param(
+            "pr list",
+            1,
+            "GraphQL: Could not resolve to a Repository with the name 'org/hubs'. (repository)\n",
+            4,
+            "GitHub denied it: GraphQL: Could not resolve to a Repository with the name 'org/hubs'. (repository)"
+            " (github.com)",
+            "gh auth status --hostname github.com",
+            id="no access",
+        ),
+        pytest.param(
+            "pr list",
+            1,
+            "error connecting to api.github.com\ncheck your internet connection or https://githubstatus.com\n",
+            4,
+            "GitHub does not answer: error connecting to api.github.com (github.com)",
+            "gh api --hostname github.com rate_limit",
+            id="offline",
+        ),
+        pytest.param(
+            "pr list",
+            2,
+            "unknown flag: --json\n\nUsage:  gh pr list [flags]\n",
+            3,
+            "gh: unknown flag: --json (github.com)",
+            "gh pr list",
+            id="too old",
+        ),
+        pytest.param(
+            "pr create",
+            1,
+            "pull request create failed: GraphQL: GitHub Actions is not permitted to create or approve pull requests"
+            " (createPullRequest)\n",
+            4,
+            "GitHub denied it: pull request create failed: GraphQL: GitHub Actions is not permitted to create or"
+            " approve pull requests (createPullRequest) (github.com)",
+            "allow it: Settings, Actions, General, Allow GitHub Actions to create and approve pull requests",
+            id="Actions may not",
+        ),
+        pytest.param(
+            "pr create",
+            1,
+            "pull request create failed: GraphQL: Head sha can't be blank (createPullRequest)\n",
+            3,
+            "gh: pull request create failed: GraphQL: Head sha can't be blank (createPullRequest) (github.com)",
+            "gh pr list",
+            id="create failed",
+        ),
+    ],
+)
+def test_gh_that_refuses_is_one_error_and_one_hint(  # noqa: PLR0913, PLR0917 - the table's columns
+    moved: Hub, gh: StandInGh, call: str, status: int, said: str, code: int, error: str, hint: str
+) -> None:
+    gh.fail(call, status, said)
+    done = commit(moved)
+    assert done.code == code, done
+    assert done.err.splitlines()[-2:] == [f"error: {error}", f"hint: {hint}"]
+
+
+def test_a_sign_in_that_is_missing_stops_before_anything_is_done(moved: Hub, gh: StandInGh) -> None:
+    gh.fail("pr list", 4, "To get started with GitHub CLI, please run:  gh auth login\n")
+    assert commit(moved).code == run_task("--dry", "commit", "--pr", cwd=moved.path).code == 4
+    assert moved.git("branch", "--format=%(refname:short)") == "main"
+
+
+@pytest.mark.parametrize("answer", ["<html>", "{}", "[1]", '[{"number": 1}]', "[" * 100_000, "1"])
+def test_an_answer_of_ghs_that_is_none_is_a_fault(moved: Hub, gh: StandInGh, answer: str) -> None:
+    program = f"import sys\nprint({answer!r} if sys.argv[1] == 'pr' else '{{}}')"
+    (gh.folder / "gh").write_text(f"#!{sys.executable}\n{program}\n")
+    done = commit(moved)
+    assert done.code == 3, done
+    assert done.err.splitlines()[-2:] == ["error: the list of pull requests cannot be read (gh)", "hint: gh pr list"]

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ...support.layouts import make_cal_icor_like
+from ...support.machine import HELMS
+from ...support.real import write_real_repository
+from .worlds import DEPLOYMENTS, add_deployments
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ...support.hubs import Hub
+
+
+@pytest.fixture(params=[pytest.param(major, marks=pytest.mark.helm) for major in HELMS])
+def helm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Put a real helm on PATH: 3, and 4."""
+    monkeypatch.setenv("PATH", os.pathsep.join((str(HELMS[request.param].parent), os.environ["PATH"])))
+    return str(request.param)
+
+
+@pytest.fixture
+def without_helm(tmp_path: Path) -> Path:
+    """A folder for PATH that has git, and no helm."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "git").symlink_to(shutil.which("git") or "")
+    return programs
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Hub:
+    """A repository like cal-icor's on 3.2.1, with deployments, and z2jh's real charts in a folder."""
+    charts = write_real_repository(tmp_path / "charts")
+    made = make_cal_icor_like(tmp_path / "hub", chart_repository=charts.as_uri())
+    add_deployments(made, DEPLOYMENTS)
+    return made

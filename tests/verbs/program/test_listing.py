@@ -1,0 +1,149 @@
+"""What people see first: the list, the help, and how quickly they come."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cli import run, run_task
+from tests.support.machine import PROJECT
+from tests.support.typed import refusal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.hubs import Hub
+
+CONTRACT = ["auth", "build", "bump", "check", "commit", "doctor", "init", "rehearse", "release", "status"]
+RUNBOOK = {"auth", "build", "bump", "commit", "rehearse", "release"}
+FLAGS = {
+    "auth": {"--key-file=STRING", "--no-browser", "--adc", "--default-registries"},
+    "bump": {"--to=STRING", "--pre", "--dev", "--major"},
+    "build": {"--image", "--no-push", "--force", "--platform=STRING", "--builder=STRING", "--no-cache"},
+    "commit": {"--message=STRING", "--branch=STRING", "--push"},
+    "rehearse": {"--to=STRING", "--keep", "--stand-in-base"},
+    "release": {"--to=STRING", "--major", "--image", "--force", "--message=STRING", "--push", "--yes"},
+}
+HEAVY = ("ruamel", "semver", "sh", "http", "urllib3", "requests", "yaml", "docker", "chartpress")
+
+
+def invoke(*arguments: str, cwd: Path) -> list[str]:
+    """Run the project's own ``invoke`` in ``cwd``, as people do in a checkout."""
+    done = run(sys.executable, "-m", "invoke", *arguments, cwd=cwd)
+    assert done.code == 0, done
+    return done.out.splitlines()
+
+
+def listed(cwd: Path) -> dict[str, str]:
+    """Return each task's line in the list, by its name."""
+    (line,) = invoke("--list", "--list-format=json", cwd=cwd)
+    collection = json.loads(line)
+    assert (collection["collections"], collection["default"]) == ([], None)
+    return {task["name"]: task["help"] for task in collection["tasks"]}
+
+
+def test_the_list_is_flat_and_holds_the_contracts_tasks() -> None:
+    names = list(listed(PROJECT))
+    assert names == [name for name in CONTRACT if name in names]
+    assert set(names) >= RUNBOOK
+
+
+def test_each_task_is_told_in_one_short_line() -> None:
+    for name, line in listed(PROJECT).items():
+        assert len(line) < 60, (name, line)
+        assert line.endswith(".")
+        assert line[0].isupper()
+        assert not line.split()[0].endswith("s,"), f"{name}: {line} is no imperative"
+
+
+def test_the_door_is_found_from_another_repository(hub: Hub) -> None:
+    done = run_task("--list", "--list-format=json", cwd=hub.path / "images")
+    assert {task["name"]: task["help"] for task in done.json["tasks"]} == listed(PROJECT)
+
+
+@pytest.mark.parametrize("name", sorted(FLAGS))
+def test_the_help_explains_every_flag(name: str) -> None:
+    text = invoke("--help", name, cwd=PROJECT)
+    options = text[text.index("Options:") + 1 :]
+    flags = {line.split()[0]: line for line in options if line.startswith("  -")}
+    assert set(flags) >= FLAGS[name] | {"--repo=STRING", "--json"}
+    assert all(len(line.split()) > 1 for line in flags.values()), "a flag that nothing is said of"
+
+
+def test_no_flag_takes_a_short_one_away_from_invoke() -> None:
+    for name in listed(PROJECT):
+        text = invoke("--help", name, cwd=PROJECT)
+        assert not [line for line in text if line.startswith("  -") and not line.startswith("  --")], name
+
+
+@pytest.mark.parametrize("name", sorted(RUNBOOK - {"release", "rehearse"}))
+def test_the_help_says_which_step_follows(name: str) -> None:
+    assert any("Afterwards: " in line for line in invoke("--help", name, cwd=PROJECT))
+
+
+def test_the_list_pays_for_invoke_alone() -> None:
+    script = f"import sys, tasks; print([name for name in sys.modules if name.split('.')[0] in {HEAVY}])"
+    assert run(sys.executable, "-c", script, cwd=PROJECT).out == "[]\n"
+
+
+def test_an_import_says_nothing_which_completion_would_offer() -> None:
+    shown = run(sys.executable, "-X", "dev", "-W", "error", "-c", "import tasks", cwd=PROJECT)
+    assert (shown.code, shown.out, shown.err) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("invoke ", {"auth", "bump", "build", "commit", "release"}),
+        ("invoke commit --", {"--message", "--push", "--json"}),
+    ],
+)
+def test_tab_offers_tasks_and_flags(typed: str, offered: set[str]) -> None:
+    assert set(invoke("--complete", "--", *typed.split(" "), cwd=PROJECT)) >= offered
+
+
+def test_a_task_that_is_none_is_one_line(hub: Hub) -> None:
+    done = run_task("deploy", cwd=hub.path)
+    assert (done.code, done.out, done.err) == (1, "", "No idea what 'deploy' is!\n")
+
+
+def test_no_task_at_all_shows_the_help_and_does_nothing(hub: Hub) -> None:
+    before = hub.snapshot()
+    done = run_task(cwd=hub.path)
+    assert done.code == 0
+    assert done.out.startswith("Usage: inv[oke] ")
+    assert hub.snapshot() == before
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_the_help_fits_a_terminal_and_gives_examples_that_work(name: str) -> None:
+    text = invoke("--help", name, cwd=PROJECT)
+    assert [line for line in text if len(line) > 80] == []
+    start = text.index("  Examples:") + 1
+    examples = [line.strip() for line in text[start : text.index("", start)]]
+    assert len(examples) >= 2
+    for example in examples:
+        typed, explained = example.split("  ", 1)
+        assert name in typed.split()
+        assert explained.strip()
+        assert refusal(f"invoke {typed}") is None, typed
+
+
+DOORS = {
+    "invoke": (sys.executable, "-m", "invoke"),
+    "hubpress": (sys.executable, "-c", "from tasks.program import program; program.run()"),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(("forbidden", "kept"), [("", True), ("1", False)])
+def test_python_keeps_what_it_compiles_unless_it_is_told_not_to(
+    door: str, forbidden: str, kept: bool, tmp_path: Path
+) -> None:
+    env = {"PYTHONPYCACHEPREFIX": str(tmp_path / "kept"), "PYTHONDONTWRITEBYTECODE": forbidden}
+    run(*DOORS[door], "check", "--repo", str(tmp_path), cwd=PROJECT, env=env)
+    compiled = {file.name.partition(".")[0] for file in (tmp_path / "kept").rglob("tasks/**/*.pyc")}
+    assert ({"check", "git"} <= compiled, bool(compiled)) == (kept, kept)

@@ -1,0 +1,209 @@
+"""Names in files that would be options, if they were given to a program as they stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cli import run_task
+from tests.support.recorder import Recorder, taken_for_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.helm import HelmServer
+    from tests.support.hubs import Hub
+
+SIGN = "evil"
+CHARTPRESS, DOCKERFILE, REQUIREMENTS = "chartpress.yaml", "images/hub/Dockerfile", "hub/requirements.yaml"
+VALUES_PATH = "        valuesPath:"
+BUILD, COMMIT, LOOK = "build", "bump commit --push", "status"
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name that begins like an option.
+
+    Attributes:
+        place: where it stands.
+        put: puts it there.
+        typed: the task that comes across it.
+        code: the exit code: 0 where it is taken for the name that it is.
+        error: the error, where it is refused.
+    """
+
+    place: str
+    put: Callable[[Hub], None]
+    typed: str
+    code: int = 0
+    error: str = ""
+
+
+def edited(file: str, old: str, new: str, hub: Hub) -> None:
+    hub.edit(file, old, new)
+
+
+def image_key(line: str, hub: Hub) -> None:
+    """Add a line to what chartpress.yaml says of the image."""
+    hub.edit(CHARTPRESS, VALUES_PATH, f"        {line}\n{VALUES_PATH}")
+
+
+def setting(line: str, hub: Hub) -> None:
+    hub.write("invoke.yaml", f"hub:\n  {line}\n")
+
+
+def chart_folder(hub: Hub) -> None:
+    hub.git("mv", "--", "hub", "./--evil")
+    hub.edit(CHARTPRESS, "name: hub", "name: --evil")
+
+
+def image_folder(hub: Hub) -> None:
+    hub.git("mv", "--", "images/hub", "./--evil")
+    image_key("contextPath: --evil", hub)
+
+
+def folder_like_a_pattern(hub: Hub) -> None:
+    hub.write("h/values.yaml", "of: somebody else\n")
+    hub.git("mv", "--", "hub", "./[a-z]")
+    hub.edit(CHARTPRESS, "name: hub", "name: '[a-z]'")
+
+
+def git_tag(hub: Hub) -> None:
+    hub.git("update-ref", "refs/tags/--output=evil", "HEAD")
+    hub.write(".gitattributes", "* text=auto\n")
+
+
+def git_branch(hub: Hub) -> None:
+    hub.git("symbolic-ref", "HEAD", "refs/heads/--evil")
+    hub.git("update-ref", "HEAD", "refs/heads/main")
+
+
+def context_file(hub: Hub) -> None:
+    hub.write("images/hub/--output=evil", "x\n")
+
+
+NO_NAME = "which is not the name of an image"
+NO_OPTION = "not a name (invoke.yaml)"
+ANYWHERE = [
+    Name("chart and its folder", chart_folder, COMMIT),
+    Name("chart's folder, as a pattern", folder_like_a_pattern, COMMIT),
+    Name("image's folder", image_folder, COMMIT),
+    Name("Dockerfile", partial(image_key, "dockerfilePath: --evil"), LOOK, 2, "no Dockerfile of a hub image (--evil)"),
+    Name("version", partial(edited, REQUIREMENTS, "3.2.1", "--evil"), COMMIT, 1, "--evil is not SemVer"),
+    Name("Helm repository", partial(edited, REQUIREMENTS, "http:", "--evil:"), LOOK, 4, "there is no such file"),
+    Name("branch", git_branch, COMMIT),
+    *(
+        Name(f"hub.{line.partition(':')[0]}", partial(setting, line), LOOK, 2, NO_OPTION)
+        for line in (
+            *("remote: --upload-pack=evil", "branch: --evil-{version}", "base_branch: --evil", "builder: --evil"),
+            *("root: --evil", "chart: --evil", "dependency: --evil", "tag: --evil", "chart_repository: --evil"),
+            *("values: [{file: --evil, path: a}]", "values: [{file: a, path: --evil}]"),
+        )
+    ),
+    Name("hub.platform", partial(setting, "platform: --evil/x"), LOOK, 2, "not a platform (invoke.yaml)"),
+    Name("hub.images", partial(setting, "images: [--evil]"), LOOK, 2, "--evil is no image"),
+]
+WITH_ENGINE = [
+    Name("image's folder", image_folder, BUILD),
+    Name("image's name", partial(image_key, "imageName: --evil/x"), BUILD, 2, NO_NAME),
+    Name("image prefix", partial(edited, CHARTPRESS, "imagePrefix: ", "imagePrefix: --evil/"), BUILD, 2, NO_NAME),
+    Name("file of the context", context_file, BUILD),
+    Name("path", partial(image_key, "paths: [--output=evil]"), BUILD),
+    Name("branch", git_branch, BUILD),
+    Name("git tag", git_tag, BUILD, 1, "cannot be an image's tag"),
+    Name("build option", partial(image_key, "extraBuildCommandOptions: [--output=evil]"), BUILD, 2, "no counterpart"),
+]
+
+
+def named(names: list[Name]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("name", [pytest.param(name, id=name.place) for name in names])
+
+
+@named(ANYWHERE)
+def test_a_name_of_a_file_is_never_an_option(name: Name, hub: Hub, recorder: Recorder) -> None:
+    expect(name, hub, recorder)
+
+
+@pytest.mark.engine
+@named(WITH_ENGINE)
+def test_a_name_in_a_build_is_never_an_option(name: Name, hub: Hub, recorder: Recorder) -> None:
+    expect(name, hub, recorder)
+
+
+def expect(name: Name, hub: Hub, recorder: Recorder) -> None:
+    name.put(hub)
+    hub.git("add", "--all")
+    hub.git("commit", "--quiet", "--allow-empty", "--message=Put an option there")
+    before = hub.snapshot()
+    done = run_task(*name.typed.split(), cwd=hub.path, env=recorder.env)
+    assert (done.code, name.error in done.err) == (name.code, True), done
+    assert recorder.calls
+    assert taken_for_options(recorder.calls, SIGN) == []
+    assert name.code == 0 or hub.snapshot() == before
+    assert set(hub.snapshot()) == set(before)
+
+
+def test_a_folder_that_is_a_pattern_commits_its_own_files_alone(hub: Hub, recorder: Recorder) -> None:
+    folder_like_a_pattern(hub)
+    hub.commit("Call the chart's folder [a-z]")
+    hub.write("h/values.yaml", "of: somebody else, changed\n")
+    done = run_task("bump", "commit", cwd=hub.path, env=recorder.env)
+    assert done.code == 0, done
+    assert hub.git("show", "--format=", "--name-only").splitlines() == [
+        "[a-z]/requirements.yaml",
+        "images/hub/Dockerfile",
+    ]
+    assert hub.git("status", "--porcelain") == " M h/values.yaml"
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "error"),
+    [
+        ("bump --to=--evil", 1, "--evil"),
+        ("build --image=--evil", 2, "--evil is no image"),
+        ("build --engine=--evil", 2, "there is no engine --evil"),
+        ("build --force --builder=--evil", 3, "the builder does not answer"),
+        ("build --force --platform=--evil/x", 1, "the base image is not there for --evil/x"),
+    ],
+)
+@pytest.mark.engine
+def test_what_is_typed_is_never_an_option(hub: Hub, recorder: Recorder, typed: str, code: int, error: str) -> None:
+    before = hub.snapshot()
+    done = run_task(*typed.split(), cwd=hub.path, env=recorder.env)
+    assert (done.code, error in done.err) == (code, True), done
+    assert taken_for_options(recorder.calls, SIGN) == []
+    assert hub.snapshot() == before
+
+
+def test_a_folder_that_is_typed_is_never_an_option(hub: Hub, recorder: Recorder) -> None:
+    there = hub.path.rename(hub.path.with_name("--evil"))
+    done = run_task("bump", "--repo=--evil", cwd=there.parent, env=recorder.env)
+    assert (done.code, "hub.repo is '--evil', not a name" in done.err) == (2, True), done
+    done = run_task("bump", "--repo=./--evil", cwd=there.parent, env=recorder.env)
+    assert done.code == 0, done
+    assert taken_for_options(recorder.calls, SIGN) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "evil"),
+    [
+        pytest.param("image: quay.io/jupyterhub/k8s-hub:3.3.8", "image: --evil/k8s-hub:3.3.8", id="image"),
+        pytest.param("k8s-hub:3.3.8", "k8s-hub:--evil", id="image's tag"),
+        pytest.param("version: 3.3.8", "version: --evil", id="version"),
+        pytest.param("- jupyterhub-3.3.8.tgz", "- --evil.tgz", id="archive"),
+    ],
+)
+def test_a_name_in_the_helm_repository_is_never_an_option(
+    hub: Hub, helm_repository: HelmServer, recorder: Recorder, named: str, evil: str
+) -> None:
+    index = (helm_repository.folder / "index.yaml").read_text()
+    assert named in index
+    helm_repository.answers["/index.yaml"] = (200, index.replace(named, evil).encode())
+    done = run_task("bump", "commit", "--push", cwd=hub.path, env=recorder.env)
+    assert done.code == 0, done
+    assert SIGN not in hub.git("show", "HEAD")
+    assert recorder.calls
+    assert taken_for_options(recorder.calls, SIGN) == []

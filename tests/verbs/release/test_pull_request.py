@@ -1,0 +1,112 @@
+"""What a pull request says of the image, with a real engine and a real registry."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cli import run_task, sh
+from tests.support.gh import StandInGh
+from tests.support.hubs import ON_GITHUB, at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.rehearsal.registry import Registry
+    from tests.support.hubs import Hub
+
+pytestmark = pytest.mark.engine
+FIRST = "https://github.com/org/hubs/pull/1"
+
+
+@pytest.fixture
+def hub(hub: Hub) -> Hub:
+    """The same with a remote on GitHub by its address."""
+    at(hub, ON_GITHUB)
+    return hub
+
+
+@pytest.fixture
+def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandInGh:
+    """A stand-in for gh, before everything else on PATH."""
+    stand_in = StandInGh(tmp_path / "gh")
+    stand_in.install()
+    monkeypatch.setenv("PATH", str(stand_in.folder), prepend=os.pathsep)
+    return stand_in
+
+
+def test_a_release_opens_a_pull_request_with_the_proof_of_its_image(hub: Hub, gh: StandInGh) -> None:
+    done = run_task("release", "--yes", "--pr", "--json", cwd=hub.path)
+    assert done.code == 0, done
+    (image,) = done.json["images"]
+    (request,) = gh.requests
+    assert done.json["pull_request"] | {"body": ""} == {
+        "url": FIRST,
+        "number": 1,
+        "status": "created",
+        "base": "main",
+        "title": "Move z2jh from 3.2.1 to 3.3.8",
+        "body": "",
+        "labels": [],
+        "reviewers": [],
+    }
+    assert f"| image | `{image['repository']}:{image['tag']}` |\n" in request["body"]
+    assert f"| digest | `{image['digest']}` |\n| platforms | `linux/amd64` |\n" in request["body"]
+    assert f"| its digest | `{image['base']['digest']}` |\n" in request["body"]
+    assert "| built on it | yes: its layers are the first layers |\n" in request["body"]
+    assert hub.remote_git("rev-parse", "bump-z2jh-3.3.8") == hub.git("rev-parse", "HEAD")
+
+
+def test_the_registry_alone_tells_the_same_as_the_build_that_pushed(hub: Hub, gh: StandInGh) -> None:
+    assert run_task("release", "--yes", "--pr", cwd=hub.path).code == 0
+    again = run_task("commit", "--pr", cwd=hub.path)
+    assert (again.code, again.out) == (0, f"pull request present: {FIRST}\n"), again
+    whole = run_task("release", "--yes", "--pr", cwd=hub.path)
+    assert whole.code == 0, whole
+    steps = (f"Wait for the review and the merge of {FIRST}", "Deploy as usual")
+    assert whole.err.endswith("\n".join(("Nothing to do.", "Next steps:", *(f"- {step}" for step in steps), "")))
+    assert gh.changes == ["create"]
+
+
+def test_a_plan_tells_the_tag_that_will_be_and_no_digest(hub: Hub, gh: StandInGh) -> None:
+    dry = run_task("--dry", "release", "--pr", "--json", cwd=hub.path)
+    assert dry.code == 0, dry
+    told = dry.json["pull_request"]
+    assert (told["status"], told["url"]) == ("created", None)
+    assert "**Not proved**: the registry does not have it yet.\n" in told["body"]
+    assert "| digest | not known |\n" in told["body"]
+    assert gh.changes == []
+
+
+def test_values_that_still_name_an_image_on_the_older_base_are_said_to(hub: Hub, gh: StandInGh) -> None:
+    assert run_task("build", cwd=hub.path).code == 0
+    hub.git("add", "--all")
+    hub.git("commit", "--quiet", "--message", "Build it")
+    hub.git("push", "--quiet")
+    assert run_task("bump", cwd=hub.path).code == 0
+    assert run_task("commit", "--pr", cwd=hub.path).code == 0
+    (request,) = gh.requests
+    assert "**Not proved**: the image is not built on 127.0.0.1:" in request["body"]
+    assert "- [ ] The image is built and proved: `hubpress build`, then `hubpress commit --pr`.\n" in request["body"]
+
+
+def test_an_image_that_the_registry_lost_is_said_to(hub: Hub, gh: StandInGh, registry: Registry) -> None:
+    hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {registry.address}/gone/hub\n      tag: '1'\n")
+    hub.commit("Name an image that is not there")
+    hub.git("push", "--quiet")
+    assert run_task("bump", cwd=hub.path).code == 0
+    done = run_task("commit", "--pr", cwd=hub.path)
+    assert done.code == 0, done
+    assert "**Not proved**: the registry does not have it yet.\n" in gh.requests[0]["body"]
+
+
+def test_a_rehearsal_shows_what_the_pull_request_would_say(hub: Hub, gh: StandInGh) -> None:
+    at(hub, str(hub.remote))
+    sh("git", "config", "--unset", f"url.{hub.remote}.insteadOf", cwd=hub.path)
+    done = run_task("rehearse", "--pr", cwd=hub.path)
+    assert done.code == 0, done
+    assert "\nThe pull request would say:\n\nMove z2jh from 3.2.1 to 3.3.8\n\n### What moved\n" in done.out
+    assert "| built on it | yes: its layers are the first layers |\n" in done.out
+    assert gh.calls == []
