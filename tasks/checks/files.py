@@ -38,8 +38,8 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem |
         hub: the hub repository.
         current: the keys of the images whose labels name the inputs of HEAD, whatever commit their tags name.
     """
-    yield from _requirement_problems(hub)
-    yield from _pin_problems(hub)
+    # Other places are compared with a requirement that stands at one version.
+    yield from list(_requirement_problems(hub)) or _pin_problems(hub)
     yield from _values_problems(hub, current)
     yield from _uncommitted(hub)
 
