@@ -12,6 +12,8 @@ from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .run import open_run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from invoke.context import Context
 
     from .checks.problems import Findings
@@ -82,9 +84,17 @@ def _text(world: World, content: dict[str, Any], findings: Findings) -> str:
         )
         for image in content["images"]
     ]
-    would = ", then ".join(world.to_do())
-    release = f"{DOOR} release would {would}." if would else f"{DOOR} release has nothing to do."
-    return f"{output.table(rows)}\n{release}\n\n{findings.text('Everything is consistent.')}"
+    lines = (output.table(rows), *_release_words(world), "", findings.text("Everything is consistent."))
+    return "\n".join(lines)
+
+
+def _release_words(world: World) -> Iterator[str]:
+    """Yield the lines that tell what a release would do."""
+    to_do, unknown = world.to_do(), world.unknown()
+    if to_do or not unknown:
+        yield f"{DOOR} release would {', then '.join(to_do)}." if to_do else f"{DOOR} release has nothing to do."
+    if unknown:
+        yield f"Whether {DOOR} release would {' or '.join(unknown)} is not known."
 
 
 def _registry_words(image: dict[str, Any]) -> str:

@@ -38,8 +38,8 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem |
         hub: the hub repository.
         current: the keys of the images whose labels name the inputs of HEAD, whatever commit their tags name.
     """
-    yield from _requirement_problems(hub)
-    yield from _pin_problems(hub)
+    # Other places are compared with a requirement that stands at one version.
+    yield from list(_requirement_problems(hub)) or _pin_problems(hub)
     yield from _values_problems(hub, current)
     yield from _uncommitted(hub)
 
@@ -154,7 +154,7 @@ def _uncommitted(hub: Hub) -> Iterator[Unchecked]:
     if changed:
         more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
         differ = "differs" if len(changed) == 1 else "differ"
-        message = f"the commit: {', '.join(changed[:MOST_NAMED])}{more} {differ} from it"
+        message = f"the last commit: {', '.join(changed[:MOST_NAMED])}{more} {differ} from it"
         yield Unchecked(message, f"{DOOR} commit, or git commit; then check again")
 
 

@@ -66,12 +66,14 @@ class World:
         releases: what the Helm repository said.
         images: the images that the values name, by the keys of the hub's images.
         answers: the registries' answers for those images, and for the base images.
+        stored: what the engine has of the base images whose registries are out of reach.
     """
 
     hub: Hub
     releases: Releases
     images: dict[str, Reference]
     answers: dict[Reference, docker.Answer] = field(repr=False)
+    stored: dict[Reference, FoundImage | None] = field(repr=False)
 
     @property
     def release(self) -> Release | None:
@@ -115,13 +117,24 @@ class World:
     def to_do(self) -> list[str]:
         """Return what a release would do here, a clause for each step that has something to do."""
         hub, version = self.hub, self.next()
-        images = [one.spec.key for one in hub.images if one.spec.key not in hub.spare_images]
-        stale = [one.spec.key for one in hub.images if not self._is_up_to_date(one)]
-        to_build = [key for key in images if version or key in stale]
+        images = [one for one in hub.images if one.spec.key not in hub.spare_images]
+        stale = [one for one in images if version or not self._is_up_to_date(one)]
+        same = [one for one in stale if not version and not hub.changed and self.is_current(one)]
+        clauses = {
+            "move": [f"{hub.requirement.name} from {hub.version} to {version}"] if version else [],
+            "commit": hub.changed,
+            "build": [one.spec.key for one in stale if one not in same],
+            "retag": [one.spec.key for one in same],
+        }
+        return [f"{verb} {', '.join(what)}" for verb, what in clauses.items() if what]
+
+    def unknown(self) -> list[str]:
+        """Return what a release might do besides, a clause for each thing that cannot be told."""
+        hub = self.hub
+        images = [one for one in hub.images if one.spec.key not in hub.spare_images and self.own(one)]
         return [
-            *([f"move {hub.requirement.name} from {hub.version} to {version}"] if version else []),
-            *([f"commit {', '.join(hub.changed)}"] if hub.changed else []),
-            *([f"build {', '.join(to_build)}"] if to_build else []),
+            *([] if self.releases.index else [f"move {hub.requirement.name}"]),
+            *(f"build {one.spec.key}" for one in images if self.current_tag(one) is None),
         ]
 
     def current_tag(self, image: HubImage) -> str | None:
@@ -131,7 +144,7 @@ class World:
             if names_commit(hub.settings.tag):
                 return name_image(hub, history_of(hub), image).tag
             answer = self.answers[reference]
-            base = base_of(reference, answer, docker.local(reference) if is_out_of_reach(answer) else None)
+            base = base_of(reference, answer, self.stored.get(reference))
             platform = platforms_left(hub.settings.platform, image.spec.skip_platforms)
             with working_files(hub, [image]) as tree:
                 content = inputs_hash(hub, image, tree, base.identity, platform)
@@ -174,7 +187,7 @@ class World:
         own = self.own(image)
         if own is None or self.has(own) is False or depends_on(self.hub, image, self.hub.changed):
             return False
-        return own.tag == self.current_tag(image)
+        return self.current_tag(image) in (None, own.tag)
 
     def _outside(self) -> Iterator[Problem | Unchecked]:
         fault = self.releases.fault
@@ -259,8 +272,7 @@ class World:
 
     def _base(self, image: HubImage) -> docker.Answer:
         """Return what the registry has of the base image or, where that is out of reach, the engine."""
-        answer = self.answers[image.base.reference]
-        return (docker.local(image.base.reference) or answer) if is_out_of_reach(answer) else answer
+        return self.stored.get(image.base.reference) or self.answers[image.base.reference]
 
 
 def find_problems(hub: Hub, *, offline: bool) -> Findings:
@@ -276,12 +288,14 @@ def look(hub: Hub) -> World:
     """Look at the Helm repository and the registries, side by side."""
     pinned = {image.spec.key: _pinned(hub, image) for image in hub.images}
     images = {key: reference for key, reference in pinned.items() if reference}
-    bases = (image.base.reference for image in hub.images)
+    bases = list(dict.fromkeys(image.base.reference for image in hub.images))
     asked = list(dict.fromkeys((*images.values(), *bases)))
     with Pool() as pool:
         answers = pool.submit(docker.inspect_all, asked)
         releases = Releases.ask(hub)
-        return World(hub, releases, images, dict(zip(asked, answers.result(), strict=True)))
+        answered = dict(zip(asked, answers.result(), strict=True))
+    far = [base for base in bases if is_out_of_reach(answered[base])]
+    return World(hub, releases, images, answered, dict(zip(far, ask_all(docker.local, far), strict=True)))
 
 
 def _kept(repository: HelmRepository | None) -> Index | None:

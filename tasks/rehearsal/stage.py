@@ -29,9 +29,11 @@ from ..core.yaml_tree import parse
 from ..image.proof import Base
 from ..image.tree import SUBMODULE, submodule_names
 from ..repo.chartpress import ChartpressConfig, read_chartpress
+from ..repo.edits import PinnedPlace, image_edits
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, helm_repository, open_hub, open_repository
 from ..repo.remotes import find_review
+from ..repo.values import image_at
 from ..repo.yaml_edit import text_at, with_scalars
 from ..review.bump import plan_bump
 from ..review.release import plan_release
@@ -173,10 +175,12 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
     tree = _tree_as_it_lies(hub.git, folder / "index", clone)
     clone.read("read-tree", "--reset", "-u", tree)
     _fill_submodules(hub.git.folder, hub.git.path_of("--git-path", "modules").resolve(), clone)
-    config = hub.layout.config
+    config, files = hub.layout.config, WorkingTree(clone.folder)
     if config is not None:
-        WorkingTree(clone.folder).replace([_redirected(WorkingTree(clone.folder), hub.config_file, config, address)])
-        clone.read("add", "--", hub.config_file)
+        redirected = _redirected(files, hub.config_file, config, address)
+        edits = (redirected, *_renamed(open_hub(hub.settings, clone), redirected))
+        files.replace(edits)
+        clone.read("add", "--", *(edit.path for edit in edits))
     message = f"Set the stage: the working tree as it stands, images to {address}"
     clone.read("commit", "--quiet", "--no-verify", "--allow-empty", "--message", message)
     address_of_remote = str(remote.folder)
@@ -223,6 +227,23 @@ def _images_at(hub: Hub, address: str) -> tuple[str | WholeImage, ...]:
     return tuple(
         WholeImage(one.context, _name_at(address, one.named or one.key), one.dockerfile, one.values_paths, one.paths)
         for one in hub.chart.images
+    )
+
+
+def _renamed(hub: Hub, redirected: FileEdit) -> tuple[FileEdit, ...]:
+    """Return the edits after which the values name the images that they name now as ``redirected`` does."""
+    now = {image.spec.key: image.spec.name for image in hub.edited([redirected]).images}
+    pinned = ((place, image) for image in hub.images for place in hub.values_places(image))
+    found = (
+        (place, image, image_at(require(hub.files, place.file), place.path, place.file)) for place, image in pinned
+    )
+    return image_edits(
+        hub,
+        [
+            PinnedPlace(place, one._replace(name=now[image.spec.key]))
+            for place, image, one in found
+            if one.tag and one.name and Reference(one.name).same_repository(Reference(image.spec.name))
+        ],
     )
 
 

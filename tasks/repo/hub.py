@@ -344,7 +344,7 @@ class Hub:
         Those are the ones that share each of their places with the image that the values name there now.
         """
         spare: dict[str, ValuesPlace] = {}
-        for image in () if self.settings.images else self.images:
+        for image in () if self.settings.image_keys else self.images:
             claimed = self._claimed(image)
             if claimed and not self.values_places(image):
                 place = claimed[0]

@@ -13,7 +13,7 @@ _VOLATILE = (
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
     (re.compile(r"\b\d+\.\d s\b|\b\d+ min \d\d s\b"), "TIME"),
     # What a machine has, as doctor tells it.
-    (re.compile(r"^(ok +\S+ +).+$", re.MULTILINE), r"\1WHAT IS HERE"),
+    (re.compile(r"^(?:ok|-)( +\S+ +).+$", re.MULTILINE), r"ok\1WHAT IS HERE"),
     # Tables are as wide as what stands in them.
     (re.compile(r"(?<=\S) {2,}"), "  "),
     (re.compile(r" +$", re.MULTILINE), ""),

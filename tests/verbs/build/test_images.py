@@ -267,6 +267,10 @@ def test_of_two_images_at_one_values_path_the_one_that_is_named_there_is_built_a
     image = values_of(hub)["jupyterhub"]["hub"]["image"]
     assert (image["name"], image["tag"] != "old") == (f"{prefix}/{named}", True)
     hub.commit("Use the image")
+    assert run_task("check", "--offline", cwd=hub.path).out == "Files and git are consistent.\n"
+    rehearsed = run_task("rehearse", "--json", cwd=hub.path)
+    assert rehearsed.code == 0, rehearsed
+    assert {one["name"]: one["status"] for one in rehearsed.json["images"]} == {named: "built", other: "skipped"}
     report = built(hub, "--image", other)
     assert [(one["name"], one["status"]) for one in report["images"]] == [(other, "built")]
     assert report["values"]["changed"] is False

@@ -127,6 +127,7 @@ def test_a_squashed_release_online(tmp_path: Path, mirror: str, registry: Regist
     consistent(hub)
 
 
+@pytest.mark.engine
 def test_a_history_that_is_cut_off_is_named_with_the_way_out(settled: Hub, tmp_path: Path) -> None:
     settled.git("push", "--quiet")
     sh("git", "clone", "--quiet", "--depth=1", settled.remote.as_uri(), "shallow", cwd=tmp_path)
@@ -138,6 +139,8 @@ def test_a_history_that_is_cut_off_is_named_with_the_way_out(settled: Hub, tmp_p
         {"message": f"whether hub:{pinned_tag(settled)} is current: {why}", "hint": "git fetch --unshallow"}
     ]
     assert check(shallow, "--offline").out.splitlines()[-1] == "No problems in what was checked."
+    status = run_task("status", cwd=shallow.path).out.splitlines()
+    assert "Whether invoke release would build hub is not known." in status
     shallow.git("fetch", "--quiet", "--unshallow")
     consistent(shallow, "--offline")
 

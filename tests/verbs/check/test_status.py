@@ -179,5 +179,5 @@ def test_what_a_release_would_do_with_edits_that_are_not_committed(tmp_path: Pat
     hub.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN true\n")
     result = status(hub)
     assert "invoke release would commit images/hub/Dockerfile, then build hub.\n" in result.out
-    assert "not checked: the commit: images/hub/Dockerfile differs from it\n" in result.out
+    assert "not checked: the last commit: images/hub/Dockerfile differs from it\n" in result.out
     assert result.out.endswith("No problems in what was checked.\n")

@@ -126,7 +126,7 @@ def test_a_check_without_problems_says_so(output: Path, step_summary: Path, tmp_
     assert output.read_text() == "ok=true\nproblems=0\n"
     heading, _, *table = step_summary.read_text().splitlines()
     assert heading == "### hubpress: no problems in what was checked"
-    assert [line for line in table if line.startswith("| not checked | the commit: hub/values.yaml ")]
+    assert [line for line in table if line.startswith("| not checked | the last commit: hub/values.yaml ")]
     hub.commit("Use the image")
     output.unlink()
     step_summary.unlink()
