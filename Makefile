@@ -26,10 +26,11 @@ $(venv)/.ready: pyproject.toml tests/machine/venv.sh
 
 test: $(venv)/.ready ## run all tests, with a real engine (set up where that can be done)
 	@tests/machine/engine.sh || { test "$${CI:-false}" != true && echo "engine: its tests are skipped" >&2; }
+	@tests/machine/helm.sh $(python) .helm || { test "$${CI:-false}" != true && echo "helm: its tests are skipped" >&2; }
 	$(python) -m pytest -n $(workers) $(ARGS)
 
 test-quick: $(venv)/.ready ## run the tests that need no engine
-	$(python) -m pytest -n $(workers) -m "not engine" $(ARGS)
+	$(python) -m pytest -n $(workers) -m "not engine and not helm" $(ARGS)
 
 test-pythons: ## run the quick tests on every Python from 3.10 on that is found
 	@tests/machine/pythons.sh $(ARGS)
@@ -64,7 +65,7 @@ engine: ## put a Docker engine, buildx and a registry on this machine where they
 	@tests/machine/engine.sh
 
 clean: ## remove what the targets above made
-	rm -rf $(venv) .venvs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(venv) .venvs .helm .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ## -- the hub image

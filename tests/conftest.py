@@ -32,7 +32,11 @@ machine.hear_interrupts()
 settings.register_profile("hubpress", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hubpress")
 
-_NEEDS = {"engine": machine.missing_for_engine, "gcloud": machine.missing_for_gcloud}
+_NEEDS = {
+    "engine": machine.missing_for_engine,
+    "gcloud": machine.missing_for_gcloud,
+    "helm": machine.missing_for_helm,
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:

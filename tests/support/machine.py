@@ -20,6 +20,8 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 # Read once: the isolation of each test hides it from the programs under test.
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
+# The programs that tests/machine/helm.sh fetches, by their major versions.
+HELMS = ("3", "4")
 ENGINE_HINT = "set this machine up: make engine"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - Linux's own, and each run's folder in it is its user's alone
 _ROOM = 4 * 1024**3
@@ -131,6 +133,13 @@ def missing_for_engine() -> str | None:
 def missing_for_gcloud() -> str | None:
     """Return what a test with the marker ``gcloud`` lacks here, or None."""
     return None if shutil.which("gcloud") else "gcloud is not installed: https://cloud.google.com/sdk/docs/install"
+
+
+@cache
+def missing_for_helm() -> str | None:
+    """Return what a test with the marker ``helm`` lacks here, or None."""
+    missing = [name for name in HELMS if not os.access(PROJECT / ".helm" / name, os.X_OK)]
+    return f"helm {missing[0]} is missing: tests/machine/helm.sh {sys.executable} .helm" if missing else None
 
 
 def demand(missing: str | None) -> None:
