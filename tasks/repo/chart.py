@@ -13,6 +13,7 @@ from ..core.yaml_tree import Document, MappingNode, Node, Scalar, SequenceNode, 
 from .yaml_edit import Path, follow, is_nothing, reach, text_at, with_scalars
 
 DEPENDENCIES = "dependencies"
+CHART_FILES = ("requirements.yaml", "Chart.yaml")
 # The lock of a chart of apiVersion v1, and that of any other.
 LOCKS = ("requirements.lock", "Chart.lock")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
@@ -19,7 +19,7 @@ from ..releases.index import Index
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, parse_version
 from ..tools.git import Git
-from .chart import LOCKS, Requirement, requirements
+from .chart import CHART_FILES, LOCKS, Requirement, requirements
 from .chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
 from .dockerfile import BaseImage, hub_base
 from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links, join, read_all, require
@@ -304,7 +304,7 @@ class Hub:
         dependencies = [Dependency(kind, file, required.name) for file, kind in zip(files, kinds, strict=False)]
         marker = Marker(required.name, required.repository or JUPYTERHUBS)
         named = named_pins(self.files, self.found, self.settings.pins, marker)
-        locks = (Lock(chart, lock) for chart in dependencies for lock in self.locks_of(chart.file))
+        locks = (lock for chart in dependencies for lock in self._locks_of(chart))
         return (*self.base_pins, *dependencies, *named, *locks)
 
     @property
@@ -317,21 +317,30 @@ class Hub:
 
     @cached_property
     def copies(self) -> tuple[str, ...]:
-        """The files that list the same dependency as the chart, but for those of other charts of chartpress.yaml."""
+        """The files that list the same dependency as the chart, but for those of charts that chartpress.yaml has.
+
+        Below a chartpress.yaml of its own is another hub's chart.
+        """
         others = {self.requirement_file_of(chart) for chart in self.config.charts}
-        telling = [path for path in self.found.telling if path not in others]
+        telling = [path for path in self.found.telling if path not in others and not self._is_another_hubs(path)]
         return tuple(copies(self.files, telling, self.requirement.name, self.requirement.repository))
 
-    def locks_of(self, file: str) -> tuple[str, ...]:
-        """Return the locks of the chart whose dependencies ``file`` lists; Helm reads either.
+    def _is_another_hubs(self, path: str) -> bool:
+        own = {str(folder) for folder in PurePosixPath(self.config_file).parents}
+        folders = (str(folder) for folder in PurePosixPath(path).parents if str(folder) not in own)
+        return any(self.files.read(join(folder, CHARTPRESS_FILE)) is not None for folder in folders)
+
+    def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
+        """Yield the locks of a chart; Helm reads either.
 
         One that is not committed, for instance ignored by git, is nobody's business but its machine's.
         """
-        if file.rpartition("/")[2] not in ("Chart.yaml", "requirements.yaml"):
-            return ()
-        folder = file.rpartition("/")[0]
-        paths = [behind_links(self.git.folder, join(folder, name)) for name in LOCKS]
-        return tuple(path for path in paths if None not in (self.files.read(path), self.committed.read(path)))
+        is_own = chart.kind is Kind.REQUIREMENT
+        folder, _, name = (self.dependencies_at(self.chart) if is_own else chart.file).rpartition("/")
+        paths = [behind_links(self.git.folder, join(folder, lock)) for lock in LOCKS if name in CHART_FILES]
+        for path in paths:
+            if None not in (self.files.read(path), self.committed.read(path)):
+                yield Lock(chart, path, folder or ".")
 
     # -- the images
 
