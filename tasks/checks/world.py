@@ -201,7 +201,7 @@ def look(hub: Hub) -> World:
         answers = pool.submit(docker.inspect_all, asked)
         repository = open_repository(hub)
         index = repository.index()
-        release = pinned_release(index, hub.version)
+        release = pinned_release(index, hub.decided)
         stored = _stored(bases)
         return World(hub, repository, index, release, images, dict(zip(asked, answers.result(), strict=True)), stored)
 

@@ -284,12 +284,19 @@ class Hub:
     @cached_property
     def version(self) -> str:
         """The release that the repository is on, without a ``v``: a range is at what the lock or the base image has."""
-        pinned = self.requirement.version
+        pinned = self.decided
         if not is_range(pinned):
             return pinned.removeprefix("v") if parse_version(pinned) else pinned
-        locked = [pin.read(self.files).text for pin in self.pins if isinstance(pin, Lock)]
-        bases = [image.base.reference.tag for image in self.images]
-        return next((text for text in (*locked, *bases) if text and allows(pinned, text)), pinned)
+        bases = (image.base.reference.tag for image in self.images)
+        return next((tag for tag in bases if tag and allows(pinned, tag)), pinned)
+
+    @cached_property
+    def decided(self) -> str:
+        """What Helm goes by: the requirement, or the lock where that has one release of a range."""
+        pinned = self.requirement.version
+        own = (pin for pin in self.pins if isinstance(pin, Lock) and pin.chart.kind is Kind.REQUIREMENT)
+        locked = (lock.read(self.files).text for lock in own if is_range(pinned))
+        return next((text for text in locked if allows(pinned, text)), pinned)
 
     @cached_property
     def pins(self) -> tuple[Pin, ...]:
@@ -299,9 +306,12 @@ class Hub:
             Unusable: a place that the settings name is not there.
         """
         required = self.requirement
-        files = dict.fromkeys((self.requirement_file, *self.copies))
-        kinds = (Kind.REQUIREMENT, *[Kind.COPY] * len(files))
-        dependencies = [Dependency(kind, file, required.name) for file, kind in zip(files, kinds, strict=False)]
+        kinds = {**dict.fromkeys(self.copies, Kind.COPY), self.requirement_file: Kind.REQUIREMENT}
+        # The requirement of an image without a chart is its base image.
+        for image in self.images:
+            kinds.pop(image.dockerfile, None)
+        own_first = sorted(kinds.items(), key=lambda item: item[1] is Kind.COPY)
+        dependencies = [Dependency(kind, file, required.name) for file, kind in own_first]
         marker = Marker(required.name, required.repository or JUPYTERHUBS)
         named = named_pins(self.files, self.found, self.settings.pins, marker)
         locks = (lock for chart in dependencies for lock in self._locks_of(chart))

@@ -126,7 +126,10 @@ class Lock(NamedTuple):
 
     def read(self, files: Files) -> Pinned:
         """Return the locked version."""
-        return self.chart._replace(file=self.file).read(files)
+        found = next((one for one in requirements(require(files, self.file), self.file) if one.name == self.name), None)
+        if found is None:
+            raise Unusable(f"the lock has no {self.name}", where=self.file, hint=self.how_to_refresh(files))
+        return Pinned(found.version, found.line)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
         """Return the lock as far as a plan foresees it: with the version ``text``."""
