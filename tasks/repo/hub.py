@@ -329,13 +329,16 @@ class Hub:
     def copies(self) -> tuple[str, ...]:
         """The files that list the same dependency as the chart, but for those of charts that chartpress.yaml has.
 
-        Below a chartpress.yaml of its own is another hub's chart.
+        Below a chartpress.yaml of its own is another hub's; Helm reads no Chart.yaml beside requirements.yaml.
         """
         others = {self.requirement_file_of(chart) for chart in self.config.charts}
-        telling = [path for path in self.found.telling if path not in others and not self._is_another_hubs(path)]
+        telling = [path for path in self.found.telling if path not in others and not self._is_no_copy(path)]
         return tuple(copies(self.files, telling, self.requirement.name, self.requirement.repository))
 
-    def _is_another_hubs(self, path: str) -> bool:
+    def _is_no_copy(self, path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        if name == "Chart.yaml" and self.files.read(join(folder, "requirements.yaml")) is not None:
+            return True
         own = {str(folder) for folder in PurePosixPath(self.config_file).parents}
         folders = (str(folder) for folder in PurePosixPath(path).parents if str(folder) not in own)
         return any(self.files.read(join(folder, CHARTPRESS_FILE)) is not None for folder in folders)
