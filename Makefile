@@ -68,7 +68,7 @@ engine: ## put a Docker engine, buildx and a registry on this machine where they
 	@tests/machine/engine.sh
 
 clean: ## remove what the targets above made
-	rm -rf $(venv) .venvs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(venv) .venvs .helm .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ## -- the hub image

@@ -74,12 +74,12 @@ def differing_base_problems(hub: Hub) -> Iterator[Problem]:
 
 def base_problem(hub: Hub, image: HubImage, wanted: str) -> Problem:
     """Return the problem of a base image whose tag is not ``wanted``, the release's own."""
-    requirement = f"{hub.requirement.name} {hub.version}"
+    requirement = f"{hub.requirement.name} {hub.decided}"
     return Problem(
         Code.BASE,
         f"{image.dockerfile}:{image.base.line}",
         f"the base image is {image.base.reference}, but {requirement} uses {wanted}",
-        f"{DOOR} bump --to {hub.version}",
+        f"{DOOR} bump" if is_range(hub.decided) else f"{DOOR} bump --to {hub.version}",
     )
 
 

@@ -79,7 +79,7 @@ class World:
     def release(self) -> Release | None:
         """The pinned release; None where the index does not have it, or is not known."""
         index = self.releases.index
-        return pinned_release(index, self.hub.version) if index else None
+        return pinned_release(index, self.hub.decided) if index else None
 
     @property
     def released_base(self) -> Reference | None:

@@ -15,6 +15,7 @@ from .files import Files, behind_links, join
 from .yaml_edit import Path, follow, is_nothing, reach, text_at, with_scalars
 
 DEPENDENCIES = "dependencies"
+CHART_FILES = ("requirements.yaml", "Chart.yaml")
 # The lock of a chart of apiVersion v1, and that of any other.
 LOCKS = ("requirements.lock", "Chart.lock")
 
@@ -74,9 +75,16 @@ def pinned(data: bytes, name: str, where: str) -> Requirement:
     """Return the dependency ``name``, the first of several entries of that name.
 
     Raises:
-        Unusable: no such dependency, entries of that name that disagree, or a version that is missing.
+        Unusable: no such dependency, or one without a version.
     """
-    return _movable(parse(data, where), name)[0]
+    entries = [entry for entry in requirements(data, where) if entry.name == name]
+    if not entries:
+        raise Unusable(f"no dependency {name}", where=where, hint="name the right one as hub.dependency in invoke.yaml")
+    for entry in entries:
+        if not entry.version:
+            what, hint = f"the dependency {name} has no version", "add version: with an exact version"
+            raise Unusable(what, where=f"{where}:{entry.line}", hint=hint)
+    return entries[0]
 
 
 def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
@@ -85,37 +93,22 @@ def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
     Several entries of the name (under different aliases) move together.
 
     Raises:
-        Unusable: as :func:`pinned`.
+        Unusable: as :func:`pinned`, or entries of that name disagree.
     """
-    document = parse(data, where)
-    _movable(document, name)
-    entries = enumerate(_requirements(document))
-    changes: dict[Path, str] = {
-        (DEPENDENCIES, str(index), "version"): version for index, entry in entries if entry.name == name
-    }
-    return with_scalars(document, changes) or data
-
-
-def _movable(document: Document, name: str) -> list[Requirement]:
-    """Return the entries that have the name, after checking that they pin one version."""
-    where = document.where
-    entries = [entry for entry in _requirements(document) if entry.name == name]
-    if not entries:
-        raise Unusable(f"no dependency {name}", where=where, hint="name the right one as hub.dependency in invoke.yaml")
-    for entry in entries:
-        place = f"{where}:{entry.line}"
-        if not entry.version:
+    document, first = parse(data, where), pinned(data, name, where)
+    changes: dict[Path, str] = {}
+    for index, entry in enumerate(_requirements(document)):
+        if entry.name != name:
+            continue
+        if entry.version != first.version:
+            here = f"at {first.version} on line {first.line} and at {entry.version} here"
             raise Unusable(
-                f"the dependency {name} has no version", where=place, hint="add version: with an exact version"
-            )
-        if entry.version != entries[0].version:
-            raise Unusable(
-                f"the dependency {name} stands at {entries[0].version} on line {entries[0].line} "
-                f"and at {entry.version} here",
-                where=place,
+                f"the dependency {name} stands {here}",
+                where=f"{where}:{entry.line}",
                 hint="give both the same version first",
             )
-    return entries
+        changes[DEPENDENCIES, str(index), "version"] = version
+    return with_scalars(document, changes) or data
 
 
 def _requirements(document: Document) -> tuple[Requirement, ...]:

@@ -159,7 +159,7 @@ def _require_refreshable(hub: Hub, lock: Lock) -> None:
     Raises:
         Refused: helm is missing, or reads it and writes another file.
     """
-    if not lock.is_written(hub.files):
+    if lock.file != lock.written(hub.files):
         raise Refused(
             "the lock file must move with the requirement, and Helm writes another one for the chart's apiVersion",
             where=lock.file,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable
@@ -15,7 +15,7 @@ from ..releases.index import Index
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, parse_version
 from ..tools.git import Git
-from .chart import LOCKS, Requirement, dependencies_in, requirements
+from .chart import CHART_FILES, LOCKS, Requirement, dependencies_in, requirements
 from .chartpress import ChartSpec, ImageSpec
 from .dockerfile import BaseImage
 from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links, join, read_all, require
@@ -37,7 +37,6 @@ from .pins import (
 from .values import image_at
 from .values import warnings as values_warnings
 
-_CHART_FILES = ("Chart.yaml", "requirements.yaml")
 _HELMS_OWN = ("@", "alias:", "oci:")
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
@@ -242,12 +241,19 @@ class Hub:
     @cached_property
     def version(self) -> str:
         """The release that the repository is on, without a ``v``: a range is at what the lock or the base image has."""
-        pinned = self.requirement.version
+        pinned = self.decided
         if not is_range(pinned):
             return pinned.removeprefix("v") if parse_version(pinned) else pinned
-        locked = [pin.read(self.files).text for pin in self.pins if isinstance(pin, Lock)]
-        bases = [image.base.reference.tag for image in self.images]
-        return next((text for text in (*locked, *bases) if text and allows(pinned, text)), pinned)
+        bases = (image.base.reference.tag for image in self.images)
+        return next((tag for tag in bases if tag and allows(pinned, tag)), pinned)
+
+    @cached_property
+    def decided(self) -> str:
+        """What Helm goes by: the requirement, or the lock where that has one release of a range."""
+        pinned = self.requirement.version
+        own = (pin for pin in self.pins if isinstance(pin, Lock) and pin.chart.kind is Kind.REQUIREMENT)
+        locked = (lock.read(self.files).text for lock in own if is_range(pinned))
+        return next((text for text in locked if allows(pinned, text)), pinned)
 
     @cached_property
     def pins(self) -> tuple[Pin, ...]:
@@ -262,7 +268,7 @@ class Hub:
         dependencies += [Dependency(Kind.COPY, file, required.name) for file in self.copies if file not in own]
         marker = Marker(required.name, required.repository or JUPYTERHUBS)
         named = named_pins(self.files, self.found, self.settings.pins, marker)
-        locks = (Lock(chart, lock) for chart in dependencies for lock in self.locks_of(chart.file))
+        locks = (lock for chart in dependencies for lock in self._locks_of(chart))
         return (*self.base_pins, *dependencies, *named, *locks)
 
     @property
@@ -281,23 +287,32 @@ class Hub:
         """
         charts = self.layout.config.charts if self.layout.config else ()
         others = {self.search.dependencies_of(join(self.root, chart.path or "")) for chart in charts}
-        # Helm reads one of the two, the requirement's.
-        others |= {join(self.chart_folder or "", name) for name in _CHART_FILES}
         is_chosen = self.settings.chart is not None or self.settings.root is not None
-        wholes = _CHART_FILES if is_chosen else ()
-        telling = [path for path in self.found.telling if path not in others and path.rpartition("/")[2] not in wholes]
+        wholes = CHART_FILES if is_chosen else ()
+        found = (path for path in self.found.telling if path not in others and path.rpartition("/")[2] not in wholes)
+        telling = [path for path in found if not self._is_no_copy(path)]
         return tuple(copies(self.files, telling, self.requirement.name, self.requirement.repository))
 
-    def locks_of(self, file: str) -> tuple[str, ...]:
-        """Return the locks of the chart whose dependencies ``file`` lists; Helm reads either.
+    def _is_no_copy(self, path: str) -> bool:
+        """Whether it is another hub's, below a chartpress.yaml of its own, or Helm reads requirements.yaml instead."""
+        folder, _, name = path.rpartition("/")
+        if name == "Chart.yaml" and self.files.read(join(folder, "requirements.yaml")) is not None:
+            return True
+        own = {str(folder) for folder in PurePosixPath(self.config_file).parents}
+        folders = (str(folder) for folder in PurePosixPath(path).parents if str(folder) not in own)
+        return any(self.files.read(join(folder, CHARTPRESS_FILE)) is not None for folder in folders)
+
+    def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
+        """Yield the locks of a chart; Helm reads either.
 
         One that is not committed, for instance ignored by git, is nobody's business but its machine's.
         """
-        if file.rpartition("/")[2] not in _CHART_FILES:
-            return ()
-        folder = file.rpartition("/")[0]
-        paths = [behind_links(self.git.folder, join(folder, name)) for name in LOCKS]
-        return tuple(path for path in paths if None not in (self.files.read(path), self.committed.read(path)))
+        listed = self.dependencies_file if chart.kind is Kind.REQUIREMENT else chart.file
+        folder, _, name = (listed or chart.file).rpartition("/")
+        paths = [behind_links(self.git.folder, join(folder, lock)) for lock in LOCKS if name in CHART_FILES]
+        for path in paths:
+            if None not in (self.files.read(path), self.committed.read(path)):
+                yield Lock(chart, path, folder or ".")
 
     # -- the images
 

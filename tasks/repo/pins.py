@@ -100,10 +100,14 @@ class Dependency(NamedTuple):
 
 
 class Lock(NamedTuple):
-    """A dependency in the lock of the chart that ``chart`` is in; helm alone writes it, its digest included."""
+    """A dependency in the lock of the chart in ``folder``; helm alone writes it, its digest included.
+
+    ``chart`` is where that chart requires it.
+    """
 
     chart: Dependency
     file: str
+    folder: str
 
     @property
     def kind(self) -> Kind:
@@ -122,27 +126,27 @@ class Lock(NamedTuple):
 
     def read(self, files: Files) -> Pinned:
         """Return the locked version."""
-        return self.chart._replace(file=self.file).read(files)
+        found = next((one for one in requirements(require(files, self.file), self.file) if one.name == self.name), None)
+        if found is None:
+            raise Unusable(f"the lock has no {self.name}", where=self.file, hint=self.how_to_refresh(files))
+        return Pinned(found.version, found.line)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
         """Return the lock as far as a plan foresees it: with the version ``text``."""
         return self.chart._replace(file=self.file).moved(files, text)
 
-    @property
-    def folder(self) -> str:
-        """The chart's folder."""
-        return self.file.rpartition("/")[0] or "."
-
-    def is_written(self, files: Files) -> bool:
-        """Whether helm writes this file for the chart's apiVersion, wherever the dependencies are listed."""
+    def written(self, files: Files) -> str:
+        """Return the lock that helm writes: by the chart's apiVersion, wherever the dependencies are listed."""
         chart = join(self.folder, "Chart.yaml")
         is_v1 = api_version(files.read(chart) or b"", chart) == "v1"
-        return self.file.rpartition("/")[2] == LOCKS[not is_v1]
+        return join(self.folder, LOCKS[not is_v1])
 
     def how_to_refresh(self, files: Files) -> str:
-        """Return the command that makes it anew; one that helm reads and does not write has to go first."""
-        update = f"helm dependency update {quote(self.folder)}"
-        return update if self.is_written(files) else f"git rm {quote(self.file)} && {update}"
+        """Return the command that makes it anew; one that helm reads and does not write has to go."""
+        update, written = f"helm dependency update {quote(self.folder)}", self.written(files)
+        if self.file == written:
+            return update
+        return f"git rm {quote(self.file)} && {update} && git add {quote(written)} && git commit"
 
 
 class BasePin(NamedTuple):
@@ -262,8 +266,10 @@ class Marker(NamedTuple):
         found = _MARK.search(line)
         if found is None:
             return None
-        is_ours = found["words"].split()[:1] == [self.chart] if found["whose"] == "hubpress" else None
-        is_meant = is_ours if is_ours is not None else self._is_same_chart(found["words"])
+        words = found["words"].strip()
+        # Behind the name may be a remark, or the comment's end.
+        is_ours = re.fullmatch(rf"{re.escape(self.chart)}(?:\s*(?:-->|\*/|[,;:(#]).*)?", words)
+        is_meant = is_ours if found["whose"] == "hubpress" else self._is_same_chart(words)
         return (found.start(), len(line)) if is_meant else None
 
     def _is_same_chart(self, comment: str) -> bool:

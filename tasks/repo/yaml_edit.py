@@ -10,6 +10,7 @@ that another place shares by alias.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from string import ascii_letters, digits
@@ -34,7 +35,9 @@ from ..core.yaml_tree import (
 )
 
 _BLANKS = " \t"
-_PLAIN = frozenset(ascii_letters + digits + "._/:@+-")
+_PLAIN = frozenset(ascii_letters + digits + "._/:@+-=")
+# A plain scalar may begin so, too: `--build-arg=A=1`.
+_OPTION = re.compile(r"--?[a-z]")
 _PLAIN_FIRST = frozenset(ascii_letters + digits + "_/")
 Path = tuple[str, ...]
 _MAX_INDEX_DIGITS = 9
@@ -232,7 +235,8 @@ def _spelled(value: str, style: str) -> str:
     if style == "'" and value.isprintable():
         return "'" + value.replace("'", "''") + "'"
     # What every YAML reader reads as it is, in block and flow context.
-    is_safe = value[:1] in _PLAIN_FIRST and _PLAIN.issuperset(value) and not value.endswith(":")
+    begins_plain = value[:1] in _PLAIN_FIRST or _OPTION.match(value)
+    is_safe = begins_plain and _PLAIN.issuperset(value) and not value.endswith(":")
     if style != '"' and is_safe and reads_as_text(value):
         return value
     return json.dumps(value, ensure_ascii=False)

@@ -219,7 +219,7 @@ def _fetch(hub: Hub, tree: Tree, chart: Path, index: Index, repository: HelmRepo
     place = chart / _CHARTS
     place.mkdir(exist_ok=True)
     own = hub.requirement
-    release = pinned_release(index, hub.version)
+    release = pinned_release(index, hub.decided)
     if release is None:
         raise Unusable(
             f"the Helm repository has no release {hub.version}",

@@ -130,12 +130,12 @@ def missing_for_engine() -> str | None:
 
 
 @cache
-@cache
 def missing_for_helm() -> str | None:
     """Return what is missing for tests with the real helm programs, or None."""
     return None if all(program.exists() for program in HELMS.values()) else "the helm programs are not here: make helm"
 
 
+@cache
 def missing_for_gcloud() -> str | None:
     """Return what a test with the marker ``gcloud`` lacks here, or None."""
     return None if shutil.which("gcloud") else "gcloud is not installed: https://cloud.google.com/sdk/docs/install"

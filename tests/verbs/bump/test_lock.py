@@ -150,7 +150,63 @@ def test_helm_that_fails_leaves_every_file_as_it_was(
         told = hubpress(locked, "bump")
     assert told.code == 3
     assert len(helm.calls) == 1
-    assert fault(told) == (
-        "helm dependency update: Error: could not download https://hub.invalid: context deadline exceeded",
-        f"(cd {locked.path / 'hub'} && helm dependency update .)",
+    assert told.err.splitlines()[-2:] == [
+        "error: helm dependency update: Error: could not download https://hub.invalid: context deadline exceeded",
+        f"hint: (cd {locked.path / 'hub'} && helm dependency update .)",
+    ]
+
+
+def test_helm_that_leaves_the_lock_behind_is_a_fault(
+    locked: Hub, requirement_file: str, helm: Helm, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HELM_MOOD", "idle")
+    with nothing_written(locked):
+        told = hubpress(locked, "bump")
+    assert told.code == 3
+    assert len(helm.calls) == 1
+    error, _ = told.err.splitlines()[-2:]
+    assert error == f"error: helm did not lock jupyterhub at 3.3.8 (hub/{LOCKS[requirement_file]})"
+
+
+@pytest.mark.parametrize("requirement_file", LOCKS, indirect=True)
+def test_a_lock_that_helm_reads_and_does_not_write_for_the_chart_is_refused(
+    locked: Hub, requirement_file: str, helm: Helm, hubpress: Hubpress
+) -> None:
+    right = LOCKS[requirement_file]
+    (wrong,) = set(LOCKS.values()) - {right}
+    locked.git("mv", f"hub/{right}", f"hub/{wrong}")
+    locked.commit("Rename the lock")
+    with nothing_written(locked):
+        told = hubpress(locked, "bump")
+    assert (told.code, helm.calls) == (1, [])
+    assert fault(told)[1] == (
+        f"hint: git rm hub/{wrong} && helm dependency update hub && git add hub/{right} && git commit"
     )
+    found = hubpress(locked, "check", "--offline", "--json").json["problems"]
+    assert "lock-differs" not in [problem["code"] for problem in found]
+    locked.edit(f"hub/{requirement_file}", "version: 3.2.1", "version: 3.3.8")
+    found = hubpress(locked, "check", "--offline", "--json").json["problems"]
+    assert "lock-differs" in [problem["code"] for problem in found]
+
+
+def test_a_copy_of_the_chart_has_its_lock_refreshed_too(
+    locked: Hub, requirement_file: str, helm: Helm, hubpress: Hubpress
+) -> None:
+    for name in ("Chart.yaml", requirement_file, LOCKS[requirement_file]):
+        locked.write(f"config/a/{name}", locked.read(f"hub/{name}"))
+    locked.commit("Copy the chart")
+    assert hubpress(locked, "bump").code == 0
+    assert helm.calls == [f"{locked.path / folder}: helm dependency update ." for folder in ("hub", "config/a")]
+    for name in (requirement_file, LOCKS[requirement_file]):
+        assert locked.read(f"config/a/{name}") == locked.read(f"hub/{name}")
+
+
+def test_a_locked_range_keeps_its_lock_until_it_is_moved(
+    locked: Hub, requirement_file: str, helm: Helm, hubpress: Hubpress
+) -> None:
+    locked.edit(f"hub/{requirement_file}", "version: 3.2.1", "version: ~3.2")
+    locked.commit("Take any 3.2")
+    found = hubpress(locked, "check", "--offline", "--json").json["problems"]
+    assert "lock-differs" not in [problem["code"] for problem in found]
+    assert hubpress(locked, "bump", "--json").json["files"] == []
+    assert helm.calls == []

@@ -14,8 +14,8 @@ from .places import DOCKERFILE, check, consistent, pinned_tag
 if TYPE_CHECKING:
     from ...support.hubs import Hub
 
-# Planted in test_bases.py and test_pins.py; the last two are of the other places of a release.
-ELSEWHERE = {"base-images-differ", "pin-older-than-base", "chart-copies-differ", "pin-differs"}
+# Planted in test_bases.py and test_pins.py.
+ELSEWHERE = {"chart-copies-differ", "pin-differs", "base-images-differ", "pin-older-than-base"}
 
 
 def found(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prints

@@ -1,0 +1,324 @@
+"""The places of a release: each moved to the byte and in one commit, each told of where it was left behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tasks.core.settings import read_settings
+from tasks.repo.hub import layout_warnings, open_hub
+from tasks.tools.git import Git
+
+from ...support.hubs import Hub, make_hub
+from ...support.world import fault, nothing_written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ...support.fixtures import Hubpress
+    from ...support.helm import HelmServer
+
+DOCKERFILE, REQUIREMENTS, CONFIG = "images/hub/Dockerfile", "hub/requirements.yaml", "chartpress.yaml"
+URL = "https://jupyterhub.github.io/helm-chart/"
+
+
+class Place(NamedTuple):
+    """A file with the release at «V», the setting ``pins`` that names it, and what a check calls it."""
+
+    file: str
+    text: str
+    pins: str = ""
+    code: str = "pin-differs"
+
+
+PLACES = {
+    "a HelmRelease behind another one": Place(
+        "clusters/a/hub.yaml",
+        "kind: HelmRelease\nspec: {chart: {spec: {chart: grafana, version: 3.2.1}}}\n---\nkind: HelmRelease # ours\n"
+        "spec:\n  chart:\n    spec:\n      chart: jupyterhub\n      version: '«V»' # see 3.2.1\n---\n",
+        "{file: 'clusters/*/*.yaml', path: spec.chart.spec.version}",
+    ),
+    "an Application": Place(
+        "argo.yaml",
+        f"spec:\r\n  source:\r\n    chart: jupyterhub\r\n    repoURL: {URL}\r\n    targetRevision: «V»\r\n",
+        "{file: argo.yaml, path: spec.source.targetRevision}",
+    ),
+    "a helmfile": Place(
+        "helmfile.yaml",
+        "releases:\n- {name: x, chart: y/x, version: 3.2.1}\n- {name: hub, chart: j/jupyterhub, version: «V»}\n",
+        "{file: helmfile.yaml, path: releases.1.version}",
+    ),
+    "kustomize": Place(
+        "kustomization.yaml",
+        f"helmCharts:\n- name: jupyterhub\n  repo: {URL}\n  version: v«V»\n",
+        "{file: kustomization.yaml, path: helmCharts.0.version}",
+    ),
+    "Fleet": Place(
+        "fleet.yaml", "helm:\n  chart: jupyterhub\n  version: «V»\n", "{file: fleet.yaml, path: helm.version}"
+    ),
+    "an archive's address in JSON": Place(
+        "hub.json", '{"hub": {"url": "https://x/jupyterhub-«V».tgz"}}', "{file: hub.json, path: hub.url}"
+    ),
+    "Terraform, the line above": Place(
+        "main.tf",
+        'resource "x" "hub" {\n  chart = "jupyterhub"\n  # hubpress: jupyterhub\n  version = "«V»" # not 3.2.0\n}\n',
+    ),
+    "Terraform, a text of the settings": Place(
+        "main.tf",
+        'x = "3.2.1"\n  chart   = "jupyterhub"\n  version = "«V»"\n',
+        "{file: '*.tf', marker: 'chart   = \"jupyterhub\"'}",
+    ),
+    "a shell script, the same line": Place(
+        "deploy.sh",
+        "helm upgrade x x/x --version 3.2.1\nhelm upgrade hub j/jupyterhub --version «V»  # hubpress: jupyterhub\n",
+    ),
+    "Python, Renovate's marker": Place(
+        "infra.py",
+        f"# renovate: datasource=helm depName=jupyterhub registryUrl={URL}\nVERSION = '«V»'\n"
+        "# renovate: datasource=helm depName=binderhub\nOTHER = '3.2.1'\n"
+        "# renovate: datasource=docker depName=jupyterhub\nIMAGE = '3.2.1'\n",
+    ),
+    "an ARG of another Dockerfile": Place(
+        "ci/Dockerfile", "FROM python:3.2.1\n# hubpress: jupyterhub\nARG Z2JH=«V»\nARG X=3.2.1\n"
+    ),
+    "a workflow": Place(
+        ".github/workflows/deploy.yml", "env:\n  # hubpress: jupyterhub\n  Z2JH_VERSION: «V»\n  OTHER: 3.2.1\n"
+    ),
+    "a copy of the chart": Place(
+        "config/a/hub.Chart.yaml",
+        f"name: basehub\nversion: 3.2.1\ndependencies:\n- name: jupyterhub\n  version: «V»\n  repository: {URL}\n"
+        "- {name: x, version: 3.2.1, repository: 'https://x'}\n",
+        code="chart-copies-differ",
+    ),
+    "a copy with requirements.yaml": Place(
+        "charts/other/requirements.yaml",
+        f"dependencies:\n- {{name: jupyterhub, version: v«V», repository: '{URL.rstrip('/')}'}}\n",
+        code="chart-copies-differ",
+    ),
+}
+LEFT_ALONE = {
+    "another chart of that name": (
+        "b/Chart.yaml",
+        "name: b\ndependencies: [{name: jupyterhub, version: 3.2.1, repository: https://charts.bitnami.com/bitnami}]\n",
+    ),
+    "a marker in prose": ("docs/a.md", "Write it as\n\n    # hubpress: jupyterhub\n    VERSION=3.2.1\n"),
+    "a marker in a string": ("a.py", 'X = "# hubpress: jupyterhub"\nY = "3.2.1"\n'),
+    "a marker of another chart": ("a.tf", '# hubpress: jupyterhub-ssh\nversion = "3.2.1"\n'),
+    "a file that is no YAML": ("b/Chart.yaml", "dependencies:\n{{ if x }}- name: jupyterhub\n  version: 3.2.1\n"),
+}
+
+
+@pytest.fixture
+def hub(tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
+    return make_hub(tmp_path / "hub", chart_repository=URL)
+
+
+def put(hub: Hub, place: Place, version: str = "3.2.1") -> None:
+    hub.write(place.file, place.text.replace("«V»", version))
+    if place.pins:
+        hub.write("invoke.yaml", f"hub:\n  pins:\n  - {place.pins}\n")
+    hub.commit("Pin it")
+
+
+def codes(hubpress: Hubpress, hub: Hub) -> list[str]:
+    found = hubpress(hub, "check", "--offline", "--json").json["problems"]
+    return [problem["code"] for problem in found if problem["code"] != "values-empty"]
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_a_place_moves_with_the_release_and_in_its_commit(hub: Hub, place: Place, hubpress: Hubpress) -> None:
+    put(hub, place)
+    assert codes(hubpress, hub) == []
+    done = hubpress(hub, "bump", "--json")
+    assert done.code == 0, done
+    assert done.json["files"] == [DOCKERFILE, REQUIREMENTS, place.file]
+    assert hub.read(place.file) == place.text.replace("«V»", "3.3.8")
+    assert hubpress(hub, "bump", "--json").json["files"] == []
+    assert hubpress(hub, "commit").code == 0
+    assert hub.git("show", "--pretty=", "--name-only").splitlines() == sorted((DOCKERFILE, REQUIREMENTS, place.file))
+    assert codes(hubpress, hub) == []
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_a_place_that_was_left_behind_is_told_and_moved(hub: Hub, place: Place, hubpress: Hubpress) -> None:
+    put(hub, place, "3.2.0")
+    assert codes(hubpress, hub) == [place.code]
+    assert hubpress(hub, "bump", "--to", "3.2.1", "--json").json["files"] == [place.file]
+    assert hub.read(place.file) == place.text.replace("«V»", "3.2.1")
+
+
+@pytest.mark.parametrize(("file", "text"), LEFT_ALONE.values(), ids=LEFT_ALONE)
+def test_what_is_no_place_of_the_release_stays(hub: Hub, file: str, text: str, hubpress: Hubpress) -> None:
+    put(hub, Place(file, text))
+    assert hubpress(hub, "bump", "--json").json["files"] == [DOCKERFILE, REQUIREMENTS]
+    assert hub.read(file) == text
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        pytest.param(
+            Place("a.tf", '# hubpress: jupyterhub\nversion = "3.2.1", other = "3.2.2"\n'),
+            'error: there are 2 versions in \'version = "3.2.1", other = "3.2.2"\', not one (a.tf:2)',
+            id="two versions",
+        ),
+        pytest.param(
+            Place("a.tf", "# hubpress: jupyterhub\nversion = var.z2jh\n"),
+            "error: there is no version here (a.tf:2)",
+            id="no version",
+        ),
+        pytest.param(
+            Place("a.yaml", "a: {chart: grafana, version: 3.2.1}\n", "{file: a.yaml, path: a.version}"),
+            "error: a.version names no version of jupyterhub there (a.yaml)",
+            id="another chart",
+        ),
+        pytest.param(
+            Place("a.yaml", "a: &a {v: 3.2.1}\nb: *a\n", "{file: a.yaml, path: b.v}"),
+            "error: b is the alias *a of line 1, so an edit changes both (a.yaml:2)",
+            id="an alias",
+        ),
+        pytest.param(
+            Place("a.tf", "version = 3.2.1\n", "{file: a.tf}"),
+            "error: # hubpress: jupyterhub names no version of jupyterhub there (a.tf)",
+            id="no marker",
+        ),
+        pytest.param(
+            Place("a.tf", "", "{file: b.tf, path: a}"),
+            "error: the file is missing (b.tf)",
+            id="no file",
+        ),
+    ],
+)
+def test_a_place_that_cannot_be_moved_is_named_and_nothing_is_written(
+    hub: Hub, place: Place, said: str, hubpress: Hubpress
+) -> None:
+    put(hub, place)
+    with nothing_written(hub):
+        told = hubpress(hub, "bump")
+    assert (told.code, fault(told)[0]) == (2, said)
+
+
+def test_two_places_of_one_version_that_need_different_ones(hub: Hub, hubpress: Hubpress) -> None:
+    hub.write(DOCKERFILE, "# hubpress: jupyterhub\nARG V=3.2.1\nFROM quay.io/jupyterhub/k8s-hub:$V\n")
+    hub.commit("Share it")
+    assert hubpress(hub, "bump").code == 0
+    assert "ARG V=3.3.8\n" in hub.read(DOCKERFILE)
+    hub.git("checkout", "--quiet", "--", ".")
+    with nothing_written(hub):
+        told = hubpress(hub, "bump", "--to", "4.3.3-0.dev.git.7272.h2ff70453")
+    assert told.code == 2
+    assert "another place shares its version" in fault(told)[0]
+
+
+# -- ranges
+
+
+@pytest.mark.parametrize(
+    ("required", "flags", "after", "base", "words"),
+    [
+        ("v3.2.1", "", "v3.3.8", "3.3.8", ""),
+        ("~3.2", "", "~3.2", "3.2.1", "3.3.8 is also available, outside of ~3.2: "),
+        ("~3.2", "--to 3.3.8", "~3.3", "3.3.8", ""),
+        ("3.2", "--to v3.3.7", "3.3.7", "3.3.7", ""),
+        (">=3.2 <4", "", ">=3.2 <4", "3.3.8", "the range >=3.2 <4 allows 3.3.8 already, and stays"),
+        (">=3.2 <4", "--major", "4.4.0", "4.4.0", ""),
+    ],
+)
+def test_a_range_moves_only_by_what_is_asked_for(  # noqa: PLR0913, PLR0917 - a table's columns
+    hub: Hub, hubpress: Hubpress, required: str, flags: str, after: str, base: str, words: str
+) -> None:
+    hub.edit(REQUIREMENTS, "version: 3.2.1", f'version: "{required}"')
+    hub.commit("Require it so")
+    assert codes(hubpress, hub) == []
+    told = hubpress(hub, "--dry", "bump", *flags.split())
+    assert words in told.out, told
+    assert hubpress(hub, "bump", *flags.split()).code == 0
+    assert f'version: "{after}"' in hub.read(REQUIREMENTS)
+    assert f"k8s-hub:{base}\n" in hub.read(DOCKERFILE)
+    assert codes(hubpress, hub) == []
+
+
+# -- build arguments
+
+
+@pytest.mark.parametrize(
+    ("options", "argument"),
+    [
+        ("buildArgs:\n          V: «V» # why", "V"),
+        ('extraBuildCommandOptions: ["--build-arg=V=«V»", "--label=a=3.2.1"]', "V"),
+        ("extraBuildCommandOptions:\n        - --build-arg\n        - 'V=«V»'", "V"),
+        ('buildArgs: {V: "3.1.0"}\n        extraBuildCommandOptions: [--build-arg=V=«V»]', "V"),
+        ("buildArgs: {IMAGE: 'quay.io/jupyterhub/k8s-hub:«V»'}", "IMAGE"),
+    ],
+    ids=["buildArgs", "one option", "an option and its value", "the option wins", "the whole image"],
+)
+@pytest.mark.parametrize("default", ["", "=3.1.0"], ids=["no default", "default"])
+def test_a_build_argument_is_what_from_means(
+    hub: Hub, options: str, argument: str, default: str, hubpress: Hubpress
+) -> None:
+    image = "$IMAGE" if argument == "IMAGE" else "quay.io/jupyterhub/k8s-hub:${V}"
+    hub.write(DOCKERFILE, f"ARG {argument}{default}\nFROM {image}\n")
+    config = f"{hub.read(CONFIG)}        {options}\n"
+    hub.write(CONFIG, config.replace("«V»", "3.2.1"))
+    hub.commit("Build with arguments")
+    dockerfile = hub.read(DOCKERFILE)
+    assert codes(hubpress, hub) == []
+    done = hubpress(hub, "bump", "--json")
+    assert done.json["files"] == [CONFIG, REQUIREMENTS], done
+    assert (hub.read(DOCKERFILE), hub.read(CONFIG)) == (dockerfile, config.replace("«V»", "3.3.8"))
+    assert hubpress(hub, "commit").code == 0
+    assert codes(hubpress, hub) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            "extraBuildCommandOptions: [--build-arg, V]",
+            "the build argument V, whose value is the environment's",
+        ),
+        (
+            "buildArgs: {V: '{TAG}'}",
+            "the build argument V, whose value {TAG} has a name in braces",
+        ),
+    ],
+    ids=["environment", "braces"],
+)
+@pytest.mark.parametrize("task", ["bump", "build"])
+def test_a_build_argument_that_cannot_be_moved_is_named_before_anything_is_built(
+    hub: Hub, options: str, said: str, task: str, hubpress: Hubpress
+) -> None:
+    hub.write(DOCKERFILE, "ARG V=3.2.1\nFROM quay.io/jupyterhub/k8s-hub:$V\n")
+    hub.write(CONFIG, f"{hub.read(CONFIG)}        {options}\n")
+    hub.commit("Build with arguments")
+    with nothing_written(hub):
+        told = hubpress(hub, task)
+    whole = f"FROM quay.io/jupyterhub/k8s-hub:$V uses {said}, which is not supported (images/hub/Dockerfile:2)"
+    assert (told.code, fault(told)[0]) == (2, f"error: {whole}")
+
+
+# -- images and values that are somebody's own
+
+
+def test_an_own_image_called_k8s_hub_is_left_alone_and_said(hub: Hub, hubpress: Hubpress) -> None:
+    hub.write("images/own/Dockerfile", "FROM registry.example/uni/k8s-hub:base-3.2.1\n")
+    hub.write(CONFIG, f"{hub.read(CONFIG)}      own:\n        contextPath: images/own\n")
+    hub.commit("Add our own")
+    said = list(layout_warnings(open_hub(read_settings({}), Git(hub.path))))
+    assert said == ["own is left alone (images/own/Dockerfile: no FROM inherits from z2jh's hub image)"]
+    assert hubpress(hub, "bump", "--json").json["files"] == [DOCKERFILE, REQUIREMENTS]
+
+
+def test_a_glob_of_values_files_is_for_those_that_name_the_image(hub: Hub, hubpress: Hubpress) -> None:
+    ours = f"image: {{name: {hub.read(CONFIG).partition('imagePrefix: ')[2].split()[0]}hub, tag: old}}\n"
+    hub.write("clusters/a/values.yaml", ours)
+    hub.write("clusters/b/values.yaml", "image: {name: registry.example/other, tag: old}\n")
+    hub.write("clusters/c/values.yaml", "sops: {{ no YAML\n")
+    hub.write("invoke.yaml", "hub: {values: [{file: 'clusters/*/values.yaml', path: image}]}\n")
+    hub.commit("Name it in the clusters")
+    hub.edit("clusters/a/values.yaml", "tag: old", "tag: new")
+    hub.edit("clusters/b/values.yaml", "tag: old", "tag: new")
+    assert hubpress(hub, "commit").code == 0
+    assert hub.git("show", "--pretty=", "--name-only").splitlines() == ["clusters/a/values.yaml"]
