@@ -26,7 +26,7 @@ from ..releases.index import Index, Release
 from ..releases.repository import HelmRepository
 from ..repo.dockerfile_reader import instructions
 from ..repo.files import join
-from ..repo.hub import Hub, HubImage, open_repository
+from ..repo.hub import Hub, HubImage, open_repository, pinned_release
 from ..repo.values import image_at
 from ..repo.yaml_edit import reach, text_at
 from ..tools import docker
@@ -201,7 +201,7 @@ def look(hub: Hub) -> World:
         answers = pool.submit(docker.inspect_all, asked)
         repository = open_repository(hub)
         index = repository.index()
-        release = index.releases.get(hub.requirement.version)
+        release = pinned_release(hub, index)
         stored = _stored(bases)
         return World(hub, repository, index, release, images, dict(zip(asked, answers.result(), strict=True)), stored)
 

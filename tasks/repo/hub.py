@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import Settings
-from ..releases.index import Index
+from ..releases.index import Index, Release
 from ..releases.repository import HelmRepository
 from ..tools.git import Git
 from .chart import Requirement, dependencies_in, requirements
@@ -56,6 +56,19 @@ def open_repository(hub: Hub) -> HelmRepository:
     """
     asked = hub.settings.chart_repository is not None
     return HelmRepository(helm_repository(hub), hub.settings.fetched, hub.requirement.name, asked=asked)
+
+
+def pinned_release(hub: Hub, index: Index) -> Release | None:
+    """Return the release that the repository pins; None where the index does not have it.
+
+    Without a chart it is one whose hub image is the base image: a build of main mostly has another tag than its image.
+    """
+    version = hub.requirement.version
+    found = index.releases.get(version)
+    if found is not None or hub.chart_folder is not None:
+        return found
+    images = ((release, release.hub_image) for release in index.releases.values())
+    return next((release for release, image in images if image is not None and image.tag == version), None)
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from ..core.faults import DOOR, Unusable
+from ..core.names import is_name
 from ..core.settings import FILE, Settings, WholeImage, variable
 from .chart import Requirement, dependencies_in, requirement_in
 from .chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
@@ -357,7 +358,7 @@ class Search:
                 name = image_at(data, path, file).name if data is not None else None
             except Unusable:
                 continue
-            if name is not None and name.rpartition("/")[2] not in HUB_NAMES:
+            if name is not None and is_name(name) and name.rpartition("/")[2] not in HUB_NAMES:
                 yield (file, path), name
 
     # -- charts

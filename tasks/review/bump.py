@@ -14,7 +14,7 @@ from ..releases.notes import release_links, security_news
 from ..releases.repository import HelmRepository
 from ..repo.chart import require_movable
 from ..repo.edits import base_for, lock_edit, locked_action, release_edits
-from ..repo.hub import Hub, helm_repository, open_repository
+from ..repo.hub import Hub, helm_repository, open_repository, pinned_release
 from ..tools.git_facts import standing
 from .message import known_facts
 from .upgrades import upgrade_warnings, upgrades_here
@@ -31,7 +31,8 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     repository = open_repository(hub)
     with output.waiting(f"asking {helm_repository(hub)}"):
         index = repository.index()
-    before = hub.requirement.version
+    pinned = pinned_release(hub, index)
+    before = pinned.version if pinned else hub.requirement.version
     choice = choose(index, before, to=options.to, pre=options.pre, dev=options.dev, major=options.major)
     release, newer = choice.release, choice.newer_major
     released = repository.hub_image(release)
