@@ -18,7 +18,8 @@ from .chart import Requirement, dependencies_in, requirements
 from .chartpress import ChartSpec, ImageSpec
 from .dockerfile import BaseImage
 from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links, join, read_all, require
-from .layout import CHARTPRESS_FILE, PATTERNS, Layout, Search
+from .layout import Layout, find_layout, has_image, no_hub_image
+from .search import CHARTPRESS_FILE, PATTERNS, Search
 from .values import warnings as values_warnings
 
 _HELMS_OWN = ("@", "alias:", "oci:")
@@ -178,7 +179,7 @@ class Hub:
         Raises:
             Unusable: there are none, or several could be meant.
         """
-        return self.search.layout()
+        return find_layout(self.search)
 
     @property
     def root(self) -> str:
@@ -198,7 +199,7 @@ class Hub:
     @property
     def chart_folder(self) -> str | None:
         """The chart's folder, relative to the repository's top; None for images without a chart."""
-        return None if self.chart.path is None else join(self.root, self.chart.path)
+        return self.layout.folder
 
     @property
     def dependencies_file(self) -> str | None:
@@ -250,7 +251,7 @@ class Hub:
         """
         found = self._hub_images
         if not found:
-            raise self.search.no_hub_image(self.layout)
+            raise no_hub_image(self.search, self.layout)
         return self.select(found, self.settings.image_keys)
 
     @cached_property
@@ -340,8 +341,7 @@ def open_hub(settings: Settings, git: Git) -> Hub:
 def _is_in_chartpress(hub: Hub) -> bool:
     """Whether chartpress.yaml names the hub image."""
     try:
-        found = hub.search.from_chartpress if hub.roots and not hub.settings.whole_images else None
-        return found is not None and hub.search.has_image(found)
+        return bool(hub.roots) and not hub.settings.whole_images and has_image(hub.search, hub.layout)
     except Unusable:
         return False
 

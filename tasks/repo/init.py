@@ -18,7 +18,7 @@ from .chart import Requirement
 from .chartpress import ChartSpec, ImageSpec
 from .files import SUFFIX, FileEdit, edit_action, is_below, join
 from .hub import JUPYTERHUBS, Hub
-from .layout import CHARTPRESS_FILE, BareChart, Layout, NotNamed, found_image
+from .layout import Layout, NotNamed, found_image, from_chartpress, no_hub_image, one_chart
 from .scaffold import (
     Kept,
     Part,
@@ -30,6 +30,7 @@ from .scaffold import (
     settings_part,
     values_part,
 )
+from .search import CHARTPRESS_FILE, BareChart, folder_of
 
 _CHART = "hub"
 _CONTEXT = "images/hub"
@@ -92,7 +93,7 @@ def _unnamed(layout: Layout) -> Iterator[ImageSpec]:
 def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
     """Return the chart, and what is kept and added where no hub image is there, or none that has a name."""
     search, settings, files = hub.search, hub.settings, hub.files
-    found = search.one_chart() if search.folders else None
+    found = one_chart(search) if search.folders else None
     if found is None and search.folders:
         raise Unusable(
             f"no chart here depends on {settings.dependency}",
@@ -131,16 +132,16 @@ def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> tuple[Lay
     named = None
     if hub.roots:
         with contextlib.suppress(NotNamed):
-            named = hub.search.from_chartpress
+            named = from_chartpress(hub.search)
     if named is not None:
         claimed = [image for image in named.chart.images if chart.values_path in image.values_paths]
         if claimed and dockerfile:
-            raise hub.search.no_hub_image(named)
+            raise no_hub_image(hub.search, named)
         if claimed:
             return named._replace(chart=named.chart._replace(images=(claimed[0],))), True
     above = [root for root in hub.roots if is_below(chart.folder, [root or "."])]
     root = named.root if named else max(above, key=len, default="")
-    context = posixpath.relpath(dockerfile.rpartition("/")[0] or ".", root or ".") if dockerfile else _CONTEXT
+    context = posixpath.relpath(folder_of(dockerfile), root or ".") if dockerfile else _CONTEXT
     place = posixpath.relpath(dockerfile, root or ".") if dockerfile else join(context, "Dockerfile")
     image = found_image(None, context, place, values=[chart.values_path])
     path = posixpath.relpath(chart.folder, root or ".")

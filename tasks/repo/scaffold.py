@@ -14,7 +14,8 @@ from ..core.yaml_tree import Document, Edit, MappingNode, parse
 from .chart import Requirement
 from .chartpress import ImageSpec
 from .files import FileEdit, Files, join
-from .layout import CHARTPRESS_FILE, Layout
+from .layout import Layout
+from .search import CHARTPRESS_FILE
 from .yaml_edit import is_nothing, reach
 
 _TEMPLATES = resources.files(__package__) / "templates"

@@ -26,8 +26,8 @@ hub:
       values: [jupyterhub.hub.image]
 ```
 
-Unknown keys and wrong types are refused by name, an empty variable counts as not set. In the environment a list is separated by commas, and an entry of
-`values` is written `FILE:PATH`.
+Unknown keys and wrong types are refused by name, an empty variable counts as not set. In the environment a list is
+separated by commas, and an entry of `values` is written `FILE:PATH`.
 
 | key | variable | default | meaning |
 |---|---|---|---|
