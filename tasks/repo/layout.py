@@ -87,7 +87,11 @@ def one_chart(search: Search) -> BareChart | None:
     Raises:
         Unusable: several do, or the setting names another one, or a chart gets z2jh through another chart.
     """
-    wanted, charts = search.settings.chart, search.charts
+    wanted, charts = search.settings.chart, search.charts_among(search.own_folders)
+    if not charts and wanted is None:
+        if brought := _brought(search, search.own_folders):
+            raise brought
+        charts = search.charts_among(search.folders)
     fitting = [folder for folder in charts if wanted in {None, folder, last_part(folder)}]
     if len(fitting) == 1:
         return BareChart(fitting[0], charts[fitting[0]])
@@ -100,8 +104,6 @@ def one_chart(search: Search) -> BareChart | None:
     if wanted is not None:
         named = [folder for folder in search.folders if wanted in {folder, last_part(folder)}]
         raise _wrong_chart(search, wanted, named, list(charts))
-    if brought := _brought(search, search.folders):
-        raise brought
     return None
 
 
@@ -245,6 +247,10 @@ def _from_what_is_there(search: Search) -> Layout:
         raise Unusable(what, where=search.top, hint=suggested)
     if chart and name is None:
         raise NotNamed(f"{chart.values_path} names no image", where=chart.values_file, hint=suggested)
+    image = name.rpartition("/")[2] if name else last_part(context)
+    for other in (path for path in search.all_dockerfiles if last_part(folder_of(path)) == image != last_part(context)):
+        what = f"{name} may be built from {other}, and {dockerfile} inherits from z2jh's hub image"
+        raise Unusable(what, where=search.top, hint=suggested)
     for place in (place for place in names if is_below(place.file, [context])):
         what = f"the build context of {dockerfile} holds {place.file}, so each build would give the image a new tag"
         raise Unusable(what, where=context, hint=suggested)

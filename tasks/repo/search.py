@@ -80,27 +80,35 @@ class Search:
 
     @cached_property
     def folders(self) -> tuple[str, ...]:
-        """The folders of charts, those of their own subcharts left out."""
-        found = dict.fromkeys(folder_of(path) for path in self.seen if f"/{path}".endswith(_CHART_FILES))
-        subcharts = [join(folder, "charts") for folder in found]
-        return tuple(folder for folder in found if not is_below(folder, subcharts))
+        """The folders of charts."""
+        return tuple(dict.fromkeys(folder_of(path) for path in self.seen if f"/{path}".endswith(_CHART_FILES)))
 
     @cached_property
-    def charts(self) -> dict[str, Requirement]:
-        """The charts that depend on z2jh, by their folders."""
-        folders = [folder for folder in self.folders if self.mentions(folder, self.settings.dependency)]
-        return _readable(folders, self.requirement_in)
+    def own_folders(self) -> tuple[str, ...]:
+        """The folders of charts that are not inside of another one: there, helm unpacks what a chart depends on."""
+        inside = [join(folder, "charts") for folder in self.folders]
+        return tuple(folder for folder in self.folders if not is_below(folder, inside))
+
+    def charts_among(self, folders: Iterable[str]) -> dict[str, Requirement]:
+        """Return the charts in ``folders`` that depend on z2jh, by their folders."""
+        mentioned = [folder for folder in folders if self.mentions(folder, self.settings.dependency)]
+        return _readable(mentioned, self.requirement_in)
+
+    @cached_property
+    def all_dockerfiles(self) -> tuple[str, ...]:
+        """The files that may be Dockerfiles, where symbolic links lead to."""
+        paths = (path for path in self.seen if not f"/{path}".endswith((*_CHART_FILES, _IGNORE_FILE)))
+        return tuple(dict.fromkeys(behind_links(self.top, path) for path in paths))
 
     @cached_property
     def dockerfiles(self) -> dict[str, BaseImage]:
         """The Dockerfiles that inherit from z2jh's hub image, by their paths."""
-        paths = [path for path in self.seen if not f"/{path}".endswith((*_CHART_FILES, _IGNORE_FILE))]
-        read_all(self.files, paths)
+        read_all(self.files, self.all_dockerfiles)
 
         def inherited(path: str) -> BaseImage | None:
             return self.base_of(path) if _HUB_NAME in (self.files.read(path) or b"") else None
 
-        return _readable(dict.fromkeys(behind_links(self.top, path) for path in paths), inherited)
+        return _readable(self.all_dockerfiles, inherited)
 
     def base_of(self, dockerfile: str) -> BaseImage | None:
         """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is not there."""
