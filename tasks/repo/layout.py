@@ -232,7 +232,7 @@ def _from_what_is_there(search: Search) -> Layout:
     chart, dockerfiles = one_chart(search), search.dockerfiles
     if not dockerfiles:
         raise NotNamed(
-            f"there is no {CHARTPRESS_FILE} in this repository",
+            "there is no chartpress.yaml in this repository",
             where=search.top,
             hint=f"name the hub repository (--repo PATH), or give a chart its hub image: {DOOR} init",
         )
