@@ -1,4 +1,4 @@
-"""``init``: give a chart repository its hub image."""
+"""``init``: make a repository usable: take the hub image that is there, or give the chart one."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ HELP = {
 
 @task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
 def init(c: Context, prefix: str | None = None, repo: str | None = None, json: bool = False) -> None:
-    """Give a chart repository its hub image; overwrite nothing.
+    """Make a repository usable; overwrite nothing.
 
-    Writes a Dockerfile for the pinned release, chartpress.yaml, the values
-    keys and Makefile targets, each only where it is missing; in a repository
-    without any chart, one for the newest release too. Shows the plan first,
-    and says what a file that is there lacks.
+    Takes a hub image that is there as it is: Dockerfile, name, values path.
+    Without one it writes a Dockerfile for the pinned release; in a repository
+    without any chart, a chart for the newest release too. Adds chartpress.yaml,
+    the values keys, Makefile targets and .gitignore lines where they are
+    missing. Shows the plan first, and says what to add by hand.
 
     Examples:
       --dry init                 look first

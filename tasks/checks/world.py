@@ -12,10 +12,10 @@ from ..image.inputs import inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label, is_out_of_reach
 from ..image.tag import HEAD, depends_on, history_of, name_image, names_commit
 from ..image.tree import Tree
-from ..releases.choose import choose, newest, pinned_release
+from ..releases.choose import choose, newest
 from ..releases.index import Index, Release
 from ..releases.repository import Cache, HelmRepository
-from ..repo.hub import Hub, HubImage, open_repository
+from ..repo.hub import Hub, HubImage, open_repository, release_of
 from ..repo.values import image_at
 from ..tools import docker
 from ..tools.process import Pool, ask_all
@@ -79,7 +79,7 @@ class World:
     def release(self) -> Release | None:
         """The pinned release; None where the index does not have it, or is not known."""
         index = self.releases.index
-        return pinned_release(index, self.hub.decided) if index else None
+        return release_of(self.hub, index) if index else None
 
     @property
     def released_base(self) -> Reference | None:

@@ -389,16 +389,19 @@ def _names(key: str, value: object) -> tuple[str, ...]:
 
 
 def _images(key: str, value: object) -> tuple[str | WholeImage, ...]:
-    """Read a list of keys, or one of whole images."""
-    if isinstance(value, (list, tuple)) and any(isinstance(part, Mapping) for part in value):
-        return tuple(_whole_image(key, part) for part in value)
+    """Read a list of keys, or one of whole images; one image need not be in a list."""
+    entries = [value] if isinstance(value, Mapping) else value
+    if isinstance(entries, (list, tuple)) and any(isinstance(part, Mapping) for part in entries):
+        return tuple(_whole_image(key, part) for part in entries)
     return _names(key, value)
 
 
 def _whole_image(key: str, entry: object) -> WholeImage:
-    if not isinstance(entry, Mapping) or not {"context", "name"} <= set(entry) <= {*WholeImage._fields}:
-        wanted = "an image of context and name, perhaps with dockerfile, values and paths"
-        raise _wrong(key, entry, wanted, f"write {key}: [{{context: images/hub, name: HOST/PATH/hub}}]")
+    if not isinstance(entry, Mapping) or not {"context", "name"} <= set(entry):
+        raise _wrong(key, entry, "context and name", f"write {key}: [{{context: images/hub, name: HOST/PATH/hub}}]")
+    if unknown := sorted(set(entry) - set(WholeImage._fields)):
+        known = ", ".join(WholeImage._fields)
+        raise Unusable(f"there is no setting {SECTION}.{key}.{unknown[0]}", where=FILE, hint=f"an image has: {known}")
     dockerfile = entry.get("dockerfile")
     return WholeImage(
         _folder(f"{key}.context", entry["context"]),

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from ..core.faults import Refused, Unusable
 from ..core.names import Reference
 from ..core.settings import Settings, ValuesTarget
-from ..releases.index import Index
+from ..releases.choose import pinned_release
+from ..releases.index import Index, Release
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, parse_version
 from ..tools.git import Git
@@ -19,7 +20,7 @@ from .chart import CHART_FILES, LOCKS, Requirement, dependencies_in, requirement
 from .chartpress import ChartSpec, ImageSpec
 from .dockerfile import BaseImage
 from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links, join, read_all, require
-from .layout import CHARTPRESS_FILE, PATTERNS, Layout, Search
+from .layout import Layout, find_layout, has_image, no_hub_image
 from .pins import (
     NOTHING_FOUND,
     BasePin,
@@ -34,6 +35,7 @@ from .pins import (
     is_glob,
     named_pins,
 )
+from .search import CHARTPRESS_FILE, PATTERNS, Search
 from .values import image_at
 from .values import warnings as values_warnings
 
@@ -71,6 +73,19 @@ def open_repository(hub: Hub) -> HelmRepository:
     """
     asked = hub.settings.chart_repository is not None
     return HelmRepository(helm_repository(hub), hub.settings.fetched, hub.requirement.name, asked=asked)
+
+
+def release_of(hub: Hub, index: Index) -> Release | None:
+    """Return the release that the repository pins; None where the index does not have it.
+
+    Without a chart it is one whose hub image is the base image: a build of main mostly has another tag than its image.
+    """
+    version = hub.requirement.version
+    found = pinned_release(index, hub.decided)
+    if found is not None or hub.chart_folder is not None:
+        return found
+    images = ((release, release.hub_image) for release in index.releases.values())
+    return next((release for release, image in images if image is not None and image.tag == version), None)
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
@@ -182,7 +197,7 @@ class Hub:
         Raises:
             Unusable: there are none, or several could be meant.
         """
-        return self.search.layout()
+        return find_layout(self.search)
 
     @property
     def root(self) -> str:
@@ -202,7 +217,7 @@ class Hub:
     @property
     def chart_folder(self) -> str | None:
         """The chart's folder, relative to the repository's top; None for images without a chart."""
-        return None if self.chart.path is None else join(self.root, self.chart.path)
+        return self.layout.folder
 
     @property
     def dependencies_file(self) -> str | None:
@@ -330,7 +345,7 @@ class Hub:
         """
         found = self._hub_images
         if not found:
-            raise self.search.no_hub_image(self.layout)
+            raise no_hub_image(self.search, self.layout)
         return self.select(found, self.settings.image_keys)
 
     @cached_property
@@ -510,8 +525,7 @@ def open_hub(settings: Settings, git: Git) -> Hub:
 def _is_in_chartpress(hub: Hub) -> bool:
     """Whether chartpress.yaml names the hub image."""
     try:
-        found = hub.search.from_chartpress if hub.roots and not hub.settings.whole_images else None
-        return found is not None and hub.search.has_image(found)
+        return bool(hub.roots) and not hub.settings.whole_images and has_image(hub.search, hub.layout)
     except Unusable:
         return False
 

@@ -9,28 +9,29 @@ from collections.abc import Iterator, Sequence
 from ..core.faults import DOOR, Refused, Unusable
 from ..core.names import Reference, is_name
 from ..core.plan import Action, Step
-from ..core.settings import FILE
+from ..core.settings import FILE, Settings
 from ..releases.choose import newest
 from ..releases.index import Release
 from ..releases.repository import HelmRepository
 from ..tools.forges import read_remote
 from .chart import Requirement
-from .chartpress import ChartSpec, ImageSpec
+from .chartpress import ChartSpec
 from .files import SUFFIX, FileEdit, edit_action, is_below, join
 from .hub import JUPYTERHUBS, Hub
-from .layout import CHARTPRESS_FILE, BareChart, Layout, NotNamed, found_image
+from .layout import Layout, NotNamed, found_image, from_chartpress, no_hub_image, one_chart
 from .remotes import upstream_address
 from .scaffold import (
     Kept,
     Part,
+    chart_edit,
     chartpress_part,
     dockerfile_parts,
     ignores_part,
     makefile_part,
-    new_chart,
     settings_part,
     values_part,
 )
+from .search import CHARTPRESS_FILE, BareChart, folder_of
 
 _CHART = "hub"
 _CONTEXT = "images/hub"
@@ -44,6 +45,8 @@ def plan_init(hub: Hub, prefix: str | None) -> Step:
     try:
         adopted = [f"{one.dockerfile} is the hub image {one.spec.named or one.spec.key}" for one in hub.images]
     except NotNamed:
+        if hub.settings.whole_images:
+            raise
         adopted = []
     chart, parts = (_adopting if adopted else _beginning)(hub, prefix)
     parts = [*parts, makefile_part(hub.files), ignores_part(hub.files, list(_ignores(hub, chart)))]
@@ -78,48 +81,43 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
         parts.append(Kept(layout.file))
     elif chart is not None and not hub.roots and not hub.settings.whole_images:
         parts.append(chartpress_part(hub.files, layout, None))
-    parts += [settings_part(hub.files, image, f"{_prefix(hub, prefix)}{image.key}") for image in _unnamed(layout)]
-    if hub.values_file is not None:
-        places = dict.fromkeys(path for image in hub.images for path in image.spec.values_paths)
-        added = [values_part(hub.files, hub.values_file, tuple(path.split("."))) for path in places]
-        parts += dict.fromkeys(added)
+    unnamed = (image for image in layout.chart.images if image.named is None)
+    parts += [settings_part(hub.files, image, f"{_prefix(hub, prefix)}{image.key}") for image in unnamed]
+    if chart is not None and any(chart.values_path in image.spec.values_paths for image in hub.images):
+        parts.append(values_part(hub.files, chart))
     return chart, parts
-
-
-def _unnamed(layout: Layout) -> Iterator[ImageSpec]:
-    return (image for image in layout.chart.images if image.named is None)
 
 
 def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
     """Return the chart, and what is kept and added where no hub image is there, or none that has a name."""
     search, settings, files = hub.search, hub.settings, hub.files
-    found = search.one_chart() if search.folders else None
-    if found is None and search.folders:
+    found = one_chart(search) if search.folders else None
+    dockerfile = next(iter(search.dockerfiles), None)
+    if found is None and (search.folders or dockerfile):
         raise Unusable(
             f"no chart here depends on {settings.dependency}",
-            where=", ".join(map(search.dependencies_of, search.folders)),
+            where=", ".join(map(search.dependencies_of, search.folders)) or dockerfile,
             hint=f"add {settings.dependency} to the dependencies of one, with version and repository",
         )
     if found is None:
         _require_no_pin(hub)
-    dockerfile = next(iter(search.dockerfiles), None)
     released = None if dockerfile else _released(hub, found)
-    chart = found or BareChart(settings.chart or _CHART, _requirement(hub, released))
-    layout, is_named = _layout_for(hub, chart, dockerfile)
+    chart = found or _new_chart(settings, released)
+    layout = _layout_for(hub, chart, dockerfile)
     (image,) = layout.chart.images
     place, context = join(layout.root, image.dockerfile), join(layout.root, image.context)
-    has_prefix = layout.config is not None
+    prefix = None if layout.config else _prefix(hub, prefix)
     parts = [
-        *([] if found else [new_chart(chart.folder, chart.requirement)]),
+        *([] if found else [chart_edit(chart)]),
         *(dockerfile_parts(files, place, context, released[1]) if released else [Kept(place)]),
-        Kept(layout.file) if is_named else chartpress_part(files, layout, None if has_prefix else _prefix(hub, prefix)),
-        values_part(files, chart.values_file, tuple(chart.values_path.split("."))),
+        chartpress_part(files, layout, prefix),
+        values_part(files, chart),
     ]
     return chart, parts
 
 
-def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> tuple[Layout, bool]:
-    """Return the layout to write down for ``chart``, and whether chartpress.yaml has its image already.
+def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
+    """Return the layout of ``chart`` and its hub image, as chartpress.yaml has it or should have it.
 
     Args:
         hub: the repository.
@@ -132,21 +130,21 @@ def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> tuple[Lay
     named = None
     if hub.roots:
         with contextlib.suppress(NotNamed):
-            named = hub.search.from_chartpress
+            named = from_chartpress(hub.search)
     if named is not None:
         claimed = [image for image in named.chart.images if chart.values_path in image.values_paths]
         if claimed and dockerfile:
-            raise hub.search.no_hub_image(named)
+            raise no_hub_image(hub.search, named)
         if claimed:
-            return named._replace(chart=named.chart._replace(images=(claimed[0],))), True
+            return named._replace(chart=named.chart._replace(images=(claimed[0],)))
     above = [root for root in hub.roots if is_below(chart.folder, [root or "."])]
     root = named.root if named else max(above, key=len, default="")
-    context = posixpath.relpath(dockerfile.rpartition("/")[0] or ".", root or ".") if dockerfile else _CONTEXT
+    context = posixpath.relpath(folder_of(dockerfile), root or ".") if dockerfile else _CONTEXT
     place = posixpath.relpath(dockerfile, root or ".") if dockerfile else join(context, "Dockerfile")
     image = found_image(None, context, place, values=[chart.values_path])
     path = posixpath.relpath(chart.folder, root or ".")
     spec = ChartSpec(chart.name, path, None, (image,))
-    return Layout(root, join(root, CHARTPRESS_FILE), spec, named.config if named else None), False
+    return Layout(root, join(root, CHARTPRESS_FILE), spec, named.config if named else None)
 
 
 def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
@@ -166,10 +164,10 @@ def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
     return release, repository.hub_image(release)
 
 
-def _requirement(hub: Hub, released: tuple[Release, Reference] | None) -> Requirement:
-    """Return the requirement of a new chart: z2jh's own repository, whatever this run asks instead."""
+def _new_chart(settings: Settings, released: tuple[Release, Reference] | None) -> BareChart:
+    """Return a chart that takes the release from z2jh's own repository, whatever this run asks in its place."""
     version = released[0].version if released else ""
-    return Requirement(hub.settings.dependency, version, JUPYTERHUBS, alias=None, line=1)
+    return BareChart(settings.chart or _CHART, Requirement(settings.dependency, version, JUPYTERHUBS, None, line=1))
 
 
 def _require_no_pin(hub: Hub) -> None:

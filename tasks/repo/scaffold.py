@@ -11,10 +11,10 @@ from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import FILE, SECTION
 from ..core.yaml_tree import Document, Edit, MappingNode, parse
-from .chart import Requirement
 from .chartpress import ImageSpec
 from .files import FileEdit, Files, join
-from .layout import CHARTPRESS_FILE, Layout
+from .layout import Layout
+from .search import CHARTPRESS_FILE, BareChart
 from .yaml_edit import is_nothing, reach
 
 _TEMPLATES = resources.files(__package__) / "templates"
@@ -34,12 +34,13 @@ class Kept(NamedTuple):
 Part = FileEdit | Kept
 
 
-def new_chart(folder: str, required: Requirement) -> FileEdit:
-    """Return the new Chart.yaml of a chart in ``folder``."""
+def chart_edit(chart: BareChart) -> FileEdit:
+    """Return the new Chart.yaml of a chart."""
+    required = chart.requirement
     return _new(
-        join(folder, "Chart.yaml"),
+        join(chart.folder, "Chart.yaml"),
         "Chart.yaml",
-        name=folder.rpartition("/")[2],
+        name=chart.name,
         dependency=required.name,
         version=required.version,
         repository=required.repository,
@@ -60,6 +61,8 @@ def chartpress_part(files: Files, layout: Layout, prefix: str | None) -> Part:
     """Return chartpress.yaml with the chart and image of ``layout``; what it lacks where it is there."""
     chart, (image,) = layout.chart, layout.chart.images
     path = join(layout.root, CHARTPRESS_FILE)
+    if layout.config is not None and image.named:
+        return Kept(path)
     lines = [
         f"  - name: {chart.name}",
         f"    chartPath: {chart.path}",
@@ -108,12 +111,13 @@ def ignores_part(files: Files, lines: Sequence[str]) -> Part:
     return _with_lines(_IGNORES, before, lines, f"{' and '.join(lines)} added") if lines else Kept(_IGNORES)
 
 
-def values_part(files: Files, path: str, steps: tuple[str, ...]) -> Part:
-    """Return the values file with the keys ``name`` and ``tag`` of the hub image, where it lacks them.
+def values_part(files: Files, chart: BareChart) -> Part:
+    """Return the chart's values with the keys ``name`` and ``tag`` of the hub image, where they lack them.
 
     Raises:
         Unusable: it has no place for them.
     """
+    path, steps = chart.values_file, tuple(chart.values_path.split("."))
     before = files.read(path)
     if before is None:
         return FileEdit(path, None, _block(steps, 0).encode(), "new")
@@ -122,7 +126,7 @@ def values_part(files: Files, path: str, steps: tuple[str, ...]) -> Part:
     if not found.missing:
         return Kept(path)
     after = _with_block(document, steps, len(steps) - len(found.missing))
-    return FileEdit(path, before, after, f"{'.'.join(steps)} added")
+    return FileEdit(path, before, after, f"{chart.values_path} added")
 
 
 def _image_lines(image: ImageSpec) -> list[str]:

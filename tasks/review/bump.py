@@ -14,7 +14,7 @@ from ..releases.notes import release_links, security_news
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled
 from ..repo.edits import base_for, moving_action, release_edits
-from ..repo.hub import Hub, helm_repository, open_repository
+from ..repo.hub import Hub, helm_repository, open_repository, release_of
 from ..repo.pins import Pin
 from ..tools.git_facts import standing
 from .message import known_facts
@@ -31,7 +31,9 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     repository = open_repository(hub)
     with output.waiting(f"asking {helm_repository(hub)}"):
         index = repository.index()
-    before, required = hub.version, hub.requirement.version
+    pinned = release_of(hub, index)
+    required = hub.requirement.version if hub.chart_folder is not None or pinned is None else pinned.version
+    before = hub.version if hub.chart_folder is not None else required
     choice = choose(index, required, to=options.to, pre=options.pre, dev=options.dev, major=options.major)
     release, newer = choice.release, choice.newer_major
     released = repository.hub_image(release)

@@ -16,13 +16,12 @@ from ..core.options import BumpOptions
 from ..core.visible import keep_secret, one_line
 from ..core.yaml_tree import MappingNode, Node, Scalar, parse, target_of
 from ..image.tree import Tree
-from ..releases.choose import pinned_release
 from ..releases.index import Index, Release
 from ..releases.repository import HelmRepository
 from ..repo.chart import Requirement, requirements
 from ..repo.deployments import Deployment, deployments, is_encrypted
 from ..repo.files import Committed, Files, join
-from ..repo.hub import Hub, open_repository
+from ..repo.hub import Hub, open_repository, release_of
 from ..repo.remotes import base_here, find_review
 from ..repo.values import PinnedImage, image_at, with_image
 from ..tools import helm
@@ -219,7 +218,7 @@ def _fetch(hub: Hub, tree: Tree, chart: Path, index: Index, repository: HelmRepo
     place = chart / _CHARTS
     place.mkdir(exist_ok=True)
     own = hub.requirement
-    release = pinned_release(index, hub.decided)
+    release = release_of(hub, index)
     if release is None:
         raise Unusable(
             f"the Helm repository has no release {hub.version}",

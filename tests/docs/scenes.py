@@ -212,6 +212,25 @@ def _bare(scene: Scene) -> Scene:
     return scene
 
 
+def _found(scene: Scene) -> Scene:
+    """A repository with a chart and its hub image, and no chartpress.yaml; the usual one's values name it."""
+    _bare(scene)
+    scene.hub.write("images/site-hub/Dockerfile", f"FROM {scene.around.base}:3.2.1\nCOPY Dockerfile /\n")
+    image = f"{scene.around.registry}/{scene.home.name}/core/site-hub"
+    scene.hub.edit(
+        "hub/values.yaml", "    config: {}\n", f"    image:\n      name: {image}\n      tag: pr-499\n    config: {{}}\n"
+    )
+    scene.hub.commit("Build our own hub image")
+    return scene
+
+
+def _alone(scene: Scene) -> Scene:
+    """A repository with a hub image, and no chart."""
+    files = {"Dockerfile": f"FROM {scene.around.base}:3.2.1\nCOPY Dockerfile /\n"}
+    at(make_repository(scene.hub.path, files), ON_GITHUB)
+    return Scene(scene.home, scene.around, scene.cwd, {**scene.env, "INVOKE_HUB_CHART_REPOSITORY": scene.around.charts})
+
+
 def _empty(scene: Scene) -> Scene:
     """A repository with nothing of a hub in it, and a Helm repository for it."""
     at(make_repository(scene.hub.path, {"README.md": "# Our hubs\n"}), ON_GITHUB)
@@ -266,6 +285,7 @@ def _misspelt(scene: Scene) -> Scene:
 
 SCENES: dict[str, Callable[[Scene], Scene]] = {
     "": _usual,
+    "alone": _alone,
     "bare": _bare,
     "behind": _behind,
     "beside": _beside,
@@ -274,7 +294,7 @@ SCENES: dict[str, Callable[[Scene], Scene]] = {
     "committed": _committed,
     "deployments": _deployments,
     "empty": _empty,
-    "fork": _fork,
+    "found": _found,
     "google": _google,
     "half": _half,
     "misspelt": _misspelt,

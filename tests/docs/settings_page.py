@@ -19,10 +19,15 @@ hub:
   platform: linux/amd64
   values:
     - {file: deployments/prod/values.yaml, path: jupyterhub.hub.image}
+  # Only where chartpress.yaml does not name the image, and it cannot be found: see layouts.md.
+  images:
+    - context: images/site-hub
+      name: registry.example.edu/core/site-hub
+      values: [jupyterhub.hub.image]
 ```
 
-Unknown keys and wrong types are refused by name. In the environment a list is separated by commas, and an entry of
-`values` is written `FILE:PATH`, one of `accept` `CODE` or `CODE:PATH`.
+Unknown keys and wrong types are refused by name, an empty variable counts as not set. In the environment a list is
+separated by commas, and an entry of `values` is written `FILE:PATH`.
 
 | key | variable | default | meaning |
 |---|---|---|---|

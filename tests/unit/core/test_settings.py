@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.core.faults import Unusable
-from tasks.core.settings import KEYS, Accepted, Settings, ValuesTarget, read_settings
-from tests.support.cli import INVOKE as LAB_INVOKE
-from tests.support.cli import Result, run, run_task
-from tests.support.hubs import Hub, make_hub
-from tests.support.machine import PROJECT
+from tasks.core.settings import KEYS, Accepted, Settings, ValuesTarget, WholeImage, read_settings, variable
+
+from ...support.cli import INVOKE as LAB_INVOKE
+from ...support.cli import Result, run, run_task
+from ...support.hubs import Hub, make_hub
+from ...support.machine import PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,15 @@ def test_nothing_given_is_every_default() -> None:
         pytest.param("images", ["hub", "second"], ("hub", "second"), id="a list of images"),
         pytest.param("images", "hub, second", ("hub", "second"), id="images in the environment"),
         pytest.param("images", "hub", ("hub",), id="one image in the environment"),
+        pytest.param(
+            "images", {"context": "./", "name": "a/b"}, (WholeImage(".", "a/b"),), id="an image that nothing else names"
+        ),
+        pytest.param(
+            "images",
+            [{"context": "i", "name": "a/b", "dockerfile": "i/D", "values": "hub.image", "paths": ["i", "lib"]}],
+            (WholeImage("i", "a/b", "i/D", ("hub.image",), ("i", "lib")),),
+            id="all of it",
+        ),
         pytest.param("base", "chart", "chart", id="base"),
         pytest.param("platform", "linux/arm64", "linux/arm64", id="platform"),
         pytest.param("platform", "linux/arm/v7", "linux/arm/v7", id="platform with a variant"),
@@ -97,6 +107,18 @@ WRONG = {
     "an empty name": ("remote", "", "'', not text", QUOTE),
     "a list for a name": ("branch", ["a"], "['a'], not text", QUOTE),
     "a number for names": ("images", 3, "3, not a list of names", NAMES),
+    "an image without a name": (
+        "images",
+        [{"context": "i"}],
+        "{'context': 'i'}, not context and name",
+        "write images: [{context: images/hub, name: HOST/PATH/hub}]",
+    ),
+    "a key among images": (
+        "images",
+        ["hub", {"context": "i", "name": "a/b"}],
+        "'hub', not context and name",
+        "write images: [{context: images/hub, name: HOST/PATH/hub}]",
+    ),
     "numbers among names": ("images", ["hub", 1], "['hub', 1], not a list of names", NAMES),
     "another base": ("base", "charts", "'charts', not keep or chart", "write base: keep"),
     "half a platform": ("platform", "amd64", "'amd64', not a platform", PLATFORM),
@@ -137,6 +159,27 @@ def test_a_fault_of_a_variable_names_the_variable(monkeypatch: pytest.MonkeyPatc
     assert str(refused.value) == (
         "error: hub.push is 'maybe', not true or false (INVOKE_HUB_PUSH)\nhint: mend INVOKE_HUB_PUSH, or unset it"
     )
+
+
+@pytest.mark.parametrize(
+    ("image", "fault"),
+    [
+        ({"context": "../i", "name": "a/b"}, "hub.images.context is '../i', not a path in the repository"),
+        ({"context": "i", "name": "a/b:1"}, "hub.images.name is 'a/b:1', not the name of an image"),
+        ({"context": "i", "name": "a/b", "tag": "1"}, "there is no setting hub.images.tag"),
+    ],
+)
+def test_a_whole_image_is_refused_by_what_is_wrong_in_it(image: dict[str, str], fault: str) -> None:
+    with pytest.raises(Unusable) as raised:
+        read_settings({"images": [image]})
+    assert raised.value.what == fault
+
+
+@pytest.mark.parametrize("key", Settings._fields)
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """CI passes on what it does not have as an empty text."""
+    monkeypatch.setenv(variable(key), " ")
+    assert read_settings({}) == Settings()
 
 
 def test_an_unknown_key_is_refused_with_those_that_are_known() -> None:

@@ -62,6 +62,7 @@ FROM node AS js
 FROM quay.io/jupyterhub/k8s-hub-slim:3.2.1
 COPY --from=js /x /x
 """
+BASE_OF_OURS = "== images/base/Dockerfile\nFROM quay.io/jupyterhub/k8s-hub:3.2.1\n"
 SET_SITE = f"{{context: images/site-hub, name: {OURS}, values: [jupyterhub.hub.image]}}"
 SET_SLIM = """\
   - context: images/site-hub
@@ -244,6 +245,15 @@ SHAPES = [
         + "== hub/charts/binderhub/requirements.yaml\ndependencies:\n- name: jupyterhub\n  version: 1.1.0\n",
     ),
     site(
+        "a chart inside of another one",
+        (CHART + VALUES).replace("== hub/", "== charts/hub/") + IMAGE + "== Chart.yaml\nname: all\n",
+        bump=CHART_MOVED.replace("hub/", "charts/hub/") + MOVED,
+        build=BUILT.replace("hub/", "charts/hub/"),
+        init=ADOPTED.replace("chartPath: hub", "chartPath: charts/hub")
+        + MAKEFILE
+        + IGNORED.replace("/hub/", "/charts/hub/"),
+    ),
+    site(
         "two charts, one of them named",
         CHART + VALUES + IMAGE + CHART.replace("hub/Chart", "old/Chart") + "== invoke.yaml\nhub: {chart: hub}\n",
     ),
@@ -317,7 +327,14 @@ SHAPES = [
         "two Dockerfiles",
         CHART + VALUES + "== images/a/Dockerfile\nFROM k8s-hub:3.2.1\n" + IMAGE,
         "error: several Dockerfiles inherit from z2jh's hub image: images/a/Dockerfile, images/site-hub/Dockerfile "
-        f"(TOP)\nhint: say which in invoke.yaml: hub: {{images: [{{context: images/site-hub, name: {OURS}, "
+        f"(TOP)\nhint: say it in invoke.yaml: hub: {{images: [{{context: images/site-hub, name: {OURS}, "
+        "values: [jupyterhub.hub.image]}]}",
+    ),
+    refused(
+        "an image on top of an image on top of z2jh's",
+        CHART + VALUES + IMAGE.replace("FROM quay.io/jupyterhub/k8s-hub:3.2.1", "FROM ours") + BASE_OF_OURS,
+        f"error: {OURS} may be built from images/site-hub/Dockerfile, and images/base/Dockerfile inherits from z2jh's "
+        f"hub image (TOP)\nhint: say it in invoke.yaml: hub: {{images: [{{context: images/base, name: {OURS}, "
         "values: [jupyterhub.hub.image]}]}",
     ),
     refused(
@@ -430,7 +447,7 @@ SHAPES = [
         "the image alone, twice",
         ALONE + ALONE.replace("== ", "== images/a/"),
         "error: several Dockerfiles inherit from z2jh's hub image: Dockerfile, images/a/Dockerfile (TOP)\n"
-        "hint: say which in invoke.yaml: hub: {images: [{context: ., name: HOST/PATH/hub}]}",
+        "hint: say it in invoke.yaml: hub: {images: [{context: ., name: HOST/PATH/hub}]}",
     ),
     # -- none of it yet
     refused(

@@ -1,0 +1,188 @@
+"""What is there of charts and hub images in a repository, whether or not anything names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from ..core.faults import Unusable
+from ..core.names import is_name
+from ..core.settings import Settings
+from .chart import Requirement, dependencies_in, requirement_in
+from .chartpress import NO_ARGUMENTS, BuildArgument, ChartSpec, read_chartpress, values_of
+from .dockerfile import HUB_NAMES, BaseImage, hub_base
+from .files import Files, behind_links, is_below, join, read_all
+from .values import image_at
+
+T = TypeVar("T")
+CHARTPRESS_FILE = "chartpress.yaml"
+# What git lists of a repository: the files of charts, and whatever may be a Dockerfile.
+PATTERNS = (
+    ":(glob)**/Chart.yaml",
+    ":(glob)**/requirements.yaml",
+    ":(glob,icase)**/*Dockerfile*",
+    ":(glob,icase)**/*Containerfile*",
+)
+_CHART_FILES = ("/Chart.yaml", "/requirements.yaml")
+_IGNORE_FILE = ".dockerignore"
+_HUB_NAME = min(HUB_NAMES, key=len).encode()
+
+
+class BareChart(NamedTuple):
+    """A chart that depends on Zero to JupyterHub; its folder is relative to the repository's top."""
+
+    folder: str
+    requirement: Requirement
+
+    @property
+    def name(self) -> str:
+        """The name of its folder; ``hub`` for the repository's top."""
+        return last_part(self.folder)
+
+    @property
+    def values_path(self) -> str:
+        """The dotted path of the hub image in its values."""
+        return f"{self.requirement.alias or self.requirement.name}.hub.image"
+
+    @property
+    def values_file(self) -> str:
+        """Its values.yaml, relative to the repository's top."""
+        return join(self.folder, "values.yaml")
+
+
+class Place(NamedTuple):
+    """A place that may name an image: a values file, and the dotted path in it."""
+
+    file: str
+    path: str
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """A search for charts and hub images.
+
+    Attributes:
+        top: the repository's top folder.
+        files: its files.
+        settings: this run's settings.
+        roots: the folders, relative to the top, that may hold the hub's chartpress.yaml.
+        seen: the files that match ``PATTERNS``; empty where chartpress.yaml names the images.
+    """
+
+    top: Path
+    files: Files
+    settings: Settings
+    roots: tuple[str, ...]
+    seen: tuple[str, ...] = ()
+
+    @cached_property
+    def folders(self) -> tuple[str, ...]:
+        """The folders of charts."""
+        return tuple(dict.fromkeys(folder_of(path) for path in self.seen if f"/{path}".endswith(_CHART_FILES)))
+
+    @cached_property
+    def own_folders(self) -> tuple[str, ...]:
+        """The folders of charts that are not inside of another one: there, helm unpacks what a chart depends on."""
+        inside = [join(folder, "charts") for folder in self.folders]
+        return tuple(folder for folder in self.folders if not is_below(folder, inside))
+
+    def charts_among(self, folders: Iterable[str]) -> dict[str, Requirement]:
+        """Return the charts in ``folders`` that depend on z2jh, by their folders."""
+        mentioned = [folder for folder in folders if self.mentions(folder, self.settings.dependency)]
+        return _readable(mentioned, self.requirement_in)
+
+    @cached_property
+    def all_dockerfiles(self) -> tuple[str, ...]:
+        """The files that may be Dockerfiles, where symbolic links lead to."""
+        paths = (path for path in self.seen if not f"/{path}".endswith((*_CHART_FILES, _IGNORE_FILE)))
+        return tuple(dict.fromkeys(behind_links(self.top, path) for path in paths))
+
+    @cached_property
+    def dockerfiles(self) -> dict[str, BaseImage]:
+        """The Dockerfiles that inherit from z2jh's hub image, by their paths."""
+        read_all(self.files, self.all_dockerfiles)
+
+        def inherited(path: str) -> BaseImage | None:
+            return self.base_of(path) if _HUB_NAME in (self.files.read(path) or b"") else None
+
+        return _readable(self.all_dockerfiles, inherited)
+
+    def base_of(self, dockerfile: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS) -> BaseImage | None:
+        """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is not there."""
+        path = behind_links(self.top, dockerfile)
+        data = self.files.read(path)
+        return None if data is None else hub_base(data, path, values_of(arguments))
+
+    def charts_in(self, root: str) -> tuple[ChartSpec, ...]:
+        """Return the charts of the chartpress.yaml in ``root``; none where it cannot be used, as a template cannot."""
+        path = join(root, CHARTPRESS_FILE)
+        try:
+            return read_chartpress(self.files.read(path) or b"", path).charts
+        except Unusable:
+            return ()
+
+    def requirement_in(self, folder: str, name: str | None = None) -> Requirement | None:
+        """Return the dependency ``name`` (default: z2jh) of the chart in ``folder``; None without."""
+        return requirement_in(self.files, self.top, folder, name or self.settings.dependency)
+
+    def mentions(self, folder: str, name: str) -> bool:
+        """Whether the chart in ``folder`` has the word ``name``: a template without it need not be YAML."""
+        try:
+            return name.encode() in (self.files.read(self.dependencies_of(folder)) or b"")
+        except Unusable:
+            return False
+
+    def dependencies_of(self, folder: str) -> str:
+        """Return the file with the dependencies of the chart in ``folder``."""
+        return behind_links(self.top, dependencies_in(self.files, folder))
+
+    def places(self, chart: BareChart | None) -> Iterator[Place]:
+        """Yield the places that may name the hub image: in the values of ``chart``, and those of the settings."""
+        if chart:
+            yield Place(chart.values_file, chart.values_path)
+        yield from (Place(target.file, target.path) for target in self.settings.values)
+
+    def names_at(self, places: Iterable[Place]) -> dict[Place, str]:
+        """Return those of ``places`` that name an image other than z2jh's own, with its name."""
+        found = {place: self._name_at(place) for place in places}
+        return {place: name for place, name in found.items() if name and name.rpartition("/")[2] not in HUB_NAMES}
+
+    def _name_at(self, place: Place) -> str | None:
+        data = self.files.read(behind_links(self.top, place.file))
+        try:
+            name = None if data is None else image_at(data, place.path, place.file).name
+        except Unusable:
+            return None
+        return name if name and is_name(name) else None
+
+
+def folder_of(path: str) -> str:
+    """Return the folder of ``path``; ``.`` for the repository's top."""
+    return path.rpartition("/")[0] or "."
+
+
+def last_part(folder: str) -> str:
+    """Return a folder's own name; ``hub`` for the repository's top."""
+    return "hub" if folder == "." else folder.rpartition("/")[2]
+
+
+def _readable(paths: Iterable[str], read: Callable[[str], T | None]) -> dict[str, T]:
+    """Return what ``read`` gives for each of ``paths``, without None.
+
+    A file that cannot be used may be a template, or not ours: its fault is raised where nothing else was found.
+    """
+    answers = {path: _answer(read, path) for path in paths}
+    found = {path: one for path, one in answers.items() if one is not None and not isinstance(one, Unusable)}
+    for fault in (one for one in answers.values() if isinstance(one, Unusable) and not found):
+        raise fault
+    return found
+
+
+def _answer(read: Callable[[str], T | None], path: str) -> T | Unusable | None:
+    try:
+        return read(path)
+    except Unusable as fault:
+        return fault
