@@ -99,7 +99,8 @@ def test_a_second_release_asks_nothing_and_does_nothing(scene: Scene) -> None:
     before = scene.world()
     result = on_terminal(scene.hub, typed="")
     assert result.code == 0, result
-    assert result.err.endswith("Nothing to do. Proceed to deployment as normal.\n")
+    pushed = f"{BRANCH} to be pushed, reviewed and merged into main: invoke commit --pr"
+    assert result.err.endswith(f"Nothing to do. Waiting for {pushed}\n")
     assert QUESTION not in result.err
     assert scene.world() == before
 
