@@ -69,7 +69,7 @@ def test_the_registry_alone_tells_the_same_as_the_build_that_pushed(hub: Hub, gh
     assert (again.code, again.out) == (0, f"pull request present: {FIRST}\n"), again
     whole = run_task("release", "--yes", "--pr", cwd=hub.path)
     assert whole.code == 0, whole
-    assert whole.err.endswith("Nothing to do. Proceed to deployment as normal.\n")
+    assert whole.err.endswith("Waiting for the review and the merge of https://github.com/org/hubs/pull/1\n")
     assert gh.changes == ["create"]
 
 
