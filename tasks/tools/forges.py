@@ -119,7 +119,7 @@ def read_ci(environ: Mapping[str, str]) -> CI:
     return CI(_EVENT, path, default, is_fork if isinstance(is_fork, bool) else None)
 
 
-class Request(NamedTuple):
+class ForgeRequest(NamedTuple):
     """A pull request as its forge has it.
 
     Attributes:
@@ -178,7 +178,7 @@ class GitHub(NamedTuple):
         except (TypeError, KeyError):
             raise _unreadable("the repository's parent") from None
 
-    def requests(self, branch: str) -> tuple[Request, ...]:
+    def requests(self, branch: str) -> tuple[ForgeRequest, ...]:
         """Return the pull requests from ``branch`` of any fork, the newest first, merged and closed ones too.
 
         Raises:
@@ -233,7 +233,7 @@ class GitHub(NamedTuple):
         *,
         labels: tuple[str, ...] = (),
         reviewers: tuple[str, ...] = (),
-    ) -> Request:
+    ) -> ForgeRequest:
         """Open a pull request, and return it as GitHub has it afterwards."""
         self._checked(self.create_command(head, base, title, body, labels=labels, reviewers=reviewers))
         made = next((one for one in self.requests(head.rpartition(":")[2]) if one.is_open and one.is_from(head)), None)
@@ -413,14 +413,14 @@ def _is_request(entry: object) -> bool:
     return isinstance(entry, dict) and all(isinstance(entry.get(name), kind) for name, kind in _FIELDS.items())
 
 
-def _request(entry: Mapping[str, Any], branch: str) -> Request:
+def _request(entry: Mapping[str, Any], branch: str) -> ForgeRequest:
     labels = entry.get("labels")
     named = (label.get("name") for label in labels if isinstance(label, dict)) if isinstance(labels, list) else ()
     state, commit = (str(entry.get(name) or "") for name in ("state", "headRefOid"))
     names = tuple(name for name in named if isinstance(name, str))
     owner = _owner_of(entry)
     head = f"{owner}:{branch}" if owner else branch
-    return Request(entry["number"], entry["url"], entry["title"], entry["body"], head, names, state, commit)
+    return ForgeRequest(entry["number"], entry["url"], entry["title"], entry["body"], head, names, state, commit)
 
 
 def _owner_of(entry: Mapping[str, Any]) -> str:
