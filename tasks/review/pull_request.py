@@ -13,7 +13,7 @@ from ..core.visible import one_line
 from ..repo.hub import Hub
 from ..repo.labeler import expected_labels
 from ..repo.remotes import Review, base_here
-from ..tools.forges import CLOSED, GITHUB, GitHub, Request, opening_address, starts_no_workflow
+from ..tools.forges import CLOSED, GITHUB, ForgeRequest, GitHub, opening_address, starts_no_workflow
 from ..tools.git import PUSH_SECONDS, Git
 from ..tools.git_facts import remote_branch
 from ..tools.git_faults import push_fault
@@ -71,16 +71,16 @@ class PullRequest(NamedTuple):
             return ["", self.title, "", self.body, f"open a pull request from {self.branch} into {self.base}: {where}"]
         return [f"pull request {self.status}: {self.url}"]
 
-    def on_github(self, status: str, found: Request | None) -> PullRequest:
+    def on_github(self, status: str, found: ForgeRequest | None) -> PullRequest:
         """Return it with GitHub's address and number."""
         return self._replace(status=status, url=found and found.url, number=found and found.number)
 
-    def is_same(self, found: Request) -> bool:
+    def is_same(self, found: ForgeRequest) -> bool:
         """Whether an open pull request has its title, text and labels; boxes that people have ticked do not count."""
         has_labels = set(self.labels) <= set(found.labels)
         return has_labels and found.title == self.title and _unticked(found.body) == _unticked(self.body)
 
-    def labels_for(self, found: Request) -> tuple[str, ...]:
+    def labels_for(self, found: ForgeRequest) -> tuple[str, ...]:
         """Return all labels that an open pull request is to have; none where it lacks none."""
         return () if set(self.labels) <= set(found.labels) else tuple(dict.fromkeys((*found.labels, *self.labels)))
 
@@ -247,7 +247,7 @@ def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
     return request.on_github(UPDATED, there)
 
 
-def _open(requests: Sequence[Request], head: str) -> Request | None:
+def _open(requests: Sequence[ForgeRequest], head: str) -> ForgeRequest | None:
     return next((one for one in requests if one.is_open and one.is_from(head)), None)
 
 

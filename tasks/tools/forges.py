@@ -96,6 +96,11 @@ class CI(NamedTuple):
     is_fork: bool | None = None
 
 
+def is_ci(environ: Mapping[str, str]) -> bool:
+    """Whether this runs in CI: forges' runners all say so."""
+    return any(environ.get(name, "") not in {"", "false", "0"} for name in ("CI", "GITHUB_ACTIONS"))
+
+
 def read_ci(environ: Mapping[str, str]) -> CI:
     """Return what CI says in its variables and files.
 
@@ -123,7 +128,7 @@ def starts_no_workflow(environ: Mapping[str, str]) -> bool:
     return environ.get(ACTIONS) == "true"
 
 
-class Request(NamedTuple):
+class ForgeRequest(NamedTuple):
     """A pull request as its forge has it.
 
     Attributes:
@@ -160,7 +165,7 @@ class GitHub(NamedTuple):
     """One repository on GitHub, or on a GitHub Enterprise Server.
 
     Attributes:
-        host: ``github.com``, or the server's.
+        host: ``github.com``, or the server's, with its port where that is not the usual one.
         path: ``owner/name``.
         folder: where its commands run.
     """
@@ -182,7 +187,7 @@ class GitHub(NamedTuple):
         except (TypeError, KeyError):
             raise _unreadable("the repository's parent") from None
 
-    def requests(self, branch: str) -> tuple[Request, ...]:
+    def requests(self, branch: str) -> tuple[ForgeRequest, ...]:
         """Return the pull requests from ``branch`` of any fork, the newest first, merged and closed ones too.
 
         Raises:
@@ -224,9 +229,9 @@ class GitHub(NamedTuple):
         content = {"title": title, "body": body, **({"labels": labels} if labels else {})}
         text = json.dumps(content, ensure_ascii=False)
         address = f"repos/{self.path}/issues/{number}"
-        return self._command(
-            "api", "--hostname", self.host, "--method", "PATCH", address, "--silent", "--input", "-", stdin=text
-        )
+        command = self._command("api", "--method", "PATCH", address, "--silent", "--input", "-", stdin=text)
+        # Its flag for the host takes no port.
+        return command._replace(env={"GH_HOST": self.host})
 
     def create(
         self,
@@ -237,7 +242,7 @@ class GitHub(NamedTuple):
         *,
         labels: tuple[str, ...] = (),
         reviewers: tuple[str, ...] = (),
-    ) -> Request:
+    ) -> ForgeRequest:
         """Open a pull request, and return it as GitHub has it afterwards."""
         self._checked(self.create_command(head, base, title, body, labels=labels, reviewers=reviewers))
         made = next((one for one in self.requests(head.rpartition(":")[2]) if one.is_open and one.is_from(head)), None)
@@ -296,6 +301,11 @@ class Repository(NamedTuple):
     def site(self) -> str:
         """The host's own web address, without a slash at the end."""
         return f"{self.scheme}://{self.host}{f':{self.port}' if self.port else ''}"
+
+    @property
+    def server(self) -> str:
+        """The host, and the port of its pages where that is not the scheme's own."""
+        return self.site.partition("://")[2]
 
     @property
     def address(self) -> str:
@@ -412,14 +422,14 @@ def _is_request(entry: object) -> bool:
     return isinstance(entry, dict) and all(isinstance(entry.get(name), kind) for name, kind in _FIELDS.items())
 
 
-def _request(entry: Mapping[str, Any], branch: str) -> Request:
+def _request(entry: Mapping[str, Any], branch: str) -> ForgeRequest:
     labels = entry.get("labels")
     named = (label.get("name") for label in labels if isinstance(label, dict)) if isinstance(labels, list) else ()
     state, commit = (str(entry.get(name) or "") for name in ("state", "headRefOid"))
     names = tuple(name for name in named if isinstance(name, str))
     owner = _owner_of(entry)
     head = f"{owner}:{branch}" if owner else branch
-    return Request(entry["number"], entry["url"], entry["title"], entry["body"], head, names, state, commit)
+    return ForgeRequest(entry["number"], entry["url"], entry["title"], entry["body"], head, names, state, commit)
 
 
 def _owner_of(entry: Mapping[str, Any]) -> str:

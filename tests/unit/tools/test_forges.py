@@ -120,3 +120,50 @@ def test_a_branchs_name_is_quoted_in_an_address() -> None:
 )
 def test_ssh_may_know_a_host_by_another_name(remote: str, by_ssh: bool) -> None:
     assert is_reached_by_ssh(remote) == by_ssh
+
+
+@pytest.mark.parametrize(
+    ("upstream", "fork", "page"),
+    [
+        (
+            "git@github.com:team/hubs.git",
+            "git@github.com:robin/hubs.git",
+            f"https://github.com/team/hubs/compare/staging...robin:{BRANCH}?expand=1&title={IN_ADDRESS}",
+        ),
+        (
+            "git@github.com:team/hubs.git",
+            "git@github.com:robin/team-hubs.git",
+            f"https://github.com/team/hubs/compare/staging...robin:team-hubs:{BRANCH}?expand=1&title={IN_ADDRESS}",
+        ),
+        (
+            "git@gitlab.com:team/hubs.git",
+            "git@gitlab.com:robin/hubs.git",
+            (
+                "https://gitlab.com/robin/hubs/-/merge_requests/new"
+                f"?merge_request%5Bsource_branch%5D={BRANCH}&merge_request%5Btarget_branch%5D=staging"
+                f"&merge_request%5Btitle%5D={IN_ADDRESS}"
+            ),
+        ),
+        (
+            "https://codeberg.org/team/hubs.git",
+            "https://codeberg.org/robin/hubs.git",
+            f"https://codeberg.org/team/hubs/compare/staging...robin:{BRANCH}",
+        ),
+        (
+            "http://gitea.example:3000/team/hubs.git",
+            "http://gitea.example:3000/robin/ours.git",
+            f"http://gitea.example:3000/team/hubs/compare/staging...robin/ours:{BRANCH}",
+        ),
+        (
+            "git@bitbucket.org:team/hubs.git",
+            "git@bitbucket.org:robin/hubs.git",
+            f"https://bitbucket.org/robin/hubs/pull-requests/new?source={BRANCH}&dest=team%2Fhubs%3A%3Astaging",
+        ),
+        ("git@github.com:team/hubs.git", "git@gitlab.com:robin/hubs.git", None),
+    ],
+)
+def test_the_page_for_opening_a_pull_request_from_a_fork(upstream: str, fork: str, page: str | None) -> None:
+    to, start = read_remote(upstream), read_remote(fork)
+    assert to is not None
+    assert start is not None
+    assert opening_address(to, start, BRANCH, "staging", TITLE) == page

@@ -100,7 +100,8 @@ def test_a_second_release_asks_nothing_and_does_nothing(scene: Scene) -> None:
     before = scene.world()
     result = on_terminal(scene.hub, typed="")
     assert result.code == 0, result
-    assert result.err.splitlines()[-4:] == ["Nothing to do.", "Next steps:", WAITING, "- Deploy as usual"]
+    pushed = f"{BRANCH} to be pushed, reviewed and merged into main: invoke commit --pr"
+    assert result.err.endswith(f"Nothing to do. Waiting for {pushed}\n")
     assert QUESTION not in result.err
     assert scene.world() == before
 
