@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..core.faults import Refused
+from ..core.faults import Fault, Refused
 from ..core.options import CommitOptions
-from ..core.plan import Action, Fact, Moved, Step, Values
+from ..core.plan import Action, Fact, Moved, Step, Values, refused
 from ..repo.edits import foreign_changes
 from ..repo.files import WorkingTree
 from ..repo.hub import Hub
@@ -60,13 +60,16 @@ def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witne
     leaves = hub.with_commit(name, start.changed)
     branch = Branch(name, start.local, options.branch is not None, waits=bool(planned or hub.pending))
     pushed, requested = branch.commit, None
-    if options.push or options.request:
-        why = "the pull request needs it" if options.request else "it was asked for with --push"
-        pushing, pushed = plan_push(hub, review, branch, why)
-        actions.append(pushing)
-    if options.request:
-        requesting, requested = plan_request(leaves, review, branch, pushed, witness)
-        actions.append(requesting)
+    try:
+        if options.push or options.request:
+            why = "the pull request needs it" if options.request else "it was asked for with --push"
+            pushing, pushed = plan_push(hub, review, branch, why)
+            actions.append(pushing)
+        if options.request:
+            requesting, requested = plan_request(leaves, review, branch, pushed, witness)
+            actions.append(requesting)
+    except Fault as fault:  # the commit is known all the same
+        actions += refused("commit", fault).actions
 
     def report(left: Values) -> Values:
         commit, request = left.get(COMMIT, planned), left.get(REQUEST, requested)
