@@ -24,6 +24,7 @@ from .pull_request import PUSHED, REQUEST, Branch, plan_push, plan_request
 
 # What the actions here leave besides facts.
 COMMIT, RESTORED = "commit", "restored"
+_GO_ON = "where that is right, run the same command again"
 
 
 class Commit(NamedTuple):
@@ -289,7 +290,8 @@ def _require_as_wanted(git: Git, commit: str, wanted: Mapping[str, bytes]) -> No
     """Check that ``commit`` has the files of ``wanted`` with these bytes, and changes no others."""
     _, files = git.last_commit(commit)
     for path in sorted(files - wanted.keys()):
-        raise Refused("a hook added the file to the commit", where=path, hint="git show --stat HEAD")
+        raise Refused("a hook added the file to the commit", where=path, hint=f"git show --stat HEAD; {_GO_ON}")
     for path, data in git.show_all([*wanted], commit).items():
         if wanted[path] != data:
-            raise Refused("a hook changed the file while it was committed", where=path, hint=f"git show HEAD -- {path}")
+            hint = f"git show HEAD -- {path}; {_GO_ON}"
+            raise Refused("a hook changed the file while it was committed", where=path, hint=hint)

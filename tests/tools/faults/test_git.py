@@ -315,7 +315,7 @@ def test_what_a_hook_has_changed_is_told_and_stays(harness: Harness) -> None:
     assert stopped.code == REFUSED, stopped
     assert fault(stopped) == (
         "a hook changed the file while it was committed (hub/requirements.yaml)",
-        "git show HEAD -- hub/requirements.yaml",
+        "git show HEAD -- hub/requirements.yaml; where that is right, run the same command again",
     )
     world = stage.look()
     assert (world.users(), world.remote, world.images) == (planted.users(), planted.remote, {})

@@ -298,7 +298,7 @@ def test_a_hook_that_changes_a_managed_file_is_told(moved: Hub) -> None:
     assert (done.code, done.out) == (1, "")
     assert done.err.endswith(
         "error: a hook changed the file while it was committed (hub/requirements.yaml)\n"
-        "hint: git show HEAD -- hub/requirements.yaml\n"
+        "hint: git show HEAD -- hub/requirements.yaml; where that is right, run the same command again\n"
     )
 
 
@@ -307,7 +307,10 @@ def test_a_hook_that_adds_a_file_to_the_commit_is_told(moved: Hub) -> None:
     install_hook(moved.path / ".git/hooks", "pre-commit", "git add --all")
     done = commit(moved)
     assert (done.code, done.out) == (1, "")
-    assert done.err.endswith("error: a hook added the file to the commit (secrets.yaml)\nhint: git show --stat HEAD\n")
+    assert done.err.endswith(
+        "error: a hook added the file to the commit (secrets.yaml)\n"
+        "hint: git show --stat HEAD; where that is right, run the same command again\n"
+    )
 
 
 def test_a_hook_that_rewrites_the_message_may(moved: Hub) -> None:
