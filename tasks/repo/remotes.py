@@ -6,7 +6,7 @@ What is not set is read from git's configuration, from CI and from the forge, on
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from ..tools.process import Pool
 ORIGIN, UPSTREAM, FORK = "origin", "upstream", "fork"
 _BASE = "base"
 _USUAL = ("main", "master")
+_PRODUCTION = ("prod", "production")
 _OWNER_AND_NAME = 2
 _SAY_BASE = "name it in invoke.yaml: hub: {base_branch: NAME}"
 
@@ -48,7 +49,7 @@ class Review(NamedTuple):
         remotes: the clone's remotes.
         base: the branch that pull requests go to.
         found: what named it.
-        default: the upstream's default branch; None where it is not known.
+        shared: the branches that are not committed to directly, each with what it is.
         tip: the upstream's commit of the base branch; None where it was not asked, or has no such branch.
         heads: the branches of the remote that is pushed to, each with its commit; None where it was not asked.
         repository: the upstream as a repository on a forge; None where it is none, or no pull request is wanted.
@@ -60,7 +61,7 @@ class Review(NamedTuple):
     remotes: Remotes
     base: str
     found: str
-    default: str | None = None
+    shared: Mapping[str, str]
     tip: str | None = None
     heads: Mapping[str, str] | None = None
     repository: Repository | None = None
@@ -90,12 +91,6 @@ class Review(NamedTuple):
         if self.fork and self.repository:
             return not self.fork.is_same(self.repository)
         return self.remotes.push != self.remotes.upstream
-
-    @property
-    def shared(self) -> dict[str, str]:
-        """The branches that are not committed to directly, each with what it is."""
-        named = {self.base: "the branch that pull requests go to"}
-        return {**named, self.default: "the default branch"} if self.default else named
 
     def head(self, branch: str) -> str:
         """Return how a pull request names ``branch``: ``OWNER:BRANCH`` where it is a fork's."""
@@ -149,7 +144,7 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
     if request and branches and base not in branches.heads:
         raise Refused(f"{upstream} has no branch {base}", where=found, hint=_SAY_BASE)
     default = branches.default if branches else git.known_default(upstream)
-    shared = default or (None if settings.base_branch else base)
+    shared = _shared(base, default or (None if settings.base_branch else base), branches.heads if branches else ())
     tip = branches.heads.get(base) if branches else None
     return Review(remotes, base, found, shared, tip, pushed and pushed.heads, repository, fork, github, gap)
 
@@ -271,8 +266,16 @@ def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBra
 
 def _without_asking(git: Git, settings: Settings, remotes: Remotes, config: Mapping[str, str]) -> Review:
     base, found = _base(git, settings, remotes, config, None)
-    known = git.known_default(remotes.upstream or ORIGIN)
-    return Review(remotes, base, found, known or (None if settings.base_branch else base))
+    upstream = remotes.upstream or ORIGIN
+    default = git.known_default(upstream) or (None if settings.base_branch else base)
+    return Review(remotes, base, found, _shared(base, default, git.branches_known(upstream)))
+
+
+def _shared(base: str, default: str | None, branches: Collection[str]) -> dict[str, str]:
+    """Return the branches that are not committed to directly, given those of the upstream."""
+    named = {name: "the branch that is deployed" for name in _PRODUCTION if name in branches}
+    named[base] = "the branch that pull requests go to"
+    return {**named, default: "the default branch"} if default else named
 
 
 def _base(

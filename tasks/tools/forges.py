@@ -96,6 +96,11 @@ class CI(NamedTuple):
     is_fork: bool | None = None
 
 
+def is_ci(environ: Mapping[str, str]) -> bool:
+    """Whether this runs in CI: forges' runners all say so."""
+    return any(environ.get(name, "") not in {"", "false", "0"} for name in ("CI", "GITHUB_ACTIONS"))
+
+
 def read_ci(environ: Mapping[str, str]) -> CI:
     """Return what CI says in its variables and files.
 

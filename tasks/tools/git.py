@@ -36,6 +36,8 @@ _FIXES = {
     "tell me who you are": "git config --global user.email YOU@EXAMPLE, and user.name",
     "failed to sign": "see why: git commit --allow-empty --gpg-sign; or sign none: git config commit.gpgSign false",
     "no space left on device": "df -h .git",
+    "is already checked out at": "work in that folder, or remove it: git worktree list",
+    "is already used by worktree": "work in that folder, or remove it: git worktree list",
     "read-only file system": "ls -ld .git; mount",
     "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
 }

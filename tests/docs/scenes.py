@@ -122,6 +122,32 @@ def _bumped(scene: Scene) -> Scene:
     return scene
 
 
+def _behind(scene: Scene) -> Scene:
+    """A clone of a fork, with a remote ``upstream`` whose ``staging`` has one more commit."""
+    _usual(scene)
+    hub, upstream = scene.hub, scene.home / "upstream.git"
+    hub.git("branch", "--move", "main", "staging")
+    hub.git("push", "--quiet", "origin", "staging")
+    hub.remote_git("symbolic-ref", "HEAD", "refs/heads/staging")
+    sh("git", "clone", "--quiet", "--bare", str(hub.remote), str(upstream), cwd=scene.home)
+    at(hub, "https://github.com/you/my-hubs.git")
+    hub.git("remote", "add", "upstream", ON_GITHUB)
+    hub.git("config", f"url.{upstream}.insteadOf", ON_GITHUB)
+    sh("git", "clone", "--quiet", str(upstream), str(scene.home / "colleague"), cwd=scene.home)
+    colleague = Hub(scene.home / "colleague", upstream)
+    colleague.write("notes.txt", "theirs\n")
+    colleague.commit("Take notes")
+    colleague.git("push", "--quiet")
+    return scene
+
+
+def _fork(scene: Scene) -> Scene:
+    """The same after ``bump``, and up to date."""
+    _behind(scene).hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
+    scene.type("bump")
+    return scene
+
+
 def _committed(scene: Scene) -> Scene:
     """The usual one after ``bump`` and ``commit``."""
     _usual(scene).type("bump", "commit")
@@ -187,11 +213,13 @@ def _cluster(scene: Scene) -> Scene:
 SCENES: dict[str, Callable[[Scene], Scene]] = {
     "": _usual,
     "bare": _bare,
+    "behind": _behind,
     "beside": _beside,
     "bumped": _bumped,
     "cluster": _cluster,
     "committed": _committed,
     "empty": _empty,
+    "fork": _fork,
     "google": _google,
     "half": _half,
     "released": _released,

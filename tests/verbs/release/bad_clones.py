@@ -139,7 +139,7 @@ CLONE = [
         "commit --push",
         no_remote,
         REFUSED,
-        "there is no remote origin ({s.hub.path})",
+        "there is no remote to push to (git remote)",
         "git remote add origin URL",
     ),
     Bug(
