@@ -11,9 +11,9 @@ from .build import HELP as BUILD_HELP
 from .bump import HELP as BUMP_HELP
 from .commit import HELP as COMMIT_HELP
 from .core import output
-from .core.faults import DOOR, Fault, Refused
+from .core.faults import DOOR, Refused
 from .core.options import BuildOptions, BumpOptions, CommitOptions
-from .core.plan import Plan, Step, refused
+from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
 from .run import Run, open_run
 
@@ -59,23 +59,13 @@ def release(
 
     Afterwards: the next steps that it ends with.
     """
-    from .repo.remotes import find_review
-    from .review.branches import plan_start
     from .review.release import plan_release
 
     bump = BumpOptions(to, pre, dev, major)
     build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as opened:
-        options, hub = CommitOptions(message, branch, push, pr), opened.hub
-        review, run, start = None, opened, tuple[Step, ...]()
-        try:
-            found = find_review(hub.git, hub.settings, ask=True, push=push or pr, request=pr)
-            run, start = opened.begin(lambda now: plan_start(now, found), lambda first: _agree(opened, first, yes=yes))
-            review = found
-        except Fault as fault:
-            if not opened.dry:
-                raise
-            start = (refused("fetch", fault),)
+        wanted = CommitOptions(message, branch, push, pr)
+        run, review, options, start = opened.begin(wanted, lambda now, first: _agree(now, first, yes=yes), ask=True)
         plan = plan_release(run.hub, bump, build, options, review)
         plan = Plan((*start, *plan.steps))
         if not (run.dry or plan.nothing_to_do or plan.refusal):

@@ -23,15 +23,12 @@ from .description import Witness, from_registry, from_report
 from .next_steps import next_steps
 
 
-def plan_release(
-    hub: Hub, bump: BumpOptions, build: BuildOptions, commit: CommitOptions, review: Review | None
-) -> Plan:
+def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: CommitOptions, review: Review) -> Plan:
     """Plan the whole release, each step on the repository as the one before it will leave it.
 
     A tag that names a commit needs that commit before the build, and a second one for the values. A tag that names
     the content needs one commit, at the end. The sign-in and the Helm repository are asked side by side; the builder
-    answers while the commit is planned. The plan ends with the step that cannot be planned, if there is one;
-    before a commit, where ``review`` is None: it is not known where that goes.
+    answers while the commit is planned. The plan ends with the step that cannot be planned, if there is one.
     """
     names = ("bump", "commit", "build", "commit") if names_commit(hub.settings.tag) else ("bump", "build", "commit")
     with Pool() as pool:
@@ -57,7 +54,7 @@ def _steps(
     bump: BumpOptions,
     build: BuildOptions,
     commit: CommitOptions,
-    review: Review | None,
+    review: Review,
     asked: Future[Step],
 ) -> Iterator[Step]:
     """Yield what follows the sign-in, each step planned on the repository as the one before will leave it."""
@@ -69,10 +66,7 @@ def _steps(
         require_only_managed_changes(hub, build.images)
         building, built = plan_build(hub, build)
         yield building
-        if review:
-            yield _last_commit(built, commit, review, build, building)
-        return
-    if review is None:
+        yield _last_commit(built, commit, review, build, building)
         return
     with Pool() as pool:
         changed = hub.changed

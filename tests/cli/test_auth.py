@@ -439,7 +439,12 @@ def test_a_dry_run_shows_the_commands_and_runs_none_that_changes(hub: Hub, gclou
 
 def test_a_dry_run_refuses_as_the_real_one_would(hub: Hub, gcloud: GcloudStandIn) -> None:
     done = auth(hub, gcloud, "--dry")
-    assert (done.code, done.out) == (4, "")
+    assert done.code == 4
+    assert done.out.startswith(
+        f"Plan for {hub.path}\n"
+        "  auth x sign in to Google Cloud\n"
+        "         because nobody is signed in, and there is no terminal to sign in on\n"
+    )
     assert gcloud.calls == [LIST]
 
 

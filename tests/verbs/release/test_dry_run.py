@@ -220,7 +220,7 @@ BRANCH = "bump-z2jh-3.3.8"
             1,
             id="loose file",
         ),
-        pytest.param(no_remote, {"auth -", "bump *"}, "fetch x refused: ", 4, id="no remote"),
+        pytest.param(no_remote, {"auth -", "bump *", "commit *", "build *"}, "fetch x refused: ", 4, id="no remote"),
         pytest.param(
             a_branch_of_somebody_else,
             {"bump *", "commit *", "build *", "commit * commit hub/values.yaml"},
