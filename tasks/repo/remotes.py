@@ -241,9 +241,9 @@ def _github(git: Git, repository: Repository | None) -> GitHub | None:
     if repository is None or repository.path.count("/") + 1 != _OWNER_AND_NAME:
         return None
     known = (
-        forges.is_here() if repository.forge == GITHUB else repository.forge is None and forges.knows(repository.host)
+        forges.is_here() if repository.forge == GITHUB else repository.forge is None and forges.knows(repository.server)
     )
-    return GitHub(repository.host, repository.path, git.folder) if known else None
+    return GitHub(repository.server, repository.path, git.folder) if known else None
 
 
 def _parent(github: GitHub | None) -> str | None:

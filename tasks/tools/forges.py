@@ -165,7 +165,7 @@ class GitHub(NamedTuple):
     """One repository on GitHub, or on a GitHub Enterprise Server.
 
     Attributes:
-        host: ``github.com``, or the server's.
+        host: ``github.com``, or the server's, with its port where that is not the usual one.
         path: ``owner/name``.
         folder: where its commands run.
     """
@@ -229,9 +229,9 @@ class GitHub(NamedTuple):
         content = {"title": title, "body": body, **({"labels": labels} if labels else {})}
         text = json.dumps(content, ensure_ascii=False)
         address = f"repos/{self.path}/issues/{number}"
-        return self._command(
-            "api", "--hostname", self.host, "--method", "PATCH", address, "--silent", "--input", "-", stdin=text
-        )
+        command = self._command("api", "--method", "PATCH", address, "--silent", "--input", "-", stdin=text)
+        # Its flag for the host takes no port.
+        return command._replace(env={"GH_HOST": self.host})
 
     def create(
         self,
@@ -301,6 +301,11 @@ class Repository(NamedTuple):
     def site(self) -> str:
         """The host's own web address, without a slash at the end."""
         return f"{self.scheme}://{self.host}{f':{self.port}' if self.port else ''}"
+
+    @property
+    def server(self) -> str:
+        """The host, and the port of its pages where that is not the scheme's own."""
+        return self.site.partition("://")[2]
 
     @property
     def address(self) -> str:

@@ -42,7 +42,7 @@ class StandInGh:
     @property
     def changes(self) -> list[str]:
         """What it was asked to change: ``create`` or ``update``, call by call."""
-        names = {"create": "create", "--hostname": "update"}
+        names = {"create": "create", "--method": "update"}
         return [names[call[1]] for call in self.calls if call[1] in names]
 
     @property
