@@ -46,13 +46,9 @@ def commit(
 
     Afterwards: build, or merge the pull request.
     """
-    from .repo.remotes import find_review
-    from .review.branches import plan_start
     from .review.commit import plan_commit
 
     with open_run(c, repo=repo, json=json) as opened:
-        options, hub = CommitOptions(message, branch, push, pr), opened.hub
-        review = find_review(hub.git, hub.settings, ask=push or pr, push=push or pr, request=pr)
-        run, start = opened.begin(lambda now: plan_start(now, review), lambda _: None)
+        run, review, options, start = opened.begin(CommitOptions(message, branch, push, pr))
         step, leaves = plan_commit(run.hub, options, review)
         run.carry_out(Plan((*start, step)), leaves)

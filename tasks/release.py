@@ -59,16 +59,13 @@ def release(
 
     Afterwards: the next steps that it ends with.
     """
-    from .repo.remotes import find_review
-    from .review.branches import plan_start
     from .review.release import plan_release
 
     bump = BumpOptions(to, pre, dev, major)
     build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     with open_run(c, repo=repo, json=json) as opened:
-        options, hub = CommitOptions(message, branch, push, pr), opened.hub
-        review = find_review(hub.git, hub.settings, ask=True, push=push or pr, request=pr)
-        run, start = opened.begin(lambda now: plan_start(now, review), lambda first: _agree(opened, first, yes=yes))
+        wanted = CommitOptions(message, branch, push, pr)
+        run, review, options, start = opened.begin(wanted, lambda now, first: _agree(now, first, yes=yes), ask=True)
         plan = plan_release(run.hub, bump, build, options, review)
         plan = Plan((*start, *plan.steps))
         if not (run.dry or plan.nothing_to_do or plan.refusal):

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .core import github_actions, output
-from .core.faults import Refused, Unusable
+from .core.faults import Fault, Refused, Unusable
 from .core.locks import open_lock, take
+from .core.plan import Plan, refused
 from .core.settings import FILE, SECTION, read_settings, section_of
 
 if TYPE_CHECKING:
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
-    from .core.plan import Plan, Step
+    from .core.options import CommitOptions
+    from .core.plan import Step
     from .repo.hub import Hub
+    from .repo.remotes import Review
 
 LOCK_FILE = "hubpress.lock"
 _MOST_DIGITS = 20
@@ -54,23 +57,45 @@ class Run(NamedTuple):
         elif not self.dry:
             output.data("\n".join(plan.summary()) or "Nothing to do.")
 
-    def begin(self, start: Callable[[Hub], Step], agree: Callable[[Plan], None]) -> tuple[Run, tuple[Step, ...]]:
-        """Do what ``start`` plans before anything else can be planned, and return the run as that leaves it.
+    def begin(
+        self, options: CommitOptions, agree: Callable[[Run, Plan], None] = lambda *_: None, *, ask: bool = False
+    ) -> tuple[Run, Review, CommitOptions, tuple[Step, ...]]:
+        """Find out where a commit goes, and do what must be done before anything else can be planned.
+
+        Args:
+            options: what the user asked for.
+            agree: has the plan of that agreed to.
+            ask: whether the remotes are asked also where nothing is pushed.
 
         Returns:
-            The run, and the step as it is then where it has something to say, as a dry run always has.
+            The run as that leaves it; where a branch is pushed and its pull request goes; the options; and the step as
+            it is then, where it has something to say. In a dry run where that step is refused, the rest is planned by
+            what the clone knows, without a push.
         """
-        from .core.plan import Plan
+        from .repo.remotes import find_review
+        from .review.branches import plan_start
 
-        run, step = self, start(self.hub)
+        hub, pushes = self.hub, options.push or options.request
+        try:
+            review = find_review(hub.git, hub.settings, ask=ask or pushes, push=pushes, request=options.request)
+            step = plan_start(hub, review)
+        except Fault as fault:
+            if not self.dry:
+                raise
+            try:
+                known = find_review(hub.git, hub.settings, ask=False)
+            except Fault:
+                raise fault from None
+            return self, known, options._replace(push=False, request=False), (refused("fetch", fault),)
+        run = self
         if step.to_do and not self.dry:
             plan = Plan((step,))
-            agree(plan)
+            agree(self, plan)
             plan.perform()
             output.say("\n".join(plan.summary()))
-            run = self._replace(hub=self.hub.again())
-            step = start(run.hub)
-        return run, (step,) if step.actions or step.warnings else ()
+            run = self._replace(hub=hub.again())
+            step = plan_start(run.hub, review)
+        return run, review, options, (step,) if step.actions or step.warnings else ()
 
     def show_plan(self, plan: Plan) -> None:
         """Print the plan: on standard output in a dry run, which it is the data of, else on standard error."""

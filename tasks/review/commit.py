@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..core.faults import Refused
+from ..core.faults import Fault, Refused
 from ..core.options import CommitOptions
-from ..core.plan import Action, Fact, Moved, Step, Values
+from ..core.plan import Action, Fact, Moved, Step, Values, refused
 from ..repo.edits import foreign_changes
 from ..repo.files import WorkingTree
 from ..repo.hub import Hub
@@ -25,6 +25,7 @@ from .pull_request import PUSHED, REQUEST, Branch, plan_push, plan_request
 
 # What the actions here leave besides facts.
 COMMIT, RESTORED = "commit", "restored"
+_GO_ON = "where that is right, run the same command again"
 
 
 class Commit(NamedTuple):
@@ -61,13 +62,16 @@ def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witne
     leaves = hub.with_commit(name, start.changed)
     branch = Branch(name, start.local, options.branch is not None, waits=bool(planned or hub.pending))
     pushed, requested = branch.commit, None
-    if options.push or options.request:
-        why = "the pull request needs it" if options.request else "it was asked for with --push"
-        pushing, pushed = plan_push(hub, review, branch, why)
-        actions.append(pushing)
-    if options.request:
-        requesting, requested = plan_request(leaves, review, branch, pushed, witness)
-        actions.append(requesting)
+    try:
+        if options.push or options.request:
+            why = "the pull request needs it" if options.request else "it was asked for with --push"
+            pushing, pushed = plan_push(hub, review, branch, why)
+            actions.append(pushing)
+        if options.request:
+            requesting, requested = plan_request(leaves, review, branch, pushed, witness)
+            actions.append(requesting)
+    except Fault as fault:  # the commit is known all the same
+        actions += refused("commit", fault).actions
 
     def report(left: Values) -> Values:
         commit, request = left.get(COMMIT, planned), left.get(REQUEST, requested)
@@ -287,7 +291,8 @@ def _require_as_wanted(git: Git, commit: str, wanted: Mapping[str, bytes]) -> No
     """Check that ``commit`` has the files of ``wanted`` with these bytes, and changes no others."""
     _, files = git.last_commit(commit)
     for path in sorted(files - wanted.keys()):
-        raise Refused("a hook added the file to the commit", where=path, hint="git show --stat HEAD")
+        raise Refused("a hook added the file to the commit", where=path, hint=f"git show --stat HEAD; {_GO_ON}")
     for path, data in git.show_all([*wanted], commit).items():
         if wanted[path] != data:
-            raise Refused("a hook changed the file while it was committed", where=path, hint=f"git show HEAD -- {path}")
+            hint = f"git show HEAD -- {path}; {_GO_ON}"
+            raise Refused("a hook changed the file while it was committed", where=path, hint=hint)

@@ -258,7 +258,10 @@ def test_the_scheduled_release_opens_one_pull_request_and_the_next_run_finds_it(
     second = job("github-release.yml", "release", tmp_path / "second")
     again = second.run(cloned(real_hub, tmp_path / "tuesday").path)
     assert again.code == 0, again
-    assert again.err.endswith("Waiting for the review and the merge of https://github.com/org/hubs/pull/1\n")
+    assert (
+        "Nothing to do.\nNext steps:\n- Wait for the review and the merge of https://github.com/org/hubs/pull/1\n"
+        in again.err
+    )
     assert second.known["steps.release.outputs.changed"] == "false"
     assert gh.changes == ["create"]
     for name, subject in (("files", "Files and git are"), ("world", "Everything is")):

@@ -357,6 +357,17 @@ def test_a_dry_run_shows_the_commands_and_runs_none_that_changes(hub: Hub, gclou
     assert gcloud.calls == [LIST]
 
 
+def test_a_dry_run_refuses_as_the_real_one_would(hub: Hub, gcloud: GcloudStandIn) -> None:
+    done = auth(hub, gcloud, "--dry")
+    assert done.code == 4
+    assert done.out.startswith(
+        f"Plan for {hub.path}\n"
+        "  auth x sign in to Google Cloud\n"
+        "         because nobody is signed in, and there is no terminal to sign in on\n"
+    )
+    assert gcloud.calls == [LIST]
+
+
 @pytest.mark.parametrize("dry", [(), ("--dry",)], ids=["", "dry"])
 def test_json_tells_each_registry(hub: Hub, gcloud: GcloudStandIn, dry: tuple[str, ...]) -> None:
     gcloud.sign_in()

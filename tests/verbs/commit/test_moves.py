@@ -171,6 +171,17 @@ def test_a_formatter_that_stops_the_commit_is_named_and_its_hint_leads_on(
     assert (moved.subjects()[0], committed_files(moved)) == (SUBJECT, MANAGED)
 
 
+def test_a_formatter_that_lets_the_commit_through_is_named_and_the_next_run_goes_on(moved: Hub) -> None:
+    """As lint-staged's: they change a file and add it."""
+    hook(moved, "pre-commit", "printf '# end\\n' >>hub/requirements.yaml; git add hub/requirements.yaml")
+    error, hint = fault(commit(moved))
+    assert error == "a hook changed the file while it was committed (hub/requirements.yaml)"
+    assert hint.endswith("where that is right, run the same command again")
+    assert moved.git("show", "HEAD:hub/requirements.yaml").endswith("# end")
+    again = commit(moved, "--push")
+    assert (again.code, again.out) == (0, f"pushed {BRANCH} to origin\n"), again
+
+
 def test_a_hook_that_only_stops_the_commit_says_why(moved: Hub) -> None:
     hook(moved, "pre-commit", "echo 'flake8: E501' >&2; exit 1")
     done = commit(moved)

@@ -271,7 +271,7 @@ def test_a_hook_that_changes_a_managed_file_is_told(moved: Hub) -> None:
     assert (done.code, done.out) == (1, "")
     assert done.err.endswith(
         "error: a hook changed the file while it was committed (hub/requirements.yaml)\n"
-        "hint: git show HEAD -- hub/requirements.yaml\n"
+        "hint: git show HEAD -- hub/requirements.yaml; where that is right, run the same command again\n"
     )
 
 

@@ -168,6 +168,18 @@ def a_loose_file(scene: Scene) -> None:
     scene.hub.edit("images/hub/requirements.txt", "1.3.0", "1.3.1")
 
 
+def no_remote(scene: Scene) -> None:
+    """The remote does not answer."""
+    scene.hub.git("remote", "set-url", "origin", str(scene.folder / "gone.git"))
+
+
+def a_branch_of_somebody_else(scene: Scene) -> None:
+    """The remote's feature branch has commits that are not here."""
+    another_branch(scene)
+    scene.hub.git("push", "--quiet", "origin", BRANCH)
+    scene.hub.git("branch", "--quiet", "--delete", "--force", BRANCH)
+
+
 BRANCH = "bump-z2jh-3.3.8"
 
 
@@ -189,6 +201,14 @@ BRANCH = "bump-z2jh-3.3.8"
             1,
             id="loose file",
         ),
+        pytest.param(no_remote, {"auth -", "bump *", "commit *", "build *"}, "fetch x refused: ", 4, id="no remote"),
+        pytest.param(
+            a_branch_of_somebody_else,
+            {"bump *", "commit *", "build *", "commit * commit hub/values.yaml"},
+            f"x refused: the remote's branch {BRANCH} has commits that are not here (origin)",
+            1,
+            id="remote branch",
+        ),
     ],
 )
 def test_a_dry_release_shows_the_plan_and_the_step_that_is_refused(
@@ -197,8 +217,9 @@ def test_a_dry_release_shows_the_plan_and_the_step_that_is_refused(
     breaks(scene)
     env = GcloudStandIn.install(scene.folder / "gcloud").env
     before = scene.world()
-    dry = run_task("--dry", "release", "--no-push", cwd=scene.hub.path, env=env)
-    real = run_task("release", "--no-push", "--yes", cwd=scene.hub.path, env=env)
+    flags = ("--push",) if "remote" in breaks.__name__ or "somebody" in breaks.__name__ else ("--no-push",)
+    dry = run_task("--dry", "release", *flags, cwd=scene.hub.path, env=env)
+    real = run_task("release", *flags, "--yes", cwd=scene.hub.path, env=env)
     shown = lines(dry.out)
     assert any(line.startswith(refused) for line in shown), dry
     assert {start for start in planned if any(line.startswith(start) for line in shown)} == planned

@@ -65,7 +65,8 @@ def test_the_registry_alone_tells_the_same_as_the_build_that_pushed(hub: Hub, gh
     assert (again.code, again.out) == (0, f"pull request present: {FIRST}\n"), again
     whole = run_task("release", "--yes", "--pr", cwd=hub.path)
     assert whole.code == 0, whole
-    assert whole.err.endswith("Waiting for the review and the merge of https://github.com/org/hubs/pull/1\n")
+    steps = (f"Wait for the review and the merge of {FIRST}", "Deploy as usual")
+    assert whole.err.endswith("\n".join(("Nothing to do.", "Next steps:", *(f"- {step}" for step in steps), "")))
     assert gh.changes == ["create"]
 
 

@@ -100,8 +100,7 @@ def test_a_second_release_asks_nothing_and_does_nothing(scene: Scene) -> None:
     before = scene.world()
     result = on_terminal(scene.hub, typed="")
     assert result.code == 0, result
-    pushed = f"{BRANCH} to be pushed, reviewed and merged into main: invoke commit --pr"
-    assert result.err.endswith(f"Nothing to do. Waiting for {pushed}\n")
+    assert result.err.splitlines()[-4:] == ["Nothing to do.", "Next steps:", WAITING, "- Deploy as usual"]
     assert QUESTION not in result.err
     assert scene.world() == before
 
