@@ -294,8 +294,8 @@ class Git:
     def changed(self, paths: Sequence[str]) -> tuple[str, ...]:
         """Return the files below ``paths`` that differ from HEAD or are untracked, relative to the top.
 
-        ``paths`` are relative to :attr:`folder` and are taken literally. A text file that differs only from the index is
-        left out.
+        ``paths`` are relative to :attr:`folder` and are taken literally. A text file that differs only from the index
+        is left out.
         """
         flags = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
         listed = self.names("--literal-pathspecs", "status", *flags, "--", *paths)
