@@ -121,9 +121,11 @@ def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) 
     tree.write(tuple(listed), folder)
     for path in dict.fromkeys(tree.real_path(path) for one in sources for path in one.folders):
         for at, _, names in os.walk(folder / path):
-            for file in (Path(at, name) for name in names):
+            below = Path(at).relative_to(folder).as_posix()
+            for name in names:
+                file = Path(at, name)
                 if not file.is_symlink():
-                    _finish(file, file.relative_to(folder).as_posix(), str(hub.git.git_dir))
+                    _finish(file, join(below, name), str(hub.git.git_dir))
 
 
 def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:

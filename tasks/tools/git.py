@@ -92,28 +92,6 @@ _UNDER_WAY = {
 }
 
 
-def unlike_head(git: Git, paths: Sequence[str], status: Sequence[str]) -> tuple[str, ...]:
-    """Return the files that ``git status`` names, but for those that are as HEAD has them and differ from the index.
-
-    A binary file may be named all the same.
-
-    Args:
-        git: the clone.
-        paths: what was asked for, relative to the clone's folder.
-        status: the entries of ``git status --porcelain -z --no-renames`` for them: two letters, a blank and the path.
-
-    Raises:
-        ProgramFailed: git cannot compare them.
-    """
-    entries = [(entry[:2], entry[3:]) for entry in status]
-    if not any(letters == _TWICE for letters, _ in entries):
-        return tuple(path for _, path in entries)
-    # Unlike `git diff`, it writes nothing; the numbers of lines make it look into the files.
-    counted = git.names(*COMPARED, "--numstat", "HEAD", "--", *paths)
-    unlike = {count.split("\t", 2)[-1] for count in counted}
-    return tuple(path for letters, path in entries if letters != _TWICE or path in unlike)
-
-
 class Clone(NamedTuple):
     """What stays as it is while a clone is worked on.
 
@@ -327,10 +305,18 @@ class Git:
     def changed(self, paths: Sequence[str]) -> tuple[str, ...]:
         """Return the files below ``paths`` that differ from HEAD or are untracked, relative to the top.
 
-        ``paths`` are relative to :attr:`folder` and are taken literally.
+        ``paths`` are relative to :attr:`folder` and are taken literally. A text file that differs only from the index
+        is left out.
         """
         flags = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
-        return unlike_head(self, paths, self.names("--literal-pathspecs", "status", *flags, "--", *paths))
+        listed = self.names("--literal-pathspecs", "status", *flags, "--", *paths)
+        entries = [(entry[:2], entry[3:]) for entry in listed]
+        if all(letters != _TWICE for letters, _ in entries):
+            return tuple(path for _, path in entries)
+        # Unlike `git diff`, it writes nothing; the numbers of lines make it look into the files.
+        counted = self.names(*COMPARED, "--numstat", "HEAD", "--", *paths)
+        unlike = {count.split("\t", 2)[-1] for count in counted}
+        return tuple(path for letters, path in entries if letters != _TWICE or path in unlike)
 
     def branch_commit(self, branch: str) -> str | None:
         """Return the full hash that the local branch ``branch`` points to, or None."""
