@@ -47,7 +47,7 @@ def preview(
     Examples:
       preview                    the newest release of this major version
       preview --to 4.0.0         exactly this one
-      preview --deployment edx-prod --kube-version 1.30
+      preview --deployment edx   that deployment alone
 
     Afterwards: release.
     """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
 def status(c: Context, repo: str | None = None, json: bool = False) -> None:
-    """Show every pinned version, the newest, what a release would do.
+    """Show every pinned version, and what a release would do.
 
     Read-only: the files, git, the Helm repository and the image's registry.
     Ends with exit code 0 whatever it finds: to fail on an inconsistency there

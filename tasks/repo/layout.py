@@ -183,11 +183,13 @@ def no_hub_image(search: Search, layout: Layout) -> Unusable:
         dockerfile, path = next(iter(search.dockerfiles)), BareChart(folder, requirement).values_path
         context = folder_of(dockerfile)
         image = f"{{{last_part(context)}: {{contextPath: {context}, valuesPath: {path}}}}}"
-        is_claimed = any(path in image.values_paths for image in chart.images)
+        claiming = next((one for one in chart.images if path in one.values_paths), None)
+        is_there = claiming is not None and join(layout.root, claiming.context) == context
+        claimed = f"set {f'dockerfilePath: {dockerfile}' if is_there else f'contextPath: {context}'} there"
         return NotNamed(
             f"{file} does not name {dockerfile}, which inherits from z2jh's hub image",
             where=file,
-            hint=f"set contextPath: {context} there" if is_claimed else f"add images: {image} to {chart.name} there",
+            hint=claimed if claiming else f"add images: {image} to {chart.name} there",
         )
     there = [path for path in layout.dockerfiles if search.files.read(path) is not None]
     pinned = f" in {search.dependencies_of(folder)}" if folder else " that is deployed"

@@ -142,8 +142,10 @@ def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
     if "unauthenticated request" in said:
         yield f"nobody is signed in to it: {words}", sign_in
     if "uploadartifacts" in said or "downloadartifacts" in said or "may not exist" in said:
-        role = "the account is the wrong one, or lacks the role artifactregistry.writer"
-        yield f"{role}, or there is no such repository: {words}", _describe(words)
+        any_of = (
+            "the account is the wrong one, or lacks the role artifactregistry.writer, or there is no such repository"
+        )
+        yield f"{any_of}: {words}", _describe(words)
     if "name_unknown" in said or "name unknown" in said or "repository name not known" in said:
         yield f"there is no such repository: {words}", _describe(words) if is_google(host) else f"docker login {host}"
     yield f"the registry denied access: {words}", sign_in

@@ -294,6 +294,7 @@ SCENES: dict[str, Callable[[Scene], Scene]] = {
     "committed": _committed,
     "deployments": _deployments,
     "empty": _empty,
+    "fork": _fork,
     "found": _found,
     "google": _google,
     "half": _half,

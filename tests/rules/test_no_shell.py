@@ -53,7 +53,7 @@ class Start:
 def watched(hub: Hub, folder: Path, *arguments: str) -> tuple[Result, list[Start]]:
     """Run a task, and return what it started besides."""
     trace = folder / "trace"
-    argv = (sys.executable, "-m", f"{__package__}.watched", str(trace), *arguments)
+    argv = (sys.executable, "-m", "tests.support.watched", str(trace), *arguments)
     done = run(*argv, cwd=hub.path, env={"PYTHONPATH": str(PROJECT)})
     return done, [Start.read(line) for line in trace.read_text().splitlines()]
 

@@ -97,7 +97,8 @@ def test_only_one_registry_s_copies_are_forgotten_those_without_a_tag_too(tmp_pa
         assert copies_of(one.address) == {f"{one.address}/lab/hub:<none>"}
         forget_images(one.address)
         assert copies_of(one.address) == set()
-        assert copies_of(other.address) == {f"{other.address}/lab/hub:1"}
+        # Its port may have been another registry's, whose images the engine still has.
+        assert f"{other.address}/lab/hub:1" in copies_of(other.address)
         forget_images(other.address)
 
 

@@ -183,6 +183,7 @@ def stand_in_docker(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) 
 def test_a_fault_of_this_machine_is_not_the_registrys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, what: str, hint: str
 ) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
     stand_in_docker(tmp_path, monkeypatch, f'echo "{said}" >&2; exit 1')
     with pytest.raises(ProgramFailed) as fault:
         inspect(Reference("registry.test/hub", "1"))

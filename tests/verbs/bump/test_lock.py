@@ -179,9 +179,7 @@ def test_a_lock_that_helm_reads_and_does_not_write_for_the_chart_is_refused(
     with nothing_written(locked):
         told = hubpress(locked, "bump")
     assert (told.code, helm.calls) == (1, [])
-    assert fault(told)[1] == (
-        f"hint: git rm hub/{wrong} && helm dependency update hub && git add hub/{right} && git commit"
-    )
+    assert fault(told)[1] == (f"git rm hub/{wrong} && helm dependency update hub && git add hub/{right} && git commit")
     found = hubpress(locked, "check", "--offline", "--json").json["problems"]
     assert "lock-differs" not in [problem["code"] for problem in found]
     locked.edit(f"hub/{requirement_file}", "version: 3.2.1", "version: 3.3.8")

@@ -198,6 +198,7 @@ SHAPES = [
         "the image in one text",
         CHART + f"== hub/values.yaml\njupyterhub:\n  hub:\n    image: {OURS}:pr-499\n" + IMAGE,
         build="== hub/values.yaml\n- :pr-499\n+ :7.7.7\n",
+        codes=("", ""),
     ),
     site(
         "the chart at the top",

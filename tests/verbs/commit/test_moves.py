@@ -103,7 +103,7 @@ def test_a_file_saved_between_the_plan_and_the_commit_stops_it(moved: Hub, flags
     assert moved.subjects() == ["Set up the hub"]
     assert moved.read("hub/requirements.yaml").endswith("# mine\n")
     (moved.path / ".git/hooks/post-checkout").unlink()
-    assert "the file has other changes" in fault(commit(moved, *flags))[0]
+    assert "the file has uncommitted changes besides the release's" in fault(commit(moved, *flags))[0]
 
 
 def test_what_is_staged_between_the_plan_and_the_commit_stays_staged(moved: Hub) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.support.hubs import Hub
 
-CONTRACT = ["auth", "build", "bump", "check", "commit", "doctor", "init", "rehearse", "release", "status"]
+CONTRACT = ["auth", "build", "bump", "check", "commit", "doctor", "init", "preview", "rehearse", "release", "status"]
 RUNBOOK = {"auth", "build", "bump", "commit", "rehearse", "release"}
 FLAGS = {
     "auth": {"--key-file=STRING", "--no-browser", "--adc", "--default-registries"},

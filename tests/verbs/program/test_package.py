@@ -104,7 +104,7 @@ def test_the_wheel_has_the_tasks_and_what_describes_them(tree: Path, ours: Built
     assert described["License-Expression"] == "BSD-3-Clause"
     needed = [line.split(";")[0] for line in described.get_all("Requires-Dist", []) if "extra ==" not in line]
     assert [line.split(">")[0] for line in needed] == [
-        *("invoke", "packaging", "platformdirs", "ruamel-yaml", "semver", "sh", "urllib3")
+        *("invoke", "packaging", "platformdirs", "ruamel-yaml", "semver", "sh", "urllib3", "wcmatch")
     ]
 
 

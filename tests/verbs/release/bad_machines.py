@@ -90,7 +90,7 @@ ENGINE = [
         no_engine,
         PROGRAM,
         "the Docker engine does not answer (docker info)",
-        "start Docker Desktop or the docker service, then: docker info",
+        "start the engine that DOCKER_HOST names, unix://{s.folder}/nobody.sock, or: unset DOCKER_HOST",
     ),
     Bug(
         "buildx missing",

@@ -91,9 +91,15 @@ ANYWHERE = [
     Name("chart and its folder", chart_folder, COMMIT),
     Name("chart's folder, as a pattern", folder_like_a_pattern, COMMIT),
     Name("image's folder", image_folder, COMMIT),
-    Name("Dockerfile", partial(image_key, "dockerfilePath: --evil"), LOOK, 2, "no Dockerfile of a hub image (--evil)"),
-    Name("version", partial(edited, REQUIREMENTS, "3.2.1", "--evil"), COMMIT, 1, "--evil is not SemVer"),
-    Name("Helm repository", partial(edited, REQUIREMENTS, "http:", "--evil:"), LOOK, 4, "there is no such file"),
+    Name("Dockerfile", partial(image_key, "dockerfilePath: --evil"), LOOK, 2, "does not name images/hub/Dockerfile"),
+    Name(
+        "version",
+        partial(edited, REQUIREMENTS, "3.2.1", "--evil"),
+        COMMIT,
+        1,
+        "--evil is neither a version nor a range",
+    ),
+    Name("Helm repository", partial(edited, REQUIREMENTS, "http:", "--evil:"), COMMIT, 4, "there is no such file"),
     Name("branch", git_branch, COMMIT),
     *(
         Name(f"hub.{line.partition(':')[0]}", partial(setting, line), LOOK, 2, NO_OPTION)
