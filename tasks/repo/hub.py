@@ -279,8 +279,8 @@ class Hub:
         """
         required = self.requirement
         own = () if self.chart_folder is None else (self.requirement_file,)
-        dependencies = [Dependency(Kind.REQUIREMENT, file, required.name) for file in own]
-        dependencies += [Dependency(Kind.COPY, file, required.name) for file in self.copies if file not in own]
+        dependencies = [Dependency(file, required.name, Kind.REQUIREMENT) for file in own]
+        dependencies += [Dependency(file, required.name, Kind.COPY) for file in self.copies if file not in own]
         marker = Marker(required.name, required.repository or JUPYTERHUBS)
         named = named_pins(self.files, self.found, self.settings.pins, marker)
         locks = (lock for chart in dependencies for lock in self._locks_of(chart))
@@ -327,7 +327,7 @@ class Hub:
         paths = [behind_links(self.git.folder, join(folder, lock)) for lock in LOCKS if name in CHART_FILES]
         for path in paths:
             if None not in (self.files.read(path), self.committed.read(path)):
-                yield Lock(chart, path, folder or ".")
+                yield Lock(path, chart, folder or ".")
 
     # -- the images
 

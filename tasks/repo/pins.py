@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from shlex import quote
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from ..core.faults import Unusable
 from ..core.names import Reference
@@ -77,17 +78,24 @@ class Pin(Protocol):
         """Return the new bytes of its files, by path, that make it say ``text``."""
 
 
-class Dependency(NamedTuple):
-    """A dependency in a chart's file, or in another file with such a list."""
+@dataclass(frozen=True)
+class _InOneFile:
+    """What the places that are in one file share."""
 
-    kind: Kind
     file: str
-    name: str
 
     @property
     def files(self) -> tuple[str, ...]:
         """Its file."""
         return (self.file,)
+
+
+@dataclass(frozen=True)
+class Dependency(_InOneFile):
+    """A dependency in a chart's file, or in another file with such a list."""
+
+    name: str
+    kind: Kind
 
     def read(self, files: Files) -> Pinned:
         """Return its version."""
@@ -99,25 +107,16 @@ class Dependency(NamedTuple):
         return {self.file: with_version(require(files, self.file), self.name, text, self.file)}
 
 
-class Lock(NamedTuple):
+@dataclass(frozen=True)
+class Lock(_InOneFile):
     """A dependency in the lock of the chart in ``folder``; helm alone writes it, its digest included.
 
     ``chart`` is where that chart requires it.
     """
 
     chart: Dependency
-    file: str
     folder: str
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of place."""
-        return Kind.LOCK
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Its file."""
-        return (self.file,)
+    kind: ClassVar[Kind] = Kind.LOCK
 
     @property
     def name(self) -> str:
@@ -133,7 +132,7 @@ class Lock(NamedTuple):
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
         """Return the lock as far as a plan foresees it: with the version ``text``."""
-        return self.chart._replace(file=self.file).moved(files, text)
+        return replace(self.chart, file=self.file).moved(files, text)
 
     def written(self, files: Files) -> str:
         """Return the lock that helm writes: by the chart's apiVersion, wherever the dependencies are listed."""
@@ -149,7 +148,8 @@ class Lock(NamedTuple):
         return f"git rm {quote(self.file)} && {update} && git add {quote(written)} && git commit"
 
 
-class BasePin(NamedTuple):
+@dataclass(frozen=True)
+class BasePin:
     """The base image of a Dockerfile: in ``FROM``, an ``ARG``'s default, or a build argument of chartpress.yaml.
 
     ``config`` is that file, ``chart`` and ``key`` name the image in it; ``uses_config`` is whether it holds a part.
@@ -160,16 +160,8 @@ class BasePin(NamedTuple):
     chart: str
     key: str
     uses_config: bool
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of place."""
-        return Kind.BASE
-
-    @property
-    def name(self) -> str:
-        """What it pins."""
-        return ""
+    kind: ClassVar[Kind] = Kind.BASE
+    name: ClassVar[str] = ""
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -204,23 +196,14 @@ class BasePin(NamedTuple):
         return next((image.arguments for image in images if image.key == self.key), {})
 
 
-class InYaml(NamedTuple):
+@dataclass(frozen=True)
+class InYaml(_InOneFile):
     """A version at a dotted path of a YAML file, in the document with that number, of those that have it."""
 
-    file: str
     path: str
     chart: str
-    number: int = 0
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of place."""
-        return Kind.PIN
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Its file."""
-        return (self.file,)
+    number: int
+    kind: ClassVar[Kind] = Kind.PIN
 
     @property
     def name(self) -> str:
@@ -279,22 +262,13 @@ class Marker(NamedTuple):
         return said.get("datasource") == "helm" and name == self.chart and same_address(address, self.repository)
 
 
-class Marked(NamedTuple):
+@dataclass(frozen=True)
+class Marked(_InOneFile):
     """The version that a marker's place in the file, by its number, marks."""
 
-    file: str
     marker: Marker
     number: int
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of place."""
-        return Kind.PIN
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Its file."""
-        return (self.file,)
+    kind: ClassVar[Kind] = Kind.PIN
 
     @property
     def name(self) -> str:
