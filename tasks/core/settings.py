@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -459,13 +459,8 @@ def _switch(key: str, value: object) -> bool:
 
 
 def _targets(key: str, value: object) -> tuple[ValuesTarget, ...]:
-    """Read a list of ``{file, path, image}``; in the environment ``file:path``, separated by commas."""
-    entries = value
-    if isinstance(value, str):
-        entries = [dict(zip(("file", "path"), part.split(":", 1), strict=False)) for part in _names(key, value)]
-    if not isinstance(entries, (list, tuple)):
-        raise _wrong(key, value, "a list of file and path", f"write {key}: [{{file: ..., path: ...}}]")
-    return tuple(_target(key, entry) for entry in entries)
+    """Read a list of ``{file, path, image}``."""
+    return tuple(_target(key, entry) for entry in _file_entries(key, value, "a list of file and path"))
 
 
 def _target(key: str, entry: object) -> ValuesTarget:
@@ -516,19 +511,23 @@ def _acceptance(key: str, entry: object) -> Accepted:
 
 
 def _pins(key: str, value: object) -> tuple[PinTarget, ...]:
-    """Read a list of ``{file, path}`` or ``{file, marker}``; in the environment ``file:path``, separated by commas."""
-    entries = value
-    if isinstance(value, str):
-        entries = [dict(zip(("file", "path"), part.split(":", 1), strict=False)) for part in _names(key, value)]
-    if not isinstance(entries, (list, tuple)):
-        raise _wrong(key, value, "a list of files", f"write {key}: [{{file: ..., path: ...}}]")
-    return tuple(_pin(key, entry) for entry in entries)
+    """Read a list of ``{file, path}`` or ``{file, marker}``."""
+    return tuple(_pin(key, entry) for entry in _file_entries(key, value, "a list of files"))
 
 
 def _pin(key: str, entry: object) -> PinTarget:
     if isinstance(entry, Mapping) and {"file"} <= set(entry) and set(entry) in ({"file"}, {"file", "path"}, _MARKED):
         return PinTarget(**_file_texts(key, entry))
     raise _wrong(key, entry, "file with path or marker", f"write {key}: [{{file: ..., path: ...}}]")
+
+
+def _file_entries(key: str, value: object, wanted: str) -> Sequence[object]:
+    """Read a list that begins with files; in the environment ``file:path``, separated by commas."""
+    if isinstance(value, str):
+        return [dict(zip(("file", "path"), part.split(":", 1), strict=False)) for part in _names(key, value)]
+    if not isinstance(value, (list, tuple)):
+        raise _wrong(key, value, wanted, f"write {key}: [{{file: ..., path: ...}}]")
+    return value
 
 
 def _file_texts(key: str, entry: Mapping[str, object]) -> dict[str, str]:
