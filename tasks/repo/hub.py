@@ -400,18 +400,13 @@ class Hub:
 
         A file that is no pattern's is so, too, where it names none of the chart's images.
         """
-        data = self.files.read(file)
-        if data is None:
-            return not is_glob(target.file)
-        try:
-            named = image_at(data, target.path, file).name
-        except Unusable:
-            return not is_glob(target.file)
-        if named is not None and Reference(named).same_repository(Reference(spec.name)):
+        named = self._name_at(file, target.path)
+        if named and named.same_repository(Reference(spec.name)):
             return True
-        ours = [Reference(one.name) for one in self.chart.images]
-        is_anothers = named is not None and any(Reference(named).same_repository(one) for one in ours)
-        return not is_glob(target.file) and (target.image is not None or not is_anothers)
+        if is_glob(target.file):
+            return False
+        is_anothers = named and any(named.same_repository(Reference(one.name)) for one in self.chart.images)
+        return target.image is not None or not is_anothers
 
     @cached_property
     def _owners(self) -> dict[tuple[str, str], str]:
