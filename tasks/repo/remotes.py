@@ -21,7 +21,7 @@ from ..tools.process import Pool
 ORIGIN, UPSTREAM, FORK = "origin", "upstream", "fork"
 _BASE = "base"
 _USUAL = ("main", "master")
-_PRODUCTION = ("prod", "production")
+PRODUCTION = ("prod", "production")
 _OWNER_AND_NAME = 2
 _SAY_BASE = "name it in invoke.yaml: hub: {base_branch: NAME}"
 
@@ -273,7 +273,7 @@ def _without_asking(git: Git, settings: Settings, remotes: Remotes, config: Mapp
 
 def _shared(base: str, default: str | None, branches: Collection[str]) -> dict[str, str]:
     """Return the branches that are not committed to directly, given those of the upstream."""
-    named = {name: "the branch that is deployed" for name in _PRODUCTION if name in branches}
+    named = {name: "the branch that is deployed" for name in PRODUCTION if name in branches}
     named[base] = "the branch that pull requests go to"
     return {**named, default: "the default branch"} if default else named
 

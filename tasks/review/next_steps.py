@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
 from ..image.tag import render
+from ..repo.deployments import HUBPLOY_FILE
 from ..repo.hub import Hub
 from ..repo.labeler import expected_labels
-from ..repo.remotes import Review
+from ..repo.remotes import PRODUCTION, Review
 from .branches import waits_for
 
 SETTING = "hub.next_steps"
-PRODUCTION_BRANCHES = ("prod", "production")
-_HUBPLOY, _STAGING = "hubploy.yaml", "config/staging.yaml"
+_STAGING = "config/staging.yaml"
 _MOST_NAMED = 8
 
 
@@ -61,11 +61,11 @@ def deployments_in_use(hub: Hub) -> tuple[StagedDeployment, ...]:
     (https://github.com/berkeley-dsep-infra/hubploy#repository-structure).
     """
     git, key = hub.git, hub.requirement.alias or hub.requirement.name
-    listed = git.names("ls-files", "-z", "--", f":(glob)**/{_HUBPLOY}", f":(glob)**/{_STAGING}")
+    listed = git.names("ls-files", "-z", "--", f":(glob)**/{HUBPLOY_FILE}", f":(glob)**/{_STAGING}")
     configs = (":(glob)**/config/*.yaml", ":(glob)**/config/*.yml")
     search = ("grep", "-zlG", "--no-color", "--no-recurse-submodules", "-e", f"^{key}:", "--", *configs)
     with_values = {path.rpartition("/config/")[0] for path in git.ask(*search).text.split("\0")}
-    folders = (path.rpartition("/")[0] for path in listed if path.endswith(f"/{_HUBPLOY}"))
+    folders = (path.rpartition("/")[0] for path in listed if path.endswith(f"/{HUBPLOY_FILE}"))
     return tuple(
         StagedDeployment(folder.rpartition("/")[2], f"{folder}/{_STAGING}" in listed)
         for folder in folders
@@ -86,7 +86,7 @@ def _shown_by(hub: Hub, review: Review, request: str, waiting: str) -> Iterator[
     staging = [one.name for one in found if one.has_staging]
     if staging:
         yield f"Check the staging hubs ({_named(staging)}): a user can sign in and start a server"
-    production = next((name for name in PRODUCTION_BRANCHES if _has_branch(hub, name)), base)
+    production = next((name for name in PRODUCTION if _has_branch(hub, name)), base)
     if production != base:
         yield f"Once {'they work' if staging else 'that works'}, open a pull request from {base} into {production}"
     elif found:
