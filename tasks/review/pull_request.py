@@ -13,6 +13,7 @@ from ..core.visible import one_line
 from ..repo.hub import Hub
 from ..repo.labeler import expected_labels
 from ..repo.remotes import Review, base_here
+from ..tools.command import Command
 from ..tools.forges import CLOSED, GITHUB, ForgeRequest, GitHub, opening_address, starts_no_workflow
 from ..tools.git import PUSH_SECONDS, Git
 from ..tools.git_facts import remote_branch
@@ -222,14 +223,11 @@ def _through_gh(
     )
     why = "; ".join(told)
     if there:
-        command = github.update_command(there.number, planned.title, planned.body, labels=planned.labels_for(there))
-        action = Action(f"update the pull request {there.url}", why, do, (f"$ {command}",))
+        action = Action(f"update the pull request {there.url}", why, do, (f"$ {_updating(github, there, planned)}",))
         return action, planned.on_github(UPDATED, there)
-    command = github.create_command(
-        head, planned.base, planned.title, planned.body, labels=planned.labels, reviewers=planned.reviewers
-    )
     where = f" of {github.path}" if ":" in head else ""
-    action = Action(f"open a pull request into {planned.base}{where}", why, do, (f"$ {command}",))
+    shown = (f"$ {_opening(github, head, planned)}",)
+    action = Action(f"open a pull request into {planned.base}{where}", why, do, shown)
     return action, planned.on_github(CREATED, None)
 
 
@@ -237,14 +235,21 @@ def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
     """Open or update the pull request where GitHub does not have it like this, and return it as it is there."""
     there = _open(github.requests(request.branch), head)
     if there is None:
-        made = github.create(
-            head, request.base, request.title, request.body, labels=request.labels, reviewers=request.reviewers
-        )
-        return request.on_github(CREATED, made)
+        return request.on_github(CREATED, github.create(head, _opening(github, head, request)))
     if request.is_same(there):
         return request.on_github(PRESENT, there)
-    github.update(there.number, request.title, request.body, labels=request.labels_for(there))
+    github.update(_updating(github, there, request))
     return request.on_github(UPDATED, there)
+
+
+def _opening(github: GitHub, head: str, request: PullRequest) -> Command:
+    return github.create_command(
+        head, request.base, request.title, request.body, labels=request.labels, reviewers=request.reviewers
+    )
+
+
+def _updating(github: GitHub, there: ForgeRequest, request: PullRequest) -> Command:
+    return github.update_command(there.number, request.title, request.body, labels=request.labels_for(there))
 
 
 def _open(requests: Sequence[ForgeRequest], head: str) -> ForgeRequest | None:

@@ -233,26 +233,17 @@ class GitHub(NamedTuple):
         # Its flag for the host takes no port.
         return command._replace(env={"GH_HOST": self.host})
 
-    def create(
-        self,
-        head: str,
-        base: str,
-        title: str,
-        body: str,
-        *,
-        labels: tuple[str, ...] = (),
-        reviewers: tuple[str, ...] = (),
-    ) -> ForgeRequest:
-        """Open a pull request, and return it as GitHub has it afterwards."""
-        self._checked(self.create_command(head, base, title, body, labels=labels, reviewers=reviewers))
+    def create(self, head: str, command: Command) -> ForgeRequest:
+        """Open a pull request from ``head`` by its command, and return it as GitHub has it afterwards."""
+        self._checked(command)
         made = next((one for one in self.requests(head.rpartition(":")[2]) if one.is_open and one.is_from(head)), None)
         if made is None:
             raise ProgramFailed("GitHub does not have the pull request that was opened", where=self.path, hint=_LOOK)
         return made
 
-    def update(self, number: int, title: str, body: str, *, labels: tuple[str, ...] = ()) -> None:
-        """Give the pull request ``number`` another title and text, and all of ``labels`` where there are any."""
-        self._checked(self.update_command(number, title, body, labels=labels))
+    def update(self, command: Command) -> None:
+        """Change a pull request by its command."""
+        self._checked(command)
 
     @property
     def _name(self) -> str:
