@@ -227,13 +227,7 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
     with temporary_folder("hubpress-files-") as folder:
         index, objects = folder / "index", folder / "objects"
         objects.mkdir()
-        # Quoted as in C, since the variable may list several folders, separated by colons.
-        own = str(git.path_of("--git-path", "objects")).replace("\\", "\\\\").replace('"', '\\"')
-        env = {
-            "GIT_INDEX_FILE": str(index),
-            "GIT_OBJECT_DIRECTORY": str(objects),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{own}"',
-        }
+        env = {"GIT_INDEX_FILE": str(index), **git.keeping_objects(objects)}
         if (git.git_dir / "index").is_file():
             # With its time: by that git tells which files it has to read, since they may have changed right after it.
             shutil.copy2(git.git_dir / "index", index)

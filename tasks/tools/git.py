@@ -24,10 +24,11 @@ _LOCKS = ("index.lock", "HEAD.lock")
 _TWICE = "MM"
 COMPARED = ("--literal-pathspecs", "diff-index", "--no-renames", "-z")
 PUSH_SECONDS = 600.0
+_MORE_OBJECTS = "GIT_ALTERNATE_OBJECT_DIRECTORIES"
 # What is set for the user's own work and would change what git does or prints here. The first part is `git rev-parse
 # --local-env-vars` without what holds settings: set inside a hook, they point at another repository.
 UNSET = (
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    _MORE_OBJECTS,
     "GIT_COMMON_DIR",
     "GIT_CONFIG",
     "GIT_DIR",
@@ -166,7 +167,7 @@ class Git:
         """Return the git command with ``arguments``, as it would be run."""
         hidden = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
         if self.more_objects:
-            hidden["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = str(self.more_objects)
+            hidden[_MORE_OBJECTS] = _in_list(self.more_objects)
         if not sys.stdin.isatty():
             hidden["GIT_TERMINAL_PROMPT"] = "0"
         naming = (*_NEUTRAL, *self._naming)
@@ -277,6 +278,10 @@ class Git:
     def path_of(self, *question: str) -> Path:
         """Return a path that ``git rev-parse`` prints, which may be relative to where it is asked."""
         return self.folder / os.fsdecode(self.ask("rev-parse", *question).stdout.removesuffix(b"\n"))
+
+    def keeping_objects(self, folder: Path) -> dict[str, str]:
+        """Return the variables by which git keeps new objects in ``folder``, and finds the clone's own too."""
+        return {"GIT_OBJECT_DIRECTORY": str(folder), _MORE_OBJECTS: _in_list(self.path_of("--git-path", "objects"))}
 
     # -- what it holds
 
@@ -395,10 +400,8 @@ class Git:
 
         Nothing of the clone changes. It raises as :meth:`remote_commit` does.
         """
-        own = self.folder / self.read("rev-parse", "--git-path", "objects")
         flags = ("--no-write-fetch-head", "--no-tags", "--no-auto-maintenance", "--no-recurse-submodules", "--refmap=")
-        env = {"GIT_OBJECT_DIRECTORY": str(folder), "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(own)}
-        command = self.command("fetch", *flags, "--", remote, f"refs/heads/{branch}", env=env)
+        command = self.command("fetch", *flags, "--", remote, f"refs/heads/{branch}", env=self.keeping_objects(folder))
         output = capture(command, seconds=PUSH_SECONDS)
         if not output.ok:
             raise remote_fault(output, remote)
@@ -473,3 +476,9 @@ def _clone_in(top: Output, state: Output, start: Path) -> Clone | None:
 
 def _branch_in(output: Output) -> str:
     return output.text.removeprefix("refs/heads/")
+
+
+def _in_list(folder: Path) -> str:
+    """Return a folder for a variable that lists several, separated by colons: quoted as in C."""
+    escaped = str(folder).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
