@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,18 +15,11 @@ from ...support.layouts import make_2i2c_like, make_cal_icor_like
 from .places import DOCKERFILE, REQUIREMENTS, check, consistent
 
 if TYPE_CHECKING:
-    from tasks.rehearsal.registry import Registry
-
     from ...support.helm import HelmServer
 
 pytestmark = pytest.mark.engine
 
 DEV = next(release for release in RELEASES if release.image_tag.startswith("4.3.3-0.dev"))
-
-
-@pytest.fixture
-def prefix(registry: Registry) -> str:
-    return f"{registry.address}/{secrets.token_hex(4)}"
 
 
 @pytest.fixture
