@@ -21,10 +21,11 @@ from ..releases.repository import HelmRepository
 from ..repo.chart import Requirement, requirements
 from ..repo.deployments import Deployment, deployments, is_encrypted
 from ..repo.files import Committed, Files, join
-from ..repo.hub import Hub, open_repository, release_of
+from ..repo.hub import Hub, helm_repository, open_repository, release_of
 from ..repo.remotes import base_here, find_review
 from ..repo.values import PinnedImage, image_at, with_image
 from ..tools import helm
+from ..tools.command import Output
 from ..tools.process import ask_all
 from .bump import plan_bump
 from .manifests import Change, Difference, compare, looks_secret
@@ -156,6 +157,8 @@ def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kube
     review = find_review(hub.git, hub.settings, ask=False)
     base, tip = review.base, base_here(hub.git, review) or "HEAD"
     before = replace(hub, files=Committed(hub.git, tip))
+    if helm_repository(before) == helm_repository(after):
+        before = before.with_index(after.index)
     unread = tuple(dict.fromkeys(path for one in wanted for path in one.values if is_encrypted(after.files, path)))
     plain = [one._replace(values=tuple(path for path in one.values if path not in unread)) for one in wanted]
     for one in plain:
@@ -257,7 +260,7 @@ def _outcome(before: _Side, after: _Side, deployment: Deployment, kubernetes: st
     return Outcome(deployment, compare(was, now, before.version, after.version), problems)
 
 
-def _render(side: _Side, deployment: Deployment, kubernetes: str | None) -> helm.Output:
+def _render(side: _Side, deployment: Deployment, kubernetes: str | None) -> Output:
     there = [path for path in deployment.values if (side.folder / path).is_file()]
     return helm.template(side.folder, side.chart, deployment.release, deployment.namespace, there, kubernetes)
 

@@ -9,7 +9,6 @@ from ..core.faults import ProgramFailed, Refused
 from .command import Command, Output
 from .process import INSTALL_HINTS, capture, find, run_checked
 
-__all__ = ["Output", "pull", "require_for", "require_helm", "template", "update", "update_command"]
 UPDATE_SECONDS = 300.0
 
 
@@ -32,18 +31,13 @@ def require_helm(lock: str) -> None:
         )
 
 
-def is_there() -> bool:
-    """Whether helm is on this machine."""
-    return find("helm") is not None
-
-
 def require_for(use: str) -> None:
     """Check that helm is there; ``use`` says what for.
 
     Raises:
         ProgramFailed: it is not.
     """
-    if not is_there():
+    if find("helm") is None:
         raise ProgramFailed(f"helm is not here: {use}", hint=INSTALL_HINTS["helm"])
 
 
