@@ -18,7 +18,7 @@ from ..releases.repository import Cache, HelmRepository
 from ..repo.hub import Hub, HubImage, open_repository, release_of
 from ..repo.values import image_at
 from ..tools import docker
-from ..tools.process import Pool, ask_all
+from ..tools.process import Pool, answer_of, ask_all
 from ..tools.registry import FoundImage
 from .files import (
     base_problem,
@@ -293,7 +293,8 @@ def look(hub: Hub) -> World:
     with Pool() as pool:
         answers = pool.submit(docker.inspect_all, asked)
         releases = Releases.ask(hub)
-        answered = dict(zip(asked, answers.result(), strict=True))
+        found = answer_of(answers)
+    answered = dict(zip(asked, found, strict=True))
     far = [base for base in bases if is_out_of_reach(answered[base])]
     return World(hub, releases, images, answered, dict(zip(far, ask_all(docker.local, far), strict=True)))
 

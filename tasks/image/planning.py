@@ -20,7 +20,7 @@ from ..repo.values import PinnedImage
 from ..tools import docker
 from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_facts import standing
-from ..tools.process import Pool
+from ..tools.process import Pool, answer_of
 from ..tools.registry import require_push_right
 from .build import RETAGGED, SKIPPED, Build, ImageBuild, inputs_of, results_of, retag_images, source_trees
 from .definition import pinned_images
@@ -108,7 +108,7 @@ def plan_images(hub: Hub, options: BuildOptions, engine: Engine, builder: Future
         asked = builder or (pool.submit(ask_builder, hub, options) if certain else None)
 
         def require_builder() -> Builder:
-            return asked.result() if asked else ask_builder(hub, options)
+            return answer_of(asked) if asked else ask_builder(hub, options)
 
         try:
             planned = _image_builds(hub, images, options, history, look=look)
@@ -320,7 +320,7 @@ def _require_committed(hub: Hub, images: Sequence[HubImage], history: History) -
     with Pool() as pool:
         asked = pool.submit(hub.git.changed, _paths_of(hub, images))
         history.prefetch([image.spec.paths for image in images])
-        changed = asked.result()
+        changed = answer_of(asked)
     for image in images:
         paths = _paths_of(hub, [image])
         _require_none(image, [file for file in changed if _is_loose(hub, file) and is_below(file, paths)])

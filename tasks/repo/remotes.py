@@ -16,7 +16,7 @@ from ..core.settings import Settings
 from ..tools import forges
 from ..tools.forges import GITHUB, GitHub, Repository, read_ci, read_remote
 from ..tools.git import Git, RemoteBranches
-from ..tools.process import Pool
+from ..tools.process import Pool, answer_of
 
 ORIGIN, UPSTREAM, FORK = "origin", "upstream", "fork"
 _BASE = "base"
@@ -257,7 +257,7 @@ def _parent(github: GitHub | None) -> str | None:
 def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBranches | None, str]:
     """Return a remote's branches, or None and why it gave no answer; where it is ``required`` that is a fault."""
     try:
-        return asked.result(), ""
+        return answer_of(asked), ""
     except Unreachable as fault:
         if required:
             raise

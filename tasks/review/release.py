@@ -16,7 +16,7 @@ from ..image.tag import depends_on, names_commit
 from ..repo.hub import Hub
 from ..repo.remotes import Review
 from ..tools.docker import inspect_all
-from ..tools.process import Pool
+from ..tools.process import Pool, answer_of
 from .bump import plan_bump
 from .commit import plan_commit
 from .description import Witness, from_registry, from_report
@@ -39,7 +39,7 @@ def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: Commi
                 steps.append(step)  # noqa: PERF402 - those before a fault are kept
         except Fault as fault:
             steps.append(refused(names[len(steps)], fault))
-        return Plan((asked.result(), *steps))
+        return Plan((answer_of(asked), *steps))
 
 
 def _plan_auth(hosts: Sequence[str]) -> Step:
@@ -60,7 +60,7 @@ def _steps(
     """Yield what follows the sign-in, each step planned on the repository as the one before will leave it."""
     bumping, hub = plan_bump(hub, bump)
     with output.waiting(f"asking Docker's helper for {', '.join(hub.registries)}"):
-        signs_in = any(action.mark != "-" for action in asked.result().actions)
+        signs_in = any(action.mark != "-" for action in answer_of(asked).actions)
     yield bumping
     if not names_commit(hub.settings.tag):
         require_only_managed_changes(hub, build.images)

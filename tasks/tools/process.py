@@ -13,8 +13,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -44,6 +46,7 @@ INSTALL_HINTS = {
     "git": "install git: https://git-scm.com/downloads",
     "helm": "install Helm: https://helm.sh/docs/intro/install/",
 }
+_SLICE_SECONDS = 1.0
 _TIDY_SECONDS = 10.0
 _VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
 # A program may end with any status, or by any signal (negative): the caller decides what that means.
@@ -87,7 +90,18 @@ _thread = _Thread()
 def ask_all(question: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
     """Return the answers to ``question`` for each of ``subjects``, asked side by side."""
     with Pool() as pool:
-        return list(pool.map(question, subjects))
+        asked = [pool.submit(question, subject) for subject in subjects]
+        return [answer_of(future) for future in asked]
+
+
+def answer_of(asked: Future[T]) -> T:
+    """Return what was ``asked`` of a pool, or raise its fault.
+
+    It waits in slices: a signal that arrives just before a wait without a bound wakes nobody.
+    """
+    while not wait_for((asked,), _SLICE_SECONDS).done:
+        pass
+    return asked.result()
 
 
 def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
@@ -280,7 +294,7 @@ def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: 
     try:
         with held_back():
             process = _start(command, argv, ended, options)
-        if ended.wait(seconds):
+        if _ends_within(seconds, ended):
             return int(process.exit_code)
     except BaseException:
         if process is not None:
@@ -288,6 +302,15 @@ def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: 
         raise
     _end_watched(process, ended)
     raise _too_slow(command, seconds)
+
+
+def _ends_within(seconds: float, ended: threading.Event) -> bool:
+    """Wait for ``ended`` in slices, as :func:`answer_of` does."""
+    deadline = time.monotonic() + seconds
+    while not ended.wait(min(_SLICE_SECONDS, deadline - time.monotonic())):
+        if time.monotonic() >= deadline:
+            return False
+    return True
 
 
 def _end_watched(process: sh.RunningCommand, ended: threading.Event) -> None:
