@@ -63,7 +63,7 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
         found = pin.read(after)
         if found.text != text:
             raise Unusable(
-                f"{pin.name or pin.kind.value} would be {found.text}, not {text}: another place shares its version",
+                f"{pin.name or 'the base image'} would be {found.text}, not {text}: another place shares its version",
                 where=f"{pin.files[0]}:{found.line}",
                 hint="give each place a version of its own",
             )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..core.faults import Refused, Unusable
 from ..core.names import Reference
 from ..core.settings import Settings, ValuesTarget
-from ..releases.choose import pinned_release
+from ..releases.choose import pinned_release, release_with_image
 from ..releases.index import Index, Release
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, parse_version
@@ -39,6 +39,7 @@ from .search import CHARTPRESS_FILE, PATTERNS, Search
 from .values import image_at
 from .values import warnings as values_warnings
 
+_MAY_STAY = (Kind.COPY, Kind.PIN)
 _HELMS_OWN = ("@", "alias:", "oci:")
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
@@ -76,16 +77,11 @@ def open_repository(hub: Hub) -> HelmRepository:
 
 
 def release_of(hub: Hub, index: Index) -> Release | None:
-    """Return the release that the repository pins; None where the index does not have it.
-
-    Without a chart it is one whose hub image is the base image: a build of main mostly has another tag than its image.
-    """
-    version = hub.requirement.version
+    """Return the release that the repository pins, without a chart by its base image; None where there is none."""
     found = pinned_release(index, hub.decided)
-    if found is not None or hub.chart_folder is not None:
-        return found
-    images = ((release, release.hub_image) for release in index.releases.values())
-    return next((release for release, image in images if image is not None and image.tag == version), None)
+    if found is None and hub.chart_folder is None:
+        return release_with_image(index, hub.requirement.version)
+    return found
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
@@ -272,6 +268,21 @@ class Hub:
 
     @cached_property
     def pins(self) -> tuple[Pin, ...]:
+        """The places of the release that move with it: all but ``held_pins``."""
+        return tuple(pin for pin in self._all_pins if pin not in self.held_pins)
+
+    @cached_property
+    def held_pins(self) -> tuple[Pin, ...]:
+        """The copies and other places that stay, since the setting ``accept`` names their difference."""
+
+        def is_held(pin: Pin) -> bool:
+            return any(one.fits(pin.kind.value, pin.files[0]) for one in self.settings.accept)
+
+        held = [pin for pin in self._all_pins if pin.kind in _MAY_STAY and is_held(pin)]
+        return (*held, *(lock for lock in self._all_pins if isinstance(lock, Lock) and lock.chart in held))
+
+    @cached_property
+    def _all_pins(self) -> tuple[Pin, ...]:
         """Every place of the release: base images, the requirement and its copies, other places, and the locks last.
 
         Raises:

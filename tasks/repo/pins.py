@@ -40,13 +40,13 @@ _CHART_KEYS, _SOURCE_KEYS = ("chart",), ("repo", "repository", "repoURL")
 
 
 class Kind(Enum):
-    """What a place of the release is."""
+    """What a place of the release is; the value is the code of the problem that it differs (docs/checks.md)."""
 
-    BASE = "base image"
-    REQUIREMENT = "requirement"
-    COPY = "copy of the chart"
-    LOCK = "lock"
-    PIN = "pin"
+    BASE = "base-not-of-release"
+    REQUIREMENT = "requirements-differ"
+    COPY = "chart-copies-differ"
+    LOCK = "lock-differs"
+    PIN = "pin-differs"
 
 
 class Pinned(NamedTuple):

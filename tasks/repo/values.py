@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..core.faults import Unusable
+from ..core.names import Reference
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, described, duplicates, parse, target_of
 from .yaml_edit import Added, Path, Shared, follow, reach, text_at, with_scalars
 
@@ -32,6 +33,17 @@ class PinnedImage(NamedTuple):
     tag: str | None
     line: int
     digest: str | None = None
+
+    def reference(self, where: str) -> Reference | None:
+        """Return what it names, for messages in the file ``where``; None where it is empty.
+
+        Raises:
+            Unusable: it is not the name of an image.
+        """
+        if not self.name or not (self.tag or self.digest):
+            return None
+        tag, digest = (f":{self.tag}" if self.tag else ""), (f"@{self.digest}" if self.digest else "")
+        return Reference.parse(f"{self.name}{tag}{digest}", f"{where}:{self.line}")
 
 
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
