@@ -174,7 +174,8 @@ def test_a_rehearsal_moves_each_place_and_leaves_the_repository_as_it_is(world: 
     moves = changed_lines(shown.removesuffix("\nNothing left this machine.\n"))
     (tag,) = set(re.findall(r"site-hub:([\w.-]+)", summary))
     assert moves == world.moves(TAG=tag)
-    assert [file for file in moves if f"\n{file}{'' if file in BUILT else ': '}" not in summary] == []
+    assert [file for file in moves if file not in BUILT and f"\n{file}: " not in f"\n{summary}"] == []
+    assert f"/site-hub:{tag}: built, pushed" in summary
     assert (hub.snapshot(), images_in(registry.address)) == (before, there)
 
 
