@@ -16,9 +16,9 @@ from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
 from ..repo.chart import requirements
 from ..repo.files import join
-from ..repo.hub import Hub, HubImage, ValuesPlace
+from ..repo.hub import Hub, HubImage
 from ..repo.pins import Kind, Lock
-from ..repo.values import TAG_KEY, PinnedImage, image_at
+from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace, image_at
 from ..repo.yaml_edit import reach, text_at
 from .problems import Code, Problem, Severity, Unchecked
 

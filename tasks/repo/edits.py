@@ -18,9 +18,9 @@ from ..releases.versions import allows
 from ..tools import helm
 from ..tools.command import Command
 from .files import Edited, FileEdit, Files, WorkingTree, edit_action, require
-from .hub import Hub, HubImage, ValuesPlace
+from .hub import Hub, HubImage
 from .pins import Lock, Pin
-from .values import PinnedImage, image_at, with_image
+from .values import PinnedImage, ValuesPlace, image_at, with_image
 
 SLIM = "-slim"
 
