@@ -251,7 +251,8 @@ def _from_what_is_there(search: Search) -> Layout:
     if chart and name is None:
         raise NotNamed(f"{chart.values_path} names no image", where=chart.values_file, hint=suggested)
     image = name.rpartition("/")[2] if name else last_part(context)
-    for other in (path for path in search.all_dockerfiles if last_part(folder_of(path)) == image != last_part(context)):
+    is_other = image not in map(last_part, (context, folder_of(dockerfile)))
+    for other in (path for path in search.all_dockerfiles if is_other and last_part(folder_of(path)) == image):
         what = f"{name} may be built from {other}, and {dockerfile} inherits from z2jh's hub image"
         raise Unusable(what, where=search.top, hint=suggested)
     for place in (place for place in names if is_below(place.file, [context])):
