@@ -63,7 +63,7 @@ def _content(world: World, findings: Findings) -> dict[str, Any]:
 def _image(world: World, image: HubImage, pinned: Reference | None) -> dict[str, Any]:
     return {
         "name": image.spec.key,
-        "pinned_tag": pinned.tag if pinned else None,
+        "pinned_tag": (pinned.tag or pinned.digest) if pinned else None,
         "computed_tag": world.current_tag(image),
         "in_registry": world.has(pinned) if pinned else None,
     }

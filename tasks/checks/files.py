@@ -16,13 +16,13 @@ from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
 from ..repo.chart import requirements
 from ..repo.files import join
-from ..repo.hub import Hub, HubImage, ValuesPlace
+from ..repo.hub import Hub, HubImage
 from ..repo.pins import Kind, Lock
-from ..repo.values import TAG_KEY, image_at
+from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace, image_at
 from ..repo.yaml_edit import reach, text_at
 from .problems import Code, Problem, Severity, Unchecked
 
-_CODES = {Kind.COPY: Code.COPIES, Kind.PIN: Code.PIN}
+_OTHER_PLACES = (Kind.COPY, Kind.PIN)
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
 MOST_NAMED = 3
@@ -111,24 +111,36 @@ def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
 def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem | Unchecked]:
     """Yield what is wrong with the images that the values name."""
     for image in hub.images:
-        pinned: dict[str, str] = {}
+        pinned: dict[str, PinnedImage] = {}
         for place in hub.values_places(image):
             found = image_at(hub.require(place.file), place.path, place.file)
             where = f"{place.file}:{found.line}"
-            if found.name is None or found.tag is None:
+            if found.name is None or not (found.tag or found.digest):
                 yield _empty_problem(hub, image, place, where)
                 continue
             if not Reference(found.name).same_repository(Reference(image.spec.name)):
                 message = f"{place.path} names {found.name}, but {hub.config_file} says {image.spec.name}"
                 yield Problem(Code.VALUES_NAME, where, message, f"{DOOR} build")
                 continue
-            pinned[where] = found.tag
-        if len(set(pinned.values())) > 1:
-            where, tag = list(pinned.items())[-1]
-            message = f"{image.spec.key} is pinned to {tag} here and to {next(iter(pinned.values()))} elsewhere"
+            pinned[where] = found
+        first = next(iter(pinned.values()), None)
+        other = next((at for at, one in reversed(pinned.items()) if first and _differ(one, first)), None)
+        if first and other:
+            where, one = other, pinned[other]
+            message = f"{image.spec.key} is pinned to {_version(one)} here and to {_version(first)} elsewhere"
             yield Problem(Code.VALUES_DIFFER, where, message, f"{DOOR} build")
-        elif pinned and image.spec.key not in current:
-            yield from _tag_problems(hub, image, *next(iter(pinned.items())))
+        elif first and image.spec.key not in current:
+            yield from _tag_problems(hub, image, next(iter(pinned)), first)
+
+
+def _differ(one: PinnedImage, other: PinnedImage) -> bool:
+    """Whether two places that pin an image have different tags or different digests."""
+    pairs = (one.tag, other.tag), (one.digest, other.digest)
+    return any(ours != theirs for ours, theirs in pairs if ours and theirs)
+
+
+def _version(pinned: PinnedImage) -> str:
+    return "@".join(filter(None, (pinned.tag, pinned.digest)))
 
 
 def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) -> Problem:
@@ -178,7 +190,7 @@ def _requirement_problems(hub: Hub) -> Iterator[Problem]:
 
 def _pin_problems(hub: Hub) -> Iterator[Problem]:
     """Yield the locks that their charts do not allow, and the other places that the hub's release does not fit."""
-    for pin in hub.pins:
+    for pin in (*hub.pins, *hub.held_pins):
         found = pin.read(hub.files)
         where = f"{pin.files[0]}:{found.line}"
         if isinstance(pin, Lock):
@@ -186,13 +198,19 @@ def _pin_problems(hub: Hub) -> Iterator[Problem]:
             if not allows(required, found.text):
                 message = f"the lock has {pin.name} {found.text}, the requirement {required}"
                 yield Problem(Code.LOCK, where, message, pin.how_to_refresh(hub.files))
-        elif pin.kind in _CODES and found.text != hub.requirement.version and not allows(found.text, hub.version):
+        elif (
+            pin.kind in _OTHER_PLACES and found.text != hub.requirement.version and not allows(found.text, hub.version)
+        ):
             message = f"{pin.name} is at {found.text} here, and at {hub.requirement.version} in {hub.requirement_file}"
-            yield Problem(_CODES[pin.kind], where, message, f"{DOOR} bump --to {hub.version}")
+            yield Problem(Code(pin.kind.value), where, message, f"{DOOR} bump --to {hub.version}")
 
 
-def _tag_problems(hub: Hub, image: HubImage, where: str, tag: str) -> Iterator[Problem | Unchecked]:
+def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) -> Iterator[Problem | Unchecked]:
     if not names_commit(hub.settings.tag):
+        return
+    tag = pinned.tag
+    if tag is None:
+        yield Unchecked(f"whether {image.spec.key}@{pinned.digest} is current: it has no tag", f"{DOOR} build")
         return
     try:
         computed = name_image(hub, history_of(hub), image).tag

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from enum import Enum
-from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from ..core.faults import Unusable
@@ -39,6 +38,7 @@ class Code(str, Enum):
     NOT_IN_REGISTRY = "tag-not-in-registry"
     PLATFORM = "wrong-platform"
     WRONG_BASE = "wrong-base"
+    DIGEST = "values-digest-differs"
     OVERRIDE = "image-override"
     OLD_PIN = "pin-older-than-base"
 
@@ -139,8 +139,7 @@ class Findings(NamedTuple):
 
 def _is_meant(problem: Problem, entry: Accepted) -> bool:
     file, _, line = problem.path.rpartition(":")
-    path = file if line.isdigit() else problem.path
-    return entry.code == problem.code.value and (entry.path is None or fnmatchcase(path, entry.path))
+    return entry.fits(problem.code.value, file if line.isdigit() else problem.path)
 
 
 def _require_codes(accept: Sequence[Accepted]) -> None:

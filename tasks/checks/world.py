@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
@@ -65,13 +65,15 @@ class World:
         hub: the hub repository.
         releases: what the Helm repository said.
         images: the images that the values name, by the keys of the hub's images.
-        answers: the registries' answers for those images, and for the base images.
+        digests: the places in the values that pin an image by digest, by their keys: file and line, and the image.
+        answers: the registries' answers for all of those images, and for the base images.
         stored: what the engine has of the base images whose registries are out of reach.
     """
 
     hub: Hub
     releases: Releases
     images: dict[str, Reference]
+    digests: dict[str, list[tuple[str, Reference]]]
     answers: dict[Reference, docker.Answer] = field(repr=False)
     stored: dict[Reference, FoundImage | None] = field(repr=False)
 
@@ -187,7 +189,7 @@ class World:
         own = self.own(image)
         if own is None or self.has(own) is False or depends_on(self.hub, image, self.hub.changed):
             return False
-        return self.current_tag(image) in (None, own.tag)
+        return self.is_current(image) if own.tag is None else self.current_tag(image) in (None, own.tag)
 
     def _outside(self) -> Iterator[Problem | Unchecked]:
         fault = self.releases.fault
@@ -235,6 +237,7 @@ class World:
             message = f"the registry does not have {pinned}"
             yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{DOOR} build")
             return
+        yield from self._digest_problems(image, pinned, answer)
         wanted = {short_platform(one) for one in self.hub.settings.platform.split(",")} - image.spec.skip_platforms
         missing = sorted(wanted - set(answer.platforms))
         base = self._base(image)
@@ -246,11 +249,24 @@ class World:
             yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")
         elif not isinstance(base, FoundImage):
             yield _base_unknown(pinned, image, base)
-        if not missing and not names_commit(self.hub.settings.tag):
+        if not missing and pinned.tag and not names_commit(self.hub.settings.tag):
             # Files alone do not tell that a tag names other content than today's: the base image belongs to it.
             current = self.current_tag(image)
             if current not in (None, pinned.tag):
                 yield stale_problem(where, str(pinned.tag), str(current))
+
+    def _digest_problems(self, image: HubImage, own: Reference, tagged: FoundImage) -> Iterator[Problem | Unchecked]:
+        """Yield the digests in the values that the registry does not have, or not as the tag of ``own``."""
+        for where, pinned in self.digests[image.spec.key]:
+            answer = self.answers[pinned]
+            if isinstance(answer, Fault):
+                yield _unanswered(str(pinned), answer)
+            elif answer is None:
+                message = f"the registry does not have {pinned._replace(tag=None)}"
+                yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{DOOR} build")
+            elif own.tag and any(tagged.platforms.get(name) != one for name, one in answer.platforms.items()):
+                message = f"{pinned.digest} is pinned, but the registry has {tagged.digest} as {own.tag}"
+                yield Problem(Code.DIGEST, where, message, f"{DOOR} build, then {DOOR} commit")
 
     def _pin_problems(self) -> Iterator[Problem | Unchecked]:
         pins = {image.spec.key: pins_of(self.hub, image) for image in self.hub.images}
@@ -286,17 +302,22 @@ def find_problems(hub: Hub, *, offline: bool) -> Findings:
 
 def look(hub: Hub) -> World:
     """Look at the Helm repository and the registries, side by side."""
-    pinned = {image.spec.key: _pinned(hub, image) for image in hub.images}
-    images = {key: reference for key, reference in pinned.items() if reference}
+    named = {image.spec.key: _named(hub, image) for image in hub.images}
+    images = {key: _as_tagged([one for _, one in places]) for key, places in named.items() if places}
+    digests = {
+        key: [(where, one) for where, one in places if one.digest and one.same_repository(images[key])]
+        for key, places in named.items()
+    }
+    pinned = (one for places in digests.values() for _, one in places)
     bases = list(dict.fromkeys(image.base.reference for image in hub.images))
-    asked = list(dict.fromkeys((*images.values(), *bases)))
+    asked = list(dict.fromkeys((*images.values(), *pinned, *bases)))
     with Pool() as pool:
         answers = pool.submit(docker.inspect_all, asked)
         releases = Releases.ask(hub)
         found = answer_of(answers)
     answered = dict(zip(asked, found, strict=True))
     far = [base for base in bases if is_out_of_reach(answered[base])]
-    return World(hub, releases, images, answered, dict(zip(far, ask_all(docker.local, far), strict=True)))
+    return World(hub, releases, images, digests, answered, dict(zip(far, ask_all(docker.local, far), strict=True)))
 
 
 def _kept(repository: HelmRepository | None) -> Index | None:
@@ -333,10 +354,17 @@ def _is_built_on(found: FoundImage, image: HubImage, base: docker.Answer) -> boo
     return True
 
 
-def _pinned(hub: Hub, image: HubImage) -> Reference | None:
-    """Return the image that the values name; None where they name none."""
+def _named(hub: Hub, image: HubImage) -> list[tuple[str, Reference]]:
+    """Return the images that the values name in the places of ``image``, each with its file and line."""
+    found = []
     for place in hub.values_places(image):
-        found = image_at(hub.require(place.file), place.path, place.file)
-        if found.name and found.tag:
-            return Reference.parse(f"{found.name}:{found.tag}", f"{place.file}:{found.line}")
-    return None
+        one = image_at(hub.require(place.file), place.path, place.file)
+        reference = one.reference(place.file)
+        if reference:
+            found.append((f"{place.file}:{one.line}", reference))
+    return found
+
+
+def _as_tagged(images: Sequence[Reference]) -> Reference:
+    """Return the first of ``images`` that has a tag, by that alone, else the first one."""
+    return next((one._replace(digest=None) for one in images if one.tag), images[0])

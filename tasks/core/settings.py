@@ -12,6 +12,7 @@ import contextlib
 import os
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,6 +81,10 @@ class Accepted(NamedTuple):
 
     code: str
     path: str | None = None
+
+    def fits(self, code: str, file: str) -> bool:
+        """Return whether it accepts a problem with that code in ``file``."""
+        return self.code == code and (self.path is None or fnmatchcase(file, self.path))
 
 
 class WholeImage(NamedTuple):
@@ -161,7 +166,8 @@ class Settings(NamedTuple):
         cache_folder: the folder for what was fetched from the Helm repository; the user's cache folder where not
             given.
         accept: problems that are meant so, by their codes (docs/checks.md), each with a pattern of the file's path if
-            wanted: ``[image-override, {code: values-differ, path: deployments/*}]``. ``check`` shows them as accepted.
+            wanted: ``[image-override, {code: values-differ, path: deployments/*}]``. ``check`` shows them as accepted,
+            and ``bump`` leaves copies of the chart and pins alone whose difference is accepted.
     """
 
     repo: str | None = None

@@ -176,9 +176,9 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
     clone.read("read-tree", "--reset", "-u", tree)
     _fill_submodules(hub.git.folder, hub.git.path_of("--git-path", "modules").resolve(), clone)
     config, files = hub.layout.config, WorkingTree(clone.folder)
-    if config is not None:
-        redirected = _redirected(files, hub.config_file, config, address)
-        edits = (redirected, *_renamed(open_hub(hub.settings, clone), redirected))
+    redirected = [] if config is None else [_redirected(files, hub.config_file, config, address)]
+    edits = [*redirected, *_renamed(open_hub(hub.settings, clone).edited(redirected), address)]
+    if edits:
         files.replace(edits)
         clone.read("add", "--", *(edit.path for edit in edits))
     message = f"Set the stage: the working tree as it stands, images to {address}"
@@ -230,21 +230,17 @@ def _images_at(hub: Hub, address: str) -> tuple[str | WholeImage, ...]:
     )
 
 
-def _renamed(hub: Hub, redirected: FileEdit) -> tuple[FileEdit, ...]:
-    """Return the edits after which the values name the images that they name now as ``redirected`` does."""
-    now = {image.spec.key: image.spec.name for image in hub.edited([redirected]).images}
-    pinned = ((place, image) for image in hub.images for place in hub.values_places(image))
-    found = (
-        (place, image, image_at(require(hub.files, place.file), place.path, place.file)) for place, image in pinned
+def _renamed(hub: Hub, address: str) -> tuple[FileEdit, ...]:
+    """Return the edits after which the values name the images of ``hub``, which are at the registry ``address``."""
+    places = (place for image in hub.images for place in hub.values_places(image))
+    found = ((place, image_at(require(hub.files, place.file), place.path, place.file)) for place in places)
+    names = {image.spec.named for image in hub.images}
+    pinned = (
+        PinnedPlace(place, one._replace(name=_name_at(address, one.name)))
+        for place, one in found
+        if one.name and (one.tag or one.digest) and _name_at(address, one.name) in names
     )
-    return image_edits(
-        hub,
-        [
-            PinnedPlace(place, one._replace(name=now[image.spec.key]))
-            for place, image, one in found
-            if one.tag and one.name and Reference(one.name).same_repository(Reference(image.spec.name))
-        ],
-    )
+    return image_edits(hub, pinned)
 
 
 def _outward_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:

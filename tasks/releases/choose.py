@@ -100,6 +100,21 @@ def pinned_release(index: Index, pinned: str) -> Release | None:
     return index.releases[version] if version else None
 
 
+def release_with_image(index: Index, tag: str) -> Release | None:
+    """Return the first release whose hub image has ``tag``; None where the index names none.
+
+    A build of main mostly has another tag than its image, which was built at its commit or before.
+    """
+    built = parse_version(tag)
+    if built is None:
+        return None
+    versions = ((parsed, name) for name in index.releases if (parsed := parse_version(name)) is not None)
+    same = ((order(one), name) for one, name in versions if one.finalize_version() == built.finalize_version())
+    later = sorted((at, name) for at, name in same if at >= order(built))
+    releases = (index.releases[name] for _, name in later)
+    return next((one for one in releases if one.hub_image is not None and one.hub_image.tag == tag), None)
+
+
 def newest(index: Index, *, pre: bool = False, dev: bool = False, within_major: int | None = None) -> Release | None:
     """Return the newest release that will do (see ``choose``), or None where none does."""
     majors = range(sys.maxsize) if within_major is None else range(within_major, within_major + 1)

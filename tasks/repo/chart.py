@@ -87,6 +87,16 @@ def pinned(data: bytes, name: str, where: str) -> Requirement:
     return entries[0]
 
 
+def same_address(one: str, other: str) -> bool:
+    """Whether two addresses mean one Helm repository; z2jh's has two."""
+    return _tidy(one) == _tidy(other)
+
+
+def _tidy(address: str) -> str:
+    plain = address.strip().rstrip("/").lower().replace("http://", "https://")
+    return plain.replace("https://jupyterhub.github.io/helm-chart", "https://hub.jupyter.org/helm-chart")
+
+
 def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
     """Return the file with the dependency ``name`` at ``version``; ``data`` itself if nothing changes.
 

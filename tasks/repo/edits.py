@@ -18,9 +18,9 @@ from ..releases.versions import allows
 from ..tools import helm
 from ..tools.command import Command
 from .files import Edited, FileEdit, Files, WorkingTree, edit_action, require
-from .hub import Hub, HubImage, ValuesPlace
+from .hub import Hub, HubImage
 from .pins import Lock, Pin
-from .values import PinnedImage, image_at, with_image
+from .values import PinnedImage, ValuesPlace, image_at, with_image
 
 SLIM = "-slim"
 
@@ -63,7 +63,7 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
         found = pin.read(after)
         if found.text != text:
             raise Unusable(
-                f"{pin.name or pin.kind.value} would be {found.text}, not {text}: another place shares its version",
+                f"{pin.name or 'the base image'} would be {found.text}, not {text}: another place shares its version",
                 where=f"{pin.files[0]}:{found.line}",
                 hint="give each place a version of its own",
             )

@@ -31,6 +31,7 @@ _FOLDER = "hubpress-scratch-"
 _RANDOM = "[a-z0-9_]{8}"
 _HALF_WRITTEN = re.compile(rf"\..+\.{_RANDOM}{re.escape(SUFFIX)}", re.DOTALL)
 _NEW_FILE = 0o644
+_GLOB = frozenset("*?[")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -200,6 +201,11 @@ def bytes_to_be(files: Files, path: str) -> bytes | None:
             return files.after[path]
         files = files.under
     return None
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether ``pattern`` stands for several files."""
+    return not _GLOB.isdisjoint(pattern)
 
 
 def join(*parts: str) -> str:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable
 from ..core.names import Reference
-from ..core.settings import Settings, ValuesTarget
-from ..releases.choose import pinned_release
+from ..core.settings import Settings
+from ..releases.choose import pinned_release, release_with_image
 from ..releases.index import Index, Release
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, parse_version
@@ -20,25 +20,14 @@ from .chart import CHART_FILES, LOCKS, Requirement, dependencies_in, requirement
 from .chartpress import ChartSpec, ImageSpec
 from .dockerfile import BaseImage
 from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links, join, read_all, require
-from .layout import Layout, find_layout, has_image, no_hub_image
-from .pins import (
-    NOTHING_FOUND,
-    BasePin,
-    Dependency,
-    Kind,
-    KnownFiles,
-    Lock,
-    Marker,
-    Pin,
-    copies,
-    find_files,
-    is_glob,
-    named_pins,
-)
-from .search import CHARTPRESS_FILE, PATTERNS, Search
-from .values import image_at
+from .layout import Layout, find_layout, no_hub_image
+from .markers import Marker
+from .pins import BasePin, Dependency, Kind, Lock, Pin, copies, named_pins
+from .search import CHARTPRESS_FILE, Listing, Search
+from .values import ValuesPlace, ValuesPlaces
 from .values import warnings as values_warnings
 
+_MAY_STAY = (Kind.COPY, Kind.PIN)
 _HELMS_OWN = ("@", "alias:", "oci:")
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
@@ -76,16 +65,11 @@ def open_repository(hub: Hub) -> HelmRepository:
 
 
 def release_of(hub: Hub, index: Index) -> Release | None:
-    """Return the release that the repository pins; None where the index does not have it.
-
-    Without a chart it is one whose hub image is the base image: a build of main mostly has another tag than its image.
-    """
-    version = hub.requirement.version
+    """Return the release that the repository pins, without a chart by its base image; None where there is none."""
     found = pinned_release(index, hub.decided)
-    if found is not None or hub.chart_folder is not None:
-        return found
-    images = ((release, release.hub_image) for release in index.releases.values())
-    return next((release for release, image in images if image is not None and image.tag == version), None)
+    if found is None and hub.chart_folder is None:
+        return release_with_image(index, hub.requirement.version)
+    return found
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
@@ -112,14 +96,6 @@ class HubImage(NamedTuple):
     base: BaseImage
 
 
-class ValuesPlace(NamedTuple):
-    """A place of an image's name and tag: the values file, the dotted path in it, the image's key."""
-
-    file: str
-    path: str
-    image: str
-
-
 @dataclass(frozen=True, eq=False)
 class Hub:
     """A hub repository, as it is or as a plan will leave it.
@@ -129,24 +105,20 @@ class Hub:
         settings: this run's settings.
         files: its files now, or as planned edits will leave them.
         committed: its files in HEAD, or as planned commits will leave them.
+        listing: what git lists of it.
         planned_branch: the branch that a planned commit is on, or None.
         pending: the files in planned commits.
         index: the Helm repository's index if this run has read it.
-        roots: the folders, relative to the top, that may hold the hub's chartpress.yaml.
-        seen: the files of charts, and whatever may be a Dockerfile, where chartpress.yaml does not name the images.
-        found: the files that git knows, as far as places of the release or of an image may be in them.
     """
 
     git: Git
     settings: Settings
     files: Files
     committed: Files
+    listing: Listing
     planned_branch: str | None = None
     pending: frozenset[str] = frozenset()
     index: Index | None = None
-    roots: tuple[str, ...] = ("",)
-    seen: tuple[str, ...] = ()
-    found: KnownFiles = NOTHING_FOUND
 
     # -- where it is, and where it will be
 
@@ -188,7 +160,7 @@ class Hub:
     @cached_property
     def search(self) -> Search:
         """The search for the chart and the images."""
-        return Search(self.git.folder, self.files, self.settings, self.roots, self.seen)
+        return Search(self.git.folder, self.files, self.settings, self.listing)
 
     @cached_property
     def layout(self) -> Layout:
@@ -272,6 +244,21 @@ class Hub:
 
     @cached_property
     def pins(self) -> tuple[Pin, ...]:
+        """The places of the release that move with it: all but ``held_pins``."""
+        return tuple(pin for pin in self._all_pins if pin not in self.held_pins)
+
+    @cached_property
+    def held_pins(self) -> tuple[Pin, ...]:
+        """The copies and other places that stay, since the setting ``accept`` names their difference."""
+
+        def is_held(pin: Pin) -> bool:
+            return any(one.fits(pin.kind.value, pin.files[0]) for one in self.settings.accept)
+
+        held = [pin for pin in self._all_pins if pin.kind in _MAY_STAY and is_held(pin)]
+        return (*held, *(lock for lock in self._all_pins if isinstance(lock, Lock) and lock.chart in held))
+
+    @cached_property
+    def _all_pins(self) -> tuple[Pin, ...]:
         """Every place of the release: base images, the requirement and its copies, other places, and the locks last.
 
         Raises:
@@ -282,7 +269,7 @@ class Hub:
         dependencies = [Dependency(file, required.name, Kind.REQUIREMENT) for file in own]
         dependencies += [Dependency(file, required.name, Kind.COPY) for file in self.copies if file not in own]
         marker = Marker(required.name, required.repository or JUPYTERHUBS)
-        named = named_pins(self.files, self.found, self.settings.pins, marker)
+        named = named_pins(self.files, self.listing, self.settings.pins, marker)
         locks = (lock for chart in dependencies for lock in self._locks_of(chart))
         return (*self.base_pins, *dependencies, *named, *locks)
 
@@ -304,7 +291,7 @@ class Hub:
         others = {self.search.dependencies_of(join(self.root, chart.path or "")) for chart in charts}
         is_chosen = self.settings.chart is not None or self.settings.root is not None
         wholes = CHART_FILES if is_chosen else ()
-        found = (path for path in self.found.telling if path not in others and path.rpartition("/")[2] not in wholes)
+        found = (path for path in self.listing.telling if path not in others and path.rpartition("/")[2] not in wholes)
         telling = [path for path in found if not self._is_no_copy(path)]
         return tuple(copies(self.files, telling, self.requirement.name, self.requirement.repository))
 
@@ -364,8 +351,7 @@ class Hub:
 
         A place that several images share belongs to the one that the values name there now.
         """
-        key = image.spec.key
-        return tuple(place for place in self._claimed(image) if self._owners.get((place.file, place.path), key) == key)
+        return self._values.places_of(image.spec)
 
     @cached_property
     def spare_images(self) -> Mapping[str, ValuesPlace]:
@@ -373,63 +359,13 @@ class Hub:
 
         Those are the ones that share each of their places with the image that the values name there now.
         """
-        spare: dict[str, ValuesPlace] = {}
-        for image in () if self.settings.image_keys else self.images:
-            claimed = self._claimed(image)
-            if claimed and not self.values_places(image):
-                place = claimed[0]
-                spare[image.spec.key] = place._replace(image=self._owners[place.file, place.path])
-        return spare
-
-    def _claimed(self, image: HubImage) -> tuple[ValuesPlace, ...]:
-        """Return the places of ``image``, shared ones included."""
-        spec, file = image.spec, self.values_file
-        own = ((file, path) for path in spec.values_paths) if file else ()
-        targets = (target for target in self.settings.values if target.image in (None, spec.key))
-        more = (
-            (file, target.path)
-            for target in targets
-            for file in self.found.matching.get(target.file, (target.file,))
-            if self._is_named_in(file, target, spec)
-        )
-        places = ((behind_links(self.git.folder, file), path) for file, path in (*own, *more))
-        return tuple(ValuesPlace(file, path, spec.key) for file, path in dict.fromkeys(places))
-
-    def _is_named_in(self, file: str, target: ValuesTarget, spec: ImageSpec) -> bool:
-        """Whether a file of the setting ``values`` is for this image: it names it.
-
-        A file that is no pattern's is so, too, where it names none of the chart's images.
-        """
-        named = self._name_at(file, target.path)
-        if named and named.same_repository(Reference(spec.name)):
-            return True
-        if is_glob(target.file):
-            return False
-        is_anothers = named and any(named.same_repository(Reference(one.name)) for one in self.chart.images)
-        return target.image is not None or not is_anothers
+        return {} if self.settings.image_keys else self._values.spare
 
     @cached_property
-    def _owners(self) -> dict[tuple[str, str], str]:
-        """The keys of the images that the values name, by file and path, where several images share a place."""
-        claims: dict[tuple[str, str], dict[str, Reference]] = {}
-        for image in self.images:
-            for place in self._claimed(image):
-                claims.setdefault((place.file, place.path), {})[image.spec.key] = Reference(image.spec.name)
-        owners = {}
-        for at, names in claims.items():
-            named = self._name_at(*at) if len(names) > 1 else None
-            fitting = [key for key, name in names.items() if named and name.same_repository(named)]
-            if fitting:
-                owners[at] = fitting[0]
-        return owners
-
-    def _name_at(self, file: str, path: str) -> Reference | None:
-        """Return the image that a values file names at ``path``; None for none, and where that cannot be read."""
-        try:
-            name = image_at(self.files.read(file) or b"", path, file).name
-        except Unusable:
-            return None
-        return Reference(name) if name else None
+    def _values(self) -> ValuesPlaces:
+        images = tuple(image.spec for image in self.images)
+        targets = [(target, self.listing.matching.get(target.file, (target.file,))) for target in self.settings.values]
+        return ValuesPlaces(self.git.folder, self.files, self.values_file, targets, images, self.chart.images)
 
     @property
     def managed(self) -> tuple[str, ...]:
@@ -500,29 +436,7 @@ class Hub:
 
 def open_hub(settings: Settings, git: Git) -> Hub:
     """Return the hub repository whose clone is ``git``, as it is now."""
-    if settings.root is not None:
-        root = join(settings.root.strip("/"))
-        roots = ["" if root == "." else root]
-    elif (git.folder / CHARTPRESS_FILE).exists():
-        roots = [""]
-    else:
-        listed = git.names("ls-files", "-z", "--", f":(glob)**/{CHARTPRESS_FILE}")
-        roots = [path.rpartition("/")[0] for path in listed]
-    patterns = [*(target.file for target in settings.values), *(target.file for target in settings.pins)]
-    files, found = WorkingTree(git.folder), find_files(git, patterns)
-    hub = Hub(git, settings, files, Committed(git), roots=tuple(roots), found=found)
-    if _is_in_chartpress(hub):
-        return hub
-    seen = git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *PATTERNS)
-    return replace(hub, seen=tuple(dict.fromkeys(seen)))
-
-
-def _is_in_chartpress(hub: Hub) -> bool:
-    """Whether chartpress.yaml names the hub image."""
-    try:
-        return bool(hub.roots) and not hub.settings.whole_images and has_image(hub.search, hub.layout)
-    except Unusable:
-        return False
+    return Hub(git, settings, WorkingTree(git.folder), Committed(git), Listing.of(git, settings))
 
 
 def open_hub_around(inside: Path, settings_in: Callable[[Path], Settings]) -> Hub:

@@ -31,7 +31,7 @@ from .scaffold import (
     settings_part,
     values_part,
 )
-from .search import CHARTPRESS_FILE, BareChart, folder_of
+from .search import CHARTPRESS_FILE, BareChart
 
 _CHART = "hub"
 _CONTEXT = "images/hub"
@@ -79,7 +79,7 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
     chart = None if hub.chart_folder is None else BareChart(hub.chart_folder, hub.requirement)
     if layout.config is not None:
         parts.append(Kept(layout.file))
-    elif chart is not None and not hub.roots and not hub.settings.whole_images:
+    elif chart is not None and not hub.search.roots and not hub.settings.whole_images:
         parts.append(chartpress_part(hub.files, layout, None))
     unnamed = (image for image in layout.chart.images if image.named is None)
     parts += [settings_part(hub.files, image, f"{_prefix(hub, prefix)}{image.key}") for image in unnamed]
@@ -128,7 +128,7 @@ def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
         NotNamed: chartpress.yaml has an image for the place in the values, and that has another Dockerfile.
     """
     named = None
-    if hub.roots:
+    if hub.search.roots:
         with contextlib.suppress(NotNamed):
             named = from_chartpress(hub.search)
     if named is not None:
@@ -137,9 +137,9 @@ def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
             raise no_hub_image(hub.search, named)
         if claimed:
             return named._replace(chart=named.chart._replace(images=(claimed[0],)))
-    above = [root for root in hub.roots if is_below(chart.folder, [root or "."])]
+    above = [root for root in hub.search.roots if is_below(chart.folder, [root or "."])]
     root = named.root if named else max(above, key=len, default="")
-    context = posixpath.relpath(folder_of(dockerfile), root or ".") if dockerfile else _CONTEXT
+    context = posixpath.relpath(hub.search.context_of(dockerfile), root or ".") if dockerfile else _CONTEXT
     place = posixpath.relpath(dockerfile, root or ".") if dockerfile else join(context, "Dockerfile")
     image = found_image(None, context, place, values=[chart.values_path])
     path = posixpath.relpath(chart.folder, root or ".")

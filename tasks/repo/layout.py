@@ -71,7 +71,7 @@ def find_layout(search: Search) -> Layout:
         if found is None:
             raise
         return found
-    if not search.seen or has_image(search, named) or _misplaced(named):
+    if has_image(search, named) or _misplaced(named):
         return named
     return _beside_chartpress(search) or named
 
@@ -181,7 +181,7 @@ def no_hub_image(search: Search, layout: Layout) -> Unusable:
     requirement = search.requirement_in(folder) if folder else None
     if search.dockerfiles and layout.config and folder and requirement:
         dockerfile, path = next(iter(search.dockerfiles)), BareChart(folder, requirement).values_path
-        context = folder_of(dockerfile)
+        context = search.context_of(dockerfile)
         image = f"{{{last_part(context)}: {{contextPath: {context}, valuesPath: {path}}}}}"
         claiming = next((one for one in chart.images if path in one.values_paths), None)
         is_there = claiming is not None and join(layout.root, claiming.context) == context
@@ -243,7 +243,7 @@ def _from_what_is_there(search: Search) -> Layout:
     name = next(iter(names.values()), None)
     # Of several Dockerfiles, the one in a folder that is called as the image.
     dockerfile = max(dockerfiles, key=lambda path: f"/{name}".endswith(f"/{last_part(folder_of(path))}"))
-    context = folder_of(dockerfile)
+    context = search.context_of(dockerfile)
     suggested = f"say it in {FILE}: {_suggestion(search, dockerfile, chart, name)}"
     if len(dockerfiles) > 1:
         what = f"several Dockerfiles inherit from z2jh's hub image: {', '.join(dockerfiles)}"
@@ -251,7 +251,8 @@ def _from_what_is_there(search: Search) -> Layout:
     if chart and name is None:
         raise NotNamed(f"{chart.values_path} names no image", where=chart.values_file, hint=suggested)
     image = name.rpartition("/")[2] if name else last_part(context)
-    for other in (path for path in search.all_dockerfiles if last_part(folder_of(path)) == image != last_part(context)):
+    is_other = image not in map(last_part, (context, folder_of(dockerfile)))
+    for other in (path for path in search.all_dockerfiles if is_other and last_part(folder_of(path)) == image):
         what = f"{name} may be built from {other}, and {dockerfile} inherits from z2jh's hub image"
         raise Unusable(what, where=search.top, hint=suggested)
     for place in (place for place in names if is_below(place.file, [context])):
@@ -283,7 +284,7 @@ def _unnamed_layout(chart: BareChart | None, images: Iterable[ImageSpec]) -> Lay
 
 def _suggestion(search: Search, dockerfile: str, chart: BareChart | None, name: str | None) -> str:
     """Return the settings that say all of the image of ``dockerfile``, in one line of YAML."""
-    context = folder_of(dockerfile)
+    context = search.context_of(dockerfile)
     fields = {"context": _quoted(context), "name": name or f"HOST/PATH/{last_part(context)}"}
     if dockerfile != join(context, "Dockerfile"):
         fields["dockerfile"] = _quoted(dockerfile)

@@ -7,46 +7,35 @@ arguments, and what ``hub.pins`` and marker comments name. Moving one leaves eve
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from shlex import quote
-from types import MappingProxyType
 from typing import ClassVar, NamedTuple, Protocol
 
 from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import PinTarget
 from ..core.yaml_tree import Document, Edit, MappingNode, Scalar, Text, parse_all, target_of
-from ..releases.versions import parse_constraint
-from ..tools.git import Git
-from .chart import LOCKS, api_version, pinned, requirements, with_version
+from .chart import LOCKS, api_version, pinned, requirements, same_address, with_version
 from .chartpress import BuildArgument, read_chartpress, values_of
 from .dockerfile import hub_base, with_base
-from .files import Files, behind_links, join, require
+from .files import Files, is_glob, join, require
+from .markers import Marker, marked_version, marks_in, version_in
+from .search import Listing
 from .yaml_edit import follow, with_scalars
 
-# Lines that may be a chart's list of dependencies, or a marker.
-_TELLING = ("^dependencies:", "hubpress:", "renovate:")
-_GLOB = frozenset("*?[")
-# A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; a part of one where there is no whole one.
-_WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?![.\w-]*[0-9])")
-_PART = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])")
-_COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--)(?:\s.*|$)")
-_MARK = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--|/\*)\s*(?P<whose>hubpress|renovate):\s*(?P<words>.*)")
-_RENOVATE = re.compile(r"(\w+)=(\S+)")
 _CHART_KEYS, _SOURCE_KEYS = ("chart",), ("repo", "repository", "repoURL")
 
 
 class Kind(Enum):
-    """What a place of the release is."""
+    """What a place of the release is; the value is the code of the problem that it differs (docs/checks.md)."""
 
-    BASE = "base image"
-    REQUIREMENT = "requirement"
-    COPY = "copy of the chart"
-    LOCK = "lock"
-    PIN = "pin"
+    BASE = "base-not-of-release"
+    REQUIREMENT = "requirements-differ"
+    COPY = "chart-copies-differ"
+    LOCK = "lock-differs"
+    PIN = "pin-differs"
 
 
 class Pinned(NamedTuple):
@@ -234,34 +223,6 @@ class InYaml(_InOneFile):
         return document, scalar, version_in(scalar.value, f"{self.file}:{scalar.line}")
 
 
-class Marker(NamedTuple):
-    """What marks a version's line: a comment of ours or Renovate's for a chart, or a text of the settings."""
-
-    chart: str
-    repository: str
-    text: str | None = None
-
-    def span_in(self, line: str) -> tuple[int, int] | None:
-        """Return where the mark stands in ``line``, a comment to its end; None where there is none."""
-        if self.text is not None:
-            start = line.find(self.text)
-            return None if start < 0 else (start, start + len(self.text))
-        found = _MARK.search(line)
-        if found is None:
-            return None
-        words = found["words"].strip()
-        # Behind the name may be a remark, or the comment's end.
-        is_ours = re.fullmatch(rf"{re.escape(self.chart)}(?:\s*(?:-->|\*/|[,;:(#]).*)?", words)
-        is_meant = is_ours if found["whose"] == "hubpress" else self._is_same_chart(words)
-        return (found.start(), len(line)) if is_meant else None
-
-    def _is_same_chart(self, comment: str) -> bool:
-        said = dict(_RENOVATE.findall(comment))
-        name = said.get("packageName", said.get("depName"))
-        address = said.get("registryUrl", self.repository)
-        return said.get("datasource") == "helm" and name == self.chart and same_address(address, self.repository)
-
-
 @dataclass(frozen=True)
 class Marked(_InOneFile):
     """The version that a marker's place in the file, by its number, marks."""
@@ -278,56 +239,13 @@ class Marked(_InOneFile):
     def read(self, files: Files) -> Pinned:
         """Return the version."""
         text = Text.decode(require(files, self.file), self.file)
-        start, end = self._place(text)
+        start, end = marked_version(text, self.marker, self.number)
         return Pinned(text.content[start:end], text.content.count("\n", 0, start) + 1)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
         """Return the file with the version ``text``."""
         before = Text.decode(require(files, self.file), self.file)
-        return {self.file: before.edited([Edit(*self._place(before), text)])}
-
-    def _place(self, text: Text) -> tuple[int, int]:
-        lines = text.content.split("\n")
-        marks = list(_marks(text, self.marker))
-        if len(marks) <= self.number:
-            raise Unusable(f"nothing marks the version of {self.name}", where=self.file, hint="git diff")
-        number = marks[self.number]
-        first, last = self.marker.span_in(lines[number]) or (0, 0)
-        code = _COMMENT.sub("", lines[number][:first] + " " * (last - first) + lines[number][last:])
-        if not _WHOLE.search(code) and not _PART.search(code) and number + 1 < len(lines):
-            number += 1
-            code = _COMMENT.sub("", lines[number])
-        offset = sum(len(line) + 1 for line in lines[:number])
-        start, end = version_in(code, f"{self.file}:{number + 1}")
-        return offset + start, offset + end
-
-
-class KnownFiles(NamedTuple):
-    """The files that git knows: those that match a pattern, by the pattern, and those that may hold places."""
-
-    matching: Mapping[str, tuple[str, ...]]
-    telling: tuple[str, ...]
-
-
-NOTHING_FOUND = KnownFiles(MappingProxyType({}), ())
-
-
-def find_files(git: Git, patterns: Sequence[str]) -> KnownFiles:
-    """Ask git for the files that match ``patterns``, and for those with lists of dependencies or markers."""
-    matching = {
-        pattern: git.names("ls-files", "-z", "--", f":(glob){pattern}")
-        if is_glob(pattern)
-        else (behind_links(git.folder, pattern),)
-        for pattern in dict.fromkeys(patterns)
-    }
-    words = [word for text in _TELLING for word in ("-e", text)]
-    grep = ("grep", "-I", "--files-with-matches", "-z", "--full-name", "--basic-regexp", *words)
-    return KnownFiles(matching, git.ask(*grep).names)
-
-
-def is_glob(pattern: str) -> bool:
-    """Whether ``pattern`` stands for several files."""
-    return not _GLOB.isdisjoint(pattern)
+        return {self.file: before.edited([Edit(*marked_version(before, self.marker, self.number), text)])}
 
 
 def copies(files: Files, telling: Sequence[str], name: str, repository: str) -> Iterator[str]:
@@ -344,7 +262,7 @@ def copies(files: Files, telling: Sequence[str], name: str, repository: str) -> 
             yield path
 
 
-def named_pins(files: Files, found: KnownFiles, targets: Sequence[PinTarget], marker: Marker) -> Iterator[Pin]:
+def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marker: Marker) -> Iterator[Pin]:
     """Yield the places that ``hub.pins`` names, and then those that comments mark.
 
     Raises:
@@ -359,7 +277,7 @@ def named_pins(files: Files, found: KnownFiles, targets: Sequence[PinTarget], ma
                 count = sum(1 for _ in versions_at(data, path, target.path, marker.chart))
                 yield from (InYaml(path, target.path, marker.chart, number) for number in range(count))
             else:
-                count = sum(1 for _ in _marks(Text.decode(data, path), own))
+                count = sum(1 for _ in marks_in(Text.decode(data, path), own))
                 marked += [path] if target.marker is None else []
                 yield from (Marked(path, own, number) for number in range(count) if target.marker is not None)
             if not count and not is_glob(target.file):
@@ -368,7 +286,7 @@ def named_pins(files: Files, found: KnownFiles, targets: Sequence[PinTarget], ma
                 raise Unusable(f"{what} names no version of {marker.chart} there", where=path, hint=hint)
     for path in dict.fromkeys(marked):
         with contextlib.suppress(Unusable):
-            marks = _marks(Text.decode(files.read(path) or b"", path), marker)
+            marks = marks_in(Text.decode(files.read(path) or b"", path), marker)
             yield from [Marked(path, marker, number) for number, _ in enumerate(marks)]
 
 
@@ -388,45 +306,9 @@ def versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tupl
                 yield document, scalar
 
 
-def version_in(text: str, where: str) -> tuple[int, int]:
-    """Return where the one version in ``text`` stands: all of it where it is a requirement as Helm reads them.
-
-    Raises:
-        Unusable: there is none, or several.
-    """
-    if parse_constraint(text) is not None:
-        return 0, len(text)
-    found = list(_WHOLE.finditer(text)) or list(_PART.finditer(text))
-    if len(found) != 1:
-        raise Unusable(
-            f"there are {len(found)} versions in {text.strip()!r}, not one" if found else "there is no version here",
-            where=where,
-            hint="put the version on a line of its own, with the marker on that line or the line above",
-        )
-    return found[0].span()
-
-
-def same_address(one: str, other: str) -> bool:
-    """Whether two addresses mean one Helm repository; z2jh's has two."""
-    return _tidy(one) == _tidy(other)
-
-
-def _tidy(address: str) -> str:
-    plain = address.strip().rstrip("/").lower().replace("http://", "https://")
-    return plain.replace("https://jupyterhub.github.io/helm-chart", "https://hub.jupyter.org/helm-chart")
-
-
 def _name_beside(mapping: MappingNode) -> str | None:
     """Return the chart that the mapping around a version names; None where it names none."""
     texts = {key.value: target_of(value) for key, value in mapping.entries if isinstance(key, Scalar)}
     keys = (*_CHART_KEYS, "name") if any(key in texts for key in _SOURCE_KEYS) else _CHART_KEYS
     named = (texts.get(key) for key in keys)
     return next((one.value for one in named if isinstance(one, Scalar) and one.value), None)
-
-
-def _marks(text: Text, marker: Marker) -> Iterator[int]:
-    """Yield the lines, counted from 0, that carry the marker; in Markdown a comment is HTML's, the rest is shown."""
-    is_shown = text.where.endswith(".md") and marker.text is None
-    for number, line in enumerate(text.content.split("\n")):
-        if marker.span_in(line) and not (is_shown and "<!--" not in line):
-            yield number

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeVar
 
 from ..core.faults import Unusable
 from ..core.names import is_name
 from ..core.settings import Settings
-from .chart import Requirement, dependencies_in, requirement_in
+from ..tools.git import Git
+from .chart import CHART_FILES, Requirement, dependencies_in, requirement_in
 from .chartpress import NO_ARGUMENTS, BuildArgument, ChartSpec, read_chartpress, values_of
-from .dockerfile import HUB_NAMES, BaseImage, hub_base
-from .files import Files, behind_links, is_below, join, read_all
+from .dockerfile import HUB_NAMES, BaseImage, copied_files, hub_base
+from .files import Files, behind_links, is_below, is_glob, join, read_all, require
 from .values import image_at
 
 T = TypeVar("T")
 CHARTPRESS_FILE = "chartpress.yaml"
-# What git lists of a repository: the files of charts, and whatever may be a Dockerfile.
-PATTERNS = (
-    ":(glob)**/Chart.yaml",
-    ":(glob)**/requirements.yaml",
-    ":(glob,icase)**/*Dockerfile*",
-    ":(glob,icase)**/*Containerfile*",
-)
-_CHART_FILES = ("/Chart.yaml", "/requirements.yaml")
+# Lines that may be a chart's list of dependencies, or a marker.
+_TELLING = ("^dependencies:", "hubpress:", "renovate:")
+_DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
 _IGNORE_FILE = ".dockerignore"
 _HUB_NAME = min(HUB_NAMES, key=len).encode()
 
@@ -60,6 +57,40 @@ class Place(NamedTuple):
     path: str
 
 
+class Listing(NamedTuple):
+    """What git lists of a repository.
+
+    Attributes:
+        files: all files, those included that are not committed yet and not ignored.
+        matching: the committed files that a pattern of the settings stands for, by the pattern.
+        telling: the committed files that may list a chart's dependencies, or have a marker.
+    """
+
+    files: tuple[str, ...]
+    matching: Mapping[str, tuple[str, ...]]
+    telling: tuple[str, ...]
+
+    @classmethod
+    def of(cls, git: Git, settings: Settings) -> Listing:
+        """Ask git."""
+        patterns = dict.fromkeys([*(one.file for one in settings.values), *(one.file for one in settings.pins)])
+        words = [word for text in _TELLING for word in ("-e", text)]
+        return cls(
+            tuple(dict.fromkeys(git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard"))),
+            {
+                pattern: git.names("ls-files", "-z", "--", f":(glob){pattern}")
+                if is_glob(pattern)
+                else (behind_links(git.folder, pattern),)
+                for pattern in patterns
+            },
+            git.ask("grep", "-I", "--files-with-matches", "-z", "--full-name", "--basic-regexp", *words).names,
+        )
+
+    def has(self, path: str) -> bool:
+        """Whether there is a file or a folder ``path``."""
+        return path == "." or any(file == path or file.startswith(f"{path}/") for file in self.files)
+
+
 @dataclass(frozen=True, eq=False)
 class Search:
     """A search for charts and hub images.
@@ -68,20 +99,30 @@ class Search:
         top: the repository's top folder.
         files: its files.
         settings: this run's settings.
-        roots: the folders, relative to the top, that may hold the hub's chartpress.yaml.
-        seen: the files that match ``PATTERNS``; empty where chartpress.yaml names the images.
+        listing: what git lists of it.
     """
 
     top: Path
     files: Files
     settings: Settings
-    roots: tuple[str, ...]
-    seen: tuple[str, ...] = ()
+    listing: Listing
+
+    @cached_property
+    def roots(self) -> tuple[str, ...]:
+        """The folders, relative to the top, that may hold the hub's chartpress.yaml; empty for the top itself."""
+        if self.settings.root is not None:
+            root = join(self.settings.root)
+            return ("" if root == "." else root,)
+        if self.files.read(CHARTPRESS_FILE) is not None:
+            return ("",)
+        listed = (path.rpartition("/") for path in self.listing.files)
+        return tuple(folder for folder, _, name in listed if name == CHARTPRESS_FILE)
 
     @cached_property
     def folders(self) -> tuple[str, ...]:
         """The folders of charts."""
-        return tuple(dict.fromkeys(folder_of(path) for path in self.seen if f"/{path}".endswith(_CHART_FILES)))
+        listed = (path.rpartition("/") for path in self.listing.files)
+        return tuple(dict.fromkeys(folder or "." for folder, _, name in listed if name in CHART_FILES))
 
     @cached_property
     def own_folders(self) -> tuple[str, ...]:
@@ -97,8 +138,8 @@ class Search:
     @cached_property
     def all_dockerfiles(self) -> tuple[str, ...]:
         """The files that may be Dockerfiles, where symbolic links lead to."""
-        paths = (path for path in self.seen if not f"/{path}".endswith((*_CHART_FILES, _IGNORE_FILE)))
-        return tuple(dict.fromkeys(behind_links(self.top, path) for path in paths))
+        named = (path for path in self.listing.files if _DOCKERFILE.search(path) and not path.endswith(_IGNORE_FILE))
+        return tuple(dict.fromkeys(behind_links(self.top, path) for path in named))
 
     @cached_property
     def dockerfiles(self) -> dict[str, BaseImage]:
@@ -115,6 +156,16 @@ class Search:
         path = behind_links(self.top, dockerfile)
         data = self.files.read(path)
         return None if data is None else hub_base(data, path, values_of(arguments))
+
+    def context_of(self, dockerfile: str) -> str:
+        """Return the folder that a Dockerfile is built in: the nearest that has all that it copies, else its own.
+
+        A Makefile or workflow may build it from above (``docker build -f images/hub/Dockerfile .``).
+        """
+        own = folder_of(dockerfile)
+        copied = [one.path.lstrip("/") for one in copied_files(require(self.files, dockerfile), dockerfile)]
+        above = (own, *map(str, PurePosixPath(own).parents))
+        return next((one for one in above if all(self.listing.has(join(one, path)) for path in copied)), own)
 
     def charts_in(self, root: str) -> tuple[ChartSpec, ...]:
         """Return the charts of the chartpress.yaml in ``root``; none where it cannot be used, as a template cannot."""

@@ -2,14 +2,23 @@
 
 The shapes are those that chartpress writes: a mapping with ``name`` or ``repository`` (both are set where
 both are there) and ``tag``, or one string ``name:tag``. A digest may stand behind the tag, or in its place.
+What a place names tells which image it belongs to, where several images could be meant.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path as Folder
 from typing import NamedTuple
 
 from ..core.faults import Unusable
+from ..core.names import Reference
+from ..core.settings import ValuesTarget
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, described, duplicates, parse, target_of
+from .chartpress import ImageSpec
+from .files import Files, behind_links, is_glob
 from .yaml_edit import Added, Path, Shared, follow, reach, text_at, with_scalars
 
 NAME_KEYS = ("name", "repository")
@@ -32,6 +41,25 @@ class PinnedImage(NamedTuple):
     tag: str | None
     line: int
     digest: str | None = None
+
+    def reference(self, where: str) -> Reference | None:
+        """Return what it names, for messages in the file ``where``; None where it is empty.
+
+        Raises:
+            Unusable: it is not the name of an image.
+        """
+        if not self.name or not (self.tag or self.digest):
+            return None
+        tag, digest = (f":{self.tag}" if self.tag else ""), (f"@{self.digest}" if self.digest else "")
+        return Reference.parse(f"{self.name}{tag}{digest}", f"{where}:{self.line}")
+
+
+class ValuesPlace(NamedTuple):
+    """A place of an image's name and tag: the values file, the dotted path in it, the image's key."""
+
+    file: str
+    path: str
+    image: str
 
 
 def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
@@ -84,6 +112,90 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
         if now._replace(line=image.line) == image:
             return data
         raise
+
+
+@dataclass(frozen=True, eq=False)
+class ValuesPlaces:
+    """The places in the values of a repository's images.
+
+    Attributes:
+        top: the repository's top folder.
+        files: its files.
+        file: the chart's values.yaml; None without a chart.
+        targets: the setting ``values``, each with its files.
+        images: the images that may be built.
+        known: all images of the chart.
+    """
+
+    top: Folder
+    files: Files
+    file: str | None
+    targets: Sequence[tuple[ValuesTarget, Sequence[str]]]
+    images: Sequence[ImageSpec]
+    known: Sequence[ImageSpec]
+
+    def places_of(self, image: ImageSpec) -> tuple[ValuesPlace, ...]:
+        """Return every place that ``image`` is written to; a shared one belongs to the image that it names now."""
+        places = self._claimed(image)
+        return tuple(one for one in places if self._owners.get((one.file, one.path), image.key) == image.key)
+
+    @cached_property
+    def spare(self) -> dict[str, ValuesPlace]:
+        """The images that share each of their places with another one, which is named there; each with such a place."""
+        claims = {image.key: self._claimed(image) for image in self.images if not self.places_of(image)}
+        return {
+            key: places[0]._replace(image=self._owners[places[0].file, places[0].path])
+            for key, places in claims.items()
+            if places
+        }
+
+    def _claimed(self, image: ImageSpec) -> tuple[ValuesPlace, ...]:
+        """Return the places of ``image``, shared ones included."""
+        own = ((self.file, path) for path in image.values_paths) if self.file else ()
+        more = (
+            (file, target.path)
+            for target, files in self.targets
+            for file in files
+            if target.image in (None, image.key) and self._is_named_in(file, target, image)
+        )
+        places = ((behind_links(self.top, file), path) for file, path in (*own, *more))
+        return tuple(ValuesPlace(file, path, image.key) for file, path in dict.fromkeys(places))
+
+    def _is_named_in(self, file: str, target: ValuesTarget, image: ImageSpec) -> bool:
+        """Whether a file of the setting ``values`` is for this image: it names it.
+
+        A file that is no pattern's is so, too, where it names none of the chart's images.
+        """
+        named = self._name_at(file, target.path)
+        if named and named.same_repository(Reference(image.name)):
+            return True
+        if is_glob(target.file):
+            return False
+        is_anothers = named and any(named.same_repository(Reference(one.name)) for one in self.known)
+        return target.image is not None or not is_anothers
+
+    @cached_property
+    def _owners(self) -> dict[tuple[str, str], str]:
+        """The keys of the images that the values name, by file and path, where several images share a place."""
+        claims: dict[tuple[str, str], dict[str, Reference]] = {}
+        for image in self.images:
+            for place in self._claimed(image):
+                claims.setdefault((place.file, place.path), {})[image.key] = Reference(image.name)
+        owners = {}
+        for at, names in claims.items():
+            named = self._name_at(*at) if len(names) > 1 else None
+            fitting = [key for key, name in names.items() if named and name.same_repository(named)]
+            if fitting:
+                owners[at] = fitting[0]
+        return owners
+
+    def _name_at(self, file: str, path: str) -> Reference | None:
+        """Return the image that a values file names at ``path``; None for none, and where that cannot be read."""
+        try:
+            name = image_at(self.files.read(file) or b"", path, file).name
+        except Unusable:
+            return None
+        return Reference(name) if name else None
 
 
 def warnings(data: bytes, where: str) -> tuple[str, ...]:

@@ -70,6 +70,9 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository) -> Iterator[
     before, after, required = hub.version, choice.release.version, hub.requirement.version
     if repository.is_plain:
         yield "the Helm repository is asked over plain http: whoever is on the way can change what it says"
+    for pin in hub.held_pins:
+        if not allows(pin.read(hub.files).text, after):
+            yield f"{pin.files[0]}: {pin.name} {pin.read(hub.files).text} stays, as hub.accept names {pin.kind.value}"
     if is_range(required) and allows(required, after):
         yield f"{hub.requirement_file}: the range {required} allows {after} already, and stays"
     if choice.beyond:

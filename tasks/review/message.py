@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeVar
 from ..core.faults import Fault
 from ..releases.index import Release
 from ..releases.notes import release_links, security_news, upgrade_links
-from ..repo.hub import Hub, ValuesPlace, open_repository
-from ..repo.values import image_at
+from ..repo.hub import Hub, open_repository
+from ..repo.values import ValuesPlace, image_at
 from .upgrades import upgrade_paragraph, upgrades_here
 
 T = TypeVar("T")

@@ -209,7 +209,7 @@ def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
         for place in hub.values_places(image):
             if place.file == path:
                 pinned = image_at(data, place.path, path)
-                if not pinned.name or not pinned.tag:
+                if not pinned.name or not (pinned.tag or pinned.digest):
                     data = with_image(
                         data, place.path, PinnedImage(image.spec.name, pinned.tag or _NOT_BUILT, pinned.line), path
                     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tasks.core.settings import Settings
 from tasks.repo.hub import Hub
+from tasks.repo.search import Listing
 from tasks.tools.git import Git
 
 if TYPE_CHECKING:
@@ -28,4 +29,4 @@ class InMemory:
 def hub_of(files: Mapping[str, bytes]) -> Hub:
     """Return the hub repository whose files are ``files``, all of them committed on ``main``."""
     held = InMemory(files)
-    return Hub(Git(Path("/nowhere")), Settings(root=""), held, held, "main")
+    return Hub(Git(Path("/nowhere")), Settings(root=""), held, held, Listing(tuple(files), {}, ()), "main")

@@ -1,4 +1,7 @@
-"""The lock file beside a requirement: helm's to write, refreshed with the requirement or not at all."""
+"""The lock file beside a requirement: helm's to write, refreshed with the requirement or not at all.
+
+What the real helm writes is in test_lock_by_helm.py.
+"""
 
 from __future__ import annotations
 
@@ -89,30 +92,6 @@ def lock(version: str) -> str:
     )
 
 
-def test_helm_refreshes_the_lock(locked: Hub, requirement_file: str, helm: Helm, hubpress: Hubpress) -> None:
-    done = hubpress(locked, "bump", "--json")
-    assert done.code == 0, done
-    assert helm.calls == [f"{locked.path / 'hub'}: helm dependency update ."]
-    assert locked.read(f"hub/{LOCKS[requirement_file]}") == lock("3.3.8")
-    assert done.json["files"] == [
-        "images/hub/Dockerfile",
-        f"hub/{requirement_file}",
-        f"hub/{LOCKS[requirement_file]}",
-    ]
-
-
-def test_a_commit_holds_requirement_and_lock(
-    locked: Hub, requirement_file: str, helm: Helm, hubpress: Hubpress
-) -> None:
-    hubpress(locked, "bump")
-    done = hubpress(locked, "commit")
-    assert done.code == 0, done
-    assert len(helm.calls) == 1
-    assert locked.git("show", "--name-only", "--pretty=").splitlines() == sorted(
-        ["images/hub/Dockerfile", f"hub/{requirement_file}", f"hub/{LOCKS[requirement_file]}"]
-    )
-
-
 def test_a_lock_that_was_left_behind_is_refreshed_alone(
     locked: Hub, requirement_file: str, helm: Helm, hubpress: Hubpress
 ) -> None:
@@ -166,37 +145,6 @@ def test_helm_that_leaves_the_lock_behind_is_a_fault(
     assert len(helm.calls) == 1
     error, _ = told.err.splitlines()[-2:]
     assert error == f"error: helm did not lock jupyterhub at 3.3.8 (hub/{LOCKS[requirement_file]})"
-
-
-@pytest.mark.parametrize("requirement_file", LOCKS, indirect=True)
-def test_a_lock_that_helm_reads_and_does_not_write_for_the_chart_is_refused(
-    locked: Hub, requirement_file: str, helm: Helm, hubpress: Hubpress
-) -> None:
-    right = LOCKS[requirement_file]
-    (wrong,) = set(LOCKS.values()) - {right}
-    locked.git("mv", f"hub/{right}", f"hub/{wrong}")
-    locked.commit("Rename the lock")
-    with nothing_written(locked):
-        told = hubpress(locked, "bump")
-    assert (told.code, helm.calls) == (1, [])
-    assert fault(told)[1] == (f"git rm hub/{wrong} && helm dependency update hub && git add hub/{right} && git commit")
-    found = hubpress(locked, "check", "--offline", "--json").json["problems"]
-    assert "lock-differs" not in [problem["code"] for problem in found]
-    locked.edit(f"hub/{requirement_file}", "version: 3.2.1", "version: 3.3.8")
-    found = hubpress(locked, "check", "--offline", "--json").json["problems"]
-    assert "lock-differs" in [problem["code"] for problem in found]
-
-
-def test_a_copy_of_the_chart_has_its_lock_refreshed_too(
-    locked: Hub, requirement_file: str, helm: Helm, hubpress: Hubpress
-) -> None:
-    for name in ("Chart.yaml", requirement_file, LOCKS[requirement_file]):
-        locked.write(f"config/a/{name}", locked.read(f"hub/{name}"))
-    locked.commit("Copy the chart")
-    assert hubpress(locked, "bump").code == 0
-    assert helm.calls == [f"{locked.path / folder}: helm dependency update ." for folder in ("hub", "config/a")]
-    for name in (requirement_file, LOCKS[requirement_file]):
-        assert locked.read(f"config/a/{name}") == locked.read(f"hub/{name}")
 
 
 def test_a_locked_range_keeps_its_lock_until_it_is_moved(

@@ -149,6 +149,26 @@ def test_a_place_that_was_left_behind_is_told_and_moved(hub: Hub, place: Place, 
     assert hub.read(place.file) == place.text.replace("«V»", "3.2.1")
 
 
+@pytest.mark.parametrize("name", ["a copy of the chart", "Terraform, the line above", "an Application"])
+@pytest.mark.parametrize("path", ["", ", path: '*a*'"], ids=["everywhere", "there"])
+def test_a_place_whose_difference_is_accepted_stays(hub: Hub, name: str, path: str, hubpress: Hubpress) -> None:
+    place = PLACES[name]
+    put(hub, place, "3.2.0")
+    settings = hub.read("invoke.yaml") if place.pins else "hub:\n"
+    hub.write("invoke.yaml", f"{settings}  accept: [{{code: {place.code}{path}}}]\n")
+    hub.commit("Accept it")
+    assert place.file not in hubpress(hub, "bump", "--json").json["files"]
+    assert hub.read(place.file) == place.text.replace("«V»", "3.2.0")
+    again = hubpress(hub, "--dry", "bump")
+    assert f"{place.file}: " in again.out
+    assert f" 3.2.0 stays, as hub.accept names {place.code}\n" in again.out
+    assert hubpress(hub, "commit").code == 0
+    found = hubpress(hub, "check", "--offline", "--json").json["problems"]
+    assert [(one["code"], one["severity"]) for one in found if one["code"] != "values-empty"] == [
+        (place.code, "accepted")
+    ]
+
+
 @pytest.mark.parametrize(("file", "text"), LEFT_ALONE.values(), ids=LEFT_ALONE)
 def test_what_is_no_place_of_the_release_stays(hub: Hub, file: str, text: str, hubpress: Hubpress) -> None:
     put(hub, Place(file, text))

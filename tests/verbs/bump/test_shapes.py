@@ -56,6 +56,15 @@ COPY logo.svg /x
 == images/site-hub/logo.svg
 <svg/>
 """
+BELOW = """\
+== images/site-hub/docker/Dockerfile
+FROM quay.io/jupyterhub/k8s-hub:3.2.1
+COPY logo.svg conf /x
+== images/site-hub/logo.svg
+<svg/>
+== images/site-hub/conf/a
+"""
+FROM_THE_TOP = IMAGE.replace("COPY logo", "COPY images/site-hub/logo")
 SLIM_IN_STAGES = """\
 == docker/jh/Dockerfile
 FROM node AS js
@@ -64,6 +73,10 @@ COPY --from=js /x /x
 """
 BASE_OF_OURS = "== images/base/Dockerfile\nFROM quay.io/jupyterhub/k8s-hub:3.2.1\n"
 SET_SITE = f"{{context: images/site-hub, name: {OURS}, values: [jupyterhub.hub.image]}}"
+SET_FROM_THE_TOP = (
+    f"hub: {{images: [{{context: ., name: {OURS}, dockerfile: images/site-hub/Dockerfile, "
+    "values: [jupyterhub.hub.image], paths: [images/site-hub/logo.svg]}]}"
+)
 SET_SLIM = """\
   - context: images/site-hub
     dockerfile: images/site-hub/Dockerfile.slim
@@ -229,6 +242,16 @@ SHAPES = [
         init=ADOPTED.replace("        values", "        contextPath: docker/jh\n        values") + MAKEFILE + IGNORED,
     ),
     site(
+        "a Dockerfile below its build context",
+        CHART + VALUES + BELOW,
+        bump=CHART_MOVED + MOVED.replace("/Dockerfile", "/docker/Dockerfile"),
+        init=ADOPTED.replace(
+            "        valuesPath", "        dockerfilePath: images/site-hub/docker/Dockerfile\n        valuesPath"
+        )
+        + MAKEFILE
+        + IGNORED,
+    ),
+    site(
         "other images beside it",
         CHART
         + VALUES
@@ -346,6 +369,12 @@ SHAPES = [
         "values: [jupyterhub.hub.image], paths: [logo.svg, conf]}]}",
     ),
     refused(
+        "a Dockerfile that is built from the top",
+        CHART + VALUES + FROM_THE_TOP,
+        "error: the build context of images/site-hub/Dockerfile holds hub/values.yaml, so each build would give the "
+        f"image a new tag (.)\nhint: say it in invoke.yaml: {SET_FROM_THE_TOP}",
+    ),
+    refused(
         "two charts",
         CHART + VALUES + IMAGE + CHART.replace("hub/Chart", "old/Chart"),
         "error: several charts depend on jupyterhub: hub, old (TOP)\n"
@@ -391,6 +420,11 @@ SHAPES = [
         init=MAKEFILE + IGNORED,
     ),
     site(
+        "hub.images for a Dockerfile that is built from the top",
+        CHART + VALUES + FROM_THE_TOP + f"== invoke.yaml\n{SET_FROM_THE_TOP}\n",
+        init=MAKEFILE + IGNORED,
+    ),
+    site(
         "hub.images for two images of one folder, each with its values",
         CHART
         + VALUES
@@ -416,6 +450,15 @@ SHAPES = [
     # -- the image alone
     alone("the image alone", ALONE),
     alone("the image alone, in a folder", ALONE.replace("== ", "== images/hub/"), context="images/hub"),
+    Shape(
+        "the image alone, built from the top",
+        FROM_THE_TOP,
+        MOVED,
+        "",
+        NAMED_HUB + "      dockerfile: images/site-hub/Dockerfile\n" + MAKEFILE + IGNORED_ALONE,
+        "",
+        "",
+    ),
     alone(
         "the image alone, its version in an ARG",
         "== Dockerfile\nARG Z2JH_VERSION=3.2.1\nFROM quay.io/jupyterhub/k8s-hub:${Z2JH_VERSION}\n",

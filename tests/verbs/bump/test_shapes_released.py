@@ -1,8 +1,9 @@
-"""Repositories without chartpress.yaml, released for real: with a chart, and the image alone."""
+"""Repositories of each shape, rehearsed and released for real."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
-DOCKERFILE = "FROM {base}:3.2.1\nCOPY logo.svg /logo.svg\n"
+# «CHARTS», «BASE» and «NAME» stand for the Helm repository, the base image and the hub image.
+IMAGE = {
+    "images/site-hub/Dockerfile": "FROM «BASE»:3.2.1\nCOPY logo.svg /logo.svg\n",
+    "images/site-hub/logo.svg": "<svg/>\n",
+}
 CHART = """\
 apiVersion: v2
 name: hub
@@ -27,45 +32,168 @@ version: 0.0.1
 dependencies:
 - name: jupyterhub
   version: 3.2.1
-  repository: {charts}
+  repository: «CHARTS»
 """
-VALUES = "jupyterhub:\n  hub:\n    image:\n      name: {name}\n      tag: pr-499\n"
+VALUES = "jupyterhub:\n  hub:\n    image:\n      name: «NAME»\n      tag: pr-499\n"
+HUB = {"hub/Chart.yaml": CHART, "hub/values.yaml": VALUES, **IMAGE}
+ALONE = {"Dockerfile": IMAGE["images/site-hub/Dockerfile"], "logo.svg": "<svg/>\n"}
+SETTINGS = "hub:\n  chart_repository: «CHARTS»\n  images: [{context: ., name: «NAME»}]\n"
+CONFIG = """\
+charts:
+- name: hub
+  images:
+    site-hub:
+      imageName: «NAME»
+      valuesPath: jupyterhub.hub.image
+"""
+ARGUMENTS = '      buildArgs: {Z2JH: 3.2.1, OTHER: "3.2.1"}\n'
+HELM_RELEASE = """\
+kind: HelmRelease
+spec:
+  chart:
+    spec: {chart: jupyterhub, version: '3.2.1'}  # not 3.2.0
+"""
+TERRAFORM = """\
+resource "helm_release" "hub" {
+  # hubpress: jupyterhub
+  version = "3.2.1"
+  timeout = 321
+}
+"""
 
 
-@pytest.fixture(params=["no chartpress.yaml", "the image alone"])
-def shaped(
+class Shape(NamedTuple):
+    """A repository's files, and the lines that a release changes besides those of Dockerfile, chart and values."""
+
+    files: dict[str, str]
+    moves: dict[str, list[str]] = {}  # noqa: RUF012 - nobody changes it
+
+
+MOVED = {
+    "images/site-hub/Dockerfile": ["-FROM «BASE»:3.2.1", "+FROM «BASE»:3.3.8"],
+    "hub/Chart.yaml": ["-  version: 3.2.1", "+  version: 3.3.8"],
+}
+BUILT = {"hub/values.yaml": ["-      tag: pr-499", "+      tag: «TAG»"]}
+MOVED_ALONE = {"Dockerfile": MOVED["images/site-hub/Dockerfile"]}
+SHAPES = {
+    "no chartpress.yaml": Shape(HUB, {**MOVED, **BUILT}),
+    "the image alone": Shape({**ALONE, "invoke.yaml": SETTINGS}, MOVED_ALONE),
+    "copies of the chart": Shape(
+        {
+            **HUB,
+            "chartpress.yaml": CONFIG,
+            "config/a/hub.Chart.yaml": CHART.replace("3.2.1", '"3.2.1"'),
+            "config/b/Chart.yaml": CHART,
+        },
+        {
+            **MOVED,
+            **BUILT,
+            "config/a/hub.Chart.yaml": ['-  version: "3.2.1"', '+  version: "3.3.8"'],
+            "config/b/Chart.yaml": MOVED["hub/Chart.yaml"],
+        },
+    ),
+    "a HelmRelease beside the image": Shape(
+        {
+            **ALONE,
+            "clusters/a/hub.yaml": HELM_RELEASE,
+            "invoke.yaml": f"{SETTINGS}  pins: [{{file: 'clusters/**/*.yaml', path: spec.chart.spec.version}}]\n",
+        },
+        {
+            **MOVED_ALONE,
+            "clusters/a/hub.yaml": [
+                "-    spec: {chart: jupyterhub, version: '3.2.1'}  # not 3.2.0",
+                "+    spec: {chart: jupyterhub, version: '3.3.8'}  # not 3.2.0",
+            ],
+        },
+    ),
+    "Terraform with a marker beside the image": Shape(
+        {**ALONE, "infra/main.tf": TERRAFORM, "invoke.yaml": SETTINGS},
+        {**MOVED_ALONE, "infra/main.tf": ['-  version = "3.2.1"', '+  version = "3.3.8"']},
+    ),
+    "build arguments": Shape(
+        {
+            **HUB,
+            "chartpress.yaml": CONFIG + ARGUMENTS,
+            "images/site-hub/Dockerfile": "ARG Z2JH\nFROM «BASE»:${Z2JH}\nCOPY logo.svg /\n",
+        },
+        {
+            "chartpress.yaml": [
+                '-      buildArgs: {Z2JH: 3.2.1, OTHER: "3.2.1"}',
+                '+      buildArgs: {Z2JH: 3.3.8, OTHER: "3.2.1"}',
+            ],
+            "hub/Chart.yaml": MOVED["hub/Chart.yaml"],
+            **BUILT,
+        },
+    ),
+}
+
+
+class World(NamedTuple):
+    """A repository of a shape, and what stands for the marks in it."""
+
+    hub: Hub
+    shape: Shape
+    texts: dict[str, str]
+
+    def filled(self, text: str, **more: str) -> str:
+        """Return ``text`` with the marks replaced."""
+        for mark, value in {**self.texts, **more}.items():
+            text = text.replace(f"«{mark}»", value)
+        return text
+
+    def moves(self, **more: str) -> dict[str, list[str]]:
+        """Return the changed lines of each file, as git shows them."""
+        return {file: [self.filled(line, **more) for line in lines] for file, lines in self.shape.moves.items()}
+
+
+@pytest.fixture(params=SHAPES)
+def world(
     request: pytest.FixtureRequest, tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer
-) -> Hub:
-    name = f"{prefix}/site-hub"
-    image = {"Dockerfile": DOCKERFILE.format(base=mirror), "logo.svg": "<svg/>\n"}
-    if request.param == "the image alone":
-        settings = f"hub:\n  chart_repository: {helm_repository.url}\n  images: [{{context: ., name: {name}}}]\n"
-        return make_repository(tmp_path / "hub", {**image, "invoke.yaml": settings})
-    files = {f"images/site-hub/{path}": text for path, text in image.items()}
-    chart = {"hub/Chart.yaml": CHART.format(charts=helm_repository.url), "hub/values.yaml": VALUES.format(name=name)}
-    return make_repository(tmp_path / "hub", {**files, **chart})
+) -> World:
+    shape, hub = SHAPES[request.param], Hub(tmp_path / "hub", tmp_path / "hub.git")
+    made = World(hub, shape, {"CHARTS": helm_repository.url, "BASE": mirror, "NAME": f"{prefix}/site-hub"})
+    make_repository(hub.path, {file: made.filled(text) for file, text in shape.files.items()})
+    return made
 
 
-def test_a_rehearsal_releases_it_and_leaves_it_as_it_is(shaped: Hub, registry: Registry) -> None:
-    before, there = shaped.snapshot(), images_in(registry.address)
-    told = run_task("rehearse", "--json", cwd=shaped.path)
+def changed_lines(diff: str) -> dict[str, list[str]]:
+    """Return the lines that a diff changes, by file."""
+    found: dict[str, list[str]] = {}
+    for part in diff.split("diff --git ")[1:]:
+        _, _, name = part.partition("\n+++ b/")
+        file, _, lines = name.partition("\n")
+        found[file] = [line for line in lines.splitlines() if line.startswith(("-", "+"))]
+    return found
+
+
+def test_a_rehearsal_moves_each_place_and_leaves_the_repository_as_it_is(world: World, registry: Registry) -> None:
+    hub, before, there = world.hub, world.hub.snapshot(), images_in(registry.address)
+    told = run_task("rehearse", cwd=hub.path)
+    assert told.code == 0, told
+    summary, _, shown = told.out.partition("\nCommits on bump-z2jh-3.3.8, in the throwaway remote:\n")
+    moves = changed_lines(shown.removesuffix("\nNothing left this machine.\n"))
+    (tag,) = set(re.findall(r"site-hub:([\w.-]+)", summary))
+    assert moves == world.moves(TAG=tag)
+    assert [file for file in moves if file not in BUILT and f"\n{file}: " not in f"\n{summary}"] == []
+    assert f"/site-hub:{tag}: built, pushed" in summary
+    assert (hub.snapshot(), images_in(registry.address)) == (before, there)
+
+
+def test_a_release_moves_builds_and_commits_it(world: World, registry: Registry) -> None:
+    hub, name = world.hub, world.texts["NAME"]
+    told = run_task("release", "--yes", "--json", cwd=hub.path)
     assert told.code == 0, told
     (image,) = told.json["images"]
     assert (image["name"], image["status"], image["base"]["inherited"]) == ("site-hub", "built", True)
-    assert image["repository"].startswith(f"{told.json['registry']}/")
-    subjects = [commit["subject"] for commit in told.json["commits"]]
-    has_chart = "hub/Chart.yaml" in before
-    assert subjects == ["Move z2jh from 3.2.1 to 3.3.8", *([f"Use hub image {image['tag']}"] if has_chart else [])]
-    assert (shaped.snapshot(), images_in(registry.address)) == (before, there)
-
-
-def test_a_release_moves_builds_and_commits_it(shaped: Hub, prefix: str, registry: Registry, mirror: str) -> None:
-    told = run_task("release", "--yes", "--json", cwd=shaped.path)
-    assert told.code == 0, told
-    image = f"{prefix}/site-hub:{told.json['images'][0]['tag']}"
-    assert list(images_in(registry.address, prefix.partition("/")[2])) == [image.partition("/")[2]]
-    assert labels(image)["org.opencontainers.image.base.name"] == f"{mirror}:3.3.8"
-    again = run_task("release", "--yes", cwd=shaped.path)
+    assert changed_lines(hub.git("diff", "-U0", "main", "HEAD")) == world.moves(TAG=image["tag"])
+    has_values = "hub/values.yaml" in world.shape.moves
+    assert [commit["subject"] for commit in told.json["commits"]] == [
+        "Move z2jh from 3.2.1 to 3.3.8",
+        *([f"Use hub image {image['tag']}"] if has_values else []),
+    ]
+    assert list(images_in(registry.address, name.partition("/")[2])) == [f"{name.partition('/')[2]}:{image['tag']}"]
+    assert labels(f"{name}:{image['tag']}")["org.opencontainers.image.base.name"] == f"{world.texts['BASE']}:3.3.8"
+    again = run_task("release", "--yes", cwd=hub.path)
     assert (again.code, again.out.splitlines()[-1][:12]) == (0, "  base      "), again
-    checked = run_task("check", cwd=shaped.path)
+    checked = run_task("check", cwd=hub.path)
     assert (checked.code, checked.out) == (0, "Everything is consistent.\n"), checked

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tasks.checks.problems import Code, Problem, Severity
 
+from ...support.world import images_in
 from .places import (
     CHARTPRESS,
     DOCKERFILE,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 BUILD, BUILD_AND_COMMIT = "invoke build", "invoke build, then invoke commit"
 IMAGE = f"{VALUES}:6"
+NO_DIGEST = f"sha256:{'1' * 64}"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,20 @@ def lock_left_behind(hub: Hub) -> Problem:
     hub.commit("Lock it")
     message = "the lock has jupyterhub 3.2.1, the requirement 3.3.8"
     return Problem(Code.LOCK, f"{LOCK}:4", message, "helm dependency update hub")
+
+
+def copy_left_behind(hub: Hub) -> Problem:
+    hub.write("clusters/a/requirements.yaml", hub.read(REQUIREMENTS).replace("3.3.8", "3.3.7"))
+    hub.commit("Copy the chart")
+    message = "jupyterhub is at 3.3.7 here, and at 3.3.8 in hub/requirements.yaml"
+    return Problem(Code.COPIES, "clusters/a/requirements.yaml:4", message, "invoke bump --to 3.3.8")
+
+
+def marked_line_left_behind(hub: Hub) -> Problem:
+    hub.write("main.tf", '# hubpress: jupyterhub\nversion = "3.3.7"\n')
+    hub.commit("Deploy it with Terraform")
+    message = "jupyterhub is at 3.3.7 here, and at 3.3.8 in hub/requirements.yaml"
+    return Problem(Code.PIN, "main.tf:2", message, "invoke bump --to 3.3.8")
 
 
 def values_without_an_image(hub: Hub) -> Problem:
@@ -157,6 +173,28 @@ def image_that_says_it_has_another_base(hub: Hub) -> Problem:
     return Problem(Code.WRONG_BASE, IMAGE, message, BUILD_AND_COMMIT)
 
 
+def digest_of_another_image(hub: Hub) -> Problem:
+    push_in_place_of(f"{image_name(hub)}:other", hub.path.parent, f"FROM {base_name(hub)}:3.2.1\n")
+    pushed = images_in(image_name(hub).partition("/")[0])
+    path, tag = image_name(hub).partition("/")[2], pinned_tag(hub)
+    ours, other = pushed[f"{path}:{tag}"], pushed[f"{path}:other"]
+    pin_digest(hub, other)
+    message = f"{other} is pinned, but the registry has {ours} as {tag}"
+    return Problem(Code.DIGEST, IMAGE, message, BUILD_AND_COMMIT)
+
+
+def digest_never_pushed(hub: Hub) -> Problem:
+    pin_digest(hub, NO_DIGEST)
+    message = f"the registry does not have {image_name(hub)}@{NO_DIGEST}"
+    return Problem(Code.NOT_IN_REGISTRY, IMAGE, message, BUILD)
+
+
+def pin_digest(hub: Hub, digest: str) -> None:
+    """Pin an image by digest behind its tag."""
+    hub.edit(VALUES, f"tag: {pinned_tag(hub)}\n", f"tag: {pinned_tag(hub)}@{digest}\n")
+    hub.commit("Pin the digest")
+
+
 def old_tag_kept_over_the_charts(hub: Hub) -> Problem:
     proxy = "  proxy:\n    chp:\n      image:\n        tag: 4.5.0\n"
     hub.edit(VALUES, "  singleuser:\n", f"{proxy}  singleuser:\n")
@@ -205,6 +243,8 @@ IN_FILES = [
     Planted("base-not-of-release", "the base image was moved, the chart was not", base_moved_without_the_chart),
     Planted("requirements-differ", "one of two requirements was left behind", second_requirement_left_behind),
     Planted("lock-differs", "the lock was left behind", lock_left_behind),
+    Planted("chart-copies-differ", "a copy of the chart was left behind", copy_left_behind),
+    Planted("pin-differs", "a marked line was left behind", marked_line_left_behind),
     Planted("values-empty", "the values name no image", values_without_an_image),
     Planted("values-name-differs", "the values name another image", values_with_another_image),
     Planted("values-differ", "one of two values files was left behind", one_of_two_values_left_behind),
@@ -218,5 +258,7 @@ IN_THE_WORLD = [
     Planted("wrong-platform", "the image is for another platform", image_for_another_platform),
     Planted("wrong-base", "the image is on another base", image_on_another_base),
     Planted("wrong-base", "the image says that it is on another base", image_that_says_it_has_another_base),
+    Planted("values-digest-differs", "the digest is another image's", digest_of_another_image),
+    Planted("tag-not-in-registry", "the digest was never pushed", digest_never_pushed),
     Planted("image-override", "an old tag is kept over the chart's own", old_tag_kept_over_the_charts),
 ]

@@ -8,14 +8,16 @@ import pytest
 
 from tasks.checks.problems import Code
 
+from ...support.cli import run_task
+from ...support.world import images_in
 from .corpus import IN_FILES, IN_THE_WORLD, Planted, image_changed_and_not_rebuilt, values_without_an_image
-from .places import DOCKERFILE, check, consistent, pinned_tag
+from .places import DOCKERFILE, VALUES, check, consistent, image_name, pinned_tag
 
 if TYPE_CHECKING:
     from ...support.hubs import Hub
 
 # Planted in test_bases.py and test_pins.py.
-ELSEWHERE = {"chart-copies-differ", "pin-differs", "base-images-differ", "pin-older-than-base"}
+ELSEWHERE = {"base-images-differ", "pin-older-than-base"}
 
 
 def found(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prints
@@ -54,6 +56,26 @@ def test_the_world_outside_tells(planted: Planted, released: Hub) -> None:
 def test_offline_does_not_guess_what_only_the_world_outside_knows(planted: Planted, released: Hub) -> None:
     planted.plant(released)
     consistent(released, "--offline")
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("name", "tag"), [("«N»", "«T»@sha256:«H»"), ("«N»@sha256", "«H»")], ids=["behind the tag", "in its place"]
+)
+def test_a_digest_that_the_registry_has_for_the_image_is_in_order(name: str, tag: str, released: Hub) -> None:
+    image = f"{image_name(released)}:{pinned_tag(released)}"
+    host, _, path = image.partition("/")
+    texts = {"«N»": image_name(released), "«T»": pinned_tag(released), "«H»": images_in(host)[path][7:]}
+    lines = f"      name: {name}\n      tag: {tag}\n"
+    for mark, value in texts.items():
+        lines = lines.replace(mark, value)
+    released.edit(VALUES, f"      name: {texts['«N»']}\n      tag: {texts['«T»']}\n", lines)
+    released.commit("Pin the digest")
+    consistent(released)
+    told = run_task("status", cwd=released.path)
+    assert "invoke release has nothing to do.\n\nEverything is consistent.\n" in told.out, told
+    assert run_task("build", cwd=released.path).code == 0
+    assert released.git("status", "--short") == ""
 
 
 @pytest.mark.engine

@@ -1,0 +1,144 @@
+"""The lock file of a chart of each kind, side by side with the real helm, 3 and 4."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from ...support.cli import run, sh
+from ...support.hubs import Hub, make_repository
+from ...support.machine import HELMS
+from ...support.world import fault, nothing_written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ...support.fixtures import Hubpress
+    from ...support.helm import HelmServer
+
+pytestmark = pytest.mark.helm
+
+WRITTEN = {"v1": "requirements.lock", "v2": "Chart.lock"}
+DOCKERFILE, CHART = "images/hub/Dockerfile", "hub/Chart.yaml"
+
+
+class Chart(NamedTuple):
+    """A chart of an apiVersion whose dependencies are in a file."""
+
+    api: str
+    file: str
+
+    @property
+    def lock(self) -> str:
+        """The lock that helm writes."""
+        return f"hub/{WRITTEN[self.api]}"
+
+    @property
+    def other_lock(self) -> str:
+        """The lock that it reads at most."""
+        return f"hub/{WRITTEN['v1' if self.api == 'v2' else 'v2']}"
+
+
+CHARTS = [Chart(api, file) for api in WRITTEN for file in ("hub/Chart.yaml", "hub/requirements.yaml")]
+
+
+@pytest.fixture(params=HELMS)
+def helm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, helm_repository: HelmServer) -> str:
+    """The real helm on PATH, which knows the repository as a user's would."""
+    monkeypatch.setenv("PATH", str(HELMS[request.param].parent), prepend=os.pathsep)
+    monkeypatch.setenv("GIT_EDITOR", "sh -c 'echo Lock it >\"$1\"' -")
+    sh("helm", "repo", "add", "z2jh", helm_repository.url, cwd=HELMS[request.param].parent)
+    return str(request.param)
+
+
+@pytest.fixture(params=CHARTS, ids=lambda chart: f"{chart.api} {chart.file[4:]}")
+def chart(request: pytest.FixtureRequest) -> Chart:
+    found: Chart = request.param
+    return found
+
+
+@pytest.fixture
+def hub(chart: Chart, tmp_path: Path, helm_repository: HelmServer) -> Hub:
+    """A hub repository on 3.2.1, without a lock; the archives that helm fetches are ignored."""
+    files = {
+        "chartpress.yaml": "charts: [{name: hub, images: {hub: }}]\n",
+        DOCKERFILE: "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n",
+        ".gitignore": "/hub/charts/\n",
+        CHART: f"apiVersion: {chart.api}\nname: hub\nversion: 0.0.1\n",
+    }
+    dependency = f"dependencies:\n- name: jupyterhub\n  version: 3.2.1\n  repository: {helm_repository.url}\n"
+    return make_repository(tmp_path / "hub", {**files, chart.file: files.get(chart.file, "") + dependency})
+
+
+def locked_by_helm(hub: Hub, name: str, chart: Chart) -> None:
+    """Let helm lock the chart, and commit the lock under this name."""
+    sh("helm", "dependency", "update", "hub", cwd=hub.path)
+    hub.git("add", "--all")
+    if name != chart.lock:
+        hub.git("mv", chart.lock, name)
+    hub.commit("Lock it")
+
+
+def codes(hubpress: Hubpress, hub: Hub) -> list[str]:
+    return [problem["code"] for problem in hubpress(hub, "check", "--offline", "--json").json["problems"]]
+
+
+@pytest.mark.usefixtures("helm")
+def test_the_lock_moves_with_the_requirement_in_one_commit(chart: Chart, hub: Hub, hubpress: Hubpress) -> None:
+    locked_by_helm(hub, chart.lock, chart)
+    files = [DOCKERFILE, chart.file, chart.lock]
+    assert hubpress(hub, "bump", "--json").json["files"] == files
+    assert "\n  version: 3.3.8\n" in hub.read(chart.lock)
+    assert hubpress(hub, "commit").code == 0
+    assert hub.git("show", "--name-only", "--pretty=").splitlines() == sorted(files)
+    assert (hub.git("status", "--short"), codes(hubpress, hub)) == ("", [])
+    # Helm itself finds the lock in step with the requirement.
+    sh("helm", "dependency", "build", "hub", cwd=hub.path)
+    assert [path.name for path in (hub.path / "hub/charts").iterdir()] == ["jupyterhub-3.3.8.tgz"]
+    hub.edit(chart.file, "version: 3.3.8", "version: 3.3.7")
+    assert "lock-differs" in codes(hubpress, hub)
+    assert run("helm", "dependency", "build", "hub", cwd=hub.path).code == 1
+
+
+@pytest.mark.usefixtures("helm")
+def test_the_lock_that_helm_does_not_write_is_refused_with_a_command_that_leads_on(
+    chart: Chart, hub: Hub, hubpress: Hubpress
+) -> None:
+    locked_by_helm(hub, chart.other_lock, chart)
+    with nothing_written(hub):
+        told = hubpress(hub, "bump")
+    _, hint = fault(told)
+    assert (told.code, hint) == (
+        1,
+        f"git rm {chart.other_lock} && helm dependency update hub && git add {chart.lock} && git commit",
+    )
+    assert codes(hubpress, hub) == []
+    hub.edit(chart.file, "version: 3.2.1", "version: 3.3.8")
+    assert "lock-differs" in codes(hubpress, hub)
+    hub.git("checkout", "--quiet", chart.file)
+    for command in hint.split(" && "):
+        sh(*shlex.split(command), cwd=hub.path)
+    assert hubpress(hub, "bump", "--json").json["files"] == [DOCKERFILE, chart.file, chart.lock]
+
+
+@pytest.mark.usefixtures("helm")
+def test_a_chart_without_a_lock_gets_none(chart: Chart, hub: Hub, hubpress: Hubpress) -> None:
+    assert hubpress(hub, "bump", "--json").json["files"] == [DOCKERFILE, chart.file]
+    assert sorted(hub.git("status", "--short").split()) == sorted(["M", DOCKERFILE, "M", chart.file])
+    assert not (hub.path / chart.lock).exists()
+
+
+@pytest.mark.usefixtures("helm")
+def test_a_copy_of_the_chart_has_its_lock_refreshed_too(chart: Chart, hub: Hub, hubpress: Hubpress) -> None:
+    locked_by_helm(hub, chart.lock, chart)
+    files = dict.fromkeys((CHART, chart.file, chart.lock))
+    for file in files:
+        hub.write(file.replace("hub/", "copy/"), hub.read(file))
+    hub.write(".gitignore", "charts/\n")
+    hub.commit("Copy the chart")
+    assert hubpress(hub, "bump").code == 0
+    for file in files:
+        assert hub.read(file.replace("hub/", "copy/")).split("generated")[0] == hub.read(file).split("generated")[0]
