@@ -13,7 +13,7 @@ invoke := $(venv)/bin/invoke
 workers := 3
 to := $(if $(VERSION),--to '$(VERSION)')
 
-.PHONY: help test test-quick test-pythons faults fuzz bench lint format dist docs engine helm rehearse release auth bump build commit clean
+.PHONY: help test test-quick test-pythons faults fuzz bench lint format dist docs engine helm gh rehearse release auth bump build commit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,7 @@ $(venv)/.ready: pyproject.toml tests/machine/venv.sh
 test: $(venv)/.ready ## run all tests, with a real engine (set up where that can be done)
 	@tests/machine/engine.sh || { test "$${CI:-false}" != true && echo "engine: its tests are skipped" >&2; }
 	@tests/machine/helm.sh .helm $(python) || { test "$${CI:-false}" != true && echo "helm: its tests are skipped" >&2; }
+	@tests/machine/gh.sh || { test "$${CI:-false}" != true && echo "gh: its tests are skipped" >&2; }
 	$(python) -m pytest -n $(workers) $(ARGS)
 
 test-quick: $(venv)/.ready ## run the tests that need neither engine nor helm
@@ -37,6 +38,9 @@ test-pythons: ## run the quick tests on every Python from 3.10 on that is found
 
 helm: $(venv)/.ready ## fetch the helm programs that the tests run
 	@tests/machine/helm.sh .helm $(python)
+
+gh: ## put the GitHub CLI on this machine where it is missing
+	@tests/machine/gh.sh
 
 faults: $(venv)/.ready engine ## stop a release at every point with every signal and disk fault; fails where one is lost
 	@$(python) -m tests.tools.faults $(ARGS)

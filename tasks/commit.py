@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from .core import output
 from .core.options import CommitOptions
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .core.visible import one_line
 from .run import open_run
 
 if TYPE_CHECKING:
@@ -49,6 +51,11 @@ def commit(
     from .review.commit import plan_commit
 
     with open_run(c, repo=repo, json=json) as opened:
-        run, review, options, start = opened.begin(CommitOptions(message, branch, push, pr))
-        step, leaves = plan_commit(run.hub, options, review)
-        run.carry_out(Plan((*start, step)), leaves)
+        with opened.begin(CommitOptions(message, branch, push, pr)) as (run, review, options, start):
+            step, leaves = plan_commit(run.hub, options, review)
+            plan = Plan((*start, step))
+            if not run.dry:
+                plan.require_possible()
+                for told in (told for one in start for told in one.warnings if step.to_do):
+                    output.say(f"warning: {one_line(told)}")
+        run.carry_out(plan, leaves)

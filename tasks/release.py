@@ -63,14 +63,17 @@ def release(
 
     bump = BumpOptions(to, pre, dev, major)
     build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
+    wanted = CommitOptions(message, branch, push, pr)
     with open_run(c, repo=repo, json=json) as opened:
-        wanted = CommitOptions(message, branch, push, pr)
-        run, review, options, start = opened.begin(wanted, lambda now, first: _agree(now, first, yes=yes), ask=True)
-        plan = plan_release(run.hub, bump, build, options, review)
-        plan = Plan((*start, *plan.steps))
-        if not (run.dry or plan.nothing_to_do or plan.refusal):
-            run.hub.git.require_unlocked()
-            _agree(run, plan, yes=yes)
+        with opened.begin(wanted, lambda now, first: _agree(now, first, yes=yes), ask=True) as found:
+            run, review, options, start = found
+            plan = plan_release(run.hub, bump, build, options, review)
+            plan = Plan((*start, *plan.steps))
+            if not (run.dry or plan.nothing_to_do or plan.refusal):
+                run.hub.git.require_unlocked()
+                _agree(run, plan, yes=yes)
+            if not run.dry:
+                plan.require_possible()
         run.carry_out(plan, more=lambda: {"steps": plan.step_reports()})
         if not run.dry:
             steps = [f"- {step}" for step in plan.report()["next_steps"]]

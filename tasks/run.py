@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 LOCK_FILE = "hubpress.lock"
 _MOST_DIGITS = 20
+_PLANNED_HERE = "planned below on the files and commits here; the run plans it again on {base} as it will be"
 # What a chain's dry runs so far would leave of each clone, by its folder: the next one plans on that.
 _left: dict[Path, Hub] = {}
 
@@ -57,23 +58,26 @@ class Run(NamedTuple):
         elif not self.dry:
             output.data("\n".join(plan.summary()) or "Nothing to do.")
 
+    @contextlib.contextmanager
     def begin(
         self, options: CommitOptions, agree: Callable[[Run, Plan], None] = lambda *_: None, *, ask: bool = False
-    ) -> tuple[Run, Review, CommitOptions, tuple[Step, ...]]:
+    ) -> Iterator[tuple[Run, Review, CommitOptions, tuple[Step, ...]]]:
         """Find out where a commit goes, and do what must be done before anything else can be planned.
+
+        That is planned, and agreed to, within the block: where the block fails, the clone is put back. In a dry run
+        where the step before cannot be planned, the rest is planned by what the clone knows, without a push.
 
         Args:
             options: what the user asked for.
             agree: has the plan of that agreed to.
             ask: whether the remotes are asked also where nothing is pushed.
 
-        Returns:
+        Yields:
             The run as that leaves it; where a branch is pushed and its pull request goes; the options; and the step as
-            it is then, where it has something to say. In a dry run where that step is refused, the rest is planned by
-            what the clone knows, without a push.
+            it is then, where it has something to say.
         """
         from .repo.remotes import find_review
-        from .review.branches import plan_start
+        from .review.branches import Place, plan_start
 
         hub, pushes = self.hub, options.push or options.request
         try:
@@ -86,16 +90,27 @@ class Run(NamedTuple):
                 known = find_review(hub.git, hub.settings, ask=False)
             except Fault:
                 raise fault from None
-            return self, known, options._replace(push=False, request=False), (refused("fetch", fault),)
-        run = self
-        if step.to_do and not self.dry:
-            plan = Plan((step,))
-            agree(self, plan)
-            plan.perform()
-            output.say("\n".join(plan.summary()))
+            yield self, known, options._replace(push=False, request=False), (refused("fetch", fault),)
+            return
+        if self.dry or not step.to_do:
+            told = (*step.warnings, *([_PLANNED_HERE.format(base=review.base)] if step.to_do else ()))
+            yield self, review, options, (step._replace(warnings=told),) if step.actions or told else ()
+            return
+        plan = Plan((step,))
+        agree(self, plan)
+        before = Place.read(hub.git, review.base)
+        plan.perform()
+        after = Place.read(hub.git, review.base)
+        output.say("\n".join(plan.summary()))
+        try:
             run = self._replace(hub=hub.again())
             step = plan_start(run.hub, review)
-        return run, review, options, (step,) if step.actions or step.warnings else ()
+            yield run, review, options, (step,) if step.actions or step.warnings else ()
+        except BaseException:
+            if Place.read(hub.git, review.base) == after:
+                before.restore(hub.git, review.base)
+                output.say(f": {review.base} and the current branch are as they were", lead=step.name)
+            raise
 
     def show_plan(self, plan: Plan) -> None:
         """Print the plan: on standard output in a dry run, which it is the data of, else on standard error."""

@@ -35,6 +35,7 @@ settings.load_profile("hubpress")
 _NEEDS: dict[str, Callable[[], str | None]] = {
     "engine": machine.missing_for_engine,
     "gcloud": machine.missing_for_gcloud,
+    "gh": machine.missing_for_gh,
     "helm": machine.missing_for_helm,
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Opens the merge request that a release's report tells of, or updates the open one: ci/merge-request.sh release.json
-# Runs in GitLab CI, whose variables it reads, and HUB_TOKEN. Boxes that reviewers ticked stay ticked.
+# Runs in GitLab CI, whose variables it reads, and HUB_TOKEN. Boxes that reviewers ticked stay ticked, labels and
+# reviewers that people added stay; reviewers are asked when it is opened.
 set -euo pipefail
 
 report="$1"
@@ -14,19 +15,30 @@ send() {
   ask --header "Content-Type: application/json" --data @- "$@" | jq --raw-output .web_url
 }
 
+# The ids of users by their names; GitLab knows reviewers by nothing else.
+ids() {
+  while read -r name; do
+    id="$(ask --get --data-urlencode "username=$name" "$CI_API_V4_URL/users" | jq '.[0].id // empty')"
+    [ -n "$id" ] && echo "$id" || echo "warning: GitLab has no user $name (hub.reviewers)" >&2
+  done | jq --slurp .
+}
+
 if ! jq --exit-status .pull_request "$report" >/dev/null; then
   exit 0
 fi
 branch="$(jq --raw-output .branch "$report")"
 text="$(jq '.pull_request | {title, description: .body}' "$report")"
-labels="$(jq --raw-output '.pull_request.labels | join(",")' "$report")"
+labels="$(jq '.pull_request.labels' "$report")"
 open="$(ask --get --data state=opened --data-urlencode "source_branch=$branch" "$requests" | jq '.[0]')"
 if [ "$open" = null ]; then
-  jq --argjson text "$text" --arg labels "$labels" \
-    '{source_branch: .branch, target_branch: .pull_request.base, labels: $labels} + $text' "$report" |
+  reviewers="$(jq --raw-output '.pull_request.reviewers[]' "$report" | ids)"
+  jq --argjson text "$text" --argjson labels "$labels" --argjson reviewers "$reviewers" \
+    '{source_branch: .branch, target_branch: .pull_request.base, labels: ($labels | join(",")),
+      reviewer_ids: $reviewers} + $text' "$report" |
     send "$requests"
-elif ! jq --null-input --exit-status --argjson open "$open" --argjson text "$text" \
-  '[$open, $text] | map([.title, (.description // "" | gsub("\\[[xX]\\]"; "[ ]") | gsub("\\s+$"; ""))]) | .[0] == .[1]' \
-  >/dev/null; then
-  send --request PUT "$requests/$(jq .iid <<<"$open")" <<<"$text"
+elif ! jq --null-input --exit-status --argjson open "$open" --argjson text "$text" --argjson labels "$labels" \
+  '([$open, $text] | map([.title, (.description // "" | gsub("\\[[xX]\\]"; "[ ]") | gsub("\\s+$"; ""))]) | .[0] == .[1])
+    and $labels - $open.labels == []' >/dev/null; then
+  jq --argjson labels "$labels" '. + {add_labels: ($labels | join(","))}' <<<"$text" |
+    send --request PUT "$requests/$(jq .iid <<<"$open")"
 fi

@@ -15,13 +15,14 @@ from ..repo.hub import Hub
 from ..repo.remotes import Review, base_here
 from ..tools.forges import MERGED, is_ci
 from ..tools.git import Git
-from ..tools.git_facts import CURRENT_BRANCH, HEAD, remote_branch, standing
+from ..tools.git_facts import CURRENT_BRANCH, HEAD, local_branch, remote_branch, standing
 from ..tools.process import ask_all, capture
 
 _BUMP, _REBUILD = "bump", "rebuild"
 # How many commits of the base branch are compared with a branch that may have been squashed.
 _MOST_COMMITS = 200
 _SHORT = 12
+_MOST_NAMED = 8
 
 
 class TargetBranch(NamedTuple):
@@ -34,6 +35,27 @@ class TargetBranch(NamedTuple):
     why: str
     switch: tuple[str, ...] = ()
     commit: str | None = None
+
+
+class Place(NamedTuple):
+    """Where a clone stands: its branch, HEAD's commit, and the commit of its base branch."""
+
+    branch: str | None
+    head: str | None
+    base: str | None
+
+    @classmethod
+    def read(cls, git: Git, base: str) -> Place:
+        """Return where the clone stands now."""
+        return cls(git.branch(), git.head(), git.branch_commit(base))
+
+    def restore(self, git: Git, base: str) -> None:
+        """Put a clone that stands on its base branch back to here."""
+        if self.branch == base:
+            git.read("reset", "--keep", "--quiet", str(self.base))
+            return
+        git.read("switch", "--quiet", *((self.branch,) if self.branch else ("--detach", str(self.head))))
+        git.read("branch", "--force", *((base, self.base) if self.base else ("--delete", base)))
 
 
 def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
@@ -74,13 +96,20 @@ def is_done_with(git: Git, review: Review, branch: str, commit: str) -> bool:
 def plan_start(hub: Hub, review: Review) -> Step:
     """Plan the way to what a feature branch is cut from: the upstream's base branch as it is now.
 
+    Where the upstream was not asked, only a branch that was merged by what the clone knows is left.
+
     Raises:
         Refused: the clone's base branch has commits of its own besides, or files with uncommitted changes would change.
     """
     git, tip, base = hub.git, review.tip, review.base
     current, head = git.branch(), git.head()
-    if tip is None or head is None or hub.planned_branch or git.under_way():
+    if head is None or hub.planned_branch or git.under_way():
         return Step("fetch", (), warnings=_gap(review))
+    if tip is None:
+        known = review._replace(tip=base_here(git, review))
+        if current not in {None, *review.shared} and known.tip and _was_merged(hub, git, known, str(current), head):
+            return plan_start(hub, known)
+        return Step("fetch", (), warnings=(*_gap(review), *_may_be_merged(git, review, current)))
     with temporary_folder("hubpress-objects-") as folder:
         is_new = git.commit_at(tip) is None
         seen = git.fetched(review.upstream, base, folder) if is_new else git
@@ -97,15 +126,21 @@ def plan_start(hub: Hub, review: Review) -> Step:
         if local and behind and not seen.contains(tip, local):
             raise _diverged(review, seen.count(tip, local), behind)
         end = tip if local is None or behind else local
-        _require_carried(git, seen.unlike(head, end), f"{review.upstream}'s {base}")
+        moving = seen.unlike(head, end)
+        _require_carried(git, moving, f"{review.upstream}'s {base}")
     why = f"{base} here is {_commits(behind)} behind" if behind else f"{base} is what a feature branch is cut from"
-    moves = [_fetch(git, review, tip, why)] if is_new else []
+    moves, at = [_fetch(git, review, tip, why)] if is_new else [], local_branch(git, base, local)
     if current != base:
-        arguments = ("switch", base) if local else ("switch", "--no-track", "--create", base, tip)
+        # At once: on the way by the clone's own base branch, uncommitted changes could be in the way.
+        flags = ("--no-track", "--force-create" if local else "--create") if end == tip != local else ()
         left = f"{current} is done with, or not what a feature branch is cut from" if current else "HEAD is detached"
-        moves.append(_move(git, arguments, f"switch to {base}", left, local or tip))
-    if behind:
-        moves.append(_move(git, ("merge", "--ff-only", "--quiet", tip), f"move {base} to {tip[:_SHORT]}", why, tip))
+        arguments = ("switch", *flags, base, *((tip,) if flags else ()))
+        moves.append(_move(git, arguments, f"switch to {base} at {end[:_SHORT]}", left, at, end))
+    elif behind:
+        arguments = ("merge", "--ff-only", "--quiet", tip)
+        moves.append(_move(git, arguments, f"move {base} to {tip[:_SHORT]}", why, at, tip))
+    if moves and moving:
+        moves[-1] = moves[-1]._replace(details=(f"changes {_named(moving)}", *moves[-1].details))
     done = [f"{base}: {tip[:_SHORT]} of {review.upstream}"] if moves else []
     return Step("fetch", tuple(moves), summary=lambda _: done, warnings=warnings)
 
@@ -218,21 +253,27 @@ def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
     return Action(f"fetch {review.base} from {review.upstream}", why, do, (f"$ {command}",), (there,))
 
 
-def _move(git: Git, arguments: tuple[str, ...], what: str, why: str, end: str) -> Action:
-    """Return the action that leaves the clone on the base branch, at the commit ``end``."""
+def _move(git: Git, arguments: tuple[str, ...], what: str, why: str, at: Fact, end: str) -> Action:
+    """Return the action that leaves the clone on its base branch, which the fact ``at`` is about, at ``end``."""
 
     def do(_: Values) -> Values:
         git.require_unlocked()
         git.read(*arguments)
-        return {CURRENT_BRANCH: git.branch(), HEAD: end}
+        return {CURRENT_BRANCH: git.branch(), HEAD: end, at.name: end}
 
-    facts: tuple[Fact, ...] = standing(git, git.branch())
-    return Action(what, why, do, (f"$ {git.command(*arguments)}",), facts)
+    return Action(what, why, do, (f"$ {git.command(*arguments)}",), (*standing(git, git.branch()), at))
 
 
 def _gap(review: Review) -> tuple[str, ...]:
     told = f"{review.upstream} was not asked for {review.base}: {review.gap}"
     return (f"{told}; the plan goes by what the clone has of it",) if review.gap else ()
+
+
+def _may_be_merged(git: Git, review: Review, current: str | None) -> Iterator[str]:
+    """Yield what the clone alone cannot tell of the current branch, where it was pushed once."""
+    if current not in review.shared and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}"):
+        at = f"{current} of {review.remotes.push}"
+        yield f"whether {at} was merged since the last fetch is not known here; --push and --pr ask for it"
 
 
 def _fork_is_behind(seen: Git, review: Review) -> Iterator[str]:
@@ -250,6 +291,11 @@ def _diverged(review: Review, ahead: int, behind: int) -> Refused:
         where=review.base,
         hint=f"git pull --rebase {review.upstream} {review.base}; or put yours on a branch of their own",
     )
+
+
+def _named(files: Sequence[str]) -> str:
+    more = len(files) - _MOST_NAMED
+    return f"{', '.join(files[:_MOST_NAMED])}{f' and {more} more files' if more > 0 else ''}"
 
 
 def _commits(number: int) -> str:

@@ -90,7 +90,8 @@ def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witne
             *(request.summary() if request else []),
         ]
 
-    return Step("commit", tuple(actions), report, summary), leaves
+    warnings = requested.warnings if requested else ()
+    return Step("commit", tuple(actions), report, summary, warnings), leaves
 
 
 class _Start(NamedTuple):

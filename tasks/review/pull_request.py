@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..core import output
-from ..core.faults import Refused
+from ..core.faults import Fault, Refused
 from ..core.plan import Action, Fact, Values
 from ..core.visible import one_line
 from ..repo.hub import Hub
@@ -18,7 +18,7 @@ from ..tools.forges import CLOSED, GITHUB, ForgeRequest, GitHub, opening_address
 from ..tools.git import PUSH_SECONDS, Git
 from ..tools.git_facts import remote_branch
 from ..tools.git_faults import push_fault
-from ..tools.process import capture, run_checked
+from ..tools.process import Pool, capture, run_checked
 from .description import Description, Witness, describe
 
 CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
@@ -47,7 +47,8 @@ class Branch(NamedTuple):
 class PullRequest(NamedTuple):
     """A pull request, planned or as it was left; the URL is where it is, or where it can be opened by hand.
 
-    It gets its labels where they are missing; reviewers are asked once, when it is opened.
+    It gets the labels that it lacks; reviewers are asked once, when it is opened. What of that cannot be done is told
+    in ``warnings``, and the pull request is there all the same.
     """
 
     branch: str
@@ -59,31 +60,33 @@ class PullRequest(NamedTuple):
     number: int | None = None
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def report(self) -> dict[str, Any]:
         """Return its part of the JSON report."""
         texts = {key: getattr(self, key) for key in ("url", "number", "status", "base", "title", "body")}
-        return {**texts, "labels": list(self.labels), "reviewers": list(self.reviewers)}
+        lists = {key: list(getattr(self, key)) for key in ("labels", "reviewers", "warnings")}
+        return {**texts, **lists}
 
     def summary(self) -> list[str]:
         """Return the lines that say what was done, or what is left to do by hand."""
         if self.status == BY_HAND:
             where = self.url or "by hand, its remote is no forge that is known here"
             return ["", self.title, "", self.body, f"open a pull request from {self.branch} into {self.base}: {where}"]
-        return [f"pull request {self.status}: {self.url}"]
+        return [f"pull request {self.status}: {self.url}", *(f"warning: {one_line(told)}" for told in self.warnings)]
 
     def on_github(self, status: str, found: ForgeRequest | None) -> PullRequest:
         """Return it with GitHub's address and number."""
         return self._replace(status=status, url=found and found.url, number=found and found.number)
 
-    def is_same(self, found: ForgeRequest) -> bool:
-        """Whether an open pull request has its title, text and labels; boxes that people have ticked do not count."""
-        has_labels = set(self.labels) <= set(found.labels)
-        return has_labels and found.title == self.title and _unticked(found.body) == _unticked(self.body)
+    def says_the_same(self, found: ForgeRequest) -> bool:
+        """Whether an open pull request has its title and text; boxes that people have ticked do not count."""
+        return found.title == self.title and _unticked(found.body) == _unticked(self.body)
 
-    def labels_for(self, found: ForgeRequest) -> tuple[str, ...]:
-        """Return all labels that an open pull request is to have; none where it lacks none."""
-        return () if set(self.labels) <= set(found.labels) else tuple(dict.fromkeys((*found.labels, *self.labels)))
+    def labels_for(self, found: ForgeRequest | None) -> tuple[str, ...]:
+        """Return the labels that an open pull request lacks; all of them where there is none yet."""
+        has = {label.lower() for label in found.labels} if found else ()
+        return tuple(label for label in self.labels if label.lower() not in has)
 
 
 def plan_push(hub: Hub, review: Review, branch: Branch, why: str) -> tuple[Action, Fact]:
@@ -205,10 +208,13 @@ def _through_gh(
     *,
     waits: bool,
 ) -> tuple[Action, PullRequest]:
-    with output.waiting(f"asking {github.host}"):
-        requests = github.requests(planned.branch)
+    with Pool() as pool, output.waiting(f"asking {github.host}"):
+        asked = pool.submit(github.requests, planned.branch)
+        known = pool.submit(github.labels) if planned.labels else None
+        requests = asked.result()
+        planned = _with_labels(github, planned, known.result() if known else frozenset())
     there = _open(requests, head)
-    if there and not waits and planned.is_same(there):
+    if there and not waits and planned.says_the_same(there) and not planned.labels_for(there):
         return Action(f"pull request {there.url} is there already, and says so"), planned.on_github(PRESENT, there)
 
     def do(values: Values) -> Values:
@@ -223,33 +229,68 @@ def _through_gh(
     )
     why = "; ".join(told)
     if there:
-        action = Action(f"update the pull request {there.url}", why, do, (f"$ {_updating(github, there, planned)}",))
+        additions = _additions(github, there.number, planned.labels_for(there), ())
+        commands = (_updating(github, there, planned), *additions.values())
+        action = Action(f"update the pull request {there.url}", why, do, tuple(f"$ {command}" for command in commands))
         return action, planned.on_github(UPDATED, there)
     where = f" of {github.path}" if ":" in head else ""
-    shown = (f"$ {_opening(github, head, planned)}",)
+    additions = _additions(github, None, planned.labels, planned.reviewers)
+    shown = tuple(f"$ {command}" for command in (_opening(github, head, planned), *additions.values()))
     action = Action(f"open a pull request into {planned.base}{where}", why, do, shown)
     return action, planned.on_github(CREATED, None)
 
 
+def _with_labels(github: GitHub, planned: PullRequest, known: Collection[str]) -> PullRequest:
+    """Return the pull request with those of its labels that GitHub knows, and a warning for each of the others."""
+    labels = tuple(label for label in planned.labels if label.lower() in known)
+    missing = [github.new_label_command(label) for label in planned.labels if label not in labels]
+    told = (f"{github.path} does not have the label {one.argv[3]}; to create it: {one}" for one in missing)
+    return planned._replace(labels=labels, warnings=tuple(told))
+
+
 def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
-    """Open or update the pull request where GitHub does not have it like this, and return it as it is there."""
-    there = _open(github.requests(request.branch), head)
+    """Open or update the pull request where GitHub does not have it like this, and return it as it is there.
+
+    It is opened first: a label or a reviewer that GitHub then does not take is told, and loses nothing.
+    """
+    there, status = _open(github.requests(request.branch), head), PRESENT
+    reviewers: Sequence[str] = ()
     if there is None:
-        return request.on_github(CREATED, github.create(head, _opening(github, head, request)))
-    if request.is_same(there):
-        return request.on_github(PRESENT, there)
-    github.update(_updating(github, there, request))
-    return request.on_github(UPDATED, there)
+        there = github.create(head, _opening(github, head, request))
+        status, reviewers = CREATED, request.reviewers
+    elif not request.says_the_same(there):
+        github.change(_updating(github, there, request))
+        status = UPDATED
+    additions = _additions(github, there.number, request.labels_for(there), reviewers)
+    told = [_add(github, there, what, command) for what, command in additions.items()]
+    if status == PRESENT and "" in told:
+        status = UPDATED
+    return request.on_github(status, there)._replace(warnings=(*request.warnings, *filter(None, told)))
+
+
+def _add(github: GitHub, there: ForgeRequest, what: str, command: Command) -> str:
+    """Add labels to a pull request, or ask for a review; return why that is not possible, empty where it was done."""
+    try:
+        github.change(command)
+    except Fault as fault:
+        return f"cannot {what}: {fault.what}; do it at {there.url}"
+    return ""
 
 
 def _opening(github: GitHub, head: str, request: PullRequest) -> Command:
-    return github.create_command(
-        head, request.base, request.title, request.body, labels=request.labels, reviewers=request.reviewers
-    )
+    return github.create_command(head, request.base, request.title, request.body)
 
 
 def _updating(github: GitHub, there: ForgeRequest, request: PullRequest) -> Command:
-    return github.update_command(there.number, request.title, request.body, labels=request.labels_for(there))
+    return github.update_command(there.number, request.title, request.body)
+
+
+def _additions(
+    github: GitHub, number: int | None, labels: Sequence[str], reviewers: Sequence[str]
+) -> dict[str, Command]:
+    """Return what gives a pull request labels and reviewers: each command, by what it does."""
+    labelling = {f"add {', '.join(labels)}": github.label_command(number, labels)} if labels else {}
+    return labelling | {f"ask {one} for a review": github.review_command(number, one) for one in reviewers}
 
 
 def _open(requests: Sequence[ForgeRequest], head: str) -> ForgeRequest | None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from itertools import chain
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
+from ..core.faults import Denied, Fault, ProgramFailed, Unreachable
 from ..core.reading import read_file
 from ..core.visible import ACTIONS
-from .command import Command, Output
+from .command import NOTHING, Command, Output
 from .process import capture, find
 
 T = TypeVar("T")
@@ -29,7 +28,6 @@ _MORE_FIELDS = ("headRepositoryOwner", "headRefOid", "state", "labels")
 MERGED, CLOSED = "MERGED", "CLOSED"
 _SIGN_IN = ("gh auth login", "authentication required", "http 401", "bad credentials")
 _ACTIONS_MAY_NOT = "not permitted to create or approve pull requests"
-_NO_LABEL = "could not add label: "
 _DENIED = ("http 403", "http 404", "could not resolve to a repository", "resource not accessible", "must have", "sso")
 _NO_ANSWER = (
     *("error connecting", "dial tcp", "no such host", "connection refused", "connection reset", "timeout"),
@@ -200,38 +198,42 @@ class GitHub(NamedTuple):
         output = self._checked(self._command("pr", "list", *self._here, *wanted))
         return tuple(_request(one, branch) for one in _listed(output.text))
 
-    def create_command(
-        self,
-        head: str,
-        base: str,
-        title: str,
-        body: str,
-        *,
-        labels: tuple[str, ...] = (),
-        reviewers: tuple[str, ...] = (),
-    ) -> Command:
-        """Return the command that opens a pull request from ``head`` into ``base``.
+    def labels(self) -> frozenset[str]:
+        """Return the names of the repository's labels, in small letters, by which GitHub compares them.
 
-        ``reviewers`` are users, or teams as ``ORGANIZATION/TEAM``.
+        Raises:
+            As :meth:`requests`.
         """
-        ends = ("--head", head, "--base", base)
-        more = (*(("--label", one) for one in labels), *(("--reviewer", one) for one in reviewers))
-        text = ("--title", title, "--body-file", "-")
-        return self._command("pr", "create", *self._here, *ends, *text, *chain.from_iterable(more), stdin=body)
+        output = self._checked(self._rest("GET", "labels?per_page=100", "--paginate", "--jq", ".[].name"))
+        return frozenset(output.text.lower().splitlines())
 
-    def update_command(self, number: int, title: str, body: str, *, labels: tuple[str, ...] = ()) -> Command:
-        """Return the command that gives the pull request ``number`` another title and text, and all of ``labels``.
+    def create_command(self, head: str, base: str, title: str, body: str) -> Command:
+        """Return the command that opens a pull request from ``head`` into ``base``."""
+        ends = ("--head", head, "--base", base)
+        return self._command("pr", "create", *self._here, *ends, "--title", title, "--body-file", "-", stdin=body)
+
+    def update_command(self, number: int, title: str, body: str) -> Command:
+        """Return the command that gives the pull request ``number`` another title and text.
 
         It asks GitHub's REST API, for which a pull request is an issue: ``gh pr edit`` before 2.82.1, which Ubuntu
         24.04 has, also asks for classic projects, and fails since those are gone
         (https://github.com/cli/cli/issues/11983).
         """
-        content = {"title": title, "body": body, **({"labels": labels} if labels else {})}
-        text = json.dumps(content, ensure_ascii=False)
-        address = f"repos/{self.path}/issues/{number}"
-        command = self._command("api", "--method", "PATCH", address, "--silent", "--input", "-", stdin=text)
-        # Its flag for the host takes no port.
-        return command._replace(env={"GH_HOST": self.host})
+        return self._rest("PATCH", f"issues/{number}", "--silent", content={"title": title, "body": body})
+
+    def label_command(self, number: int | None, labels: Sequence[str]) -> Command:
+        """Return the command that adds labels to the pull request ``number``; None for one that is yet to be opened."""
+        return self._rest("POST", f"issues/{_number(number)}/labels", "--silent", content={"labels": labels})
+
+    def review_command(self, number: int | None, reviewer: str) -> Command:
+        """Return the command that asks a user, or a team as ``ORGANIZATION/TEAM``, to review the pull request."""
+        _, slash, team = reviewer.partition("/")
+        content = {"team_reviewers": [team]} if slash else {"reviewers": [reviewer]}
+        return self._rest("POST", f"pulls/{_number(number)}/requested_reviewers", "--silent", content=content)
+
+    def new_label_command(self, label: str) -> Command:
+        """Return the command that creates a label."""
+        return self._command("label", "create", label, *self._here)
 
     def create(self, head: str, command: Command) -> ForgeRequest:
         """Open a pull request from ``head`` by its command, and return it as GitHub has it afterwards."""
@@ -241,8 +243,8 @@ class GitHub(NamedTuple):
             raise ProgramFailed("GitHub does not have the pull request that was opened", where=self.path, hint=_LOOK)
         return made
 
-    def update(self, command: Command) -> None:
-        """Change a pull request by its command."""
+    def change(self, command: Command) -> None:
+        """Change a pull request by its command; it raises as :meth:`requests` does."""
         self._checked(command)
 
     @property
@@ -252,6 +254,14 @@ class GitHub(NamedTuple):
     @property
     def _here(self) -> tuple[str, str]:
         return "--repo", self._name
+
+    def _rest(self, method: str, place: str, *flags: str, content: Mapping[str, Any] = NOTHING) -> Command:
+        """Return a call of GitHub's REST API at a place of the repository; gh's flag for the host takes no port."""
+        text = json.dumps(content, ensure_ascii=False) if content else ""
+        reads = ("--input", "-") if content else ()
+        address = f"repos/{self.path}/{place}"
+        command = self._command("api", "--method", method, address, *flags, *reads, stdin=text)
+        return command._replace(env={"GH_HOST": self.host})
 
     def _command(self, *arguments: str, stdin: str = "") -> Command:
         return Command((PROGRAM, *arguments), self.folder, stdin, hidden_env=_QUIET)
@@ -442,11 +452,6 @@ def _fault(output: Output, host: str) -> Fault:
             where=host,
             hint="allow it: Settings, Actions, General, Allow GitHub Actions to create and approve pull requests",
         )
-    _, _, label = said.partition(_NO_LABEL)
-    if label:
-        name = label.splitlines()[0].partition(" not found")[0]
-        hint = f"gh label create {name}; or take it out of hub.labels in invoke.yaml"
-        return Refused(f"the label {name} does not exist", where=host, hint=hint)
     if _says(said, _NO_ANSWER):
         return Unreachable(f"GitHub does not answer: {words}", where=host, hint=f"gh api --hostname {host} rate_limit")
     if _says(said, _DENIED):
@@ -461,7 +466,11 @@ def _says(said: str, signs: tuple[str, ...]) -> bool:
 def _words(output: Output) -> str:
     """Return gh's first line of complaint; what follows it is advice."""
     lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
-    return lines[0] if lines else output.last_words
+    return lines[0].removeprefix(f"{PROGRAM}: ") if lines else output.last_words
+
+
+def _number(number: int | None) -> str:
+    return "{number}" if number is None else str(number)
 
 
 def _head(repository: Repository, fork: Repository, branch: str) -> str:

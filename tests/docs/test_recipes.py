@@ -263,7 +263,7 @@ def test_the_scheduled_release_opens_one_pull_request_and_the_next_run_finds_it(
         in again.err
     )
     assert second.known["steps.release.outputs.changed"] == "false"
-    assert gh.changes == ["create"]
+    assert gh.changes == ["create", "label"]
     for name, subject in (("files", "Files and git are"), ("world", "Everything is")):
         checkout = cloned(real_hub, tmp_path / name)
         checkout.git("switch", "--quiet", "--detach", f"origin/{BRANCH}")
@@ -314,9 +314,11 @@ class StandInGitLab:
 
     def install(self) -> None:
         script = """case "$*" in
+            *username=sam*/users) echo '[{{"id": 41}}]' ;;
+            */users) echo "[]" ;;
             *--get*) cat {0}/open 2>/dev/null || echo "[]" ;;
             *) echo "$*" >> {0}/sent.argv; cat > {0}/sent
-               jq --compact-output '[. + {{iid: 7}}]' {0}/sent > {0}/open
+               jq --compact-output '[. + {{iid: 7, labels: (.labels // .add_labels | split(","))}}]' {0}/sent > {0}/open
                echo '{{"web_url": "https://gitlab.example/7"}}' ;;
         esac"""
         write(self.folder / "curl", script.format(self.folder))
@@ -329,9 +331,9 @@ class StandInGitLab:
         return [line.partition("--data @- ")[2] for line in lines]
 
     @property
-    def sent(self) -> dict[str, str]:
+    def sent(self) -> dict[str, object]:
         """What it was sent last."""
-        content: dict[str, str] = json.loads((self.folder / "sent").read_text())
+        content: dict[str, object] = json.loads((self.folder / "sent").read_text())
         return content
 
     def tick(self) -> None:
@@ -361,9 +363,10 @@ def gitlab(path: Path) -> StandInGitLab:
     return stand_in
 
 
-def merge_request(folder: Path, **request: str) -> Result:
+def merge_request(folder: Path, **request: object) -> Result:
     """Run merge-request.sh on a release's report."""
     told = {"base": "main", "title": "Move z2jh", "body": "- [ ] Look at it\n", "labels": ["hub", "z2jh"], **request}
+    told = {"reviewers": ["sam", "nobody"], **told}
     (folder / "release.json").write_text(json.dumps({"branch": BRANCH, "pull_request": told if request else None}))
     return run(str(RECIPES / "merge-request.sh"), "release.json", cwd=folder, env=GITLAB)
 
@@ -371,16 +374,23 @@ def merge_request(folder: Path, **request: str) -> Result:
 def test_gitlabs_merge_request_is_opened_once_then_updated_where_it_differs(
     gitlab: StandInGitLab, tmp_path: Path
 ) -> None:
-    assert merge_request(tmp_path, title="Move z2jh to 1").out == "https://gitlab.example/7\n"
+    opened = merge_request(tmp_path, title="Move z2jh to 1")
+    assert (opened.out, opened.err) == (
+        "https://gitlab.example/7\n",
+        "warning: GitLab has no user nobody (hub.reviewers)\n",
+    )
     assert gitlab.sent["source_branch"] == BRANCH
     assert (gitlab.sent["target_branch"], gitlab.sent["title"]) == ("main", "Move z2jh to 1")
-    assert gitlab.sent["labels"] == "hub,z2jh"
+    assert (gitlab.sent["labels"], gitlab.sent["reviewer_ids"]) == ("hub,z2jh", [41])
     gitlab.tick()
     assert merge_request(tmp_path, title="Move z2jh to 1").out == ""
     assert gitlab.addresses == [REQUESTS]
     assert merge_request(tmp_path, title="Move z2jh to 2").code == 0
-    assert gitlab.sent == {"title": "Move z2jh to 2", "description": "- [ ] Look at it\n"}
-    assert gitlab.addresses == [REQUESTS, f"--request PUT {REQUESTS}/7"]
+    text = {"title": "Move z2jh to 2", "description": "- [ ] Look at it\n"}
+    assert gitlab.sent == {**text, "add_labels": "hub,z2jh"}
+    assert merge_request(tmp_path, title="Move z2jh to 2", labels=["hub", "new"]).code == 0
+    assert gitlab.sent == {**text, "add_labels": "hub,new"}
+    assert gitlab.addresses == [REQUESTS, *[f"--request PUT {REQUESTS}/7"] * 2]
 
 
 def test_a_release_with_nothing_to_do_asks_gitlab_nothing(gitlab: StandInGitLab, tmp_path: Path) -> None:
@@ -403,6 +413,6 @@ def test_gitlabs_jobs(real_hub: Hub, path: Path, gitlab: StandInGitLab, tmp_path
     assert done.code == 0, done
     assert gitlab.addresses == [REQUESTS]
     assert gitlab.sent["title"] == "Move z2jh from 3.2.1 to 3.3.8"
-    assert gitlab.sent["description"].startswith("### What moved\n")
+    assert str(gitlab.sent["description"]).startswith("### What moved\n")
     checked = run("bash", "-eo", "pipefail", "-c", "\n".join(recipe["hub-check"]["script"]), cwd=clone.path, env=GITLAB)
     assert checked.out == "Files and git are consistent.\nEverything is consistent.\n"

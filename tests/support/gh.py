@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 MARK = "stand-in gh"
+LABELS = ("Hub-Images", "jupyterhub-deployment", "documentation")
 PAGES = "https://{repository}/pull/{number}"
 
 
@@ -41,14 +42,18 @@ class StandInGh:
 
     @property
     def changes(self) -> list[str]:
-        """What it was asked to change: ``create`` or ``update``, call by call."""
-        names = {"create": "create", "--method": "update"}
-        return [names[call[1]] for call in self.calls if call[1] in names]
+        """What it was asked to change: ``create``, ``update``, ``label`` or ``review``, call by call."""
+        return [name for name in map(change_in, self.calls) if name]
 
     @property
     def requests(self) -> list[dict[str, Any]]:
         """The pull requests that it keeps."""
         return [json.loads(line) for line in self._lines("requests")]
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels that its repository has."""
+        return self._lines("labels") or [*LABELS]
 
     def keep(self, **request: object) -> None:
         """Let it have one more pull request."""
@@ -125,23 +130,38 @@ def answer(gh: StandInGh, arguments: list[str], stdin: str) -> str:
             baseRefName=options["--base"],
             isCrossRepository=bool(owner),
             headRepositoryOwner={"login": owner},
-            labels=[{"name": value} for name, value in pairwise(arguments) if name == "--label"],
-            reviewers=[value for name, value in pairwise(arguments) if name == "--reviewer"],
+            labels=[],
+            reviewers=[],
         )
         return f"{url}\n"
-    if arguments[:1] == ["api"] and options["--method"] == "PATCH":
-        number = int(options["PATCH"].rpartition("/")[2])
-        new = json.loads(stdin)
-        new |= {"labels": [{"name": name} for name in new["labels"]]} if "labels" in new else {}
-        gh.put([one | new if one["number"] == number else one for one in requests])
-        return ""
-    if arguments == ["auth", "setup-git"]:
-        return ""
+    if arguments[:1] == ["api"]:
+        return answer_rest(gh, arguments[2], arguments[3].split("/"), stdin)
     if arguments[:2] == ["auth", "token"] and options["--hostname"] == gh.host:
         return "gho_stand_in\n"
-    if arguments[:2] == ["auth", "token"]:
-        raise SystemExit(1)
+    if arguments == ["auth", "setup-git"]:
+        return ""
     raise SystemExit(f"{MARK}: nobody asks this: {arguments}")
+
+
+def answer_rest(gh: StandInGh, method: str, place: list[str], stdin: str) -> str:
+    """Return what gh prints of GitHub's REST API at ``place``, having done it."""
+    if method == "GET" and place[3:] == ["labels?per_page=100"]:
+        return "".join(f"{label}\n" for label in gh.labels)
+    requests, new = gh.requests, json.loads(stdin)
+    one = next(one for one in requests if one["number"] == int(place[4]))
+    one["labels"] += [{"name": name} for name in new.pop("labels", ())]
+    one["reviewers"] += [*new.pop("reviewers", ()), *new.pop("team_reviewers", ())]
+    gh.put([each | new if each is one else each for each in requests])
+    return ""
+
+
+def change_in(call: list[str]) -> str | None:
+    """Return what a call asks to change; None for a question."""
+    if call[:2] == ["pr", "create"]:
+        return "create"
+    if call[0] != "api" or call[2] == "GET":
+        return None
+    return {"labels": "label", "requested_reviewers": "review"}.get(call[3].rpartition("/")[2], "update")
 
 
 if __name__ == "__main__":

@@ -141,6 +141,17 @@ def missing_for_gcloud() -> str | None:
     return None if shutil.which("gcloud") else "gcloud is not installed: https://cloud.google.com/sdk/docs/install"
 
 
+@cache
+def real_gh() -> str | None:
+    """Return where the GitHub CLI is on this machine; asked first before a test's guards stand before it."""
+    return shutil.which("gh")
+
+
+def missing_for_gh() -> str | None:
+    """Return what a test with the marker ``gh`` lacks here, or None."""
+    return None if real_gh() else "the GitHub CLI is not here: make gh, or https://cli.github.com"
+
+
 def demand(missing: str | None) -> None:
     """Skip the test that lacks ``missing``; in CI that is a failure."""
     if missing and IN_CI:

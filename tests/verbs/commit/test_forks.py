@@ -154,8 +154,10 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
         "           $ git fetch --no-recurse-submodules -- upstream staging\n"
         f"         * move staging to {team.base[:12]}\n"
         "           because staging here is 2 commits behind\n"
+        "           changes notes.txt\n"
         f"           $ git merge --ff-only --quiet {team.base}\n"
         "         ! staging of origin is 2 commits behind that of upstream\n"
+        "         ! planned below on the files and commits here; the run plans it again on staging as it will be\n"
     ) in dry.out
     assert everything(team) == before
     done(team)
@@ -210,6 +212,64 @@ def test_a_branch_of_ones_own_stays_and_is_said_to_be_behind(team: Team) -> None
     done(team)
     assert team.hub.git("rev-parse", "HEAD~") == team.hub.git("rev-parse", "staging")
     assert team.gh.requests[0]["headRefName"] == "try-it"
+
+
+@pytest.mark.parametrize("start", ["staging", "a used branch", "HEAD alone"])
+def test_where_the_rest_is_refused_the_clone_is_put_back(team: Team, start: str) -> None:
+    bump(team, "3.3.7")
+    if start == "a used branch":
+        done(team)
+        team.merge("bump-z2jh-3.3.7", squash=True)
+        bump(team)
+    if start == "HEAD alone":
+        team.hub.git("switch", "--quiet", "--detach")
+        team.hub.git("branch", "--quiet", "--delete", "--force", "staging")
+    team.work("notes.txt")
+    team.hub.write("images/hub/Dockerfile", team.hub.read("images/hub/Dockerfile") + "# mine\n")
+    heads = ("for-each-ref", "refs/heads")
+    before = team.hub.git("rev-parse", "HEAD"), team.hub.git(*heads), team.hub.snapshot()
+    result = commit(team, env={"CI": "true"})
+    assert (result.code, result.err.splitlines()[-3:-1]) == (
+        1,
+        [
+            "fetch: staging and the current branch are as they were",
+            "error: the file has uncommitted changes besides the release's (images/hub/Dockerfile)",
+        ],
+    )
+    assert (team.hub.git("rev-parse", "HEAD"), team.hub.git(*heads), team.hub.snapshot()) == before
+    branch = {"staging": "staging", "a used branch": "bump-z2jh-3.3.7", "HEAD alone": ""}
+    assert team.hub.git("branch", "--show-current") == branch[start]
+
+
+# -- a commit alone, which asks nothing of any server
+
+
+@pytest.mark.parametrize("squash", [True, False])
+def test_a_branch_that_the_clone_knows_to_be_merged_is_left(team: Team, squash: bool) -> None:
+    bump(team, "3.3.7")
+    done(team)
+    team.merge("bump-z2jh-3.3.7", squash=squash)
+    team.hub.git("fetch", "--quiet", "upstream")
+    bump(team)
+    dry = run_task("--dry", "commit", cwd=team.hub.path)
+    assert f"* switch to staging at {team.base[:12]}\n           because bump-z2jh-3.3.7 is done with" in dry.out, dry
+    alone = run_task("commit", cwd=team.hub.path)
+    assert (alone.code, team.hub.git("branch", "--show-current")) == (0, BRANCH), alone
+    assert team.hub.subjects(f"{team.base}..HEAD") == ["Move z2jh from 3.3.7 to 3.3.8"]
+
+
+def test_what_the_clone_cannot_know_of_a_branch_is_said(team: Team) -> None:
+    team.hub.git("remote", "set-head", "upstream", "staging")
+    bump(team, "3.3.7")
+    assert "warning" not in run_task("commit", cwd=team.hub.path).err
+    done(team)
+    team.merge("bump-z2jh-3.3.7", squash=True)
+    bump(team)
+    unknown = "whether bump-z2jh-3.3.7 of origin was merged since the last fetch is not known here; --push and --pr ask"
+    assert f" ! {unknown}" in run_task("--dry", "commit", cwd=team.hub.path).out
+    alone = run_task("commit", cwd=team.hub.path)
+    assert (alone.code, alone.err.splitlines()[0].partition(" for it")[0]) == (0, f"warning: {unknown}"), alone
+    assert team.hub.git("branch", "--show-current") == "bump-z2jh-3.3.7"
 
 
 # -- the base branch

@@ -102,13 +102,14 @@ def test_the_report_tells_of_the_pull_request(moved: Hub, gh: StandInGh) -> None
         "body": "",
         "labels": [],
         "reviewers": [],
+        "warnings": [],
     }
     assert told["body"] == gh.requests[0]["body"]
 
 
 def test_the_report_of_a_dry_run_has_the_same_keys(moved: Hub, gh: StandInGh) -> None:
     told = run_task("--dry", "commit", "--pr", "--json", cwd=moved.path).json["pull_request"]
-    assert list(told) == ["url", "number", "status", "base", "title", "body", "labels", "reviewers"]
+    assert list(told) == ["url", "number", "status", "base", "title", "body", "labels", "reviewers", "warnings"]
     assert (told["url"], told["number"], told["status"]) == (None, None, "created")
     assert gh.requests == []
 

@@ -51,6 +51,7 @@ def test_a_release_opens_a_pull_request_with_the_proof_of_its_image(hub: Hub, gh
         "body": "",
         "labels": [],
         "reviewers": [],
+        "warnings": [],
     }
     assert f"| image | `{image['repository']}:{image['tag']}` |\n" in request["body"]
     assert f"| digest | `{image['digest']}` |\n| platforms | `linux/amd64` |\n" in request["body"]

@@ -1,0 +1,158 @@
+"""The real gh, against a stand-in for GitHub's API: a release from a fork, and from a checkout in CI."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cli import Result, run_task, sh
+from tests.support.github import ROBIN, TEAM, StandInGitHub, standing_in
+from tests.support.hubs import Hub
+from tests.support.machine import real_gh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.engine, pytest.mark.gh]
+BRANCH = "bump-z2jh-3.3.8"
+LABELER = "hub-images: ['images/**']\njupyterhub-deployment: ['hub/**']\ndocs: ['docs/**']\n"
+SETTINGS = "hub:\n  labels: [jupyterhub-deployment]\n  reviewers: [sam, team/hub-team]\n"
+
+
+@pytest.fixture
+def github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInGitHub]:
+    """A stand-in for GitHub that the real gh on PATH is signed in to."""
+    (tmp_path / "programs").mkdir()
+    (tmp_path / "programs" / "gh").symlink_to(str(real_gh()))
+    monkeypatch.setenv("PATH", str(tmp_path / "programs"), prepend=os.pathsep)
+    with standing_in() as made:
+        for name, value in made.env.items():
+            monkeypatch.setenv(name, value)
+        yield made
+
+
+@pytest.fixture
+def fork(hub: Hub, github: StandInGitHub, tmp_path: Path) -> Hub:
+    """A clone of a fork whose team works on ``staging``, with labels and reviewers; only the forge knows the parent."""
+    hub.write("invoke.yaml", SETTINGS)
+    hub.write(".github/labeler.yml", LABELER)
+    hub.commit("Say how we work")
+    hub.git("branch", "--move", "main", "staging")
+    hub.git("push", "--quiet", "origin", "staging")
+    hub.remote_git("symbolic-ref", "HEAD", "refs/heads/staging")
+    sh("git", "clone", "--quiet", "--bare", str(hub.remote), str(tmp_path / "team.git"), cwd=tmp_path)
+    hub.git("remote", "set-url", "origin", github.address(ROBIN))
+    hub.git("remote", "set-head", "origin", "--delete")
+    for path, folder in ((ROBIN, hub.remote), (TEAM, tmp_path / "team.git")):
+        sh("git", "config", "--global", f"url.{folder}.insteadOf", github.address(path), cwd=tmp_path)
+    return hub
+
+
+def run(hub: Hub, *arguments: str) -> Result:
+    done = run_task(*arguments, cwd=hub.path)
+    assert done.code == 0, done
+    return done
+
+
+@pytest.mark.parametrize("remote", ["upstream", ""])
+def test_a_release_from_a_fork_opens_one_request_in_its_parent_and_updates_it(
+    remote: str, fork: Hub, github: StandInGitHub
+) -> None:
+    if remote:
+        fork.git("remote", "add", remote, github.address(TEAM))
+    run(fork, "release", "--yes", "--pr", "--to", "3.3.7", "--branch", BRANCH)
+    (request,) = github.requests
+    assert (request["headRepositoryOwner"]["login"], request["headRefName"]) == ("robin", BRANCH)
+    assert (request["baseRefName"], request["title"]) == ("staging", "Move z2jh from 3.2.1 to 3.3.7")
+    assert (request["labels"]["nodes"], request["reviewers"]) == (
+        [{"name": "jupyterhub-deployment"}],
+        ["sam", "hub-team"],
+    )
+    opened = [
+        "PullRequestCreate",
+        f"POST repos/{TEAM}/issues/1/labels",
+        *[f"POST repos/{TEAM}/pulls/1/requested_reviewers"] * 2,
+    ]
+    assert github.changes == opened
+
+    again = run(fork, "release", "--yes", "--pr", "--to", "3.3.7")
+    assert f"- Wait for the review and the merge of {request['url']}\n" in again.err
+    assert github.changes == opened
+
+    done = run(fork, "release", "--yes", "--pr", "--to", "3.3.8")
+    assert done.out.splitlines()[-1] == f"pull request updated: {request['url']}"
+    assert [one["title"] for one in github.requests] == ["Move z2jh from 3.2.1 to 3.3.8"]
+    assert github.changes == [*opened, f"PATCH repos/{TEAM}/issues/1"]
+
+
+def test_a_label_or_reviewer_that_github_does_not_take_is_told_and_the_request_is_open(
+    fork: Hub, github: StandInGitHub
+) -> None:
+    fork.write("invoke.yaml", "hub:\n  labels: [deploy it, hub-images]\n  reviewers: [nobody, sam]\n")
+    run(fork, "bump")
+    create = f"gh label create 'deploy it' --repo {github.host}/{TEAM}"
+    missing = f"{TEAM} does not have the label deploy it; to create it: {create}"
+    assert f" ! {missing}\n" in run(fork, "--dry", "commit", "--pr").out
+    done = run(fork, "commit", "--pr")
+    (request,) = github.requests
+    refusal = "gh: Reviews may only be requested from collaborators. (HTTP 422)"
+    assert done.out.splitlines()[-3:] == [
+        f"pull request created: {request['url']}",
+        f"warning: {missing}",
+        f"warning: cannot ask nobody for a review: {refusal}; do it at {request['url']}",
+    ]
+    assert (request["labels"]["nodes"], request["reviewers"]) == ([{"name": "hub-images"}], ["sam"])
+
+    github.labels.append("Deploy It")
+    assert run(fork, "commit", "--pr").out == f"pull request updated: {request['url']}\n"
+    assert [one["name"] for one in request["labels"]["nodes"]] == ["hub-images", "deploy it"]
+    assert run(fork, "commit", "--pr").out == f"pull request present: {request['url']}\n"
+
+
+@pytest.mark.usefixtures("fork")
+@pytest.mark.parametrize("detached", [False, True])
+def test_a_release_from_what_actions_checkout_leaves(
+    detached: bool, github: StandInGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A workflow's token starts no other workflow, so the labeler's labels are set here."""
+    checkout = checked_out(github.address(TEAM), tmp_path / "checkout", detached=detached)
+    event = {"repository": {"full_name": TEAM, "default_branch": "staging", "fork": False}}
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    variables = {
+        "CI": "true",
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_REPOSITORY": TEAM,
+        "GITHUB_REF_NAME": "staging",
+        "GITHUB_EVENT_NAME": "schedule",
+        "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    for _ in range(2):
+        run(checkout, "release", "--yes", "--pr", "--to", "3.3.8")
+    (request,) = github.requests
+    assert (request["headRefName"], request["baseRefName"], request["isCrossRepository"]) == (BRANCH, "staging", False)
+    assert [one["name"] for one in request["labels"]["nodes"]] == ["jupyterhub-deployment", "hub-images"]
+    assert f"pull_request={request['url']}\n" in (tmp_path / "output").read_text()
+    assert len(checkout.git("rev-list", f"origin/staging..origin/{BRANCH}").split()) == 2
+
+
+def checked_out(address: str, folder: Path, *, detached: bool) -> Hub:
+    """Check out ``staging``, or its commit alone, as actions/checkout does with ``fetch-depth: 0``."""
+    folder.mkdir()
+    checkout = Hub(folder, folder)
+    for arguments in (
+        ("init", "--quiet"),
+        ("remote", "add", "origin", address),
+        ("config", "--local", "gc.auto", "0"),
+        ("fetch", "--quiet", "--prune", "--no-recurse-submodules", "origin", "+refs/heads/*:refs/remotes/origin/*"),
+        ("checkout", "--quiet", "--force", *(("--detach",) if detached else ("-B", "staging")), "origin/staging"),
+    ):
+        checkout.git(*arguments)
+    return checkout
