@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from enum import Enum
-from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from ..core.faults import Unusable
 from ..core.settings import FILE, Accepted
 from ..core.visible import one_line
+from ..review.rendering import VALUES_INVALID
 
 
 class Severity(str, Enum):
@@ -41,6 +41,7 @@ class Code(str, Enum):
     WRONG_BASE = "wrong-base"
     OVERRIDE = "image-override"
     OLD_PIN = "pin-older-than-base"
+    INVALID = VALUES_INVALID
 
     @property
     def how_to_accept(self) -> str:
@@ -139,8 +140,7 @@ class Findings(NamedTuple):
 
 def _is_meant(problem: Problem, entry: Accepted) -> bool:
     file, _, line = problem.path.rpartition(":")
-    path = file if line.isdigit() else problem.path
-    return entry.code == problem.code.value and (entry.path is None or fnmatchcase(path, entry.path))
+    return entry.covers(problem.code.value, file if line.isdigit() else problem.path)
 
 
 def _require_codes(accept: Sequence[Accepted]) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import os
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,6 +82,10 @@ class Accepted(NamedTuple):
     code: str
     path: str | None = None
 
+    def covers(self, code: str, path: str) -> bool:
+        """Whether it accepts a problem of that code in the file ``path``."""
+        return self.code == code and (self.path is None or fnmatchcase(path, self.path))
+
 
 class WholeImage(NamedTuple):
     """A hub image that chartpress.yaml does not name; its paths are relative to the repository's top.
@@ -142,6 +147,7 @@ class Settings(NamedTuple):
         deployments: the installations of the chart that ``preview`` renders; those that hubploy would install
             (folders with hubploy.yaml) where it is empty.
         kubernetes: the version of Kubernetes that the clusters run (``1.30``).
+        preview: whether ``release``, pull requests, ``check`` and ``status`` look at the rendered chart.
         remote: the git remote that branches are pushed to; read from git's configuration where it is not given, else
             ``origin``.
         upstream: the repository that pull requests go to: a git remote, an address, or ``OWNER/NAME`` on the same host.
@@ -179,6 +185,7 @@ class Settings(NamedTuple):
     pins: tuple[PinTarget, ...] = ()
     deployments: tuple[DeploymentSetting, ...] = ()
     kubernetes: str | None = None
+    preview: bool = True
     remote: str | None = None
     upstream: str | None = None
     base_branch: str | None = None
@@ -556,6 +563,7 @@ _READERS = {
     "deployments": _deployments,
     "kubernetes": _version,
     "platform": _platform,
+    "preview": _switch,
     "push": _switch,
     "root": _folder,
     "values": _targets,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -63,6 +63,19 @@ class Difference(NamedTuple):
     added: tuple[str, ...] = ()
     changed: Mapping[str, tuple[Change, ...]] = {}
     removed: tuple[str, ...] = ()
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Yield the names of added and removed objects, each behind its sign."""
+        yield from (("+", name) for name in self.added)
+        yield from (("-", name) for name in self.removed)
+
+    def hiding(self, hide: Callable[[str], str]) -> Difference:
+        """Return it with every value as ``hide`` returns it."""
+        changed = {
+            name: tuple(Change(one.path, *(text and hide(text) for text in (one.before, one.after))) for one in changes)
+            for name, changes in self.changed.items()
+        }
+        return self._replace(changed=changed)
 
 
 def compare(before: str, after: str, old: str, new: str) -> Difference:

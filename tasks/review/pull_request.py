@@ -139,7 +139,7 @@ def plan_request(
         review: where it goes.
         branch: the branch.
         pushed: the fact that has the pushed commit.
-        witness: returns what is known of the images.
+        witness: who is asked what is known of the images and the cluster.
     """
     base = review.base
     if branch.name == base:
@@ -150,8 +150,10 @@ def plan_request(
     if not branch.waits and not is_ahead(hub, review):
         return Action(f"no pull request: {branch.name} has nothing that {base} does not have"), None
 
+    cluster = witness.cluster(hub, review)
+
     def text(now: Hub, commit: str, left: Values) -> Description:
-        return describe(now, review, witness(now, left), commit)
+        return describe(now, review, witness.images(now, left), commit, cluster)
 
     def final(planned: PullRequest, values: Values) -> PullRequest:
         commit = values[pushed.name]
