@@ -7,6 +7,7 @@ version; and the data of Secrets, which a rendering makes anew each time.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -27,7 +28,7 @@ _ENCODED = re.compile(r"(?<=: )([\"']?)[A-Za-z0-9+/=]{16,}\1$", re.MULTILINE)
 _SECRET = "Secret"  # noqa: S105 - the kind of an object
 _DATA = frozenset({"data", "stringData"})
 # A name that says that what follows on its line is secret.
-_GIVEN = re.compile(r"""(?P<name>[\w.-]+)(?P<sign>["']?\s*[:=]\s*)(?P<value>\S.*)""")
+_GIVEN = re.compile(r"""(?P<name>[\w.-]+)["']?\s*[:=]\s*(?=\S)""")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LONGEST_VALUE = 160
 _MOST_LEAVES = 50_000
@@ -132,17 +133,39 @@ def _named(item: dict[str, Any], version: str) -> tuple[str, Leaves]:
 
 
 def _leaves(node: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield every scalar with the way to it; an item of a list goes by its name where all have one of their own."""
+    """Yield every scalar with the way to it.
+
+    An item of a list goes by its name where all have one of their own; else the list is a text with a line for each.
+    """
     if isinstance(node, dict) and node:
         for key, value in node.items():
             yield from _leaves(value, (*path, str(key)))
     elif isinstance(node, list) and node:
         names = [item.get("name") if isinstance(item, dict) else None for item in node]
-        unique = None not in names and len({str(name) for name in names}) == len(names)
-        for index, (name, value) in enumerate(zip(names, node, strict=True)):
-            yield from _leaves(value, (*path, f"[{name if unique else index}]"))
+        if None in names or len({str(name) for name in names}) < len(names):
+            yield path, "\n".join(map(_in_one_line, node))
+            return
+        for name, value in zip(names, node, strict=True):
+            yield from _leaves(value, (*path, f"[{name}]"))
     else:
-        yield path, "null" if node is None else str(node).lower() if isinstance(node, bool) else str(node)
+        yield path, _in_one_line(node)
+
+
+def _in_one_line(node: object) -> str:
+    """Return a value of YAML as people write it; a list or mapping as JSON, with what looks secret masked."""
+    if isinstance(node, str) or not isinstance(node, (str, dict, list, bool, int, float, type(None))):
+        return str(node)
+    return json.dumps(_hidden(node), ensure_ascii=False, default=str)
+
+
+def _hidden(node: object) -> object:
+    if isinstance(node, list):
+        return [_hidden(item) for item in node]
+    if isinstance(node, dict):
+        named = looks_secret(str(node.get("name", "")))
+        is_secret = {key: looks_secret(str(key)) or (named and key == "value") for key in node}
+        return {str(key): MASK if is_secret[key] else _hidden(value) for key, value in node.items()}
+    return node
 
 
 def _is_noise(path: tuple[str, ...], text: str, version: str) -> bool:
@@ -168,6 +191,12 @@ def _masked(path: tuple[str, ...], text: str | None) -> str | None:
         return None
     if any(looks_secret(part) for part in path):
         return MASK
-    return _GIVEN.sub(
-        lambda found: f"{found['name']}{found['sign']}{MASK}" if looks_secret(found["name"]) else found[0], text
-    )
+    return "\n".join(map(_masked_line, text.split("\n")))
+
+
+def _masked_line(line: str) -> str:
+    """Return a line up to the first name in it that looks secret."""
+    for found in _GIVEN.finditer(line):
+        if looks_secret(found["name"]):
+            return f"{line[: found.end()]}{MASK}"
+    return line

@@ -142,10 +142,11 @@ class Preview(NamedTuple):
         if one.difference == Difference():
             return
         yield f"# {', '.join(one.deployment.name for one in same)}"
-        yield from (f"{sign} {name}" for sign, name in one.difference.names())
+        lines = [f"{sign} {name}" for sign, name in one.difference.names()]
         for names, changes in _told_together(one.difference.changed):
-            yield f"@@ {', '.join(names)} @@"
-            yield from (line.removeprefix("  ") for change in changes for line in change.lines())
+            lines += [f"@@ {', '.join(names)} @@"]
+            lines += [line.removeprefix("  ") for change in changes for line in change.lines()]
+        yield from lines if same[1:] else (_named(line, one.deployment) for line in lines)
 
     def _unrendered(self, one: Outcome) -> Iterator[str]:
         if one.unrendered:

@@ -55,7 +55,7 @@ def small(tmp_path: Path) -> Hub:
 @pytest.fixture
 def buildable(small: Hub, prefix: str, mirror: str) -> Hub:
     """The same with a base image and a registry that answer."""
-    small.edit("chartpress.yaml", f"{NO_REGISTRY}/", f"{prefix}/")
+    small.write("chartpress.yaml", small.read("chartpress.yaml").replace(f"{NO_REGISTRY}/", f"{prefix}/"))
     small.edit("images/hub/Dockerfile", "FROM jupyterhub/k8s-hub:", f"FROM {mirror}:")
     small.commit("Use a registry and a base image that answer")
     small.git("push", "--quiet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,13 @@ PRESENT = "pull request present: https://github.com/org/hubs/pull/1\n"
 
 
 @pytest.fixture
-def gh(small: Hub, tmp_path: Path, helm: str) -> StandInGh:
+def gh(small: Hub, tmp_path: Path, helm: str, monkeypatch: pytest.MonkeyPatch) -> StandInGh:
     """A stand-in for gh, in front of PATH; the hub's remote is on GitHub."""
     del helm
     at(small, ON_GITHUB)
     stand_in = StandInGh(tmp_path / "gh")
     stand_in.install()
+    monkeypatch.setenv("PATH", str(stand_in.folder), prepend=os.pathsep)
     return stand_in
 
 
