@@ -23,6 +23,8 @@ _BETWEEN = re.compile(r"^---[^\n]*$", re.MULTILINE)
 _MARKS = frozenset({"labels", "annotations", "matchLabels"})
 # Most of a rendering is equal in all deployments but for these: taken out first, so that it is read once.
 _CHECKSUM = re.compile(r"^ *['\"]?checksum[/_][\w.-]+['\"]?: .*\n", re.MULTILINE)
+# https://helm.sh/docs/chart_best_practices/labels/, and the older name of the first.
+_VERSION_LABELS = r"helm\.sh/chart|app\.kubernetes\.io/version|chart"
 # A Secret's data, of which the values alone are large.
 _ENCODED = re.compile(r"(?<=: )([\"']?)[A-Za-z0-9+/=]{16,}\1$", re.MULTILINE)
 _SECRET = "Secret"  # noqa: S105 - the kind of an object
@@ -86,7 +88,7 @@ def compare(before: str, after: str, old: str, new: str) -> Difference:
         Unusable: one of them is not YAML.
     """
     # Most objects are written alike; those are not read.
-    was, now = _documents(before), _documents(after)
+    was, now = _documents(before, old), _documents(after, new)
     had = dict(pair for text in was if text not in now for pair in _objects(text, old))
     have = dict(pair for text in now if text not in was for pair in _objects(text, new))
     changed = {name: _changes(had[name], have[name]) for name in sorted(had.keys() & have.keys())}
@@ -102,8 +104,11 @@ def looks_secret(name: str) -> bool:
     return names_secret(_CAMEL.sub("_", name.strip("[]")).replace("-", "_").replace(".", "_"))
 
 
-def _documents(rendered: str) -> dict[str, None]:
-    texts = (text.strip() for text in _BETWEEN.split(_CHECKSUM.sub("", rendered)))
+def _documents(rendered: str, version: str) -> dict[str, None]:
+    """Return the documents of a rendering, without lines that tell nothing but the chart's version."""
+    versions = "|".join(map(re.escape, (version, version.replace("+", "_"))))
+    labels = re.compile(rf"^ *(?:{_VERSION_LABELS}): [\"']?[\w.-]*(?:{versions})[\"']?\n", re.MULTILINE)
+    texts = (text.strip() for text in _BETWEEN.split(labels.sub("", _CHECKSUM.sub("", rendered))))
     return {_ENCODED.sub(f'"{MASK}"', text) if f"kind: {_SECRET}" in text else text: None for text in texts if text}
 
 

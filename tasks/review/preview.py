@@ -19,7 +19,8 @@ from ..repo.files import Committed
 from ..repo.hub import Hub, helm_repository
 from ..repo.remotes import Review, find_review, fork_point
 from ..tools import helm
-from ..tools.process import ask_all
+from ..tools.command import Output
+from ..tools.process import Pool
 from .bump import plan_bump
 from .manifests import Change, Difference, compare
 from .rendering import VALUES_INVALID, Refusal, Side, write_side
@@ -212,17 +213,22 @@ def _compare_sides(after: Hub, review: Review, wanted: Sequence[Deployment], kub
     with temporary_folder("hubpress-preview-") as folder:
         old = write_side(folder / "before", before, Tree(before.git, commit), wanted)
         new = write_side(folder / "after", after, Tree(after.git, "HEAD"), wanted)
-        outcomes = ask_all(lambda one: _outcome(old, new, one, kubernetes), wanted)
+        with Pool() as pool:
+            rendered = pool.map(lambda one: (new.render(one, kubernetes), old.render(one, kubernetes)), wanted)
+            # Compared one after the other: what several deployments share is read once.
+            both = zip(wanted, rendered, strict=True)
+            outcomes = [_outcome(old, new, one, kubernetes, outputs) for one, outputs in both]
     unread = tuple(dict.fromkeys(path for one in wanted for path in one.values if path in new.encrypted))
     return Preview(old.version, new.version, review.base, tuple(outcomes), unread)
 
 
-def _outcome(before: Side, after: Side, deployment: Deployment, kubernetes: str | None) -> Outcome:
-    new = after.render(deployment, kubernetes)
+def _outcome(
+    before: Side, after: Side, deployment: Deployment, kubernetes: str | None, outputs: tuple[Output, Output]
+) -> Outcome:
+    new, old = outputs
     problems = after.refusals(deployment, kubernetes, new)
     if not new.ok:
         return Outcome(deployment, problems=problems)
-    old = before.render(deployment, kubernetes)
     if not old.ok:
         return Outcome(deployment, problems=problems, unrendered=one_line(old.last_words))
     secrets = before.secrets_of(deployment) | after.secrets_of(deployment)
@@ -234,7 +240,8 @@ def _outcome(before: Side, after: Side, deployment: Deployment, kubernetes: str 
 def _neutral(rendered: str, deployment: Deployment) -> str:
     """Return a rendering with a word for its release's name, and one for its namespace's: neither tells of a change."""
     for name, neutral in _names(deployment):
-        rendered = re.sub(rf"(?<![\w.-]){re.escape(name)}(?!\w)", neutral, rendered)
+        # What must not stand before it comes last: so it is searched for as it is.
+        rendered = re.sub(rf"{re.escape(name)}(?<![\w.-]{re.escape(name)})(?!\w)", neutral, rendered)
     return rendered
 
 
