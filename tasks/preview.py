@@ -8,7 +8,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from .bump import HELP as BUMP_HELP
-from .core import github_actions
+from .core import github_actions, output
 from .core.faults import REFUSED
 from .core.options import BumpOptions
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
@@ -55,7 +55,8 @@ def preview(
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         cluster = kube_version or run.hub.settings.kubernetes
-        found = plan_preview(run.hub, BumpOptions(to, pre, dev, major), deployment or (), cluster)
+        with output.waiting("rendering the chart"):
+            found = plan_preview(run.hub, BumpOptions(to, pre, dev, major), deployment or (), cluster)
         present(found.report(), "\n".join(found.lines()), lambda: github_actions.of_preview(found.summary()), json=json)
         if found.problems:
             raise Exit(code=REFUSED)

@@ -12,7 +12,7 @@ from .bump import HELP as BUMP_HELP
 from .commit import HELP as COMMIT_HELP
 from .core import output
 from .core.faults import DOOR, Refused
-from .core.options import BuildOptions, BumpOptions, CommitOptions
+from .core.options import BuildOptions, BumpOptions, CommitOptions, ReleaseOptions
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
 from .run import Run, open_run
@@ -67,7 +67,7 @@ def release(
     with open_run(c, repo=repo, json=json) as opened:
         with opened.begin(wanted, lambda now, first: _agree(now, first, yes=yes), ask=True) as found:
             run, review, options, start = found
-            plan = plan_release(run.hub, bump, build, options, review)
+            plan = plan_release(run.hub, ReleaseOptions(bump, build, options, agreed=yes), review)
             plan = Plan((*start, *plan.steps))
             if not (run.dry or plan.nothing_to_do or plan.refusal):
                 run.hub.git.require_unlocked()

@@ -77,7 +77,7 @@ class Run(NamedTuple):
             it is then, where it has something to say.
         """
         from .repo.remotes import find_review
-        from .review.branches import Place, plan_start
+        from .review.branches import Position, plan_start
 
         hub, pushes = self.hub, options.push or options.request
         try:
@@ -98,16 +98,16 @@ class Run(NamedTuple):
             return
         plan = Plan((step,))
         agree(self, plan)
-        before = Place.read(hub.git, review.base)
+        before = Position.read(hub.git, review.base)
         plan.perform()
-        after = Place.read(hub.git, review.base)
+        after = Position.read(hub.git, review.base)
         output.say("\n".join(plan.summary()))
         try:
             run = self._replace(hub=hub.again())
             step = plan_start(run.hub, review)
             yield run, review, options, (step,) if step.actions or step.warnings else ()
         except BaseException:
-            if Place.read(hub.git, review.base) == after:
+            if Position.read(hub.git, review.base) == after:
                 before.restore(hub.git, review.base)
                 output.say(f": {review.base} and the current branch are as they were", lead=step.name)
             raise

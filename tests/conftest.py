@@ -76,9 +76,14 @@ def isolated(
     request: pytest.FixtureRequest,
     guards: Path,
 ) -> machine.Home:
-    """Give the test a home of its own; gcloud and its like are guarded, but in tests marked ``gcloud``."""
+    """Give the test a home of its own; gcloud and its like are guarded, but in tests marked ``gcloud``.
+
+    Nothing looks at the rendered chart, but in tests marked ``helm``.
+    """
     home = machine.make_home(tmp_path_factory.mktemp("home"))
     _move_in(home, monkeypatch)
+    if request.node.get_closest_marker("helm"):
+        monkeypatch.delenv("INVOKE_HUB_PREVIEW")
     if not request.node.get_closest_marker("gcloud"):
         monkeypatch.setenv("PATH", str(guards), prepend=os.pathsep)
     return home

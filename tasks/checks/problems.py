@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ..core.faults import Unusable
 from ..core.settings import FILE, Accepted
 from ..core.visible import one_line
+from ..review.rendering import VALUES_INVALID
 
 
 class Severity(str, Enum):
@@ -41,6 +42,7 @@ class Code(str, Enum):
     DIGEST = "values-digest-differs"
     OVERRIDE = "image-override"
     OLD_PIN = "pin-older-than-base"
+    INVALID = VALUES_INVALID
 
     @property
     def how_to_accept(self) -> str:
@@ -139,7 +141,7 @@ class Findings(NamedTuple):
 
 def _is_meant(problem: Problem, entry: Accepted) -> bool:
     file, _, line = problem.path.rpartition(":")
-    return entry.fits(problem.code.value, file if line.isdigit() else problem.path)
+    return entry.covers(problem.code.value, file if line.isdigit() else problem.path)
 
 
 def _require_codes(accept: Sequence[Accepted]) -> None:

@@ -17,6 +17,7 @@ from ..releases.index import Index, Release
 from ..releases.repository import Cache, HelmRepository
 from ..repo.hub import Hub, HubImage, open_repository, release_of
 from ..repo.values import image_at
+from ..review.rendering import Refusal, refused_values
 from ..tools import docker
 from ..tools.process import Pool, answer_of, ask_all
 from ..tools.registry import FoundImage
@@ -30,6 +31,8 @@ from .files import (
 )
 from .pins import packages_of, pin_problems, pins_of
 from .problems import Code, Findings, Problem, Unchecked
+
+_TO_CORRECT = "correct the value: https://z2jh.jupyter.org/en/stable/resources/reference.html"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class World:
         digests: the places in the values that pin an image by digest, by their keys: file and line, and the image.
         answers: the registries' answers for all of those images, and for the base images.
         stored: what the engine has of the base images whose registries are out of reach.
+        refused: what the pinned chart refuses of the values, each with the deployments; or why that is not known.
     """
 
     hub: Hub
@@ -76,6 +80,7 @@ class World:
     digests: dict[str, list[tuple[str, Reference]]]
     answers: dict[Reference, docker.Answer] = field(repr=False)
     stored: dict[Reference, FoundImage | None] = field(repr=False)
+    refused: Mapping[Refusal, tuple[str, ...]] | Fault = field(repr=False)
 
     @property
     def release(self) -> Release | None:
@@ -222,6 +227,12 @@ class World:
             yield _unanswered(f"the images of {requirement.name} {self.hub.version}", fault)
             return
         yield from override_problems(self.hub, chart_values)
+        if isinstance(self.refused, Fault):
+            yield _unanswered(f"whether {requirement.name} {self.hub.version} takes the values", self.refused)
+            return
+        for refusal, names in self.refused.items():
+            message = f"{requirement.name} {self.hub.version} refuses the values of {', '.join(names)}"
+            yield Problem(Code.INVALID, refusal.where, f"{message}: {refusal.message}", _TO_CORRECT)
 
     def _image_problems(self, image: HubImage) -> Iterator[Problem | Unchecked]:
         pinned = self.own(image)
@@ -314,10 +325,23 @@ def look(hub: Hub) -> World:
     with Pool() as pool:
         answers = pool.submit(docker.inspect_all, asked)
         releases = Releases.ask(hub)
+        rendered = pool.submit(_refused, hub, releases)
         found = answer_of(answers)
-    answered = dict(zip(asked, found, strict=True))
-    far = [base for base in bases if is_out_of_reach(answered[base])]
-    return World(hub, releases, images, digests, answered, dict(zip(far, ask_all(docker.local, far), strict=True)))
+        answered = dict(zip(asked, found, strict=True))
+        far = [base for base in bases if is_out_of_reach(answered[base])]
+        stored = dict(zip(far, ask_all(docker.local, far), strict=True))
+        return World(hub, releases, images, digests, answered, stored, answer_of(rendered))
+
+
+def _refused(hub: Hub, releases: Releases) -> Mapping[Refusal, tuple[str, ...]] | Fault:
+    """Return what the pinned chart refuses of the values; nothing where the settings do not want it to be looked at."""
+    index = releases.index
+    if not hub.settings.preview or hub.chart_folder is None or not index or not release_of(hub, index):
+        return {}
+    try:
+        return refused_values(hub.with_index(index))
+    except Fault as fault:
+        return fault
 
 
 def _kept(repository: HelmRepository | None) -> Index | None:

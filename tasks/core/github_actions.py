@@ -6,6 +6,7 @@ The forms are those of https://docs.github.com/actions/reference/workflow-comman
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -35,6 +36,13 @@ def code(text: str) -> str:
 def plain(text: str) -> str:
     """Return ``text`` with every sign escaped that Markdown, or a forge, would take for more than itself."""
     return "".join(f"\\{char}" if char in _SPECIAL else char for char in one_line(text))
+
+
+def fenced(language: str, lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a block of code, which none of them ends."""
+    inside = list(lines)
+    fence = "`" * max(3, *(len(run) + 1 for line in inside for run in re.findall("`+", line)), 3)
+    yield from (f"{fence}{language}", *inside, fence)
 
 
 def row(*cells: str) -> str:

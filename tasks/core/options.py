@@ -48,6 +48,15 @@ class BuildOptions(NamedTuple):
     stand_ins: tuple[Reference, ...] = ()
 
 
+class ReleaseOptions(NamedTuple):
+    """What is wanted of a release; ``agreed`` is whether it goes on without asking."""
+
+    bump: BumpOptions
+    build: BuildOptions
+    commit: CommitOptions
+    agreed: bool = False
+
+
 class AuthOptions(NamedTuple):
     """How to sign in.
 

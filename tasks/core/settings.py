@@ -30,6 +30,13 @@ FILE = "invoke.yaml"
 KEEP, CHART = "keep", "chart"
 CACHE_OFF, CACHE_ON, CACHE_INLINE, CACHE_REGISTRY = "off", "on", "inline", "registry"
 CHARTPRESS = "chartpress"
+PROVENANCE = "provenance"
+# What buildx calls them (https://docs.docker.com/build/metadata/attestations/).
+ATTESTATIONS = {
+    PROVENANCE: "type=provenance,mode=min",
+    "provenance-max": "type=provenance,mode=max",
+    "sbom": "type=sbom",
+}
 _PREFIX = "INVOKE_HUB_"
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
@@ -82,9 +89,9 @@ class Accepted(NamedTuple):
     code: str
     path: str | None = None
 
-    def fits(self, code: str, file: str) -> bool:
-        """Return whether it accepts a problem with that code in ``file``."""
-        return self.code == code and (self.path is None or fnmatchcase(file, self.path))
+    def covers(self, code: str, path: str) -> bool:
+        """Whether it accepts a problem of that code in the file ``path``."""
+        return self.code == code and (self.path is None or fnmatchcase(path, self.path))
 
 
 class WholeImage(NamedTuple):
@@ -147,6 +154,7 @@ class Settings(NamedTuple):
         deployments: the installations of the chart that ``preview`` renders; those that hubploy would install
             (folders with hubploy.yaml) where it is empty.
         kubernetes: the version of Kubernetes that the clusters run (``1.30``).
+        preview: whether ``release``, pull requests, ``check`` and ``status`` look at the rendered chart.
         remote: the git remote that branches are pushed to; read from git's configuration where it is not given, else
             ``origin``.
         upstream: the repository that pull requests go to: a git remote, an address, or ``OWNER/NAME`` on the same host.
@@ -163,6 +171,8 @@ class Settings(NamedTuple):
         cache: the build cache that colleagues share: ``off``, ``inline`` (in the images themselves), ``registry``
             (beside them, under the tag ``buildcache``), or ``on`` for whichever the builder can. A path is taken
             for ``cache_folder``.
+        attest: what a build states of the images it pushes: ``provenance``, ``provenance-max`` (with the Dockerfile and
+            the build arguments) and ``sbom`` (docs/builders.md).
         cache_folder: the folder for what was fetched from the Helm repository; the user's cache folder where not
             given.
         accept: problems that are meant so, by their codes (docs/checks.md), each with a pattern of the file's path if
@@ -185,6 +195,7 @@ class Settings(NamedTuple):
     pins: tuple[PinTarget, ...] = ()
     deployments: tuple[DeploymentSetting, ...] = ()
     kubernetes: str | None = None
+    preview: bool = True
     remote: str | None = None
     upstream: str | None = None
     base_branch: str | None = None
@@ -193,6 +204,7 @@ class Settings(NamedTuple):
     reviewers: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
     cache: str = CACHE_OFF
+    attest: tuple[str, ...] = ()
     cache_folder: str | None = None
     accept: tuple[Accepted, ...] = ()
 
@@ -433,6 +445,13 @@ def _lines(key: str, value: object) -> tuple[str, ...]:
     raise _wrong(key, value, "a list of texts", f"write {key}: [Merge it, Deploy]")
 
 
+def _attest(key: str, value: object) -> tuple[str, ...]:
+    words = _names(key, value)
+    if set(words) <= ATTESTATIONS.keys():
+        return words
+    raise _wrong(key, value, f"a list of {', '.join(ATTESTATIONS)}", f"write {key}: [{PROVENANCE}]")
+
+
 def _base(key: str, value: object) -> str:
     if value in (KEEP, CHART):
         return str(value)
@@ -558,10 +577,12 @@ _READERS = {
     "reviewers": _names,
     "base": _base,
     "next_steps": _lines,
+    "attest": _attest,
     "cache": _cache,
     "deployments": _deployments,
     "kubernetes": _version,
     "platform": _platform,
+    "preview": _switch,
     "push": _switch,
     "root": _folder,
     "values": _targets,

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import TypeAlias
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
@@ -32,6 +33,8 @@ _SHORTEST_SECRET = 8
 # What this run was told to keep, by name and value. Whoever writes more secrets into a file wants to slow it down.
 _MOST_KEPT = 1000
 _kept: set[tuple[str, str]] = set()
+# Secrets, each with the name that it is given under.
+Secrets: TypeAlias = "frozenset[tuple[str, str]]"
 ACTIONS = "GITHUB_ACTIONS"
 # Printable, although str.isprintable says no: the line's own form, and the blanks of other scripts.
 _KEPT = frozenset("\n\t\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
@@ -65,9 +68,14 @@ def mask(text: str) -> str:
     masked = re.sub(_HEADER, rf"\1{MASK}", masked)
     masked = re.sub(_PEM, rf"\1{MASK}\2", masked)
     masked = re.sub(_SHOWS_ITSELF, MASK, masked)
-    for spelling, shown in _spellings(frozenset(_kept.union(_environments_own()))):
-        masked = masked.replace(spelling, shown)
-    return masked
+    return without(masked, frozenset(_kept.union(_environments_own())))
+
+
+def without(text: str, secrets: Secrets) -> str:
+    """Return ``text`` with these secrets masked, however they are spelled in it."""
+    for spelling, shown in _spellings(secrets):
+        text = text.replace(spelling, shown)
+    return text
 
 
 def bake_literal(text: str) -> str:
@@ -111,8 +119,8 @@ def visible_progress(text: str) -> str:
     return "".join(piece if index % 2 else _harmless(piece) for index, piece in enumerate(pieces))
 
 
-@lru_cache(maxsize=4)
-def _spellings(secrets: frozenset[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+@lru_cache(maxsize=64)
+def _spellings(secrets: Secrets) -> tuple[tuple[str, str], ...]:
     """Return what is to be replaced, and by what: the longest first, of which others may be a part.
 
     A secret of several lines may be shown line by line. One that is short could be a part of any word: it is masked

@@ -23,13 +23,14 @@ from typing import Any, NoReturn
 
 from ..core.faults import DOOR, Unusable
 from ..core.names import Reference, is_tag
-from ..core.settings import CACHE_INLINE, CACHE_OFF, CACHE_ON
+from ..core.settings import ATTESTATIONS, CACHE_INLINE, CACHE_OFF, CACHE_ON
 from ..core.visible import bake_literal
 from ..repo.hub import Hub, HubImage
 from ..repo.values import image_at
 from ..tools.docker import DOCKER_DRIVER, Builder
 
 CACHE_TAG = "buildcache"
+_NO_PROVENANCE = "type=provenance,disabled=true"
 # Field of the bake file, by the option that may be given again and again.
 _LISTS = {
     "--annotation": "annotations",
@@ -68,6 +69,7 @@ class BakeTarget:
         pins: what a ``FROM`` is taken from, by the name it has there.
         platform: what to build for; None for the builder's own.
         push: whether the image is pushed; otherwise it stays in the engine's local store.
+        attest: what is stated of it, by the names in ``hub.attest``.
         extra: more fields of the bake target, from chartpress's ``extraBuildCommandOptions``; they win, as the last
             options of a command line do.
     """
@@ -82,6 +84,7 @@ class BakeTarget:
     platform: str | None = None
     no_cache: bool = False
     push: bool = True
+    attest: Sequence[str] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -281,13 +284,21 @@ def _fields(target: BakeTarget, root: str) -> dict[str, Any]:
         "contexts": {name: f"docker-image://{pin}" for name, pin in target.pins.items()},
         "platforms": [] if target.platform is None else target.platform.split(","),
         "no-cache": target.no_cache,
-        # One manifest for one platform: an attestation would make it an index that some registries cannot show.
-        "attest": ["type=provenance,disabled=true"],
+        "attest": _attestations(target.attest),
         "output": ["type=registry" if target.push else "type=docker"],
     }
     for name, value in target.extra.items():
         entry[name] = {**entry[name], **value} if isinstance(value, dict) else value
     return {name: _literal(value) for name, value in entry.items() if value not in ({}, [], False)}
+
+
+def _attestations(wanted: Sequence[str]) -> list[str]:
+    """Return what bake is told to state of an image.
+
+    Provenance is asked for or switched off: it makes an index of the image, which some registries cannot show.
+    """
+    found = [ATTESTATIONS[name] for name in wanted]
+    return found if any("provenance" in one for one in found) else [_NO_PROVENANCE, *found]
 
 
 def _literal(value: Any) -> Any:  # noqa: ANN401 - whatever a field of the bake file holds

@@ -161,6 +161,7 @@ class Chartpress:
             "--no-cache": options.no_cache,
             "--no-push": not (options.push and hub.settings.push),
             f"hub.tag {hub.settings.tag}": hub.settings.tag != CHARTPRESS,
+            f"hub.attest {', '.join(hub.settings.attest)}": bool(hub.settings.attest),
             "an image that chartpress.yaml does not name": hub.layout.config is None,
         }
         for name in (name for name, is_wanted in cannot.items() if is_wanted):
@@ -211,6 +212,8 @@ class CloudBuild:
             raise Refused(
                 "Cloud Build has no image to leave here", where="--no-push", hint=f"leave out --builder {CLOUD_BUILD}"
             )
+        if hub.settings.attest:
+            raise docker.cannot_attest("Cloud Build's builder", CLOUD_BUILD)
         if find("gcloud") is None:
             raise missing("gcloud")
 
@@ -299,6 +302,7 @@ def _target(build: Build, one: ImageBuild, *, no_cache: bool, shared: bool) -> B
         platform=one.argument,
         no_cache=no_cache,
         push=build.pushes,
+        attest=hub.settings.attest if build.pushes else (),
         extra={**cache, **fields},
     )
 

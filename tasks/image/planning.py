@@ -208,7 +208,13 @@ def _builder(hub: Hub, options: BuildOptions) -> Builder:
 
 
 def _on_builder(build: Build, builder: Builder) -> Build:
-    """Return the build on ``builder``, with the platform named where it is not that of the builder itself."""
+    """Return the build on ``builder``, with the platform named where it is not that of the builder itself.
+
+    Raises:
+        Refused: the builder cannot attest images, and is wanted to.
+    """
+    if build.pushes and build.hub.settings.attest and builder.name != CLOUD_BUILD:
+        docker.require_attesting(builder)
     foreign = [one for one in build.to_build if one.argument is None and not builder.is_native(one.platform)]
     named = [one._replace(argument=one.platform) for one in foreign if builder.is_started]
     return replace(build, builder=builder).with_images(named)

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from ..core import output
 from ..core.faults import Refused, Unreachable, Unusable
 from ..core.names import Reference
-from ..core.options import BuildOptions, BumpOptions, CommitOptions
+from ..core.options import BuildOptions, BumpOptions, CommitOptions, ReleaseOptions
 from ..core.plan import Plan
 from ..core.settings import CACHE_OFF, WholeImage
 from ..core.yaml_tree import parse
@@ -87,7 +87,7 @@ class Stage(NamedTuple):
         """Plan the release of the clone."""
         pushes = commit.push or commit.request
         review = find_review(self.hub.git, self.hub.settings, ask=True, push=pushes, request=commit.request)
-        return plan_release(self.hub, bump, build, commit, review)
+        return plan_release(self.hub, ReleaseOptions(bump, build, commit), review)
 
     def report(self) -> dict[str, Any]:
         """Return what the JSON report holds besides the release's own."""

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from ..core.faults import Unusable
-from .files import Files, join
+from .files import join
 from .hub import Hub
 
 HUBPLOY_FILE = "hubploy.yaml"
@@ -64,9 +64,8 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
     return tuple(known[name] for name in dict.fromkeys(names)) or found
 
 
-def is_encrypted(files: Files, path: str) -> bool:
-    """Whether sops or git-crypt has encrypted the file."""
-    data = files.read(path) or b""
+def is_encrypted(data: bytes) -> bool:
+    """Whether sops or git-crypt has encrypted a file that holds ``data``."""
     return data.startswith(_GIT_CRYPT) or bool(_SOPS.search(data))
 
 

@@ -252,7 +252,7 @@ class Hub:
         """The copies and other places that stay, since the setting ``accept`` names their difference."""
 
         def is_held(pin: Pin) -> bool:
-            return any(one.fits(pin.kind.value, pin.files[0]) for one in self.settings.accept)
+            return any(one.covers(pin.kind.value, pin.files[0]) for one in self.settings.accept)
 
         held = [pin for pin in self._all_pins if pin.kind in _MAY_STAY and is_held(pin)]
         return (*held, *(lock for lock in self._all_pins if isinstance(lock, Lock) and lock.chart in held))

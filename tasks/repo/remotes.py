@@ -167,6 +167,12 @@ def base_here(git: Git, review: Review) -> str | None:
     return next((commit for commit in asked if commit), None)
 
 
+def fork_point(git: Git, review: Review, commit: str = "HEAD") -> str | None:
+    """Return the commit at which ``commit`` left the base branch; in a shallow clone maybe the branch's tip."""
+    tip = base_here(git, review)
+    return tip and (git.ask("merge-base", tip, commit).text or tip)
+
+
 def choose_remotes(config: Mapping[str, str], settings: Settings, branch: str | None) -> Remotes:
     """Return which remote is pushed to, and which one is the upstream, by git's configuration and the settings.
 

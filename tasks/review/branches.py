@@ -37,7 +37,7 @@ class TargetBranch(NamedTuple):
     commit: str | None = None
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where a clone stands: its branch, HEAD's commit, and the commit of its base branch."""
 
     branch: str | None
@@ -45,7 +45,7 @@ class Place(NamedTuple):
     base: str | None
 
     @classmethod
-    def read(cls, git: Git, base: str) -> Place:
+    def read(cls, git: Git, base: str) -> Position:
         """Return where the clone stands now."""
         return cls(git.branch(), git.head(), git.branch_commit(base))
 

@@ -19,7 +19,7 @@ from ..tools.git_facts import current_branch, head, index, left_behind, local_br
 from ..tools.git_faults import failed
 from ..tools.process import watch
 from .branches import TargetBranch, target_branch
-from .description import Witness, from_registry
+from .description import HERE, Witness
 from .message import commit_message
 from .pull_request import PUSHED, REQUEST, Branch, plan_push, plan_request
 
@@ -35,14 +35,14 @@ class Commit(NamedTuple):
     hash: str | None = None
 
 
-def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witness = from_registry) -> tuple[Step, Hub]:
+def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witness = HERE) -> tuple[Step, Hub]:
     """Plan the commit of the managed files that differ, and the push and the pull request where they are wanted.
 
     Args:
         hub: the repository as it will be then.
         options: what the user asked for.
         review: where the branch is pushed, and where its pull request goes.
-        witness: returns what is known of the images, for the pull request.
+        witness: who is asked what is known, for the pull request.
 
     Returns:
         The step, and the repository as it will leave it.

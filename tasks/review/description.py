@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from ..core.faults import Fault
 from ..core.github_actions import code, plain, table_lines
@@ -19,10 +19,11 @@ from ..releases.notes import comparison, release_links, security_news
 from ..releases.versions import is_dev
 from ..repo.files import Committed
 from ..repo.hub import Hub, HubImage
-from ..repo.remotes import Review, base_here
+from ..repo.remotes import Review, fork_point
 from ..tools import docker
 from .message import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
 from .next_steps import next_steps
+from .preview import Preview, preview_of
 from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
 
 NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
@@ -42,8 +43,17 @@ class Evidence(NamedTuple):
     gap: str = ""
 
 
-# Returns what is known of the images that a state of the repository names, given what earlier actions left.
-Witness: TypeAlias = "Callable[[Hub, Values], tuple[Evidence, ...]]"
+class Witness(NamedTuple):
+    """Who is asked what is known.
+
+    Attributes:
+        images: returns what is known of the images that a state of the repository names, given what earlier actions
+            left.
+        cluster: returns what a state of the repository changes in the cluster.
+    """
+
+    images: Callable[[Hub, Values], tuple[Evidence, ...]]
+    cluster: Callable[[Hub, Review], Preview | Fault | None] = preview_of
 
 
 def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
@@ -74,6 +84,9 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
     return tuple(
         _evidence(hub, image, ours, answers.get(ours), answers.get(image.base.reference)) for image, ours in pinned
     )
+
+
+HERE = Witness(from_registry)
 
 
 def _pinned(hub: Hub) -> Iterator[tuple[HubImage, Reference]]:
@@ -115,6 +128,7 @@ class Description(NamedTuple):
         after: the release that it depends on now.
         upgrades: the upgrades between them, with the values that each concerns.
         next_steps: what the team does then, in Markdown.
+        cluster: what the release changes in the cluster, or why that is not known; None where nothing is said of it.
     """
 
     moved: Changes
@@ -123,6 +137,7 @@ class Description(NamedTuple):
     after: Release
     upgrades: tuple[UpgradeHere, ...]
     next_steps: tuple[str, ...] = ()
+    cluster: Preview | Fault | None = None
 
     @property
     def title(self) -> str:
@@ -132,8 +147,8 @@ class Description(NamedTuple):
     @property
     def body(self) -> str:
         """The text, cut at a line's end where it is longer than a forge takes."""
-        parts = (self._moves(), self._security(), self._images(), self._upgrade_notes(), self._checklist())
-        body = "\n".join(chain.from_iterable(parts))
+        facts = (self._moves(), self._security(), self._images(), self._upgrade_notes(), self._cluster())
+        body = "\n".join(chain(*facts, self._checklist()))
         if len(body) <= LONGEST_BODY:
             return body
         return f"{body[:LONGEST_BODY].rpartition(chr(10))[0]}\n\n(cut here: it is too long for a pull request)\n"
@@ -185,6 +200,15 @@ class Description(NamedTuple):
                     yield f"  - and {len(note.findings) - MOST_SHOWN} more"
             yield ""
 
+    def _cluster(self) -> Iterator[str]:
+        if self.cluster is None:
+            return
+        yield from ("### What changes in the cluster", "")
+        if isinstance(self.cluster, Fault):
+            yield from (f"Not looked at: {plain(self.cluster.what)}.", "")
+        else:
+            yield from self.cluster.markdown()
+
     def _checklist(self) -> Iterator[str]:
         yield from ("### Before deploying", "", *(f"- [ ] {line}" for line in self._checks()), "")
         yield from ("### Next steps", "", *(f"- [ ] {step}" for step in self.next_steps), "")
@@ -202,6 +226,8 @@ class Description(NamedTuple):
         version = self.after.semver
         if version is None or is_dev(version):
             yield f"{code(self.after.version)} is a build of z2jh's main branch, not a release, and is meant to be."
+        if isinstance(self.cluster, Preview) and self.cluster.problems:
+            yield "The values that the new chart refuses are corrected."
         yield f"The release notes are read: {', '.join(release_links(self.after))}"
         if self.upgrades:
             yield "The upgrade notes above are followed, for each value that they name."
@@ -210,22 +236,23 @@ class Description(NamedTuple):
             yield f"The cluster runs Kubernetes {plain(str(oldest.after))} or newer: `kubectl version`."
 
 
-def describe(hub: Hub, review: Review, evidence: tuple[Evidence, ...], commit: str = "HEAD") -> Description:
+def describe(
+    hub: Hub,
+    review: Review,
+    evidence: tuple[Evidence, ...],
+    commit: str = "HEAD",
+    cluster: Preview | Fault | None = None,
+) -> Description:
     """Return what a pull request of ``hub``'s state says; it ends with ``commit``."""
-    moved = changes_between(replace(hub, files=Committed(hub.git, _fork_point(hub, review, commit) or commit)), hub)
+    before_it = fork_point(hub.git, review, commit) or commit
+    moved = changes_between(replace(hub, files=Committed(hub.git, before_it)), hub)
     old = moved.release.before if moved.release else None
     new = hub.version
     before, after = read_releases(hub, old, new, ask=True) if moved.release else (None, Release(new))
     upgrades = upgrades_here(hub, old, new)
     markdown = one_line if hub.settings.next_steps else plain
     steps = tuple(map(markdown, next_steps(hub, review, "this pull request")))
-    return Description(moved, evidence, before, after, upgrades, steps)
-
-
-def _fork_point(hub: Hub, review: Review, commit: str) -> str | None:
-    """Return the commit at which ``commit`` left the base branch; in a shallow clone maybe the branch's tip."""
-    tip = base_here(hub.git, review)
-    return tip and (hub.git.ask("merge-base", tip, commit).text or tip)
+    return Description(moved, evidence, before, after, upgrades, steps, cluster if moved.release else None)
 
 
 def _code(text: str | None, otherwise: str = NOT_KNOWN) -> str:

@@ -7,8 +7,9 @@ version; and the data of Secrets, which a rendering makes anew each time.
 from __future__ import annotations
 
 import difflib
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -22,12 +23,14 @@ _BETWEEN = re.compile(r"^---[^\n]*$", re.MULTILINE)
 _MARKS = frozenset({"labels", "annotations", "matchLabels"})
 # Most of a rendering is equal in all deployments but for these: taken out first, so that it is read once.
 _CHECKSUM = re.compile(r"^ *['\"]?checksum[/_][\w.-]+['\"]?: .*\n", re.MULTILINE)
+# https://helm.sh/docs/chart_best_practices/labels/, and the older name of the first.
+_VERSION_LABELS = r"helm\.sh/chart|app\.kubernetes\.io/version|chart"
 # A Secret's data, of which the values alone are large.
 _ENCODED = re.compile(r"(?<=: )([\"']?)[A-Za-z0-9+/=]{16,}\1$", re.MULTILINE)
 _SECRET = "Secret"  # noqa: S105 - the kind of an object
 _DATA = frozenset({"data", "stringData"})
 # A name that says that what follows on its line is secret.
-_GIVEN = re.compile(r"""(?P<name>[\w.-]+)(?P<sign>["']?\s*[:=]\s*)(?P<value>\S.*)""")
+_GIVEN = re.compile(r"""(?P<name>[\w.-]+)["']?\s*[:=]\s*(?=\S)""")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LONGEST_VALUE = 160
 _MOST_LEAVES = 50_000
@@ -64,6 +67,19 @@ class Difference(NamedTuple):
     changed: Mapping[str, tuple[Change, ...]] = {}
     removed: tuple[str, ...] = ()
 
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Yield the names of added and removed objects, each behind its sign."""
+        yield from (("+", name) for name in self.added)
+        yield from (("-", name) for name in self.removed)
+
+    def hiding(self, hide: Callable[[str], str]) -> Difference:
+        """Return it with every value as ``hide`` returns it."""
+        changed = {
+            name: tuple(Change(one.path, *(text and hide(text) for text in (one.before, one.after))) for one in changes)
+            for name, changes in self.changed.items()
+        }
+        return self._replace(changed=changed)
+
 
 def compare(before: str, after: str, old: str, new: str) -> Difference:
     """Compare two outputs of ``helm template``, of the chart's versions ``old`` and ``new``.
@@ -72,7 +88,7 @@ def compare(before: str, after: str, old: str, new: str) -> Difference:
         Unusable: one of them is not YAML.
     """
     # Most objects are written alike; those are not read.
-    was, now = _documents(before), _documents(after)
+    was, now = _documents(before, old), _documents(after, new)
     had = dict(pair for text in was if text not in now for pair in _objects(text, old))
     have = dict(pair for text in now if text not in was for pair in _objects(text, new))
     changed = {name: _changes(had[name], have[name]) for name in sorted(had.keys() & have.keys())}
@@ -88,8 +104,11 @@ def looks_secret(name: str) -> bool:
     return names_secret(_CAMEL.sub("_", name.strip("[]")).replace("-", "_").replace(".", "_"))
 
 
-def _documents(rendered: str) -> dict[str, None]:
-    texts = (text.strip() for text in _BETWEEN.split(_CHECKSUM.sub("", rendered)))
+def _documents(rendered: str, version: str) -> dict[str, None]:
+    """Return the documents of a rendering, without lines that tell nothing but the chart's version."""
+    versions = "|".join(map(re.escape, (version, version.replace("+", "_"))))
+    labels = re.compile(rf"^ *(?:{_VERSION_LABELS}): [\"']?[\w.-]*(?:{versions})[\"']?\n", re.MULTILINE)
+    texts = (text.strip() for text in _BETWEEN.split(labels.sub("", _CHECKSUM.sub("", rendered))))
     return {_ENCODED.sub(f'"{MASK}"', text) if f"kind: {_SECRET}" in text else text: None for text in texts if text}
 
 
@@ -119,17 +138,39 @@ def _named(item: dict[str, Any], version: str) -> tuple[str, Leaves]:
 
 
 def _leaves(node: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield every scalar with the way to it; an item of a list goes by its name where all have one of their own."""
+    """Yield every scalar with the way to it.
+
+    An item of a list goes by its name where all have one of their own; else the list is a text with a line for each.
+    """
     if isinstance(node, dict) and node:
         for key, value in node.items():
             yield from _leaves(value, (*path, str(key)))
     elif isinstance(node, list) and node:
         names = [item.get("name") if isinstance(item, dict) else None for item in node]
-        unique = None not in names and len({str(name) for name in names}) == len(names)
-        for index, (name, value) in enumerate(zip(names, node, strict=True)):
-            yield from _leaves(value, (*path, f"[{name if unique else index}]"))
+        if None in names or len({str(name) for name in names}) < len(names):
+            yield path, "\n".join(map(_in_one_line, node))
+            return
+        for name, value in zip(names, node, strict=True):
+            yield from _leaves(value, (*path, f"[{name}]"))
     else:
-        yield path, "null" if node is None else str(node).lower() if isinstance(node, bool) else str(node)
+        yield path, _in_one_line(node)
+
+
+def _in_one_line(node: object) -> str:
+    """Return a value of YAML as people write it; a list or mapping as JSON, with what looks secret masked."""
+    if isinstance(node, str) or not isinstance(node, (str, dict, list, bool, int, float, type(None))):
+        return str(node)
+    return json.dumps(_hidden(node), ensure_ascii=False, default=str)
+
+
+def _hidden(node: object) -> object:
+    if isinstance(node, list):
+        return [_hidden(item) for item in node]
+    if isinstance(node, dict):
+        named = looks_secret(str(node.get("name", "")))
+        is_secret = {key: looks_secret(str(key)) or (named and key == "value") for key in node}
+        return {str(key): MASK if is_secret[key] else _hidden(value) for key, value in node.items()}
+    return node
 
 
 def _is_noise(path: tuple[str, ...], text: str, version: str) -> bool:
@@ -155,6 +196,12 @@ def _masked(path: tuple[str, ...], text: str | None) -> str | None:
         return None
     if any(looks_secret(part) for part in path):
         return MASK
-    return _GIVEN.sub(
-        lambda found: f"{found['name']}{found['sign']}{MASK}" if looks_secret(found["name"]) else found[0], text
-    )
+    return "\n".join(map(_masked_line, text.split("\n")))
+
+
+def _masked_line(line: str) -> str:
+    """Return a line up to the first name in it that looks secret."""
+    for found in _GIVEN.finditer(line):
+        if looks_secret(found["name"]):
+            return f"{line[: found.end()]}{MASK}"
+    return line

@@ -18,7 +18,7 @@ from ..tools.forges import CLOSED, GITHUB, ForgeRequest, GitHub, opening_address
 from ..tools.git import PUSH_SECONDS, Git
 from ..tools.git_facts import remote_branch
 from ..tools.git_faults import push_fault
-from ..tools.process import Pool, capture, run_checked
+from ..tools.process import Pool, answer_of, capture, run_checked
 from .description import Description, Witness, describe
 
 CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
@@ -142,7 +142,7 @@ def plan_request(
         review: where it goes.
         branch: the branch.
         pushed: the fact that has the pushed commit.
-        witness: returns what is known of the images.
+        witness: who is asked what is known of the images and the cluster.
     """
     base = review.base
     if branch.name == base:
@@ -153,8 +153,10 @@ def plan_request(
     if not branch.waits and not is_ahead(hub, review):
         return Action(f"no pull request: {branch.name} has nothing that {base} does not have"), None
 
+    cluster = witness.cluster(hub, review)
+
     def text(now: Hub, commit: str, left: Values) -> Description:
-        return describe(now, review, witness(now, left), commit)
+        return describe(now, review, witness.images(now, left), commit, cluster)
 
     def final(planned: PullRequest, values: Values) -> PullRequest:
         commit = values[pushed.name]
@@ -211,8 +213,8 @@ def _through_gh(
     with Pool() as pool, output.waiting(f"asking {github.host}"):
         asked = pool.submit(github.requests, planned.branch)
         known = pool.submit(github.labels) if planned.labels else None
-        requests = asked.result()
-        planned = _with_labels(github, planned, known.result() if known else frozenset())
+        requests = answer_of(asked)
+        planned = _with_labels(github, planned, answer_of(known) if known else frozenset())
     there = _open(requests, head)
     if there and not waits and planned.says_the_same(there) and not planned.labels_for(there):
         return Action(f"pull request {there.url} is there already, and says so"), planned.on_github(PRESENT, there)

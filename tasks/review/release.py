@@ -8,8 +8,9 @@ from concurrent.futures import Future
 from ..core import output
 from ..core.faults import Denied, Fault
 from ..core.names import Reference
-from ..core.options import AuthOptions, BuildOptions, BumpOptions, CommitOptions
+from ..core.options import AuthOptions, BuildOptions, ReleaseOptions
 from ..core.plan import Action, Plan, Step, Values, refused
+from ..core.settings import Accepted
 from ..image.planning import ask_builder, plan_build, require_only_managed_changes
 from ..image.sign_in import plan_auth
 from ..image.tag import depends_on, names_commit
@@ -21,21 +22,23 @@ from .bump import plan_bump
 from .commit import plan_commit
 from .description import Witness, from_registry, from_report
 from .next_steps import next_steps
+from .preview import Preview, preview_of
 
 
-def plan_release(hub: Hub, bump: BumpOptions, build: BuildOptions, commit: CommitOptions, review: Review) -> Plan:
+def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> Plan:
     """Plan the whole release, each step on the repository as the one before it will leave it.
 
     A tag that names a commit needs that commit before the build, and a second one for the values. A tag that names
     the content needs one commit, at the end. The sign-in and the Helm repository are asked side by side; the builder
-    answers while the commit is planned. The plan ends with the step that cannot be planned, if there is one.
+    answers, and the chart is rendered, while the rest is planned. The plan ends with the step that cannot be planned,
+    if there is one.
     """
     names = ("bump", "commit", "build", "commit") if names_commit(hub.settings.tag) else ("bump", "build", "commit")
     with Pool() as pool:
         asked = pool.submit(_plan_auth, hub.registries)
         steps: list[Step] = []
         try:
-            for step in _steps(hub, bump, build, commit, review, asked):
+            for step in _steps(hub, options, review, asked):
                 steps.append(step)  # noqa: PERF402 - those before a fault are kept
         except Fault as fault:
             steps.append(refused(names[len(steps)], fault))
@@ -49,47 +52,45 @@ def _plan_auth(hosts: Sequence[str]) -> Step:
         return refused("auth", fault)
 
 
-def _steps(
-    hub: Hub,
-    bump: BumpOptions,
-    build: BuildOptions,
-    commit: CommitOptions,
-    review: Review,
-    asked: Future[Step],
-) -> Iterator[Step]:
+def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step]) -> Iterator[Step]:
     """Yield what follows the sign-in, each step planned on the repository as the one before will leave it."""
-    bumping, hub = plan_bump(hub, bump)
-    with output.waiting(f"asking Docker's helper for {', '.join(hub.registries)}"):
-        signs_in = any(action.mark != "-" for action in answer_of(asked).actions)
-    yield bumping
-    if not names_commit(hub.settings.tag):
-        require_only_managed_changes(hub, build.images)
-        building, built = plan_build(hub, build)
-        yield building
-        yield _last_commit(built, commit, review, build, building)
-        return
+    build, commit = options.build, options.commit
+    bumping, hub = plan_bump(hub, options.bump)
     with Pool() as pool:
-        changed = hub.changed
-        # A build is certain where a file that an image depends on is yet to be committed.
-        certain = any(depends_on(hub, image, changed) for image in hub.to_build(build.images))
-        builder = pool.submit(ask_builder, hub, build) if certain else None
-        moving, moved = plan_commit(hub, commit._replace(push=False, request=False), review)
-        yield moving
-        building, built = plan_build(moved, build, builder)
-    if moved.pending:
-        silent = _silent_registries(hub, build, signs_in=signs_in)
-        building = building._replace(actions=(*silent, *building.actions))
-    yield building
-    # A message that was given belongs to the first commit that is made.
-    options = commit._replace(message=None if moved.pending else commit.message)
-    yield _last_commit(built, options, review, build, building)
+        cluster = pool.submit(preview_of, hub, review)
+        with output.waiting(f"asking Docker's helper for {', '.join(hub.registries)}"):
+            signs_in = any(action.mark != "-" for action in answer_of(asked).actions)
+        yield bumping
+        if names_commit(hub.settings.tag):
+            changed = hub.changed
+            # A build is certain where a file that an image depends on is yet to be committed.
+            certain = any(depends_on(hub, image, changed) for image in hub.to_build(build.images))
+            builder = pool.submit(ask_builder, hub, build) if certain else None
+            moving, moved = plan_commit(hub, commit._replace(push=False, request=False), review)
+            yield moving
+            building, built = plan_build(moved, build, builder)
+            if moved.pending:
+                silent = _silent_registries(hub, build, signs_in=signs_in)
+                building = building._replace(actions=(*silent, *building.actions))
+                # A message that was given belongs to the first commit that is made.
+                commit = commit._replace(message=None)
+        else:
+            require_only_managed_changes(hub, build.images)
+            building, built = plan_build(hub, build)
+        yield building
+        with output.waiting("rendering the chart"):
+            changes = answer_of(cluster)
+    last = _last_commit(built, options._replace(commit=commit), review, building, changes)
+    yield _with_changes(last, changes, options, hub.settings.accept)
 
 
-def _last_commit(hub: Hub, options: CommitOptions, review: Review, build: BuildOptions, building: Step) -> Step:
+def _last_commit(
+    hub: Hub, options: ReleaseOptions, review: Review, building: Step, changes: Preview | Fault | None
+) -> Step:
     """Return the commit that ends a release, with what follows it in its report."""
-    pushes = build.push and hub.settings.push
-    witness: Witness = (lambda _, left: from_report(building.report(left)["images"])) if pushes else from_registry
-    step, hub = plan_commit(hub, options, review, witness)
+    pushes = options.build.push and hub.settings.push
+    images = (lambda _, left: from_report(building.report(left)["images"])) if pushes else from_registry
+    step, hub = plan_commit(hub, options.commit, review, Witness(images, lambda *_: changes))
     has_more = bool(hub.pending or step.to_do or building.to_do)
 
     def report(left: Values) -> Values:
@@ -99,6 +100,22 @@ def _last_commit(hub: Hub, options: CommitOptions, review: Review, build: BuildO
 
     report({})  # a wrong setting is told before anything is done
     return step._replace(report=report)
+
+
+def _with_changes(
+    step: Step, changes: Preview | Fault | None, options: ReleaseOptions, accept: Sequence[Accepted]
+) -> Step:
+    """Return the last step with what the release changes in the cluster, right before the question.
+
+    Values that the new chart refuses stop a release that nobody is asked about: they would break the deployment.
+    """
+    if changes is None:
+        return step
+    if isinstance(changes, Fault):
+        return step._replace(warnings=(f"what changes in the cluster is not looked at: {changes.what}",))
+    refusal = changes.refusal(accept) if options.agreed else None
+    actions = (*step.actions, *(refused(step.name, refusal).actions if refusal else ()))
+    return step._replace(actions=actions, warnings=(*step.warnings, *changes.warnings()))
 
 
 def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> Iterator[Action]:

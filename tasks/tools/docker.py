@@ -68,6 +68,8 @@ _NO_ANSWER = (
     *("unexpected status", "unexpected http status"),
 )
 _ATTESTATION = "unknown/unknown"
+# The image store that can keep what a build states of an image.
+_CONTAINERD = "io.containerd.snapshotter"
 # bake asks before it reads what lies outside of the folder that it runs in, from buildx 0.20 on.
 BAKE_MAY_READ: Mapping[str, str] = MappingProxyType({"BUILDX_BAKE_ENTITLEMENTS_FS": "0"})
 # What a registry says of an image: what it has, None where it has no such image, or why it gives no answer.
@@ -291,6 +293,32 @@ def require_builder(name: str | None) -> Builder:
         raise _builder_fault(builder, said)
     fault = _machine_fault(f"{said}\n{output.stderr}".lower())
     raise fault or ProgramFailed(f"the builder does not answer: {said}", where=name, hint="docker buildx ls")
+
+
+def require_attesting(builder: Builder) -> None:
+    """Check that ``builder`` can attest what it builds.
+
+    With the driver ``docker`` that takes an engine with the containerd image store
+    (https://docs.docker.com/build/metadata/attestations/).
+
+    Raises:
+        Refused: it cannot.
+    """
+    if builder.driver == DOCKER_DRIVER:
+        argv = (*builder.buildx[:-1], "info", "--format", "{{json .DriverStatus}}")
+        if _CONTAINERD not in capture(Command(argv), seconds=ENGINE_SECONDS).text:
+            raise cannot_attest(builder.title, builder.name)
+
+
+def cannot_attest(title: str, name: str | None) -> Refused:
+    """Return the fault of a builder that cannot attest what it builds."""
+    return Refused(
+        f"{title} cannot attest images: its engine has no containerd image store",
+        where=name or "docker info",
+        hint="use another builder: docker buildx create --name attesting --driver docker-container, then --builder "
+        "attesting; or turn the image store on: https://docs.docker.com/engine/storage/containerd/; or leave out "
+        "hub.attest",
+    )
 
 
 def bake_command(builder: Builder, definition: str, folder: Path | None, metadata: Path) -> Command:

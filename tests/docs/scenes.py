@@ -270,7 +270,12 @@ def _deployments(scene: Scene) -> Scene:
         scene.home,
         scene.around,
         scene.cwd,
-        {**scene.env, "PATH": path, "INVOKE_HUB_CACHE_FOLDER": str(scene.home / "cache")},
+        {
+            **scene.env,
+            "PATH": path,
+            "INVOKE_HUB_CACHE_FOLDER": str(scene.home / "cache"),
+            "INVOKE_HUB_PREVIEW": "true",
+        },
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -52,16 +53,21 @@ def missing_for_second_engine() -> str | None:
 
 
 @contextmanager
-def second_engine(folder: Path) -> Iterator[Engine]:
+def second_engine(folder: Path, *, attests: bool = False) -> Iterator[Engine]:
     """Run an engine with all its state in ``folder`` for as long as the block runs.
+
+    With ``attests`` it has the containerd image store, which can keep what a build states of an image.
 
     It takes the first one's bridge as it is: without one of its own, an engine removes it. Its containers have no way
     out of it: use ``RUN --network=none``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     host = f"unix://{folder / 'docker.sock'}"
+    settings = {"features": {"containerd-snapshotter": attests}, "insecure-registries": ["127.0.0.0/8"]}
+    (folder / "daemon.json").write_text(json.dumps(settings))
     argv = (
         *("dockerd", "--host", host, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
+        *("--config-file", str(folder / "daemon.json")),
         *("--pidfile", str(folder / "pid"), "--bridge=docker0", "--iptables=false", "--ip6tables=false"),
     )
     with (folder / "log").open("wb") as log:

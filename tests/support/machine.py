@@ -82,6 +82,7 @@ def make_home(folder: Path) -> Home:
         "GIT_CONFIG_GLOBAL": str(git_config),
         "GIT_CONFIG_SYSTEM": os.devnull,
         "INVOKE_HUB_CACHE_FOLDER": str(folder / "cache" / "hubpress"),
+        "INVOKE_HUB_PREVIEW": "false",
         "LC_ALL": "C.UTF-8",
         "NO_COLOR": "1",
         "TZ": "UTC",

@@ -25,6 +25,7 @@ ALL_KEYS = ", ".join(KEYS)
 def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the lab's own setting out: it is a variable."""
     monkeypatch.delenv("INVOKE_HUB_CACHE_FOLDER")
+    monkeypatch.delenv("INVOKE_HUB_PREVIEW")
 
 
 def configured(**settings: object) -> dict[str, object]:

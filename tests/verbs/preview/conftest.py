@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ...support.hubs import NO_REGISTRY
 from ...support.layouts import make_cal_icor_like
 from ...support.machine import HELMS
 from ...support.real import write_real_repository
@@ -40,3 +41,22 @@ def hub(tmp_path: Path) -> Hub:
     made = make_cal_icor_like(tmp_path / "hub", chart_repository=charts.as_uri())
     add_deployments(made, DEPLOYMENTS)
     return made
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Hub:
+    """The same with one school's deployments."""
+    charts = write_real_repository(tmp_path / "charts")
+    made = make_cal_icor_like(tmp_path / "hub", chart_repository=charts.as_uri())
+    add_deployments(made, DEPLOYMENTS[:1])
+    return made
+
+
+@pytest.fixture
+def buildable(small: Hub, prefix: str, mirror: str) -> Hub:
+    """The same with a base image and a registry that answer."""
+    small.write("chartpress.yaml", small.read("chartpress.yaml").replace(f"{NO_REGISTRY}/", f"{prefix}/"))
+    small.edit("images/hub/Dockerfile", "FROM jupyterhub/k8s-hub:", f"FROM {mirror}:")
+    small.commit("Use a registry and a base image that answer")
+    small.git("push", "--quiet")
+    return small

@@ -112,7 +112,7 @@ def test_values_that_the_new_chart_refuses_are_told_with_file_and_line(
 def test_a_cluster_that_is_too_old_for_the_release_is_a_fault(hub: Hub) -> None:
     found = run_task("preview", "--to", "4.0.0-beta.4", "--kube-version", "1.27", "--deployment", ALL[0], cwd=hub.path)
     assert found.code == 1, found
-    assert "hub/Chart.yaml: 4.0.0-beta.4 needs Kubernetes 1.28 or newer, and the cluster has 1.27" in found.out
+    assert "hub/requirements.yaml:4: 4.0.0-beta.4 needs Kubernetes 1.28 or newer, and the cluster has 1.27" in found.out
 
 
 def test_without_helm_it_says_how_to_get_it(hub: Hub, without_helm: Path) -> None:

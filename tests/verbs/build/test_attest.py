@@ -1,0 +1,147 @@
+"""What a build states of the images it pushes, on an engine with the containerd image store and on one without."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.cli import run_task, sh
+from tests.support.engine import make_context, missing_for_second_engine, second_engine
+from tests.support.hubs import Hub, make_hub
+from tests.support.machine import demand
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.engine import Engine
+
+pytestmark = pytest.mark.engine
+WAY_OUT = "docker buildx create --name attesting --driver docker-container"
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A second engine, which has the containerd image store."""
+    demand(missing_for_second_engine())
+    with second_engine(tmp_path_factory.mktemp("attesting"), attests=True) as running:
+        yield running
+
+
+@pytest.fixture
+def attesting(engine: Engine) -> str:
+    """The Docker context that leads to it."""
+    make_context("attesting", engine)
+    return "attesting"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, prefix: str, mirror: str) -> Hub:
+    hub = make_hub(tmp_path / "hub", registry=prefix, base=mirror)
+    dockerfile = f"FROM {mirror}:3.2.1\nUSER root\nRUN --network=none echo made > /srv/made\n"
+    hub.write("images/hub/Dockerfile", dockerfile)
+    hub.write("invoke.yaml", "hub: {attest: [provenance]}\n")
+    hub.commit("Attest the image")
+    return hub
+
+
+def build(hub: Hub, *flags: str) -> dict[str, Any]:
+    """Build, and return what is reported of the one image."""
+    done = run_task("build", *flags, "--json", cwd=hub.path)
+    assert done.code == 0, done
+    (image,) = done.json["images"]
+    return dict(image)
+
+
+def index_of(image: dict[str, Any]) -> dict[str, Any]:
+    """Return the index that the registry has of an image."""
+    name = f"{image['repository']}@{image['digest']}"
+    return dict(json.loads(sh("docker", "buildx", "imagetools", "inspect", "--raw", name, cwd=Path.cwd())))
+
+
+def platform_images(index: dict[str, Any]) -> list[str]:
+    return [one["digest"] for one in index["manifests"] if one["platform"]["os"] != "unknown"]
+
+
+def test_an_attested_image_is_proved_retagged_and_found_consistent(hub: Hub, attesting: str) -> None:
+    image = build(hub, "--builder", attesting)
+    index = index_of(image)
+    statements = [one for one in index["manifests"] if one["platform"]["os"] == "unknown"]
+    assert [one["annotations"]["vnd.docker.reference.type"] for one in statements] == ["attestation-manifest"]
+    assert (image["status"], image["platforms"], image["base"]["inherited"]) == ("built", ["linux/amd64"], True)
+    hub.commit("Use the image")
+    shown = run_task("status", "--json", cwd=hub.path)
+    assert shown.json["images"][0]["in_registry"] is True
+
+    assert build(hub)["status"] == "present"
+
+    hub.git("commit", "--quiet", "--amend", "--message", "Say it otherwise", "--allow-empty")
+    hub.write("images/hub/Dockerfile", hub.read("images/hub/Dockerfile") + "# a comment\n")
+    hub.commit("Touch the image")
+    hub.git("revert", "--no-edit", "HEAD")
+    retagged = build(hub)
+    assert (retagged["status"], retagged["digest"]) == ("retagged", image["digest"])
+    assert index_of(retagged) == index
+
+
+def test_a_second_build_has_another_index_around_the_same_image(hub: Hub, attesting: str) -> None:
+    first = build(hub, "--builder", attesting)
+    again = build(hub, "--builder", attesting, "--force")
+    assert first["digest"] != again["digest"]
+    assert platform_images(index_of(first)) == platform_images(index_of(again))
+
+
+def test_without_the_setting_there_is_one_manifest_on_any_engine(hub: Hub, attesting: str) -> None:
+    hub.write("invoke.yaml", "hub: {}\n")
+    assert "manifests" not in index_of(build(hub, "--builder", attesting))
+
+
+def test_a_builder_that_cannot_is_refused_in_planning_with_the_way_out(hub: Hub) -> None:
+    before = hub.snapshot()
+    done = run_task("build", cwd=hub.path)
+    assert (done.code, done.out) == (1, "")
+    error, hint = done.err.splitlines()
+    assert error == (
+        "error: Docker's current builder cannot attest images: its engine has no containerd image store (docker info)"
+    )
+    assert WAY_OUT in hint
+    assert hub.snapshot() == before
+    assert run_task("build", "--no-push", cwd=hub.path).code == 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "attest"),
+    [
+        ("provenance", ["type=provenance,mode=min"]),
+        ("provenance-max", ["type=provenance,mode=max"]),
+        # The scanner that makes an SBOM comes from Docker Hub: what it makes is not tested, only what is asked for.
+        ("sbom", ["type=provenance,disabled=true", "type=sbom"]),
+        ("provenance,sbom", ["type=provenance,mode=min", "type=sbom"]),
+    ],
+)
+def test_the_plan_shows_what_buildx_is_asked_for(hub: Hub, attesting: str, setting: str, attest: list[str]) -> None:
+    plan = run_task("--dry", "build", "--builder", attesting, cwd=hub.path, env={"INVOKE_HUB_ATTEST": setting})
+    assert plan.code == 0, plan
+    definition = plan.out.partition("<<'END'\n")[2].partition("END")[0]
+    assert json.loads(definition)["target"]["hub"]["attest"] == attest
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--engine", "chartpress"), "chartpress does not know hub.attest provenance (--engine)"),
+        (("--builder", "cloudbuild"), "Cloud Build's builder cannot attest images"),
+    ],
+)
+def test_engines_that_cannot_say_so(hub: Hub, flags: tuple[str, ...], words: str) -> None:
+    done = run_task("build", *flags, cwd=hub.path)
+    assert done.code == 1, done
+    assert words in done.err
+
+
+def test_a_word_that_is_no_attestation_is_refused(hub: Hub) -> None:
+    done = run_task("build", cwd=hub.path, env={"INVOKE_HUB_ATTEST": "provenence"})
+    assert done.code == 2, done
+    assert "provenance, provenance-max, sbom" in done.err

@@ -1,0 +1,85 @@
+"""What the plan of a release says of its changes in the cluster, rendered by the real helm, 3 and 4."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cli import run_task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.cli import Result
+    from tests.support.hubs import Hub
+
+pytestmark = pytest.mark.engine
+REFUSED = "deployments/school1/config/prod.yaml:2"
+
+
+def planned(hub: Hub, *flags: str) -> Result:
+    return run_task("--dry", "release", "--to", "3.3.8", *flags, cwd=hub.path)
+
+
+@pytest.mark.usefixtures("helm")
+def test_it_says_what_changes_right_before_the_question(buildable: Hub) -> None:
+    plan = planned(buildable)
+    assert plan.code == 0, plan
+    assert [line.strip() for line in plan.out.splitlines()[-2:]] == [
+        "! in the cluster, school1-prod, school1-staging: 4 changed",
+        "! the differences: invoke preview",
+    ]
+
+
+@pytest.mark.usefixtures("helm")
+def test_refused_values_are_a_warning_before_the_question_and_stop_a_release_that_nobody_is_asked_about(
+    buildable: Hub,
+) -> None:
+    buildable.edit("deployments/school1/config/prod.yaml", "  ingress:", "  ingres:")
+    buildable.commit("Misspell a value")
+    buildable.git("push", "--quiet")
+    asked = planned(buildable)
+    assert asked.code == 0, asked
+    assert f"! 3.3.8 refuses {REFUSED}: jupyterhub: " in asked.out
+    before = buildable.snapshot()
+    done = run_task("release", "--to", "3.3.8", "--yes", "--json", cwd=buildable.path)
+    assert done.code == 1, done
+    assert (done.json["where"], done.json["code"]) == (REFUSED, 1)
+    assert done.json["error"].startswith("3.3.8 refuses the values: jupyterhub: ")
+    assert done.json["hint"] == "correct it; where it is meant so, in invoke.yaml: hub: {accept: [values-invalid]}"
+    assert buildable.snapshot() == before
+    assert planned(buildable, "--yes").code == 1
+    buildable.write("invoke.yaml", "hub: {accept: [{code: values-invalid, path: deployments/school1/*}]}\n")
+    buildable.commit("Accept it")
+    buildable.git("push", "--quiet")
+    assert planned(buildable, "--yes").code == 0
+
+
+@pytest.mark.usefixtures("helm")
+def test_a_rendering_that_fails_does_not_stop_it(buildable: Hub) -> None:
+    buildable.write(
+        "hub/requirements.yaml",
+        buildable.read("hub/requirements.yaml")
+        + " - name: other\n   version: 1.0.0\n   repository: http://127.0.0.1:1/\n",
+    )
+    buildable.commit("Depend on a chart that cannot be fetched")
+    buildable.git("push", "--quiet")
+    plan = planned(buildable, "--yes")
+    assert plan.code == 0, plan
+    assert plan.out.splitlines()[-1].strip().startswith("! what changes in the cluster is not looked at: helm pull")
+
+
+@pytest.mark.helm
+def test_without_helm_it_says_on_one_line_that_nothing_is_looked_at(
+    buildable: Hub, without_helm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (without_helm / "docker").symlink_to(shutil.which("docker") or "")
+    monkeypatch.setenv("PATH", str(without_helm))
+    plan = planned(buildable)
+    assert plan.code == 0, plan
+    said = "! what changes in the cluster is not looked at: helm is not here: it renders the chart"
+    assert plan.out.splitlines()[-1].strip() == said
+    monkeypatch.setenv("INVOKE_HUB_PREVIEW", "false")
+    assert "in the cluster" not in planned(buildable).out
