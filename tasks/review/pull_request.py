@@ -214,7 +214,8 @@ def _through_gh(
         asked = pool.submit(github.requests, planned.branch)
         known = pool.submit(github.labels) if planned.labels else None
         requests = answer_of(asked)
-        planned = _with_labels(github, planned, answer_of(known) if known else frozenset())
+        labels = answer_of(known) if known else frozenset()
+        planned = _with_labels(github, planned, labels)
     there = _open(requests, head)
     if there and not waits and planned.says_the_same(there) and not planned.labels_for(there):
         return Action(f"pull request {there.url} is there already, and says so"), planned.on_github(PRESENT, there)
