@@ -32,7 +32,7 @@ from .files import (
 from .pins import packages_of, pin_problems, pins_of
 from .problems import Code, Findings, Problem, Unchecked
 
-_TO_CORRECT = "correct the value: https://z2jh.jupyter.org/en/stable/resources/reference.html"
+_TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
 
 
 @dataclass(frozen=True)

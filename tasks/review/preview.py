@@ -233,6 +233,8 @@ def _outcome(
     problems = after.refusals(deployment, kubernetes, new)
     if not new.ok:
         return Outcome(deployment, problems=problems)
+    if deployment.values and not any(map(before.has, deployment.values)):
+        return Outcome(deployment, problems=problems, unrendered="it has none of the values files")
     if not old.ok:
         return Outcome(deployment, problems=problems, unrendered=one_line(old.last_words))
     secrets = before.secrets_of(deployment) | after.secrets_of(deployment)

@@ -153,7 +153,8 @@ def plan_request(
     if not branch.waits and not is_ahead(hub, review):
         return Action(f"no pull request: {branch.name} has nothing that {base} does not have"), None
 
-    cluster = witness.cluster(hub, review)
+    with output.waiting("rendering the chart"):
+        cluster = witness.cluster(hub, review)
 
     def text(now: Hub, commit: str, left: Values) -> Description:
         return describe(now, review, witness.images(now, left), commit, cluster)

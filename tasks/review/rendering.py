@@ -62,7 +62,7 @@ class Side(NamedTuple):
 
     Attributes:
         chart: the chart's folder, relative to ``folder``.
-        key: the key of the dependency's values.
+        keys: the keys of its dependencies' values.
         pin: the file and line that pin the dependency's version.
         release: what the index says of that version.
         encrypted: the values files that are encrypted; no rendering has them.
@@ -71,7 +71,7 @@ class Side(NamedTuple):
 
     folder: Path
     chart: str
-    key: str
+    keys: frozenset[str]
     version: str
     pin: tuple[str, int]
     release: Release
@@ -80,7 +80,7 @@ class Side(NamedTuple):
 
     def render(self, deployment: Deployment, kubernetes: str | None) -> Output:
         """Return what helm says of a deployment."""
-        there = [path for path in self._files(deployment) if (self.folder / path).is_file()]
+        there = [path for path in self._files(deployment) if self.has(path)]
         return helm.template(self.folder, self.chart, deployment.release, deployment.namespace, there, kubernetes)
 
     def refusals(self, deployment: Deployment, kubernetes: str | None, rendered: Output) -> tuple[Refusal, ...]:
@@ -93,7 +93,16 @@ class Side(NamedTuple):
         if kubernetes and oldest and _numbers(kubernetes) < _numbers(oldest):
             message = f"{self.version} needs Kubernetes {oldest} or newer, and the cluster has {kubernetes}"
             return (Refusal(*self.pin, message),)
+        missing = tuple(
+            Refusal(path, 0, "the values file is missing") for path in deployment.values if not self.has(path)
+        )
+        if missing:
+            return missing
         return () if rendered.ok else self._problems(deployment, rendered)
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return (self.folder / path).is_file()
 
     def secrets_of(self, deployment: Deployment) -> Secrets:
         """Return what must not be shown of a deployment."""
@@ -109,7 +118,7 @@ class Side(NamedTuple):
         below: tuple[str, ...] = ()
         for line in map(str.strip, said.splitlines()):
             if name := _SUBCHART.fullmatch(line):
-                below = () if name["name"] == Path(self.chart).name else (self.key,)
+                below = (name["name"],) if name["name"] in self.keys else ()
             elif schema := _SCHEMA.fullmatch(line):
                 pointer, dots = schema["pointer"], schema["dots"]
                 steps = dots.split(".") if pointer is None else pointer.strip("/").split("/")
@@ -188,13 +197,13 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     encrypted = {path for path in values if any(map(is_encrypted, (stored.get(path, b""), _read(folder / path))))}
     repository = open_repository(hub)
     release = _fetch(hub, tree, folder / chart, hub.index or repository.index(), repository)
-    own = hub.requirement
+    pin = hub.requirement_file
     return Side(
         folder,
         chart,
-        own.alias or own.name,
+        frozenset(one.alias or one.name for one in requirements(hub.require(pin), pin)),
         hub.version,
-        (hub.requirement_file, own.line),
+        (pin, hub.requirement.line),
         release,
         frozenset(encrypted),
         {path: _secrets_in(_root(folder / path)) for path in values if path not in encrypted},

@@ -255,7 +255,9 @@ def _cluster(scene: Scene) -> Scene:
 def _deployments(scene: Scene) -> Scene:
     """A hub repository with two deployments, z2jh's real charts in a folder, and the real helm."""
     charts = write_real_repository(scene.home / "charts")
-    hub = make_hub(scene.hub.path, chart_repository=charts.as_uri())
+    registry = f"{scene.around.registry}/{scene.home.name}"
+    made = {"base": scene.around.base, "registry": registry, "chart_repository": charts.as_uri()}
+    hub = make_hub(scene.hub.path, **made)
     folder = "deployments/edx"
     hub.write(f"{folder}/hubploy.yaml", "images: {}\n")
     hub.write(f"{folder}/config/common.yaml", "jupyterhub:\n  hub:\n    concurrentSpawnLimit: 20\n")
@@ -288,9 +290,17 @@ def _misspelt(scene: Scene) -> Scene:
     return ready
 
 
+def _attested(scene: Scene) -> Scene:
+    """The usual one with provenance wanted."""
+    _usual(scene)
+    scene.hub.write("invoke.yaml", "hub: {attest: [provenance]}\n")
+    return scene
+
+
 SCENES: dict[str, Callable[[Scene], Scene]] = {
     "": _usual,
     "alone": _alone,
+    "attested": _attested,
     "bare": _bare,
     "behind": _behind,
     "beside": _beside,

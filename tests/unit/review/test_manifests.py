@@ -129,3 +129,32 @@ def test_equal_renderings_do_not_differ() -> None:
 )
 def test_names_that_say_that_a_value_is_secret(name: str, *, expected: bool) -> None:
     assert looks_secret(name) is expected
+
+
+def test_a_list_without_names_is_compared_line_by_line_with_secrets_masked() -> None:
+    head = "kind: Role\nmetadata: {name: hub}\nrules:\n"
+    named = "- {name: API_TOKEN, value: old}\n- {name: API_TOKEN, value: x}\n"
+    before = f"{head}- {{verbs: [get]}}\n{named}"
+    after = f"{head}- {{verbs: [list]}}\n- {{verbs: [get]}}\n- {{password: new}}\n"
+    (change,) = compare(before, after, "1", "2").changed["Role/hub"]
+    assert list(change.lines()) == [
+        "rules",
+        '  +{"verbs": ["list"]}',
+        '  -{"name": "API_TOKEN", "value": "***"}',
+        '  -{"name": "API_TOKEN", "value": "***"}',
+        '  +{"password": ***',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ('x = {"a": 1, "password": "secret"}', 'x = {"a": 1, "password": ***'),
+        ("c.Auth.client_secret = 'secret'", "c.Auth.client_secret = ***"),
+        ("url: http://example.org/?token=secret", "url: http://example.org/?token=***"),
+        ("name: jupyterhub", "name: jupyterhub"),
+    ],
+)
+def test_a_line_is_masked_behind_the_first_name_that_looks_secret(line: str, shown: str) -> None:
+    change = Change(("data", "config"), None, line)
+    assert list(change.lines()) == ["data.config", f"  + {shown}"]

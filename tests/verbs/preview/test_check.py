@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.support.hubs import Hub
 
 PROD = "deployments/school1/config/prod.yaml"
-BY_REFERENCE = "correct the value: https://z2jh.jupyter.org/en/stable/resources/reference.html"
+BY_REFERENCE = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
 
 
 def invalid(hub: Hub, task: str = "check", **env: str) -> list[dict[str, Any]]:
@@ -49,6 +49,23 @@ def test_a_value_that_all_share_is_told_once(small: Hub) -> None:
     small.edit("hub/values.yaml", "jupyterhub:\n", "jupyterhub:\n  cul: {}\n")
     (problem,) = invalid(small)
     assert problem["message"].startswith("jupyterhub 3.2.1 refuses the values of school1-prod, school1-staging: ")
+
+
+@pytest.mark.usefixtures("helm")
+def test_a_values_file_that_the_settings_name_and_that_is_missing(small: Hub) -> None:
+    small.write("invoke.yaml", "hub: {deployments: [{name: edx, values: [edx.yaml]}]}\n")
+    (problem,) = invalid(small)
+    assert problem["path"] == "edx.yaml"
+    assert problem["message"] == "jupyterhub 3.2.1 refuses the values of edx: the values file is missing"
+
+
+@pytest.mark.usefixtures("helm")
+def test_a_chart_whose_folder_has_another_name(small: Hub) -> None:
+    small.edit("hub/Chart.yaml", "name: hub", "name: our-hub")
+    small.write("hub/values.schema.json", '{"properties": {"ours": {"type": "boolean"}}}')
+    small.edit("hub/values.yaml", "jupyterhub:\n", "ours: 1\njupyterhub:\n  cul: {}\n")
+    found = {problem["path"] for problem in invalid(small)}
+    assert found == {"hub/values.yaml:4", "hub/values.yaml:6"}
 
 
 @pytest.mark.usefixtures("helm")

@@ -115,6 +115,20 @@ def test_a_cluster_that_is_too_old_for_the_release_is_a_fault(hub: Hub) -> None:
     assert "hub/requirements.yaml:4: 4.0.0-beta.4 needs Kubernetes 1.28 or newer, and the cluster has 1.27" in found.out
 
 
+@pytest.mark.usefixtures("helm")
+def test_a_deployment_that_the_base_branch_does_not_have_is_not_compared(small: Hub) -> None:
+    small.git("switch", "--quiet", "--create", "new")
+    small.write("invoke.yaml", "hub: {deployments: [{name: edx, values: [edx.yaml]}]}\n")
+    small.write("edx.yaml", "jupyterhub: {}\n")
+    small.commit("Add a deployment")
+    found = run_task("preview", "--to", "3.3.8", cwd=small.path)
+    assert found.code == 0, found
+    assert found.out.splitlines()[2:] == [
+        "edx: not compared",
+        "  not compared, main cannot be rendered: it has none of the values files",
+    ]
+
+
 def test_without_helm_it_says_how_to_get_it(hub: Hub, without_helm: Path) -> None:
     found = run_task("preview", "--to", "3.3.8", cwd=hub.path, env={"PATH": str(without_helm)})
     assert (found.code, found.out) == (3, "")
