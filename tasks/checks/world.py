@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left, short_platform
+from ..core.yaml_tree import Data
 from ..image.build import arguments_of
 from ..image.inputs import inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label, is_out_of_reach
@@ -28,8 +29,11 @@ from .files import (
     override_problems,
     stale_problem,
 )
+from .images import image_problems
 from .pins import packages_of, pin_problems, pins_of
-from .problems import Code, Findings, Problem, Unchecked
+from .problems import Code, Findings, Problem, Severity, Unchecked
+from .signatures import signature_problems
+from .since import moved_base, security_problems
 
 
 @dataclass(frozen=True)
@@ -190,16 +194,27 @@ class World:
         return self.current_tag(image) in (None, own.tag)
 
     def _outside(self) -> Iterator[Problem | Unchecked]:
-        fault = self.releases.fault
+        fault, index = self.releases.fault, self.releases.index
         if fault:
             yield _unanswered("the chart's releases", fault)
-        if self.releases.index:
-            yield from self._release_problems()
+        chart_values = self._chart_values()
+        if index:
+            yield from self._release_problems(chart_values)
+            yield from security_problems(self.hub, index)
         for image in self.hub.images:
             yield from self._image_problems(image)
+        yield from image_problems(self.hub, None if isinstance(chart_values, Fault) else chart_values, self.answers)
         yield from self._pin_problems()
 
-    def _release_problems(self) -> Iterator[Problem | Unchecked]:
+    def _chart_values(self) -> Data | Unreachable:
+        """Return the values of the pinned release's chart; None where the release is not known."""
+        repository, release = self.releases.repository, self.release
+        try:
+            return repository.values(release) if repository and release else None
+        except Unreachable as fault:
+            return fault
+
+    def _release_problems(self, chart_values: Data | Unreachable) -> Iterator[Problem | Unchecked]:
         requirement = self.hub.requirement
         if self.release is None:
             yield Problem(
@@ -214,10 +229,8 @@ class World:
         for image in self.hub.images:
             if released and image.base.reference.tag not in (None, released.tag):
                 yield base_problem(self.hub, image, str(released.tag))
-        try:
-            chart_values = self.releases.repository.values(self.release) if self.releases.repository else None
-        except Unreachable as fault:
-            yield _unanswered(f"the images of {requirement.name} {self.hub.version}", fault)
+        if isinstance(chart_values, Unreachable):
+            yield _unanswered(f"the images of {requirement.name} {self.hub.version}", chart_values)
             return
         yield from override_problems(self.hub, chart_values)
 
@@ -235,12 +248,19 @@ class World:
             message = f"the registry does not have {pinned}"
             yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{DOOR} build")
             return
+        yield from signature_problems(self.hub, pinned, answer, where)
         wanted = {short_platform(one) for one in self.hub.settings.platform.split(",")} - image.spec.skip_platforms
         missing = sorted(wanted - set(answer.platforms))
         base = self._base(image)
         if missing:
             message = f"{pinned} is for {', '.join(answer.platforms)}, not for {missing[0]}"
             yield Problem(Code.PLATFORM, where, message, f"{DOOR} build --force")
+        elif isinstance(base, FoundImage) and (built_on := moved_base(image, answer, base)):
+            message = f"{image.base.reference} is {base.digest} now, and {pinned} was built on {built_on}"
+            # A tag that names the content is another one on another base.
+            force = " --force" if names_commit(self.hub.settings.tag) else ""
+            at = f"{image.dockerfile}:{image.base.line}"
+            yield Problem(Code.BASE_MOVED, at, message, f"{DOOR} build{force}", Severity.WARNING)
         elif not _is_built_on(answer, image, base):
             message = f"{pinned} is not built on {image.base.reference}, which {image.dockerfile} names"
             yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")

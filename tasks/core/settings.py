@@ -158,6 +158,12 @@ class Settings(NamedTuple):
         cache: the build cache that colleagues share: ``off``, ``inline`` (in the images themselves), ``registry``
             (beside them, under the tag ``buildcache``), or ``on`` for whichever the builder can. A path is taken
             for ``cache_folder``.
+        sign: the key that cosign signs what was pushed with: a file, relative to the repository's top, or the address
+            of a key service (``gcpkms://…``, ``awskms://…``, ``azurekms://…``, ``hashivault://…``, ``k8s://…``). The
+            password of a file is in COSIGN_PASSWORD. Nothing is signed where it is not given (docs/tasks/build.md).
+        verify: the public key that ``check`` verifies signatures with, given as ``sign`` is. Where it is not given,
+            ``build`` takes the service of ``sign``, or the ``.pub`` beside its ``.key``, and ``check`` looks at none.
+        public_log: whether signatures are recorded in Sigstore's public log, and must be there; it shows the digests.
         cache_folder: the folder for what was fetched from the Helm repository; the user's cache folder where not
             given.
         accept: problems that are meant so, by their codes (docs/checks.md), each with a pattern of the file's path if
@@ -187,6 +193,9 @@ class Settings(NamedTuple):
     reviewers: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
     cache: str = CACHE_OFF
+    sign: str | None = None
+    verify: str | None = None
+    public_log: bool = False
     cache_folder: str | None = None
     accept: tuple[Accepted, ...] = ()
 
@@ -556,6 +565,7 @@ _READERS = {
     "deployments": _deployments,
     "kubernetes": _version,
     "platform": _platform,
+    "public_log": _switch,
     "push": _switch,
     "root": _folder,
     "values": _targets,

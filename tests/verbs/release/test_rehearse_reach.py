@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.support.scene import Scene
 
-ENGINE = "this machine's engine, without a shared cache"
+ENGINE = "this machine's engine, without a shared cache, and signs nothing"
 FAR = "ssh://far.invalid"
 
 
