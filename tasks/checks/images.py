@@ -7,6 +7,7 @@ the entries of ``extraImages`` with ``name`` and ``tag``; and ``NAME:TAG`` where
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple, TypeAlias
@@ -15,6 +16,7 @@ from ..core.faults import Denied, Fault, Unusable
 from ..core.names import Reference
 from ..core.yaml_tree import MERGE, Data, Scalar, Text, Unreadable, load
 from ..image.proof import is_out_of_reach
+from ..repo.chart import requirements
 from ..repo.deployments import deployments, is_encrypted
 from ..repo.hub import Hub
 from ..repo.values import TAG_KEY, image_at
@@ -24,6 +26,8 @@ from .problems import MOST_NAMED, Code, Problem, Unchecked
 _IMAGE, _NAME, _EXTRA = "image", "name", "extraImages"
 _SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
 _CONTAINERS = frozenset({"initContainers", "extraContainers", "init_containers", "extra_containers"})
+# A file without such a word names no image, and replaces no list that does.
+_TELLING = re.compile(rb"image|profile|container", re.IGNORECASE)
 # What a program is to fill in.
 _TEMPLATES = ("{", "$(")
 _DEEPEST, _MOST_SHARED, _MOST_MERGED = 24, 4, 16
@@ -105,7 +109,8 @@ def _named_images(hub: Hub, chart_values: Data) -> Iterator[NamedImage | Uncheck
     own = hub.values_file
     if own is None:
         return
-    prefix = hub.requirement.alias or hub.requirement.name
+    entries = requirements(hub.require(hub.requirement_file), hub.requirement_file)
+    prefixes = [one.alias or one.name for one in entries if one.name == hub.requirement.name]
     chains = [(own, *one.values) for one in deployments(hub)]
     placed = (place.file for image in hub.images for place in hub.values_places(image))
     listed = {path for chain in chains for path in chain}
@@ -113,14 +118,16 @@ def _named_images(hub: Hub, chart_values: Data) -> Iterator[NamedImage | Uncheck
     trees = {path: _tree(hub, path) for path in dict.fromkeys(path for chain in chains for path in chain)}
     yield from (tree for tree in trees.values() if isinstance(tree, Unchecked))
     for chain in chains:
-        files = [tree[prefix] for path in chain if not isinstance(tree := trees[path], Unchecked) and prefix in tree]
-        yield from _images(_merged([chart_values or {}, *files], {}), (prefix,), set())
+        files = [tree for path in chain if not isinstance(tree := trees[path], Unchecked)]
+        for prefix in prefixes:
+            values = [chart_values or {}, *(tree[prefix] for tree in files if prefix in tree)]
+            yield from _images(_merged(values, {}), (prefix,), set())
 
 
 def _tree(hub: Hub, path: str) -> _Tree | Unchecked:
-    """Return what a values file holds; nothing where it is missing, or encrypted."""
+    """Return what a values file holds; nothing where it is missing, encrypted, or has no part in any image."""
     data = hub.files.read(path)
-    if data is None or is_encrypted(hub.files, path):
+    if data is None or not _TELLING.search(data) or is_encrypted(hub.files, path):
         return {}
 
     def leaf(scalar: Scalar) -> _Leaf:

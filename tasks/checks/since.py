@@ -41,13 +41,13 @@ def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
         yield Unchecked(message, f"read {CHANGELOG}, or install a newer hubpress")
 
 
-def moved_base(image: HubImage, found: FoundImage, base: FoundImage) -> str | None:
-    """Return the digest that ``found`` was built on, by its label, where the tag of its base names another one now."""
+def built_on(image: HubImage, found: FoundImage) -> str | None:
+    """Return the digest that the base image's tag had when ``found`` was built, by its label.
+
+    It is None where that is not known, and where the Dockerfile pins the digest itself.
+    """
     reference = image.base.reference
     named = f"{reference.host}/{reference.path}:{reference.tag}"
-    for ours in found.platforms.values():
-        built_on = ours.labels.get(f"{LABEL}base.digest")
-        is_same_name = ours.labels.get(f"{LABEL}base.name") == named
-        if is_same_name and built_on and reference.digest is None and base.digest not in (None, built_on):
-            return built_on
-    return None
+    labels = (one.labels for one in found.platforms.values() if one.labels.get(f"{LABEL}base.name") == named)
+    digests = (one.get(f"{LABEL}base.digest") for one in labels if reference.digest is None)
+    return next((digest for digest in digests if digest), None)

@@ -33,7 +33,7 @@ from .images import image_problems
 from .pins import packages_of, pin_problems, pins_of
 from .problems import Code, Findings, Problem, Severity, Unchecked
 from .signatures import signature_problems
-from .since import moved_base, security_problems
+from .since import built_on, security_problems
 
 
 @dataclass(frozen=True)
@@ -251,26 +251,35 @@ class World:
         yield from signature_problems(self.hub, pinned, answer, where)
         wanted = {short_platform(one) for one in self.hub.settings.platform.split(",")} - image.spec.skip_platforms
         missing = sorted(wanted - set(answer.platforms))
-        base = self._base(image)
         if missing:
             message = f"{pinned} is for {', '.join(answer.platforms)}, not for {missing[0]}"
             yield Problem(Code.PLATFORM, where, message, f"{DOOR} build --force")
-        elif isinstance(base, FoundImage) and (built_on := moved_base(image, answer, base)):
-            message = f"{image.base.reference} is {base.digest} now, and {pinned} was built on {built_on}"
-            # A tag that names the content is another one on another base.
-            force = " --force" if names_commit(self.hub.settings.tag) else ""
-            at = f"{image.dockerfile}:{image.base.line}"
-            yield Problem(Code.BASE_MOVED, at, message, f"{DOOR} build{force}", Severity.WARNING)
-        elif not _is_built_on(answer, image, base):
-            message = f"{pinned} is not built on {image.base.reference}, which {image.dockerfile} names"
-            yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")
-        elif not isinstance(base, FoundImage):
-            yield _base_unknown(pinned, image, base)
+        else:
+            yield from self._base_problems(image, pinned, answer, where)
         if not missing and not names_commit(self.hub.settings.tag):
             # Files alone do not tell that a tag names other content than today's: the base image belongs to it.
             current = self.current_tag(image)
             if current not in (None, pinned.tag):
                 yield stale_problem(where, str(pinned.tag), str(current))
+
+    def _base_problems(
+        self, image: HubImage, pinned: Reference, found: FoundImage, where: str
+    ) -> Iterator[Problem | Unchecked]:
+        """Yield what is wrong with the base that ``found``, which the values name at ``where``, was built on."""
+        base, digest, wanted = self._base(image), built_on(image, found), image.base.reference
+        if isinstance(base, FoundImage) and digest and base.digest not in (None, digest):
+            message = f"{wanted} is {base.digest} now, and {pinned} was built on {digest}"
+            # A tag that names the content is another one on another base.
+            force = " --force" if names_commit(self.hub.settings.tag) else ""
+            at = f"{image.dockerfile}:{image.base.line}"
+            yield Problem(Code.BASE_MOVED, at, message, f"{DOOR} build{force}", Severity.WARNING)
+        elif not _is_built_on(found, image, base):
+            message = f"{pinned} is not built on {wanted}, which {image.dockerfile} names"
+            yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")
+        elif not isinstance(base, FoundImage):
+            yield _base_unknown(pinned, image, base)
+        elif digest and base.digest is None and isinstance(fault := self.answers[wanted], Fault):
+            yield _unanswered(f"whether {wanted} has moved", fault)
 
     def _pin_problems(self) -> Iterator[Problem | Unchecked]:
         pins = {image.spec.key: pins_of(self.hub, image) for image in self.hub.images}

@@ -68,4 +68,5 @@ def test_a_release_moves_builds_and_commits_it(shaped: Hub, prefix: str, registr
     again = run_task("release", "--yes", cwd=shaped.path)
     assert (again.code, again.out.splitlines()[-1][:12]) == (0, "  base      "), again
     checked = run_task("check", cwd=shaped.path)
-    assert (checked.code, checked.out) == (0, "Everything is consistent.\n"), checked
+    # 4.4.0 has fixes that 3.3.8 lacks.
+    assert (checked.code, checked.out.splitlines()[-1]) == (0, "No faults, 1 warning."), checked

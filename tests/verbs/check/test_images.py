@@ -120,7 +120,11 @@ def test_odd_values_name_no_images(released: Hub, text: str) -> None:
 
 
 def test_what_cannot_be_read_is_named_and_what_is_encrypted_is_left_alone(released: Hub) -> None:
-    for name, text in (("hubploy", ""), ("config/prod", "a: [\n"), ("secrets/prod", "a: ENC[x]\nsops:\n  mac: x\n")):
+    for name, text in (
+        ("hubploy", ""),
+        ("config/prod", "image: [\n"),
+        ("secrets/prod", "image: ENC[x]\nsops:\n  mac: x\n"),
+    ):
         released.write(f"deployments/bio/{name}.yaml", text)
     released.commit("Deploy it")
     result = check(released, "--json")
