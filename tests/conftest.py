@@ -33,6 +33,7 @@ settings.register_profile("hubpress", deadline=None, suppress_health_check=[Heal
 settings.load_profile("hubpress")
 
 _NEEDS: dict[str, Callable[[], str | None]] = {
+    "cosign": machine.missing_for_cosign,
     "engine": machine.missing_for_engine,
     "gcloud": machine.missing_for_gcloud,
     "gh": machine.missing_for_gh,

@@ -20,12 +20,11 @@ from ..repo.hub import Hub, HubImage
 from ..repo.pins import Kind, Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace, image_at
 from ..repo.yaml_edit import reach, text_at
-from .problems import Code, Problem, Severity, Unchecked
+from .problems import MOST_NAMED, Code, Problem, Severity, Unchecked
 
 _OTHER_PLACES = (Kind.COPY, Kind.PIN)
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
-MOST_NAMED = 3
 _DEEPEST = 12
 # What may be a commit in a tag of any template.
 _HEXADECIMAL = re.compile(r"[0-9a-f]{6,64}")

@@ -100,6 +100,8 @@ def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
     yield _Look("gcloud", Command(("gcloud", "--version")), _at_least((400, 0), "gcloud"), needed=google)
     locked = hub is not None and any(isinstance(pin, Lock) for pin in hub.pins)
     yield _Look("helm", Command(("helm", "version", "--short")), _at_least((3, 0), "helm"), needed=locked)
+    signs = hub is not None and (hub.settings.sign or hub.settings.verify) is not None
+    yield _Look("cosign", Command(("cosign", "version")), _cosign, needed=signs)
     yield _Look("gh", Command(("gh", "--version")), _at_least((2, 0), "gh"), needed=False)
 
 
@@ -136,6 +138,14 @@ def _at_least(wanted: tuple[int, int], install: str) -> Callable[[str, Output], 
         return MachineFinding(name, found[0], ok=is_new, hint=None if is_new else needs)
 
     return read
+
+
+def _cosign(name: str, output: Output) -> MachineFinding:
+    """Read cosign's own version; a distribution's cosign may call it ``devel``."""
+    if not output.ok:
+        return MachineFinding(name, output.last_words, ok=False, hint=INSTALL_HINTS[name])
+    version = _fields(output).get("GitVersion")
+    return MachineFinding(name, version, ok=version is not None, hint=None if version else INSTALL_HINTS[name])
 
 
 def _engine(name: str, output: Output) -> MachineFinding:

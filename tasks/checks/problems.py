@@ -12,6 +12,9 @@ from ..core.settings import FILE, Accepted
 from ..core.visible import one_line
 from ..review.rendering import VALUES_INVALID
 
+# How many of several names a message tells.
+MOST_NAMED = 3
+
 
 class Severity(str, Enum):
     """How much a problem matters; a check fails for faults alone."""
@@ -43,6 +46,11 @@ class Code(str, Enum):
     OVERRIDE = "image-override"
     OLD_PIN = "pin-older-than-base"
     INVALID = VALUES_INVALID
+    IMAGE_MISSING = "image-missing"
+    SECURITY = "security-release"
+    BASE_MOVED = "base-moved"
+    UNSIGNED = "unsigned"
+    WRONG_SIGNATURE = "wrong-signature"
 
     @property
     def how_to_accept(self) -> str:

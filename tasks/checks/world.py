@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left, short_platform
+from ..core.yaml_tree import Data
 from ..image.build import arguments_of
 from ..image.inputs import inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label, is_out_of_reach
@@ -29,8 +30,11 @@ from .files import (
     override_problems,
     stale_problem,
 )
+from .images import image_problems
 from .pins import packages_of, pin_problems, pins_of
-from .problems import Code, Findings, Problem, Unchecked
+from .problems import Code, Findings, Problem, Severity, Unchecked
+from .signatures import signature_problems
+from .since import built_on, security_problems
 
 _TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
 
@@ -197,16 +201,27 @@ class World:
         return self.is_current(image) if own.tag is None else self.current_tag(image) in (None, own.tag)
 
     def _outside(self) -> Iterator[Problem | Unchecked]:
-        fault = self.releases.fault
+        fault, index = self.releases.fault, self.releases.index
         if fault:
             yield _unanswered("the chart's releases", fault)
-        if self.releases.index:
-            yield from self._release_problems()
+        chart_values = self._chart_values()
+        if index:
+            yield from self._release_problems(chart_values)
+            yield from security_problems(self.hub, index)
         for image in self.hub.images:
             yield from self._image_problems(image)
+        yield from image_problems(self.hub, None if isinstance(chart_values, Fault) else chart_values, self.answers)
         yield from self._pin_problems()
 
-    def _release_problems(self) -> Iterator[Problem | Unchecked]:
+    def _chart_values(self) -> Data | Unreachable:
+        """Return the values of the pinned release's chart; None where the release is not known."""
+        repository, release = self.releases.repository, self.release
+        try:
+            return repository.values(release) if repository and release else None
+        except Unreachable as fault:
+            return fault
+
+    def _release_problems(self, chart_values: Data | Unreachable) -> Iterator[Problem | Unchecked]:
         requirement = self.hub.requirement
         if self.release is None:
             yield Problem(
@@ -221,10 +236,8 @@ class World:
         for image in self.hub.images:
             if released and image.base.reference.tag not in (None, released.tag):
                 yield base_problem(self.hub, image, str(released.tag))
-        try:
-            chart_values = self.releases.repository.values(self.release) if self.releases.repository else None
-        except Unreachable as fault:
-            yield _unanswered(f"the images of {requirement.name} {self.hub.version}", fault)
+        if isinstance(chart_values, Unreachable):
+            yield _unanswered(f"the images of {requirement.name} {self.hub.version}", chart_values)
             return
         yield from override_problems(self.hub, chart_values)
         if isinstance(self.refused, Fault):
@@ -249,17 +262,14 @@ class World:
             yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{DOOR} build")
             return
         yield from self._digest_problems(image, pinned, answer)
+        yield from signature_problems(self.hub, pinned, answer, where)
         wanted = {short_platform(one) for one in self.hub.settings.platform.split(",")} - image.spec.skip_platforms
         missing = sorted(wanted - set(answer.platforms))
-        base = self._base(image)
         if missing:
             message = f"{pinned} is for {', '.join(answer.platforms)}, not for {missing[0]}"
             yield Problem(Code.PLATFORM, where, message, f"{DOOR} build --force")
-        elif not _is_built_on(answer, image, base):
-            message = f"{pinned} is not built on {image.base.reference}, which {image.dockerfile} names"
-            yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")
-        elif not isinstance(base, FoundImage):
-            yield _base_unknown(pinned, image, base)
+        else:
+            yield from self._base_problems(image, pinned, answer, where)
         if not missing and pinned.tag and not names_commit(self.hub.settings.tag):
             # Files alone do not tell that a tag names other content than today's: the base image belongs to it.
             current = self.current_tag(image)
@@ -278,6 +288,25 @@ class World:
             elif own.tag and any(tagged.platforms.get(name) != one for name, one in answer.platforms.items()):
                 message = f"{pinned.digest} is pinned, but the registry has {tagged.digest} as {own.tag}"
                 yield Problem(Code.DIGEST, where, message, f"{DOOR} build, then {DOOR} commit")
+
+    def _base_problems(
+        self, image: HubImage, pinned: Reference, found: FoundImage, where: str
+    ) -> Iterator[Problem | Unchecked]:
+        """Yield what is wrong with the base that ``found``, which the values name at ``where``, was built on."""
+        base, digest, wanted = self._base(image), built_on(image, found), image.base.reference
+        if isinstance(base, FoundImage) and digest and base.digest not in (None, digest):
+            message = f"{wanted} is {base.digest} now, and {pinned} was built on {digest}"
+            # A tag that names the content is another one on another base.
+            force = " --force" if names_commit(self.hub.settings.tag) else ""
+            at = f"{image.dockerfile}:{image.base.line}"
+            yield Problem(Code.BASE_MOVED, at, message, f"{DOOR} build{force}", Severity.WARNING)
+        elif not _is_built_on(found, image, base):
+            message = f"{pinned} is not built on {wanted}, which {image.dockerfile} names"
+            yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")
+        elif not isinstance(base, FoundImage):
+            yield _base_unknown(pinned, image, base)
+        elif digest and base.digest is None and isinstance(fault := self.answers[wanted], Fault):
+            yield _unanswered(f"whether {wanted} has moved", fault)
 
     def _pin_problems(self) -> Iterator[Problem | Unchecked]:
         pins = {image.spec.key: pins_of(self.hub, image) for image in self.hub.images}

@@ -173,6 +173,12 @@ class Settings(NamedTuple):
             for ``cache_folder``.
         attest: what a build states of the images it pushes: ``provenance``, ``provenance-max`` (with the Dockerfile and
             the build arguments) and ``sbom`` (docs/builders.md).
+        sign: the key that cosign signs what was pushed with: a file, relative to the repository's top, or the address
+            of a key service (``gcpkms://…``, ``awskms://…``, ``azurekms://…``, ``hashivault://…``, ``k8s://…``). The
+            password of a file is in COSIGN_PASSWORD. Nothing is signed where it is not given (docs/tasks/build.md).
+        verify: the public key that ``check`` verifies signatures with, given as ``sign`` is. Where it is not given,
+            ``build`` takes the service of ``sign``, or the ``.pub`` beside its ``.key``, and ``check`` looks at none.
+        public_log: whether signatures are recorded in Sigstore's public log, and must be there; it shows the digests.
         cache_folder: the folder for what was fetched from the Helm repository; the user's cache folder where not
             given.
         accept: problems that are meant so, by their codes (docs/checks.md), each with a pattern of the file's path if
@@ -205,6 +211,9 @@ class Settings(NamedTuple):
     next_steps: tuple[str, ...] = ()
     cache: str = CACHE_OFF
     attest: tuple[str, ...] = ()
+    sign: str | None = None
+    verify: str | None = None
+    public_log: bool = False
     cache_folder: str | None = None
     accept: tuple[Accepted, ...] = ()
 
@@ -583,6 +592,7 @@ _READERS = {
     "kubernetes": _version,
     "platform": _platform,
     "preview": _switch,
+    "public_log": _switch,
     "push": _switch,
     "root": _folder,
     "values": _targets,

@@ -41,6 +41,7 @@ class ImageBuild(NamedTuple):
         inputs: the hash of what it is built from; None while a commit is only planned, and where it is not needed.
         source: the image of the same inputs, pinned by digest, that is retagged; None for any other status.
         way: the path from the builder's folder to that of the image's own commit, where that is another one.
+        signed: the public key that its new signature was verified with; None where none was made.
     """
 
     image: HubImage
@@ -53,6 +54,7 @@ class ImageBuild(NamedTuple):
     inputs: str | None = None
     source: Reference | None = None
     way: str = ""
+    signed: str | None = None
 
     @property
     def key(self) -> str:
@@ -127,6 +129,7 @@ class ImageBuild(NamedTuple):
             f"  digest    {self.proof.digest}",
             f"  platform  {', '.join(self.proof.platforms)}",
             f"  base      {self.base.reference}{base_digest}: its layers are the first layers",
+            *([f"  signed    verified with {self.signed}"] if self.signed else []),
         ]
 
 

@@ -27,6 +27,7 @@ from .definition import pinned_images
 from .engines import Engine, build_images, engine_for
 from .inputs import inputs_hash, require_buildable, require_links_covered, require_stable, sources_of, working_files
 from .proof import Base, find_bases, image_fact, inputs_label, require_platforms, tag_fact
+from .signing import sign_actions
 from .tag import (
     COMMIT_TO_COME,
     HEAD,
@@ -68,6 +69,7 @@ def plan_build(hub: Hub, options: BuildOptions, builder: Future[Builder] | None 
         *_push_right_actions(build),
         *([_retag_action(build, relies)] if build.to_retag else ()),
         _build_action(build, engine, relies) if build.to_build else _nothing_to_build(build),
+        *sign_actions(build, relies, _TO_COME),
         *([writing._replace(do=writing.do and write)] if build.pushes else ()),
     )
     step = Step(

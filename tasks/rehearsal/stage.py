@@ -361,6 +361,8 @@ def _kept_inside(hub: Hub, address: str) -> tuple[Hub, tuple[str, ...]]:
     inside = settings._replace(
         builder=None,
         cache=CACHE_OFF,
+        sign=None,
+        verify=None,
         remote=REMOTE_NAME,
         upstream=None,
         base_branch=base,
@@ -370,10 +372,11 @@ def _kept_inside(hub: Hub, address: str) -> tuple[Hub, tuple[str, ...]]:
     unused = (
         f"hub.builder {settings.builder}" if settings.builder else "",
         f"hub.cache {settings.cache}" if settings.cache != CACHE_OFF else "",
+        f"hub.sign {settings.sign}" if settings.sign else "",
         f"{_BUILDER_VARIABLE} {variable}" if variable else "",
     )
     names = ", ".join(filter(None, unused))
-    note = f"NOT USED: {names}; a rehearsal builds on this machine's engine, without a shared cache"
+    note = f"NOT USED: {names}; a rehearsal builds on this machine's engine, without a shared cache, and signs nothing"
     return replace(hub, settings=inside), (note,) if names else ()
 
 

@@ -65,6 +65,7 @@ class Release(NamedTuple):
         app_version: the version of JupyterHub.
         kube_version: the constraint on Kubernetes' version: ``>=1.28.0-0``.
         images: the text of the annotation ``IMAGES``.
+        created: when it was published, in ISO 8601.
     """
 
     version: str
@@ -73,6 +74,7 @@ class Release(NamedTuple):
     urls: tuple[str, ...] = ()
     digest: str | None = None
     images: str | None = None
+    created: str | None = None
 
     @property
     def semver(self) -> semver.Version | None:
@@ -257,6 +259,7 @@ def _release(entry: Data) -> Release:
         urls=tuple(url for url in urls if isinstance(url, str) and url) if isinstance(urls, list) else (),
         digest=text_under(entry, "digest"),
         images=text_under(child(entry, "annotations"), IMAGES),
+        created=text_under(entry, "created"),
     )
 
 

@@ -18,7 +18,7 @@ from .versions import is_dev, order, parse_version
 REPOSITORY = "https://github.com/jupyterhub/zero-to-jupyterhub-k8s"
 _KNOWN = Path(__file__).with_name("known.yaml")
 _DOCS = "https://z2jh.jupyter.org/en/stable"
-_CHANGELOG = f"{_DOCS}/changelog.html"
+CHANGELOG = f"{_DOCS}/changelog.html"
 _JUPYTERHUB_CHANGELOG = "https://jupyterhub.readthedocs.io/en/stable/reference/changelog.html"
 _GUIDES = f"{_DOCS}/administrator/upgrading"
 # The major versions that have an upgrade guide, by where one comes from.
@@ -27,10 +27,10 @@ _HASH_LENGTHS = range(7, 41)
 
 
 class SecurityRelease(NamedTuple):
-    """A release that fixes a vulnerability; ``fixes`` names it and the part that has it."""
+    """A release that fixes vulnerabilities; ``fixes`` names each, and the part that has it."""
 
     version: str
-    fixes: str
+    fixes: tuple[str, ...]
 
 
 class Watch(NamedTuple):
@@ -99,7 +99,7 @@ def known() -> Known:
     data: Any = load(_KNOWN.read_text(encoding="utf-8"))
     return Known(
         date=data["date"],
-        security=tuple(SecurityRelease(**one) for one in data["security"]),
+        security=tuple(SecurityRelease(one["version"], tuple(one["fixes"])) for one in data["security"]),
         any_major=_upgrade(data["any_major"]),
         going_back=_upgrade(data["going_back"]),
         upgrades=tuple(map(_upgrade, data["upgrades"])),
@@ -115,10 +115,20 @@ def security_news(before: str | None, after: str) -> tuple[str, ...]:
     if old is None or new is None:
         return ()
     low, high = sorted((order(old), order(new)))
-    between = [one for one in known().security if low < order(semver.Version.parse(one.version)) <= high]
+    between = [
+        (one.version, ", ".join(one.fixes))
+        for one in known().security
+        if low < order(semver.Version.parse(one.version)) <= high
+    ]
     if order(new) < order(old):
-        return tuple(f"Goes back behind {one.version}, which mends {one.fixes}." for one in between)
-    return tuple(f"{one.version} is a security release: it mends {one.fixes}." for one in between)
+        return tuple(f"Goes back behind {version}, which mends {fixes}." for version, fixes in between)
+    return tuple(f"{version} is a security release: it mends {fixes}." for version, fixes in between)
+
+
+def fixes_between(old: semver.Version, new: semver.Version) -> tuple[str, ...]:
+    """Return what the releases after ``old`` up to ``new`` fix, each vulnerability once."""
+    versions = ((order(semver.Version.parse(one.version)), one.fixes) for one in known().security)
+    return tuple(dict.fromkeys(fix for at, fixes in versions if order(old) < at <= order(new) for fix in fixes))
 
 
 def upgrades_between(before: str | None, after: str) -> tuple[Upgrade, ...]:
@@ -143,7 +153,7 @@ def release_links(release: Release) -> tuple[str, ...]:
     """
     version = release.semver
     is_released = version is not None and not is_dev(version)
-    page = _CHANGELOG if is_released else _history(release)
+    page = CHANGELOG if is_released else _history(release)
     return (page, _JUPYTERHUB_CHANGELOG) if release.app_version else (page,)
 
 

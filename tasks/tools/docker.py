@@ -413,7 +413,9 @@ def _read_inspection(text: str, image: Reference) -> FoundImage:
     try:
         answer = json.loads(text)
         digest = str(answer["manifest"]["digest"])
-        platforms = {name: platform_image(one) for name, one in _images(answer)}
+        parts = answer["manifest"].get("manifests") or ()
+        inner = {platform_of(one["platform"]): str(one["digest"]) for one in parts if one.get("platform")}
+        platforms = {name: platform_image(one, inner.get(name, digest)) for name, one in _images(answer)}
         lie = next(_contradictions(answer), None)
         require_one_each(_listed(answer), image)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:

@@ -40,6 +40,8 @@ NO_BOUND = threading.TIMEOUT_MAX
 MOST_AT_ONCE = 8
 INSTALL_HINTS = {
     "chartpress": "install chartpress: pip install chartpress",
+    "cosign": "install cosign, which signs and verifies images: "
+    "https://docs.sigstore.dev/cosign/system_config/installation/",
     "docker": "install Docker: https://docs.docker.com/engine/install/",
     "gcloud": "install the Google Cloud CLI: https://cloud.google.com/sdk/docs/install",
     "gh": "install the GitHub CLI: https://cli.github.com",

@@ -51,10 +51,12 @@ class PlatformImage(NamedTuple):
     Attributes:
         layers: the uncompressed layers' digests, lowest first (``rootfs.diff_ids`` of the OCI image specification).
         labels: the image's labels.
+        digest: the digest of its manifest; None where an engine holds it.
     """
 
     layers: tuple[str, ...]
     labels: Mapping[str, str]
+    digest: str | None = None
 
 
 class FoundImage(NamedTuple):
@@ -68,6 +70,11 @@ class FoundImage(NamedTuple):
 
     digest: str | None
     platforms: Mapping[str, PlatformImage]
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The digests of what its tag names and of its platforms' manifests, each once."""
+        return tuple(filter(None, dict.fromkeys((self.digest, *(one.digest for one in self.platforms.values())))))
 
 
 def platform_of(image: Mapping[str, Any]) -> str:
@@ -88,11 +95,11 @@ def require_one_each(platforms: Sequence[str], image: Reference) -> None:
             )
 
 
-def platform_image(config: Mapping[str, Any]) -> PlatformImage:
-    """Read an image's configuration, as the OCI image specification lays it out."""
+def platform_image(config: Mapping[str, Any], digest: str | None) -> PlatformImage:
+    """Read the configuration of an image whose manifest has ``digest``, as the OCI image specification lays it out."""
     labels = (config.get("config") or {}).get("Labels") or {}
     layers = config["rootfs"].get("diff_ids") or ()
-    return PlatformImage(tuple(map(str, layers)), {str(name): str(value) for name, value in labels.items()})
+    return PlatformImage(tuple(map(str, layers)), {str(name): str(value) for name, value in labels.items()}, digest)
 
 
 class Undecided(Exception):  # noqa: N818 - an answer that is none is no error of ours
@@ -214,7 +221,7 @@ def look_up(image: Reference) -> FoundImage | None:
         body = _manifest(conversation, image.digest or image.tag or "latest")
         if body is None:
             return None
-        found = list(_platforms(conversation, json.loads(body)))
+        found = list(_platforms(conversation, body))
         require_one_each([name for name, _ in found], image)
         return FoundImage(_digest(body), dict(found))
     except (Refused, Undecided):
@@ -269,32 +276,33 @@ def _manifest(conversation: Conversation, name: str) -> bytes | None:
     return reply.body
 
 
-def _platforms(conversation: Conversation, manifest: dict[str, Any]) -> Iterator[tuple[str, PlatformImage]]:
+def _platforms(conversation: Conversation, body: bytes) -> Iterator[tuple[str, PlatformImage]]:
     """Yield each platform with its image; attestations, which have no platform, are left out."""
+    manifest = json.loads(body)
     if "manifests" not in manifest:
-        yield _platform_image(conversation, manifest)
+        yield _platform_image(conversation, body)
         return
     wanted = [one for one in manifest["manifests"] if one.get("platform", {}).get("os") != _ATTESTATION]
     if not 0 < len(wanted) <= _MOST_PLATFORMS:
         raise Undecided
     for descriptor in wanted:
-        body = _manifest(conversation, descriptor["digest"])
-        if body is None:
+        inner = _manifest(conversation, descriptor["digest"])
+        if inner is None:
             raise Undecided
-        name, image = _platform_image(conversation, json.loads(body))
+        name, image = _platform_image(conversation, inner)
         told = descriptor.get("platform")
         if told and name.split("/")[:2] != [told["os"], told["architecture"]]:
             raise Undecided
         yield name, image
 
 
-def _platform_image(conversation: Conversation, manifest: dict[str, Any]) -> tuple[str, PlatformImage]:
-    digest = manifest["config"]["digest"]
+def _platform_image(conversation: Conversation, manifest: bytes) -> tuple[str, PlatformImage]:
+    digest = json.loads(manifest)["config"]["digest"]
     reply = conversation.send("GET", f"blobs/{digest}")
     if reply.status != _OK or _digest(reply.body) != digest:
         raise Undecided
     config = json.loads(reply.body)
-    return platform_of(config), platform_image(config)
+    return platform_of(config), platform_image(config, _digest(manifest))
 
 
 def _digest(body: bytes) -> str:

@@ -252,6 +252,18 @@ def _cluster(scene: Scene) -> Scene:
     return _committed(scene)
 
 
+def _signing(scene: Scene) -> Scene:
+    """The usual one after ``bump`` and ``commit``, with a pair of keys that images are signed with."""
+    _usual(scene)
+    made = run("cosign", "generate-key-pair", cwd=scene.hub.path, env={"COSIGN_PASSWORD": "tulip"})
+    assert made.code == 0, made
+    scene.hub.write(".gitignore", "*.key\n")
+    scene.hub.write("invoke.yaml", "hub: {sign: cosign.key, verify: cosign.pub}\n")
+    scene.hub.commit("Sign the images")
+    scene.type("bump", "commit")
+    return scene
+
+
 def _deployments(scene: Scene) -> Scene:
     """A hub repository with two deployments, z2jh's real charts in a folder, and the real helm."""
     charts = write_real_repository(scene.home / "charts")
@@ -317,6 +329,7 @@ SCENES: dict[str, Callable[[Scene], Scene]] = {
     "held": _held,
     "released": _released,
     "shared": _shared,
+    "signing": _signing,
     "squashed": _squashed,
 }
 

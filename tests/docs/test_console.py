@@ -147,6 +147,9 @@ def test_a_tasks_page_says_what_it_reads_writes_and_reaches_out_to(page: Path) -
 # -- what is typed
 
 
+_MARKS = {"google": pytest.mark.gcloud, "signing": pytest.mark.cosign}
+
+
 def typed_here(block: Block) -> bool:
     return any(rule_for(typed.command) is None for typed in block.typed)
 
@@ -155,7 +158,7 @@ def typed_here(block: Block) -> bool:
 @pytest.mark.parametrize(
     "block",
     [
-        pytest.param(block, marks=[pytest.mark.gcloud] if block.scene == "google" else [], id=str(block))
+        pytest.param(block, marks=[_MARKS[block.scene]] if block.scene in _MARKS else [], id=str(block))
         for block in BLOCKS
         if typed_here(block)
     ],

@@ -259,7 +259,7 @@ def test_rule_8(scene: Scene) -> None:
     hub.git("merge", "--quiet", "--squash", BRANCH)
     hub.git("commit", "--quiet", "--message", "z2jh 3.3.8 (#1)")
     checked = run_task("check", cwd=hub.path)
-    assert (checked.code, checked.out) == (0, "Everything is consistent.\n"), checked
+    assert (checked.code, checked.out.splitlines()[-1]) == (0, "No faults, 1 warning."), checked
 
     done = run_task("build", "--json", cwd=hub.path)
     assert done.code == 0, done

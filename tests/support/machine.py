@@ -26,7 +26,10 @@ ENGINE_HINT = "set this machine up: make engine"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - Linux's own, and each run's folder in it is its user's alone
 _ROOM = 4 * 1024**3
 _GUARDED = ("docker-credential-gcloud", "gcloud", "gh", "helm")
-_USERS_OWN = ("BUILDKIT_", "BUILDX_", "CLOUDSDK_", "DOCKER_", "GH_", "GIT_", "GITHUB_", "HELM_", "INVOKE_", "XDG_")
+_USERS_OWN = (
+    *("BUILDKIT_", "BUILDX_", "CLOUDSDK_", "COSIGN_", "DOCKER_", "GH_", "GIT_", "GITHUB_", "HELM_", "INVOKE_"),
+    *("SIGSTORE_", "XDG_"),
+)
 _USERS_OWN_NAMES = frozenset(
     {
         *("CI", "COLUMNS", "LINES", "EDITOR", "FORCE_COLOR", "NO_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
@@ -134,6 +137,12 @@ def missing_for_engine() -> str | None:
 def missing_for_helm() -> str | None:
     """Return what is missing for tests with the real helm programs, or None."""
     return None if all(program.exists() for program in HELMS.values()) else "the helm programs are not here: make helm"
+
+
+@cache
+def missing_for_cosign() -> str | None:
+    """Return what a test with the marker ``cosign`` lacks here, or None."""
+    return None if shutil.which("cosign") else f"cosign is not installed; {ENGINE_HINT}"
 
 
 @cache

@@ -123,7 +123,7 @@ NOT_HELMS_SHAPE = {
     "an anchor and its alias": TINY.replace("v2\n", "&v v2\n").replace("name: jupyterhub", "name: *v"),
     "a byte order mark": f"\ufeff{TINY}",
     "json": '{"apiVersion": "v1", "entries": {"jupyterhub": [{"version": "3.3.8", "appVersion": "4.1.6", '
-    '"kubeVersion": ">=1.23.0-0", "urls": ["jupyterhub-3.3.8.tgz"], '
+    '"created": "2024-07-31T10:00:00Z", "kubeVersion": ">=1.23.0-0", "urls": ["jupyterhub-3.3.8.tgz"], '
     '"digest": "ac4dd85c814a322353d68e1a322ba1a5ea0ada6cd8945affcebc46f6ccb2b645"}]}}',
 }
 

@@ -196,4 +196,5 @@ def test_a_release_moves_builds_and_commits_it(world: World, registry: Registry)
     again = run_task("release", "--yes", cwd=hub.path)
     assert (again.code, again.out.splitlines()[-1][:12]) == (0, "  base      "), again
     checked = run_task("check", cwd=hub.path)
-    assert (checked.code, checked.out) == (0, "Everything is consistent.\n"), checked
+    # 4.4.0 has fixes that 3.3.8 lacks.
+    assert (checked.code, checked.out.splitlines()[-1]) == (0, "No faults, 1 warning."), checked

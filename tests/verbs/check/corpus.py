@@ -17,6 +17,7 @@ from .places import (
     VALUES,
     base_name,
     computed_tag,
+    digest_of,
     image_name,
     pin,
     pinned_tag,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 BUILD, BUILD_AND_COMMIT = "invoke build", "invoke build, then invoke commit"
 IMAGE = f"{VALUES}:6"
 NO_DIGEST = f"sha256:{'1' * 64}"
+_LABEL = "org.opencontainers.image."
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,13 @@ class Planted:
         code: the problem's code, as scripts know it.
         report: its title.
         plant: spoils a repository, and returns what is to be said of it.
+        besides: the codes of what the world outside finds in the same repository.
     """
 
     code: str
     report: str
     plant: Callable[[Hub], Problem]
+    besides: tuple[str, ...] = ()
 
 
 # -- what files and git tell
@@ -204,6 +208,46 @@ def old_tag_kept_over_the_charts(hub: Hub) -> Problem:
     return Problem(Code.OVERRIDE, f"{VALUES}:13", message, hint, Severity.WARNING)
 
 
+def fix_left_out(hub: Hub) -> Problem:
+    hub.edit(REQUIREMENTS, "version: 3.3.8", "version: 3.3.7")
+    base_moved_without_the_chart(hub)
+    message = "jupyterhub 3.3.7 lacks security fixes of 3.3.8: CVE-2024-41942 in JupyterHub (known as of 2026-11-25)"
+    return Problem(Code.SECURITY, f"{REQUIREMENTS}:4", message, "invoke bump --to 3.3.8", Severity.WARNING)
+
+
+def base_pushed_anew(hub: Hub) -> Problem:
+    image, base = pinned_without_a_push(hub), f"{base_name(hub)}:3.3.8"
+    old = f"sha256:{'0' * 64}"
+    labels = f'LABEL {_LABEL}base.name="{base}" {_LABEL}base.digest="{old}"\n'
+    push_in_place_of(image, hub.path.parent, f"FROM {base_name(hub)}:3.2.1\n{labels}")
+    message = f"{base} is {digest_of(base)} now, and {image} was built on {old}"
+    return Problem(Code.BASE_MOVED, f"{DOCKERFILE}:2", message, "invoke build --force", Severity.WARNING)
+
+
+def users_image_never_pushed(hub: Hub) -> Problem:
+    image = f"    image: {{name: {base_name(hub)}, tag: never}}\n"
+    hub.edit(VALUES, "  singleuser:\n", f"  singleuser:\n{image}")
+    hub.commit("Give the users another image")
+    return missing(f"{VALUES}:11", "jupyterhub.singleuser.image", f"{base_name(hub)}:never")
+
+
+def image_of_one_deployment_never_pushed(hub: Hub) -> Problem:
+    hub.write("deployments/bio/hubploy.yaml", "cluster: {}\n")
+    hub.write(
+        "deployments/bio/config/common.yaml", f"jupyterhub: {{singleuser: {{image: {{name: {base_name(hub)}}}}}}}\n"
+    )
+    for environment, tag in (("staging", "3.3.8"), ("prod", "never")):
+        text = f"jupyterhub:\n  singleuser:\n    image:\n      tag: {tag}\n"
+        hub.write(f"deployments/bio/config/{environment}.yaml", text)
+    hub.commit("Deploy it")
+    return missing("deployments/bio/config/prod.yaml:4", "jupyterhub.singleuser.image", f"{base_name(hub)}:never")
+
+
+def missing(where: str, path: str, image: str) -> Problem:
+    hint = f"push it, or name one that exists; docker buildx imagetools inspect {image}"
+    return Problem(Code.IMAGE_MISSING, where, f"{path} names {image}, which its registry does not have", hint)
+
+
 def history_squashed(hub: Hub) -> Problem:
     """All that is known is that nobody has changed the image's files since the values took its tag."""
     hub.edit(DOCKERFILE, "USER root\n", "USER root\nRUN true\n")
@@ -239,7 +283,12 @@ def rebuild(hub: Hub) -> None:
 
 
 IN_FILES = [
-    Planted("base-not-of-release", "the chart was moved, the base image was not", chart_moved_without_the_base),
+    Planted(
+        "base-not-of-release",
+        "the chart was moved, the base image was not",
+        chart_moved_without_the_base,
+        ("security-release",),
+    ),
     Planted("base-not-of-release", "the base image was moved, the chart was not", base_moved_without_the_chart),
     Planted("requirements-differ", "one of two requirements was left behind", second_requirement_left_behind),
     Planted("lock-differs", "the lock was left behind", lock_left_behind),
@@ -260,5 +309,9 @@ IN_THE_WORLD = [
     Planted("wrong-base", "the image says that it is on another base", image_that_says_it_has_another_base),
     Planted("values-digest-differs", "the digest is another image's", digest_of_another_image),
     Planted("tag-not-in-registry", "the digest was never pushed", digest_never_pushed),
+    Planted("security-release", "a newer release fixes a vulnerability", fix_left_out),
+    Planted("base-moved", "the base image was pushed anew", base_pushed_anew),
+    Planted("image-missing", "the users' image was never pushed", users_image_never_pushed),
+    Planted("image-missing", "one deployment's image was never pushed", image_of_one_deployment_never_pushed),
     Planted("image-override", "an old tag is kept over the chart's own", old_tag_kept_over_the_charts),
 ]

@@ -61,6 +61,7 @@ FIT: Mapping[str, str] = {
     "docker": Docker().script,
     "gcloud": "echo 'Google Cloud SDK 528.0.0'; echo 'bq 2.1.17'\n",
     "helm": "echo 'v3.15.2+g1a500d5'\n",
+    "cosign": "echo 'GitVersion:    v2.5.0'\n",
     "gh": "echo 'gh version 2.62.0 (2024-11-14)'\n",
 }
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from tasks.core.names import Reference
+from tasks.tools import docker
+
 from ...support.cli import run_task, sh
 from ...support.hubs import Hub
 
@@ -91,3 +94,10 @@ def push_in_place_of(image: str, folder: Path, dockerfile: str, *flags: str) -> 
     (context / "Dockerfile").write_text(dockerfile)
     build = ("docker", "buildx", "build", "--quiet", "--push", "--provenance=false", "--tag", image)
     sh(*build, *flags, ".", cwd=context)
+
+
+def digest_of(image: str) -> str:
+    """Return the digest that a registry has for an image."""
+    found = docker.inspect(Reference.parse(image))
+    assert found is not None, image
+    return str(found.digest)

@@ -22,6 +22,8 @@ NEEDED = {
 OPTIONAL = {
     "gcloud": "install the Google Cloud CLI: https://cloud.google.com/sdk/docs/install",
     "helm": "install Helm: https://helm.sh/docs/intro/install/",
+    "cosign": "install cosign, which signs and verifies images: "
+    "https://docs.sigstore.dev/cosign/system_config/installation/",
     "gh": "install the GitHub CLI: https://cli.github.com",
 }
 TOOLS = {**NEEDED, **OPTIONAL}
@@ -51,6 +53,7 @@ def test_a_machine_that_is_fit() -> None:
         MachineFinding("builder", "default (docker)", ok=True),
         MachineFinding("gcloud", "528.0.0", ok=True, needed=False),
         MachineFinding("helm", "3.15.2", ok=True, needed=False),
+        MachineFinding("cosign", "v2.5.0", ok=True, needed=False),
         MachineFinding("gh", "2.62.0", ok=True, needed=False),
         MachineFinding("platform", "PC, x86_64: native", ok=True),
     ]
@@ -140,5 +143,5 @@ def test_everything_that_hangs_shares_one_bound(tools: Path) -> None:
     for name in TOOLS:
         write_tool(tools, name, "exec /bin/sleep 20\n")
     hints = [finding.hint for finding in examine(None) if finding.name != "platform"]
-    assert len(hints) == 8
+    assert len(hints) == len(TOOLS) + 3
     assert all("did not end within 0.7 seconds" in (hint or "") for hint in hints)

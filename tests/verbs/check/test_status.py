@@ -33,7 +33,7 @@ def test_json_of_a_consistent_repository(released: Hub) -> None:
     result = status(released, "--json")
     assert (result.code, result.err) == (0, "")
     assert result.json == {
-        "chart": {"pinned": "3.3.8", "newest": "4.4.0", "newest_pre": "4.4.0", "next": None},
+        "chart": {"pinned": "3.3.8", "newest": "3.3.8", "newest_pre": "4.0.0-beta.4", "next": None},
         "base": {"dockerfile": f"{base_name(released)}:3.3.8", "chart": CHART_IMAGE},
         "images": [
             {
@@ -55,7 +55,7 @@ def test_text_of_a_consistent_repository(released: Hub) -> None:
     base, tag = f"{base_name(released)}:3.3.8", pinned_tag(released)
     width = max(len(base), len(tag))
     assert result.out.splitlines() == [
-        f"chart       {'3.3.8'.ljust(width)}  newest 4.4.0, with pre-releases 4.4.0",
+        f"chart       {'3.3.8'.ljust(width)}  newest 3.3.8, with pre-releases 4.0.0-beta.4",
         f"base image  {base.ljust(width)}  the release uses {CHART_IMAGE}",
         f"image hub   {tag.ljust(width)}  in the registry, current",
         "invoke release has nothing to do.",
@@ -100,7 +100,7 @@ def test_before_the_first_build(tmp_path: Path, charts: HelmServer) -> None:
     assert result.json["images"] == [
         {"name": "hub", "pinned_tag": None, "computed_tag": computed_tag(hub), "in_registry": None}
     ]
-    assert [problem["code"] for problem in result.json["problems"]] == ["values-empty"]
+    assert [problem["code"] for problem in result.json["problems"]] == ["values-empty", "security-release"]
     assert result.json["chart"]["next"] == "3.3.8"
     image, release = status(hub).out.splitlines()[2:4]
     assert image.split() == ["image", "hub", "(none)", "now", computed_tag(hub)]

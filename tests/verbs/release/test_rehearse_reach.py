@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.support.scene import Scene
 
-ENGINE = "this machine's engine, without a shared cache"
+ENGINE = "this machine's engine, without a shared cache, and signs nothing"
 FAR = "ssh://far.invalid"
 
 
@@ -106,6 +106,7 @@ CHANGES: dict[str, tuple[Callable[[Scene], None], str]] = {
     "BUILDX_BUILDER": (builder_variable, "BUILDX_BUILDER far"),
     "docker buildx use": (current_builder, ""),
     "hub.cache and hub.builder": (settings(cache="on", builder="far"), "hub.builder far, hub.cache on"),
+    "hub.sign": (settings(sign="cosign.key", verify="cosign.pub"), "hub.sign cosign.key"),
     "--cache-to in chartpress.yaml": (cache_options, ""),
     "core.hooksPath": (hooks, ""),
 }

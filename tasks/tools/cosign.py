@@ -1,0 +1,128 @@
+"""cosign: signing images in their registry, and verifying signatures (https://docs.sigstore.dev/cosign/).
+
+A key is a file or the address of a key management service, as cosign takes it. A key file's password is in the
+variable COSIGN_PASSWORD, which cosign reads itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from shlex import quote
+
+from ..core.faults import ProgramFailed, Refused, Unusable
+from .command import Command
+from .process import capture, find, missing, run_checked
+
+_VARIABLE = "COSIGN_PASSWORD"
+# A key service and the public log are asked over the network.
+SECONDS = 120.0
+_PROGRAM = "cosign"
+_ADDRESS = "://"
+_IN_ENVIRONMENT = "env://"
+_KEY, _PUBLIC = ".key", ".pub"
+
+
+class Signature(Enum):
+    """What a registry has of signatures for an image, by the status that ``cosign verify`` ends with."""
+
+    VALID = 0
+    # https://github.com/sigstore/cosign/blob/main/cmd/cosign/errors/exit_codes.go
+    MISSING = 10
+    OF_ANOTHER_KEY = 12
+
+
+def require_signing(key: str, folder: Path) -> None:
+    """Check that cosign is there and can read ``key``, whose file is relative to ``folder``.
+
+    Raises:
+        ProgramFailed: cosign is not installed.
+        Refused: there is no such key file, or its password is not in the environment.
+    """
+    require_cosign()
+    if _ADDRESS in key:
+        return
+    if not (folder / key).is_file():
+        raise Refused("the signing key does not exist", where=key, hint="make one: cosign generate-key-pair")
+    if _VARIABLE not in os.environ:
+        hint = f"read -rs {_VARIABLE} && export {_VARIABLE}; leave it empty for a key without a password"
+        raise Refused(f"{_VARIABLE} is not set, and {key} needs it", where="hub.sign", hint=hint)
+
+
+def require_cosign() -> None:
+    """Check that cosign is installed."""
+    if find(_PROGRAM) is None:
+        raise missing(_PROGRAM)
+
+
+def require_public_key(key: str, folder: Path) -> None:
+    """Check that the file of a public key exists.
+
+    Raises:
+        Unusable: it does not.
+    """
+    if _ADDRESS not in key and not (folder / key).is_file():
+        hint = f"cosign public-key --key KEY >{quote(key)}"
+        raise Unusable("the public key does not exist", where=f"hub.verify: {key}", hint=hint)
+
+
+def public_key(key: str, folder: Path) -> str:
+    """Return the key that verifies what ``key`` signs: that of a service itself, of ``NAME.key`` the ``NAME.pub``.
+
+    Raises:
+        Refused: there is none.
+    """
+    if _ADDRESS in key and not key.startswith(_IN_ENVIRONMENT):
+        return key
+    public = f"{key.removesuffix(_KEY)}{_PUBLIC}"
+    if _ADDRESS in key or not (folder / public).is_file():
+        raise Refused(
+            "the public key is not known, so no signature can be verified",
+            where=f"hub.sign: {key}",
+            hint=f"cosign public-key --key {key} >cosign.pub, then in invoke.yaml: hub: {{verify: cosign.pub}}",
+        )
+    return public
+
+
+def sign_command(images: Sequence[str], key: str, folder: Path, *, log: bool) -> Command:
+    """Return the command that signs ``images``, each ``NAME@DIGEST``, those that an index holds included.
+
+    Args:
+        images: what is signed.
+        key: the key.
+        folder: what a key file is relative to.
+        log: whether the signatures are recorded in Sigstore's public log.
+    """
+    argv = (_PROGRAM, "sign", "--recursive", "--yes", f"--tlog-upload={str(log).lower()}", "--key", key, *images)
+    return Command(argv, folder)
+
+
+def sign(command: Command) -> None:
+    """Run what :func:`sign_command` returned.
+
+    Raises:
+        ProgramFailed: cosign failed.
+    """
+    run_checked(command, hint=str(command), seconds=SECONDS)
+
+
+def verify_command(image: str, key: str, folder: Path, *, log: bool) -> Command:
+    """Return the command that verifies the signature of ``NAME@DIGEST``; with ``log`` also that the log has it."""
+    no_log = () if log else ("--insecure-ignore-tlog=true",)
+    return Command((_PROGRAM, "verify", "--output=text", *no_log, "--key", key, image), folder)
+
+
+def verify(command: Command) -> Signature:
+    """Run what :func:`verify_command` returned.
+
+    Raises:
+        ProgramFailed: cosign is missing, or could not tell.
+    """
+    output = capture(command, seconds=SECONDS)
+    try:
+        return Signature(output.status)
+    except ValueError as err:
+        what = f"cosign verify: {output.last_words}"
+        raise ProgramFailed(what, where=command.argv[-1], hint=str(command)) from err

@@ -1,0 +1,252 @@
+"""Images that are signed by the real cosign, and what ``check`` says of their signatures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support import world
+
+from ...support.cli import run_task, sh
+
+if TYPE_CHECKING:
+    from ...support.cli import Result
+    from ...support.hubs import Hub
+
+pytestmark = [pytest.mark.engine, pytest.mark.cosign]
+PASSWORD = "tulip-cosign-4731"
+VALUES = "hub/values.yaml"
+LOG = "--tlog-upload=false"
+
+
+@pytest.fixture(autouse=True)
+def password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COSIGN_PASSWORD", PASSWORD)
+
+
+@pytest.fixture
+def signing(hub: Hub) -> Hub:
+    """A hub repository on 3.3.8 that signs with the key beside it."""
+    hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
+    hub.edit("images/hub/Dockerfile", ":3.2.1", ":3.3.8")
+    make_keys(hub.path)
+    settings(hub, sign="cosign.key", verify="cosign.pub", accept=["security-release"])
+    return hub
+
+
+def make_keys(folder: Path) -> None:
+    sh("cosign", "generate-key-pair", cwd=folder)
+
+
+def settings(hub: Hub, **values: object) -> None:
+    hub.write("invoke.yaml", f"hub: {json.dumps(values)}\n")
+    hub.write(".gitignore", "*.key\n")
+    hub.commit("Set it")
+
+
+def build(hub: Hub, *flags: str, code: int = 0) -> Result:
+    done = run_task("build", *flags, cwd=hub.path)
+    assert (done.code, PASSWORD in str(done)) == (code, False), done
+    return done
+
+
+def pinned(hub: Hub) -> str:
+    """Return the image that the values name, without its host."""
+    image = world.data(hub.read(VALUES))["jupyterhub"]["hub"]["image"]
+    return f"{image['name']}:{image['tag']}".partition("/")[2]
+
+
+def images(hub: Hub) -> dict[str, str]:
+    """Return the digests of what the hub's registry has of it, by ``repository:tag``."""
+    address, _, path = hub.read("chartpress.yaml").partition("imagePrefix: ")[2].partition("\n")[0].partition("/")
+    return world.images_in(address, path)
+
+
+def signatures(hub: Hub) -> dict[str, str]:
+    """Return the manifests of signatures by the digests that they sign."""
+    return {
+        image.rpartition(":")[2].removesuffix(".sig").replace("-", ":"): digest
+        for image, digest in images(hub).items()
+        if image.endswith(".sig")
+    }
+
+
+def problems(hub: Hub) -> Any:  # noqa: ANN401 - the JSON that it prints
+    told = run_task("check", "--json", cwd=hub.path).json
+    assert [one for one in told["not_checked"] if "cosign" in one["message"]] == []
+    found = [(one["code"], one["path"], one["hint"]) for one in told["problems"]]
+    return [one for one in found if one[0] not in ("security-release", "values-tag-stale")]
+
+
+def test_an_image_is_signed_once_it_is_verified_and_before_the_values_name_it(signing: Hub) -> None:
+    name = f"{signing.read('chartpress.yaml').partition('imagePrefix: ')[2].partition(chr(10))[0]}hub"
+    command = f"cosign sign --recursive --yes {LOG} --key cosign.key '{name}@{{digest}}'"
+    plan = build(signing, "--dry").out
+    order = [plan.index(words) for words in (f"* build and push {name}", f"* sign {name}", f"$ {command}", VALUES)]
+    assert order == sorted(order)
+    done = build(signing)
+    (digest,) = (digest for image, digest in images(signing).items() if image == pinned(signing))
+    assert [*signatures(signing)] == [digest]
+    assert "  signed    verified with cosign.pub\n" in done.out
+    sh("cosign", "verify", "--key", "cosign.pub", "--insecure-ignore-tlog", f"{name}@{digest}", cwd=signing.path)
+    signing.commit("Use the image")
+    assert problems(signing) == []
+    before = images(signing)
+    again = build(signing)
+    assert "sign" not in again.err, again
+    assert "signed already: " in build(signing, "--dry").out
+    assert images(signing) == before
+
+
+def test_an_image_that_is_retagged_keeps_its_signature(signing: Hub) -> None:
+    build(signing)
+    signing.commit("Use the image")
+    before = signatures(signing)
+    signing.git("commit", "--quiet", "--amend", "--no-edit", "--date=2026-01-01T00:00:00", "--", VALUES)
+    signing.git("checkout", "--quiet", "--orphan", "squashed")
+    signing.commit("Set up the hub (#1)")
+    done = build(signing)
+    assert "give " in done.err
+    assert "sign" not in done.err
+    assert signatures(signing) == before
+
+
+def test_an_image_that_is_there_is_signed_when_a_key_is_set(signing: Hub) -> None:
+    settings(signing, verify="cosign.pub")
+    build(signing)
+    signing.commit("Use the image")
+    (unsigned,) = problems(signing)
+    name, _, tag = pinned(signing).rpartition(":")
+    digest = images(signing)[f"{name}:{tag}"]
+    assert unsigned[:2] == ("unsigned", f"{VALUES}:6")
+    assert unsigned[2].startswith("cosign sign --recursive --key KEY ")
+    assert unsigned[2].endswith(f"{name}@{digest}")
+    settings(signing, sign="cosign.key", verify="cosign.pub")
+    assert problems(signing) == [("unsigned", f"{VALUES}:6", "invoke build")]
+    values = signing.read(VALUES)
+    build(signing)
+    assert (problems(signing), signing.read(VALUES)) == ([], values)
+
+
+def test_a_signature_of_another_key(signing: Hub) -> None:
+    build(signing)
+    signing.commit("Use the image")
+    (signing.path / "old").mkdir()
+    for half in ("key", "pub"):
+        (signing.path / f"cosign.{half}").rename(signing.path / f"old/cosign.{half}")
+    make_keys(signing.path)
+    signing.commit("Take another key")
+    assert problems(signing) == [("wrong-signature", f"{VALUES}:6", "find out who signed it, then: invoke build")]
+    build(signing)
+    assert problems(signing) == []
+
+
+def test_an_index_and_what_it_holds_are_signed(signing: Hub) -> None:
+    settings(signing)
+    build(signing)
+    signing.commit("Use the image")
+    image = world.data(signing.read(VALUES))["jupyterhub"]["hub"]["image"]
+    reference = f"{image['name']}:{image['tag']}"
+    single = images(signing)[pinned(signing)]
+    sh("docker", "buildx", "imagetools", "create", "--tag", reference, reference, cwd=signing.path)
+    index = images(signing)[pinned(signing)]
+    settings(signing, sign="cosign.key", verify="cosign.pub")
+    sign = ("cosign", "sign", "--yes", LOG, "--key", "cosign.key")
+    sh(*sign, f"{image['name']}@{index}", cwd=signing.path)
+    # The index alone is not enough.
+    assert [one[0] for one in problems(signing)] == ["unsigned"]
+    build(signing)
+    assert {*signatures(signing)} == {index, single}
+    assert problems(signing) == []
+
+
+def test_with_the_public_log(signing: Hub) -> None:
+    settings(signing, sign="cosign.key", public_log=True)
+    assert "cosign sign --recursive --yes --tlog-upload=true --key cosign.key" in build(signing, "--dry").out
+
+
+@pytest.mark.parametrize("words", ["decryption failed"])
+def test_a_wrong_password_leaves_the_values_as_they_are(
+    signing: Hub, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSIGN_PASSWORD", "wrong")
+    values = signing.read(VALUES)
+    error, hint = world.fault(build(signing, code=3))
+    assert words in error
+    assert f"cosign sign --recursive --yes {LOG} --key cosign.key " in hint
+    assert signing.read(VALUES) == values
+    monkeypatch.setenv("COSIGN_PASSWORD", PASSWORD)
+    assert "build and push" not in build(signing).err
+    assert signatures(signing) != {}
+
+
+def test_keys_that_are_no_pair(signing: Hub) -> None:
+    (signing.path / "other").mkdir()
+    make_keys(signing.path / "other")
+    settings(signing, sign="cosign.key", verify="other/cosign.pub")
+    values = signing.read(VALUES)
+    error, hint = world.fault(build(signing, code=1))
+    assert error.startswith("the signature that was made cannot be verified with other/cosign.pub (")
+    assert hint == "hub.verify must be the public key of hub.sign: see cosign public-key --key KEY"
+    assert signing.read(VALUES) == values
+
+
+@pytest.mark.parametrize(
+    ("key", "verify", "error", "hint"),
+    [
+        ("no.key", None, "the signing key does not exist (no.key)", "make one: cosign generate-key-pair"),
+        (
+            "alone.key",
+            None,
+            "the public key is not known, so no signature can be verified (hub.sign: alone.key)",
+            "cosign public-key --key alone.key >cosign.pub, then in invoke.yaml: hub: {verify: cosign.pub}",
+        ),
+        (
+            "env://KEY",
+            None,
+            "the public key is not known, so no signature can be verified (hub.sign: env://KEY)",
+            "cosign public-key --key env://KEY >cosign.pub, then in invoke.yaml: hub: {verify: cosign.pub}",
+        ),
+        (
+            "cosign.key",
+            "no.pub",
+            "the public key does not exist (hub.verify: no.pub)",
+            "cosign public-key --key KEY >no.pub",
+        ),
+    ],
+)
+def test_a_key_that_is_missing_is_seen_in_the_plan(
+    signing: Hub, key: str, verify: str | None, error: str, hint: str
+) -> None:
+    (signing.path / "alone.key").write_bytes((signing.path / "cosign.key").read_bytes())
+    settings(signing, **{"sign": key, **({"verify": verify} if verify else {})})
+    done = run_task("build", cwd=signing.path)
+    assert world.fault(done) == (error, hint)
+    assert images(signing) == {}
+
+
+def test_a_password_that_is_not_set_is_seen_in_the_plan(signing: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COSIGN_PASSWORD")
+    error, hint = world.fault(run_task("--dry", "build", cwd=signing.path))
+    assert error == "COSIGN_PASSWORD is not set, and cosign.key needs it (hub.sign)"
+    assert hint.startswith("read -rs COSIGN_PASSWORD && export COSIGN_PASSWORD; ")
+
+
+def test_check_without_cosign(signing: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(signing)
+    signing.commit("Use the image")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("git", "docker"):
+        (programs / name).symlink_to(
+            subprocess.run(("which", name), capture_output=True, text=True, check=True).stdout.strip()
+        )
+    monkeypatch.setenv("PATH", str(programs))
+    told = run_task("check", "--json", cwd=signing.path).json
+    (unchecked,) = (one for one in told["not_checked"] if "signature" in one["message"])
+    assert unchecked["message"].endswith(": cosign is not installed")
+    assert unchecked["hint"].startswith("install cosign, which signs and verifies images: https://")

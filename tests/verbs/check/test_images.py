@@ -1,0 +1,133 @@
+"""``check`` asks for every image that the values name, and calls only those missing that a registry says it lacks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ...support.hubs import NO_REGISTRY
+from ...support.registry import private_registry
+from .places import VALUES, base_name, check
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ...support.hubs import Hub
+
+pytestmark = pytest.mark.engine
+
+# ``there`` is in the registry, ``gone`` is not.
+VALUES_OF_ALL = """\
+    image: {{name: {there}, tag: 3.3.8}}
+    networkTools: {{image: {{name: {there}, tag: gone-1}}}}
+    initContainers:
+    - {{name: there, image: "{there}:3.3.8"}}
+    - {{name: gone, image: "{there}:gone-2"}}
+    profileList:
+    - display_name: Small
+      kubespawner_override: {{image: "{there}:gone-3"}}
+    - display_name: Any
+      profile_options:
+        image:
+          unlisted_choice: {{enabled: true, kubespawner_override: {{image: "{{value}}"}}}}
+          choices:
+            here: {{kubespawner_override: {{image: "{there}:3.3.8"}}}}
+            there: {{kubespawner_override: {{image: "{there}:gone-4"}}}}
+            script: {{kubespawner_override: {{image: "{there}:$(TAG)"}}}}
+  prePuller:
+    pause: {{image: &pause {{name: {there}, tag: gone-5}}}}
+    extraImages:
+      one: {{name: {there}, tag: "gone-6@sha256:{zeros}"}}
+      two: {{<<: *pause, tag: 3.3.8}}
+      three: *pause
+  scheduling:
+    userScheduler: {{image: {{name: {there}, tag: }}}}
+  custom:
+    image: not an image
+    note: {{image: "{there}:gone-9"}}
+"""
+MISSING = [
+    (12, "singleuser.networkTools.image", "gone-1"),
+    (15, "singleuser.initContainers.1.image", "gone-2"),
+    (18, "singleuser.profileList.0.kubespawner_override.image", "gone-3"),
+    (25, "singleuser.profileList.1.profile_options.image.choices.there.kubespawner_override.image", "gone-4"),
+    (28, "prePuller.pause.image", "gone-5"),
+    (30, "prePuller.extraImages.one", f"gone-6@sha256:{'0' * 64}"),
+    (28, "prePuller.extraImages.three", "gone-5"),
+]
+
+
+def spoiled(hub: Hub, text: str) -> Hub:
+    hub.edit(VALUES, "  singleuser:\n", f"  singleuser:\n{text}")
+    hub.edit(VALUES, "    memory: {guarantee: 256M}\n", "")
+    hub.commit("Name images")
+    return hub
+
+
+def test_every_key_of_the_chart_that_has_an_image(released: Hub) -> None:
+    there = base_name(released)
+    spoiled(released, VALUES_OF_ALL.format(there=there, zeros="0" * 64))
+    result = check(released, "--json")
+    assert result.code == 1, result
+    said = [(one["code"], one["path"], one["message"]) for one in result.json["problems"]]
+    words = "which its registry does not have"
+    assert said == [
+        ("image-missing", f"{VALUES}:{line}", f"jupyterhub.{path} names {there}:{tag}, {words}")
+        for line, path, tag in MISSING
+    ]
+    assert result.json["not_checked"] == []
+
+
+def test_a_registry_that_denies_or_does_not_answer_is_no_fault(released: Hub, tmp_path: Path) -> None:
+    with private_registry(tmp_path / "private", {"robin": "secret"}) as private:
+        names = (f"{private.address}/team/user", *(f"{NO_REGISTRY}/team/{name}" for name in "abcd"))
+        lines = "".join(f"      i{at}: {{name: {name}, tag: '1'}}\n" for at, name in enumerate(names))
+        spoiled(released, f"    extraImages:\n{lines}")
+        result = check(released, "--json")
+    assert (result.code, result.json["problems"]) == (0, []), result
+    denied, silent = (one["message"] for one in result.json["not_checked"])
+    assert denied.startswith(f"whether {private.address} has {private.address}/team/user:1: ")
+    one = f"{NO_REGISTRY}/team"
+    assert silent.startswith(f"whether {NO_REGISTRY} has {one}/a:1, {one}/b:1, {one}/c:1 and 1 more: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("    a: &a [*a, {image: *a}]\n    b: {<<: *a}\n", id="a list that holds itself"),
+        pytest.param("    a: &a {image: *a, <<: *a}\n", id="a mapping that holds itself"),
+        pytest.param(
+            "    a0: &a0 {image: {name: x}}\n"
+            + "".join(f"    a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 60)),
+            id="a bomb of lists",
+        ),
+        pytest.param(
+            "    a0: &a0 {image: {name: x}}\n"
+            + "".join(f"    a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}, <<: *a{n - 1}}}\n" for n in range(1, 400)),
+            id="a bomb of mappings",
+        ),
+        pytest.param("    image: [" * 30 + "]" * 30 + "\n", id="deep"),
+        pytest.param(
+            "    image: {name: {}, tag: []}\n    profileList: {kubespawner_override: {image: {}}}\n", id="odd"
+        ),
+    ],
+)
+def test_odd_values_name_no_images(released: Hub, text: str) -> None:
+    spoiled(released, text)
+    result = check(released, "--json")
+    assert (result.code, result.json["problems"]) == (0, []), result
+
+
+def test_what_cannot_be_read_is_named_and_what_is_encrypted_is_left_alone(released: Hub) -> None:
+    for name, text in (
+        ("hubploy", ""),
+        ("config/prod", "image: [\n"),
+        ("secrets/prod", "image: ENC[x]\nsops:\n  mac: x\n"),
+    ):
+        released.write(f"deployments/bio/{name}.yaml", text)
+    released.commit("Deploy it")
+    result = check(released, "--json")
+    assert (result.code, result.json["problems"]) == (0, []), result
+    (unchecked,) = (one["message"] for one in result.json["not_checked"])
+    assert unchecked.startswith("the images in deployments/bio/config/prod.yaml: the file is not YAML: line 2: ")
