@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 def status(c: Context, repo: str | None = None, json: bool = False) -> None:
     """Show every pinned version, and what a release would do.
 
-    Read-only: the files, git, the Helm repository and the image's registry.
-    Ends with exit code 0 whatever it finds: to fail on an inconsistency there
-    is check. Shows what it knows where one of them does not answer, and names
-    that one.
+    Read-only: reads the files, git, the Helm repository and the registry, and
+    names the one that does not answer. Exit code 0 whatever it finds; to fail
+    on an inconsistency, use check.
 
     Examples:
-      status                     where this hub repository stands
-      status --repo ../other     where that one does
+      status                     this repository
+      status --repo ../other     another repository
       status --json              the same for scripts
     """
     from .checks.world import look

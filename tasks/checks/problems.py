@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from ..core.faults import Unusable
+from ..core.faults import Unusable, nearest
 from ..core.settings import FILE, Accepted
 from ..core.visible import one_line
 
@@ -147,6 +146,6 @@ def _require_codes(accept: Sequence[Accepted]) -> None:
     codes = [code.value for code in Code]
     for entry in accept:
         if entry.code not in codes:
-            near = get_close_matches(entry.code, codes, n=1)
-            hint = f"write {near[0]}" if near else f"the codes are: {', '.join(codes)}"
+            near = nearest(entry.code, codes)
+            hint = f"did you mean {near}?" if near else f"the codes are: {', '.join(codes)}"
             raise Unusable(f"hub.accept names {entry.code!r}, which is not a problem code", where=FILE, hint=hint)

@@ -23,7 +23,7 @@ from shlex import quote
 from typing import Any, NamedTuple, Protocol
 
 from ..core import output
-from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable, nearest
 from ..core.names import Reference
 from ..core.options import BuildOptions
 from ..core.settings import CACHE_OFF, CHARTPRESS
@@ -79,7 +79,7 @@ def engine_for(hub: Hub, options: BuildOptions) -> Engine:
     engines: dict[str, Engine] = {BUILDX: CloudBuild() if in_cloud else Buildx(), CHARTPRESS: Chartpress()}
     engine = engines.get(options.engine)
     if engine is None:
-        hint = f"the engines are {' and '.join(engines)}"
+        hint = f"--engine {nearest(options.engine, engines) or ' or '.join(engines)}"
         raise Unusable(f"there is no engine {options.engine}", where="--engine", hint=hint)
     engine.require_fit(hub, options)
     return engine

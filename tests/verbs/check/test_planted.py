@@ -116,7 +116,7 @@ def test_a_code_that_does_not_exist_is_refused_with_the_nearest(settled: Hub) ->
     assert (result.code, result.out) == (2, "")
     assert result.err == (
         "error: hub.accept names 'image-overide', which is not a problem code (invoke.yaml)\n"
-        "hint: write image-override\n"
+        "hint: did you mean image-override?\n"
     )
 
 

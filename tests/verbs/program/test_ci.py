@@ -206,4 +206,4 @@ def test_a_fault_stands_in_the_summary_with_its_hint(hub: Hub, gh: StandInGh, st
     assert run_task("bump", "--to", "9.9.9", cwd=hub.path).code == 1
     heading, _, *table = step_summary.read_text().splitlines()
     assert heading.startswith("### hubpress: error: version 9.9.9 does not exist (http://127.0.0.1:")
-    assert table[2].startswith("| hint | choose one that does: --to ")
+    assert table[2].startswith("| hint | choose one that exists: --to ")
