@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
@@ -68,27 +68,23 @@ def release(
         run, review, options, start = opened.begin(wanted, lambda now, first: _agree(now, first, yes=yes), ask=True)
         plan = plan_release(run.hub, bump, build, options, review)
         plan = Plan((*start, *plan.steps))
-        if not (run.dry or plan.nothing_to_do or plan.refusal):
+        if not (run.dry or plan.nothing_to_do):
             run.hub.git.require_unlocked()
             _agree(run, plan, yes=yes)
         run.carry_out(plan, more=lambda: {"steps": plan.step_reports()})
         if not run.dry:
             steps = [f"- {step}" for step in plan.report()["next_steps"]]
-            done = "Nothing to do." if plan.nothing_to_do else f"Steps: {_times(plan)}"
+            done = "Nothing to do." if plan.nothing_to_do else f"Done in {output.duration(sum(plan.times))}."
             output.say("\n".join((done, *(["Next steps:", *steps] if steps else []))))
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
     """Show the plan, and have it agreed to."""
     run.show_plan(plan)
+    plan.require_possible()
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Refused("nobody can be asked here", where="no terminal", hint="look at the plan, then: add --yes")
+        raise Refused("confirmation needed, but there is no terminal", hint="look at the plan, then add --yes")
     if not output.confirm("Go on?"):
-        raise Refused("not agreed to, nothing was done", hint=f"{DOOR} release, and answer y; or {DOOR} --dry release")
-
-
-def _times(plan: Plan) -> str:
-    reports: list[dict[str, Any]] = plan.step_reports()
-    return ", ".join(f"{one['name']} {output.duration(one['seconds'] or 0)}" for one in reports)
+        raise Refused("cancelled, nothing was changed", hint=f"{DOOR} release --dry, for the whole plan")

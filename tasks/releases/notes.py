@@ -106,6 +106,14 @@ def known() -> Known:
     )
 
 
+def security_fixes(before: str | None, after: str) -> tuple[str, ...]:
+    """Return what each security release on the way up from one version to another fixes."""
+    old, new = parse_version(before or ""), parse_version(after)
+    if old is None or new is None or order(new) < order(old):
+        return ()
+    return tuple(f"{one.version} fixes {one.fixes}" for one in _security_between(old, new))
+
+
 def security_news(before: str | None, after: str) -> tuple[str, ...]:
     """Return a sentence for each security release on the way from one version to another, or back behind it.
 
@@ -114,11 +122,15 @@ def security_news(before: str | None, after: str) -> tuple[str, ...]:
     old, new = parse_version(before or ""), parse_version(after)
     if old is None or new is None:
         return ()
-    low, high = sorted((order(old), order(new)))
-    between = [one for one in known().security if low < order(semver.Version.parse(one.version)) <= high]
+    between = _security_between(old, new)
     if order(new) < order(old):
         return tuple(f"Goes back behind {one.version}, which mends {one.fixes}." for one in between)
     return tuple(f"{one.version} is a security release: it mends {one.fixes}." for one in between)
+
+
+def _security_between(old: semver.Version, new: semver.Version) -> list[SecurityRelease]:
+    low, high = sorted((order(old), order(new)))
+    return [one for one in known().security if low < order(semver.Version.parse(one.version)) <= high]
 
 
 def upgrades_between(before: str | None, after: str) -> tuple[Upgrade, ...]:
