@@ -41,7 +41,7 @@ def init(c: Context, prefix: str | None = None, repo: str | None = None, json: b
         plan = Plan((plan_init(run.hub, prefix),))
         writes = not run.dry and not plan.nothing_to_do
         if writes:
-            run.show_plan(plan)
+            run.show_plan(plan, whole=True)
         run.carry_out(plan)
         if writes:
             output.say(f"Look at it, commit it, then: {DOOR} release")

@@ -70,8 +70,8 @@ class Run(NamedTuple):
 
         Returns:
             The run as that leaves it; where a branch is pushed and its pull request goes; the options; and the step as
-            it is then, where it has something to say. In a dry run where that step is refused, the rest is planned by
-            what the clone knows, without a push.
+            it is then, where it has something to say. Where that step is refused, the rest is planned by what the
+            clone knows, without a push.
         """
         from .repo.remotes import find_review
         from .review.branches import plan_start
@@ -81,8 +81,6 @@ class Run(NamedTuple):
             review = find_review(hub.git, hub.settings, ask=ask or pushes, push=pushes, request=options.request)
             step = plan_start(hub, review)
         except Fault as fault:
-            if not self.dry:
-                raise
             try:
                 known = find_review(hub.git, hub.settings, ask=False)
             except Fault:
@@ -98,9 +96,9 @@ class Run(NamedTuple):
             step = plan_start(run.hub, review)
         return run, review, options, (step,) if step.actions or step.warnings else ()
 
-    def show_plan(self, plan: Plan) -> None:
+    def show_plan(self, plan: Plan, *, whole: bool = False) -> None:
         """Print the plan: whole and on standard output in a dry run, else on one screen of standard error."""
-        lines = (output.Line(f"Plan for {self.hub.git.folder}"), *plan.lines(whole=self.dry))
+        lines = (output.Line(f"Plan for {self.hub.git.folder}"), *plan.lines(whole=whole or self.dry))
         output.show(lines, is_data=self.dry and not self.json)
 
 

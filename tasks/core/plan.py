@@ -16,6 +16,8 @@ from .faults import Fault, Refused
 from .output import DIM, RED, YELLOW, Line
 from .visible import one_line
 
+# From how many seconds on a step that is alone says its time.
+_LONG = 10.0
 DONE, SKIPPED = "done", "skipped"
 # What actions leave besides facts: the commit that was made, and where its branch was pushed to.
 COMMIT, PUSHED = "commit", "pushed"
@@ -200,7 +202,7 @@ class Plan:
                 result.update(changes)
                 done.append(action)
             self.times.append(time.monotonic() - begin)
-            if step.to_do:
+            if step.to_do and (len(self.steps) > 1 or self.times[-1] >= _LONG):
                 output.say(f" done in {output.duration(self.times[-1])}", lead=step.name.ljust(width))
 
     def standing(self) -> list[str]:
