@@ -63,9 +63,23 @@ class Problem(NamedTuple):
     hint: str
     severity: Severity = Severity.FAULT
 
-    def report(self) -> dict[str, str]:
+    @property
+    def place(self) -> tuple[str, int | None]:
+        """The file, and the line where it is known."""
+        file, _, line = self.path.rpartition(":")
+        return (file, int(line)) if line.isdigit() else (self.path, None)
+
+    def report(self) -> dict[str, Any]:
         """Return its part of the JSON report."""
-        return {**self._asdict(), "code": self.code.value, "severity": self.severity.value}
+        path, line = self.place
+        return {
+            "code": self.code.value,
+            "path": path,
+            "line": line,
+            "message": self.message,
+            "hint": self.hint,
+            "severity": self.severity.value,
+        }
 
     def __str__(self) -> str:
         kind = "" if self.severity is Severity.FAULT else f"{self.severity.value}: "
@@ -137,8 +151,7 @@ class Findings(NamedTuple):
 
 
 def _is_meant(problem: Problem, entry: Accepted) -> bool:
-    file, _, line = problem.path.rpartition(":")
-    path = file if line.isdigit() else problem.path
+    path, _ = problem.place
     return entry.code == problem.code.value and (entry.path is None or fnmatchcase(path, entry.path))
 
 

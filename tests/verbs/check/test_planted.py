@@ -34,7 +34,8 @@ def test_files_and_git_tell(planted: Planted, settled: Hub) -> None:
     assert found(settled, "--offline") == [
         {
             "code": planted.code,
-            "path": problem.path,
+            "path": problem.path.partition(":")[0],
+            "line": int(problem.path.partition(":")[2]) if ":" in problem.path else None,
             "message": problem.message,
             "hint": problem.hint,
             "severity": problem.severity.value,

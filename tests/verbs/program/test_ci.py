@@ -156,7 +156,8 @@ def test_a_problem_stands_beside_its_line_in_a_pull_request(
 def test_a_status_tells_what_is_pinned_and_what_is_newest() -> None:
     problem = {
         "code": "values-empty",
-        "path": "hub/values.yaml:6",
+        "path": "hub/values.yaml",
+        "line": 6,
         "message": "it names none",
         "hint": "invoke build",
         "severity": "fault",
