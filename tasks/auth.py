@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
 HELP = {
-    "key-file": "sign in with this service account's key or workload identity file, without a browser",
+    "key-file": "sign in with this key or workload identity file, without a browser",
     "no-browser": "print the address to open instead of opening a browser",
-    "adc": "make application default credentials too",
-    "default-registries": "let Docker push to gcr.io's hosts too",
+    "adc": "also create application default credentials",
+    "default-registries": "also let Docker push to the hosts of gcr.io",
 }
 
 
@@ -36,8 +36,8 @@ def auth(
     """Sign in, and let Docker push to the image's registry.
 
     Reads Docker's configuration and asks its credential helper. Runs gcloud
-    only where that gives no answer, and nothing where the registry is not
-    Google's. Writes gcloud's and Docker's own configuration, nothing here.
+    only if that has no answer and the registry is Google's. Writes only the
+    configuration of gcloud and Docker.
 
     Examples:
       auth                       a person, in a browser

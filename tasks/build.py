@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
 HELP = {
-    "image": "an image to build, by its key in chartpress.yaml (repeatable; default: those that inherit from k8s-hub)",
-    "no-push": "only build, into the engine's local store; the values stay as they are",
-    "force": "build and push even over a tag that exists",
-    "platform": "build for this platform, whatever the host (default: see hub.platform)",
-    "builder": "build on this buildx builder (default: hub.builder, else Docker's current one)",
-    "no-cache": "run every step of the Dockerfile anew",
-    "engine": "buildx, or chartpress: the runbook's own commands",
+    "image": "build this image, by its key in chartpress.yaml; repeatable (default: all that inherit from k8s-hub)",
+    "no-push": "build into the engine's local store; leave the values as they are",
+    "force": "build and push even if the tag exists",
+    "platform": "build for this platform (default: hub.platform)",
+    "builder": "build on this buildx builder (default: hub.builder, else Docker's current builder)",
+    "no-cache": "do not use the build cache",
+    "engine": "buildx or chartpress (default: buildx)",
 }
 
 
@@ -38,18 +38,18 @@ def build(
     repo: str | None = None,
     json: bool = False,
 ) -> None:
-    """Build, push and prove the hub image; set it in the values.
+    """Build, push and verify the hub image; set it in the values.
 
-    Its tag names the last commit that touched its files, as chartpress's does.
-    What the registry has already is proved and not built again. Writes the
-    chart's values only after the registry has answered for digest, platform
-    and base. Files of the image that are not committed stop it.
+    The tag names the last commit that touched the image's files, as in
+    chartpress. An image that the registry has is verified and not built again.
+    Writes the chart's values once the registry has confirmed digest, platform
+    and base image. Refuses if files of the image are not committed.
 
     Examples:
-      build                      every image that inherits from z2jh's
+      build                      all images that inherit from z2jh's
       build --image hub          one of them
-      build --builder cluster    on a builder that is not this machine's
-      build --no-push            into the engine here, the values stay
+      build --builder cluster    on another builder
+      build --no-push            into the local engine; values stay
 
     Afterwards: commit.
     """

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
 HELP = {
-    "to": "exactly this release: older ones too, and any name that the index has",
-    "pre": "alpha, beta and release candidates count",
-    "dev": "builds of main count",
-    "major": "may cross a major version",
+    "to": "exactly this release; may be an older one, or any version in the index",
+    "pre": "also consider alpha, beta and release candidates",
+    "dev": "also consider development builds",
+    "major": "also consider newer major versions",
 }
 
 
@@ -34,15 +34,15 @@ def bump(
 ) -> None:
     """Move the base image and the requirement to a z2jh release.
 
-    Reads the Helm repository's index. Writes the Dockerfile's FROM and the
-    chart requirement, with its lock where there is one: all of it, or none.
-    Without a flag it is the newest stable release of the pinned major version.
+    Reads the Helm repository's index. Writes the Dockerfile's FROM, the chart
+    requirement and its lock: all of them, or none. Without a version it moves
+    to the newest stable release of the current major version.
 
     Examples:
-      --dry bump                 look first
+      bump --dry                 look first
       bump                       the newest of this major version
-      bump --major               may cross a major version
-      bump --to 3.3.7            exactly this one, also back
+      bump --major               also to a newer major version
+      bump --to 3.3.7            exactly this one, also an older one
 
     Afterwards: commit.
     """

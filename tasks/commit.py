@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
 HELP = {
-    "message": "the commit's message, in place of the one that says what moved",
-    "branch": "the branch to commit on; made where it is not there (default: hub.branch, on the default branch)",
+    "message": "use this message (default: one that says what moved)",
+    "branch": "commit on this branch; created if missing (default: hub.branch, on the default branch)",
     "push": "push the branch to the remote",
-    "pr": "push, and open a pull request or update the open one (GitHub, with gh; elsewhere: say where to open it)",
+    "pr": "push, and open or update the pull request (GitHub with gh; elsewhere it prints the address)",
 }
 
 
@@ -37,14 +37,13 @@ def commit(
     """Commit exactly the files that bump and build manage.
 
     On the current branch, or on a new feature branch when that is the default
-    branch. Other changes, the index and stashes stay as they are, but for what
-    an interrupted commit of these files left in the index; a managed file with
-    other changes in it stops it. Nothing is ever pushed by force.
+    branch. Other changes, the index and stashes stay as they are. Refuses if a
+    managed file has other changes. Never pushes by force.
 
     Examples:
       commit                     with a message that says what moved
       commit --push              and push the branch
-      commit --pr                and open the pull request, or update it
+      commit --pr                and open or update the pull request
 
     Afterwards: build, or merge the pull request.
     """

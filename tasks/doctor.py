@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
     """Say whether this machine could run a release.
 
-    Looks at each tool and its version, the engine, the builder, the sign-in
-    and the registry, side by side; names one fix for each fault. What a
-    release does not need here is marked with - where it is missing. Outside of
-    a hub repository it looks at the tools alone. Changes nothing. Exit code 1
-    where a release could not run.
+    Checks each tool and its version, the engine, the builder, the sign-in and
+    the registry, and names one fix for each fault. Marks with - what is missing
+    and not needed here. Outside a hub repository it checks only the tools.
+    Read-only. Exit code 1 if a release could not run.
 
     Examples:
       doctor                     before the first release on a machine

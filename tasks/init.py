@@ -15,23 +15,21 @@ from .run import open_run
 if TYPE_CHECKING:
     from invoke.context import Context
 
-HELP = {
-    "prefix": "what the image's name begins with, HOST/PATH/ (default: ghcr.io/OWNER/, where the remote is GitHub's)"
-}
+HELP = {"prefix": "what the image name begins with, HOST/PATH/ (default: ghcr.io/OWNER/ for a remote on GitHub)"}
 
 
 @task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
 def init(c: Context, prefix: str | None = None, repo: str | None = None, json: bool = False) -> None:
     """Make a repository usable; overwrite nothing.
 
-    Takes a hub image that is there as it is: Dockerfile, name, values path.
-    Without one it writes a Dockerfile for the pinned release; in a repository
-    without any chart, a chart for the newest release too. Adds chartpress.yaml,
-    the values keys, Makefile targets and .gitignore lines where they are
-    missing. Shows the plan first, and says what to add by hand.
+    Adopts the hub image if there is one: Dockerfile, name, values path.
+    Without one it writes a Dockerfile for the pinned release, and without any
+    chart a chart for the newest release. Adds chartpress.yaml, values keys,
+    Makefile targets and .gitignore lines if they are missing. Shows the plan
+    first, and says what to add by hand.
 
     Examples:
-      --dry init                 look first
+      init --dry                 look first
       init                       the image goes to ghcr.io/OWNER/
       init --prefix HOST/PATH/   it goes there
 
@@ -43,7 +41,7 @@ def init(c: Context, prefix: str | None = None, repo: str | None = None, json: b
         plan = Plan((plan_init(run.hub, prefix),))
         writes = not run.dry and not plan.nothing_to_do
         if writes:
-            run.show_plan(plan)
+            run.show_plan(plan, whole=True)
         run.carry_out(plan)
         if writes:
             output.say(f"Look at it, commit it, then: {DOOR} release")

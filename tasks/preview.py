@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
 HELP = {
-    "deployment": "only this deployment, by its name; may be given several times",
-    "kube_version": "the cluster's Kubernetes version, 1.30; wins over the setting hub.kubernetes",
+    "deployment": "preview this deployment only; repeatable",
+    "kube-version": "the cluster's Kubernetes version (default: hub.kubernetes)",
 }
 
 
@@ -41,13 +41,13 @@ def preview(
 
     Renders the chart with helm, as the base branch has it and as the release
     leaves it, with each deployment's values, and compares object by object.
-    Nothing is written, no cluster is asked, and what looks secret is masked.
+    Read-only; asks no cluster, and masks what looks secret.
     Exit code 1 where the new chart refuses a deployment's values.
 
     Examples:
       preview                    the newest release of this major version
       preview --to 4.0.0         exactly this one
-      preview --deployment edx   that deployment alone
+      preview --deployment edx   that deployment only
 
     Afterwards: release.
     """

@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+import re
+import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
+from invoke.exceptions import ParseError
+from invoke.parser import Argument
 from invoke.program import Program
 
 from . import ns
-from .core.faults import Unusable
+from .core.faults import Refused, Unusable, nearest
 from .core.session import exits
 from .core.settings import read_by_invoke, take_variables
 from .core.version import __version__
+from .usage import OPTIONS, of_task, overview, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from invoke.parser import ParserContext
+
+# Other spellings, each of a flag that the task, or every task, has: helm's, git's, apt's.
+_SPELLINGS = {"--dry-run": "--dry", "-n": "--dry", "-y": "--yes", "--version": "--to"}
+# What may follow a task that takes ``--to``.
+_VERSION = re.compile(r"v?\d[\w.+-]*|latest|newest|stable")
+_REST = "--"
 
 
 class HubPress(Program):
     """The command; what cannot be read is a fault here, not a traceback."""
 
+    def normalize_argv(self, argv: list[str] | None) -> None:
+        """Take the command line, and spell it as Invoke does."""
+        super().normalize_argv(argv)
+        words = self.argv[1:]
+        tasks = {str(context.name): context for context in ns.to_contexts()}
+        with exits(json="--json" in words):
+            self.argv = [*self.argv[:1], *_CommandLine(words, _flags(self.initial_context), tasks).spelled()]
+
     def parse_core(self, argv: list[str] | None) -> None:
         """Read Invoke's own flags; but Python may keep what it compiles, as ``tasks.py`` has it."""
-        super().parse_core(argv)
+        with _understood():
+            super().parse_core(argv)
         sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
+
+    def parse_tasks(self) -> None:
+        """Read the tasks and their flags."""
+        with _understood():
+            super().parse_tasks()
 
     def update_config(self, merge: bool = True) -> None:
         """Read the file that ``-f`` names."""
@@ -32,6 +65,112 @@ class HubPress(Program):
                     self.config.load_shell_env()
             except FileNotFoundError as err:
                 raise Unusable("there is no such file", where=named, hint=f"ls -l {named}") from err
+
+    def print_help(self) -> None:
+        """Print the tasks."""
+        print(overview(self.collection))  # noqa: T201 - as Invoke does
+
+    def print_task_help(self, name: str) -> None:
+        """Print how a task is used."""
+        print(of_task(name, inspect.getdoc(self.collection[name]) or "", self.parser.contexts[name]))  # noqa: T201
+
+
+class _CommandLine(NamedTuple):
+    """The words that were typed; the flags of every task, by name; and the tasks, by name."""
+
+    words: Sequence[str]
+    core: Mapping[str, Argument]
+    tasks: Mapping[str, ParserContext]
+
+    def spelled(self) -> Iterator[str]:
+        """Yield the words as Invoke understands them.
+
+        Raises:
+            Refused: one of them is neither a task, nor a flag or version of the task before it.
+        """
+        task, flags = None, self.core
+        rest = iter(enumerate(self.words))
+        for index, typed in rest:
+            if typed == _REST:
+                yield from self.words[index:]
+                return
+            if typed in self.tasks:
+                task = self.tasks[typed]
+                flags = {**self.core, **_flags(task)}
+                yield typed
+            elif typed == "help":
+                yield "--help"
+            elif typed.startswith("-"):
+                yield from self._flag(index, flags, task, rest)
+            elif "--to" in flags and _VERSION.fullmatch(typed):
+                yield f"--to={typed}"
+            else:
+                raise self._unknown(index, "task", self.tasks, task)
+
+    def _flag(
+        self, index: int, flags: Mapping[str, Argument], task: ParserContext | None, rest: Iterator[tuple[int, str]]
+    ) -> Iterator[str]:
+        """Yield a flag, and its value where it takes one."""
+        typed = self.words[index]
+        word, equals, value = typed.partition("=")
+        name = _SPELLINGS[word] if _SPELLINGS.get(word) in flags else word
+        if name not in flags:
+            if typed[:2] in self.core:  # several short flags in one word, or one with its value
+                yield typed
+                return
+            raise self._unknown(index, "option", flags, task)
+        argument = flags[name]
+        if equals and not argument.takes_value:
+            raise Refused(f"{name} takes no value", hint=self._with(index, name))
+        if argument.optional and equals and value not in self.tasks:
+            raise Refused(f"unknown task: {value}", hint=f"hubpress help {nearest(value, self.tasks) or ''}".strip())
+        yield f"{name}{equals}{value}"
+        if argument.takes_value and not argument.optional and not equals:
+            given = next(rest, (0, _REST))[1]
+            if given in {*flags, _REST}:
+                raise Refused(f"{name} needs a value", hint=self._with(index, f"{name} {value_of(argument)}"))
+            yield given
+
+    def _unknown(self, index: int, kind: str, known: Mapping[str, object], task: ParserContext | None) -> Refused:
+        word, equals, value = self.words[index].partition("=")
+        # Of Invoke's own flags, those that matter here.
+        named = [name for name in known if name not in self.core or any(name in option[0] for option in OPTIONS)]
+        spellings = {name: name for name in named} | {one: of for one, of in _SPELLINGS.items() if of in named}
+        spellings = {name.lstrip("-"): meant for name, meant in spellings.items()}
+        near = nearest(word.lstrip("-"), spellings)
+        what = f"unknown option: {word}" if kind == "option" else f"unknown task: {word}"
+        later = next((one for one in self.words[index + 1 :] if one in self.tasks), None)
+        if kind == "option" and task is None and later and {word, _SPELLINGS.get(word)} & {*_flags(self.tasks[later])}:
+            return Refused(f"{word} is an option of {later}", hint=f"hubpress {later} {self.words[index]}")
+        if near is None:
+            return Refused(what, hint=f"hubpress help{f' {task.name}' if task else ''}")
+        meant = spellings[near]
+        argument = known[meant]
+        is_last = index + 1 == len(self.words)
+        if isinstance(argument, Argument) and argument.takes_value and is_last and not equals:
+            meant = f"{meant} {value_of(argument)}"
+        return Refused(what, hint=f"did you mean: {self._with(index, f'{meant}{equals}{value}')}")
+
+    def _with(self, index: int, said: str) -> str:
+        """Return the command line with ``said`` in place of one word."""
+        others = (said if at == index else shlex.quote(word) for at, word in enumerate(self.words))
+        return " ".join(("hubpress", *others))
+
+
+def _flags(context: ParserContext) -> dict[str, Argument]:
+    """Return the flags of a task by all of their names."""
+    named = {name: context.flags[flag] for flag in context.flags for name in context.names_for(flag)}
+    return {**named, **{inverse: named[flag] for inverse, flag in context.inverse_flags.items()}}
+
+
+@contextlib.contextmanager
+def _understood() -> Iterator[None]:
+    """Turn what Invoke's parser says against a command line into a fault."""
+    with exits():
+        try:
+            yield
+        except (ParseError, ValueError) as err:
+            raise Refused(f"the command line is not understood: {err}", hint="hubpress help") from None
 
 
 take_variables()

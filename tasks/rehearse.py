@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 HELP = {
     **RELEASE_HELP,
-    "push": "goes without saying: the branch is always pushed to the throwaway remote",
+    "push": "implied: the branch is always pushed to the throwaway remote",
     "pr": "show the pull request that would be opened",
-    "yes": "goes without saying: a rehearsal does not ask",
-    "keep": "keep the temporary folder, and say how to look at it",
-    "stand-in-base": "take a marked stand-in for the base image, even where the real one can be reached",
+    "yes": "implied: a rehearsal does not ask",
+    "keep": "keep the temporary folder, and print how to look at it",
+    "stand-in-base": "use a marked stand-in for the base image even if the real one is available",
 }
 
 
@@ -60,13 +60,13 @@ def rehearse(
     repo: str | None = None,
     json: bool = False,
 ) -> None:
-    """Rehearse the whole release on this machine alone.
+    """Rehearse the whole release on this machine.
 
-    Nothing leaves it: a throwaway clone as the working tree stands, a bare git
-    remote, a registry on 127.0.0.1. The real Helm repository and base image
-    where they can be reached, marked stand-ins where not. Ends with the diff
-    that a reviewer would see. All of it goes away; after one that was killed,
-    the next rehearsal clears up.
+    Nothing leaves it: uses a throwaway clone, a bare git remote and a registry
+    on 127.0.0.1. Reads the real Helm repository and base image if available,
+    else uses marked stand-ins. Ends with the diff that a reviewer would see,
+    and removes everything; the next rehearsal cleans up after one that was
+    killed.
 
     Examples:
       rehearse                   what release would do

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
@@ -20,7 +20,7 @@ from .run import Run, open_run
 if TYPE_CHECKING:
     from invoke.context import Context
 
-HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
+HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "do not ask for confirmation"}
 
 
 @task(klass=HubTask, auto_shortflags=False, iterable=["image"], help={**HELP, **REPO_HELP, **JSON_HELP})
@@ -47,17 +47,17 @@ def release(
 ) -> None:
     """Move to a z2jh release, build its hub image, commit both.
 
-    Is auth, bump, commit, build, commit as one plan: shows it, asks, and does
-    it. What is done already is not done again, so a release that was stopped
-    goes on with the same command.
+    Runs auth, bump, commit, build and commit as one plan: shows it, asks, and
+    carries it out. Nothing is done twice: to continue a release that was
+    stopped, run the same command again.
 
     Examples:
-      --dry release              the plan, with every command; touches nothing
+      release --dry              the plan and every command
       release                    the newest of this major version
       release --to 4.4.0 --push  exactly this one, and push the branch
       release --yes --pr         without asking, up to the pull request
 
-    Afterwards: the next steps that it ends with.
+    Afterwards: the next steps that it prints.
     """
     from .review.release import plan_release
 
@@ -69,29 +69,23 @@ def release(
             run, review, options, start = found
             plan = plan_release(run.hub, ReleaseOptions(bump, build, options, agreed=yes), review)
             plan = Plan((*start, *plan.steps))
-            if not (run.dry or plan.nothing_to_do or plan.refusal):
+            if not (run.dry or plan.nothing_to_do):
                 run.hub.git.require_unlocked()
                 _agree(run, plan, yes=yes)
-            if not run.dry:
-                plan.require_possible()
         run.carry_out(plan, more=lambda: {"steps": plan.step_reports()})
         if not run.dry:
             steps = [f"- {step}" for step in plan.report()["next_steps"]]
-            done = "Nothing to do." if plan.nothing_to_do else f"Steps: {_times(plan)}"
+            done = "Nothing to do." if plan.nothing_to_do else f"Done in {output.duration(sum(plan.times))}."
             output.say("\n".join((done, *(["Next steps:", *steps] if steps else []))))
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
     """Show the plan, and have it agreed to."""
     run.show_plan(plan)
+    plan.require_possible()
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Refused("nobody can be asked here", where="no terminal", hint="look at the plan, then: add --yes")
+        raise Refused("confirmation needed, but there is no terminal", hint="look at the plan, then add --yes")
     if not output.confirm("Go on?"):
-        raise Refused("not agreed to, nothing was done", hint=f"{DOOR} release, and answer y; or {DOOR} --dry release")
-
-
-def _times(plan: Plan) -> str:
-    reports: list[dict[str, Any]] = plan.step_reports()
-    return ", ".join(f"{one['name']} {output.duration(one['seconds'] or 0)}" for one in reports)
+        raise Refused("cancelled, nothing was changed", hint=f"{DOOR} release --dry, for the whole plan")

@@ -7,11 +7,12 @@ import errno
 import fcntl
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .core import github_actions, output
-from .core.faults import Fault, Refused, Unusable
+from .core.faults import DOOR, Fault, Refused, Unusable
 from .core.locks import open_lock, take
 from .core.plan import Plan, refused
 from .core.settings import FILE, SECTION, read_settings, section_of
@@ -50,7 +51,7 @@ class Run(NamedTuple):
             plan.require_possible()
             _left[self.hub.git.folder] = leaves or self.hub
         else:
-            plan.perform()
+            _perform(plan)
         if github_actions.is_listening():
             github_actions.tell(github_actions.of_plan(plan.report(), changed=plan.changes_something, dry=self.dry))
         if self.json:
@@ -84,8 +85,6 @@ class Run(NamedTuple):
             review = find_review(hub.git, hub.settings, ask=ask or pushes, push=pushes, request=options.request)
             step = plan_start(hub, review)
         except Fault as fault:
-            if not self.dry:
-                raise
             try:
                 known = find_review(hub.git, hub.settings, ask=False)
             except Fault:
@@ -99,7 +98,7 @@ class Run(NamedTuple):
         plan = Plan((step,))
         agree(self, plan)
         before = Position.read(hub.git, review.base)
-        plan.perform()
+        _perform(plan)
         after = Position.read(hub.git, review.base)
         output.say("\n".join(plan.summary()))
         try:
@@ -112,10 +111,21 @@ class Run(NamedTuple):
                 output.say(f": {review.base} and the current branch are as they were", lead=step.name)
             raise
 
-    def show_plan(self, plan: Plan) -> None:
-        """Print the plan: on standard output in a dry run, which it is the data of, else on standard error."""
-        text = "\n".join((f"Plan for {self.hub.git.folder}", *plan.lines()))
-        (output.data if self.dry and not self.json else output.say)(text)
+    def show_plan(self, plan: Plan, *, whole: bool = False) -> None:
+        """Print the plan: whole and on standard output in a dry run, else on one screen of standard error."""
+        lines = (output.Line(f"Plan for {self.hub.git.folder}"), *plan.lines(whole=whole or self.dry))
+        output.show(lines, is_data=self.dry and not self.json)
+
+
+def _perform(plan: Plan) -> None:
+    """Carry the plan out; where that fails, say where things stand and how to go on."""
+    try:
+        plan.perform()
+    except BaseException:
+        if standing := plan.standing():
+            again = shlex.join((DOOR, *sys.argv[1:]))
+            output.say("\n".join(("Done so far:", *(f"  {line}" for line in standing), f"To continue, run: {again}")))
+        raise
 
 
 @contextlib.contextmanager

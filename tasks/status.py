@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from invoke.tasks import task
@@ -10,6 +11,8 @@ from .core import github_actions, output
 from .core.faults import DOOR
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .run import open_run
+
+UNKNOWN = "unknown"
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,14 +29,13 @@ if TYPE_CHECKING:
 def status(c: Context, repo: str | None = None, json: bool = False) -> None:
     """Show every pinned version, and what a release would do.
 
-    Read-only: the files, git, the Helm repository and the image's registry.
-    Ends with exit code 0 whatever it finds: to fail on an inconsistency there
-    is check. Shows what it knows where one of them does not answer, and names
-    that one.
+    Read-only: reads the files, git, the Helm repository and the registry, and
+    names the one that does not answer. Exit code 0 whatever it finds; to fail
+    on an inconsistency, use check.
 
     Examples:
-      status                     where this hub repository stands
-      status --repo ../other     where that one does
+      status                     this repository
+      status --repo ../other     another repository
       status --json              the same for scripts
     """
     from .checks.world import look
@@ -70,22 +72,33 @@ def _image(world: World, image: HubImage, pinned: Reference | None) -> dict[str,
 
 
 def _text(world: World, content: dict[str, Any], findings: Findings) -> str:
-    chart, base = content["chart"], content["base"]
+    """Return what people read: what a release would do, what that stands on, and the problems."""
+    lines = [*_release_words(world), "", "Release", output.table(_release_rows(content["chart"]), "  ")]
+    lines += ["", "Images", output.table(_image_rows(world, content), "  "), ""]
+    told = findings.text("Everything is consistent.")
+    return "\n".join((*lines, *(("Problems", textwrap.indent(told, "  ")) if findings.problems else (told,))))
+
+
+def _release_rows(chart: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Return the current release and the newest ones, each with the command that moves to it."""
+    current, newest, pre = chart["pinned"], chart["newest"], chart["newest_pre"]
+    here = current if newest and not chart["next"] else chart["next"]
     rows: list[tuple[str, ...]] = [
-        ("chart", chart["pinned"], f"newest {chart['newest'] or '-'}, with pre-releases {chart['newest_pre'] or '-'}"),
-        ("base image", base["dockerfile"], f"the release uses {base['chart'] or '-'}"),
+        ("current", current, ""),
+        ("newest of this major version", here or UNKNOWN, f"{DOOR} release" if chart["next"] else ""),
+        ("newest", newest or UNKNOWN, f"{DOOR} release --major" if newest not in {None, here} else ""),
     ]
-    spare = world.hub.spare_images
-    rows += [
-        (
-            f"image {image['name']}",
-            image["pinned_tag"] or "(none)",
-            f"the values name {spare[image['name']].image}" if image["name"] in spare else _registry_words(image),
-        )
-        for image in content["images"]
-    ]
-    lines = (output.table(rows), *_release_words(world), "", findings.text("Everything is consistent."))
-    return "\n".join(lines)
+    return [*rows, ("newest pre-release", pre, f"{DOOR} release --major --pre")] if pre != newest else rows
+
+
+def _image_rows(world: World, content: dict[str, Any]) -> list[tuple[str, ...]]:
+    base, spare = content["base"], world.hub.spare_images
+    rows: list[tuple[str, ...]] = [("base image", base["dockerfile"], f"the release uses {base['chart'] or UNKNOWN}")]
+    for image in content["images"]:
+        name = image["name"]
+        state = f"the values name {spare[name].image}" if name in spare else _registry_words(image)
+        rows.append((name, image["pinned_tag"] or "(none)", state))
+    return rows
 
 
 def _release_words(world: World) -> Iterator[str]:
@@ -98,8 +111,9 @@ def _release_words(world: World) -> Iterator[str]:
 
 
 def _registry_words(image: dict[str, Any]) -> str:
+    built = image["computed_tag"] or UNKNOWN
     if image["pinned_tag"] is None:
-        return f"now {image['computed_tag'] or 'unknown'}"
+        return f"would be {built}"
     words = {True: "in the registry", False: "not in the registry", None: "no answer from its registry"}
-    current = "current" if image["pinned_tag"] == image["computed_tag"] else f"now {image['computed_tag'] or 'unknown'}"
-    return f"{words[image['in_registry']]}, {current}"
+    state = "current" if image["pinned_tag"] == image["computed_tag"] else f"would be {built}"
+    return f"{words[image['in_registry']]}, {state}"

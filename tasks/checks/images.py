@@ -127,7 +127,7 @@ def _named_images(hub: Hub, chart_values: Data) -> Iterator[NamedImage | Uncheck
 def _tree(hub: Hub, path: str) -> _Tree | Unchecked:
     """Return what a values file holds; nothing where it is missing, encrypted, or has no part in any image."""
     data = hub.files.read(path)
-    if data is None or not _TELLING.search(data) or is_encrypted(hub.files, path):
+    if data is None or not _TELLING.search(data) or is_encrypted(data):
         return {}
 
     def leaf(scalar: Scalar) -> _Leaf:

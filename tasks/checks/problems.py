@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from enum import Enum
 from typing import Any, NamedTuple
 
-from ..core.faults import Unusable
+from ..core.faults import Unusable, nearest
 from ..core.settings import FILE, Accepted
 from ..core.visible import one_line
 from ..review.rendering import VALUES_INVALID
@@ -74,9 +73,23 @@ class Problem(NamedTuple):
     hint: str
     severity: Severity = Severity.FAULT
 
-    def report(self) -> dict[str, str]:
+    @property
+    def place(self) -> tuple[str, int | None]:
+        """The file, and the line where it is known."""
+        file, _, line = self.path.rpartition(":")
+        return (file, int(line)) if line.isdigit() else (self.path, None)
+
+    def report(self) -> dict[str, Any]:
         """Return its part of the JSON report."""
-        return {**self._asdict(), "code": self.code.value, "severity": self.severity.value}
+        path, line = self.place
+        return {
+            "code": self.code.value,
+            "path": path,
+            "line": line,
+            "message": self.message,
+            "hint": self.hint,
+            "severity": self.severity.value,
+        }
 
     def __str__(self) -> str:
         kind = "" if self.severity is Severity.FAULT else f"{self.severity.value}: "
@@ -148,14 +161,13 @@ class Findings(NamedTuple):
 
 
 def _is_meant(problem: Problem, entry: Accepted) -> bool:
-    file, _, line = problem.path.rpartition(":")
-    return entry.covers(problem.code.value, file if line.isdigit() else problem.path)
+    return entry.covers(problem.code.value, problem.place[0])
 
 
 def _require_codes(accept: Sequence[Accepted]) -> None:
     codes = [code.value for code in Code]
     for entry in accept:
         if entry.code not in codes:
-            near = get_close_matches(entry.code, codes, n=1)
-            hint = f"write {near[0]}" if near else f"the codes are: {', '.join(codes)}"
+            near = nearest(entry.code, codes)
+            hint = f"did you mean {near}?" if near else f"the codes are: {', '.join(codes)}"
             raise Unusable(f"hub.accept names {entry.code!r}, which is not a problem code", where=FILE, hint=hint)

@@ -5,6 +5,8 @@ Domain code raises these; only the task's edge (``core/session.py``) turns them 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import ClassVar
 
 from .visible import one_line
@@ -80,6 +82,13 @@ class Interrupted(Fault):
     """The user, or what started the program, asked it to end (exit code 130)."""
 
     code = INTERRUPTED
+
+
+def nearest(word: str, names: Iterable[str]) -> str | None:
+    """Return the name that ``word`` was probably meant to be; None where none of ``names`` is near."""
+    folded = {name.casefold(): name for name in names}
+    near = get_close_matches(word.casefold(), folded, n=1)
+    return folded[near[0]] if near else None
 
 
 def _shown(text: str) -> str:

@@ -139,11 +139,11 @@ def of_fault(message: str) -> Told:
     return Told(error, (("hint", plain(hint.removeprefix("hint: "))),) if hint else ())
 
 
-def annotate(problems: Sequence[Mapping[str, str]]) -> None:
+def annotate(problems: Sequence[Mapping[str, Any]]) -> None:
     """Have GitHub Actions show each problem beside its line, where a pull request touches that."""
     for one in _open(problems) if os.environ.get(ACTIONS) else ():
-        path, _, line = one["path"].partition(":")
-        place = f"file={path.translate(_IN_PROPERTY)}{f',line={line}' if line.isdigit() else ''}"
+        line = f",line={one['line']}" if one["line"] else ""
+        place = f"file={one['path'].translate(_IN_PROPERTY)}{line}"
         words = f"{one['message']}; {one['hint']}".translate(_IN_MESSAGE)
         output.tell_runner(f"{_LEVELS[one['severity']]} {place},title=hubpress {one['code']}::{words}")
 
@@ -186,19 +186,19 @@ def _images(report: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from (image for image in report.get("images") or () if image["tag"])
 
 
-def _problem_rows(problems: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, str]]:
+def _problem_rows(problems: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     for one in problems:
         yield (
-            code(one["path"]),
+            code(f"{one['path']}:{one['line']}" if one["line"] else one["path"]),
             f"{one['severity']}: {plain(one['message'])} ({code(one['code'])}); {plain(one['hint'])}",
         )
 
 
-def _unchecked_rows(unchecked: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, str]]:
+def _unchecked_rows(unchecked: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     yield from (("not checked", f"{plain(one['message'])}; {plain(one['hint'])}") for one in unchecked)
 
 
-def _open(problems: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+def _open(problems: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [one for one in problems if one["severity"] in _LEVELS]
 
 

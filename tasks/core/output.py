@@ -8,19 +8,30 @@ import itertools
 import json
 import logging
 import os
+import shutil
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from .faults import UNUSABLE, Unusable
 from .visible import STYLE_OFF, one_line, visible, visible_json, visible_progress
 
+BOLD, DIM, RED, YELLOW = "1", "2", "31", "33"
 _MINUTE = 60
-_PATIENCE, _TURN = 1.0, 0.1
+_PATIENCE, _TURN, _BEAT = 1.0, 0.1, 30.0
 # Bold, cyan, green and red, as git has them; of two signs that fit, the longer one comes first.
 _DIFF_COLOURS = {"diff ": "1", "index ": "1", "--- ": "1", "+++ ": "1", "@@": "36", "+": "32", "-": "31"}
+
+
+class Line(NamedTuple):
+    """A line for people: its beginning, which a terminal shows strongly, and the rest in its style (an ANSI code)."""
+
+    lead: str = ""
+    text: str = ""
+    style: str = ""
 
 
 class MaskedRecord(logging.LogRecord):
@@ -113,9 +124,17 @@ def report(content: Mapping[str, Any]) -> None:
     print(visible_json(text), file=sys.stdout, flush=True)  # noqa: T201 - the same
 
 
+def show(lines: Iterable[Line], *, is_data: bool) -> None:
+    """Print lines on standard output where they are the data that was asked for, else on standard error."""
+    stream = sys.stdout if is_data else sys.stderr
+    for lead, text, style in lines:
+        shown = [_styled(visible(part), code, stream) for part, code in ((lead, style or BOLD), (text, style)) if part]
+        print("".join(shown), file=stream, flush=True)
+
+
 def say(text: str = "", *, lead: str = "") -> None:
     """Print ``text`` on standard error, behind ``lead``, which a terminal shows strongly."""
-    shown = _styled(visible(lead), "1", sys.stderr) if lead else ""
+    shown = _styled(visible(lead), BOLD, sys.stderr) if lead else ""
     print(f"{shown}{visible(text)}", file=sys.stderr, flush=True)  # noqa: T201 - the same
 
 
@@ -163,20 +182,29 @@ def confirm(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+class Wait:
+    """What is waited for, since when, and what was last said of it."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.last, self.begin = one_line(what), "", time.monotonic()
+
+    def __str__(self) -> str:
+        told = f"{self.what} ({duration(time.monotonic() - self.begin)})"
+        return f"{told}: {one_line(self.last)}" if self.last else told
+
+
 @contextlib.contextmanager
-def waiting(text: str) -> Iterator[None]:
-    """Say on a terminal what is waited for, from the second second on; elsewhere, and in CI, say nothing."""
-    if not sys.stderr.isatty() or os.environ.get("CI"):
-        yield
-        return
-    done = threading.Event()
-    spinner = threading.Thread(target=_spin, args=(one_line(text), done), daemon=True)
-    spinner.start()
+def waiting(what: str) -> Iterator[Wait]:
+    """Say what is waited for and for how long: on a terminal from the second second on, elsewhere now and then."""
+    wait, done = Wait(what), threading.Event()
+    is_drawn = sys.stderr.isatty() and not os.environ.get("CI")
+    teller = threading.Thread(target=_spin if is_drawn else _beat, args=(wait, done), daemon=True)
+    teller.start()
     try:
-        yield
+        yield wait
     finally:
         done.set()
-        spinner.join()
+        teller.join()
 
 
 def _prepared(stream: TextIO | None) -> TextIO:
@@ -188,11 +216,13 @@ def _prepared(stream: TextIO | None) -> TextIO:
     return _Stream(stream.buffer, stream.encoding, "backslashreplace", line_buffering=True)
 
 
-def _spin(text: str, done: threading.Event) -> None:
+def _spin(wait: Wait, done: threading.Event) -> None:
     if done.wait(_PATIENCE):
         return
     for sign in itertools.cycle("|/-\\"):
-        sys.stderr.write(f"\r{sign} {text}")
+        # A line that wraps could not be drawn over.
+        line = f"{sign} {wait}"[: shutil.get_terminal_size().columns - 1]
+        sys.stderr.write(f"\r{line}\x1b[K")
         sys.stderr.flush()
         if done.wait(_TURN):
             break
@@ -200,5 +230,10 @@ def _spin(text: str, done: threading.Event) -> None:
     sys.stderr.flush()
 
 
+def _beat(wait: Wait, done: threading.Event) -> None:
+    while not done.wait(_BEAT):
+        say(str(wait))
+
+
 def _styled(text: str, code: str, stream: TextIO) -> str:
-    return f"\x1b[{code}m{text}\x1b[0m" if has_style(stream) else text
+    return f"\x1b[{code}m{text}\x1b[0m" if code and has_style(stream) else text

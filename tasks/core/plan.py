@@ -13,9 +13,14 @@ from typing import Any, NamedTuple, TypeAlias
 
 from . import output
 from .faults import Fault, Refused
+from .output import DIM, RED, YELLOW, Line
 from .visible import one_line
 
+# From how many seconds on a step that is alone says its time.
+_LONG = 10.0
 DONE, SKIPPED = "done", "skipped"
+# What actions leave besides facts: the commit that was made, and where its branch was pushed to.
+COMMIT, PUSHED = "commit", "pushed"
 # Values of facts by the facts' names.
 Values: TypeAlias = "Mapping[str, Any]"
 
@@ -77,6 +82,7 @@ class Action(NamedTuple):
         details: lines below it: a diff, or ``$`` and the command as one could paste it.
         relies: the facts that it relies on.
         refusal: why it cannot be done; None where it can.
+        is_check: whether it only makes sure of something; a dry run alone shows it.
     """
 
     what: str
@@ -85,6 +91,7 @@ class Action(NamedTuple):
     details: tuple[str, ...] = ()
     relies: tuple[Fact, ...] = ()
     refusal: Fault | None = None
+    is_check: bool = False
 
     @property
     def mark(self) -> str:
@@ -103,6 +110,7 @@ class Step(NamedTuple):
         report: returns the step's part of the JSON report, given what its actions left; nothing in a dry run.
         summary: returns the lines that say what was done, given the same.
         warnings: what people should know before they say yes.
+        moves: what it moves and what comes with that, each by its name: ``JupyterHub``, ``4.0.2 -> 4.1.6``.
         changes: whether it changes more than who is signed in.
     """
 
@@ -111,6 +119,7 @@ class Step(NamedTuple):
     report: Callable[[Values], Mapping[str, Any]] = lambda _: {}
     summary: Callable[[Values], Sequence[str]] = lambda _: ()
     warnings: tuple[str, ...] = ()
+    moves: tuple[tuple[str, str], ...] = ()
     changes: bool = True
 
     @property
@@ -159,30 +168,32 @@ class Plan:
         """Whether it does more than signing in."""
         return any(step.to_do for step in self.steps if step.changes)
 
-    def lines(self) -> Iterator[str]:
-        """Yield the plan as people read it."""
+    def lines(self, *, whole: bool) -> Iterator[Line]:
+        """Yield the plan as people read it: ``whole`` with reasons, diffs and commands, else on one screen."""
         width = max(len(step.name) for step in self.steps)
+        if whole:
+            for step in self.steps:
+                yield from _whole(step, width)
+            return
+        moves = [row for step in self.steps for row in step.moves]
+        warnings = [one for step in self.steps for one in step.warnings]
+        yield from (*_rows(moves, "  "), *([Line()] if moves else []))
         for step in self.steps:
-            for index, action in enumerate(step.actions):
-                name = step.name if index == 0 else ""
-                yield f"  {name.ljust(width)} {action.mark} {one_line(action.what)}"
-                margin = " " * (width + 5)
-                if action.why:
-                    yield f"{margin}{'' if action.mark == '-' else 'because '}{one_line(action.why)}"
-                lines = (line for detail in action.details for line in detail.split("\n"))
-                yield from (f"{margin}{line}" if line else "" for line in lines)
-            yield from (f"  {' ' * width} ! {one_line(warning)}" for warning in step.warnings)
+            yield from _short(step, width)
+        yield from ([Line()] if warnings else [])
+        yield from (Line(text=f"  ! {one_line(one)}", style=YELLOW) for one in warnings)
 
     def perform(self) -> None:
-        """Do what is to be done, saying each action before it is done; nothing where an action is refused."""
+        """Do what is to be done, and say of each step how long it took; nothing where an action is refused."""
         self.require_possible()
+        width = max(len(step.name) for step in self.steps)
         left: dict[str, Any] = {}
         done: list[Action] = []
         for step in self.steps:
             begin = time.monotonic()
             result: dict[str, Any] = {}
+            self.results.append(result)
             for action in step.to_do:
-                output.say(f": {one_line(action.what)}", lead=step.name)
                 try:
                     changes = _perform(action, left)
                 except Moved as moved:
@@ -190,8 +201,16 @@ class Plan:
                 left.update(changes)
                 result.update(changes)
                 done.append(action)
-            self.results.append(result)
             self.times.append(time.monotonic() - begin)
+            if step.to_do and (len(self.steps) > 1 or self.times[-1] >= _LONG):
+                output.say(f" done in {output.duration(self.times[-1])}", lead=step.name.ljust(width))
+
+    def standing(self) -> list[str]:
+        """Return the lines that say what was done, where an action failed; empty where nothing was."""
+        begun = [(step, result) for step, result in zip(self.steps, self.results, strict=False) if result]
+        lines = [line for step, result in begun for line in step.summary(result) if not line.startswith(" ")]
+        left = {name for _, result in begun for name in result}
+        return [*lines, "not pushed"] if COMMIT in left and PUSHED not in left else lines
 
     def report(self) -> dict[str, Any]:
         """Return what the steps report, as one object.
@@ -222,6 +241,39 @@ class Plan:
 
     def _with_results(self) -> Iterator[tuple[Step, Values]]:
         return zip(self.steps, self.results or [{}] * len(self.steps), strict=True)
+
+
+def _whole(step: Step, width: int) -> Iterator[Line]:
+    """Yield all of a step: its actions with reasons and details, what it moves, its warnings."""
+    margin = " " * (width + 5)
+    for index, action in enumerate(step.actions):
+        yield _line(step.name if index == 0 else "", width, action.mark, action.what)
+        if action.why:
+            yield Line(text=f"{margin}{'' if action.mark == '-' else 'because '}{one_line(action.why)}")
+        yield from _rows(step.moves if index == 0 else (), margin)
+        lines = (line for detail in action.details for line in detail.split("\n"))
+        yield from (Line(text=f"{margin}{line}" if line else "") for line in lines)
+    yield from (Line(text=f"  {' ' * width} ! {one_line(warning)}", style=YELLOW) for warning in step.warnings)
+
+
+def _short(step: Step, width: int) -> Iterator[Line]:
+    """Yield a line for each thing that a step does; one for a step that has nothing to do."""
+    actions = [action for action in step.actions if action.mark != "-" and not action.is_check]
+    for index, action in enumerate(actions):
+        yield _line(step.name if index == 0 else "", width, action.mark, action.what)
+    if step.actions and not actions:
+        yield _line(step.name, width, "-", "; ".join(action.what for action in step.actions))
+
+
+def _line(name: str, width: int, mark: str, what: str) -> Line:
+    style = {"-": DIM, "x": RED}.get(mark, "")
+    return Line(f"  {name.ljust(width)} ", f"{mark} {one_line(what)}", style)
+
+
+def _rows(rows: Sequence[tuple[str, str]], indent: str) -> Iterator[Line]:
+    """Yield what moves, its names aligned."""
+    width = max((len(name) for name, _ in rows), default=0)
+    yield from (Line(f"{indent}{name.ljust(width)}  ", one_line(text)) for name, text in rows)
 
 
 def _perform(action: Action, left: Values) -> Values:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from invoke.exceptions import Exit
+from invoke.parser import Argument
 from invoke.tasks import Task
 
 from . import faults, github_actions, output
@@ -18,8 +19,8 @@ from .github_actions import Told
 
 _ASKED_TO_END = (signal.SIGTERM, signal.SIGHUP)
 log = logging.getLogger("hubpress")
-REPO_HELP = {"repo": "the hub repository (default: the one the current folder lies in)"}
-JSON_HELP = {"json": "print one JSON object on standard output and nothing else there"}
+REPO_HELP = {"repo": "the hub repository (default: that of the current folder)"}
+JSON_HELP = {"json": "print one JSON object on standard output, and nothing else"}
 
 
 @contextlib.contextmanager
@@ -85,6 +86,13 @@ class HubTask(Task):  # type: ignore[type-arg]
         return False
 
     __hash__ = Task.__hash__
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """Return the task's arguments; what explains them is kept, which Invoke gives away the first time."""
+        explained = dict(self.help)
+        arguments = super().get_arguments(ignore_unknown_help)
+        self.help = explained
+        return arguments
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run the task's body, and turn faults into Invoke's exit."""

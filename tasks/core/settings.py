@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from invoke.config import Config, DataProxy
 from invoke.exceptions import UnknownFileType
 from invoke.util import yaml
 
-from .faults import Unusable
+from .faults import Unusable, nearest
 from .names import is_name
 from .reading import is_inside, is_passable, read_file
 
@@ -259,7 +259,7 @@ def read_settings(
         raise Unusable(
             f"there is no setting {SECTION}.{unknown[0]}",
             where=_source(unknown[0]),
-            hint=f"the settings are: {', '.join(KEYS)}",
+            hint=_meant(unknown[0], KEYS, "settings", variable if unknown[0] in _variables() else _dotted),
         )
     # A path in `cache` can only mean the folder.
     if isinstance(given.get("cache"), str) and "/" in given["cache"]:
@@ -427,8 +427,8 @@ def _whole_image(key: str, entry: object) -> WholeImage:
     if not isinstance(entry, Mapping) or not {"context", "name"} <= set(entry):
         raise _wrong(key, entry, "context and name", f"write {key}: [{{context: images/hub, name: HOST/PATH/hub}}]")
     if unknown := sorted(set(entry) - set(WholeImage._fields)):
-        known = ", ".join(WholeImage._fields)
-        raise Unusable(f"there is no setting {SECTION}.{key}.{unknown[0]}", where=FILE, hint=f"an image has: {known}")
+        hint = _meant(unknown[0], WholeImage._fields, "keys of an image")
+        raise Unusable(f"there is no setting {SECTION}.{key}.{unknown[0]}", where=FILE, hint=hint)
     dockerfile = entry.get("dockerfile")
     return WholeImage(
         _folder(f"{key}.context", entry["context"]),
@@ -566,6 +566,16 @@ def _file_entries(key: str, value: object, wanted: str) -> Sequence[object]:
 
 def _file_texts(key: str, entry: Mapping[str, object]) -> dict[str, str]:
     return {name: (_path if name == "file" else _text)(f"{key}.{name}", text) for name, text in entry.items()}
+
+
+def _dotted(key: str) -> str:
+    return f"{SECTION}.{key}"
+
+
+def _meant(word: str, known: Sequence[str], kind: str, spell: Callable[[str], str] = str) -> str:
+    """Return the hint for an unknown name: the nearest known one, else all of them."""
+    near = nearest(word, known)
+    return f"did you mean {spell(near)}?" if near else f"the {kind} are: {', '.join(known)}"
 
 
 def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:

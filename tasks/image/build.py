@@ -213,6 +213,11 @@ class Build:
         """Return the build with the images that its actions left in ``results``; see :func:`results_of`."""
         return self.with_images(one for one in results.values() if isinstance(one, ImageBuild))
 
+    def summary(self, results: Values) -> list[str]:
+        """Return the lines that tell what was done; of images whose actions left nothing in ``results``, nothing."""
+        done = (one for one in self.images if one.status in {PRESENT, SKIPPED} or _left_by(one) in results)
+        return [line for one in done for line in one.summary()]
+
     def report(self) -> list[dict[str, Any]]:
         """Return the images' part of the JSON report, those that are left alone last."""
         left = {*self.hub.other_images, *self.hub.spare_images} - {one.key for one in self.images}
@@ -248,10 +253,14 @@ def results_of(images: Iterable[ImageBuild]) -> dict[str, Any]:
     """Return what an action of a build leaves: each image, and the digest of each that was pushed."""
     left: dict[str, Any] = {}
     for one in images:
-        left[f"the build of {one.key}"] = one
+        left[_left_by(one)] = one
         if one.proof:
             left[str(one.reference)] = one.proof.digest
     return left
+
+
+def _left_by(image: ImageBuild) -> str:
+    return f"the build of {image.key}"
 
 
 def retag_images(build: Build) -> list[ImageBuild]:

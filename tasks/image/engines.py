@@ -23,7 +23,7 @@ from shlex import quote
 from typing import Any, NamedTuple, Protocol
 
 from ..core import output
-from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable, nearest
 from ..core.names import Reference
 from ..core.options import BuildOptions
 from ..core.settings import CACHE_OFF, CHARTPRESS
@@ -38,7 +38,7 @@ from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD
 from ..tools.forges import web_address
 from ..tools.git import UNSET, Git
 from ..tools.google import EXPIRED, is_google
-from ..tools.process import NO_BOUND, find, missing, watch
+from ..tools.process import find, missing, watch_folded
 from .build import CONTEXT, Build, ImageBuild, filled_in, inputs_of, name_after_commit, write_contexts
 from .definition import BakeTarget, bake_fields, cache_fields, definition, from_folder, target_name, with_files_of
 from .proof import LABEL
@@ -79,7 +79,7 @@ def engine_for(hub: Hub, options: BuildOptions) -> Engine:
     engines: dict[str, Engine] = {BUILDX: CloudBuild() if in_cloud else Buildx(), CHARTPRESS: Chartpress()}
     engine = engines.get(options.engine)
     if engine is None:
-        hint = f"the engines are {' and '.join(engines)}"
+        hint = f"--engine {nearest(options.engine, engines) or ' or '.join(engines)}"
         raise Unusable(f"there is no engine {options.engine}", where="--engine", hint=hint)
     engine.require_fit(hub, options)
     return engine
@@ -230,7 +230,7 @@ class CloudBuild:
         request = cloud_build_request(build)
         for path, text in request.files().items():
             (scratch / path).write_text(text, encoding="utf-8")
-        done = watch(request.command(scratch), seconds=NO_BOUND)
+        done = watch_folded(request.command(scratch), "building on Cloud Build")
         if not done.ok:
             raise _gcloud_fault(done, request.project)
         return {}

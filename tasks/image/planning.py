@@ -64,7 +64,7 @@ def plan_build(hub: Hub, options: BuildOptions, builder: Future[Builder] | None 
         now = hub.holding({edit.path: values[edit.path] for edit in edits})
         return WorkingTree(hub.git.folder).replace(image_edits(now, _pins(now, build.after(values))))
 
-    writing = edit_action(hub.git.folder, edits, "the registry has what they name", relies)
+    writing = edit_action(hub.git.folder, edits, "the registry has confirmed the image by then", relies)
     actions = (
         *_push_right_actions(build),
         *([_retag_action(build, relies)] if build.to_retag else ()),
@@ -79,7 +79,7 @@ def plan_build(hub: Hub, options: BuildOptions, builder: Future[Builder] | None 
             "images": build.after(values).report(),
             "values": {"path": hub.values_file, "changed": any(edit.changes for edit in edits)},
         },
-        summary=lambda values: [*(line for one in build.after(values).images for line in one.summary()), *build.spared],
+        summary=lambda values: [*build.after(values).summary(values), *build.spared],
         warnings=build.warnings,
     )
     return step, hub.edited(edits)
@@ -159,7 +159,8 @@ def _push_right_actions(build: Build) -> list[Action]:
     images = (*build.to_build, *build.to_retag) if build.pushes else ()
 
     def action(one: Reference) -> Action:
-        return Action(f"ask {one.host} whether {one.path} may be pushed to", do=lambda _: require_push_right(one))
+        what = f"ask {one.host} whether {one.path} may be pushed to"
+        return Action(what, do=lambda _: require_push_right(one), is_check=True)
 
     return [action(one) for one in dict.fromkeys(Reference(one.image.spec.name) for one in images)]
 

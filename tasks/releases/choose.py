@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -11,6 +12,9 @@ import semver
 from ..core.faults import Refused
 from .index import Index, Release
 from .versions import is_dev, is_range, order, parse_constraint, parse_version
+
+_PART = re.compile(r"v?\d+(\.\d+)?")
+_NEWEST = frozenset({"latest", "newest", "stable"})
 
 
 class Choice(NamedTuple):
@@ -63,9 +67,9 @@ def choose(
         Refused: the index has no ``to``, or neither ``pinned`` nor anything newer; or ``pinned`` is no version.
     """
     if to is not None:
-        return Choice(_exactly(index, to), None, "asked for with --to")
+        return Choice(_exactly(index, to, pinned), None, "asked for with --to")
     taken = pinned_release(index, pinned)
-    here = parse_version(taken.version if taken else pinned)
+    here = _version_of(taken, pinned)
     if here is None:
         raise Refused(
             f"the pinned version {pinned} is neither a version nor a range of versions that exist",
@@ -128,16 +132,38 @@ def _best(index: Index, kinds: _Kinds, majors: range) -> Release | None:
     return index.releases[max(fitting, key=lambda pair: pair[0])[1]] if fitting else None
 
 
-def _exactly(index: Index, version: str) -> Release:
-    release = index.find(version)
+def _exactly(index: Index, version: str, pinned: str) -> Release:
+    is_part = _PART.fullmatch(version) is not None
+    release = index.releases[version] if version in index.releases else None if is_part else index.find(version)
     if release is not None:
         return release
-    names = dict.fromkeys([*get_close_matches(version, index.releases, n=2), _example(index)])
-    raise Refused(
-        f"version {version} does not exist",
-        where=index.where,
-        hint=f"choose one that does: {' or '.join(f'--to {name}' for name in names)}",
-    )
+    what = f"{version} is not a full version" if is_part else f"version {version} does not exist"
+    raise Refused(what, where=index.where, hint=_instead(index, version, pinned))
+
+
+def _instead(index: Index, version: str, pinned: str) -> str:
+    """Return the hint for a version that does not exist; never one of a major that was neither typed nor pinned."""
+    typed, here = parse_version(version), _version_of(pinned_release(index, pinned), pinned)
+    part = _PART.fullmatch(version)
+    lines = [(typed.major, typed.minor if part and part[1] else None)] if typed else []
+    lines += [(one.major, None) for one in (typed, here) if one]
+    names = next(filter(None, (_line(index, *line) for line in lines)), [_example(index)])
+    if version.lower() in _NEWEST:
+        return f"leave --to out for the newest release{f' of {here.major}.x' if here else ''}: {names[0]}"
+    near = get_close_matches(version, names, n=1) if typed and not part else []
+    return f"choose one that exists: {' or '.join(f'--to {name}' for name in dict.fromkeys([*near, names[0]]))}"
+
+
+def _line(index: Index, major: int, minor: int | None) -> list[str]:
+    """Return the versions of one major version, or of one minor version of it: stable ones first, newest first."""
+    parsed = ((parse_version(name), name) for name in index.releases)
+    found = [(one, name) for one, name in parsed if one and one.major == major and minor in (None, one.minor)]
+    found.sort(key=lambda pair: (pair[0].prerelease is None, order(pair[0])), reverse=True)
+    return [name for _, name in found]
+
+
+def _version_of(release: Release | None, pinned: str) -> semver.Version | None:
+    return parse_version(release.version if release else pinned)
 
 
 def _example(index: Index) -> str:

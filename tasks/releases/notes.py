@@ -106,6 +106,14 @@ def known() -> Known:
     )
 
 
+def security_fixes(before: str | None, after: str) -> tuple[str, ...]:
+    """Return what each security release on the way up from one version to another fixes."""
+    old, new = parse_version(before or ""), parse_version(after)
+    if old is None or new is None or order(new) < order(old):
+        return ()
+    return tuple(f"{one.version} fixes {', '.join(one.fixes)}" for one in _security_between(old, new))
+
+
 def security_news(before: str | None, after: str) -> tuple[str, ...]:
     """Return a sentence for each security release on the way from one version to another, or back behind it.
 
@@ -114,12 +122,7 @@ def security_news(before: str | None, after: str) -> tuple[str, ...]:
     old, new = parse_version(before or ""), parse_version(after)
     if old is None or new is None:
         return ()
-    low, high = sorted((order(old), order(new)))
-    between = [
-        (one.version, ", ".join(one.fixes))
-        for one in known().security
-        if low < order(semver.Version.parse(one.version)) <= high
-    ]
+    between = [(one.version, ", ".join(one.fixes)) for one in _security_between(old, new)]
     if order(new) < order(old):
         return tuple(f"Goes back behind {version}, which mends {fixes}." for version, fixes in between)
     return tuple(f"{version} is a security release: it mends {fixes}." for version, fixes in between)
@@ -127,8 +130,12 @@ def security_news(before: str | None, after: str) -> tuple[str, ...]:
 
 def fixes_between(old: semver.Version, new: semver.Version) -> tuple[str, ...]:
     """Return what the releases after ``old`` up to ``new`` fix, each vulnerability once."""
-    versions = ((order(semver.Version.parse(one.version)), one.fixes) for one in known().security)
-    return tuple(dict.fromkeys(fix for at, fixes in versions if order(old) < at <= order(new) for fix in fixes))
+    return tuple(dict.fromkeys(fix for one in _security_between(old, new) for fix in one.fixes))
+
+
+def _security_between(old: semver.Version, new: semver.Version) -> list[SecurityRelease]:
+    low, high = sorted((order(old), order(new)))
+    return [one for one in known().security if low < order(semver.Version.parse(one.version)) <= high]
 
 
 def upgrades_between(before: str | None, after: str) -> tuple[Upgrade, ...]:

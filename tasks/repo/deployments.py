@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from itertools import groupby
 from typing import NamedTuple
 
-from ..core.faults import Unusable
+from ..core.faults import Unusable, nearest
 from .files import join
 from .hub import Hub
 
@@ -57,10 +56,9 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
     known = {one.name: one for one in found}
     for name in names:
         if name not in known:
-            near = get_close_matches(name, known, 1) or list(known)
-            raise Unusable(
-                f"there is no deployment {name}", where=hub.git.folder, hint=f"did you mean {', '.join(near)}?"
-            )
+            near = nearest(name, known)
+            hint = f"did you mean --deployment {near}?" if near else f"the deployments are: {', '.join(known)}"
+            raise Unusable(f"there is no deployment {name}", where=hub.git.folder, hint=hint)
     return tuple(known[name] for name in dict.fromkeys(names)) or found
 
 

@@ -100,9 +100,9 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
                 _require_locked(lock, edit, tree, commands[lock])
         return {**left, **{lock.file: tree.read(lock.file) for lock in stale}}
 
-    what = "; ".join((plain.what, *(f"{lock.file}: {edit.summary}" for lock, edit in stale.items())))
+    what = f"edit {', '.join(edit.path for edit in (*plain_edits, *stale.values()) if edit.changes)}"
     files = (tree.fact(edit.path, edit.before) for edit in (*plain_edits, *stale.values()))
-    shown = (f"$ {command}" for command in commands.values())
+    shown = (line for lock, edit in stale.items() for line in (f"{lock.file}: {edit.summary}", f"$ {commands[lock]}"))
     return Action(what, why, do, (*plain.details, *shown), (*relies, *files))
 
 

@@ -167,10 +167,10 @@ def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence
         return Action(f"{', '.join(edit.path for edit in edits)}: nothing to change", why)
     tree = WorkingTree(top)
     return Action(
-        "; ".join(f"{edit.path}: {edit.summary}" for edit in wanted),
+        f"edit {', '.join(edit.path for edit in wanted)}",
         why,
         lambda _: tree.replace(wanted),
-        tuple(line for edit in wanted for line in edit.diff()),
+        tuple(line for edit in wanted for line in (f"{edit.path}: {edit.summary}", *edit.diff())),
         (*relies, *(tree.fact(edit.path, edit.before) for edit in edits)),
     )
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ..core.faults import Refused, Unusable
+from ..core.faults import Refused, Unusable, nearest
 from ..core.names import Reference
 from ..core.settings import Settings
 from ..releases.choose import pinned_release, release_with_image
@@ -389,11 +389,10 @@ class Hub:
         known = {name: image for image in images for name in (image.spec.key, image.spec.named)}
         unknown = [name for name in names if name not in known]
         if unknown:
-            raise Unusable(
-                f"{unknown[0]} is no image that inherits from z2jh's hub image",
-                where=self.config_file,
-                hint=f"such images here: {', '.join(image.spec.key for image in images)}",
-            )
+            near = nearest(unknown[0], filter(None, known))
+            all_keys = ", ".join(image.spec.key for image in images)
+            hint = f"did you mean {near}?" if near else f"the hub images here are: {all_keys}"
+            raise Unusable(f"{unknown[0]!r} is not a hub image here", where=self.config_file, hint=hint)
         return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(images)
 
     def to_build(self, names: Sequence[str]) -> tuple[HubImage, ...]:

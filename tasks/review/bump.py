@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..core import output
 from ..core.faults import DOOR
+from ..core.names import Reference
 from ..core.options import BumpOptions
 from ..core.plan import Step
 from ..image.proof import with_digest
 from ..releases.choose import Choice, choose
-from ..releases.notes import release_links, security_news
+from ..releases.index import Release
+from ..releases.notes import release_links, security_fixes, security_news
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled
 from ..repo.edits import base_for, moving_action, release_edits
 from ..repo.hub import Hub, helm_repository, open_repository, release_of
 from ..repo.pins import Pin
 from ..tools.git_facts import standing
-from .message import known_facts
+from .message import release_facts
 from .upgrades import upgrade_warnings, upgrades_here
 
 
@@ -42,8 +44,10 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     edits = release_edits(
         hub, {pin: moved.get(pin) or respelled(text, release.version, index.releases) for pin, text in said.items()}
     )
-    why = "; ".join((f"{release.version} is {choice.reason}", *known_facts(index.find(before), release)))
+    why = f"{release.version} is {choice.reason}"
     image, base = hub.images[0], bases[0]
+    fixes = security_fixes(hub.version, release.version)
+    moves = _moves(hub, before, bases, index.find(before), release, fixes)
     step = Step(
         "bump",
         actions=(moving_action(hub, edits, why, relies),),
@@ -61,12 +65,33 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
             "notes": list(release_links(release)),
         },
         summary=lambda _: [f"{edit.path}: {edit.summary if edit.changes else 'unchanged'}" for edit in edits],
-        warnings=tuple(_warnings(hub, choice, repository)),
+        warnings=tuple(_warnings(hub, choice, repository, is_safer=bool(fixes))),
+        moves=moves if any(edit.changes for edit in edits) else (),
     )
     return step, hub.edited(edits).with_index(index)
 
 
-def _warnings(hub: Hub, choice: Choice, repository: HelmRepository) -> Iterator[str]:
+def _moves(
+    hub: Hub, before: str, bases: Sequence[Reference], old: Release | None, new: Release, fixes: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    """Return what moves with a release: z2jh, base images, JupyterHub, Kubernetes, security fixes."""
+    rows = [("z2jh", _move(before, new.version))]
+    for image, base in dict(zip((one.base.reference for one in hub.images), bases, strict=True)).items():
+        after = str(base)
+        rows.append(("base image", _move(str(image), after.removeprefix(f"{image.name}:"))))
+    hubs, kubernetes = release_facts(old, new)
+    if hubs.after:
+        rows.append((hubs.what, _move(hubs.before, hubs.after)))
+    if kubernetes.after:
+        rows.append(("Kubernetes", _move(kubernetes.before, kubernetes.after, ">= ")))
+    return (*rows, *(("security", fix) for fix in fixes))
+
+
+def _move(before: str | None, after: str, sign: str = "") -> str:
+    return f"{sign}{after}" if before in (None, after) else f"{sign}{before} -> {sign}{after}"
+
+
+def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer: bool) -> Iterator[str]:
     before, after, required = hub.version, choice.release.version, hub.requirement.version
     if repository.is_plain:
         yield "the Helm repository is asked over plain http: whoever is on the way can change what it says"
@@ -78,8 +103,9 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository) -> Iterator[
     if choice.beyond:
         beyond = choice.beyond.version
         yield f"{beyond} is also available, outside of {required}: {DOOR} bump --to {beyond}"
-    yield from security_news(before, after)
+    if not is_safer:
+        yield from security_news(before, after)
     yield from upgrade_warnings(upgrades_here(hub, before, after))
     if choice.newer_major:
-        newer = f"{choice.newer_major.version} is there too, a newer major version than {before}"
+        newer = f"{choice.newer_major.version} (new major version) is also available"
         yield f"{newer}: read its upgrade guide, then: {DOOR} bump --major"

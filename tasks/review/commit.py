@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..core.faults import Fault, Refused
 from ..core.options import CommitOptions
-from ..core.plan import Action, Fact, Moved, Step, Values, refused
+from ..core.plan import COMMIT, PUSHED, Action, Fact, Moved, Step, Values, refused
 from ..repo.edits import foreign_changes
 from ..repo.files import WorkingTree
 from ..repo.hub import Hub
@@ -21,10 +21,10 @@ from ..tools.process import watch
 from .branches import TargetBranch, target_branch
 from .description import HERE, Witness
 from .message import commit_message
-from .pull_request import PUSHED, REQUEST, Branch, plan_push, plan_request
+from .pull_request import REQUEST, Branch, plan_push, plan_request
 
-# What the actions here leave besides facts.
-COMMIT, RESTORED = "commit", "restored"
+# What an action here leaves besides facts.
+RESTORED = "restored"
 _GO_ON = "where that is right, run the same command again"
 
 
@@ -145,7 +145,10 @@ class _Start(NamedTuple):
             return {self.branch.name: target.name, self.local.name: values[self.head.name]}
 
         command = f"$ {git.command(*target.switch)}"
-        return Action(f"branch {target.name}", target.why, do, (command,), (self.branch, self.head, self.local))
+        is_new = any(one.startswith("--") for one in target.switch)
+        cut = f"create {target.name} from {self.branch.value or 'HEAD'}"
+        what = cut if is_new else f"switch to {target.name}"
+        return Action(what, target.why, do, (command,), (self.branch, self.head, self.local))
 
     def commit(self, text: str, given: str | None) -> Action:
         """Return the action that commits the changed files; ``text`` is what is known of the message now."""
@@ -163,7 +166,7 @@ class _Start(NamedTuple):
             return {self.head.name: made, self.local.name: made, self.staged.name: left, COMMIT: commit}
 
         relies = (self.branch._replace(value=name), self.head, self.staged, *self.files)
-        return Action(f"commit {', '.join(self.changed)} on {name}", "", do, (text,), relies)
+        return Action(f'commit {", ".join(self.changed)}: "{_subject(text)}"', "", do, (text,), relies)
 
 
 class CommitPlace(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..core import output
 from ..core.faults import Fault, Refused
-from ..core.plan import Action, Fact, Values
+from ..core.plan import PUSHED, Action, Fact, Values
 from ..core.visible import one_line
 from ..repo.hub import Hub
 from ..repo.labeler import expected_labels
@@ -22,8 +22,8 @@ from ..tools.process import Pool, answer_of, capture, run_checked
 from .description import Description, Witness, describe
 
 CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
-# What the actions here leave besides facts.
-PUSHED, REQUEST = "pushed", "pull request"
+# What an action here leaves besides facts.
+REQUEST = "pull request"
 # Lines of git's that the fault repeats: people read one error and one hint.
 _VERDICT = ("error: ", "hint: ")
 

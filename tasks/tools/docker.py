@@ -22,7 +22,7 @@ from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unreachable, Unus
 from ..core.names import Reference, short_platform
 from .command import Command, Output
 from .google import denied
-from .process import NO_BOUND, TooSlow, ask_all, capture, run_checked, watch
+from .process import TooSlow, ask_all, capture, run_checked, watch_folded
 from .registry import (
     FoundImage,
     PlatformImage,
@@ -333,7 +333,7 @@ def bake_command(builder: Builder, definition: str, folder: Path | None, metadat
 
 
 def run_build(command: Command, host: str, builder: Builder, *, cached: bool = False) -> None:
-    """Run a command that builds and pushes images, its progress on standard error.
+    """Run a command that builds and pushes images; people see its progress, and all that it said where it fails.
 
     Args:
         command: docker's, or that of a program which runs docker.
@@ -347,7 +347,7 @@ def run_build(command: Command, host: str, builder: Builder, *, cached: bool = F
         Unreachable: a registry could not be reached.
         ProgramFailed: the engine or the builder does not answer, or the build itself failed.
     """
-    output = watch(command, seconds=NO_BOUND)
+    output = watch_folded(command, f"building on {builder.title}")
     if output.ok:
         return
     fault = _build_fault(output, host, builder)

@@ -156,6 +156,29 @@ def attend(command: Command) -> int:
     return _watched(command, PERSON_SECONDS, _in=command.stdin or sys.stdin, _out=screen, _err=screen)
 
 
+def watch_folded(command: Command, what: str) -> Output:
+    """Run ``command``, which may take its time, and return what it says, whatever its status.
+
+    Meanwhile its last line is shown behind ``what``; all that it said where it fails.
+
+    Raises:
+        ProgramFailed: it is missing.
+    """
+    said = bytearray()
+
+    def hear(chunk: str | bytes) -> None:
+        data = chunk.encode() if isinstance(chunk, str) else chunk
+        said.extend(data)
+        wait.last = data.decode("utf-8", "replace") if data.strip() else wait.last
+
+    with output.waiting(what) as wait:
+        status = _watched(command, NO_BOUND, _in=command.stdin, _out=hear, _err_to_out=True, _tty_out=False)
+    done = Output(status, b"", said.decode("utf-8", "replace"))
+    if not done.ok:
+        output.pass_on(said.decode("utf-8", "surrogateescape"))
+    return done
+
+
 def watch(command: Command, *, speaker: str | None = None, seconds: float = PERSON_SECONDS) -> Output:
     """Run ``command``, show what it says as it says it, and return it whatever its status.
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from .machine import PROJECT
+from .reports import REPORTS, mismatches
 from .warm import Call, kill, warm_python
 
 if TYPE_CHECKING:
@@ -57,9 +58,14 @@ def run_task(
 ) -> Result:
     """Run ``invoke ARGUMENTS`` with this project's tasks in ``cwd``, without a terminal.
 
-    The environment is the test's own (see ``isolated`` in conftest.py) with ``env`` on top.
+    The environment is the test's own (see ``isolated`` in conftest.py) with ``env`` on top. What ``--json`` prints must
+    be as it is documented.
     """
-    return run_module(*TASKS, *arguments, cwd=cwd, env={**os.environ, **(env or {})}, stdin=stdin, seconds=seconds)
+    done = run_module(*TASKS, *arguments, cwd=cwd, env={**os.environ, **(env or {})}, stdin=stdin, seconds=seconds)
+    if "--json" in arguments:
+        wrong = mismatches(done.out, [word for word in arguments if word in REPORTS])
+        assert not wrong, f"{wrong}\n{done}"
+    return done
 
 
 def run_module(

@@ -8,10 +8,9 @@ import shutil
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
-from invoke.program import Program
 
 from tasks import ns
-from tasks.program import program
+from tasks.program import HubPress, program
 from tasks.rehearsal.registry import forget_images
 from tests.support.cli import Result
 from tests.support.gh import StandInGh
@@ -66,7 +65,7 @@ def hubpress(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
         monkeypatch.chdir(hub.path if isinstance(hub, Hub) else hub)
         capfd.readouterr()
         # A program of its own for each run: Invoke keeps a run's configuration in it.
-        fresh = Program(version=program.version, namespace=ns, name="hubpress", binary="hubpress")
+        fresh = HubPress(version=program.version, namespace=ns, name="hubpress", binary="hubpress")
         try:
             fresh.run(["hubpress", *arguments])
             code = 0

@@ -183,12 +183,12 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch, ke
     assert read_settings({}) == Settings()
 
 
-def test_an_unknown_key_is_refused_with_those_that_are_known() -> None:
+def test_an_unknown_key_is_refused_with_the_nearest_or_those_that_are_known() -> None:
     with pytest.raises(Unusable) as refused:
         read_settings(configured(imgaes=["hub"]))
-    assert (
-        str(refused.value) == f"error: there is no setting hub.imgaes (invoke.yaml)\nhint: the settings are: {ALL_KEYS}"
-    )
+    assert str(refused.value) == "error: there is no setting hub.imgaes (invoke.yaml)\nhint: did you mean hub.images?"
+    with pytest.raises(Unusable, match=f"hint: the settings are: {ALL_KEYS}"):
+        read_settings(configured(xyz=["hub"]))
 
 
 def test_an_unknown_variable_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +196,7 @@ def test_an_unknown_variable_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(Unusable) as refused:
         read_settings(configured())
     assert str(refused.value) == (
-        f"error: there is no setting hub.imgaes (INVOKE_HUB_IMGAES)\nhint: the settings are: {ALL_KEYS}"
+        "error: there is no setting hub.imgaes (INVOKE_HUB_IMGAES)\nhint: did you mean INVOKE_HUB_IMAGES?"
     )
 
 

@@ -95,9 +95,12 @@ def test_to_is_exactly_that_whatever_is_pinned(version: str, pinned: str) -> Non
 @pytest.mark.parametrize(
     ("to", "hint"),
     [
-        ("3.3.81", "choose one that does: --to 3.3.8 or --to 3.2.1"),
-        ("v2.0.7", "choose one that does: --to 2.0.0 or --to 3.3.8"),
-        ("latest", "choose one that does: --to 3.3.8"),
+        ("3.3.81", "choose one that exists: --to 3.3.8"),
+        ("3.2.11", "choose one that exists: --to 3.2.1 or --to 3.3.8"),
+        ("v2.0.7", "choose one that exists: --to 2.0.0"),
+        ("9.9.9", "choose one that exists: --to 3.3.8"),
+        ("main", "choose one that exists: --to 3.3.8"),
+        ("latest", "leave --to out for the newest release of 3.x: 3.3.8"),
     ],
 )
 def test_to_a_version_that_does_not_exist(to: str, hint: str) -> None:
@@ -106,6 +109,19 @@ def test_to_a_version_that_does_not_exist(to: str, hint: str) -> None:
     assert fault.value.what == f"version {to} does not exist"
     assert fault.value.where == WHERE
     assert fault.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("pinned", "to", "named"),
+    [("3.2.1", "3.3", "3.3.8"), ("3.2.1", "3", "3.3.8"), ("1.2.0", "v3.2", "3.2.1"), ("3.2.1", "2", "2.0.0")],
+)
+def test_to_a_part_of_a_version_names_the_newest_release_that_begins_with_it(pinned: str, to: str, named: str) -> None:
+    with pytest.raises(Refused) as fault:
+        choose(OFFER, pinned, to=to)
+    assert (fault.value.what, fault.value.hint) == (
+        f"{to} is not a full version",
+        f"choose one that exists: --to {named}",
+    )
 
 
 @pytest.mark.parametrize("pinned", ["latest", "~9.1", "3.2.1.4", ">=3.2 ||"])

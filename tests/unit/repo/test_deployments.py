@@ -70,7 +70,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(tmp_path: Path) -> None:
     assert [one.name for one in deployments(hub, ["edx-staging"])] == ["edx-staging"]
     with pytest.raises(Unusable, match="there is no deployment edx-stagin") as caught:
         deployments(hub, ["edx-stagin"])
-    assert caught.value.hint == "did you mean edx-staging?"
+    assert caught.value.hint == "did you mean --deployment edx-staging?"
 
 
 @pytest.mark.parametrize(("content", "expected"), [(SOPS, True), (GIT_CRYPT, True), ("jupyterhub: {}\n", False)])

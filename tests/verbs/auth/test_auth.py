@@ -57,7 +57,7 @@ def test_where_nothing_is_set_up_one_signs_in_and_docker_is_told(hub: Hub, gclou
     done = auth_on_terminal(hub, gcloud)
     assert (done.code, done.out) == (0, f"signed in for {HOST}\n"), done
     assert gcloud.calls == [LIST, LOGIN, CONFIGURE]
-    assert done.err == "auth: sign in to Google Cloud\nauth: run gcloud auth configure-docker\n"
+    assert done.err == ""
 
 
 def test_where_all_is_set_up_nothing_is_run(hub: Hub, gcloud: GcloudStandIn) -> None:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from ...support.helm import HelmServer
 
-IMAGE = f"{VALUES}:6"
-
 
 def only_problem(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prints
     result = check(hub, "--json", *flags)
@@ -32,10 +30,11 @@ def only_problem(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that 
     return problem
 
 
-def gone(tag: str) -> dict[str, str]:
+def gone(tag: str) -> dict[str, str | int]:
     return {
         "code": "values-commit-gone",
-        "path": IMAGE,
+        "path": VALUES,
+        "line": 6,
         "message": f"the tag {tag} names a commit that is not in the history any more",
         "hint": "invoke build, then invoke commit",
         "severity": "fault",

@@ -147,7 +147,8 @@ def test_check_asks_the_base_image_where_this_machine_has_it(
     hub.commit("Pin them")
     problem = {
         "code": "pin-older-than-base",
-        "path": f"{PINS}:1",
+        "path": PINS,
+        "line": 1,
         "message": f"oauthenticator is pinned to 16.0.0, but {repository}:3.3.8 ships 17.1.0",
         "hint": f"take the pin out, or pin 17.1.0; {Code.OLD_PIN.how_to_accept}",
         "severity": "warning",

@@ -16,7 +16,7 @@ from .places import DOCKERFILE, VALUES, check, consistent, image_name, pinned_ta
 if TYPE_CHECKING:
     from ...support.hubs import Hub
 
-# Planted in test_bases.py, test_pins.py and tests/verbs/preview/test_check.py, and of signatures in tests/verbs/build/test_signing.py.
+# Planted in test_bases.py, test_pins.py, tests/verbs/preview/test_check.py and tests/verbs/build/test_signing.py.
 ELSEWHERE = {"base-images-differ", "pin-older-than-base", "values-invalid", "unsigned", "wrong-signature"}
 
 
@@ -36,7 +36,8 @@ def test_files_and_git_tell(planted: Planted, settled: Hub) -> None:
     assert found(settled, "--offline") == [
         {
             "code": planted.code,
-            "path": problem.path,
+            "path": problem.path.partition(":")[0],
+            "line": int(problem.path.partition(":")[2]) if ":" in problem.path else None,
             "message": problem.message,
             "hint": problem.hint,
             "severity": problem.severity.value,
@@ -139,7 +140,7 @@ def test_a_code_that_does_not_exist_is_refused_with_the_nearest(settled: Hub) ->
     assert (result.code, result.out) == (2, "")
     assert result.err == (
         "error: hub.accept names 'image-overide', which is not a problem code (invoke.yaml)\n"
-        "hint: write image-override\n"
+        "hint: did you mean image-override?\n"
     )
 
 

@@ -55,10 +55,16 @@ def test_text_of_a_consistent_repository(released: Hub) -> None:
     base, tag = f"{base_name(released)}:3.3.8", pinned_tag(released)
     width = max(len(base), len(tag))
     assert result.out.splitlines() == [
-        f"chart       {'3.3.8'.ljust(width)}  newest 3.3.8, with pre-releases 4.0.0-beta.4",
-        f"base image  {base.ljust(width)}  the release uses {CHART_IMAGE}",
-        f"image hub   {tag.ljust(width)}  in the registry, current",
         "invoke release has nothing to do.",
+        "",
+        "Release",
+        "  current                       3.3.8",
+        "  newest of this major version  3.3.8",
+        "  newest                        4.4.0  invoke release --major",
+        "",
+        "Images",
+        f"  base image  {base.ljust(width)}  the release uses {CHART_IMAGE}",
+        f"  hub         {tag.ljust(width)}  in the registry, current",
         "",
         "Everything is consistent.",
     ]
@@ -70,12 +76,12 @@ def test_what_is_inconsistent_is_shown_and_ends_well(released: Hub) -> None:
     released.commit("Move the authenticator")
     result = status(released)
     assert (result.code, result.err) == (0, "")
-    _, _, image, release, blank, problem, hint, pins, _ = result.out.splitlines()
-    assert image.endswith(f"  in the registry, now {computed_tag(released)}")
-    assert (release, blank) == ("invoke release would build hub.", "")
+    release, *_, image, blank, heading, problem, hint, pins, _ = result.out.splitlines()
+    assert image.endswith(f"  in the registry, would be {computed_tag(released)}")
+    assert (release, blank, heading) == ("invoke release would build hub.", "", "Problems")
     assert problem.endswith("[values-tag-stale]")
-    assert hint == "  hint: invoke build, then invoke commit"
-    assert pins.startswith("not checked: pins against the packages of ")
+    assert hint == "    hint: invoke build, then invoke commit"
+    assert pins.startswith("  not checked: pins against the packages of ")
     told = status(released, "--json").json
     assert [problem["code"] for problem in told["problems"]] == ["values-tag-stale"]
     assert told["images"][0]["computed_tag"] != told["images"][0]["pinned_tag"]
@@ -88,7 +94,7 @@ def test_an_image_that_the_registry_does_not_have(released: Hub) -> None:
     told = status(released, "--json").json
     assert told["images"][0]["in_registry"] is False
     assert [problem["code"] for problem in told["problems"]] == ["values-commit-gone", "tag-not-in-registry"]
-    assert "not in the registry, now " in status(released).out
+    assert "not in the registry, would be " in status(released).out
 
 
 @pytest.mark.engine
@@ -102,9 +108,10 @@ def test_before_the_first_build(tmp_path: Path, charts: HelmServer) -> None:
     ]
     assert [problem["code"] for problem in result.json["problems"]] == ["values-empty", "security-release"]
     assert result.json["chart"]["next"] == "3.3.8"
-    image, release = status(hub).out.splitlines()[2:4]
-    assert image.split() == ["image", "hub", "(none)", "now", computed_tag(hub)]
-    assert release == "invoke release would move jupyterhub from 3.2.1 to 3.3.8, then build hub."
+    said = status(hub).out.splitlines()
+    assert said[0] == "invoke release would move jupyterhub from 3.2.1 to 3.3.8, then build hub."
+    assert said[4].split() == [*["newest", "of", "this", "major", "version", "3.3.8", "invoke", "release"]]
+    assert said[9].split() == ["hub", "(none)", "would", "be", computed_tag(hub)]
 
 
 @pytest.mark.engine
@@ -114,21 +121,21 @@ def test_a_release_that_was_never_published(released: Hub) -> None:
     told = status(released, "--json").json
     assert told["base"]["chart"] is None
     assert [problem["code"] for problem in told["problems"]] == ["release-unknown"]
-    assert "the release uses -" in status(released).out
+    assert "the release uses unknown" in status(released).out
 
 
 @pytest.mark.engine
 def test_a_registry_that_gives_no_answer_leaves_the_rest_to_be_seen(settled: Hub) -> None:
     result = status(settled)
     assert (result.code, result.err) == (0, "")
-    chart, base, image, release, _, *unchecked, verdict = result.out.splitlines()
-    assert (chart.split()[:2], base.split()[:2]) == (["chart", "3.3.8"], ["base", "image"])
+    release, *_, image, _, first, second, verdict = result.out.splitlines()
+    assert "  current                       3.3.8\n" in result.out
     assert image.endswith("  no answer from its registry, current")
     assert release == "invoke release has nothing to do."
     pinned = f"{image_name(settled)}:{pinned_tag(settled)}"
-    assert unchecked[0].startswith(f"not checked: {pinned}: the registry gives no usable answer: ")
-    assert unchecked[0].endswith(f"({NO_REGISTRY})")
-    assert unchecked[1] == f"  hint: curl -I http://{NO_REGISTRY}/v2/"
+    assert first.startswith(f"not checked: {pinned}: the registry gives no usable answer: ")
+    assert first.endswith(f"({NO_REGISTRY})")
+    assert second == f"  hint: curl -I http://{NO_REGISTRY}/v2/"
     assert verdict == "No problems in what was checked."
     told = status(settled, "--json").json
     assert (told["images"][0]["in_registry"], told["problems"]) == (None, [])
@@ -146,7 +153,8 @@ def test_a_helm_repository_that_gives_no_answer(tmp_path: Path) -> None:
     hub = make_hub(tmp_path / "hub", chart_repository="http://127.0.0.1:1/")
     result = status(hub)
     assert (result.code, result.err) == (0, "")
-    assert result.out.splitlines()[0].split() == ["chart", "3.2.1", "newest", "-,", "with", "pre-releases", "-"]
+    assert "  current                       3.2.1\n" in result.out
+    assert "  newest of this major version  unknown\n  newest                        unknown\n" in result.out
     unchecked = "not checked: the chart's releases: the host takes no connection (http://127.0.0.1:1/index.yaml)\n"
     assert unchecked in result.out
     assert status(hub, "--json").json["chart"] == {

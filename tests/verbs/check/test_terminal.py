@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -38,22 +39,25 @@ def test_times_are_said_as_people_say_them(seconds: float, words: str) -> None:
 # -- colour
 
 
-def bump_on_terminal(hub: Hub, env: Mapping[str, str]) -> Result:
-    result = run_on_terminal(*INVOKE, "bump", "--to", "3.3.7", cwd=hub.path, env=env)
-    assert result.code == 0, result
+def release_on_terminal(hub: Hub, env: Mapping[str, str]) -> Result:
+    """Show a release's plan and refuse it: nobody listens at the hub's registry."""
+    result = run_on_terminal(*INVOKE, "release", "--to", "3.3.7", "--no-push", cwd=hub.path, env=env, typed="n\n")
+    assert result.out == ""
     return result
 
 
 def test_a_terminal_gets_colour(settled: Hub) -> None:
-    result = bump_on_terminal(settled, COLOUR)
-    assert f"{ESCAPE}[1mbump{ESCAPE}[0m: " in result.err
-    assert ESCAPE not in result.out
+    result = release_on_terminal(settled, COLOUR)
+    assert f"{ESCAPE}[1m  bump   {ESCAPE}[0m* edit images/hub/Dockerfile, hub/requirements.yaml\n" in result.err
+    assert f"{ESCAPE}[1m  JupyterHub  {ESCAPE}[0m4.1.6 -> 4.1.5\n" in result.err
+    assert re.search(rf"{re.escape(ESCAPE)}\[2m  auth +{re.escape(ESCAPE)}\[0m{re.escape(ESCAPE)}\[2m- ", result.err)
+    assert f"{ESCAPE}[33m  ! Goes back behind 3.3.8, which mends CVE-2024-41942" in result.err
 
 
 def test_a_terminal_gets_no_colour_with_no_color(settled: Hub) -> None:
-    result = bump_on_terminal(settled, NO_COLOUR)
-    assert "bump: " in result.err
-    assert ESCAPE not in result.err + result.out
+    result = release_on_terminal(settled, NO_COLOUR)
+    assert "  bump   * edit images/hub/Dockerfile, hub/requirements.yaml\n" in result.err
+    assert ESCAPE not in result.err
 
 
 def test_a_pipe_gets_no_colour(settled: Hub) -> None:
@@ -80,7 +84,7 @@ def waited(seconds: float, **env: str) -> str:
 
 def test_what_is_waited_for_is_shown_after_a_second_and_wiped_away() -> None:
     shown = waited(1.5)
-    assert shown.startswith("\r| asking quay.io\r/ asking quay.io")
+    assert shown.startswith("\r| asking quay.io (1.0 s)\x1b[K\r/ asking quay.io (1.1 s)")
     assert shown.endswith("\r\x1b[K")
 
 

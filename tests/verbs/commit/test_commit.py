@@ -73,10 +73,10 @@ def test_a_dry_run_tells_all_and_touches_nothing(moved: Hub) -> None:
     text = (EXPECTED / "bump.txt").read_text(encoding="utf-8")
     assert done.out == (
         f"Plan for {moved.path}\n"
-        f"  commit * branch {BRANCH}\n"
+        f"  commit * create {BRANCH} from main\n"
         "           because main is the default branch\n"
         f"           $ git switch --create {BRANCH}\n"
-        f"         * commit images/hub/Dockerfile, hub/requirements.yaml on {BRANCH}\n"
+        f'         * commit images/hub/Dockerfile, hub/requirements.yaml: "{SUBJECT}"\n'
         f"{indent(text, ' ' * 11)}"
     )
     assert (refs(moved), moved.snapshot(), moved.git("status", "--porcelain")) == before

@@ -156,7 +156,8 @@ def test_a_problem_stands_beside_its_line_in_a_pull_request(
 def test_a_status_tells_what_is_pinned_and_what_is_newest() -> None:
     problem = {
         "code": "values-empty",
-        "path": "hub/values.yaml:6",
+        "path": "hub/values.yaml",
+        "line": 6,
         "message": "it names none",
         "hint": "invoke build",
         "severity": "fault",
@@ -206,4 +207,4 @@ def test_a_fault_stands_in_the_summary_with_its_hint(hub: Hub, gh: StandInGh, st
     assert run_task("bump", "--to", "9.9.9", cwd=hub.path).code == 1
     heading, _, *table = step_summary.read_text().splitlines()
     assert heading.startswith("### hubpress: error: version 9.9.9 does not exist (http://127.0.0.1:")
-    assert table[2].startswith("| hint | choose one that does: --to ")
+    assert table[2].startswith("| hint | choose one that exists: --to ")

@@ -30,7 +30,7 @@ def test_what_an_encoding_does_not_have_is_no_reason_to_end(hub: Hub, env: dict[
     hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
     assert run_task("commit", "--dry", "--json", cwd=hub.path, env=env).json["branch"] == "wait-…"
     done = run_task("commit", cwd=hub.path, env=env)
-    assert (done.code, done.err) == (0, "commit: commit hub/requirements.yaml on wait-\\u2026\n"), done
+    assert done.code == 0, done
     assert r"-\u2026: Move z2jh" in done.out
 
 

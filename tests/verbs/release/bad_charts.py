@@ -68,7 +68,7 @@ HELM_REPOSITORY = [
         nothing,
         REFUSED,
         "version 3.3.9 does not exist ({s.charts.url}index.yaml)",
-        "choose one that does: --to 3.3.8 or --to 3.3.7 or --to 4.4.0",
+        "choose one that exists: --to 3.3.8",
     ),
     Bug(
         "archive whose digest differs",

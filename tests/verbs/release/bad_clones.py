@@ -5,15 +5,12 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from tasks.core.settings import KEYS
 from tests.support.scene import REFUSED, UNREACHABLE, UNUSABLE, VALUES, Bug
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.support.scene import Scene
-
-ALL_SETTINGS = f"the settings are: {', '.join(KEYS)}"
 
 
 # -- the clone and its remote
@@ -98,7 +95,7 @@ SETTINGS = [
         settings("hub: {platfrom: linux/amd64}\n"),
         UNUSABLE,
         "there is no setting hub.platfrom (invoke.yaml)",
-        ALL_SETTINGS,
+        "did you mean hub.platform?",
     ),
     Bug(
         "invoke.yaml is not YAML",

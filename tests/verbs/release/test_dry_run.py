@@ -224,5 +224,6 @@ def test_a_dry_release_shows_the_plan_and_the_step_that_is_refused(
     assert any(line.startswith(refused) for line in shown), dry
     assert {start for start in planned if any(line.startswith(start) for line in shown)} == planned
     assert (dry.code, real.code, real.out) == (code, code, "")
-    assert dry.err == real.err
+    assert real.err.endswith(f"\n{dry.err}")
+    assert real.err.startswith(f"Plan for {scene.hub.path}\n")
     assert scene.world() == before

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.machine import PROJECT
 from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES
 from tests.support.world import fault
 
@@ -50,8 +51,8 @@ def test_every_answer_but_yes_leaves_all_as_it_was(scene: Scene, answer: str) ->
     plan, _, verdict = result.err.partition(QUESTION)
     assert plan.startswith(f"Plan for {scene.hub.path}\n")
     assert verdict == (
-        "error: not agreed to, nothing was done\n"
-        "hint: invoke release, and answer y; or invoke --dry release\n"
+        "error: cancelled, nothing was changed\n"
+        "hint: invoke release --dry, for the whole plan\n"
     )  # fmt: skip
     assert scene.world() == before
 
@@ -68,7 +69,7 @@ def test_without_a_terminal_nobody_is_asked_and_nothing_done(scene: Scene) -> No
     before = scene.world()
     result = run_task("release", cwd=scene.hub.path, stdin="y\n")
     assert (result.code, result.out) == (1, "")
-    assert fault(result) == ("nobody can be asked here (no terminal)", "look at the plan, then: add --yes")
+    assert fault(result) == ("confirmation needed, but there is no terminal", "look at the plan, then add --yes")
     assert result.err.startswith(f"Plan for {scene.hub.path}\n")
     assert scene.world() == before
 
@@ -89,10 +90,44 @@ def test_a_release_ends_with_a_summary_the_times_and_the_next_steps(scene: Scene
     ]
     assert [line.split()[0] for line in said[4:7]] == ["digest", "platform", "base"]
     assert said[7:] == [f"commit {named} on {BRANCH}: Use hub image {tag}"]
-    times, *steps_after = result.err.splitlines()[-5:]
-    steps = ("auth", "bump", "commit", "build", "commit")
-    assert re.fullmatch(f"Steps: {', '.join(f'{name} {TIME}' for name in steps)}", times)
-    assert steps_after == STEPS
+    *steps, whole = result.err.splitlines()[-9:-4]
+    names = ("bump  ", "commit", "build ", "commit")
+    assert all(re.fullmatch(f"{name} done in {TIME}", line) for name, line in zip(names, steps, strict=True)), steps
+    assert re.fullmatch(rf"Done in {TIME}\.", whole)
+    assert result.err.splitlines()[-4:] == STEPS
+
+
+def test_a_plan_and_a_run_fit_on_a_screen(scene: Scene) -> None:
+    result = release(scene.hub, "--push")
+    commit = scene.hub.git("log", "-1", "--skip=1", "--pretty=%h")
+    plan, run = result.err.partition("\nbump   done")[::2]
+    assert plan.splitlines() == [
+        f"Plan for {scene.hub.path}",
+        "  z2jh        3.2.1 -> 3.3.8",
+        f"  base image  {scene.base}:3.2.1 -> 3.3.8",
+        "  JupyterHub  4.0.2 -> 4.1.6",
+        "  Kubernetes  >= 1.23",
+        "  security    3.3.0 fixes CVE-2024-28233 in JupyterHub",
+        "  security    3.3.8 fixes CVE-2024-41942 in JupyterHub",
+        "",
+        (
+            f"  auth   - {scene.registry}: not Google's, and Docker has no login for it "
+            f"(where it wants one: docker login {scene.registry})"
+        ),
+        "  bump   * edit images/hub/Dockerfile, hub/requirements.yaml",
+        f"  commit * create {BRANCH} from main",
+        '         * commit images/hub/Dockerfile, hub/requirements.yaml: "Move z2jh from 3.2.1 to 3.3.8"',
+        f"  build  * build and push {scene.prefix}/core/hub:0.0.1-0.dev.git.2.h{{commit}}",
+        "         * edit hub/values.yaml",
+        '  commit * commit hub/values.yaml: "Use hub image 0.0.1-0.dev.git.2.h{commit}"',
+        f"         * push {BRANCH} to origin",
+        "",
+        "  ! 4.4.0 (new major version) is also available: read its upgrade guide, then: invoke bump --major",
+        "  ! the base image is a rehearsal's STAND-IN, not z2jh's",
+    ]
+    assert len(run.splitlines()) < 12, run
+    assert "{commit}" not in run + result.out
+    assert f"git.2.h{commit}: built, pushed, proved" in result.out
 
 
 def test_a_second_release_asks_nothing_and_does_nothing(scene: Scene) -> None:
@@ -130,6 +165,16 @@ def test_a_release_whose_build_fails_goes_on_once_the_dockerfile_is_mended(scene
     scene.change(DOCKERFILE, "RUN pip install", "RUN exit 7; pip install")
     failed = run_task("release", "--yes", cwd=scene.hub.path)
     assert (failed.code, failed.out) == (3, "")
+    moved = scene.hub.git("log", "-1", "--pretty=%h", "--abbrev=12")
+    log, standing = failed.err.partition("Done so far:\n")[::2]
+    assert "did not complete successfully: exit code: 7" in log
+    assert standing.splitlines()[:-2] == [
+        f"  images/hub/Dockerfile: {scene.base}:3.2.1 -> {scene.base}:3.3.8",
+        "  hub/requirements.yaml: jupyterhub 3.2.1 -> 3.3.8",
+        f"  commit {moved} on {BRANCH}: Move z2jh from 3.2.1 to 3.3.8",
+        "  not pushed",
+        f"To continue, run: invoke --search-root {PROJECT} release --yes",
+    ]
     assert scene.hub.subjects("main..HEAD") == ["Move z2jh from 3.2.1 to 3.3.8"]
     scene.change(DOCKERFILE, "RUN exit 7; pip install", "RUN pip install")
     told = release(scene.hub, "--json").json

@@ -1,0 +1,148 @@
+"""What ``hubpress`` makes of what people type, and what it shows of itself."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tasks import ns
+from tasks.usage import GROUPS
+from tests.support.world import nothing_written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.fixtures import Hubpress
+    from tests.support.hubs import Hub
+
+TASKS = sorted(ns.task_names)
+
+
+@pytest.mark.parametrize("typed", ["", "help", "-h", "--help"])
+def test_alone_it_shows_the_tasks_in_groups_and_the_options_that_matter(
+    typed: str, hubpress: Hubpress, tmp_path: Path
+) -> None:
+    shown = hubpress(tmp_path, *typed.split())
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.splitlines()[:7] == [
+        "Move a Zero to JupyterHub hub image from release to release.",
+        "",
+        "Usage: hubpress TASK [OPTIONS]   tasks chain: hubpress bump commit --push",
+        "",
+        "Release:",
+        "  release   Move to a z2jh release, build its hub image, commit both.",
+        "  rehearse  Rehearse the whole release on this machine.",
+    ]
+    options = shown.out[shown.out.index("Options of every task:") :].splitlines()
+    assert [line.split("  ")[1] for line in options if line.startswith("  -")] == [
+        "-R, --dry, --dry-run",
+        "-h, --help",
+        "-V, --version",
+        "-d, --debug",
+    ]
+    assert all(len(line) <= 80 for line in shown.out.splitlines())
+
+
+def test_every_task_is_in_one_group() -> None:
+    assert sorted(name for names in GROUPS.values() for name in names) == TASKS
+
+
+@pytest.mark.parametrize("typed", ["help {}", "{} --help", "-h {}", "{} help"])
+def test_a_tasks_help_begins_with_usage_and_ends_with_whole_examples(
+    typed: str, hubpress: Hubpress, tmp_path: Path
+) -> None:
+    for task in TASKS:
+        shown = hubpress(tmp_path, *typed.format(task).split())
+        assert (shown.code, shown.err) == (0, "")
+        lines = shown.out.splitlines()
+        version = "[VERSION] " if "--to " in shown.out else ""
+        assert lines[:3] == [f"Usage: hubpress {task} {version}[OPTIONS]", "", lines_of(task)[0]]
+        examples = lines[lines.index("Examples:") + 1 :]
+        assert len(examples) >= 2
+        assert all(line.startswith(f"  hubpress {task}") for line in examples)
+        assert all(len(line) <= 85 for line in lines)
+
+
+def lines_of(task: str) -> list[str]:
+    return (inspect.getdoc(ns[task]) or "").splitlines()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "bump --dry 3.3.7",
+        "bump --dry-run --to v3.3.7",
+        "-n bump v3.3.7",
+        "bump --version 3.3.7 -R",
+        "bump --dry --to=3.3.7",
+        "-R bump 3.3.7",
+    ],
+)
+def test_people_may_spell_it_as_they_are_used_to(typed: str, hubpress: Hubpress, hub: Hub) -> None:
+    with nothing_written(hub):
+        said = hubpress(hub, *typed.split(), "--json")
+    assert (said.code, said.json["chart"]["after"]) == (0, "3.3.7")
+
+
+@pytest.mark.parametrize(
+    ("typed", "error", "hint"),
+    [
+        ("relase", "unknown task: relase", "did you mean: hubpress release"),
+        ("relase 3.3.8 -y", "unknown task: relase", "did you mean: hubpress release 3.3.8 -y"),
+        ("comit --message 'a b'", "unknown task: comit", "did you mean: hubpress commit --message 'a b'"),
+        ("deploy", "unknown task: deploy", "hubpress help"),
+        ("help relase", "unknown task: relase", "did you mean: hubpress help release"),
+        ("--help=relase", "unknown task: relase", "hubpress help release"),
+        ("build 3.3.8", "unknown task: 3.3.8", "hubpress help build"),
+        ("release --vers", "unknown option: --vers", "did you mean: hubpress release --to VERSION"),
+        ("release --mesage=x", "unknown option: --mesage", "did you mean: hubpress release --message=x"),
+        ("release --dryrun", "unknown option: --dryrun", "did you mean: hubpress release --dry"),
+        ("bump --xyz", "unknown option: --xyz", "hubpress help bump"),
+        ("bump -x", "unknown option: -x", "hubpress help bump"),
+        ("--xyz", "unknown option: --xyz", "hubpress help"),
+        ("-y release", "-y is an option of release", "hubpress release -y"),
+        ("--to=3.3.8 bump", "--to is an option of bump", "hubpress bump --to=3.3.8"),
+        ("release --to", "--to needs a value", "hubpress release --to VERSION"),
+        ("release --to --dry", "--to needs a value", "hubpress release --to VERSION --dry"),
+        ("release --push=yes", "--push takes no value", "hubpress release --push"),
+    ],
+)
+def test_what_is_mistyped_gets_the_nearest_right_word(
+    typed: str, error: str, hint: str, hubpress: Hubpress, hub: Hub
+) -> None:
+    words = [word.strip("'") for word in typed.replace("'a b'", "a~b").split()]
+    words = [word.replace("~", " ") for word in words]
+    with nothing_written(hub):
+        said = hubpress(hub, *words)
+        assert (said.code, said.out, said.err) == (1, "", f"error: {error}\nhint: {hint}\n")
+
+
+def test_a_mistyped_command_line_is_an_object_too(hubpress: Hubpress, tmp_path: Path) -> None:
+    said = hubpress(tmp_path, "status", "--json", "--of")
+    assert json.loads(said.out) == {
+        "error": "unknown option: --of",
+        "where": None,
+        "hint": "hubpress help status",
+        "code": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "error", "hint"),
+    [
+        ("bump latest", 1, "version latest does not exist", "leave --to out for the newest release of 3.x: 3.3.8"),
+        ("bump 3.3", 1, "3.3 is not a full version", "choose one that exists: --to 3.3.8"),
+        ("build --image hubb", 2, "'hubb' is not a hub image here", "did you mean hub?"),
+        ("build --engine chartpres", 2, "there is no engine chartpres", "--engine chartpress"),
+    ],
+)
+def test_a_mistyped_name_gets_the_nearest_right_one(
+    typed: str, code: int, error: str, hint: str, hubpress: Hubpress, hub: Hub
+) -> None:
+    said = hubpress(hub, *typed.split())
+    assert said.code == code, said
+    first, second = said.err.splitlines()
+    assert (first.partition(" (")[0], second) == (f"error: {error}", f"hint: {hint}")
