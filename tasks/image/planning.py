@@ -192,7 +192,7 @@ def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Actio
 
 def _nothing_to_build(build: Build) -> Action:
     there = [str(one.reference) for one in build.images if one.status != RETAGGED]
-    return Action(f"{', '.join(there)}: in the registry already, proved" if there else "nothing to build")
+    return Action(f"{', '.join(there)}: already in the registry, verified" if there else "nothing to build")
 
 
 def _pins(hub: Hub, build: Build) -> list[PinnedPlace]:

@@ -124,8 +124,8 @@ def security_news(before: str | None, after: str) -> tuple[str, ...]:
         return ()
     between = [(one.version, ", ".join(one.fixes)) for one in _security_between(old, new)]
     if order(new) < order(old):
-        return tuple(f"Goes back behind {version}, which mends {fixes}." for version, fixes in between)
-    return tuple(f"{version} is a security release: it mends {fixes}." for version, fixes in between)
+        return tuple(f"Downgrades below {version}, which fixes {fixes}." for version, fixes in between)
+    return tuple(f"{version} is a security release: it fixes {fixes}." for version, fixes in between)
 
 
 def fixes_between(old: semver.Version, new: semver.Version) -> tuple[str, ...]:

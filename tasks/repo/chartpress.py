@@ -299,7 +299,7 @@ def _name(image: _Fields, key: str, prefix: str) -> str:
         return name
     node = image.values.get("imageName")
     raise Unusable(
-        f"{image.path} has {name!r} for its name, which is not the name of an image",
+        f"{image.path} has {name!r} for its name, which is not an image name",
         where=image.document.place(node) if node else image.document.where,
         hint="write imageName, or imagePrefix and the key, as host/path in small letters",
     )
@@ -329,7 +329,7 @@ def _text(document: Document, node: Node | None, name: str) -> str:
     if isinstance(node, Scalar) and node.kind == "str":
         return _passable(document, node, name)
     is_scalar = isinstance(node, Scalar) and not is_nothing(node)
-    raise _wrong(document, node, name, "a text", hint="put quotes around it" if is_scalar else None)
+    raise _wrong(document, node, name, "a string", hint="put quotes around it" if is_scalar else None)
 
 
 def _passable(document: Document, node: Scalar, name: str) -> str:

@@ -46,7 +46,7 @@ class PinnedImage(NamedTuple):
         """Return what it names, for messages in the file ``where``; None where it is empty.
 
         Raises:
-            Unusable: it is not the name of an image.
+            Unusable: it is not an image name.
         """
         if not self.name or not (self.tag or self.digest):
             return None

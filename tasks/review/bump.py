@@ -94,7 +94,7 @@ def _move(before: str | None, after: str, sign: str = "") -> str:
 def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer: bool) -> Iterator[str]:
     before, after, required = hub.version, choice.release.version, hub.requirement.version
     if repository.is_plain:
-        yield "the Helm repository is asked over plain http: whoever is on the way can change what it says"
+        yield "the Helm repository is read over plain http: anyone on the network path can change it"
     for pin in hub.held_pins:
         if not allows(pin.read(hub.files).text, after):
             yield f"{pin.files[0]}: {pin.name} {pin.read(hub.files).text} stays, as hub.accept names {pin.kind.value}"

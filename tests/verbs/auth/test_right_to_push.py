@@ -71,8 +71,8 @@ def test_a_registry_that_lets_pull_and_not_push_is_found_out_before_the_build(
     opened = open_door(Readers())
     error, hint = refused_before_a_build(hub_at(opened.address))
     assert error == (
-        "error: the account is the wrong one, or lacks the role artifactregistry.writer, or there is no such "
-        f"repository: DENIED {NO_ROLE} ({opened.address})"
+        "error: the account is wrong or lacks the role artifactregistry.writer, or the repository does not "
+        f"exist: DENIED {NO_ROLE} ({opened.address})"
     )
     assert hint == (
         "hint: gcloud auth list; gcloud artifacts repositories describe core "

@@ -133,7 +133,7 @@ def test_a_registry_that_gives_no_answer_leaves_the_rest_to_be_seen(settled: Hub
     assert image.endswith("  no answer from its registry, current")
     assert release == "invoke release has nothing to do."
     pinned = f"{image_name(settled)}:{pinned_tag(settled)}"
-    assert first.startswith(f"not checked: {pinned}: the registry gives no usable answer: ")
+    assert first.startswith(f"not checked: {pinned}: cannot reach the registry: ")
     assert first.endswith(f"({NO_REGISTRY})")
     assert second == f"  hint: curl -I http://{NO_REGISTRY}/v2/"
     assert verdict == "No problems in what was checked."
@@ -155,7 +155,7 @@ def test_a_helm_repository_that_gives_no_answer(tmp_path: Path) -> None:
     assert (result.code, result.err) == (0, "")
     assert "  current                       3.2.1\n" in result.out
     assert "  newest of this major version  unknown\n  newest                        unknown\n" in result.out
-    unchecked = "not checked: the chart's releases: the host takes no connection (http://127.0.0.1:1/index.yaml)\n"
+    unchecked = "not checked: the chart's releases: connection refused (http://127.0.0.1:1/index.yaml)\n"
     assert unchecked in result.out
     assert status(hub, "--json").json["chart"] == {
         "pinned": "3.2.1",

@@ -51,7 +51,7 @@ def test_a_terminal_gets_colour(settled: Hub) -> None:
     assert f"{ESCAPE}[1m  bump   {ESCAPE}[0m* edit images/hub/Dockerfile, hub/requirements.yaml\n" in result.err
     assert f"{ESCAPE}[1m  JupyterHub  {ESCAPE}[0m4.1.6 -> 4.1.5\n" in result.err
     assert re.search(rf"{re.escape(ESCAPE)}\[2m  auth +{re.escape(ESCAPE)}\[0m{re.escape(ESCAPE)}\[2m- ", result.err)
-    assert f"{ESCAPE}[33m  ! Goes back behind 3.3.8, which mends CVE-2024-41942" in result.err
+    assert f"{ESCAPE}[33m  ! Downgrades below 3.3.8, which fixes CVE-2024-41942" in result.err
 
 
 def test_a_terminal_gets_no_colour_with_no_color(settled: Hub) -> None:

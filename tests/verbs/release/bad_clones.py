@@ -66,7 +66,7 @@ CLONE = [
         "bump",
         no_clone,
         UNUSABLE,
-        "this is not a git repository ({s.hub.path})",
+        "not a git repository ({s.hub.path})",
         "change into the hub repository, or name it: --repo PATH",
     ),
     Bug(
@@ -94,7 +94,7 @@ SETTINGS = [
         "bump",
         settings("hub: {platfrom: linux/amd64}\n"),
         UNUSABLE,
-        "there is no setting hub.platfrom (invoke.yaml)",
+        "unknown setting hub.platfrom (invoke.yaml)",
         "did you mean hub.platform?",
     ),
     Bug(
@@ -103,6 +103,6 @@ SETTINGS = [
         settings("hub: [\n"),
         UNUSABLE,
         "the file is not YAML: line 2: expected the node content, but found '<stream end>' (invoke.yaml)",
-        "mend {s.hub.path}/invoke.yaml",
+        "fix {s.hub.path}/invoke.yaml",
     ),
 ]

@@ -86,7 +86,7 @@ def test_a_release_ends_with_a_summary_the_times_and_the_next_steps(scene: Scene
         f"images/hub/Dockerfile: {scene.base}:3.2.1 -> {scene.base}:3.3.8",
         "hub/requirements.yaml: jupyterhub 3.2.1 -> 3.3.8",
         f"commit {moved} on {BRANCH}: Move z2jh from 3.2.1 to 3.3.8",
-        f"{scene.prefix}/core/hub:{tag}: built, pushed, proved",
+        f"{scene.prefix}/core/hub:{tag}: built, pushed, verified",
     ]
     assert [line.split()[0] for line in said[4:7]] == ["digest", "platform", "base"]
     assert said[7:] == [f"commit {named} on {BRANCH}: Use hub image {tag}"]
@@ -127,7 +127,7 @@ def test_a_plan_and_a_run_fit_on_a_screen(scene: Scene) -> None:
     ]
     assert len(run.splitlines()) < 12, run
     assert "{commit}" not in run + result.out
-    assert f"git.2.h{commit}: built, pushed, proved" in result.out
+    assert f"git.2.h{commit}: built, pushed, verified" in result.out
 
 
 def test_a_second_release_asks_nothing_and_does_nothing(scene: Scene) -> None:
