@@ -20,7 +20,7 @@ HELP = {
     "force": "build and push even over a tag that exists",
     "platform": "build for this platform, whatever the host (default: see hub.platform)",
     "builder": "build on this buildx builder (default: hub.builder, else Docker's current one)",
-    "no-cache": "run every step of the Dockerfile anew",
+    "no-cache": "do not use the build cache",
     "engine": "buildx, or chartpress: the runbook's own commands",
 }
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
 HELP = {
-    "to": "exactly this release: older ones too, and any name that the index has",
-    "pre": "alpha, beta and release candidates count",
-    "dev": "builds of main count",
-    "major": "may cross a major version",
+    "to": "move to exactly this release, newer or older",
+    "pre": "also consider alpha, beta and release candidates",
+    "dev": "also consider development builds",
+    "major": "allow a new major version",
 }
 
 

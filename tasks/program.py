@@ -31,7 +31,7 @@ class HubPress(Program):
                     super().update_config(merge)
                     self.config.load_shell_env()
             except FileNotFoundError as err:
-                raise Unusable("there is no such file", where=named, hint=f"ls -l {named}") from err
+                raise Unusable("no such file", where=named, hint=f"ls -l {named}") from err
 
 
 take_variables()

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 HELP = {
     **RELEASE_HELP,
-    "push": "goes without saying: the branch is always pushed to the throwaway remote",
+    "push": "implied: a rehearsal always pushes to its throwaway remote",
     "pr": "show the pull request that would be opened",
-    "yes": "goes without saying: a rehearsal does not ask",
+    "yes": "implied: a rehearsal never asks",
     "keep": "keep the temporary folder, and say how to look at it",
     "stand-in-base": "take a marked stand-in for the base image, even where the real one can be reached",
 }

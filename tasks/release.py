@@ -84,9 +84,9 @@ def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Refused("nobody can be asked here", where="no terminal", hint="look at the plan, then: add --yes")
+        raise Refused("confirmation needed, but there is no terminal", hint="review the plan, then add --yes")
     if not output.confirm("Go on?"):
-        raise Refused("not agreed to, nothing was done", hint=f"{DOOR} release, and answer y; or {DOOR} --dry release")
+        raise Refused("cancelled, nothing was changed", hint=f"{DOOR} release, and answer y; or {DOOR} --dry release")
 
 
 def _times(plan: Plan) -> str:

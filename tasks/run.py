@@ -173,7 +173,7 @@ def _held(file: Path, holder: str) -> Refused:
     known = holder.isdecimal()
     look = f"ps -fp {holder}" if known else f"fuser -v {shlex.quote(str(file))}"
     return Refused(
-        f"another run is under way here, process {holder if known else 'unknown'}",
+        f"another run is in progress, process {holder if known else 'unknown'}",
         where=file.parent.parent,
         hint=f"wait for it, or look at it: {look}",
     )
@@ -183,7 +183,7 @@ def _unusable(file: Path, err: OSError) -> Unusable:
     if err.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS} or not os.path.lexists(file):
         folder = shlex.quote(str(file.parent))
         hint = f"df -h {folder}; ls -ld {folder}"
-        return Unusable(f"the clone cannot be written: {err.strerror}", where=file, hint=hint)
+        return Unusable(f"cannot write to the clone: {err.strerror}", where=file, hint=hint)
     name = shlex.quote(str(file))
-    hint = f"ls -ld {name}; while no run is under way it can be removed: rm -r {name}"
+    hint = f"ls -ld {name}; if no run is in progress, remove it: rm -r {name}"
     return Unusable(f"the lock file cannot be used: {err.strerror}", where=file, hint=hint)

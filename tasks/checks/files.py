@@ -103,7 +103,7 @@ def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
             Code.OVERRIDE,
             f"{file}:{key.line}" if key else file,
             f"{'.'.join((*here, TAG_KEY))} is {set_tag}, but {_release_of(hub)} has {tag}",
-            f"take it out, or set {tag}; {Code.OVERRIDE.how_to_accept}",
+            f"remove it, or set {tag}; {Code.OVERRIDE.how_to_accept}",
             Severity.WARNING,
         )
 
@@ -171,7 +171,7 @@ def _requirement_problems(hub: Hub) -> Iterator[Problem]:
             yield Problem(
                 Code.REQUIREMENTS_DIFFER,
                 f"{hub.requirement_file}:{entry.line}",
-                f"{entry.name} stands at {entry.version} here and at {entries[0].version} above",
+                f"{entry.name} is at {entry.version} here and at {entries[0].version} above",
                 "give all of them the same version",
             )
 

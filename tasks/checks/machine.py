@@ -162,7 +162,7 @@ def _sign_in(host: str) -> Callable[[str, Output], MachineFinding]:
     def read(name: str, output: Output) -> MachineFinding:
         answers = output.ok and '"Secret"' in output.text
         hint = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
-        words = "Docker's helper answers" if answers else "Docker's helper gives no credentials"
+        words = "Docker's helper answers" if answers else "Docker's helper returned no credentials"
         return MachineFinding(name, words, answers, hint=None if answers else hint)
 
     return read

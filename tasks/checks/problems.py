@@ -45,7 +45,7 @@ class Code(str, Enum):
     @property
     def how_to_accept(self) -> str:
         """What to write into invoke.yaml where a problem of this kind is meant so."""
-        return f"if it is meant so, in {FILE}: hub: {{accept: [{self.value}]}}"
+        return f"if this is intended, in {FILE}: hub: {{accept: [{self.value}]}}"
 
 
 class Problem(NamedTuple):

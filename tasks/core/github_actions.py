@@ -121,7 +121,7 @@ def of_machine(tools: Sequence[Mapping[str, Any]]) -> Told:
     """Return what is told of a machine, by the tools of its JSON report."""
     faults = [tool for tool in tools if tool["needed"] and not tool["ok"]]
     rows = ((plain(tool["name"]), _tool(tool)) for tool in tools)
-    heading = f"{len(faults)} to mend on this machine" if faults else "this machine can run a release"
+    heading = f"{len(faults)} to fix on this machine" if faults else "this machine can run a release"
     return Told(heading, tuple(rows), {"ok": _truth(not faults)})
 
 
@@ -170,7 +170,7 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for commit in report.get("commits") or ():
         yield "commit", f"{code(commit['hash'][:12]) if commit['hash'] else 'to be made'}: {plain(commit['subject'])}"
     if request:
-        yield "pull request", f"{request['status']}: {request['url'] or 'no page of it is known'}"
+        yield "pull request", f"{request['status']}: {request['url'] or 'no known URL'}"
 
 
 def _images(report: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -70,21 +70,21 @@ class _Busy(Exception):  # noqa: N818 - says what is wrong with the answer
 _FAILURES = (exceptions.HTTPError, UnicodeError, TooLarge, NotGzip, _Empty, _Busy)
 # The first row whose type is that of the failure or its cause: whether another attempt may succeed, and why it failed.
 _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], bool, str], ...] = (
-    (SSLCertVerificationError, False, "its certificate is not trusted here"),
-    (exceptions.SSLError, True, "no secure connection can be made"),
-    (exceptions.ProxyError, True, "no connection by the proxy that the environment names"),
-    ((exceptions.LocationValueError, UnicodeError), False, "this is no address of a web server"),
-    (exceptions.NameResolutionError, True, "the host's name is not known here"),
-    (exceptions.NewConnectionError, True, "the host takes no connection"),
-    (exceptions.ConnectTimeoutError, True, "no connection within {limits.connect:g} s"),
-    (exceptions.ReadTimeoutError, True, "the server said nothing for {limits.read:g} s"),
-    (TooLarge, False, "the answer is larger than {size:g} MiB"),
-    (NotGzip, True, "the compressed answer is damaged"),
-    (_Empty, True, "the answer is empty"),
-    (_Busy, True, "no usable answer (status {cause})"),
-    ((ConnectionError, IncompleteRead), True, "the connection broke off"),
-    ((HTTPException, exceptions.InvalidHeader), True, "what it answers is no HTTP"),
-    (Exception, True, "the connection broke off"),
+    (SSLCertVerificationError, False, "its TLS certificate is not trusted"),
+    (exceptions.SSLError, True, "the TLS handshake failed"),
+    (exceptions.ProxyError, True, "cannot connect through the proxy of the environment"),
+    ((exceptions.LocationValueError, UnicodeError), False, "not a valid URL"),
+    (exceptions.NameResolutionError, True, "cannot resolve the host name"),
+    (exceptions.NewConnectionError, True, "connection refused"),
+    (exceptions.ConnectTimeoutError, True, "connection timed out after {limits.connect:g} s"),
+    (exceptions.ReadTimeoutError, True, "no response for {limits.read:g} s"),
+    (TooLarge, False, "the response is larger than {size:g} MiB"),
+    (NotGzip, True, "the compressed response is damaged"),
+    (_Empty, True, "the response is empty"),
+    (_Busy, True, "unexpected response (status {cause})"),
+    ((ConnectionError, IncompleteRead), True, "the connection was closed early"),
+    ((HTTPException, exceptions.InvalidHeader), True, "the response is not HTTP"),
+    (Exception, True, "the connection was closed early"),
 )
 
 
@@ -145,7 +145,7 @@ class Address(NamedTuple):
         if address.is_plain and not asked:
             safe = address._replace(scheme="https")
             hint = f"use {safe}; or ask for it in invoke.yaml: hub: {{chart_repository: {address}}}"
-            raise Refused("plain http is used on this machine only", where=address, hint=hint)
+            raise Refused("plain http is allowed on this machine only", where=address, hint=hint)
         return address
 
     def __repr__(self) -> str:
@@ -234,7 +234,7 @@ class Address(NamedTuple):
         return target._replace(login=self.login) if same and not target.login else target
 
     def _less_safe(self) -> Unreachable:
-        return self.fault("it leads to an address that is less safe than itself")
+        return self.fault("it redirects to a less secure address")
 
 
 class Connections:
@@ -312,8 +312,8 @@ def get(address: Address, limits: Limits, validators: Validators = _NONE, *, exa
     if answer.status == _NOT_MODIFIED and validators:
         return None
     if answer.status in _DENIED:
-        raise answer.address.fault(f"access is denied (status {answer.status})", Denied)
-    what = "there is nothing" if answer.status in _MISSING else "no usable answer"
+        raise answer.address.fault(f"access denied (status {answer.status})", Denied)
+    what = "not found" if answer.status in _MISSING else "unexpected response"
     raise answer.address.fault(f"{what} (status {answer.status})")
 
 
@@ -324,7 +324,7 @@ def send(request: HttpRequest) -> Answer:
     could hold a plain call for ever.
 
     Raises:
-        Unreachable: no whole answer came within the limits, or a redirect may not be followed.
+        Unreachable: no complete response within the limits, or a redirect may not be followed.
         Unusable: the environment names a proxy or certificates that cannot be used.
     """
     outcome: Future[Answer] = Future()
@@ -339,7 +339,7 @@ def send(request: HttpRequest) -> Answer:
     try:
         return outcome.result(timeout=request.limits.total)
     except FutureTimeout:
-        raise request.address.fault(f"no whole answer came within {request.limits.total:g} s") from None
+        raise request.address.fault(f"no complete response within {request.limits.total:g} s") from None
 
 
 def basic(login: str) -> str:
@@ -439,7 +439,7 @@ def _exchange(request: HttpRequest) -> Answer:
     if plain and coding != "identity" and headers.get("Accept-Encoding") == "gzip":
         # urllib3's own decoder takes half a gzip file for a whole one.
         if coding not in {"gzip", "x-gzip"}:
-            raise address.fault(f"the answer is encoded in {coding}, which nobody asked for")
+            raise address.fault(f"the response is encoded as {coding}, which was not requested")
         plain = unpacked(plain, limits.size)
     return Answer(address, response.status, response.headers, plain)
 
@@ -464,7 +464,7 @@ def _manager(address: Address) -> PoolManager:
         return ProxyManager(url, proxy_headers=login, proxy_ssl_context=context, ssl_context=context)
     except exceptions.LocationValueError as error:
         raise Unusable(
-            f"the proxy for {address.scheme} is none that can be used",
+            f"the proxy for {address.scheme} cannot be used",
             where=f"{address.scheme}_proxy",
             hint=f"set {address.scheme}_proxy to http://HOST:PORT, or name {address.host} in no_proxy",
         ) from error
@@ -480,7 +480,7 @@ def _trust(bundle: str | None) -> SSLContext:
         return create_default_context(capath=path)
     except OSError as error:
         raise Unusable(
-            f"{_CERTIFICATES} names no certificates", where=path, hint=f"unset {_CERTIFICATES}, or mend it"
+            f"{_CERTIFICATES} names no certificates", where=path, hint=f"unset {_CERTIFICATES}, or fix it"
         ) from error
 
 

@@ -48,7 +48,7 @@ class Reference(NamedTuple):
         """Read ``[host/]path[:tag][@digest]``.
 
         Raises:
-            Unusable: ``text`` is not the name of an image; ``where`` says where it stood.
+            Unusable: ``text`` is not an image name; ``where`` says where it stood.
         """
         rest, at, digest = text.partition("@")
         head, colon, tag = rest.rpartition(":")
@@ -57,7 +57,7 @@ class Reference(NamedTuple):
         whole = is_name(head) and (not colon or is_tag(tag)) and (not at or re.fullmatch(_DIGEST, digest))
         if not whole:
             raise Unusable(
-                f"{text!r} is not the name of an image",
+                f"{text!r} is not an image name",
                 where=where,
                 hint="write it as host/path:tag, for example quay.io/jupyterhub/k8s-hub:4.4.0",
             )
@@ -151,7 +151,7 @@ def platform_argument(host: Host, wanted: str, asked: str | None = None) -> str 
     """
     if host.system in ("win32", "cygwin", "msys"):
         raise Refused(
-            "hub images are not built on Windows itself",
+            "hub images cannot be built on Windows directly",
             where=host.title,
             hint="run it in WSL with Docker Desktop's WSL integration: wsl --install",
         )

@@ -230,7 +230,7 @@ def read_settings(
     given = {**own, **{key: value for key, value in configured.items() if value is not None}, **_variables(), **typed}
     if unknown := sorted(set(given) - set(KEYS)):
         raise Unusable(
-            f"there is no setting {SECTION}.{unknown[0]}",
+            f"unknown setting {SECTION}.{unknown[0]}",
             where=_source(unknown[0]),
             hint=f"the settings are: {', '.join(KEYS)}",
         )
@@ -316,7 +316,7 @@ def _section_in(file: Path) -> dict[str, Any]:
     try:
         return section_of(yaml_tree.load(data.decode(), yaml_tree.typed))
     except yaml_tree.Unreadable as err:
-        raise Unusable(f"the file {err}", where=file.name, hint=f"mend {file}") from err
+        raise Unusable(f"the file {err}", where=file.name, hint=f"fix {file}") from err
     except UnicodeDecodeError as err:
         raise _unreadable(file, err) from err
 
@@ -330,7 +330,7 @@ def _plain(value: object) -> object:
 
 
 def _unreadable(file: Path, err: Exception) -> Unusable:
-    return Unusable(f"the file {_reason(err)}", where=file.name, hint=f"mend {file}")
+    return Unusable(f"the file {_reason(err)}", where=file.name, hint=f"fix {file}")
 
 
 def _reason(err: Exception) -> str:
@@ -358,7 +358,7 @@ def _source(key: str) -> str:
 def _text(key: str, value: object) -> str:
     """Read a text; most of them are given to programs, which could take one for an option."""
     if isinstance(value, str) and value.strip().startswith("-"):
-        raise _wrong(key, value, "a name", "take the leading - away: it makes an option of it")
+        raise _wrong(key, value, "a name", "remove the leading -, which makes it an option")
     if isinstance(value, str) and not is_passable(value):
         raise _wrong(key, value, "text that a program can be given", "leave out NUL, and what is not UTF-8")
     if isinstance(value, str) and value.strip():
@@ -401,7 +401,7 @@ def _whole_image(key: str, entry: object) -> WholeImage:
         raise _wrong(key, entry, "context and name", f"write {key}: [{{context: images/hub, name: HOST/PATH/hub}}]")
     if unknown := sorted(set(entry) - set(WholeImage._fields)):
         known = ", ".join(WholeImage._fields)
-        raise Unusable(f"there is no setting {SECTION}.{key}.{unknown[0]}", where=FILE, hint=f"an image has: {known}")
+        raise Unusable(f"unknown setting {SECTION}.{key}.{unknown[0]}", where=FILE, hint=f"an image has: {known}")
     dockerfile = entry.get("dockerfile")
     return WholeImage(
         _folder(f"{key}.context", entry["context"]),
@@ -424,7 +424,7 @@ def _lines(key: str, value: object) -> tuple[str, ...]:
     lines = value.splitlines() if isinstance(value, str) else value
     if isinstance(lines, (list, tuple)) and all(isinstance(line, str) for line in lines):
         return tuple(line.strip().removeprefix("- ") for line in lines if line.strip())
-    raise _wrong(key, value, "a list of texts", f"write {key}: [Merge it, Deploy]")
+    raise _wrong(key, value, "a list of strings", f"write {key}: [Merge it, Deploy]")
 
 
 def _base(key: str, value: object) -> str:
@@ -539,7 +539,7 @@ def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
     return Unusable(
         f"{SECTION}.{key} is {_shown.repr(value)}, not {wanted}",
         where=source,
-        hint=hint if source == FILE else f"mend {source}, or unset it",
+        hint=hint if source == FILE else f"fix {source}, or unset it",
     )
 
 

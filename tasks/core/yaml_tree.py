@@ -440,7 +440,7 @@ class _Builder:
     def _alias(self, event: AliasEvent, line: int) -> Alias:
         target = self._anchors.get(event.anchor)
         if target is None:
-            raise Unreadable(f"no anchor &{event.anchor} before the alias *{event.anchor}", line, "mend the name")
+            raise Unreadable(f"no anchor &{event.anchor} before the alias *{event.anchor}", line, "fix the name")
         self.shared.setdefault(target, line)
         start, end, line, column, order, _, _ = self._common(event, line)
         return Alias(start, end, line, column, order, None, None, event.anchor, target)

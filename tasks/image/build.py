@@ -117,9 +117,9 @@ class ImageBuild(NamedTuple):
         if self.proof is None:
             return [f"{self.reference}: {self.status}, not pushed"]
         words = {
-            BUILT: "built, pushed, proved",
-            RETAGGED: f"the image of {self.source.tag if self.source else ''} under its tag of today, proved",
-            PRESENT: "in the registry already, proved",
+            BUILT: "built, pushed, verified",
+            RETAGGED: f"retagged from {self.source.tag if self.source else ''}, verified",
+            PRESENT: "already in the registry, verified",
         }
         base_digest = f"@{self.base.found.digest}" if self.base.found.digest else ""
         return [
@@ -160,10 +160,10 @@ class Build:
     def why(self) -> str:
         """Why images are built."""
         if self.options.force:
-            return "of --force, over whatever the registry has"
+            return "of --force: replaces what the registry has"
         if not self.pushes:
-            return "it was asked for, without a push"
-        return "the registry does not have what the last commit of the image's files makes"
+            return "--no-push builds into the local store"
+        return "the registry does not have this tag yet"
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -230,7 +230,11 @@ class Build:
             yield "the base image is a rehearsal's STAND-IN, not z2jh's"
 
     def _values_warnings(self) -> Iterator[str]:
-        yield from (f"no values name {one.key}" for one in self.images if not self.hub.values_places(one.image))
+        yield from (
+            f"{one.key} is built, but no values file uses it"
+            for one in self.images
+            if not self.hub.values_places(one.image)
+        )
 
     def _platform_detail(self, argument: str | None) -> str:
         if argument is None:

@@ -80,7 +80,7 @@ def engine_for(hub: Hub, options: BuildOptions) -> Engine:
     engine = engines.get(options.engine)
     if engine is None:
         hint = f"the engines are {' and '.join(engines)}"
-        raise Unusable(f"there is no engine {options.engine}", where="--engine", hint=hint)
+        raise Unusable(f"unknown engine {options.engine}", where="--engine", hint=hint)
     engine.require_fit(hub, options)
     return engine
 
@@ -345,10 +345,10 @@ def _gcloud_fault(done: Output, project: str | None) -> Fault:
         hint = f"wait for it: gcloud builds list --ongoing{at}; then run the same command again, it finds the image"
         return ProgramFailed(f"the build goes on, and gcloud cannot tell how: {words}", where=where, hint=hint)
     if has(_SIGN_IN):
-        return Denied(f"nobody is signed in: {words}", where=where, hint="gcloud auth login")
+        return Denied(f"not signed in: {words}", where=where, hint="gcloud auth login")
     if has(_DENIED):
         hint = f"gcloud auth list; the account needs the role cloudbuild.builds.editor: gcloud builds list{at}"
         return Denied(f"Cloud Build denied it: {words}", where=where, hint=hint)
     if has(_NO_ANSWER):
         return Unreachable(f"Cloud Build does not answer: {words}", where=where, hint=f"gcloud builds list{at}")
-    return ProgramFailed(words, where=where, hint="gcloud's own output above says more")
+    return ProgramFailed(words, where=where, hint="see gcloud's output above")

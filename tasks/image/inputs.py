@@ -228,7 +228,7 @@ def _require_no_credential(path: str, data: bytes) -> None:
     found = credential_in(path, data)
     if found:
         take_out = f"git rm --cached -- {quote(path)}"
-        hint = f"who gets the image would have it: {take_out}, commit that, and mount it in the cluster"
+        hint = f"anyone with the image can read it: {take_out}, commit that, and mount it in the cluster"
         raise Refused(f"the build context holds {found}", where=path, hint=hint)
 
 

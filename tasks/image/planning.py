@@ -63,7 +63,7 @@ def plan_build(hub: Hub, options: BuildOptions, builder: Future[Builder] | None 
         now = hub.holding({edit.path: values[edit.path] for edit in edits})
         return WorkingTree(hub.git.folder).replace(image_edits(now, _pins(now, build.after(values))))
 
-    writing = edit_action(hub.git.folder, edits, "the registry has what they name", relies)
+    writing = edit_action(hub.git.folder, edits, "the registry has confirmed it", relies)
     actions = (
         *_push_right_actions(build),
         *([_retag_action(build, relies)] if build.to_retag else ()),
@@ -189,7 +189,7 @@ def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Actio
 
 def _nothing_to_build(build: Build) -> Action:
     there = [str(one.reference) for one in build.images if one.status != RETAGGED]
-    return Action(f"{', '.join(there)}: in the registry already, proved" if there else "nothing to build")
+    return Action(f"{', '.join(there)}: already in the registry, verified" if there else "nothing to build")
 
 
 def _pins(hub: Hub, build: Build) -> list[PinnedPlace]:

@@ -81,7 +81,7 @@ def require_platforms(base: Base, wanted: str) -> None:
     missing = [one for one in map(short_platform, wanted.split(",")) if one not in base.found.platforms]
     if missing:
         raise Refused(
-            f"the base image is not there for {missing[0]}, only for {_listed(base.found.platforms)}",
+            f"the base image is not available for {missing[0]}, only for {_listed(base.found.platforms)}",
             where=base.reference,
             hint="name another platform: --platform, or hub.platform in invoke.yaml",
         )
@@ -115,7 +115,7 @@ def base_of(reference: Reference, answer: docker.Answer, stored: FoundImage | No
     if isinstance(answer, FoundImage):
         return Base(reference, answer)
     if answer is None:
-        raise Refused("the base image does not exist", where=reference, hint=f"{DOOR} bump, or mend the FROM")
+        raise Refused("the base image does not exist", where=reference, hint=f"{DOOR} bump, or fix the FROM")
     if isinstance(answer, Refused):
         hint = f"take another release, {DOOR} bump --to VERSION, or ask those who push it"
         raise Refused(f"the base image cannot be used: {answer.what}", where=reference, hint=hint)
@@ -173,13 +173,13 @@ def _prove_platform(image: Reference, found: FoundImage, base: Base, platform: s
         raise Refused(
             f"the image is for {_listed(found.platforms)}, not for {platform}",
             where=image,
-            hint=f"build it anew for the right platform: {DOOR} build --force",
+            hint=f"rebuild it for the right platform: {DOOR} build --force",
         )
     if theirs is None or not theirs.layers or ours.layers[: len(theirs.layers)] != theirs.layers:
         raise Refused(
             f"the image is not built on {base.reference}",
             where=image,
-            hint=f"commit a change of the image's files for a new tag, or build this one anew: {DOOR} build --force",
+            hint=f"commit a change of the image's files for a new tag, or rebuild this one: {DOOR} build --force",
         )
 
 

@@ -70,7 +70,7 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
     if options.adc and not google.adc_file().is_file():
         yield _login_action(options, "there are no application default credentials", "application-default")
     if options.default_registries and "gcr.io" not in logins.helpers:
-        yield _run_once(google.configure_command(), "it was asked for with --default-registries")
+        yield _run_once(google.configure_command(), "of --default-registries")
 
 
 def _require_answers(hosts: Sequence[str], account: str | None) -> None:
@@ -81,7 +81,7 @@ def _require_answers(hosts: Sequence[str], account: str | None) -> None:
         helper = f"docker-credential-{logins.helper_for(host) or google.HELPER}"
         if found is None:
             hint = f"see why: echo {host} | {helper} get"
-            raise Denied(f"{helper} gives no credentials with the key file", where=host, hint=hint)
+            raise Denied(f"{helper} returned no credentials for the key file", where=host, hint=hint)
         theirs = google.account_of(found) or google.active_account()
         if account not in (None, theirs):
             raise Denied(
@@ -107,7 +107,7 @@ def _sign_in(logins: DockerLogins, silent: Sequence[str], options: AuthOptions, 
         return Action("Docker's helper answers")
     account = google.active_account()
     if account is None and ask_helper(google.HELPER, silent[0]) is None:
-        return _login_action(options, "nobody is signed in")
+        return _login_action(options, "not signed in")
     if account is None:
         return Action("gcloud has a token that it was given")
     if not expired:

@@ -259,7 +259,7 @@ def render(template: str, names: Mapping[str, str], where: str) -> str:
         parts.append(literal)
         if name is not None:
             if name not in names or spec or conversion:
-                raise _wrong(template, where, f"it may hold {', '.join(f'{{{known}}}' for known in names)}")
+                raise _wrong(template, where, f"it may use {', '.join(f'{{{known}}}' for known in names)}")
             parts.append(names[name])
     return "".join(parts)
 
@@ -277,7 +277,7 @@ def _parsed(template: str, where: str) -> list[tuple[str, str | None, str | None
 
 
 def _wrong(template: str, where: str, why: str) -> Unusable:
-    return Unusable(f"the template {template!r} cannot be filled in: {why}", where=where, hint=f"mend it in {where}")
+    return Unusable(f"the template {template!r} cannot be filled in: {why}", where=where, hint=f"fix it in {where}")
 
 
 def _filled(hub: Hub, image: HubImage, names: dict[str, str]) -> str:
@@ -289,7 +289,7 @@ def _checked(tag: str) -> str:
     if is_tag(tag.replace(COMMIT_TO_COME, "0")):
         return tag
     raise Refused(
-        f"{tag!r} cannot be an image's tag",
+        f"{tag!r} is not a valid image tag",
         where="git describe --tags",
         hint="use another template in invoke.yaml: hub: {tag: '{chart_version}-{commit}'}",
     )

@@ -63,7 +63,7 @@ def choose(
         Refused: the index has no ``to``, or neither ``pinned`` nor anything newer; or ``pinned`` is no version.
     """
     if to is not None:
-        return Choice(_exactly(index, to), None, "asked for with --to")
+        return Choice(_exactly(index, to), None, "requested with --to")
     taken = pinned_release(index, pinned)
     here = parse_version(taken.version if taken else pinned)
     if here is None:

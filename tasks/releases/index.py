@@ -125,7 +125,7 @@ def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
     found = _cut(text, chart)
     releases = _Releases(found, text, where, chart) if found is not None else _read_whole(text, where, chart)
     if not releases:
-        raise _unusable(f"the index names no release of {chart}", where)
+        raise _unusable(f"the index has no release of {chart}", where)
     return Index(releases, where)
 
 
@@ -228,7 +228,7 @@ def _read_whole(text: str, where: str, chart: str) -> dict[str, Release]:
     if not isinstance(entries, dict):
         raise _unusable("this is not the index of a Helm repository", where)
     if child(tree, "generated") is None and _is_cut_off(text, entries):
-        raise _unusable("the index is cut off", where)
+        raise _unusable("the index is truncated", where)
     offered = entries.get(chart)
     found: dict[str, Release] = {}
     for release in map(_release, offered if isinstance(offered, list) else []):

@@ -117,8 +117,8 @@ def security_news(before: str | None, after: str) -> tuple[str, ...]:
     low, high = sorted((order(old), order(new)))
     between = [one for one in known().security if low < order(semver.Version.parse(one.version)) <= high]
     if order(new) < order(old):
-        return tuple(f"Goes back behind {one.version}, which mends {one.fixes}." for one in between)
-    return tuple(f"{one.version} is a security release: it mends {one.fixes}." for one in between)
+        return tuple(f"Downgrades below {one.version}, which fixes {one.fixes}." for one in between)
+    return tuple(f"{one.version} is a security release: it fixes {one.fixes}." for one in between)
 
 
 def upgrades_between(before: str | None, after: str) -> tuple[Upgrade, ...]:

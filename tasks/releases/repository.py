@@ -270,7 +270,7 @@ def _values_in(data: bytes, where: str) -> Data:
     except TooLarge:
         raise _unusable(f"the archive unpacks to more than {LARGEST_ARCHIVE // 2**20} MiB", where) from None
     except (NotGzip, _NotTar) as error:
-        raise _unusable("this is not a chart's archive", where) from error
+        raise _unusable("not a chart archive", where) from error
     raise _unusable("the archive has no values.yaml", where)
 
 
@@ -323,7 +323,7 @@ def _read(address: Address, limits: Limits) -> bytes:
     except PermissionError as error:
         raise Denied("the file may not be read", where=address, hint=f"ls -l {address.file}") from error
     except FileNotFoundError as error:
-        raise Unreachable("there is no such file", where=address, hint=hint) from error
+        raise Unreachable("no such file", where=address, hint=hint) from error
     except OSError as error:
         raise Unreachable(f"the file cannot be read: {error.strerror}", where=address, hint=hint) from error
 

@@ -299,7 +299,7 @@ def _name(image: _Fields, key: str, prefix: str) -> str:
         return name
     node = image.values.get("imageName")
     raise Unusable(
-        f"{image.path} has {name!r} for its name, which is not the name of an image",
+        f"{image.path} has {name!r} for its name, which is not an image name",
         where=image.document.place(node) if node else image.document.where,
         hint="write imageName, or imagePrefix and the key, as host/path in small letters",
     )

@@ -91,12 +91,12 @@ def release_of(hub: Hub, index: Index) -> Release | None:
 def layout_warnings(hub: Hub) -> Iterator[str]:
     """Yield what people should know of the repository's files: ignored keys, images left alone, doubled keys."""
     for key in hub.layout.config.unknown_keys if hub.layout.config else ():
-        yield f"{hub.config_file}: {key} is no key of chartpress's, and is ignored"
+        yield f"{hub.config_file}: {key} is not a chartpress key, and is ignored"
     for spec in hub.chart.images:
         if spec.key in hub.other_images:
             dockerfile = join(hub.root, spec.dockerfile)
             there = hub.files.read(dockerfile) is not None
-            why = "no FROM inherits from z2jh's hub image" if there else "there is no such file"
+            why = "no FROM inherits from z2jh's hub image" if there else "no such file"
             yield f"{spec.key} is left alone ({dockerfile}: {why})"
     for file in dict.fromkeys(place.file for image in hub.images for place in hub.values_places(image)):
         data = hub.files.read(file)
@@ -454,9 +454,9 @@ class Hub:
         unknown = [name for name in names if name not in known]
         if unknown:
             raise Unusable(
-                f"{unknown[0]} is no image that inherits from z2jh's hub image",
+                f"{unknown[0]} is not a hub image here",
                 where=self.config_file,
-                hint=f"such images here: {', '.join(image.spec.key for image in images)}",
+                hint=f"the hub images here are: {', '.join(image.spec.key for image in images)}",
             )
         return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(images)
 

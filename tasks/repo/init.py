@@ -65,7 +65,7 @@ def plan_init(hub: Hub, prefix: str | None) -> Step:
             "to_add": to_add,
         },
         summary=lambda _: [
-            *(f"{line}, and stays as it is" for line in adopted if edits),
+            *(f"{line}: left unchanged" for line in adopted if edits),
             *(f"{edit.path}: {edit.summary}" for edit in edits),
             *(f"{path}: add by hand:\n{lines.rstrip()}" for path, lines in to_add.items()),
         ],
@@ -159,7 +159,7 @@ def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
         raise Refused(
             f"there is no {settings.dependency} {chart.requirement.version if chart else 'that is stable'}",
             where=index.where,
-            hint="mend the requirement's version; helm search repo lists what there is",
+            hint="fix the requirement's version; helm search repo lists what there is",
         )
     return release, repository.hub_image(release)
 
@@ -202,13 +202,13 @@ def _write(hub: Hub, edits: Sequence[FileEdit], why: str) -> Action:
 
 
 def _keep(kept: Kept) -> Action:
-    what = f"{kept.path}: is there, and stays as it is"
+    what = f"{kept.path}: exists, left unchanged"
     return Action(f"{what}; add by hand:" if kept.lacks else what, details=(kept.lacks,) if kept.lacks else ())
 
 
 def _prefix(hub: Hub, given: str | None) -> str:
     """Return what the image's name begins with: as the user gave it, else for the remote's owner on GitHub."""
-    hint = f"say it: {DOOR} init --prefix us-central1-docker.pkg.dev/PROJECT/REPOSITORY/"
+    hint = f"use: {DOOR} init --prefix us-central1-docker.pkg.dev/PROJECT/REPOSITORY/"
     if given is not None:
         prefix = given if given.endswith(("/", "-")) else f"{given}/"
         if not is_name(f"{prefix}hub"):
@@ -217,4 +217,4 @@ def _prefix(hub: Hub, given: str | None) -> str:
     remote = read_remote(upstream_address(hub.git, hub.settings))
     if remote is not None and remote.host == "github.com":
         return f"ghcr.io/{remote.path.split('/')[0].lower()}/"
-    raise Unusable("where the image is to be pushed cannot be told", where="git remote", hint=hint)
+    raise Unusable("cannot tell where to push the image", where="git remote", hint=hint)

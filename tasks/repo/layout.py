@@ -129,7 +129,7 @@ def from_chartpress(search: Search) -> Layout:
         raise (Unusable if fitting else NotNamed)(
             f"there are several chartpress.yaml: {', '.join(candidates)}",
             where=search.top,
-            hint=f"say which in {FILE}: hub: {{root: {candidates[0]}}}",
+            hint=f"set it in {FILE}: hub: {{root: {candidates[0]}}}",
         )
     file = join(fitting[0], CHARTPRESS_FILE)
     config = read_chartpress(require(search.files, file), file)
@@ -161,7 +161,7 @@ def _chart_in(search: Search, config: ChartpressConfig, root: str, file: str) ->
         raise Unusable(
             f"several charts depend on {dependency}: {', '.join(chart.name for chart in fitting)}",
             where=file,
-            hint=f"say which in {FILE}: hub: {{chart: {fitting[0].name}}}",
+            hint=f"set it in {FILE}: hub: {{chart: {fitting[0].name}}}",
         )
     if wanted is not None:
         depending = [name for name, folder in folders.items() if search.requirement_in(folder)]
@@ -244,7 +244,7 @@ def _from_what_is_there(search: Search) -> Layout:
     # Of several Dockerfiles, the one in a folder that is called as the image.
     dockerfile = max(dockerfiles, key=lambda path: f"/{name}".endswith(f"/{last_part(folder_of(path))}"))
     context = folder_of(dockerfile)
-    suggested = f"say it in {FILE}: {_suggestion(search, dockerfile, chart, name)}"
+    suggested = f"set it in {FILE}: {_suggestion(search, dockerfile, chart, name)}"
     if len(dockerfiles) > 1:
         what = f"several Dockerfiles inherit from z2jh's hub image: {', '.join(dockerfiles)}"
         raise Unusable(what, where=search.top, hint=suggested)

@@ -167,7 +167,7 @@ def _with_block(document: Document, steps: tuple[str, ...], known: int) -> bytes
         return document.text.edited([Edit(len(content), len(content), ending + _block(steps, 0))])
     if not isinstance(node, MappingNode) or node.flow or not node.children:
         raise Unusable(
-            f"{'.'.join(steps[:known])} is no block of keys that another one can be added to",
+            f"{'.'.join(steps[:known])} is not a mapping that a key can be added to",
             where=document.where,
             hint=f"add {'.'.join(steps)} with name: and tag: by hand",
         )

@@ -124,7 +124,7 @@ def text_at(document: Document, steps: Path) -> str | None:
     if isinstance(node, Scalar):
         return node.value or None
     raise Unusable(
-        f"{'.'.join(steps)} is {described(node)}, not a text",
+        f"{'.'.join(steps)} is {described(node)}, not a string",
         where=document.place(found.node) if found.node else document.where,
         hint="give it one plain value",
     )
@@ -173,7 +173,7 @@ def _slot(document: Document, path: Path) -> _Slot:
     found = reach(document, path)
     if found.missing or not isinstance(found.node, Scalar | Alias):
         raise Unusable(
-            f"{'.'.join(path)} is {'missing' if found.missing else f'{described(found.node)}, not a text'}",
+            f"{'.'.join(path)} is {'missing' if found.missing else f'{described(found.node)}, not a string'}",
             where=document.place(found.node) if found.node else document.where,
             hint="give it one plain value",
         )
@@ -321,7 +321,7 @@ def _refuse_bound(document: Document, node: Scalar, path: Path) -> None:
         )
     if node.tag not in {None, "!", STRING}:
         raise Unusable(
-            f"{'.'.join(path)} carries the tag {node.tag}, so it cannot be a text",
+            f"{'.'.join(path)} carries the tag {node.tag}, so it cannot be a string",
             where=document.place(node),
             hint="remove the tag",
         )

@@ -50,7 +50,7 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
     if name == current:
         return TargetBranch(name, "it is the current branch")
     _require_name(hub.git, name)
-    why = f"{current} is {shared[current]}" if current in shared else "it was asked for with --branch"
+    why = f"{current} is {shared[current]}" if current in shared else "of --branch"
     commit = hub.git.branch_commit(name)
     if commit is None:
         return TargetBranch(name, why, ("switch", "--create", name))
@@ -232,7 +232,7 @@ def _move(git: Git, arguments: tuple[str, ...], what: str, why: str, end: str) -
 
 def _gap(review: Review) -> tuple[str, ...]:
     told = f"{review.upstream} was not asked for {review.base}: {review.gap}"
-    return (f"{told}; the plan goes by what the clone has of it",) if review.gap else ()
+    return (f"{told}; the plan uses the clone's copy",) if review.gap else ()
 
 
 def _fork_is_behind(seen: Git, review: Review) -> Iterator[str]:

@@ -69,7 +69,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
 def _warnings(hub: Hub, choice: Choice, repository: HelmRepository) -> Iterator[str]:
     before, after, required = hub.version, choice.release.version, hub.requirement.version
     if repository.is_plain:
-        yield "the Helm repository is asked over plain http: whoever is on the way can change what it says"
+        yield "the Helm repository is read over plain http: anyone on the network path can change it"
     if is_range(required) and allows(required, after):
         yield f"{hub.requirement_file}: the range {required} allows {after} already, and stays"
     if choice.beyond:
@@ -78,5 +78,5 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository) -> Iterator[
     yield from security_news(before, after)
     yield from upgrade_warnings(upgrades_here(hub, before, after))
     if choice.newer_major:
-        newer = f"{choice.newer_major.version} is there too, a newer major version than {before}"
+        newer = f"{choice.newer_major.version} (new major version) is also available"
         yield f"{newer}: read its upgrade guide, then: {DOOR} bump --major"

@@ -64,7 +64,7 @@ def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witne
     pushed, requested = branch.commit, None
     try:
         if options.push or options.request:
-            why = "the pull request needs it" if options.request else "it was asked for with --push"
+            why = "the pull request needs it" if options.request else "of --push"
             pushing, pushed = plan_push(hub, review, branch, why)
             actions.append(pushing)
         if options.request:

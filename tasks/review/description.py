@@ -151,7 +151,7 @@ class Description(NamedTuple):
         yield from ("### What moved", "", *table_lines(("what", "before", "after", "where"), rows), "")
         changes = comparison(self.before, self.after) if self.before else None
         if changes:
-            yield from (f"[Every change of z2jh's between them]({changes})", "")
+            yield from (f"[All z2jh changes between them]({changes})", "")
 
     def _security(self) -> Iterator[str]:
         release = self.moved.release
@@ -171,7 +171,7 @@ class Description(NamedTuple):
                 ("its digest", _code(one.base_digest)),
                 ("built on it", NOT_KNOWN if one.gap else "yes: its layers are the first layers"),
             )
-            yield f"**Not proved**: {plain(one.gap)}." if one.gap else "Proved from what the registry answered:"
+            yield f"**Not verified**: {plain(one.gap)}." if one.gap else "Verified in the registry:"
             yield from ("", *table_lines(("image", code(one.image)), rows), "")
 
     def _upgrade_notes(self) -> Iterator[str]:
@@ -191,20 +191,20 @@ class Description(NamedTuple):
 
     def _checks(self) -> Iterator[str]:
         if any(one.gap for one in self.evidence) or not self.evidence:
-            yield "The image is built and proved: `hubpress build`, then `hubpress commit --pr`."
+            yield "The image is built and verified: `hubpress build`, then `hubpress commit --pr`."
         if self.moved.release:
             yield from self._release_checks()
         if self.evidence:
-            yield f"The cluster's nodes can pull {', '.join(code(one.image) for one in self.evidence)}."
-        yield "A staging hub starts on it; a user can sign in and start a server."
+            yield f"Check that the cluster's nodes can pull {', '.join(code(one.image) for one in self.evidence)}."
+        yield "Check on a staging hub that a user can sign in and start a server."
 
     def _release_checks(self) -> Iterator[str]:
         version = self.after.semver
         if version is None or is_dev(version):
-            yield f"{code(self.after.version)} is a build of z2jh's main branch, not a release, and is meant to be."
-        yield f"The release notes are read: {', '.join(release_links(self.after))}"
+            yield f"{code(self.after.version)} is a development build of z2jh: confirm that this is intended."
+        yield f"Read the release notes: {', '.join(release_links(self.after))}"
         if self.upgrades:
-            yield "The upgrade notes above are followed, for each value that they name."
+            yield "Follow the upgrade notes above for each value they name."
         _, oldest = release_facts(self.before, self.after)
         if oldest.differs:
             yield f"The cluster runs Kubernetes {plain(str(oldest.after))} or newer: `kubectl version`."

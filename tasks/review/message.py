@@ -71,7 +71,7 @@ class Changes(NamedTuple):
             return f"Build the hub image on {self.bases[0].after.rpartition('/')[2]}"
         if self.images:
             return f"Use hub image {self.images[0].after.rpartition(':')[2]}"
-        return "Tidy up what hubpress manages"
+        return "Update the files that hubpress manages"
 
 
 def commit_message(hub: Hub) -> str:
@@ -135,7 +135,7 @@ def release_facts(before: Release | None, after: Release) -> tuple[ReleaseFact, 
     """Return JupyterHub's version and the oldest Kubernetes, before and after."""
     return (
         ReleaseFact("JupyterHub", before.app_version if before else None, after.app_version),
-        ReleaseFact("Kubernetes, at least", before.oldest_kubernetes if before else None, after.oldest_kubernetes),
+        ReleaseFact("minimum Kubernetes", before.oldest_kubernetes if before else None, after.oldest_kubernetes),
     )
 
 

@@ -151,7 +151,9 @@ def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kube
     """
     helm.require_for("it renders the chart")
     if hub.chart_folder is None:
-        raise Unusable("there is no chart to render", where=hub.git.folder, hint=f"see what stands here: {DOOR} status")
+        raise Unusable(
+            "there is no chart to render", where=hub.git.folder, hint=f"see what is pinned here: {DOOR} status"
+        )
     wanted = deployments(hub, names)
     _, after = plan_bump(hub, options)
     review = find_review(hub.git, hub.settings, ask=False)

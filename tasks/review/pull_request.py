@@ -68,7 +68,7 @@ class PullRequest(NamedTuple):
     def summary(self) -> list[str]:
         """Return the lines that say what was done, or what is left to do by hand."""
         if self.status == BY_HAND:
-            where = self.url or "by hand, its remote is no forge that is known here"
+            where = self.url or "by hand, its remote is not a known forge"
             return ["", self.title, "", self.body, f"open a pull request from {self.branch} into {self.base}: {where}"]
         return [f"pull request {self.status}: {self.url}"]
 
@@ -209,7 +209,7 @@ def _through_gh(
         requests = github.requests(planned.branch)
     there = _open(requests, head)
     if there and not waits and planned.is_same(there):
-        return Action(f"pull request {there.url} is there already, and says so"), planned.on_github(PRESENT, there)
+        return Action(f"pull request {there.url} is up to date"), planned.on_github(PRESENT, there)
 
     def do(values: Values) -> Values:
         return {REQUEST: _settle(github, head, final(planned, values))}
@@ -217,7 +217,7 @@ def _through_gh(
     others = [one for one in requests if one.is_open and not one.is_from(head)]
     closed = [one for one in requests if one.state == CLOSED and one.is_from(head)]
     told = (
-        "it was asked for with --pr",
+        "of --pr",
         *(f"{one.head} has one already: {one.url}" for one in others),
         *(f"{one.url} was closed without being merged" for one in closed[:1] if not there),
     )
@@ -267,12 +267,12 @@ def _by_hand(
         url = opening_address(repository, fork, planned.branch, planned.base, planned.title)
     by_hand = planned._replace(url=url)
     if url is None:
-        why = f"{repository.host if repository else f'the remote {review.upstream}'} is no forge that is known here"
+        why = f"{repository.host if repository else f'the remote {review.upstream}'} is not a known forge"
     elif repository and repository.forge == GITHUB:
-        why = "gh is not on this machine"
+        why = "gh is not installed"
     else:
         why = "only GitHub's are opened from here"
-    what = f"pull request: to be opened by hand{f' at {url}' if url else ''}"
+    what = f"pull request: open it yourself{f' at {url}' if url else ''}"
     do = (lambda values: {REQUEST: final(by_hand, values)}) if final else None
     return Action(what, why, do, (f"{planned.title}\n\n{planned.body}",)), by_hand
 

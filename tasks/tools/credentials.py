@@ -62,7 +62,7 @@ class DockerLogins:
         """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none.
 
         Raises:
-            Unusable: it cannot be read, or is no JSON object.
+            Unusable: it cannot be read, or is not a JSON object.
         """
         file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
         try:
@@ -139,4 +139,4 @@ def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _no_object(file: Path) -> Unusable:
-    return Unusable("Docker's configuration is no JSON object", where=file, hint=f"mend or remove it: {file}")
+    return Unusable("Docker's configuration is not a JSON object", where=file, hint=f"fix or remove it: {file}")

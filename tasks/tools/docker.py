@@ -158,7 +158,7 @@ def inspect(image: Reference) -> FoundImage | None:
     """Ask the registry for ``image``; None when the registry says that there is no such image.
 
     Raises:
-        Denied: the registry refuses access, or Docker's credential helper gives no answer.
+        Denied: the registry refuses access, or Docker's credential helper does not respond.
         Unreachable: the registry cannot be reached, is broken, or answers with something that is no image.
         ProgramFailed: docker or buildx is missing.
     """
@@ -187,7 +187,7 @@ def retag(source: Reference, tag: str) -> str | None:
         target, named = f"{source.name}:{tag}", f"{source.name}@{source.digest}"
         argv = ("docker", "buildx", "imagetools", "create", "--tag", target, named)
         run_checked(
-            Command(argv), hint=f"docker buildx imagetools inspect {named}; or build it anew: {DOOR} build --force"
+            Command(argv), hint=f"docker buildx imagetools inspect {named}; or rebuild it: {DOOR} build --force"
         )
         return None
 
@@ -250,7 +250,7 @@ def stored(image: Reference) -> FoundImage | None:
         labels = dict((found.get("Config") or {}).get("Labels") or {})
         return FoundImage(None, {f"{found['Os']}/{found['Architecture']}": PlatformImage(layers, labels)})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
-        what = f"the engine's answer is no image ({type(err).__name__})"
+        what = f"the engine's response is not an image ({type(err).__name__})"
         raise ProgramFailed(what, where=image, hint=f"docker image inspect {image}") from err
 
 
@@ -284,7 +284,7 @@ def require_builder(name: str | None) -> Builder:
     if output.ok and not faults:
         # Any other builder is started by the build; nobody but its owner starts this one.
         if builder.driver == REMOTE_DRIVER and not builder.is_started:
-            raise _builder_fault(builder, "nobody listens at its address")
+            raise _builder_fault(builder, "nothing listens at its address")
         return builder
     said = faults[0] if faults else output.last_words
     if name and output.ok:
@@ -338,12 +338,10 @@ def registry_fault(output: Output, host: str) -> Fault:
     if re.search(_DENIED, said) or _has(said, _NO_HELPER):
         return denied(words, host)
     if _has(said, _TOO_OFTEN):
-        hint = f"wait, and run it again; who is signed in may ask more often: docker login {host}"
-        return Unreachable(f"the registry is asked too often: {words}", where=host, hint=hint)
+        hint = f"wait, and run it again; signed-in users get a higher limit: docker login {host}"
+        return Unreachable(f"the registry's rate limit is reached: {words}", where=host, hint=hint)
     scheme = "http" if Reference(f"{host}/any").on_loopback else "https"
-    return Unreachable(
-        f"the registry gives no usable answer: {words}", where=host, hint=f"curl -I {scheme}://{host}/v2/"
-    )
+    return Unreachable(f"cannot reach the registry: {words}", where=host, hint=f"curl -I {scheme}://{host}/v2/")
 
 
 def _answer(image: Reference) -> Answer:
@@ -362,7 +360,9 @@ def _inspect(image: Reference) -> FoundImage | None:
     try:
         output = capture(Command((*look, "--format", "{{json .}}")), seconds=REGISTRY_SECONDS)
     except TooSlow as slow:
-        raise Unreachable(f"the registry gives no answer: {slow.what}", where=image.host, hint=" ".join(look)) from slow
+        raise Unreachable(
+            f"the registry does not respond: {slow.what}", where=image.host, hint=" ".join(look)
+        ) from slow
     if output.ok:
         return _read_inspection(output.text, image)
     if _is_missing(output.last_words, image):
@@ -389,9 +389,11 @@ def _read_inspection(text: str, image: Reference) -> FoundImage:
         lie = next(_contradictions(answer), None)
         require_one_each(_listed(answer), image)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
-        raise Unreachable(f"the registry's answer is no image ({type(err).__name__})", where=image, hint=look) from err
+        raise Unreachable(
+            f"the registry's response is not an image ({type(err).__name__})", where=image, hint=look
+        ) from err
     if lie:
-        raise Refused(lie, where=image, hint=f"look at it: {look}; build it anew: {DOOR} build --force")
+        raise Refused(lie, where=image, hint=f"look at it: {look}; rebuild it: {DOOR} build --force")
     return FoundImage(digest, platforms)
 
 
@@ -431,10 +433,10 @@ def _build_fault(output: Output, host: str, builder: Builder) -> Fault:
     if _has(output.stderr.lower(), _CANNOT_EMULATE):
         return ProgramFailed(f"{builder.title} fails to emulate the platform: {words}", hint=BUILD_NATIVELY)
     if "did not complete successfully" in said or "failed to solve: dockerfile" in said:
-        return ProgramFailed(words, hint="mend the Dockerfile, commit it, and build again")
+        return ProgramFailed(words, hint="fix the Dockerfile, commit it, and build again")
     if re.search(_DENIED, said) or _has(said, (*_NO_HELPER, *_NO_ANSWER, *_TOO_OFTEN)):
         return registry_fault(output, host)
-    return _machine_fault(said) or ProgramFailed(words, hint="the builder's own output above says more")
+    return _machine_fault(said) or ProgramFailed(words, hint="see the builder's output above")
 
 
 def _machine_fault(said: str) -> Fault | None:

@@ -191,7 +191,7 @@ class GitHub(NamedTuple):
         """Return the pull requests from ``branch`` of any fork, the newest first, merged and closed ones too.
 
         Raises:
-            Denied: nobody is signed in, or access is denied.
+            Denied: not signed in, or access is denied.
             Unreachable: the host does not answer.
             ProgramFailed: gh failed otherwise, or its answer cannot be read.
         """

@@ -142,10 +142,10 @@ class Git:
             folder = folder.absolute()
         except FileNotFoundError as err:
             hint = "change into the hub repository, or name it: --repo PATH"
-            raise Unusable("the current folder is not there any more", hint=hint) from err
+            raise Unusable("the current folder no longer exists", hint=hint) from err
         # Not Path.is_dir: before Python 3.14 it raises where a folder above may not be entered.
         if not os.path.isdir(folder):  # noqa: PTH112
-            raise Unusable("there is no such folder", where=folder, hint="name the hub repository: --repo PATH")
+            raise Unusable("no such folder", where=folder, hint="name the hub repository: --repo PATH")
         # Git would also take the folder, or one in between, for a bare repository, and do what its files say.
         physical = Path(os.path.realpath(folder))
         above = (at for at in (physical, *physical.parents) if os.path.exists(at / ".git"))  # noqa: PTH110

@@ -33,7 +33,7 @@ _FIXES = {
 def no_clone(folder: Path) -> Unusable:
     """Return the fault for a folder that lies in no work tree."""
     hint = "change into the hub repository, or name it: --repo PATH"
-    return Unusable("this is not a git repository", where=folder, hint=hint)
+    return Unusable("not a git repository", where=folder, hint=hint)
 
 
 def not_opened(output: Output, folder: Path) -> Fault:
@@ -49,7 +49,7 @@ def remote_fault(output: Output, remote: str) -> Unreachable:
     words = _first_fault(output)
     if any(sign in said for sign in _DENIED):
         return Denied(f"the remote denied access: {words}", where=remote, hint=f"git ls-remote {remote}")
-    return Unreachable(f"the remote does not answer: {words}", where=remote, hint=f"git ls-remote {remote}")
+    return Unreachable(f"cannot reach the remote: {words}", where=remote, hint=f"git ls-remote {remote}")
 
 
 def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> ProgramFailed | Unreachable:
@@ -65,7 +65,7 @@ def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> Prog
         return ProgramFailed(
             f"the clone's own hook stopped the push of {branch}",
             where="pre-push",
-            hint="git rev-parse --git-path hooks/pre-push; its words stand above",
+            hint="git rev-parse --git-path hooks/pre-push; see its output above",
         )
     if not rejected:
         return remote_fault(output, remote)

@@ -81,16 +81,16 @@ def key_account(key_file: Path) -> str | None:
     try:
         content = json.loads(read_file(key_file))
     except FileNotFoundError as err:
-        raise Unusable("there is no such key file", where=key_file, hint=f"ls -l {key_file.parent}") from err
+        raise Unusable("no such key file", where=key_file, hint=f"ls -l {key_file.parent}") from err
     except OSError as err:
         what = f"the key file cannot be read: {err.strerror}"
         raise Unusable(what, where=key_file, hint=f"ls -l {key_file}") from err
     except (ValueError, RecursionError) as err:
-        hint = "download the key anew: gcloud iam service-accounts keys create"
+        hint = "download the key again: gcloud iam service-accounts keys create"
         raise Unusable("the key file is not JSON", where=key_file, hint=hint) from err
     if not isinstance(content, dict) or content.get("type") not in ("service_account", "external_account"):
         raise Unusable(
-            "this is neither a service account's nor a workload identity file",
+            "not a service account key or workload identity file",
             where=key_file,
             hint="make one: gcloud iam service-accounts keys create, or workload-identity-pools create-cred-config",
         )
@@ -128,11 +128,11 @@ def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
     """Yield what the denial means and how to fix it, the narrowest reading first."""
     said = words.lower()
     if "reauth" in said or "invalid_rapt" in said or "invalid_grant" in said:
-        yield f"Google wants you to sign in again: {words}", "gcloud auth login"
+        yield f"Google asks you to sign in again: {words}", "gcloud auth login"
     if "docker-credential-" in said and "executable file not found" in said:
         yield from _helper_missing(words)
     if "error getting credentials" in said:
-        yield f"Docker's credential helper gives no answer: {words}", f"{DOOR} auth"
+        yield f"Docker's credential helper does not respond: {words}", f"{DOOR} auth"
     if os.environ.get("SUDO_USER") and os.geteuid() == 0:
         yield f"root is not signed in, {os.environ['SUDO_USER']} may be: {words}", "run it without sudo"
     override = next((name for name in _OVERRIDES if os.environ.get(name)), None)
@@ -140,14 +140,12 @@ def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
         yield f"{override} is set in place of whoever is signed in: {words}", f"unset {override}"
     sign_in = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
     if "unauthenticated request" in said:
-        yield f"nobody is signed in to it: {words}", sign_in
+        yield f"not signed in to it: {words}", sign_in
     if "uploadartifacts" in said or "downloadartifacts" in said or "may not exist" in said:
-        any_of = (
-            "the account is the wrong one, or lacks the role artifactregistry.writer, or there is no such repository"
-        )
+        any_of = "the account is wrong or lacks the role artifactregistry.writer, or the repository does not exist"
         yield f"{any_of}: {words}", _describe(words)
     if "name_unknown" in said or "name unknown" in said or "repository name not known" in said:
-        yield f"there is no such repository: {words}", _describe(words) if is_google(host) else f"docker login {host}"
+        yield f"no such repository: {words}", _describe(words) if is_google(host) else f"docker login {host}"
     yield f"the registry denied access: {words}", sign_in
 
 

@@ -348,7 +348,7 @@ def _start(command: Command, argv: Sequence[str], ended: threading.Event, option
 
 def _not_started(command: Command) -> ProgramFailed:
     program = command.argv[0]
-    return ProgramFailed(f"{program} cannot be started", where=find(program), hint=f"install {program} anew")
+    return ProgramFailed(f"{program} cannot be started", where=find(program), hint=f"reinstall {program}")
 
 
 def _too_slow(command: Command, seconds: float) -> TooSlow:

@@ -84,7 +84,7 @@ def require_one_each(platforms: Sequence[str], image: Reference) -> None:
             raise Refused(
                 f"the index has {count} manifests for {platform}",
                 where=image,
-                hint=f"look at it: {look}; build it anew: {DOOR} build --force",
+                hint=f"look at it: {look}; rebuild it: {DOOR} build --force",
             )
 
 
@@ -229,7 +229,7 @@ def require_push_right(repository: Reference) -> None:
     A registry that gives no answer, or another one than yes or no, is left to the push itself.
 
     Raises:
-        Denied: the registry says no; the message is its own, the hint what mends it.
+        Denied: the registry says no; the message is its own, the hint what fixes it.
     """
     conversation = Conversation(repository, "pull,push")
     with contextlib.suppress(Undecided):

@@ -238,7 +238,7 @@ def _empty(scene: Scene) -> Scene:
 
 
 def _google(scene: Scene) -> Scene:
-    """A hub repository whose image goes to Google's Artifact Registry, on a machine where nobody is signed in."""
+    """A hub repository whose image goes to Google's Artifact Registry, on a machine where nobody has signed in."""
     _usual(scene)
     scene.hub.edit("chartpress.yaml", f"{scene.around.registry}/{scene.home.name}", GOOGLE)
     scene.hub.commit("Push to Google")

@@ -9,7 +9,7 @@ from .messages import explained, raised, templates
 TEMPLATES = templates()
 # What is refused, or denied, has its row in the page. These say themselves what is to be done.
 PLAIN = {
-    "not agreed to, nothing was done",
+    "cancelled, nothing was changed",
     "the commit's message is empty",
     "Cloud Build has no image to leave here",
     "chartpress does not know …",

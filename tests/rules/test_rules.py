@@ -359,7 +359,7 @@ def test_rule_12(hub: Hub, tmp_path: Path) -> None:
     done = run_task("auth", cwd=hub.path, env={**gcloud.env, **others})
     assert (done.code, fault(done)[0]) == (
         UNREACHABLE,
-        "nobody is signed in, and there is no terminal to sign in on (gcloud)",
+        "not signed in, and there is no terminal to sign in on (gcloud)",
     )
     environment = (gcloud.folder / "environment").read_text()
     assert "HOME=" in environment
@@ -413,7 +413,7 @@ def test_rule_13(hub: Hub) -> None:
         finally:
             holder.kill()
     assert (done.code, hub.snapshot()) == (REFUSED, before), done
-    assert fault(done)[0] == f"another run is under way here, process {holder.pid} ({hub.path})"
+    assert fault(done)[0] == f"another run is in progress, process {holder.pid} ({hub.path})"
     assert run_task("bump", cwd=hub.path).code == 0
 
 

@@ -16,7 +16,7 @@ from tests.support.server import Drip, hang_up, reply, reset
 if TYPE_CHECKING:
     from tests.support.server import Answer
 
-_UNUSABLE = "the registry gives no usable answer: ..."
+_UNUSABLE = "cannot reach the registry: ..."
 _DENIED = "the registry denied access: ..."
 _LOOK, _SIGN_IN = "curl -I http://{host}/v2/", "docker login {host}"
 
@@ -73,7 +73,7 @@ def asks_for(challenge: str) -> bytes:
 
 def denies(answer: bytes) -> Conduct:
     """Return the conduct of a server that answers 401 or 403."""
-    return Conduct(answer, f"access is denied (status {answer.split()[1].decode()})", 1, _DENIED, _SIGN_IN, Denied)
+    return Conduct(answer, f"access denied (status {answer.split()[1].decode()})", 1, _DENIED, _SIGN_IN, Denied)
 
 
 # How often it is asked when what is wrong may pass.
@@ -82,11 +82,15 @@ BOMB = gzip.compress(b"[" * 50_000_000)
 HEAD = f"HTTP/1.1 200 OK\r\nContent-Type: {MANIFEST}\r\n".encode()
 CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 TOO_MANY = says("429 Too Many Requests", "TOOMANYREQUESTS", "slow down")
-_BREAKS_OFF, _EMPTY, _DAMAGED = "the connection broke off", "the answer is empty", "the compressed answer is damaged"
-_NO_HTTP, _LESS_SAFE = "what it answers is no HTTP", "it leads to an address that is less safe than itself"
-_TOO_LARGE, _TOO_LATE = "the answer is larger than 0.0953674 MiB", "no whole answer came within 1 s"
-_TOO_OFTEN = "the registry is asked too often: ...429 Too Many Requests"
-_WAIT = "wait, and run it again; who is signed in may ask more often: docker login {host}"
+_BREAKS_OFF, _EMPTY, _DAMAGED = (
+    "the connection was closed early",
+    "the response is empty",
+    "the compressed response is damaged",
+)
+_NO_HTTP, _LESS_SAFE = "the response is not HTTP", "it redirects to a less secure address"
+_TOO_LARGE, _TOO_LATE = "the response is larger than 0.0953674 MiB", "no complete response within 1 s"
+_TOO_OFTEN = "the registry's rate limit is reached: ...429 Too Many Requests"
+_WAIT = "wait, and run it again; signed-in users get a higher limit: docker login {host}"
 # Of a Helm repository, with a bound of 100,000 bytes and one second.
 CONDUCTS = {
     "401": denies(reply(b"{}", "401 Unauthorized")),
@@ -96,13 +100,17 @@ CONDUCTS = {
         for realm in ("", "=", '="http://[::1"', '="ftp://{}"', '="http://evil.invalid/"')
     },
     "403": denies(says("403 Forbidden", "DENIED", "no")),
-    "404": Conduct(reply(status="404 Not Found"), "there is nothing (status 404)", registry=None),
-    "429": Conduct(TOO_MANY, "no usable answer (status 429)", AGAIN, _TOO_OFTEN, _WAIT),
+    "404": Conduct(reply(status="404 Not Found"), "not found (status 404)", registry=None),
+    "429": Conduct(TOO_MANY, "unexpected response (status 429)", AGAIN, _TOO_OFTEN, _WAIT),
     "429 for an hour": Conduct(
-        reply(status="429 Too Many Requests", Retry_After="3600"), "no usable answer (status 429)", 1, _TOO_OFTEN, _WAIT
+        reply(status="429 Too Many Requests", Retry_After="3600"),
+        "unexpected response (status 429)",
+        1,
+        _TOO_OFTEN,
+        _WAIT,
     ),
-    "500": Conduct(reply(status="500 Internal Server Error"), "no usable answer (status 500)"),
-    "502": Conduct(reply(b"<html>", "502 Bad Gateway"), "no usable answer (status 502)", AGAIN),
+    "500": Conduct(reply(status="500 Internal Server Error"), "unexpected response (status 500)"),
+    "502": Conduct(reply(b"<html>", "502 Bad Gateway"), "unexpected response (status 502)", AGAIN),
     "reset": Conduct(reset, _BREAKS_OFF, AGAIN),
     "hung up": Conduct(hang_up, _BREAKS_OFF, AGAIN),
     "another protocol": Conduct(b"SSH-2.0-OpenSSH_9.2\r\n", _NO_HTTP, AGAIN),
@@ -115,7 +123,7 @@ CONDUCTS = {
     "damaged gzip": Conduct(manifest(b"no gzip", Content_Encoding="gzip"), _DAMAGED, AGAIN),
     "half a gzip": Conduct(manifest(gzip.compress(b"abc")[:-9], Content_Encoding="gzip"), _DAMAGED, AGAIN),
     "another encoding": Conduct(
-        manifest(b"...", Content_Encoding="br"), "the answer is encoded in br, which nobody asked for"
+        manifest(b"...", Content_Encoding="br"), "the response is encoded as br, which was not requested"
     ),
     "a bomb": Conduct(manifest(BOMB, Content_Encoding="gzip"), _TOO_LARGE),
     "a web page": Conduct(reply(b"<html>"), None),

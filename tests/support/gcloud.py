@@ -63,7 +63,7 @@ class GcloudStandIn:
 
     @classmethod
     def install(cls, folder: Path) -> GcloudStandIn:
-        """Write the stand-ins; nobody is signed in."""
+        """Write the stand-ins; no account is signed in."""
         folder.mkdir()
         for name, text in {"gcloud": _GCLOUD, "docker-credential-gcloud": _HELPER}.items():
             (folder / name).write_text(text)

@@ -25,14 +25,14 @@ DONE = (NONE, "", "")
 
 # What is said when so many pages of 4096 bytes are free. A release takes about twenty.
 FULL = {
-    0: (UNUSABLE, f"the clone cannot be written: {NO_SPACE} (PLACE/hub/.git/hubpress.lock)", "df -h PLACE/hub/.git"),
+    0: (UNUSABLE, f"cannot write to the clone: {NO_SPACE} (PLACE/hub/.git/hubpress.lock)", "df -h PLACE/hub/.git"),
     2: (UNUSABLE, f"the file cannot be written: {NO_SPACE} (hub/requirements.yaml)", "df -h hub"),
     16: (PROGRAM, f"git commit: unable to write loose object file: {NO_SPACE} (PLACE/hub)", "df -h .git"),
 }
 
 # What is said when a folder cannot be written. The cache's is nobody's trouble: then nothing is kept.
 LOCKED = {
-    "hub": (UNUSABLE, f"the clone cannot be written: {READ_ONLY} (PLACE/hub/.git/hubpress.lock)", "df -h"),
+    "hub": (UNUSABLE, f"cannot write to the clone: {READ_ONLY} (PLACE/hub/.git/hubpress.lock)", "df -h"),
     "hub/hub": (UNUSABLE, f"the file cannot be written: {READ_ONLY} (hub/requirements.yaml)", "ls -ld hub"),
     "hub/.git/refs": (PROGRAM, f"git switch: cannot lock ref 'refs/heads/{BRANCH}': ", "ls -ld .git; mount"),
     "hub/.git/objects": (PROGRAM, "git commit: unable to create temporary file: ", "ls -ld .git; mount"),

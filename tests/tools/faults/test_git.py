@@ -38,7 +38,7 @@ class Case:
 
     Attributes:
         breaks: brings it about.
-        mends: takes it away again.
+        fixes: takes it away again.
         code: the exit code.
         error: the error's line; ``PLACE`` stands for the folder of the clone and its remote.
         hint: the hint's line, likewise.
@@ -46,7 +46,7 @@ class Case:
     """
 
     breaks: Callable[[Stage], object]
-    mends: Callable[[Stage], object]
+    fixes: Callable[[Stage], object]
     code: int
     error: str
     hint: str
@@ -57,7 +57,7 @@ def lock(path: str, *, before: bool = False) -> Case:
     """A lock file that another git has left at ``path``."""
     return Case(
         breaks=lambda stage: (stage.place / path).touch(),
-        mends=lambda stage: (stage.place / path).unlink(),
+        fixes=lambda stage: (stage.place / path).unlink(),
         code=REFUSED,
         error=f"{BUSY} (PLACE/{path})",
         hint=f"wait for it; where none runs any more: rm PLACE/{path}",
@@ -70,7 +70,7 @@ def hook(path: str, script: str, code: int, error: str, hint: str) -> Case:
     folder, _, name = path.rpartition("/")
     return Case(
         breaks=lambda stage: install_hook(stage.place / folder, name, script),
-        mends=lambda stage: (stage.place / path).unlink(),
+        fixes=lambda stage: (stage.place / path).unlink(),
         code=code,
         error=error,
         hint=hint,
@@ -129,7 +129,7 @@ CASES = {
         "exit 1",
         PROGRAM,
         f"the clone's own hook stopped the push of {BRANCH} (pre-push)",
-        "git rev-parse --git-path hooks/pre-push; its words stand above",
+        "git rev-parse --git-path hooks/pre-push; see its output above",
     ),
     "a remote that rejects every push": hook(
         "hub.git/hooks/pre-receive",
@@ -154,7 +154,7 @@ def test_a_release_stops_and_goes_on_after_mending(harness: Harness, case: Case)
     assert stage.look().users() == planted.users()
     if case.before:
         assert not stage.look().difference(broken, but="files")
-    case.mends(stage)
+    case.fixes(stage)
     again = stage.release()
     assert again.code == 0, again
     assert not stage.look().difference(undisturbed)

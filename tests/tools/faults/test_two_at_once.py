@@ -85,7 +85,7 @@ def test_in_one_clone_the_second_refuses_and_names_the_first(harness: Harness, t
     holder = fault(second)[1].rpartition(" ")[2]
     assert (second.code, holder.isdigit()) == (1, True)
     assert fault(second) == (
-        f"another run is under way here, process {holder} ({stage.hub.path})",
+        f"another run is in progress, process {holder} ({stage.hub.path})",
         f"wait for it, or look at it: ps -fp {holder}",
     )
     (stage.hub.path / ".git/hooks/pre-commit").unlink()

@@ -118,7 +118,7 @@ def test_what_may_pass_is_tried_again(server: Server, conduct: Conduct) -> None:
 )
 def test_a_status_that_is_no_answer(server: Server, status: str) -> None:
     server.answers = [reply(status=status)]
-    what = "there is nothing" if status == "410 Gone" else "no usable answer"
+    what = "not found" if status == "410 Gone" else "unexpected response"
     assert fault_of(server) == f"{what} (status {status[:3]})"
     assert len(server.asked) == (AGAIN if status[:2] == "50" else 1)
 
@@ -144,18 +144,18 @@ def test_a_server_may_ask_to_wait_but_not_for_ever(
 
 def test_no_wait_goes_beyond_the_whole_time(server: Server, waits: list[float]) -> None:
     server.answers = [reply(status="503 Busy", Retry_After="20")]
-    assert fault_of(server, Limits(total=10)) == "no usable answer (status 503)"
+    assert fault_of(server, Limits(total=10)) == "unexpected response (status 503)"
     assert waits == []
 
 
 def test_nobody_listens() -> None:
     with misbehaving() as gone:
         pass
-    assert fault_of(gone) == "the host takes no connection"
+    assert fault_of(gone) == "connection refused"
 
 
 def test_a_name_that_nobody_knows() -> None:
-    with pytest.raises(Unreachable, match="the host's name is not known here"):
+    with pytest.raises(Unreachable, match="cannot resolve the host name"):
         Fetcher(limits=QUICK).page(Address.parse("https://charts.invalid/index.yaml"))
 
 
@@ -277,7 +277,7 @@ def https_proxy(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
 def test_the_environments_proxy_is_used(https_proxy: Server) -> None:
     with pytest.raises(Unreachable) as fault:
         Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
-    assert fault.value.what == "no connection by the proxy that the environment names"
+    assert fault.value.what == "cannot connect through the proxy of the environment"
     assert "s3cret" not in str(fault.value)
     assert https_proxy.lines[0] == "CONNECT charts.test:443"
     assert https_proxy.asked[0].headers["Proxy-Authorization"] == f"Basic {b64encode(b'me:s3cret').decode()}"
@@ -297,7 +297,7 @@ def test_a_page_comes_through_the_proxys_tunnel(
 
 def test_no_proxy_is_respected(https_proxy: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", ".test")
-    with pytest.raises(Unreachable, match="the host's name is not known here"):
+    with pytest.raises(Unreachable, match="cannot resolve the host name"):
         Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
     assert https_proxy.asked == []
 
@@ -311,7 +311,7 @@ def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str
     with pytest.raises(Unusable) as fault:
         Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml"))
     assert str(fault.value) == (
-        "error: the proxy for https is none that can be used (https_proxy)\n"
+        "error: the proxy for https cannot be used (https_proxy)\n"
         "hint: set https_proxy to http://HOST:PORT, or name charts.test in no_proxy"
     )
 
@@ -326,7 +326,7 @@ def test_a_page_of_https_is_never_fetched_over_http(
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
     secure.answers = [reply(status="302 Found", Location=f"{server.url}/index.yaml")]
-    assert fault_of(secure) == "it leads to an address that is less safe than itself"
+    assert fault_of(secure) == "it redirects to a less secure address"
     assert server.asked == []
 
 

@@ -99,7 +99,7 @@ def test_a_name_is_read_and_written_back(text: str, parts: tuple[str | None, ...
 
 @pytest.mark.parametrize("text", NO_NAMES.values(), ids=NO_NAMES)
 def test_no_name_is(text: str) -> None:
-    with pytest.raises(Unusable, match=r"is not the name of an image \(Dockerfile:3\)\nhint: write it as host/path"):
+    with pytest.raises(Unusable, match=r"is not an image name \(Dockerfile:3\)\nhint: write it as host/path"):
         Reference.parse(text, where="Dockerfile:3")
 
 
@@ -107,7 +107,7 @@ def test_the_fault_is_one_error_and_one_hint() -> None:
     with pytest.raises(Unusable) as refused:
         Reference.parse("quay.io/Hub\nhint: rm -rf", where="images/hub/Dockerfile:2")
     assert str(refused.value) == (
-        "error: 'quay.io/Hub\\nhint: rm -rf' is not the name of an image (images/hub/Dockerfile:2)\n"
+        "error: 'quay.io/Hub\\nhint: rm -rf' is not an image name (images/hub/Dockerfile:2)\n"
         "hint: write it as host/path:tag, for example quay.io/jupyterhub/k8s-hub:4.4.0"
     )
 

@@ -45,7 +45,7 @@ def test_windows_is_refused_with_the_way_to_wsl(system: str, asked: str | None) 
     with pytest.raises(Refused) as refused:
         platform_argument(Host(system, "AMD64"), AMD64, asked)
     assert str(refused.value) == (
-        f"error: hub images are not built on Windows itself ({system}, AMD64)\n"
+        f"error: hub images cannot be built on Windows directly ({system}, AMD64)\n"
         "hint: run it in WSL with Docker Desktop's WSL integration: wsl --install"
     )
 

@@ -157,7 +157,7 @@ def test_a_fault_of_a_variable_names_the_variable(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(Unusable) as refused:
         read_settings(configured(push="maybe"))
     assert str(refused.value) == (
-        "error: hub.push is 'maybe', not true or false (INVOKE_HUB_PUSH)\nhint: mend INVOKE_HUB_PUSH, or unset it"
+        "error: hub.push is 'maybe', not true or false (INVOKE_HUB_PUSH)\nhint: fix INVOKE_HUB_PUSH, or unset it"
     )
 
 
@@ -166,7 +166,7 @@ def test_a_fault_of_a_variable_names_the_variable(monkeypatch: pytest.MonkeyPatc
     [
         ({"context": "../i", "name": "a/b"}, "hub.images.context is '../i', not a path in the repository"),
         ({"context": "i", "name": "a/b:1"}, "hub.images.name is 'a/b:1', not the name of an image"),
-        ({"context": "i", "name": "a/b", "tag": "1"}, "there is no setting hub.images.tag"),
+        ({"context": "i", "name": "a/b", "tag": "1"}, "unknown setting hub.images.tag"),
     ],
 )
 def test_a_whole_image_is_refused_by_what_is_wrong_in_it(image: dict[str, str], fault: str) -> None:
@@ -185,9 +185,7 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch, ke
 def test_an_unknown_key_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(Unusable) as refused:
         read_settings(configured(imgaes=["hub"]))
-    assert (
-        str(refused.value) == f"error: there is no setting hub.imgaes (invoke.yaml)\nhint: the settings are: {ALL_KEYS}"
-    )
+    assert str(refused.value) == f"error: unknown setting hub.imgaes (invoke.yaml)\nhint: the settings are: {ALL_KEYS}"
 
 
 def test_an_unknown_variable_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +193,7 @@ def test_an_unknown_variable_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(Unusable) as refused:
         read_settings(configured())
     assert str(refused.value) == (
-        f"error: there is no setting hub.imgaes (INVOKE_HUB_IMGAES)\nhint: the settings are: {ALL_KEYS}"
+        f"error: unknown setting hub.imgaes (INVOKE_HUB_IMGAES)\nhint: the settings are: {ALL_KEYS}"
     )
 
 
@@ -298,7 +296,7 @@ def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(text: str, ca
             "",
             (
                 "error: the file is not a mapping that Invoke can read (invoke.yaml)\n"
-                f"hint: mend {carrier.path}/invoke.yaml\n"
+                f"hint: fix {carrier.path}/invoke.yaml\n"
             ),
         )
 
@@ -333,7 +331,7 @@ def test_a_variable_wins_over_a_file_of_another_type(
         ("list.yaml", "- hub\n", "the file is not a mapping that Invoke can read"),
         ("number.yaml", "hub: {1: 2}\n", "the file is not a mapping that Invoke can read"),
         ("settings.toml", "", "the file is not a mapping that Invoke can read"),
-        ("nothing.yaml", None, "there is no such file"),
+        ("nothing.yaml", None, "no such file"),
     ],
 )
 def test_a_file_on_the_command_line_that_cannot_be_used(name: str, text: str | None, what: str, carrier: Hub) -> None:
@@ -387,7 +385,7 @@ def test_a_repository_that_is_not_there(hub: Hub) -> None:
     assert (done.code, done.out, done.err) == (
         2,
         "",
-        f"error: there is no such folder ({hub.path}/nowhere)\nhint: name the hub repository: --repo PATH\n",
+        f"error: no such folder ({hub.path}/nowhere)\nhint: name the hub repository: --repo PATH\n",
     )
 
 
@@ -418,8 +416,5 @@ def test_a_current_folder_that_is_gone(tmp_path: Path) -> None:
     assert (done.code, done.out, done.err) == (
         2,
         "",
-        (
-            "error: the current folder is not there any more\n"
-            "hint: change into the hub repository, or name it: --repo PATH\n"
-        ),
+        ("error: the current folder no longer exists\nhint: change into the hub repository, or name it: --repo PATH\n"),
     )

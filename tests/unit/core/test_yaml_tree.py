@@ -36,7 +36,7 @@ WHERE = "hub/values.yaml"
         ),
         pytest.param(
             b"a: *b\n",
-            "error: no anchor &b before the alias *b (hub/values.yaml:1)\nhint: mend the name",
+            "error: no anchor &b before the alias *b (hub/values.yaml:1)\nhint: fix the name",
             id="an alias of nothing",
         ),
         pytest.param(

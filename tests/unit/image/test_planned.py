@@ -62,7 +62,7 @@ def test_a_platform_that_the_base_is_not_there_for_is_refused(hub: Hub, base: Re
         1,
         "",
         (
-            "error: the base image is not there for linux/s390x, only for linux/amd64 "
+            "error: the base image is not available for linux/s390x, only for linux/amd64 "
             f"({base.address}/{base.path}:3.2.1)\n"
             "hint: name another platform: --platform, or hub.platform in invoke.yaml\n"
         ),
@@ -75,8 +75,7 @@ def test_a_base_that_is_not_there_is_refused(hub: Hub, base: Repository) -> None
     done = run_task("build", "--dry", cwd=hub.path)
     assert (done.code, done.out) == (1, "")
     assert done.err == (
-        f"error: the base image does not exist ({base.address}/{base.path}:3.2.2)\n"
-        "hint: invoke bump, or mend the FROM\n"
+        f"error: the base image does not exist ({base.address}/{base.path}:3.2.2)\nhint: invoke bump, or fix the FROM\n"
     )
 
 

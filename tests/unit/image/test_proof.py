@@ -74,7 +74,7 @@ REFUSED = {
         AMD64,
         (
             "error: the image is for linux/arm64, not for linux/amd64 (registry.test/core/hub:1.2.3)\n"
-            "hint: build it anew for the right platform: invoke build --force"
+            "hint: rebuild it for the right platform: invoke build --force"
         ),
     ),
     "it is for one of two platforms": (
@@ -83,7 +83,7 @@ REFUSED = {
         f"{AMD64},{ARM64}",
         (
             "error: the image is for linux/amd64, not for linux/arm64 (registry.test/core/hub:1.2.3)\n"
-            "hint: build it anew for the right platform: invoke build --force"
+            "hint: rebuild it for the right platform: invoke build --force"
         ),
     ),
     "it is for no platform": (
@@ -92,7 +92,7 @@ REFUSED = {
         AMD64,
         (
             "error: the image is for no platform at all, not for linux/amd64 (registry.test/core/hub:1.2.3)\n"
-            "hint: build it anew for the right platform: invoke build --force"
+            "hint: rebuild it for the right platform: invoke build --force"
         ),
     ),
 }
@@ -121,7 +121,7 @@ def test_an_image_is_refused_that_has(image: FoundImage, its_base: Base) -> None
         prove(IMAGE, image, its_base, AMD64)
     assert str(refused.value) == (
         "error: the image is not built on quay.io/jupyterhub/k8s-hub:4.4.0 (registry.test/core/hub:1.2.3)\n"
-        "hint: commit a change of the image's files for a new tag, or build this one anew: invoke build --force"
+        "hint: commit a change of the image's files for a new tag, or rebuild this one: invoke build --force"
     )
 
 
@@ -138,7 +138,7 @@ def test_a_base_that_is_not_there_for_the_platform_is_refused_before_a_build() -
     with pytest.raises(Refused) as refused:
         require_platforms(base(amd64="abc", arm64="xyz"), f"{ARM64}/v8,linux/s390x")
     assert str(refused.value) == (
-        "error: the base image is not there for linux/s390x, only for linux/amd64, linux/arm64 "
+        "error: the base image is not available for linux/s390x, only for linux/amd64, linux/arm64 "
         "(quay.io/jupyterhub/k8s-hub:4.4.0)\nhint: name another platform: --platform, or hub.platform in invoke.yaml"
     )
     require_platforms(base(amd64="abc", arm64="xyz"), f"{ARM64}/v8,{AMD64}")

@@ -265,14 +265,14 @@ def test_a_tag_template_is_filled_in(drawing: Drawing, template: str, expected: 
     [
         pytest.param(
             "{verson}",
-            "error: the template '{verson}' cannot be filled in: it may hold {chart_version}, {commit}, {commits}, "
-            "{base_version} (hub.tag)\nhint: mend it in hub.tag",
+            "error: the template '{verson}' cannot be filled in: it may use {chart_version}, {commit}, {commits}, "
+            "{base_version} (hub.tag)\nhint: fix it in hub.tag",
             id="a name with a typo",
         ),
         pytest.param(
             "{commit",
             "error: the template '{commit' cannot be filled in: expected '}' before end of string (hub.tag)\n"
-            "hint: mend it in hub.tag",
+            "hint: fix it in hub.tag",
             id="an open brace",
         ),
     ],
@@ -287,7 +287,7 @@ def test_a_tag_template_that_cannot_be_filled_in_is_refused(drawing: Drawing, te
 @pytest.mark.parametrize(("template", "tag"), [("a/{commits}", "a/1"), ("-{commits}", "-1"), ("{commits}+1", "1+1")])
 def test_a_template_that_makes_no_tag_is_refused(drawing: Drawing, template: str, tag: str) -> None:
     drawing.begin(files())
-    with pytest.raises(Refused, match=re.escape(f"'{tag}' cannot be an image's tag")):
+    with pytest.raises(Refused, match=re.escape(f"'{tag}' is not a valid image tag")):
         our_tags(open_at(drawing.top, tag=template))
 
 
@@ -297,6 +297,6 @@ def test_a_git_tag_that_is_no_image_tag_is_refused_with_the_way_out(drawing: Dra
     with pytest.raises(Refused) as refused:
         our_tags(open_at(drawing.top))
     assert str(refused.value) == (
-        "error: 'release/1.0' cannot be an image's tag (git describe --tags)\n"
+        "error: 'release/1.0' is not a valid image tag (git describe --tags)\n"
         "hint: use another template in invoke.yaml: hub: {tag: '{chart_version}-{commit}'}"
     )

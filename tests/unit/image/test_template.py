@@ -34,14 +34,14 @@ def test_what_is_filled_in_is_not_read_again() -> None:
 @pytest.mark.parametrize(
     ("template", "why"),
     [
-        pytest.param("{BRANCHES}", "it may hold {TAG}, {LAST_COMMIT}", id="an unknown name"),
-        pytest.param("{}", "it may hold {TAG}, {LAST_COMMIT}", id="no name"),
-        pytest.param("{0}", "it may hold {TAG}, {LAST_COMMIT}", id="a number"),
-        pytest.param("{TAG.__class__}", "it may hold {TAG}, {LAST_COMMIT}", id="an attribute"),
-        pytest.param("{TAG[0]}", "it may hold {TAG}, {LAST_COMMIT}", id="an item"),
-        pytest.param("{TAG!r}", "it may hold {TAG}, {LAST_COMMIT}", id="a conversion"),
-        pytest.param("{TAG:>999999999}", "it may hold {TAG}, {LAST_COMMIT}", id="a width that fills the memory"),
-        pytest.param("{TAG:{TAG}}", "it may hold {TAG}, {LAST_COMMIT}", id="a name in a name"),
+        pytest.param("{BRANCHES}", "it may use {TAG}, {LAST_COMMIT}", id="an unknown name"),
+        pytest.param("{}", "it may use {TAG}, {LAST_COMMIT}", id="no name"),
+        pytest.param("{0}", "it may use {TAG}, {LAST_COMMIT}", id="a number"),
+        pytest.param("{TAG.__class__}", "it may use {TAG}, {LAST_COMMIT}", id="an attribute"),
+        pytest.param("{TAG[0]}", "it may use {TAG}, {LAST_COMMIT}", id="an item"),
+        pytest.param("{TAG!r}", "it may use {TAG}, {LAST_COMMIT}", id="a conversion"),
+        pytest.param("{TAG:>999999999}", "it may use {TAG}, {LAST_COMMIT}", id="a width that fills the memory"),
+        pytest.param("{TAG:{TAG}}", "it may use {TAG}, {LAST_COMMIT}", id="a name in a name"),
         pytest.param("{TAG", "expected '}' before end of string", id="an open brace"),
         pytest.param("TAG}", "Single '}' encountered in format string", id="a closing brace"),
     ],
@@ -51,7 +51,7 @@ def test_what_cannot_be_filled_in_is_refused(template: str, why: str) -> None:
         render(template, NAMES, "chartpress.yaml: images.hub.buildArgs")
     assert str(refused.value) == (
         f"error: the template {template!r} cannot be filled in: {why} (chartpress.yaml: images.hub.buildArgs)\n"
-        "hint: mend it in chartpress.yaml: images.hub.buildArgs"
+        "hint: fix it in chartpress.yaml: images.hub.buildArgs"
     )
 
 

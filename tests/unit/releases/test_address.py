@@ -53,7 +53,7 @@ def test_plain_http_to_another_machine_is_refused(host: str) -> None:
     with pytest.raises(Refused) as fault:
         Address.parse(f"http://me:pw@{host}/helm-chart")
     assert str(fault.value) == (
-        f"error: plain http is used on this machine only (http://{host}/helm-chart)\n"
+        f"error: plain http is allowed on this machine only (http://{host}/helm-chart)\n"
         f"hint: use https://{host}/helm-chart; or ask for it in invoke.yaml: "
         f"hub: {{chart_repository: http://{host}/helm-chart}}"
     )
@@ -79,7 +79,7 @@ def test_an_archives_address_is_taken_from_the_repositorys_folder(base: str, ref
 
 @pytest.mark.parametrize("reference", ["http://127.0.0.1/a.tgz", "file:///etc/passwd"])
 def test_an_index_of_https_leads_to_nothing_less_safe(reference: str) -> None:
-    with pytest.raises(Unreachable, match="it leads to an address that is less safe than itself"):
+    with pytest.raises(Unreachable, match="it redirects to a less secure address"):
         Address.parse("https://hub.test/charts").resolved(reference)
 
 

@@ -217,9 +217,9 @@ BAD = {
     "nothing": ("", "this is not the index of a Helm repository"),
     "a chart": ("apiVersion: v2\nname: jupyterhub\n", "this is not the index of a Helm repository"),
     "no yaml": ("apiVersion: v1\nentries: {]\n", "the index is not YAML: line 2: "),
-    "no jupyterhub": (TINY.replace("  jupyterhub:", "  pebble:"), "the index names no release of jupyterhub"),
-    "cut off in a version": (TINY[: TINY.index("3.8\ngenerated")], "the index is cut off"),
-    "cut off at a line's end": (TINY[: TINY.index("    version")], "the index is cut off"),
+    "no jupyterhub": (TINY.replace("  jupyterhub:", "  pebble:"), "the index has no release of jupyterhub"),
+    "cut off in a version": (TINY[: TINY.index("3.8\ngenerated")], "the index is truncated"),
+    "cut off at a line's end": (TINY[: TINY.index("    version")], "the index is truncated"),
     "two documents": (
         f"---\n{TINY}---\n{TINY}",
         "the index cannot be read: line 15: the file holds several YAML documents",

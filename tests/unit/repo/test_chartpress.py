@@ -169,7 +169,7 @@ charts:
         ),
         pytest.param(
             "charts:\n- name: 7",
-            "charts[0].name is the number '7', not a text (helm-charts/chartpress.yaml:2)",
+            "charts[0].name is the number '7', not a string (helm-charts/chartpress.yaml:2)",
             id="a name",
         ),
         pytest.param(
@@ -179,12 +179,12 @@ charts:
         ),
         pytest.param(
             "charts:\n- name: c\n  images:\n    hub:\n      buildArgs: {V: 1}",
-            "charts[0].images.hub.buildArgs.V is the number '1', not a text (helm-charts/chartpress.yaml:5)",
+            "charts[0].images.hub.buildArgs.V is the number '1', not a string (helm-charts/chartpress.yaml:5)",
             id="a build argument",
         ),
         pytest.param(
             "charts:\n- name: c\n  images:\n    hub:\n      valuesPath: [a, 1]",
-            "charts[0].images.hub.valuesPath[1] is the number '1', not a text (helm-charts/chartpress.yaml:5)",
+            "charts[0].images.hub.valuesPath[1] is the number '1', not a string (helm-charts/chartpress.yaml:5)",
             id="a values path",
         ),
         pytest.param(

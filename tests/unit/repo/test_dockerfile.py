@@ -188,7 +188,7 @@ def test_only_the_base_image_changes(before: bytes, new: Reference, after: bytes
         ),
         pytest.param(
             "FROM a/k8s-hub:b:c\n",
-            "error: 'a/k8s-hub:b:c' is not the name of an image (images/hub/Dockerfile:1)\n"
+            "error: 'a/k8s-hub:b:c' is not an image name (images/hub/Dockerfile:1)\n"
             "hint: write it as host/path:tag, for example quay.io/jupyterhub/k8s-hub:4.4.0",
             id="not a name",
         ),

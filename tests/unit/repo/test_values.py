@@ -306,7 +306,7 @@ def test_a_digest_stays_a_digest(before: str, after: str) -> None:
         ),
         pytest.param(
             "image:\n  name: a\n  tag: !!int 7\n",
-            "error: image.tag carries the tag tag:yaml.org,2002:int, so it cannot be a text (hub/values.yaml:3)\n"
+            "error: image.tag carries the tag tag:yaml.org,2002:int, so it cannot be a string (hub/values.yaml:3)\n"
             "hint: remove the tag",
             id="a number by its tag",
         ),

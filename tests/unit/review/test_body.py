@@ -105,10 +105,10 @@ def test_what_was_not_proved_is_said_and_comes_first_among_what_to_check(
 ) -> None:
     gap = Evidence(f"{NAME}:1", "quay.io/jupyterhub/k8s-hub:3.3.8", gap="docker is not installed")
     body = story(a_hub(tmp_path, helm_repository, "3.2.1"), "3.3.8", "1", "3.3.8", gap).body
-    assert "**Not proved**: docker is not installed.\n" in body
+    assert "**Not verified**: docker is not installed.\n" in body
     assert "| digest | not known |\n| platforms | not known |\n" in body
     assert "| built on it | not known |\n" in body
-    check = "- [ ] The image is built and proved: `hubpress build`, then `hubpress commit --pr`.\n"
+    check = "- [ ] The image is built and verified: `hubpress build`, then `hubpress commit --pr`.\n"
     assert f"### Before deploying\n\n{check}" in body
 
 
@@ -145,7 +145,7 @@ def test_text_from_outside_cannot_break_the_table() -> None:
 def test_a_fault_from_outside_means_itself_in_markdown() -> None:
     gap = Evidence("hub:1", "base:1", gap="<img src=x> *bold* @everyone\n# heading")
     body = Description(Changes(None, (), ()), (gap,), None, Release("4.4.0"), ()).body
-    assert "**Not proved**: \\<img src=x\\> \\*bold\\* \\@everyone \\# heading.\n" in body
+    assert "**Not verified**: \\<img src=x\\> \\*bold\\* \\@everyone \\# heading.\n" in body
 
 
 def test_a_text_that_is_too_long_for_github_is_cut_at_a_lines_end() -> None:

@@ -124,7 +124,7 @@ def test_the_documented_settings(hub: Hub) -> None:
 
 @pytest.mark.parametrize("setting", [7, [7], {"a": "b"}])
 def test_a_setting_that_is_no_text_is_refused(setting: object) -> None:
-    with pytest.raises(Unusable, match="not a list of texts"):
+    with pytest.raises(Unusable, match="not a list of strings"):
         read_settings({"next_steps": setting})
 
 

@@ -88,7 +88,7 @@ def test_an_index_with_two_manifests_for_a_platform_is_refused(
     inspected = f"docker buildx imagetools inspect {image}"
     assert str(fault.value) == (
         f"error: the index has 2 manifests for {named_so} ({image})\n"
-        f"hint: look at it: {inspected}; build it anew: invoke build --force"
+        f"hint: look at it: {inspected}; rebuild it: invoke build --force"
     )
 
 
@@ -128,7 +128,7 @@ def test_an_attestation_beside_the_image_is_no_platform(repository: Repository) 
 
 def test_an_index_of_nothing_is_no_usable_answer(repository: Repository) -> None:
     repository.push_index("1")
-    with pytest.raises(Unreachable, match="the registry's answer is no image"):
+    with pytest.raises(Unreachable, match="the registry's response is not an image"):
         inspect(named(repository, "1"))
 
 

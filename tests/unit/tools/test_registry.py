@@ -106,7 +106,7 @@ def test_an_index_that_says_another_platform_than_its_image(
     reference = at(repository, "1")
     assert str(fault.value) == (
         f"error: the index says {said}, its image is for {really} ({reference})\n"
-        f"hint: look at it: docker buildx imagetools inspect {reference}; build it anew: invoke build --force"
+        f"hint: look at it: docker buildx imagetools inspect {reference}; rebuild it: invoke build --force"
     )
 
 

@@ -107,7 +107,7 @@ def test_without_a_terminal_nobody_is_asked_to_sign_in(hub: Hub, gcloud: GcloudS
         4,
         "",
         (
-            "error: nobody is signed in, and there is no terminal to sign in on (gcloud)\n"
+            "error: not signed in, and there is no terminal to sign in on (gcloud)\n"
             "hint: on a terminal: gcloud auth login; in CI: invoke auth --key-file PATH\n"
         ),
     )
@@ -158,7 +158,7 @@ def test_a_key_with_which_the_helper_gives_no_credentials_is_no_success(
     key = key_file(tmp_path, type="service_account", client_email="ci@hub.example")
     denied(
         auth(hub, gcloud, "--key-file", key),
-        "docker-credential-gcloud gives no credentials with the key file",
+        "docker-credential-gcloud returned no credentials for the key file",
         f"see why: echo {HOST} | docker-credential-gcloud get",
     )
 
@@ -221,7 +221,7 @@ def test_a_login_in_dockers_store_does_not_count_for_a_key(hub: Hub, gcloud: Gcl
     assert gcloud.calls == [LIST, CONFIGURE, LIST]
 
 
-NEITHER, NO_JSON = "this is neither a service account's nor a workload identity file", "the key file is not JSON"
+NEITHER, NO_JSON = "not a service account key or workload identity file", "the key file is not JSON"
 NO_KEYS = {
     "a person's credentials": ('{"type": "authorized_user"}', NEITHER),
     "a list": ("[]", NEITHER),
@@ -363,7 +363,7 @@ def test_a_dry_run_refuses_as_the_real_one_would(hub: Hub, gcloud: GcloudStandIn
     assert done.out.startswith(
         f"Plan for {hub.path}\n"
         "  auth x sign in to Google Cloud\n"
-        "         because nobody is signed in, and there is no terminal to sign in on\n"
+        "         because not signed in, and there is no terminal to sign in on\n"
     )
     assert gcloud.calls == [LIST]
 
@@ -411,7 +411,7 @@ def test_a_configuration_of_dockers_that_is_none_is_left_alone(hub: Hub, gcloud:
     done = auth(hub, gcloud)
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        f"error: Docker's configuration is no JSON object ({config})\nhint: mend or remove it: {config}\n"
+        f"error: Docker's configuration is not a JSON object ({config})\nhint: fix or remove it: {config}\n"
     )
     assert config.read_text() == text
 

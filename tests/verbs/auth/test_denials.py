@@ -35,9 +35,7 @@ BASIC = "failed to do request: no basic auth credentials"
 OAUTH = "failed to authorize: failed to fetch oauth token: unexpected status: 401 Unauthorized"
 NAME_UNKNOWN = 'name unknown: Repository "core" not found'
 LIST = "gcloud auth list; gcloud artifacts repositories describe core --location=us-central1 --project=cal-icor-hubs"
-WRONG_OR_NONE = (
-    "the account is the wrong one, or lacks the role artifactregistry.writer, or there is no such repository"
-)
+WRONG_OR_NONE = "the account is wrong or lacks the role artifactregistry.writer, or the repository does not exist"
 
 
 def test_a_denial_is_one_error_and_one_hint_with_exit_code_4() -> None:
@@ -51,7 +49,7 @@ def test_a_denial_is_one_error_and_one_hint_with_exit_code_4() -> None:
     [
         pytest.param(UPLOAD, GOOGLE, WRONG_OR_NONE, LIST, id="no role to upload"),
         pytest.param(DOWNLOAD, GOOGLE, WRONG_OR_NONE, LIST, id="no role to download"),
-        pytest.param(UNAUTHENTICATED, GOOGLE, "nobody is signed in to it", "invoke auth", id="nobody signed in"),
+        pytest.param(UNAUTHENTICATED, GOOGLE, "not signed in to it", "invoke auth", id="nobody signed in"),
         pytest.param(
             "denied: Permission denied (or it may not exist)",
             GOOGLE,
@@ -96,7 +94,7 @@ def test_a_denial_is_one_error_and_one_hint_with_exit_code_4() -> None:
         pytest.param(
             NO_ANSWER,
             GOOGLE,
-            "Docker's credential helper gives no answer",
+            "Docker's credential helper does not respond",
             "invoke auth",
             id="helper without an answer",
         ),

@@ -158,14 +158,14 @@ def test_an_account_that_may_not_build_is_denied(hub: Hub, cloud: Google) -> Non
         pytest.param(
             "(gcloud.builds.submit) You do not currently have an active account selected.",
             4,
-            "nobody is signed in: (gcloud.builds.submit) You do not",
+            "not signed in: (gcloud.builds.submit) You do not",
             "gcloud auth login",
             id="nobody signed in",
         ),
         pytest.param(
             "(gcloud.builds.submit) There was a problem refreshing your current auth tokens: Reauthentication failed.",
             4,
-            "nobody is signed in: (gcloud.builds.submit) There was a problem",
+            "not signed in: (gcloud.builds.submit) There was a problem",
             "gcloud auth login",
             id="session ended",
         ),

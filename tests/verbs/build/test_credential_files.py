@@ -130,7 +130,7 @@ NAME = "gha-creds-0a1b2c.json"
 FILE = f"images/hub/{NAME}"
 REFUSED = (
     f"the build context holds {CLOUD} ({FILE})",
-    f"who gets the image would have it: git rm --cached -- {FILE}, commit that, and mount it in the cluster",
+    f"anyone with the image can read it: git rm --cached -- {FILE}, commit that, and mount it in the cluster",
 )
 
 

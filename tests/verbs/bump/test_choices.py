@@ -46,7 +46,7 @@ def test_two_charts_that_depend_on_jupyterhub_are_both_named(two_charts: Hub, hu
     assert told.code == 2
     assert fault(told) == (
         "several charts depend on jupyterhub: prod, test (chartpress.yaml)",
-        "say which in invoke.yaml: hub: {chart: prod}",
+        "set it in invoke.yaml: hub: {chart: prod}",
     )
 
 
@@ -96,7 +96,7 @@ def test_two_folders_with_a_chart_that_counts_are_both_named(two_roots: Hub, hub
     assert told.code == 2
     assert fault(told) == (
         f"there are several chartpress.yaml: east, west ({two_roots.path})",
-        "say which in invoke.yaml: hub: {root: east}",
+        "set it in invoke.yaml: hub: {root: east}",
     )
 
 

@@ -34,7 +34,7 @@ def plain(hub: Hub, helm_repository: HelmServer) -> Hub:
 def test_the_hint_mends_it(plain: Hub) -> None:
     plain.write("invoke.yaml", f"hub: {{chart_repository: {ELSEWHERE}}}\n")
     done = run_task("bump", cwd=plain.path)
-    assert (done.code, fault(done)[0]) == (4, f"the host's name is not known here ({ELSEWHERE}index.yaml)")
+    assert (done.code, fault(done)[0]) == (4, f"cannot resolve the host name ({ELSEWHERE}index.yaml)")
 
 
 def test_who_asked_for_it_is_told_what_that_means(
@@ -43,9 +43,7 @@ def test_who_asked_for_it_is_told_what_that_means(
     git = Git.around(hub.path)
     monkeypatch.setattr(Address, "on_loopback", property(lambda _: False))
     step, _ = plan_bump(open_hub(Settings(chart_repository=helm_repository.url), git), BumpOptions())
-    assert step.warnings[0] == (
-        "the Helm repository is asked over plain http: whoever is on the way can change what it says"
-    )
+    assert step.warnings[0] == ("the Helm repository is read over plain http: anyone on the network path can change it")
     assert helm_repository.requests
-    with pytest.raises(Refused, match="plain http is used on this machine only"):
+    with pytest.raises(Refused, match="plain http is allowed on this machine only"):
         plan_bump(open_hub(Settings(), git), BumpOptions())

@@ -304,7 +304,7 @@ SHAPES = [
         "values that name no image",
         CHART + EMPTY_VALUES + IMAGE,
         "error: jupyterhub.hub.image names no image (hub/values.yaml)\n"
-        "hint: say it in invoke.yaml: hub: {images: [{context: images/site-hub, name: HOST/PATH/site-hub, "
+        "hint: set it in invoke.yaml: hub: {images: [{context: images/site-hub, name: HOST/PATH/site-hub, "
         "values: [jupyterhub.hub.image]}]}",
         init=ADOPTED.replace("    images:\n", "    imagePrefix: reg.example.edu/core/\n    images:\n").replace(
             f"        imageName: {OURS}\n", ""
@@ -316,7 +316,7 @@ SHAPES = [
         "values that name z2jh's own image",
         CHART + VALUES.replace(OURS, "quay.io/jupyterhub/k8s-hub") + IMAGE,
         "error: jupyterhub.hub.image names no image (hub/values.yaml)\n"
-        "hint: say it in invoke.yaml: hub: {images: [{context: images/site-hub, name: HOST/PATH/site-hub, "
+        "hint: set it in invoke.yaml: hub: {images: [{context: images/site-hub, name: HOST/PATH/site-hub, "
         "values: [jupyterhub.hub.image]}]}",
         init=ADOPTED.replace("    images:\n", "    imagePrefix: reg.example.edu/core/\n    images:\n").replace(
             f"        imageName: {OURS}\n", ""
@@ -328,21 +328,21 @@ SHAPES = [
         "two Dockerfiles",
         CHART + VALUES + "== images/a/Dockerfile\nFROM k8s-hub:3.2.1\n" + IMAGE,
         "error: several Dockerfiles inherit from z2jh's hub image: images/a/Dockerfile, images/site-hub/Dockerfile "
-        f"(TOP)\nhint: say it in invoke.yaml: hub: {{images: [{{context: images/site-hub, name: {OURS}, "
+        f"(TOP)\nhint: set it in invoke.yaml: hub: {{images: [{{context: images/site-hub, name: {OURS}, "
         "values: [jupyterhub.hub.image]}]}",
     ),
     refused(
         "an image on top of an image on top of z2jh's",
         CHART + VALUES + IMAGE.replace("FROM quay.io/jupyterhub/k8s-hub:3.2.1", "FROM ours") + BASE_OF_OURS,
         f"error: {OURS} may be built from images/site-hub/Dockerfile, and images/base/Dockerfile inherits from z2jh's "
-        f"hub image (TOP)\nhint: say it in invoke.yaml: hub: {{images: [{{context: images/base, name: {OURS}, "
+        f"hub image (TOP)\nhint: set it in invoke.yaml: hub: {{images: [{{context: images/base, name: {OURS}, "
         "values: [jupyterhub.hub.image]}]}",
     ),
     refused(
         "a build context that holds the values",
         CHART + VALUES + ALONE.replace("RUN true", "COPY logo.svg conf /x"),
         "error: the build context of Dockerfile holds hub/values.yaml, so each build would give the image a new tag "
-        f"(.)\nhint: say it in invoke.yaml: hub: {{images: [{{context: ., name: {OURS}, "
+        f"(.)\nhint: set it in invoke.yaml: hub: {{images: [{{context: ., name: {OURS}, "
         "values: [jupyterhub.hub.image], paths: [logo.svg, conf]}]}",
     ),
     refused(
@@ -448,7 +448,7 @@ SHAPES = [
         "the image alone, twice",
         ALONE + ALONE.replace("== ", "== images/a/"),
         "error: several Dockerfiles inherit from z2jh's hub image: Dockerfile, images/a/Dockerfile (TOP)\n"
-        "hint: say it in invoke.yaml: hub: {images: [{context: ., name: HOST/PATH/hub}]}",
+        "hint: set it in invoke.yaml: hub: {images: [{context: ., name: HOST/PATH/hub}]}",
     ),
     # -- none of it yet
     refused(

@@ -68,7 +68,7 @@ def second_requirement_left_behind(hub: Hub) -> Problem:
     second = hub.read(REQUIREMENTS).partition("\n")[2].replace("3.3.8", "3.3.7")
     hub.write(REQUIREMENTS, f"{hub.read(REQUIREMENTS)}{second}    alias: staging\n")
     hub.commit("Add a second hub")
-    message = "jupyterhub stands at 3.3.7 here and at 3.3.8 above"
+    message = "jupyterhub is at 3.3.7 here and at 3.3.8 above"
     return Problem(Code.REQUIREMENTS_DIFFER, f"{REQUIREMENTS}:8", message, "give all of them the same version")
 
 
@@ -162,7 +162,7 @@ def old_tag_kept_over_the_charts(hub: Hub) -> Problem:
     hub.edit(VALUES, "  singleuser:\n", f"{proxy}  singleuser:\n")
     hub.commit("Hold the proxy back")
     message = "jupyterhub.proxy.chp.image.tag is 4.5.0, but jupyterhub 3.3.8 has 4.6.1"
-    hint = f"take it out, or set 4.6.1; {accept('image-override')}"
+    hint = f"remove it, or set 4.6.1; {accept('image-override')}"
     return Problem(Code.OVERRIDE, f"{VALUES}:13", message, hint, Severity.WARNING)
 
 
@@ -183,7 +183,7 @@ def history_squashed(hub: Hub) -> Problem:
 
 
 def accept(code: str) -> str:
-    return f"if it is meant so, in invoke.yaml: hub: {{accept: [{code}]}}"
+    return f"if this is intended, in invoke.yaml: hub: {{accept: [{code}]}}"
 
 
 def pinned_without_a_push(hub: Hub) -> str:

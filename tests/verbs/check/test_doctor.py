@@ -74,7 +74,7 @@ def test_a_tool_that_cannot_be_executed(tools: Path, name: str) -> None:
 def test_a_tool_whose_interpreter_is_gone(tools: Path, name: str) -> None:
     write_tool(tools, name, FIT[name], shebang="/no/such/python3")
     found = seen(examine(None))[name]
-    assert found == unfit(name, None, f"{name} cannot be started: install {name} anew")
+    assert found == unfit(name, None, f"{name} cannot be started: reinstall {name}")
 
 
 @pytest.mark.parametrize("name", TOOLS)

@@ -175,7 +175,7 @@ def test_a_remote_builder_at_whose_address_nobody_listens(tmp_path: Path, tools:
 def test_windows_itself_is_refused_with_the_way_to_wsl(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Host, "here", lambda: Host("win32", "AMD64"))
     found = look("platform")
-    assert (found.ok, found.version) == (False, "hub images are not built on Windows itself")
+    assert (found.ok, found.version) == (False, "hub images cannot be built on Windows directly")
     assert (found.hint or "").endswith("wsl --install")
 
 
@@ -203,7 +203,7 @@ def test_dockers_helper_is_asked(
 ) -> None:
     use_helper(host, "lab")
     write_tool(tools, "docker-credential-lab", f"{answer}\n")
-    words = "Docker's helper answers" if ok else "Docker's helper gives no credentials"
+    words = "Docker's helper answers" if ok else "Docker's helper returned no credentials"
     assert look(f"sign-in {host}", hub_at(tmp_path, host)) == MachineFinding(f"sign-in {host}", words, ok, hint=hint)
 
 

@@ -123,7 +123,7 @@ def test_a_squashed_release_online(tmp_path: Path, mirror: str, registry: Regist
     hub.git("merge", "--quiet", "--squash", "bump-z2jh-3.3.8")
     hub.commit("Move z2jh to 3.3.8 (#42)")
     consistent(hub)
-    assert run_task("build", "commit", "--branch", "mend-the-values", cwd=hub.path).code == 0
+    assert run_task("build", "commit", "--branch", "fix-the-values", cwd=hub.path).code == 0
     consistent(hub)
 
 

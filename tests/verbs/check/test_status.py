@@ -126,7 +126,7 @@ def test_a_registry_that_gives_no_answer_leaves_the_rest_to_be_seen(settled: Hub
     assert image.endswith("  no answer from its registry, current")
     assert release == "invoke release has nothing to do."
     pinned = f"{image_name(settled)}:{pinned_tag(settled)}"
-    assert unchecked[0].startswith(f"not checked: {pinned}: the registry gives no usable answer: ")
+    assert unchecked[0].startswith(f"not checked: {pinned}: cannot reach the registry: ")
     assert unchecked[0].endswith(f"({NO_REGISTRY})")
     assert unchecked[1] == f"  hint: curl -I http://{NO_REGISTRY}/v2/"
     assert verdict == "No problems in what was checked."
@@ -147,7 +147,7 @@ def test_a_helm_repository_that_gives_no_answer(tmp_path: Path) -> None:
     result = status(hub)
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines()[0].split() == ["chart", "3.2.1", "newest", "-,", "with", "pre-releases", "-"]
-    unchecked = "not checked: the chart's releases: the host takes no connection (http://127.0.0.1:1/index.yaml)\n"
+    unchecked = "not checked: the chart's releases: connection refused (http://127.0.0.1:1/index.yaml)\n"
     assert unchecked in result.out
     assert status(hub, "--json").json["chart"] == {
         "pinned": "3.2.1",

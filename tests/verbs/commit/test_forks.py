@@ -108,7 +108,7 @@ def test_two_forks_are_told_apart(team: Team) -> None:
     team.gh.keep(number=1, url=f"{PAGES}/1", title="Sam's", body="", **sams)
     bump(team)
     dry = done(team, "--dry")
-    assert f"because it was asked for with --pr; sam:{BRANCH} has one already: {PAGES}/1\n" in dry.out
+    assert f"because of --pr; sam:{BRANCH} has one already: {PAGES}/1\n" in dry.out
     assert done(team).out.splitlines()[-1] == f"pull request created: {PAGES}/2"
     assert done(team).out == f"pull request present: {PAGES}/2\n"
 

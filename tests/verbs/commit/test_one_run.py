@@ -65,7 +65,7 @@ def test_what_is_no_lock_file_is_named_with_the_way_to_remove_it(
     error, hint = fault(done)
     assert error.startswith("the lock file cannot be used: ")
     assert error.endswith(f" ({lock})")
-    assert hint == f"ls -ld {lock}; while no run is under way it can be removed: rm -r {lock}"
+    assert hint == f"ls -ld {lock}; if no run is in progress, remove it: rm -r {lock}"
     assert mine.read_text() == SECRET
     assert not (moved.path / ".git/nowhere").exists()
     # The hint leads on.
@@ -90,7 +90,7 @@ def test_a_lock_that_may_only_be_read_keeps_the_next_run_out(tmp_path: Path) -> 
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(Refused) as refused, one_run_at_a_time(tmp_path):
             raise AssertionError("the lock is held")
-    assert refused.value.what == "another run is under way here, process unknown"
+    assert refused.value.what == "another run is in progress, process unknown"
     assert refused.value.hint == f"wait for it, or look at it: fuser -v {lock}"
 
 

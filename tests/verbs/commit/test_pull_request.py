@@ -196,10 +196,10 @@ def test_gitlabs_page_is_told_even_where_gh_is(moved: Hub, gh: StandInGh) -> Non
 def test_an_unknown_forge_is_named(moved: Hub) -> None:
     at(moved, "git@git.example.org:org/hubs.git")
     dry, done = run_task("--dry", "commit", "--pr", cwd=moved.path), commit(moved)
-    assert "* pull request: to be opened by hand\n" in dry.out
-    assert "because git.example.org is no forge that is known here\n" in dry.out
+    assert "* pull request: open it yourself\n" in dry.out
+    assert "because git.example.org is not a known forge\n" in dry.out
     assert done.out.splitlines()[-1] == (
-        f"open a pull request from {BRANCH} into main: by hand, its remote is no forge that is known here"
+        f"open a pull request from {BRANCH} into main: by hand, its remote is not a known forge"
     )
 
 

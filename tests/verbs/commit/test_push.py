@@ -158,22 +158,22 @@ def test_a_push_goes_to_the_push_address_and_is_proved_there(moved: Hub, tmp_pat
 
 def test_the_users_own_commits_on_the_feature_branch_are_listed_and_pushed(moved: Hub) -> None:
     moved.git("switch", "--quiet", "--create", BRANCH)
-    first, second = own_commit(moved, "Add notes"), own_commit(moved, "Mend $(notes)")
+    first, second = own_commit(moved, "Add notes"), own_commit(moved, "Fix $(notes)")
     dry = commit(moved, "--push", "--dry")
     assert (
         f"         * push {BRANCH} to origin\n"
-        "           because it was asked for with --push\n"
+        "           because of --push\n"
         "           with commits that were there before, and that origin does not have:\n"
-        f"             {second} Mend $(notes)\n"
+        f"             {second} Fix $(notes)\n"
         f"             {first} Add notes\n"
         "           $ git push "
     ) in dry.out
     done = commit(moved, "--push")
     assert done.code == 0, done
-    assert f"  {second} Mend $(notes)\n  {first} Add notes\n" in done.err
+    assert f"  {second} Fix $(notes)\n  {first} Add notes\n" in done.err
     assert moved.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines() == [
         SUBJECT,
-        "Mend $(notes)",
+        "Fix $(notes)",
         "Add notes",
     ]
 
@@ -241,7 +241,7 @@ def test_the_clones_own_hook_is_not_the_remotes_answer(moved: Hub) -> None:
     assert "hook: run the tests first\n" in done.err
     assert done.err.endswith(
         f"error: the clone's own hook stopped the push of {BRANCH} (pre-push)\n"
-        "hint: git rev-parse --git-path hooks/pre-push; its words stand above\n"
+        "hint: git rev-parse --git-path hooks/pre-push; see its output above\n"
     )
 
 
@@ -263,7 +263,7 @@ def test_a_remote_that_is_gone_is_unreachable_before_anything_is_committed(moved
     done = commit(moved, "--push")
     assert (done.code, done.out) == (4, "")
     assert done.err == (
-        f"error: the remote does not answer: '{moved.remote}' does not appear to be a git repository (origin)\n"
+        f"error: cannot reach the remote: '{moved.remote}' does not appear to be a git repository (origin)\n"
         "hint: git ls-remote origin\n"
     )
     assert (moved.git("for-each-ref"), moved.snapshot()) == before

@@ -227,10 +227,7 @@ def test_outside_of_a_repository(tmp_path: Path) -> None:
     assert (done.code, done.out, done.err) == (
         2,
         "",
-        (
-            f"error: this is not a git repository ({tmp_path})\n"
-            "hint: change into the hub repository, or name it: --repo PATH\n"
-        ),
+        (f"error: not a git repository ({tmp_path})\nhint: change into the hub repository, or name it: --repo PATH\n"),
     )
 
 
@@ -241,8 +238,8 @@ def test_a_branch_template_with_another_name_is_refused(moved: Hub) -> None:
         2,
         "",
         (
-            "error: the template 'bump-{verison}' cannot be filled in: it may hold {version} (hub.branch)\n"
-            "hint: mend it in hub.branch\n"
+            "error: the template 'bump-{verison}' cannot be filled in: it may use {version} (hub.branch)\n"
+            "hint: fix it in hub.branch\n"
         ),
     )
     assert refs(moved) == before

@@ -250,7 +250,7 @@ def test_the_chart_gets_the_name_that_the_setting_has(empty: Hub, helm_repositor
 def test_where_the_image_goes_is_asked_for_when_the_remote_does_not_tell(bare: Hub) -> None:
     result = run_task("init", cwd=bare.path)
     assert result.code == 2
-    assert result.err.splitlines()[1].startswith("hint: say it: invoke init --prefix ")
+    assert result.err.splitlines()[1].startswith("hint: use: invoke init --prefix ")
 
 
 @pytest.mark.parametrize(

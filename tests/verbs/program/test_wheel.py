@@ -102,7 +102,7 @@ def test_a_release_like_2i2cs(installed: Path, pilot: Hub, registry: Registry, p
         "- chart requirement jupyterhub: 3.2.1 -> 3.3.8 (helm-charts/basehub/Chart.yaml)",
         f"- base image: {mirror}:3.2.1 -> {mirror}:3.3.8 (helm-charts/images/hub/Dockerfile)",
         "- JupyterHub: 4.0.2 -> 4.1.6",
-        "- Kubernetes, at least: 1.23",
+        "- minimum Kubernetes: 1.23",
         "",
     ]
     assert changed_files(pilot) == [

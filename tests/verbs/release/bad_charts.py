@@ -43,7 +43,7 @@ HELM_REPOSITORY = [
         "bump",
         no_helm_repository,
         UNREACHABLE,
-        "the host takes no connection (http://127.0.0.1:1/index.yaml)",
+        "connection refused (http://127.0.0.1:1/index.yaml)",
         "look at what is there: curl -fsSL http://127.0.0.1:1/index.yaml | head",
     ),
     Bug(
@@ -59,7 +59,7 @@ HELM_REPOSITORY = [
         "bump",
         index(OTHER_CHARTS),
         UNREACHABLE,
-        "the index names no release of jupyterhub ({s.charts.url}index.yaml)",
+        "the index has no release of jupyterhub ({s.charts.url}index.yaml)",
         LOOK,
     ),
     Bug(

@@ -97,7 +97,7 @@ SETTINGS = [
         "bump",
         settings("hub: {platfrom: linux/amd64}\n"),
         UNUSABLE,
-        "there is no setting hub.platfrom (invoke.yaml)",
+        "unknown setting hub.platfrom (invoke.yaml)",
         ALL_SETTINGS,
     ),
     Bug(
@@ -106,6 +106,6 @@ SETTINGS = [
         settings("hub: [\n"),
         UNUSABLE,
         "the file is not YAML: line 2: expected the node content, but found '<stream end>' (invoke.yaml)",
-        "mend {s.hub.path}/invoke.yaml",
+        "fix {s.hub.path}/invoke.yaml",
     ),
 ]

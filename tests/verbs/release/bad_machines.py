@@ -114,7 +114,7 @@ ENGINE = [
         run_that_fails,
         PROGRAM,
         "failed to solve: process ... did not complete successfully: exit code: 7",
-        "mend the Dockerfile, commit it, and build again",
+        "fix the Dockerfile, commit it, and build again",
         foreseen=False,
     ),
 ]
@@ -161,14 +161,14 @@ IMAGES = [
         no_such_base,
         REFUSED,
         "the base image does not exist ({s.base}:3.2.9)",
-        "invoke bump, or mend the FROM",
+        "invoke bump, or fix the FROM",
     ),
     Bug(
         "base image that is not there for the platform",
         "build --platform linux/riscv64",
         nothing,
         REFUSED,
-        "the base image is not there for linux/riscv64, only for linux/amd64 ({s.base}:3.2.1)",
+        "the base image is not available for linux/riscv64, only for linux/amd64 ({s.base}:3.2.1)",
         "name another platform: --platform, or hub.platform in invoke.yaml",
     ),
 ]
@@ -212,7 +212,7 @@ REGISTRIES = [
         "build",
         registry_down,
         UNREACHABLE,
-        "the registry gives no usable answer: ... connection refused (127.0.0.1:1)",
+        "cannot reach the registry: ... connection refused (127.0.0.1:1)",
         "curl -I http://127.0.0.1:1/v2/",
     ),
     Bug(
@@ -229,7 +229,7 @@ REGISTRIES = [
         tag_on_another_base,
         REFUSED,
         "the image is not built on {s.base}:3.2.1 ({s.image})",
-        "commit a change of the image's files for a new tag, or build this one anew: invoke build --force",
+        "commit a change of the image's files for a new tag, or rebuild this one: invoke build --force",
     ),
     Bug(
         "the tag is there for another platform",
@@ -237,7 +237,7 @@ REGISTRIES = [
         tag_for_another_platform,
         REFUSED,
         "the image is for linux/arm64, not for linux/amd64 ({s.image})",
-        "build it anew for the right platform: invoke build --force",
+        "rebuild it for the right platform: invoke build --force",
     ),
     Bug(
         "a stand-in would leave this machine",

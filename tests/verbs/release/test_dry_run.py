@@ -152,7 +152,7 @@ def test_a_chain_that_is_not_dry_shares_files_and_git_alone(scene: Scene) -> Non
 
 
 def no_sign_in(scene: Scene) -> None:
-    """The image belongs to Google's registry, and nobody is signed in."""
+    """The image belongs to Google's registry, and not signed in."""
     scene.change("chartpress.yaml", f"{scene.prefix}/core/", "us-central1-docker.pkg.dev/project/core/")
 
 

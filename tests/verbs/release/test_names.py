@@ -85,7 +85,7 @@ def context_file(hub: Hub) -> None:
     hub.write("images/hub/--output=evil", "x\n")
 
 
-NO_NAME = "which is not the name of an image"
+NO_NAME = "which is not an image name"
 NO_OPTION = "not a name (invoke.yaml)"
 ANYWHERE = [
     Name("chart and its folder", chart_folder, COMMIT),
@@ -99,7 +99,7 @@ ANYWHERE = [
         1,
         "--evil is neither a version nor a range",
     ),
-    Name("Helm repository", partial(edited, REQUIREMENTS, "http:", "--evil:"), COMMIT, 4, "there is no such file"),
+    Name("Helm repository", partial(edited, REQUIREMENTS, "http:", "--evil:"), COMMIT, 4, "no such file"),
     Name("branch", git_branch, COMMIT),
     *(
         Name(f"hub.{line.partition(':')[0]}", partial(setting, line), LOOK, 2, NO_OPTION)
@@ -119,7 +119,7 @@ WITH_ENGINE = [
     Name("file of the context", context_file, BUILD),
     Name("path", partial(image_key, "paths: [--output=evil]"), BUILD),
     Name("branch", git_branch, BUILD),
-    Name("git tag", git_tag, BUILD, 1, "cannot be an image's tag"),
+    Name("git tag", git_tag, BUILD, 1, "is not a valid image tag"),
     Name("build option", partial(image_key, "extraBuildCommandOptions: [--output=evil]"), BUILD, 2, "no counterpart"),
 ]
 
@@ -172,7 +172,7 @@ def test_a_folder_that_is_a_pattern_commits_its_own_files_alone(hub: Hub, record
         ("build --image=--evil", 2, "--evil is no image"),
         ("build --engine=--evil", 2, "there is no engine --evil"),
         ("build --force --builder=--evil", 3, "the builder does not answer"),
-        ("build --force --platform=--evil/x", 1, "the base image is not there for --evil/x"),
+        ("build --force --platform=--evil/x", 1, "the base image is not available for --evil/x"),
     ],
 )
 @pytest.mark.engine

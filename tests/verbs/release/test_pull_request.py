@@ -75,7 +75,7 @@ def test_a_plan_tells_the_tag_that_will_be_and_no_digest(hub: Hub, gh: StandInGh
     assert dry.code == 0, dry
     told = dry.json["pull_request"]
     assert (told["status"], told["url"]) == ("created", None)
-    assert "**Not proved**: the registry does not have it yet.\n" in told["body"]
+    assert "**Not verified**: the registry does not have it yet.\n" in told["body"]
     assert "| digest | not known |\n" in told["body"]
     assert gh.changes == []
 
@@ -88,8 +88,8 @@ def test_values_that_still_name_an_image_on_the_older_base_are_said_to(hub: Hub,
     assert run_task("bump", cwd=hub.path).code == 0
     assert run_task("commit", "--pr", cwd=hub.path).code == 0
     (request,) = gh.requests
-    assert "**Not proved**: the image is not built on 127.0.0.1:" in request["body"]
-    assert "- [ ] The image is built and proved: `hubpress build`, then `hubpress commit --pr`.\n" in request["body"]
+    assert "**Not verified**: the image is not built on 127.0.0.1:" in request["body"]
+    assert "- [ ] The image is built and verified: `hubpress build`, then `hubpress commit --pr`.\n" in request["body"]
 
 
 def test_an_image_that_the_registry_lost_is_said_to(hub: Hub, gh: StandInGh, registry: Registry) -> None:
@@ -99,7 +99,7 @@ def test_an_image_that_the_registry_lost_is_said_to(hub: Hub, gh: StandInGh, reg
     assert run_task("bump", cwd=hub.path).code == 0
     done = run_task("commit", "--pr", cwd=hub.path)
     assert done.code == 0, done
-    assert "**Not proved**: the registry does not have it yet.\n" in gh.requests[0]["body"]
+    assert "**Not verified**: the registry does not have it yet.\n" in gh.requests[0]["body"]
 
 
 def test_a_rehearsal_shows_what_the_pull_request_would_say(hub: Hub, gh: StandInGh) -> None:

@@ -117,7 +117,7 @@ def test_a_rehearsal_that_is_kept_can_be_looked_at_with_the_commands_that_it_sho
     assert list(shown) == ["its commits", "its images", "remove it"]
     commits = run("sh", "-c", shown["its commits"], cwd=scene.folder)
     assert commits.out.count("\n+    version: 3.3.8\n") == 1, commits
-    image = next(line for line in result.out.splitlines() if line.endswith(": built, pushed, proved"))
+    image = next(line for line in result.out.splitlines() if line.endswith(": built, pushed, verified"))
     with serving(shown["its images"], json.loads((folder / "rehearsal.json").read_text())["port"]):
         sh("docker", "buildx", "imagetools", "inspect", image.partition(": ")[0], cwd=folder)
     assert run("sh", "-c", shown["remove it"], cwd=scene.folder).code == 0
@@ -145,7 +145,7 @@ def test_what_cannot_be_reached_is_stood_in_for_and_loudly_so(tmp_path: Path) ->
     result = run_task("rehearse", cwd=hub.path)
     assert result.code == 0, result
     notes = [
-        "STAND-IN: the charts come with hubpress, not from http://127.0.0.1:1/: the host takes no connection",
+        "STAND-IN: the charts come with hubpress, not from http://127.0.0.1:1/: connection refused",
         f"STAND-IN: {OUT_OF_REACH}:3.3.8 is not z2jh's image, it was made here for the rehearsal",
     ]
     assert result.err.splitlines()[:2] == notes

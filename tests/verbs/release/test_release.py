@@ -50,7 +50,7 @@ def test_every_answer_but_yes_leaves_all_as_it_was(scene: Scene, answer: str) ->
     plan, _, verdict = result.err.partition(QUESTION)
     assert plan.startswith(f"Plan for {scene.hub.path}\n")
     assert verdict == (
-        "error: not agreed to, nothing was done\n"
+        "error: cancelled, nothing was changed\n"
         "hint: invoke release, and answer y; or invoke --dry release\n"
     )  # fmt: skip
     assert scene.world() == before
@@ -68,7 +68,10 @@ def test_without_a_terminal_nobody_is_asked_and_nothing_done(scene: Scene) -> No
     before = scene.world()
     result = run_task("release", cwd=scene.hub.path, stdin="y\n")
     assert (result.code, result.out) == (1, "")
-    assert fault(result) == ("nobody can be asked here (no terminal)", "look at the plan, then: add --yes")
+    assert fault(result) == (
+        "confirmation needed, but there is no terminal",
+        "look at the plan, then: add --yes",
+    )
     assert result.err.startswith(f"Plan for {scene.hub.path}\n")
     assert scene.world() == before
 
@@ -85,7 +88,7 @@ def test_a_release_ends_with_a_summary_the_times_and_the_next_steps(scene: Scene
         f"images/hub/Dockerfile: {scene.base}:3.2.1 -> {scene.base}:3.3.8",
         "hub/requirements.yaml: jupyterhub 3.2.1 -> 3.3.8",
         f"commit {moved} on {BRANCH}: Move z2jh from 3.2.1 to 3.3.8",
-        f"{scene.prefix}/core/hub:{tag}: built, pushed, proved",
+        f"{scene.prefix}/core/hub:{tag}: built, pushed, verified",
     ]
     assert [line.split()[0] for line in said[4:7]] == ["digest", "platform", "base"]
     assert said[7:] == [f"commit {named} on {BRANCH}: Use hub image {tag}"]
