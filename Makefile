@@ -57,9 +57,9 @@ format: $(venv)/.ready ## write the files in the project's style
 	$(venv)/bin/ruff format
 	$(venv)/bin/ruff check --fix
 
-docs: $(venv)/.ready engine ## write docs/settings.md and draw docs/rehearsal.svg anew, from the code and a real run
+docs: $(venv)/.ready engine ## update the generated documents: settings, the team's page, the picture
 	$(python) -m tests.docs.settings_page >docs/settings.md
-	DRAW_PICTURE=1 $(python) -m pytest -n 0 tests/docs/test_picture.py
+	DRAW_PICTURE=1 $(python) -m pytest -n 0 tests/docs/test_team_page.py tests/docs/test_picture.py
 
 dist: $(venv)/.ready ## build wheel and source archive into dist/: the same bytes from the same commit
 	SOURCE_DATE_EPOCH=$$(git log -1 --pretty=%ct) $(python) -m hatchling build --target wheel --target sdist

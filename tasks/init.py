@@ -1,4 +1,4 @@
-"""``init``: make a repository usable: take the hub image that is there, or give the chart one."""
+"""``init``: add what a repository is missing for its hub image."""
 
 from __future__ import annotations
 
@@ -16,31 +16,35 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
 HELP = {
-    "prefix": "what the image's name begins with, HOST/PATH/ (default: ghcr.io/OWNER/, where the remote is GitHub's)"
+    "prefix": "the registry and path of the image, HOST/PATH/ (default: ghcr.io/OWNER/ for a remote on GitHub)",
+    "docs": "also write a page for your team's documentation to this file or folder of the repository",
 }
 
 
 @task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
-def init(c: Context, prefix: str | None = None, repo: str | None = None, json: bool = False) -> None:
-    """Make a repository usable; overwrite nothing.
+def init(
+    c: Context, prefix: str | None = None, docs: str | None = None, repo: str | None = None, json: bool = False
+) -> None:
+    """Add what a repository is missing; overwrite nothing.
 
-    Takes a hub image that is there as it is: Dockerfile, name, values path.
-    Without one it writes a Dockerfile for the pinned release; in a repository
-    without any chart, a chart for the newest release too. Adds chartpress.yaml,
-    the values keys, Makefile targets and .gitignore lines where they are
-    missing. Shows the plan first, and says what to add by hand.
+    Keeps an existing hub image as it is: Dockerfile, name, values path. If
+    there is none, writes a Dockerfile for the pinned release; if there is no
+    chart either, writes a chart for the newest release. Adds chartpress.yaml,
+    the values keys, Makefile targets and .gitignore lines if they are missing.
+    Shows the plan first, and prints what to add by hand.
 
     Examples:
       --dry init                 look first
-      init                       the image goes to ghcr.io/OWNER/
-      init --prefix HOST/PATH/   it goes there
+      init                       push the image to ghcr.io/OWNER/
+      init --prefix HOST/PATH/   push the image to this registry
+      init --docs docs/          add a page for your team's documentation
 
     Afterwards: git add, git commit, release.
     """
-    from .repo.init import plan_init
+    from .review.team_page import plan_setup
 
     with open_run(c, repo=repo, json=json) as run:
-        plan = Plan((plan_init(run.hub, prefix),))
+        plan = Plan(plan_setup(run.hub, prefix, docs))
         writes = not run.dry and not plan.nothing_to_do
         if writes:
             run.show_plan(plan)

@@ -129,5 +129,5 @@ def test_a_setting_that_is_no_text_is_refused(setting: object) -> None:
 
 
 def test_an_unknown_name_is_refused(hub: Hub) -> None:
-    with pytest.raises(Unusable, match="it may hold"):
+    with pytest.raises(Unusable, match="it may use"):
         next_steps(opened(hub, next_steps=["Tell {team}"]), into("main"))
