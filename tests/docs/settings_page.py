@@ -12,8 +12,8 @@ _HEAD = """\
 # Settings
 
 hubpress reads what it needs from chartpress.yaml, the chart, the Dockerfiles and git, so most repositories need no
-settings. Put anything it cannot detect under `hub:` in `invoke.yaml` at the repository's top, or in environment variables,
-which take precedence.
+settings. Put anything it cannot detect under `hub:` in `invoke.yaml` at the repository's top, or in environment
+variables, which take precedence.
 
 ```yaml
 hub:
@@ -27,8 +27,8 @@ hub:
       values: [jupyterhub.hub.image]
 ```
 
-Unknown keys and wrong types are errors. Empty variables count as unset. In a variable, separate the entries of a list with
-commas, and write an entry of `values` as `FILE:PATH`.
+Unknown keys and wrong types are errors. Empty variables count as unset. In a variable, separate the entries of a list
+with commas, and write an entry of `values` as `FILE:PATH`.
 
 | key | variable | default | meaning |
 |---|---|---|---|
