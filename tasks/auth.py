@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 HELP = {
     "key-file": "sign in with this service account's key or workload identity file, without a browser",
     "no-browser": "print the address to open instead of opening a browser",
-    "adc": "make application default credentials too",
-    "default-registries": "let Docker push to gcr.io's hosts too",
+    "adc": "also create application default credentials",
+    "default-registries": "also let Docker push to the gcr.io hosts",
 }
 
 
@@ -35,14 +35,14 @@ def auth(
 ) -> None:
     """Sign in, and let Docker push to the image's registry.
 
-    Reads Docker's configuration and asks its credential helper. Runs gcloud
-    only where that gives no answer, and nothing where the registry is not
-    Google's. Writes gcloud's and Docker's own configuration, nothing here.
+    Asks Docker's credential helper first, and runs gcloud only if the helper
+    has no login. Runs nothing for registries outside Google. Writes only
+    gcloud's and Docker's own configuration.
 
     Examples:
-      auth                       a person, in a browser
-      auth --no-browser          the same, over ssh
-      auth --key-file FILE       a service account or workload identity, in CI
+      auth                       sign in with a browser
+      auth --no-browser          sign in over ssh
+      auth --key-file FILE       use a service account or workload identity
 
     Afterwards: bump.
     """

@@ -1,4 +1,4 @@
-"""``build``: build and push the hub image, prove what was pushed, write it into the values."""
+"""``build``: build, push and verify the hub image, and set it in the values."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
 HELP = {
-    "image": "an image to build, by its key in chartpress.yaml (repeatable; default: those that inherit from k8s-hub)",
-    "no-push": "only build, into the engine's local store; the values stay as they are",
-    "force": "build and push even over a tag that exists",
-    "platform": "build for this platform, whatever the host (default: see hub.platform)",
+    "image": "build only this image, by its key in chartpress.yaml; repeatable (default: all hub images)",
+    "no-push": "build into the local engine only; do not change the values",
+    "force": "build and push even if the registry already has the tag",
+    "platform": "build for this platform, whatever the host (default: hub.platform)",
     "builder": "build on this buildx builder (default: hub.builder, else Docker's current one)",
     "no-cache": "do not use the build cache",
-    "engine": "buildx, or chartpress: the runbook's own commands",
+    "engine": "buildx, or chartpress to build with chartpress --push",
 }
 
 
@@ -38,18 +38,18 @@ def build(
     repo: str | None = None,
     json: bool = False,
 ) -> None:
-    """Build, push and prove the hub image; set it in the values.
+    """Build, push and verify the hub image; set it in the values.
 
-    Its tag names the last commit that touched its files, as chartpress's does.
-    What the registry has already is proved and not built again. Writes the
-    chart's values only after the registry has answered for digest, platform
-    and base. Files of the image that are not committed stop it.
+    The tag names the last commit that changed the image's files, as
+    chartpress's does. An image that the registry already has is verified, not
+    built again. The values change only after the registry has confirmed the
+    digest, the platform and the base. Uncommitted image files are refused.
 
     Examples:
       build                      every image that inherits from z2jh's
-      build --image hub          one of them
-      build --builder cluster    on a builder that is not this machine's
-      build --no-push            into the engine here, the values stay
+      build --image hub          only this image
+      build --builder cluster    build on another machine
+      build --no-push            build into the local engine, keep the values
 
     Afterwards: commit.
     """

@@ -34,15 +34,16 @@ def bump(
 ) -> None:
     """Move the base image and the requirement to a z2jh release.
 
-    Reads the Helm repository's index. Writes the Dockerfile's FROM and the
-    chart requirement, with its lock where there is one: all of it, or none.
-    Without a flag it is the newest stable release of the pinned major version.
+    Reads the Helm repository's index. Writes the Dockerfile's FROM, the chart
+    requirement and its lock file, and every other place of the version: all
+    of them or none. Without flags, takes the newest stable release of the
+    pinned major version.
 
     Examples:
       --dry bump                 look first
       bump                       the newest of this major version
-      bump --major               may cross a major version
-      bump --to 3.3.7            exactly this one, also back
+      bump --major               allow a new major version
+      bump --to 3.3.7            exactly this one, newer or older
 
     Afterwards: commit.
     """

@@ -1,4 +1,4 @@
-"""``check``: fail when the hub repository is inconsistent."""
+"""``check``: fail if the hub repository is inconsistent."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
 
-HELP = {"offline": "use files and git alone: for pre-commit"}
+HELP = {"offline": "use only files and git, for pre-commit"}
 
 
 @task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
 def check(c: Context, offline: bool = False, repo: str | None = None, json: bool = False) -> None:
-    """Fail when the hub repository is inconsistent.
+    """Fail if the hub repository is inconsistent.
 
-    For CI and pre-commit. Read-only: the files and git, and unless --offline
-    the Helm repository and the image's registry. Exit code 1 where it found a
-    fault; warnings, and problems that hub.accept names, do not fail. Each kind
-    has a code that does not change. What could not be checked is named.
+    For CI and pre-commit. Reads the files and git, and without --offline also
+    the Helm repository and the image's registry. Exits with code 1 if it finds
+    a fault; warnings, and problems in hub.accept, do not fail. Problem codes
+    do not change. Lists what it could not check.
 
     Examples:
       check --offline            in a pre-commit hook
       check                      on a pull request
-      check --json               what it found, for scripts
+      check --json               for scripts
     """
     from .checks.world import find_problems
 

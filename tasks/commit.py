@@ -1,4 +1,4 @@
-"""``commit``: commit exactly the files that bump and build manage."""
+"""``commit``: commit the files that bump and build manage."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
 HELP = {
-    "message": "the commit's message, in place of the one that says what moved",
-    "branch": "the branch to commit on; made where it is not there (default: hub.branch, on the default branch)",
+    "message": "use this commit message (default: a message that says what moved)",
+    "branch": "commit on this branch, created if it is missing (default: hub.branch on the default branch)",
     "push": "push the branch to the remote",
-    "pr": "push, and open a pull request or update the open one (GitHub, with gh; elsewhere: say where to open it)",
+    "pr": "push, and open or update the pull request (with gh on GitHub; elsewhere print where to open it)",
 }
 
 
@@ -32,17 +32,16 @@ def commit(
     repo: str | None = None,
     json: bool = False,
 ) -> None:
-    """Commit exactly the files that bump and build manage.
+    """Commit the files that bump and build manage.
 
-    On the current branch, or on a new feature branch when that is the default
-    branch. Other changes, the index and stashes stay as they are, but for what
-    an interrupted commit of these files left in the index; a managed file with
-    other changes in it stops it. Nothing is ever pushed by force.
+    Commits on the current branch, or on a new feature branch if that is the
+    default branch. Your index, other changes and stashes stay as they are. A
+    managed file with other changes is refused. Never pushes by force.
 
     Examples:
       commit                     with a message that says what moved
-      commit --push              and push the branch
-      commit --pr                and open the pull request, or update it
+      commit --push              also push the branch
+      commit --pr                also open or update the pull request
 
     Afterwards: build, or merge the pull request.
     """

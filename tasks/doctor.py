@@ -1,4 +1,4 @@
-"""``doctor``: say whether this machine could run a release."""
+"""``doctor``: check that this machine can run a release."""
 
 from __future__ import annotations
 
@@ -20,17 +20,16 @@ if TYPE_CHECKING:
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
 def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
-    """Say whether this machine could run a release.
+    """Check that this machine can run a release.
 
-    Looks at each tool and its version, the engine, the builder, the sign-in
-    and the registry, side by side; names one fix for each fault. What a
-    release does not need here is marked with - where it is missing. Outside of
-    a hub repository it looks at the tools alone. Changes nothing. Exit code 1
-    where a release could not run.
+    Checks each tool and its version, the engine, the builder, the sign-in and
+    the registry, and prints a fix for each fault. Marks a missing tool with -
+    if a release here does not need it. Outside a hub repository, checks only
+    the tools. Changes nothing. Exits with code 1 if a release cannot run.
 
     Examples:
       doctor                     before the first release on a machine
-      doctor --json              the same for scripts
+      doctor --json              for scripts
     """
     from .checks import machine
 

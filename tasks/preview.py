@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
 HELP = {
-    "deployment": "only this deployment, by its name; may be given several times",
-    "kube_version": "the cluster's Kubernetes version, 1.30; wins over the setting hub.kubernetes",
+    "deployment": "show only this deployment, by its name; repeatable",
+    "kube_version": "the cluster's Kubernetes version, such as 1.30 (default: hub.kubernetes)",
 }
 
 
@@ -39,15 +39,15 @@ def preview(
 ) -> None:
     """Show what a release changes in the cluster.
 
-    Renders the chart with helm, as the base branch has it and as the release
-    leaves it, with each deployment's values, and compares object by object.
-    Nothing is written, no cluster is asked, and what looks secret is masked.
-    Exit code 1 where the new chart refuses a deployment's values.
+    Renders the chart with helm for the base branch and for the release, with
+    each deployment's values, and compares the objects. Writes nothing, does
+    not contact a cluster, and masks secrets. Exits with code 1 if the new
+    chart refuses a deployment's values.
 
     Examples:
       preview                    the newest release of this major version
       preview --to 4.0.0         exactly this one
-      preview --deployment edx   that deployment alone
+      preview --deployment edx   only this deployment
 
     Afterwards: release.
     """

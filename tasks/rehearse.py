@@ -1,4 +1,4 @@
-"""``rehearse``: run the whole release against a throwaway clone, git remote and registry on this machine."""
+"""``rehearse``: run a whole release against a throwaway clone, git remote and registry on this machine."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 HELP = {
     **RELEASE_HELP,
-    "push": "implied: a rehearsal always pushes to its throwaway remote",
-    "pr": "show the pull request that would be opened",
-    "yes": "implied: a rehearsal never asks",
-    "keep": "keep the temporary folder, and say how to look at it",
-    "stand-in-base": "take a marked stand-in for the base image, even where the real one can be reached",
+    "push": "always on: a rehearsal pushes to its throwaway remote",
+    "pr": "show the text of the pull request",
+    "yes": "always on: a rehearsal never asks",
+    "keep": "keep the temporary folder, and print the commands to inspect it",
+    "stand-in-base": "use a marked stand-in for the base image, even if the real one can be reached",
 }
 
 
@@ -60,18 +60,17 @@ def rehearse(
     repo: str | None = None,
     json: bool = False,
 ) -> None:
-    """Rehearse the whole release on this machine alone.
+    """Rehearse a release; nothing leaves this machine.
 
-    Nothing leaves it: a throwaway clone as the working tree stands, a bare git
-    remote, a registry on 127.0.0.1. The real Helm repository and base image
-    where they can be reached, marked stand-ins where not. Ends with the diff
-    that a reviewer would see. All of it goes away; after one that was killed,
-    the next rehearsal clears up.
+    Uses a throwaway clone of the working tree, a bare git remote and a
+    registry on 127.0.0.1. Uses the real Helm repository and base image if they
+    can be reached, marked stand-ins otherwise. Ends with the diff for review,
+    and removes everything. If it was killed, the next rehearsal cleans up.
 
     Examples:
       rehearse                   what release would do
-      rehearse --to 4.4.0 --pr   with the text of the pull request
-      rehearse --keep            to look at the clone and the image afterwards
+      rehearse --to 4.4.0 --pr   also show the text of the pull request
+      rehearse --keep            keep the clone and the image to inspect them
     """
     from .rehearsal.stage import staged
 

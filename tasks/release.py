@@ -1,4 +1,4 @@
-"""``release``: auth, bump, commit, build, commit as one plan."""
+"""``release``: run auth, bump, commit, build and commit as one plan."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .run import Run, open_run
 if TYPE_CHECKING:
     from invoke.context import Context
 
-HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "go on without asking"}
+HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "do not ask for confirmation"}
 
 
 @task(klass=HubTask, auto_shortflags=False, iterable=["image"], help={**HELP, **REPO_HELP, **JSON_HELP})
@@ -47,17 +47,17 @@ def release(
 ) -> None:
     """Move to a z2jh release, build its hub image, commit both.
 
-    Is auth, bump, commit, build, commit as one plan: shows it, asks, and does
-    it. What is done already is not done again, so a release that was stopped
-    goes on with the same command.
+    Runs auth, bump, commit, build and commit as one plan: shows it, asks, and
+    runs it. Skips what is done already, so the same command continues a
+    release that was stopped.
 
     Examples:
-      --dry release              the plan, with every command; touches nothing
+      --dry release              show every command, change nothing
       release                    the newest of this major version
       release --to 4.4.0 --push  exactly this one, and push the branch
-      release --yes --pr         without asking, up to the pull request
+      release --yes --pr         do not ask, open the pull request
 
-    Afterwards: the next steps that it ends with.
+    Afterwards: follow the next steps that it prints.
     """
     from .review.release import plan_release
 

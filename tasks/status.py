@@ -1,4 +1,4 @@
-"""``status``: show every pinned version, the newest, what a release would do, and what is inconsistent."""
+"""``status``: show the pinned versions, the newest, problems, and what a release would do."""
 
 from __future__ import annotations
 
@@ -24,17 +24,16 @@ if TYPE_CHECKING:
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
 def status(c: Context, repo: str | None = None, json: bool = False) -> None:
-    """Show every pinned version, and what a release would do.
+    """Show the pinned versions, and what a release would do.
 
-    Read-only: the files, git, the Helm repository and the image's registry.
-    Ends with exit code 0 whatever it finds: to fail on an inconsistency there
-    is check. Shows what it knows where one of them does not answer, and names
-    that one.
+    Reads the files, git, the Helm repository and the image's registry. Exits
+    with code 0 even if it finds problems; check fails on them. If one of these
+    does not answer, names it and shows the rest.
 
     Examples:
-      status                     where this hub repository stands
-      status --repo ../other     where that one does
-      status --json              the same for scripts
+      status                     this hub repository
+      status --repo ../other     another one
+      status --json              for scripts
     """
     from .checks.world import look
 

@@ -18,8 +18,8 @@ from .github_actions import Told
 
 _ASKED_TO_END = (signal.SIGTERM, signal.SIGHUP)
 log = logging.getLogger("hubpress")
-REPO_HELP = {"repo": "the hub repository (default: the one the current folder lies in)"}
-JSON_HELP = {"json": "print one JSON object on standard output and nothing else there"}
+REPO_HELP = {"repo": "the hub repository (default: the one around the current folder)"}
+JSON_HELP = {"json": "print one JSON object, and nothing else, on standard output"}
 
 
 @contextlib.contextmanager
