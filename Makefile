@@ -1,6 +1,6 @@
-# What developers type, and how a release is composed of tasks. `make` alone lists the targets.
+# Targets for developers, and tasks for this repository's hub image. `make` lists them.
 #
-# VERSION=4.4.0   the z2jh release that `bump` and `release` move to (the newest of its major without it)
+# VERSION=4.4.0   the z2jh release for bump, release, rehearse and preview (default: the newest of the major version)
 # ARGS='--dry'    more flags for the task
 
 SHELL := /bin/bash
@@ -9,88 +9,118 @@ SHELL := /bin/bash
 venv := .venv
 python := $(venv)/bin/python
 invoke := $(venv)/bin/invoke
+# The tasks need only hubpress's own libraries; the whole environment has them too.
+ready := $(venv)/.ready
+installed := $(or $(wildcard $(ready)),$(venv)/.installed)
 # One more than the cores of a small machine: some of the tests always wait for an answer.
 workers := 3
 to := $(if $(VERSION),--to '$(VERSION)')
 
-.PHONY: help test test-quick test-pythons faults fuzz bench lint format dist docs engine helm gh rehearse release auth bump build commit clean
+.PHONY: help test test-quick test-pythons lint format docs faults fuzz bench dist helm gh engine clean \
+	release rehearse auth bump build commit status preview check doctor init
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^## / { printf "\n%s\n", substr($$0, 4) } \
+		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(venv)/.ready: pyproject.toml tests/machine/venv.sh
-	@tests/machine/venv.sh $(venv)
+$(ready): pyproject.toml tests/machine/venv.sh
+	@tests/machine/venv.sh $(venv) test,lint
 	@touch $@
 
-## -- the project itself
+$(venv)/.installed: pyproject.toml tests/machine/venv.sh
+	@tests/machine/venv.sh $(venv) ''
+	@touch $@
 
-test: $(venv)/.ready ## run all tests, with a real engine (set up where that can be done)
+## Hub image
+
+release: $(installed) ## move to a z2jh release, build its hub image, commit both; asks first
+	$(invoke) release $(to) $(ARGS)
+
+rehearse: $(installed) engine ## rehearse a release; nothing leaves this machine
+	$(invoke) rehearse --yes $(to) $(ARGS)
+
+status: $(installed) ## show the pinned versions, and what release would do
+	$(invoke) status $(ARGS)
+
+preview: $(installed) ## show what a release changes in the cluster
+	$(invoke) preview $(to) $(ARGS)
+
+check: $(installed) ## fail if the hub repository is inconsistent
+	$(invoke) check $(ARGS)
+
+doctor: $(installed) ## check that this machine can run a release
+	$(invoke) doctor $(ARGS)
+
+init: $(installed) ## add what a hub repository is missing
+	$(invoke) init $(ARGS)
+
+## Steps of a release
+
+auth: $(installed) ## sign in, and let Docker push to the image's registry
+	$(invoke) auth $(ARGS)
+
+bump: $(installed) ## move the base image and the requirement to a z2jh release
+	$(invoke) bump $(to) $(ARGS)
+
+build: $(installed) ## build, push and verify the hub image, and set it in the values
+	$(invoke) build $(ARGS)
+
+commit: $(installed) ## commit the changes of bump and build
+	$(invoke) commit $(ARGS)
+
+## Development
+
+test: $(ready) ## run all tests; install an engine if needed and possible
 	@tests/machine/engine.sh || { test "$${CI:-false}" != true && echo "engine: its tests are skipped" >&2; }
 	@tests/machine/helm.sh .helm $(python) || { test "$${CI:-false}" != true && echo "helm: its tests are skipped" >&2; }
 	@tests/machine/gh.sh || { test "$${CI:-false}" != true && echo "gh: its tests are skipped" >&2; }
 	$(python) -m pytest -n $(workers) $(ARGS)
 
-test-quick: $(venv)/.ready ## run the tests that need neither engine nor helm
-	$(python) -m pytest -n $(workers) -m "not engine and not helm" $(ARGS)
+test-quick: $(ready) ## run the tests that need no engine, helm or gcloud
+	$(python) -m pytest -n $(workers) -m "not engine and not gcloud and not helm" $(ARGS)
 
-test-pythons: ## run the quick tests on every Python from 3.10 on that is found
+test-pythons: ## run the quick tests on every installed Python from 3.10 on
 	@tests/machine/pythons.sh $(ARGS)
 
-helm: $(venv)/.ready ## fetch the helm programs that the tests run
-	@tests/machine/helm.sh .helm $(python)
-
-gh: ## put the GitHub CLI on this machine where it is missing
-	@tests/machine/gh.sh
-
-faults: $(venv)/.ready engine ## stop a release at every point with every signal and disk fault; fails where one is lost
-	@$(python) -m tests.tools.faults $(ARGS)
-
-fuzz: $(venv)/.ready ## feed every reader with damaged files, for SECONDS=600 (60 without it); fails on a crash
-	$(python) -m tests.tools.fuzz $(SECONDS)
-
-bench: $(venv)/.ready engine ## measure the promises of docs/performance.md; fails where one is missed
-	@$(python) -m tests.tools.bench $(ARGS)
-
-lint: $(venv)/.ready ## check style, types and the order of the rooms
+lint: $(ready) ## check style, types and the order of the rooms
 	$(venv)/bin/ruff check
 	$(venv)/bin/ruff format --check
 	$(venv)/bin/mypy
 	$(venv)/bin/lint-imports
 
-format: $(venv)/.ready ## write the files in the project's style
+format: $(ready) ## format the code
 	$(venv)/bin/ruff format
 	$(venv)/bin/ruff check --fix
 
-docs: $(venv)/.ready engine ## write docs/settings.md and draw docs/rehearsal.svg anew, from the code and a real run
+docs: $(ready) engine ## update the generated documents: settings, the team's page, the picture
 	$(python) -m tests.docs.settings_page >docs/settings.md
-	DRAW_PICTURE=1 $(python) -m pytest -n 0 tests/docs/test_picture.py
+	DRAW_PICTURE=1 $(python) -m pytest -n 0 tests/docs/test_team_page.py tests/docs/test_picture.py
 
-dist: $(venv)/.ready ## build wheel and source archive into dist/: the same bytes from the same commit
+## Long tests and packaging
+
+faults: $(ready) engine ## stop a release at every point, and check that nothing is lost
+	@$(python) -m tests.tools.faults $(ARGS)
+
+fuzz: $(ready) ## feed damaged files to every reader, for SECONDS=600 (default: 60)
+	$(python) -m tests.tools.fuzz $(SECONDS)
+
+bench: $(ready) engine ## measure the promises of docs/performance.md
+	@$(python) -m tests.tools.bench $(ARGS)
+
+dist: $(ready) ## build wheel and source archive in dist/
 	SOURCE_DATE_EPOCH=$$(git log -1 --pretty=%ct) $(python) -m hatchling build --target wheel --target sdist
 
-engine: ## put a Docker engine, buildx and a registry on this machine where they are missing
+## Machine
+
+gh: ## install the GitHub CLI if it is missing
+	@tests/machine/gh.sh
+
+engine: ## install a Docker engine, buildx and a registry if they are missing
 	@tests/machine/engine.sh
 
-clean: ## remove what the targets above made
+helm: $(ready) ## download the helm programs for the tests
+	@tests/machine/helm.sh .helm $(python)
+
+clean: ## remove the virtual environments, caches and builds
 	rm -rf $(venv) .venvs .helm .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-## -- the hub image
-
-rehearse: $(venv)/.ready engine ## run a whole release on this machine alone; nothing leaves it
-	$(invoke) rehearse --yes $(ARGS)
-
-release: $(venv)/.ready ## auth, bump, commit, build, commit: the plan first, then the question
-	$(invoke) release $(to) $(ARGS)
-
-auth: $(venv)/.ready ## sign in, and let Docker push to the image's registry
-	$(invoke) auth $(ARGS)
-
-bump: $(venv)/.ready ## move Dockerfile and requirement to a z2jh release
-	$(invoke) bump $(to) $(ARGS)
-
-build: $(venv)/.ready ## build, push and prove the hub image, and write its name into values.yaml
-	$(invoke) build $(ARGS)
-
-commit: $(venv)/.ready ## commit what bump and build wrote
-	$(invoke) commit $(ARGS)

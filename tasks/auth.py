@@ -40,9 +40,9 @@ def auth(
     configuration of gcloud and Docker.
 
     Examples:
-      auth                       a person, in a browser
-      auth --no-browser          the same, over ssh
-      auth --key-file FILE       a service account or workload identity, in CI
+      auth                       sign in with a browser
+      auth --no-browser          sign in over ssh
+      auth --key-file FILE       use a service account or workload identity
 
     Afterwards: bump.
     """

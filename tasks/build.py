@@ -1,4 +1,4 @@
-"""``build``: build and push the hub image, prove what was pushed, write it into the values."""
+"""``build``: build, push and verify the hub image, and set it in the values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``check``: fail when the hub repository is inconsistent."""
+"""``check``: fail if the hub repository is inconsistent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HELP = {"offline": "use only files and git, for pre-commit"}
 
 @task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
 def check(c: Context, offline: bool = False, repo: str | None = None, json: bool = False) -> None:
-    """Fail when the hub repository is inconsistent.
+    """Fail if the hub repository is inconsistent.
 
     For CI and pre-commit. Read-only: reads the files and git, and unless
     --offline the Helm repository and the registry. Exit code 1 if it finds a
@@ -31,7 +31,7 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
     Examples:
       check --offline            in a pre-commit hook
       check                      on a pull request
-      check --json               what it found, for scripts
+      check --json               for scripts
     """
     from .checks.world import find_problems
 

@@ -1,4 +1,4 @@
-"""``commit``: commit exactly the files that bump and build manage."""
+"""``commit``: commit the files that bump and build manage."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def commit(
     repo: str | None = None,
     json: bool = False,
 ) -> None:
-    """Commit exactly the files that bump and build manage.
+    """Commit the files that bump and build manage.
 
     On the current branch, or on a new feature branch when that is the default
     branch. Other changes, the index and stashes stay as they are. Refuses if a

@@ -1,4 +1,4 @@
-"""``doctor``: say whether this machine could run a release."""
+"""``doctor``: check that this machine can run a release."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
 def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
-    """Say whether this machine could run a release.
+    """Check that this machine can run a release.
 
     Checks each tool and its version, the engine, the builder, the sign-in and
     the registry, and names one fix for each fault. Marks with - what is missing
@@ -29,7 +29,7 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
 
     Examples:
       doctor                     before the first release on a machine
-      doctor --json              the same for scripts
+      doctor --json              for scripts
     """
     from .checks import machine
 

@@ -1,4 +1,4 @@
-"""``init``: make a repository usable: take the hub image that is there, or give the chart one."""
+"""``init``: add what a repository is missing for its hub image."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ from .run import open_run
 if TYPE_CHECKING:
     from invoke.context import Context
 
-HELP = {"prefix": "what the image name begins with, HOST/PATH/ (default: ghcr.io/OWNER/ for a remote on GitHub)"}
+HELP = {
+    "prefix": "the registry and path of the image, HOST/PATH/ (default: ghcr.io/OWNER/ for a remote on GitHub)",
+    "docs": "also write a page for your team's documentation to this file or folder of the repository",
+}
 
 
 @task(klass=HubTask, auto_shortflags=False, help={**HELP, **REPO_HELP, **JSON_HELP})
-def init(c: Context, prefix: str | None = None, repo: str | None = None, json: bool = False) -> None:
-    """Make a repository usable; overwrite nothing.
+def init(
+    c: Context, prefix: str | None = None, docs: str | None = None, repo: str | None = None, json: bool = False
+) -> None:
+    """Add what a repository is missing; overwrite nothing.
 
     Adopts the hub image if there is one: Dockerfile, name, values path.
     Without one it writes a Dockerfile for the pinned release, and without any
@@ -31,14 +36,15 @@ def init(c: Context, prefix: str | None = None, repo: str | None = None, json: b
     Examples:
       init --dry                 look first
       init                       the image goes to ghcr.io/OWNER/
-      init --prefix HOST/PATH/   it goes there
+      init --prefix HOST/PATH/   push it to this registry
+      init --docs docs/          add a page for your team's documentation
 
     Afterwards: git add, git commit, release.
     """
-    from .repo.init import plan_init
+    from .review.team_page import plan_setup
 
     with open_run(c, repo=repo, json=json) as run:
-        plan = Plan((plan_init(run.hub, prefix),))
+        plan = Plan(plan_setup(run.hub, prefix, docs))
         writes = not run.dry and not plan.nothing_to_do
         if writes:
             run.show_plan(plan, whole=True)

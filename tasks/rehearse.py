@@ -1,4 +1,4 @@
-"""``rehearse``: run the whole release against a throwaway clone, git remote and registry on this machine."""
+"""``rehearse``: run a whole release against a throwaway clone, git remote and registry on this machine."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def rehearse(
 
     Examples:
       rehearse                   what release would do
-      rehearse --to 4.4.0 --pr   with the text of the pull request
-      rehearse --keep            to look at the clone and the image afterwards
+      rehearse --to 4.4.0 --pr   also show the text of the pull request
+      rehearse --keep            keep the clone and the image to inspect them
     """
     from .rehearsal.stage import staged
 

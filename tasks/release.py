@@ -1,4 +1,4 @@
-"""``release``: auth, bump, commit, build, commit as one plan."""
+"""``release``: run auth, bump, commit, build and commit as one plan."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def release(
       release --dry              the plan and every command
       release                    the newest of this major version
       release --to 4.4.0 --push  exactly this one, and push the branch
-      release --yes --pr         without asking, up to the pull request
+      release --yes --pr         do not ask, open the pull request
 
     Afterwards: the next steps that it prints.
     """

@@ -1,4 +1,4 @@
-"""``status``: show every pinned version, the newest, what a release would do, and what is inconsistent."""
+"""``status``: show the pinned versions, the newest, problems, and what a release would do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
 def status(c: Context, repo: str | None = None, json: bool = False) -> None:
-    """Show every pinned version, and what a release would do.
+    """Show the pinned versions, and what a release would do.
 
     Read-only: reads the files, git, the Helm repository and the registry, and
     names the one that does not answer. Exit code 0 whatever it finds; to fail

@@ -128,62 +128,57 @@ class Settings(NamedTuple):
     """One run's settings; each attribute is a key of ``hub:``.
 
     Attributes:
-        repo: the hub repository; the current folder's where it is not given.
-        root: the folder of chartpress.yaml, relative to the repository's top; found where it is not given.
-        chart: the chart that depends on Zero to JupyterHub, by its name in chartpress.yaml, or by its folder or the
-            folder's name; found where not given.
-        dependency: the requirement's name.
+        repo: the hub repository (default: the one around the current folder).
+        root: the folder of chartpress.yaml, relative to the repository's top (default: detected).
+        chart: the chart that depends on Zero to JupyterHub: its name in chartpress.yaml, its folder, or the folder's
+            name (default: detected).
+        dependency: the name of the chart requirement.
         images: the images to build, by their keys in chartpress.yaml (default: those that inherit from z2jh's hub
-            image). Where chartpress.yaml does not name them, the images themselves: a list of {context, name,
-            dockerfile, values, paths}. ``values`` are their paths in the chart's values.yaml; a commit that touches
-            ``paths`` gives a new tag (default: the context and the Dockerfile).
-        chart_repository: the Helm repository's address; the requirement's own where it is not given. Only here it may
-            be plain http to another machine.
-        base: ``keep`` the repository that the Dockerfile names for the base image, or follow the ``chart``'s.
-        platform: what the image must run on.
-        push: whether ``build`` pushes what it builds; false is the same as ``--no-push``.
-        builder: the buildx builder; Docker's current one where it is not given.
-        tag: ``chartpress``, or a template of {chart_version}, {base_version} and either {commit}, {commits} or
-            {content}. {content} is a hash of git's own object names: of the files as they lie, tracked and new ones,
-            ignored ones left out, with build arguments, base image and platform; ``release`` refuses a file that would
-            not be committed. {commits} does not tell commits apart: an image under such a tag is taken only when it was
-            built from the same inputs.
-        values: more places to write an image to: ``{file, path, image}``. ``file`` may be a glob: then only where the
-            file names that image.
-        pins: more places of the release's version, ``{file, path}`` or ``{file, marker}`` (docs/tasks/bump.md).
-        deployments: the installations of the chart that ``preview`` renders; those that hubploy would install
-            (folders with hubploy.yaml) where it is empty.
-        kubernetes: the version of Kubernetes that the clusters run (``1.30``).
-        preview: whether ``release``, pull requests, ``check`` and ``status`` look at the rendered chart.
-        remote: the git remote that branches are pushed to; read from git's configuration where it is not given, else
-            ``origin``.
-        upstream: the repository that pull requests go to: a git remote, an address, or ``OWNER/NAME`` on the same host.
-            Where it is not given: what ``gh repo set-default`` chose, the remote ``upstream``, the repository that
-            ``remote`` is a fork of, else ``remote`` itself.
-        base_branch: the branch that pull requests go to; the upstream's default branch where it is not given.
-        branch: the feature branch's name, a template of {version}.
-        labels: the labels of a pull request. What actions/labeler gives by its file comes on top where a workflow opens
-            the request, which starts no other workflow.
-        reviewers: who is asked for a review when a pull request is opened.
-        next_steps: what the team does after a release, a list of steps or one step a line; each may hold {version},
-            {branch} and {pull_request}. Where it is empty they are what the repository shows: labels, deployments, a
-            production branch.
-        cache: the build cache that colleagues share: ``off``, ``inline`` (in the images themselves), ``registry``
-            (beside them, under the tag ``buildcache``), or ``on`` for whichever the builder can. A path is taken
-            for ``cache_folder``.
-        attest: what a build states of the images it pushes: ``provenance``, ``provenance-max`` (with the Dockerfile and
-            the build arguments) and ``sbom`` (docs/builders.md).
-        sign: the key that cosign signs what was pushed with: a file, relative to the repository's top, or the address
-            of a key service (``gcpkms://…``, ``awskms://…``, ``azurekms://…``, ``hashivault://…``, ``k8s://…``). The
-            password of a file is in COSIGN_PASSWORD. Nothing is signed where it is not given (docs/tasks/build.md).
-        verify: the public key that ``check`` verifies signatures with, given as ``sign`` is. Where it is not given,
-            ``build`` takes the service of ``sign``, or the ``.pub`` beside its ``.key``, and ``check`` looks at none.
-        public_log: whether signatures are recorded in Sigstore's public log, and must be there; it shows the digests.
-        cache_folder: the folder for what was fetched from the Helm repository; the user's cache folder where not
-            given.
-        accept: problems that are meant so, by their codes (docs/checks.md), each with a pattern of the file's path if
-            wanted: ``[image-override, {code: values-differ, path: deployments/*}]``. ``check`` shows them as accepted,
-            and ``bump`` leaves copies of the chart and pins alone whose difference is accepted.
+            image). If chartpress.yaml does not list the images, a list of {context, name, dockerfile, values, paths}.
+            ``values`` are the image's paths in the chart's values.yaml. Commits that change ``paths`` change the tag
+            (default: the context and the Dockerfile).
+        chart_repository: the address of the Helm repository (default: from the requirement). Plain http to another
+            machine is allowed only here.
+        base: ``keep`` the base image's repository as in the Dockerfile, or use the ``chart``'s.
+        platform: the platform that the image must run on.
+        push: whether ``build`` pushes images; false is the same as ``--no-push``.
+        builder: the buildx builder (default: Docker's current one).
+        tag: ``chartpress``, or a template of {chart_version}, {base_version} and one of {commit}, {commits} or
+            {content}. {content} is a hash of the files in the working tree (tracked and new, without ignored ones),
+            build arguments, base image and platform; ``release`` refuses files that it would not commit. {commits} can
+            give the same tag to different files: hubpress uses such an image only if its inputs are the same.
+        values: more places to write an image to: ``{file, path, image}``. ``file`` can be a glob; then only files that
+            already name the image are changed.
+        pins: more places of the release's version: ``{file, path}`` or ``{file, marker}`` (docs/tasks/bump.md).
+        deployments: the installations of the chart that ``preview`` renders (default: those of hubploy, folders with
+            hubploy.yaml).
+        kubernetes: the Kubernetes version of the clusters (``1.30``).
+        preview: whether ``release``, pull requests, ``check`` and ``status`` render the chart.
+        remote: the git remote to push branches to (default: from git's configuration, else ``origin``).
+        upstream: the repository for pull requests: a git remote, an address, or ``OWNER/NAME`` on the same host
+            (default: the choice of ``gh repo set-default``, the remote ``upstream``, the parent of the fork, else
+            ``remote``).
+        base_branch: the branch for pull requests (default: the upstream's default branch).
+        branch: the name of the feature branch, a template of {version}.
+        labels: the labels of pull requests. Labels from actions/labeler's file are added if a workflow opens the pull
+            request, because that starts no other workflow.
+        reviewers: the reviewers of new pull requests.
+        next_steps: what the team does after a release, a list of steps or one step a line. Steps can contain {version},
+            {branch} and {pull_request} (default: from the repository's labels, deployments and production branch).
+        cache: the build cache that colleagues share: ``off``, ``inline`` (in the images), ``registry`` (next to the
+            images, under the tag ``buildcache``), or ``on`` to let the builder decide. A path sets ``cache_folder``.
+        attest: what a build states about the images it pushes: ``provenance``, ``provenance-max`` (with the Dockerfile
+            and the build arguments) and ``sbom`` (docs/builders.md).
+        sign: the key to sign images with, using cosign: a file, relative to the repository's top, or the address of a
+            key service (``gcpkms://…``, ``awskms://…``, ``azurekms://…``, ``hashivault://…``, ``k8s://…``). The password
+            of a file is read from COSIGN_PASSWORD (default: images are not signed; docs/tasks/build.md).
+        verify: the public key that ``check`` verifies signatures with, in the same form (default: ``build`` uses the
+            service of ``sign``, or the ``.pub`` beside its ``.key``; ``check`` verifies nothing).
+        public_log: whether to record signatures in Sigstore's public log, and require them there; it shows the digests.
+        cache_folder: the folder for downloads from the Helm repository (default: in the user's cache folder).
+        accept: intended problems, by code (docs/checks.md), optionally with a pattern for the file's path:
+            ``[image-override, {code: values-differ, path: deployments/*}]``. ``check`` shows them as accepted,
+            and ``bump`` leaves accepted copies of the chart and pins alone.
     """
 
     repo: str | None = None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import posixpath
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ..core.faults import DOOR, Refused, Unusable
 from ..core.names import Reference, is_name
 from ..core.plan import Action, Step
-from ..core.settings import FILE, Settings
+from ..core.settings import FILE, Settings, read_settings, section_of
+from ..core.yaml_tree import load, typed
 from ..releases.choose import newest
 from ..releases.index import Release
 from ..releases.repository import HelmRepository
@@ -40,8 +42,13 @@ _PINS = ("hub.jupyter.org/helm-chart", "jupyterhub.github.io/helm-chart", "hubpr
 _PROSE = (":(exclude,glob)**/*.md", ":(exclude,glob)**/*.rst", ":(exclude,glob)**/*.txt", f":(exclude){FILE}")
 
 
-def plan_init(hub: Hub, prefix: str | None) -> Step:
-    """Plan what the repository lacks; ``prefix`` is what the user wants the image's name to begin with."""
+def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
+    """Plan what the repository lacks, and return the step and the repository as it leaves it.
+
+    Args:
+        hub: the repository.
+        prefix: what the user wants the image's name to begin with.
+    """
     try:
         adopted = [f"{one.dockerfile} is the hub image {one.spec.named or one.spec.key}" for one in hub.images]
     except NotNamed:
@@ -56,7 +63,7 @@ def plan_init(hub: Hub, prefix: str | None) -> Step:
     depends = f"{chart.folder} depends on {required.name} {required.version}" if chart and required else ""
     why = "; ".join(filter(None, (*adopted, depends)))
     to_add = {part.path: part.lacks for part in kept if part.lacks}
-    return Step(
+    step = Step(
         "init",
         (*([_write(hub, edits, why)] if edits else []), *map(_keep, kept)),
         report=lambda _: {
@@ -69,6 +76,20 @@ def plan_init(hub: Hub, prefix: str | None) -> Step:
             *(f"{edit.path}: {edit.summary}" for edit in edits),
             *(f"{path}: add by hand:\n{lines.rstrip()}" for path, lines in to_add.items()),
         ],
+    )
+    return step, _left(hub, edits)
+
+
+def _left(hub: Hub, edits: Sequence[FileEdit]) -> Hub:
+    """Return the repository as ``edits`` leave it, with the chart and the image that they add."""
+    new = {edit.path: edit.after for edit in edits}
+    roots = [folder for folder, _, name in (path.rpartition("/") for path in new) if name == CHARTPRESS_FILE]
+    settings = hub.settings
+    if FILE in new:
+        section = section_of(load(new[FILE].decode(), typed))
+        settings = settings._replace(images=read_settings({"images": section["images"]}).images)
+    return replace(
+        hub.edited(edits), settings=settings, roots=(*hub.roots, *roots), seen=tuple(dict.fromkeys((*hub.seen, *new)))
     )
 
 

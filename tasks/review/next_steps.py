@@ -9,7 +9,7 @@ from ..core.faults import DOOR, Unusable
 from ..image.tag import render
 from ..repo.deployments import HUBPLOY_FILE
 from ..repo.hub import Hub
-from ..repo.labeler import expected_labels
+from ..repo.labeler import PullRequestPaths, expected_labels, labels_of
 from ..repo.remotes import PRODUCTION, Review
 from .branches import waits_for
 
@@ -51,7 +51,23 @@ def next_steps(
     waiting = waits_for(hub, review, branch, request) if is_done else ""
     if is_done and not waiting:
         return ()
-    return told or tuple(_shown_by(hub, review, wanted, waiting))
+    labels = () if waiting else _labels(hub, review)
+    return told or tuple(_shown_by(hub, review, wanted, labels, waiting))
+
+
+def usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
+    """Return the steps that follow each release, with ``VERSION`` in place of a version.
+
+    Raises:
+        Unusable: the setting holds an unknown ``{name}``, or the labeler's file cannot be read.
+    """
+    version, request = "VERSION", "the pull request"
+    branch = render(hub.settings.branch, {"version": version}, "hub.branch")
+    names = {"version": version, "branch": branch, "pull_request": request}
+    told = tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
+    labels = labels_of(hub.files, PullRequestPaths(hub.managed, branch, review.base))
+    planned = hub.with_commit(branch, hub.managed)
+    return told or tuple(_shown_by(planned, review, request, tuple(dict.fromkeys((*hub.settings.labels, *labels)))))
 
 
 def deployments_in_use(hub: Hub) -> tuple[StagedDeployment, ...]:
@@ -74,10 +90,9 @@ def deployments_in_use(hub: Hub) -> tuple[StagedDeployment, ...]:
     )
 
 
-def _shown_by(hub: Hub, review: Review, request: str, waiting: str) -> Iterator[str]:
+def _shown_by(hub: Hub, review: Review, request: str, labels: Sequence[str], waiting: str = "") -> Iterator[str]:
     base = review.base
     yield f"Wait for {waiting}" if waiting else f"Review {request}"
-    labels = () if waiting else _labels(hub, review)
     if labels:
         yield f"Check that it has the labels {', '.join(labels)}"
     if not waiting and hub.branch != base:

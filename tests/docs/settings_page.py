@@ -11,23 +11,24 @@ _ENTRY = re.compile(r"^(?P<key>\w+): (?P<text>.+?)(?=^\w+: |\Z)", re.MULTILINE |
 _HEAD = """\
 # Settings
 
-A repository whose chartpress.yaml, requirement and git remote say everything needs none of these. What cannot be read
-from there stands in `invoke.yaml` at the repository's top, under `hub:`, or in the environment. The environment wins.
+hubpress reads what it needs from chartpress.yaml, the chart, the Dockerfiles and git, so most repositories need no
+settings. Put anything it cannot detect under `hub:` in `invoke.yaml` at the repository's top, or in environment
+variables, which take precedence.
 
 ```yaml
 hub:
   platform: linux/amd64
   values:
     - {file: deployments/prod/values.yaml, path: jupyterhub.hub.image}
-  # Only where chartpress.yaml does not name the image, and it cannot be found: see layouts.md.
+  # Only if chartpress.yaml does not list the image and hubpress cannot find it, see layouts.md.
   images:
     - context: images/site-hub
       name: registry.example.edu/core/site-hub
       values: [jupyterhub.hub.image]
 ```
 
-Unknown keys and wrong types are refused by name, an empty variable counts as not set. In the environment a list is
-separated by commas, and an entry of `values` is written `FILE:PATH`.
+Unknown keys and wrong types are errors. Empty variables count as unset. In a variable, separate the entries of a list
+with commas, and write an entry of `values` as `FILE:PATH`.
 
 | key | variable | default | meaning |
 |---|---|---|---|

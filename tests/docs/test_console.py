@@ -82,6 +82,7 @@ class Rule:
 NOT_TYPED = (
     Rule("make ", "they run this very suite, take minutes, or set up the machine", target),
     Rule("pipx install ", "tests/verbs/program installs the wheel", lambda _: None),
+    Rule("uv tool install ", "tests/verbs/program installs the wheel", lambda _: None),
     Rule("gcloud ", "needs Google", others),
     Rule("kubectl ", "needs a cluster", others),
     Rule("docker buildx create --name cluster --driver kubernetes ", "needs a cluster", others),

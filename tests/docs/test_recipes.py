@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RECIPES = PROJECT / "docs" / "ci"
 WORKFLOWS = sorted(RECIPES.glob("github-*.yml"))
+OURS = PROJECT / ".github/workflows/ci.yaml"
 BRANCH = "bump-z2jh-3.3.8"
 LABELER = """\
 hub-images:
@@ -40,7 +41,7 @@ documentation:
   - any-glob-to-any-file: '**/*.md'
 """
 SCHEMAS = [
-    *((file, ("vendor.github-workflows",)) for file in WORKFLOWS),
+    *((file, ("vendor.github-workflows",)) for file in (*WORKFLOWS, OURS)),
     (RECIPES / "gitlab-ci.yml", ("vendor.gitlab-ci", "--data-transform", "gitlab-ci")),
     *((file, ("vendor.renovate",)) for file in sorted(RECIPES.glob("renovate*.json"))),
     (RECIPES / "dependabot.yml", ("vendor.dependabot",)),
@@ -78,7 +79,16 @@ def test_a_workflow_grants_no_more_than_its_jobs_need(file: Path) -> None:
     assert "concurrency" in workflow
 
 
-@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_our_own_workflow_reads_the_repository_and_runs_on_each_python() -> None:
+    workflow = read(OURS)
+    assert workflow["permissions"] == {}
+    assert [job["permissions"] for job in workflow["jobs"].values()] == [{"contents": "read"}] * len(workflow["jobs"])
+    assert "concurrency" in workflow
+    classifiers = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', (PROJECT / "pyproject.toml").read_text())
+    assert workflow["jobs"]["python"]["strategy"]["matrix"]["python"] == classifiers
+
+
+@pytest.mark.parametrize("file", [*WORKFLOWS, OURS], ids=lambda file: file.name)
 def test_every_action_is_pinned_by_its_commit_and_says_its_version(file: Path) -> None:
     lines = [line.strip(" -") for line in file.read_text().splitlines() if "uses:" in line]
     assert lines
@@ -86,7 +96,7 @@ def test_every_action_is_pinned_by_its_commit_and_says_its_version(file: Path) -
 
 
 def test_one_action_is_pinned_to_one_commit_everywhere() -> None:
-    pages = [*WORKFLOWS, PROJECT / "docs" / "ci.md"]
+    pages = [*WORKFLOWS, OURS, PROJECT / "docs" / "ci.md"]
     uses = {line for file in pages for line in re.findall(r"uses: (\S+ # v\S+)", file.read_text())}
     assert len(uses) == len({line.partition("@")[0] for line in uses})
 
@@ -107,13 +117,13 @@ def test_no_checkout_keeps_the_token_and_the_step_that_pushes_is_given_it(file: 
         assert len(given) == (job["permissions"]["contents"] == "write")
 
 
-def test_zizmor_finds_nothing_in_the_recipes_for_github() -> None:
+def test_zizmor_finds_nothing_in_the_workflows() -> None:
     """It looks for what an attacker could use: https://docs.zizmor.sh/audits/."""
     zizmor = find("zizmor")
     if zizmor is None and sys.version_info < (3, 11):
         pytest.skip("zizmor needs Python 3.11")
     machine.demand(None if zizmor else "zizmor is missing: pip install zizmor")
-    files = map(str, (*WORKFLOWS, RECIPES / "dependabot.yml"))
+    files = map(str, (*WORKFLOWS, OURS, RECIPES / "dependabot.yml"))
     found = run(str(zizmor), "--offline", "--persona=auditor", "--min-severity=low", *files, cwd=PROJECT)
     assert found.code == 0, found
 

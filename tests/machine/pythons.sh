@@ -31,7 +31,7 @@ while read -r version program; do
     folder=.venvs/$version
     printf '\n== Python %s (%s)\n' "$version" "$program"
     if ! test "$folder/.ready" -nt pyproject.toml; then
-        tests/machine/venv.sh "$folder" "$program" && touch "$folder/.ready"
+        tests/machine/venv.sh "$folder" test,lint "$program" && touch "$folder/.ready"
     fi
     "$folder/bin/python" -m pytest -n 3 -m "not engine and not gcloud and not helm" "$@" </dev/null || failed="$failed $version"
 done <<<"$pythons"

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Makes the virtual environment FOLDER with all that this project's tests and checks import.
+# Creates the virtual environment FOLDER with this project's libraries, and those of its EXTRAS (test,lint; '' for none).
 #
-# usage: venv.sh FOLDER [PYTHON]
+# usage: venv.sh FOLDER EXTRAS [PYTHON]
 # pip's own settings decide where packages come from. On Debian and Ubuntu, root gets a missing python3-venv.
 set -euo pipefail
 
 folder=$1
+extras=$2
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 say() { printf 'venv: %s\n' "$*" >&2; }
@@ -36,12 +37,12 @@ install_venv_module() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null
 }
 
-python=${2:-$(first_python)}
+python=${3:-$(first_python)}
 can_make_venvs "$python" || install_venv_module
 say "$folder: $("$python" --version)"
 "$python" -m venv --clear "$folder"
 # The checkout itself is what runs and is tested: only what it needs is installed, never a copy of it.
-"$folder/bin/python" -m pip install --quiet --disable-pip-version-check '.[test,lint]'
+"$folder/bin/python" -m pip install --quiet --disable-pip-version-check ".${extras:+[$extras]}"
 "$folder/bin/python" -m pip uninstall --quiet --yes hubpress
 "$folder/bin/python" -m compileall -q tasks
 "$folder/bin/python" -m compileall -q tasks

@@ -48,8 +48,8 @@ REFUSED, UNUSABLE, PROGRAM, UNREACHABLE = 1, 2, 3, 4
 
 
 def test_rule_1(hub: Hub, helm_repository: HelmServer) -> None:
-    """One lookup, two edits. The chart's release decides both the requirement and the base image, which is read from
-    the release and never derived from the chart's version.
+    """One lookup, two edits. The chart's release decides both the requirement and the base image. The base image is
+    read from the release, never derived from the chart's version.
     """
     # Every shape of release: tests/unit/releases, tests/verbs/release/test_bump.py.
     newest = RELEASES[0]
@@ -62,8 +62,8 @@ def test_rule_1(hub: Hub, helm_repository: HelmServer) -> None:
 
 
 def test_rule_2(hub: Hub, tmp_path: Path) -> None:
-    """All or nothing per step. Everything is read, checked and computed before the first byte is written; a file is
-    replaced by rename, and keeps its mode, its line ends and every byte outside the edited value.
+    """All or nothing per step. Everything is read, checked and computed before the first byte is written. A file is
+    replaced by rename, and keeps its mode, its line endings and every byte outside the edited value.
     """
     # Stopped at every point, disks that are full, folders that cannot be written: tests/tools/faults. Edits:
     # tests/unit/repo.
@@ -97,8 +97,8 @@ def helm_that_fails(folder: Path) -> dict[str, str]:
 
 
 def test_rule_3(hub: Hub) -> None:
-    """Only our own files, only our own commits. A commit names its paths and leaves the index, other changes and
-    stashes alone; a push sends the planned commit to one branch, and no tags.
+    """Only our own files, only our own commits. A commit names its paths, and leaves the index, other changes and
+    stashes unchanged. A push sends the planned commit to one branch, and no tags.
     """
     # Every state of a clone: tests/verbs/commit/test_refusals.py. What a push sends: tests/verbs/commit/test_push.py.
     hub.git("tag", "--annotate", "--message", "Mine", "mine")
@@ -130,8 +130,8 @@ def test_rule_3(hub: Hub) -> None:
 
 @pytest.mark.engine
 def test_rule_4(place: Place) -> None:
-    """The registry is asked, never guessed. Not found, denied, unreachable and broken are four answers, and only the
-    first one means build; a tag that exists is never overwritten without `--force`.
+    """The registry is asked, never guessed. Not found, denied, unreachable and broken are four answers, and only
+    the first one means build. An existing tag is never overwritten without `--force`.
     """
     # Every way to misbehave: tests/unit/tools/test_registry.py. Denials: tests/verbs/auth/test_denials.py.
     for answer, code, what in (
@@ -157,8 +157,8 @@ def test_rule_4(place: Place) -> None:
 
 @pytest.mark.engine
 def test_rule_5(place: Place) -> None:
-    """Values last. Name and tag are written only after the registry has confirmed the image's digest, one manifest for
-    the platform, and the base image's layers as its first layers.
+    """Values last. Name and tag are written only after the registry has confirmed the image's digest, one manifest
+    for the platform, and the base image's layers as its first layers.
     """
     # What must be proved: tests/unit/image/test_proof.py. A tag that is moved: tests/verbs/build/test_servers.py.
     values = place.hub.read(VALUES)
@@ -185,8 +185,8 @@ def test_rule_5(place: Place) -> None:
 
 @pytest.mark.engine
 def test_rule_6(scene: Scene) -> None:
-    """The image is the commit. What a builder gets is written out of git into an empty folder, as a checkout would
-    write it; the working tree is never a build context.
+    """The image is the commit. Builders get a folder that was written from git, as a checkout would write it. The
+    working tree is never a build context.
     """
     # Every kind of file, link and submodule: tests/unit/image/test_tree.py. Tags of the content:
     # tests/verbs/build/test_content_tags.py. Cloud Build: tests/verbs/build/test_cloudbuild.py.
@@ -224,8 +224,8 @@ def test_rule_6(scene: Scene) -> None:
 
 @pytest.mark.engine
 def test_rule_7(scene: Scene) -> None:
-    """An action says what it relies on. That is asked again immediately before it acts; where something has moved, the
-    run says what moved and how to go on, and does nothing more.
+    """An action says what it relies on. It asks for that again immediately before it acts. If something has moved,
+    the run says what moved and how to continue, and does nothing more.
     """
     # Whatever moves, at the question and during a build: tests/verbs/release/test_world_moves.py,
     # tests/verbs/commit/test_moves.py.
@@ -247,8 +247,8 @@ def test_rule_7(scene: Scene) -> None:
 
 @pytest.mark.engine
 def test_rule_8(scene: Scene) -> None:
-    """Inputs are known again. Each image carries the hash of its inputs as a label, so after a squash, a rebase or an
-    amended commit the same image gets the tag of today, without a build.
+    """Inputs are recognized. Each image carries the hash of its inputs as a label, so after a squash, a rebase or
+    an amended commit the same image gets the current tag, without a build.
     """
     # Every way to rewrite a commit, and what makes other inputs: tests/verbs/release/test_retag.py.
     hub = scene.hub
@@ -271,8 +271,8 @@ def test_rule_8(scene: Scene) -> None:
 
 @pytest.mark.engine
 def test_rule_9(scene: Scene) -> None:
-    """A rehearsal cannot reach anything real. It works in a marked folder of its own; while it runs, every git remote
-    outside of it, every write to another registry, every builder but the local engine, gcloud and forges are refused.
+    """A rehearsal cannot reach anything real. It works in a marked folder. While it runs, every git remote outside
+    that folder, every write to another registry, every builder but the local engine, gcloud and forges are refused.
     """
     # Every setting that could lead outside, and the doors: tests/verbs/release/test_rehearse_reach.py. Killed ones, and
     # what is never removed: tests/verbs/release/test_rehearse_killed.py.
@@ -300,9 +300,7 @@ def test_rule_9(scene: Scene) -> None:
 
 @pytest.mark.engine
 def test_rule_10(place: Place) -> None:
-    """Tags are chartpress's, to the byte, unless `hub.tag` says otherwise. After a build, chartpress finds nothing to
-    do.
-    """
+    """Tags are identical to chartpress's unless `hub.tag` is set. After a build, chartpress has nothing to do."""
     # Every history: tests/unit/image/test_tag.py. Every layout: tests/verbs/build/test_equivalence.py.
     place.hub.git("tag", "1.2.0")
     place.hub.write("images/hub/extra.txt", "of the image\n")
@@ -317,8 +315,8 @@ def test_rule_10(place: Place) -> None:
 
 
 def test_rule_11(hub: Hub, tmp_path: Path) -> None:
-    """Git is told everything. Each command names the git directory and the work tree, repositories inside a clone are
-    never discovered, and settings that change what git prints or does are neutralised.
+    """Git is told everything. Each command names the git directory and the work tree, repositories inside a clone
+    are never discovered, and settings that change what git prints or does are overridden.
     """
     # Every setting, variable and place: tests/verbs/commit/test_surroundings.py. Every look:
     # tests/verbs/commit/test_embedded.py.
@@ -347,8 +345,8 @@ def test_rule_11(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_rule_12(hub: Hub, tmp_path: Path) -> None:
-    """Children get a clean environment, and nothing asks a question where nobody can answer. Every look at an outside
-    program or server has a bound.
+    """Children get a clean environment, and never wait for input without a terminal. Every call to a program or
+    server has a timeout.
     """
     # Every way to sign in: tests/verbs/auth/test_auth.py. Programs and servers that hang:
     # tests/verbs/check/test_doctor.py,
@@ -400,7 +398,7 @@ with one_run_at_a_time(Path(sys.argv[1])):
 
 
 def test_rule_13(hub: Hub) -> None:
-    """One run at a time in a clone. The lock dies with its process, and the message names who holds it."""
+    """One run at a time in a clone. The lock ends with its process, and the message names the process that holds it."""
     # Every kind of lock file: tests/verbs/commit/test_one_run.py. Two releases at once:
     # tests/tools/faults/test_two_at_once.py.
     argv = (sys.executable, "-c", HOLDER, str(hub.path / ".git"))
@@ -419,7 +417,7 @@ def test_rule_13(hub: Hub) -> None:
 
 def test_rule_14(hub: Hub, helm_repository: HelmServer) -> None:
     """Untrusted input is data. It never reaches a shell, it is read from regular files only and in bounded time and
-    memory, and it is shown with control characters made harmless and secrets masked.
+    memory, and it is shown with control characters escaped and secrets masked.
     """
     # Every reader: tests/tools/fuzz. No shell: tests/rules/test_no_shell.py. What is shown: tests/unit/core,
     # tests/unit/core/test_masked_runs.py. Odd names: tests/verbs/release/test_links.py.

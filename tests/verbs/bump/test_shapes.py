@@ -99,10 +99,10 @@ BUILT = '== hub/values.yaml\n- "0.0.1-0.dev.git.1.h0000000"\n+ "7.7.7"\n'
 FILLED = f"== hub/values.yaml\n-       name:\n-       tag:\n+       name: {OURS}\n+       tag: 7.7.7\n"
 MAKEFILE = """\
 == Makefile
-check: ## fail when chart, base image and values do not agree
+check: ## fail if chart, base image and values do not agree
 	hubpress check
 
-# VERSION=4.4.0 names the z2jh release; without it, it is the newest of the current major version.
+# VERSION=4.4.0 chooses the z2jh release (default: the newest of the pinned major version).
 release: ## move to a z2jh release, build its hub image, commit both
 	hubpress release $(if $(VERSION),--to '$(VERSION)')
 
@@ -290,7 +290,7 @@ SHAPES = [
         CHART + VALUES + IMAGE + "== Makefile\ncheck:\n\ttrue\n== .gitignore\n*.tgz",
         init=ADOPTED
         + "== Makefile\n\n"
-        + MAKEFILE.partition("current major version.\n")[2].replace("check release", "release")
+        + MAKEFILE.partition("pinned major version).\n")[2].replace("check release", "release")
         + "== .gitignore\n\n*.hubpress-new\n",
     ),
     # -- chartpress.yaml beside it
@@ -499,11 +499,11 @@ SHAPES = [
         CHART,
         NO_CHARTPRESS,
         init="== images/hub/Dockerfile\n"
-        "# The hub image: z2jh's own for the chart's release, with what our hubs need besides.\n"
+        "# z2jh's hub image for the chart's release, with the packages that our hubs need.\n"
         "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n\nUSER root\nCOPY requirements.txt /tmp/requirements.txt\n"
         "RUN pip install --no-cache-dir --requirement /tmp/requirements.txt\n\nUSER jovyan\n"
         "== images/hub/requirements.txt\n"
-        "# Python packages that z2jh's hub image does not bring along, each pinned: NAME==VERSION\n"
+        "# Python packages to add to z2jh's hub image, each pinned: NAME==VERSION\n"
         "== chartpress.yaml\ncharts:\n  - name: hub\n    chartPath: hub\n    imagePrefix: reg.example.edu/core/\n"
         "    images:\n      hub:\n        valuesPath: jupyterhub.hub.image\n" + EMPTY_VALUES + MAKEFILE + IGNORED,
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.cli import Result, run, run_task, sh
-from tests.support.hubs import Hub, make_repository
+from tests.support.hubs import Hub, at, make_hub, make_repository
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -324,3 +324,118 @@ def test_what_init_wrote_can_be_released(tmp_path: Path, helm_repository: HelmSe
     result = run_task("release", "--yes", cwd=hub.path)
     assert result.code == 0, result
     assert hub.subjects()[1] == "Move z2jh from 3.2.1 to 3.3.8"
+
+
+# -- the team's page
+
+PAGE = "docs/customize-hub-image.md"
+LABELER = """\
+hub-images: ['images/**']
+jupyterhub-deployment: ['hub/**']
+documentation: ['**/*.md']
+"""
+
+
+def on_google(path: Path) -> Hub:
+    """Make a repository with the branches staging and prod, a deployment, labels, and an image in Google's registry."""
+    hub = make_hub(path, registry="us-central1-docker.pkg.dev/cal-icor-hubs")
+    hub.write(".github/labeler.yml", LABELER)
+    hub.write("deployments/csus/hubploy.yaml", "cluster: {}\n")
+    for environment in ("common", "staging", "prod"):
+        hub.write(f"deployments/csus/config/{environment}.yaml", "jupyterhub:\n  hub: {}\n")
+    hub.commit("Deploy")
+    hub.git("branch", "--move", "main", "staging")
+    hub.git("push", "--quiet", "origin", "staging", "staging:prod")
+    hub.remote_git("symbolic-ref", "HEAD", "refs/heads/staging")
+    hub.git("remote", "set-head", "origin", "--auto")
+    at(hub, "https://secret:word@github.com/cal-icor/cal-icor-hubs.git")
+    return hub
+
+
+def section(page: str, heading: str) -> list[str]:
+    return page.partition(f"## {heading}\n\n")[2].partition("\n\n")[0].splitlines()
+
+
+def test_the_page_is_filled_in_for_the_repository(tmp_path: Path) -> None:
+    hub = on_google(tmp_path / "hub")
+    told = run_task("init", "--docs", PAGE, "--json", cwd=hub.path)
+    assert told.code == 0, told
+    assert told.json["files"] == ["Makefile", ".gitignore", PAGE]
+    page = hub.read(PAGE)
+    assert (
+        "| hub image | `us-central1-docker.pkg.dev/cal-icor-hubs/core/hub`, built from `images/hub/Dockerfile` |\n"
+        "| its name and tag | `jupyterhub.hub.image` in `hub/values.yaml` |\n"
+        "| z2jh chart | `jupyterhub` in `hub/requirements.yaml`, for the chart in `hub` |\n"
+        "| pull requests | into `staging` |\n"
+    ) in page
+    assert "\n$ hubpress auth\n$ hubpress doctor\n" in page
+    assert "`gcloud auth configure-docker us-central1-docker.pkg.dev` | `hubpress auth` |\n" in page
+    assert "add `cal-icor/cal-icor-hubs` as the remote `upstream`" in page
+    assert section(page, "After the review") == [
+        "1. Review the pull request",
+        "2. Check that it has the labels hub-images, jupyterhub-deployment",
+        "3. Merge bump-z2jh-VERSION into staging",
+        "4. Check the staging hubs (csus): a user can sign in and start a server",
+        "5. Once they work, open a pull request from staging into prod",
+    ]
+    assert "word" not in page.split()
+    assert "secret" not in page
+
+
+def test_the_page_has_the_teams_own_steps(tmp_path: Path) -> None:
+    hub = on_google(tmp_path / "hub")
+    hub.write("invoke.yaml", "hub: {next_steps: ['Merge {pull_request}', 'Announce z2jh {version}']}\n")
+    assert run_task("init", "--docs", PAGE, cwd=hub.path).code == 0
+    steps = section(hub.read(PAGE), "After the review")
+    assert steps == ["1. Merge the pull request", "2. Announce z2jh VERSION"]
+
+
+@pytest.mark.parametrize(
+    "files", [{}, {"hub/Chart.yaml": CHART}, {"Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"}]
+)
+def test_the_page_names_what_init_adds(files: dict[str, str], tmp_path: Path, helm_repository: HelmServer) -> None:
+    url = helm_repository.url
+    hub = make_repository(
+        tmp_path / "hub", {"README.md": "", **{path: text.format(url=url) for path, text in files.items()}}
+    )
+    env = {"INVOKE_HUB_CHART_REPOSITORY": url}
+    done = run_task("init", "--prefix", PREFIX, "--docs", "docs/", cwd=hub.path, env=env)
+    assert done.code == 0, done
+    dockerfile = "Dockerfile" if "Dockerfile" in files else "images/hub/Dockerfile"
+    assert f"| hub image | `{PREFIX}hub`, built from `{dockerfile}` |\n" in hub.read(PAGE)
+    assert "$ docker login 127.0.0.1:1\n" in hub.read(PAGE)
+
+
+def test_a_page_that_exists_is_kept(tmp_path: Path) -> None:
+    hub = on_google(tmp_path / "hub")
+    hub.write(PAGE, "ours\n")
+    assert run_task("init", "--docs", "docs", "--json", cwd=hub.path).json["kept"][-1] == PAGE
+    assert hub.read(PAGE) == "ours\n"
+    again = run_task("init", "--docs", PAGE, cwd=hub.path)
+    assert (again.code, again.out) == (0, "Nothing to do.\n")
+
+
+@pytest.mark.parametrize("path", ["/etc/page.md", "../page.md", "", ".git/", "hub/Chart.yaml/page.md"])
+def test_a_page_outside_of_the_repository_is_refused(path: str, bare: Hub) -> None:
+    before = bare.snapshot()
+    done = init(bare, f"--docs={path}")
+    assert (done.code, done.err.splitlines()[-2:]) == (
+        2,
+        [
+            f"error: {path!r} is not a path in the repository (--docs)",
+            "hint: name it relative to the repository's top: --docs docs/customize-hub-image.md",
+        ],
+    )
+    assert bare.snapshot() == before
+
+
+def test_a_page_about_an_image_that_chartpress_yaml_lacks_stops_the_run(bare: Hub) -> None:
+    bare.write("chartpress.yaml", "charts:\n  - name: hub\n    imagePrefix: quay.io/ours/\n")
+    bare.write("images/hub/Dockerfile", "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n")
+    before = bare.snapshot()
+    done = init(bare, "--docs", PAGE)
+    assert (done.code, done.err.splitlines()[-2]) == (
+        2,
+        "error: chartpress.yaml does not name images/hub/Dockerfile, which inherits from z2jh's hub image (chartpress.yaml)",
+    )
+    assert bare.snapshot() == before
