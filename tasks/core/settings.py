@@ -170,8 +170,8 @@ class Settings(NamedTuple):
         attest: what a build states about the images it pushes: ``provenance``, ``provenance-max`` (with the Dockerfile
             and the build arguments) and ``sbom`` (docs/builders.md).
         sign: the key to sign images with, using cosign: a file, relative to the repository's top, or the address of a
-            key service (``gcpkms://…``, ``awskms://…``, ``azurekms://…``, ``hashivault://…``, ``k8s://…``). The password
-            of a file is read from COSIGN_PASSWORD (default: images are not signed; docs/tasks/build.md).
+            key service (``gcpkms://…``, ``awskms://…``, ``azurekms://…``, ``hashivault://…``, ``k8s://…``). The
+            password of a file is read from COSIGN_PASSWORD (default: images are not signed; docs/tasks/build.md).
         verify: the public key that ``check`` verifies signatures with, in the same form (default: ``build`` uses the
             service of ``sign``, or the ``.pub`` beside its ``.key``; ``check`` verifies nothing).
         public_log: whether to record signatures in Sigstore's public log, and require them there; it shows the digests.

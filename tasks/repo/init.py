@@ -83,14 +83,15 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
 def _left(hub: Hub, edits: Sequence[FileEdit]) -> Hub:
     """Return the repository as ``edits`` leave it, with the chart and the image that they add."""
     new = {edit.path: edit.after for edit in edits}
-    roots = [folder for folder, _, name in (path.rpartition("/") for path in new) if name == CHARTPRESS_FILE]
     settings = hub.settings
     if FILE in new:
         section = section_of(load(new[FILE].decode(), typed))
         settings = settings._replace(images=read_settings({"images": section["images"]}).images)
-    return replace(
-        hub.edited(edits), settings=settings, roots=(*hub.roots, *roots), seen=tuple(dict.fromkeys((*hub.seen, *new)))
+    listing = hub.listing._replace(
+        files=tuple(dict.fromkeys((*hub.listing.files, *new))),
+        telling=tuple(dict.fromkeys((*hub.listing.telling, *new))),
     )
+    return replace(hub.edited(edits), settings=settings, listing=listing)
 
 
 def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part]]:
