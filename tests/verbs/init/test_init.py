@@ -436,7 +436,9 @@ def test_a_page_about_an_image_that_chartpress_yaml_lacks_stops_the_run(bare: Hu
     done = init(bare, "--docs", PAGE)
     assert (done.code, done.err.splitlines()[-2]) == (
         2,
-        "error: chartpress.yaml does not name images/hub/Dockerfile, which inherits from z2jh's hub image "
-        "(chartpress.yaml)",
+        (
+            "error: chartpress.yaml does not name images/hub/Dockerfile, which inherits from z2jh's hub image "
+            "(chartpress.yaml)"
+        ),
     )
     assert bare.snapshot() == before
