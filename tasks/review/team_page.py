@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from importlib import resources
+from pathlib import PurePosixPath
 
 from ..core.faults import Fault, Unusable
 from ..core.github_actions import code, plain
@@ -14,7 +15,7 @@ from ..repo.files import FileEdit, edit_action, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
 from ..repo.remotes import Review, find_review, upstream_address
-from ..tools.forges import read_remote
+from ..tools.forges import GITHUB, read_remote
 from ..tools.google import is_google
 from .next_steps import usual_steps
 
@@ -40,7 +41,7 @@ def plan_page(hub: Hub, path: str) -> Step:
         return refused("docs", fault)
     return Step(
         "docs",
-        (edit_action(hub.git.folder, [edit], "--docs")._replace(details=()),),
+        (edit_action(hub.git.folder, [edit], "of --docs")._replace(details=()),),
         report=lambda _: {"files": [file], "kept": []},
         summary=lambda _: [f"{file}: new"],
     )
@@ -52,15 +53,17 @@ def page(hub: Hub) -> str:
     google = [host for host in hub.registries if is_google(host)]
     others = [host for host in hub.registries if host not in google]
     upstream = read_remote(upstream_address(hub.git, hub.settings))
+    on_github = upstream is not None and upstream.forge == GITHUB
     on_google = ", ".join(f"`gcloud auth configure-docker {host}`" for host in google)
     markdown = one_line if hub.settings.next_steps else plain
     steps = map(markdown, usual_steps(hub, review))
     return _TEMPLATE.read_text("utf-8").format(
         places="\n".join(f"| {what} | {where} |" for what, where in _places(hub, review)),
-        tools="Docker with buildx, gcloud and gh" if google else "Docker with buildx, and gh",
+        tools=_listed(("git", *(["gcloud"] if google else []), *(["gh"] if on_github else []), "Docker with buildx")),
+        opens="opens the pull request" if on_github else "prints where to open the pull request",
         sign_in="\n".join((*(["$ hubpress auth"] if google else []), *(f"$ docker login {host}" for host in others))),
         old_sign_in=f"| `gcloud auth login`, {on_google} | `hubpress auth` |\n" if google else "",
-        pins=_listed(dict.fromkeys(file for pin in hub.pins for file in pin.files)),
+        pins=_listed(map(code, dict.fromkeys(file for pin in hub.pins for file in pin.files))),
         upstream=code(upstream.path) if upstream else "our repository",
         base=code(review.base),
         next_steps="\n".join(f"{number}. {step}" for number, step in enumerate(steps, start=1)),
@@ -68,13 +71,16 @@ def page(hub: Hub) -> str:
 
 
 def _file_at(hub: Hub, path: str) -> str:
-    if not (is_passable(path) and is_inside(path)):
+    top, tidy = hub.git.folder, join(path)
+    file = join(path, NAME) if path.endswith("/") or (top / tidy).is_dir() else tidy
+    is_ours = path and is_passable(path) and is_inside(path) and file.partition("/")[0] != ".git"
+    if not is_ours or any((top / parent).is_file() for parent in PurePosixPath(file).parents):
         raise Unusable(
             f"{path!r} is not a path in the repository",
             where="--docs",
             hint=f"name it relative to the repository's top: --docs docs/{NAME}",
         )
-    return join(path, NAME) if path.endswith("/") or (hub.git.folder / path).is_dir() else join(path)
+    return file
 
 
 def _places(hub: Hub, review: Review) -> Iterator[tuple[str, str]]:
@@ -91,6 +97,6 @@ def _places(hub: Hub, review: Review) -> Iterator[tuple[str, str]]:
     yield "pull requests", f"into {code(review.base)}"
 
 
-def _listed(files: Iterable[str]) -> str:
-    *others, last = map(code, files)
+def _listed(words: Iterable[str]) -> str:
+    *others, last = words
     return f"{', '.join(others)} and {last}" if others else last

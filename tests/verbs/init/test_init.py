@@ -416,10 +416,10 @@ def test_a_page_that_exists_is_kept(tmp_path: Path) -> None:
     assert (again.code, again.out) == (0, "Nothing to do.\n")
 
 
-@pytest.mark.parametrize("path", ["/etc/page.md", "../page.md"])
+@pytest.mark.parametrize("path", ["/etc/page.md", "../page.md", "", ".git/", "hub/Chart.yaml/page.md"])
 def test_a_page_outside_of_the_repository_is_refused(path: str, bare: Hub) -> None:
     before = bare.snapshot()
-    done = init(bare, "--docs", path)
+    done = init(bare, f"--docs={path}")
     assert (done.code, done.err.splitlines()[-2:]) == (
         2,
         [
@@ -427,4 +427,14 @@ def test_a_page_outside_of_the_repository_is_refused(path: str, bare: Hub) -> No
             "hint: name it relative to the repository's top: --docs docs/customize-hub-image.md",
         ],
     )
+    assert bare.snapshot() == before
+
+
+def test_a_page_about_an_image_that_chartpress_yaml_lacks_stops_the_run(bare: Hub) -> None:
+    bare.write("chartpress.yaml", "charts:\n  - name: hub\n    imagePrefix: quay.io/ours/\n")
+    bare.write("images/hub/Dockerfile", "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n")
+    before = bare.snapshot()
+    done = init(bare, "--docs", PAGE)
+    assert done.code == 2
+    assert "\nerror: chartpress.yaml does not name images/hub/Dockerfile, which inherits from" in done.err
     assert bare.snapshot() == before

@@ -24,6 +24,7 @@ FLAGS = {
     "bump": {"--to=STRING", "--pre", "--dev", "--major"},
     "build": {"--image", "--no-push", "--force", "--platform=STRING", "--builder=STRING", "--no-cache"},
     "commit": {"--message=STRING", "--branch=STRING", "--push"},
+    "init": {"--prefix=STRING", "--docs=STRING"},
     "rehearse": {"--to=STRING", "--keep", "--stand-in-base"},
     "release": {"--to=STRING", "--major", "--image", "--force", "--message=STRING", "--push", "--yes"},
 }
