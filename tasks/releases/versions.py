@@ -28,7 +28,7 @@ _COMPARISON = re.compile(rf"{_OPERATOR}\s*{_VERSION}")
 _GROUP = re.compile(rf"\s*{_OPERATOR}\s*{_VERSION}\s*(?:(?:\s+|,\s*){_OPERATOR}\s*{_VERSION}\s*)*")
 _HYPHEN = re.compile(rf"\s*{_VERSION}\s+-\s+{_VERSION}\s*")
 # One version or a part of one, after nothing or a sign that fixes its first parts.
-_SIMPLE = re.compile(r"(\s*(?:=|~|~>|\^)?\s*v?)([0-9]+(?:\.[0-9]+){0,2})(\s*)")
+_SIMPLE = re.compile(r"(\s*(?:=|~|~>|\^)?\s*v?)([0-9]+(?:\.[0-9]+){0,2})((?:\.[xX*])*\s*)")
 # A build of main that is named after the release before it: 0.11.1-n259.h74abbb81.
 _BUILD_AFTER = re.compile(r"n([0-9]+)(?:\..*)?")
 # What z2jh's own tags have behind the numbers.

@@ -249,7 +249,9 @@ def _from_what_is_there(search: Search) -> Layout:
         what = f"several Dockerfiles inherit from z2jh's hub image: {', '.join(dockerfiles)}"
         raise Unusable(what, where=search.top, hint=suggested)
     if chart and name is None:
-        raise NotNamed(f"{chart.values_path} names no image", where=chart.values_file, hint=suggested)
+        raise _named_elsewhere(search, chart) or NotNamed(
+            f"{chart.values_path} names no image", where=chart.values_file, hint=suggested
+        )
     image = name.rpartition("/")[2] if name else last_part(context)
     is_other = image not in map(last_part, (context, folder_of(dockerfile)))
     for other in (path for path in search.all_dockerfiles if is_other and last_part(folder_of(path)) == image):
@@ -293,8 +295,18 @@ def _suggestion(search: Search, dockerfile: str, chart: BareChart | None, name: 
     if any(is_below(place.file, [context]) for place in search.places(chart)):
         copied = copied_files(require(search.files, dockerfile), dockerfile)
         paths = dict.fromkeys(_quoted(join(context, one.path.lstrip("/"))) for one in copied)
-        fields["paths"] = f"[{', '.join(paths)}]"
+        fields["paths"] = f"[{', '.join(paths or (_quoted(dockerfile),))}]"
     return f"hub: {{images: [{{{', '.join(f'{field}: {value}' for field, value in fields.items())}}}]}}"
+
+
+def _named_elsewhere(search: Search, chart: BareChart) -> Unusable | None:
+    """Return the fault of an image that only other values files than the chart's own name; None where none does."""
+    names = search.names_at(search.other_places(chart))
+    found = [place for place, name in names.items() if name == next(iter(names.values()))]
+    entries = ", ".join(f"{{file: {_quoted(place.file)}, path: {place.path}}}" for place in found)
+    what = f"{chart.values_path} names no image there, but in {', '.join(place.file for place in found)}"
+    hint = f"say it in {FILE}: hub: {{values: [{entries}]}}"
+    return Unusable(what, where=chart.values_file, hint=hint) if found else None
 
 
 def _quoted(text: str) -> str:

@@ -16,6 +16,7 @@ _WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+
 _PART = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])")
 _COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--)(?:\s.*|$)")
 _MARK = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--|/\*)\s*(?P<whose>hubpress|renovate):\s*(?P<words>.*)")
+_OPENING = ("{", "[", "(", "=", ":", "\\")
 _RENOVATE = re.compile(r"(\w+)=(\S+)")
 
 
@@ -76,6 +77,8 @@ def version_in(text: str, where: str) -> tuple[int, int]:
 def marked_version(text: Text, marker: Marker, number: int) -> tuple[int, int]:
     """Return where the version stands that the mark with this number marks: on its line, or the next one.
 
+    A line that only opens what follows (``variable "z2jh" {``) does not count.
+
     Raises:
         Unusable: there is no such mark, or no single version.
     """
@@ -86,9 +89,11 @@ def marked_version(text: Text, marker: Marker, number: int) -> tuple[int, int]:
     at = marks[number]
     first, last = marker.span_in(lines[at]) or (0, 0)
     code = _COMMENT.sub("", lines[at][:first] + " " * (last - first) + lines[at][last:])
-    if not _WHOLE.search(code) and not _PART.search(code) and at + 1 < len(lines):
+    is_next = True
+    while is_next and not _WHOLE.search(code) and not _PART.search(code) and at + 1 < len(lines):
         at += 1
         code = _COMMENT.sub("", lines[at])
+        is_next = code.rstrip().endswith(_OPENING)
     offset = sum(len(line) + 1 for line in lines[:at])
     start, end = version_in(code, f"{text.where}:{at + 1}")
     return offset + start, offset + end

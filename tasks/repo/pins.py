@@ -7,6 +7,7 @@ arguments, and what ``hub.pins`` and marker comments name. Moving one leaves eve
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -16,16 +17,17 @@ from typing import ClassVar, NamedTuple, Protocol
 from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import PinTarget
-from ..core.yaml_tree import Document, Edit, MappingNode, Scalar, Text, parse_all, target_of
+from ..core.yaml_tree import Document, Edit, MappingNode, Scalar, SequenceNode, Text, parse_all, target_of
 from .chart import LOCKS, api_version, pinned, requirements, same_address, with_version
 from .chartpress import BuildArgument, read_chartpress, values_of
 from .dockerfile import hub_base, with_base
 from .files import Files, is_glob, join, require
 from .markers import Marker, marked_version, marks_in, version_in
 from .search import Listing
-from .yaml_edit import follow, with_scalars
+from .yaml_edit import Path, follow, with_scalars
 
-_CHART_KEYS, _SOURCE_KEYS = ("chart",), ("repo", "repository", "repoURL")
+_SOURCE_KEYS = ("repo", "repository", "repoURL")
+_EACH = "*"
 
 
 class Kind(Enum):
@@ -185,9 +187,17 @@ class BasePin:
         return next((image.arguments for image in images if image.key == self.key), {})
 
 
+class FoundVersion(NamedTuple):
+    """A scalar with a version, the path to it, and its document."""
+
+    document: Document
+    steps: Path
+    scalar: Scalar
+
+
 @dataclass(frozen=True)
 class InYaml(_InOneFile):
-    """A version at a dotted path of a YAML file, in the document with that number, of those that have it."""
+    """A version at a dotted path of a YAML file, by its number among those that the path leads to."""
 
     path: str
     chart: str
@@ -201,17 +211,17 @@ class InYaml(_InOneFile):
 
     def read(self, files: Files) -> Pinned:
         """Return the version."""
-        _, scalar, (start, end) = self._place(require(files, self.file))
-        return Pinned(scalar.value[start:end], scalar.line)
+        found, (start, end) = self._place(require(files, self.file))
+        return Pinned(found.scalar.value[start:end], found.scalar.line)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
         """Return the file with the version ``text``."""
         data = require(files, self.file)
-        document, scalar, (start, end) = self._place(data)
-        value = scalar.value[:start] + text + scalar.value[end:]
-        return {self.file: with_scalars(document, {tuple(self.path.split(".")): value}) or data}
+        found, (start, end) = self._place(data)
+        value = found.scalar.value[:start] + text + found.scalar.value[end:]
+        return {self.file: with_scalars(found.document, {found.steps: value}) or data}
 
-    def _place(self, data: bytes) -> tuple[Document, Scalar, tuple[int, int]]:
+    def _place(self, data: bytes) -> tuple[FoundVersion, tuple[int, int]]:
         found = list(versions_at(data, self.file, self.path, self.chart))
         if len(found) <= self.number:
             raise Unusable(
@@ -219,8 +229,8 @@ class InYaml(_InOneFile):
                 where=self.file,
                 hint=f"correct hub.pins in invoke.yaml, or mark the version's line there: # hubpress: {self.chart}",
             )
-        document, scalar = found[self.number]
-        return document, scalar, version_in(scalar.value, f"{self.file}:{scalar.line}")
+        one = found[self.number]
+        return one, version_in(one.scalar.value, f"{self.file}:{one.scalar.line}")
 
 
 @dataclass(frozen=True)
@@ -290,25 +300,36 @@ def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marke
             yield from [Marked(path, marker, number) for number, _ in enumerate(marks)]
 
 
-def versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[Document, Scalar]]:
-    """Yield the scalar at ``path`` in each document that has it, but where it is another chart's.
+def versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[FoundVersion]:
+    """Yield the scalars at ``path`` in each document that has them, but for those of another chart.
 
-    The mapping around it names the chart: Flux and Argo CD as ``chart``, helmfile with its repository before it,
-    kustomize as ``name`` beside ``repo``.
+    ``*`` stands for every item of a list. The mapping around a version names the chart: Flux and Argo CD as ``chart``,
+    helmfile with its repository before it, Fleet perhaps by the archive's address, kustomize as ``name`` beside
+    ``repo``. A source of Argo CD without ``chart`` is a git repository.
     """
-    *around, last = path.split(".")
     for document in parse_all(data, where):
-        mapping = follow(document, tuple(around))
-        scalar = follow(document, (*around, last))
-        if isinstance(scalar, Scalar) and scalar.kind != "null":
-            named = _name_beside(mapping) if isinstance(mapping, MappingNode) else None
-            if named is None or named.rpartition("/")[2] == chart:
-                yield document, scalar
+        for steps in _paths_in(document, tuple(path.split("."))):
+            mapping, scalar = follow(document, steps[:-1]), follow(document, steps)
+            if isinstance(scalar, Scalar) and scalar.kind != "null":
+                named = _name_beside(mapping) if isinstance(mapping, MappingNode) else None
+                if named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named):
+                    yield FoundVersion(document, steps, scalar)
+
+
+def _paths_in(document: Document, steps: Path) -> Iterator[Path]:
+    """Yield ``steps`` with the numbers of a list's items in place of each ``*``."""
+    if _EACH not in steps:
+        yield steps
+        return
+    at = steps.index(_EACH)
+    node = follow(document, steps[:at])
+    for number in range(len(node.children) if isinstance(node, SequenceNode) else 0):
+        yield from _paths_in(document, (*steps[:at], str(number), *steps[at + 1 :]))
 
 
 def _name_beside(mapping: MappingNode) -> str | None:
     """Return the chart that the mapping around a version names; None where it names none."""
     texts = {key.value: target_of(value) for key, value in mapping.entries if isinstance(key, Scalar)}
-    keys = (*_CHART_KEYS, "name") if any(key in texts for key in _SOURCE_KEYS) else _CHART_KEYS
+    keys = ("chart", "name", "repoURL") if any(key in texts for key in _SOURCE_KEYS) else ("chart",)
     named = (texts.get(key) for key in keys)
     return next((one.value for one in named if isinstance(one, Scalar) and one.value), None)

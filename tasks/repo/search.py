@@ -196,6 +196,12 @@ class Search:
             yield Place(chart.values_file, chart.values_path)
         yield from (Place(target.file, target.path) for target in self.settings.values)
 
+    def other_places(self, chart: BareChart) -> Iterator[Place]:
+        """Yield the places of the hub image of ``chart`` in other YAML files; secrets are not looked at."""
+        for file in self.listing.files:
+            if file.endswith((".yaml", ".yml")) and "secret" not in file and file != chart.values_file:
+                yield Place(file, chart.values_path)
+
     def names_at(self, places: Iterable[Place]) -> dict[Place, str]:
         """Return those of ``places`` that name an image other than z2jh's own, with its name."""
         found = {place: self._name_at(place) for place in places}

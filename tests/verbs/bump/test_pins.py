@@ -49,6 +49,22 @@ PLACES = {
         "releases:\n- {name: x, chart: y/x, version: 3.2.1}\n- {name: hub, chart: j/jupyterhub, version: «V»}\n",
         "{file: helmfile.yaml, path: releases.1.version}",
     ),
+    "each release of a helmfile": Place(
+        "helmfile.yaml",
+        "releases:\n- {name: x, chart: y/x, version: 3.2.1}\n- {name: hub, chart: j/jupyterhub, version: «V»}\n",
+        "{file: helmfile.yaml, path: 'releases.*.version'}",
+    ),
+    "an Application of several sources": Place(
+        "argo.yaml",
+        "spec:\n  sources:\n  - {repoURL: https://github.com/a/b, targetRevision: main, ref: values}\n"
+        f"  - repoURL: {URL}\n    chart: jupyterhub\n    targetRevision: «V»\n",
+        "{file: argo.yaml, path: 'spec.sources.*.targetRevision'}",
+    ),
+    "Fleet, with the archive's address": Place(
+        "fleet.yaml",
+        "helm:\n  chart: https://hub.jupyter.org/helm-chart/jupyterhub-3.2.1.tgz\n  version: «V»\n",
+        "{file: fleet.yaml, path: helm.version}",
+    ),
     "kustomize": Place(
         "kustomization.yaml",
         f"helmCharts:\n- name: jupyterhub\n  repo: {URL}\n  version: v«V»\n",
@@ -68,6 +84,11 @@ PLACES = {
         "main.tf",
         'x = "3.2.1"\n  chart   = "jupyterhub"\n  version = "«V»"\n',
         "{file: '*.tf', marker: 'chart   = \"jupyterhub\"'}",
+    ),
+    "Terraform, a variable": Place(
+        "main.tf",
+        f"# renovate: datasource=helm depName=jupyterhub registryUrl={URL}\n"
+        'variable "z2jh" {\n  default = "«V»"\n}\n',
     ),
     "a shell script, the same line": Place(
         "deploy.sh",

@@ -369,6 +369,28 @@ SHAPES = [
         "values: [jupyterhub.hub.image], paths: [logo.svg, conf]}]}",
     ),
     refused(
+        "values that only other files name",
+        CHART
+        + IMAGE
+        + "== hub/values.yaml\njupyterhub: {}\n"
+        + VALUES.replace("hub/values.yaml", "config/b.yaml")
+        + VALUES.replace("hub/values.yaml", "config/prod/a.yaml")
+        + VALUES.replace("hub/values.yaml", "secrets/c.yaml")
+        + VALUES.replace("hub/values.yaml", "config/z.yaml").replace(OURS, "reg.example.edu/other"),
+        "error: jupyterhub.hub.image names no image there, but in config/b.yaml, config/prod/a.yaml "
+        "(hub/values.yaml)\n"
+        "hint: say it in invoke.yaml: hub: {values: [{file: config/b.yaml, path: jupyterhub.hub.image}, "
+        "{file: config/prod/a.yaml, path: jupyterhub.hub.image}]}",
+    ),
+    refused(
+        "the image alone, its build context with values of another tool",
+        ALONE.replace("RUN true\n", "")
+        + f"== prod.yaml\nhub: {{image: {{name: {OURS}, tag: x}}}}\n"
+        + "== invoke.yaml\nhub: {values: [{file: prod.yaml, path: hub.image}]}\n",
+        "error: the build context of Dockerfile holds prod.yaml, so each build would give the image a new tag (.)\n"
+        f"hint: say it in invoke.yaml: hub: {{images: [{{context: ., name: {OURS}, paths: [Dockerfile]}}]}}",
+    ),
+    refused(
         "a Dockerfile that is built from the top",
         CHART + VALUES + FROM_THE_TOP,
         "error: the build context of images/site-hub/Dockerfile holds hub/values.yaml, so each build would give the "
