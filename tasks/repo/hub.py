@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -19,7 +19,7 @@ from ..tools.git import Git
 from .chart import CHART_FILES, LOCKS, Requirement, dependencies_in, requirements
 from .chartpress import ChartSpec, ImageSpec
 from .dockerfile import BaseImage
-from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links, join, read_all, require
+from .files import Committed, Edited, FileEdit, Files, Switched, WorkingTree, behind_links, join, read_all, require
 from .layout import Layout, find_layout, has_image, no_hub_image
 from .pins import (
     NOTHING_FOUND,
@@ -498,8 +498,10 @@ class Hub:
         return None if base is None else HubImage(spec, dockerfile, base)
 
 
-def open_hub(settings: Settings, git: Git) -> Hub:
-    """Return the hub repository whose clone is ``git``, as it is now."""
+def open_hub(settings: Settings, git: Git, moved: Collection[str] = ()) -> Hub:
+    """Return the hub repository whose clone is ``git``, as it is now, with the files ``moved`` as HEAD has them."""
+    committed = Committed(git)
+    files = Switched(WorkingTree(git.folder), committed, moved)
     if settings.root is not None:
         root = join(settings.root.strip("/"))
         roots = ["" if root == "." else root]
@@ -509,8 +511,7 @@ def open_hub(settings: Settings, git: Git) -> Hub:
         listed = git.names("ls-files", "-z", "--", f":(glob)**/{CHARTPRESS_FILE}")
         roots = [path.rpartition("/")[0] for path in listed]
     patterns = [*(target.file for target in settings.values), *(target.file for target in settings.pins)]
-    files, found = WorkingTree(git.folder), find_files(git, patterns)
-    hub = Hub(git, settings, files, Committed(git), roots=tuple(roots), found=found)
+    hub = Hub(git, settings, files, committed, roots=tuple(roots), found=find_files(git, patterns))
     if _is_in_chartpress(hub):
         return hub
     seen = git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *PATTERNS)
