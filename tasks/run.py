@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import fcntl
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .core import github_actions, output
 from .core.faults import DOOR, Fault, Refused, Unusable
-from .core.locks import open_lock, take
+from .core.locks import open_lock, take, temporary_folder
 from .core.plan import Plan, refused
 from .core.settings import FILE, SECTION, read_settings, section_of
 
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
 
 LOCK_FILE = "hubpress.lock"
 _MOST_DIGITS = 20
-_PLANNED_HERE = "planned below on the files and commits here; the run plans it again on {base} as it will be"
 # What a chain's dry runs so far would leave of each clone, by its folder: the next one plans on that.
 _left: dict[Path, Hub] = {}
+_kept = contextlib.ExitStack()
+atexit.register(_kept.close)
 
 
 class Run(NamedTuple):
@@ -78,7 +80,7 @@ class Run(NamedTuple):
             it is then, where it has something to say.
         """
         from .repo.remotes import find_review
-        from .review.branches import Position, plan_start
+        from .review.branches import Standing, plan_start, started
 
         hub, pushes = self.hub, options.push or options.request
         try:
@@ -92,21 +94,23 @@ class Run(NamedTuple):
             yield self, known, options._replace(push=False, request=False), (refused("fetch", fault),)
             return
         if self.dry or not step.to_do:
-            told = (*step.warnings, *([_PLANNED_HERE.format(base=review.base)] if step.to_do else ()))
-            yield self, review, options, (step._replace(warnings=told),) if step.actions or told else ()
+            # What a dry run plans may be read until the end.
+            at = _kept.enter_context(temporary_folder("hubpress-ahead-")) if step.to_do else None
+            run = self._replace(hub=started(hub, review, at)) if at else self
+            yield run, review, options, (step,) if step.actions or step.warnings else ()
             return
         plan = Plan((step,))
         agree(self, plan)
-        before = Position.read(hub.git, review.base)
+        before = Standing.read(hub.git, review.base)
         _perform(plan)
-        after = Position.read(hub.git, review.base)
+        after = Standing.read(hub.git, review.base)
         output.say("\n".join(plan.summary()))
         try:
             run = self._replace(hub=hub.again())
             step = plan_start(run.hub, review)
             yield run, review, options, (step,) if step.actions or step.warnings else ()
         except BaseException:
-            if Position.read(hub.git, review.base) == after:
+            if Standing.read(hub.git, review.base) == after:
                 before.restore(hub.git, review.base)
                 output.say(f": {review.base} and the current branch are as they were", lead=step.name)
             raise

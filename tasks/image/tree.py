@@ -270,7 +270,7 @@ def _unmark(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> tuple[lis
     """
     listed = _answer(git, "ls-files", "-v", "-z", "--", *paths, env=env).split("\0")
     marked = [(line[0], line[2:]) for line in listed if line]
-    unchanged = [path for letter, path in marked if letter.islower()]
+    unchanged = [path for letter, path in marked if letter.islower() and path not in git.moved]
     skipped = [path for letter, path in marked if letter in "sS"]
     there = [path for path in skipped if os.path.lexists(git.folder / path)]
     for flag, names in (("--no-assume-unchanged", unchanged), ("--no-skip-worktree", there)):

@@ -12,7 +12,7 @@ import os
 import posixpath
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,6 +136,18 @@ class Edited(NamedTuple):
         """Return the bytes of ``path`` as they will be; None if there is no such file."""
         after = self.after.get(path)
         return self.under.read(path) if after is None else after
+
+
+class Switched(NamedTuple):
+    """The files ``under``, but those of ``paths`` as a commit has them."""
+
+    under: Files
+    commit: Files
+    paths: Collection[str]
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of ``path`` as they will be; None if there is no such file."""
+        return (self.commit if path in self.paths else self.under).read(path)
 
 
 @dataclass(eq=False)

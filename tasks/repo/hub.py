@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -19,7 +19,7 @@ from ..tools.git import Git
 from .chart import CHART_FILES, LOCKS, Requirement, dependencies_in, requirements
 from .chartpress import ChartSpec, ImageSpec
 from .dockerfile import BaseImage
-from .files import Committed, Edited, FileEdit, Files, WorkingTree, behind_links, join, read_all, require
+from .files import Committed, Edited, FileEdit, Files, Switched, WorkingTree, behind_links, join, read_all, require
 from .layout import Layout, find_layout, no_hub_image
 from .markers import Marker
 from .pins import BasePin, Dependency, Kind, Lock, Pin, copies, named_pins
@@ -433,9 +433,10 @@ class Hub:
         return None if base is None else HubImage(spec, dockerfile, base)
 
 
-def open_hub(settings: Settings, git: Git) -> Hub:
-    """Return the hub repository whose clone is ``git``, as it is now."""
-    return Hub(git, settings, WorkingTree(git.folder), Committed(git), Listing.of(git, settings))
+def open_hub(settings: Settings, git: Git, moved: Collection[str] = ()) -> Hub:
+    """Return the hub repository whose clone is ``git``, as it is now, with the files ``moved`` as HEAD has them."""
+    committed = Committed(git)
+    return Hub(git, settings, Switched(WorkingTree(git.folder), committed, moved), committed, Listing.of(git, settings))
 
 
 def open_hub_around(inside: Path, settings_in: Callable[[Path], Settings]) -> Hub:

@@ -50,7 +50,7 @@ class Review(NamedTuple):
         base: the branch that pull requests go to.
         found: what named it.
         shared: the branches that are not committed to directly, each with what it is.
-        tip: the upstream's commit of the base branch; None where it was not asked, or has no such branch.
+        tip: the upstream's commit of the base branch; None where that is not asked for, or it has no such branch.
         heads: the branches of the remote that is pushed to, each with its commit; None where it was not asked.
         repository: the upstream as a repository on a forge; None where it is none, or no pull request is wanted.
         fork: the same of what is pushed to.
@@ -145,7 +145,7 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
         raise Refused(f"{upstream} has no branch {base}", where=found, hint=_SAY_BASE)
     default = branches.default if branches else git.known_default(upstream)
     shared = _shared(base, default or (None if settings.base_branch else base), branches.heads if branches else ())
-    tip = branches.heads.get(base) if branches else None
+    tip = branches.heads.get(base) if branches and ask else None
     return Review(remotes, base, found, shared, tip, pushed and pushed.heads, repository, fork, github, gap)
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from itertools import count
+from pathlib import Path
 from typing import NamedTuple
 
 from ..core.faults import DOOR, Refused, Unusable
 from ..core.locks import temporary_folder
 from ..core.plan import Action, Fact, Moved, Step, Values
 from ..image.tag import render
-from ..repo.hub import Hub
+from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here
 from ..tools.forges import MERGED, is_ci
 from ..tools.git import Git
+from ..tools.git_ahead import switched
 from ..tools.git_facts import CURRENT_BRANCH, HEAD, local_branch, remote_branch, standing
 from ..tools.process import ask_all, capture
 
@@ -37,7 +39,7 @@ class TargetBranch(NamedTuple):
     commit: str | None = None
 
 
-class Position(NamedTuple):
+class Standing(NamedTuple):
     """Where a clone stands: its branch, HEAD's commit, and the commit of its base branch."""
 
     branch: str | None
@@ -45,7 +47,7 @@ class Position(NamedTuple):
     base: str | None
 
     @classmethod
-    def read(cls, git: Git, base: str) -> Position:
+    def read(cls, git: Git, base: str) -> Standing:
         """Return where the clone stands now."""
         return cls(git.branch(), git.head(), git.branch_commit(base))
 
@@ -107,7 +109,8 @@ def plan_start(hub: Hub, review: Review) -> Step:
         return Step("fetch", (), warnings=_gap(review))
     if tip is None:
         known = review._replace(tip=base_here(git, review))
-        if current not in {None, *review.shared} and known.tip and _was_merged(hub, git, known, str(current), head):
+        may_be_left = current not in {None, *review.shared} and known.tip and hub.changed
+        if may_be_left and _was_merged(hub, git, known, str(current), head):
             return plan_start(hub, known)
         return Step("fetch", (), warnings=(*_gap(review), *_may_be_merged(git, review, current)))
     with temporary_folder("hubpress-objects-") as folder:
@@ -143,6 +146,17 @@ def plan_start(hub: Hub, review: Review) -> Step:
         moves[-1] = moves[-1]._replace(details=(f"changes {_named(moving)}", *moves[-1].details))
     done = [f"{base}: {tip[:_SHORT]} of {review.upstream}"] if moves else []
     return Step("fetch", tuple(moves), summary=lambda _: done, warnings=warnings)
+
+
+def started(hub: Hub, review: Review, folder: Path) -> Hub:
+    """Return the repository as the plan to start will leave it, with what it has of its own in ``folder``."""
+    git, base, head = hub.git, review.base, str(hub.git.head())
+    tip, local = str(review.tip or base_here(git, review)), git.branch_commit(base)
+    (folder / "objects").mkdir()
+    seen = git.fetched(review.upstream, base, folder / "objects") if git.commit_at(tip) is None else git
+    end = local if local and seen.contains(local, tip) else tip
+    moved = seen.unlike(head, end)
+    return open_hub(hub.settings, switched(git, base, end, moved, folder), moved).with_index(hub.index)
 
 
 def waits_for(hub: Hub, review: Review, branch: str, page: str | None) -> str:

@@ -213,10 +213,9 @@ def _through_gh(
 ) -> tuple[Action, PullRequest]:
     with Pool() as pool, output.waiting(f"asking {github.host}"):
         asked = pool.submit(github.requests, planned.branch)
-        known = pool.submit(github.labels) if planned.labels else None
+        known = pool.submit(_known_labels, github, planned.labels) if planned.labels else None
         requests = answer_of(asked)
-        labels = answer_of(known) if known else frozenset()
-        planned = _with_labels(github, planned, labels)
+        planned = _with_labels(github, planned, answer_of(known)) if known else planned
     there = _open(requests, head)
     if there and not waits and planned.says_the_same(there) and not planned.labels_for(there):
         return Action(f"pull request {there.url} is up to date"), planned.on_github(PRESENT, there)
@@ -242,6 +241,14 @@ def _through_gh(
     shown = tuple(f"$ {command}" for command in (_opening(github, head, planned), *additions.values()))
     action = Action(f"open a pull request into {planned.base}{where}", why, do, shown)
     return action, planned.on_github(CREATED, None)
+
+
+def _known_labels(github: GitHub, wanted: Sequence[str]) -> Collection[str]:
+    """Return the labels that GitHub has; where it does not tell, those that are wanted, which it is then asked for."""
+    try:
+        return github.labels()
+    except Fault:
+        return [label.lower() for label in wanted]
 
 
 def _with_labels(github: GitHub, planned: PullRequest, known: Collection[str]) -> PullRequest:

@@ -124,11 +124,13 @@ class Git:
         folder: where its commands run: the clone's top folder, or one below it.
         known: what was asked of the clone already; None where nothing was.
         more_objects: a folder with objects that the clone does not have; None without.
+        moved: the files that count as HEAD has them, whatever the work tree has (:mod:`.git_ahead`).
     """
 
     folder: Path
     known: Clone | None = field(default=None, repr=False)
     more_objects: Path | None = None
+    moved: frozenset[str] = frozenset()
 
     @classmethod
     def around(cls, folder: Path) -> Git:
@@ -167,7 +169,7 @@ class Git:
         """Return the git command with ``arguments``, as it would be run."""
         hidden = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
         if self.more_objects:
-            hidden[_MORE_OBJECTS] = _in_list(self.more_objects)
+            hidden[_MORE_OBJECTS] = in_list(self.more_objects)
         if not sys.stdin.isatty():
             hidden["GIT_TERMINAL_PROMPT"] = "0"
         naming = (*_NEUTRAL, *self._naming)
@@ -281,7 +283,7 @@ class Git:
 
     def keeping_objects(self, folder: Path) -> dict[str, str]:
         """Return the variables by which git keeps new objects in ``folder``, and finds the clone's own too."""
-        return {"GIT_OBJECT_DIRECTORY": str(folder), _MORE_OBJECTS: _in_list(self.path_of("--git-path", "objects"))}
+        return {"GIT_OBJECT_DIRECTORY": str(folder), _MORE_OBJECTS: in_list(self.path_of("--git-path", "objects"))}
 
     # -- what it holds
 
@@ -478,7 +480,7 @@ def _branch_in(output: Output) -> str:
     return output.text.removeprefix("refs/heads/")
 
 
-def _in_list(folder: Path) -> str:
+def in_list(folder: Path) -> str:
     """Return a folder for a variable that lists several, separated by colons: quoted as in C."""
     escaped = str(folder).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -151,6 +151,42 @@ def _fork(scene: Scene) -> Scene:
     return scene
 
 
+def _team(scene: Scene) -> Scene:
+    """The fork before ``bump``, of a team that says how it works in ``invoke.yaml``."""
+    _behind(scene)
+    hub = scene.hub
+    hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
+    hub.write(
+        "invoke.yaml",
+        """\
+hub:
+  labels: [hub-images, jupyterhub-deployment, announce]
+  reviewers: [your-org/hub-team]
+  next_steps:
+    - Merge {pull_request}
+    - Sign in to https://staging.hub.example.edu and start a server
+    - Open the pull request from staging to prod, and announce z2jh {version}
+""",
+    )
+    hub.commit("Say how we work")
+    hub.git("push", "--quiet", "upstream", "staging")
+    return scene
+
+
+def _merged(scene: Scene) -> Scene:
+    """The fork after a first move whose pull request was merged as one commit, and another ``bump``."""
+    _behind(scene).hub.git("pull", "--quiet", "--ff-only", "upstream", "staging")
+    scene.type("bump", "--to", "3.3.7")
+    scene.type("commit", "--pr")
+    colleague = Hub(scene.home / "colleague", scene.home / "upstream.git")
+    colleague.git("fetch", "--quiet", str(scene.hub.remote), "bump-z2jh-3.3.7")
+    colleague.git("merge", "--quiet", "--squash", "FETCH_HEAD")
+    colleague.git("commit", "--quiet", "--message", "Move z2jh to 3.3.7 (#1)")
+    colleague.git("push", "--quiet")
+    scene.type("bump")
+    return scene
+
+
 def _committed(scene: Scene) -> Scene:
     """The usual one after ``bump`` and ``commit``."""
     _usual(scene).type("bump", "commit")
@@ -325,12 +361,14 @@ SCENES: dict[str, Callable[[Scene], Scene]] = {
     "found": _found,
     "google": _google,
     "half": _half,
+    "merged": _merged,
     "misspelt": _misspelt,
     "held": _held,
     "released": _released,
     "shared": _shared,
     "signing": _signing,
     "squashed": _squashed,
+    "team": _team,
 }
 
 

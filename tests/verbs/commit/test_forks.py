@@ -157,9 +157,9 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
         "           changes notes.txt\n"
         f"           $ git merge --ff-only --quiet {team.base}\n"
         "         ! staging of origin is 2 commits behind that of upstream\n"
-        "         ! planned below on the files and commits here; the run plans it again on staging as it will be\n"
     ) in dry.out
     assert everything(team) == before
+    assert f"* branch {BRANCH}\n" in dry.out
     done(team)
     assert team.hub.git("rev-parse", "HEAD~", "staging").split() == [team.base, team.base]
     assert team.hub.git("status", "--porcelain") == "?? draft.txt"
@@ -241,6 +241,16 @@ def test_where_the_rest_is_refused_the_clone_is_put_back(team: Team, start: str)
     assert team.hub.git("branch", "--show-current") == branch[start]
 
 
+def test_a_release_that_is_refused_puts_the_clone_back_too(team: Team) -> None:
+    """Nobody listens at the registry."""
+    before = team.hub.git("rev-parse", "HEAD", "staging"), team.hub.snapshot()
+    team.work("notes.txt")
+    refused = run_task("release", "--yes", "--pr", cwd=team.hub.path)
+    assert (refused.code, refused.err.splitlines()[-3]) == (4, "fetch: staging and the current branch are as they were")
+    assert (team.hub.git("rev-parse", "HEAD", "staging"), team.hub.snapshot()) == before
+    assert team.gh.changes == []
+
+
 # -- a commit alone, which asks nothing of any server
 
 
@@ -250,6 +260,8 @@ def test_a_branch_that_the_clone_knows_to_be_merged_is_left(team: Team, squash: 
     done(team)
     team.merge("bump-z2jh-3.3.7", squash=squash)
     team.hub.git("fetch", "--quiet", "upstream")
+    assert run_task("commit", cwd=team.hub.path).out == "Nothing to do.\n"
+    assert team.hub.git("branch", "--show-current") == "bump-z2jh-3.3.7"
     bump(team)
     dry = run_task("--dry", "commit", cwd=team.hub.path)
     assert f"* switch to staging at {team.base[:12]}\n           because bump-z2jh-3.3.7 is done with" in dry.out, dry
