@@ -80,5 +80,5 @@ def template(
 def _apart(folder: Path) -> dict[str, str]:
     """Return the variables that keep helm out of the user's own configuration, plugins and cache."""
     homes = {f"HELM_{kind}_HOME": str(folder.parent / "helm") for kind in ("CACHE", "CONFIG", "DATA")}
-    # It ends long before what it has allocated matters.
-    return {**homes, "HELM_NO_PLUGINS": "1", "GOGC": "400"}
+    # It ends before what it has allocated matters: https://go.dev/doc/gc-guide#Memory_limit.
+    return {**homes, "HELM_NO_PLUGINS": "1", "GOGC": "off", "GOMEMLIMIT": "512MiB"}
