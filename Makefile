@@ -64,7 +64,7 @@ docs: $(venv)/.ready engine ## write docs/settings.md and draw docs/rehearsal.sv
 dist: $(venv)/.ready ## build wheel and source archive into dist/: the same bytes from the same commit
 	SOURCE_DATE_EPOCH=$$(git log -1 --pretty=%ct) $(python) -m hatchling build --target wheel --target sdist
 
-engine: ## put a Docker engine, buildx and a registry on this machine where they are missing
+engine: ## put a Docker engine, buildx, a registry and cosign on this machine where they are missing
 	@tests/machine/engine.sh
 
 clean: ## remove what the targets above made
