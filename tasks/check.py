@@ -24,7 +24,7 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
     """Fail when the hub repository is inconsistent.
 
     For CI and pre-commit. Read-only: the files and git, and unless --offline
-    the Helm repository and the image's registry. Exit code 1 where it found a
+    the Helm repository and the images' registries. Exit code 1 where it found a
     fault; warnings, and problems that hub.accept names, do not fail. Each kind
     has a code that does not change. What could not be checked is named.
 
