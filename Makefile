@@ -115,7 +115,7 @@ dist: $(ready) ## build wheel and source archive in dist/
 gh: ## install the GitHub CLI if it is missing
 	@tests/machine/gh.sh
 
-engine: ## install a Docker engine, buildx and a registry if they are missing
+engine: ## install a Docker engine, buildx, a registry and cosign if they are missing
 	@tests/machine/engine.sh
 
 helm: $(ready) ## download the helm programs for the tests

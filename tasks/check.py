@@ -24,7 +24,7 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
     """Fail if the hub repository is inconsistent.
 
     For CI and pre-commit. Read-only: reads the files and git, and unless
-    --offline the Helm repository and the registry. Exit code 1 if it finds a
+    --offline the Helm repository and the registries. Exit code 1 if it finds a
     fault; warnings, and problems that hub.accept names, do not fail. Names
     what it could not check. Problem codes do not change.
 

@@ -48,7 +48,7 @@ def require_signing(key: str, folder: Path) -> None:
         raise Refused("the signing key does not exist", where=key, hint="make one: cosign generate-key-pair")
     if _VARIABLE not in os.environ:
         hint = f"read -rs {_VARIABLE} && export {_VARIABLE}; leave it empty for a key without a password"
-        raise Refused(f"{_VARIABLE} is not set, and {key} needs it", where="hub.sign", hint=hint)
+        raise Refused(f"COSIGN_PASSWORD is not set, and {key} needs it", where="hub.sign", hint=hint)
 
 
 def require_cosign() -> None:

@@ -14,7 +14,7 @@ from tasks.core.names import Reference
 from tasks.image.proof import Base, prove
 from tasks.rehearsal.registry import Registry
 from tasks.tools.docker import inspect, local, require_builder
-from tasks.tools.registry import FoundImage
+from tasks.tools.registry import FoundImage, Undecided
 from tests.support.manifests import ATTESTATION, DOCKER_INDEX, DOCKER_MANIFEST, Repository, layer_digest
 from tests.support.registry import private_registry
 
@@ -58,6 +58,21 @@ def test_an_index_of_several_platforms(repository: Repository, media_type: str |
     found = look(repository, "1")
     assert (found.digest, set(found.platforms)) == (digest, {AMD64, ARM64, "linux/arm/v7"})
     assert found.platforms[ARM64].layers == (layer_digest("x"), layer_digest("y"))
+
+
+@pytest.mark.parametrize("asks", ["itself", "buildx"])
+def test_the_digests_of_an_index_and_of_what_it_holds(
+    repository: Repository, asks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def undecided(_: Reference) -> None:
+        raise Undecided
+
+    if asks == "buildx":
+        monkeypatch.setattr("tasks.tools.docker.look_up", undecided)
+    one, two = repository.push("amd64", AMD64, "ab"), repository.push("arm64", "linux/arm64/v8", "xy")
+    index = repository.push_index("1", one, two)
+    assert look(repository, "1").digests == (index, one["digest"], two["digest"])
+    assert look(repository, "amd64").digests == (one["digest"],)
 
 
 @pytest.mark.parametrize(

