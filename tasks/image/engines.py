@@ -38,7 +38,7 @@ from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD
 from ..tools.forges import web_address
 from ..tools.git import UNSET, Git
 from ..tools.google import EXPIRED, is_google
-from ..tools.process import find, missing, watch_folded
+from ..tools.process import find, missing, run_folded
 from .build import CONTEXT, Build, ImageBuild, filled_in, inputs_of, name_after_commit, write_contexts
 from .definition import BakeTarget, bake_fields, cache_fields, definition, from_folder, target_name, with_files_of
 from .proof import LABEL
@@ -230,7 +230,7 @@ class CloudBuild:
         request = cloud_build_request(build)
         for path, text in request.files().items():
             (scratch / path).write_text(text, encoding="utf-8")
-        done = watch_folded(request.command(scratch), "building on Cloud Build")
+        done = run_folded(request.command(scratch), "building on Cloud Build")
         if not done.ok:
             raise _gcloud_fault(done, request.project)
         return {}

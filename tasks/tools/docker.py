@@ -22,7 +22,7 @@ from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unreachable, Unus
 from ..core.names import Reference, short_platform
 from .command import Command, Output
 from .google import denied
-from .process import TooSlow, ask_all, capture, run_checked, watch_folded
+from .process import TooSlow, ask_all, capture, run_checked, run_folded
 from .registry import (
     FoundImage,
     PlatformImage,
@@ -347,7 +347,7 @@ def run_build(command: Command, host: str, builder: Builder, *, cached: bool = F
         Unreachable: a registry could not be reached.
         ProgramFailed: the engine or the builder does not answer, or the build itself failed.
     """
-    output = watch_folded(command, f"building on {builder.title}")
+    output = run_folded(command, f"building on {builder.title}")
     if output.ok:
         return
     fault = _build_fault(output, host, builder)

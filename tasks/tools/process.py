@@ -156,7 +156,7 @@ def attend(command: Command) -> int:
     return _watched(command, PERSON_SECONDS, _in=command.stdin or sys.stdin, _out=screen, _err=screen)
 
 
-def watch_folded(command: Command, what: str) -> Output:
+def run_folded(command: Command, what: str) -> Output:
     """Run ``command``, which may take its time, and return what it says, whatever its status.
 
     Meanwhile its last line is shown behind ``what``; all that it said where it fails.
