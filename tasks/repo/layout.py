@@ -305,7 +305,7 @@ def _named_elsewhere(search: Search, chart: BareChart) -> Unusable | None:
     found = [place for place, name in names.items() if name == next(iter(names.values()))]
     entries = ", ".join(f"{{file: {_quoted(place.file)}, path: {place.path}}}" for place in found)
     what = f"{chart.values_path} names no image there, but in {', '.join(place.file for place in found)}"
-    hint = f"say it in {FILE}: hub: {{values: [{entries}]}}"
+    hint = f"set it in {FILE}: hub: {{values: [{entries}]}}"
     return Unusable(what, where=chart.values_file, hint=hint) if found else None
 
 

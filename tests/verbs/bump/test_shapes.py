@@ -379,7 +379,7 @@ SHAPES = [
         + VALUES.replace("hub/values.yaml", "config/z.yaml").replace(OURS, "reg.example.edu/other"),
         "error: jupyterhub.hub.image names no image there, but in config/b.yaml, config/prod/a.yaml "
         "(hub/values.yaml)\n"
-        "hint: say it in invoke.yaml: hub: {values: [{file: config/b.yaml, path: jupyterhub.hub.image}, "
+        "hint: set it in invoke.yaml: hub: {values: [{file: config/b.yaml, path: jupyterhub.hub.image}, "
         "{file: config/prod/a.yaml, path: jupyterhub.hub.image}]}",
     ),
     refused(
@@ -388,7 +388,7 @@ SHAPES = [
         + f"== prod.yaml\nhub: {{image: {{name: {OURS}, tag: x}}}}\n"
         + "== invoke.yaml\nhub: {values: [{file: prod.yaml, path: hub.image}]}\n",
         "error: the build context of Dockerfile holds prod.yaml, so each build would give the image a new tag (.)\n"
-        f"hint: say it in invoke.yaml: hub: {{images: [{{context: ., name: {OURS}, paths: [Dockerfile]}}]}}",
+        f"hint: set it in invoke.yaml: hub: {{images: [{{context: ., name: {OURS}, paths: [Dockerfile]}}]}}",
     ),
     refused(
         "a Dockerfile that is built from the top",
