@@ -50,11 +50,11 @@ def commit(
     from .review.commit import plan_commit
 
     with open_run(c, repo=repo, json=json) as opened:
-        with opened.begin(CommitOptions(message, branch, push, pr)) as (run, review, options, start):
-            step, leaves = plan_commit(run.hub, options, review)
-            plan = Plan((*start, step))
+        with opened.begin(CommitOptions(message, branch, push, pr)) as (run, start):
+            step, leaves = plan_commit(start.hub, start.options, start.review)
+            plan = Plan((*start.steps, step))
             if not run.dry:
                 plan.require_possible()
-                for told in (told for one in start for told in one.warnings if step.to_do):
-                    output.say(f"warning: {one_line(told)}")
+                for one in start.steps if step.to_do else ():
+                    output.say("\n".join(f"warning: {one_line(told)}" for told in one.warnings))
         run.carry_out(plan, leaves)

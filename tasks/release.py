@@ -65,10 +65,9 @@ def release(
     build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     wanted = CommitOptions(message, branch, push, pr)
     with open_run(c, repo=repo, json=json) as opened:
-        with opened.begin(wanted, lambda now, first: _agree(now, first, yes=yes), ask=True) as found:
-            run, review, options, start = found
-            plan = plan_release(run.hub, ReleaseOptions(bump, build, options, agreed=yes), review)
-            plan = Plan((*start, *plan.steps))
+        with opened.begin(wanted, lambda now, first: _agree(now, first, yes=yes), ask=True) as (run, start):
+            plan = plan_release(start.hub, ReleaseOptions(bump, build, start.options, agreed=yes), start.review)
+            plan = Plan((*start.steps, *plan.steps))
             if not (run.dry or plan.nothing_to_do):
                 run.hub.git.require_unlocked()
                 _agree(run, plan, yes=yes)

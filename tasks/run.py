@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import errno
 import fcntl
@@ -13,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .core import github_actions, output
-from .core.faults import DOOR, Fault, Refused, Unusable
-from .core.locks import open_lock, take, temporary_folder
-from .core.plan import Plan, refused
+from .core.faults import DOOR, Refused, Unusable
+from .core.locks import open_lock, take
+from .core.plan import Plan
 from .core.settings import FILE, SECTION, read_settings, section_of
 
 if TYPE_CHECKING:
@@ -24,16 +23,14 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from .core.options import CommitOptions
-    from .core.plan import Step
+    from .core.plan import Plan
     from .repo.hub import Hub
-    from .repo.remotes import Review
+    from .review.start import Start
 
 LOCK_FILE = "hubpress.lock"
 _MOST_DIGITS = 20
 # What a chain's dry runs so far would leave of each clone, by its folder: the next one plans on that.
 _left: dict[Path, Hub] = {}
-_kept = contextlib.ExitStack()
-atexit.register(_kept.close)
 
 
 class Run(NamedTuple):
@@ -64,56 +61,21 @@ class Run(NamedTuple):
     @contextlib.contextmanager
     def begin(
         self, options: CommitOptions, agree: Callable[[Run, Plan], None] = lambda *_: None, *, ask: bool = False
-    ) -> Iterator[tuple[Run, Review, CommitOptions, tuple[Step, ...]]]:
-        """Find out where a commit goes, and do what must be done before anything else can be planned.
-
-        That is planned, and agreed to, within the block: where the block fails, the clone is put back. In a dry run
-        where the step before cannot be planned, the rest is planned by what the clone knows, without a push.
-
-        Args:
-            options: what the user asked for.
-            agree: has the plan of that agreed to.
-            ask: whether the remotes are asked also where nothing is pushed.
+    ) -> Iterator[tuple[Run, Start]]:
+        """Do what must be done before a commit can be planned, once ``agree`` has had that agreed to.
 
         Yields:
-            The run as that leaves it; where a branch is pushed and its pull request goes; the options; and the step as
-            it is then, where it has something to say.
+            The run as that leaves it, and what to plan on; the remotes are asked where it pushes, or with ``ask``.
         """
-        from .repo.remotes import find_review
-        from .review.branches import Standing, plan_start, started
+        from .review.start import begin
 
-        hub, pushes = self.hub, options.push or options.request
-        try:
-            review = find_review(hub.git, hub.settings, ask=ask or pushes, push=pushes, request=options.request)
-            step = plan_start(hub, review)
-        except Fault as fault:
-            try:
-                known = find_review(hub.git, hub.settings, ask=False)
-            except Fault:
-                raise fault from None
-            yield self, known, options._replace(push=False, request=False), (refused("fetch", fault),)
-            return
-        if self.dry or not step.to_do:
-            # What a dry run plans may be read until the end.
-            at = _kept.enter_context(temporary_folder("hubpress-ahead-")) if step.to_do else None
-            run = self._replace(hub=started(hub, review, at)) if at else self
-            yield run, review, options, (step,) if step.actions or step.warnings else ()
-            return
-        plan = Plan((step,))
-        agree(self, plan)
-        before = Standing.read(hub.git, review.base)
-        _perform(plan)
-        after = Standing.read(hub.git, review.base)
-        output.say("\n".join(plan.summary()))
-        try:
-            run = self._replace(hub=hub.again())
-            step = plan_start(run.hub, review)
-            yield run, review, options, (step,) if step.actions or step.warnings else ()
-        except BaseException:
-            if Standing.read(hub.git, review.base) == after:
-                before.restore(hub.git, review.base)
-                output.say(f": {review.base} and the current branch are as they were", lead=step.name)
-            raise
+        def carry_out(plan: Plan) -> None:
+            agree(self, plan)
+            _perform(plan)
+            output.say("\n".join(plan.summary()))
+
+        with begin(self.hub, options, carry_out, dry=self.dry, ask=ask) as start:
+            yield self._replace(hub=start.hub), start
 
     def show_plan(self, plan: Plan, *, whole: bool = False) -> None:
         """Print the plan: whole and on standard output in a dry run, else on one screen of standard error."""
@@ -135,17 +97,17 @@ def _perform(plan: Plan) -> None:
 @contextlib.contextmanager
 def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = True) -> Iterator[Run]:
     """Read the settings and open the hub repository for one task, alone in it where it writes and is not dry."""
-    from .repo.files import sweep
-    from .repo.hub import open_hub_around
+    from .repo import files
+    from .repo import hub as hubs
 
     configured = section_of({SECTION: context.config.get(SECTION)})
     inside = Path(read_settings(configured, repo=repo).repo or ".").expanduser()
-    hub = open_hub_around(inside, lambda top: read_settings(configured, top / FILE, repo=repo))
+    hub = hubs.open_hub_around(inside, lambda top: read_settings(configured, top / FILE, repo=repo))
     dry = bool(context.config.run.dry)
     run = Run(_left.get(hub.git.folder, hub) if dry and writes else hub, dry, json)
     with contextlib.nullcontext() if dry or not writes else one_run_at_a_time(hub.git.git_dir) as stopped:
         if stopped:
-            sweep(hub.git)
+            files.sweep(hub.git)
         yield run
 
 
