@@ -79,12 +79,12 @@ class Run(NamedTuple):
             it is then, where it has something to say.
         """
         from .repo.remotes import find_review
-        from .review.branches import Standing, plan_start, started
+        from .review import branches
 
         hub, pushes = self.hub, options.push or options.request
         try:
             review = find_review(hub.git, hub.settings, ask=ask or pushes, push=pushes, request=options.request)
-            step = plan_start(hub, review)
+            step = branches.plan_start(hub, review)
         except Fault as fault:
             if not self.dry:
                 raise
@@ -97,21 +97,21 @@ class Run(NamedTuple):
         if self.dry or not step.to_do:
             # What a dry run plans may be read until the end.
             at = _kept.enter_context(temporary_folder("hubpress-ahead-")) if step.to_do else None
-            run = self._replace(hub=started(hub, review, at)) if at else self
+            run = self._replace(hub=branches.started(hub, review, at)) if at else self
             yield run, review, options, (step,) if step.actions or step.warnings else ()
             return
         plan = Plan((step,))
         agree(self, plan)
-        before = Standing.read(hub.git, review.base)
+        before = branches.Standing.read(hub.git, review.base)
         plan.perform()
-        after = Standing.read(hub.git, review.base)
+        after = branches.Standing.read(hub.git, review.base)
         output.say("\n".join(plan.summary()))
         try:
             run = self._replace(hub=hub.again())
-            step = plan_start(run.hub, review)
+            step = branches.plan_start(run.hub, review)
             yield run, review, options, (step,) if step.actions or step.warnings else ()
         except BaseException:
-            if Standing.read(hub.git, review.base) == after:
+            if branches.Standing.read(hub.git, review.base) == after:
                 before.restore(hub.git, review.base)
                 output.say(f": {review.base} and the current branch are as they were", lead=step.name)
             raise
