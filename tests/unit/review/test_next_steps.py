@@ -119,7 +119,10 @@ def test_the_documented_settings(hub: Hub) -> None:
         "Open the pull request from staging to prod, and announce z2jh 3.2.1",
     )
     read = read_settings(settings)
-    assert (read.labels, read.reviewers) == (("hub-images", "jupyterhub-deployment"), ("your-org/hub-team",))
+    assert (read.labels, read.reviewers) == (
+        ("hub-images", "jupyterhub-deployment", "announce"),
+        ("your-org/hub-team",),
+    )
 
 
 @pytest.mark.parametrize("setting", [7, [7], {"a": "b"}])
