@@ -62,7 +62,7 @@ def refused_before_a_build(hub: Hub) -> tuple[str, str]:
 
 
 def was_built(result: Result) -> bool:
-    return "load build definition" in result.err
+    return "load build definition" in result.err or ": built, pushed" in result.out
 
 
 def test_a_registry_that_lets_pull_and_not_push_is_found_out_before_the_build(

@@ -87,7 +87,7 @@ def test_a_content_that_was_changed_and_not_built(content_named: Hub) -> None:
     content_named.edit(DOCKERFILE, "RUN pip", "RUN true && pip")
     content_named.commit("Change the image")
     (problem,) = found(content_named)
-    assert (problem["code"], problem["path"]) == ("values-tag-stale", "hub/values.yaml:6")
+    assert (problem["code"], problem["path"], problem["line"]) == ("values-tag-stale", "hub/values.yaml", 6)
     assert problem["message"].startswith(f"the tag is {pinned}, but the image's files make 3.3.8-")
     consistent(content_named, "--offline")
 
