@@ -159,7 +159,7 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
         "         ! staging of origin is 2 commits behind that of upstream\n"
     ) in dry.out
     assert everything(team) == before
-    assert f"* branch {BRANCH}\n" in dry.out
+    assert f"* create {BRANCH} from staging\n" in dry.out
     done(team)
     assert team.hub.git("rev-parse", "HEAD~", "staging").split() == [team.base, team.base]
     assert team.hub.git("status", "--porcelain") == "?? draft.txt"

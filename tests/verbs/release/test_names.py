@@ -110,7 +110,7 @@ ANYWHERE = [
         )
     ),
     Name("hub.platform", partial(setting, "platform: --evil/x"), LOOK, 2, "not a platform (invoke.yaml)"),
-    Name("hub.images", partial(setting, "images: [--evil]"), LOOK, 2, "--evil is not a hub image"),
+    Name("hub.images", partial(setting, "images: [--evil]"), LOOK, 2, "'--evil' is not a hub image"),
 ]
 WITH_ENGINE = [
     Name("image's folder", image_folder, BUILD),
@@ -169,7 +169,7 @@ def test_a_folder_that_is_a_pattern_commits_its_own_files_alone(hub: Hub, record
     ("typed", "code", "error"),
     [
         ("bump --to=--evil", 1, "--evil"),
-        ("build --image=--evil", 2, "--evil is not a hub image"),
+        ("build --image=--evil", 2, "'--evil' is not a hub image"),
         ("build --engine=--evil", 2, "unknown engine --evil"),
         ("build --force --builder=--evil", 3, "the builder does not answer"),
         ("build --force --platform=--evil/x", 1, "the base image is not available for --evil/x"),
