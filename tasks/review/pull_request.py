@@ -71,7 +71,7 @@ class PullRequest(NamedTuple):
     def summary(self) -> list[str]:
         """Return the lines that say what was done, or what is left to do by hand."""
         if self.status == BY_HAND:
-            where = self.url or "by hand, its remote is not a known forge"
+            where = self.url or "open it yourself, its remote is not a known forge"
             return ["", self.title, "", self.body, f"open a pull request from {self.branch} into {self.base}: {where}"]
         return [f"pull request {self.status}: {self.url}", *(f"warning: {one_line(told)}" for told in self.warnings)]
 

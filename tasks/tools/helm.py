@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..core.faults import ProgramFailed, Refused
+from ..core.faults import Refused
 from .command import Command, Output
-from .process import INSTALL_HINTS, capture, find, run_checked
+from .process import INSTALL_HINTS, capture, find, missing, run_checked
 
 UPDATE_SECONDS = 300.0
 
@@ -25,20 +25,20 @@ def require_helm(lock: str) -> None:
     """
     if find("helm") is None:
         raise Refused(
-            "the lock file must move with the requirement, and helm is not here to do it",
+            "the lock file must move with the requirement, but helm is not installed",
             where=lock,
             hint=f"{INSTALL_HINTS['helm']}; it runs helm dependency update",
         )
 
 
-def require_for(use: str) -> None:
-    """Check that helm is there; ``use`` says what for.
+def require() -> None:
+    """Check that helm is installed.
 
     Raises:
         ProgramFailed: it is not.
     """
     if find("helm") is None:
-        raise ProgramFailed(f"helm is not here: {use}", hint=INSTALL_HINTS["helm"])
+        raise missing("helm")
 
 
 def update(chart: Path) -> None:

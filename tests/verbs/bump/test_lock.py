@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.support.helm import HelmServer
 
 STAND_IN = PROJECT / "tests/support/helm_stand_in.sh"
-BEHIND = "the lock file must move with the requirement, and helm is not here to do it"
+BEHIND = "the lock file must move with the requirement, but helm is not installed"
 LOCKS = {"requirements.yaml": "requirements.lock", "Chart.yaml": "Chart.lock"}
 
 

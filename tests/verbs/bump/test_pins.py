@@ -11,6 +11,7 @@ from tasks.repo.hub import layout_warnings, open_hub
 from tasks.tools.git import Git
 
 from ...support.hubs import Hub, make_hub
+from ...support.machine import PROJECT
 from ...support.world import fault, nothing_written
 
 if TYPE_CHECKING:
@@ -363,3 +364,9 @@ def test_a_glob_of_values_files_is_for_those_that_name_the_image(hub: Hub, hubpr
     hub.edit("clusters/b/values.yaml", "tag: old", "tag: new")
     assert hubpress(hub, "commit").code == 0
     assert hub.git("show", "--pretty=", "--name-only").splitlines() == ["clusters/a/values.yaml"]
+
+
+def test_nothing_of_this_project_but_its_example_hub_moves() -> None:
+    """A mark in a test or a document would move with it."""
+    hub = open_hub(read_settings({}), Git(PROJECT))
+    assert set(hub.managed) == {DOCKERFILE, REQUIREMENTS, "hub/values.yaml"}

@@ -55,7 +55,7 @@ spec:
 """
 TERRAFORM = """\
 resource "helm_release" "hub" {
-  # hubpress: jupyterhub
+  # «MARK»: jupyterhub
   version = "3.2.1"
   timeout = 321
 }
@@ -151,7 +151,9 @@ def world(
     request: pytest.FixtureRequest, tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer
 ) -> World:
     shape, hub = SHAPES[request.param], Hub(tmp_path / "hub", tmp_path / "hub.git")
-    made = World(hub, shape, {"CHARTS": helm_repository.url, "BASE": mirror, "NAME": f"{prefix}/site-hub"})
+    made = World(
+        hub, shape, {"MARK": "hubpress", "CHARTS": helm_repository.url, "BASE": mirror, "NAME": f"{prefix}/site-hub"}
+    )
     make_repository(hub.path, {file: made.filled(text) for file, text in shape.files.items()})
     return made
 

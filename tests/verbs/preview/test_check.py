@@ -81,7 +81,7 @@ def test_without_helm_it_is_named_as_not_checked(small: Hub, without_helm: Path)
     small.edit(PROD, "  ingress:", "  ingres:")
     found = run_task("check", "--json", cwd=small.path, env={"PATH": str(without_helm)})
     assert {
-        "message": "whether jupyterhub 3.2.1 takes the values: helm is not here: it renders the chart",
+        "message": "whether jupyterhub 3.2.1 takes the values: helm is not installed",
         "hint": "install Helm: https://helm.sh/docs/intro/install/",
     } in found.json["not_checked"]
     assert invalid(small, PATH=str(without_helm), INVOKE_HUB_PREVIEW="false") == []

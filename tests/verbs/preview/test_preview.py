@@ -133,6 +133,6 @@ def test_without_helm_it_says_how_to_get_it(hub: Hub, without_helm: Path) -> Non
     found = run_task("preview", "--to", "3.3.8", cwd=hub.path, env={"PATH": str(without_helm)})
     assert (found.code, found.out) == (3, "")
     assert found.err.splitlines() == [
-        "error: helm is not here: it renders the chart",
+        "error: helm is not installed (PATH)",
         "hint: install Helm: https://helm.sh/docs/intro/install/",
     ]

@@ -79,7 +79,7 @@ def test_without_helm_it_says_on_one_line_that_nothing_is_looked_at(
     monkeypatch.setenv("PATH", str(without_helm))
     plan = planned(buildable)
     assert plan.code == 0, plan
-    said = "! what changes in the cluster is not looked at: helm is not here: it renders the chart"
+    said = "! what changes in the cluster is not looked at: helm is not installed"
     assert plan.out.splitlines()[-1].strip() == said
     monkeypatch.setenv("INVOKE_HUB_PREVIEW", "false")
     assert "in the cluster" not in planned(buildable).out
