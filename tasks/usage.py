@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 GROUPS = {
     "Release": ("release", "rehearse"),
-    "Its steps": ("auth", "bump", "commit", "build"),
-    "Looks (read-only)": ("status", "preview", "check"),
-    "Set-up": ("doctor", "init"),
+    "Steps of a release": ("auth", "bump", "commit", "build"),
+    "Inspect (read-only)": ("status", "preview", "check"),
+    "Setup": ("doctor", "init"),
 }
 OPTIONS: list[tuple[str, ...]] = [
     ("-R, --dry, --dry-run", "show the plan, every change and command; change nothing"),

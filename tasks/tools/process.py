@@ -6,6 +6,7 @@ people watch runs through sh, everything else through subprocess.
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import shutil
@@ -29,6 +30,8 @@ from ..core.faults import ProgramFailed
 from ..core.session import held_back
 from .command import Command, Output
 from .reach import environment, launcher, require_command
+
+log = logging.getLogger("hubpress")
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -159,7 +162,7 @@ def attend(command: Command) -> int:
 def run_folded(command: Command, what: str) -> Output:
     """Run ``command``, which may take its time, and return what it says, whatever its status.
 
-    Meanwhile its last line is shown behind ``what``; all that it said where it fails.
+    Meanwhile its last line is shown behind ``what``; all that it said where it fails, and with ``--debug``.
 
     Raises:
         ProgramFailed: it is missing.
@@ -174,7 +177,9 @@ def run_folded(command: Command, what: str) -> Output:
     with output.waiting(what) as wait:
         status = _watched(command, NO_BOUND, _in=command.stdin, _out=hear, _err_to_out=True, _tty_out=False)
     done = Output(status, b"", said.decode("utf-8", "replace"))
-    if not done.ok:
+    if done.ok:
+        log.debug("%s", done.stderr)
+    else:
         output.pass_on(said.decode("utf-8", "surrogateescape"))
     return done
 

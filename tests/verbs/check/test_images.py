@@ -70,7 +70,7 @@ def test_every_key_of_the_chart_that_has_an_image(released: Hub) -> None:
     spoiled(released, VALUES_OF_ALL.format(there=there, zeros="0" * 64))
     result = check(released, "--json")
     assert result.code == 1, result
-    said = [(one["code"], one["path"], one["message"]) for one in result.json["problems"]]
+    said = [(one["code"], f"{one['path']}:{one['line']}", one["message"]) for one in result.json["problems"]]
     words = "which its registry does not have"
     assert said == [
         ("image-missing", f"{VALUES}:{line}", f"jupyterhub.{path} names {there}:{tag}, {words}")

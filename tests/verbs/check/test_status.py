@@ -61,6 +61,7 @@ def test_text_of_a_consistent_repository(released: Hub) -> None:
         "  current                       3.3.8",
         "  newest of this major version  3.3.8",
         "  newest                        3.3.8",
+        "  newest pre-release            4.0.0-beta.4  invoke release --major --pre",
         "",
         "Images",
         f"  base image  {base.ljust(width)}  the release uses {CHART_IMAGE}",
@@ -111,7 +112,7 @@ def test_before_the_first_build(tmp_path: Path, charts: HelmServer) -> None:
     said = status(hub).out.splitlines()
     assert said[0] == "invoke release would move jupyterhub from 3.2.1 to 3.3.8, then build hub."
     assert said[4].split() == [*["newest", "of", "this", "major", "version", "3.3.8", "invoke", "release"]]
-    assert said[8].split() == ["hub", "(none)", "would", "be", computed_tag(hub)]
+    assert said[10].split() == ["hub", "(none)", "would", "be", computed_tag(hub)]
 
 
 @pytest.mark.engine

@@ -22,6 +22,10 @@ def invalid(hub: Hub, task: str = "check", **env: str) -> list[dict[str, Any]]:
     return [one for one in found.json["problems"] if one["code"] == "values-invalid"]
 
 
+def place(problem: dict[str, Any]) -> str:
+    return f"{problem['path']}:{problem['line']}"
+
+
 @pytest.mark.usefixtures("helm")
 @pytest.mark.parametrize(
     ("old", "new", "path", "words"),
@@ -37,7 +41,7 @@ def test_a_value_that_the_chart_refuses_is_a_fault_before_it_is_committed(
     assert invalid(small) == []
     small.edit(PROD, old, new)
     (problem,) = invalid(small)
-    assert problem["path"].startswith(path)
+    assert place(problem).startswith(path)
     assert problem["message"].startswith("jupyterhub 3.2.1 refuses the values of school1-prod: ")
     assert words in problem["message"]
     assert (problem["severity"], problem["hint"]) == ("fault", BY_REFERENCE)
@@ -64,14 +68,14 @@ def test_a_chart_whose_folder_has_another_name(small: Hub) -> None:
     small.edit("hub/Chart.yaml", "name: hub", "name: our-hub")
     small.write("hub/values.schema.json", '{"properties": {"ours": {"type": "boolean"}}}')
     small.edit("hub/values.yaml", "jupyterhub:\n", "ours: 1\njupyterhub:\n  cul: {}\n")
-    found = {problem["path"] for problem in invalid(small)}
+    found = {place(problem) for problem in invalid(small)}
     assert found == {"hub/values.yaml:4", "hub/values.yaml:6"}
 
 
 @pytest.mark.usefixtures("helm")
 def test_a_cluster_that_is_too_old_for_the_pinned_release(small: Hub) -> None:
     (problem,) = invalid(small, INVOKE_HUB_KUBERNETES="1.22")
-    assert problem["path"] == "hub/requirements.yaml:4"
+    assert place(problem) == "hub/requirements.yaml:4"
     assert problem["message"].endswith(": 3.2.1 needs Kubernetes 1.23 or newer, and the cluster has 1.22")
     assert invalid(small, INVOKE_HUB_KUBERNETES="1.23") == []
 
@@ -81,7 +85,7 @@ def test_without_helm_it_is_named_as_not_checked(small: Hub, without_helm: Path)
     small.edit(PROD, "  ingress:", "  ingres:")
     found = run_task("check", "--json", cwd=small.path, env={"PATH": str(without_helm)})
     assert {
-        "message": "whether jupyterhub 3.2.1 takes the values: helm is not installed",
+        "message": "whether jupyterhub 3.2.1 takes the values: helm is not installed (PATH)",
         "hint": "install Helm: https://helm.sh/docs/intro/install/",
     } in found.json["not_checked"]
     assert invalid(small, PATH=str(without_helm), INVOKE_HUB_PREVIEW="false") == []

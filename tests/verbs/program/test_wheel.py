@@ -121,7 +121,7 @@ def test_a_release_like_cal_icors(installed: Path, cal_icor: Hub, registry: Regi
     before = cal_icor.snapshot()
     done = run(str(installed / "hubpress"), "release", "--yes", cwd=cal_icor.path)
     assert done.code == 0, done
-    assert "postgres is left alone (images/postgres/Dockerfile: there is no such file)" in done.err
+    assert "postgres is left alone (images/postgres/Dockerfile: no such file)" in done.err
     moved = cal_icor.git("log", "-1", "--pretty=%h", "HEAD~1")
     below = prefix.partition("/")[2]
     tag = f"0.0.1-0.dev.git.2.h{moved}"

@@ -164,7 +164,7 @@ def test_a_builder_gets_only_what_has_changed_since_the_build_before(hub: Hub, t
     assert run_task("build", cwd=hub.path).code == 0
     hub.write(f"{folder}/lib/a.py", "b\n")  # as many bytes as before
     hub.commit("Change one file")
-    done = run_task("build", "--json", cwd=hub.path)
+    done = run_task("--debug", "build", "--json", cwd=hub.path)
     sent = re.findall(r"transferring context: [\d.]+(\w+)", done.err)
     assert sent
     assert {*sent} <= {"B", "kB"}, done.err

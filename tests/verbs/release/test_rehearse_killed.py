@@ -126,7 +126,7 @@ def left_in_engine(record: Record) -> set[str]:
 MOMENTS = {
     "while the clone is made": lambda one: one.record,
     "in the build": lambda one: one.has_said(IN_THE_BUILD),
-    "when the image is pushed": lambda one: one.has_said("pushing "),
+    "when the image is pushed": lambda one: one.folder and any((one.folder / "registry").rglob("data")),
 }
 
 
