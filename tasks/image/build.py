@@ -128,7 +128,7 @@ class ImageBuild(NamedTuple):
             f"{self.reference}: {words[self.status]}",
             f"  digest    {self.proof.digest}",
             f"  platform  {', '.join(self.proof.platforms)}",
-            f"  base      {self.base.reference}{base_digest}: its layers are the first layers",
+            f"  base      {self.base.reference}{base_digest}: proved by its layers",
             *([f"  signed    verified with {self.signed}"] if self.signed else []),
         ]
 
