@@ -175,7 +175,7 @@ def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kube
         ProgramFailed: helm is missing, or a dependency cannot be fetched.
         Unusable, Unreachable, Denied: as :func:`.bump.plan_bump`.
     """
-    helm.require()
+    helm.require_installed()
     if hub.chart_folder is None:
         raise Unusable(
             "there is no chart to render", where=hub.git.folder, hint=f"see what is pinned here: {DOOR} status"
@@ -196,7 +196,7 @@ def preview_of(hub: Hub, review: Review) -> Preview | Fault | None:
     try:
         if _before(hub, review)[1].version == hub.version:
             return None
-        helm.require()
+        helm.require_installed()
         return _compare_sides(hub, review, deployments(hub), hub.settings.kubernetes)
     except Fault as fault:
         return fault

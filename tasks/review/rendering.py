@@ -153,7 +153,7 @@ def refused_values(hub: Hub) -> dict[Refusal, tuple[str, ...]]:
         ProgramFailed: helm is missing, or a dependency cannot be fetched.
         Unusable, Unreachable, Denied: as :func:`write_side`.
     """
-    helm.require()
+    helm.require_installed()
     wanted, kubernetes = deployments(hub), hub.settings.kubernetes
     found: dict[Refusal, tuple[str, ...]] = {}
     planned = {path: data for path in hub.managed if (data := hub.files.read(path)) is not None}

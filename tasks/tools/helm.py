@@ -31,7 +31,7 @@ def require_helm(lock: str) -> None:
         )
 
 
-def require() -> None:
+def require_installed() -> None:
     """Check that helm is installed.
 
     Raises:
