@@ -123,7 +123,7 @@ def left_in_engine(record: Record) -> set[str]:
     return own | (images() & set(record.stand_ins))
 
 
-MOMENTS = {
+MOMENTS: dict[str, Callable[[Rehearsal], object]] = {
     "while the clone is made": lambda one: one.record,
     "in the build": lambda one: one.has_said(IN_THE_BUILD),
     "when the image is pushed": lambda one: one.folder and any((one.folder / "registry").rglob("data")),
