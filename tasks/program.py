@@ -88,7 +88,7 @@ class _CommandLine(NamedTuple):
         Raises:
             Refused: one of them is neither a task, nor a flag or version of the task before it.
         """
-        task, flags = None, self.core
+        task, flags, version = None, self.core, ""
         rest = iter(enumerate(self.words))
         for index, typed in rest:
             if typed == _REST:
@@ -96,13 +96,16 @@ class _CommandLine(NamedTuple):
                 return
             if typed in self.tasks:
                 task = self.tasks[typed]
-                flags = {**self.core, **_flags(task)}
+                flags, version = {**self.core, **_flags(task)}, ""
                 yield typed
             elif typed == "help":
                 yield "--help"
             elif typed.startswith("-"):
                 yield from self._flag(index, flags, task, rest)
             elif "--to" in flags and _VERSION.fullmatch(typed):
+                if version:
+                    raise Refused(f"more than one version: {version} and {typed}", hint=f"leave out {typed}")
+                version = typed
                 yield f"--to={typed}"
             else:
                 raise self._unknown(index, "task", self.tasks, task)
@@ -141,7 +144,9 @@ class _CommandLine(NamedTuple):
         what = f"unknown option: {word}" if kind == "option" else f"unknown task: {word}"
         later = next((one for one in self.words[index + 1 :] if one in self.tasks), None)
         if kind == "option" and task is None and later and {word, _SPELLINGS.get(word)} & {*_flags(self.tasks[later])}:
-            return Refused(f"{word} is an option of {later}", hint=f"hubpress {later} {self.words[index]}")
+            takes_value = _flags(self.tasks[later])[_SPELLINGS.get(word, word)].takes_value
+            given = f" {shlex.quote(self.words[index + 1])}" if takes_value and not equals else ""
+            return Refused(f"{word} is an option of {later}", hint=f"hubpress {later} {self.words[index]}{given}")
         if near is None:
             return Refused(what, hint=f"hubpress help{f' {task.name}' if task else ''}")
         meant = spellings[near]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ..core.faults import Denied, Fault, Unusable
 from ..core.names import Reference
+from ..core.settings import FILE
 from ..core.yaml_tree import MERGE, Data, Scalar, Text, Unreadable, load
 from ..image.proof import is_out_of_reach
 from ..repo.chart import requirements
@@ -21,7 +22,7 @@ from ..repo.deployments import deployments, is_encrypted
 from ..repo.hub import Hub
 from ..repo.values import TAG_KEY, image_at
 from ..tools import docker
-from .problems import MOST_NAMED, Code, Problem, Unchecked
+from .problems import MOST_NAMED, Code, Problem, Severity, Unchecked
 
 _IMAGE, _NAME, _EXTRA = "image", "name", "extraImages"
 _SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
@@ -67,7 +68,8 @@ def image_problems(
     yield from (one for one in found if isinstance(one, Unchecked))
     places = (place for image in hub.images for place in hub.values_places(image))
     own = {f"{place.file}:{image_at(hub.require(place.file), place.path, place.file).line}" for place in places}
-    others = (one for one in found if isinstance(one, NamedImage) and one.where not in own)
+    others = [one for one in found if isinstance(one, NamedImage) and one.where not in own]
+    yield from _differing(hub, others)
     named = [one for one in others if one.reference not in known]
     answers = _ask(dict.fromkeys(one.reference for one in named))
     for one in named:
@@ -76,6 +78,19 @@ def image_problems(
             look = f"docker buildx imagetools inspect {one.reference}"
             yield Problem(Code.IMAGE_MISSING, one.where, message, f"push it, or name one that exists; {look}")
     yield from _unanswered(answers)
+
+
+def _differing(hub: Hub, others: Sequence[NamedImage]) -> Iterator[Problem]:
+    """Yield the places besides the hub image's own that name it with another tag: a build does not move them."""
+    for image in hub.images:
+        place = next(iter(hub.values_places(image)), None)
+        tag = image_at(hub.require(place.file), place.path, place.file).tag if place else None
+        for one in others:
+            if tag and one.reference.same_repository(Reference(image.spec.name)) and one.reference.tag != tag:
+                message = f"{image.spec.key} is pinned to {one.reference.tag} here and to {tag} elsewhere"
+                entry = f"{{file: {one.where.rpartition(':')[0]}, path: {one.path}}}"
+                hint = f"take it out, or let builds move it: hub: {{values: [{entry}]}} in {FILE}"
+                yield Problem(Code.VALUES_DIFFER, one.where, message, hint, Severity.WARNING)
 
 
 def _ask(references: Iterable[Reference]) -> dict[Reference, docker.Answer]:

@@ -178,8 +178,9 @@ class Build:
         """The images that are not built because the values name another one in their place, in a line each."""
         built = {one.key for one in self.images}
         spare = ((key, place) for key, place in self.hub.spare_images.items() if key not in built)
+        own = "".join(f"--image {one.key} " for one in self.images)
         return [
-            f"{key} is not built: {place.file} names {place.image} at {place.path}; to build it too: --image {key}"
+            f"{key} is not built: {place.file} names {place.image} at {place.path}; to build it too: {own}--image {key}"
             for key, place in spare
         ]
 

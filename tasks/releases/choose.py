@@ -67,7 +67,7 @@ def choose(
         Refused: the index has no ``to``, or neither ``pinned`` nor anything newer; or ``pinned`` is no version.
     """
     if to is not None:
-        return Choice(_exactly(index, to, pinned), None, "requested with --to")
+        return Choice(_exactly(index, to, pinned), None, "the requested release")
     taken = pinned_release(index, pinned)
     here = _version_of(taken, pinned)
     if here is None:

@@ -76,7 +76,8 @@ def waits_for(hub: Hub, review: Review, branch: str, page: str | None) -> str:
     if page:
         return f"the review and the merge of {page}"
     if review.heads is not None and review.heads.get(branch) == commit:
-        return f"the review and the merge of {branch} into {review.base}; to open a pull request: {DOOR} commit --pr"
+        how = f"; to open a pull request: {DOOR} commit --pr" if review.github else ""
+        return f"the review and the merge of {branch} into {review.base}{how}"
     return f"{branch} to be pushed, reviewed and merged into {review.base}: {DOOR} commit --pr"
 
 

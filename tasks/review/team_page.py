@@ -72,7 +72,8 @@ def page(hub: Hub) -> str:
 
 def _file_at(hub: Hub, path: str) -> str:
     top, tidy = hub.git.folder, join(path)
-    file = join(path, NAME) if path.endswith("/") or (top / tidy).is_dir() else tidy
+    is_folder = path.endswith("/") or (top / tidy).is_dir() or not PurePosixPath(tidy).suffix
+    file = join(path, NAME) if is_folder else tidy
     is_ours = path and is_passable(path) and is_inside(path) and file.partition("/")[0] != ".git"
     if not is_ours or any((top / parent).is_file() for parent in PurePosixPath(file).parents):
         raise Unusable(

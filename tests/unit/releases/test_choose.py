@@ -89,7 +89,7 @@ def test_to_is_exactly_that_whatever_is_pinned(version: str, pinned: str) -> Non
     choice = choose(OFFER, pinned, to=version, pre=True, major=True)
     assert choice.release.version == version
     assert choice.newer_major is None
-    assert choice.reason == "requested with --to"
+    assert choice.reason == "the requested release"
 
 
 @pytest.mark.parametrize(

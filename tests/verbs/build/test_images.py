@@ -261,7 +261,7 @@ def test_of_two_images_at_one_values_path_the_one_that_is_named_there_is_built_a
     hub = make(SHARED, TWO, f"jupyterhub: {{hub: {{image: {{name: {prefix}/{named}, tag: old}}}}}}\n")
     warning = f"{other} is not built: hub/values.yaml names {named} at jupyterhub.hub.image"
     shown = run_task("--dry", "build", cwd=hub.path)
-    assert shown.out.count(f"! {warning}; to build it too: --image {other}") == 1
+    assert shown.out.count(f"! {warning}; to build it too: --image {named} --image {other}") == 1
     done = run_task("build", cwd=hub.path)
     assert (done.code, done.out.count(warning)) == (0, 1), done
     image = values_of(hub)["jupyterhub"]["hub"]["image"]

@@ -8,7 +8,7 @@ import pytest
 
 from ...support.hubs import NO_REGISTRY
 from ...support.registry import private_registry
-from .places import VALUES, base_name, check
+from .places import VALUES, base_name, check, image_name, pinned_tag
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,3 +131,17 @@ def test_what_cannot_be_read_is_named_and_what_is_encrypted_is_left_alone(releas
     assert (result.code, result.json["problems"]) == (0, []), result
     (unchecked,) = (one["message"] for one in result.json["not_checked"])
     assert unchecked.startswith("the images in deployments/bio/config/prod.yaml: the file is not YAML: line 2: ")
+
+
+def test_a_deployment_that_keeps_an_old_hub_image_is_named(released: Hub) -> None:
+    file = "deployments/bio/config/prod.yaml"
+    released.write("deployments/bio/hubploy.yaml", "cluster: {}\n")
+    released.write(file, f"jupyterhub:\n  hub:\n    image:\n      name: {image_name(released)}\n      tag: old\n")
+    released.commit("Keep the old image")
+    differs, missing = check(released, "--json").json["problems"]
+    told = tuple(differs[key] for key in ("code", "severity", "path", "line"))
+    assert told == ("values-differ", "warning", file, 5)
+    assert differs["message"] == f"hub is pinned to old here and to {pinned_tag(released)} elsewhere"
+    entry = f"{{file: {file}, path: jupyterhub.hub.image}}"
+    assert differs["hint"] == f"take it out, or let builds move it: hub: {{values: [{entry}]}} in invoke.yaml"
+    assert missing["code"] == "image-missing"
