@@ -171,18 +171,16 @@ def test_a_signal_ends_every_program_that_was_asked_side_by_side(number: signal.
     assert not any(alive(int((folder / "pid").read_text())) for folder in folders)
 
 
-@pytest.mark.parametrize("call", ["ask_all(capture, [{}])", "attend({})"])
-def test_a_signal_that_does_not_wake_the_main_thread_ends_what_runs(call: str, tmp_path: Path) -> None:
+def test_a_signal_that_does_not_wake_the_main_thread_ends_what_was_asked(tmp_path: Path) -> None:
     """The main thread blocks the signal, so that another one gets it: as when it arrives just before the wait."""
-    sleeper = f"Command(('sh', '-c', {SLEEPER!r}), Path(sys.argv[1]))"
     script = (
         "import signal, sys, threading\nfrom pathlib import Path\n"
         "from tasks.core.session import asked_to_end_is_ctrl_c\n"
-        "from tasks.tools.process import Command, ask_all, attend, capture\n"
+        "from tasks.tools.process import Command, ask_all, capture\n"
         "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
         "with asked_to_end_is_ctrl_c():\n"
         "    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n"
-        f"    {call.format(sleeper)}"
+        f"    ask_all(capture, [Command(('sh', '-c', {SLEEPER!r}), Path(sys.argv[1]))])"
     )
     argv = (sys.executable, "-c", script, str(tmp_path))
     with subprocess.Popen(argv, cwd=PROJECT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
