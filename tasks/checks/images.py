@@ -66,28 +66,34 @@ def image_problems(
     """
     found = list(dict.fromkeys(_named_images(hub, chart_values)))
     yield from (one for one in found if isinstance(one, Unchecked))
-    places = (place for image in hub.images for place in hub.values_places(image))
-    own = {f"{place.file}:{image_at(hub.require(place.file), place.path, place.file).line}" for place in places}
+    places = [(image, place) for image in hub.images for place in hub.values_places(image)]
+    pinned = [(image, place, image_at(hub.require(place.file), place.path, place.file)) for image, place in places]
+    own = {f"{place.file}:{one.line}" for _, place, one in pinned}
     others = [one for one in found if isinstance(one, NamedImage) and one.where not in own]
-    yield from _differing(hub, others)
-    named = [one for one in others if one.reference not in known]
-    answers = _ask(dict.fromkeys(one.reference for one in named))
-    for one in named:
-        if answers[one.reference] is None:
-            message = f"{one.path} names {one.reference}, which its registry does not have"
-            look = f"docker buildx imagetools inspect {one.reference}"
-            yield Problem(Code.IMAGE_MISSING, one.where, message, f"push it, or name one that exists; {look}")
+    tags: dict[str, tuple[str, str | None]] = {}
+    for image, _, one in pinned:
+        # Of several places, the first counts.
+        tags.setdefault(image.spec.key, (image.spec.name, one.tag))
+    yield from _differing(tags, others)
+    named = [other for other in others if other.reference not in known]
+    answers = _ask(dict.fromkeys(other.reference for other in named))
+    for other in named:
+        if answers[other.reference] is None:
+            message = f"{other.path} names {other.reference}, which its registry does not have"
+            look = f"docker buildx imagetools inspect {other.reference}"
+            yield Problem(Code.IMAGE_MISSING, other.where, message, f"push it, or name one that exists; {look}")
     yield from _unanswered(answers)
 
 
-def _differing(hub: Hub, others: Sequence[NamedImage]) -> Iterator[Problem]:
-    """Yield the places besides the hub image's own that name it with another tag: a build does not move them."""
-    for image in hub.images:
-        place = next(iter(hub.values_places(image)), None)
-        tag = image_at(hub.require(place.file), place.path, place.file).tag if place else None
+def _differing(own: Mapping[str, tuple[str, str | None]], others: Sequence[NamedImage]) -> Iterator[Problem]:
+    """Yield the places besides the hub images' own that name them with another tag: a build does not move them.
+
+    ``own`` is the name and the tag of each hub image, by its key.
+    """
+    for key, (name, tag) in own.items():
         for one in others:
-            if tag and one.reference.same_repository(Reference(image.spec.name)) and one.reference.tag != tag:
-                message = f"{image.spec.key} is pinned to {one.reference.tag} here and to {tag} elsewhere"
+            if tag and one.reference.same_repository(Reference(name)) and one.reference.tag != tag:
+                message = f"{key} is pinned to {one.reference.tag} here and to {tag} elsewhere"
                 entry = f"{{file: {one.where.rpartition(':')[0]}, path: {one.path}}}"
                 hint = f"take it out, or let builds move it: hub: {{values: [{entry}]}} in {FILE}"
                 yield Problem(Code.VALUES_DIFFER, one.where, message, hint, Severity.WARNING)
@@ -166,9 +172,7 @@ def _merged(trees: Sequence[_Tree], seen: dict[tuple[int, ...], _Tree], depth: i
     if not isinstance(last, dict | list) or depth > _DEEPEST:
         return None if isinstance(last, dict | list) else last
     others = [] if isinstance(last, list) else takewhile(lambda tree: isinstance(tree, dict), reversed(trees[:-1]))
-    alike = [*{id(one): one for tree in (last, *others) for one in _with_shared(tree)}.values()][
-        : _MOST_SHARED * _MOST_SHARED
-    ]
+    alike = [*{id(one): one for tree in (last, *others) for one in _with_shared(tree)}.values()][:_MOST_MERGED]
     key = tuple(map(id, alike))
     if key in seen:
         return seen[key]
