@@ -47,13 +47,8 @@ _WIDEST = 100
 
 def overview(collection: Collection) -> str:
     """Return the tasks, in groups, and the options of all of them."""
-    shown = {name: inspect.getdoc(task) or "" for name, task in collection.tasks.items()}
-    rows = {name: (name, doc.partition("\n")[0]) for name, doc in shown.items()}
-    width = max(map(len, rows))
-    groups = (
-        (f"{title}:", table([(name.ljust(width), rows[name][1]) for name in names], "  "), "")
-        for title, names in GROUPS.items()
-    )
+    told = {name: (inspect.getdoc(task) or "").partition("\n")[0] for name, task in collection.tasks.items()}
+    groups = ((f"{title}:", table([(name, told[name]) for name in names], "  "), "") for title, names in GROUPS.items())
     return "\n".join(
         (
             "Move a Zero to JupyterHub hub image from release to release.",

@@ -96,8 +96,9 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
     if repository.is_plain:
         yield "the Helm repository is read over plain http: anyone on the network path can change it"
     for pin in hub.held_pins:
-        if not allows(pin.read(hub.files).text, after):
-            yield f"{pin.files[0]}: {pin.name} {pin.read(hub.files).text} stays, as hub.accept names {pin.kind.value}"
+        held = pin.read(hub.files).text
+        if not allows(held, after):
+            yield f"{pin.files[0]}: {pin.name} {held} stays, as hub.accept names {pin.kind.value}"
     if is_range(required) and allows(required, after):
         yield f"{hub.requirement_file}: the range {required} allows {after} already, and stays"
     if choice.beyond:
