@@ -49,7 +49,9 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
 
 
 def _text(findings: list[MachineFinding]) -> str:
-    rows: list[tuple[str, ...]] = [(_mark(one), one.name, one.version or one.hint or "-") for one in findings]
+    rows: list[tuple[str, ...]] = [
+        (_mark(one), one.name, one.version or ("" if one.is_fault else one.hint) or "-") for one in findings
+    ]
     hints = dict.fromkeys(f"hint: {one.name}: {one.hint}" for one in findings if one.is_fault and one.hint)
     return "\n".join((output.table(rows), *hints))
 

@@ -157,8 +157,9 @@ class _CommandLine(NamedTuple):
         return Refused(what, hint=f"did you mean: {self._with(index, f'{meant}{equals}{value}')}")
 
     def _with(self, index: int, said: str) -> str:
-        """Return the command line with ``said`` in place of one word."""
-        others = (said if at == index else shlex.quote(word) for at, word in enumerate(self.words))
+        """Return the command line with ``said`` in place of one word, unless that is there already."""
+        words = [shlex.quote(word) for word in self.words]
+        others = (*words[:index], *([] if said in words else [said]), *words[index + 1 :])
         return " ".join(("hubpress", *others))
 
 

@@ -9,6 +9,7 @@ from invoke.tasks import task
 from .core import github_actions, output
 from .core.faults import DOOR
 from .core.options import BuildOptions, BumpOptions, CommitOptions
+from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .core.visible import one_line
 from .release import HELP as RELEASE_HELP
@@ -73,7 +74,7 @@ def rehearse(
       rehearse --to 4.4.0 --pr   also show the text of the pull request
       rehearse --keep            keep the clone and the image to inspect them
     """
-    from .rehearsal.stage import staged
+    from .rehearsal import stage as stages
 
     del push, yes
     bump = BumpOptions(to, pre, dev, major)
@@ -83,9 +84,10 @@ def rehearse(
             text = INTENTION.format(folder=one_line(str(run.hub.git.folder)))
             if json:
                 output.say(text)
+            stages.require_possible(run.hub, bump, builder)
             present({}, text, lambda: github_actions.of_plan({}, changed=True, dry=True), json=json)
             return
-        with staged(run.hub, bump, builder, keep=keep, stand_in=stand_in_base) as stage:
+        with stages.staged(run.hub, bump, builder, keep=keep, stand_in=stand_in_base) as stage:
             build = BuildOptions(
                 tuple(image or ()), not no_push, force, platform, None, no_cache, engine, stage.stand_ins
             )
@@ -94,6 +96,9 @@ def rehearse(
             rehearsed = Run(stage.hub, dry=False, json=json)
             plan = stage.plan(bump, build, commit)
             rehearsed.show_plan(plan)
-            rehearsed.carry_out(plan, more=lambda: {"steps": plan.step_reports(), **stage.report()})
+            # After a fault there is nothing to continue: the stage is gone.
+            rehearsed.carry_out(
+                plan, more=lambda: {"steps": plan.step_reports(), **stage.report()}, perform=Plan.perform
+            )
             if not json:
-                stage.show(plan.report()["pull_request"])
+                stage.show()

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .core import github_actions, output
 from .core.faults import DOOR, Refused, Unusable
 from .core.locks import open_lock, take
-from .core.plan import Plan
 from .core.settings import FILE, SECTION, read_settings, section_of
 
 if TYPE_CHECKING:
@@ -33,6 +32,17 @@ _MOST_DIGITS = 20
 _left: dict[Path, Hub] = {}
 
 
+def perform(plan: Plan) -> None:
+    """Carry the plan out; where that fails, say where things stand and how to go on."""
+    try:
+        plan.perform()
+    except BaseException:
+        if standing := plan.standing():
+            again = shlex.join((DOOR, *sys.argv[1:]))
+            output.say("\n".join(("Done so far:", *(f"  {line}" for line in standing), f"To continue, run: {again}")))
+        raise
+
+
 class Run(NamedTuple):
     """One task's run in a hub repository; a dry one only shows its plan."""
 
@@ -40,7 +50,13 @@ class Run(NamedTuple):
     dry: bool
     json: bool
 
-    def carry_out(self, plan: Plan, leaves: Hub | None = None, more: Callable[[], Mapping[str, Any]] = dict) -> None:
+    def carry_out(
+        self,
+        plan: Plan,
+        leaves: Hub | None = None,
+        more: Callable[[], Mapping[str, Any]] = dict,
+        perform: Callable[[Plan], None] = perform,
+    ) -> None:
         """Show the plan when dry, else perform it; then report it, with what ``more`` adds to the JSON.
 
         ``leaves`` is the repository as the plan will leave it, where it changes that.
@@ -50,7 +66,7 @@ class Run(NamedTuple):
             plan.require_possible()
             _left[self.hub.git.folder] = leaves or self.hub
         else:
-            _perform(plan)
+            perform(plan)
         if github_actions.is_listening():
             github_actions.tell(github_actions.of_plan(plan.report(), changed=plan.changes_something, dry=self.dry))
         if self.json:
@@ -71,7 +87,7 @@ class Run(NamedTuple):
 
         def carry_out(plan: Plan) -> None:
             agree(self, plan)
-            _perform(plan)
+            perform(plan)
             output.say("\n".join(plan.summary()))
 
         with begin(self.hub, options, carry_out, dry=self.dry, ask=ask) as start:
@@ -81,17 +97,6 @@ class Run(NamedTuple):
         """Print the plan: whole and on standard output in a dry run, else on one screen of standard error."""
         lines = (output.Line(f"Plan for {self.hub.git.folder}"), *plan.lines(whole=whole or self.dry))
         output.show(lines, is_data=self.dry and not self.json)
-
-
-def _perform(plan: Plan) -> None:
-    """Carry the plan out; where that fails, say where things stand and how to go on."""
-    try:
-        plan.perform()
-    except BaseException:
-        if standing := plan.standing():
-            again = shlex.join((DOOR, *sys.argv[1:]))
-            output.say("\n".join(("Done so far:", *(f"  {line}" for line in standing), f"To continue, run: {again}")))
-        raise
 
 
 @contextlib.contextmanager

@@ -93,7 +93,8 @@ def _release_rows(chart: dict[str, Any]) -> list[tuple[str, ...]]:
 
 def _image_rows(world: World, content: dict[str, Any]) -> list[tuple[str, ...]]:
     base, spare = content["base"], world.hub.spare_images
-    rows: list[tuple[str, ...]] = [("base image", base["dockerfile"], f"the release uses {base['chart'] or UNKNOWN}")]
+    released = f"the release uses {base['chart']}" if base["chart"] else "which one the release uses is not known"
+    rows: list[tuple[str, ...]] = [("base image", base["dockerfile"], released)]
     for image in content["images"]:
         name = image["name"]
         state = f"the values name {spare[name].image}" if name in spare else _registry_words(image)

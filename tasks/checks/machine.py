@@ -184,7 +184,7 @@ def _no_helper_findings(hub: Hub | None) -> Iterator[MachineFinding]:
     for host in _registries(hub):
         if is_google(host) and logins.helper_for(host) is None and not logins.has_login(host):
             yield MachineFinding(
-                f"sign-in {host}", None, ok=False, hint=f"Docker has no credential helper for {host}: {DOOR} auth"
+                f"sign-in {host}", "Docker has no credential helper for it", ok=False, hint=f"{DOOR} auth"
             )
 
 

@@ -81,7 +81,8 @@ def inputs_hash(
     """Return the SHA-256 of what ``image`` is built from, as 64 hexadecimal digits.
 
     That is: the names of git's objects at its paths (contexts, Dockerfile, ``paths``), its build arguments and options,
-    the base image and the platform. Times and owners, which differ from clone to clone, are left out.
+    the base image and the platform. Times and owners, which differ from clone to clone, are left out, and so is a
+    context whose changes give the image no new tag (``rebuildOnContextPathChanges: false``).
 
     Args:
         hub: the repository.
@@ -94,11 +95,13 @@ def inputs_hash(
     spec, sources = image.spec, sources_of(hub, image)
     objects = tree.objects(sources.all)
     _require_there(hub, sources, objects)
+    if not is_below(sources.context, [join(hub.root, path) for path in spec.paths]):
+        del objects[sources.context]
     inputs = {
         "arguments": [dict(spec.build_args), spec.extra_options] if arguments is None else arguments,
         "base": base,
         "dockerfile": sources.dockerfile,
-        "objects": {**objects, **tree.attributes(sources.all)},
+        "objects": {**objects, **tree.attributes(objects)},
         "platform": platform,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

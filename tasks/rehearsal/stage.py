@@ -13,7 +13,7 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ from ..repo.chartpress import ChartpressConfig, read_chartpress
 from ..repo.edits import PinnedPlace, image_edits
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, helm_repository, open_hub, open_repository
-from ..repo.remotes import find_review
+from ..repo.remotes import PRODUCTION, find_review
 from ..repo.values import image_at
 from ..repo.yaml_edit import text_at, with_scalars
 from ..review.bump import plan_bump
@@ -99,14 +99,12 @@ class Stage(NamedTuple):
             "diff": self.remote.read("diff", f"{base}...{branch}"),
         }
 
-    def show(self, request: Mapping[str, Any] | None) -> None:
-        """Show what a reviewer would see: the commits in the throwaway remote, their diff, the pull request's text."""
+    def show(self) -> None:
+        """Show what a reviewer would see: the commits in the throwaway remote, and their diff."""
         base, branch = self._branches()
         commits = self.remote.read("log", "--oneline", f"{base}..{branch}")
         output.data(f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n")
         output.diff(self.remote.read("diff", f"{base}...{branch}"))
-        if request:
-            output.data(f"\nThe pull request would say:\n\n{request['title']}\n\n{request['body']}")
         output.data("\n".join(("\nNothing left this machine.", *self.unused, *self.notes)))
 
     def _branches(self) -> tuple[str, str]:
@@ -149,6 +147,18 @@ def staged(hub: Hub, bump: BumpOptions, builder: str | None, *, keep: bool, stan
         finally:
             if keep:
                 output.say(_ways_to_look(folder))
+
+
+def require_possible(hub: Hub, bump: BumpOptions, builder: str | None) -> None:
+    """Check, before any stage is set, that this machine can rehearse, and that there is such a release.
+
+    Raises:
+        Refused: the engine, or ``builder``, is not this machine's; there is no release as ``bump`` wants it.
+        Unusable: a file of the repository cannot be used.
+        ProgramFailed: docker is missing.
+    """
+    _require_local_engine(builder)
+    plan_bump(_with_charts(hub)[0], bump)
 
 
 def make_clone(hub: Hub, folder: Path, address: str) -> Git:
@@ -269,17 +279,25 @@ def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Gi
 
 
 def _set_head(original: Git, clone: Git) -> None:
-    """Give the clone the original's commit on its branch, and the tags; a shallow history becomes one commit."""
+    """Give the clone the original's commit on its branch, its tags, and the branches that the next steps name.
+
+    A shallow history becomes one commit.
+    """
     head = original.head()
     if head is None:
         return
     if original.is_shallow():
         head = clone.read("commit-tree", "-m", "The history was cut here", f"{head}^{{tree}}")
-        tags = ""
+        others = ""
     else:
+        remote = f"refs/remotes/{REMOTE_NAME}/%(refname:lstrip=3)"
+        deployed = (f"--format=create {remote} %(objectname)", *(f"refs/remotes/*/{name}" for name in PRODUCTION))
         tags = original.read("for-each-ref", "--format=create %(refname) %(objectname)", "refs/tags")
+        # Of a branch that several remotes have, the first one's will do.
+        branches = {line.split()[1]: line for line in reversed(original.read("for-each-ref", *deployed).splitlines())}
+        others = "\n".join(filter(None, (tags, *branches.values())))
     clone.read("update-ref", "HEAD", head)
-    clone.read("update-ref", "--stdin", stdin=f"{tags}\n" if tags else "")
+    clone.read("update-ref", "--stdin", stdin=f"{others}\n" if others else "")
 
 
 def _tree_as_it_lies(original: Git, index: Path, clone: Git) -> str:
@@ -401,9 +419,10 @@ def _is_there(base: Reference) -> bool:
 
 def _ways_to_look(folder: Path) -> str:
     """Return the commands for looking at a rehearsal that is kept."""
-    record = Record.read(folder)
-    rows: list[tuple[str, ...]] = [("its commits", f"git -C {folder / CLONE} log --patch {REMOTE_NAME}/HEAD..")]
-    if record:
+    record, clone = Record.read(folder), folder / CLONE
+    log = f"git -C {clone} log --patch {REMOTE_NAME}/HEAD.."
+    rows: list[tuple[str, ...]] = [("its commits", log)] if clone.is_dir() else []
+    if record and (folder / REGISTRY).is_dir():
         rows.append(("its images", str(serving_again(folder / REGISTRY, record.port))))
     rows.append(("remove it", f"rm -r {folder}"))
     return f"Kept: {folder}\n{output.table(rows, '  ')}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..core import output
-from ..core.faults import DOOR
 from ..core.names import Reference
 from ..core.options import BumpOptions
 from ..core.plan import Step
@@ -103,10 +102,10 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
         yield f"{hub.requirement_file}: the range {required} allows {after} already, and stays"
     if choice.beyond:
         beyond = choice.beyond.version
-        yield f"{beyond} is also available, outside of {required}: {DOOR} bump --to {beyond}"
+        yield f"{beyond} is also available, outside of {required}: use --to {beyond}"
     if not is_safer:
         yield from security_news(before, after)
     yield from upgrade_warnings(upgrades_here(hub, before, after))
     if choice.newer_major:
         newer = f"{choice.newer_major.version} (new major version) is also available"
-        yield f"{newer}: read its upgrade guide, then: {DOOR} bump --major"
+        yield f"{newer}: read its upgrade guide, then use --major"

@@ -26,6 +26,7 @@ CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
 REQUEST = "pull request"
 # Lines of git's that the fault repeats: people read one error and one hint.
 _VERDICT = ("error: ", "hint: ")
+_FROM_REMOTE = "remote: "
 
 
 class Branch(NamedTuple):
@@ -121,12 +122,17 @@ def plan_push(hub: Hub, review: Review, branch: Branch, why: str) -> tuple[Actio
 def push(git: Git, remote: str, commit: str, branch: str) -> None:
     """Push ``commit`` to ``remote`` as ``branch``, verify that it is there, and have the clone's branch follow it."""
     done = capture(git.push_command(remote, commit, branch), seconds=PUSH_SECONDS)
-    output.say("\n".join(line for line in done.stderr.splitlines() if not line.startswith(_VERDICT)))
     there = git.remote_commit(git.push_address(remote), branch)
     if there == commit:
+        # A forge may tell where to open a request.
+        lines = (line.partition(_FROM_REMOTE) for line in done.stderr.splitlines())
+        told = [f"{sign}{text}" for before, sign, text in lines if sign and not before and text.strip()]
+        if told:
+            output.say("\n".join(told))
         for command in git.follow_commands(remote, branch):
             run_checked(command, hint=str(command))
         return
+    output.say("\n".join(line for line in done.stderr.splitlines() if not line.startswith(_VERDICT)))
     if not done.ok:
         raise push_fault(done, remote, branch, ahead=not _is_behind(git, there, commit))
     raise Refused("the remote does not have the branch that was pushed", where=remote, hint=f"git push {remote}")

@@ -232,7 +232,8 @@ def _fork_is_behind(seen: Git, review: Review) -> Iterator[str]:
     if review.is_fork and there and seen.commit_at(there):
         behind = seen.count(there, str(review.tip))
         if behind:
-            yield f"{review.base} of {review.remote} is {_commits(behind)} behind that of {review.upstream}"
+            told = f"{review.base} of {review.remote} is {_commits(behind)} behind that of {review.upstream}"
+            yield f"{told}, which feature branches are cut from"
 
 
 def _diverged(review: Review, ahead: int, behind: int) -> Refused:

@@ -43,13 +43,12 @@ NO_BOUND = threading.TIMEOUT_MAX
 MOST_AT_ONCE = 8
 INSTALL_HINTS = {
     "chartpress": "install chartpress: pip install chartpress",
-    "cosign": "install cosign, which signs and verifies images: "
-    "https://docs.sigstore.dev/cosign/system_config/installation/",
+    "cosign": "install cosign, for signatures: https://docs.sigstore.dev/cosign/system_config/installation/",
     "docker": "install Docker: https://docs.docker.com/engine/install/",
-    "gcloud": "install the Google Cloud CLI: https://cloud.google.com/sdk/docs/install",
-    "gh": "install the GitHub CLI: https://cli.github.com",
+    "gcloud": "install the Google Cloud CLI, for Google's registries: https://cloud.google.com/sdk/docs/install",
+    "gh": "install the GitHub CLI, for pull requests: https://cli.github.com",
     "git": "install git: https://git-scm.com/downloads",
-    "helm": "install Helm: https://helm.sh/docs/intro/install/",
+    "helm": "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/",
 }
 _SLICE_SECONDS = 1.0
 _TIDY_SECONDS = 10.0

@@ -48,6 +48,18 @@ def make_executable(hub: Hub) -> None:
     (hub.path / "images/hub/requirements.txt").chmod(0o755)
 
 
+def test_a_context_that_gives_the_image_no_new_tag_does_not_count(repository: Hub) -> None:
+    repository.edit("chartpress.yaml", "        paths:", "        rebuildOnContextPathChanges: false\n        paths:")
+    repository.commit("Build for some files only")
+    before = hash_of(repository.path)
+    repository.write("images/hub/notes.txt", "new\n")
+    repository.commit("Add a file of the context")
+    assert hash_of(repository.path) == before
+    repository.write("extra/list.txt", "two\n")
+    repository.commit("Change what is named")
+    assert hash_of(repository.path) != before
+
+
 @pytest.mark.parametrize(
     "change",
     [

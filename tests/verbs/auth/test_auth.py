@@ -391,7 +391,7 @@ def test_gcloud_that_is_missing_is_named_with_the_way_to_get_it(hub: Hub, gcloud
         "",
         (
             "error: gcloud is not installed (PATH)\n"
-            "hint: install the Google Cloud CLI: https://cloud.google.com/sdk/docs/install\n"
+            "hint: install the Google Cloud CLI, for Google's registries: https://cloud.google.com/sdk/docs/install\n"
         ),
     )
 

@@ -249,4 +249,4 @@ def test_check_without_cosign(signing: Hub, tmp_path: Path, monkeypatch: pytest.
     told = run_task("check", "--json", cwd=signing.path).json
     (unchecked,) = (one for one in told["not_checked"] if "signature" in one["message"])
     assert unchecked["message"].endswith(": cosign is not installed")
-    assert unchecked["hint"].startswith("install cosign, which signs and verifies images: https://")
+    assert unchecked["hint"].startswith("install cosign, for signatures: https://")

@@ -107,10 +107,11 @@ def test_without_helm_nothing_moves(locked: Hub, requirement_file: str, hubpress
     del tmp_path
     before = locked.snapshot()
     told = hubpress(locked, "bump")
+    install = "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/"
     assert (told.code, *fault(told)) == (
         1,
         f"{BEHIND} (hub/{LOCKS[requirement_file]})",
-        "install Helm: https://helm.sh/docs/intro/install/; it runs helm dependency update",
+        f"{install}; it runs helm dependency update",
     )
     assert locked.snapshot() == before
 

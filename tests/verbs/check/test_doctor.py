@@ -20,11 +20,10 @@ NEEDED = {
     "docker": DOCKER_HINT,
 }
 OPTIONAL = {
-    "gcloud": "install the Google Cloud CLI: https://cloud.google.com/sdk/docs/install",
-    "helm": "install Helm: https://helm.sh/docs/intro/install/",
-    "cosign": "install cosign, which signs and verifies images: "
-    "https://docs.sigstore.dev/cosign/system_config/installation/",
-    "gh": "install the GitHub CLI: https://cli.github.com",
+    "gcloud": "install the Google Cloud CLI, for Google's registries: https://cloud.google.com/sdk/docs/install",
+    "helm": "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/",
+    "cosign": "install cosign, for signatures: https://docs.sigstore.dev/cosign/system_config/installation/",
+    "gh": "install the GitHub CLI, for pull requests: https://cli.github.com",
 }
 TOOLS = {**NEEDED, **OPTIONAL}
 

@@ -184,8 +184,8 @@ def test_windows_itself_is_refused_with_the_way_to_wsl(monkeypatch: pytest.Monke
 
 def test_nobody_signed_in_to_googles_registry(tools: Path, tmp_path: Path) -> None:
     hub = hub_at(tmp_path, f"{GOOGLE}/cal-icor-hubs")
-    hint = f"Docker has no credential helper for {GOOGLE}: invoke auth"
-    assert look(f"sign-in {GOOGLE}", hub) == MachineFinding(f"sign-in {GOOGLE}", None, ok=False, hint=hint)
+    words = "Docker has no credential helper for it"
+    assert look(f"sign-in {GOOGLE}", hub) == MachineFinding(f"sign-in {GOOGLE}", words, ok=False, hint="invoke auth")
     (tools / "gcloud").unlink()
     assert not look("gcloud", hub).ok
 

@@ -27,7 +27,7 @@ def test_doctors_table_and_one_hint_for_each_fault(tools: Path, settled: Hub) ->
         "ok     git                   2.39.5",
         "ok     docker                28.2.2",
         "ok     buildx                0.13.1",
-        "FAULT  engine                start Docker Desktop or the docker service, then: docker info",
+        "FAULT  engine                -",
         "ok     builder               default (docker)",
     ]
     assert "ok     registry 127.0.0.1:1  answers for 127.0.0.1:1/core/hub" in table
@@ -48,7 +48,11 @@ def test_what_is_missing_and_not_needed_is_no_fault(tools: Path, settled: Hub) -
     result = run_task("doctor", cwd=settled.path)
     assert (result.code, result.err) == (0, ""), result
     (line,) = (line for line in result.out.splitlines() if " gh " in line)
-    assert line.split(maxsplit=2) == ["-", "gh", "gh is not installed: install the GitHub CLI: https://cli.github.com"]
+    assert line.split(maxsplit=2) == [
+        "-",
+        "gh",
+        "gh is not installed: install the GitHub CLI, for pull requests: https://cli.github.com",
+    ]
     assert "hint:" not in result.out
     told = {tool["name"]: tool for tool in run_task("doctor", "--json", cwd=settled.path).json["tools"]}
     assert (told["gh"]["ok"], told["gh"]["needed"]) == (False, False)

@@ -122,7 +122,7 @@ def test_a_release_that_was_never_published(released: Hub) -> None:
     told = status(released, "--json").json
     assert told["base"]["chart"] is None
     assert [problem["code"] for problem in told["problems"]] == ["release-unknown"]
-    assert "the release uses unknown" in status(released).out
+    assert "which one the release uses is not known" in status(released).out
 
 
 @pytest.mark.engine

@@ -86,7 +86,7 @@ def test_without_helm_it_is_named_as_not_checked(small: Hub, without_helm: Path)
     found = run_task("check", "--json", cwd=small.path, env={"PATH": str(without_helm)})
     assert {
         "message": "whether jupyterhub 3.2.1 takes the values: helm is not installed (PATH)",
-        "hint": "install Helm: https://helm.sh/docs/intro/install/",
+        "hint": "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/",
     } in found.json["not_checked"]
     assert invalid(small, PATH=str(without_helm), INVOKE_HUB_PREVIEW="false") == []
     assert run_task("check", "--offline", "--json", cwd=small.path).json["not_checked"] == []

@@ -134,5 +134,5 @@ def test_without_helm_it_says_how_to_get_it(hub: Hub, without_helm: Path) -> Non
     assert (found.code, found.out) == (3, "")
     assert found.err.splitlines() == [
         "error: helm is not installed (PATH)",
-        "hint: install Helm: https://helm.sh/docs/intro/install/",
+        "hint: install Helm, for previews and lock files: https://helm.sh/docs/intro/install/",
     ]

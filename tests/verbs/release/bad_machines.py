@@ -58,7 +58,7 @@ MISSING_PROGRAMS = [
         image_on_artifact_registry_without_gcloud,
         PROGRAM,
         "gcloud is not installed (PATH)",
-        "install the Google Cloud CLI: https://cloud.google.com/sdk/docs/install",
+        "install the Google Cloud CLI, for Google's registries: https://cloud.google.com/sdk/docs/install",
     ),
 ]
 

@@ -39,7 +39,7 @@ def test_a_bump_changes_one_word_in_each_of_two_files(hub: Hub) -> None:
 def test_a_bump_says_that_a_newer_major_version_is_there(hub: Hub) -> None:
     result = run_task("--dry", "bump", cwd=hub.path)
     assert result.out.splitlines()[-1].split("! ")[1] == (
-        "4.4.0 (new major version) is also available: read its upgrade guide, then: invoke bump --major"
+        "4.4.0 (new major version) is also available: read its upgrade guide, then use --major"
     )
 
 

@@ -122,7 +122,7 @@ def test_a_plan_and_a_run_fit_on_a_screen(scene: Scene) -> None:
         '  commit * commit hub/values.yaml: "Use hub image 0.0.1-0.dev.git.2.h{commit}"',
         f"         * push {BRANCH} to origin",
         "",
-        "  ! 4.4.0 (new major version) is also available: read its upgrade guide, then: invoke bump --major",
+        "  ! 4.4.0 (new major version) is also available: read its upgrade guide, then use --major",
         "  ! the base image is a rehearsal's STAND-IN, not z2jh's",
     ]
     assert len(run.splitlines()) < 12, run
