@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+import shutil
 import socket
 import subprocess
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from tasks.rehearsal.registry import registry as throwaway_registry
 from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES
-from tests.support.world import files_in
+from tests.support.world import fault, files_in
 
 from ...support.cli import run, run_task, sh
 from ...support.helm import ChartRelease, chart_repository
@@ -168,3 +169,30 @@ def test_this_projects_own_hub_is_rehearsed(tmp_path: Path) -> None:
     assert (image["status"], image["base"]["inherited"], told["values"]["changed"]) == ("built", True, True)
     assert [note.partition(":")[0] for note in told["stand_ins"]] == ["STAND-IN"]
     assert hub.git("status", "--porcelain") == ""
+
+
+def test_a_dry_rehearsal_refuses_what_a_real_one_refuses(scene: Scene) -> None:
+    dry, real = (
+        run_task(*words, "--to", "9.9.9", cwd=scene.hub.path) for words in (("--dry", "rehearse"), ("rehearse",))
+    )
+    assert (dry.code, fault(dry)) == (real.code, fault(real)) == (1, fault(real))
+
+
+def test_the_next_steps_of_a_rehearsal_name_the_branch_that_is_deployed(scene: Scene) -> None:
+    scene.hub.git("push", "--quiet", "origin", "main:prod")
+    assert "Once that works, open a pull request from main into prod" in rehearse(scene.hub)["next_steps"]
+
+
+def test_a_rehearsal_that_failed_cannot_be_continued_and_names_what_it_kept(scene: Scene) -> None:
+    scene.hub.edit(DOCKERFILE, "COPY", "RUN false\nCOPY")
+    scene.hub.commit("Break the build")
+    failed = run_task("rehearse", "--keep", cwd=scene.hub.path, env={"TMPDIR": str(scene.folder)})
+    assert failed.code == 3, failed
+    assert "To continue" not in failed.err
+    (kept,) = scene.folder.glob("hubpress-kept-*")
+    assert f"Kept: {kept}\n  its commits  git -C {kept}/hub log" in failed.err
+
+    shutil.rmtree(kept)
+    scene.hub.write("chartpress.yaml", "charts: [\n")
+    unreadable = run_task("rehearse", "--keep", cwd=scene.hub.path, env={"TMPDIR": str(scene.folder)})
+    assert (unreadable.code, "its commits" in unreadable.err) == (2, False), unreadable
