@@ -33,7 +33,10 @@ LONGEST_BODY = 60_000
 
 
 class Evidence(NamedTuple):
-    """What is known of one image, by name and tag: digests, platforms, and in ``gap`` why it is not verified."""
+    """What is known of one image, by name and tag: digests, platforms, and in ``gap`` why it is not verified.
+
+    One without a digest and a gap is yet to be built, and verified, by the same run.
+    """
 
     image: str
     base: str
@@ -65,7 +68,6 @@ def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
             one["digest"],
             tuple(one["platforms"]),
             one["base"]["digest"],
-            "" if one["base"]["inherited"] else MISSING,
         )
         for one in images
         if one["tag"]
@@ -184,9 +186,10 @@ class Description(NamedTuple):
                 ("platforms", ", ".join(map(code, one.platforms)) or NOT_KNOWN),
                 ("base image", code(one.base)),
                 ("its digest", _code(one.base_digest)),
-                ("built on it", NOT_KNOWN if one.gap else "yes: its layers are the first layers"),
+                ("built on it", NOT_KNOWN if one.gap or not one.digest else "yes: its layers are the first layers"),
             )
-            yield f"**Not verified**: {plain(one.gap)}." if one.gap else "Verified in the registry:"
+            known = "Verified in the registry:" if one.digest else "To be built and verified before this is opened:"
+            yield f"**Not verified**: {plain(one.gap)}." if one.gap else known
             yield from ("", *table_lines(("image", code(one.image)), rows), "")
 
     def _upgrade_notes(self) -> Iterator[str]:

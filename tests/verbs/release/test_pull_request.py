@@ -76,7 +76,8 @@ def test_a_plan_tells_the_tag_that_will_be_and_no_digest(hub: Hub, gh: StandInGh
     assert dry.code == 0, dry
     told = dry.json["pull_request"]
     assert (told["status"], told["url"]) == ("created", None)
-    assert "**Not verified**: the registry does not have it yet.\n" in told["body"]
+    assert "To be built and verified before this is opened:\n" in told["body"]
+    assert "The image is built and verified" not in told["body"]
     assert "| digest | not known |\n" in told["body"]
     assert gh.changes == []
 
