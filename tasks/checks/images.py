@@ -140,9 +140,20 @@ def _named_images(hub: Hub, chart_values: Data) -> Iterator[NamedImage | Uncheck
     yield from (tree for tree in trees.values() if isinstance(tree, Unchecked))
     for chain in chains:
         files = [tree for path in chain if not isinstance(tree := trees[path], Unchecked)]
-        for prefix in prefixes:
-            values = [chart_values or {}, *(tree[prefix] for tree in files if prefix in tree)]
-            yield from _images(_merged(values, {}), (prefix,), set())
+        sections: dict[tuple[str, ...], list[_Tree]] = {}
+        for path, values in (found for tree in files for found in _sections(tree, prefixes)):
+            sections.setdefault(path, []).append(values)
+        for path, some in sections.items():
+            yield from _images(_merged([chart_values or {}, *some], {}), path, set())
+
+
+def _sections(tree: _Tree, prefixes: Sequence[str]) -> Iterator[tuple[tuple[str, ...], _Tree]]:
+    """Yield the chart's values in a values file, also those in the section of a chart that depends on the hub's."""
+    for key, inner in tree.items():
+        if key in prefixes:
+            yield (key,), inner
+        elif isinstance(inner, dict):
+            yield from (((key, prefix), inner[prefix]) for prefix in prefixes if prefix in inner)
 
 
 def _tree(hub: Hub, path: str) -> _Tree | Unchecked:

@@ -145,3 +145,13 @@ def test_a_deployment_that_keeps_an_old_hub_image_is_named(released: Hub) -> Non
     entry = f"{{file: {file}, path: jupyterhub.hub.image}}"
     assert differs["hint"] == f"take it out, or let builds move it: hub: {{values: [{entry}]}} in invoke.yaml"
     assert missing["code"] == "image-missing"
+
+
+def test_values_in_the_section_of_a_chart_that_depends_on_the_hubs_are_looked_at(released: Hub) -> None:
+    there, file = base_name(released), "deployments/bio/config/prod.yaml"
+    released.write("deployments/bio/hubploy.yaml", "cluster: {}\n")
+    released.write(file, f"basehub:\n  jupyterhub:\n    singleuser:\n      image: {{name: {there}, tag: gone}}\n")
+    released.commit("Deploy it through another chart")
+    (missing,) = check(released, "--json").json["problems"]
+    assert (missing["code"], missing["path"], missing["line"]) == ("image-missing", file, 4)
+    assert missing["message"].startswith(f"basehub.jupyterhub.singleuser.image names {there}:gone, ")
