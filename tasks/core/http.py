@@ -26,8 +26,8 @@ from urllib.request import getproxies, proxy_bypass
 from urllib3 import HTTPHeaderDict, PoolManager, ProxyManager, Retry, Timeout, exceptions
 from urllib3.util import parse_url
 
+from . import __version__
 from .faults import Denied, Refused, Unreachable, Unusable
-from .version import __version__
 
 _WEB = frozenset({"http", "https"})
 _SCHEMES = _WEB | {"file"}

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from ..core.faults import Refused
 from ..core.names import Host, Reference
-from ..core.options import BuildOptions
 from ..core.plan import Values
+from ..core.settings import BuildOptions
 from ..repo.hub import Hub, HubImage, layout_warnings
 from ..tools import docker
 from ..tools.command import current_folder

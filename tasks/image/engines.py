@@ -25,8 +25,7 @@ from typing import Any, NamedTuple, Protocol
 from ..core import output
 from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable, nearest
 from ..core.names import Reference
-from ..core.options import BuildOptions
-from ..core.settings import CACHE_OFF, CHARTPRESS
+from ..core.settings import CACHE_OFF, CHARTPRESS, BuildOptions
 from ..core.visible import keep_secret
 from ..repo.files import scratch_folder
 from ..repo.hub import Hub

@@ -11,8 +11,8 @@ from dataclasses import replace
 from ..core import output
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable
 from ..core.names import Host, Reference, platform_argument, platforms_left
-from ..core.options import BuildOptions
 from ..core.plan import Action, Fact, Step, Values
+from ..core.settings import BuildOptions
 from ..repo.edits import PinnedPlace, image_edits
 from ..repo.files import WorkingTree, edit_action, is_below, is_half_written, join
 from ..repo.hub import Hub, HubImage

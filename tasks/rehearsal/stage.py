@@ -22,9 +22,8 @@ from urllib.parse import urlsplit
 from ..core import output
 from ..core.faults import Refused, Unreachable, Unusable
 from ..core.names import Reference
-from ..core.options import BuildOptions, BumpOptions, CommitOptions, ReleaseOptions
 from ..core.plan import Plan
-from ..core.settings import CACHE_OFF, WholeImage
+from ..core.settings import CACHE_OFF, BuildOptions, BumpOptions, CommitOptions, ReleaseOptions, WholeImage
 from ..core.yaml_tree import parse
 from ..image.proof import Base
 from ..image.tree import SUBMODULE, submodule_names

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from ..core import output
 from ..core.faults import DOOR
 from ..core.names import Reference
-from ..core.options import BumpOptions
 from ..core.plan import Step
+from ..core.settings import BumpOptions
 from ..image.proof import with_digest
 from ..releases.choose import Choice, choose
 from ..releases.index import Release

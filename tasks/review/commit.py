@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..core.faults import Fault, Refused
-from ..core.options import CommitOptions
 from ..core.plan import COMMIT, PUSHED, Action, Fact, Moved, Step, Values, refused
+from ..core.settings import CommitOptions
 from ..repo.edits import foreign_changes
 from ..repo.files import WorkingTree
 from ..repo.hub import Hub
