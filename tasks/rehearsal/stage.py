@@ -272,7 +272,7 @@ def _set_head(original: Git, clone: Git) -> None:
     head = original.head()
     if head is None:
         return
-    if original.is_shallow():
+    if original.clone.shallow:
         head = clone.read("commit-tree", "-m", "The history was cut here", f"{head}^{{tree}}")
         tags = ""
     else:

@@ -1,0 +1,154 @@
+"""What plans need of a clone: the facts that actions rely on, what the index has, and the clone after a switch.
+
+The index: git commits in this order: the commit, the branch, the index (``cmd_commit`` in its ``builtin/commit.c``).
+Where it is interrupted before the last of them, the index still has what was committed before, and the next commit that
+somebody makes by hand would take the change back.
+
+After a switch: the same work tree and objects, and a git directory that stands elsewhere. So a plan reads there what it
+is yet to do here, and nothing of the clone changes.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..core.plan import Fact
+from .git import COMPARED, Git, in_list
+from .process import capture
+
+CURRENT_BRANCH = "the current branch"
+HEAD = "HEAD"
+# Git's arguments that give paths the entries in the index that HEAD has for them.
+RESTORE = ("--literal-pathspecs", "restore", "--staged", "--")
+_BEFORE = "HEAD~1"
+_SHORT = 12
+# What the new git directory has of its own; everything else is the clone's (gitrepository-layout).
+_OWN = frozenset({"HEAD", "index", "info", "logs", "objects", "packed-refs", "refs", "reftable", "worktrees"})
+
+
+def standing(git: Git, branch: str | None) -> tuple[Fact, Fact]:
+    """Return the facts that the clone is on ``branch`` (None for a detached HEAD), at the commit that HEAD is now."""
+    return current_branch(git, branch), head(git, git.head())
+
+
+def current_branch(git: Git, value: str | None) -> Fact:
+    """Return the fact that the clone is on the branch ``value``; None for a detached HEAD."""
+    return Fact(
+        CURRENT_BRANCH,
+        git.branch,
+        value,
+        lambda branch: f"is now {branch}" if branch else "is now none: HEAD is detached",
+        lambda branch: f"git switch {branch}" if branch else "",
+    )
+
+
+def head(git: Git, value: str | None) -> Fact:
+    """Return the fact that HEAD is the commit ``value``; None for a branch without a commit."""
+    return Fact(HEAD, git.head, value, _is_at)
+
+
+def local_branch(git: Git, branch: str, value: str | None) -> Fact:
+    """Return the fact that the clone's ``branch`` is the commit ``value``; None where there is no such branch."""
+    return Fact(f"the branch {branch}", lambda: git.branch_commit(branch), value, _is_at)
+
+
+def remote_branch(git: Git, remote: str, branch: str, value: str | None, *, push: bool = True) -> Fact:
+    """Return the fact that ``branch`` of ``remote`` is the commit ``value``; None where it has no such branch.
+
+    It is the one that is pushed to, or fetched: a remote may have two addresses.
+    """
+    address = git.push_address(remote) if push else remote
+    return Fact(f"{remote}'s branch {branch}", lambda: git.remote_commit(address, branch), value, _is_at)
+
+
+def index(git: Git, paths: Sequence[str]) -> Fact:
+    """Return the fact that the index has for ``paths`` what it has now."""
+    return Fact("the index", lambda: staged_entries(git, paths), staged_entries(git, paths), lambda _: "has changed")
+
+
+def left_behind(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
+    """Return the files of HEAD's commit whose entries in the index are still those of the commit before.
+
+    They are named where that is so for all of them, and ``paths`` has them all: git writes the index at once. What
+    somebody has staged since is something else, but for a file that was the only one of its commit.
+    """
+    stale = _entries_unlike(git, "HEAD", paths, "--diff-filter=M")
+    if not stale or not git.ask("rev-parse", "--verify", "--quiet", f"{_BEFORE}^{{commit}}").ok:
+        return ()
+    _, files = git.last_commit()
+    behind = [path for path in stale if path in files]
+    return () if len(behind) < len(files) or _entries_unlike(git, _BEFORE, behind) else tuple(behind)
+
+
+def staged_entries(git: Git, paths: Sequence[str]) -> dict[str, str]:
+    """Return the entries (mode and object) that the index has for those of ``paths`` for which HEAD has others."""
+    # `:MODE MODE OBJECT OBJECT LETTER`, then the path: first what HEAD has, then what the index has.
+    listed = git.names(*COMPARED, "--cached", "--raw", "--no-abbrev", "HEAD", "--", *paths)
+    columns = [(entry.split(), path) for entry, path in zip(listed[::2], listed[1::2], strict=True)]
+    return {path: f"{mode} {blob}" for (_, mode, _, blob, _), path in columns}
+
+
+def take_back(git: Git, paths: Sequence[str], staged: Mapping[str, str]) -> None:
+    """Give ``paths`` the entries in the index that HEAD has for them, and then those of ``staged``."""
+    git.read(*RESTORE, *paths)
+    lines = "".join(f"{entry}\t{path}\0" for path, entry in staged.items())
+    capture(git.command("update-index", "-z", "--index-info", stdin=lines))
+
+
+def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: Path) -> Git:
+    """Return the clone as it is once ``branch``, at ``commit``, is switched to, its git directory made in ``folder``.
+
+    The clone, or the folder ``objects`` below ``folder``, has the commit. Of the files that such a switch writes or
+    removes (``moved``) git takes the old ones in the work tree for the new ones.
+    """
+    common = git.path_of("--git-common-dir")
+    for entry in common.iterdir():
+        if entry.name not in _OWN and not entry.name.endswith(".lock"):
+            (folder / entry.name).symlink_to(entry)
+    for name in ("objects/info", "info", "refs"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "objects/info/alternates").write_text(f"{in_list(git.path_of('--git-path', 'objects'))}\n")
+    (folder / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
+    _copy_branches(git, branch, commit, folder)
+    shutil.copy(git.path_of("--git-path", "index"), folder / "index")
+    ahead = Git(git.folder, git.clone._replace(git_dir=folder, is_found=False), moved=frozenset(moved))
+    ahead.read("read-tree", "-m", "-i", str(git.head()), commit)
+    there = ahead.names("--literal-pathspecs", "ls-files", "-z", "--", *moved) if moved else ()
+    ahead.read("update-index", "-z", "--assume-unchanged", "--stdin", stdin="".join(f"{path}\0" for path in there))
+    _ignore(git, sorted({*moved} - {*there}), folder / "info")
+    return ahead
+
+
+def _is_at(commit: str | None) -> str:
+    return f"is now {commit[:_SHORT]}" if commit else "does not exist now"
+
+
+def _entries_unlike(git: Git, commit: str, paths: Sequence[str], *flags: str) -> tuple[str, ...]:
+    """Return those of ``paths`` whose entries in the index are not the commit's."""
+    return git.names(*COMPARED, "--cached", "--name-only", *flags, commit, "--", *paths)
+
+
+def _copy_branches(git: Git, branch: str, commit: str, folder: Path) -> None:
+    """Write the clone's references as packed ones, and those that lead to others as files."""
+    listed = git.read("for-each-ref", "--format=%(refname) %(objectname) %(symref)").splitlines()
+    references = {name: words for name, *words in (line.split(" ") for line in listed)}
+    references[f"refs/heads/{branch}"] = [commit, ""]
+    lines = (f"{commit} {name}\n" for name, (commit, link) in sorted(references.items()) if not link)
+    (folder / "packed-refs").write_text("".join(lines))
+    for name, (_, link) in references.items():
+        if link:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(f"ref: {link}\n")
+
+
+def _ignore(git: Git, gone: Sequence[str], info: Path) -> None:
+    """Let git ignore the files that the switch removes, and whatever the clone ignores."""
+    for entry in (own for own in git.path_of("--git-path", "info").glob("*") if own.name != "exclude"):
+        (info / entry.name).symlink_to(entry)
+    exclude = git.path_of("--git-path", "info/exclude")
+    lines = (re.sub(r"([\\*?\[ ])", r"\\\1", path) for path in gone)
+    before = exclude.read_text(errors="surrogateescape") if exclude.is_file() else ""
+    (info / "exclude").write_text("".join((before, "\n", *(f"/{line}\n" for line in lines))), errors="surrogateescape")
