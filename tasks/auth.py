@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
-from .core.options import AuthOptions
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .core.settings import AuthOptions
 from .run import open_run
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
-from .core.options import BumpOptions
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .core.settings import BumpOptions
 from .run import open_run
 
 if TYPE_CHECKING:

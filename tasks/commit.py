@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from invoke.tasks import task
 
 from .core import output
-from .core.options import CommitOptions
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .core.settings import CommitOptions
 from .core.visible import one_line
 from .run import open_run
 

@@ -10,8 +10,8 @@ from invoke.tasks import task
 from .bump import HELP as BUMP_HELP
 from .core import github_actions, output
 from .core.faults import REFUSED
-from .core.options import BumpOptions
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
+from .core.settings import BumpOptions
 from .run import open_run
 
 if TYPE_CHECKING:

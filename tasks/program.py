@@ -15,10 +15,10 @@ from invoke.parser import Argument
 from invoke.program import Program
 
 from . import ns
+from .core import __version__
 from .core.faults import Refused, Unusable, nearest
 from .core.session import exits
 from .core.settings import read_by_invoke, take_variables
-from .core.version import __version__
 from .usage import OPTIONS, of_task, overview, value_of
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from invoke.tasks import task
 
 from .core import github_actions, output
 from .core.faults import DOOR
-from .core.options import BuildOptions, BumpOptions, CommitOptions
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
+from .core.settings import BuildOptions, BumpOptions, CommitOptions
 from .core.visible import one_line
 from .release import HELP as RELEASE_HELP
 from .run import Run, open_run

@@ -12,9 +12,9 @@ from .bump import HELP as BUMP_HELP
 from .commit import HELP as COMMIT_HELP
 from .core import output
 from .core.faults import DOOR, Refused
-from .core.options import BuildOptions, BumpOptions, CommitOptions, ReleaseOptions
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
+from .core.settings import BuildOptions, BumpOptions, CommitOptions, ReleaseOptions
 from .run import Run, open_run
 
 if TYPE_CHECKING:

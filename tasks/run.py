@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
-    from .core.options import CommitOptions
     from .core.plan import Plan
+    from .core.settings import CommitOptions
     from .repo.hub import Hub
     from .review.start import Start
 

@@ -163,7 +163,7 @@ def _builder(name: str, output: Output) -> MachineFinding:
         hint = no_engine.hint if no_engine else "docker buildx ls; docker buildx use NAME"
         return MachineFinding(name, said or output.last_words, ok=False, hint=hint)
     builder = Builder.read(fields.get("Name"), output.text)
-    if builder.driver == REMOTE_DRIVER and not builder.is_started:
+    if builder.driver == REMOTE_DRIVER and not builder.runs:
         return MachineFinding(name, f"{builder.title} does not answer", ok=False, hint=builder.look)
     return MachineFinding(name, f"{fields.get('Name', '?')} ({fields.get('Driver', '?')})", ok=True)
 
@@ -216,7 +216,7 @@ def _platform_findings(hub: Hub | None, builder: Output | ProgramFailed | None) 
 def _emulation_findings(builder: Builder, platforms: Sequence[str]) -> Iterator[MachineFinding]:
     """Yield whether the builder has to emulate ``platforms``, and can; it tells once it is started."""
     wanted, short = ",".join(platforms), [short_platform(one) for one in platforms]
-    if not builder.is_started:
+    if not builder.runs:
         return
     if all(map(builder.is_native, short)):
         yield MachineFinding("emulation", f"none, the builder is of {wanted} itself", ok=True)

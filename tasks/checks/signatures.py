@@ -8,7 +8,8 @@ from ..core.faults import DOOR, ProgramFailed
 from ..core.names import Reference
 from ..image.signing import signature_of
 from ..repo.hub import Hub
-from ..tools.cosign import Signature, require_cosign, require_public_key
+from ..tools.cosign import PROGRAM, Signature, require_public_key
+from ..tools.process import require_installed
 from ..tools.registry import FoundImage
 from .problems import Code, Problem, Unchecked
 
@@ -24,7 +25,7 @@ def signature_problems(hub: Hub, pinned: Reference, found: FoundImage, where: st
         return
     require_public_key(key, hub.git.folder)
     try:
-        require_cosign()
+        require_installed(PROGRAM)
         signature = signature_of(hub, pinned.name, found.digests, key)
     except ProgramFailed as fault:
         yield Unchecked(f"the signature of {pinned}: {fault.what}", fault.hint)

@@ -11,23 +11,24 @@ from base64 import b64encode
 from collections.abc import Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from functools import cache
 from http.client import HTTPException, IncompleteRead
 from io import BytesIO
-from ipaddress import ip_address
 from pathlib import Path
 from shlex import quote
 from ssl import SSLCertVerificationError, SSLContext, create_default_context
 from threading import Thread
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from urllib3 import HTTPHeaderDict, PoolManager, ProxyManager, Retry, Timeout, exceptions
 from urllib3.util import parse_url
 
+from . import __version__
 from .faults import Denied, Refused, Unreachable, Unusable
-from .version import __version__
+from .names import is_loopback
 
 _WEB = frozenset({"http", "https"})
 _SCHEMES = _WEB | {"file"}
@@ -41,30 +42,34 @@ _MISSING = frozenset({404, 410})
 _PASSING = frozenset({429, 502, 503, 504})
 _MOST_REDIRECTS = 5
 _LONGEST_WAIT = 30.0
+_LESS_SECURE = "it redirects to a less secure address"
 
 log = logging.getLogger("hubpress")
 # Its own lines hold whole addresses, with what is secret in their queries.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
-class TooLarge(Exception):  # noqa: N818 - says what is wrong with the data
+# Each of these says what is wrong with an answer.
+class TooLarge(Exception):  # noqa: N818
     """The data is larger than the bound."""
 
 
-class NotGzip(Exception):  # noqa: N818 - says what is wrong with the data
+class NotGzip(Exception):  # noqa: N818
     """The data is not gzip, or is cut off."""
 
 
-class _Empty(Exception):  # noqa: N818 - says what is wrong with the answer
+class _Empty(Exception):  # noqa: N818
     """The answer to a GET has no body."""
 
 
-class _Busy(Exception):  # noqa: N818 - says what is wrong with the answer
+class _Busy(Exception):  # noqa: N818
     """The status means that a later attempt may succeed."""
 
     def __init__(self, status: int, retry_after: str) -> None:
         super().__init__(status)
-        self.retry_after = retry_after
+        self.wait = 0.0
+        with suppress(exceptions.InvalidHeader, ValueError, OverflowError):  # RFC 9110, section 10.2.3
+            self.wait = min(Retry().parse_retry_after(retry_after), _LONGEST_WAIT)
 
 
 _FAILURES = (exceptions.HTTPError, UnicodeError, TooLarge, NotGzip, _Empty, _Busy)
@@ -104,14 +109,10 @@ class Limits(NamedTuple):
 
 
 class Address(NamedTuple):
-    """An ``https:``, ``http:`` or ``file:`` URL.
+    """An ``https:``, ``http:`` or ``file:`` URL; ``host`` has its port, ``login`` is ``user:password``.
 
     As text it can be shown: without the login, and without the query, where signed addresses carry their secrets.
-
-    Attributes:
-        host: the host with its port, as written; empty for files.
-        login: ``user:password``, or None.
-        asked: whether the user asked for plain http to this host.
+    ``asked`` is whether the user asked for plain http to this host.
     """
 
     scheme: str
@@ -126,7 +127,7 @@ class Address(NamedTuple):
         """Read a URL, or the path of a local file or folder.
 
         Raises:
-            Unusable: ``text`` is neither, or has another scheme (``oci:``, a Helm repository's ``alias:``).
+            Unusable: it is neither, or has another scheme.
             Refused: plain http to another machine, and it is not ``asked`` for.
         """
         parts = _split(text)
@@ -182,11 +183,7 @@ class Address(NamedTuple):
     @property
     def on_loopback(self) -> bool:
         """Whether the host is this machine (127.0.0.0/8, ::1, localhost)."""
-        host = _split(f"//{self.host}").hostname or ""
-        try:
-            return host == "localhost" or ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(_split(f"//{self.host}").hostname or "")
 
     @property
     def is_plain(self) -> bool:
@@ -194,15 +191,15 @@ class Address(NamedTuple):
         return self.scheme == "http" and not self.on_loopback
 
     def below(self, name: str) -> Address:
-        """Return the address of ``name`` in the folder that this address means."""
+        """Return the address of ``name`` in this folder."""
         return self._replace(path=f"{self.path.rstrip('/')}/{name}")
 
     def resolved(self, reference: str) -> Address:
         """Return the address that ``reference``, absolute or relative, means in this folder.
 
         Raises:
-            Unusable, Refused: see ``parse``.
-            Unreachable: it is less safe than this one.
+            Unusable, Refused: it is none (:meth:`parse`).
+            Unreachable: it is less secure than this one.
         """
         return self._leads_to(f"{self.scheme}://{self.host}{self.path.rstrip('/')}/", reference)
 
@@ -215,7 +212,7 @@ class Address(NamedTuple):
         try:
             return self._leads_to(self.url, location)
         except (Unusable, Refused) as fault:
-            raise self._less_safe() from fault
+            raise self.fault(_LESS_SECURE) from fault
 
     def fault(self, what: str, kind: type[Unreachable] = Unreachable) -> Unreachable:
         """Return a fault about this address, with the command that shows what is there."""
@@ -230,24 +227,12 @@ class Address(NamedTuple):
         same = target.server == self.server
         less_safe = (target.is_file and not self.is_file) or (self.scheme == "https" and target.scheme != "https")
         if less_safe or (target.scheme == "http" and not same and (self.is_plain or target.is_plain)):
-            raise self._less_safe()
+            raise self.fault(_LESS_SECURE)
         return target._replace(login=self.login) if same and not target.login else target
 
-    def _less_safe(self) -> Unreachable:
-        return self.fault("it redirects to a less secure address")
 
-
-class Connections:
-    """Connections that several requests share."""
-
-    def __init__(self) -> None:
-        self._managers: dict[tuple[str, str], PoolManager] = {}
-
-    def to(self, address: Address) -> PoolManager:
-        """Return the connections to the server of ``address``."""
-        if address.server not in self._managers:
-            self._managers[address.server] = _manager(address)
-        return self._managers[address.server]
+# Connections that several requests share, by server.
+Connections: TypeAlias = "dict[tuple[str, str], PoolManager]"
 
 
 class HttpRequest(NamedTuple):
@@ -293,12 +278,11 @@ class Page(NamedTuple):
 def get(address: Address, limits: Limits, validators: Validators = _NONE, *, exact: bool = False) -> Page | None:
     """Fetch a page; None when it has not changed since the server gave ``validators``.
 
-    The server may send it compressed, unless the bytes are wanted ``exact``.
+    The server may send it compressed, unless the bytes are wanted ``exact``. It raises as :func:`send`, and
 
     Raises:
         Denied: the server denies access.
-        Unreachable: no usable answer came within the limits.
-        Unusable: the environment names a proxy or certificates that cannot be used.
+        Unreachable: it answers with another status.
     """
     wanted = {
         "Authorization": basic(address.login) if address.login else None,
@@ -348,12 +332,7 @@ def basic(login: str) -> str:
 
 
 def unpacked(data: bytes, limit: int) -> bytes:
-    """Return what a gzip file holds.
-
-    Raises:
-        TooLarge: it holds more than ``limit`` bytes.
-        NotGzip: it is no gzip file, or not a whole one.
-    """
+    """Return what a gzip file holds, at most ``limit`` bytes (else TooLarge; NotGzip where it is not a whole one)."""
     try:
         with gzip.GzipFile(fileobj=BytesIO(data)) as file:
             plain = file.read(limit + 1)
@@ -381,41 +360,31 @@ def _follow(request: HttpRequest) -> Answer:
 
 
 def _persist(request: HttpRequest, deadline: float) -> Answer:
-    """Try again what may pass, by the rules of urllib3's ``Retry``, as far as the time goes."""
+    """Try again what may pass, each time after a longer wait, as far as the time goes."""
     limits = request.limits
-    retries = Retry(limits.attempts - 1, backoff_factor=limits.backoff)
+    attempt = 0
     while True:
+        attempt += 1
         try:
             return _exchange(request)
         except _FAILURES as error:
             cause = error.args[-1] if error.args else None
             passing, why = next(row[1:] for row in _REASONS if isinstance(error, row[0]) or isinstance(cause, row[0]))
-            fault = request.address.fault(why.format(limits=limits, cause=cause, size=limits.size / 2**20))
-            try:
-                retries = retries.increment(request.method, error=error)
-            except _FAILURES:
-                raise fault from error
-            wait = retries.get_backoff_time()
-            if isinstance(error, _Busy):
-                wait = max(wait, min(_asked_wait(retries, error.retry_after), _LONGEST_WAIT))
-            if not passing or time.monotonic() + wait > deadline:
-                raise fault from error
+            wait = limits.backoff * 2 ** (attempt - 1) if attempt > 1 else 0
+            wait = max(wait, error.wait if isinstance(error, _Busy) else 0)
+            if not passing or attempt >= limits.attempts or time.monotonic() + wait > deadline:
+                what = why.format(limits=limits, cause=cause, size=limits.size / 2**20)
+                raise request.address.fault(what) from error
         time.sleep(wait)
-
-
-def _asked_wait(retries: Retry, retry_after: str) -> float:
-    """Return the seconds that a ``Retry-After`` (RFC 9110, 10.2.3) asks for, 0 where it cannot be read."""
-    try:
-        return retries.parse_retry_after(retry_after)
-    except (exceptions.InvalidHeader, ValueError, OverflowError):
-        return 0
 
 
 def _exchange(request: HttpRequest) -> Answer:
     """Ask once, and read the answer piece by piece."""
     method, address, headers, limits, body, connections = request
-    manager = (connections or Connections()).to(address)
-    with manager.request(
+    connections = {} if connections is None else connections
+    if address.server not in connections:
+        connections[address.server] = _manager(address)
+    with connections[address.server].request(
         method,
         address.url,
         body=body,
@@ -445,11 +414,7 @@ def _exchange(request: HttpRequest) -> Answer:
 
 
 def _manager(address: Address) -> PoolManager:
-    """Return the connections to an address, by the environment's proxy; this machine is reached by none.
-
-    Raises:
-        Unusable: the environment names a proxy or certificates that cannot be used.
-    """
+    """Return the connections to an address, by the environment's proxy; this machine is reached by none."""
     context = _trust(os.environ.get(_CERTIFICATES)) if address.scheme == "https" else None
     proxies = {} if address.on_loopback or proxy_bypass(address.host) else getproxies()
     named = proxies.get(address.scheme) or proxies.get("all")

@@ -15,6 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Collection
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from .faults import Refused, Unusable
@@ -25,19 +26,12 @@ _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _DIGEST = r"sha256:[0-9a-f]{64}"
-_LOOPBACK = r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]"
 # https://github.com/opencontainers/image-spec/blob/main/image-index.md: GOARCH's names, from the kernel's.
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 class Reference(NamedTuple):
-    """An image's name.
-
-    Attributes:
-        name: the repository as it was written, host included where one was (``jupyterhub/k8s-hub``).
-        tag: the tag, or None.
-        digest: ``sha256:`` and 64 hexadecimal digits, or None.
-    """
+    """An image's name; ``name`` is the repository as it was written, host included where one was."""
 
     name: str
     tag: str | None = None
@@ -45,11 +39,7 @@ class Reference(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, where: object | None = None) -> Reference:
-        """Read ``[host/]path[:tag][@digest]``.
-
-        Raises:
-            Unusable: ``text`` is not an image name; ``where`` says where it stood.
-        """
+        """Read ``[host/]path[:tag][@digest]``; raise Unusable where ``text``, which stood ``where``, is none."""
         rest, at, digest = text.partition("@")
         head, colon, tag = rest.rpartition(":")
         if not colon or "/" in tag:
@@ -83,7 +73,7 @@ class Reference(NamedTuple):
     def on_loopback(self) -> bool:
         """Whether the registry is on this machine (127.0.0.0/8, ::1, localhost)."""
         host = self.host if self.host.endswith("]") else self.host.rpartition(":")[0] or self.host
-        return bool(re.fullmatch(_LOOPBACK, host))
+        return is_loopback(host.strip("[]"))
 
     def same_repository(self, other: Reference) -> bool:
         """Whether both names mean one repository, however they are spelled."""
@@ -98,6 +88,14 @@ class Reference(NamedTuple):
         return self._replace(digest=digest)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether ``host``, a name or an address without brackets, is this machine."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def is_name(text: str) -> bool:
     """Whether ``text`` is a repository's name, with or without a host."""
     host, path = _split(text)
@@ -110,12 +108,7 @@ def is_tag(text: str) -> bool:
 
 
 class Host(NamedTuple):
-    """The machine that builds.
-
-    Attributes:
-        system: ``linux``, ``darwin``, ``win32``: Python's ``sys.platform``.
-        machine: the processor's kind, as the kernel names it.
-    """
+    """The machine that builds: Python's ``sys.platform``, and the processor as the kernel names it."""
 
     system: str
     machine: str
@@ -139,15 +132,9 @@ class Host(NamedTuple):
 
 
 def platform_argument(host: Host, wanted: str, asked: str | None = None) -> str | None:
-    """Return what ``--platform`` is given on ``host``, or None for a native build without it.
+    """Return what ``--platform`` is given on ``host`` to build for ``wanted``, or None for a native build without it.
 
-    Args:
-        host: the machine that builds.
-        wanted: the cluster's platform, ``linux/amd64``.
-        asked: ``--platform`` of the command line; wins.
-
-    Raises:
-        Refused: the host is Windows without WSL.
+    What is ``asked`` for on the command line wins. Raises Refused on Windows without WSL.
     """
     if host.system in ("win32", "cygwin", "msys"):
         raise Refused(

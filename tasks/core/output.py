@@ -188,6 +188,10 @@ class Wait:
     def __init__(self, what: str) -> None:
         self.what, self.last, self.begin = one_line(what), "", time.monotonic()
 
+    def hear(self, text: str) -> None:
+        """Take a line as the last thing that was said, unless it is blank."""
+        self.last = text if text.strip() else self.last
+
     def __str__(self) -> str:
         told = f"{self.what} ({duration(time.monotonic() - self.begin)})"
         return f"{told}: {one_line(self.last)}" if self.last else told

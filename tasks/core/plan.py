@@ -37,8 +37,7 @@ class Fact(NamedTuple):
 
     Attributes:
         name: what people call it: ``the current branch``, ``hub/values.yaml``.
-        ask: asks for its value.
-        value: the value that the plan was made with.
+        value: the value that the plan was made with; ``ask`` asks for it again.
         words: tells a value in words that follow the name: ``is now main``.
         back: returns the command that brings a value back; empty where there is none.
     """
@@ -57,13 +56,7 @@ class Fact(NamedTuple):
 
 
 class Moved(Refused):
-    """The world is not the one that the plan was made in.
-
-    Args:
-        what: what moved, and what it is now.
-        back: the command that brings it back; empty where there is none.
-        done: what the run has done already.
-    """
+    """The world is not the one that the plan was made in: what moved, how to bring it ``back``, what was done."""
 
     def __init__(self, what: str, back: str = "", done: str = "nothing was done") -> None:
         again = f"{back}, then run the same command again" if back else "run the same command again"
@@ -72,15 +65,12 @@ class Moved(Refused):
 
 
 class Action(NamedTuple):
-    """One change of the world.
+    """One change of the world: ``what`` it does and ``why``, in a line each.
 
     Attributes:
-        what: what it does, in one line.
-        why: the reason, in one line.
         do: does it, given the values of the facts that it relies on and what earlier actions left, and returns those
             of the facts that it changes, and what else is reported of it; None where the world is that way already.
         details: lines below it: a diff, or ``$`` and the command as one could paste it.
-        relies: the facts that it relies on.
         refusal: why it cannot be done; None where it can.
         is_check: whether it only makes sure of something; a dry run alone shows it.
     """
@@ -102,11 +92,9 @@ class Action(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What one task does.
+    """What one task does: its actions in order.
 
     Attributes:
-        name: the task's name.
-        actions: what is to be done, in order.
         report: returns the step's part of the JSON report, given what its actions left; nothing in a dry run.
         summary: returns the lines that say what was done, given the same.
         warnings: what people should know before they say yes.
@@ -136,13 +124,7 @@ def refused(name: str, fault: Fault) -> Step:
 
 @dataclass
 class Plan:
-    """The steps of a run.
-
-    Attributes:
-        steps: what is to be done, in order.
-        results: what the actions of each performed step left, in the steps' order.
-        times: how long each performed step took, in seconds, in the steps' order.
-    """
+    """The steps of a run; of those that were performed, what their actions left, and how many seconds they took."""
 
     steps: tuple[Step, ...]
     results: list[Values] = field(default_factory=list)

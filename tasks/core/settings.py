@@ -1,7 +1,7 @@
-"""The settings: where they come from, and one frozen, validated record of them.
+"""What the user wants: the settings, from all their sources in one validated record, and the flags of each task.
 
-Sources, later ones win: the defaults, ``hub:`` in the hub repository's ``invoke.yaml``, Invoke's own configuration (its
-files, ``-f``), ``INVOKE_HUB_*`` in the environment, the command line
+Sources of settings, later ones win: the defaults, ``hub:`` in the hub repository's ``invoke.yaml``, Invoke's own
+configuration (its files, ``-f``), ``INVOKE_HUB_*`` in the environment, the command line
 (https://docs.pyinvoke.org/en/stable/concepts/configuration.html).
 ``docs/settings.md`` is made from the docstring of :class:`Settings`.
 """
@@ -11,10 +11,11 @@ from __future__ import annotations
 import contextlib
 import os
 import reprlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import platformdirs
 from invoke.config import Config, DataProxy
@@ -22,7 +23,7 @@ from invoke.exceptions import UnknownFileType
 from invoke.util import yaml
 
 from .faults import Unusable, nearest
-from .names import is_name
+from .names import Reference, is_name
 from .reading import is_inside, is_passable, read_file
 
 SECTION = "hub"
@@ -38,8 +39,8 @@ ATTESTATIONS = {
     "sbom": "type=sbom",
 }
 _PREFIX = "INVOKE_HUB_"
-_YES = frozenset({"true", "yes", "on", "1"})
-_NO = frozenset({"false", "no", "off", "0"})
+_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+_LARGEST_FILE = 1024 * 1024
 # What Invoke raises over a file that it cannot use: a list, a number for a key.
 _INVOKE_ERRORS = (
     OSError,
@@ -58,11 +59,7 @@ _taken: dict[str, str] = {}
 
 
 class ValuesTarget(NamedTuple):
-    """One more place that an image is written to: a values file, a dotted path in it.
-
-    Attributes:
-        image: the image's key in chartpress.yaml; None for every image that is built.
-    """
+    """A place that an image (None: every image that is built) is written to: a values file, a dotted path in it."""
 
     file: str
     path: str
@@ -72,9 +69,7 @@ class ValuesTarget(NamedTuple):
 class DeploymentSetting(NamedTuple):
     """One installation of the chart: its values files, the strongest last, and where Helm installs it.
 
-    Attributes:
-        namespace: the Kubernetes namespace; the deployment's name where it is not given.
-        release: the Helm release; the deployment's name where it is not given.
+    Namespace and release are the deployment's name where they are not given.
     """
 
     name: str
@@ -95,14 +90,7 @@ class Accepted(NamedTuple):
 
 
 class WholeImage(NamedTuple):
-    """A hub image that chartpress.yaml does not name; its paths are relative to the repository's top.
-
-    Attributes:
-        name: the full name without a tag.
-        dockerfile: the Dockerfile; None for ``Dockerfile`` in the context.
-        values: the dotted paths of its name and tag in the chart's values.yaml.
-        paths: what a new tag comes from, in place of the context and the Dockerfile.
-    """
+    """A hub image that chartpress.yaml does not name; its attributes are those of the setting ``images``."""
 
     context: str
     name: str
@@ -112,12 +100,7 @@ class WholeImage(NamedTuple):
 
 
 class PinTarget(NamedTuple):
-    """One more place of the release's version: a file or a glob.
-
-    Attributes:
-        path: the dotted path of the version in a YAML file; without it a comment marks the version's line.
-        marker: a text that marks it instead, on its line or the line above.
-    """
+    """A place of the release's version: a file or a glob, and a dotted path in it, or what marks the version's line."""
 
     file: str
     path: str | None = None
@@ -214,12 +197,12 @@ class Settings(NamedTuple):
 
     @property
     def image_keys(self) -> tuple[str, ...]:
-        """The keys among ``images``."""
+        """The images that are named by their keys."""
         return tuple(one for one in self.images if isinstance(one, str))
 
     @property
     def whole_images(self) -> tuple[WholeImage, ...]:
-        """The images among ``images`` that chartpress.yaml does not name."""
+        """The images that chartpress.yaml does not name."""
         return tuple(one for one in self.images if isinstance(one, WholeImage))
 
     @property
@@ -227,11 +210,62 @@ class Settings(NamedTuple):
         """The folder for what was fetched from the Helm repository."""
         if self.cache_folder:
             return Path(self.cache_folder).expanduser()
-
         return platformdirs.user_cache_path("hubpress")
 
 
 KEYS = Settings._fields
+
+
+class BumpOptions(NamedTuple):
+    """Which release the user wants: exactly ``to``, else the newest that the others allow."""
+
+    to: str | None = None
+    pre: bool = False
+    dev: bool = False
+    major: bool = False
+
+
+class CommitOptions(NamedTuple):
+    """Which commit the user wants; ``request`` is for a pull request, which pushes the branch too."""
+
+    message: str | None = None
+    branch: str | None = None
+    push: bool = False
+    request: bool = False
+
+
+class BuildOptions(NamedTuple):
+    """Which build the user wants; without ``images`` that of all that inherit from z2jh's hub image.
+
+    ``stand_ins`` are the base images that a rehearsal's stand-ins are taken for.
+    """
+
+    images: tuple[str, ...] = ()
+    push: bool = True
+    force: bool = False
+    platform: str | None = None
+    builder: str | None = None
+    no_cache: bool = False
+    engine: str = "buildx"
+    stand_ins: tuple[Reference, ...] = ()
+
+
+class ReleaseOptions(NamedTuple):
+    """Which release the user wants; ``agreed`` is whether it goes on without asking."""
+
+    bump: BumpOptions
+    build: BuildOptions
+    commit: CommitOptions
+    agreed: bool = False
+
+
+class AuthOptions(NamedTuple):
+    """How to sign in: as a person, or with a ``key_file``."""
+
+    key_file: Path | None = None
+    browser: bool = True
+    adc: bool = False
+    default_registries: bool = False
 
 
 def read_settings(
@@ -251,18 +285,17 @@ def read_settings(
     typed = {} if repo is None else {"repo": repo}
     given = {**own, **{key: value for key, value in configured.items() if value is not None}, **_variables(), **typed}
     if unknown := sorted(set(given) - set(KEYS)):
-        raise Unusable(
-            f"unknown setting {SECTION}.{unknown[0]}",
-            where=_source(unknown[0]),
-            hint=_meant(unknown[0], KEYS, "settings", variable if unknown[0] in _variables() else _dotted),
-        )
+        spell = variable if unknown[0] in _variables() else f"{SECTION}.{{}}".format
+        raise _unknown(unknown[0], unknown[0], KEYS, "settings", spell)
     # A path in `cache` can only mean the folder.
     if isinstance(given.get("cache"), str) and "/" in given["cache"]:
         given = {"cache_folder": given.pop("cache"), **given}
-    values: dict[str, Any] = {
-        key: _READERS.get(key, _text)(key, value) for key, value in given.items() if value is not None
-    }
-    return Settings(**values)
+    return Settings(**{key: _READERS.get(key, _text)(key, value) for key, value in given.items() if value is not None})
+
+
+def section_in(data: bytes) -> dict[str, Any]:
+    """Return the settings in the bytes of an ``invoke.yaml``."""
+    return section_of(yaml.safe_load(data.decode()))  # type: ignore[no-untyped-call]
 
 
 def section_of(content: object) -> dict[str, Any]:
@@ -271,17 +304,14 @@ def section_of(content: object) -> dict[str, Any]:
     Raises:
         Unusable: the content is not a mapping, or ``hub`` is not.
     """
-    plain = _plain(content)
-    if plain is None:
-        return {}
-    if not isinstance(plain, dict):
-        raise Unusable("the file is not a mapping", where=FILE, hint=f"write {SECTION}: {{}}")
-    section = plain.get(SECTION)
-    if section is None:
-        return {}
-    if not isinstance(section, dict):
-        raise Unusable(f"{SECTION} is not a mapping of settings", where=FILE, hint=f"write {SECTION}: {{}}")
-    return section
+    for what in ("the file is not a mapping", f"{SECTION} is not a mapping of settings"):
+        if content is None:
+            return {}
+        if not isinstance(content, (DataProxy, dict)):
+            raise Unusable(what, where=FILE, hint=f"write {SECTION}: {{}}")
+        whole = {str(key): content[key] for key in content.keys()}  # noqa: SIM118 - Invoke's iterates over the keys too
+        content = whole.get(SECTION)
+    return {key: dict(value) if isinstance(value, DataProxy) else value for key, value in whole.items()}
 
 
 def variable(key: str) -> str:
@@ -316,43 +346,20 @@ def read_by_invoke(file: Path | None) -> Iterator[None]:
     """
     try:
         if file is not None:
-            read_file(file)
+            read_file(file, _LARGEST_FILE)
         yield
     except FileNotFoundError:
         raise
     except _INVOKE_ERRORS as err:
-        raise _unreadable(file or Path(FILE), err) from err
+        where = file or Path(FILE)
+        raise Unusable(f"the file {_reason(err)}", where=where.name, hint=f"fix {where}") from err
 
 
 def _section_in(file: Path) -> dict[str, Any]:
     """Return the settings in an ``invoke.yaml``; empty where there is no such file or section."""
-    try:
-        data = read_file(file)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as err:
-        raise _unreadable(file, err) from err
-    # Only a repository with such a file pays for the YAML library: `invoke --list` does without.
-    from . import yaml_tree  # noqa: PLC0415
-
-    try:
-        return section_of(yaml_tree.load(data.decode(), yaml_tree.typed))
-    except yaml_tree.Unreadable as err:
-        raise Unusable(f"the file {err}", where=file.name, hint=f"fix {file}") from err
-    except UnicodeDecodeError as err:
-        raise _unreadable(file, err) from err
-
-
-def _plain(value: object) -> object:
-    """Return Invoke's own mappings as dicts, and every mapping's keys as text."""
-    if isinstance(value, (DataProxy, dict)):
-        keys: Iterable[Any] = value.keys()
-        return {str(key): _plain(value[key]) for key in keys}
-    return value
-
-
-def _unreadable(file: Path, err: Exception) -> Unusable:
-    return Unusable(f"the file {_reason(err)}", where=file.name, hint=f"fix {file}")
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), read_by_invoke(file):
+        return section_in(read_file(file))
+    return {}
 
 
 def _reason(err: Exception) -> str:
@@ -377,6 +384,76 @@ def _source(key: str) -> str:
     return variable(key) if key in _variables() else FILE
 
 
+def _unknown(key: str, name: str, known: Sequence[str], kind: str, spell: Callable[[str], str] = str) -> Unusable:
+    """Return the fault of an unknown name, with the nearest known one, else all of them."""
+    near = nearest(name, known)
+    hint = f"did you mean {spell(near)}?" if near else f"the {kind} are: {', '.join(known)}"
+    return Unusable(f"unknown setting {SECTION}.{key}", where=_source(key), hint=hint)
+
+
+def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
+    source = _source(key.partition(".")[0])
+    return Unusable(
+        f"{SECTION}.{key} is {_shown.repr(value)}, not {wanted}",
+        where=source,
+        hint=hint if source == FILE else f"fix {source}, or unset it",
+    )
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of value: ``read`` returns None for what is not one, ``hint`` is how to write one under ``{key}``."""
+
+    read: Callable[[Any], Any]
+    wanted: str
+    hint: str
+
+    def __call__(self, key: str, value: object) -> Any:  # noqa: ANN401 - what the kind is read as
+        found = self.read(value)
+        if found is None:
+            raise _wrong(key, value, self.wanted, self.hint.format(key=key))
+        return found
+
+
+@dataclass(frozen=True)
+class _Records:
+    """A list of records that are written as mappings, one of which may stand without a list.
+
+    Attributes:
+        record: what an entry is read as, its fields by ``readers``, else as texts.
+        needed: the fields that an entry must have.
+        wanted, wanted_list, hint: as of a :class:`_Kind`.
+        short: the fields that an entry can be written with as a text, separated by a colon.
+    """
+
+    record: type[Any]
+    needed: tuple[str, ...]
+    wanted: str
+    wanted_list: str
+    hint: str
+    readers: Mapping[str, _Reader] = field(default_factory=dict)
+    short: tuple[str, ...] = ()
+
+    def __call__(self, key: str, value: object) -> tuple[Any, ...]:
+        """Read a list; in the environment its entries are separated by commas."""
+        entries = _NAMES.read(value) if isinstance(value, str) and self.short else value
+        if not isinstance(entries, (list, tuple, dict)):
+            raise _wrong(key, value, self.wanted_list, self.hint.format(key=key))
+        return tuple(self._entry(key, one) for one in ([entries] if isinstance(entries, dict) else entries))
+
+    def _entry(self, key: str, entry: object) -> Any:  # noqa: ANN401 - one of the records
+        if isinstance(entry, str) and self.short:
+            entry = {name: text for name, text in zip(self.short, entry.split(":", 1), strict=False) if text}
+        if not isinstance(entry, dict) or not entry.keys() >= {*self.needed}:
+            raise _wrong(key, entry, self.wanted, self.hint.format(key=key))
+        fields = self.record._fields
+        if unknown := sorted({*map(str, entry)} - {*fields}):
+            raise _unknown(f"{key}.{unknown[0]}", unknown[0], fields, f"keys of {SECTION}.{key}")
+        given = {name: value for name, value in entry.items() if value is not None}
+        read = {name: self.readers.get(name, _text)(f"{key}.{name}", value) for name, value in given.items()}
+        return self.record(**read)
+
+
 def _text(key: str, value: object) -> str:
     """Read a text; most of them are given to programs, which could take one for an option."""
     if isinstance(value, str) and value.strip().startswith("-"):
@@ -389,7 +466,6 @@ def _text(key: str, value: object) -> str:
 
 
 def _path(key: str, value: object) -> str:
-    """Read a path of the repository."""
     path = _text(key, value)
     if is_inside(path):
         return path
@@ -401,204 +477,131 @@ def _folder(key: str, value: object) -> str:
     return _path(key, _text(key, value).strip("/") or ".")
 
 
-def _names(key: str, value: object) -> tuple[str, ...]:
+def _paths(key: str, value: object) -> tuple[str, ...]:
+    return tuple(_path(key, path) for path in _NAMES(key, value))
+
+
+def _images(key: str, value: object) -> tuple[str | WholeImage, ...]:
+    """Read a list of keys, or one of whole images."""
+    is_whole = isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict) for one in value))
+    images: tuple[str | WholeImage, ...] = (_WHOLE_IMAGES if is_whole else _NAMES)(key, value)
+    return images
+
+
+def _pins(key: str, value: object) -> tuple[PinTarget, ...]:
+    pins: tuple[PinTarget, ...] = _PINS(key, value)
+    for pin in pins:
+        if pin.path and pin.marker:
+            raise _wrong(key, pin._asdict(), _PINS.wanted, _FILE_HINT.format(key=key))
+    return pins
+
+
+def _names(value: object) -> tuple[str, ...] | None:
     """Read a list of names; in the environment they are separated by commas."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     if isinstance(value, (list, tuple)) and all(isinstance(part, str) and is_passable(part) for part in value):
         return tuple(value)
-    raise _wrong(key, value, "a list of names", f"write {key}: [hub]")
+    return None
 
 
-def _images(key: str, value: object) -> tuple[str | WholeImage, ...]:
-    """Read a list of keys, or one of whole images; one image need not be in a list."""
-    entries = [value] if isinstance(value, Mapping) else value
-    if isinstance(entries, (list, tuple)) and any(isinstance(part, Mapping) for part in entries):
-        return tuple(_whole_image(key, part) for part in entries)
-    return _names(key, value)
-
-
-def _whole_image(key: str, entry: object) -> WholeImage:
-    if not isinstance(entry, Mapping) or not {"context", "name"} <= set(entry):
-        raise _wrong(key, entry, "context and name", f"write {key}: [{{context: images/hub, name: HOST/PATH/hub}}]")
-    if unknown := sorted(set(entry) - set(WholeImage._fields)):
-        hint = _meant(unknown[0], WholeImage._fields, "keys of an image")
-        raise Unusable(f"unknown setting {SECTION}.{key}.{unknown[0]}", where=FILE, hint=hint)
-    dockerfile = entry.get("dockerfile")
-    return WholeImage(
-        _folder(f"{key}.context", entry["context"]),
-        _image_name(f"{key}.name", entry["name"]),
-        None if dockerfile is None else _path(f"{key}.dockerfile", dockerfile),
-        _names(f"{key}.values", entry.get("values") or ()),
-        tuple(_path(f"{key}.paths", path) for path in _names(f"{key}.paths", entry.get("paths") or ())),
-    )
-
-
-def _image_name(key: str, value: object) -> str:
-    """Read an image's full name without a tag."""
-    if isinstance(value, str) and is_name(value):
-        return value
-    raise _wrong(key, value, "the name of an image", "write it as HOST/PATH/NAME in small letters, without a tag")
-
-
-def _lines(key: str, value: object) -> tuple[str, ...]:
+def _lines(value: object) -> tuple[str, ...] | None:
     """Read a list of texts, or a text of several lines, each without the dash of a list before it."""
     lines = value.splitlines() if isinstance(value, str) else value
     if isinstance(lines, (list, tuple)) and all(isinstance(line, str) for line in lines):
         return tuple(line.strip().removeprefix("- ") for line in lines if line.strip())
-    raise _wrong(key, value, "a list of strings", f"write {key}: [Merge it, Deploy]")
+    return None
 
 
-def _attest(key: str, value: object) -> tuple[str, ...]:
-    words = _names(key, value)
-    if set(words) <= ATTESTATIONS.keys():
-        return words
-    raise _wrong(key, value, f"a list of {', '.join(ATTESTATIONS)}", f"write {key}: [{PROVENANCE}]")
+def _attestations(value: object) -> tuple[str, ...] | None:
+    names = _names(value)
+    return names if names is not None and ATTESTATIONS.keys() >= {*names} else None
 
 
-def _base(key: str, value: object) -> str:
-    if value in (KEEP, CHART):
-        return str(value)
-    raise _wrong(key, value, f"{KEEP} or {CHART}", f"write {key}: {KEEP}")
-
-
-def _cache(key: str, value: object) -> str:
+def _cache(value: object) -> str | None:
     """Read a kind of build cache; YAML 1.1, which Invoke reads, takes ``on`` and ``off`` for true and false."""
     word = str(value).strip().lower()
-    if word in (CACHE_INLINE, CACHE_REGISTRY):
-        return word
-    if word in _YES or word in _NO:
-        return CACHE_ON if word in _YES else CACHE_OFF
-    raise _wrong(key, value, f"{CACHE_OFF}, {CACHE_ON}, {CACHE_INLINE} or {CACHE_REGISTRY}", f"write {key}: {CACHE_ON}")
+    known = {CACHE_INLINE: CACHE_INLINE, CACHE_REGISTRY: CACHE_REGISTRY}
+    return {**known, **dict.fromkeys(_YES, CACHE_ON), **dict.fromkeys(_NO, CACHE_OFF)}.get(word)
 
 
-def _platform(key: str, value: object) -> str:
+def _platform(value: object) -> str | None:
     parts = value.strip().split("/") if isinstance(value, str) else []
-    if len(parts) in (2, 3) and all(part.isalnum() for part in parts):
-        return "/".join(parts)
-    raise _wrong(key, value, "a platform", f"write {key}: linux/amd64")
+    return "/".join(parts) if len(parts) in (2, 3) and all(part.isalnum() for part in parts) else None
 
 
-def _switch(key: str, value: object) -> bool:
+def _switch(value: object) -> bool | None:
     """Read a yes or no; a shell's ``false`` means false, which Invoke's own cast would not see."""
-    word = str(value).strip().lower()
-    if word in _YES or word in _NO:
-        return word in _YES
-    raise _wrong(key, value, "true or false", f"write {key}: false")
+    return {**dict.fromkeys(_YES, True), **dict.fromkeys(_NO, False)}.get(str(value).strip().lower())
 
 
-def _targets(key: str, value: object) -> tuple[ValuesTarget, ...]:
-    """Read a list of ``{file, path, image}``."""
-    return tuple(_target(key, entry) for entry in _file_entries(key, value, "a list of file and path"))
-
-
-def _target(key: str, entry: object) -> ValuesTarget:
-    if isinstance(entry, Mapping) and {"file", "path"} <= set(entry) <= {"file", "path", "image"}:
-        return ValuesTarget(**_file_texts(key, entry))
-    raise _wrong(key, entry, "file and path", f"write {key}: [{{file: ..., path: ...}}]")
-
-
-def _deployments(key: str, value: object) -> tuple[DeploymentSetting, ...]:
-    """Read a list of ``{name, values, namespace, release}``."""
-    if isinstance(value, (list, tuple)):
-        return tuple(_deployment(key, entry) for entry in value)
-    raise _wrong(key, value, "a list of deployments", f"write {key}: [{{name: ..., values: [...]}}]")
-
-
-def _deployment(key: str, entry: object) -> DeploymentSetting:
-    if not isinstance(entry, Mapping) or not {"name"} <= set(entry) <= {*DeploymentSetting._fields}:
-        raise _wrong(key, entry, "name and values", f"write {key}: [{{name: ..., values: [...]}}]")
-    files = tuple(_path(f"{key}.values", path) for path in _names(f"{key}.values", entry.get("values", ())))
-    texts = {name: _text(f"{key}.{name}", text) for name, text in entry.items() if name != "values"}
-    return DeploymentSetting(texts["name"], files, texts.get("namespace"), texts.get("release"))
-
-
-def _version(key: str, value: object) -> str:
+def _version(value: object) -> str | None:
     """Read a version, which YAML takes for a number where it has two parts."""
     text = str(value)
-    if text.removeprefix("v").replace(".", "").isdecimal():
-        return text
-    raise _wrong(key, value, "a version of Kubernetes", f'write {key}: "1.30"')
+    return text if text.removeprefix("v").replace(".", "").isdecimal() else None
 
 
-def _accepted(key: str, value: object) -> tuple[Accepted, ...]:
-    """Read a list of codes and ``{code, path}``; in the environment ``code`` or ``code:path``, separated by commas."""
-    if isinstance(value, str):
-        return tuple(
-            Accepted(code, path or None) for code, _, path in (one.partition(":") for one in _names(key, value))
-        )
-    entries = value if isinstance(value, (list, tuple)) else [value]
-    return tuple(_acceptance(key, entry) for entry in entries)
-
-
-def _acceptance(key: str, entry: object) -> Accepted:
-    if isinstance(entry, str):
-        return Accepted(_text(key, entry))
-    if isinstance(entry, Mapping) and {"code"} <= set(entry) <= {"code", "path"}:
-        return Accepted(**{name: _text(f"{key}.{name}", text) for name, text in entry.items()})
-    raise _wrong(key, entry, "a problem's code", f"write {key}: [image-override, {{code: ..., path: ...}}]")
-
-
-def _pins(key: str, value: object) -> tuple[PinTarget, ...]:
-    """Read a list of ``{file, path}`` or ``{file, marker}``."""
-    return tuple(_pin(key, entry) for entry in _file_entries(key, value, "a list of files"))
-
-
-def _pin(key: str, entry: object) -> PinTarget:
-    if isinstance(entry, Mapping) and {"file"} <= set(entry) and set(entry) in ({"file"}, {"file", "path"}, _MARKED):
-        return PinTarget(**_file_texts(key, entry))
-    raise _wrong(key, entry, "file with path or marker", f"write {key}: [{{file: ..., path: ...}}]")
-
-
-def _file_entries(key: str, value: object, wanted: str) -> Sequence[object]:
-    """Read a list that begins with files; in the environment ``file:path``, separated by commas."""
-    if isinstance(value, str):
-        return [dict(zip(("file", "path"), part.split(":", 1), strict=False)) for part in _names(key, value)]
-    if not isinstance(value, (list, tuple)):
-        raise _wrong(key, value, wanted, f"write {key}: [{{file: ..., path: ...}}]")
-    return value
-
-
-def _file_texts(key: str, entry: Mapping[str, object]) -> dict[str, str]:
-    return {name: (_path if name == "file" else _text)(f"{key}.{name}", text) for name, text in entry.items()}
-
-
-def _dotted(key: str) -> str:
-    return f"{SECTION}.{key}"
-
-
-def _meant(word: str, known: Sequence[str], kind: str, spell: Callable[[str], str] = str) -> str:
-    """Return the hint for an unknown name: the nearest known one, else all of them."""
-    near = nearest(word, known)
-    return f"did you mean {spell(near)}?" if near else f"the {kind} are: {', '.join(known)}"
-
-
-def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
-    source = _source(key.partition(".")[0])
-    return Unusable(
-        f"{SECTION}.{key} is {_shown.repr(value)}, not {wanted}",
-        where=source,
-        hint=hint if source == FILE else f"fix {source}, or unset it",
-    )
-
-
-_MARKED = {"file", "marker"}
-_READERS = {
-    "accept": _accepted,
+_Reader: TypeAlias = Callable[[str, Any], Any]
+_NAMES = _Kind(_names, "a list of names", "write {key}: [hub]")
+_SWITCH = _Kind(_switch, "true or false", "write {key}: false")
+_IMAGE_NAME = _Kind(
+    lambda value: value if isinstance(value, str) and is_name(value) else None,
+    "the name of an image",
+    "write it as HOST/PATH/NAME in small letters, without a tag",
+)
+_FILE_HINT = "write {key}: [{{file: ..., path: ...}}]"
+_FILE_AND_PATH = ("file", "path")
+_PINS = _Records(
+    PinTarget, ("file",), "file with path or marker", "a list of files", _FILE_HINT, {"file": _path}, _FILE_AND_PATH
+)
+_WHOLE_IMAGES = _Records(
+    WholeImage,
+    ("context", "name"),
+    "context and name",
+    "a list of images",
+    "write {key}: [{{context: images/hub, name: HOST/PATH/hub}}]",
+    {"context": _folder, "name": _IMAGE_NAME, "dockerfile": _path, "values": _NAMES, "paths": _paths},
+)
+_READERS: Mapping[str, _Reader] = {
+    "accept": _Records(
+        Accepted,
+        ("code",),
+        "a problem's code",
+        "a problem's code",
+        "write {key}: [image-override, {{code: ..., path: ...}}]",
+        short=("code", "path"),
+    ),
+    "attest": _Kind(_attestations, f"a list of {', '.join(ATTESTATIONS)}", f"write {{key}}: [{PROVENANCE}]"),
+    "base": _Kind(
+        lambda value: value if value in (KEEP, CHART) else None, f"{KEEP} or {CHART}", f"write {{key}}: {KEEP}"
+    ),
+    "cache": _Kind(_cache, "off, on, inline or registry", f"write {{key}}: {CACHE_ON}"),
+    "deployments": _Records(
+        DeploymentSetting,
+        ("name",),
+        "name and values",
+        "a list of deployments",
+        "write {key}: [{{name: ..., values: [...]}}]",
+        {"values": _paths},
+    ),
     "images": _images,
+    "kubernetes": _Kind(_version, "a version of Kubernetes", 'write {key}: "1.30"'),
+    "labels": _NAMES,
+    "next_steps": _Kind(_lines, "a list of strings", "write {key}: [Merge it, Deploy]"),
     "pins": _pins,
-    "labels": _names,
-    "reviewers": _names,
-    "base": _base,
-    "next_steps": _lines,
-    "attest": _attest,
-    "cache": _cache,
-    "deployments": _deployments,
-    "kubernetes": _version,
-    "platform": _platform,
-    "preview": _switch,
-    "public_log": _switch,
-    "push": _switch,
+    "platform": _Kind(_platform, "a platform", "write {key}: linux/amd64"),
+    "preview": _SWITCH,
+    "public_log": _SWITCH,
+    "push": _SWITCH,
+    "reviewers": _NAMES,
     "root": _folder,
-    "values": _targets,
+    "values": _Records(
+        ValuesTarget,
+        ("file", "path"),
+        "file and path",
+        "a list of file and path",
+        _FILE_HINT,
+        {"file": _path},
+        _FILE_AND_PATH,
+    ),
 }

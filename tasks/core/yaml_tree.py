@@ -6,7 +6,6 @@ is as small as its text; duplicate keys stay, as Helm takes them; and nesting is
 
 from __future__ import annotations
 
-import contextlib
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -41,7 +40,6 @@ _PREFIX = "tag:yaml.org,2002:"
 _SHOWN = 40  # characters of a value in a message
 _KIND_NAMES = {"str": "the text", "int": "the number", "float": "the number", "bool": "the truth value"}
 _CORRECT = "correct the file there"
-_NUMBERS_BEGIN = frozenset("+-.0123456789")
 # The library raises some of its own mistakes where an escape or a directive is out of range.
 _LIBRARY_ERRORS = (YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, AssertionError)
 
@@ -300,20 +298,6 @@ def load(
     if len(text) > size:
         raise Unreadable(f"more than {size // 2**20} MiB", None, "name the right file")
     return _plain_data(_build(text, nodes).root, scalar or (lambda found: found.value), {})
-
-
-def typed(scalar: Scalar) -> object:
-    """Return a plain scalar as the number or truth value that it is."""
-    text = scalar.value
-    if scalar.style or scalar.tag is not None:
-        return text
-    if text.lower() in {"true", "false"}:
-        return text.lower() == "true"
-    if text[0] in _NUMBERS_BEGIN:
-        for number in (int, float):
-            with contextlib.suppress(ValueError):
-                return number(text)
-    return text
 
 
 def child(tree: Data, key: str) -> Data:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from ..core.faults import Refused
 from ..core.names import Host, Reference
-from ..core.options import BuildOptions
 from ..core.plan import Values
+from ..core.settings import BuildOptions
 from ..repo.hub import Hub, HubImage, layout_warnings
 from ..tools import docker
 from ..tools.command import current_folder
@@ -248,7 +248,7 @@ class Build:
     def _platform_detail(self, argument: str | None) -> str:
         if argument is None:
             return f"native on this {Host.here().title}"
-        if not self.builder.is_started:
+        if not self.builder.runs:
             return f"for {argument}"
         native = all(map(self.builder.is_native, argument.split(",")))
         return f"for {argument}, {'native on' if native else 'emulated by'} {self.builder.title}"

@@ -25,8 +25,7 @@ from typing import Any, NamedTuple, Protocol
 from ..core import output
 from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable, nearest
 from ..core.names import Reference
-from ..core.options import BuildOptions
-from ..core.settings import CACHE_OFF, CHARTPRESS
+from ..core.settings import CACHE_OFF, CHARTPRESS, BuildOptions
 from ..core.visible import keep_secret
 from ..repo.files import scratch_folder
 from ..repo.hub import Hub
@@ -35,7 +34,7 @@ from ..tools import docker
 from ..tools.command import Command, Output
 from ..tools.credentials import DockerLogins
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD
-from ..tools.forges import web_address
+from ..tools.forges import read_remote
 from ..tools.git import UNSET, Git
 from ..tools.google import EXPIRED, is_google
 from ..tools.process import find, missing, run_folded
@@ -283,7 +282,7 @@ def _target(build: Build, one: ImageBuild, *, no_cache: bool, shared: bool) -> B
         named = fields.get("contexts", {}).items()
         fields["contexts"] = {name: from_folder(context, one.way) for name, context in named}
     cache = cache_fields(hub, one.image, build.builder, push=build.pushes) if shared else {}
-    source = web_address(upstream_address(hub.git, hub.settings))
+    source = read_remote(upstream_address(hub.git, hub.settings))
     shown = {one.name.commit, one.name.tag, hub.branch}
     for name, value in chain(arguments.items(), *(fields.get(field, {}).items() for field in ("args", "labels"))):
         # What is filled in is shown everywhere else too.
@@ -297,7 +296,7 @@ def _target(build: Build, one: ImageBuild, *, no_cache: bool, shared: bool) -> B
         context=one.way + spec.context,
         dockerfile=one.way + spec.dockerfile,
         build_args=arguments,
-        labels={**one.labels(), **({f"{LABEL}source": source} if source else {})},
+        labels={**one.labels(), **({f"{LABEL}source": source.address} if source else {})},
         pins={str(base.reference): base.reference.pinned(digest)} if digest else {},
         platform=one.argument,
         no_cache=no_cache,

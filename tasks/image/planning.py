@@ -11,15 +11,15 @@ from dataclasses import replace
 from ..core import output
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable
 from ..core.names import Host, Reference, platform_argument, platforms_left
-from ..core.options import BuildOptions
 from ..core.plan import Action, Fact, Step, Values
+from ..core.settings import BuildOptions
 from ..repo.edits import PinnedPlace, image_edits
 from ..repo.files import WorkingTree, edit_action, is_below, is_half_written, join
 from ..repo.hub import Hub, HubImage
 from ..repo.values import PinnedImage
 from ..tools import docker
 from ..tools.docker import CLOUD_BUILD, Builder
-from ..tools.git_facts import standing
+from ..tools.git_states import standing
 from ..tools.process import Pool, answer_of
 from ..tools.registry import require_push_right
 from .build import RETAGGED, SKIPPED, Build, ImageBuild, inputs_of, results_of, retag_images, source_trees
@@ -219,7 +219,7 @@ def _on_builder(build: Build, builder: Builder) -> Build:
     if build.pushes and build.hub.settings.attest and builder.name != CLOUD_BUILD:
         docker.require_attesting(builder)
     foreign = [one for one in build.to_build if one.argument is None and not builder.is_native(one.platform)]
-    named = [one._replace(argument=one.platform) for one in foreign if builder.is_started]
+    named = [one._replace(argument=one.platform) for one in foreign if builder.runs]
     return replace(build, builder=builder).with_images(named)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from ..core import output
 from ..core.faults import DOOR, Denied
-from ..core.options import AuthOptions
 from ..core.plan import Action, Step, Values
+from ..core.settings import AuthOptions
 from ..tools import google
 from ..tools.command import Command
 from ..tools.credentials import DockerLogins, answering_hosts, ask_helper

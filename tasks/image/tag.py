@@ -246,7 +246,7 @@ def checked_base_version(history: History, base_version: str | None) -> str | No
 
 def require_whole_history(history: History) -> None:
     """Refuse a shallow clone, in which commits are counted wrong."""
-    if history.git.is_shallow():
+    if history.git.clone.shallow:
         raise Refused(
             "the clone is shallow, so commits cannot be counted", where=history.git.folder, hint="git fetch --unshallow"
         )

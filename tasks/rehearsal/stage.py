@@ -22,9 +22,8 @@ from urllib.parse import urlsplit
 from ..core import output
 from ..core.faults import Refused, Unreachable, Unusable
 from ..core.names import Reference
-from ..core.options import BuildOptions, BumpOptions, CommitOptions, ReleaseOptions
 from ..core.plan import Plan
-from ..core.settings import CACHE_OFF, WholeImage
+from ..core.settings import CACHE_OFF, BuildOptions, BumpOptions, CommitOptions, ReleaseOptions, WholeImage
 from ..core.yaml_tree import parse
 from ..image.proof import Base
 from ..image.tree import SUBMODULE, submodule_names
@@ -286,7 +285,7 @@ def _set_head(original: Git, clone: Git) -> None:
     head = original.head()
     if head is None:
         return
-    if original.is_shallow():
+    if original.clone.shallow:
         head = clone.read("commit-tree", "-m", "The history was cut here", f"{head}^{{tree}}")
         others = ""
     else:

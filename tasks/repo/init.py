@@ -10,8 +10,7 @@ from dataclasses import replace
 from ..core.faults import DOOR, Refused, Unusable
 from ..core.names import Reference, is_name
 from ..core.plan import Action, Step
-from ..core.settings import FILE, Settings, read_settings, section_of
-from ..core.yaml_tree import load, typed
+from ..core.settings import FILE, Settings, read_settings, section_in
 from ..releases.choose import newest
 from ..releases.index import Release
 from ..releases.repository import HelmRepository
@@ -85,7 +84,7 @@ def _left(hub: Hub, edits: Sequence[FileEdit]) -> Hub:
     new = {edit.path: edit.after for edit in edits}
     settings = hub.settings
     if FILE in new:
-        section = section_of(load(new[FILE].decode(), typed))
+        section = section_in(new[FILE])
         settings = settings._replace(images=read_settings({"images": section["images"]}).images)
     listing = hub.listing._replace(
         files=tuple(dict.fromkeys((*hub.listing.files, *new))),

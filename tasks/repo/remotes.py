@@ -14,7 +14,7 @@ from ..core import output
 from ..core.faults import Refused, Unreachable
 from ..core.settings import Settings
 from ..tools import forges
-from ..tools.forges import GITHUB, GitHub, Repository, read_ci, read_remote
+from ..tools.forges import GitHub, Repository, read_ci, read_remote
 from ..tools.git import Git, RemoteBranches
 from ..tools.process import Pool, answer_of
 
@@ -246,10 +246,7 @@ def _github(git: Git, repository: Repository | None) -> GitHub | None:
     """Return the repository for gh, where that is here and opens pull requests there; else None."""
     if repository is None or repository.path.count("/") + 1 != _OWNER_AND_NAME:
         return None
-    known = (
-        forges.is_here() if repository.forge == GITHUB else repository.forge is None and forges.knows(repository.server)
-    )
-    return GitHub(repository.server, repository.path, git.folder) if known else None
+    return GitHub(repository.server, repository.path, git.folder) if forges.gh_knows(repository) else None
 
 
 def _parent(github: GitHub | None) -> str | None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from ..core import output
 from ..core.names import Reference
-from ..core.options import BumpOptions
 from ..core.plan import Step
+from ..core.settings import BumpOptions
 from ..image.proof import with_digest
 from ..releases.choose import Choice, choose
 from ..releases.index import Release
@@ -17,7 +17,7 @@ from ..releases.versions import allows, is_range, respelled
 from ..repo.edits import base_for, moving_action, release_edits
 from ..repo.hub import Hub, helm_repository, open_repository, release_of
 from ..repo.pins import Pin
-from ..tools.git_facts import standing
+from ..tools.git_states import standing
 from .message import release_facts
 from .upgrades import upgrade_warnings, upgrades_here
 

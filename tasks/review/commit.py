@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..core.faults import Fault, Refused
-from ..core.options import CommitOptions
 from ..core.plan import COMMIT, PUSHED, Action, Fact, Moved, Step, Values, refused
+from ..core.settings import CommitOptions
 from ..repo.edits import foreign_changes
 from ..repo.files import WorkingTree
 from ..repo.hub import Hub
 from ..repo.remotes import Review
 from ..repo.secrets import credential_in
 from ..tools.git import INDEX, Git
-from ..tools.git_facts import current_branch, head, index, left_behind, local_branch, restore, standing, take_back
 from ..tools.git_faults import failed
+from ..tools.git_states import RESTORE, current_branch, head, index, left_behind, local_branch, standing, take_back
 from ..tools.process import watch
 from .branches import TargetBranch, target_branch
 from .description import HERE, Witness
@@ -130,10 +130,10 @@ class _Start(NamedTuple):
 
         def do(values: Values) -> Values:
             git.require_unlocked()
-            git.read(*restore(self.behind))
+            git.read(*RESTORE, *self.behind)
             return {self.staged.name: _without(values[self.staged.name], self.behind), RESTORED: self.behind}
 
-        command = f"$ {git.command(*restore(self.behind))}"
+        command = f"$ {git.command(*RESTORE, *self.behind)}"
         return Action(what, "it still has what the commit before had", do, (command,), (self.head, self.staged))
 
     def switch(self) -> Action:

@@ -10,17 +10,15 @@ from typing import Any, NamedTuple
 from ..core.faults import DOOR, Fault, Refused, Unusable
 from ..core.github_actions import code, fenced, plain
 from ..core.locks import temporary_folder
-from ..core.options import BumpOptions
-from ..core.settings import FILE, Accepted
+from ..core.settings import FILE, Accepted, BumpOptions
 from ..core.visible import one_line, visible, without
 from ..image.tree import Tree
 from ..repo.deployments import Deployment, deployments
 from ..repo.files import Committed
 from ..repo.hub import Hub, helm_repository
 from ..repo.remotes import Review, find_review, fork_point
-from ..tools import helm
 from ..tools.command import Output
-from ..tools.process import Pool, answer_of
+from ..tools.process import Pool, answer_of, require_installed
 from .bump import plan_bump
 from .manifests import Change, Difference, compare
 from .rendering import VALUES_INVALID, Refusal, Side, write_side
@@ -175,7 +173,7 @@ def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kube
         ProgramFailed: helm is missing, or a dependency cannot be fetched.
         Unusable, Unreachable, Denied: as :func:`.bump.plan_bump`.
     """
-    helm.require_installed()
+    require_installed("helm")
     if hub.chart_folder is None:
         raise Unusable(
             "there is no chart to render", where=hub.git.folder, hint=f"see what is pinned here: {DOOR} status"
@@ -196,7 +194,7 @@ def preview_of(hub: Hub, review: Review) -> Preview | Fault | None:
     try:
         if _before(hub, review)[1].version == hub.version:
             return None
-        helm.require_installed()
+        require_installed("helm")
         return _compare_sides(hub, review, deployments(hub), hub.settings.kubernetes)
     except Fault as fault:
         return fault

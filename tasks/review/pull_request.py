@@ -16,8 +16,8 @@ from ..repo.remotes import Review, base_here
 from ..tools.command import Command
 from ..tools.forges import CLOSED, GITHUB, ForgeRequest, GitHub, opening_address, starts_no_workflow
 from ..tools.git import PUSH_SECONDS, Git
-from ..tools.git_facts import remote_branch
 from ..tools.git_faults import push_fault
+from ..tools.git_states import remote_branch
 from ..tools.process import Pool, answer_of, capture, run_checked
 from .description import Description, Witness, describe
 
@@ -276,7 +276,7 @@ def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
         there = github.create(head, _opening(github, head, request))
         status, reviewers = CREATED, request.reviewers
     elif not request.says_the_same(there):
-        github.change(_updating(github, there, request))
+        github.run(_updating(github, there, request))
         status = UPDATED
     additions = _additions(github, there.number, request.labels_for(there), reviewers)
     told = [_add(github, there, what, command) for what, command in additions.items()]
@@ -288,7 +288,7 @@ def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
 def _add(github: GitHub, there: ForgeRequest, what: str, command: Command) -> str:
     """Add labels to a pull request, or ask for a review; return why that is not possible, empty where it was done."""
     try:
-        github.change(command)
+        github.run(command)
     except Fault as fault:
         return f"cannot {what}: {fault.what}; do it at {there.url}"
     return ""

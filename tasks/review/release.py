@@ -8,9 +8,8 @@ from concurrent.futures import Future
 from ..core import output
 from ..core.faults import Denied, Fault
 from ..core.names import Reference
-from ..core.options import AuthOptions, BuildOptions, ReleaseOptions
 from ..core.plan import Action, Plan, Step, Values, refused
-from ..core.settings import Accepted
+from ..core.settings import Accepted, AuthOptions, BuildOptions, ReleaseOptions
 from ..image.planning import ask_builder, plan_build, require_only_managed_changes
 from ..image.sign_in import plan_auth
 from ..image.tag import depends_on, names_commit

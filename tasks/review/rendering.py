@@ -24,7 +24,7 @@ from ..repo.hub import Hub, open_repository, release_of
 from ..repo.values import PinnedImage, image_at, with_image
 from ..tools import helm
 from ..tools.command import Output
-from ..tools.process import ask_all
+from ..tools.process import ask_all, require_installed
 from .manifests import looks_secret
 
 # The code of a problem with values that a chart refuses, as ``hub.accept`` names it.
@@ -153,7 +153,7 @@ def refused_values(hub: Hub) -> dict[Refusal, tuple[str, ...]]:
         ProgramFailed: helm is missing, or a dependency cannot be fetched.
         Unusable, Unreachable, Denied: as :func:`write_side`.
     """
-    helm.require_installed()
+    require_installed("helm")
     wanted, kubernetes = deployments(hub), hub.settings.kubernetes
     found: dict[Refusal, tuple[str, ...]] = {}
     planned = {path: data for path in hub.managed if (data := hub.files.read(path)) is not None}

@@ -12,14 +12,13 @@ from typing import NamedTuple
 from ..core import output
 from ..core.faults import Fault, Refused
 from ..core.locks import temporary_folder
-from ..core.options import CommitOptions
 from ..core.plan import Action, Fact, Moved, Plan, Step, Values, refused
+from ..core.settings import CommitOptions
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review
 from ..tools.forges import is_ci
 from ..tools.git import Git
-from ..tools.git_ahead import switched
-from ..tools.git_facts import CURRENT_BRANCH, HEAD, local_branch, remote_branch, standing
+from ..tools.git_states import CURRENT_BRANCH, HEAD, local_branch, remote_branch, standing, switched
 from .branches import was_merged
 
 _SHORT = 12

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _MARK = "ERROR: "
+
+
+# What reading JSON raises that is not what it should be.
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+
+
+def mentions(said: str, signs: Iterable[str]) -> bool:
+    """Whether one of ``signs`` stands in what a program said."""
+    return any(sign in said for sign in signs)
 
 
 class Command(NamedTuple):

@@ -14,12 +14,12 @@ from shlex import quote
 
 from ..core.faults import ProgramFailed, Refused, Unusable
 from .command import Command
-from .process import capture, find, missing, run_checked
+from .process import capture, require_installed, run_checked
 
 _VARIABLE = "COSIGN_PASSWORD"
 # A key service and the public log are asked over the network.
 SECONDS = 120.0
-_PROGRAM = "cosign"
+PROGRAM = "cosign"
 _ADDRESS = "://"
 _IN_ENVIRONMENT = "env://"
 _KEY, _PUBLIC = ".key", ".pub"
@@ -35,13 +35,8 @@ class Signature(Enum):
 
 
 def require_signing(key: str, folder: Path) -> None:
-    """Check that cosign is there and can read ``key``, whose file is relative to ``folder``.
-
-    Raises:
-        ProgramFailed: cosign is not installed.
-        Refused: there is no such key file, or its password is not in the environment.
-    """
-    require_cosign()
+    """Check that cosign is there, and can read ``key``, whose file is relative to ``folder``."""
+    require_installed(PROGRAM)
     if _ADDRESS in key:
         return
     if not (folder / key).is_file():
@@ -51,29 +46,15 @@ def require_signing(key: str, folder: Path) -> None:
         raise Refused(f"COSIGN_PASSWORD is not set, and {key} needs it", where="hub.sign", hint=hint)
 
 
-def require_cosign() -> None:
-    """Check that cosign is installed."""
-    if find(_PROGRAM) is None:
-        raise missing(_PROGRAM)
-
-
 def require_public_key(key: str, folder: Path) -> None:
-    """Check that the file of a public key exists.
-
-    Raises:
-        Unusable: it does not.
-    """
+    """Check that the file of a public key exists."""
     if _ADDRESS not in key and not (folder / key).is_file():
         hint = f"cosign public-key --key KEY >{quote(key)}"
         raise Unusable("the public key does not exist", where=f"hub.verify: {key}", hint=hint)
 
 
 def public_key(key: str, folder: Path) -> str:
-    """Return the key that verifies what ``key`` signs: that of a service itself, of ``NAME.key`` the ``NAME.pub``.
-
-    Raises:
-        Refused: there is none.
-    """
+    """Return the key that verifies what ``key`` signs: that of a service itself, of ``NAME.key`` the ``NAME.pub``."""
     if _ADDRESS in key and not key.startswith(_IN_ENVIRONMENT):
         return key
     public = f"{key.removesuffix(_KEY)}{_PUBLIC}"
@@ -87,39 +68,27 @@ def public_key(key: str, folder: Path) -> str:
 
 
 def sign_command(images: Sequence[str], key: str, folder: Path, *, log: bool) -> Command:
-    """Return the command that signs ``images``, each ``NAME@DIGEST``, those that an index holds included.
+    """Return the command that signs ``images``, each ``NAME@DIGEST``, and what their indexes hold.
 
-    Args:
-        images: what is signed.
-        key: the key.
-        folder: what a key file is relative to.
-        log: whether the signatures are recorded in Sigstore's public log.
+    With ``log`` the signatures are recorded in Sigstore's public log.
     """
-    argv = (_PROGRAM, "sign", "--recursive", "--yes", f"--tlog-upload={str(log).lower()}", "--key", key, *images)
+    argv = (PROGRAM, "sign", "--recursive", "--yes", f"--tlog-upload={str(log).lower()}", "--key", key, *images)
     return Command(argv, folder)
 
 
 def sign(command: Command) -> None:
-    """Run what :func:`sign_command` returned.
-
-    Raises:
-        ProgramFailed: cosign failed.
-    """
+    """Run what :func:`sign_command` returned."""
     run_checked(command, hint=str(command), seconds=SECONDS)
 
 
 def verify_command(image: str, key: str, folder: Path, *, log: bool) -> Command:
     """Return the command that verifies the signature of ``NAME@DIGEST``; with ``log`` also that the log has it."""
     no_log = () if log else ("--insecure-ignore-tlog=true",)
-    return Command((_PROGRAM, "verify", "--output=text", *no_log, "--key", key, image), folder)
+    return Command((PROGRAM, "verify", "--output=text", *no_log, "--key", key, image), folder)
 
 
 def verify(command: Command) -> Signature:
-    """Run what :func:`verify_command` returned.
-
-    Raises:
-        ProgramFailed: cosign is missing, or could not tell.
-    """
+    """Run what :func:`verify_command` returned; raise ProgramFailed where cosign cannot tell."""
     output = capture(command, seconds=SECONDS)
     try:
         return Signature(output.status)

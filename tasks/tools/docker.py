@@ -13,14 +13,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.names import Reference, short_platform
-from .command import Command, Output
+from .command import MALFORMED, Command, Output, mentions
 from .google import denied
 from .process import TooSlow, ask_all, capture, run_checked, run_folded
 from .registry import (
@@ -31,6 +31,7 @@ from .registry import (
     platform_image,
     platform_of,
     put_tag,
+    require_as_listed,
     require_one_each,
 )
 
@@ -77,13 +78,11 @@ Answer: TypeAlias = "FoundImage | Fault | None"
 
 
 class Builder(NamedTuple):
-    """A builder.
+    """A builder of buildx, without a name Docker's current one.
 
     Attributes:
-        name: its name; None for Docker's current one.
         driver: its driver (https://docs.docker.com/build/builders/drivers/); None while nobody asked.
-        runs: the platforms that each of its nodes runs, the node's own first; empty while nobody asked, and while it
-            is not started.
+        runs: the platforms that each of its nodes runs, the node's own first; empty while it is not started.
     """
 
     name: str | None = None
@@ -99,11 +98,6 @@ class Builder(NamedTuple):
         platforms = [value.split(",") for key, value in fields if key == "Platforms"]
         runs = (tuple(short_platform(one.strip(" *")) for one in node) for node in platforms)
         return cls(name, next(iter(drivers), None), tuple(runs))
-
-    @property
-    def is_started(self) -> bool:
-        """Whether one of its nodes has said what it runs."""
-        return bool(self.runs)
 
     @property
     def title(self) -> str:
@@ -161,8 +155,7 @@ def inspect(image: Reference) -> FoundImage | None:
 
     Raises:
         Denied: the registry refuses access, or Docker's credential helper does not respond.
-        Unreachable: the registry cannot be reached, is broken, or answers with something that is no image.
-        ProgramFailed: docker or buildx is missing.
+        Unreachable: the registry cannot be reached, or answers with something that is no image.
     """
     try:
         return look_up(image)
@@ -174,14 +167,8 @@ def inspect(image: Reference) -> FoundImage | None:
 def retag(source: Reference, tag: str) -> str | None:
     """Give ``source``, an image pinned by digest, another tag in its registry, without a build.
 
-    Where the registry cannot be asked in its own protocol, buildx does it; that may put an index around the image.
-
-    Returns:
-        The digest that the tag names now; None where only the registry knows it.
-
-    Raises:
-        Denied: the registry denied access.
-        ProgramFailed: docker is missing, or buildx failed.
+    Returns the digest that the tag names now. Where the registry cannot be asked in its own protocol, buildx does it:
+    that may put an index around the image, and None is returned.
     """
     try:
         return put_tag(source, tag)
@@ -200,26 +187,18 @@ def inspect_all(images: Sequence[Reference]) -> list[Answer]:
 
 
 def packages(image: Reference) -> dict[str, str] | None:
-    """Return the Python packages of ``image`` by name, with their versions; None where that fails.
-
-    Args:
-        image: what the engine has in its local store: nothing is pulled, and nothing in it has a network.
-    """
+    """Return the Python packages of ``image``, which the engine has, with their versions; None where that fails."""
     run = ("docker", "run", "--rm", "--pull=never", "--network=none", "--entrypoint=python3")
     pip = ("-m", "pip", "list", "--format=json", "--disable-pip-version-check")
     try:
         output = capture(Command((*run, str(image), *pip)))
         return {str(one["name"]): str(one["version"]) for one in json.loads(output.text)}
-    except (ProgramFailed, ValueError, KeyError, TypeError, RecursionError):
+    except (ProgramFailed, *MALFORMED):
         return None
 
 
 def local(image: Reference) -> FoundImage | None:
-    """Ask the engine for ``image`` in its local store; None where it has none, or gives no answer.
-
-    Raises:
-        ProgramFailed: docker says something that is no image.
-    """
+    """Ask the engine for ``image`` in its local store; None where it has none, or gives no answer."""
     try:
         return stored(image)
     except NoEngine:
@@ -227,12 +206,7 @@ def local(image: Reference) -> FoundImage | None:
 
 
 def stored(image: Reference) -> FoundImage | None:
-    """Ask the engine for ``image`` in its local store; None where it has none.
-
-    Raises:
-        NoEngine: no engine answers, or it refuses this user.
-        ProgramFailed: docker says something that is no image.
-    """
+    """Ask the engine for ``image`` in its local store; None where it has none; raise NoEngine where none answers."""
     try:
         output = capture(
             Command(("docker", "image", "inspect", "--format", "{{json .}}", str(image))), seconds=ENGINE_SECONDS
@@ -251,7 +225,7 @@ def stored(image: Reference) -> FoundImage | None:
         layers = tuple(map(str, found["RootFS"].get("Layers") or ()))
         labels = dict((found.get("Config") or {}).get("Labels") or {})
         return FoundImage(None, {f"{found['Os']}/{found['Architecture']}": PlatformImage(layers, labels)})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+    except MALFORMED as err:
         what = f"the engine's response is not an image ({type(err).__name__})"
         raise ProgramFailed(what, where=image, hint=f"docker image inspect {image}") from err
 
@@ -267,25 +241,21 @@ def start_engine() -> str:
 def engine_fault(said: str) -> NoEngine | None:
     """Return the fault of an engine that docker's words name: it does not answer, or refuses this user."""
     words = said.lower()
-    if _has(words, _NO_RIGHT):
+    if mentions(words, _NO_RIGHT):
         return NoEngine("this user may not use the Docker engine", where="docker info", hint=JOIN_GROUP)
-    if _has(words, _NO_ENGINE):
+    if mentions(words, _NO_ENGINE):
         return NoEngine("the Docker engine does not answer", where="docker info", hint=start_engine())
     return None
 
 
 def require_builder(name: str | None) -> Builder:
-    """Return the builder ``name`` (None: the current one), after checking that it answers.
-
-    Raises:
-        ProgramFailed: docker or buildx is missing, there is no such builder, or its engine does not answer.
-    """
+    """Return the builder ``name`` (None: the current one), after checking that it answers."""
     output = capture(Command(("docker", "buildx", "inspect", *(["--", name] if name else []))))
     faults = [line.partition(":")[2].strip() for line in output.text.splitlines() if line.startswith("Error:")]
     builder = Builder.read(name, output.text)
     if output.ok and not faults:
         # Any other builder is started by the build; nobody but its owner starts this one.
-        if builder.driver == REMOTE_DRIVER and not builder.is_started:
+        if builder.driver == REMOTE_DRIVER and not builder.runs:
             raise _builder_fault(builder, "nothing listens at its address")
         return builder
     said = faults[0] if faults else output.last_words
@@ -296,14 +266,7 @@ def require_builder(name: str | None) -> Builder:
 
 
 def require_attesting(builder: Builder) -> None:
-    """Check that ``builder`` can attest what it builds.
-
-    With the driver ``docker`` that takes an engine with the containerd image store
-    (https://docs.docker.com/build/metadata/attestations/).
-
-    Raises:
-        Refused: it cannot.
-    """
+    """Check that ``builder`` can attest what it builds (https://docs.docker.com/build/metadata/attestations/)."""
     if builder.driver == DOCKER_DRIVER:
         argv = (*builder.buildx[:-1], "info", "--format", "{{json .DriverStatus}}")
         if _CONTAINERD not in capture(Command(argv), seconds=ENGINE_SECONDS).text:
@@ -335,17 +298,8 @@ def bake_command(builder: Builder, definition: str, folder: Path | None, metadat
 def run_build(command: Command, host: str, builder: Builder, *, cached: bool = False) -> None:
     """Run a command that builds and pushes images; people see its progress, and all that it said where it fails.
 
-    Args:
-        command: docker's, or that of a program which runs docker.
-        host: the registry that a denial is taken for.
-        builder: what it builds on.
-        cached: whether it shares a build cache.
-
-    Raises:
-        CacheFailed: the shared cache cannot be used.
-        Denied: the registry refused the push or a base image.
-        Unreachable: a registry could not be reached.
-        ProgramFailed: the engine or the builder does not answer, or the build itself failed.
+    ``host`` is the registry that a denial is taken for, ``cached`` whether the build shares a cache: where that cannot
+    be used, CacheFailed is raised.
     """
     output = run_folded(command, f"building on {builder.title}")
     if output.ok:
@@ -363,9 +317,9 @@ def registry_fault(output: Output, host: str) -> Fault:
     machine = _machine_fault(output.stderr.lower())
     if machine:
         return machine
-    if re.search(_DENIED, said) or _has(said, _NO_HELPER):
+    if re.search(_DENIED, said) or mentions(said, _NO_HELPER):
         return denied(words, host)
-    if _has(said, _TOO_OFTEN):
+    if mentions(said, _TOO_OFTEN):
         hint = f"wait, and run it again; signed-in users get a higher limit: docker login {host}"
         return Unreachable(f"the registry's rate limit is reached: {words}", where=host, hint=hint)
     scheme = "http" if Reference(f"{host}/any").on_loopback else "https"
@@ -409,50 +363,25 @@ def _is_missing(words: str, image: Reference) -> bool:
 
 
 def _read_inspection(text: str, image: Reference) -> FoundImage:
-    look = f"docker buildx imagetools inspect {image}"
     try:
         answer = json.loads(text)
         digest = str(answer["manifest"]["digest"])
-        parts = answer["manifest"].get("manifests") or ()
-        inner = {platform_of(one["platform"]): str(one["digest"]) for one in parts if one.get("platform")}
-        platforms = {name: platform_image(one, inner.get(name, digest)) for name, one in _images(answer)}
-        lie = next(_contradictions(answer), None)
-        require_one_each(_listed(answer), image)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
-        raise Unreachable(
-            f"the registry's response is not an image ({type(err).__name__})", where=image, hint=look
-        ) from err
-    if lie:
-        raise Refused(lie, where=image, hint=f"look at it: {look}; rebuild it: {DOOR} build --force")
+        parts = [one for one in answer["manifest"].get("manifests") or () if one.get("platform")]
+        inner = {platform_of(one["platform"]): str(one["digest"]) for one in parts}
+        listed = [name for name in (platform_of(one["platform"]) for one in parts) if name != _ATTESTATION]
+        # One image where the tag names one manifest or an index with one platform, else images by platform.
+        config = answer["image"]
+        by_platform = {platform_of(config): config} if "rootfs" in config else config
+        images = {short_platform(name): one for name, one in by_platform.items() if name != _ATTESTATION}
+        platforms = {name: platform_image(one, inner.get(name, digest)) for name, one in images.items()}
+        for name, one in images.items():
+            for told in (name, *listed) if len(images) == 1 else (name,):
+                require_as_listed(told, platform_of(one), image)
+        require_one_each(listed, image)
+    except MALFORMED as err:
+        what = f"the registry's response is not an image ({type(err).__name__})"
+        raise Unreachable(what, where=image, hint=f"docker buildx imagetools inspect {image}") from err
     return FoundImage(digest, platforms)
-
-
-def _images(answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield each platform with the configuration of its image.
-
-    buildx gives one image where the tag names one manifest (its platform stands in the image alone) or an index
-    with one platform, and images by platform where it names an index with several.
-    """
-    image = answer["image"]
-    by_platform = {platform_of(image): image} if "rootfs" in image else image
-    yield from ((short_platform(name), one) for name, one in by_platform.items() if name != _ATTESTATION)
-
-
-def _contradictions(answer: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the index says of its images that they do not say themselves; variants may be left out."""
-    images = list(_images(answer))
-    told = _listed(answer)
-    for name, image in images:
-        own = platform_of(image)
-        said = [name, *told] if len(images) == 1 else [name]
-        lies = (one for one in said if one.split("/")[:2] != own.split("/")[:2])
-        yield from (f"the index says {one}, its image is for {own}" for one in lies)
-
-
-def _listed(answer: Mapping[str, Any]) -> list[str]:
-    """Return the platforms that the index lists; attestations, which have none, are left out."""
-    platforms = (one["platform"] for one in answer["manifest"].get("manifests") or () if one.get("platform"))
-    return [name for name in map(platform_of, platforms) if name != _ATTESTATION]
 
 
 def _build_fault(output: Output, host: str, builder: Builder) -> Fault:
@@ -460,21 +389,17 @@ def _build_fault(output: Output, host: str, builder: Builder) -> Fault:
     said = words.lower()
     if re.search(_STARTING, output.stderr):
         return _builder_fault(builder, words)
-    if _has(output.stderr.lower(), _CANNOT_EMULATE):
+    if mentions(output.stderr.lower(), _CANNOT_EMULATE):
         return ProgramFailed(f"{builder.title} fails to emulate the platform: {words}", hint=BUILD_NATIVELY)
     if "did not complete successfully" in said or "failed to solve: dockerfile" in said:
         return ProgramFailed(words, hint="fix the Dockerfile, commit it, and build again")
-    if re.search(_DENIED, said) or _has(said, (*_NO_HELPER, *_NO_ANSWER, *_TOO_OFTEN)):
+    if re.search(_DENIED, said) or mentions(said, (*_NO_HELPER, *_NO_ANSWER, *_TOO_OFTEN)):
         return registry_fault(output, host)
     return _machine_fault(said) or ProgramFailed(words, hint="see the builder's output above")
 
 
 def _machine_fault(said: str) -> Fault | None:
     """Return the fault of this machine that docker's words name: no buildx, or no engine."""
-    if _has(said, _NO_BUILDX):
+    if mentions(said, _NO_BUILDX):
         return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_BUILDX)
     return engine_fault(said)
-
-
-def _has(said: str, signs: Iterable[str]) -> bool:
-    return any(sign in said for sign in signs)

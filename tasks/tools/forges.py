@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from ..core.faults import Denied, Fault, ProgramFailed, Unreachable
 from ..core.reading import read_file
 from ..core.visible import ACTIONS
-from .command import NOTHING, Command, Output
+from .command import MALFORMED, NOTHING, Command, Output, mentions
 from .process import capture, find
 
-T = TypeVar("T")
 _KEYWORD = "hostname "
 PROGRAM = "gh"
 # https://cli.github.com/manual/gh_help_environment: it asks nothing, and says nothing but the answer.
@@ -22,9 +22,7 @@ _QUIET = {"GH_PROMPT_DISABLED": "1", "GH_NO_UPDATE_NOTIFIER": "1", "GH_PAGER": "
 # https://cli.github.com/manual/gh_help_exit-codes
 _NOT_SIGNED_IN = 4
 _LOOK = "gh pr list"
-# What is asked of a pull request; the first ones must be there.
-_FIELDS: dict[str, type] = {"number": int, "url": str, "title": str, "body": str, "isCrossRepository": bool}
-_MORE_FIELDS = ("headRepositoryOwner", "headRefOid", "state", "labels")
+_FIELDS = "number,url,title,body,isCrossRepository,headRepositoryOwner,headRefOid,state,labels"
 MERGED, CLOSED = "MERGED", "CLOSED"
 _SIGN_IN = ("gh auth login", "authentication required", "http 401", "bad credentials")
 _ACTIONS_MAY_NOT = "not permitted to create or approve pull requests"
@@ -65,26 +63,13 @@ _NAMES = {
 }
 
 
-def real_host(name: str) -> str:
-    """Return the host that ssh connects to for ``name``; ``name`` itself where ssh cannot tell.
-
-    People give hosts names of their own: ``Host`` and ``HostName`` in ``~/.ssh/config``. Nothing is connected to.
-    """
-    try:
-        output = capture(Command(("ssh", "-G", "--", name)))
-    except ProgramFailed:
-        return name
-    told = (line.removeprefix(_KEYWORD) for line in output.text.splitlines() if line.startswith(_KEYWORD))
-    return next(told, name)
-
-
 class CI(NamedTuple):
-    """What CI says of the repository that it runs in.
+    """What CI says of the repository that it runs in; empty outside of CI, and where it does not tell.
 
     Attributes:
-        name: what says it: the variable that names it; empty outside of CI.
+        name: the variable that names it.
         path: the repository's path on its forge.
-        base: the branch that the pull request at hand goes to, else the default branch; empty where it does not tell.
+        base: the branch that the pull request at hand goes to, else the default branch.
         is_fork: whether it is a fork; None where it does not tell.
     """
 
@@ -111,7 +96,7 @@ def read_ci(environ: Mapping[str, str]) -> CI:
     try:
         repository = json.loads(read_file(Path(environ[_EVENT])))["repository"]
         path, default, is_fork = (repository.get(key) for key in ("full_name", "default_branch", "fork"))
-    except (OSError, ValueError, RecursionError, TypeError, KeyError, AttributeError):
+    except (OSError, *MALFORMED):
         return CI()
     if not isinstance(path, str) or not isinstance(default, str):
         return CI()
@@ -130,12 +115,8 @@ class ForgeRequest(NamedTuple):
     """A pull request as its forge has it.
 
     Attributes:
-        number: its number.
-        url: its page.
-        title: its title.
         body: its text, in Markdown.
         head: the branch that it is from: ``BRANCH``, or ``OWNER:BRANCH`` of a fork.
-        labels: its labels.
         state: ``MERGED`` or ``CLOSED``; anything else is open.
         commit: the full hash of its branch's last commit; empty where the forge does not tell.
     """
@@ -160,12 +141,9 @@ class ForgeRequest(NamedTuple):
 
 
 class GitHub(NamedTuple):
-    """One repository on GitHub, or on a GitHub Enterprise Server.
+    """One repository, ``owner/name``, on GitHub or on a GitHub Enterprise Server; gh runs in ``folder``.
 
-    Attributes:
-        host: ``github.com``, or the server's, with its port where that is not the usual one.
-        path: ``owner/name``.
-        folder: where its commands run.
+    What asks GitHub raises Denied, Unreachable, or ProgramFailed where gh's answer cannot be read.
     """
 
     host: str
@@ -173,38 +151,29 @@ class GitHub(NamedTuple):
     folder: Path
 
     def parent(self) -> str | None:
-        """Return the path of the repository that this one is a fork of; None where it is no fork.
-
-        Raises:
-            As :meth:`requests`.
-        """
-        output = self._checked(self._command("repo", "view", self._name, "--json", "parent"))
-        parent = _read(output.text, dict, "the repository's parent").get("parent")
+        """Return the path of the repository that this one is a fork of; None where it is no fork."""
+        output = self.run(self._command("repo", "view", f"{self.host}/{self.path}", "--json", "parent"))
         try:
+            parent = json.loads(output.text).get("parent")
             return f"{parent['owner']['login']}/{parent['name']}" if parent else None
-        except (TypeError, KeyError):
-            raise _unreadable("the repository's parent") from None
+        except MALFORMED:
+            raise ProgramFailed("the repository's parent cannot be read", where=PROGRAM, hint=_LOOK) from None
 
     def requests(self, branch: str) -> tuple[ForgeRequest, ...]:
-        """Return the pull requests from ``branch`` of any fork, the newest first, merged and closed ones too.
-
-        Raises:
-            Denied: not signed in, or access is denied.
-            Unreachable: the host does not answer.
-            ProgramFailed: gh failed otherwise, or its answer cannot be read.
-        """
-        fields = ",".join((*_FIELDS, *_MORE_FIELDS))
-        wanted = ("--head", branch, "--state", "all", "--json", fields)
-        output = self._checked(self._command("pr", "list", *self._here, *wanted))
-        return tuple(_request(one, branch) for one in _listed(output.text))
+        """Return the pull requests from ``branch`` of any fork, the newest first, merged and closed ones too."""
+        wanted = ("--head", branch, "--state", "all", "--json", _FIELDS)
+        output = self.run(self._command("pr", "list", *self._here, *wanted))
+        try:
+            listed: list[dict[str, Any]] = json.loads(output.text)
+            if not isinstance(listed, list):
+                raise TypeError
+            return tuple(_request(one, branch) for one in listed)
+        except MALFORMED:
+            raise ProgramFailed("the list of pull requests cannot be read", where=PROGRAM, hint=_LOOK) from None
 
     def labels(self) -> frozenset[str]:
-        """Return the names of the repository's labels, in small letters, by which GitHub compares them.
-
-        Raises:
-            As :meth:`requests`.
-        """
-        output = self._checked(self._rest("GET", "labels?per_page=100", "--paginate", "--jq", ".[].name"))
+        """Return the names of the repository's labels, in small letters, by which GitHub compares them."""
+        output = self.run(self._rest("GET", "labels?per_page=100", "--paginate", "--jq", ".[].name"))
         return frozenset(output.text.lower().splitlines())
 
     def create_command(self, head: str, base: str, title: str, body: str) -> Command:
@@ -223,13 +192,13 @@ class GitHub(NamedTuple):
 
     def label_command(self, number: int | None, labels: Sequence[str]) -> Command:
         """Return the command that adds labels to the pull request ``number``; None for one that is yet to be opened."""
-        return self._rest("POST", f"issues/{_number(number)}/labels", "--silent", content={"labels": labels})
+        return self._rest("POST", f"issues/{number or '{number}'}/labels", "--silent", content={"labels": labels})
 
     def review_command(self, number: int | None, reviewer: str) -> Command:
         """Return the command that asks a user, or a team as ``ORGANIZATION/TEAM``, to review the pull request."""
         _, slash, team = reviewer.partition("/")
         content = {"team_reviewers": [team]} if slash else {"reviewers": [reviewer]}
-        return self._rest("POST", f"pulls/{_number(number)}/requested_reviewers", "--silent", content=content)
+        return self._rest("POST", f"pulls/{number or '{number}'}/requested_reviewers", "--silent", content=content)
 
     def new_label_command(self, label: str) -> Command:
         """Return the command that creates a label."""
@@ -237,23 +206,22 @@ class GitHub(NamedTuple):
 
     def create(self, head: str, command: Command) -> ForgeRequest:
         """Open a pull request from ``head`` by its command, and return it as GitHub has it afterwards."""
-        self._checked(command)
+        self.run(command)
         made = next((one for one in self.requests(head.rpartition(":")[2]) if one.is_open and one.is_from(head)), None)
         if made is None:
             raise ProgramFailed("GitHub does not have the pull request that was opened", where=self.path, hint=_LOOK)
         return made
 
-    def change(self, command: Command) -> None:
-        """Change a pull request by its command; it raises as :meth:`requests` does."""
-        self._checked(command)
-
-    @property
-    def _name(self) -> str:
-        return f"{self.host}/{self.path}"
+    def run(self, command: Command) -> Output:
+        """Run one of the commands, and return what it says."""
+        output = capture(command)
+        if not output.ok:
+            raise _fault(output, self.host)
+        return output
 
     @property
     def _here(self) -> tuple[str, str]:
-        return "--repo", self._name
+        return "--repo", f"{self.host}/{self.path}"
 
     def _rest(self, method: str, place: str, *flags: str, content: Mapping[str, Any] = NOTHING) -> Command:
         """Return a call of GitHub's REST API at a place of the repository; gh's flag for the host takes no port."""
@@ -266,21 +234,13 @@ class GitHub(NamedTuple):
     def _command(self, *arguments: str, stdin: str = "") -> Command:
         return Command((PROGRAM, *arguments), self.folder, stdin, hidden_env=_QUIET)
 
-    def _checked(self, command: Command) -> Output:
-        output = capture(command)
-        if not output.ok:
-            raise _fault(output, self.host)
-        return output
 
-
-def is_here() -> bool:
-    """Whether gh is on this machine."""
-    return find(PROGRAM) is not None
-
-
-def knows(host: str) -> bool:
-    """Whether gh is on this machine, and signed in to ``host``: then it is GitHub's, whatever its name."""
-    return is_here() and capture(Command((PROGRAM, "auth", "token", "--hostname", host), hidden_env=_QUIET)).ok
+def gh_knows(repository: Repository) -> bool:
+    """Whether gh is on this machine, and the repository on GitHub, or on a host that gh is signed in to."""
+    if find(PROGRAM) is None or repository.forge not in (GITHUB, None):
+        return False
+    look = Command((PROGRAM, "auth", "token", "--hostname", repository.server), hidden_env=_QUIET)
+    return repository.forge == GITHUB or capture(look).ok
 
 
 class Repository(NamedTuple):
@@ -290,7 +250,7 @@ class Repository(NamedTuple):
         scheme: what its pages begin with: ``https``, or ``http`` where the remote's own address does.
         host: the host's name, in lower case, or its IPv6 address in brackets.
         port: the port of its pages; None for the scheme's own.
-        path: what follows the host, without ``.git``: ``owner/name``, or more levels.
+        path: ``owner/name``, or more levels, without ``.git``.
     """
 
     scheme: str
@@ -322,16 +282,6 @@ class Repository(NamedTuple):
         """Whether ``other`` is this repository; forges do not tell capitals from small letters."""
         return (self.host, self.path.lower()) == (other.host, other.path.lower())
 
-    def on(self, host: str) -> Repository:
-        """Return the same repository on ``host``, as ssh names it."""
-        return self._replace(host=_web_host(host))
-
-
-def is_reached_by_ssh(remote_url: str) -> bool:
-    """Whether ``remote_url``, an address on a host, is one of ssh's; its host may then be a name of the user's own."""
-    scheme, separator, _ = remote_url.partition("://")
-    return not separator or scheme in _SSH
-
 
 def read_remote(remote_url: str) -> Repository | None:
     """Read a git remote's address; None where it is a folder, or nothing that is on a host.
@@ -354,20 +304,19 @@ def read_remote(remote_url: str) -> Repository | None:
 
 
 def reached(remote_url: str) -> Repository | None:
-    """Read a git remote's address as :func:`read_remote` does, with the host that ssh connects to for its name."""
-    repository = read_remote(remote_url)
-    if repository and is_reached_by_ssh(remote_url):
-        return repository.on(real_host(repository.host))
-    return repository
+    """Read a git remote's address as :func:`read_remote` does, with the host that ssh connects to for its name.
 
-
-def web_address(remote_url: str) -> str | None:
-    """Return the web address of the repository that ``remote_url`` names, without credentials.
-
-    None where it names none: a folder, or something that is no address.
+    People give hosts names of their own: ``Host`` and ``HostName`` in ``~/.ssh/config``. Nothing is connected to.
     """
     repository = read_remote(remote_url)
-    return repository.address if repository else None
+    scheme, separator, _ = remote_url.partition("://")
+    if repository is None or (separator and scheme not in _SSH):
+        return repository
+    with suppress(ProgramFailed):
+        output = capture(Command(("ssh", "-G", "--", repository.host)))
+        names = [line.removeprefix(_KEYWORD) for line in output.text.splitlines() if line.startswith(_KEYWORD)]
+        return repository._replace(host=_web_host(names[0])) if names else repository
+    return repository
 
 
 def opening_address(repository: Repository, fork: Repository, branch: str, base: str, title: str) -> str | None:
@@ -377,11 +326,8 @@ def opening_address(repository: Repository, fork: Repository, branch: str, base:
     None on an unknown forge, and where the two are not on the same host.
     """
     forge = repository.forge
-    if repository.site != fork.site:
+    if repository.site != fork.site or forge is None:
         return None
-    if forge == GITHUB:
-        asked = urlencode({"expand": "1", "title": title})
-        return f"{repository.address}/compare/{_path(base)}...{_path(_head(repository, fork, branch))}?{asked}"
     if forge == GITLAB:
         # A fork's page goes to the project that it was forked from
         # (https://docs.gitlab.com/user/project/merge_requests/creating_merge_requests/#when-you-work-in-a-fork).
@@ -390,61 +336,31 @@ def opening_address(repository: Repository, fork: Repository, branch: str, base:
         return f"{fork.address}/-/merge_requests/new?{asked}"
     if forge == BITBUCKET:
         return _on_bitbucket(repository, fork, branch, base)
-    if forge in (GITEA, FORGEJO):
-        return f"{repository.address}/compare/{_path(base)}...{_path(_head(repository, fork, branch))}"
-    return None
-
-
-def _listed(text: str) -> list[dict[str, Any]]:
-    """Read a list of pull requests as ``gh pr list --json`` prints it."""
-    what = "the list of pull requests"
-    listed: list[dict[str, Any]] = _read(text, list, what)
-    if not all(map(_is_request, listed)):
-        raise _unreadable(what)
-    return listed
-
-
-def _read(text: str, kind: type[T], what: str) -> T:
-    """Return what gh printed as JSON, after checking that it is a ``kind``; ``what`` it is, for a fault."""
-    try:
-        answer = json.loads(text)
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, kind):
-        raise _unreadable(what)
-    return answer
-
-
-def _unreadable(what: str) -> ProgramFailed:
-    return ProgramFailed(f"{what} cannot be read", where=PROGRAM, hint=_LOOK)
-
-
-def _is_request(entry: object) -> bool:
-    return isinstance(entry, dict) and all(isinstance(entry.get(name), kind) for name, kind in _FIELDS.items())
+    ends_of_it = (quote(name, safe="/:") for name in (base, _head(repository, fork, branch)))
+    page = f"{repository.address}/compare/{'...'.join(ends_of_it)}"
+    return f"{page}?{urlencode({'expand': '1', 'title': title})}" if forge == GITHUB else page
 
 
 def _request(entry: Mapping[str, Any], branch: str) -> ForgeRequest:
-    labels = entry.get("labels")
-    named = (label.get("name") for label in labels if isinstance(label, dict)) if isinstance(labels, list) else ()
-    state, commit = (str(entry.get(name) or "") for name in ("state", "headRefOid"))
-    names = tuple(name for name in named if isinstance(name, str))
-    owner = _owner_of(entry)
-    head = f"{owner}:{branch}" if owner else branch
-    return ForgeRequest(entry["number"], entry["url"], entry["title"], entry["body"], head, names, state, commit)
-
-
-def _owner_of(entry: Mapping[str, Any]) -> str:
-    """Return the owner of the fork that a pull request is from; empty where it is from the repository's own branch."""
-    owner = entry.get("headRepositoryOwner")
-    login = owner.get("login") if isinstance(owner, dict) else None
+    """Read a pull request as ``gh pr list --json`` prints it."""
     # A fork that is gone has no owner, and is nobody's.
-    return str(login or "?") if entry["isCrossRepository"] else ""
+    owner = (entry.get("headRepositoryOwner") or {}).get("login") or "?"
+    return ForgeRequest(
+        int(entry["number"]),
+        str(entry["url"]),
+        str(entry["title"]),
+        str(entry["body"]),
+        head=f"{owner}:{branch}" if entry["isCrossRepository"] else branch,
+        labels=tuple(str(label["name"]) for label in entry.get("labels") or ()),
+        state=str(entry.get("state") or ""),
+        commit=str(entry.get("headRefOid") or ""),
+    )
 
 
 def _fault(output: Output, host: str) -> Fault:
     """Return the fault for gh's refusal, by what it says: its exit status tells a missing sign-in alone."""
     said, words = output.stderr.lower(), _words(output)
-    if output.status == _NOT_SIGNED_IN or _says(said, _SIGN_IN):
+    if output.status == _NOT_SIGNED_IN or mentions(said, _SIGN_IN):
         return Denied("gh is not signed in", where=host, hint=f"gh auth login --hostname {host}; in CI: set GH_TOKEN")
     if _ACTIONS_MAY_NOT in said:
         return Denied(
@@ -452,25 +368,17 @@ def _fault(output: Output, host: str) -> Fault:
             where=host,
             hint="allow it: Settings, Actions, General, Allow GitHub Actions to create and approve pull requests",
         )
-    if _says(said, _NO_ANSWER):
+    if mentions(said, _NO_ANSWER):
         return Unreachable(f"GitHub does not answer: {words}", where=host, hint=f"gh api --hostname {host} rate_limit")
-    if _says(said, _DENIED):
+    if mentions(said, _DENIED):
         return Denied(f"GitHub denied it: {words}", where=host, hint=f"gh auth status --hostname {host}")
     return ProgramFailed(f"gh: {words}", where=host, hint=_LOOK)
-
-
-def _says(said: str, signs: tuple[str, ...]) -> bool:
-    return any(sign in said for sign in signs)
 
 
 def _words(output: Output) -> str:
     """Return gh's first line of complaint; what follows it is advice."""
     lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
     return lines[0].removeprefix(f"{PROGRAM}: ") if lines else output.last_words
-
-
-def _number(number: int | None) -> str:
-    return "{number}" if number is None else str(number)
 
 
 def _head(repository: Repository, fork: Repository, branch: str) -> str:
@@ -515,7 +423,3 @@ def _web_host(host: str) -> str:
 
 def _trimmed(path: str) -> str:
     return path.strip("/").removesuffix(".git").strip("/")
-
-
-def _path(branch: str) -> str:
-    return quote(branch, safe="/:")

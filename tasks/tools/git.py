@@ -84,6 +84,7 @@ _TOP = ("rev-parse", "--show-toplevel")
 _STATE = ("rev-parse", "--is-shallow-repository", "--absolute-git-dir")
 _BRANCH = ("symbolic-ref", "--quiet", "HEAD")
 _HEAD = ("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+_HEADS = "refs/heads/"
 _UNDER_WAY = {
     "MERGE_HEAD": "merge",
     "rebase-merge": "rebase",
@@ -97,7 +98,6 @@ class Clone(NamedTuple):
     """What stays as it is while a clone is worked on.
 
     Attributes:
-        top: its top folder.
         git_dir: the folder that holds this work tree's own state (``.git``, or a worktree's folder in it).
         shallow: whether its history was cut (``git clone --depth``).
         is_found: whether git, run in its top folder, finds it there before anything else.
@@ -118,13 +118,12 @@ class RemoteBranches(NamedTuple):
 
 @dataclass(eq=False)
 class Git:
-    """One clone.
+    """One clone, whose commands run in ``folder``: its top folder, or one below it.
 
     Attributes:
-        folder: where its commands run: the clone's top folder, or one below it.
         known: what was asked of the clone already; None where nothing was.
         more_objects: a folder with objects that the clone does not have; None without.
-        moved: the files that count as HEAD has them, whatever the work tree has (:mod:`.git_ahead`).
+        moved: the files that count as HEAD has them, whatever the work tree has (:mod:`.git_states`).
     """
 
     folder: Path
@@ -134,12 +133,7 @@ class Git:
 
     @classmethod
     def around(cls, folder: Path) -> Git:
-        """Return the clone that ``folder`` lies in.
-
-        Raises:
-            Unusable: there is no such folder, or it lies in no git work tree.
-            ProgramFailed: git does not open the one that it lies in.
-        """
+        """Return the clone that ``folder`` lies in; raise Unusable where there is none."""
         try:
             folder = folder.absolute()
         except FileNotFoundError as err:
@@ -172,43 +166,30 @@ class Git:
             hidden[_MORE_OBJECTS] = in_list(self.more_objects)
         if not sys.stdin.isatty():
             hidden["GIT_TERMINAL_PROMPT"] = "0"
-        naming = (*_NEUTRAL, *self._naming)
+        naming, clone = _NEUTRAL, self.known
+        # In the clone's top folder git finds `.git` first. There it is not named: hooks would inherit the names as
+        # GIT_DIR and GIT_WORK_TREE, and take every folder that they go to for the top of this clone.
+        if clone and not (clone.is_found and self.folder == clone.top):
+            naming = (*naming, *_NO_BARE, f"--git-dir={clone.git_dir}", f"--work-tree={clone.top}")
         return Command(("git", *arguments), self.folder, stdin, env, hidden, unset=UNSET, hidden_arguments=naming)
-
-    @property
-    def _naming(self) -> tuple[str, ...]:
-        """The arguments that name the clone, where git could find another one.
-
-        In the clone's top folder git finds ``.git`` first. There it is not named: hooks would inherit the names as
-        ``GIT_DIR`` and ``GIT_WORK_TREE``, and take every folder that they go to for the top of this clone.
-        """
-        clone = self.known
-        if clone is None or (clone.is_found and self.folder == clone.top):
-            return ()
-        return (*_NO_BARE, f"--git-dir={clone.git_dir}", f"--work-tree={clone.top}")
 
     def ask(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> Output:
         """Run git with ``arguments`` and return what it says, whatever its status."""
         return capture(self.command(*arguments, stdin=stdin, env=env))
 
     def read(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> str:
-        """Run git with ``arguments`` and return its output.
-
-        Raises:
-            ProgramFailed: git failed; the message is its own.
-            Refused: another git has locked what is asked for.
-        """
-        output = self.ask(*arguments, stdin=stdin, env=env)
-        if not output.ok:
-            raise failed(arguments, output)
-        return output.text
+        """Run git with ``arguments`` and return its output; where git fails, the fault's message is its own."""
+        return self._checked(self.command(*arguments, stdin=stdin, env=env)).text
 
     def names(self, *arguments: str) -> tuple[str, ...]:
         """Run git with ``arguments``, ``-z`` among them, and return the file names that it lists."""
-        output = self.ask(*arguments)
+        return self._checked(self.command(*arguments)).names
+
+    def _checked(self, command: Command) -> Output:
+        output = capture(command)
         if not output.ok:
-            raise failed(arguments, output)
-        return output.names
+            raise failed(command.argv[1:], output)
+        return output
 
     def switch(self, *arguments: str, branch: str) -> None:
         """Run git with ``arguments``, which switch to ``branch``; a hook that fails after that does not undo it."""
@@ -236,16 +217,12 @@ class Git:
     def branch(self) -> str | None:
         """Return the current branch's name; None on a detached HEAD."""
         output = self.ask(*_BRANCH)
-        return _branch_in(output) if output.ok else None
+        return output.text.removeprefix(_HEADS) if output.ok else None
 
     def under_way(self) -> str | None:
         """Return what is under way (``merge``, ``rebase``, ...), or None."""
         found = (name for marker, name in _UNDER_WAY.items() if (self.git_dir / marker).exists())
         return next(found, None)
-
-    def is_shallow(self) -> bool:
-        """Whether the clone's history was cut (``git clone --depth``)."""
-        return self.clone.shallow
 
     def require_unlocked(self) -> None:
         """Check that no other git changes the index or HEAD; one that is done in a moment is waited for."""
@@ -257,11 +234,7 @@ class Git:
                 time.sleep(_GLANCE)
 
     def require_commit_can_be_made(self) -> str:
-        """Return the current branch, after checking that a commit could be made on it.
-
-        Raises:
-            Refused: HEAD is detached, the branch has no commit yet, or a merge, rebase or the like is under way.
-        """
+        """Return the current branch, after checking that a commit could be made on it."""
         # A rebase detaches HEAD: leaving it by a switch would lose what it has done.
         step = self.under_way()
         if step:
@@ -271,7 +244,7 @@ class Git:
         current, head = ask_all(capture, [self.command(*_BRANCH), self.command(*_HEAD)])
         if not current.ok:
             raise Refused("HEAD is detached", where=self.folder, hint="git switch BRANCH")
-        branch = _branch_in(current)
+        branch = current.text.removeprefix(_HEADS)
         if not head.ok:
             hint = "git commit the repository first"
             raise Refused(f"the branch {branch} has no commit yet", where=self.folder, hint=hint)
@@ -287,15 +260,11 @@ class Git:
 
     # -- what it holds
 
-    def show(self, path: str, revision: str = "HEAD") -> bytes | None:
-        """Return the bytes of ``path`` (relative to the top) in ``revision``; None where it has no such file.
+    def show_all(self, paths: Sequence[str], revision: str = "HEAD") -> dict[str, bytes | None]:
+        """Return the bytes of ``paths`` (relative to the top) in ``revision``; None where it has no such file.
 
         They are those that a checkout would write: with the line ends that git's settings ask for.
         """
-        return self.show_all([path], revision)[path]
-
-    def show_all(self, paths: Sequence[str], revision: str = "HEAD") -> dict[str, bytes | None]:
-        """Return what :meth:`show` does for each of ``paths``, asked side by side."""
         outputs = ask_all(capture, [self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths])
         return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
 
@@ -327,7 +296,7 @@ class Git:
 
     def branch_commit(self, branch: str) -> str | None:
         """Return the full hash that the local branch ``branch`` points to, or None."""
-        return self.commit_at(f"refs/heads/{branch}")
+        return self.commit_at(f"{_HEADS}{branch}")
 
     def contains(self, commit: str, other: str | None) -> bool:
         """Whether ``other`` is ``commit``, or one that leads to it."""
@@ -363,50 +332,51 @@ class Git:
 
     def branches_known(self, remote: str) -> list[str]:
         """Return the remote's branches as they were last fetched; where nothing was, the clone's own."""
-        return self._refs(f"refs/remotes/{remote}/") or self._refs("refs/heads/")
+        for prefix in (f"refs/remotes/{remote}/", _HEADS):
+            names = self.read("for-each-ref", "--format=%(refname)", prefix).split()
+            if names:
+                return [name.removeprefix(prefix) for name in names]
+        return []
 
     def commit_at(self, revision: str) -> str | None:
         """Return the full hash of the commit that ``revision`` names; None where the clone has no such commit."""
         output = self.ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
         return output.text if output.ok else None
 
-    def _refs(self, prefix: str) -> list[str]:
-        """Return the names of the references below ``prefix``, without it."""
-        return [name.removeprefix(prefix) for name in self.read("for-each-ref", "--format=%(refname)", prefix).split()]
-
     def remote_commit(self, remote: str, branch: str) -> str | None:
         """Ask ``remote`` for the commit of its branch ``branch``; None where it has no such branch.
 
-        Raises:
-            Unreachable: it does not answer.
-            Denied: it refuses access.
+        Whatever asks a remote raises Unreachable or Denied.
         """
-        return self._branches(remote, branch).heads.get(branch)
+        return self.remote_branches(remote, branch).heads.get(branch)
 
-    def remote_branches(self, remote: str) -> RemoteBranches:
-        """Ask ``remote`` for its branches and its default branch; it raises as :meth:`remote_commit` does."""
-        return self._branches(remote, "*")
+    def remote_branches(self, remote: str, pattern: str = "*") -> RemoteBranches:
+        """Ask ``remote`` for those of its branches that fit ``pattern``, and its default branch."""
+        output = self.ask("ls-remote", "--symref", "--", remote, "HEAD", f"{_HEADS}{pattern}")
+        if not output.ok:
+            raise remote_fault(output, remote)
+        # `ref: refs/heads/main<TAB>HEAD` is the default branch. It also lists what only ends as a branch does:
+        # refs/somebody/refs/heads/main, and others called HEAD.
+        lines = [line.partition("\t") for line in output.text.splitlines()]
+        heads = {name.removeprefix(_HEADS): commit for commit, _, name in lines if name.startswith(_HEADS)}
+        link = f"ref: {_HEADS}"
+        links = (told.removeprefix(link) for told, _, name in lines if name == "HEAD" and told.startswith(link))
+        default = next(links, None)
+        return RemoteBranches(heads, default if default in heads else None)
 
     def fetch_command(self, remote: str, branch: str) -> Command:
         """Return the command that fetches ``branch`` of ``remote``."""
         return self.command("fetch", "--no-recurse-submodules", "--", remote, branch)
 
     def fetch(self, remote: str, branch: str) -> None:
-        """Fetch ``branch`` of ``remote``; it raises as :meth:`remote_commit` does."""
-        output = capture(self.fetch_command(remote, branch), seconds=PUSH_SECONDS)
-        if not output.ok:
-            raise remote_fault(output, remote)
+        """Fetch ``branch`` of ``remote``."""
+        _fetch(self.fetch_command(remote, branch), remote)
 
     def fetched(self, remote: str, branch: str, folder: Path) -> Git:
-        """Return the clone with the commits of ``branch`` of ``remote`` besides, which are kept in ``folder``.
-
-        Nothing of the clone changes. It raises as :meth:`remote_commit` does.
-        """
+        """Return the clone with the commits of ``branch`` of ``remote`` besides, which are kept in ``folder``."""
         flags = ("--no-write-fetch-head", "--no-tags", "--no-auto-maintenance", "--no-recurse-submodules", "--refmap=")
-        command = self.command("fetch", *flags, "--", remote, f"refs/heads/{branch}", env=self.keeping_objects(folder))
-        output = capture(command, seconds=PUSH_SECONDS)
-        if not output.ok:
-            raise remote_fault(output, remote)
+        command = self.command("fetch", *flags, "--", remote, f"{_HEADS}{branch}", env=self.keeping_objects(folder))
+        _fetch(command, remote)
         return replace(self, more_objects=folder)
 
     def count(self, start: str, end: str) -> int:
@@ -418,32 +388,16 @@ class Git:
         """Return the files that differ between two commits, relative to the top."""
         return self.names("diff-tree", "-r", "-z", "--name-only", "--no-renames", before, after, "--")
 
-    def _branches(self, remote: str, pattern: str) -> RemoteBranches:
-        prefix = "refs/heads/"
-        output = self.ask("ls-remote", "--symref", "--", remote, "HEAD", f"{prefix}{pattern}")
-        if not output.ok:
-            raise remote_fault(output, remote)
-        # `ref: refs/heads/main<TAB>HEAD` is the default branch. It also lists what only ends as a branch does:
-        # refs/somebody/refs/heads/main, and others called HEAD.
-        lines = [line.partition("\t") for line in output.text.splitlines()]
-        heads = {name[len(prefix) :]: commit for commit, _, name in lines if name.startswith(prefix)}
-        links = (told.removeprefix("ref: ") for told, _, name in lines if name == "HEAD" and told.startswith("ref: "))
-        default = next((link.removeprefix(prefix) for link in links if link.startswith(prefix)), None)
-        return RemoteBranches(heads, default if default in heads else None)
-
     def unlike_remote(self, heads: Iterable[str]) -> tuple[str, ...]:
         """Return HEAD's commits that are in none of ``heads``, newest first: short hash and subject."""
         revisions = "\n".join(("HEAD", *(f"^{commit}" for commit in heads)))
         flags = ("--oneline", "--abbrev-commit", "--abbrev=12", "--ignore-missing", "--stdin")
-        output = capture(self.command("rev-list", *flags, stdin=f"{revisions}\n"))
-        if not output.ok:
-            raise failed(("rev-list",), output)
-        return tuple(output.text.splitlines())
+        return tuple(self.read("rev-list", *flags, stdin=f"{revisions}\n").splitlines())
 
     def follows(self, remote: str, branch: str) -> bool:
         """Whether the local ``branch`` follows that of ``remote``, as a push leaves it when it comes to its end."""
         known = self.ask("config", "--get", f"branch.{branch}.remote").text == remote
-        return known and not self.read("for-each-ref", "--format=%(upstream:track)", f"refs/heads/{branch}")
+        return known and not self.read("for-each-ref", "--format=%(upstream:track)", f"{_HEADS}{branch}")
 
     def push_command(self, remote: str, commit: str, branch: str) -> Command:
         """Return the command that pushes ``commit`` to ``remote`` as ``branch``.
@@ -451,7 +405,7 @@ class Git:
         It never overwrites what is there, and nothing else goes along, whatever git's settings are.
         """
         only = ("--no-follow-tags", "--recurse-submodules=no")
-        command = self.command("push", *only, "--", remote, f"{commit}:refs/heads/{branch}")
+        command = self.command("push", *only, "--", remote, f"{commit}:{_HEADS}{branch}")
         # Git takes no refspec for a remote that mirrors.
         return command._replace(hidden_arguments=(*command.hidden_arguments, "-c", f"remote.{remote}.mirror=false"))
 
@@ -460,7 +414,7 @@ class Git:
 
         That one knows no local branch for a commit.
         """
-        pairs = ((f"branch.{branch}.merge", f"refs/heads/{branch}"), (f"branch.{branch}.remote", remote))
+        pairs = ((f"branch.{branch}.merge", f"{_HEADS}{branch}"), (f"branch.{branch}.remote", remote))
         merge, name = (self.command("config", "--replace-all", *pair) for pair in pairs)
         return merge, name
 
@@ -476,8 +430,10 @@ def _clone_in(top: Output, state: Output, start: Path) -> Clone | None:
     return None
 
 
-def _branch_in(output: Output) -> str:
-    return output.text.removeprefix("refs/heads/")
+def _fetch(command: Command, remote: str) -> None:
+    output = capture(command, seconds=PUSH_SECONDS)
+    if not output.ok:
+        raise remote_fault(output, remote)
 
 
 def in_list(folder: Path) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
-from .command import Output
+from .command import Output, mentions
 
 _DENIED = (
     "permission denied",
@@ -47,7 +48,7 @@ def remote_fault(output: Output, remote: str) -> Unreachable:
     """Return the fault for a remote that gave no usable answer: denied or unreachable."""
     said = output.stderr.lower()
     words = _first_fault(output)
-    if any(sign in said for sign in _DENIED):
+    if mentions(said, _DENIED):
         return Denied(f"the remote denied access: {words}", where=remote, hint=f"git ls-remote {remote}")
     return Unreachable(f"cannot reach the remote: {words}", where=remote, hint=f"git ls-remote {remote}")
 
@@ -58,9 +59,7 @@ def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> Prog
     A rejection (another commit there, a hook, a protected branch) is the remote's answer; a push that ends without
     one and without git calling it fatal was stopped by the clone's own hook; anything else means no answer.
     """
-    rejected = [
-        line.strip() for line in output.stderr.splitlines() if "[rejected]" in line or "[remote rejected]" in line
-    ]
+    rejected = [line for line in output.stderr.splitlines() if mentions(line, ("[rejected]", "[remote rejected]"))]
     if not rejected and "fatal: " not in output.stderr:
         return ProgramFailed(
             f"the clone's own hook stopped the push of {branch}",
@@ -79,9 +78,11 @@ def push_fault(output: Output, remote: str, branch: str, *, ahead: bool) -> Prog
 
 def failed(arguments: Sequence[str], output: Output, where: object | None = None) -> Fault:
     """Return the fault for a call of git with ``arguments`` that failed; the message is git's own."""
-    lock = lock_in(output.stderr)
-    if lock:
-        return locked(lock)
+    # Git cannot make a lock file that another git has made.
+    _, opening, rest = output.stderr.partition("Unable to create '")
+    path, closing, _ = rest.partition(".lock': File exists")
+    if opening and closing:
+        return locked(f"{path}.lock")
     return ProgramFailed(f"git {_verb(arguments)}: {_first_fault(output)}", where=where, hint=_fix(output))
 
 
@@ -99,13 +100,6 @@ def locked(lock: Path | str) -> Refused:
     )
 
 
-def lock_in(said: str) -> str | None:
-    """Return the lock file that git could not make because it is there, from git's own words; None where it could."""
-    _, opening, rest = said.partition("Unable to create '")
-    path, closing, _ = rest.partition(".lock': File exists")
-    return f"{path}.lock" if opening and closing else None
-
-
 def _verb(arguments: Sequence[str]) -> str:
     """Return the name of git's command: the first argument that is neither an option nor an option's value."""
     return next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
@@ -113,12 +107,9 @@ def _verb(arguments: Sequence[str]) -> str:
 
 def _fix(output: Output) -> str:
     """Return how to fix what git says is wrong: its own advice, where that is a command."""
-    advised = [line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE)]
-    if advised:
-        return advised[0]
-    said = output.stderr.lower()
-    found = (hint for sign, hint in _FIXES.items() if sign in said)
-    return next(found, "git status")
+    advised = (line.strip() for line in output.stderr.splitlines() if line.strip().startswith(_ADVICE))
+    known = (hint for sign, hint in _FIXES.items() if sign in output.stderr.lower())
+    return next(chain(advised, known), "git status")
 
 
 def _first_fault(output: Output) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..core.faults import DOOR, Denied, ProgramFailed, Unusable
 from ..core.reading import read_file
-from .command import Command
+from .command import MALFORMED, Command
 from .credentials import Credentials
 from .process import attend, run_checked
 
@@ -51,7 +51,7 @@ def active_account() -> str | None:
     try:
         accounts = json.loads(output.text or "[]")
         return str(accounts[0]["account"]) if accounts else None
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as err:
+    except MALFORMED as err:
         raise ProgramFailed("gcloud's list of accounts cannot be read", where="gcloud", hint=str(command)) from err
 
 
@@ -107,7 +107,7 @@ def account_of(login: Credentials) -> str | None:
         packed = base64.b64decode(login.secret) if login.user == _PACKED_KEY_USER else login.secret
         if login.user in (_KEY_USER, _PACKED_KEY_USER):
             return str(json.loads(packed)["client_email"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except MALFORMED:
         return None
     return login.user if "@" in login.user else None
 

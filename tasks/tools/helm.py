@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..core.faults import Refused
 from .command import Command, Output
-from .process import INSTALL_HINTS, capture, find, missing, run_checked
+from .process import INSTALL_HINTS, capture, find, run_checked
 
 UPDATE_SECONDS = 300.0
 
@@ -18,11 +18,7 @@ def update_command(chart: Path) -> Command:
 
 
 def require_helm(lock: str) -> None:
-    """Check that helm is there to refresh ``lock``: only it knows how the lock's digest is made.
-
-    Raises:
-        Refused: it is not.
-    """
+    """Check that helm is there to refresh ``lock``: only it knows how the lock's digest is made."""
     if find("helm") is None:
         raise Refused(
             "the lock file must move with the requirement, but helm is not installed",
@@ -31,37 +27,19 @@ def require_helm(lock: str) -> None:
         )
 
 
-def require_installed() -> None:
-    """Check that helm is installed.
-
-    Raises:
-        ProgramFailed: it is not.
-    """
-    if find("helm") is None:
-        raise missing("helm")
-
-
 def update(chart: Path) -> None:
-    """Write the lock file of the chart in the folder ``chart`` anew.
-
-    Raises:
-        ProgramFailed: helm failed.
-    """
+    """Write the lock file of the chart in the folder ``chart`` anew."""
     command = update_command(chart)
     run_checked(command, hint=str(command), seconds=UPDATE_SECONDS)
 
 
 def pull(chart: str, version: str, repository: str, folder: Path) -> None:
-    """Fetch the archive of a chart's version (or of the newest one in a range) into ``folder``.
-
-    Raises:
-        ProgramFailed: helm failed.
-    """
+    """Fetch the archive of a chart's version (or of the newest one in a range) into ``folder``."""
     oci = repository.startswith("oci://")
     named = (f"{repository.rstrip('/')}/{chart}",) if oci else (chart, "--repo", repository)
     argv = ("helm", "pull", *named, *(("--version", version) if version else ()))
     command = Command((*argv, "--destination", "."), folder, hidden_env=_apart(folder.parent))
-    run_checked(command, hint=f"{' '.join(argv)}", seconds=UPDATE_SECONDS)
+    run_checked(command, hint=" ".join(argv), seconds=UPDATE_SECONDS)
 
 
 def template(

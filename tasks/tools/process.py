@@ -56,7 +56,7 @@ _VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
 # A program may end with any status, or by any signal (negative): the caller decides what that means.
 _ANY_STATUS = tuple(range(-64, 256))
 _ESCAPE = b"\x1b"
-_OUR_LINES = (b"error: ", b"hint: ")
+_OUR_LINES = ("error: ", "hint: ")
 
 
 class TooSlow(ProgramFailed):
@@ -99,12 +99,8 @@ def ask_all(question: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
 
 
 def answer_of(asked: Future[T]) -> T:
-    """Return what was ``asked`` of a pool, or raise its fault.
-
-    It waits in slices: a signal that arrives just before a wait without a bound wakes nobody.
-    """
-    while not wait_for((asked,), _SLICE_SECONDS).done:
-        pass
+    """Return what was ``asked`` of a pool, or raise its fault."""
+    _is_done(asked, NO_BOUND)
     return asked.result()
 
 
@@ -123,7 +119,7 @@ def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
         # An interrupt right after the fork would leave a program that nothing knows of.
         with held_back():
             process = _begin(command, argv)
-        stdout, stderr = process.communicate(_bytes(command.stdin), timeout=seconds)
+        stdout, stderr = process.communicate(command.stdin.encode("utf-8", "surrogateescape"), timeout=seconds)
     except subprocess.TimeoutExpired:
         raise _too_slow(command, seconds) from None
     except BaseException:
@@ -135,11 +131,7 @@ def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
 
 
 def run_checked(command: Command, *, hint: str, seconds: float = LOOK_SECONDS) -> Output:
-    """Run ``command`` as :func:`capture` does, and require status 0; ``hint`` says what to do when it fails.
-
-    Raises:
-        ProgramFailed: it failed (the message is its own last line), is missing, or did not end in time.
-    """
+    """Run ``command`` as :func:`capture` does, and require status 0; ``hint`` says what to do when it fails."""
     output = capture(command, seconds=seconds)
     if not output.ok:
         raise ProgramFailed(f"{shlex.join(command.argv[:3])}: {output.last_words}", hint=hint)
@@ -147,86 +139,41 @@ def run_checked(command: Command, *, hint: str, seconds: float = LOOK_SECONDS) -
 
 
 def attend(command: Command) -> int:
-    """Run ``command`` on this terminal, its output on standard error, and return its exit status.
-
-    It reads ``command.stdin`` where there is any, else the terminal.
-
-    Raises:
-        ProgramFailed: it is missing, or did not end within ``PERSON_SECONDS``.
-    """
+    """Run ``command`` on this terminal, its output on standard error, and return its exit status."""
     screen = sys.stderr.fileno()
-    return _watched(command, PERSON_SECONDS, _in=command.stdin or sys.stdin, _out=screen, _err=screen)
+    return _watched(command, PERSON_SECONDS, _in=sys.stdin, _out=screen, _err=screen)
 
 
 def run_folded(command: Command, what: str) -> Output:
     """Run ``command``, which may take its time, and return what it says, whatever its status.
 
     Meanwhile its last line is shown behind ``what``; all that it said where it fails, and with ``--debug``.
-
-    Raises:
-        ProgramFailed: it is missing.
     """
-    said = bytearray()
-
-    def hear(chunk: str | bytes) -> None:
-        data = chunk.encode() if isinstance(chunk, str) else chunk
-        said.extend(data)
-        wait.last = data.decode("utf-8", "replace") if data.strip() else wait.last
-
     with output.waiting(what) as wait:
-        status = _watched(command, NO_BOUND, _in=command.stdin, _out=hear, _err_to_out=True, _tty_out=False)
-    done = Output(status, b"", said.decode("utf-8", "replace"))
+        done = _heard(command, NO_BOUND, wait.hear, _tty_out=False)
     if done.ok:
         log.debug("%s", done.stderr)
     else:
-        output.pass_on(said.decode("utf-8", "surrogateescape"))
+        output.pass_on(done.stderr)
     return done
 
 
-def watch(command: Command, *, speaker: str | None = None, seconds: float = PERSON_SECONDS) -> Output:
+def watch(command: Command, speaker: str) -> Output:
     """Run ``command``, show what it says as it says it, and return it whatever its status.
 
-    Both of its outputs go to standard error. Where that is a terminal, the program gets one too, so that it can
-    draw its own progress. Its lines are made harmless one by one.
-
-    Args:
-        command: what to run.
-        speaker: a prefix for its lines that look like this program's own error or hint.
-        seconds: how long it may take.
-
-    Raises:
-        ProgramFailed: it is missing, or did not end in time.
+    Where standard error is a terminal, the program gets one too, so that it can draw its own progress. Its lines are
+    made harmless one by one; those that look like this program's own error or hint begin with ``speaker``.
     """
-    said = bytearray()
-    ends: list[SystemExit] = []
-
-    def pass_on(chunk: str | bytes) -> None:
-        data = chunk.encode() if isinstance(chunk, str) else chunk
-        said.extend(data)
-        shown = f"{speaker}: ".encode() + data if speaker and data.startswith(_OUR_LINES) else data
-        try:
-            output.pass_on(shown.decode("utf-8", "surrogateescape"))
-        except SystemExit as end:  # in a thread of sh's: the program is waited for all the same
-            ends.append(end)
-
-    try:
-        status = _watched(
-            command,
-            seconds,
-            _in=command.stdin,
-            _out=pass_on,
-            _err_to_out=True,
-            # By lines: half of a secret would not be recognized.
-            _out_bufsize=1,
-            _tty_out=sys.stderr.isatty(),
-            _tty_size=(shutil.get_terminal_size().lines, shutil.get_terminal_size().columns),
-        )
-    finally:
-        if _ESCAPE in said:
-            output.settle_style()
-    if ends:
-        raise ends[0]
-    return Output(status, b"", said.decode("utf-8", "replace"))
+    size = shutil.get_terminal_size()
+    return _heard(
+        command,
+        PERSON_SECONDS,
+        lambda text: output.pass_on(f"{speaker}: {text}" if text.startswith(_OUR_LINES) else text),
+        # By lines: half of a secret would not be recognized.
+        _out_bufsize=1,
+        _tty_out=sys.stderr.isatty(),
+        _tty_size=(size.lines, size.columns),
+    )
 
 
 def find(name: str) -> str | None:
@@ -239,8 +186,13 @@ def find(name: str) -> str | None:
 
 def missing(name: str) -> ProgramFailed:
     """Return the fault for a program that is not on this machine."""
-    hint = INSTALL_HINTS.get(name, f"install {name}")
-    return ProgramFailed(f"{name} is not installed", where="PATH", hint=hint)
+    return ProgramFailed(f"{name} is not installed", where="PATH", hint=INSTALL_HINTS.get(name, f"install {name}"))
+
+
+def require_installed(name: str) -> None:
+    """Check that the program ``name`` is on this machine."""
+    if find(name) is None:
+        raise missing(name)
 
 
 def _argv(command: Command) -> list[str]:
@@ -257,7 +209,7 @@ def _begin(command: Command, argv: Sequence[str]) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
     try:
         process = subprocess.Popen(
-            list(map(_bytes, argv)),
+            argv,
             cwd=command.cwd,
             env=_environment(command),
             stdin=pipe,
@@ -275,11 +227,6 @@ def _begin(command: Command, argv: Sequence[str]) -> subprocess.Popen[bytes]:
         _forget(process)
         raise CancelledError
     return process
-
-
-def _bytes(text: str) -> bytes:
-    """Return what a program is given; file names that are not UTF-8 stand in it as :func:`os.fsdecode` gives them."""
-    return text.encode("utf-8", "surrogateescape")
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -314,16 +261,38 @@ def _forget(process: subprocess.Popen[bytes] | None) -> None:
         pool.programs.discard(process)
 
 
+def _heard(command: Command, seconds: float, tell: Callable[[str], None], **options: Any) -> Output:  # noqa: ANN401
+    """Run ``command`` through sh, ``tell`` what it says as it says it, and return all of it as standard error."""
+    said = bytearray()
+    ends: list[SystemExit] = []
+
+    def hear(chunk: str | bytes) -> None:
+        data = chunk.encode() if isinstance(chunk, str) else chunk
+        said.extend(data)
+        try:
+            tell(data.decode("utf-8", "surrogateescape"))
+        except SystemExit as end:  # in a thread of sh's: the program is waited for all the same
+            ends.append(end)
+
+    try:
+        status = _watched(command, seconds, _in=command.stdin, _out=hear, _err_to_out=True, **options)
+    finally:
+        if _ESCAPE in said:
+            output.settle_style()
+    if ends:
+        raise ends[0]
+    return Output(status, b"", said.decode("utf-8", "replace"))
+
+
 def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: ANN401 - sh's own
     """Run ``command`` through sh, whose ``options`` say where its output goes, and return its exit status."""
-    argv = _argv(command)
     # sh's own wait loses the status when it is interrupted, and its limit polls.
-    ended = threading.Event()
+    ended: Future[None] = Future()
     process = None
     try:
         with held_back():
-            process = _start(command, argv, ended, options)
-        if _ends_within(seconds, ended):
+            process = _start(command, ended, options)
+        if _is_done(ended, seconds):
             return int(process.exit_code)
     except BaseException:
         if process is not None:
@@ -333,34 +302,35 @@ def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: 
     raise _too_slow(command, seconds)
 
 
-def _ends_within(seconds: float, ended: threading.Event) -> bool:
-    """Wait for ``ended`` in slices, as :func:`answer_of` does."""
+def _is_done(future: Future[T], seconds: float) -> bool:
+    """Wait in slices: a signal that arrives just before a wait without a bound wakes nobody."""
     deadline = time.monotonic() + seconds
-    while not ended.wait(min(_SLICE_SECONDS, deadline - time.monotonic())):
+    while not wait_for((future,), max(0, min(_SLICE_SECONDS, deadline - time.monotonic()))).done:
         if time.monotonic() >= deadline:
             return False
     return True
 
 
-def _end_watched(process: sh.RunningCommand, ended: threading.Event) -> None:
+def _end_watched(process: sh.RunningCommand, ended: Future[None]) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             process.signal(number)
         # What it has started may hold the other end of its output: the end is waited for within bounds.
-        if ended.wait(_TIDY_SECONDS):
+        if _is_done(ended, _TIDY_SECONDS):
             break
 
 
-def _start(command: Command, argv: Sequence[str], ended: threading.Event, options: dict[str, Any]) -> sh.RunningCommand:
-    """Start ``command`` in the background, and have ``ended`` set once it has ended."""
+def _start(command: Command, ended: Future[None], options: dict[str, Any]) -> sh.RunningCommand:
+    """Start ``command`` in the background; ``ended`` is done once it has ended."""
+    program, *arguments = _argv(command)
 
     def wait() -> None:
         process.wait()
-        ended.set()
+        ended.set_result(None)
 
     try:
-        process: sh.RunningCommand = sh.Command(argv[0])(
-            *argv[1:],
+        process: sh.RunningCommand = sh.Command(program)(
+            *arguments,
             _cwd=None if command.cwd is None else str(command.cwd),
             _env=_environment(command),
             _ok_code=_ANY_STATUS,

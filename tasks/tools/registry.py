@@ -21,6 +21,7 @@ from urllib.request import parse_http_list, parse_keqv_list
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable, Unusable
 from ..core.http import Address, Answer, Connections, HttpRequest, Limits, basic, send
 from ..core.names import DOCKER_HUB, Reference, short_platform
+from .command import MALFORMED
 from .credentials import IDENTITY_TOKEN, DockerLogins
 from .google import denied
 from .reach import require_registry
@@ -48,10 +49,8 @@ _LIMITS = Limits(attempts=1, size=4 * 1024 * 1024)
 class PlatformImage(NamedTuple):
     """What a registry or an engine holds of an image for one platform.
 
-    Attributes:
-        layers: the uncompressed layers' digests, lowest first (``rootfs.diff_ids`` of the OCI image specification).
-        labels: the image's labels.
-        digest: the digest of its manifest; None where an engine holds it.
+    ``layers`` are the uncompressed layers' digests, lowest first (``rootfs.diff_ids`` of the OCI image specification),
+    ``digest`` is that of its manifest; None where an engine holds it.
     """
 
     layers: tuple[str, ...]
@@ -60,12 +59,9 @@ class PlatformImage(NamedTuple):
 
 
 class FoundImage(NamedTuple):
-    """An image that is there.
+    """An image that is there, by platform (``linux/amd64``), without attestations.
 
-    Attributes:
-        digest: the digest of what its tag names (a manifest, or an index of manifests); None for an image of an
-            engine's local store, which has no such digest.
-        platforms: what it holds, by platform (``linux/amd64``); attestations are left out.
+    ``digest`` is that of what its tag names, a manifest or an index of manifests; None in an engine's local store.
     """
 
     digest: str | None
@@ -87,12 +83,18 @@ def require_one_each(platforms: Sequence[str], image: Reference) -> None:
     """Refuse an index with several manifests for one platform: which one a cluster takes is undefined."""
     for platform, count in Counter(platforms).items():
         if count > 1:
-            look = f"docker buildx imagetools inspect {image}"
-            raise Refused(
-                f"the index has {count} manifests for {platform}",
-                where=image,
-                hint=f"look at it: {look}; rebuild it: {DOOR} build --force",
-            )
+            raise _misleading(f"the index has {count} manifests for {platform}", image)
+
+
+def require_as_listed(listed: str, own: str, image: Reference) -> None:
+    """Refuse an index that lists an image for another platform than the image's own; variants may be left out."""
+    if listed.split("/")[:2] != own.split("/")[:2]:
+        raise _misleading(f"the index says {listed}, its image is for {own}", image)
+
+
+def _misleading(what: str, image: Reference) -> Refused:
+    look = f"docker buildx imagetools inspect {image}"
+    return Refused(what, where=image, hint=f"look at it: {look}; rebuild it: {DOOR} build --force")
 
 
 def platform_image(config: Mapping[str, Any], digest: str | None) -> PlatformImage:
@@ -108,18 +110,13 @@ class Undecided(Exception):  # noqa: N818 - an answer that is none is no error o
 
 @dataclass
 class Conversation:
-    """Requests to one repository of a registry, signed in where it asks for that.
-
-    Attributes:
-        actions: ``pull``, or ``pull,push``.
-        deadline: the end of the whole conversation by the monotonic clock, in seconds.
-    """
+    """Requests to one repository of a registry, for the ``actions`` ``pull`` or ``pull,push``, until ``deadline``."""
 
     repository: Reference
     actions: str = "pull"
     deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
     _signed: dict[str, str] = field(default_factory=dict, repr=False)
-    _connections: Connections = field(default_factory=Connections, repr=False)
+    _connections: Connections = field(default_factory=dict, repr=False)
 
     @property
     def root(self) -> Address:
@@ -134,9 +131,7 @@ class Conversation:
 
         Raises:
             Denied: there are no credentials, or they are not accepted.
-            Undecided: no answer came that can be relied on, or ``path`` leads to another server, which must not get
-                the credentials.
-            Refused: it writes, and a rehearsal may not.
+            Undecided: no answer came that can be relied on, or ``path`` leads to another server.
         """
         if method != _READ:
             require_registry(str(self.repository))
@@ -146,11 +141,14 @@ class Conversation:
             raise Undecided from err
         if address.server != self.root.server:
             raise Undecided
-        headers = {"Accept": accept, **({"Content-Type": content_type} if content_type else {})}
-        answer = self._request(method, address, {**headers, **self._signed}, body)
+        headers = {"Accept": accept, **({"Content-Type": content_type} if content_type else {}), **self._signed}
+        answer = self._request(method, address, headers, body)
         if answer.status == _UNAUTHORIZED and not self._signed:
             self._signed = {"Authorization": self._sign_in(answer.headers.getlist("WWW-Authenticate"))}
             answer = self._request(method, address, {**headers, **self._signed}, body)
+        return self._allowed(answer)
+
+    def _allowed(self, answer: Answer) -> Answer:
         if answer.status in _DENIALS:
             raise denied(_words(answer), self.repository.host)
         return answer
@@ -179,13 +177,11 @@ class Conversation:
             raise Undecided
         query = {"service": asked.get("service", ""), "scope": f"repository:{self.repository.path}:{self.actions}"}
         headers = {"Authorization": login} if login else {}
-        answer = self._request(_READ, realm._replace(query=urlencode(query)), headers)
-        if answer.status in _DENIALS:
-            raise denied(_words(answer), self.repository.host)
+        answer = self._allowed(self._request(_READ, realm._replace(query=urlencode(query)), headers))
         try:
             token = json.loads(answer.body)
             return f"Bearer {token.get('token') or token['access_token']}"
-        except (ValueError, KeyError, AttributeError, RecursionError) as err:
+        except MALFORMED as err:
             raise Undecided from err
 
     def _request(self, method: str, address: Address, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
@@ -204,7 +200,7 @@ def _words(answer: Answer) -> str:
     try:
         errors = json.loads(answer.body)["errors"]
         said = "; ".join(f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except MALFORMED:
         said = ""
     return said[:LONGEST_WORDS] or f"it answers {answer.status}"
 
@@ -226,17 +222,14 @@ def look_up(image: Reference) -> FoundImage | None:
         return FoundImage(_digest(body), dict(found))
     except (Refused, Undecided):
         raise
-    except (Fault, ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+    except (Fault, *MALFORMED) as err:
         raise Undecided from err
 
 
 def require_push_right(repository: Reference) -> None:
     """Check that Docker's credentials may push to ``repository``: an upload is begun, and given up at once.
 
-    A registry that gives no answer, or another one than yes or no, is left to the push itself.
-
-    Raises:
-        Denied: the registry says no; the message is its own, the hint what fixes it.
+    Raises Denied where the registry says no; any other answer is left to the push itself.
     """
     conversation = Conversation(repository, "pull,push")
     with contextlib.suppress(Undecided):
@@ -250,9 +243,7 @@ def require_push_right(repository: Reference) -> None:
 def put_tag(source: Reference, tag: str) -> str:
     """Put the manifest of ``source``, an image pinned by digest, under another tag, and return its digest: the same.
 
-    Raises:
-        Denied: the registry denied access.
-        Undecided: it gave no answer that can be relied on.
+    It raises as :meth:`Conversation.send`.
     """
     conversation = Conversation(source, "pull,push")
     found = conversation.send("GET", f"manifests/{source.digest}", _ACCEPT)
@@ -280,7 +271,7 @@ def _platforms(conversation: Conversation, body: bytes) -> Iterator[tuple[str, P
     """Yield each platform with its image; attestations, which have no platform, are left out."""
     manifest = json.loads(body)
     if "manifests" not in manifest:
-        yield _platform_image(conversation, body)
+        yield _platform_image(conversation, manifest, _digest(body))
         return
     wanted = [one for one in manifest["manifests"] if one.get("platform", {}).get("os") != _ATTESTATION]
     if not 0 < len(wanted) <= _MOST_PLATFORMS:
@@ -289,20 +280,19 @@ def _platforms(conversation: Conversation, body: bytes) -> Iterator[tuple[str, P
         inner = _manifest(conversation, descriptor["digest"])
         if inner is None:
             raise Undecided
-        name, image = _platform_image(conversation, inner)
-        told = descriptor.get("platform")
-        if told and name.split("/")[:2] != [told["os"], told["architecture"]]:
-            raise Undecided
+        name, image = _platform_image(conversation, json.loads(inner), _digest(inner))
+        if descriptor.get("platform"):
+            require_as_listed(platform_of(descriptor["platform"]), name, conversation.repository)
         yield name, image
 
 
-def _platform_image(conversation: Conversation, manifest: bytes) -> tuple[str, PlatformImage]:
-    digest = json.loads(manifest)["config"]["digest"]
+def _platform_image(conversation: Conversation, manifest: Any, own: str) -> tuple[str, PlatformImage]:  # noqa: ANN401
+    digest = manifest["config"]["digest"]
     reply = conversation.send("GET", f"blobs/{digest}")
     if reply.status != _OK or _digest(reply.body) != digest:
         raise Undecided
     config = json.loads(reply.body)
-    return platform_of(config), platform_image(config, _digest(manifest))
+    return platform_of(config), platform_image(config, own)
 
 
 def _digest(body: bytes) -> str:

@@ -8,7 +8,7 @@ from datetime import date
 import semver
 from packaging.version import Version
 
-from tasks.core.version import __version__
+from tasks.core import __version__
 from tests.support.cli import sh
 from tests.support.machine import PROJECT
 
@@ -63,10 +63,10 @@ def test_the_version_has_its_section_or_is_not_released_yet() -> None:
 
 
 def test_the_version_stands_in_one_place() -> None:
-    """Besides tasks/core/version.py only documents name it, and they name the release that the next one will be."""
-    assert f'__version__ = "{__version__}"' in (PROJECT / "tasks/core/version.py").read_text(encoding="utf-8")
+    """Besides tasks/core/__init__.py only documents name it, and they name the release that the next one will be."""
+    assert f'__version__ = "{__version__}"' in (PROJECT / "tasks/core/__init__.py").read_text(encoding="utf-8")
     if (PROJECT / ".git").exists():
         where = sh("git", "grep", "--fixed-strings", "--files-with-matches", __version__, cwd=PROJECT).splitlines()
-        assert [path for path in where if path != "CHANGELOG.md"] == ["tasks/core/version.py"]
+        assert [path for path in where if path != "CHANGELOG.md"] == ["tasks/core/__init__.py"]
     hook = (PROJECT / "docs" / "checks.md").read_text(encoding="utf-8")
     assert re.findall(r"^ +rev: (\S+)$", hook, flags=re.MULTILINE) == [f"v{Version(__version__).base_version}"]

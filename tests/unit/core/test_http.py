@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks.core import __version__
 from tasks.core.faults import Unreachable, Unusable
 from tasks.core.http import Address, Limits
-from tasks.core.version import __version__
 from tasks.releases.repository import Cache, Fetcher
 from tests.support.conduct import AGAIN, CONDUCTS, Conduct
 from tests.support.real import DATA

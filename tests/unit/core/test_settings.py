@@ -128,12 +128,6 @@ WRONG = {
     "a number for a yes": ("push", 2, "2, not true or false", "write push: false"),
     "a number for targets": ("values", 3, "3, not a list of file and path", TARGETS),
     "a file without a path": ("values", [{"file": "a.yaml"}], "{'file': 'a.yaml'}, not file and path", TARGETS),
-    "a target with a typo": (
-        "values",
-        [{"file": "a", "pth": "b"}],
-        "{'file': 'a', 'pth': 'b'}, not file and path",
-        TARGETS,
-    ),
     "a target in the shell without a path": ("values", "a.yaml", "{'file': 'a.yaml'}, not file and path", TARGETS),
     "a path without a code": ("accept", [{"path": "a"}], "{'path': 'a'}, not a problem's code", ACCEPT),
     "a number for a code": ("accept", 3, "3, not a problem's code", ACCEPT),
@@ -198,6 +192,17 @@ def test_an_unknown_variable_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> 
     assert str(refused.value) == (
         "error: unknown setting hub.imgaes (INVOKE_HUB_IMGAES)\nhint: did you mean INVOKE_HUB_IMAGES?"
     )
+
+
+def test_an_unknown_key_of_an_entry_is_refused_with_the_nearest() -> None:
+    with pytest.raises(Unusable) as refused:
+        read_settings(configured(values=[{"file": "a", "path": "b", "imgae": "hub"}]))
+    assert str(refused.value) == "error: unknown setting hub.values.imgae (invoke.yaml)\nhint: did you mean image?"
+
+
+def test_a_pin_has_a_path_or_a_marker() -> None:
+    with pytest.raises(Unusable, match="not file with path or marker"):
+        read_settings(configured(pins=[{"file": "a", "path": "b", "marker": "c"}]))
 
 
 # -- the hub repository's own invoke.yaml

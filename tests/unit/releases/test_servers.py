@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.core.http import Limits
-from tasks.core.options import BumpOptions
-from tasks.core.settings import Settings
+from tasks.core.settings import BumpOptions, Settings
 from tasks.repo.hub import open_hub
 from tasks.review.bump import plan_bump
 from tasks.tools.git import Git

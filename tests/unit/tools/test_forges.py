@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.tools.forges import is_reached_by_ssh, opening_address, read_remote, web_address
+from tasks.tools import forges
+from tasks.tools.command import Output
+from tasks.tools.forges import opening_address, reached, read_remote
 
 BRANCH = "bump-z2jh-4.4.0"
 TITLE = "Move z2jh from 3.3.8 to 4.4.0"
@@ -90,7 +92,8 @@ PAGES = [
 
 @pytest.mark.parametrize(("remote", "address"), ADDRESSES)
 def test_a_remotes_address_on_the_web(remote: str, address: str | None) -> None:
-    assert web_address(remote) == address
+    repository = read_remote(remote)
+    assert (repository and repository.address) == address
 
 
 @pytest.mark.parametrize(("remote", "page"), PAGES)
@@ -118,8 +121,11 @@ def test_a_branchs_name_is_quoted_in_an_address() -> None:
         ("git://github.com/org/hubs.git", False),
     ],
 )
-def test_ssh_may_know_a_host_by_another_name(remote: str, by_ssh: bool) -> None:
-    assert is_reached_by_ssh(remote) == by_ssh
+def test_ssh_may_know_a_host_by_another_name(monkeypatch: pytest.MonkeyPatch, remote: str, by_ssh: bool) -> None:
+    monkeypatch.setattr(forges, "capture", lambda _: Output(0, b"user git\nhostname git.example.org\n", ""))
+    repository = reached(remote)
+    assert repository is not None
+    assert (repository.host == "git.example.org") == by_ssh
 
 
 @pytest.mark.parametrize(

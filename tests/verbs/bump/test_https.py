@@ -8,8 +8,7 @@ import pytest
 
 from tasks.core.faults import Refused
 from tasks.core.http import Address
-from tasks.core.options import BumpOptions
-from tasks.core.settings import Settings
+from tasks.core.settings import BumpOptions, Settings
 from tasks.repo.hub import open_hub
 from tasks.review.bump import plan_bump
 from tasks.tools.git import Git

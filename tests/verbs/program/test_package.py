@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.core.version import __version__
+from tasks.core import __version__
 from tests.support.cli import run, sh
 from tests.support.machine import PROJECT
 

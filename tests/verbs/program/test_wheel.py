@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks import ns
-from tasks.core.version import __version__
+from tasks.core import __version__
 from tests.support.cli import run, run_task, sh
 from tests.support.hubs import make_repository
 from tests.support.world import fault, images_in, labels, nothing_written
