@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from ..core.faults import DOOR
 from ..core.settings import Settings
 from ..image.proof import LABEL
-from ..releases.choose import newest
-from ..releases.index import Index
+from ..releases.index import Index, newest
 from ..releases.notes import CHANGELOG, fixes_between, known
 from ..releases.versions import order, parse_version
 from ..repo.hub import Hub, HubImage

@@ -60,7 +60,6 @@ class Upgrade(NamedTuple):
 
     Attributes:
         title: what is crossed: ``z2jh 3 to 4``.
-        guide: the page about it.
         first: the lowest version that it leads to; a SemVer pre-release, so that all of them count.
         since: the lowest version that it leads from.
         until: the version at which it is left behind; None where it stays crossed.
@@ -160,7 +159,7 @@ def release_links(release: Release) -> tuple[str, ...]:
     """
     version = release.semver
     is_released = version is not None and not is_dev(version)
-    page = CHANGELOG if is_released else _history(release)
+    page = CHANGELOG if is_released else f"{REPOSITORY}/commits/{_commit(release.version) or 'main'}"
     return (page, _JUPYTERHUB_CHANGELOG) if release.app_version else (page,)
 
 
@@ -186,15 +185,6 @@ def upgrade_links(before: str, after: str) -> tuple[str, ...]:
     )
 
 
-def _history(release: Release) -> str:
-    """Return the page of the commits up to a build, from the release before it where its name tells that."""
-    commit = _commit(release.version)
-    if commit is None:
-        return f"{REPOSITORY}/commits/main"
-    tag = _tag_before(release.semver) if release.semver else None
-    return f"{REPOSITORY}/compare/{tag}...{commit}" if tag else f"{REPOSITORY}/commits/{commit}"
-
-
 def _point(release: Release) -> str | None:
     """Return what z2jh's repository calls a release: its tag, or the commit that a build of main is named after."""
     version = release.semver
@@ -208,25 +198,9 @@ def _commit(version: str) -> str | None:
     return last if is_hash else None
 
 
-def _tag_before(version: semver.Version) -> str | None:
-    """Return the tag that chartpress counted a build's commits from.
-
-    ``1.1.3-n804.h96f6e96d`` comes after 1.1.3, ``4.0.0-beta.4.git.6831.habe06f4d`` after 4.0.0-beta.4, and
-    ``2.0.1-0.dev.git.6085.h59225bad`` after 2.0.0: main carries the patch version that would come next.
-    """
-    release = version.finalize_version()
-    parts = (version.prerelease or "").split(".")
-    if parts[0].startswith("n") and parts[0][1:].isdigit():
-        return str(release)
-    if len(parts) > 2 and parts[1].isdigit():  # noqa: PLR2004 - a stage, its number, and then the build
-        return f"{release}-{parts[0]}.{parts[1]}"
-    return str(release.replace(patch=version.patch - 1)) if parts[:2] == ["0", "dev"] and version.patch else None
-
-
 def _upgrade(fields: dict[str, Any]) -> Upgrade:
-    notes = tuple(Note(one["text"], tuple(map(_watch, one.get("watches", ())))) for one in fields["notes"])
-    return Upgrade(**{**fields, "notes": notes, "jupyterhub": tuple(fields.get("jupyterhub", ())) or None})
-
-
-def _watch(one: str | dict[str, str]) -> Watch:
-    return Watch(one) if isinstance(one, str) else Watch(**one)
+    notes = []
+    for one in fields["notes"]:
+        watches = (Watch(each) if isinstance(each, str) else Watch(**each) for each in one.get("watches", ()))
+        notes.append(Note(one["text"], tuple(watches)))
+    return Upgrade(**{**fields, "notes": tuple(notes), "jupyterhub": tuple(fields.get("jupyterhub", ())) or None})

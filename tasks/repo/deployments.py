@@ -43,9 +43,6 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
     """Return the deployments that the settings name, else those that hubploy would install, else the chart alone.
 
     Those of ``names`` alone, where there are any.
-
-    Raises:
-        Unusable: there is none of a name.
     """
     said = (
         Deployment(one.name, one.values, one.namespace or one.name, one.release or one.name)

@@ -64,10 +64,6 @@ def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = _NO_
     """Return the hub image that the last stage builds on, else the first one in the file, or None.
 
     ``arguments`` are the build arguments, as :func:`read_dockerfile` takes them.
-
-    Raises:
-        Unusable: not UTF-8, no ``FROM``, or one that Docker would not take; or the hub image's name or version is left
-            open or spelled in an unsupported way.
     """
     dockerfile = read_dockerfile(Text.decode(data, where), arguments)
     last = dockerfile.stages[-1]
@@ -100,9 +96,6 @@ def with_base(
 
     Several hub images move together. Where they differ in name, as ``k8s-hub`` and ``k8s-hub-slim`` do, each keeps
     its name, and takes the registry's folder of ``new`` if they all share one.
-
-    Raises:
-        Unusable: as :func:`hub_base`; no ``FROM`` names a hub image; or the edit would change another image.
     """
     text = Text.decode(data, where)
     before = read_dockerfile(text, arguments)

@@ -130,9 +130,6 @@ def read_dockerfile(text: Text, arguments: Mapping[str, str | None] = _NO_ARGUME
     Args:
         text: the file.
         arguments: the build arguments; None for one that takes its value from the environment.
-
-    Raises:
-        Unusable: no ``FROM``, or one that Docker would not take; a here-document without an end.
     """
     values: dict[str, Word] = {}
     stages: list[BuildStage] = []
@@ -154,11 +151,7 @@ def read_dockerfile(text: Text, arguments: Mapping[str, str | None] = _NO_ARGUME
 
 
 def instructions(text: Text) -> Iterator[Instruction]:
-    """Yield a Dockerfile's instructions in order.
-
-    Raises:
-        Unusable: a here-document without an end, or a wrong escape directive.
-    """
+    """Yield a Dockerfile's instructions in order."""
     escape = _escape_character(text)
     lines = _lines(text.content)
     for line in lines:

@@ -77,9 +77,6 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
     """Return the action that makes ``edits``, and has helm write the locks among them: all of it, or none.
 
     It relies on the bytes of all these files besides ``relies``.
-
-    Raises:
-        Refused: a lock must change, and helm is missing or does not write it.
     """
     by_file = {edit.path: edit for edit in edits}
     locks = {pin: by_file.pop(pin.file) for pin in hub.pins if isinstance(pin, Lock)}
@@ -107,11 +104,7 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
 
 
 def image_edits(hub: Hub, pins: Iterable[PinnedPlace]) -> tuple[FileEdit, ...]:
-    """Return the edits that write images to their places, one for each file.
-
-    Raises:
-        Unusable: a file or a values path is missing, or leads to no image.
-    """
+    """Return the edits that write images to their places, one for each file."""
     by_file: dict[str, list[PinnedPlace]] = {}
     for pin in pins:
         by_file.setdefault(pin.place.file, []).append(pin)
@@ -154,11 +147,7 @@ def _values_edit(hub: Hub, file: str, pins: Sequence[PinnedPlace]) -> FileEdit:
 
 
 def _require_refreshable(hub: Hub, lock: Lock) -> None:
-    """Check that helm can write a lock.
-
-    Raises:
-        Refused: helm is missing, or reads it and writes another file.
-    """
+    """Check that helm can write a lock."""
     if lock.file != lock.written(hub.files):
         raise Refused(
             "the lock file must move with the requirement, and Helm writes another one for the chart's apiVersion",
@@ -169,11 +158,7 @@ def _require_refreshable(hub: Hub, lock: Lock) -> None:
 
 
 def _require_locked(lock: Lock, planned: FileEdit, tree: WorkingTree, command: Command) -> None:
-    """Check that ``command`` has locked the planned version.
-
-    Raises:
-        ProgramFailed: the lock names another one.
-    """
+    """Check that ``command`` has locked the planned version."""
     wanted = lock.read(Edited(tree, {lock.file: planned.after})).text
     if not allows(wanted, lock.read(tree).text):
         raise ProgramFailed(f"helm did not lock {lock.name} at {wanted}", where=lock.file, hint=str(command))

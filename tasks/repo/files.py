@@ -89,9 +89,6 @@ class WorkingTree(NamedTuple):
 
         Every new file is written whole beside the old one first, and takes its place by a rename; it keeps the old
         one's mode. A symbolic link is followed. An interrupt waits for the renames.
-
-        Raises:
-            Unusable: a file cannot be written.
         """
         wanted = [edit for edit in edits if edit.changes]
         with contextlib.ExitStack() as stack:
@@ -188,11 +185,7 @@ def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence
 
 
 def require(files: Files, path: str) -> bytes:
-    """Return the bytes of ``path``.
-
-    Raises:
-        Unusable: there is no such file.
-    """
+    """Return the bytes of ``path``."""
     data = files.read(path)
     if data is None:
         raise Unusable("the file is missing", where=path, hint="is this the hub repository? name it: --repo PATH")

@@ -59,11 +59,7 @@ def expected_labels(hub: Hub, review: Review) -> tuple[str, ...]:
 
 
 def labels_of(files: Files, request: PullRequestPaths) -> tuple[str, ...]:
-    """Return the labels that the labeler gives ``request``, in the file's order; none where there is no such file.
-
-    Raises:
-        Unusable: the file is not the labeler's; the action fails on it as well.
-    """
+    """Return the labels that the labeler gives ``request``, in the file's order; none where there is no such file."""
     for path in LABELER_FILES:
         data = files.read(path)
         if data is not None:

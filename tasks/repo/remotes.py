@@ -71,11 +71,7 @@ class Review(NamedTuple):
 
     @property
     def remote(self) -> str:
-        """The remote that branches are pushed to.
-
-        Raises:
-            Refused: it cannot be told.
-        """
+        """The remote that branches are pushed to."""
         if self.remotes.push is None:
             raise _several(self.remotes.names, "push to", "remote")
         return self.remotes.push
@@ -287,11 +283,7 @@ def _shared(base: str, default: str | None, branches: Collection[str]) -> dict[s
 def _base(
     git: Git, settings: Settings, remotes: Remotes, config: Mapping[str, str], asked: RemoteBranches | None
 ) -> tuple[str, str]:
-    """Return the base branch, and what names it: a setting, CI, the upstream, or what the clone knows of it.
-
-    Raises:
-        Refused: nothing does.
-    """
+    """Return the base branch, and what names it: a setting, CI, the upstream, or what the clone knows of it."""
     if settings.base_branch:
         return settings.base_branch, "hub.base_branch"
     upstream = remotes.upstream or ORIGIN

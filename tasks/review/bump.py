@@ -10,8 +10,7 @@ from ..core.names import Reference
 from ..core.options import BumpOptions
 from ..core.plan import Step
 from ..image.proof import with_digest
-from ..releases.choose import Choice, choose
-from ..releases.index import Release
+from ..releases.index import Choice, Release, choose
 from ..releases.notes import release_links, security_fixes, security_news
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled

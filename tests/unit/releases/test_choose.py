@@ -7,8 +7,7 @@ import pytest
 import semver
 
 from tasks.core.faults import Refused
-from tasks.releases.choose import choose, newest, release_with_image
-from tasks.releases.index import Index, Release
+from tasks.releases.index import Index, Release, choose, newest, release_with_image
 from tasks.releases.versions import is_dev, order, parse_version
 
 WHERE = "https://charts.test/index.yaml"
