@@ -114,10 +114,7 @@ class Index(NamedTuple):
 
 @lru_cache(maxsize=1)
 def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
-    """Read the releases of one chart; the last index is kept, since a commit alone reads it twice.
-
-    Of equal versions the first counts, and entries without a version are left out.
-    """
+    """Read the releases of one chart; of equal versions the first counts. A run reads the last index twice."""
     if len(data) > LARGEST_INDEX:
         raise _unusable(f"the index is larger than {LARGEST_INDEX // 2**20} MiB", where)
     try:
@@ -208,14 +205,12 @@ def _cut(text: str, chart: str) -> dict[str, str | Release] | None:
 
 
 def _read_entries(pieces: list[str]) -> list[Data]:
-    """Read entries together, indented as they are in the index, or raise ``Unreadable``."""
     tree = load("".join(["  entries:\n", *(f"  {piece}" for piece in pieces)]))
     entries = child(tree, "entries")
     return entries if isinstance(entries, list) else []
 
 
 def _read_whole(text: str, where: str, chart: str) -> dict[str, Release]:
-    """Read the releases of a chart with the YAML library alone."""
     if text.lstrip().startswith("<"):
         raise _unusable("this is a web page, not the index of a Helm repository", where)
     try:
@@ -236,10 +231,7 @@ def _read_whole(text: str, where: str, chart: str) -> dict[str, Release]:
 
 
 def _is_cut_off(text: str, entries: dict[str | None, Data]) -> bool:
-    """Whether an index without ``generated``, Helm's last key, ends in the middle of an entry.
-
-    Helm writes an entry's ``version`` last, and a newline after it.
-    """
+    """Whether an index without ``generated``, Helm's last key, ends before an entry's last key, ``version``."""
     last = list(entries.values())[-1:]
     entry = last[0][-1] if last and isinstance(last[0], list) and last[0] else None
     is_cut = isinstance(entry, dict) and text_under(entry, "version") is None
@@ -333,10 +325,7 @@ def pinned_release(index: Index, pinned: str) -> Release | None:
 
 
 def release_with_image(index: Index, tag: str) -> Release | None:
-    """Return the first release whose hub image has ``tag``; None where the index names none.
-
-    A build of main mostly has another tag than its image, which was built at its commit or before.
-    """
+    """Return the first release whose hub image has ``tag``: for a build of main a later one than its tag says."""
     built = parse_version(tag)
     if built is None:
         return None
@@ -354,7 +343,6 @@ def newest(index: Index, *, pre: bool = False, dev: bool = False, within_major: 
 
 
 def _best(index: Index, majors: range, *, pre: bool, dev: bool) -> Release | None:
-    """Return the newest release that will do with one of the major versions; of equal ones the first."""
     fitting = []
     for name in index.releases:
         version = parse_version(name)
@@ -396,6 +384,5 @@ def _line(index: Index, major: int, minor: int | None) -> list[str]:
 
 
 def _example(index: Index) -> str:
-    """Return the newest stable version."""
     release = newest(index)
     return release.version if release else "VERSION"

@@ -34,13 +34,11 @@ class SecurityRelease(NamedTuple):
 
 
 class Watch(NamedTuple):
-    """Values that a note concerns.
+    """Values that a note concerns: those with the text ``holds`` in them, or that are not ``other_than``.
 
     Attributes:
         path: a values path below the chart's own key. In a part, ``*`` and ``[a-z]`` stand for text as in a file
             name; ``**`` at the end for all below.
-        holds: only values that have this text in them; empty for any value.
-        other_than: only values that are not this text; empty for any value.
     """
 
     path: str
@@ -63,8 +61,6 @@ class Upgrade(NamedTuple):
         first: the lowest version that it leads to; a SemVer pre-release, so that all of them count.
         since: the lowest version that it leads from.
         until: the version at which it is left behind; None where it stays crossed.
-        kubernetes: the oldest Kubernetes that it needs, where that rises.
-        jupyterhub: JupyterHub's major versions before and after, where that rises.
     """
 
     title: str
@@ -114,10 +110,7 @@ def security_fixes(before: str | None, after: str) -> tuple[str, ...]:
 
 
 def security_news(before: str | None, after: str) -> tuple[str, ...]:
-    """Return a sentence for each security release on the way from one version to another, or back behind it.
-
-    There are none where a version is missing or is not SemVer.
-    """
+    """Return a sentence for each security release on the way from one version to another, or back behind it."""
     old, new = parse_version(before or ""), parse_version(after)
     if old is None or new is None:
         return ()
@@ -140,8 +133,7 @@ def _security_between(old: semver.Version, new: semver.Version) -> list[Security
 def upgrades_between(before: str | None, after: str) -> tuple[Upgrade, ...]:
     """Return what is crossed on the way from one version to another, oldest first.
 
-    What holds for every major version comes before the first of them. On the way down it is what holds for going back,
-    unless only the patch version falls. There are none where a version is missing or is not SemVer.
+    On the way down it is what holds for going back, unless only the patch version falls.
     """
     old, new = parse_version(before or ""), parse_version(after)
     if old is None or new is None:
@@ -153,10 +145,7 @@ def upgrades_between(before: str | None, after: str) -> tuple[Upgrade, ...]:
 
 
 def release_links(release: Release) -> tuple[str, ...]:
-    """Return the pages about a release: z2jh's changelog, or the commits of a build of main, and JupyterHub's.
-
-    The changelog's anchors are numbered anew with every release, so it is the page itself.
-    """
+    """Return the pages about a release: z2jh's changelog, or the commits of a build of main, and JupyterHub's."""
     version = release.semver
     is_released = version is not None and not is_dev(version)
     page = CHANGELOG if is_released else f"{REPOSITORY}/commits/{_commit(release.version) or 'main'}"
@@ -171,10 +160,7 @@ def comparison(before: Release, after: Release) -> str | None:
 
 
 def upgrade_links(before: str, after: str) -> tuple[str, ...]:
-    """Return the general upgrade guide and that of each major version crossed, oldest first.
-
-    There are none where no higher major version is reached, or where a version is not SemVer.
-    """
+    """Return the general upgrade guide and that of each major version crossed, oldest first."""
     old, new = parse_version(before), parse_version(after)
     if old is None or new is None or old.major >= new.major:
         return ()
@@ -186,7 +172,6 @@ def upgrade_links(before: str, after: str) -> tuple[str, ...]:
 
 
 def _point(release: Release) -> str | None:
-    """Return what z2jh's repository calls a release: its tag, or the commit that a build of main is named after."""
     version = release.semver
     return release.version if version and not is_dev(version) else _commit(release.version)
 

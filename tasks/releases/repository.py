@@ -48,9 +48,6 @@ class HelmRepository:
 
     Args:
         url: the repository's address: ``https:``, ``http:`` on this machine, ``file:``, or a folder's path.
-        cache: the folder to keep in what was fetched; None keeps nothing.
-        chart: the chart's name.
-        limits: the bounds of each fetch.
         asked: whether the user asked for this very address: then it may be plain http to another machine.
     """
 
@@ -75,7 +72,6 @@ class HelmRepository:
         return self._address.is_plain
 
     def index(self) -> Index:
-        """Fetch and read the repository's ``index.yaml``."""
         return read_index(self._fetcher.page(self._index), str(self._index), self._chart)
 
     def kept_index(self) -> Index | None:
@@ -109,7 +105,6 @@ class HelmRepository:
         return _values_in(self.archive(release), f"{self._chart} {release.version}")
 
     def _first_that_answers(self, release: Release) -> tuple[bytes, Address]:
-        """Return an archive's bytes, and the address that they came from."""
         last = Unreachable(
             f"the index names no address for the archive of {self._chart} {release.version} that can be used",
             where=self._index,
@@ -125,8 +120,7 @@ class HelmRepository:
     def _addresses(self, release: Release) -> Iterator[Address]:
         """Yield where a release's archive may be.
 
-        A repository whose index names another host may be a mirror that copied the index as it was: the file of that
-        name is looked for in its folders first.
+        Where the index names another host, this may be a mirror: the file of that name is looked for in it first.
         """
         for url in release.urls:
             try:
@@ -165,7 +159,6 @@ class Fetcher:
         return page.body if page else None
 
     def stored(self, address: Address) -> bytes:
-        """Fetch a file byte for byte."""
         if address.is_file:
             return _read(address, self.limits)
         page = get(address, self.limits, exact=True)
@@ -192,9 +185,9 @@ class Cache(NamedTuple):
         return Page(body, Validators(*validators)) if all(usable) else None
 
     def keep_page(self, url: str, page: Page) -> None:
-        """Keep a page instead of the one that was kept for its address; a folder that cannot be written keeps nothing.
+        """Keep a page instead of the one that was kept for its address, where the folder can be written.
 
-        Parts that a killed run left are removed. They may be another's that is at work: then that one keeps nothing.
+        Parts that a killed run left are removed; if another run is writing one, that run keeps nothing.
         """
         about = {**page.validators._asdict(), "sha256": sha256(page.body).hexdigest()}
         data = json.dumps(about).encode() + b"\n" + page.body
@@ -281,7 +274,6 @@ def _regular_files(plain: bytes) -> Iterator[tuple[str, memoryview]]:
 
 
 def _read(address: Address, limits: Limits) -> bytes:
-    """Read a file of this machine."""
     hint = f"ls -l {address.file.parent}"
     try:
         return read_file(address.file, limits.size)

@@ -20,12 +20,7 @@ LOCKS = ("requirements.lock", "Chart.lock")
 
 
 class Requirement(NamedTuple):
-    """One dependency of a chart; version and repository are as written, or empty.
-
-    Attributes:
-        alias: the key of the chart's values instead of ``name``.
-        line: the line of the version, else of the dependency.
-    """
+    """One dependency of a chart, as written, with the line of its version; the alias is its key in the values."""
 
     name: str
     version: str
@@ -50,10 +45,9 @@ def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
 
 
 def dependencies_in(files: Files, folder: str) -> str:
-    """Return where Helm looks for the dependencies of the chart in ``folder``.
+    """Return where Helm looks for the dependencies of the chart in ``folder``: for older charts in another file.
 
-    It reads them from Chart.yaml (apiVersion v2), and from requirements.yaml for older charts
-    (https://helm.sh/docs/topics/charts/#chart-dependencies).
+    See https://helm.sh/docs/topics/charts/#chart-dependencies.
     """
     older = join(folder, "requirements.yaml")
     return older if files.read(older) is not None else join(folder, "Chart.yaml")
@@ -86,10 +80,7 @@ def same_address(one: str, other: str) -> bool:
 
 
 def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
-    """Return the file with the dependency ``name`` at ``version``; ``data`` itself if nothing changes.
-
-    Several entries of the name (under different aliases) move together, and must agree.
-    """
+    """Return the file with the dependency ``name``, all entries of that name, at ``version``."""
     first = pinned(data, name, where)
     changes: dict[Path, str] = {}
     for index, entry in enumerate(requirements(data, where)):

@@ -23,12 +23,9 @@ _BUILD_ARG = "--build-arg"
 
 
 class BuildArgument(NamedTuple):
-    """A build argument of chartpress.yaml.
+    """A build argument of chartpress.yaml; its value is None where the environment gives it.
 
-    Attributes:
-        value: its value as written; None for one that takes it from the environment.
-        steps: the path of its scalar.
-        before: what stands before the value there: ``--build-arg=NAME=`` in an extra option.
+    ``steps`` is the path of its scalar, ``before`` what stands before the value there: ``--build-arg=NAME=``.
     """
 
     value: str | None
@@ -43,11 +40,8 @@ class ImageSpec(NamedTuple):
     """How chartpress builds an image, and where it writes its name.
 
     Attributes:
-        key: its key under ``images``.
         named: its full name without a tag; None for an image that was found, and that no values name.
-        build_args: with ``{LAST_COMMIT}``, ``{TAG}`` and ``{BRANCH}`` as written, as in ``extra_options``.
-        paths: every path whose last commit decides the tag, each once: the configuration file, the context (unless
-            ``rebuildOnContextPathChanges`` is false), the Dockerfile, ``paths``.
+        paths: every path whose last commit decides the tag, the configuration file included.
         values_paths: the places of its name and tag in the chart's values.yaml.
         arguments: what its Dockerfile's ``ARG`` lines are given: ``build_args``, and over them the extra options.
     """
@@ -123,11 +117,9 @@ class _Fields(NamedTuple):
         return cls(document, path, values)
 
     def fields(self, key: str) -> _Fields:
-        """Return the mapping under ``key``, or an empty one."""
         return _Fields.of(self.document, self.values.get(key), self._name(key))
 
     def items(self, key: str) -> list[Node]:
-        """Return the list under ``key``, or an empty one."""
         node = self.values.get(key)
         if is_nothing(node):
             return []
@@ -141,12 +133,10 @@ class _Fields(NamedTuple):
         return None if is_nothing(node) else self._text(node, self._name(key), is_path=is_path) or None
 
     def texts(self, key: str, *, is_path: bool = False) -> tuple[str, ...]:
-        """Return the list of texts, or paths, under ``key``."""
         items = enumerate(self.items(key))
         return tuple(self._text(item, f"{self._name(key)}[{index}]", is_path=is_path) for index, item in items)
 
     def flag(self, key: str, *, default: bool) -> bool:
-        """Return the truth value under ``key``, or ``default``."""
         node = self.values.get(key)
         if node is None:
             return default
@@ -250,7 +240,6 @@ def _values_paths(image: _Fields) -> tuple[str, ...]:
 
 
 def _wrong(document: Document, node: Node | None, name: str, wanted: str, hint: str | None = None) -> Unusable:
-    """Return the fault of a ``node`` that is not what is ``wanted``."""
     return Unusable(
         f"{name} is {described(node)}, not {wanted}",
         where=document.place(node) if node else document.where,
@@ -259,7 +248,6 @@ def _wrong(document: Document, node: Node | None, name: str, wanted: str, hint: 
 
 
 def _passable(document: Document, node: Scalar, name: str) -> str:
-    """Return a scalar's text after checking that it can be an argument or a file's name."""
     if is_passable(node.value):
         return node.value
     raise Unusable(

@@ -25,13 +25,7 @@ _SOPS = re.compile(rb"^sops:\s*$|^\s*\"?mac\"?: *\"?ENC\[", re.MULTILINE)
 
 
 class Deployment(NamedTuple):
-    """One installation of the chart.
-
-    Attributes:
-        values: its values files, relative to the repository's top, the strongest last; the chart's own are not listed.
-        namespace: the Kubernetes namespace that it is installed into.
-        release: the name of the Helm release.
-    """
+    """One installation of the chart, with its values files, the strongest last, besides the chart's own."""
 
     name: str
     values: tuple[str, ...]
@@ -40,10 +34,7 @@ class Deployment(NamedTuple):
 
 
 def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
-    """Return the deployments that the settings name, else those that hubploy would install, else the chart alone.
-
-    Those of ``names`` alone, where there are any.
-    """
+    """Return the deployments of the settings, else those that hubploy would install, else the chart alone."""
     said = (
         Deployment(one.name, one.values, one.namespace or one.name, one.release or one.name)
         for one in hub.settings.deployments
@@ -65,7 +56,6 @@ def is_encrypted(data: bytes) -> bool:
 
 
 def _of_hubploy(hub: Hub) -> Iterator[Deployment]:
-    """Yield a deployment for each environment of each folder with ``hubploy.yaml``."""
     marks = hub.git.names("ls-files", "-z", "--", f":(glob)**/{HUBPLOY_FILE}")
     folders = {path.rpartition("/")[0] for path in marks} - {""}
     listed = hub.git.names("ls-files", "-z", "--", *sorted(folders)) if folders else ()

@@ -27,14 +27,7 @@ _NOT_IN_PATHS = frozenset("*?[]$\\<:\"'")
 
 
 class BaseImage(NamedTuple):
-    """A ``FROM`` that inherits from a z2jh hub image.
-
-    Attributes:
-        reference: the image.
-        line: the line of the instruction.
-        text: the image as written.
-        arguments: the build arguments that hold a part of it.
-    """
+    """A ``FROM`` of a z2jh hub image: also as written, and the build arguments that hold a part of it."""
 
     reference: Reference
     line: int
@@ -61,10 +54,7 @@ class CopiedFile(NamedTuple):
 
 
 def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = _NO_ARGUMENTS) -> BaseImage | None:
-    """Return the hub image that the last stage builds on, else the first one in the file, or None.
-
-    ``arguments`` are the build arguments, as :func:`read_dockerfile` takes them.
-    """
+    """Return the hub image that the last stage builds on, else the first one in the file, or None."""
     dockerfile = read_dockerfile(Text.decode(data, where), arguments)
     last = dockerfile.stages[-1]
     while last.parent is not None:
@@ -76,8 +66,7 @@ def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = _NO_
 def copied_files(data: bytes, where: str) -> Iterator[CopiedFile]:
     """Yield what ``COPY`` and ``ADD`` take from the build context by its plain path.
 
-    Left out are other stages and contexts (``--from``), patterns, variables, addresses and here-documents
-    (https://docs.docker.com/reference/dockerfile/#copy).
+    See https://docs.docker.com/reference/dockerfile/#copy.
     """
     for instruction in instructions(Text.decode(data, where)):
         words = [instruction.arguments[start:end] for start, end in instruction.words()]
@@ -122,7 +111,6 @@ def with_base(
 
 
 def _edited(arguments: Mapping[str, str | None], name: str, edits: Sequence[_PlacedEdit]) -> str:
-    """Return the value of the build argument ``name`` after those of ``edits`` that are made in it."""
     mine = dict.fromkeys(edit for argument, edit in edits if argument == name)
     return Text(name, arguments[name] or "", b"").edited(mine).decode()
 
@@ -158,7 +146,6 @@ def _base(stage: BuildStage, where: str) -> BaseImage:
 
 
 def _targets(bases: Sequence[BaseImage], new: Reference, where: str) -> list[Reference]:
-    """Return the image that each base moves to."""
     names = {base.reference.name for base in bases}
     if len(names) == 1:
         return [new] * len(bases)
@@ -179,7 +166,6 @@ def _targets(bases: Sequence[BaseImage], new: Reference, where: str) -> list[Ref
 
 
 def _edits(stage: BuildStage, old: Reference, new: Reference, where: str) -> Iterator[_PlacedEdit]:
-    """Yield the edits that make ``stage`` name ``new``: of its name, its tag and its digest."""
     leaves = stage.image.leaves
     name_end, tag_end, end = len(old.name), len(str(old._replace(digest=None))), len(str(old))
     if old.name != new.name:
@@ -194,10 +180,7 @@ def _edits(stage: BuildStage, old: Reference, new: Reference, where: str) -> Ite
 
 
 def _edit(leaves: Sequence[Leaf], start: int, end: int, new: str, where: str) -> _PlacedEdit:
-    """Replace the characters ``start`` to ``end`` of an image by ``new``, in the one place that holds them.
-
-    Characters at both ends that stay may be elsewhere.
-    """
+    """Replace characters of an image in the one place that holds them; those that stay may be elsewhere."""
     old = "".join(leaf.text for leaf in leaves)[start:end]
     head = _shared(old, new)
     tail = _shared(old[head:][::-1], new[head:][::-1])
@@ -213,7 +196,6 @@ def _edit(leaves: Sequence[Leaf], start: int, end: int, new: str, where: str) ->
 
 
 def _shared(one: str, other: str) -> int:
-    """Return how many characters both begin with."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 

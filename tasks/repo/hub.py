@@ -30,7 +30,10 @@ JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
 
 def helm_repository(hub: Hub) -> str:
-    """Return the address of the dependency's Helm repository: the setting's, else the requirement's own."""
+    """Return the address of the dependency's Helm repository: the setting's, else the requirement's own.
+
+    A name from helm's own configuration or an OCI registry has no index (https://helm.sh/docs/helm/helm_dependency/).
+    """
     if hub.settings.chart_repository:
         return hub.settings.chart_repository
     address = hub.requirement.repository
@@ -86,7 +89,6 @@ class Hub:
     Attributes:
         files: its files now, or as planned edits will leave them.
         committed: its files in HEAD, or as planned commits will leave them.
-        planned_branch: the branch that a planned commit is on.
         pending: the files in planned commits.
         index: the Helm repository's index if this run has read it.
     """
@@ -101,11 +103,9 @@ class Hub:
     index: Index | None = None
 
     def edited(self, edits: Sequence[FileEdit]) -> Hub:
-        """Return the repository as ``edits`` will leave it."""
         return replace(self, files=Edited(self.files, {edit.path: edit.after for edit in edits}))
 
     def with_commit(self, branch: str, paths: Sequence[str]) -> Hub:
-        """Return the repository as a commit of ``paths`` on ``branch`` will leave it."""
         return replace(self, committed=self.files, planned_branch=branch, pending=self.pending | set(paths))
 
     def with_index(self, index: Index | None) -> Hub:
@@ -117,7 +117,6 @@ class Hub:
         return replace(self, files=Edited(self.files, {path: data for path, data in known.items() if data is not None}))
 
     def again(self) -> Hub:
-        """Return the repository as it is now."""
         return open_hub(self.settings, self.git).with_index(self.index)
 
     @cached_property
@@ -127,12 +126,10 @@ class Hub:
 
     @cached_property
     def search(self) -> Search:
-        """The search for the chart and the images."""
         return Search(self.git.folder, self.files, self.settings, self.listing)
 
     @cached_property
     def layout(self) -> Layout:
-        """Where the chart and its images are."""
         return find_layout(self.search)
 
     @property
@@ -157,7 +154,6 @@ class Hub:
 
     @property
     def dependencies_file(self) -> str | None:
-        """Where Helm looks for the chart's dependencies; None without a chart."""
         return None if self.chart_folder is None else dependencies_in(self.files, self.chart_folder)
 
     @cached_property
@@ -226,7 +222,6 @@ class Hub:
 
     @property
     def base_pins(self) -> tuple[BasePin, ...]:
-        """The places of the images' base images, in their order."""
         return tuple(
             BasePin(
                 image.dockerfile,
@@ -240,10 +235,7 @@ class Hub:
 
     @cached_property
     def copies(self) -> tuple[str, ...]:
-        """The files that list the same dependency as the chart.
-
-        Other charts of chartpress.yaml are none, and other charts at all where a setting says which one is meant.
-        """
+        """The files that list the same dependency as the chart; other charts only where no setting names one."""
         others = {self.search.dependencies_of(join(self.root, chart.path or "")) for chart in self.layout.charts}
         is_chosen = self.settings.chart is not None or self.settings.root is not None
         wholes = CHART_FILES if is_chosen else ()
@@ -261,10 +253,7 @@ class Hub:
         return any(self.files.read(join(folder, CHARTPRESS_FILE)) is not None for folder in folders)
 
     def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
-        """Yield the locks of a chart; Helm reads either.
-
-        One that is not committed, for instance ignored by git, is nobody's business but its machine's.
-        """
+        """Yield the committed locks of a chart; Helm reads either."""
         listed = self.dependencies_file if chart.kind is Kind.REQUIREMENT else chart.file
         folder, _, name = (listed or chart.file).rpartition("/")
         paths = [behind_links(self.git.folder, join(folder, lock)) for lock in LOCKS if name in CHART_FILES]
@@ -274,7 +263,6 @@ class Hub:
 
     @property
     def registries(self) -> tuple[str, ...]:
-        """The hosts of the registries that the images belong to."""
         return tuple(dict.fromkeys(Reference(image.spec.name).host for image in self.images))
 
     @cached_property
@@ -286,7 +274,6 @@ class Hub:
 
     @cached_property
     def other_images(self) -> tuple[str, ...]:
-        """The keys of the chart's images that do not inherit from z2jh's hub image, or have no Dockerfile."""
         hub_keys = {image.spec.key for image in self._hub_images}
         return tuple(spec.key for spec in self.chart.images if spec.key not in hub_keys)
 
@@ -312,14 +299,12 @@ class Hub:
 
     @property
     def managed(self) -> tuple[str, ...]:
-        """The files that bump and build write, relative to the repository's top, without repetition."""
         pinning = (file for pin in self.pins for file in pin.files)
         values = (place.file for image in self._hub_images for place in self.values_places(image))
         return tuple(dict.fromkeys((*pinning, *values)))
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """The managed files that differ from the commit."""
         committed = read_all(self.committed, self.managed)
         return tuple(path for path, data in committed.items() if self.files.read(path) != data)
 
@@ -335,7 +320,7 @@ class Hub:
         return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(images)
 
     def to_build(self, names: Sequence[str]) -> tuple[HubImage, ...]:
-        """Return the images to build: those that ``names`` give, else all but the spare ones."""
+        """Return the images that ``names`` give, else all but the spare ones; refuse two that share a place."""
         wanted = [one.spec.key for one in self.images if one.spec.key not in self.spare_images]
         chosen = self._select(self.images, names or wanted)
         taken: dict[tuple[str, str], ImageSpec] = {}
@@ -350,7 +335,6 @@ class Hub:
         return chosen
 
     def require(self, path: str) -> bytes:
-        """Return the bytes of ``path``; raises Unusable where there is no such file."""
         return require(self.files, path)
 
     @cached_property

@@ -62,10 +62,7 @@ Part = FileEdit | Kept
 
 
 def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
-    """Plan what the repository lacks, and return the step and the repository as it leaves it.
-
-    ``prefix`` is what the user wants the image's name to begin with.
-    """
+    """Plan what the repository lacks for an image whose name begins with ``prefix``."""
     try:
         adopted = [f"{one.dockerfile} is the hub image {one.spec.named or one.spec.key}" for one in hub.images]
     except NotNamed:
@@ -156,10 +153,7 @@ def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
 
 
 def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
-    """Return the layout of ``chart`` and its hub image, as chartpress.yaml has it or should have it.
-
-    ``dockerfile`` is the Dockerfile that inherits from z2jh's hub image, if there is one.
-    """
+    """Return the layout of ``chart`` and its hub image, as chartpress.yaml has it or should have it."""
     named = None
     if hub.search.roots:
         with contextlib.suppress(NotNamed):
@@ -181,7 +175,6 @@ def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
 
 
 def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
-    """Return the release that ``chart`` pins, without one the newest, and its hub image."""
     settings = hub.settings
     address = settings.chart_repository or (chart.requirement.repository if chart else JUPYTERHUBS)
     asked = settings.chart_repository is not None
@@ -198,7 +191,6 @@ def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
 
 
 def _new_chart(settings: Settings, released: tuple[Release, Reference] | None) -> BareChart:
-    """Return a chart that takes the release from z2jh's own repository, whatever this run asks in its place."""
     version = released[0].version if released else ""
     return BareChart(settings.chart or _CHART, Requirement(settings.dependency, version, JUPYTERHUBS, None, line=1))
 
@@ -254,7 +246,6 @@ def _prefix(hub: Hub, given: str | None) -> str:
 
 
 def _chart_edit(chart: BareChart) -> FileEdit:
-    """Return the new Chart.yaml of a chart."""
     required = chart.requirement
     return _new(
         join(chart.folder, "Chart.yaml"),
@@ -324,13 +315,11 @@ def _makefile_part(files: Files) -> Part:
 
 
 def _ignores_part(files: Files, lines: Sequence[str]) -> Part:
-    """Return .gitignore with ``lines``."""
     before = files.read(_IGNORES)
     return _with_lines(_IGNORES, before, lines, f"{' and '.join(lines)} added") if lines else Kept(_IGNORES)
 
 
 def _values_part(files: Files, chart: BareChart) -> Part:
-    """Return the chart's values with the keys ``name`` and ``tag`` of the hub image, where they lack them."""
     path, steps = chart.values_file, tuple(chart.values_path.split("."))
     before = files.read(path)
     if before is None:
@@ -344,7 +333,6 @@ def _values_part(files: Files, chart: BareChart) -> Part:
 
 
 def _image_lines(image: ImageSpec) -> list[str]:
-    """Return what chartpress.yaml says of an image, but for what chartpress takes without it."""
     usual = join("images", image.key)
     told = {
         "imageName": image.named,

@@ -63,7 +63,6 @@ class Layout(NamedTuple):
 
     @property
     def dockerfiles(self) -> list[str]:
-        """The images' Dockerfiles, relative to the repository's top."""
         return [join(self.root, image.dockerfile) for image in self.chart.images]
 
 
@@ -136,7 +135,6 @@ class Search:
 
     @cached_property
     def folders(self) -> tuple[str, ...]:
-        """The folders of charts."""
         listed = (path.rpartition("/") for path in self.listing.files)
         return tuple(dict.fromkeys(folder or "." for folder, _, name in listed if name in CHART_FILES))
 
@@ -147,24 +145,20 @@ class Search:
         return tuple(folder for folder in self.folders if not is_below(folder, inside))
 
     def charts_among(self, folders: Iterable[str]) -> dict[str, Requirement]:
-        """Return the charts in ``folders`` that depend on z2jh, by their folders."""
         mentioned = [folder for folder in folders if self.mentions(folder, self.settings.dependency)]
         return _readable(mentioned, self.requirement_in)
 
     @cached_property
     def all_dockerfiles(self) -> tuple[str, ...]:
-        """The files that may be Dockerfiles, where symbolic links lead to."""
         named = (path for path in self.listing.files if _DOCKERFILE.search(path) and not path.endswith(_IGNORE_FILE))
         return tuple(dict.fromkeys(behind_links(self.top, path) for path in named))
 
     @cached_property
     def dockerfiles(self) -> dict[str, BaseImage]:
-        """The Dockerfiles that inherit from z2jh's hub image, by their paths."""
         found = read_all(self.files, self.all_dockerfiles)
         return _readable([path for path, data in found.items() if _HUB_NAME in (data or b"")], self.base_of)
 
     def base_of(self, dockerfile: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS) -> BaseImage | None:
-        """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is missing."""
         path = behind_links(self.top, dockerfile)
         data = self.files.read(path)
         return None if data is None else hub_base(data, path, values_of(arguments))
@@ -206,11 +200,9 @@ class Search:
             return False
 
     def dependencies_of(self, folder: str) -> str:
-        """Return the file with the dependencies of the chart in ``folder``."""
         return behind_links(self.top, dependencies_in(self.files, folder))
 
     def places(self, chart: BareChart | None) -> list[ValuesTarget]:
-        """Return the places that may name the hub image: in the values of ``chart``, and those of the settings."""
         own = [ValuesTarget(chart.values_file, chart.values_path)] if chart else []
         return [*own, *self.settings.values]
 
@@ -227,12 +219,7 @@ class Search:
 
 
 def find_layout(search: Search) -> Layout:
-    """Return where the chart and its images are.
-
-    Raises:
-        NotNamed: there is no hub image, or no name of it.
-        Unusable: a file cannot be used, or several charts or images could be meant.
-    """
+    """Return where the chart and its images are; raises NotNamed where there is no hub image or no name of it."""
     if search.settings.whole_images:
         return _from_settings(search, search.settings.whole_images)
     if not search.roots:
@@ -298,7 +285,6 @@ def from_chartpress(search: Search) -> Layout:
 
 
 def _fits(search: Search, root: str) -> bool:
-    """Whether the chartpress.yaml in ``root`` has the hub's chart."""
     charts, wanted = search.charts_in(root), search.settings.chart
     if wanted is not None:
         return any(chart.name == wanted for chart in charts)
@@ -309,7 +295,6 @@ def _fits(search: Search, root: str) -> bool:
 
 
 def _chart_in(search: Search, charts: Sequence[ChartSpec], root: str, file: str) -> ChartSpec:
-    """Return the chart of chartpress.yaml that depends on z2jh."""
     wanted, dependency = search.settings.chart, search.settings.dependency
     folders = {chart.name: join(root, str(chart.path)) for chart in charts}
     if wanted is not None and wanted not in folders:
@@ -422,13 +407,11 @@ def _beside_chartpress(search: Search) -> Layout | None:
 
 
 def _unnamed_layout(chart: BareChart | None, images: Iterable[ImageSpec]) -> Layout:
-    """Return the layout of images that chartpress.yaml does not name."""
     name, folder = (last_part(chart.folder), chart.folder) if chart else ("", None)
     return Layout("", FILE, ChartSpec(name, folder, None, tuple(images)))
 
 
 def _suggestion(search: Search, dockerfile: str, chart: BareChart | None, name: str | None) -> str:
-    """Return the settings that say all of the image of ``dockerfile``, in one line of YAML."""
     context = search.context_of(dockerfile)
     fields = {"context": _quoted(context), "name": name or f"HOST/PATH/{last_part(context)}"}
     if dockerfile != join(context, "Dockerfile"):
@@ -443,10 +426,7 @@ def _suggestion(search: Search, dockerfile: str, chart: BareChart | None, name: 
 
 
 def _named_elsewhere(search: Search, chart: BareChart) -> Unusable | None:
-    """Return the fault of an image that only other YAML files than the chart's values name; None where none does.
-
-    Secrets are not looked at.
-    """
+    """Return the fault of an image that only YAML files other than the chart's values, or secrets, name."""
     files = (file for file in search.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
     names = search.names_at(ValuesTarget(file, chart.values_path) for file in files if file != chart.values_file)
     found = [place for place, name in names.items() if name == next(iter(names.values()))]
@@ -465,7 +445,6 @@ def _chart_setting(name: str) -> str:
 
 
 def _wrong_chart(search: Search, wanted: str, named: Sequence[str], depending: Sequence[str]) -> Unusable:
-    """Return the fault of a setting that names a chart which does not depend on z2jh, or no chart."""
     dependency = search.settings.dependency
     if not named:
         hint = f"these depend on {dependency}: {', '.join(depending)}" if depending else f"{DOOR} init makes one"
@@ -480,7 +459,6 @@ def _wrong_chart(search: Search, wanted: str, named: Sequence[str], depending: S
 
 
 def _brought(search: Search, folders: Iterable[str]) -> Unusable | None:
-    """Return the fault of the first of ``folders`` whose chart gets z2jh through another chart; None without."""
     pairs = ((folder, name) for folder in folders for name in _BRINGING if search.mentions(folder, name))
     for folder, name, brought in ((folder, name, search.requirement_in(folder, name)) for folder, name in pairs):
         if brought is not None:
@@ -495,7 +473,6 @@ def _brought(search: Search, folders: Iterable[str]) -> Unusable | None:
 
 
 def _no_dependency(search: Search, folders: Collection[str], file: str) -> NotNamed:
-    """Return the fault of the charts in ``folders``, none of which depends on z2jh."""
     dependency = search.settings.dependency
     return NotNamed(
         f"no chart depends on {dependency}",
@@ -515,10 +492,7 @@ def last_part(folder: str) -> str:
 
 
 def _readable(paths: Iterable[str], read: Callable[[str], T | None]) -> dict[str, T]:
-    """Return what ``read`` gives for each of ``paths``, without None.
-
-    A file that cannot be used may be a template, or not ours: its fault is raised where nothing else was found.
-    """
+    """Return what ``read`` gives for each of ``paths``; raise a fault only where nothing was found."""
     found: dict[str, T] = {}
     faults: list[Unusable] = []
     for path in paths:

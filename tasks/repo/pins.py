@@ -65,7 +65,6 @@ class Pin(ABC):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that it is in."""
         return (self.file,)
 
     @abstractmethod
@@ -100,10 +99,7 @@ class Copy(Dependency):
 
 @dataclass(frozen=True)
 class Lock(Pin):
-    """A dependency in the lock of the chart in ``folder``; helm alone writes it, its digest included.
-
-    ``chart`` is where that chart requires it.
-    """
+    """A dependency in the lock of the chart in ``folder``, which requires it at ``chart``; helm alone writes it."""
 
     chart: Dependency
     folder: str
@@ -134,10 +130,7 @@ class Lock(Pin):
 
 @dataclass(frozen=True)
 class BasePin(Pin):
-    """The base image of a Dockerfile: in ``FROM``, an ``ARG``'s default, or a build argument of chartpress.yaml.
-
-    ``config`` is that file, None where it holds no part; ``chart`` and ``key`` name the image in it.
-    """
+    """The base image of a Dockerfile; ``config`` is chartpress.yaml where a build argument there holds a part of it."""
 
     config: str | None
     chart: str
@@ -254,10 +247,7 @@ class Marked(Pin):
         return {self.file: before.edited([Edit(*self._place(before), text)])}
 
     def _place(self, text: Text) -> tuple[int, int]:
-        """Return where the version stands: on the mark's line, or the next one.
-
-        A line that only opens what follows (``variable "z2jh" {``) does not count.
-        """
+        """Return where the version stands: on the mark's line, or below it after lines that only open what follows."""
         lines = text.content.split("\n")
         marks = list(_marks_in(text, self.marker))
         if len(marks) <= self.number:
@@ -328,7 +318,6 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[Fou
 
 
 def _paths_in(document: Document, steps: Path) -> Iterator[Path]:
-    """Yield ``steps`` with the numbers of a list's items in place of each ``*``."""
     if _EACH not in steps:
         yield steps
         return

@@ -44,10 +44,7 @@ def is_likely_credential(path: str, size: int) -> bool:
 
 
 def credential_in(path: str, data: bytes) -> str | None:
-    """Return the kind of credentials in the file ``path`` with the bytes ``data``, for people, or None.
-
-    A file larger than ``LARGEST`` has none.
-    """
+    """Return the kind of credentials in a file, for people, or None; one larger than ``LARGEST`` has none."""
     kinds = [kind for kind in _KINDS if kind.sign in data and kind.called.match(f"/{path}")]
     is_json = data.removeprefix(_BOM).lstrip().startswith(b"{") and any(sign in data for sign in _JSON_SIGNS)
     if not (kinds or is_json) or len(data) > LARGEST or data.startswith(_GIT_CRYPT):
@@ -60,10 +57,7 @@ def credential_in(path: str, data: bytes) -> str | None:
 
 
 class _Kind(NamedTuple):
-    """One kind of credential file: its name for people, a pattern of its path, a test of its text.
-
-    Every such file contains ``sign``, so that most others are passed over without a closer look.
-    """
+    """One kind of credential file; each contains ``sign``, so that most files are passed over without a closer look."""
 
     what: str
     called: re.Pattern[str]
@@ -72,12 +66,10 @@ class _Kind(NamedTuple):
 
 
 def _ends_in(patterns: Iterable[str]) -> re.Pattern[str]:
-    """Return the pattern of a path, after a slash, that ends in one of the glob ``patterns``."""
     return re.compile("|".join(translate(f"*/{pattern}") for pattern in patterns))
 
 
 def _json(text: str) -> dict[str, Any]:
-    """Return the mapping that ``text`` is in JSON, or an empty one."""
     if not text.lstrip().startswith("{"):
         return {}
     try:
@@ -111,7 +103,6 @@ def _is_googles(document: dict[str, Any]) -> bool:
 
 
 def _is_login(entry: object) -> bool:
-    """Whether it is an entry of https://docs.docker.com/reference/cli/docker/login/ with a password in it."""
     names = ("auth", "password", "identitytoken", "registrytoken")
     return any(_is_given(_mapping(entry).get(name)) for name in names)
 
@@ -172,7 +163,6 @@ def _has_login(url: str) -> bool:
 
 
 def _has_option(*names: str) -> Callable[[str], bool]:
-    """Return a test whether a section of an INI file has one of the options."""
 
     def opens(text: str) -> bool:
         parser = configparser.RawConfigParser(strict=False)

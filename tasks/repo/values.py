@@ -103,13 +103,7 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
 
 @dataclass(frozen=True, eq=False)
 class ValuesPlaces:
-    """The places in the values of the images that may be built.
-
-    Attributes:
-        file: the chart's values.yaml; None without a chart.
-        targets: the setting ``values``, each with its files.
-        known: all images of the chart.
-    """
+    """The places in the values of ``images``; ``targets`` are the setting ``values``, each with its files."""
 
     top: Folder
     files: Files
@@ -134,7 +128,6 @@ class ValuesPlaces:
         }
 
     def _claimed(self, image: ImageSpec) -> tuple[ValuesPlace, ...]:
-        """Return the places of ``image``, shared ones included."""
         own = ((self.file, path) for path in image.values_paths) if self.file else ()
         more = (
             (file, target.path)
@@ -146,10 +139,7 @@ class ValuesPlaces:
         return tuple(ValuesPlace(file, path, image.key) for file, path in dict.fromkeys(places))
 
     def _is_named_in(self, file: str, target: ValuesTarget, image: ImageSpec) -> bool:
-        """Whether a file of the setting ``values`` is for this image: it names it.
-
-        A file that is no pattern's is so, too, where it names none of the chart's images.
-        """
+        """Whether a file of the setting ``values`` names this image, or, if it is no pattern's, none of the chart's."""
         named = self._name_at(file, target.path)
         if named and named.same_repository(Reference(image.name)):
             return True
@@ -191,7 +181,6 @@ def warnings(data: bytes, where: str) -> tuple[str, ...]:
 
 
 def _image(document: Document, steps: Path) -> MappingNode | Scalar:
-    """Return the mapping or the string at ``steps``."""
     found = reach(document, steps)
     values_path = ".".join(steps)
     if found.missing:

@@ -50,13 +50,9 @@ class Shared(Unusable):
 
 
 class Found(NamedTuple):
-    """How far a path leads.
+    """How far a path leads: to ``node``, the value of ``key``, in ``parent``.
 
-    Attributes:
-        node: the last node on the way; None in an empty document.
-        key: the key that ``node`` is the value of, if any.
-        parent: the mapping or list that ``node`` is in, if any.
-        missing: the steps that do not exist; empty where the path leads to ``node``.
+    ``missing`` are the steps that do not exist; without any, the path leads to ``node``.
     """
 
     node: Node | None
@@ -74,12 +70,7 @@ class Added(NamedTuple):
 
 
 def reach(document: Document, steps: Path) -> Found:
-    """Follow ``steps`` from the outermost node; a step of digits is an index where it meets a list.
-
-    Raises:
-        Shared: the way is shared with another place.
-        Unusable: it is ambiguous, or leads through a scalar.
-    """
+    """Follow ``steps`` from the outermost node; raises Shared where the way is shared with another place."""
     here = Found(document.root)
     for taken, step in enumerate(steps):
         node = here.node
@@ -96,10 +87,7 @@ def reach(document: Document, steps: Path) -> Found:
 
 
 def follow(document: Document, steps: Path) -> Node | None:
-    """Return the node that ``steps`` lead to, for reading alone: through aliases and merge keys, as Helm reads them.
-
-    It is None where they lead nowhere. Of equal keys the last counts.
-    """
+    """Return the node that ``steps`` lead to through aliases and merge keys, as Helm reads them; None for none."""
     node = document.root and target_of(document.root)
     for step in steps:
         if isinstance(node, SequenceNode):
@@ -201,7 +189,6 @@ def _rewrite(document: Document, slot: _Slot, path: Path, value: str) -> list[Ed
 
 
 def _insertion(document: Document, slot: _Slot, added: Added) -> Edit:
-    """Return the edit that adds an entry after ``slot``, in the same style."""
     key, node, content = slot.key, slot.node, document.text.content
     if key is None:
         raise Unusable(f"{'.'.join(added.after)} has no key", where=document.place(node), hint="write a mapping there")
@@ -236,7 +223,6 @@ def _is_same(expected: Node | str | None, found: Node | None) -> bool:
 
 
 def _facts(node: Node | None) -> tuple[object, ...]:
-    """Return all that ``node`` means, without where it stands."""
     own = ("tag", "anchor", "value", "style", "name", "flow")
     return (type(node), *(getattr(node, attribute, None) for attribute in own))
 
