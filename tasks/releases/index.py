@@ -296,8 +296,8 @@ def choose(
             where=index.where,
             hint=f"name the release to move to: --to {_example(index)}",
         )
-    best = _best(index, range(here.major, sys.maxsize if major else here.major + 1), pre=pre, dev=dev)
-    above = None if major else _best(index, range(here.major + 1, sys.maxsize), pre=pre, dev=dev)
+    best = newest(index, range(here.major, sys.maxsize if major else here.major + 1), pre=pre, dev=dev)
+    above = None if major else newest(index, range(here.major + 1, sys.maxsize), pre=pre, dev=dev)
     kind = " or ".join(["stable release", *(["pre-release"] if pre else []), *(["build of main"] if dev else [])])
     kind = kind if major else f"{kind} of {here.major}.x"
     is_newer = best is not None and best.semver is not None and order(best.semver) > order(here)
@@ -336,13 +336,8 @@ def release_with_image(index: Index, tag: str) -> Release | None:
     return next((one for one in releases if one.hub_image is not None and one.hub_image.tag == tag), None)
 
 
-def newest(index: Index, *, pre: bool = False, dev: bool = False, within_major: int | None = None) -> Release | None:
-    """Return the newest release that will do (see ``choose``), or None where none does."""
-    majors = range(sys.maxsize) if within_major is None else range(within_major, within_major + 1)
-    return _best(index, majors, pre=pre, dev=dev)
-
-
-def _best(index: Index, majors: range, *, pre: bool, dev: bool) -> Release | None:
+def newest(index: Index, majors: range = range(sys.maxsize), *, pre: bool = False, dev: bool = False) -> Release | None:
+    """Return the newest release that will do (see ``choose``) with one of the major versions; None without."""
     fitting = []
     for name in index.releases:
         version = parse_version(name)

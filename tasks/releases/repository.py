@@ -60,16 +60,11 @@ class HelmRepository:
         *,
         asked: bool = False,
     ) -> None:
-        self._address = Address.parse(url, asked=asked)
-        self._index = self._address.below("index.yaml")
+        self.address = Address.parse(url, asked=asked)
+        self._index = self.address.below("index.yaml")
         self._chart = chart
         self._cache = Cache(cache) if cache else None
         self._fetcher = Fetcher(self._cache, limits or Limits())
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is reached over plain http beyond this machine: then anybody on the way can change it."""
-        return self._address.is_plain
 
     def index(self) -> Index:
         return read_index(self._fetcher.page(self._index), str(self._index), self._chart)
@@ -124,11 +119,11 @@ class HelmRepository:
         """
         for url in release.urls:
             try:
-                address = self._address.resolved(url)
+                address = self.address.resolved(url)
             except Fault:
                 continue
-            if address.host != self._address.host and "/" not in unquote(address.name):
-                yield from (self._address.below(folder + address.name) for folder in _MIRRORED)
+            if address.host != self.address.host and "/" not in unquote(address.name):
+                yield from (self.address.below(folder + address.name) for folder in _MIRRORED)
             yield address
 
 

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import dropwhile, takewhile
-from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from ..core.faults import Unusable
 from ..core.names import Reference, is_tag
 from ..core.yaml_tree import Edit, Text
 from ..releases.versions import is_like_z2jh
-from .dockerfile_reader import BuildStage, Dockerfile, Leaf, instructions, read_dockerfile
+from .dockerfile_reader import NO_VALUES, BuildStage, Dockerfile, Leaf, instructions, read_dockerfile
 
 HUB_NAMES = frozenset({"k8s-hub", "k8s-hub-slim"})
 _Z2JHS_OWN = frozenset({"jupyterhub/k8s-hub", "jupyterhub/k8s-hub-slim"})
-_NO_ARGUMENTS: Mapping[str, str | None] = MappingProxyType({})
 # In a path they are patterns, variables, quotes or parts of an address.
 _NOT_IN_PATHS = frozenset("*?[]$\\<:\"'")
 
@@ -53,7 +51,7 @@ class CopiedFile(NamedTuple):
     line: int
 
 
-def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = _NO_ARGUMENTS) -> BaseImage | None:
+def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = NO_VALUES) -> BaseImage | None:
     """Return the hub image that the last stage builds on, else the first one in the file, or None."""
     dockerfile = read_dockerfile(Text.decode(data, where), arguments)
     last = dockerfile.stages[-1]
@@ -78,9 +76,7 @@ def copied_files(data: bytes, where: str) -> Iterator[CopiedFile]:
         yield from (CopiedFile(path, instruction.line) for path in paths[:-1] if _NOT_IN_PATHS.isdisjoint(path))
 
 
-def with_base(
-    data: bytes, new: Reference, where: str, arguments: Mapping[str, str | None] = _NO_ARGUMENTS
-) -> MovedBase:
+def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, str | None] = NO_VALUES) -> MovedBase:
     """Return the Dockerfile with its hub images moved to ``new``; ``data`` itself where it names that already.
 
     Several hub images move together. Where they differ in name, as ``k8s-hub`` and ``k8s-hub-slim`` do, each keeps
@@ -104,27 +100,27 @@ def with_base(
     ]
     if not edits:
         return MovedBase(data, {})
-    after = text.edited(dict.fromkeys(edit for argument, edit in edits if argument is None))
-    changed = {argument: _edited(arguments, argument, edits) for argument, _ in edits if argument is not None}
+    by_place: dict[str | None, dict[Edit, None]] = {}
+    for argument, edit in edits:
+        by_place.setdefault(argument, {})[edit] = None
+    after = text.edited(by_place.pop(None, {}))
+    changed = {
+        name: Text(name, arguments[name] or "", b"").edited(mine).decode() for name, mine in by_place.items() if name
+    }
     _require_only(before, read_dockerfile(Text.decode(after, where), {**arguments, **changed}), targets, where)
     return MovedBase(after, changed)
 
 
-def _edited(arguments: Mapping[str, str | None], name: str, edits: Sequence[_PlacedEdit]) -> str:
-    mine = dict.fromkeys(edit for argument, edit in edits if argument == name)
-    return Text(name, arguments[name] or "", b"").edited(mine).decode()
-
-
 def _hub_stages(dockerfile: Dockerfile) -> list[BuildStage]:
-    return [stage for stage in dockerfile.stages if stage.parent is None and _is_hub(stage)]
-
-
-def _is_hub(stage: BuildStage) -> bool:
-    folder, _, last = stage.image.text.partition("@")[0].rpartition("/")
-    last, _, tag = last.partition(":")
-    is_named = last in HUB_NAMES
-    is_ours = f"{folder.rpartition('/')[2]}/{last}" in _Z2JHS_OWN
-    return is_named and (is_ours or not stage.image.is_known or not is_tag(tag) or is_like_z2jh(tag))
+    found = []
+    for stage in dockerfile.stages:
+        folder, _, last = stage.image.text.partition("@")[0].rpartition("/")
+        last, _, tag = last.partition(":")
+        is_ours = f"{folder.rpartition('/')[2]}/{last}" in _Z2JHS_OWN
+        is_hub = is_ours or not stage.image.is_known or not is_tag(tag) or is_like_z2jh(tag)
+        if stage.parent is None and last in HUB_NAMES and is_hub:
+            found.append(stage)
+    return found
 
 
 def _base(stage: BuildStage, where: str) -> BaseImage:

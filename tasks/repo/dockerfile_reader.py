@@ -34,7 +34,7 @@ _PIECE = re.compile(
     re.ASCII,
 )
 _MAX_LENGTH = 4096
-_NO_ARGUMENTS: Mapping[str, str | None] = MappingProxyType({})
+NO_VALUES: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Instruction(NamedTuple):
@@ -116,7 +116,7 @@ class _Line(NamedTuple):
     content: str
 
 
-def read_dockerfile(text: Text, arguments: Mapping[str, str | None] = _NO_ARGUMENTS) -> Dockerfile:
+def read_dockerfile(text: Text, arguments: Mapping[str, str | None] = NO_VALUES) -> Dockerfile:
     """Read the stages; a build argument is None where it takes its value from the environment."""
     values: dict[str, Word] = {}
     stages: list[BuildStage] = []

@@ -152,15 +152,11 @@ class Hub:
         """The chart's folder, relative to the repository's top; None for images without a chart."""
         return self.layout.folder
 
-    @property
-    def dependencies_file(self) -> str | None:
-        return None if self.chart_folder is None else dependencies_in(self.files, self.chart_folder)
-
     @cached_property
     def requirement_file(self) -> str:
         """The file that pins the release, as git knows it; without a chart the Dockerfile."""
-        path = self.dependencies_file
-        return self.images[0].dockerfile if path is None else behind_links(self.git.folder, path)
+        folder = self.chart_folder
+        return self.images[0].dockerfile if folder is None else self.search.dependencies_of(folder)
 
     @cached_property
     def requirement(self) -> Requirement:
@@ -254,8 +250,10 @@ class Hub:
 
     def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
         """Yield the committed locks of a chart; Helm reads either."""
-        listed = self.dependencies_file if chart.kind is Kind.REQUIREMENT else chart.file
-        folder, _, name = (listed or chart.file).rpartition("/")
+        listed = chart.file
+        if self.chart_folder is not None and chart.kind is Kind.REQUIREMENT:
+            listed = dependencies_in(self.files, self.chart_folder)
+        folder, _, name = listed.rpartition("/")
         paths = [behind_links(self.git.folder, join(folder, lock)) for lock in LOCKS if name in CHART_FILES]
         for path in paths:
             if None not in (self.files.read(path), self.committed.read(path)):

@@ -92,7 +92,7 @@ def _move(before: str | None, after: str, sign: str = "") -> str:
 
 def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer: bool) -> Iterator[str]:
     before, after, required = hub.version, choice.release.version, hub.requirement.version
-    if repository.is_plain:
+    if repository.address.is_plain:
         yield "the Helm repository is read over plain http: anyone on the network path can change it"
     for pin in hub.held_pins:
         held = pin.read(hub.files).text

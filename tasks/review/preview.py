@@ -14,7 +14,7 @@ from ..core.options import BumpOptions
 from ..core.settings import FILE, Accepted
 from ..core.visible import one_line, visible, without
 from ..image.tree import Tree
-from ..repo.deployments import Deployment, deployments
+from ..repo.deploying import Deployment, deployments
 from ..repo.files import Committed
 from ..repo.hub import Hub, helm_repository
 from ..repo.remotes import Review, find_review, fork_point
