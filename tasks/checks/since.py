@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from ..core.faults import DOOR
 from ..core.settings import Settings
 from ..image.proof import LABEL
-from ..releases.choose import newest
-from ..releases.index import Index
+from ..releases.index import Index, newest
 from ..releases.notes import CHANGELOG, fixes_between, known
 from ..releases.versions import order, parse_version
 from ..repo.hub import Hub, HubImage
@@ -24,7 +23,7 @@ def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
     pinned, top = parse_version(hub.version), newest(index)
     if hub.requirement.name != Settings().dependency or not pinned or not top or not top.semver:
         return
-    near = newest(index, within_major=pinned.major)
+    near = newest(index, range(pinned.major, pinned.major + 1))
     reached = near.semver if near and near.semver and order(near.semver) > order(pinned) else pinned
     ours, beyond = fixes_between(pinned, reached), fixes_between(reached, top.semver)
     where, what = f"{hub.requirement_file}:{hub.requirement.line}", f"{hub.requirement.name} {hub.version}"

@@ -13,8 +13,7 @@ from ..image.inputs import inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label, is_out_of_reach
 from ..image.tag import HEAD, depends_on, history_of, name_image, names_commit
 from ..image.tree import Tree
-from ..releases.choose import choose, newest
-from ..releases.index import Index, Release
+from ..releases.index import Index, Release, choose, newest
 from ..releases.repository import Cache, HelmRepository
 from ..repo.hub import Hub, HubImage, open_repository, release_of
 from ..repo.values import image_at

@@ -161,7 +161,7 @@ class Chartpress:
             "--no-push": not (options.push and hub.settings.push),
             f"hub.tag {hub.settings.tag}": hub.settings.tag != CHARTPRESS,
             f"hub.attest {', '.join(hub.settings.attest)}": bool(hub.settings.attest),
-            "an image that chartpress.yaml does not name": hub.layout.config is None,
+            "an image that chartpress.yaml does not name": not hub.layout.charts,
         }
         for name in (name for name, is_wanted in cannot.items() if is_wanted):
             raise Refused(f"chartpress does not know {name}", where="--engine", hint="leave out --engine chartpress")

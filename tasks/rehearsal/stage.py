@@ -13,7 +13,7 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from ..core.settings import CACHE_OFF, BuildOptions, BumpOptions, CommitOptions,
 from ..core.yaml_tree import parse
 from ..image.proof import Base
 from ..image.tree import SUBMODULE, submodule_names
-from ..repo.chartpress import ChartpressConfig, read_chartpress
+from ..repo.chartpress import ChartSpec, read_chartpress
 from ..repo.edits import PinnedPlace, image_edits
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, helm_repository, open_hub, open_repository
@@ -184,8 +184,8 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
     tree = _tree_as_it_lies(hub.git, folder / "index", clone)
     clone.read("read-tree", "--reset", "-u", tree)
     _fill_submodules(hub.git.folder, hub.git.path_of("--git-path", "modules").resolve(), clone)
-    config, files = hub.layout.config, WorkingTree(clone.folder)
-    redirected = [] if config is None else [_redirected(files, hub.config_file, config, address)]
+    charts, files = hub.layout.charts, WorkingTree(clone.folder)
+    redirected = [_redirected(files, hub.config_file, charts, address)] if charts else []
     edits = [*redirected, *_renamed(open_hub(hub.settings, clone).edited(redirected), address)]
     if edits:
         files.replace(edits)
@@ -202,19 +202,19 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
     return remote
 
 
-def _redirected(files: WorkingTree, file: str, config: ChartpressConfig, address: str) -> FileEdit:
+def _redirected(files: WorkingTree, file: str, charts: Sequence[ChartSpec], address: str) -> FileEdit:
     """Return the edit of chartpress.yaml that puts ``address`` before every image's name, and drops outward options."""
     before = require(files, file)
     document = parse(before, file)
-    new = dict.fromkeys(_outward_paths(config), _NO_EFFECT)
-    for index, chart in enumerate(config.charts):
+    new = dict.fromkeys(_outward_paths(charts), _NO_EFFECT)
+    for index, chart in enumerate(charts):
         names = (("images", image.key, "imageName") for image in chart.images)
         for path in (("charts", str(index), *keys) for keys in (("imagePrefix",), *names)):
             name = text_at(document, path)
             if name:
                 new[path] = _name_at(address, name)
     after = with_scalars(document, new) or before
-    for image in (image for chart in read_chartpress(after, file).charts for image in chart.images):
+    for image in (image for chart in read_chartpress(after, file) for image in chart.images):
         if not image.name.startswith(f"{address}/"):
             raise Unusable(
                 f"the image {image.key} has neither a prefix nor a name to rehearse with",
@@ -231,7 +231,7 @@ def _name_at(address: str, name: str) -> str:
 
 def _images_at(hub: Hub, address: str) -> tuple[str | WholeImage, ...]:
     """Return the setting ``images`` with those that chartpress.yaml does not name at the registry ``address``."""
-    if hub.layout.config is not None:
+    if hub.layout.charts:
         return hub.settings.images
     return tuple(
         WholeImage(one.context, _name_at(address, one.named or one.key), one.dockerfile, one.values_paths, one.paths)
@@ -252,9 +252,9 @@ def _renamed(hub: Hub, address: str) -> tuple[FileEdit, ...]:
     return image_edits(hub, pinned)
 
 
-def _outward_paths(config: ChartpressConfig) -> Iterator[tuple[str, ...]]:
+def _outward_paths(charts: Sequence[ChartSpec]) -> Iterator[tuple[str, ...]]:
     """Yield each path in chartpress.yaml of a build option that leads out of this machine, or of its value."""
-    for chart, images in enumerate(one.images for one in config.charts):
+    for chart, images in enumerate(one.images for one in charts):
         for spec in images:
             before = ""
             for index, option in enumerate(spec.extra_options):

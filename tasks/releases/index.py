@@ -1,4 +1,4 @@
-"""The index of a Helm repository, and what it says of each release of a chart.
+"""The index of a Helm repository: what it says of each release of a chart, and which one to move to.
 
 The format is https://helm.sh/docs/topics/chart_repository/#the-index-file. Helm's writer
 (https://pkg.go.dev/sigs.k8s.io/yaml) indents by two, sorts the keys and puts sequences at their key's column:
@@ -20,8 +20,11 @@ together; and where anything is not as Helm writes it, the library reads the who
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain
 from shlex import quote
@@ -29,10 +32,10 @@ from typing import NamedTuple
 
 import semver
 
-from ..core.faults import Unreachable, Unusable
+from ..core.faults import Refused, Unreachable, Unusable
 from ..core.names import Reference
 from ..core.yaml_tree import Data, Unreadable, child, load, text_under
-from .versions import parse_version
+from .versions import is_dev, is_range, order, parse_constraint, parse_version
 
 # A YAML list in a string: https://artifacthub.io/docs/topics/annotations/helm/
 IMAGES = "artifacthub.io/images"
@@ -56,6 +59,8 @@ _USUAL_ENTRY = re.compile(
     rf"(?: {{4}}(?!version:) *(?:- )*(?:{_KEYED}|{_SCALAR})\n)*"
     r" {4}version: ([0-9v][\w.+-]*)\n"
 )
+_PART = re.compile(r"v?\d+(\.\d+)?")
+_NEWEST = frozenset({"latest", "newest", "stable"})
 
 
 class Release(NamedTuple):
@@ -63,7 +68,6 @@ class Release(NamedTuple):
 
     Attributes:
         app_version: the version of JupyterHub.
-        kube_version: the constraint on Kubernetes' version: ``>=1.28.0-0``.
         images: the text of the annotation ``IMAGES``.
         created: when it was published, in ISO 8601.
     """
@@ -110,14 +114,7 @@ class Index(NamedTuple):
 
 @lru_cache(maxsize=1)
 def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
-    """Read the releases of one chart; the last index is kept, since a commit alone reads it twice.
-
-    Of equal versions the first counts, and entries without a version are left out.
-
-    Raises:
-        Unreachable: the bytes are not a whole index of at most ``LARGEST_INDEX``, or offer no release of the chart. A
-            damaged entry may be noticed only when its release is asked for.
-    """
+    """Read the releases of one chart; of equal versions the first counts. A run reads the last index twice."""
     if len(data) > LARGEST_INDEX:
         raise _unusable(f"the index is larger than {LARGEST_INDEX // 2**20} MiB", where)
     try:
@@ -134,25 +131,21 @@ def read_index(data: bytes, where: str, chart: str = "jupyterhub") -> Index:
 def hub_image_among(annotation: str) -> Reference | None:
     """Return the image named ``k8s-hub`` in the text of the annotation ``IMAGES``, else the first whose path ends so.
 
-    It is None where none with a tag or digest is found, or where the text is no such list.
+    Those without tag and digest do not count. It is None where the text is no such list.
     """
     try:
         tree = load(annotation)
     except Unreadable:
         return None
-    items = tree if isinstance(tree, list) else []
-    images = [(text_under(item, "name"), _reference(text_under(item, "image"))) for item in items]
-    pinned = [(name, image) for name, image in images if image is not None and (image.tag or image.digest)]
+    pinned = []
+    for item in tree if isinstance(tree, list) else []:
+        with contextlib.suppress(Unusable):
+            image = Reference.parse(text_under(item, "image") or "")
+            if image.tag or image.digest:
+                pinned.append((text_under(item, "name"), image))
     named = (image for name, image in pinned if name == HUB_IMAGE)
     alike = (image for _, image in pinned if f"/{image.name}".endswith(f"/{HUB_IMAGE}"))
     return next(chain(named, alike), None)
-
-
-def _reference(image: str | None) -> Reference | None:
-    try:
-        return Reference.parse(image or "")
-    except Unusable:
-        return None
 
 
 class _Releases(Mapping[str, Release]):
@@ -212,14 +205,12 @@ def _cut(text: str, chart: str) -> dict[str, str | Release] | None:
 
 
 def _read_entries(pieces: list[str]) -> list[Data]:
-    """Read entries together, indented as they are in the index, or raise ``Unreadable``."""
     tree = load("".join(["  entries:\n", *(f"  {piece}" for piece in pieces)]))
     entries = child(tree, "entries")
     return entries if isinstance(entries, list) else []
 
 
 def _read_whole(text: str, where: str, chart: str) -> dict[str, Release]:
-    """Read the releases of a chart with the YAML library alone."""
     if text.lstrip().startswith("<"):
         raise _unusable("this is a web page, not the index of a Helm repository", where)
     try:
@@ -240,10 +231,7 @@ def _read_whole(text: str, where: str, chart: str) -> dict[str, Release]:
 
 
 def _is_cut_off(text: str, entries: dict[str | None, Data]) -> bool:
-    """Whether an index without ``generated``, Helm's last key, ends in the middle of an entry.
-
-    Helm writes an entry's ``version`` last, and a newline after it.
-    """
+    """Whether an index without ``generated``, Helm's last key, ends before an entry's last key, ``version``."""
     last = list(entries.values())[-1:]
     entry = last[0][-1] if last and isinstance(last[0], list) and last[0] else None
     is_cut = isinstance(entry, dict) and text_under(entry, "version") is None
@@ -265,3 +253,131 @@ def _release(entry: Data) -> Release:
 
 def _unusable(what: str, where: str) -> Unreachable:
     return Unreachable(what, where=where, hint=f"look at what is there: curl -fsSL {quote(where)} | head")
+
+
+class Choice(NamedTuple):
+    """The release to move to.
+
+    Attributes:
+        release: the chosen release; the pinned one where nothing is newer.
+        newer_major: the newest release of a higher major version, where the choice stays below.
+        reason: a clause for the plan.
+        beyond: the newest release of the same major version, where the pinned range ends before it.
+    """
+
+    release: Release
+    newer_major: Release | None
+    reason: str
+    beyond: Release | None = None
+
+
+def choose(
+    index: Index, pinned: str, *, to: str | None = None, pre: bool = False, dev: bool = False, major: bool = False
+) -> Choice:
+    """Choose a release by the order of z2jh's releases, not by the time at which its entry was made.
+
+    Without an option a range keeps its say: the release is the one that Helm takes for it.
+
+    Args:
+        index: the releases.
+        pinned: the version that the repository names now, or a range.
+        to: exactly this version; it need not be SemVer.
+        pre: also consider alpha, beta and rc.
+        dev: also consider builds of main.
+        major: also consider higher major versions.
+    """
+    if to is not None:
+        return Choice(_exactly(index, to, pinned), None, "the requested release")
+    taken = pinned_release(index, pinned)
+    here = parse_version(taken.version if taken else pinned)
+    if here is None:
+        raise Refused(
+            f"the pinned version {pinned} is neither a version nor a range of versions that exist",
+            where=index.where,
+            hint=f"name the release to move to: --to {_example(index)}",
+        )
+    best = newest(index, range(here.major, sys.maxsize if major else here.major + 1), pre=pre, dev=dev)
+    above = None if major else newest(index, range(here.major + 1, sys.maxsize), pre=pre, dev=dev)
+    kind = " or ".join(["stable release", *(["pre-release"] if pre else []), *(["build of main"] if dev else [])])
+    kind = kind if major else f"{kind} of {here.major}.x"
+    is_newer = best is not None and best.semver is not None and order(best.semver) > order(here)
+    if taken is not None and is_range(pinned) and not (pre or dev or major):
+        return Choice(taken, above, f"what Helm takes for {pinned}", best if is_newer else None)
+    if best is not None and is_newer:
+        return Choice(best, above, f"the newest {kind}")
+    if taken is None:
+        raise Refused(
+            f"the pinned version {pinned} does not exist, and nothing newer does",
+            where=index.where,
+            hint=f"name the release to move to: --to {best.version if best else _example(index)}",
+        )
+    reason = f"the newest {kind}" if best == taken else f"pinned, and newer than every {kind}"
+    return Choice(taken, above, reason)
+
+
+def pinned_release(index: Index, pinned: str) -> Release | None:
+    """Return the release that Helm takes for a pinned version or range; None where the index has none."""
+    constraint = parse_constraint(pinned)
+    if constraint is None or not is_range(pinned):
+        return index.find(pinned)
+    version = constraint.newest_of(index.releases)
+    return index.releases[version] if version else None
+
+
+def release_with_image(index: Index, tag: str) -> Release | None:
+    """Return the first release whose hub image has ``tag``: for a build of main a later one than its tag says."""
+    built = parse_version(tag)
+    if built is None:
+        return None
+    versions = ((parsed, name) for name in index.releases if (parsed := parse_version(name)) is not None)
+    same = ((order(one), name) for one, name in versions if one.finalize_version() == built.finalize_version())
+    later = sorted((at, name) for at, name in same if at >= order(built))
+    releases = (index.releases[name] for _, name in later)
+    return next((one for one in releases if one.hub_image is not None and one.hub_image.tag == tag), None)
+
+
+def newest(index: Index, majors: range = range(sys.maxsize), *, pre: bool = False, dev: bool = False) -> Release | None:
+    """Return the newest release that will do (see ``choose``) with one of the major versions; None without."""
+    fitting = []
+    for name in index.releases:
+        version = parse_version(name)
+        if version and version.major in majors:
+            is_wanted = version.prerelease is None or (dev if is_dev(version) else pre)
+            fitting += [(order(version), name)] if is_wanted else []
+    return index.releases[max(fitting, key=lambda pair: pair[0])[1]] if fitting else None
+
+
+def _exactly(index: Index, version: str, pinned: str) -> Release:
+    is_part = _PART.fullmatch(version) is not None
+    release = index.releases[version] if version in index.releases else None if is_part else index.find(version)
+    if release is not None:
+        return release
+    what = f"{version} is not a full version" if is_part else f"version {version} does not exist"
+    raise Refused(what, where=index.where, hint=_instead(index, version, pinned))
+
+
+def _instead(index: Index, version: str, pinned: str) -> str:
+    """Return the hint for a version that does not exist; never one of a major that was neither typed nor pinned."""
+    taken = pinned_release(index, pinned)
+    typed, here = parse_version(version), parse_version(taken.version if taken else pinned)
+    part = _PART.fullmatch(version)
+    lines = [(typed.major, typed.minor if part and part[1] else None)] if typed else []
+    lines += [(one.major, None) for one in (typed, here) if one]
+    names = next(filter(None, (_line(index, *line) for line in lines)), [_example(index)])
+    if version.lower() in _NEWEST:
+        return f"leave --to out for the newest release{f' of {here.major}.x' if here else ''}: {names[0]}"
+    near = get_close_matches(version, names, n=1) if typed and not part else []
+    return f"choose one that exists: {' or '.join(f'--to {name}' for name in dict.fromkeys([*near, names[0]]))}"
+
+
+def _line(index: Index, major: int, minor: int | None) -> list[str]:
+    """Return the versions of one major version, or of one minor version of it: stable ones first, newest first."""
+    parsed = ((parse_version(name), name) for name in index.releases)
+    found = [(one, name) for one, name in parsed if one and one.major == major and minor in (None, one.minor)]
+    found.sort(key=lambda pair: (pair[0].prerelease is None, order(pair[0])), reverse=True)
+    return [name for _, name in found]
+
+
+def _example(index: Index) -> str:
+    release = newest(index)
+    return release.version if release else "VERSION"

@@ -34,13 +34,11 @@ class SecurityRelease(NamedTuple):
 
 
 class Watch(NamedTuple):
-    """Values that a note concerns.
+    """Values that a note concerns: those with the text ``holds`` in them, or that are not ``other_than``.
 
     Attributes:
         path: a values path below the chart's own key. In a part, ``*`` and ``[a-z]`` stand for text as in a file
             name; ``**`` at the end for all below.
-        holds: only values that have this text in them; empty for any value.
-        other_than: only values that are not this text; empty for any value.
     """
 
     path: str
@@ -60,12 +58,9 @@ class Upgrade(NamedTuple):
 
     Attributes:
         title: what is crossed: ``z2jh 3 to 4``.
-        guide: the page about it.
         first: the lowest version that it leads to; a SemVer pre-release, so that all of them count.
         since: the lowest version that it leads from.
         until: the version at which it is left behind; None where it stays crossed.
-        kubernetes: the oldest Kubernetes that it needs, where that rises.
-        jupyterhub: JupyterHub's major versions before and after, where that rises.
     """
 
     title: str
@@ -115,10 +110,7 @@ def security_fixes(before: str | None, after: str) -> tuple[str, ...]:
 
 
 def security_news(before: str | None, after: str) -> tuple[str, ...]:
-    """Return a sentence for each security release on the way from one version to another, or back behind it.
-
-    There are none where a version is missing or is not SemVer.
-    """
+    """Return a sentence for each security release on the way from one version to another, or back behind it."""
     old, new = parse_version(before or ""), parse_version(after)
     if old is None or new is None:
         return ()
@@ -141,8 +133,7 @@ def _security_between(old: semver.Version, new: semver.Version) -> list[Security
 def upgrades_between(before: str | None, after: str) -> tuple[Upgrade, ...]:
     """Return what is crossed on the way from one version to another, oldest first.
 
-    What holds for every major version comes before the first of them. On the way down it is what holds for going back,
-    unless only the patch version falls. There are none where a version is missing or is not SemVer.
+    On the way down it is what holds for going back, unless only the patch version falls.
     """
     old, new = parse_version(before or ""), parse_version(after)
     if old is None or new is None:
@@ -154,13 +145,10 @@ def upgrades_between(before: str | None, after: str) -> tuple[Upgrade, ...]:
 
 
 def release_links(release: Release) -> tuple[str, ...]:
-    """Return the pages about a release: z2jh's changelog, or the commits of a build of main, and JupyterHub's.
-
-    The changelog's anchors are numbered anew with every release, so it is the page itself.
-    """
+    """Return the pages about a release: z2jh's changelog, or the commits of a build of main, and JupyterHub's."""
     version = release.semver
     is_released = version is not None and not is_dev(version)
-    page = CHANGELOG if is_released else _history(release)
+    page = CHANGELOG if is_released else f"{REPOSITORY}/commits/{_commit(release.version) or 'main'}"
     return (page, _JUPYTERHUB_CHANGELOG) if release.app_version else (page,)
 
 
@@ -172,10 +160,7 @@ def comparison(before: Release, after: Release) -> str | None:
 
 
 def upgrade_links(before: str, after: str) -> tuple[str, ...]:
-    """Return the general upgrade guide and that of each major version crossed, oldest first.
-
-    There are none where no higher major version is reached, or where a version is not SemVer.
-    """
+    """Return the general upgrade guide and that of each major version crossed, oldest first."""
     old, new = parse_version(before), parse_version(after)
     if old is None or new is None or old.major >= new.major:
         return ()
@@ -186,17 +171,7 @@ def upgrade_links(before: str, after: str) -> tuple[str, ...]:
     )
 
 
-def _history(release: Release) -> str:
-    """Return the page of the commits up to a build, from the release before it where its name tells that."""
-    commit = _commit(release.version)
-    if commit is None:
-        return f"{REPOSITORY}/commits/main"
-    tag = _tag_before(release.semver) if release.semver else None
-    return f"{REPOSITORY}/compare/{tag}...{commit}" if tag else f"{REPOSITORY}/commits/{commit}"
-
-
 def _point(release: Release) -> str | None:
-    """Return what z2jh's repository calls a release: its tag, or the commit that a build of main is named after."""
     version = release.semver
     return release.version if version and not is_dev(version) else _commit(release.version)
 
@@ -208,25 +183,9 @@ def _commit(version: str) -> str | None:
     return last if is_hash else None
 
 
-def _tag_before(version: semver.Version) -> str | None:
-    """Return the tag that chartpress counted a build's commits from.
-
-    ``1.1.3-n804.h96f6e96d`` comes after 1.1.3, ``4.0.0-beta.4.git.6831.habe06f4d`` after 4.0.0-beta.4, and
-    ``2.0.1-0.dev.git.6085.h59225bad`` after 2.0.0: main carries the patch version that would come next.
-    """
-    release = version.finalize_version()
-    parts = (version.prerelease or "").split(".")
-    if parts[0].startswith("n") and parts[0][1:].isdigit():
-        return str(release)
-    if len(parts) > 2 and parts[1].isdigit():  # noqa: PLR2004 - a stage, its number, and then the build
-        return f"{release}-{parts[0]}.{parts[1]}"
-    return str(release.replace(patch=version.patch - 1)) if parts[:2] == ["0", "dev"] and version.patch else None
-
-
 def _upgrade(fields: dict[str, Any]) -> Upgrade:
-    notes = tuple(Note(one["text"], tuple(map(_watch, one.get("watches", ())))) for one in fields["notes"])
-    return Upgrade(**{**fields, "notes": notes, "jupyterhub": tuple(fields.get("jupyterhub", ())) or None})
-
-
-def _watch(one: str | dict[str, str]) -> Watch:
-    return Watch(one) if isinstance(one, str) else Watch(**one)
+    notes = []
+    for one in fields["notes"]:
+        watches = (Watch(each) if isinstance(each, str) else Watch(**each) for each in one.get("watches", ()))
+        notes.append(Note(one["text"], tuple(watches)))
+    return Upgrade(**{**fields, "notes": tuple(notes), "jupyterhub": tuple(fields.get("jupyterhub", ())) or None})

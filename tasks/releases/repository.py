@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -30,7 +29,6 @@ LARGEST_ARCHIVE = 64 * 1024 * 1024
 LARGEST_VALUES = 4 * 1024 * 1024
 _MOST_MEMBERS = 10_000
 _LARGEST_KEPT = 64 * 1024 * 1024 + 4096
-_DIGEST = re.compile("[0-9a-f]{64}")
 _PART = ".part-"
 # The folders of a mirror in which archives lie.
 _MIRRORED = ("", "charts/")
@@ -50,13 +48,7 @@ class HelmRepository:
 
     Args:
         url: the repository's address: ``https:``, ``http:`` on this machine, ``file:``, or a folder's path.
-        cache: the folder to keep in what was fetched; None keeps nothing.
-        chart: the chart's name.
-        limits: the bounds of each fetch.
         asked: whether the user asked for this very address: then it may be plain http to another machine.
-
-    Raises:
-        Unusable, Refused: ``url`` is no such address.
     """
 
     def __init__(
@@ -68,23 +60,13 @@ class HelmRepository:
         *,
         asked: bool = False,
     ) -> None:
-        self._address = Address.parse(url, asked=asked)
-        self._index = self._address.below("index.yaml")
+        self.address = Address.parse(url, asked=asked)
+        self._index = self.address.below("index.yaml")
         self._chart = chart
         self._cache = Cache(cache) if cache else None
         self._fetcher = Fetcher(self._cache, limits or Limits())
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is reached over plain http beyond this machine: then anybody on the way can change it."""
-        return self._address.is_plain
-
     def index(self) -> Index:
-        """Fetch and read the repository's ``index.yaml``.
-
-        Raises:
-            Denied, Unreachable: no usable index came.
-        """
         return read_index(self._fetcher.page(self._index), str(self._index), self._chart)
 
     def kept_index(self) -> Index | None:
@@ -93,15 +75,11 @@ class HelmRepository:
         return read_index(body, str(self._index), self._chart) if body is not None else None
 
     def archive(self, release: Release) -> bytes:
-        """Fetch a release's archive, from the first of its addresses that has it.
-
-        Raises:
-            Denied, Unreachable: no address has it, or it does not have the digest that the index names.
-        """
+        """Fetch a release's archive, from the first of its addresses that has it."""
         digest = (release.digest or "").lower().removeprefix("sha256:")
-        kept = self._cache.archive(digest) if self._cache else None
-        if kept is not None:
-            return kept
+        kept = self._cache.page(f"archive {digest}") if self._cache and digest else None
+        if kept is not None and sha256(kept.body).hexdigest() == digest:
+            return kept.body
         body, address = self._first_that_answers(release)
         if digest and sha256(body).hexdigest() != digest:
             raise Unreachable(
@@ -110,7 +88,7 @@ class HelmRepository:
                 hint="choose another release with --to VERSION, and tell those who keep the repository",
             )
         if self._cache and digest:
-            self._cache.keep_archive(digest, body)
+            self._cache.keep_page(f"archive {digest}", Page(body, Validators()))
         return body
 
     def hub_image(self, release: Release) -> Reference:
@@ -122,7 +100,6 @@ class HelmRepository:
         return _values_in(self.archive(release), f"{self._chart} {release.version}")
 
     def _first_that_answers(self, release: Release) -> tuple[bytes, Address]:
-        """Return an archive's bytes, and the address that they came from."""
         last = Unreachable(
             f"the index names no address for the archive of {self._chart} {release.version} that can be used",
             where=self._index,
@@ -138,16 +115,15 @@ class HelmRepository:
     def _addresses(self, release: Release) -> Iterator[Address]:
         """Yield where a release's archive may be.
 
-        A repository whose index names another host may be a mirror that copied the index as it was: the file of that
-        name is looked for in its folders first.
+        Where the index names another host, this may be a mirror: the file of that name is looked for in it first.
         """
         for url in release.urls:
             try:
-                address = self._address.resolved(url)
+                address = self.address.resolved(url)
             except Fault:
                 continue
-            if address.host != self._address.host and "/" not in unquote(address.name):
-                yield from (self._address.below(folder + address.name) for folder in _MIRRORED)
+            if address.host != self.address.host and "/" not in unquote(address.name):
+                yield from (self.address.below(folder + address.name) for folder in _MIRRORED)
             yield address
 
 
@@ -159,11 +135,7 @@ class Fetcher:
     limits: Limits = field(default_factory=Limits)
 
     def page(self, address: Address) -> bytes:
-        """Fetch a page that changes now and then: the server sends it only if it changed.
-
-        Raises:
-            Denied, Unreachable: no usable answer came within the limits.
-        """
+        """Fetch a page that changes now and then: the server sends it only if it changed."""
         if address.is_file:
             return _read(address, self.limits)
         kept = self.cache.page(address.url) if self.cache else None
@@ -182,7 +154,6 @@ class Fetcher:
         return page.body if page else None
 
     def stored(self, address: Address) -> bytes:
-        """Fetch a file byte for byte."""
         if address.is_file:
             return _read(address, self.limits)
         page = get(address, self.limits, exact=True)
@@ -190,47 +161,31 @@ class Fetcher:
 
 
 class Cache(NamedTuple):
-    """Pages by their address, archives by their digest, in a folder that is made when the first one is kept."""
+    """Pages by their address, or another text, in a folder that is made when the first one is kept."""
 
     folder: Path
 
     def page(self, url: str) -> Page | None:
         """Return the page that was kept for an address, or None."""
-        head, newline, body = (self._read(_page_name(url)) or b"").partition(b"\n")
         try:
-            about = json.loads(head) if newline else None
-        except (ValueError, RecursionError):
+            head, _, body = read_file(self._file(url), _LARGEST_KEPT).partition(b"\n")
+            about = json.loads(head)
+        except (OSError, ValueError, RecursionError):
             return None
         if not isinstance(about, dict) or about.get("sha256") != sha256(body).hexdigest():
             return None
-        etag, modified = about.get("etag"), about.get("last_modified")
-        return Page(body, Validators(etag, modified)) if _is_header(etag) and _is_header(modified) else None
+        validators = about.get("etag"), about.get("last_modified")
+        # None, or text that may be sent as a header.
+        usable = (one is None or (isinstance(one, str) and one.isascii() and one.isprintable()) for one in validators)
+        return Page(body, Validators(*validators)) if all(usable) else None
 
     def keep_page(self, url: str, page: Page) -> None:
-        """Keep a page instead of the one that was kept for its address."""
-        about = {**page.validators._asdict(), "sha256": sha256(page.body).hexdigest()}
-        self._write(_page_name(url), json.dumps(about).encode() + b"\n" + page.body)
+        """Keep a page instead of the one that was kept for its address, where the folder can be written.
 
-    def archive(self, digest: str) -> bytes | None:
-        """Return the bytes of that SHA-256 (in hexadecimal), or None."""
-        body = self._read(f"archive-{digest}.tgz") if _DIGEST.fullmatch(digest) else None
-        return body if body is not None and sha256(body).hexdigest() == digest else None
-
-    def keep_archive(self, digest: str, body: bytes) -> None:
-        """Keep bytes whose SHA-256 (in hexadecimal) is ``digest``."""
-        self._write(f"archive-{digest}.tgz", body)
-
-    def _read(self, name: str) -> bytes | None:
-        try:
-            return read_file(self.folder / name, _LARGEST_KEPT)
-        except OSError:
-            return None
-
-    def _write(self, name: str, data: bytes) -> None:
-        """Put the file in place whole; a folder that cannot be written keeps nothing.
-
-        Parts that a killed run left are removed. They may be another's that is at work: then that one keeps nothing.
+        Parts that a killed run left are removed; if another run is writing one, that run keeps nothing.
         """
+        about = {**page.validators._asdict(), "sha256": sha256(page.body).hexdigest()}
+        data = json.dumps(about).encode() + b"\n" + page.body
         with contextlib.suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for left in self.folder.glob(f"{_PART}*"):
@@ -239,18 +194,16 @@ class Cache(NamedTuple):
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
-                os.replace(part, self.folder / name)  # noqa: PTH105 - mkstemp gives text
+                os.replace(part, self._file(url))  # noqa: PTH105 - mkstemp gives text
             finally:
                 Path(part).unlink(missing_ok=True)
 
+    def _file(self, url: str) -> Path:
+        return self.folder / f"page-{sha256(url.encode()).hexdigest()}"
+
 
 def hub_image_in(data: bytes, where: str) -> Reference:
-    """Return the image at ``hub.image`` in the ``values.yaml`` of a chart's archive (``.tgz``).
-
-    Raises:
-        Unreachable: the bytes are no chart archive, are larger unpacked than ``LARGEST_ARCHIVE``, or name no
-            hub image; ``where`` is the release in the message.
-    """
+    """Return the image at ``hub.image`` in the ``values.yaml`` of a chart's archive (``.tgz``)."""
     image = child(child(_values_in(data, where), "hub"), "image")
     name, tag = text_under(image, "name"), text_under(image, "tag")
     if not name or not tag:
@@ -316,7 +269,6 @@ def _regular_files(plain: bytes) -> Iterator[tuple[str, memoryview]]:
 
 
 def _read(address: Address, limits: Limits) -> bytes:
-    """Read a file of this machine."""
     hint = f"ls -l {address.file.parent}"
     try:
         return read_file(address.file, limits.size)
@@ -326,15 +278,6 @@ def _read(address: Address, limits: Limits) -> bytes:
         raise Unreachable("no such file", where=address, hint=hint) from error
     except OSError as error:
         raise Unreachable(f"the file cannot be read: {error.strerror}", where=address, hint=hint) from error
-
-
-def _page_name(url: str) -> str:
-    return f"page-{sha256(url.encode()).hexdigest()}"
-
-
-def _is_header(value: object) -> bool:
-    """Whether the value is None, or text that may be sent as a header."""
-    return value is None or (isinstance(value, str) and value.isascii() and value.isprintable())
 
 
 def _unusable(what: str, where: str) -> Unreachable:

@@ -111,15 +111,7 @@ class _Comparison(NamedTuple):
 class Constraint(NamedTuple):
     """A requirement: every part of one of its groups must allow a version."""
 
-    text: str
     groups: tuple[tuple[_Comparison, ...], ...]
-
-    @property
-    def exact(self) -> semver.Version | None:
-        """The one version that it allows; None where it is a range or a part of a version."""
-        first = self.groups[0][0]
-        is_one = len(self.groups) == len(self.groups[0]) == 1 and first.given == _PARTS
-        return first.version if is_one and first.sign == "=" else None
 
     def allows(self, version: semver.Version) -> bool:
         """Whether Helm takes ``version`` for it."""
@@ -144,7 +136,7 @@ def parse_constraint(text: str) -> Constraint | None:
         if not _GROUP.fullmatch(group) or len(known) < len(comparisons):
             return None
         groups.append(known)
-    return Constraint(text, tuple(groups))
+    return Constraint(tuple(groups))
 
 
 def allows(text: str, version: str) -> bool:
@@ -156,7 +148,11 @@ def allows(text: str, version: str) -> bool:
 def is_range(text: str) -> bool:
     """Whether Helm may take several versions for a requirement: a range, or a part of a version (``3.2``)."""
     constraint = parse_constraint(text)
-    return constraint is not None and constraint.exact is None
+    if constraint is None:
+        return False
+    first = constraint.groups[0][0]
+    is_one = len(constraint.groups) == len(constraint.groups[0]) == 1
+    return not (is_one and first.given == _PARTS and first.sign == "=")
 
 
 def respelled(text: str, version: str, versions: Iterable[str]) -> str:

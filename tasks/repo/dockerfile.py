@@ -10,31 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import dropwhile, takewhile
-from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from ..core.faults import Unusable
 from ..core.names import Reference, is_tag
 from ..core.yaml_tree import Edit, Text
 from ..releases.versions import is_like_z2jh
-from .dockerfile_reader import BuildStage, Dockerfile, Leaf, instructions, read_dockerfile
+from .dockerfile_reader import NO_VALUES, BuildStage, Dockerfile, Leaf, instructions, read_dockerfile
 
 HUB_NAMES = frozenset({"k8s-hub", "k8s-hub-slim"})
 _Z2JHS_OWN = frozenset({"jupyterhub/k8s-hub", "jupyterhub/k8s-hub-slim"})
-_NO_ARGUMENTS: Mapping[str, str | None] = MappingProxyType({})
 # In a path they are patterns, variables, quotes or parts of an address.
 _NOT_IN_PATHS = frozenset("*?[]$\\<:\"'")
 
 
 class BaseImage(NamedTuple):
-    """A ``FROM`` that inherits from a z2jh hub image.
-
-    Attributes:
-        reference: the image.
-        line: the line of the instruction.
-        text: the image as written.
-        arguments: the build arguments that hold a part of it.
-    """
+    """A ``FROM`` of a z2jh hub image: also as written, and the build arguments that hold a part of it."""
 
     reference: Reference
     line: int
@@ -60,15 +51,8 @@ class CopiedFile(NamedTuple):
     line: int
 
 
-def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = _NO_ARGUMENTS) -> BaseImage | None:
-    """Return the hub image that the last stage builds on, else the first one in the file, or None.
-
-    ``arguments`` are the build arguments, as :func:`read_dockerfile` takes them.
-
-    Raises:
-        Unusable: not UTF-8, no ``FROM``, or one that Docker would not take; or the hub image's name or version is left
-            open or spelled in an unsupported way.
-    """
+def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = NO_VALUES) -> BaseImage | None:
+    """Return the hub image that the last stage builds on, else the first one in the file, or None."""
     dockerfile = read_dockerfile(Text.decode(data, where), arguments)
     last = dockerfile.stages[-1]
     while last.parent is not None:
@@ -80,8 +64,7 @@ def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = _NO_
 def copied_files(data: bytes, where: str) -> Iterator[CopiedFile]:
     """Yield what ``COPY`` and ``ADD`` take from the build context by its plain path.
 
-    Left out are other stages and contexts (``--from``), patterns, variables, addresses and here-documents
-    (https://docs.docker.com/reference/dockerfile/#copy).
+    See https://docs.docker.com/reference/dockerfile/#copy.
     """
     for instruction in instructions(Text.decode(data, where)):
         words = [instruction.arguments[start:end] for start, end in instruction.words()]
@@ -93,16 +76,11 @@ def copied_files(data: bytes, where: str) -> Iterator[CopiedFile]:
         yield from (CopiedFile(path, instruction.line) for path in paths[:-1] if _NOT_IN_PATHS.isdisjoint(path))
 
 
-def with_base(
-    data: bytes, new: Reference, where: str, arguments: Mapping[str, str | None] = _NO_ARGUMENTS
-) -> MovedBase:
+def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, str | None] = NO_VALUES) -> MovedBase:
     """Return the Dockerfile with its hub images moved to ``new``; ``data`` itself where it names that already.
 
     Several hub images move together. Where they differ in name, as ``k8s-hub`` and ``k8s-hub-slim`` do, each keeps
     its name, and takes the registry's folder of ``new`` if they all share one.
-
-    Raises:
-        Unusable: as :func:`hub_base`; no ``FROM`` names a hub image; or the edit would change another image.
     """
     text = Text.decode(data, where)
     before = read_dockerfile(text, arguments)
@@ -122,28 +100,27 @@ def with_base(
     ]
     if not edits:
         return MovedBase(data, {})
-    after = text.edited(dict.fromkeys(edit for argument, edit in edits if argument is None))
-    changed = {argument: _edited(arguments, argument, edits) for argument, _ in edits if argument is not None}
+    by_place: dict[str | None, dict[Edit, None]] = {}
+    for argument, edit in edits:
+        by_place.setdefault(argument, {})[edit] = None
+    after = text.edited(by_place.pop(None, {}))
+    changed = {
+        name: Text(name, arguments[name] or "", b"").edited(mine).decode() for name, mine in by_place.items() if name
+    }
     _require_only(before, read_dockerfile(Text.decode(after, where), {**arguments, **changed}), targets, where)
     return MovedBase(after, changed)
 
 
-def _edited(arguments: Mapping[str, str | None], name: str, edits: Sequence[_PlacedEdit]) -> str:
-    """Return the value of the build argument ``name`` after those of ``edits`` that are made in it."""
-    mine = dict.fromkeys(edit for argument, edit in edits if argument == name)
-    return Text(name, arguments[name] or "", b"").edited(mine).decode()
-
-
 def _hub_stages(dockerfile: Dockerfile) -> list[BuildStage]:
-    return [stage for stage in dockerfile.stages if stage.parent is None and _is_hub(stage)]
-
-
-def _is_hub(stage: BuildStage) -> bool:
-    folder, _, last = stage.image.text.partition("@")[0].rpartition("/")
-    last, _, tag = last.partition(":")
-    is_named = last in HUB_NAMES
-    is_ours = f"{folder.rpartition('/')[2]}/{last}" in _Z2JHS_OWN
-    return is_named and (is_ours or not stage.image.is_known or not is_tag(tag) or is_like_z2jh(tag))
+    found = []
+    for stage in dockerfile.stages:
+        folder, _, last = stage.image.text.partition("@")[0].rpartition("/")
+        last, _, tag = last.partition(":")
+        is_ours = f"{folder.rpartition('/')[2]}/{last}" in _Z2JHS_OWN
+        is_hub = is_ours or not stage.image.is_known or not is_tag(tag) or is_like_z2jh(tag)
+        if stage.parent is None and last in HUB_NAMES and is_hub:
+            found.append(stage)
+    return found
 
 
 def _base(stage: BuildStage, where: str) -> BaseImage:
@@ -165,7 +142,6 @@ def _base(stage: BuildStage, where: str) -> BaseImage:
 
 
 def _targets(bases: Sequence[BaseImage], new: Reference, where: str) -> list[Reference]:
-    """Return the image that each base moves to."""
     names = {base.reference.name for base in bases}
     if len(names) == 1:
         return [new] * len(bases)
@@ -186,7 +162,6 @@ def _targets(bases: Sequence[BaseImage], new: Reference, where: str) -> list[Ref
 
 
 def _edits(stage: BuildStage, old: Reference, new: Reference, where: str) -> Iterator[_PlacedEdit]:
-    """Yield the edits that make ``stage`` name ``new``: of its name, its tag and its digest."""
     leaves = stage.image.leaves
     name_end, tag_end, end = len(old.name), len(str(old._replace(digest=None))), len(str(old))
     if old.name != new.name:
@@ -201,10 +176,7 @@ def _edits(stage: BuildStage, old: Reference, new: Reference, where: str) -> Ite
 
 
 def _edit(leaves: Sequence[Leaf], start: int, end: int, new: str, where: str) -> _PlacedEdit:
-    """Replace the characters ``start`` to ``end`` of an image by ``new``, in the one place that holds them.
-
-    Characters at both ends that stay may be elsewhere.
-    """
+    """Replace characters of an image in the one place that holds them; those that stay may be elsewhere."""
     old = "".join(leaf.text for leaf in leaves)[start:end]
     head = _shared(old, new)
     tail = _shared(old[head:][::-1], new[head:][::-1])
@@ -220,7 +192,6 @@ def _edit(leaves: Sequence[Leaf], start: int, end: int, new: str, where: str) ->
 
 
 def _shared(one: str, other: str) -> int:
-    """Return how many characters both begin with."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 

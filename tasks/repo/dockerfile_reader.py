@@ -34,7 +34,7 @@ _PIECE = re.compile(
     re.ASCII,
 )
 _MAX_LENGTH = 4096
-_NO_ARGUMENTS: Mapping[str, str | None] = MappingProxyType({})
+NO_VALUES: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Instruction(NamedTuple):
@@ -73,14 +73,7 @@ class Leaf(NamedTuple):
 
 
 class Word(NamedTuple):
-    """A word with its variables filled in.
-
-    Attributes:
-        leaves: its characters, in order; what is unset or unsupported adds none.
-        unset: the first variable in it without a value.
-        unsupported: the first spelling in it that is not read here.
-        end: the index in the file after the word, before a closing quote.
-    """
+    """A word with its variables filled in, and its end in the file; or what is unset or unsupported in it."""
 
     leaves: tuple[Leaf, ...] = ()
     unset: str | None = None
@@ -89,7 +82,6 @@ class Word(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Its characters."""
         return "".join(leaf.text for leaf in self.leaves)
 
     @property
@@ -124,16 +116,8 @@ class _Line(NamedTuple):
     content: str
 
 
-def read_dockerfile(text: Text, arguments: Mapping[str, str | None] = _NO_ARGUMENTS) -> Dockerfile:
-    """Read the stages.
-
-    Args:
-        text: the file.
-        arguments: the build arguments; None for one that takes its value from the environment.
-
-    Raises:
-        Unusable: no ``FROM``, or one that Docker would not take; a here-document without an end.
-    """
+def read_dockerfile(text: Text, arguments: Mapping[str, str | None] = NO_VALUES) -> Dockerfile:
+    """Read the stages; a build argument is None where it takes its value from the environment."""
     values: dict[str, Word] = {}
     stages: list[BuildStage] = []
     numbers: dict[str, int] = {}
@@ -154,11 +138,7 @@ def read_dockerfile(text: Text, arguments: Mapping[str, str | None] = _NO_ARGUME
 
 
 def instructions(text: Text) -> Iterator[Instruction]:
-    """Yield a Dockerfile's instructions in order.
-
-    Raises:
-        Unusable: a here-document without an end, or a wrong escape directive.
-    """
+    """Yield a Dockerfile's instructions in order."""
     escape = _escape_character(text)
     lines = _lines(text.content)
     for line in lines:
@@ -199,7 +179,6 @@ def _escape_character(text: Text) -> str:
 
 
 def _joined(first: _Line, lines: Iterator[_Line], escape: str) -> Instruction:
-    """Join ``first`` and the lines that continue it, which are taken from ``lines``."""
     parts: list[str] = []
     places: list[tuple[int, int]] = []
     length = 0
@@ -263,7 +242,6 @@ def _stage(instruction: Instruction, numbers: Mapping[str, int], values: Mapping
 
 
 def _filled(instruction: Instruction, start: int, end: int, values: Mapping[str, Word]) -> Word:
-    """Fill in the variables of the word ``arguments[start:end]``."""
     written, place = instruction.arguments[start:end], instruction.place(start, end)
     if place is None:
         return Word((Leaf(written[:_MAX_LENGTH], 0),), unsupported="a line break inside")
@@ -283,7 +261,6 @@ def _filled(instruction: Instruction, start: int, end: int, values: Mapping[str,
 
 
 def _piece(match: re.Match[str], place: int, values: Mapping[str, Word]) -> Word:
-    """Return what one match of ``_PIECE``, in a word that begins at ``place``, stands for."""
     name, sign = match["plain"] or match["braced"], match["sign"]
     if not name:
         return Word((Leaf(match[0], place + match.start()),)) if match["text"] else Word(unsupported=match[0])

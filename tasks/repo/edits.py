@@ -46,11 +46,7 @@ def base_for(image: HubImage, released: Reference, policy: str) -> Reference:
 
 
 def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
-    """Return the edits, one for each file, that make each place of the release say its text; those of locks are last.
-
-    Raises:
-        Unusable: a place cannot be moved, or two of them hold one version between them that they need differently.
-    """
+    """Return the edits, one for each file, that make each place of the release say its text; those of locks last."""
     after: Files = hub.files
     said: dict[str, list[str]] = {}
     for pin, text in texts.items():
@@ -74,13 +70,7 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
 
 
 def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact]) -> Action:
-    """Return the action that makes ``edits``, and has helm write the locks among them: all of it, or none.
-
-    It relies on the bytes of all these files besides ``relies``.
-
-    Raises:
-        Refused: a lock must change, and helm is missing or does not write it.
-    """
+    """Return the action that makes ``edits``, and has helm write the locks among them: all of it, or none."""
     by_file = {edit.path: edit for edit in edits}
     locks = {pin: by_file.pop(pin.file) for pin in hub.pins if isinstance(pin, Lock)}
     plain_edits, stale = [*by_file.values()], {lock: edit for lock, edit in locks.items() if edit.changes}
@@ -107,11 +97,7 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
 
 
 def image_edits(hub: Hub, pins: Iterable[PinnedPlace]) -> tuple[FileEdit, ...]:
-    """Return the edits that write images to their places, one for each file.
-
-    Raises:
-        Unusable: a file or a values path is missing, or leads to no image.
-    """
+    """Return the edits that write images to their places, one for each file."""
     by_file: dict[str, list[PinnedPlace]] = {}
     for pin in pins:
         by_file.setdefault(pin.place.file, []).append(pin)
@@ -119,10 +105,7 @@ def image_edits(hub: Hub, pins: Iterable[PinnedPlace]) -> tuple[FileEdit, ...]:
 
 
 def foreign_changes(hub: Hub) -> tuple[str, ...]:
-    """Return the managed files that differ from the commit by more than bump and build write.
-
-    The committed bytes with today's version, base images and image tags must be today's bytes. A lock is helm's.
-    """
+    """Return the managed files that differ from the commit by more than bump and build write, or helm a lock."""
     changed = hub.changed
     ours: Files = Edited(hub.committed, {})
     for pin in hub.pins:
@@ -154,11 +137,6 @@ def _values_edit(hub: Hub, file: str, pins: Sequence[PinnedPlace]) -> FileEdit:
 
 
 def _require_refreshable(hub: Hub, lock: Lock) -> None:
-    """Check that helm can write a lock.
-
-    Raises:
-        Refused: helm is missing, or reads it and writes another file.
-    """
     if lock.file != lock.written(hub.files):
         raise Refused(
             "the lock file must move with the requirement, and Helm writes another one for the chart's apiVersion",
@@ -169,11 +147,6 @@ def _require_refreshable(hub: Hub, lock: Lock) -> None:
 
 
 def _require_locked(lock: Lock, planned: FileEdit, tree: WorkingTree, command: Command) -> None:
-    """Check that ``command`` has locked the planned version.
-
-    Raises:
-        ProgramFailed: the lock names another one.
-    """
     wanted = lock.read(Edited(tree, {lock.file: planned.after})).text
     if not allows(wanted, lock.read(tree).text):
         raise ProgramFailed(f"helm did not lock {lock.name} at {wanted}", where=lock.file, hint=str(command))

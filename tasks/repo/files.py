@@ -52,11 +52,9 @@ class FileEdit(NamedTuple):
 
     @property
     def changes(self) -> bool:
-        """Whether the file would change."""
         return self.before != self.after
 
     def diff(self) -> Iterator[str]:
-        """Yield the lines that change, the old ones after ``-`` and the new ones after ``+``."""
         old, new = (data.decode("utf-8", "replace").splitlines() for data in (self.before or b"", self.after))
         lines = difflib.unified_diff(old, new, n=0, lineterm="")
         yield from (line for line in lines if not line.startswith(("---", "+++", "@@")))
@@ -89,9 +87,6 @@ class WorkingTree(NamedTuple):
 
         Every new file is written whole beside the old one first, and takes its place by a rename; it keeps the old
         one's mode. A symbolic link is followed. An interrupt waits for the renames.
-
-        Raises:
-            Unusable: a file cannot be written.
         """
         wanted = [edit for edit in edits if edit.changes]
         with contextlib.ExitStack() as stack:
@@ -101,7 +96,6 @@ class WorkingTree(NamedTuple):
         return {edit.path: edit.after for edit in edits}
 
     def _take_places(self, staged: Sequence[tuple[FileEdit, Path, Path]]) -> None:
-        """Rename each new file to its old one; where that fails, take the earlier ones back."""
         done: list[FileEdit] = []
         try:
             for edit, new, old in staged:
@@ -164,16 +158,12 @@ class Committed:
         return self._known[path]
 
     def load(self, paths: Sequence[str]) -> None:
-        """Read ``paths`` side by side, but for those that were read already."""
         new = [path for path in dict.fromkeys(paths) if path not in self._known]
         self._known.update(self.git.show_all(new, self.revision))
 
 
 def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact] = ()) -> Action:
-    """Return the action that makes ``edits`` below ``top``, all of them or none.
-
-    It relies on the bytes of all these files besides ``relies``.
-    """
+    """Return the action that makes ``edits`` below ``top``, all or none; it relies on the bytes of these files."""
     wanted = [edit for edit in edits if edit.changes]
     if not wanted:
         return Action(f"{', '.join(edit.path for edit in edits)}: nothing to change", why)
@@ -188,11 +178,7 @@ def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence
 
 
 def require(files: Files, path: str) -> bytes:
-    """Return the bytes of ``path``.
-
-    Raises:
-        Unusable: there is no such file.
-    """
+    """Return the bytes of ``path``."""
     data = files.read(path)
     if data is None:
         raise Unusable("the file is missing", where=path, hint="is this the hub repository? name it: --repo PATH")

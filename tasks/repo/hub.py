@@ -11,8 +11,7 @@ from typing import NamedTuple
 from ..core.faults import Refused, Unusable, nearest
 from ..core.names import Reference
 from ..core.settings import Settings
-from ..releases.choose import pinned_release, release_with_image
-from ..releases.index import Index, Release
+from ..releases.index import Index, Release, pinned_release, release_with_image
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, parse_version
 from ..tools.git import Git
@@ -20,10 +19,8 @@ from .chart import CHART_FILES, LOCKS, Requirement, dependencies_in, requirement
 from .chartpress import ChartSpec, ImageSpec
 from .dockerfile import BaseImage
 from .files import Committed, Edited, FileEdit, Files, Switched, WorkingTree, behind_links, join, read_all, require
-from .layout import Layout, find_layout, no_hub_image
-from .markers import Marker
-from .pins import BasePin, Dependency, Kind, Lock, Pin, copies, named_pins
-from .search import CHARTPRESS_FILE, Listing, Search
+from .layout import CHARTPRESS_FILE, Layout, Listing, Search, find_layout, no_hub_image
+from .pins import BasePin, Copy, Dependency, Kind, Lock, Marker, Pin, copies, named_pins
 from .values import ValuesPlace, ValuesPlaces
 from .values import warnings as values_warnings
 
@@ -35,9 +32,7 @@ JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 def helm_repository(hub: Hub) -> str:
     """Return the address of the dependency's Helm repository: the setting's, else the requirement's own.
 
-    Raises:
-        Unusable: the requirement has none, or one without an index: a name from helm's own configuration
-            (``@name``, ``alias:name``) or an OCI registry (https://helm.sh/docs/helm/helm_dependency/).
+    A name from helm's own configuration or an OCI registry has no index (https://helm.sh/docs/helm/helm_dependency/).
     """
     if hub.settings.chart_repository:
         return hub.settings.chart_repository
@@ -52,14 +47,7 @@ def helm_repository(hub: Hub) -> str:
 
 
 def open_repository(hub: Hub) -> HelmRepository:
-    """Return the dependency's Helm repository.
-
-    An address that the setting names was asked for by the user, the requirement's own was not.
-
-    Raises:
-        Unusable: as :func:`helm_repository`, or its address is none.
-        Refused: the requirement names plain http to another machine.
-    """
+    """Return the dependency's Helm repository; raises Refused where the requirement's is plain http elsewhere."""
     asked = hub.settings.chart_repository is not None
     return HelmRepository(helm_repository(hub), hub.settings.fetched, hub.requirement.name, asked=asked)
 
@@ -73,9 +61,7 @@ def release_of(hub: Hub, index: Index) -> Release | None:
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
-    """Yield what people should know of the repository's files: ignored keys, images left alone, doubled keys."""
-    for key in hub.layout.config.unknown_keys if hub.layout.config else ():
-        yield f"{hub.config_file}: {key} is not a chartpress key, and is ignored"
+    """Yield what people should know of the repository's files: images left alone, doubled keys."""
     for spec in hub.chart.images:
         if spec.key in hub.other_images:
             dockerfile = join(hub.root, spec.dockerfile)
@@ -101,12 +87,8 @@ class Hub:
     """A hub repository, as it is or as a plan will leave it.
 
     Attributes:
-        git: the clone, at its top.
-        settings: this run's settings.
         files: its files now, or as planned edits will leave them.
         committed: its files in HEAD, or as planned commits will leave them.
-        listing: what git lists of it.
-        planned_branch: the branch that a planned commit is on, or None.
         pending: the files in planned commits.
         index: the Helm repository's index if this run has read it.
     """
@@ -120,34 +102,21 @@ class Hub:
     pending: frozenset[str] = frozenset()
     index: Index | None = None
 
-    # -- where it is, and where it will be
-
     def edited(self, edits: Sequence[FileEdit]) -> Hub:
-        """Return the repository as ``edits`` will leave it."""
         return replace(self, files=Edited(self.files, {edit.path: edit.after for edit in edits}))
 
     def with_commit(self, branch: str, paths: Sequence[str]) -> Hub:
-        """Return the repository as a commit of ``paths`` on ``branch`` will leave it."""
         return replace(self, committed=self.files, planned_branch=branch, pending=self.pending | set(paths))
 
     def with_index(self, index: Index | None) -> Hub:
         """Return the repository with what its Helm repository said, for those who ask later in the run."""
         return replace(self, index=index)
 
-    def as_committed(self) -> Hub:
-        """Return the repository with HEAD's files in place of the working tree's."""
-        return replace(self, files=self.committed)
-
-    def on(self, commit: str) -> Hub:
-        """Return the repository with ``commit`` in place of the planned one."""
-        return replace(self, committed=Committed(self.git, commit))
-
     def holding(self, known: Mapping[str, bytes | None]) -> Hub:
         """Return the repository with these bytes of files, by path, in place of the planned ones."""
         return replace(self, files=Edited(self.files, {path: data for path, data in known.items() if data is not None}))
 
     def again(self) -> Hub:
-        """Return the repository as it is now."""
         return open_hub(self.settings, self.git).with_index(self.index)
 
     @cached_property
@@ -155,20 +124,12 @@ class Hub:
         """The current branch, or the one that a planned commit is on; None on a detached HEAD."""
         return self.planned_branch or self.git.branch()
 
-    # -- the chart and its requirement
-
     @cached_property
     def search(self) -> Search:
-        """The search for the chart and the images."""
         return Search(self.git.folder, self.files, self.settings, self.listing)
 
     @cached_property
     def layout(self) -> Layout:
-        """Where the chart and its images are.
-
-        Raises:
-            Unusable: there are none, or several could be meant.
-        """
         return find_layout(self.search)
 
     @property
@@ -191,27 +152,15 @@ class Hub:
         """The chart's folder, relative to the repository's top; None for images without a chart."""
         return self.layout.folder
 
-    @property
-    def dependencies_file(self) -> str | None:
-        """Where Helm looks for the chart's dependencies; None without a chart."""
-        return None if self.chart_folder is None else dependencies_in(self.files, self.chart_folder)
-
     @cached_property
     def requirement_file(self) -> str:
-        """The file that pins the release: where symbolic links lead to, what git knows it by.
-
-        Without a chart it is the Dockerfile.
-        """
-        path = self.dependencies_file
-        return self.images[0].dockerfile if path is None else behind_links(self.git.folder, path)
+        """The file that pins the release, as git knows it; without a chart the Dockerfile."""
+        folder = self.chart_folder
+        return self.images[0].dockerfile if folder is None else self.search.dependencies_of(folder)
 
     @cached_property
     def requirement(self) -> Requirement:
-        """The chart's dependency on Zero to JupyterHub; without a chart, what the base image stands for.
-
-        Raises:
-            Unusable: the base image has no tag.
-        """
+        """The chart's dependency on Zero to JupyterHub; without a chart, what the base image stands for."""
         wanted = self.settings.dependency
         if self.chart_folder is not None:
             entries = requirements(self.require(self.requirement_file), self.requirement_file)
@@ -250,24 +199,18 @@ class Hub:
     @cached_property
     def held_pins(self) -> tuple[Pin, ...]:
         """The copies and other places that stay, since the setting ``accept`` names their difference."""
-
-        def is_held(pin: Pin) -> bool:
-            return any(one.covers(pin.kind.value, pin.files[0]) for one in self.settings.accept)
-
-        held = [pin for pin in self._all_pins if pin.kind in _MAY_STAY and is_held(pin)]
+        may_stay = [pin for pin in self._all_pins if pin.kind in _MAY_STAY]
+        accepted = self.settings.accept
+        held = [pin for pin in may_stay if any(one.covers(pin.kind.value, pin.file) for one in accepted)]
         return (*held, *(lock for lock in self._all_pins if isinstance(lock, Lock) and lock.chart in held))
 
     @cached_property
     def _all_pins(self) -> tuple[Pin, ...]:
-        """Every place of the release: base images, the requirement and its copies, other places, and the locks last.
-
-        Raises:
-            Unusable: a place that the settings name is not there.
-        """
+        """Every place of the release: base images, the requirement and its copies, other places, and the locks last."""
         required = self.requirement
         own = () if self.chart_folder is None else (self.requirement_file,)
-        dependencies = [Dependency(file, required.name, Kind.REQUIREMENT) for file in own]
-        dependencies += [Dependency(file, required.name, Kind.COPY) for file in self.copies if file not in own]
+        dependencies = [Dependency(file, required.name) for file in own]
+        dependencies += [Copy(file, required.name) for file in self.copies if file not in own]
         marker = Marker(required.name, required.repository or JUPYTERHUBS)
         named = named_pins(self.files, self.listing, self.settings.pins, marker)
         locks = (lock for chart in dependencies for lock in self._locks_of(chart))
@@ -275,20 +218,21 @@ class Hub:
 
     @property
     def base_pins(self) -> tuple[BasePin, ...]:
-        """The places of the images' base images, in their order."""
         return tuple(
-            BasePin(image.dockerfile, self.config_file, self.chart.name, image.spec.key, bool(image.base.arguments))
+            BasePin(
+                image.dockerfile,
+                "",
+                self.config_file if image.base.arguments else None,
+                self.chart.name,
+                image.spec.key,
+            )
             for image in self.images
         )
 
     @cached_property
     def copies(self) -> tuple[str, ...]:
-        """The files that list the same dependency as the chart.
-
-        Other charts of chartpress.yaml are none, and other charts at all where a setting says which one is meant.
-        """
-        charts = self.layout.config.charts if self.layout.config else ()
-        others = {self.search.dependencies_of(join(self.root, chart.path or "")) for chart in charts}
+        """The files that list the same dependency as the chart; other charts only where no setting names one."""
+        others = {self.search.dependencies_of(join(self.root, chart.path or "")) for chart in self.layout.charts}
         is_chosen = self.settings.chart is not None or self.settings.root is not None
         wholes = CHART_FILES if is_chosen else ()
         found = (path for path in self.listing.telling if path not in others and path.rpartition("/")[2] not in wholes)
@@ -305,39 +249,29 @@ class Hub:
         return any(self.files.read(join(folder, CHARTPRESS_FILE)) is not None for folder in folders)
 
     def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
-        """Yield the locks of a chart; Helm reads either.
-
-        One that is not committed, for instance ignored by git, is nobody's business but its machine's.
-        """
-        listed = self.dependencies_file if chart.kind is Kind.REQUIREMENT else chart.file
-        folder, _, name = (listed or chart.file).rpartition("/")
+        """Yield the committed locks of a chart; Helm reads either."""
+        listed = chart.file
+        if self.chart_folder is not None and chart.kind is Kind.REQUIREMENT:
+            listed = dependencies_in(self.files, self.chart_folder)
+        folder, _, name = listed.rpartition("/")
         paths = [behind_links(self.git.folder, join(folder, lock)) for lock in LOCKS if name in CHART_FILES]
         for path in paths:
             if None not in (self.files.read(path), self.committed.read(path)):
-                yield Lock(path, chart, folder or ".")
-
-    # -- the images
+                yield Lock(path, chart.name, chart, folder or ".")
 
     @property
     def registries(self) -> tuple[str, ...]:
-        """The hosts of the registries that the images belong to."""
         return tuple(dict.fromkeys(Reference(image.spec.name).host for image in self.images))
 
     @cached_property
     def images(self) -> tuple[HubImage, ...]:
-        """The chart's images that inherit from z2jh's hub image, narrowed to the setting ``images`` where it is given.
-
-        Raises:
-            Unusable: there is none, or the setting names one that is none.
-        """
-        found = self._hub_images
-        if not found:
+        """The chart's images that inherit from z2jh's hub image, narrowed to the setting ``images`` if given."""
+        if not self._hub_images:
             raise no_hub_image(self.search, self.layout)
-        return self.select(found, self.settings.image_keys)
+        return self._select(self._hub_images, self.settings.image_keys)
 
     @cached_property
     def other_images(self) -> tuple[str, ...]:
-        """The keys of the chart's images that do not inherit from z2jh's hub image, or have no Dockerfile."""
         hub_keys = {image.spec.key for image in self._hub_images}
         return tuple(spec.key for spec in self.chart.images if spec.key not in hub_keys)
 
@@ -347,18 +281,12 @@ class Hub:
         return None if self.chart_folder is None else join(self.chart_folder, "values.yaml")
 
     def values_places(self, image: HubImage) -> tuple[ValuesPlace, ...]:
-        """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``.
-
-        A place that several images share belongs to the one that the values name there now.
-        """
+        """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``."""
         return self._values.places_of(image.spec)
 
     @cached_property
     def spare_images(self) -> Mapping[str, ValuesPlace]:
-        """The images that are built only when asked for by name, each with the place that names another image of them.
-
-        Those are the ones that share each of their places with the image that the values name there now.
-        """
+        """The images that are built only when asked for by name, each with a place where the values name another."""
         return {} if self.settings.image_keys else self._values.spare
 
     @cached_property
@@ -369,23 +297,17 @@ class Hub:
 
     @property
     def managed(self) -> tuple[str, ...]:
-        """The files that bump and build write, relative to the repository's top, without repetition."""
         pinning = (file for pin in self.pins for file in pin.files)
         values = (place.file for image in self._hub_images for place in self.values_places(image))
         return tuple(dict.fromkeys((*pinning, *values)))
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """The managed files that differ from the commit."""
         committed = read_all(self.committed, self.managed)
         return tuple(path for path, data in committed.items() if self.files.read(path) != data)
 
-    def select(self, images: Sequence[HubImage], names: Sequence[str]) -> tuple[HubImage, ...]:
-        """Return those of ``images`` that ``names`` give by key or by full name; all where there are no names.
-
-        Raises:
-            Unusable: a name is none of theirs.
-        """
+    def _select(self, images: Sequence[HubImage], names: Sequence[str]) -> tuple[HubImage, ...]:
+        """Return those of ``images`` that ``names`` give by key or by full name; all where there are no names."""
         known = {name: image for image in images for name in (image.spec.key, image.spec.named)}
         unknown = [name for name in names if name not in known]
         if unknown:
@@ -396,14 +318,9 @@ class Hub:
         return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(images)
 
     def to_build(self, names: Sequence[str]) -> tuple[HubImage, ...]:
-        """Return the images to build: those that ``names`` give, else all but the spare ones.
-
-        Raises:
-            Unusable: a name is none of theirs.
-            Refused: two of them share a place in the values, which names neither.
-        """
+        """Return the images that ``names`` give, else all but the spare ones; refuse two that share a place."""
         wanted = [one.spec.key for one in self.images if one.spec.key not in self.spare_images]
-        chosen = self.select(self.images, names or wanted)
+        chosen = self._select(self.images, names or wanted)
         taken: dict[tuple[str, str], ImageSpec] = {}
         for image, place in ((one, place) for one in chosen for place in self.values_places(one)):
             first = taken.setdefault((place.file, place.path), image.spec)
@@ -416,21 +333,14 @@ class Hub:
         return chosen
 
     def require(self, path: str) -> bytes:
-        """Return the bytes of ``path``.
-
-        Raises:
-            Unusable: there is no such file.
-        """
         return require(self.files, path)
 
     @cached_property
     def _hub_images(self) -> tuple[HubImage, ...]:
-        return tuple(image for image in map(self._hub_image, self.chart.images) if image is not None)
-
-    def _hub_image(self, spec: ImageSpec) -> HubImage | None:
-        dockerfile = behind_links(self.git.folder, join(self.root, spec.dockerfile))
-        base = self.search.base_of(dockerfile, spec.arguments)
-        return None if base is None else HubImage(spec, dockerfile, base)
+        files = zip(self.chart.images, self.layout.dockerfiles, strict=True)
+        placed = ((spec, behind_links(self.git.folder, file)) for spec, file in files)
+        found = ((spec, file, self.search.base_of(file, spec.arguments)) for spec, file in placed)
+        return tuple(HubImage(spec, file, base) for spec, file, base in found if base is not None)
 
 
 def open_hub(settings: Settings, git: Git, moved: Collection[str] = ()) -> Hub:

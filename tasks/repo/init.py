@@ -1,53 +1,68 @@
-"""Plan what a repository lacks for its hub image; one that is there is taken as it is."""
+"""Plan what a repository lacks for its hub image; one that is there is taken as it is.
+
+Longer texts are filled in from ``templates/``.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import posixpath
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from importlib import resources
+from typing import NamedTuple
 
 from ..core.faults import DOOR, Refused, Unusable
 from ..core.names import Reference, is_name
 from ..core.plan import Action, Step
-from ..core.settings import FILE, Settings, read_settings, section_in
-from ..releases.choose import newest
-from ..releases.index import Release
+from ..core.settings import FILE, SECTION, Settings, read_settings, section_in
+from ..core.yaml_tree import Document, Edit, MappingNode, parse
+from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
 from ..tools.forges import read_remote
 from .chart import Requirement
-from .chartpress import ChartSpec
-from .files import SUFFIX, FileEdit, edit_action, is_below, join
+from .chartpress import ChartSpec, ImageSpec
+from .files import SUFFIX, FileEdit, Files, edit_action, is_below, join
 from .hub import JUPYTERHUBS, Hub
-from .layout import Layout, NotNamed, found_image, from_chartpress, no_hub_image, one_chart
-from .remotes import upstream_address
-from .scaffold import (
-    Kept,
-    Part,
-    chart_edit,
-    chartpress_part,
-    dockerfile_parts,
-    ignores_part,
-    makefile_part,
-    settings_part,
-    values_part,
+from .layout import (
+    CHARTPRESS_FILE,
+    BareChart,
+    Layout,
+    NotNamed,
+    found_image,
+    from_chartpress,
+    last_part,
+    no_hub_image,
+    one_chart,
 )
-from .search import CHARTPRESS_FILE, BareChart
+from .remotes import upstream_address
+from .yaml_edit import is_nothing, reach
 
 _CHART = "hub"
 _CONTEXT = "images/hub"
 # What tells that jupyterhub is deployed without a chart of the repository's own, and where that is only told of.
 _PINS = ("hub.jupyter.org/helm-chart", "jupyterhub.github.io/helm-chart", "hubpress: jupyterhub")
 _PROSE = (":(exclude,glob)**/*.md", ":(exclude,glob)**/*.rst", ":(exclude,glob)**/*.txt", f":(exclude){FILE}")
+_TEMPLATES = resources.files(__package__) / "templates"
+# The names that make looks for, in its order.
+_MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
+_RULE = re.compile(r"^([a-z]+): .*\n(?:\t.*\n)+", re.MULTILINE)
+_IGNORES = ".gitignore"
+
+
+class Kept(NamedTuple):
+    """An existing file, which is not changed; ``lacks`` is what to add to it by hand."""
+
+    path: str
+    lacks: str = ""
+
+
+Part = FileEdit | Kept
 
 
 def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
-    """Plan what the repository lacks, and return the step and the repository as it leaves it.
-
-    Args:
-        hub: the repository.
-        prefix: what the user wants the image's name to begin with.
-    """
+    """Plan what the repository lacks for an image whose name begins with ``prefix``."""
     try:
         adopted = [f"{one.dockerfile} is the hub image {one.spec.named or one.spec.key}" for one in hub.images]
     except NotNamed:
@@ -55,7 +70,7 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
             raise
         adopted = []
     chart, parts = (_adopting if adopted else _beginning)(hub, prefix)
-    parts = [*parts, makefile_part(hub.files), ignores_part(hub.files, list(_ignores(hub, chart)))]
+    parts = [*parts, _makefile_part(hub.files), _ignores_part(hub.files, list(_ignores(hub, chart)))]
     edits = [part for part in parts if isinstance(part, FileEdit)]
     kept = [part for part in parts if isinstance(part, Kept)]
     required = chart.requirement if chart else None
@@ -98,14 +113,14 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
     layout = hub.layout
     parts: list[Part] = [Kept(path) for path in dict.fromkeys(image.dockerfile for image in hub.images)]
     chart = None if hub.chart_folder is None else BareChart(hub.chart_folder, hub.requirement)
-    if layout.config is not None:
+    if layout.charts:
         parts.append(Kept(layout.file))
     elif chart is not None and not hub.search.roots and not hub.settings.whole_images:
-        parts.append(chartpress_part(hub.files, layout, None))
+        parts.append(_chartpress_part(hub.files, layout, None))
     unnamed = (image for image in layout.chart.images if image.named is None)
-    parts += [settings_part(hub.files, image, f"{_prefix(hub, prefix)}{image.key}") for image in unnamed]
+    parts += [_settings_part(hub.files, image, f"{_prefix(hub, prefix)}{image.key}") for image in unnamed]
     if chart is not None and any(chart.values_path in image.spec.values_paths for image in hub.images):
-        parts.append(values_part(hub.files, chart))
+        parts.append(_values_part(hub.files, chart))
     return chart, parts
 
 
@@ -127,27 +142,18 @@ def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
     layout = _layout_for(hub, chart, dockerfile)
     (image,) = layout.chart.images
     place, context = join(layout.root, image.dockerfile), join(layout.root, image.context)
-    prefix = None if layout.config else _prefix(hub, prefix)
+    prefix = None if layout.charts else _prefix(hub, prefix)
     parts = [
-        *([] if found else [chart_edit(chart)]),
-        *(dockerfile_parts(files, place, context, released[1]) if released else [Kept(place)]),
-        chartpress_part(files, layout, prefix),
-        values_part(files, chart),
+        *([] if found else [_chart_edit(chart)]),
+        *(_dockerfile_parts(files, place, context, released[1]) if released else [Kept(place)]),
+        _chartpress_part(files, layout, prefix),
+        _values_part(files, chart),
     ]
     return chart, parts
 
 
 def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
-    """Return the layout of ``chart`` and its hub image, as chartpress.yaml has it or should have it.
-
-    Args:
-        hub: the repository.
-        chart: the chart that gets its hub image.
-        dockerfile: the Dockerfile that inherits from z2jh's hub image, if there is one.
-
-    Raises:
-        NotNamed: chartpress.yaml has an image for the place in the values, and that has another Dockerfile.
-    """
+    """Return the layout of ``chart`` and its hub image, as chartpress.yaml has it or should have it."""
     named = None
     if hub.search.roots:
         with contextlib.suppress(NotNamed):
@@ -164,12 +170,11 @@ def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
     place = posixpath.relpath(dockerfile, root or ".") if dockerfile else join(context, "Dockerfile")
     image = found_image(None, context, place, values=[chart.values_path])
     path = posixpath.relpath(chart.folder, root or ".")
-    spec = ChartSpec(chart.name, path, None, (image,))
-    return Layout(root, join(root, CHARTPRESS_FILE), spec, named.config if named else None)
+    spec = ChartSpec(last_part(chart.folder), path, None, (image,))
+    return Layout(root, join(root, CHARTPRESS_FILE), spec, named.charts if named else ())
 
 
 def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
-    """Return the release that ``chart`` pins, without one the newest, and its hub image."""
     settings = hub.settings
     address = settings.chart_repository or (chart.requirement.repository if chart else JUPYTERHUBS)
     asked = settings.chart_repository is not None
@@ -186,7 +191,6 @@ def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
 
 
 def _new_chart(settings: Settings, released: tuple[Release, Reference] | None) -> BareChart:
-    """Return a chart that takes the release from z2jh's own repository, whatever this run asks in its place."""
     version = released[0].version if released else ""
     return BareChart(settings.chart or _CHART, Requirement(settings.dependency, version, JUPYTERHUBS, None, line=1))
 
@@ -239,3 +243,142 @@ def _prefix(hub: Hub, given: str | None) -> str:
     if remote is not None and remote.host == "github.com":
         return f"ghcr.io/{remote.path.split('/')[0].lower()}/"
     raise Unusable("cannot tell where to push the image", where="git remote", hint=hint)
+
+
+def _chart_edit(chart: BareChart) -> FileEdit:
+    required = chart.requirement
+    return _new(
+        join(chart.folder, "Chart.yaml"),
+        "Chart.yaml",
+        name=last_part(chart.folder),
+        dependency=required.name,
+        version=required.version,
+        repository=required.repository,
+    )
+
+
+def _dockerfile_parts(files: Files, dockerfile: str, context: str, base: Reference) -> Iterator[Part]:
+    """Yield a new Dockerfile that inherits from ``base``, and its list of packages; one that is there is kept."""
+    if files.read(dockerfile) is not None:
+        yield Kept(dockerfile)
+        return
+    packages = join(context, "requirements.txt")
+    yield _new(dockerfile, "Dockerfile", base=base)
+    yield Kept(packages) if files.read(packages) is not None else _new(packages, "requirements.txt")
+
+
+def _chartpress_part(files: Files, layout: Layout, prefix: str | None) -> Part:
+    """Return chartpress.yaml with the chart and image of ``layout``; what it lacks where it is there."""
+    chart, (image,) = layout.chart, layout.chart.images
+    path = join(layout.root, CHARTPRESS_FILE)
+    if layout.charts and image.named:
+        return Kept(path)
+    lines = [
+        f"  - name: {chart.name}",
+        f"    chartPath: {chart.path}",
+        *([f"    imagePrefix: {prefix}"] if prefix else []),
+        *_image_lines(image),
+    ]
+    if files.read(path) is None:
+        return FileEdit(path, None, "\n".join(["charts:", *lines, ""]).encode(), "new")
+    return Kept(path, "\n".join([*(_image_lines(image) if layout.charts else lines), ""]))
+
+
+def _settings_part(files: Files, image: ImageSpec, name: str) -> Part:
+    """Return invoke.yaml with the image under its full ``name``; what it lacks where it has settings already."""
+    lines = [f"    - context: {image.context}", f"      name: {name}"]
+    if image.dockerfile != join(image.context, "Dockerfile"):
+        lines.append(f"      dockerfile: {image.dockerfile}")
+    before = files.read(FILE)
+    document = parse(before or b"", FILE)
+    if not is_nothing(document.root) and (
+        not isinstance(document.root, MappingNode) or document.root.flow or not reach(document, (SECTION,)).missing
+    ):
+        return Kept(FILE, "\n".join([f"{SECTION}:", "  images:", *lines, ""]))
+    return _with_lines(FILE, before, [f"{SECTION}:", "  images:", *lines], f"{SECTION}.images added")
+
+
+def _makefile_part(files: Files) -> Part:
+    """Return the Makefile with the targets that it lacks, behind its own: what ``make`` alone does stays as it is."""
+    path = next((name for name in _MAKEFILES if files.read(name) is not None), _MAKEFILES[-1])
+    before = files.read(path)
+    text = _template("Makefile")
+    if before is None:
+        return FileEdit(path, None, text.encode(), "new")
+    own = {line.partition(":")[0].strip() for line in before.decode("utf-8", "replace").splitlines() if ":" in line}
+    rules = {rule[1]: rule[0].rstrip("\n") for rule in _RULE.finditer(text) if rule[1] not in own}
+    if not rules:
+        return Kept(path)
+    lines = [line for rule in rules.values() for line in ("", *rule.split("\n"))]
+    phony = ["", f".PHONY: {' '.join(rules)}"]
+    return _with_lines(path, before, [*lines, *phony], f"{' and '.join(rules)} added")
+
+
+def _ignores_part(files: Files, lines: Sequence[str]) -> Part:
+    before = files.read(_IGNORES)
+    return _with_lines(_IGNORES, before, lines, f"{' and '.join(lines)} added") if lines else Kept(_IGNORES)
+
+
+def _values_part(files: Files, chart: BareChart) -> Part:
+    path, steps = chart.values_file, tuple(chart.values_path.split("."))
+    before = files.read(path)
+    if before is None:
+        return FileEdit(path, None, _block(steps, 0).encode(), "new")
+    document = parse(before, path)
+    found = reach(document, steps)
+    if not found.missing:
+        return Kept(path)
+    after = _with_block(document, steps, len(steps) - len(found.missing))
+    return FileEdit(path, before, after, f"{chart.values_path} added")
+
+
+def _image_lines(image: ImageSpec) -> list[str]:
+    usual = join("images", image.key)
+    told = {
+        "imageName": image.named,
+        "contextPath": image.context if image.context != usual else None,
+        "dockerfilePath": image.dockerfile if image.dockerfile != join(image.context, "Dockerfile") else None,
+        "valuesPath": ", ".join(image.values_paths),
+    }
+    return ["    images:", f"      {image.key}:", *(f"        {key}: {text}" for key, text in told.items() if text)]
+
+
+def _template(name: str) -> str:
+    return (_TEMPLATES / f"{name}.in").read_text("utf-8")
+
+
+def _new(path: str, template: str, /, **fields: object) -> FileEdit:
+    return FileEdit(path, None, _template(template).format(**fields).encode(), "new")
+
+
+def _with_lines(path: str, before: bytes | None, lines: Sequence[str], summary: str) -> FileEdit:
+    """Return the edit that puts ``lines`` at the end of a file, with its own line ends."""
+    old = before or b""
+    ending = "\r\n" if b"\r\n" in old else "\n"
+    start = "" if not old or old.endswith(b"\n") else ending
+    text = start + "".join(f"{line}{ending}" for line in lines)
+    return FileEdit(path, before, old + text.encode(), "new" if before is None else summary)
+
+
+def _with_block(document: Document, steps: tuple[str, ...], known: int) -> bytes:
+    """Return the file with the missing keys as the first of the mapping that ``known`` steps lead to."""
+    content = document.text.content
+    node = reach(document, steps[:known]).node
+    if known == 0 and is_nothing(node):
+        ending = "" if not content or content.endswith("\n") else "\n"
+        return document.text.edited([Edit(len(content), len(content), ending + _block(steps, 0))])
+    if not isinstance(node, MappingNode) or node.flow or not node.children:
+        raise Unusable(
+            f"{'.'.join(steps[:known])} is not a mapping that a key can be added to",
+            where=document.where,
+            hint=f"add {'.'.join(steps)} with name: and tag: by hand",
+        )
+    first = node.children[0]
+    line = content.rfind("\n", 0, first.start) + 1
+    return document.text.edited([Edit(line, line, _block(steps[known:], first.start - line))])
+
+
+def _block(steps: tuple[str, ...], indent: int) -> str:
+    lines = [f"{' ' * (indent + 2 * depth)}{step}:" for depth, step in enumerate(steps)]
+    inner = " " * (indent + 2 * len(steps))
+    return "\n".join([*lines, f"{inner}name:", f"{inner}tag:"]) + "\n"

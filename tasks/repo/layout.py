@@ -7,17 +7,31 @@ z2jh. Without such a chart the repository holds the image alone, which only the 
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple, TypeVar
 
 from ..core.faults import DOOR, Unusable
-from ..core.settings import FILE, WholeImage, variable
-from .chartpress import ChartpressConfig, ChartSpec, ImageSpec, read_chartpress
-from .dockerfile import copied_files
-from .files import is_below, join, require
-from .search import CHARTPRESS_FILE, BareChart, Search, folder_of, last_part
+from ..core.names import is_name
+from ..core.settings import FILE, Settings, ValuesTarget, WholeImage, variable
+from ..tools.git import Git
+from .chart import CHART_FILES, Requirement, dependencies_in, requirements
+from .chartpress import NO_ARGUMENTS, BuildArgument, ChartSpec, ImageSpec, read_chartpress, values_of
+from .dockerfile import HUB_NAMES, BaseImage, copied_files, hub_base
+from .files import Files, behind_links, is_below, is_glob, join, read_all, require
+from .values import image_at
 
+T = TypeVar("T")
+CHARTPRESS_FILE = "chartpress.yaml"
+# Lines that may be a chart's list of dependencies, or a marker.
+_TELLING = ("^dependencies:", "hubpress:", "renovate:")
+_DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
+_IGNORE_FILE = ".dockerignore"
+_HUB_NAME = min(HUB_NAMES, key=len).encode()
 # Charts that bring jupyterhub along, in a release that they pin.
 _BRINGING = ("binderhub", "daskhub", "pangeo")
 _PLAIN = re.compile(r"[\w./-]+")
@@ -34,13 +48,13 @@ class Layout(NamedTuple):
         root: the folder that the paths in ``chart`` are relative to; empty for the repository's top.
         file: the file that names the images, or where they can be named.
         chart: the chart with its images.
-        config: the whole of chartpress.yaml; None where it does not name the images.
+        charts: all charts of chartpress.yaml; empty where it does not name the images.
     """
 
     root: str
     file: str
     chart: ChartSpec
-    config: ChartpressConfig | None = None
+    charts: tuple[ChartSpec, ...] = ()
 
     @property
     def folder(self) -> str | None:
@@ -49,17 +63,163 @@ class Layout(NamedTuple):
 
     @property
     def dockerfiles(self) -> list[str]:
-        """The images' Dockerfiles, relative to the repository's top."""
         return [join(self.root, image.dockerfile) for image in self.chart.images]
 
 
-def find_layout(search: Search) -> Layout:
-    """Return where the chart and its images are.
+class BareChart(NamedTuple):
+    """A chart that depends on Zero to JupyterHub; its folder is relative to the repository's top."""
 
-    Raises:
-        NotNamed: there is no hub image, or no name of it.
-        Unusable: a file cannot be used, or several charts or images could be meant.
+    folder: str
+    requirement: Requirement
+
+    @property
+    def values_path(self) -> str:
+        """The dotted path of the hub image in its values."""
+        return f"{self.requirement.alias or self.requirement.name}.hub.image"
+
+    @property
+    def values_file(self) -> str:
+        """Its values.yaml, relative to the repository's top."""
+        return join(self.folder, "values.yaml")
+
+
+class Listing(NamedTuple):
+    """What git lists of a repository.
+
+    Attributes:
+        files: all files, those included that are not committed yet and not ignored.
+        matching: the committed files that a pattern of the settings stands for, by the pattern.
+        telling: the committed files that may list a chart's dependencies, or have a marker.
     """
+
+    files: tuple[str, ...]
+    matching: Mapping[str, tuple[str, ...]]
+    telling: tuple[str, ...]
+
+    @classmethod
+    def of(cls, git: Git, settings: Settings) -> Listing:
+        """Ask git."""
+        patterns = dict.fromkeys([*(one.file for one in settings.values), *(one.file for one in settings.pins)])
+        words = [word for text in _TELLING for word in ("-e", text)]
+        return cls(
+            tuple(dict.fromkeys(git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard"))),
+            {
+                pattern: git.names("ls-files", "-z", "--", f":(glob){pattern}")
+                if is_glob(pattern)
+                else (behind_links(git.folder, pattern),)
+                for pattern in patterns
+            },
+            git.ask("grep", "-I", "--files-with-matches", "-z", "--full-name", "--basic-regexp", *words).names,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What is there of charts and hub images below the folder ``top``, whether or not anything names them."""
+
+    top: Path
+    files: Files
+    settings: Settings
+    listing: Listing
+
+    @cached_property
+    def roots(self) -> tuple[str, ...]:
+        """The folders, relative to the top, that may hold the hub's chartpress.yaml; empty for the top itself."""
+        if self.settings.root is not None:
+            root = join(self.settings.root)
+            return ("" if root == "." else root,)
+        if self.files.read(CHARTPRESS_FILE) is not None:
+            return ("",)
+        listed = (path.rpartition("/") for path in self.listing.files)
+        return tuple(folder for folder, _, name in listed if name == CHARTPRESS_FILE)
+
+    @cached_property
+    def folders(self) -> tuple[str, ...]:
+        listed = (path.rpartition("/") for path in self.listing.files)
+        return tuple(dict.fromkeys(folder or "." for folder, _, name in listed if name in CHART_FILES))
+
+    @cached_property
+    def own_folders(self) -> tuple[str, ...]:
+        """The folders of charts that are not inside of another one: there, helm unpacks what a chart depends on."""
+        inside = [join(folder, "charts") for folder in self.folders]
+        return tuple(folder for folder in self.folders if not is_below(folder, inside))
+
+    def charts_among(self, folders: Iterable[str]) -> dict[str, Requirement]:
+        mentioned = [folder for folder in folders if self.mentions(folder, self.settings.dependency)]
+        return _readable(mentioned, self.requirement_in)
+
+    @cached_property
+    def all_dockerfiles(self) -> tuple[str, ...]:
+        named = (path for path in self.listing.files if _DOCKERFILE.search(path) and not path.endswith(_IGNORE_FILE))
+        return tuple(dict.fromkeys(behind_links(self.top, path) for path in named))
+
+    @cached_property
+    def dockerfiles(self) -> dict[str, BaseImage]:
+        found = read_all(self.files, self.all_dockerfiles)
+        return _readable([path for path, data in found.items() if _HUB_NAME in (data or b"")], self.base_of)
+
+    def base_of(self, dockerfile: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS) -> BaseImage | None:
+        path = behind_links(self.top, dockerfile)
+        data = self.files.read(path)
+        return None if data is None else hub_base(data, path, values_of(arguments))
+
+    def context_of(self, dockerfile: str) -> str:
+        """Return the folder that a Dockerfile is built in: the nearest that has all that it copies, else its own.
+
+        A Makefile or workflow may build it from above (``docker build -f images/hub/Dockerfile .``).
+        """
+        own = folder_of(dockerfile)
+        copied = [one.path.lstrip("/") for one in copied_files(require(self.files, dockerfile), dockerfile)]
+        above = (own, *map(str, PurePosixPath(own).parents))
+        for folder in above:
+            wanted = [join(folder, path) for path in copied]
+            if all(any(is_below(file, [path]) for file in self.listing.files) for path in wanted if path != "."):
+                return folder
+        return own
+
+    def charts_in(self, root: str) -> tuple[ChartSpec, ...]:
+        """Return the charts of the chartpress.yaml in ``root``; none where it cannot be used, as a template cannot."""
+        path = join(root, CHARTPRESS_FILE)
+        try:
+            return read_chartpress(self.files.read(path) or b"", path)
+        except Unusable:
+            return ()
+
+    def requirement_in(self, folder: str, name: str | None = None) -> Requirement | None:
+        """Return the dependency ``name`` (default: z2jh) of the chart in ``folder``; None without."""
+        path, wanted = self.dependencies_of(folder), name or self.settings.dependency
+        data = self.files.read(path)
+        found = () if data is None else requirements(data, path)
+        return next((one for one in found if one.name == wanted), None)
+
+    def mentions(self, folder: str, name: str) -> bool:
+        """Whether the chart in ``folder`` has the word ``name``: a template without it need not be YAML."""
+        try:
+            return name.encode() in (self.files.read(self.dependencies_of(folder)) or b"")
+        except Unusable:
+            return False
+
+    def dependencies_of(self, folder: str) -> str:
+        return behind_links(self.top, dependencies_in(self.files, folder))
+
+    def places(self, chart: BareChart | None) -> list[ValuesTarget]:
+        own = [ValuesTarget(chart.values_file, chart.values_path)] if chart else []
+        return [*own, *self.settings.values]
+
+    def names_at(self, places: Iterable[ValuesTarget]) -> dict[ValuesTarget, str]:
+        """Return those of ``places`` that name an image other than z2jh's own, with its name."""
+        found = {}
+        for place in places:
+            with contextlib.suppress(Unusable):
+                data = self.files.read(behind_links(self.top, place.file)) or b""
+                name = image_at(data, place.path, place.file).name
+                if name and is_name(name) and name.rpartition("/")[2] not in HUB_NAMES:
+                    found[place] = name
+        return found
+
+
+def find_layout(search: Search) -> Layout:
+    """Return where the chart and its images are; raises NotNamed where there is no hub image or no name of it."""
     if search.settings.whole_images:
         return _from_settings(search, search.settings.whole_images)
     if not search.roots:
@@ -71,23 +231,14 @@ def find_layout(search: Search) -> Layout:
         if found is None:
             raise
         return found
-    if has_image(search, named) or _misplaced(named):
+    images = zip(named.dockerfiles, named.chart.images, strict=True)
+    if any(search.base_of(file, one.arguments) for file, one in images):
         return named
     return _beside_chartpress(search) or named
 
 
-def has_image(search: Search, layout: Layout) -> bool:
-    """Whether an image of ``layout`` inherits from z2jh's hub image."""
-    images = layout.chart.images
-    return any(search.base_of(file, one.arguments) for file, one in zip(layout.dockerfiles, images, strict=True))
-
-
 def one_chart(search: Search) -> BareChart | None:
-    """Return the only chart that depends on z2jh, or the one that the setting names; None where none does.
-
-    Raises:
-        Unusable: several do, or the setting names another one, or a chart gets z2jh through another chart.
-    """
+    """Return the only chart that depends on z2jh, or the one that the setting names; None where none does."""
     wanted, charts = search.settings.chart, search.charts_among(search.own_folders)
     if not charts and wanted is None:
         if brought := _brought(search, search.own_folders):
@@ -117,9 +268,6 @@ def found_image(
     return ImageSpec(key, name, context, dockerfile, {}, (), tagged_by, frozenset(), tuple(values))
 
 
-# -- by chartpress.yaml
-
-
 def from_chartpress(search: Search) -> Layout:
     """Return where the chart and its images are by chartpress.yaml; raise what ``find_layout`` raises."""
     roots = search.roots
@@ -132,12 +280,11 @@ def from_chartpress(search: Search) -> Layout:
             hint=f"set it in {FILE}: hub: {{root: {candidates[0]}}}",
         )
     file = join(fitting[0], CHARTPRESS_FILE)
-    config = read_chartpress(require(search.files, file), file)
-    return Layout(fitting[0], file, _chart_in(search, config, fitting[0], file), config)
+    charts = read_chartpress(require(search.files, file), file)
+    return Layout(fitting[0], file, _chart_in(search, charts, fitting[0], file), charts)
 
 
 def _fits(search: Search, root: str) -> bool:
-    """Whether the chartpress.yaml in ``root`` has the hub's chart."""
     charts, wanted = search.charts_in(root), search.settings.chart
     if wanted is not None:
         return any(chart.name == wanted for chart in charts)
@@ -147,13 +294,12 @@ def _fits(search: Search, root: str) -> bool:
         return False
 
 
-def _chart_in(search: Search, config: ChartpressConfig, root: str, file: str) -> ChartSpec:
-    """Return the chart of chartpress.yaml that depends on z2jh."""
+def _chart_in(search: Search, charts: Sequence[ChartSpec], root: str, file: str) -> ChartSpec:
     wanted, dependency = search.settings.chart, search.settings.dependency
-    folders = {chart.name: join(root, str(chart.path)) for chart in config.charts}
+    folders = {chart.name: join(root, str(chart.path)) for chart in charts}
     if wanted is not None and wanted not in folders:
         raise NotNamed(f"there is no chart {wanted}", where=file, hint=f"its charts: {', '.join(folders)}")
-    candidates = [chart for chart in config.charts if wanted in {None, chart.name}]
+    candidates = [chart for chart in charts if wanted in {None, chart.name}]
     fitting = [chart for chart in candidates if search.requirement_in(folders[chart.name])]
     if len(fitting) == 1:
         return fitting[0]
@@ -172,14 +318,8 @@ def _chart_in(search: Search, config: ChartpressConfig, root: str, file: str) ->
 def no_hub_image(search: Search, layout: Layout) -> Unusable:
     """Return the fault of a layout none of whose images inherits from z2jh's hub image."""
     chart, file, folder = layout.chart, layout.file, layout.folder
-    if misplaced := _misplaced(layout):
-        return Unusable(
-            f"{misplaced} stands where chartpress does not read it",
-            where=file,
-            hint=f"move it into the chart: charts: [{{name: {chart.name}, images: …}}]",
-        )
     requirement = search.requirement_in(folder) if folder else None
-    if search.dockerfiles and layout.config and folder and requirement:
+    if search.dockerfiles and layout.charts and folder and requirement:
         dockerfile, path = next(iter(search.dockerfiles)), BareChart(folder, requirement).values_path
         context = search.context_of(dockerfile)
         image = f"{{{last_part(context)}: {{contextPath: {context}, valuesPath: {path}}}}}"
@@ -200,15 +340,6 @@ def no_hub_image(search: Search, layout: Layout) -> Unusable:
     )
 
 
-def _misplaced(layout: Layout) -> str | None:
-    """Return the name of ``images`` at a level where chartpress does not read them, in a chart that has none."""
-    keys = layout.config.unknown_keys if layout.config and not layout.chart.images else ()
-    return next((key for key in keys if key.rpartition(".")[2] == "images"), None)
-
-
-# -- by the settings
-
-
 def _from_settings(search: Search, images: Iterable[WholeImage]) -> Layout:
     chart = one_chart(search)
     specs: dict[str, ImageSpec] = {}
@@ -226,9 +357,6 @@ def _from_settings(search: Search, images: Iterable[WholeImage]) -> Layout:
             )
         specs[spec.key] = spec
     return _unnamed_layout(chart, specs.values())
-
-
-# -- by what is there
 
 
 def _from_what_is_there(search: Search) -> Layout:
@@ -279,13 +407,11 @@ def _beside_chartpress(search: Search) -> Layout | None:
 
 
 def _unnamed_layout(chart: BareChart | None, images: Iterable[ImageSpec]) -> Layout:
-    """Return the layout of images that chartpress.yaml does not name."""
-    folder = chart.folder if chart else None
-    return Layout("", FILE, ChartSpec(chart.name if chart else "", folder, None, tuple(images)))
+    name, folder = (last_part(chart.folder), chart.folder) if chart else ("", None)
+    return Layout("", FILE, ChartSpec(name, folder, None, tuple(images)))
 
 
 def _suggestion(search: Search, dockerfile: str, chart: BareChart | None, name: str | None) -> str:
-    """Return the settings that say all of the image of ``dockerfile``, in one line of YAML."""
     context = search.context_of(dockerfile)
     fields = {"context": _quoted(context), "name": name or f"HOST/PATH/{last_part(context)}"}
     if dockerfile != join(context, "Dockerfile"):
@@ -300,8 +426,9 @@ def _suggestion(search: Search, dockerfile: str, chart: BareChart | None, name: 
 
 
 def _named_elsewhere(search: Search, chart: BareChart) -> Unusable | None:
-    """Return the fault of an image that only other values files than the chart's own name; None where none does."""
-    names = search.names_at(search.other_places(chart))
+    """Return the fault of an image that only YAML files other than the chart's values, or secrets, name."""
+    files = (file for file in search.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
+    names = search.names_at(ValuesTarget(file, chart.values_path) for file in files if file != chart.values_file)
     found = [place for place, name in names.items() if name == next(iter(names.values()))]
     entries = ", ".join(f"{{file: {_quoted(place.file)}, path: {place.path}}}" for place in found)
     what = f"{chart.values_path} names no image there, but in {', '.join(place.file for place in found)}"
@@ -313,15 +440,11 @@ def _quoted(text: str) -> str:
     return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "''") + "'"
 
 
-# -- charts
-
-
 def _chart_setting(name: str) -> str:
     return f"hub: {{chart: {name}}} in {FILE}, or {variable('chart')}={name}"
 
 
 def _wrong_chart(search: Search, wanted: str, named: Sequence[str], depending: Sequence[str]) -> Unusable:
-    """Return the fault of a setting that names a chart which does not depend on z2jh, or no chart."""
     dependency = search.settings.dependency
     if not named:
         hint = f"these depend on {dependency}: {', '.join(depending)}" if depending else f"{DOOR} init makes one"
@@ -336,7 +459,6 @@ def _wrong_chart(search: Search, wanted: str, named: Sequence[str], depending: S
 
 
 def _brought(search: Search, folders: Iterable[str]) -> Unusable | None:
-    """Return the fault of the first of ``folders`` whose chart gets z2jh through another chart; None without."""
     pairs = ((folder, name) for folder in folders for name in _BRINGING if search.mentions(folder, name))
     for folder, name, brought in ((folder, name, search.requirement_in(folder, name)) for folder, name in pairs):
         if brought is not None:
@@ -351,10 +473,36 @@ def _brought(search: Search, folders: Iterable[str]) -> Unusable | None:
 
 
 def _no_dependency(search: Search, folders: Collection[str], file: str) -> NotNamed:
-    """Return the fault of the charts in ``folders``, none of which depends on z2jh."""
     dependency = search.settings.dependency
     return NotNamed(
         f"no chart depends on {dependency}",
         where=file if len(folders) > 1 else search.dependencies_of(next(iter(folders))),
         hint=f"add {dependency} to the chart's dependencies, with version and repository",
     )
+
+
+def folder_of(path: str) -> str:
+    """Return the folder of ``path``; ``.`` for the repository's top."""
+    return path.rpartition("/")[0] or "."
+
+
+def last_part(folder: str) -> str:
+    """Return a folder's own name; ``hub`` for the repository's top."""
+    return "hub" if folder == "." else folder.rpartition("/")[2]
+
+
+def _readable(paths: Iterable[str], read: Callable[[str], T | None]) -> dict[str, T]:
+    """Return what ``read`` gives for each of ``paths``; raise a fault only where nothing was found."""
+    found: dict[str, T] = {}
+    faults: list[Unusable] = []
+    for path in paths:
+        try:
+            answer = read(path)
+        except Unusable as fault:
+            faults.append(fault)
+            continue
+        if answer is not None:
+            found[path] = answer
+    if faults and not found:
+        raise faults[0]
+    return found

@@ -8,26 +8,34 @@ from __future__ import annotations
 
 import contextlib
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from shlex import quote
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import PinTarget
 from ..core.yaml_tree import Document, Edit, MappingNode, Scalar, SequenceNode, Text, parse_all, target_of
+from ..releases.versions import parse_constraint
 from .chart import LOCKS, api_version, pinned, requirements, same_address, with_version
 from .chartpress import BuildArgument, read_chartpress, values_of
 from .dockerfile import hub_base, with_base
 from .files import Files, is_glob, join, require
-from .markers import Marker, marked_version, marks_in, version_in
-from .search import Listing
+from .layout import Listing
 from .yaml_edit import Path, follow, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
 _EACH = "*"
+# A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; a part of one where there is no whole one.
+_WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?![.\w-]*[0-9])")
+_PART = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])")
+_COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--)(?:\s.*|$)")
+_MARK = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--|/\*)\s*(?P<whose>hubpress|renovate):\s*(?P<words>.*)")
+_OPENING = ("{", "[", "(", "=", ":", "\\")
+_RENOVATE = re.compile(r"(\w+)=(\S+)")
 
 
 class Kind(Enum):
@@ -47,75 +55,57 @@ class Pinned(NamedTuple):
     line: int
 
 
-class Pin(Protocol):
-    """A place of the release."""
+@dataclass(frozen=True)
+class Pin(ABC):
+    """A place of the release: the file that people know it by, and what it pins, for people."""
 
-    @property
-    def kind(self) -> Kind:
-        """What it is."""
+    file: str
+    name: str
+    kind: ClassVar[Kind] = Kind.PIN
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that it is in, the first of them that which people know it by."""
+        return (self.file,)
 
-    @property
-    def name(self) -> str:
-        """What it pins, for people."""
-
+    @abstractmethod
     def read(self, files: Files) -> Pinned:
         """Return what it says in ``files``; raises Unusable where that cannot be told."""
 
+    @abstractmethod
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
         """Return the new bytes of its files, by path, that make it say ``text``."""
 
 
 @dataclass(frozen=True)
-class _InOneFile:
-    """What the places that are in one file share."""
+class Dependency(Pin):
+    """The dependency ``name`` in a chart's file."""
 
-    file: str
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Its file."""
-        return (self.file,)
-
-
-@dataclass(frozen=True)
-class Dependency(_InOneFile):
-    """A dependency in a chart's file, or in another file with such a list."""
-
-    name: str
-    kind: Kind
+    kind: ClassVar[Kind] = Kind.REQUIREMENT
 
     def read(self, files: Files) -> Pinned:
-        """Return its version."""
         found = pinned(require(files, self.file), self.name, self.file)
         return Pinned(found.version, found.line)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
-        """Return the file with the version ``text``."""
         return {self.file: with_version(require(files, self.file), self.name, text, self.file)}
 
 
 @dataclass(frozen=True)
-class Lock(_InOneFile):
-    """A dependency in the lock of the chart in ``folder``; helm alone writes it, its digest included.
+class Copy(Dependency):
+    """The same dependency in another file with such a list."""
 
-    ``chart`` is where that chart requires it.
-    """
+    kind: ClassVar[Kind] = Kind.COPY
+
+
+@dataclass(frozen=True)
+class Lock(Pin):
+    """A dependency in the lock of the chart in ``folder``, which requires it at ``chart``; helm alone writes it."""
 
     chart: Dependency
     folder: str
     kind: ClassVar[Kind] = Kind.LOCK
 
-    @property
-    def name(self) -> str:
-        """The chart that it locks."""
-        return self.chart.name
-
     def read(self, files: Files) -> Pinned:
-        """Return the locked version."""
         found = next((one for one in requirements(require(files, self.file), self.file) if one.name == self.name), None)
         if found is None:
             raise Unusable(f"the lock has no {self.name}", where=self.file, hint=self.how_to_refresh(files))
@@ -128,8 +118,7 @@ class Lock(_InOneFile):
     def written(self, files: Files) -> str:
         """Return the lock that helm writes: by the chart's apiVersion, wherever the dependencies are listed."""
         chart = join(self.folder, "Chart.yaml")
-        is_v1 = api_version(files.read(chart) or b"", chart) == "v1"
-        return join(self.folder, LOCKS[not is_v1])
+        return join(self.folder, LOCKS[api_version(files.read(chart) or b"", chart) != "v1"])
 
     def how_to_refresh(self, files: Files) -> str:
         """Return the command that makes it anew; one that helm reads and does not write has to go."""
@@ -140,49 +129,39 @@ class Lock(_InOneFile):
 
 
 @dataclass(frozen=True)
-class BasePin:
-    """The base image of a Dockerfile: in ``FROM``, an ``ARG``'s default, or a build argument of chartpress.yaml.
+class BasePin(Pin):
+    """The base image of a Dockerfile; ``config`` is chartpress.yaml where a build argument there holds a part of it."""
 
-    ``config`` is that file, ``chart`` and ``key`` name the image in it; ``uses_config`` is whether it holds a part.
-    """
-
-    dockerfile: str
-    config: str
+    config: str | None
     chart: str
     key: str
-    uses_config: bool
     kind: ClassVar[Kind] = Kind.BASE
-    name: ClassVar[str] = ""
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The Dockerfile, and chartpress.yaml where that has a part of it."""
-        return (self.dockerfile, self.config) if self.uses_config else (self.dockerfile,)
+        return (self.file, self.config) if self.config else (self.file,)
 
     def read(self, files: Files) -> Pinned:
-        """Return the image."""
-        base = hub_base(require(files, self.dockerfile), self.dockerfile, values_of(self._arguments(files)))
+        base = hub_base(require(files, self.file), self.file, values_of(self._arguments(files)))
         if base is None:
-            raise Unusable("no FROM inherits from z2jh's hub image", where=self.dockerfile, hint="git diff")
+            raise Unusable("no FROM inherits from z2jh's hub image", where=self.file, hint="git diff")
         return Pinned(str(base.reference), base.line)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
-        """Return the files with the image ``text``."""
         arguments = self._arguments(files)
-        data = require(files, self.dockerfile)
-        made = with_base(data, Reference.parse(text), self.dockerfile, values_of(arguments))
+        made = with_base(require(files, self.file), Reference.parse(text), self.file, values_of(arguments))
         changes = {arguments[name].steps: arguments[name].before + value for name, value in made.arguments.items()}
-        after = {self.dockerfile: made.data}
-        if changes:
+        after = {self.file: made.data}
+        if changes and self.config:
             config = require(files, self.config)
             (document,) = parse_all(config, self.config)
             after[self.config] = with_scalars(document, changes) or config
         return after
 
     def _arguments(self, files: Files) -> Mapping[str, BuildArgument]:
-        if not self.uses_config:
+        if not self.config:
             return {}
-        charts = read_chartpress(require(files, self.config), self.config).charts
+        charts = read_chartpress(require(files, self.config), self.config)
         images = (image for chart in charts if chart.name == self.chart for image in chart.images)
         return next((image.arguments for image in images if image.key == self.key), {})
 
@@ -196,66 +175,94 @@ class FoundVersion(NamedTuple):
 
 
 @dataclass(frozen=True)
-class InYaml(_InOneFile):
-    """A version at a dotted path of a YAML file, by its number among those that the path leads to."""
+class InYaml(Pin):
+    """A version at the dotted path ``name`` of a YAML file, by its number among those that the path leads to."""
 
-    path: str
     chart: str
     number: int
-    kind: ClassVar[Kind] = Kind.PIN
-
-    @property
-    def name(self) -> str:
-        """Its path."""
-        return self.path
 
     def read(self, files: Files) -> Pinned:
-        """Return the version."""
         found, (start, end) = self._place(require(files, self.file))
         return Pinned(found.scalar.value[start:end], found.scalar.line)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
-        """Return the file with the version ``text``."""
         data = require(files, self.file)
         found, (start, end) = self._place(data)
         value = found.scalar.value[:start] + text + found.scalar.value[end:]
         return {self.file: with_scalars(found.document, {found.steps: value}) or data}
 
     def _place(self, data: bytes) -> tuple[FoundVersion, tuple[int, int]]:
-        found = list(versions_at(data, self.file, self.path, self.chart))
+        found = list(_versions_at(data, self.file, self.name, self.chart))
         if len(found) <= self.number:
             raise Unusable(
-                f"{self.path} is missing, or is not the version of {self.chart}",
+                f"{self.name} is missing, or is not the version of {self.chart}",
                 where=self.file,
                 hint=f"correct hub.pins in invoke.yaml, or mark the version's line there: # hubpress: {self.chart}",
             )
         one = found[self.number]
-        return one, version_in(one.scalar.value, f"{self.file}:{one.scalar.line}")
+        return one, _version_in(one.scalar.value, f"{self.file}:{one.scalar.line}")
+
+
+class Marker(NamedTuple):
+    """What marks a version's line: a comment of ours or Renovate's for a chart, or a text of the settings."""
+
+    chart: str
+    repository: str
+    text: str | None = None
+
+    def span_in(self, line: str) -> tuple[int, int] | None:
+        """Return where the mark stands in ``line``, a comment to its end; None where there is none."""
+        if self.text is not None:
+            start = line.find(self.text)
+            return None if start < 0 else (start, start + len(self.text))
+        found = _MARK.search(line)
+        if found is None:
+            return None
+        words = found["words"].strip()
+        if found["whose"] == "hubpress":
+            # Behind the name may be a remark, or the comment's end.
+            is_meant = re.fullmatch(rf"{re.escape(self.chart)}(?:\s*(?:-->|\*/|[,;:(#]).*)?", words) is not None
+        else:
+            said = {"registryUrl": self.repository, **dict(_RENOVATE.findall(words))}
+            is_named = said.get("packageName", said.get("depName")) == self.chart
+            is_meant = is_named and said.get("datasource") == "helm"
+            is_meant = is_meant and same_address(said["registryUrl"], self.repository)
+        return (found.start(), len(line)) if is_meant else None
 
 
 @dataclass(frozen=True)
-class Marked(_InOneFile):
+class Marked(Pin):
     """The version that a marker's place in the file, by its number, marks."""
 
     marker: Marker
     number: int
-    kind: ClassVar[Kind] = Kind.PIN
-
-    @property
-    def name(self) -> str:
-        """The chart that it is a version of."""
-        return self.marker.chart
 
     def read(self, files: Files) -> Pinned:
-        """Return the version."""
         text = Text.decode(require(files, self.file), self.file)
-        start, end = marked_version(text, self.marker, self.number)
+        start, end = self._place(text)
         return Pinned(text.content[start:end], text.content.count("\n", 0, start) + 1)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
-        """Return the file with the version ``text``."""
         before = Text.decode(require(files, self.file), self.file)
-        return {self.file: before.edited([Edit(*marked_version(before, self.marker, self.number), text)])}
+        return {self.file: before.edited([Edit(*self._place(before), text)])}
+
+    def _place(self, text: Text) -> tuple[int, int]:
+        """Return where the version stands: on the mark's line, or below it after lines that only open what follows."""
+        lines = text.content.split("\n")
+        marks = list(_marks_in(text, self.marker))
+        if len(marks) <= self.number:
+            raise Unusable(f"nothing marks the version of {self.name}", where=text.where, hint="git diff")
+        at = marks[self.number]
+        first, last = self.marker.span_in(lines[at]) or (0, 0)
+        code = _COMMENT.sub("", lines[at][:first] + " " * (last - first) + lines[at][last:])
+        is_next = True
+        while is_next and not _WHOLE.search(code) and not _PART.search(code) and at + 1 < len(lines):
+            at += 1
+            code = _COMMENT.sub("", lines[at])
+            is_next = code.rstrip().endswith(_OPENING)
+        offset = sum(len(line) + 1 for line in lines[:at])
+        start, end = _version_in(code, f"{text.where}:{at + 1}")
+        return offset + start, offset + end
 
 
 def copies(files: Files, telling: Sequence[str], name: str, repository: str) -> Iterator[str]:
@@ -264,43 +271,37 @@ def copies(files: Files, telling: Sequence[str], name: str, repository: str) -> 
         data = files.read(path) or b""
         if not path.endswith((".yaml", ".yml")) or b"\ndependencies:" not in b"\n" + data:
             continue
-        try:
-            found = [one for one in requirements(data, path) if one.name == name]
-        except Unusable:
-            continue
-        if found and same_address(found[0].repository, repository):
-            yield path
+        with contextlib.suppress(Unusable):
+            found = next((one for one in requirements(data, path) if one.name == name), None)
+            if found and same_address(found.repository, repository):
+                yield path
 
 
 def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marker: Marker) -> Iterator[Pin]:
-    """Yield the places that ``hub.pins`` names, and then those that comments mark.
-
-    Raises:
-        Unusable: a file of ``hub.pins`` is missing, or has no such place.
-    """
-    marked = list(found.telling)
+    """Yield the places that ``hub.pins`` names, and then those that comments mark."""
+    marked, chart = list(found.telling), marker.chart
     for target in targets:
         own = marker._replace(text=target.marker)
         for path in found.matching[target.file]:
             data = require(files, path)
             if target.path is not None:
-                count = sum(1 for _ in versions_at(data, path, target.path, marker.chart))
-                yield from (InYaml(path, target.path, marker.chart, number) for number in range(count))
+                count = sum(1 for _ in _versions_at(data, path, target.path, chart))
+                yield from (InYaml(path, target.path, chart, number) for number in range(count))
             else:
-                count = sum(1 for _ in marks_in(Text.decode(data, path), own))
+                count = sum(1 for _ in _marks_in(Text.decode(data, path), own))
                 marked += [path] if target.marker is None else []
-                yield from (Marked(path, own, number) for number in range(count) if target.marker is not None)
+                yield from (Marked(path, chart, own, number) for number in range(count) if target.marker is not None)
             if not count and not is_glob(target.file):
-                what = target.path or target.marker or f"# hubpress: {marker.chart}"
-                hint = f"correct hub.pins in invoke.yaml, or mark the version's line: # hubpress: {marker.chart}"
-                raise Unusable(f"{what} names no version of {marker.chart} there", where=path, hint=hint)
+                what = target.path or target.marker or f"# hubpress: {chart}"
+                hint = f"correct hub.pins in invoke.yaml, or mark the version's line: # hubpress: {chart}"
+                raise Unusable(f"{what} names no version of {chart} there", where=path, hint=hint)
     for path in dict.fromkeys(marked):
         with contextlib.suppress(Unusable):
-            marks = marks_in(Text.decode(files.read(path) or b"", path), marker)
-            yield from [Marked(path, marker, number) for number, _ in enumerate(marks)]
+            marks = _marks_in(Text.decode(files.read(path) or b"", path), marker)
+            yield from [Marked(path, chart, marker, number) for number, _ in enumerate(marks)]
 
 
-def versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[FoundVersion]:
+def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[FoundVersion]:
     """Yield the scalars at ``path`` in each document that has them, but for those of another chart.
 
     ``*`` stands for every item of a list. The mapping around a version names the chart: Flux and Argo CD as ``chart``,
@@ -317,7 +318,6 @@ def versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[Foun
 
 
 def _paths_in(document: Document, steps: Path) -> Iterator[Path]:
-    """Yield ``steps`` with the numbers of a list's items in place of each ``*``."""
     if _EACH not in steps:
         yield steps
         return
@@ -333,3 +333,25 @@ def _name_beside(mapping: MappingNode) -> str | None:
     keys = ("chart", "name", "repoURL") if any(key in texts for key in _SOURCE_KEYS) else ("chart",)
     named = (texts.get(key) for key in keys)
     return next((one.value for one in named if isinstance(one, Scalar) and one.value), None)
+
+
+def _marks_in(text: Text, marker: Marker) -> Iterator[int]:
+    """Yield the lines, counted from 0, that carry the marker; in Markdown a comment is HTML's, the rest is shown."""
+    is_shown = text.where.endswith(".md") and marker.text is None
+    for number, line in enumerate(text.content.split("\n")):
+        if marker.span_in(line) and not (is_shown and "<!--" not in line):
+            yield number
+
+
+def _version_in(text: str, where: str) -> tuple[int, int]:
+    """Return where the one version in ``text`` stands: all of it where it is a requirement as Helm reads them."""
+    if parse_constraint(text) is not None:
+        return 0, len(text)
+    found = list(_WHOLE.finditer(text)) or list(_PART.finditer(text))
+    if len(found) != 1:
+        raise Unusable(
+            f"there are {len(found)} versions in {text.strip()!r}, not one" if found else "there is no version here",
+            where=where,
+            hint="put the version on a line of its own, with the marker on that line or the line above",
+        )
+    return found[0].span()

@@ -27,12 +27,11 @@ _SAY_BASE = "name it in invoke.yaml: hub: {base_branch: NAME}"
 
 
 class Remotes(NamedTuple):
-    """A clone's remotes, by their part in a review.
+    """A clone's remotes, by their part in a review: None where it cannot be told.
 
     Attributes:
-        names: all of them.
-        push: the one that branches are pushed to; None where it cannot be told.
-        upstream: the one whose base branch they go to, by name or address; None where it cannot be told.
+        push: the one that branches are pushed to.
+        upstream: the one whose base branch they go to, by name or address.
         is_told: whether anything names the upstream; else it is the one that is pushed to.
     """
 
@@ -46,13 +45,12 @@ class Review(NamedTuple):
     """Where a branch is pushed, and where its pull request goes.
 
     Attributes:
-        remotes: the clone's remotes.
         base: the branch that pull requests go to.
         found: what named it.
         shared: the branches that are not committed to directly, each with what it is.
         tip: the upstream's commit of the base branch; None where that is not asked for, or it has no such branch.
-        heads: the branches of the remote that is pushed to, each with its commit; None where it was not asked.
-        repository: the upstream as a repository on a forge; None where it is none, or no pull request is wanted.
+        heads: the commits of the branches of the remote that is pushed to; None where it was not asked.
+        repository: the upstream on its forge; None where no pull request is wanted.
         fork: the same of what is pushed to.
         github: the upstream for gh, where that opens pull requests there.
         gap: why the upstream was not asked though it should be; empty where it was.
@@ -71,11 +69,7 @@ class Review(NamedTuple):
 
     @property
     def remote(self) -> str:
-        """The remote that branches are pushed to.
-
-        Raises:
-            Refused: it cannot be told.
-        """
+        """The remote that branches are pushed to."""
         if self.remotes.push is None:
             raise _several(self.remotes.names, "push to", "remote")
         return self.remotes.push
@@ -108,10 +102,6 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
         ask: whether the remotes are asked; else that is done only where the clone and CI do not tell the base branch.
         push: whether a branch is to be pushed, so that the remote for it must answer.
         request: whether a pull request is wanted too.
-
-    Raises:
-        Refused: the upstream or its base branch cannot be told, or it has no such branch.
-        Unreachable: a remote that is needed does not answer.
     """
     remotes, config = _read_remotes(git, settings)
     if not remotes.names or not ask:
@@ -157,10 +147,7 @@ def upstream_address(git: Git, settings: Settings) -> str:
 
 
 def base_here(git: Git, review: Review) -> str | None:
-    """Return the base branch's commit, as far as the clone has it; None where it has none.
-
-    The upstream's comes first, then what was last fetched of it, then the clone's own branch.
-    """
+    """Return the base branch's commit as the clone has it: the upstream's, what was fetched, or its own branch."""
     known = (*(f"refs/remotes/{one}/{review.base}" for one in (review.upstream, review.remotes.push)),)
     places = (*([review.tip] if review.tip else []), *known, f"refs/heads/{review.base}")
     asked = (git.commit_at(place) for place in places)
@@ -174,13 +161,7 @@ def fork_point(git: Git, review: Review, commit: str = "HEAD") -> str | None:
 
 
 def choose_remotes(config: Mapping[str, str], settings: Settings, branch: str | None) -> Remotes:
-    """Return which remote is pushed to, and which one is the upstream, by git's configuration and the settings.
-
-    Args:
-        config: git's configuration, variables in small letters, as ``git config --list`` has them.
-        settings: what the user says.
-        branch: the current branch.
-    """
+    """Return which remote is pushed to, and which one is the upstream, by git's configuration and the settings."""
     keys = (key.removeprefix("remote.") for key in config if key.startswith("remote."))
     names = tuple(dict.fromkeys(key.rpartition(".")[0] for key in keys if key.endswith((".url", ".pushurl"))))
     usual = (ORIGIN,) if UPSTREAM in names else (FORK, ORIGIN)
@@ -204,7 +185,6 @@ def _repository(git: Git, address: str) -> Repository | None:
 
 
 def _read_remotes(git: Git, settings: Settings) -> tuple[Remotes, Mapping[str, str]]:
-    """Return the clone's remotes, and the configuration that tells of them."""
     config = git.configuration(r"^(remote|branch|init)\.")
     return choose_remotes(config, settings, git.branch()), config
 
@@ -234,7 +214,6 @@ def _told_upstream(config: Mapping[str, str], settings: Settings, names: tuple[s
 
 
 def _at_path(address: str, path: str) -> str:
-    """Return the address of the repository ``path`` on the same host, written as ``address`` is."""
     repository = read_remote(address)
     if repository is None:
         return path
@@ -258,7 +237,6 @@ def _parent(github: GitHub | None) -> str | None:
 
 
 def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBranches | None, str]:
-    """Return a remote's branches, or None and why it gave no answer; where it is ``required`` that is a fault."""
     try:
         return answer_of(asked), ""
     except Unreachable as fault:
@@ -275,7 +253,6 @@ def _without_asking(git: Git, settings: Settings, remotes: Remotes, config: Mapp
 
 
 def _shared(base: str, default: str | None, branches: Collection[str]) -> dict[str, str]:
-    """Return the branches that are not committed to directly, given those of the upstream."""
     named = {name: "the branch that is deployed" for name in PRODUCTION if name in branches}
     named[base] = "the branch that pull requests go to"
     return {**named, default: "the default branch"} if default else named
@@ -284,11 +261,7 @@ def _shared(base: str, default: str | None, branches: Collection[str]) -> dict[s
 def _base(
     git: Git, settings: Settings, remotes: Remotes, config: Mapping[str, str], asked: RemoteBranches | None
 ) -> tuple[str, str]:
-    """Return the base branch, and what names it: a setting, CI, the upstream, or what the clone knows of it.
-
-    Raises:
-        Refused: nothing does.
-    """
+    """Return the base branch, and what names it: a setting, CI, the upstream, or what the clone knows of it."""
     if settings.base_branch:
         return settings.base_branch, "hub.base_branch"
     upstream = remotes.upstream or ORIGIN

@@ -10,7 +10,7 @@ import configparser
 import json
 import re
 import string
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from fnmatch import translate
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -30,6 +30,9 @@ _SHORTEST_PASSWORD = 8
 _BOM = b"\xef\xbb\xbf"
 # The keys in one of which every credential in JSON has its kind or its secret.
 _JSON_SIGNS = (b"auths", b"type")
+# https://docs.docker.com/reference/cli/docker/login/
+_LOGIN_SECRETS = ("auth", "password", "identitytoken", "registrytoken")
+_PEM = re.compile(r"^-----BEGIN [^\n]*PRIVATE KEY[^\n]*\n((?:(?!-----(?:BEGIN|END) )[^\n]*\n)*)-----END ", re.MULTILINE)
 _PEM_LETTERS = frozenset(f"{string.ascii_letters}{string.digits}+/=")
 _GOOGLES_SECRETS = {
     "authorized_user": "refresh_token",
@@ -44,26 +47,28 @@ def is_likely_credential(path: str, size: int) -> bool:
 
 
 def credential_in(path: str, data: bytes) -> str | None:
-    """Return the kind of credentials in the file ``path`` with the bytes ``data``, for people, or None.
-
-    A file larger than ``LARGEST`` has none.
-    """
+    """Return the kind of credentials in a file, for people, or None; one larger than ``LARGEST`` has none."""
     kinds = [kind for kind in _KINDS if kind.sign in data and kind.called.match(f"/{path}")]
     is_json = data.removeprefix(_BOM).lstrip().startswith(b"{") and any(sign in data for sign in _JSON_SIGNS)
     if not (kinds or is_json) or len(data) > LARGEST or data.startswith(_GIT_CRYPT):
         return None
     text = data.decode("utf-8-sig", "replace")
-    document = _json(text)
+    try:
+        document = _mapping(json.loads(text)) if is_json else {}
+    except (ValueError, RecursionError):
+        document = {}
     if _SOPS in document:
         return None
-    return _in_json(document) or next((kind.what for kind in kinds if kind.opens(text)), None)
+    if _is_googles(document):
+        return "credentials of Google Cloud"
+    logins = map(_mapping, _mapping(document.get("auths")).values())
+    if any(_is_given(login.get(name)) for login in logins for name in _LOGIN_SECRETS):
+        return "a registry's password"
+    return next((kind.what for kind in kinds if kind.opens(text)), None)
 
 
 class _Kind(NamedTuple):
-    """One kind of credential file: its name for people, a pattern of its path, a test of its text.
-
-    Every such file contains ``sign``, so that most others are passed over without a closer look.
-    """
+    """One kind of credential file; each contains ``sign``, so that most files are passed over without a closer look."""
 
     what: str
     called: re.Pattern[str]
@@ -72,27 +77,7 @@ class _Kind(NamedTuple):
 
 
 def _ends_in(patterns: Iterable[str]) -> re.Pattern[str]:
-    """Return the pattern of a path, after a slash, that ends in one of the glob ``patterns``."""
     return re.compile("|".join(translate(f"*/{pattern}") for pattern in patterns))
-
-
-def _json(text: str) -> dict[str, Any]:
-    """Return the mapping that ``text`` is in JSON, or an empty one."""
-    if not text.lstrip().startswith("{"):
-        return {}
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return _mapping(document)
-
-
-def _in_json(document: dict[str, Any]) -> str | None:
-    if _is_googles(document):
-        return "credentials of Google Cloud"
-    if any(map(_is_login, _mapping(document.get("auths")).values())):
-        return "a registry's password"
-    return None
 
 
 def _is_googles(document: dict[str, Any]) -> bool:
@@ -110,12 +95,6 @@ def _is_googles(document: dict[str, Any]) -> bool:
     return secret is not None and _is_given(source.get(secret))
 
 
-def _is_login(entry: object) -> bool:
-    """Whether it is an entry of https://docs.docker.com/reference/cli/docker/login/ with a password in it."""
-    names = ("auth", "password", "identitytoken", "registrytoken")
-    return any(_is_given(_mapping(entry).get(name)) for name in names)
-
-
 def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -125,23 +104,11 @@ def _is_given(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and not value.strip().startswith(_NO_SECRET)
 
 
-def _private_keys(text: str) -> Iterator[list[str]]:
-    """Yield the lines of each private key in PEM (RFC 7468) that begins a line."""
-    key: list[str] | None = None
-    for line in map(str.rstrip, text.splitlines()):
-        if line.startswith("-----BEGIN ") and "PRIVATE KEY" in line:
-            key = []
-        elif line.startswith("-----END ") and key is not None:
-            yield key
-            key = None
-        elif key is not None:
-            key.append(line)
-
-
 def _has_private_key(text: str) -> bool:
-    """Whether it has a private key, and not only a placeholder for one: ``...``."""
-    keys = ([line for line in key if line and ": " not in line] for key in _private_keys(text))
-    return any(key and all(_PEM_LETTERS.issuperset(line) for line in key) for key in keys)
+    """Whether it has a private key in PEM (RFC 7468), and not only a placeholder for one: ``...``."""
+    keys = ([line.rstrip() for line in key.splitlines()] for key in _PEM.findall(text))
+    contents = ([line for line in key if line and ": " not in line] for key in keys)
+    return any(lines and all(_PEM_LETTERS.issuperset(line) for line in lines) for lines in contents)
 
 
 def _has_machine(text: str) -> bool:
@@ -172,7 +139,6 @@ def _has_login(url: str) -> bool:
 
 
 def _has_option(*names: str) -> Callable[[str], bool]:
-    """Return a test whether a section of an INI file has one of the options."""
 
     def opens(text: str) -> bool:
         parser = configparser.RawConfigParser(strict=False)

@@ -28,14 +28,7 @@ _DIGEST = "@sha256"
 
 
 class PinnedImage(NamedTuple):
-    """An image as values pin it, None for what is empty.
-
-    Attributes:
-        name: its name without a tag.
-        tag: its tag as written.
-        line: the line of the tag, else of the name.
-        digest: ``sha256:…`` where it is pinned by that, behind the tag or in its place.
-    """
+    """An image as values pin it, by tag or digest or both, None for what is empty; with the line of the tag or name."""
 
     name: str | None
     tag: str | None
@@ -43,11 +36,7 @@ class PinnedImage(NamedTuple):
     digest: str | None = None
 
     def reference(self, where: str) -> Reference | None:
-        """Return what it names, for messages in the file ``where``; None where it is empty.
-
-        Raises:
-            Unusable: it is not an image name.
-        """
+        """Return what it names in the file ``where``; None where it is empty."""
         if not self.name or not (self.tag or self.digest):
             return None
         tag, digest = (f":{self.tag}" if self.tag else ""), (f"@{self.digest}" if self.digest else "")
@@ -66,9 +55,6 @@ def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
     """Read the image at ``values_path``: keys joined by dots, digits for an index where they meet a list.
 
     What it shares with other places (aliases, merge keys) is read as Helm reads it.
-
-    Raises:
-        Unusable: the file is not YAML, or the path is missing or ambiguous, or leads to anything else than an image.
     """
     document = parse(data, where)
     steps = tuple(values_path.split("."))
@@ -79,7 +65,11 @@ def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
         shared = fault
     node = follow(document, steps)
     if isinstance(node, Scalar):
-        return PinnedImage(*_split(node.value), node.line)._replace(digest=node.value.partition("@")[2] or None)
+        tagged_name, _, digest = node.value.partition("@")
+        name, colon, tag = tagged_name.rpartition(":")
+        if not colon or "/" in tag:
+            name, tag = tagged_name, ""
+        return PinnedImage(name or None, tag or None, node.line, digest or None)
     names = [follow(document, (*steps, key)) for key in NAME_KEYS]
     tagged = follow(document, (*steps, TAG_KEY))
     if shared and not any(names):
@@ -96,9 +86,6 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
     """Return the values file with the image at ``values_path`` set; ``data`` itself if nothing changes.
 
     The digest is written where one is pinned, and nowhere else.
-
-    Raises:
-        Unusable: as :func:`image_at`; or the file cannot be edited there without changing another value.
     """
     document = parse(data, where)
     steps = tuple(values_path.split("."))
@@ -116,16 +103,7 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
 
 @dataclass(frozen=True, eq=False)
 class ValuesPlaces:
-    """The places in the values of a repository's images.
-
-    Attributes:
-        top: the repository's top folder.
-        files: its files.
-        file: the chart's values.yaml; None without a chart.
-        targets: the setting ``values``, each with its files.
-        images: the images that may be built.
-        known: all images of the chart.
-    """
+    """The places in the values of ``images``; ``targets`` are the setting ``values``, each with its files."""
 
     top: Folder
     files: Files
@@ -150,7 +128,6 @@ class ValuesPlaces:
         }
 
     def _claimed(self, image: ImageSpec) -> tuple[ValuesPlace, ...]:
-        """Return the places of ``image``, shared ones included."""
         own = ((self.file, path) for path in image.values_paths) if self.file else ()
         more = (
             (file, target.path)
@@ -162,10 +139,7 @@ class ValuesPlaces:
         return tuple(ValuesPlace(file, path, image.key) for file, path in dict.fromkeys(places))
 
     def _is_named_in(self, file: str, target: ValuesTarget, image: ImageSpec) -> bool:
-        """Whether a file of the setting ``values`` is for this image: it names it.
-
-        A file that is no pattern's is so, too, where it names none of the chart's images.
-        """
+        """Whether a file of the setting ``values`` names this image, or, if it is no pattern's, none of the chart's."""
         named = self._name_at(file, target.path)
         if named and named.same_repository(Reference(image.name)):
             return True
@@ -207,7 +181,6 @@ def warnings(data: bytes, where: str) -> tuple[str, ...]:
 
 
 def _image(document: Document, steps: Path) -> MappingNode | Scalar:
-    """Return the mapping or the string at ``steps``."""
     found = reach(document, steps)
     values_path = ".".join(steps)
     if found.missing:
@@ -234,7 +207,14 @@ def _changes(
     digest = f"@{image.digest}" if image.digest else ""
     if isinstance(node, Scalar):
         return {steps: f"{image.name}:{image.tag}{digest}"}, None
-    paths = _name_paths(document, node, steps)
+    # chartpress wants one of them at least.
+    paths = [(*steps, key) for key in NAME_KEYS if not reach(document, (*steps, key)).missing]
+    if not paths:
+        raise Unusable(
+            f"values path {'.'.join(steps)} has neither name nor repository",
+            where=document.place(node),
+            hint=f'add "name:" under {".".join(steps)}',
+        )
     name, tag = str(image.name), f"{image.tag}{digest}"
     if bare and image.digest:
         name, tag = f"{name}{_DIGEST}", image.digest.partition(":")[2]
@@ -244,26 +224,6 @@ def _changes(
     if reach(document, tagged).missing:
         return dict.fromkeys(paths, name), Added(paths[-1], TAG_KEY, tag)
     return {**dict.fromkeys(paths, name), tagged: tag}, None
-
-
-def _name_paths(document: Document, image: MappingNode, steps: Path) -> list[Path]:
-    """Return the paths of those of ``NAME_KEYS`` that the image has; chartpress wants one at least."""
-    paths = [(*steps, key) for key in NAME_KEYS if not reach(document, (*steps, key)).missing]
-    if not paths:
-        values_path = ".".join(steps)
-        raise Unusable(
-            f"values path {values_path} has neither name nor repository",
-            where=document.place(image),
-            hint=f'add "name:" under {values_path}',
-        )
-    return paths
-
-
-def _split(image: str) -> tuple[str | None, str | None]:
-    """Split ``name:tag``; a digest behind it belongs to neither."""
-    tagged = image.partition("@")[0]
-    name, colon, tag = tagged.rpartition(":")
-    return (name, tag) if colon and "/" not in tag else (tagged or None, None)
 
 
 def _text(node: Node | None) -> str | None:

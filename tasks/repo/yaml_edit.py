@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from string import ascii_letters, digits
 from typing import NamedTuple
@@ -38,6 +37,9 @@ _BLANKS = " \t"
 _PLAIN = frozenset(ascii_letters + digits + "._/:@+-=")
 # A plain scalar may begin so, too: `--build-arg=A=1`.
 _OPTION = re.compile(r"--?[a-z]")
+# The anchor and the tag before a scalar.
+_PROPERTIES = re.compile(r"\A(?:[&!]\S*\s*)+")
+_LINE_END = re.compile(r"\r?\n|\Z")
 _PLAIN_FIRST = frozenset(ascii_letters + digits + "_/")
 Path = tuple[str, ...]
 _MAX_INDEX_DIGITS = 9
@@ -48,13 +50,9 @@ class Shared(Unusable):
 
 
 class Found(NamedTuple):
-    """How far a path leads.
+    """How far a path leads: to ``node``, the value of ``key``, in ``parent``.
 
-    Attributes:
-        node: the last node on the way; None in an empty document.
-        key: the key that ``node`` is the value of, if any.
-        parent: the mapping or list that ``node`` is in, if any.
-        missing: the steps that do not exist; empty where the path leads to ``node``.
+    ``missing`` are the steps that do not exist; without any, the path leads to ``node``.
     """
 
     node: Node | None
@@ -72,12 +70,7 @@ class Added(NamedTuple):
 
 
 def reach(document: Document, steps: Path) -> Found:
-    """Follow ``steps`` from the outermost node; a step of digits is an index where it meets a list.
-
-    Raises:
-        Shared: the way is shared with another place.
-        Unusable: it is ambiguous, or leads through a scalar.
-    """
+    """Follow ``steps`` from the outermost node; raises Shared where the way is shared with another place."""
     here = Found(document.root)
     for taken, step in enumerate(steps):
         node = here.node
@@ -94,10 +87,7 @@ def reach(document: Document, steps: Path) -> Found:
 
 
 def follow(document: Document, steps: Path) -> Node | None:
-    """Return the node that ``steps`` lead to, for reading alone: through aliases and merge keys, as Helm reads them.
-
-    It is None where they lead nowhere. Of equal keys the last counts.
-    """
+    """Return the node that ``steps`` lead to through aliases and merge keys, as Helm reads them; None for none."""
     node = document.root and target_of(document.root)
     for step in steps:
         if isinstance(node, SequenceNode):
@@ -112,11 +102,7 @@ def follow(document: Document, steps: Path) -> Node | None:
 
 
 def text_at(document: Document, steps: Path) -> str | None:
-    """Return the characters of the scalar at ``steps``; None if it is missing, null or empty.
-
-    Raises:
-        Unusable: as :func:`reach`; or it is a mapping or list.
-    """
+    """Return the characters of the scalar at ``steps``; None if it is missing, null or empty."""
     found = reach(document, steps)
     node = target_of(found.node) if found.node and not found.missing else None
     if is_nothing(node):
@@ -136,17 +122,12 @@ def is_nothing(node: Node | None) -> bool:
 
 
 def with_scalars(document: Document, changes: Map[Path, str], added: Added | None = None) -> bytes | None:
-    """Set the scalar at each path to a text, and add a key; return the new bytes, or None if nothing changes.
-
-    Raises:
-        Unusable: a path leads to no scalar, or to one that other places share; or the result would differ
-            anywhere else.
-    """
+    """Set the scalar at each path to a text, and add a key; return the new bytes, or None if nothing changes."""
     edits: list[Edit] = []
     written: dict[int, str] = {}
     for path, value in changes.items():
         slot = _slot(document, path)
-        if not _reads_as(slot.node, value):
+        if not _reads_as(target_of(slot.node), value):
             edits += _rewrite(document, slot, path, value)
             written[slot.node.order] = value
     behind: int | None = None
@@ -156,8 +137,13 @@ def with_scalars(document: Document, changes: Map[Path, str], added: Added | Non
         behind = slot.node.order
     if not edits:
         return None
+    expected: list[Node | str | None] = []
+    for node in document.outline:
+        expected.append(node and written.get(node.order, node))
+        if added is not None and node is not None and node.order == behind:
+            expected += (added.key, added.value)
     data = document.text.edited(edits)
-    _require_only(document, data, list(_expected(document, written, behind, added)))
+    _require_reads(document.where, data, expected)
     return data
 
 
@@ -167,6 +153,10 @@ class _Slot(NamedTuple):
     node: Scalar | Alias
     key: Scalar | None
     flow: bool
+
+    @property
+    def is_empty(self) -> bool:
+        return isinstance(self.node, Scalar) and not self.node.style and not self.node.value
 
 
 def _slot(document: Document, path: Path) -> _Slot:
@@ -181,25 +171,32 @@ def _slot(document: Document, path: Path) -> _Slot:
 
 
 def _rewrite(document: Document, slot: _Slot, path: Path, value: str) -> list[Edit]:
+    """Return the edits that put ``value`` in the place of a scalar; of a block scalar, a comment on its line stays."""
     node, content = slot.node, document.text.content
     if isinstance(node, Alias):
         return [Edit(node.start, node.end, _spelled(value, ""))]
     _refuse_bound(document, node, path)
-    if not _is_empty(node):
-        return _replacement(content, node, value, node.style)
-    if node.anchor or node.tag or slot.key is None:
-        return [Edit(node.end, node.end, f" {_spelled(value, '')}")]
-    return [_filling(content, slot.key, value, flow=slot.flow)]
+    if slot.is_empty:
+        if node.anchor or node.tag or slot.key is None:
+            return [Edit(node.end, node.end, f" {_spelled(value, '')}")]
+        return [_filling(content, slot.key, value, flow=slot.flow)]
+    written = _PROPERTIES.sub("", content[node.start : node.end])
+    start = node.end - len(written)
+    if node.style not in {"|", ">"}:
+        return [Edit(start, node.end, _spelled(value, node.style))]
+    header, last = start + len(written.split(maxsplit=1)[0]), start + len(written.rstrip())
+    return [Edit(start, header, _spelled(value, node.style)), Edit(min(_end_of_line(content, header), last), last, "")]
 
 
 def _insertion(document: Document, slot: _Slot, added: Added) -> Edit:
-    """Return the edit that adds an entry after ``slot``, in the same style."""
     key, node, content = slot.key, slot.node, document.text.content
     if key is None:
         raise Unusable(f"{'.'.join(added.after)} has no key", where=document.place(node), hint="write a mapping there")
     name = _spelled(added.key, key.style)
     value = _spelled(added.value, node.style if isinstance(node, Scalar) else "")
-    last = _last(content, node, key, flow=slot.flow)
+    last = node.start + len(content[node.start : node.end].rstrip())
+    if slot.is_empty and not (node.anchor or node.tag):
+        last = _filling(content, key, "", flow=slot.flow).start
     if slot.flow:
         return Edit(last, last, f", {name}: {value}")
     end = _end_of_line(content, last)
@@ -207,27 +204,32 @@ def _insertion(document: Document, slot: _Slot, added: Added) -> Edit:
     return Edit(end, end, f"{newline}{' ' * key.column}{name}: {value}")
 
 
-def _expected(
-    document: Document, written: Map[int, str], behind: int | None, added: Added | None
-) -> Iterator[Node | str | None]:
-    """Yield the outline that the edited file must have: a str means any scalar that reads as that text."""
-    for node in document.outline:
-        if node is None:
-            yield None
-            continue
-        yield written.get(node.order, node)
-        if added is not None and node.order == behind:
-            yield from (added.key, added.value)
-
-
-def _require_only(document: Document, data: bytes, expected: list[Node | str | None]) -> None:
-    """Refuse ``data`` unless it parses to ``expected``."""
+def _require_reads(where: str, data: bytes, expected: list[Node | str | None]) -> None:
+    """Refuse ``data`` unless its outline is ``expected``, where a str means any scalar that reads as that text."""
     try:
-        outline = parse_all(data, document.where)[0].outline
-    except Unusable as error:
-        raise _unsafe(document) from error
+        outline = parse_all(data, where)[0].outline
+    except Unusable:
+        outline = ()
     if len(outline) != len(expected) or not all(map(_is_same, expected, outline)):
-        raise _unsafe(document)
+        raise Unusable(
+            "the file cannot be edited there without changing something else",
+            where=where,
+            hint="write each value plainly on one line with its key",
+        )
+
+
+def _is_same(expected: Node | str | None, found: Node | None) -> bool:
+    return _reads_as(found, expected) if isinstance(expected, str) else _facts(expected) == _facts(found)
+
+
+def _facts(node: Node | None) -> tuple[object, ...]:
+    own = ("tag", "anchor", "value", "style", "name", "flow")
+    return (type(node), *(getattr(node, attribute, None) for attribute in own))
+
+
+def _reads_as(node: Node | None, value: str) -> bool:
+    """Whether ``node`` is the text ``value`` to every YAML reader."""
+    return isinstance(node, Scalar) and node.is_text and node.value == value
 
 
 def _spelled(value: str, style: str) -> str:
@@ -242,72 +244,24 @@ def _spelled(value: str, style: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _replacement(content: str, node: Scalar | Alias, value: str, style: str) -> list[Edit]:
-    """Return the edits that put ``value`` in the place of a scalar that is not empty."""
-    start = _after_properties(content, node)
-    if style not in {"|", ">"}:
-        return [Edit(start, node.end, _spelled(value, style))]
-    header = start + len(content[start : node.end].split(maxsplit=1)[0])
-    line_end = _end_of_line(content, header)
-    last = _end_of_scalar(content, node)
-    return [Edit(start, header, _spelled(value, style)), Edit(min(line_end, last), last, "")]
-
-
 def _filling(content: str, key: Scalar, value: str, *, flow: bool) -> Edit:
     """Return the edit that puts ``value`` after a key that has none; a comment on the line stays.
 
     In a flow mapping the colon may be missing (``{name, tag}``).
     """
     text = _spelled(value, "")
-    colon = _past_blanks(content, key.end)
+    colon = len(content) - len(content[key.end :].lstrip(_BLANKS))
     if content[colon : colon + 1] != ":":
         return Edit(key.end, key.end, f": {text}") if flow else Edit(colon, colon, text)
-    rest = _past_blanks(content, colon + 1)
+    rest = len(content) - len(content[colon + 1 :].lstrip(_BLANKS))
     if rest == colon + 1 or content[rest : rest + 1] == "#":
         return Edit(colon + 1, colon + 1, f" {text}")
     return Edit(colon + 2, colon + 2, text)
 
 
-def _after_properties(content: str, node: Scalar | Alias) -> int:
-    """Return the index of the scalar's first character after its anchor and tag."""
-    start = node.start
-    if node.anchor or node.tag:
-        while start < node.end and content[start] in "&!":
-            while start < node.end and not content[start].isspace():
-                start += 1
-            while start < node.end and content[start].isspace():
-                start += 1
-    return start
-
-
-def _end_of_scalar(content: str, node: Scalar | Alias) -> int:
-    """Return the index after the scalar's last visible character."""
-    return node.start + len(content[node.start : node.end].rstrip())
-
-
 def _end_of_line(content: str, index: int) -> int:
     """Return the index of the line break (CR LF or LF) after ``index``, or of the file's end."""
-    end = content.find("\n", index)
-    if end < 0:
-        return len(content)
-    return end - 1 if end > index and content[end - 1] == "\r" else end
-
-
-def _past_blanks(content: str, index: int) -> int:
-    """Return the first index from ``index`` on that is neither a blank nor a tab."""
-    while content[index : index + 1] and content[index] in _BLANKS:
-        index += 1
-    return index
-
-
-def _reads_as(node: Node, value: str) -> bool:
-    """Whether ``node`` is, or stands for, the text ``value`` to every YAML reader."""
-    node = target_of(node)
-    return isinstance(node, Scalar) and node.is_text and node.value == value
-
-
-def _is_empty(node: Scalar | Alias) -> bool:
-    return isinstance(node, Scalar) and not node.style and not node.value
+    return next(_LINE_END.finditer(content, index)).start()
 
 
 def _refuse_bound(document: Document, node: Scalar, path: Path) -> None:
@@ -327,46 +281,9 @@ def _refuse_bound(document: Document, node: Scalar, path: Path) -> None:
         )
 
 
-def _last(content: str, node: Scalar | Alias, key: Scalar, *, flow: bool) -> int:
-    """Return the index after the entry's value, or where its value will be put."""
-    if not _is_empty(node):
-        return _end_of_scalar(content, node)
-    return node.end if node.anchor or node.tag else _filling(content, key, "", flow=flow).start
-
-
-def _unsafe(document: Document) -> Unusable:
-    return Unusable(
-        "the file cannot be edited there without changing something else",
-        where=document.where,
-        hint="write each value plainly on one line with its key",
-    )
-
-
-def _is_same(expected: Node | str | None, found: Node | None) -> bool:
-    if expected is None or found is None:
-        return expected is found
-    if isinstance(expected, str):
-        return isinstance(found, Scalar) and _reads_as(found, expected)
-    return _facts(expected) == _facts(found)
-
-
-def _facts(node: Node) -> tuple[object, ...]:
-    """Return all that ``node`` means, without where it stands."""
-    own: tuple[object, ...] = ()
-    if isinstance(node, Scalar):
-        own = (node.value, node.style)
-    elif isinstance(node, Alias):
-        own = (node.name,)
-    elif isinstance(node, Collection):
-        own = (node.flow,)
-    return type(node), node.tag, node.anchor, *own
-
-
 def _unshared(document: Document, node: Node | None, steps: Path) -> MappingNode | SequenceNode:
     """Return ``node`` as the mapping or list that it must be for an edit inside to change one place alone."""
     path = ".".join(steps)
-    if isinstance(node, MappingNode | SequenceNode) and node not in document.shared:
-        return node
     if isinstance(node, Alias):
         raise Shared(
             f"{path} is the alias *{node.name} of line {node.target.line}, so an edit changes both",
@@ -374,7 +291,9 @@ def _unshared(document: Document, node: Node | None, steps: Path) -> MappingNode
             hint=f"write the value of {path} out instead of the alias",
         )
     if isinstance(node, MappingNode | SequenceNode):
-        alias = document.shared[node]
+        alias = document.shared.get(node)
+        if alias is None:
+            return node
         raise Shared(
             f"{path or 'the file'} is shared with the alias *{node.anchor} of line {alias}, so an edit changes both",
             where=document.place(node),
@@ -400,7 +319,13 @@ def _step(document: Document, inside: MappingNode | SequenceNode, step: str, ste
         )
     if entries:
         return Found(entries[0][1], entries[0][0], inside)
-    _refuse_merged(document, inside, step, steps)
+    for source in merged(inside):
+        for key, _ in source.own(step):
+            raise Shared(
+                f"{'.'.join(steps)} comes from line {key.line} by a merge key (<<)",
+                where=document.place(inside),
+                hint=f"write {step}: with its own value beside the merge key",
+            )
     return None
 
 
@@ -413,13 +338,3 @@ def _item(document: Document, items: SequenceNode, step: str, steps: Path) -> Fo
         )
     index = int(step[-_MAX_INDEX_DIGITS:]) if len(step.lstrip("0")) <= _MAX_INDEX_DIGITS else len(items.children)
     return Found(items.children[index], None, items) if index < len(items.children) else None
-
-
-def _refuse_merged(document: Document, inside: MappingNode, step: str, steps: Path) -> None:
-    for source in merged(inside):
-        for key, _ in source.own(step):
-            raise Shared(
-                f"{'.'.join(steps)} comes from line {key.line} by a merge key (<<)",
-                where=document.place(inside),
-                hint=f"write {step}: with its own value beside the merge key",
-            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
 
@@ -112,7 +113,7 @@ def _name(hub: Hub) -> str:
 def _committed_version(hub: Hub) -> str | None:
     """Return the release that the chart requires as it is committed; None where that has no such requirement."""
     try:
-        return hub.as_committed().version
+        return replace(hub, files=hub.committed).version
     except Unusable:
         return None
 

@@ -9,8 +9,7 @@ from ..core.names import Reference
 from ..core.plan import Step
 from ..core.settings import BumpOptions
 from ..image.proof import with_digest
-from ..releases.choose import Choice, choose
-from ..releases.index import Release
+from ..releases.index import Choice, Release, choose
 from ..releases.notes import release_links, security_fixes, security_news
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled
@@ -92,7 +91,7 @@ def _move(before: str | None, after: str, sign: str = "") -> str:
 
 def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer: bool) -> Iterator[str]:
     before, after, required = hub.version, choice.release.version, hub.requirement.version
-    if repository.is_plain:
+    if repository.address.is_plain:
         yield "the Helm repository is read over plain http: anyone on the network path can change it"
     for pin in hub.held_pins:
         held = pin.read(hub.files).text

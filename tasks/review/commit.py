@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..core.faults import Fault, Refused
 from ..core.plan import COMMIT, PUSHED, Action, Fact, Moved, Step, Values, refused
 from ..core.settings import CommitOptions
 from ..repo.edits import foreign_changes
-from ..repo.files import WorkingTree
+from ..repo.files import Committed, WorkingTree
 from ..repo.hub import Hub
 from ..repo.remotes import Review
 from ..repo.secrets import credential_in
@@ -158,7 +159,7 @@ class _Start(NamedTuple):
             known = {fact.name: values[fact.name] for fact in self.files}
             staged, parent = values[self.staged.name], values[self.head.name]
             # The tag of an image that was only planned is known now.
-            message = _message(hub.on(parent).holding(known), given).strip()
+            message = _message(replace(hub, committed=Committed(hub.git, parent)).holding(known), given).strip()
             wanted = {path: known[path] for path in self.changed}
             made = make_commit(hub.git, CommitPlace(name, parent), wanted, message, staged)
             left = _without(staged, self.changed)

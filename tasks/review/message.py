@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from ..core.faults import Fault
@@ -79,7 +80,7 @@ def commit_message(hub: Hub) -> str:
 
     It reads the index that was fetched last, and asks no server.
     """
-    moved = changes_between(hub.as_committed(), hub)
+    moved = changes_between(replace(hub, files=hub.committed), hub)
     lines = [moved.subject, "", *(move.line for move in moved.moves)]
     if moved.release is None:
         return "\n".join(lines)

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
 from ..image.tag import render
-from ..repo.deployments import HUBPLOY_FILE
+from ..repo.deploying import HUBPLOY_FILE, PullRequestPaths, expected_labels, labels_of
 from ..repo.hub import Hub
-from ..repo.labeler import PullRequestPaths, expected_labels, labels_of
 from ..repo.remotes import PRODUCTION, Review
 from .branches import waits_for
 

@@ -18,7 +18,7 @@ from ..image.tree import Tree, snapshot
 from ..releases.index import Index, Release
 from ..releases.repository import HelmRepository
 from ..repo.chart import Requirement, requirements
-from ..repo.deployments import Deployment, deployments, is_encrypted
+from ..repo.deploying import Deployment, deployments, is_encrypted
 from ..repo.files import join
 from ..repo.hub import Hub, open_repository, release_of
 from ..repo.values import PinnedImage, image_at, with_image

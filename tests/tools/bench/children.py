@@ -18,7 +18,7 @@ rooms.__path__ = [{str(PROJECT / "tasks")!r}]
 sys.modules["tasks"] = rooms
 """
 _DECIDE = """
-from tasks.releases.choose import choose
+from tasks.releases.index import choose
 from tasks.releases.index import read_index
 with open(sys.argv[1], "rb") as file:
     index = read_index(file.read(), sys.argv[1])

@@ -7,8 +7,7 @@ import pytest
 import semver
 
 from tasks.core.faults import Refused
-from tasks.releases.choose import choose, newest, release_with_image
-from tasks.releases.index import Index, Release
+from tasks.releases.index import Index, Release, choose, newest, release_with_image
 from tasks.releases.versions import is_dev, order, parse_version
 
 WHERE = "https://charts.test/index.yaml"
@@ -177,12 +176,12 @@ def test_never_down_from_a_version_that_the_index_does_not_have() -> None:
 
 
 def test_newest_over_all_majors_and_within_one() -> None:
-    assert [release and release.version for release in (newest(OFFER), newest(OFFER, within_major=2))] == [
+    assert [release and release.version for release in (newest(OFFER), newest(OFFER, range(2, 3)))] == [
         "3.3.8",
         "2.0.0",
     ]
-    assert newest(OFFER, within_major=4) is None
-    beta = newest(OFFER, pre=True, within_major=4)
+    assert newest(OFFER, range(4, 5)) is None
+    beta = newest(OFFER, range(4, 5), pre=True)
     assert beta is not None
     assert beta.version == "4.0.0-beta.4"
 

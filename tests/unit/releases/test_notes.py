@@ -12,12 +12,12 @@ GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"
 @pytest.mark.parametrize(
     ("version", "page"),
     [
-        ("2.0.1-0.dev.git.6085.h59225bad", "compare/2.0.0...59225bad"),
+        ("2.0.1-0.dev.git.6085.h59225bad", "commits/59225bad"),
         ("4.0.0-0.dev.git.6772.h9102c704", "commits/9102c704"),
-        ("4.0.0-beta.4.git.6831.habe06f4d", "compare/4.0.0-beta.4...abe06f4d"),
-        ("2.0.0-beta.1.n031.hc5adeae4", "compare/2.0.0-beta.1...c5adeae4"),
-        ("0.9.0-alpha.1.112.34b7b8e", "compare/0.9.0-alpha.1...34b7b8e"),
-        ("0.11.1-n451.h198fc854", "compare/0.11.1...198fc854"),
+        ("4.0.0-beta.4.git.6831.habe06f4d", "commits/abe06f4d"),
+        ("2.0.0-beta.1.n031.hc5adeae4", "commits/c5adeae4"),
+        ("0.9.0-alpha.1.112.34b7b8e", "commits/34b7b8e"),
+        ("0.11.1-n451.h198fc854", "commits/198fc854"),
         ("0.8.0-a59cf29", "commits/a59cf29"),
         ("v0.6.0-fb64667", "commits/fb64667"),
         ("1.0.0-x", "commits/main"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.core.settings import Accepted
-from tasks.repo.deployments import Deployment
+from tasks.repo.deploying import Deployment
 from tasks.review.manifests import Change, Difference
 from tasks.review.preview import Outcome, Preview
 from tasks.review.rendering import Refusal
