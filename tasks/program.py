@@ -83,11 +83,6 @@ class _CommandLine(NamedTuple):
     tasks: Mapping[str, ParserContext]
 
     def spelled(self) -> Iterator[str]:
-        """Yield the words as Invoke understands them.
-
-        Raises:
-            Refused: one of them is neither a task, nor a flag or version of the task before it.
-        """
         task, flags, version = None, self.core, ""
         rest = iter(enumerate(self.words))
         for index, typed in rest:
@@ -113,7 +108,6 @@ class _CommandLine(NamedTuple):
     def _flag(
         self, index: int, flags: Mapping[str, Argument], task: ParserContext | None, rest: Iterator[tuple[int, str]]
     ) -> Iterator[str]:
-        """Yield a flag, and its value where it takes one."""
         typed = self.words[index]
         word, equals, value = typed.partition("=")
         name = _SPELLINGS[word] if _SPELLINGS.get(word) in flags else word
@@ -157,20 +151,17 @@ class _CommandLine(NamedTuple):
         return Refused(what, hint=f"did you mean: {self._with(index, f'{meant}{equals}{value}')}")
 
     def _with(self, index: int, said: str) -> str:
-        """Return the command line with ``said`` in place of one word."""
         others = (said if at == index else shlex.quote(word) for at, word in enumerate(self.words))
         return " ".join(("hubpress", *others))
 
 
 def _flags(context: ParserContext) -> dict[str, Argument]:
-    """Return the flags of a task by all of their names."""
     named = {name: context.flags[flag] for flag in context.flags for name in context.names_for(flag)}
     return {**named, **{inverse: named[flag] for inverse, flag in context.inverse_flags.items()}}
 
 
 @contextlib.contextmanager
 def _understood() -> Iterator[None]:
-    """Turn what Invoke's parser says against a command line into a fault."""
     with exits():
         try:
             yield

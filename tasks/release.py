@@ -79,7 +79,6 @@ def release(
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
-    """Show the plan, and have it agreed to."""
     run.show_plan(plan)
     plan.require_possible()
     if yes:

@@ -84,7 +84,6 @@ class Run(NamedTuple):
 
 
 def _perform(plan: Plan) -> None:
-    """Carry the plan out; where that fails, say where things stand and how to go on."""
     try:
         plan.perform()
     except BaseException:
@@ -133,7 +132,6 @@ def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
 
 
 def _opened(file: Path) -> int:
-    """Open the lock's file, made where it is missing, for reading and, where that is allowed, writing."""
     try:
         return open_lock(file, shared=True)
     except PermissionError:
@@ -143,7 +141,6 @@ def _opened(file: Path) -> int:
 
 
 def _take(handle: int, file: Path) -> str:
-    """Take the lock, and return the last run's process id where that did not end."""
     try:
         if not take(handle):
             raise _held(file, _read(handle))

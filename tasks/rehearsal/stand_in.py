@@ -63,7 +63,6 @@ class _Recipe(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """The sha256 of everything: two stand-ins with one digest are the same image."""
         whole = hashlib.sha256(self.root.encode())
         for name, content in sorted(self.files.items()):
             whole.update(f"\0{name}\0{len(content)}\0".encode())
@@ -84,11 +83,7 @@ def stand_ins(references: Iterable[str]) -> Iterator[None]:
 
 
 def build_stand_in(reference: str) -> None:
-    """Build the stand-in for ``reference`` into the local image store, for linux/amd64, where it is missing.
-
-    Raises:
-        Refused: the real image has that name.
-    """
+    """Build the stand-in for ``reference`` into the local image store, for linux/amd64, where it is missing."""
     recipe = _recipe(Reference.parse(reference).tag or "latest")
     labels = _labels(reference)
     if labels is not None and STAND_IN_LABEL not in labels:
@@ -214,7 +209,6 @@ def _open_lock(file: Path) -> int:
 
 
 def _labels(reference: str) -> Mapping[str, str] | None:
-    """Return the labels of the image that the local store has under that name; None where it has none."""
     found = local(Reference.parse(reference))
     return None if found is None else next(iter(found.platforms.values())).labels
 
@@ -227,7 +221,6 @@ def _recipe(version: str) -> _Recipe:
 
 @cache
 def _common() -> tuple[str, bytes]:
-    """Return the image that stand-ins begin at, and the layer that they share."""
     busybox = _BUSYBOX.read_bytes() if _BUSYBOX.is_file() else b""
     if not is_static(busybox):
         return _BUSYBOX_IMAGE, common_layer(None, ())
@@ -273,7 +266,6 @@ def _link(path: str, target: str) -> _Entry:
 
 
 def _tar(entries: Iterable[_Entry]) -> bytes:
-    """Return ``entries`` as a tar archive whose bytes depend on nothing else."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for header, content in entries:

@@ -31,12 +31,7 @@ class TargetBranch(NamedTuple):
 
 
 def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
-    """Return the branch that was named, else the current one, else, where that is shared, a feature branch.
-
-    Raises:
-        Refused: the branch has commits that are neither here nor in the base branch.
-        Unusable: git does not take its name.
-    """
+    """Return the branch that was named, else the current one, else, where that is shared, a feature branch."""
     shared, current = review.shared, hub.branch or ""
     name = wanted or current
     if wanted is None and current in shared:
@@ -110,7 +105,6 @@ def _name(hub: Hub) -> str:
 
 
 def _committed_version(hub: Hub) -> str | None:
-    """Return the release that the chart requires as it is committed; None where that has no such requirement."""
     try:
         return hub.as_committed().version
     except Unusable:

@@ -74,7 +74,6 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
 def _moves(
     hub: Hub, before: str, bases: Sequence[Reference], old: Release | None, new: Release, fixes: Sequence[str]
 ) -> tuple[tuple[str, str], ...]:
-    """Return what moves with a release: z2jh, base images, JupyterHub, Kubernetes, security fixes."""
     rows = [("z2jh", _move(before, new.version))]
     for image, base in dict(zip((one.base.reference for one in hub.images), bases, strict=True)).items():
         after = str(base)

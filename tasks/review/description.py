@@ -90,7 +90,6 @@ HERE = Witness(from_registry)
 
 
 def _pinned(hub: Hub) -> Iterator[tuple[HubImage, Reference]]:
-    """Yield each image of the hub to which the values give a name and a tag, with both."""
     for image in hub.images:
         for place in hub.values_places(image)[:1]:
             name = pinned_at(hub, place)

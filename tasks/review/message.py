@@ -152,7 +152,6 @@ def pinned_at(hub: Hub, place: ValuesPlace) -> str | None:
 
 
 def _or_none(read: Callable[[], T]) -> T | None:
-    """Return what ``read`` returns; None where the older state had no such thing, or nothing readable."""
     try:
         return read()
     except Fault:

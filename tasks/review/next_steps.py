@@ -37,9 +37,6 @@ def next_steps(
         pushes: whether the image is pushed.
         is_done: whether the release had nothing left to do: then the steps begin with what it waits for, and there are
             none where it is merged.
-
-    Raises:
-        Unusable: the setting holds an unknown ``{name}``.
     """
     branch, base = hub.branch or "HEAD", review.base
     start = f"{review.upstream}/{base}" if review.is_fork and review.upstream in review.remotes.names else base
@@ -56,11 +53,7 @@ def next_steps(
 
 
 def usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
-    """Return the steps that follow each release, with ``VERSION`` in place of a version.
-
-    Raises:
-        Unusable: the setting holds an unknown ``{name}``, or the labeler's file cannot be read.
-    """
+    """Return the steps that follow each release, with ``VERSION`` in place of a version."""
     version, request = "VERSION", "the pull request"
     branch = render(hub.settings.branch, {"version": version}, "hub.branch")
     names = {"version": version, "branch": branch, "pull_request": request}
@@ -111,7 +104,6 @@ def _shown_by(hub: Hub, review: Review, request: str, labels: Sequence[str], wai
 
 
 def _labels(hub: Hub, review: Review) -> tuple[str, ...]:
-    """Return the labels that are expected, without the labeler's where its file cannot be read."""
     try:
         return expected_labels(hub, review)
     except Unusable:
@@ -119,7 +111,6 @@ def _labels(hub: Hub, review: Review) -> tuple[str, ...]:
 
 
 def _has_branch(hub: Hub, name: str) -> bool:
-    """Whether a remote has the branch ``name``, as far as the clone knows."""
     return bool(hub.git.read("for-each-ref", "--count=1", f"refs/remotes/*/{name}"))
 
 

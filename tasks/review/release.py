@@ -53,7 +53,6 @@ def _plan_auth(hosts: Sequence[str]) -> Step:
 
 
 def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step]) -> Iterator[Step]:
-    """Yield what follows the sign-in, each step planned on the repository as the one before will leave it."""
     build, commit = options.build, options.commit
     bumping, hub = plan_bump(hub, options.bump)
     with Pool() as pool:
@@ -87,7 +86,6 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
 def _last_commit(
     hub: Hub, options: ReleaseOptions, review: Review, building: Step, changes: Preview | Fault | None
 ) -> Step:
-    """Return the commit that ends a release, with what follows it in its report."""
     pushes = options.build.push and hub.settings.push
     images = (lambda _, left: from_report(building.report(left)["images"])) if pushes else from_registry
     step, hub = plan_commit(hub, options.commit, review, Witness(images, lambda *_: changes))

@@ -52,13 +52,6 @@ def begin(
 
     That is planned within the block: where the block fails, the clone is put back. Where the step before cannot be
     planned, the rest is planned by what the clone knows, without a push.
-
-    Args:
-        hub: the repository as it is.
-        options: what the user asked for.
-        carry_out: has a plan agreed to, and performs it.
-        dry: whether nothing may be done; what would be there is then kept in a temporary folder.
-        ask: whether the remotes are asked also where nothing is pushed.
     """
     pushes = options.push or options.request
     try:
@@ -115,9 +108,6 @@ def plan_start(hub: Hub, review: Review) -> Step:
     """Plan the way to what a feature branch is cut from: the upstream's base branch as it is now.
 
     Where the upstream was not asked, only a branch that was merged by what the clone knows is left.
-
-    Raises:
-        Refused: the clone's base branch has commits of its own besides, or files with uncommitted changes would change.
     """
     git, tip, base = hub.git, review.tip, review.base
     current, head = git.branch(), git.head()
@@ -180,7 +170,6 @@ def _told(step: Step) -> tuple[Step, ...]:
 
 
 def _require_carried(git: Git, moving: Sequence[str], where: str) -> None:
-    """Check that none of the files that will change has uncommitted changes, which a switch would carry along."""
     files = sorted({*moving} & {*git.changed(["."])}) if moving else []
     if files:
         raise Refused(
@@ -204,7 +193,6 @@ def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
 
 
 def _move(git: Git, arguments: tuple[str, ...], what: str, why: str, at: Fact, end: str) -> Action:
-    """Return the action that leaves the clone on its base branch, which the fact ``at`` is about, at ``end``."""
 
     def do(_: Values) -> Values:
         git.require_unlocked()
@@ -227,7 +215,6 @@ def _may_be_merged(git: Git, review: Review, current: str | None) -> Iterator[st
 
 
 def _fork_is_behind(seen: Git, review: Review) -> Iterator[str]:
-    """Yield how far the fork's own base branch is behind the upstream's."""
     there = (review.heads or {}).get(review.base)
     if review.is_fork and there and seen.commit_at(there):
         behind = seen.count(there, str(review.tip))

@@ -85,7 +85,6 @@ def _file_at(hub: Hub, path: str) -> str:
 
 
 def _places(hub: Hub, review: Review) -> Iterator[tuple[str, str]]:
-    """Yield the rows of the page's first table: what there is, and where."""
     for image in hub.images:
         yield "hub image", f"{code(image.spec.name)}, built from {code(image.dockerfile)}"
         for place in hub.values_places(image):
