@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
+from invoke.context import Context
 from invoke.tasks import task
 
 from .build import HELP as BUILD_HELP
@@ -16,9 +16,6 @@ from .core.options import BuildOptions, BumpOptions, CommitOptions, ReleaseOptio
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
 from .run import Run, open_run
-
-if TYPE_CHECKING:
-    from invoke.context import Context
 
 HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "do not ask for confirmation"}
 

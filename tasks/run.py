@@ -8,24 +8,22 @@ import fcntl
 import os
 import shlex
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from invoke.context import Context
 
 from .core import github_actions, output
 from .core.faults import DOOR, Refused, Unusable
 from .core.locks import open_lock, take
+from .core.options import CommitOptions
 from .core.plan import Plan
 from .core.settings import FILE, SECTION, read_settings, section_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from invoke.context import Context
-
-    from .core.options import CommitOptions
-    from .core.plan import Plan
     from .repo.hub import Hub
-    from .review.start import Start
+    from .review.branches import Start
 
 LOCK_FILE = "hubpress.lock"
 _MOST_DIGITS = 20
@@ -67,7 +65,7 @@ class Run(NamedTuple):
         Yields:
             The run as that leaves it, and what to plan on; the remotes are asked where it pushes, or with ``ask``.
         """
-        from .review.start import begin
+        from .review.branches import begin
 
         def carry_out(plan: Plan) -> None:
             agree(self, plan)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from invoke.context import Context
 from invoke.tasks import task
 
 from .core import github_actions, output
@@ -15,10 +17,6 @@ from .run import open_run
 UNKNOWN = "unknown"
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from invoke.context import Context
-
     from .checks.problems import Findings
     from .checks.world import World
     from .core.names import Reference

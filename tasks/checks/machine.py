@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..core.faults import DOOR, Fault, ProgramFailed
 from ..core.names import Host, Reference, platform_argument, short_platform
@@ -51,10 +51,6 @@ class MachineFinding(NamedTuple):
     def is_fault(self) -> bool:
         """Whether a release could not run because of it."""
         return self.needed and not self.ok
-
-    def report(self) -> dict[str, Any]:
-        """Return it for the JSON report."""
-        return self._asdict()
 
 
 class _Look(NamedTuple):

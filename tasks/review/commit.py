@@ -19,8 +19,8 @@ from ..tools.git_facts import current_branch, head, index, left_behind, local_br
 from ..tools.git_faults import failed
 from ..tools.process import watch
 from .branches import TargetBranch, target_branch
+from .bump import commit_message
 from .description import HERE, Witness
-from .message import commit_message
 from .pull_request import REQUEST, Branch, plan_push, plan_request
 
 # What an action here leaves besides facts.

@@ -21,8 +21,8 @@ from ..tools.process import Pool, answer_of
 from .bump import plan_bump
 from .commit import plan_commit
 from .description import Witness, from_registry, from_report
-from .next_steps import next_steps
 from .preview import Preview, preview_of
+from .team import next_steps
 
 
 def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> Plan:
