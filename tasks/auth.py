@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from invoke.context import Context
 from invoke.tasks import task
 
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
 from .core.settings import AuthOptions
 from .run import open_run
-
-if TYPE_CHECKING:
-    from invoke.context import Context
 
 HELP = {
     "key-file": "sign in with this key or workload identity file, without a browser",

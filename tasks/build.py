@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from invoke.context import Context
 from invoke.tasks import task
 
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
 from .core.settings import BuildOptions
 from .run import open_run
-
-if TYPE_CHECKING:
-    from invoke.context import Context
 
 HELP = {
     "image": "build this image, by its key in chartpress.yaml; repeatable (default: all that inherit from k8s-hub)",

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from invoke.context import Context
 from invoke.tasks import task
 
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
 from .core.settings import BumpOptions
 from .run import open_run
-
-if TYPE_CHECKING:
-    from invoke.context import Context
 
 HELP = {
     "to": "exactly this release; may be an older one, or any version in the index",

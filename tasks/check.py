@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
@@ -11,10 +10,6 @@ from .core import github_actions
 from .core.faults import REFUSED
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .run import open_run
-
-if TYPE_CHECKING:
-    from invoke.context import Context
-
 
 HELP = {"offline": "use only files and git, for pre-commit"}
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from invoke.context import Context
 from invoke.tasks import task
 
 from .core import output
@@ -12,9 +11,6 @@ from .core.session import JSON_HELP, REPO_HELP, HubTask
 from .core.settings import CommitOptions
 from .core.visible import one_line
 from .run import open_run
-
-if TYPE_CHECKING:
-    from invoke.context import Context
 
 HELP = {
     "message": "use this message (default: one that says what moved)",

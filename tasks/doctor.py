@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
@@ -13,8 +14,6 @@ from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .run import open_run
 
 if TYPE_CHECKING:
-    from invoke.context import Context
-
     from .checks.machine import MachineFinding
 
 
@@ -42,7 +41,7 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
             machine.MachineFinding("hub repository", fault.what, ok=False, hint=fault.hint),
         ]
     ok = not any(finding.is_fault for finding in findings)
-    tools = [finding.report() for finding in findings]
+    tools = [finding._asdict() for finding in findings]
     present({"ok": ok, "tools": tools}, _text(findings), lambda: github_actions.of_machine(tools), json=json)
     if not ok:
         raise Exit(code=REFUSED)
@@ -50,13 +49,7 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
 
 def _text(findings: list[MachineFinding]) -> str:
     rows: list[tuple[str, ...]] = [
-        (_mark(one), one.name, one.version or ("" if one.is_fault else one.hint) or "-") for one in findings
+        (one.mark, one.name, one.version or ("" if one.is_fault else one.hint) or "-") for one in findings
     ]
     hints = dict.fromkeys(f"hint: {one.name}: {one.hint}" for one in findings if one.is_fault and one.hint)
     return "\n".join((output.table(rows), *hints))
-
-
-def _mark(finding: MachineFinding) -> str:
-    if finding.ok:
-        return "ok"
-    return "FAULT" if finding.needed else "-"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from invoke.context import Context
 from invoke.tasks import task
 
 from .core import output
@@ -11,9 +10,6 @@ from .core.faults import DOOR
 from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
 from .run import open_run
-
-if TYPE_CHECKING:
-    from invoke.context import Context
 
 HELP = {
     "prefix": "the registry and path of the image, HOST/PATH/ (default: ghcr.io/OWNER/ for a remote on GitHub)",
@@ -41,7 +37,7 @@ def init(
 
     Afterwards: git add, git commit, release.
     """
-    from .review.team_page import plan_setup
+    from .review.team import plan_setup
 
     with open_run(c, repo=repo, json=json) as run:
         plan = Plan(plan_setup(run.hub, prefix, docs))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
@@ -13,9 +12,6 @@ from .core.faults import REFUSED
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .core.settings import BumpOptions
 from .run import open_run
-
-if TYPE_CHECKING:
-    from invoke.context import Context
 
 HELP = {
     "deployment": "preview this deployment only; repeatable",

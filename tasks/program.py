@@ -6,25 +6,54 @@ import contextlib
 import inspect
 import re
 import shlex
+import shutil
 import sys
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from invoke.collection import Collection
 from invoke.exceptions import ParseError
-from invoke.parser import Argument
+from invoke.parser import Argument, ParserContext
 from invoke.program import Program
 
 from . import ns
 from .core import __version__
 from .core.faults import Refused, Unusable, nearest
+from .core.output import table
 from .core.session import exits
 from .core.settings import read_by_invoke, take_variables
-from .usage import OPTIONS, of_task, overview, value_of
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+GROUPS = {
+    "Release": ("release", "rehearse"),
+    "Steps of a release": ("auth", "bump", "commit", "build"),
+    "Inspect (read-only)": ("status", "preview", "check"),
+    "Setup": ("doctor", "init"),
+}
+OPTIONS: list[tuple[str, ...]] = [
+    ("-R, --dry, --dry-run", "show the plan, every change and command; change nothing"),
+    ("-h, --help", "show this, or how one task is used: hubpress help TASK"),
+    ("-V, --version", "show the version"),
+    ("-d, --debug", "show log records, and the traceback of an error"),
+]
+# What stands for a flag's value; VALUE for any other.
+VALUES = {
+    "to": "VERSION",
+    "image": "NAME",
+    "deployment": "NAME",
+    "branch": "NAME",
+    "builder": "NAME",
+    "engine": "ENGINE",
+    "key-file": "PATH",
+    "repo": "PATH",
+    "docs": "PATH",
+    "message": "TEXT",
+    "prefix": "PREFIX",
+}
+_EXAMPLES = "Examples:"
+_WIDEST = 100
 
-    from invoke.parser import ParserContext
 
 # Other spellings, each of a flag that the task, or every task, has: helm's, git's, apt's.
 _SPELLINGS = {"--dry-run": "--dry", "-n": "--dry", "-y": "--yes", "--version": "--to"}
@@ -83,11 +112,6 @@ class _CommandLine(NamedTuple):
     tasks: Mapping[str, ParserContext]
 
     def spelled(self) -> Iterator[str]:
-        """Yield the words as Invoke understands them.
-
-        Raises:
-            Refused: one of them is neither a task, nor a flag or version of the task before it.
-        """
         task, flags, version = None, self.core, ""
         rest = iter(enumerate(self.words))
         for index, typed in rest:
@@ -113,7 +137,6 @@ class _CommandLine(NamedTuple):
     def _flag(
         self, index: int, flags: Mapping[str, Argument], task: ParserContext | None, rest: Iterator[tuple[int, str]]
     ) -> Iterator[str]:
-        """Yield a flag, and its value where it takes one."""
         typed = self.words[index]
         word, equals, value = typed.partition("=")
         name = _SPELLINGS[word] if _SPELLINGS.get(word) in flags else word
@@ -164,19 +187,80 @@ class _CommandLine(NamedTuple):
 
 
 def _flags(context: ParserContext) -> dict[str, Argument]:
-    """Return the flags of a task by all of their names."""
     named = {name: context.flags[flag] for flag in context.flags for name in context.names_for(flag)}
     return {**named, **{inverse: named[flag] for inverse, flag in context.inverse_flags.items()}}
 
 
 @contextlib.contextmanager
 def _understood() -> Iterator[None]:
-    """Turn what Invoke's parser says against a command line into a fault."""
     with exits():
         try:
             yield
         except (ParseError, ValueError) as err:
             raise Refused(f"the command line is not understood: {err}", hint="hubpress help") from None
+
+
+def overview(collection: Collection) -> str:
+    """Return the tasks, in groups, and the options of all of them."""
+    told = {name: (inspect.getdoc(task) or "").partition("\n")[0] for name, task in collection.tasks.items()}
+    groups = ((f"{title}:", table([(name, told[name]) for name in names], "  "), "") for title, names in GROUPS.items())
+    return "\n".join(
+        (
+            "Move a Zero to JupyterHub hub image from release to release.",
+            "",
+            "Usage: hubpress TASK [OPTIONS]   tasks chain: hubpress bump commit --push",
+            "",
+            *(line for group in groups for line in group),
+            "Options of every task:",
+            table(OPTIONS, "  "),
+            "",
+            "Start with: hubpress doctor, hubpress status, hubpress rehearse",
+        )
+    )
+
+
+def of_task(name: str, documentation: str, context: ParserContext) -> str:
+    """Return how a task is used: usage first, examples last."""
+    version = "[VERSION] " if "to" in context.args else ""
+    told, _, rest = documentation.partition(f"{_EXAMPLES}\n")
+    examples, _, after = rest.partition("\n\n")
+    return "\n".join(
+        (
+            f"Usage: hubpress {name} {version}[OPTIONS]",
+            "",
+            told.strip(),
+            *(("", after.strip()) if after else ()),
+            "",
+            "Options:",
+            *_option_lines(context.args),
+            "",
+            _EXAMPLES,
+            *(f"  hubpress {line.strip()}" for line in examples.splitlines()),
+        )
+    )
+
+
+def value_of(argument: Argument) -> str:
+    """Return what stands for the value of a flag."""
+    return VALUES.get(argument.names[0].replace("_", "-"), "VALUE")
+
+
+def _option_lines(arguments: Mapping[str, Argument]) -> Iterator[str]:
+    flags = {_flag(argument): argument.help or "" for argument in arguments.values()}
+    flags["-R, --dry"] = OPTIONS[0][1]
+    width = max(map(len, flags))
+    columns = min(shutil.get_terminal_size().columns, _WIDEST)
+    for flag, text in flags.items():
+        lines = textwrap.wrap(text, columns - width - 5)
+        yield f"  {flag.ljust(width)}  {lines[0]}"
+        yield from (f"  {' ' * width}  {line}" for line in lines[1:])
+
+
+def _flag(argument: Argument) -> str:
+    flag = f"--{argument.names[0].replace('_', '-')}"
+    if argument.names[0] == "yes":
+        return f"-y, {flag}"
+    return f"{flag} {value_of(argument)}" if argument.takes_value else flag
 
 
 take_variables()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from invoke.context import Context
 from invoke.tasks import task
 
 from .core import github_actions, output
@@ -14,9 +13,6 @@ from .core.settings import BuildOptions, BumpOptions, CommitOptions
 from .core.visible import one_line
 from .release import HELP as RELEASE_HELP
 from .run import Run, open_run
-
-if TYPE_CHECKING:
-    from invoke.context import Context
 
 HELP = {
     **RELEASE_HELP,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
+from invoke.context import Context
 from invoke.tasks import task
 
 from .build import HELP as BUILD_HELP
@@ -16,9 +16,6 @@ from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask
 from .core.settings import BuildOptions, BumpOptions, CommitOptions, ReleaseOptions
 from .run import Run, open_run
-
-if TYPE_CHECKING:
-    from invoke.context import Context
 
 HELP = {**BUMP_HELP, **BUILD_HELP, **COMMIT_HELP, "yes": "do not ask for confirmation"}
 
@@ -79,7 +76,6 @@ def release(
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
-    """Show the plan, and have it agreed to."""
     run.show_plan(plan)
     plan.require_possible()
     if yes:

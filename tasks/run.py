@@ -8,23 +8,21 @@ import fcntl
 import os
 import shlex
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from invoke.context import Context
 
 from .core import github_actions, output
 from .core.faults import DOOR, Refused, Unusable
 from .core.locks import open_lock, take
-from .core.settings import FILE, SECTION, read_settings, section_of
+from .core.plan import Plan
+from .core.settings import FILE, SECTION, CommitOptions, read_settings, section_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from invoke.context import Context
-
-    from .core.plan import Plan
-    from .core.settings import CommitOptions
     from .repo.hub import Hub
-    from .review.start import Start
+    from .review.branches import Start
 
 LOCK_FILE = "hubpress.lock"
 _MOST_DIGITS = 20
@@ -83,7 +81,7 @@ class Run(NamedTuple):
         Yields:
             The run as that leaves it, and what to plan on; the remotes are asked where it pushes, or with ``ask``.
         """
-        from .review.start import begin
+        from .review.branches import begin
 
         def carry_out(plan: Plan) -> None:
             agree(self, plan)
@@ -138,7 +136,6 @@ def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
 
 
 def _opened(file: Path) -> int:
-    """Open the lock's file, made where it is missing, for reading and, where that is allowed, writing."""
     try:
         return open_lock(file, shared=True)
     except PermissionError:
@@ -148,7 +145,6 @@ def _opened(file: Path) -> int:
 
 
 def _take(handle: int, file: Path) -> str:
-    """Take the lock, and return the last run's process id where that did not end."""
     try:
         if not take(handle):
             raise _held(file, _read(handle))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from invoke.context import Context
 from invoke.tasks import task
 
 from .core import github_actions, output
@@ -15,10 +17,6 @@ from .run import open_run
 UNKNOWN = "unknown"
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from invoke.context import Context
-
     from .checks.problems import Findings
     from .checks.world import World
     from .core.names import Reference
@@ -72,7 +70,6 @@ def _image(world: World, image: HubImage, pinned: Reference | None) -> dict[str,
 
 
 def _text(world: World, content: dict[str, Any], findings: Findings) -> str:
-    """Return what people read: what a release would do, what that stands on, and the problems."""
     lines = [*_release_words(world), "", "Release", output.table(_release_rows(content["chart"]), "  ")]
     lines += ["", "Images", output.table(_image_rows(world, content), "  "), ""]
     told = findings.text("Everything is consistent.")
@@ -80,7 +77,6 @@ def _text(world: World, content: dict[str, Any], findings: Findings) -> str:
 
 
 def _release_rows(chart: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Return the current release and the newest ones, each with the command that moves to it."""
     current, newest, pre = chart["pinned"], chart["newest"], chart["newest_pre"]
     here = current if newest and not chart["next"] else chart["next"]
     rows: list[tuple[str, ...]] = [
@@ -103,7 +99,6 @@ def _image_rows(world: World, content: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _release_words(world: World) -> Iterator[str]:
-    """Yield the lines that tell what a release would do."""
     to_do, unknown = world.to_do(), world.unknown()
     if to_do or not unknown:
         yield f"{DOOR} release would {', then '.join(to_do)}." if to_do else f"{DOOR} release has nothing to do."

@@ -31,12 +31,7 @@ _HEXADECIMAL = re.compile(r"[0-9a-f]{6,64}")
 
 
 def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem | Unchecked]:
-    """Yield what is inconsistent in the files, and between them and git's history.
-
-    Args:
-        hub: the hub repository.
-        current: the keys of the images whose labels name the inputs of HEAD, whatever commit their tags name.
-    """
+    """Yield what is inconsistent in the files, and between them and git's history."""
     # Other places are compared with a requirement that stands at one version.
     yield from list(_requirement_problems(hub)) or _pin_problems(hub)
     yield from _values_problems(hub, current)
@@ -108,7 +103,6 @@ def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
 
 
 def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem | Unchecked]:
-    """Yield what is wrong with the images that the values name."""
     for image in hub.images:
         pinned: dict[str, PinnedImage] = {}
         for place in hub.values_places(image):
@@ -133,7 +127,6 @@ def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem | U
 
 
 def _differ(one: PinnedImage, other: PinnedImage) -> bool:
-    """Whether two places that pin an image have different tags or different digests."""
     pairs = (one.tag, other.tag), (one.digest, other.digest)
     return any(ours != theirs for ours, theirs in pairs if ours and theirs)
 
@@ -158,7 +151,6 @@ def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) ->
 
 
 def _uncommitted(hub: Hub) -> Iterator[Unchecked]:
-    """Yield what differs from the commit, which colleagues and CI have, and which images are built from."""
     images = hub.images if names_commit(hub.settings.tag) else ()
     paths = [join(hub.root, path) for image in images for path in image.spec.paths]
     changed = list(dict.fromkeys((*(hub.git.changed(paths) if paths else ()), *hub.changed)))
@@ -188,7 +180,6 @@ def _requirement_problems(hub: Hub) -> Iterator[Problem]:
 
 
 def _pin_problems(hub: Hub) -> Iterator[Problem]:
-    """Yield the locks that their charts do not allow, and the other places that the hub's release does not fit."""
     for pin in (*hub.pins, *hub.held_pins):
         found = pin.read(hub.files)
         where = f"{pin.files[0]}:{found.line}"
@@ -267,7 +258,6 @@ def _release_of(hub: Hub) -> str:
 
 
 def _images(tree: Data, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    """Yield every mapping with the texts ``name`` and ``tag``, by its path."""
     if not isinstance(tree, dict) or len(path) > _DEEPEST:
         return
     name, tag = tree.get("name"), tree.get(TAG_KEY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..core.faults import DOOR, Fault, ProgramFailed
 from ..core.names import Host, Reference, platform_argument, short_platform
@@ -52,9 +52,10 @@ class MachineFinding(NamedTuple):
         """Whether a release could not run because of it."""
         return self.needed and not self.ok
 
-    def report(self) -> dict[str, Any]:
-        """Return it for the JSON report."""
-        return self._asdict()
+    @property
+    def mark(self) -> str:
+        """The word before it: ``ok``, ``FAULT``, or ``-`` for what a release can do without."""
+        return "ok" if self.ok else "FAULT" if self.needed else "-"
 
 
 class _Look(NamedTuple):
@@ -106,7 +107,6 @@ def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
 
 
 def _registry_looks(hub: Hub | None) -> Iterator[_Look]:
-    """Yield a look at each registry's sign-in, and one at whether it answers for the images."""
     logins = DockerLogins.read()
     for host in _registries(hub):
         helper = logins.helper_for(host)
@@ -119,7 +119,6 @@ def _registry_looks(hub: Hub | None) -> Iterator[_Look]:
 
 
 def _finding(look: _Look, output: Output | ProgramFailed) -> MachineFinding:
-    """Read an answer; a program that is missing, hangs or is broken gives none."""
     if isinstance(output, Output):
         return look.read(look.name, output)._replace(needed=look.needed)
     hint = look.wake if look.wake and isinstance(output, TooSlow) else output.hint
@@ -179,7 +178,6 @@ def _sign_in(host: str) -> Callable[[str, Output], MachineFinding]:
 
 
 def _no_helper_findings(hub: Hub | None) -> Iterator[MachineFinding]:
-    """Yield a fault for each registry of Google's that Docker has no credential helper for."""
     logins = DockerLogins.read()
     for host in _registries(hub):
         if is_google(host) and logins.helper_for(host) is None and not logins.has_login(host):
@@ -199,7 +197,6 @@ def _registry(probe: Reference) -> Callable[[str, Output], MachineFinding]:
 
 
 def _platform_findings(hub: Hub | None, builder: Output | ProgramFailed | None) -> Iterator[MachineFinding]:
-    """Yield this host's row of the table, and where it names the platform, whether the builder must emulate it."""
     host = Host.here()
     wanted = hub.settings.platform if hub else "linux/amd64"
     try:
@@ -214,7 +211,6 @@ def _platform_findings(hub: Hub | None, builder: Output | ProgramFailed | None) 
 
 
 def _emulation_findings(builder: Builder, platforms: Sequence[str]) -> Iterator[MachineFinding]:
-    """Yield whether the builder has to emulate ``platforms``, and can; it tells once it is started."""
     wanted, short = ",".join(platforms), [short_platform(one) for one in platforms]
     if not builder.runs:
         return

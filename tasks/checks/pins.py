@@ -96,13 +96,11 @@ def _kept(key: str, cache: Cache) -> dict[str, str] | None:
 
 
 def _is_part(stored: FoundImage, found: FoundImage) -> bool:
-    """Whether an engine's image is one of those that its registry has under this name now."""
     theirs = found.platforms
     return all(one in theirs and theirs[one].layers == ours.layers for one, ours in stored.platforms.items())
 
 
 def _requirements(hub: Hub, image: HubImage) -> Iterator[tuple[str, Requirement]]:
-    """Yield every requirement that the image installs, with its file and line."""
     data = hub.require(image.dockerfile)
     for instruction in instructions(Text.decode(data, image.dockerfile)):
         if instruction.keyword != "RUN" or "pip" not in instruction.arguments:

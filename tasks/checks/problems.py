@@ -115,11 +115,7 @@ class Findings(NamedTuple):
 
     @classmethod
     def of(cls, found: Iterable[Problem | Unchecked], accept: Sequence[Accepted]) -> Findings:
-        """Return what was found, the problems that ``accept`` names marked as accepted.
-
-        Raises:
-            Unusable: ``accept`` names a code that does not exist.
-        """
+        """Return what was found, the problems that ``accept`` names marked as accepted."""
         _require_codes(accept)
         once = list(dict.fromkeys(found))
         problems = (one for one in once if isinstance(one, Problem))

@@ -15,11 +15,7 @@ from .problems import Code, Problem, Unchecked
 
 
 def signature_problems(hub: Hub, pinned: Reference, found: FoundImage, where: str) -> Iterator[Problem | Unchecked]:
-    """Yield what is wrong with the signature of ``pinned``, which the values name at ``where``, if a key is set.
-
-    Raises:
-        Unusable: the key's file does not exist.
-    """
+    """Yield what is wrong with the signature of ``pinned``, which the values name at ``where``, if a key is set."""
     key = hub.settings.verify
     if key is None:
         return

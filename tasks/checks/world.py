@@ -193,7 +193,6 @@ class World:
         return Findings.of(found, self.hub.settings.accept)
 
     def _is_up_to_date(self, image: HubImage) -> bool:
-        """Whether the values name what a build would make of the files now, and the registry may have it."""
         own = self.own(image)
         if own is None or self.has(own) is False or depends_on(self.hub, image, self.hub.changed):
             return False
@@ -213,7 +212,6 @@ class World:
         yield from self._pin_problems()
 
     def _chart_values(self) -> Data | Unreachable:
-        """Return the values of the pinned release's chart; None where the release is not known."""
         repository, release = self.releases.repository, self.release
         try:
             return repository.values(release) if repository and release else None
@@ -276,7 +274,6 @@ class World:
                 yield stale_problem(where, str(pinned.tag), str(current))
 
     def _digest_problems(self, image: HubImage, own: Reference, tagged: FoundImage) -> Iterator[Problem | Unchecked]:
-        """Yield the digests in the values that the registry does not have, or not as the tag of ``own``."""
         for where, pinned in self.digests[image.spec.key]:
             answer = self.answers[pinned]
             if isinstance(answer, Fault):
@@ -291,7 +288,6 @@ class World:
     def _base_problems(
         self, image: HubImage, pinned: Reference, found: FoundImage, where: str
     ) -> Iterator[Problem | Unchecked]:
-        """Yield what is wrong with the base that ``found``, which the values name at ``where``, was built on."""
         base, digest, wanted = self._base(image), built_on(image, found), image.base.reference
         if isinstance(base, FoundImage) and digest and base.digest not in (None, digest):
             message = f"{wanted} is {base.digest} now, and {pinned} was built on {digest}"
@@ -326,7 +322,6 @@ class World:
                 yield from pin_problems(image, pins[image.spec.key], packages)
 
     def _base(self, image: HubImage) -> docker.Answer:
-        """Return what the registry has of the base image or, where that is out of reach, the engine."""
         return self.stored.get(image.base.reference) or self.answers[image.base.reference]
 
 
@@ -362,7 +357,6 @@ def look(hub: Hub) -> World:
 
 
 def _refused(hub: Hub, releases: Releases) -> Mapping[Refusal, tuple[str, ...]] | Fault:
-    """Return what the pinned chart refuses of the values; nothing where the settings do not want it to be looked at."""
     index = releases.index
     if not hub.settings.preview or hub.chart_folder is None or not index or not release_of(hub, index):
         return {}
@@ -373,7 +367,6 @@ def _refused(hub: Hub, releases: Releases) -> Mapping[Refusal, tuple[str, ...]] 
 
 
 def _kept(repository: HelmRepository | None) -> Index | None:
-    """Return the index that the Helm repository gave when it was asked last."""
     try:
         return repository.kept_index() if repository else None
     except Fault:
@@ -385,7 +378,6 @@ def _unanswered(what: str, fault: Fault) -> Unchecked:
 
 
 def _base_unknown(pinned: Reference, image: HubImage, base: Fault | None) -> Unchecked:
-    """Return that an image could not be compared with its base."""
     what = f"whether {pinned} is built on {image.base.reference}"
     if base is None:
         return Unchecked(f"{what}: the registry does not have that", f"{DOOR} bump, or fix {image.dockerfile}")
@@ -407,7 +399,6 @@ def _is_built_on(found: FoundImage, image: HubImage, base: docker.Answer) -> boo
 
 
 def _named(hub: Hub, image: HubImage) -> list[tuple[str, Reference]]:
-    """Return the images that the values name in the places of ``image``, each with its file and line."""
     found = []
     for place in hub.values_places(image):
         one = image_at(hub.require(place.file), place.path, place.file)

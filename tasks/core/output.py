@@ -12,7 +12,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -166,6 +166,12 @@ def table(rows: list[tuple[str, ...]], indent: str = "") -> str:
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in shown)
     return "\n".join(f"{indent}{line}".rstrip() for line in lines)
+
+
+def first_of(names: Sequence[str], most: int, noun: str = "") -> str:
+    """Return the first of several names, and how many more there are: ``a, b and 3 more files``."""
+    more = f" and {len(names) - most} more{noun and f' {noun}'}" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def duration(seconds: float) -> str:

@@ -290,9 +290,6 @@ def write_contexts(build: Build, folder: Path) -> Build:
     """Write the build contexts out of git below ``folder``, and return the build with each image's inputs.
 
     The builder runs in ``CONTEXT``, where chartpress.yaml is. Images of one commit share a folder.
-
-    Raises:
-        Refused: the files have changed since the tag was computed from them, or one is a credential file.
     """
     hub, written = build.hub, []
     up = "../" * (len(Path(hub.root).parts) + 1)

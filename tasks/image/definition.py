@@ -89,12 +89,7 @@ class BakeTarget:
 
 
 def definition(targets: Sequence[BakeTarget], root: str = "") -> str:
-    """Return the bake definition of ``targets`` as JSON text, indented by two.
-
-    Args:
-        targets: the images.
-        root: the folder of chartpress.yaml, relative to the repository's top; where bake is run.
-    """
+    """Return the bake definition of ``targets`` as JSON text, indented by two."""
     named = {target_name(index, target.key): _fields(target, root) for index, target in enumerate(targets)}
     whole = {"group": {"default": {"targets": list(named)}}, "target": named}
     return json.dumps(whole, indent=2, ensure_ascii=False)
@@ -112,13 +107,7 @@ def target_name(index: int, key: str) -> str:
 
 
 def bake_fields(options: Sequence[str], where: str, env: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields of a bake target that mean the same as ``options``, and no others.
-
-    Args:
-        options: the options, names filled in; an option and its value may be one item or two.
-        where: where they are written, for the fault.
-        env: the variables that a build argument without a value takes its value from.
-    """
+    """Return the fields of a bake target that mean the same as ``options``, and no others."""
     parser = _Parser()
     for option, key in (*_LISTS.items(), *_MAPPINGS.items()):
         parser.add_argument(option, dest=key, action="append")
@@ -140,11 +129,6 @@ def with_files_of(fields: Mapping[str, Any], folder: str, env: Mapping[str, str]
     """Return the fields with the relative paths of this machine's own files taken from ``folder``.
 
     Those are secrets, keys and local caches: they belong to who builds, and are in no commit.
-
-    Args:
-        fields: the fields of a bake target.
-        folder: the folder.
-        env: the variables that a secret without a file may be.
     """
     readers: dict[str, Callable[[str], str]] = {
         **dict.fromkeys(_CACHES, lambda item: _with_file_of(item, folder)),
@@ -199,17 +183,13 @@ def pinned_images(hub: Hub, image: HubImage) -> list[Reference]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser of build options that raises faults."""
-
     def __init__(self) -> None:
         super().__init__(add_help=False, allow_abbrev=False, exit_on_error=False)
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print before it ends the program."""
         raise ValueError(message)
 
     def read(self, options: Sequence[str], where: str, *, only_known: bool) -> dict[str, Any]:
-        """Return the values of known options by their names; others are left out, or refused."""
         try:
             known, unknown = self.parse_known_args(list(options))
             if unknown and only_known:
@@ -231,14 +211,12 @@ def _attestation(kind: str, value: str) -> str:
 
 
 def _truth(value: str) -> bool:
-    """Read a switch's value, as in ``--pull=true``."""
     if value.lower() not in _TRUE | _FALSE:
         raise argparse.ArgumentTypeError(f"{value!r} is neither true nor false")
     return value.lower() in _TRUE
 
 
 def _pairs(items: list[str]) -> dict[str, str]:
-    """Read ``KEY=VALUE`` items; a key without a value has an empty one."""
     return {key: value for key, _, value in (item.partition("=") for item in items)}
 
 
@@ -302,7 +280,6 @@ def _attestations(wanted: Sequence[str]) -> list[str]:
 
 
 def _literal(value: Any) -> Any:  # noqa: ANN401 - whatever a field of the bake file holds
-    """Return ``value`` with every text in it escaped for bake."""
     if isinstance(value, str):
         return bake_literal(value)
     if isinstance(value, list):

@@ -192,7 +192,6 @@ class Chartpress:
 
     @staticmethod
     def _command(build: Build) -> Command:
-        """Return the plain command for a PC, and the one with builder and platform for a Mac."""
         argument = build.to_build[0].argument
         platform = ("--builder", "docker-buildx", "--platform", argument) if argument else ()
         force = ("--force-build", "--force-push") if build.options.force else ()
@@ -332,7 +331,6 @@ def _clone(hub: Hub, folder: Path) -> Path:
 
 
 def _gcloud_fault(done: Output, project: str | None) -> Fault:
-    """Return the fault for how gcloud ended, by its last ``ERROR:`` line."""
     lines = [line.partition("ERROR: ")[2] for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
     words = lines[-1] if lines else done.last_words
     where = f"project {project}" if project else "gcloud builds submit"

@@ -132,13 +132,7 @@ def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) 
 
 
 def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
-    """Check what can be seen of a build before anything is changed; of its files the first 10,000, as git keeps them.
-
-    Raises:
-        Refused: a folder is outside of the repository; a file that the Dockerfile copies is ignored by git; a file is
-            a credential file; the clone lacks a submodule's revision.
-        Unusable: the build context or the Dockerfile is missing.
-    """
+    """Check what can be seen of a build, of its files the first 10,000 as git keeps them."""
     sources = sources_of(hub, image)
     _require_there(hub, sources, tree.objects(sources.all))
     _require_not_ignored(hub, image, tree, sources)

@@ -86,16 +86,7 @@ def plan_build(hub: Hub, options: BuildOptions, builder: Future[Builder] | None 
 
 
 def plan_images(hub: Hub, options: BuildOptions, engine: Engine, builder: Future[Builder] | None = None) -> Build:
-    """Plan the build of the images that ``options`` name: their tags, and whether their registries have them.
-
-    Raises:
-        Refused: an image's files are not committed, its tag exists with another platform or base, or a build
-            context holds a credential file.
-        Denied: a registry denied access.
-        Unreachable: a registry did not answer.
-        ProgramFailed: docker is missing, or something is to be built and the builder does not answer.
-        Unusable: chartpress.yaml is wrong.
-    """
+    """Plan the build of the images that ``options`` name: their tags, and whether their registries have them."""
     pushes = options.push and hub.settings.push
     images = hub.to_build(options.images)
     history = history_of(hub)
@@ -145,17 +136,12 @@ def require_only_managed_changes(hub: Hub, keys: Sequence[str]) -> None:
 
 
 def ask_builder(hub: Hub, options: BuildOptions) -> Builder:
-    """Return what builds, after checking that it answers.
-
-    Raises:
-        ProgramFailed: docker is missing, or the builder does not answer.
-    """
+    """Return what builds, after checking that it answers."""
     builder = _builder(hub, options)
     return builder if builder.name == CLOUD_BUILD else docker.require_builder(builder.name)
 
 
 def _push_right_actions(build: Build) -> list[Action]:
-    """Return the actions that check the right to push, before minutes of building are spent on it."""
     images = (*build.to_build, *build.to_retag) if build.pushes else ()
 
     def action(one: Reference) -> Action:
@@ -211,11 +197,6 @@ def _builder(hub: Hub, options: BuildOptions) -> Builder:
 
 
 def _on_builder(build: Build, builder: Builder) -> Build:
-    """Return the build on ``builder``, with the platform named where it is not that of the builder itself.
-
-    Raises:
-        Refused: the builder cannot attest images, and is wanted to.
-    """
     if build.pushes and build.hub.settings.attest and builder.name != CLOUD_BUILD:
         docker.require_attesting(builder)
     foreign = [one for one in build.to_build if one.argument is None and not builder.is_native(one.platform)]
@@ -244,7 +225,6 @@ def _image_builds(
 
 
 def _ask(answers: dict[Reference, docker.Answer], references: Iterable[Reference]) -> None:
-    """Ask the registries at once for those of ``references`` that are not in ``answers`` yet."""
     new = [reference for reference in dict.fromkeys(references) if reference not in answers]
     hosts = dict.fromkeys(reference.host for reference in new)
     with output.waiting(f"asking {', '.join(hosts)}"):
@@ -252,17 +232,12 @@ def _ask(answers: dict[Reference, docker.Answer], references: Iterable[Reference
 
 
 def _known_references(names: Iterable[tuple[HubImage, ImageName]]) -> list[Reference]:
-    """Return the images' references, without those that a planned commit names."""
     return [Reference(image.spec.name, name.tag) for image, name in names if name.commit != COMMIT_TO_COME]
 
 
 def _image_build(
     hub: Hub, options: BuildOptions, history: History, image: HubImage, base: Base, tree: Tree | None
 ) -> ImageBuild:
-    """Return the build of one image, for the platforms that chartpress.yaml does not leave out (``skipPlatforms``).
-
-    ``tree`` has the working files, where the tag names the content.
-    """
     wanted = options.platform or hub.settings.platform
     left = platforms_left(wanted, image.spec.skip_platforms)
     content = None
@@ -279,7 +254,6 @@ def _image_build(
 
 
 def _compared(hub: Hub, one: ImageBuild, answer: docker.Answer) -> ImageBuild:
-    """Return ``one`` as what its registry answered leaves it: to be built, or present already."""
     require_platforms(one.base, one.platform)
     if isinstance(answer, Fault):
         raise answer
@@ -325,7 +299,6 @@ def _is_loose(hub: Hub, file: str) -> bool:
 
 
 def _require_committed(hub: Hub, images: Sequence[HubImage], history: History) -> None:
-    """Check that no image depends on a file that is not committed: its tag would name another image."""
     with Pool() as pool:
         asked = pool.submit(hub.git.changed, _paths_of(hub, images))
         history.prefetch([image.spec.paths for image in images])

@@ -59,9 +59,6 @@ def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, d
             (OCI image specification, ``rootfs.diff_ids``).
         wanted: the platforms it must hold, separated by commas.
         digest: what was pushed; None where nothing was.
-
-    Raises:
-        Refused: it is missing, has moved since the push, or has another platform or base.
     """
     if found is None or found.digest is None:
         raise Refused("the registry does not have the image that was pushed", where=image, hint=f"{DOOR} build")
@@ -130,11 +127,7 @@ def is_out_of_reach(answer: docker.Answer) -> bool:
 
 
 def with_digest(old: Reference, new: Reference) -> Reference:
-    """Return the base image ``new`` with a digest where ``old`` has one: the same for the same tag, else its own.
-
-    Raises:
-        Refused: there is no such image.
-    """
+    """Return the base image ``new`` with a digest where ``old`` has one: the same for the same tag, else its own."""
     if old.digest is None:
         return new
     if old.tag == new.tag and old.same_repository(new):

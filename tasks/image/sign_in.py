@@ -17,12 +17,7 @@ from ..tools.process import find, missing, run_checked
 
 
 def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
-    """Plan the sign-in that the registries ``hosts`` need.
-
-    Raises:
-        ProgramFailed: gcloud is needed and missing.
-        Unusable: the key file, or Docker's configuration, cannot be used.
-    """
+    """Plan the sign-in that the registries ``hosts`` need."""
     logins = DockerLogins.read()
     google = [host for host in hosts if is_google(host)]
     actions = [_foreign(logins, host) for host in hosts if host not in google]
@@ -40,7 +35,6 @@ def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
 
 
 def _foreign(logins: DockerLogins, host: str) -> Action:
-    """Return what to say of a registry that is not Google's: Docker signs in to it, or nobody does."""
     helper = logins.helper_for(host)
     if helper:
         return Action(f"{host}: not Google's, Docker asks its helper {helper}")
@@ -74,7 +68,6 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
 
 
 def _require_answers(hosts: Sequence[str], account: str | None) -> None:
-    """Check that what Docker sends to each of ``hosts`` is a login of ``account``, after a key file was used."""
     logins = DockerLogins.read()
     for host in hosts:
         found = logins.credentials(host)

@@ -22,11 +22,6 @@ def sign_actions(build: Build, relies: Sequence[Fact], to_come: str) -> tuple[Ac
 
     Images that are in the registry already, and signed, are left out. ``to_come`` stands for a digest that only the
     build tells.
-
-    Raises:
-        Refused: the key, its password or the public key is missing.
-        ProgramFailed: cosign is missing, or could not tell whether an image is signed.
-        Unreachable: a registry did not answer.
     """
     hub = build.hub
     key = hub.settings.sign
@@ -74,12 +69,10 @@ def _command(hub: Hub, key: str, images: Sequence[str]) -> Command:
 
 
 def _in_registry(one: ImageBuild) -> Reference | None:
-    """Return the image that the registry has already, pinned by digest; None where it is to be built."""
     return one.source or (one.reference.pinned(one.proof.digest) if one.proof else None)
 
 
 def _signatures(hub: Hub, images: Sequence[Reference], public: str) -> list[Signature]:
-    """Return the signatures of images that are pinned by digest."""
     answers = docker.inspect_all(images)
     for answer in answers:
         if isinstance(answer, Fault):

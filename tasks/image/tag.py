@@ -64,10 +64,6 @@ def name_image(hub: Hub, history: History, image: HubImage, content: str = "") -
     """Return the tag of ``image`` and the commit that it names.
 
     A tag with ``{content}`` needs ``content``, the hash of what the image is built from.
-
-    Raises:
-        Refused: the clone is shallow, no commit has the image's files, or the result is not a valid tag.
-        Unusable: chartpress.yaml or the setting is wrong.
     """
     template, paths, base_version = hub.settings.tag, image.spec.paths, hub.chart.base_version
     if not names_commit(template):
@@ -200,12 +196,7 @@ def history_of(hub: Hub) -> History:
 
 
 def chartpress_tag(history: History, paths: Sequence[str], base_version: str | None = None) -> str:
-    """Return chartpress's tag for an image.
-
-    Raises:
-        Refused: the clone is shallow, or no commit touches the paths.
-        Unusable: chartpress would refuse the ``baseVersion``.
-    """
+    """Return chartpress's tag for an image."""
     require_whole_history(history)
     base = checked_base_version(history, base_version)
     commit = history.naming_commit(paths)
@@ -296,7 +287,6 @@ def _checked(tag: str) -> str:
 
 
 def _tag_at(history: History, commit: str, base: str | None) -> str:
-    """Return chartpress's tag for the image of ``commit``; ``base`` is what ``baseVersion`` means."""
     tagged = history.tagged(commit)
     if tagged.tag is not None and tagged.commits_since == 0:
         return tagged.tag
@@ -330,7 +320,6 @@ def _semver(text: str) -> semver.Version | None:
 
 
 def _number(text: str, arguments: Sequence[str]) -> int:
-    """Return the number that git, called with ``arguments``, prints."""
     try:
         return int(text)
     except ValueError as err:

@@ -63,11 +63,7 @@ class Tree:
     _entries: dict[str, Entry | None] = field(default_factory=dict, repr=False)
 
     def objects(self, paths: Iterable[str]) -> dict[str, str]:
-        """Return the name of the object at each of ``paths``, symbolic links followed; what is missing is left out.
-
-        Raises:
-            Refused: a symbolic link leads out of the repository, or in a circle; a submodule is missing here.
-        """
+        """Return the name of the object at each of ``paths``, symbolic links followed; what is missing is left out."""
         wanted = list(dict.fromkeys(paths))
         self._look_up(wanted)
         entries = {path: self._entry(self.real_path(path)) for path in wanted}
@@ -154,7 +150,6 @@ class Tree:
         return self._submodule(above)._entry(path[len(above) + 1 :]) if above else self._entries[path]  # noqa: SLF001
 
     def _submodule_above(self, path: str) -> str:
-        """Return the submodule that ``path`` is in, as far as it was looked up; empty for none."""
         above = (one for one in _folders_above(path) if (entry := self._entries.get(one)) and entry.mode == SUBMODULE)
         return next(above, "")
 
@@ -188,7 +183,6 @@ class Tree:
         )
 
     def _copies(self, path: str, names: Sequence[str]) -> Iterator[Path]:
-        """Yield the git directories in which the clone may keep the submodule at ``path``."""
         for folder in (self.git.git_dir, self.git.path_of("--git-common-dir")):
             yield from (copy for name in names if (copy := folder / "modules" / name).is_dir())
         own = self.git.folder / self.at / path / ".git"
@@ -207,10 +201,6 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         git: the clone, at its top.
         paths: relative to the top.
         planned: the bytes that planned edits will leave in files below ``paths``; others are ignored.
-
-    Raises:
-        Refused: a symbolic link leads out of the repository, or in a circle.
-        ProgramFailed: git failed.
     """
 
     def link_at(path: str) -> str | None:
@@ -281,7 +271,6 @@ def _unmark(git: Git, paths: Sequence[str], env: Mapping[str, str]) -> tuple[lis
 
 
 def _add_planned(git: Git, path: str, data: bytes, env: Mapping[str, str]) -> None:
-    """Put the bytes that ``path`` will have into the index, as ``git add`` would."""
     text = data.decode("utf-8", "surrogateescape")
     name = _answer(git, "hash-object", "-w", "--stdin", f"--path={path}", stdin=text, env=env).strip()
     listed = _answer(git, "ls-files", "--stage", "--", path, env=env)
@@ -318,7 +307,6 @@ def _astray(path: str, links: Sequence[str], leads: str) -> Refused:
 
 
 def _folders_above(path: str) -> list[str]:
-    """Return the folders that ``path`` is in, the outermost first, without the top."""
     parts = path.split("/")
     return ["/".join(parts[:end]) for end in range(1, len(parts))]
 

@@ -116,7 +116,6 @@ def clear_up(place: MarkedFolder) -> None:
 
 @contextlib.contextmanager
 def _temporary_files_in(folder: Path) -> Iterator[None]:
-    """Have this process and the programs that it starts put their temporary files into the folder."""
     temporary = folder / "tmp"
     temporary.mkdir()
     before, variable = tempfile.tempdir, os.environ.get("TMPDIR")

@@ -146,7 +146,6 @@ def _way(folder: Path, port: int) -> _Way:
 
 
 def _configure(folder: Path, way: _Way, birthmark: str, htpasswd: str | None) -> None:
-    """Write the registry's configuration: JSON, which is YAML too."""
     content = folder / "content"
     content.mkdir(exist_ok=True)
     config: dict[str, object] = {
@@ -180,7 +179,6 @@ def _start(way: _Way, folder: Path) -> subprocess.Popen[bytes]:
 
 
 def _wait(server: subprocess.Popen[bytes], way: _Way, started: Registry, birthmark: str) -> None:
-    """Wait until this very server answers."""
     deadline = time.monotonic() + way.seconds
     look = HttpRequest("GET", Address("http", started.address, "/v2/"), {}, Limits(total=1, attempts=1))
     while time.monotonic() < deadline:

@@ -107,22 +107,13 @@ class Stage(NamedTuple):
         output.data("\n".join(("\nNothing left this machine.", *self.unused, *self.notes)))
 
     def _branches(self) -> tuple[str, str]:
-        """Return the throwaway remote's default branch, and the branch that the release pushed."""
         default = str(self.hub.settings.base_branch)
         return default, self.hub.git.branch() or default
 
 
 @contextlib.contextmanager
 def staged(hub: Hub, bump: BumpOptions, builder: str | None, *, keep: bool, stand_in: bool) -> Iterator[Stage]:
-    """Set the stage for a release of ``hub`` in a new folder, and reach nothing else while the block runs.
-
-    Args:
-        hub: the repository to rehearse with; nothing of it changes.
-        bump: which release is rehearsed.
-        builder: the builder that the user named, if any; it must be this machine's engine.
-        keep: whether the folder stays.
-        stand_in: whether stand-ins are taken for the base images even where those can be reached.
-    """
+    """Set the stage for a release of ``hub`` in a new folder, and reach nothing else while the block runs."""
     with rehearsal_folder(keep=keep) as folder:
         try:
             engine = _require_local_engine(builder)
@@ -164,10 +155,6 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
     """Clone ``hub`` into ``folder``, as its working tree stands, with a bare remote beside it, which it returns.
 
     One commit on its default branch holds what was not committed, and the images' names at the registry ``address``.
-
-    Raises:
-        Unusable: an image in chartpress.yaml has no name that can be changed.
-        ProgramFailed: git failed.
     """
     name, branch = REMOTE_NAME, str(hub.settings.base_branch)
     objects = hub.git.path_of("--git-path", "objects").resolve()
@@ -240,7 +227,6 @@ def _images_at(hub: Hub, address: str) -> tuple[str | WholeImage, ...]:
 
 
 def _renamed(hub: Hub, address: str) -> tuple[FileEdit, ...]:
-    """Return the edits after which the values name the images of ``hub``, which are at the registry ``address``."""
     places = (place for image in hub.images for place in hub.values_places(image))
     found = ((place, image_at(require(hub.files, place.file), place.path, place.file)) for place in places)
     names = {image.spec.named for image in hub.images}
@@ -264,7 +250,6 @@ def _outward_paths(charts: Sequence[ChartSpec]) -> Iterator[tuple[str, ...]]:
 
 
 def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Git:
-    """Make a repository in ``folder`` that borrows from ``objects``, without the user's templates."""
     Git(folder.parent).read("init", "--quiet", "--template=", f"--initial-branch={branch}", *flags, "--", str(folder))
     # Where git may take no bare repository for what it finds, this one is named.
     repository = Git(folder, Clone(folder, folder, shallow=False, is_found=False) if "--bare" in flags else None)
@@ -340,7 +325,6 @@ def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
 
 
 def _require_local_engine(builder: str | None) -> str:
-    """Return the name of Docker's current context, after checking that it, and ``builder``, are this machine's."""
     look = Command(("docker", "context", "inspect", "--format", "{{.Name}} {{.Endpoints.docker.Host}}"))
     name, _, address = run_checked(look, hint="docker context ls, then: docker context use default").text.partition(" ")
     what = "a rehearsal builds on this machine's engine only"
@@ -356,7 +340,6 @@ def _require_local_engine(builder: str | None) -> str:
 
 
 def _is_local(address: str) -> bool:
-    """Whether an engine's address is a socket, or a port of this machine's loopback."""
     try:
         parts = urlsplit(address)
         return parts.scheme in _SOCKETS or Reference(f"{parts.netloc}/any").on_loopback
@@ -398,7 +381,6 @@ def _kept_inside(hub: Hub, address: str) -> tuple[Hub, tuple[str, ...]]:
 
 
 def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
-    """Return the hub with a Helm repository that answers, and a note where that is not the real one."""
     address = helm_repository(hub)
     try:
         open_repository(hub).index()

@@ -1,22 +1,153 @@
-"""The branches of a review: which one a commit goes to, and which ones are merged."""
+"""The branches of a review: what a commit is planned on, which branch it goes to, and which ones are merged."""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
 
-from ..core.faults import DOOR, Refused, Unusable
+from ..core import output
+from ..core.faults import DOOR, Fault, Refused, Unusable
+from ..core.locks import temporary_folder
+from ..core.plan import Action, Fact, Moved, Plan, Step, Values, refused
+from ..core.settings import CommitOptions
 from ..image.tag import render
-from ..repo.hub import Hub
-from ..repo.remotes import Review, base_here
-from ..tools.forges import MERGED
+from ..repo.hub import Hub, open_hub
+from ..repo.remotes import Review, base_here, find_review
+from ..tools.forges import MERGED, is_ci
 from ..tools.git import Git
+from ..tools.git_states import CURRENT_BRANCH, HEAD, local_branch, remote_branch, standing, switched
 from ..tools.process import ask_all, capture
 
+_SHORT = 12
+_MOST_NAMED = 8
 _BUMP, _REBUILD = "bump", "rebuild"
 # How many commits of the base branch are compared with a branch that may have been squashed.
 _MOST_COMMITS = 200
+# What a dry run plans may be read until the end.
+_kept = contextlib.ExitStack()
+atexit.register(_kept.close)
+
+
+class Start(NamedTuple):
+    """What a commit is planned on.
+
+    Attributes:
+        hub: the repository, on what a feature branch is cut from.
+        review: where a branch is pushed, and where its pull request goes.
+        options: what the user asked for; without a push where the remotes could not be asked.
+        steps: the step to there as it is now, where it has something to say.
+    """
+
+    hub: Hub
+    review: Review
+    options: CommitOptions
+    steps: tuple[Step, ...]
+
+
+class Standing(NamedTuple):
+    """Where a clone stands: its branch, HEAD's commit, and the commit of its base branch."""
+
+    branch: str | None
+    head: str | None
+    base: str | None
+
+    @classmethod
+    def read(cls, git: Git, base: str) -> Standing:
+        """Return where the clone stands now."""
+        return cls(git.branch(), git.head(), git.branch_commit(base))
+
+    def restore(self, git: Git, base: str) -> None:
+        """Put a clone that stands on its base branch back to here."""
+        if self.branch == base:
+            git.read("reset", "--keep", "--quiet", str(self.base))
+            return
+        git.read("switch", "--quiet", *((self.branch,) if self.branch else ("--detach", str(self.head))))
+        git.read("branch", "--force", *((base, self.base) if self.base else ("--delete", base)))
+
+
+@contextlib.contextmanager
+def begin(
+    hub: Hub, options: CommitOptions, carry_out: Callable[[Plan], None], *, dry: bool, ask: bool
+) -> Iterator[Start]:
+    """Find out where a commit goes, and have ``carry_out`` do what comes before anything else can be planned.
+
+    That is planned within the block: where the block fails, the clone is put back. Where the step before cannot be
+    planned, the rest is planned by what the clone knows, without a push. The remotes are asked where the branch is
+    pushed, or with ``ask``.
+    """
+    pushes = options.push or options.request
+    try:
+        review = find_review(hub.git, hub.settings, ask=ask or pushes, push=pushes, request=options.request)
+        step, ahead = plan_start(hub, review)
+    except Fault as fault:
+        try:
+            known = find_review(hub.git, hub.settings, ask=False)
+        except Fault:
+            raise fault from None
+        yield Start(hub, known, options._replace(push=False, request=False), (refused("fetch", fault),))
+        return
+    if dry or not step.to_do:
+        yield Start(ahead() if step.to_do else hub, review, options, _told(step))
+        return
+    before = Standing.read(hub.git, review.base)
+    carry_out(Plan((step,)))
+    after = Standing.read(hub.git, review.base)
+    try:
+        hub = hub.again()
+        yield Start(hub, review, options, _told(plan_start(hub, review)[0]))
+    except BaseException:
+        if Standing.read(hub.git, review.base) == after:
+            before.restore(hub.git, review.base)
+            output.say(f": {review.base} and the current branch are as they were", lead=step.name)
+        raise
+
+
+def plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
+    """Plan the way to what a feature branch is cut from: the upstream's base branch as it is now.
+
+    Where the upstream was not asked, only a branch that was merged by what the clone knows is left. The second answer
+    returns the repository as the step will leave it.
+    """
+    git, tip, base = hub.git, review.tip, review.base
+    current, head = git.branch(), git.head()
+    gap = f"{review.upstream} was not asked for {base}: {review.gap}; the plan uses the clone's copy"
+    warnings = [gap] if review.gap else []
+
+    def nothing_to_do(*more: str) -> tuple[Step, Callable[[], Hub]]:
+        return Step("fetch", (), warnings=(*warnings, *more)), lambda: hub
+
+    if head is None or hub.planned_branch or git.under_way():
+        return nothing_to_do()
+    if tip is None:
+        known = review._replace(tip=base_here(git, review))
+        may_be_left = current not in {None, *review.shared} and known.tip and hub.changed
+        if may_be_left and was_merged(hub, git, known, str(current), head):
+            return plan_start(hub, known)
+        return nothing_to_do(*_may_be_merged(git, review, current))
+    is_new = git.commit_at(tip) is None
+    folder = _kept.enter_context(temporary_folder("hubpress-ahead-"))
+    (folder / "objects").mkdir()
+    seen = git.fetched(review.upstream, base, folder / "objects") if is_new else git
+    warnings += _fork_is_behind(seen, review)
+    if current not in {None, *review.shared} and not was_merged(hub, seen, review, str(current), head):
+        behind = seen.count(head, tip)
+        told = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
+        return nothing_to_do(*([told] if behind else []))
+    # People are told that HEAD is detached; in CI that is how things are.
+    if current is None and not (is_ci(os.environ) and seen.contains(tip, head)):
+        return nothing_to_do()
+    step, end, moving = _plan_moves(git, seen, review, head)
+
+    def leaves() -> Hub:
+        there = switched(git, base, end, moving, folder)
+        return open_hub(hub.settings, there, moving).with_index(hub.index)
+
+    return step._replace(warnings=tuple(warnings)), leaves
 
 
 class TargetBranch(NamedTuple):
@@ -32,12 +163,7 @@ class TargetBranch(NamedTuple):
 
 
 def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
-    """Return the branch that was named, else the current one, else, where that is shared, a feature branch.
-
-    Raises:
-        Refused: the branch has commits that are neither here nor in the base branch.
-        Unusable: git does not take its name.
-    """
+    """Return the branch that was named, else the current one, else, where that is shared, a feature branch."""
     shared, current = review.shared, hub.branch or ""
     name = wanted or current
     if wanted is None and current in shared:
@@ -111,7 +237,6 @@ def _name(hub: Hub) -> str:
 
 
 def _committed_version(hub: Hub) -> str | None:
-    """Return the release that the chart requires as it is committed; None where that has no such requirement."""
     try:
         return replace(hub, files=hub.committed).version
     except Unusable:
@@ -149,3 +274,93 @@ def was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> b
         version = _committed_version(hub)
         return version is not None and branch == render(hub.settings.branch, {"version": version}, "hub.branch")
     return is_done_with(seen, review, branch, head)
+
+
+def _told(step: Step) -> tuple[Step, ...]:
+    return (step,) if step.actions or step.warnings else ()
+
+
+def _plan_moves(git: Git, seen: Git, review: Review, head: str) -> tuple[Step, str, Sequence[str]]:
+    """Return the step to the base branch, the commit that it ends at, and the files that change on the way."""
+    tip, base, current = str(review.tip), review.base, git.branch()
+    local = head if current == base else git.branch_commit(base)
+    behind = 0 if local is None or seen.contains(local, tip) else seen.count(local, tip)
+    if local and behind and not seen.contains(tip, local):
+        ahead = _commits(seen.count(tip, local))
+        raise Refused(
+            f"{base} here has {ahead} that {review.upstream} does not have, and is {behind} behind",
+            where=base,
+            hint=f"git pull --rebase {review.upstream} {base}; or put yours on a branch of their own",
+        )
+    end = tip if local is None or behind else local
+    moving = seen.unlike(head, end)
+    _require_carried(git, moving, f"{review.upstream}'s {base}")
+    why = f"{base} here is {_commits(behind)} behind" if behind else f"{base} is what a feature branch is cut from"
+    moves, at = [] if git.commit_at(tip) else [_fetch(git, review, tip, why)], local_branch(git, base, local)
+    if current != base:
+        # At once: on the way by the clone's own base branch, uncommitted changes could be in the way.
+        flags = ("--no-track", "--force-create" if local else "--create") if end == tip != local else ()
+        left = f"{current} is done with, or not what a feature branch is cut from" if current else "HEAD is detached"
+        arguments = ("switch", *flags, base, *((tip,) if flags else ()))
+        moves.append(_move(git, arguments, f"switch to {base} at {end[:_SHORT]}", left, at, end))
+    elif behind:
+        arguments = ("merge", "--ff-only", "--quiet", tip)
+        moves.append(_move(git, arguments, f"move {base} to {tip[:_SHORT]}", why, at, tip))
+    if moves and moving:
+        changes = f"changes {output.first_of(moving, _MOST_NAMED, 'files')}"
+        moves[-1] = moves[-1]._replace(details=(changes, *moves[-1].details))
+    done = [f"{base}: {tip[:_SHORT]} of {review.upstream}"] if moves else []
+    return Step("fetch", tuple(moves), summary=lambda _: done), end, moving
+
+
+def _require_carried(git: Git, moving: Sequence[str], where: str) -> None:
+    files = sorted({*moving} & {*git.changed(["."])}) if moving else []
+    if files:
+        raise Refused(
+            f"{where} changes {', '.join(files)}, which has uncommitted changes",
+            where=git.folder,
+            hint=f"put them aside: git stash push -- {' '.join(files)}; then run the same command again",
+        )
+
+
+def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
+    command = git.fetch_command(review.upstream, review.base)
+
+    def do(_: Values) -> Values:
+        git.fetch(review.upstream, review.base)
+        if git.commit_at(tip) is None:
+            raise Moved(f"{review.base} of {review.upstream} is no longer {tip[:_SHORT]}")
+        return {}
+
+    there = remote_branch(git, review.upstream, review.base, tip, push=False)
+    return Action(f"fetch {review.base} from {review.upstream}", why, do, (f"$ {command}",), (there,))
+
+
+def _move(git: Git, arguments: tuple[str, ...], what: str, why: str, at: Fact, end: str) -> Action:
+
+    def do(_: Values) -> Values:
+        git.require_unlocked()
+        git.read(*arguments)
+        return {CURRENT_BRANCH: git.branch(), HEAD: end, at.name: end}
+
+    return Action(what, why, do, (f"$ {git.command(*arguments)}",), (*standing(git, git.branch()), at))
+
+
+def _may_be_merged(git: Git, review: Review, current: str | None) -> Iterator[str]:
+    """Yield what the clone alone cannot tell of the current branch, where it was pushed once."""
+    if current not in review.shared and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}"):
+        at = f"{current} of {review.remotes.push}"
+        yield f"whether {at} was merged since the last fetch is not known here; --push and --pr ask for it"
+
+
+def _fork_is_behind(seen: Git, review: Review) -> Iterator[str]:
+    there = (review.heads or {}).get(review.base)
+    if review.is_fork and there and seen.commit_at(there):
+        behind = seen.count(there, str(review.tip))
+        if behind:
+            told = f"{review.base} of {review.remote} is {_commits(behind)} behind that of {review.upstream}"
+            yield f"{told}, which feature branches are cut from"
+
+
+def _commits(number: int) -> str:
+    return f"{number} commit{'' if number == 1 else 's'}"

@@ -20,8 +20,8 @@ from ..tools.git_faults import failed
 from ..tools.git_states import RESTORE, current_branch, head, index, left_behind, local_branch, standing, take_back
 from ..tools.process import watch
 from .branches import TargetBranch, target_branch
+from .bump import commit_message
 from .description import HERE, Witness
-from .message import commit_message
 from .pull_request import REQUEST, Branch, plan_push, plan_request
 
 # What an action here leaves besides facts.
@@ -38,12 +38,6 @@ class Commit(NamedTuple):
 
 def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witness = HERE) -> tuple[Step, Hub]:
     """Plan the commit of the managed files that differ, and the push and the pull request where they are wanted.
-
-    Args:
-        hub: the repository as it will be then.
-        options: what the user asked for.
-        review: where the branch is pushed, and where its pull request goes.
-        witness: who is asked what is known, for the pull request.
 
     Returns:
         The step, and the repository as it will leave it.
@@ -138,7 +132,6 @@ class _Start(NamedTuple):
         return Action(what, "it still has what the commit before had", do, (command,), (self.head, self.staged))
 
     def switch(self) -> Action:
-        """Return the action that switches to the target."""
         git, target = self.hub.git, self.target
 
         def do(values: Values) -> Values:
@@ -152,7 +145,6 @@ class _Start(NamedTuple):
         return Action(what, target.why, do, (command,), (self.branch, self.head, self.local))
 
     def commit(self, text: str, given: str | None) -> Action:
-        """Return the action that commits the changed files; ``text`` is what is known of the message now."""
         hub, name = self.hub, self.target.name
 
         def do(values: Values) -> Values:
@@ -213,10 +205,6 @@ def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text:
 
 
 def _require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str] = ()) -> None:
-    """Check that the changed files hold nothing but what bump and build write, in the folder and in the index.
-
-    The index is not looked at for the files in ``behind``, which it is yet to have as the commit does.
-    """
     for path in changed:
         if hub.committed.read(path) is None:
             hint = f"git add -- {path} && git commit -- {path}"
@@ -293,7 +281,6 @@ def _require_untouched(git: Git, wanted: Mapping[str, bytes], message: str) -> N
 
 
 def _require_as_wanted(git: Git, commit: str, wanted: Mapping[str, bytes]) -> None:
-    """Check that ``commit`` has the files of ``wanted`` with these bytes, and changes no others."""
     _, files = git.last_commit(commit)
     for path in sorted(files - wanted.keys()):
         raise Refused("a hook added the file to the commit", where=path, hint=f"git show --stat HEAD; {_GO_ON}")

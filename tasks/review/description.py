@@ -21,9 +21,9 @@ from ..repo.files import Committed
 from ..repo.hub import Hub, HubImage
 from ..repo.remotes import Review, fork_point
 from ..tools import docker
-from .message import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
-from .next_steps import next_steps
+from .bump import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
 from .preview import Preview, preview_of
+from .team import next_steps
 from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
 
 NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
@@ -92,7 +92,6 @@ HERE = Witness(from_registry)
 
 
 def _pinned(hub: Hub) -> Iterator[tuple[HubImage, Reference]]:
-    """Yield each image of the hub to which the values give a name and a tag, with both."""
     for image in hub.images:
         for place in hub.values_places(image)[:1]:
             name = pinned_at(hub, place)

@@ -82,11 +82,7 @@ class Difference(NamedTuple):
 
 
 def compare(before: str, after: str, old: str, new: str) -> Difference:
-    """Compare two outputs of ``helm template``, of the chart's versions ``old`` and ``new``.
-
-    Raises:
-        Unusable: one of them is not YAML.
-    """
+    """Compare two outputs of ``helm template``, of the chart's versions ``old`` and ``new``."""
     # Most objects are written alike; those are not read.
     was, now = _documents(before, old), _documents(after, new)
     had = dict(pair for text in was if text not in now for pair in _objects(text, old))
@@ -105,7 +101,6 @@ def looks_secret(name: str) -> bool:
 
 
 def _documents(rendered: str, version: str) -> dict[str, None]:
-    """Return the documents of a rendering, without lines that tell nothing but the chart's version."""
     versions = "|".join(map(re.escape, (version, version.replace("+", "_"))))
     labels = re.compile(rf"^ *(?:{_VERSION_LABELS}): [\"']?[\w.-]*(?:{versions})[\"']?\n", re.MULTILINE)
     texts = (text.strip() for text in _BETWEEN.split(labels.sub("", _CHECKSUM.sub("", rendered))))
@@ -114,7 +109,6 @@ def _documents(rendered: str, version: str) -> dict[str, None]:
 
 @lru_cache(maxsize=1024)
 def _objects(text: str, version: str) -> tuple[tuple[str, Leaves], ...]:
-    """Return each object of a document by its kind and name, without what only tells the chart's version."""
     yaml = YAML(typ="safe", pure=True)
     yaml.allow_duplicate_keys = True
     try:
@@ -157,7 +151,6 @@ def _leaves(node: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
 
 
 def _in_one_line(node: object) -> str:
-    """Return a value of YAML as people write it; a list or mapping as JSON, with what looks secret masked."""
     if isinstance(node, str) or not isinstance(node, (str, dict, list, bool, int, float, type(None))):
         return str(node)
     return json.dumps(_hidden(node), ensure_ascii=False, default=str)
@@ -187,7 +180,6 @@ def _changes(before: Leaves, after: Leaves) -> tuple[Change, ...]:
 
 
 def _lines(text: str | None) -> list[str] | None:
-    """Return the lines of a text, without blank ones."""
     return None if text is None else [line.rstrip() for line in text.splitlines() if line.strip()]
 
 

@@ -136,7 +136,6 @@ class Preview(NamedTuple):
         return None
 
     def _differences(self, same: Sequence[Outcome]) -> Iterator[str]:
-        """Yield a group's differences in the form of a diff."""
         one = same[0]
         if one.difference == Difference():
             return
@@ -168,10 +167,6 @@ def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kube
 
     ``names`` are the deployments' (all where it is empty); ``kubernetes`` is the cluster's version (``1.30``), which
     the chart must support and is rendered for.
-
-    Raises:
-        ProgramFailed: helm is missing, or a dependency cannot be fetched.
-        Unusable, Unreachable, Denied: as :func:`.bump.plan_bump`.
     """
     require_installed("helm")
     if hub.chart_folder is None:
@@ -201,7 +196,6 @@ def preview_of(hub: Hub, review: Review) -> Preview | Fault | None:
 
 
 def _before(hub: Hub, review: Review) -> tuple[str, Hub]:
-    """Return the commit at which HEAD left the base branch, and the repository as it was there."""
     commit = fork_point(hub.git, review) or "HEAD"
     return commit, replace(hub, files=Committed(hub.git, commit))
 
@@ -252,7 +246,6 @@ def _neutral(rendered: str, deployment: Deployment) -> str:
 
 
 def _named(text: str, deployment: Deployment) -> str:
-    """Return a text of :func:`_neutral` with the names again."""
     for name, neutral in _names(deployment):
         text = text.replace(neutral, name)
     return text
@@ -277,7 +270,6 @@ def _what(one: Outcome) -> str:
 
 
 def _cut(lines: Sequence[str]) -> Iterator[str]:
-    """Yield lines up to what a pull request has room for."""
     room = _LONGEST_DIFFERENCES
     for index, line in enumerate(lines):
         shown = visible(line)

@@ -141,15 +141,7 @@ def push(git: Git, remote: str, commit: str, branch: str) -> None:
 def plan_request(
     hub: Hub, review: Review, branch: Branch, pushed: Fact, witness: Witness
 ) -> tuple[Action, PullRequest | None]:
-    """Plan the pull request of ``branch``, and return it as it is planned; None where none is needed.
-
-    Args:
-        hub: the repository as it will be when the branch is pushed.
-        review: where it goes.
-        branch: the branch.
-        pushed: the fact that has the pushed commit.
-        witness: who is asked what is known of the images and the cluster.
-    """
+    """Plan the pull request of ``branch``, and return it as it is planned; None where none is needed."""
     base = review.base
     if branch.name == base:
         if branch.waits or branch.is_named:
@@ -182,7 +174,6 @@ def plan_request(
 
 
 def _require_pushable(git: Git, review: Review, branch: str) -> Mapping[str, str]:
-    """Return the remote's branches, after checking that a push of ``branch`` would only add to them."""
     remote = review.remote
     if remote not in review.remotes.names:
         raise Refused(f"there is no remote {remote}", where=git.folder, hint=f"git remote add {remote} URL")
@@ -258,7 +249,6 @@ def _known_labels(github: GitHub, wanted: Sequence[str]) -> Collection[str]:
 
 
 def _with_labels(github: GitHub, planned: PullRequest, known: Collection[str]) -> PullRequest:
-    """Return the pull request with those of its labels that GitHub knows, and a warning for each of the others."""
     labels = tuple(label for label in planned.labels if label.lower() in known)
     missing = [github.new_label_command(label) for label in planned.labels if label not in labels]
     told = (f"{github.path} does not have the label {one.argv[3]}; to create it: {one}" for one in missing)
@@ -286,7 +276,6 @@ def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
 
 
 def _add(github: GitHub, there: ForgeRequest, what: str, command: Command) -> str:
-    """Add labels to a pull request, or ask for a review; return why that is not possible, empty where it was done."""
     try:
         github.run(command)
     except Fault as fault:
@@ -305,7 +294,6 @@ def _updating(github: GitHub, there: ForgeRequest, request: PullRequest) -> Comm
 def _additions(
     github: GitHub, number: int | None, labels: Sequence[str], reviewers: Sequence[str]
 ) -> dict[str, Command]:
-    """Return what gives a pull request labels and reviewers: each command, by what it does."""
     labelling = {f"add {', '.join(labels)}": github.label_command(number, labels)} if labels else {}
     return labelling | {f"ask {one} for a review": github.review_command(number, one) for one in reviewers}
 
@@ -317,7 +305,6 @@ def _open(requests: Sequence[ForgeRequest], head: str) -> ForgeRequest | None:
 def _by_hand(
     review: Review, planned: PullRequest, final: Callable[[PullRequest, Values], PullRequest] | None
 ) -> tuple[Action, PullRequest]:
-    """Return what tells where the pull request can be opened; its text is in the plan and in the report."""
     repository = review.repository
     fork = review.fork or repository
     url = None

@@ -20,8 +20,8 @@ from ..tools.process import Pool, answer_of
 from .bump import plan_bump
 from .commit import plan_commit
 from .description import Witness, from_registry, from_report
-from .next_steps import next_steps
 from .preview import Preview, preview_of
+from .team import next_steps
 
 
 def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> Plan:
@@ -52,7 +52,6 @@ def _plan_auth(hosts: Sequence[str]) -> Step:
 
 
 def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step]) -> Iterator[Step]:
-    """Yield what follows the sign-in, each step planned on the repository as the one before will leave it."""
     build, commit = options.build, options.commit
     bumping, hub = plan_bump(hub, options.bump)
     with Pool() as pool:
@@ -86,7 +85,6 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
 def _last_commit(
     hub: Hub, options: ReleaseOptions, review: Review, building: Step, changes: Preview | Fault | None
 ) -> Step:
-    """Return the commit that ends a release, with what follows it in its report."""
     pushes = options.build.push and hub.settings.push
     images = (lambda _, left: from_report(building.report(left)["images"])) if pushes else from_registry
     step, hub = plan_commit(hub, options.commit, review, Witness(images, lambda *_: changes))

@@ -84,11 +84,7 @@ class Side(NamedTuple):
         return helm.template(self.folder, self.chart, deployment.release, deployment.namespace, there, kubernetes)
 
     def refusals(self, deployment: Deployment, kubernetes: str | None, rendered: Output) -> tuple[Refusal, ...]:
-        """Return why the chart cannot be installed so; nothing where it can.
-
-        Raises:
-            ProgramFailed: helm failed, and does not say that it is the chart's or the values' fault.
-        """
+        """Return why the chart cannot be installed so; nothing where it can."""
         oldest = self.release.oldest_kubernetes
         if kubernetes and oldest and _numbers(kubernetes) < _numbers(oldest):
             message = f"{self.version} needs Kubernetes {oldest} or newer, and the cluster has {kubernetes}"
@@ -112,7 +108,6 @@ class Side(NamedTuple):
         return [path for path in deployment.values if path not in self.encrypted]
 
     def _problems(self, deployment: Deployment, rendered: Output) -> tuple[Refusal, ...]:
-        """Read what helm says of values that it cannot render; the format of 3 and 4 differs."""
         said = without(rendered.stderr, self.secrets_of(deployment))
         found: list[Refusal] = []
         below: tuple[str, ...] = ()
@@ -147,12 +142,7 @@ class Side(NamedTuple):
 
 
 def refused_values(hub: Hub) -> dict[Refusal, tuple[str, ...]]:
-    """Return what the pinned chart refuses of the values as they lie, each with the names of the deployments.
-
-    Raises:
-        ProgramFailed: helm is missing, or a dependency cannot be fetched.
-        Unusable, Unreachable, Denied: as :func:`write_side`.
-    """
+    """Return what the pinned chart refuses of the values as they lie, each with the names of the deployments."""
     require_installed("helm")
     wanted, kubernetes = deployments(hub), hub.settings.kubernetes
     found: dict[Refusal, tuple[str, ...]] = {}
@@ -178,11 +168,6 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     """Write the chart, its dependencies and the deployments' values into the new ``folder``, out of ``tree``.
 
     The files that a release edits are as ``hub`` will have them.
-
-    Raises:
-        ProgramFailed: helm cannot fetch another dependency.
-        Unusable: the Helm repository does not have the pinned release.
-        Unreachable, Denied: it gives no usable answer.
     """
     chart, *values = paths_of(hub, wanted)
     objects = tree.objects((chart, *values))
@@ -221,7 +206,6 @@ def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
 
 
 def _fetch(hub: Hub, tree: Tree, chart: Path, index: Index, repository: HelmRepository) -> Release:
-    """Put the chart's dependencies into its folder ``charts``, and return the release of the one that counts."""
     place = chart / _CHARTS
     place.mkdir(exist_ok=True)
     own = hub.requirement
@@ -283,7 +267,6 @@ def _root(file: Path) -> Node | None:
 
 
 def _secrets_in(root: Node | None) -> Secrets:
-    """Return what stands in a values file under names that look secret."""
     found: set[tuple[str, str]] = set()
     left = [root] if root else []
     while left:

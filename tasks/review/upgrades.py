@@ -137,7 +137,6 @@ def values_below(document: Document, chart: str) -> Iterator[Value]:
 
 
 def _fits(watch: Watch, value: Value) -> bool:
-    """Whether ``watch`` asks for ``value``."""
     path, node = value.path, value.node
     *first, last = watch.path.split(".")
     steps = first if last == _ALL else [*first, last]
@@ -162,7 +161,6 @@ def _roots(document: Document, chart: str) -> Iterator[tuple[tuple[str, ...], Ma
 
 
 def _children(node: Node | None) -> list[tuple[str, Node, Node]]:
-    """Return what a mapping or list holds: key or index, the node where that stands, and the value."""
     if isinstance(node, MappingNode):
         return [(key.value, key, value) for key, value in node.entries if isinstance(key, Scalar)]
     if isinstance(node, Collection):
@@ -179,7 +177,6 @@ def _values(path: str, data: bytes, chart: str) -> Iterator[Value]:
 
 
 def _values_files(hub: Hub, chart: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the files that may hold values of the chart: the repository's own first, then all that have its key."""
     own = (hub.values_file, *(place.file for image in hub.images for place in hub.values_places(image)))
     listed = hub.git.names("ls-files", "-z", "--", ":(glob)**/*.yaml", ":(glob)**/*.yml")
     for path in filter(None, dict.fromkeys((*own, *listed))):

@@ -21,7 +21,7 @@ from .command import Command, Output
 _HELPER = "docker-credential-"
 # These go on when their starter is killed, and would leave images behind.
 _WORKING = ("chartpress", "docker")
-_PROGRAMS = ("busybox", "helm")
+_PROGRAMS = ("helm",)
 _GIT_REMOTE = ("archive", "clone", "fetch", "fetch-pack", "ls-remote", "pull", "push", "send-pack", "submodule")
 _GET_URL, _ASKED = "--get-url", "hubpress-asked"
 _GIT_VALUES, _DOCKER_VALUES = ("-C", "-c"), ("-H", "--host", "-c", "--context", "--config", "-l", "--log-level")

@@ -10,8 +10,8 @@ from tasks.core.settings import Settings
 from tasks.releases.index import Release
 from tasks.repo.hub import open_hub
 from tasks.repo.remotes import find_review
+from tasks.review.bump import Changes, Move
 from tasks.review.description import LONGEST_BODY, LONGEST_TITLE, Description, Evidence, describe
-from tasks.review.message import Changes, Move
 from tasks.tools.git import Git
 from tests.support.hubs import make_hub
 

@@ -11,7 +11,7 @@ from tasks.core.faults import Unusable
 from tasks.core.settings import read_settings, section_of
 from tasks.repo.hub import open_hub
 from tasks.repo.remotes import Remotes, Review
-from tasks.review.next_steps import StagedDeployment, deployments_in_use, next_steps
+from tasks.review.team import StagedDeployment, deployments_in_use, next_steps
 from tasks.tools.git import Git
 
 from ...support.hubs import make_hub

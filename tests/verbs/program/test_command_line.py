@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks import ns
-from tasks.usage import GROUPS
+from tasks.program import GROUPS
 from tests.support.world import nothing_written
 
 if TYPE_CHECKING:

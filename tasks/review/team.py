@@ -1,0 +1,203 @@
+"""What the team does after a release, and the page of its documentation that tells how to release.
+
+The steps are those of the setting ``next_steps``, else what the repository shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import resources
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from ..core.faults import DOOR, Fault, Unusable
+from ..core.github_actions import code, plain
+from ..core.output import first_of
+from ..core.plan import Action, Step, refused
+from ..core.reading import is_inside, is_passable
+from ..core.visible import one_line
+from ..image.tag import render
+from ..repo.deploying import HUBPLOY_FILE, PullRequestPaths, expected_labels, labels_of
+from ..repo.files import FileEdit, edit_action, join
+from ..repo.hub import Hub
+from ..repo.init import plan_init
+from ..repo.remotes import PRODUCTION, Review, find_review, upstream_address
+from ..tools.forges import GITHUB, read_remote
+from ..tools.google import is_google
+from .branches import waits_for
+
+SETTING = "hub.next_steps"
+_STAGING = "config/staging.yaml"
+_MOST_NAMED = 8
+NAME = "customize-hub-image.md"
+_TEMPLATE = resources.files(__package__) / "templates" / f"{NAME}.in"
+
+
+class StagedDeployment(NamedTuple):
+    """A deployment that uses the hub's chart: its name, and whether it has a staging hub."""
+
+    name: str
+    has_staging: bool
+
+
+def next_steps(
+    hub: Hub, review: Review, request: str | None = None, *, pushes: bool = True, is_done: bool = False
+) -> tuple[str, ...]:
+    """Return the steps that follow a release.
+
+    Args:
+        hub: the repository as the release leaves it.
+        review: where its pull request goes.
+        request: the pull request's address, or what stands for it; None where there is none.
+        pushes: whether the image is pushed.
+        is_done: whether the release had nothing left to do: then the steps begin with what it waits for, and there are
+            none where it is merged.
+    """
+    branch, base = hub.branch or "HEAD", review.base
+    start = f"{review.upstream}/{base}" if review.is_fork and review.upstream in review.remotes.names else base
+    wanted = request or f"{branch} (git log --patch {start}..{branch})"
+    names = {"version": hub.version, "branch": branch, "pull_request": wanted}
+    told = tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
+    if not pushes:
+        return (f"Push the image and set it in the values, which still name the old one: {DOOR} release",)
+    waiting = waits_for(hub, review, branch, request) if is_done else ""
+    if is_done and not waiting:
+        return ()
+    labels: tuple[str, ...] = ()
+    if not waiting:
+        try:
+            labels = expected_labels(hub, review)
+        except Unusable:  # the labeler's file cannot be read
+            labels = hub.settings.labels
+    return told or tuple(_shown_by(hub, review, wanted, labels, waiting))
+
+
+def usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
+    """Return the steps that follow each release, with ``VERSION`` in place of a version."""
+    version, request = "VERSION", "the pull request"
+    branch = render(hub.settings.branch, {"version": version}, "hub.branch")
+    names = {"version": version, "branch": branch, "pull_request": request}
+    told = tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
+    labels = labels_of(hub.files, PullRequestPaths(hub.managed, branch, review.base))
+    planned = hub.with_commit(branch, hub.managed)
+    return told or tuple(_shown_by(planned, review, request, tuple(dict.fromkeys((*hub.settings.labels, *labels)))))
+
+
+def deployments_in_use(hub: Hub) -> tuple[StagedDeployment, ...]:
+    """Return the deployments that use the hub's chart: folders with hubploy.yaml and values for it.
+
+    hubploy is told the chart when it is called; the values are what ties a deployment to it
+    (https://github.com/berkeley-dsep-infra/hubploy#repository-structure).
+    """
+    git, key = hub.git, hub.requirement.alias or hub.requirement.name
+    listed = git.names("ls-files", "-z", "--", f":(glob)**/{HUBPLOY_FILE}", f":(glob)**/{_STAGING}")
+    configs = (":(glob)**/config/*.yaml", ":(glob)**/config/*.yml")
+    search = ("grep", "-zlG", "--no-color", "--no-recurse-submodules", "-e", f"^{key}:", "--", *configs)
+    with_values = {path.rpartition("/config/")[0] for path in git.ask(*search).text.split("\0")}
+    folders = (path.rpartition("/")[0] for path in listed if path.endswith(f"/{HUBPLOY_FILE}"))
+    return tuple(
+        StagedDeployment(folder.rpartition("/")[2], f"{folder}/{_STAGING}" in listed)
+        for folder in folders
+        # The name of a template's folder holds cookiecutter's braces.
+        if folder in with_values and "{" not in folder
+    )
+
+
+def plan_setup(hub: Hub, prefix: str | None, docs: str | None) -> tuple[Step, ...]:
+    """Plan what the repository lacks, and the page at ``docs`` if it is wanted."""
+    step, left = plan_init(hub, prefix)
+    return (step,) if docs is None else (step, plan_page(left, docs))
+
+
+def plan_page(hub: Hub, path: str) -> Step:
+    """Plan the page at ``path``, a file or folder relative to the repository's top; an existing file is kept."""
+    try:
+        file = _file_at(hub, path)
+        if hub.files.read(file) is not None:
+            kept = Action(f"{file}: exists, left unchanged")
+            return Step("docs", (kept,), report=lambda _: {"files": [], "kept": [file]})
+        edit = FileEdit(file, None, page(hub).encode(), "new")
+    except Fault as fault:
+        return refused("docs", fault)
+    return Step(
+        "docs",
+        (edit_action(hub.git.folder, [edit], "of --docs")._replace(details=()),),
+        report=lambda _: {"files": [file], "kept": []},
+        summary=lambda _: [f"{file}: new"],
+    )
+
+
+def page(hub: Hub) -> str:
+    """Return the page for ``hub``, in Markdown."""
+    review = find_review(hub.git, hub.settings, ask=False)
+    google = [host for host in hub.registries if is_google(host)]
+    others = [host for host in hub.registries if host not in google]
+    upstream = read_remote(upstream_address(hub.git, hub.settings))
+    on_github = upstream is not None and upstream.forge == GITHUB
+    on_google = ", ".join(f"`gcloud auth configure-docker {host}`" for host in google)
+    markdown = one_line if hub.settings.next_steps else plain
+    steps = map(markdown, usual_steps(hub, review))
+    return _TEMPLATE.read_text("utf-8").format(
+        places="\n".join(f"| {what} | {where} |" for what, where in _places(hub, review)),
+        tools=_listed(("git", *(["gcloud"] if google else []), *(["gh"] if on_github else []), "Docker with buildx")),
+        opens="opens the pull request" if on_github else "prints where to open the pull request",
+        sign_in="\n".join((*(["$ hubpress auth"] if google else []), *(f"$ docker login {host}" for host in others))),
+        old_sign_in=f"| `gcloud auth login`, {on_google} | `hubpress auth` |\n" if google else "",
+        pins=_listed(map(code, dict.fromkeys(file for pin in hub.pins for file in pin.files))),
+        upstream=code(upstream.path) if upstream else "our repository",
+        base=code(review.base),
+        next_steps="\n".join(f"{number}. {step}" for number, step in enumerate(steps, start=1)),
+    )
+
+
+def _shown_by(hub: Hub, review: Review, request: str, labels: Sequence[str], waiting: str = "") -> Iterator[str]:
+    base = review.base
+    yield f"Wait for {waiting}" if waiting else f"Review {request}"
+    if labels:
+        yield f"Check that it has the labels {', '.join(labels)}"
+    if not waiting and hub.branch != base:
+        yield f"Merge {hub.branch or 'HEAD'} into {base}"
+    found = deployments_in_use(hub)
+    staging = [one.name for one in found if one.has_staging]
+    if staging:
+        yield f"Check the staging hubs ({first_of(staging, _MOST_NAMED)}): a user can sign in and start a server"
+    remote = (name for name in PRODUCTION if hub.git.read("for-each-ref", "--count=1", f"refs/remotes/*/{name}"))
+    production = next(remote, base)
+    if production != base:
+        yield f"Once {'they work' if staging else 'that works'}, open a pull request from {base} into {production}"
+    elif found:
+        yield f"Deploy {first_of([one.name for one in found], _MOST_NAMED)}"
+    else:
+        yield "Deploy as usual"
+
+
+def _file_at(hub: Hub, path: str) -> str:
+    top, tidy = hub.git.folder, join(path)
+    is_folder = path.endswith("/") or (top / tidy).is_dir() or not PurePosixPath(tidy).suffix
+    file = join(path, NAME) if is_folder else tidy
+    is_ours = path and is_passable(path) and is_inside(path) and file.partition("/")[0] != ".git"
+    if not is_ours or any((top / parent).is_file() for parent in PurePosixPath(file).parents):
+        raise Unusable(
+            f"{path!r} is not a path in the repository",
+            where="--docs",
+            hint=f"name it relative to the repository's top: --docs docs/{NAME}",
+        )
+    return file
+
+
+def _places(hub: Hub, review: Review) -> Iterator[tuple[str, str]]:
+    for image in hub.images:
+        yield "hub image", f"{code(image.spec.name)}, built from {code(image.dockerfile)}"
+        for place in hub.values_places(image):
+            yield "its name and tag", f"{code(place.path)} in {code(place.file)}"
+    if hub.chart_folder is not None:
+        yield (
+            "z2jh chart",
+            f"{code(hub.requirement.name)} in {code(hub.requirement_file)}, for the chart in {code(hub.chart_folder)}",
+        )
+    yield "pull requests", f"into {code(review.base)}"
+
+
+def _listed(words: Iterable[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
