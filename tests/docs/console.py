@@ -1,17 +1,12 @@
 """The commands in the documents: every block of a console or of bash, as Markdown's own grammar finds it."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from ..support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from tests.support.machine import PROJECT
 
 CONSOLE, SCRIPTS = "console", ("bash", "sh")
 PROMPT = "$ "

@@ -1,23 +1,16 @@
 """Where the documents' commands are typed: hub repositories, with all that they reach out to on this machine."""
 
-from __future__ import annotations
-
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from tests.support.cli import INVOKE, run, sh
 from tests.support.gh import StandInGh
-from tests.support.hubs import at
-
-from ..support.cli import INVOKE, run, sh
-from ..support.hubs import Hub, make_hub, make_repository
-from ..support.machine import HELMS
-from ..support.real import write_real_repository
-from ..support.registry import sign_in
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from tests.support.hubs import Hub, at, make_hub, make_repository
+from tests.support.machine import HELMS
+from tests.support.real import write_real_repository
+from tests.support.registry import sign_in
 
 HOME = "/home/you"
 FOLDER = "my-hubs"

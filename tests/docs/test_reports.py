@@ -1,7 +1,5 @@
 """docs/reports.schema.json describes every report; tests/support/cli.py holds what tasks print against it."""
 
-from __future__ import annotations
-
 from jsonschema import Draft202012Validator
 
 from tasks import ns

@@ -1,7 +1,5 @@
 """Outputs are compared with what the documents show, and nothing else is let through."""
 
-from __future__ import annotations
-
 import pytest
 
 from .volatile import missing

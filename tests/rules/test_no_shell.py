@@ -5,19 +5,15 @@ from __future__ import annotations
 import ast
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.cli import Result, run
+from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.hubs import Hub
 
 SHELLS = frozenset({"ash", "bash", "cmd", "csh", "dash", "fish", "ksh", "powershell", "pwsh", "sh", "zsh"})
 # What is started: in rehearsals Python beside a throwaway registry, and busybox to tell what a stand-in image can hold.

@@ -4,8 +4,6 @@ It answers in the forms of gh 2.x, for the calls that hubpress makes and for no 
 folder that holds it.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import dataclass

@@ -3,19 +3,15 @@
 It answers what gh 2.x asks for hubpress (https://docs.github.com/graphql, https://docs.github.com/rest), and no more.
 """
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .machine import PROJECT
 from .server import Asked, misbehaving, reply
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CERTIFICATE = PROJECT / "tests" / "data" / "server.pem"
 TEAM, ROBIN = "team/hubs", "robin/hubs"

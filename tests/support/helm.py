@@ -1,23 +1,18 @@
 """Helm chart repositories: an index in the very shape that Helm writes, real archives, a server on loopback."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import io
 import tarfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from .serving import serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,13 @@
 """Hub repositories: real git clones with a bare remote beside them."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .cli import sh
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # Nobody listens there: an image name with it can be computed and compared, and neither pulled nor pushed.
 NO_REGISTRY = "127.0.0.1:1"

@@ -1,7 +1,5 @@
 """What this machine has, and what a test may reach of it."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Images put into a registry by hand: manifests and indexes of any make, as other builders push them."""
 
-from __future__ import annotations
-
 import hashlib
 import http.client
 import json

@@ -6,10 +6,7 @@ import os
 import shlex
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 PROGRAMS = ("git", "docker", "gh", "helm", "gcloud", "docker-credential-gcloud")
 # A file for each process: programs run side by side. Each argument ends with a NUL, and a call with a lone line break.

@@ -1,20 +1,14 @@
 """Where tasks are run: a hub repository, its Helm repository and its machine, each of which can be broken."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from tests.support.world import World
+import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    import pytest
-
-    from tests.support.helm import HelmServer
-    from tests.support.hubs import Hub
+from .helm import HelmServer
+from .hubs import Hub
+from .world import World
 
 CHARTPRESS, DOCKERFILE = "chartpress.yaml", "images/hub/Dockerfile"
 REQUIREMENTS, VALUES = "hub/requirements.yaml", "hub/values.yaml"

@@ -1,16 +1,12 @@
 """Hub repositories whose images a test writes down itself."""
 
-from __future__ import annotations
-
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from tests.support.hubs import Hub, make_repository
-from tests.support.world import data
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .hubs import Hub, make_repository
+from .world import data
 
 BASE = "BASE"
 FROM_BASE = f"FROM {BASE}\n"

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from tests.support.cli import sh
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .cli import sh
 
 _COMMIT = """\
 tree {tree}

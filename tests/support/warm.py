@@ -24,16 +24,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import walk_packages
 from types import ModuleType
-from typing import IO, TYPE_CHECKING, NamedTuple, NoReturn
+from typing import IO, NamedTuple, NoReturn
 
 from .machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
 
 LIBRARIES = ("invoke.main", "ruamel.yaml", "semver", "sh", "http.client")
 # It reads the environment when it is imported.

@@ -1,18 +1,13 @@
 """What is measured on, made anew for every run: long histories, long indexes, hubs with several images."""
 
-from __future__ import annotations
-
 import hashlib
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.support.helm import ChartRelease, index_text
 from tests.support.hubs import Hub, make_repository
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _TOUCH_EVERY = 400
 _LINES_OF_A_HUB = 10

@@ -1,21 +1,15 @@
 """The harness itself: what it makes, how it judges, what it says."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from . import __main__ as bench
+from .lab import Lab
 from .row import Row, ratio
 from .timing import Call, Pairs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from .lab import Lab
 
 KEPT = Row("build", "chartpress", 0.8, 1, "x", 0.16, 0.2, 7)
 MISSED = Row("memory", "nothing", 90, 80, "MiB", 90, 0, 7)

@@ -1,17 +1,12 @@
 """Timing two programs against each other on a machine that has other things to do."""
 
-from __future__ import annotations
-
 import subprocess
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 LEAST_PAIRS = 7
 

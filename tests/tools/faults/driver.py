@@ -7,8 +7,6 @@ listed anywhere: they are what the run passes of actions, outside programs and f
 the numbers of the processes that were started.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import shlex
@@ -16,10 +14,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import sh
 from invoke.tasks import Task
@@ -28,9 +27,6 @@ from tasks.core import plan
 from tasks.program import program
 from tasks.tools import process
 from tasks.tools.command import Command
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 
 class HasPid(Protocol):

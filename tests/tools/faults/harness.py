@@ -1,23 +1,17 @@
 """The harness: a release is hurt at one of its points, made again undisturbed, and held against one that never was."""
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tasks.core.faults import DONE, INTERRUPTED
+from tests.support.cli import Result
 
 from .driver import BEFORE_FILE, ERRORS, SIGNALS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
-
-    from ...support.cli import Result
-    from .stage import Stage
-    from .world import World
+from .stage import Stage
+from .world import World
 
 CONVERGED, LOST, STUCK = "converged", "lost", "stuck"
 KILL = "SIGKILL"

@@ -3,26 +3,21 @@
 Commits are dated, and names and addresses stay, so that two releases which end well end in the same commits.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ...support.cli import TASKS, Result, run_module
-from ...support.hubs import Hub, make_hub
-from ...support.machine import PROJECT, make_home, users_own_variables
+from tasks.rehearsal.registry import Registry
+from tests.support.cli import TASKS, Result, run_module
+from tests.support.hubs import Hub, make_hub
+from tests.support.machine import PROJECT, make_home, users_own_variables
+
 from .world import World
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tasks.rehearsal.registry import Registry
 
 RELEASE = ("release", "--yes", "--push")
 PREFIX = "hurt"

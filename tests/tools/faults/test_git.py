@@ -1,25 +1,19 @@
 """A git that refuses, here or at the remote: one error, one hint, nothing lost, and the same command goes on."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks.tools.git import Git
+from tests.support.cli import TASKS
 from tests.support.steps import install_hook
 from tests.support.world import fault
 
-from ...support.cli import TASKS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from .harness import Harness
-    from .stage import Stage
+from .harness import Harness
+from .stage import Stage
 
 pytestmark = pytest.mark.engine
 

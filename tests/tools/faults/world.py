@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from ...support.hubs import Hub
+from tests.support.hubs import Hub
 
 # Of git's own: objects that nothing names, how references came about and are kept, the index with its files' times.
 # for-each-ref and ls-files tell what counts of them.

@@ -1,7 +1,5 @@
 """Ctrl-C, and two runs at once."""
 
-from __future__ import annotations
-
 import os
 import pty
 import signal
@@ -9,8 +7,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import sh
@@ -20,10 +19,6 @@ from tasks.tools.process import Pool, ask_all, attend, capture, watch
 from tests.support.cli import INVOKE
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 INTERRUPTED = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"
 PATIENCE = 20.0

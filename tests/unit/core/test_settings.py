@@ -1,22 +1,16 @@
 """Settings: from the hub's own invoke.yaml, from the environment, and what is refused of them."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tasks.core.faults import Unusable
 from tasks.core.settings import KEYS, Accepted, Settings, ValuesTarget, WholeImage, read_settings, variable
-
-from ...support.cli import INVOKE as LAB_INVOKE
-from ...support.cli import Result, run, run_task
-from ...support.hubs import Hub, make_hub
-from ...support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.cli import INVOKE as LAB_INVOKE
+from tests.support.cli import Result, run, run_task
+from tests.support.hubs import Hub, make_hub
+from tests.support.machine import PROJECT
 
 ALL_KEYS = ", ".join(KEYS)
 

@@ -1,21 +1,14 @@
 """What a build would do: planned against a real registry, with nothing built."""
 
-from __future__ import annotations
-
 import secrets
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tasks.rehearsal.registry import Registry
+from tests.support.cli import run_task
+from tests.support.hubs import Hub, make_hub
 from tests.support.manifests import Repository
-
-from ...support.cli import run_task
-from ...support.hubs import Hub, make_hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
 
 pytestmark = pytest.mark.engine
 

@@ -1,10 +1,9 @@
 """The tag is chartpress's: the same clone, asked by chartpress itself and by ours."""
 
-from __future__ import annotations
-
 import re
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +13,9 @@ from tasks.core.settings import Settings
 from tasks.image.tag import chartpress_tag, history_of, name_image
 from tasks.repo.hub import Hub, open_hub
 from tasks.tools.git import Git
+from tests.support.cli import run, sh
 
-from ...support.cli import run, sh
 from .drawing import Drawing
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 HUB = "hub: {valuesPath: jupyterhub.hub.image}"
 SECOND = "second: {valuesPath: second.image}"

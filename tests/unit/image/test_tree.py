@@ -1,24 +1,18 @@
 """What a builder gets: the files of a git tree, written as git itself checks them out."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tasks.core.faults import Refused
 from tasks.image.tree import Tree, snapshot
 from tasks.tools.git import Git
-
-from ...support.cli import sh
-from ...support.hubs import Hub, make_repository
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from tests.support.cli import sh
+from tests.support.hubs import Hub, make_repository
 
 ODD_NAMES = ("a b.txt", "é.txt", "-dash", ":colon", "*star", "[x]", 'quote".txt', "line\nbreak", "tab\t", "back\\slash")
 

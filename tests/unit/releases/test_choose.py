@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from collections import UserDict
 from typing import TypedDict
 

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import random
 import re
 
@@ -12,8 +10,7 @@ from tasks.core.faults import Unreachable
 from tasks.core.names import Reference
 from tasks.releases import index as room
 from tasks.releases.index import Index, Release, read_index
-
-from ...support import real
+from tests.support import real
 
 WHERE = "https://charts.test/index.yaml"
 HINT = f"hint: look at what is there: curl -fsSL {WHERE} | head"

@@ -1,22 +1,15 @@
-from __future__ import annotations
-
+from collections.abc import Iterator
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tasks.core.faults import Unreachable
 from tasks.core.http import Limits
+from tasks.releases.index import Release
 from tasks.releases.repository import HelmRepository
 from tests.support.charts import VALUES, chart
-
-from ...support.helm import HelmServer, served
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tasks.releases.index import Release
+from tests.support.helm import HelmServer, served
 
 QUICK = Limits(backoff=0, attempts=1)
 

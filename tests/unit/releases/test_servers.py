@@ -1,11 +1,9 @@
 """What becomes of a release when the Helm repository misbehaves: one fault, and not one byte of a file changed."""
 
-from __future__ import annotations
-
 import gzip
 import time
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,14 +14,9 @@ from tasks.repo.hub import open_hub
 from tasks.review.bump import plan_bump
 from tasks.tools.git import Git
 from tests.support.conduct import CONDUCTS, Conduct
-from tests.support.server import Server, misbehaving, reply, reset
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.helm import HelmServer
-    from tests.support.hubs import Hub
-    from tests.support.server import Answer
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub
+from tests.support.server import Answer, Server, misbehaving, reply, reset
 
 INDEX, ARCHIVE = "/index.yaml", "/jupyterhub-3.2.1.tgz"
 ANOTHER_DIGEST = "archive jupyterhub-3.2.1.tgz does not have the digest that the index names"

@@ -1,25 +1,19 @@
 """Requirements as Helm reads them, beside the real helm; ``tests/machine/helm.sh`` fetches it."""
 
-from __future__ import annotations
-
 import json
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tasks.core.yaml_tree import load
+from tasks.releases.index import Index
 from tasks.releases.versions import is_like_z2jh, is_range, parse_constraint, parse_version, respelled
-
-from ...support.helm import RELEASES, HelmServer, chart_archive, served
-from ...support.machine import HELMS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tasks.releases.index import Index
+from tests.support.helm import RELEASES, HelmServer, chart_archive, served
+from tests.support.machine import HELMS
 
 BASES = [
     "3",

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from tasks.tools.forges import is_reached_by_ssh, opening_address, read_remote, web_address

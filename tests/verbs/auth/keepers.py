@@ -1,22 +1,15 @@
 """What registries let through: nobody without a password, readers alone, tokens that run out."""
 
-from __future__ import annotations
-
 import base64
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.conduct import asks_for, says
-from tests.support.server import reply
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tests.support.server import Answer, Asked
+from tests.support.server import Answer, Asked, reply
 
 # Artifact Registry's own words: https://cloud.google.com/artifact-registry/docs/troubleshooting
 NO_ROLE = (

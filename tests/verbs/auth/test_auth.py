@@ -1,22 +1,16 @@
 """``auth``: runs what is missing, and nothing else; gcloud is a stand-in that writes down its calls."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.cli import INVOKE, Result, run_on_terminal, run_task
 from tests.support.gcloud import SECRET, GcloudStandIn, configure_docker
 from tests.support.hubs import Hub, make_hub
-
-if TYPE_CHECKING:
-    pass
 
 HOST = "us-central1-docker.pkg.dev"
 LIST = "gcloud auth list --filter=status:ACTIVE --format=json --quiet"

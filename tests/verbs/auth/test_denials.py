@@ -1,16 +1,11 @@
 """What registries, Docker and gcloud say when they deny access, and what it means."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import pytest
 
 from tasks.tools.google import denied
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 GOOGLE = "us-central1-docker.pkg.dev"
 OTHER = "quay.io"

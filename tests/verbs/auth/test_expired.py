@@ -1,27 +1,20 @@
 """Registries that let a build run and then call the token that it went in with expired."""
 
-from __future__ import annotations
-
 import json
 import re
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tasks.rehearsal.registry import Registry
+from tests.support.cli import Result, run_task, sh
+from tests.support.hubs import Hub
 from tests.support.logins import use_short_lived_tokens
 from tests.support.server import misbehaving
 
-from ...support.cli import Result, run_task, sh
 from .keepers import ShortLived
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-
-    from ...support.hubs import Hub
 
 pytestmark = pytest.mark.engine
 

@@ -1,7 +1,5 @@
 """What kubectl and buildx read of a cluster that does not answer."""
 
-from __future__ import annotations
-
 KUBECONFIG = """\
 apiVersion: v1
 kind: Config

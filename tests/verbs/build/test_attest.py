@@ -1,22 +1,16 @@
 """What a build states of the images it pushes, on an engine with the containerd image store and on one without."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.support.cli import run_task, sh
-from tests.support.engine import make_context, missing_for_second_engine, second_engine
+from tests.support.engine import Engine, make_context, missing_for_second_engine, second_engine
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import demand
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.engine import Engine
 
 pytestmark = pytest.mark.engine
 WAY_OUT = "docker buildx create --name attesting --driver docker-container"

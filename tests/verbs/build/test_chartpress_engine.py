@@ -1,22 +1,16 @@
 """``--engine chartpress``: the runbook's own commands, with the same preparation, proof and commits around them."""
 
-from __future__ import annotations
-
 import tempfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tasks.core.names import Host
+from tasks.rehearsal.registry import Registry
 from tests.support.cli import run, run_task, sh
+from tests.support.fixtures import Hubpress
+from tests.support.hubs import Hub
 from tests.support.world import fault, images_in, labels, nothing_written
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.fixtures import Hubpress
-    from tests.support.hubs import Hub
 
 pytestmark = pytest.mark.engine
 

@@ -1,26 +1,20 @@
 """Google Cloud Build, as far as it goes without Google: the real gcloud sends the request, a stand-in builds it."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks.core.names import Reference
 from tasks.image.engines import google_project
+from tasks.rehearsal.registry import Registry
 from tests.support.cli import Result, run, run_task
 from tests.support.hubs import Hub, make_hub
 
 from .google import Google, google
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tasks.rehearsal.registry import Registry
 
 EXPECTED = Path(__file__).with_name("expected")
 FLAGS = ("--builder", "cloudbuild")

@@ -1,23 +1,16 @@
 """Tags of the repository's own making: after the content, or after the chart and the commit."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tasks.rehearsal.registry import Registry
 from tests.support.cli import run_task, sh
-from tests.support.several import BASE, FROM_BASE, values_of
+from tests.support.fixtures import Hubpress
+from tests.support.hubs import Hub
+from tests.support.several import BASE, FROM_BASE, Maker, values_of
 from tests.support.world import fault, images_in, labels, nothing_written
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.fixtures import Hubpress
-    from tests.support.hubs import Hub
-    from tests.support.several import Maker
 
 pytestmark = pytest.mark.engine
 

@@ -1,23 +1,19 @@
 """Credential files: known for what they are, and never put into an image or a commit."""
 
-from __future__ import annotations
-
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tasks.repo.secrets import LARGEST, credential_in
 from tests.support.cli import run, run_task
 from tests.support.engine import files_of
+from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 from tests.support.real import CAL_ICOR
 from tests.support.steps import install_hook
 from tests.support.world import fault
-
-if TYPE_CHECKING:
-    from tests.support.hubs import Hub
 
 PEM = "-----BEGIN {kind}PRIVATE KEY-----\n{body}\n-----END {kind}PRIVATE KEY-----\n"
 BODY = base64.b64encode(bytes(range(48))).decode()

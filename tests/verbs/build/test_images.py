@@ -1,26 +1,20 @@
 """Several images of one chart: which are built, how, and where they are written."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tasks.image.inputs import INPUTS_LABEL
+from tasks.rehearsal.registry import Registry
 from tests.support.cli import run, run_task
-from tests.support.several import BASE, FROM_BASE, values_of
+from tests.support.fixtures import Hubpress
+from tests.support.hubs import Hub
+from tests.support.several import BASE, FROM_BASE, Maker, values_of
 from tests.support.world import data, fault, images_in, labels, nothing_written
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.fixtures import Hubpress
-    from tests.support.hubs import Hub
-    from tests.support.several import Maker
 
 pytestmark = pytest.mark.engine
 

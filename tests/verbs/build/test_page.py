@@ -1,10 +1,8 @@
 """docs/builders.md: each command of the page that is not ours is one that its program takes."""
 
-from __future__ import annotations
-
 import re
 import shlex
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +10,6 @@ from tests.support.cli import run, sh
 from tests.support.machine import PROJECT
 
 from .clusters import KUBECONFIG
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PAGE = (PROJECT / "docs" / "builders.md").read_text(encoding="utf-8")
 

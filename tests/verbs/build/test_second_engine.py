@@ -1,21 +1,14 @@
 """Builds on an engine somewhere else: people name it, and need not know how Docker reaches it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tasks.rehearsal.registry import Registry
 from tasks.tools.docker import Builder
 from tests.support.cli import run_task
-from tests.support.engine import make_context
+from tests.support.engine import Engine, make_context
 from tests.support.hubs import Hub, make_hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.engine import Engine
 
 pytestmark = pytest.mark.engine
 

@@ -1,19 +1,12 @@
 """What becomes of a build when the registry misbehaves while it pushes, or before it proves what was pushed."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from tests.support.cli import run_task
 from tests.support.conduct import CONDUCTS, says
-from tests.support.place import from_the_proof_on
+from tests.support.place import Place, from_the_proof_on
+from tests.support.server import Answer
 from tests.support.world import fault
-
-if TYPE_CHECKING:
-    from tests.support.place import Place
-    from tests.support.server import Answer
 
 pytestmark = pytest.mark.engine
 

@@ -1,25 +1,19 @@
 """The build cache that colleagues share: what one has built, another need not build again."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tasks.core.settings import Settings
 from tasks.image.definition import cache_fields
+from tasks.rehearsal.registry import Registry
 from tasks.repo.hub import open_hub
 from tasks.tools.docker import Builder
 from tasks.tools.git import Git
 from tests.support.cli import run_task
+from tests.support.engine import Engine
 from tests.support.hubs import Hub, make_hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.engine import Engine
 
 NAME = "127.0.0.1:1/core/hub"
 DOCKER, PODS = Builder(None, "docker"), Builder("pods", "kubernetes")

@@ -1,21 +1,15 @@
 """Images that are signed by the real cosign, and what ``check`` says of their signatures."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.support import world
-
-from ...support.cli import run_task, sh
-
-if TYPE_CHECKING:
-    from ...support.cli import Result
-    from ...support.hubs import Hub
+from tests.support.cli import Result, run_task, sh
+from tests.support.hubs import Hub
 
 pytestmark = [pytest.mark.engine, pytest.mark.cosign]
 PASSWORD = "tulip-cosign-4731"

@@ -1,19 +1,13 @@
 """What a repository's files leave open: said with all the candidates, and settled by one setting."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.support.fixtures import Hubpress
+from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub, make_repository
 from tests.support.world import fault, nothing_written
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.fixtures import Hubpress
-    from tests.support.helm import HelmServer
 
 DOCKERFILE = "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"
 CHARTPRESS = "charts: [{name: hub, images: {hub: {valuesPath: jupyterhub.hub.image}}}]\n"

@@ -1,20 +1,14 @@
 """Where the chart, its requirement and the hub image stand in the field's repositories: found without settings."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.support.fixtures import Hubpress
+from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_repository
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from tests.support.fixtures import Hubpress
-    from tests.support.helm import HelmServer
 
 OLD, NEW = "3.2.1", "3.3.8"
 V2 = "apiVersion: v2\nname: hub\nversion: 0.0.1\n"

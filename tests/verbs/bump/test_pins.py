@@ -1,24 +1,18 @@
 """The places of a release: each moved to the byte and in one commit, each told of where it was left behind."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tasks.core.settings import read_settings
 from tasks.repo.hub import layout_warnings, open_hub
 from tasks.tools.git import Git
-
-from ...support.hubs import Hub, make_hub
-from ...support.machine import PROJECT
-from ...support.world import fault, nothing_written
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ...support.fixtures import Hubpress
-    from ...support.helm import HelmServer
+from tests.support.fixtures import Hubpress
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub, make_hub
+from tests.support.machine import PROJECT
+from tests.support.world import fault, nothing_written
 
 DOCKERFILE, REQUIREMENTS, CONFIG = "images/hub/Dockerfile", "hub/requirements.yaml", "chartpress.yaml"
 URL = "https://jupyterhub.github.io/helm-chart/"

@@ -4,10 +4,9 @@ A world is a text: ``== PATH``, then the file. What a task leaves is a text too:
 ``+ NEW`` for a file that is there, or the whole of a new file. Every other byte of the repository stays.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -17,16 +16,10 @@ from tasks.repo.edits import PinnedPlace, image_edits
 from tasks.repo.hub import open_hub
 from tasks.repo.values import PinnedImage
 from tasks.tools.git import Git
-
-from ...support.hubs import Hub, make_repository
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from ...support.cli import Result
-    from ...support.fixtures import Hubpress
-    from ...support.helm import HelmServer
+from tests.support.cli import Result
+from tests.support.fixtures import Hubpress
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub, make_repository
 
 OURS = "reg.example.edu/core/site-hub"
 CHART = """\

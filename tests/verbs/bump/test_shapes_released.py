@@ -1,22 +1,16 @@
 """Repositories of each shape, rehearsed and released for real."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from ...support.cli import run_task
-from ...support.hubs import Hub, make_repository
-from ...support.world import images_in, labels
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-
-    from ...support.helm import HelmServer
+from tasks.rehearsal.registry import Registry
+from tests.support.cli import run_task
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub, make_repository
+from tests.support.world import images_in, labels
 
 pytestmark = pytest.mark.engine
 

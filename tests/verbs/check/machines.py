@@ -1,14 +1,9 @@
 """Machines with stand-ins for the tools that a release needs, each of them fit or unfit in some way."""
 
-from __future__ import annotations
-
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+from pathlib import Path
 
 BUILDER = """\
 Name:          default

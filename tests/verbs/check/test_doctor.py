@@ -1,8 +1,6 @@
 """``doctor``'s looks at the tools: every one missing, too old, broken or hanging."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +8,6 @@ from tasks.checks import machine
 from tasks.checks.machine import MachineFinding, examine
 
 from .machines import FIT, write_tool
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DOCKER_HINT = "install Docker: https://docs.docker.com/engine/install/"
 NEEDED = {

@@ -1,8 +1,6 @@
 """``doctor`` from outside: the engine, the builder, the sign-in, the registry, the platform."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -12,15 +10,11 @@ from tasks.core.settings import read_settings
 from tasks.repo.hub import Hub as OpenHub
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
+from tests.support.hubs import make_hub
 from tests.support.logins import use_helper
+from tests.support.registry import private_registry, sign_in
 
-from ...support.hubs import make_hub
-from ...support.registry import private_registry, sign_in
 from .machines import Docker, write_tool
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 GOOGLE = "us-central1-docker.pkg.dev"
 OTHER = "registry.example"

@@ -1,19 +1,14 @@
 """``doctor`` from outside: its table, its JSON, its exit code."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from ...support.cli import run_task
+from tests.support.cli import run_task
+from tests.support.hubs import Hub
+
 from .machines import FIT, write_tool
 from .places import everything
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ...support.hubs import Hub
 
 
 def test_doctors_table_and_one_hint_for_each_fault(tools: Path, settled: Hub) -> None:

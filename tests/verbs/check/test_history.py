@@ -1,26 +1,21 @@
 """``check`` and what people do with git: squashed, rebased and shallow histories, and hooks."""
 
-from __future__ import annotations
-
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from ...support.cli import run, run_task, sh
-from ...support.hubs import Hub, make_hub
-from ...support.machine import PROJECT
+from tasks.rehearsal.registry import Registry
+from tests.support.cli import run, run_task, sh
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub, make_hub
+from tests.support.machine import PROJECT
+
 from .places import DOCKERFILE, PINS, VALUES, check, computed_tag, consistent, pin, pinned_tag
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-
-    from ...support.helm import HelmServer
 
 
 def only_problem(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the JSON that it prints

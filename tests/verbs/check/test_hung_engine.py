@@ -1,19 +1,13 @@
 """An engine that takes the connection and never answers, as a suspended Docker Desktop or a dead ssh host does."""
 
-from __future__ import annotations
-
 import socket
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
-from ...support.cli import Result, run_task
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ...support.hubs import Hub
+from tests.support.cli import Result, run_task
+from tests.support.hubs import Hub
 
 pytestmark = pytest.mark.engine
 SECONDS = 15

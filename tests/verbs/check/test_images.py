@@ -1,19 +1,13 @@
 """``check`` asks for every image that the values name, and calls only those missing that a registry says it lacks."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from ...support.hubs import NO_REGISTRY
-from ...support.registry import private_registry
+from tests.support.hubs import NO_REGISTRY, Hub
+from tests.support.registry import private_registry
+
 from .places import VALUES, base_name, check, image_name, pinned_tag
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ...support.hubs import Hub
 
 pytestmark = pytest.mark.engine
 

@@ -1,21 +1,15 @@
 """Files that are none, and paths that name none: each ends at once in one error and one hint, with nothing written."""
 
-from __future__ import annotations
-
 import os
 import socket
+from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.cli import Result, run_task
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.support.hubs import Hub
+from tests.support.hubs import Hub
 
 CHARTPRESS, DOCKERFILE, VALUES = "chartpress.yaml", "images/hub/Dockerfile", "hub/values.yaml"
 READ = (

@@ -1,21 +1,14 @@
 """``status``: every pinned version, the newest, what a release would do, what is inconsistent."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from ...support.cli import run_task
-from ...support.helm import HelmServer, chart_repository, served
-from ...support.hubs import NO_REGISTRY, make_hub
+from tests.support.cli import Result, run_task
+from tests.support.helm import HelmServer, chart_repository, served
+from tests.support.hubs import NO_REGISTRY, Hub, make_hub
+
 from .places import PINS, REQUIREMENTS, base_name, computed_tag, everything, image_name, pin, pinned_tag
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ...support.cli import Result
-    from ...support.hubs import Hub
 
 CHART_IMAGE = "quay.io/jupyterhub/k8s-hub:3.3.8"
 

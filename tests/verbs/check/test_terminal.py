@@ -1,22 +1,15 @@
 """What people see: aligned tables, colour on a terminal alone, times that are human, a sign of life while they wait."""
 
-from __future__ import annotations
-
 import re
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import pytest
 
 from tasks.core import output
-
-from ...support.cli import INVOKE, Result, run, run_on_terminal, run_task
-from ...support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ...support.hubs import Hub
+from tests.support.cli import INVOKE, Result, run, run_on_terminal, run_task
+from tests.support.hubs import Hub
+from tests.support.machine import PROJECT
 
 COLOUR, NO_COLOUR = {"NO_COLOR": ""}, {"NO_COLOR": "1"}
 ESCAPE = "\x1b"

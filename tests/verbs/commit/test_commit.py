@@ -1,21 +1,15 @@
 """``commit``: exactly the managed files, on the right branch, with a message that a reviewer wants to read."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import indent
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.cli import run_task
+from tests.support.hubs import Hub
+from tests.support.layouts import make_2i2c_like, make_cal_icor_like
 from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, move, pin, refs
-
-from ...support.cli import run_task
-from ...support.hubs import Hub
-from ...support.layouts import make_2i2c_like, make_cal_icor_like
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 EXPECTED = Path(__file__).parent / "expected"
 

@@ -1,22 +1,15 @@
 """Looking at a cloned repository never runs its author's program, wherever its folders look like repositories."""
 
-from __future__ import annotations
-
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support.cli import run, run_task, sh
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub, make_hub
 from tests.support.traps import BARE, WITH_A_WORK_TREE, Trap, plant
-
-from ...support.cli import run, run_task, sh
-from ...support.hubs import Hub, make_hub
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from ...support.helm import HelmServer
 
 # The top, chartpress.yaml's folder, the chart's, and a build context.
 FOLDERS = (".", "deploy", "deploy/hub", "deploy/images/hub")

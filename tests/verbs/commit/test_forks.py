@@ -1,22 +1,16 @@
 """``commit --pr`` from a fork: the branch goes to the fork, the pull request to the team's ``staging``."""
 
-from __future__ import annotations
-
 import json
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from ...support.cli import Result, run_task
-from ...support.hubs import make_hub
-from ...support.steps import BRANCH, SUBJECT, refs
-from ...support.team import TEAMS, Team, make_team
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ...support.helm import HelmServer
+from tests.support.cli import Result, run_task
+from tests.support.helm import HelmServer
+from tests.support.hubs import make_hub
+from tests.support.steps import BRANCH, SUBJECT, refs
+from tests.support.team import TEAMS, Team, make_team
 
 PAGES = "https://github.com/team/hubs/pull"
 

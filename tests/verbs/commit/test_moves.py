@@ -1,22 +1,16 @@
 """What moves while ``commit`` works: a commit lands on the planned branch, on the planned parent, or not at all."""
 
-from __future__ import annotations
-
 import os
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.support.cli import run_task
+from tests.support.hubs import Hub
 from tests.support.logins import write_program
 from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, install_hook, refs
 from tests.support.world import fault
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ...support.hubs import Hub
 
 AGAIN = "run the same command again"
 COMMIT_TREE = "$(git commit-tree HEAD^{tree} -p HEAD -m Theirs)"

@@ -1,19 +1,12 @@
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.support.cli import Result, run_task
-from tests.support.hubs import at
+from tests.support.gh import StandInGh
+from tests.support.hubs import Hub, at
 from tests.support.steps import install_hook
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.gh import StandInGh
-    from tests.support.hubs import Hub
 
 BRANCH = "bump-z2jh-3.3.8"
 TITLE = "Move z2jh from 3.2.1 to 3.3.8"

@@ -1,18 +1,12 @@
 """``commit --push``: adds to the remote, never overwrites, and says what the remote said."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.support.cli import run_task, sh
+from tests.support.hubs import Hub
 from tests.support.steps import BRANCH, SUBJECT, commit, install_hook, pin, refs
-
-from ...support.cli import run_task, sh
-from ...support.hubs import Hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

@@ -1,21 +1,14 @@
 """Where ``commit`` refuses: one error, one hint, the right code, and nothing changed."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.support.cli import run, run_task
+from tests.support.hubs import Hub
 from tests.support.steps import BRANCH, commit, install_hook, move, refs
-
-from ...support.cli import run, run_task
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from ...support.hubs import Hub
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,20 @@
 """What the user has set for git, and where the clone lies, changes nothing of what a task says and does."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tasks.tools.git import Git
+from tests.support.cli import INVOKE, Result, run, run_task, sh
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub, make_hub
 from tests.support.steps import BRANCH, MANAGED, committed_files, install_hook
 from tests.support.traps import Trap
-
-from ...support.cli import INVOKE, Result, run, run_task, sh
-from ...support.hubs import Hub, make_hub
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from ...support.helm import HelmServer
 
 # The tasks, and how they end.
 TASKS = {

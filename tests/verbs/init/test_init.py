@@ -1,20 +1,14 @@
 """``init`` gives a chart repository its hub image, and never overwrites a file."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tasks.rehearsal.registry import Registry
 from tests.support.cli import Result, run, run_task, sh
+from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, at, make_hub, make_repository
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.helm import HelmServer
 
 CHART = """\
 apiVersion: v2

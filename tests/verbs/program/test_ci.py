@@ -1,18 +1,11 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tasks.core.github_actions import Told, of_machine, of_status, tell
 from tests.support.cli import run_task
-from tests.support.hubs import make_hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.gh import StandInGh
-    from tests.support.hubs import Hub
+from tests.support.gh import StandInGh
+from tests.support.hubs import Hub, make_hub
 
 BRANCH = "bump-z2jh-3.3.8"
 PAGE = "https://github.com/org/hubs/pull/1"

@@ -1,15 +1,10 @@
 """``--json``: one object on one line for each task, and a fault is one too."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from ...support.cli import run_task
-from ...support.hubs import make_hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.cli import run_task
+from tests.support.hubs import make_hub
 
 
 def test_a_report_is_one_line(tmp_path: Path) -> None:

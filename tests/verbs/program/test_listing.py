@@ -1,21 +1,15 @@
 """What people see first: the list, the help, and how quickly they come."""
 
-from __future__ import annotations
-
 import json
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.support.cli import run, run_task
+from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 from tests.support.typed import refusal
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.hubs import Hub
 
 CONTRACT = ["auth", "build", "bump", "check", "commit", "doctor", "init", "preview", "rehearse", "release", "status"]
 RUNBOOK = {"auth", "build", "bump", "commit", "rehearse", "release"}

@@ -1,9 +1,7 @@
 """How a task ends: its exit code, one error and one hint, and a traceback only for those who ask."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from invoke.context import Context
@@ -14,9 +12,6 @@ from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
 from tasks.core.session import HubTask
 from tests.support.cli import run_task
 from tests.support.hubs import Hub, make_hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DEAD = "http://127.0.0.1:1/"
 

@@ -1,13 +1,12 @@
 """The wheel and the source archive: the same bytes from the same commit, wherever they are made."""
 
-from __future__ import annotations
-
 import os
 import sys
 import tarfile
 import zipfile
+from collections.abc import Mapping
 from email import message_from_bytes
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -15,11 +14,7 @@ from tasks.core.version import __version__
 from tests.support.cli import run, sh
 from tests.support.machine import PROJECT
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    Built = Mapping[str, bytes]
+Built = Mapping[str, bytes]
 
 NAME = f"hubpress-{__version__}"
 WHEEL, SDIST = f"{NAME}-py3-none-any.whl", f"{NAME}.tar.gz"

@@ -1,20 +1,15 @@
 """Standard streams that are full, that nobody reads any more, or that were never there."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.cli import INVOKE
+from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from tests.support.hubs import Hub
 
 HUBPRESS = "import sys; from tasks.program import program; program.run(['hubpress', *sys.argv[1:]])"
 DOORS = {"invoke": INVOKE, "hubpress": (sys.executable, "-c", HUBPRESS)}

@@ -1,24 +1,16 @@
 """The installed command: the same tasks, in repositories that carry none."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tasks import ns
 from tasks.core.version import __version__
-from tests.support.cli import run, run_task, sh
-from tests.support.hubs import make_repository
+from tasks.rehearsal.registry import Registry
+from tests.support.cli import Result, run, run_task, sh
+from tests.support.hubs import Hub, make_repository
 from tests.support.world import fault, images_in, labels, nothing_written
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.cli import Result
-    from tests.support.hubs import Hub
 
 TASKS = sorted(ns.task_names)
 BROKEN_TASKS = "raise RuntimeError('the tasks of another program were loaded')\n"

@@ -1,23 +1,17 @@
-from __future__ import annotations
-
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from glob import escape
-from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.mark import ParameterSet
 
+from tests.support.cli import Result, run_task
+from tests.support.scene import Bug, Scene
 from tests.support.world import fault
 
-from ...support.cli import Result, run_task
 from .bad_charts import FILES, HELM_REPOSITORY
 from .bad_clones import CLONE, SETTINGS
 from .bad_machines import ENGINE, IMAGES, MISSING_PROGRAMS, REGISTRIES
-
-if TYPE_CHECKING:
-    from _pytest.mark import ParameterSet
-
-    from tests.support.scene import Bug, Scene
 
 ANYWHERE = (*HELM_REPOSITORY, *FILES, *CLONE, *SETTINGS, *MISSING_PROGRAMS)
 WITH_ENGINE = (*ENGINE, *IMAGES, *REGISTRIES)

@@ -1,25 +1,19 @@
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tasks.rehearsal.registry import Registry
 from tasks.rehearsal.stand_in import stand_ins
+from tests.support.cli import run, run_task, sh
+from tests.support.helm import HelmServer
+from tests.support.hubs import make_hub
+from tests.support.machine import PROJECT
+from tests.support.registry import sign_in
 from tests.support.scene import CHARTPRESS, VALUES, Scene
 
-from ...support.cli import run, run_task, sh
-from ...support.hubs import make_hub
-from ...support.machine import PROJECT
-from ...support.registry import sign_in
 from .bad_machines import tag_on_another_base
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-
-    from ...support.helm import HelmServer
 
 pytestmark = pytest.mark.engine
 

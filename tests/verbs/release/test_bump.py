@@ -1,19 +1,13 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support.cli import run_task
+from tests.support.helm import RELEASES, HelmServer, chart_archive, served
+from tests.support.hubs import Hub, make_hub
+from tests.support.real import write_real_index
 from tests.support.scene import DOCKERFILE, REQUIREMENTS
-
-from ...support.cli import run_task
-from ...support.helm import RELEASES, HelmServer, chart_archive, served
-from ...support.hubs import Hub, make_hub
-from ...support.real import write_real_index
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 def releases(hub: Hub) -> tuple[str, str]:

@@ -1,25 +1,18 @@
 """What an image holds, seen from outside: what its commit has, however the clone looks meanwhile."""
 
-from __future__ import annotations
-
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.cli import run, run_task
+from tests.support.engine import files_of
+from tests.support.hubs import Hub
+from tests.support.scene import Scene
 from tests.support.world import fault
-
-from ...support.cli import run, run_task
-from ...support.engine import files_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.support.scene import Scene
-
-    from ...support.hubs import Hub
 
 pytestmark = pytest.mark.engine
 CHARTPRESS, DOCKERFILE, VALUES = "chartpress.yaml", "images/hub/Dockerfile", "hub/values.yaml"

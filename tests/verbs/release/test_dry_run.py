@@ -1,20 +1,13 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.cli import run, run_task
 from tests.support.gcloud import GcloudStandIn
-from tests.support.scene import VALUES
+from tests.support.scene import VALUES, Scene
 from tests.support.world import files_in
-
-from ...support.cli import run, run_task
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.support.scene import Scene
 
 pytestmark = pytest.mark.engine
 

@@ -1,10 +1,9 @@
 """The real gh, against a stand-in for GitHub's API: a release from a fork, and from a checkout in CI."""
 
-from __future__ import annotations
-
 import json
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +11,6 @@ from tests.support.cli import Result, run_task, sh
 from tests.support.github import ROBIN, TEAM, StandInGitHub, standing_in
 from tests.support.hubs import Hub
 from tests.support.machine import real_gh
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = [pytest.mark.engine, pytest.mark.gh]
 BRANCH = "bump-z2jh-3.3.8"

@@ -1,16 +1,9 @@
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES
-
-from ...support.cli import run_task
-
-if TYPE_CHECKING:
-    from tests.support.scene import Scene
+from tests.support.cli import run_task
+from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES, Scene
 
 BRANCH = "bump-z2jh-3.3.8"
 MOVE = "Move z2jh from 3.2.1 to 3.3.8"

@@ -1,24 +1,18 @@
-from __future__ import annotations
-
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tasks.rehearsal.registry import forget_images, free_port, registry
+from tests.support.cli import run, run_task
+from tests.support.helm import HelmServer, served
+from tests.support.hubs import Hub, make_hub
+from tests.support.machine import PROJECT
 from tests.support.scene import VALUES
 from tests.support.world import images_in
-
-from ...support.cli import run, run_task
-from ...support.helm import HelmServer, served
-from ...support.hubs import Hub, make_hub
-from ...support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
 pytestmark = pytest.mark.engine
 

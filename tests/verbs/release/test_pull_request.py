@@ -1,21 +1,14 @@
 """What a pull request says of the image, with a real engine and a real registry."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tasks.rehearsal.registry import Registry
 from tests.support.cli import run_task, sh
 from tests.support.gh import StandInGh
-from tests.support.hubs import ON_GITHUB, at
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.hubs import Hub
+from tests.support.hubs import ON_GITHUB, Hub, at
 
 pytestmark = pytest.mark.engine
 FIRST = "https://github.com/org/hubs/pull/1"

@@ -1,30 +1,22 @@
-from __future__ import annotations
-
 import contextlib
 import json
 import shlex
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tasks.rehearsal.registry import registry as throwaway_registry
-from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES
+from tests.support.cli import run, run_task, sh
+from tests.support.helm import ChartRelease, chart_repository
+from tests.support.hubs import Hub, make_hub
+from tests.support.machine import PROJECT
+from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES, Scene
 from tests.support.world import files_in
-
-from ...support.cli import run, run_task, sh
-from ...support.helm import ChartRelease, chart_repository
-from ...support.hubs import Hub, make_hub
-from ...support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.scene import Scene
-
 
 pytestmark = pytest.mark.engine
 

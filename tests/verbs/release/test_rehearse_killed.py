@@ -1,30 +1,23 @@
 """A rehearsal that is interrupted leaves nothing; after one that is killed, the next one clears up."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks.core.locks import MARK, MarkedFolder
 from tasks.rehearsal.cleanup import TEMPORARY, Record, clear_up_after_killed_ones, rehearsal_folder
-
-from ...support.cli import INVOKE, run_task, sh
-from ...support.hubs import Hub, make_hub
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from ...support.helm import HelmServer
+from tests.support.cli import INVOKE, run_task, sh
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub, make_hub
 
 pytestmark = pytest.mark.engine
 

@@ -1,12 +1,10 @@
 """A rehearsal reaches nothing real, whatever the settings of the repository, git, Docker and CI say."""
 
-from __future__ import annotations
-
 import json
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,14 +15,8 @@ from tasks.tools.git import Git
 from tasks.tools.process import capture
 from tasks.tools.reach import Reach, confined
 from tasks.tools.registry import Conversation
-from tests.support.scene import CHARTPRESS, REFUSED, UNUSABLE
-
-from ...support.cli import run_task, sh
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tests.support.scene import Scene
+from tests.support.cli import run_task, sh
+from tests.support.scene import CHARTPRESS, REFUSED, UNUSABLE, Scene
 
 ENGINE = "this machine's engine, without a shared cache, and signs nothing"
 FAR = "ssh://far.invalid"

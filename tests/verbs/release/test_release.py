@@ -1,20 +1,12 @@
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.cli import INVOKE, Result, run_on_terminal, run_task
+from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
-from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES
+from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES, Scene
 from tests.support.world import fault
-
-from ...support.cli import INVOKE, Result, run_on_terminal, run_task
-
-if TYPE_CHECKING:
-    from tests.support.scene import Scene
-
-    from ...support.hubs import Hub
 
 pytestmark = pytest.mark.engine
 

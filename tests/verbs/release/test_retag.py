@@ -1,20 +1,15 @@
 """An image whose files are those of another commit now: it gets the tag of today, and is not built again."""
 
-from __future__ import annotations
-
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from ...support.cli import INVOKE, run, run_on_screen, run_task, sh
-from ...support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.support.scene import Scene
+from tests.support.cli import INVOKE, run, run_on_screen, run_task, sh
+from tests.support.machine import PROJECT
+from tests.support.scene import Scene
 
 pytestmark = pytest.mark.engine
 DOCKERFILE, VALUES = "images/hub/Dockerfile", "hub/values.yaml"

@@ -1,16 +1,17 @@
 """A whole release gives no secret away: neither in what it says, nor in anything that it leaves, nor when it fails."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tasks.rehearsal.registry import forget_images
 from tests.support.gh import StandInGh
 from tests.support.git_http import git_server
+from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub
+from tests.support.machine import Home
 from tests.support.planted import (
     IN_DOCKER,
     IN_REMOTE,
@@ -23,13 +24,6 @@ from tests.support.planted import (
 from tests.support.registry import private_registry, sign_in
 from tests.support.server import misbehaving
 from tests.support.steps import install_hook
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.support.helm import HelmServer
-    from tests.support.machine import Home
 
 pytestmark = pytest.mark.engine
 

@@ -1,20 +1,14 @@
 """A team that works in forks, against ``staging``, and merges one way or another; gh is a stand-in."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from ...support.cli import Result, run_task
-from ...support.steps import refs
-from ...support.team import Team, make_team
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ...support.hubs import Hub
+from tests.support.cli import Result, run_task
+from tests.support.hubs import Hub
+from tests.support.steps import refs
+from tests.support.team import Team, make_team
 
 pytestmark = pytest.mark.engine
 

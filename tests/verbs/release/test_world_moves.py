@@ -10,21 +10,15 @@ import os
 import shlex
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.cli import INVOKE, Result, run_on_screen, run_task, sh
+from tests.support.hubs import Hub
 from tests.support.logins import write_program
-from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES
+from tests.support.machine import PROJECT
+from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES, Scene
 from tests.support.world import fault, files_in, images_in
-
-from ...support.cli import INVOKE, Result, run_on_screen, run_task, sh
-from ...support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from tests.support.scene import Scene
-
-    from ...support.hubs import Hub
 
 pytestmark = pytest.mark.engine
 
