@@ -7,6 +7,8 @@ listed anywhere: they are what the run passes of actions, outside programs and f
 the numbers of the processes that were started.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import shlex
