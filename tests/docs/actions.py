@@ -18,15 +18,7 @@ SHELL = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")
 
 @dataclass
 class Job:
-    """One job of a workflow.
-
-    Attributes:
-        workflow: the whole file, as YAML means it.
-        name: the job's key.
-        known: what the expressions in it stand for: ``inputs.version``, ``vars.NAME``.
-        folder: where the files for outputs and summaries go.
-        ran: the names of the steps that ran.
-    """
+    """One job of a workflow."""
 
     workflow: dict[str, Any]
     name: str

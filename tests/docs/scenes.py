@@ -21,14 +21,7 @@ GOOGLE = "us-central1-docker.pkg.dev/your-project"
 
 @dataclass(frozen=True)
 class Around:
-    """What a hub repository reaches out to, on this machine.
-
-    Attributes:
-        registry: its registry's ``HOST:PORT``.
-        base: the repository of its base image.
-        charts: the address of its Helm repository.
-        programs: the folder of the installed command.
-    """
+    """What a hub repository reaches out to, on this machine."""
 
     registry: str
     base: str
@@ -38,14 +31,7 @@ class Around:
 
 @dataclass(frozen=True)
 class Scene:
-    """A place where commands are typed.
-
-    Attributes:
-        home: the folder that the documents call ``/home/you``.
-        around: what is reached from there.
-        cwd: the folder that they are typed in.
-        env: variables besides the test's own.
-    """
+    """A place where commands are typed."""
 
     home: Path
     around: Around

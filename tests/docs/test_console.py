@@ -59,13 +59,7 @@ def _help(*words: str) -> str:
 
 @dataclass(frozen=True)
 class Rule:
-    """Commands that are not typed.
-
-    Attributes:
-        begins: what they begin with.
-        why: the reason.
-        check: says what is wrong with one, or None.
-    """
+    """Commands that are not typed."""
 
     begins: str
     why: str

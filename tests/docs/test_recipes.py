@@ -308,11 +308,7 @@ def test_the_cron_line_and_its_script(real_hub: Hub, gh: StandInGh, tmp_path: Pa
 
 @dataclass(frozen=True)
 class StandInGitLab:
-    """A STAND-IN for curl that asks GitLab: it keeps one merge request in a file, and writes down what it was sent.
-
-    Attributes:
-        folder: what goes on PATH; what it keeps lies there.
-    """
+    """A STAND-IN for curl that asks GitLab: it keeps one merge request in a file, and writes down what it was sent."""
 
     folder: Path
 

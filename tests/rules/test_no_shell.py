@@ -22,13 +22,7 @@ PROGRAMS = frozenset({"git", "docker", "chartpress", "gcloud", "gh", "helm", "bu
 
 @dataclass(frozen=True)
 class Start:
-    """A program that Python was asked to start.
-
-    Attributes:
-        event: how.
-        path: the program; for ``os.system`` the command.
-        argv: its name and arguments; empty where there are none.
-    """
+    """A program that Python was asked to start."""
 
     event: str
     path: str

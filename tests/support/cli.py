@@ -28,13 +28,7 @@ INVOKE = (sys.executable, "-m", *TASKS)
 
 @dataclass(frozen=True)
 class Result:
-    """What a child said, and how it ended.
-
-    Attributes:
-        code: its exit status.
-        out: its standard output.
-        err: its standard error.
-    """
+    """What a child said, and how it ended."""
 
     code: int
     out: str

@@ -20,12 +20,7 @@ STOP_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine that runs.
-
-    Attributes:
-        host: where it listens, as ``DOCKER_HOST`` has it.
-        pid: its process.
-    """
+    """An engine that runs."""
 
     host: str
     pid: int

@@ -50,11 +50,7 @@ SECRET = "ya29.tulip-token-4719"
 
 @dataclass(frozen=True)
 class GcloudStandIn:
-    """A folder for the front of PATH, with a stand-in gcloud.
-
-    Attributes:
-        folder: it holds the programs and what they wrote down.
-    """
+    """A folder for the front of PATH, with a stand-in gcloud."""
 
     folder: Path
 

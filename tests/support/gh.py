@@ -18,11 +18,7 @@ PAGES = "https://{repository}/pull/{number}"
 
 @dataclass(frozen=True)
 class StandInGh:
-    """The stand-in, seen from a test.
-
-    Attributes:
-        folder: what goes on PATH; all that it keeps lies there.
-    """
+    """The stand-in, seen from a test."""
 
     folder: Path
 

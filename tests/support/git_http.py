@@ -15,15 +15,7 @@ from .serving import serving
 
 @dataclass
 class GitServer:
-    """A server of git repositories.
-
-    Attributes:
-        folder: the folder that the bare repositories lie in.
-        user: who is let in.
-        password: the user's.
-        port: its port on 127.0.0.1.
-        let_in: the paths that were asked for with the password.
-    """
+    """A server of git repositories."""
 
     folder: Path
     user: str

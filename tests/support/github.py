@@ -20,15 +20,7 @@ _PAGE = {"hasNextPage": False, "endCursor": ""}
 
 @dataclass
 class StandInGitHub:
-    """GitHub as the real gh sees it: the team's repository, and its fork.
-
-    Attributes:
-        host: its ``HOST:PORT``.
-        requests: the pull requests of the team's repository, the newest last.
-        labels: the labels that it has.
-        collaborators: who may be asked for a review.
-        asked: the operations and calls so far.
-    """
+    """GitHub as the real gh sees it: the team's repository, and its fork."""
 
     host: str
     requests: list[dict[str, Any]] = field(default_factory=list)

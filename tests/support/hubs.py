@@ -18,12 +18,7 @@ ON_GITHUB = "https://github.com/org/hubs.git"
 
 @dataclass(frozen=True)
 class Hub:
-    """A clone of a hub repository.
-
-    Attributes:
-        path: its work tree.
-        remote: the bare repository that is its ``origin``.
-    """
+    """A clone of a hub repository."""
 
     path: Path
     remote: Path
@@ -77,15 +72,7 @@ def make_hub(
     registry: str = NO_REGISTRY,
     chart_repository: str = REAL_CHARTS,
 ) -> Hub:
-    """Make a hub repository as this project's own is: one chart, one image, nothing built yet.
-
-    Args:
-        path: the work tree; the remote goes beside it, as ``PATH.git``.
-        version: the z2jh release that it stands on.
-        base: the repository that its Dockerfile inherits from.
-        registry: what its image names begin with: a host, or a host and a path.
-        chart_repository: where its chart takes jupyterhub from.
-    """
+    """Make a hub repository as this project's own is: one chart, one image, nothing built yet."""
     return make_repository(
         path,
         {

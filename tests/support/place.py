@@ -10,13 +10,7 @@ from .server import Answer, Rule, Server
 
 @dataclass(frozen=True)
 class Place:
-    """A hub repository whose images go through ``front`` to a real registry.
-
-    Attributes:
-        hub: the repository, on 3.2.1.
-        front: what stands before the registry.
-        path: the path of its image's repository.
-    """
+    """A hub repository whose images go through ``front`` to a real registry."""
 
     hub: Hub
     front: Server

@@ -55,17 +55,7 @@ def given_away(data: bytes) -> list[str]:
 
 @dataclass(frozen=True)
 class Planted:
-    """A hub repository, and all that a release of it reaches.
-
-    Attributes:
-        hub: the clone.
-        remote: the server of its remote.
-        charts: what stands before its Helm repository.
-        registry: where its image goes.
-        gh: what stands in for gh.
-        folder: the test's: everything lies in it, the registry's content too.
-        home: the user's.
-    """
+    """A hub repository, and all that a release of it reaches."""
 
     hub: Hub
     remote: GitServer

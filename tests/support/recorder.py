@@ -20,11 +20,7 @@ _END = "\0\n\0"
 
 @dataclass(frozen=True)
 class Recorder:
-    """The calls of outside programs.
-
-    Attributes:
-        folder: what stands first on PATH for the calls to be written down.
-    """
+    """The calls of outside programs."""
 
     folder: Path
 

@@ -17,15 +17,7 @@ REFUSED, UNUSABLE, PROGRAM, UNREACHABLE = 1, 2, 3, 4
 
 @dataclass(frozen=True)
 class Scene:
-    """A hub repository and what is around it.
-
-    Attributes:
-        hub: a hub repository on 3.2.1, its work tree clean.
-        charts: its Helm repository.
-        folder: a folder for whatever else.
-        request: the test's, for further fixtures.
-        env: what the task finds in its environment besides the test's own.
-    """
+    """A hub repository and what is around it."""
 
     hub: Hub
     charts: HelmServer

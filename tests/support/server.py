@@ -27,14 +27,7 @@ _TLS = b"\x16"
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that came in.
-
-    Attributes:
-        method: ``GET``.
-        path: its path, with the query.
-        headers: its headers.
-        body: its body, whole.
-    """
+    """A request that came in."""
 
     method: str
     path: str

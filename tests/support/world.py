@@ -37,15 +37,7 @@ LOOKS = (
 
 @dataclass(frozen=True)
 class World:
-    """What there is around a hub repository.
-
-    Attributes:
-        files: its work tree.
-        clone: its HEAD, branches, index, stash and configuration, as git tells them.
-        remote: the remote's branches.
-        images: what the registry has: digests by ``repository:tag``.
-        logins: Docker's own configuration.
-    """
+    """What there is around a hub repository."""
 
     files: Mapping[str, bytes]
     clone: tuple[str, ...]

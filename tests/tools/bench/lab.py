@@ -47,13 +47,7 @@ def open_lab(folder: Path, pairs: int) -> Iterator[Lab]:
 
 @dataclass
 class Lab:
-    """What the rows are measured with; made when it is first asked for, taken down at the end.
-
-    Attributes:
-        folder: everything that is written lies below it.
-        pairs: how many pairs a row is measured with.
-        held: what is taken down at the end.
-    """
+    """What the rows are measured with; made when it is first asked for, taken down at the end."""
 
     folder: Path
     pairs: int

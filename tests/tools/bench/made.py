@@ -45,16 +45,7 @@ def _release(number: int) -> ChartRelease:
 
 
 def make_bench_hub(path: Path, *, base: str, version: str, prefix: str, charts: str, shape: Shape) -> Hub:
-    """Make a hub repository of ``shape``.
-
-    Args:
-        path: the work tree; its remote goes beside it.
-        base: the repository of the base image.
-        version: the z2jh release, which is the base image's tag too.
-        prefix: what the images' names begin with.
-        charts: the Helm repository.
-        shape: how it looks.
-    """
+    """Make a hub repository of ``shape``."""
     requirement = f"  - name: jupyterhub\n    version: {version}\n    repository: {charts}\n"
     return make_repository(
         path,

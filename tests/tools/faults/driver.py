@@ -82,11 +82,6 @@ class Points:
 
     A point lies before each outside program and each call on a file, in the middle of each program, and at the end.
     What has just ended is named with it: from there to the next point nothing happens that anybody else could see.
-
-    Args:
-        trace: the file that they are written to.
-        at: the number of the one at which harm is done.
-        harm: its name. A signal comes once; a disk that is full stays full.
     """
 
     def __init__(self, trace: Path, at: int, harm: str) -> None:

@@ -22,15 +22,7 @@ _FAULTS = (1, 2, 3, 4)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one release that was hurt.
-
-    Attributes:
-        number: the point's.
-        point: its name.
-        harm: what was done to the release there.
-        kind: whether it converged, lost something, or was stuck.
-        why: what was lost, or where it was stuck.
-    """
+    """What became of one release that was hurt."""
 
     number: int
     point: str
@@ -44,12 +36,7 @@ class Verdict:
 
 @dataclass
 class Harness:
-    """The points of a release, and what becomes of it when it is hurt there.
-
-    Attributes:
-        stage: where it is made.
-        remembers: whether what a second release makes of a world is remembered, for the next stop in the same world.
-    """
+    """The points of a release, and what becomes of it when it is hurt there."""
 
     stage: Stage
     remembers: bool = True

@@ -28,14 +28,7 @@ _DATES = {"GIT_AUTHOR_DATE": _DATE, "GIT_COMMITTER_DATE": _DATE}
 
 @dataclass(frozen=True)
 class Around:
-    """What a release reaches out to.
-
-    Attributes:
-        registry: where its image goes.
-        base: the repository of its base image.
-        charts: the address of its Helm repository.
-        guards: a folder of programs that stand before those which would reach further.
-    """
+    """What a release reaches out to."""
 
     registry: Registry
     base: str
@@ -45,13 +38,7 @@ class Around:
 
 @dataclass(frozen=True)
 class Stage:
-    """A place for one release at a time.
-
-    Attributes:
-        folder: where everything lies.
-        around: what a release reaches out to.
-        prefix: the first part of its images' names; another stage at the same registry has another.
-    """
+    """A place for one release at a time."""
 
     folder: Path
     around: Around

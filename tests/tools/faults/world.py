@@ -22,19 +22,7 @@ _VARYING = ("hub/.git/hubpress.lock", "home/docker/buildx", "home/docker/.buildN
 
 @dataclass(frozen=True)
 class World:
-    """What there is in one place, and in its registry.
-
-    Attributes:
-        head: the current branch.
-        refs: every reference of the clone, stashes included.
-        subjects: the current branch's commits.
-        index: the index.
-        status: what git says of the work tree.
-        config: the clone's own settings.
-        remote: the remote's branches.
-        images: the digest of each image in the registry, by ``repository:tag``.
-        files: every file's bytes, in the clone and around it; of git's own the names alone count.
-    """
+    """What there is in one place, and in its registry."""
 
     head: str
     refs: str

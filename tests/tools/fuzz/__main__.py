@@ -32,17 +32,7 @@ class TooSlow(BaseException):
 
 @dataclass
 class Tally:
-    """What came of one reader's inputs.
-
-    Attributes:
-        reader: the reader.
-        folder: where inputs that broke it are kept.
-        inputs: how many it was given.
-        faults: how many of them it refused with a fault.
-        crashes: how many it did not get over.
-        late: how many took longer than its bound.
-        slowest: the longest that one took, in seconds.
-    """
+    """What came of one reader's inputs."""
 
     reader: Reader
     folder: Path

@@ -52,14 +52,7 @@ SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Reader:
-    """One reader.
-
-    Attributes:
-        name: what it reads.
-        inputs: what it is given.
-        read: gives it an input.
-        seconds: how long it may take for one.
-    """
+    """One reader."""
 
     name: str
     inputs: SearchStrategy[Any]

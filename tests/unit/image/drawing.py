@@ -19,12 +19,7 @@ FILES = {
 
 @dataclass
 class Drawing:
-    """A clone whose history is drawn word by word.
-
-    Attributes:
-        top: the clone.
-        root: the folder of chartpress.yaml in it, with a slash at the end; empty for the top.
-    """
+    """A clone whose history is drawn word by word."""
 
     top: Path
     root: str = ""

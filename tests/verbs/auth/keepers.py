@@ -21,11 +21,7 @@ _BASIC = 'Basic realm="hubpress"'
 
 @dataclass(frozen=True)
 class Request:
-    """What a registry is asked, as far as a keeper needs it.
-
-    Attributes:
-        asked: the request itself.
-    """
+    """What a registry is asked, as far as a keeper needs it."""
 
     asked: Asked
 
@@ -77,14 +73,7 @@ class Readers:
 
 @dataclass
 class ShortLived:
-    """Lets in ``token-1``, ``token-2``, ...; those that were given out before a push began have run out for it.
-
-    Attributes:
-        status: the HTTP status of a token that has run out.
-        code: the error's code.
-        message: the error's message.
-        runs_out: how many more pushes will find that their token has run out.
-    """
+    """Lets in ``token-1``, ``token-2``, ...; those that were given out before a push began have run out for it."""
 
     status: int = 401
     code: str = "UNAUTHORIZED"
@@ -110,11 +99,6 @@ class Tokens:
     """Sells tokens to those who have the password, as Docker Hub and most others do; also plays the token server.
 
     https://distribution.github.io/distribution/spec/auth/token/
-
-    Attributes:
-        passwords: by user.
-        readers: the users whose tokens are for looking alone.
-        sold: the tokens, each with the scopes that it may write in.
     """
 
     passwords: Mapping[str, str]

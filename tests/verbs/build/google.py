@@ -27,15 +27,7 @@ PROGRAMS = {"gcr.io/cloud-builders/docker": "docker"}
 
 @dataclass
 class Google:
-    """What the stand-in is, and what it was asked.
-
-    Attributes:
-        address: where it listens.
-        folder: where it puts what is uploaded.
-        denial: what it answers to a build instead; empty to build.
-        build: the build that it was asked for last.
-        ended: how that ended; empty before.
-    """
+    """What the stand-in is, and what it was asked."""
 
     address: str
     folder: Path

@@ -21,14 +21,7 @@ CHARTPRESS = "charts:\n- name: hub\n  images:\n    hub: {valuesPath: jupyterhub.
 
 @dataclass(frozen=True)
 class Layout:
-    """A repository's files, and what a bump moves in them.
-
-    Attributes:
-        title: what is special about it.
-        files: its files; ``URL`` in them is the Helm repository's address, without a slash at its end.
-        moves: the files that a bump changes, each with the one text in it that does, and what it becomes.
-        cwd: the folder that the task is run in.
-    """
+    """A repository's files, and what a bump moves in them."""
 
     title: str
     files: Mapping[str, str]

@@ -22,11 +22,7 @@ LOCKS = {"requirements.yaml": "requirements.lock", "Chart.yaml": "Chart.lock"}
 
 @dataclass(frozen=True)
 class Helm:
-    """The stand-in for helm that is on PATH.
-
-    Attributes:
-        record: the file in which it writes down its calls.
-    """
+    """The stand-in for helm that is on PATH."""
 
     record: Path
 

@@ -23,16 +23,7 @@ STEPS = ("auth", "bump", "commit", "build", "commit")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a release leaves behind.
-
-    Attributes:
-        branch: the branch that it ended on.
-        head: that branch's commit.
-        subjects: the commits that it made, newest first.
-        files: the work tree.
-        status: what git says of it.
-        images: what the registry has.
-    """
+    """What a release leaves behind."""
 
     branch: str
     head: str

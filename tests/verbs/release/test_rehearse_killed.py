@@ -39,13 +39,7 @@ def wait_until(reached: Callable[[], object]) -> None:
 
 @dataclass
 class Rehearsal:
-    """A rehearsal that runs, and what it leaves.
-
-    Attributes:
-        child: its process.
-        temporary: the folder that it puts its own into.
-        said: the lines that it has said so far.
-    """
+    """A rehearsal that runs, and what it leaves."""
 
     child: subprocess.Popen[str]
     temporary: Path
