@@ -35,16 +35,6 @@ def last_lines(done: Result) -> list[str]:
 
 
 @pytest.mark.engine
-def test_a_builder_that_nobody_made(hub: Hub) -> None:
-    refused = run_task("build", "--builder", "nobody-made-this", cwd=hub.path)
-    assert refused.code == 3, refused
-    assert refused.err == (
-        'error: the builder does not answer: no builder "nobody-made-this" found (nobody-made-this)\n'
-        "hint: docker buildx ls\n"
-    )
-
-
-@pytest.mark.engine
 def test_an_engine_somewhere_else_that_is_down(hub: Hub) -> None:
     sh("docker", "context", "create", "far", "--docker", f"host={NOBODY}", cwd=hub.path)
     for flags in ((), ("--dry",)):

@@ -47,7 +47,6 @@ def after_a_git_tag_that_is_no_version(hub: Hub) -> None:
 @pytest.mark.parametrize(
     ("task", "prepare"),
     [
-        ("build", as_it_is),
         ("build", with_a_git_tag_that_came_after_the_image),
         ("build", after_a_git_tag_that_is_no_version),
         ("release --yes", as_it_is),

@@ -61,10 +61,9 @@ def test_a_colleague_does_not_build_again_what_the_last_image_has(
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("mode", ["on", "registry"])
-def test_a_cache_that_fails_does_not_fail_the_build(tmp_path: Path, registry: Registry, mirror: str, mode: str) -> None:
+def test_a_cache_that_fails_does_not_fail_the_build(tmp_path: Path, registry: Registry, mirror: str) -> None:
     """The values name an image that the registry has lost; and Docker's own driver cannot write the registry kind."""
-    hub = _hub_with_cache(tmp_path, registry, mirror, mode)
+    hub = _hub_with_cache(tmp_path, registry, mirror, "registry")
     name = json.loads(run_task("--dry", "build", "--json", cwd=hub.path).out)["images"][0]["repository"]
     hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {name}\n      tag: lost\n")
     hub.commit("Name a lost image")
@@ -72,7 +71,7 @@ def test_a_cache_that_fails_does_not_fail_the_build(tmp_path: Path, registry: Re
     built = run_task("build", cwd=hub.path)
 
     assert built.code == 0, built
-    assert ("building once more without the shared cache" in built.err) == (mode == "registry")
+    assert "building once more without the shared cache" in built.err
 
 
 def _hub_with_cache(tmp_path: Path, registry: Registry, mirror: str, mode: str) -> Hub:

@@ -163,14 +163,11 @@ def test_with_the_public_log(signing: Hub) -> None:
     assert "cosign sign --recursive --yes --tlog-upload=true --key cosign.key" in build(signing, "--dry").out
 
 
-@pytest.mark.parametrize("words", ["decryption failed"])
-def test_a_wrong_password_leaves_the_values_as_they_are(
-    signing: Hub, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_password_leaves_the_values_as_they_are(signing: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COSIGN_PASSWORD", "wrong")
     values = signing.read(VALUES)
     error, hint = world.fault(build(signing, code=3))
-    assert words in error
+    assert "decryption failed" in error
     assert f"cosign sign --recursive --yes {LOG} --key cosign.key " in hint
     assert signing.read(VALUES) == values
     monkeypatch.setenv("COSIGN_PASSWORD", PASSWORD)
