@@ -22,6 +22,8 @@ def message(hub: Hub) -> str:
 
 
 def test_on_the_default_branch_a_feature_branch_is_made(moved: Hub) -> None:
+    dry = commit(moved, "--dry", "--json").json
+    assert dry == {"branch": BRANCH, "commits": [{"hash": None, "subject": SUBJECT}], "pull_request": None}
     done = commit(moved)
     assert done.code == 0, done
     short = moved.git("rev-parse", "--short=12", "HEAD")
