@@ -190,7 +190,7 @@ def entries(stage: Stage) -> set[str]:
     return set(stage.hub.git("status", "--porcelain").splitlines())
 
 
-@pytest.mark.parametrize("typed", ["", "commit", "build, commit"])
+@pytest.mark.parametrize("typed", ["", "build, commit"])
 def test_git_interrupted_before_the_index_is_finished_by_the_next_commit(harness: Harness, typed: str) -> None:
     stage = harness.stage
     interrupt_before_the_index(stage)
@@ -202,15 +202,6 @@ def test_git_interrupted_before_the_index_is_finished_by_the_next_commit(harness
     again = stage.release()
     assert again.code == 0, again
     assert not stage.look().difference(harness.undisturbed)
-
-
-def test_the_plan_shows_the_command_that_finishes_an_interrupted_commit(harness: Harness) -> None:
-    stage = harness.stage
-    interrupt_before_the_index(stage)
-    dry = stage.run(*TASKS, "--dry", "commit")
-    assert "$ git --literal-pathspecs restore --staged -- hub/requirements.yaml images/hub/Dockerfile" in dry.out, dry
-    done = stage.run(*TASKS, "commit")
-    assert done.out == "put hub/requirements.yaml, images/hub/Dockerfile into the index as committed\n"
 
 
 def test_what_somebody_staged_of_the_last_commit_is_no_interrupted_one(harness: Harness) -> None:

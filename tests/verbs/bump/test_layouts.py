@@ -13,7 +13,6 @@ from tests.support.hubs import Hub, make_repository
 OLD, NEW = "3.2.1", "3.3.8"
 V2 = "apiVersion: v2\nname: hub\nversion: 0.0.1\n"
 V2_HUB = f"{V2}dependencies: [{{name: jupyterhub, version: 3.2.1, repository: URL}}]\n"
-V1 = "apiVersion: v1\nname: hub\nversion: 0.0.1\n"
 DOCKERFILE = "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"
 VALUES = "jupyterhub: {hub: {image: {name: , tag: }}}\n"
 CHARTPRESS = "charts:\n- name: hub\n  images:\n    hub: {valuesPath: jupyterhub.hub.image}\n"
@@ -33,17 +32,6 @@ class Layout:
         return make_repository(path, {name: text.replace("URL", address) for name, text in self.files.items()})
 
 
-def requirement(text: str, moved: tuple[str, str], *, title: str, file: str = "requirements.yaml") -> Layout:
-    """Return a plain repository with ``text`` in the chart's requirement file."""
-    charts = {"hub/Chart.yaml": V1, f"hub/{file}": text}
-    base = {"chartpress.yaml": CHARTPRESS, "hub/values.yaml": VALUES, "images/hub/Dockerfile": DOCKERFILE}
-    return Layout(title, {**base, **charts}, {f"hub/{file}": moved, "images/hub/Dockerfile": (OLD, NEW)})
-
-
-def chart_yaml(text: str, moved: tuple[str, str], *, title: str) -> Layout:
-    return requirement(V2 + text, moved, title=title, file="Chart.yaml")
-
-
 def below(folder: str, title: str, *, cwd: str = ".") -> Layout:
     """Return a repository that has all of its hub in a folder, and other things beside it."""
     inner = {
@@ -59,45 +47,6 @@ def below(folder: str, title: str, *, cwd: str = ".") -> Layout:
 
 EXACTLY = ("version: 3.2.1", "version: 3.3.8")
 LAYOUTS = [
-    requirement(
-        "dependencies:\n- name: jupyterhub\n  version: 3.2.1\n  repository: URL/\n",
-        EXACTLY,
-        title="requirements.yaml, list at column 0",
-    ),
-    requirement(
-        'dependencies:\n  - name: "jupyterhub"\n    version: "3.2.1"\n    repository: "URL"\n',
-        ('version: "3.2.1"', 'version: "3.3.8"'),
-        title="double quotes, address without a slash",
-    ),
-    requirement(
-        "dependencies:\n  - repository: 'URL/'\n    version: '3.2.1' # z2jh\n    name: 'jupyterhub'",
-        ("version: '3.2.1' # z2jh", "version: '3.3.8' # z2jh"),
-        title="single quotes, name last, comment, no newline at the end",
-    ),
-    requirement(
-        "dependencies:\r\n  - name: jupyterhub\r\n    version: 3.2.1\r\n    repository: URL\r\n",
-        EXACTLY,
-        title="CRLF",
-    ),
-    requirement(
-        "dependencies:\n"
-        "# - name: jupyterhub\n#   version: 3.2.0\n"
-        "- name: jupyterhub-ssh\n  version: 3.2.1-0.dev.git.1.habc\n  repository: https://x.invalid/\n"
-        "- name: jupyterhub\n  version: 3.2.1 # move images/hub too\n  repository: URL\n"
-        "- name: jupyterhub-home-nfs\n  version: 3.2.1-rc1\n  repository: oci://ghcr.io/2i2c-org\n",
-        ("version: 3.2.1 # move", "version: 3.3.8 # move"),
-        title="among siblings of the same prefix, an old one in a comment above",
-    ),
-    chart_yaml(
-        "dependencies:\n  - name: jupyterhub\n    version: 3.2.1\n    repository: URL\n",
-        EXACTLY,
-        title="Chart.yaml v2, plain",
-    ),
-    chart_yaml(
-        'dependencies:\n- name: jupyterhub\n  version: "3.2.1"\n  repository: "URL/"\n  import-values: [a]\n',
-        ('version: "3.2.1"', 'version: "3.3.8"'),
-        title="Chart.yaml v2, quoted",
-    ),
     Layout(
         "Chart.yaml v2 beside the requirements.yaml that Helm still prefers",
         {
@@ -109,7 +58,6 @@ LAYOUTS = [
         },
         {"hub/requirements.yaml": EXACTLY, "images/hub/Dockerfile": (OLD, NEW)},
     ),
-    below("helm-charts", "chartpress.yaml in a folder below"),
     below("ops/clusters/helm", "chartpress.yaml three folders below"),
     below("helm-charts", "run from a folder beside it", cwd="helm-charts/images"),
     Layout(

@@ -89,7 +89,6 @@ charts:
 CHART_MOVED = "== hub/Chart.yaml\n-   version: 3.2.1   #\n+   version: 3.3.8   #\n"
 MOVED = "== images/site-hub/Dockerfile\n- k8s-hub:3.2.1\n+ k8s-hub:3.3.8\n"
 BUILT = '== hub/values.yaml\n- "0.0.1-0.dev.git.1.h0000000"\n+ "7.7.7"\n'
-FILLED = f"== hub/values.yaml\n-       name:\n-       tag:\n+       name: {OURS}\n+       tag: 7.7.7\n"
 MAKEFILE = """\
 == Makefile
 check: ## fail if chart, base image and values do not agree

@@ -162,6 +162,7 @@ def changed_lines(diff: str) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.parametrize("world", ["no chartpress.yaml", "the image alone"], indirect=True)
 def test_a_rehearsal_moves_each_place_and_leaves_the_repository_as_it_is(world: World, registry: Registry) -> None:
     hub, before, there = world.hub, world.hub.snapshot(), images_in(registry.address)
     told = run_task("rehearse", cwd=hub.path)

@@ -12,8 +12,6 @@ from tests.support.registry import push_stand_in
 
 from .places import check, consistent, push_in_place_of
 
-FIRST, SECOND = "images/hub/Dockerfile", "images/db/Dockerfile"
-
 
 def problems(hub: Hub) -> list[dict[str, str]]:
     result = check(hub, "--offline", "--json")

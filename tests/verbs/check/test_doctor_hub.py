@@ -112,9 +112,6 @@ def test_an_engine_that_refuses_the_user(tools: Path) -> None:
             Host("darwin", "arm64"), "linux/amd64", "Mac, arm64: --platform linux/amd64", True, id="Mac, Apple silicon"
         ),
         pytest.param(
-            Host("darwin", "x86_64"), "linux/amd64", "Mac, x86_64: --platform linux/amd64", True, id="Mac, Intel"
-        ),
-        pytest.param(
             Host("linux", "aarch64"), "linux/amd64", "Linux, aarch64: --platform linux/amd64", True, id="Linux on Arm"
         ),
         pytest.param(

@@ -63,12 +63,6 @@ def test_the_tasks_of_one_step_append(hub: Hub, gh: StandInGh, output: Path, ste
     assert f"`: Move z2jh from 3.2.1 to 3.3.8 |\n| pull request | created: {PAGE} |\n" in told
 
 
-def test_a_step_in_which_an_earlier_task_changed_something_has_changed(hub: Hub, gh: StandInGh, output: Path) -> None:
-    del gh
-    assert run_task("bump", "bump", cwd=hub.path).code == 0
-    assert output.read_text() == "version=3.3.8\nchanged=true\nversion=3.3.8\nchanged=true\n"
-
-
 def test_outside_of_actions_nothing_is_written(hub: Hub, gh: StandInGh, tmp_path: Path) -> None:
     del gh
     before = sorted(tmp_path.iterdir())

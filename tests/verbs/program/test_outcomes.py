@@ -47,10 +47,6 @@ def test_every_fault_has_its_code(kind: type[Fault], code: int) -> None:
     assert (fault.code, str(fault)) == (code, "error: it is so (here:3)\nhint: do this")
 
 
-def test_a_fault_that_is_about_no_place() -> None:
-    assert str(Refused("it is so", hint="do this")) == "error: it is so\nhint: do this"
-
-
 # -- the edge
 
 
@@ -90,18 +86,7 @@ def test_a_machine_at_its_end_is_one_line_too(body: Exception) -> None:
     ]
 
 
-def test_invokes_own_exit_is_left_alone() -> None:
-    end = outcome(Exit("enough", 7))
-    assert (end.code, end.message) == (7, "enough")
-
-
 # -- tracebacks
-
-
-def test_no_traceback(hub: Hub) -> None:
-    hub.write("chartpress.yaml", "charts: 3\n")
-    done = run_task("commit", cwd=hub.path)
-    assert "Traceback" not in done.out + done.err
 
 
 def test_a_traceback_for_those_who_ask(hub: Hub) -> None:
