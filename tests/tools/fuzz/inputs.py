@@ -34,7 +34,20 @@ WORDS = (
         "1e999",
         "NaN",
     ),
-    *("9" * 5000, "null", "true", '"\\ud800"', "\\u0000", '"\\x00"', "sha256:", "::", "http://", "@sha256:", "%00"),
+    *(
+        "NaN",
+        "9" * 5000,
+        "null",
+        "true",
+        '"\\ud800"',
+        "\\u0000",
+        '"\\x00"',
+        "sha256:",
+        "::",
+        "http://",
+        "@sha256:",
+        "%00",
+    ),
 )
 _WORDS = st.sampled_from([*(word.encode() for word in WORDS), b"\xff", b"\xc3", b"\xed\xa0\x80"])
 _TIMES = st.sampled_from([1, 1, 1, 1, 2, 50, 3000])

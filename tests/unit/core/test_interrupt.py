@@ -146,7 +146,7 @@ def test_a_program_whose_answer_is_not_taken_is_ended(
     assert not alive(int((tmp_path / "pid").read_text()))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_every_program_that_was_asked_side_by_side(number: signal.Signals, tmp_path: Path) -> None:
     folders = [tmp_path / str(index) for index in range(3)]
     for folder in folders:

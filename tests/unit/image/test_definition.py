@@ -142,8 +142,8 @@ HOSTILE = ["${HOME}", "$${x}", "%{ if true }", "%%{x}", "${", "%{", "$", "$$", "
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("text", HOSTILE)
-def test_bake_takes_every_text_as_it_stands(tmp_path: Path, text: str) -> None:
+def test_bake_takes_every_text_as_it_stands(tmp_path: Path) -> None:
+    text = " ".join(HOSTILE)
     target = BakeTarget(
         key=f"hub{text}",
         reference=IMAGE,

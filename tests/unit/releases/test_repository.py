@@ -159,13 +159,3 @@ def test_an_archive_without_a_hub_image_names_the_release(folder: Path) -> None:
 
 
 # No usable index.
-
-
-def test_an_index_that_is_a_web_page(server: HelmServer) -> None:
-    server.answers["/index.yaml"] = (200, b"<html>Sign in</html>")
-    with pytest.raises(Unreachable) as fault:
-        repository(server.url).index()
-    assert str(fault.value) == (
-        f"error: this is a web page, not the index of a Helm repository ({server.url}index.yaml)\n"
-        f"hint: look at what is there: curl -fsSL {server.url}index.yaml | head"
-    )

@@ -1,5 +1,6 @@
 """How a task ends: its exit code, one error and one hint, and a traceback only for those who ask."""
 
+import json
 import re
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def test_after_a_fault_the_tasks_behind_it_do_not_run(tmp_path: Path) -> None:
     hub.edit("images/hub/Dockerfile", "k8s-hub:3.2.1", "k8s-hub:3.3.8")
     assert run_task("bump", "commit", cwd=hub.path).code == 4
     assert hub.subjects() == ["Set up the hub"]
+
+
+def test_chained_tasks_report_a_line_each(tmp_path: Path) -> None:
+    found = run_task("--dry", "commit", "--json", "commit", "--json", cwd=make_hub(tmp_path / "hub").path)
+    assert [sorted(json.loads(line))[:2] for line in found.out.splitlines()] == [["branch", "commits"]] * 2
 
 
 # -- what a fault says
