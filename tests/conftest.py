@@ -1,9 +1,8 @@
-from __future__ import annotations
-
 import os
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,16 +11,11 @@ from tasks.core.faults import Refused
 from tasks.rehearsal.registry import Registry, forget_images
 from tasks.rehearsal.registry import registry as throwaway_registry
 from tasks.rehearsal.stand_in import stand_ins
-
-from .support import machine
-from .support.helm import RELEASES, HelmServer, chart_repository, served
-from .support.installed import built_wheel, installed_programs
-from .support.registry import put_mirror
-from .support.sharing import shared_folder
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+from tests.support import machine
+from tests.support.helm import RELEASES, HelmServer, chart_repository, served
+from tests.support.installed import built_wheel, installed_programs
+from tests.support.registry import put_mirror
+from tests.support.sharing import shared_folder
 
 pytest_plugins = ["tests.support.fixtures"]
 

@@ -1,19 +1,15 @@
 """A job's shell steps, run as GitHub's runner runs them; what other actions would do is left out."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
 from tests.support.cli import Result, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _EXPRESSION = re.compile(r"\$\{\{ (.+?) \}\}")
 _CONDITION = re.compile(r"(?P<name>[\w.]+) (?P<sign>==|!=) '(?P<value>[^']*)'")
@@ -22,15 +18,7 @@ SHELL = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")
 
 @dataclass
 class Job:
-    """One job of a workflow.
-
-    Attributes:
-        workflow: the whole file, as YAML means it.
-        name: the job's key.
-        known: what the expressions in it stand for: ``inputs.version``, ``vars.NAME``.
-        folder: where the files for outputs and summaries go.
-        ran: the names of the steps that ran.
-    """
+    """One job of a workflow."""
 
     workflow: dict[str, Any]
     name: str

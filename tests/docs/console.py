@@ -1,17 +1,12 @@
 """The commands in the documents: every block of a console or of bash, as Markdown's own grammar finds it."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from ..support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from tests.support.machine import PROJECT
 
 CONSOLE, SCRIPTS = "console", ("bash", "sh")
 PROMPT = "$ "
@@ -20,12 +15,7 @@ NAMED = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
 
 @dataclass(frozen=True)
 class Typed:
-    """One command, and what the document shows of its output.
-
-    Attributes:
-        command: as one types it, lines that go on included.
-        shown: the lines below it; empty where the document shows none.
-    """
+    """One command, and what the document shows of its output."""
 
     command: str
     shown: str
@@ -33,14 +23,7 @@ class Typed:
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block, whose commands are typed one after the other in one place.
-
-    Attributes:
-        page: the document, relative to the project.
-        line: where the block begins.
-        scene: where it is typed: the word behind ``console`` (see :mod:`.scenes`); empty for the usual place.
-        typed: its commands.
-    """
+    """A fenced block, whose commands are typed one after the other in one place."""
 
     page: str
     line: int

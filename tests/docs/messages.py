@@ -1,16 +1,11 @@
 """The messages that the code can say, and those that docs/troubleshooting.md explains."""
 
-from __future__ import annotations
-
 import ast
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from markdown_it import MarkdownIt
 
-from ..support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.machine import PROJECT
 
 OPEN = "…"
 PAGE = PROJECT / "docs" / "troubleshooting.md"

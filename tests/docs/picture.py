@@ -1,7 +1,5 @@
 """Draws what a terminal showed: an SVG that fetches nothing, and whose text can be read back."""
 
-from __future__ import annotations
-
 import io
 from html import unescape
 from xml.etree import ElementTree as ET

@@ -1,23 +1,16 @@
 """Where the documents' commands are typed: hub repositories, with all that they reach out to on this machine."""
 
-from __future__ import annotations
-
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from tests.support.cli import INVOKE, run, sh
 from tests.support.gh import StandInGh
-from tests.support.hubs import at
-
-from ..support.cli import INVOKE, run, sh
-from ..support.hubs import Hub, make_hub, make_repository
-from ..support.machine import HELMS
-from ..support.real import write_real_repository
-from ..support.registry import sign_in
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from tests.support.hubs import Hub, at, make_hub, make_repository
+from tests.support.machine import HELMS
+from tests.support.real import write_real_repository
+from tests.support.registry import sign_in
 
 HOME = "/home/you"
 FOLDER = "my-hubs"
@@ -28,14 +21,7 @@ GOOGLE = "us-central1-docker.pkg.dev/your-project"
 
 @dataclass(frozen=True)
 class Around:
-    """What a hub repository reaches out to, on this machine.
-
-    Attributes:
-        registry: its registry's ``HOST:PORT``.
-        base: the repository of its base image.
-        charts: the address of its Helm repository.
-        programs: the folder of the installed command.
-    """
+    """What a hub repository reaches out to, on this machine."""
 
     registry: str
     base: str
@@ -45,14 +31,7 @@ class Around:
 
 @dataclass(frozen=True)
 class Scene:
-    """A place where commands are typed.
-
-    Attributes:
-        home: the folder that the documents call ``/home/you``.
-        around: what is reached from there.
-        cwd: the folder that they are typed in.
-        env: variables besides the test's own.
-    """
+    """A place where commands are typed."""
 
     home: Path
     around: Around

@@ -1,7 +1,5 @@
 """Writes docs/settings.md from the code: ``python -m tests.docs.settings_page > docs/settings.md``."""
 
-from __future__ import annotations
-
 import inspect
 import re
 

@@ -1,7 +1,5 @@
 """CHANGELOG.md has the form of https://keepachangelog.com/en/1.1.0/, and the version stands in one place."""
 
-from __future__ import annotations
-
 import re
 from datetime import date
 

@@ -1,30 +1,23 @@
 """Every command in the documents is typed; one that cannot be typed here is checked as far as that goes."""
 
-from __future__ import annotations
-
 import re
 import secrets
 import shlex
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.support.cli import run_on_screen
+from tests.support.machine import PROJECT
 from tests.support.typed import refusal
 
-from ..support.cli import run_on_screen
-from ..support.machine import PROJECT
 from .console import Block, Typed, blocks, pages, spans
-from .scenes import SCENES, make_scene
+from .scenes import SCENES, Around, Scene, make_scene
 from .volatile import missing, settled
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from .scenes import Around, Scene
 
 BLOCKS = list(blocks())
 # Where a command leaves the shell in another state, the commands below it are typed in that.
@@ -66,13 +59,7 @@ def _help(*words: str) -> str:
 
 @dataclass(frozen=True)
 class Rule:
-    """Commands that are not typed.
-
-    Attributes:
-        begins: what they begin with.
-        why: the reason.
-        check: says what is wrong with one, or None.
-    """
+    """Commands that are not typed."""
 
     begins: str
     why: str

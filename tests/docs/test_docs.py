@@ -1,9 +1,7 @@
 """The documents say what the program does."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +13,6 @@ from tests.support.machine import PROJECT
 
 from .console import pages, spans
 from .settings_page import documented, page
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 

@@ -1,24 +1,18 @@
 """docs/release.svg is drawn from a real run; ``make docs`` draws it anew."""
 
-from __future__ import annotations
-
 import os
 import re
 import secrets
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from ..support.cli import run_on_screen
-from ..support.machine import PROJECT
+from tests.support.cli import run_on_screen
+from tests.support.machine import PROJECT
+
 from .picture import drawn, text_in
-from .scenes import make_scene
+from .scenes import Around, make_scene
 from .volatile import settled
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from .scenes import Around
 
 PICTURE = PROJECT / "docs" / "release.svg"
 COLUMNS = 112

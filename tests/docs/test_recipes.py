@@ -1,29 +1,23 @@
 """The recipes of docs/ci: they are valid, ask for little, and their shell does what it says."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tasks.rehearsal.registry import Registry
 from tasks.tools.process import find
 from tests.docs.actions import Job, read
 from tests.support import machine
 from tests.support.cli import Result, run
 from tests.support.gh import StandInGh
+from tests.support.helm import HelmServer
 from tests.support.hubs import ON_GITHUB, Hub, at, make_hub
 from tests.support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.helm import HelmServer
 
 RECIPES = PROJECT / "docs" / "ci"
 WORKFLOWS = sorted(RECIPES.glob("github-*.yml"))
@@ -314,11 +308,7 @@ def test_the_cron_line_and_its_script(real_hub: Hub, gh: StandInGh, tmp_path: Pa
 
 @dataclass(frozen=True)
 class StandInGitLab:
-    """A STAND-IN for curl that asks GitLab: it keeps one merge request in a file, and writes down what it was sent.
-
-    Attributes:
-        folder: what goes on PATH; what it keeps lies there.
-    """
+    """A STAND-IN for curl that asks GitLab: it keeps one merge request in a file, and writes down what it was sent."""
 
     folder: Path
 

@@ -1,18 +1,14 @@
 """docs/customize-hub-image.md is what ``init --docs`` writes; ``make docs`` writes it anew."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from ..support.cli import run_task
-from ..support.hubs import at, make_hub
-from ..support.machine import PROJECT
+from tests.support.cli import run_task
+from tests.support.hubs import at, make_hub
+from tests.support.machine import PROJECT
+
 from .scenes import GOOGLE, ON_GITHUB
 from .test_picture import DRAW
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PAGE = "docs/customize-hub-image.md"
 

@@ -1,7 +1,5 @@
 """What docs/troubleshooting.md quotes is what the code says, and what people mostly meet is in it."""
 
-from __future__ import annotations
-
 import pytest
 
 from .messages import explained, raised, templates

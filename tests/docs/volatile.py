@@ -1,7 +1,5 @@
 """What of a command's output is another one every time, and how outputs are compared without it."""
 
-from __future__ import annotations
-
 import re
 
 ANYTHING = "..."

@@ -1,15 +1,9 @@
-from __future__ import annotations
-
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.cli import run
-
-if TYPE_CHECKING:
-    pass
 
 
 @pytest.mark.parametrize("address", [("192.0.2.1", 80), ("2001:db8::1", 80)], ids=["IPv4", "IPv6"])

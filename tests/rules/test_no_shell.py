@@ -5,19 +5,15 @@ from __future__ import annotations
 import ast
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.cli import Result, run
+from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.hubs import Hub
 
 SHELLS = frozenset({"ash", "bash", "cmd", "csh", "dash", "fish", "ksh", "powershell", "pwsh", "sh", "zsh"})
 # What is started: in rehearsals Python beside a throwaway registry.
@@ -26,13 +22,7 @@ PROGRAMS = frozenset({"git", "docker", "chartpress", "gcloud", "gh", "helm", Pat
 
 @dataclass(frozen=True)
 class Start:
-    """A program that Python was asked to start.
-
-    Attributes:
-        event: how.
-        path: the program; for ``os.system`` the command.
-        argv: its name and arguments; empty where there are none.
-    """
+    """A program that Python was asked to start."""
 
     event: str
     path: str

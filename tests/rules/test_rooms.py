@@ -1,15 +1,13 @@
 """The rooms of tasks/ lie in the order of docs/architecture.md, and no package of tests leans on another."""
 
-from __future__ import annotations
-
 import ast
 import re
 import sys
 from importlib.util import resolve_name
 from pathlib import Path
 
-from ..support.cli import run
-from ..support.machine import PROJECT, demand
+from tests.support.cli import run
+from tests.support.machine import PROJECT, demand
 
 LAYERS = re.compile(r"^layers = \[(.+)\]$", re.MULTILINE)
 

@@ -3,15 +3,13 @@
 What each of them means in every corner is shown elsewhere; where, a test's comment says.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -19,26 +17,18 @@ from tasks.core.faults import Refused
 from tasks.tools.command import Command
 from tasks.tools.process import TooSlow, capture
 from tasks.tools.reach import Reach, confined
+from tests.support.cli import INVOKE, run, run_on_screen, run_task, sh
 from tests.support.conduct import says
+from tests.support.engine import files_of
 from tests.support.gcloud import GcloudStandIn
-from tests.support.place import from_the_proof_on
+from tests.support.helm import RELEASES, HelmServer
+from tests.support.hubs import Hub
+from tests.support.machine import PROJECT
+from tests.support.place import Place, from_the_proof_on
+from tests.support.scene import Scene
 from tests.support.server import reply, reset
 from tests.support.traps import BARE, Trap, plant
 from tests.support.world import fault
-
-from ..support.cli import INVOKE, run, run_on_screen, run_task, sh
-from ..support.engine import files_of
-from ..support.helm import RELEASES
-from ..support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.place import Place
-    from tests.support.scene import Scene
-
-    from ..support.helm import HelmServer
-    from ..support.hubs import Hub
 
 DOCKERFILE, REQUIREMENTS, VALUES = "images/hub/Dockerfile", "hub/requirements.yaml", "hub/values.yaml"
 PACKAGES = "images/hub/requirements.txt"

@@ -1,7 +1,5 @@
 """Chart archives, good and bad."""
 
-from __future__ import annotations
-
 import gzip
 import tarfile
 from io import BytesIO

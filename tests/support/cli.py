@@ -1,7 +1,5 @@
 """Tasks, run as people run them: a child process in a hub repository."""
 
-from __future__ import annotations
-
 import fcntl
 import io
 import json
@@ -13,18 +11,16 @@ import sys
 import tempfile
 import termios
 import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from io import FileIO
+from pathlib import Path
+from typing import IO, Any
 
 from .machine import PROJECT
 from .reports import REPORTS, mismatches
 from .warm import Call, kill, warm_python
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from io import FileIO
-    from pathlib import Path
 
 TASKS = ("invoke", "--search-root", str(PROJECT))
 INVOKE = (sys.executable, "-m", *TASKS)
@@ -32,13 +28,7 @@ INVOKE = (sys.executable, "-m", *TASKS)
 
 @dataclass(frozen=True)
 class Result:
-    """What a child said, and how it ended.
-
-    Attributes:
-        code: its exit status.
-        out: its standard output.
-        err: its standard error.
-    """
+    """What a child said, and how it ended."""
 
     code: int
     out: str

@@ -1,20 +1,15 @@
 """How servers misbehave, and what must come of it."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from glob import escape
-from typing import TYPE_CHECKING
 
 from tasks.core.faults import Denied, Fault, Unreachable
-from tests.support.manifests import MANIFEST
-from tests.support.server import Drip, hang_up, reply, reset
 
-if TYPE_CHECKING:
-    from tests.support.server import Answer
+from .manifests import MANIFEST
+from .server import Answer, Drip, hang_up, reply, reset
 
 _UNUSABLE = "cannot reach the registry: ..."
 _DENIED = "the registry denied access: ..."

@@ -1,7 +1,5 @@
 """A second Docker engine: its own socket, store and state, reached as a Docker context of its own."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -9,15 +7,12 @@ import subprocess
 import tarfile
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .cli import sh
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -25,12 +20,7 @@ STOP_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine that runs.
-
-    Attributes:
-        host: where it listens, as ``DOCKER_HOST`` has it.
-        pid: its process.
-    """
+    """An engine that runs."""
 
     host: str
     pid: int

@@ -1,33 +1,28 @@
 """What tests of several places are given: hub repositories of every layout, servers, stand-in programs."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from tasks import ns
 from tasks.program import HubPress, program
-from tasks.rehearsal.registry import forget_images
-from tests.support.cli import Result
-from tests.support.gh import StandInGh
-from tests.support.hubs import ON_GITHUB, Hub, at, make_hub
-from tests.support.layouts import make_2i2c_like, make_cal_icor_like
-from tests.support.place import Place
-from tests.support.recorder import Recorder
-from tests.support.scene import Scene
-from tests.support.server import Server, misbehaving
-from tests.support.several import Maker
+from tasks.rehearsal.registry import Registry, forget_images
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.helm import HelmServer
+from .cli import Result
+from .gh import StandInGh
+from .helm import HelmServer
+from .hubs import ON_GITHUB, Hub, at, make_hub
+from .layouts import make_2i2c_like, make_cal_icor_like
+from .place import Place
+from .recorder import Recorder
+from .scene import Scene
+from .server import Server, misbehaving
+from .several import Maker
 
 
 @pytest.fixture

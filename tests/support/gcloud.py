@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _GCLOUD = """\
 #!/bin/sh
@@ -53,11 +50,7 @@ SECRET = "ya29.tulip-token-4719"
 
 @dataclass(frozen=True)
 class GcloudStandIn:
-    """A folder for the front of PATH, with a stand-in gcloud.
-
-    Attributes:
-        folder: it holds the programs and what they wrote down.
-    """
+    """A folder for the front of PATH, with a stand-in gcloud."""
 
     folder: Path
 

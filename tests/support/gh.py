@@ -4,8 +4,6 @@ It answers in the forms of gh 2.x, for the calls that hubpress makes and for no 
 folder that holds it.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import dataclass
@@ -20,11 +18,7 @@ PAGES = "https://{repository}/pull/{number}"
 
 @dataclass(frozen=True)
 class StandInGh:
-    """The stand-in, seen from a test.
-
-    Attributes:
-        folder: what goes on PATH; all that it keeps lies there.
-    """
+    """The stand-in, seen from a test."""
 
     folder: Path
 

@@ -1,34 +1,21 @@
 """A git remote that is reached over HTTP and asks for a password: git's own http-backend behind a small web server."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from base64 import b64encode
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from .serving import serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @dataclass
 class GitServer:
-    """A server of git repositories.
-
-    Attributes:
-        folder: the folder that the bare repositories lie in.
-        user: who is let in.
-        password: the user's.
-        port: its port on 127.0.0.1.
-        let_in: the paths that were asked for with the password.
-    """
+    """A server of git repositories."""
 
     folder: Path
     user: str

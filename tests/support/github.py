@@ -3,19 +3,15 @@
 It answers what gh 2.x asks for hubpress (https://docs.github.com/graphql, https://docs.github.com/rest), and no more.
 """
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .machine import PROJECT
 from .server import Asked, misbehaving, reply
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CERTIFICATE = PROJECT / "tests" / "data" / "server.pem"
 TEAM, ROBIN = "team/hubs", "robin/hubs"
@@ -24,15 +20,7 @@ _PAGE = {"hasNextPage": False, "endCursor": ""}
 
 @dataclass
 class StandInGitHub:
-    """GitHub as the real gh sees it: the team's repository, and its fork.
-
-    Attributes:
-        host: its ``HOST:PORT``.
-        requests: the pull requests of the team's repository, the newest last.
-        labels: the labels that it has.
-        collaborators: who may be asked for a review.
-        asked: the operations and calls so far.
-    """
+    """GitHub as the real gh sees it: the team's repository, and its fork."""
 
     host: str
     requests: list[dict[str, Any]] = field(default_factory=list)

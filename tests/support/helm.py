@@ -1,23 +1,18 @@
 """Helm chart repositories: an index in the very shape that Helm writes, real archives, a server on loopback."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import io
 import tarfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from .serving import serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -72,16 +67,7 @@ RELEASES = (
 
 
 def chart_repository(folder: Path, releases: Sequence[ChartRelease] = RELEASES, *, base_url: str = "") -> Path:
-    """Write a chart repository into ``folder``: index.yaml, and an archive for each release.
-
-    Args:
-        folder: made if missing.
-        releases: what it has, in the index's order.
-        base_url: what the archives' addresses begin with; empty for addresses relative to the index.
-
-    Returns:
-        The index's path.
-    """
+    """Write a chart repository into ``folder``: index.yaml, and an archive for each release."""
     folder.mkdir(parents=True, exist_ok=True)
     digests = {}
     for release in releases:
@@ -117,14 +103,7 @@ def chart_archive(release: ChartRelease) -> bytes:
 
 @dataclass
 class HelmServer:
-    """A chart repository that answers over HTTP.
-
-    Attributes:
-        url: its address, with a slash at the end.
-        folder: what it serves.
-        requests: what it was asked: ``GET /index.yaml 200``.
-        answers: paths (``/index.yaml``) that are answered with this status and body instead of a file.
-    """
+    """A chart repository that answers over HTTP."""
 
     url: str
     folder: Path

@@ -1,18 +1,13 @@
 """Hub repositories: real git clones with a bare remote beside them."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .cli import sh
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # Nobody listens there: an image name with it can be computed and compared, and neither pulled nor pushed.
 NO_REGISTRY = "127.0.0.1:1"
@@ -23,12 +18,7 @@ ON_GITHUB = "https://github.com/org/hubs.git"
 
 @dataclass(frozen=True)
 class Hub:
-    """A clone of a hub repository.
-
-    Attributes:
-        path: its work tree.
-        remote: the bare repository that is its ``origin``.
-    """
+    """A clone of a hub repository."""
 
     path: Path
     remote: Path
@@ -82,15 +72,7 @@ def make_hub(
     registry: str = NO_REGISTRY,
     chart_repository: str = REAL_CHARTS,
 ) -> Hub:
-    """Make a hub repository as this project's own is: one chart, one image, nothing built yet.
-
-    Args:
-        path: the work tree; the remote goes beside it, as ``PATH.git``.
-        version: the z2jh release that it stands on.
-        base: the repository that its Dockerfile inherits from.
-        registry: what its image names begin with: a host, or a host and a path.
-        chart_repository: where its chart takes jupyterhub from.
-    """
+    """Make a hub repository as this project's own is: one chart, one image, nothing built yet."""
     return make_repository(
         path,
         {

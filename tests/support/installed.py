@@ -1,7 +1,5 @@
 """hubpress as people install it: its wheel, and a virtual environment with that and nothing else."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

@@ -1,13 +1,8 @@
 """Hub repositories laid out as the field's own are."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from .hubs import NO_REGISTRY, REAL_CHARTS, Hub, make_repository
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def make_cal_icor_like(

@@ -1,7 +1,5 @@
 """Docker's configuration and its credential helpers, as a test wants them."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

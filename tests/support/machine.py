@@ -1,7 +1,5 @@
 """What this machine has, and what a test may reach of it."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -54,12 +52,7 @@ _GIT_CONFIG = """\
 
 @dataclass(frozen=True)
 class Home:
-    """A user's own folder, empty but for what git needs to commit.
-
-    Attributes:
-        folder: the home folder.
-        env: the variables that keep programs inside of it.
-    """
+    """A user's own folder, empty but for what git needs to commit."""
 
     folder: Path
     env: dict[str, str]

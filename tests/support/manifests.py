@@ -1,7 +1,5 @@
 """Images put into a registry by hand: manifests and indexes of any make, as other builders push them."""
 
-from __future__ import annotations
-
 import hashlib
 import http.client
 import json
@@ -24,22 +22,13 @@ def layer_digest(layer: str) -> str:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository in a registry on this machine.
-
-    Attributes:
-        address: the registry's address.
-        path: the repository's path.
-    """
+    """A repository in a registry on this machine."""
 
     address: str
     path: str
 
     def push(self, tag: str, platform: str, layers: str, *, media_type: str = MANIFEST) -> dict[str, Any]:
-        """Push an image with one layer for each letter of ``layers``.
-
-        Returns:
-            What an index says of it.
-        """
+        """Push an image with one layer for each letter of ``layers``."""
         system, architecture, *variant = platform.split("/")
         runs_on = {"os": system, "architecture": architecture, **({"variant": variant[0]} if variant else {})}
         digests = [layer_digest(layer) for layer in layers]

@@ -1,29 +1,16 @@
 """A hub repository whose images go to a registry that may misbehave."""
 
-from __future__ import annotations
-
+import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from tests.support.manifests import Repository
-from tests.support.server import Rule
-
-if TYPE_CHECKING:
-    import socket
-
-    from tests.support.hubs import Hub
-    from tests.support.server import Answer, Server
+from .hubs import Hub
+from .manifests import Repository
+from .server import Answer, Rule, Server
 
 
 @dataclass(frozen=True)
 class Place:
-    """A hub repository whose images go through ``front`` to a real registry.
-
-    Attributes:
-        hub: the repository, on 3.2.1.
-        front: what stands before the registry.
-        path: the path of its image's repository.
-    """
+    """A hub repository whose images go through ``front`` to a real registry."""
 
     hub: Hub
     front: Server

@@ -1,7 +1,5 @@
 """A hub repository with a secret wherever a release may come across one, and all that the release could leave it in."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import json
@@ -9,22 +7,18 @@ import os
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import quote
 
-from tests.support.cli import run_task
+from tasks.rehearsal.registry import Registry
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.cli import Result
-    from tests.support.gh import StandInGh
-    from tests.support.git_http import GitServer
-    from tests.support.hubs import Hub
-    from tests.support.server import Server
+from .cli import Result, run_task
+from .gh import StandInGh
+from .git_http import GitServer
+from .hubs import Hub
+from .server import Server
 
 USER = "robin"
 IN_REMOTE, IN_CHARTS, IN_DOCKER = "tulip-remote-4711", "tulip-charts-4712", "tulip-docker-4713"
@@ -61,17 +55,7 @@ def given_away(data: bytes) -> list[str]:
 
 @dataclass(frozen=True)
 class Planted:
-    """A hub repository, and all that a release of it reaches.
-
-    Attributes:
-        hub: the clone.
-        remote: the server of its remote.
-        charts: what stands before its Helm repository.
-        registry: where its image goes.
-        gh: what stands in for gh.
-        folder: the test's: everything lies in it, the registry's content too.
-        home: the user's.
-    """
+    """A hub repository, and all that a release of it reaches."""
 
     hub: Hub
     remote: GitServer

@@ -1,7 +1,5 @@
 """The real Helm repository of October 2024, and the files of a real hub, from ``tests/data``."""
 
-from __future__ import annotations
-
 import lzma
 import shutil
 import tarfile

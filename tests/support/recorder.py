@@ -6,10 +6,7 @@ import os
 import shlex
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 PROGRAMS = ("git", "docker", "gh", "helm", "gcloud", "docker-credential-gcloud")
 # A file for each process: programs run side by side. Each argument ends with a NUL, and a call with a lone line break.
@@ -23,11 +20,7 @@ _END = "\0\n\0"
 
 @dataclass(frozen=True)
 class Recorder:
-    """The calls of outside programs.
-
-    Attributes:
-        folder: what stands first on PATH for the calls to be written down.
-    """
+    """The calls of outside programs."""
 
     folder: Path
 

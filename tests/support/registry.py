@@ -1,14 +1,12 @@
 """Registries that ask for a password, and what registries hold before a test."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os
 import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import bcrypt
 
@@ -17,9 +15,6 @@ from tasks.rehearsal.stand_in import build_stand_in, remove_stand_in
 
 from .cli import sh
 from .sharing import alone
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
 
 _CHEAPEST = 4
 

@@ -1,17 +1,13 @@
 """What ``--json`` prints, held against the schemas in docs/reports.schema.json."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jsonschema import Draft202012Validator
 
 from .machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 SCHEMA: dict[str, Any] = json.loads((PROJECT / "docs" / "reports.schema.json").read_text(encoding="utf-8"))
 REPORTS = tuple(one["$ref"].rpartition("/")[2] for one in SCHEMA["anyOf"])

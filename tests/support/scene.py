@@ -1,20 +1,14 @@
 """Where tasks are run: a hub repository, its Helm repository and its machine, each of which can be broken."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from tests.support.world import World
+import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    import pytest
-
-    from tests.support.helm import HelmServer
-    from tests.support.hubs import Hub
+from .helm import HelmServer
+from .hubs import Hub
+from .world import World
 
 CHARTPRESS, DOCKERFILE = "chartpress.yaml", "images/hub/Dockerfile"
 REQUIREMENTS, VALUES = "hub/requirements.yaml", "hub/values.yaml"
@@ -23,15 +17,7 @@ REFUSED, UNUSABLE, PROGRAM, UNREACHABLE = 1, 2, 3, 4
 
 @dataclass(frozen=True)
 class Scene:
-    """A hub repository and what is around it.
-
-    Attributes:
-        hub: a hub repository on 3.2.1, its work tree clean.
-        charts: its Helm repository.
-        folder: a folder for whatever else.
-        request: the test's, for further fixtures.
-        env: what the task finds in its environment besides the test's own.
-    """
+    """A hub repository and what is around it."""
 
     hub: Hub
     charts: HelmServer

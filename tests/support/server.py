@@ -9,19 +9,17 @@ import socketserver
 import ssl
 import struct
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email.message import Message
 from email.parser import BytesParser
-from typing import TYPE_CHECKING, TypeAlias
+from pathlib import Path
+from typing import TypeAlias
 
-from tests.support.serving import serving
+from .serving import serving
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from email.message import Message
-    from pathlib import Path
-
-Answer: TypeAlias = "bytes | Callable[[socket.socket], None]"
+Answer: TypeAlias = bytes | Callable[[socket.socket], None]
 # A proxy's own: what stands between it and each side alone.
 _HOP = ("connection", "transfer-encoding", "content-length", "keep-alive")
 _TLS = b"\x16"
@@ -29,14 +27,7 @@ _TLS = b"\x16"
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that came in.
-
-    Attributes:
-        method: ``GET``.
-        path: its path, with the query.
-        headers: its headers.
-        body: its body, whole.
-    """
+    """A request that came in."""
 
     method: str
     path: str

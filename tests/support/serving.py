@@ -1,14 +1,9 @@
 """Servers of the tests: they serve beside the block that needs them, and end with it."""
 
-from __future__ import annotations
-
+import socketserver
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import socketserver
-    from collections.abc import Iterator
 
 
 @contextmanager

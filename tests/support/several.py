@@ -1,16 +1,12 @@
 """Hub repositories whose images a test writes down itself."""
 
-from __future__ import annotations
-
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from tests.support.hubs import Hub, make_repository
-from tests.support.world import data
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .hubs import Hub, make_repository
+from .world import data
 
 BASE = "BASE"
 FROM_BASE = f"FROM {BASE}\n"
@@ -19,14 +15,7 @@ IMAGE = "jupyterhub: {hub: {image: {name: , tag: }}}\n"
 
 @dataclass(frozen=True)
 class Maker:
-    """Makes repositories of one chart, ``hub``, on 3.2.1.
-
-    Attributes:
-        folder: where they are made.
-        prefix: what their images' names begin with.
-        mirror: the repository that ``BASE`` in a Dockerfile stands for.
-        charts: the Helm repository.
-    """
+    """Makes repositories of one chart, ``hub``, on 3.2.1."""
 
     folder: Path
     prefix: str
@@ -34,14 +23,7 @@ class Maker:
     charts: str
 
     def __call__(self, images: str, files: dict[str, str], values: str = IMAGE, **chart: str) -> Hub:
-        """Make one.
-
-        Args:
-            images: what stands under ``images`` in chartpress.yaml, as YAML.
-            files: its other files; ``BASE`` in them is the base image.
-            values: the chart's values.yaml.
-            **chart: more keys of the chart in chartpress.yaml.
-        """
+        """Make one."""
         more = "".join(f"  {key}: {value}\n" for key, value in chart.items())
         listed = textwrap.indent(textwrap.dedent(images), "    ")
         base = f"{self.mirror}:3.2.1"

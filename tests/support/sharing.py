@@ -1,17 +1,12 @@
 """What is made once for all of the processes that the tests of one run are spread over."""
 
-from __future__ import annotations
-
 import fcntl
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    import pytest
+import pytest
 
 
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

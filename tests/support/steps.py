@@ -1,15 +1,9 @@
 """What stands before and after a commit: edits as the other tasks make them, and looks at git."""
 
-from __future__ import annotations
+from pathlib import Path
 
-from typing import TYPE_CHECKING
-
-from tests.support.cli import Result, run_task
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.hubs import Hub
+from .cli import Result, run_task
+from .hubs import Hub
 
 BRANCH = "bump-z2jh-3.3.8"
 SUBJECT = "Move z2jh from 3.2.1 to 3.3.8"

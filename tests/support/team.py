@@ -1,16 +1,11 @@
 """A team that works in forks: its repository, the fork's clone, a colleague's clone, and a stand-in for gh."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from .cli import sh
 from .gh import StandInGh
 from .hubs import Hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TEAMS, FORKS = "git@github.com:team/hubs.git", "git@github.com:robin/hubs.git"
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from tests.support.cli import sh
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .cli import sh
 
 _COMMIT = """\
 tree {tree}
@@ -26,12 +23,7 @@ x
 
 @dataclass(frozen=True)
 class Trap:
-    """A program that leaves a file behind when it is run.
-
-    Attributes:
-        program: its path.
-        ran: the file.
-    """
+    """A program that leaves a file behind when it is run."""
 
     program: Path
     ran: Path
@@ -83,14 +75,7 @@ BARE, WITH_A_WORK_TREE = "    bare = true", "    bare = false\n    worktree = ."
 
 
 def plant(trap: Trap, folder: Path, work_tree: str, making: Path) -> None:
-    """Make ``folder``, with what is in it, a repository to git, by files that a clone can bring along.
-
-    Args:
-        trap: what its settings name.
-        folder: a folder in a clone's work tree.
-        work_tree: ``BARE`` or ``WITH_A_WORK_TREE``.
-        making: where it is made.
-    """
+    """Make ``folder``, with what is in it, a repository to git, by files that a clone can bring along."""
     sh("git", "init", "--quiet", "--bare", "--initial-branch=main", str(making), cwd=folder)
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
     blobs = {name: sh("git", "hash-object", "-w", str(folder / name), cwd=making) for name in names}

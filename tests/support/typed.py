@@ -1,20 +1,15 @@
 """Command lines of this program, checked against its own parsers without being run."""
 
-from __future__ import annotations
-
 import shlex
-from typing import TYPE_CHECKING
 
 from invoke.exceptions import Exit
 from invoke.parser import Parser
+from invoke.parser.argument import Argument
 from invoke.parser.context import ParserContext
 from invoke.program import Program
 
 from tasks import ns
 from tasks.program import HubPress
-
-if TYPE_CHECKING:
-    from invoke.parser.argument import Argument
 
 
 def refusal(line: str) -> str | None:

@@ -24,16 +24,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import walk_packages
 from types import ModuleType
-from typing import IO, TYPE_CHECKING, NamedTuple, NoReturn
+from typing import IO, NamedTuple, NoReturn
 
 from .machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
 
 LIBRARIES = ("invoke.main", "ruamel.yaml", "semver", "sh", "http.client")
 # It reads the environment when it is imported.
@@ -46,15 +44,7 @@ _DESCRIPTORS = 4
 
 
 class Call(NamedTuple):
-    """One run of a module.
-
-    Attributes:
-        module: its name, as for ``python -m``.
-        arguments: what it is given.
-        cwd: the folder it runs in.
-        env: its whole environment.
-        new_session: whether it leads a session of its own.
-    """
+    """One run of a module."""
 
     module: str
     arguments: tuple[str, ...]
@@ -109,12 +99,7 @@ class WarmPython:
         return _read_at_start(env) == self._read_at_start
 
     def run(self, call: Call, stdin: str, seconds: float) -> Ended:
-        """Run a module, and return how it ended.
-
-        Raises:
-            subprocess.TimeoutExpired: it did not end within ``seconds``; it, or its session, was killed. The exception
-                has the bytes that it had said until then.
-        """
+        """Run a module, and return how it ended."""
         call = call._replace(env=dict(call.env))
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             given.write(stdin.encode())

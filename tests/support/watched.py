@@ -6,8 +6,6 @@ TRACE gets one line for each, in JSON: the event of https://docs.python.org/3/li
 arguments up to the environment.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

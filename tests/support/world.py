@@ -6,22 +6,19 @@ import http.client
 import io
 import json
 import os
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ruamel.yaml import YAML
 
 from tasks.core.names import Reference
 from tasks.tools import docker
-from tests.support.cli import run
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from tests.support.cli import Result
-    from tests.support.hubs import Hub
+from .cli import Result, run
+from .hubs import Hub
 
 PLATFORM = "linux/amd64"
 _MANIFESTS = (
@@ -40,15 +37,7 @@ LOOKS = (
 
 @dataclass(frozen=True)
 class World:
-    """What there is around a hub repository.
-
-    Attributes:
-        files: its work tree.
-        clone: its HEAD, branches, index, stash and configuration, as git tells them.
-        remote: the remote's branches.
-        images: what the registry has: digests by ``repository:tag``.
-        logins: Docker's own configuration.
-    """
+    """What there is around a hub repository."""
 
     files: Mapping[str, bytes]
     clone: tuple[str, ...]

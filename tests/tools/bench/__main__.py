@@ -1,23 +1,16 @@
 """``python -m tests.tools.bench``: measure every row, print the table, write it as JSON; fail where one is missed."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from . import build_rows, cache_rows, memory_rows, quick_rows, release_rows
-from .lab import open_lab
+from .lab import Lab, open_lab
+from .row import Row
 from .table import as_json, as_markdown, as_text, machine, summary
 from .timing import LEAST_PAIRS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from .lab import Lab
-    from .row import Row
 
 GROUPS: dict[str, Callable[[Lab], Iterator[Row]]] = {
     "starting": quick_rows.starting,

@@ -1,20 +1,15 @@
 """The rows that build and push: nothing to do, a whole release, several images, a colleague's first build."""
 
-from __future__ import annotations
-
 import secrets
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+
+from tests.support.hubs import Hub
 
 from .lab import Lab, invoke
 from .made import Shape
 from .row import Row, ratio
 from .timing import Call, pairs, quietly
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.hubs import Hub
 
 CHARTPRESS = ("chartpress", "--push")
 LINES, MANY_LINES = 500, 10_000

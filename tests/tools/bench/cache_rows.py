@@ -1,27 +1,19 @@
 """The rows of an engine that never built anything: a colleague's first build, and a build after a squash merge."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tests.support.engine import missing_for_second_engine, second_engine
+from tests.support.hubs import Hub
 
 from .build_rows import CHARTPRESS
-from .lab import invoke
+from .lab import Lab, invoke
 from .made import Shape
 from .row import Row, ratio
 from .timing import Call, Pairs, pairs
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tests.support.hubs import Hub
-
-    from .lab import Lab
 
 _SECONDS_OF_WORK = 12
 

@@ -1,14 +1,9 @@
 """What the timed child processes run: small programs around the rooms, and what those are held against."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # The rooms without the verbs, so that Invoke's own start, a row of its own, is not in every other row too.
 _ROOMS = f"""

@@ -5,26 +5,21 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tasks.rehearsal.registry import Registry, forget_images, registry
 from tests.support import machine
 from tests.support.cli import INVOKE
-from tests.support.helm import chart_repository, served
+from tests.support.helm import HelmServer, chart_repository, served
+from tests.support.hubs import Hub
 from tests.support.registry import push_mirror
 
 from .made import Shape, make_bench_hub
 from .timing import Call
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.helm import HelmServer
-    from tests.support.hubs import Hub
 
 VERSION, OLDER = "3.3.8", "3.2.1"
 
@@ -52,13 +47,7 @@ def open_lab(folder: Path, pairs: int) -> Iterator[Lab]:
 
 @dataclass
 class Lab:
-    """What the rows are measured with; made when it is first asked for, taken down at the end.
-
-    Attributes:
-        folder: everything that is written lies below it.
-        pairs: how many pairs a row is measured with.
-        held: what is taken down at the end.
-    """
+    """What the rows are measured with; made when it is first asked for, taken down at the end."""
 
     folder: Path
     pairs: int

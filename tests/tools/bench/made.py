@@ -1,18 +1,13 @@
 """What is measured on, made anew for every run: long histories, long indexes, hubs with several images."""
 
-from __future__ import annotations
-
 import hashlib
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.support.helm import ChartRelease, index_text
 from tests.support.hubs import Hub, make_repository
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _TOUCH_EVERY = 400
 _LINES_OF_A_HUB = 10
@@ -50,16 +45,7 @@ def _release(number: int) -> ChartRelease:
 
 
 def make_bench_hub(path: Path, *, base: str, version: str, prefix: str, charts: str, shape: Shape) -> Hub:
-    """Make a hub repository of ``shape``.
-
-    Args:
-        path: the work tree; its remote goes beside it.
-        base: the repository of the base image.
-        version: the z2jh release, which is the base image's tag too.
-        prefix: what the images' names begin with.
-        charts: the Helm repository.
-        shape: how it looks.
-    """
+    """Make a hub repository of ``shape``."""
     requirement = f"  - name: jupyterhub\n    version: {version}\n    repository: {charts}\n"
     return make_repository(
         path,

@@ -1,20 +1,13 @@
 """The rows of each task's peak memory: our own process, without the programs that it starts."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from statistics import median
-from typing import TYPE_CHECKING
 
 from . import children
-from .lab import OLDER
+from .lab import OLDER, Lab
 from .made import Shape
 from .row import Row
 from .timing import Call
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .lab import Lab
 
 _TASKS = (
     ("bump",),

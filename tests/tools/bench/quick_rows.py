@@ -1,10 +1,9 @@
 """The rows that need no engine: starting, the index, the second look, the tag, a check."""
 
-from __future__ import annotations
-
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.support.helm import served
 from tests.support.machine import PROJECT
@@ -15,10 +14,6 @@ from .lab import Lab, invoke
 from .made import Shape, lengthen, make_index
 from .row import Row, ratio
 from .timing import Call, pairs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 HISTORY = 10_000
 FILES = 30_000

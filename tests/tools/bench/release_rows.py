@@ -1,25 +1,17 @@
 """The row of a whole release, against the bare commands that it runs, in a shell script."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.support.cli import INVOKE
+from tests.support.hubs import Hub
 
 from .build_rows import change_image
-from .lab import OLDER, VERSION
+from .lab import OLDER, VERSION, Lab
 from .made import Shape
 from .row import Row, ratio
 from .timing import Call, pairs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.support.hubs import Hub
-
-    from .lab import Lab
 
 _SECONDS_OF_WORK = 4
 # What a person who knows every name and number beforehand would put into a script.

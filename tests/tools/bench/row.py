@@ -1,13 +1,10 @@
 """A row of the table: one promise, what was measured for it, and whether it is kept."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .timing import Pairs
+from .timing import Pairs
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,14 @@
 """The table that people read, and the file that programs read."""
 
-from __future__ import annotations
-
 import json
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tasks.core.output import table
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .row import Row
+from .row import Row
 
 HEAD = ("", "what", "against", "limit", "measured", "ours", "baseline")
 

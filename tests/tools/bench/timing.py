@@ -1,17 +1,12 @@
 """Timing two programs against each other on a machine that has other things to do."""
 
-from __future__ import annotations
-
 import subprocess
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 LEAST_PAIRS = 7
 
@@ -37,22 +32,14 @@ class Call:
     ends: frozenset[int] = frozenset({0})
 
     def seconds(self) -> float:
-        """Run it once, and return how long it took.
-
-        Raises:
-            RuntimeError: it failed; a failure is never taken for a quick run.
-        """
+        """Run it once, and return how long it took."""
         self.prepare()
         begin = time.perf_counter()
         self._run()
         return time.perf_counter() - begin
 
     def output(self) -> str:
-        """Run it once, and return what it printed on standard output.
-
-        Raises:
-            RuntimeError: it failed.
-        """
+        """Run it once, and return what it printed on standard output."""
         self.prepare()
         return self._run().stdout
 
@@ -74,12 +61,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Times of two calls, in seconds: those of one pair were measured one right after the other.
-
-    Attributes:
-        ours: the times of the call that is judged.
-        theirs: those of its baseline.
-    """
+    """Times of two calls, in seconds: those of one pair were measured one right after the other."""
 
     ours: tuple[float, ...]
     theirs: tuple[float, ...]
@@ -91,14 +73,7 @@ class Pairs:
 
 
 def pairs(ours: Call, theirs: Call, count: int, *, warm: bool = True) -> Pairs:
-    """Time two calls in turns, each of them first in every other pair.
-
-    Args:
-        ours: the call that is judged.
-        theirs: its baseline.
-        count: how many pairs; at least seven.
-        warm: whether both run once before, untimed, so that neither pays for cold files.
-    """
+    """Time two calls in turns, each of them first in every other pair."""
     if count < LEAST_PAIRS:
         raise ValueError(f"{count} pairs are too few for a median, {LEAST_PAIRS} are needed")
     if warm:

@@ -3,32 +3,27 @@
 It ends with status 1 where anything was lost or stuck. The last line is the summary.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import queue
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks.rehearsal.registry import forget_images, registry
+from tests.support import machine
+from tests.support.helm import chart_repository, served
+from tests.support.registry import push_mirror
 
-from ...support import machine
-from ...support.helm import chart_repository, served
-from ...support.registry import push_mirror
 from .driver import ERRORS, SIGNALS
 from .harness import CONVERGED, Harness, Verdict, summary, table
 from .stage import Around, Stage
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 HARMS = (*SIGNALS, *ERRORS)
 _NEEDED = ("3.2.1", "3.3.8")

@@ -1,19 +1,14 @@
-from __future__ import annotations
-
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from ...support.helm import served
+from tasks.rehearsal.registry import Registry
+from tests.support.helm import served
+
 from .harness import Harness
 from .stage import Around, Stage
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
 
 
 @pytest.fixture(scope="session")

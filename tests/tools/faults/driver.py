@@ -16,10 +16,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import sh
 from invoke.tasks import Task
@@ -28,9 +29,6 @@ from tasks.core import plan
 from tasks.program import program
 from tasks.tools import process
 from tasks.tools.command import Command
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 
 class HasPid(Protocol):
@@ -84,11 +82,6 @@ class Points:
 
     A point lies before each outside program and each call on a file, in the middle of each program, and at the end.
     What has just ended is named with it: from there to the next point nothing happens that anybody else could see.
-
-    Args:
-        trace: the file that they are written to.
-        at: the number of the one at which harm is done.
-        harm: its name. A signal comes once; a disk that is full stays full.
     """
 
     def __init__(self, trace: Path, at: int, harm: str) -> None:

@@ -1,23 +1,17 @@
 """The harness: a release is hurt at one of its points, made again undisturbed, and held against one that never was."""
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tasks.core.faults import DONE, INTERRUPTED
+from tests.support.cli import Result
 
 from .driver import BEFORE_FILE, ERRORS, SIGNALS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
-
-    from ...support.cli import Result
-    from .stage import Stage
-    from .world import World
+from .stage import Stage
+from .world import World
 
 CONVERGED, LOST, STUCK = "converged", "lost", "stuck"
 KILL = "SIGKILL"
@@ -28,15 +22,7 @@ _FAULTS = (1, 2, 3, 4)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one release that was hurt.
-
-    Attributes:
-        number: the point's.
-        point: its name.
-        harm: what was done to the release there.
-        kind: whether it converged, lost something, or was stuck.
-        why: what was lost, or where it was stuck.
-    """
+    """What became of one release that was hurt."""
 
     number: int
     point: str
@@ -50,12 +36,7 @@ class Verdict:
 
 @dataclass
 class Harness:
-    """The points of a release, and what becomes of it when it is hurt there.
-
-    Attributes:
-        stage: where it is made.
-        remembers: whether what a second release makes of a world is remembered, for the next stop in the same world.
-    """
+    """The points of a release, and what becomes of it when it is hurt there."""
 
     stage: Stage
     remembers: bool = True

@@ -1,19 +1,14 @@
 """Disks that are full, and folders that cannot be written: as the system itself makes them, which root cannot pass."""
 
-from __future__ import annotations
-
 import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 PAGE = 4096
 _SIZE = "4m"

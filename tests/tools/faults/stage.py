@@ -3,26 +3,21 @@
 Commits are dated, and names and addresses stay, so that two releases which end well end in the same commits.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ...support.cli import TASKS, Result, run_module
-from ...support.hubs import Hub, make_hub
-from ...support.machine import PROJECT, make_home, users_own_variables
+from tasks.rehearsal.registry import Registry
+from tests.support.cli import TASKS, Result, run_module
+from tests.support.hubs import Hub, make_hub
+from tests.support.machine import PROJECT, make_home, users_own_variables
+
 from .world import World
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tasks.rehearsal.registry import Registry
 
 RELEASE = ("release", "--yes", "--push")
 PREFIX = "hurt"
@@ -33,14 +28,7 @@ _DATES = {"GIT_AUTHOR_DATE": _DATE, "GIT_COMMITTER_DATE": _DATE}
 
 @dataclass(frozen=True)
 class Around:
-    """What a release reaches out to.
-
-    Attributes:
-        registry: where its image goes.
-        base: the repository of its base image.
-        charts: the address of its Helm repository.
-        guards: a folder of programs that stand before those which would reach further.
-    """
+    """What a release reaches out to."""
 
     registry: Registry
     base: str
@@ -50,13 +38,7 @@ class Around:
 
 @dataclass(frozen=True)
 class Stage:
-    """A place for one release at a time.
-
-    Attributes:
-        folder: where everything lies.
-        around: what a release reaches out to.
-        prefix: the first part of its images' names; another stage at the same registry has another.
-    """
+    """A place for one release at a time."""
 
     folder: Path
     around: Around

@@ -1,20 +1,14 @@
 """Disks that are full and folders that cannot be written, for real: one error, one hint, and later the same command."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.support.cli import Result
 from tests.support.world import fault
 
+from .harness import Harness
 from .mounts import demand_mounts, full, read_only, small_disk
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ...support.cli import Result
-    from .harness import Harness
 
 pytestmark = pytest.mark.engine
 

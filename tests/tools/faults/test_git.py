@@ -1,25 +1,19 @@
 """A git that refuses, here or at the remote: one error, one hint, nothing lost, and the same command goes on."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks.tools.git import Git
+from tests.support.cli import TASKS
 from tests.support.steps import install_hook
 from tests.support.world import fault
 
-from ...support.cli import TASKS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from .harness import Harness
-    from .stage import Stage
+from .harness import Harness
+from .stage import Stage
 
 pytestmark = pytest.mark.engine
 
@@ -196,7 +190,7 @@ def entries(stage: Stage) -> set[str]:
     return set(stage.hub.git("status", "--porcelain").splitlines())
 
 
-@pytest.mark.parametrize("typed", ["", "commit", "build, commit"])
+@pytest.mark.parametrize("typed", ["", "build, commit"])
 def test_git_interrupted_before_the_index_is_finished_by_the_next_commit(harness: Harness, typed: str) -> None:
     stage = harness.stage
     interrupt_before_the_index(stage)
@@ -208,15 +202,6 @@ def test_git_interrupted_before_the_index_is_finished_by_the_next_commit(harness
     again = stage.release()
     assert again.code == 0, again
     assert not stage.look().difference(harness.undisturbed)
-
-
-def test_the_plan_shows_the_command_that_finishes_an_interrupted_commit(harness: Harness) -> None:
-    stage = harness.stage
-    interrupt_before_the_index(stage)
-    dry = stage.run(*TASKS, "--dry", "commit")
-    assert "$ git --literal-pathspecs restore --staged -- hub/requirements.yaml images/hub/Dockerfile" in dry.out, dry
-    done = stage.run(*TASKS, "commit")
-    assert done.out == "put hub/requirements.yaml, images/hub/Dockerfile into the index as committed\n"
 
 
 def test_what_somebody_staged_of_the_last_commit_is_no_interrupted_one(harness: Harness) -> None:

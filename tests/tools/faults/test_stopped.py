@@ -1,16 +1,9 @@
 """A release that is stopped anywhere goes on with the same command, and ends as if nobody had stopped it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from .driver import ERRORS
-from .harness import CONVERGED, KILL
-
-if TYPE_CHECKING:
-    from .harness import Harness
+from .harness import CONVERGED, KILL, Harness
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 

@@ -1,28 +1,21 @@
 """Two releases at once: in one clone the second refuses, in two clones neither overwrites the other's work."""
 
-from __future__ import annotations
-
 import shutil
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.support.cli import Result
+from tests.support.hubs import Hub
 from tests.support.steps import install_hook
 from tests.support.world import fault
 
-from ...support.hubs import Hub
-from .stage import PATIENCE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from ...support.cli import Result
-    from .harness import Harness
-    from .stage import Stage
+from .harness import Harness
+from .stage import PATIENCE, Stage
 
 pytestmark = pytest.mark.engine
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from ...support.hubs import Hub
+from tests.support.hubs import Hub
 
 # Of git's own: objects that nothing names, how references came about and are kept, the index with its files' times.
 # for-each-ref and ls-files tell what counts of them.
@@ -24,19 +22,7 @@ _VARYING = ("hub/.git/hubpress.lock", "home/docker/buildx", "home/docker/.buildN
 
 @dataclass(frozen=True)
 class World:
-    """What there is in one place, and in its registry.
-
-    Attributes:
-        head: the current branch.
-        refs: every reference of the clone, stashes included.
-        subjects: the current branch's commits.
-        index: the index.
-        status: what git says of the work tree.
-        config: the clone's own settings.
-        remote: the remote's branches.
-        images: the digest of each image in the registry, by ``repository:tag``.
-        files: every file's bytes, in the clone and around it; of git's own the names alone count.
-    """
+    """What there is in one place, and in its registry."""
 
     head: str
     refs: str

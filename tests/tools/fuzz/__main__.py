@@ -4,8 +4,6 @@ Ends with 1 where anything but a fault came out of a reader, or an input took lo
 kept in a folder, one file for each.
 """
 
-from __future__ import annotations
-
 import itertools
 import resource
 import signal
@@ -13,17 +11,14 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import FrameType
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from .readers import READERS, Reader, outcome
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import FrameType
 
 DEFAULT_SECONDS = 60
 ROUND = 40
@@ -37,17 +32,7 @@ class TooSlow(BaseException):
 
 @dataclass
 class Tally:
-    """What came of one reader's inputs.
-
-    Attributes:
-        reader: the reader.
-        folder: where inputs that broke it are kept.
-        inputs: how many it was given.
-        faults: how many of them it refused with a fault.
-        crashes: how many it did not get over.
-        late: how many took longer than its bound.
-        slowest: the longest that one took, in seconds.
-    """
+    """What came of one reader's inputs."""
 
     reader: Reader
     folder: Path

@@ -1,15 +1,10 @@
 """What readers are given: good files that were damaged, noise, and towers of one word."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from hypothesis.strategies import SearchStrategy
+from hypothesis.strategies import SearchStrategy
 
 LARGEST = 200_000
 # What the formats have in common, and what trips readers: ends of lines and of files, escapes, numbers out of range,
@@ -39,7 +34,20 @@ WORDS = (
         "1e999",
         "NaN",
     ),
-    *("9" * 5000, "null", "true", '"\\ud800"', "\\u0000", '"\\x00"', "sha256:", "::", "http://", "@sha256:", "%00"),
+    *(
+        "NaN",
+        "9" * 5000,
+        "null",
+        "true",
+        '"\\ud800"',
+        "\\u0000",
+        '"\\x00"',
+        "sha256:",
+        "::",
+        "http://",
+        "@sha256:",
+        "%00",
+    ),
 )
 _WORDS = st.sampled_from([*(word.encode() for word in WORDS), b"\xff", b"\xc3", b"\xed\xa0\x80"])
 _TIMES = st.sampled_from([1, 1, 1, 1, 2, 50, 3000])

@@ -1,17 +1,17 @@
 """Every reader of what comes from elsewhere, and inputs for it."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest.mock import patch
 
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 from urllib3 import HTTPHeaderDict
 
 from tasks.core.faults import Fault, Refused
@@ -38,16 +38,11 @@ from tasks.tools.git_faults import push_fault, remote_fault
 from tasks.tools.google import denied
 from tasks.tools.registry import Undecided, look_up, require_push_right
 from tests.support.charts import archive, entry
+from tests.support.helm import RELEASES, chart_archive, index_text
 
-from ...support.helm import RELEASES, chart_archive, index_text
 from . import seeds
 from .inputs import VALUES, damaged, damaged_text, trees
 from .whole import hub_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from hypothesis.strategies import SearchStrategy
 
 WHERE = "some/file"
 IMAGE = Reference("registry.test/hub", "1")
@@ -57,14 +52,7 @@ SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Reader:
-    """One reader.
-
-    Attributes:
-        name: what it reads.
-        inputs: what it is given.
-        read: gives it an input.
-        seconds: how long it may take for one.
-    """
+    """One reader."""
 
     name: str
     inputs: SearchStrategy[Any]

@@ -1,22 +1,15 @@
 """Good inputs, one or more for each reader: what damage is done to."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from tasks.image.engines import pushed_digests
 from tests.support.manifests import DOCKER_INDEX, MANIFEST
 
-from .inputs import damaged, damaged_text
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
-
-    from .inputs import Json
+from .inputs import Json, damaged, damaged_text
 
 _DIGEST = f"sha256:{'0a' * 32}"
 _OTHER = f"sha256:{'1b' * 32}"

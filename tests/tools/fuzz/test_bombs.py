@@ -1,7 +1,5 @@
 """Small files that would cost a careless reader hours or gigabytes."""
 
-from __future__ import annotations
-
 import resource
 import sys
 import time

@@ -1,18 +1,13 @@
 """A hub repository that is nowhere but in memory."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tasks.core.settings import Settings
 from tasks.repo.hub import Hub
 from tasks.repo.layout import Listing
 from tasks.tools.git import Git
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
 """Security fixes that a pinned release lacks, by the releases that the Helm repository offers."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +11,7 @@ from tasks.releases.index import Index, Release
 from tasks.releases.notes import known
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
-
-from ...support.hubs import make_hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.hubs import make_hub
 
 OLD = "CVE-2024-28233 in JupyterHub"
 LAST_OF_3 = "CVE-2024-41942 in JupyterHub"

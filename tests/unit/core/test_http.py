@@ -1,13 +1,11 @@
-from __future__ import annotations
-
 import gzip
 import json
 import os
 import time
 from base64 import b64encode
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,9 +16,6 @@ from tasks.releases.repository import Cache, Fetcher
 from tests.support.conduct import AGAIN, CONDUCTS, Conduct
 from tests.support.real import DATA
 from tests.support.server import Server, misbehaving, reply, tunnel_to
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CERTIFICATE = DATA / "server.pem"
 QUICK = Limits(backoff=0.01, size=100_000)

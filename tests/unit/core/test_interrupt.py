@@ -1,7 +1,5 @@
 """Ctrl-C, and two runs at once."""
 
-from __future__ import annotations
-
 import os
 import pty
 import signal
@@ -9,8 +7,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import sh
@@ -21,10 +20,6 @@ from tasks.tools.process import Pool, ask_all, attend, capture, watch
 from tests.support.cli import INVOKE
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 INTERRUPTED = "error: interrupted\nhint: run the same command again, it goes on where it stopped\n"
 PATIENCE = 20.0
@@ -167,7 +162,7 @@ def test_a_program_whose_answer_is_not_taken_is_ended(
     assert not alive(int((tmp_path / "pid").read_text()))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_every_program_that_was_asked_side_by_side(number: signal.Signals, tmp_path: Path) -> None:
     folders = [tmp_path / str(index) for index in range(3)]
     for folder in folders:

@@ -1,22 +1,17 @@
 """No secret is ever printed: they are planted wherever a task may come across one, and looked for in all it says."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.cli import run_on_screen, run_task
+from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from tests.support.helm import HelmServer
 
 IN_REMOTE, IN_CHARTS, IN_DOCKER = "ghp-tulip-remote-4711", "tulip-charts-4712", "tulip-docker-4713"
 IN_SHELL = {

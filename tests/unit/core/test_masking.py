@@ -1,9 +1,7 @@
-from __future__ import annotations
-
 import json
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -15,11 +13,7 @@ from tasks.repo.chartpress import read_chartpress
 from tasks.repo.dockerfile import hub_base
 from tasks.tools.command import Command
 from tasks.tools.process import watch
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.hubs import Hub
+from tests.support.hubs import Hub
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKC\nAQEAtulip\n-----END RSA PRIVATE KEY-----"
 

@@ -1,7 +1,5 @@
 """Names of images, read as Docker reads them."""
 
-from __future__ import annotations
-
 import pytest
 
 from tasks.core.faults import Unusable

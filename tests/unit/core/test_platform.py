@@ -1,7 +1,5 @@
 """What Mac and PC get: the contract's table, row by row."""
 
-from __future__ import annotations
-
 import platform
 import sys
 

@@ -1,22 +1,16 @@
 """Settings: from the hub's own invoke.yaml, from the environment, and what is refused of them."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tasks.core.faults import Unusable
 from tasks.core.settings import KEYS, Accepted, Settings, ValuesTarget, WholeImage, read_settings, variable
-
-from ...support.cli import INVOKE as LAB_INVOKE
-from ...support.cli import Result, run, run_task
-from ...support.hubs import Hub, make_hub
-from ...support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.cli import INVOKE as LAB_INVOKE
+from tests.support.cli import Result, run, run_task
+from tests.support.hubs import Hub, make_hub
+from tests.support.machine import PROJECT
 
 ALL_KEYS = ", ".join(KEYS)
 
@@ -249,9 +243,6 @@ def test_a_file_that_cannot_be_used_is_one_fault(tmp_path: Path, text: str) -> N
     ("text", "what"),
     [
         ("{tag: 1.1}", "hub.tag is 1.1, not text"),
-        ("{branch: 3}", "hub.branch is 3, not text"),
-        ("{chart: true}", "hub.chart is True, not text"),
-        ("{images: 3}", "hub.images is 3, not a list of names"),
         ("{images: [hub, 1]}", "hub.images is ['hub', 1], not a list of names"),
     ],
 )
@@ -288,13 +279,13 @@ def in_hub(way: tuple[str, ...], hub: Hub, *arguments: str, env: dict[str, str] 
 
 
 @both_ways
-@pytest.mark.parametrize("text", ["", "# nothing\n", "hub:\n", "hub: {}\n", "hub: {branch: }\n", "run: {echo: true}\n"])
+@pytest.mark.parametrize("text", ["# nothing\n", "hub:\n", "hub: {branch: }\nrun: {echo: true}\n"])
 def test_a_file_that_says_nothing_is_nothing(way: tuple[str, ...], text: str, carrier: Hub) -> None:
     own_file(carrier.path, text)
     assert in_hub(way, carrier, "commit", "--dry", "--json").json["branch"] == "bump-z2jh-3.3.8"
 
 
-@pytest.mark.parametrize("text", ["- hub\n", "hub\n", "hub: {1: 2}\n", "hub: !!int x\n", "hub: !!timestamp x\n"])
+@pytest.mark.parametrize("text", ["- hub\n", "hub: {1: 2}\n", "hub: !!timestamp x\n"])
 def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(text: str, carrier: Hub) -> None:
     own_file(carrier.path, text)
     for arguments in (["--list"], ["commit"]):
@@ -315,7 +306,6 @@ def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(text: str, ca
     [
         ("images: [other]", "IMAGES", "hub"),
         ("values: [{file: other.yaml, path: a}]", "VALUES", "hub/values.yaml:jupyterhub.hub.image"),
-        ("branch: theirs", "BRANCH", "bump-z2jh-{version}"),
         ("branch: 3", "BRANCH", "bump-z2jh-{version}"),
     ],
 )
@@ -337,7 +327,6 @@ def test_a_variable_wins_over_a_file_of_another_type(
             "the file is not YAML: line 2: expected the node content, but found '<stream end>'",
         ),
         ("list.yaml", "- hub\n", "the file is not a mapping that Invoke can read"),
-        ("number.yaml", "hub: {1: 2}\n", "the file is not a mapping that Invoke can read"),
         ("settings.toml", "", "the file is not a mapping that Invoke can read"),
         ("nothing.yaml", None, "no such file"),
     ],

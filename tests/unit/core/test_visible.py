@@ -1,21 +1,15 @@
 """What others wrote, shown: text is all that it is, on a terminal, in CI, in JSON and in Markdown."""
 
-from __future__ import annotations
-
 import json
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tasks.core.github_actions import code, plain
 from tasks.core.visible import one_line, visible, visible_json, visible_progress
 from tests.support.cli import INVOKE, run_on_screen, run_task
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.hubs import Hub
+from tests.support.hubs import Hub
 
 DOCKERFILE, CHARTPRESS = "images/hub/Dockerfile", "chartpress.yaml"
 CLEAR, HIDE, TITLE = "\x1b[2J", "\x1b[8m", "\x1b]0;evil\x07"

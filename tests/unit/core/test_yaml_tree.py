@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from tasks.core import yaml_tree

@@ -1,14 +1,9 @@
 """Git histories drawn in words: ``image tag=1.2.3 other`` is a change of the image, a tag, a change elsewhere."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from ...support.cli import run
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.cli import run
 
 # git orders commits by these: one minute passes with each.
 _FIRST_MINUTE = 28_000_000
@@ -24,12 +19,7 @@ FILES = {
 
 @dataclass
 class Drawing:
-    """A clone whose history is drawn word by word.
-
-    Attributes:
-        top: the clone.
-        root: the folder of chartpress.yaml in it, with a slash at the end; empty for the top.
-    """
+    """A clone whose history is drawn word by word."""
 
     top: Path
     root: str = ""

@@ -1,19 +1,14 @@
 """The bake definition: what it says, and that the real bake reads it so."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tasks.core.names import Reference
 from tasks.image.definition import BakeTarget, bake_fields, definition, target_name
-
-from ...support.cli import run
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.cli import run
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 BASE = Reference("quay.io/jupyterhub/k8s-hub", "4.4.0")
@@ -147,8 +142,8 @@ HOSTILE = ["${HOME}", "$${x}", "%{ if true }", "%%{x}", "${", "%{", "$", "$$", "
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("text", HOSTILE)
-def test_bake_takes_every_text_as_it_stands(tmp_path: Path, text: str) -> None:
+def test_bake_takes_every_text_as_it_stands(tmp_path: Path) -> None:
+    text = " ".join(HOSTILE)
     target = BakeTarget(
         key=f"hub{text}",
         reference=IMAGE,

@@ -1,9 +1,8 @@
 """What makes an image another one: seen by the hash of its inputs, without a registry or an engine."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +13,8 @@ from tasks.image.inputs import inputs_hash, write_files
 from tasks.image.tree import Tree
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
-
-from ...support.cli import sh
-from ...support.hubs import Hub, make_hub, make_repository
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from tests.support.cli import sh
+from tests.support.hubs import Hub, make_hub, make_repository
 
 SECOND = 'extraBuildCommandOptions: ["--build-context=shared=shared"]'
 

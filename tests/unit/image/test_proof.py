@@ -1,7 +1,5 @@
 """The proof: the registry's answer, held against what the image must be."""
 
-from __future__ import annotations
-
 import pytest
 
 from tasks.core.faults import Refused

@@ -1,7 +1,5 @@
 """Templates of names in braces."""
 
-from __future__ import annotations
-
 import pytest
 
 from tasks.core.faults import Unusable

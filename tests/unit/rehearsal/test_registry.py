@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import base64
 import http.client
 import json
@@ -9,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,13 +16,8 @@ from tasks.core.faults import ProgramFailed
 from tasks.rehearsal import registry as registry_module
 from tasks.rehearsal.registry import forget_images, registry
 from tasks.tools.process import find
-
-from ...support.cli import sh
-from ...support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from tests.support.cli import sh
+from tests.support.machine import PROJECT
 
 pytestmark = pytest.mark.engine
 

@@ -1,24 +1,18 @@
-from __future__ import annotations
-
 import hashlib
 import json
 import os
 import secrets
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks.core.faults import Refused, Unusable
 from tasks.rehearsal import stand_in
 from tasks.rehearsal.stand_in import STAND_IN_LOG, build_stand_in, is_stand_in, remove_stand_in, stand_ins
-
-from ...support.cli import run, sh
-from ...support.engine import files_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from tests.support.cli import run, sh
+from tests.support.engine import files_of
 
 USUAL = """\
 FROM {base}

@@ -1,12 +1,9 @@
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
 
 from tasks.releases.index import Index, read_index
-
-from ...support import real
+from tests.support import real
 
 DATA = Path(__file__).parent / "data"
 

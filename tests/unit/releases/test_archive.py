@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import gzip
 import tarfile
 from io import BytesIO
@@ -10,8 +8,7 @@ from tasks.core.faults import Unreachable
 from tasks.releases.index import Index
 from tasks.releases.repository import hub_image_in
 from tests.support.charts import VALUES, archive, chart, entry
-
-from ...support.real import real_values
+from tests.support.real import real_values
 
 WHERE = "jupyterhub 3.3.8"
 EVIL = VALUES.replace(b"quay.io/jupyterhub", b"evil")

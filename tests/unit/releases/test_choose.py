@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from collections import UserDict
 from typing import TypedDict
 
@@ -209,24 +207,6 @@ def test_released_by_somebody(version: str) -> None:
 )
 def test_a_build_of_main(version: str) -> None:
     assert is_dev(semver.Version.parse(version))
-
-
-@pytest.mark.parametrize(
-    ("flags", "chosen", "newer_major"),
-    [
-        ({}, "3.3.8", None),
-        ({"pre": True}, "3.3.8", "4.0.0-beta.4"),
-        ({"pre": True, "major": True}, "4.0.0-beta.4", None),
-        ({"dev": True}, "3.3.8", "4.0.0-beta.4.git.6831.habe06f4d"),
-        ({"to": "2.0.1-0.dev.git.6085.h59225bad"}, "2.0.1-0.dev.git.6085.h59225bad", None),
-        ({"to": "v0.6"}, "v0.6", None),
-    ],
-    ids=str,
-)
-def test_from_3_2_1_on_the_real_index(real_index: Index, flags: Flags, chosen: str, newer_major: str | None) -> None:
-    choice = choose(real_index, "3.2.1", **flags)
-    assert choice.release.version == chosen
-    assert (choice.newer_major.version if choice.newer_major else None) == newer_major
 
 
 def test_the_kinds_of_release_in_the_real_index(real_index: Index) -> None:

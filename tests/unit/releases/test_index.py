@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import random
 import re
 
@@ -12,8 +10,7 @@ from tasks.core.faults import Unreachable
 from tasks.core.names import Reference
 from tasks.releases import index as room
 from tasks.releases.index import Index, Release, read_index
-
-from ...support import real
+from tests.support import real
 
 WHERE = "https://charts.test/index.yaml"
 HINT = f"hint: look at what is there: curl -fsSL {WHERE} | head"
@@ -247,7 +244,7 @@ def test_a_large_index_is_read_where_it_has_helms_shape_and_refused_elsewhere() 
         read(f"---\n{text}")
 
 
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_an_index_cut_off_anywhere_is_a_fault(excerpt: str, share: float) -> None:
     data = excerpt.encode()
     with pytest.raises(Unreachable):

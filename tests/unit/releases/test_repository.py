@@ -1,22 +1,15 @@
-from __future__ import annotations
-
+from collections.abc import Iterator
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tasks.core.faults import Unreachable
 from tasks.core.http import Limits
+from tasks.releases.index import Release
 from tasks.releases.repository import HelmRepository
 from tests.support.charts import VALUES, chart
-
-from ...support.helm import HelmServer, served
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tasks.releases.index import Release
+from tests.support.helm import HelmServer, served
 
 QUICK = Limits(backoff=0, attempts=1)
 
@@ -167,13 +160,3 @@ def test_an_archive_without_a_hub_image_names_the_release(folder: Path) -> None:
 
 
 # No usable index.
-
-
-def test_an_index_that_is_a_web_page(server: HelmServer) -> None:
-    server.answers["/index.yaml"] = (200, b"<html>Sign in</html>")
-    with pytest.raises(Unreachable) as fault:
-        repository(server.url).index()
-    assert str(fault.value) == (
-        f"error: this is a web page, not the index of a Helm repository ({server.url}index.yaml)\n"
-        f"hint: look at what is there: curl -fsSL {server.url}index.yaml | head"
-    )

@@ -1,95 +1,36 @@
 """Requirements as Helm reads them, beside the real helm; ``tests/machine/helm.sh`` fetches it."""
 
-from __future__ import annotations
-
 import json
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tasks.core.yaml_tree import load
+from tasks.releases.index import Index
 from tasks.releases.versions import is_like_z2jh, is_range, parse_constraint, parse_version, respelled
+from tests.support.helm import RELEASES, HelmServer, chart_archive, served
+from tests.support.machine import HELMS
 
-from ...support.helm import RELEASES, HelmServer, chart_archive, served
-from ...support.machine import HELMS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tasks.releases.index import Index
-
-BASES = [
-    "3",
-    "3.2",
-    "3.2.1",
-    "3.3",
-    "3.3.0",
-    "2",
-    "2.0.0",
-    "1",
-    "1.1",
-    "1.1.3",
-    "0",
-    "0.11",
-    "0.11.1",
-    "0.9.0",
-    "4.0.0-beta.4",
-    "4.0.0-0",
-    "3.0.0-alpha.1",
-    "0.11.1-n259.h74abbb81",
-    "2.0.1-0.dev.git.6085.h59225bad",
-    "3.3.0-0",
-]
+WORDS = """
+3 3.2 3.2.1 3.3 3.3.0 2 2.0.0 1 1.1 1.1.3 0 0.11 0.11.1 0.9.0 4.0.0-beta.4 4.0.0-0 3.0.0-alpha.1
+0.11.1-n259.h74abbb81 2.0.1-0.dev.git.6085.h59225bad 3.3.0-0
+"""
+BASES = WORDS.split()
 SIGNS = ("", "=", "~", "^", ">", "<", ">=", "<=", "!=", "~>", "=>", "=<", "v", "~v")
-MORE = [
-    "*",
-    "x",
-    "X",
-    "3.x",
-    "3.2.x",
-    "3.*",
-    "3.X.x",
-    ">=3.2 <4",
-    ">=3.2, <4",
-    ">= 3.2 < 4",
-    ">=3.2,<4",
-    "1.0 - 2.0",
-    "1.0.0 - 2",
-    "1.2.3 - 3.3.5",
-    ">=0.9 <1.0",
-    ">=3.0.0-0 <4.0.0",
-    ">=3.0.0-0 <4.0.0-0",
-    ">=3 !=3.3.8",
-    ">3 <3.3",
-    "~*",
-    ">*",
-    ">=*",
-    "!=*",
-    "  3.2.1  ",
-    "3.2.1+build",
-    ">=3.2.1+x",
-    "v3.x",
-    ">= v3.2",
-    "~ 3.2",
-    "^ 3",
-    " ~3.2 ",
-    "3.2.1 ",
-    "=3.2.1",
-    "~0",
-    "^0",
-    "^0.9",
-    ">=1.0.0-0",
-    ">3.2.1-0 <3.3",
-    "<=3.2.1-0",
-    "3.2.1,3.2.1",
-    "3 3.2",
-    "x.3",
-    "3.x.1",
-    "*.1",
-]
+MORE_WORDS = """
+* x X 3.x 3.2.x 3.* 3.X.x >=3.2,<4 ~* >* >=* !=* 3.2.1+build >=3.2.1+x v3.x =3.2.1 ~0 ^0 ^0.9 >=1.0.0-0 <=3.2.1-0
+3.2.1,3.2.1 x.3 3.x.1 *.1
+"""
+MORE = (
+    *MORE_WORDS.split(),
+    *(">=3.2 <4", ">=3.2, <4", ">= 3.2 < 4", "1.0 - 2.0", "1.0.0 - 2", "1.2.3 - 3.3.5", ">=0.9 <1.0", "3 3.2"),
+    *(">=3.0.0-0 <4.0.0", ">=3.0.0-0 <4.0.0-0", ">=3 !=3.3.8", ">3 <3.3", ">3.2.1-0 <3.3"),
+    *("  3.2.1  ", ">= v3.2", "~ 3.2", "^ 3", " ~3.2 ", "3.2.1 "),
+)
 EITHER = ("3.2 || 1.x", "^1.1 || ~2.0", ">=0.9 <1.0 || ^1.1", "<3 || >3.3.0-0", "3.2.1 || 3.3.8")
 NEITHER = ("9.9.9", "~3.9", ">5", "<0", "^0.0.1", "3.2.1 2.0.0")
 REFUSED = (

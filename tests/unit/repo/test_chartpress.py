@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import io
 from typing import Any
 
@@ -10,8 +8,7 @@ from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
 from tasks.repo.chartpress import BuildArgument, ChartSpec, ImageSpec, read_chartpress
-
-from ...support.real import CAL_ICOR
+from tests.support.real import CAL_ICOR
 
 WHERE = "helm-charts/chartpress.yaml"
 CAL_ICORS_OWN = CAL_ICOR / "chartpress.yaml"

@@ -1,8 +1,6 @@
 """Deployments: the layout of hubploy, those that the settings name, and the chart alone."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -10,11 +8,7 @@ from tasks.core.faults import Unusable
 from tasks.core.settings import DeploymentSetting, Settings
 from tasks.repo.deploying import Deployment, deployments, is_encrypted
 from tasks.repo.hub import Hub, open_hub_around
-
-from ...support.layouts import make_cal_icor_like
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.layouts import make_cal_icor_like
 
 SOPS = "jupyterhub:\n  hub:\n    cookieSecret: ENC[AES256_GCM,data:c2VjcmV0]\nsops:\n  mac: ENC[AES256_GCM,data:bWFj]\n"
 GIT_CRYPT = "\0GITCRYPT\0 and then bytes"

@@ -3,8 +3,6 @@
 Nothing is pulled: the images would come from a port of this machine that nobody serves.
 """
 
-from __future__ import annotations
-
 import subprocess
 
 import pytest

@@ -1,7 +1,5 @@
 """actions/labeler's file, in both formats."""
 
-from __future__ import annotations
-
 import pytest
 
 from tasks.core.faults import Unusable

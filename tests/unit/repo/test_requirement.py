@@ -1,11 +1,8 @@
-from __future__ import annotations
-
 import pytest
 
 from tasks.core.faults import Unusable
 from tasks.repo.chart import Requirement, requirements, with_version
-
-from ...support.real import CAL_ICOR
+from tests.support.real import CAL_ICOR
 
 WHERE = "hub/requirements.yaml"
 CAL_ICORS_OWN = CAL_ICOR / "hub/requirements.yaml"

@@ -1,12 +1,9 @@
-from __future__ import annotations
-
 import pytest
 from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
 from tasks.repo.values import PinnedImage, image_at, warnings, with_image
-
-from ...support.real import CAL_ICOR
+from tests.support.real import CAL_ICOR
 
 NAME = "quay.io/org/hub"
 TAG = "0.0.1-0.dev.git.7.habc1234"
@@ -124,28 +121,8 @@ def test_the_path_leads_through_lists_and_mappings(values_path: str, before: str
 TAGS = (
     *("1.10", "123", "0123", "1e5", "0123e4", "0x1f", "0o17", "0b11", "12_000", "1:30", "1.", ".5", "-1", "+1"),
     *("on", "Yes", "y", "N", "off", "true", "False", "null", "NULL", "~", "2024-01-01", ".inf", ".nan"),
-    *(
-        "=",
-        "<<",
-        "-",
-        "a b",
-        "a: b",
-        "a #b",
-        "'",
-        '"',
-        "\\",
-        "*a",
-        "&a",
-        "!a",
-        "|",
-        "{",
-        "@",
-        "%",
-        "- a",
-        "a:",
-        "",
-        "ä",
-    ),
+    *("=", "<<", "-", "a b", "a: b", "a #b", "'", '"', "\\", "*a", "&a", "!a", "|", "{", "@", "%", "- a"),
+    *("a:", "", "ä"),
 )
 
 

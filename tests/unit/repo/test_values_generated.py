@@ -1,11 +1,10 @@
 """Generated values files: an edit changes what it should, and chartpress would have written the same data."""
 
-from __future__ import annotations
-
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,9 +12,6 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from tasks.repo.values import PinnedImage, image_at, with_image
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 WHERE = "hub/values.yaml"
 

@@ -1,8 +1,5 @@
-from __future__ import annotations
-
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,11 +10,8 @@ from tasks.repo.remotes import find_review
 from tasks.review.bump import Changes, Move
 from tasks.review.description import LONGEST_BODY, LONGEST_TITLE, Description, Evidence, describe
 from tasks.tools.git import Git
-from tests.support.hubs import make_hub
-
-if TYPE_CHECKING:
-    from tests.support.helm import HelmServer
-    from tests.support.hubs import Hub
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub, make_hub
 
 EXPECTED = Path(__file__).with_name("expected")
 NAME = "us-central1-docker.pkg.dev/cal-icor-hubs/core/hub"

@@ -1,7 +1,5 @@
 """Two renderings compared: what counts as a change, and what is never shown."""
 
-from __future__ import annotations
-
 import pytest
 
 from tasks.review.manifests import Change, Difference, compare, looks_secret

@@ -1,28 +1,19 @@
 """What the team does after a release: what the setting says, else what the repository shows."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tasks.core import yaml_tree
 from tasks.core.faults import Unusable
 from tasks.core.settings import read_settings, section_of
+from tasks.repo.hub import Hub as OpenHub
 from tasks.repo.hub import open_hub
 from tasks.repo.remotes import Remotes, Review
 from tasks.review.team import StagedDeployment, deployments_in_use, next_steps
 from tasks.tools.git import Git
-
-from ...support.hubs import make_hub
-from ...support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.repo.hub import Hub as OpenHub
-
-    from ...support.hubs import Hub
+from tests.support.hubs import Hub, make_hub
+from tests.support.machine import PROJECT
 
 BRANCH = "bump-z2jh-3.3.8"
 VALUES = "jupyterhub:\n  hub: {}\n"

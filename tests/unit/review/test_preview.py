@@ -1,17 +1,12 @@
 """What a pull request shows of a preview: short, bounded, harmless."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from tasks.core.settings import Accepted
 from tasks.repo.deploying import Deployment
 from tasks.review.manifests import Change, Difference
 from tasks.review.preview import Outcome, Preview
 from tasks.review.rendering import Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 REFUSED = Refusal("deployments/edx/config/prod.yaml", 3, "jupyterhub.hub: additional properties 'x' not allowed")
 

@@ -1,6 +1,4 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import semver
@@ -20,14 +18,9 @@ from tasks.review.upgrades import (
 )
 from tasks.tools.git import Git
 from tests.support.cli import run_task
-from tests.support.hubs import make_hub
+from tests.support.hubs import Hub, make_hub
 from tests.support.layouts import make_2i2c_like, make_cal_icor_like
 from tests.support.real import CAL_ICOR
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.hubs import Hub
 
 (UPGRADE_TO_4,) = (upgrade for upgrade in known().upgrades if upgrade.first == "4.0.0-0")
 GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"

@@ -1,11 +1,9 @@
 """What a real registry says of images of every make, asked through the real buildx."""
 
-from __future__ import annotations
-
 import os
 import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,9 +15,6 @@ from tasks.tools.docker import inspect, local, require_builder
 from tasks.tools.registry import FoundImage, Undecided
 from tests.support.manifests import ATTESTATION, DOCKER_INDEX, DOCKER_MANIFEST, Repository, layer_digest
 from tests.support.registry import private_registry
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.engine
 AMD64, ARM64 = "linux/amd64", "linux/arm64"

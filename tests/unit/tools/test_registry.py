@@ -1,11 +1,9 @@
 """What becomes of a question to a registry that misbehaves."""
 
-from __future__ import annotations
-
 import secrets
 import time
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,9 +16,6 @@ from tests.support.manifests import DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFE
 from tests.support.real import DATA
 from tests.support.registry import sign_in
 from tests.support.server import Drip, Server, misbehaving, reply
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 ALL = [pytest.param(conduct, id=title) for title, conduct in CONDUCTS.items() if conduct.registry]
 AMD64, ARM64 = "linux/amd64", "linux/arm64"

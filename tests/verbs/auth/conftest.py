@@ -1,18 +1,12 @@
-from __future__ import annotations
-
 import os
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from ...support.hubs import Hub, make_hub
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from ...support.helm import HelmServer
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub, make_hub
 
 
 @pytest.fixture

@@ -1,22 +1,15 @@
 """What registries let through: nobody without a password, readers alone, tokens that run out."""
 
-from __future__ import annotations
-
 import base64
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.conduct import asks_for, says
-from tests.support.server import reply
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tests.support.server import Answer, Asked
+from tests.support.server import Answer, Asked, reply
 
 # Artifact Registry's own words: https://cloud.google.com/artifact-registry/docs/troubleshooting
 NO_ROLE = (
@@ -28,11 +21,7 @@ _BASIC = 'Basic realm="hubpress"'
 
 @dataclass(frozen=True)
 class Request:
-    """What a registry is asked, as far as a keeper needs it.
-
-    Attributes:
-        asked: the request itself.
-    """
+    """What a registry is asked, as far as a keeper needs it."""
 
     asked: Asked
 
@@ -84,14 +73,7 @@ class Readers:
 
 @dataclass
 class ShortLived:
-    """Lets in ``token-1``, ``token-2``, ...; those that were given out before a push began have run out for it.
-
-    Attributes:
-        status: the HTTP status of a token that has run out.
-        code: the error's code.
-        message: the error's message.
-        runs_out: how many more pushes will find that their token has run out.
-    """
+    """Lets in ``token-1``, ``token-2``, ...; those that were given out before a push began have run out for it."""
 
     status: int = 401
     code: str = "UNAUTHORIZED"
@@ -117,11 +99,6 @@ class Tokens:
     """Sells tokens to those who have the password, as Docker Hub and most others do; also plays the token server.
 
     https://distribution.github.io/distribution/spec/auth/token/
-
-    Attributes:
-        passwords: by user.
-        readers: the users whose tokens are for looking alone.
-        sold: the tokens, each with the scopes that it may write in.
     """
 
     passwords: Mapping[str, str]

@@ -1,29 +1,22 @@
 """The right to push is proved before anything is built."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
+from tasks.rehearsal.registry import Registry
+from tests.support.cli import Result, run_task
+from tests.support.hubs import Hub
+from tests.support.registry import private_registry, sign_in
 from tests.support.server import Answer, Asked, Server, misbehaving
 
-from ...support.cli import Result, run_task
-from ...support.registry import private_registry, sign_in
 from .keepers import NO_ROLE, Readers, Request, Tokens
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-    from typing import TypeAlias
-
-    from tasks.rehearsal.registry import Registry
-
-    from ...support.hubs import Hub
-
-    OpenDoor: TypeAlias = Callable[[Callable[[Asked], Answer | None]], Server]
-    HubAt: TypeAlias = Callable[[str], Hub]
+OpenDoor: TypeAlias = Callable[[Callable[[Asked], Answer | None]], Server]
+HubAt: TypeAlias = Callable[[str], Hub]
 
 pytestmark = pytest.mark.engine
 

@@ -4,25 +4,21 @@ It keeps what it was sent, and builds that as Cloud Build does: each step is a c
 which holds what was uploaded. The real gcloud asks it, sent here by its own settings.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
 import subprocess
 import tarfile
 from base64 import b64encode
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from ...support.serving import serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+from tests.support.serving import serving
 
 PROJECT = "cal-icor-hubs"
 # https://cloud.google.com/build/docs/cloud-builders: the entry point of each image that a step may name.
@@ -31,15 +27,7 @@ PROGRAMS = {"gcr.io/cloud-builders/docker": "docker"}
 
 @dataclass
 class Google:
-    """What the stand-in is, and what it was asked.
-
-    Attributes:
-        address: where it listens.
-        folder: where it puts what is uploaded.
-        denial: what it answers to a build instead; empty to build.
-        build: the build that it was asked for last.
-        ended: how that ended; empty before.
-    """
+    """What the stand-in is, and what it was asked."""
 
     address: str
     folder: Path

@@ -1,7 +1,5 @@
 """Stands before gcloud on PATH: ends as it is told, for what the real one would say only to Google."""
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -1,21 +1,15 @@
 """Builders that do not answer, or are of another kind: said before anything is done, or where it goes wrong."""
 
-from __future__ import annotations
-
 import os
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tasks.rehearsal.registry import Registry
 from tasks.tools.docker import Builder
 from tests.support.cli import Result, run_task, sh
 from tests.support.hubs import Hub, make_hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
 
 NOBODY = "tcp://127.0.0.1:1"
 ARM = "Name: default\nDriver: docker\nNodes:\nName: default\nStatus: running\nPlatforms: linux/arm64, linux/amd64\n"
@@ -38,16 +32,6 @@ def last_lines(done: Result) -> list[str]:
 
 
 # -- that do not answer
-
-
-@pytest.mark.engine
-def test_a_builder_that_nobody_made(hub: Hub) -> None:
-    refused = run_task("build", "--builder", "nobody-made-this", cwd=hub.path)
-    assert refused.code == 3, refused
-    assert refused.err == (
-        'error: the builder does not answer: no builder "nobody-made-this" found (nobody-made-this)\n'
-        "hint: docker buildx ls\n"
-    )
 
 
 @pytest.mark.engine

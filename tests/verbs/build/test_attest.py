@@ -1,22 +1,16 @@
 """What a build states of the images it pushes, on an engine with the containerd image store and on one without."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.support.cli import run_task, sh
-from tests.support.engine import make_context, missing_for_second_engine, second_engine
+from tests.support.engine import Engine, make_context, missing_for_second_engine, second_engine
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import demand
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.engine import Engine
 
 pytestmark = pytest.mark.engine
 WAY_OUT = "docker buildx create --name attesting --driver docker-container"
@@ -111,37 +105,27 @@ def test_a_builder_that_cannot_is_refused_in_planning_with_the_way_out(hub: Hub)
     assert run_task("build", "--no-push", cwd=hub.path).code == 0
 
 
-@pytest.mark.parametrize(
-    ("setting", "attest"),
-    [
-        ("provenance", ["type=provenance,mode=min"]),
+def test_the_plan_shows_what_buildx_is_asked_for(hub: Hub, attesting: str) -> None:
+    for setting, attest in (
         ("provenance-max", ["type=provenance,mode=max"]),
         # The scanner that makes an SBOM comes from Docker Hub: what it makes is not tested, only what is asked for.
         ("sbom", ["type=provenance,disabled=true", "type=sbom"]),
         ("provenance,sbom", ["type=provenance,mode=min", "type=sbom"]),
-    ],
-)
-def test_the_plan_shows_what_buildx_is_asked_for(hub: Hub, attesting: str, setting: str, attest: list[str]) -> None:
-    plan = run_task("--dry", "build", "--builder", attesting, cwd=hub.path, env={"INVOKE_HUB_ATTEST": setting})
-    assert plan.code == 0, plan
-    definition = plan.out.partition("<<'END'\n")[2].partition("END")[0]
-    assert json.loads(definition)["target"]["hub"]["attest"] == attest
+    ):
+        plan = run_task("--dry", "build", "--builder", attesting, cwd=hub.path, env={"INVOKE_HUB_ATTEST": setting})
+        assert plan.code == 0, plan
+        definition = plan.out.partition("<<'END'\n")[2].partition("END")[0]
+        assert json.loads(definition)["target"]["hub"]["attest"] == attest
 
 
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
+def test_engines_that_cannot_say_so_and_a_word_that_is_no_attestation_is_refused(hub: Hub) -> None:
+    for flags, words in (
         (("--engine", "chartpress"), "chartpress does not know hub.attest provenance (--engine)"),
         (("--builder", "cloudbuild"), "Cloud Build's builder cannot attest images"),
-    ],
-)
-def test_engines_that_cannot_say_so(hub: Hub, flags: tuple[str, ...], words: str) -> None:
-    done = run_task("build", *flags, cwd=hub.path)
-    assert done.code == 1, done
-    assert words in done.err
-
-
-def test_a_word_that_is_no_attestation_is_refused(hub: Hub) -> None:
+    ):
+        done = run_task("build", *flags, cwd=hub.path)
+        assert done.code == 1, done
+        assert words in done.err
     done = run_task("build", cwd=hub.path, env={"INVOKE_HUB_ATTEST": "provenence"})
     assert done.code == 2, done
     assert "provenance, provenance-max, sbom" in done.err

@@ -1,26 +1,20 @@
 """Google Cloud Build, as far as it goes without Google: the real gcloud sends the request, a stand-in builds it."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tasks.core.names import Reference
 from tasks.image.engines import google_project
+from tasks.rehearsal.registry import Registry
 from tests.support.cli import Result, run, run_task
 from tests.support.hubs import Hub, make_hub
 
 from .google import Google, google
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tasks.rehearsal.registry import Registry
 
 EXPECTED = Path(__file__).with_name("expected")
 FLAGS = ("--builder", "cloudbuild")
@@ -58,44 +52,34 @@ def build(hub: Hub, *flags: str) -> Result:
 
 @pytest.mark.engine
 @pytest.mark.gcloud
-def test_what_cloud_build_makes_of_the_request_is_proved_and_written(hub: Hub, cloud: Google) -> None:
+def test_cloud_build_gets_the_committed_context_and_what_it_makes_is_proved_and_written(
+    hub: Hub, cloud: Google, mirror: str
+) -> None:
+    hub.write("images/hub/settings.local", "ignored by git\n")
+    hub.write(".git/info/exclude", f"{hub.read('.git/info/exclude')}*.local\n")
     done = build(hub, "--json")
     assert done.code == 0, f"{done}{(cloud.folder / 'log').read_text()}"
     (image,) = done.json["images"]
     assert (image["status"], image["platforms"], image["base"]["inherited"]) == ("built", ["linux/amd64"], True)
     assert f"tag: {image['tag']}\n" in hub.read("hub/values.yaml")
-    again = build(hub, "--json")
-    assert again.json["images"][0]["status"] == "present"
-
-
-@pytest.mark.engine
-@pytest.mark.gcloud
-def test_the_request_is_recorded(hub: Hub, cloud: Google, mirror: str) -> None:
-    told = build(hub, "--json").json["images"][0]
+    committed = hub.git("ls-tree", "-r", "--name-only", "HEAD", "images/hub").splitlines()
+    assert cloud.uploaded == sorted(["bake.json", *(f"context/{path}" for path in committed)])
+    assert "context/images/hub/kept.txt" in cloud.uploaded
     sent = {name: value for name, value in cloud.build.items() if name != "source"}
     definition = (cloud.workspace / "bake.json").read_text()
     for once, always in {
-        told["base"]["digest"]: "BASE-DIGEST",
-        told["tag"]: "TAG",
+        image["base"]["digest"]: "BASE-DIGEST",
+        image["tag"]: "TAG",
         hub.git("log", "-1", "--pretty=%H", "--", "images/hub"): "COMMIT",
         mirror: "MIRROR/k8s-hub",
-        told["repository"]: "REGISTRY/core/hub",
-        told["inputs"]: "INPUTS",
+        image["repository"]: "REGISTRY/core/hub",
+        image["inputs"]: "INPUTS",
     }.items():
         definition = definition.replace(once, always)
     assert sent == json.loads((EXPECTED / "cloudbuild.json").read_text())
     assert f"{definition}\n" == (EXPECTED / "bake.json").read_text()
-
-
-@pytest.mark.engine
-@pytest.mark.gcloud
-def test_what_is_uploaded_is_the_images_context_as_it_is_committed(hub: Hub, cloud: Google) -> None:
-    hub.write("images/hub/settings.local", "ignored by git\n")
-    hub.write(".git/info/exclude", f"{hub.read('.git/info/exclude')}*.local\n")
-    assert build(hub).code == 0
-    committed = hub.git("ls-tree", "-r", "--name-only", "HEAD", "images/hub").splitlines()
-    assert cloud.uploaded == sorted(["bake.json", *(f"context/{path}" for path in committed)])
-    assert "context/images/hub/kept.txt" in cloud.uploaded
+    again = build(hub, "--json")
+    assert again.json["images"][0]["status"] == "present"
 
 
 @pytest.mark.engine

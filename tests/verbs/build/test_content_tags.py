@@ -1,23 +1,17 @@
 """Tags of the repository's own making: after the content, or after the chart and the commit."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tasks.rehearsal.registry import Registry
 from tests.support.cli import run_task, sh
-from tests.support.several import BASE, FROM_BASE, values_of
+from tests.support.fixtures import Hubpress
+from tests.support.hubs import Hub
+from tests.support.several import BASE, FROM_BASE, Maker, values_of
 from tests.support.world import fault, images_in, labels, nothing_written
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.fixtures import Hubpress
-    from tests.support.hubs import Hub
-    from tests.support.several import Maker
 
 pytestmark = pytest.mark.engine
 
@@ -72,17 +66,6 @@ def remove(name: str) -> Callable[[Hub], None]:
     return lambda hub: (hub.path / name).unlink()
 
 
-def rename(old: str, new: str) -> Callable[[Hub], None]:
-    def change(hub: Hub) -> None:
-        (hub.path / old).replace(hub.path / new)
-
-    return change
-
-
-def mode(name: str, permissions: int) -> Callable[[Hub], None]:
-    return lambda hub: (hub.path / name).chmod(permissions)
-
-
 def relink(target: str) -> Callable[[Hub], None]:
     def change(hub: Hub) -> None:
         remove("images/hub/link")(hub)
@@ -120,21 +103,21 @@ KEEPING: dict[str, Callable[[Hub], None]] = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGING.values(), ids=list(CHANGING))
-def test_another_content_makes_another_tag(change: Callable[[Hub], None], hub: Hub, hubpress: Hubpress) -> None:
-    before = tag_of(hubpress, hub)
-    change(hub)
-    after = tag_of(hubpress, hub)
-    assert after != before
-    assert after.startswith("3.2.1-")
-    assert len(after) == len("3.2.1-") + 12
+def test_another_content_makes_another_tag(hub: Hub, hubpress: Hubpress) -> None:
+    tags = {tag_of(hubpress, hub)}
+    for what, change in CHANGING.items():
+        change(hub)
+        tag = tag_of(hubpress, hub)
+        assert tag not in tags, what
+        assert re.fullmatch(r"3\.2\.1-\w{12}", tag)
+        tags.add(tag)
 
 
-@pytest.mark.parametrize("change", KEEPING.values(), ids=list(KEEPING))
-def test_the_same_content_keeps_its_tag(change: Callable[[Hub], None], hub: Hub, hubpress: Hubpress) -> None:
+def test_the_same_content_keeps_its_tag(hub: Hub, hubpress: Hubpress) -> None:
     before = tag_of(hubpress, hub)
-    change(hub)
-    assert tag_of(hubpress, hub) == before
+    for what, change in KEEPING.items():
+        change(hub)
+        assert tag_of(hubpress, hub) == before, what
 
 
 def test_another_clone_has_the_same_tag(hub: Hub, hubpress: Hubpress, tmp_path: Path) -> None:
@@ -224,40 +207,17 @@ def test_a_context_that_each_build_changes_is_refused(make: Maker, hubpress: Hub
     )
 
 
-@pytest.mark.parametrize(
-    "loosen",
-    [
-        pytest.param(lambda hub: hub.write("images/hub/new.txt", "new\n"), id="a new file"),
-        pytest.param(lambda hub: hub.edit("images/hub/a.txt", "a\n", "b\n"), id="a changed file"),
-        pytest.param(remove("images/hub/a.txt"), id="a file that is gone"),
-    ],
-)
-def test_a_release_refuses_files_that_its_commit_would_not_have(loosen: Callable[[Hub], None], hub: Hub) -> None:
-    loosen(hub)
-    with nothing_written(hub):
-        told = run_task("release", "--yes", cwd=hub.path)
-    assert (told.code, "the image hub has files that are not committed" in told.err) == (1, True), told
-
-
 # -- templates with a commit
 
 
-@pytest.mark.parametrize(
-    ("template", "tag"),
-    [
-        ("{chart_version}-{commit}", "3.3.8-{hash}"),
-        ("v{chart_version}.{commits}", "v3.3.8.2"),
-        ("{base_version}_{commit}", "3.3.8_{hash}"),
-    ],
-)
-def test_a_template_with_the_commit_takes_two_commits(template: str, tag: str, make: Maker) -> None:
+def test_a_template_with_the_commit_takes_two_commits(make: Maker) -> None:
     hub = make("hub: {valuesPath: jupyterhub.hub.image}\n", {"images/hub/Dockerfile": f"FROM {BASE}\n"})
-    hub.write("invoke.yaml", f"hub: {{tag: '{template}'}}\n")
+    hub.write("invoke.yaml", "hub: {tag: 'v{base_version}.{commits}_{commit}'}\n")
     done = run_task("release", "--yes", cwd=hub.path)
     assert done.code == 0, done
     moved = hub.git("log", "-1", "--pretty=%h", "HEAD~1")
     assert hub.subjects("origin/main..HEAD") == [
-        f"Use hub image {tag.format(hash=moved)}",
+        f"Use hub image v3.3.8.2_{moved}",
         "Move z2jh from 3.2.1 to 3.3.8",
     ]
-    assert values_of(hub)["jupyterhub"]["hub"]["image"]["tag"] == tag.format(hash=moved)
+    assert values_of(hub)["jupyterhub"]["hub"]["image"]["tag"] == f"v3.3.8.2_{moved}"

@@ -1,24 +1,16 @@
 """After our build chartpress finds nothing to do, and agrees with what stands in values.yaml."""
 
-from __future__ import annotations
-
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tasks.rehearsal.registry import forget_images
-from tests.support.cli import run, run_task
+from tasks.rehearsal.registry import Registry, forget_images
+from tests.support.cli import Result, run, run_task
+from tests.support.hubs import Hub
 from tests.support.world import data, images_in
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.cli import Result
-    from tests.support.hubs import Hub
 
 pytestmark = pytest.mark.engine
 
@@ -55,7 +47,6 @@ def after_a_git_tag_that_is_no_version(hub: Hub) -> None:
 @pytest.mark.parametrize(
     ("task", "prepare"),
     [
-        ("build", as_it_is),
         ("build", with_a_git_tag_that_came_after_the_image),
         ("build", after_a_git_tag_that_is_no_version),
         ("release --yes", as_it_is),

@@ -1,21 +1,14 @@
 """Builds on an engine somewhere else: people name it, and need not know how Docker reaches it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tasks.rehearsal.registry import Registry
 from tasks.tools.docker import Builder
 from tests.support.cli import run_task
-from tests.support.engine import make_context
+from tests.support.engine import Engine, make_context
 from tests.support.hubs import Hub, make_hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.engine import Engine
 
 pytestmark = pytest.mark.engine
 
@@ -34,19 +27,14 @@ def write_dockerfile(hub: Hub, mirror: str, *lines: str) -> None:
     hub.commit("Change the image")
 
 
-@pytest.mark.parametrize(
-    ("flags", "env"),
-    [
-        pytest.param(("--builder", "cluster"), {}, id="flag"),
-        pytest.param((), {"INVOKE_HUB_BUILDER": "cluster"}, id="setting"),
-    ],
-)
-def test_a_docker_context_is_a_builder_like_any_other(
-    hub: Hub, engine: Engine, flags: tuple[str, ...], env: dict[str, str]
-) -> None:
+def test_a_docker_context_is_a_builder_like_any_other(hub: Hub, engine: Engine) -> None:
     make_context("cluster", engine)
+    shown = run_task("--dry", "build", "--builder", "cluster", cwd=hub.path)
+    assert shown.code == 0, shown
+    assert "for linux/amd64, native on the builder cluster\n" in shown.out
+    assert '(cd "$context" && docker --context cluster buildx bake --file - --metadata-file metadata.json' in shown.out
 
-    built = run_task("build", *flags, "--json", cwd=hub.path, env=env)
+    built = run_task("build", "--json", cwd=hub.path, env={"INVOKE_HUB_BUILDER": "cluster"})
 
     assert built.code == 0, built
     (image,) = built.json["images"]
@@ -55,16 +43,6 @@ def test_a_docker_context_is_a_builder_like_any_other(
     assert f"{image['repository']}:{image['tag']}" in engine.docker(
         "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"
     )
-
-
-def test_the_dry_run_shows_the_command_that_docker_takes(hub: Hub, engine: Engine) -> None:
-    make_context("cluster", engine)
-
-    shown = run_task("--dry", "build", "--builder", "cluster", cwd=hub.path)
-
-    assert shown.code == 0, shown
-    assert "for linux/amd64, native on the builder cluster\n" in shown.out
-    assert '(cd "$context" && docker --context cluster buildx bake --file - --metadata-file metadata.json' in shown.out
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,15 @@
 """Images that are signed by the real cosign, and what ``check`` says of their signatures."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.support import world
-
-from ...support.cli import run_task, sh
-
-if TYPE_CHECKING:
-    from ...support.cli import Result
-    from ...support.hubs import Hub
+from tests.support.cli import Result, run_task, sh
+from tests.support.hubs import Hub
 
 pytestmark = [pytest.mark.engine, pytest.mark.cosign]
 PASSWORD = "tulip-cosign-4731"
@@ -169,14 +163,11 @@ def test_with_the_public_log(signing: Hub) -> None:
     assert "cosign sign --recursive --yes --tlog-upload=true --key cosign.key" in build(signing, "--dry").out
 
 
-@pytest.mark.parametrize("words", ["decryption failed"])
-def test_a_wrong_password_leaves_the_values_as_they_are(
-    signing: Hub, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_password_leaves_the_values_as_they_are(signing: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COSIGN_PASSWORD", "wrong")
     values = signing.read(VALUES)
     error, hint = world.fault(build(signing, code=3))
-    assert words in error
+    assert "decryption failed" in error
     assert f"cosign sign --recursive --yes {LOG} --key cosign.key " in hint
     assert signing.read(VALUES) == values
     monkeypatch.setenv("COSIGN_PASSWORD", PASSWORD)

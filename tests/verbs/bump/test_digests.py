@@ -1,19 +1,12 @@
 """A base image that is pinned by digest gets the new tag's digest, as its registry tells it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
+from tasks.rehearsal.registry import Registry
 from tests.support.cli import run_task, sh
-from tests.support.several import values_of
+from tests.support.fixtures import Hubpress
+from tests.support.several import Maker, values_of
 from tests.support.world import fault, images_in, labels, nothing_written
-
-if TYPE_CHECKING:
-    from tasks.rehearsal.registry import Registry
-    from tests.support.fixtures import Hubpress
-    from tests.support.several import Maker
 
 pytestmark = pytest.mark.engine
 

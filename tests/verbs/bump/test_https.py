@@ -1,9 +1,5 @@
 """HTTPS, unless the address is this machine's or the user asked for another."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from tasks.core.faults import Refused
@@ -13,11 +9,9 @@ from tasks.repo.hub import open_hub
 from tasks.review.bump import plan_bump
 from tasks.tools.git import Git
 from tests.support.cli import run_task
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub
 from tests.support.world import fault
-
-if TYPE_CHECKING:
-    from tests.support.helm import HelmServer
-    from tests.support.hubs import Hub
 
 ELSEWHERE = "http://charts.invalid/"
 

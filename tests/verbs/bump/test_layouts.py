@@ -1,25 +1,18 @@
 """Where the chart, its requirement and the hub image stand in the field's repositories: found without settings."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.support.fixtures import Hubpress
+from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_repository
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from tests.support.fixtures import Hubpress
-    from tests.support.helm import HelmServer
 
 OLD, NEW = "3.2.1", "3.3.8"
 V2 = "apiVersion: v2\nname: hub\nversion: 0.0.1\n"
 V2_HUB = f"{V2}dependencies: [{{name: jupyterhub, version: 3.2.1, repository: URL}}]\n"
-V1 = "apiVersion: v1\nname: hub\nversion: 0.0.1\n"
 DOCKERFILE = "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"
 VALUES = "jupyterhub: {hub: {image: {name: , tag: }}}\n"
 CHARTPRESS = "charts:\n- name: hub\n  images:\n    hub: {valuesPath: jupyterhub.hub.image}\n"
@@ -27,14 +20,7 @@ CHARTPRESS = "charts:\n- name: hub\n  images:\n    hub: {valuesPath: jupyterhub.
 
 @dataclass(frozen=True)
 class Layout:
-    """A repository's files, and what a bump moves in them.
-
-    Attributes:
-        title: what is special about it.
-        files: its files; ``URL`` in them is the Helm repository's address, without a slash at its end.
-        moves: the files that a bump changes, each with the one text in it that does, and what it becomes.
-        cwd: the folder that the task is run in.
-    """
+    """A repository's files, and what a bump moves in them."""
 
     title: str
     files: Mapping[str, str]
@@ -44,17 +30,6 @@ class Layout:
     def make(self, path: Path, charts: HelmServer) -> Hub:
         address = charts.url.rstrip("/")
         return make_repository(path, {name: text.replace("URL", address) for name, text in self.files.items()})
-
-
-def requirement(text: str, moved: tuple[str, str], *, title: str, file: str = "requirements.yaml") -> Layout:
-    """Return a plain repository with ``text`` in the chart's requirement file."""
-    charts = {"hub/Chart.yaml": V1, f"hub/{file}": text}
-    base = {"chartpress.yaml": CHARTPRESS, "hub/values.yaml": VALUES, "images/hub/Dockerfile": DOCKERFILE}
-    return Layout(title, {**base, **charts}, {f"hub/{file}": moved, "images/hub/Dockerfile": (OLD, NEW)})
-
-
-def chart_yaml(text: str, moved: tuple[str, str], *, title: str) -> Layout:
-    return requirement(V2 + text, moved, title=title, file="Chart.yaml")
 
 
 def below(folder: str, title: str, *, cwd: str = ".") -> Layout:
@@ -72,45 +47,6 @@ def below(folder: str, title: str, *, cwd: str = ".") -> Layout:
 
 EXACTLY = ("version: 3.2.1", "version: 3.3.8")
 LAYOUTS = [
-    requirement(
-        "dependencies:\n- name: jupyterhub\n  version: 3.2.1\n  repository: URL/\n",
-        EXACTLY,
-        title="requirements.yaml, list at column 0",
-    ),
-    requirement(
-        'dependencies:\n  - name: "jupyterhub"\n    version: "3.2.1"\n    repository: "URL"\n',
-        ('version: "3.2.1"', 'version: "3.3.8"'),
-        title="double quotes, address without a slash",
-    ),
-    requirement(
-        "dependencies:\n  - repository: 'URL/'\n    version: '3.2.1' # z2jh\n    name: 'jupyterhub'",
-        ("version: '3.2.1' # z2jh", "version: '3.3.8' # z2jh"),
-        title="single quotes, name last, comment, no newline at the end",
-    ),
-    requirement(
-        "dependencies:\r\n  - name: jupyterhub\r\n    version: 3.2.1\r\n    repository: URL\r\n",
-        EXACTLY,
-        title="CRLF",
-    ),
-    requirement(
-        "dependencies:\n"
-        "# - name: jupyterhub\n#   version: 3.2.0\n"
-        "- name: jupyterhub-ssh\n  version: 3.2.1-0.dev.git.1.habc\n  repository: https://x.invalid/\n"
-        "- name: jupyterhub\n  version: 3.2.1 # move images/hub too\n  repository: URL\n"
-        "- name: jupyterhub-home-nfs\n  version: 3.2.1-rc1\n  repository: oci://ghcr.io/2i2c-org\n",
-        ("version: 3.2.1 # move", "version: 3.3.8 # move"),
-        title="among siblings of the same prefix, an old one in a comment above",
-    ),
-    chart_yaml(
-        "dependencies:\n  - name: jupyterhub\n    version: 3.2.1\n    repository: URL\n",
-        EXACTLY,
-        title="Chart.yaml v2, plain",
-    ),
-    chart_yaml(
-        'dependencies:\n- name: jupyterhub\n  version: "3.2.1"\n  repository: "URL/"\n  import-values: [a]\n',
-        ('version: "3.2.1"', 'version: "3.3.8"'),
-        title="Chart.yaml v2, quoted",
-    ),
     Layout(
         "Chart.yaml v2 beside the requirements.yaml that Helm still prefers",
         {
@@ -122,7 +58,6 @@ LAYOUTS = [
         },
         {"hub/requirements.yaml": EXACTLY, "images/hub/Dockerfile": (OLD, NEW)},
     ),
-    below("helm-charts", "chartpress.yaml in a folder below"),
     below("ops/clusters/helm", "chartpress.yaml three folders below"),
     below("helm-charts", "run from a folder beside it", cwd="helm-charts/images"),
     Layout(

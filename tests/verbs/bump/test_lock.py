@@ -3,23 +3,17 @@
 What the real helm writes is in test_lock_by_helm.py.
 """
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.support.fixtures import Hubpress
+from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_repository
 from tests.support.machine import PROJECT
 from tests.support.world import fault, nothing_written
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.fixtures import Hubpress
-    from tests.support.helm import HelmServer
 
 STAND_IN = PROJECT / "tests/support/helm_stand_in.sh"
 BEHIND = "the lock file must move with the requirement, but helm is not installed"
@@ -28,11 +22,7 @@ LOCKS = {"requirements.yaml": "requirements.lock", "Chart.yaml": "Chart.lock"}
 
 @dataclass(frozen=True)
 class Helm:
-    """The stand-in for helm that is on PATH.
-
-    Attributes:
-        record: the file in which it writes down its calls.
-    """
+    """The stand-in for helm that is on PATH."""
 
     record: Path
 

@@ -1,17 +1,11 @@
 """A hub of very many images."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.support.cli import INVOKE, run
+from tests.support.helm import HelmServer
 from tests.support.hubs import make_repository
 from tests.support.steps import committed_files
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.helm import HelmServer
 
 NAMES = [f"hub{number}" for number in range(60)]
 

@@ -1,22 +1,16 @@
 """Repositories of each shape, rehearsed and released for real."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from ...support.cli import run_task
-from ...support.hubs import Hub, make_repository
-from ...support.world import images_in, labels
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-
-    from ...support.helm import HelmServer
+from tasks.rehearsal.registry import Registry
+from tests.support.cli import run_task
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub, make_repository
+from tests.support.world import images_in, labels
 
 pytestmark = pytest.mark.engine
 
@@ -168,6 +162,7 @@ def changed_lines(diff: str) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.parametrize("world", ["no chartpress.yaml", "the image alone"], indirect=True)
 def test_a_rehearsal_moves_each_place_and_leaves_the_repository_as_it_is(world: World, registry: Registry) -> None:
     hub, before, there = world.hub, world.hub.snapshot(), images_in(registry.address)
     told = run_task("rehearse", cwd=hub.path)

@@ -1,23 +1,17 @@
-from __future__ import annotations
-
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tasks.core.names import Host
+from tasks.rehearsal.registry import Registry
+from tests.support.cli import run_task
+from tests.support.helm import RELEASES, HelmServer, chart_repository, served
+from tests.support.hubs import Hub, make_hub
 
-from ...support.cli import run_task
-from ...support.helm import RELEASES, HelmServer, chart_repository, served
-from ...support.hubs import Hub, make_hub
 from .machines import FIT, write_tool
 from .places import copied, pin
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
 
 
 @pytest.fixture(scope="session")

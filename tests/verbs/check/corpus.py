@@ -1,13 +1,12 @@
 """Inconsistencies, each planted into a consistent hub repository on 3.3.8."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tasks.checks.problems import Code, Problem, Severity
+from tests.support.hubs import Hub
+from tests.support.world import images_in
 
-from ...support.world import images_in
 from .places import (
     CHARTPRESS,
     DOCKERFILE,
@@ -23,11 +22,6 @@ from .places import (
     pinned_tag,
     push_in_place_of,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ...support.hubs import Hub
 
 BUILD, BUILD_AND_COMMIT = "invoke build", "invoke build, then invoke commit"
 IMAGE = f"{VALUES}:6"

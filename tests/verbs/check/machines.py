@@ -1,14 +1,9 @@
 """Machines with stand-ins for the tools that a release needs, each of them fit or unfit in some way."""
 
-from __future__ import annotations
-
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+from pathlib import Path
 
 BUILDER = """\
 Name:          default
@@ -25,15 +20,7 @@ Platforms: linux/amd64, linux/amd64/v2, linux/386
 
 @dataclass(frozen=True)
 class Docker:
-    """What a Docker client says.
-
-    Attributes:
-        version: the client's.
-        buildx: buildx's.
-        engine: the engine's.
-        builder: what it tells of the builder.
-        registry: what it says on standard error when it is asked for an image.
-    """
+    """What a Docker client says."""
 
     version: str = "Docker version 28.2.2, build e6534b4"
     buildx: str = "github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3"

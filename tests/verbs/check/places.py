@@ -1,20 +1,12 @@
 """Hub repositories to check: where things stand in them, and copies of them."""
 
-from __future__ import annotations
-
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tasks.core.names import Reference
 from tasks.tools import docker
-
-from ...support.cli import run_task, sh
-from ...support.hubs import Hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ...support.cli import Result
+from tests.support.cli import Result, run_task, sh
+from tests.support.hubs import Hub
 
 CHARTPRESS, DOCKERFILE, PINS = "chartpress.yaml", "images/hub/Dockerfile", "images/hub/requirements.txt"
 REQUIREMENTS, LOCK, VALUES = "hub/requirements.yaml", "hub/requirements.lock", "hub/values.yaml"

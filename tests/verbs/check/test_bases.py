@@ -1,23 +1,16 @@
 """Several images: their bases must agree, and what they share is said once."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from ...support.cli import run_task
-from ...support.hubs import Hub, make_hub
-from ...support.layouts import make_2i2c_like
-from ...support.registry import push_stand_in
+from tests.support.cli import run_task
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub, make_hub
+from tests.support.layouts import make_2i2c_like
+from tests.support.registry import push_stand_in
+
 from .places import check, consistent, push_in_place_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ...support.helm import HelmServer
-
-FIRST, SECOND = "images/hub/Dockerfile", "images/db/Dockerfile"
 
 
 def problems(hub: Hub) -> list[dict[str, str]]:

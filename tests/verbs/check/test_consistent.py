@@ -1,21 +1,16 @@
 """``check`` has nothing to say of consistent repositories, whatever they look like and wherever they come from."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from ...support.cli import run_task, sh
-from ...support.helm import RELEASES
-from ...support.hubs import Hub, make_hub
-from ...support.layouts import make_2i2c_like, make_cal_icor_like
-from .places import DOCKERFILE, REQUIREMENTS, check, consistent
+from tests.support.cli import run_task, sh
+from tests.support.helm import RELEASES, HelmServer
+from tests.support.hubs import Hub, make_hub
+from tests.support.layouts import make_2i2c_like, make_cal_icor_like
 
-if TYPE_CHECKING:
-    from ...support.helm import HelmServer
+from .places import DOCKERFILE, REQUIREMENTS, check, consistent
 
 pytestmark = pytest.mark.engine
 

@@ -1,8 +1,6 @@
 """``doctor``'s looks at the tools: every one missing, too old, broken or hanging."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +8,6 @@ from tasks.checks import machine
 from tasks.checks.machine import MachineFinding, examine
 
 from .machines import FIT, write_tool
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DOCKER_HINT = "install Docker: https://docs.docker.com/engine/install/"
 NEEDED = {
@@ -58,48 +53,39 @@ def test_a_machine_that_is_fit() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", TOOLS)
-def test_a_tool_that_is_missing(tools: Path, name: str) -> None:
-    (tools / name).unlink()
-    found = seen(examine(None))[name]
-    assert found == unfit(name, None, f"{name} is not installed: {TOOLS[name]}")
+def test_tools_that_are_missing_or_cannot_be_executed(tools: Path) -> None:
+    for name in TOOLS:
+        (tools / name).chmod(0o644)
+    (tools / "gh").unlink()
+    found = seen(examine(None))
+    wanted = {name: unfit(name, None, f"{name} is not installed: {hint}") for name, hint in TOOLS.items()}
+    assert {name: found[name] for name in TOOLS} == wanted
 
 
-@pytest.mark.parametrize("name", TOOLS)
-def test_a_tool_that_cannot_be_executed(tools: Path, name: str) -> None:
-    (tools / name).chmod(0o644)
-    found = seen(examine(None))[name]
-    assert found == unfit(name, None, f"{name} is not installed: {TOOLS[name]}")
+def test_tools_whose_interpreter_is_gone(tools: Path) -> None:
+    for name in TOOLS:
+        write_tool(tools, name, FIT[name], shebang="/no/such/python3")
+    found = seen(examine(None))
+    wanted = {name: unfit(name, None, f"{name} cannot be started: reinstall {name}") for name in TOOLS}
+    assert {name: found[name] for name in TOOLS} == wanted
 
 
-@pytest.mark.parametrize("name", TOOLS)
-def test_a_tool_whose_interpreter_is_gone(tools: Path, name: str) -> None:
-    write_tool(tools, name, FIT[name], shebang="/no/such/python3")
-    found = seen(examine(None))[name]
-    assert found == unfit(name, None, f"{name} cannot be started: reinstall {name}")
-
-
-@pytest.mark.parametrize("name", TOOLS)
-def test_a_tool_that_fails(tools: Path, name: str) -> None:
-    write_tool(tools, name, "echo 'Traceback (most recent call last):' >&2; echo \"KeyError: 'x'\" >&2; exit 1\n")
-    found = seen(examine(None))[name]
-    assert found == unfit(name, "KeyError: 'x'", TOOLS[name])
-
-
-@pytest.mark.parametrize("name", TOOLS)
 @pytest.mark.parametrize(
-    "said",
+    ("said", "version"),
     [
-        pytest.param("exit 0", id="nothing"),
-        pytest.param("echo 'hello, world'", id="no version"),
-        pytest.param(r"printf '\377\376\000\033[2J'", id="bytes that are no text"),
-        pytest.param("printf '%05000d.1' 7", id="a number of 5000 digits"),
+        ("echo 'Traceback (most recent call last):' >&2; echo \"KeyError: 'x'\" >&2; exit 1", "KeyError: 'x'"),
+        ("exit 0", None),
+        ("echo 'hello, world'", None),
+        (r"printf '\377\376\000\033[2J'", None),
+        ("printf '%05000d.1' 7", None),
     ],
+    ids=["a fault", "nothing", "no version", "bytes that are no text", "a number of 5000 digits"],
 )
-def test_a_tool_that_talks_nonsense(tools: Path, name: str, said: str) -> None:
-    write_tool(tools, name, f"{said}\n")
-    found = seen(examine(None))[name]
-    assert found == unfit(name, None, TOOLS[name])
+def test_tools_that_fail_or_talk_nonsense(tools: Path, said: str, version: str | None) -> None:
+    for name in TOOLS:
+        write_tool(tools, name, f"{said}\n")
+    found = seen(examine(None))
+    assert {name: found[name] for name in TOOLS} == {name: unfit(name, version, hint) for name, hint in TOOLS.items()}
 
 
 @pytest.mark.parametrize(
@@ -127,8 +113,9 @@ def short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short_looks")
-@pytest.mark.parametrize("name", ["git", "gh"])
-@pytest.mark.parametrize("hangs", ["exec /bin/sleep 20", "/bin/sleep 20", "trap '' TERM; /bin/sleep 20"])
+@pytest.mark.parametrize(
+    ("name", "hangs"), [("git", "exec /bin/sleep 20"), ("gh", "/bin/sleep 20"), ("gh", "trap '' TERM; /bin/sleep 20")]
+)
 def test_a_tool_that_hangs_is_waited_for_within_bounds(tools: Path, name: str, hangs: str) -> None:
     write_tool(tools, name, f"{hangs}\n")
     found = seen(examine(None))

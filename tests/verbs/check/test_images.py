@@ -1,19 +1,13 @@
 """``check`` asks for every image that the values name, and calls only those missing that a registry says it lacks."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from ...support.hubs import NO_REGISTRY
-from ...support.registry import private_registry
+from tests.support.hubs import NO_REGISTRY, Hub
+from tests.support.registry import private_registry
+
 from .places import VALUES, base_name, check, image_name, pinned_tag
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ...support.hubs import Hub
 
 pytestmark = pytest.mark.engine
 
@@ -92,31 +86,24 @@ def test_a_registry_that_denies_or_does_not_answer_is_no_fault(released: Hub, tm
     assert silent.startswith(f"whether {NO_REGISTRY} has {one}/a:1, {one}/b:1, {one}/c:1 and 1 more: ")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param("    a: &a [*a, {image: *a}]\n    b: {<<: *a}\n", id="a list that holds itself"),
-        pytest.param("    a: &a {image: *a, <<: *a}\n", id="a mapping that holds itself"),
-        pytest.param(
-            "    a0: &a0 {image: {name: x}}\n"
-            + "".join(f"    a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 60)),
-            id="a bomb of lists",
-        ),
-        pytest.param(
-            "    a0: &a0 {image: {name: x}}\n"
-            + "".join(f"    a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}, <<: *a{n - 1}}}\n" for n in range(1, 400)),
-            id="a bomb of mappings",
-        ),
-        pytest.param("    image: [" * 30 + "]" * 30 + "\n", id="deep"),
-        pytest.param(
-            "    image: {name: {}, tag: []}\n    profileList: {kubespawner_override: {image: {}}}\n", id="odd"
-        ),
-    ],
-)
-def test_odd_values_name_no_images(released: Hub, text: str) -> None:
-    spoiled(released, text)
-    result = check(released, "--json")
-    assert (result.code, result.json["problems"]) == (0, []), result
+BOMB = "    a0: &a0 {image: {name: x}}\n"
+ODD = {
+    "a list that holds itself": "    a: &a [*a, {image: *a}]\n    b: {<<: *a}\n",
+    "a mapping that holds itself": "    a: &a {image: *a, <<: *a}\n",
+    "a bomb of lists": BOMB + "".join(f"    a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 60)),
+    "a bomb of mappings": BOMB
+    + "".join(f"    a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}, <<: *a{n - 1}}}\n" for n in range(1, 400)),
+    "deep": "    image: [" * 30 + "]" * 30 + "\n",
+    "odd": "    image: {name: {}, tag: []}\n    profileList: {kubespawner_override: {image: {}}}\n",
+}
+
+
+def test_odd_values_name_no_images(released: Hub) -> None:
+    values = released.read(VALUES)
+    for what, text in ODD.items():
+        released.write(VALUES, values)
+        result = check(spoiled(released, text), "--json")
+        assert (result.code, result.json["problems"]) == (0, []), (what, result)
 
 
 def test_what_cannot_be_read_is_named_and_what_is_encrypted_is_left_alone(released: Hub) -> None:

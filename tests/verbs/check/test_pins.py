@@ -1,9 +1,9 @@
 """Pins of the hub image that are older than what its base ships."""
 
-from __future__ import annotations
-
 import secrets
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,21 +11,15 @@ from tasks.checks.pins import pin_problems, pins_of
 from tasks.checks.problems import Code
 from tasks.core.names import Reference
 from tasks.core.settings import read_settings
+from tasks.rehearsal.registry import Registry
 from tasks.repo.hub import open_hub
 from tasks.tools.docker import packages
 from tasks.tools.git import Git
+from tests.support.cli import run, run_task, sh
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub, make_hub
 
-from ...support.cli import run, run_task, sh
-from ...support.hubs import Hub, make_hub
 from .places import DOCKERFILE, PINS, check
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-
-    from ...support.helm import HelmServer
 
 SHIPPED = {"oauthenticator": "17.1.0", "SQLAlchemy": "2.0.36", "jupyterhub-kubespawner": "7.0.0", "PyJWT": "2.9.0"}
 PIP_LIST = ", ".join(f'{{"name": "{name}", "version": "{version}"}}' for name, version in SHIPPED.items())

@@ -1,20 +1,16 @@
 """``check`` finds every planted inconsistency, and says nothing else."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tasks.checks.problems import Code
+from tests.support.cli import run_task
+from tests.support.hubs import Hub
+from tests.support.world import images_in
 
-from ...support.cli import run_task
-from ...support.world import images_in
 from .corpus import IN_FILES, IN_THE_WORLD, Planted, image_changed_and_not_rebuilt, values_without_an_image
 from .places import DOCKERFILE, VALUES, check, consistent, image_name, pinned_tag
-
-if TYPE_CHECKING:
-    from ...support.hubs import Hub
 
 # Planted in test_bases.py, test_pins.py, tests/verbs/preview/test_check.py and tests/verbs/build/test_signing.py.
 ELSEWHERE = {"base-images-differ", "pin-older-than-base", "values-invalid", "unsigned", "wrong-signature"}

@@ -1,21 +1,14 @@
 """``status``: every pinned version, the newest, what a release would do, what is inconsistent."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from ...support.cli import run_task
-from ...support.helm import HelmServer, chart_repository, served
-from ...support.hubs import NO_REGISTRY, make_hub
+from tests.support.cli import Result, run_task
+from tests.support.helm import HelmServer, chart_repository, served
+from tests.support.hubs import NO_REGISTRY, Hub, make_hub
+
 from .places import PINS, REQUIREMENTS, base_name, computed_tag, everything, image_name, pin, pinned_tag
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ...support.cli import Result
-    from ...support.hubs import Hub
 
 CHART_IMAGE = "quay.io/jupyterhub/k8s-hub:3.3.8"
 
@@ -29,30 +22,20 @@ def status(hub: Hub, *flags: str) -> Result:
 
 
 @pytest.mark.engine
-def test_json_of_a_consistent_repository(released: Hub) -> None:
-    result = status(released, "--json")
-    assert (result.code, result.err) == (0, "")
-    assert result.json == {
+def test_a_consistent_repository_as_text_and_as_json(released: Hub) -> None:
+    told = status(released, "--json")
+    assert (told.code, told.err) == (0, "")
+    base, tag = f"{base_name(released)}:3.3.8", pinned_tag(released)
+    image = {"name": "hub", "pinned_tag": tag, "computed_tag": computed_tag(released), "in_registry": True}
+    assert told.json == {
         "chart": {"pinned": "3.3.8", "newest": "3.3.8", "newest_pre": "4.0.0-beta.4", "next": None},
-        "base": {"dockerfile": f"{base_name(released)}:3.3.8", "chart": CHART_IMAGE},
-        "images": [
-            {
-                "name": "hub",
-                "pinned_tag": pinned_tag(released),
-                "computed_tag": computed_tag(released),
-                "in_registry": True,
-            }
-        ],
+        "base": {"dockerfile": base, "chart": CHART_IMAGE},
+        "images": [image],
         "problems": [],
         "not_checked": [],
     }
-
-
-@pytest.mark.engine
-def test_text_of_a_consistent_repository(released: Hub) -> None:
     result = status(released)
     assert (result.code, result.err) == (0, "")
-    base, tag = f"{base_name(released)}:3.3.8", pinned_tag(released)
     width = max(len(base), len(tag))
     assert result.out.splitlines() == [
         "invoke release has nothing to do.",
@@ -141,10 +124,7 @@ def test_a_registry_that_gives_no_answer_leaves_the_rest_to_be_seen(settled: Hub
     told = status(settled, "--json").json
     assert (told["images"][0]["in_registry"], told["problems"]) == (None, [])
     assert image_name(settled).startswith(NO_REGISTRY)
-
-
-@pytest.mark.engine
-def test_check_does_not_call_consistent_what_it_could_not_see(settled: Hub) -> None:
+    # A check does not call consistent what it could not see.
     result = run_task("check", cwd=settled.path)
     assert (result.code, result.out) == (4, "")
     assert len(result.err.splitlines()) == 2

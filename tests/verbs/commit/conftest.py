@@ -1,15 +1,9 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.support.hubs import Hub, make_hub
 from tests.support.steps import move
-
-from ...support.hubs import Hub, make_hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

@@ -1,21 +1,15 @@
 """``commit``: exactly the managed files, on the right branch, with a message that a reviewer wants to read."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import indent
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.cli import run_task
+from tests.support.hubs import Hub
+from tests.support.layouts import make_2i2c_like, make_cal_icor_like
 from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, move, pin, refs
-
-from ...support.cli import run_task
-from ...support.hubs import Hub
-from ...support.layouts import make_2i2c_like, make_cal_icor_like
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 EXPECTED = Path(__file__).parent / "expected"
 
@@ -28,6 +22,8 @@ def message(hub: Hub) -> str:
 
 
 def test_on_the_default_branch_a_feature_branch_is_made(moved: Hub) -> None:
+    dry = commit(moved, "--dry", "--json").json
+    assert dry == {"branch": BRANCH, "commits": [{"hash": None, "subject": SUBJECT}], "pull_request": None}
     done = commit(moved)
     assert done.code == 0, done
     short = moved.git("rev-parse", "--short=12", "HEAD")

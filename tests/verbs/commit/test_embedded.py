@@ -1,22 +1,15 @@
 """Looking at a cloned repository never runs its author's program, wherever its folders look like repositories."""
 
-from __future__ import annotations
-
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support.cli import run, run_task, sh
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub, make_hub
 from tests.support.traps import BARE, WITH_A_WORK_TREE, Trap, plant
-
-from ...support.cli import run, run_task, sh
-from ...support.hubs import Hub, make_hub
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from ...support.helm import HelmServer
 
 # The top, chartpress.yaml's folder, the chart's, and a build context.
 FOLDERS = (".", "deploy", "deploy/hub", "deploy/images/hub")
@@ -72,26 +65,23 @@ def planted(deployed: Hub, trap: Trap, request: pytest.FixtureRequest, tmp_path:
     return Hub(tmp_path / "clone", deployed.remote)
 
 
-@pytest.mark.parametrize("folder", ["deploy/hub"])
-def test_git_itself_would_run_the_program(planted: Hub, trap: Trap, folder: str) -> None:
-    run("git", "log", "-1", "--pretty=format:%h", cwd=planted.path / folder)
+def test_git_itself_would_run_the_program(planted: Hub, trap: Trap) -> None:
+    run("git", "log", "-1", "--pretty=format:%h", cwd=planted.path / "deploy/hub")
     assert trap.said()
     trap.ran.unlink()
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("folder", ["deploy", "deploy/images/hub"])
-def test_no_look_runs_it(planted: Hub, folder: str) -> None:
+def test_no_look_runs_it(planted: Hub) -> None:
     for task, word in LOOKS.items():
-        done = run_task(*task.split(), cwd=planted.path / folder)
+        done = run_task(*task.split(), cwd=planted.path / "deploy/images/hub")
         assert word in f"{done.out}{done.err}", (task, done)
         assert "unexpected" not in done.err, (task, done)
     assert planted.git("status", "--porcelain") == ""
 
 
-@pytest.mark.parametrize("folder", ["deploy/hub"])
-def test_bump_and_commit_go_as_ever_and_do_not_run_it(planted: Hub, folder: str) -> None:
-    done = run_task("bump", "--to", "3.3.8", "commit", "--push", cwd=planted.path / folder)
+def test_bump_and_commit_go_as_ever_and_do_not_run_it(planted: Hub) -> None:
+    done = run_task("bump", "--to", "3.3.8", "commit", "--push", cwd=planted.path / "deploy/hub")
     assert done.code == 0, done
     files = "deploy/hub/requirements.yaml\ndeploy/images/hub/Dockerfile"
     assert planted.remote_git("diff", "--name-only", "main", "bump-z2jh-3.3.8") == files
@@ -102,7 +92,7 @@ def test_a_folder_in_no_clone_that_looks_like_a_repository(trap: Trap, tmp_path:
     folder.mkdir()
     (folder / "chartpress.yaml").write_text("charts: []\n")
     plant(trap, folder, WITH_A_WORK_TREE, tmp_path / "making")
-    for task in LOOKS:
+    for task in ("status", "check --offline", "doctor", "--dry bump", "--dry release", "--dry init"):
         done = run_task(*task.split(), cwd=folder)
         assert "not a git repository" in f"{done.out}{done.err}", (task, done)
         assert done.code == (1 if task == "doctor" else 2)

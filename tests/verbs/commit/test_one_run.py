@@ -1,12 +1,10 @@
 """One run at a time: a lock of any kind lets a run go, or says who holds it or how to remove it."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,14 +13,9 @@ from tasks.core.locks import MarkedFolder
 from tasks.repo.files import scratch_folder, sweep
 from tasks.run import LOCK_FILE, one_run_at_a_time
 from tasks.tools.git import Git
+from tests.support.cli import run, run_task
+from tests.support.hubs import Hub
 from tests.support.world import fault
-
-from ...support.cli import run, run_task
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ...support.hubs import Hub
 
 SECRET = "the user's own file\n"
 

@@ -1,20 +1,14 @@
 """``init`` gives a chart repository its hub image, and never overwrites a file."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tasks.rehearsal.registry import Registry
 from tests.support.cli import Result, run, run_task, sh
+from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, at, make_hub, make_repository
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.helm import HelmServer
 
 CHART = """\
 apiVersion: v2
@@ -75,23 +69,21 @@ def test_a_chart_without_a_hub_image_gets_one_for_its_pinned_release(bare: Hub) 
 def test_the_second_time_there_is_nothing_to_do(bare: Hub) -> None:
     assert init(bare).code == 0
     before = bare.snapshot()
-    again = init(bare)
-    assert (again.code, again.out) == (0, "Nothing to do.\n")
+    for again in (init(bare), run_task("init", cwd=bare.path)):
+        assert (again.code, again.out) == (0, "Nothing to do.\n")
     assert bare.snapshot() == before
-
-
-def test_the_second_time_nobody_is_asked_where_the_image_goes(bare: Hub) -> None:
-    assert init(bare).code == 0
-    again = run_task("init", cwd=bare.path)
-    assert (again.code, again.out) == (0, "Nothing to do.\n")
 
 
 def test_the_plan_comes_first_and_touches_nothing(bare: Hub) -> None:
     before = bare.snapshot()
     result = init(bare, "--dry")
     assert result.code == 0
-    assert "+FROM quay.io/jupyterhub/k8s-hub:3.2.1" in result.out
+    assert result.out.startswith(f"Plan for {bare.path}\n  init * write {', '.join(WRITTEN)}\n")
+    margin = " " * 9
+    assert f"\n{margin}hub/values.yaml:\n{margin}  +    image:\n{margin}  +      name:\n" in result.out
+    assert "  +FROM quay.io/jupyterhub/k8s-hub:3.2.1\n" in result.out
     assert bare.snapshot() == before
+    assert init(bare).err == result.out
 
 
 def test_a_file_that_is_there_stays_as_it_is(bare: Hub) -> None:
@@ -174,7 +166,7 @@ def test_what_chartpress_yaml_lacks_is_told_and_not_written(bare: Hub) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["GNUmakefile", "makefile", "Makefile"])
+@pytest.mark.parametrize("name", ["GNUmakefile", "Makefile"])
 def test_a_makefile_gets_the_targets_that_it_lacks_behind_its_own(bare: Hub, name: str) -> None:
     bare.write(name, "check:\n\ttrue")
     assert init(bare).code == 0
@@ -275,7 +267,7 @@ def test_a_prefix_ends_where_the_image_s_own_name_begins(bare: Hub, given: str, 
     assert f"    imagePrefix: {written}\n" in bare.read("chartpress.yaml")
 
 
-@pytest.mark.parametrize("given", ["https://quay.io/ours/", "Quay/ours", "a: b", ""])
+@pytest.mark.parametrize("given", ["https://quay.io/ours/", "Quay/ours", ""])
 def test_a_prefix_that_no_image_can_have_is_refused(bare: Hub, given: str) -> None:
     before = bare.snapshot()
     result = run_task("init", f"--prefix={given}", cwd=bare.path)
@@ -289,16 +281,7 @@ def test_a_prefix_that_no_image_can_have_is_refused(bare: Hub, given: str) -> No
 # -- what comes of it
 
 
-def test_the_plan_is_shown_before_anything_is_written(bare: Hub) -> None:
-    result = init(bare)
-    plan = result.err
-    assert plan.startswith(f"Plan for {bare.path}\n  init * write {', '.join(WRITTEN)}\n")
-    margin = " " * 9
-    assert f"\n{margin}hub/values.yaml:\n{margin}  +    image:\n{margin}  +      name:\n" in plan
-    assert "  +FROM quay.io/jupyterhub/k8s-hub:3.2.1\n" in plan
-
-
-@pytest.mark.parametrize("folder", ["hub", "charts/hub", "."])
+@pytest.mark.parametrize("folder", ["charts/hub", "."])
 def test_chartpress_reads_what_init_wrote(folder: str, tmp_path: Path, helm_repository: HelmServer) -> None:
     hub = make_repository(tmp_path / "hub", {f"{folder}/Chart.yaml": CHART.format(url=helm_repository.url)})
     assert init(hub).code == 0
@@ -415,7 +398,7 @@ def test_a_page_that_exists_is_kept(tmp_path: Path) -> None:
     assert (again.code, again.out) == (0, "Nothing to do.\n")
 
 
-@pytest.mark.parametrize("path", ["/etc/page.md", "../page.md", "", ".git/", "hub/Chart.yaml/page.md"])
+@pytest.mark.parametrize("path", ["/etc/page.md", "../page.md", ".git/", "hub/Chart.yaml/page.md"])
 def test_a_page_outside_of_the_repository_is_refused(path: str, bare: Hub) -> None:
     before = bare.snapshot()
     done = init(bare, f"--docs={path}")

@@ -1,21 +1,15 @@
-from __future__ import annotations
-
 import os
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from ...support.hubs import NO_REGISTRY
-from ...support.layouts import make_cal_icor_like
-from ...support.machine import HELMS
-from ...support.real import write_real_repository
+from tests.support.hubs import NO_REGISTRY, Hub
+from tests.support.layouts import make_cal_icor_like
+from tests.support.machine import HELMS
+from tests.support.real import write_real_repository
+
 from .worlds import DEPLOYMENTS, add_deployments
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ...support.hubs import Hub
 
 
 @pytest.fixture(params=[pytest.param(major, marks=pytest.mark.helm) for major in HELMS])

@@ -1,17 +1,12 @@
 """Values that the pinned chart refuses, found by ``check`` and ``status`` with the real helm, 3 and 4."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.cli import run_task
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.hubs import Hub
+from tests.support.hubs import Hub
 
 PROD = "deployments/school1/config/prod.yaml"
 BY_REFERENCE = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"

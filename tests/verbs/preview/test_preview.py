@@ -1,18 +1,13 @@
 """What a release changes in the cluster, rendered by the real helm, 3 and 4, from z2jh's real charts."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from ...support.cli import run_task
+from tests.support.cli import run_task
+from tests.support.hubs import Hub
+
 from .worlds import DEPLOYMENTS, PLANTED
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ...support.hubs import Hub
 
 ALL = [f"{name}-{environment}" for name in DEPLOYMENTS for environment in ("prod", "staging")]
 # What 3.3.8 changes besides versions: it names the images of its own release.

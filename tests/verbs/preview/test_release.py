@@ -1,19 +1,12 @@
 """What the plan of a release says of its changes in the cluster, rendered by the real helm, 3 and 4."""
 
-from __future__ import annotations
-
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from tests.support.cli import run_task
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.cli import Result
-    from tests.support.hubs import Hub
+from tests.support.cli import Result, run_task
+from tests.support.hubs import Hub
 
 pytestmark = pytest.mark.engine
 REFUSED = "deployments/school1/config/prod.yaml:2"

@@ -1,21 +1,15 @@
 """What a pull request says of a release's changes in the cluster, rendered by the real helm, 3 and 4."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.cli import run_task
 from tests.support.gh import StandInGh
-from tests.support.hubs import ON_GITHUB, at
+from tests.support.hubs import ON_GITHUB, Hub, at
 
 from .worlds import PLANTED
-
-if TYPE_CHECKING:
-    from tests.support.hubs import Hub
 
 EXPECTED = Path(__file__).with_name("expected")
 PRESENT = "pull request present: https://github.com/org/hubs/pull/1\n"

@@ -1,13 +1,8 @@
 """Deployments of a hub repository, with secrets planted in their values."""
 
-from __future__ import annotations
+from collections.abc import Sequence
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ...support.hubs import Hub
+from tests.support.hubs import Hub
 
 DEPLOYMENTS = tuple(f"school{number}" for number in range(1, 7))
 PLANTED = "planted-where-nobody-may-see-it"

@@ -1,18 +1,11 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tasks.core.github_actions import Told, of_machine, of_status, tell
 from tests.support.cli import run_task
-from tests.support.hubs import make_hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.gh import StandInGh
-    from tests.support.hubs import Hub
+from tests.support.gh import StandInGh
+from tests.support.hubs import Hub, make_hub
 
 BRANCH = "bump-z2jh-3.3.8"
 PAGE = "https://github.com/org/hubs/pull/1"
@@ -68,12 +61,6 @@ def test_the_tasks_of_one_step_append(hub: Hub, gh: StandInGh, output: Path, ste
     assert told.count("### hubpress: what was done\n") == 2
     assert f"| branch | `{BRANCH}` |\n| commit | `" in told
     assert f"`: Move z2jh from 3.2.1 to 3.3.8 |\n| pull request | created: {PAGE} |\n" in told
-
-
-def test_a_step_in_which_an_earlier_task_changed_something_has_changed(hub: Hub, gh: StandInGh, output: Path) -> None:
-    del gh
-    assert run_task("bump", "bump", cwd=hub.path).code == 0
-    assert output.read_text() == "version=3.3.8\nchanged=true\nversion=3.3.8\nchanged=true\n"
 
 
 def test_outside_of_actions_nothing_is_written(hub: Hub, gh: StandInGh, tmp_path: Path) -> None:

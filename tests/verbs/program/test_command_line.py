@@ -1,22 +1,16 @@
 """What ``hubpress`` makes of what people type, and what it shows of itself."""
 
-from __future__ import annotations
-
 import inspect
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tasks import ns
 from tasks.program import GROUPS
+from tests.support.fixtures import Hubpress
+from tests.support.hubs import Hub
 from tests.support.world import nothing_written
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.fixtures import Hubpress
-    from tests.support.hubs import Hub
 
 TASKS = sorted(ns.task_names)
 

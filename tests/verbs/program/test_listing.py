@@ -1,21 +1,15 @@
 """What people see first: the list, the help, and how quickly they come."""
 
-from __future__ import annotations
-
 import json
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.support.cli import run, run_task
+from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 from tests.support.typed import refusal
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.hubs import Hub
 
 CONTRACT = ["auth", "build", "bump", "check", "commit", "doctor", "init", "preview", "rehearse", "release", "status"]
 RUNBOOK = {"auth", "build", "bump", "commit", "rehearse", "release"}
@@ -65,26 +59,6 @@ def test_the_door_is_found_from_another_repository(hub: Hub) -> None:
     assert {task["name"]: task["help"] for task in done.json["tasks"]} == listed(PROJECT)
 
 
-@pytest.mark.parametrize("name", sorted(FLAGS))
-def test_the_help_explains_every_flag(name: str) -> None:
-    text = invoke("--help", name, cwd=PROJECT)
-    options = text[text.index("Options:") + 1 :]
-    flags = {line.split()[0]: line for line in options if line.startswith("  -")}
-    assert set(flags) >= FLAGS[name] | {"--repo=STRING", "--json"}
-    assert all(len(line.split()) > 1 for line in flags.values()), "a flag that nothing is said of"
-
-
-def test_no_flag_takes_a_short_one_away_from_invoke() -> None:
-    for name in listed(PROJECT):
-        text = invoke("--help", name, cwd=PROJECT)
-        assert not [line for line in text if line.startswith("  -") and not line.startswith("  --")], name
-
-
-@pytest.mark.parametrize("name", sorted(RUNBOOK - {"release", "rehearse"}))
-def test_the_help_says_which_step_follows(name: str) -> None:
-    assert any("Afterwards: " in line for line in invoke("--help", name, cwd=PROJECT))
-
-
 def test_the_list_pays_for_invoke_alone() -> None:
     script = f"import sys, tasks; print([name for name in sys.modules if name.split('.')[0] in {HEAVY}])"
     assert run(sys.executable, "-c", script, cwd=PROJECT).out == "[]\n"
@@ -120,8 +94,15 @@ def test_no_task_at_all_shows_the_help_and_does_nothing(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("name", CONTRACT)
-def test_the_help_fits_a_terminal_and_gives_examples_that_work(name: str) -> None:
+def test_the_help_explains_every_flag_fits_a_terminal_and_gives_examples_that_work(name: str) -> None:
     text = invoke("--help", name, cwd=PROJECT)
+    options = text[text.index("Options:") + 1 :]
+    flags = {line.split()[0]: line for line in options if line.startswith("  -")}
+    assert set(flags) >= FLAGS.get(name, set()) | {"--repo=STRING", "--json"}
+    assert all(len(line.split()) > 1 for line in flags.values()), "a flag that nothing is said of"
+    assert [flag for flag in flags if not flag.startswith("--")] == [], "a short flag is Invoke's"
+    follows = any("Afterwards: " in line for line in text)
+    assert follows or name not in RUNBOOK - {"release", "rehearse"}
     assert [line for line in text if len(line) > 80] == []
     start = text.index("  Examples:") + 1
     examples = [line.strip() for line in text[start : text.index("", start)]]

@@ -1,9 +1,8 @@
 """How a task ends: its exit code, one error and one hint, and a traceback only for those who ask."""
 
-from __future__ import annotations
-
+import json
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from invoke.context import Context
@@ -14,9 +13,6 @@ from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable
 from tasks.core.session import HubTask
 from tests.support.cli import run_task
 from tests.support.hubs import Hub, make_hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DEAD = "http://127.0.0.1:1/"
 
@@ -41,6 +37,11 @@ def test_after_a_fault_the_tasks_behind_it_do_not_run(tmp_path: Path) -> None:
     assert hub.subjects() == ["Set up the hub"]
 
 
+def test_chained_tasks_report_a_line_each(tmp_path: Path) -> None:
+    found = run_task("--dry", "commit", "--json", "commit", "--json", cwd=make_hub(tmp_path / "hub").path)
+    assert [sorted(json.loads(line))[:2] for line in found.out.splitlines()] == [["branch", "commits"]] * 2
+
+
 # -- what a fault says
 
 
@@ -50,10 +51,6 @@ def test_after_a_fault_the_tasks_behind_it_do_not_run(tmp_path: Path) -> None:
 def test_every_fault_has_its_code(kind: type[Fault], code: int) -> None:
     fault = kind("it is so", where="here:3", hint="do this")
     assert (fault.code, str(fault)) == (code, "error: it is so (here:3)\nhint: do this")
-
-
-def test_a_fault_that_is_about_no_place() -> None:
-    assert str(Refused("it is so", hint="do this")) == "error: it is so\nhint: do this"
 
 
 # -- the edge
@@ -95,18 +92,7 @@ def test_a_machine_at_its_end_is_one_line_too(body: Exception) -> None:
     ]
 
 
-def test_invokes_own_exit_is_left_alone() -> None:
-    end = outcome(Exit("enough", 7))
-    assert (end.code, end.message) == (7, "enough")
-
-
 # -- tracebacks
-
-
-def test_no_traceback(hub: Hub) -> None:
-    hub.write("chartpress.yaml", "charts: 3\n")
-    done = run_task("commit", cwd=hub.path)
-    assert "Traceback" not in done.out + done.err
 
 
 def test_a_traceback_for_those_who_ask(hub: Hub) -> None:

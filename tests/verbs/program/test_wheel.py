@@ -1,26 +1,19 @@
 """The installed command: the same tasks, in repositories that carry none."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tasks import ns
 from tasks.core import __version__
-from tests.support.cli import run, run_task, sh
-from tests.support.hubs import make_repository
-from tests.support.world import fault, images_in, labels, nothing_written
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
-    from tests.support.cli import Result
-    from tests.support.hubs import Hub
+from tasks.rehearsal.registry import Registry
+from tests.support.cli import Result, run, run_task, sh
+from tests.support.hubs import Hub, make_repository
+from tests.support.world import fault, nothing_written
 
 TASKS = sorted(ns.task_names)
+PILOT = ("pilot-hub", "unlisted-choice-experiment", "dynamic-image-building-experiment")
 BROKEN_TASKS = "raise RuntimeError('the tasks of another program were loaded')\n"
 # What bash does when one presses the tabulator behind "hubpress re".
 PRESS_TAB = """
@@ -87,77 +80,12 @@ def test_bash_completes_the_command(installed: Path, tmp_path: Path) -> None:
 # -- a release, from nothing but the wheel
 
 
-@pytest.mark.engine
-def test_a_release_like_2i2cs(installed: Path, pilot: Hub, registry: Registry, prefix: str, mirror: str) -> None:
-    done = run(str(installed / "hubpress"), "release", "--yes", "--push", cwd=pilot.path / "helm-charts" / "basehub")
-    assert done.code == 0, done
-    assert pilot.git("rev-parse", "--abbrev-ref", "HEAD") == "bump-z2jh-3.3.8"
-    assert pilot.remote_git("rev-parse", "bump-z2jh-3.3.8") == pilot.git("rev-parse", "HEAD")
-    assert '    version: "3.3.8"\n' in pilot.read("helm-charts/basehub/Chart.yaml")
-    moved = pilot.git("log", "-1", "--pretty=%h", "HEAD~1")
-    keys = ("pilot-hub", "unlisted-choice-experiment", "dynamic-image-building-experiment")
-    below = prefix.partition("/")[2]
-    assert set(images_in(registry.address, below)) == {f"{below}/2i2c/{key}:0.0.1-0.dev.git.2.h{moved}" for key in keys}
-    assert pilot.read("helm-charts/basehub/values.yaml").endswith(
-        f'      name: {prefix}/2i2c/pilot-hub\n      tag: "0.0.1-0.dev.git.2.h{moved}"\n'
-    )
-    assert pilot.git("show", "--no-patch", "--pretty=%B", "HEAD~1").splitlines()[:7] == [
-        "Move z2jh from 3.2.1 to 3.3.8",
-        "",
-        "- chart requirement jupyterhub: 3.2.1 -> 3.3.8 (helm-charts/basehub/Chart.yaml)",
-        f"- base image: {mirror}:3.2.1 -> {mirror}:3.3.8 (helm-charts/images/hub/Dockerfile)",
-        "- JupyterHub: 4.0.2 -> 4.1.6",
-        "- minimum Kubernetes: 1.23",
-        "",
-    ]
-    assert changed_files(pilot) == [
-        ["helm-charts/basehub/Chart.yaml", "helm-charts/images/hub/Dockerfile"],
-        ["helm-charts/basehub/values.yaml"],
-    ]
-
-
-@pytest.mark.engine
-def test_a_release_like_cal_icors(installed: Path, cal_icor: Hub, registry: Registry, prefix: str) -> None:
-    before = cal_icor.snapshot()
-    done = run(str(installed / "hubpress"), "release", "--yes", cwd=cal_icor.path)
-    assert done.code == 0, done
-    assert "postgres is left alone (images/postgres/Dockerfile: no such file)" in done.err
-    moved = cal_icor.git("log", "-1", "--pretty=%h", "HEAD~1")
-    below = prefix.partition("/")[2]
-    tag = f"0.0.1-0.dev.git.2.h{moved}"
-    assert set(images_in(registry.address, below)) == {f"{below}/core/jupyterhub-hub:{tag}"}
-    assert labels(f"{prefix}/core/jupyterhub-hub:{tag}")["org.opencontainers.image.revision"].startswith(moved)
-    after = {
-        **before,
-        "hub/requirements.yaml": swapped(before["hub/requirements.yaml"], "version: 3.2.1", "version: 3.3.8"),
-        "images/hub/Dockerfile": swapped(before["images/hub/Dockerfile"], "k8s-hub:3.2.1", "k8s-hub:3.3.8"),
-        "hub/values.yaml": swapped(
-            before["hub/values.yaml"],
-            "    image:\n      name:\n      tag:\n",
-            f"    image:\n      name: {prefix}/core/jupyterhub-hub\n      tag: {tag}\n",
-        ),
-    }
-    assert cal_icor.snapshot() == after
-    again = run(str(installed / "hubpress"), "release", "--yes", cwd=cal_icor.path)
-    assert again.code == 0, again
-    assert "Nothing to do." in again.err
-
-
 # -- and a rehearsal of one: nothing of the checkout is there, and the hub may have a folder `tasks` of its own
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize(
-    ("kind", "built"),
-    [
-        ("cal_icor", ["core/jupyterhub-hub"]),
-        ("pilot", ["2i2c/pilot-hub", "2i2c/unlisted-choice-experiment", "2i2c/dynamic-image-building-experiment"]),
-    ],
-)
-def test_a_rehearsal(
-    kind: str, built: list[str], request: pytest.FixtureRequest, installed: Path, registry: Registry, tmp_path: Path
-) -> None:
-    hub: Hub = request.getfixturevalue(kind)
+def test_a_rehearsal(pilot: Hub, installed: Path, registry: Registry, tmp_path: Path) -> None:
+    hub, built = pilot, [f"2i2c/{key}" for key in PILOT]
     hub.write("tasks/__init__.py", BROKEN_TASKS)
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -172,16 +100,6 @@ def test_a_rehearsal(
     assert told["diff"].count("\n+++ ") == 3
     assert told["stand_ins"] == []
     assert list(temporary.glob("hubpress-rehearsal-*")) == []
-
-
-def changed_files(hub: Hub) -> list[list[str]]:
-    """Return what each commit of the release has changed, the first commit first."""
-    return [hub.git("show", "--name-only", "--pretty=", commit).splitlines() for commit in ("HEAD~1", "HEAD")]
-
-
-def swapped(data: bytes, old: str, new: str) -> bytes:
-    assert data.count(old.encode()) == 1
-    return data.replace(old.encode(), new.encode())
 
 
 # -- whose settings and whose tasks

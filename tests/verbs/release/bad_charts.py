@@ -1,15 +1,8 @@
 """Helm repositories and files that a release cannot be made from."""
 
-from __future__ import annotations
+from collections.abc import Callable
 
-from typing import TYPE_CHECKING
-
-from tests.support.scene import CHARTPRESS, DOCKERFILE, REFUSED, REQUIREMENTS, UNREACHABLE, UNUSABLE, Bug
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.support.scene import Scene
+from tests.support.scene import CHARTPRESS, DOCKERFILE, REFUSED, REQUIREMENTS, UNREACHABLE, UNUSABLE, Bug, Scene
 
 INDEX = "/index.yaml"
 LOGIN_PAGE = b"<!DOCTYPE html>\n<html><body>Sign in to the guest network</body></html>\n"

@@ -1,17 +1,9 @@
 """Clones, remotes and settings that no task can work with."""
 
-from __future__ import annotations
-
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from tests.support.scene import REFUSED, UNREACHABLE, UNUSABLE, VALUES, Bug
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.support.scene import Scene
-
+from tests.support.scene import REFUSED, UNREACHABLE, UNUSABLE, VALUES, Bug, Scene
 
 # -- the clone and its remote
 

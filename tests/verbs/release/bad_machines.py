@@ -1,21 +1,14 @@
 """Programs and registries that are missing, broken, or have something else than they should."""
 
-from __future__ import annotations
-
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tests.support.scene import CHARTPRESS, DOCKERFILE, PROGRAM, REFUSED, UNREACHABLE, UNUSABLE, VALUES, Bug
+from tests.support.cli import sh
+from tests.support.hubs import NO_REGISTRY
+from tests.support.scene import CHARTPRESS, DOCKERFILE, PROGRAM, REFUSED, UNREACHABLE, UNUSABLE, VALUES, Bug, Scene
 
-from ...support.cli import sh
-from ...support.hubs import NO_REGISTRY
 from .bad_charts import nothing
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.support.scene import Scene
 
 DOCKER_HINT = "install Docker: https://docs.docker.com/engine/install/"
 BUILDX_HINT = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"

@@ -1,18 +1,10 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tasks.rehearsal.registry import forget_images
-
-from ...support.registry import private_registry
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tasks.rehearsal.registry import Registry
+from tasks.rehearsal.registry import Registry, forget_images
+from tests.support.registry import private_registry
 
 
 @pytest.fixture

@@ -1,20 +1,14 @@
 """What cannot be used: one error that names the place, one hint, the contract's code, and nothing written."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.support.cli import run_task
+from tests.support.fixtures import Hubpress
+from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
 from tests.support.world import fault, nothing_written
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.fixtures import Hubpress
-    from tests.support.helm import HelmServer
 
 
 def test_files_that_leave_the_repository_are_not_followed(

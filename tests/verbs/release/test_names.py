@@ -1,21 +1,15 @@
 """Names in files that would be options, if they were given to a program as they stand."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.cli import run_task
+from tests.support.helm import HelmServer
+from tests.support.hubs import Hub
 from tests.support.recorder import Recorder, taken_for_options
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.support.helm import HelmServer
-    from tests.support.hubs import Hub
 
 SIGN = "evil"
 CHARTPRESS, DOCKERFILE, REQUIREMENTS = "chartpress.yaml", "images/hub/Dockerfile", "hub/requirements.yaml"

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import contextlib
 import json
 import shlex
@@ -7,25 +5,19 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tasks.rehearsal.registry import registry as throwaway_registry
-from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES
+from tests.support.cli import run, run_task, sh
+from tests.support.helm import ChartRelease, chart_repository
+from tests.support.hubs import Hub, make_hub
+from tests.support.machine import PROJECT
+from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES, Scene
 from tests.support.world import fault, files_in
-
-from ...support.cli import run, run_task, sh
-from ...support.helm import ChartRelease, chart_repository
-from ...support.hubs import Hub, make_hub
-from ...support.machine import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.scene import Scene
-
 
 pytestmark = pytest.mark.engine
 
@@ -57,8 +49,12 @@ def in_rehearsals_registry(folder: Path, image: str) -> Any:  # noqa: ANN401 - t
 
 
 def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own(scene: Scene) -> None:
+    # The working tree counts as it stands.
+    scene.hub.write("images/hub/extra.txt", "not committed\n")
+    scene.hub.edit(DOCKERFILE, "RUN pip install", "COPY extra.txt /srv/\nRUN pip install")
     before, git_folder = scene.world(), files_in(scene.hub.path / ".git")
     folder, told = rehearse_and_keep(scene.hub)
+    assert sh("git", "show", f"{BRANCH}:images/hub/extra.txt", cwd=folder / "remote.git") == "not committed"
     (image,) = told["images"]
     remote = folder / "remote.git"
     assert subjects(remote, f"main..{BRANCH}") == [f"Use hub image {image['tag']}", "Move z2jh from 3.2.1 to 3.3.8"]
@@ -80,38 +76,13 @@ def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own(scene: Scen
     assert files_in(scene.hub.path / ".git") == git_folder
 
 
-def test_a_rehearsal_shows_the_commits_and_the_diff_that_a_reviewer_would_see(scene: Scene) -> None:
-    result = run_task("rehearse", cwd=scene.hub.path)
-    assert result.code == 0, result
-    _, _, shown = result.out.partition(f"\nCommits on {BRANCH}, in the throwaway remote:\n")
-    assert [line.split(" ", 1)[1][:14] for line in shown.splitlines()[:2]] == ["Use hub image ", "Move z2jh from"]
-    assert "\n-    version: 3.2.1\n+    version: 3.3.8\n" in shown
-    assert shown.endswith("\nNothing left this machine.\n")
-
-
-def test_a_rehearsal_takes_the_working_tree_as_it_stands(scene: Scene) -> None:
-    scene.hub.write("images/hub/extra.txt", "not committed\n")
-    scene.hub.edit(DOCKERFILE, "RUN pip install", "COPY extra.txt /srv/\nRUN pip install")
-    before = scene.world()
-    folder, _ = rehearse_and_keep(scene.hub)
-    assert sh("git", "show", f"{BRANCH}:images/hub/extra.txt", cwd=folder / "remote.git") == "not committed"
-    assert scene.world() == before
-
-
-@pytest.mark.parametrize("flags", [[], ["--keep"]], ids=["goes away", "kept"])
-def test_a_rehearsals_own_folder_goes_away_unless_it_is_to_be_kept(scene: Scene, flags: list[str]) -> None:
-    temporary = scene.folder / "temporary"
-    temporary.mkdir()
-    told = rehearse(scene.hub, *flags, env={"TMPDIR": str(temporary)})
-    folder = Path(told["folder"])
-    assert folder.parent == temporary
-    assert folder.is_dir() == ("--keep" in flags)
-    assert told["diff"].count("\n+++ ") == 3
-
-
-def test_a_rehearsal_that_is_kept_can_be_looked_at_with_the_commands_that_it_shows(scene: Scene) -> None:
+def test_a_rehearsal_shows_commits_and_diff_and_the_commands_that_show_what_is_kept(scene: Scene) -> None:
     result = run_task("rehearse", "--keep", cwd=scene.hub.path, env={"TMPDIR": str(scene.folder)})
     assert result.code == 0, result
+    _, _, seen = result.out.partition(f"\nCommits on {BRANCH}, in the throwaway remote:\n")
+    assert [line.split(" ", 1)[1][:14] for line in seen.splitlines()[:2]] == ["Use hub image ", "Move z2jh from"]
+    assert "\n-    version: 3.2.1\n+    version: 3.3.8\n" in seen
+    assert seen.endswith("\nNothing left this machine.\n")
     kept, *rows = result.err.splitlines()[-4:]
     folder = Path(kept.removeprefix("Kept: "))
     shown = {row[:13].strip(): row[13:].strip() for row in rows}

@@ -1,10 +1,8 @@
 """A rehearsal's clone holds the files of the working tree as they lie, and takes nothing from anywhere else."""
 
-from __future__ import annotations
-
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,16 +11,10 @@ from tasks.rehearsal.stage import make_clone
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
 from tasks.tools.reach import Reach, confined
-from tests.support.scene import CHARTPRESS, DOCKERFILE
+from tests.support.cli import run_task, sh
+from tests.support.hubs import Hub, make_hub
+from tests.support.scene import CHARTPRESS, DOCKERFILE, Scene
 from tests.support.world import files_in
-
-from ...support.cli import run_task, sh
-from ...support.hubs import Hub, make_hub
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.scene import Scene
 
 ADDRESS = "127.0.0.1:5000"
 SUB = "images/hub/lib"

@@ -1,12 +1,10 @@
 """A rehearsal reaches nothing real, whatever the settings of the repository, git, Docker and CI say."""
 
-from __future__ import annotations
-
 import json
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,14 +15,8 @@ from tasks.tools.git import Git
 from tasks.tools.process import capture
 from tasks.tools.reach import Reach, confined
 from tasks.tools.registry import Conversation
-from tests.support.scene import CHARTPRESS, REFUSED, UNUSABLE
-
-from ...support.cli import run_task, sh
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tests.support.scene import Scene
+from tests.support.cli import run_task, sh
+from tests.support.scene import CHARTPRESS, REFUSED, UNUSABLE, Scene
 
 ENGINE = "this machine's engine, without a shared cache, and signs nothing"
 FAR = "ssh://far.invalid"
@@ -99,16 +91,16 @@ def hooks(scene: Scene) -> None:
     git_config("core.hooksPath", str(folder))
 
 
-CHANGES: dict[str, tuple[Callable[[Scene], None], str]] = {
-    "the remote's address": (remote, ""),
-    "pushInsteadOf": (insteadof("pushInsteadOf"), ""),
-    "hub.remote": (other_remote, ""),
-    "BUILDX_BUILDER": (builder_variable, "BUILDX_BUILDER far"),
-    "docker buildx use": (current_builder, ""),
-    "hub.cache and hub.builder": (settings(cache="on", builder="far"), "hub.builder far, hub.cache on"),
-    "hub.sign": (settings(sign="cosign.key", verify="cosign.pub"), "hub.sign cosign.key"),
-    "--cache-to in chartpress.yaml": (cache_options, ""),
-    "core.hooksPath": (hooks, ""),
+CHANGES: dict[str, tuple[tuple[Callable[[Scene], None], ...], str]] = {
+    "whatever can be set": (
+        (
+            settings(cache="on", builder="far", sign="cosign.key", verify="cosign.pub"),
+            *(builder_variable, current_builder, cache_options, insteadof("pushInsteadOf"), hooks),
+        ),
+        "hub.builder far, hub.cache on, hub.sign cosign.key, BUILDX_BUILDER far",
+    ),
+    "the remote's address": ((remote,), ""),
+    "hub.remote": ((other_remote,), ""),
 }
 
 
@@ -116,8 +108,9 @@ CHANGES: dict[str, tuple[Callable[[Scene], None], str]] = {
 @pytest.mark.parametrize("setting", CHANGES)
 def test_a_setting_that_leads_outside_is_not_used(scene: Scene, setting: str) -> None:
     notes = [recording(scene.folder, name) for name in ("gcloud", "gh", "ssh", "cosign")]
-    change, named = CHANGES[setting]
-    change(scene)
+    changes, named = CHANGES[setting]
+    for change in changes:
+        change(scene)
     before = scene.world()
     path = f"{scene.folder / 'programs'}{os.pathsep}{os.environ['PATH']}"
     done = run_task("rehearse", "--pr", cwd=scene.hub.path, env={**scene.env, "PATH": path})
@@ -142,25 +135,18 @@ def refused(scene: Scene, *flags: str, env: dict[str, str] | None = None) -> lis
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("host", [FAR, "tcp://192.0.2.1:2375"])
-def test_an_engine_on_another_machine_is_refused(scene: Scene, host: str) -> None:
-    assert refused(scene, env={"DOCKER_HOST": host}) == [
-        f"error: a rehearsal builds on this machine's engine only (DOCKER_HOST: {host})",
+def test_an_engine_on_another_machine_is_refused(scene: Scene) -> None:
+    assert refused(scene, env={"DOCKER_HOST": FAR}) == [
+        f"error: a rehearsal builds on this machine's engine only (DOCKER_HOST: {FAR})",
         "hint: unset DOCKER_HOST DOCKER_CONTEXT; docker context use default",
     ]
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("chosen", ["DOCKER_CONTEXT", "docker context use"])
-def test_a_context_that_leads_to_another_machine_is_refused(
-    scene: Scene, chosen: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_context_that_leads_to_another_machine_is_refused(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     sh("docker", "context", "create", "far", f"--docker=host={FAR}", cwd=scene.folder)
-    if chosen == "DOCKER_CONTEXT":
-        monkeypatch.setenv("DOCKER_CONTEXT", "far")
-    else:
-        sh("docker", "context", "use", "far", cwd=scene.folder)
+    sh("docker", "context", "use", "far", cwd=scene.folder)
     error, _ = refused(scene)
     assert error == f"error: a rehearsal builds on this machine's engine only (context far: {FAR})"
 
@@ -190,20 +176,25 @@ def is_refused(command: Command) -> bool:
     return False
 
 
-@pytest.mark.parametrize("subcommand", ["push", "ls-remote"])
-@pytest.mark.parametrize("address", ["{real}", "https://far.invalid/x", "git@far.invalid:x", "ext::sh -c x"])
+REAL = "{real}"
+
+
 @pytest.mark.parametrize(
-    "key", ["remote.origin.url", "remote.origin.pushurl", "url.{}.insteadOf", "url.{}.pushInsteadOf"]
+    ("key", "address"),
+    [
+        *((key, REAL) for key in ("remote.origin.pushurl", "url.{}.insteadOf", "url.{}.pushInsteadOf")),
+        *(("remote.origin.url", one) for one in (REAL, "https://far.invalid/x", "git@far.invalid:x", "ext::sh -c x")),
+    ],
 )
-def test_git_reaches_no_other_address(inside: Path, subcommand: str, address: str, key: str) -> None:
+def test_git_reaches_no_other_address(inside: Path, key: str, address: str) -> None:
     address = address.format(real=inside.parent / "real.git")
     if key.startswith("url"):
         sh("git", "config", key.format(address), str(inside / "remote.git"), cwd=inside / "hub")
     else:
         sh("git", "config", "--add", key, address, cwd=inside / "hub")
-    arguments = ("origin", "HEAD:refs/heads/main") if subcommand == "push" else ("origin",)
-    with pytest.raises(Refused, match="a rehearsal does not reach"):
-        Git(inside / "hub").read(subcommand, "--", *arguments)
+    for words in (("push", "--", "origin", "HEAD:refs/heads/main"), ("ls-remote", "--", "origin")):
+        with pytest.raises(Refused, match="a rehearsal does not reach"):
+            Git(inside / "hub").read(*words)
     assert sh("git", "for-each-ref", cwd=inside.parent / "real.git") == ""
 
 
@@ -222,10 +213,8 @@ def test_git_itself_refuses_every_other_transport(inside: Path) -> None:
         "kubectl get pods",
         "chartpress --push",
         "docker -H ssh://far.invalid info",
-        "docker --host=tcp://far.invalid:1 info",
         "docker --context far buildx bake",
         "docker buildx build --builder far .",
-        "docker buildx inspect --builder=cloud",
         "docker push quay.io/team/hub:1",
         "docker image push 127.0.0.1:5001/team/hub:1",
         "docker buildx build --push --tag quay.io/team/hub:1 .",

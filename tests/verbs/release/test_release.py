@@ -1,20 +1,12 @@
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.cli import INVOKE, Result, run_on_terminal, run_task
+from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
-from tests.support.scene import DOCKERFILE, REQUIREMENTS, VALUES
+from tests.support.scene import DOCKERFILE, VALUES, Scene
 from tests.support.world import fault
-
-from ...support.cli import INVOKE, Result, run_on_terminal, run_task
-
-if TYPE_CHECKING:
-    from tests.support.scene import Scene
-
-    from ...support.hubs import Hub
 
 pytestmark = pytest.mark.engine
 
@@ -43,7 +35,7 @@ def release(hub: Hub, *flags: str) -> Result:
 # -- the question
 
 
-@pytest.mark.parametrize("answer", ["", "n", "no", "q", "yess"])
+@pytest.mark.parametrize("answer", ["", "yess"])
 def test_every_answer_but_yes_leaves_all_as_it_was(scene: Scene, answer: str) -> None:
     before = scene.world()
     result = on_terminal(scene.hub, typed=f"{answer}\n")
@@ -57,12 +49,17 @@ def test_every_answer_but_yes_leaves_all_as_it_was(scene: Scene, answer: str) ->
     assert scene.world() == before
 
 
-@pytest.mark.parametrize("answer", ["y", "Yes"])
-def test_yes_releases(scene: Scene, answer: str) -> None:
-    result = on_terminal(scene.hub, typed=f"{answer}\n")
+def test_yes_releases_and_the_second_time_nothing_is_asked_or_done(scene: Scene) -> None:
+    result = on_terminal(scene.hub, typed="Yes\n")
     assert result.code == 0, result
     assert result.err.count(QUESTION) == 1
     assert scene.hub.git("branch", "--show-current") == BRANCH
+    before = scene.world()
+    again = on_terminal(scene.hub, typed="")
+    assert again.code == 0, again
+    assert again.err.splitlines()[-4:] == ["Nothing to do.", "Next steps:", WAITING, "- Deploy as usual"]
+    assert QUESTION not in again.err
+    assert scene.world() == before
 
 
 def test_without_a_terminal_nobody_is_asked_and_nothing_done(scene: Scene) -> None:
@@ -130,32 +127,31 @@ def test_a_plan_and_a_run_fit_on_a_screen(scene: Scene) -> None:
     assert f"git.2.h{commit}: built, pushed, verified" in result.out
 
 
-def test_a_second_release_asks_nothing_and_does_nothing(scene: Scene) -> None:
-    release(scene.hub)
-    before = scene.world()
-    result = on_terminal(scene.hub, typed="")
-    assert result.code == 0, result
-    assert result.err.splitlines()[-4:] == ["Nothing to do.", "Next steps:", WAITING, "- Deploy as usual"]
-    assert QUESTION not in result.err
-    assert scene.world() == before
-
-
-# -- what it leaves alone
-
-
-def test_the_users_other_changes_stay_where_they_are(scene: Scene) -> None:
-    hub = scene.hub
-    hub.edit("hub/Chart.yaml", "Our hub", "Our own hub")
-    hub.git("stash")
-    hub.write("notes.txt", "staged\n")
-    hub.git("add", "notes.txt")
-    hub.edit("hub/Chart.yaml", "Our hub", "The hub")
-    hub.write("draft.txt", "untracked\n")
-    release(hub)
-    assert hub.git("status", "--porcelain").splitlines() == [" M hub/Chart.yaml", "A  notes.txt", "?? draft.txt"]
-    assert len(hub.git("stash", "list").splitlines()) == 1
-    committed = hub.git("log", "--name-only", "--pretty=", "main..HEAD").split()
-    assert sorted(committed) == sorted([DOCKERFILE, REQUIREMENTS, VALUES])
+def test_a_release_tells_all_that_its_steps_do_and_a_dry_one_all_but_what_the_commit_decides(scene: Scene) -> None:
+    told = run_task("--dry", "release", "--json", cwd=scene.hub.path).json
+    (image,) = told["images"]
+    assert (image["tag"], image["digest"]) == ("0.0.1-0.dev.git.2.h{commit}", None)
+    assert [commit["hash"] for commit in told["commits"]] == [None, None]
+    assert [step["seconds"] for step in told["steps"]] == [None] * 5
+    told = run_task("release", "--yes", "--push", "--json", cwd=scene.hub.path).json
+    named, moved = scene.hub.git("log", "-2", "--pretty=%H").splitlines()
+    (image,) = told["images"]
+    assert (told["chart"]["after"], told["base"]["image_after"]) == ("3.3.8", f"{scene.base}:3.3.8")
+    assert (image["status"], image["tag"]) == ("built", f"0.0.1-0.dev.git.2.h{moved[:7]}")
+    assert told["branch"] == BRANCH
+    assert told["commits"] == [
+        {"hash": moved, "subject": "Move z2jh from 3.2.1 to 3.3.8"},
+        {"hash": named, "subject": f"Use hub image {image['tag']}"},
+    ]
+    assert told["pull_request"] is None
+    assert [(step["name"], step["status"]) for step in told["steps"]] == [
+        ("auth", "skipped"),
+        ("bump", "done"),
+        ("commit", "done"),
+        ("build", "done"),
+        ("commit", "done"),
+    ]
+    assert all(step["seconds"] >= 0 for step in told["steps"])
 
 
 # -- when it is stopped

@@ -1,16 +1,17 @@
 """A whole release gives no secret away: neither in what it says, nor in anything that it leaves, nor when it fails."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tasks.rehearsal.registry import forget_images
 from tests.support.gh import StandInGh
 from tests.support.git_http import git_server
+from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub
+from tests.support.machine import Home
 from tests.support.planted import (
     IN_DOCKER,
     IN_REMOTE,
@@ -23,13 +24,6 @@ from tests.support.planted import (
 from tests.support.registry import private_registry, sign_in
 from tests.support.server import misbehaving
 from tests.support.steps import install_hook
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.support.helm import HelmServer
-    from tests.support.machine import Home
 
 pytestmark = pytest.mark.engine
 
@@ -79,14 +73,13 @@ def test_a_release_uses_every_secret_and_leaves_none(planted: Planted) -> None:
     assert planted.finds(*shown, done, again) == {}
 
 
-@pytest.mark.parametrize("task", ["status", "check", "doctor"])
-def test_a_look_gives_no_secret_away(planted: Planted, task: str) -> None:
-    assert planted.finds(planted.run(task), planted.run("--debug", task, "--json")) == {}
+def test_a_look_gives_no_secret_away(planted: Planted) -> None:
+    for task in ("status", "check", "doctor"):
+        assert planted.finds(planted.run(task), planted.run("--debug", task, "--json")) == {}
 
 
 # Program, the word among its arguments at which it fails, and the exit code.
 FAILURES = [
-    ("git", "commit", 3),
     ("git", "push", 4),
     ("docker", "bake", 3),
     ("gh", "create", 3),
@@ -98,8 +91,7 @@ def test_a_program_that_fails_and_tells_all_it_knows_gives_no_secret_away(
     planted: Planted, aside: Path, program: str, word: str, code: int
 ) -> None:
     programs = telltale(aside, program, word, planted.addresses)
-    flags = ("--engine", "chartpress") if program == "chartpress" else ()
-    done = planted.run("--debug", *RELEASE, *flags, before=programs)
+    done = planted.run("--debug", *RELEASE, before=programs)
     assert done.code == code, done
     assert planted.finds(done) == {}
 
@@ -112,10 +104,9 @@ def test_helm_that_fails_gives_no_secret_away(planted: Planted, aside: Path) -> 
     assert planted.finds(done) == {}
 
 
-@pytest.mark.parametrize("word", ["list", "configure-docker"])
-def test_gcloud_that_fails_gives_no_secret_away(planted: Planted, aside: Path, word: str) -> None:
+def test_gcloud_that_fails_gives_no_secret_away(planted: Planted, aside: Path) -> None:
     planted.hub.edit("chartpress.yaml", planted.registry.address, "us-docker.pkg.dev/hubs")
-    done = planted.run("auth", before=telltale(aside, "gcloud", word, planted.addresses))
+    done = planted.run("auth", before=telltale(aside, "gcloud", "list", planted.addresses))
     assert done.code == 3, done
     assert planted.finds(done) == {}
 
@@ -129,9 +120,8 @@ def test_a_credential_helper_that_fails_gives_no_secret_away(planted: Planted, a
     assert planted.finds(done) == {}
 
 
-@pytest.mark.parametrize("hook", ["pre-commit", "pre-push"])
-def test_a_hook_that_fails_gives_no_secret_away(planted: Planted, hook: str) -> None:
-    install_hook(planted.hub.path / ".git/hooks", hook, "env >&2; git remote get-url origin >&2; exit 1")
+def test_a_hook_that_fails_gives_no_secret_away(planted: Planted) -> None:
+    install_hook(planted.hub.path / ".git/hooks", "pre-push", "env >&2; git remote get-url origin >&2; exit 1")
     done = planted.run(*RELEASE)
     assert done.code == 3, done
     assert "GH_TOKEN=***" in done.err
