@@ -354,7 +354,7 @@ def test_the_page_is_filled_in_for_the_repository(tmp_path: Path) -> None:
     assert "\n$ hubpress auth\n$ hubpress doctor\n" in page
     assert "`gcloud auth configure-docker us-central1-docker.pkg.dev` | `hubpress auth` |\n" in page
     assert "add `cal-icor/cal-icor-hubs` as the remote `upstream`" in page
-    assert section(page, "After the review") == [
+    assert section(page, "Next steps") == [
         "1. Review the pull request",
         "2. Check that it has the labels hub-images, jupyterhub-deployment",
         "3. Merge bump-z2jh-VERSION into staging",
@@ -369,7 +369,7 @@ def test_the_page_has_the_teams_own_steps(tmp_path: Path) -> None:
     hub = on_google(tmp_path / "hub")
     hub.write("invoke.yaml", "hub: {next_steps: ['Merge {pull_request}', 'Announce z2jh {version}']}\n")
     assert run_task("init", "--docs", PAGE, cwd=hub.path).code == 0
-    steps = section(hub.read(PAGE), "After the review")
+    steps = section(hub.read(PAGE), "Next steps")
     assert steps == ["1. Merge the pull request", "2. Announce z2jh VERSION"]
 
 
