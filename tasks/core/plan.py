@@ -26,7 +26,6 @@ Values: TypeAlias = "Mapping[str, Any]"
 
 
 def _words(value: object) -> str:
-    """Return what follows a fact's name in a sentence that tells its new value."""
     if value is None:
         return "is missing"
     return "has changed" if isinstance(value, bytes) else f"is now {value}"
@@ -195,10 +194,7 @@ class Plan:
         return [*lines, "not pushed"] if COMMIT in left and PUSHED not in left else lines
 
     def report(self) -> dict[str, Any]:
-        """Return what the steps report, as one object.
-
-        Of a key that two steps report, lists are joined, and else the later one's value is taken.
-        """
+        """Return what the steps report; of one key lists are joined, else the later value counts."""
         whole: dict[str, Any] = {}
         for step, result in self._with_results():
             for key, value in step.report(result).items():
@@ -226,7 +222,6 @@ class Plan:
 
 
 def _whole(step: Step, width: int) -> Iterator[Line]:
-    """Yield all of a step: its actions with reasons and details, what it moves, its warnings."""
     margin = " " * (width + 5)
     for index, action in enumerate(step.actions):
         yield _line(step.name if index == 0 else "", width, action.mark, action.what)
@@ -239,7 +234,6 @@ def _whole(step: Step, width: int) -> Iterator[Line]:
 
 
 def _short(step: Step, width: int) -> Iterator[Line]:
-    """Yield a line for each thing that a step does; one for a step that has nothing to do."""
     actions = [action for action in step.actions if action.mark != "-" and not action.is_check]
     for index, action in enumerate(actions):
         yield _line(step.name if index == 0 else "", width, action.mark, action.what)
@@ -253,7 +247,6 @@ def _line(name: str, width: int, mark: str, what: str) -> Line:
 
 
 def _rows(rows: Sequence[tuple[str, str]], indent: str) -> Iterator[Line]:
-    """Yield what moves, its names aligned."""
     width = max((len(name) for name, _ in rows), default=0)
     yield from (Line(f"{indent}{name.ljust(width)}  ", one_line(text)) for name, text in rows)
 

@@ -24,7 +24,7 @@ from invoke.util import yaml
 
 from .faults import Unusable, nearest
 from .names import Reference, is_name
-from .reading import is_inside, is_passable, read_file
+from .safe_files import is_inside, is_passable, read_file
 
 SECTION = "hub"
 FILE = "invoke.yaml"
@@ -271,15 +271,10 @@ class AuthOptions(NamedTuple):
 def read_settings(
     configured: Mapping[str, Any], repository_file: Path | None = None, *, repo: str | None = None
 ) -> Settings:
-    """Return the settings from all their sources.
+    """Return the settings from all their sources; raise Unusable for an unknown key, or a value of the wrong type.
 
-    Args:
-        configured: ``hub`` of Invoke's configuration.
-        repository_file: the hub repository's ``invoke.yaml``, where Invoke has not read it already.
-        repo: the setting of that name from the command line.
-
-    Raises:
-        Unusable: an unknown key, or a value of the wrong type; the message names the key.
+    ``configured`` is ``hub`` of Invoke's configuration, ``repository_file`` the hub repository's ``invoke.yaml`` where
+    Invoke has not read it already, ``repo`` that setting from the command line.
     """
     own = {} if repository_file is None else _section_in(repository_file)
     typed = {} if repo is None else {"repo": repo}
@@ -299,11 +294,7 @@ def section_in(data: bytes) -> dict[str, Any]:
 
 
 def section_of(content: object) -> dict[str, Any]:
-    """Return the settings of a file's content or Invoke's configuration; empty where it has none.
-
-    Raises:
-        Unusable: the content is not a mapping, or ``hub`` is not.
-    """
+    """Return the settings of a file's content or Invoke's configuration; empty where it has none."""
     for what in ("the file is not a mapping", f"{SECTION} is not a mapping of settings"):
         if content is None:
             return {}
@@ -338,12 +329,7 @@ def require_readable(file: Path) -> None:
 
 @contextlib.contextmanager
 def read_by_invoke(file: Path | None) -> Iterator[None]:
-    """Let Invoke read ``file`` in the block; None for its own files alone.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        Unusable: it is no regular file, cannot be read, or Invoke or its YAML library cannot use it.
-    """
+    """Let Invoke read ``file`` in the block, None for its own files alone; raise FileNotFoundError or Unusable."""
     try:
         if file is not None:
             read_file(file, _LARGEST_FILE)
@@ -356,7 +342,6 @@ def read_by_invoke(file: Path | None) -> Iterator[None]:
 
 
 def _section_in(file: Path) -> dict[str, Any]:
-    """Return the settings in an ``invoke.yaml``; empty where there is no such file or section."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), read_by_invoke(file):
         return section_in(read_file(file))
     return {}
@@ -482,7 +467,6 @@ def _paths(key: str, value: object) -> tuple[str, ...]:
 
 
 def _images(key: str, value: object) -> tuple[str | WholeImage, ...]:
-    """Read a list of keys, or one of whole images."""
     is_whole = isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict) for one in value))
     images: tuple[str | WholeImage, ...] = (_WHOLE_IMAGES if is_whole else _NAMES)(key, value)
     return images
@@ -506,7 +490,6 @@ def _names(value: object) -> tuple[str, ...] | None:
 
 
 def _lines(value: object) -> tuple[str, ...] | None:
-    """Read a list of texts, or a text of several lines, each without the dash of a list before it."""
     lines = value.splitlines() if isinstance(value, str) else value
     if isinstance(lines, (list, tuple)) and all(isinstance(line, str) for line in lines):
         return tuple(line.strip().removeprefix("- ") for line in lines if line.strip())

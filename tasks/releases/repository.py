@@ -22,7 +22,7 @@ from urllib.parse import unquote
 from ..core.faults import Denied, Fault, Unreachable, Unusable
 from ..core.http import Address, Limits, NotGzip, Page, TooLarge, Validators, get, unpacked
 from ..core.names import Reference
-from ..core.reading import read_file
+from ..core.safe_files import read_file
 from ..core.yaml_tree import Data, Unreadable, child, load, text_under
 from .index import Index, Release, read_index
 

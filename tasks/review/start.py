@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from ..core import output
 from ..core.faults import Fault, Refused
-from ..core.locks import temporary_folder
 from ..core.plan import Action, Fact, Moved, Plan, Step, Values, refused
+from ..core.safe_files import temporary_folder
 from ..core.settings import CommitOptions
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review
@@ -193,7 +193,7 @@ def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
     command = git.fetch_command(review.upstream, review.base)
 
     def do(_: Values) -> Values:
-        git.fetch(review.upstream, review.base)
+        git.fetch(command, review.upstream)
         if git.commit_at(tip) is None:
             raise Moved(f"{review.base} of {review.upstream} is no longer {tip[:_SHORT]}")
         return {}

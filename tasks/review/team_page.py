@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from ..core.faults import Fault, Unusable
 from ..core.github_actions import code, plain
 from ..core.plan import Action, Step, refused
-from ..core.reading import is_inside, is_passable
+from ..core.safe_files import is_inside, is_passable
 from ..core.visible import one_line
 from ..repo.files import FileEdit, edit_action, join
 from ..repo.hub import Hub

@@ -57,13 +57,7 @@ class Command(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What a program said, and how it ended.
-
-    Attributes:
-        status: its exit status; negative where a signal ended it.
-        stdout: its standard output, as bytes.
-        stderr: its standard error, as text.
-    """
+    """What a program said, and its exit status: negative where a signal ended it."""
 
     status: int
     stdout: bytes

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..core.faults import ProgramFailed, Unusable
 from ..core.names import DOCKER_HUB
-from ..core.reading import read_file
+from ..core.safe_files import read_file
 from .command import Command, Output
 from .process import ask_all, capture
 
@@ -30,12 +30,7 @@ HELPER_SECONDS = 30.0
 
 @dataclass(eq=False)
 class Credentials:
-    """What Docker sends to a registry.
-
-    Attributes:
-        user: the user's name.
-        secret: the password or token; never shown.
-    """
+    """What Docker sends to a registry; ``secret``, a password or token, is never shown."""
 
     user: str
     secret: str = field(repr=False)
@@ -45,11 +40,8 @@ class Credentials:
 class DockerLogins:
     """Docker's own configuration, as far as it says where credentials come from.
 
-    Attributes:
-        file: ``config.json``.
-        helpers: credential helpers by registry host (``credHelpers``).
-        store: the helper for every other host (``credsStore``), or None.
-        auths: the logins that stand in the file itself (``auths``), by host.
+    ``helpers`` are the credential helpers by registry host (``credHelpers``), ``store`` that for every other host
+    (``credsStore``), ``auths`` the logins that stand in the file itself, by host.
     """
 
     file: Path
@@ -59,23 +51,18 @@ class DockerLogins:
 
     @classmethod
     def read(cls) -> DockerLogins:
-        """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none.
-
-        Raises:
-            Unusable: it cannot be read, or is not a JSON object.
-        """
+        """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none."""
         file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
         try:
-            content = json.loads(read_file(file))
+            content = _object(json.loads(read_file(file)))
         except (FileNotFoundError, NotADirectoryError):
             content = {}
         except OSError as err:
             hint = f"ls -l {file}"
             raise Unusable(f"Docker's configuration cannot be read: {err.strerror}", where=file, hint=hint) from err
-        except (ValueError, RecursionError) as err:
-            raise _no_object(file) from err
-        if not isinstance(content, dict):
-            raise _no_object(file)
+        except (ValueError, TypeError, RecursionError) as err:
+            hint = f"fix or remove it: {file}"
+            raise Unusable("Docker's configuration is not a JSON object", where=file, hint=hint) from err
         helpers = {str(host): name for host, name in _mapping(content, "credHelpers").items() if isinstance(name, str)}
         store = content.get("credsStore")
         return cls(file, helpers, store if isinstance(store, str) and store else None, _mapping(content, "auths"))
@@ -119,7 +106,6 @@ def answering_hosts(helpers: Mapping[str, str]) -> frozenset[str]:
 
 
 def _credentials(output: Output) -> Credentials | None:
-    """Read a helper's answer."""
     try:
         answer = json.loads(output.text) if output.ok else None
     except (ValueError, RecursionError):
@@ -133,10 +119,12 @@ def _key(host: str) -> str:
     return _HUB_KEY if host == DOCKER_HUB else host
 
 
+def _object(content: object) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise TypeError
+    return content
+
+
 def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:
     value = content.get(key)
     return value if isinstance(value, dict) else {}
-
-
-def _no_object(file: Path) -> Unusable:
-    return Unusable("Docker's configuration is not a JSON object", where=file, hint=f"fix or remove it: {file}")

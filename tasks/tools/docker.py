@@ -112,7 +112,7 @@ class Builder(NamedTuple):
         return f"docker buildx inspect --bootstrap{f' {self.name}' if self.name else ''}"
 
     def is_native(self, platform: str) -> bool:
-        """Whether one of its nodes is of ``platform``, and has nothing to emulate."""
+        """Whether one of its nodes is of ``platform``."""
         return any(node[0] == platform for node in self.runs)
 
     def can_run(self, platform: str) -> bool:
@@ -151,12 +151,7 @@ class CacheFailed(Unreachable):
 
 
 def inspect(image: Reference) -> FoundImage | None:
-    """Ask the registry for ``image``; None when the registry says that there is no such image.
-
-    Raises:
-        Denied: the registry refuses access, or Docker's credential helper does not respond.
-        Unreachable: the registry cannot be reached, or answers with something that is no image.
-    """
+    """Ask the registry for ``image``; None when it says that there is no such image; raise Denied or Unreachable."""
     try:
         return look_up(image)
     except Undecided:
@@ -287,7 +282,7 @@ def cannot_attest(title: str, name: str | None) -> Refused:
 def bake_command(builder: Builder, definition: str, folder: Path | None, metadata: Path) -> Command:
     """Return the command that builds ``definition`` (a bake file's JSON text) on ``builder``, run in ``folder``.
 
-    What was built is written to ``metadata``, a JSON file with each target's ``containerimage.digest``
+    It writes each target's digest to ``metadata``
     (https://docs.docker.com/reference/cli/docker/buildx/bake/#metadata-file).
     """
     argv = (*builder.buildx, "bake", "--file", "-", "--metadata-file", str(metadata), *builder.flags)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from ..core.faults import Denied, Fault, ProgramFailed, Unreachable
-from ..core.reading import read_file
+from ..core.safe_files import read_file
 from ..core.visible import ACTIONS
 from .command import MALFORMED, NOTHING, Command, Output, mentions
 from .process import capture, find
@@ -64,13 +64,10 @@ _NAMES = {
 
 
 class CI(NamedTuple):
-    """What CI says of the repository that it runs in; empty outside of CI, and where it does not tell.
+    """What CI says of the repository that it runs in; empty outside of CI, None where it does not tell.
 
-    Attributes:
-        name: the variable that names it.
-        path: the repository's path on its forge.
-        base: the branch that the pull request at hand goes to, else the default branch.
-        is_fork: whether it is a fork; None where it does not tell.
+    ``name`` is the variable that names it, ``path`` its path on its forge, ``base`` the branch that the pull request at
+    hand goes to, else the default branch.
     """
 
     name: str = ""
@@ -85,10 +82,9 @@ def is_ci(environ: Mapping[str, str]) -> bool:
 
 
 def read_ci(environ: Mapping[str, str]) -> CI:
-    """Return what CI says in its variables and files.
+    """Return what CI says in its variables, or in the file with the event that started it.
 
-    GitHub, Gitea and Forgejo name a file with the event that started them
-    (https://docs.github.com/actions/reference/workflows-and-actions/variables), GitLab and Bitbucket have variables.
+    https://docs.github.com/actions/reference/workflows-and-actions/variables
     """
     for base, path in _CI_PATHS.items():
         if environ.get(base):
@@ -104,7 +100,7 @@ def read_ci(environ: Mapping[str, str]) -> CI:
 
 
 def starts_no_workflow(environ: Mapping[str, str]) -> bool:
-    """Whether a pull request that is opened here starts no workflow: the token is that of a workflow of GitHub's.
+    """Whether a pull request that is opened here starts no workflow.
 
     https://docs.github.com/actions/concepts/security/github_token
     """
@@ -184,9 +180,7 @@ class GitHub(NamedTuple):
     def update_command(self, number: int, title: str, body: str) -> Command:
         """Return the command that gives the pull request ``number`` another title and text.
 
-        It asks GitHub's REST API, for which a pull request is an issue: ``gh pr edit`` before 2.82.1, which Ubuntu
-        24.04 has, also asks for classic projects, and fails since those are gone
-        (https://github.com/cli/cli/issues/11983).
+        ``gh pr edit`` fails before 2.82.1 (https://github.com/cli/cli/issues/11983), GitHub's REST API does not.
         """
         return self._rest("PATCH", f"issues/{number}", "--silent", content={"title": title, "body": body})
 
@@ -392,10 +386,7 @@ def _head(repository: Repository, fork: Repository, branch: str) -> str:
 
 
 def _on_bitbucket(repository: Repository, fork: Repository, branch: str, base: str) -> str:
-    """Return the page on Bitbucket Cloud, or on a server of one's own, whose pages are laid out differently.
-
-    A server's page of a fork goes to the repository that it was forked from.
-    """
+    """Return the page on Bitbucket Cloud, or on a server, whose page of a fork goes to the fork's origin."""
     if repository.host == BITBUCKET_CLOUD:
         dest = base if fork.is_same(repository) else f"{repository.path}::{base}"
         return f"{fork.address}/pull-requests/new?{urlencode({'source': branch, 'dest': dest})}"

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..core.faults import DOOR, Denied, ProgramFailed, Unusable
-from ..core.reading import read_file
+from ..core.safe_files import read_file
 from .command import MALFORMED, Command
 from .credentials import Credentials
 from .process import attend, run_checked
@@ -73,11 +73,7 @@ def adc_file() -> Path:
 
 
 def key_account(key_file: Path) -> str | None:
-    """Return the account that ``key_file`` signs in; None where the file does not name one (workload identity).
-
-    Raises:
-        Unusable: it is no key file.
-    """
+    """Return the account that ``key_file`` signs in; None where it does not name one (workload identity)."""
     try:
         content = json.loads(read_file(key_file))
     except FileNotFoundError as err:

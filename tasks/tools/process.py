@@ -26,8 +26,7 @@ from typing import Any, TypeVar
 import sh
 
 from ..core import output
-from ..core.faults import ProgramFailed
-from ..core.session import held_back
+from ..core.faults import ProgramFailed, held_back
 from .command import Command, Output
 from .reach import environment, launcher, require_command
 
@@ -106,13 +105,9 @@ def answer_of(asked: Future[T]) -> T:
 
 
 def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
-    """Run ``command`` and return what it says, whatever its status.
+    """Run ``command`` and return what it says, whatever its status; raise ProgramFailed, or TooSlow after ``seconds``.
 
     It runs in a session of its own: an interrupt asks it to end, and lets it tidy up.
-
-    Raises:
-        ProgramFailed: it is missing, or cannot be started.
-        TooSlow: it did not end within ``seconds``.
     """
     argv = _argv(command)
     process = None
@@ -142,7 +137,7 @@ def run_checked(command: Command, *, hint: str, seconds: float = LOOK_SECONDS) -
 def attend(command: Command) -> int:
     """Run ``command`` on this terminal, its output on standard error, and return its exit status."""
     screen = sys.stderr.fileno()
-    return _watched(command, PERSON_SECONDS, _in=sys.stdin, _out=screen, _err=screen)
+    return _watched(command, PERSON_SECONDS, _in=command.stdin or sys.stdin, _out=screen, _err=screen)
 
 
 def run_folded(command: Command, what: str) -> Output:
@@ -159,17 +154,17 @@ def run_folded(command: Command, what: str) -> Output:
     return done
 
 
-def watch(command: Command, speaker: str) -> Output:
+def watch(command: Command) -> Output:
     """Run ``command``, show what it says as it says it, and return it whatever its status.
 
     Where standard error is a terminal, the program gets one too, so that it can draw its own progress. Its lines are
-    made harmless one by one; those that look like this program's own error or hint begin with ``speaker``.
+    made harmless one by one; those that look like this program's own error or hint begin with its name.
     """
     size = shutil.get_terminal_size()
     return _heard(
         command,
         PERSON_SECONDS,
-        lambda text: output.pass_on(f"{speaker}: {text}" if text.startswith(_OUR_LINES) else text),
+        lambda text: output.pass_on(f"{command.argv[0]}: {text}" if text.startswith(_OUR_LINES) else text),
         # By lines: half of a secret would not be recognized.
         _out_bufsize=1,
         _tty_out=sys.stderr.isatty(),
@@ -178,10 +173,7 @@ def watch(command: Command, speaker: str) -> Output:
 
 
 def find(name: str) -> str | None:
-    """Return the path of the program ``name``, or None.
-
-    What lies beside this Python counts last: chartpress is installed there, as a Python package.
-    """
+    """Return the path of the program ``name``, or None; what lies beside this Python (chartpress) counts last."""
     return shutil.which(name, path=os.pathsep.join((_path_outside_virtualenv(), str(Path(sys.executable).parent))))
 
 
@@ -360,10 +352,9 @@ def _too_slow(command: Command, seconds: float) -> TooSlow:
 
 
 def _environment(command: Command) -> dict[str, str]:
-    """Return the child's environment.
+    """Return the child's environment, without a virtual environment's variables.
 
-    A virtual environment's variables stay out of it: gcloud and Docker's credential helpers are Python programs that
-    break when they find another interpreter first.
+    gcloud and Docker's credential helpers are Python programs that break when they find another interpreter first.
     """
     dropped = {*_VIRTUALENV, *command.unset}
     inherited = {name: value for name, value in os.environ.items() if name not in dropped}
@@ -371,7 +362,6 @@ def _environment(command: Command) -> dict[str, str]:
 
 
 def _path_outside_virtualenv() -> str:
-    """Return ``PATH`` without the folder of this Python's virtual environment."""
     path = os.environ.get("PATH", os.defpath)
     if sys.prefix == sys.base_prefix:
         return path

@@ -45,12 +45,9 @@ _reach: Reach | None = None
 
 
 class Reach(NamedTuple):
-    """All that a rehearsal may reach.
+    """All that a rehearsal may reach: its folder, its registry (``127.0.0.1:PORT``), and this machine's engine.
 
-    Attributes:
-        folder: holds its clone and its git remote.
-        registry: its registry's ``127.0.0.1:PORT``.
-        engine: the Docker context of this machine's engine; its builder has the same name.
+    The engine is a Docker context, whose builder has the same name.
     """
 
     folder: Path
@@ -118,7 +115,6 @@ def _is_used(program: str, folder: Path | None, reach: Reach) -> bool:
 
 
 def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output]) -> None:
-    """Check that the addresses which a git command reaches are in the rehearsal's folder."""
     first = _first_word(command.argv, _GIT_VALUES)
     name, arguments = "".join(command.argv[first : first + 1]), command.argv[first + 1 :]
     if name not in _GIT_REMOTE or _GET_URL in arguments:
@@ -152,7 +148,6 @@ def _is_inside(path: str, reach: Reach) -> bool:
 
 
 def _require_docker(command: Command, reach: Reach) -> None:
-    """Check that docker works on this machine's engine, and pushes to the rehearsal's registry."""
     first = _first_word(command.argv, _DOCKER_VALUES)
     words = command.argv[first:]
     chosen = (*_values(command.argv[1:first], _ENGINE), *_values(words, _BUILDER))

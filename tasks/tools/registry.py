@@ -129,9 +129,7 @@ class Conversation:
     ) -> Answer:
         """Send one request to ``path``, relative to :attr:`root`, signing in where the registry asks for it.
 
-        Raises:
-            Denied: there are no credentials, or they are not accepted.
-            Undecided: no answer came that can be relied on, or ``path`` leads to another server.
+        Raises Denied, or Undecided where no answer can be relied on, or ``path`` leads to another server.
         """
         if method != _READ:
             require_registry(str(self.repository))
@@ -196,7 +194,6 @@ class Conversation:
 
 
 def _words(answer: Answer) -> str:
-    """Return what the registry says is wrong: the messages of its JSON errors, else its status."""
     try:
         errors = json.loads(answer.body)["errors"]
         said = "; ".join(f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors)
@@ -206,12 +203,7 @@ def _words(answer: Answer) -> str:
 
 
 def look_up(image: Reference) -> FoundImage | None:
-    """Return what the registry has of ``image``; None where it has no such image.
-
-    Raises:
-        Refused: what it has cannot be used.
-        Undecided: its answer is none of these: then Docker itself is to be asked.
-    """
+    """Return what the registry has of ``image``, or None; raise Refused, or Undecided where Docker is to be asked."""
     try:
         conversation = Conversation(image)
         body = _manifest(conversation, image.digest or image.tag or "latest")
@@ -241,10 +233,7 @@ def require_push_right(repository: Reference) -> None:
 
 
 def put_tag(source: Reference, tag: str) -> str:
-    """Put the manifest of ``source``, an image pinned by digest, under another tag, and return its digest: the same.
-
-    It raises as :meth:`Conversation.send`.
-    """
+    """Put the manifest of ``source``, an image pinned by digest, under another tag, and return its digest."""
     conversation = Conversation(source, "pull,push")
     found = conversation.send("GET", f"manifests/{source.digest}", _ACCEPT)
     if found.status != _OK or _digest(found.body) != source.digest:

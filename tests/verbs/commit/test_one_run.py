@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tasks.core.faults import Refused
-from tasks.core.locks import MarkedFolder
+from tasks.core.safe_files import MarkedFolder
 from tasks.repo.files import scratch_folder, sweep
 from tasks.run import LOCK_FILE, one_run_at_a_time
 from tasks.tools.git import Git

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.core.locks import MARK, MarkedFolder
+from tasks.core.safe_files import MARK, MarkedFolder
 from tasks.rehearsal.cleanup import TEMPORARY, Record, clear_up_after_killed_ones, rehearsal_folder
 
 from ...support.cli import INVOKE, run_task, sh
