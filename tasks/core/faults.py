@@ -39,8 +39,8 @@ class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
         self.hint = hint
 
     def __str__(self) -> str:
-        where = f" ({_shown(self.where)})" if self.where else ""
-        return f"error: {_shown(self.what)}{where}\nhint: {_shown(self.hint)}"
+        error, where, hint, _ = self.report().values()
+        return f"error: {error}{f' ({where})' if where else ''}\nhint: {hint}"
 
     def report(self) -> dict[str, str | int | None]:
         """Return the fault as JSON, its texts as :meth:`__str__` shows them."""

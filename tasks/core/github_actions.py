@@ -52,13 +52,9 @@ def table_lines(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Itera
 
 
 class Told(NamedTuple):
-    """What a task tells.
+    """What a task tells: a summary with ``rows`` in Markdown, and outputs, of which those without a value are left out.
 
-    Attributes:
-        heading: the summary's heading.
-        rows: the summary's table: what, and what is said of it, in Markdown.
-        outputs: the step's outputs; those without a value are left out.
-        changed: whether there was anything to do; None for a task that only looks.
+    ``changed`` is whether there was anything to do; None for a task that only looks.
     """
 
     heading: str

@@ -96,8 +96,7 @@ _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], bool, str],
 class Limits(NamedTuple):
     """The bounds of one request: seconds, attempts where a failure may pass, and bytes before and after unpacking.
 
-    ``connect`` and ``read`` bound a connection and each wait for data as in urllib3; ``total`` bounds everything,
-    redirects, attempts and the waits between them included.
+    ``total`` bounds everything, redirects, attempts and the waits between them included.
     """
 
     connect: float = 10
@@ -241,27 +240,15 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Validators(NamedTuple):
-    """What a server says by which a later request can ask for changes only (RFC 9110, section 8.8)."""
+class Page(NamedTuple):
+    """A body that was fetched, and by what a later request can ask for changes only (RFC 9110, section 8.8)."""
 
+    body: bytes
     etag: str | None = None
     last_modified: str | None = None
 
-    def __bool__(self) -> bool:
-        return bool(self.etag or self.last_modified)
 
-
-_NONE = Validators()
-
-
-class Page(NamedTuple):
-    """A body that was fetched from an address."""
-
-    body: bytes
-    validators: Validators
-
-
-def get(address: Address, limits: Limits, validators: Validators = _NONE, *, exact: bool = False) -> Page | None:
+def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bool = False) -> Page:
     """Fetch a page; None when it has not changed since the server gave ``validators``.
 
     The server may send it compressed, unless the bytes are wanted ``exact``. Raises Denied, Unreachable or Unusable.
@@ -269,14 +256,14 @@ def get(address: Address, limits: Limits, validators: Validators = _NONE, *, exa
     wanted = {
         "Authorization": basic(address.login) if address.login else None,
         "Accept-Encoding": "identity" if exact else "gzip",
-        "If-None-Match": validators.etag,
-        "If-Modified-Since": validators.last_modified,
+        "If-None-Match": kept and kept.etag,
+        "If-Modified-Since": kept and kept.last_modified,
     }
     answer = send(HttpRequest("GET", address, {name: value for name, value in wanted.items() if value}, limits))
     if answer.status == _OK:
-        return Page(answer.body, Validators(answer.headers.get("ETag"), answer.headers.get("Last-Modified")))
-    if answer.status == _NOT_MODIFIED and validators:
-        return None
+        return Page(answer.body, answer.headers.get("ETag"), answer.headers.get("Last-Modified"))
+    if answer.status == _NOT_MODIFIED and kept:
+        return kept
     if answer.status in _DENIED:
         raise answer.address.fault(f"access denied (status {answer.status})", Denied)
     what = "not found" if answer.status in _MISSING else "unexpected response"

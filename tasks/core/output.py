@@ -90,10 +90,7 @@ class _Stream(io.TextIOWrapper):
 
 
 def prepare_streams() -> None:
-    """Make the standard streams fit for whatever is said.
-
-    Those that are missing lead nowhere; what an encoding does not have is shown as Python writes it.
-    """
+    """Let missing standard streams lead nowhere, and those that are there show what their encoding lacks as escapes."""
     sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115 - open to the end
     sys.stdout, sys.stderr = _prepared(sys.stdout), _prepared(sys.stderr)
 
@@ -137,14 +134,12 @@ def say(text: str = "", *, lead: str = "") -> None:
 
 def pass_on(text: str) -> None:
     """Print what an outside program says on standard error, as it says it; on a terminal it may draw its progress."""
-    sys.stderr.write((visible_progress if sys.stderr.isatty() else visible)(text))
-    sys.stderr.flush()
+    _draw((visible_progress if sys.stderr.isatty() else visible)(text))
 
 
 def settle_style() -> None:
     """Undo what a program that drew on the terminal may have left: a colour, a hidden cursor."""
-    sys.stderr.write(STYLE_OFF if sys.stderr.isatty() else "")
-    sys.stderr.flush()
+    _draw(STYLE_OFF if sys.stderr.isatty() else "")
 
 
 def tell_runner(command: str) -> None:
@@ -218,11 +213,14 @@ def _spin(wait: Wait, done: threading.Event) -> None:
     for sign in itertools.cycle("|/-\\"):
         # A line that wraps could not be drawn over.
         line = f"{sign} {wait}"[: shutil.get_terminal_size().columns - 1]
-        sys.stderr.write(f"\r{line}\x1b[K")
-        sys.stderr.flush()
+        _draw(f"\r{line}\x1b[K")
         if done.wait(_TURN):
             break
-    sys.stderr.write("\r\x1b[K")
+    _draw("\r\x1b[K")
+
+
+def _draw(text: str) -> None:
+    sys.stderr.write(text)
     sys.stderr.flush()
 
 

@@ -32,13 +32,10 @@ def _words(value: object) -> str:
 
 
 class Fact(NamedTuple):
-    """One thing of the world that an action relies on.
+    """One thing of the world that an action relies on: its name, and the value that the plan was made with.
 
-    Attributes:
-        name: what people call it: ``the current branch``, ``hub/values.yaml``.
-        value: the value that the plan was made with; ``ask`` asks for it again.
-        words: tells a value in words that follow the name: ``is now main``.
-        back: returns the command that brings a value back; empty where there is none.
+    ``ask`` asks for the value again, ``words`` tells one behind the name (``is now main``), ``back`` returns the
+    command that brings one back; empty where there is none.
     """
 
     name: str
@@ -64,12 +61,11 @@ class Moved(Refused):
 
 
 class Action(NamedTuple):
-    """One change of the world: ``what`` it does and ``why``, in a line each.
+    """One change of the world: ``what`` it does and ``why``, in a line each, and ``details`` below them.
 
     Attributes:
         do: does it, given the values of the facts that it relies on and what earlier actions left, and returns those
             of the facts that it changes, and what else is reported of it; None where the world is that way already.
-        details: lines below it: a diff, or ``$`` and the command as one could paste it.
         refusal: why it cannot be done; None where it can.
         is_check: whether it only makes sure of something; a dry run alone shows it.
     """
@@ -91,12 +87,10 @@ class Action(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What one task does: its actions in order.
+    """What one task does: its actions in order, and what people should know before they say yes.
 
     Attributes:
-        report: returns the step's part of the JSON report, given what its actions left; nothing in a dry run.
-        summary: returns the lines that say what was done, given the same.
-        warnings: what people should know before they say yes.
+        report, summary: return the step's part of the JSON report, and of the last lines, given what its actions left.
         moves: what it moves and what comes with that, each by its name: ``JupyterHub``, ``4.0.2 -> 4.1.6``.
         changes: whether it changes more than who is signed in.
     """

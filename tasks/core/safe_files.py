@@ -68,7 +68,7 @@ def append_to_file(file: Path, data: bytes) -> None:
 
 
 def _open_file(file: Path, flags: int) -> int:
-    """Return a descriptor of a regular file; opening anything else could wait, or set a device going."""
+    """Open a regular file; opening anything else could wait, or set a device going."""
     try:
         with contextlib.suppress(FileNotFoundError):
             _require_regular(file.stat())

@@ -67,10 +67,7 @@ class ValuesTarget(NamedTuple):
 
 
 class DeploymentSetting(NamedTuple):
-    """One installation of the chart: its values files, the strongest last, and where Helm installs it.
-
-    Namespace and release are the deployment's name where they are not given.
-    """
+    """One installation of the chart, its values files the strongest last; namespace and release are else its name."""
 
     name: str
     values: tuple[str, ...] = ()
@@ -235,10 +232,7 @@ class CommitOptions(NamedTuple):
 
 
 class BuildOptions(NamedTuple):
-    """Which build the user wants; without ``images`` that of all that inherit from z2jh's hub image.
-
-    ``stand_ins`` are the base images that a rehearsal's stand-ins are taken for.
-    """
+    """Which build the user wants; ``stand_ins`` are the base images that a rehearsal's stand-ins are taken for."""
 
     images: tuple[str, ...] = ()
     push: bool = True
@@ -365,12 +359,10 @@ def _variables() -> dict[str, str]:
 
 
 def _source(key: str) -> str:
-    """Return where a setting comes from, for a message: its variable where that is set, else the file."""
     return variable(key) if key in _variables() else FILE
 
 
 def _unknown(key: str, name: str, known: Sequence[str], kind: str, spell: Callable[[str], str] = str) -> Unusable:
-    """Return the fault of an unknown name, with the nearest known one, else all of them."""
     near = nearest(name, known)
     hint = f"did you mean {spell(near)}?" if near else f"the {kind} are: {', '.join(known)}"
     return Unusable(f"unknown setting {SECTION}.{key}", where=_source(key), hint=hint)
@@ -402,13 +394,9 @@ class _Kind:
 
 @dataclass(frozen=True)
 class _Records:
-    """A list of records that are written as mappings, one of which may stand without a list.
+    """A list of records written as mappings, or one of them; fields are read by ``readers``, else as texts.
 
-    Attributes:
-        record: what an entry is read as, its fields by ``readers``, else as texts.
-        needed: the fields that an entry must have.
-        wanted, wanted_list, hint: as of a :class:`_Kind`.
-        short: the fields that an entry can be written with as a text, separated by a colon.
+    An entry has the fields ``needed``, or is a text of those in ``short``, separated by a colon.
     """
 
     record: type[Any]
@@ -481,7 +469,6 @@ def _pins(key: str, value: object) -> tuple[PinTarget, ...]:
 
 
 def _names(value: object) -> tuple[str, ...] | None:
-    """Read a list of names; in the environment they are separated by commas."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     if isinstance(value, (list, tuple)) and all(isinstance(part, str) and is_passable(part) for part in value):
@@ -519,7 +506,6 @@ def _switch(value: object) -> bool | None:
 
 
 def _version(value: object) -> str | None:
-    """Read a version, which YAML takes for a number where it has two parts."""
     text = str(value)
     return text if text.removeprefix("v").replace(".", "").isdecimal() else None
 

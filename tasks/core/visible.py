@@ -119,8 +119,7 @@ def visible_progress(text: str) -> str:
 def _spellings(secrets: Secrets) -> tuple[tuple[str, str], ...]:
     """Return what is to be replaced, and by what: the longest first, of which others may be a part.
 
-    A secret of several lines may be shown line by line. One that is short could be a part of any word: it is masked
-    behind its name alone.
+    A secret may be shown line by line; one that is short could be a part of any word, and is masked behind its name.
     """
     found: dict[str, str] = {}
     for name, value in secrets:
@@ -159,7 +158,6 @@ def _without_secret(parameter: re.Match[str]) -> str:
 
 
 def _environments_own() -> Iterator[tuple[str, str]]:
-    """Yield the secret variables of the environment, without those that hold the path of a file with a secret."""
     for name, value in os.environ.items():
         is_file = value.startswith(("/", "~")) and not _FILE_WORDS.isdisjoint(name.upper().split("_"))
         if names_secret(name) and not is_file:

@@ -56,12 +56,10 @@ class Unreadable(Exception):  # noqa: N818 - a clause for people
 
 @dataclass(eq=False)
 class Node:
-    """Something in the tree; two nodes are equal only if they are the same one.
+    """Something in the tree, equal only to itself; ``order`` is its place in ``Document.outline``.
 
-    Attributes:
-        start: index of its first character, its anchor and tag included.
-        end: index after its last character; of a mapping or list, index after what opens it.
-        order: its place in ``Document.outline``.
+    ``start`` is the index of its first character, anchor and tag included, ``end`` that after its last one, or after
+    what opens a mapping or list.
     """
 
     start: int
@@ -255,7 +253,6 @@ def parse_all(data: bytes, where: str) -> tuple[Document, ...]:
 
 @lru_cache(maxsize=16)
 def _documents(data: bytes, where: str, *, many: bool) -> tuple[Document, ...]:
-    """Read a file; the last ones are kept, since a run asks a file for several things."""
     text = Text.decode(data, where)
     try:
         tree = _build(text.content, MAX_NODES, many=many)
@@ -335,8 +332,6 @@ def _plain_data(node: Node | None, scalar: Callable[[Scalar], Any], seen: dict[N
 
 @dataclass
 class _Tree:
-    """The nodes of a text, as a :class:`Document` has them, and the outermost node of each of its documents."""
-
     most: int
     roots: list[Node] = field(default_factory=list)
     outline: list[Node | None] = field(default_factory=list)
@@ -347,7 +342,8 @@ class _Tree:
     def add(self, event: NodeEvent, line: int) -> None:
         """Add the node that ``event`` begins."""
         siblings = self.opened[-1].children if self.opened else self.roots
-        if event.start_mark.index == event.end_mark.index and self.opened and siblings:
+        is_empty = isinstance(event, ScalarEvent) and event.start_mark.index == event.end_mark.index
+        if is_empty and self.opened and siblings:
             line = siblings[-1].line  # an empty value is marked where the next thing begins
         if len(self.outline) >= self.most:
             raise Unreadable(f"more than {self.most} keys and values", line, "name the right file")
@@ -365,7 +361,6 @@ class _Tree:
 
 
 def _build(content: str, most: int, *, many: bool = False) -> _Tree:
-    """Build the tree of a text of at most ``most`` nodes, or raise ``Unreadable``."""
     tree = _Tree(most)
     documents = 0
     for event in _events(content):

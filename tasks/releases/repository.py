@@ -20,7 +20,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from ..core.faults import Denied, Fault, Unreachable, Unusable
-from ..core.http import Address, Limits, NotGzip, Page, TooLarge, Validators, get, unpacked
+from ..core.http import Address, Limits, NotGzip, Page, TooLarge, get, unpacked
 from ..core.names import Reference
 from ..core.safe_files import read_file
 from ..core.yaml_tree import Data, Unreadable, child, load, text_under
@@ -167,10 +167,8 @@ class Fetcher:
         if address.is_file:
             return _read(address, self.limits)
         kept = self.cache.page(address.url) if self.cache else None
-        page = get(address, self.limits, kept.validators if kept else Validators())
-        if page is None:
-            return kept.body if kept else b""
-        if self.cache and page.validators:
+        page = get(address, self.limits, kept)
+        if self.cache and page is not kept and (page.etag or page.last_modified):
             self.cache.keep_page(address.url, page)
         return page.body
 
@@ -185,8 +183,7 @@ class Fetcher:
         """Fetch a file byte for byte."""
         if address.is_file:
             return _read(address, self.limits)
-        page = get(address, self.limits, exact=True)
-        return page.body if page else b""
+        return get(address, self.limits, exact=True).body
 
 
 class Cache(NamedTuple):
@@ -204,11 +201,11 @@ class Cache(NamedTuple):
         if not isinstance(about, dict) or about.get("sha256") != sha256(body).hexdigest():
             return None
         etag, modified = about.get("etag"), about.get("last_modified")
-        return Page(body, Validators(etag, modified)) if _is_header(etag) and _is_header(modified) else None
+        return Page(body, etag, modified) if _is_header(etag) and _is_header(modified) else None
 
     def keep_page(self, url: str, page: Page) -> None:
         """Keep a page instead of the one that was kept for its address."""
-        about = {**page.validators._asdict(), "sha256": sha256(page.body).hexdigest()}
+        about = {"etag": page.etag, "last_modified": page.last_modified, "sha256": sha256(page.body).hexdigest()}
         self._write(_page_name(url), json.dumps(about).encode() + b"\n" + page.body)
 
     def archive(self, digest: str) -> bytes | None:

@@ -138,7 +138,6 @@ class Builder(NamedTuple):
 
     @property
     def _context(self) -> str | None:
-        """The context that leads there; None for any other builder, and for Docker's current one."""
         return self.name if self.driver == DOCKER_DRIVER else None
 
 
@@ -394,7 +393,6 @@ def _build_fault(output: Output, host: str, builder: Builder) -> Fault:
 
 
 def _machine_fault(said: str) -> Fault | None:
-    """Return the fault of this machine that docker's words name: no buildx, or no engine."""
     if mentions(said, _NO_BUILDX):
         return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_BUILDX)
     return engine_fault(said)

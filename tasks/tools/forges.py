@@ -110,11 +110,8 @@ def starts_no_workflow(environ: Mapping[str, str]) -> bool:
 class ForgeRequest(NamedTuple):
     """A pull request as its forge has it.
 
-    Attributes:
-        body: its text, in Markdown.
-        head: the branch that it is from: ``BRANCH``, or ``OWNER:BRANCH`` of a fork.
-        state: ``MERGED`` or ``CLOSED``; anything else is open.
-        commit: the full hash of its branch's last commit; empty where the forge does not tell.
+    ``head`` is the branch that it is from, ``BRANCH`` or ``OWNER:BRANCH`` of a fork, ``state`` is ``MERGED``, ``CLOSED``
+    or another word for an open one, ``commit`` the full hash of the branch's last commit where the forge tells it.
     """
 
     number: int
@@ -238,13 +235,9 @@ def gh_knows(repository: Repository) -> bool:
 
 
 class Repository(NamedTuple):
-    """A repository on a host, as a git remote's address names it.
+    """A repository on a host, as a git remote's address names it: ``owner/name``, or more levels, without ``.git``.
 
-    Attributes:
-        scheme: what its pages begin with: ``https``, or ``http`` where the remote's own address does.
-        host: the host's name, in lower case, or its IPv6 address in brackets.
-        port: the port of its pages; None for the scheme's own.
-        path: ``owner/name``, or more levels, without ``.git``.
+    ``scheme`` and ``port`` (None: the scheme's own) are those of its pages, the host is in lower case.
     """
 
     scheme: str
@@ -298,10 +291,7 @@ def read_remote(remote_url: str) -> Repository | None:
 
 
 def reached(remote_url: str) -> Repository | None:
-    """Read a git remote's address as :func:`read_remote` does, with the host that ssh connects to for its name.
-
-    People give hosts names of their own: ``Host`` and ``HostName`` in ``~/.ssh/config``. Nothing is connected to.
-    """
+    """Read a git remote's address as :func:`read_remote` does, with the host that ssh connects to for its name."""
     repository = read_remote(remote_url)
     scheme, separator, _ = remote_url.partition("://")
     if repository is None or (separator and scheme not in _SSH):
@@ -336,7 +326,6 @@ def opening_address(repository: Repository, fork: Repository, branch: str, base:
 
 
 def _request(entry: Mapping[str, Any], branch: str) -> ForgeRequest:
-    """Read a pull request as ``gh pr list --json`` prints it."""
     # A fork that is gone has no owner, and is nobody's.
     owner = (entry.get("headRepositoryOwner") or {}).get("login") or "?"
     return ForgeRequest(

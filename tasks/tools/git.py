@@ -97,10 +97,8 @@ _UNDER_WAY = {
 class Clone(NamedTuple):
     """What stays as it is while a clone is worked on.
 
-    Attributes:
-        git_dir: the folder that holds this work tree's own state (``.git``, or a worktree's folder in it).
-        shallow: whether its history was cut (``git clone --depth``).
-        is_found: whether git, run in its top folder, finds it there before anything else.
+    ``git_dir`` holds this work tree's own state, ``is_found`` is whether git, run in the top folder, finds it there
+    before anything else.
     """
 
     top: Path
@@ -120,10 +118,8 @@ class RemoteBranches(NamedTuple):
 class Git:
     """One clone, whose commands run in ``folder``: its top folder, or one below it.
 
-    Attributes:
-        known: what was asked of the clone already; None where nothing was.
-        more_objects: a folder with objects that the clone does not have; None without.
-        moved: the files that count as HEAD has them, whatever the work tree has (:mod:`.git_states`).
+    ``known`` is what was asked of it already, ``more_objects`` a folder with objects that it does not have, ``moved``
+    the files that count as HEAD has them, whatever the work tree has (:mod:`.git_states`).
     """
 
     folder: Path
@@ -173,9 +169,9 @@ class Git:
             naming = (*naming, *_NO_BARE, f"--git-dir={clone.git_dir}", f"--work-tree={clone.top}")
         return Command(("git", *arguments), self.folder, stdin, env, hidden, unset=UNSET, hidden_arguments=naming)
 
-    def ask(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> Output:
+    def ask(self, *arguments: str, env: Mapping[str, str] = NOTHING) -> Output:
         """Run git with ``arguments`` and return what it says, whatever its status."""
-        return capture(self.command(*arguments, stdin=stdin, env=env))
+        return capture(self.command(*arguments, env=env))
 
     def read(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> str:
         """Run git with ``arguments`` and return its output; where git fails, the fault's message is its own."""
@@ -268,9 +264,9 @@ class Git:
         outputs = ask_all(capture, [self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths])
         return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
 
-    def stored(self, path: str, revision: str = "HEAD") -> bytes:
-        """Return the bytes of ``path`` in ``revision`` as git itself keeps them; none where it has no such file."""
-        return self.ask("cat-file", "blob", f"{revision}:{path}").stdout
+    def stored(self, path: str) -> bytes:
+        """Return the bytes of ``path`` in HEAD as git itself keeps them; none where it has no such file."""
+        return self.ask("cat-file", "blob", f"HEAD:{path}").stdout
 
     def last_commit(self, revision: str = "HEAD") -> tuple[str, frozenset[str]]:
         """Return the full hash of ``revision``'s commit, and the files that it changes, relative to the top."""

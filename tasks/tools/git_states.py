@@ -140,7 +140,6 @@ def _copy_branches(git: Git, branch: str, commit: str, folder: Path) -> None:
 
 
 def _ignore(git: Git, gone: Sequence[str], info: Path) -> None:
-    """Let git ignore the files that the switch removes, and whatever the clone ignores."""
     for entry in (own for own in git.path_of("--git-path", "info").glob("*") if own.name != "exclude"):
         (info / entry.name).symlink_to(entry)
     exclude = git.path_of("--git-path", "info/exclude")

@@ -66,8 +66,8 @@ class TooSlow(ProgramFailed):
 class Pool(ThreadPoolExecutor):
     """Asks several things side by side.
 
-    When its block ends, by a fault or an interrupt too, questions without an answer are dropped, and programs that
-    were started for them are ended: those of pools that its threads opened as well.
+    When its block ends, by a fault or an interrupt too, open questions are dropped, and the programs that were started
+    for them are ended: those of pools that its threads opened as well.
     """
 
     def __init__(self) -> None:
@@ -141,10 +141,7 @@ def attend(command: Command) -> int:
 
 
 def run_folded(command: Command, what: str) -> Output:
-    """Run ``command``, which may take its time, and return what it says, whatever its status.
-
-    Meanwhile its last line is shown behind ``what``; all that it said where it fails, and with ``--debug``.
-    """
+    """Run ``command`` with its last line shown behind ``what``; return what it says, and show it where it fails."""
     with output.waiting(what) as wait:
         done = _heard(command, NO_BOUND, wait.hear, _tty_out=False)
     if done.ok:
@@ -223,7 +220,6 @@ def _begin(command: Command, argv: Sequence[str]) -> subprocess.Popen[bytes]:
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Ask programs to end, let them tidy up, and kill what is left."""
     for process in processes:
         process.terminate()
     for process in processes:
@@ -314,7 +310,6 @@ def _end_watched(process: sh.RunningCommand, ended: Future[None]) -> None:
 
 
 def _start(command: Command, ended: Future[None], options: dict[str, Any]) -> sh.RunningCommand:
-    """Start ``command`` in the background; ``ended`` is done once it has ended."""
     program, *arguments = _argv(command)
 
     def wait() -> None:

@@ -107,7 +107,6 @@ def require_registry(image: str) -> None:
 
 
 def _is_used(program: str, folder: Path | None, reach: Reach) -> bool:
-    """Whether a rehearsal runs the program in ``folder``: to build, or to read."""
     if program == "chartpress":
         # It pushes what the chartpress.yaml there names.
         return _is_inside(str(folder), reach)
@@ -143,7 +142,6 @@ def _looks(name: str, remote: str) -> Iterator[tuple[str, ...]]:
 
 
 def _is_inside(path: str, reach: Reach) -> bool:
-    """Whether ``path`` is an absolute path in the rehearsal's folder."""
     return Path(path).is_absolute() and Path(path).resolve().is_relative_to(reach.folder)
 
 
@@ -189,13 +187,11 @@ def _first_word(argv: Sequence[str], with_value: Sequence[str]) -> int:
 
 
 def _operand(arguments: Sequence[str]) -> str:
-    """Return the first argument that is no flag; empty where there is none."""
     after = arguments[arguments.index("--") + 1 :] if "--" in arguments else arguments
     return next((one for one in after if "--" in arguments or not one.startswith("-")), "")
 
 
 def _values(arguments: Sequence[str], flags: Sequence[str]) -> Iterator[str]:
-    """Yield the values of ``flags``, in both spellings: ``--flag VALUE`` and ``--flag=VALUE``."""
     for index, argument in enumerate(arguments):
         flag, equals, value = argument.partition("=")
         if flag in flags:
