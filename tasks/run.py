@@ -16,8 +16,8 @@ from invoke.context import Context
 
 from .core import github_actions, output
 from .core.faults import DOOR, Refused, Unusable
-from .core.locks import open_lock, take
 from .core.plan import Plan
+from .core.safe_files import open_lock, take
 from .core.settings import FILE, SECTION, CommitOptions, read_settings, section_of
 
 if TYPE_CHECKING:

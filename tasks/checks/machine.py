@@ -11,7 +11,6 @@ from ..core.names import Host, Reference, platform_argument, short_platform
 from ..repo.hub import Hub
 from ..repo.pins import Lock
 from ..tools.command import Command, Output
-from ..tools.credentials import DockerLogins
 from ..tools.docker import (
     BUILD_NATIVELY,
     CLOUD_BUILD,
@@ -24,6 +23,7 @@ from ..tools.docker import (
 )
 from ..tools.google import is_google
 from ..tools.process import INSTALL_HINTS, TooSlow, ask_all, capture
+from ..tools.registry import DockerLogins
 
 LOOK_SECONDS = 15.0
 _VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from ..core.faults import DOOR, ProgramFailed
-from ..core.http import Page, Validators
+from ..core.http import Page
 from ..core.names import Reference
 from ..core.yaml_tree import Text
 from ..releases.repository import Cache
@@ -82,7 +82,7 @@ def packages_of(base: Reference, found: FoundImage | None, cache: Cache) -> Mapp
         look = f"docker run --rm --entrypoint=python3 {base} -m pip list"
         return Unchecked(f"{what}: the image does not list them", look)
     if found:
-        cache.keep_page(key, Page(json.dumps(packages).encode(), Validators()))
+        cache.keep_page(key, Page(json.dumps(packages).encode()))
     return packages
 
 

@@ -1,11 +1,14 @@
-"""What can go wrong, as people see it: one error line, one hint line, one exit code.
+"""What can stop a task: faults, as people see them (an error line, a hint line, an exit code), and interrupts.
 
 Domain code raises these; only the task's edge (``core/session.py``) turns them into an exit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import signal
+import threading
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -21,16 +24,11 @@ PROGRAM = 3
 UNREACHABLE = 4
 INTERRUPTED = 130
 LONGEST_PART = 1000
+_ASKED_TO_END = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
-    """Something that stops a task.
-
-    Args:
-        what: what is wrong, in one clause without a full stop.
-        where: the file, address or program it is about; shown in brackets. A line of a file is ``path:line``.
-        hint: how to fix it: a command where there is one.
-    """
+    """Something that stops a task: ``what`` is wrong, ``where`` (a file is ``path:line``), and a ``hint`` to fix it."""
 
     code: ClassVar[int] = REFUSED
 
@@ -41,8 +39,8 @@ class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
         self.hint = hint
 
     def __str__(self) -> str:
-        where = f" ({_shown(self.where)})" if self.where else ""
-        return f"error: {_shown(self.what)}{where}\nhint: {_shown(self.hint)}"
+        error, where, hint, _ = self.report().values()
+        return f"error: {error}{f' ({where})' if where else ''}\nhint: {hint}"
 
     def report(self) -> dict[str, str | int | None]:
         """Return the fault as JSON, its texts as :meth:`__str__` shows them."""
@@ -89,6 +87,46 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     folded = {name.casefold(): name for name in names}
     near = get_close_matches(word.casefold(), folded, n=1)
     return folded[near[0]] if near else None
+
+
+@contextlib.contextmanager
+def asked_to_end_is_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP interrupt the block as Ctrl-C does, where nobody else handles or ignores them."""
+    if not _in_main_thread():
+        yield
+        return
+    numbers = [number for number in _ASKED_TO_END if signal.getsignal(number) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Hold an interrupt back until the block has ended."""
+    if not _in_main_thread():
+        yield
+        return
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ASKED_TO_END)}
+    handled = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in handled:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handled.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _shown(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from . import output
 from .faults import Unusable
-from .reading import append_to_file, read_file
+from .safe_files import append_to_file, read_file
 from .visible import ACTIONS, one_line, visible
 
 _SPECIAL = frozenset("\\`*_[]<>|#@~")
@@ -45,26 +45,16 @@ def fenced(language: str, lines: Iterable[str]) -> Iterator[str]:
     yield from (f"{fence}{language}", *inside, fence)
 
 
-def row(*cells: str) -> str:
-    """Return one row of a table; the cells are Markdown."""
-    return f"| {' | '.join(cells)} |"
-
-
 def table_lines(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     """Yield the lines of a table; the cells are Markdown."""
-    yield row(*head)
-    yield f"|{'---|' * len(head)}"
-    yield from (row(*cells) for cells in rows)
+    lines = (f"| {' | '.join(cells)} |" for cells in (head, *rows))
+    yield from (next(lines), f"|{'---|' * len(head)}", *lines)
 
 
 class Told(NamedTuple):
-    """What a task tells.
+    """What a task tells: a summary with ``rows`` in Markdown, and outputs, of which those without a value are left out.
 
-    Attributes:
-        heading: the summary's heading, in a few words.
-        rows: the summary's table: what, and what is said of it, in Markdown.
-        outputs: the step's outputs; those without a value are left out.
-        changed: whether there was anything to do; None for a task that only looks.
+    ``changed`` is whether there was anything to do; None for a task that only looks.
     """
 
     heading: str
@@ -86,10 +76,15 @@ def is_listening() -> bool:
 
 def tell(told: Told) -> None:
     """Append a task's outputs and its summary, each where the environment names a file for it."""
-    if os.environ.get(OUTPUT):
-        _append(OUTPUT, "".join(f"{line}\n" for line in _lines(told)))
-    if os.environ.get(SUMMARY):
-        _append(SUMMARY, told.summary)
+    for variable in (OUTPUT, SUMMARY):
+        named = os.environ.get(variable)
+        try:
+            if named:
+                text = told.summary if variable == SUMMARY else "\n".join((*_lines(told, Path(named)), ""))
+                append_to_file(Path(named), visible(text).encode())
+        except OSError as err:
+            what = f"the file cannot be written: {err.strerror}"
+            raise Unusable(what, where=named, hint=f"unset {variable}") from err
 
 
 def of_plan(report: Mapping[str, Any], *, changed: bool, dry: bool) -> Told:
@@ -105,8 +100,7 @@ def of_status(content: Mapping[str, Any]) -> Told:
         ("chart", f"{code(chart['pinned'])}, newest {_known(chart['newest'])}"),
         ("base image", f"{code(base['dockerfile'])}, the release uses {_known(base['chart'], 'an unknown one')}"),
         *((plain(f"image {one['name']}"), _known(one["pinned_tag"], "none")) for one in content["images"]),
-        *_problem_rows(problems),
-        *_unchecked_rows(content["not_checked"]),
+        *_found_rows(content),
     ]
     outputs = {"version": chart["pinned"], "newest": chart["newest"], "problems": str(len(_open(problems)))}
     return Told(_counted(content), tuple(rows), outputs)
@@ -115,8 +109,8 @@ def of_status(content: Mapping[str, Any]) -> Told:
 def of_check(content: Mapping[str, Any]) -> Told:
     """Return what is told of a check, by its JSON report."""
     problems = content["problems"]
-    outputs = {"ok": _truth(content["ok"]), "problems": str(len(_open(problems)))}
-    return Told(_counted(content), (*_problem_rows(problems), *_unchecked_rows(content["not_checked"])), outputs)
+    outputs = {"ok": str(bool(content["ok"])).lower(), "problems": str(len(_open(problems)))}
+    return Told(_counted(content), tuple(_found_rows(content)), outputs)
 
 
 def of_preview(lines: Iterable[str]) -> Told:
@@ -130,7 +124,7 @@ def of_machine(tools: Sequence[Mapping[str, Any]]) -> Told:
     faults = [tool for tool in tools if tool["needed"] and not tool["ok"]]
     rows = ((plain(tool["name"]), _tool(tool)) for tool in tools)
     heading = f"{len(faults)} to fix on this machine" if faults else "this machine can run a release"
-    return Told(heading, tuple(rows), {"ok": _truth(not faults)})
+    return Told(heading, tuple(rows), {"ok": str(not faults).lower()})
 
 
 def of_fault(message: str) -> Told:
@@ -150,7 +144,7 @@ def annotate(problems: Sequence[Mapping[str, Any]]) -> None:
 
 def _outputs(report: Mapping[str, Any]) -> dict[str, str | None]:
     """Return the outputs of a plan; of several images the first one counts."""
-    image = next(_images(report), None)
+    image = next((one for one in report.get("images") or () if one["tag"]), None)
     return {
         "version": (report.get("chart") or {}).get("after"),
         "branch": report.get("branch"),
@@ -168,7 +162,7 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield plain(f"chart {chart['name']}"), _move(chart["before"], chart["after"])
     if base:
         yield "base image", _move(base["image_before"], base["image_after"])
-    for image in _images(report):
+    for image in (one for one in report.get("images") or () if one["tag"]):
         name, digest = f"{image['repository']}:{image['tag']}", image["digest"]
         yield plain(f"image {image['name']}"), f"{image['status']}: {code(name)}{f', {code(digest)}' if digest else ''}"
     for path in report.get("files") or ():
@@ -181,21 +175,13 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "pull request", f"{request['status']}: {request['url'] or 'no known URL'}"
 
 
-def _images(report: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the images that were not left alone."""
-    yield from (image for image in report.get("images") or () if image["tag"])
-
-
-def _problem_rows(problems: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    for one in problems:
+def _found_rows(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for one in content["problems"]:
         yield (
             code(f"{one['path']}:{one['line']}" if one["line"] else one["path"]),
             f"{one['severity']}: {plain(one['message'])} ({code(one['code'])}); {plain(one['hint'])}",
         )
-
-
-def _unchecked_rows(unchecked: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    yield from (("not checked", f"{plain(one['message'])}; {plain(one['hint'])}") for one in unchecked)
+    yield from (("not checked", f"{plain(one['message'])}; {plain(one['hint'])}") for one in content["not_checked"])
 
 
 def _open(problems: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -219,40 +205,13 @@ def _known(text: str | None, otherwise: str = "not known") -> str:
     return code(text) if text else otherwise
 
 
-def _truth(value: object) -> str:
-    return "true" if value else "false"
-
-
 def _move(before: str | None, after: str) -> str:
     return code(after) if before in (None, after) else f"{code(before)} to {code(after)}"
 
 
-def _lines(told: Told) -> Iterator[str]:
-    """Yield the outputs' lines. Without a line break in it, no value can make another output.
-
-    Of several tasks in one step, one that changed something is enough.
-    """
+def _lines(told: Told, file: Path) -> Iterator[str]:
+    """Yield the outputs' lines; of several tasks in one step, one that changed something is enough."""
     yield from (f"{name}={one_line(str(value))}" for name, value in told.outputs.items() if value)
     if told.changed is not None:
-        yield _CHANGED if told.changed or _CHANGED.encode() in _written(OUTPUT).splitlines() else "changed=false"
-
-
-def _written(variable: str) -> bytes:
-    """Return what the tasks before have written."""
-    try:
-        return read_file(Path(os.environ[variable]))
-    except FileNotFoundError:
-        return b""
-    except OSError as err:
-        raise _unusable(variable, err) from err
-
-
-def _append(variable: str, text: str) -> None:
-    try:
-        append_to_file(Path(os.environ[variable]), visible(text).encode())
-    except OSError as err:
-        raise _unusable(variable, err) from err
-
-
-def _unusable(variable: str, err: OSError) -> Unusable:
-    return Unusable(f"the file cannot be written: {err.strerror}", where=os.environ[variable], hint=f"unset {variable}")
+        before = read_file(file).splitlines() if file.exists() else []
+        yield _CHANGED if told.changed or _CHANGED.encode() in before else "changed=false"

@@ -96,8 +96,7 @@ _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], bool, str],
 class Limits(NamedTuple):
     """The bounds of one request: seconds, attempts where a failure may pass, and bytes before and after unpacking.
 
-    ``connect`` and ``read`` bound a connection and each wait for data as in urllib3; ``total`` bounds everything,
-    redirects, attempts and the waits between them included.
+    ``total`` bounds everything, redirects, attempts and the waits between them included.
     """
 
     connect: float = 10
@@ -124,12 +123,7 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, *, asked: bool = False) -> Address:
-        """Read a URL, or the path of a local file or folder.
-
-        Raises:
-            Unusable: it is neither, or has another scheme.
-            Refused: plain http to another machine, and it is not ``asked`` for.
-        """
+        """Read a URL, or the path of a local file or folder; plain http to another machine must be ``asked`` for."""
         parts = _split(text)
         # A scheme begins with a letter (RFC 3986, 3.1); Python 3.10 takes others for one too.
         if not parts.scheme[:1].isalpha() and parts.path:
@@ -195,20 +189,11 @@ class Address(NamedTuple):
         return self._replace(path=f"{self.path.rstrip('/')}/{name}")
 
     def resolved(self, reference: str) -> Address:
-        """Return the address that ``reference``, absolute or relative, means in this folder.
-
-        Raises:
-            Unusable, Refused: it is none (:meth:`parse`).
-            Unreachable: it is less secure than this one.
-        """
+        """Return the address that ``reference`` means in this folder; it may not be less secure."""
         return self._leads_to(f"{self.scheme}://{self.host}{self.path.rstrip('/')}/", reference)
 
     def redirected(self, location: str) -> Address:
-        """Return the address that a redirect to ``location`` leads to.
-
-        Raises:
-            Unreachable: it may not be followed.
-        """
+        """Return the address that a redirect to ``location`` leads to, which may not be less secure."""
         try:
             return self._leads_to(self.url, location)
         except (Unusable, Refused) as fault:
@@ -255,46 +240,30 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Validators(NamedTuple):
-    """What a server says by which a later request can ask for changes only (RFC 9110, section 8.8)."""
+class Page(NamedTuple):
+    """A body that was fetched, and by what a later request can ask for changes only (RFC 9110, section 8.8)."""
 
+    body: bytes
     etag: str | None = None
     last_modified: str | None = None
 
-    def __bool__(self) -> bool:
-        return bool(self.etag or self.last_modified)
 
-
-_NONE = Validators()
-
-
-class Page(NamedTuple):
-    """A body that was fetched from an address."""
-
-    body: bytes
-    validators: Validators
-
-
-def get(address: Address, limits: Limits, validators: Validators = _NONE, *, exact: bool = False) -> Page | None:
+def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bool = False) -> Page:
     """Fetch a page; None when it has not changed since the server gave ``validators``.
 
-    The server may send it compressed, unless the bytes are wanted ``exact``. It raises as :func:`send`, and
-
-    Raises:
-        Denied: the server denies access.
-        Unreachable: it answers with another status.
+    The server may send it compressed, unless the bytes are wanted ``exact``. Raises Denied, Unreachable or Unusable.
     """
     wanted = {
         "Authorization": basic(address.login) if address.login else None,
         "Accept-Encoding": "identity" if exact else "gzip",
-        "If-None-Match": validators.etag,
-        "If-Modified-Since": validators.last_modified,
+        "If-None-Match": kept and kept.etag,
+        "If-Modified-Since": kept and kept.last_modified,
     }
     answer = send(HttpRequest("GET", address, {name: value for name, value in wanted.items() if value}, limits))
     if answer.status == _OK:
-        return Page(answer.body, Validators(answer.headers.get("ETag"), answer.headers.get("Last-Modified")))
-    if answer.status == _NOT_MODIFIED and validators:
-        return None
+        return Page(answer.body, answer.headers.get("ETag"), answer.headers.get("Last-Modified"))
+    if answer.status == _NOT_MODIFIED and kept:
+        return kept
     if answer.status in _DENIED:
         raise answer.address.fault(f"access denied (status {answer.status})", Denied)
     what = "not found" if answer.status in _MISSING else "unexpected response"
@@ -305,11 +274,7 @@ def send(request: HttpRequest) -> Answer:
     """Send a request, and return the answer, whatever its status; a GET follows redirects.
 
     The work is done in a thread, which is left behind when the time is over: a name server, or headers that drip,
-    could hold a plain call for ever.
-
-    Raises:
-        Unreachable: no complete response within the limits, or a redirect may not be followed.
-        Unusable: the environment names a proxy or certificates that cannot be used.
+    could hold a plain call for ever. Raises Unreachable, or Unusable for a proxy or certificates of the environment.
     """
     outcome: Future[Answer] = Future()
 
@@ -379,7 +344,6 @@ def _persist(request: HttpRequest, deadline: float) -> Answer:
 
 
 def _exchange(request: HttpRequest) -> Answer:
-    """Ask once, and read the answer piece by piece."""
     method, address, headers, limits, body, connections = request
     connections = {} if connections is None else connections
     if address.server not in connections:
@@ -450,7 +414,6 @@ def _trust(bundle: str | None) -> SSLContext:
 
 
 def _split(text: str) -> SplitResult:
-    """Split a URL, its port checked too."""
     try:
         parts = urlsplit(text)
         _ = parts.port

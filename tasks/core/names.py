@@ -158,7 +158,6 @@ def short_platform(platform: str) -> str:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Split a repository's name into host (empty where none is written) and path."""
     first, slash, rest = name.partition("/")
     is_host = slash and ("." in first or ":" in first or first == "localhost")
     return (first, rest) if is_host else ("", name)

@@ -50,8 +50,7 @@ class MaskedRecord(logging.LogRecord):
 def mask_records() -> None:
     """Let every log record of this process be made harmless from now on.
 
-    What sh has to tell at the level DEBUG is not told: it shows what it reads and writes in pieces, and a piece may
-    hold half of a secret, which nobody would know for one.
+    sh's own of the level DEBUG are left out: they show pieces, and a piece may hold half of a secret.
     """
     logging.setLogRecordFactory(MaskedRecord)
     logging.getLogger("sh").setLevel(logging.INFO)
@@ -60,8 +59,7 @@ def mask_records() -> None:
 class _Stream(io.TextIOWrapper):
     """A standard stream that ends the program in order where it cannot be written to.
 
-    Each line is written at once: what cannot be is known while there is still an exit code to say it with. A reader
-    that has gone, as ``head`` goes, misses the rest; the work is done all the same.
+    A reader that has gone, as ``head`` goes, misses the rest; the work is done all the same.
     """
 
     def write(self, text: str) -> int:
@@ -92,11 +90,7 @@ class _Stream(io.TextIOWrapper):
 
 
 def prepare_streams() -> None:
-    """Make the standard streams fit for whatever is said.
-
-    Those that this process was started without, as by some cron and CI jobs, lead nowhere. What an encoding does not
-    have is shown as Python writes it: a name that cannot be shown is no reason to end.
-    """
+    """Let missing standard streams lead nowhere, and those that are there show what their encoding lacks as escapes."""
     sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115 - open to the end
     sys.stdout, sys.stderr = _prepared(sys.stdout), _prepared(sys.stderr)
 
@@ -140,24 +134,17 @@ def say(text: str = "", *, lead: str = "") -> None:
 
 def pass_on(text: str) -> None:
     """Print what an outside program says on standard error, as it says it; on a terminal it may draw its progress."""
-    sys.stderr.write((visible_progress if sys.stderr.isatty() else visible)(text))
-    sys.stderr.flush()
+    _draw((visible_progress if sys.stderr.isatty() else visible)(text))
 
 
 def settle_style() -> None:
     """Undo what a program that drew on the terminal may have left: a colour, a hidden cursor."""
-    sys.stderr.write(STYLE_OFF if sys.stderr.isatty() else "")
-    sys.stderr.flush()
+    _draw(STYLE_OFF if sys.stderr.isatty() else "")
 
 
 def tell_runner(command: str) -> None:
     """Print a command to GitHub's runner (``::error ...::text``) on standard error: the one text that may be one."""
     print(f"::{visible(command)}", file=sys.stderr, flush=True)  # noqa: T201 - the same
-
-
-def has_style(stream: TextIO) -> bool:
-    """Whether ``stream`` is a terminal whose user wants bold and coloured text (https://no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
 def table(rows: list[tuple[str, ...]], indent: str = "") -> str:
@@ -232,11 +219,14 @@ def _spin(wait: Wait, done: threading.Event) -> None:
     for sign in itertools.cycle("|/-\\"):
         # A line that wraps could not be drawn over.
         line = f"{sign} {wait}"[: shutil.get_terminal_size().columns - 1]
-        sys.stderr.write(f"\r{line}\x1b[K")
-        sys.stderr.flush()
+        _draw(f"\r{line}\x1b[K")
         if done.wait(_TURN):
             break
-    sys.stderr.write("\r\x1b[K")
+    _draw("\r\x1b[K")
+
+
+def _draw(text: str) -> None:
+    sys.stderr.write(text)
     sys.stderr.flush()
 
 
@@ -246,4 +236,5 @@ def _beat(wait: Wait, done: threading.Event) -> None:
 
 
 def _styled(text: str, code: str, stream: TextIO) -> str:
-    return f"\x1b[{code}m{text}\x1b[0m" if code and has_style(stream) else text
+    """Return ``text`` in a style where ``stream`` is a terminal whose user wants that (https://no-color.org)."""
+    return f"\x1b[{code}m{text}\x1b[0m" if code and stream.isatty() and not os.environ.get("NO_COLOR") else text

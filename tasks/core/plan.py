@@ -26,20 +26,16 @@ Values: TypeAlias = "Mapping[str, Any]"
 
 
 def _words(value: object) -> str:
-    """Return what follows a fact's name in a sentence that tells its new value."""
     if value is None:
         return "is missing"
     return "has changed" if isinstance(value, bytes) else f"is now {value}"
 
 
 class Fact(NamedTuple):
-    """One thing of the world that an action relies on.
+    """One thing of the world that an action relies on: its name, and the value that the plan was made with.
 
-    Attributes:
-        name: what people call it: ``the current branch``, ``hub/values.yaml``.
-        value: the value that the plan was made with; ``ask`` asks for it again.
-        words: tells a value in words that follow the name: ``is now main``.
-        back: returns the command that brings a value back; empty where there is none.
+    ``ask`` asks for the value again, ``words`` tells one behind the name (``is now main``), ``back`` returns the
+    command that brings one back; empty where there is none.
     """
 
     name: str
@@ -65,12 +61,11 @@ class Moved(Refused):
 
 
 class Action(NamedTuple):
-    """One change of the world: ``what`` it does and ``why``, in a line each.
+    """One change of the world: ``what`` it does and ``why``, in a line each, and ``details`` below them.
 
     Attributes:
         do: does it, given the values of the facts that it relies on and what earlier actions left, and returns those
             of the facts that it changes, and what else is reported of it; None where the world is that way already.
-        details: lines below it: a diff, or ``$`` and the command as one could paste it.
         refusal: why it cannot be done; None where it can.
         is_check: whether it only makes sure of something; a dry run alone shows it.
     """
@@ -92,12 +87,10 @@ class Action(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What one task does: its actions in order.
+    """What one task does: its actions in order, and what people should know before they say yes.
 
     Attributes:
-        report: returns the step's part of the JSON report, given what its actions left; nothing in a dry run.
-        summary: returns the lines that say what was done, given the same.
-        warnings: what people should know before they say yes.
+        report, summary: return the step's part of the JSON report, and of the last lines, given what its actions left.
         moves: what it moves and what comes with that, each by its name: ``JupyterHub``, ``4.0.2 -> 4.1.6``.
         changes: whether it changes more than who is signed in.
     """
@@ -195,10 +188,7 @@ class Plan:
         return [*lines, "not pushed"] if COMMIT in left and PUSHED not in left else lines
 
     def report(self) -> dict[str, Any]:
-        """Return what the steps report, as one object.
-
-        Of a key that two steps report, lists are joined, and else the later one's value is taken.
-        """
+        """Return what the steps report; of one key lists are joined, else the later value counts."""
         whole: dict[str, Any] = {}
         for step, result in self._with_results():
             for key, value in step.report(result).items():
@@ -226,7 +216,6 @@ class Plan:
 
 
 def _whole(step: Step, width: int) -> Iterator[Line]:
-    """Yield all of a step: its actions with reasons and details, what it moves, its warnings."""
     margin = " " * (width + 5)
     for index, action in enumerate(step.actions):
         yield _line(step.name if index == 0 else "", width, action.mark, action.what)
@@ -239,7 +228,6 @@ def _whole(step: Step, width: int) -> Iterator[Line]:
 
 
 def _short(step: Step, width: int) -> Iterator[Line]:
-    """Yield a line for each thing that a step does; one for a step that has nothing to do."""
     actions = [action for action in step.actions if action.mark != "-" and not action.is_check]
     for index, action in enumerate(actions):
         yield _line(step.name if index == 0 else "", width, action.mark, action.what)
@@ -253,7 +241,6 @@ def _line(name: str, width: int, mark: str, what: str) -> Line:
 
 
 def _rows(rows: Sequence[tuple[str, str]], indent: str) -> Iterator[Line]:
-    """Yield what moves, its names aligned."""
     width = max((len(name) for name, _ in rows), default=0)
     yield from (Line(f"{indent}{name.ljust(width)}  ", one_line(text)) for name, text in rows)
 

@@ -1,11 +1,9 @@
-"""Where Invoke ends: faults out as an error line, a hint line and an exit code; interrupts."""
+"""Where Invoke ends: faults out as an error line, a hint line and an exit code."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,52 +12,12 @@ from invoke.parser import Argument
 from invoke.tasks import Task
 
 from . import faults, github_actions, output
-from .faults import DOOR
+from .faults import DOOR, asked_to_end_is_ctrl_c
 from .github_actions import Told
 
-_ASKED_TO_END = (signal.SIGTERM, signal.SIGHUP)
 log = logging.getLogger("hubpress")
 REPO_HELP = {"repo": "the hub repository (default: that of the current folder)"}
 JSON_HELP = {"json": "print one JSON object on standard output, and nothing else"}
-
-
-@contextlib.contextmanager
-def asked_to_end_is_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM, and SIGHUP of a terminal that closes, interrupt the block as Ctrl-C does.
-
-    What somebody else handles or ignores (``nohup``) stays as it is.
-    """
-    if not _in_main_thread():
-        yield
-        return
-    numbers = [number for number in _ASKED_TO_END if signal.getsignal(number) is signal.SIG_DFL]
-    for number in numbers:
-        signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
-
-
-@contextlib.contextmanager
-def held_back() -> Iterator[None]:
-    """Hold an interrupt back until the block has ended."""
-    if not _in_main_thread():
-        yield
-        return
-    came: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ASKED_TO_END)}
-    handled = {number: handler for number, handler in handlers.items() if callable(handler)}
-    for number in handled:
-        signal.signal(number, lambda number, _: came.append(number))
-    try:
-        yield
-    finally:
-        for number, handler in handled.items():
-            signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
 
 
 @contextlib.contextmanager
@@ -69,7 +27,10 @@ def exits(*, json: bool = False) -> Iterator[None]:
         yield
     except faults.Fault as fault:
         log.debug("the fault's traceback", exc_info=True)
-        _tell_of(fault)
+        if github_actions.is_listening():
+            # That the file for it cannot be written would be one fault too many.
+            with contextlib.suppress(faults.Fault):
+                github_actions.tell(github_actions.of_fault(str(fault)))
         if json:
             output.report(fault.report())
         raise Exit(str(fault), fault.code) from None
@@ -79,10 +40,7 @@ class HubTask(Task):  # type: ignore[type-arg]
     """A task that ends as the contract says, whatever happens in it."""
 
     def __eq__(self, other: object) -> bool:
-        """Never be taken for another call's task.
-
-        Invoke drops a call that equals an earlier one, and tells by their tasks: a chain may commit twice.
-        """
+        """Never be equal: Invoke drops a call that equals an earlier one, and a chain may commit twice."""
         return False
 
     __hash__ = Task.__hash__
@@ -119,15 +77,3 @@ def present(content: Mapping[str, Any], text: str, told: Callable[[], Told], *, 
         output.report(content)
     else:
         output.data(text)
-
-
-def _in_main_thread() -> bool:
-    """Whether signals can be handled here (https://docs.python.org/3/library/signal.html#signals-and-threads)."""
-    return threading.current_thread() is threading.main_thread()
-
-
-def _tell_of(fault: faults.Fault) -> None:
-    """Tell CI of a fault; that its file cannot be written would be one too many."""
-    if github_actions.is_listening():
-        with contextlib.suppress(faults.Fault):
-            github_actions.tell(github_actions.of_fault(str(fault)))

@@ -24,7 +24,7 @@ from invoke.util import yaml
 
 from .faults import Unusable, nearest
 from .names import Reference, is_name
-from .reading import is_inside, is_passable, read_file
+from .safe_files import is_inside, is_passable, read_file
 
 SECTION = "hub"
 FILE = "invoke.yaml"
@@ -67,10 +67,7 @@ class ValuesTarget(NamedTuple):
 
 
 class DeploymentSetting(NamedTuple):
-    """One installation of the chart: its values files, the strongest last, and where Helm installs it.
-
-    Namespace and release are the deployment's name where they are not given.
-    """
+    """One installation of the chart, its values files the strongest last; namespace and release are else its name."""
 
     name: str
     values: tuple[str, ...] = ()
@@ -235,10 +232,7 @@ class CommitOptions(NamedTuple):
 
 
 class BuildOptions(NamedTuple):
-    """Which build the user wants; without ``images`` that of all that inherit from z2jh's hub image.
-
-    ``stand_ins`` are the base images that a rehearsal's stand-ins are taken for.
-    """
+    """Which build the user wants; ``stand_ins`` are the base images that a rehearsal's stand-ins are taken for."""
 
     images: tuple[str, ...] = ()
     push: bool = True
@@ -271,15 +265,10 @@ class AuthOptions(NamedTuple):
 def read_settings(
     configured: Mapping[str, Any], repository_file: Path | None = None, *, repo: str | None = None
 ) -> Settings:
-    """Return the settings from all their sources.
+    """Return the settings from all their sources; raise Unusable for an unknown key, or a value of the wrong type.
 
-    Args:
-        configured: ``hub`` of Invoke's configuration.
-        repository_file: the hub repository's ``invoke.yaml``, where Invoke has not read it already.
-        repo: the setting of that name from the command line.
-
-    Raises:
-        Unusable: an unknown key, or a value of the wrong type; the message names the key.
+    ``configured`` is ``hub`` of Invoke's configuration, ``repository_file`` the hub repository's ``invoke.yaml`` where
+    Invoke has not read it already, ``repo`` that setting from the command line.
     """
     own = {} if repository_file is None else _section_in(repository_file)
     typed = {} if repo is None else {"repo": repo}
@@ -299,11 +288,7 @@ def section_in(data: bytes) -> dict[str, Any]:
 
 
 def section_of(content: object) -> dict[str, Any]:
-    """Return the settings of a file's content or Invoke's configuration; empty where it has none.
-
-    Raises:
-        Unusable: the content is not a mapping, or ``hub`` is not.
-    """
+    """Return the settings of a file's content or Invoke's configuration; empty where it has none."""
     for what in ("the file is not a mapping", f"{SECTION} is not a mapping of settings"):
         if content is None:
             return {}
@@ -338,12 +323,7 @@ def require_readable(file: Path) -> None:
 
 @contextlib.contextmanager
 def read_by_invoke(file: Path | None) -> Iterator[None]:
-    """Let Invoke read ``file`` in the block; None for its own files alone.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        Unusable: it is no regular file, cannot be read, or Invoke or its YAML library cannot use it.
-    """
+    """Let Invoke read ``file`` in the block, None for its own files alone; raise FileNotFoundError or Unusable."""
     try:
         if file is not None:
             read_file(file, _LARGEST_FILE)
@@ -356,7 +336,6 @@ def read_by_invoke(file: Path | None) -> Iterator[None]:
 
 
 def _section_in(file: Path) -> dict[str, Any]:
-    """Return the settings in an ``invoke.yaml``; empty where there is no such file or section."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), read_by_invoke(file):
         return section_in(read_file(file))
     return {}
@@ -380,12 +359,10 @@ def _variables() -> dict[str, str]:
 
 
 def _source(key: str) -> str:
-    """Return where a setting comes from, for a message: its variable where that is set, else the file."""
     return variable(key) if key in _variables() else FILE
 
 
 def _unknown(key: str, name: str, known: Sequence[str], kind: str, spell: Callable[[str], str] = str) -> Unusable:
-    """Return the fault of an unknown name, with the nearest known one, else all of them."""
     near = nearest(name, known)
     hint = f"did you mean {spell(near)}?" if near else f"the {kind} are: {', '.join(known)}"
     return Unusable(f"unknown setting {SECTION}.{key}", where=_source(key), hint=hint)
@@ -417,13 +394,9 @@ class _Kind:
 
 @dataclass(frozen=True)
 class _Records:
-    """A list of records that are written as mappings, one of which may stand without a list.
+    """A list of records written as mappings, or one of them; fields are read by ``readers``, else as texts.
 
-    Attributes:
-        record: what an entry is read as, its fields by ``readers``, else as texts.
-        needed: the fields that an entry must have.
-        wanted, wanted_list, hint: as of a :class:`_Kind`.
-        short: the fields that an entry can be written with as a text, separated by a colon.
+    An entry has the fields ``needed``, or is a text of those in ``short``, separated by a colon.
     """
 
     record: type[Any]
@@ -482,7 +455,6 @@ def _paths(key: str, value: object) -> tuple[str, ...]:
 
 
 def _images(key: str, value: object) -> tuple[str | WholeImage, ...]:
-    """Read a list of keys, or one of whole images."""
     is_whole = isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict) for one in value))
     images: tuple[str | WholeImage, ...] = (_WHOLE_IMAGES if is_whole else _NAMES)(key, value)
     return images
@@ -497,7 +469,6 @@ def _pins(key: str, value: object) -> tuple[PinTarget, ...]:
 
 
 def _names(value: object) -> tuple[str, ...] | None:
-    """Read a list of names; in the environment they are separated by commas."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     if isinstance(value, (list, tuple)) and all(isinstance(part, str) and is_passable(part) for part in value):
@@ -506,7 +477,6 @@ def _names(value: object) -> tuple[str, ...] | None:
 
 
 def _lines(value: object) -> tuple[str, ...] | None:
-    """Read a list of texts, or a text of several lines, each without the dash of a list before it."""
     lines = value.splitlines() if isinstance(value, str) else value
     if isinstance(lines, (list, tuple)) and all(isinstance(line, str) for line in lines):
         return tuple(line.strip().removeprefix("- ") for line in lines if line.strip())
@@ -536,7 +506,6 @@ def _switch(value: object) -> bool | None:
 
 
 def _version(value: object) -> str | None:
-    """Read a version, which YAML takes for a number where it has two parts."""
     text = str(value)
     return text if text.removeprefix("v").replace(".", "").isdecimal() else None
 

@@ -60,8 +60,7 @@ def keep_secret(name: str, value: str) -> None:
 def mask(text: str) -> str:
     """Return ``text`` without secrets.
 
-    Those are: passwords in addresses, signatures behind their question mark, authorization headers, private keys,
-    tokens that show what they are, and what variables and build arguments hold whose names say that it is secret.
+    Those are what the patterns above find, and the values of variables and build arguments with a secret's name.
     """
     masked = re.sub(_USERINFO, f"{MASK}@", text)
     masked = re.sub(_PARAMETER, _without_secret, masked)
@@ -101,10 +100,7 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` as :func:`visible` does, with every run of white space and line breaks as one space.
-
-    Secrets are masked first: one whose blanks are gone would not be known any more.
-    """
+    """Return ``text`` as :func:`visible` does, on one line; secrets are masked first, while their blanks are there."""
     return _harmless(" ".join(mask(text).split()))
 
 
@@ -123,8 +119,7 @@ def visible_progress(text: str) -> str:
 def _spellings(secrets: Secrets) -> tuple[tuple[str, str], ...]:
     """Return what is to be replaced, and by what: the longest first, of which others may be a part.
 
-    A secret of several lines may be shown line by line. One that is short could be a part of any word: it is masked
-    behind its name alone.
+    A secret may be shown line by line; one that is short could be a part of any word, and is masked behind its name.
     """
     found: dict[str, str] = {}
     for name, value in secrets:
@@ -138,7 +133,6 @@ def _spellings(secrets: Secrets) -> tuple[tuple[str, str], ...]:
 
 
 def _behind_name(name: str, value: str) -> dict[str, str]:
-    """Return what is to be replaced of a short secret: it and its name, as in a command, and as in JSON."""
     found: dict[str, str] = {}
     for one in _spelled(value) - {""}:
         found |= {f"{name}={sign}{one}": f"{name}={sign}{MASK}" for sign in ("", "'", '"')}
@@ -164,15 +158,10 @@ def _without_secret(parameter: re.Match[str]) -> str:
 
 
 def _environments_own() -> Iterator[tuple[str, str]]:
-    """Yield the secret variables of the environment."""
     for name, value in os.environ.items():
-        if names_secret(name) and not _is_file(name, value):
+        is_file = value.startswith(("/", "~")) and not _FILE_WORDS.isdisjoint(name.upper().split("_"))
+        if names_secret(name) and not is_file:
             yield name, value
-
-
-def _is_file(name: str, value: str) -> bool:
-    """Whether a variable holds the path of a file with a secret, and not the secret."""
-    return value.startswith(("/", "~")) and not _FILE_WORDS.isdisjoint(name.upper().split("_"))
 
 
 def _harmless(text: str) -> str:

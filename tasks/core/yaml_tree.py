@@ -7,7 +7,7 @@ is as small as its text; duplicate keys stay, as Helm takes them; and nesting is
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -22,7 +22,6 @@ from ruamel.yaml.events import (
     MappingStartEvent,
     NodeEvent,
     ScalarEvent,
-    SequenceStartEvent,
 )
 from ruamel.yaml.resolver import implicit_resolvers
 
@@ -57,12 +56,10 @@ class Unreadable(Exception):  # noqa: N818 - a clause for people
 
 @dataclass(eq=False)
 class Node:
-    """Something in the tree; two nodes are equal only if they are the same one.
+    """Something in the tree, equal only to itself; ``order`` is its place in ``Document.outline``.
 
-    Attributes:
-        start: index of its first character, its anchor and tag included.
-        end: index after its last character; of a mapping or list, index after what opens it.
-        order: its place in ``Document.outline``.
+    ``start`` is the index of its first character, anchor and tag included, ``end`` that after its last one, or after
+    what opens a mapping or list.
     """
 
     start: int
@@ -198,11 +195,7 @@ class Text(NamedTuple):
 
     @classmethod
     def decode(cls, data: bytes, where: str) -> Text:
-        """Read UTF-8 bytes, with or without a byte order mark.
-
-        Raises:
-            Unusable: more than ``MAX_BYTES``, or not UTF-8.
-        """
+        """Read UTF-8 bytes, with or without a byte order mark; raise Unusable for other ones and too many."""
         if len(data) > MAX_BYTES:
             raise Unusable(
                 f"the file has {len(data)} bytes, more than {MAX_BYTES}",
@@ -229,9 +222,8 @@ class Text(NamedTuple):
 class Document(NamedTuple):
     """One YAML document.
 
-    Attributes:
-        outline: every node in the order of the text, with None where a mapping or list ends.
-        shared: every node that an alias stands for, with the line of its first alias.
+    ``outline`` has every node in the order of the text, with None where a mapping or list ends, ``shared`` every node
+    that an alias stands for, with the line of its first alias.
     """
 
     text: Text
@@ -249,39 +241,26 @@ class Document(NamedTuple):
         return f"{self.where}:{node.line}"
 
 
-@lru_cache(maxsize=8)
 def parse(data: bytes, where: str) -> Document:
-    """Read one YAML document; the last ones are kept, since a run asks a file for several things.
-
-    Raises:
-        Unusable: not UTF-8, not YAML, several documents, or out of bounds (``MAX_BYTES``, ``MAX_DEPTH``,
-            ``MAX_NODES``).
-    """
-    text = Text.decode(data, where)
-    try:
-        builder = _build(text.content, MAX_NODES)
-    except Unreadable as error:
-        place = f"{where}:{error.line}" if error.line else where
-        raise Unusable(error.what, where=place, hint=error.hint) from error
-    return Document(text, builder.root, tuple(builder.outline), builder.shared)
+    """Read one YAML document; raise Unusable where there are several, or :func:`parse_all` does."""
+    return _documents(data, where, many=False)[0]
 
 
-@lru_cache(maxsize=8)
 def parse_all(data: bytes, where: str) -> tuple[Document, ...]:
-    """Read the YAML documents of a file: each has its own root, and the outline of the whole file.
+    """Read the YAML documents of a file, each with its own root; raise Unusable where that is not possible."""
+    return _documents(data, where, many=True)
 
-    Raises:
-        Unusable: as :func:`parse`, but for several documents.
-    """
+
+@lru_cache(maxsize=16)
+def _documents(data: bytes, where: str, *, many: bool) -> tuple[Document, ...]:
     text = Text.decode(data, where)
-    builder = _Builder(MAX_NODES, many=True)
     try:
-        for event in _events(text.content):
-            builder.take(event)
+        tree = _build(text.content, MAX_NODES, many=many)
     except Unreadable as error:
         place = f"{where}:{error.line}" if error.line else where
         raise Unusable(error.what, where=place, hint=error.hint) from error
-    return tuple(Document(text, root, tuple(builder.outline), builder.shared) for root in builder.roots)
+    roots: list[Node | None] = [*tree.roots] or [None]
+    return tuple(Document(text, root, tuple(tree.outline), tree.shared) for root in roots)
 
 
 def load(
@@ -289,15 +268,11 @@ def load(
 ) -> Data:
     """Read one YAML document of at most ``size`` characters and ``nodes`` keys and values as plain data.
 
-    ``scalar`` returns the value of a scalar that is not null. Without it that is the text as written: ``1.10`` is not a
-    number then.
-
-    Raises:
-        Unreadable: ``text`` is not one YAML document, or is out of bounds.
+    ``scalar`` returns the value of a scalar that is not null; without it that is its text. Raises Unreadable.
     """
     if len(text) > size:
         raise Unreadable(f"more than {size // 2**20} MiB", None, "name the right file")
-    return _plain_data(_build(text, nodes).root, scalar or (lambda found: found.value), {})
+    return _plain_data(next(iter(_build(text, nodes).roots), None), scalar or (lambda found: found.value), {})
 
 
 def child(tree: Data, key: str) -> Data:
@@ -313,16 +288,11 @@ def text_under(tree: Data, key: str) -> str | None:
 
 def duplicates(document: Document) -> Iterator[tuple[Scalar, Scalar]]:
     """Yield each key that stands twice in one mapping: its first place and the later one."""
-    for node in document.outline:
-        if not isinstance(node, MappingNode):
-            continue
+    for mapping in (node for node in document.outline if isinstance(node, MappingNode)):
         seen: dict[str, Scalar] = {}
-        for key, _ in node.entries:
-            if not isinstance(key, Scalar) or key.value == MERGE:
-                continue
-            first = seen.setdefault(key.value, key)
-            if first is not key:
-                yield first, key
+        for key, _ in mapping.entries:
+            if isinstance(key, Scalar) and key.value != MERGE and seen.setdefault(key.value, key) is not key:
+                yield seen[key.value], key
 
 
 def _without_tabs(content: str) -> str:
@@ -334,18 +304,14 @@ def _without_tabs(content: str) -> str:
     if "\t" not in content:
         return content
     lines = content.split("\n")
-    return "\n".join(line[: _indent(line)] + line[_indent(line) :].replace("\t", " ") for line in lines)
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip(" \t"))
+    indents = (len(line) - len(line.lstrip(" \t")) for line in lines)
+    return "\n".join(line[:at] + line[at:].replace("\t", " ") for line, at in zip(lines, indents, strict=True))
 
 
 def _plain_data(node: Node | None, scalar: Callable[[Scalar], Any], seen: dict[Node, Data]) -> Data:
     """Return a tree as plain data: the last of equal keys counts, a key that is no text is None.
 
-    An alias is the same object again, never a copy. ``seen`` keeps the collections that were begun; so the recursion is
-    as deep as the text is nested.
+    An alias is the same object again, never a copy; so the recursion is as deep as the text is nested.
     """
     node = target_of(node) if node else None
     if isinstance(node, Scalar):
@@ -364,12 +330,65 @@ def _plain_data(node: Node | None, scalar: Callable[[Scalar], Any], seen: dict[N
     return items
 
 
-def _build(content: str, nodes: int) -> _Builder:
-    """Build the tree of a text, or raise ``Unreadable``."""
-    builder = _Builder(nodes)
+@dataclass
+class _Tree:
+    most: int
+    roots: list[Node] = field(default_factory=list)
+    outline: list[Node | None] = field(default_factory=list)
+    shared: dict[Node, int] = field(default_factory=dict)
+    anchors: dict[str, Node] = field(default_factory=dict)
+    opened: list[Collection] = field(default_factory=list)
+
+    def add(self, event: NodeEvent, line: int) -> None:
+        """Add the node that ``event`` begins."""
+        siblings = self.opened[-1].children if self.opened else self.roots
+        is_empty = isinstance(event, ScalarEvent) and event.start_mark.index == event.end_mark.index
+        if is_empty and self.opened and siblings:
+            line = siblings[-1].line  # an empty value is marked where the next thing begins
+        if len(self.outline) >= self.most:
+            raise Unreadable(f"more than {self.most} keys and values", line, "name the right file")
+        node = _node(event, line, len(self.outline), self.anchors)
+        self.outline.append(node)
+        siblings.append(node)
+        if isinstance(node, Alias):
+            self.shared.setdefault(node.target, line)
+        elif node.anchor:
+            self.anchors[node.anchor] = node
+        if isinstance(node, Collection):
+            self.opened.append(node)
+        if len(self.opened) > MAX_DEPTH:
+            raise Unreadable(f"nested deeper than {MAX_DEPTH} levels", line, "flatten it")
+
+
+def _build(content: str, most: int, *, many: bool = False) -> _Tree:
+    tree = _Tree(most)
+    documents = 0
     for event in _events(content):
-        builder.take(event)
-    return builder
+        line = event.start_mark.line + 1
+        if isinstance(event, DocumentStartEvent):
+            documents += 1
+            tree.anchors.clear()
+            if documents > 1 and not many:
+                raise Unreadable("the file holds several YAML documents", line, "keep one of them")
+        elif isinstance(event, CollectionEndEvent):
+            tree.outline.append(None)
+            tree.opened.pop()
+        elif isinstance(event, NodeEvent):
+            tree.add(event, line)
+    return tree
+
+
+def _node(event: Any, line: int, order: int, anchors: Mapping[str, Node]) -> Node:  # noqa: ANN401 - one of the library's
+    place = (event.start_mark.index, event.end_mark.index, line, event.start_mark.column, order)
+    if isinstance(event, AliasEvent):
+        if event.anchor not in anchors:
+            raise Unreadable(f"no anchor &{event.anchor} before the alias *{event.anchor}", line, "fix the name")
+        return Alias(*place, None, None, event.anchor, anchors[event.anchor])
+    tag = str(event.tag) if event.tag else None
+    if isinstance(event, ScalarEvent):
+        return Scalar(*place, tag, event.anchor, event.value, event.style or "")
+    make = MappingNode if isinstance(event, MappingStartEvent) else SequenceNode
+    return make(*place, tag, event.anchor, bool(event.flow_style))
 
 
 def _events(content: str) -> Iterator[Event]:
@@ -380,73 +399,3 @@ def _events(content: str) -> Iterator[Event]:
         raise Unreadable(str(error.problem or error.context), line, _CORRECT, is_yaml=False) from error
     except _LIBRARY_ERRORS as error:
         raise Unreadable(str(getattr(error, "reason", None) or error), None, _CORRECT, is_yaml=False) from error
-
-
-class _Builder:
-    """Makes the tree from events, one at a time."""
-
-    def __init__(self, most_nodes: int, *, many: bool = False) -> None:
-        self.roots: list[Node] = []
-        self._many = many
-        self.outline: list[Node | None] = []
-        self.shared: dict[Node, int] = {}
-        self._anchors: dict[str, Node] = {}
-        self._open: list[Collection] = []
-        self._documents = 0
-        self._most_nodes = most_nodes
-
-    def take(self, event: Event) -> None:
-        line = event.start_mark.line + 1
-        if isinstance(event, DocumentStartEvent):
-            self._documents += 1
-            self._anchors = {}
-            if self._documents > 1 and not self._many:
-                raise Unreadable("the file holds several YAML documents", line, "keep one of them")
-        elif isinstance(event, CollectionEndEvent):
-            self.outline.append(None)
-            self._open.pop()
-        elif isinstance(event, AliasEvent):
-            self._add(self._alias(event, line))
-        elif isinstance(event, ScalarEvent):
-            if event.start_mark.index == event.end_mark.index and self._open and self._open[-1].children:
-                line = self._open[-1].children[-1].line  # an empty value is marked where the next thing begins
-            self._add(Scalar(*self._common(event, line), event.value, event.style or ""))
-        elif isinstance(event, MappingStartEvent | SequenceStartEvent):
-            make = MappingNode if isinstance(event, MappingStartEvent) else SequenceNode
-            self._enter(make(*self._common(event, line), bool(event.flow_style)))
-
-    def _common(self, event: NodeEvent, line: int) -> tuple[int, int, int, int, int, str | None, str | None]:
-        start, end = event.start_mark, event.end_mark
-        tag = getattr(event, "tag", None)
-        anchor = event.anchor
-        return start.index, end.index, line, start.column, len(self.outline), tag and str(tag), anchor
-
-    def _alias(self, event: AliasEvent, line: int) -> Alias:
-        target = self._anchors.get(event.anchor)
-        if target is None:
-            raise Unreadable(f"no anchor &{event.anchor} before the alias *{event.anchor}", line, "fix the name")
-        self.shared.setdefault(target, line)
-        start, end, line, column, order, _, _ = self._common(event, line)
-        return Alias(start, end, line, column, order, None, None, event.anchor, target)
-
-    def _enter(self, collection: Collection) -> None:
-        self._add(collection)
-        self._open.append(collection)
-        if len(self._open) > MAX_DEPTH:
-            raise Unreadable(f"nested deeper than {MAX_DEPTH} levels", collection.line, "flatten it")
-
-    def _add(self, node: Node) -> None:
-        if len(self.outline) >= self._most_nodes:
-            raise Unreadable(f"more than {self._most_nodes} keys and values", node.line, "name the right file")
-        self.outline.append(node)
-        if node.anchor:
-            self._anchors[node.anchor] = node
-        if self._open:
-            self._open[-1].children.append(node)
-        else:
-            self.roots.append(node)
-
-    @property
-    def root(self) -> Node | None:
-        """The outermost node of the first document; None in an empty one."""
-        return self.roots[0] if self.roots else None

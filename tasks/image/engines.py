@@ -32,12 +32,12 @@ from ..repo.hub import Hub
 from ..repo.remotes import upstream_address
 from ..tools import docker
 from ..tools.command import Command, Output
-from ..tools.credentials import DockerLogins
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD
 from ..tools.forges import read_remote
 from ..tools.git import UNSET, Git
 from ..tools.google import EXPIRED, is_google
 from ..tools.process import find, missing, run_folded
+from ..tools.registry import DockerLogins
 from .build import CONTEXT, Build, ImageBuild, filled_in, inputs_of, name_after_commit, write_contexts
 from .definition import BakeTarget, bake_fields, cache_fields, definition, from_folder, target_name, with_files_of
 from .proof import LABEL

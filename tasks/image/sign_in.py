@@ -11,9 +11,9 @@ from ..core.plan import Action, Step, Values
 from ..core.settings import AuthOptions
 from ..tools import google
 from ..tools.command import Command
-from ..tools.credentials import DockerLogins, answering_hosts, ask_helper
 from ..tools.google import is_google, run_login
 from ..tools.process import find, missing, run_checked
+from ..tools.registry import DockerLogins, answering_hosts, ask_helper
 
 
 def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
@@ -75,7 +75,7 @@ def _require_answers(hosts: Sequence[str], account: str | None) -> None:
         if found is None:
             hint = f"see why: echo {host} | {helper} get"
             raise Denied(f"{helper} returned no credentials for the key file", where=host, hint=hint)
-        theirs = google.account_of(found) or google.active_account()
+        theirs = google.account_of(found.user, found.secret) or google.active_account()
         if account not in (None, theirs):
             raise Denied(
                 f"{helper} answers for {theirs or 'nobody'}, not for {account}",

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from ..core.faults import Refused
-from ..core.locks import temporary_folder
+from ..core.safe_files import temporary_folder
 from ..repo.files import is_below, join
 from ..tools.command import NOTHING
 from ..tools.git import Clone, Git

@@ -13,11 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.faults import Fault, ProgramFailed, Unusable
-from ..core.locks import MARK, MarkedFolder
+from ..core.faults import Fault, ProgramFailed, Unusable, held_back
 from ..core.names import Reference
-from ..core.reading import read_file
-from ..core.session import held_back
+from ..core.safe_files import MARK, MarkedFolder, read_file
 from ..tools.process import find
 from .registry import LOOPBACK, engine_answers, forget_images, remove_container
 from .stand_in import remove_unused

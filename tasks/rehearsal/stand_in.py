@@ -20,8 +20,8 @@ from pathlib import Path
 import platformdirs
 
 from ..core.faults import Refused, Unusable
-from ..core.locks import open_lock, take, temporary_folder
 from ..core.names import Reference
+from ..core.safe_files import open_lock, take, temporary_folder
 from ..image.proof import STAND_IN_LABEL
 from ..tools.command import Command
 from ..tools.docker import local

@@ -19,9 +19,9 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from ..core.faults import Denied, Fault, Unreachable, Unusable
-from ..core.http import Address, Limits, NotGzip, Page, TooLarge, Validators, get, unpacked
+from ..core.http import Address, Limits, NotGzip, Page, TooLarge, get, unpacked
 from ..core.names import Reference
-from ..core.reading import read_file
+from ..core.safe_files import read_file
 from ..core.yaml_tree import Data, Unreadable, child, load, text_under
 from .index import Index, Release, read_index
 
@@ -88,7 +88,7 @@ class HelmRepository:
                 hint="choose another release with --to VERSION, and tell those who keep the repository",
             )
         if self._cache and digest:
-            self._cache.keep_page(f"archive {digest}", Page(body, Validators()))
+            self._cache.keep_page(f"archive {digest}", Page(body))
         return body
 
     def hub_image(self, release: Release) -> Reference:
@@ -139,10 +139,8 @@ class Fetcher:
         if address.is_file:
             return _read(address, self.limits)
         kept = self.cache.page(address.url) if self.cache else None
-        page = get(address, self.limits, kept.validators if kept else Validators())
-        if page is None:
-            return kept.body if kept else b""
-        if self.cache and page.validators:
+        page = get(address, self.limits, kept)
+        if self.cache and page is not kept and (page.etag or page.last_modified):
             self.cache.keep_page(address.url, page)
         return page.body
 
@@ -156,8 +154,7 @@ class Fetcher:
     def stored(self, address: Address) -> bytes:
         if address.is_file:
             return _read(address, self.limits)
-        page = get(address, self.limits, exact=True)
-        return page.body if page else b""
+        return get(address, self.limits, exact=True).body
 
 
 class Cache(NamedTuple):
@@ -177,14 +174,14 @@ class Cache(NamedTuple):
         validators = about.get("etag"), about.get("last_modified")
         # None, or text that may be sent as a header.
         usable = (one is None or (isinstance(one, str) and one.isascii() and one.isprintable()) for one in validators)
-        return Page(body, Validators(*validators)) if all(usable) else None
+        return Page(body, *validators) if all(usable) else None
 
     def keep_page(self, url: str, page: Page) -> None:
         """Keep a page instead of the one that was kept for its address, where the folder can be written.
 
         Parts that a killed run left are removed; if another run is writing one, that run keeps nothing.
         """
-        about = {**page.validators._asdict(), "sha256": sha256(page.body).hexdigest()}
+        about = {"etag": page.etag, "last_modified": page.last_modified, "sha256": sha256(page.body).hexdigest()}
         data = json.dumps(about).encode() + b"\n" + page.body
         with contextlib.suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

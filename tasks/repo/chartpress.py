@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..core.faults import Unusable
 from ..core.names import is_name
-from ..core.reading import is_inside, is_passable
+from ..core.safe_files import is_inside, is_passable
 from ..core.visible import keep_secret
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, SequenceNode, described, merged, parse, target_of
 from .yaml_edit import is_nothing

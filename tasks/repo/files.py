@@ -18,11 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from ..core.faults import Unusable
-from ..core.locks import clear_away, temporary_folder
+from ..core.faults import Unusable, held_back
 from ..core.plan import Action, Fact
-from ..core.reading import read_file
-from ..core.session import held_back
+from ..core.safe_files import clear_away, read_file, temporary_folder
 from ..tools.git import Git
 
 SUFFIX = ".hubpress-new"

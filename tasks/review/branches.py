@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from ..core import output
 from ..core.faults import DOOR, Fault, Refused, Unusable
-from ..core.locks import temporary_folder
 from ..core.plan import Action, Fact, Moved, Plan, Step, Values, refused
+from ..core.safe_files import temporary_folder
 from ..core.settings import CommitOptions
 from ..image.tag import render
 from ..repo.hub import Hub, open_hub
@@ -327,7 +327,7 @@ def _fetch(git: Git, review: Review, tip: str, why: str) -> Action:
     command = git.fetch_command(review.upstream, review.base)
 
     def do(_: Values) -> Values:
-        git.fetch(review.upstream, review.base)
+        git.fetch(command, review.upstream)
         if git.commit_at(tip) is None:
             raise Moved(f"{review.base} of {review.upstream} is no longer {tip[:_SHORT]}")
         return {}

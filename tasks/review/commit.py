@@ -188,7 +188,7 @@ def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text:
     """
     git.require_unlocked()
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
-    output = watch(git.command("--literal-pathspecs", "commit", *flags, "--", *wanted, stdin=text), speaker="git")
+    output = watch(git.command("--literal-pathspecs", "commit", *flags, "--", *wanted, stdin=text))
     commit = git.child_of(place.parent, f"refs/heads/{place.branch}")
     is_ours = commit is not None and git.show_all([*wanted], commit) == wanted
     if output.ok and not is_ours:

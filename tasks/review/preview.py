@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..core.faults import DOOR, Fault, Refused, Unusable
 from ..core.github_actions import code, fenced, plain
-from ..core.locks import temporary_folder
+from ..core.safe_files import temporary_folder
 from ..core.settings import FILE, Accepted, BumpOptions
 from ..core.visible import one_line, visible, without
 from ..image.tree import Tree

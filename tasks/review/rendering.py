@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..core.faults import Fault, ProgramFailed, Unusable
-from ..core.locks import temporary_folder
-from ..core.reading import read_file
+from ..core.safe_files import read_file, temporary_folder
 from ..core.visible import Secrets, one_line, without
 from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse, target_of
 from ..image.tree import Tree, snapshot

@@ -14,7 +14,7 @@ from ..core.faults import DOOR, Fault, Unusable
 from ..core.github_actions import code, plain
 from ..core.output import first_of
 from ..core.plan import Action, Step, refused
-from ..core.reading import is_inside, is_passable
+from ..core.safe_files import is_inside, is_passable
 from ..core.visible import one_line
 from ..image.tag import render
 from ..repo.deploying import HUBPLOY_FILE, PullRequestPaths, expected_labels, labels_of

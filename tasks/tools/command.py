@@ -23,17 +23,13 @@ def mentions(said: str, signs: Iterable[str]) -> bool:
 
 
 class Command(NamedTuple):
-    """One call of an outside program.
+    """One call of an outside program: what it is given and reads, and the folder it runs in (None: the current one).
 
     Attributes:
-        argv: the program's name and its arguments.
-        cwd: the folder it runs in; None for the current one.
-        stdin: what it reads; empty for nothing.
-        env: variables set for it besides the inherited ones.
-        hidden_env: more of them, which say only how it talks to us: left out where the command is shown.
-        unset: variables that it does not inherit.
+        env, unset: variables that are set for it, and that it does not inherit.
+        hidden_env, hidden_arguments: more variables, and arguments right after the program's name, that say only how it
+            talks to us: left out where the command is shown.
         umask: the file mode bits that are cleared for it; -1 for this process's own.
-        hidden_arguments: arguments right after the program's name, also left out where the command is shown.
     """
 
     argv: tuple[str, ...]
@@ -57,13 +53,7 @@ class Command(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What a program said, and how it ended.
-
-    Attributes:
-        status: its exit status; negative where a signal ended it.
-        stdout: its standard output, as bytes.
-        stderr: its standard error, as text.
-    """
+    """What a program said, and its exit status: negative where a signal ended it."""
 
     status: int
     stdout: bytes

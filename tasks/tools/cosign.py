@@ -68,10 +68,7 @@ def public_key(key: str, folder: Path) -> str:
 
 
 def sign_command(images: Sequence[str], key: str, folder: Path, *, log: bool) -> Command:
-    """Return the command that signs ``images``, each ``NAME@DIGEST``, and what their indexes hold.
-
-    With ``log`` the signatures are recorded in Sigstore's public log.
-    """
+    """Return the command that signs ``images`` (``NAME@DIGEST``) and what their indexes hold."""
     argv = (PROGRAM, "sign", "--recursive", "--yes", f"--tlog-upload={str(log).lower()}", "--key", key, *images)
     return Command(argv, folder)
 

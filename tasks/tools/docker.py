@@ -112,7 +112,7 @@ class Builder(NamedTuple):
         return f"docker buildx inspect --bootstrap{f' {self.name}' if self.name else ''}"
 
     def is_native(self, platform: str) -> bool:
-        """Whether one of its nodes is of ``platform``, and has nothing to emulate."""
+        """Whether one of its nodes is of ``platform``."""
         return any(node[0] == platform for node in self.runs)
 
     def can_run(self, platform: str) -> bool:
@@ -138,7 +138,6 @@ class Builder(NamedTuple):
 
     @property
     def _context(self) -> str | None:
-        """The context that leads there; None for any other builder, and for Docker's current one."""
         return self.name if self.driver == DOCKER_DRIVER else None
 
 
@@ -151,12 +150,7 @@ class CacheFailed(Unreachable):
 
 
 def inspect(image: Reference) -> FoundImage | None:
-    """Ask the registry for ``image``; None when the registry says that there is no such image.
-
-    Raises:
-        Denied: the registry refuses access, or Docker's credential helper does not respond.
-        Unreachable: the registry cannot be reached, or answers with something that is no image.
-    """
+    """Ask the registry for ``image``; None when it says that there is no such image; raise Denied or Unreachable."""
     try:
         return look_up(image)
     except Undecided:
@@ -287,7 +281,7 @@ def cannot_attest(title: str, name: str | None) -> Refused:
 def bake_command(builder: Builder, definition: str, folder: Path | None, metadata: Path) -> Command:
     """Return the command that builds ``definition`` (a bake file's JSON text) on ``builder``, run in ``folder``.
 
-    What was built is written to ``metadata``, a JSON file with each target's ``containerimage.digest``
+    It writes each target's digest to ``metadata``
     (https://docs.docker.com/reference/cli/docker/buildx/bake/#metadata-file).
     """
     argv = (*builder.buildx, "bake", "--file", "-", "--metadata-file", str(metadata), *builder.flags)
@@ -399,7 +393,6 @@ def _build_fault(output: Output, host: str, builder: Builder) -> Fault:
 
 
 def _machine_fault(said: str) -> Fault | None:
-    """Return the fault of this machine that docker's words name: no buildx, or no engine."""
     if mentions(said, _NO_BUILDX):
         return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_BUILDX)
     return engine_fault(said)

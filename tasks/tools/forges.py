@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from ..core.faults import Denied, Fault, ProgramFailed, Unreachable
-from ..core.reading import read_file
+from ..core.safe_files import read_file
 from ..core.visible import ACTIONS
 from .command import MALFORMED, NOTHING, Command, Output, mentions
 from .process import capture, find
@@ -64,13 +64,10 @@ _NAMES = {
 
 
 class CI(NamedTuple):
-    """What CI says of the repository that it runs in; empty outside of CI, and where it does not tell.
+    """What CI says of the repository that it runs in; empty outside of CI, None where it does not tell.
 
-    Attributes:
-        name: the variable that names it.
-        path: the repository's path on its forge.
-        base: the branch that the pull request at hand goes to, else the default branch.
-        is_fork: whether it is a fork; None where it does not tell.
+    ``name`` is the variable that names it, ``path`` its path on its forge, ``base`` the branch that the pull request at
+    hand goes to, else the default branch.
     """
 
     name: str = ""
@@ -85,10 +82,9 @@ def is_ci(environ: Mapping[str, str]) -> bool:
 
 
 def read_ci(environ: Mapping[str, str]) -> CI:
-    """Return what CI says in its variables and files.
+    """Return what CI says in its variables, or in the file with the event that started it.
 
-    GitHub, Gitea and Forgejo name a file with the event that started them
-    (https://docs.github.com/actions/reference/workflows-and-actions/variables), GitLab and Bitbucket have variables.
+    https://docs.github.com/actions/reference/workflows-and-actions/variables
     """
     for base, path in _CI_PATHS.items():
         if environ.get(base):
@@ -104,7 +100,7 @@ def read_ci(environ: Mapping[str, str]) -> CI:
 
 
 def starts_no_workflow(environ: Mapping[str, str]) -> bool:
-    """Whether a pull request that is opened here starts no workflow: the token is that of a workflow of GitHub's.
+    """Whether a pull request that is opened here starts no workflow.
 
     https://docs.github.com/actions/concepts/security/github_token
     """
@@ -114,11 +110,9 @@ def starts_no_workflow(environ: Mapping[str, str]) -> bool:
 class ForgeRequest(NamedTuple):
     """A pull request as its forge has it.
 
-    Attributes:
-        body: its text, in Markdown.
-        head: the branch that it is from: ``BRANCH``, or ``OWNER:BRANCH`` of a fork.
-        state: ``MERGED`` or ``CLOSED``; anything else is open.
-        commit: the full hash of its branch's last commit; empty where the forge does not tell.
+    ``head`` is the branch that it is from, ``BRANCH`` or ``OWNER:BRANCH`` of a fork, ``state`` is ``MERGED``,
+    ``CLOSED`` or another word for an open one, ``commit`` the full hash of the branch's last commit where the forge
+    tells it.
     """
 
     number: int
@@ -184,9 +178,7 @@ class GitHub(NamedTuple):
     def update_command(self, number: int, title: str, body: str) -> Command:
         """Return the command that gives the pull request ``number`` another title and text.
 
-        It asks GitHub's REST API, for which a pull request is an issue: ``gh pr edit`` before 2.82.1, which Ubuntu
-        24.04 has, also asks for classic projects, and fails since those are gone
-        (https://github.com/cli/cli/issues/11983).
+        ``gh pr edit`` fails before 2.82.1 (https://github.com/cli/cli/issues/11983), GitHub's REST API does not.
         """
         return self._rest("PATCH", f"issues/{number}", "--silent", content={"title": title, "body": body})
 
@@ -244,13 +236,9 @@ def gh_knows(repository: Repository) -> bool:
 
 
 class Repository(NamedTuple):
-    """A repository on a host, as a git remote's address names it.
+    """A repository on a host, as a git remote's address names it: ``owner/name``, or more levels, without ``.git``.
 
-    Attributes:
-        scheme: what its pages begin with: ``https``, or ``http`` where the remote's own address does.
-        host: the host's name, in lower case, or its IPv6 address in brackets.
-        port: the port of its pages; None for the scheme's own.
-        path: ``owner/name``, or more levels, without ``.git``.
+    ``scheme`` and ``port`` (None: the scheme's own) are those of its pages, the host is in lower case.
     """
 
     scheme: str
@@ -304,10 +292,7 @@ def read_remote(remote_url: str) -> Repository | None:
 
 
 def reached(remote_url: str) -> Repository | None:
-    """Read a git remote's address as :func:`read_remote` does, with the host that ssh connects to for its name.
-
-    People give hosts names of their own: ``Host`` and ``HostName`` in ``~/.ssh/config``. Nothing is connected to.
-    """
+    """Read a git remote's address as :func:`read_remote` does, with the host that ssh connects to for its name."""
     repository = read_remote(remote_url)
     scheme, separator, _ = remote_url.partition("://")
     if repository is None or (separator and scheme not in _SSH):
@@ -342,7 +327,6 @@ def opening_address(repository: Repository, fork: Repository, branch: str, base:
 
 
 def _request(entry: Mapping[str, Any], branch: str) -> ForgeRequest:
-    """Read a pull request as ``gh pr list --json`` prints it."""
     # A fork that is gone has no owner, and is nobody's.
     owner = (entry.get("headRepositoryOwner") or {}).get("login") or "?"
     return ForgeRequest(
@@ -392,10 +376,7 @@ def _head(repository: Repository, fork: Repository, branch: str) -> str:
 
 
 def _on_bitbucket(repository: Repository, fork: Repository, branch: str, base: str) -> str:
-    """Return the page on Bitbucket Cloud, or on a server of one's own, whose pages are laid out differently.
-
-    A server's page of a fork goes to the repository that it was forked from.
-    """
+    """Return the page on Bitbucket Cloud, or on a server, whose page of a fork goes to the fork's origin."""
     if repository.host == BITBUCKET_CLOUD:
         dest = base if fork.is_same(repository) else f"{repository.path}::{base}"
         return f"{fork.address}/pull-requests/new?{urlencode({'source': branch, 'dest': dest})}"

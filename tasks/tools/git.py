@@ -97,10 +97,8 @@ _UNDER_WAY = {
 class Clone(NamedTuple):
     """What stays as it is while a clone is worked on.
 
-    Attributes:
-        git_dir: the folder that holds this work tree's own state (``.git``, or a worktree's folder in it).
-        shallow: whether its history was cut (``git clone --depth``).
-        is_found: whether git, run in its top folder, finds it there before anything else.
+    ``git_dir`` holds this work tree's own state, ``is_found`` is whether git, run in the top folder, finds it there
+    before anything else.
     """
 
     top: Path
@@ -120,10 +118,8 @@ class RemoteBranches(NamedTuple):
 class Git:
     """One clone, whose commands run in ``folder``: its top folder, or one below it.
 
-    Attributes:
-        known: what was asked of the clone already; None where nothing was.
-        more_objects: a folder with objects that the clone does not have; None without.
-        moved: the files that count as HEAD has them, whatever the work tree has (:mod:`.git_states`).
+    ``known`` is what was asked of it already, ``more_objects`` a folder with objects that it does not have, ``moved``
+    the files that count as HEAD has them, whatever the work tree has (:mod:`.git_states`).
     """
 
     folder: Path
@@ -173,9 +169,9 @@ class Git:
             naming = (*naming, *_NO_BARE, f"--git-dir={clone.git_dir}", f"--work-tree={clone.top}")
         return Command(("git", *arguments), self.folder, stdin, env, hidden, unset=UNSET, hidden_arguments=naming)
 
-    def ask(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> Output:
+    def ask(self, *arguments: str, env: Mapping[str, str] = NOTHING) -> Output:
         """Run git with ``arguments`` and return what it says, whatever its status."""
-        return capture(self.command(*arguments, stdin=stdin, env=env))
+        return capture(self.command(*arguments, env=env))
 
     def read(self, *arguments: str, stdin: str = "", env: Mapping[str, str] = NOTHING) -> str:
         """Run git with ``arguments`` and return its output; where git fails, the fault's message is its own."""
@@ -268,9 +264,9 @@ class Git:
         outputs = ask_all(capture, [self.command("cat-file", "--filters", f"{revision}:{path}") for path in paths])
         return {path: output.stdout if output.ok else None for path, output in zip(paths, outputs, strict=True)}
 
-    def stored(self, path: str, revision: str = "HEAD") -> bytes:
-        """Return the bytes of ``path`` in ``revision`` as git itself keeps them; none where it has no such file."""
-        return self.ask("cat-file", "blob", f"{revision}:{path}").stdout
+    def stored(self, path: str) -> bytes:
+        """Return the bytes of ``path`` in HEAD as git itself keeps them; none where it has no such file."""
+        return self.ask("cat-file", "blob", f"HEAD:{path}").stdout
 
     def last_commit(self, revision: str = "HEAD") -> tuple[str, frozenset[str]]:
         """Return the full hash of ``revision``'s commit, and the files that it changes, relative to the top."""
@@ -344,10 +340,7 @@ class Git:
         return output.text if output.ok else None
 
     def remote_commit(self, remote: str, branch: str) -> str | None:
-        """Ask ``remote`` for the commit of its branch ``branch``; None where it has no such branch.
-
-        Whatever asks a remote raises Unreachable or Denied.
-        """
+        """Ask ``remote`` for the commit of its branch ``branch``, or None; raise Unreachable or Denied."""
         return self.remote_branches(remote, branch).heads.get(branch)
 
     def remote_branches(self, remote: str, pattern: str = "*") -> RemoteBranches:
@@ -368,15 +361,17 @@ class Git:
         """Return the command that fetches ``branch`` of ``remote``."""
         return self.command("fetch", "--no-recurse-submodules", "--", remote, branch)
 
-    def fetch(self, remote: str, branch: str) -> None:
-        """Fetch ``branch`` of ``remote``."""
-        _fetch(self.fetch_command(remote, branch), remote)
+    def fetch(self, command: Command, remote: str) -> None:
+        """Run a command that fetches from ``remote``."""
+        output = capture(command, seconds=PUSH_SECONDS)
+        if not output.ok:
+            raise remote_fault(output, remote)
 
     def fetched(self, remote: str, branch: str, folder: Path) -> Git:
         """Return the clone with the commits of ``branch`` of ``remote`` besides, which are kept in ``folder``."""
         flags = ("--no-write-fetch-head", "--no-tags", "--no-auto-maintenance", "--no-recurse-submodules", "--refmap=")
         command = self.command("fetch", *flags, "--", remote, f"{_HEADS}{branch}", env=self.keeping_objects(folder))
-        _fetch(command, remote)
+        self.fetch(command, remote)
         return replace(self, more_objects=folder)
 
     def count(self, start: str, end: str) -> int:
@@ -400,27 +395,20 @@ class Git:
         return known and not self.read("for-each-ref", "--format=%(upstream:track)", f"{_HEADS}{branch}")
 
     def push_command(self, remote: str, commit: str, branch: str) -> Command:
-        """Return the command that pushes ``commit`` to ``remote`` as ``branch``.
-
-        It never overwrites what is there, and nothing else goes along, whatever git's settings are.
-        """
+        """Return the command that pushes only ``commit``, to ``remote`` as ``branch``; it overwrites nothing."""
         only = ("--no-follow-tags", "--recurse-submodules=no")
         command = self.command("push", *only, "--", remote, f"{commit}:{_HEADS}{branch}")
         # Git takes no refspec for a remote that mirrors.
         return command._replace(hidden_arguments=(*command.hidden_arguments, "-c", f"remote.{remote}.mirror=false"))
 
     def follow_commands(self, remote: str, branch: str) -> tuple[Command, Command]:
-        """Return the commands that let the local ``branch`` follow that of ``remote``, as ``push --set-upstream`` does.
-
-        That one knows no local branch for a commit.
-        """
+        """Return the commands that let the local ``branch`` follow that of ``remote``, as ``--set-upstream`` does."""
         pairs = ((f"branch.{branch}.merge", f"{_HEADS}{branch}"), (f"branch.{branch}.remote", remote))
         merge, name = (self.command("config", "--replace-all", *pair) for pair in pairs)
         return merge, name
 
 
 def _clone_in(top: Output, state: Output, start: Path) -> Clone | None:
-    """Return what stays as it is; None where git says that ``start`` lies in no work tree."""
     shallow, _, git_dir = state.stdout.partition(b"\n")
     if not (top.ok and state.ok and top.stdout and git_dir):
         return None
@@ -428,12 +416,6 @@ def _clone_in(top: Output, state: Output, start: Path) -> Clone | None:
     with suppress(OSError, ValueError):
         return Clone(folder, own, shallow == b"true", folder.samefile(start))
     return None
-
-
-def _fetch(command: Command, remote: str) -> None:
-    output = capture(command, seconds=PUSH_SECONDS)
-    if not output.ok:
-        raise remote_fault(output, remote)
 
 
 def in_list(folder: Path) -> str:

@@ -101,7 +101,6 @@ def locked(lock: Path | str) -> Refused:
 
 
 def _verb(arguments: Sequence[str]) -> str:
-    """Return the name of git's command: the first argument that is neither an option nor an option's value."""
     return next((word for word in arguments if word.replace("-", "").isalpha() and word[0] != "-"), arguments[0])
 
 
@@ -113,7 +112,6 @@ def _fix(output: Output) -> str:
 
 
 def _first_fault(output: Output) -> str:
-    """Return the line in which git names the fault; what follows it is advice."""
     lines = [line.strip() for line in output.stderr.splitlines()]
     named = [line.split(": ", 1)[1] for line in lines if line.startswith(("fatal: ", "error: "))]
     return named[0] if named else output.last_words

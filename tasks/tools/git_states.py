@@ -56,10 +56,7 @@ def local_branch(git: Git, branch: str, value: str | None) -> Fact:
 
 
 def remote_branch(git: Git, remote: str, branch: str, value: str | None, *, push: bool = True) -> Fact:
-    """Return the fact that ``branch`` of ``remote`` is the commit ``value``; None where it has no such branch.
-
-    It is the one that is pushed to, or fetched: a remote may have two addresses.
-    """
+    """Return the fact that ``branch`` of ``remote``, pushed to or fetched, is the commit ``value`` (None: missing)."""
     address = git.push_address(remote) if push else remote
     return Fact(f"{remote}'s branch {branch}", lambda: git.remote_commit(address, branch), value, _is_at)
 
@@ -72,8 +69,7 @@ def index(git: Git, paths: Sequence[str]) -> Fact:
 def left_behind(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
     """Return the files of HEAD's commit whose entries in the index are still those of the commit before.
 
-    They are named where that is so for all of them, and ``paths`` has them all: git writes the index at once. What
-    somebody has staged since is something else, but for a file that was the only one of its commit.
+    They are named where that is so for all of them, and ``paths`` has them all: git writes the index at once.
     """
     stale = _entries_unlike(git, "HEAD", paths, "--diff-filter=M")
     if not stale or not git.ask("rev-parse", "--verify", "--quiet", f"{_BEFORE}^{{commit}}").ok:
@@ -127,7 +123,6 @@ def _is_at(commit: str | None) -> str:
 
 
 def _entries_unlike(git: Git, commit: str, paths: Sequence[str], *flags: str) -> tuple[str, ...]:
-    """Return those of ``paths`` whose entries in the index are not the commit's."""
     return git.names(*COMPARED, "--cached", "--name-only", *flags, commit, "--", *paths)
 
 
@@ -145,7 +140,6 @@ def _copy_branches(git: Git, branch: str, commit: str, folder: Path) -> None:
 
 
 def _ignore(git: Git, gone: Sequence[str], info: Path) -> None:
-    """Let git ignore the files that the switch removes, and whatever the clone ignores."""
     for entry in (own for own in git.path_of("--git-path", "info").glob("*") if own.name != "exclude"):
         (info / entry.name).symlink_to(entry)
     exclude = git.path_of("--git-path", "info/exclude")

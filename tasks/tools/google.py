@@ -15,9 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..core.faults import DOOR, Denied, ProgramFailed, Unusable
-from ..core.reading import read_file
+from ..core.safe_files import read_file
 from .command import MALFORMED, Command
-from .credentials import Credentials
 from .process import attend, run_checked
 
 HELPER = "gcloud"
@@ -73,11 +72,7 @@ def adc_file() -> Path:
 
 
 def key_account(key_file: Path) -> str | None:
-    """Return the account that ``key_file`` signs in; None where the file does not name one (workload identity).
-
-    Raises:
-        Unusable: it is no key file.
-    """
+    """Return the account that ``key_file`` signs in; None where it does not name one (workload identity)."""
     try:
         content = json.loads(read_file(key_file))
     except FileNotFoundError as err:
@@ -98,18 +93,18 @@ def key_account(key_file: Path) -> str | None:
     return str(account) if account else None
 
 
-def account_of(login: Credentials) -> str | None:
-    """Return the account that a login names; None where it is a token, which names none.
+def account_of(user: str, secret: str) -> str | None:
+    """Return the account that a login names; None for a token.
 
     https://cloud.google.com/artifact-registry/docs/docker/authentication#json-key
     """
     try:
-        packed = base64.b64decode(login.secret) if login.user == _PACKED_KEY_USER else login.secret
-        if login.user in (_KEY_USER, _PACKED_KEY_USER):
+        packed = base64.b64decode(secret) if user == _PACKED_KEY_USER else secret
+        if user in (_KEY_USER, _PACKED_KEY_USER):
             return str(json.loads(packed)["client_email"])
     except MALFORMED:
         return None
-    return login.user if "@" in login.user else None
+    return user if "@" in user else None
 
 
 def run_login(command: Command) -> None:

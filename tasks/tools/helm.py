@@ -45,10 +45,7 @@ def pull(chart: str, version: str, repository: str, folder: Path) -> None:
 def template(
     folder: Path, chart: str, release: str, namespace: str, values: Sequence[str], kubernetes: str | None
 ) -> Output:
-    """Render the chart at ``chart`` in ``folder`` with its values files, also relative to it, the strongest last.
-
-    ``kubernetes`` is the cluster's version. What is wrong with the chart or the values is in the output.
-    """
+    """Render the chart in ``folder`` with values files there, the strongest last, for a version of Kubernetes."""
     files = (word for path in values for word in ("--values", path))
     cluster = ("--kube-version", kubernetes) if kubernetes else ()
     argv = ("helm", "template", release, f"./{chart}", "--namespace", namespace, *files, *cluster)

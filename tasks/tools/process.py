@@ -26,8 +26,7 @@ from typing import Any, TypeVar
 import sh
 
 from ..core import output
-from ..core.faults import ProgramFailed
-from ..core.session import held_back
+from ..core.faults import ProgramFailed, held_back
 from .command import Command, Output
 from .reach import environment, launcher, require_command
 
@@ -66,8 +65,8 @@ class TooSlow(ProgramFailed):
 class Pool(ThreadPoolExecutor):
     """Asks several things side by side.
 
-    When its block ends, by a fault or an interrupt too, questions without an answer are dropped, and programs that
-    were started for them are ended: those of pools that its threads opened as well.
+    When its block ends, by a fault or an interrupt too, open questions are dropped, and the programs that were started
+    for them are ended: those of pools that its threads opened as well.
     """
 
     def __init__(self) -> None:
@@ -105,13 +104,9 @@ def answer_of(asked: Future[T]) -> T:
 
 
 def capture(command: Command, *, seconds: float = LOOK_SECONDS) -> Output:
-    """Run ``command`` and return what it says, whatever its status.
+    """Run ``command`` and return what it says, whatever its status; raise ProgramFailed, or TooSlow after ``seconds``.
 
     It runs in a session of its own: an interrupt asks it to end, and lets it tidy up.
-
-    Raises:
-        ProgramFailed: it is missing, or cannot be started.
-        TooSlow: it did not end within ``seconds``.
     """
     argv = _argv(command)
     process = None
@@ -141,14 +136,11 @@ def run_checked(command: Command, *, hint: str, seconds: float = LOOK_SECONDS) -
 def attend(command: Command) -> int:
     """Run ``command`` on this terminal, its output on standard error, and return its exit status."""
     screen = sys.stderr.fileno()
-    return _watched(command, PERSON_SECONDS, _in=sys.stdin, _out=screen, _err=screen)
+    return _watched(command, PERSON_SECONDS, _in=command.stdin or sys.stdin, _out=screen, _err=screen)
 
 
 def run_folded(command: Command, what: str) -> Output:
-    """Run ``command``, which may take its time, and return what it says, whatever its status.
-
-    Meanwhile its last line is shown behind ``what``; all that it said where it fails, and with ``--debug``.
-    """
+    """Run ``command`` with its last line shown behind ``what``; return what it says, and show it where it fails."""
     with output.waiting(what) as wait:
         done = _heard(command, NO_BOUND, wait.hear, _tty_out=False)
     if done.ok:
@@ -158,17 +150,17 @@ def run_folded(command: Command, what: str) -> Output:
     return done
 
 
-def watch(command: Command, speaker: str) -> Output:
+def watch(command: Command) -> Output:
     """Run ``command``, show what it says as it says it, and return it whatever its status.
 
     Where standard error is a terminal, the program gets one too, so that it can draw its own progress. Its lines are
-    made harmless one by one; those that look like this program's own error or hint begin with ``speaker``.
+    made harmless one by one; those that look like this program's own error or hint begin with its name.
     """
     size = shutil.get_terminal_size()
     return _heard(
         command,
         PERSON_SECONDS,
-        lambda text: output.pass_on(f"{speaker}: {text}" if text.startswith(_OUR_LINES) else text),
+        lambda text: output.pass_on(f"{command.argv[0]}: {text}" if text.startswith(_OUR_LINES) else text),
         # By lines: half of a secret would not be recognized.
         _out_bufsize=1,
         _tty_out=sys.stderr.isatty(),
@@ -177,10 +169,7 @@ def watch(command: Command, speaker: str) -> Output:
 
 
 def find(name: str) -> str | None:
-    """Return the path of the program ``name``, or None.
-
-    What lies beside this Python counts last: chartpress is installed there, as a Python package.
-    """
+    """Return the path of the program ``name``, or None; what lies beside this Python (chartpress) counts last."""
     return shutil.which(name, path=os.pathsep.join((_path_outside_virtualenv(), str(Path(sys.executable).parent))))
 
 
@@ -230,7 +219,6 @@ def _begin(command: Command, argv: Sequence[str]) -> subprocess.Popen[bytes]:
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Ask programs to end, let them tidy up, and kill what is left."""
     for process in processes:
         process.terminate()
     for process in processes:
@@ -321,7 +309,6 @@ def _end_watched(process: sh.RunningCommand, ended: Future[None]) -> None:
 
 
 def _start(command: Command, ended: Future[None], options: dict[str, Any]) -> sh.RunningCommand:
-    """Start ``command`` in the background; ``ended`` is done once it has ended."""
     program, *arguments = _argv(command)
 
     def wait() -> None:
@@ -359,10 +346,9 @@ def _too_slow(command: Command, seconds: float) -> TooSlow:
 
 
 def _environment(command: Command) -> dict[str, str]:
-    """Return the child's environment.
+    """Return the child's environment, without a virtual environment's variables.
 
-    A virtual environment's variables stay out of it: gcloud and Docker's credential helpers are Python programs that
-    break when they find another interpreter first.
+    gcloud and Docker's credential helpers are Python programs that break when they find another interpreter first.
     """
     dropped = {*_VIRTUALENV, *command.unset}
     inherited = {name: value for name, value in os.environ.items() if name not in dropped}
@@ -370,7 +356,6 @@ def _environment(command: Command) -> dict[str, str]:
 
 
 def _path_outside_virtualenv() -> str:
-    """Return ``PATH`` without the folder of this Python's virtual environment."""
     path = os.environ.get("PATH", os.defpath)
     if sys.prefix == sys.base_prefix:
         return path

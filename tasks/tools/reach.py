@@ -45,12 +45,9 @@ _reach: Reach | None = None
 
 
 class Reach(NamedTuple):
-    """All that a rehearsal may reach.
+    """All that a rehearsal may reach: its folder, its registry (``127.0.0.1:PORT``), and this machine's engine.
 
-    Attributes:
-        folder: holds its clone and its git remote.
-        registry: its registry's ``127.0.0.1:PORT``.
-        engine: the Docker context of this machine's engine; its builder has the same name.
+    The engine is a Docker context, whose builder has the same name.
     """
 
     folder: Path
@@ -110,7 +107,6 @@ def require_registry(image: str) -> None:
 
 
 def _is_used(program: str, folder: Path | None, reach: Reach) -> bool:
-    """Whether a rehearsal runs the program in ``folder``: to build, or to read."""
     if program == "chartpress":
         # It pushes what the chartpress.yaml there names.
         return _is_inside(str(folder), reach)
@@ -118,7 +114,6 @@ def _is_used(program: str, folder: Path | None, reach: Reach) -> bool:
 
 
 def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output]) -> None:
-    """Check that the addresses which a git command reaches are in the rehearsal's folder."""
     first = _first_word(command.argv, _GIT_VALUES)
     name, arguments = "".join(command.argv[first : first + 1]), command.argv[first + 1 :]
     if name not in _GIT_REMOTE or _GET_URL in arguments:
@@ -147,12 +142,10 @@ def _looks(name: str, remote: str) -> Iterator[tuple[str, ...]]:
 
 
 def _is_inside(path: str, reach: Reach) -> bool:
-    """Whether ``path`` is an absolute path in the rehearsal's folder."""
     return Path(path).is_absolute() and Path(path).resolve().is_relative_to(reach.folder)
 
 
 def _require_docker(command: Command, reach: Reach) -> None:
-    """Check that docker works on this machine's engine, and pushes to the rehearsal's registry."""
     first = _first_word(command.argv, _DOCKER_VALUES)
     words = command.argv[first:]
     chosen = (*_values(command.argv[1:first], _ENGINE), *_values(words, _BUILDER))
@@ -194,13 +187,11 @@ def _first_word(argv: Sequence[str], with_value: Sequence[str]) -> int:
 
 
 def _operand(arguments: Sequence[str]) -> str:
-    """Return the first argument that is no flag; empty where there is none."""
     after = arguments[arguments.index("--") + 1 :] if "--" in arguments else arguments
     return next((one for one in after if "--" in arguments or not one.startswith("-")), "")
 
 
 def _values(arguments: Sequence[str], flags: Sequence[str]) -> Iterator[str]:
-    """Yield the values of ``flags``, in both spellings: ``--flag VALUE`` and ``--flag=VALUE``."""
     for index, argument in enumerate(arguments):
         flag, equals, value = argument.partition("=")
         if flag in flags:

@@ -1,29 +1,36 @@
-"""What a registry has of an image, and whether it may be pushed to, asked in the registry's own protocol.
+"""A registry: Docker's logins for it, what it has of an image, and whether it may be pushed to.
 
 The protocol is that of the OCI distribution specification
 (https://github.com/opencontainers/distribution-spec/blob/main/spec.md), the sign-in that of
-https://distribution.github.io/distribution/spec/auth/token/.
+https://distribution.github.io/distribution/spec/auth/token/. Docker's logins stand in its own configuration
+(https://docs.docker.com/reference/cli/docker/login/#credential-stores), or with the helpers that it names
+(https://github.com/docker/docker-credential-helpers).
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import contextlib
 import hashlib
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urljoin
 from urllib.request import parse_http_list, parse_keqv_list
 
-from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable, Unusable
+from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.http import Address, Answer, Connections, HttpRequest, Limits, basic, send
 from ..core.names import DOCKER_HUB, Reference, short_platform
-from .command import MALFORMED
-from .credentials import IDENTITY_TOKEN, DockerLogins
+from ..core.safe_files import read_file
+from .command import MALFORMED, Command, Output
 from .google import denied
+from .process import ask_all, capture
 from .reach import require_registry
 
 # https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
@@ -44,6 +51,73 @@ SECONDS = 20.0
 # The whole of a conversation has SECONDS; where something fails, Docker is asked instead of trying again.
 _CONNECT_SECONDS, _SHORTEST = 5.0, 0.001
 _LIMITS = Limits(attempts=1, size=4 * 1024 * 1024)
+# Docker's own name for Docker Hub, in its configuration and to its helpers.
+_HUB_KEY = "https://index.docker.io/v1/"
+# A helper's word for a secret that is no password, but a token to get one with.
+IDENTITY_TOKEN = "<token>"  # noqa: S105 - a marker of the protocol
+HELPER_SECONDS = 30.0
+
+
+@dataclass(eq=False)
+class Credentials:
+    """What Docker sends to a registry; ``secret``, a password or token, is never shown."""
+
+    user: str
+    secret: str = field(repr=False)
+
+
+@dataclass(eq=False)
+class DockerLogins:
+    """Docker's own configuration, as far as it says where credentials come from.
+
+    ``helpers`` are the credential helpers by registry host (``credHelpers``), ``store`` that for every other host
+    (``credsStore``), ``auths`` the logins that stand in the file itself, by host.
+    """
+
+    file: Path
+    helpers: Mapping[str, str]
+    store: str | None
+    auths: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def read(cls) -> DockerLogins:
+        """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none."""
+        file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+        try:
+            content = _object(json.loads(read_file(file)))
+        except (FileNotFoundError, NotADirectoryError):
+            content = {}
+        except OSError as err:
+            hint = f"ls -l {file}"
+            raise Unusable(f"Docker's configuration cannot be read: {err.strerror}", where=file, hint=hint) from err
+        except (ValueError, TypeError, RecursionError) as err:
+            hint = f"fix or remove it: {file}"
+            raise Unusable("Docker's configuration is not a JSON object", where=file, hint=hint) from err
+        helpers = {str(host): name for host, name in _mapping(content, "credHelpers").items() if isinstance(name, str)}
+        store = content.get("credsStore")
+        return cls(file, helpers, store if isinstance(store, str) and store else None, _mapping(content, "auths"))
+
+    def helper_for(self, host: str) -> str | None:
+        """Return the name of the helper that Docker asks for ``host``, or None."""
+        return self.helpers.get(_key(host), self.store)
+
+    def has_login(self, host: str) -> bool:
+        """Whether a login for ``host`` stands in the file itself."""
+        return _key(host) in self.auths or f"https://{host}" in self.auths
+
+    def credentials(self, host: str) -> Credentials | None:
+        """Return what Docker would send to ``host``: the helper's answer, or the login in the file, or None."""
+        helper = self.helper_for(host)
+        return ask_helper(helper, host) if helper else self._own_login(host)
+
+    def _own_login(self, host: str) -> Credentials | None:
+        entry = self.auths.get(_key(host), self.auths.get(f"https://{host}"))
+        packed = entry.get("auth") if isinstance(entry, dict) else None
+        try:
+            user, colon, secret = base64.b64decode(packed or "").decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError, TypeError, ValueError):
+            return None
+        return Credentials(user, secret) if colon else None
 
 
 class PlatformImage(NamedTuple):
@@ -129,9 +203,7 @@ class Conversation:
     ) -> Answer:
         """Send one request to ``path``, relative to :attr:`root`, signing in where the registry asks for it.
 
-        Raises:
-            Denied: there are no credentials, or they are not accepted.
-            Undecided: no answer came that can be relied on, or ``path`` leads to another server.
+        Raises Denied, or Undecided where no answer can be relied on, or ``path`` leads to another server.
         """
         if method != _READ:
             require_registry(str(self.repository))
@@ -185,7 +257,7 @@ class Conversation:
             raise Undecided from err
 
     def _request(self, method: str, address: Address, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
-        """Send one request within the conversation's time; what may pass is not tried again, but left to Docker."""
+        """Send one request within the conversation's time."""
         left = max(self.deadline - time.monotonic(), _SHORTEST)
         limits = _LIMITS._replace(connect=min(_CONNECT_SECONDS, left), read=left, total=left)
         try:
@@ -196,7 +268,6 @@ class Conversation:
 
 
 def _words(answer: Answer) -> str:
-    """Return what the registry says is wrong: the messages of its JSON errors, else its status."""
     try:
         errors = json.loads(answer.body)["errors"]
         said = "; ".join(f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors)
@@ -205,13 +276,48 @@ def _words(answer: Answer) -> str:
     return said[:LONGEST_WORDS] or f"it answers {answer.status}"
 
 
-def look_up(image: Reference) -> FoundImage | None:
-    """Return what the registry has of ``image``; None where it has no such image.
+def ask_helper(helper: str, host: str) -> Credentials | None:
+    """Return what the credential helper has for ``host``; None where it is missing, has nothing, or fails."""
+    question = Command((f"docker-credential-{helper}", "get"), stdin=_key(host))
+    try:
+        return _credentials(capture(question, seconds=HELPER_SECONDS))
+    except ProgramFailed:
+        return None
 
-    Raises:
-        Refused: what it has cannot be used.
-        Undecided: its answer is none of these: then Docker itself is to be asked.
-    """
+
+def answering_hosts(helpers: Mapping[str, str]) -> frozenset[str]:
+    """Return the hosts that their credential helper answers for; ``helpers`` has the helpers' names by host."""
+    answers = ask_all(lambda host: ask_helper(helpers[host], host), helpers)
+    return frozenset(host for host, answer in zip(helpers, answers, strict=True) if answer is not None)
+
+
+def _credentials(output: Output) -> Credentials | None:
+    try:
+        answer = json.loads(output.text) if output.ok else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(answer, dict) or not answer.get("Secret"):
+        return None
+    return Credentials(str(answer.get("Username", "")), str(answer["Secret"]))
+
+
+def _key(host: str) -> str:
+    return _HUB_KEY if host == DOCKER_HUB else host
+
+
+def _object(content: object) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise TypeError
+    return content
+
+
+def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:
+    value = content.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def look_up(image: Reference) -> FoundImage | None:
+    """Return what the registry has of ``image``, or None; raise Refused, or Undecided where Docker is to be asked."""
     try:
         conversation = Conversation(image)
         body = _manifest(conversation, image.digest or image.tag or "latest")
@@ -227,10 +333,7 @@ def look_up(image: Reference) -> FoundImage | None:
 
 
 def require_push_right(repository: Reference) -> None:
-    """Check that Docker's credentials may push to ``repository``: an upload is begun, and given up at once.
-
-    Raises Denied where the registry says no; any other answer is left to the push itself.
-    """
+    """Check that Docker's credentials may push, by an upload that is given up at once; raise Denied if not."""
     conversation = Conversation(repository, "pull,push")
     with contextlib.suppress(Undecided):
         reply = conversation.send("POST", _UPLOADS)
@@ -241,10 +344,7 @@ def require_push_right(repository: Reference) -> None:
 
 
 def put_tag(source: Reference, tag: str) -> str:
-    """Put the manifest of ``source``, an image pinned by digest, under another tag, and return its digest: the same.
-
-    It raises as :meth:`Conversation.send`.
-    """
+    """Put the manifest of ``source``, an image pinned by digest, under another tag, and return its digest."""
     conversation = Conversation(source, "pull,push")
     found = conversation.send("GET", f"manifests/{source.digest}", _ACCEPT)
     if found.status != _OK or _digest(found.body) != source.digest:
@@ -257,7 +357,6 @@ def put_tag(source: Reference, tag: str) -> str:
 
 
 def _manifest(conversation: Conversation, name: str) -> bytes | None:
-    """Return the manifest or index that ``name`` (a tag or digest) stands for; None where there is none."""
     reply = conversation.send("GET", f"manifests/{name}", _ACCEPT)
     if reply.status == _NOT_FOUND and any(code in _words(reply) for code in _MISSING):
         return None

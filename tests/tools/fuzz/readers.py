@@ -31,12 +31,11 @@ from tasks.repo.secrets import credential_in
 from tasks.repo.values import PinnedImage, image_at, warnings, with_image
 from tasks.tools import docker, google
 from tasks.tools.command import Command, Output
-from tasks.tools.credentials import DockerLogins, ask_helper
 from tasks.tools.forges import GitHub, opening_address, read_remote
 from tasks.tools.git import Git
 from tasks.tools.git_faults import push_fault, remote_fault
 from tasks.tools.google import denied
-from tasks.tools.registry import Undecided, look_up, require_push_right
+from tasks.tools.registry import DockerLogins, Undecided, ask_helper, look_up, require_push_right
 from tests.support.charts import archive, entry
 from tests.support.helm import RELEASES, chart_archive, index_text
 
@@ -131,7 +130,7 @@ def _answering(answer: Callable[[], tuple[int, bytes]]) -> Iterator[None]:
         return Output(status, data, data.decode("utf-8", "replace"))
 
     with contextlib.ExitStack() as stack:
-        for room in ("tools.process", "tools.docker", "tools.git", "tools.credentials", "tools.forges", "image.tag"):
+        for room in ("tools.process", "tools.docker", "tools.git", "tools.registry", "tools.forges", "image.tag"):
             stack.enter_context(patch(f"tasks.{room}.capture", capture))
         yield
 
@@ -228,7 +227,7 @@ def _docker_config(data: bytes) -> None:
         for host in ("quay.io", "docker.io"):
             logins.helper_for(host)
             logins.has_login(host)
-            with patch("tasks.tools.credentials.ask_helper", lambda *_: None):
+            with patch("tasks.tools.registry.ask_helper", lambda *_: None):
                 logins.credentials(host)
 
 

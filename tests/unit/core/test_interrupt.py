@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import sh
 
-from tasks.core.locks import temporary_folder
+from tasks.core.safe_files import temporary_folder
 from tasks.tools.command import Command
 from tasks.tools.process import Pool, ask_all, attend, capture, watch
 from tests.support.cli import INVOKE
@@ -168,7 +168,7 @@ def test_a_signal_ends_every_program_that_was_asked_side_by_side(number: signal.
     for folder in folders:
         folder.mkdir()
     script = (
-        "import sys\nfrom pathlib import Path\nfrom tasks.core.session import asked_to_end_is_ctrl_c\n"
+        "import sys\nfrom pathlib import Path\nfrom tasks.core.faults import asked_to_end_is_ctrl_c\n"
         "from tasks.tools.process import Command, ask_all, capture\nwith asked_to_end_is_ctrl_c():\n"
         f"    ask_all(capture, [Command(('sh', '-c', {SLEEPER!r}), Path(folder)) for folder in sys.argv[1:]])"
     )
@@ -186,7 +186,7 @@ def test_a_signal_that_does_not_wake_the_main_thread_ends_what_was_asked(tmp_pat
     """The main thread blocks the signal, so that another one gets it: as when it arrives just before the wait."""
     script = (
         "import signal, sys, threading\nfrom pathlib import Path\n"
-        "from tasks.core.session import asked_to_end_is_ctrl_c\n"
+        "from tasks.core.faults import asked_to_end_is_ctrl_c\n"
         "from tasks.tools.process import Command, ask_all, capture\n"
         "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
         "with asked_to_end_is_ctrl_c():\n"

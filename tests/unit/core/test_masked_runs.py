@@ -36,7 +36,7 @@ def hub(tmp_path: Path, helm_repository: HelmServer) -> Hub:
 
 
 def test_what_a_program_draws_on_a_terminal_is_masked() -> None:
-    watched = "import sys\nfrom tasks.tools.process import Command, watch\nwatch(Command(tuple(sys.argv[1:])), 'git')"
+    watched = "import sys\nfrom tasks.tools.process import Command, watch\nwatch(Command(tuple(sys.argv[1:])))"
     argv = (sys.executable, "-c", watched, "printf", "a token: %s\n%s", *list(IN_SHELL.values())[:2])
     assert run_on_screen(*argv, cwd=PROJECT, env=IN_SHELL).out == "a token: ***\n***"
 

@@ -104,7 +104,7 @@ def test_what_a_program_says_is_masked(
 ) -> None:
     monkeypatch.setenv("HUB_TOKEN", "tulip-garden-4711")
     monkeypatch.setattr(sys, "stderr", sys.__stderr__)
-    output = watch(Command(("sh", "-c", "printf 'a%s\\n' $HUB_TOKEN; printf '\\377 b' >&2")), "git")
+    output = watch(Command(("sh", "-c", "printf 'a%s\\n' $HUB_TOKEN; printf '\\377 b' >&2")))
     assert output.ok
     assert capfdbinary.readouterr().err == b"a***\n\\xff b"
 
@@ -117,7 +117,7 @@ def test_a_secret_is_masked_however_a_program_writes_it(
     script = tmp_path / "slow"
     script.write_text("#!/bin/sh\nprintf tulip-; sleep 0.2; printf garden-; sleep 0.2; echo 4711\n")
     script.chmod(0o755)
-    watch(Command((str(script),)), "git")
+    watch(Command((str(script),)))
     assert capfdbinary.readouterr().err == b"***\n"
 
 

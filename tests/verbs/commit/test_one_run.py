@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import Refused
-from tasks.core.locks import MarkedFolder
+from tasks.core.safe_files import MarkedFolder
 from tasks.repo.files import scratch_folder, sweep
 from tasks.run import LOCK_FILE, one_run_at_a_time
 from tasks.tools.git import Git

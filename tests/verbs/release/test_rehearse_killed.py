@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.locks import MARK, MarkedFolder
+from tasks.core.safe_files import MARK, MarkedFolder
 from tasks.rehearsal.cleanup import TEMPORARY, Record, clear_up_after_killed_ones, rehearsal_folder
 from tests.support.cli import INVOKE, run_task, sh
 from tests.support.helm import HelmServer

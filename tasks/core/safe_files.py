@@ -1,8 +1,9 @@
-"""Locks that end with their process, and temporary folders that hold one.
+"""Files of this machine: those that somebody else may have made, locks, and temporary folders.
 
-A folder is made with a mark in it: a file that is locked while the folder is used. A mark that is free was left by a
-run that was killed, and the next run clears the folder away. A folder without a mark, of another user, or behind a link
-is never touched.
+Files are opened so that none of them can hold this program, and reading them is bounded. Locks end with their process.
+A temporary folder is made with a mark in it: a file that is locked while the folder is used. A mark that is free was
+left by a run that was killed, and the next run clears the folder away. A folder without a mark, of another user, or
+behind a link is never touched.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import posixpath
 import shlex
 import shutil
 import stat
@@ -19,21 +21,78 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .faults import Unusable
-from .session import held_back
+from .faults import Unusable, held_back
 
+LARGEST_FILE = 16 * 1024 * 1024
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
 MARK = ".hubpress"
 _WORDS = b"hubpress made this folder, and clears it away\n"
 # A pipe would keep us waiting, a link could lead to a file of the user's own.
 _SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
-def open_lock(file: Path, flags: int = os.O_RDWR | os.O_CREAT, *, shared: bool = False) -> int:
-    """Return a descriptor of a lock's file, which is this user's own unless it is ``shared``.
+def is_passable(text: str) -> bool:
+    """Whether ``text`` can be given to a program, and be a file's name: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and text.encode("utf-8", "replace").decode() == text
 
-    Raises:
-        OSError: it cannot be opened, or is something else; ``strerror`` says what.
+
+def is_inside(path: str, folder: str = "") -> bool:
+    """Whether ``path``, as written, relative to a ``folder`` of a repository, names something in that repository."""
+    whole = posixpath.normpath(posixpath.join(folder, path))
+    return not whole.startswith("/") and whole.partition("/")[0] != ".."
+
+
+def read_file(file: Path, limit: int = LARGEST_FILE) -> bytes:
+    """Return the bytes of a regular file, symbolic links followed.
+
+    Raises FileNotFoundError or NotADirectoryError, else OSError whose ``strerror`` says why: also for a file of another
+    kind, or of more than ``limit`` bytes.
     """
+    with os.fdopen(_open_file(file, os.O_RDONLY), "rb") as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"it is larger than {limit / 2**20:g} MiB")
+    return data
+
+
+def append_to_file(file: Path, data: bytes) -> None:
+    """Append ``data`` to a regular file, which is made where there is none."""
+    with os.fdopen(_open_file(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as stream:
+        stream.write(data)
+
+
+def _open_file(file: Path, flags: int) -> int:
+    """Open a regular file; opening anything else could wait, or set a device going."""
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            _require_regular(file.stat())
+        descriptor = os.open(file, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o666)
+    except ValueError as err:  # a NUL, or half of a surrogate pair
+        raise OSError(errno.EINVAL, "no file can have that name") from err
+    except OSError as err:
+        raise (OSError(errno.ELOOP, "it is a loop of symbolic links") if err.errno == errno.ELOOP else err) from err
+    try:
+        # It may have become another one meanwhile.
+        _require_regular(os.fstat(descriptor))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _require_regular(found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, f"it is {_KINDS.get(stat.S_IFMT(found.st_mode), 'not a regular file')}")
+
+
+def open_lock(file: Path, flags: int = os.O_RDWR | os.O_CREAT, *, shared: bool = False) -> int:
+    """Return a descriptor of a lock's file, which is this user's own unless it is ``shared``; raise OSError if not."""
     descriptor = os.open(file, flags | _SAFELY, 0o666 if shared else 0o600)
     found = os.fstat(descriptor)
     what = "" if shared or found.st_uid == os.getuid() else "it belongs to another user"
@@ -125,11 +184,7 @@ class MarkedFolder(NamedTuple):
 
 @contextlib.contextmanager
 def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
-    """Make a marked folder for as long as the block runs, after clearing away what killed runs have left beside it.
-
-    Raises:
-        Unusable: it cannot be made, or the block cannot write a file.
-    """
+    """Make a marked folder for the block, after clearing away what killed runs have left beside it."""
     place = place or Path(tempfile.gettempdir())
     clear_away(prefix, place)
     try:
