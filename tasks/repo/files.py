@@ -13,20 +13,19 @@ import posixpath
 import re
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from ..core.faults import Unusable
-from ..core.locks import clear_away, temporary_folder
+from ..core.locks import clear_away
 from ..core.plan import Action, Fact
 from ..core.reading import read_file
 from ..core.session import held_back
 from ..tools.git import Git
 
 SUFFIX = ".hubpress-new"
-_FOLDER = "hubpress-scratch-"
+SCRATCH = "hubpress-scratch-"
 # What tempfile puts between a prefix and a suffix.
 _RANDOM = "[a-z0-9_]{8}"
 _HALF_WRITTEN = re.compile(rf"\..+\.{_RANDOM}{re.escape(SUFFIX)}", re.DOTALL)
@@ -91,27 +90,20 @@ class WorkingTree(NamedTuple):
         wanted = [edit for edit in edits if edit.changes]
         with contextlib.ExitStack() as stack:
             staged = [(edit, *stack.enter_context(_staged(self._place(edit.path), edit))) for edit in wanted]
+            done: list[FileEdit] = []
             with held_back():
-                self._take_places(staged)
+                try:
+                    for edit, new, old in staged:
+                        new.replace(old)
+                        done.append(edit)
+                except OSError as err:
+                    self.replace(
+                        [FileEdit(one.path, one.after, one.before, "") for one in done if one.before is not None]
+                    )
+                    for one in (one for one in done if one.before is None):
+                        (self.top / one.path).unlink(missing_ok=True)
+                    raise _unwritable(staged[len(done)][0], err) from err
         return {edit.path: edit.after for edit in edits}
-
-    def _take_places(self, staged: Sequence[tuple[FileEdit, Path, Path]]) -> None:
-        done: list[FileEdit] = []
-        try:
-            for edit, new, old in staged:
-                new.replace(old)
-                done.append(edit)
-        except OSError as err:
-            self._take_back(done)
-            raise _unwritable(staged[len(done)][0], err) from err
-
-    def _take_back(self, done: Sequence[FileEdit]) -> None:
-        self.replace(
-            [FileEdit(edit.path, edit.after, edit.before, edit.summary) for edit in done if edit.before is not None]
-        )
-        for edit in done:
-            if edit.before is None:
-                (self.top / edit.path).unlink(missing_ok=True)
 
     def _place(self, path: str) -> Path:
         place = place_of(self.top, path)
@@ -237,14 +229,9 @@ def is_half_written(path: str) -> bool:
     return bool(_HALF_WRITTEN.fullmatch(path.rpartition("/")[2]))
 
 
-def scratch_folder(git: Git) -> AbstractContextManager[Path]:
-    """Return a context with a temporary folder inside the clone's ``.git``."""
-    return temporary_folder(_FOLDER, git.git_dir)
-
-
 def sweep(git: Git) -> None:
     """Remove what a killed run has left in the clone, as far as possible; no other run may be under way."""
-    clear_away(_FOLDER, git.git_dir)
+    clear_away(SCRATCH, git.git_dir)
     for path in git.names("ls-files", "--others", "-z", "--", f":(top,glob)**/.*{SUFFIX}"):
         file = git.folder / path
         if is_half_written(path) and not file.is_symlink():
