@@ -19,8 +19,18 @@ from ..core.faults import DOOR, Unusable
 from ..core.names import is_name
 from ..core.settings import FILE, Settings, ValuesTarget, WholeImage, variable
 from ..tools.git import Git
-from .chart import CHART_FILES, Requirement, dependencies_in, requirements
-from .chartpress import NO_ARGUMENTS, BuildArgument, ChartSpec, ImageSpec, read_chartpress, values_of
+from .charts import (
+    CHART_FILES,
+    NO_ARGUMENTS,
+    BuildArgument,
+    ChartSpec,
+    ImageSpec,
+    Requirement,
+    dependencies_in,
+    read_chartpress,
+    requirements,
+    values_of,
+)
 from .dockerfile import HUB_NAMES, BaseImage, copied_files, hub_base
 from .files import Files, behind_links, is_below, is_glob, join, read_all, require
 from .values import image_at

@@ -17,7 +17,7 @@ from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import ValuesTarget
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, described, duplicates, parse, target_of
-from .chartpress import ImageSpec
+from .charts import ImageSpec
 from .files import Files, behind_links, is_glob
 from .yaml_edit import Added, Path, Shared, follow, reach, text_at, with_scalars
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
-from tasks.repo.chartpress import BuildArgument, ChartSpec, ImageSpec, read_chartpress
+from tasks.repo.charts import BuildArgument, ChartSpec, ImageSpec, read_chartpress
 
 from ...support.real import CAL_ICOR
 

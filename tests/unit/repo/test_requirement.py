@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.core.faults import Unusable
-from tasks.repo.chart import Requirement, requirements, with_version
+from tasks.repo.charts import Requirement, requirements, with_version
 
 from ...support.real import CAL_ICOR
 
