@@ -42,6 +42,23 @@ class Requirement(NamedTuple):
     line: int
 
 
+class BareChart(NamedTuple):
+    """A chart that depends on Zero to JupyterHub; its folder is relative to the repository's top."""
+
+    folder: str
+    requirement: Requirement
+
+    @property
+    def values_path(self) -> str:
+        """The dotted path of the hub image in its values."""
+        return f"{self.requirement.alias or self.requirement.name}.hub.image"
+
+    @property
+    def values_file(self) -> str:
+        """Its values.yaml, relative to the repository's top."""
+        return join(self.folder, "values.yaml")
+
+
 def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
     """Return every dependency, in the file's order."""
     document = parse(data, where)

@@ -22,8 +22,11 @@ from ..core.locks import clear_away
 from ..core.plan import Action, Fact
 from ..core.reading import read_file
 from ..core.session import held_back
+from ..core.settings import Settings
 from ..tools.git import Git
 
+# Lines that may be a chart's list of dependencies, or a marker.
+_TELLING = ("^dependencies:", "hubpress:", "renovate:")
 SUFFIX = ".hubpress-new"
 SCRATCH = "hubpress-scratch-"
 # What tempfile puts between a prefix and a suffix.
@@ -152,6 +155,36 @@ class Committed:
     def load(self, paths: Sequence[str]) -> None:
         new = [path for path in dict.fromkeys(paths) if path not in self._known]
         self._known.update(self.git.show_all(new, self.revision))
+
+
+class Listing(NamedTuple):
+    """What git lists of a repository.
+
+    Attributes:
+        files: all files, those included that are not committed yet and not ignored.
+        matching: the committed files that a pattern of the settings stands for, by the pattern.
+        telling: the committed files that may list a chart's dependencies, or have a marker.
+    """
+
+    files: tuple[str, ...]
+    matching: Mapping[str, tuple[str, ...]]
+    telling: tuple[str, ...]
+
+    @classmethod
+    def of(cls, git: Git, settings: Settings) -> Listing:
+        """Ask git."""
+        patterns = dict.fromkeys([*(one.file for one in settings.values), *(one.file for one in settings.pins)])
+        words = [word for text in _TELLING for word in ("-e", text)]
+        return cls(
+            tuple(dict.fromkeys(git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard"))),
+            {
+                pattern: git.names("ls-files", "-z", "--", f":(glob){pattern}")
+                if is_glob(pattern)
+                else (behind_links(git.folder, pattern),)
+                for pattern in patterns
+            },
+            git.ask("grep", "-I", "--files-with-matches", "-z", "--full-name", "--basic-regexp", *words).names,
+        )
 
 
 def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact] = ()) -> Action:

@@ -21,12 +21,11 @@ from ..core.yaml_tree import Document, Edit, MappingNode, load, parse, typed
 from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
 from ..tools.forges import read_remote
-from .charts import ChartSpec, ImageSpec, Requirement
+from .charts import BareChart, ChartSpec, ImageSpec, Requirement
 from .files import SUFFIX, FileEdit, Files, edit_action, is_below, join
 from .hub import JUPYTERHUBS, Hub
 from .layout import (
     CHARTPRESS_FILE,
-    BareChart,
     Layout,
     NotNamed,
     found_image,

@@ -32,8 +32,7 @@ from .charts import (
     with_version,
 )
 from .dockerfile import hub_base, with_base
-from .files import Files, is_glob, join, require
-from .layout import Listing
+from .files import Files, Listing, is_glob, join, require
 from .yaml_edit import Path, follow, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.core.settings import Settings
+from tasks.repo.files import Listing
 from tasks.repo.hub import Hub
-from tasks.repo.layout import Listing
 from tasks.tools.git import Git
 
 if TYPE_CHECKING:
