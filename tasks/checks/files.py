@@ -14,7 +14,7 @@ from ..image.inputs import sources_of
 from ..image.tag import HEAD, history_of, name_image, names_commit
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
-from ..repo.chart import requirements
+from ..repo.charts import requirements
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage
 from ..repo.pins import Kind, Lock

@@ -17,7 +17,7 @@ from ..core.names import Reference
 from ..core.settings import FILE
 from ..core.yaml_tree import MERGE, Data, Scalar, Text, Unreadable, load
 from ..image.proof import is_out_of_reach
-from ..repo.chart import requirements
+from ..repo.charts import requirements
 from ..repo.deploying import deployments, is_encrypted
 from ..repo.hub import Hub
 from ..repo.values import TAG_KEY, image_at

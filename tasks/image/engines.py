@@ -25,9 +25,10 @@ from typing import Any, NamedTuple, Protocol
 from ..core import output
 from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable, nearest
 from ..core.names import Reference
+from ..core.safe_files import temporary_folder
 from ..core.settings import CACHE_OFF, CHARTPRESS, BuildOptions
 from ..core.visible import keep_secret
-from ..repo.files import scratch_folder
+from ..repo.files import SCRATCH
 from ..repo.hub import Hub
 from ..repo.remotes import upstream_address
 from ..tools import docker
@@ -87,7 +88,7 @@ def engine_for(hub: Hub, options: BuildOptions) -> Engine:
 def build_images(build: Build, engine: Engine) -> list[ImageBuild]:
     """Build and push, then prove each image from what its registry has; return the images."""
     named = name_after_commit(build)
-    with scratch_folder(named.hub.git) as scratch:
+    with temporary_folder(SCRATCH, named.hub.git.git_dir) as scratch:
         written = write_contexts(named, scratch / _UPLOAD)
         digests = engine.build(written, scratch)
     return [one.proved(digests.get(one.key)) if build.pushes else one for one in written.to_build]

@@ -27,7 +27,7 @@ from ..core.settings import CACHE_OFF, BuildOptions, BumpOptions, CommitOptions,
 from ..core.yaml_tree import parse
 from ..image.proof import Base
 from ..image.tree import SUBMODULE, submodule_names
-from ..repo.chartpress import ChartSpec, read_chartpress
+from ..repo.charts import ChartSpec, read_chartpress
 from ..repo.edits import PinnedPlace, image_edits
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, helm_repository, open_hub, open_repository

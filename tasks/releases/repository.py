@@ -216,23 +216,18 @@ def _values_in(data: bytes, where: str) -> Data:
     try:
         for name, content in _regular_files(unpacked(data, LARGEST_ARCHIVE)):
             if PurePosixPath(name).parts[1:] == ("values.yaml",):
-                return _load_values(content, where)
+                if len(content) > LARGEST_VALUES:
+                    raise _unusable(f"values.yaml in the archive is over {LARGEST_VALUES // 2**20} MiB", where)
+                return load(bytes(content).decode())
     except TooLarge:
         raise _unusable(f"the archive unpacks to more than {LARGEST_ARCHIVE // 2**20} MiB", where) from None
-    except (NotGzip, _NotTar) as error:
-        raise _unusable("not a chart archive", where) from error
-    raise _unusable("the archive has no values.yaml", where)
-
-
-def _load_values(content: memoryview, where: str) -> Data:
-    if len(content) > LARGEST_VALUES:
-        raise _unusable(f"values.yaml in the archive is over {LARGEST_VALUES // 2**20} MiB", where)
-    try:
-        return load(bytes(content).decode())
     except UnicodeDecodeError as error:
         raise _unusable("values.yaml in the archive is not text in UTF-8", where) from error
     except Unreadable as error:
         raise _unusable(f"values.yaml in the archive {error}", where) from error
+    except (NotGzip, _NotTar) as error:
+        raise _unusable("not a chart archive", where) from error
+    raise _unusable("the archive has no values.yaml", where)
 
 
 class _NotTar(Exception):  # noqa: N818 - says what is wrong with the data

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
@@ -92,16 +93,11 @@ def _labels(data: bytes, path: str, request: PullRequestPaths) -> Iterator[str]:
 def _applies(rules: Data, request: PullRequestPaths) -> bool:
     if not isinstance(rules, list):
         raise TypeError("a label needs a list of rules")
-    if any(_is_of_version_4(rule) for rule in rules):
+    # Up to version 4 a rule is a glob, or lists globs under any or all; since version 5 those list mappings.
+    lists = [rule.get(key) or () if isinstance(rule, dict) else [rule] for rule in rules for key in (_ANY, _ALL)]
+    if any(isinstance(one, str) for items in lists for one in items):
         return any(_version_4(rule, request.files) for rule in rules)
     return _version_5([rule for rule in rules if rule], request)
-
-
-def _is_of_version_4(rule: Data) -> bool:
-    """Whether a rule is a glob, or lists globs under ``any`` or ``all``; since version 5 those list mappings."""
-    if isinstance(rule, dict):
-        return any(isinstance(one, str) for key in (_ANY, _ALL) for one in rule.get(key) or ())
-    return isinstance(rule, str)
 
 
 def _version_4(rule: Data, files: Sequence[str]) -> bool:
@@ -133,22 +129,20 @@ def _conditions(config: Data, request: PullRequestPaths) -> Iterator[bool]:
             for name, globs in (entry for one in _items(value) for entry in _mapping(one).items()):
                 if name not in _QUANTIFIERS:
                     raise ValueError(f"{_FILES} has no option {name}")
-                yield _QUANTIFIERS[name](_matches_dotted, _texts(globs), request.files)
+                yield _QUANTIFIERS[name](partial(_matches, flags=_GLOBS | glob.DOTGLOB), _texts(globs), request.files)
         elif key in (_BASE, _HEAD):
             branch = request.base if key == _BASE else request.head
             yield from (re.search(pattern, branch) is not None for pattern in _texts(value))
 
 
 def _matches(file: str, pattern: str, flags: int = _GLOBS) -> bool:
-    """Whether ``file`` matches a glob as the library minimatch reads it; each ``!`` before it negates it once more."""
+    """Whether ``file`` matches a glob as the library minimatch reads it; each ``!`` before it negates it once more.
+
+    Since version 5 stars also match a dot at the start of a name.
+    """
     wanted = pattern.lstrip("!")
     is_match = not wanted.startswith("#") and glob.globmatch(file, wanted.removeprefix("./"), flags=flags)
     return is_match != bool((len(pattern) - len(wanted)) % 2)
-
-
-def _matches_dotted(file: str, pattern: str) -> bool:
-    """Whether ``file`` matches a glob whose stars also match a dot at the start of a name, as since version 5."""
-    return _matches(file, pattern, _GLOBS | glob.DOTGLOB)
 
 
 def _mapping(value: Data) -> dict[str | None, Data]:

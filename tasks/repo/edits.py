@@ -6,8 +6,7 @@ for plans.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..core.faults import Fault, ProgramFailed, Refused, Unusable
@@ -16,7 +15,6 @@ from ..core.plan import Action, Fact, Values
 from ..core.settings import CHART
 from ..releases.versions import allows
 from ..tools import helm
-from ..tools.command import Command
 from .files import Edited, FileEdit, Files, WorkingTree, edit_action, require
 from .hub import Hub, HubImage
 from .pins import Lock, Pin
@@ -78,16 +76,31 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
     if not stale:
         return plain
     for lock in stale:
-        _require_refreshable(hub, lock)
+        if lock.file != lock.written(hub.files):
+            raise Refused(
+                "the lock file must move with the requirement, and Helm writes another one for the chart's apiVersion",
+                where=lock.file,
+                hint=lock.how_to_refresh(hub.files),
+            )
+        helm.require_helm(lock.file)
     commands = {lock: helm.update_command(hub.git.folder / lock.folder) for lock in stale}
     tree = WorkingTree(hub.git.folder)
 
     def do(_: Values) -> Values:
         left = tree.replace(plain_edits)
-        with _undone_on_fault(tree, plain_edits, [*stale.values()]):
+        try:
             for lock, edit in stale.items():
                 helm.update(hub.git.folder / lock.folder)
-                _require_locked(lock, edit, tree, commands[lock])
+                wanted = lock.read(Edited(tree, {lock.file: edit.after})).text
+                if not allows(wanted, lock.read(tree).text):
+                    what, hint = f"helm did not lock {lock.name} at {wanted}", str(commands[lock])
+                    raise ProgramFailed(what, where=lock.file, hint=hint)
+        except Fault:
+            # What helm made of the locks is known now; elsewhere only our own bytes are taken back.
+            made = [*plain_edits, *(one._replace(after=tree.read(one.path) or b"") for one in stale.values())]
+            back = [edit._replace(before=edit.after, after=edit.before or b"") for edit in made]
+            tree.replace([edit for edit in back if tree.read(edit.path) == edit.before])
+            raise
         return {**left, **{lock.file: tree.read(lock.file) for lock in stale}}
 
     what = f"edit {', '.join(edit.path for edit in (*plain_edits, *stale.values()) if edit.changes)}"
@@ -101,7 +114,19 @@ def image_edits(hub: Hub, pins: Iterable[PinnedPlace]) -> tuple[FileEdit, ...]:
     by_file: dict[str, list[PinnedPlace]] = {}
     for pin in pins:
         by_file.setdefault(pin.place.file, []).append(pin)
-    return tuple(_values_edit(hub, file, pinned) for file, pinned in by_file.items())
+    edits = []
+    for file, pinned in by_file.items():
+        before = hub.files.read(file)
+        if before is None:
+            keys = pinned[0].place.path.split(".")
+            lines = "".join(f"{{{key}: " for key in keys) + "{name: , tag: }" + "}" * len(keys)
+            raise Unusable("the values file is missing", where=file, hint=f"write it with {lines}")
+        after = before
+        for pin in pinned:
+            after = with_image(after, pin.place.path, pin.image, file)
+        said = ", ".join(f"{pin.place.path} -> {pin.image.name}:{pin.image.tag}" for pin in pinned)
+        edits.append(FileEdit(file, before, after, said))
+    return tuple(edits)
 
 
 def foreign_changes(hub: Hub) -> tuple[str, ...]:
@@ -120,46 +145,3 @@ def foreign_changes(hub: Hub) -> tuple[str, ...]:
             after = with_image(data, place.path, named, place.file)
             ours = Edited(ours, {place.file: after})
     return tuple(path for path in changed if ours.read(path) != hub.files.read(path))
-
-
-def _values_edit(hub: Hub, file: str, pins: Sequence[PinnedPlace]) -> FileEdit:
-    before = hub.files.read(file)
-    if before is None:
-        keys = pins[0].place.path.split(".")
-        lines = "".join(f"{{{key}: " for key in keys) + "{name: , tag: }" + "}" * len(keys)
-        raise Unusable("the values file is missing", where=file, hint=f"write it with {lines}")
-    after = before
-    for pin in pins:
-        after = with_image(after, pin.place.path, pin.image, file)
-    return FileEdit(
-        file, before, after, ", ".join(f"{pin.place.path} -> {pin.image.name}:{pin.image.tag}" for pin in pins)
-    )
-
-
-def _require_refreshable(hub: Hub, lock: Lock) -> None:
-    if lock.file != lock.written(hub.files):
-        raise Refused(
-            "the lock file must move with the requirement, and Helm writes another one for the chart's apiVersion",
-            where=lock.file,
-            hint=lock.how_to_refresh(hub.files),
-        )
-    helm.require_helm(lock.file)
-
-
-def _require_locked(lock: Lock, planned: FileEdit, tree: WorkingTree, command: Command) -> None:
-    wanted = lock.read(Edited(tree, {lock.file: planned.after})).text
-    if not allows(wanted, lock.read(tree).text):
-        raise ProgramFailed(f"helm did not lock {lock.name} at {wanted}", where=lock.file, hint=str(command))
-
-
-@contextlib.contextmanager
-def _undone_on_fault(tree: WorkingTree, edits: Sequence[FileEdit], locks: Sequence[FileEdit]) -> Iterator[None]:
-    """Put the files of ``edits`` and the locks back as they were when the block ends with a fault."""
-    try:
-        yield
-    except Fault:
-        # What helm made of the locks is known now; elsewhere only our own bytes are taken back.
-        made = (*edits, *(lock._replace(after=tree.read(lock.path) or b"") for lock in locks))
-        back = [edit._replace(before=edit.after, after=edit.before or b"") for edit in made]
-        tree.replace([edit for edit in back if tree.read(edit.path) == edit.before])
-        raise

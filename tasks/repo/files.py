@@ -13,18 +13,20 @@ import posixpath
 import re
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from ..core.faults import Unusable, held_back
 from ..core.plan import Action, Fact
-from ..core.safe_files import clear_away, read_file, temporary_folder
+from ..core.safe_files import clear_away, read_file
+from ..core.settings import Settings
 from ..tools.git import Git
 
+# Lines that may be a chart's list of dependencies, or a marker.
+_TELLING = ("^dependencies:", "hubpress:", "renovate:")
 SUFFIX = ".hubpress-new"
-_FOLDER = "hubpress-scratch-"
+SCRATCH = "hubpress-scratch-"
 # What tempfile puts between a prefix and a suffix.
 _RANDOM = "[a-z0-9_]{8}"
 _HALF_WRITTEN = re.compile(rf"\..+\.{_RANDOM}{re.escape(SUFFIX)}", re.DOTALL)
@@ -89,27 +91,20 @@ class WorkingTree(NamedTuple):
         wanted = [edit for edit in edits if edit.changes]
         with contextlib.ExitStack() as stack:
             staged = [(edit, *stack.enter_context(_staged(self._place(edit.path), edit))) for edit in wanted]
+            done: list[FileEdit] = []
             with held_back():
-                self._take_places(staged)
+                try:
+                    for edit, new, old in staged:
+                        new.replace(old)
+                        done.append(edit)
+                except OSError as err:
+                    self.replace(
+                        [FileEdit(one.path, one.after, one.before, "") for one in done if one.before is not None]
+                    )
+                    for one in (one for one in done if one.before is None):
+                        (self.top / one.path).unlink(missing_ok=True)
+                    raise _unwritable(staged[len(done)][0], err) from err
         return {edit.path: edit.after for edit in edits}
-
-    def _take_places(self, staged: Sequence[tuple[FileEdit, Path, Path]]) -> None:
-        done: list[FileEdit] = []
-        try:
-            for edit, new, old in staged:
-                new.replace(old)
-                done.append(edit)
-        except OSError as err:
-            self._take_back(done)
-            raise _unwritable(staged[len(done)][0], err) from err
-
-    def _take_back(self, done: Sequence[FileEdit]) -> None:
-        self.replace(
-            [FileEdit(edit.path, edit.after, edit.before, edit.summary) for edit in done if edit.before is not None]
-        )
-        for edit in done:
-            if edit.before is None:
-                (self.top / edit.path).unlink(missing_ok=True)
 
     def _place(self, path: str) -> Path:
         place = place_of(self.top, path)
@@ -158,6 +153,36 @@ class Committed:
     def load(self, paths: Sequence[str]) -> None:
         new = [path for path in dict.fromkeys(paths) if path not in self._known]
         self._known.update(self.git.show_all(new, self.revision))
+
+
+class Listing(NamedTuple):
+    """What git lists of a repository.
+
+    Attributes:
+        files: all files, those included that are not committed yet and not ignored.
+        matching: the committed files that a pattern of the settings stands for, by the pattern.
+        telling: the committed files that may list a chart's dependencies, or have a marker.
+    """
+
+    files: tuple[str, ...]
+    matching: Mapping[str, tuple[str, ...]]
+    telling: tuple[str, ...]
+
+    @classmethod
+    def of(cls, git: Git, settings: Settings) -> Listing:
+        """Ask git."""
+        patterns = dict.fromkeys([*(one.file for one in settings.values), *(one.file for one in settings.pins)])
+        words = [word for text in _TELLING for word in ("-e", text)]
+        return cls(
+            tuple(dict.fromkeys(git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard"))),
+            {
+                pattern: git.names("ls-files", "-z", "--", f":(glob){pattern}")
+                if is_glob(pattern)
+                else (behind_links(git.folder, pattern),)
+                for pattern in patterns
+            },
+            git.ask("grep", "-I", "--files-with-matches", "-z", "--full-name", "--basic-regexp", *words).names,
+        )
 
 
 def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact] = ()) -> Action:
@@ -235,14 +260,9 @@ def is_half_written(path: str) -> bool:
     return bool(_HALF_WRITTEN.fullmatch(path.rpartition("/")[2]))
 
 
-def scratch_folder(git: Git) -> AbstractContextManager[Path]:
-    """Return a context with a temporary folder inside the clone's ``.git``."""
-    return temporary_folder(_FOLDER, git.git_dir)
-
-
 def sweep(git: Git) -> None:
     """Remove what a killed run has left in the clone, as far as possible; no other run may be under way."""
-    clear_away(_FOLDER, git.git_dir)
+    clear_away(SCRATCH, git.git_dir)
     for path in git.names("ls-files", "--others", "-z", "--", f":(top,glob)**/.*{SUFFIX}"):
         file = git.folder / path
         if is_half_written(path) and not file.is_symlink():

@@ -15,11 +15,22 @@ from ..releases.index import Index, Release, pinned_release, release_with_image
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, parse_version
 from ..tools.git import Git
-from .chart import CHART_FILES, LOCKS, Requirement, dependencies_in, requirements
-from .chartpress import ChartSpec, ImageSpec
+from .charts import CHART_FILES, LOCKS, ChartSpec, ImageSpec, Requirement, dependencies_in, requirements
 from .dockerfile import BaseImage
-from .files import Committed, Edited, FileEdit, Files, Switched, WorkingTree, behind_links, join, read_all, require
-from .layout import CHARTPRESS_FILE, Layout, Listing, Search, find_layout, no_hub_image
+from .files import (
+    Committed,
+    Edited,
+    FileEdit,
+    Files,
+    Listing,
+    Switched,
+    WorkingTree,
+    behind_links,
+    join,
+    read_all,
+    require,
+)
+from .layout import CHARTPRESS_FILE, Layout, Search, find_layout, no_hub_image
 from .pins import BasePin, Copy, Dependency, Kind, Lock, Marker, Pin, copies, named_pins
 from .values import ValuesPlace, ValuesPlaces
 from .values import warnings as values_warnings

@@ -21,13 +21,11 @@ from ..core.yaml_tree import Document, Edit, MappingNode, parse
 from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
 from ..tools.forges import read_remote
-from .chart import Requirement
-from .chartpress import ChartSpec, ImageSpec
+from .charts import BareChart, ChartSpec, ImageSpec, Requirement
 from .files import SUFFIX, FileEdit, Files, edit_action, is_below, join
 from .hub import JUPYTERHUBS, Hub
 from .layout import (
     CHARTPRESS_FILE,
-    BareChart,
     Layout,
     NotNamed,
     found_image,
@@ -70,7 +68,7 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
             raise
         adopted = []
     chart, parts = (_adopting if adopted else _beginning)(hub, prefix)
-    parts = [*parts, _makefile_part(hub.files), _ignores_part(hub.files, list(_ignores(hub, chart)))]
+    parts = [*parts, _makefile_part(hub.files), _ignores_part(hub, chart)]
     edits = [part for part in parts if isinstance(part, FileEdit)]
     kept = [part for part in parts if isinstance(part, Kept)]
     required = chart.requirement if chart else None
@@ -207,16 +205,18 @@ def _require_no_pin(hub: Hub) -> None:
         )
 
 
-def _ignores(hub: Hub, chart: BareChart | None) -> Iterator[str]:
-    """Yield the lines that .gitignore lacks: for what a killed run leaves, and for the archives that helm fetches."""
+def _ignores_part(hub: Hub, chart: BareChart | None) -> Part:
+    """Return .gitignore with what it lacks: for what a killed run leaves, and for the archives that helm fetches."""
     wanted = {f"x{SUFFIX}": f"*{SUFFIX}"}
     if chart is not None:
         archives = f"{join(chart.folder, 'charts')}"
         if not hub.git.names("ls-files", "-z", "--", f"{archives}/*.tgz"):
             wanted[f"{archives}/x.tgz"] = f"/{archives}/*.tgz"
-    for path, line in wanted.items():
-        if not hub.git.ask("check-ignore", "--quiet", "--no-index", "--", path).ok:
-            yield line
+    check = ("check-ignore", "--quiet", "--no-index", "--")
+    lines = [line for path, line in wanted.items() if not hub.git.ask(*check, path).ok]
+    if not lines:
+        return Kept(_IGNORES)
+    return _with_lines(_IGNORES, hub.files.read(_IGNORES), lines, f"{' and '.join(lines)} added")
 
 
 def _write(hub: Hub, edits: Sequence[FileEdit], why: str) -> Action:
@@ -302,7 +302,7 @@ def _makefile_part(files: Files) -> Part:
     """Return the Makefile with the targets that it lacks, behind its own: what ``make`` alone does stays as it is."""
     path = next((name for name in _MAKEFILES if files.read(name) is not None), _MAKEFILES[-1])
     before = files.read(path)
-    text = _template("Makefile")
+    text = (_TEMPLATES / "Makefile.in").read_text("utf-8")
     if before is None:
         return FileEdit(path, None, text.encode(), "new")
     own = {line.partition(":")[0].strip() for line in before.decode("utf-8", "replace").splitlines() if ":" in line}
@@ -312,11 +312,6 @@ def _makefile_part(files: Files) -> Part:
     lines = [line for rule in rules.values() for line in ("", *rule.split("\n"))]
     phony = ["", f".PHONY: {' '.join(rules)}"]
     return _with_lines(path, before, [*lines, *phony], f"{' and '.join(rules)} added")
-
-
-def _ignores_part(files: Files, lines: Sequence[str]) -> Part:
-    before = files.read(_IGNORES)
-    return _with_lines(_IGNORES, before, lines, f"{' and '.join(lines)} added") if lines else Kept(_IGNORES)
 
 
 def _values_part(files: Files, chart: BareChart) -> Part:
@@ -343,12 +338,9 @@ def _image_lines(image: ImageSpec) -> list[str]:
     return ["    images:", f"      {image.key}:", *(f"        {key}: {text}" for key, text in told.items() if text)]
 
 
-def _template(name: str) -> str:
-    return (_TEMPLATES / f"{name}.in").read_text("utf-8")
-
-
 def _new(path: str, template: str, /, **fields: object) -> FileEdit:
-    return FileEdit(path, None, _template(template).format(**fields).encode(), "new")
+    text = (_TEMPLATES / f"{template}.in").read_text("utf-8")
+    return FileEdit(path, None, text.format(**fields).encode(), "new")
 
 
 def _with_lines(path: str, before: bytes | None, lines: Sequence[str], summary: str) -> FileEdit:

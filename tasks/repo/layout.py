@@ -18,17 +18,25 @@ from typing import NamedTuple, TypeVar
 from ..core.faults import DOOR, Unusable
 from ..core.names import is_name
 from ..core.settings import FILE, Settings, ValuesTarget, WholeImage, variable
-from ..tools.git import Git
-from .chart import CHART_FILES, Requirement, dependencies_in, requirements
-from .chartpress import NO_ARGUMENTS, BuildArgument, ChartSpec, ImageSpec, read_chartpress, values_of
+from .charts import (
+    CHART_FILES,
+    NO_ARGUMENTS,
+    BareChart,
+    BuildArgument,
+    ChartSpec,
+    ImageSpec,
+    Requirement,
+    dependencies_in,
+    read_chartpress,
+    requirements,
+    values_of,
+)
 from .dockerfile import HUB_NAMES, BaseImage, copied_files, hub_base
-from .files import Files, behind_links, is_below, is_glob, join, read_all, require
+from .files import Files, Listing, behind_links, is_below, join, read_all, require
 from .values import image_at
 
 T = TypeVar("T")
 CHARTPRESS_FILE = "chartpress.yaml"
-# Lines that may be a chart's list of dependencies, or a marker.
-_TELLING = ("^dependencies:", "hubpress:", "renovate:")
 _DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
 _IGNORE_FILE = ".dockerignore"
 _HUB_NAME = min(HUB_NAMES, key=len).encode()
@@ -64,53 +72,6 @@ class Layout(NamedTuple):
     @property
     def dockerfiles(self) -> list[str]:
         return [join(self.root, image.dockerfile) for image in self.chart.images]
-
-
-class BareChart(NamedTuple):
-    """A chart that depends on Zero to JupyterHub; its folder is relative to the repository's top."""
-
-    folder: str
-    requirement: Requirement
-
-    @property
-    def values_path(self) -> str:
-        """The dotted path of the hub image in its values."""
-        return f"{self.requirement.alias or self.requirement.name}.hub.image"
-
-    @property
-    def values_file(self) -> str:
-        """Its values.yaml, relative to the repository's top."""
-        return join(self.folder, "values.yaml")
-
-
-class Listing(NamedTuple):
-    """What git lists of a repository.
-
-    Attributes:
-        files: all files, those included that are not committed yet and not ignored.
-        matching: the committed files that a pattern of the settings stands for, by the pattern.
-        telling: the committed files that may list a chart's dependencies, or have a marker.
-    """
-
-    files: tuple[str, ...]
-    matching: Mapping[str, tuple[str, ...]]
-    telling: tuple[str, ...]
-
-    @classmethod
-    def of(cls, git: Git, settings: Settings) -> Listing:
-        """Ask git."""
-        patterns = dict.fromkeys([*(one.file for one in settings.values), *(one.file for one in settings.pins)])
-        words = [word for text in _TELLING for word in ("-e", text)]
-        return cls(
-            tuple(dict.fromkeys(git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard"))),
-            {
-                pattern: git.names("ls-files", "-z", "--", f":(glob){pattern}")
-                if is_glob(pattern)
-                else (behind_links(git.folder, pattern),)
-                for pattern in patterns
-            },
-            git.ask("grep", "-I", "--files-with-matches", "-z", "--full-name", "--basic-regexp", *words).names,
-        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,11 +20,19 @@ from ..core.names import Reference
 from ..core.settings import PinTarget
 from ..core.yaml_tree import Document, Edit, MappingNode, Scalar, SequenceNode, Text, parse_all, target_of
 from ..releases.versions import parse_constraint
-from .chart import LOCKS, api_version, pinned, requirements, same_address, with_version
-from .chartpress import BuildArgument, read_chartpress, values_of
+from .charts import (
+    LOCKS,
+    BuildArgument,
+    api_version,
+    pinned,
+    read_chartpress,
+    requirements,
+    same_address,
+    values_of,
+    with_version,
+)
 from .dockerfile import hub_base, with_base
-from .files import Files, is_glob, join, require
-from .layout import Listing
+from .files import Files, Listing, is_glob, join, require
 from .yaml_edit import Path, follow, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")

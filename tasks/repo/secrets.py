@@ -49,8 +49,12 @@ def is_likely_credential(path: str, size: int) -> bool:
 def credential_in(path: str, data: bytes) -> str | None:
     """Return the kind of credentials in a file, for people, or None; one larger than ``LARGEST`` has none."""
     kinds = [kind for kind in _KINDS if kind.sign in data and kind.called.match(f"/{path}")]
-    is_json = data.removeprefix(_BOM).lstrip().startswith(b"{") and any(sign in data for sign in _JSON_SIGNS)
-    if not (kinds or is_json) or len(data) > LARGEST or data.startswith(_GIT_CRYPT):
+    is_json = data.removeprefix(_BOM).lstrip().startswith(b"{")
+    if (
+        not (kinds or (is_json and any(sign in data for sign in _JSON_SIGNS)))
+        or len(data) > LARGEST
+        or data.startswith(_GIT_CRYPT)
+    ):
         return None
     text = data.decode("utf-8-sig", "replace")
     try:

@@ -17,7 +17,7 @@ from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import ValuesTarget
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, described, duplicates, parse, target_of
-from .chartpress import ImageSpec
+from .charts import ImageSpec
 from .files import Files, behind_links, is_glob
 from .yaml_edit import Added, Path, Shared, follow, reach, text_at, with_scalars
 
@@ -120,12 +120,8 @@ class ValuesPlaces:
     @cached_property
     def spare(self) -> dict[str, ValuesPlace]:
         """The images that share each of their places with another one, which is named there; each with such a place."""
-        claims = {image.key: self._claimed(image) for image in self.images if not self.places_of(image)}
-        return {
-            key: places[0]._replace(image=self._owners[places[0].file, places[0].path])
-            for key, places in claims.items()
-            if places
-        }
+        first = (self._claimed(image)[:1] for image in self.images if not self.places_of(image))
+        return {one.image: one._replace(image=self._owners[one.file, one.path]) for places in first for one in places}
 
     def _claimed(self, image: ImageSpec) -> tuple[ValuesPlace, ...]:
         own = ((self.file, path) for path in image.values_paths) if self.file else ()
@@ -151,16 +147,16 @@ class ValuesPlaces:
     @cached_property
     def _owners(self) -> dict[tuple[str, str], str]:
         """The keys of the images that the values name, by file and path, where several images share a place."""
-        claims: dict[tuple[str, str], dict[str, Reference]] = {}
+        claims: dict[tuple[str, str], list[ImageSpec]] = {}
         for image in self.images:
             for place in self._claimed(image):
-                claims.setdefault((place.file, place.path), {})[image.key] = Reference(image.name)
-        owners = {}
-        for at, names in claims.items():
-            named = self._name_at(*at) if len(names) > 1 else None
-            fitting = [key for key, name in names.items() if named and name.same_repository(named)]
-            if fitting:
-                owners[at] = fitting[0]
+                claims.setdefault((place.file, place.path), []).append(image)
+        owners: dict[tuple[str, str], str] = {}
+        for at, images in claims.items():
+            named = self._name_at(*at) if len(images) > 1 else None
+            for image in images:
+                if named and named.same_repository(Reference(image.name)):
+                    owners.setdefault(at, image.key)
         return owners
 
     def _name_at(self, file: str, path: str) -> Reference | None:

@@ -210,16 +210,16 @@ def _require_reads(where: str, data: bytes, expected: list[Node | str | None]) -
         outline = parse_all(data, where)[0].outline
     except Unusable:
         outline = ()
-    if len(outline) != len(expected) or not all(map(_is_same, expected, outline)):
+    is_same = [
+        _reads_as(found, node) if isinstance(node, str) else _facts(found) == _facts(node)
+        for node, found in zip(expected, outline, strict=False)
+    ]
+    if len(outline) != len(expected) or not all(is_same):
         raise Unusable(
             "the file cannot be edited there without changing something else",
             where=where,
             hint="write each value plainly on one line with its key",
         )
-
-
-def _is_same(expected: Node | str | None, found: Node | None) -> bool:
-    return _reads_as(found, expected) if isinstance(expected, str) else _facts(expected) == _facts(found)
 
 
 def _facts(node: Node | None) -> tuple[object, ...]:

@@ -16,7 +16,7 @@ from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse, targe
 from ..image.tree import Tree, snapshot
 from ..releases.index import Index, Release
 from ..releases.repository import HelmRepository
-from ..repo.chart import Requirement, requirements
+from ..repo.charts import Requirement, requirements
 from ..repo.deploying import Deployment, deployments, is_encrypted
 from ..repo.files import join
 from ..repo.hub import Hub, open_repository, release_of

@@ -24,8 +24,7 @@ from tasks.image.tag import History, chartpress_tag, fields, render, tag_to_come
 from tasks.releases.index import Release, hub_image_among, read_index
 from tasks.releases.notes import comparison, release_links, security_news, upgrade_links
 from tasks.releases.repository import hub_image_in
-from tasks.repo.chart import requirements, with_version
-from tasks.repo.chartpress import read_chartpress
+from tasks.repo.charts import read_chartpress, requirements, with_version
 from tasks.repo.dockerfile import hub_base, with_base
 from tasks.repo.secrets import credential_in
 from tasks.repo.values import PinnedImage, image_at, warnings, with_image

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.core.settings import Settings
+from tasks.repo.files import Listing
 from tasks.repo.hub import Hub
-from tasks.repo.layout import Listing
 from tasks.tools.git import Git
 
 

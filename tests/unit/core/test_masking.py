@@ -9,7 +9,7 @@ from tasks.core.faults import LONGEST_PART, Refused
 from tasks.core.names import Reference
 from tasks.core.visible import keep_secret, mask
 from tasks.image.definition import BakeTarget, definition
-from tasks.repo.chartpress import read_chartpress
+from tasks.repo.charts import read_chartpress
 from tasks.repo.dockerfile import hub_base
 from tasks.tools.command import Command
 from tasks.tools.process import watch

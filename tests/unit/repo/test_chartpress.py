@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
-from tasks.repo.chartpress import BuildArgument, ChartSpec, ImageSpec, read_chartpress
+from tasks.repo.charts import BuildArgument, ChartSpec, ImageSpec, read_chartpress
 from tests.support.real import CAL_ICOR
 
 WHERE = "helm-charts/chartpress.yaml"

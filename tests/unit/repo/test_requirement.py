@@ -1,7 +1,7 @@
 import pytest
 
 from tasks.core.faults import Unusable
-from tasks.repo.chart import Requirement, requirements, with_version
+from tasks.repo.charts import Requirement, requirements, with_version
 from tests.support.real import CAL_ICOR
 
 WHERE = "hub/requirements.yaml"

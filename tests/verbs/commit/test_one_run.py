@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import Refused
-from tasks.core.safe_files import MarkedFolder
-from tasks.repo.files import scratch_folder, sweep
+from tasks.core.safe_files import MarkedFolder, temporary_folder
+from tasks.repo.files import SCRATCH, sweep
 from tasks.run import LOCK_FILE, one_run_at_a_time
 from tasks.tools.git import Git
 from tests.support.cli import run, run_task
@@ -104,7 +104,7 @@ def test_the_run_before_is_known_by_what_it_left(tmp_path: Path) -> None:
 
 def test_what_was_left_goes_and_nothing_else(hub: Hub, tmp_path: Path) -> None:
     git = Git.around(hub.path)
-    with scratch_folder(git) as scratch:
+    with temporary_folder(SCRATCH, git.git_dir) as scratch:
         left = MarkedFolder.make(scratch.name[:-8], scratch.parent)
     os.close(left.lock)
     ours = left.path.name

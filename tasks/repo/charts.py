@@ -1,7 +1,12 @@
-"""chartpress.yaml, read as chartpress 2.4 reads it (https://github.com/jupyterhub/chartpress#configuration).
+"""What a repository says of its charts: their dependencies, and chartpress.yaml.
 
-All paths are as written: POSIX, relative to the file's folder. A value that chartpress answers with a traceback is
-refused by the key's name.
+A chart lists its dependencies in ``requirements.yaml`` (Helm 2 style) or in ``Chart.yaml`` (``apiVersion: v2``), with
+``name``, ``version``, ``repository`` and perhaps ``alias``
+(https://helm.sh/docs/topics/charts/#the-dependencies-field).
+
+chartpress.yaml is read as chartpress 2.4 reads it (https://github.com/jupyterhub/chartpress#configuration). All paths
+are as written: POSIX, relative to the file's folder. A value that chartpress answers with a traceback is refused by
+the key's name.
 """
 
 from __future__ import annotations
@@ -17,9 +22,108 @@ from ..core.names import is_name
 from ..core.safe_files import is_inside, is_passable
 from ..core.visible import keep_secret
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, SequenceNode, described, merged, parse, target_of
-from .yaml_edit import is_nothing
+from .files import Files, join
+from .yaml_edit import Path, follow, is_nothing, with_scalars
 
+DEPENDENCIES = "dependencies"
+CHART_FILES = ("requirements.yaml", "Chart.yaml")
+# The lock of a chart of apiVersion v1, and that of any other.
+LOCKS = ("requirements.lock", "Chart.lock")
 _BUILD_ARG = "--build-arg"
+
+
+class Requirement(NamedTuple):
+    """One dependency of a chart, as written, with the line of its version; the alias is its key in the values."""
+
+    name: str
+    version: str
+    repository: str
+    alias: str | None
+    line: int
+
+
+class BareChart(NamedTuple):
+    """A chart that depends on Zero to JupyterHub; its folder is relative to the repository's top."""
+
+    folder: str
+    requirement: Requirement
+
+    @property
+    def values_path(self) -> str:
+        """The dotted path of the hub image in its values."""
+        return f"{self.requirement.alias or self.requirement.name}.hub.image"
+
+    @property
+    def values_file(self) -> str:
+        """Its values.yaml, relative to the repository's top."""
+        return join(self.folder, "values.yaml")
+
+
+def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
+    """Return every dependency, in the file's order."""
+    document = parse(data, where)
+    found = []
+    for index, node in enumerate(_Fields.of(document, document.root, "").items(DEPENDENCIES)):
+        entry = _Fields.of(document, node, f"{DEPENDENCIES}[{index}]")
+        name, version, repository, alias = map(entry.scalar, ("name", "version", "repository", "alias"))
+        if not name:
+            raise Unusable(f"{entry.path} has no name", where=document.place(node), hint="add name: to it")
+        line = entry.values.get("version", node).line
+        found.append(Requirement(name, version or "", repository or "", alias, line))
+    return tuple(found)
+
+
+def dependencies_in(files: Files, folder: str) -> str:
+    """Return where Helm looks for the dependencies of the chart in ``folder``: for older charts in another file.
+
+    See https://helm.sh/docs/topics/charts/#chart-dependencies.
+    """
+    older = join(folder, "requirements.yaml")
+    return older if files.read(older) is not None else join(folder, "Chart.yaml")
+
+
+def api_version(data: bytes, where: str) -> str:
+    """Return the ``apiVersion`` of a Chart.yaml: ``v1`` where it has none, as Helm has it."""
+    node = follow(parse(data, where), ("apiVersion",))
+    return node.value if isinstance(node, Scalar) and node.value else "v1"
+
+
+def pinned(data: bytes, name: str, where: str) -> Requirement:
+    """Return the dependency ``name``, the first of several entries of that name; each must have a version."""
+    entries = [entry for entry in requirements(data, where) if entry.name == name]
+    if not entries:
+        raise Unusable(f"no dependency {name}", where=where, hint="name the right one as hub.dependency in invoke.yaml")
+    for entry in entries:
+        if not entry.version:
+            what, hint = f"the dependency {name} has no version", "add version: with an exact version"
+            raise Unusable(what, where=f"{where}:{entry.line}", hint=hint)
+    return entries[0]
+
+
+def same_address(one: str, other: str) -> bool:
+    """Whether two addresses mean one Helm repository; z2jh's has two."""
+    tidied = (address.strip().rstrip("/").lower().replace("http://", "https://") for address in (one, other))
+    new = "https://hub.jupyter.org/helm-chart"
+    mine, theirs = (address.replace("https://jupyterhub.github.io/helm-chart", new) for address in tidied)
+    return mine == theirs
+
+
+def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
+    """Return the file with the dependency ``name``, all entries of that name, at ``version``."""
+    first = pinned(data, name, where)
+    changes: dict[Path, str] = {}
+    for index, entry in enumerate(requirements(data, where)):
+        if entry.name != name:
+            continue
+        if entry.version != first.version:
+            here = f"at {first.version} on line {first.line} and at {entry.version} here"
+            raise Unusable(
+                f"the dependency {name} stands {here}",
+                where=f"{where}:{entry.line}",
+                hint="give both the same version first",
+            )
+        changes[DEPENDENCIES, str(index), "version"] = version
+    return with_scalars(parse(data, where), changes) or data
 
 
 class BuildArgument(NamedTuple):
@@ -131,6 +235,15 @@ class _Fields(NamedTuple):
         """Return the text under ``key``, or the path relative to the document's folder; None if missing or empty."""
         node = self.values.get(key)
         return None if is_nothing(node) else self._text(node, self._name(key), is_path=is_path) or None
+
+    def scalar(self, key: str) -> str | None:
+        """Return the characters under ``key``, a number's too; None if missing or empty."""
+        node = self.values.get(key)
+        if is_nothing(node):
+            return None
+        if not isinstance(node, Scalar):
+            raise _wrong(self.document, node, self._name(key), "a string", hint="give it one plain value")
+        return node.value or None
 
     def texts(self, key: str, *, is_path: bool = False) -> tuple[str, ...]:
         items = enumerate(self.items(key))
