@@ -83,7 +83,7 @@ def _output(look: _Look) -> Output | ProgramFailed:
 
 def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
     builder = hub.settings.builder if hub else None
-    google = builder == CLOUD_BUILD or any(is_google(host) for host in _registries(hub))
+    google = builder == CLOUD_BUILD or any(is_google(host) for host in (hub.registries if hub else ()))
     yield _Look("git", Command(("git", "--version")), _at_least((2, 23), "git"))
     yield _Look("docker", Command(("docker", "--version")), _at_least((20, 10), "docker"))
     yield _Look("buildx", Command(("docker", "buildx", "version")), _at_least((0, 10), INSTALL_BUILDX))
@@ -103,7 +103,7 @@ def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
 
 def _registry_looks(hub: Hub | None) -> Iterator[_Look]:
     logins = DockerLogins.read()
-    for host in _registries(hub):
+    for host in hub.registries if hub else ():
         helper = logins.helper_for(host)
         if helper:
             yield _Look(f"sign-in {host}", Command((f"docker-credential-{helper}", "get"), stdin=host), _sign_in(host))
@@ -174,7 +174,7 @@ def _sign_in(host: str) -> Callable[[str, Output], MachineFinding]:
 
 def _no_helper_findings(hub: Hub | None) -> Iterator[MachineFinding]:
     logins = DockerLogins.read()
-    for host in _registries(hub):
+    for host in hub.registries if hub else ():
         if is_google(host) and logins.helper_for(host) is None and not logins.has_login(host):
             yield MachineFinding(
                 f"sign-in {host}", None, ok=False, hint=f"Docker has no credential helper for {host}: {DOOR} auth"
@@ -224,7 +224,3 @@ def _fields(output: Output) -> dict[str, str]:
     for name, _, value in pairs:
         fields.setdefault(name.strip(), value.strip())
     return fields
-
-
-def _registries(hub: Hub | None) -> Sequence[str]:
-    return hub.registries if hub else ()

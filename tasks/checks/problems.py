@@ -121,7 +121,9 @@ class Findings(NamedTuple):
         problems = (one for one in once if isinstance(one, Problem))
         return cls(
             tuple(
-                one._replace(severity=Severity.ACCEPTED) if any(_is_meant(one, entry) for entry in accept) else one
+                one._replace(severity=Severity.ACCEPTED)
+                if any(entry.covers(one.code.value, one.place[0]) for entry in accept)
+                else one
                 for one in problems
             ),
             tuple(one for one in once if isinstance(one, Unchecked)),
@@ -154,10 +156,6 @@ class Findings(NamedTuple):
 
     def _count(self, severity: Severity) -> int:
         return sum(1 for one in self.problems if one.severity is severity)
-
-
-def _is_meant(problem: Problem, entry: Accepted) -> bool:
-    return entry.covers(problem.code.value, problem.place[0])
 
 
 def _require_codes(accept: Sequence[Accepted]) -> None:

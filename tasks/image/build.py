@@ -10,7 +10,7 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 from ..core.faults import Refused
-from ..core.names import Host, Reference
+from ..core.names import Reference
 from ..core.options import BuildOptions
 from ..core.plan import Values
 from ..repo.hub import Hub, HubImage, layout_warnings
@@ -154,24 +154,12 @@ class Build:
         return tuple(one for one in self.images if one.status == RETAGGED)
 
     @property
-    def tags_to_take(self) -> tuple[Reference, ...]:
-        """The images to be built whose tags are known, and must be free when they are pushed."""
-        must_be_free = self.pushes and not self.options.force
-        return tuple(one.reference for one in self.to_build if must_be_free and one.name.commit != COMMIT_TO_COME)
-
-    @property
-    def why(self) -> str:
-        """Why images are built."""
-        if self.options.force:
-            return "of --force: replaces what the registry has"
-        if not self.pushes:
-            return "--no-push builds into the local store"
-        return "the registry does not have this tag yet"
-
-    @property
     def warnings(self) -> tuple[str, ...]:
         """What people should know before they say yes."""
-        return (*layout_warnings(self.hub), *self._base_warnings(), *self._values_warnings(), *self.spared)
+        hub = self.hub
+        unused = (one.key for one in self.images if not hub.values_places(one.image))
+        unused = (f"{key} is built, but no values file uses it" for key in unused)
+        return (*layout_warnings(hub), *self._base_warnings(), *unused, *self.spared)
 
     @property
     def spared(self) -> list[str]:
@@ -183,11 +171,6 @@ class Build:
             f"{key} is not built: {place.file} names {place.image} at {place.path}; to build it too: {own}--image {key}"
             for key, place in spare
         ]
-
-    def details(self, command: str) -> tuple[str, ...]:
-        """Return the platforms that are built for, and the command that builds."""
-        arguments = dict.fromkeys(one.argument for one in self.to_build)
-        return (*map(self._platform_detail, arguments), f"$ {command}")
 
     def shown_contexts(self, folder: str) -> list[str]:
         """Return the commands that write the build contexts into ``folder``, as one could paste them."""
@@ -222,36 +205,27 @@ class Build:
     def report(self) -> list[dict[str, Any]]:
         """Return the images' part of the JSON report, those that are left alone last."""
         left = {*self.hub.other_images, *self.hub.spare_images} - {one.key for one in self.images}
-        others = [spec for spec in self.hub.chart.images if spec.key in left]
-        no_base = {"image": None, "digest": None, "inherited": None}
-        nothing: dict[str, Any] = {"tag": None, "digest": None, "platforms": []}
-        skipped = {**nothing, "status": SKIPPED, "base": no_base, "inputs": None}
+        base = {"image": None, "digest": None, "inherited": None}
+        skipped: dict[str, Any] = {
+            "tag": None,
+            "digest": None,
+            "platforms": [],
+            "status": SKIPPED,
+            "base": base,
+            "inputs": None,
+        }
+        others = (spec for spec in self.hub.chart.images if spec.key in left)
         return [
             *(one.report() for one in self.images),
             *({"name": spec.key, "repository": spec.name, **skipped} for spec in others),
         ]
 
     def _base_warnings(self) -> Iterator[str]:
-        local = dict.fromkeys(one.base.reference for one in self.images if one.base.is_local)
+        local = dict.fromkeys(one.base.reference for one in self.images if one.base.found.digest is None)
         for base in (reference for reference in local if reference not in self.options.stand_ins):
             yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
         if any(one.base.is_stand_in for one in self.images):
             yield "the base image is a rehearsal's STAND-IN, not z2jh's"
-
-    def _values_warnings(self) -> Iterator[str]:
-        yield from (
-            f"{one.key} is built, but no values file uses it"
-            for one in self.images
-            if not self.hub.values_places(one.image)
-        )
-
-    def _platform_detail(self, argument: str | None) -> str:
-        if argument is None:
-            return f"native on this {Host.here().title}"
-        if not self.builder.is_started:
-            return f"for {argument}"
-        native = all(map(self.builder.is_native, argument.split(",")))
-        return f"for {argument}, {'native on' if native else 'emulated by'} {self.builder.title}"
 
 
 def results_of(images: Iterable[ImageBuild]) -> dict[str, Any]:
@@ -266,11 +240,6 @@ def results_of(images: Iterable[ImageBuild]) -> dict[str, Any]:
 
 def _left_by(image: ImageBuild) -> str:
     return f"the build of {image.key}"
-
-
-def retag_images(build: Build) -> list[ImageBuild]:
-    """Tag the images of the same inputs that are in the registry already, and return them proved."""
-    return [one.proved(docker.retag(one.source, one.name.tag)) for one in build.to_retag if one.source]
 
 
 def name_after_commit(build: Build) -> Build:

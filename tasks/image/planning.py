@@ -22,7 +22,7 @@ from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_facts import standing
 from ..tools.process import Pool, answer_of
 from ..tools.registry import require_push_right
-from .build import RETAGGED, SKIPPED, Build, ImageBuild, inputs_of, results_of, retag_images, source_trees
+from .build import RETAGGED, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_trees
 from .definition import pinned_images
 from .engines import Engine, build_images, engine_for
 from .inputs import inputs_hash, require_buildable, require_links_covered, require_stable, sources_of, working_files
@@ -156,7 +156,7 @@ def _retag_action(build: Build, relies: Sequence[Fact]) -> Action:
     return Action(
         f"give {', '.join(f'{one.source} the tag {one.name.tag}' for one in images)}",
         "it was built from the same files, arguments and base",
-        lambda _: results_of(retag_images(build)),
+        lambda _: results_of(one.proved(docker.retag(one.source, one.name.tag)) for one in images if one.source),
         relies=(
             *relies,
             *map(image_fact, dict.fromkeys(one.source for one in images if one.source)),
@@ -167,13 +167,26 @@ def _retag_action(build: Build, relies: Sequence[Fact]) -> Action:
 
 def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Action:
     verb = "build and push" if build.pushes else "build"
+    why = "the registry does not have this tag yet" if build.pushes else "--no-push builds into the local store"
+    platforms = (_platform_detail(build, one) for one in dict.fromkeys(one.argument for one in build.to_build))
+    known = [one.reference for one in build.to_build if one.name.commit != COMMIT_TO_COME]
+    must_be_free = build.pushes and not build.options.force
     return Action(
         f"{verb} {', '.join(str(one.reference) for one in build.to_build)}",
-        build.why,
+        "of --force: replaces what the registry has" if build.options.force else why,
         lambda _: results_of(build_images(build, engine)),
-        build.details(engine.shown(build)),
-        (*relies, *map(tag_fact, build.tags_to_take)),
+        (*platforms, f"$ {engine.shown(build)}"),
+        (*relies, *(map(tag_fact, known) if must_be_free else ())),
     )
+
+
+def _platform_detail(build: Build, argument: str | None) -> str:
+    if argument is None:
+        return f"native on this {Host.here().title}"
+    if not build.builder.is_started:
+        return f"for {argument}"
+    native = all(map(build.builder.is_native, argument.split(",")))
+    return f"for {argument}, {'native on' if native else 'emulated by'} {build.builder.title}"
 
 
 def _nothing_to_build(build: Build) -> Action:

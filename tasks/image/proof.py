@@ -26,11 +26,6 @@ class Base(NamedTuple):
     found: FoundImage
 
     @property
-    def is_local(self) -> bool:
-        """Whether only the engine's local store has it: its registry did not answer."""
-        return self.found.digest is None
-
-    @property
     def identity(self) -> str:
         """Its digest, or else the digests of its layers."""
         layers = sorted(",".join(image.layers) for image in self.found.platforms.values())
