@@ -31,15 +31,7 @@ _PROBE_TAG = "hubpress-doctor"
 
 
 class MachineFinding(NamedTuple):
-    """What one look found.
-
-    Attributes:
-        name: what was looked for.
-        version: its version, or what it says; None where it said nothing.
-        ok: whether it is fit for a release.
-        needed: whether a release needs it here.
-        hint: how to fix it; None where there is nothing to fix.
-    """
+    """What one look found: the program's version or words, whether a release needs it here, how to fix it."""
 
     name: str
     version: str | None
@@ -49,7 +41,6 @@ class MachineFinding(NamedTuple):
 
     @property
     def is_fault(self) -> bool:
-        """Whether a release could not run because of it."""
         return self.needed and not self.ok
 
 

@@ -84,7 +84,12 @@ def _outside(world: World) -> Iterator[Problem | Unchecked]:
     fault, index = world.releases.fault, world.releases.index
     if fault:
         yield _unanswered("the chart's releases", fault)
-    chart_values = _chart_values(world)
+    chart_values: Data | Unreachable = None
+    try:
+        if world.releases.repository and world.release:
+            chart_values = world.releases.repository.values(world.release)
+    except Unreachable as unanswered:
+        chart_values = unanswered
     if index:
         yield from _release_problems(world, chart_values)
         yield from security_problems(hub, index)
@@ -92,14 +97,6 @@ def _outside(world: World) -> Iterator[Problem | Unchecked]:
         yield from _image_problems(world, image)
     yield from image_problems(hub, None if isinstance(chart_values, Fault) else chart_values, world.answers)
     yield from _pin_problems(world)
-
-
-def _chart_values(world: World) -> Data | Unreachable:
-    repository, release = world.releases.repository, world.release
-    try:
-        return repository.values(release) if repository and release else None
-    except Unreachable as fault:
-        return fault
 
 
 def _release_problems(world: World, chart_values: Data | Unreachable) -> Iterator[Problem | Unchecked]:
@@ -192,8 +189,11 @@ def _base_problems(
     elif not _is_built_on(found, image, base):
         message = f"{pinned} is not built on {wanted}, which {image.dockerfile} names"
         yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")
-    elif not isinstance(base, FoundImage):
-        yield _base_unknown(pinned, image, base)
+    elif base is None:
+        message = f"whether {pinned} is built on {wanted}: the registry does not have that"
+        yield Unchecked(message, f"{DOOR} bump, or fix {image.dockerfile}")
+    elif isinstance(base, Fault):
+        yield _unanswered(f"whether {pinned} is built on {wanted}", base)
     elif digest and base.digest is None and isinstance(fault := world.answers[wanted], Fault):
         yield _unanswered(f"whether {wanted} has moved", fault)
 
@@ -238,10 +238,7 @@ def _signature_problems(hub: Hub, pinned: Reference, found: FoundImage, where: s
 
 
 def _built_on(image: HubImage, found: FoundImage) -> str | None:
-    """Return the digest that the base image's tag had when ``found`` was built, by its label.
-
-    It is None where that is not known, and where the Dockerfile pins the digest itself.
-    """
+    """Return the digest that the base's tag had when ``found`` was built, by its label; None where FROM pins one."""
     reference = image.base.reference
     named = f"{reference.host}/{reference.path}:{reference.tag}"
     labels = (one.labels for one in found.platforms.values() if one.labels.get(f"{LABEL}base.name") == named)
@@ -251,13 +248,6 @@ def _built_on(image: HubImage, found: FoundImage) -> str | None:
 
 def _unanswered(what: str, fault: Fault) -> Unchecked:
     return Unchecked(f"{what}: {fault.what}{f' ({fault.where})' if fault.where else ''}", fault.hint)
-
-
-def _base_unknown(pinned: Reference, image: HubImage, base: Fault | None) -> Unchecked:
-    what = f"whether {pinned} is built on {image.base.reference}"
-    if base is None:
-        return Unchecked(f"{what}: the registry does not have that", f"{DOOR} bump, or fix {image.dockerfile}")
-    return _unanswered(what, base)
 
 
 def _is_built_on(found: FoundImage, image: HubImage, base: docker.Answer) -> bool:

@@ -27,13 +27,7 @@ _TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/sta
 
 @dataclass(frozen=True)
 class Releases:
-    """What a Helm repository said.
-
-    Attributes:
-        repository: the Helm repository; None where its address cannot be used.
-        index: what it offers, or offered when it was asked last; None where nothing is known.
-        fault: why it gave no answer now; None where it did.
-    """
+    """What a Helm repository said; where it gave no answer (``fault``), the index is the one that it gave last."""
 
     repository: HelmRepository | None
     index: Index | None
@@ -41,7 +35,6 @@ class Releases:
 
     @classmethod
     def ask(cls, hub: Hub) -> Releases:
-        """Ask the Helm repository of ``hub``."""
         repository = None
         try:
             repository = open_repository(hub)
@@ -55,11 +48,8 @@ class World:
     """What was seen outside of the hub repository.
 
     Attributes:
-        hub: the hub repository.
-        releases: what the Helm repository said.
         images: the images that the values name, by the keys of the hub's images.
         digests: the places in the values that pin an image by digest, by their keys: file and line, and the image.
-        answers: the registries' answers for all of those images, and for the base images.
         stored: what the engine has of the base images whose registries are out of reach.
         refused: what the pinned chart refuses of the values, each with the deployments; or why that is not known.
     """
@@ -74,7 +64,6 @@ class World:
 
     @property
     def release(self) -> Release | None:
-        """The pinned release; None where the index does not have it, or is not known."""
         index = self.releases.index
         return release_of(self.hub, index) if index else None
 

@@ -36,8 +36,6 @@ class ImageBuild(NamedTuple):
     Attributes:
         platform: the platforms that it must run on, separated by commas.
         argument: the value of ``--platform``; None for a native build without it.
-        status: ``built`` (before that: to be built), ``retagged``, ``present`` or ``skipped``.
-        proof: what was proved of it; None before.
         inputs: the hash of what it is built from; None while a commit is only planned, and where it is not needed.
         source: the image of the same inputs, pinned by digest, that is retagged; None for any other status.
         way: the path from the builder's folder to that of the image's own commit, where that is another one.
@@ -58,12 +56,10 @@ class ImageBuild(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The image's key in chartpress.yaml."""
         return self.image.spec.key
 
     @property
     def reference(self) -> Reference:
-        """The image's name and tag."""
         return Reference(self.image.spec.name, self.name.tag)
 
     def present(self, found: FoundImage) -> ImageBuild:
@@ -86,7 +82,6 @@ class ImageBuild(NamedTuple):
         return self._replace(proof=prove(self.reference, found, self.base, self.platform, digest))
 
     def labels(self) -> dict[str, str]:
-        """Return the image's labels: its version, commit, base and inputs."""
         base = self.base.reference
         own = {
             f"{LABEL}version": self.name.tag,
@@ -98,7 +93,6 @@ class ImageBuild(NamedTuple):
         return {name: value for name, value in own.items() if value}
 
     def report(self) -> dict[str, Any]:
-        """Return the image's part of the JSON report."""
         return {
             "name": self.key,
             "repository": self.image.spec.name,
@@ -115,7 +109,6 @@ class ImageBuild(NamedTuple):
         }
 
     def summary(self) -> list[str]:
-        """Return the lines that tell what was built and proved."""
         if self.proof is None:
             return [f"{self.reference}: {self.status}, not pushed"]
         words = {
@@ -145,17 +138,14 @@ class Build:
 
     @property
     def to_build(self) -> tuple[ImageBuild, ...]:
-        """The images that are (to be) built."""
         return tuple(one for one in self.images if one.status == BUILT)
 
     @property
     def to_retag(self) -> tuple[ImageBuild, ...]:
-        """The images that are in the registry under another tag, and are (to be) retagged."""
         return tuple(one for one in self.images if one.status == RETAGGED)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What people should know before they say yes."""
         hub = self.hub
         unused = (one.key for one in self.images if not hub.values_places(one.image))
         unused = (f"{key} is built, but no values file uses it" for key in unused)
@@ -189,7 +179,6 @@ class Build:
         ]
 
     def with_images(self, images: Iterable[ImageBuild]) -> Build:
-        """Return the build with ``images`` in place of those of the same keys."""
         new = {one.key: one for one in images}
         return replace(self, images=tuple(new.get(one.key, one) for one in self.images))
 
@@ -203,7 +192,6 @@ class Build:
         return [line for one in done for line in one.summary()]
 
     def report(self) -> list[dict[str, Any]]:
-        """Return the images' part of the JSON report, those that are left alone last."""
         left = {*self.hub.other_images, *self.hub.spare_images} - {one.key for one in self.images}
         base = {"image": None, "digest": None, "inherited": None}
         skipped: dict[str, Any] = {

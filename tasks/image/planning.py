@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -48,15 +47,11 @@ _TO_COME = "{digest}"
 _MOST_COMMITS = 20
 
 
-def plan_build(hub: Hub, options: BuildOptions, builder: Future[Builder] | None = None) -> tuple[Step, Hub]:
-    """Plan the build of the images that the registry does not have, and the values that name them.
-
-    Returns:
-        The step, and the repository as it will leave it.
-    """
+def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
+    """Plan the build of what the registry does not have, and return it with the repository as it will leave it."""
     relies = standing(hub.git, hub.branch)
     engine = engine_for(hub, options)
-    build = plan_images(hub, options, engine, builder)
+    build = plan_images(hub, options, engine)
     edits = image_edits(hub, _pins(hub, build)) if build.pushes else ()
 
     def write(values: Values) -> Values:
@@ -85,7 +80,7 @@ def plan_build(hub: Hub, options: BuildOptions, builder: Future[Builder] | None 
     return step, hub.edited(edits)
 
 
-def plan_images(hub: Hub, options: BuildOptions, engine: Engine, builder: Future[Builder] | None = None) -> Build:
+def plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
     """Plan the build of the images that ``options`` name: their tags, and whether their registries have them."""
     pushes = options.push and hub.settings.push
     images = hub.to_build(options.images)
@@ -98,10 +93,10 @@ def plan_images(hub: Hub, options: BuildOptions, engine: Engine, builder: Future
     certain = not look or any(depends_on(hub, image, hub.pending) for image in images)
     with Pool() as pool:
         # Docker takes its time: it is asked at once where its answer is needed for certain.
-        asked = builder or (pool.submit(ask_builder, hub, options) if certain else None)
+        asked = pool.submit(_ask_builder, hub, options) if certain else None
 
         def require_builder() -> Builder:
-            return answer_of(asked) if asked else ask_builder(hub, options)
+            return answer_of(asked) if asked else _ask_builder(hub, options)
 
         try:
             planned = _image_builds(hub, images, options, history, look=look)
@@ -135,8 +130,7 @@ def require_only_managed_changes(hub: Hub, keys: Sequence[str]) -> None:
             _require_none(image, loose, f"{look}, then git commit them" if hidden else "")
 
 
-def ask_builder(hub: Hub, options: BuildOptions) -> Builder:
-    """Return what builds, after checking that it answers."""
+def _ask_builder(hub: Hub, options: BuildOptions) -> Builder:
     builder = _builder(hub, options)
     return builder if builder.name == CLOUD_BUILD else docker.require_builder(builder.name)
 

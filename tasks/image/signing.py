@@ -20,8 +20,7 @@ from .proof import image_fact
 def sign_actions(build: Build, relies: Sequence[Fact], to_come: str) -> tuple[Action, ...]:
     """Return the action that signs what the registry has of the images once they are built, if a key is set.
 
-    Images that are in the registry already, and signed, are left out. ``to_come`` stands for a digest that only the
-    build tells.
+    Images that are signed already are left out. ``to_come`` stands for a digest that only the build tells.
     """
     hub = build.hub
     key = hub.settings.sign

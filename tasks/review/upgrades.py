@@ -33,7 +33,6 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """The file and its line, ``path:line``."""
         return f"{self.file}:{self.line}"
 
     def __str__(self) -> str:
