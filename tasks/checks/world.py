@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..core.faults import Fault, Refused, Unreachable, Unusable
@@ -172,7 +172,12 @@ class World:
 def look(hub: Hub) -> World:
     """Look at the Helm repository and the registries, side by side."""
     named = {image.spec.key: _named(hub, image) for image in hub.images}
-    images = {key: _as_tagged([one for _, one in places]) for key, places in named.items() if places}
+    # The first one that has a tag, by that alone, else the first one.
+    images = {
+        key: next((one._replace(digest=None) for _, one in places if one.tag), places[0][1])
+        for key, places in named.items()
+        if places
+    }
     digests = {
         key: [(where, one) for where, one in places if one.digest and one.same_repository(images[key])]
         for key, places in named.items()
@@ -216,8 +221,3 @@ def _named(hub: Hub, image: HubImage) -> list[tuple[str, Reference]]:
         if reference:
             found.append((f"{place.file}:{one.line}", reference))
     return found
-
-
-def _as_tagged(images: Sequence[Reference]) -> Reference:
-    """Return the first of ``images`` that has a tag, by that alone, else the first one."""
-    return next((one._replace(digest=None) for one in images if one.tag), images[0])

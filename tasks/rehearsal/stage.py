@@ -79,12 +79,11 @@ class Stage(NamedTuple):
         return plan_release(self.hub, ReleaseOptions(bump, build, commit), review)
 
     def report(self) -> dict[str, Any]:
-        base, branch = self._branches()
         return {
             "folder": str(self.folder),
             "registry": self.address,
             "stand_ins": list(self.notes),
-            "diff": self.remote.read("diff", f"{base}...{branch}"),
+            "diff": self.remote.read("diff", "{}...{}".format(*self._branches())),
         }
 
     def show(self, request: Mapping[str, Any] | None) -> None:

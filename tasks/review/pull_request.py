@@ -211,17 +211,17 @@ def _through_gh(
         *(f"{one.head} has one already: {one.url}" for one in others),
         *(f"{one.url} was closed without being merged" for one in closed[:1] if not there),
     )
-    why = "; ".join(told)
     if there:
-        additions = _additions(github, there.number, planned.labels_for(there), ())
-        commands = (_updating(github, there, planned), *additions.values())
-        action = Action(f"update the pull request {there.url}", why, do, tuple(f"$ {command}" for command in commands))
-        return action, planned.on_github(UPDATED, there)
-    where = f" of {github.path}" if ":" in head else ""
-    additions = _additions(github, None, planned.labels, planned.reviewers)
-    shown = tuple(f"$ {command}" for command in (_opening(github, head, planned), *additions.values()))
-    action = Action(f"open a pull request into {planned.base}{where}", why, do, shown)
-    return action, planned.on_github(CREATED, None)
+        what, status = f"update the pull request {there.url}", UPDATED
+        command = github.update_command(there.number, planned.title, planned.body)
+    else:
+        what, status = f"open a pull request into {planned.base}{f' of {github.path}' if ':' in head else ''}", CREATED
+        command = github.create_command(head, planned.base, planned.title, planned.body)
+    additions = _additions(
+        github, there.number if there else None, planned.labels_for(there), () if there else planned.reviewers
+    )
+    shown = tuple(f"$ {one}" for one in (command, *additions.values()))
+    return Action(what, "; ".join(told), do, shown), planned.on_github(status, there)
 
 
 def _known_labels(github: GitHub, wanted: Sequence[str]) -> Collection[str]:
@@ -247,10 +247,10 @@ def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
     there, status = _open(github.requests(request.branch), head), PRESENT
     reviewers: Sequence[str] = ()
     if there is None:
-        there = github.create(head, _opening(github, head, request))
+        there = github.create(head, github.create_command(head, request.base, request.title, request.body))
         status, reviewers = CREATED, request.reviewers
     elif not request.says_the_same(there):
-        github.change(_updating(github, there, request))
+        github.change(github.update_command(there.number, request.title, request.body))
         status = UPDATED
     additions = _additions(github, there.number, request.labels_for(there), reviewers)
     told = [_add(github, there, what, command) for what, command in additions.items()]
@@ -265,14 +265,6 @@ def _add(github: GitHub, there: ForgeRequest, what: str, command: Command) -> st
     except Fault as fault:
         return f"cannot {what}: {fault.what}; do it at {there.url}"
     return ""
-
-
-def _opening(github: GitHub, head: str, request: PullRequest) -> Command:
-    return github.create_command(head, request.base, request.title, request.body)
-
-
-def _updating(github: GitHub, there: ForgeRequest, request: PullRequest) -> Command:
-    return github.update_command(there.number, request.title, request.body)
 
 
 def _additions(
