@@ -28,7 +28,7 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
       check                      on a pull request
       check --json               for scripts
     """
-    from .checks.world import find_problems
+    from .checks.outside import find_problems
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         findings = find_problems(run.hub, offline=offline)

@@ -76,11 +76,7 @@ class Run(NamedTuple):
     def begin(
         self, options: CommitOptions, agree: Callable[[Run, Plan], None] = lambda *_: None, *, ask: bool = False
     ) -> Iterator[tuple[Run, Start]]:
-        """Do what must be done before a commit can be planned, once ``agree`` has had that agreed to.
-
-        Yields:
-            The run as that leaves it, and what to plan on; the remotes are asked where it pushes, or with ``ask``.
-        """
+        """Do what must be done before a commit can be planned, once ``agree`` has had that agreed to."""
         from .review.branches import begin
 
         def carry_out(plan: Plan) -> None:
@@ -92,7 +88,6 @@ class Run(NamedTuple):
             yield self._replace(hub=start.hub), start
 
     def show_plan(self, plan: Plan, *, whole: bool = False) -> None:
-        """Print the plan: whole and on standard output in a dry run, else on one screen of standard error."""
         lines = (output.Line(f"Plan for {self.hub.git.folder}"), *plan.lines(whole=whole or self.dry))
         output.show(lines, is_data=self.dry and not self.json)
 
@@ -118,8 +113,7 @@ def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = T
 def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
     """Hold the clone's lock, and yield whether the run before did not end: something of it may be left.
 
-    The lock's file in ``git_dir`` holds the process id of the run that is under way, or of the last one if that did not
-    end. Another user's file locks as well, and is not written where it may only be read.
+    The file holds the process id of the run under way. Another user's is locked as well, where it may only be read too.
     """
     file = git_dir / LOCK_FILE
     try:

@@ -36,11 +36,10 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
       status --repo ../other     another repository
       status --json              the same for scripts
     """
-    from .checks.world import look
+    from .checks.outside import survey
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
-        world = look(run.hub)
-        findings = world.findings()
+        world, findings = survey(run.hub)
         content = _content(world, findings)
         present(content, _text(world, content, findings), lambda: github_actions.of_status(content), json=json)
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 
 from ..core.faults import DOOR, Refused
 from ..core.names import Reference
+from ..core.output import first_of
 from ..core.settings import CHARTPRESS
 from ..core.yaml_tree import Data, parse
 from ..image.build import arguments_of
@@ -96,7 +97,7 @@ def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
         yield Problem(
             Code.OVERRIDE,
             f"{file}:{key.line}" if key else file,
-            f"{'.'.join((*here, TAG_KEY))} is {set_tag}, but {_release_of(hub)} has {tag}",
+            f"{'.'.join((*here, TAG_KEY))} is {set_tag}, but {hub.requirement.name} {hub.version} has {tag}",
             f"remove it, or set {tag}; {Code.OVERRIDE.how_to_accept}",
             Severity.WARNING,
         )
@@ -155,20 +156,16 @@ def _uncommitted(hub: Hub) -> Iterator[Unchecked]:
     paths = [join(hub.root, path) for image in images for path in image.spec.paths]
     changed = list(dict.fromkeys((*(hub.git.changed(paths) if paths else ()), *hub.changed)))
     if changed:
-        more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
         differ = "differs" if len(changed) == 1 else "differ"
-        message = f"the last commit: {', '.join(changed[:MOST_NAMED])}{more} {differ} from it"
+        message = f"the last commit: {first_of(changed, MOST_NAMED)} {differ} from it"
         yield Unchecked(message, f"{DOOR} commit, or git commit; then check again")
 
 
 def _requirement_problems(hub: Hub) -> Iterator[Problem]:
     if hub.chart_folder is None:
         return
-    entries = [
-        one
-        for one in requirements(hub.require(hub.requirement_file), hub.requirement_file)
-        if one.name == hub.requirement.name
-    ]
+    listed = requirements(hub.require(hub.requirement_file), hub.requirement_file)
+    entries = [one for one in listed if one.name == hub.requirement.name]
     for entry in entries:
         if entry.version != entries[0].version:
             yield Problem(
@@ -180,18 +177,17 @@ def _requirement_problems(hub: Hub) -> Iterator[Problem]:
 
 
 def _pin_problems(hub: Hub) -> Iterator[Problem]:
+    required = hub.requirement.version
     for pin in (*hub.pins, *hub.held_pins):
         found = pin.read(hub.files)
         where = f"{pin.files[0]}:{found.line}"
         if isinstance(pin, Lock):
-            required = pin.chart.read(hub.files).text
-            if not allows(required, found.text):
-                message = f"the lock has {pin.name} {found.text}, the requirement {required}"
+            of_chart = pin.chart.read(hub.files).text
+            if not allows(of_chart, found.text):
+                message = f"the lock has {pin.name} {found.text}, the requirement {of_chart}"
                 yield Problem(Code.LOCK, where, message, pin.how_to_refresh(hub.files))
-        elif (
-            pin.kind in _OTHER_PLACES and found.text != hub.requirement.version and not allows(found.text, hub.version)
-        ):
-            message = f"{pin.name} is at {found.text} here, and at {hub.requirement.version} in {hub.requirement_file}"
+        elif pin.kind in _OTHER_PLACES and found.text != required and not allows(found.text, hub.version):
+            message = f"{pin.name} is at {found.text} here, and at {required} in {hub.requirement_file}"
             yield Problem(Code(pin.kind.value), where, message, f"{DOOR} bump --to {hub.version}")
 
 
@@ -251,10 +247,6 @@ def stale_problem(where: str, tag: str, computed: str) -> Problem:
     """Return the problem of a tag that the image's files do not make any more."""
     message = f"the tag is {tag}, but the image's files make {computed}"
     return Problem(Code.TAG_STALE, where, message, f"{DOOR} build, then {DOOR} commit")
-
-
-def _release_of(hub: Hub) -> str:
-    return f"{hub.requirement.name} {hub.version}"
 
 
 def _images(tree: Data, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, str]]:

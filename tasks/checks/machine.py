@@ -31,15 +31,7 @@ _PROBE_TAG = "hubpress-doctor"
 
 
 class MachineFinding(NamedTuple):
-    """What one look found.
-
-    Attributes:
-        name: what was looked for.
-        version: its version, or what it says; None where it said nothing.
-        ok: whether it is fit for a release.
-        needed: whether a release needs it here.
-        hint: how to fix it; None where there is nothing to fix.
-    """
+    """What one look found: the program's version or words, whether a release needs it here, how to fix it."""
 
     name: str
     version: str | None
@@ -49,7 +41,6 @@ class MachineFinding(NamedTuple):
 
     @property
     def is_fault(self) -> bool:
-        """Whether a release could not run because of it."""
         return self.needed and not self.ok
 
     @property
@@ -88,7 +79,7 @@ def _output(look: _Look) -> Output | ProgramFailed:
 
 def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
     builder = hub.settings.builder if hub else None
-    google = builder == CLOUD_BUILD or any(is_google(host) for host in _registries(hub))
+    google = builder == CLOUD_BUILD or any(is_google(host) for host in (hub.registries if hub else ()))
     yield _Look("git", Command(("git", "--version")), _at_least((2, 23), "git"))
     yield _Look("docker", Command(("docker", "--version")), _at_least((20, 10), "docker"))
     yield _Look("buildx", Command(("docker", "buildx", "version")), _at_least((0, 10), INSTALL_BUILDX))
@@ -108,7 +99,7 @@ def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
 
 def _registry_looks(hub: Hub | None) -> Iterator[_Look]:
     logins = DockerLogins.read()
-    for host in _registries(hub):
+    for host in hub.registries if hub else ():
         helper = logins.helper_for(host)
         if helper:
             yield _Look(f"sign-in {host}", Command((f"docker-credential-{helper}", "get"), stdin=host), _sign_in(host))
@@ -179,7 +170,7 @@ def _sign_in(host: str) -> Callable[[str, Output], MachineFinding]:
 
 def _no_helper_findings(hub: Hub | None) -> Iterator[MachineFinding]:
     logins = DockerLogins.read()
-    for host in _registries(hub):
+    for host in hub.registries if hub else ():
         if is_google(host) and logins.helper_for(host) is None and not logins.has_login(host):
             yield MachineFinding(
                 f"sign-in {host}", "Docker has no credential helper for it", ok=False, hint=f"{DOOR} auth"
@@ -229,7 +220,3 @@ def _fields(output: Output) -> dict[str, str]:
     for name, _, value in pairs:
         fields.setdefault(name.strip(), value.strip())
     return fields
-
-
-def _registries(hub: Hub | None) -> Sequence[str]:
-    return hub.registries if hub else ()

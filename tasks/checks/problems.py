@@ -58,14 +58,7 @@ class Code(str, Enum):
 
 
 class Problem(NamedTuple):
-    """One inconsistency.
-
-    Attributes:
-        code: its kind.
-        path: the file to fix, relative to the repository's top; ``path:line`` where a line is known.
-        message: what is wrong, in one clause.
-        hint: how to fix it.
-    """
+    """One inconsistency; ``path`` is relative to the repository's top, and ``path:line`` where a line is known."""
 
     code: Code
     path: str
@@ -75,12 +68,10 @@ class Problem(NamedTuple):
 
     @property
     def place(self) -> tuple[str, int | None]:
-        """The file, and the line where it is known."""
         file, _, line = self.path.rpartition(":")
         return (file, int(line)) if line.isdigit() else (self.path, None)
 
     def report(self) -> dict[str, Any]:
-        """Return its part of the JSON report."""
         path, line = self.place
         return {
             "code": self.code.value,
@@ -115,13 +106,14 @@ class Findings(NamedTuple):
 
     @classmethod
     def of(cls, found: Iterable[Problem | Unchecked], accept: Sequence[Accepted]) -> Findings:
-        """Return what was found, the problems that ``accept`` names marked as accepted."""
         _require_codes(accept)
         once = list(dict.fromkeys(found))
         problems = (one for one in once if isinstance(one, Problem))
         return cls(
             tuple(
-                one._replace(severity=Severity.ACCEPTED) if any(_is_meant(one, entry) for entry in accept) else one
+                one._replace(severity=Severity.ACCEPTED)
+                if any(entry.covers(one.code.value, one.place[0]) for entry in accept)
+                else one
                 for one in problems
             ),
             tuple(one for one in once if isinstance(one, Unchecked)),
@@ -129,11 +121,9 @@ class Findings(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether there is no fault."""
         return not self._count(Severity.FAULT)
 
     def report(self) -> dict[str, Any]:
-        """Return the findings' part of the JSON report."""
         return {
             "problems": [one.report() for one in self.problems],
             "not_checked": [one._asdict() for one in self.unchecked],
@@ -154,10 +144,6 @@ class Findings(NamedTuple):
 
     def _count(self, severity: Severity) -> int:
         return sum(1 for one in self.problems if one.severity is severity)
-
-
-def _is_meant(problem: Problem, entry: Accepted) -> bool:
-    return entry.covers(problem.code.value, problem.place[0])
 
 
 def _require_codes(accept: Sequence[Accepted]) -> None:

@@ -1,52 +1,32 @@
-"""What is inconsistent between a hub repository and the Helm repository, the registries and the base image."""
+"""What was seen outside of a hub repository: the Helm repository, the registries, the engine, helm."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
-from ..core.names import Reference, platforms_left, short_platform
-from ..core.yaml_tree import Data
+from ..core.faults import Fault, Refused, Unreachable, Unusable
+from ..core.names import Reference, platforms_left
 from ..image.build import arguments_of
 from ..image.inputs import inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label, is_out_of_reach
 from ..image.tag import HEAD, depends_on, history_of, name_image, names_commit
 from ..image.tree import Tree
 from ..releases.index import Index, Release, choose, newest
-from ..releases.repository import Cache, HelmRepository
+from ..releases.repository import HelmRepository
 from ..repo.hub import Hub, HubImage, open_repository, release_of
 from ..repo.values import image_at
 from ..review.rendering import Refusal, refused_values
 from ..tools import docker
 from ..tools.process import Pool, answer_of, ask_all
 from ..tools.registry import FoundImage
-from .files import (
-    base_problem,
-    differing_base_problems,
-    file_problems,
-    known_base_problems,
-    override_problems,
-    stale_problem,
-)
-from .images import image_problems
-from .pins import packages_of, pin_problems, pins_of
-from .problems import Code, Findings, Problem, Severity, Unchecked
-from .signatures import signature_problems
-from .since import built_on, security_problems
 
 _TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
 
 
 @dataclass(frozen=True)
 class Releases:
-    """What a Helm repository said.
-
-    Attributes:
-        repository: the Helm repository; None where its address cannot be used.
-        index: what it offers, or offered when it was asked last; None where nothing is known.
-        fault: why it gave no answer now; None where it did.
-    """
+    """What a Helm repository said; where it gave no answer (``fault``), the index is the one that it gave last."""
 
     repository: HelmRepository | None
     index: Index | None
@@ -54,7 +34,6 @@ class Releases:
 
     @classmethod
     def ask(cls, hub: Hub) -> Releases:
-        """Ask the Helm repository of ``hub``."""
         repository = None
         try:
             repository = open_repository(hub)
@@ -68,11 +47,8 @@ class World:
     """What was seen outside of the hub repository.
 
     Attributes:
-        hub: the hub repository.
-        releases: what the Helm repository said.
         images: the images that the values name, by the keys of the hub's images.
         digests: the places in the values that pin an image by digest, by their keys: file and line, and the image.
-        answers: the registries' answers for all of those images, and for the base images.
         stored: what the engine has of the base images whose registries are out of reach.
         refused: what the pinned chart refuses of the values, each with the deployments; or why that is not known.
     """
@@ -87,7 +63,6 @@ class World:
 
     @property
     def release(self) -> Release | None:
-        """The pinned release; None where the index does not have it, or is not known."""
         index = self.releases.index
         return release_of(self.hub, index) if index else None
 
@@ -186,158 +161,22 @@ class World:
             if isinstance(fault, Fault):
                 raise fault
 
-    def findings(self) -> Findings:
-        """Return what is inconsistent as far as the world answered, and what gave no answer."""
-        current = [image.spec.key for image in self.hub.images if self.is_current(image)]
-        found = (*file_problems(self.hub, current), *self._outside())
-        return Findings.of(found, self.hub.settings.accept)
-
     def _is_up_to_date(self, image: HubImage) -> bool:
         own = self.own(image)
         if own is None or self.has(own) is False or depends_on(self.hub, image, self.hub.changed):
             return False
         return self.is_current(image) if own.tag is None else self.current_tag(image) in (None, own.tag)
 
-    def _outside(self) -> Iterator[Problem | Unchecked]:
-        fault, index = self.releases.fault, self.releases.index
-        if fault:
-            yield _unanswered("the chart's releases", fault)
-        chart_values = self._chart_values()
-        if index:
-            yield from self._release_problems(chart_values)
-            yield from security_problems(self.hub, index)
-        for image in self.hub.images:
-            yield from self._image_problems(image)
-        yield from image_problems(self.hub, None if isinstance(chart_values, Fault) else chart_values, self.answers)
-        yield from self._pin_problems()
-
-    def _chart_values(self) -> Data | Unreachable:
-        repository, release = self.releases.repository, self.release
-        try:
-            return repository.values(release) if repository and release else None
-        except Unreachable as fault:
-            return fault
-
-    def _release_problems(self, chart_values: Data | Unreachable) -> Iterator[Problem | Unchecked]:
-        requirement = self.hub.requirement
-        if self.release is None:
-            yield Problem(
-                Code.RELEASE_UNKNOWN,
-                f"{self.hub.requirement_file}:{requirement.line}",
-                f"the Helm repository has no {requirement.name} {self.hub.version}",
-                f"{DOOR} bump",
-            )
-            yield from differing_base_problems(self.hub)
-            return
-        released = self.released_base
-        for image in self.hub.images:
-            if released and image.base.reference.tag not in (None, released.tag):
-                yield base_problem(self.hub, image, str(released.tag))
-        if isinstance(chart_values, Unreachable):
-            yield _unanswered(f"the images of {requirement.name} {self.hub.version}", chart_values)
-            return
-        yield from override_problems(self.hub, chart_values)
-        if isinstance(self.refused, Fault):
-            yield _unanswered(f"whether {requirement.name} {self.hub.version} takes the values", self.refused)
-            return
-        for refusal, names in self.refused.items():
-            message = f"{requirement.name} {self.hub.version} refuses the values of {', '.join(names)}"
-            yield Problem(Code.INVALID, refusal.where, f"{message}: {refusal.message}", _TO_CORRECT)
-
-    def _image_problems(self, image: HubImage) -> Iterator[Problem | Unchecked]:
-        pinned = self.own(image)
-        answer = self.answers[pinned] if pinned else None
-        if pinned is None:
-            return
-        if isinstance(answer, Fault):
-            yield _unanswered(str(pinned), answer)
-            return
-        place = self.hub.values_places(image)[0]
-        where = f"{place.file}:{image_at(self.hub.require(place.file), place.path, place.file).line}"
-        if answer is None:
-            message = f"the registry does not have {pinned}"
-            yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{DOOR} build")
-            return
-        yield from self._digest_problems(image, pinned, answer)
-        yield from signature_problems(self.hub, pinned, answer, where)
-        wanted = {short_platform(one) for one in self.hub.settings.platform.split(",")} - image.spec.skip_platforms
-        missing = sorted(wanted - set(answer.platforms))
-        if missing:
-            message = f"{pinned} is for {', '.join(answer.platforms)}, not for {missing[0]}"
-            yield Problem(Code.PLATFORM, where, message, f"{DOOR} build --force")
-        else:
-            yield from self._base_problems(image, pinned, answer, where)
-        if not missing and pinned.tag and not names_commit(self.hub.settings.tag):
-            # Files alone do not tell that a tag names other content than today's: the base image belongs to it.
-            current = self.current_tag(image)
-            if current not in (None, pinned.tag):
-                yield stale_problem(where, str(pinned.tag), str(current))
-
-    def _digest_problems(self, image: HubImage, own: Reference, tagged: FoundImage) -> Iterator[Problem | Unchecked]:
-        for where, pinned in self.digests[image.spec.key]:
-            answer = self.answers[pinned]
-            if isinstance(answer, Fault):
-                yield _unanswered(str(pinned), answer)
-            elif answer is None:
-                message = f"the registry does not have {pinned._replace(tag=None)}"
-                yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{DOOR} build")
-            elif own.tag and any(tagged.platforms.get(name) != one for name, one in answer.platforms.items()):
-                message = f"{pinned.digest} is pinned, but the registry has {tagged.digest} as {own.tag}"
-                yield Problem(Code.DIGEST, where, message, f"{DOOR} build, then {DOOR} commit")
-
-    def _base_problems(
-        self, image: HubImage, pinned: Reference, found: FoundImage, where: str
-    ) -> Iterator[Problem | Unchecked]:
-        base, digest, wanted = self._base(image), built_on(image, found), image.base.reference
-        if isinstance(base, FoundImage) and digest and base.digest not in (None, digest):
-            message = f"{wanted} is {base.digest} now, and {pinned} was built on {digest}"
-            # A tag that names the content is another one on another base.
-            force = " --force" if names_commit(self.hub.settings.tag) else ""
-            at = f"{image.dockerfile}:{image.base.line}"
-            yield Problem(Code.BASE_MOVED, at, message, f"{DOOR} build{force}", Severity.WARNING)
-        elif not _is_built_on(found, image, base):
-            message = f"{pinned} is not built on {wanted}, which {image.dockerfile} names"
-            yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")
-        elif not isinstance(base, FoundImage):
-            yield _base_unknown(pinned, image, base)
-        elif digest and base.digest is None and isinstance(fault := self.answers[wanted], Fault):
-            yield _unanswered(f"whether {wanted} has moved", fault)
-
-    def _pin_problems(self) -> Iterator[Problem | Unchecked]:
-        pins = {image.spec.key: pins_of(self.hub, image) for image in self.hub.images}
-        pinning = [image for image in self.hub.images if pins[image.spec.key]]
-        bases = list(dict.fromkeys(image.base.reference for image in pinning))
-        cache = Cache(self.hub.settings.fetched)
-
-        def known(base: Reference) -> Mapping[str, str] | Unchecked:
-            answer = self.answers[base]
-            return packages_of(base, answer if isinstance(answer, FoundImage) else None, cache)
-
-        shipped = dict(zip(bases, ask_all(known, bases), strict=True))
-        for image in pinning:
-            packages = shipped[image.base.reference]
-            if isinstance(packages, Unchecked):
-                yield packages
-            else:
-                yield from pin_problems(image, pins[image.spec.key], packages)
-
-    def _base(self, image: HubImage) -> docker.Answer:
-        return self.stored.get(image.base.reference) or self.answers[image.base.reference]
-
-
-def find_problems(hub: Hub, *, offline: bool) -> Findings:
-    """Return every inconsistency; raise a fault where the world outside gives no answer."""
-    if offline:
-        return Findings.of((*known_base_problems(hub), *file_problems(hub)), hub.settings.accept)
-    world = look(hub)
-    world.require_answers()
-    return world.findings()
-
 
 def look(hub: Hub) -> World:
     """Look at the Helm repository and the registries, side by side."""
     named = {image.spec.key: _named(hub, image) for image in hub.images}
-    images = {key: _as_tagged([one for _, one in places]) for key, places in named.items() if places}
+    # The first one that has a tag, by that alone, else the first one.
+    images = {
+        key: next((one._replace(digest=None) for _, one in places if one.tag), places[0][1])
+        for key, places in named.items()
+        if places
+    }
     digests = {
         key: [(where, one) for where, one in places if one.digest and one.same_repository(images[key])]
         for key, places in named.items()
@@ -373,31 +212,6 @@ def _kept(repository: HelmRepository | None) -> Index | None:
         return None
 
 
-def _unanswered(what: str, fault: Fault) -> Unchecked:
-    return Unchecked(f"{what}: {fault.what}{f' ({fault.where})' if fault.where else ''}", fault.hint)
-
-
-def _base_unknown(pinned: Reference, image: HubImage, base: Fault | None) -> Unchecked:
-    what = f"whether {pinned} is built on {image.base.reference}"
-    if base is None:
-        return Unchecked(f"{what}: the registry does not have that", f"{DOOR} bump, or fix {image.dockerfile}")
-    return _unanswered(what, base)
-
-
-def _is_built_on(found: FoundImage, image: HubImage, base: docker.Answer) -> bool:
-    """Whether an image's label and layers are of the base that its Dockerfile names, as far as the registries tell."""
-    reference = image.base.reference
-    wanted = f"{reference.host}/{reference.path}:{reference.tag}"
-    for platform, ours in found.platforms.items():
-        named = ours.labels.get(f"{LABEL}base.name")
-        if named is not None and named != wanted:
-            return False
-        theirs = base.platforms.get(platform) if isinstance(base, FoundImage) else None
-        if theirs is not None and ours.layers[: len(theirs.layers)] != theirs.layers:
-            return False
-    return True
-
-
 def _named(hub: Hub, image: HubImage) -> list[tuple[str, Reference]]:
     found = []
     for place in hub.values_places(image):
@@ -406,8 +220,3 @@ def _named(hub: Hub, image: HubImage) -> list[tuple[str, Reference]]:
         if reference:
             found.append((f"{place.file}:{one.line}", reference))
     return found
-
-
-def _as_tagged(images: Sequence[Reference]) -> Reference:
-    """Return the first of ``images`` that has a tag, by that alone, else the first one."""
-    return next((one._replace(digest=None) for one in images if one.tag), images[0])

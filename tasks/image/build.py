@@ -10,7 +10,7 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 from ..core.faults import Refused
-from ..core.names import Host, Reference
+from ..core.names import Reference
 from ..core.plan import Values
 from ..core.settings import BuildOptions
 from ..repo.hub import Hub, HubImage, layout_warnings
@@ -36,8 +36,6 @@ class ImageBuild(NamedTuple):
     Attributes:
         platform: the platforms that it must run on, separated by commas.
         argument: the value of ``--platform``; None for a native build without it.
-        status: ``built`` (before that: to be built), ``retagged``, ``present`` or ``skipped``.
-        proof: what was proved of it; None before.
         inputs: the hash of what it is built from; None while a commit is only planned, and where it is not needed.
         source: the image of the same inputs, pinned by digest, that is retagged; None for any other status.
         way: the path from the builder's folder to that of the image's own commit, where that is another one.
@@ -58,12 +56,10 @@ class ImageBuild(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The image's key in chartpress.yaml."""
         return self.image.spec.key
 
     @property
     def reference(self) -> Reference:
-        """The image's name and tag."""
         return Reference(self.image.spec.name, self.name.tag)
 
     def present(self, found: FoundImage) -> ImageBuild:
@@ -86,7 +82,6 @@ class ImageBuild(NamedTuple):
         return self._replace(proof=prove(self.reference, found, self.base, self.platform, digest))
 
     def labels(self) -> dict[str, str]:
-        """Return the image's labels: its version, commit, base and inputs."""
         base = self.base.reference
         own = {
             f"{LABEL}version": self.name.tag,
@@ -98,7 +93,6 @@ class ImageBuild(NamedTuple):
         return {name: value for name, value in own.items() if value}
 
     def report(self) -> dict[str, Any]:
-        """Return the image's part of the JSON report."""
         return {
             "name": self.key,
             "repository": self.image.spec.name,
@@ -115,7 +109,6 @@ class ImageBuild(NamedTuple):
         }
 
     def summary(self) -> list[str]:
-        """Return the lines that tell what was built and proved."""
         if self.proof is None:
             return [f"{self.reference}: {self.status}, not pushed"]
         words = {
@@ -145,33 +138,18 @@ class Build:
 
     @property
     def to_build(self) -> tuple[ImageBuild, ...]:
-        """The images that are (to be) built."""
         return tuple(one for one in self.images if one.status == BUILT)
 
     @property
     def to_retag(self) -> tuple[ImageBuild, ...]:
-        """The images that are in the registry under another tag, and are (to be) retagged."""
         return tuple(one for one in self.images if one.status == RETAGGED)
 
     @property
-    def tags_to_take(self) -> tuple[Reference, ...]:
-        """The images to be built whose tags are known, and must be free when they are pushed."""
-        must_be_free = self.pushes and not self.options.force
-        return tuple(one.reference for one in self.to_build if must_be_free and one.name.commit != COMMIT_TO_COME)
-
-    @property
-    def why(self) -> str:
-        """Why images are built."""
-        if self.options.force:
-            return "of --force: replaces what the registry has"
-        if not self.pushes:
-            return "--no-push builds into the local store"
-        return "the registry does not have this tag yet"
-
-    @property
     def warnings(self) -> tuple[str, ...]:
-        """What people should know before they say yes."""
-        return (*layout_warnings(self.hub), *self._base_warnings(), *self._values_warnings(), *self.spared)
+        hub = self.hub
+        unused = (one.key for one in self.images if not hub.values_places(one.image))
+        unused = (f"{key} is built, but no values file uses it" for key in unused)
+        return (*layout_warnings(hub), *self._base_warnings(), *unused, *self.spared)
 
     @property
     def spared(self) -> list[str]:
@@ -183,11 +161,6 @@ class Build:
             f"{key} is not built: {place.file} names {place.image} at {place.path}; to build it too: {own}--image {key}"
             for key, place in spare
         ]
-
-    def details(self, command: str) -> tuple[str, ...]:
-        """Return the platforms that are built for, and the command that builds."""
-        arguments = dict.fromkeys(one.argument for one in self.to_build)
-        return (*map(self._platform_detail, arguments), f"$ {command}")
 
     def shown_contexts(self, folder: str) -> list[str]:
         """Return the commands that write the build contexts into ``folder``, as one could paste them."""
@@ -206,7 +179,6 @@ class Build:
         ]
 
     def with_images(self, images: Iterable[ImageBuild]) -> Build:
-        """Return the build with ``images`` in place of those of the same keys."""
         new = {one.key: one for one in images}
         return replace(self, images=tuple(new.get(one.key, one) for one in self.images))
 
@@ -220,38 +192,28 @@ class Build:
         return [line for one in done for line in one.summary()]
 
     def report(self) -> list[dict[str, Any]]:
-        """Return the images' part of the JSON report, those that are left alone last."""
         left = {*self.hub.other_images, *self.hub.spare_images} - {one.key for one in self.images}
-        others = [spec for spec in self.hub.chart.images if spec.key in left]
-        no_base = {"image": None, "digest": None, "inherited": None}
-        nothing: dict[str, Any] = {"tag": None, "digest": None, "platforms": []}
-        skipped = {**nothing, "status": SKIPPED, "base": no_base, "inputs": None}
+        base = {"image": None, "digest": None, "inherited": None}
+        skipped: dict[str, Any] = {
+            "tag": None,
+            "digest": None,
+            "platforms": [],
+            "status": SKIPPED,
+            "base": base,
+            "inputs": None,
+        }
+        others = (spec for spec in self.hub.chart.images if spec.key in left)
         return [
             *(one.report() for one in self.images),
             *({"name": spec.key, "repository": spec.name, **skipped} for spec in others),
         ]
 
     def _base_warnings(self) -> Iterator[str]:
-        local = dict.fromkeys(one.base.reference for one in self.images if one.base.is_local)
+        local = dict.fromkeys(one.base.reference for one in self.images if one.base.found.digest is None)
         for base in (reference for reference in local if reference not in self.options.stand_ins):
             yield f"{base} is taken from this machine's image store: {base.host} cannot be reached"
         if any(one.base.is_stand_in for one in self.images):
             yield "the base image is a rehearsal's STAND-IN, not z2jh's"
-
-    def _values_warnings(self) -> Iterator[str]:
-        yield from (
-            f"{one.key} is built, but no values file uses it"
-            for one in self.images
-            if not self.hub.values_places(one.image)
-        )
-
-    def _platform_detail(self, argument: str | None) -> str:
-        if argument is None:
-            return f"native on this {Host.here().title}"
-        if not self.builder.runs:
-            return f"for {argument}"
-        native = all(map(self.builder.is_native, argument.split(",")))
-        return f"for {argument}, {'native on' if native else 'emulated by'} {self.builder.title}"
 
 
 def results_of(images: Iterable[ImageBuild]) -> dict[str, Any]:
@@ -266,11 +228,6 @@ def results_of(images: Iterable[ImageBuild]) -> dict[str, Any]:
 
 def _left_by(image: ImageBuild) -> str:
     return f"the build of {image.key}"
-
-
-def retag_images(build: Build) -> list[ImageBuild]:
-    """Tag the images of the same inputs that are in the registry already, and return them proved."""
-    return [one.proved(docker.retag(one.source, one.name.tag)) for one in build.to_retag if one.source]
 
 
 def name_after_commit(build: Build) -> Build:

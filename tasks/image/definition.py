@@ -60,16 +60,11 @@ _TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
 
 @dataclass(frozen=True)
 class BakeTarget:
-    """One image to build.
+    """One image to build; its paths are relative to the folder of chartpress.yaml.
 
     Attributes:
-        key: the image's key in chartpress.yaml.
-        context: the build context, relative to the folder of chartpress.yaml.
-        dockerfile: its Dockerfile, relative to the same folder.
         pins: what a ``FROM`` is taken from, by the name it has there.
         platform: what to build for; None for the builder's own.
-        push: whether the image is pushed; otherwise it stays in the engine's local store.
-        attest: what is stated of it, by the names in ``hub.attest``.
         extra: more fields of the bake target, from chartpress's ``extraBuildCommandOptions``; they win, as the last
             options of a command line do.
     """
@@ -92,7 +87,8 @@ def definition(targets: Sequence[BakeTarget], root: str = "") -> str:
     """Return the bake definition of ``targets`` as JSON text, indented by two."""
     named = {target_name(index, target.key): _fields(target, root) for index, target in enumerate(targets)}
     whole = {"group": {"default": {"targets": list(named)}}, "target": named}
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    # JSON's own syntax holds no brace right after such a sign.
+    return bake_literal(json.dumps(whole, indent=2, ensure_ascii=False))
 
 
 def target_name(index: int, key: str) -> str:
@@ -267,7 +263,7 @@ def _fields(target: BakeTarget, root: str) -> dict[str, Any]:
     }
     for name, value in target.extra.items():
         entry[name] = {**entry[name], **value} if isinstance(value, dict) else value
-    return {name: _literal(value) for name, value in entry.items() if value not in ({}, [], False)}
+    return {name: value for name, value in entry.items() if value not in ({}, [], False)}
 
 
 def _attestations(wanted: Sequence[str]) -> list[str]:
@@ -277,13 +273,3 @@ def _attestations(wanted: Sequence[str]) -> list[str]:
     """
     found = [ATTESTATIONS[name] for name in wanted]
     return found if any("provenance" in one for one in found) else [_NO_PROVENANCE, *found]
-
-
-def _literal(value: Any) -> Any:  # noqa: ANN401 - whatever a field of the bake file holds
-    if isinstance(value, str):
-        return bake_literal(value)
-    if isinstance(value, list):
-        return [_literal(item) for item in value]
-    if isinstance(value, dict):
-        return {_literal(name): _literal(item) for name, item in value.items()}
-    return value

@@ -110,7 +110,6 @@ class Buildx:
         """Accept all options: whether the builder answers is asked apart."""
 
     def shown(self, build: Build) -> str:
-        """Return the commands: the contexts written out of git, then the build."""
         bake = docker.bake_command(build.builder, bake_definition(build), None, Path("metadata.json"))
         below = f"/{build.hub.root}" if build.hub.root else ""
         return "\n".join(
@@ -170,7 +169,6 @@ class Chartpress:
             raise missing(CHARTPRESS)
 
     def shown(self, build: Build) -> str:
-        """Return the runbook's command."""
         return str(self._command(build))
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
@@ -206,7 +204,6 @@ class CloudBuild:
     retags = True
 
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
-        """Refuse to leave an image on this machine, which Cloud Build cannot."""
         if not (options.push and hub.settings.push):
             raise Refused(
                 "Cloud Build has no image to leave here", where="--no-push", hint=f"leave out --builder {CLOUD_BUILD}"
@@ -217,7 +214,6 @@ class CloudBuild:
             raise missing("gcloud")
 
     def shown(self, build: Build) -> str:
-        """Return the commands: the request's files, made in the folder that ``$request`` names, and sent."""
         request, folder = cloud_build_request(build), Path("$request")
         written = (f"cat > \"{folder / path}\" <<'END'\n{text.rstrip()}\nEND" for path, text in request.files().items())
         contexts = build.shown_contexts(str(folder / _UPLOAD / CONTEXT))
@@ -225,7 +221,6 @@ class CloudBuild:
         return "\n".join(("request=$(mktemp -d)", f'mkdir "{folder / _UPLOAD}"', *contexts, *written, sent))
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
-        """Build and push; the digests are asked of the registry afterwards."""
         request = cloud_build_request(build)
         for path, text in request.files().items():
             (scratch / path).write_text(text, encoding="utf-8")
@@ -249,7 +244,6 @@ class CloudBuildRequest(NamedTuple):
         return {f"{_UPLOAD}/{_DEFINITION}": self.definition, _CONFIG: config, _IGNORE: ".git\n"}
 
     def command(self, folder: Path) -> Command:
-        """Return the command that sends it from ``folder``."""
         files = (f"--config={folder / _CONFIG}", f"--ignore-file={folder / _IGNORE}")
         project = (f"--project={self.project}",) if self.project else ()
         return Command(("gcloud", "builds", "submit", str(folder / _UPLOAD), *files, *project, "--quiet"))

@@ -47,7 +47,6 @@ class Sources(NamedTuple):
 
     @property
     def folders(self) -> tuple[str, ...]:
-        """The build contexts."""
         return (self.context, *self.contexts)
 
     @property
@@ -80,17 +79,10 @@ def inputs_hash(
 ) -> str:
     """Return the SHA-256 of what ``image`` is built from, as 64 hexadecimal digits.
 
-    That is: the names of git's objects at its paths (contexts, Dockerfile, ``paths``), its build arguments and options,
-    the base image and the platform. Times and owners, which differ from clone to clone, are left out, and so is a
-    context whose changes give the image no new tag (``rebuildOnContextPathChanges: false``).
-
-    Args:
-        hub: the repository.
-        image: the image.
-        tree: the tree that it is built from.
-        base: what identifies its base image: see ``Base.identity``.
-        platform: the platforms that it is built for, separated by commas.
-        arguments: its build arguments and options with names filled in; None to take them as they are written.
+    That is: the names of git's objects at its paths (contexts, Dockerfile, ``paths``), its build arguments and options
+    (``arguments``, else as they are written), ``Base.identity`` and the platforms. Left out are times and owners, which
+    differ from clone to clone, and a context whose changes give the image no new tag
+    (``rebuildOnContextPathChanges: false``).
     """
     spec, sources = image.spec, sources_of(hub, image)
     objects = tree.objects(sources.all)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -22,7 +21,7 @@ from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_states import standing
 from ..tools.process import Pool, answer_of
 from ..tools.registry import require_push_right
-from .build import RETAGGED, SKIPPED, Build, ImageBuild, inputs_of, results_of, retag_images, source_trees
+from .build import RETAGGED, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_trees
 from .definition import pinned_images
 from .engines import Engine, build_images, engine_for
 from .inputs import inputs_hash, require_buildable, require_links_covered, require_stable, sources_of, working_files
@@ -48,15 +47,11 @@ _TO_COME = "{digest}"
 _MOST_COMMITS = 20
 
 
-def plan_build(hub: Hub, options: BuildOptions, builder: Future[Builder] | None = None) -> tuple[Step, Hub]:
-    """Plan the build of the images that the registry does not have, and the values that name them.
-
-    Returns:
-        The step, and the repository as it will leave it.
-    """
+def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
+    """Plan the build of what the registry does not have, and return it with the repository as it will leave it."""
     relies = standing(hub.git, hub.branch)
     engine = engine_for(hub, options)
-    build = plan_images(hub, options, engine, builder)
+    build = plan_images(hub, options, engine)
     edits = image_edits(hub, _pins(hub, build)) if build.pushes else ()
 
     def write(values: Values) -> Values:
@@ -85,7 +80,7 @@ def plan_build(hub: Hub, options: BuildOptions, builder: Future[Builder] | None 
     return step, hub.edited(edits)
 
 
-def plan_images(hub: Hub, options: BuildOptions, engine: Engine, builder: Future[Builder] | None = None) -> Build:
+def plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
     """Plan the build of the images that ``options`` name: their tags, and whether their registries have them."""
     pushes = options.push and hub.settings.push
     images = hub.to_build(options.images)
@@ -98,10 +93,10 @@ def plan_images(hub: Hub, options: BuildOptions, engine: Engine, builder: Future
     certain = not look or any(depends_on(hub, image, hub.pending) for image in images)
     with Pool() as pool:
         # Docker takes its time: it is asked at once where its answer is needed for certain.
-        asked = builder or (pool.submit(ask_builder, hub, options) if certain else None)
+        asked = pool.submit(_ask_builder, hub, options) if certain else None
 
         def require_builder() -> Builder:
-            return answer_of(asked) if asked else ask_builder(hub, options)
+            return answer_of(asked) if asked else _ask_builder(hub, options)
 
         try:
             planned = _image_builds(hub, images, options, history, look=look)
@@ -135,8 +130,7 @@ def require_only_managed_changes(hub: Hub, keys: Sequence[str]) -> None:
             _require_none(image, loose, f"{look}, then git commit them" if hidden else "")
 
 
-def ask_builder(hub: Hub, options: BuildOptions) -> Builder:
-    """Return what builds, after checking that it answers."""
+def _ask_builder(hub: Hub, options: BuildOptions) -> Builder:
     builder = _builder(hub, options)
     return builder if builder.name == CLOUD_BUILD else docker.require_builder(builder.name)
 
@@ -156,7 +150,7 @@ def _retag_action(build: Build, relies: Sequence[Fact]) -> Action:
     return Action(
         f"give {', '.join(f'{one.source} the tag {one.name.tag}' for one in images)}",
         "it was built from the same files, arguments and base",
-        lambda _: results_of(retag_images(build)),
+        lambda _: results_of(one.proved(docker.retag(one.source, one.name.tag)) for one in images if one.source),
         relies=(
             *relies,
             *map(image_fact, dict.fromkeys(one.source for one in images if one.source)),
@@ -167,13 +161,26 @@ def _retag_action(build: Build, relies: Sequence[Fact]) -> Action:
 
 def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Action:
     verb = "build and push" if build.pushes else "build"
+    why = "the registry does not have this tag yet" if build.pushes else "--no-push builds into the local store"
+    platforms = (_platform_detail(build, one) for one in dict.fromkeys(one.argument for one in build.to_build))
+    known = [one.reference for one in build.to_build if one.name.commit != COMMIT_TO_COME]
+    must_be_free = build.pushes and not build.options.force
     return Action(
         f"{verb} {', '.join(str(one.reference) for one in build.to_build)}",
-        build.why,
+        "of --force: replaces what the registry has" if build.options.force else why,
         lambda _: results_of(build_images(build, engine)),
-        build.details(engine.shown(build)),
-        (*relies, *map(tag_fact, build.tags_to_take)),
+        (*platforms, f"$ {engine.shown(build)}"),
+        (*relies, *(map(tag_fact, known) if must_be_free else ())),
     )
+
+
+def _platform_detail(build: Build, argument: str | None) -> str:
+    if argument is None:
+        return f"native on this {Host.here().title}"
+    if not build.builder.runs:
+        return f"for {argument}"
+    native = all(map(build.builder.is_native, argument.split(",")))
+    return f"for {argument}, {'native on' if native else 'emulated by'} {build.builder.title}"
 
 
 def _nothing_to_build(build: Build) -> Action:

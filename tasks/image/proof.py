@@ -26,11 +26,6 @@ class Base(NamedTuple):
     found: FoundImage
 
     @property
-    def is_local(self) -> bool:
-        """Whether only the engine's local store has it: its registry did not answer."""
-        return self.found.digest is None
-
-    @property
     def identity(self) -> str:
         """Its digest, or else the digests of its layers."""
         layers = sorted(",".join(image.layers) for image in self.found.platforms.values())
@@ -38,7 +33,6 @@ class Base(NamedTuple):
 
     @property
     def is_stand_in(self) -> bool:
-        """Whether it only stands in for z2jh's hub image."""
         return any(STAND_IN_LABEL in image.labels for image in self.found.platforms.values())
 
 
@@ -52,13 +46,8 @@ class Proof(NamedTuple):
 def prove(image: Reference, found: FoundImage | None, base: Base, wanted: str, digest: str | None = None) -> Proof:
     """Compare what the registry has of ``image`` with what it must be.
 
-    Args:
-        image: its name and tag.
-        found: the registry's answer for it.
-        base: the base image it must be built on: that one's layers must be its first layers
-            (OCI image specification, ``rootfs.diff_ids``).
-        wanted: the platforms it must hold, separated by commas.
-        digest: what was pushed; None where nothing was.
+    The layers of ``base`` must be its first layers (OCI image specification, ``rootfs.diff_ids``); it must hold the
+    platforms ``wanted``, separated by commas, and have the ``digest`` that was pushed.
     """
     if found is None or found.digest is None:
         raise Refused("the registry does not have the image that was pushed", where=image, hint=f"{DOOR} build")
@@ -102,13 +91,7 @@ def find_bases(references: Sequence[Reference], answers: Sequence[docker.Answer]
 
 
 def base_of(reference: Reference, answer: docker.Answer, stored: FoundImage | None) -> Base:
-    """Return the base image from its registry's answer or, where that is out of reach, from what the engine has stored.
-
-    Raises:
-        Refused: there is no such image.
-        Denied: the registry denied access.
-        Unreachable: the registry did not answer, and the engine has no such image either.
-    """
+    """Return the base image from its registry's answer or, where that is out of reach, as the engine has it."""
     if isinstance(answer, FoundImage):
         return Base(reference, answer)
     if answer is None:

@@ -13,15 +13,14 @@ from ..tools.command import Command
 from ..tools.cosign import Signature
 from ..tools.process import ask_all
 from ..tools.registry import FoundImage
-from .build import SKIPPED, Build, ImageBuild, results_of
+from .build import SKIPPED, Build, results_of
 from .proof import image_fact
 
 
 def sign_actions(build: Build, relies: Sequence[Fact], to_come: str) -> tuple[Action, ...]:
     """Return the action that signs what the registry has of the images once they are built, if a key is set.
 
-    Images that are in the registry already, and signed, are left out. ``to_come`` stands for a digest that only the
-    build tells.
+    Images that are signed already are left out. ``to_come`` stands for a digest that only the build tells.
     """
     hub = build.hub
     key = hub.settings.sign
@@ -30,7 +29,9 @@ def sign_actions(build: Build, relies: Sequence[Fact], to_come: str) -> tuple[Ac
     cosign.require_signing(key, hub.git.folder)
     public = hub.settings.verify or cosign.public_key(key, hub.git.folder)
     cosign.require_public_key(public, hub.git.folder)
-    there = {one.key: known for one in build.images if (known := _in_registry(one))}
+    # What the registry has already, pinned by digest.
+    there = {one.key: one.source for one in build.images if one.source}
+    there |= {one.key: one.reference.pinned(one.proof.digest) for one in build.images if one.proof}
     signatures = dict(zip(there, _signatures(hub, [*there.values()], public), strict=True))
     wanted = [one for one in build.images if one.status != SKIPPED and signatures.get(one.key) is not Signature.VALID]
     if not wanted:
@@ -66,10 +67,6 @@ def signature_of(hub: Hub, name: str, digests: Sequence[str], public: str) -> Si
 
 def _command(hub: Hub, key: str, images: Sequence[str]) -> Command:
     return cosign.sign_command(images, key, hub.git.folder, log=hub.settings.public_log)
-
-
-def _in_registry(one: ImageBuild) -> Reference | None:
-    return one.source or (one.reference.pinned(one.proof.digest) if one.proof else None)
 
 
 def _signatures(hub: Hub, images: Sequence[Reference], public: str) -> list[Signature]:

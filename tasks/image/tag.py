@@ -41,7 +41,7 @@ TAG_SETTING = "hub.tag"
 CONTENT = "content"
 CONTENT_DIGITS = 12
 # Questions to git, without the commit or the paths that they are about.
-_LAST_COMMIT = ("log", "--max-count=1", "--pretty=format:%h %H", "--")
+_LAST_COMMIT = ("log", "--max-count=1", "--pretty=format:%h", "--")
 _DESCRIBE = ("describe", "--tags", "--long")
 _COUNT = ("rev-list", "--count")
 
@@ -125,7 +125,7 @@ class History:
 
     def naming_commit(self, paths: Sequence[str]) -> str:
         """Return the abbreviated hash of the last commit that is tagged or touches ``paths``; empty without one."""
-        touching, _ = self._last_commit_of(paths)
+        touching = self._last_commit_of(paths)
         tag = self.tagged(HEAD).tag
         if tag is None:
             return touching
@@ -155,26 +155,19 @@ class History:
         return _number(self._read(*question), question)
 
     def full_hash(self, commit: str) -> str:
-        """Return the full hash of ``commit``."""
-        start = len(_LAST_COMMIT)
-        asked = [question[start:] for question in self._answers if question[:start] == _LAST_COMMIT]
-        known = dict(map(self._last_commit_of, asked))
-        return known.get(commit) or self._read("rev-parse", "--verify", f"{commit}^{{commit}}")
+        return self._read("rev-parse", "--verify", f"{commit}^{{commit}}")
 
     def prefetch(self, images: Sequence[Sequence[str]]) -> None:
         """Ask at once what the tags of images are computed from, given the paths of each."""
         self._ask_all([(*_DESCRIBE, HEAD), *((*_LAST_COMMIT, *paths) for paths in images)])
         if self.tagged(HEAD).tag is None:
-            commits = [self._last_commit_of(paths)[0] for paths in images]
+            commits = map(self._last_commit_of, images)
             self._ask_all([(*_COUNT, commit, "--") for commit in commits if commit])
 
-    def _last_commit_of(self, paths: Sequence[str]) -> tuple[str, str]:
-        """Return the abbreviated and the full hash of the last commit that touches ``paths``; empty without one."""
+    def _last_commit_of(self, paths: Sequence[str]) -> str:
+        """Return the abbreviated hash of the last commit that touches ``paths``; empty without one."""
         question = (*_LAST_COMMIT, *paths)
-        if not self._ask(*question).ok and self.git.head() is None:
-            return "", ""
-        short, _, full = self._read(*question).partition(" ")
-        return short, full
+        return "" if not self._ask(*question).ok and self.git.head() is None else self._read(*question)
 
     def _ask_all(self, questions: Iterable[tuple[str, ...]]) -> None:
         new = [arguments for arguments in dict.fromkeys(questions) if arguments not in self._answers]

@@ -47,11 +47,9 @@ class Entry(NamedTuple):
 
 @dataclass(eq=False)
 class Tree:
-    """A tree of files.
+    """A tree of files: that of a commit, or one with a name of its own.
 
     Attributes:
-        git: the clone, at its top.
-        name: the name of the tree, or of a commit that has it.
         env: the variables by which git finds objects that the clone itself does not have.
         at: the path of a submodule in the repository around it; empty for that repository itself.
     """
@@ -75,7 +73,6 @@ class Tree:
         return self.objects(file for path in real for file in _attributes_above(path))
 
     def real_path(self, path: str) -> str:
-        """Return ``path`` with symbolic links followed."""
         return _way(path, self._link_at)[-1]
 
     def files(self, paths: Sequence[str]) -> list[Entry]:
@@ -195,12 +192,8 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
     """Yield a tree that has the files of the work tree below ``paths``, and for the rest what the index has.
 
     Symbolic links are followed. Tracked and new files are in it, ignored ones are not; a submodule is at the revision
-    that is checked out. New objects are kept in a temporary folder until the block ends.
-
-    Args:
-        git: the clone, at its top.
-        paths: relative to the top.
-        planned: the bytes that planned edits will leave in files below ``paths``; others are ignored.
+    that is checked out; ``planned`` has the bytes of files that an edit is yet to write. New objects are kept in a
+    temporary folder until the block ends.
     """
 
     def link_at(path: str) -> str | None:
@@ -234,14 +227,9 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
 
 
 def submodule_names(git: Git, source: str, env: Mapping[str, str] = NOTHING) -> dict[str, list[str]]:
-    """Return the submodules' names by their paths, as ``.gitmodules`` has them.
+    """Return the submodules' names by their paths, as the ``.gitmodules`` has them that git config's ``source`` names.
 
     Anybody may have written into that: names that lead out of the folder of submodules are left out.
-
-    Args:
-        git: the clone.
-        source: the option of ``git config`` that names the file.
-        env: the variables by which git finds objects that the clone itself does not have.
     """
     found: dict[str, list[str]] = {}
     listed = git.ask("config", "-z", source, "--get-regexp", r"^submodule\..*\.path$", env=env)

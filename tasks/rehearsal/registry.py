@@ -49,7 +49,6 @@ class Registry(NamedTuple):
 
     @property
     def address(self) -> str:
-        """The host in image names: ``127.0.0.1:PORT``."""
         return f"{LOOPBACK}:{self.port}"
 
 
@@ -64,15 +63,10 @@ class _Way(NamedTuple):
 
 @contextmanager
 def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = None) -> Iterator[Registry]:
-    """Serve a registry from ``folder`` for as long as the block runs.
+    """Serve a registry from ``folder`` for as long as the block runs, to those who sign in where ``htpasswd`` is given.
 
     On Linux the registry ends with this process, however that ends. Elsewhere it is a container, which a process
     that is killed leaves: see :func:`remove_container`. Another registry on the same folder serves its content again.
-
-    Args:
-        folder: where content, configuration and log go; made if missing.
-        htpasswd: lines of ``user:bcrypt hash`` that clients must sign in with; None lets everybody in.
-        port: the port on 127.0.0.1; None for any free one.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)

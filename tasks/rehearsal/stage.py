@@ -62,17 +62,7 @@ _ALONE = {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
 
 
 class Stage(NamedTuple):
-    """A stage that is set: the throwaway clone, remote and registry.
-
-    Attributes:
-        folder: the folder of everything.
-        hub: the clone.
-        remote: its remote, a bare repository.
-        address: the registry's, ``127.0.0.1:PORT``.
-        stand_ins: the base images that stand-ins are taken for.
-        notes: which charts and base images are stood in for, for people.
-        unused: which settings a rehearsal does not use, for people.
-    """
+    """A stage that is set: the throwaway clone, remote and registry; the notes tell what is stood in for."""
 
     folder: Path
     hub: Hub
@@ -83,19 +73,16 @@ class Stage(NamedTuple):
     unused: tuple[str, ...]
 
     def plan(self, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
-        """Plan the release of the clone."""
         pushes = commit.push or commit.request
         review = find_review(self.hub.git, self.hub.settings, ask=True, push=pushes, request=commit.request)
         return plan_release(self.hub, ReleaseOptions(bump, build, commit), review)
 
     def report(self) -> dict[str, Any]:
-        """Return what the JSON report holds besides the release's own."""
-        base, branch = self._branches()
         return {
             "folder": str(self.folder),
             "registry": self.address,
             "stand_ins": list(self.notes),
-            "diff": self.remote.read("diff", f"{base}...{branch}"),
+            "diff": self.remote.read("diff", "{}...{}".format(*self._branches())),
         }
 
     def show(self) -> None:

@@ -94,9 +94,9 @@ def remove_unused(references: Iterable[str]) -> None:
 
 
 def is_static(program: bytes) -> bool:
-    """Whether ``program`` is an ELF executable that needs no loader, so that it runs in an empty image.
+    """Whether ``program`` is an ELF executable that needs no loader, so that it runs in an empty image: see elf(5).
 
-    See elf(5). Only 64-bit little-endian programs are read: all platforms of z2jh's image are.
+    Only 64-bit little-endian programs are read: all platforms of z2jh's image are.
     """
     if len(program) < struct.calcsize("<16x16xQ16xHH") or not program.startswith(_ELF_64_LITTLE):
         return False

@@ -34,14 +34,7 @@ atexit.register(_kept.close)
 
 
 class Start(NamedTuple):
-    """What a commit is planned on.
-
-    Attributes:
-        hub: the repository, on what a feature branch is cut from.
-        review: where a branch is pushed, and where its pull request goes.
-        options: what the user asked for; without a push where the remotes could not be asked.
-        steps: the step to there as it is now, where it has something to say.
-    """
+    """What a commit is planned on; ``steps`` is the way there, where it has something to say."""
 
     hub: Hub
     review: Review
@@ -58,7 +51,6 @@ class Standing(NamedTuple):
 
     @classmethod
     def read(cls, git: Git, base: str) -> Standing:
-        """Return where the clone stands now."""
         return cls(git.branch(), git.head(), git.branch_commit(base))
 
     def restore(self, git: Git, base: str) -> None:
@@ -151,10 +143,7 @@ def plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
 
 
 class TargetBranch(NamedTuple):
-    """The branch that a commit goes to, and git's arguments that switch to it if need be.
-
-    Its ``commit`` is None where the branch is yet to be made.
-    """
+    """The branch that a commit goes to, and git's arguments that switch to it; no commit where it is yet to be made."""
 
     name: str
     why: str
@@ -193,10 +182,7 @@ def is_done_with(git: Git, review: Review, branch: str, commit: str) -> bool:
 
 
 def waits_for(hub: Hub, review: Review, branch: str, page: str | None) -> str:
-    """Return what a release waits for that has nothing left to do here; empty where it is in the base branch.
-
-    ``page`` is the open pull request's, where it is known.
-    """
+    """Return what a release waits for that has nothing left to do here; empty where it is in the base branch."""
     git, commit = hub.git, hub.git.branch_commit(branch)
     if commit is None or branch in review.shared or is_done_with(git, review, branch, commit):
         return ""

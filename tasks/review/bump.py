@@ -43,7 +43,6 @@ class ReleaseFact(NamedTuple):
         return self.after is not None and self.before != self.after
 
     def __str__(self) -> str:
-        """Return one line for people: ``JupyterHub: 4.0.2 -> 4.1.6``."""
         return f"{self.what}: {f'{self.before} -> ' if self.before and self.differs else ''}{self.after}"
 
 
@@ -68,14 +67,12 @@ class Changes(NamedTuple):
 
     @property
     def moves(self) -> tuple[Move, ...]:
-        """Every move, the release first where it is not pinned by a base image alone."""
         bases = {move.file for move in self.bases}
         release = (self.release,) if self.release and self.release.file not in bases else ()
         return (*release, *self.bases, *self.images)
 
     @property
     def subject(self) -> str:
-        """The first line of the commit's message."""
         if self.release:
             start = f" from {self.release.before}" if self.release.before else ""
             return f"Move z2jh{start} to {self.release.after}"

@@ -37,11 +37,7 @@ class Commit(NamedTuple):
 
 
 def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witness = HERE) -> tuple[Step, Hub]:
-    """Plan the commit of the managed files that differ, and the push and the pull request where they are wanted.
-
-    Returns:
-        The step, and the repository as it will leave it.
-    """
+    """Plan the commit of the managed files that differ, with push and pull request; return also what it leaves."""
     start = _Start.read(hub, review, options.branch)
     name = start.target.name
     actions = [start.restore_index()] if start.behind else []
@@ -179,12 +175,6 @@ def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text:
 
     The clone's hooks run, and may take their time. A commit that did not go where it was planned to is taken back;
     ``staged`` has the index's entries for that, by path.
-
-    Raises:
-        ProgramFailed: git refused, for instance through a hook; its output has been shown.
-        Moved: the branch was switched, or has got another commit, while the hooks ran.
-        Refused: a hook changed the files, and stopped the commit or not; or it added others; or another git is at work
-            here.
     """
     git.require_unlocked()
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")

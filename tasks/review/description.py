@@ -47,13 +47,7 @@ class Evidence(NamedTuple):
 
 
 class Witness(NamedTuple):
-    """Who is asked what is known.
-
-    Attributes:
-        images: returns what is known of the images that a state of the repository names, given what earlier actions
-            left.
-        cluster: returns what a state of the repository changes in the cluster.
-    """
+    """Who is asked for a state's images, given what earlier actions left, and for what it changes in the cluster."""
 
     images: Callable[[Hub, Values], tuple[Evidence, ...]]
     cluster: Callable[[Hub, Review], Preview | Fault | None] = preview_of
@@ -76,7 +70,13 @@ def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
 
 def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
     """Ask the registries for the images that the values name, and for their base images; a fault is evidence too."""
-    pinned = tuple(_pinned(hub))
+    pinned: list[tuple[HubImage, Reference]] = []
+    firsts = ((one, place) for one in hub.images for place in hub.values_places(one)[:1])
+    for image, place in firsts:
+        name = pinned_at(hub, place)
+        if name is not None:
+            planned = COMMIT_TO_COME in name
+            pinned.append((image, Reference(*name.rsplit(":", 1)) if planned else Reference.parse(name, place.file)))
     references = [reference for image, ours in pinned for reference in (ours, image.base.reference)]
     asked = [reference for reference in references if COMMIT_TO_COME not in str(reference)]
     try:
@@ -89,15 +89,6 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
 
 
 HERE = Witness(from_registry)
-
-
-def _pinned(hub: Hub) -> Iterator[tuple[HubImage, Reference]]:
-    for image in hub.images:
-        for place in hub.values_places(image)[:1]:
-            name = pinned_at(hub, place)
-            if name is not None:
-                planned = COMMIT_TO_COME in name
-                yield image, Reference(*name.rsplit(":", 1)) if planned else Reference.parse(name, place.file)
 
 
 def _evidence(hub: Hub, image: HubImage, reference: Reference, found: docker.Answer, base: docker.Answer) -> Evidence:
@@ -120,17 +111,7 @@ def _evidence(hub: Hub, image: HubImage, reference: Reference, found: docker.Ans
 
 
 class Description(NamedTuple):
-    """What a pull request says.
-
-    Attributes:
-        moved: what moved between the branch that it goes to and its own.
-        evidence: what is known of the images that the values name afterwards.
-        before: the release that the chart depended on; None without one.
-        after: the release that it depends on now.
-        upgrades: the upgrades between them, with the values that each concerns.
-        next_steps: what the team does then, in Markdown.
-        cluster: what the release changes in the cluster, or why that is not known; None where nothing is said of it.
-    """
+    """What a pull request says; the versions before and after are those of the chart's dependency."""
 
     moved: Changes
     evidence: tuple[Evidence, ...]
@@ -142,7 +123,6 @@ class Description(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The title: the subject that one commit of everything would have."""
         return one_line(self.moved.subject)[:LONGEST_TITLE]
 
     @property

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ..core.faults import DOOR, Fault, Refused, Unusable
 from ..core.github_actions import code, fenced, plain
+from ..core.output import first_of
 from ..core.safe_files import temporary_folder
 from ..core.settings import FILE, Accepted, BumpOptions
 from ..core.visible import one_line, visible, without
@@ -40,13 +41,7 @@ class Outcome(NamedTuple):
 
 
 class Preview(NamedTuple):
-    """What a release does to each deployment.
-
-    Attributes:
-        before, after: the versions of the chart's dependency.
-        base: the branch that it is compared with.
-        unread: the encrypted values files, which no rendering has.
-    """
+    """What a release does to each deployment, compared with ``base``; ``unread`` files are encrypted."""
 
     before: str
     after: str
@@ -56,20 +51,17 @@ class Preview(NamedTuple):
 
     @property
     def problems(self) -> tuple[Refusal, ...]:
-        """Every problem, once."""
         return tuple(dict.fromkeys(problem for one in self.outcomes for problem in one.problems))
 
     def report(self) -> dict[str, Any]:
-        """Return the report's JSON."""
         return {
             "deployments": [
                 {
                     "name": one.deployment.name,
                     "values": list(one.deployment.values),
                     "objects": {
-                        "added": [_named(name, one.deployment) for name in one.difference.added],
-                        "changed": [_named(name, one.deployment) for name in one.difference.changed],
-                        "removed": [_named(name, one.deployment) for name in one.difference.removed],
+                        kind: [_named(name, one.deployment) for name in names]
+                        for kind, names in one.difference._asdict().items()
                     },
                     "problems": [problem._asdict() for problem in one.problems],
                 }
@@ -78,7 +70,6 @@ class Preview(NamedTuple):
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield the whole preview for people; deployments with the same outcome are told together."""
         yield f"{self.before} -> {self.after}, compared with {self.base}"
         for same in self._groups():
             yield ""
@@ -98,14 +89,11 @@ class Preview(NamedTuple):
             yield from (f"    {line}" for change in changes for line in change.lines())
 
     def summary(self) -> Iterator[str]:
-        """Yield a line for each group of deployments, before the colon their names and then what changes."""
         for same in self._groups():
             names = [one.deployment.name for one in same]
-            more = f" and {len(names) - _MOST_NAMES} more" if names[_MOST_NAMES:] else ""
-            yield f"{', '.join(names[:_MOST_NAMES])}{more}: {_what(same[0])}"
+            yield f"{first_of(names, _MOST_NAMES)}: {_what(same[0])}"
 
     def warnings(self) -> Iterator[str]:
-        """Yield what a plan says of it."""
         yield from (f"in the cluster, {line}" for line in self.summary())
         yield from (f"{self.after} refuses {problem}" for problem in self.problems)
         yield f"the differences: {DOOR} preview"
@@ -153,21 +141,15 @@ class Preview(NamedTuple):
     def _groups(self) -> list[list[Outcome]]:
         found: list[list[Outcome]] = []
         for one in self.outcomes:
-            alike = (same for same in found if same[0][1:] == one[1:])
-            group = next(alike, None)
+            group = next((same for same in found if same[0][1:] == one[1:]), None)
             if group is None:
-                found.append([one])
-            else:
-                group.append(one)
+                found.append(group := [])
+            group.append(one)
         return found
 
 
 def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kubernetes: str | None = None) -> Preview:
-    """Render the chart as the base branch has it and as a release leaves it, for each deployment.
-
-    ``names`` are the deployments' (all where it is empty); ``kubernetes`` is the cluster's version (``1.30``), which
-    the chart must support and is rendered for.
-    """
+    """Render the chart as the base branch has it and as a release leaves it, for each deployment."""
     require_installed("helm")
     if hub.chart_folder is None:
         raise Unusable(
@@ -180,10 +162,7 @@ def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kube
 
 
 def preview_of(hub: Hub, review: Review) -> Preview | Fault | None:
-    """Return what the release that ``hub`` is moved to changes in the cluster, or why that is not known.
-
-    None where no release is moved to, or the settings do not want it.
-    """
+    """Return what the move of ``hub`` changes in the cluster, or why that is not known; None without a move."""
     if not hub.settings.preview or hub.chart_folder is None:
         return None
     try:
@@ -208,16 +187,15 @@ def _compare_sides(after: Hub, review: Review, wanted: Sequence[Deployment], kub
         old = write_side(folder / "before", before, Tree(before.git, commit), wanted)
         new = write_side(folder / "after", after, Tree(after.git, "HEAD"), wanted)
         with Pool() as pool:
-            rendered = [pool.submit(_render, old, new, one, kubernetes) for one in wanted]
+            rendered = [
+                pool.submit(lambda one: (new.render(one, kubernetes), old.render(one, kubernetes)), one)
+                for one in wanted
+            ]
             # Compared one after the other: what several deployments share is read once.
             both = zip(wanted, rendered, strict=True)
             outcomes = [_outcome(old, new, one, kubernetes, answer_of(outputs)) for one, outputs in both]
     unread = tuple(dict.fromkeys(path for one in wanted for path in one.values if path in new.encrypted))
     return Preview(old.version, new.version, review.base, tuple(outcomes), unread)
-
-
-def _render(before: Side, after: Side, deployment: Deployment, kubernetes: str | None) -> tuple[Output, Output]:
-    return after.render(deployment, kubernetes), before.render(deployment, kubernetes)
 
 
 def _outcome(
@@ -261,12 +239,8 @@ def _what(one: Outcome) -> str:
     if one.unrendered:
         return "not compared"
     difference = one.difference
-    counts = (
-        (len(difference.changed), "changed"),
-        (len(difference.added), "added"),
-        (len(difference.removed), "removed"),
-    )
-    return ", ".join(f"{count} {word}" for count, word in counts if count) or "no object changes"
+    counts = {"changed": difference.changed, "added": difference.added, "removed": difference.removed}
+    return ", ".join(f"{len(names)} {word}" for word, names in counts.items() if names) or "no object changes"
 
 
 def _cut(lines: Sequence[str]) -> Iterator[str]:

@@ -30,14 +30,7 @@ _FROM_REMOTE = "remote: "
 
 
 class Branch(NamedTuple):
-    """A branch to push and to open a pull request from.
-
-    Attributes:
-        name: its name.
-        commit: the fact at which commit the clone has it.
-        is_named: whether the user named it.
-        waits: whether commits to it are only planned.
-    """
+    """A branch to push, at which commit it is, whether the user named it, whether commits are only planned."""
 
     name: str
     commit: Fact
@@ -64,20 +57,17 @@ class PullRequest(NamedTuple):
     warnings: tuple[str, ...] = ()
 
     def report(self) -> dict[str, Any]:
-        """Return its part of the JSON report."""
         texts = {key: getattr(self, key) for key in ("url", "number", "status", "base", "title", "body")}
         lists = {key: list(getattr(self, key)) for key in ("labels", "reviewers", "warnings")}
         return {**texts, **lists}
 
     def summary(self) -> list[str]:
-        """Return the lines that say what was done, or what is left to do by hand."""
         if self.status == BY_HAND:
             where = self.url or "open it yourself, its remote is not a known forge"
             return ["", self.title, "", self.body, f"open a pull request from {self.branch} into {self.base}: {where}"]
         return [f"pull request {self.status}: {self.url}", *(f"warning: {one_line(told)}" for told in self.warnings)]
 
     def on_github(self, status: str, found: ForgeRequest | None) -> PullRequest:
-        """Return it with GitHub's address and number."""
         return self._replace(status=status, url=found and found.url, number=found and found.number)
 
     def says_the_same(self, found: ForgeRequest) -> bool:
@@ -227,17 +217,17 @@ def _through_gh(
         *(f"{one.head} has one already: {one.url}" for one in others),
         *(f"{one.url} was closed without being merged" for one in closed[:1] if not there),
     )
-    why = "; ".join(told)
     if there:
-        additions = _additions(github, there.number, planned.labels_for(there), ())
-        commands = (_updating(github, there, planned), *additions.values())
-        action = Action(f"update the pull request {there.url}", why, do, tuple(f"$ {command}" for command in commands))
-        return action, planned.on_github(UPDATED, there)
-    where = f" of {github.path}" if ":" in head else ""
-    additions = _additions(github, None, planned.labels, planned.reviewers)
-    shown = tuple(f"$ {command}" for command in (_opening(github, head, planned), *additions.values()))
-    action = Action(f"open a pull request into {planned.base}{where}", why, do, shown)
-    return action, planned.on_github(CREATED, None)
+        what, status = f"update the pull request {there.url}", UPDATED
+        command = github.update_command(there.number, planned.title, planned.body)
+    else:
+        what, status = f"open a pull request into {planned.base}{f' of {github.path}' if ':' in head else ''}", CREATED
+        command = github.create_command(head, planned.base, planned.title, planned.body)
+    additions = _additions(
+        github, there.number if there else None, planned.labels_for(there), () if there else planned.reviewers
+    )
+    shown = tuple(f"$ {one}" for one in (command, *additions.values()))
+    return Action(what, "; ".join(told), do, shown), planned.on_github(status, there)
 
 
 def _known_labels(github: GitHub, wanted: Sequence[str]) -> Collection[str]:
@@ -263,10 +253,10 @@ def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
     there, status = _open(github.requests(request.branch), head), PRESENT
     reviewers: Sequence[str] = ()
     if there is None:
-        there = github.create(head, _opening(github, head, request))
+        there = github.create(head, github.create_command(head, request.base, request.title, request.body))
         status, reviewers = CREATED, request.reviewers
     elif not request.says_the_same(there):
-        github.run(_updating(github, there, request))
+        github.run(github.update_command(there.number, request.title, request.body))
         status = UPDATED
     additions = _additions(github, there.number, request.labels_for(there), reviewers)
     told = [_add(github, there, what, command) for what, command in additions.items()]
@@ -281,14 +271,6 @@ def _add(github: GitHub, there: ForgeRequest, what: str, command: Command) -> st
     except Fault as fault:
         return f"cannot {what}: {fault.what}; do it at {there.url}"
     return ""
-
-
-def _opening(github: GitHub, head: str, request: PullRequest) -> Command:
-    return github.create_command(head, request.base, request.title, request.body)
-
-
-def _updating(github: GitHub, there: ForgeRequest, request: PullRequest) -> Command:
-    return github.update_command(there.number, request.title, request.body)
 
 
 def _additions(

@@ -10,9 +10,9 @@ from ..core.faults import Denied, Fault
 from ..core.names import Reference
 from ..core.plan import Action, Plan, Step, Values, refused
 from ..core.settings import Accepted, AuthOptions, BuildOptions, ReleaseOptions
-from ..image.planning import ask_builder, plan_build, require_only_managed_changes
+from ..image.planning import plan_build, require_only_managed_changes
 from ..image.sign_in import plan_auth
-from ..image.tag import depends_on, names_commit
+from ..image.tag import names_commit
 from ..repo.hub import Hub
 from ..repo.remotes import Review
 from ..tools.docker import inspect_all
@@ -28,9 +28,7 @@ def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> Plan:
     """Plan the whole release, each step on the repository as the one before it will leave it.
 
     A tag that names a commit needs that commit before the build, and a second one for the values. A tag that names
-    the content needs one commit, at the end. The sign-in and the Helm repository are asked side by side; the builder
-    answers, and the chart is rendered, while the rest is planned. The plan ends with the step that cannot be planned,
-    if there is one.
+    the content needs one commit, at the end. The plan ends with the step that cannot be planned, if there is one.
     """
     names = ("bump", "commit", "build", "commit") if names_commit(hub.settings.tag) else ("bump", "build", "commit")
     with Pool() as pool:
@@ -60,13 +58,10 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
             signs_in = any(action.mark != "-" for action in answer_of(asked).actions)
         yield bumping
         if names_commit(hub.settings.tag):
-            changed = hub.changed
-            # A build is certain where a file that an image depends on is yet to be committed.
-            certain = any(depends_on(hub, image, changed) for image in hub.to_build(build.images))
-            builder = pool.submit(ask_builder, hub, build) if certain else None
+            hub.to_build(build.images)  # a wrong name is told before anything else is planned
             moving, moved = plan_commit(hub, commit._replace(push=False, request=False), review)
             yield moving
-            building, built = plan_build(moved, build, builder)
+            building, built = plan_build(moved, build)
             if moved.pending:
                 silent = _silent_registries(hub, build, signs_in=signs_in)
                 building = building._replace(actions=(*silent, *building.actions))

@@ -49,7 +49,6 @@ class Refusal(NamedTuple):
 
     @property
     def where(self) -> str:
-        """The place, as people write it."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
     def __str__(self) -> str:
@@ -60,10 +59,8 @@ class Side(NamedTuple):
     """The chart in a folder of its own, with its dependencies and all values files.
 
     Attributes:
-        chart: the chart's folder, relative to ``folder``.
         keys: the keys of its dependencies' values.
         pin: the file and line that pin the dependency's version.
-        release: what the index says of that version.
         encrypted: the values files that are encrypted; no rendering has them.
         secrets: what the other values files hold under names that look secret, by the file.
     """
@@ -78,7 +75,6 @@ class Side(NamedTuple):
     secrets: Mapping[str, Secrets]
 
     def render(self, deployment: Deployment, kubernetes: str | None) -> Output:
-        """Return what helm says of a deployment."""
         there = [path for path in self._files(deployment) if self.has(path)]
         return helm.template(self.folder, self.chart, deployment.release, deployment.namespace, there, kubernetes)
 
@@ -96,11 +92,9 @@ class Side(NamedTuple):
         return () if rendered.ok else self._problems(deployment, rendered)
 
     def has(self, path: str) -> bool:
-        """Whether there is such a file."""
         return (self.folder / path).is_file()
 
     def secrets_of(self, deployment: Deployment) -> Secrets:
-        """Return what must not be shown of a deployment."""
         return frozenset().union(*(self.secrets.get(path, ()) for path in deployment.values))
 
     def _files(self, deployment: Deployment) -> list[str]:

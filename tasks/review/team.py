@@ -45,13 +45,8 @@ def next_steps(
 ) -> tuple[str, ...]:
     """Return the steps that follow a release.
 
-    Args:
-        hub: the repository as the release leaves it.
-        review: where its pull request goes.
-        request: the pull request's address, or what stands for it; None where there is none.
-        pushes: whether the image is pushed.
-        is_done: whether the release had nothing left to do: then the steps begin with what it waits for, and there are
-            none where it is merged.
+    ``request`` is the pull request's address, or what stands for it. Where the release had nothing left to do
+    (``is_done``) the steps begin with what it waits for, and there are none where it is merged.
     """
     branch, base = hub.branch or "HEAD", review.base
     start = f"{review.upstream}/{base}" if review.is_fork and review.upstream in review.remotes.names else base

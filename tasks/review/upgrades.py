@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -33,7 +32,6 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """The file and its line, ``path:line``."""
         return f"{self.file}:{self.line}"
 
     def __str__(self) -> str:
@@ -127,13 +125,18 @@ def values_below(document: Document, chart: str) -> Iterator[Value]:
 
     What an alias stands for is found where it is written, not where the alias is.
     """
-    for keys, root in _roots(document, chart):
-        pending: list[tuple[tuple[str, ...], int, Node]] = [((), root.line, root)]
-        while pending:
-            path, line, node = pending.pop()
-            if path:
-                yield Value(path, _dotted((*keys, *path)), document.where, line, node)
-            pending += [((*path, key), at.line, child) for key, at, child in _children(node)][::-1]
+    # Each with the keys that lead there, and how many of them end with the chart's own: 0 above that.
+    pending: list[tuple[tuple[str, ...], int, int, Node | None]] = [((), 0, 0, document.root)]
+    while pending:
+        keys, depth, line, node = pending.pop()
+        if node and depth and len(keys) > depth:
+            yield Value(keys[depth:], _dotted(keys), document.where, line, node)
+        below = []
+        for key, at, child in _children(node):
+            is_chart = not depth and key == chart and isinstance(child, MappingNode)
+            if depth or is_chart or (len(keys) < DEEPEST_ROOT and isinstance(node, MappingNode)):
+                below.append(((*keys, key), len(keys) + 1 if is_chart else depth, at.line, child))
+        pending += below[::-1]
 
 
 def _fits(watch: Watch, value: Value) -> bool:
@@ -146,18 +149,6 @@ def _fits(watch: Watch, value: Value) -> bool:
     if not watch.holds and not watch.other_than:
         return True
     return isinstance(node, Scalar) and watch.holds in node.value and node.value != watch.other_than
-
-
-def _roots(document: Document, chart: str) -> Iterator[tuple[tuple[str, ...], MappingNode]]:
-    """Yield the mappings under the key ``chart`` that stand high enough, with the keys that lead to them."""
-    pending: deque[tuple[tuple[str, ...], Node | None]] = deque([((), document.root)])
-    while pending:
-        keys, node = pending.popleft()
-        for key, _, child in _children(node) if isinstance(node, MappingNode) else ():
-            if key == chart and isinstance(child, MappingNode):
-                yield (*keys, key), child
-            elif len(keys) < DEEPEST_ROOT:
-                pending.append(((*keys, key), child))
 
 
 def _children(node: Node | None) -> list[tuple[str, Node, Node]]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.checks.outside import security_problems
 from tasks.checks.problems import Problem, Unchecked
-from tasks.checks.since import security_problems
 from tasks.core.settings import Settings
 from tasks.releases.index import Index, Release
 from tasks.releases.notes import known

@@ -144,5 +144,5 @@ def test_a_base_that_is_not_there_for_the_platform_is_refused_before_a_build() -
 
 def test_a_base_that_only_the_engine_has_is_local_and_a_marked_one_a_stand_in() -> None:
     marked = FoundImage(None, {AMD64: PlatformImage(("a",), {STAND_IN_LABEL: "4.4.0"})})
-    assert (Base(BASE, marked).is_local, Base(BASE, marked).is_stand_in) == (True, True)
-    assert (base(amd64="a").is_local, base(amd64="a").is_stand_in) == (False, False)
+    assert (Base(BASE, marked).found.digest is None, Base(BASE, marked).is_stand_in) == (True, True)
+    assert (base(amd64="a").found.digest is None, base(amd64="a").is_stand_in) == (False, False)

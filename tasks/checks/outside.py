@@ -1,0 +1,263 @@
+"""What is inconsistent between a hub repository and the Helm repository, the registries and the base image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ..core.faults import DOOR, Fault, ProgramFailed, Unreachable
+from ..core.names import Reference, short_platform
+from ..core.settings import Settings
+from ..core.yaml_tree import Data
+from ..image.proof import LABEL
+from ..image.signing import signature_of
+from ..image.tag import names_commit
+from ..releases.index import Index, newest
+from ..releases.notes import CHANGELOG, fixes_between, known
+from ..releases.repository import Cache
+from ..releases.versions import order, parse_version
+from ..repo.hub import Hub, HubImage
+from ..repo.values import image_at
+from ..tools import docker
+from ..tools.cosign import PROGRAM, Signature, require_public_key
+from ..tools.process import ask_all, require_installed
+from ..tools.registry import FoundImage
+from .files import (
+    base_problem,
+    differing_base_problems,
+    file_problems,
+    known_base_problems,
+    override_problems,
+    stale_problem,
+)
+from .images import image_problems
+from .pins import packages_of, pin_problems, pins_of
+from .problems import Code, Findings, Problem, Severity, Unchecked
+from .world import World, look
+
+_TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
+
+
+def find_problems(hub: Hub, *, offline: bool) -> Findings:
+    """Return every inconsistency; raise a fault where the world outside gives no answer."""
+    if offline:
+        return Findings.of((*known_base_problems(hub), *file_problems(hub)), hub.settings.accept)
+    return survey(hub, needs_answers=True)[1]
+
+
+def survey(hub: Hub, *, needs_answers: bool = False) -> tuple[World, Findings]:
+    """Look at the world outside, and return it with what is inconsistent as far as it answered."""
+    world = look(hub)
+    if needs_answers:
+        world.require_answers()
+    current = [image.spec.key for image in hub.images if world.is_current(image)]
+    return world, Findings.of((*file_problems(hub, current), *_outside(world)), hub.settings.accept)
+
+
+def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
+    """Yield the security fixes that the pinned release lacks: those of its own major version, and those beyond it.
+
+    Only z2jh's own releases are known, and only those that ``index`` offers count.
+    """
+    pinned, top = parse_version(hub.version), newest(index)
+    if hub.requirement.name != Settings().dependency or not pinned or not top or not top.semver:
+        return
+    near = newest(index, range(pinned.major, pinned.major + 1))
+    reached = near.semver if near and near.semver and order(near.semver) > order(pinned) else pinned
+    ours, beyond = fixes_between(pinned, reached), fixes_between(reached, top.semver)
+    where, what = f"{hub.requirement_file}:{hub.requirement.line}", f"{hub.requirement.name} {hub.version}"
+    date = known().date
+    if ours:
+        message = f"{what} lacks security fixes of {reached}: {', '.join(ours)} (known as of {date})"
+        yield Problem(Code.SECURITY, where, message, f"{DOOR} bump --to {reached}", Severity.WARNING)
+    if further := [fix for fix in beyond if fix not in ours]:
+        message = f"{what} lacks security fixes of {top.version}, a newer major version: {', '.join(further)}"
+        yield Problem(Code.SECURITY, where, f"{message} (known as of {date})", f"{DOOR} bump --major", Severity.WARNING)
+    published = (top.created or "")[: len(date)]
+    if published > date and order(top.semver) > order(pinned):
+        message = f"whether {top.version}, of {published}, fixes vulnerabilities: known are those as of {date}"
+        yield Unchecked(message, f"read {CHANGELOG}, or install a newer hubpress")
+
+
+def _outside(world: World) -> Iterator[Problem | Unchecked]:
+    hub = world.hub
+    fault, index = world.releases.fault, world.releases.index
+    if fault:
+        yield _unanswered("the chart's releases", fault)
+    chart_values: Data | Unreachable = None
+    try:
+        if world.releases.repository and world.release:
+            chart_values = world.releases.repository.values(world.release)
+    except Unreachable as unanswered:
+        chart_values = unanswered
+    if index:
+        yield from _release_problems(world, chart_values)
+        yield from security_problems(hub, index)
+    for image in hub.images:
+        yield from _image_problems(world, image)
+    yield from image_problems(hub, None if isinstance(chart_values, Fault) else chart_values, world.answers)
+    yield from _pin_problems(world)
+
+
+def _release_problems(world: World, chart_values: Data | Unreachable) -> Iterator[Problem | Unchecked]:
+    hub = world.hub
+    requirement = hub.requirement
+    if world.release is None:
+        yield Problem(
+            Code.RELEASE_UNKNOWN,
+            f"{hub.requirement_file}:{requirement.line}",
+            f"the Helm repository has no {requirement.name} {hub.version}",
+            f"{DOOR} bump",
+        )
+        yield from differing_base_problems(hub)
+        return
+    released = world.released_base
+    for image in hub.images:
+        if released and image.base.reference.tag not in (None, released.tag):
+            yield base_problem(hub, image, str(released.tag))
+    if isinstance(chart_values, Unreachable):
+        yield _unanswered(f"the images of {requirement.name} {hub.version}", chart_values)
+        return
+    yield from override_problems(hub, chart_values)
+    if isinstance(world.refused, Fault):
+        yield _unanswered(f"whether {requirement.name} {hub.version} takes the values", world.refused)
+        return
+    for refusal, names in world.refused.items():
+        message = f"{requirement.name} {hub.version} refuses the values of {', '.join(names)}"
+        yield Problem(Code.INVALID, refusal.where, f"{message}: {refusal.message}", _TO_CORRECT)
+
+
+def _image_problems(world: World, image: HubImage) -> Iterator[Problem | Unchecked]:
+    hub = world.hub
+    pinned = world.own(image)
+    answer = world.answers[pinned] if pinned else None
+    if pinned is None:
+        return
+    if isinstance(answer, Fault):
+        yield _unanswered(str(pinned), answer)
+        return
+    place = hub.values_places(image)[0]
+    where = f"{place.file}:{image_at(hub.require(place.file), place.path, place.file).line}"
+    if answer is None:
+        message = f"the registry does not have {pinned}"
+        yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{DOOR} build")
+        return
+    yield from _digest_problems(world, image, pinned, answer)
+    yield from _signature_problems(hub, pinned, answer, where)
+    wanted = {short_platform(one) for one in hub.settings.platform.split(",")} - image.spec.skip_platforms
+    missing = sorted(wanted - set(answer.platforms))
+    if missing:
+        message = f"{pinned} is for {', '.join(answer.platforms)}, not for {missing[0]}"
+        yield Problem(Code.PLATFORM, where, message, f"{DOOR} build --force")
+    else:
+        yield from _base_problems(world, image, pinned, answer, where)
+    if not missing and pinned.tag and not names_commit(hub.settings.tag):
+        # Files alone do not tell that a tag names other content than today's: the base image belongs to it.
+        current = world.current_tag(image)
+        if current not in (None, pinned.tag):
+            yield stale_problem(where, str(pinned.tag), str(current))
+
+
+def _digest_problems(
+    world: World, image: HubImage, own: Reference, tagged: FoundImage
+) -> Iterator[Problem | Unchecked]:
+    for where, pinned in world.digests[image.spec.key]:
+        answer = world.answers[pinned]
+        if isinstance(answer, Fault):
+            yield _unanswered(str(pinned), answer)
+        elif answer is None:
+            message = f"the registry does not have {pinned._replace(tag=None)}"
+            yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{DOOR} build")
+        elif own.tag and any(tagged.platforms.get(name) != one for name, one in answer.platforms.items()):
+            message = f"{pinned.digest} is pinned, but the registry has {tagged.digest} as {own.tag}"
+            yield Problem(Code.DIGEST, where, message, f"{DOOR} build, then {DOOR} commit")
+
+
+def _base_problems(
+    world: World, image: HubImage, pinned: Reference, found: FoundImage, where: str
+) -> Iterator[Problem | Unchecked]:
+    hub = world.hub
+    wanted, digest = image.base.reference, _built_on(image, found)
+    # What the registry has of it or, where that is out of reach, the engine.
+    base = world.stored.get(wanted) or world.answers[wanted]
+    if isinstance(base, FoundImage) and digest and base.digest not in (None, digest):
+        message = f"{wanted} is {base.digest} now, and {pinned} was built on {digest}"
+        # A tag that names the content is another one on another base.
+        force = " --force" if names_commit(hub.settings.tag) else ""
+        at = f"{image.dockerfile}:{image.base.line}"
+        yield Problem(Code.BASE_MOVED, at, message, f"{DOOR} build{force}", Severity.WARNING)
+    elif not _is_built_on(found, image, base):
+        message = f"{pinned} is not built on {wanted}, which {image.dockerfile} names"
+        yield Problem(Code.WRONG_BASE, where, message, f"{DOOR} build, then {DOOR} commit")
+    elif base is None:
+        message = f"whether {pinned} is built on {wanted}: the registry does not have that"
+        yield Unchecked(message, f"{DOOR} bump, or fix {image.dockerfile}")
+    elif isinstance(base, Fault):
+        yield _unanswered(f"whether {pinned} is built on {wanted}", base)
+    elif digest and base.digest is None and isinstance(fault := world.answers[wanted], Fault):
+        yield _unanswered(f"whether {wanted} has moved", fault)
+
+
+def _pin_problems(world: World) -> Iterator[Problem | Unchecked]:
+    hub = world.hub
+    pins = {image.spec.key: pins_of(hub, image) for image in hub.images}
+    pinning = [image for image in hub.images if pins[image.spec.key]]
+    bases = list(dict.fromkeys(image.base.reference for image in pinning))
+    cache = Cache(hub.settings.fetched)
+
+    def known(base: Reference) -> Mapping[str, str] | Unchecked:
+        answer = world.answers[base]
+        return packages_of(base, answer if isinstance(answer, FoundImage) else None, cache)
+
+    shipped = dict(zip(bases, ask_all(known, bases), strict=True))
+    for image in pinning:
+        packages = shipped[image.base.reference]
+        if isinstance(packages, Unchecked):
+            yield packages
+        else:
+            yield from pin_problems(image, pins[image.spec.key], packages)
+
+
+def _signature_problems(hub: Hub, pinned: Reference, found: FoundImage, where: str) -> Iterator[Problem | Unchecked]:
+    key = hub.settings.verify
+    if key is None:
+        return
+    require_public_key(key, hub.git.folder)
+    try:
+        require_installed(PROGRAM)
+        signature = signature_of(hub, pinned.name, found.digests, key)
+    except ProgramFailed as fault:
+        yield Unchecked(f"the signature of {pinned}: {fault.what}", fault.hint)
+        return
+    sign = f"{DOOR} build" if hub.settings.sign else f"cosign sign --recursive --key KEY {pinned.name}@{found.digest}"
+    if signature is Signature.MISSING:
+        yield Problem(Code.UNSIGNED, where, f"{pinned} is not signed", sign)
+    if signature is Signature.OF_ANOTHER_KEY:
+        message = f"{pinned} has no signature that {key} verifies"
+        yield Problem(Code.WRONG_SIGNATURE, where, message, f"find out who signed it, then: {sign}")
+
+
+def _built_on(image: HubImage, found: FoundImage) -> str | None:
+    """Return the digest that the base's tag had when ``found`` was built, by its label; None where FROM pins one."""
+    reference = image.base.reference
+    named = f"{reference.host}/{reference.path}:{reference.tag}"
+    labels = (one.labels for one in found.platforms.values() if one.labels.get(f"{LABEL}base.name") == named)
+    digests = (one.get(f"{LABEL}base.digest") for one in labels if reference.digest is None)
+    return next((digest for digest in digests if digest), None)
+
+
+def _unanswered(what: str, fault: Fault) -> Unchecked:
+    return Unchecked(f"{what}: {fault.what}{f' ({fault.where})' if fault.where else ''}", fault.hint)
+
+
+def _is_built_on(found: FoundImage, image: HubImage, base: docker.Answer) -> bool:
+    """Whether an image's label and layers are of the base that its Dockerfile names, as far as the registries tell."""
+    reference = image.base.reference
+    wanted = f"{reference.host}/{reference.path}:{reference.tag}"
+    for platform, ours in found.platforms.items():
+        named = ours.labels.get(f"{LABEL}base.name")
+        if named is not None and named != wanted:
+            return False
+        theirs = base.platforms.get(platform) if isinstance(base, FoundImage) else None
+        if theirs is not None and ours.layers[: len(theirs.layers)] != theirs.layers:
+            return False
+    return True
