@@ -94,7 +94,7 @@ format: $(ready) ## format the code
 
 docs: $(ready) engine ## update the generated documents: settings, the team's page, the picture
 	$(python) -m tests.docs.settings_page >docs/settings.md
-	DRAW_PICTURE=1 $(python) -m pytest -n 0 tests/docs/test_team_page.py tests/docs/test_picture.py
+	DRAW_PICTURE=1 $(python) -m pytest -n 0 tests/docs/test_docs.py tests/docs/test_picture.py
 
 ## Long tests and packaging
 

@@ -13,9 +13,8 @@ from tasks.rehearsal.registry import registry as throwaway_registry
 from tasks.rehearsal.stand_in import stand_ins
 from tests.support import machine
 from tests.support.helm import RELEASES, HelmServer, chart_repository, served
-from tests.support.installed import built_wheel, installed_programs
+from tests.support.installed import built_wheel, installed_programs, shared_folder
 from tests.support.registry import put_mirror
-from tests.support.sharing import shared_folder
 
 pytest_plugins = ["tests.support.fixtures"]
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.charts import write_real_repository
 from tests.support.cli import INVOKE, run, sh
 from tests.support.gh import StandInGh
 from tests.support.hubs import Hub, at, make_hub, make_repository
 from tests.support.machine import HELMS
-from tests.support.real import write_real_repository
 from tests.support.registry import sign_in
 
 HOME = "/home/you"

@@ -1,18 +1,25 @@
 """The documents say what the program does."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tasks import ns
 from tasks.checks.problems import Code
 from tasks.core.faults import DONE, INTERRUPTED, Denied, ProgramFailed, Refused, Unreachable, Unusable
 from tasks.core.settings import Settings
+from tests.support.cli import run_task
+from tests.support.hubs import at, make_hub
 from tests.support.machine import PROJECT
+from tests.support.reports import FAULT, REPORTS, SCHEMA
 
 from .console import pages, spans
+from .scenes import GOOGLE, ON_GITHUB
 from .settings_page import documented, page
+from .test_picture import DRAW
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
@@ -57,3 +64,32 @@ def test_the_documents_name_only_files_that_are_there() -> None:
     """What ends as a file of ours does, and has a folder before it, lies there."""
     named = {span for page in pages() for span in spans(page) if re.fullmatch(r"(?:tasks|tests|docs)/[\w./-]+", span)}
     assert [name for name in sorted(named) if not (PROJECT / name).exists()] == []
+
+
+# -- docs/reports.schema.json describes every report; tests/support/cli.py holds what tasks print against it
+
+
+def test_it_is_a_schema_with_a_report_of_every_task() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    assert sorted(REPORTS) == sorted([*ns.task_names, FAULT])
+
+
+def test_every_key_of_a_report_is_always_there() -> None:
+    objects = [one for one in SCHEMA["$defs"].values() if "properties" in one]
+    assert [one for one in objects if one["required"] != list(one["properties"])] == []
+
+
+# -- docs/customize-hub-image.md is what ``init --docs`` writes; ``make docs`` writes it anew
+
+
+PAGE = "docs/customize-hub-image.md"
+
+
+def test_the_page_is_what_init_writes(tmp_path: Path) -> None:
+    hub = make_hub(tmp_path / "hub", registry=GOOGLE)
+    at(hub, ON_GITHUB)
+    done = run_task("init", "--docs", PAGE, cwd=hub.path)
+    assert done.code == 0, done
+    if os.environ.get(DRAW):
+        (PROJECT / PAGE).write_text(hub.read(PAGE), encoding="utf-8")
+    assert (PROJECT / PAGE).read_text(encoding="utf-8") == hub.read(PAGE)

@@ -10,5 +10,5 @@ if test "$(id -u)" = 0 && test -e /etc/debian_version && command -v apt-get >/de
     packages update
     packages install -y --no-install-recommends gh && exit 0
 fi
-printf 'error: gh is missing (this machine)\nhint: install the GitHub CLI: https://cli.github.com\n' >&2
+printf 'error: gh is missing (this machine)\nhint: install the GitHub CLI, for pull requests: https://cli.github.com\n' >&2
 exit 3

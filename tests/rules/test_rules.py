@@ -24,8 +24,7 @@ from tests.support.gcloud import GcloudStandIn
 from tests.support.helm import RELEASES, HelmServer
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
-from tests.support.place import Place, from_the_proof_on
-from tests.support.scene import Scene
+from tests.support.scene import Place, Scene, from_the_proof_on
 from tests.support.server import reply, reset
 from tests.support.traps import BARE, Trap, plant
 from tests.support.world import fault
@@ -410,7 +409,7 @@ def test_rule_14(hub: Hub, helm_repository: HelmServer) -> None:
     memory, and it is shown with control characters escaped and secrets masked.
     """
     # Every reader: tests/tools/fuzz. No shell: tests/rules/test_no_shell.py. What is shown: tests/unit/core,
-    # tests/unit/core/test_masked_runs.py. Odd names: tests/verbs/release/test_links.py.
+    # tests/unit/core/test_masked_runs.py. Odd names: tests/verbs/release/test_names.py.
     branch = "a;touch${IFS}evil;$(touch${IFS}evil)`touch${IFS}evil`"
     done = run_task("bump", "commit", "--branch", branch, "--push", cwd=hub.path)
     assert done.code == 0, done

@@ -8,7 +8,7 @@ from glob import escape
 
 from tasks.core.faults import Denied, Fault, Unreachable
 
-from .manifests import MANIFEST
+from .registry import MANIFEST
 from .server import Answer, Drip, hang_up, reply, reset
 
 _UNUSABLE = "cannot reach the registry: ..."

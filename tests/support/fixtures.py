@@ -16,13 +16,11 @@ from tasks.rehearsal.registry import Registry, forget_images
 from .cli import Result
 from .gh import StandInGh
 from .helm import HelmServer
-from .hubs import ON_GITHUB, Hub, at, make_hub
+from .hubs import ON_GITHUB, Hub, Maker, at, make_hub
 from .layouts import make_2i2c_like, make_cal_icor_like
-from .place import Place
-from .recorder import Recorder
-from .scene import Scene
+from .scene import Place, Scene
 from .server import Server, misbehaving
-from .several import Maker
+from .traps import Recorder
 
 
 @pytest.fixture

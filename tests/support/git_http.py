@@ -10,7 +10,7 @@ from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from .serving import serving
+from .server import serving
 
 
 @dataclass

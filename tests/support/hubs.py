@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -176,3 +177,37 @@ def at(hub: Hub, address: str) -> None:
     """Give the hub's remote another address; git still finds it where it is."""
     hub.git("remote", "set-url", "origin", address)
     hub.git("config", f"url.{hub.remote}.insteadOf", address)
+
+
+# -- hub repositories whose images a test writes down itself
+
+
+BASE = "BASE"
+FROM_BASE = f"FROM {BASE}\n"
+IMAGE = "jupyterhub: {hub: {image: {name: , tag: }}}\n"
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes repositories of one chart, ``hub``, on 3.2.1."""
+
+    folder: Path
+    prefix: str
+    mirror: str
+    charts: str
+
+    def __call__(self, images: str, files: dict[str, str], values: str = IMAGE, **chart: str) -> Hub:
+        """Make one."""
+        more = "".join(f"  {key}: {value}\n" for key, value in chart.items())
+        listed = textwrap.indent(textwrap.dedent(images), "    ")
+        base = f"{self.mirror}:3.2.1"
+        return make_repository(
+            self.folder / "hub",
+            {
+                "chartpress.yaml": f"charts:\n- name: hub\n  imagePrefix: {self.prefix}/\n{more}  images:\n{listed}",
+                "hub/Chart.yaml": "apiVersion: v2\nname: hub\nversion: 0.0.1\n"
+                f"dependencies:\n- {{name: jupyterhub, version: 3.2.1, repository: '{self.charts}'}}\n",
+                "hub/values.yaml": values,
+                **{name: text.replace(BASE, base) for name, text in files.items()},
+            },
+        )

@@ -1,15 +1,17 @@
 """hubpress as people install it: its wheel, and a virtual environment with that and nothing else."""
 
+import fcntl
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from .cli import sh
 from .machine import PROJECT
-from .sharing import alone
 
 # Read before the tests move into homes of their own: pip's settings, and what it has fetched already.
 _PIPS_OWN = {
@@ -44,3 +46,20 @@ def _pip(*arguments: str) -> None:
         for name, value in _PIPS_OWN.items():
             patch.setenv(name, value)
         sh(sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments, cwd=PROJECT)
+
+
+# -- what is made once for all of the processes that the tests of one run are spread over
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that this run's workers share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Let one worker at a time make or look at ``folder``."""
+    with folder.with_suffix(".lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield

@@ -17,8 +17,6 @@ from email.parser import BytesParser
 from pathlib import Path
 from typing import TypeAlias
 
-from .serving import serving
-
 Answer: TypeAlias = bytes | Callable[[socket.socket], None]
 # A proxy's own: what stands between it and each side alone.
 _HOP = ("connection", "transfer-encoding", "content-length", "keep-alive")
@@ -266,3 +264,18 @@ def _forwarded(asked: Asked, behind: str) -> bytes:
         connection.close()
     head = "".join(f"{name}: {value}\r\n" for name, value in (*kept, ("Content-Length", length)))
     return f"HTTP/1.1 {answer.status} {answer.reason}\r\n{head}Connection: close\r\n\r\n".encode("latin-1") + body
+
+
+# -- servers of the tests: they serve beside the block that needs them, and end with it
+
+
+@contextmanager
+def serving(server: socketserver.BaseServer) -> Iterator[None]:
+    """Let ``server`` answer, in a thread of its own, for as long as the block runs."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()

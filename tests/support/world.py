@@ -109,3 +109,8 @@ def _digest(address: str, name: str, tag: str) -> str:
     with closing(http.client.HTTPConnection(address, timeout=10)) as connection:
         connection.request("HEAD", f"/v2/{name}/manifests/{tag}", headers={"Accept": ", ".join(_MANIFESTS)})
         return connection.getresponse().headers["Docker-Content-Digest"]
+
+
+def values_of(hub: Hub, file: str = "hub/values.yaml") -> Any:  # noqa: ANN401 - whatever the file holds
+    """Return a values file's content as plain data."""
+    return data(hub.read(file))

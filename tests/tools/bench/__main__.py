@@ -8,8 +8,7 @@ from pathlib import Path
 
 from . import build_rows, cache_rows, memory_rows, quick_rows, release_rows
 from .lab import Lab, open_lab
-from .row import Row
-from .table import as_json, as_markdown, as_text, machine, summary
+from .table import Row, as_json, as_markdown, as_text, machine, summary
 from .timing import LEAST_PAIRS
 
 GROUPS: dict[str, Callable[[Lab], Iterator[Row]]] = {

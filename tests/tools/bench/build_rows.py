@@ -8,7 +8,7 @@ from tests.support.hubs import Hub
 
 from .lab import Lab, invoke
 from .made import Shape
-from .row import Row, ratio
+from .table import Row, ratio
 from .timing import Call, pairs, quietly
 
 CHARTPRESS = ("chartpress", "--push")

@@ -12,7 +12,7 @@ from tests.support.hubs import Hub
 from .build_rows import CHARTPRESS
 from .lab import Lab, invoke
 from .made import Shape
-from .row import Row, ratio
+from .table import Row, ratio
 from .timing import Call, Pairs, pairs
 
 _SECONDS_OF_WORK = 12

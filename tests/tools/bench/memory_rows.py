@@ -6,7 +6,7 @@ from statistics import median
 from . import children
 from .lab import OLDER, Lab
 from .made import Shape
-from .row import Row
+from .table import Row
 from .timing import Call
 
 _TASKS = (

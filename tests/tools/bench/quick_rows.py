@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from tests.support.charts import LENGTH, write_real_index
 from tests.support.helm import served
 from tests.support.machine import PROJECT
-from tests.support.real import LENGTH, write_real_index
 
 from . import children
 from .lab import Lab, invoke
 from .made import Shape, lengthen, make_index
-from .row import Row, ratio
+from .table import Row, ratio
 from .timing import Call, pairs
 
 HISTORY = 10_000

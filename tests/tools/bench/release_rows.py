@@ -10,7 +10,7 @@ from tests.support.hubs import Hub
 from .build_rows import change_image
 from .lab import OLDER, VERSION, Lab
 from .made import Shape
-from .row import Row, ratio
+from .table import Row, ratio
 from .timing import Call, pairs
 
 _SECONDS_OF_WORK = 4

@@ -7,7 +7,7 @@ import pytest
 
 from . import __main__ as bench
 from .lab import Lab
-from .row import Row
+from .table import Row
 
 KEPT = Row("build", "chartpress", 0.8, 1, "x", 0.16, 0.2, 7)
 MISSED = Row("memory", "nothing", 90, 80, "MiB", 90, 0, 7)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from tasks.image.engines import pushed_digests
-from tests.support.manifests import DOCKER_INDEX, MANIFEST
+from tests.support.registry import DOCKER_INDEX, MANIFEST
 
 from .inputs import Json, damaged, damaged_text
 

@@ -1,8 +1,13 @@
+import resource
+import sys
 import time
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from tests.support.charts import archive, chart, extended
 
 from .readers import READERS, Reader, outcome
 
@@ -16,3 +21,46 @@ def test_whatever_comes_in_a_reader_reads_it_or_says_why_not_in_one_fault(reader
     fault = outcome(reader, given_to_it)
     assert time.process_time() - begin < reader.seconds
     assert fault is None or len(str(fault).splitlines()) == 2
+
+
+# -- small files that would cost a careless reader hours or gigabytes
+
+
+# Of the processor: what else the machine does, does not count.
+SECONDS, MOST_MEMORY, LONGEST_FAULT = 15.0, 400 * 1024**2, 5000
+MACOS = sys.platform == "darwin"  # it counts bytes, Linux KiB
+_DEEP = "[" * 100_000
+_ALIASES = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 100))
+BOMBS: dict[str, tuple[str, Any]] = {
+    "aliases in values": ("values", _ALIASES.encode()),
+    "aliases in the index": ("chart index", f"{_ALIASES}entries: {{jupyterhub: *a99}}\n".encode()),
+    "aliases in an archive": ("chart archive", chart(f"{_ALIASES}hub: {{image: *a99}}\n".encode())),
+    "an extended header of digits": ("chart archive", archive(extended(b"1" * 200_000))),
+    "deep values": ("values", _DEEP.encode()),
+    "deep Docker configuration": ("Docker's configuration", _DEEP.encode()),
+    "deep answer of a registry": ("registry", (200, "", _DEEP.encode())),
+    "a number of a million digits": ("registry", (200, "", b'{"schemaVersion": ' + b"9" * 1_000_000 + b"}")),
+    "a challenge without an end": ("registry", (401, "Bearer " + 'a="b",' * 100_000, b"")),
+    "a Dockerfile of arguments that double": (
+        "Dockerfile",
+        b"ARG A0=xx\n" + b"".join(b"ARG A%d=${A%d}${A%d}\n" % (n, n - 1, n - 1) for n in range(1, 60)) + b"FROM $A59\n",
+    ),
+    "a Dockerfile of heredocs": ("Dockerfile", b"FROM k8s-hub:1\n" + b"RUN <<A <<B <<C\n" * 20_000),
+    "fields in a template": ("template", "{TAG}" * 100_000),
+    "a name of dashes": ("image's name", "a" + "-" * 100_000),
+    "an address of at-signs": ("text with secrets", "://" + "a@" * 100_000),
+    "a file of addresses": ("credential file", b"".join(b"a://%d@c\n" % number for number in range(5000))),
+    "words of paths": ("programs' last words", "projects/a/locations/" * 50_000),
+}
+
+
+@pytest.mark.parametrize(("name", "given"), BOMBS.values(), ids=BOMBS)
+def test_a_small_file_costs_little(name: str, given: object) -> None:
+    (reader,) = (reader for reader in READERS if reader.name == name)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begin = time.process_time()
+    fault = outcome(reader, given)
+    assert time.process_time() - begin < SECONDS
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * (1 if MACOS else 1024)
+    assert grown < MOST_MEMORY
+    assert fault is None or len(str(fault)) < LONGEST_FAULT

@@ -13,8 +13,8 @@ from tasks.core import __version__
 from tasks.core.faults import Unreachable, Unusable
 from tasks.core.http import Address, Limits
 from tasks.releases.repository import Cache, Fetcher
+from tests.support.charts import DATA
 from tests.support.conduct import AGAIN, CONDUCTS, Conduct
-from tests.support.real import DATA
 from tests.support.server import Server, misbehaving, reply, tunnel_to
 
 CERTIFICATE = DATA / "server.pem"

@@ -5,8 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tasks.core.github_actions import code, plain
+from tasks.core.github_actions import code, plain, table_lines
 from tasks.core.visible import one_line, visible, visible_json, visible_progress
 from tests.support.cli import INVOKE, run_on_screen, run_task
 from tests.support.hubs import Hub
@@ -155,3 +157,47 @@ def test_a_build_draws_nothing_but_progress(text: str, shown: str) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="names are bytes here")
 def test_a_file_name_that_is_not_utf8_is_shown(tmp_path: Path) -> None:
     assert visible(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")) == f"{tmp_path}/caf\\xe9"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("3.3.8", "`3.3.8`"),
+        ("a`b", "`a'b`"),
+        ("a|b", "`a¦b`"),
+        ("a\nb\x1b[31m", r"`a b\x1b[31m`"),
+    ],
+)
+def test_code(text: str, shown: str) -> None:
+    assert code(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("chart requirement jupyterhub", "chart requirement jupyterhub"),
+        ("*bold* _thin_ [a](b)", "\\*bold\\* \\_thin\\_ \\[a\\](b)"),
+        ("<b>@all #1 ~~x~~", "\\<b\\>\\@all \\#1 \\~\\~x\\~\\~"),
+        ("back\\slash", "back\\\\slash"),
+    ],
+)
+def test_plain(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+def test_table() -> None:
+    assert list(table_lines(("a", "b"), [("1", "2"), ("3", "4")])) == [
+        "| a | b |",
+        "|---|---|",
+        "| 1 | 2 |",
+        "| 3 | 4 |",
+    ]
+
+
+@given(st.text())
+def test_no_text_leaves_its_cell(text: str) -> None:
+    assert code(text).isprintable()
+    assert code(text).count("`") == 2
+    assert "|" not in code(text)
+    assert plain(text).isprintable()
+    assert "|" not in plain(text).replace("\\|", "")

@@ -8,7 +8,7 @@ import pytest
 from tasks.rehearsal.registry import Registry
 from tests.support.cli import run_task
 from tests.support.hubs import Hub, make_hub
-from tests.support.manifests import Repository
+from tests.support.registry import Repository
 
 pytestmark = pytest.mark.engine
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tasks.releases.index import Index, read_index
-from tests.support import real
+from tests.support import charts
 
 DATA = Path(__file__).parent / "data"
 
@@ -21,4 +21,4 @@ def index(excerpt: str) -> Index:
 
 @pytest.fixture(scope="session")
 def real_index() -> Index:
-    return read_index(real.real_index(), "https://charts.test/index.yaml")
+    return read_index(charts.real_index(), "https://charts.test/index.yaml")

@@ -7,8 +7,7 @@ import pytest
 from tasks.core.faults import Unreachable
 from tasks.releases.index import Index
 from tasks.releases.repository import hub_image_in
-from tests.support.charts import VALUES, archive, chart, entry
-from tests.support.real import real_values
+from tests.support.charts import VALUES, archive, chart, entry, real_values
 
 WHERE = "jupyterhub 3.3.8"
 EVIL = VALUES.replace(b"quay.io/jupyterhub", b"evil")

@@ -9,8 +9,8 @@ from ruamel.yaml import YAML
 from tasks.core.faults import Unreachable
 from tasks.core.names import Reference
 from tasks.releases import index as room
-from tasks.releases.index import Index, Release, read_index
-from tests.support import real
+from tasks.releases.index import Index, Release, hub_image_among, read_index
+from tests.support import charts
 
 WHERE = "https://charts.test/index.yaml"
 HINT = f"hint: look at what is there: curl -fsSL {WHERE} | head"
@@ -106,7 +106,7 @@ def test_the_real_index_is_cut_and_read_as_the_library_reads_the_whole(excerpt: 
 
 @pytest.mark.usefixtures("never_whole")
 def test_every_stable_release_of_the_real_index_runs_the_hub_image_of_its_version(real_index: Index) -> None:
-    assert len(real_index.releases) == real.LENGTH
+    assert len(real_index.releases) == charts.LENGTH
     named = [version for version in real_index.releases if re.fullmatch(r"\d+\.\d+\.\d+", version)]
     stable = [release for release in map(real_index.releases.__getitem__, named) if release.images]
     assert len(stable) == 25
@@ -249,3 +249,47 @@ def test_an_index_cut_off_anywhere_is_a_fault(excerpt: str, share: float) -> Non
     data = excerpt.encode()
     with pytest.raises(Unreachable):
         read_index(data[: int(len(data) * share)], WHERE)
+
+
+HUB = "quay.io/jupyterhub/k8s-hub:3.3.8"
+
+NAMED = {
+    "as z2jh writes it": f"- image: traefik:v3.1.6\n  name: traefik\n- image: {HUB}\n  name: k8s-hub\n",
+    "name first": f"- name: k8s-hub\n  image: {HUB}\n",
+    "quoted": f"- image: '{HUB}'\n  name: \"k8s-hub\"\n",
+    "flow": f"[{{name: k8s-hub, image: {HUB}}}]",
+    "with more keys": f"- image: {HUB}\n  name: k8s-hub\n  whitelisted: true\n",
+    "no name at all": f"- image: {HUB}\n",
+    "the named one before another alike": f"- image: a/k8s-hub:1\n  name: x\n- image: {HUB}\n  name: k8s-hub\n",
+    "an alike one where none is named": f"- image: a/k8s-hub-slim:1\n  name: x\n- image: {HUB}\n  name: hub\n",
+    "the first that has a tag": f"- image: a/k8s-hub\n  name: k8s-hub\n- image: {HUB}\n  name: x\n",
+}
+
+
+@pytest.mark.parametrize("annotation", NAMED.values(), ids=NAMED.keys())
+def test_the_hub_image_is_found(annotation: str) -> None:
+    assert str(hub_image_among(annotation)) == HUB
+
+
+NOT_NAMED = {
+    "other images": "- image: quay.io/jupyterhub/k8s-hub-slim:3.3.8\n  name: k8s-hub-slim\n",
+    "no tag": "- image: quay.io/jupyterhub/k8s-hub\n  name: k8s-hub\n",
+    "a port is no tag": "- image: mirror:5000/k8s-hub\n  name: k8s-hub\n",
+    "no image's name": "- image: quay.io/JupyterHub/k8s-hub:3.3.8 --privileged\n  name: k8s-hub\n",
+    "no yaml": "- [",
+    "a mapping": "k8s-hub: 1\n",
+    "text": "k8s-hub",
+    "nothing": "\n",
+    "an item that is a list": "- [image, name]\n",
+    "an image that is a list": "- image: [a]\n  name: k8s-hub\n",
+}
+
+
+@pytest.mark.parametrize("annotation", NOT_NAMED.values(), ids=NOT_NAMED.keys())
+def test_no_hub_image_means_ask_the_archive(annotation: str) -> None:
+    assert hub_image_among(annotation) is None
+
+
+def test_a_digest_says_which_image_too() -> None:
+    digest = "sha256:" + "0" * 64
+    assert str(hub_image_among(f"- image: a/k8s-hub@{digest}\n  name: k8s-hub\n")) == f"a/k8s-hub@{digest}"

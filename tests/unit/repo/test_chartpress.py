@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
 from tasks.repo.charts import BuildArgument, ChartSpec, ImageSpec, read_chartpress
-from tests.support.real import CAL_ICOR
+from tests.support.charts import CAL_ICOR
 
 WHERE = "helm-charts/chartpress.yaml"
 CAL_ICORS_OWN = CAL_ICOR / "chartpress.yaml"

@@ -2,7 +2,7 @@ import pytest
 
 from tasks.core.faults import Unusable
 from tasks.repo.charts import Requirement, requirements, with_version
-from tests.support.real import CAL_ICOR
+from tests.support.charts import CAL_ICOR
 
 WHERE = "hub/requirements.yaml"
 CAL_ICORS_OWN = CAL_ICOR / "hub/requirements.yaml"

@@ -3,7 +3,7 @@ from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
 from tasks.repo.values import PinnedImage, image_at, warnings, with_image
-from tests.support.real import CAL_ICOR
+from tests.support.charts import CAL_ICOR
 
 NAME = "quay.io/org/hub"
 TAG = "0.0.1-0.dev.git.7.habc1234"

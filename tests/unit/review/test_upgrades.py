@@ -17,10 +17,10 @@ from tasks.review.upgrades import (
     values_below,
 )
 from tasks.tools.git import Git
+from tests.support.charts import CAL_ICOR
 from tests.support.cli import run_task
 from tests.support.hubs import Hub, make_hub
 from tests.support.layouts import make_2i2c_like, make_cal_icor_like
-from tests.support.real import CAL_ICOR
 
 (UPGRADE_TO_4,) = (upgrade for upgrade in known().upgrades if upgrade.first == "4.0.0-0")
 GUIDES = "https://z2jh.jupyter.org/en/stable/administrator/upgrading"

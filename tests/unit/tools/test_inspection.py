@@ -13,8 +13,14 @@ from tasks.image.proof import Base, prove
 from tasks.rehearsal.registry import Registry
 from tasks.tools.docker import inspect, local, require_builder
 from tasks.tools.registry import FoundImage, Undecided
-from tests.support.manifests import ATTESTATION, DOCKER_INDEX, DOCKER_MANIFEST, Repository, layer_digest
-from tests.support.registry import private_registry
+from tests.support.registry import (
+    ATTESTATION,
+    DOCKER_INDEX,
+    DOCKER_MANIFEST,
+    Repository,
+    layer_digest,
+    private_registry,
+)
 
 pytestmark = pytest.mark.engine
 AMD64, ARM64 = "linux/amd64", "linux/arm64"

@@ -11,10 +11,9 @@ from tasks.core.faults import Denied, Fault, Refused, Unreachable
 from tasks.core.names import Reference
 from tasks.tools.docker import inspect
 from tasks.tools.registry import Conversation, Undecided, look_up, require_push_right
+from tests.support.charts import DATA
 from tests.support.conduct import CONDUCTS, Conduct, asks_for, says, sends_to
-from tests.support.manifests import DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST, Repository
-from tests.support.real import DATA
-from tests.support.registry import sign_in
+from tests.support.registry import DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST, Repository, sign_in
 from tests.support.server import Drip, Server, misbehaving, reply
 
 ALL = [pytest.param(conduct, id=title) for title, conduct in CONDUCTS.items() if conduct.registry]

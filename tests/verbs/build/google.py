@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.serving import serving
+from tests.support.server import serving
 
 PROJECT = "cal-icor-hubs"
 # https://cloud.google.com/build/docs/cloud-builders: the entry point of each image that a step may name.

@@ -9,9 +9,8 @@ import pytest
 from tasks.rehearsal.registry import Registry
 from tests.support.cli import run_task, sh
 from tests.support.fixtures import Hubpress
-from tests.support.hubs import Hub
-from tests.support.several import BASE, FROM_BASE, Maker, values_of
-from tests.support.world import fault, images_in, labels, nothing_written
+from tests.support.hubs import BASE, FROM_BASE, Hub, Maker
+from tests.support.world import fault, images_in, labels, nothing_written, values_of
 
 pytestmark = pytest.mark.engine
 

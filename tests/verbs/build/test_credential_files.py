@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tasks.repo.secrets import LARGEST, credential_in
+from tests.support.charts import CAL_ICOR
 from tests.support.cli import run, run_task
 from tests.support.engine import files_of
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
-from tests.support.real import CAL_ICOR
 from tests.support.steps import install_hook
 from tests.support.world import fault
 

@@ -12,9 +12,8 @@ from tasks.image.inputs import INPUTS_LABEL
 from tasks.rehearsal.registry import Registry
 from tests.support.cli import run, run_task
 from tests.support.fixtures import Hubpress
-from tests.support.hubs import Hub
-from tests.support.several import BASE, FROM_BASE, Maker, values_of
-from tests.support.world import data, fault, images_in, labels, nothing_written
+from tests.support.hubs import BASE, FROM_BASE, Hub, Maker
+from tests.support.world import data, fault, images_in, labels, nothing_written, values_of
 
 pytestmark = pytest.mark.engine
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.cli import run_task
 from tests.support.conduct import CONDUCTS, says
-from tests.support.place import Place, from_the_proof_on
+from tests.support.scene import Place, from_the_proof_on
 from tests.support.server import Answer
 from tests.support.world import fault
 

@@ -5,8 +5,8 @@ import pytest
 from tasks.rehearsal.registry import Registry
 from tests.support.cli import run_task, sh
 from tests.support.fixtures import Hubpress
-from tests.support.several import Maker, values_of
-from tests.support.world import fault, images_in, labels, nothing_written
+from tests.support.hubs import Maker
+from tests.support.world import fault, images_in, labels, nothing_written, values_of
 
 pytestmark = pytest.mark.engine
 

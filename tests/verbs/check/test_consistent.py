@@ -9,10 +9,9 @@ from tests.support.cli import run_task, sh
 from tests.support.helm import RELEASES, HelmServer
 from tests.support.hubs import Hub, make_hub
 from tests.support.layouts import make_2i2c_like, make_cal_icor_like
+from tests.support.registry import push_stand_in
 
-from .places import DOCKERFILE, REQUIREMENTS, check, consistent
-
-pytestmark = pytest.mark.engine
+from .places import DOCKERFILE, REQUIREMENTS, check, consistent, push_in_place_of
 
 DEV = next(release for release in RELEASES if release.image_tag.startswith("4.3.3-0.dev"))
 
@@ -33,16 +32,19 @@ def consistent_in_every_way(hub: Hub) -> None:
     consistent(hub)
 
 
+@pytest.mark.engine
 def test_after_the_merge_commit_of_its_pull_request(released: Hub) -> None:
     assert len(released.git("log", "-1", "--pretty=%P").split()) == 2
     consistent_in_every_way(released)
 
 
+@pytest.mark.engine
 def test_in_a_fresh_clone_of_the_merged_repository(released: Hub, tmp_path: Path) -> None:
     sh("git", "clone", "--quiet", str(released.remote), "fresh", cwd=tmp_path)
     consistent_in_every_way(Hub(tmp_path / "fresh", released.remote))
 
 
+@pytest.mark.engine
 def test_a_dev_release_whose_base_tag_is_not_the_charts_version(fresh: Hub) -> None:
     release(fresh, "--to", DEV.version)
     assert f":{DEV.image_tag}\n" in fresh.read(DOCKERFILE)
@@ -50,6 +52,7 @@ def test_a_dev_release_whose_base_tag_is_not_the_charts_version(fresh: Hub) -> N
     consistent_in_every_way(fresh)
 
 
+@pytest.mark.engine
 def test_a_repository_like_2i2cs(tmp_path: Path, prefix: str, mirror: str, charts: HelmServer) -> None:
     hub = make_2i2c_like(tmp_path / "2i2c", registry=prefix, chart_repository=charts.url)
     hub.edit("helm-charts/images/hub/Dockerfile", "FROM quay.io/jupyterhub/k8s-hub:", f"FROM {mirror}:")
@@ -58,6 +61,7 @@ def test_a_repository_like_2i2cs(tmp_path: Path, prefix: str, mirror: str, chart
     assert found(hub) == []
 
 
+@pytest.mark.engine
 def test_a_repository_like_cal_icors(tmp_path: Path, prefix: str, mirror: str, charts: HelmServer) -> None:
     hub = make_cal_icor_like(tmp_path / "cal-icor", registry=prefix, chart_repository=charts.url)
     hub.edit(DOCKERFILE, "FROM jupyterhub/k8s-hub:", f"FROM {mirror}:")
@@ -80,6 +84,7 @@ def found(hub: Hub) -> list[tuple[str, str, str]]:
     return [(one["code"], one["severity"], one["message"]) for one in result.json["problems"]]
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("tagged", [":3.3.8", ""], ids=["tag and digest", "digest alone"])
 def test_a_base_that_is_pinned_by_its_digest(released: Hub, mirror: str, tagged: str) -> None:
     seen = sh("docker", "buildx", "imagetools", "inspect", f"{mirror}:3.3.8", "--format={{json .}}", cwd=released.path)
@@ -91,6 +96,7 @@ def test_a_base_that_is_pinned_by_its_digest(released: Hub, mirror: str, tagged:
     consistent_in_every_way(released)
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("template", ["{chart_version}-{content}", "{chart_version}-{commit}"])
 def test_tags_of_ones_own_template(fresh: Hub, template: str) -> None:
     fresh.write("invoke.yaml", f"hub:\n  tag: '{template}'\n")
@@ -99,8 +105,44 @@ def test_tags_of_ones_own_template(fresh: Hub, template: str) -> None:
     consistent_in_every_way(fresh)
 
 
+@pytest.mark.engine
 def test_files_and_git_ask_nobody(settled: Hub, charts: HelmServer) -> None:
     """Nobody listens at its registry."""
     asked = len(charts.requests)
     consistent(settled, "--offline")
     assert len(charts.requests) == asked
+
+
+# -- several images: their bases must agree, and what they share is said once
+
+
+def problems(hub: Hub) -> list[dict[str, str]]:
+    result = check(hub, "--offline", "--json")
+    assert result.code == 1, result
+    found: list[dict[str, str]] = result.json["problems"]
+    return found
+
+
+def test_what_three_images_of_one_dockerfile_share_is_said_once(tmp_path: Path) -> None:
+    hub = make_2i2c_like(tmp_path / "2i2c", version="3.3.8")
+    hub.edit("helm-charts/basehub/Chart.yaml", '"3.3.8"', '"3.3.7"')
+    hub.commit("Move the chart back")
+    codes = [problem["code"] for problem in problems(hub)]
+    assert codes.count("base-not-of-release") == 1
+
+
+@pytest.mark.engine
+def test_a_base_that_was_pushed_anew_and_the_build_that_follows(
+    tmp_path: Path, prefix: str, charts: HelmServer
+) -> None:
+    base = f"{prefix}/base/k8s-hub"
+    push_stand_in(f"{base}:3.3.8")
+    hub = make_hub(tmp_path / "hub", version="3.3.8", base=base, registry=prefix, chart_repository=charts.url)
+    assert run_task("build", cwd=hub.path).code == 0
+    hub.commit("Use the image")
+    consistent(hub)
+    push_in_place_of(f"{base}:3.3.8", tmp_path, f"FROM {base}:3.3.8\nCOPY Dockerfile /new\n")
+    (problem,) = check(hub, "--json").json["problems"]
+    assert (problem["code"], problem["severity"], problem["hint"]) == ("base-moved", "warning", "invoke build --force")
+    assert run_task("build", "--force", cwd=hub.path).code == 0
+    consistent(hub)

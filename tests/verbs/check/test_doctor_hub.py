@@ -11,8 +11,7 @@ from tasks.repo.hub import Hub as OpenHub
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
 from tests.support.hubs import make_hub
-from tests.support.logins import use_helper
-from tests.support.registry import private_registry, sign_in
+from tests.support.registry import private_registry, sign_in, use_helper
 
 from .machines import Docker, write_tool
 

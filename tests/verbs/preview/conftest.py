@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.charts import write_real_repository
 from tests.support.hubs import NO_REGISTRY, Hub
 from tests.support.layouts import make_cal_icor_like
 from tests.support.machine import HELMS
-from tests.support.real import write_real_repository
 
 from .worlds import DEPLOYMENTS, add_deployments
 

@@ -1,11 +1,14 @@
 """What a release changes in the cluster, rendered by the real helm, 3 and 4, from z2jh's real charts."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.cli import run_task
-from tests.support.hubs import Hub
+from tests.support.gh import StandInGh
+from tests.support.hubs import ON_GITHUB, Hub, at
 
 from .worlds import DEPLOYMENTS, PLANTED
 
@@ -131,3 +134,147 @@ def test_without_helm_it_says_how_to_get_it(hub: Hub, without_helm: Path) -> Non
         "error: helm is not installed (PATH)",
         "hint: install Helm, for previews and lock files: https://helm.sh/docs/intro/install/",
     ]
+
+
+# -- values that the pinned chart refuses, found by ``check`` and ``status`` with the real helm, 3 and 4
+
+
+PROD = "deployments/school1/config/prod.yaml"
+BY_REFERENCE = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
+
+
+def invalid(hub: Hub, task: str = "check", **env: str) -> list[dict[str, Any]]:
+    found = run_task(task, "--json", cwd=hub.path, env=env)
+    return [one for one in found.json["problems"] if one["code"] == "values-invalid"]
+
+
+def place(problem: dict[str, Any]) -> str:
+    return f"{problem['path']}:{problem['line']}"
+
+
+@pytest.mark.usefixtures("helm")
+@pytest.mark.parametrize(
+    ("old", "new", "path", "words"),
+    [
+        pytest.param("  ingress:", "  ingres:", f"{PROD}:2", "ingres", id="an unknown key"),
+        pytest.param("enabled: true", "enabled: maybe", f"{PROD}:3", "boolean", id="a wrong type"),
+        pytest.param("jupyterhub:\n", "jupyterhub:\n  hub: [\n", PROD, "", id="no YAML"),
+    ],
+)
+def test_a_value_that_the_chart_refuses_is_a_fault_before_it_is_committed(
+    small: Hub, old: str, new: str, path: str, words: str
+) -> None:
+    assert invalid(small) == []
+    small.edit(PROD, old, new)
+    (problem,) = invalid(small)
+    assert place(problem).startswith(path)
+    assert problem["message"].startswith("jupyterhub 3.2.1 refuses the values of school1-prod: ")
+    assert words in problem["message"]
+    assert (problem["severity"], problem["hint"]) == ("fault", BY_REFERENCE)
+    assert invalid(small, "status") == [problem]
+
+
+@pytest.mark.usefixtures("helm")
+def test_a_value_that_all_share_is_told_once(small: Hub) -> None:
+    small.edit("hub/values.yaml", "jupyterhub:\n", "jupyterhub:\n  cul: {}\n")
+    (problem,) = invalid(small)
+    assert problem["message"].startswith("jupyterhub 3.2.1 refuses the values of school1-prod, school1-staging: ")
+
+
+@pytest.mark.usefixtures("helm")
+def test_a_values_file_that_the_settings_name_and_that_is_missing(small: Hub) -> None:
+    small.write("invoke.yaml", "hub: {deployments: [{name: edx, values: [edx.yaml]}]}\n")
+    (problem,) = invalid(small)
+    assert problem["path"] == "edx.yaml"
+    assert problem["message"] == "jupyterhub 3.2.1 refuses the values of edx: the values file is missing"
+
+
+@pytest.mark.usefixtures("helm")
+def test_a_chart_whose_folder_has_another_name(small: Hub) -> None:
+    small.edit("hub/Chart.yaml", "name: hub", "name: our-hub")
+    small.write("hub/values.schema.json", '{"properties": {"ours": {"type": "boolean"}}}')
+    small.edit("hub/values.yaml", "jupyterhub:\n", "ours: 1\njupyterhub:\n  cul: {}\n")
+    found = {place(problem) for problem in invalid(small)}
+    assert found == {"hub/values.yaml:4", "hub/values.yaml:6"}
+
+
+@pytest.mark.usefixtures("helm")
+def test_a_cluster_that_is_too_old_for_the_pinned_release(small: Hub) -> None:
+    (problem,) = invalid(small, INVOKE_HUB_KUBERNETES="1.22")
+    assert place(problem) == "hub/requirements.yaml:4"
+    assert problem["message"].endswith(": 3.2.1 needs Kubernetes 1.23 or newer, and the cluster has 1.22")
+    assert invalid(small, INVOKE_HUB_KUBERNETES="1.23") == []
+
+
+@pytest.mark.helm
+def test_without_helm_it_is_named_as_not_checked(small: Hub, without_helm: Path) -> None:
+    small.edit(PROD, "  ingress:", "  ingres:")
+    found = run_task("check", "--json", cwd=small.path, env={"PATH": str(without_helm)})
+    assert {
+        "message": "whether jupyterhub 3.2.1 takes the values: helm is not installed (PATH)",
+        "hint": "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/",
+    } in found.json["not_checked"]
+    assert invalid(small, PATH=str(without_helm), INVOKE_HUB_PREVIEW="false") == []
+    assert run_task("check", "--offline", "--json", cwd=small.path).json["not_checked"] == []
+
+
+# -- what a pull request says of a release's changes in the cluster, rendered by the real helm, 3 and 4
+
+
+EXPECTED = Path(__file__).with_name("expected")
+PRESENT = "pull request present: https://github.com/org/hubs/pull/1\n"
+
+
+@pytest.fixture
+def gh(small: Hub, tmp_path: Path, helm: str, monkeypatch: pytest.MonkeyPatch) -> StandInGh:
+    """A stand-in for gh, in front of PATH; the hub's remote is on GitHub."""
+    del helm
+    at(small, ON_GITHUB)
+    stand_in = StandInGh(tmp_path / "gh")
+    stand_in.install()
+    monkeypatch.setenv("PATH", str(stand_in.folder), prepend=os.pathsep)
+    return stand_in
+
+
+def section(body: str) -> str:
+    """Return what a pull request says of the cluster."""
+    return body.partition("### What changes in the cluster\n")[2].partition("### Before deploying\n")[0]
+
+
+@pytest.mark.parametrize(("name", "before", "after"), [("patch", "3.2.1", "3.3.8"), ("major", "3.3.8", "4.0.0-beta.4")])
+def test_it_says_what_changes_for_each_group_of_deployments(
+    small: Hub, gh: StandInGh, name: str, before: str, after: str
+) -> None:
+    if before != "3.2.1":
+        assert run_task("bump", "--to", before, cwd=small.path).code == 0
+        small.commit(f"Move to {before}")
+        small.git("push", "--quiet")
+    assert run_task("bump", "--to", after, cwd=small.path).code == 0
+    done = run_task("commit", "--pr", cwd=small.path)
+    assert done.code == 0, done
+    (request,) = gh.requests
+    assert section(request["body"]) == (EXPECTED / f"{name}.md").read_text(encoding="utf-8")
+    assert PLANTED not in request["body"] + done.out + done.err
+    assert run_task("commit", "--pr", cwd=small.path).out == PRESENT
+
+
+def test_it_names_the_values_that_the_new_chart_refuses(small: Hub, gh: StandInGh) -> None:
+    small.edit("deployments/school1/config/prod.yaml", "  ingress:", "  ingres:")
+    small.commit("Misspell a value")
+    assert run_task("bump", "--to", "3.3.8", cwd=small.path).code == 0
+    assert run_task("commit", "--pr", cwd=small.path).code == 0
+    (request,) = gh.requests
+    lines = request["body"].splitlines()
+    at_line = lines.index("- school1-prod: the new chart refuses the values")
+    assert lines[at_line + 1].startswith("  - `deployments/school1/config/prod.yaml:2` jupyterhub: ")
+    assert "ingres" in lines[at_line + 1]
+    assert "- [ ] The values that the new chart refuses are corrected." in lines
+
+
+def test_without_helm_it_says_that_nothing_was_looked_at(
+    small: Hub, gh: StandInGh, without_helm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{gh.folder}:{without_helm}")
+    assert run_task("bump", "--to", "3.3.8", cwd=small.path).code == 0
+    assert run_task("commit", "--pr", cwd=small.path).code == 0
+    assert section(gh.requests[0]["body"]) == "\nNot looked at: helm is not installed.\n\n"

@@ -1,6 +1,12 @@
 """The installed command: the same tasks, in repositories that carry none."""
 
+import os
 import re
+import sys
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -10,6 +16,7 @@ from tasks.core import __version__
 from tasks.rehearsal.registry import Registry
 from tests.support.cli import Result, run, run_task, sh
 from tests.support.hubs import Hub, make_repository
+from tests.support.machine import PROJECT
 from tests.support.world import fault, nothing_written
 
 TASKS = sorted(ns.task_names)
@@ -141,3 +148,103 @@ def bumped(installed: Path, hub: Hub, *, cwd: Path | None = None, dry: bool = Tr
     done = run(str(installed / "hubpress"), *flags, "bump", "--json", cwd=cwd or hub.path)
     assert done.code == 0, done
     return done
+
+
+# -- the wheel and the source archive: the same bytes from the same commit, wherever they are made
+
+
+Built = Mapping[str, bytes]
+
+NAME = f"hubpress-{__version__}"
+WHEEL, SDIST = f"{NAME}-py3-none-any.whl", f"{NAME}.tar.gz"
+EPOCH = "1790000000"
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean tree of this project as it stands, in git, and nothing beside it."""
+    if not (PROJECT / ".git").exists():
+        pytest.skip("this is no clone of the project")
+    folder = tmp_path_factory.mktemp("clean") / "tree"
+    sh("git", "clone", "--quiet", "--no-hardlinks", str(PROJECT), str(folder), cwd=PROJECT)
+    changed = sh("git", "diff", "HEAD", "--binary", cwd=PROJECT)
+    if changed:
+        applied = run("git", "apply", "--index", cwd=folder, stdin=f"{changed}\n")
+        assert applied.code == 0, applied
+    return folder
+
+
+def tracked(tree: Path, *below: str) -> set[str]:
+    return set(sh("git", "ls-files", *below, cwd=tree).splitlines())
+
+
+def built(tree: Path, *, wrapper: tuple[str, ...] = (), env: Mapping[str, str] | None = None) -> Built:
+    """Build both from a tree as ``make dist`` does, and return their bytes."""
+    argv = (*wrapper, sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--target", "sdist")
+    done = run(*argv, cwd=tree, env={"SOURCE_DATE_EPOCH": EPOCH, **(env or {})})
+    assert done.code == 0, done
+    files = {path.name: path.read_bytes() for path in (tree / "dist").iterdir()}
+    assert set(files) == {WHEEL, SDIST}
+    return files
+
+
+@pytest.fixture(scope="module")
+def ours(tree: Path) -> Built:
+    return built(tree)
+
+
+def test_another_machine_builds_the_same_bytes(tree: Path, ours: Built, tmp_path: Path) -> None:
+    """Another folder, another time, other permissions, another place on earth: what differs between machines."""
+    other = tmp_path / "elsewhere" / "hubpress"
+    other.parent.mkdir()
+    private = ("sh", "-c", 'umask 077 && exec "$@"', "sh")
+    cloned = run(*private, "git", "clone", "--quiet", "--no-hardlinks", str(tree), str(other), cwd=tmp_path)
+    assert cloned.code == 0, cloned
+    staged = sh("git", "diff", "HEAD", "--binary", cwd=tree)
+    if staged:
+        assert run(*private, "git", "apply", "--index", cwd=other, stdin=f"{staged}\n").code == 0
+    for path in sorted(other.rglob("*")):
+        os.utime(path, (1_000_000_000, 1_000_000_000), follow_symlinks=False)
+    env = {"TZ": "Pacific/Auckland", "LC_ALL": "C", "PYTHONHASHSEED": "7", "HOME": str(tmp_path)}
+    theirs = built(other, wrapper=private, env=env)
+    assert {name: theirs[name] == data for name, data in ours.items()} == {WHEEL: True, SDIST: True}
+
+
+def test_the_source_archive_has_every_file_in_git_and_nothing_else(tree: Path, ours: Built, tmp_path: Path) -> None:
+    (tmp_path / SDIST).write_bytes(ours[SDIST])
+    with tarfile.open(tmp_path / SDIST) as archive:
+        members = {member.name.removeprefix(f"{NAME}/"): member for member in archive.getmembers()}
+    assert set(members) == {*tracked(tree), "PKG-INFO"}
+    sh("tar", "--extract", "--gzip", "--file", SDIST, cwd=tmp_path)
+    assert built(tmp_path / NAME)[WHEEL] == ours[WHEEL]
+    runnable = sh("git", "ls-files", "--stage", cwd=tree).splitlines()
+    assert {name for name, member in members.items() if member.mode & 0o100} == {
+        line.partition("\t")[2] for line in runnable if line.startswith("100755")
+    }
+    assert {member.mtime for member in members.values()} == {int(EPOCH)}
+
+
+def test_the_wheel_has_the_tasks_and_what_describes_them(tree: Path, ours: Built, tmp_path: Path) -> None:
+    (tmp_path / WHEEL).write_bytes(ours[WHEEL])
+    with zipfile.ZipFile(tmp_path / WHEEL) as archive:
+        names = archive.namelist()
+        described = message_from_bytes(archive.read(f"{NAME}.dist-info/METADATA"))
+        programs = archive.read(f"{NAME}.dist-info/entry_points.txt").decode()
+    about = {f"{NAME}.dist-info/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt")}
+    modules = {name.replace("tasks/", "hubpress/", 1) for name in tracked(tree, "tasks")}
+    assert set(names) == {*modules, *about, f"{NAME}.dist-info/licenses/LICENSE"}
+    assert len(names) == len(set(names))
+    assert "hubpress/py.typed" in names
+    assert programs.split() == ["[console_scripts]", "hubpress", "=", "hubpress.program:program.run"]
+    assert (described["Name"], described["Version"]) == ("hubpress", __version__)
+    assert described["License-Expression"] == "BSD-3-Clause"
+    needed = [line.split(";")[0] for line in described.get_all("Requires-Dist", []) if "extra ==" not in line]
+    assert [line.split(">")[0] for line in needed] == [
+        *("invoke", "packaging", "platformdirs", "ruamel-yaml", "semver", "sh", "urllib3", "wcmatch")
+    ]
+
+
+def test_make_builds_them() -> None:
+    shown = sh("make", "--dry-run", "--old-file=.venv/.ready", "dist", cwd=PROJECT)
+    epoch = "SOURCE_DATE_EPOCH=$(git log -1 --pretty=%ct)"
+    assert shown == f"{epoch} .venv/bin/python -m hatchling build --target wheel --target sdist"

@@ -8,9 +8,7 @@ from tests.support.cli import Result, run_task
 from tests.support.scene import Bug, Scene
 from tests.support.world import fault
 
-from .bad_charts import FILES, HELM_REPOSITORY
-from .bad_clones import CLONE, SETTINGS
-from .bad_machines import ENGINE, IMAGES, MISSING_PROGRAMS, REGISTRIES
+from .bad_input import CLONE, ENGINE, FILES, HELM_REPOSITORY, IMAGES, MISSING_PROGRAMS, REGISTRIES, SETTINGS
 
 ANYWHERE = (*HELM_REPOSITORY, *FILES, *CLONE, *SETTINGS, *MISSING_PROGRAMS)
 WITH_ENGINE = (*ENGINE, *IMAGES, *REGISTRIES)

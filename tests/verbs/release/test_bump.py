@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.charts import write_real_index
 from tests.support.cli import run_task
 from tests.support.helm import RELEASES, HelmServer, chart_archive, served
 from tests.support.hubs import Hub, make_hub
-from tests.support.real import write_real_index
 from tests.support.scene import DOCKERFILE, REQUIREMENTS
 
 
