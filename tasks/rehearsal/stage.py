@@ -103,7 +103,7 @@ class Stage(NamedTuple):
         base, branch = self._branches()
         commits = self.remote.read("log", "--oneline", f"{base}..{branch}")
         output.data(f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n")
-        output.diff(self.remote.read("diff", f"{base}...{branch}"))
+        output.data(self.remote.read("diff", f"{base}...{branch}"))
         if request:
             output.data(f"\nThe pull request would say:\n\n{request['title']}\n\n{request['body']}")
         output.data("\n".join(("\nNothing left this machine.", *self.unused, *self.notes)))
@@ -312,7 +312,7 @@ def _fill_submodules(original: Path, modules: Path, clone: Git) -> None:
         theirs = next((place for place in places if (place / "objects").is_dir()), None)
         if theirs is None:
             continue
-        own = clone.git_dir / "modules" / name if name else None
+        own = clone.clone.git_dir / "modules" / name if name else None
         if own:
             own.parent.mkdir(parents=True, exist_ok=True)
         flags = (f"--separate-git-dir={own}",) if own else ()
