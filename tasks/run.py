@@ -105,7 +105,7 @@ def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = T
     hub = hubs.open_hub_around(inside, lambda top: read_settings(configured, top / FILE, repo=repo))
     dry = bool(context.config.run.dry)
     run = Run(_left.get(hub.git.folder, hub) if dry and writes else hub, dry, json)
-    with contextlib.nullcontext() if dry or not writes else one_run_at_a_time(hub.git.git_dir) as stopped:
+    with contextlib.nullcontext() if dry or not writes else one_run_at_a_time(hub.git.clone.git_dir) as stopped:
         if stopped:
             files.sweep(hub.git)
         yield run

@@ -231,14 +231,9 @@ class Document(NamedTuple):
     outline: tuple[Node | None, ...]
     shared: dict[Node, int]
 
-    @property
-    def where(self) -> str:
-        """The path shown to people."""
-        return self.text.where
-
     def place(self, node: Node) -> str:
         """Return ``path:line`` of ``node``."""
-        return f"{self.where}:{node.line}"
+        return f"{self.text.where}:{node.line}"
 
 
 def parse(data: bytes, where: str) -> Document:

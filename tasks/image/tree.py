@@ -189,7 +189,7 @@ class Tree:
 
     def _copies(self, path: str, names: Sequence[str]) -> Iterator[Path]:
         """Yield the git directories in which the clone may keep the submodule at ``path``."""
-        for folder in (self.git.git_dir, self.git.path_of("--git-common-dir")):
+        for folder in (self.git.clone.git_dir, self.git.path_of("--git-common-dir")):
             yield from (copy for name in names if (copy := folder / "modules" / name).is_dir())
         own = self.git.folder / self.at / path / ".git"
         if own.is_dir():
@@ -228,9 +228,9 @@ def snapshot(git: Git, paths: Sequence[str], planned: Mapping[str, bytes]) -> It
         index, objects = folder / "index", folder / "objects"
         objects.mkdir()
         env = {"GIT_INDEX_FILE": str(index), **git.keeping_objects(objects)}
-        if (git.git_dir / "index").is_file():
+        if (git.clone.git_dir / "index").is_file():
             # With its time: by that git tells which files it has to read, since they may have changed right after it.
-            shutil.copy2(git.git_dir / "index", index)
+            shutil.copy2(git.clone.git_dir / "index", index)
         tracked, left_out = _unmark(git, places, env)
         there = [
             one for one in places if os.path.lexists(git.folder / one) or any(is_below(file, [one]) for file in tracked)

@@ -153,5 +153,5 @@ def _requirement(document: Document, index: int) -> Requirement:
 
 
 def _wrong(document: Document, name: str, node: Node | None, wanted: str, hint: str) -> Unusable:
-    where = document.place(node) if node else document.where
+    where = document.place(node) if node else document.text.where
     return Unusable(f"{name} is {described(node)}, not {wanted}", where=where, hint=hint)

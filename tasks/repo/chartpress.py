@@ -204,12 +204,12 @@ class _Fields(NamedTuple):
         return tuple(self._inside(path, f"{self.name(key)}[{index}]", node) for index, (path, node) in both)
 
     def _inside(self, path: str, name: str, node: Node) -> str:
-        if is_inside(path, posixpath.dirname(self.document.where)):
+        if is_inside(path, posixpath.dirname(self.document.text.where)):
             return path
         raise Unusable(
             f"{name} is {path!r}, which lies outside the repository",
             where=self.document.place(node),
-            hint=f"name a path in the repository, relative to {posixpath.basename(self.document.where)}",
+            hint=f"name a path in the repository, relative to {posixpath.basename(self.document.text.where)}",
         )
 
     def flag(self, key: str, *, default: bool) -> bool:
@@ -235,7 +235,9 @@ def _unknown(chart: _Fields) -> list[str]:
 def _chart(chart: _Fields, file: str, index: int) -> ChartSpec:
     name = chart.text("name")
     if name is None:
-        raise Unusable(f"{chart.name('name')} is missing", where=chart.document.where, hint="name the chart's folder")
+        raise Unusable(
+            f"{chart.name('name')} is missing", where=chart.document.text.where, hint="name the chart's folder"
+        )
     prefix = chart.text("imagePrefix") or ""
     images = chart.fields("images")
     steps = ("charts", str(index), "images")
@@ -300,7 +302,7 @@ def _name(image: _Fields, key: str, prefix: str) -> str:
     node = image.values.get("imageName")
     raise Unusable(
         f"{image.path} has {name!r} for its name, which is not an image name",
-        where=image.document.place(node) if node else image.document.where,
+        where=image.document.place(node) if node else image.document.text.where,
         hint="write imageName, or imagePrefix and the key, as host/path in small letters",
     )
 
@@ -320,7 +322,7 @@ def _wrong(document: Document, node: Node | None, name: str, wanted: str, hint: 
     """Return the fault of a ``node`` that is not what is ``wanted``."""
     return Unusable(
         f"{name} is {described(node)}, not {wanted}",
-        where=document.place(node) if node else document.where,
+        where=document.place(node) if node else document.text.where,
         hint=hint or f"write {wanted} there",
     )
 

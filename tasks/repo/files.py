@@ -251,12 +251,12 @@ def is_half_written(path: str) -> bool:
 
 def scratch_folder(git: Git) -> AbstractContextManager[Path]:
     """Return a context with a temporary folder inside the clone's ``.git``."""
-    return temporary_folder(_FOLDER, git.git_dir)
+    return temporary_folder(_FOLDER, git.clone.git_dir)
 
 
 def sweep(git: Git) -> None:
     """Remove what a killed run has left in the clone, as far as possible; no other run may be under way."""
-    clear_away(_FOLDER, git.git_dir)
+    clear_away(_FOLDER, git.clone.git_dir)
     for path in git.names("ls-files", "--others", "-z", "--", f":(top,glob)**/.*{SUFFIX}"):
         file = git.folder / path
         if is_half_written(path) and not file.is_symlink():

@@ -168,7 +168,7 @@ def _with_block(document: Document, steps: tuple[str, ...], known: int) -> bytes
     if not isinstance(node, MappingNode) or node.flow or not node.children:
         raise Unusable(
             f"{'.'.join(steps[:known])} is not a mapping that a key can be added to",
-            where=document.where,
+            where=document.text.where,
             hint=f"add {'.'.join(steps)} with name: and tag: by hand",
         )
     first = node.children[0]

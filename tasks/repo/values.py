@@ -215,13 +215,13 @@ def _image(document: Document, steps: Path) -> MappingNode | Scalar:
         lines = "".join(f"{step}: {{" for step in found.missing) + "name: , tag: " + "}" * len(found.missing)
         under = f" under {there}, line {found.node.line}" if there and found.node else " at the top level"
         hint = f'add "{lines}"{under}'
-        raise Unusable(f"values path {values_path} is missing", where=document.where, hint=hint)
+        raise Unusable(f"values path {values_path} is missing", where=document.text.where, hint=hint)
     node = target_of(found.node) if found.node else None
     if isinstance(node, MappingNode) or (isinstance(node, Scalar) and node.kind == "str"):
         return node
     raise Unusable(
         f"values path {values_path} is {described(found.node)}, not an image",
-        where=document.place(found.node) if found.node else document.where,
+        where=document.place(found.node) if found.node else document.text.where,
         hint='write a mapping with "name:" and "tag:" there',
     )
 

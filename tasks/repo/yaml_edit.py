@@ -125,7 +125,7 @@ def text_at(document: Document, steps: Path) -> str | None:
         return node.value or None
     raise Unusable(
         f"{'.'.join(steps)} is {described(node)}, not a string",
-        where=document.place(found.node) if found.node else document.where,
+        where=document.place(found.node) if found.node else document.text.where,
         hint="give it one plain value",
     )
 
@@ -174,7 +174,7 @@ def _slot(document: Document, path: Path) -> _Slot:
     if found.missing or not isinstance(found.node, Scalar | Alias):
         raise Unusable(
             f"{'.'.join(path)} is {'missing' if found.missing else f'{described(found.node)}, not a string'}",
-            where=document.place(found.node) if found.node else document.where,
+            where=document.place(found.node) if found.node else document.text.where,
             hint="give it one plain value",
         )
     return _Slot(found.node, found.key, found.parent is not None and found.parent.flow)
@@ -223,7 +223,7 @@ def _expected(
 def _require_only(document: Document, data: bytes, expected: list[Node | str | None]) -> None:
     """Refuse ``data`` unless it parses to ``expected``."""
     try:
-        outline = parse_all(data, document.where)[0].outline
+        outline = parse_all(data, document.text.where)[0].outline
     except Unusable as error:
         raise _unsafe(document) from error
     if len(outline) != len(expected) or not all(map(_is_same, expected, outline)):
@@ -337,7 +337,7 @@ def _last(content: str, node: Scalar | Alias, key: Scalar, *, flow: bool) -> int
 def _unsafe(document: Document) -> Unusable:
     return Unusable(
         "the file cannot be edited there without changing something else",
-        where=document.where,
+        where=document.text.where,
         hint="write each value plainly on one line with its key",
     )
 
@@ -382,7 +382,7 @@ def _unshared(document: Document, node: Node | None, steps: Path) -> MappingNode
         )
     raise Unusable(
         f"{path or 'the file'} is {described(node)}, not a mapping or a list",
-        where=document.place(node) if node else document.where,
+        where=document.place(node) if node else document.text.where,
         hint="correct the path, or the file",
     )
 
@@ -395,7 +395,7 @@ def _step(document: Document, inside: MappingNode | SequenceNode, step: str, ste
         lines = " and ".join(str(key.line) for key, _ in entries)
         raise Unusable(
             f"{'.'.join(steps)} is ambiguous: the key {step} stands on lines {lines}",
-            where=document.where,
+            where=document.text.where,
             hint="keep one of them: Helm reads the last, chartpress refuses both",
         )
     if entries:

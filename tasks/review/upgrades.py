@@ -132,7 +132,7 @@ def values_below(document: Document, chart: str) -> Iterator[Value]:
         while pending:
             path, line, node = pending.pop()
             if path:
-                yield Value(path, _dotted((*keys, *path)), document.where, line, node)
+                yield Value(path, _dotted((*keys, *path)), document.text.where, line, node)
             pending += [((*path, key), at.line, child) for key, at, child in _children(node)][::-1]
 
 

@@ -110,7 +110,7 @@ def starts_no_workflow(environ: Mapping[str, str]) -> bool:
 class ForgeRequest(NamedTuple):
     """A pull request as its forge has it.
 
-    ``head`` is the branch that it is from, ``BRANCH`` or ``OWNER:BRANCH`` of a fork, ``state`` is ``MERGED``, ``CLOSED``
+    ``head`` is the branch that it is from, ``BRANCH`` or ``OWNER:BRANCH`` of a fork, ``state`` ``MERGED``, ``CLOSED``
     or another word for an open one, ``commit`` the full hash of the branch's last commit where the forge tells it.
     """
 
