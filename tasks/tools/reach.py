@@ -92,9 +92,15 @@ def require_command(command: Command, ask: Callable[[Command], Output]) -> None:
         _require_git(command, _reach, ask)
     elif program == "docker":
         _require_docker(command, _reach)
-    elif program == "chartpress" and _is_inside(str(command.cwd), _reach):
-        pass  # It pushes what the chartpress.yaml there names.
-    elif program not in _PROGRAMS and not program.startswith(_HELPER):
+    elif program == "chartpress":
+        # It pushes what the chartpress.yaml there names.
+        _require_used(program, command, is_used=_is_inside(str(command.cwd), _reach))
+    else:
+        _require_used(program, command, is_used=program in _PROGRAMS or program.startswith(_HELPER))
+
+
+def _require_used(program: str, command: Command, *, is_used: bool) -> None:
+    if not is_used:
         raise Refused(f"a rehearsal does not use {program}", where=" ".join(command.argv[:3]), hint=_FOR_REAL)
 
 
