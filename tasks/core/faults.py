@@ -39,8 +39,9 @@ class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
         self.hint = hint
 
     def __str__(self) -> str:
-        error, where, hint, _ = self.report().values()
-        return f"error: {error}{f' ({where})' if where else ''}\nhint: {hint}"
+        shown = self.report()
+        where = f" ({shown['where']})" if shown["where"] else ""
+        return f"error: {shown['error']}{where}\nhint: {shown['hint']}"
 
     def report(self) -> dict[str, str | int | None]:
         """Return the fault as JSON, its texts as :meth:`__str__` shows them."""

@@ -92,7 +92,15 @@ def require_command(command: Command, ask: Callable[[Command], Output]) -> None:
         _require_git(command, _reach, ask)
     elif program == "docker":
         _require_docker(command, _reach)
-    elif not _is_used(program, command.cwd, _reach):
+    elif program == "chartpress":
+        # It pushes what the chartpress.yaml there names.
+        _require_used(program, command, is_used=_is_inside(str(command.cwd), _reach))
+    else:
+        _require_used(program, command, is_used=program in _PROGRAMS or program.startswith(_HELPER))
+
+
+def _require_used(program: str, command: Command, *, is_used: bool) -> None:
+    if not is_used:
         raise Refused(f"a rehearsal does not use {program}", where=" ".join(command.argv[:3]), hint=_FOR_REAL)
 
 
@@ -104,13 +112,6 @@ def require_registry(image: str) -> None:
             where=image,
             hint="see imagePrefix, imageName and extraBuildCommandOptions in chartpress.yaml",
         )
-
-
-def _is_used(program: str, folder: Path | None, reach: Reach) -> bool:
-    if program == "chartpress":
-        # It pushes what the chartpress.yaml there names.
-        return _is_inside(str(folder), reach)
-    return program in _PROGRAMS or program.startswith(_HELPER)
 
 
 def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output]) -> None:

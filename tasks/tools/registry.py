@@ -10,7 +10,6 @@ https://distribution.github.io/distribution/spec/auth/token/. Docker's logins st
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import hashlib
 import json
@@ -28,7 +27,7 @@ from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachab
 from ..core.http import Address, Answer, Connections, HttpRequest, Limits, basic, send
 from ..core.names import DOCKER_HUB, Reference, short_platform
 from ..core.safe_files import read_file
-from .command import MALFORMED, Command, Output
+from .command import MALFORMED, Command
 from .google import denied
 from .process import ask_all, capture
 from .reach import require_registry
@@ -111,11 +110,10 @@ class DockerLogins:
         return ask_helper(helper, host) if helper else self._own_login(host)
 
     def _own_login(self, host: str) -> Credentials | None:
-        entry = self.auths.get(_key(host), self.auths.get(f"https://{host}"))
-        packed = entry.get("auth") if isinstance(entry, dict) else None
         try:
-            user, colon, secret = base64.b64decode(packed or "").decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError, TypeError, ValueError):
+            entry = self.auths.get(_key(host)) or self.auths[f"https://{host}"]
+            user, colon, secret = base64.b64decode(entry["auth"]).decode().partition(":")
+        except MALFORMED:
             return None
         return Credentials(user, secret) if colon else None
 
@@ -278,10 +276,12 @@ def _words(answer: Answer) -> str:
 
 def ask_helper(helper: str, host: str) -> Credentials | None:
     """Return what the credential helper has for ``host``; None where it is missing, has nothing, or fails."""
-    question = Command((f"docker-credential-{helper}", "get"), stdin=_key(host))
     try:
-        return _credentials(capture(question, seconds=HELPER_SECONDS))
-    except ProgramFailed:
+        output = capture(Command((f"docker-credential-{helper}", "get"), stdin=_key(host)), seconds=HELPER_SECONDS)
+        answer = json.loads(output.text) if output.ok else {}
+        secret = answer.get("Secret")
+        return Credentials(str(answer.get("Username", "")), str(secret)) if secret else None
+    except (ProgramFailed, *MALFORMED):
         return None
 
 
@@ -289,16 +289,6 @@ def answering_hosts(helpers: Mapping[str, str]) -> frozenset[str]:
     """Return the hosts that their credential helper answers for; ``helpers`` has the helpers' names by host."""
     answers = ask_all(lambda host: ask_helper(helpers[host], host), helpers)
     return frozenset(host for host, answer in zip(helpers, answers, strict=True) if answer is not None)
-
-
-def _credentials(output: Output) -> Credentials | None:
-    try:
-        answer = json.loads(output.text) if output.ok else None
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(answer, dict) or not answer.get("Secret"):
-        return None
-    return Credentials(str(answer.get("Username", "")), str(answer["Secret"]))
 
 
 def _key(host: str) -> str:
