@@ -22,6 +22,8 @@ from .visible import STYLE_OFF, one_line, visible, visible_json, visible_progres
 BOLD, DIM, RED, YELLOW = "1", "2", "31", "33"
 _MINUTE = 60
 _PATIENCE, _TURN, _BEAT = 1.0, 0.1, 30.0
+# Bold, cyan, green and red, as git has them; of two signs that fit, the longer one comes first.
+_DIFF_COLOURS = {"diff ": "1", "index ": "1", "--- ": "1", "+++ ": "1", "@@": "36", "+": "32", "-": "31"}
 
 
 class Line(NamedTuple):
@@ -96,6 +98,14 @@ def prepare_streams() -> None:
 def data(text: str) -> None:
     """Print ``text`` on standard output."""
     print(visible(text), file=sys.stdout, flush=True)  # noqa: T201 - one of the places that print
+
+
+def diff(text: str) -> None:
+    """Print a diff on standard output, its lines coloured where that is a terminal."""
+    lines = visible(text).split("\n")
+    codes = [next((code for sign, code in _DIFF_COLOURS.items() if line.startswith(sign)), None) for line in lines]
+    styled = (_styled(line, code, sys.stdout) if code else line for line, code in zip(lines, codes, strict=True))
+    print("\n".join(styled), file=sys.stdout, flush=True)  # noqa: T201 - one of the places that print
 
 
 def report(content: Mapping[str, Any]) -> None:
