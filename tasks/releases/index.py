@@ -1,4 +1,4 @@
-"""The index of a Helm repository: what it says of each release of a chart, and which one to move to.
+"""The index of a Helm repository: its releases of a chart, and choosing the one to move to.
 
 The format is https://helm.sh/docs/topics/chart_repository/#the-index-file. Helm's writer
 (https://pkg.go.dev/sigs.k8s.io/yaml) indents by two, sorts the keys and puts sequences at their key's column:
@@ -14,7 +14,7 @@ The format is https://helm.sh/docs/topics/chart_repository/#the-index-file. Helm
 
 Such an index is cut where its entries begin, and the YAML library reads an entry when somebody asks for its version.
 Each line of such an entry is a scalar that is plain or ends on it, or a key with one: so nothing that one entry opens
-reaches into the next, and the entry reads alone as it does in the whole. Entries with other lines are read at once,
+reaches into the next, and an entry reads by itself as it does in the whole. Entries with other lines are read at once,
 together; and where anything is not as Helm writes it, the library reads the whole.
 """
 
@@ -276,7 +276,7 @@ def choose(
 ) -> Choice:
     """Choose a release by the order of z2jh's releases, not by the time at which its entry was made.
 
-    Without an option a range keeps its say: the release is the one that Helm takes for it.
+    Without an option, a pinned range decides: the release is the one that Helm takes for it.
 
     Args:
         index: the releases.

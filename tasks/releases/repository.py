@@ -177,7 +177,7 @@ class Cache(NamedTuple):
         return Page(body, *validators) if all(usable) else None
 
     def keep_page(self, url: str, page: Page) -> None:
-        """Keep a page instead of the one that was kept for its address, where the folder can be written.
+        """Keep a page for its address in place of an earlier one, where the folder can be written.
 
         Parts that a killed run left are removed; if another run is writing one, that run keeps nothing.
         """
@@ -235,7 +235,7 @@ class _NotTar(Exception):  # noqa: N818 - says what is wrong with the data
 
 
 def _regular_files(plain: bytes) -> Iterator[tuple[str, memoryview]]:
-    """Yield the regular files of a tar archive by their headers, in time that grows with its size alone.
+    """Yield the regular files of a tar archive by their headers, in linear time.
 
     Headers that extend others (pax records, GNU's long names) are passed over unread: they only matter for names
     of over 100 bytes and files of over 8 GiB, and ``tarfile`` searches pax records in quadratic time before

@@ -156,7 +156,7 @@ def is_range(text: str) -> bool:
 
 
 def respelled(text: str, version: str, versions: Iterable[str]) -> str:
-    """Return the requirement ``text`` moved to ``version``: one that makes Helm take that of ``versions``.
+    """Return the requirement ``text`` moved to ``version``, so that Helm takes that one of ``versions``.
 
     It stays as it is where it does so already, and keeps its sign, its ``v`` and its number of parts where that does.
     Otherwise it is the version itself.

@@ -64,7 +64,7 @@ def open_repository(hub: Hub) -> HelmRepository:
 
 
 def release_of(hub: Hub, index: Index) -> Release | None:
-    """Return the release that the repository pins, without a chart by its base image; None where there is none."""
+    """Return the release that the repository pins, without a chart the one of its base image, or None."""
     found = pinned_release(index, hub.decided)
     if found is None and hub.chart_folder is None:
         return release_with_image(index, hub.requirement.version)
@@ -72,7 +72,7 @@ def release_of(hub: Hub, index: Index) -> Release | None:
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
-    """Yield what people should know of the repository's files: images left alone, doubled keys."""
+    """Yield the warnings about the repository's files: skipped images, duplicate keys."""
     for spec in hub.chart.images:
         if spec.key in hub.other_images:
             dockerfile = join(hub.root, spec.dockerfile)
@@ -251,7 +251,7 @@ class Hub:
         return tuple(copies(self.files, telling, self.requirement.name, self.requirement.repository))
 
     def _is_no_copy(self, path: str) -> bool:
-        """Whether it is another hub's, below a chartpress.yaml of its own, or Helm reads requirements.yaml instead."""
+        """Whether it is another hub's, which has its own chartpress.yaml, or Helm reads requirements.yaml instead."""
         folder, _, name = path.rpartition("/")
         if name == "Chart.yaml" and self.files.read(join(folder, "requirements.yaml")) is not None:
             return True

@@ -1,4 +1,4 @@
-"""Plan what a repository lacks for its hub image; one that is there is taken as it is.
+"""Plan what a repository lacks for its hub image; an existing image is adopted.
 
 Longer texts are filled in from ``templates/``.
 """
@@ -123,7 +123,7 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
 
 
 def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
-    """Return the chart, and what is kept and added where no hub image is there, or none that has a name."""
+    """Return the chart, and what is kept and added where there is no hub image with a name."""
     search, settings, files = hub.search, hub.settings, hub.files
     found = one_chart(search) if search.folders else None
     dockerfile = next(iter(search.dockerfiles), None)
@@ -258,7 +258,7 @@ def _chart_edit(chart: BareChart) -> FileEdit:
 
 
 def _dockerfile_parts(files: Files, dockerfile: str, context: str, base: Reference) -> Iterator[Part]:
-    """Yield a new Dockerfile that inherits from ``base``, and its list of packages; one that is there is kept."""
+    """Yield a new Dockerfile that inherits from ``base``, and its list of packages; existing files are kept."""
     if files.read(dockerfile) is not None:
         yield Kept(dockerfile)
         return
@@ -299,7 +299,7 @@ def _settings_part(files: Files, image: ImageSpec, name: str) -> Part:
 
 
 def _makefile_part(files: Files) -> Part:
-    """Return the Makefile with the targets that it lacks, behind its own: what ``make`` alone does stays as it is."""
+    """Return the Makefile with the targets that it lacks, after its own, so that plain ``make`` does what it did."""
     path = next((name for name in _MAKEFILES if files.read(name) is not None), _MAKEFILES[-1])
     before = files.read(path)
     text = (_TEMPLATES / "Makefile.in").read_text("utf-8")

@@ -2,7 +2,7 @@
 
 chartpress.yaml names them, or ``hub.images`` in invoke.yaml. Without either they are found: the hub image is that of
 the only Dockerfile that inherits from z2jh's hub image, and its name is in the values of the only chart that depends on
-z2jh. Without such a chart the repository holds the image alone, which only the settings can name.
+z2jh. Without such a chart, the repository holds only the image, which the settings must name.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def find_layout(search: Search) -> Layout:
 
 
 def one_chart(search: Search) -> BareChart | None:
-    """Return the only chart that depends on z2jh, or the one that the setting names; None where none does."""
+    """Return the only chart that depends on z2jh, or the one that the setting names; else None."""
     wanted, charts = search.settings.chart, search.charts_among(search.own_folders)
     if not charts and wanted is None:
         if brought := _brought(search, search.own_folders):

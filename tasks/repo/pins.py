@@ -1,7 +1,7 @@
 """The places of the release in a hub repository: how each is read, and how it is moved.
 
 They are the chart's requirement with its lock, copies of the chart, the base image in the Dockerfile or its build
-arguments, and what ``hub.pins`` and marker comments name. Moving one leaves every byte outside of its version alone.
+arguments, and what ``hub.pins`` and marker comments name. Moving one changes only the version.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Pin(ABC):
 
     @abstractmethod
     def read(self, files: Files) -> Pinned:
-        """Return what it says in ``files``; raises Unusable where that cannot be told."""
+        """Return what it says in ``files``; raises Unusable where it cannot be read."""
 
     @abstractmethod
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
@@ -129,7 +129,7 @@ class Lock(Pin):
         return join(self.folder, LOCKS[api_version(files.read(chart) or b"", chart) != "v1"])
 
     def how_to_refresh(self, files: Files) -> str:
-        """Return the command that makes it anew; one that helm reads and does not write has to go."""
+        """Return the command that writes it again, and removes a lock that helm reads but does not write."""
         update, written = f"helm dependency update {quote(self.folder)}", self.written(files)
         if self.file == written:
             return update
@@ -219,7 +219,7 @@ class Marker(NamedTuple):
     text: str | None = None
 
     def span_in(self, line: str) -> tuple[int, int] | None:
-        """Return where the mark stands in ``line``, a comment to its end; None where there is none."""
+        """Return where the mark is in ``line``, a comment up to its end, or None."""
         if self.text is not None:
             start = line.find(self.text)
             return None if start < 0 else (start, start + len(self.text))

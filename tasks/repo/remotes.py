@@ -30,9 +30,9 @@ class Remotes(NamedTuple):
     """A clone's remotes, by their part in a review: None where it cannot be told.
 
     Attributes:
-        push: the one that branches are pushed to.
+        push: the remote for pushing branches.
         upstream: the one whose base branch they go to, by name or address.
-        is_told: whether anything names the upstream; else it is the one that is pushed to.
+        is_told: whether anything names the upstream; else it is ``push``.
     """
 
     names: tuple[str, ...]
@@ -98,7 +98,7 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
 
     Args:
         git: the clone.
-        settings: what the user says of it.
+        settings: the user's settings.
         ask: whether the remotes are asked; else that is done only where the clone and CI do not tell the base branch.
         push: whether a branch is to be pushed, so that the remote for it must answer.
         request: whether a pull request is wanted too.

@@ -1,9 +1,9 @@
 """Set single scalars of a YAML file, found by a path of keys, and leave every other byte as it is.
 
 A scalar keeps its quotes. A new value always reads back as a text: plain where YAML 1.1 and 1.2 both take it for one,
-else in double quotes. The result is parsed again, and must differ at the intended scalars alone.
+else in double quotes. The result is parsed again, and must differ only at the intended scalars.
 
-A path that an edit cannot follow safely is refused: a key that stands twice, one that comes only by merge, a mapping
+A path that an edit cannot follow safely is refused: a duplicate key, one that comes only by merge, a mapping
 that another place shares by alias.
 """
 
@@ -282,7 +282,7 @@ def _refuse_bound(document: Document, node: Scalar, path: Path) -> None:
 
 
 def _unshared(document: Document, node: Node | None, steps: Path) -> MappingNode | SequenceNode:
-    """Return ``node`` as the mapping or list that it must be for an edit inside to change one place alone."""
+    """Return ``node`` as a mapping or list in which an edit changes only one place, or refuse it."""
     path = ".".join(steps)
     if isinstance(node, Alias):
         raise Shared(
