@@ -481,6 +481,6 @@ def _branch_in(output: Output) -> str:
 
 
 def in_list(folder: Path) -> str:
-    """Return a folder for a variable that lists several, separated by colons: quoted as in C."""
-    escaped = str(folder).replace("\\", "\\\\").replace('"', '\\"')
+    """Return a folder for a variable or file that lists several: quoted as in C."""
+    escaped = str(folder).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
