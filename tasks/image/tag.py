@@ -68,7 +68,9 @@ def name_image(hub: Hub, history: History, image: HubImage, content: str = "") -
     template, paths, base_version = hub.settings.tag, image.spec.paths, hub.chart.base_version
     if not names_commit(template):
         return ImageName(_checked(_filled(hub, image, {CONTENT: content[:CONTENT_DIGITS]})), "", None)
-    _require_whole_history(history)
+    if history.git.is_shallow():
+        what, hint = "the clone is shallow, so commits cannot be counted", "git fetch --unshallow"
+        raise Refused(what, where=history.git.folder, hint=hint)
     is_planned = depends_on(hub, image, hub.pending)
     commit = COMMIT_TO_COME if is_planned else history.naming_commit(paths)
     if template != CHARTPRESS:
@@ -190,7 +192,6 @@ def history_of(hub: Hub) -> History:
 
 def chartpress_tag(history: History, paths: Sequence[str], base_version: str | None = None) -> str:
     """Return chartpress's tag for an image."""
-    _require_whole_history(history)
     base = _checked_base_version(history, base_version)
     commit = history.naming_commit(paths)
     if not commit:
@@ -202,7 +203,6 @@ def chartpress_tag(history: History, paths: Sequence[str], base_version: str | N
 
 def tag_to_come(history: History, base_version: str | None = None) -> str:
     """Return chartpress's tag for an image that the next commit touches, ``{commit}`` in place of its hash."""
-    _require_whole_history(history)
     base = _checked_base_version(history, base_version)
     return _identifier(base or history.tagged(HEAD).tag or UNTAGGED_BASE, history.count(HEAD) + 1, COMMIT_TO_COME)
 
@@ -226,13 +226,6 @@ def _checked_base_version(history: History, base_version: str | None) -> str | N
     if tagged and last.commits_since and _is_behind(version, tagged):
         raise _wrong_base(f"baseVersion {wanted} is not greater than the git tag {last.tag}")
     return wanted
-
-
-def _require_whole_history(history: History) -> None:
-    if history.git.is_shallow():
-        raise Refused(
-            "the clone is shallow, so commits cannot be counted", where=history.git.folder, hint="git fetch --unshallow"
-        )
 
 
 def render(template: str, names: Mapping[str, str], where: str) -> str:
