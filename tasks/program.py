@@ -94,10 +94,10 @@ class HubPress(Program):
                 raise Unusable("no such file", where=named, hint=f"ls -l {named}") from err
 
     def print_help(self) -> None:
-        print(overview(self.collection))  # noqa: T201 - as Invoke does
+        print(_overview(self.collection))  # noqa: T201 - as Invoke does
 
     def print_task_help(self, name: str) -> None:
-        print(of_task(name, inspect.getdoc(self.collection[name]) or "", self.parser.contexts[name]))  # noqa: T201
+        print(_of_task(name, inspect.getdoc(self.collection[name]) or "", self.parser.contexts[name]))  # noqa: T201
 
 
 class _CommandLine(NamedTuple):
@@ -150,7 +150,7 @@ class _CommandLine(NamedTuple):
         if argument.takes_value and not argument.optional and not equals:
             given = next(rest, (0, _REST))[1]
             if given in {*flags, _REST}:
-                raise Refused(f"{name} needs a value", hint=self._with(index, f"{name} {value_of(argument)}"))
+                raise Refused(f"{name} needs a value", hint=self._with(index, f"{name} {_value_of(argument)}"))
             yield given
 
     def _unknown(self, index: int, kind: str, known: Mapping[str, object], task: ParserContext | None) -> Refused:
@@ -172,7 +172,7 @@ class _CommandLine(NamedTuple):
         argument = known[meant]
         is_last = index + 1 == len(self.words)
         if isinstance(argument, Argument) and argument.takes_value and is_last and not equals:
-            meant = f"{meant} {value_of(argument)}"
+            meant = f"{meant} {_value_of(argument)}"
         return Refused(what, hint=f"did you mean: {self._with(index, f'{meant}{equals}{value}')}")
 
     def _with(self, index: int, said: str) -> str:
@@ -196,8 +196,7 @@ def _understood() -> Iterator[None]:
             raise Refused(f"the command line is not understood: {err}", hint="hubpress help") from None
 
 
-def overview(collection: Collection) -> str:
-    """Return the tasks, in groups, and the options of all of them."""
+def _overview(collection: Collection) -> str:
     told = {name: (inspect.getdoc(task) or "").partition("\n")[0] for name, task in collection.tasks.items()}
     groups = ((f"{title}:", table([(name, told[name]) for name in names], "  "), "") for title, names in GROUPS.items())
     return "\n".join(
@@ -215,8 +214,7 @@ def overview(collection: Collection) -> str:
     )
 
 
-def of_task(name: str, documentation: str, context: ParserContext) -> str:
-    """Return how a task is used: usage first, examples last."""
+def _of_task(name: str, documentation: str, context: ParserContext) -> str:
     version = "[VERSION] " if "to" in context.args else ""
     told, _, rest = documentation.partition(f"{_EXAMPLES}\n")
     examples, _, after = rest.partition("\n\n")
@@ -236,8 +234,7 @@ def of_task(name: str, documentation: str, context: ParserContext) -> str:
     )
 
 
-def value_of(argument: Argument) -> str:
-    """Return what stands for the value of a flag."""
+def _value_of(argument: Argument) -> str:
     return VALUES.get(argument.names[0].replace("_", "-"), "VALUE")
 
 
@@ -256,7 +253,7 @@ def _flag(argument: Argument) -> str:
     flag = f"--{argument.names[0].replace('_', '-')}"
     if argument.names[0] == "yes":
         return f"-y, {flag}"
-    return f"{flag} {value_of(argument)}" if argument.takes_value else flag
+    return f"{flag} {_value_of(argument)}" if argument.takes_value else flag
 
 
 take_variables()

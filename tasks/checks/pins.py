@@ -27,25 +27,23 @@ from .problems import Code, Problem, Severity, Unchecked
 _EXACT = ("==", "===")
 
 
-class PackagePin(NamedTuple):
-    """A package at exactly one version, and where that is written (``path:line``)."""
-
+class _PackagePin(NamedTuple):
     where: str
     name: str
     version: str
 
 
-def pins_of(hub: Hub, image: HubImage) -> list[PackagePin]:
+def pins_of(hub: Hub, image: HubImage) -> list[_PackagePin]:
     """Return what the Dockerfile's ``pip install`` lines and the requirements files in the context pin."""
     return [
-        PackagePin(where, requirement.name, one.version)
+        _PackagePin(where, requirement.name, one.version)
         for where, requirement in _requirements(hub, image)
         for one in requirement.specifier
         if one.operator in _EXACT
     ]
 
 
-def pin_problems(image: HubImage, pins: list[PackagePin], shipped: Mapping[str, str]) -> Iterator[Problem]:
+def pin_problems(image: HubImage, pins: list[_PackagePin], shipped: Mapping[str, str]) -> Iterator[Problem]:
     """Yield the ``pins`` of ``image`` that are older than the versions that its base image ships, given by name."""
     versions = {canonicalize_name(name): version for name, version in shipped.items()}
     for pin in pins:

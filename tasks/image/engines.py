@@ -94,8 +94,7 @@ def build_images(build: Build, engine: Engine) -> list[ImageBuild]:
     return [one.proved(digests.get(one.key)) if build.pushes else one for one in written.to_build]
 
 
-def bake_definition(build: Build, *, again: bool = False, shared: bool = True) -> str:
-    """Return the bake definition of what is to be built."""
+def _bake_definition(build: Build, *, again: bool = False, shared: bool = True) -> str:
     no_cache = build.options.no_cache and not again
     targets = [_target(build, one, no_cache=no_cache, shared=shared) for one in build.to_build]
     return definition(targets, build.hub.root)
@@ -110,7 +109,7 @@ class Buildx:
         """Accept all options: whether the builder answers is asked apart."""
 
     def shown(self, build: Build) -> str:
-        bake = docker.bake_command(build.builder, bake_definition(build), None, Path("metadata.json"))
+        bake = docker.bake_command(build.builder, _bake_definition(build), None, Path("metadata.json"))
         below = f"/{build.hub.root}" if build.hub.root else ""
         return "\n".join(
             ("context=$(mktemp -d)", *build.shown_contexts("$context"), f'(cd "$context{below}" && {bake}\n)')
@@ -121,7 +120,7 @@ class Buildx:
         folder, metadata = scratch / _UPLOAD / CONTEXT / build.hub.root, scratch / "metadata.json"
 
         def command(*, again: bool = False, shared: bool = True) -> Command:
-            bake = bake_definition(build, again=again, shared=shared)
+            bake = _bake_definition(build, again=again, shared=shared)
             return docker.bake_command(build.builder, bake, folder, metadata)
 
         try:
@@ -214,14 +213,14 @@ class CloudBuild:
             raise missing("gcloud")
 
     def shown(self, build: Build) -> str:
-        request, folder = cloud_build_request(build), Path("$request")
+        request, folder = _cloud_build_request(build), Path("$request")
         written = (f"cat > \"{folder / path}\" <<'END'\n{text.rstrip()}\nEND" for path, text in request.files().items())
         contexts = build.shown_contexts(str(folder / _UPLOAD / CONTEXT))
         sent = " ".join(f'"{word}"' if "$" in word else quote(word) for word in request.command(folder).argv)
         return "\n".join(("request=$(mktemp -d)", f'mkdir "{folder / _UPLOAD}"', *contexts, *written, sent))
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
-        request = cloud_build_request(build)
+        request = _cloud_build_request(build)
         for path, text in request.files().items():
             (scratch / path).write_text(text, encoding="utf-8")
         done = run_folded(request.command(scratch), "building on Cloud Build")
@@ -230,9 +229,7 @@ class CloudBuild:
         return {}
 
 
-class CloudBuildRequest(NamedTuple):
-    """A request to Cloud Build: its build, the bake definition for that, the project (None for gcloud's choice)."""
-
+class _CloudBuildRequest(NamedTuple):
     config: dict[str, Any]
     definition: str
     project: str | None
@@ -249,14 +246,13 @@ class CloudBuildRequest(NamedTuple):
         return Command(("gcloud", "builds", "submit", str(folder / _UPLOAD), *files, *project, "--quiet"))
 
 
-def cloud_build_request(build: Build) -> CloudBuildRequest:
-    """Return the request for ``build``."""
+def _cloud_build_request(build: Build) -> _CloudBuildRequest:
     bake = ["buildx", "bake", "--file", f"/workspace/{_DEFINITION}"]
     folder = f"{CONTEXT}/{build.hub.root}".rstrip("/")
     variables = [f"{name}={value}" for name, value in BAKE_MAY_READ.items()]
     step = {"name": _STEP_IMAGE, "args": bake, "dir": folder, "env": variables}
     config = {"steps": [step], "timeout": _TIMEOUT}
-    return CloudBuildRequest(config, bake_definition(build), google_project(build.to_build[0].reference))
+    return _CloudBuildRequest(config, _bake_definition(build), google_project(build.to_build[0].reference))
 
 
 def google_project(image: Reference) -> str | None:

@@ -51,7 +51,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
     """Plan the build of what the registry does not have, and return it with the repository as it will leave it."""
     relies = standing(hub.git, hub.branch)
     engine = engine_for(hub, options)
-    build = plan_images(hub, options, engine)
+    build = _plan_images(hub, options, engine)
     edits = image_edits(hub, _pins(hub, build)) if build.pushes else ()
 
     def write(values: Values) -> Values:
@@ -80,8 +80,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
     return step, hub.edited(edits)
 
 
-def plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
-    """Plan the build of the images that ``options`` name: their tags, and whether their registries have them."""
+def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
     pushes = options.push and hub.settings.push
     images = hub.to_build(options.images)
     history = history_of(hub)

@@ -68,7 +68,9 @@ def name_image(hub: Hub, history: History, image: HubImage, content: str = "") -
     template, paths, base_version = hub.settings.tag, image.spec.paths, hub.chart.base_version
     if not names_commit(template):
         return ImageName(_checked(_filled(hub, image, {CONTENT: content[:CONTENT_DIGITS]})), "", None)
-    require_whole_history(history)
+    if history.git.clone.shallow:
+        what, hint = "the clone is shallow, so commits cannot be counted", "git fetch --unshallow"
+        raise Refused(what, where=history.git.folder, hint=hint)
     is_planned = depends_on(hub, image, hub.pending)
     commit = COMMIT_TO_COME if is_planned else history.naming_commit(paths)
     if template != CHARTPRESS:
@@ -85,7 +87,7 @@ def earlier_tags(hub: Hub, history: History, image: HubImage, most: int) -> list
     """Return the tags that builds of the last ``most`` commits of any branch gave ``image``, the newest first."""
     commits = history.commits_of(image.spec.paths, most)
     if hub.settings.tag == CHARTPRESS:
-        base = checked_base_version(history, hub.chart.base_version)
+        base = _checked_base_version(history, hub.chart.base_version)
         tags = [_tag_at(history, commit, base) for commit in commits]
     else:
         names = ({"commit": commit, "commits": str(history.count(commit))} for commit in commits)
@@ -109,7 +111,7 @@ def tells_images_apart(template: str) -> bool:
     return template == CHARTPRESS or not fields(template, TAG_SETTING).isdisjoint({"commit", CONTENT})
 
 
-class Tagged(NamedTuple):
+class _Tagged(NamedTuple):
     """The nearest git tag in a commit's past (None without one), and the number of commits since."""
 
     tag: str | None
@@ -139,15 +141,15 @@ class History:
         self._ask_all([(*_COUNT, commit, "--") for commit in commits])
         return commits
 
-    def tagged(self, commit: str) -> Tagged:
+    def tagged(self, commit: str) -> _Tagged:
         """Return the nearest git tag of ``commit``, annotated or not."""
         if commit != HEAD and self.tagged(HEAD).tag is None:
-            return Tagged(None, 0)
+            return _Tagged(None, 0)
         described = self._ask(*_DESCRIBE, commit)
         if not described.ok:
-            return Tagged(None, 0)
+            return _Tagged(None, 0)
         tag, _, since = described.text.rpartition("-g")[0].rpartition("-")
-        return Tagged(tag, _number(since, (*_DESCRIBE, commit)))
+        return _Tagged(tag, _number(since, (*_DESCRIBE, commit)))
 
     def count(self, commit: str) -> int:
         """Return how many commits lead to ``commit``, itself included."""
@@ -190,8 +192,7 @@ def history_of(hub: Hub) -> History:
 
 def chartpress_tag(history: History, paths: Sequence[str], base_version: str | None = None) -> str:
     """Return chartpress's tag for an image."""
-    require_whole_history(history)
-    base = checked_base_version(history, base_version)
+    base = _checked_base_version(history, base_version)
     commit = history.naming_commit(paths)
     if not commit:
         raise Refused(
@@ -202,12 +203,11 @@ def chartpress_tag(history: History, paths: Sequence[str], base_version: str | N
 
 def tag_to_come(history: History, base_version: str | None = None) -> str:
     """Return chartpress's tag for an image that the next commit touches, ``{commit}`` in place of its hash."""
-    require_whole_history(history)
-    base = checked_base_version(history, base_version)
+    base = _checked_base_version(history, base_version)
     return _identifier(base or history.tagged(HEAD).tag or UNTAGGED_BASE, history.count(HEAD) + 1, COMMIT_TO_COME)
 
 
-def checked_base_version(history: History, base_version: str | None) -> str | None:
+def _checked_base_version(history: History, base_version: str | None) -> str | None:
     """Return the base version that ``baseVersion`` means, by chartpress's rules.
 
     ``major``, ``minor`` and ``patch`` count the last git tag up. Anything else must be SemVer, is made a pre-release,
@@ -226,14 +226,6 @@ def checked_base_version(history: History, base_version: str | None) -> str | No
     if tagged and last.commits_since and _is_behind(version, tagged):
         raise _wrong_base(f"baseVersion {wanted} is not greater than the git tag {last.tag}")
     return wanted
-
-
-def require_whole_history(history: History) -> None:
-    """Refuse a shallow clone, in which commits are counted wrong."""
-    if history.git.clone.shallow:
-        raise Refused(
-            "the clone is shallow, so commits cannot be counted", where=history.git.folder, hint="git fetch --unshallow"
-        )
 
 
 def render(template: str, names: Mapping[str, str], where: str) -> str:

@@ -42,12 +42,12 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
             yield place.path
     except BaseException:
         with held_back(), contextlib.suppress(Fault, OSError):
-            clear_up(place)
+            _clear_up(place)
         raise
     else:
         try:
             with held_back():
-                clear_up(place)
+                _clear_up(place)
         except (Fault, OSError) as err:
             why = err.what if isinstance(err, Fault) else str(err)
             hint = f"see what is left: ls {place.path}; docker image ls; the next rehearsal tries to remove it again"
@@ -66,7 +66,7 @@ def clear_up_after_killed_ones() -> None:
     for place in killed:
         with held_back(), contextlib.suppress(Fault, OSError):
             if reachable or Record.read(place.path) is None:
-                clear_up(place)
+                _clear_up(place)
         os.close(place.lock)
 
 
@@ -98,7 +98,7 @@ class Record(NamedTuple):
         new.replace(folder / _FILE)
 
 
-def clear_up(place: MarkedFolder) -> None:
+def _clear_up(place: MarkedFolder) -> None:
     """Remove what the rehearsal left: in the engine, then its folder; of one to be kept, only the mark."""
     record = Record.read(place.path)
     if record is not None and find("docker"):

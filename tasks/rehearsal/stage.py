@@ -38,7 +38,7 @@ from ..review.bump import plan_bump
 from ..review.release import plan_release
 from ..tools import docker
 from ..tools.command import Command
-from ..tools.git import Clone, Git
+from ..tools.git import Clone, Git, in_list
 from ..tools.process import run_checked
 from ..tools.reach import Reach, confined
 from .cleanup import Record, rehearsal_folder
@@ -203,16 +203,6 @@ def _name_at(address: str, name: str) -> str:
     return f"{address}/{re.sub(r'[^a-z0-9._/-]', '-', name.lower()).lstrip('-./')}"
 
 
-def _images_at(hub: Hub, address: str) -> tuple[str | WholeImage, ...]:
-    """Return the setting ``images`` with those that chartpress.yaml does not name at the registry ``address``."""
-    if hub.layout.charts:
-        return hub.settings.images
-    return tuple(
-        WholeImage(one.context, _name_at(address, one.named or one.key), one.dockerfile, one.values_paths, one.paths)
-        for one in hub.chart.images
-    )
-
-
 def _renamed(hub: Hub, address: str) -> tuple[FileEdit, ...]:
     places = (place for image in hub.images for place in hub.values_places(image))
     found = ((place, image_at(require(hub.files, place.file), place.path, place.file)) for place in places)
@@ -242,8 +232,7 @@ def _new_repository(folder: Path, branch: str, objects: Path, *flags: str) -> Gi
     repository = Git(folder, Clone(folder, folder, shallow=False, is_found=False) if "--bare" in flags else None)
     own = repository.path_of("--git-path", "objects").resolve()
     (own / "info").mkdir(exist_ok=True)
-    escaped = os.fsencode(objects).replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
-    (own / "info/alternates").write_bytes(b'"%s"\n' % escaped)
+    (own / "info/alternates").write_bytes(os.fsencode(f"{in_list(objects)}\n"))
     for name, value in _ALONE.items():
         repository.read("config", name, value)
     return repository
@@ -345,6 +334,14 @@ def _kept_inside(hub: Hub, address: str) -> tuple[Hub, tuple[str, ...]]:
     except Refused:
         # Any name will do: the throwaway remote gets it.
         base = hub.branch or "main"
+    images: tuple[str | WholeImage, ...] = settings.images
+    if not hub.layout.charts:
+        images = tuple(
+            WholeImage(
+                one.context, _name_at(address, one.named or one.key), one.dockerfile, one.values_paths, one.paths
+            )
+            for one in hub.chart.images
+        )
     inside = settings._replace(
         builder=None,
         cache=CACHE_OFF,
@@ -353,7 +350,7 @@ def _kept_inside(hub: Hub, address: str) -> tuple[Hub, tuple[str, ...]]:
         remote=REMOTE_NAME,
         upstream=None,
         base_branch=base,
-        images=_images_at(hub, address),
+        images=images,
     )
     variable = os.environ.get(_BUILDER_VARIABLE)
     unused = (

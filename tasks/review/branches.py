@@ -42,15 +42,13 @@ class Start(NamedTuple):
     steps: tuple[Step, ...]
 
 
-class Standing(NamedTuple):
-    """Where a clone stands: its branch, HEAD's commit, and the commit of its base branch."""
-
+class _Standing(NamedTuple):
     branch: str | None
     head: str | None
     base: str | None
 
     @classmethod
-    def read(cls, git: Git, base: str) -> Standing:
+    def read(cls, git: Git, base: str) -> _Standing:
         return cls(git.branch(), git.head(), git.branch_commit(base))
 
     def restore(self, git: Git, base: str) -> None:
@@ -75,7 +73,7 @@ def begin(
     pushes = options.push or options.request
     try:
         review = find_review(hub.git, hub.settings, ask=ask or pushes, push=pushes, request=options.request)
-        step, ahead = plan_start(hub, review)
+        step, ahead = _plan_start(hub, review)
     except Fault as fault:
         try:
             known = find_review(hub.git, hub.settings, ask=False)
@@ -86,20 +84,20 @@ def begin(
     if dry or not step.to_do:
         yield Start(ahead() if step.to_do else hub, review, options, _told(step))
         return
-    before = Standing.read(hub.git, review.base)
+    before = _Standing.read(hub.git, review.base)
     carry_out(Plan((step,)))
-    after = Standing.read(hub.git, review.base)
+    after = _Standing.read(hub.git, review.base)
     try:
         hub = hub.again()
-        yield Start(hub, review, options, _told(plan_start(hub, review)[0]))
+        yield Start(hub, review, options, _told(_plan_start(hub, review)[0]))
     except BaseException:
-        if Standing.read(hub.git, review.base) == after:
+        if _Standing.read(hub.git, review.base) == after:
             before.restore(hub.git, review.base)
             output.say(f": {review.base} and the current branch are as they were", lead=step.name)
         raise
 
 
-def plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
+def _plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
     """Plan the way to what a feature branch is cut from: the upstream's base branch as it is now.
 
     Where the upstream was not asked, only a branch that was merged by what the clone knows is left. The second answer
@@ -118,15 +116,15 @@ def plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
     if tip is None:
         known = review._replace(tip=base_here(git, review))
         may_be_left = current not in {None, *review.shared} and known.tip and hub.changed
-        if may_be_left and was_merged(hub, git, known, str(current), head):
-            return plan_start(hub, known)
+        if may_be_left and _was_merged(hub, git, known, str(current), head):
+            return _plan_start(hub, known)
         return nothing_to_do(*_may_be_merged(git, review, current))
     is_new = git.commit_at(tip) is None
     folder = _kept.enter_context(temporary_folder("hubpress-ahead-"))
     (folder / "objects").mkdir()
     seen = git.fetched(review.upstream, base, folder / "objects") if is_new else git
     warnings += _fork_is_behind(seen, review)
-    if current not in {None, *review.shared} and not was_merged(hub, seen, review, str(current), head):
+    if current not in {None, *review.shared} and not _was_merged(hub, seen, review, str(current), head):
         behind = seen.count(head, tip)
         told = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
         return nothing_to_do(*([told] if behind else []))
@@ -169,7 +167,7 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
     raise _has_other_commits(hub.git, name)
 
 
-def is_done_with(git: Git, review: Review, branch: str, commit: str) -> bool:
+def _is_done_with(git: Git, review: Review, branch: str, commit: str) -> bool:
     """Whether all of ``branch``, which ends with ``commit``, is in the base branch already.
 
     It was merged, or squashed into a commit with the same bytes of all files that it changes, or the forge says so.
@@ -184,7 +182,7 @@ def is_done_with(git: Git, review: Review, branch: str, commit: str) -> bool:
 def waits_for(hub: Hub, review: Review, branch: str, page: str | None) -> str:
     """Return what a release waits for that has nothing left to do here; empty where it is in the base branch."""
     git, commit = hub.git, hub.git.branch_commit(branch)
-    if commit is None or branch in review.shared or is_done_with(git, review, branch, commit):
+    if commit is None or branch in review.shared or _is_done_with(git, review, branch, commit):
         return ""
     if page:
         return f"the review and the merge of {page}"
@@ -203,7 +201,7 @@ def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
         name = first if number == 1 else f"{first}-{number}"
         here, there = git.branch_commit(name), (review.heads or {}).get(name)
         left = [one for one in (here, there) if one and not git.contains(head, one)]
-        wanted = [one for one in left if not is_done_with(git, review, name, one)]
+        wanted = [one for one in left if not _is_done_with(git, review, name, one)]
         if here in wanted:
             raise _has_other_commits(git, name)
         # A branch that only the remote has is refused where it would be pushed to.
@@ -254,12 +252,12 @@ def _is_squashed(git: Git, base: str, commit: str) -> bool:
     return any(one.ok for one in ask_all(capture, [git.command(*compare, one, "--", *files) for one in commits]))
 
 
-def was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> bool:
+def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> bool:
     """Whether the current branch was used for an earlier release, and merged; one that was just cut was not."""
     if head in seen.read("rev-list", "--first-parent", str(review.tip)).split():
         version = _committed_version(hub)
         return version is not None and branch == render(hub.settings.branch, {"version": version}, "hub.branch")
-    return is_done_with(seen, review, branch, head)
+    return _is_done_with(seen, review, branch, head)
 
 
 def _told(step: Step) -> tuple[Step, ...]:

@@ -29,9 +29,7 @@ RESTORED = "restored"
 _GO_ON = "where that is right, run the same command again"
 
 
-class Commit(NamedTuple):
-    """A commit: its first line, and its full hash once it is made."""
-
+class _Commit(NamedTuple):
     subject: str
     hash: str | None = None
 
@@ -46,7 +44,7 @@ def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witne
         _require_only_ours(hub, start.changed, start.behind)
         _require_no_credentials(hub, start.changed)
         text = _message(hub, options.message)
-        planned = Commit(_subject(text))
+        planned = _Commit(_subject(text))
         actions += [*([start.switch()] if start.target.switch else []), start.commit(text, options.message)]
     else:
         actions.append(Action("nothing to commit"))
@@ -149,18 +147,16 @@ class _Start(NamedTuple):
             # The tag of an image that was only planned is known now.
             message = _message(replace(hub, committed=Committed(hub.git, parent)).holding(known), given).strip()
             wanted = {path: known[path] for path in self.changed}
-            made = make_commit(hub.git, CommitPlace(name, parent), wanted, message, staged)
+            made = _make_commit(hub.git, _CommitPlace(name, parent), wanted, message, staged)
             left = _without(staged, self.changed)
-            commit = Commit(_subject(message), made)
+            commit = _Commit(_subject(message), made)
             return {self.head.name: made, self.local.name: made, self.staged.name: left, COMMIT: commit}
 
         relies = (self.branch._replace(value=name), self.head, self.staged, *self.files)
         return Action(f'commit {", ".join(self.changed)}: "{_subject(text)}"', "", do, (text,), relies)
 
 
-class CommitPlace(NamedTuple):
-    """Where a commit is planned: its branch, and the full hash of the commit before it."""
-
+class _CommitPlace(NamedTuple):
     branch: str
     parent: str
 
@@ -170,7 +166,9 @@ class CommitPlace(NamedTuple):
         head(git, self.parent).require(self.parent)
 
 
-def make_commit(git: Git, place: CommitPlace, wanted: Mapping[str, bytes], text: str, staged: Mapping[str, str]) -> str:
+def _make_commit(
+    git: Git, place: _CommitPlace, wanted: Mapping[str, bytes], text: str, staged: Mapping[str, str]
+) -> str:
     """Commit the files of ``wanted`` (bytes by path) and nothing else, and return the commit's full hash.
 
     The clone's hooks run, and may take their time. A commit that did not go where it was planned to is taken back;
@@ -243,7 +241,7 @@ def _without(staged: Values, paths: Sequence[str]) -> Values:
 
 
 def _take_back(
-    git: Git, place: CommitPlace, wanted: Mapping[str, bytes], staged: Mapping[str, str], *, but: str | None
+    git: Git, place: _CommitPlace, wanted: Mapping[str, bytes], staged: Mapping[str, str], *, but: str | None
 ) -> None:
     """Take back the commit of ``wanted`` that HEAD has got on another branch than the planned one, if it has.
 

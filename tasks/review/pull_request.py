@@ -138,7 +138,7 @@ def plan_request(
             what = f"{branch.name} is the branch that pull requests go to"
             raise Refused(what, where="--pr", hint="use another branch: --branch NAME")
         return Action(f"no pull request: {branch.name} is the branch that they go to"), None
-    if not branch.waits and not is_ahead(hub, review):
+    if not branch.waits and not _is_ahead(hub, review):
         return Action(f"no pull request: {branch.name} has nothing that {base} does not have"), None
 
     with output.waiting("rendering the chart"):
@@ -184,8 +184,7 @@ def _is_behind(git: Git, there: str | None, commit: str) -> bool:
     return there is None or git.contains(commit, there)
 
 
-def is_ahead(hub: Hub, review: Review) -> bool:
-    """Whether HEAD has commits that the base branch does not have, as far as the clone knows."""
+def _is_ahead(hub: Hub, review: Review) -> bool:
     tip = base_here(hub.git, review)
     return tip is None or hub.git.read("rev-list", "--count", f"{tip}..HEAD", "--") != "0"
 

@@ -142,7 +142,7 @@ def refused_values(hub: Hub) -> dict[Refusal, tuple[str, ...]]:
     planned = {path: data for path in hub.managed if (data := hub.files.read(path)) is not None}
     with (
         temporary_folder("hubpress-chart-") as folder,
-        snapshot(hub.git, paths_of(hub, wanted), planned) as tree,
+        snapshot(hub.git, _paths_of(hub, wanted), planned) as tree,
     ):
         side = write_side(folder / "chart", hub, tree, wanted)
         rendered = ask_all(lambda one: side.refusals(one, kubernetes, side.render(one, kubernetes)), wanted)
@@ -152,8 +152,7 @@ def refused_values(hub: Hub) -> dict[Refusal, tuple[str, ...]]:
     return found
 
 
-def paths_of(hub: Hub, wanted: Sequence[Deployment]) -> tuple[str, ...]:
-    """Return what a rendering of these deployments is made from: the chart's folder, and their values files."""
+def _paths_of(hub: Hub, wanted: Sequence[Deployment]) -> tuple[str, ...]:
     return (hub.chart_folder or "", *dict.fromkeys(path for one in wanted for path in one.values))
 
 
@@ -162,7 +161,7 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
 
     The files that a release edits are as ``hub`` will have them.
     """
-    chart, *values = paths_of(hub, wanted)
+    chart, *values = _paths_of(hub, wanted)
     objects = tree.objects((chart, *values))
     tree.write(list(objects), folder)
     for path in hub.managed:

@@ -67,8 +67,7 @@ def next_steps(
     return told or tuple(_shown_by(hub, review, wanted, labels, waiting))
 
 
-def usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
-    """Return the steps that follow each release, with ``VERSION`` in place of a version."""
+def _usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
     version, request = "VERSION", "the pull request"
     branch = render(hub.settings.branch, {"version": version}, "hub.branch")
     names = {"version": version, "branch": branch, "pull_request": request}
@@ -101,11 +100,10 @@ def deployments_in_use(hub: Hub) -> tuple[StagedDeployment, ...]:
 def plan_setup(hub: Hub, prefix: str | None, docs: str | None) -> tuple[Step, ...]:
     """Plan what the repository lacks, and the page at ``docs`` if it is wanted."""
     step, left = plan_init(hub, prefix)
-    return (step,) if docs is None else (step, plan_page(left, docs))
+    return (step,) if docs is None else (step, _plan_page(left, docs))
 
 
-def plan_page(hub: Hub, path: str) -> Step:
-    """Plan the page at ``path``, a file or folder relative to the repository's top; an existing file is kept."""
+def _plan_page(hub: Hub, path: str) -> Step:
     try:
         file = _file_at(hub, path)
         if hub.files.read(file) is not None:
@@ -131,7 +129,7 @@ def page(hub: Hub) -> str:
     on_github = upstream is not None and upstream.forge == GITHUB
     on_google = ", ".join(f"`gcloud auth configure-docker {host}`" for host in google)
     markdown = one_line if hub.settings.next_steps else plain
-    steps = map(markdown, usual_steps(hub, review))
+    steps = map(markdown, _usual_steps(hub, review))
     return _TEMPLATE.read_text("utf-8").format(
         places="\n".join(f"| {what} | {where} |" for what, where in _places(hub, review)),
         tools=_listed(("git", *(["gcloud"] if google else []), *(["gh"] if on_github else []), "Docker with buildx")),

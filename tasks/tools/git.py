@@ -419,6 +419,6 @@ def _clone_in(top: Output, state: Output, start: Path) -> Clone | None:
 
 
 def in_list(folder: Path) -> str:
-    """Return a folder for a variable that lists several, separated by colons: quoted as in C."""
-    escaped = str(folder).replace("\\", "\\\\").replace('"', '\\"')
+    """Return a folder for a variable or file that lists several: quoted as in C."""
+    escaped = str(folder).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'

@@ -10,6 +10,7 @@ is yet to do here, and nothing of the clone changes.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -106,7 +107,7 @@ def switched(git: Git, branch: str, commit: str, moved: Sequence[str], folder: P
             (folder / entry.name).symlink_to(entry)
     for name in ("objects/info", "info", "refs"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / "objects/info/alternates").write_text(f"{in_list(git.path_of('--git-path', 'objects'))}\n")
+    (folder / "objects/info/alternates").write_bytes(os.fsencode(f"{in_list(git.path_of('--git-path', 'objects'))}\n"))
     (folder / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
     _copy_branches(git, branch, commit, folder)
     shutil.copy(git.path_of("--git-path", "index"), folder / "index")
