@@ -12,7 +12,7 @@ from tests.support.world import images_in
 from .corpus import IN_FILES, IN_THE_WORLD, Planted, image_changed_and_not_rebuilt, values_without_an_image
 from .places import DOCKERFILE, VALUES, check, consistent, image_name, pinned_tag
 
-# Planted in test_consistent.py, test_pins.py, tests/verbs/preview/test_preview.py and tests/verbs/build/test_signing.py.
+# In test_consistent.py, test_pins.py, tests/verbs/preview/test_preview.py, tests/verbs/build/test_signing.py.
 ELSEWHERE = {"base-images-differ", "pin-older-than-base", "values-invalid", "unsigned", "wrong-signature"}
 
 

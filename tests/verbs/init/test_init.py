@@ -83,7 +83,7 @@ def test_the_plan_comes_first_and_touches_nothing(bare: Hub) -> None:
     assert f"\n{margin}hub/values.yaml:\n{margin}  +    image:\n{margin}  +      name:\n" in result.out
     assert "  +FROM quay.io/jupyterhub/k8s-hub:3.2.1\n" in result.out
     assert bare.snapshot() == before
-    assert init(bare).err == result.out
+    assert init(bare).err.startswith(result.out)
 
 
 def test_a_file_that_is_there_stays_as_it_is(bare: Hub) -> None:
