@@ -1,8 +1,5 @@
 """Names of images and of platforms, read as Docker reads them; and what Mac and PC get."""
 
-import platform
-import sys
-
 import pytest
 
 from tasks.core.faults import Refused, Unusable
@@ -208,10 +205,6 @@ def test_windows_is_refused_with_the_way_to_wsl(system: str, asked: str | None) 
 )
 def test_a_host_is_named_as_people_do(host: Host, title: str) -> None:
     assert host.title == title
-
-
-def test_this_machine_is_what_python_says() -> None:
-    assert Host.here() == Host(sys.platform, platform.machine())
 
 
 @pytest.mark.parametrize(

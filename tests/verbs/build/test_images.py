@@ -346,13 +346,18 @@ def test_a_place_that_is_not_there_is_refused_before_anything_is_built(
 # -- which images
 
 
-def test_images_are_chosen_by_key_or_name(make: Maker, hubpress: Hubpress, prefix: str) -> None:
-    hub = make(PATHS, TWO, BOTH)
-    for flags, setting, chosen in (
+@pytest.mark.parametrize(
+    ("flags", "setting", "chosen"),
+    [
         ("--image lab --image hub", "[]", ["lab", "hub"]),
-        (f"--image {prefix}/lab", "[]", ["lab"]),
+        ("--image PREFIX/lab", "[]", ["lab"]),
         ("", "[lab]", ["lab"]),
         ("--image lab", "[hub, lab]", ["lab"]),
-    ):
-        hub.write("invoke.yaml", f"hub: {{images: {setting}}}\n")
-        assert list(planned(hubpress, hub, *flags.split())["target"]) == chosen
+    ],
+)
+def test_images_are_chosen_by_key_or_name(
+    flags: str, setting: str, chosen: list[str], make: Maker, hubpress: Hubpress, prefix: str
+) -> None:
+    hub = make(PATHS, TWO, BOTH)
+    hub.write("invoke.yaml", f"hub: {{images: {setting}}}\n")
+    assert list(planned(hubpress, hub, *flags.replace("PREFIX", prefix).split())["target"]) == chosen

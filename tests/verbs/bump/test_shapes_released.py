@@ -47,13 +47,6 @@ spec:
   chart:
     spec: {chart: jupyterhub, version: '3.2.1'}  # not 3.2.0
 """
-TERRAFORM = """\
-resource "helm_release" "hub" {
-  # «MARK»: jupyterhub
-  version = "3.2.1"
-  timeout = 321
-}
-"""
 
 
 class Shape(NamedTuple):
@@ -72,20 +65,6 @@ MOVED_ALONE = {"Dockerfile": MOVED["images/site-hub/Dockerfile"]}
 SHAPES = {
     "no chartpress.yaml": Shape(HUB, {**MOVED, **BUILT}),
     "the image alone": Shape({**ALONE, "invoke.yaml": SETTINGS}, MOVED_ALONE),
-    "copies of the chart": Shape(
-        {
-            **HUB,
-            "chartpress.yaml": CONFIG,
-            "config/a/hub.Chart.yaml": CHART.replace("3.2.1", '"3.2.1"'),
-            "config/b/Chart.yaml": CHART,
-        },
-        {
-            **MOVED,
-            **BUILT,
-            "config/a/hub.Chart.yaml": ['-  version: "3.2.1"', '+  version: "3.3.8"'],
-            "config/b/Chart.yaml": MOVED["hub/Chart.yaml"],
-        },
-    ),
     "a HelmRelease beside the image": Shape(
         {
             **ALONE,
@@ -99,10 +78,6 @@ SHAPES = {
                 "+    spec: {chart: jupyterhub, version: '3.3.8'}  # not 3.2.0",
             ],
         },
-    ),
-    "Terraform with a marker beside the image": Shape(
-        {**ALONE, "infra/main.tf": TERRAFORM, "invoke.yaml": SETTINGS},
-        {**MOVED_ALONE, "infra/main.tf": ['-  version = "3.2.1"', '+  version = "3.3.8"']},
     ),
     "build arguments": Shape(
         {
@@ -145,9 +120,7 @@ def world(
     request: pytest.FixtureRequest, tmp_path: Path, prefix: str, mirror: str, helm_repository: HelmServer
 ) -> World:
     shape, hub = SHAPES[request.param], Hub(tmp_path / "hub", tmp_path / "hub.git")
-    made = World(
-        hub, shape, {"MARK": "hubpress", "CHARTS": helm_repository.url, "BASE": mirror, "NAME": f"{prefix}/site-hub"}
-    )
+    made = World(hub, shape, {"CHARTS": helm_repository.url, "BASE": mirror, "NAME": f"{prefix}/site-hub"})
     make_repository(hub.path, {file: made.filled(text) for file, text in shape.files.items()})
     return made
 

