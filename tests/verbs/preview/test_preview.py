@@ -254,6 +254,7 @@ def section(body: str) -> str:
     return body.partition("### What changes in the cluster\n")[2].partition("### Before deploying\n")[0]
 
 
+@pytest.mark.helm
 @pytest.mark.parametrize(("name", "before", "after"), [("patch", "3.2.1", "3.3.8"), ("major", "3.3.8", "4.0.0-beta.4")])
 def test_it_says_what_changes_for_each_group_of_deployments(
     small: Hub, gh: StandInGh, name: str, before: str, after: str
@@ -271,6 +272,7 @@ def test_it_says_what_changes_for_each_group_of_deployments(
     assert run_task("commit", "--pr", cwd=small.path).out == PRESENT
 
 
+@pytest.mark.helm
 def test_it_names_the_values_that_the_new_chart_refuses(small: Hub, gh: StandInGh) -> None:
     small.edit("deployments/school1/config/prod.yaml", "  ingress:", "  ingres:")
     small.commit("Misspell a value")
@@ -284,6 +286,7 @@ def test_it_names_the_values_that_the_new_chart_refuses(small: Hub, gh: StandInG
     assert "- [ ] The values that the new chart refuses are corrected." in lines
 
 
+@pytest.mark.helm
 def test_without_helm_it_says_that_nothing_was_looked_at(
     small: Hub, gh: StandInGh, without_helm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
