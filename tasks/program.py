@@ -66,6 +66,7 @@ class HubPress(Program):
     """The command; what cannot be read is a fault here, not a traceback."""
 
     def normalize_argv(self, argv: list[str] | None) -> None:
+        """Take the command line, and spell it as Invoke does."""
         super().normalize_argv(argv)
         words = self.argv[1:]
         tasks = {str(context.name): context for context in ns.to_contexts()}
@@ -79,6 +80,7 @@ class HubPress(Program):
         sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
     def parse_tasks(self) -> None:
+        """Read the tasks and their flags."""
         with _understood():
             super().parse_tasks()
 
@@ -94,9 +96,11 @@ class HubPress(Program):
                 raise Unusable("no such file", where=named, hint=f"ls -l {named}") from err
 
     def print_help(self) -> None:
+        """Print the tasks."""
         print(_overview(self.collection))  # noqa: T201 - as Invoke does
 
     def print_task_help(self, name: str) -> None:
+        """Print how a task is used."""
         print(_of_task(name, inspect.getdoc(self.collection[name]) or "", self.parser.contexts[name]))  # noqa: T201
 
 

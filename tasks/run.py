@@ -88,6 +88,7 @@ class Run(NamedTuple):
             yield self._replace(hub=start.hub), start
 
     def show_plan(self, plan: Plan, *, whole: bool = False) -> None:
+        """Print the plan: whole and on standard output in a dry run, else on one screen of standard error."""
         lines = (output.Line(f"Plan for {self.hub.git.folder}"), *plan.lines(whole=whole or self.dry))
         output.show(lines, is_data=self.dry and not self.json)
 

@@ -41,6 +41,7 @@ class MachineFinding(NamedTuple):
 
     @property
     def is_fault(self) -> bool:
+        """Whether a release could not run because of it."""
         return self.needed and not self.ok
 
     @property

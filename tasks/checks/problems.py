@@ -68,10 +68,12 @@ class Problem(NamedTuple):
 
     @property
     def place(self) -> tuple[str, int | None]:
+        """The file, and the line where it is known."""
         file, _, line = self.path.rpartition(":")
         return (file, int(line)) if line.isdigit() else (self.path, None)
 
     def report(self) -> dict[str, Any]:
+        """Return its part of the JSON report."""
         path, line = self.place
         return {
             "code": self.code.value,
@@ -106,6 +108,7 @@ class Findings(NamedTuple):
 
     @classmethod
     def of(cls, found: Iterable[Problem | Unchecked], accept: Sequence[Accepted]) -> Findings:
+        """Return what was found, the problems that ``accept`` names marked as accepted."""
         _require_codes(accept)
         once = list(dict.fromkeys(found))
         problems = (one for one in once if isinstance(one, Problem))
@@ -121,9 +124,11 @@ class Findings(NamedTuple):
 
     @property
     def ok(self) -> bool:
+        """Whether there is no fault."""
         return not self._count(Severity.FAULT)
 
     def report(self) -> dict[str, Any]:
+        """Return the findings' part of the JSON report."""
         return {
             "problems": [one.report() for one in self.problems],
             "not_checked": [one._asdict() for one in self.unchecked],

@@ -34,6 +34,7 @@ class Releases:
 
     @classmethod
     def ask(cls, hub: Hub) -> Releases:
+        """Ask the Helm repository of ``hub``."""
         repository = None
         try:
             repository = open_repository(hub)
@@ -63,6 +64,7 @@ class World:
 
     @property
     def release(self) -> Release | None:
+        """The pinned release; None where the index does not have it, or is not known."""
         index = self.releases.index
         return release_of(self.hub, index) if index else None
 

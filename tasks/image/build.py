@@ -56,10 +56,12 @@ class ImageBuild(NamedTuple):
 
     @property
     def key(self) -> str:
+        """The image's key in chartpress.yaml."""
         return self.image.spec.key
 
     @property
     def reference(self) -> Reference:
+        """The image's name and tag."""
         return Reference(self.image.spec.name, self.name.tag)
 
     def present(self, found: FoundImage) -> ImageBuild:
@@ -82,6 +84,7 @@ class ImageBuild(NamedTuple):
         return self._replace(proof=prove(self.reference, found, self.base, self.platform, digest))
 
     def labels(self) -> dict[str, str]:
+        """Return the image's labels: its version, commit, base and inputs."""
         base = self.base.reference
         own = {
             f"{LABEL}version": self.name.tag,
@@ -93,6 +96,7 @@ class ImageBuild(NamedTuple):
         return {name: value for name, value in own.items() if value}
 
     def report(self) -> dict[str, Any]:
+        """Return the image's part of the JSON report."""
         return {
             "name": self.key,
             "repository": self.image.spec.name,
@@ -109,6 +113,7 @@ class ImageBuild(NamedTuple):
         }
 
     def summary(self) -> list[str]:
+        """Return the lines that tell what was built and proved."""
         if self.proof is None:
             return [f"{self.reference}: {self.status}, not pushed"]
         words = {
@@ -138,14 +143,17 @@ class Build:
 
     @property
     def to_build(self) -> tuple[ImageBuild, ...]:
+        """The images that are (to be) built."""
         return tuple(one for one in self.images if one.status == BUILT)
 
     @property
     def to_retag(self) -> tuple[ImageBuild, ...]:
+        """The images that are in the registry under another tag, and are (to be) retagged."""
         return tuple(one for one in self.images if one.status == RETAGGED)
 
     @property
     def warnings(self) -> tuple[str, ...]:
+        """What people should know before they say yes."""
         hub = self.hub
         unused = (one.key for one in self.images if not hub.values_places(one.image))
         unused = (f"{key} is built, but no values file uses it" for key in unused)
@@ -179,6 +187,7 @@ class Build:
         ]
 
     def with_images(self, images: Iterable[ImageBuild]) -> Build:
+        """Return the build with ``images`` in place of those of the same keys."""
         new = {one.key: one for one in images}
         return replace(self, images=tuple(new.get(one.key, one) for one in self.images))
 
@@ -192,6 +201,7 @@ class Build:
         return [line for one in done for line in one.summary()]
 
     def report(self) -> list[dict[str, Any]]:
+        """Return the images' part of the JSON report, those that are left alone last."""
         left = {*self.hub.other_images, *self.hub.spare_images} - {one.key for one in self.images}
         base = {"image": None, "digest": None, "inherited": None}
         skipped: dict[str, Any] = {

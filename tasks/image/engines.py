@@ -109,6 +109,7 @@ class Buildx:
         """Accept all options: whether the builder answers is asked apart."""
 
     def shown(self, build: Build) -> str:
+        """Return the commands: the contexts written out of git, then the build."""
         bake = docker.bake_command(build.builder, _bake_definition(build), None, Path("metadata.json"))
         below = f"/{build.hub.root}" if build.hub.root else ""
         return "\n".join(
@@ -168,6 +169,7 @@ class Chartpress:
             raise missing(CHARTPRESS)
 
     def shown(self, build: Build) -> str:
+        """Return the runbook's command."""
         return str(self._command(build))
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
@@ -203,6 +205,7 @@ class CloudBuild:
     retags = True
 
     def require_fit(self, hub: Hub, options: BuildOptions) -> None:
+        """Refuse to leave an image on this machine, which Cloud Build cannot."""
         if not (options.push and hub.settings.push):
             raise Refused(
                 "Cloud Build has no image to leave here", where="--no-push", hint=f"leave out --builder {CLOUD_BUILD}"
@@ -213,6 +216,7 @@ class CloudBuild:
             raise missing("gcloud")
 
     def shown(self, build: Build) -> str:
+        """Return the commands: the request's files, made in the folder that ``$request`` names, and sent."""
         request, folder = _cloud_build_request(build), Path("$request")
         written = (f"cat > \"{folder / path}\" <<'END'\n{text.rstrip()}\nEND" for path, text in request.files().items())
         contexts = build.shown_contexts(str(folder / _UPLOAD / CONTEXT))
@@ -220,6 +224,7 @@ class CloudBuild:
         return "\n".join(("request=$(mktemp -d)", f'mkdir "{folder / _UPLOAD}"', *contexts, *written, sent))
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
+        """Build and push; the digests are asked of the registry afterwards."""
         request = _cloud_build_request(build)
         for path, text in request.files().items():
             (scratch / path).write_text(text, encoding="utf-8")

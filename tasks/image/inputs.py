@@ -47,6 +47,7 @@ class Sources(NamedTuple):
 
     @property
     def folders(self) -> tuple[str, ...]:
+        """The build contexts."""
         return (self.context, *self.contexts)
 
     @property

@@ -33,6 +33,7 @@ class Base(NamedTuple):
 
     @property
     def is_stand_in(self) -> bool:
+        """Whether it only stands in for z2jh's hub image."""
         return any(STAND_IN_LABEL in image.labels for image in self.found.platforms.values())
 
 

@@ -157,6 +157,7 @@ class History:
         return _number(self._read(*question), question)
 
     def full_hash(self, commit: str) -> str:
+        """Return the full hash of ``commit``."""
         return self._read("rev-parse", "--verify", f"{commit}^{{commit}}")
 
     def prefetch(self, images: Sequence[Sequence[str]]) -> None:

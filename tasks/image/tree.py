@@ -73,6 +73,7 @@ class Tree:
         return self.objects(file for path in real for file in _attributes_above(path))
 
     def real_path(self, path: str) -> str:
+        """Return ``path`` with symbolic links followed."""
         return _way(path, self._link_at)[-1]
 
     def files(self, paths: Sequence[str]) -> list[Entry]:

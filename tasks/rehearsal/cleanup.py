@@ -81,6 +81,7 @@ class Record(NamedTuple):
 
     @classmethod
     def read(cls, folder: Path) -> Record | None:
+        """Return the record in a rehearsal's folder; None where it is missing or cannot be read."""
         try:
             content = json.loads(read_file(folder / _FILE, _LARGEST))
             port, stand_ins = content["port"], tuple(str(Reference.parse(name)) for name in content["stand_ins"])

@@ -49,6 +49,7 @@ class Registry(NamedTuple):
 
     @property
     def address(self) -> str:
+        """The host in image names: ``127.0.0.1:PORT``."""
         return f"{LOOPBACK}:{self.port}"
 
 

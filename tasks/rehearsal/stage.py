@@ -73,11 +73,13 @@ class Stage(NamedTuple):
     unused: tuple[str, ...]
 
     def plan(self, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
+        """Plan the release of the clone."""
         pushes = commit.push or commit.request
         review = find_review(self.hub.git, self.hub.settings, ask=True, push=pushes, request=commit.request)
         return plan_release(self.hub, ReleaseOptions(bump, build, commit), review)
 
     def report(self) -> dict[str, Any]:
+        """Return what the JSON report holds besides the release's own."""
         return {
             "folder": str(self.folder),
             "registry": self.address,

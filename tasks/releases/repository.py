@@ -67,6 +67,7 @@ class HelmRepository:
         self._fetcher = Fetcher(self._cache, limits or Limits())
 
     def index(self) -> Index:
+        """Fetch and read the repository's ``index.yaml``."""
         return read_index(self._fetcher.page(self._index), str(self._index), self._chart)
 
     def kept_index(self) -> Index | None:
@@ -152,6 +153,7 @@ class Fetcher:
         return page.body if page else None
 
     def stored(self, address: Address) -> bytes:
+        """Fetch a file byte for byte."""
         if address.is_file:
             return _read(address, self.limits)
         return get(address, self.limits, exact=True).body

@@ -82,6 +82,7 @@ class Word(NamedTuple):
 
     @property
     def text(self) -> str:
+        """Its characters."""
         return "".join(leaf.text for leaf in self.leaves)
 
     @property

@@ -52,9 +52,11 @@ class FileEdit(NamedTuple):
 
     @property
     def changes(self) -> bool:
+        """Whether the file would change."""
         return self.before != self.after
 
     def diff(self) -> Iterator[str]:
+        """Yield the lines that change, the old ones after ``-`` and the new ones after ``+``."""
         old, new = (data.decode("utf-8", "replace").splitlines() for data in (self.before or b"", self.after))
         lines = difflib.unified_diff(old, new, n=0, lineterm="")
         yield from (line for line in lines if not line.startswith(("---", "+++", "@@")))
@@ -151,6 +153,7 @@ class Committed:
         return self._known[path]
 
     def load(self, paths: Sequence[str]) -> None:
+        """Read ``paths`` side by side, but for those that were read already."""
         new = [path for path in dict.fromkeys(paths) if path not in self._known]
         self._known.update(self.git.show_all(new, self.revision))
 

@@ -114,9 +114,11 @@ class Hub:
     index: Index | None = None
 
     def edited(self, edits: Sequence[FileEdit]) -> Hub:
+        """Return the repository as ``edits`` will leave it."""
         return replace(self, files=Edited(self.files, {edit.path: edit.after for edit in edits}))
 
     def with_commit(self, branch: str, paths: Sequence[str]) -> Hub:
+        """Return the repository as a commit of ``paths`` on ``branch`` will leave it."""
         return replace(self, committed=self.files, planned_branch=branch, pending=self.pending | set(paths))
 
     def with_index(self, index: Index | None) -> Hub:
@@ -128,6 +130,7 @@ class Hub:
         return replace(self, files=Edited(self.files, {path: data for path, data in known.items() if data is not None}))
 
     def again(self) -> Hub:
+        """Return the repository as it is now."""
         return open_hub(self.settings, self.git).with_index(self.index)
 
     @cached_property
@@ -137,10 +140,12 @@ class Hub:
 
     @cached_property
     def search(self) -> Search:
+        """The search for the chart and the images."""
         return Search(self.git.folder, self.files, self.settings, self.listing)
 
     @cached_property
     def layout(self) -> Layout:
+        """Where the chart and its images are."""
         return find_layout(self.search)
 
     @property
@@ -229,6 +234,7 @@ class Hub:
 
     @property
     def base_pins(self) -> tuple[BasePin, ...]:
+        """The places of the images' base images, in their order."""
         return tuple(
             BasePin(
                 image.dockerfile,
@@ -272,6 +278,7 @@ class Hub:
 
     @property
     def registries(self) -> tuple[str, ...]:
+        """The hosts of the registries that the images belong to."""
         return tuple(dict.fromkeys(Reference(image.spec.name).host for image in self.images))
 
     @cached_property
@@ -283,6 +290,7 @@ class Hub:
 
     @cached_property
     def other_images(self) -> tuple[str, ...]:
+        """The keys of the chart's images that do not inherit from z2jh's hub image, or have no Dockerfile."""
         hub_keys = {image.spec.key for image in self._hub_images}
         return tuple(spec.key for spec in self.chart.images if spec.key not in hub_keys)
 
@@ -308,12 +316,14 @@ class Hub:
 
     @property
     def managed(self) -> tuple[str, ...]:
+        """The files that bump and build write, relative to the repository's top, without repetition."""
         pinning = (file for pin in self.pins for file in pin.files)
         values = (place.file for image in self._hub_images for place in self.values_places(image))
         return tuple(dict.fromkeys((*pinning, *values)))
 
     @property
     def changed(self) -> tuple[str, ...]:
+        """The managed files that differ from the commit."""
         committed = read_all(self.committed, self.managed)
         return tuple(path for path, data in committed.items() if self.files.read(path) != data)
 
@@ -344,6 +354,7 @@ class Hub:
         return chosen
 
     def require(self, path: str) -> bytes:
+        """Return the bytes of ``path``."""
         return require(self.files, path)
 
     @cached_property

@@ -71,6 +71,7 @@ class Layout(NamedTuple):
 
     @property
     def dockerfiles(self) -> list[str]:
+        """The images' Dockerfiles, relative to the repository's top."""
         return [join(self.root, image.dockerfile) for image in self.chart.images]
 
 
@@ -96,6 +97,7 @@ class Search:
 
     @cached_property
     def folders(self) -> tuple[str, ...]:
+        """The folders of charts."""
         listed = (path.rpartition("/") for path in self.listing.files)
         return tuple(dict.fromkeys(folder or "." for folder, _, name in listed if name in CHART_FILES))
 
@@ -106,20 +108,24 @@ class Search:
         return tuple(folder for folder in self.folders if not is_below(folder, inside))
 
     def charts_among(self, folders: Iterable[str]) -> dict[str, Requirement]:
+        """Return the charts in ``folders`` that depend on z2jh, by their folders."""
         mentioned = [folder for folder in folders if self.mentions(folder, self.settings.dependency)]
         return _readable(mentioned, self.requirement_in)
 
     @cached_property
     def all_dockerfiles(self) -> tuple[str, ...]:
+        """The files that may be Dockerfiles, where symbolic links lead to."""
         named = (path for path in self.listing.files if _DOCKERFILE.search(path) and not path.endswith(_IGNORE_FILE))
         return tuple(dict.fromkeys(behind_links(self.top, path) for path in named))
 
     @cached_property
     def dockerfiles(self) -> dict[str, BaseImage]:
+        """The Dockerfiles that inherit from z2jh's hub image, by their paths."""
         found = read_all(self.files, self.all_dockerfiles)
         return _readable([path for path, data in found.items() if _HUB_NAME in (data or b"")], self.base_of)
 
     def base_of(self, dockerfile: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS) -> BaseImage | None:
+        """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is not there."""
         path = behind_links(self.top, dockerfile)
         data = self.files.read(path)
         return None if data is None else hub_base(data, path, values_of(arguments))
@@ -161,9 +167,11 @@ class Search:
             return False
 
     def dependencies_of(self, folder: str) -> str:
+        """Return the file with the dependencies of the chart in ``folder``."""
         return behind_links(self.top, dependencies_in(self.files, folder))
 
     def places(self, chart: BareChart | None) -> list[ValuesTarget]:
+        """Yield the places that may name the hub image: in the values of ``chart``, and those of the settings."""
         own = [ValuesTarget(chart.values_file, chart.values_path)] if chart else []
         return [*own, *self.settings.values]
 

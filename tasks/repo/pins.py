@@ -73,6 +73,7 @@ class Pin(ABC):
 
     @property
     def files(self) -> tuple[str, ...]:
+        """The files that it is in, the first of them that which people know it by."""
         return (self.file,)
 
     @abstractmethod
@@ -91,10 +92,12 @@ class Dependency(Pin):
     kind: ClassVar[Kind] = Kind.REQUIREMENT
 
     def read(self, files: Files) -> Pinned:
+        """Return its version."""
         found = pinned(require(files, self.file), self.name, self.file)
         return Pinned(found.version, found.line)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
+        """Return the file with the version ``text``."""
         return {self.file: with_version(require(files, self.file), self.name, text, self.file)}
 
 
@@ -114,6 +117,7 @@ class Lock(Pin):
     kind: ClassVar[Kind] = Kind.LOCK
 
     def read(self, files: Files) -> Pinned:
+        """Return the locked version."""
         found = next((one for one in requirements(require(files, self.file), self.file) if one.name == self.name), None)
         if found is None:
             raise Unusable(f"the lock has no {self.name}", where=self.file, hint=self.how_to_refresh(files))
@@ -147,15 +151,18 @@ class BasePin(Pin):
 
     @property
     def files(self) -> tuple[str, ...]:
+        """The Dockerfile, and chartpress.yaml where that has a part of it."""
         return (self.file, self.config) if self.config else (self.file,)
 
     def read(self, files: Files) -> Pinned:
+        """Return the image."""
         base = hub_base(require(files, self.file), self.file, values_of(self._arguments(files)))
         if base is None:
             raise Unusable("no FROM inherits from z2jh's hub image", where=self.file, hint="git diff")
         return Pinned(str(base.reference), base.line)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
+        """Return the files with the image ``text``."""
         arguments = self._arguments(files)
         made = with_base(require(files, self.file), Reference.parse(text), self.file, values_of(arguments))
         changes = {arguments[name].steps: arguments[name].before + value for name, value in made.arguments.items()}
@@ -190,10 +197,12 @@ class InYaml(Pin):
     number: int
 
     def read(self, files: Files) -> Pinned:
+        """Return the version."""
         found, (start, end) = self._place(require(files, self.file))
         return Pinned(found.scalar.value[start:end], found.scalar.line)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
+        """Return the file with the version ``text``."""
         data = require(files, self.file)
         found, (start, end) = self._place(data)
         value = found.scalar.value[:start] + text + found.scalar.value[end:]
@@ -246,11 +255,13 @@ class Marked(Pin):
     number: int
 
     def read(self, files: Files) -> Pinned:
+        """Return the version."""
         text = Text.decode(require(files, self.file), self.file)
         start, end = self._place(text)
         return Pinned(text.content[start:end], text.content.count("\n", 0, start) + 1)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
+        """Return the file with the version ``text``."""
         before = Text.decode(require(files, self.file), self.file)
         return {self.file: before.edited([Edit(*self._place(before), text)])}
 

@@ -67,12 +67,14 @@ class Changes(NamedTuple):
 
     @property
     def moves(self) -> tuple[Move, ...]:
+        """Every move, the release first where it is not pinned by a base image alone."""
         bases = {move.file for move in self.bases}
         release = (self.release,) if self.release and self.release.file not in bases else ()
         return (*release, *self.bases, *self.images)
 
     @property
     def subject(self) -> str:
+        """The first line of the commit's message."""
         if self.release:
             start = f" from {self.release.before}" if self.release.before else ""
             return f"Move z2jh{start} to {self.release.after}"

@@ -123,6 +123,7 @@ class Description(NamedTuple):
 
     @property
     def title(self) -> str:
+        """The title: the subject that one commit of everything would have."""
         return one_line(self.moved.subject)[:LONGEST_TITLE]
 
     @property

@@ -68,10 +68,12 @@ class Difference(NamedTuple):
     removed: tuple[str, ...] = ()
 
     def names(self) -> Iterator[tuple[str, str]]:
+        """Yield the names of added and removed objects, each behind its sign."""
         yield from (("+", name) for name in self.added)
         yield from (("-", name) for name in self.removed)
 
     def hiding(self, hide: Callable[[str], str]) -> Difference:
+        """Return it with every value as ``hide`` returns it."""
         changed = {
             name: tuple(Change(one.path, *(text and hide(text) for text in (one.before, one.after))) for one in changes)
             for name, changes in self.changed.items()

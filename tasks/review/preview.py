@@ -51,9 +51,11 @@ class Preview(NamedTuple):
 
     @property
     def problems(self) -> tuple[Refusal, ...]:
+        """Every problem, once."""
         return tuple(dict.fromkeys(problem for one in self.outcomes for problem in one.problems))
 
     def report(self) -> dict[str, Any]:
+        """Return the report's JSON."""
         return {
             "deployments": [
                 {
@@ -70,6 +72,7 @@ class Preview(NamedTuple):
         }
 
     def lines(self) -> Iterator[str]:
+        """Yield the whole preview for people; deployments with the same outcome are told together."""
         yield f"{self.before} -> {self.after}, compared with {self.base}"
         for same in self._groups():
             yield ""
@@ -89,11 +92,13 @@ class Preview(NamedTuple):
             yield from (f"    {line}" for change in changes for line in change.lines())
 
     def summary(self) -> Iterator[str]:
+        """Yield a line for each group of deployments, before the colon their names and then what changes."""
         for same in self._groups():
             names = [one.deployment.name for one in same]
             yield f"{first_of(names, _MOST_NAMES)}: {_what(same[0])}"
 
     def warnings(self) -> Iterator[str]:
+        """Yield what a plan says of it."""
         yield from (f"in the cluster, {line}" for line in self.summary())
         yield from (f"{self.after} refuses {problem}" for problem in self.problems)
         yield f"the differences: {DOOR} preview"

@@ -57,17 +57,20 @@ class PullRequest(NamedTuple):
     warnings: tuple[str, ...] = ()
 
     def report(self) -> dict[str, Any]:
+        """Return its part of the JSON report."""
         texts = {key: getattr(self, key) for key in ("url", "number", "status", "base", "title", "body")}
         lists = {key: list(getattr(self, key)) for key in ("labels", "reviewers", "warnings")}
         return {**texts, **lists}
 
     def summary(self) -> list[str]:
+        """Return the lines that say what was done, or what is left to do by hand."""
         if self.status == BY_HAND:
             where = self.url or "open it yourself, its remote is not a known forge"
             return ["", self.title, "", self.body, f"open a pull request from {self.branch} into {self.base}: {where}"]
         return [f"pull request {self.status}: {self.url}", *(f"warning: {one_line(told)}" for told in self.warnings)]
 
     def on_github(self, status: str, found: ForgeRequest | None) -> PullRequest:
+        """Return it with GitHub's address and number."""
         return self._replace(status=status, url=found and found.url, number=found and found.number)
 
     def says_the_same(self, found: ForgeRequest) -> bool:

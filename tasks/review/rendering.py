@@ -49,6 +49,7 @@ class Refusal(NamedTuple):
 
     @property
     def where(self) -> str:
+        """The place, as people write it."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
     def __str__(self) -> str:
@@ -75,6 +76,7 @@ class Side(NamedTuple):
     secrets: Mapping[str, Secrets]
 
     def render(self, deployment: Deployment, kubernetes: str | None) -> Output:
+        """Return what helm says of a deployment."""
         there = [path for path in self._files(deployment) if self.has(path)]
         return helm.template(self.folder, self.chart, deployment.release, deployment.namespace, there, kubernetes)
 
@@ -92,9 +94,11 @@ class Side(NamedTuple):
         return () if rendered.ok else self._problems(deployment, rendered)
 
     def has(self, path: str) -> bool:
+        """Whether there is such a file."""
         return (self.folder / path).is_file()
 
     def secrets_of(self, deployment: Deployment) -> Secrets:
+        """Return what must not be shown of a deployment."""
         return frozenset().union(*(self.secrets.get(path, ()) for path in deployment.values))
 
     def _files(self, deployment: Deployment) -> list[str]:

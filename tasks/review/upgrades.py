@@ -32,6 +32,7 @@ class Finding:
 
     @property
     def place(self) -> str:
+        """The file and its line, ``path:line``."""
         return f"{self.file}:{self.line}"
 
     def __str__(self) -> str:
