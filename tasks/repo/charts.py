@@ -12,8 +12,8 @@ the key's name.
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Map
-from collections.abc import Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -27,9 +27,17 @@ from .yaml_edit import Path, follow, is_nothing, with_scalars
 
 DEPENDENCIES = "dependencies"
 CHART_FILES = ("requirements.yaml", "Chart.yaml")
+IMAGES = "images"
 # The lock of a chart of apiVersion v1, and that of any other.
 LOCKS = ("requirements.lock", "Chart.lock")
 _BUILD_ARG = "--build-arg"
+# The keys that chartpress reads (https://github.com/jupyterhub/chartpress#configuration).
+_CHART_KEYS = {"name", "chartPath", "imagePrefix", IMAGES, "repo", "paths", "baseVersion", "resetTag", "resetVersion"}
+_REPO_KEYS = {"git", "published", "oci"}
+_IMAGE_KEYS = {
+    *("imageName", "contextPath", "dockerfilePath", "buildArgs", "extraBuildCommandOptions", "paths"),
+    *("rebuildOnContextPathChanges", "skipPlatforms", "valuesPath"),
+}
 
 
 class Requirement(NamedTuple):
@@ -174,22 +182,29 @@ class ImageSpec(NamedTuple):
 
 
 class ChartSpec(NamedTuple):
-    """A chart of chartpress.yaml, or one that was found; its path is None for images without a chart."""
+    """A chart of chartpress.yaml, or one that was found.
+
+    Attributes:
+        path: its folder; None for images without a chart.
+        ignored: the keys of its part and at the top of the file that chartpress does not read.
+    """
 
     name: str
     path: str | None
     base_version: str | None
     images: tuple[ImageSpec, ...]
+    ignored: tuple[str, ...] = ()
 
 
 def read_chartpress(data: bytes, where: str) -> tuple[ChartSpec, ...]:
     """Return the charts of a chartpress.yaml, at least one; its name is the last part of ``where``."""
     document = parse(data, where)
-    items = _Fields.of(document, document.root, "").items("charts")
+    top = _Fields.of(document, document.root, "")
+    items = top.items("charts")
     if not items:
         raise Unusable("no charts", where=where, hint="list them under charts:, each with its name:")
     charts = (_Fields.of(document, node, f"charts[{index}]") for index, node in enumerate(items))
-    return tuple(_chart(chart, index) for index, chart in enumerate(charts))
+    return tuple(_chart(chart, index, top.ignored({"charts"})) for index, chart in enumerate(charts))
 
 
 def values_of(arguments: Map[str, BuildArgument]) -> dict[str, str | None]:
@@ -257,6 +272,10 @@ class _Fields(NamedTuple):
             raise _wrong(self.document, node, self._name(key), "true or false", hint="write true or false")
         return node.value.lower().startswith("t")
 
+    def ignored(self, known: Collection[str]) -> list[str]:
+        """Return the full names of the keys that are not ``known``."""
+        return [self._name(key) for key in self.values if key not in known]
+
     def _name(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key
 
@@ -273,18 +292,20 @@ class _Fields(NamedTuple):
         return _passable(self.document, node, name)
 
 
-def _chart(chart: _Fields, index: int) -> ChartSpec:
+def _chart(chart: _Fields, index: int, ignored: Sequence[str]) -> ChartSpec:
     name = chart.text("name")
     if name is None:
         raise Unusable(f"{chart.path}.name is missing", where=chart.document.where, hint="name the chart's folder")
     prefix = chart.text("imagePrefix") or ""
-    images = chart.fields("images")
-    steps = ("charts", str(index), "images")
+    images = chart.fields(IMAGES)
+    steps = ("charts", str(index), IMAGES)
+    ignored = [*ignored, *chart.ignored(_CHART_KEYS), *chart.fields("repo").ignored(_REPO_KEYS)]
     return ChartSpec(
         name=name,
         path=chart.text("chartPath", is_path=True) or chart.text("name", is_path=True),
         base_version=chart.text("baseVersion"),
         images=tuple(_image(images.fields(key), (*steps, key), prefix) for key in images.values),
+        ignored=(*ignored, *(name for key in images.values for name in images.fields(key).ignored(_IMAGE_KEYS))),
     )
 
 

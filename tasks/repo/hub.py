@@ -72,7 +72,9 @@ def release_of(hub: Hub, index: Index) -> Release | None:
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
-    """Yield the warnings about the repository's files: skipped images, duplicate keys."""
+    """Yield the warnings about the repository's files: ignored keys, skipped images, duplicate keys."""
+    for key in hub.chart.ignored:
+        yield f"{hub.config_file}: {key} is not a chartpress key, and is ignored"
     for spec in hub.chart.images:
         if spec.key in hub.other_images:
             dockerfile = join(hub.root, spec.dockerfile)

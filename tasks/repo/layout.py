@@ -20,6 +20,7 @@ from ..core.names import is_name
 from ..core.settings import FILE, Settings, ValuesTarget, WholeImage, variable
 from .charts import (
     CHART_FILES,
+    IMAGES,
     NO_ARGUMENTS,
     BareChart,
     BuildArgument,
@@ -287,6 +288,13 @@ def _chart_in(search: Search, charts: Sequence[ChartSpec], root: str, file: str)
 def no_hub_image(search: Search, layout: Layout) -> Unusable:
     """Return the fault of a layout none of whose images inherits from z2jh's hub image."""
     chart, file, folder = layout.chart, layout.file, layout.folder
+    misplaced = next((key for key in chart.ignored if key.rpartition(".")[2] == IMAGES), None)
+    if misplaced and not chart.images:
+        return Unusable(
+            f"{misplaced} stands where chartpress does not read it",
+            where=file,
+            hint=f"move it into the chart: charts: [{{name: {chart.name}, images: …}}]",
+        )
     requirement = search.requirement_in(folder) if folder else None
     if search.dockerfiles and layout.charts and folder and requirement:
         dockerfile, path = next(iter(search.dockerfiles)), BareChart(folder, requirement).values_path

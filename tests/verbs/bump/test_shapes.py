@@ -271,6 +271,12 @@ SHAPES = [
         init=MAKEFILE + IGNORED,
     ),
     refused(
+        "chartpress.yaml with images at the wrong level",
+        CHART + VALUES + IMAGE + "== chartpress.yaml\ncharts:\n- name: hub\nimages: {site-hub: {}}\n",
+        "error: images stands where chartpress does not read it (chartpress.yaml)\n"
+        "hint: move it into the chart: charts: [{name: hub, images: …}]",
+    ),
+    refused(
         "chartpress.yaml that looks for the image elsewhere",
         CHART + VALUES + IMAGE + CHARTPRESS.replace("site-hub:", "hub:"),
         "error: chartpress.yaml does not name images/site-hub/Dockerfile, which inherits from z2jh's hub image "
