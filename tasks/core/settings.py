@@ -506,8 +506,10 @@ def _switch(value: object) -> bool | None:
 
 
 def _version(value: object) -> str | None:
+    """Read a version; where YAML has taken 1.30 for the number 1.3, it cannot be told any more."""
     text = str(value)
-    return text if text.removeprefix("v").replace(".", "").isdecimal() else None
+    is_cut = isinstance(value, float) and len(text.partition(".")[2]) == 1
+    return text if text.removeprefix("v").replace(".", "").isdecimal() and not is_cut else None
 
 
 _Reader: TypeAlias = Callable[[str, Any], Any]

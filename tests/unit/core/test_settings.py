@@ -120,6 +120,12 @@ WRONG = {
     "a platform and more": ("platform", "linux/amd64 --load", "'linux/amd64 --load', not a platform", PLATFORM),
     "perhaps": ("push", "maybe", "'maybe', not true or false", "write push: false"),
     "a number for a yes": ("push", 2, "2, not true or false", "write push: false"),
+    "a version that lost its last digit": (
+        "kubernetes",
+        1.3,
+        "1.3, not a version of Kubernetes",
+        'write kubernetes: "1.30"',
+    ),
     "a number for targets": ("values", 3, "3, not a list of file and path", TARGETS),
     "a file without a path": ("values", [{"file": "a.yaml"}], "{'file': 'a.yaml'}, not file and path", TARGETS),
     "a target in the shell without a path": ("values", "a.yaml", "{'file': 'a.yaml'}, not file and path", TARGETS),
