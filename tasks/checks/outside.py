@@ -38,7 +38,7 @@ _TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/sta
 
 
 def find_problems(hub: Hub, *, offline: bool) -> Findings:
-    """Return every inconsistency; raise a fault where the world outside gives no answer."""
+    """Return every inconsistency; raise the fault of the Helm repository or a registry of ours that does not answer."""
     if offline:
         return Findings.of((*known_base_problems(hub), *file_problems(hub)), hub.settings.accept)
     return survey(hub, needs_answers=True)[1]
@@ -74,7 +74,8 @@ def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
         yield Problem(Code.SECURITY, where, f"{message} (known as of {date})", f"{DOOR} bump --major", Severity.WARNING)
     published = (top.created or "")[: len(date)]
     if published > date and order(top.semver) > order(pinned):
-        message = f"whether {top.version}, of {published}, fixes vulnerabilities: known are those as of {date}"
+        what = f"whether {top.version}, of {published}, fixes vulnerabilities"
+        message = f"{what} is not known: the list of fixes is of {date}"
         yield Unchecked(message, f"read {CHANGELOG}, or install a newer hubpress")
 
 

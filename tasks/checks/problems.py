@@ -53,7 +53,7 @@ class Code(str, Enum):
 
     @property
     def how_to_accept(self) -> str:
-        """What to write into invoke.yaml where a problem of this kind is meant so."""
+        """What to write into invoke.yaml where a problem of this kind is intended."""
         return f"if this is intended, in {FILE}: hub: {{accept: [{self.value}]}}"
 
 

@@ -21,8 +21,6 @@ from ..tools import docker
 from ..tools.process import Pool, answer_of, ask_all
 from ..tools.registry import FoundImage
 
-_TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
-
 
 @dataclass(frozen=True)
 class Releases:
@@ -83,7 +81,7 @@ class World:
         return pinned if pinned is not None and pinned.same_repository(Reference(image.spec.name)) else None
 
     def has(self, image: Reference) -> bool | None:
-        """Whether the registry has ``image``; None where it gave no answer."""
+        """Whether the registry has ``image``, one of those that were asked for; None where it gave no answer."""
         answer = self.answers.get(image)
         return None if isinstance(answer, Fault) else answer is not None
 
@@ -116,7 +114,7 @@ class World:
         return [f"{verb} {', '.join(what)}" for verb, what in clauses.items() if what]
 
     def unknown(self) -> list[str]:
-        """Return what a release might do besides, a clause for each thing that cannot be told."""
+        """Return what a release might also do, a clause for each thing that cannot be told."""
         hub = self.hub
         images = [one for one in hub.images if one.spec.key not in hub.spare_images and self.own(one)]
         return [

@@ -76,7 +76,7 @@ class DeploymentSetting(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """Problems that are meant so: their code, and a pattern that their file fits; None for every file."""
+    """Problems that are intended: their code, and a pattern that their file fits; None for every file."""
 
     code: str
     path: str | None = None
@@ -154,7 +154,8 @@ class Settings(NamedTuple):
             password of a file is read from COSIGN_PASSWORD (default: images are not signed; docs/tasks/build.md).
         verify: the public key that ``check`` verifies signatures with, in the same form (default: ``build`` uses the
             service of ``sign``, or the ``.pub`` beside its ``.key``; ``check`` verifies nothing).
-        public_log: whether to record signatures in Sigstore's public log, and require them there; it shows the digests.
+        public_log: whether to record signatures in Sigstore's public log, and require them there; it shows the image's
+            digest to everyone.
         cache_folder: the folder for downloads from the Helm repository (default: in the user's cache folder).
         accept: intended problems, by code (docs/checks.md), optionally with a pattern for the file's path:
             ``[image-override, {code: values-differ, path: deployments/*}]``. ``check`` shows them as accepted,
@@ -336,7 +337,7 @@ def read_by_invoke(file: Path | None) -> Iterator[None]:
 
 
 def _section_in(file: Path) -> dict[str, Any]:
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError), read_by_invoke(file):
+    with contextlib.suppress(FileNotFoundError), read_by_invoke(file):
         return section_in(read_file(file))
     return {}
 

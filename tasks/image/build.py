@@ -155,7 +155,7 @@ class Build:
     def warnings(self) -> tuple[str, ...]:
         """What people should know before they say yes."""
         hub = self.hub
-        unused = (one.key for one in self.images if not hub.values_places(one.image))
+        unused = (one.key for one in self.images if one.status != SKIPPED and not hub.values_places(one.image))
         unused = (f"{key} is built, but no values file uses it" for key in unused)
         return (*layout_warnings(hub), *self._base_warnings(), *unused, *self.spared)
 

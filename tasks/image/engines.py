@@ -340,7 +340,7 @@ def _gcloud_fault(done: Output, project: str | None) -> Fault:
         return ProgramFailed(f"the build failed on Cloud Build: {words}", where=where, hint=hint)
     if has(_CANNOT_STREAM):
         hint = f"wait for it: gcloud builds list --ongoing{at}; then run the same command again, it finds the image"
-        return ProgramFailed(f"the build goes on, and gcloud cannot tell how: {words}", where=where, hint=hint)
+        return ProgramFailed(f"the build goes on, and gcloud cannot show its log: {words}", where=where, hint=hint)
     if has(_SIGN_IN):
         return Denied(f"not signed in: {words}", where=where, hint="gcloud auth login")
     if has(_DENIED):

@@ -21,7 +21,7 @@ from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_states import standing
 from ..tools.process import Pool, answer_of
 from ..tools.registry import require_push_right
-from .build import RETAGGED, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_trees
+from .build import PRESENT, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_trees
 from .definition import pinned_images
 from .engines import Engine, build_images, engine_for
 from .inputs import inputs_hash, require_buildable, require_links_covered, require_stable, sources_of, working_files
@@ -91,7 +91,7 @@ def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
     look = pushes and not options.force
     certain = not look or any(depends_on(hub, image, hub.pending) for image in images)
     with Pool() as pool:
-        # Docker takes its time: it is asked at once where its answer is needed for certain.
+        # Docker is slow: it is asked at once where its answer is certainly needed.
         asked = pool.submit(_ask_builder, hub, options) if certain else None
 
         def require_builder() -> Builder:
@@ -100,7 +100,7 @@ def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
         try:
             planned = _image_builds(hub, images, options, history, look=look)
         except Unreachable as fault:
-            # Without an engine there is no store to find a base image in either: that is nearer than the registry.
+            # Without an engine, a base image in its store cannot be found either: that is told first.
             if not isinstance(fault, Denied):
                 require_builder()
             raise
@@ -183,7 +183,7 @@ def _platform_detail(build: Build, argument: str | None) -> str:
 
 
 def _nothing_to_build(build: Build) -> Action:
-    there = [str(one.reference) for one in build.images if one.status != RETAGGED]
+    there = [str(one.reference) for one in build.images if one.status == PRESENT]
     return Action(f"{', '.join(there)}: already in the registry, verified" if there else "nothing to build")
 
 

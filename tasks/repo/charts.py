@@ -126,7 +126,7 @@ def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
         if entry.version != first.version:
             here = f"at {first.version} on line {first.line} and at {entry.version} here"
             raise Unusable(
-                f"the dependency {name} stands {here}",
+                f"the dependency {name} is {here}",
                 where=f"{where}:{entry.line}",
                 hint="give both the same version first",
             )
@@ -385,7 +385,7 @@ def _passable(document: Document, node: Scalar, name: str) -> str:
     if is_passable(node.value):
         return node.value
     raise Unusable(
-        f"{name} holds a character that no program can be given: NUL, or half of a surrogate pair",
+        f"{name} holds a character that cannot be passed to a program: NUL, or half of a surrogate pair",
         where=document.place(node),
         hint=r"write it without the escape (\0, \ud800)",
     )

@@ -28,7 +28,7 @@ _MOST_NAMED = 8
 _BUMP, _REBUILD = "bump", "rebuild"
 # How many commits of the base branch are compared with a branch that may have been squashed.
 _MOST_COMMITS = 200
-# What a dry run plans may be read until the end.
+# What is planned ahead may be read until the end.
 _kept = contextlib.ExitStack()
 atexit.register(_kept.close)
 
@@ -279,12 +279,14 @@ def _plan_moves(git: Git, seen: Git, review: Review, head: str) -> tuple[Step, s
     end = tip if local is None or behind else local
     moving = seen.unlike(head, end)
     _require_carried(git, moving, f"{review.upstream}'s {base}")
-    why = f"{base} here is {_commits(behind)} behind" if behind else f"{base} is what a feature branch is cut from"
+    why = f"{base} here is {_commits(behind)} behind" if behind else f"{base} is what feature branches are cut from"
     moves, at = [] if git.commit_at(tip) else [_fetch(git, review, tip, why)], local_branch(git, base, local)
     if current != base:
         # At once: on the way by the clone's own base branch, uncommitted changes could be in the way.
         flags = ("--no-track", "--force-create" if local else "--create") if end == tip != local else ()
-        left = f"{current} is done with, or not what a feature branch is cut from" if current else "HEAD is detached"
+        left = (
+            f"{current} is already merged, or not what feature branches are cut from" if current else "HEAD is detached"
+        )
         arguments = ("switch", *flags, base, *((tip,) if flags else ()))
         moves.append(_move(git, arguments, f"switch to {base} at {end[:_SHORT]}", left, at, end))
     elif behind:
@@ -332,7 +334,7 @@ def _move(git: Git, arguments: tuple[str, ...], what: str, why: str, at: Fact, e
 
 def _may_be_merged(git: Git, review: Review, current: str | None) -> Iterator[str]:
     """Yield what the clone alone cannot tell of the current branch, where it was pushed once."""
-    if current not in review.shared and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}"):
+    if current not in {None, *review.shared} and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}"):
         at = f"{current} of {review.remotes.push}"
         yield f"whether {at} was merged since the last fetch is not known here; --push and --pr ask for it"
 
@@ -343,7 +345,7 @@ def _fork_is_behind(seen: Git, review: Review) -> Iterator[str]:
         behind = seen.count(there, str(review.tip))
         if behind:
             told = f"{review.base} of {review.remote} is {_commits(behind)} behind that of {review.upstream}"
-            yield f"{told}, which feature branches are cut from"
+            yield f"{told}; feature branches are cut from the latter"
 
 
 def _commits(number: int) -> str:

@@ -188,7 +188,7 @@ class Description(NamedTuple):
             return
         yield from ("### What changes in the cluster", "")
         if isinstance(self.cluster, Fault):
-            yield from (f"Not looked at: {plain(self.cluster.what)}.", "")
+            yield from (f"Not checked: {plain(self.cluster.what)}.", "")
         else:
             yield from self.cluster.markdown()
 

@@ -124,7 +124,7 @@ class Preview(NamedTuple):
         """Return why the release is refused: the first value that the new chart refuses, and that is not accepted."""
         for problem in self.problems:
             if not any(entry.covers(VALUES_INVALID, problem.path) for entry in accept):
-                hint = f"correct it; where it is meant so, in {FILE}: hub: {{accept: [{VALUES_INVALID}]}}"
+                hint = f"fix it; if it is intended, in {FILE}: hub: {{accept: [{VALUES_INVALID}]}}"
                 return Refused(f"{self.after} refuses the values: {problem.message}", where=problem.where, hint=hint)
         return None
 

@@ -104,7 +104,7 @@ def _with_changes(
     if changes is None:
         return step
     if isinstance(changes, Fault):
-        return step._replace(warnings=(f"what changes in the cluster is not looked at: {changes.what}",))
+        return step._replace(warnings=(f"the changes in the cluster were not checked: {changes.what}",))
     refusal = changes.refusal(accept) if options.agreed else None
     actions = (*step.actions, *(refused(step.name, refusal).actions if refusal else ()))
     return step._replace(actions=actions, warnings=(*step.warnings, *changes.warnings()))

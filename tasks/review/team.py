@@ -15,6 +15,7 @@ from ..core.github_actions import code, plain
 from ..core.output import first_of
 from ..core.plan import Action, Step, refused
 from ..core.safe_files import is_inside, is_passable
+from ..core.settings import FILE
 from ..core.visible import one_line
 from ..image.tag import render
 from ..repo.deploying import HUBPLOY_FILE, PullRequestPaths, expected_labels, labels_of
@@ -46,7 +47,8 @@ def next_steps(
     """Return the steps that follow a release.
 
     ``request`` is the pull request's address, or what stands for it. Where the release had nothing left to do
-    (``is_done``) the steps begin with what it waits for, and there are none where it is merged.
+    (``is_done``) the steps begin with what it waits for, unless the setting tells them; there are none once it is
+    merged.
     """
     branch, base = hub.branch or "HEAD", review.base
     start = f"{review.upstream}/{base}" if review.is_fork and review.upstream in review.remotes.names else base
@@ -54,7 +56,8 @@ def next_steps(
     names = {"version": hub.version, "branch": branch, "pull_request": wanted}
     told = tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
     if not pushes:
-        return (f"Push the image and set it in the values, which still name the old one: {DOOR} release",)
+        push = f"{DOOR} release" if hub.settings.push else f"remove hub.push from {FILE}, then {DOOR} release"
+        return (f"Push the image and set it in the values, which still name the old one: {push}",)
     waiting = waits_for(hub, review, branch, request) if is_done else ""
     if is_done and not waiting:
         return ()
@@ -147,7 +150,7 @@ def _shown_by(hub: Hub, review: Review, request: str, labels: Sequence[str], wai
     base = review.base
     yield f"Wait for {waiting}" if waiting else f"Review {request}"
     if labels:
-        yield f"Check that it has the labels {', '.join(labels)}"
+        yield f"Check that the pull request has the labels {', '.join(labels)}"
     if not waiting and hub.branch != base:
         yield f"Merge {hub.branch or 'HEAD'} into {base}"
     found = deployments_in_use(hub)
@@ -157,7 +160,7 @@ def _shown_by(hub: Hub, review: Review, request: str, labels: Sequence[str], wai
     remote = (name for name in PRODUCTION if hub.git.read("for-each-ref", "--count=1", f"refs/remotes/*/{name}"))
     production = next(remote, base)
     if production != base:
-        yield f"Once {'they work' if staging else 'that works'}, open a pull request from {base} into {production}"
+        yield f"{'Once they work' if staging else 'After that'}, open a pull request from {base} into {production}"
     elif found:
         yield f"Deploy {first_of([one.name for one in found], _MOST_NAMED)}"
     else:

@@ -135,7 +135,7 @@ def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
         yield f"{override} is set in place of whoever is signed in: {words}", f"unset {override}"
     sign_in = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
     if "unauthenticated request" in said:
-        yield f"not signed in to it: {words}", sign_in
+        yield f"not signed in to the registry: {words}", sign_in
     if "uploadartifacts" in said or "downloadartifacts" in said or "may not exist" in said:
         any_of = "the account is wrong or lacks the role artifactregistry.writer, or the repository does not exist"
         yield f"{any_of}: {words}", _describe(words)

@@ -85,6 +85,6 @@ def test_a_release_younger_than_what_is_known_is_named(
 ) -> None:
     hub = open_hub(Settings(), Git(make_hub(tmp_path / "hub", version=pinned).path))
     offered = Index({"4.4.1": Release("4.4.1", created=created), "4.4.0": Release("4.4.0")})
-    words = f"whether 4.4.1, of 2026-12-24, fixes vulnerabilities: known are those as of {known().date}"
+    words = f"whether 4.4.1, of 2026-12-24, fixes vulnerabilities is not known: the list of fixes is of {known().date}"
     hint = "read https://z2jh.jupyter.org/en/stable/changelog.html, or install a newer hubpress"
     assert [*security_problems(hub, offered)] == ([Unchecked(words, hint)] if is_told else [])

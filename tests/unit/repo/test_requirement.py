@@ -98,7 +98,7 @@ def test_a_chart_without_dependencies(data: str) -> None:
         ),
         pytest.param(
             "dependencies:\n- {name: jupyterhub, version: 3.3.8}\n- {name: jupyterhub, alias: b, version: 3.3.7}\n",
-            "the dependency jupyterhub stands at 3.3.8 on line 2 and at 3.3.7 here (hub/requirements.yaml:3)",
+            "the dependency jupyterhub is at 3.3.8 on line 2 and at 3.3.7 here (hub/requirements.yaml:3)",
             "give both the same version first",
             id="two versions",
         ),

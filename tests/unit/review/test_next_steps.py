@@ -64,7 +64,7 @@ def test_deployments_by_hubploy_a_staging_branch_and_a_production_branch(hub: Hu
     hub.git("fetch", "--quiet")
     assert next_steps(opened(hub), into("staging"), "PAGE") == (
         "Review PAGE",
-        "Check that it has the labels hub-images, jupyterhub-deployment",
+        "Check that the pull request has the labels hub-images, jupyterhub-deployment",
         f"Merge {BRANCH} into staging",
         "Check the staging hubs (csus, dvc): a user can sign in and start a server",
         "Once they work, open a pull request from staging into prod",

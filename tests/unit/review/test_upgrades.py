@@ -238,7 +238,9 @@ def test_the_plan_of_a_bump_shows_what_a_major_version_asks_for(hub: Hub, progra
     plan = run_task("--dry", "bump", "--major", cwd=hub.path).out
     heading = f"z2jh 3 to 4: JupyterHub 4 to 5. Kubernetes 1.28 or newer. {GUIDES}/upgrade-3-to-4.html"
     assert f"       ! {heading}\n       ! - Every authenticator" in plan
-    assert "where all may enter. See hub/values.yaml:9 jupyterhub.hub.config.JupyterHub.authenticator_class.\n" in plan
+    assert (
+        "if everyone may sign in. See hub/values.yaml:9 jupyterhub.hub.config.JupyterHub.authenticator_class.\n" in plan
+    )
 
 
 def test_the_commits_message_names_the_values_to_look_at(hub: Hub, programs: Path) -> None:

@@ -44,7 +44,7 @@ def test_a_denial_is_one_error_and_one_hint_with_exit_code_4() -> None:
     [
         pytest.param(UPLOAD, GOOGLE, WRONG_OR_NONE, LIST, id="no role to upload"),
         pytest.param(DOWNLOAD, GOOGLE, WRONG_OR_NONE, LIST, id="no role to download"),
-        pytest.param(UNAUTHENTICATED, GOOGLE, "not signed in to it", "invoke auth", id="nobody signed in"),
+        pytest.param(UNAUTHENTICATED, GOOGLE, "not signed in to the registry", "invoke auth", id="nobody signed in"),
         pytest.param(
             "denied: Permission denied (or it may not exist)",
             GOOGLE,

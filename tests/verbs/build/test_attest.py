@@ -1,4 +1,4 @@
-"""What a build states of the images it pushes, on an engine with the containerd image store and on one without."""
+"""What a build attests about the images it pushes, on an engine with the containerd image store and on one without."""
 
 import json
 from collections.abc import Iterator

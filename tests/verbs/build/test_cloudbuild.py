@@ -135,7 +135,7 @@ def test_an_account_that_may_not_build_is_denied(hub: Hub, cloud: Google) -> Non
             "(gcloud.builds.submit) \nThe build is running, and logs are being written to the default logs bucket.\n"
             "ERROR: This tool can only stream logs if you are Viewer/Owner of the project.",
             3,
-            "the build goes on, and gcloud cannot tell how: This tool can only stream logs",
+            "the build goes on, and gcloud cannot show its log: This tool can only stream logs",
             "wait for it: gcloud builds list --ongoing; then run the same command again, it finds the image",
             id="log",
         ),

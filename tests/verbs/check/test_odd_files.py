@@ -102,7 +102,7 @@ def test_a_file_of_the_runners_that_is_none_is_a_fault(hub: Hub, tmp_path: Path,
 # -- paths
 
 
-PASSABLE = "holds a character that no program can be given: NUL, or half of a surrogate pair"
+PASSABLE = "holds a character that cannot be passed to a program: NUL, or half of a surrogate pair"
 OUTSIDE = "which lies outside the repository"
 IMAGE = "charts[0].images.hub"
 

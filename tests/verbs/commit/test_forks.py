@@ -149,7 +149,7 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
         "           because staging here is 2 commits behind\n"
         "           changes notes.txt\n"
         f"           $ git merge --ff-only --quiet {team.base}\n"
-        "         ! staging of origin is 2 commits behind that of upstream, which feature branches are cut from\n"
+        "         ! staging of origin is 2 commits behind that of upstream; feature branches are cut from the latter\n"
     ) in dry.out
     assert everything(team) == before
     assert f"* create {BRANCH} from staging\n" in dry.out
@@ -254,7 +254,9 @@ def test_a_branch_that_the_clone_knows_to_be_merged_is_left(team: Team) -> None:
     assert team.hub.git("branch", "--show-current") == "bump-z2jh-3.3.7"
     bump(team)
     dry = run_task("--dry", "commit", cwd=team.hub.path)
-    assert f"* switch to staging at {team.base[:12]}\n           because bump-z2jh-3.3.7 is done with" in dry.out, dry
+    assert (
+        f"* switch to staging at {team.base[:12]}\n           because bump-z2jh-3.3.7 is already merged" in dry.out
+    ), dry
     alone = run_task("commit", cwd=team.hub.path)
     assert (alone.code, team.hub.git("branch", "--show-current")) == (0, BRANCH), alone
     assert team.hub.subjects(f"{team.base}..HEAD") == ["Move z2jh from 3.3.7 to 3.3.8"]

@@ -356,7 +356,7 @@ def test_the_page_is_filled_in_for_the_repository(tmp_path: Path) -> None:
     assert "add `cal-icor/cal-icor-hubs` as the remote `upstream`" in page
     assert section(page, "Next steps") == [
         "1. Review the pull request",
-        "2. Check that it has the labels hub-images, jupyterhub-deployment",
+        "2. Check that the pull request has the labels hub-images, jupyterhub-deployment",
         "3. Merge bump-z2jh-VERSION into staging",
         "4. Check the staging hubs (csus): a user can sign in and start a server",
         "5. Once they work, open a pull request from staging into prod",

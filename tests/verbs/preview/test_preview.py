@@ -293,4 +293,4 @@ def test_without_helm_it_says_that_nothing_was_looked_at(
     monkeypatch.setenv("PATH", f"{gh.folder}:{without_helm}")
     assert run_task("bump", "--to", "3.3.8", cwd=small.path).code == 0
     assert run_task("commit", "--pr", cwd=small.path).code == 0
-    assert section(gh.requests[0]["body"]) == "\nNot looked at: helm is not installed.\n\n"
+    assert section(gh.requests[0]["body"]) == "\nNot checked: helm is not installed.\n\n"

@@ -43,7 +43,7 @@ def test_refused_values_are_a_warning_before_the_question_and_stop_a_release_tha
     assert done.code == 1, done
     assert (done.json["where"], done.json["code"]) == (REFUSED, 1)
     assert done.json["error"].startswith("3.3.8 refuses the values: jupyterhub: ")
-    assert done.json["hint"] == "correct it; where it is meant so, in invoke.yaml: hub: {accept: [values-invalid]}"
+    assert done.json["hint"] == "fix it; if it is intended, in invoke.yaml: hub: {accept: [values-invalid]}"
     assert buildable.snapshot() == before
     assert planned(buildable, "--yes").code == 1
     buildable.write("invoke.yaml", "hub: {accept: [{code: values-invalid, path: deployments/school1/*}]}\n")
@@ -64,7 +64,7 @@ def test_a_rendering_that_fails_does_not_stop_it(buildable: Hub) -> None:
     buildable.git("push", "--quiet")
     plan = planned(buildable, "--yes")
     assert plan.code == 0, plan
-    assert plan.out.splitlines()[-1].strip().startswith("! what changes in the cluster is not looked at: helm pull")
+    assert plan.out.splitlines()[-1].strip().startswith("! the changes in the cluster were not checked: helm pull")
 
 
 @pytest.mark.helm
@@ -75,7 +75,7 @@ def test_without_helm_it_says_on_one_line_that_nothing_is_looked_at(
     monkeypatch.setenv("PATH", str(without_helm))
     plan = planned(buildable)
     assert plan.code == 0, plan
-    said = "! what changes in the cluster is not looked at: helm is not installed"
+    said = "! the changes in the cluster were not checked: helm is not installed"
     assert plan.out.splitlines()[-1].strip() == said
     monkeypatch.setenv("INVOKE_HUB_PREVIEW", "false")
     assert "in the cluster" not in planned(buildable).out

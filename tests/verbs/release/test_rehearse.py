@@ -151,7 +151,7 @@ def test_a_dry_rehearsal_refuses_what_a_real_one_refuses(scene: Scene) -> None:
 
 def test_the_next_steps_of_a_rehearsal_name_the_branch_that_is_deployed(scene: Scene) -> None:
     scene.hub.git("push", "--quiet", "origin", "main:prod")
-    assert "Once that works, open a pull request from main into prod" in rehearse(scene.hub)["next_steps"]
+    assert "After that, open a pull request from main into prod" in rehearse(scene.hub)["next_steps"]
 
 
 def test_a_rehearsal_that_failed_cannot_be_continued_and_names_what_it_kept(scene: Scene) -> None:
