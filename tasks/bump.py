@@ -30,15 +30,16 @@ def bump(
 ) -> None:
     """Move the base image and the requirement to a z2jh release.
 
-    Reads the Helm repository's index. Writes the Dockerfile's FROM, the chart
-    requirement and its lock: all of them, or none. Without a version it moves
-    to the newest stable release of the current major version.
+    Reads the Helm repository's index. Writes every place that pins the release:
+    the Dockerfile's FROM, the chart requirement with its lock and copies, and
+    the places of hub.pins; all of them, or none. Without a version it moves to
+    the newest stable release of the current major version.
 
     Examples:
       bump --dry                 look first
       bump                       the newest of this major version
-      bump --major               also to a newer major version
-      bump --to 3.3.7            exactly this one, also an older one
+      bump --major               the newest, even of a newer major version
+      bump --to 3.3.7            exactly this one, even if it is older
 
     Afterwards: commit.
     """

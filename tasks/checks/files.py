@@ -11,7 +11,7 @@ from ..core.output import first_of
 from ..core.settings import CHARTPRESS
 from ..core.yaml_tree import Data, parse
 from ..image.build import arguments_of
-from ..image.inputs import sources_of
+from ..image.inputs import counted_paths
 from ..image.tag import HEAD, history_of, name_image, names_commit
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
@@ -238,9 +238,9 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
     called = name_image(hub, history_of(hub), image)
     if arguments_of(hub, image, called) != arguments_of(hub, image, called._replace(tag=tag, commit=commit)):
         return False
-    paths = (*sources_of(hub, image).all, *(join(hub.root, path) for path in image.spec.paths))
+    paths = (*counted_paths(hub, image), *(join(hub.root, path) for path in image.spec.paths))
     then, now = Tree(hub.git, commit), Tree(hub.git, called.revision or HEAD)
-    return (then.objects(paths), then.attributes(paths)) == (now.objects(paths), now.attributes(paths))
+    return then.written_as(paths) == now.written_as(paths)
 
 
 def stale_problem(where: str, tag: str, computed: str) -> Problem:

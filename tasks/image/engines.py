@@ -39,8 +39,9 @@ from ..tools.git import UNSET, Git
 from ..tools.google import EXPIRED, is_google
 from ..tools.process import find, missing, run_folded
 from ..tools.registry import DockerLogins
-from .build import CONTEXT, Build, ImageBuild, filled_in, inputs_of, name_after_commit, write_contexts
+from .build import CONTEXT, Build, ImageBuild, filled_in, name_after_commit, write_contexts
 from .definition import BakeTarget, bake_fields, cache_fields, definition, from_folder, target_name, with_files_of
+from .inputs import sources_of
 from .proof import LABEL
 from .tree import Tree
 
@@ -177,7 +178,8 @@ class Chartpress:
         clone = _clone(build.hub, scratch / "hub")
         commit = Tree(build.hub.git, Git(clone).read("rev-parse", "HEAD"))
         for one in build.to_build:
-            if one.inputs != inputs_of(build.hub, one, commit):
+            paths = sources_of(build.hub, one.image).all
+            if commit.written_as(paths) != Tree(build.hub.git, str(one.name.revision)).written_as(paths):
                 raise Refused(
                     "chartpress builds from the last commit, which has other files than the one that the tag names",
                     where=one.reference,

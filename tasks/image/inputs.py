@@ -75,26 +75,31 @@ def sources_of(hub: Hub, image: HubImage) -> Sources:
     )
 
 
+def counted_paths(hub: Hub, image: HubImage) -> list[str]:
+    """Return the paths whose change makes another image.
+
+    A context whose changes give the image no new tag (``rebuildOnContextPathChanges: false``) is not among them.
+    """
+    sources, paths = sources_of(hub, image), [join(hub.root, path) for path in image.spec.paths]
+    return [path for path in sources.all if path != sources.context or is_below(path, paths)]
+
+
 def inputs_hash(
     hub: Hub, image: HubImage, tree: Tree, base: str, platform: str, arguments: Sequence[str] | None = None
 ) -> str:
     """Return the SHA-256 of what ``image`` is built from, as 64 hexadecimal digits.
 
-    That is: the names of git's objects at its paths (contexts, Dockerfile, ``paths``), its build arguments and options
-    (``arguments``, else as they are written), ``Base.identity`` and the platforms. Left out are times and owners, which
-    differ from clone to clone, and a context whose changes give the image no new tag
-    (``rebuildOnContextPathChanges: false``).
+    That is: the names of git's objects at ``counted_paths``, its build arguments and options
+    (``arguments``, else as they are written), ``Base.identity`` and the platforms. Times and owners, which differ from
+    clone to clone, are left out.
     """
     spec, sources = image.spec, sources_of(hub, image)
-    objects = tree.objects(sources.all)
-    _require_there(hub, sources, objects)
-    if not is_below(sources.context, [join(hub.root, path) for path in spec.paths]):
-        del objects[sources.context]
+    _require_there(hub, sources, tree.objects(sources.all))
     inputs = {
         "arguments": [dict(spec.build_args), spec.extra_options] if arguments is None else arguments,
         "base": base,
         "dockerfile": sources.dockerfile,
-        "objects": {**objects, **tree.attributes(objects)},
+        "objects": tree.written_as(counted_paths(hub, image)),
         "platform": platform,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

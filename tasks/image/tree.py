@@ -72,6 +72,11 @@ class Tree:
         real = [self.real_path(path) for path in paths]
         return self.objects(file for path in real for file in _attributes_above(path))
 
+    def written_as(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return the objects that decide what :meth:`write` makes of ``paths``, by their paths."""
+        wanted = list(paths)
+        return {**self.objects(wanted), **self.attributes(wanted)}
+
     def real_path(self, path: str) -> str:
         """Return ``path`` with symbolic links followed."""
         return _way(path, self._link_at)[-1]

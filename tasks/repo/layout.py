@@ -202,7 +202,7 @@ def find_layout(search: Search) -> Layout:
             raise
         return found
     images = zip(named.dockerfiles, named.chart.images, strict=True)
-    if any(search.base_of(file, one.arguments) for file, one in images):
+    if _misplaced(named) or any(search.base_of(file, one.arguments) for file, one in images):
         return named
     return _beside_chartpress(search) or named
 
@@ -288,8 +288,7 @@ def _chart_in(search: Search, charts: Sequence[ChartSpec], root: str, file: str)
 def no_hub_image(search: Search, layout: Layout) -> Unusable:
     """Return the fault of a layout none of whose images inherits from z2jh's hub image."""
     chart, file, folder = layout.chart, layout.file, layout.folder
-    misplaced = next((key for key in chart.ignored if key.rpartition(".")[2] == IMAGES), None)
-    if misplaced and not chart.images:
+    if misplaced := _misplaced(layout):
         return Unusable(
             f"{misplaced} stands where chartpress does not read it",
             where=file,
@@ -315,6 +314,12 @@ def no_hub_image(search: Search, layout: Layout) -> Unusable:
         where=", ".join(there or layout.dockerfiles) or file,
         hint=f"write FROM quay.io/jupyterhub/k8s-hub:VERSION, the version being the one{pinned}",
     )
+
+
+def _misplaced(layout: Layout) -> str | None:
+    """Return ``images`` at a level where chartpress does not read them, in a chart that has none."""
+    keys = layout.chart.ignored if not layout.chart.images else ()
+    return next((key for key in keys if key.rpartition(".")[2] == IMAGES), None)
 
 
 def _from_settings(search: Search, images: Iterable[WholeImage]) -> Layout:

@@ -62,6 +62,7 @@ def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
             one["digest"],
             tuple(one["platforms"]),
             one["base"]["digest"],
+            "" if one["digest"] else _gap_of(one["tag"]),
         )
         for one in images
         if one["tag"]
@@ -91,6 +92,11 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
 HERE = Witness(from_registry)
 
 
+def _gap_of(tag: str) -> str:
+    """Return why an image that its registry does not have is not verified: nothing yet, where its commit is planned."""
+    return "" if COMMIT_TO_COME in tag else MISSING
+
+
 def _evidence(hub: Hub, image: HubImage, reference: Reference, found: docker.Answer, base: docker.Answer) -> Evidence:
     known = Evidence(str(reference), str(image.base.reference))
     if isinstance(found, Fault):
@@ -101,7 +107,7 @@ def _evidence(hub: Hub, image: HubImage, reference: Reference, found: docker.Ans
         return known._replace(gap=f"the registry does not have {known.base}")
     known = known._replace(base_digest=base.digest)
     if found is None:
-        return known._replace(platforms=(hub.settings.platform,), gap=MISSING)
+        return known._replace(platforms=(hub.settings.platform,), gap=_gap_of(str(reference)))
     known = known._replace(digest=found.digest, platforms=tuple(found.platforms))
     try:
         prove(reference, found, Base(image.base.reference, base), hub.settings.platform)
