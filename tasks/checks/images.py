@@ -18,7 +18,7 @@ from ..core.settings import FILE
 from ..core.yaml_tree import MERGE, Data, Scalar, Text, Unreadable, load
 from ..image.proof import is_out_of_reach
 from ..repo.charts import requirements
-from ..repo.deploying import deployments, is_encrypted
+from ..repo.deployments import deployments, is_encrypted
 from ..repo.hub import Hub
 from ..repo.values import TAG_KEY, image_at
 from ..tools import docker

@@ -33,10 +33,11 @@ from ..repo.hub import Hub
 from ..repo.remotes import upstream_address
 from ..tools import docker
 from ..tools.command import Command, Output
+from ..tools.denials import EXPIRED
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD
 from ..tools.forges import read_remote
 from ..tools.git import UNSET, Git
-from ..tools.google import EXPIRED, is_google
+from ..tools.google import is_google
 from ..tools.process import find, missing, run_folded
 from ..tools.registry import DockerLogins
 from .build import CONTEXT, Build, ImageBuild, filled_in, name_after_commit, write_contexts

@@ -14,7 +14,7 @@ from ..core.safe_files import temporary_folder
 from ..core.settings import FILE, Accepted, BumpOptions
 from ..core.visible import one_line, visible, without
 from ..image.tree import Tree
-from ..repo.deploying import Deployment, deployments
+from ..repo.deployments import Deployment, deployments
 from ..repo.files import Committed
 from ..repo.hub import Hub, helm_repository
 from ..repo.remotes import Review, find_review, fork_point

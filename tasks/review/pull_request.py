@@ -10,8 +10,8 @@ from ..core import output
 from ..core.faults import Fault, Refused
 from ..core.plan import PUSHED, Action, Fact, Values
 from ..core.visible import one_line
-from ..repo.deploying import expected_labels
 from ..repo.hub import Hub
+from ..repo.labeler import expected_labels
 from ..repo.remotes import Review, base_here
 from ..tools.command import Command
 from ..tools.forges import CLOSED, GITHUB, ForgeRequest, GitHub, opening_address, starts_no_workflow

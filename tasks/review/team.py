@@ -18,10 +18,11 @@ from ..core.safe_files import is_inside, is_passable
 from ..core.settings import FILE
 from ..core.visible import one_line
 from ..image.tag import render
-from ..repo.deploying import HUBPLOY_FILE, PullRequestPaths, expected_labels, labels_of
+from ..repo.deployments import HUBPLOY_FILE
 from ..repo.files import FileEdit, edit_action, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
+from ..repo.labeler import PullRequestPaths, expected_labels, labels_of
 from ..repo.remotes import PRODUCTION, Review, find_review, upstream_address
 from ..tools.forges import GITHUB, read_remote
 from ..tools.google import is_google

@@ -21,7 +21,7 @@ from typing import NamedTuple, TypeAlias
 from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from ..core.names import Reference, short_platform
 from .command import MALFORMED, Command, Output, mentions
-from .google import denied
+from .denials import denied
 from .process import TooSlow, ask_all, capture, run_checked, run_folded
 from .registry import (
     FoundImage,

@@ -1,20 +1,13 @@
-"""Google Cloud: who is signed in, the commands that sign in and let Docker use it, and what a registry's denial means.
-
-A denial is told in the words of Docker, gcloud and Artifact Registry
-(https://cloud.google.com/artifact-registry/docs/troubleshooting).
-"""
+"""Google Cloud: who is signed in, and the commands that sign in and let Docker use it."""
 
 from __future__ import annotations
 
 import base64
 import json
 import os
-import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-from ..core.faults import DOOR, Denied, ProgramFailed, Unusable
+from ..core.faults import Denied, ProgramFailed, Unusable
 from ..core.safe_files import read_file
 from .command import MALFORMED, Command
 from .process import attend, run_checked
@@ -25,17 +18,6 @@ GOOGLE_HOSTS = ("gcr.io",)
 # https://cloud.google.com/docs/authentication/application-default-credentials
 _KEY_USER, _PACKED_KEY_USER = "_json_key", "_json_key_base64"
 _ADC_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
-# Each takes the place of whoever is signed in.
-_OVERRIDES = (
-    "CLOUDSDK_AUTH_ACCESS_TOKEN",
-    "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
-    "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
-    "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT",
-    "CLOUDSDK_CORE_ACCOUNT",
-)
-_RESOURCE = r"projects/(?P<project>[\w.:-]+)/locations/(?P<location>[\w-]+)/repositories/(?P<repository>[\w-]+)"
-_HELPER_PROGRAM = r"docker-credential-[\w.-]+"
-EXPIRED = r"(?i)expired|\b401\b|unauthorized|unauthenticated|authorization failed|failed to fetch oauth token"
 
 
 def is_google(host: str) -> bool:
@@ -111,56 +93,3 @@ def run_login(command: Command) -> None:
     """Run a login, on the terminal where there is one."""
     if attend(command):
         raise Denied("signing in to Google Cloud failed", where="gcloud", hint=str(command))
-
-
-def denied(words: str, host: str) -> Denied:
-    """Return the fault for a denial."""
-    what, hint = next(_readings(words, host))
-    return Denied(what, where=host, hint=hint)
-
-
-def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
-    """Yield what the denial means and how to fix it, the narrowest reading first."""
-    said = words.lower()
-    if "reauth" in said or "invalid_rapt" in said or "invalid_grant" in said:
-        yield f"Google asks you to sign in again: {words}", "gcloud auth login"
-    if "docker-credential-" in said and "executable file not found" in said:
-        yield from _helper_missing(words)
-    if "error getting credentials" in said:
-        yield f"Docker's credential helper does not respond: {words}", f"{DOOR} auth"
-    if os.environ.get("SUDO_USER") and os.geteuid() == 0:
-        yield f"root is not signed in, {os.environ['SUDO_USER']} may be: {words}", "run it without sudo"
-    override = next((name for name in _OVERRIDES if os.environ.get(name)), None)
-    if override and is_google(host):
-        yield f"{override} is set in place of whoever is signed in: {words}", f"unset {override}"
-    sign_in = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
-    if "unauthenticated request" in said:
-        yield f"not signed in to the registry: {words}", sign_in
-    if "uploadartifacts" in said or "downloadartifacts" in said or "may not exist" in said:
-        any_of = "the account is wrong or lacks the role artifactregistry.writer, or the repository does not exist"
-        yield f"{any_of}: {words}", _describe(words)
-    if "name_unknown" in said or "name unknown" in said or "repository name not known" in said:
-        yield f"no such repository: {words}", _describe(words) if is_google(host) else f"docker login {host}"
-    yield f"the registry denied access: {words}", sign_in
-
-
-def _helper_missing(words: str) -> Iterator[tuple[str, str]]:
-    docker = shutil.which("docker") or ""
-    if docker.startswith("/snap/"):
-        yield (
-            f"Docker from a snap cannot reach its credential helper: {words}",
-            "install Docker Engine instead of the snap: https://docs.docker.com/engine/install/",
-        )
-    helper = re.search(_HELPER_PROGRAM, words)
-    name = helper[0] if helper else "gcloud"
-    yield f"Docker's credential helper is not on PATH: {words}", f"put the folder of {name} on PATH"
-
-
-def _describe(words: str) -> str:
-    found = re.search(_RESOURCE, words)
-    if not found:
-        return "gcloud auth list; gcloud artifacts repositories list"
-    return (
-        f"gcloud auth list; gcloud artifacts repositories describe {found['repository']} "
-        f"--location={found['location']} --project={found['project']}"
-    )

@@ -28,7 +28,7 @@ from ..core.http import Address, Answer, Connections, HttpRequest, Limits, basic
 from ..core.names import DOCKER_HUB, Reference, short_platform
 from ..core.safe_files import read_file
 from .command import MALFORMED, Command
-from .google import denied
+from .denials import denied
 from .process import ask_all, capture
 from .reach import require_registry
 

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.core.faults import Unusable
 from tasks.core.settings import DeploymentSetting, Settings
-from tasks.repo.deploying import Deployment, deployments, is_encrypted
+from tasks.repo.deployments import Deployment, deployments, is_encrypted
 from tasks.repo.hub import Hub, open_hub_around
 from tests.support.layouts import make_cal_icor_like
 

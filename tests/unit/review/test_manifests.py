@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from tasks.core.settings import Accepted
-from tasks.repo.deploying import Deployment
+from tasks.repo.deployments import Deployment
 from tasks.review.manifests import Change, Difference, compare, looks_secret
 from tasks.review.preview import Outcome, Preview
 from tasks.review.rendering import Refusal

@@ -1,11 +1,7 @@
-"""How a team deploys: the labels that actions/labeler gives a pull request, and the deployments of the chart.
+"""The labels that actions/labeler will give a pull request, by its file.
 
-The labeler's file is read in the format of its versions up to 4 (https://github.com/actions/labeler/tree/v4), and in
-that of the versions since 5 (https://github.com/actions/labeler/tree/v5#match-object).
-
-The layout of deployments is hubploy's (https://github.com/berkeley-dsep-infra/hubploy): ``NAME/hubploy.yaml``,
-``NAME/config/`` with ``common.yaml`` and a file for each environment, and ``NAME/secrets/``. It installs the release
-``NAME-ENVIRONMENT`` into the namespace of that name.
+It is read in the format of the versions up to 4 (https://github.com/actions/labeler/tree/v4), and in that of the
+versions since 5 (https://github.com/actions/labeler/tree/v5#match-object).
 """
 
 from __future__ import annotations
@@ -13,24 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import groupby
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from wcmatch import glob
 
-from ..core.faults import Unusable, nearest
+from ..core.faults import Unusable
 from ..core.yaml_tree import Data, load
-from .files import Files, join
+from .files import Files
 from .hub import Hub
 from .remotes import Review, base_here
 
-HUBPLOY_FILE = "hubploy.yaml"
-_COMMON = "common"
-_CONFIG = re.compile(r"(?P<folder>.+)/(?P<kind>config|secrets)/(?P<name>[^/]+)\.ya?ml")
-# What git-crypt and sops (https://getsops.io/docs/#encrypting-yaml) write.
-_GIT_CRYPT = b"\0GITCRYPT\0"
-_SOPS = re.compile(rb"^sops:\s*$|^\s*\"?mac\"?: *\"?ENC\[", re.MULTILINE)
 # The action's own default, and the other ending of YAML files.
 LABELER_FILES = (".github/labeler.yml", ".github/labeler.yaml")
 _GLOBS = glob.GLOBSTAR | glob.BRACE | glob.EXTGLOB | glob.FORCEUNIX
@@ -160,48 +149,3 @@ def _texts(value: Data) -> list[str]:
     if len(texts) == len(_items(value)):
         return texts
     raise TypeError("a glob is not text")
-
-
-class Deployment(NamedTuple):
-    """One installation of the chart, with its values files, the strongest last, besides the chart's own."""
-
-    name: str
-    values: tuple[str, ...]
-    namespace: str
-    release: str
-
-
-def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
-    """Return the deployments of the settings, else those that hubploy would install, else the chart alone."""
-    said = (
-        Deployment(one.name, one.values, one.namespace or one.name, one.release or one.name)
-        for one in hub.settings.deployments
-    )
-    alone = Deployment(hub.chart.name, (), hub.chart.name, hub.chart.name)
-    found = tuple(said) or tuple(_of_hubploy(hub)) or (alone,)
-    known = {one.name: one for one in found}
-    for name in names:
-        if name not in known:
-            near = nearest(name, known)
-            hint = f"did you mean --deployment {near}?" if near else f"the deployments are: {', '.join(known)}"
-            raise Unusable(f"there is no deployment {name}", where=hub.git.folder, hint=hint)
-    return tuple(known[name] for name in dict.fromkeys(names)) or found
-
-
-def is_encrypted(data: bytes) -> bool:
-    """Whether sops or git-crypt has encrypted a file that holds ``data``."""
-    return data.startswith(_GIT_CRYPT) or bool(_SOPS.search(data))
-
-
-def _of_hubploy(hub: Hub) -> Iterator[Deployment]:
-    marks = hub.git.names("ls-files", "-z", "--", f":(glob)**/{HUBPLOY_FILE}")
-    folders = {path.rpartition("/")[0] for path in marks} - {""}
-    listed = hub.git.names("ls-files", "-z", "--", *sorted(folders)) if folders else ()
-    fitting = [found for path in sorted(listed) if (found := _CONFIG.fullmatch(path)) and found["folder"] in folders]
-    for folder, group in groupby(fitting, key=lambda found: found["folder"]):
-        files = {(found["kind"], found["name"]): found[0] for found in group}
-        for environment in sorted(name for kind, name in files if kind == "config" and name != _COMMON):
-            # hubploy gives helm what all environments share first.
-            order = [(kind, name) for name in (_COMMON, environment) for kind in ("config", "secrets")]
-            name = f"{folder.rpartition('/')[2]}-{environment}"
-            yield Deployment(name, tuple(join(files[one]) for one in order if one in files), name, name)
