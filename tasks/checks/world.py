@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..core.faults import Fault, Refused, Unreachable, Unusable
+from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left
 from ..image.build import arguments_of
 from ..image.inputs import inputs_hash, working_files
@@ -159,7 +159,8 @@ class World:
         answers = (self.answers[own] for own in map(self.own, self.hub.images) if own)
         for fault in (self.releases.fault, *answers):
             if isinstance(fault, Fault):
-                raise fault
+                hint = f"{fault.hint}; or compare files and git alone: {DOOR} check --offline"
+                raise type(fault)(fault.what, where=fault.where, hint=hint)
 
     def _is_up_to_date(self, image: HubImage) -> bool:
         own = self.own(image)

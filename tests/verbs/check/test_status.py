@@ -128,6 +128,7 @@ def test_a_registry_that_gives_no_answer_leaves_the_rest_to_be_seen(settled: Hub
     result = run_task("check", cwd=settled.path)
     assert (result.code, result.out) == (4, "")
     assert len(result.err.splitlines()) == 2
+    assert result.err.endswith("; or compare files and git alone: invoke check --offline\n")
 
 
 def test_a_helm_repository_that_gives_no_answer(tmp_path: Path) -> None:
