@@ -7,7 +7,6 @@ from invoke.tasks import task
 
 from .core import github_actions, output
 from .core.faults import DOOR
-from .core.plan import Plan
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .core.settings import BuildOptions, BumpOptions, CommitOptions
 from .core.visible import one_line
@@ -93,8 +92,7 @@ def rehearse(
             plan = stage.plan(bump, build, commit)
             rehearsed.show_plan(plan)
             # After a fault there is nothing to continue: the stage is gone.
-            rehearsed.carry_out(
-                plan, more=lambda: {"steps": plan.step_reports(), **stage.report()}, perform=Plan.perform
-            )
+            plan.perform()
+            rehearsed.tell(plan, more=lambda: {"steps": plan.step_reports(), **stage.report()})
             if not json:
                 stage.show()

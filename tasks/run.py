@@ -30,7 +30,7 @@ _MOST_DIGITS = 20
 _left: dict[Path, Hub] = {}
 
 
-def perform(plan: Plan) -> None:
+def _perform(plan: Plan) -> None:
     """Carry the plan out; where that fails, say where things stand and how to go on."""
     try:
         plan.perform()
@@ -48,13 +48,7 @@ class Run(NamedTuple):
     dry: bool
     json: bool
 
-    def carry_out(
-        self,
-        plan: Plan,
-        leaves: Hub | None = None,
-        more: Callable[[], Mapping[str, Any]] = dict,
-        perform: Callable[[Plan], None] = perform,
-    ) -> None:
+    def carry_out(self, plan: Plan, leaves: Hub | None = None, more: Callable[[], Mapping[str, Any]] = dict) -> None:
         """Show the plan when dry, else perform it; then report it, with what ``more`` adds to the JSON.
 
         ``leaves`` is the repository as the plan will leave it, where it changes that.
@@ -64,7 +58,11 @@ class Run(NamedTuple):
             plan.require_possible()
             _left[self.hub.git.folder] = leaves or self.hub
         else:
-            perform(plan)
+            _perform(plan)
+        self.tell(plan, more)
+
+    def tell(self, plan: Plan, more: Callable[[], Mapping[str, Any]] = dict) -> None:
+        """Report a plan that was shown or performed, with what ``more`` adds to the JSON."""
         if github_actions.is_listening():
             github_actions.tell(github_actions.of_plan(plan.report(), changed=plan.changes_something, dry=self.dry))
         if self.json:
@@ -81,7 +79,7 @@ class Run(NamedTuple):
 
         def carry_out(plan: Plan) -> None:
             agree(self, plan)
-            perform(plan)
+            _perform(plan)
             output.say("\n".join(plan.summary()))
 
         with begin(self.hub, options, carry_out, dry=self.dry, ask=ask) as start:
