@@ -14,12 +14,14 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ..core.faults import Denied, Fault, Unusable
 from ..core.names import Reference
+from ..core.output import first_of
 from ..core.settings import FILE
 from ..core.yaml_tree import MERGE, Data, Scalar, Text, Unreadable, load
 from ..image.proof import is_out_of_reach
 from ..repo.charts import requirements
-from ..repo.deployments import deployments, is_encrypted
+from ..repo.deployments import deployments
 from ..repo.hub import Hub
+from ..repo.secrets import is_encrypted
 from ..repo.values import TAG_KEY, image_at
 from ..tools import docker
 from .problems import MOST_NAMED, Code, Problem, Severity, Unchecked
@@ -120,9 +122,8 @@ def _unanswered(answers: Mapping[Reference, docker.Answer]) -> Iterator[Unchecke
             silent.setdefault((one.host, answer.what), []).append(one)
             hints[one.host, answer.what] = answer.hint
     for (host, what), images in silent.items():
-        more = f" and {len(images) - MOST_NAMED} more" if len(images) > MOST_NAMED else ""
-        names = ", ".join(map(str, images[:MOST_NAMED]))
-        yield Unchecked(f"whether {host} has {names}{more}: {what}", hints[host, what])
+        names = first_of([*map(str, images)], MOST_NAMED)
+        yield Unchecked(f"whether {host} has {names}: {what}", hints[host, what])
 
 
 def _named_images(hub: Hub, chart_values: Data) -> Iterator[NamedImage | Unchecked]:

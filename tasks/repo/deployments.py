@@ -19,9 +19,6 @@ from .hub import Hub
 HUBPLOY_FILE = "hubploy.yaml"
 _COMMON = "common"
 _CONFIG = re.compile(r"(?P<folder>.+)/(?P<kind>config|secrets)/(?P<name>[^/]+)\.ya?ml")
-# What git-crypt and sops (https://getsops.io/docs/#encrypting-yaml) write.
-_GIT_CRYPT = b"\0GITCRYPT\0"
-_SOPS = re.compile(rb"^sops:\s*$|^\s*\"?mac\"?: *\"?ENC\[", re.MULTILINE)
 
 
 class Deployment(NamedTuple):
@@ -48,11 +45,6 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
             hint = f"did you mean --deployment {near}?" if near else f"the deployments are: {', '.join(known)}"
             raise Unusable(f"there is no deployment {name}", where=hub.git.folder, hint=hint)
     return tuple(known[name] for name in dict.fromkeys(names)) or found
-
-
-def is_encrypted(data: bytes) -> bool:
-    """Whether sops or git-crypt has encrypted a file that holds ``data``."""
-    return data.startswith(_GIT_CRYPT) or bool(_SOPS.search(data))
 
 
 def _of_hubploy(hub: Hub) -> Iterator[Deployment]:

@@ -24,6 +24,7 @@ LARGEST = 64 * 1024
 _LIKELY = 16 * 1024
 # https://github.com/AGWA/git-crypt/blob/master/doc/git-crypt.md and https://getsops.io/docs/
 _GIT_CRYPT, _SOPS = b"\0GITCRYPT\0", "sops"
+_SOPS_YAML = re.compile(rb"^sops:\s*$|^\s*\"?mac\"?: *\"?ENC\[", re.MULTILINE)
 # The beginning of an encrypted value, or of a reference to one.
 _NO_SECRET = ("ENC[", "<", "$", "{", "%")
 _SHORTEST_PASSWORD = 8
@@ -44,6 +45,11 @@ _GOOGLES_SECRETS = {
 def is_likely_credential(path: str, size: int) -> bool:
     """Whether a file of that path and size is worth unpacking for :func:`credential_in` before it is written out."""
     return size <= _LIKELY or (size <= LARGEST and bool(_NAMED.match(f"/{path}")))
+
+
+def is_encrypted(data: bytes) -> bool:
+    """Whether sops or git-crypt has encrypted a file that holds ``data``."""
+    return data.startswith(_GIT_CRYPT) or bool(_SOPS_YAML.search(data))
 
 
 def credential_in(path: str, data: bytes) -> str | None:

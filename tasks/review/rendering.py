@@ -17,9 +17,10 @@ from ..image.tree import Tree, snapshot
 from ..releases.index import Index, Release
 from ..releases.repository import HelmRepository
 from ..repo.charts import Requirement, requirements
-from ..repo.deployments import Deployment, deployments, is_encrypted
+from ..repo.deployments import Deployment, deployments
 from ..repo.files import join
 from ..repo.hub import Hub, open_repository, release_of
+from ..repo.secrets import is_encrypted
 from ..repo.values import PinnedImage, image_at, with_image
 from ..tools import helm
 from ..tools.command import Output
