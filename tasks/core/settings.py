@@ -323,12 +323,13 @@ def require_readable(file: Path) -> None:
 
 
 @contextlib.contextmanager
-def read_by_invoke(file: Path | None) -> Iterator[None]:
-    """Let Invoke read ``file`` in the block, None for its own files alone; raise FileNotFoundError or Unusable."""
+def read_by_invoke(file: Path | None) -> Iterator[bytes]:
+    """Let Invoke read ``file`` in the block, None for its own files alone; raise FileNotFoundError or Unusable.
+
+    Yields the file's bytes.
+    """
     try:
-        if file is not None:
-            read_file(file, _LARGEST_FILE)
-        yield
+        yield b"" if file is None else read_file(file, _LARGEST_FILE)
     except FileNotFoundError:
         raise
     except _INVOKE_ERRORS as err:
@@ -337,8 +338,8 @@ def read_by_invoke(file: Path | None) -> Iterator[None]:
 
 
 def _section_in(file: Path) -> dict[str, Any]:
-    with contextlib.suppress(FileNotFoundError), read_by_invoke(file):
-        return section_in(read_file(file))
+    with contextlib.suppress(FileNotFoundError), read_by_invoke(file) as data:
+        return section_in(data)
     return {}
 
 

@@ -54,8 +54,7 @@ def next_steps(
     branch, base = hub.branch or "HEAD", review.base
     start = f"{review.upstream}/{base}" if review.is_fork and review.upstream in review.remotes.names else base
     wanted = request or f"{branch} (git log --patch {start}..{branch})"
-    names = {"version": hub.version, "branch": branch, "pull_request": wanted}
-    told = tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
+    told = _steps_of_setting(hub, hub.version, branch, wanted)
     if not pushes:
         push = f"{DOOR} release" if hub.settings.push else f"remove hub.push from {FILE}, then {DOOR} release"
         return (f"Push the image and set it in the values, which still name the old one: {push}",)
@@ -74,11 +73,16 @@ def next_steps(
 def _usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
     version, request = "VERSION", "the pull request"
     branch = render(hub.settings.branch, {"version": version}, "hub.branch")
-    names = {"version": version, "branch": branch, "pull_request": request}
-    told = tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
+    told = _steps_of_setting(hub, version, branch, request)
     labels = labels_of(hub.files, PullRequestPaths(hub.managed, branch, review.base))
     planned = hub.with_commit(branch, hub.managed)
     return told or tuple(_shown_by(planned, review, request, tuple(dict.fromkeys((*hub.settings.labels, *labels)))))
+
+
+def _steps_of_setting(hub: Hub, version: str, branch: str, request: str) -> tuple[str, ...]:
+    """Return the steps of the setting, filled in."""
+    names = {"version": version, "branch": branch, "pull_request": request}
+    return tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
 
 
 def deployments_in_use(hub: Hub) -> tuple[StagedDeployment, ...]:
