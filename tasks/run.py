@@ -94,17 +94,16 @@ class Run(NamedTuple):
 @contextlib.contextmanager
 def open_run(context: Context, *, repo: str | None, json: bool, writes: bool = True) -> Iterator[Run]:
     """Read the settings and open the hub repository for one task, alone in it where it writes and is not dry."""
-    from .repo import files
-    from .repo import hub as hubs
+    from .repo import files, hub
 
     configured = section_of({SECTION: context.config.get(SECTION)})
     inside = Path(read_settings(configured, repo=repo).repo or ".").expanduser()
-    hub = hubs.open_hub_around(inside, lambda top: read_settings(configured, top / FILE, repo=repo))
+    found = hub.open_hub_around(inside, lambda top: read_settings(configured, top / FILE, repo=repo))
     dry = bool(context.config.run.dry)
-    run = Run(_left.get(hub.git.folder, hub) if dry and writes else hub, dry, json)
-    with contextlib.nullcontext() if dry or not writes else one_run_at_a_time(hub.git.git_dir) as stopped:
+    run = Run(_left.get(found.git.folder, found) if dry and writes else found, dry, json)
+    with contextlib.nullcontext() if dry or not writes else one_run_at_a_time(found.git.git_dir) as stopped:
         if stopped:
-            files.sweep(hub.git)
+            files.sweep(found.git)
         yield run
 
 

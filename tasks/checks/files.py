@@ -10,8 +10,7 @@ from ..core.names import Reference
 from ..core.output import first_of
 from ..core.settings import CHARTPRESS
 from ..core.yaml_tree import Data, parse
-from ..image.build import arguments_of
-from ..image.inputs import counted_paths
+from ..image.inputs import arguments_of, counted_paths
 from ..image.tag import HEAD, history_of, name_image, names_commit
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
@@ -21,7 +20,7 @@ from ..repo.hub import Hub, HubImage
 from ..repo.pins import Kind, Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace, image_at
 from ..repo.yaml_edit import reach, text_at
-from .problems import MOST_NAMED, Code, Problem, Severity, Unchecked
+from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 
 _OTHER_PLACES = (Kind.COPY, Kind.PIN)
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
@@ -29,6 +28,11 @@ _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
 _DEEPEST = 12
 # What may be a commit in a tag of any template.
 _HEXADECIMAL = re.compile(r"[0-9a-f]{6,64}")
+
+
+def find_problems_offline(hub: Hub) -> Findings:
+    """Return what is inconsistent as far as the files and git tell."""
+    return Findings.of((*known_base_problems(hub), *file_problems(hub)), hub.settings.accept)
 
 
 def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem | Unchecked]:

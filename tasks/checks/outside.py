@@ -25,7 +25,6 @@ from .files import (
     base_problem,
     differing_base_problems,
     file_problems,
-    known_base_problems,
     override_problems,
     stale_problem,
 )
@@ -37,10 +36,8 @@ from .world import World, look
 _TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
 
 
-def find_problems(hub: Hub, *, offline: bool) -> Findings:
+def find_problems(hub: Hub) -> Findings:
     """Return every inconsistency; raise the fault of the Helm repository or a registry of ours that does not answer."""
-    if offline:
-        return Findings.of((*known_base_problems(hub), *file_problems(hub)), hub.settings.accept)
     return survey(hub, needs_answers=True)[1]
 
 

@@ -7,9 +7,8 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from ..core.faults import Unusable, nearest
-from ..core.settings import FILE, Accepted
+from ..core.settings import FILE, VALUES_INVALID, Accepted
 from ..core.visible import one_line
-from ..review.rendering import VALUES_INVALID
 
 # How many of several names a message tells.
 MOST_NAMED = 3

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left
-from ..image.build import arguments_of
-from ..image.inputs import inputs_hash, working_files
+from ..image.inputs import arguments_of, inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label, is_out_of_reach
 from ..image.tag import HEAD, depends_on, history_of, name_image, names_commit
 from ..image.tree import Tree
 from ..releases.index import Index, Release, choose, newest
 from ..releases.repository import HelmRepository
-from ..repo.hub import Hub, HubImage, open_repository, release_of
+from ..repo.dependency import open_repository, release_of
+from ..repo.hub import Hub, HubImage
 from ..repo.values import image_at
 from ..review.rendering import Refusal, refused_values
 from ..tools import docker

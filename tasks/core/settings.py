@@ -75,6 +75,10 @@ class DeploymentSetting(NamedTuple):
     release: str | None = None
 
 
+# The code of values that the chart refuses: a problem of a check, and of a preview.
+VALUES_INVALID = "values-invalid"
+
+
 class Accepted(NamedTuple):
     """Problems that are intended: their code, and a pattern that their file fits; None for every file."""
 

@@ -18,9 +18,9 @@ from ..tools import docker
 from ..tools.command import current_folder
 from ..tools.docker import Builder
 from ..tools.registry import FoundImage
-from .inputs import INPUTS_LABEL, inputs_hash, sources_of, working_files, write_files
+from .inputs import INPUTS_LABEL, arguments_of, inputs_hash, sources_of, working_files, write_files
 from .proof import LABEL, Base, Proof, inputs_label, prove, tag_fact
-from .tag import COMMIT_TO_COME, HEAD, ImageName, history_of, name_image, names_commit, render
+from .tag import COMMIT_TO_COME, HEAD, ImageName, history_of, name_image, names_commit
 from .tree import Tree
 
 # An image's status: (to be) built, under the tag of another commit until it is retagged, in the registry already,
@@ -299,18 +299,3 @@ def inputs_of(hub: Hub, one: ImageBuild, tree: Tree) -> str:
     # Where the tag names a commit, the commit and the tag in build arguments belong to the inputs.
     arguments = arguments_of(hub, one.image, one.name) if names_commit(hub.settings.tag) else None
     return inputs_hash(hub, one.image, tree, one.base.identity, one.platform, arguments)
-
-
-def arguments_of(hub: Hub, image: HubImage, name: ImageName) -> list[str]:
-    """Return the build arguments and extra options of ``image`` as one list, for the hash of its inputs."""
-    build_args, options = filled_in(hub, image, name)
-    return [*(f"{key}={value}" for key, value in build_args.items()), *options]
-
-
-def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str], list[str]]:
-    """Return the build arguments and extra options of ``image``, the names in them filled in as chartpress does."""
-    spec = image.spec
-    names = {"LAST_COMMIT": name.commit, "TAG": name.tag, "BRANCH": hub.branch or ""}
-    where = f"{hub.config_file}: images.{spec.key}"
-    arguments = {key: render(value, names, f"{where}.buildArgs") for key, value in spec.build_args.items()}
-    return arguments, [render(option, names, f"{where}.extraBuildCommandOptions") for option in spec.extra_options]

@@ -23,13 +23,11 @@ from typing import Any, NoReturn
 
 from ..core.faults import DOOR, Unusable
 from ..core.names import Reference, is_tag
-from ..core.settings import ATTESTATIONS, CACHE_INLINE, CACHE_OFF, CACHE_ON
+from ..core.settings import ATTESTATIONS
 from ..core.visible import bake_literal
 from ..repo.hub import Hub, HubImage
 from ..repo.values import image_at
-from ..tools.docker import DOCKER_DRIVER, Builder
 
-CACHE_TAG = "buildcache"
 _NO_PROVENANCE = "type=provenance,disabled=true"
 # Field of the bake file, by the option that may be given again and again.
 _LISTS = {
@@ -153,23 +151,6 @@ def from_folder(context: str, way: str) -> str:
     """Return a named build context, a local one by a path that begins with ``way``."""
     folder = context_folder(context)
     return context if folder is None else context.replace(folder, way + folder, 1)
-
-
-def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> dict[str, list[str]]:
-    """Return the fields of a bake target that take ``image``'s layers from the shared cache, and write them to it.
-
-    BuildKit reports a missing cache, and builds. An image that is not pushed is not shared either.
-    """
-    mode = hub.settings.cache
-    if mode == CACHE_OFF:
-        return {}
-    if mode == CACHE_INLINE or (mode == CACHE_ON and builder.driver == DOCKER_DRIVER):
-        sources, target = pinned_images(hub, image), "type=inline"
-    else:
-        kept = Reference(image.spec.name, CACHE_TAG)
-        sources, target = [kept], f"type=registry,ref={kept},mode=max,ignore-error=true"
-    fields = {"cache-from": [f"type=registry,ref={source}" for source in sources], "cache-to": [target] if push else []}
-    return {name: values for name, values in fields.items() if values}
 
 
 def pinned_images(hub: Hub, image: HubImage) -> list[Reference]:

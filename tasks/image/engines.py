@@ -26,28 +26,29 @@ from ..core import output
 from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable, nearest
 from ..core.names import Reference
 from ..core.safe_files import temporary_folder
-from ..core.settings import CACHE_OFF, CHARTPRESS, BuildOptions
+from ..core.settings import CACHE_INLINE, CACHE_OFF, CACHE_ON, CHARTPRESS, BuildOptions
 from ..core.visible import keep_secret
 from ..repo.files import SCRATCH
-from ..repo.hub import Hub
+from ..repo.hub import Hub, HubImage
 from ..repo.remotes import upstream_address
 from ..tools import docker
 from ..tools.command import Command, Output
 from ..tools.denials import EXPIRED
-from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD
+from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
 from ..tools.forges import read_remote
 from ..tools.git import UNSET, Git
 from ..tools.google import is_google
 from ..tools.process import find, missing, run_folded
 from ..tools.registry import DockerLogins
-from .build import CONTEXT, Build, ImageBuild, filled_in, name_after_commit, write_contexts
-from .definition import BakeTarget, bake_fields, cache_fields, definition, from_folder, target_name, with_files_of
-from .inputs import sources_of
+from .build import CONTEXT, Build, ImageBuild, name_after_commit, write_contexts
+from .definition import BakeTarget, bake_fields, definition, from_folder, pinned_images, target_name, with_files_of
+from .inputs import filled_in, sources_of
 from .proof import LABEL
 from .tree import Tree
 
 BUILDX = "buildx"
 # The folder, below a scratch folder, that build contexts are written into and Cloud Build uploads.
+_CACHE_TAG = "buildcache"
 _UPLOAD = "upload"
 # https://cloud.google.com/build/docs/cloud-builders; it brings buildx, whose builder there is the docker driver.
 _STEP_IMAGE = "gcr.io/cloud-builders/docker"
@@ -302,6 +303,23 @@ def _target(build: Build, one: ImageBuild, *, no_cache: bool, shared: bool) -> B
         attest=hub.settings.attest if build.pushes else (),
         extra={**cache, **fields},
     )
+
+
+def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> dict[str, list[str]]:
+    """Return the fields of a bake target that take ``image``'s layers from the shared cache, and write them to it.
+
+    BuildKit reports a missing cache, and builds. An image that is not pushed is not shared either.
+    """
+    mode = hub.settings.cache
+    if mode == CACHE_OFF:
+        return {}
+    if mode == CACHE_INLINE or (mode == CACHE_ON and builder.driver == DOCKER_DRIVER):
+        sources, target = pinned_images(hub, image), "type=inline"
+    else:
+        kept = Reference(image.spec.name, _CACHE_TAG)
+        sources, target = [kept], f"type=registry,ref={kept},mode=max,ignore-error=true"
+    fields = {"cache-from": [f"type=registry,ref={source}" for source in sources], "cache-to": [target] if push else []}
+    return {name: values for name, values in fields.items() if values}
 
 
 def _push(build: Build, command: Callable[..., Command], *, cached: bool) -> None:

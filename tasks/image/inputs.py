@@ -21,6 +21,7 @@ from ..repo.files import behind_links, bytes_to_be, is_below, join
 from ..repo.hub import Hub, HubImage
 from ..repo.secrets import LARGEST, credential_in, is_likely_credential
 from .definition import context_folder, local_contexts
+from .tag import ImageName, render
 from .tree import Tree, snapshot
 
 INPUTS_LABEL = "io.github.hubpress.inputs"
@@ -103,6 +104,21 @@ def inputs_hash(
         "platform": platform,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def arguments_of(hub: Hub, image: HubImage, name: ImageName) -> list[str]:
+    """Return the build arguments and extra options of ``image`` as one list, for the hash of its inputs."""
+    build_args, options = filled_in(hub, image, name)
+    return [*(f"{key}={value}" for key, value in build_args.items()), *options]
+
+
+def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str], list[str]]:
+    """Return the build arguments and extra options of ``image``, the names in them filled in as chartpress does."""
+    spec = image.spec
+    names = {"LAST_COMMIT": name.commit, "TAG": name.tag, "BRANCH": hub.branch or ""}
+    where = f"{hub.config_file}: images.{spec.key}"
+    arguments = {key: render(value, names, f"{where}.buildArgs") for key, value in spec.build_args.items()}
+    return arguments, [render(option, names, f"{where}.extraBuildCommandOptions") for option in spec.extra_options]
 
 
 def working_files(hub: Hub, images: Iterable[HubImage]) -> AbstractContextManager[Tree]:

@@ -28,9 +28,10 @@ from ..core.yaml_tree import parse
 from ..image.proof import Base
 from ..image.tree import SUBMODULE, submodule_names
 from ..repo.charts import ChartSpec, read_chartpress
+from ..repo.dependency import helm_repository, open_repository
 from ..repo.edits import PinnedPlace, image_edits
 from ..repo.files import FileEdit, WorkingTree, require
-from ..repo.hub import Hub, helm_repository, open_hub, open_repository
+from ..repo.hub import Hub, open_hub
 from ..repo.remotes import PRODUCTION, find_review
 from ..repo.values import image_at
 from ..repo.yaml_edit import text_at, with_scalars

@@ -22,6 +22,7 @@ from ..core.plan import Action, Fact
 from ..core.safe_files import clear_away, read_file
 from ..core.settings import Settings
 from ..tools.git import Git
+from ..tools.process import Pool, answer_of
 
 # Lines that may be a chart's list of dependencies, or a marker.
 _TELLING = ("^dependencies:", "hubpress:", "renovate:")
@@ -176,16 +177,19 @@ class Listing(NamedTuple):
         """Ask git."""
         patterns = dict.fromkeys([*(one.file for one in settings.values), *(one.file for one in settings.pins)])
         words = [word for text in _TELLING for word in ("-e", text)]
-        return cls(
-            tuple(dict.fromkeys(git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard"))),
-            {
-                pattern: git.names("ls-files", "-z", "--", f":(glob){pattern}")
-                if is_glob(pattern)
-                else (behind_links(git.folder, pattern),)
-                for pattern in patterns
-            },
-            git.ask("grep", "-I", "--files-with-matches", "-z", "--full-name", "--basic-regexp", *words).names,
-        )
+        search = ("grep", "-I", "--files-with-matches", "-z", "--full-name", "--basic-regexp", *words)
+        with Pool() as pool:
+            telling = pool.submit(git.ask, *search)
+            return cls(
+                tuple(dict.fromkeys(git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard"))),
+                {
+                    pattern: git.names("ls-files", "-z", "--", f":(glob){pattern}")
+                    if is_glob(pattern)
+                    else (behind_links(git.folder, pattern),)
+                    for pattern in patterns
+                },
+                answer_of(telling).names,
+            )
 
 
 def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact] = ()) -> Action:

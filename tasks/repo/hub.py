@@ -11,8 +11,7 @@ from typing import NamedTuple
 from ..core.faults import Refused, Unusable, nearest
 from ..core.names import Reference
 from ..core.settings import Settings
-from ..releases.index import Index, Release, pinned_release, release_with_image
-from ..releases.repository import HelmRepository
+from ..releases.index import Index
 from ..releases.versions import allows, is_range, parse_version
 from ..tools.git import Git
 from .charts import CHART_FILES, LOCKS, ChartSpec, ImageSpec, Requirement, dependencies_in, requirements
@@ -36,39 +35,7 @@ from .values import ValuesPlace, ValuesPlaces
 from .values import warnings as values_warnings
 
 _MAY_STAY = (Kind.COPY, Kind.PIN)
-_HELMS_OWN = ("@", "alias:", "oci:")
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
-
-
-def helm_repository(hub: Hub) -> str:
-    """Return the address of the dependency's Helm repository: the setting's, else the requirement's own.
-
-    A name from helm's own configuration or an OCI registry has no index (https://helm.sh/docs/helm/helm_dependency/).
-    """
-    if hub.settings.chart_repository:
-        return hub.settings.chart_repository
-    address = hub.requirement.repository
-    if address and not address.startswith(_HELMS_OWN):
-        return address
-    raise Unusable(
-        f"the requirement names {address or 'no Helm repository'}, which has no index to read",
-        where=f"{hub.requirement_file}:{hub.requirement.line}",
-        hint=f"name one that has, in invoke.yaml: hub: {{chart_repository: {JUPYTERHUBS}}}",
-    )
-
-
-def open_repository(hub: Hub) -> HelmRepository:
-    """Return the dependency's Helm repository; raises Refused where the requirement's is plain http elsewhere."""
-    asked = hub.settings.chart_repository is not None
-    return HelmRepository(helm_repository(hub), hub.settings.fetched, hub.requirement.name, asked=asked)
-
-
-def release_of(hub: Hub, index: Index) -> Release | None:
-    """Return the release that the repository pins, without a chart the one of its base image, or None."""
-    found = pinned_release(index, hub.decided)
-    if found is None and hub.chart_folder is None:
-        return release_with_image(index, hub.requirement.version)
-    return found
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:

@@ -11,18 +11,19 @@ from ..core.faults import DOOR, Fault, Refused, Unusable
 from ..core.github_actions import code, fenced, plain
 from ..core.output import first_of
 from ..core.safe_files import temporary_folder
-from ..core.settings import FILE, Accepted, BumpOptions
+from ..core.settings import FILE, VALUES_INVALID, Accepted, BumpOptions
 from ..core.visible import one_line, visible, without
 from ..image.tree import Tree
+from ..repo.dependency import helm_repository
 from ..repo.deployments import Deployment, deployments
 from ..repo.files import Committed
-from ..repo.hub import Hub, helm_repository
+from ..repo.hub import Hub
 from ..repo.remotes import Review, find_review, fork_point
 from ..tools.command import Output
 from ..tools.process import Pool, answer_of, require_installed
 from .bump import plan_bump
 from .manifests import Change, Difference, compare
-from .rendering import VALUES_INVALID, Refusal, Side, write_side
+from .rendering import Refusal, Side, write_side
 
 # What stands for a release's and a namespace's name while renderings are compared: deployments then share them.
 _RELEASE, _NAMESPACE = "RELEASE-NAME", "RELEASE-NAMESPACE"

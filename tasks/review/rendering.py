@@ -17,9 +17,10 @@ from ..image.tree import Tree, snapshot
 from ..releases.index import Index, Release
 from ..releases.repository import HelmRepository
 from ..repo.charts import Requirement, requirements
+from ..repo.dependency import open_repository, release_of
 from ..repo.deployments import Deployment, deployments
 from ..repo.files import join
-from ..repo.hub import Hub, open_repository, release_of
+from ..repo.hub import Hub
 from ..repo.secrets import is_encrypted
 from ..repo.values import PinnedImage, image_at, with_image
 from ..tools import helm
@@ -27,8 +28,6 @@ from ..tools.command import Output
 from ..tools.process import ask_all, require_installed
 from .manifests import looks_secret
 
-# The code of a problem with values that a chart refuses, as ``hub.accept`` names it.
-VALUES_INVALID = "values-invalid"
 _LOCAL = "file://"
 _CHARTS = "charts"
 # What stands for the tag of each image that is built here: the release moves it, whatever the chart does.

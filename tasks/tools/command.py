@@ -72,7 +72,7 @@ class Output(NamedTuple):
     @property
     def names(self) -> tuple[str, ...]:
         """Its standard output as file names, each ended by a NUL byte; a name that is not UTF-8 keeps its bytes."""
-        return tuple(os.fsdecode(name) for name in self.stdout.split(b"\0") if name)
+        return tuple(name for name in os.fsdecode(self.stdout).split("\0") if name)
 
     @property
     def last_words(self) -> str:

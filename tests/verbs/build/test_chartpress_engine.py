@@ -27,7 +27,7 @@ def test_chartpress_builds_and_we_prove_and_write(
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     before = plain.snapshot()
-    done = run_task("build", "--json", *ENGINE, cwd=plain.path, env={"TMPDIR": str(temporary)})
+    done = run_task("--debug", "build", "--json", *ENGINE, cwd=plain.path, env={"TMPDIR": str(temporary)})
     assert done.code == 0, done
     (image,) = done.json["images"]
     commit = plain.git("log", "-1", "--pretty=%h")
@@ -47,13 +47,13 @@ def test_chartpress_builds_and_we_prove_and_write(
 
 def test_what_either_engine_has_pushed_the_other_finds(plain: Hub) -> None:
     assert run_task("build", cwd=plain.path).code == 0
-    found = run_task("build", "--json", *ENGINE, cwd=plain.path)
+    found = run_task("--debug", "build", "--json", *ENGINE, cwd=plain.path)
     assert [image["status"] for image in found.json["images"]] == ["present"]
     assert "$> docker" not in found.err
 
 
 def test_the_macs_command_works(plain: Hub, prefix: str) -> None:
-    done = run_task("build", "--json", "--platform", "linux/amd64", *ENGINE, cwd=plain.path)
+    done = run_task("--debug", "build", "--json", "--platform", "linux/amd64", *ENGINE, cwd=plain.path)
     assert done.code == 0, done
     assert "$> docker buildx build --progress plain" in done.err
     assert "--platform linux/amd64 --push" in done.err

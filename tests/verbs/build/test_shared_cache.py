@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.settings import Settings
-from tasks.image.definition import cache_fields
+from tasks.image.engines import cache_fields
 from tasks.rehearsal.registry import Registry
 from tasks.repo.hub import open_hub
 from tasks.tools.docker import Builder
@@ -53,7 +53,7 @@ def test_a_colleague_does_not_build_again_what_the_last_image_has(
     hub.commit("Change one line")
     engine.forget_everything()
 
-    built = run_task("build", cwd=hub.path, env={"DOCKER_HOST": engine.host})
+    built = run_task("--debug", "build", cwd=hub.path, env={"DOCKER_HOST": engine.host})
 
     assert built.code == 0, built
     assert "RUN --network=none date +%N > /srv/made\n#" in built.err
