@@ -225,7 +225,7 @@ def _gone_problem(hub: Hub, image: HubImage, where: str, tag: str) -> Problem:
 
     A squash brings the image's files and the values that name it in one commit.
     """
-    message = f"the tag {tag} names a commit that is not in the history any more"
+    message = f"the tag {tag} names a commit that is not in the history"
     gone = Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
     written = hub.git.ask("log", "--pretty=format:%H", f"-S{tag}", HEAD, "--", where.rpartition(":")[0]).text.split()
     paths = [join(hub.root, path) for path in image.spec.paths]

@@ -59,7 +59,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
         now = hub.holding({edit.path: values[edit.path] for edit in edits})
         return WorkingTree(hub.git.folder).replace(image_edits(now, _pins(now, build.after(values))))
 
-    writing = edit_action(hub.git.folder, edits, "the registry has confirmed the image by then", relies)
+    writing = edit_action(hub.git.folder, edits, "the registry has confirmed the image", relies)
     actions = (
         *_push_right_actions(build),
         *([_retag_action(build, relies)] if build.to_retag else ()),

@@ -312,7 +312,7 @@ def no_hub_image(search: Search, layout: Layout) -> Unusable:
     return NotNamed(
         "no FROM inherits from z2jh's hub image" if there else "there is no Dockerfile of a hub image",
         where=", ".join(there or layout.dockerfiles) or file,
-        hint=f"write FROM quay.io/jupyterhub/k8s-hub:VERSION, the version being the one{pinned}",
+        hint=f"write FROM quay.io/jupyterhub/k8s-hub:VERSION, with the version{pinned}",
     )
 
 

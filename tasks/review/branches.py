@@ -236,7 +236,7 @@ def _has_other_commits(git: Git, name: str) -> Refused:
     return Refused(
         f"the branch {name} exists already, with other commits",
         where=git.folder,
-        hint=f"go on there: git switch {name}; or use another: --branch NAME",
+        hint=f"continue there: git switch {name}; or use another: --branch NAME",
     )
 
 
@@ -274,18 +274,18 @@ def _plan_moves(git: Git, seen: Git, review: Review, head: str) -> tuple[Step, s
         raise Refused(
             f"{base} here has {ahead} that {review.upstream} does not have, and is {behind} behind",
             where=base,
-            hint=f"git pull --rebase {review.upstream} {base}; or put yours on a branch of their own",
+            hint=f"git pull --rebase {review.upstream} {base}; or move your commits to another branch",
         )
     end = tip if local is None or behind else local
     moving = seen.unlike(head, end)
     _require_carried(git, moving, f"{review.upstream}'s {base}")
-    why = f"{base} here is {_commits(behind)} behind" if behind else f"{base} is what feature branches are cut from"
+    why = f"{base} here is {_commits(behind)} behind" if behind else f"{base} is where feature branches start"
     moves, at = [] if git.commit_at(tip) else [_fetch(git, review, tip, why)], local_branch(git, base, local)
     if current != base:
         # At once: on the way by the clone's own base branch, uncommitted changes could be in the way.
         flags = ("--no-track", "--force-create" if local else "--create") if end == tip != local else ()
         left = (
-            f"{current} is already merged, or not what feature branches are cut from" if current else "HEAD is detached"
+            f"{current} is already merged, or not where feature branches start" if current else "HEAD is detached"
         )
         arguments = ("switch", *flags, base, *((tip,) if flags else ()))
         moves.append(_move(git, arguments, f"switch to {base} at {end[:_SHORT]}", left, at, end))
@@ -336,7 +336,7 @@ def _may_be_merged(git: Git, review: Review, current: str | None) -> Iterator[st
     """Yield what the clone alone cannot tell of the current branch, where it was pushed once."""
     if current not in {None, *review.shared} and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}"):
         at = f"{current} of {review.remotes.push}"
-        yield f"whether {at} was merged since the last fetch is not known here; --push and --pr ask for it"
+        yield f"whether {at} was merged since the last fetch is not known; --push and --pr ask"
 
 
 def _fork_is_behind(seen: Git, review: Review) -> Iterator[str]:
@@ -345,7 +345,7 @@ def _fork_is_behind(seen: Git, review: Review) -> Iterator[str]:
         behind = seen.count(there, str(review.tip))
         if behind:
             told = f"{review.base} of {review.remote} is {_commits(behind)} behind that of {review.upstream}"
-            yield f"{told}; feature branches are cut from the latter"
+            yield f"{told}; feature branches start from that"
 
 
 def _commits(number: int) -> str:

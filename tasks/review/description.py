@@ -148,8 +148,9 @@ class Description(NamedTuple):
         ]
         if self.moved.release:
             rows += [
-                (fact.what, _code(fact.before), _code(fact.after), "the Helm repository's index")
+                (fact.what, _code(fact.before), _code(fact.after), "the chart's release")
                 for fact in release_facts(self.before, self.after)
+                if fact.before != fact.after or fact.after is None
             ]
         yield from ("### What moved", "", *table_lines(("what", "before", "after", "where"), rows), "")
         changes = comparison(self.before, self.after) if self.before else None
@@ -172,7 +173,7 @@ class Description(NamedTuple):
                 ("platforms", ", ".join(map(code, one.platforms)) or NOT_KNOWN),
                 ("base image", code(one.base)),
                 ("its digest", _code(one.base_digest)),
-                ("built on it", NOT_KNOWN if one.gap or not one.digest else "yes: its layers are the first layers"),
+                ("built on the base image", NOT_KNOWN if one.gap or not one.digest else "yes, proved by its layers"),
             )
             known = "Verified in the registry:" if one.digest else "To be built and verified before this is opened:"
             yield f"**Not verified**: {plain(one.gap)}." if one.gap else known

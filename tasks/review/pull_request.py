@@ -65,7 +65,7 @@ class PullRequest(NamedTuple):
     def summary(self) -> list[str]:
         """Return the lines that say what was done, or what is left to do by hand."""
         if self.status == BY_HAND:
-            where = self.url or "open it yourself, its remote is not a known forge"
+            where = self.url or "open it yourself, the remote is not on a known forge"
             return ["", self.title, "", self.body, f"open a pull request from {self.branch} into {self.base}: {where}"]
         return [f"pull request {self.status}: {self.url}", *(f"warning: {one_line(told)}" for told in self.warnings)]
 
@@ -97,7 +97,7 @@ def plan_push(hub: Hub, review: Review, branch: Branch, why: str) -> tuple[Actio
 
     others = [f"  {one_line(other)}" for other in git.unlike_remote((*heads.values(), *filter(None, [review.tip])))]
     if others:
-        others.insert(0, f"with commits that were there before, and that {remote} does not have:")
+        others.insert(0, f"also pushes earlier commits that {remote} does not have:")
 
     def do(values: Values) -> Values:
         if others:

@@ -98,7 +98,7 @@ CASES = {
         lambda stage: stage.hub.git("branch", "--delete", "--force", BRANCH),
         REFUSED,
         f"the branch {BRANCH} exists already, with other commits (PLACE/hub)",
-        f"go on there: git switch {BRANCH}; or use another: --branch NAME",
+        f"continue there: git switch {BRANCH}; or use another: --branch NAME",
         before=True,
     ),
     "the branch is at the remote already, with other commits": Case(

@@ -101,7 +101,7 @@ def test_what_was_not_proved_is_said_and_comes_first_among_what_to_check(
     body = story(a_hub(tmp_path, helm_repository, "3.2.1"), "3.3.8", "1", "3.3.8", gap).body
     assert "**Not verified**: docker is not installed.\n" in body
     assert "| digest | not known |\n| platforms | not known |\n" in body
-    assert "| built on it | not known |\n" in body
+    assert "| built on the base image | not known |\n" in body
     check = "- [ ] The image is built and verified: `hubpress build`, then `hubpress commit --pr`.\n"
     assert f"### Before deploying\n\n{check}" in body
 
@@ -110,7 +110,7 @@ def test_without_the_helm_repository_its_facts_are_not_known(tmp_path: Path, hel
     hub = a_hub(tmp_path, helm_repository, "3.2.1")
     helm_repository.answers["/index.yaml"] = (503, b"")
     body = story(hub, "3.3.8", "1", "3.3.8", proved("1", "3.3.8")).body
-    assert "| JupyterHub | not known | not known | the Helm repository's index |\n" in body
+    assert "| JupyterHub | not known | not known | the chart's release |\n" in body
     assert "Kubernetes 1." not in body
 
 

@@ -128,7 +128,7 @@ def history_rewritten(hub: Hub) -> Problem:
     hub.edit(DOCKERFILE, "USER root\n", "USER root\nRUN true\n")
     hub.commit("Change the image")
     hub.git("branch", "--move", "--force", "main")
-    message = f"the tag {pinned_tag(hub)} names a commit that is not in the history any more"
+    message = f"the tag {pinned_tag(hub)} names a commit that is not in the history"
     return Problem(Code.COMMIT_GONE, IMAGE, message, BUILD_AND_COMMIT)
 
 
@@ -248,7 +248,7 @@ def history_squashed(hub: Hub) -> Problem:
     hub.git("checkout", "--quiet", "--orphan", "rewritten")
     hub.commit("Set up the hub, in one commit")
     hub.git("branch", "--move", "--force", "main")
-    message = f"the tag {pinned_tag(hub)} names a commit that is not in the history any more"
+    message = f"the tag {pinned_tag(hub)} names a commit that is not in the history"
     return Problem(
         Code.COMMIT_GONE,
         IMAGE,

@@ -30,7 +30,7 @@ def gone(tag: str) -> dict[str, str | int]:
         "code": "values-commit-gone",
         "path": VALUES,
         "line": 6,
-        "message": f"the tag {tag} names a commit that is not in the history any more",
+        "message": f"the tag {tag} names a commit that is not in the history",
         "hint": "invoke build, then invoke commit",
         "severity": "fault",
     }
@@ -101,7 +101,7 @@ def test_a_squash_is_found_where_the_commit_was_never_fetched(
     problem = only_problem(fresh, "--offline")
     assert (problem["code"], problem["severity"]) == ("values-commit-gone", "warning")
     assert problem["message"] == (
-        f"the tag {pinned_tag(fresh)} names a commit that is not in the history any more; "
+        f"the tag {pinned_tag(fresh)} names a commit that is not in the history; "
         "the image's files have not changed since it was written"
     )
     fresh.write(PINS, "jupyterhub-nativeauthenticator==1.3.2\n")

@@ -149,7 +149,7 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
         "           because staging here is 2 commits behind\n"
         "           changes notes.txt\n"
         f"           $ git merge --ff-only --quiet {team.base}\n"
-        "         ! staging of origin is 2 commits behind that of upstream; feature branches are cut from the latter\n"
+        "         ! staging of origin is 2 commits behind that of upstream; feature branches start from that\n"
     ) in dry.out
     assert everything(team) == before
     assert f"* create {BRANCH} from staging\n" in dry.out
@@ -181,7 +181,7 @@ def test_a_base_branch_that_went_another_way_is_refused(team: Team) -> None:
     assert result.code == 1
     assert result.err == (
         "error: staging here has 1 commit that upstream does not have, and is 1 behind (staging)\n"
-        "hint: git pull --rebase upstream staging; or put yours on a branch of their own\n"
+        "hint: git pull --rebase upstream staging; or move your commits to another branch\n"
     )
     assert everything(team) == before
 
@@ -269,7 +269,7 @@ def test_what_the_clone_cannot_know_of_a_branch_is_said(team: Team) -> None:
     done(team)
     team.merge("bump-z2jh-3.3.7", squash=True)
     bump(team)
-    unknown = "whether bump-z2jh-3.3.7 of origin was merged since the last fetch is not known here; --push and --pr ask"
+    unknown = "whether bump-z2jh-3.3.7 of origin was merged since the last fetch is not known; --push and --pr ask"
     assert f" ! {unknown}" in run_task("--dry", "commit", cwd=team.hub.path).out
     alone = run_task("commit", cwd=team.hub.path)
     assert (alone.code, alone.err.splitlines()[0].partition(" for it")[0]) == (0, f"warning: {unknown}"), alone

@@ -143,7 +143,7 @@ def test_the_users_own_commits_on_the_feature_branch_are_listed_and_pushed(moved
     assert (
         f"         * push {BRANCH} to origin\n"
         "           because of --push\n"
-        "           with commits that were there before, and that origin does not have:\n"
+        "           also pushes earlier commits that origin does not have:\n"
         f"             {second} Fix $(notes)\n"
         f"             {first} Add notes\n"
         "           $ git push "

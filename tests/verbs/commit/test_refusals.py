@@ -133,13 +133,13 @@ CASES = {
     "a line of the user's in the Dockerfile": Case(
         foreign_line,
         "the file has uncommitted changes besides the release's (images/hub/Dockerfile)",
-        "commit them first, a hook's too: git commit -- images/hub/Dockerfile; "
+        "commit them first, also what a hook changed: git commit -- images/hub/Dockerfile; "
         "or put them aside: git stash push -- images/hub/Dockerfile",
     ),
     "other values": Case(
         foreign_values,
         "the file has uncommitted changes besides the release's (hub/values.yaml)",
-        "commit them first, a hook's too: git commit -- hub/values.yaml; "
+        "commit them first, also what a hook changed: git commit -- hub/values.yaml; "
         "or put them aside: git stash push -- hub/values.yaml",
     ),
     "other changes of a managed file are staged": Case(
@@ -155,13 +155,13 @@ CASES = {
     "a Dockerfile that is gone": Case(
         gone,
         "there is no Dockerfile of a hub image (images/hub/Dockerfile)",
-        "write FROM quay.io/jupyterhub/k8s-hub:VERSION, the version being the one in hub/requirements.yaml",
+        "write FROM quay.io/jupyterhub/k8s-hub:VERSION, with the version in hub/requirements.yaml",
         code=2,
     ),
     "the feature branch has other commits": Case(
         elsewhere,
         f"the branch {BRANCH} exists already, with other commits (TOP)",
-        f"go on there: git switch {BRANCH}; or use another: --branch NAME",
+        f"continue there: git switch {BRANCH}; or use another: --branch NAME",
     ),
     "a branch's name that is an option": Case(
         move,

@@ -117,7 +117,7 @@ FILES = [
         base_of_others,
         UNUSABLE,
         "no FROM inherits from z2jh's hub image (images/hub/Dockerfile)",
-        "write FROM quay.io/jupyterhub/k8s-hub:VERSION, the version being the one in hub/requirements.yaml",
+        "write FROM quay.io/jupyterhub/k8s-hub:VERSION, with the version in hub/requirements.yaml",
     ),
     Bug(
         "requirement missing",
@@ -141,7 +141,7 @@ FILES = [
         other_changes_in_a_managed_file,
         REFUSED,
         "the file has uncommitted changes besides the release's (hub/requirements.yaml)",
-        "commit them first, a hook's too: git commit -- hub/requirements.yaml; "
+        "commit them first, also what a hook changed: git commit -- hub/requirements.yaml; "
         "or put them aside: git stash push -- hub/requirements.yaml",
     ),
 ]

@@ -58,7 +58,7 @@ def test_a_release_opens_a_pull_request_with_the_proof_of_its_image_and_later_fi
     assert f"| image | `{image['repository']}:{image['tag']}` |\n" in request["body"]
     assert f"| digest | `{image['digest']}` |\n| platforms | `linux/amd64` |\n" in request["body"]
     assert f"| its digest | `{image['base']['digest']}` |\n" in request["body"]
-    assert "| built on it | yes: its layers are the first layers |\n" in request["body"]
+    assert "| built on the base image | yes, proved by its layers |\n" in request["body"]
     assert hub.remote_git("rev-parse", "bump-z2jh-3.3.8") == hub.git("rev-parse", "HEAD")
 
     # The registry alone tells the same as the build that pushed.
@@ -99,5 +99,5 @@ def test_a_rehearsal_shows_what_the_pull_request_would_say(hub: Hub, gh: StandIn
     done = run_task("rehearse", "--pr", cwd=hub.path)
     assert done.code == 0, done
     assert done.out.count("\nMove z2jh from 3.2.1 to 3.3.8\n\n### What moved\n") == 1
-    assert "| built on it | yes: its layers are the first layers |\n" in done.out
+    assert "| built on the base image | yes, proved by its layers |\n" in done.out
     assert gh.calls == []
