@@ -284,9 +284,7 @@ def _plan_moves(git: Git, seen: Git, review: Review, head: str) -> tuple[Step, s
     if current != base:
         # At once: on the way by the clone's own base branch, uncommitted changes could be in the way.
         flags = ("--no-track", "--force-create" if local else "--create") if end == tip != local else ()
-        left = (
-            f"{current} is already merged, or not where feature branches start" if current else "HEAD is detached"
-        )
+        left = f"{current} is already merged, or not where feature branches start" if current else "HEAD is detached"
         arguments = ("switch", *flags, base, *((tip,) if flags else ()))
         moves.append(_move(git, arguments, f"switch to {base} at {end[:_SHORT]}", left, at, end))
     elif behind:
