@@ -55,8 +55,10 @@ _EXAMPLES = "Examples:"
 _WIDEST = 100
 
 
-# Other spellings, each of a flag that the task, or every task, has: helm's, git's, apt's.
-_SPELLINGS = {"--dry-run": "--dry", "-n": "--dry", "-y": "--yes", "--version": "--to"}
+# Other spellings, each of a flag that the task, or every task, has: helm's, git's, apt's; and of a task.
+_SPELLINGS = {"--dry-run": "--dry", "-n": "--dry", "-y": "--yes", "--version": "--to", "-m": "--message"}
+_SYNONYMS = {"upgrade": "release", "update": "release", "deploy": "release", "diff": "preview"}
+_SHOW_VERSION = {"-V", "--version"}
 # What may follow a task that takes ``--to``.
 _VERSION = re.compile(r"v?\d[\w.+-]*|latest|newest|stable")
 _REST = "--"
@@ -71,7 +73,10 @@ class HubPress(Program):
         words = self.argv[1:]
         tasks = {str(context.name): context for context in ns.to_contexts()}
         with exits(json="--json" in words):
-            self.argv = [*self.argv[:1], *_CommandLine(words, _flags(self.initial_context), tasks).spelled()]
+            spelled = [*_CommandLine(words, _flags(self.initial_context), tasks).spelled()]
+            # Invoke looks for it before the first task alone.
+            asked = [word for word in spelled if word in _SHOW_VERSION]
+            self.argv = [*self.argv[:1], *(asked or spelled)]
 
     def parse_core(self, argv: list[str] | None) -> None:
         """Read Invoke's own flags; but Python may keep what it compiles, as ``tasks.py`` has it."""
@@ -99,6 +104,8 @@ class HubPress(Program):
         """Print the tasks."""
         print(_overview(self.collection))  # noqa: T201 - as Invoke does
 
+    list_flat = print_help
+
     def print_task_help(self, name: str) -> None:
         """Print how a task is used."""
         print(_of_task(name, inspect.getdoc(self.collection[name]) or "", self.parser.contexts[name]))  # noqa: T201
@@ -112,7 +119,19 @@ class _CommandLine(NamedTuple):
     tasks: Mapping[str, ParserContext]
 
     def spelled(self) -> Iterator[str]:
-        task, flags, version = None, self.core, ""
+        """Yield the words as Invoke knows them."""
+        version = ""
+        for word in self._words():
+            flag, _, value = word.partition("=")
+            if flag == "--to" and version:
+                if value != version:
+                    raise Refused(f"more than one version: {version} and {value}", hint=f"leave out {value}")
+                continue
+            version = "" if word in self.tasks else value if flag == "--to" else version
+            yield word
+
+    def _words(self) -> Iterator[str]:
+        task, flags = None, self.core
         rest = iter(enumerate(self.words))
         for index, typed in rest:
             if typed == _REST:
@@ -120,16 +139,13 @@ class _CommandLine(NamedTuple):
                 return
             if typed in self.tasks:
                 task = self.tasks[typed]
-                flags, version = {**self.core, **_flags(task)}, ""
+                flags = {**self.core, **_flags(task)}
                 yield typed
             elif typed == "help":
                 yield "--help"
             elif typed.startswith("-"):
                 yield from self._flag(index, flags, task, rest)
             elif "--to" in flags and _VERSION.fullmatch(typed):
-                if version:
-                    raise Refused(f"more than one version: {version} and {typed}", hint=f"leave out {typed}")
-                version = typed
                 yield f"--to={typed}"
             else:
                 raise self._unknown(index, "task", self.tasks, task)
@@ -140,6 +156,8 @@ class _CommandLine(NamedTuple):
         typed = self.words[index]
         word, equals, value = typed.partition("=")
         name = _SPELLINGS[word] if _SPELLINGS.get(word) in flags else word
+        if word in _SHOW_VERSION and not (equals or _VERSION.fullmatch("".join(self.words[index + 1 : index + 2]))):
+            name = word
         if name not in flags:
             if typed[:2] in self.core:  # several short flags in one word, or one with its value
                 yield typed
@@ -150,12 +168,12 @@ class _CommandLine(NamedTuple):
             raise Refused(f"{name} takes no value", hint=self._with(index, name))
         if argument.optional and equals and value not in self.tasks:
             raise Refused(f"unknown task: {value}", hint=f"hubpress help {nearest(value, self.tasks) or ''}".strip())
-        yield f"{name}{equals}{value}"
-        if argument.takes_value and not argument.optional and not equals:
-            given = next(rest, (0, _REST))[1]
-            if given in {*flags, _REST}:
+        if argument.takes_value and not argument.optional:
+            value = value if equals else next(rest, (0, _REST))[1]
+            if value in {"", *flags, _REST}:
                 raise Refused(f"{name} needs a value", hint=self._with(index, f"{name} {_value_of(argument)}"))
-            yield given
+            equals = "="
+        yield f"{name}{equals}{value}"
 
     def _unknown(self, index: int, kind: str, known: Mapping[str, object], task: ParserContext | None) -> Refused:
         word, equals, value = self.words[index].partition("=")
@@ -163,6 +181,7 @@ class _CommandLine(NamedTuple):
         named = [name for name in known if name not in self.core or any(name in option[0] for option in OPTIONS)]
         spellings = {name: name for name in named} | {one: of for one, of in _SPELLINGS.items() if of in named}
         spellings = {name.lstrip("-"): meant for name, meant in spellings.items()}
+        spellings |= _SYNONYMS if kind == "task" and task is None else {}
         near = nearest(word.lstrip("-"), spellings)
         what = f"unknown option: {word}" if kind == "option" else f"unknown task: {word}"
         later = next((one for one in self.words[index + 1 :] if one in self.tasks), None)
@@ -173,7 +192,7 @@ class _CommandLine(NamedTuple):
         if near is None:
             return Refused(what, hint=f"hubpress help{f' {task.name}' if task else ''}")
         meant = spellings[near]
-        argument = known[meant]
+        argument = known.get(meant)
         is_last = index + 1 == len(self.words)
         if isinstance(argument, Argument) and argument.takes_value and is_last and not equals:
             meant = f"{meant} {_value_of(argument)}"

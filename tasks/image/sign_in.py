@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from ..core import output
-from ..core.faults import DOOR, Denied
+from ..core.faults import DOOR, Denied, Refused
 from ..core.plan import Action, Step, Values
 from ..core.settings import AuthOptions
 from ..tools import google
@@ -20,6 +20,12 @@ def plan_auth(hosts: Sequence[str], options: AuthOptions) -> Step:
     """Plan the sign-in that the registries ``hosts`` need."""
     logins = DockerLogins.read()
     google = [host for host in hosts if is_google(host)]
+    if options.key_file and not google:
+        raise Refused(
+            "a key file signs in to Google, where none of the registries is",
+            where=", ".join(hosts),
+            hint=f"docker login {hosts[0]}",
+        )
     actions = [_foreign(logins, host) for host in hosts if host not in google]
     if google:
         actions += _google_actions(logins, google, options)

@@ -111,6 +111,13 @@ def test_without_a_terminal_nobody_is_asked_to_sign_in(hub: Hub, gcloud: GcloudS
 # -- key files
 
 
+def test_a_key_file_is_refused_where_no_registry_is_googles(tmp_path: Path) -> None:
+    hub = make_hub(tmp_path / "hub", registry="quay.io/core")
+    error = "error: a key file signs in to Google, where none of the registries is (quay.io)"
+    done = run_task("auth", "--key-file", "key.json", cwd=hub.path)
+    assert (done.code, done.err.splitlines()) == (1, [error, "hint: docker login quay.io"])
+
+
 def key_file(folder: Path, **content: str) -> str:
     path = folder / "key.json"
     path.write_text(json.dumps(content))

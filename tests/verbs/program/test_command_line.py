@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks import ns
+from tasks.core import __version__
 from tasks.program import GROUPS
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub
@@ -15,7 +16,7 @@ from tests.support.world import nothing_written
 TASKS = sorted(ns.task_names)
 
 
-@pytest.mark.parametrize("typed", ["", "help", "-h", "--help"])
+@pytest.mark.parametrize("typed", ["", "help", "-h", "--help", "--list"])
 def test_alone_it_shows_the_tasks_in_groups_and_the_options_that_matter(
     typed: str, hubpress: Hubpress, tmp_path: Path
 ) -> None:
@@ -38,6 +39,13 @@ def test_alone_it_shows_the_tasks_in_groups_and_the_options_that_matter(
         "-d, --debug",
     ]
     assert all(len(line) <= 80 for line in shown.out.splitlines())
+
+
+@pytest.mark.parametrize("typed", ["--version", "-V", "status --version", "release -V", "bump --version --dry"])
+def test_the_version_is_shown_wherever_it_is_asked_for(typed: str, hubpress: Hubpress, hub: Hub) -> None:
+    with nothing_written(hub):
+        shown = hubpress(hub, *typed.split())
+    assert (shown.code, shown.out, shown.err) == (0, f"hubpress {__version__}\n", "")
 
 
 def test_every_task_is_in_one_group() -> None:
@@ -87,7 +95,9 @@ def test_people_may_spell_it_as_they_are_used_to(typed: str, hubpress: Hubpress,
         ("relase", "unknown task: relase", "did you mean: hubpress release"),
         ("relase 3.3.8 -y", "unknown task: relase", "did you mean: hubpress release 3.3.8 -y"),
         ("comit --message 'a b'", "unknown task: comit", "did you mean: hubpress commit --message 'a b'"),
-        ("deploy", "unknown task: deploy", "hubpress help"),
+        ("depoly", "unknown task: depoly", "did you mean: hubpress release"),
+        ("upgrade --pr", "unknown task: upgrade", "did you mean: hubpress release --pr"),
+        ("serve", "unknown task: serve", "hubpress help"),
         ("help relase", "unknown task: relase", "did you mean: hubpress help release"),
         ("--help=relase", "unknown task: relase", "hubpress help release"),
         ("build 3.3.8", "unknown task: 3.3.8", "hubpress help build"),
@@ -100,6 +110,9 @@ def test_people_may_spell_it_as_they_are_used_to(typed: str, hubpress: Hubpress,
         ("-y release", "-y is an option of release", "hubpress release -y"),
         ("--to 3.3.8 bump", "--to is an option of bump", "hubpress bump --to 3.3.8"),
         ("release 3.3.8 4.4.0", "more than one version: 3.3.8 and 4.4.0", "leave out 4.4.0"),
+        ("release --to 3.3.8 4.4.0", "more than one version: 3.3.8 and 4.4.0", "leave out 4.4.0"),
+        ("bump --to=3.3.8 --version 4.4.0", "more than one version: 3.3.8 and 4.4.0", "leave out 4.4.0"),
+        ("bump --to=", "--to needs a value", "hubpress bump --to VERSION"),
         ("--to=3.3.8 bump", "--to is an option of bump", "hubpress bump --to=3.3.8"),
         ("release --to", "--to needs a value", "hubpress release --to VERSION"),
         ("release --to --dry", "--to needs a value", "hubpress release --to VERSION --dry"),
