@@ -201,7 +201,7 @@ def _require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str] =
         raise Refused(
             "the file has uncommitted changes besides the release's",
             where=path,
-            hint=f"commit them, a hook's changes too: git commit -- {path}; or put them aside: git stash push -- {path}",
+            hint=f"commit them, a hook's too: git commit -- {path}; or put them aside: git stash push -- {path}",
         )
     staged, committed, now = hub.git.show_all(changed, INDEX), hub.git.show_all(changed), WorkingTree(hub.git.folder)
     for path in changed:

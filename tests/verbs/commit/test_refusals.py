@@ -133,13 +133,13 @@ CASES = {
     "a line of the user's in the Dockerfile": Case(
         foreign_line,
         "the file has uncommitted changes besides the release's (images/hub/Dockerfile)",
-        "commit them, a hook's changes too: git commit -- images/hub/Dockerfile; "
+        "commit them, a hook's too: git commit -- images/hub/Dockerfile; "
         "or put them aside: git stash push -- images/hub/Dockerfile",
     ),
     "other values": Case(
         foreign_values,
         "the file has uncommitted changes besides the release's (hub/values.yaml)",
-        "commit them, a hook's changes too: git commit -- hub/values.yaml; "
+        "commit them, a hook's too: git commit -- hub/values.yaml; "
         "or put them aside: git stash push -- hub/values.yaml",
     ),
     "other changes of a managed file are staged": Case(

@@ -141,7 +141,7 @@ FILES = [
         other_changes_in_a_managed_file,
         REFUSED,
         "the file has uncommitted changes besides the release's (hub/requirements.yaml)",
-        "commit them, a hook's changes too: git commit -- hub/requirements.yaml; "
+        "commit them, a hook's too: git commit -- hub/requirements.yaml; "
         "or put them aside: git stash push -- hub/requirements.yaml",
     ),
 ]
