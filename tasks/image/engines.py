@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
@@ -33,7 +32,7 @@ from ..repo.hub import Hub, HubImage
 from ..repo.remotes import upstream_address
 from ..tools import docker
 from ..tools.command import Command, Output
-from ..tools.denials import EXPIRED
+from ..tools.denials import Expired
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
 from ..tools.forges import read_remote
 from ..tools.git import UNSET, Git
@@ -330,8 +329,8 @@ def _push(build: Build, command: Callable[..., Command], *, cached: bool) -> Non
     host, builder = build.to_build[0].reference.host, build.builder
     try:
         docker.run_build(command(), host, builder, cached=cached)
-    except Denied as fault:
-        if not (build.pushes and re.search(EXPIRED, fault.what)) or DockerLogins.read().credentials(host) is None:
+    except Expired as fault:
+        if not build.pushes or DockerLogins.read().credentials(host) is None:
             raise
         output.say(f"{fault.what}; pushing once more with fresh credentials")
         docker.run_build(command(again=True), host, builder, cached=cached)

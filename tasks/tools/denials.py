@@ -23,13 +23,17 @@ _OVERRIDES = (
 )
 _RESOURCE = r"projects/(?P<project>[\w.:-]+)/locations/(?P<location>[\w-]+)/repositories/(?P<repository>[\w-]+)"
 _HELPER_PROGRAM = r"docker-credential-[\w.-]+"
-EXPIRED = r"(?i)expired|\b401\b|unauthorized|unauthenticated|authorization failed|failed to fetch oauth token"
+_EXPIRED = r"(?i)expired|\b401\b|unauthorized|unauthenticated|authorization failed|failed to fetch oauth token"
+
+
+class Expired(Denied):
+    """A registry denied access to credentials that may have been good when the program began (exit code 4)."""
 
 
 def denied(words: str, host: str) -> Denied:
     """Return the fault for a denial."""
     what, hint = next(_readings(words, host))
-    return Denied(what, where=host, hint=hint)
+    return (Expired if re.search(_EXPIRED, words) else Denied)(what, where=host, hint=hint)
 
 
 def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:

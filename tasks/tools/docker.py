@@ -299,7 +299,7 @@ def run_build(command: Command, host: str, builder: Builder, *, cached: bool = F
     if output.ok:
         return
     fault = _build_fault(output, host, builder)
-    if cached and "cache" in fault.what.lower():
+    if cached and "cache" in output.last_words.lower():
         raise CacheFailed(fault.what, where=fault.where, hint=fault.hint) from fault
     raise fault
 

@@ -46,7 +46,7 @@ GRANTED = {
     "github-check.yml": {"files": {"contents": "read"}, "world": {"contents": "read", "id-token": "write"}},
     "github-follow-up.yml": {"follow-up": {"contents": "write", "id-token": "write"}},
 }
-ADDRESS = "git+https://git.example.org/hub-team/hubpress@v1.0.0"
+ADDRESS = "git+https://git.example.org/hub-team/hubpress@v0.1.0"
 KNOWN = {"inputs.version": "", "github.token": "a-token", "vars.HUBPRESS": ADDRESS}
 
 
