@@ -54,7 +54,7 @@ class Unreadable(Exception):  # noqa: N818 - a clause for people
         self.hint = hint
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Node:
     """Something in the tree, equal only to itself; ``order`` is its place in ``Document.outline``.
 
@@ -71,7 +71,7 @@ class Node:
     anchor: str | None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Scalar(Node):
     """A text, number, truth value or null; ``style`` is ``'``, ``"``, ``|``, ``>``, or empty for a plain one."""
 
@@ -93,7 +93,7 @@ class Scalar(Node):
         return self.kind == "str"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Alias(Node):
     """``*name``: stands for the node that carries the anchor."""
 
@@ -101,7 +101,7 @@ class Alias(Node):
     target: Node
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Collection(Node):
     """A mapping or a list, in block (indented) or flow (bracketed) style."""
 
