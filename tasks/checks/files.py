@@ -8,17 +8,18 @@ from collections.abc import Collection, Iterator
 from ..core.faults import DOOR, Refused
 from ..core.names import Reference
 from ..core.output import first_of
-from ..core.settings import CHARTPRESS
+from ..core.settings import CHARTPRESS, FILE, ValuesTarget
 from ..core.yaml_tree import Data, parse
 from ..image.inputs import arguments_of, counted_paths
 from ..image.tag import HEAD, history_of, name_image, names_commit
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
 from ..repo.charts import requirements
+from ..repo.deployments import faulty_files, unmoved_images
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage
 from ..repo.pins import Kind, Lock
-from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace, image_at
+from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace, image_at, values_setting
 from ..repo.yaml_edit import reach, text_at
 from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 
@@ -40,6 +41,8 @@ def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem |
     # Other places are compared with a requirement that stands at one version.
     yield from list(_requirement_problems(hub)) or _pin_problems(hub)
     yield from _values_problems(hub, current)
+    yield from _unmoved_problems(hub)
+    yield from _deployment_problems(hub)
     yield from _uncommitted(hub)
 
 
@@ -129,6 +132,36 @@ def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem | U
             yield Problem(Code.VALUES_DIFFER, where, message, f"{DOOR} build")
         elif first and image.spec.key not in current:
             yield from _tag_problems(hub, image, next(iter(pinned)), first)
+
+
+def _unmoved_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
+    """Yield the places besides those that builds write that name a hub image, and another one than is used."""
+    unmoved = unmoved_images(hub)
+    targets = (ValuesTarget(one.file, one.path) for some in unmoved.values() for one in some)
+    setting = values_setting(hub.settings.values, targets)
+    hint = f"take it out, or let builds move it: {setting} in {FILE}"
+    for image in (image for image in hub.images if image.spec.key in unmoved):
+        key, places = image.spec.key, hub.values_places(image)
+        tag = image_at(hub.require(places[0].file), places[0].path, places[0].file).tag if places else None
+        for one in unmoved[key]:
+            where, ours = one.where, PinnedImage(image.spec.name, one.reference.tag, 0, one.reference.digest)
+            if tag and ours.tag != tag:
+                message = f"{key} is pinned to {_version(ours)} here and to {tag} elsewhere"
+                yield Problem(Code.VALUES_DIFFER, where, message, hint, Severity.WARNING)
+            for found in () if places else _tag_problems(hub, image, where, ours):
+                if isinstance(found, Problem):
+                    message = f"{found.message}; no build writes {key} here"
+                    yield found._replace(message=message, hint=hint, severity=Severity.WARNING)
+                else:
+                    yield found
+
+
+def _deployment_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
+    for one in faulty_files(hub):
+        if one.is_yaml:
+            yield Unchecked(f"the images in {one.where}: {one.what}", one.hint)
+        else:
+            yield Problem(Code.NOT_YAML, one.where, f"the file is {one.what}", one.hint)
 
 
 def _differ(one: PinnedImage, other: PinnedImage) -> bool:

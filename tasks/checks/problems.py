@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from ..core.faults import Unusable, nearest
-from ..core.settings import FILE, VALUES_INVALID, Accepted
+from ..core.settings import FILE, VALUES_DIFFER, VALUES_INVALID, Accepted
 from ..core.visible import one_line
 
 # How many of several names a message tells.
@@ -34,7 +34,7 @@ class Code(str, Enum):
     PIN = "pin-differs"
     VALUES_EMPTY = "values-empty"
     VALUES_NAME = "values-name-differs"
-    VALUES_DIFFER = "values-differ"
+    VALUES_DIFFER = VALUES_DIFFER
     TAG_STALE = "values-tag-stale"
     COMMIT_GONE = "values-commit-gone"
     NOT_IN_REGISTRY = "tag-not-in-registry"
@@ -44,6 +44,7 @@ class Code(str, Enum):
     OVERRIDE = "image-override"
     OLD_PIN = "pin-older-than-base"
     INVALID = VALUES_INVALID
+    NOT_YAML = "not-yaml"
     IMAGE_MISSING = "image-missing"
     SECURITY = "security-release"
     BASE_MOVED = "base-moved"

@@ -75,8 +75,8 @@ class DeploymentSetting(NamedTuple):
     release: str | None = None
 
 
-# The code of values that the chart refuses: a problem of a check, and of a preview.
-VALUES_INVALID = "values-invalid"
+# The codes of problems that others than checks tell too: values that the chart refuses, and that a build leaves.
+VALUES_INVALID, VALUES_DIFFER = "values-invalid", "values-differ"
 
 
 class Accepted(NamedTuple):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import Any, NamedTuple
 
-from ..core.faults import Refused
+from ..core.faults import DOOR, Refused
 from ..core.names import Reference
+from ..core.output import first_of
 from ..core.plan import Values
-from ..core.settings import BuildOptions
+from ..core.settings import VALUES_DIFFER, BuildOptions
+from ..repo.deployments import NamedImage, unmoved_images
 from ..repo.hub import Hub, HubImage, layout_warnings
 from ..tools import docker
 from ..tools.command import current_folder
@@ -28,6 +30,7 @@ from .tree import Tree
 BUILT, RETAGGED, PRESENT, SKIPPED = "built", "retagged", "present", "skipped"
 # The folder that the build contexts of one commit are written into.
 CONTEXT = "context"
+_MOST_NAMED = 3
 
 
 class ImageBuild(NamedTuple):
@@ -155,9 +158,16 @@ class Build:
     def warnings(self) -> tuple[str, ...]:
         """What people should know before they say yes."""
         hub = self.hub
-        unused = (one.key for one in self.images if one.status != SKIPPED and not hub.values_places(one.image))
-        unused = (f"{key} is built, but no values file uses it" for key in unused)
-        return (*layout_warnings(hub), *self._base_warnings(), *unused, *self.spared)
+        unmoved = unmoved_images(hub)
+        used = [one.key for one in self.images if one.status == SKIPPED or hub.values_places(one.image)]
+        unused = (one.key for one in self.images if one.key not in used and one.key not in unmoved)
+        return (
+            *layout_warnings(hub),
+            *self._base_warnings(),
+            *(f"{key} is built, but no values file uses it" for key in unused),
+            *self.spared,
+            *(line for key, places in unmoved.items() for line in self._unmoved(key, places)),
+        )
 
     @property
     def spared(self) -> list[str]:
@@ -217,6 +227,12 @@ class Build:
             *(one.report() for one in self.images),
             *({"name": spec.key, "repository": spec.name, **skipped} for spec in others),
         ]
+
+    def _unmoved(self, key: str, places: Sequence[NamedImage]) -> Iterator[str]:
+        accepted = self.hub.settings.accept
+        left = [one.file for one in places if not any(entry.covers(VALUES_DIFFER, one.file) for entry in accepted)]
+        if left:
+            yield f"{key} is also named by {first_of(left, _MOST_NAMED)}, where no build writes it: {DOOR} check"
 
     def _base_warnings(self) -> Iterator[str]:
         local = dict.fromkeys(one.base.reference for one in self.images if one.base.found.digest is None)
