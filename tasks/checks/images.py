@@ -9,7 +9,7 @@ from ..core.names import Reference
 from ..core.output import first_of
 from ..core.yaml_tree import Data
 from ..image.proof import is_out_of_reach
-from ..repo.deployments import named_images, own_lines
+from ..repo.deployments import lines_of, named_images
 from ..repo.hub import Hub
 from ..tools import docker
 from .problems import MOST_NAMED, Code, Problem, Unchecked
@@ -27,7 +27,7 @@ def image_problems(
         known: the answers that there are already. Images that are in them, and what stands at the places of the hub's
             own images, are left out.
     """
-    own = own_lines(hub)
+    own = {line for image in hub.images for line in lines_of(hub, image)}
     found = dict.fromkeys(named_images(hub, chart_values))
     named = [one for one in found if one.where not in own and one.reference not in known]
     answers = _ask(dict.fromkeys(other.reference for other in named))

@@ -22,7 +22,7 @@ from ..tools.docker import Builder
 from ..tools.registry import FoundImage
 from .inputs import INPUTS_LABEL, arguments_of, inputs_hash, sources_of, working_files, write_files
 from .proof import LABEL, Base, Proof, inputs_label, prove, tag_fact
-from .tag import COMMIT_TO_COME, HEAD, ImageName, history_of, name_image, names_commit
+from .tag import COMMIT_TO_COME, HEAD, ImageName, depends_on, history_of, name_image, names_commit
 from .tree import Tree
 
 # An image's status: (to be) built, under the tag of another commit until it is retagged, in the registry already,
@@ -171,13 +171,16 @@ class Build:
 
     @property
     def spared(self) -> list[str]:
-        """The images that are not built because the values name another one in their place, in a line each."""
+        """The images that are not built: the values name another one in their place, or the files of one change."""
         built = {one.key for one in self.images}
-        spare = ((key, place) for key, place in self.hub.spare_images.items() if key not in built)
-        own = "".join(f"--image {one.key} " for one in self.images)
+        spare, own = self.hub.spare_images, "".join(f"--image {one.key} " for one in self.images)
+        why = {key: f": {at.file} names {at.image} at {at.path}" for key, at in spare.items()}
+        left = (one for one in self.hub.images if depends_on(self.hub, one, self.hub.pending))
+        why = {**{one.spec.key: ", but its files change" for one in left}, **why}
         return [
-            f"{key} is not built: {place.file} names {place.image} at {place.path}; to build it too: {own}--image {key}"
-            for key, place in spare
+            f"{key} is not built{reason}; to build it too: {own}--image {key}"
+            for key, reason in why.items()
+            if key not in built
         ]
 
     def shown_contexts(self, folder: str) -> list[str]:

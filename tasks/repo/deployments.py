@@ -23,9 +23,9 @@ from ..core.settings import FILE
 from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
 from .charts import requirements
 from .files import join
-from .hub import Hub
+from .hub import Hub, HubImage
 from .secrets import is_encrypted
-from .values import TAG_KEY, image_at
+from .values import TAG_KEY
 
 HUBPLOY_FILE = "hubploy.yaml"
 _COMMON = "common"
@@ -139,15 +139,14 @@ def named_images(hub: Hub, chart_values: Data = None) -> Iterator[NamedImage]:
         yield from (one for one in found if any(map(one.reference.same_repository, names)))
 
 
-def own_lines(hub: Hub) -> set[str]:
-    """Return where the places of the hub images have them: ``path:line``."""
-    places = (place for image in hub.images for place in hub.values_places(image))
-    return {f"{one.file}:{image_at(hub.require(one.file), one.path, one.file).line}" for one in places}
+def lines_of(hub: Hub, image: HubImage) -> list[str]:
+    """Return where the places of ``image`` have it: ``path:line``."""
+    return [f"{place.file}:{one.line}" for place, one in hub.pinned(image).items()]
 
 
 def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
     """Return where values name hub images besides the places that a build writes, by the images' keys."""
-    own, found = own_lines(hub), dict[str, list[NamedImage]]()
+    own, found = {line for image in hub.images for line in lines_of(hub, image)}, dict[str, list[NamedImage]]()
     for one in (one for one in dict.fromkeys(named_images(hub)) if one.where not in own):
         named = (image.spec for image in hub.images if image.spec.named)
         key = next((spec.key for spec in named if one.reference.same_repository(Reference(spec.name))), None)

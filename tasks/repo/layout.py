@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from posixpath import relpath
 from typing import NamedTuple, TypeVar
 
 from ..core.faults import DOOR, Unusable
@@ -296,17 +297,26 @@ def no_hub_image(search: Search, layout: Layout) -> Unusable:
     requirement = search.requirement_in(folder) if folder else None
     if search.dockerfiles and layout.charts and folder and requirement:
         dockerfile, path = next(iter(search.dockerfiles)), BareChart(folder, requirement).values_path
-        context = search.context_of(dockerfile)
+        # As chartpress.yaml names them: relative to its folder.
+        named, context = (relpath(one, layout.root or ".") for one in (dockerfile, search.context_of(dockerfile)))
         image = f"{{{last_part(context)}: {{contextPath: {context}, valuesPath: {path}}}}}"
         claiming = next((one for one in chart.images if path in one.values_paths), None)
-        is_there = claiming is not None and join(layout.root, claiming.context) == context
-        claimed = f"set {f'dockerfilePath: {dockerfile}' if is_there else f'contextPath: {context}'} there"
+        is_there = claiming is not None and join(claiming.context) == context
+        claimed = f"set {f'dockerfilePath: {named}' if is_there else f'contextPath: {context}'} there"
         return NotNamed(
             f"{file} does not name {dockerfile}, which inherits from z2jh's hub image",
             where=file,
             hint=claimed if claiming else f"add images: {image} to {chart.name} there",
         )
     there = [path for path in layout.dockerfiles if search.files.read(path) is not None]
+    if search.dockerfiles and not there and not layout.charts:
+        dockerfile = next(iter(search.dockerfiles))
+        context = search.context_of(dockerfile)
+        fields = f"context: {context}" + (
+            "" if dockerfile == join(context, "Dockerfile") else f", dockerfile: {dockerfile}"
+        )
+        hint = f"{dockerfile} inherits from z2jh's hub image: set {fields} in hub.images"
+        return NotNamed("the Dockerfile is missing", where=", ".join(layout.dockerfiles), hint=hint)
     pinned = f" in {search.dependencies_of(folder)}" if folder else " that is deployed"
     return NotNamed(
         "no FROM inherits from z2jh's hub image" if there else "there is no Dockerfile of a hub image",

@@ -284,6 +284,14 @@ def deployment_that_is_not_yaml(hub: Hub) -> Problem:
     return Problem(Code.NOT_YAML, "deployments/bio/config/prod.yaml:2", message, "correct the file there")
 
 
+def pattern_that_matches_nothing(hub: Hub) -> Problem:
+    hub.write("invoke.yaml", "hub: {values: [{file: 'cluster/*/values.yaml', path: hub.image}]}\n")
+    hub.commit("Move it in the clusters too")
+    message = "no committed file matches cluster/*/values.yaml"
+    hint = "correct it in invoke.yaml, or remove the entry"
+    return Problem(Code.NO_EFFECT, "invoke.yaml", message, hint, Severity.WARNING)
+
+
 IN_FILES = [
     Planted(
         "base-not-of-release",
@@ -300,6 +308,7 @@ IN_FILES = [
     Planted("values-name-differs", "the values name another image", values_with_another_image),
     Planted("values-differ", "one of two values files was left behind", one_of_two_values_left_behind),
     Planted("values-tag-stale", "the image was changed and not rebuilt", image_changed_and_not_rebuilt),
+    Planted("no-effect", "a pattern of the settings matches nothing", pattern_that_matches_nothing),
     Planted("not-yaml", "a deployment's values are not YAML", deployment_that_is_not_yaml),
     Planted("values-commit-gone", "the history was rewritten", history_rewritten),
     Planted("values-commit-gone", "the history was squashed", history_squashed),

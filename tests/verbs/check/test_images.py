@@ -181,6 +181,26 @@ def test_an_accepted_place_of_an_old_hub_image_hides_no_other(released: Hub) -> 
     assert severities == ["accepted", "warning", "warning"]
 
 
+def test_an_accepted_place_that_builds_write_hides_no_other(released: Hub) -> None:
+    named_in_clusters(released, image_name(released))
+    released.edit(VALUES, f"tag: {pinned_tag(released)}", "tag: 0.0.1-0.dev.git.5.h1234567")
+    released.write(
+        "invoke.yaml",
+        """\
+hub:
+  values: [{file: config/clusters/*/*.values.yaml, path: jupyterhub.hub.image}]
+  accept: [{code: values-commit-gone, path: hub/*}, {code: values-commit-gone, path: config/clusters/a/*}]
+""",
+    )
+    released.commit("Keep an old image everywhere")
+    result = check(released, "--offline", "--json")
+    problem = next(one for one in result.json["problems"] if one["code"] == "values-commit-gone")
+    assert (problem["path"], problem["severity"]) == ("config/clusters/c/prod.values.yaml", "warning")
+    released.edit("invoke.yaml", "config/clusters/a/*", "config/clusters/*")
+    problem = next(one for one in check(released, "--offline", "--json").json["problems"])
+    assert (problem["code"], problem["severity"]) == ("values-commit-gone", "accepted")
+
+
 def test_an_image_that_only_clusters_name_is_not_called_unused(tmp_path: Path) -> None:
     hub = make_2i2c_like(tmp_path / "2i2c", version="3.3.8")
     named_in_clusters(hub, f"{NO_REGISTRY}/2i2c/dynamic-image-building-experiment")
