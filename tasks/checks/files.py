@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterator
 
 from ..core.faults import DOOR, Refused
 from ..core.names import Reference
 from ..core.output import first_of
-from ..core.settings import CHARTPRESS
+from ..core.settings import CHARTPRESS, FILE, ValuesTarget
 from ..core.yaml_tree import Data, parse
 from ..image.inputs import arguments_of, counted_paths
-from ..image.tag import HEAD, history_of, name_image, names_commit
+from ..image.tag import HEAD, history_of, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
 from ..repo.charts import requirements
+from ..repo.deployments import faulty_files, unmoved_images
 from ..repo.files import join
-from ..repo.hub import Hub, HubImage
+from ..repo.hub import Hub, HubImage, without_effect
 from ..repo.pins import Kind, Lock
-from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace, image_at
+from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace, values_setting
 from ..repo.yaml_edit import reach, text_at
 from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 
@@ -37,9 +39,13 @@ def find_problems_offline(hub: Hub) -> Findings:
 
 def file_problems(hub: Hub, current: Collection[str] = ()) -> Iterator[Problem | Unchecked]:
     """Yield what is inconsistent in the files, and between them and git's history."""
+    yield from (Problem(Code.NO_EFFECT, *one, Severity.WARNING) for one in without_effect(hub))
+    yield from _path_problems(hub)
     # Other places are compared with a requirement that stands at one version.
     yield from list(_requirement_problems(hub)) or _pin_problems(hub)
     yield from _values_problems(hub, current)
+    yield from _unmoved_problems(hub)
+    yield from _deployment_problems(hub)
     yield from _uncommitted(hub)
 
 
@@ -107,28 +113,78 @@ def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
         )
 
 
+def _path_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
+    """Yield the build contexts, and other paths that an image's tag depends on, that are not there."""
+    file, key = hub.config_file, "contextPath" if hub.layout.charts else "context"
+    for spec in (image.spec for image in hub.images):
+        paths = dict.fromkeys((spec.context, *spec.paths))
+        for path in (path for path in paths if not os.path.lexists(hub.git.folder / join(hub.root, path))):
+            if path == spec.context:
+                message = f"{spec.key}: the build context {path} does not exist"
+                yield Problem(Code.CONTEXT_MISSING, file, message, f"correct {key} in {file}")
+            else:
+                message = f"whether {path} changes the tag of {spec.key}: there is no such file"
+                yield Unchecked(message, f"correct paths in {file}")
+
+
 def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem | Unchecked]:
     for image in hub.images:
         pinned: dict[str, PinnedImage] = {}
-        for place in hub.values_places(image):
-            found = image_at(hub.require(place.file), place.path, place.file)
+        for place, found in hub.pinned(image).items():
             where = f"{place.file}:{found.line}"
             if found.name is None or not (found.tag or found.digest):
                 yield _empty_problem(hub, image, place, where)
                 continue
             if not Reference(found.name).same_repository(Reference(image.spec.name)):
                 message = f"{place.path} names {found.name}, but {hub.config_file} says {image.spec.name}"
-                yield Problem(Code.VALUES_NAME, where, message, f"{DOOR} build")
+                names = {Reference(spec.name): spec.key for spec in hub.chart.images}
+                other = next((key for one, key in names.items() if one.same_repository(Reference(found.name))), None)
+                give = f"give {other} its valuesPath in {hub.config_file}; or, to use {image.spec.key} there: "
+                yield Problem(Code.VALUES_NAME, where, message, f"{give if other else ''}{DOOR} build")
                 continue
             pinned[where] = found
-        first = next(iter(pinned.values()), None)
-        other = next((at for at, one in reversed(pinned.items()) if first and _differ(one, first)), None)
-        if first and other:
-            where, one = other, pinned[other]
+        if not pinned:
+            continue
+        (where, first), *more = pinned.items()
+        differing = [(at, one) for at, one in reversed(more) if _differ(one, first)]
+        if differing:
+            (where, one), *others = differing
             message = f"{image.spec.key} is pinned to {_version(one)} here and to {_version(first)} elsewhere"
-            yield Problem(Code.VALUES_DIFFER, where, message, f"{DOOR} build")
-        elif first and image.spec.key not in current:
-            yield from _tag_problems(hub, image, next(iter(pinned)), first)
+            also = tuple(at for at, _ in others)
+            yield Problem(Code.VALUES_DIFFER, where, message, f"{DOOR} build", also=also)
+        elif image.spec.key not in current:
+            for told in _tag_problems(hub, image, where, first):
+                yield told._replace(also=tuple(at for at, _ in more)) if isinstance(told, Problem) else told
+
+
+def _unmoved_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
+    """Yield the places besides those that builds write that name a hub image, and another one than is used."""
+    unmoved = unmoved_images(hub)
+    targets = (ValuesTarget(one.file, one.path) for some in unmoved.values() for one in some)
+    setting = values_setting(hub.settings.values, targets)
+    hint = f"take it out, or let builds move it: {setting} in {FILE}"
+    for image in (image for image in hub.images if image.spec.key in unmoved):
+        key, pinned = image.spec.key, [*hub.pinned(image).values()]
+        tag = pinned[0].tag if pinned else None
+        for one in unmoved[key]:
+            where, ours = one.where, PinnedImage(image.spec.name, one.reference.tag, 0, one.reference.digest)
+            if tag and ours.tag != tag:
+                message = f"{key} is pinned to {_version(ours)} here and to {tag} elsewhere"
+                yield Problem(Code.VALUES_DIFFER, where, message, hint, Severity.WARNING)
+            for found in () if pinned else _tag_problems(hub, image, where, ours):
+                if isinstance(found, Problem):
+                    message = f"{found.message}; no build writes {key} here"
+                    yield found._replace(message=message, hint=hint, severity=Severity.WARNING)
+                else:
+                    yield found
+
+
+def _deployment_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
+    for one in faulty_files(hub):
+        if one.is_yaml:
+            yield Unchecked(f"the images in {one.where}: {one.what}", one.hint)
+        else:
+            yield Problem(Code.NOT_YAML, one.where, f"the file is {one.what}", one.hint)
 
 
 def _differ(one: PinnedImage, other: PinnedImage) -> bool:
@@ -208,6 +264,9 @@ def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) ->
         yield Unchecked(f"whether {image.spec.key}:{tag} is current: {fault.what}", fault.hint)
         return
     if tag == computed:
+        if not tells_images_apart(hub.settings.tag):
+            what = f"whether {image.spec.key}:{tag} is current: hub.tag has neither {{commit}} nor {{content}}"
+            yield Unchecked(what, f"{DOOR} --dry build")
         return
     if any(_has_the_same_files(hub, image, commit, tag) for commit in _HEXADECIMAL.findall(tag)):
         return

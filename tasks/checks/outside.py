@@ -15,8 +15,8 @@ from ..releases.index import Index, newest
 from ..releases.notes import CHANGELOG, fixes_between, known
 from ..releases.repository import Cache
 from ..releases.versions import order, parse_version
+from ..repo.deployments import lines_of
 from ..repo.hub import Hub, HubImage
-from ..repo.values import image_at
 from ..tools import docker
 from ..tools.cosign import PROGRAM, Signature, require_public_key
 from ..tools.process import ask_all, require_installed
@@ -46,7 +46,8 @@ def survey(hub: Hub, *, needs_answers: bool = False) -> tuple[World, Findings]:
     world = look(hub)
     if needs_answers:
         world.require_answers()
-    current = [image.spec.key for image in hub.images if world.is_current(image)]
+    # Of these the image's label tells more than files and git.
+    current = [image.spec.key for image in hub.images if world.is_current(image) or world.has_other_files(image)]
     return world, Findings.of((*file_problems(hub, current), *_outside(world)), hub.settings.accept)
 
 
@@ -133,11 +134,10 @@ def _image_problems(world: World, image: HubImage) -> Iterator[Problem | Uncheck
     if isinstance(answer, Fault):
         yield _unanswered(str(pinned), answer)
         return
-    place = hub.values_places(image)[0]
-    where = f"{place.file}:{image_at(hub.require(place.file), place.path, place.file).line}"
+    where, *also = lines_of(hub, image)
     if answer is None:
         message = f"the registry does not have {pinned}"
-        yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{DOOR} build")
+        yield Problem(Code.NOT_IN_REGISTRY, where, message, f"{DOOR} build", also=tuple(also))
         return
     yield from _digest_problems(world, image, pinned, answer)
     yield from _signature_problems(hub, pinned, answer, where)
@@ -148,6 +148,10 @@ def _image_problems(world: World, image: HubImage) -> Iterator[Problem | Uncheck
         yield Problem(Code.PLATFORM, where, message, f"{DOOR} build --force")
     else:
         yield from _base_problems(world, image, pinned, answer, where)
+    if world.has_other_files(image) and pinned.tag == world.current_tag(image):
+        message = f"{pinned} was built from other files, and hub.tag gives today's the same tag"
+        hint = f"put {{commit}} into hub.tag, or overwrite it: {DOOR} build --force"
+        yield Problem(Code.TAG_STALE, where, message, hint)
     if not missing and pinned.tag and not names_commit(hub.settings.tag):
         # Files alone do not tell that a tag names other content than today's: the base image belongs to it.
         current = world.current_tag(image)

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from ..core.faults import Unusable, nearest
-from ..core.settings import FILE, VALUES_INVALID, Accepted
+from ..core.settings import FILE, VALUES_DIFFER, VALUES_INVALID, Accepted
 from ..core.visible import one_line
 
 # How many of several names a message tells.
@@ -34,7 +34,7 @@ class Code(str, Enum):
     PIN = "pin-differs"
     VALUES_EMPTY = "values-empty"
     VALUES_NAME = "values-name-differs"
-    VALUES_DIFFER = "values-differ"
+    VALUES_DIFFER = VALUES_DIFFER
     TAG_STALE = "values-tag-stale"
     COMMIT_GONE = "values-commit-gone"
     NOT_IN_REGISTRY = "tag-not-in-registry"
@@ -44,6 +44,9 @@ class Code(str, Enum):
     OVERRIDE = "image-override"
     OLD_PIN = "pin-older-than-base"
     INVALID = VALUES_INVALID
+    NOT_YAML = "not-yaml"
+    NO_EFFECT = "no-effect"
+    CONTEXT_MISSING = "context-missing"
     IMAGE_MISSING = "image-missing"
     SECURITY = "security-release"
     BASE_MOVED = "base-moved"
@@ -57,23 +60,29 @@ class Code(str, Enum):
 
 
 class Problem(NamedTuple):
-    """One inconsistency; ``path`` is relative to the repository's top, and ``path:line`` where a line is known."""
+    """One inconsistency; ``path`` is relative to the repository's top, and ``path:line`` where a line is known.
+
+    ``also`` are the other places of it, as for one tag in several files: it is accepted where all of them are.
+    """
 
     code: Code
     path: str
     message: str
     hint: str
     severity: Severity = Severity.FAULT
+    also: tuple[str, ...] = ()
 
-    @property
-    def place(self) -> tuple[str, int | None]:
-        """The file, and the line where it is known."""
-        file, _, line = self.path.rpartition(":")
-        return (file, int(line)) if line.isdigit() else (self.path, None)
+    def judged(self, accept: Sequence[Accepted]) -> Problem:
+        """Return it as accepted, or at the first place that none of ``accept`` covers."""
+        places = (self.path, *self.also)
+        files = {place: _file_and_line(place)[0] for place in places}
+        left = (one for one in places if not any(entry.covers(self.code.value, files[one]) for entry in accept))
+        place = next(left, None)
+        return self._replace(path=place) if place else self._replace(severity=Severity.ACCEPTED)
 
     def report(self) -> dict[str, Any]:
         """Return its part of the JSON report."""
-        path, line = self.place
+        path, line = _file_and_line(self.path)
         return {
             "code": self.code.value,
             "path": path,
@@ -110,14 +119,8 @@ class Findings(NamedTuple):
         """Return what was found, the problems that ``accept`` names marked as accepted."""
         _require_codes(accept)
         once = list(dict.fromkeys(found))
-        problems = (one for one in once if isinstance(one, Problem))
         return cls(
-            tuple(
-                one._replace(severity=Severity.ACCEPTED)
-                if any(entry.covers(one.code.value, one.place[0]) for entry in accept)
-                else one
-                for one in problems
-            ),
+            tuple(one.judged(accept) for one in once if isinstance(one, Problem)),
             tuple(one for one in once if isinstance(one, Unchecked)),
         )
 
@@ -148,6 +151,11 @@ class Findings(NamedTuple):
 
     def _count(self, severity: Severity) -> int:
         return sum(1 for one in self.problems if one.severity is severity)
+
+
+def _file_and_line(place: str) -> tuple[str, int | None]:
+    file, _, line = place.rpartition(":")
+    return (file, int(line)) if line.isdigit() else (place, None)
 
 
 def _require_codes(accept: Sequence[Accepted]) -> None:

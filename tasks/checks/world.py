@@ -9,13 +9,12 @@ from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
 from ..core.names import Reference, platforms_left
 from ..image.inputs import arguments_of, inputs_hash, working_files
 from ..image.proof import LABEL, base_of, inputs_label, is_out_of_reach
-from ..image.tag import HEAD, depends_on, history_of, name_image, names_commit
+from ..image.tag import HEAD, depends_on, history_of, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.index import Index, Release, choose, newest
 from ..releases.repository import HelmRepository
 from ..repo.dependency import open_repository, release_of
 from ..repo.hub import Hub, HubImage
-from ..repo.values import image_at
 from ..review.rendering import Refusal, refused_values
 from ..tools import docker
 from ..tools.process import Pool, answer_of, ask_all
@@ -154,6 +153,13 @@ class World:
         except (Refused, Unusable):
             return False
 
+    def has_other_files(self, image: HubImage) -> bool:
+        """Whether the image under a tag that stays the same for other files has other ones than a build would take."""
+        own = self.own(image)
+        found = self.answers.get(own) if own else None
+        is_fixed = not tells_images_apart(self.hub.settings.tag)
+        return is_fixed and isinstance(found, FoundImage) and bool(inputs_label(found)) and not self.is_current(image)
+
     def require_answers(self) -> None:
         """Raise the fault of the Helm repository, or of a registry of the hub's own images, that gave no answer."""
         answers = (self.answers[own] for own in map(self.own, self.hub.images) if own)
@@ -165,6 +171,8 @@ class World:
     def _is_up_to_date(self, image: HubImage) -> bool:
         own = self.own(image)
         if own is None or self.has(own) is False or depends_on(self.hub, image, self.hub.changed):
+            return False
+        if self.has_other_files(image):
             return False
         return self.is_current(image) if own.tag is None else self.current_tag(image) in (None, own.tag)
 
@@ -214,10 +222,5 @@ def _kept(repository: HelmRepository | None) -> Index | None:
 
 
 def _named(hub: Hub, image: HubImage) -> list[tuple[str, Reference]]:
-    found = []
-    for place in hub.values_places(image):
-        one = image_at(hub.require(place.file), place.path, place.file)
-        reference = one.reference(place.file)
-        if reference:
-            found.append((f"{place.file}:{one.line}", reference))
-    return found
+    found = ((f"{at.file}:{one.line}", one.reference(at.file)) for at, one in hub.pinned(image).items())
+    return [(where, reference) for where, reference in found if reference]

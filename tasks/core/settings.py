@@ -75,8 +75,8 @@ class DeploymentSetting(NamedTuple):
     release: str | None = None
 
 
-# The code of values that the chart refuses: a problem of a check, and of a preview.
-VALUES_INVALID = "values-invalid"
+# The codes of problems that others than checks tell too: values that the chart refuses, and that a build leaves.
+VALUES_INVALID, VALUES_DIFFER = "values-invalid", "values-differ"
 
 
 class Accepted(NamedTuple):
@@ -127,10 +127,11 @@ class Settings(NamedTuple):
         platform: the platform that the image must run on.
         push: whether ``build`` pushes images; false is the same as ``--no-push``.
         builder: the buildx builder (default: Docker's current one).
-        tag: ``chartpress``, or a template of {chart_version}, {base_version} and one of {commit}, {commits} or
-            {content}. {content} is a hash of the files in the working tree (tracked and new, without ignored ones),
-            build arguments, base image and platform; ``release`` refuses files that it would not commit. {commits} can
-            give the same tag to different files: hubpress uses such an image only if its inputs are the same.
+        tag: ``chartpress``, or a template of {chart_version} (the pinned z2jh release), {base_version}, and {content}
+            or {commit} and {commits}. {content} is a hash of the files in the working tree (tracked and new, without
+            ignored ones), build arguments, base image and platform; ``release`` refuses files that it would not commit.
+            Without {commit} or {content} different files can get the same tag: hubpress uses such an image only if its
+            inputs are the same.
         values: more places to write an image to: ``{file, path, image}``. ``file`` can be a glob; then only files that
             already name the image are changed.
         pins: more places of the release's version: ``{file, path}`` or ``{file, marker}`` (docs/tasks/bump.md).
@@ -289,7 +290,13 @@ def read_settings(
 
 def section_in(data: bytes) -> dict[str, Any]:
     """Return the settings in the bytes of an ``invoke.yaml``."""
-    return section_of(yaml.safe_load(data.decode()))  # type: ignore[no-untyped-call]
+    content = yaml.safe_load(data.decode())  # type: ignore[no-untyped-call]
+    if isinstance(content, dict) and SECTION not in content:
+        near = next((key for key in map(str, content) if nearest(key, [SECTION]) and len(key) <= len(SECTION) + 1), "")
+        if near:
+            hint = f"did you mean {SECTION}? if it is another program's, add {SECTION}: {{}}"
+            raise Unusable(f"unknown key {near}", where=FILE, hint=hint)
+    return section_of(content)
 
 
 def section_of(content: object) -> dict[str, Any]:
@@ -423,11 +430,11 @@ class _Records:
     def _entry(self, key: str, entry: object) -> Any:  # noqa: ANN401 - one of the records
         if isinstance(entry, str) and self.short:
             entry = {name: text for name, text in zip(self.short, entry.split(":", 1), strict=False) if text}
+        fields = self.record._fields
+        if isinstance(entry, dict) and (unknown := sorted({*map(str, entry)} - {*fields})):
+            raise _unknown(f"{key}.{unknown[0]}", unknown[0], fields, f"keys of {SECTION}.{key}")
         if not isinstance(entry, dict) or not entry.keys() >= {*self.needed}:
             raise _wrong(key, entry, self.wanted, self.hint.format(key=key))
-        fields = self.record._fields
-        if unknown := sorted({*map(str, entry)} - {*fields}):
-            raise _unknown(f"{key}.{unknown[0]}", unknown[0], fields, f"keys of {SECTION}.{key}")
         given = {name: value for name, value in entry.items() if value is not None}
         read = {name: self.readers.get(name, _text)(f"{key}.{name}", value) for name, value in given.items()}
         return self.record(**read)

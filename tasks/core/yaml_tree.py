@@ -50,6 +50,7 @@ class Unreadable(Exception):  # noqa: N818 - a clause for people
         place = f"line {line}: " if line else ""
         super().__init__(f"{'cannot be read' if is_yaml else 'is not YAML'}: {place}{what}")
         self.what = what if is_yaml else f"not YAML: {what}"
+        self.is_yaml = is_yaml
         self.line = line
         self.hint = hint
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import Any, NamedTuple
 
-from ..core.faults import Refused
+from ..core.faults import DOOR, Refused
 from ..core.names import Reference
+from ..core.output import first_of
 from ..core.plan import Values
-from ..core.settings import BuildOptions
+from ..core.settings import VALUES_DIFFER, BuildOptions
+from ..repo.deployments import NamedImage, unmoved_images
 from ..repo.hub import Hub, HubImage, layout_warnings
 from ..tools import docker
 from ..tools.command import current_folder
@@ -20,7 +22,7 @@ from ..tools.docker import Builder
 from ..tools.registry import FoundImage
 from .inputs import INPUTS_LABEL, arguments_of, inputs_hash, sources_of, working_files, write_files
 from .proof import LABEL, Base, Proof, inputs_label, prove, tag_fact
-from .tag import COMMIT_TO_COME, HEAD, ImageName, history_of, name_image, names_commit
+from .tag import COMMIT_TO_COME, HEAD, ImageName, depends_on, history_of, name_image, names_commit
 from .tree import Tree
 
 # An image's status: (to be) built, under the tag of another commit until it is retagged, in the registry already,
@@ -28,6 +30,7 @@ from .tree import Tree
 BUILT, RETAGGED, PRESENT, SKIPPED = "built", "retagged", "present", "skipped"
 # The folder that the build contexts of one commit are written into.
 CONTEXT = "context"
+_MOST_NAMED = 3
 
 
 class ImageBuild(NamedTuple):
@@ -155,19 +158,29 @@ class Build:
     def warnings(self) -> tuple[str, ...]:
         """What people should know before they say yes."""
         hub = self.hub
-        unused = (one.key for one in self.images if one.status != SKIPPED and not hub.values_places(one.image))
-        unused = (f"{key} is built, but no values file uses it" for key in unused)
-        return (*layout_warnings(hub), *self._base_warnings(), *unused, *self.spared)
+        unmoved = unmoved_images(hub)
+        used = [one.key for one in self.images if one.status == SKIPPED or hub.values_places(one.image)]
+        unused = (one.key for one in self.images if one.key not in used and one.key not in unmoved)
+        return (
+            *layout_warnings(hub),
+            *self._base_warnings(),
+            *(f"{key} is built, but no values file uses it" for key in unused),
+            *self.spared,
+            *(line for key, places in unmoved.items() for line in self._unmoved(key, places)),
+        )
 
     @property
     def spared(self) -> list[str]:
-        """The images that are not built because the values name another one in their place, in a line each."""
+        """The images that are not built: the values name another one in their place, or the files of one change."""
         built = {one.key for one in self.images}
-        spare = ((key, place) for key, place in self.hub.spare_images.items() if key not in built)
-        own = "".join(f"--image {one.key} " for one in self.images)
+        spare, own = self.hub.spare_images, "".join(f"--image {one.key} " for one in self.images)
+        why = {key: f": {at.file} names {at.image} at {at.path}" for key, at in spare.items()}
+        left = (one for one in self.hub.images if depends_on(self.hub, one, self.hub.pending))
+        why = {**{one.spec.key: ", but its files change" for one in left}, **why}
         return [
-            f"{key} is not built: {place.file} names {place.image} at {place.path}; to build it too: {own}--image {key}"
-            for key, place in spare
+            f"{key} is not built{reason}; to build it too: {own}--image {key}"
+            for key, reason in why.items()
+            if key not in built
         ]
 
     def shown_contexts(self, folder: str) -> list[str]:
@@ -217,6 +230,12 @@ class Build:
             *(one.report() for one in self.images),
             *({"name": spec.key, "repository": spec.name, **skipped} for spec in others),
         ]
+
+    def _unmoved(self, key: str, places: Sequence[NamedImage]) -> Iterator[str]:
+        accepted = self.hub.settings.accept
+        left = [one.file for one in places if not any(entry.covers(VALUES_DIFFER, one.file) for entry in accepted)]
+        if left:
+            yield f"{key} is also named by {first_of(left, _MOST_NAMED)}, where no build writes it: {DOOR} check"
 
     def _base_warnings(self) -> Iterator[str]:
         local = dict.fromkeys(one.base.reference for one in self.images if one.base.found.digest is None)

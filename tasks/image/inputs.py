@@ -161,7 +161,7 @@ def require_stable(hub: Hub, image: HubImage) -> None:
             raise Refused(
                 f"the build context holds {place.file}, so each build would make another {{content}}",
                 where=folders[0],
-                hint=f"give the image a folder of its own: contextPath in {hub.config_file}",
+                hint=f"give the image a folder of its own: {_keys(hub)[0]} in {hub.config_file}",
             )
 
 
@@ -194,10 +194,15 @@ def _inside(hub: Hub, path: str, where: str) -> str:
     return whole
 
 
+def _keys(hub: Hub) -> tuple[str, str]:
+    """Return the keys of an image's context and Dockerfile, in chartpress.yaml or the settings."""
+    return ("contextPath", "dockerfilePath") if hub.layout.charts else ("context", "dockerfile")
+
+
 def _require_there(hub: Hub, sources: Sources, objects: Iterable[str]) -> None:
     for path, what, key in (
-        (sources.context, "the build context", "contextPath"),
-        (sources.dockerfile, "the Dockerfile", "dockerfilePath"),
+        (sources.context, "the build context", _keys(hub)[0]),
+        (sources.dockerfile, "the Dockerfile", _keys(hub)[1]),
         *((path, "a named build context", "extraBuildCommandOptions") for path in sources.contexts),
     ):
         if path not in objects:

@@ -258,7 +258,10 @@ def _wrong(template: str, where: str, why: str) -> Unusable:
 
 
 def _filled(hub: Hub, image: HubImage, names: dict[str, str]) -> str:
-    all_names = {"chart_version": hub.version, **names, "base_version": image.base.reference.tag or ""}
+    all_names = {"chart_version": hub.version, "base_version": image.base.reference.tag or "", **names}
+    if fields(hub.settings.tag, TAG_SETTING) - all_names.keys():
+        why = "it may use {chart_version}, {base_version}, and {content}, or {commit} and {commits}"
+        raise _wrong(hub.settings.tag, TAG_SETTING, why)
     return render(hub.settings.tag, all_names, TAG_SETTING)
 
 

@@ -13,7 +13,7 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,11 +29,12 @@ from ..image.proof import Base
 from ..image.tree import SUBMODULE, submodule_names
 from ..repo.charts import ChartSpec, read_chartpress
 from ..repo.dependency import helm_repository, open_repository
+from ..repo.deployments import unmoved_images
 from ..repo.edits import PinnedPlace, image_edits
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import PRODUCTION, find_review
-from ..repo.values import image_at
+from ..repo.values import ValuesPlace, image_at
 from ..repo.yaml_edit import text_at, with_scalars
 from ..review.bump import plan_bump
 from ..review.release import plan_release
@@ -114,7 +115,7 @@ def staged(hub: Hub, bump: BumpOptions, builder: str | None, *, keep: bool, stan
                 confined(Reach(folder, served.address, engine)),
             ):
                 inside, unused = _kept_inside(hub, served.address)
-                remote = make_clone(inside, folder, served.address)
+                remote = make_clone(inside, folder, served.address, _places(hub))
                 clone, charts = _with_charts(open_hub(inside.settings, Git(folder / CLONE)))
                 bases = dict.fromkeys(image.base.reference for image in plan_bump(clone, bump)[1].images)
                 missing = tuple(base for base in bases if stand_in or not _is_there(base))
@@ -141,10 +142,11 @@ def require_possible(hub: Hub, bump: BumpOptions, builder: str | None) -> None:
     plan_bump(_with_charts(hub)[0], bump)
 
 
-def make_clone(hub: Hub, folder: Path, address: str) -> Git:
+def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlace] = ()) -> Git:
     """Clone ``hub`` into ``folder``, as its working tree stands, with a bare remote beside it, which it returns.
 
-    One commit on its default branch holds what was not committed, and the images' names at the registry ``address``.
+    One commit on its default branch holds what was not committed, and the images' names at the registry ``address``,
+    also in ``places`` of the values.
     """
     name, branch = REMOTE_NAME, str(hub.settings.base_branch)
     objects = hub.git.path_of("--git-path", "objects").resolve()
@@ -163,7 +165,7 @@ def make_clone(hub: Hub, folder: Path, address: str) -> Git:
     _fill_submodules(hub.git.folder, hub.git.path_of("--git-path", "modules").resolve(), clone)
     charts, files = hub.layout.charts, WorkingTree(clone.folder)
     redirected = [_redirected(files, hub.config_file, charts, address)] if charts else []
-    edits = [*redirected, *_renamed(open_hub(hub.settings, clone).edited(redirected), address)]
+    edits = [*redirected, *_renamed(open_hub(hub.settings, clone).edited(redirected), address, places)]
     if edits:
         files.replace(edits)
         clone.read("add", "--", *(edit.path for edit in edits))
@@ -206,8 +208,13 @@ def _name_at(address: str, name: str) -> str:
     return f"{address}/{re.sub(r'[^a-z0-9._/-]', '-', name.lower()).lstrip('-./')}"
 
 
-def _renamed(hub: Hub, address: str) -> tuple[FileEdit, ...]:
-    places = (place for image in hub.images for place in hub.values_places(image))
+def _places(hub: Hub) -> list[ValuesPlace]:
+    """Return where the values name the hub images, or could."""
+    unmoved = (ValuesPlace(one.file, one.path, key) for key, some in unmoved_images(hub).items() for one in some)
+    return [*(place for image in hub.images for place in hub.values_places(image)), *unmoved]
+
+
+def _renamed(hub: Hub, address: str, places: Iterable[ValuesPlace]) -> tuple[FileEdit, ...]:
     found = ((place, image_at(require(hub.files, place.file), place.path, place.file)) for place in places)
     names = {image.spec.named for image in hub.images}
     pinned = (

@@ -39,6 +39,8 @@ _IMAGE_KEYS = {
     *("rebuildOnContextPathChanges", "skipPlatforms", "valuesPath"),
 }
 
+CHARTPRESS_KEYS = {*_CHART_KEYS, *_REPO_KEYS, *_IMAGE_KEYS, "charts"}
+
 
 class Requirement(NamedTuple):
     """One dependency of a chart, as written, with the line of its version; the alias is its key in the values."""

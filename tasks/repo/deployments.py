@@ -1,24 +1,75 @@
-"""The deployments of a hub repository's chart: each one's values files, Helm release and namespace.
+"""The deployments of a hub repository's chart, each one's values files, and the images that values name.
 
 The layout is hubploy's (https://github.com/berkeley-dsep-infra/hubploy): ``NAME/hubploy.yaml``, ``NAME/config/`` with
 ``common.yaml`` and a file for each environment, and ``NAME/secrets/``. It installs the release ``NAME-ENVIRONMENT``
 into the namespace of that name.
+
+The keys of images are those of Zero to JupyterHub (https://z2jh.jupyter.org/en/stable/resources/reference.html):
+``image`` and the entries of ``extraImages`` with ``name`` and ``tag``; and ``NAME:TAG`` of KubeSpawner or a container.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby
-from typing import NamedTuple
+from functools import lru_cache
+from itertools import groupby, takewhile
+from typing import Any, NamedTuple, TypeAlias
 
 from ..core.faults import Unusable, nearest
+from ..core.names import Reference
+from ..core.settings import FILE
+from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
+from .charts import requirements
 from .files import join
-from .hub import Hub
+from .hub import Hub, HubImage
+from .secrets import is_encrypted
+from .values import TAG_KEY
 
 HUBPLOY_FILE = "hubploy.yaml"
 _COMMON = "common"
 _CONFIG = re.compile(r"(?P<folder>.+)/(?P<kind>config|secrets)/(?P<name>[^/]+)\.ya?ml")
+_IMAGE, _NAME, _EXTRA = "image", "name", "extraImages"
+_SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
+_CONTAINERS = frozenset({"initContainers", "extraContainers", "init_containers", "extra_containers"})
+# A file without such a word names no image, and replaces no list that does.
+_TELLING = re.compile(rb"image|profile|container", re.IGNORECASE)
+# What a program is to fill in.
+_TEMPLATES = ("{", "$(")
+_DEEPEST, _MOST_SHARED, _MOST_MERGED = 24, 4, 16
+
+# Mappings, lists, and leaves that are ``_Leaf``, or text in the chart's own values.
+_Tree: TypeAlias = Any
+
+
+class _Leaf(NamedTuple):
+    """A scalar of a values file, and where it stands (``path:line``)."""
+
+    value: str
+    where: str
+
+
+class NamedImage(NamedTuple):
+    """An image, and where the values name it: ``path:line`` and the dotted path."""
+
+    where: str
+    path: str
+    reference: Reference
+
+    @property
+    def file(self) -> str:
+        """The file."""
+        return self.where.rpartition(":")[0]
+
+
+class FaultyFile(NamedTuple):
+    """A file that cannot be read, ``path:line`` where a line is known; ``is_yaml`` where others may read it."""
+
+    where: str
+    what: str
+    hint: str
+    is_yaml: bool
 
 
 class Deployment(NamedTuple):
@@ -47,9 +98,12 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
     return tuple(known[name] for name in dict.fromkeys(names)) or found
 
 
+def _marks(hub: Hub) -> tuple[str, ...]:
+    return hub.git.names("ls-files", "-z", "--", f":(glob)**/{HUBPLOY_FILE}")
+
+
 def _of_hubploy(hub: Hub) -> Iterator[Deployment]:
-    marks = hub.git.names("ls-files", "-z", "--", f":(glob)**/{HUBPLOY_FILE}")
-    folders = {path.rpartition("/")[0] for path in marks} - {""}
+    folders = {path.rpartition("/")[0] for path in _marks(hub)} - {""}
     listed = hub.git.names("ls-files", "-z", "--", *sorted(folders)) if folders else ()
     fitting = [found for path in sorted(listed) if (found := _CONFIG.fullmatch(path)) and found["folder"] in folders]
     for folder, group in groupby(fitting, key=lambda found: found["folder"]):
@@ -59,3 +113,156 @@ def _of_hubploy(hub: Hub) -> Iterator[Deployment]:
             order = [(kind, name) for name in (_COMMON, environment) for kind in ("config", "secrets")]
             name = f"{folder.rpartition('/')[2]}-{environment}"
             yield Deployment(name, tuple(join(files[one]) for one in order if one in files), name, name)
+
+
+def named_images(hub: Hub, chart_values: Data = None) -> Iterator[NamedImage]:
+    """Yield the images that the deployments' values name, and the hub images that other YAML files name.
+
+    Deployments' values are merged as by Helm; ``chart_values``, those of the pinned chart, are for the half of an image
+    that the repository leaves to it.
+    """
+    own, placed = hub.values_file, [place.file for image in hub.images for place in hub.values_places(image)]
+    if own is not None:
+        entries = requirements(hub.require(hub.requirement_file), hub.requirement_file)
+        prefixes = [one.alias or one.name for one in entries if one.name == hub.requirement.name]
+        chains = [(own, *one.values) for one in deployments(hub)]
+        listed = {path for chain in chains for path in chain}
+        for chain in (*chains, *((own, path) for path in dict.fromkeys(placed) if path not in listed)):
+            sections: dict[tuple[str, ...], list[_Tree]] = {}
+            for path, values in (found for file in chain for found in _sections(_tree_in(hub, file), prefixes)):
+                sections.setdefault(path, []).append(values)
+            for path, some in sections.items():
+                yield from _images(_merged([chart_values or {}, *some], {}), path, set())
+    names = [Reference(image.spec.named) for image in hub.images if image.spec.named]
+    for file in _files_with(hub, names):
+        found = _images(_tree_in(hub, file), (), set())
+        yield from (one for one in found if any(map(one.reference.same_repository, names)))
+
+
+def lines_of(hub: Hub, image: HubImage) -> list[str]:
+    """Return where the places of ``image`` have it: ``path:line``."""
+    return [f"{place.file}:{one.line}" for place, one in hub.pinned(image).items()]
+
+
+def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
+    """Return where values name hub images besides the places that a build writes, by the images' keys."""
+    own, found = {line for image in hub.images for line in lines_of(hub, image)}, dict[str, list[NamedImage]]()
+    for one in (one for one in dict.fromkeys(named_images(hub)) if one.where not in own):
+        named = (image.spec for image in hub.images if image.spec.named)
+        key = next((spec.key for spec in named if one.reference.same_repository(Reference(spec.name))), None)
+        if key is not None:
+            found.setdefault(key, []).append(one)
+    return found
+
+
+def faulty_files(hub: Hub) -> Iterator[FaultyFile]:
+    """Yield the files of the deployments, and those that patterns of ``hub.values`` stand for, that cannot be read."""
+    values = (path for one in deployments(hub) for path in one.values)
+    matching = (path for one in hub.settings.values for path in hub.listing.matching.get(one.file, ()))
+    for path in dict.fromkeys((*_marks(hub), *values, *matching)):
+        found = _tree(hub.files.read(path) or b"", path)
+        if isinstance(found, FaultyFile):
+            yield found
+
+
+def _files_with(hub: Hub, images: Sequence[Reference]) -> Iterator[str]:
+    """Yield the committed YAML files that name one of ``images``, but for those of tools, and what names the images."""
+    words = [word for image in images for word in ("-e", image.path.removeprefix("library/"))]
+    search = ("grep", "-I", "--files-with-matches", "-z", "--full-name", "--fixed-strings", *words)
+    found = hub.git.ask(*search, "--", ":(top,glob)**/*.yaml", ":(top,glob)**/*.yml").names if words else ()
+    yield from (path for path in found if path not in (hub.config_file, FILE) and "/." not in f"/{path}")
+
+
+def _sections(tree: _Tree, prefixes: Sequence[str]) -> Iterator[tuple[tuple[str, ...], _Tree]]:
+    """Yield the chart's values in a values file, also those in the section of a chart that depends on the hub's."""
+    for key, inner in tree.items():
+        if key in prefixes:
+            yield (key,), inner
+        elif isinstance(inner, dict):
+            yield from (((key, prefix), inner[prefix]) for prefix in prefixes if prefix in inner)
+
+
+def _tree_in(hub: Hub, path: str) -> _Tree:
+    """Return what a values file holds; nothing where it is missing or faulty, or has no part in any image."""
+    data = hub.files.read(path)
+    tree = _tree(data, path) if data is not None and _TELLING.search(data) else {}
+    return tree if isinstance(tree, dict) else {}
+
+
+@lru_cache(maxsize=1024)
+def _tree(data: bytes, path: str) -> _Tree | FaultyFile:
+    if is_encrypted(data):
+        return {}
+    try:
+        return load(Text.decode(data, path).content, lambda scalar: _Leaf(scalar.value, f"{path}:{scalar.line}"))
+    except Unreadable as fault:
+        where = f"{path}:{fault.line}" if fault.line else path
+        return FaultyFile(where, fault.what, fault.hint, is_yaml=fault.is_yaml)
+    except Unusable as fault:
+        return FaultyFile(path, fault.what, fault.hint, is_yaml=False)
+
+
+def _merged(trees: Sequence[_Tree], seen: dict[tuple[int, ...], _Tree], depth: int = 0) -> _Tree:
+    """Return what Helm makes of values, the weakest first: mappings are merged, anything else is replaced.
+
+    What an alias shares stays one object: ``seen`` keeps what was begun, so a bomb of aliases stays as small as it is.
+    """
+    last = trees[-1]
+    if not isinstance(last, dict | list) or depth > _DEEPEST:
+        return None if isinstance(last, dict | list) else last
+    others = [] if isinstance(last, list) else takewhile(lambda tree: isinstance(tree, dict), reversed(trees[:-1]))
+    alike = [*{id(one): one for tree in (last, *others) for one in _with_shared(tree)}.values()][:_MOST_MERGED]
+    key = tuple(map(id, alike))
+    if key in seen:
+        return seen[key]
+    if isinstance(last, list):
+        items = seen[key] = []
+        items += [_merged([item], seen, depth + 1) for item in last]
+        return items
+    whole = seen[key] = {}
+    for name in dict.fromkeys(name for tree in alike for name in tree if name not in (None, MERGE)):
+        value = _merged([tree[name] for tree in reversed(alike) if name in tree], seen, depth + 1)
+        if value is not None:
+            whole[name] = value
+    return whole
+
+
+def _with_shared(tree: _Tree) -> list[_Tree]:
+    """Return a mapping and those that it takes keys from by ``<<``, the strongest first, each once; else ``tree``."""
+    found: dict[int, _Tree] = {}
+    pending = [tree]
+    while pending and len(found) < _MOST_SHARED:
+        one = pending.pop()
+        if id(one) not in found:
+            found[id(one)] = one
+            shared = one.get(MERGE) if isinstance(one, dict) else None
+            sources = shared if isinstance(shared, list) else [shared]
+            pending += [source for source in reversed(sources) if isinstance(source, dict)]
+    return [*found.values()]
+
+
+def _images(tree: _Tree, path: tuple[str, ...], seen: set[tuple[object, ...]]) -> Iterator[NamedImage]:
+    """Yield the images in merged values."""
+    *_, above, name = ("", "", *path)
+    if isinstance(tree, dict | list):
+        if (id(tree), path[-2:]) in seen or len(path) > _DEEPEST:
+            return
+        seen.add((id(tree), path[-2:]))
+        if isinstance(tree, dict) and (name == _IMAGE or above == _EXTRA):
+            yield from _image([tree.get(_NAME), tree.get(TAG_KEY)], path)
+        inside = tree.items() if isinstance(tree, dict) else ((str(at), one) for at, one in enumerate(tree))
+        for key, value in inside:
+            yield from _images(value, (*path, key), seen)
+    elif name == _IMAGE and (above in _SPAWNER or (above.isdigit() and path[-3:-2] and path[-3] in _CONTAINERS)):
+        yield from _image([tree], path)
+
+
+def _image(halves: Sequence[_Tree], path: tuple[str, ...]) -> Iterator[NamedImage]:
+    """Yield the image of these halves, where the repository's own values have one and no program fills it in."""
+    where = [half.where for half in halves if isinstance(half, _Leaf)]
+    texts = [half.value if isinstance(half, _Leaf) else half for half in halves]
+    if where and all(isinstance(text, str) and text for text in texts):
+        text = ":".join(texts)
+        with contextlib.suppress(Unusable):
+            if not any(sign in text for sign in _TEMPLATES):
+                yield NamedImage(where[-1], ".".join(path), Reference.parse(text))

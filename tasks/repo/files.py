@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from ..core.faults import Unusable, held_back
+from ..core.faults import Unusable, held_back, nearest
 from ..core.plan import Action, Fact
 from ..core.safe_files import clear_away, read_file
 from ..core.settings import Settings
@@ -212,6 +212,16 @@ def require(files: Files, path: str) -> bytes:
     data = files.read(path)
     if data is None:
         raise Unusable("the file is missing", where=path, hint="is this the hub repository? name it: --repo PATH")
+    return data
+
+
+def require_named(files: Files, listing: Listing, path: str, setting: str, what: str = "file") -> bytes:
+    """Return the bytes of ``path``, the ``what`` that ``setting`` names."""
+    data = files.read(path)
+    if data is None:
+        near = nearest(path, listing.files)
+        hint = f"correct {setting} in invoke.yaml{f': did you mean {near}?' if near else ''}"
+        raise Unusable(f"the {what} is missing", where=path, hint=hint)
     return data
 
 

@@ -10,11 +10,20 @@ from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable, nearest
 from ..core.names import Reference
-from ..core.settings import Settings
+from ..core.settings import FILE, Settings, ValuesTarget
 from ..releases.index import Index
 from ..releases.versions import allows, is_range, parse_version
 from ..tools.git import Git
-from .charts import CHART_FILES, LOCKS, ChartSpec, ImageSpec, Requirement, dependencies_in, requirements
+from .charts import (
+    CHART_FILES,
+    CHARTPRESS_KEYS,
+    LOCKS,
+    ChartSpec,
+    ImageSpec,
+    Requirement,
+    dependencies_in,
+    requirements,
+)
 from .dockerfile import BaseImage
 from .files import (
     Committed,
@@ -25,13 +34,15 @@ from .files import (
     Switched,
     WorkingTree,
     behind_links,
+    is_glob,
     join,
     read_all,
     require,
+    require_named,
 )
 from .layout import CHARTPRESS_FILE, Layout, Search, find_layout, no_hub_image
-from .pins import BasePin, Copy, Dependency, Kind, Lock, Marker, Pin, copies, named_pins
-from .values import ValuesPlace, ValuesPlaces
+from .pins import BasePin, Copy, Dependency, Kind, Lock, Marker, Pin, copies, misspelt_marks, named_pins
+from .values import PinnedImage, ValuesPlace, ValuesPlaces, image_at
 from .values import warnings as values_warnings
 
 _MAY_STAY = (Kind.COPY, Kind.PIN)
@@ -39,9 +50,8 @@ JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
-    """Yield the warnings about the repository's files: ignored keys, skipped images, duplicate keys."""
-    for key in hub.chart.ignored:
-        yield f"{hub.config_file}: {key} is not a chartpress key, and is ignored"
+    """Yield the warnings about the repository's files: what has no effect, skipped images, duplicate keys."""
+    yield from (f"{where}: {what}; {hint}" for where, what, hint in without_effect(hub))
     for spec in hub.chart.images:
         if spec.key in hub.other_images:
             dockerfile = join(hub.root, spec.dockerfile)
@@ -52,6 +62,27 @@ def layout_warnings(hub: Hub) -> Iterator[str]:
         data = hub.files.read(file)
         if data is not None:
             yield from values_warnings(data, file)
+
+
+def without_effect(hub: Hub) -> Iterator[tuple[str, str, str]]:
+    """Yield the keys that chartpress ignores, the patterns of settings that match nothing, and misspelt markers.
+
+    Each is where it is, what it is, and a hint.
+    """
+    for key in hub.chart.ignored:
+        near = nearest(key.rpartition(".")[2], CHARTPRESS_KEYS)
+        hint = f"did you mean {near}?" if near else "remove it"
+        yield hub.config_file, f"{key} is not a chartpress key, and is ignored", hint
+    places = [place for image in hub.images for place in hub.values_places(image)]
+    matching, correct = hub.listing.matching, f"correct it in {FILE}, or remove the entry"
+    for pattern in (pattern for pattern in matching if is_glob(pattern) and not matching[pattern]):
+        yield FILE, f"no committed file matches {pattern}", correct
+    for target in (one for one in hub.settings.values if is_glob(one.file) and matching[one.file]):
+        if not any(place.path == target.path and place.file in matching[target.file] for place in places):
+            yield FILE, f"no file of {target.file} names a hub image at {target.path}", correct
+    for where, name in misspelt_marks(hub.files, hub.listing.telling, hub.requirement.name):
+        what = f"the marker names {name}, so the version there does not move"
+        yield where, what, f"did you mean # hubpress: {hub.requirement.name}?"
 
 
 class HubImage(NamedTuple):
@@ -272,6 +303,11 @@ class Hub:
         """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``."""
         return self._values.places_of(image.spec)
 
+    def pinned(self, image: HubImage) -> dict[ValuesPlace, PinnedImage]:
+        """Return what the values have at each place of ``image``; raises Unusable where that cannot be read."""
+        places = self.values_places(image)
+        return {place: image_at(self.require(place.file), place.path, place.file) for place in places}
+
     @cached_property
     def spare_images(self) -> Mapping[str, ValuesPlace]:
         """The images that are built only when asked for by name, each with a place where the values name another."""
@@ -280,8 +316,20 @@ class Hub:
     @cached_property
     def _values(self) -> ValuesPlaces:
         images = tuple(image.spec for image in self.images)
-        targets = [(target, self.listing.matching.get(target.file, (target.file,))) for target in self.settings.values]
+        targets = [(target, self._files_of(target)) for target in self.settings.values]
         return ValuesPlaces(self.git.folder, self.files, self.values_file, targets, images, self.chart.images)
+
+    def _files_of(self, target: ValuesTarget) -> tuple[str, ...]:
+        """Return the files of an entry of ``hub.values``; raise Unusable where it names what is not there."""
+        keys = [image.key for image in self.chart.images]
+        if target.image not in (None, *keys):
+            near = nearest(str(target.image), keys)
+            hint = f"did you mean {near}?" if near else f"the images here are: {', '.join(keys)}"
+            raise Unusable(f"hub.values names the image {target.image!r}, which is not one here", where=FILE, hint=hint)
+        files = self.listing.matching.get(target.file, (target.file,))
+        if not is_glob(target.file):
+            require_named(self.files, self.listing, files[0], "hub.values", "values file")
+        return files
 
     @property
     def managed(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from posixpath import relpath
 from typing import NamedTuple, TypeVar
 
 from ..core.faults import DOOR, Unusable
@@ -34,7 +35,7 @@ from .charts import (
 )
 from .dockerfile import HUB_NAMES, BaseImage, copied_files, hub_base
 from .files import Files, Listing, behind_links, is_below, join, read_all, require
-from .values import image_at
+from .values import image_at, quoted, values_setting
 
 T = TypeVar("T")
 CHARTPRESS_FILE = "chartpress.yaml"
@@ -43,7 +44,6 @@ _IGNORE_FILE = ".dockerignore"
 _HUB_NAME = min(HUB_NAMES, key=len).encode()
 # Charts that bring jupyterhub along, in a release that they pin.
 _BRINGING = ("binderhub", "daskhub", "pangeo")
-_PLAIN = re.compile(r"[\w./-]+")
 
 
 class NotNamed(Unusable):
@@ -297,17 +297,26 @@ def no_hub_image(search: Search, layout: Layout) -> Unusable:
     requirement = search.requirement_in(folder) if folder else None
     if search.dockerfiles and layout.charts and folder and requirement:
         dockerfile, path = next(iter(search.dockerfiles)), BareChart(folder, requirement).values_path
-        context = search.context_of(dockerfile)
+        # As chartpress.yaml names them: relative to its folder.
+        named, context = (relpath(one, layout.root or ".") for one in (dockerfile, search.context_of(dockerfile)))
         image = f"{{{last_part(context)}: {{contextPath: {context}, valuesPath: {path}}}}}"
         claiming = next((one for one in chart.images if path in one.values_paths), None)
-        is_there = claiming is not None and join(layout.root, claiming.context) == context
-        claimed = f"set {f'dockerfilePath: {dockerfile}' if is_there else f'contextPath: {context}'} there"
+        is_there = claiming is not None and join(claiming.context) == context
+        claimed = f"set {f'dockerfilePath: {named}' if is_there else f'contextPath: {context}'} there"
         return NotNamed(
             f"{file} does not name {dockerfile}, which inherits from z2jh's hub image",
             where=file,
             hint=claimed if claiming else f"add images: {image} to {chart.name} there",
         )
     there = [path for path in layout.dockerfiles if search.files.read(path) is not None]
+    if search.dockerfiles and not there and not layout.charts:
+        dockerfile = next(iter(search.dockerfiles))
+        context = search.context_of(dockerfile)
+        fields = f"context: {context}" + (
+            "" if dockerfile == join(context, "Dockerfile") else f", dockerfile: {dockerfile}"
+        )
+        hint = f"{dockerfile} inherits from z2jh's hub image: set {fields} in hub.images"
+        return NotNamed("the Dockerfile is missing", where=", ".join(layout.dockerfiles), hint=hint)
     pinned = f" in {search.dependencies_of(folder)}" if folder else " that is deployed"
     return NotNamed(
         "no FROM inherits from z2jh's hub image" if there else "there is no Dockerfile of a hub image",
@@ -395,15 +404,15 @@ def _unnamed_layout(chart: BareChart | None, images: Iterable[ImageSpec]) -> Lay
 
 def _suggestion(search: Search, dockerfile: str, chart: BareChart | None, name: str | None) -> str:
     context = search.context_of(dockerfile)
-    fields = {"context": _quoted(context), "name": name or f"HOST/PATH/{last_part(context)}"}
+    fields = {"context": quoted(context), "name": name or f"HOST/PATH/{last_part(context)}"}
     if dockerfile != join(context, "Dockerfile"):
-        fields["dockerfile"] = _quoted(dockerfile)
+        fields["dockerfile"] = quoted(dockerfile)
     if chart:
         fields["values"] = f"[{chart.values_path}]"
     if any(is_below(place.file, [context]) for place in search.places(chart)):
         copied = copied_files(require(search.files, dockerfile), dockerfile)
-        paths = dict.fromkeys(_quoted(join(context, one.path.lstrip("/"))) for one in copied)
-        fields["paths"] = f"[{', '.join(paths or (_quoted(dockerfile),))}]"
+        paths = dict.fromkeys(quoted(join(context, one.path.lstrip("/"))) for one in copied)
+        fields["paths"] = f"[{', '.join(paths or (quoted(dockerfile),))}]"
     return f"hub: {{images: [{{{', '.join(f'{field}: {value}' for field, value in fields.items())}}}]}}"
 
 
@@ -412,14 +421,9 @@ def _named_elsewhere(search: Search, chart: BareChart) -> Unusable | None:
     files = (file for file in search.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
     names = search.names_at(ValuesTarget(file, chart.values_path) for file in files if file != chart.values_file)
     found = [place for place, name in names.items() if name == next(iter(names.values()))]
-    entries = ", ".join(f"{{file: {_quoted(place.file)}, path: {place.path}}}" for place in found)
     what = f"{chart.values_path} names no image there, but in {', '.join(place.file for place in found)}"
-    hint = f"set it in {FILE}: hub: {{values: [{entries}]}}"
+    hint = f"set it in {FILE}: {values_setting(search.settings.values, found)}"
     return Unusable(what, where=chart.values_file, hint=hint) if found else None
-
-
-def _quoted(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "''") + "'"
 
 
 def _chart_setting(name: str) -> str:

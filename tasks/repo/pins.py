@@ -15,7 +15,7 @@ from enum import Enum
 from shlex import quote
 from typing import ClassVar, NamedTuple
 
-from ..core.faults import Unusable
+from ..core.faults import Unusable, nearest
 from ..core.names import Reference
 from ..core.settings import PinTarget
 from ..core.yaml_tree import Document, Edit, MappingNode, Scalar, SequenceNode, Text, parse_all, target_of
@@ -32,7 +32,7 @@ from .charts import (
     with_version,
 )
 from .dockerfile import hub_base, with_base
-from .files import Files, Listing, is_glob, join, require
+from .files import Files, Listing, is_glob, join, require, require_named
 from .yaml_edit import Path, follow, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
@@ -42,6 +42,7 @@ _WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+
 _PART = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+(?![.\w-]*[0-9])")
 _COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--)(?:\s.*|$)")
 _MARK = re.compile(r"(?:^|(?<=\s))(?:#|//|--|;|<!--|/\*)\s*(?P<whose>hubpress|renovate):\s*(?P<words>.*)")
+_OUR_MARK = re.compile(r"(?:^|\s)(?:#|//|--|;|<!--|/\*)\s*hubpress:\s*([\w-]+)(?=\s|$)")
 _OPENING = ("{", "[", "(", "=", ":", "\\")
 _RENOVATE = re.compile(r"(\w+)=(\S+)")
 
@@ -302,9 +303,13 @@ def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marke
     for target in targets:
         own = marker._replace(text=target.marker)
         for path in found.matching[target.file]:
-            data = require(files, path)
+            data = require_named(files, found, path, "hub.pins")
             if target.path is not None:
-                count = sum(1 for _ in _versions_at(data, path, target.path, chart))
+                try:
+                    count = sum(1 for _ in _versions_at(data, path, target.path, chart))
+                except Unusable as fault:
+                    hint = f"{fault.hint}; or, if it is no YAML file, hub: {{pins: [{{file: {path}, marker: TEXT}}]}}"
+                    raise Unusable(fault.what, where=fault.where, hint=hint) from fault
                 yield from (InYaml(path, target.path, chart, number) for number in range(count))
             else:
                 count = sum(1 for _ in _marks_in(Text.decode(data, path), own))
@@ -318,6 +323,16 @@ def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marke
         with contextlib.suppress(Unusable):
             marks = _marks_in(Text.decode(files.read(path) or b"", path), marker)
             yield from [Marked(path, chart, marker, number) for number, _ in enumerate(marks)]
+
+
+def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator[tuple[str, str]]:
+    """Yield where a marker of ours (``path:line``) names almost ``chart``, and what it names."""
+    for path in telling:
+        lines = (files.read(path) or b"").decode("utf-8", "replace").split("\n")
+        for number, line in enumerate(lines, start=1):
+            found = _OUR_MARK.search(line)
+            if found and found[1] != chart and nearest(found[1], [chart]):
+                yield f"{path}:{number}", found[1]
 
 
 def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[FoundVersion]:

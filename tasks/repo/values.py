@@ -7,10 +7,12 @@ What a place names tells which image it belongs to, where several images could b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path as Folder
+from posixpath import commonprefix
 from typing import NamedTuple
 
 from ..core.faults import Unusable
@@ -25,6 +27,7 @@ NAME_KEYS = ("name", "repository")
 TAG_KEY = "tag"
 # Ends a name whose tag is the rest of a digest: Helm charts write both with a colon between them.
 _DIGEST = "@sha256"
+_PLAIN = re.compile(r"[\w./-][\w./*-]*")
 
 
 class PinnedImage(NamedTuple):
@@ -166,6 +169,36 @@ class ValuesPlaces:
         except Unusable:
             return None
         return Reference(name) if name else None
+
+
+def values_setting(given: Iterable[ValuesTarget], more: Iterable[ValuesTarget]) -> str:
+    """Return the setting ``values`` of ``given`` and ``more``, of these one pattern for the files of a path."""
+    files: dict[str, list[str]] = {}
+    for one in more:
+        files.setdefault(one.path, []).append(one.file)
+    new = (ValuesTarget(file, path) for path, some in files.items() for file in _patterns(list(dict.fromkeys(some))))
+    entries = ({key: value for key, value in one._asdict().items() if value} for one in (*given, *new))
+    written = (", ".join(f"{key}: {quoted(value)}" for key, value in one.items()) for one in entries)
+    return f"hub: {{values: [{', '.join(f'{{{entry}}}' for entry in written)}]}}"
+
+
+def quoted(text: str) -> str:
+    """Return ``text`` as it is written in YAML between brackets."""
+    return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "''") + "'"
+
+
+def _patterns(files: Sequence[str]) -> Sequence[str]:
+    """Return one pattern for files in folders of one depth, else the files."""
+    if len(files) == 1 or len({file.count("/") for file in files}) > 1:
+        return files
+    return ["/".join(map(_pattern, zip(*(file.split("/") for file in files), strict=True)))]
+
+
+def _pattern(parts: Sequence[str]) -> str:
+    if len(set(parts)) == 1:
+        return parts[0]
+    _, dot, kind = commonprefix([part[::-1] for part in parts])[::-1].partition(".")
+    return f"*{dot}{kind}"
 
 
 def warnings(data: bytes, where: str) -> tuple[str, ...]:

@@ -258,8 +258,8 @@ def test_a_tag_template_is_filled_in(drawing: Drawing, template: str, expected: 
     [
         pytest.param(
             "{verson}",
-            "error: the template '{verson}' cannot be filled in: it may use {chart_version}, {commit}, {commits}, "
-            "{base_version} (hub.tag)\nhint: fix it in hub.tag",
+            "error: the template '{verson}' cannot be filled in: it may use {chart_version}, {base_version}, "
+            "and {content}, or {commit} and {commits} (hub.tag)\nhint: fix it in hub.tag",
             id="a name with a typo",
         ),
         pytest.param(

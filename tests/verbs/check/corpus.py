@@ -276,6 +276,22 @@ def rebuild(hub: Hub) -> None:
         push_in_place_of(image, hub.path.parent, f"FROM {base_name(hub)}:3.3.7\n")
 
 
+def deployment_that_is_not_yaml(hub: Hub) -> Problem:
+    hub.write("deployments/bio/hubploy.yaml", "cluster: {}\n")
+    hub.write("deployments/bio/config/prod.yaml", "jupyterhub:\n\thub: {}\n")
+    hub.commit("Deploy it")
+    message = "the file is not YAML: found character '\\t' that cannot start any token"
+    return Problem(Code.NOT_YAML, "deployments/bio/config/prod.yaml:2", message, "correct the file there")
+
+
+def pattern_that_matches_nothing(hub: Hub) -> Problem:
+    hub.write("invoke.yaml", "hub: {values: [{file: 'cluster/*/values.yaml', path: hub.image}]}\n")
+    hub.commit("Move it in the clusters too")
+    message = "no committed file matches cluster/*/values.yaml"
+    hint = "correct it in invoke.yaml, or remove the entry"
+    return Problem(Code.NO_EFFECT, "invoke.yaml", message, hint, Severity.WARNING)
+
+
 IN_FILES = [
     Planted(
         "base-not-of-release",
@@ -292,6 +308,8 @@ IN_FILES = [
     Planted("values-name-differs", "the values name another image", values_with_another_image),
     Planted("values-differ", "one of two values files was left behind", one_of_two_values_left_behind),
     Planted("values-tag-stale", "the image was changed and not rebuilt", image_changed_and_not_rebuilt),
+    Planted("no-effect", "a pattern of the settings matches nothing", pattern_that_matches_nothing),
+    Planted("not-yaml", "a deployment's values are not YAML", deployment_that_is_not_yaml),
     Planted("values-commit-gone", "the history was rewritten", history_rewritten),
     Planted("values-commit-gone", "the history was squashed", history_squashed),
 ]

@@ -4,10 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core.settings import read_settings
+from tasks.repo.deployments import unmoved_images
+from tasks.repo.hub import open_hub
+from tasks.tools.git import Git
+from tests.support.cli import run_task
 from tests.support.hubs import NO_REGISTRY, Hub
+from tests.support.layouts import make_2i2c_like
 from tests.support.registry import private_registry
 
-from .places import VALUES, base_name, check, image_name, pinned_tag
+from .places import VALUES, base_name, check, consistent, image_name, pinned_tag
 
 pytestmark = pytest.mark.engine
 
@@ -106,18 +112,103 @@ def test_odd_values_name_no_images(released: Hub) -> None:
         assert (result.code, result.json["problems"]) == (0, []), (what, result)
 
 
-def test_what_cannot_be_read_is_named_and_what_is_encrypted_is_left_alone(released: Hub) -> None:
+@pytest.mark.parametrize("flags", [(), ("--offline",)], ids=["online", "offline"])
+def test_what_is_not_yaml_is_named_and_what_is_encrypted_is_left_alone(flags: tuple[str, ...], released: Hub) -> None:
     for name, text in (
-        ("hubploy", ""),
-        ("config/prod", "image: [\n"),
+        ("hubploy", "images: {\n"),
+        ("config/prod", "jupyterhub: [\n"),
         ("secrets/prod", "image: ENC[x]\nsops:\n  mac: x\n"),
     ):
         released.write(f"deployments/bio/{name}.yaml", text)
+    released.write("clusters/a.yaml", "jupyterhub:\n  hub\n  image: {}\n")
+    released.write("invoke.yaml", "hub: {values: [{file: 'clusters/*.yaml', path: jupyterhub.hub.image}]}\n")
     released.commit("Deploy it")
-    result = check(released, "--json")
-    assert (result.code, result.json["problems"]) == (0, []), result
-    (unchecked,) = (one["message"] for one in result.json["not_checked"])
-    assert unchecked.startswith("the images in deployments/bio/config/prod.yaml: the file is not YAML: line 2: ")
+    result = check(released, *flags, "--json")
+    problems = [one for one in result.json["problems"] if one["code"] == "not-yaml"]
+    assert result.code == 1, result
+    assert [(one["path"], one["line"], one["severity"]) for one in problems] == [
+        ("deployments/bio/hubploy.yaml", 2, "fault"),
+        ("deployments/bio/config/prod.yaml", 2, "fault"),
+        ("clusters/a.yaml", 3, "fault"),
+    ]
+    assert problems[0]["message"].startswith("the file is not YAML: ")
+
+
+CLUSTERS = {"a/staging": "jupyterhub", "b/common": "basehub:\n  jupyterhub", "c/prod": "jupyterhub"}
+
+
+def named_in_clusters(hub: Hub, image: str) -> None:
+    """Let the values of three clusters name an image, as for a chart below the hub's and one around it."""
+    for name, section in CLUSTERS.items():
+        indent = " " * (section.rfind("\n") + 1 and 2)
+        lines = f"{section}:\n{indent}  hub:\n{indent}    image:\n"
+        text = f"{lines}{indent}      name: {image}\n{indent}      tag: 0.0.1-0.dev.git.5.h1234567\n"
+        hub.write(f"config/clusters/{name}.values.yaml", text)
+    hub.write(".github/workflows/test.yaml", f"jobs: {{a: {{image: {{name: {image}, tag: old}}}}}}\n")
+    hub.write("notes.yaml", f"{{{{ not YAML, with {image}\n")
+    hub.commit("Name the image for the clusters")
+
+
+def test_clusters_that_keep_an_old_hub_image_are_all_named_and_the_hint_moves_them(released: Hub) -> None:
+    named_in_clusters(released, image_name(released))
+    result = check(released, "--offline", "--json")
+    assert result.code == 0, result
+    problems = result.json["problems"]
+    assert [(one["code"], one["severity"], one["path"], one["line"]) for one in problems] == [
+        ("values-differ", "warning", "config/clusters/a/staging.values.yaml", 5),
+        ("values-differ", "warning", "config/clusters/b/common.values.yaml", 6),
+        ("values-differ", "warning", "config/clusters/c/prod.values.yaml", 5),
+    ]
+    pattern = "{file: config/clusters/*/*.values.yaml, path: jupyterhub.hub.image}"
+    other = "{file: config/clusters/b/common.values.yaml, path: basehub.jupyterhub.hub.image}"
+    setting = f"hub: {{values: [{pattern}, {other}]}}"
+    assert {one["hint"] for one in problems} == {f"take it out, or let builds move it: {setting} in invoke.yaml"}
+    shown = run_task("--dry", "build", cwd=released.path)
+    files = ", ".join(f"config/clusters/{name}.values.yaml" for name in CLUSTERS)
+    assert f"! hub is also named by {files}, where no build writes it: invoke check\n" in shown.out
+    released.write("invoke.yaml", f"{setting}\n")
+    assert check(released, "--offline", "--json").json["problems"][0]["severity"] == "fault"
+    assert run_task("build", cwd=released.path).code == 0
+    released.commit("Use the image everywhere")
+    consistent(released)
+    assert all(pinned_tag(released) in released.read(f"config/clusters/{name}.values.yaml") for name in CLUSTERS)
+
+
+def test_an_accepted_place_of_an_old_hub_image_hides_no_other(released: Hub) -> None:
+    named_in_clusters(released, image_name(released))
+    released.write("invoke.yaml", "hub: {accept: [{code: values-differ, path: config/clusters/a/*}]}\n")
+    severities = [one["severity"] for one in check(released, "--offline", "--json").json["problems"]]
+    assert severities == ["accepted", "warning", "warning"]
+
+
+def test_an_accepted_place_that_builds_write_hides_no_other(released: Hub) -> None:
+    named_in_clusters(released, image_name(released))
+    released.edit(VALUES, f"tag: {pinned_tag(released)}", "tag: 0.0.1-0.dev.git.5.h1234567")
+    released.write(
+        "invoke.yaml",
+        """\
+hub:
+  values: [{file: config/clusters/*/*.values.yaml, path: jupyterhub.hub.image}]
+  accept: [{code: values-commit-gone, path: hub/*}, {code: values-commit-gone, path: config/clusters/a/*}]
+""",
+    )
+    released.commit("Keep an old image everywhere")
+    result = check(released, "--offline", "--json")
+    problem = next(one for one in result.json["problems"] if one["code"] == "values-commit-gone")
+    assert (problem["path"], problem["severity"]) == ("config/clusters/c/prod.values.yaml", "warning")
+    released.edit("invoke.yaml", "config/clusters/a/*", "config/clusters/*")
+    problem = next(one for one in check(released, "--offline", "--json").json["problems"])
+    assert (problem["code"], problem["severity"]) == ("values-commit-gone", "accepted")
+
+
+def test_an_image_that_only_clusters_name_is_not_called_unused(tmp_path: Path) -> None:
+    hub = make_2i2c_like(tmp_path / "2i2c", version="3.3.8")
+    named_in_clusters(hub, f"{NO_REGISTRY}/2i2c/dynamic-image-building-experiment")
+    problems = [one for one in check(hub, "--offline", "--json").json["problems"] if "clusters" in one["path"]]
+    assert [one["code"] for one in problems] == ["values-commit-gone"] * 3
+    assert problems[0]["message"].endswith("; no build writes dynamic-image-building-experiment here")
+    opened = open_hub(read_settings({}), Git(hub.path))
+    assert [*unmoved_images(opened)] == ["dynamic-image-building-experiment"]
 
 
 def test_a_deployment_that_keeps_an_old_hub_image_is_named(released: Hub) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.settings import Settings
+from tasks.core.settings import Settings, ValuesTarget
 from tasks.rehearsal.stage import make_clone
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
@@ -54,6 +54,22 @@ def test_a_clean_clone_differs_in_the_names_of_the_images_only(hub: Hub) -> None
     assert clone.git("rev-parse", "HEAD~1") == hub.git("rev-parse", "HEAD")
     assert {path for path, about in tree(clone).items() if tree(hub)[path] != about} == {CHARTPRESS}
     assert f"imagePrefix: {ADDRESS}/registry.example.edu-5000/team/core/\n" in clone.read(CHARTPRESS)
+
+
+def test_places_of_a_pattern_name_the_images_at_the_throwaway_registry_too(hub: Hub) -> None:
+    """A pattern stands for the files that name the image: with another name in chartpress.yaml for none."""
+    hub.write("clusters/a.yaml", "image: {name: Registry.Example.EDU:5000/team/core/hub, tag: old}\n")
+    hub.commit("Name it in a cluster")
+    settings = Settings(base_branch="main", values=(ValuesTarget("clusters/*.yaml", "image"),))
+    original = open_hub(settings, Git.around(hub.path))
+    (place, *_) = (one for one in original.values_places(original.images[0]) if one.file == "clusters/a.yaml")
+    folder = hub.path.parent / "rehearsal"
+    folder.mkdir()
+    with confined(Reach(folder, ADDRESS, "default")):
+        make_clone(original, folder, ADDRESS, [place])
+    assert (folder / "hub/clusters/a.yaml").read_text() == (
+        f"image: {{name: {ADDRESS}/registry.example.edu-5000/team/core/hub, tag: old}}\n"
+    )
 
 
 def test_changed_new_moved_and_deleted_files_are_as_they_lie_and_ignored_ones_are_not_there(hub: Hub) -> None:

@@ -1,0 +1,154 @@
+"""What is misspelt in the settings, in chartpress.yaml and in markers is named, with the right word."""
+
+import pytest
+
+from tests.support.hubs import Hub
+
+from .places import CHARTPRESS, REQUIREMENTS, VALUES, check, consistent, image_name, pin
+
+
+def told(hub: Hub) -> list[tuple[str, str, str, str]]:
+    """Return what ``check`` warns of: code, place, message and hint."""
+    result = check(hub, "--offline", "--json")
+    assert result.code == 0, result
+    problems = result.json["problems"]
+    assert {one["severity"] for one in problems} <= {"warning"}
+    return [(one["code"], one["path"], one["message"], one["hint"]) for one in problems]
+
+
+@pytest.mark.parametrize(
+    ("written", "key", "right"),
+    [
+        ("charts[0].imagePrefx", "    imagePrefx: quay.io/us/\n    images:", "imagePrefix"),
+        ("charts[0].images.hub.buildArg", "    images:\n      hub: {buildArg: {}}\n      other:", "buildArgs"),
+    ],
+)
+def test_a_key_that_chartpress_does_not_know(written: str, key: str, right: str, settled: Hub) -> None:
+    text = settled.read(CHARTPRESS)
+    if "buildArg" in key:
+        settled.edit(CHARTPRESS, "        valuesPath", "        buildArg: {}\n        valuesPath")
+    else:
+        settled.edit(CHARTPRESS, "    images:", key)
+    assert settled.read(CHARTPRESS) != text
+    settled.commit("Spell it wrongly")
+    pin(settled)
+    message = f"{written} is not a chartpress key, and is ignored"
+    assert told(settled) == [("no-effect", CHARTPRESS, message, f"did you mean {right}?")]
+
+
+def test_a_pattern_whose_path_names_no_image(settled: Hub) -> None:
+    settled.write("clusters/a.yaml", "hub: {image: {name: registry.example/other, tag: '1'}}\n")
+    settled.write("invoke.yaml", "hub: {values: [{file: 'clusters/*.yaml', path: hub.imge}]}\n")
+    settled.commit("Spell it wrongly")
+    message = "no file of clusters/*.yaml names a hub image at hub.imge"
+    assert told(settled) == [
+        ("no-effect", "invoke.yaml", message, "correct it in invoke.yaml, or remove the entry"),
+    ]
+
+
+def test_a_marker_that_names_almost_the_chart(settled: Hub) -> None:
+    settled.write("Makefile", "VERSION = 3.2.1 # hubpress: jupterhub\nOTHER = 1.0.0 # hubpress: binderhub\n")
+    settled.commit("Mark it wrongly")
+    (code, path, message, hint), *others = told(settled)
+    assert (code, path, others) == ("no-effect", "Makefile", [])
+    assert message == "the marker names jupterhub, so the version there does not move"
+    assert hint == "did you mean # hubpress: jupyterhub?"
+
+
+@pytest.mark.parametrize(
+    ("settings", "what", "hint"),
+    [
+        (
+            "hubs: {tag: x}",
+            "unknown key hubs (invoke.yaml)",
+            "did you mean hub? if it is another program's, add hub: {}",
+        ),
+        (
+            "hub: {values: [{file: hub/valus.yaml, path: a}]}",
+            "the values file is missing (hub/valus.yaml)",
+            f"correct hub.values in invoke.yaml: did you mean {VALUES}?",
+        ),
+        (
+            "hub: {values: [{file: hub/values.yaml, path: a, image: hubb}]}",
+            "hub.values names the image 'hubb', which is not one here (invoke.yaml)",
+            "did you mean hub?",
+        ),
+        (
+            "hub: {values: [{file: hub/values.yaml, pth: a}]}",
+            "unknown setting hub.values.pth (invoke.yaml)",
+            "did you mean path?",
+        ),
+        (
+            "hub: {pins: [{file: Makefil, marker: x}]}",
+            "the file is missing (Makefil)",
+            "correct hub.pins in invoke.yaml: did you mean Makefile?",
+        ),
+        (
+            "hub: {pins: [{file: Makefile, path: x}]}",
+            "not YAML: found character '\\t' that cannot start any token (Makefile:2)",
+            "correct the file there; or, if it is no YAML file, hub: {pins: [{file: Makefile, marker: TEXT}]}",
+        ),
+        (
+            "hub: {images: [{context: imags/hub, name: registry.example/us/hub}]}",
+            "the Dockerfile is missing (imags/hub/Dockerfile)",
+            "images/hub/Dockerfile inherits from z2jh's hub image: set context: images/hub in hub.images",
+        ),
+    ],
+)
+def test_a_setting_that_names_what_is_not_there(settings: str, what: str, hint: str, settled: Hub) -> None:
+    settled.write("Makefile", "all:\n\ttrue\n")
+    settled.write("invoke.yaml", f"{settings}\n")
+    settled.commit("Set it wrongly")
+    result = check(settled, "--offline")
+    assert (result.code, result.err) == (2, f"error: {what}\nhint: {hint}\n")
+
+
+def test_a_key_of_another_program_beside_the_settings_is_left_alone(settled: Hub) -> None:
+    settled.write("invoke.yaml", "hubs: [a, b]\nhub: {}\n")
+    settled.commit("Set another program up")
+    consistent(settled, "--offline")
+
+
+def test_a_build_context_that_is_not_there(settled: Hub) -> None:
+    text = "        contextPath: image/hub\n        dockerfilePath: images/hub/Dockerfile\n        valuesPath"
+    settled.edit(CHARTPRESS, "        valuesPath", text)
+    result = check(settled, "--offline", "--json")
+    (problem, *_) = result.json["problems"]
+    assert (result.code, problem["code"], problem["severity"]) == (1, "context-missing", "fault")
+    assert problem["message"] == "hub: the build context image/hub does not exist"
+    assert problem["hint"] == "correct contextPath in chartpress.yaml"
+
+
+def test_a_path_that_is_not_there(settled: Hub) -> None:
+    settled.edit(CHARTPRESS, "        valuesPath", "        paths: [logos]\n        valuesPath")
+    settled.commit("Make the logos change the tag")
+    pin(settled)
+    result = check(settled, "--offline")
+    what = "not checked: whether logos changes the tag of hub: there is no such file\n"
+    assert (result.code, result.out) == (
+        0,
+        f"{what}  hint: correct paths in chartpress.yaml\nNo problems in what was checked.\n",
+    )
+
+
+def test_values_that_name_another_image_of_the_chart(settled: Hub) -> None:
+    """Its valuesPath is misspelt, so the place is the other image's alone: a build would give the hub that one."""
+    named = image_name(settled)
+    text = settled.read(CHARTPRESS).replace("valuesPath", "valuePath")
+    other = "      lab:\n        contextPath: images/hub\n        valuesPath: jupyterhub.hub.image\n"
+    settled.write(CHARTPRESS, f"{text}{other}")
+    settled.commit("Add a second image")
+    problems = check(settled, "--offline", "--json").json["problems"]
+    assert [one["code"] for one in problems] == ["no-effect", "values-name-differs"], named
+    hint = "give hub its valuesPath in chartpress.yaml; or, to use lab there: invoke build"
+    assert problems[1]["hint"] == hint
+
+
+def test_a_tag_that_stays_the_same_for_other_files_is_not_called_consistent(settled: Hub) -> None:
+    settled.write("invoke.yaml", "hub: {tag: 1.4.0}\n")
+    values = settled.read(VALUES).partition("      tag:")
+    settled.write(VALUES, f"{values[0]}      tag: 1.4.0\n{values[2].partition(chr(10))[2]}")
+    settled.commit("Count by hand")
+    result = check(settled, "--offline")
+    what = "not checked: whether hub:1.4.0 is current: hub.tag has neither {commit} nor {content}\n"
+    assert (result.code, result.out.startswith(what)) == (0, True), (result, REQUIREMENTS)
