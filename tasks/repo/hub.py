@@ -25,6 +25,7 @@ from .files import (
     Switched,
     WorkingTree,
     behind_links,
+    is_below,
     join,
     read_all,
     require,
@@ -48,7 +49,14 @@ def layout_warnings(hub: Hub) -> Iterator[str]:
             there = hub.files.read(dockerfile) is not None
             why = "no FROM inherits from z2jh's hub image" if there else "no such file"
             yield f"{spec.key} is left alone ({dockerfile}: {why})"
-    for file in dict.fromkeys(place.file for image in hub.images for place in hub.values_places(image)):
+    places = [(image, place.file) for image in hub.images for place in hub.values_places(image)]
+    for image, file in places:
+        if is_below(file, [join(hub.root, path) for path in image.spec.paths]):
+            yield (
+                f"{image.spec.key}: its files hold {file}, so each build gives it a new tag; chartpress has "
+                f"rebuildOnContextPathChanges: false and paths for that, in {hub.config_file}"
+            )
+    for file in dict.fromkeys(file for _, file in places):
         data = hub.files.read(file)
         if data is not None:
             yield from values_warnings(data, file)
@@ -280,7 +288,7 @@ class Hub:
     @cached_property
     def _values(self) -> ValuesPlaces:
         images = tuple(image.spec for image in self.images)
-        targets = [(target, self.listing.matching.get(target.file, (target.file,))) for target in self.settings.values]
+        targets = [(target, self.search.files_of(target.file)) for target in self.settings.values]
         return ValuesPlaces(self.git.folder, self.files, self.values_file, targets, images, self.chart.images)
 
     @property

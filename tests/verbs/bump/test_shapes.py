@@ -317,6 +317,26 @@ SHAPES = [
         "values: [jupyterhub.hub.image], paths: [logo.svg, conf]}]}",
     ),
     refused(
+        "hub.images with a context that holds the values",
+        ALONE.replace("RUN true", "COPY logo.svg conf /x")
+        + "== config.yaml\nhub: {image: {name: , tag: }}\n"
+        + f"== invoke.yaml\nhub:\n  images: [{{context: ., name: {OURS}}}]\n"
+        + "  values: [{file: config.yaml, path: hub.image}]\n",
+        "error: the build context of Dockerfile holds config.yaml, so each build would give the image a new tag (.)\n"
+        f"hint: set it in invoke.yaml: hub: {{images: [{{context: ., name: {OURS}, paths: [logo.svg, conf]}}]}}",
+    ),
+    refused(
+        "a context whose values the Dockerfile copies",
+        ALONE.replace("RUN true", "COPY . /x")
+        + "== clusters/a.yaml\n"
+        + f"hub: {{image: {{name: {OURS}, tag: x}}}}\n"
+        + f"== invoke.yaml\nhub:\n  images: [{{context: ., name: {OURS}}}]\n"
+        + "  values: [{file: clusters/*.yaml, path: hub.image}]\n",
+        "error: the build context of Dockerfile holds clusters/a.yaml, so each build would give the image a new tag "
+        "(.)\nhint: the Dockerfile copies it too: copy other files one by one, or move clusters/a.yaml out of the "
+        "folder",
+    ),
+    refused(
         "values that only other files name",
         CHART
         + IMAGE
