@@ -156,8 +156,8 @@ class Build:
         """What people should know before they say yes."""
         hub = self.hub
         unused = (one.key for one in self.images if one.status != SKIPPED and not hub.values_places(one.image))
-        unused = (f"{key} is built, but no values file uses it" for key in unused)
-        return (*layout_warnings(hub), *self._base_warnings(), *unused, *self.spared)
+        told = (f"no values file uses {key}" for key in unused)
+        return (*layout_warnings(hub), *self._base_warnings(), *told, *self.spared)
 
     @property
     def spared(self) -> list[str]:
