@@ -191,6 +191,11 @@ class Search:
                     found[place] = name
         return found
 
+    def naming(self, path: str) -> dict[ValuesTarget, str]:
+        """Return where YAML files, but secrets, name an image at ``path``, with its name."""
+        files = (file for file in self.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
+        return self.names_at(ValuesTarget(file, path) for file in files)
+
 
 def find_layout(search: Search) -> Layout:
     """Return where the chart and its images are; raises NotNamed where there is no hub image or no name of it."""
@@ -429,28 +434,28 @@ def _suggestion(
     search: Search, dockerfile: str, chart: BareChart | None, name: str | None, context: str | None = None
 ) -> str:
     context = context or search.context_of(dockerfile)
-    fields = {"context": _quoted(context), "name": name or f"HOST/PATH/{last_part(context)}"}
+    fields = {"context": quoted(context), "name": name or f"HOST/PATH/{last_part(context)}"}
     if dockerfile != join(context, "Dockerfile"):
-        fields["dockerfile"] = _quoted(dockerfile)
+        fields["dockerfile"] = quoted(dockerfile)
     if chart:
         fields["values"] = f"[{chart.values_path}]"
     if any(is_below(place.file, [context]) for place in search.places(chart)):
-        fields["paths"] = f"[{', '.join(map(_quoted, copied_paths(search, dockerfile, context)))}]"
+        fields["paths"] = f"[{', '.join(map(quoted, copied_paths(search, dockerfile, context)))}]"
     return f"hub: {{images: [{{{', '.join(f'{field}: {value}' for field, value in fields.items())}}}]}}"
 
 
 def _named_elsewhere(search: Search, chart: BareChart) -> Unusable | None:
     """Return the fault of an image that only YAML files other than the chart's values, or secrets, name."""
-    files = (file for file in search.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
-    names = search.names_at(ValuesTarget(file, chart.values_path) for file in files if file != chart.values_file)
+    names = search.naming(chart.values_path)
     found = [place for place, name in names.items() if name == next(iter(names.values()))]
-    entries = ", ".join(f"{{file: {_quoted(place.file)}, path: {place.path}}}" for place in found)
+    entries = ", ".join(f"{{file: {quoted(place.file)}, path: {place.path}}}" for place in found)
     what = f"{chart.values_path} names no image there, but in {', '.join(place.file for place in found)}"
     hint = f"set it in {FILE}: hub: {{values: [{entries}]}}"
     return Unusable(what, where=chart.values_file, hint=hint) if found else None
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return ``text`` as a YAML scalar, also in a list or mapping on one line."""
     return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "''") + "'"
 
 

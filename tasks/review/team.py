@@ -18,11 +18,12 @@ from ..core.safe_files import is_inside, is_passable
 from ..core.settings import FILE
 from ..core.visible import one_line
 from ..image.tag import render
-from ..repo.deployments import HUBPLOY_FILE
+from ..repo.deployments import HUBPLOY_FILE, staying_commands
 from ..repo.files import FileEdit, edit_action, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
 from ..repo.labeler import PullRequestPaths, expected_labels, labels_of
+from ..repo.pins import Kind
 from ..repo.remotes import PRODUCTION, Review, find_review, upstream_address
 from ..tools.forges import GITHUB, read_remote
 from ..tools.google import is_google
@@ -67,7 +68,7 @@ def next_steps(
             labels = expected_labels(hub, review)
         except Unusable:  # the labeler's file cannot be read
             labels = hub.settings.labels
-    return told or tuple(_shown_by(hub, review, wanted, labels, waiting))
+    return told or tuple(_shown_by(hub, review, hub.version, wanted, labels, waiting))
 
 
 def _usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
@@ -76,7 +77,7 @@ def _usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
     told = _steps_of_setting(hub, version, branch, request)
     labels = labels_of(hub.files, PullRequestPaths(hub.managed, branch, review.base))
     planned = hub.with_commit(branch, hub.managed)
-    return told or tuple(_shown_by(planned, review, request, tuple(dict.fromkeys((*hub.settings.labels, *labels)))))
+    return told or tuple(_shown_by(planned, review, version, request, tuple(dict.fromkeys((*hub.settings.labels, *labels)))))
 
 
 def _steps_of_setting(hub: Hub, version: str, branch: str, request: str) -> tuple[str, ...]:
@@ -151,13 +152,16 @@ def page(hub: Hub) -> str:
     )
 
 
-def _shown_by(hub: Hub, review: Review, request: str, labels: Sequence[str], waiting: str = "") -> Iterator[str]:
+def _shown_by(
+    hub: Hub, review: Review, version: str, request: str, labels: Sequence[str], waiting: str = ""
+) -> Iterator[str]:
     base = review.base
     yield f"Wait for {waiting}" if waiting else f"Review {request}"
     if labels:
         yield f"Check that the pull request has the labels {', '.join(labels)}"
     if not waiting and hub.branch != base:
         yield f"Merge {hub.branch or 'HEAD'} into {base}"
+    yield from _left_by_hand(hub, version)
     found = deployments_in_use(hub)
     staging = [one.name for one in found if one.has_staging]
     if staging:
@@ -170,6 +174,18 @@ def _shown_by(hub: Hub, review: Review, request: str, labels: Sequence[str], wai
         yield f"Deploy {first_of([one.name for one in found], _MOST_NAMED)}"
     else:
         yield "Deploy as usual"
+
+
+def _left_by_hand(hub: Hub, version: str) -> Iterator[str]:
+    """Yield what a release does not move of what is deployed, where no chart of the repository tells it."""
+    if hub.chart_folder is not None:
+        return
+    staying = staying_commands(hub)
+    yield from (f"Set --version {version} in {one.file}:{one.line}" for one in staying if one.version != version)
+    if not staying and all(pin.kind is not Kind.PIN for pin in hub.pins):
+        yield f"Move the {hub.requirement.name} chart that you deploy to {version}"
+    for image in (one for one in hub.images if not hub.values_places(one)):
+        yield f"Set the new tag of {image.spec.name} in the values that you deploy: no file here names it"
 
 
 def _file_at(hub: Hub, path: str) -> str:
