@@ -33,6 +33,8 @@ SETTING = "hub.next_steps"
 _STAGING = "config/staging.yaml"
 _MOST_NAMED = 8
 NAME = "customize-hub-image.md"
+_BY_CHARTPRESS = "`chartpress --push`; on a Mac with `--builder docker-buildx --platform linux/amd64`"
+_BY_DOCKER = "`docker build`, `docker push`; on a Mac with `--platform linux/amd64`"
 _TEMPLATE = resources.files(__package__) / "templates" / f"{NAME}.in"
 
 
@@ -77,7 +79,9 @@ def _usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
     told = _steps_of_setting(hub, version, branch, request)
     labels = labels_of(hub.files, PullRequestPaths(hub.managed, branch, review.base))
     planned = hub.with_commit(branch, hub.managed)
-    return told or tuple(_shown_by(planned, review, version, request, tuple(dict.fromkeys((*hub.settings.labels, *labels)))))
+    return told or tuple(
+        _shown_by(planned, review, version, request, tuple(dict.fromkeys((*hub.settings.labels, *labels))))
+    )
 
 
 def _steps_of_setting(hub: Hub, version: str, branch: str, request: str) -> tuple[str, ...]:
@@ -123,7 +127,7 @@ def _plan_page(hub: Hub, path: str) -> Step:
         return refused("docs", fault)
     return Step(
         "docs",
-        (edit_action(hub.git.folder, [edit], "of --docs")._replace(details=()),),
+        (edit_action(hub.git.folder, [edit], "of --docs")._replace(what=f"write {file}", details=()),),
         report=lambda _: {"files": [file], "kept": []},
         summary=lambda _: [f"{file}: new"],
     )
@@ -139,9 +143,14 @@ def page(hub: Hub) -> str:
     on_google = ", ".join(f"`gcloud auth configure-docker {host}`" for host in google)
     markdown = one_line if hub.settings.next_steps else plain
     steps = map(markdown, _usual_steps(hub, review))
+    writes = any(map(hub.values_places, hub.images))
     return _TEMPLATE.read_text("utf-8").format(
         places="\n".join(f"| {what} | {where} |" for what, where in _places(hub, review)),
         tools=_listed(("git", *(["gcloud"] if google else []), *(["gh"] if on_github else []), "Docker with buildx")),
+        sets="sets it in the values, " if writes else "",
+        commits="| commit the new image name and tag | `hubpress commit` |\n" if writes else "",
+        with_tag=" with its new tag" if writes else "",
+        build=_BY_CHARTPRESS if hub.layout.charts else _BY_DOCKER,
         opens="opens the pull request" if on_github else "prints where to open the pull request",
         sign_in="\n".join((*(["$ hubpress auth"] if google else []), *(f"$ docker login {host}" for host in others))),
         old_sign_in=f"| `gcloud auth login`, {on_google} | `hubpress auth` |\n" if google else "",

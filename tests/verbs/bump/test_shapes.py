@@ -85,10 +85,10 @@ MOVED = "== images/site-hub/Dockerfile\n- k8s-hub:3.2.1\n+ k8s-hub:3.3.8\n"
 BUILT = '== hub/values.yaml\n- "0.0.1-0.dev.git.1.h0000000"\n+ "7.7.7"\n'
 MAKEFILE = """\
 == Makefile
-check: ## fail if chart, base image and values do not agree
+check: ## fail if versions, image and values do not agree
 	hubpress check
 
-# VERSION=4.4.0 chooses the z2jh release (default: the newest of the pinned major version).
+# VERSION=X.Y.Z chooses the z2jh release (default: the newest of the pinned major version).
 release: ## move to a z2jh release, build its hub image, commit both
 	hubpress release $(if $(VERSION),--to '$(VERSION)')
 
