@@ -16,7 +16,7 @@ from ..image.tag import HEAD, history_of, name_image, names_commit, tells_images
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
 from ..repo.charts import requirements
-from ..repo.deployments import faulty_files, unmoved_images
+from ..repo.deployments import faulty_files, staying_commands, unmoved_images
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage, without_effect
 from ..repo.pins import Kind, Lock
@@ -249,6 +249,17 @@ def _pin_problems(hub: Hub) -> Iterator[Problem]:
         elif pin.kind in _OTHER_PLACES and found.text != required and not allows(found.text, hub.version):
             message = f"{pin.name} is at {found.text} here, and at {required} in {hub.requirement_file}"
             yield Problem(Code(pin.kind.value), where, message, f"{DOOR} bump --to {hub.version}")
+    for one in staying_commands(hub):
+        where = f"{one.file}:{one.line}"
+        if one.version and not allows(one.version, hub.version):
+            message = (
+                f"helm deploys {hub.requirement.name} {one.version} here, and {hub.requirement_file} has {required}"
+            )
+            yield Problem(Code.PIN, where, message, f"to move both: {one.setting}")
+        else:
+            deployed = one.version or one.option or "whatever is the newest"
+            message = f"helm deploys {hub.requirement.name} {deployed} here, and a release does not move it"
+            yield Problem(Code.PIN_STAYS, where, message, one.setting, Severity.WARNING)
 
 
 def _tag_problems(hub: Hub, image: HubImage, where: str, pinned: PinnedImage) -> Iterator[Problem | Unchecked]:

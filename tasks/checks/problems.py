@@ -32,6 +32,7 @@ class Code(str, Enum):
     LOCK = "lock-differs"
     COPIES = "chart-copies-differ"
     PIN = "pin-differs"
+    PIN_STAYS = "pin-stays"
     VALUES_EMPTY = "values-empty"
     VALUES_NAME = "values-name-differs"
     VALUES_DIFFER = VALUES_DIFFER

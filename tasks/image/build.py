@@ -164,7 +164,7 @@ class Build:
         return (
             *layout_warnings(hub),
             *self._base_warnings(),
-            *(f"{key} is built, but no values file uses it" for key in unused),
+            *(f"no values file uses {key}" for key in unused),
             *self.spared,
             *(line for key, places in unmoved.items() for line in self._unmoved(key, places)),
         )

@@ -65,7 +65,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
         *([_retag_action(build, relies)] if build.to_retag else ()),
         _build_action(build, engine, relies) if build.to_build else _nothing_to_build(build),
         *sign_actions(build, relies, _TO_COME),
-        *([writing._replace(do=writing.do and write)] if build.pushes else ()),
+        *([writing._replace(do=writing.do and write)] if edits else ()),
     )
     step = Step(
         "build",

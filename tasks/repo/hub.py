@@ -34,6 +34,7 @@ from .files import (
     Switched,
     WorkingTree,
     behind_links,
+    is_below,
     is_glob,
     join,
     read_all,
@@ -58,7 +59,14 @@ def layout_warnings(hub: Hub) -> Iterator[str]:
             there = hub.files.read(dockerfile) is not None
             why = "no FROM inherits from z2jh's hub image" if there else "no such file"
             yield f"{spec.key} is left alone ({dockerfile}: {why})"
-    for file in dict.fromkeys(place.file for image in hub.images for place in hub.values_places(image)):
+    places = [(image, place.file) for image in hub.images for place in hub.values_places(image)]
+    for image, file in places:
+        if is_below(file, [join(hub.root, path) for path in image.spec.paths]):
+            yield (
+                f"{image.spec.key}: its files hold {file}, so each build gives it a new tag; chartpress has "
+                f"rebuildOnContextPathChanges: false and paths for that, in {hub.config_file}"
+            )
+    for file in dict.fromkeys(file for _, file in places):
         data = hub.files.read(file)
         if data is not None:
             yield from values_warnings(data, file)
@@ -326,7 +334,7 @@ class Hub:
             near = nearest(str(target.image), keys)
             hint = f"did you mean {near}?" if near else f"the images here are: {', '.join(keys)}"
             raise Unusable(f"hub.values names the image {target.image!r}, which is not one here", where=FILE, hint=hint)
-        files = self.listing.matching.get(target.file, (target.file,))
+        files = self.search.files_of(target.file)
         if not is_glob(target.file):
             require_named(self.files, self.listing, files[0], "hub.values", "values file")
         return files

@@ -22,12 +22,14 @@ from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
 from ..tools.forges import read_remote
 from .charts import BareChart, ChartSpec, ImageSpec, Requirement
-from .files import SUFFIX, FileEdit, Files, edit_action, is_below, join
-from .hub import JUPYTERHUBS, Hub
+from .deployments import PROSE, helm_commands, staying_commands
+from .files import SUFFIX, FileEdit, Files, Listing, edit_action, is_below, join
+from .hub import JUPYTERHUBS, Hub, HubImage
 from .layout import (
     CHARTPRESS_FILE,
     Layout,
     NotNamed,
+    copied_paths,
     found_image,
     from_chartpress,
     last_part,
@@ -35,13 +37,16 @@ from .layout import (
     one_chart,
 )
 from .remotes import upstream_address
+from .values import quoted
 from .yaml_edit import is_nothing, reach
 
 _CHART = "hub"
 _CONTEXT = "images/hub"
-# What tells that jupyterhub is deployed without a chart of the repository's own, and where that is only told of.
+# Where z2jh's own values have the hub image, and the settings that are written for an image without a chart.
+_Z2JHS_OWN = "hub.image"
+_WRITTEN = ("images", "values", "pins", "deployments")
+# What tells that jupyterhub is deployed without a chart of the repository's own.
 _PINS = ("hub.jupyter.org/helm-chart", "jupyterhub.github.io/helm-chart", "hubpress: jupyterhub")
-_PROSE = (":(exclude,glob)**/*.md", ":(exclude,glob)**/*.rst", ":(exclude,glob)**/*.txt", f":(exclude){FILE}")
 _TEMPLATES = resources.files(__package__) / "templates"
 # The names that make looks for, in its order.
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
@@ -62,22 +67,28 @@ Part = FileEdit | Kept
 def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
     """Plan what the repository lacks for an image whose name begins with ``prefix``."""
     try:
-        adopted = [f"{one.dockerfile} is the hub image {one.spec.named or one.spec.key}" for one in hub.images]
+        images = hub.images
     except NotNamed:
         if hub.settings.whole_images:
             raise
-        adopted = []
+        images = ()
+    adopted = list(_found(images))
     chart, parts = (_adopting if adopted else _beginning)(hub, prefix)
     parts = [*parts, _makefile_part(hub.files), _ignores_part(hub, chart)]
     edits = [part for part in parts if isinstance(part, FileEdit)]
     kept = [part for part in parts if isinstance(part, Kept)]
+    texts = [edit.after.decode("utf-8", "replace") for edit in edits] + [part.lacks for part in kept]
+    texts += [image.spec.named or "" for image in images]
+    is_unused = prefix is not None and not any(_prefix(hub, prefix) in text for text in texts)
+    named_in = hub.config_file if images else CHARTPRESS_FILE
+    unused = [f"--prefix {prefix} is not used: {named_in} has the image's name"] if is_unused else []
     required = chart.requirement if chart else None
     depends = f"{chart.folder} depends on {required.name} {required.version}" if chart and required else ""
     why = "; ".join(filter(None, (*adopted, depends)))
     to_add = {part.path: part.lacks for part in kept if part.lacks}
     step = Step(
         "init",
-        (*([_write(hub, edits, why)] if edits else []), *map(_keep, kept)),
+        (*([_write(hub, edits, why)] if edits else []), *map(_keep, kept), *map(Action, unused)),
         report=lambda _: {
             "files": [edit.path for edit in edits],
             "kept": [part.path for part in kept],
@@ -86,10 +97,19 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
         summary=lambda _: [
             *(f"{line}: left unchanged" for line in adopted if edits),
             *(f"{edit.path}: {edit.summary}" for edit in edits),
+            *unused,
             *(f"{path}: add by hand:\n{lines.rstrip()}" for path, lines in to_add.items()),
         ],
     )
     return step, _left(hub, edits)
+
+
+def _found(images: Sequence[HubImage]) -> Iterator[str]:
+    """Yield what is said of the hub images that are there, one line for each Dockerfile."""
+    for file in dict.fromkeys(image.dockerfile for image in images):
+        names = [f" {image.spec.named}" for image in images if image.dockerfile == file and image.spec.named]
+        noun, verb = ("images", "are") if names[1:] else ("image", "is")
+        yield f"the hub {noun}{','.join(names)} {verb} built from {file}"
 
 
 def _left(hub: Hub, edits: Sequence[FileEdit]) -> Hub:
@@ -97,11 +117,12 @@ def _left(hub: Hub, edits: Sequence[FileEdit]) -> Hub:
     new = {edit.path: edit.after for edit in edits}
     settings = hub.settings
     if FILE in new:
-        section = section_in(new[FILE])
-        settings = settings._replace(images=read_settings({"images": section["images"]}).images)
-    listing = hub.listing._replace(
-        files=tuple(dict.fromkeys((*hub.listing.files, *new))),
-        telling=tuple(dict.fromkeys((*hub.listing.telling, *new))),
+        added = read_settings({key: value for key, value in section_in(new[FILE]).items() if key in _WRITTEN})
+        settings = settings._replace(**{key: getattr(added, key) for key in _WRITTEN})
+    listing = Listing.of(hub.git, settings)
+    listing = listing._replace(
+        files=tuple(dict.fromkeys((*listing.files, *new))),
+        telling=tuple(dict.fromkeys((*listing.telling, *new))),
     )
     return replace(hub.edited(edits), settings=settings, listing=listing)
 
@@ -115,8 +136,8 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
         parts.append(Kept(layout.file))
     elif chart is not None and not hub.search.roots and not hub.settings.whole_images:
         parts.append(_chartpress_part(hub.files, layout, None))
-    unnamed = (image for image in layout.chart.images if image.named is None)
-    parts += [_settings_part(hub.files, image, f"{_prefix(hub, prefix)}{image.key}") for image in unnamed]
+    if chart is None and (lines := list(_settings_lines(hub, prefix))):
+        parts.append(_settings_part(hub.files, lines))
     if chart is not None and any(chart.values_path in image.spec.values_paths for image in hub.images):
         parts.append(_values_part(hub.files, chart))
     return chart, parts
@@ -196,7 +217,7 @@ def _new_chart(settings: Settings, released: tuple[Release, Reference] | None) -
 def _require_no_pin(hub: Hub) -> None:
     """Check that nothing else than a chart pins the release: a new chart would be a second hub."""
     patterns = [option for pattern in _PINS for option in ("-e", pattern)]
-    found = hub.git.ask("grep", "-I", "-l", "-z", "--untracked", "-F", *patterns, "--", ".", *_PROSE).names
+    found = hub.git.ask("grep", "-I", "-l", "-z", "--untracked", "-F", *patterns, "--", ".", *PROSE).names
     if found:
         raise Refused(
             f"{found[0]} deploys {hub.settings.dependency}, and no chart here does",
@@ -284,18 +305,46 @@ def _chartpress_part(files: Files, layout: Layout, prefix: str | None) -> Part:
     return Kept(path, "\n".join([*(_image_lines(image) if layout.charts else lines), ""]))
 
 
-def _settings_part(files: Files, image: ImageSpec, name: str) -> Part:
-    """Return invoke.yaml with the image under its full ``name``; what it lacks where it has settings already."""
-    lines = [f"    - context: {image.context}", f"      name: {name}"]
-    if image.dockerfile != join(image.context, "Dockerfile"):
-        lines.append(f"      dockerfile: {image.dockerfile}")
+def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
+    """Yield the settings that an image without a chart lacks: its name, its values, and where the release is pinned."""
+    search, settings = hub.search, hub.settings
+    known = {place.file for place in search.places(None)}
+    found = search.naming(_Z2JHS_OWN)
+    unnamed = next((image for image in hub.layout.chart.images if image.named is None), None)
+    names = [image.named for image in hub.layout.chart.images if image.named] or [*found.values()][:1]
+    files = [place.file for place, name in found.items() if name in names and place.file not in known]
+    if unnamed:
+        name = names[0] if names and prefix is None else f"{_prefix(hub, prefix)}{unnamed.key}"
+        yield from ("images:", f"  - context: {quoted(unnamed.context)}", f"    name: {name}")
+        if unnamed.dockerfile != join(unnamed.context, "Dockerfile"):
+            yield f"    dockerfile: {quoted(unnamed.dockerfile)}"
+        if any(is_below(file, [unnamed.context]) for file in (*known, *files)):
+            paths = copied_paths(search, unnamed.dockerfile, unnamed.context)
+            yield f"    paths: [{', '.join(map(quoted, paths))}]"
+    if files:
+        yield from ("values:", *(f"  - {{file: {quoted(file)}, path: {_Z2JHS_OWN}}}" for file in files))
+    staying = [one for one in staying_commands(hub) if one.version]
+    if staying and not settings.pins:
+        lines = (f"  - {{file: {quoted(one.file)}, marker: {quoted(one.marker)}}}" for one in staying)
+        yield from ("pins:", *dict.fromkeys(lines))
+    deployed = {one.release: one for one in helm_commands(hub) if one.values}
+    if deployed and not settings.deployments:
+        yield "deployments:"
+        for one in deployed.values():
+            namespace = f", namespace: {quoted(one.namespace)}" if one.namespace else ""
+            yield f"  - {{name: {quoted(one.release)}, values: [{', '.join(map(quoted, one.values))}]{namespace}}}"
+
+
+def _settings_part(files: Files, added: Sequence[str]) -> Part:
+    """Return invoke.yaml with the settings ``added``; what it lacks where it has settings already."""
+    lines = [f"{SECTION}:", *(f"  {line}" for line in added)]
     before = files.read(FILE)
     document = parse(before or b"", FILE)
     if not is_nothing(document.root) and (
         not isinstance(document.root, MappingNode) or document.root.flow or not reach(document, (SECTION,)).missing
     ):
-        return Kept(FILE, "\n".join([f"{SECTION}:", "  images:", *lines, ""]))
-    return _with_lines(FILE, before, [f"{SECTION}:", "  images:", *lines], f"{SECTION}.images added")
+        return Kept(FILE, "\n".join([*lines, ""]))
+    return _with_lines(FILE, before, lines, f"{SECTION} added")
 
 
 def _makefile_part(files: Files) -> Part:

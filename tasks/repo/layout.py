@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -34,7 +34,7 @@ from .charts import (
     values_of,
 )
 from .dockerfile import HUB_NAMES, BaseImage, copied_files, hub_base
-from .files import Files, Listing, behind_links, is_below, join, read_all, require
+from .files import Files, Listing, behind_links, is_below, is_glob, join, read_all, require
 from .values import image_at, quoted, values_setting
 
 T = TypeVar("T")
@@ -172,9 +172,13 @@ class Search:
         return behind_links(self.top, dependencies_in(self.files, folder))
 
     def places(self, chart: BareChart | None) -> list[ValuesTarget]:
-        """Yield the places that may name the hub image: in the values of ``chart``, and those of the settings."""
+        """Return the places that may name the hub image: in the values of ``chart``, and those of the settings."""
         own = [ValuesTarget(chart.values_file, chart.values_path)] if chart else []
-        return [*own, *self.settings.values]
+        return [*own, *(one._replace(file=file) for one in self.settings.values for file in self.files_of(one.file))]
+
+    def files_of(self, pattern: str) -> tuple[str, ...]:
+        """Return the files that a file or glob of the settings stands for."""
+        return self.listing.matching.get(pattern, (pattern,))
 
     def names_at(self, places: Iterable[ValuesTarget]) -> dict[ValuesTarget, str]:
         """Return those of ``places`` that name an image other than z2jh's own, with its name."""
@@ -186,6 +190,11 @@ class Search:
                 if name and is_name(name) and name.rpartition("/")[2] not in HUB_NAMES:
                     found[place] = name
         return found
+
+    def naming(self, path: str) -> dict[ValuesTarget, str]:
+        """Return where YAML files, but secrets, name an image at ``path``, with its name."""
+        files = (file for file in self.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
+        return self.names_at(ValuesTarget(file, path) for file in files)
 
 
 def find_layout(search: Search) -> Layout:
@@ -347,7 +356,7 @@ def _from_settings(search: Search, images: Iterable[WholeImage]) -> Layout:
                 hint=f"name the file too: hub: {{values: [{{file: …, path: {image.values[0]}}}]}}",
             )
         specs[spec.key] = spec
-    return _unnamed_layout(chart, specs.values())
+    return _unnamed_layout(search, chart, specs.values())
 
 
 def _from_what_is_there(search: Search) -> Layout:
@@ -376,11 +385,8 @@ def _from_what_is_there(search: Search) -> Layout:
     for other in (path for path in search.all_dockerfiles if is_other and last_part(folder_of(path)) == image):
         what = f"{name} may be built from {other}, and {dockerfile} inherits from z2jh's hub image"
         raise Unusable(what, where=search.top, hint=suggested)
-    for place in (place for place in names if is_below(place.file, [context])):
-        what = f"the build context of {dockerfile} holds {place.file}, so each build would give the image a new tag"
-        raise Unusable(what, where=context, hint=suggested)
     values = [place.path for place in names if chart and place.file == chart.values_file]
-    return _unnamed_layout(chart, [found_image(name, context, dockerfile, values=values)])
+    return _unnamed_layout(search, chart, [found_image(name, context, dockerfile, values=values)])
 
 
 def _beside_chartpress(search: Search) -> Layout | None:
@@ -397,29 +403,59 @@ def _beside_chartpress(search: Search) -> Layout | None:
     return None if any(not set(image.values_paths).isdisjoint(ours.values_paths) for image in images) else found
 
 
-def _unnamed_layout(chart: BareChart | None, images: Iterable[ImageSpec]) -> Layout:
+def _unnamed_layout(search: Search, chart: BareChart | None, images: Iterable[ImageSpec]) -> Layout:
     name, folder = (last_part(chart.folder), chart.folder) if chart else ("", None)
-    return Layout("", FILE, ChartSpec(name, folder, None, tuple(images)))
+    layout = Layout("", FILE, ChartSpec(name, folder, None, tuple(images)))
+    for image in layout.chart.images:
+        for file in _written_for(search, chart, image):
+            if is_below(file, image.paths):
+                raise _holding_values(search, chart, image, file)
+    return layout
 
 
-def _suggestion(search: Search, dockerfile: str, chart: BareChart | None, name: str | None) -> str:
-    context = search.context_of(dockerfile)
+def _written_for(search: Search, chart: BareChart | None, image: ImageSpec) -> Iterator[str]:
+    """Yield the values files that a build of ``image`` writes; of a glob those that name it."""
+    if chart and image.values_paths:
+        yield chart.values_file
+    for target in (one for one in search.settings.values if one.image in (None, image.key)):
+        places = [target._replace(file=file) for file in search.files_of(target.file)]
+        names = search.names_at(places) if is_glob(target.file) else dict.fromkeys(places, image.named)
+        yield from (place.file for place, name in names.items() if name == image.named)
+
+
+def _holding_values(search: Search, chart: BareChart | None, image: ImageSpec, file: str) -> Unusable:
+    """Return the fault of an image whose files hold the values file that its build writes: its tag never settles."""
+    what = f"the build context of {image.dockerfile} holds {file}, so each build would give the image a new tag"
+    if is_below(file, copied_paths(search, image.dockerfile, image.context)):
+        hint = f"the Dockerfile copies it too: copy other files one by one, or move {file} out of the folder"
+    else:
+        hint = f"set it in {FILE}: {_suggestion(search, image.dockerfile, chart, image.named, image.context)}"
+    return Unusable(what, where=image.context, hint=hint)
+
+
+def copied_paths(search: Search, dockerfile: str, context: str) -> tuple[str, ...]:
+    """Return what a Dockerfile copies out of the folder ``context``; itself where it copies nothing."""
+    copied = copied_files(require(search.files, dockerfile), dockerfile)
+    return tuple(dict.fromkeys(join(context, one.path.lstrip("/")) for one in copied)) or (dockerfile,)
+
+
+def _suggestion(
+    search: Search, dockerfile: str, chart: BareChart | None, name: str | None, context: str | None = None
+) -> str:
+    context = context or search.context_of(dockerfile)
     fields = {"context": quoted(context), "name": name or f"HOST/PATH/{last_part(context)}"}
     if dockerfile != join(context, "Dockerfile"):
         fields["dockerfile"] = quoted(dockerfile)
     if chart:
         fields["values"] = f"[{chart.values_path}]"
     if any(is_below(place.file, [context]) for place in search.places(chart)):
-        copied = copied_files(require(search.files, dockerfile), dockerfile)
-        paths = dict.fromkeys(quoted(join(context, one.path.lstrip("/"))) for one in copied)
-        fields["paths"] = f"[{', '.join(paths or (quoted(dockerfile),))}]"
+        fields["paths"] = f"[{', '.join(map(quoted, copied_paths(search, dockerfile, context)))}]"
     return f"hub: {{images: [{{{', '.join(f'{field}: {value}' for field, value in fields.items())}}}]}}"
 
 
 def _named_elsewhere(search: Search, chart: BareChart) -> Unusable | None:
     """Return the fault of an image that only YAML files other than the chart's values, or secrets, name."""
-    files = (file for file in search.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
-    names = search.names_at(ValuesTarget(file, chart.values_path) for file in files if file != chart.values_file)
+    names = search.naming(chart.values_path)
     found = [place for place, name in names.items() if name == next(iter(names.values()))]
     what = f"{chart.values_path} names no image there, but in {', '.join(place.file for place in found)}"
     hint = f"set it in {FILE}: {values_setting(search.settings.values, found)}"

@@ -281,7 +281,9 @@ class Marked(Pin):
             code = _COMMENT.sub("", lines[at])
             is_next = code.rstrip().endswith(_OPENING)
         offset = sum(len(line) + 1 for line in lines[:at])
-        start, end = _version_in(code, f"{text.where}:{at + 1}")
+        behind = _WHOLE.match(code, last + len(code[last:]) - len(code[last:].lstrip(" \t'\"=:")))
+        is_behind = behind and self.marker.text is not None and at == marks[self.number]
+        start, end = behind.span() if behind and is_behind else _version_in(code, f"{text.where}:{at + 1}")
         return offset + start, offset + end
 
 

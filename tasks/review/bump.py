@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from ..core import output
@@ -20,9 +21,10 @@ from ..releases.notes import release_links, security_fixes, security_news, upgra
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled
 from ..repo.dependency import helm_repository, open_repository, release_of
+from ..repo.deployments import staying_commands
 from ..repo.edits import base_for, moving_action, release_edits
 from ..repo.hub import Hub
-from ..repo.pins import Pin
+from ..repo.pins import Kind, Pin
 from ..repo.values import ValuesPlace, image_at
 from ..tools.git_states import standing
 from .upgrades import upgrade_paragraph, upgrade_warnings, upgrades_here
@@ -60,23 +62,30 @@ class Move(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What moved: the release and where it is pinned, the base images by Dockerfile, the images in values files."""
+    """What moved: the release and where it is pinned, the base images by Dockerfile, the images in values files.
+
+    Attributes:
+        pins: the copies of the chart, and other places of the release.
+        is_whole: whether everything that is known to deploy the release has moved.
+    """
 
     release: Move | None
     bases: tuple[Move, ...]
     images: tuple[Move, ...]
+    pins: tuple[Move, ...] = ()
+    is_whole: bool = True
 
     @property
     def moves(self) -> tuple[Move, ...]:
         """Every move, the release first where it is not pinned by a base image alone."""
         bases = {move.file for move in self.bases}
         release = (self.release,) if self.release and self.release.file not in bases else ()
-        return (*release, *self.bases, *self.images)
+        return (*release, *self.bases, *self.pins, *self.images)
 
     @property
     def subject(self) -> str:
         """The first line of the commit's message."""
-        if self.release:
+        if self.release and (self.is_whole or not self.bases):
             start = f" from {self.release.before}" if self.release.before else ""
             return f"Move z2jh{start} to {self.release.after}"
         if self.bases:
@@ -163,14 +172,21 @@ def changes_between(before: Hub, after: Hub) -> Changes:
         Move("base image", old_bases.get(image.dockerfile), str(image.base.reference), image.dockerfile)
         for image in after.images
     ]
+    pins = [
+        Move(f"chart {name}", _or_none(partial(_said, pin, before)), _said(pin, after), pin.file)
+        for pin in after.pins
+        if pin.kind in (Kind.COPY, Kind.PIN)
+    ]
     places = [place for image in after.images for place in after.values_places(image)]
-    pins = [(place, pinned_at(before, place), pinned_at(after, place)) for place in places]
-    images = [Move(f"hub image {place.path}", old, new, place.file) for place, old, new in pins if new]
+    named = [(place, pinned_at(before, place), pinned_at(after, place)) for place in places]
+    images = [Move(f"hub image {place.path}", old, new, place.file) for place, old, new in named if new]
     # Several images may be made from one Dockerfile, or written to one place.
     return Changes(
         release if release.before != release.after else None,
         tuple(move for move in dict.fromkeys(bases) if move.before != move.after),
         tuple(move for move in dict.fromkeys(images) if move.before != move.after),
+        tuple(move for move in dict.fromkeys(pins) if move.before != move.after),
+        not any(one.version != version for one in staying_commands(after)),
     )
 
 
@@ -233,6 +249,8 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
         held = pin.read(hub.files).text
         if not allows(held, after):
             yield f"{pin.files[0]}: {pin.name} {held} stays, as hub.accept names {pin.kind.value}"
+    for one in staying_commands(hub):
+        yield f"{one}, and stays; to move it too: {one.setting}"
     if is_range(required) and allows(required, after):
         yield f"{hub.requirement_file}: the range {required} allows {after} already, and stays"
     if choice.beyond:
@@ -244,6 +262,10 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
     if choice.newer_major:
         newer = f"{choice.newer_major.version} (new major version) is also available"
         yield f"{newer}: read its upgrade guide, then use --major"
+
+
+def _said(pin: Pin, hub: Hub) -> str:
+    return pin.read(hub.files).text
 
 
 def _or_none(read: Callable[[], T]) -> T | None:

@@ -18,11 +18,12 @@ from ..core.safe_files import is_inside, is_passable
 from ..core.settings import FILE
 from ..core.visible import one_line
 from ..image.tag import render
-from ..repo.deployments import HUBPLOY_FILE
+from ..repo.deployments import HUBPLOY_FILE, staying_commands
 from ..repo.files import FileEdit, edit_action, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
 from ..repo.labeler import PullRequestPaths, expected_labels, labels_of
+from ..repo.pins import Kind
 from ..repo.remotes import PRODUCTION, Review, find_review, upstream_address
 from ..tools.forges import GITHUB, read_remote
 from ..tools.google import is_google
@@ -32,6 +33,8 @@ SETTING = "hub.next_steps"
 _STAGING = "config/staging.yaml"
 _MOST_NAMED = 8
 NAME = "customize-hub-image.md"
+_BY_CHARTPRESS = "`chartpress --push`; on a Mac with `--builder docker-buildx --platform linux/amd64`"
+_BY_DOCKER = "`docker build`, `docker push`; on a Mac with `--platform linux/amd64`"
 _TEMPLATE = resources.files(__package__) / "templates" / f"{NAME}.in"
 
 
@@ -67,7 +70,7 @@ def next_steps(
             labels = expected_labels(hub, review)
         except Unusable:  # the labeler's file cannot be read
             labels = hub.settings.labels
-    return told or tuple(_shown_by(hub, review, wanted, labels, waiting))
+    return told or tuple(_shown_by(hub, review, hub.version, wanted, labels, waiting))
 
 
 def _usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
@@ -76,7 +79,9 @@ def _usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
     told = _steps_of_setting(hub, version, branch, request)
     labels = labels_of(hub.files, PullRequestPaths(hub.managed, branch, review.base))
     planned = hub.with_commit(branch, hub.managed)
-    return told or tuple(_shown_by(planned, review, request, tuple(dict.fromkeys((*hub.settings.labels, *labels)))))
+    return told or tuple(
+        _shown_by(planned, review, version, request, tuple(dict.fromkeys((*hub.settings.labels, *labels))))
+    )
 
 
 def _steps_of_setting(hub: Hub, version: str, branch: str, request: str) -> tuple[str, ...]:
@@ -122,7 +127,7 @@ def _plan_page(hub: Hub, path: str) -> Step:
         return refused("docs", fault)
     return Step(
         "docs",
-        (edit_action(hub.git.folder, [edit], "of --docs")._replace(details=()),),
+        (edit_action(hub.git.folder, [edit], "of --docs")._replace(what=f"write {file}", details=()),),
         report=lambda _: {"files": [file], "kept": []},
         summary=lambda _: [f"{file}: new"],
     )
@@ -138,9 +143,14 @@ def page(hub: Hub) -> str:
     on_google = ", ".join(f"`gcloud auth configure-docker {host}`" for host in google)
     markdown = one_line if hub.settings.next_steps else plain
     steps = map(markdown, _usual_steps(hub, review))
+    writes = any(map(hub.values_places, hub.images))
     return _TEMPLATE.read_text("utf-8").format(
         places="\n".join(f"| {what} | {where} |" for what, where in _places(hub, review)),
         tools=_listed(("git", *(["gcloud"] if google else []), *(["gh"] if on_github else []), "Docker with buildx")),
+        sets="sets it in the values, " if writes else "",
+        commits="| commit the new image name and tag | `hubpress commit` |\n" if writes else "",
+        with_tag=" with its new tag" if writes else "",
+        build=_BY_CHARTPRESS if hub.layout.charts else _BY_DOCKER,
         opens="opens the pull request" if on_github else "prints where to open the pull request",
         sign_in="\n".join((*(["$ hubpress auth"] if google else []), *(f"$ docker login {host}" for host in others))),
         old_sign_in=f"| `gcloud auth login`, {on_google} | `hubpress auth` |\n" if google else "",
@@ -151,13 +161,16 @@ def page(hub: Hub) -> str:
     )
 
 
-def _shown_by(hub: Hub, review: Review, request: str, labels: Sequence[str], waiting: str = "") -> Iterator[str]:
+def _shown_by(
+    hub: Hub, review: Review, version: str, request: str, labels: Sequence[str], waiting: str = ""
+) -> Iterator[str]:
     base = review.base
     yield f"Wait for {waiting}" if waiting else f"Review {request}"
     if labels:
         yield f"Check that the pull request has the labels {', '.join(labels)}"
     if not waiting and hub.branch != base:
         yield f"Merge {hub.branch or 'HEAD'} into {base}"
+    yield from _left_by_hand(hub, version)
     found = deployments_in_use(hub)
     staging = [one.name for one in found if one.has_staging]
     if staging:
@@ -170,6 +183,18 @@ def _shown_by(hub: Hub, review: Review, request: str, labels: Sequence[str], wai
         yield f"Deploy {first_of([one.name for one in found], _MOST_NAMED)}"
     else:
         yield "Deploy as usual"
+
+
+def _left_by_hand(hub: Hub, version: str) -> Iterator[str]:
+    """Yield what a release does not move of what is deployed, where no chart of the repository tells it."""
+    if hub.chart_folder is not None:
+        return
+    staying = staying_commands(hub)
+    yield from (f"Set --version {version} in {one.file}:{one.line}" for one in staying if one.version != version)
+    if not staying and all(pin.kind is not Kind.PIN for pin in hub.pins):
+        yield f"Move the {hub.requirement.name} chart that you deploy to {version}"
+    for image in (one for one in hub.images if not hub.values_places(one)):
+        yield f"Set the new tag of {image.spec.name} in the values that you deploy: no file here names it"
 
 
 def _file_at(hub: Hub, path: str) -> str:

@@ -240,8 +240,13 @@ def _found(scene: Scene) -> Scene:
 
 
 def _alone(scene: Scene) -> Scene:
-    """A repository with a hub image, and no chart."""
-    files = {"Dockerfile": f"FROM {scene.around.base}:3.2.1\nCOPY Dockerfile /\n"}
+    """A repository with a hub image and no chart, which a Makefile deploys with z2jh's."""
+    image = f"{scene.around.registry}/{scene.home.name}/core/hub"
+    files = {
+        "image/Dockerfile": f"FROM {scene.around.base}:3.2.1\nCOPY Dockerfile /\n",
+        "config.yaml": f"hub:\n  image:\n    name: {image}\n    tag: 1.2.0\n",
+        "Makefile": "deploy:\n\thelm upgrade --install hub jupyterhub/jupyterhub --version 3.2.1 -f config.yaml\n",
+    }
     at(make_repository(scene.hub.path, files), ON_GITHUB)
     return Scene(scene.home, scene.around, scene.cwd, {**scene.env, "INVOKE_HUB_CHART_REPOSITORY": scene.around.charts})
 

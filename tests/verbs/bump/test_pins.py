@@ -10,7 +10,7 @@ from tasks.repo.hub import layout_warnings, open_hub
 from tasks.tools.git import Git
 from tests.support.fixtures import Hubpress
 from tests.support.helm import HelmServer
-from tests.support.hubs import Hub, make_hub
+from tests.support.hubs import Hub, make_hub, make_repository
 from tests.support.machine import PROJECT
 from tests.support.world import fault, nothing_written
 
@@ -357,3 +357,112 @@ def test_nothing_of_this_project_but_its_example_hub_moves() -> None:
     """A mark in a test or a document would move with it."""
     hub = open_hub(read_settings({}), Git(PROJECT))
     assert set(hub.managed) == {DOCKERFILE, REQUIREMENTS, "hub/values.yaml"}
+
+
+# -- without a chart of the repository's own, a command deploys z2jh's
+
+ALONE = "image/Dockerfile"
+COMMAND = "helm upgrade --install hub jupyterhub/jupyterhub --version «V» --namespace hub -f config.yaml"
+OTHERS = (
+    "helm repo add jupyterhub https://hub.jupyter.org/helm-chart/\nhelm show values jupyterhub/jupyterhub >all.yaml\n"
+)
+CERTIFICATES = "helm upgrade --install certs jetstack/cert-manager --version 3.2.1\n"
+
+
+class Deploying(NamedTuple):
+    """A file with a command that deploys the release «V»: its line, and the marker that init and hints suggest."""
+
+    file: str
+    text: str
+    line: int
+    marker: str
+
+
+DEPLOYING = {
+    "a Makefile": Deploying("Makefile", f"deploy:\n\t@{COMMAND}\n", 2, "'jupyterhub/jupyterhub --version'"),
+    "a script with other commands": Deploying(
+        "deploy.sh",
+        f"{OTHERS}{CERTIFICATES}{COMMAND} --set a.tag=1.2.3\n",
+        4,
+        "'jupyterhub/jupyterhub --version'",
+    ),
+    "a workflow, in several lines": Deploying(
+        ".github/workflows/deploy.yml",
+        "jobs:\n  hub:\n    steps:\n    - run: |\n        helm upgrade --install \\\n"
+        "          hub jupyterhub/jupyterhub \\\n"
+        "          --namespace hub \\\n          --version=«V» \\\n          -f config.yaml\n",
+        8,
+        "jupyterhub/jupyterhub",
+    ),
+    "the repository in the command": Deploying(
+        "deploy.sh",
+        "helm install hub jupyterhub --repo https://hub.jupyter.org/helm-chart/ --version '«V»'\n",
+        1,
+        "'jupyterhub --repo https://hub.jupyter.org/helm-chart/ --version'",
+    ),
+}
+
+
+def image_alone(path: Path, deploying: Deploying, version: str = "3.2.1") -> Hub:
+    base = "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n"
+    return make_repository(path, {ALONE: base, deploying.file: deploying.text.replace("«V»", version)})
+
+
+@pytest.mark.parametrize("one", DEPLOYING.values(), ids=DEPLOYING)
+def test_a_helm_command_that_no_setting_names_is_told_and_never_called_moved(
+    tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch, hubpress: Hubpress, one: Deploying
+) -> None:
+    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
+    hub = image_alone(tmp_path / "hub", one)
+    (found,) = hubpress(hub, "check", "--offline", "--json").json["problems"]
+    assert (found["code"], found["path"], found["line"], found["severity"]) == (
+        "pin-stays",
+        one.file,
+        one.line,
+        "warning",
+    )
+    setting = f"in invoke.yaml: hub: {{pins: [{{file: {one.file}, marker: {one.marker}}}]}}"
+    assert found["hint"] == setting
+    assert f"! {one.file}:{one.line} deploys 3.2.1, and stays; to move it too: {setting}\n" in (
+        hubpress(hub, "--dry", "bump").out
+    )
+    assert hubpress(hub, "bump", "--json").json["files"] == [ALONE]
+    assert hubpress(hub, "commit").code == 0
+    assert hub.subjects()[0] == "Build the hub image on k8s-hub:3.3.8"
+    # Now they differ; the hint's setting lets them move together.
+    (found,) = hubpress(hub, "check", "--offline", "--json").json["problems"]
+    assert (found["code"], found["severity"], found["hint"]) == ("pin-differs", "fault", f"to move both: {setting}")
+    hub.write("invoke.yaml", setting.removeprefix("in invoke.yaml: "))
+    hub.commit("Name it")
+    assert hubpress(hub, "bump", "--to", "3.3.8", "--json").json["files"] == [one.file]
+    assert hub.read(one.file) == one.text.replace("«V»", "3.3.8")
+    assert hubpress(hub, "commit").code == 0
+    assert hub.git("log", "-1", "--format=%B").splitlines()[2] == f"- chart jupyterhub: 3.2.1 -> 3.3.8 ({one.file})"
+    assert codes(hubpress, hub) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("helm upgrade hub jupyterhub/jupyterhub -f config.yaml\n", ["deploys the newest release, and stays"]),
+        ("V=3.2.1\nhelm upgrade hub jupyterhub/jupyterhub --version $V\n", ["deploys $V, and stays"]),
+        ("V=3.2.1 # hubpress: jupyterhub\nhelm upgrade hub jupyterhub/jupyterhub --version $V\n", []),
+        ("# helm upgrade hub jupyterhub/jupyterhub --version 3.2.1\n", []),
+        ("helm upgrade jupyterhub ./charts/jupyterhub --version 3.2.1\n", []),
+        (CERTIFICATES, []),
+    ],
+)
+def test_which_helm_commands_stay(
+    tmp_path: Path,
+    helm_repository: HelmServer,
+    monkeypatch: pytest.MonkeyPatch,
+    hubpress: Hubpress,
+    text: str,
+    said: list[str],
+) -> None:
+    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
+    hub = image_alone(tmp_path / "hub", Deploying("deploy.sh", text, 0, ""))
+    told = hubpress(hub, "--dry", "bump")
+    assert told.code == 0, told
+    assert [line for line in told.out.splitlines() if "stays" in line and not any(one in line for one in said)] == []
+    assert told.out.count("and stays") == len(said), told

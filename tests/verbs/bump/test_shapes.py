@@ -85,10 +85,10 @@ MOVED = "== images/site-hub/Dockerfile\n- k8s-hub:3.2.1\n+ k8s-hub:3.3.8\n"
 BUILT = '== hub/values.yaml\n- "0.0.1-0.dev.git.1.h0000000"\n+ "7.7.7"\n'
 MAKEFILE = """\
 == Makefile
-check: ## fail if chart, base image and values do not agree
+check: ## fail if versions, image and values do not agree
 	hubpress check
 
-# VERSION=4.4.0 chooses the z2jh release (default: the newest of the pinned major version).
+# VERSION=X.Y.Z chooses the z2jh release (default: the newest of the pinned major version).
 release: ## move to a z2jh release, build its hub image, commit both
 	hubpress release $(if $(VERSION),--to '$(VERSION)')
 
@@ -315,6 +315,26 @@ SHAPES = [
         "error: the build context of Dockerfile holds hub/values.yaml, so each build would give the image a new tag "
         f"(.)\nhint: set it in invoke.yaml: hub: {{images: [{{context: ., name: {OURS}, "
         "values: [jupyterhub.hub.image], paths: [logo.svg, conf]}]}",
+    ),
+    refused(
+        "hub.images with a context that holds the values",
+        ALONE.replace("RUN true", "COPY logo.svg conf /x")
+        + "== config.yaml\nhub: {image: {name: , tag: }}\n"
+        + f"== invoke.yaml\nhub:\n  images: [{{context: ., name: {OURS}}}]\n"
+        + "  values: [{file: config.yaml, path: hub.image}]\n",
+        "error: the build context of Dockerfile holds config.yaml, so each build would give the image a new tag (.)\n"
+        f"hint: set it in invoke.yaml: hub: {{images: [{{context: ., name: {OURS}, paths: [logo.svg, conf]}}]}}",
+    ),
+    refused(
+        "a context whose values the Dockerfile copies",
+        ALONE.replace("RUN true", "COPY . /x")
+        + "== clusters/a.yaml\n"
+        + f"hub: {{image: {{name: {OURS}, tag: x}}}}\n"
+        + f"== invoke.yaml\nhub:\n  images: [{{context: ., name: {OURS}}}]\n"
+        + "  values: [{file: clusters/*.yaml, path: hub.image}]\n",
+        "error: the build context of Dockerfile holds clusters/a.yaml, so each build would give the image a new tag "
+        "(.)\nhint: the Dockerfile copies it too: copy other files one by one, or move clusters/a.yaml out of the "
+        "folder",
     ),
     refused(
         "values that only other files name",

@@ -278,6 +278,52 @@ def test_a_prefix_that_no_image_can_have_is_refused(bare: Hub, given: str) -> No
     assert bare.snapshot() == before
 
 
+# -- an image without a chart, which a helm command deploys
+
+MAKEFILE = """\
+deploy:
+\thelm repo add jupyterhub https://hub.jupyter.org/helm-chart/
+\thelm upgrade --install hub jupyterhub/jupyterhub --version 3.2.1 --namespace jhub -f config.yaml -f secrets.yaml
+"""
+CONFIG = "hub:\n  image:\n    name: reg.example.edu/small/hub\n    tag: 1.2.0\n"
+
+
+@pytest.fixture(params=["image", "."])
+def deployed(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, helm_repository: HelmServer
+) -> Hub:
+    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
+    dockerfile = "FROM quay.io/jupyterhub/k8s-hub:3.2.1\nCOPY requirements.txt /tmp/\n"
+    files = {"Makefile": MAKEFILE, "config.yaml": CONFIG, f"{request.param}/requirements.txt": "a==1\n"}
+    return make_repository(tmp_path / "hub", {**files, f"{request.param}/Dockerfile": dockerfile})
+
+
+def test_init_finds_the_values_and_the_command_that_deploy_the_image(deployed: Hub) -> None:
+    assert run_task("init", cwd=deployed.path).code == 0
+    is_top = (deployed.path / "Dockerfile").exists()
+    paths = "      paths: [requirements.txt]\n" if is_top else ""
+    assert deployed.read("invoke.yaml") == (
+        f"hub:\n  images:\n    - context: {'.' if is_top else 'image'}\n      name: reg.example.edu/small/hub\n{paths}"
+        "  values:\n    - {file: config.yaml, path: hub.image}\n"
+        "  pins:\n    - {file: Makefile, marker: 'jupyterhub/jupyterhub --version'}\n"
+        "  deployments:\n    - {name: hub, values: [config.yaml], namespace: jhub}\n"
+    )
+    deployed.commit("Add hubpress")
+    assert run_task("init", cwd=deployed.path).out == "Nothing to do.\n"
+    checked = run_task("check", "--offline", cwd=deployed.path)
+    assert [line for line in checked.out.splitlines() if "pin-" in line or "values-" in line] == []
+    moved = run_task("bump", "--json", cwd=deployed.path)
+    assert moved.json["files"] == [f"{'' if is_top else 'image/'}Dockerfile", "Makefile"]
+
+
+def test_a_prefix_that_changes_no_name_is_told(deployed: Hub) -> None:
+    assert run_task("init", "--prefix", "quay.io/ours", cwd=deployed.path).code == 0
+    assert "      name: quay.io/ours/" in deployed.read("invoke.yaml")
+    assert run_task("init", "--prefix", "quay.io/ours", cwd=deployed.path).out == "Nothing to do.\n"
+    told = run_task("init", "--prefix", "quay.io/theirs", cwd=deployed.path)
+    assert (told.code, told.out) == (0, "--prefix quay.io/theirs is not used: invoke.yaml has the image's name\n")
+
+
 # -- what comes of it
 
 
