@@ -168,8 +168,6 @@ def plan_request(
 
 def _require_pushable(git: Git, review: Review, branch: str) -> Mapping[str, str]:
     remote = review.remote
-    if remote not in review.remotes.names:
-        raise Refused(f"there is no remote {remote}", where=git.folder, hint=f"git remote add {remote} URL")
     heads = review.heads or {}
     if not _is_behind(git, heads.get(branch), "HEAD"):
         is_current = git.branch() == branch
