@@ -26,6 +26,10 @@ _OWNER_AND_NAME = 2
 _SAY_BASE = "in invoke.yaml: hub: {{base_branch: {}}}"
 
 
+class NotKnownHere(Refused):
+    """The clone alone does not tell; its remotes may."""
+
+
 class Remotes(NamedTuple):
     """A clone's remotes, by their part in a review: None where it cannot be told.
 
@@ -54,6 +58,7 @@ class Review(NamedTuple):
         fork: the same of what is pushed to.
         github: the upstream for gh, where that opens pull requests there.
         gap: why the upstream was not asked though it should be; empty where it was.
+        rehearses: what a rehearsal stands for: where the release itself goes.
     """
 
     remotes: Remotes
@@ -66,6 +71,7 @@ class Review(NamedTuple):
     fork: Repository | None = None
     github: GitHub | None = None
     gap: str = ""
+    rehearses: Review | None = None
 
     @property
     def remote(self) -> str:
@@ -121,9 +127,7 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
         address = git.push_address(remotes.push) if remotes.push in remotes.names else upstream
         heads = asked if address == upstream else pool.submit(git.remote_branches, address)
         if request:
-            urls = (config.get(f"remote.{remotes.push}.pushurl"), config.get(f"remote.{remotes.push}.url"), upstream)
-            fork = _repository(git, next(url for url in urls if url))
-            repository = _repository(git, config.get(f"remote.{upstream}.url", upstream))
+            fork, repository = (_repository(git, one) for one in _addresses(remotes.push, upstream, config))
             github = _github(git, repository)
             parent = None if remotes.is_told or address != remotes.push else _parent(github)
             if fork and github and parent:
@@ -140,6 +144,14 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
     shared = _shared(base, default or (None if settings.base_branch else base))
     tip = branches.heads.get(base) if branches and ask else None
     return Review(remotes, base, found, shared, tip, pushed and pushed.heads, repository, fork, github, gap)
+
+
+def review_known(git: Git, settings: Settings) -> Review:
+    """Return where a branch is pushed and where its pull request goes, by the clone alone: no gh and no ssh is run."""
+    remotes, config = _read_remotes(git, settings)
+    review = _without_asking(git, settings, remotes, config)
+    fork, repository = map(read_remote, _addresses(remotes.push, remotes.upstream or "", config))
+    return review._replace(fork=fork, repository=repository)
 
 
 def upstream_address(git: Git, settings: Settings) -> str:
@@ -177,6 +189,12 @@ def choose_remotes(config: Mapping[str, str], settings: Settings, branch: str | 
     others = [one for one in names if one != upstream]
     push = push or next(iter(others if len(others) == 1 else names if len(names) == 1 else ()), None)
     return Remotes(names, push, upstream or push, is_told=upstream is not None)
+
+
+def _addresses(push: str | None, upstream: str, config: Mapping[str, str]) -> tuple[str, str]:
+    """Return the address that is pushed to, and the upstream's."""
+    urls = (config.get(f"remote.{push}.pushurl"), config.get(f"remote.{push}.url"), upstream)
+    return next(filter(None, urls), ""), config.get(f"remote.{upstream}.url", upstream)
 
 
 def _repository(git: Git, address: str) -> Repository | None:
@@ -289,7 +307,8 @@ def _base(
     if branches:
         set_head = f"git remote set-head {upstream} BRANCH; or name it " if upstream in remotes.names else "name it "
         hint = f"{set_head}{_SAY_BASE.format('NAME')}"
-        raise Refused(f"cannot determine the default branch of {upstream}", where=git.folder, hint=hint)
+        kind = NotKnownHere if asked is None else Refused
+        raise kind(f"cannot determine the default branch of {upstream}", where=git.folder, hint=hint)
     return _USUAL[0], "no branch is known"
 
 

@@ -97,9 +97,8 @@ def begin(
         raise
 
 
-def start_known(hub: Hub) -> Start:
-    """Return what a release would be planned on, as far as the clone knows; no remote is asked."""
-    review = find_review(hub.git, hub.settings, ask=False)
+def start_known(hub: Hub, review: Review) -> Start:
+    """Return what a release would be planned on, as far as the clone knows."""
     step, ahead = _plan_start(hub, review._replace(tip=base_here(hub.git, review)))
     return Start(ahead() if step.to_do else hub, review, CommitOptions(), _told(step))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import NamedTuple
 
 from ..core import output
@@ -15,7 +16,7 @@ from ..image.planning import plan_build, require_committed
 from ..image.sign_in import plan_auth
 from ..image.tag import names_commit
 from ..repo.hub import Hub
-from ..repo.remotes import Review
+from ..repo.remotes import Review, find_review, review_known
 from ..tools.docker import inspect_all
 from ..tools.process import Pool, answer_of
 from .branches import start_known
@@ -44,10 +45,11 @@ class Outlook(NamedTuple):
     fault: Fault | None = None
 
     @classmethod
-    def of(cls, hub: Hub) -> Outlook:
-        """Look at ``hub``; no remote is asked."""
+    def of(cls, hub: Hub, *, ask: bool = True) -> Outlook:
+        """Look at ``hub``; remotes are asked with ``ask`` alone, and only where the clone does not tell the base."""
         try:
-            start = start_known(hub)
+            find = partial(find_review, ask=False) if ask else review_known
+            start = start_known(hub, find(hub.git, hub.settings))
         except Fault as fault:
             return cls(hub, fault=fault)
         actions = [action for step in start.steps for action in step.actions]
