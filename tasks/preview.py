@@ -48,11 +48,15 @@ def preview(
     Afterwards: release.
     """
     from .review.preview import plan_preview
+    from .review.release import Outlook
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         cluster = kube_version or run.hub.settings.kubernetes
+        begin = Outlook.of(run.hub)
+        for remark in begin.remarks:
+            output.say(lead=remark)
         with output.waiting("rendering the chart"):
-            found = plan_preview(run.hub, BumpOptions(to, pre, dev, major), deployment or (), cluster)
+            found = plan_preview(begin.hub, BumpOptions(to, pre, dev, major), deployment or (), cluster)
         present(found.report(), "\n".join(found.lines()), lambda: github_actions.of_preview(found.summary()), json=json)
         if found.problems:
             raise Exit(code=REFUSED)

@@ -6,7 +6,7 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from .core import github_actions, output
-from .core.faults import DOOR
+from .core.faults import DOOR, Fault
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .core.settings import BuildOptions, BumpOptions, CommitOptions
 from .core.visible import one_line
@@ -16,6 +16,7 @@ from .run import Run, open_run
 HELP = {
     **RELEASE_HELP,
     "push": "implied: the branch is always pushed to the throwaway remote",
+    "no-push": "build the image into the engine's local store; leave the values as they are",
     "pr": "show the pull request that would be opened",
     "yes": "implied: a rehearsal does not ask",
     "keep": "keep the temporary folder, and print how to look at it",
@@ -79,20 +80,26 @@ def rehearse(
             text = INTENTION.format(folder=one_line(str(run.hub.git.folder)))
             if json:
                 output.say(text)
-            stages.require_possible(run.hub, bump, builder)
+            for note in stages.require_possible(run.hub, bump, builder).remarks:
+                output.say(lead=note)
             present({}, text, lambda: github_actions.of_plan({}, changed=True, dry=True), json=json)
             return
         with stages.staged(run.hub, bump, builder, keep=keep, stand_in=stand_in_base) as stage:
             build = BuildOptions(
                 tuple(image or ()), not no_push, force, platform, None, no_cache, engine, stage.stand_ins
             )
-            for note in (*stage.unused, *stage.notes):
+            for note in (*stage.notes, *stage.remarks):
                 output.say(lead=note)
             rehearsed = Run(stage.hub, dry=False, json=json)
             plan = stage.plan(bump, build, commit)
             rehearsed.show_plan(plan)
             # After a fault there is nothing to continue: the stage is gone.
-            plan.perform()
+            try:
+                plan.perform()
+            except Fault:
+                for note in (*stage.notes, *stage.remarks):
+                    output.say(lead=note)
+                raise
             rehearsed.tell(plan, more=lambda: {"steps": plan.step_reports(), **stage.report()})
             if not json:
                 stage.show()

@@ -10,17 +10,20 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from .core import github_actions, output
-from .core.faults import DOOR
+from .core.faults import DOOR, Fault
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
+from .core.settings import BumpOptions
+from .core.visible import one_line
 from .run import open_run
 
-UNKNOWN = "unknown"
+UNKNOWN, WHERE = "unknown", "where"
 
 if TYPE_CHECKING:
     from .checks.problems import Findings
     from .checks.world import World
     from .core.names import Reference
     from .repo.hub import HubImage
+    from .review.release import Outlook
 
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
@@ -37,11 +40,15 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
       status --json              the same for scripts
     """
     from .checks.outside import survey
+    from .review.release import Outlook
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
-        world, findings = survey(run.hub)
-        content = _content(world, findings)
-        present(content, _text(world, content, findings), lambda: github_actions.of_status(content), json=json)
+        begin = Outlook.of(run.hub)
+        world, findings = survey(begin.hub)
+        index, content = world.releases.index, _content(world, findings)
+        refusal = begin.refusal(begin.hub.with_index(index), BumpOptions()) if index else begin.fault
+        words = "\n".join((*_release_words(world, begin, refusal), "", *_text(world, content, findings)))
+        present(content, words, lambda: github_actions.of_status(content), json=json)
 
 
 def _content(world: World, findings: Findings) -> dict[str, Any]:
@@ -68,19 +75,20 @@ def _image(world: World, image: HubImage, pinned: Reference | None) -> dict[str,
     }
 
 
-def _text(world: World, content: dict[str, Any], findings: Findings) -> str:
-    lines = [*_release_words(world), "", "Release", output.table(_release_rows(content["chart"]), "  ")]
-    lines += ["", "Images", output.table(_image_rows(world, content), "  "), ""]
+def _text(world: World, content: dict[str, Any], findings: Findings) -> Iterator[str]:
+    yield from ("Release", output.table(_release_rows(world, content["chart"]), "  "), "")
+    yield from ("Images", output.table(_image_rows(world, content), "  "), "")
     told = findings.text("Everything is consistent.")
-    return "\n".join((*lines, *(("Problems", textwrap.indent(told, "  ")) if findings.problems else (told,))))
+    yield from ("Problems", textwrap.indent(told, "  ")) if findings.problems else (told,)
 
 
-def _release_rows(chart: dict[str, Any]) -> list[tuple[str, ...]]:
+def _release_rows(world: World, chart: dict[str, Any]) -> list[tuple[str, ...]]:
     current, newest, pre = chart["pinned"], chart["newest"], chart["newest_pre"]
-    here = current if newest and not chart["next"] else chart["next"]
+    here = world.newest_here()
+    to = f"{DOOR} release" if chart["next"] else f"{DOOR} release --to {here}" if here != current else ""
     rows: list[tuple[str, ...]] = [
         ("current", current, ""),
-        ("newest of this major version", here or UNKNOWN, f"{DOOR} release" if chart["next"] else ""),
+        ("newest of this major version", here or UNKNOWN, to if here else ""),
         ("newest", newest or UNKNOWN, f"{DOOR} release --major" if newest not in {None, here} else ""),
     ]
     return [*rows, ("newest pre-release", pre, f"{DOOR} release --major --pre")] if pre != newest else rows
@@ -97,12 +105,17 @@ def _image_rows(world: World, content: dict[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _release_words(world: World) -> Iterator[str]:
-    to_do, unknown = world.to_do(), world.unknown()
+def _release_words(world: World, begin: Outlook, refusal: Fault | None) -> Iterator[str]:
+    to_do, unknown = [*begin.moves, *world.to_do()], world.unknown()
     if to_do or not unknown:
         yield f"{DOOR} release would {', then '.join(to_do)}." if to_do else f"{DOOR} release has nothing to do."
     if unknown:
         yield f"Whether {DOOR} release would {' or '.join(unknown)} is not known."
+    yield from map(one_line, begin.remarks)
+    if refusal:
+        told = refusal.report()
+        yield f"It is refused as things are: {told['error']}{f' ({told[WHERE]})' if told[WHERE] else ''}"
+        yield f"  hint: {told['hint']}"
 
 
 def _registry_words(image: dict[str, Any]) -> str:

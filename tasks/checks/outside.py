@@ -105,7 +105,9 @@ def _release_problems(world: World, chart_values: Data | Unreachable) -> Iterato
             Code.RELEASE_UNKNOWN,
             f"{hub.requirement_file}:{requirement.line}",
             f"the Helm repository has no {requirement.name} {hub.version}",
-            f"{DOOR} bump",
+            f"{DOOR} bump"
+            if world.next()
+            else f"{DOOR} bump --to {world.newest_here() or world.newest() or 'VERSION'}",
         )
         yield from differing_base_problems(hub)
         return

@@ -13,6 +13,7 @@ from ..image.tag import HEAD, depends_on, history_of, name_image, names_commit, 
 from ..image.tree import Tree
 from ..releases.index import Index, Release, choose, newest
 from ..releases.repository import HelmRepository
+from ..releases.versions import parse_version
 from ..repo.dependency import open_repository, release_of
 from ..repo.hub import Hub, HubImage
 from ..review.rendering import Refusal, refused_values
@@ -87,6 +88,14 @@ class World:
     def newest(self, *, pre: bool = False) -> str | None:
         """Return the newest stable version, or with ``pre`` also of alpha, beta and release candidates."""
         release = newest(self.releases.index, pre=pre) if self.releases.index else None
+        return release.version if release else None
+
+    def newest_here(self) -> str | None:
+        """Return the newest stable version of the pinned one's major version, or the pinned one where it stays."""
+        index, pinned = self.releases.index, parse_version(self.hub.version)
+        if self.release or self.next():
+            return self.next() or self.hub.version
+        release = newest(index, range(pinned.major, pinned.major + 1)) if index and pinned else None
         return release.version if release else None
 
     def next(self) -> str | None:

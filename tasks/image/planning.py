@@ -116,10 +116,13 @@ def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
     return build
 
 
-def require_only_managed_changes(hub: Hub, keys: Sequence[str]) -> None:
+def require_committed(hub: Hub, keys: Sequence[str]) -> None:
     """Check that the images' files are as committed, but for what a release is about to commit itself."""
     leaves = hub.with_commit("", hub.changed)
     images = hub.to_build(keys)
+    if names_commit(hub.settings.tag):
+        _require_committed(leaves, images, history_of(leaves))
+        return
     with working_files(hub, images) as tree:
         for image in images:
             loose = [one for one in tree.unlike(HEAD, sources_of(hub, image).all) if _is_loose(leaves, one)]

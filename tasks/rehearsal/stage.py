@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..core import output
-from ..core.faults import Refused, Unreachable, Unusable
+from ..core.faults import DOOR, Refused, Unreachable, Unusable
 from ..core.names import Reference
 from ..core.plan import Plan
 from ..core.settings import CACHE_OFF, BuildOptions, BumpOptions, CommitOptions, ReleaseOptions, WholeImage
@@ -33,11 +33,11 @@ from ..repo.deployments import unmoved_images
 from ..repo.edits import PinnedPlace, image_edits
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, open_hub
-from ..repo.remotes import PRODUCTION, find_review
+from ..repo.remotes import PRODUCTION, NotKnownHere, Review, find_review
 from ..repo.values import ValuesPlace, image_at
 from ..repo.yaml_edit import text_at, with_scalars
 from ..review.bump import plan_bump
-from ..review.release import plan_release
+from ..review.release import Outlook, plan_release
 from ..tools import docker
 from ..tools.command import Command
 from ..tools.git import Clone, Git, in_list
@@ -57,6 +57,7 @@ _SOCKETS = ("unix", "npipe")
 # Build options that lead out of this machine, each with a value; and one without effect to put in their place.
 _OUTWARD = ("--builder", "--cache-from", "--cache-to", "--output", "-o")
 _NO_EFFECT = "--rm"
+_FAKES = "NOT INSTALLED: apt-get, pip and python3 in a stand-in do nothing, so what they would install is missing"
 # The original's settings of how files are written, and how many letters a commit in a tag has.
 _SAME = ("core.abbrev", "core.autocrlf", "core.eol")
 # Hooks and keys would act for the original.
@@ -64,7 +65,11 @@ _ALONE = {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
 
 
 class Stage(NamedTuple):
-    """A stage that is set: the throwaway clone, remote and registry; the notes tell what is stood in for."""
+    """A stage that is set: the throwaway clone, remote and registry.
+
+    ``notes`` tell what is stood in for, ``remarks`` what else the release itself would do otherwise, ``real`` is where
+    its branch would go.
+    """
 
     folder: Path
     hub: Hub
@@ -72,13 +77,14 @@ class Stage(NamedTuple):
     address: str
     stand_ins: tuple[Reference, ...]
     notes: tuple[str, ...]
-    unused: tuple[str, ...]
+    remarks: tuple[str, ...]
+    real: Review | None
 
     def plan(self, bump: BumpOptions, build: BuildOptions, commit: CommitOptions) -> Plan:
         """Plan the release of the clone."""
         pushes = commit.push or commit.request
         review = find_review(self.hub.git, self.hub.settings, ask=True, push=pushes, request=commit.request)
-        return plan_release(self.hub, ReleaseOptions(bump, build, commit), review)
+        return plan_release(self.hub, ReleaseOptions(bump, build, commit), review._replace(rehearses=self.real))
 
     def report(self) -> dict[str, Any]:
         """Return what the JSON report holds besides the release's own."""
@@ -95,7 +101,7 @@ class Stage(NamedTuple):
         commits = self.remote.read("log", "--oneline", f"{base}..{branch}")
         output.data(f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n")
         output.diff(self.remote.read("diff", f"{base}...{branch}"))
-        output.data("\n".join(("\nNothing left this machine.", *self.unused, *self.notes)))
+        output.data("\n".join(("\nNothing left this machine.", *self.remarks, *self.notes)))
 
     def _branches(self) -> tuple[str, str]:
         default = str(self.hub.settings.base_branch)
@@ -105,18 +111,20 @@ class Stage(NamedTuple):
 @contextlib.contextmanager
 def staged(hub: Hub, bump: BumpOptions, builder: str | None, *, keep: bool, stand_in: bool) -> Iterator[Stage]:
     """Set the stage for a release of ``hub`` in a new folder, and reach nothing else while the block runs."""
+    possible = require_possible(hub, bump, builder)
     with rehearsal_folder(keep=keep) as folder:
         try:
-            engine = _require_local_engine(builder)
             record = Record(free_port())
             record.write(folder)
             with (
                 registry(folder / REGISTRY, port=record.port) as served,
-                confined(Reach(folder, served.address, engine)),
+                confined(Reach(folder, served.address, possible.engine)),
             ):
-                inside, unused = _kept_inside(hub, served.address)
-                remote = make_clone(inside, folder, served.address, _places(hub))
-                clone, charts = _with_charts(open_hub(inside.settings, Git(folder / CLONE)))
+                # Without a base branch any name will do: the throwaway remote gets it.
+                base = possible.real.base if possible.real else hub.branch or "main"
+                inside, unused = _kept_inside(possible.hub, served.address, base)
+                remote = make_clone(inside, folder, served.address, _places(possible.hub))
+                clone = open_hub(inside.settings, Git(folder / CLONE))
                 bases = dict.fromkeys(image.base.reference for image in plan_bump(clone, bump)[1].images)
                 missing = tuple(base for base in bases if stand_in or not _is_there(base))
                 record._replace(stand_ins=tuple(map(str, missing))).write(folder)
@@ -124,13 +132,25 @@ def staged(hub: Hub, bump: BumpOptions, builder: str | None, *, keep: bool, stan
                     made = (
                         f"STAND-IN: {base} is not z2jh's image, it was made here for the rehearsal" for base in missing
                     )
-                    yield Stage(folder, clone, remote, served.address, missing, (*charts, *made), unused)
+                    fakes = (_FAKES,) if missing else ()
+                    notes, remarks = (*possible.notes, *made), (*unused, *possible.remarks, *fakes)
+                    yield Stage(folder, clone, remote, served.address, missing, notes, remarks, possible.real)
         finally:
             if keep:
                 output.say(_ways_to_look(folder))
 
 
-def require_possible(hub: Hub, bump: BumpOptions, builder: str | None) -> None:
+class Possible(NamedTuple):
+    """What a stage can be set for: the engine, the hub with charts that can be read, and what the stage tells."""
+
+    engine: str
+    hub: Hub
+    notes: tuple[str, ...]
+    remarks: tuple[str, ...]
+    real: Review | None
+
+
+def require_possible(hub: Hub, bump: BumpOptions, builder: str | None) -> Possible:
     """Check, before any stage is set, that this machine can rehearse, and that there is such a release.
 
     Raises:
@@ -138,8 +158,19 @@ def require_possible(hub: Hub, bump: BumpOptions, builder: str | None) -> None:
         Unusable: a file of the repository cannot be used.
         ProgramFailed: docker is missing.
     """
-    _require_local_engine(builder)
-    plan_bump(_with_charts(hub)[0], bump)
+    engine = _require_local_engine(builder)
+    hub, notes = _with_charts(hub)
+    index = plan_bump(hub, bump)[1].index
+    begin = Outlook.of(hub, ask=False)
+    fault = begin.refusal(begin.hub.with_index(index), bump)
+    if isinstance(fault, Unusable):
+        raise fault
+    remarks = [f"NOT AS HERE: {remark}" for remark in begin.remarks]
+    # Branches and uncommitted changes are the clone's own: on the stage the working tree counts as it stands.
+    if fault and not isinstance(fault, NotKnownHere):
+        where = f" ({fault.where})" if fault.where else ""
+        remarks.append(f"NOT YET: {DOOR} release would be refused: {fault.what}{where}; {fault.hint}")
+    return Possible(engine, hub, notes, tuple(remarks), begin.review)
 
 
 def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlace] = ()) -> Git:
@@ -333,17 +364,12 @@ def _is_local(address: str) -> bool:
         return False
 
 
-def _kept_inside(hub: Hub, address: str) -> tuple[Hub, tuple[str, ...]]:
-    """Return the hub without the settings that lead out of this machine, and a note of them.
+def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...]]:
+    """Return the hub with the base branch ``base`` and without the settings that lead out of this machine, and a note.
 
     Its images go to the registry ``address``: those in chartpress.yaml where that is edited, others by the setting.
     """
     settings = hub.settings
-    try:
-        base = find_review(hub.git, settings, ask=False).base
-    except Refused:
-        # Any name will do: the throwaway remote gets it.
-        base = hub.branch or "main"
     images: tuple[str | WholeImage, ...] = settings.images
     if not hub.layout.charts:
         images = tuple(

@@ -6,12 +6,12 @@ What is not set is read from git's configuration, from CI and from the forge, on
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
 from ..core import output
-from ..core.faults import Refused, Unreachable
+from ..core.faults import Refused, Unreachable, nearest
 from ..core.settings import Settings
 from ..tools import forges
 from ..tools.forges import GitHub, Repository, read_ci, read_remote
@@ -23,7 +23,11 @@ _BASE = "base"
 _USUAL = ("main", "master")
 PRODUCTION = ("prod", "production")
 _OWNER_AND_NAME = 2
-_SAY_BASE = "name it in invoke.yaml: hub: {base_branch: NAME}"
+_SAY_BASE = "in invoke.yaml: hub: {{base_branch: {}}}"
+
+
+class NotKnownHere(Refused):
+    """The clone alone does not tell; its remotes may."""
 
 
 class Remotes(NamedTuple):
@@ -54,6 +58,7 @@ class Review(NamedTuple):
         fork: the same of what is pushed to.
         github: the upstream for gh, where that opens pull requests there.
         gap: why the upstream was not asked though it should be; empty where it was.
+        rehearses: what a rehearsal stands for: where the release itself goes.
     """
 
     remotes: Remotes
@@ -66,13 +71,17 @@ class Review(NamedTuple):
     fork: Repository | None = None
     github: GitHub | None = None
     gap: str = ""
+    rehearses: Review | None = None
 
     @property
     def remote(self) -> str:
         """The remote that branches are pushed to."""
-        if self.remotes.push is None:
-            raise _several(self.remotes.names, "push to", "remote")
-        return self.remotes.push
+        push, names = self.remotes.push, self.remotes.names
+        if push is None:
+            raise _several(names, "push to", "remote")
+        if names and push not in names:
+            raise _no_remote(push, names, "remote")
+        return push
 
     @property
     def upstream(self) -> str:
@@ -118,9 +127,7 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
         address = git.push_address(remotes.push) if remotes.push in remotes.names else upstream
         heads = asked if address == upstream else pool.submit(git.remote_branches, address)
         if request:
-            urls = (config.get(f"remote.{remotes.push}.pushurl"), config.get(f"remote.{remotes.push}.url"), upstream)
-            fork = _repository(git, next(url for url in urls if url))
-            repository = _repository(git, config.get(f"remote.{upstream}.url", upstream))
+            fork, repository = (_repository(git, one) for one in _addresses(remotes.push, upstream, config))
             github = _github(git, repository)
             parent = None if remotes.is_told or address != remotes.push else _parent(github)
             if fork and github and parent:
@@ -131,12 +138,20 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
         pushed, _ = _answer(heads, required=push)
     remotes = remotes._replace(upstream=upstream)
     base, found = _base(git, settings, remotes, config, branches)
-    if request and branches and base not in branches.heads:
-        raise Refused(f"{upstream} has no branch {base}", where=found, hint=_SAY_BASE)
+    if branches and (request or branches.heads) and base not in branches.heads:
+        raise _no_branch(base, [*branches.heads], upstream)
     default = branches.default if branches else git.known_default(upstream)
-    shared = _shared(base, default or (None if settings.base_branch else base), branches.heads if branches else ())
+    shared = _shared(base, default or (None if settings.base_branch else base))
     tip = branches.heads.get(base) if branches and ask else None
     return Review(remotes, base, found, shared, tip, pushed and pushed.heads, repository, fork, github, gap)
+
+
+def review_known(git: Git, settings: Settings) -> Review:
+    """Return where a branch is pushed and where its pull request goes, by the clone alone: no gh and no ssh is run."""
+    remotes, config = _read_remotes(git, settings)
+    review = _without_asking(git, settings, remotes, config)
+    fork, repository = map(read_remote, _addresses(remotes.push, remotes.upstream or "", config))
+    return review._replace(fork=fork, repository=repository)
 
 
 def upstream_address(git: Git, settings: Settings) -> str:
@@ -176,6 +191,12 @@ def choose_remotes(config: Mapping[str, str], settings: Settings, branch: str | 
     return Remotes(names, push, upstream or push, is_told=upstream is not None)
 
 
+def _addresses(push: str | None, upstream: str, config: Mapping[str, str]) -> tuple[str, str]:
+    """Return the address that is pushed to, and the upstream's."""
+    urls = (config.get(f"remote.{push}.pushurl"), config.get(f"remote.{push}.url"), upstream)
+    return next(filter(None, urls), ""), config.get(f"remote.{upstream}.url", upstream)
+
+
 def _repository(git: Git, address: str) -> Repository | None:
     """Return the repository at a remote's address, as it is written or as git's ``insteadOf`` has it."""
     written = forges.reached(address)
@@ -203,7 +224,7 @@ def _told_upstream(config: Mapping[str, str], settings: Settings, names: tuple[s
     if wanted in names:
         return wanted
     if "/" not in wanted:
-        raise Refused(f"there is no remote {wanted}", where="hub.upstream", hint=f"git remote add {wanted} URL")
+        raise _no_remote(wanted, names, UPSTREAM)
     address = wanted if ":" in wanted or wanted.startswith(("/", ".")) else _at_path(near, wanted)
     there = read_remote(address)
     for one in names:
@@ -216,7 +237,8 @@ def _told_upstream(config: Mapping[str, str], settings: Settings, names: tuple[s
 def _at_path(address: str, path: str) -> str:
     repository = read_remote(address)
     if repository is None:
-        return path
+        hint = "name a git remote, or write the whole address, in invoke.yaml: hub: {upstream: ADDRESS}"
+        raise Refused(f"cannot tell which host has {path}", where="hub.upstream", hint=hint)
     before, _, after = address.rpartition(repository.path)
     return f"{before}{path}{after}"
 
@@ -248,13 +270,16 @@ def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBra
 def _without_asking(git: Git, settings: Settings, remotes: Remotes, config: Mapping[str, str]) -> Review:
     base, found = _base(git, settings, remotes, config, None)
     upstream = remotes.upstream or ORIGIN
+    known = git.branches_known(upstream)
+    # One that was not fetched yet may be there all the same.
+    if base not in known and nearest(base, known):
+        raise _no_branch(base, known, upstream)
     default = git.known_default(upstream) or (None if settings.base_branch else base)
-    return Review(remotes, base, found, _shared(base, default, git.branches_known(upstream)))
+    return Review(remotes, base, found, _shared(base, default))
 
 
-def _shared(base: str, default: str | None, branches: Collection[str]) -> dict[str, str]:
-    named = {name: "the branch that is deployed" for name in PRODUCTION if name in branches}
-    named[base] = "the branch that pull requests go to"
+def _shared(base: str, default: str | None) -> dict[str, str]:
+    named = {**dict.fromkeys(PRODUCTION, "the branch that is deployed"), base: "the branch that pull requests go to"}
     return {**named, default: "the default branch"} if default else named
 
 
@@ -280,12 +305,23 @@ def _base(
     if likely or len(branches) == 1:
         return likely or branches[0], f"the branches of {upstream}"
     if branches:
-        raise Refused(
-            f"cannot determine the default branch of {upstream}",
-            where=git.folder,
-            hint=f"git remote set-head {upstream} BRANCH; or {_SAY_BASE}",
-        )
+        set_head = f"git remote set-head {upstream} BRANCH; or name it " if upstream in remotes.names else "name it "
+        hint = f"{set_head}{_SAY_BASE.format('NAME')}"
+        kind = NotKnownHere if asked is None else Refused
+        raise kind(f"cannot determine the default branch of {upstream}", where=git.folder, hint=hint)
     return _USUAL[0], "no branch is known"
+
+
+def _no_branch(base: str, known: Sequence[str], upstream: str) -> Refused:
+    near = nearest(base, known) or (known[0] if len(known) == 1 else None)
+    hint = f"{f'did you mean {near}? ' if near else ''}name it {_SAY_BASE.format(near or 'NAME')}"
+    return Refused(f"{upstream} has no branch {base}", where="hub.base_branch", hint=hint)
+
+
+def _no_remote(wanted: str, names: Sequence[str], key: str) -> Refused:
+    near = nearest(wanted, names)
+    hint = f"did you mean {near}? in invoke.yaml: hub: {{{key}: {near}}}" if near else f"git remote add {wanted} URL"
+    return Refused(f"there is no remote {wanted}", where=f"hub.{key}", hint=hint)
 
 
 def _several(names: tuple[str, ...], what: str, key: str) -> Refused:

@@ -97,6 +97,12 @@ def begin(
         raise
 
 
+def start_known(hub: Hub, review: Review) -> Start:
+    """Return what a release would be planned on, as far as the clone knows."""
+    step, ahead = _plan_start(hub, review._replace(tip=base_here(hub.git, review)))
+    return Start(ahead() if step.to_do else hub, review, CommitOptions(), _told(step))
+
+
 def _plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
     """Plan the way to what a feature branch is cut from: the upstream's base branch as it is now.
 

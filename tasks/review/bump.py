@@ -104,7 +104,7 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     said = {pin: pin.read(hub.files).text for pin in hub.pins}
     repository = open_repository(hub)
     with output.waiting(f"asking {helm_repository(hub)}"):
-        index = repository.index()
+        index = hub.index or repository.index()
     pinned = release_of(hub, index)
     required = hub.requirement.version if hub.chart_folder is not None or pinned is None else pinned.version
     before = hub.version if hub.chart_folder is not None else required

@@ -14,7 +14,7 @@ from ..repo.hub import Hub
 from ..repo.labeler import expected_labels
 from ..repo.remotes import Review, base_here
 from ..tools.command import Command
-from ..tools.forges import CLOSED, GITHUB, ForgeRequest, GitHub, opening_address, starts_no_workflow
+from ..tools.forges import CLOSED, GITHUB, ForgeRequest, GitHub, gh_knows, opening_address, starts_no_workflow
 from ..tools.git import PUSH_SECONDS, Git
 from ..tools.git_faults import push_fault
 from ..tools.git_states import remote_branch
@@ -55,6 +55,7 @@ class PullRequest(NamedTuple):
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    how: str = "open it yourself, its remote is not a known forge"
 
     def report(self) -> dict[str, Any]:
         """Return its part of the JSON report."""
@@ -65,7 +66,7 @@ class PullRequest(NamedTuple):
     def summary(self) -> list[str]:
         """Return the lines that say what was done, or what is left to do by hand."""
         if self.status == BY_HAND:
-            where = self.url or "open it yourself, the remote is not on a known forge"
+            where = self.url or self.how
             return ["", self.title, "", self.body, f"open a pull request from {self.branch} into {self.base}: {where}"]
         return [f"pull request {self.status}: {self.url}", *(f"warning: {one_line(told)}" for told in self.warnings)]
 
@@ -168,8 +169,6 @@ def plan_request(
 
 def _require_pushable(git: Git, review: Review, branch: str) -> Mapping[str, str]:
     remote = review.remote
-    if remote not in review.remotes.names:
-        raise Refused(f"there is no remote {remote}", where=git.folder, hint=f"git remote add {remote} URL")
     heads = review.heads or {}
     if not _is_behind(git, heads.get(branch), "HEAD"):
         is_current = git.branch() == branch
@@ -289,8 +288,15 @@ def _open(requests: Sequence[ForgeRequest], head: str) -> ForgeRequest | None:
 def _by_hand(
     review: Review, planned: PullRequest, final: Callable[[PullRequest, Values], PullRequest] | None
 ) -> tuple[Action, PullRequest]:
-    repository = review.repository
-    fork = review.fork or repository
+    real = review.rehearses or review
+    repository = real.repository
+    fork = real.fork or repository
+    text = f"{planned.title}\n\n{planned.body}"
+    by_hand = planned
+    do = (lambda values: {REQUEST: final(by_hand, values)}) if final else None
+    if review.rehearses and repository and repository.forge == GITHUB and gh_knows(repository):
+        by_hand = planned._replace(how=f"the release opens it with gh in {repository.path}")
+        return Action(f"pull request: {by_hand.how}", "a rehearsal opens none", do, (text,)), by_hand
     url = None
     if repository and fork:
         url = opening_address(repository, fork, planned.branch, planned.base, planned.title)
@@ -302,8 +308,7 @@ def _by_hand(
     else:
         why = "only GitHub's are opened from here"
     what = f"pull request: open it yourself{f' at {url}' if url else ''}"
-    do = (lambda values: {REQUEST: final(by_hand, values)}) if final else None
-    return Action(what, why, do, (f"{planned.title}\n\n{planned.body}",)), by_hand
+    return Action(what, why, do, (text,)), by_hand
 
 
 def _unticked(body: str) -> str:

@@ -4,24 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from functools import partial
+from typing import NamedTuple
 
 from ..core import output
-from ..core.faults import Denied, Fault
+from ..core.faults import Denied, Fault, Unreachable
 from ..core.names import Reference
 from ..core.plan import Action, Plan, Step, Values, refused
-from ..core.settings import Accepted, AuthOptions, BuildOptions, ReleaseOptions
-from ..image.planning import plan_build, require_only_managed_changes
+from ..core.settings import Accepted, AuthOptions, BuildOptions, BumpOptions, CommitOptions, ReleaseOptions
+from ..image.planning import plan_build, require_committed
 from ..image.sign_in import plan_auth
 from ..image.tag import names_commit
 from ..repo.hub import Hub
-from ..repo.remotes import Review
+from ..repo.remotes import Review, find_review, review_known
 from ..tools.docker import inspect_all
 from ..tools.process import Pool, answer_of
+from .branches import start_known
 from .bump import plan_bump
 from .commit import plan_commit
 from .description import Witness, from_registry, from_report
 from .preview import Preview, preview_of
 from .team import next_steps
+
+
+class Outlook(NamedTuple):
+    """What a release would begin at, as far as the clone knows.
+
+    Attributes:
+        hub: the repository that it would be planned on.
+        review: where its branch would go; None where that cannot be told.
+        moves: what it does to get there.
+        remarks: what people should know of that.
+        fault: why it cannot get there.
+    """
+
+    hub: Hub
+    review: Review | None = None
+    moves: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    fault: Fault | None = None
+
+    @classmethod
+    def of(cls, hub: Hub, *, ask: bool = True) -> Outlook:
+        """Look at ``hub``; remotes are asked with ``ask`` alone, and only where the clone does not tell the base."""
+        try:
+            find = partial(find_review, ask=False) if ask else review_known
+            start = start_known(hub, find(hub.git, hub.settings))
+        except Fault as fault:
+            return cls(hub, fault=fault)
+        actions = [action for step in start.steps for action in step.actions]
+        reasons = (f"{action.why}: a release starts from {start.review.base} as last fetched" for action in actions[:1])
+        warnings = (warning for step in start.steps for warning in step.warnings)
+        return cls(start.hub, start.review, tuple(action.what for action in actions), (*reasons, *warnings))
+
+    def refusal(self, hub: Hub, bump: BumpOptions) -> Fault | None:
+        """Return what a release to ``bump`` would be refused for while it is planned; None where nothing is known.
+
+        ``hub`` is the repository, with the index that is known of its releases. No registry and no engine is asked.
+        """
+        if self.review is None:
+            return self.fault
+        try:
+            _, moved = plan_bump(hub, bump)
+            plan_commit(moved, CommitOptions(), self.review)
+            require_committed(moved, ())
+            _ = hub.registries
+        except Unreachable:
+            return None
+        except Fault as fault:
+            return fault
+        return None
 
 
 def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> Plan:
@@ -32,7 +84,7 @@ def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> Plan:
     """
     names = ("bump", "commit", "build", "commit") if names_commit(hub.settings.tag) else ("bump", "build", "commit")
     with Pool() as pool:
-        asked = pool.submit(_plan_auth, hub.registries)
+        asked = pool.submit(_plan_auth, hub)
         steps: list[Step] = []
         try:
             for step in _steps(hub, options, review, asked):
@@ -42,9 +94,9 @@ def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> Plan:
         return Plan((answer_of(asked), *steps))
 
 
-def _plan_auth(hosts: Sequence[str]) -> Step:
+def _plan_auth(hub: Hub) -> Step:
     try:
-        return plan_auth(hosts, AuthOptions())
+        return plan_auth(hub.registries, AuthOptions())
     except Fault as fault:
         return refused("auth", fault)
 
@@ -54,9 +106,9 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
     bumping, hub = plan_bump(hub, options.bump)
     with Pool() as pool:
         cluster = pool.submit(preview_of, hub, review)
+        yield bumping
         with output.waiting(f"asking Docker's helper for {', '.join(hub.registries)}"):
             signs_in = any(action.mark != "-" for action in answer_of(asked).actions)
-        yield bumping
         if names_commit(hub.settings.tag):
             hub.to_build(build.images)  # a wrong name is told before anything else is planned
             moving, moved = plan_commit(hub, commit._replace(push=False, request=False), review)
@@ -68,7 +120,7 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
                 # A message that was given belongs to the first commit that is made.
                 commit = commit._replace(message=None)
         else:
-            require_only_managed_changes(hub, build.images)
+            require_committed(hub, build.images)
             building, built = plan_build(hub, build)
         yield building
         with output.waiting("rendering the chart"):

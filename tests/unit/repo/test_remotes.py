@@ -97,6 +97,26 @@ def test_which_remote_is_pushed_to_and_which_is_the_upstream(
     assert (found.push, found.upstream) == (push, upstream)
 
 
-def test_an_upstream_that_is_no_remote_is_refused() -> None:
-    with pytest.raises(Refused, match="there is no remote team"):
-        choose_remotes(remotes("origin"), Settings(upstream="team"), "main")
+@pytest.mark.parametrize(
+    ("config", "upstream", "what", "hint"),
+    [
+        (remotes("origin"), "team", "there is no remote team", "git remote add team URL"),
+        (
+            remotes("origin", "upstream"),
+            *(
+                "upstraem",
+                "there is no remote upstraem",
+                "did you mean upstream? in invoke.yaml: hub: {upstream: upstream}",
+            ),
+        ),
+        (
+            {"remote.origin.url": "/srv/hubs.git"},
+            *("team/hubs", "cannot tell which host has team/hubs"),
+            "name a git remote, or write the whole address, in invoke.yaml: hub: {upstream: ADDRESS}",
+        ),
+    ],
+)
+def test_an_upstream_that_is_no_remote_is_refused(config: dict[str, str], upstream: str, what: str, hint: str) -> None:
+    with pytest.raises(Refused) as refused:
+        choose_remotes(config, Settings(upstream=upstream), "main")
+    assert (refused.value.what, refused.value.where, refused.value.hint) == (what, "hub.upstream", hint)

@@ -7,6 +7,7 @@ import pytest
 from tests.support.cli import Result, run_task
 from tests.support.helm import HelmServer, chart_repository, served
 from tests.support.hubs import NO_REGISTRY, Hub, make_hub
+from tests.support.steps import move
 
 from .places import PINS, REQUIREMENTS, base_name, computed_tag, everything, image_name, pin, pinned_tag
 
@@ -108,6 +109,35 @@ def test_a_release_that_was_never_published(released: Hub) -> None:
     assert "which one the release uses is not known" in status(released).out
 
 
+def test_a_pin_that_does_not_exist_leads_to_the_newest_of_its_major_version(tmp_path: Path, charts: HelmServer) -> None:
+    hub = make_hub(tmp_path / "hub", version="3.3.9", chart_repository=charts.url)
+    said = status(hub).out
+    assert "\n  newest of this major version  3.3.8         invoke release --to 3.3.8\n" in said
+    assert "\nIt is refused as things are: the pinned version 3.3.9 does not exist, and nothing newer does (" in said
+    assert "the Helm repository has no jupyterhub 3.3.9 [release-unknown]\n    hint: invoke bump --to 3.3.8\n" in said
+    assert run_task("bump", "--to", "3.3.8", cwd=hub.path).code == 0
+
+
+def test_in_a_clone_that_is_behind_it_says_what_a_release_would_do_there(tmp_path: Path, charts: HelmServer) -> None:
+    hub = make_hub(tmp_path / "hub", version="3.3.6", chart_repository=charts.url)
+    move(hub, "3.3.6", "3.3.8")
+    hub.commit("Move z2jh")
+    hub.git("push", "--quiet")
+    tip = hub.git("rev-parse", "HEAD")[:12]
+    hub.git("reset", "--quiet", "--hard", "HEAD~")
+    said = status(hub).out
+    assert said.startswith(
+        f"invoke release would move main to {tip}, then build hub.\n"
+        "main here is 1 commit behind: a release starts from main as last fetched\n"
+        "\nRelease\n  current                       3.3.8\n"
+    )
+    told = run_task("--dry", "release", cwd=hub.path).out
+    assert f"* move main to {tip}\n" in told
+    assert "\n  bump   - " in told
+    preview = run_task("preview", cwd=hub.path)
+    assert preview.err.startswith("main here is 1 commit behind: a release starts from main as last fetched\n")
+
+
 @pytest.mark.engine
 def test_a_registry_that_gives_no_answer_leaves_the_rest_to_be_seen(settled: Hub) -> None:
     result = status(settled)
@@ -168,6 +198,10 @@ def test_what_a_release_would_do_with_edits_that_are_not_committed(tmp_path: Pat
     pin(hub)
     hub.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN true\n")
     result = status(hub)
-    assert "invoke release would commit images/hub/Dockerfile, then build hub.\n" in result.out
+    assert result.out.startswith(
+        "invoke release would commit images/hub/Dockerfile, then build hub.\n"
+        "It is refused as things are: the file has uncommitted changes besides the release's (images/hub/Dockerfile)\n"
+        "  hint: commit them first"
+    )
     assert "not checked: the last commit: images/hub/Dockerfile differs from it\n" in result.out
     assert result.out.endswith("No problems in what was checked.\n")

@@ -262,3 +262,9 @@ def test_where_pull_requests_go_elsewhere_the_default_branch_is_not_committed_to
     assert done.code == 0, done
     assert moved.git("branch", "--show-current") == BRANCH
     assert moved.git("rev-parse", "main") == moved.git("rev-parse", "origin/main")
+
+
+def test_a_branch_that_is_deployed_is_not_committed_to_where_only_the_clone_has_it(moved: Hub) -> None:
+    moved.git("switch", "--quiet", "--create", "prod")
+    done = run_task("--dry", "commit", cwd=moved.path)
+    assert f"create {BRANCH} from prod\n           because prod is the branch that is deployed\n" in done.out

@@ -310,6 +310,28 @@ def test_a_base_branch_that_the_team_does_not_have_is_refused_before_anything_is
     assert everything(team) == before
 
 
+@pytest.mark.parametrize("task", ["--dry commit", "--dry release", "--dry commit --push"])
+def test_a_misspelt_base_branch_is_refused_whether_or_not_anything_is_pushed(team: Team, task: str) -> None:
+    bump(team)
+    result = run_task(*task.split(), cwd=team.hub.path, env={"INVOKE_HUB_BASE_BRANCH": "stagin"})
+    assert (result.code, result.err) == (
+        1,
+        (
+            "error: upstream has no branch stagin (hub.base_branch)\n"
+            "hint: did you mean staging? name it in invoke.yaml: hub: {base_branch: staging}\n"
+        ),
+    )
+
+
+def test_a_remote_to_push_to_that_is_misspelt(team: Team) -> None:
+    bump(team)
+    result = commit(team, env={"INVOKE_HUB_REMOTE": "orign"})
+    assert result.err == (
+        "error: there is no remote orign (hub.remote)\n"
+        "hint: did you mean origin? in invoke.yaml: hub: {remote: origin}\n"
+    )
+
+
 def test_where_two_remotes_could_be_pushed_to_it_is_asked_for(team: Team) -> None:
     team.hub.git("remote", "rename", "origin", "robin")
     team.hub.git("remote", "add", "sam", "git@github.com:sam/hubs.git")
