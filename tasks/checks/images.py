@@ -132,7 +132,7 @@ def _named_images(hub: Hub, chart_values: Data) -> Iterator[NamedImage | Uncheck
     if own is None:
         return
     entries = requirements(hub.require(hub.requirement_file), hub.requirement_file)
-    prefixes = [one.alias or one.name for one in entries if one.name == hub.requirement.name]
+    prefixes = [one.key for one in entries if one.name == hub.requirement.name]
     chains = [(own, *one.values) for one in deployments(hub)]
     placed = (place.file for image in hub.images for place in hub.values_places(image))
     listed = {path for chain in chains for path in chain}

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from ..core.faults import Unusable, nearest
-from ..core.settings import FILE, VALUES_INVALID, Accepted
+from ..core.settings import FILE, KUBERNETES_TOO_OLD, VALUES_INVALID, Accepted
 from ..core.visible import one_line
 
 # How many of several names a message tells.
@@ -44,6 +44,7 @@ class Code(str, Enum):
     OVERRIDE = "image-override"
     OLD_PIN = "pin-older-than-base"
     INVALID = VALUES_INVALID
+    KUBERNETES = KUBERNETES_TOO_OLD
     IMAGE_MISSING = "image-missing"
     SECURITY = "security-release"
     BASE_MOVED = "base-moved"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
 from ..core.faults import DOOR, Fault, Unusable
 from ..core.github_actions import code, plain
@@ -18,7 +17,7 @@ from ..core.safe_files import is_inside, is_passable
 from ..core.settings import FILE
 from ..core.visible import one_line
 from ..image.tag import render
-from ..repo.deployments import HUBPLOY_FILE
+from ..repo.deployments import of_hubploy
 from ..repo.files import FileEdit, edit_action, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
@@ -29,17 +28,9 @@ from ..tools.google import is_google
 from .branches import waits_for
 
 SETTING = "hub.next_steps"
-_STAGING = "config/staging.yaml"
 _MOST_NAMED = 8
 NAME = "customize-hub-image.md"
 _TEMPLATE = resources.files(__package__) / "templates" / f"{NAME}.in"
-
-
-class StagedDeployment(NamedTuple):
-    """A deployment that uses the hub's chart: its name, and whether it has a staging hub."""
-
-    name: str
-    has_staging: bool
 
 
 def next_steps(
@@ -83,26 +74,6 @@ def _steps_of_setting(hub: Hub, version: str, branch: str, request: str) -> tupl
     """Return the steps of the setting, filled in."""
     names = {"version": version, "branch": branch, "pull_request": request}
     return tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
-
-
-def deployments_in_use(hub: Hub) -> tuple[StagedDeployment, ...]:
-    """Return the deployments that use the hub's chart: folders with hubploy.yaml and values for it.
-
-    hubploy is told the chart when it is called; the values are what ties a deployment to it
-    (https://github.com/berkeley-dsep-infra/hubploy#repository-structure).
-    """
-    git, key = hub.git, hub.requirement.alias or hub.requirement.name
-    listed = git.names("ls-files", "-z", "--", f":(glob)**/{HUBPLOY_FILE}", f":(glob)**/{_STAGING}")
-    configs = (":(glob)**/config/*.yaml", ":(glob)**/config/*.yml")
-    search = ("grep", "-zlG", "--no-color", "--no-recurse-submodules", "-e", f"^{key}:", "--", *configs)
-    with_values = {path.rpartition("/config/")[0] for path in git.ask(*search).text.split("\0")}
-    folders = (path.rpartition("/")[0] for path in listed if path.endswith(f"/{HUBPLOY_FILE}"))
-    return tuple(
-        StagedDeployment(folder.rpartition("/")[2], f"{folder}/{_STAGING}" in listed)
-        for folder in folders
-        # The name of a template's folder holds cookiecutter's braces.
-        if folder in with_values and "{" not in folder
-    )
 
 
 def plan_setup(hub: Hub, prefix: str | None, docs: str | None) -> tuple[Step, ...]:
@@ -158,8 +129,9 @@ def _shown_by(hub: Hub, review: Review, request: str, labels: Sequence[str], wai
         yield f"Check that the pull request has the labels {', '.join(labels)}"
     if not waiting and hub.branch != base:
         yield f"Merge {hub.branch or 'HEAD'} into {base}"
-    found = deployments_in_use(hub)
-    staging = [one.name for one in found if one.has_staging]
+    deployed = of_hubploy(hub)
+    found = list(dict.fromkeys(one.group for one in deployed))
+    staging = [one.group for one in deployed if one.is_staging]
     if staging:
         yield f"Check the staging hubs ({first_of(staging, _MOST_NAMED)}): a user can sign in and start a server"
     remote = (name for name in PRODUCTION if hub.git.read("for-each-ref", "--count=1", f"refs/remotes/*/{name}"))
@@ -167,7 +139,7 @@ def _shown_by(hub: Hub, review: Review, request: str, labels: Sequence[str], wai
     if production != base:
         yield f"{'Once they work' if staging else 'After that'}, open a pull request from {base} into {production}"
     elif found:
-        yield f"Deploy {first_of([one.name for one in found], _MOST_NAMED)}"
+        yield f"Deploy {first_of(found, _MOST_NAMED)}"
     else:
         yield "Deploy as usual"
 
