@@ -70,20 +70,14 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
 
 
 def of_hubploy(hub: Hub) -> tuple[Deployment, ...]:
-    """Return the deployments that hubploy would install: those with values for the hub's chart.
-
-    hubploy is told the chart when it is called; the values are what ties a deployment to it.
-    """
+    """Return the deployments that hubploy would install, of the hub's chart or another."""
     marks = hub.git.names("ls-files", "-z", "--", f":(glob)**/{HUBPLOY_FILE}")
     # The name of a template's folder holds cookiecutter's braces.
     folders = sorted({path.rpartition("/")[0] for path in marks if "{" not in path} - {""})
     if not folders:
         return ()
-    search = ("grep", "-zlG", "--no-color", "--no-recurse-submodules", "-e", f"^{hub.requirement.key}:", "--", *folders)
-    telling = filter(None, map(_CONFIG.fullmatch, hub.git.ask(*search).names))
-    wanted = {found["folder"] for found in telling if found["kind"] == "config"}
     listed = hub.git.names("ls-files", "-z", "--", *folders)
-    fitting = [found for path in sorted(listed) if (found := _CONFIG.fullmatch(path)) and found["folder"] in wanted]
+    fitting = [found for path in sorted(listed) if (found := _CONFIG.fullmatch(path)) and found["folder"] in folders]
     return tuple(
         one
         for folder, group in groupby(fitting, key=lambda found: found["folder"])

@@ -30,6 +30,7 @@ _RELEASE, _NAMESPACE = "RELEASE-NAME", "RELEASE-NAMESPACE"
 # What a plan and a pull request show of many deployments, and of what differs.
 _MOST_NAMES = 6
 _LONGEST_DIFFERENCES = 20_000
+_RESTARTS = "the hub image changes too, and the hub restarts"
 
 
 class Outcome(NamedTuple):
@@ -88,20 +89,16 @@ class Preview(NamedTuple):
             yield f"{', '.join(one.deployment.name for one in same)}: {_what(same[0])}"
             lines = self._outcome_lines(same[0])
             yield from lines if same[1:] else (_named(line, same[0].deployment) for line in lines)
-        for line in (*self._besides(), *([self._unread] if self.unread else [])):
-            yield ""
-            yield line
+        yield from (f"\n{line}" for line in self._besides())
+        if self.unread:
+            yield f"\nnot read, since encrypted: {', '.join(self.unread)}"
 
     def _besides(self) -> Iterator[str]:
         """Yield what no rendering shows."""
         if self.restarts:
-            yield "the hub image changes too, and the hub restarts"
+            yield _RESTARTS
         if self.uncommitted:
             yield f"not committed, so not in this preview: {first_of(self.uncommitted, _MOST_NAMES)}"
-
-    @property
-    def _unread(self) -> str:
-        return f"not read, since encrypted: {', '.join(self.unread)}"
 
     @property
     def _again(self) -> str:
@@ -123,14 +120,15 @@ class Preview(NamedTuple):
 
     def warnings(self) -> Iterator[str]:
         """Yield what a plan says of it."""
-        yield from (f"in the cluster, {line}" for line in (*self._besides(), *self.summary()))
+        yield from self._besides()
+        yield from (f"in the cluster, {line}" for line in self.summary())
         for problem in self.problems:
             yield f"{self.after} refuses {problem}" if problem.code == VALUES_INVALID else str(problem)
         yield f"the differences: {DOOR} {self._again}"
 
     def markdown(self) -> Iterator[str]:
         """Yield what a pull request says of it; the differences are folded, and cut where they are long."""
-        restarts = " The hub image changes too, and the hub restarts." if self.restarts else ""
+        restarts = f" {_RESTARTS.capitalize()}." if self.restarts else ""
         yield f"Rendered by helm with the values of each deployment, compared with {code(self.base)}.{restarts}"
         yield ""
         for line, same in zip(self.summary(), self._groups(), strict=True):

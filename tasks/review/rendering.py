@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -143,7 +144,7 @@ class Side(NamedTuple):
         # What a chart wraps has its values without the key that leads to it.
         wrapped = [(f"{self.chart}/values.yaml", 1)] if deployment.chart else []
         for file, above in (*wrapped, *((file, 0) for file in (own, *self._files(deployment)))):
-            depth, line = _way(_root(self.folder / file), whole[above:])
+            depth, line = _way(_root(_read(self.folder / file)), whole[above:])
             if depth and depth + above >= best[0]:
                 best = (depth + above, file, line)
         return Refusal(best[1], best[2], one_line(f"{'.'.join(path)}: {message}"))
@@ -214,7 +215,7 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
         (pin, hub.requirement.line),
         release,
         frozenset(encrypted),
-        {path: _secrets_in(_root(folder / path)) for path in values if path not in encrypted},
+        {path: _secrets_in(_read(folder / path)) for path in values if path not in encrypted},
     )
 
 
@@ -313,14 +314,17 @@ def _read(file: Path) -> bytes:
         return b""
 
 
-def _root(file: Path) -> Node | None:
-    """Return what a values file holds; None where there is none, or it is no YAML: helm tells what is wrong with it."""
+def _root(data: bytes) -> Node | None:
+    """Return what a values file holds; None where it is no YAML: helm tells what is wrong with it."""
     with suppress(Fault):
-        return parse(_read(file), file.name).root
+        return parse(data, "").root
     return None
 
 
-def _secrets_in(root: Node | None) -> Secrets:
+# Most values files are the same before and after.
+@lru_cache(maxsize=1024)
+def _secrets_in(data: bytes) -> Secrets:
+    root = _root(data)
     found: set[tuple[str, str]] = set()
     left = [root] if root else []
     while left:

@@ -17,7 +17,7 @@ from ..core.safe_files import is_inside, is_passable
 from ..core.settings import FILE
 from ..core.visible import one_line
 from ..image.tag import render
-from ..repo.deployments import of_hubploy
+from ..repo.deployments import Deployment, of_hubploy
 from ..repo.files import FileEdit, edit_action, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
@@ -129,7 +129,7 @@ def _shown_by(hub: Hub, review: Review, request: str, labels: Sequence[str], wai
         yield f"Check that the pull request has the labels {', '.join(labels)}"
     if not waiting and hub.branch != base:
         yield f"Merge {hub.branch or 'HEAD'} into {base}"
-    deployed = of_hubploy(hub)
+    deployed = _in_use(hub)
     found = list(dict.fromkeys(one.group for one in deployed))
     staging = [one.group for one in deployed if one.is_staging]
     if staging:
@@ -142,6 +142,19 @@ def _shown_by(hub: Hub, review: Review, request: str, labels: Sequence[str], wai
         yield f"Deploy {first_of(found, _MOST_NAMED)}"
     else:
         yield "Deploy as usual"
+
+
+def _in_use(hub: Hub) -> list[Deployment]:
+    """Return hubploy's deployments that use the hub's chart: the values are what ties one to it.
+
+    hubploy is told the chart when it is called (https://github.com/berkeley-dsep-infra/hubploy#repository-structure).
+    """
+    found = of_hubploy(hub)
+    paths = dict.fromkeys(path for one in found for path in one.values)
+    search = ("grep", "-zlG", "--no-color", "--no-recurse-submodules", "-e", f"^{hub.requirement.key}:", "--", *paths)
+    telling = set(hub.git.ask(*search).names) if paths else set()
+    groups = {one.group for one in found if not telling.isdisjoint(one.values)}
+    return [one for one in found if one.group in groups]
 
 
 def _file_at(hub: Hub, path: str) -> str:

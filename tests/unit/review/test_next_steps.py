@@ -77,9 +77,10 @@ def test_the_deployments_that_use_the_chart(hub: Hub) -> None:
     deployed(hub, "one", staging=False)
     deployed(hub, "other", values="binderhub: {jupyterhub: {}}\n")
     deployed(hub, "{{cookiecutter.hub_name}}")
+    assert [one.name for one in of_hubploy(opened(hub))] == ["one", "other-prod", "other-staging"]
     hub.write("deployments/untracked/hubploy.yaml", "")
     hub.write("deployments/untracked/config/common.yaml", VALUES)
-    assert [one.name for one in of_hubploy(opened(hub))] == ["one"]
+    assert next_steps(opened(hub), into("main"))[-1] == "Deploy one"
     hub.git("clean", "-dfq")
     deployed(hub, *(f"hub{number}" for number in range(9)), staging=False)
     assert next_steps(opened(hub), into("main"))[-1] == (

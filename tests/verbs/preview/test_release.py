@@ -24,8 +24,8 @@ def test_it_says_what_changes_right_before_the_question(buildable: Hub) -> None:
     plan = planned(buildable)
     assert plan.code == 0, plan
     assert [line.strip() for line in plan.out.splitlines()[-4:]] == [
-        "! in the cluster, the hub image changes too, and the hub restarts",
-        f"! in the cluster, not committed, so not in this preview: {REFUSED.removesuffix(':2')}",
+        "! the hub image changes too, and the hub restarts",
+        f"! not committed, so not in this preview: {REFUSED.removesuffix(':2')}",
         "! in the cluster, school1-prod, school1-staging: 4 changed",
         "! the differences: invoke preview --to 3.3.8",
     ]
