@@ -9,7 +9,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from .core import github_actions, output
-from .core.faults import REFUSED, ProgramFailed, Unusable
+from .core.faults import REFUSED, ProgramFailed, Refused, Unusable
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .run import open_run
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
     """Check that this machine can run a release.
 
-    Checks each tool and its version, the engine, the builder, the sign-in and
-    the registry, and names one fix for each fault. Marks with - what is missing
-    and not needed here. Outside a hub repository it checks only the tools.
-    Read-only. Exit code 1 if a release could not run.
+    Checks each tool and its version, the engine, the builder, the sign-in, the
+    registry and the git remotes, and names one fix for each fault. Marks with -
+    what fails and is not needed here, or only for --push or --pr. Outside a hub
+    repository it checks only the tools. Read-only. Exit code 1 if a release
+    could not run.
 
     Examples:
       doctor                     before the first release on a machine
@@ -35,7 +36,7 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
     try:
         with open_run(c, repo=repo, json=json, writes=False) as run:
             findings = machine.examine(run.hub)
-    except (ProgramFailed, Unusable) as fault:
+    except (ProgramFailed, Refused, Unusable) as fault:
         findings = [
             *machine.examine(None),
             machine.MachineFinding("hub repository", fault.what, ok=False, hint=fault.hint),

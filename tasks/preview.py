@@ -10,11 +10,11 @@ from .bump import HELP as BUMP_HELP
 from .core import github_actions, output
 from .core.faults import REFUSED
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
-from .core.settings import BumpOptions
+from .core.settings import BumpOptions, kubernetes_version
 from .run import open_run
 
 HELP = {
-    "deployment": "preview this deployment only; repeatable",
+    "deployment": "preview only this deployment, or those of this hubploy folder or cluster; repeatable",
     "kube-version": "the cluster's Kubernetes version (default: hub.kubernetes)",
 }
 
@@ -38,12 +38,13 @@ def preview(
     Renders the chart with helm, as the base branch has it and as the release
     leaves it, with each deployment's values, and compares object by object.
     Read-only; asks no cluster, and masks what looks secret.
-    Exit code 1 where the new chart refuses a deployment's values.
+    Exit code 1 where the new chart refuses a deployment's values, or needs a
+    newer Kubernetes. Shows what is committed, and names what is not.
 
     Examples:
       preview                    the newest release of this major version
       preview --to 4.0.0         exactly this one
-      preview --deployment edx   that deployment only
+      preview --deployment edx   that deployment, or all of hubploy's folder edx
 
     Afterwards: release.
     """
@@ -51,7 +52,7 @@ def preview(
     from .review.release import Outlook
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
-        cluster = kube_version or run.hub.settings.kubernetes
+        cluster = run.hub.settings.kubernetes if kube_version is None else kubernetes_version(kube_version)
         begin = Outlook.of(run.hub)
         for remark in begin.remarks:
             output.say(lead=remark)

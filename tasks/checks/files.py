@@ -95,7 +95,7 @@ def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
     if file is None or data is None:
         return
     document = parse(data, file)
-    prefix = hub.requirement.alias or hub.requirement.name
+    prefix = hub.requirement.key
     ours = {tuple(place.path.split(".")) for image in hub.images for place in hub.values_places(image)}
     for path, name, tag in _images(chart_values):
         here = (prefix, *path)

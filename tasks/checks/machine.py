@@ -10,6 +10,7 @@ from ..core.faults import DOOR, Fault, ProgramFailed
 from ..core.names import Host, Reference, platform_argument, short_platform
 from ..repo.hub import Hub
 from ..repo.pins import Lock
+from ..repo.remotes import choose_remotes
 from ..tools.command import Command, Output
 from ..tools.docker import (
     BUILD_NATIVELY,
@@ -21,8 +22,10 @@ from ..tools.docker import (
     registry_fault,
     start_engine,
 )
+from ..tools.forges import GITHUB, read_remote
+from ..tools.git_faults import remote_fault
 from ..tools.google import is_google
-from ..tools.process import INSTALL_HINTS, TooSlow, ask_all, capture
+from ..tools.process import INSTALL_HINTS, TooSlow, ask_all, capture, find
 from ..tools.registry import DockerLogins
 
 LOOK_SECONDS = 15.0
@@ -64,11 +67,12 @@ class _Look(NamedTuple):
 
 def examine(hub: Hub | None) -> list[MachineFinding]:
     """Look at everything that a release of ``hub`` needs; without one, at the tools alone."""
-    looks = [*_tool_looks(hub), *_registry_looks(hub)]
+    looks = [*_tool_looks(hub), *_registry_looks(hub), *_remote_looks(hub)]
     both = list(zip(looks, ask_all(_output, looks), strict=True))
     builder = next((output for look, output in both if look.shows_builder), None)
     found = [_finding(look, output) for look, output in both]
-    return [*found, *_no_helper_findings(hub), *_platform_findings(hub, builder)]
+    # What is wrong with a registry is found for each of its images.
+    return [*dict.fromkeys(found), *_no_helper_findings(hub), *_platform_findings(hub, builder)]
 
 
 def _output(look: _Look) -> Output | ProgramFailed:
@@ -108,6 +112,21 @@ def _registry_looks(hub: Hub | None) -> Iterator[_Look]:
         probe = Reference(image.spec.name, _PROBE_TAG)
         command = Command(("docker", "buildx", "imagetools", "inspect", str(probe)))
         yield _Look(f"registry {probe.host}", command, _registry(probe))
+
+
+def _remote_looks(hub: Hub | None) -> Iterator[_Look]:
+    """Yield what a release without ``--push`` and ``--pr`` can do without: the git remotes, and gh's sign-in."""
+    if hub is None:
+        return
+    config = hub.git.configuration(r"^(remote|branch|init)\.")
+    remotes = choose_remotes(config, hub.settings, hub.branch)
+    for remote in dict.fromkeys(filter(None, (remotes.push, remotes.upstream))):
+        command = hub.git.command("ls-remote", "--", remote, "HEAD")
+        yield _Look(f"remote {remote}", command, _remote(remote), needed=False)
+    upstream = read_remote(config.get(f"remote.{remotes.upstream}.url", remotes.upstream or ""))
+    if upstream and upstream.forge == GITHUB and find("gh"):
+        status = Command(("gh", "auth", "status", "--hostname", upstream.server))
+        yield _Look(f"sign-in {upstream.server}", status, _gh_sign_in(upstream.server), needed=False)
 
 
 def _finding(look: _Look, output: Output | ProgramFailed) -> MachineFinding:
@@ -165,6 +184,26 @@ def _sign_in(host: str) -> Callable[[str, Output], MachineFinding]:
         hint = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
         words = "Docker's helper answers" if answers else "Docker's helper returned no credentials"
         return MachineFinding(name, words, answers, hint=None if answers else hint)
+
+    return read
+
+
+def _remote(remote: str) -> Callable[[str, Output], MachineFinding]:
+    def read(name: str, output: Output) -> MachineFinding:
+        if output.ok:
+            return MachineFinding(name, "answers", ok=True)
+        fault = remote_fault(output, remote)
+        return MachineFinding(name, None, ok=False, hint=f"{fault.what}; for --push: {fault.hint}")
+
+    return read
+
+
+def _gh_sign_in(server: str) -> Callable[[str, Output], MachineFinding]:
+    def read(name: str, output: Output) -> MachineFinding:
+        if output.ok:
+            return MachineFinding(name, "gh is signed in", ok=True)
+        hint = f"gh is not signed in; for --pr: gh auth login --hostname {server}"
+        return MachineFinding(name, None, ok=False, hint=hint)
 
     return read
 

@@ -17,6 +17,7 @@ from ..releases.repository import Cache
 from ..releases.versions import order, parse_version
 from ..repo.deployments import lines_of
 from ..repo.hub import Hub, HubImage
+from ..review.rendering import TO_UPGRADE
 from ..tools import docker
 from ..tools.cosign import PROGRAM, Signature, require_public_key
 from ..tools.process import ask_all, require_installed
@@ -123,8 +124,14 @@ def _release_problems(world: World, chart_values: Data | Unreachable) -> Iterato
         yield _unanswered(f"whether {requirement.name} {hub.version} takes the values", world.refused)
         return
     for refusal, names in world.refused.items():
-        message = f"{requirement.name} {hub.version} refuses the values of {', '.join(names)}"
-        yield Problem(Code.INVALID, refusal.where, f"{message}: {refusal.message}", _TO_CORRECT)
+        values = f"the values of {', '.join(names)}"
+        if isinstance(refusal, Fault):
+            yield _unanswered(f"whether {requirement.name} {hub.version} takes {values}", refusal)
+        elif refusal.code == Code.KUBERNETES.value:
+            yield Problem(Code.KUBERNETES, refusal.where, refusal.message, TO_UPGRADE)
+        else:
+            message = f"{requirement.name} {hub.version} refuses {values}: {refusal.message}"
+            yield Problem(Code.INVALID, refusal.where, message, _TO_CORRECT)
 
 
 def _image_problems(world: World, image: HubImage) -> Iterator[Problem | Unchecked]:
@@ -250,7 +257,7 @@ def _built_on(image: HubImage, found: FoundImage) -> str | None:
 
 
 def _unanswered(what: str, fault: Fault) -> Unchecked:
-    return Unchecked(f"{what}: {fault.what}{f' ({fault.where})' if fault.where else ''}", fault.hint)
+    return Unchecked(what, fault.hint, f"{fault.what}{f' ({fault.where})' if fault.where else ''}")
 
 
 def _is_built_on(found: FoundImage, image: HubImage, base: docker.Answer) -> bool:

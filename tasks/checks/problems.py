@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
 from ..core.faults import Unusable, nearest
-from ..core.settings import FILE, VALUES_DIFFER, VALUES_INVALID, Accepted
+from ..core.output import first_of
+from ..core.settings import FILE, KUBERNETES_TOO_OLD, VALUES_DIFFER, VALUES_INVALID, Accepted
 from ..core.visible import one_line
 
 # How many of several names a message tells.
@@ -48,6 +49,7 @@ class Code(str, Enum):
     NOT_YAML = "not-yaml"
     NO_EFFECT = "no-effect"
     CONTEXT_MISSING = "context-missing"
+    KUBERNETES = KUBERNETES_TOO_OLD
     IMAGE_MISSING = "image-missing"
     SECURITY = "security-release"
     BASE_MOVED = "base-moved"
@@ -100,10 +102,19 @@ class Problem(NamedTuple):
 
 
 class Unchecked(NamedTuple):
-    """Something that a check could not look at: what and why, and how to have it looked at."""
+    """Something that a check could not look at: what and why, and how to have it looked at.
 
-    message: str
+    What has the same ``fault`` is told together.
+    """
+
+    what: str
     hint: str
+    fault: str = ""
+
+    @property
+    def message(self) -> str:
+        """What could not be looked at, and why."""
+        return f"{self.what}: {self.fault}" if self.fault else self.what
 
     def __str__(self) -> str:
         return f"not checked: {one_line(self.message)}\n  hint: {one_line(self.hint)}"
@@ -122,7 +133,7 @@ class Findings(NamedTuple):
         once = list(dict.fromkeys(found))
         return cls(
             tuple(one.judged(accept) for one in once if isinstance(one, Problem)),
-            tuple(one for one in once if isinstance(one, Unchecked)),
+            tuple(_together([one for one in once if isinstance(one, Unchecked)])),
         )
 
     @property
@@ -134,7 +145,7 @@ class Findings(NamedTuple):
         """Return the findings' part of the JSON report."""
         return {
             "problems": [one.report() for one in self.problems],
-            "not_checked": [one._asdict() for one in self.unchecked],
+            "not_checked": [{"message": one.message, "hint": one.hint} for one in self.unchecked],
         }
 
     def text(self, consistent: str) -> str:
@@ -157,6 +168,15 @@ class Findings(NamedTuple):
 def _file_and_line(place: str) -> tuple[str, int | None]:
     file, _, line = place.rpartition(":")
     return (file, int(line)) if line.isdigit() else (place, None)
+
+
+def _together(found: Sequence[Unchecked]) -> Iterator[Unchecked]:
+    """Yield what was not looked at, what one fault is about only once."""
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for one in found:
+        alike.setdefault((one.fault, one.hint, "" if one.fault else one.what), []).append(one.what)
+    for (fault, hint, _), names in alike.items():
+        yield Unchecked(first_of(names, MOST_NAMED), hint, fault)
 
 
 def _require_codes(accept: Sequence[Accepted]) -> None:

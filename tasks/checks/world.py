@@ -58,7 +58,7 @@ class World:
     digests: dict[str, list[tuple[str, Reference]]]
     answers: dict[Reference, docker.Answer] = field(repr=False)
     stored: dict[Reference, FoundImage | None] = field(repr=False)
-    refused: Mapping[Refusal, tuple[str, ...]] | Fault = field(repr=False)
+    refused: Mapping[Refusal | Fault, tuple[str, ...]] | Fault = field(repr=False)
 
     @property
     def release(self) -> Release | None:
@@ -213,7 +213,7 @@ def look(hub: Hub) -> World:
         return World(hub, releases, images, digests, answered, stored, answer_of(rendered))
 
 
-def _refused(hub: Hub, releases: Releases) -> Mapping[Refusal, tuple[str, ...]] | Fault:
+def _refused(hub: Hub, releases: Releases) -> Mapping[Refusal | Fault, tuple[str, ...]] | Fault:
     index = releases.index
     if not hub.settings.preview or hub.chart_folder is None or not index or not release_of(hub, index):
         return {}

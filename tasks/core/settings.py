@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ ATTESTATIONS = {
 _PREFIX = "INVOKE_HUB_"
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _LARGEST_FILE = 1024 * 1024
+# As `kubectl version` shows it, with what a provider puts behind: v1.30.5-gke.1014001.
+_KUBERNETES = re.compile(r"v?\d+\.\d+(\.\d+)?([-+][\w.+-]+)?", re.ASCII)
 # What Invoke raises over a file that it cannot use: a list, a number for a key.
 _INVOKE_ERRORS = (
     OSError,
@@ -73,10 +76,12 @@ class DeploymentSetting(NamedTuple):
     values: tuple[str, ...] = ()
     namespace: str | None = None
     release: str | None = None
+    chart: str | None = None
 
 
-# The codes of problems that others than checks tell too: values that the chart refuses, and that a build leaves.
-VALUES_INVALID, VALUES_DIFFER = "values-invalid", "values-differ"
+# The codes of problems that others than checks tell too: values that the chart refuses, a cluster that is too old, and
+# values that a build leaves.
+VALUES_INVALID, KUBERNETES_TOO_OLD, VALUES_DIFFER = "values-invalid", "kubernetes-too-old", "values-differ"
 
 
 class Accepted(NamedTuple):
@@ -135,8 +140,11 @@ class Settings(NamedTuple):
         values: more places to write an image to: ``{file, path, image}``. ``file`` can be a glob; then only files that
             already name the image are changed.
         pins: more places of the release's version: ``{file, path}`` or ``{file, marker}`` (docs/tasks/bump.md).
-        deployments: the installations of the chart that ``preview`` renders (default: those of hubploy, folders with
-            hubploy.yaml).
+        deployments: the installations of the chart that ``preview`` renders, a list of {name, values, chart,
+            namespace, release}. ``values`` are the values files, the strongest last. ``chart`` is the folder of a chart
+            that depends on the hub's by ``file://`` (default: the hub's chart, or the ``helm_chart`` of the values
+            files in a cluster.yaml). ``namespace`` and ``release`` are Helm's (default: the name) (default: those of
+            hubploy, folders with hubploy.yaml, else the ``hubs`` in each cluster.yaml).
         kubernetes: the Kubernetes version of the clusters (``1.30``).
         preview: whether ``release``, pull requests, ``check`` and ``status`` render the chart.
         remote: the git remote to push branches to (default: from git's configuration, else ``origin``).
@@ -309,6 +317,13 @@ def section_of(content: object) -> dict[str, Any]:
         whole = {str(key): content[key] for key in content.keys()}  # noqa: SIM118 - Invoke's iterates over the keys too
         content = whole.get(SECTION)
     return {key: dict(value) if isinstance(value, DataProxy) else value for key, value in whole.items()}
+
+
+def kubernetes_version(text: str) -> str:
+    """Return the version of Kubernetes that the command line gives."""
+    if _version(text) is None:
+        raise Unusable(f"{text!r} is not a version of Kubernetes", where="--kube-version", hint="--kube-version 1.30")
+    return text
 
 
 def variable(key: str) -> str:
@@ -522,7 +537,7 @@ def _version(value: object) -> str | None:
     """Read a version; where YAML has taken 1.30 for the number 1.3, it cannot be told any more."""
     text = str(value)
     is_cut = isinstance(value, float) and len(text.partition(".")[2]) == 1
-    return text if text.removeprefix("v").replace(".", "").isdecimal() and not is_cut else None
+    return text if _KUBERNETES.fullmatch(text) and not is_cut else None
 
 
 _Reader: TypeAlias = Callable[[str, Any], Any]

@@ -51,6 +51,11 @@ class Requirement(NamedTuple):
     alias: str | None
     line: int
 
+    @property
+    def key(self) -> str:
+        """Its key in the values."""
+        return self.alias or self.name
+
 
 class BareChart(NamedTuple):
     """A chart that depends on Zero to JupyterHub; its folder is relative to the repository's top."""
@@ -61,7 +66,7 @@ class BareChart(NamedTuple):
     @property
     def values_path(self) -> str:
         """The dotted path of the hub image in its values."""
-        return f"{self.requirement.alias or self.requirement.name}.hub.image"
+        return f"{self.requirement.key}.hub.image"
 
     @property
     def values_file(self) -> str:

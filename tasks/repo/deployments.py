@@ -1,8 +1,9 @@
 """The deployments of a hub repository's chart, each one's values files, and the images that values name.
 
-The layout is hubploy's (https://github.com/berkeley-dsep-infra/hubploy): ``NAME/hubploy.yaml``, ``NAME/config/`` with
-``common.yaml`` and a file for each environment, and ``NAME/secrets/``. It installs the release ``NAME-ENVIRONMENT``
-into the namespace of that name.
+The repository's layout tells them. hubploy's (https://github.com/berkeley-dsep-infra/hubploy): ``NAME/hubploy.yaml``,
+``NAME/config/`` with ``common.yaml`` and a file for each environment, and ``NAME/secrets/``; it installs the release
+``NAME-ENVIRONMENT`` into the namespace of that name. 2i2c's (https://infrastructure.2i2c.org): a ``cluster.yaml`` with
+``hubs``, each with its ``helm_chart``, which may wrap the hub's, and its ``helm_chart_values_files``.
 
 The keys of images are those of Zero to JupyterHub (https://z2jh.jupyter.org/en/stable/resources/reference.html):
 ``image`` and the entries of ``extraImages`` with ``name`` and ``tag``; and ``NAME:TAG`` of KubeSpawner or a container.
@@ -22,18 +23,22 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ..core.faults import Unusable, nearest
 from ..core.names import Reference
-from ..core.settings import FILE
+from ..core.safe_files import is_inside
+from ..core.settings import FILE, DeploymentSetting
 from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
 from ..releases.versions import parse_version
 from .charts import requirements
 from .files import join
 from .hub import Hub, HubImage
+from .layout import last_part
 from .pins import Kind
 from .secrets import is_encrypted
 from .values import TAG_KEY, quoted
 
 HUBPLOY_FILE = "hubploy.yaml"
-_COMMON = "common"
+LOCAL = "file://"
+_CLUSTER_FILE = "cluster.yaml"
+_COMMON, _STAGING = "common", "staging"
 _CONFIG = re.compile(r"(?P<folder>.+)/(?P<kind>config|secrets)/(?P<name>[^/]+)\.ya?ml")
 _IMAGE, _NAME, _EXTRA = "image", "name", "extraImages"
 _SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
@@ -83,46 +88,132 @@ PROSE = (":(exclude,glob)**/*.md", ":(exclude,glob)**/*.rst", ":(exclude,glob)**
 
 
 class Deployment(NamedTuple):
-    """One installation of the chart, with its values files, the strongest last, besides the chart's own."""
+    """One installation of the chart, with its values files, the strongest last, besides the chart's own.
+
+    Attributes:
+        chart: the folder of the chart that wraps the hub's; None for the hub's own.
+        group: the folder of hubploy, or the cluster, that it is one of.
+    """
 
     name: str
     values: tuple[str, ...]
     namespace: str
     release: str
+    chart: str | None = None
+    group: str = ""
+
+    @property
+    def is_staging(self) -> bool:
+        """Whether it is the one that people try first."""
+        return self.name == f"{self.group}-{_STAGING}"
 
 
 def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
-    """Return the deployments of the settings, else those that hubploy would install, else the chart alone."""
-    said = (
-        Deployment(one.name, one.values, one.namespace or one.name, one.release or one.name)
-        for one in hub.settings.deployments
-    )
+    """Return the deployments of the settings, else those that the layout tells, else the chart alone.
+
+    ``names`` are those of deployments, or of what groups them.
+    """
     alone = Deployment(hub.chart.name, (), hub.chart.name, hub.chart.name)
-    found = tuple(said) or tuple(_of_hubploy(hub)) or (alone,)
-    known = {one.name: one for one in found}
+    found = _of_settings(hub) or of_hubploy(hub) or tuple(_of_clusters(hub)) or (alone,)
+    known: dict[str, tuple[Deployment, ...]] = {}
+    for one in found:
+        known[one.group] = (*known.get(one.group, ()), one)
+    known.update({one.name: (one,) for one in found})
     for name in names:
-        if name not in known:
-            near = nearest(name, known)
-            hint = f"did you mean --deployment {near}?" if near else f"the deployments are: {', '.join(known)}"
+        if not name or name not in known:
+            near = nearest(name, filter(None, known))
+            listed = ", ".join(one.name for one in found)
+            hint = f"did you mean --deployment {near}?" if near else f"the deployments are: {listed}"
             raise Unusable(f"there is no deployment {name}", where=hub.git.folder, hint=hint)
-    return tuple(known[name] for name in dict.fromkeys(names)) or found
+    return tuple(dict.fromkeys(one for name in names for one in known[name])) or found
+
+
+def of_hubploy(hub: Hub) -> tuple[Deployment, ...]:
+    """Return the deployments that hubploy would install, of the hub's chart or another."""
+    # The name of a template's folder holds cookiecutter's braces.
+    folders = sorted({path.rpartition("/")[0] for path in _marks(hub) if "{" not in path} - {""})
+    if not folders:
+        return ()
+    listed = hub.git.names("ls-files", "-z", "--", *folders)
+    fitting = [found for path in sorted(listed) if (found := _CONFIG.fullmatch(path)) and found["folder"] in folders]
+    return tuple(
+        one
+        for folder, group in groupby(fitting, key=lambda found: found["folder"])
+        for one in _in_folder(last_part(folder), {(found["kind"], found["name"]): found[0] for found in group})
+    )
+
+
+def _in_folder(group: str, files: dict[tuple[str, str], str]) -> Iterator[Deployment]:
+    environments = sorted(name for kind, name in files if kind == "config" and name != _COMMON)
+    for environment in environments or [_COMMON]:
+        # hubploy gives helm what all environments share first.
+        order = [(kind, name) for name in dict.fromkeys((_COMMON, environment)) for kind in ("config", "secrets")]
+        name = f"{group}-{environment}" if environments else group
+        yield Deployment(name, tuple(join(files[one]) for one in order if one in files), name, name, group=group)
+
+
+def _of_clusters(hub: Hub) -> Iterator[Deployment]:
+    for path in hub.listing.files:
+        folder, _, name = path.rpartition("/")
+        data = hub.files.read(path) if name == _CLUSTER_FILE else None
+        if data and b"helm_chart" in data:
+            yield from _in_cluster(hub, folder, data)
+
+
+def _in_cluster(hub: Hub, folder: str, data: bytes) -> Iterator[Deployment]:
+    try:
+        content = load(data.decode("utf-8", "replace"))
+    except Unreadable:
+        return
+    hubs = content.get("hubs") if isinstance(content, dict) else None
+    group = last_part(folder)
+    for entry in hubs if isinstance(hubs, list) else ():
+        fields = entry if isinstance(entry, dict) else {}
+        name, chart, files = map(fields.get, ("name", "helm_chart", "helm_chart_values_files"))
+        place = _chart_folder(hub, chart) if isinstance(chart, str) else None
+        if isinstance(name, str) and isinstance(files, list) and place:
+            paths = [join(folder, file) for file in files if isinstance(file, str)]
+            values = tuple(path for path in paths if is_inside(path) and hub.files.read(path) is not None)
+            wrapping = None if place == hub.chart_folder else place
+            yield Deployment(f"{group}-{name}", values, name, name, wrapping, group)
+
+
+def _of_settings(hub: Hub) -> tuple[Deployment, ...]:
+    told = hub.settings.deployments
+    charts = {path: one.chart for one in _of_clusters(hub) for path in one.values} if told else {}
+    found = []
+    for one in told:
+        _require_values(hub, one)
+        chart = next((charts[path] for path in one.values if path in charts), None)
+        if one.chart:
+            folder = _chart_folder(hub, one.chart)
+            if folder is None:
+                what = f"hub.deployments: no chart {one.chart} depends on the hub's chart by {LOCAL}"
+                raise Unusable(what, where=FILE, hint="name its folder there; the hub's own chart needs no name")
+            chart = None if folder == hub.chart_folder else folder
+        found.append(Deployment(one.name, one.values, one.namespace or one.name, one.release or one.name, chart))
+    return tuple(found)
+
+
+def _require_values(hub: Hub, one: DeploymentSetting) -> None:
+    for path in one.values:
+        if hub.files.read(path) is None:
+            what = f"hub.deployments names {path}, which does not exist"
+            raise Unusable(what, where=FILE, hint=f"correct the values of {one.name} there")
+
+
+def _chart_folder(hub: Hub, wanted: str) -> str | None:
+    """Return the folder of the hub's chart, or of one that wraps it, by its folder or the folder's name; else None."""
+    for folder in hub.search.own_folders:
+        if wanted.rstrip("/") in (folder, last_part(folder)):
+            found = hub.search.requirement_in(folder, hub.chart.name)
+            if folder == hub.chart_folder or (found and found.repository.startswith(LOCAL)):
+                return folder
+    return None
 
 
 def _marks(hub: Hub) -> tuple[str, ...]:
     return hub.git.names("ls-files", "-z", "--", f":(glob)**/{HUBPLOY_FILE}")
-
-
-def _of_hubploy(hub: Hub) -> Iterator[Deployment]:
-    folders = {path.rpartition("/")[0] for path in _marks(hub)} - {""}
-    listed = hub.git.names("ls-files", "-z", "--", *sorted(folders)) if folders else ()
-    fitting = [found for path in sorted(listed) if (found := _CONFIG.fullmatch(path)) and found["folder"] in folders]
-    for folder, group in groupby(fitting, key=lambda found: found["folder"]):
-        files = {(found["kind"], found["name"]): found[0] for found in group}
-        for environment in sorted(name for kind, name in files if kind == "config" and name != _COMMON):
-            # hubploy gives helm what all environments share first.
-            order = [(kind, name) for name in (_COMMON, environment) for kind in ("config", "secrets")]
-            name = f"{folder.rpartition('/')[2]}-{environment}"
-            yield Deployment(name, tuple(join(files[one]) for one in order if one in files), name, name)
 
 
 def named_images(hub: Hub, chart_values: Data = None) -> Iterator[NamedImage]:
@@ -134,7 +225,7 @@ def named_images(hub: Hub, chart_values: Data = None) -> Iterator[NamedImage]:
     own, placed = hub.values_file, [place.file for image in hub.images for place in hub.values_places(image)]
     if own is not None:
         entries = requirements(hub.require(hub.requirement_file), hub.requirement_file)
-        prefixes = [one.alias or one.name for one in entries if one.name == hub.requirement.name]
+        prefixes = [one.key for one in entries if one.name == hub.requirement.name]
         chains = [(own, *one.values) for one in deployments(hub)]
         listed = {path for chain in chains for path in chain}
         for chain in (*chains, *((own, path) for path in dict.fromkeys(placed) if path not in listed)):

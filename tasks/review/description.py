@@ -11,6 +11,7 @@ from ..core.faults import Fault
 from ..core.github_actions import code, plain, table_lines
 from ..core.names import Reference
 from ..core.plan import Values
+from ..core.settings import VALUES_INVALID
 from ..core.visible import one_line
 from ..image.proof import Base, prove
 from ..image.tag import COMMIT_TO_COME
@@ -216,7 +217,7 @@ class Description(NamedTuple):
         version = self.after.semver
         if version is None or is_dev(version):
             yield f"{code(self.after.version)} is a development build of z2jh: confirm that this is intended."
-        if isinstance(self.cluster, Preview) and self.cluster.problems:
+        if isinstance(self.cluster, Preview) and any(one.code == VALUES_INVALID for one in self.cluster.problems):
             yield "The values that the new chart refuses are corrected."
         yield f"Read the release notes: {', '.join(release_links(self.after))}"
         if self.upgrades:

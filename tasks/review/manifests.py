@@ -22,7 +22,7 @@ from ..core.visible import MASK, names_secret, one_line
 _BETWEEN = re.compile(r"^---[^\n]*$", re.MULTILINE)
 _MARKS = frozenset({"labels", "annotations", "matchLabels"})
 # Most of a rendering is equal in all deployments but for these: taken out first, so that it is read once.
-_CHECKSUM = re.compile(r"^ *['\"]?checksum[/_][\w.-]+['\"]?: .*\n", re.MULTILINE)
+_CHECKSUM = re.compile(r"^ *(?:['\"]?checksum[/_][\w.-]+['\"]?: |# \"[0-9a-f]{64}\" ).*\n", re.MULTILINE)
 # https://helm.sh/docs/chart_best_practices/labels/, and the older name of the first.
 _VERSION_LABELS = r"helm\.sh/chart|app\.kubernetes\.io/version|chart"
 # A Secret's data, of which the values alone are large.

@@ -21,15 +21,16 @@ from ..repo.hub import Hub
 from ..repo.remotes import Review, find_review, fork_point
 from ..tools.command import Output
 from ..tools.process import Pool, answer_of, require_installed
-from .bump import plan_bump
+from .bump import changes_between, plan_bump
 from .manifests import Change, Difference, compare
-from .rendering import Refusal, Side, write_side
+from .rendering import TO_UPGRADE, Refusal, Side, paths_of, write_side
 
 # What stands for a release's and a namespace's name while renderings are compared: deployments then share them.
 _RELEASE, _NAMESPACE = "RELEASE-NAME", "RELEASE-NAMESPACE"
 # What a plan and a pull request show of many deployments, and of what differs.
 _MOST_NAMES = 6
 _LONGEST_DIFFERENCES = 20_000
+_RESTARTS = "the hub image changes too, and the hub restarts"
 
 
 class Outcome(NamedTuple):
@@ -42,13 +43,21 @@ class Outcome(NamedTuple):
 
 
 class Preview(NamedTuple):
-    """What a release does to each deployment, compared with ``base``; ``unread`` files are encrypted."""
+    """What a release does to each deployment, compared with ``base``.
+
+    Attributes:
+        unread: the values files that are encrypted.
+        uncommitted: the changed files of charts and values that no release commits.
+        restarts: whether the hub image changes, which the renderings leave out.
+    """
 
     before: str
     after: str
     base: str
     outcomes: tuple[Outcome, ...]
     unread: tuple[str, ...]
+    uncommitted: tuple[str, ...] = ()
+    restarts: bool = False
 
     @property
     def problems(self) -> tuple[Refusal, ...]:
@@ -66,7 +75,7 @@ class Preview(NamedTuple):
                         kind: [_named(name, one.deployment) for name in names]
                         for kind, names in one.difference._asdict().items()
                     },
-                    "problems": [problem._asdict() for problem in one.problems],
+                    "problems": [problem.report() for problem in one.problems],
                 }
                 for one in self.outcomes
             ]
@@ -80,13 +89,24 @@ class Preview(NamedTuple):
             yield f"{', '.join(one.deployment.name for one in same)}: {_what(same[0])}"
             lines = self._outcome_lines(same[0])
             yield from lines if same[1:] else (_named(line, same[0].deployment) for line in lines)
+        yield from (f"\n{line}" for line in self._besides())
         if self.unread:
-            yield ""
-            yield f"not read, since encrypted: {', '.join(self.unread)}"
+            yield f"\nnot read, since encrypted: {', '.join(self.unread)}"
+
+    def _besides(self) -> Iterator[str]:
+        """Yield what no rendering shows."""
+        if self.restarts:
+            yield _RESTARTS
+        if self.uncommitted:
+            yield f"not committed, so not in this preview: {first_of(self.uncommitted, _MOST_NAMES)}"
+
+    @property
+    def _again(self) -> str:
+        return f"preview --to {self.after}"
 
     def _outcome_lines(self, one: Outcome) -> Iterator[str]:
         yield from (f"  {problem}" for problem in one.problems)
-        yield from (f"  {words}" for words in self._unrendered(one))
+        yield from (f"  {words}" for words in _unrendered(one))
         yield from (f"  {sign} {name}" for sign, name in one.difference.names())
         for names, changes in _told_together(one.difference.changed):
             yield f"  {', '.join(names)}"
@@ -100,33 +120,39 @@ class Preview(NamedTuple):
 
     def warnings(self) -> Iterator[str]:
         """Yield what a plan says of it."""
+        yield from self._besides()
         yield from (f"in the cluster, {line}" for line in self.summary())
-        yield from (f"{self.after} refuses {problem}" for problem in self.problems)
-        yield f"the differences: {DOOR} preview"
+        for problem in self.problems:
+            yield f"{self.after} refuses {problem}" if problem.code == VALUES_INVALID else str(problem)
+        yield f"the differences: {DOOR} {self._again}"
 
     def markdown(self) -> Iterator[str]:
         """Yield what a pull request says of it; the differences are folded, and cut where they are long."""
-        yield f"Rendered by helm with the values of each deployment, compared with {code(self.base)}."
+        restarts = f" {_RESTARTS.capitalize()}." if self.restarts else ""
+        yield f"Rendered by helm with the values of each deployment, compared with {code(self.base)}.{restarts}"
         yield ""
         for line, same in zip(self.summary(), self._groups(), strict=True):
             names, _, what = line.rpartition(": ")
             yield f"- {plain(names)}: {what}"
             yield from (f"  - {code(one.where)} {plain(one.message)}" for one in same[0].problems)
-            yield from (f"  - {plain(words)}" for words in self._unrendered(same[0]))
+            yield from (f"  - {plain(words)}" for words in _unrendered(same[0]))
         if self.unread:
             yield f"- not read, since encrypted: {', '.join(map(code, self.unread))}"
         yield ""
         differences = [line for same in self._groups() for line in self._differences(same)]
         if differences:
-            yield from ("<details><summary>The differences</summary>", "", *fenced("diff", _cut(differences)))
+            yield from ("<details><summary>The differences</summary>", "", *fenced("diff", self._cut(differences)))
             yield from ("", "</details>", "")
 
     def refusal(self, accept: Sequence[Accepted]) -> Fault | None:
-        """Return why the release is refused: the first value that the new chart refuses, and that is not accepted."""
+        """Return why the release is refused: the first problem that is not accepted."""
         for problem in self.problems:
-            if not any(entry.covers(VALUES_INVALID, problem.path) for entry in accept):
-                hint = f"fix it; if it is intended, in {FILE}: hub: {{accept: [{VALUES_INVALID}]}}"
-                return Refused(f"{self.after} refuses the values: {problem.message}", where=problem.where, hint=hint)
+            if not any(entry.covers(problem.code, problem.path) for entry in accept):
+                is_invalid = problem.code == VALUES_INVALID
+                what = f"{self.after} refuses the values: {problem.message}" if is_invalid else problem.message
+                fix = "fix it" if is_invalid else TO_UPGRADE
+                hint = f"{fix}; if it is intended, in {FILE}: hub: {{accept: [{problem.code}]}}"
+                return Refused(what, where=problem.where, hint=hint)
         return None
 
     def _differences(self, same: Sequence[Outcome]) -> Iterator[str]:
@@ -140,9 +166,15 @@ class Preview(NamedTuple):
             lines += [line.removeprefix("  ") for change in changes for line in change.lines()]
         yield from lines if same[1:] else (_named(line, one.deployment) for line in lines)
 
-    def _unrendered(self, one: Outcome) -> Iterator[str]:
-        if one.unrendered:
-            yield f"not compared, {self.base} cannot be rendered: {one.unrendered}"
+    def _cut(self, lines: Sequence[str]) -> Iterator[str]:
+        room = _LONGEST_DIFFERENCES
+        for index, line in enumerate(lines):
+            shown = visible(line)
+            room -= len(shown) + 1
+            if room < 0:
+                yield f"# and {len(lines) - index} more lines: hubpress {self._again}"
+                return
+            yield shown
 
     def _groups(self) -> list[list[Outcome]]:
         found: list[list[Outcome]] = []
@@ -199,22 +231,39 @@ def _compare_sides(after: Hub, review: Review, wanted: Sequence[Deployment], kub
             ]
             # Compared one after the other: what several deployments share is read once.
             both = zip(wanted, rendered, strict=True)
-            outcomes = [_outcome(old, new, one, kubernetes, answer_of(outputs)) for one, outputs in both]
+            outcomes = [_outcome(old, new, review.base, one, kubernetes, answer_of(outputs)) for one, outputs in both]
     unread = tuple(dict.fromkeys(path for one in wanted for path in one.values if path in new.encrypted))
-    return Preview(old.version, new.version, review.base, tuple(outcomes), unread)
+    uncommitted = [path for path in after.git.changed(paths_of(after, wanted)) if path not in after.managed]
+    moved = changes_between(before, after)
+    restarts = bool(moved.bases or moved.images) and any(map(after.values_places, after.images))
+    return Preview(
+        old.version, new.version, review.base, tuple(outcomes), unread, tuple(uncommitted), restarts=restarts
+    )
 
 
 def _outcome(
-    before: Side, after: Side, deployment: Deployment, kubernetes: str | None, outputs: tuple[Output, Output]
+    before: Side,
+    after: Side,
+    base: str,
+    deployment: Deployment,
+    kubernetes: str | None,
+    outputs: tuple[Output | Fault, Output | Fault],
 ) -> Outcome:
     new, old = outputs
+    if isinstance(new, Fault):
+        return Outcome(deployment, unrendered=new.what)
+    missing = [path for path in deployment.values if not after.has(path)]
+    if missing:
+        return Outcome(deployment, unrendered=f"{missing[0]} is not committed")
     problems = after.refusals(deployment, kubernetes, new)
     if not new.ok:
         return Outcome(deployment, problems=problems)
+    not_rendered = f"{base} cannot be rendered: "
     if deployment.values and not any(map(before.has, deployment.values)):
-        return Outcome(deployment, problems=problems, unrendered="it has none of the values files")
-    if not old.ok:
-        return Outcome(deployment, problems=problems, unrendered=one_line(old.last_words))
+        return Outcome(deployment, problems=problems, unrendered=f"{not_rendered}it has none of the values files")
+    if isinstance(old, Fault) or not old.ok:
+        words = old.what if isinstance(old, Fault) else one_line(old.last_words)
+        return Outcome(deployment, problems=problems, unrendered=f"{not_rendered}{words}")
     secrets = before.secrets_of(deployment) | after.secrets_of(deployment)
     was, now = (_neutral(one.stdout.decode("utf-8", "replace"), deployment) for one in (old, new))
     difference = compare(was, now, before.version, after.version)
@@ -241,7 +290,8 @@ def _names(deployment: Deployment) -> tuple[tuple[str, str], ...]:
 
 def _what(one: Outcome) -> str:
     if one.problems:
-        return "the new chart refuses the values"
+        is_invalid = one.problems[0].code == VALUES_INVALID
+        return "the new chart refuses the values" if is_invalid else "the cluster's Kubernetes is too old"
     if one.unrendered:
         return "not compared"
     difference = one.difference
@@ -249,15 +299,9 @@ def _what(one: Outcome) -> str:
     return ", ".join(f"{len(names)} {word}" for word, names in counts.items() if names) or "no object changes"
 
 
-def _cut(lines: Sequence[str]) -> Iterator[str]:
-    room = _LONGEST_DIFFERENCES
-    for index, line in enumerate(lines):
-        shown = visible(line)
-        room -= len(shown) + 1
-        if room < 0:
-            yield f"# and {len(lines) - index} more lines: hubpress preview"
-            return
-        yield shown
+def _unrendered(one: Outcome) -> Iterator[str]:
+    if one.unrendered:
+        yield f"not compared, {one.unrendered}"
 
 
 def _told_together(changed: Mapping[str, tuple[Change, ...]]) -> Iterator[tuple[tuple[str, ...], list[Change]]]:

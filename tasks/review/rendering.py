@@ -6,11 +6,13 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..core.faults import Fault, ProgramFailed, Unusable
 from ..core.safe_files import read_file, temporary_folder
+from ..core.settings import KUBERNETES_TOO_OLD, VALUES_INVALID
 from ..core.visible import Secrets, one_line, without
 from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse, target_of
 from ..image.tree import Tree, snapshot
@@ -18,7 +20,7 @@ from ..releases.index import Index, Release
 from ..releases.repository import HelmRepository
 from ..repo.charts import Requirement, requirements
 from ..repo.dependency import open_repository, release_of
-from ..repo.deployments import Deployment, deployments
+from ..repo.deployments import LOCAL, Deployment, deployments
 from ..repo.files import join
 from ..repo.hub import Hub
 from ..repo.secrets import is_encrypted
@@ -28,7 +30,7 @@ from ..tools.command import Output
 from ..tools.process import ask_all, require_installed
 from .manifests import looks_secret
 
-_LOCAL = "file://"
+TO_UPGRADE = "upgrade the cluster, or correct hub.kubernetes"
 _CHARTS = "charts"
 # What stands for the tag of each image that is built here: the release moves it, whatever the chart does.
 _BUILT_HERE = "built-here"
@@ -46,21 +48,27 @@ class Refusal(NamedTuple):
     path: str
     line: int
     message: str
+    code: str = VALUES_INVALID
 
     @property
     def where(self) -> str:
         """The place, as people write it."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
+    def report(self) -> dict[str, Any]:
+        """Return its part of the JSON report."""
+        return {"path": self.path, "line": self.line, "message": self.message}
+
     def __str__(self) -> str:
         return f"{self.where}: {self.message}"
 
 
 class Side(NamedTuple):
-    """The chart in a folder of its own, with its dependencies and all values files.
+    """The chart in a folder of its own, with those that wrap it, their dependencies and all values files.
 
     Attributes:
-        keys: the keys of its dependencies' values.
+        keys: by each chart's folder, the ways to the values of what it depends on, by the names that helm tells.
+        faults: why a chart that wraps it cannot be rendered, by its folder.
         pin: the file and line that pin the dependency's version.
         encrypted: the values files that are encrypted; no rendering has them.
         secrets: what the other values files hold under names that look secret, by the file.
@@ -68,29 +76,27 @@ class Side(NamedTuple):
 
     folder: Path
     chart: str
-    keys: frozenset[str]
+    keys: Mapping[str, Mapping[str, tuple[str, ...]]]
+    faults: Mapping[str, Fault]
     version: str
     pin: tuple[str, int]
     release: Release
     encrypted: frozenset[str]
     secrets: Mapping[str, Secrets]
 
-    def render(self, deployment: Deployment, kubernetes: str | None) -> Output:
-        """Return what helm says of a deployment."""
-        there = [path for path in self._files(deployment) if self.has(path)]
-        return helm.template(self.folder, self.chart, deployment.release, deployment.namespace, there, kubernetes)
+    def render(self, deployment: Deployment, kubernetes: str | None) -> Output | Fault:
+        """Return what helm says of a deployment, or why it cannot be asked."""
+        chart, there = self._chart(deployment), [path for path in self._files(deployment) if self.has(path)]
+        if fault := self.faults.get(chart):
+            return fault
+        return helm.template(self.folder, chart, deployment.release, deployment.namespace, there, kubernetes)
 
     def refusals(self, deployment: Deployment, kubernetes: str | None, rendered: Output) -> tuple[Refusal, ...]:
         """Return why the chart cannot be installed so; nothing where it can."""
         oldest = self.release.oldest_kubernetes
         if kubernetes and oldest and _numbers(kubernetes) < _numbers(oldest):
             message = f"{self.version} needs Kubernetes {oldest} or newer, and the cluster has {kubernetes}"
-            return (Refusal(*self.pin, message),)
-        missing = tuple(
-            Refusal(path, 0, "the values file is missing") for path in deployment.values if not self.has(path)
-        )
-        if missing:
-            return missing
+            return (Refusal(*self.pin, message, KUBERNETES_TOO_OLD),)
         return () if rendered.ok else self._problems(deployment, rendered)
 
     def has(self, path: str) -> bool:
@@ -101,6 +107,9 @@ class Side(NamedTuple):
         """Return what must not be shown of a deployment."""
         return frozenset().union(*(self.secrets.get(path, ()) for path in deployment.values))
 
+    def _chart(self, deployment: Deployment) -> str:
+        return deployment.chart or self.chart
+
     def _files(self, deployment: Deployment) -> list[str]:
         return [path for path in deployment.values if path not in self.encrypted]
 
@@ -110,7 +119,7 @@ class Side(NamedTuple):
         below: tuple[str, ...] = ()
         for line in map(str.strip, said.splitlines()):
             if name := _SUBCHART.fullmatch(line):
-                below = (name["name"],) if name["name"] in self.keys else ()
+                below = self.keys[self._chart(deployment)].get(name["name"], ())
             elif schema := _SCHEMA.fullmatch(line):
                 pointer, dots = schema["pointer"], schema["dots"]
                 steps = dots.split(".") if pointer is None else pointer.strip("/").split("/")
@@ -122,7 +131,7 @@ class Side(NamedTuple):
         if last is None:
             raise ProgramFailed(f"helm template: {one_line(rendered.last_words)}", hint="helm version")
         place = _BROKEN.search(last) or _TEMPLATE.search(last)
-        where = (place["path"], int(place["line"])) if place else (f"{self.chart}/values.yaml", 0)
+        where = (place["path"], int(place["line"])) if place else (f"{self._chart(deployment)}/values.yaml", 0)
         return (Refusal(*where, one_line(last.removeprefix(_ERROR))),)
 
     def _placed(self, deployment: Deployment, path: tuple[str, ...], message: str) -> Refusal:
@@ -130,43 +139,58 @@ class Side(NamedTuple):
         unknown = _KEYS.search(message)
         keys = re.findall(r"[^\s',]+", unknown["names"]) if unknown else []
         whole = (*path, *keys[:1])
-        best = (0, f"{self.chart}/values.yaml", 0)
-        for file in (f"{self.chart}/values.yaml", *self._files(deployment)):
-            depth, line = _way(_root(self.folder / file), whole)
-            if depth >= best[0]:
-                best = (depth, file, line) if depth else best
+        own = f"{self._chart(deployment)}/values.yaml"
+        best = (0, own, 0)
+        # What a chart wraps has its values without the key that leads to it.
+        wrapped = [(f"{self.chart}/values.yaml", 1)] if deployment.chart else []
+        for file, above in (*wrapped, *((file, 0) for file in (own, *self._files(deployment)))):
+            depth, line = _way(_root(_read(self.folder / file)), whole[above:])
+            if depth and depth + above >= best[0]:
+                best = (depth + above, file, line)
         return Refusal(best[1], best[2], one_line(f"{'.'.join(path)}: {message}"))
 
 
-def refused_values(hub: Hub) -> dict[Refusal, tuple[str, ...]]:
-    """Return what the pinned chart refuses of the values as they lie, each with the names of the deployments."""
+def refused_values(hub: Hub) -> dict[Refusal | Fault, tuple[str, ...]]:
+    """Return what the pinned chart refuses of the values as they lie, each with the names of the deployments.
+
+    A fault is why nothing is known of those deployments.
+    """
     require_installed("helm")
     wanted, kubernetes = deployments(hub), hub.settings.kubernetes
-    found: dict[Refusal, tuple[str, ...]] = {}
+    found: dict[Refusal | Fault, tuple[str, ...]] = {}
     planned = {path: data for path in hub.managed if (data := hub.files.read(path)) is not None}
     with (
         temporary_folder("hubpress-chart-") as folder,
-        snapshot(hub.git, _paths_of(hub, wanted), planned) as tree,
+        snapshot(hub.git, paths_of(hub, wanted), planned) as tree,
     ):
         side = write_side(folder / "chart", hub, tree, wanted)
-        rendered = ask_all(lambda one: side.refusals(one, kubernetes, side.render(one, kubernetes)), wanted)
-    for one, refusals in zip(wanted, rendered, strict=True):
-        for refusal in refusals:
-            found[refusal] = (*found.get(refusal, ()), one.name)
+        rendered = ask_all(lambda one: side.render(one, kubernetes), wanted)
+        for one, said in zip(wanted, rendered, strict=True):
+            for refusal in (said,) if isinstance(said, Fault) else side.refusals(one, kubernetes, said):
+                found[refusal] = (*found.get(refusal, ()), one.name)
     return found
 
 
-def _paths_of(hub: Hub, wanted: Sequence[Deployment]) -> tuple[str, ...]:
-    return (hub.chart_folder or "", *dict.fromkeys(path for one in wanted for path in one.values))
+def paths_of(hub: Hub, wanted: Sequence[Deployment]) -> tuple[str, ...]:
+    """Return what deployments are rendered from: the chart, those that wrap it, and the values files."""
+    return (hub.chart_folder or "", *_wrapping(wanted), *_values_of(wanted))
+
+
+def _wrapping(wanted: Sequence[Deployment]) -> list[str]:
+    return list(dict.fromkeys(one.chart for one in wanted if one.chart))
+
+
+def _values_of(wanted: Sequence[Deployment]) -> list[str]:
+    return list(dict.fromkeys(path for one in wanted for path in one.values))
 
 
 def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment]) -> Side:
-    """Write the chart, its dependencies and the deployments' values into the new ``folder``, out of ``tree``.
+    """Write the charts, their dependencies and the deployments' values into the new ``folder``, out of ``tree``.
 
     The files that a release edits are as ``hub`` will have them.
     """
-    chart, *values = _paths_of(hub, wanted)
-    objects = tree.objects((chart, *values))
+    chart, values = hub.chart_folder or "", _values_of(wanted)
+    objects = tree.objects(paths_of(hub, wanted))
     tree.write(list(objects), folder)
     for path in hub.managed:
         data = hub.files.read(path)
@@ -179,15 +203,19 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     repository = open_repository(hub)
     release = _fetch(hub, tree, folder / chart, hub.index or repository.index(), repository)
     pin = hub.requirement_file
+    keys: dict[str, dict[str, tuple[str, ...]]] = {chart: {one.key: (one.key,) for one in _required(hub, chart)}}
+    wrapped = {one: _wrap(hub, tree, folder, one, keys[chart]) for one in _wrapping(wanted)}
+    keys.update({one: found for one, found in wrapped.items() if not isinstance(found, Fault)})
     return Side(
         folder,
         chart,
-        frozenset(one.alias or one.name for one in requirements(hub.require(pin), pin)),
+        keys,
+        {one: found for one, found in wrapped.items() if isinstance(found, Fault)},
         hub.version,
         (pin, hub.requirement.line),
         release,
         frozenset(encrypted),
-        {path: _secrets_in(_root(folder / path)) for path in values if path not in encrypted},
+        {path: _secrets_in(_read(folder / path)) for path in values if path not in encrypted},
     )
 
 
@@ -212,21 +240,52 @@ def _fetch(hub: Hub, tree: Tree, chart: Path, index: Index, repository: HelmRepo
             where=f"{hub.requirement_file}:{own.line}",
             hint="write a version there that it has",
         )
-    for found in requirements(hub.require(hub.requirement_file), hub.requirement_file):
+    for found in _required(hub, hub.chart_folder or ""):
         if found.name == own.name:
             for old in (place / own.name, *place.glob(f"{own.name}-[0-9]*.tgz")):
                 shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
             (place / f"{own.name}-{release.version}.tgz").write_bytes(repository.archive(release))
-        elif not (place / found.name).exists() and not any(place.glob(f"{found.name}-[0-9v]*.tgz")):
+        else:
             _fetch_other(tree, hub.chart_folder or "", found, place)
     return release
 
 
+def _required(hub: Hub, chart: str) -> tuple[Requirement, ...]:
+    file = hub.search.dependencies_of(chart)
+    return requirements(hub.require(file), file)
+
+
+def _wrap(
+    hub: Hub, tree: Tree, folder: Path, wrapper: str, below: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]] | Fault:
+    """Give a chart what it depends on, the hub's chart as it lies in ``folder``.
+
+    Returns the ways to their values, or why it cannot be rendered.
+    """
+    place = folder / wrapper / _CHARTS
+    keys: dict[str, tuple[str, ...]] = {}
+    try:
+        for found in _required(hub, wrapper):
+            keys[found.key] = (found.key,)
+            if found.name == hub.chart.name:
+                place.mkdir(exist_ok=True)
+                shutil.rmtree(place / found.name, ignore_errors=True)
+                shutil.copytree(folder / (hub.chart_folder or ""), place / found.name, symlinks=True)
+                keys.update({key: (found.key, *way) for key, way in below.items()})
+            else:
+                _fetch_other(tree, wrapper, found, place)
+    except Fault as fault:
+        return fault
+    return keys
+
+
 def _fetch_other(tree: Tree, chart: str, found: Requirement, place: Path) -> None:
-    if not found.repository.startswith(_LOCAL):
+    if (place / found.name).exists() or any(place.glob(f"{found.name}-[0-9v]*.tgz")):
+        return
+    if not found.repository.startswith(LOCAL):
         helm.pull(found.name, found.version, found.repository, place)
         return
-    local = join(chart, found.repository.removeprefix(_LOCAL))
+    local = join(chart, found.repository.removeprefix(LOCAL))
     with temporary_folder("hubpress-preview-", place.parent.parent) as beside:
         tree.write([local], beside / "all")
         shutil.copytree(beside / "all" / local, place / found.name, symlinks=True)
@@ -255,14 +314,17 @@ def _read(file: Path) -> bytes:
         return b""
 
 
-def _root(file: Path) -> Node | None:
-    """Return what a values file holds; None where there is none, or it is no YAML: helm tells what is wrong with it."""
+def _root(data: bytes) -> Node | None:
+    """Return what a values file holds; None where it is no YAML: helm tells what is wrong with it."""
     with suppress(Fault):
-        return parse(_read(file), file.name).root
+        return parse(data, "").root
     return None
 
 
-def _secrets_in(root: Node | None) -> Secrets:
+# Most values files are the same before and after.
+@lru_cache(maxsize=1024)
+def _secrets_in(data: bytes) -> Secrets:
+    root = _root(data)
     found: set[tuple[str, str]] = set()
     left = [root] if root else []
     while left:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
 from ..core.faults import DOOR, Fault, Unusable
 from ..core.github_actions import code, plain
@@ -18,7 +17,7 @@ from ..core.safe_files import is_inside, is_passable
 from ..core.settings import FILE
 from ..core.visible import one_line
 from ..image.tag import render
-from ..repo.deployments import HUBPLOY_FILE, staying_commands
+from ..repo.deployments import Deployment, of_hubploy, staying_commands
 from ..repo.files import FileEdit, edit_action, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
@@ -30,19 +29,11 @@ from ..tools.google import is_google
 from .branches import waits_for
 
 SETTING = "hub.next_steps"
-_STAGING = "config/staging.yaml"
 _MOST_NAMED = 8
 NAME = "customize-hub-image.md"
 _BY_CHARTPRESS = "`chartpress --push`; on a Mac with `--builder docker-buildx --platform linux/amd64`"
 _BY_DOCKER = "`docker build`, `docker push`; on a Mac with `--platform linux/amd64`"
 _TEMPLATE = resources.files(__package__) / "templates" / f"{NAME}.in"
-
-
-class StagedDeployment(NamedTuple):
-    """A deployment that uses the hub's chart: its name, and whether it has a staging hub."""
-
-    name: str
-    has_staging: bool
 
 
 def next_steps(
@@ -88,26 +79,6 @@ def _steps_of_setting(hub: Hub, version: str, branch: str, request: str) -> tupl
     """Return the steps of the setting, filled in."""
     names = {"version": version, "branch": branch, "pull_request": request}
     return tuple(render(step, names, SETTING) for step in hub.settings.next_steps)
-
-
-def deployments_in_use(hub: Hub) -> tuple[StagedDeployment, ...]:
-    """Return the deployments that use the hub's chart: folders with hubploy.yaml and values for it.
-
-    hubploy is told the chart when it is called; the values are what ties a deployment to it
-    (https://github.com/berkeley-dsep-infra/hubploy#repository-structure).
-    """
-    git, key = hub.git, hub.requirement.alias or hub.requirement.name
-    listed = git.names("ls-files", "-z", "--", f":(glob)**/{HUBPLOY_FILE}", f":(glob)**/{_STAGING}")
-    configs = (":(glob)**/config/*.yaml", ":(glob)**/config/*.yml")
-    search = ("grep", "-zlG", "--no-color", "--no-recurse-submodules", "-e", f"^{key}:", "--", *configs)
-    with_values = {path.rpartition("/config/")[0] for path in git.ask(*search).text.split("\0")}
-    folders = (path.rpartition("/")[0] for path in listed if path.endswith(f"/{HUBPLOY_FILE}"))
-    return tuple(
-        StagedDeployment(folder.rpartition("/")[2], f"{folder}/{_STAGING}" in listed)
-        for folder in folders
-        # The name of a template's folder holds cookiecutter's braces.
-        if folder in with_values and "{" not in folder
-    )
 
 
 def plan_setup(hub: Hub, prefix: str | None, docs: str | None) -> tuple[Step, ...]:
@@ -171,8 +142,9 @@ def _shown_by(
     if not waiting and hub.branch != base:
         yield f"Merge {hub.branch or 'HEAD'} into {base}"
     yield from _left_by_hand(hub, version)
-    found = deployments_in_use(hub)
-    staging = [one.name for one in found if one.has_staging]
+    deployed = _in_use(hub)
+    found = list(dict.fromkeys(one.group for one in deployed))
+    staging = [one.group for one in deployed if one.is_staging]
     if staging:
         yield f"Check the staging hubs ({first_of(staging, _MOST_NAMED)}): a user can sign in and start a server"
     remote = (name for name in PRODUCTION if hub.git.read("for-each-ref", "--count=1", f"refs/remotes/*/{name}"))
@@ -180,7 +152,7 @@ def _shown_by(
     if production != base:
         yield f"{'Once they work' if staging else 'After that'}, open a pull request from {base} into {production}"
     elif found:
-        yield f"Deploy {first_of([one.name for one in found], _MOST_NAMED)}"
+        yield f"Deploy {first_of(found, _MOST_NAMED)}"
     else:
         yield "Deploy as usual"
 
@@ -195,6 +167,19 @@ def _left_by_hand(hub: Hub, version: str) -> Iterator[str]:
         yield f"Move the {hub.requirement.name} chart that you deploy to {version}"
     for image in (one for one in hub.images if not hub.values_places(one)):
         yield f"Set the new tag of {image.spec.name} in the values that you deploy: no file here names it"
+
+
+def _in_use(hub: Hub) -> list[Deployment]:
+    """Return hubploy's deployments that use the hub's chart: the values are what ties one to it.
+
+    hubploy is told the chart when it is called (https://github.com/berkeley-dsep-infra/hubploy#repository-structure).
+    """
+    found = of_hubploy(hub)
+    paths = dict.fromkeys(path for one in found for path in one.values)
+    search = ("grep", "-zlG", "--no-color", "--no-recurse-submodules", "-e", f"^{hub.requirement.key}:", "--", *paths)
+    telling = set(hub.git.ask(*search).names) if paths else set()
+    groups = {one.group for one in found if not telling.isdisjoint(one.values)}
+    return [one for one in found if one.group in groups]
 
 
 def _file_at(hub: Hub, path: str) -> str:

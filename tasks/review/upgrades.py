@@ -72,7 +72,7 @@ def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere
     crossed = upgrades_between(before, after)
     if not crossed:
         return ()
-    chart = hub.requirement.alias or hub.requirement.name
+    chart = hub.requirement.key
     files = tuple(_values_files(hub, chart))
     sizes = accumulate(len(data) for _, data in files)
     read = [file for file, size in zip(files[:MOST_FILES], sizes, strict=False) if size <= MOST_BYTES]

@@ -63,6 +63,7 @@ _NO_RIGHT = ("permission denied while trying to connect to the docker",)
 _NO_HELPER = ("error getting credentials", "executable file not found")
 _MISSING = ": not found"
 _TOO_OFTEN = ("toomanyrequests", "429 too many requests")
+_REQUEST = re.compile(r'failed to do request: \w+ "[^"]*": ')
 _DENIED = r"\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials"
 _NO_ANSWER = (
     *("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do"),
@@ -317,6 +318,8 @@ def registry_fault(output: Output, host: str) -> Fault:
         hint = f"wait, and run it again; signed-in users get a higher limit: docker login {host}"
         return Unreachable(f"the registry's rate limit is reached: {words}", where=host, hint=hint)
     scheme = "http" if Reference(f"{host}/any").on_loopback else "https"
+    # The same for all images of the registry.
+    words = _REQUEST.sub("", words)
     return Unreachable(f"cannot reach the registry: {words}", where=host, hint=f"curl -I {scheme}://{host}/v2/")
 
 

@@ -42,8 +42,15 @@ def test_hubploys_deployments_have_the_common_values_first(tmp_path: Path) -> No
             (f"{config}/common.yaml", f"{config}/prod.yaml", "deployments/edx/secrets/prod.yaml"),
             "edx-prod",
             "edx-prod",
+            group="edx",
         ),
-        Deployment("edx-staging", (f"{config}/common.yaml", f"{config}/staging.yaml"), "edx-staging", "edx-staging"),
+        Deployment(
+            "edx-staging",
+            (f"{config}/common.yaml", f"{config}/staging.yaml"),
+            "edx-staging",
+            "edx-staging",
+            group="edx",
+        ),
     )
 
 
@@ -53,7 +60,7 @@ def test_without_any_it_is_the_chart_with_its_own_values(tmp_path: Path) -> None
 
 def test_those_that_the_settings_name_are_all_there_are(tmp_path: Path) -> None:
     said = (DeploymentSetting("edx", ("edx.yaml",)), DeploymentSetting("ucb", (), "hubs", "ucb-hub"))
-    hub = hub_with(tmp_path, HUBPLOY, Settings(deployments=said))
+    hub = hub_with(tmp_path, {**HUBPLOY, "edx.yaml": "jupyterhub: {}\n"}, Settings(deployments=said))
     assert deployments(hub) == (
         Deployment("edx", ("edx.yaml",), "edx", "edx"),
         Deployment("ucb", (), "hubs", "ucb-hub"),
@@ -63,6 +70,7 @@ def test_those_that_the_settings_name_are_all_there_are(tmp_path: Path) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest(tmp_path: Path) -> None:
     hub = hub_with(tmp_path, HUBPLOY)
     assert [one.name for one in deployments(hub, ["edx-staging"])] == ["edx-staging"]
+    assert [one.name for one in deployments(hub, ["edx"])] == ["edx-prod", "edx-staging"]
     with pytest.raises(Unusable, match="there is no deployment edx-stagin") as caught:
         deployments(hub, ["edx-stagin"])
     assert caught.value.hint == "did you mean --deployment edx-staging?"

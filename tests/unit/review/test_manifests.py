@@ -120,6 +120,11 @@ def test_a_secret_changes_where_a_key_comes_or_goes() -> None:
     assert compare(before, after, "1", "2").changed == {"Secret/hub": (Change(("data", "b"), None, "***"),)}
 
 
+def test_a_checksum_in_a_comment_is_no_change() -> None:
+    job = 'kind: Job\nmetadata: {name: hook}\nspec:\n  args:\n    # "%s" != ""\n    - one\n'
+    assert compare(job % ("1a" * 32), job % ("2b" * 32), "1", "2") == Difference()
+
+
 def test_equal_renderings_do_not_differ() -> None:
     assert compare(OLD, OLD, "3.2.1", "3.2.1") == Difference()
 
@@ -189,7 +194,7 @@ def test_long_differences_are_cut_at_a_lines_end() -> None:
     assert len("\n".join(lines)) < 21_000
     fence = lines.index("```", lines.index("```diff") + 1)
     assert lines[fence - 1].startswith("# and ")
-    assert lines[fence - 1].endswith(" more lines: hubpress preview")
+    assert lines[fence - 1].endswith(" more lines: hubpress preview --to 3.3.8")
     assert lines[fence + 1 :] == ["", "</details>", ""]
 
 
@@ -211,5 +216,5 @@ def test_a_refused_value_is_a_refusal_unless_it_is_accepted() -> None:
     assert list(told.warnings()) == [
         "in the cluster, edx-prod: the new chart refuses the values",
         "3.3.8 refuses deployments/edx/config/prod.yaml:3: jupyterhub.hub: additional properties 'x' not allowed",
-        "the differences: invoke preview",
+        "the differences: invoke preview --to 3.3.8",
     ]

@@ -7,10 +7,11 @@ import pytest
 from tasks.core import yaml_tree
 from tasks.core.faults import Unusable
 from tasks.core.settings import read_settings, section_of
+from tasks.repo.deployments import of_hubploy
 from tasks.repo.hub import Hub as OpenHub
 from tasks.repo.hub import open_hub
 from tasks.repo.remotes import Remotes, Review
-from tasks.review.team import StagedDeployment, deployments_in_use, next_steps
+from tasks.review.team import next_steps
 from tasks.tools.git import Git
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
@@ -76,9 +77,10 @@ def test_the_deployments_that_use_the_chart(hub: Hub) -> None:
     deployed(hub, "one", staging=False)
     deployed(hub, "other", values="binderhub: {jupyterhub: {}}\n")
     deployed(hub, "{{cookiecutter.hub_name}}")
+    assert [one.name for one in of_hubploy(opened(hub))] == ["one", "other-prod", "other-staging"]
     hub.write("deployments/untracked/hubploy.yaml", "")
     hub.write("deployments/untracked/config/common.yaml", VALUES)
-    assert deployments_in_use(opened(hub)) == (StagedDeployment("one", has_staging=False),)
+    assert next_steps(opened(hub), into("main"))[-1] == "Deploy one"
     hub.git("clean", "-dfq")
     deployed(hub, *(f"hub{number}" for number in range(9)), staging=False)
     assert next_steps(opened(hub), into("main"))[-1] == (

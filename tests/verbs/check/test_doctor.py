@@ -7,7 +7,8 @@ import pytest
 from tasks.checks import machine
 from tasks.checks.machine import MachineFinding, examine
 from tests.support.cli import run_task
-from tests.support.hubs import Hub
+from tests.support.hubs import ON_GITHUB, Hub
+from tests.support.layouts import make_2i2c_like
 
 from .machines import FIT, write_tool
 from .places import everything
@@ -173,6 +174,38 @@ def test_what_is_missing_and_not_needed_is_no_fault(tools: Path, settled: Hub) -
     told = {tool["name"]: tool for tool in report["tools"]}
     assert told["git"] == {"name": "git", "version": "2.39.5", "ok": True, "needed": True, "hint": None}
     assert (told["gh"]["ok"], told["gh"]["needed"]) == (False, False)
+
+
+def test_a_remote_that_does_not_answer_and_gh_signed_out_are_told_with_the_command(tools: Path, settled: Hub) -> None:
+    write_tool(tools, "gh", f"[ $1 = auth ] && exit 1\n{FIT['gh']}")
+    settled.git("remote", "set-url", "origin", ON_GITHUB)
+    settled.git("config", "url./no/such/folder.insteadOf", ON_GITHUB)
+    result = run_task("doctor", cwd=settled.path)
+    assert (result.code, result.err) == (0, ""), result
+    rows = {name: words for mark, name, words in (line.split(maxsplit=2) for line in result.out.splitlines())}
+    assert rows["remote"].startswith("origin         cannot reach the remote: ")
+    assert rows["remote"].endswith("; for --push: git ls-remote origin")
+    assert [line.split(maxsplit=3) for line in result.out.splitlines() if "gh auth" in line] == [
+        ["-", "sign-in", "github.com", "gh is not signed in; for --pr: gh auth login --hostname github.com"]
+    ]
+    write_tool(tools, "gh", FIT["gh"])
+    assert "gh is signed in" in run_task("doctor", cwd=settled.path).out
+
+
+def test_a_registry_that_does_not_answer_is_told_once(tools: Path, tmp_path: Path) -> None:
+    hub = make_2i2c_like(tmp_path / "hub", registry="registry.example")
+    request = 'Head "https://registry.example/v2/$4/manifests/x"'
+    said = f"echo 'ERROR: failed to do request: {request}: dial tcp: no such host' >&2; exit 1"
+    write_tool(tools, "docker", f"case $1$2 in image*|buildximagetools) {said} ;; esac\n{FIT['docker']}")
+    lines = run_task("doctor", cwd=hub.path).out.splitlines()
+    words = "cannot reach the registry: dial tcp: no such host"
+    assert [line for line in lines if "registry.example" in line and "hint" not in line] == [
+        f"FAULT  registry registry.example  {words}"
+    ]
+    shown = run_task("status", "--json", cwd=hub.path)
+    assert shown.code == 0, shown
+    not_checked = shown.json["not_checked"]
+    assert len([one for one in not_checked if one["message"].endswith(f"{words} (registry.example)")]) == 1
 
 
 @pytest.mark.usefixtures("tools")

@@ -16,6 +16,7 @@ from .places import DOCKERFILE, VALUES, check, consistent, image_name, pinned_ta
 ELSEWHERE = {
     "base-images-differ",
     "context-missing",
+    "kubernetes-too-old",
     "pin-older-than-base",
     "values-invalid",
     "unsigned",

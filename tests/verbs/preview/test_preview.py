@@ -6,13 +6,31 @@ from typing import Any
 
 import pytest
 
+from tests.support.charts import write_real_repository
 from tests.support.cli import run_task
 from tests.support.gh import StandInGh
 from tests.support.hubs import ON_GITHUB, Hub, at
+from tests.support.layouts import make_2i2c_like
 from tests.support.machine import HELMS
 
 from .worlds import DEPLOYMENTS, PLANTED
 
+RESTARTS = "the hub image changes too, and the hub restarts"
+PROD = "deployments/school1/config/prod.yaml"
+DASKHUB = """\
+apiVersion: v2
+name: daskhub
+version: 0.1.0
+dependencies:
+- {name: basehub, version: 0.1.0, repository: "file://../basehub"}
+"""
+CLUSTER = """\
+name: carbonplan
+hubs:
+  - name: prod
+    helm_chart: daskhub
+    helm_chart_values_files: [prod.values.yaml, enc-prod.secret.values.yaml]
+"""
 ALL = [f"{name}-{environment}" for name in DEPLOYMENTS for environment in ("prod", "staging")]
 # What 3.3.8 changes besides versions: it names the images of its own release.
 TO_3_3_8 = [
@@ -132,7 +150,104 @@ def test_a_deployment_that_the_base_branch_does_not_have_is_not_compared(small: 
     assert found.out.splitlines()[2:] == [
         "edx: not compared",
         "  not compared, main cannot be rendered: it has none of the values files",
+        "",
+        "the hub image changes too, and the hub restarts",
     ]
+
+
+@pytest.mark.helm
+@pytest.mark.usefixtures("helm")
+def test_values_that_are_not_committed_are_named(small: Hub) -> None:
+    small.edit(PROD, "  ingress:", "  ingres:")
+    small.write("edx.yaml", "jupyterhub: {}\n")
+    small.write(
+        "invoke.yaml", f"hub: {{deployments: [{{name: prod, values: [{PROD}]}}, {{name: edx, values: [edx.yaml]}}]}}"
+    )
+    found = run_task("preview", "--to", "3.3.8", cwd=small.path)
+    assert found.code == 0, found
+    lines = found.out.splitlines()
+    assert lines[2] == "prod: 4 changed"
+    assert lines[-6:-2] == ["edx: not compared", "  not compared, edx.yaml is not committed", "", RESTARTS]
+    assert lines[-1] == f"not committed, so not in this preview: {PROD}, edx.yaml"
+    small.git("add", "--all")
+    small.commit("Misspell a value")
+    assert run_task("preview", "--to", "3.3.8", cwd=small.path).code == 1
+
+
+@pytest.mark.parametrize("told", ["by cluster.yaml", "by the setting", "by cluster.yaml, for the setting's values"])
+@pytest.mark.helm
+@pytest.mark.usefixtures("helm")
+def test_a_deployment_of_a_chart_that_wraps_the_hubs_is_rendered_with_that(tmp_path: Path, told: str) -> None:
+    charts = write_real_repository(tmp_path / "charts")
+    hub = make_2i2c_like(tmp_path / "hub", chart_repository=charts.as_uri())
+    daskhub, carbonplan = "helm-charts/daskhub", "config/clusters/carbonplan"
+    hub.write(f"{daskhub}/Chart.yaml", DASKHUB)
+    hub.write(f"{daskhub}/values.yaml", "basehub:\n  jupyterhub:\n    cull: {enabled: true}\n")
+    hub.write(f"{daskhub}/templates/one.yaml", "kind: ConfigMap\nmetadata: {name: dask}\n")
+    hub.write(f"{carbonplan}/prod.values.yaml", "basehub:\n  jupyterhub:\n    hub:\n      allowNamedServer: true\n")
+    values, name = f"values: [{carbonplan}/prod.values.yaml]", "carbonplan-prod"
+    if "cluster.yaml" in told:
+        hub.write(f"{carbonplan}/cluster.yaml", CLUSTER)
+    if "setting" in told:
+        chart = f", chart: {daskhub}" if told == "by the setting" else ""
+        hub.write("invoke.yaml", f"hub: {{deployments: [{{name: {name}, {values}{chart}}}]}}\n")
+    hub.commit("Add a deployment of another chart")
+    hub.git("push", "--quiet")
+    found = run_task("preview", "--to", "3.3.8", cwd=hub.path)
+    assert found.code == 1, found
+    place_of_it = f"{carbonplan}/prod.values.yaml:4"
+    assert found.out.splitlines()[2:4] == [
+        f"{name}: the new chart refuses the values",
+        f"  {place_of_it}: basehub.jupyterhub.hub: additional properties 'allowNamedServer' not allowed",
+    ]
+    (problem,) = invalid(hub)
+    assert place(problem) == f"{carbonplan}/prod.values.yaml:4"
+    hub.edit(f"{carbonplan}/prod.values.yaml", "allowNamedServer:", "allowNamedServers:")
+    hub.commit("Correct it")
+    hub.git("push", "--quiet")
+    found = run_task("preview", "--to", "3.3.8", "--deployment", name, cwd=hub.path)
+    assert found.code == 0, found
+    assert found.out.splitlines()[2].endswith(" changed")
+
+
+@pytest.mark.helm
+@pytest.mark.usefixtures("helm")
+def test_a_chart_whose_own_dependencies_do_not_answer_leaves_the_other_deployments(tmp_path: Path) -> None:
+    charts = write_real_repository(tmp_path / "charts")
+    hub = make_2i2c_like(tmp_path / "hub", chart_repository=charts.as_uri())
+    hub.write(
+        "helm-charts/daskhub/Chart.yaml",
+        f"{DASKHUB}- {{name: dask-gateway, version: 1.0.0, repository: 'http://127.0.0.1:1/'}}\n",
+    )
+    hub.write("invoke.yaml", "hub: {deployments: [{name: dask, chart: daskhub}, {name: base}]}\n")
+    hub.commit("Add a deployment of another chart")
+    hub.git("push", "--quiet")
+    lines = run_task("preview", "--to", "3.3.8", cwd=hub.path).out.splitlines()
+    assert lines[2:3] == ["dask: not compared"]
+    assert lines[3].startswith("  not compared, helm pull dask-gateway: ")
+    assert [line for line in lines if line.startswith("base: ")] == ["base: 4 changed"]
+    not_checked = [one["message"] for one in run_task("status", "--json", cwd=hub.path).json["not_checked"]]
+    assert any(one.startswith("whether jupyterhub 3.2.1 takes the values of dask: helm pull") for one in not_checked)
+
+
+def test_a_chart_that_does_not_wrap_the_hubs_is_refused(small: Hub) -> None:
+    small.write("invoke.yaml", "hub: {deployments: [{name: edx, chart: node-placeholder}]}\n")
+    found = run_task("preview", cwd=small.path)
+    assert found.code == 2, found
+    assert found.err.splitlines() == [
+        "error: hub.deployments: no chart node-placeholder depends on the hub's chart by file:// (invoke.yaml)",
+        "hint: name its folder there; the hub's own chart needs no name",
+    ]
+
+
+def test_a_version_of_kubernetes_that_is_none(small: Hub) -> None:
+    for wrong in ("abc", "1.2x", "1"):
+        found = run_task("preview", "--kube-version", wrong, cwd=small.path)
+        assert found.code == 2, found
+        assert found.err.splitlines() == [
+            f"error: '{wrong}' is not a version of Kubernetes (--kube-version)",
+            "hint: --kube-version 1.30",
+        ]
 
 
 def test_without_helm_it_says_how_to_get_it(hub: Hub, without_helm: Path) -> None:
@@ -147,13 +262,16 @@ def test_without_helm_it_says_how_to_get_it(hub: Hub, without_helm: Path) -> Non
 # -- values that the pinned chart refuses, found by ``check`` and ``status`` with the real helm, 3 and 4
 
 
-PROD = "deployments/school1/config/prod.yaml"
 BY_REFERENCE = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
 
 
-def invalid(hub: Hub, task: str = "check", **env: str) -> list[dict[str, Any]]:
+def invalid(hub: Hub, task: str = "status", **env: str) -> list[dict[str, Any]]:
+    return found_here(hub, "values-invalid", task, **env)
+
+
+def found_here(hub: Hub, code: str, task: str = "status", **env: str) -> list[dict[str, Any]]:
     found = run_task(task, "--json", cwd=hub.path, env=env)
-    return [one for one in found.json["problems"] if one["code"] == "values-invalid"]
+    return [one for one in found.json["problems"] if one["code"] == code]
 
 
 def place(problem: dict[str, Any]) -> str:
@@ -180,7 +298,7 @@ def test_a_value_that_the_chart_refuses_is_a_fault_before_it_is_committed(
     assert problem["message"].startswith("jupyterhub 3.2.1 refuses the values of school1-prod: ")
     assert words in problem["message"]
     assert (problem["severity"], problem["hint"]) == ("fault", BY_REFERENCE)
-    assert invalid(small, "status") == [problem]
+    assert invalid(small, "check") == [problem]
 
 
 @pytest.mark.helm
@@ -195,9 +313,13 @@ def test_a_value_that_all_share_is_told_once(small: Hub) -> None:
 @pytest.mark.usefixtures("helm")
 def test_a_values_file_that_the_settings_name_and_that_is_missing(small: Hub) -> None:
     small.write("invoke.yaml", "hub: {deployments: [{name: edx, values: [edx.yaml]}]}\n")
-    (problem,) = invalid(small)
-    assert problem["path"] == "edx.yaml"
-    assert problem["message"] == "jupyterhub 3.2.1 refuses the values of edx: the values file is missing"
+    for task in ("check", "preview"):
+        found = run_task(task, cwd=small.path)
+        assert found.code == 2, found
+        assert found.err.splitlines() == [
+            "error: hub.deployments names edx.yaml, which does not exist (invoke.yaml)",
+            "hint: correct the values of edx there",
+        ]
 
 
 @pytest.mark.helm
@@ -213,10 +335,12 @@ def test_a_chart_whose_folder_has_another_name(small: Hub) -> None:
 @pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 def test_a_cluster_that_is_too_old_for_the_pinned_release(small: Hub) -> None:
-    (problem,) = invalid(small, INVOKE_HUB_KUBERNETES="1.22")
+    (problem,) = found_here(small, "kubernetes-too-old", INVOKE_HUB_KUBERNETES="1.22")
     assert place(problem) == "hub/requirements.yaml:4"
-    assert problem["message"].endswith(": 3.2.1 needs Kubernetes 1.23 or newer, and the cluster has 1.22")
-    assert invalid(small, INVOKE_HUB_KUBERNETES="1.23") == []
+    assert problem["message"] == "3.2.1 needs Kubernetes 1.23 or newer, and the cluster has 1.22"
+    assert problem["hint"] == "upgrade the cluster, or correct hub.kubernetes"
+    assert invalid(small, INVOKE_HUB_KUBERNETES="1.22") == []
+    assert found_here(small, "kubernetes-too-old", INVOKE_HUB_KUBERNETES="v1.23.4-gke.1") == []
 
 
 @pytest.mark.helm

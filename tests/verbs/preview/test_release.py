@@ -9,6 +9,7 @@ from tests.support.cli import Result, run_task
 from tests.support.hubs import Hub
 
 pytestmark = pytest.mark.engine
+INTENDED = "if it is intended, in invoke.yaml: hub: {accept:"
 REFUSED = "deployments/school1/config/prod.yaml:2"
 
 
@@ -19,11 +20,14 @@ def planned(hub: Hub, *flags: str) -> Result:
 @pytest.mark.helm
 @pytest.mark.usefixtures("helm")
 def test_it_says_what_changes_right_before_the_question(buildable: Hub) -> None:
+    buildable.edit("deployments/school1/config/prod.yaml", "  ingress:", "  ingres:")
     plan = planned(buildable)
     assert plan.code == 0, plan
-    assert [line.strip() for line in plan.out.splitlines()[-2:]] == [
+    assert [line.strip() for line in plan.out.splitlines()[-4:]] == [
+        "! the hub image changes too, and the hub restarts",
+        f"! not committed, so not in this preview: {REFUSED.removesuffix(':2')}",
         "! in the cluster, school1-prod, school1-staging: 4 changed",
-        "! the differences: invoke preview",
+        "! the differences: invoke preview --to 3.3.8",
     ]
 
 
@@ -50,6 +54,25 @@ def test_refused_values_are_a_warning_before_the_question_and_stop_a_release_tha
     buildable.commit("Accept it")
     buildable.git("push", "--quiet")
     assert planned(buildable, "--yes").code == 0
+
+
+@pytest.mark.helm
+@pytest.mark.usefixtures("helm")
+def test_a_cluster_that_is_too_old_is_not_accepted_with_the_values_that_the_chart_refuses(buildable: Hub) -> None:
+    buildable.write("invoke.yaml", 'hub: {kubernetes: "1.22", accept: [values-invalid]}\n')
+    buildable.commit("Use an old cluster")
+    buildable.git("push", "--quiet")
+    told = "3.3.8 needs Kubernetes 1.23 or newer, and the cluster has 1.22"
+    asked = planned(buildable)
+    assert asked.code == 0, asked
+    assert "! in the cluster, school1-prod, school1-staging: the cluster's Kubernetes is too old" in asked.out
+    assert f"! hub/requirements.yaml:4: {told}" in asked.out
+    refused = planned(buildable, "--yes")
+    assert refused.code == 1, refused
+    assert refused.err.splitlines()[-2:] == [
+        f"error: {told} (hub/requirements.yaml:4)",
+        f"hint: upgrade the cluster, or correct hub.kubernetes; {INTENDED} [kubernetes-too-old]}}",
+    ]
 
 
 @pytest.mark.helm
