@@ -12,20 +12,20 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, takewhile
 from typing import Any, NamedTuple, TypeAlias
 
 from ..core.faults import Unusable, nearest
 from ..core.names import Reference
-from ..core.settings import FILE
+from ..core.settings import FILE, ValuesTarget
 from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
 from .charts import requirements
 from .files import join
 from .hub import Hub, HubImage
 from .secrets import is_encrypted
-from .values import TAG_KEY
+from .values import TAG_KEY, values_setting
 
 HUBPLOY_FILE = "hubploy.yaml"
 _COMMON = "common"
@@ -153,6 +153,12 @@ def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
         if key is not None:
             found.setdefault(key, []).append(one)
     return found
+
+
+def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:
+    """Return the lines for invoke.yaml that let builds write ``unmoved`` too."""
+    setting = values_setting(hub.settings.values, (ValuesTarget(one.file, one.path) for one in unmoved))
+    return f"let builds move it: {setting} in {FILE}"
 
 
 def faulty_files(hub: Hub) -> Iterator[FaultyFile]:
