@@ -168,11 +168,9 @@ def _unmoved_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
             ours = PinnedImage(image.spec.name, one.reference.tag, 0, one.reference.digest)
             if not pinned:
                 for found in _tag_problems(hub, image, one.where, ours):
-                    is_problem = isinstance(found, Problem)
-                    message = f"{found.message}; no build writes {key} here"
-                    yield (
-                        Problem(Code.VALUES_DIFFER, one.where, message, hint, Severity.WARNING) if is_problem else found
-                    )
+                    what = found.message if isinstance(found, Problem) else f"the tag is {_version(ours)}"
+                    message = f"{what}; no build writes {key} here"
+                    yield Problem(Code.VALUES_DIFFER, one.where, message, hint, Severity.WARNING)
             elif pinned[0].tag not in (None, ours.tag):
                 message = f"{key} is pinned to {_version(ours)} here and to {pinned[0].tag} elsewhere"
                 yield Problem(Code.VALUES_DIFFER, one.where, message, hint, Severity.WARNING)

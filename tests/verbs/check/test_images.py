@@ -9,7 +9,7 @@ from tasks.repo.deployments import unmoved_images
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
 from tests.support.cli import run_task
-from tests.support.hubs import NO_REGISTRY, Hub
+from tests.support.hubs import NO_REGISTRY, Hub, make_repository
 from tests.support.layouts import make_2i2c_like
 from tests.support.registry import private_registry
 
@@ -199,6 +199,18 @@ hub:
     released.edit("invoke.yaml", "config/clusters/a/*", "config/clusters/*")
     problem = next(one for one in check(released, "--offline", "--json").json["problems"])
     assert (problem["code"], problem["severity"]) == ("values-commit-gone", "accepted")
+
+
+def test_an_image_without_a_chart_whose_values_no_setting_names(tmp_path: Path) -> None:
+    files = {
+        "image/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.3.8\n",
+        "config.yaml": "hub:\n  image:\n    name: registry.example/us/hub\n    tag: 1.2.0\n",
+        "invoke.yaml": "hub: {images: [{context: image, name: registry.example/us/hub}]}\n",
+    }
+    (problem,) = check(make_repository(tmp_path / "hub", files), "--offline", "--json").json["problems"]
+    assert (problem["code"], problem["path"], problem["line"]) == ("values-differ", "config.yaml", 4)
+    assert problem["message"] == "the tag is 1.2.0; no build writes hub here"
+    assert "hub: {values: [{file: config.yaml, path: hub.image}]}" in problem["hint"]
 
 
 def test_an_image_that_only_clusters_name_is_not_called_unused(tmp_path: Path) -> None:
