@@ -146,6 +146,7 @@ def named_in_clusters(hub: Hub, image: str) -> None:
         hub.write(f"config/clusters/{name}.values.yaml", text)
     hub.write(".github/workflows/test.yaml", f"jobs: {{a: {{image: {{name: {image}, tag: old}}}}}}\n")
     hub.write("notes.yaml", f"{{{{ not YAML, with {image}\n")
+    hub.write("odd.yaml", f"{{: &a {{image: {{name: {image}, tag: old}}}}, a.b: {{<<: *a}}}}\n")
     hub.commit("Name the image for the clusters")
 
 
@@ -245,3 +246,14 @@ def test_values_in_the_section_of_a_chart_that_depends_on_the_hubs_are_looked_at
     (missing,) = check(released, "--json").json["problems"]
     assert (missing["code"], missing["path"], missing["line"]) == ("image-missing", file, 4)
     assert missing["message"].startswith(f"basehub.jupyterhub.singleuser.image names {there}:gone, ")
+
+
+def test_values_behind_a_link_or_an_alias_are_the_places_that_builds_write(settled: Hub) -> None:
+    """What a build writes there is not told as an image that no build writes."""
+    (settled.path / "shared").mkdir()
+    (settled.path / VALUES).rename(settled.path / "shared/values.yaml")
+    (settled.path / VALUES).symlink_to("../shared/values.yaml")
+    settled.edit("shared/values.yaml", "    image:\n", "    image: &hub\n")
+    settled.write("shared/values.yaml", settled.read("shared/values.yaml") + "other:\n  image: *hub\n")
+    settled.commit("Share the values")
+    assert unmoved_images(open_hub(read_settings({}), Git(settled.path))) == {}
