@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator
+from itertools import chain
 
 from ..core.faults import DOOR, Refused
 from ..core.names import Reference
 from ..core.output import first_of
-from ..core.settings import CHARTPRESS, FILE, ValuesTarget
+from ..core.settings import CHARTPRESS
 from ..core.yaml_tree import Data, parse
 from ..image.inputs import arguments_of, counted_paths
 from ..image.tag import HEAD, history_of, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
 from ..repo.charts import requirements
-from ..repo.deployments import faulty_files, staying_commands, unmoved_images
+from ..repo.deployments import faulty_files, how_to_move, staying_commands, unmoved_images
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage, without_effect
 from ..repo.pins import Kind, Lock
-from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace, values_setting
+from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
 from ..repo.yaml_edit import reach, text_at
 from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 
@@ -160,23 +161,19 @@ def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem | U
 def _unmoved_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
     """Yield the places besides those that builds write that name a hub image, and another one than is used."""
     unmoved = unmoved_images(hub)
-    targets = (ValuesTarget(one.file, one.path) for some in unmoved.values() for one in some)
-    setting = values_setting(hub.settings.values, targets)
-    hint = f"take it out, or let builds move it: {setting} in {FILE}"
+    hint = f"take it out, or {how_to_move(hub, chain.from_iterable(unmoved.values()))}"
     for image in (image for image in hub.images if image.spec.key in unmoved):
         key, pinned = image.spec.key, [*hub.pinned(image).values()]
-        tag = pinned[0].tag if pinned else None
         for one in unmoved[key]:
-            where, ours = one.where, PinnedImage(image.spec.name, one.reference.tag, 0, one.reference.digest)
-            if tag and ours.tag != tag:
-                message = f"{key} is pinned to {_version(ours)} here and to {tag} elsewhere"
-                yield Problem(Code.VALUES_DIFFER, where, message, hint, Severity.WARNING)
-            for found in () if pinned else _tag_problems(hub, image, where, ours):
-                if isinstance(found, Problem):
-                    message = f"{found.message}; no build writes {key} here"
-                    yield found._replace(message=message, hint=hint, severity=Severity.WARNING)
-                else:
-                    yield found
+            ours = PinnedImage(image.spec.name, one.reference.tag, 0, one.reference.digest)
+            if not pinned:
+                for found in _tag_problems(hub, image, one.where, ours):
+                    what = found.message if isinstance(found, Problem) else f"the tag is {_version(ours)}"
+                    message = f"{what}; no build writes {key} here"
+                    yield Problem(Code.VALUES_DIFFER, one.where, message, hint, Severity.WARNING)
+            elif pinned[0].tag not in (None, ours.tag):
+                message = f"{key} is pinned to {_version(ours)} here and to {pinned[0].tag} elsewhere"
+                yield Problem(Code.VALUES_DIFFER, one.where, message, hint, Severity.WARNING)
 
 
 def _deployment_problems(hub: Hub) -> Iterator[Problem | Unchecked]:

@@ -9,12 +9,12 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, NamedTuple
 
-from ..core.faults import DOOR, Refused
+from ..core.faults import Refused
 from ..core.names import Reference
 from ..core.output import first_of
 from ..core.plan import Values
 from ..core.settings import VALUES_DIFFER, BuildOptions
-from ..repo.deployments import NamedImage, unmoved_images
+from ..repo.deployments import NamedImage, how_to_move, unmoved_images
 from ..repo.hub import Hub, HubImage, layout_warnings
 from ..tools import docker
 from ..tools.command import current_folder
@@ -166,7 +166,7 @@ class Build:
             *self._base_warnings(),
             *(f"no values file uses {key}" for key in unused),
             *self.spared,
-            *(line for key, places in unmoved.items() for line in self._unmoved(key, places)),
+            *self._unmoved_warnings(unmoved),
         )
 
     @property
@@ -231,11 +231,13 @@ class Build:
             *({"name": spec.key, "repository": spec.name, **skipped} for spec in others),
         ]
 
-    def _unmoved(self, key: str, places: Sequence[NamedImage]) -> Iterator[str]:
+    def _unmoved_warnings(self, unmoved: Mapping[str, Sequence[NamedImage]]) -> Iterator[str]:
         accepted = self.hub.settings.accept
-        left = [one.file for one in places if not any(entry.covers(VALUES_DIFFER, one.file) for entry in accepted)]
-        if left:
-            yield f"{key} is also named by {first_of(left, _MOST_NAMED)}, where no build writes it: {DOOR} check"
+        for key, places in unmoved.items():
+            left = [one for one in places if not any(entry.covers(VALUES_DIFFER, one.file) for entry in accepted)]
+            if left:
+                files = first_of([one.file for one in left], _MOST_NAMED)
+                yield f"{key} is also named by {files}, where no build writes it; {how_to_move(self.hub, left)}"
 
     def _base_warnings(self) -> Iterator[str]:
         local = dict.fromkeys(one.base.reference for one in self.images if one.base.found.digest is None)

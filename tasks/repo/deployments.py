@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, pairwise, takewhile
 from typing import Any, NamedTuple, TypeAlias
@@ -24,27 +24,25 @@ from typing import Any, NamedTuple, TypeAlias
 from ..core.faults import Unusable, nearest
 from ..core.names import Reference
 from ..core.safe_files import is_inside
-from ..core.settings import FILE, DeploymentSetting
+from ..core.settings import FILE, DeploymentSetting, ValuesTarget
 from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
 from ..releases.versions import parse_version
 from .charts import requirements
-from .files import join
+from .files import behind_links, join
 from .hub import Hub, HubImage
 from .layout import last_part
 from .pins import Kind
 from .secrets import is_encrypted
-from .values import TAG_KEY, quoted
+from .values import NAME_KEYS, TAG_KEY, quoted, values_setting
 
 HUBPLOY_FILE = "hubploy.yaml"
 LOCAL = "file://"
 _CLUSTER_FILE = "cluster.yaml"
 _COMMON, _STAGING = "common", "staging"
 _CONFIG = re.compile(r"(?P<folder>.+)/(?P<kind>config|secrets)/(?P<name>[^/]+)\.ya?ml")
-_IMAGE, _NAME, _EXTRA = "image", "name", "extraImages"
+_IMAGE, _EXTRA = "image", "extraImages"
 _SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
 _CONTAINERS = frozenset({"initContainers", "extraContainers", "init_containers", "extra_containers"})
-# A file without such a word names no image, and replaces no list that does.
-_TELLING = re.compile(rb"image|profile|container", re.IGNORECASE)
 # What a program is to fill in.
 _TEMPLATES = ("{", "$(")
 _DEEPEST, _MOST_SHARED, _MOST_MERGED = 24, 4, 16
@@ -236,7 +234,7 @@ def named_images(hub: Hub, chart_values: Data = None) -> Iterator[NamedImage]:
                 yield from _images(_merged([chart_values or {}, *some], {}), path, set())
     names = [Reference(image.spec.named) for image in hub.images if image.spec.named]
     for file in _files_with(hub, names):
-        found = _images(_tree_in(hub, file), (), set())
+        found = _images(_merged([_tree_in(hub, file)], {}), (), set())
         yield from (one for one in found if any(map(one.reference.same_repository, names)))
 
 
@@ -247,13 +245,22 @@ def lines_of(hub: Hub, image: HubImage) -> list[str]:
 
 def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
     """Return where values name hub images besides the places that a build writes, by the images' keys."""
-    own, found = {line for image in hub.images for line in lines_of(hub, image)}, dict[str, list[NamedImage]]()
-    for one in (one for one in dict.fromkeys(named_images(hub)) if one.where not in own):
-        named = (image.spec for image in hub.images if image.spec.named)
-        key = next((spec.key for spec in named if one.reference.same_repository(Reference(spec.name))), None)
-        if key is not None:
-            found.setdefault(key, []).append(one)
+    named = dict.fromkeys(named_images(hub))
+    own = {(place.file, place.path) for image in hub.images for place in hub.values_places(image)}
+    # What a line of ours stands for by an alias moves with it.
+    moved = {one.where for one in named if (behind_links(hub.git.folder, one.file), one.path) in own}
+    found: dict[str, list[NamedImage]] = {}
+    for spec in (image.spec for image in hub.images if image.spec.named):
+        left = (one for one in named if one.where not in moved)
+        if places := [one for one in left if one.reference.same_repository(Reference(spec.name))]:
+            found[spec.key] = places
     return found
+
+
+def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:
+    """Return the lines for invoke.yaml that let builds write ``unmoved`` too."""
+    setting = values_setting(hub.settings.values, (ValuesTarget(one.file, one.path) for one in unmoved))
+    return f"let builds move it: {setting} in {FILE}"
 
 
 def faulty_files(hub: Hub) -> Iterator[FaultyFile]:
@@ -261,8 +268,7 @@ def faulty_files(hub: Hub) -> Iterator[FaultyFile]:
     values = (path for one in deployments(hub) for path in one.values)
     matching = (path for one in hub.settings.values for path in hub.listing.matching.get(one.file, ()))
     for path in dict.fromkeys((*_marks(hub), *values, *matching)):
-        found = _tree(hub.files.read(path) or b"", path)
-        if isinstance(found, FaultyFile):
+        if isinstance(found := _read(hub, path), FaultyFile):
             yield found
 
 
@@ -284,10 +290,16 @@ def _sections(tree: _Tree, prefixes: Sequence[str]) -> Iterator[tuple[tuple[str,
 
 
 def _tree_in(hub: Hub, path: str) -> _Tree:
-    """Return what a values file holds; nothing where it is missing or faulty, or has no part in any image."""
-    data = hub.files.read(path)
-    tree = _tree(data, path) if data is not None and _TELLING.search(data) else {}
+    """Return what a values file holds; nothing where it is missing, encrypted or faulty."""
+    tree = _read(hub, path)
     return tree if isinstance(tree, dict) else {}
+
+
+def _read(hub: Hub, path: str) -> _Tree | FaultyFile:
+    try:
+        return _tree(hub.files.read(path) or b"", path)
+    except Unusable as fault:
+        return FaultyFile(path, fault.what, fault.hint, is_yaml=True)
 
 
 @lru_cache(maxsize=1024)
@@ -350,9 +362,10 @@ def _images(tree: _Tree, path: tuple[str, ...], seen: set[tuple[object, ...]]) -
             return
         seen.add((id(tree), path[-2:]))
         if isinstance(tree, dict) and (name == _IMAGE or above == _EXTRA):
-            yield from _image([tree.get(_NAME), tree.get(TAG_KEY)], path)
+            yield from _image([next(filter(None, map(tree.get, NAME_KEYS)), None), tree.get(TAG_KEY)], path)
         inside = tree.items() if isinstance(tree, dict) else ((str(at), one) for at, one in enumerate(tree))
-        for key, value in inside:
+        # No dotted path leads through a key with a dot.
+        for key, value in ((key, value) for key, value in inside if "." not in key):
             yield from _images(value, (*path, key), seen)
     elif name == _IMAGE and (above in _SPAWNER or (above.isdigit() and path[-3:-2] and path[-3] in _CONTAINERS)):
         yield from _image([tree], path)

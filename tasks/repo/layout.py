@@ -320,11 +320,8 @@ def no_hub_image(search: Search, layout: Layout) -> Unusable:
     there = [path for path in layout.dockerfiles if search.files.read(path) is not None]
     if search.dockerfiles and not there and not layout.charts:
         dockerfile = next(iter(search.dockerfiles))
-        context = search.context_of(dockerfile)
-        fields = f"context: {context}" + (
-            "" if dockerfile == join(context, "Dockerfile") else f", dockerfile: {dockerfile}"
-        )
-        hint = f"{dockerfile} inherits from z2jh's hub image: set {fields} in hub.images"
+        fields = f"context: {search.context_of(dockerfile)}, dockerfile: {dockerfile}"
+        hint = f"set it in hub.images: {fields}, which inherits from z2jh's hub image"
         return NotNamed("the Dockerfile is missing", where=", ".join(layout.dockerfiles), hint=hint)
     pinned = f" in {search.dependencies_of(folder)}" if folder else " that is deployed"
     return NotNamed(
@@ -458,7 +455,7 @@ def _named_elsewhere(search: Search, chart: BareChart) -> Unusable | None:
     names = search.naming(chart.values_path)
     found = [place for place, name in names.items() if name == next(iter(names.values()))]
     what = f"{chart.values_path} names no image there, but in {', '.join(place.file for place in found)}"
-    hint = f"set it in {FILE}: {values_setting(search.settings.values, found)}"
+    hint = f"set it in {FILE}: {values_setting((*search.settings.values, *found), ())}"
     return Unusable(what, where=chart.values_file, hint=hint) if found else None
 
 

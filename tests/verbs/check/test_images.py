@@ -9,7 +9,7 @@ from tasks.repo.deployments import unmoved_images
 from tasks.repo.hub import open_hub
 from tasks.tools.git import Git
 from tests.support.cli import run_task
-from tests.support.hubs import NO_REGISTRY, Hub
+from tests.support.hubs import NO_REGISTRY, Hub, make_repository
 from tests.support.layouts import make_2i2c_like
 from tests.support.registry import private_registry
 
@@ -146,6 +146,7 @@ def named_in_clusters(hub: Hub, image: str) -> None:
         hub.write(f"config/clusters/{name}.values.yaml", text)
     hub.write(".github/workflows/test.yaml", f"jobs: {{a: {{image: {{name: {image}, tag: old}}}}}}\n")
     hub.write("notes.yaml", f"{{{{ not YAML, with {image}\n")
+    hub.write("odd.yaml", f"{{: &a {{image: {{name: {image}, tag: old}}}}, a.b: {{<<: *a}}}}\n")
     hub.commit("Name the image for the clusters")
 
 
@@ -165,7 +166,7 @@ def test_clusters_that_keep_an_old_hub_image_are_all_named_and_the_hint_moves_th
     assert {one["hint"] for one in problems} == {f"take it out, or let builds move it: {setting} in invoke.yaml"}
     shown = run_task("--dry", "build", cwd=released.path)
     files = ", ".join(f"config/clusters/{name}.values.yaml" for name in CLUSTERS)
-    assert f"! hub is also named by {files}, where no build writes it: invoke check\n" in shown.out
+    assert f"! hub is also named by {files}, where no build writes it; let builds move it: {setting} in" in shown.out
     released.write("invoke.yaml", f"{setting}\n")
     assert check(released, "--offline", "--json").json["problems"][0]["severity"] == "fault"
     assert run_task("build", cwd=released.path).code == 0
@@ -201,11 +202,23 @@ hub:
     assert (problem["code"], problem["severity"]) == ("values-commit-gone", "accepted")
 
 
+def test_an_image_without_a_chart_whose_values_no_setting_names(tmp_path: Path) -> None:
+    files = {
+        "image/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.3.8\n",
+        "config.yaml": "hub:\n  image:\n    name: registry.example/us/hub\n    tag: 1.2.0\n",
+        "invoke.yaml": "hub: {images: [{context: image, name: registry.example/us/hub}]}\n",
+    }
+    (problem,) = check(make_repository(tmp_path / "hub", files), "--offline", "--json").json["problems"]
+    assert (problem["code"], problem["path"], problem["line"]) == ("values-differ", "config.yaml", 4)
+    assert problem["message"] == "the tag is 1.2.0; no build writes hub here"
+    assert "hub: {values: [{file: config.yaml, path: hub.image}]}" in problem["hint"]
+
+
 def test_an_image_that_only_clusters_name_is_not_called_unused(tmp_path: Path) -> None:
     hub = make_2i2c_like(tmp_path / "2i2c", version="3.3.8")
     named_in_clusters(hub, f"{NO_REGISTRY}/2i2c/dynamic-image-building-experiment")
     problems = [one for one in check(hub, "--offline", "--json").json["problems"] if "clusters" in one["path"]]
-    assert [one["code"] for one in problems] == ["values-commit-gone"] * 3
+    assert [(one["code"], one["severity"]) for one in problems] == [("values-differ", "warning")] * 3
     assert problems[0]["message"].endswith("; no build writes dynamic-image-building-experiment here")
     opened = open_hub(read_settings({}), Git(hub.path))
     assert [*unmoved_images(opened)] == ["dynamic-image-building-experiment"]
@@ -233,3 +246,14 @@ def test_values_in_the_section_of_a_chart_that_depends_on_the_hubs_are_looked_at
     (missing,) = check(released, "--json").json["problems"]
     assert (missing["code"], missing["path"], missing["line"]) == ("image-missing", file, 4)
     assert missing["message"].startswith(f"basehub.jupyterhub.singleuser.image names {there}:gone, ")
+
+
+def test_values_behind_a_link_or_an_alias_are_the_places_that_builds_write(settled: Hub) -> None:
+    """What a build writes there is not told as an image that no build writes."""
+    (settled.path / "shared").mkdir()
+    (settled.path / VALUES).rename(settled.path / "shared/values.yaml")
+    (settled.path / VALUES).symlink_to("../shared/values.yaml")
+    settled.edit("shared/values.yaml", "    image:\n", "    image: &hub\n")
+    settled.write("shared/values.yaml", settled.read("shared/values.yaml") + "other:\n  image: *hub\n")
+    settled.commit("Share the values")
+    assert unmoved_images(open_hub(read_settings({}), Git(settled.path))) == {}

@@ -1,8 +1,11 @@
 """What is misspelt in the settings, in chartpress.yaml and in markers is named, with the right word."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.hubs import Hub
+from tests.support.layouts import make_2i2c_like
 
 from .places import CHARTPRESS, REQUIREMENTS, VALUES, check, consistent, image_name, pin
 
@@ -91,7 +94,10 @@ def test_a_marker_that_names_almost_the_chart(settled: Hub) -> None:
         (
             "hub: {images: [{context: imags/hub, name: registry.example/us/hub}]}",
             "the Dockerfile is missing (imags/hub/Dockerfile)",
-            "images/hub/Dockerfile inherits from z2jh's hub image: set context: images/hub in hub.images",
+            (
+                "set it in hub.images: context: images/hub, dockerfile: images/hub/Dockerfile, "
+                "which inherits from z2jh's hub image"
+            ),
         ),
     ],
 )
@@ -152,3 +158,14 @@ def test_a_tag_that_stays_the_same_for_other_files_is_not_called_consistent(sett
     result = check(settled, "--offline")
     what = "not checked: whether hub:1.4.0 is current: hub.tag has neither {commit} nor {content}\n"
     assert (result.code, result.out.startswith(what)) == (0, True), (result, REQUIREMENTS)
+
+
+def test_a_wrong_dockerfile_path_below_the_top_is_named_as_chartpress_reads_it(tmp_path: Path) -> None:
+    """The hint's path is relative to chartpress.yaml, so that whoever follows it is not told the same again."""
+    hub = make_2i2c_like(tmp_path / "2i2c", version="3.3.8")
+    file = "helm-charts/chartpress.yaml"
+    text = hub.read(file).replace("images/hub/Dockerfile", "images/hub/Dockerfil")
+    hub.write(file, text.replace("      hub:\n", "      hub:\n        dockerfilePath: images/hub/Dockerfil\n", 1))
+    hub.commit("Spell it wrongly")
+    result = check(hub, "--offline")
+    assert (result.code, result.err.splitlines()[-1]) == (2, "hint: set dockerfilePath: images/hub/Dockerfile there")
