@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..core.faults import Unusable, nearest
 from ..core.safe_files import is_inside
-from ..core.settings import FILE, DeploymentSetting
+from ..core.settings import FILE
 from ..core.yaml_tree import Unreadable, load
 from .files import join
 from .hub import Hub
@@ -24,15 +24,15 @@ from .layout import last_part
 HUBPLOY_FILE = "hubploy.yaml"
 LOCAL = "file://"
 _CLUSTER_FILE = "cluster.yaml"
-_COMMON, _STAGING = "common", "staging"
+_COMMON = "common"
 _CONFIG = re.compile(r"(?P<folder>.+)/(?P<kind>config|secrets)/(?P<name>[^/]+)\.ya?ml")
 
 
 class Deployment(NamedTuple):
-    """One installation of the chart, with its values files, the strongest last, besides the chart's own.
+    """One installation of a chart, with its values files, the strongest last, besides the chart's own.
 
     Attributes:
-        chart: the folder of the chart that wraps the hub's; None for the hub's own.
+        chart: the folder of the hub's chart, or of one that wraps it.
         group: the folder of hubploy, or the cluster, that it is one of.
     """
 
@@ -40,13 +40,8 @@ class Deployment(NamedTuple):
     values: tuple[str, ...]
     namespace: str
     release: str
-    chart: str | None = None
+    chart: str
     group: str = ""
-
-    @property
-    def is_staging(self) -> bool:
-        """Whether it is the one that people try first."""
-        return self.name == f"{self.group}-{_STAGING}"
 
 
 def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
@@ -54,19 +49,18 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
 
     ``names`` are those of deployments, or of what groups them.
     """
-    alone = Deployment(hub.chart.name, (), hub.chart.name, hub.chart.name)
-    found = _of_settings(hub) or of_hubploy(hub) or tuple(_of_clusters(hub)) or (alone,)
-    known: dict[str, tuple[Deployment, ...]] = {}
-    for one in found:
-        known[one.group] = (*known.get(one.group, ()), one)
-    known.update({one.name: (one,) for one in found})
+    alone = Deployment(hub.chart.name, (), hub.chart.name, hub.chart.name, hub.chart_folder or "")
+    found = tuple(_of_settings(hub)) or of_hubploy(hub) or tuple(_of_clusters(hub)) or (alone,)
+    wanted: dict[Deployment, None] = {}
     for name in names:
-        if not name or name not in known:
-            near = nearest(name, filter(None, known))
+        fitting = [one for one in found if one.name == name] or [one for one in found if one.group == name]
+        if not fitting:
+            near = nearest(name, (known for one in found for known in (one.name, one.group)))
             listed = ", ".join(one.name for one in found)
             hint = f"did you mean --deployment {near}?" if near else f"the deployments are: {listed}"
             raise Unusable(f"there is no deployment {name}", where=hub.git.folder, hint=hint)
-    return tuple(dict.fromkeys(one for name in names for one in known[name])) or found
+        wanted.update(dict.fromkeys(fitting))
+    return tuple(wanted) or found
 
 
 def of_hubploy(hub: Hub) -> tuple[Deployment, ...]:
@@ -80,18 +74,20 @@ def of_hubploy(hub: Hub) -> tuple[Deployment, ...]:
     fitting = [found for path in sorted(listed) if (found := _CONFIG.fullmatch(path)) and found["folder"] in folders]
     return tuple(
         one
-        for folder, group in groupby(fitting, key=lambda found: found["folder"])
-        for one in _in_folder(last_part(folder), {(found["kind"], found["name"]): found[0] for found in group})
+        for _, group in groupby(fitting, key=lambda found: found["folder"])
+        for one in _in_folder(hub.chart_folder or "", [*group])
     )
 
 
-def _in_folder(group: str, files: dict[tuple[str, str], str]) -> Iterator[Deployment]:
+def _in_folder(chart: str, found: Sequence[re.Match[str]]) -> Iterator[Deployment]:
+    files = {(one["kind"], one["name"]): one[0] for one in found}
+    group = last_part(found[0]["folder"])
     environments = sorted(name for kind, name in files if kind == "config" and name != _COMMON)
     for environment in environments or [_COMMON]:
         # hubploy gives helm what all environments share first.
         order = [(kind, name) for name in dict.fromkeys((_COMMON, environment)) for kind in ("config", "secrets")]
         name = f"{group}-{environment}" if environments else group
-        yield Deployment(name, tuple(join(files[one]) for one in order if one in files), name, name, group=group)
+        yield Deployment(name, tuple(join(files[one]) for one in order if one in files), name, name, chart, group)
 
 
 def _of_clusters(hub: Hub) -> Iterator[Deployment]:
@@ -116,32 +112,23 @@ def _in_cluster(hub: Hub, folder: str, data: bytes) -> Iterator[Deployment]:
         if isinstance(name, str) and isinstance(files, list) and place:
             paths = [join(folder, file) for file in files if isinstance(file, str)]
             values = tuple(path for path in paths if is_inside(path) and hub.files.read(path) is not None)
-            wrapping = None if place == hub.chart_folder else place
-            yield Deployment(f"{group}-{name}", values, name, name, wrapping, group)
+            yield Deployment(f"{group}-{name}", values, name, name, place, group)
 
 
-def _of_settings(hub: Hub) -> tuple[Deployment, ...]:
+def _of_settings(hub: Hub) -> Iterator[Deployment]:
     told = hub.settings.deployments
     charts = {path: one.chart for one in _of_clusters(hub) for path in one.values} if told else {}
-    found = []
     for one in told:
-        _require_values(hub, one)
-        chart = next((charts[path] for path in one.values if path in charts), None)
-        if one.chart:
-            folder = _chart_folder(hub, one.chart)
-            if folder is None:
-                what = f"hub.deployments: no chart {one.chart} depends on the hub's chart by {LOCAL}"
-                raise Unusable(what, where=FILE, hint="name its folder there; the hub's own chart needs no name")
-            chart = None if folder == hub.chart_folder else folder
-        found.append(Deployment(one.name, one.values, one.namespace or one.name, one.release or one.name, chart))
-    return tuple(found)
-
-
-def _require_values(hub: Hub, one: DeploymentSetting) -> None:
-    for path in one.values:
-        if hub.files.read(path) is None:
-            what = f"hub.deployments names {path}, which does not exist"
+        known = next((charts[path] for path in one.values if path in charts), hub.chart_folder or "")
+        chart = _chart_folder(hub, one.chart) if one.chart else known
+        missing = next((path for path in one.values if hub.files.read(path) is None), None)
+        if chart is None:
+            what = f"hub.deployments: no chart {one.chart} depends on the hub's chart by {LOCAL}"
+            raise Unusable(what, where=FILE, hint="name its folder there; the hub's own chart needs no name")
+        if missing:
+            what = f"hub.deployments names {missing}, which does not exist"
             raise Unusable(what, where=FILE, hint=f"correct the values of {one.name} there")
+        yield Deployment(one.name, one.values, one.namespace or one.name, one.release or one.name, chart)
 
 
 def _chart_folder(hub: Hub, wanted: str) -> str | None:

@@ -131,7 +131,7 @@ def _shown_by(hub: Hub, review: Review, request: str, labels: Sequence[str], wai
         yield f"Merge {hub.branch or 'HEAD'} into {base}"
     deployed = _in_use(hub)
     found = list(dict.fromkeys(one.group for one in deployed))
-    staging = [one.group for one in deployed if one.is_staging]
+    staging = [one.group for one in deployed if one.name == f"{one.group}-staging"]
     if staging:
         yield f"Check the staging hubs ({first_of(staging, _MOST_NAMED)}): a user can sign in and start a server"
     remote = (name for name in PRODUCTION if hub.git.read("for-each-ref", "--count=1", f"refs/remotes/*/{name}"))
