@@ -44,7 +44,7 @@ def preview(
     Examples:
       preview                    the newest release of this major version
       preview --to 4.0.0         exactly this one
-      preview --deployment edx   that deployment, or all of hubploy's folder edx
+      preview --deployment edx   that deployment, or those of that folder
 
     Afterwards: release.
     """

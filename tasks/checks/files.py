@@ -17,9 +17,10 @@ from ..image.tag import HEAD, history_of, name_image, names_commit, tells_images
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
 from ..repo.charts import requirements
-from ..repo.deployments import faulty_files, how_to_move, staying_commands, unmoved_images
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage, without_effect
+from ..repo.installations import staying_commands
+from ..repo.named_images import faulty_files, how_to_move, unmoved_images
 from ..repo.pins import Kind, Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
 from ..repo.yaml_edit import reach, text_at

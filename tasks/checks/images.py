@@ -9,8 +9,8 @@ from ..core.names import Reference
 from ..core.output import first_of
 from ..core.yaml_tree import Data
 from ..image.proof import is_out_of_reach
-from ..repo.deployments import lines_of, named_images
 from ..repo.hub import Hub
+from ..repo.named_images import lines_of, named_images
 from ..tools import docker
 from .problems import MOST_NAMED, Code, Problem, Unchecked
 

@@ -126,7 +126,7 @@ def _remote_looks(hub: Hub | None) -> Iterator[_Look]:
     upstream = read_remote(config.get(f"remote.{remotes.upstream}.url", remotes.upstream or ""))
     if upstream and upstream.forge == GITHUB and find("gh"):
         status = Command(("gh", "auth", "status", "--hostname", upstream.server))
-        yield _Look(f"sign-in {upstream.server}", status, _gh_sign_in(upstream.server), needed=False)
+        yield _Look(f"sign-in {upstream.server}", status, _gh_sign_in, needed=False)
 
 
 def _finding(look: _Look, output: Output | ProgramFailed) -> MachineFinding:
@@ -198,14 +198,9 @@ def _remote(remote: str) -> Callable[[str, Output], MachineFinding]:
     return read
 
 
-def _gh_sign_in(server: str) -> Callable[[str, Output], MachineFinding]:
-    def read(name: str, output: Output) -> MachineFinding:
-        if output.ok:
-            return MachineFinding(name, "gh is signed in", ok=True)
-        hint = f"gh is not signed in; for --pr: gh auth login --hostname {server}"
-        return MachineFinding(name, None, ok=False, hint=hint)
-
-    return read
+def _gh_sign_in(name: str, output: Output) -> MachineFinding:
+    hint = None if output.ok else f"gh is not signed in; for --pr: gh auth login --hostname {name.split()[1]}"
+    return MachineFinding(name, "gh is signed in" if output.ok else None, output.ok, hint=hint)
 
 
 def _no_helper_findings(hub: Hub | None) -> Iterator[MachineFinding]:

@@ -15,8 +15,8 @@ from ..releases.index import Index, newest
 from ..releases.notes import CHANGELOG, fixes_between, known
 from ..releases.repository import Cache
 from ..releases.versions import order, parse_version
-from ..repo.deployments import lines_of
 from ..repo.hub import Hub, HubImage
+from ..repo.named_images import lines_of
 from ..review.rendering import TO_UPGRADE
 from ..tools import docker
 from ..tools.cosign import PROGRAM, Signature, require_public_key

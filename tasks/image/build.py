@@ -14,8 +14,8 @@ from ..core.names import Reference
 from ..core.output import first_of
 from ..core.plan import Values
 from ..core.settings import VALUES_DIFFER, BuildOptions
-from ..repo.deployments import NamedImage, how_to_move, unmoved_images
 from ..repo.hub import Hub, HubImage, layout_warnings
+from ..repo.named_images import NamedImage, how_to_move, unmoved_images
 from ..tools import docker
 from ..tools.command import current_folder
 from ..tools.docker import Builder

@@ -29,10 +29,10 @@ from ..image.proof import Base
 from ..image.tree import SUBMODULE, submodule_names
 from ..repo.charts import ChartSpec, read_chartpress
 from ..repo.dependency import helm_repository, open_repository
-from ..repo.deployments import unmoved_images
 from ..repo.edits import PinnedPlace, image_edits
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, open_hub
+from ..repo.named_images import unmoved_images
 from ..repo.remotes import PRODUCTION, NotKnownHere, Review, find_review
 from ..repo.values import ValuesPlace, image_at
 from ..repo.yaml_edit import text_at, with_scalars

@@ -22,9 +22,9 @@ from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
 from ..tools.forges import read_remote
 from .charts import BareChart, ChartSpec, ImageSpec, Requirement
-from .deployments import PROSE, helm_commands, staying_commands
 from .files import SUFFIX, FileEdit, Files, Listing, edit_action, is_below, join
 from .hub import JUPYTERHUBS, Hub, HubImage
+from .installations import PROSE, helm_commands, staying_commands
 from .layout import (
     CHARTPRESS_FILE,
     Layout,

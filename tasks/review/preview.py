@@ -106,7 +106,8 @@ class Preview(NamedTuple):
 
     def _outcome_lines(self, one: Outcome) -> Iterator[str]:
         yield from (f"  {problem}" for problem in one.problems)
-        yield from (f"  {words}" for words in _unrendered(one))
+        if one.unrendered:
+            yield f"  not compared, {one.unrendered}"
         yield from (f"  {sign} {name}" for sign, name in one.difference.names())
         for names, changes in _told_together(one.difference.changed):
             yield f"  {', '.join(names)}"
@@ -135,7 +136,8 @@ class Preview(NamedTuple):
             names, _, what = line.rpartition(": ")
             yield f"- {plain(names)}: {what}"
             yield from (f"  - {code(one.where)} {plain(one.message)}" for one in same[0].problems)
-            yield from (f"  - {plain(words)}" for words in _unrendered(same[0]))
+            if same[0].unrendered:
+                yield f"  - not compared, {plain(same[0].unrendered)}"
         if self.unread:
             yield f"- not read, since encrypted: {', '.join(map(code, self.unread))}"
         yield ""
@@ -297,11 +299,6 @@ def _what(one: Outcome) -> str:
     difference = one.difference
     counts = {"changed": difference.changed, "added": difference.added, "removed": difference.removed}
     return ", ".join(f"{len(names)} {word}" for word, names in counts.items() if names) or "no object changes"
-
-
-def _unrendered(one: Outcome) -> Iterator[str]:
-    if one.unrendered:
-        yield f"not compared, {one.unrendered}"
 
 
 def _told_together(changed: Mapping[str, tuple[Change, ...]]) -> Iterator[tuple[tuple[str, ...], list[Change]]]:

@@ -86,10 +86,10 @@ class Side(NamedTuple):
 
     def render(self, deployment: Deployment, kubernetes: str | None) -> Output | Fault:
         """Return what helm says of a deployment, or why it cannot be asked."""
-        chart, there = self._chart(deployment), [path for path in self._files(deployment) if self.has(path)]
-        if fault := self.faults.get(chart):
+        if fault := self.faults.get(deployment.chart):
             return fault
-        return helm.template(self.folder, chart, deployment.release, deployment.namespace, there, kubernetes)
+        there = [path for path in self._files(deployment) if self.has(path)]
+        return helm.template(self.folder, deployment.chart, deployment.release, deployment.namespace, there, kubernetes)
 
     def refusals(self, deployment: Deployment, kubernetes: str | None, rendered: Output) -> tuple[Refusal, ...]:
         """Return why the chart cannot be installed so; nothing where it can."""
@@ -107,9 +107,6 @@ class Side(NamedTuple):
         """Return what must not be shown of a deployment."""
         return frozenset().union(*(self.secrets.get(path, ()) for path in deployment.values))
 
-    def _chart(self, deployment: Deployment) -> str:
-        return deployment.chart or self.chart
-
     def _files(self, deployment: Deployment) -> list[str]:
         return [path for path in deployment.values if path not in self.encrypted]
 
@@ -119,7 +116,7 @@ class Side(NamedTuple):
         below: tuple[str, ...] = ()
         for line in map(str.strip, said.splitlines()):
             if name := _SUBCHART.fullmatch(line):
-                below = self.keys[self._chart(deployment)].get(name["name"], ())
+                below = self.keys[deployment.chart].get(name["name"], ())
             elif schema := _SCHEMA.fullmatch(line):
                 pointer, dots = schema["pointer"], schema["dots"]
                 steps = dots.split(".") if pointer is None else pointer.strip("/").split("/")
@@ -131,7 +128,7 @@ class Side(NamedTuple):
         if last is None:
             raise ProgramFailed(f"helm template: {one_line(rendered.last_words)}", hint="helm version")
         place = _BROKEN.search(last) or _TEMPLATE.search(last)
-        where = (place["path"], int(place["line"])) if place else (f"{self._chart(deployment)}/values.yaml", 0)
+        where = (place["path"], int(place["line"])) if place else (f"{deployment.chart}/values.yaml", 0)
         return (Refusal(*where, one_line(last.removeprefix(_ERROR))),)
 
     def _placed(self, deployment: Deployment, path: tuple[str, ...], message: str) -> Refusal:
@@ -139,11 +136,12 @@ class Side(NamedTuple):
         unknown = _KEYS.search(message)
         keys = re.findall(r"[^\s',]+", unknown["names"]) if unknown else []
         whole = (*path, *keys[:1])
-        own = f"{self._chart(deployment)}/values.yaml"
+        own = f"{deployment.chart}/values.yaml"
         best = (0, own, 0)
-        # What a chart wraps has its values without the key that leads to it.
-        wrapped = [(f"{self.chart}/values.yaml", 1)] if deployment.chart else []
-        for file, above in (*wrapped, *((file, 0) for file in (own, *self._files(deployment)))):
+        # A chart that is wrapped has its values without the key that leads to them.
+        wrapped = f"{self.chart}/values.yaml"
+        for file in dict.fromkeys((wrapped, own, *self._files(deployment))):
+            above = int(file == wrapped != own)
             depth, line = _way(_root(_read(self.folder / file)), whole[above:])
             if depth and depth + above >= best[0]:
                 best = (depth + above, file, line)
@@ -173,15 +171,8 @@ def refused_values(hub: Hub) -> dict[Refusal | Fault, tuple[str, ...]]:
 
 def paths_of(hub: Hub, wanted: Sequence[Deployment]) -> tuple[str, ...]:
     """Return what deployments are rendered from: the chart, those that wrap it, and the values files."""
-    return (hub.chart_folder or "", *_wrapping(wanted), *_values_of(wanted))
-
-
-def _wrapping(wanted: Sequence[Deployment]) -> list[str]:
-    return list(dict.fromkeys(one.chart for one in wanted if one.chart))
-
-
-def _values_of(wanted: Sequence[Deployment]) -> list[str]:
-    return list(dict.fromkeys(path for one in wanted for path in one.values))
+    charts, values = [one.chart for one in wanted], [path for one in wanted for path in one.values]
+    return tuple(dict.fromkeys((hub.chart_folder or "", *charts, *values)))
 
 
 def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment]) -> Side:
@@ -189,7 +180,7 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
 
     The files that a release edits are as ``hub`` will have them.
     """
-    chart, values = hub.chart_folder or "", _values_of(wanted)
+    chart, values = hub.chart_folder or "", list(dict.fromkeys(path for one in wanted for path in one.values))
     objects = tree.objects(paths_of(hub, wanted))
     tree.write(list(objects), folder)
     for path in hub.managed:
@@ -203,13 +194,12 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     repository = open_repository(hub)
     release = _fetch(hub, tree, folder / chart, hub.index or repository.index(), repository)
     pin = hub.requirement_file
-    keys: dict[str, dict[str, tuple[str, ...]]] = {chart: {one.key: (one.key,) for one in _required(hub, chart)}}
-    wrapped = {one: _wrap(hub, tree, folder, one, keys[chart]) for one in _wrapping(wanted)}
-    keys.update({one: found for one, found in wrapped.items() if not isinstance(found, Fault)})
+    own = {one.key: (one.key,) for one in _required(hub, chart)}
+    wrapped = {one: _wrap(hub, tree, folder, one, own) for one in {one.chart for one in wanted} - {chart}}
     return Side(
         folder,
         chart,
-        keys,
+        {chart: own, **{one: found for one, found in wrapped.items() if not isinstance(found, Fault)}},
         {one: found for one, found in wrapped.items() if isinstance(found, Fault)},
         hub.version,
         (pin, hub.requirement.line),
@@ -264,11 +254,13 @@ def _wrap(
     """
     place = folder / wrapper / _CHARTS
     keys: dict[str, tuple[str, ...]] = {}
+    if not place.parent.is_dir():
+        return Unusable(f"{wrapper} is not committed", where=wrapper, hint="git commit it")
+    place.mkdir(exist_ok=True)
     try:
         for found in _required(hub, wrapper):
             keys[found.key] = (found.key,)
             if found.name == hub.chart.name:
-                place.mkdir(exist_ok=True)
                 shutil.rmtree(place / found.name, ignore_errors=True)
                 shutil.copytree(folder / (hub.chart_folder or ""), place / found.name, symlinks=True)
                 keys.update({key: (found.key, *way) for key, way in below.items()})

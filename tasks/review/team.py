@@ -17,10 +17,11 @@ from ..core.safe_files import is_inside, is_passable
 from ..core.settings import FILE
 from ..core.visible import one_line
 from ..image.tag import render
-from ..repo.deployments import Deployment, of_hubploy, staying_commands
+from ..repo.deployments import Deployment, of_hubploy
 from ..repo.files import FileEdit, edit_action, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
+from ..repo.installations import staying_commands
 from ..repo.labeler import PullRequestPaths, expected_labels, labels_of
 from ..repo.pins import Kind
 from ..repo.remotes import PRODUCTION, Review, find_review, upstream_address
@@ -144,7 +145,7 @@ def _shown_by(
     yield from _left_by_hand(hub, version)
     deployed = _in_use(hub)
     found = list(dict.fromkeys(one.group for one in deployed))
-    staging = [one.group for one in deployed if one.is_staging]
+    staging = [one.group for one in deployed if one.name == f"{one.group}-staging"]
     if staging:
         yield f"Check the staging hubs ({first_of(staging, _MOST_NAMED)}): a user can sign in and start a server"
     remote = (name for name in PRODUCTION if hub.git.read("for-each-ref", "--count=1", f"refs/remotes/*/{name}"))

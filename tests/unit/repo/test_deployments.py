@@ -42,28 +42,30 @@ def test_hubploys_deployments_have_the_common_values_first(tmp_path: Path) -> No
             (f"{config}/common.yaml", f"{config}/prod.yaml", "deployments/edx/secrets/prod.yaml"),
             "edx-prod",
             "edx-prod",
-            group="edx",
+            "hub",
+            "edx",
         ),
         Deployment(
             "edx-staging",
             (f"{config}/common.yaml", f"{config}/staging.yaml"),
             "edx-staging",
             "edx-staging",
-            group="edx",
+            "hub",
+            "edx",
         ),
     )
 
 
 def test_without_any_it_is_the_chart_with_its_own_values(tmp_path: Path) -> None:
-    assert deployments(hub_with(tmp_path, {})) == (Deployment("hub", (), "hub", "hub"),)
+    assert deployments(hub_with(tmp_path, {})) == (Deployment("hub", (), "hub", "hub", "hub"),)
 
 
 def test_those_that_the_settings_name_are_all_there_are(tmp_path: Path) -> None:
     said = (DeploymentSetting("edx", ("edx.yaml",)), DeploymentSetting("ucb", (), "hubs", "ucb-hub"))
     hub = hub_with(tmp_path, {**HUBPLOY, "edx.yaml": "jupyterhub: {}\n"}, Settings(deployments=said))
     assert deployments(hub) == (
-        Deployment("edx", ("edx.yaml",), "edx", "edx"),
-        Deployment("ucb", (), "hubs", "ucb-hub"),
+        Deployment("edx", ("edx.yaml",), "edx", "edx", "hub"),
+        Deployment("ucb", (), "hubs", "ucb-hub", "hub"),
     )
 
 

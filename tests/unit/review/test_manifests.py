@@ -176,7 +176,7 @@ REFUSED = Refusal("deployments/edx/config/prod.yaml", 3, "jupyterhub.hub: additi
 
 
 def outcome(name: str, changed: Mapping[str, tuple[Change, ...]], *problems: Refusal) -> Outcome:
-    return Outcome(Deployment(name, (), name, name), Difference(changed=changed), problems)
+    return Outcome(Deployment(name, (), name, name, "hub"), Difference(changed=changed), problems)
 
 
 def preview(*outcomes: Outcome) -> Preview:

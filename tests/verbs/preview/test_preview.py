@@ -215,10 +215,8 @@ def test_a_deployment_of_a_chart_that_wraps_the_hubs_is_rendered_with_that(tmp_p
 def test_a_chart_whose_own_dependencies_do_not_answer_leaves_the_other_deployments(tmp_path: Path) -> None:
     charts = write_real_repository(tmp_path / "charts")
     hub = make_2i2c_like(tmp_path / "hub", chart_repository=charts.as_uri())
-    hub.write(
-        "helm-charts/daskhub/Chart.yaml",
-        f"{DASKHUB}- {{name: dask-gateway, version: 1.0.0, repository: 'http://127.0.0.1:1/'}}\n",
-    )
+    gateway = "dependencies:\n- {name: dask-gateway, version: 1.0.0, repository: 'http://127.0.0.1:1/'}\n"
+    hub.write("helm-charts/daskhub/Chart.yaml", DASKHUB.replace("dependencies:\n", gateway))
     hub.write("invoke.yaml", "hub: {deployments: [{name: dask, chart: daskhub}, {name: base}]}\n")
     hub.commit("Add a deployment of another chart")
     hub.git("push", "--quiet")

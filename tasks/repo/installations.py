@@ -1,0 +1,113 @@
+"""What deploys z2jh's own chart, where a repository has none of its own.
+
+Commands like ``helm upgrade hub jupyterhub/jupyterhub --version 3.2.1``: each is a place of the release, which
+``hub.pins`` can name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from ..core.settings import FILE
+from ..releases.versions import parse_version
+from .files import join
+from .hub import Hub
+from .pins import Kind
+from .values import quoted
+
+_HELM = re.compile(r"\bhelm\b.*\s(?:upgrade|install)\s")
+# Where commands are only told of.
+PROSE = (":(exclude,glob)**/*.md", ":(exclude,glob)**/*.rst", ":(exclude,glob)**/*.txt", f":(exclude){FILE}")
+
+
+class HelmCommand(NamedTuple):
+    """A command in a file that deploys z2jh's own chart, with the line of its version, else its first line.
+
+    Attributes:
+        option: what it has as ``--version``: a version, a variable, or None for whatever is the newest.
+        marker: the text before the version, for ``hub.pins``.
+        values: its values files that the repository has.
+    """
+
+    file: str
+    line: int
+    option: str | None
+    marker: str
+    release: str
+    namespace: str | None
+    values: tuple[str, ...]
+
+    @property
+    def version(self) -> str | None:
+        """The version that it deploys; None where it does not say it itself."""
+        return self.option if self.option and parse_version(self.option) else None
+
+    @property
+    def setting(self) -> str:
+        """What makes a release move it."""
+        if self.version:
+            return f"in {FILE}: hub: {{pins: [{{file: {quoted(self.file)}, marker: {quoted(self.marker)}}}]}}"
+        if not self.option:
+            return "add --version there, and the line to hub.pins"
+        return "mark the line that has the version with a comment: # hubpress: jupyterhub"
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} deploys {self.version or self.option or 'the newest release'}"
+
+
+def staying_commands(hub: Hub) -> tuple[HelmCommand, ...]:
+    """Return the commands that deploy z2jh's chart in a version that no release moves; none where a chart has it."""
+    if hub.chart_folder is not None:
+        return ()
+    pins = [pin for pin in (*hub.pins, *hub.held_pins) if pin.kind is Kind.PIN]
+    known = {(pin.file, pin.read(hub.files).line) for pin in pins}
+    # A version in a variable is marked where that is set.
+    return tuple(
+        one
+        for one in helm_commands(hub)
+        if (one.file, one.line) not in known and not (pins and one.option and not one.version)
+    )
+
+
+def helm_commands(hub: Hub) -> Iterator[HelmCommand]:
+    """Yield the commands that deploy the chart of the dependency's name from a Helm repository."""
+    search = ("grep", "-I", "-l", "-z", "--untracked", "--full-name", "-E", "-e", r"helm .*(upgrade|install)")
+    for file in hub.git.ask(*search, "--", ".", *PROSE).names:
+        text = (hub.files.read(file) or b"").decode("utf-8", "replace")
+        lines = text.splitlines()
+        for first, line in enumerate(lines):
+            if _HELM.search(line) and not line.lstrip().startswith("#"):
+                last = next((at for at in range(first, len(lines)) if not lines[at].rstrip().endswith("\\")), first)
+                yield from _command(hub, file, text, first, lines[first : last + 1])
+
+
+def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[HelmCommand]:
+    words = [word.strip("'\"") for word in " ".join(line.rstrip().removesuffix("\\") for line in lines).split()]
+    words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    name = hub.settings.dependency
+    at = next((at for at, word in enumerate(words) if _is_chart(hub, word, name, words)), None)
+    if at is None:
+        return
+    options = list(pairwise(words))
+    given = {option: value for option, value in options if option.startswith("-")}
+    version = given.get("--version")
+    of_chart = next(number for number, line in enumerate(lines) if words[at] in line)
+    there = (number for number, line in enumerate(lines) if version and version in line and "--version" in line)
+    number = next(there, 0)
+    marked = lines[min(of_chart, number)].rstrip().removesuffix("\\")
+    before = marked.partition(version)[0] if version else marked
+    long, short = (before[max(before.find(word), 0) :].strip(" \t'\"=") for word in ("helm", words[at]))
+    marker = short if text.count(short) == 1 else long
+    values = [value for option, value in options if option in {"-f", "--values"} and hub.files.read(value) is not None]
+    namespace = given.get("--namespace") or given.get("-n")
+    yield HelmCommand(file, first + number + 1, version, marker, words[at - 1], namespace, tuple(values))
+
+
+def _is_chart(hub: Hub, word: str, name: str, words: Sequence[str]) -> bool:
+    folder, slash, last = word.rpartition("/")
+    if last != name or word.startswith((".", "/", "$")):
+        return False
+    return hub.files.read(join(folder, last, "Chart.yaml")) is None if slash else "--repo" in words

@@ -1,0 +1,231 @@
+"""The images that values files name, of all deployments, and the places among them that no build writes.
+
+The keys are those of Zero to JupyterHub (https://z2jh.jupyter.org/en/stable/resources/reference.html): ``image`` and the
+entries of ``extraImages`` with ``name`` and ``tag``; and ``NAME:TAG`` of KubeSpawner or a container.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import takewhile
+from typing import Any, NamedTuple, TypeAlias
+
+from ..core.faults import Unusable
+from ..core.names import Reference
+from ..core.settings import FILE, ValuesTarget
+from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
+from .charts import requirements
+from .deployments import deployments, hubploy_files
+from .files import behind_links
+from .hub import Hub, HubImage
+from .secrets import is_encrypted
+from .values import NAME_KEYS, TAG_KEY, values_setting
+
+_IMAGE, _EXTRA = "image", "extraImages"
+_SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
+_CONTAINERS = frozenset({"initContainers", "extraContainers", "init_containers", "extra_containers"})
+# What a program is to fill in.
+_TEMPLATES = ("{", "$(")
+_DEEPEST, _MOST_SHARED, _MOST_MERGED = 24, 4, 16
+
+# Mappings, lists, and leaves that are ``_Leaf``, or text in the chart's own values.
+_Tree: TypeAlias = Any
+
+
+class _Leaf(NamedTuple):
+    """A scalar of a values file, and where it stands (``path:line``)."""
+
+    value: str
+    where: str
+
+
+class NamedImage(NamedTuple):
+    """An image, and where the values name it: ``path:line`` and the dotted path."""
+
+    where: str
+    path: str
+    reference: Reference
+
+    @property
+    def file(self) -> str:
+        """The file."""
+        return self.where.rpartition(":")[0]
+
+
+class FaultyFile(NamedTuple):
+    """A file that cannot be read, ``path:line`` where a line is known; ``is_yaml`` where others may read it."""
+
+    where: str
+    what: str
+    hint: str
+    is_yaml: bool
+
+
+def named_images(hub: Hub, chart_values: Data = None) -> Iterator[NamedImage]:
+    """Yield the images that the deployments' values name, and the hub images that other YAML files name.
+
+    Deployments' values are merged as by Helm; ``chart_values``, those of the pinned chart, are for the half of an image
+    that the repository leaves to it.
+    """
+    own, placed = hub.values_file, [place.file for image in hub.images for place in hub.values_places(image)]
+    if own is not None:
+        entries = requirements(hub.require(hub.requirement_file), hub.requirement_file)
+        prefixes = [one.key for one in entries if one.name == hub.requirement.name]
+        chains = [(own, *one.values) for one in deployments(hub)]
+        listed = {path for chain in chains for path in chain}
+        for chain in (*chains, *((own, path) for path in dict.fromkeys(placed) if path not in listed)):
+            sections: dict[tuple[str, ...], list[_Tree]] = {}
+            for path, values in (found for file in chain for found in _sections(_tree_in(hub, file), prefixes)):
+                sections.setdefault(path, []).append(values)
+            for path, some in sections.items():
+                yield from _images(_merged([chart_values or {}, *some], {}), path, set())
+    names = [Reference(image.spec.named) for image in hub.images if image.spec.named]
+    for file in _files_with(hub, names):
+        found = _images(_merged([_tree_in(hub, file)], {}), (), set())
+        yield from (one for one in found if any(map(one.reference.same_repository, names)))
+
+
+def lines_of(hub: Hub, image: HubImage) -> list[str]:
+    """Return where the places of ``image`` have it: ``path:line``."""
+    return [f"{place.file}:{one.line}" for place, one in hub.pinned(image).items()]
+
+
+def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
+    """Return where values name hub images besides the places that a build writes, by the images' keys."""
+    named = dict.fromkeys(named_images(hub))
+    own = {(place.file, place.path) for image in hub.images for place in hub.values_places(image)}
+    # What a line of ours stands for by an alias moves with it.
+    moved = {one.where for one in named if (behind_links(hub.git.folder, one.file), one.path) in own}
+    found: dict[str, list[NamedImage]] = {}
+    for spec in (image.spec for image in hub.images if image.spec.named):
+        left = (one for one in named if one.where not in moved)
+        if places := [one for one in left if one.reference.same_repository(Reference(spec.name))]:
+            found[spec.key] = places
+    return found
+
+
+def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:
+    """Return the lines for invoke.yaml that let builds write ``unmoved`` too."""
+    setting = values_setting(hub.settings.values, (ValuesTarget(one.file, one.path) for one in unmoved))
+    return f"let builds move it: {setting} in {FILE}"
+
+
+def faulty_files(hub: Hub) -> Iterator[FaultyFile]:
+    """Yield the files of the deployments, and those that patterns of ``hub.values`` stand for, that cannot be read."""
+    values = (path for one in deployments(hub) for path in one.values)
+    matching = (path for one in hub.settings.values for path in hub.listing.matching.get(one.file, ()))
+    for path in dict.fromkeys((*hubploy_files(hub), *values, *matching)):
+        if isinstance(found := _read(hub, path), FaultyFile):
+            yield found
+
+
+def _files_with(hub: Hub, images: Sequence[Reference]) -> Iterator[str]:
+    """Yield the committed YAML files that name one of ``images``, but for those of tools, and what names the images."""
+    words = [word for image in images for word in ("-e", image.path.removeprefix("library/"))]
+    search = ("grep", "-I", "--files-with-matches", "-z", "--full-name", "--fixed-strings", *words)
+    found = hub.git.ask(*search, "--", ":(top,glob)**/*.yaml", ":(top,glob)**/*.yml").names if words else ()
+    yield from (path for path in found if path not in (hub.config_file, FILE) and "/." not in f"/{path}")
+
+
+def _sections(tree: _Tree, prefixes: Sequence[str]) -> Iterator[tuple[tuple[str, ...], _Tree]]:
+    """Yield the chart's values in a values file, also those in the section of a chart that depends on the hub's."""
+    for key, inner in tree.items():
+        if key in prefixes:
+            yield (key,), inner
+        elif isinstance(inner, dict):
+            yield from (((key, prefix), inner[prefix]) for prefix in prefixes if prefix in inner)
+
+
+def _tree_in(hub: Hub, path: str) -> _Tree:
+    """Return what a values file holds; nothing where it is missing, encrypted or faulty."""
+    tree = _read(hub, path)
+    return tree if isinstance(tree, dict) else {}
+
+
+def _read(hub: Hub, path: str) -> _Tree | FaultyFile:
+    try:
+        return _tree(hub.files.read(path) or b"", path)
+    except Unusable as fault:
+        return FaultyFile(path, fault.what, fault.hint, is_yaml=True)
+
+
+@lru_cache(maxsize=1024)
+def _tree(data: bytes, path: str) -> _Tree | FaultyFile:
+    if is_encrypted(data):
+        return {}
+    try:
+        return load(Text.decode(data, path).content, lambda scalar: _Leaf(scalar.value, f"{path}:{scalar.line}"))
+    except Unreadable as fault:
+        where = f"{path}:{fault.line}" if fault.line else path
+        return FaultyFile(where, fault.what, fault.hint, is_yaml=fault.is_yaml)
+    except Unusable as fault:
+        return FaultyFile(path, fault.what, fault.hint, is_yaml=False)
+
+
+def _merged(trees: Sequence[_Tree], seen: dict[tuple[int, ...], _Tree], depth: int = 0) -> _Tree:
+    """Return what Helm makes of values, the weakest first: mappings are merged, anything else is replaced.
+
+    What an alias shares stays one object: ``seen`` keeps what was begun, so a bomb of aliases stays as small as it is.
+    """
+    last = trees[-1]
+    if not isinstance(last, dict | list) or depth > _DEEPEST:
+        return None if isinstance(last, dict | list) else last
+    others = [] if isinstance(last, list) else takewhile(lambda tree: isinstance(tree, dict), reversed(trees[:-1]))
+    alike = [*{id(one): one for tree in (last, *others) for one in _with_shared(tree)}.values()][:_MOST_MERGED]
+    key = tuple(map(id, alike))
+    if key in seen:
+        return seen[key]
+    if isinstance(last, list):
+        items = seen[key] = []
+        items += [_merged([item], seen, depth + 1) for item in last]
+        return items
+    whole = seen[key] = {}
+    for name in dict.fromkeys(name for tree in alike for name in tree if name not in (None, MERGE)):
+        value = _merged([tree[name] for tree in reversed(alike) if name in tree], seen, depth + 1)
+        if value is not None:
+            whole[name] = value
+    return whole
+
+
+def _with_shared(tree: _Tree) -> list[_Tree]:
+    """Return a mapping and those that it takes keys from by ``<<``, the strongest first, each once; else ``tree``."""
+    found: dict[int, _Tree] = {}
+    pending = [tree]
+    while pending and len(found) < _MOST_SHARED:
+        one = pending.pop()
+        if id(one) not in found:
+            found[id(one)] = one
+            shared = one.get(MERGE) if isinstance(one, dict) else None
+            sources = shared if isinstance(shared, list) else [shared]
+            pending += [source for source in reversed(sources) if isinstance(source, dict)]
+    return [*found.values()]
+
+
+def _images(tree: _Tree, path: tuple[str, ...], seen: set[tuple[object, ...]]) -> Iterator[NamedImage]:
+    """Yield the images in merged values."""
+    *_, above, name = ("", "", *path)
+    if isinstance(tree, dict | list):
+        if (id(tree), path[-2:]) in seen or len(path) > _DEEPEST:
+            return
+        seen.add((id(tree), path[-2:]))
+        if isinstance(tree, dict) and (name == _IMAGE or above == _EXTRA):
+            yield from _image([next(filter(None, map(tree.get, NAME_KEYS)), None), tree.get(TAG_KEY)], path)
+        inside = tree.items() if isinstance(tree, dict) else ((str(at), one) for at, one in enumerate(tree))
+        # No dotted path leads through a key with a dot.
+        for key, value in ((key, value) for key, value in inside if "." not in key):
+            yield from _images(value, (*path, key), seen)
+    elif name == _IMAGE and (above in _SPAWNER or (above.isdigit() and path[-3:-2] and path[-3] in _CONTAINERS)):
+        yield from _image([tree], path)
+
+
+def _image(halves: Sequence[_Tree], path: tuple[str, ...]) -> Iterator[NamedImage]:
+    """Yield the image of these halves, where the repository's own values have one and no program fills it in."""
+    where = [half.where for half in halves if isinstance(half, _Leaf)]
+    texts = [half.value if isinstance(half, _Leaf) else half for half in halves]
+    if where and all(isinstance(text, str) and text for text in texts):
+        text = ":".join(texts)
+        with contextlib.suppress(Unusable):
+            if not any(sign in text for sign in _TEMPLATES):
+                yield NamedImage(where[-1], ".".join(path), Reference.parse(text))
