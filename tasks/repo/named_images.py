@@ -1,7 +1,7 @@
 """The images that values files name, of all deployments, and the places among them that no build writes.
 
-The keys are those of Zero to JupyterHub (https://z2jh.jupyter.org/en/stable/resources/reference.html): ``image`` and the
-entries of ``extraImages`` with ``name`` and ``tag``; and ``NAME:TAG`` of KubeSpawner or a container.
+The keys are those of Zero to JupyterHub (https://z2jh.jupyter.org/en/stable/resources/reference.html): ``image`` and
+the entries of ``extraImages`` with ``name`` and ``tag``; and ``NAME:TAG`` of KubeSpawner or a container.
 """
 
 from __future__ import annotations
