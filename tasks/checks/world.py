@@ -14,6 +14,7 @@ from ..image.tree import Tree
 from ..releases.index import Index, Release, choose, newest
 from ..releases.repository import HelmRepository
 from ..repo.dependency import open_repository, release_of
+from ..repo.deployments import has_deployments
 from ..repo.hub import Hub, HubImage
 from ..repo.values import image_at
 from ..review.rendering import Refusal, refused_values
@@ -198,7 +199,7 @@ def look(hub: Hub) -> World:
 
 def _refused(hub: Hub, releases: Releases) -> Mapping[Refusal, tuple[str, ...]] | Fault:
     index = releases.index
-    if not hub.settings.preview or hub.chart_folder is None or not index or not release_of(hub, index):
+    if not hub.settings.preview or not has_deployments(hub) or not index or not release_of(hub, index):
         return {}
     try:
         return refused_values(hub.with_index(index))

@@ -134,8 +134,8 @@ class Settings(NamedTuple):
         values: more places to write an image to: ``{file, path, image}``. ``file`` can be a glob; then only files that
             already name the image are changed.
         pins: more places of the release's version: ``{file, path}`` or ``{file, marker}`` (docs/tasks/bump.md).
-        deployments: the installations of the chart that ``preview`` renders (default: those of hubploy, folders with
-            hubploy.yaml).
+        deployments: the installations of the chart that ``preview`` renders, ``{name, values, namespace, release}``;
+            without a chart, of z2jh's own (default: those of hubploy, folders with hubploy.yaml).
         kubernetes: the Kubernetes version of the clusters (``1.30``).
         preview: whether ``release``, pull requests, ``check`` and ``status`` render the chart.
         remote: the git remote to push branches to (default: from git's configuration, else ``origin``).

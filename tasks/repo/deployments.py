@@ -43,7 +43,17 @@ class Deployment(NamedTuple):
 
 
 def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
-    """Return the deployments of the settings, else those that hubploy would install, else the chart alone."""
+    """Return the deployments of the settings, else those that hubploy would install, else the chart alone.
+
+    Without a chart of the repository's own it is z2jh's, with the values of the settings.
+    """
+    if not has_deployments(hub):
+        entry = next((one.deployment for one in helm_commands(hub) if one.values), "{name: …, values: […]}")
+        raise Unusable(
+            "no chart here depends on z2jh, and no setting names the values that z2jh's own is deployed with",
+            where=hub.git.folder,
+            hint=f"name them in {FILE}: hub: {{deployments: [{entry}]}}",
+        )
     said = (
         Deployment(one.name, one.values, one.namespace or one.name, one.release or one.name)
         for one in hub.settings.deployments
@@ -57,6 +67,11 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
             hint = f"did you mean --deployment {near}?" if near else f"the deployments are: {', '.join(known)}"
             raise Unusable(f"there is no deployment {name}", where=hub.git.folder, hint=hint)
     return tuple(known[name] for name in dict.fromkeys(names)) or found
+
+
+def has_deployments(hub: Hub) -> bool:
+    """Whether there is a chart to render: the repository's, or z2jh's own for the deployments of the settings."""
+    return hub.chart_folder is not None or bool(hub.settings.deployments)
 
 
 def _of_hubploy(hub: Hub) -> Iterator[Deployment]:
@@ -103,6 +118,12 @@ class HelmCommand(NamedTuple):
         if not self.option:
             return "add --version there, and the line to hub.pins"
         return "mark the line that has the version with a comment: # hubpress: jupyterhub"
+
+    @property
+    def deployment(self) -> str:
+        """The deployment that it makes, as ``hub.deployments`` has it."""
+        namespace = f", namespace: {quoted(self.namespace)}" if self.namespace else ""
+        return f"{{name: {quoted(self.release)}, values: [{', '.join(map(quoted, self.values))}]{namespace}}}"
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} deploys {self.version or self.option or 'the newest release'}"

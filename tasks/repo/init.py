@@ -327,12 +327,9 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
     if staying and not settings.pins:
         lines = (f"  - {{file: {quoted(one.file)}, marker: {quoted(one.marker)}}}" for one in staying)
         yield from ("pins:", *dict.fromkeys(lines))
-    deployed = {one.release: one for one in helm_commands(hub) if one.values}
+    deployed = {one.release: one.deployment for one in helm_commands(hub) if one.values}
     if deployed and not settings.deployments:
-        yield "deployments:"
-        for one in deployed.values():
-            namespace = f", namespace: {quoted(one.namespace)}" if one.namespace else ""
-            yield f"  - {{name: {quoted(one.release)}, values: [{', '.join(map(quoted, one.values))}]{namespace}}}"
+        yield from ("deployments:", *(f"  - {one}" for one in deployed.values()))
 
 
 def _settings_part(files: Files, added: Sequence[str]) -> Part:

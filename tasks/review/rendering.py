@@ -14,8 +14,7 @@ from ..core.safe_files import read_file, temporary_folder
 from ..core.visible import Secrets, one_line, without
 from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse, target_of
 from ..image.tree import Tree, snapshot
-from ..releases.index import Index, Release
-from ..releases.repository import HelmRepository
+from ..releases.index import Release
 from ..repo.charts import Requirement, requirements
 from ..repo.dependency import open_repository, release_of
 from ..repo.deployments import Deployment, deployments
@@ -157,17 +156,20 @@ def refused_values(hub: Hub) -> dict[Refusal, tuple[str, ...]]:
 
 
 def _paths_of(hub: Hub, wanted: Sequence[Deployment]) -> tuple[str, ...]:
-    return (hub.chart_folder or "", *dict.fromkeys(path for one in wanted for path in one.values))
+    """Return the chart's folder, if the repository has one, and the values files."""
+    own = () if hub.chart_folder is None else (hub.chart_folder,)
+    return (*own, *dict.fromkeys(path for one in wanted for path in one.values))
 
 
 def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment]) -> Side:
     """Write the chart, its dependencies and the deployments' values into the new ``folder``, out of ``tree``.
 
-    The files that a release edits are as ``hub`` will have them.
+    Without a chart in the repository, it is z2jh's archive. The files that a release edits are as ``hub`` has them.
     """
-    chart, *values = _paths_of(hub, wanted)
-    objects = tree.objects((chart, *values))
-    tree.write(list(objects), folder)
+    paths = _paths_of(hub, wanted)
+    values = [path for path in paths if path != hub.chart_folder]
+    if listed := list(tree.objects(paths)):
+        tree.write(listed, folder)
     for path in hub.managed:
         data = hub.files.read(path)
         if data is not None and (folder / path).is_file():
@@ -176,15 +178,13 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     entries = tree.files(values) if values else []
     stored = {entry.path: data for entry, data in zip(entries, tree.blobs(entries), strict=True)}
     encrypted = {path for path in values if any(map(is_encrypted, (stored.get(path, b""), _read(folder / path))))}
-    repository = open_repository(hub)
-    release = _fetch(hub, tree, folder / chart, hub.index or repository.index(), repository)
-    pin = hub.requirement_file
+    release = _fetch(hub, tree, folder)
     return Side(
         folder,
-        chart,
-        frozenset(one.alias or one.name for one in requirements(hub.require(pin), pin)),
+        hub.chart_folder or hub.requirement.name,
+        frozenset(one.alias or one.name for one in _dependencies(hub)),
         hub.version,
-        (pin, hub.requirement.line),
+        (hub.requirement_file, hub.requirement.line),
         release,
         frozenset(encrypted),
         {path: _secrets_in(_root(folder / path)) for path in values if path not in encrypted},
@@ -201,24 +201,34 @@ def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
     return data
 
 
-def _fetch(hub: Hub, tree: Tree, chart: Path, index: Index, repository: HelmRepository) -> Release:
-    place = chart / _CHARTS
-    place.mkdir(exist_ok=True)
-    own = hub.requirement
-    release = release_of(hub, index)
+def _dependencies(hub: Hub) -> tuple[Requirement, ...]:
+    file = hub.requirement_file
+    return () if hub.chart_folder is None else requirements(hub.require(file), file)
+
+
+def _fetch(hub: Hub, tree: Tree, folder: Path) -> Release:
+    """Write what the chart depends on into its folder, or without a chart z2jh's archive; return z2jh's release."""
+    repository, own = open_repository(hub), hub.requirement
+    release = release_of(hub, hub.index or repository.index())
     if release is None:
         raise Unusable(
             f"the Helm repository has no release {hub.version}",
             where=f"{hub.requirement_file}:{own.line}",
             hint="write a version there that it has",
         )
-    for found in requirements(hub.require(hub.requirement_file), hub.requirement_file):
+    if hub.chart_folder is None:
+        folder.mkdir(exist_ok=True)
+        (folder / own.name).write_bytes(repository.archive(release))
+        return release
+    place = folder / hub.chart_folder / _CHARTS
+    place.mkdir(exist_ok=True)
+    for found in _dependencies(hub):
         if found.name == own.name:
             for old in (place / own.name, *place.glob(f"{own.name}-[0-9]*.tgz")):
                 shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
             (place / f"{own.name}-{release.version}.tgz").write_bytes(repository.archive(release))
         elif not (place / found.name).exists() and not any(place.glob(f"{found.name}-[0-9v]*.tgz")):
-            _fetch_other(tree, hub.chart_folder or "", found, place)
+            _fetch_other(tree, hub.chart_folder, found, place)
     return release
 
 
