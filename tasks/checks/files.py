@@ -15,7 +15,7 @@ from ..image.tag import HEAD, history_of, name_image, names_commit
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
 from ..repo.charts import requirements
-from ..repo.deployments import staying_commands
+from ..repo.deployments import staying_installations
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage
 from ..repo.pins import Kind, Lock
@@ -194,7 +194,7 @@ def _pin_problems(hub: Hub) -> Iterator[Problem]:
         elif pin.kind in _OTHER_PLACES and found.text != required and not allows(found.text, hub.version):
             message = f"{pin.name} is at {found.text} here, and at {required} in {hub.requirement_file}"
             yield Problem(Code(pin.kind.value), where, message, f"{DOOR} bump --to {hub.version}")
-    for one in staying_commands(hub):
+    for one in staying_installations(hub):
         where = f"{one.file}:{one.line}"
         if one.version and not allows(one.version, hub.version):
             message = (

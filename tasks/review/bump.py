@@ -21,7 +21,7 @@ from ..releases.notes import release_links, security_fixes, security_news, upgra
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled
 from ..repo.dependency import helm_repository, open_repository, release_of
-from ..repo.deployments import staying_commands
+from ..repo.deployments import staying_installations
 from ..repo.edits import base_for, moving_action, release_edits
 from ..repo.hub import Hub
 from ..repo.pins import Kind, Pin
@@ -186,7 +186,7 @@ def changes_between(before: Hub, after: Hub) -> Changes:
         tuple(move for move in dict.fromkeys(bases) if move.before != move.after),
         tuple(move for move in dict.fromkeys(images) if move.before != move.after),
         tuple(move for move in dict.fromkeys(pins) if move.before != move.after),
-        not any(one.version != version for one in staying_commands(after)),
+        not any(one.version != version for one in staying_installations(after)),
     )
 
 
@@ -249,7 +249,7 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
         held = pin.read(hub.files).text
         if not allows(held, after):
             yield f"{pin.files[0]}: {pin.name} {held} stays, as hub.accept names {pin.kind.value}"
-    for one in staying_commands(hub):
+    for one in staying_installations(hub):
         yield f"{one}, and stays; to move it too: {one.setting}"
     if is_range(required) and allows(required, after):
         yield f"{hub.requirement_file}: the range {required} allows {after} already, and stays"

@@ -138,7 +138,7 @@ NO_VALUES = "Set the new tag of reg.example.edu/hub in the values that you deplo
     ("files", "settings", "by_hand"),
     [
         ({}, "", ["Move the jupyterhub chart that you deploy to 3.3.8", NO_VALUES]),
-        ({"deploy.sh": DEPLOY}, "", ["Set --version 3.3.8 in deploy.sh:1", NO_VALUES]),
+        ({"deploy.sh": DEPLOY}, "", ["Set the chart's version to 3.3.8 in deploy.sh:1", NO_VALUES]),
         ({"deploy.sh": DEPLOY.replace("3.2.1", "3.3.8")}, "", [NO_VALUES]),
         (
             {"deploy.sh": DEPLOY.replace("3.2.1", "3.3.8"), "config.yaml": "hub: {image: {name: , tag: }}\n"},
