@@ -67,11 +67,12 @@ def _content(world: World, findings: Findings) -> dict[str, Any]:
 
 
 def _image(world: World, image: HubImage, pinned: Reference | None) -> dict[str, Any]:
+    asked = pinned or world.unplaced.get(image.spec.key)
     return {
         "name": image.spec.key,
         "pinned_tag": (pinned.tag or pinned.digest) if pinned else None,
         "computed_tag": world.current_tag(image),
-        "in_registry": world.has(pinned) if pinned else None,
+        "in_registry": world.has(asked) if asked else None,
     }
 
 
@@ -121,7 +122,7 @@ def _release_words(world: World, begin: Outlook, refusal: Fault | None) -> Itera
 def _registry_words(image: dict[str, Any]) -> str:
     built = image["computed_tag"] or UNKNOWN
     if image["pinned_tag"] is None:
-        return f"would be {built}"
+        return f"{built} is in the registry" if image["in_registry"] else f"would be {built}"
     words = {True: "in the registry", False: "not in the registry", None: "no answer from its registry"}
     state = "current" if image["pinned_tag"] == image["computed_tag"] else f"would be {built}"
     return f"{words[image['in_registry']]}, {state}"

@@ -19,7 +19,7 @@ from ..releases.versions import allows, is_range, parse_version
 from ..repo.charts import requirements
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage, without_effect
-from ..repo.installations import staying_commands
+from ..repo.installations import staying_installations
 from ..repo.named_images import faulty_files, how_to_move, unmoved_images
 from ..repo.pins import Kind, Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
@@ -247,7 +247,7 @@ def _pin_problems(hub: Hub) -> Iterator[Problem]:
         elif pin.kind in _OTHER_PLACES and found.text != required and not allows(found.text, hub.version):
             message = f"{pin.name} is at {found.text} here, and at {required} in {hub.requirement_file}"
             yield Problem(Code(pin.kind.value), where, message, f"{DOOR} bump --to {hub.version}")
-    for one in staying_commands(hub):
+    for one in staying_installations(hub):
         where = f"{one.file}:{one.line}"
         if one.version and not allows(one.version, hub.version):
             message = (

@@ -15,6 +15,7 @@ from ..releases.index import Index, Release, choose, newest
 from ..releases.repository import HelmRepository
 from ..releases.versions import parse_version
 from ..repo.dependency import open_repository, release_of
+from ..repo.deployments import has_deployments
 from ..repo.hub import Hub, HubImage
 from ..review.rendering import Refusal, refused_values
 from ..tools import docker
@@ -47,6 +48,7 @@ class World:
 
     Attributes:
         images: the images that the values name, by the keys of the hub's images.
+        unplaced: those that no values name, as a build would call them now.
         digests: the places in the values that pin an image by digest, by their keys: file and line, and the image.
         stored: what the engine has of the base images whose registries are out of reach.
         refused: what the pinned chart refuses of the values, each with the deployments; or why that is not known.
@@ -55,6 +57,7 @@ class World:
     hub: Hub
     releases: Releases
     images: dict[str, Reference]
+    unplaced: dict[str, Reference]
     digests: dict[str, list[tuple[str, Reference]]]
     answers: dict[Reference, docker.Answer] = field(repr=False)
     stored: dict[Reference, FoundImage | None] = field(repr=False)
@@ -178,7 +181,7 @@ class World:
                 raise type(fault)(fault.what, where=fault.where, hint=hint)
 
     def _is_up_to_date(self, image: HubImage) -> bool:
-        own = self.own(image)
+        own = self.own(image) or self.unplaced.get(image.spec.key)
         if own is None or self.has(own) is False or depends_on(self.hub, image, self.hub.changed):
             return False
         if self.has_other_files(image):
@@ -199,9 +202,10 @@ def look(hub: Hub) -> World:
         key: [(where, one) for where, one in places if one.digest and one.same_repository(images[key])]
         for key, places in named.items()
     }
+    unplaced = {image.spec.key: one for image in hub.images if (one := _unplaced(hub, image))}
     pinned = (one for places in digests.values() for _, one in places)
     bases = list(dict.fromkeys(image.base.reference for image in hub.images))
-    asked = list(dict.fromkeys((*images.values(), *pinned, *bases)))
+    asked = list(dict.fromkeys((*images.values(), *unplaced.values(), *pinned, *bases)))
     with Pool() as pool:
         answers = pool.submit(docker.inspect_all, asked)
         releases = Releases.ask(hub)
@@ -210,12 +214,12 @@ def look(hub: Hub) -> World:
         answered = dict(zip(asked, found, strict=True))
         far = [base for base in bases if is_out_of_reach(answered[base])]
         stored = dict(zip(far, ask_all(docker.local, far), strict=True))
-        return World(hub, releases, images, digests, answered, stored, answer_of(rendered))
+        return World(hub, releases, images, unplaced, digests, answered, stored, answer_of(rendered))
 
 
 def _refused(hub: Hub, releases: Releases) -> Mapping[Refusal | Fault, tuple[str, ...]] | Fault:
     index = releases.index
-    if not hub.settings.preview or hub.chart_folder is None or not index or not release_of(hub, index):
+    if not hub.settings.preview or not has_deployments(hub) or not index or not release_of(hub, index):
         return {}
     try:
         return refused_values(hub.with_index(index))
@@ -227,6 +231,16 @@ def _kept(repository: HelmRepository | None) -> Index | None:
     try:
         return repository.kept_index() if repository else None
     except Fault:
+        return None
+
+
+def _unplaced(hub: Hub, image: HubImage) -> Reference | None:
+    """Return an image that no values file names as a build would call it; None where that is not known."""
+    if hub.values_places(image) or image.spec.named is None or not names_commit(hub.settings.tag):
+        return None
+    try:
+        return Reference(image.spec.named, name_image(hub, history_of(hub), image).tag)
+    except Refused:
         return None
 
 

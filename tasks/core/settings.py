@@ -141,10 +141,11 @@ class Settings(NamedTuple):
             already name the image are changed.
         pins: more places of the release's version: ``{file, path}`` or ``{file, marker}`` (docs/tasks/bump.md).
         deployments: the installations of the chart that ``preview`` renders, a list of {name, values, chart,
-            namespace, release}. ``values`` are the values files, the strongest last. ``chart`` is the folder of a chart
-            that depends on the hub's by ``file://`` (default: the hub's chart, or the ``helm_chart`` of the values
-            files in a cluster.yaml). ``namespace`` and ``release`` are Helm's (default: the name) (default: those of
-            hubploy, folders with hubploy.yaml, else the ``hubs`` in each cluster.yaml).
+            namespace, release}; without a chart here, those of z2jh's own. ``values`` are the values files, the
+            strongest last. ``chart`` is the folder of a chart that depends on the hub's by ``file://`` (default: the
+            hub's chart, or the ``helm_chart`` of the values files in a cluster.yaml). ``namespace`` and ``release`` are
+            Helm's (default: the name) (default: those of hubploy, folders with hubploy.yaml, else the ``hubs`` in each
+            cluster.yaml).
         kubernetes: the Kubernetes version of the clusters (``1.30``).
         preview: whether ``release``, pull requests, ``check`` and ``status`` render the chart.
         remote: the git remote to push branches to (default: from git's configuration, else ``origin``).

@@ -154,13 +154,13 @@ def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
 
 
 def require_stable(hub: Hub, image: HubImage) -> None:
-    """Refuse values in a build context: a build writes them, so its own ``{content}`` would differ each time."""
-    folders = sources_of(hub, image).folders
+    """Refuse values among an image's inputs: a build writes them, so its own ``{content}`` would differ each time."""
+    inputs = counted_paths(hub, image)
     for place in (place for one in hub.images for place in hub.values_places(one)):
-        if is_below(place.file, folders):
+        if is_below(place.file, inputs):
             raise Refused(
                 f"the build context holds {place.file}, so each build would make another {{content}}",
-                where=folders[0],
+                where=sources_of(hub, image).context,
                 hint=f"give the image a folder of its own: {_keys(hub)[0]} in {hub.config_file}",
             )
 

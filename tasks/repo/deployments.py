@@ -19,6 +19,7 @@ from ..core.settings import FILE
 from ..core.yaml_tree import Unreadable, load
 from .files import join
 from .hub import Hub
+from .installations import installations
 from .layout import last_part
 
 HUBPLOY_FILE = "hubploy.yaml"
@@ -47,9 +48,17 @@ class Deployment(NamedTuple):
 def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
     """Return the deployments of the settings, else those that the layout tells, else the chart alone.
 
-    ``names`` are those of deployments, or of what groups them.
+    ``names`` are those of deployments, or of what groups them. Without a chart of the repository's own it is z2jh's,
+    with the values of the settings.
     """
-    alone = Deployment(hub.chart.name, (), hub.chart.name, hub.chart.name, hub.chart_folder or "")
+    if not has_deployments(hub):
+        entry = next((one.deployment for one in installations(hub) if one.values), "{name: …, values: […]}")
+        raise Unusable(
+            "no chart here depends on z2jh, and no setting names the values that z2jh's own is deployed with",
+            where=hub.git.folder,
+            hint=f"name them in {FILE}: hub: {{deployments: [{entry}]}}",
+        )
+    alone = Deployment(hub.chart.name, (), hub.chart.name, hub.chart.name, chart_of(hub))
     found = tuple(_of_settings(hub)) or of_hubploy(hub) or tuple(_of_clusters(hub)) or (alone,)
     wanted: dict[Deployment, None] = {}
     for name in names:
@@ -61,6 +70,16 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
             raise Unusable(f"there is no deployment {name}", where=hub.git.folder, hint=hint)
         wanted.update(dict.fromkeys(fitting))
     return tuple(wanted) or found
+
+
+def has_deployments(hub: Hub) -> bool:
+    """Whether there is a chart to render: the repository's, or z2jh's own for the deployments of the settings."""
+    return hub.chart_folder is not None or bool(hub.settings.deployments)
+
+
+def chart_of(hub: Hub) -> str:
+    """Return the folder of the hub's chart; where it has none, the name of z2jh's own."""
+    return hub.requirement.name if hub.chart_folder is None else hub.chart_folder
 
 
 def hubploy_files(hub: Hub) -> tuple[str, ...]:
@@ -123,7 +142,7 @@ def _of_settings(hub: Hub) -> Iterator[Deployment]:
     told = hub.settings.deployments
     charts = {path: one.chart for one in _of_clusters(hub) for path in one.values} if told else {}
     for one in told:
-        known = next((charts[path] for path in one.values if path in charts), hub.chart_folder or "")
+        known = next((charts[path] for path in one.values if path in charts), chart_of(hub))
         chart = _chart_folder(hub, one.chart) if one.chart else known
         missing = next((path for path in one.values if hub.files.read(path) is None), None)
         if chart is None:

@@ -190,13 +190,14 @@ class Hub:
             entries = requirements(self.require(self.requirement_file), self.requirement_file)
             return next(one for one in entries if one.name == wanted)
         base = self.images[0].base
-        if base.reference.tag is None:
+        tag, digest = base.reference.tag, "@sha256:…" if base.reference.digest else ""
+        if tag is None or parse_version(tag) is None:
             raise Unusable(
-                f"FROM {base.text} has no tag, so the release is not known",
+                f"FROM {base.text} does not name a release",
                 where=f"{self.requirement_file}:{base.line}",
-                hint="write the release before the digest: FROM quay.io/jupyterhub/k8s-hub:VERSION@sha256:…",
+                hint=f"write the release that is deployed there: FROM {base.reference.name}:VERSION{digest}",
             )
-        return Requirement(wanted, base.reference.tag, JUPYTERHUBS, alias=None, line=base.line)
+        return Requirement(wanted, tag, JUPYTERHUBS, alias=None, line=base.line)
 
     @cached_property
     def version(self) -> str:

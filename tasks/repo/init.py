@@ -24,7 +24,7 @@ from ..tools.forges import read_remote
 from .charts import BareChart, ChartSpec, ImageSpec, Requirement
 from .files import SUFFIX, FileEdit, Files, Listing, edit_action, is_below, join
 from .hub import JUPYTERHUBS, Hub, HubImage
-from .installations import PROSE, helm_commands, staying_commands
+from .installations import PROSE, installations, staying_installations
 from .layout import (
     CHARTPRESS_FILE,
     Layout,
@@ -323,16 +323,12 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
             yield f"    paths: [{', '.join(map(quoted, paths))}]"
     if files:
         yield from ("values:", *(f"  - {{file: {quoted(file)}, path: {_Z2JHS_OWN}}}" for file in files))
-    staying = [one for one in staying_commands(hub) if one.version]
-    if staying and not settings.pins:
-        lines = (f"  - {{file: {quoted(one.file)}, marker: {quoted(one.marker)}}}" for one in staying)
-        yield from ("pins:", *dict.fromkeys(lines))
-    deployed = {one.release: one for one in helm_commands(hub) if one.values}
+    pins = dict.fromkeys(one.pin for one in staying_installations(hub) if one.pin)
+    if pins and not settings.pins:
+        yield from ("pins:", *(f"  - {pin}" for pin in pins))
+    deployed = {one.release: one.deployment for one in installations(hub) if one.values}
     if deployed and not settings.deployments:
-        yield "deployments:"
-        for one in deployed.values():
-            namespace = f", namespace: {quoted(one.namespace)}" if one.namespace else ""
-            yield f"  - {{name: {quoted(one.release)}, values: [{', '.join(map(quoted, one.values))}]{namespace}}}"
+        yield from ("deployments:", *(f"  - {one}" for one in deployed.values()))
 
 
 def _settings_part(files: Files, added: Sequence[str]) -> Part:

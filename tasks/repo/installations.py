@@ -1,21 +1,23 @@
 """What deploys z2jh's own chart, where a repository has none of its own.
 
-Commands like ``helm upgrade hub jupyterhub/jupyterhub --version 3.2.1``: each is a place of the release, which
-``hub.pins`` can name.
+Commands like ``helm upgrade hub jupyterhub/jupyterhub --version 3.2.1`` and manifests of Flux, Argo CD and others: each
+is a place of the release, which ``hub.pins`` can name.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import NamedTuple
 
+from ..core.faults import DOOR, Unusable
 from ..core.settings import FILE
 from ..releases.versions import parse_version
 from .files import join
 from .hub import Hub
-from .pins import Kind
+from .pins import Kind, versions_of_chart
 from .values import quoted
 
 _HELM = re.compile(r"\bhelm\b.*\s(?:upgrade|install)\s")
@@ -23,59 +25,70 @@ _HELM = re.compile(r"\bhelm\b.*\s(?:upgrade|install)\s")
 PROSE = (":(exclude,glob)**/*.md", ":(exclude,glob)**/*.rst", ":(exclude,glob)**/*.txt", f":(exclude){FILE}")
 
 
-class HelmCommand(NamedTuple):
-    """A command in a file that deploys z2jh's own chart, with the line of its version, else its first line.
+class Installation(NamedTuple):
+    """What deploys z2jh's own chart: a command or manifest, with the line of its version, else its first line.
 
     Attributes:
-        option: what it has as ``--version``: a version, a variable, or None for whatever is the newest.
-        marker: the text before the version, for ``hub.pins``.
+        option: what it has as the version: one, a range, a variable, or None for whatever is the newest.
+        pin: the entry of ``hub.pins`` that makes a release move it; empty where the version is elsewhere.
         values: its values files that the repository has.
     """
 
     file: str
     line: int
     option: str | None
-    marker: str
-    release: str
-    namespace: str | None
-    values: tuple[str, ...]
+    pin: str
+    release: str = ""
+    namespace: str | None = None
+    values: tuple[str, ...] = ()
 
     @property
     def version(self) -> str | None:
         """The version that it deploys; None where it does not say it itself."""
-        return self.option if self.option and parse_version(self.option) else None
+        return self.option.removeprefix("v") if self.option and parse_version(self.option) else None
 
     @property
     def setting(self) -> str:
         """What makes a release move it."""
-        if self.version:
-            return f"in {FILE}: hub: {{pins: [{{file: {quoted(self.file)}, marker: {quoted(self.marker)}}}]}}"
+        if self.pin:
+            return f"in {FILE}: hub: {{pins: [{self.pin}]}}"
         if not self.option:
-            return "add --version there, and the line to hub.pins"
+            return f"add --version there, then: {DOOR} check"
         return "mark the line that has the version with a comment: # hubpress: jupyterhub"
+
+    @property
+    def deployment(self) -> str:
+        """The deployment that it makes, as ``hub.deployments`` has it."""
+        namespace = f", namespace: {quoted(self.namespace)}" if self.namespace else ""
+        return f"{{name: {quoted(self.release)}, values: [{', '.join(map(quoted, self.values))}]{namespace}}}"
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} deploys {self.version or self.option or 'the newest release'}"
 
 
-def staying_commands(hub: Hub) -> tuple[HelmCommand, ...]:
-    """Return the commands that deploy z2jh's chart in a version that no release moves; none where a chart has it."""
+def staying_installations(hub: Hub) -> tuple[Installation, ...]:
+    """Return what deploys z2jh's chart in a version that no release moves; nothing where the repository has a chart."""
     if hub.chart_folder is not None:
         return ()
-    pins = [pin for pin in (*hub.pins, *hub.held_pins) if pin.kind is Kind.PIN]
+    pins = [pin for pin in (*hub.pins, *hub.held_pins) if pin.kind in (Kind.PIN, Kind.COPY)]
     known = {(pin.file, pin.read(hub.files).line) for pin in pins}
     # A version in a variable is marked where that is set.
     return tuple(
         one
-        for one in helm_commands(hub)
-        if (one.file, one.line) not in known and not (pins and one.option and not one.version)
+        for one in installations(hub)
+        if (one.file, one.line) not in known and not (pins and one.option and not one.pin)
     )
 
 
-def helm_commands(hub: Hub) -> Iterator[HelmCommand]:
-    """Yield the commands that deploy the chart of the dependency's name from a Helm repository."""
-    search = ("grep", "-I", "-l", "-z", "--untracked", "--full-name", "-E", "-e", r"helm .*(upgrade|install)")
-    for file in hub.git.ask(*search, "--", ".", *PROSE).names:
+def installations(hub: Hub) -> Iterator[Installation]:
+    """Yield the commands and manifests that deploy the chart of the dependency's name from a Helm repository."""
+    name = hub.settings.dependency
+    for file in _files_with(hub, f"(chart|name): .*{re.escape(name)}", "*.yaml", "*.yml"):
+        with suppress(Unusable):
+            for path, version in versions_of_chart(hub.require(file), file, name):
+                pin = f"{{file: {quoted(file)}, path: {quoted(path)}}}"
+                yield Installation(file, version.line, version.text, pin)
+    for file in _files_with(hub, "helm .*(upgrade|install)", ".", *PROSE):
         text = (hub.files.read(file) or b"").decode("utf-8", "replace")
         lines = text.splitlines()
         for first, line in enumerate(lines):
@@ -84,7 +97,11 @@ def helm_commands(hub: Hub) -> Iterator[HelmCommand]:
                 yield from _command(hub, file, text, first, lines[first : last + 1])
 
 
-def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[HelmCommand]:
+def _files_with(hub: Hub, pattern: str, *paths: str) -> tuple[str, ...]:
+    return hub.git.ask("grep", "-I", "-l", "-z", "--untracked", "--full-name", "-E", "-e", pattern, "--", *paths).names
+
+
+def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[Installation]:
     words = [word.strip("'\"") for word in " ".join(line.rstrip().removesuffix("\\") for line in lines).split()]
     words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
     name = hub.settings.dependency
@@ -103,7 +120,8 @@ def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -
     marker = short if text.count(short) == 1 else long
     values = [value for option, value in options if option in {"-f", "--values"} and hub.files.read(value) is not None]
     namespace = given.get("--namespace") or given.get("-n")
-    yield HelmCommand(file, first + number + 1, version, marker, words[at - 1], namespace, tuple(values))
+    pin = f"{{file: {quoted(file)}, marker: {quoted(marker)}}}" if version and parse_version(version) else ""
+    yield Installation(file, first + number + 1, version, pin, words[at - 1], namespace, tuple(values))
 
 
 def _is_chart(hub: Hub, word: str, name: str, words: Sequence[str]) -> bool:

@@ -18,7 +18,7 @@ from typing import ClassVar, NamedTuple
 from ..core.faults import Unusable, nearest
 from ..core.names import Reference
 from ..core.settings import PinTarget
-from ..core.yaml_tree import Document, Edit, MappingNode, Scalar, SequenceNode, Text, parse_all, target_of
+from ..core.yaml_tree import Document, Edit, MappingNode, Node, Scalar, SequenceNode, Text, parse_all, target_of
 from ..releases.versions import parse_constraint
 from .charts import (
     LOCKS,
@@ -36,6 +36,7 @@ from .files import Files, Listing, is_glob, join, require, require_named
 from .yaml_edit import Path, follow, with_scalars
 
 _SOURCE_KEYS = ("repo", "repository", "repoURL")
+_VERSION_KEYS = ("version", "targetRevision")
 _EACH = "*"
 # A version in other text, `jupyterhub-3.2.1`, `--version v3.2.1`; a part of one where there is no whole one.
 _WHOLE = re.compile(r"(?<![0-9A-Za-z.])v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?![.\w-]*[0-9])")
@@ -351,6 +352,22 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[Fou
                 named = _name_beside(mapping) if isinstance(mapping, MappingNode) else None
                 if named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named):
                     yield FoundVersion(document, steps, scalar)
+
+
+def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:
+    """Yield the dotted paths of versions beside which a mapping names ``chart`` and where it is from."""
+    for document in parse_all(data, where):
+        left: list[tuple[Path, Node]] = [((), document.root)] if document.root else []
+        while left:
+            steps, node = left.pop()
+            if isinstance(node, SequenceNode):
+                left += [((*steps, str(number)), one) for number, one in enumerate(node.children)]
+            if isinstance(node, MappingNode):
+                left += [((*steps, key.value), one) for key, one in node.entries if isinstance(key, Scalar)]
+                named = _name_beside(node) or ""
+                for key, version in node.entries if named.rpartition("/")[2] == chart else ():
+                    if isinstance(key, Scalar) and key.value in _VERSION_KEYS and isinstance(version, Scalar):
+                        yield ".".join((*steps, key.value)), Pinned(version.value, version.line)
 
 
 def _paths_in(document: Document, steps: Path) -> Iterator[Path]:

@@ -23,7 +23,7 @@ from ..releases.versions import allows, is_range, respelled
 from ..repo.dependency import helm_repository, open_repository, release_of
 from ..repo.edits import base_for, moving_action, release_edits
 from ..repo.hub import Hub
-from ..repo.installations import staying_commands
+from ..repo.installations import staying_installations
 from ..repo.pins import Kind, Pin
 from ..repo.values import ValuesPlace, image_at
 from ..tools.git_states import standing
@@ -186,7 +186,7 @@ def changes_between(before: Hub, after: Hub) -> Changes:
         tuple(move for move in dict.fromkeys(bases) if move.before != move.after),
         tuple(move for move in dict.fromkeys(images) if move.before != move.after),
         tuple(move for move in dict.fromkeys(pins) if move.before != move.after),
-        not any(one.version != version for one in staying_commands(after)),
+        not any(one.version != version for one in staying_installations(after)),
     )
 
 
@@ -249,7 +249,7 @@ def _warnings(hub: Hub, choice: Choice, repository: HelmRepository, *, is_safer:
         held = pin.read(hub.files).text
         if not allows(held, after):
             yield f"{pin.files[0]}: {pin.name} {held} stays, as hub.accept names {pin.kind.value}"
-    for one in staying_commands(hub):
+    for one in staying_installations(hub):
         yield f"{one}, and stays; to move it too: {one.setting}"
     if is_range(required) and allows(required, after):
         yield f"{hub.requirement_file}: the range {required} allows {after} already, and stays"

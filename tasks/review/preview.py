@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..core.faults import DOOR, Fault, Refused, Unusable
+from ..core.faults import DOOR, Fault, Refused
 from ..core.github_actions import code, fenced, plain
 from ..core.output import first_of
 from ..core.safe_files import temporary_folder
@@ -15,7 +15,7 @@ from ..core.settings import FILE, VALUES_INVALID, Accepted, BumpOptions
 from ..core.visible import one_line, visible, without
 from ..image.tree import Tree
 from ..repo.dependency import helm_repository
-from ..repo.deployments import Deployment, deployments
+from ..repo.deployments import Deployment, deployments, has_deployments
 from ..repo.files import Committed
 from ..repo.hub import Hub
 from ..repo.remotes import Review, find_review, fork_point
@@ -190,12 +190,8 @@ class Preview(NamedTuple):
 
 def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kubernetes: str | None = None) -> Preview:
     """Render the chart as the base branch has it and as a release leaves it, for each deployment."""
-    require_installed("helm")
-    if hub.chart_folder is None:
-        raise Unusable(
-            "there is no chart to render", where=hub.git.folder, hint=f"see what is pinned here: {DOOR} status"
-        )
     wanted = deployments(hub, names)
+    require_installed("helm")
     _, after = plan_bump(hub, options)
     review = find_review(hub.git, hub.settings, ask=False)
     return _compare_sides(after, review, wanted, kubernetes)
@@ -203,7 +199,7 @@ def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kube
 
 def preview_of(hub: Hub, review: Review) -> Preview | Fault | None:
     """Return what the move of ``hub`` changes in the cluster, or why that is not known; None without a move."""
-    if not hub.settings.preview or hub.chart_folder is None:
+    if not hub.settings.preview or not has_deployments(hub):
         return None
     try:
         if _before(hub, review)[1].version == hub.version:

@@ -16,11 +16,10 @@ from ..core.settings import KUBERNETES_TOO_OLD, VALUES_INVALID
 from ..core.visible import Secrets, one_line, without
 from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse, target_of
 from ..image.tree import Tree, snapshot
-from ..releases.index import Index, Release
-from ..releases.repository import HelmRepository
+from ..releases.index import Release
 from ..repo.charts import Requirement, requirements
 from ..repo.dependency import open_repository, release_of
-from ..repo.deployments import LOCAL, Deployment, deployments
+from ..repo.deployments import LOCAL, Deployment, chart_of, deployments
 from ..repo.files import join
 from ..repo.hub import Hub
 from ..repo.secrets import is_encrypted
@@ -170,19 +169,19 @@ def refused_values(hub: Hub) -> dict[Refusal | Fault, tuple[str, ...]]:
 
 
 def paths_of(hub: Hub, wanted: Sequence[Deployment]) -> tuple[str, ...]:
-    """Return what deployments are rendered from: the chart, those that wrap it, and the values files."""
-    charts, values = [one.chart for one in wanted], [path for one in wanted for path in one.values]
-    return tuple(dict.fromkeys((hub.chart_folder or "", *charts, *values)))
+    """Return what the repository has of what deployments are rendered from: the charts, and the values files."""
+    charts = [] if hub.chart_folder is None else [hub.chart_folder, *(one.chart for one in wanted)]
+    return tuple(dict.fromkeys((*charts, *(path for one in wanted for path in one.values))))
 
 
 def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment]) -> Side:
     """Write the charts, their dependencies and the deployments' values into the new ``folder``, out of ``tree``.
 
-    The files that a release edits are as ``hub`` will have them.
+    Without a chart in the repository, it is z2jh's archive. The files that a release edits are as ``hub`` has them.
     """
-    chart, values = hub.chart_folder or "", list(dict.fromkeys(path for one in wanted for path in one.values))
-    objects = tree.objects(paths_of(hub, wanted))
-    tree.write(list(objects), folder)
+    chart, values = chart_of(hub), list(dict.fromkeys(path for one in wanted for path in one.values))
+    if listed := list(tree.objects(paths_of(hub, wanted))):
+        tree.write(listed, folder)
     for path in hub.managed:
         data = hub.files.read(path)
         if data is not None and (folder / path).is_file():
@@ -191,10 +190,8 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     entries = tree.files(values) if values else []
     stored = {entry.path: data for entry, data in zip(entries, tree.blobs(entries), strict=True)}
     encrypted = {path for path in values if any(map(is_encrypted, (stored.get(path, b""), _read(folder / path))))}
-    repository = open_repository(hub)
-    release = _fetch(hub, tree, folder / chart, hub.index or repository.index(), repository)
-    pin = hub.requirement_file
-    own = {one.key: (one.key,) for one in _required(hub, chart)}
+    release = _fetch(hub, tree, folder / chart)
+    own = {} if hub.chart_folder is None else {one.key: (one.key,) for one in _required(hub, chart)}
     wrapped = {one: _wrap(hub, tree, folder, one, own) for one in {one.chart for one in wanted} - {chart}}
     return Side(
         folder,
@@ -202,7 +199,7 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
         {chart: own, **{one: found for one, found in wrapped.items() if not isinstance(found, Fault)}},
         {one: found for one, found in wrapped.items() if isinstance(found, Fault)},
         hub.version,
-        (pin, hub.requirement.line),
+        (hub.requirement_file, hub.requirement.line),
         release,
         frozenset(encrypted),
         {path: _secrets_in(_read(folder / path)) for path in values if path not in encrypted},
@@ -219,24 +216,29 @@ def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
     return data
 
 
-def _fetch(hub: Hub, tree: Tree, chart: Path, index: Index, repository: HelmRepository) -> Release:
-    place = chart / _CHARTS
-    place.mkdir(exist_ok=True)
-    own = hub.requirement
-    release = release_of(hub, index)
+def _fetch(hub: Hub, tree: Tree, chart: Path) -> Release:
+    """Write what the chart depends on into it, or without a chart z2jh's archive; return z2jh's release."""
+    repository, own = open_repository(hub), hub.requirement
+    release = release_of(hub, hub.index or repository.index())
     if release is None:
         raise Unusable(
             f"the Helm repository has no release {hub.version}",
             where=f"{hub.requirement_file}:{own.line}",
             hint="write a version there that it has",
         )
-    for found in _required(hub, hub.chart_folder or ""):
+    if hub.chart_folder is None:
+        chart.parent.mkdir(exist_ok=True)
+        chart.write_bytes(repository.archive(release))
+        return release
+    place = chart / _CHARTS
+    place.mkdir(exist_ok=True)
+    for found in _required(hub, hub.chart_folder):
         if found.name == own.name:
             for old in (place / own.name, *place.glob(f"{own.name}-[0-9]*.tgz")):
                 shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
             (place / f"{own.name}-{release.version}.tgz").write_bytes(repository.archive(release))
         else:
-            _fetch_other(tree, hub.chart_folder or "", found, place)
+            _fetch_other(tree, hub.chart_folder, found, place)
     return release
 
 

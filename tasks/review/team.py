@@ -21,7 +21,7 @@ from ..repo.deployments import Deployment, of_hubploy
 from ..repo.files import FileEdit, edit_action, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
-from ..repo.installations import staying_commands
+from ..repo.installations import staying_installations
 from ..repo.labeler import PullRequestPaths, expected_labels, labels_of
 from ..repo.pins import Kind
 from ..repo.remotes import PRODUCTION, Review, find_review, upstream_address
@@ -162,8 +162,10 @@ def _left_by_hand(hub: Hub, version: str) -> Iterator[str]:
     """Yield what a release does not move of what is deployed, where no chart of the repository tells it."""
     if hub.chart_folder is not None:
         return
-    staying = staying_commands(hub)
-    yield from (f"Set --version {version} in {one.file}:{one.line}" for one in staying if one.version != version)
+    staying = staying_installations(hub)
+    yield from (
+        f"Set the chart's version to {version} in {one.file}:{one.line}" for one in staying if one.version != version
+    )
     if not staying and all(pin.kind is not Kind.PIN for pin in hub.pins):
         yield f"Move the {hub.requirement.name} chart that you deploy to {version}"
     for image in (one for one in hub.images if not hub.values_places(one)):

@@ -6,14 +6,14 @@ import pytest
 
 from tasks.core import yaml_tree
 from tasks.core.faults import Unusable
-from tasks.core.settings import read_settings, section_of
+from tasks.core.settings import read_settings, section_in, section_of
 from tasks.repo.deployments import of_hubploy
 from tasks.repo.hub import Hub as OpenHub
 from tasks.repo.hub import open_hub
 from tasks.repo.remotes import Remotes, Review
 from tasks.review.team import next_steps
 from tasks.tools.git import Git
-from tests.support.hubs import Hub, make_hub
+from tests.support.hubs import Hub, make_hub, make_repository
 from tests.support.machine import PROJECT
 
 BRANCH = "bump-z2jh-3.3.8"
@@ -127,3 +127,33 @@ def test_a_setting_that_is_no_text_is_refused(setting: object) -> None:
 def test_an_unknown_name_is_refused(hub: Hub) -> None:
     with pytest.raises(Unusable, match="it may use"):
         next_steps(opened(hub, next_steps=["Tell {team}"]), into("main"))
+
+
+# -- without a chart of the repository's own, a release does not move all that is deployed
+
+IMAGE = "{context: image, name: reg.example.edu/hub}"
+DEPLOY = "helm upgrade hub jupyterhub/jupyterhub --version 3.2.1 -f config.yaml\n"
+NO_VALUES = "Set the new tag of reg.example.edu/hub in the values that you deploy: no file here names it"
+
+
+@pytest.mark.parametrize(
+    ("files", "settings", "by_hand"),
+    [
+        ({}, "", ["Move the jupyterhub chart that you deploy to 3.3.8", NO_VALUES]),
+        ({"deploy.sh": DEPLOY}, "", ["Set the chart's version to 3.3.8 in deploy.sh:1", NO_VALUES]),
+        ({"deploy.sh": DEPLOY.replace("3.2.1", "3.3.8")}, "", [NO_VALUES]),
+        (
+            {"deploy.sh": DEPLOY.replace("3.2.1", "3.3.8"), "config.yaml": "hub: {image: {name: , tag: }}\n"},
+            "values: [{file: config.yaml, path: hub.image}], pins: [{file: deploy.sh, marker: jupyterhub/jupyterhub}]",
+            [],
+        ),
+    ],
+    ids=["the image alone", "a command", "a command that somebody moved", "all of it moves"],
+)
+def test_what_a_release_leaves_to_people_is_among_the_steps(
+    tmp_path: Path, files: dict[str, str], settings: str, by_hand: list[str]
+) -> None:
+    own = {"image/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.3.8\n", **files}
+    made = make_repository(tmp_path / "hub", own)
+    hub = open_hub(read_settings(section_in(f"hub: {{images: [{IMAGE}], {settings}}}".encode())), Git(made.path))
+    assert next_steps(hub, into("main"), "pull request 7") == ("Review pull request 7", *by_hand, "Deploy as usual")

@@ -370,21 +370,21 @@ CERTIFICATES = "helm upgrade --install certs jetstack/cert-manager --version 3.2
 
 
 class Deploying(NamedTuple):
-    """A file with a command that deploys the release «V»: its line, and the marker that init and hints suggest."""
+    """A file that deploys the release «V»: its line, and how init and hints name it in ``hub.pins``."""
 
     file: str
     text: str
     line: int
-    marker: str
+    pin: str
 
 
 DEPLOYING = {
-    "a Makefile": Deploying("Makefile", f"deploy:\n\t@{COMMAND}\n", 2, "'jupyterhub/jupyterhub --version'"),
+    "a Makefile": Deploying("Makefile", f"deploy:\n\t@{COMMAND}\n", 2, "marker: 'jupyterhub/jupyterhub --version'"),
     "a script with other commands": Deploying(
         "deploy.sh",
         f"{OTHERS}{CERTIFICATES}{COMMAND} --set a.tag=1.2.3\n",
         4,
-        "'jupyterhub/jupyterhub --version'",
+        "marker: 'jupyterhub/jupyterhub --version'",
     ),
     "a workflow, in several lines": Deploying(
         ".github/workflows/deploy.yml",
@@ -392,13 +392,26 @@ DEPLOYING = {
         "          hub jupyterhub/jupyterhub \\\n"
         "          --namespace hub \\\n          --version=«V» \\\n          -f config.yaml\n",
         8,
-        "jupyterhub/jupyterhub",
+        "marker: jupyterhub/jupyterhub",
     ),
     "the repository in the command": Deploying(
         "deploy.sh",
         "helm install hub jupyterhub --repo https://hub.jupyter.org/helm-chart/ --version '«V»'\n",
         1,
-        "'jupyterhub --repo https://hub.jupyter.org/helm-chart/ --version'",
+        "marker: 'jupyterhub --repo https://hub.jupyter.org/helm-chart/ --version'",
+    ),
+    "Flux": Deploying(
+        "clusters/a/hub.yaml",
+        "kind: HelmRelease\nspec: {chart: {spec: {chart: grafana, version: 3.2.1}}}\n---\nkind: HelmRelease\n"
+        "spec:\n  chart:\n    spec:\n      chart: jupyterhub\n      version: '«V»'\n",
+        9,
+        "path: spec.chart.spec.version",
+    ),
+    "Argo CD": Deploying(
+        "argo.yaml",
+        f"spec:\n  sources:\n  - repoURL: {URL}\n    chart: jupyterhub\n    targetRevision: «V»\n",
+        5,
+        "path: spec.sources.0.targetRevision",
     ),
 }
 
@@ -421,7 +434,7 @@ def test_a_helm_command_that_no_setting_names_is_told_and_never_called_moved(
         one.line,
         "warning",
     )
-    setting = f"in invoke.yaml: hub: {{pins: [{{file: {one.file}, marker: {one.marker}}}]}}"
+    setting = f"in invoke.yaml: hub: {{pins: [{{file: {one.file}, {one.pin}}}]}}"
     assert found["hint"] == setting
     assert f"! {one.file}:{one.line} deploys 3.2.1, and stays; to move it too: {setting}\n" in (
         hubpress(hub, "--dry", "bump").out

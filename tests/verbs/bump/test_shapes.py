@@ -122,6 +122,11 @@ NO_CHARTPRESS = (
     "hint: name the hub repository (--repo PATH), or give a chart its hub image: invoke init"
 )
 
+NO_RELEASE = (
+    "error: FROM quay.io/jupyterhub/k8s-hub:latest does not name a release (Dockerfile:2)\n"
+    "hint: write the release that is deployed there: FROM quay.io/jupyterhub/k8s-hub:VERSION"
+)
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -440,6 +445,15 @@ SHAPES = [
         MAKEFILE + IGNORED_ALONE,
         "",
         "",
+    ),
+    Shape(
+        "the image alone, on whatever is the latest",
+        ALONE.replace(":3.2.1", ":latest") + NAMED_HUB,
+        bump=NO_RELEASE,
+        build="",
+        init=NO_RELEASE,
+        before="",
+        after="",
     ),
     refused(
         "the image alone, twice",

@@ -165,6 +165,7 @@ def test_a_release_moves_builds_and_commits_it(world: World, registry: Registry)
     assert labels(f"{name}:{image['tag']}")["org.opencontainers.image.base.name"] == f"{world.texts['BASE']}:3.3.8"
     again = run_task("release", "--yes", cwd=hub.path)
     assert (again.code, again.out.splitlines()[-1][:12]) == (0, "  base      "), again
+    assert run_task("status", cwd=hub.path).out.startswith("invoke release has nothing to do.\n")
     assert "- : " not in run_task("release", "--dry", cwd=hub.path).out
     checked = run_task("check", cwd=hub.path)
     # 4.4.0 has fixes that 3.3.8 lacks.

@@ -9,7 +9,7 @@ import pytest
 from tests.support.charts import write_real_repository
 from tests.support.cli import run_task
 from tests.support.gh import StandInGh
-from tests.support.hubs import ON_GITHUB, Hub, at
+from tests.support.hubs import ON_GITHUB, Hub, at, make_repository
 from tests.support.layouts import make_2i2c_like
 from tests.support.machine import HELMS
 
@@ -416,3 +416,52 @@ def test_without_helm_it_says_that_nothing_was_looked_at(
     assert run_task("bump", "--to", "3.3.8", cwd=small.path).code == 0
     assert run_task("commit", "--pr", cwd=small.path).code == 0
     assert section(gh.requests[0]["body"]) == "\nNot checked: helm is not installed.\n\n"
+
+
+# -- z2jh's own chart, where the repository has none
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """A repository with an image and values, deployed by ``helm upgrade``."""
+    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", write_real_repository(tmp_path / "charts").as_uri())
+    files = {
+        "Makefile": "deploy:\n\thelm upgrade hub jupyterhub/jupyterhub --version 3.2.1 -n jhub -f config.yaml\n",
+        "config.yaml": "hub: {image: {name: reg.example.edu/hub, tag: 1.2.0}}\nsingleuser:\n  memory: {limit: 3G}\n",
+        "image/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n",
+    }
+    return make_repository(tmp_path / "hub", files)
+
+
+@pytest.mark.parametrize("helm", HELMS, indirect=True)
+@pytest.mark.helm
+@pytest.mark.usefixtures("helm")
+def test_z2jhs_own_chart_is_rendered_with_the_values_of_helm_upgrade(alone: Hub) -> None:
+    refused = run_task("preview", cwd=alone.path)
+    entry = "{name: hub, values: [config.yaml], namespace: jhub}"
+    assert (refused.code, refused.err.splitlines()[1]) == (
+        2,
+        f"hint: name them in invoke.yaml: hub: {{deployments: [{entry}]}}",
+    )
+    alone.write("invoke.yaml", f"hub: {{deployments: [{entry}]}}\n")
+    alone.commit("Name the deployment")
+    found = run_task("preview", "--to", "3.3.8", "--json", cwd=alone.path)
+    (one,) = found.json["deployments"]
+    assert (one["name"], one["values"], one["problems"]) == ("hub", ["config.yaml"], [])
+    assert one["objects"] == {"added": [], "changed": TO_3_3_8, "removed": []}
+
+
+@pytest.mark.helm
+@pytest.mark.usefixtures("helm")
+def test_values_that_z2jhs_own_chart_refuses_are_told_with_their_line(alone: Hub) -> None:
+    alone.write("invoke.yaml", "hub: {deployments: [{name: hub, values: [config.yaml]}, {name: bare}]}\n")
+    alone.edit("config.yaml", "  memory:", "  memori:")
+    alone.commit("Limit the memory")
+    alone.git("push", "--quiet")
+    found = run_task("preview", "--to", "3.3.8", cwd=alone.path)
+    assert found.code == 1, found
+    assert "\n  config.yaml:3: singleuser: additional properties 'memori' not allowed\n" in found.out
+    told = run_task("status", "--json", cwd=alone.path, env={"INVOKE_HUB_PREVIEW": "true"}).json["problems"]
+    assert [(one["code"], one["path"], one["line"]) for one in told if one["code"] == "values-invalid"] == [
+        ("values-invalid", "config.yaml", 3)
+    ]
