@@ -23,7 +23,7 @@ from ..repo.remotes import Review, fork_point
 from ..tools import docker
 from .bump import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
 from .preview import Preview, preview_of
-from .team import next_steps
+from .team import deployments_in_use, next_steps
 from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
 
 NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
@@ -126,6 +126,7 @@ class Description(NamedTuple):
     upgrades: tuple[UpgradeHere, ...]
     next_steps: tuple[str, ...] = ()
     cluster: Preview | Fault | None = None
+    has_staging: bool = False
 
     @property
     def title(self) -> str:
@@ -209,7 +210,8 @@ class Description(NamedTuple):
             yield from self._release_checks()
         if self.evidence:
             yield f"Check that the cluster's nodes can pull {', '.join(code(one.image) for one in self.evidence)}."
-        yield "Check on a staging hub that a user can sign in and start a server."
+        if not self.has_staging:
+            yield "Check on a staging hub that a user can sign in and start a server."
 
     def _release_checks(self) -> Iterator[str]:
         version = self.after.semver
@@ -241,7 +243,10 @@ def describe(
     upgrades = upgrades_here(hub, old, new)
     markdown = one_line if hub.settings.next_steps else plain
     steps = tuple(map(markdown, next_steps(hub, review, "this pull request")))
-    return Description(moved, evidence, before, after, upgrades, steps, cluster if moved.release else None)
+    # The next steps that are read from the repository name its staging hubs then.
+    has_staging = not hub.settings.next_steps and any(one.has_staging for one in deployments_in_use(hub))
+    cluster = cluster if moved.release else None
+    return Description(moved, evidence, before, after, upgrades, steps, cluster, has_staging)
 
 
 def _code(text: str | None, otherwise: str = NOT_KNOWN) -> str:
