@@ -12,7 +12,7 @@ from .run import open_run
 
 HELP = {
     "image": "build this image, by its key in chartpress.yaml; repeatable (default: all that inherit from k8s-hub)",
-    "no-push": "build into the engine's local store; leave the values as they are",
+    "no-push": "build the image into the engine's local store; leave the values as they are",
     "force": "build and push even if the tag exists",
     "platform": "build for this platform (default: hub.platform)",
     "builder": "build on this buildx builder (default: hub.builder, else Docker's current builder)",

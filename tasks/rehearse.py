@@ -16,7 +16,6 @@ from .run import Run, open_run
 HELP = {
     **RELEASE_HELP,
     "push": "implied: the branch is always pushed to the throwaway remote",
-    "no-push": "build the image into the engine's local store; leave the values as they are",
     "pr": "show the pull request that would be opened",
     "yes": "implied: a rehearsal does not ask",
     "keep": "keep the temporary folder, and print how to look at it",

@@ -17,6 +17,7 @@ from ..image.tag import HEAD, history_of, name_image, names_commit, tells_images
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
 from ..repo.charts import requirements
+from ..repo.edits import to_commit
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage, without_effect
 from ..repo.installations import staying_installations
@@ -200,11 +201,12 @@ def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) ->
     The build comes after that commit, and a hook before it.
     """
     empty = Problem(Code.VALUES_EMPTY, where, f"{place.path} names no image", f"{DOOR} build")
-    if not hub.git.changed([join(hub.root, path) for path in image.spec.paths]):
+    changed = hub.git.changed([join(hub.root, path) for path in image.spec.paths])
+    if not changed:
         return empty
     return empty._replace(
         message=f"{empty.message} yet: its files are not committed",
-        hint=f"{DOOR} commit, then {DOOR} build",
+        hint=f"{to_commit(hub, changed)}; then {DOOR} build",
         severity=Severity.WARNING,
     )
 
@@ -216,7 +218,7 @@ def _uncommitted(hub: Hub) -> Iterator[Unchecked]:
     if changed:
         differ = "differs" if len(changed) == 1 else "differ"
         message = f"the last commit: {first_of(changed, MOST_NAMED)} {differ} from it"
-        yield Unchecked(message, f"{DOOR} commit, or git commit; then check again")
+        yield Unchecked(message, f"{to_commit(hub, changed)}; then check again")
 
 
 def _requirement_problems(hub: Hub) -> Iterator[Problem]:

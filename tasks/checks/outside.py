@@ -102,13 +102,12 @@ def _release_problems(world: World, chart_values: Data | Unreachable) -> Iterato
     hub = world.hub
     requirement = hub.requirement
     if world.release is None:
+        here = world.newest_here()
         yield Problem(
             Code.RELEASE_UNKNOWN,
             f"{hub.requirement_file}:{requirement.line}",
             f"the Helm repository has no {requirement.name} {hub.version}",
-            f"{DOOR} bump"
-            if world.next()
-            else f"{DOOR} bump --to {world.newest_here() or world.newest() or 'VERSION'}",
+            f"{DOOR} bump" if world.next() or not here else f"{DOOR} bump --to {here}",
         )
         yield from differing_base_problems(hub)
         return

@@ -94,11 +94,12 @@ class World:
         return release.version if release else None
 
     def newest_here(self) -> str | None:
-        """Return the newest stable version of the pinned one's major version, or the pinned one where it stays."""
+        """Return the newest stable version of the pinned one's major, which may be itself; of all where it has none."""
         index, pinned = self.releases.index, parse_version(self.hub.version)
         if self.release or self.next():
             return self.next() or self.hub.version
-        release = newest(index, range(pinned.major, pinned.major + 1)) if index and pinned else None
+        majors = [range(pinned.major, pinned.major + 1)] if pinned else []
+        release = newest(index, *majors) if index else None
         return release.version if release else None
 
     def next(self) -> str | None:

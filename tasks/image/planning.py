@@ -12,7 +12,7 @@ from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable
 from ..core.names import Host, Reference, platform_argument, platforms_left
 from ..core.plan import Action, Fact, Step, Values
 from ..core.settings import BuildOptions
-from ..repo.edits import PinnedPlace, image_edits
+from ..repo.edits import PinnedPlace, image_edits, to_commit
 from ..repo.files import WorkingTree, edit_action, is_below, is_half_written, join
 from ..repo.hub import Hub, HubImage
 from ..repo.values import PinnedImage
@@ -129,7 +129,7 @@ def require_committed(hub: Hub, keys: Sequence[str]) -> None:
             hidden = sorted({*loose} - {*hub.git.changed(loose)}) if loose else []
             flags = ("--no-assume-unchanged", "--no-skip-worktree")
             look = " && ".join(f"git update-index {flag} -- {shlex.join(hidden)}" for flag in flags)
-            _require_none(image, loose, f"{look}, then git commit them" if hidden else "")
+            _require_none(leaves, image, loose, f"{look}, then git commit them" if hidden else "")
 
 
 def _ask_builder(hub: Hub, options: BuildOptions) -> Builder:
@@ -314,13 +314,13 @@ def _require_committed(hub: Hub, images: Sequence[HubImage], history: History) -
         changed = answer_of(asked)
     for image in images:
         paths = _paths_of(hub, [image])
-        _require_none(image, [file for file in changed if _is_loose(hub, file) and is_below(file, paths)])
+        _require_none(hub, image, [file for file in changed if _is_loose(hub, file) and is_below(file, paths)])
 
 
-def _require_none(image: HubImage, loose: Sequence[str], hint: str = "") -> None:
+def _require_none(hub: Hub, image: HubImage, loose: Sequence[str], hint: str = "") -> None:
     if loose:
         raise Refused(
             f"the image {image.spec.key} has files that are not committed",
             where=", ".join(loose[:3]),
-            hint=hint or f"{DOOR} commit, or git commit them; its tag names the last commit",
+            hint=hint or f"{to_commit(hub, loose)}; its tag names the last commit",
         )

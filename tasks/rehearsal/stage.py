@@ -133,8 +133,8 @@ def staged(hub: Hub, bump: BumpOptions, builder: str | None, *, keep: bool, stan
                         f"STAND-IN: {base} is not z2jh's image, it was made here for the rehearsal" for base in missing
                     )
                     fakes = (_FAKES,) if missing else ()
-                    notes, remarks = (*possible.notes, *made), (*unused, *possible.remarks, *fakes)
-                    yield Stage(folder, clone, remote, served.address, missing, notes, remarks, possible.real)
+                    told = ((*possible.notes, *made), (*unused, *possible.remarks, *fakes))
+                    yield Stage(folder, clone, remote, served.address, missing, *told, possible.real)
         finally:
             if keep:
                 output.say(_ways_to_look(folder))

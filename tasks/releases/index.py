@@ -23,7 +23,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain
@@ -357,23 +357,30 @@ def _exactly(index: Index, version: str, pinned: str) -> Release:
 
 
 def _instead(index: Index, version: str, pinned: str) -> str:
-    """Return the hint for a version that does not exist; never one of a major that was neither typed nor pinned."""
+    """Return the hint for a version that does not exist.
+
+    It is never one of a major that was neither typed nor pinned, nor a build of main or a downgrade unless asked for.
+    """
     taken = pinned_release(index, pinned)
     typed, here = parse_version(version), parse_version(taken.version if taken else pinned)
     part = _PART.fullmatch(version)
     lines = [(typed.major, typed.minor if part and part[1] else None)] if typed else []
     lines += [(one.major, None) for one in (typed, here) if one]
-    names = next(filter(None, (_line(index, *line) for line in lines)), [_example(index)])
+    known = [(one, name) for name in index.releases if (one := parse_version(name))]
+    if typed and not is_dev(typed):
+        known = [(one, name) for one, name in known if not is_dev(one)]
+    if typed and here and order(typed) > order(here):
+        known = [(one, name) for one, name in known if order(one) >= order(here)]
+    names = next(filter(None, (_line(known, *line) for line in lines)), [_example(index)])
     if version.lower() in _NEWEST:
         return f"leave --to out for the newest release{f' of {here.major}.x' if here else ''}: {names[0]}"
     near = get_close_matches(version, names, n=1) if typed and not part else []
     return f"choose one that exists: {' or '.join(f'--to {name}' for name in dict.fromkeys([*near, names[0]]))}"
 
 
-def _line(index: Index, major: int, minor: int | None) -> list[str]:
+def _line(known: Sequence[tuple[semver.Version, str]], major: int, minor: int | None) -> list[str]:
     """Return the versions of one major version, or of one minor version of it: stable ones first, newest first."""
-    parsed = ((parse_version(name), name) for name in index.releases)
-    found = [(one, name) for one, name in parsed if one and one.major == major and minor in (None, one.minor)]
+    found = [(one, name) for one, name in known if one.major == major and minor in (None, one.minor)]
     found.sort(key=lambda pair: (pair[0].prerelease is None, order(pair[0])), reverse=True)
     return [name for _, name in found]
 

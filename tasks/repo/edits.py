@@ -6,10 +6,11 @@ for plans.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from ..core.faults import Fault, ProgramFailed, Refused, Unusable
+from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unusable
 from ..core.names import Reference
 from ..core.plan import Action, Fact, Values
 from ..core.settings import CHART
@@ -21,6 +22,7 @@ from .pins import Lock, Pin
 from .values import PinnedImage, ValuesPlace, image_at, with_image
 
 SLIM = "-slim"
+_MOST_NAMED = 8
 
 
 class PinnedPlace(NamedTuple):
@@ -127,6 +129,14 @@ def image_edits(hub: Hub, pins: Iterable[PinnedPlace]) -> tuple[FileEdit, ...]:
         said = ", ".join(f"{pin.place.path} -> {pin.image.name}:{pin.image.tag}" for pin in pinned)
         edits.append(FileEdit(file, before, after, said))
     return tuple(edits)
+
+
+def to_commit(hub: Hub, files: Sequence[str]) -> str:
+    """Return the command that commits ``files``: ``commit`` where it takes all of them, else git's own."""
+    if set(files) <= set(hub.changed) and not foreign_changes(hub):
+        return f"{DOOR} commit"
+    named = shlex.join(files[:_MOST_NAMED])
+    return f"git add -- {named} && git commit -- {named}"
 
 
 def foreign_changes(hub: Hub) -> tuple[str, ...]:

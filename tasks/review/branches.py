@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -14,7 +15,7 @@ from ..core import output
 from ..core.faults import DOOR, Fault, Refused, Unusable
 from ..core.plan import Action, Fact, Moved, Plan, Step, Values, refused
 from ..core.safe_files import temporary_folder
-from ..core.settings import CommitOptions
+from ..core.settings import CommitOptions, Settings
 from ..image.tag import render
 from ..repo.hub import Hub, open_hub
 from ..repo.remotes import Review, base_here, find_review
@@ -163,7 +164,7 @@ def target_branch(hub: Hub, review: Review, wanted: str | None) -> TargetBranch:
         return _feature_branch(hub, review, f"{current} is {shared[current]}")
     if name == current:
         return TargetBranch(name, "it is the current branch")
-    _require_name(hub.git, name)
+    _require_name(hub.git, name, "use --branch NAME")
     why = f"{current} is {shared[current]}" if current in shared else "of --branch"
     commit = hub.git.branch_commit(name)
     if commit is None:
@@ -202,7 +203,7 @@ def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
     """Return a branch for what a release commits: a new one, one that can go on, else the next name that is free."""
     git, head = hub.git, str(hub.git.head())
     first = _name(hub)
-    _require_name(git, first)
+    _require_name(git, first, f"correct hub.branch in invoke.yaml; the default is {Settings().branch}")
     for number in count(1):
         name = first if number == 1 else f"{first}-{number}"
         here, there = git.branch_commit(name), (review.heads or {}).get(name)
@@ -218,12 +219,33 @@ def _feature_branch(hub: Hub, review: Review, why: str) -> TargetBranch:
     raise AssertionError
 
 
+def earlier_release(hub: Hub, branch: str) -> tuple[str, ...]:
+    """Return what people should know where ``branch``, which a commit goes to, is that of the release before."""
+    before = _committed_version(hub)
+    if before == hub.version or not _is_named_for(hub, branch, before) or _is_named_for(hub, branch, hub.version):
+        return ()
+    return (f"{branch} is the branch of the release {before}: for a branch of its own, use --branch {_name(hub)}",)
+
+
+def _is_named_for(hub: Hub, branch: str, version: str | None) -> bool:
+    """Whether the branch of a move to ``version``, or of another build of it, is named so: the first or a later one."""
+    names = [_filled(template, version) for template in _templates(hub)] if version else []
+    return any(re.fullmatch(rf"{re.escape(name)}(-\d+)?", branch) for name in names)
+
+
 def _name(hub: Hub) -> str:
     """Return the name of the feature branch: another one where the release stays and the image is built again."""
-    template = hub.settings.branch
-    if _committed_version(hub) == hub.version:
-        template = template.replace(_BUMP, _REBUILD, 1) if _BUMP in template else f"{template}-{_REBUILD}"
-    return render(template, {"version": hub.version}, "hub.branch")
+    return _filled(_templates(hub)[_committed_version(hub) == hub.version], hub.version)
+
+
+def _templates(hub: Hub) -> tuple[str, str]:
+    """Return the templates of the branches of a move and of another build."""
+    move = hub.settings.branch
+    return move, move.replace(_BUMP, _REBUILD, 1) if _BUMP in move else f"{move}-{_REBUILD}"
+
+
+def _filled(template: str, version: str) -> str:
+    return render(template, {"version": version}, "hub.branch")
 
 
 def _committed_version(hub: Hub) -> str | None:
@@ -233,9 +255,9 @@ def _committed_version(hub: Hub) -> str | None:
         return None
 
 
-def _require_name(git: Git, name: str) -> None:
+def _require_name(git: Git, name: str, hint: str) -> None:
     if not git.is_branch_name(name):
-        raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint="use --branch NAME")
+        raise Unusable(f"{name!r} cannot be a branch's name", where="git check-ref-format", hint=hint)
 
 
 def _has_other_commits(git: Git, name: str) -> Refused:
@@ -261,8 +283,7 @@ def _is_squashed(git: Git, base: str, commit: str) -> bool:
 def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> bool:
     """Whether the current branch was used for an earlier release, and merged; one that was just cut was not."""
     if head in seen.read("rev-list", "--first-parent", str(review.tip)).split():
-        version = _committed_version(hub)
-        return version is not None and branch == render(hub.settings.branch, {"version": version}, "hub.branch")
+        return _is_named_for(hub, branch, _committed_version(hub))
     return _is_done_with(seen, review, branch, head)
 
 

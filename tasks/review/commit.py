@@ -19,7 +19,7 @@ from ..tools.git import INDEX, Git
 from ..tools.git_faults import failed
 from ..tools.git_states import RESTORE, current_branch, head, index, left_behind, local_branch, standing, take_back
 from ..tools.process import watch
-from .branches import TargetBranch, target_branch
+from .branches import TargetBranch, earlier_release, target_branch
 from .bump import commit_message
 from .description import HERE, Witness
 from .pull_request import REQUEST, Branch, plan_push, plan_request
@@ -79,7 +79,7 @@ def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witne
             *(request.summary() if request else []),
         ]
 
-    warnings = requested.warnings if requested else ()
+    warnings = (*(earlier_release(hub, name) if start.changed else ()), *(requested.warnings if requested else ()))
     return Step("commit", tuple(actions), report, summary, warnings), leaves
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..core.faults import Fault
@@ -22,9 +23,10 @@ from ..repo.files import Committed
 from ..repo.hub import Hub, HubImage
 from ..repo.remotes import Review, fork_point
 from ..tools import docker
+from ..tools.registry import FoundImage
 from .bump import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
 from .preview import Preview, preview_of
-from .team import next_steps
+from .team import deployments_in_use, next_steps
 from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
 
 NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
@@ -127,6 +129,8 @@ class Description(NamedTuple):
     upgrades: tuple[UpgradeHere, ...]
     next_steps: tuple[str, ...] = ()
     cluster: Preview | Fault | None = None
+    has_staging: bool = False
+    kept: Mapping[str, str] = MappingProxyType({})
 
     @property
     def title(self) -> str:
@@ -170,7 +174,7 @@ class Description(NamedTuple):
             yield from ("The values name no hub image.", "")
         for one in self.evidence:
             rows = (
-                ("digest", _code(one.digest)),
+                ("digest", f"{_code(one.digest)}{self._kept_words(one.image)}"),
                 ("platforms", ", ".join(map(code, one.platforms)) or NOT_KNOWN),
                 ("base image", code(one.base)),
                 ("its digest", _code(one.base_digest)),
@@ -179,6 +183,9 @@ class Description(NamedTuple):
             known = "Verified in the registry:" if one.digest else "To be built and verified before this is opened:"
             yield f"**Not verified**: {plain(one.gap)}." if one.gap else known
             yield from ("", *table_lines(("image", code(one.image)), rows), "")
+
+    def _kept_words(self, image: str) -> str:
+        return f", the same image as {code(self.kept[image])}: only the tag is new" if image in self.kept else ""
 
     def _upgrade_notes(self) -> Iterator[str]:
         for here in self.upgrades:
@@ -211,7 +218,8 @@ class Description(NamedTuple):
             yield from self._release_checks()
         if self.evidence:
             yield f"Check that the cluster's nodes can pull {', '.join(code(one.image) for one in self.evidence)}."
-        yield "Check on a staging hub that a user can sign in and start a server."
+        if not self.has_staging:
+            yield "Check on a staging hub that a user can sign in and start a server."
 
     def _release_checks(self) -> Iterator[str]:
         version = self.after.semver
@@ -243,7 +251,24 @@ def describe(
     upgrades = upgrades_here(hub, old, new)
     markdown = one_line if hub.settings.next_steps else plain
     steps = tuple(map(markdown, next_steps(hub, review, "this pull request")))
-    return Description(moved, evidence, before, after, upgrades, steps, cluster if moved.release else None)
+    # The next steps that are read from the repository name its staging hubs then.
+    has_staging = not hub.settings.next_steps and any(one.has_staging for one in deployments_in_use(hub))
+    cluster = cluster if moved.release else None
+    kept = {} if moved.release or moved.bases else _kept(moved, evidence)
+    return Description(moved, evidence, before, after, upgrades, steps, cluster, has_staging, kept)
+
+
+def _kept(moved: Changes, evidence: Sequence[Evidence]) -> dict[str, str]:
+    """Return the images that only got another tag, each with the name before: the registry has one digest for both."""
+    digests = {one.image: one.digest for one in evidence if one.digest}
+    pairs = [(one.after, one.before) for one in moved.images if one.before and one.after in digests]
+    answers = docker.inspect_all([Reference(*before.rsplit(":", 1)) for _, before in pairs]) if pairs else ()
+    found = zip(pairs, answers, strict=True)
+    return {
+        after: before
+        for (after, before), answer in found
+        if isinstance(answer, FoundImage) and answer.digest == digests[after]
+    }
 
 
 def _code(text: str | None, otherwise: str = NOT_KNOWN) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 from ..core import output
@@ -24,6 +24,7 @@ from .bump import plan_bump
 from .commit import plan_commit
 from .description import Witness, from_registry, from_report
 from .preview import Preview, preview_of
+from .pull_request import BY_HAND
 from .team import next_steps
 
 
@@ -137,10 +138,14 @@ def _last_commit(
     step, hub = plan_commit(hub, options.commit, review, Witness(images, lambda *_: changes))
     has_more = bool(hub.pending or step.to_do or building.to_do)
 
+    @cache  # a plan is reported several times, and this may ask the forge
+    def steps(url: str | None, status: str | None) -> tuple[str, ...]:
+        return next_steps(hub, review, url, by_hand=status == BY_HAND, pushes=pushes, is_done=not has_more)
+
     def report(left: Values) -> Values:
         told = step.report(left)
-        request = (told["pull_request"] or {}).get("url")
-        return {**told, "next_steps": list(next_steps(hub, review, request, pushes=pushes, is_done=not has_more))}
+        request = told["pull_request"] or {}
+        return {**told, "next_steps": list(steps(request.get("url"), request.get("status")))}
 
     report({})  # a wrong setting is told before anything is done
     return step._replace(report=report)

@@ -38,21 +38,30 @@ _TEMPLATE = resources.files(__package__) / "templates" / f"{NAME}.in"
 
 
 def next_steps(
-    hub: Hub, review: Review, request: str | None = None, *, pushes: bool = True, is_done: bool = False
+    hub: Hub,
+    review: Review,
+    request: str | None = None,
+    *,
+    by_hand: bool = False,
+    pushes: bool = True,
+    is_done: bool = False,
 ) -> tuple[str, ...]:
     """Return the steps that follow a release.
 
-    ``request`` is the pull request's address, or what stands for it. Where the release had nothing left to do
-    (``is_done``) the steps begin with what it waits for, unless the setting tells them; there are none once it is
-    merged.
+    ``request`` is the pull request's address, or what stands for it; ``by_hand`` the one at which it can be opened.
+    Where the release had nothing left to do (``is_done``) the steps begin with what it waits for, unless the setting
+    tells them; there are none once it is merged.
     """
     branch, base = hub.branch or "HEAD", review.base
     start = f"{review.upstream}/{base}" if review.is_fork and review.upstream in review.remotes.names else base
-    wanted = request or f"{branch} (git log --patch {start}..{branch})"
-    told = _steps_of_setting(hub, hub.version, branch, wanted)
+    opening = f"Open the pull request from {branch} into {base}{f': {request}' if request else ''}" if by_hand else ""
+    request = None if by_hand else request
+    # What is on the base branch already needs no review.
+    wanted = request or (f"{branch} (git log --patch {start}..{branch})" if branch != base else "")
+    told = _steps_of_setting(hub, hub.version, branch, wanted or branch)
     if not pushes:
         push = f"{DOOR} release" if hub.settings.push else f"remove hub.push from {FILE}, then {DOOR} release"
-        return (f"Push the image and set it in the values, which still name the old one: {push}",)
+        return (f"Push the image and set it in the values: {push}",)
     waiting = waits_for(hub, review, branch, request) if is_done else ""
     if is_done and not waiting:
         return ()
@@ -62,7 +71,7 @@ def next_steps(
             labels = expected_labels(hub, review)
         except Unusable:  # the labeler's file cannot be read
             labels = hub.settings.labels
-    return told or tuple(_shown_by(hub, review, hub.version, wanted, labels, waiting))
+    return told or tuple(_shown_by(hub, review, hub.version, wanted, labels, waiting, opening))
 
 
 def _usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
@@ -134,11 +143,16 @@ def page(hub: Hub) -> str:
 
 
 def _shown_by(
-    hub: Hub, review: Review, version: str, request: str, labels: Sequence[str], waiting: str = ""
+    hub: Hub, review: Review, version: str, request: str, labels: Sequence[str], waiting: str = "", opening: str = ""
 ) -> Iterator[str]:
     base = review.base
-    yield f"Wait for {waiting}" if waiting else f"Review {request}"
-    if labels:
+    if waiting:
+        yield f"Wait for {waiting}"
+    elif request:
+        if opening:
+            yield opening
+        yield f"Review {request}"
+    if labels and request:
         yield f"Check that the pull request has the labels {', '.join(labels)}"
     if not waiting and hub.branch != base:
         yield f"Merge {hub.branch or 'HEAD'} into {base}"

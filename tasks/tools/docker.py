@@ -69,6 +69,7 @@ _NO_ANSWER = (
     *("dial tcp", "no such host", "connection refused", "i/o timeout", "connection reset", "failed to do"),
     *("unexpected status", "unexpected http status"),
 )
+_ASKED = r"https?://([^/\s\"]+)/v2/"
 _ATTESTATION = "unknown/unknown"
 # The image store that can keep what a build states of an image.
 _CONTAINERD = "io.containerd.snapshotter"
@@ -317,6 +318,9 @@ def registry_fault(output: Output, host: str) -> Fault:
     if mentions(said, _TOO_OFTEN):
         hint = f"wait, and run it again; signed-in users get a higher limit: docker login {host}"
         return Unreachable(f"the registry's rate limit is reached: {words}", where=host, hint=hint)
+    # A build asks others too: for base images, and for the Dockerfile's syntax.
+    asked = re.search(_ASKED, words)
+    host = asked[1] if asked else host
     scheme = "http" if Reference(f"{host}/any").on_loopback else "https"
     # The same for all images of the registry.
     words = _REQUEST.sub("", words)

@@ -96,6 +96,8 @@ def test_to_is_exactly_that_whatever_is_pinned(version: str, pinned: str) -> Non
         ("3.2.11", "choose one that exists: --to 3.2.1 or --to 3.3.8"),
         ("v2.0.7", "choose one that exists: --to 2.0.0"),
         ("9.9.9", "choose one that exists: --to 3.3.8"),
+        ("4.4.0", "choose one that exists: --to 4.0.0-beta.4"),
+        ("5.0.0", "choose one that exists: --to 3.3.8"),
         ("main", "choose one that exists: --to 3.3.8"),
         ("latest", "leave --to out for the newest release of 3.x: 3.3.8"),
     ],

@@ -52,6 +52,26 @@ def test_a_repository_that_shows_nothing(hub: Hub) -> None:
         "Review https://github.com/org/hubs/pull/7",
         "Deploy as usual",
     )
+    assert next_steps(opened(hub), into("main")) == ("Deploy as usual",)
+
+
+def test_a_pull_request_that_is_yet_to_be_opened_is_the_first_step(hub: Hub) -> None:
+    steps = next_steps(opened(hub, labels=["hub"]), into("main"), by_hand=True)
+    assert steps[:4] == (
+        f"Open the pull request from {BRANCH} into main",
+        f"Review {BRANCH} (git log --patch main..{BRANCH})",
+        "Check that the pull request has the labels hub",
+        f"Merge {BRANCH} into main",
+    )
+    assert next_steps(opened(hub), into("main"), "https://forge/new", by_hand=True)[0] == (
+        f"Open the pull request from {BRANCH} into main: https://forge/new"
+    )
+
+
+def test_an_image_that_was_not_pushed(hub: Hub) -> None:
+    assert next_steps(opened(hub), into("main"), pushes=False) == (
+        "Push the image and set it in the values: invoke release",
+    )
 
 
 def test_deployments_by_hubploy_a_staging_branch_and_a_production_branch(hub: Hub) -> None:

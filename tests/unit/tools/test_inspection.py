@@ -11,7 +11,8 @@ from tasks.core.faults import Denied, ProgramFailed, Refused, Unreachable
 from tasks.core.names import Reference
 from tasks.image.proof import Base, prove
 from tasks.rehearsal.registry import Registry
-from tasks.tools.docker import inspect, local, require_builder
+from tasks.tools.command import Output
+from tasks.tools.docker import inspect, local, registry_fault, require_builder
 from tasks.tools.registry import FoundImage, Undecided
 from tests.support.registry import (
     ATTESTATION,
@@ -24,6 +25,13 @@ from tests.support.registry import (
 
 pytestmark = pytest.mark.engine
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
+
+
+def test_of_a_build_the_registry_that_did_not_answer_is_named() -> None:
+    asked = "https://registry-1.docker.io/v2/docker/dockerfile/manifests/1.3"
+    words = f'ERROR: failed to do request: Head "{asked}": dial tcp: lookup registry-1.docker.io: no such host'
+    fault = registry_fault(Output(1, b"", words), "127.0.0.1:5000")
+    assert (fault.where, fault.hint) == ("registry-1.docker.io", "curl -I https://registry-1.docker.io/v2/")
 
 
 @pytest.fixture

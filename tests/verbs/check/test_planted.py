@@ -162,9 +162,9 @@ def test_empty_values_are_a_warning_while_the_images_files_are_not_committed(set
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines() == [
         f"{warning}: its files are not committed [values-empty]",
-        "  hint: invoke commit, then invoke build",
+        "  hint: git add -- images/hub/new && git commit -- images/hub/new; then invoke build",
         "not checked: the last commit: images/hub/new differs from it",
-        "  hint: invoke commit, or git commit; then check again",
+        "  hint: git add -- images/hub/new && git commit -- images/hub/new; then check again",
         "No faults, 1 warning.",
     ]
 

@@ -131,6 +131,30 @@ def test_after_the_merge_the_next_branch_is_cut_from_the_teams(team: Team, squas
     assert team.hub.subjects(f"{team.base}..HEAD") == ["Move z2jh from 3.3.7 to 3.3.8"]
 
 
+def test_on_the_branch_of_the_release_before_the_plan_points_it_out(team: Team) -> None:
+    bump(team, "3.3.7")
+    done(team)
+    bump(team)
+    dry = done(team, "--dry")
+    told = "bump-z2jh-3.3.7 is the branch of the release 3.3.7: for a branch of its own, use --branch bump-z2jh-3.3.8"
+    assert f"! {told}\n" in dry.out
+    assert told not in done(team, "--dry", "--branch", BRANCH).out
+    done(team)
+    assert "! " not in done(team, "--dry").out
+
+
+@pytest.mark.parametrize("name", ["bump-z2jh-3.3.7-2", "rebuild-z2jh-3.3.7"])
+def test_a_branch_that_was_merged_by_moving_forward_is_left(team: Team, name: str) -> None:
+    bump(team, "3.3.7")
+    done(team, "--branch", name)
+    team.colleague.git("fetch", "--quiet", str(team.hub.remote), name)
+    team.colleague.git("merge", "--quiet", "--ff-only", "FETCH_HEAD")
+    team.colleague.git("push", "--quiet")
+    bump(team)
+    done(team)
+    assert team.hub.git("branch", "--show-current") == BRANCH
+
+
 # -- a clone that is behind
 
 

@@ -87,6 +87,11 @@ def foreign_values(hub: Hub) -> None:
     hub.edit("hub/values.yaml", "256M", "1G")
 
 
+def unnamed(hub: Hub) -> None:
+    move(hub)
+    hub.write("invoke.yaml", 'hub: {branch: "bump {version}"}\n')
+
+
 def foreign_staged(hub: Hub) -> None:
     hub.edit("images/hub/Dockerfile", "USER root\n", "USER root\nRUN apt-get update\n")
     hub.git("add", "images/hub/Dockerfile")
@@ -169,6 +174,12 @@ CASES = {
         "use --branch NAME",
         code=2,
         arguments=("--branch=--force",),
+    ),
+    "a template that makes no branch's name": Case(
+        unnamed,
+        "'bump 3.3.8' cannot be a branch's name (git check-ref-format)",
+        "correct hub.branch in invoke.yaml; the default is bump-z2jh-{version}",
+        code=2,
     ),
     "a branch's name that means the one before": Case(
         move,

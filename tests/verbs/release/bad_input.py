@@ -196,7 +196,8 @@ CLONE = [
         unborn,
         REFUSED,
         "the image hub has files that are not committed (chartpress.yaml, images/hub/Dockerfile, ...)",
-        "invoke commit, or git commit them; its tag names the last commit",
+        "git add -- chartpress.yaml images/hub/Dockerfile images/hub/requirements.txt && git commit -- chartpress.yaml "
+        "images/hub/Dockerfile images/hub/requirements.txt; its tag names the last commit",
     ),
     Bug(
         "not a git repository",

@@ -109,7 +109,11 @@ def attributes(hub: Hub) -> None:
     ("change", "file", "hint"),
     [
         (edit_unseen, f"images/hub/lib/a.py, {REQUIREMENTS}", None),
-        (attributes, ".gitattributes", "invoke commit, or git commit them; its tag names the last commit"),
+        (
+            attributes,
+            ".gitattributes",
+            "git add -- .gitattributes && git commit -- .gitattributes; its tag names the last commit",
+        ),
     ],
 )
 def test_a_release_refuses_what_it_would_not_commit(
