@@ -26,7 +26,7 @@ from ..tools import docker
 from ..tools.registry import FoundImage
 from .bump import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
 from .preview import Preview, preview_of
-from .team import deployments_in_use, next_steps
+from .team import next_steps, staging_hubs
 from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
 
 NOT_KNOWN, MISSING = "not known", "the registry does not have it yet"
@@ -252,7 +252,7 @@ def describe(
     markdown = one_line if hub.settings.next_steps else plain
     steps = tuple(map(markdown, next_steps(hub, review, "this pull request")))
     # The next steps that are read from the repository name its staging hubs then.
-    has_staging = not hub.settings.next_steps and any(one.has_staging for one in deployments_in_use(hub))
+    has_staging = not hub.settings.next_steps and bool(staging_hubs(hub))
     cluster = cluster if moved.release else None
     kept = {} if moved.release or moved.bases else _kept(moved, evidence)
     return Description(moved, evidence, before, after, upgrades, steps, cluster, has_staging, kept)

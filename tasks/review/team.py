@@ -65,13 +65,14 @@ def next_steps(
     waiting = waits_for(hub, review, branch, request) if is_done else ""
     if is_done and not waiting:
         return ()
-    labels: tuple[str, ...] = ()
-    if not waiting:
-        try:
-            labels = expected_labels(hub, review)
-        except Unusable:  # the labeler's file cannot be read
-            labels = hub.settings.labels
-    return told or tuple(_shown_by(hub, review, hub.version, wanted, labels, waiting, opening))
+    if waiting:
+        return told or tuple(_shown_by(hub, review, hub.version, "", (), (f"Wait for {waiting}",)))
+    try:
+        labels = expected_labels(hub, review)
+    except Unusable:  # the labeler's file cannot be read
+        labels = hub.settings.labels
+    first = tuple(filter(None, (opening, f"Review {wanted}"))) if wanted else ()
+    return told or tuple(_shown_by(hub, review, hub.version, wanted, labels, first))
 
 
 def _usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
@@ -80,9 +81,8 @@ def _usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
     told = _steps_of_setting(hub, version, branch, request)
     labels = labels_of(hub.files, PullRequestPaths(hub.managed, branch, review.base))
     planned = hub.with_commit(branch, hub.managed)
-    return told or tuple(
-        _shown_by(planned, review, version, request, tuple(dict.fromkeys((*hub.settings.labels, *labels))))
-    )
+    labels = tuple(dict.fromkeys((*hub.settings.labels, *labels)))
+    return told or tuple(_shown_by(planned, review, version, request, labels, (f"Review {request}",)))
 
 
 def _steps_of_setting(hub: Hub, version: str, branch: str, request: str) -> tuple[str, ...]:
@@ -143,23 +143,18 @@ def page(hub: Hub) -> str:
 
 
 def _shown_by(
-    hub: Hub, review: Review, version: str, request: str, labels: Sequence[str], waiting: str = "", opening: str = ""
+    hub: Hub, review: Review, version: str, request: str, labels: Sequence[str], first: Sequence[str]
 ) -> Iterator[str]:
+    """Yield ``first`` and what follows it; without a ``request`` there is nothing to merge yet, or any more."""
     base = review.base
-    if waiting:
-        yield f"Wait for {waiting}"
-    elif request:
-        if opening:
-            yield opening
-        yield f"Review {request}"
+    yield from first
     if labels and request:
         yield f"Check that the pull request has the labels {', '.join(labels)}"
-    if not waiting and hub.branch != base:
+    if request and hub.branch != base:
         yield f"Merge {hub.branch or 'HEAD'} into {base}"
     yield from _left_by_hand(hub, version)
-    deployed = _in_use(hub)
-    found = list(dict.fromkeys(one.group for one in deployed))
-    staging = [one.group for one in deployed if one.name == f"{one.group}-staging"]
+    found = list(dict.fromkeys(one.group for one in _in_use(hub)))
+    staging = staging_hubs(hub)
     if staging:
         yield f"Check the staging hubs ({first_of(staging, _MOST_NAMED)}): a user can sign in and start a server"
     remote = (name for name in PRODUCTION if hub.git.read("for-each-ref", "--count=1", f"refs/remotes/*/{name}"))
@@ -184,6 +179,11 @@ def _left_by_hand(hub: Hub, version: str) -> Iterator[str]:
         yield f"Move the {hub.requirement.name} chart that you deploy to {version}"
     for image in (one for one in hub.images if not hub.values_places(one)):
         yield f"Set the new tag of {image.spec.name} in the values that you deploy: no file here names it"
+
+
+def staging_hubs(hub: Hub) -> list[str]:
+    """Return the folders of hubploy's deployments in use that have a staging hub."""
+    return [one.group for one in _in_use(hub) if one.name == f"{one.group}-staging"]
 
 
 def _in_use(hub: Hub) -> list[Deployment]:
