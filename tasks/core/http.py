@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import os
+import re
 import time
 import zlib
 from base64 import b64encode
@@ -31,6 +32,8 @@ from .faults import Denied, Refused, Unreachable, Unusable
 from .names import is_loopback
 
 _WEB = frozenset({"http", "https"})
+# A host with its port, where people leave http:// out.
+_HOST_AND_PORT = re.compile(r"[\w.-]+:[0-9]+(/|$)")
 _SCHEMES = _WEB | {"file"}
 _CERTIFICATES = "REQUESTS_CA_BUNDLE"
 _CHUNK = 64 * 1024
@@ -125,6 +128,8 @@ class Address(NamedTuple):
     def parse(cls, text: str, *, asked: bool = False) -> Address:
         """Read a URL, or the path of a local file or folder; plain http to another machine must be ``asked`` for."""
         parts = _split(text)
+        if _HOST_AND_PORT.match(text):
+            raise _no_address(text)
         # A scheme begins with a letter (RFC 3986, 3.1); Python 3.10 takes others for one too.
         if not parts.scheme[:1].isalpha() and parts.path:
             try:

@@ -327,6 +327,12 @@ def kubernetes_version(text: str) -> str:
     return text
 
 
+def require_platform(text: str | None) -> None:
+    """Check the platform that the command line gives, if it does."""
+    if text is not None and _platform(text) is None:
+        raise Unusable(f"{text!r} is not a platform", where="--platform", hint="--platform linux/amd64")
+
+
 def variable(key: str) -> str:
     """Return the name of a key's environment variable."""
     return _PREFIX + key.upper()

@@ -47,7 +47,7 @@ class HelmRepository:
     """What a Helm repository offers of one chart.
 
     Args:
-        url: the repository's address: ``https:``, ``http:`` on this machine, ``file:``, or a folder's path.
+        url: the repository's address, or its index's: ``https:``, ``http:`` on this machine, ``file:``, or a path.
         asked: whether the user asked for this very address: then it may be plain http to another machine.
     """
 
@@ -60,7 +60,7 @@ class HelmRepository:
         *,
         asked: bool = False,
     ) -> None:
-        self.address = Address.parse(url, asked=asked)
+        self.address = Address.parse(url.removesuffix("index.yaml"), asked=asked)
         self._index = self.address.below("index.yaml")
         self._chart = chart
         self._cache = Cache(cache) if cache else None

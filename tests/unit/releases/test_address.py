@@ -2,6 +2,7 @@ import pytest
 
 from tasks.core.faults import Refused, Unreachable, Unusable
 from tasks.core.http import Address
+from tasks.releases.repository import HelmRepository
 
 HINT = "hint: write the Helm repository's address as https://HOST/PATH, file:///FOLDER or a folder"
 
@@ -24,6 +25,7 @@ HINT = "hint: write the Helm repository's address as https://HOST/PATH, file:///
 )
 def test_the_index_lies_in_the_repositorys_folder(written: str, index: str) -> None:
     assert Address.parse(written).below("index.yaml").url == index
+    assert str(HelmRepository(index.partition("?")[0], None).address.below("index.yaml")) == index.partition("?")[0]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,8 @@ def test_the_index_lies_in_the_repositorys_folder(written: str, index: str) -> N
         ("https://hub.test:port/", " (https://hub.test:port/)"),
         ("file://elsewhere/charts", " (file://elsewhere/charts)"),
         ("~nobody-of-that-name/charts", " (~nobody-of-that-name/charts)"),
+        ("127.0.0.1:8741", " (127.0.0.1:8741)"),
+        ("charts.hub.test:8741/stable", " (charts.hub.test:8741/stable)"),
         ("", ""),
     ],
 )
