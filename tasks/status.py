@@ -111,7 +111,7 @@ def _release_words(world: World, begin: Outlook, refusal: Fault | None) -> Itera
     if to_do or not unknown:
         yield f"{DOOR} release would {', then '.join(to_do)}." if to_do else f"{DOOR} release has nothing to do."
     if unknown:
-        yield f"Whether {DOOR} release would {' or '.join(unknown)} is not known."
+        yield f"Cannot tell whether {DOOR} release would {' or '.join(unknown)}."
     yield from map(one_line, begin.remarks)
     if refusal:
         told = refusal.report()

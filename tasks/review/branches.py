@@ -369,8 +369,8 @@ def _fork_is_behind(seen: Git, review: Review) -> Iterator[str]:
     if review.is_fork and there and seen.commit_at(there):
         behind = seen.count(there, str(review.tip))
         if behind:
-            told = f"{review.base} of {review.remote} is {_commits(behind)} behind that of {review.upstream}"
-            yield f"{told}; feature branches start from that"
+            told = f"{review.remote}'s {review.base} is {_commits(behind)} behind {review.upstream}'s"
+            yield f"{told}; feature branches start from {review.upstream}'s"
 
 
 def _commits(number: int) -> str:

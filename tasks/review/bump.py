@@ -179,7 +179,7 @@ def changes_between(before: Hub, after: Hub) -> Changes:
     ]
     places = [place for image in after.images for place in after.values_places(image)]
     named = [(place, pinned_at(before, place), pinned_at(after, place)) for place in places]
-    images = [Move(f"hub image {place.path}", old, new, place.file) for place, old, new in named if new]
+    images = [Move(f"hub image ({place.path})", old, new, place.file) for place, old, new in named if new]
     # Several images may be made from one Dockerfile, or written to one place.
     return Changes(
         release if release.before != release.after else None,

@@ -134,7 +134,7 @@ def test_a_history_that_is_cut_off_is_named_with_the_way_out(settled: Hub, tmp_p
     ]
     assert check(shallow, "--offline").out.splitlines()[-1] == "No problems in what was checked."
     status = run_task("status", cwd=shallow.path).out.splitlines()
-    assert "Whether invoke release would build hub is not known." in status
+    assert "Cannot tell whether invoke release would build hub." in status
     shallow.git("fetch", "--quiet", "--unshallow")
     consistent(shallow, "--offline")
 

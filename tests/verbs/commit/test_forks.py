@@ -173,7 +173,7 @@ def test_the_branch_is_cut_from_the_base_branch_as_it_is_now(team: Team) -> None
         "           because staging here is 2 commits behind\n"
         "           changes notes.txt\n"
         f"           $ git merge --ff-only --quiet {team.base}\n"
-        "         ! staging of origin is 2 commits behind that of upstream; feature branches start from that\n"
+        "         ! origin's staging is 2 commits behind upstream's; feature branches start from upstream's\n"
     ) in dry.out
     assert everything(team) == before
     assert f"* create {BRANCH} from staging\n" in dry.out
