@@ -21,7 +21,7 @@ from ..repo.edits import to_commit
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage, without_effect
 from ..repo.installations import staying_installations
-from ..repo.named_images import faulty_files, how_to_move, unmoved_images
+from ..repo.named_images import NotYaml, faulty_files, how_to_move, unmoved_images
 from ..repo.pins import Kind, Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
 from ..repo.yaml_edit import reach, text_at
@@ -180,10 +180,10 @@ def _unmoved_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
 
 def _deployment_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
     for one in faulty_files(hub):
-        if one.is_yaml:
-            yield Unchecked(f"the images in {one.where}: {one.what}", one.hint)
+        if isinstance(one, NotYaml):
+            yield Problem(Code.NOT_YAML, str(one.where), f"the file is {one.what}", one.hint)
         else:
-            yield Problem(Code.NOT_YAML, one.where, f"the file is {one.what}", one.hint)
+            yield Unchecked(f"the images in {one.where}: {one.what}", one.hint)
 
 
 def _differ(one: PinnedImage, other: PinnedImage) -> bool:

@@ -22,7 +22,7 @@ from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
 from ..tools.forges import read_remote
 from .charts import BareChart, ChartSpec, ImageSpec, Requirement
-from .files import SUFFIX, FileEdit, Files, Listing, edit_action, is_below, join
+from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join
 from .hub import JUPYTERHUBS, Hub, HubImage
 from .installations import PROSE, installations, staying_installations
 from .layout import (
@@ -216,8 +216,7 @@ def _new_chart(settings: Settings, released: tuple[Release, Reference] | None) -
 
 def _require_no_pin(hub: Hub) -> None:
     """Check that nothing else than a chart pins the release: a new chart would be a second hub."""
-    patterns = [option for pattern in _PINS for option in ("-e", pattern)]
-    found = hub.git.ask("grep", "-I", "-l", "-z", "--untracked", "-F", *patterns, "--", ".", *PROSE).names
+    found = files_with(hub.git, "--fixed-strings", _PINS, ".", *PROSE, untracked=True)
     if found:
         raise Refused(
             f"{found[0]} deploys {hub.settings.dependency}, and no chart here does",
