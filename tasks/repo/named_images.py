@@ -17,7 +17,7 @@ from ..core.names import Reference
 from ..core.settings import FILE, ValuesTarget
 from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
 from .charts import requirements
-from .deployments import deployments, hubploy_files
+from .deployments import deployments, has_deployments, hubploy_files
 from .files import behind_links, files_with
 from .hub import Hub, HubImage
 from .secrets import is_encrypted
@@ -109,7 +109,7 @@ def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:
 
 def faulty_files(hub: Hub) -> Iterator[Unusable]:
     """Yield the faults of the deployments' files and of those that patterns of ``hub.values`` stand for."""
-    values = (path for one in deployments(hub) for path in one.values)
+    values = (path for one in (deployments(hub) if has_deployments(hub) else ()) for path in one.values)
     matching = (path for one in hub.settings.values for path in hub.listing.matching.get(one.file, ()))
     for path in dict.fromkeys((*hubploy_files(hub), *values, *matching)):
         try:
