@@ -41,8 +41,9 @@ from .files import (
     require,
     require_named,
 )
-from .layout import CHARTPRESS_FILE, Layout, Search, find_layout, no_hub_image
+from .layout import Layout, find_layout, no_hub_image
 from .pins import BasePin, Copy, Dependency, Kind, Lock, Marker, Pin, copies, misspelt_marks, named_pins
+from .search import CHARTPRESS_FILE, Search
 from .values import PinnedImage, ValuesPlace, ValuesPlaces, image_at
 from .values import warnings as values_warnings
 
@@ -123,7 +124,7 @@ class Hub:
 
     def edited(self, edits: Sequence[FileEdit]) -> Hub:
         """Return the repository as ``edits`` will leave it."""
-        return replace(self, files=Edited(self.files, {edit.path: edit.after for edit in edits}))
+        return self.holding({edit.path: edit.after for edit in edits})
 
     def with_commit(self, branch: str, paths: Sequence[str]) -> Hub:
         """Return the repository as a commit of ``paths`` on ``branch`` will leave it."""

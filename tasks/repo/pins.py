@@ -26,7 +26,7 @@ from .charts import (
     api_version,
     pinned,
     read_chartpress,
-    requirements,
+    requirement,
     same_address,
     values_of,
     with_version,
@@ -120,7 +120,7 @@ class Lock(Pin):
 
     def read(self, files: Files) -> Pinned:
         """Return the locked version."""
-        found = next((one for one in requirements(require(files, self.file), self.file) if one.name == self.name), None)
+        found = requirement(require(files, self.file), self.name, self.file)
         if found is None:
             raise Unusable(f"the lock has no {self.name}", where=self.file, hint=self.how_to_refresh(files))
         return Pinned(found.version, found.line)
@@ -295,7 +295,7 @@ def copies(files: Files, telling: Sequence[str], name: str, repository: str) -> 
         if not path.endswith((".yaml", ".yml")) or b"\ndependencies:" not in b"\n" + data:
             continue
         with contextlib.suppress(Unusable):
-            found = next((one for one in requirements(data, path) if one.name == name), None)
+            found = requirement(data, name, path)
             if found and same_address(found.repository, repository):
                 yield path
 
