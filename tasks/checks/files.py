@@ -16,7 +16,6 @@ from ..image.inputs import arguments_of, counted_paths
 from ..image.tag import HEAD, history_of, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
-from ..repo.charts import requirements
 from ..repo.edits import to_commit
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage, without_effect
@@ -222,10 +221,7 @@ def _uncommitted(hub: Hub) -> Iterator[Unchecked]:
 
 
 def _requirement_problems(hub: Hub) -> Iterator[Problem]:
-    if hub.chart_folder is None:
-        return
-    listed = requirements(hub.require(hub.requirement_file), hub.requirement_file)
-    entries = [one for one in listed if one.name == hub.requirement.name]
+    entries = hub.requirements
     for entry in entries:
         if entry.version != entries[0].version:
             yield Problem(

@@ -16,7 +16,6 @@ from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import FILE, ValuesTarget
 from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
-from .charts import requirements
 from .deployments import deployments, has_deployments, hubploy_files
 from .files import behind_links, files_with
 from .hub import Hub, HubImage
@@ -66,8 +65,7 @@ def named_images(hub: Hub, chart_values: Data = None) -> Iterator[NamedImage]:
     """
     own, placed = hub.values_file, [place.file for image in hub.images for place in hub.values_places(image)]
     if own is not None:
-        entries = requirements(hub.require(hub.requirement_file), hub.requirement_file)
-        prefixes = [one.key for one in entries if one.name == hub.requirement.name]
+        prefixes = [one.key for one in hub.requirements]
         chains = [(own, *one.values) for one in deployments(hub)]
         listed = {path for chain in chains for path in chain}
         for chain in (*chains, *((own, path) for path in dict.fromkeys(placed) if path not in listed)):

@@ -10,7 +10,7 @@ import contextlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from shlex import quote
 from typing import ClassVar, NamedTuple
@@ -111,8 +111,11 @@ class Copy(Dependency):
 
 
 @dataclass(frozen=True)
-class Lock(Pin):
-    """A dependency in the lock of the chart in ``folder``, which requires it at ``chart``; helm alone writes it."""
+class Lock(Dependency):
+    """A dependency in the lock of the chart in ``folder``, which requires it at ``chart``; helm alone writes it.
+
+    A plan foresees it only with another version.
+    """
 
     chart: Dependency
     folder: str
@@ -124,10 +127,6 @@ class Lock(Pin):
         if found is None:
             raise Unusable(f"the lock has no {self.name}", where=self.file, hint=self.how_to_refresh(files))
         return Pinned(found.version, found.line)
-
-    def moved(self, files: Files, text: str) -> dict[str, bytes]:
-        """Return the lock as far as a plan foresees it: with the version ``text``."""
-        return replace(self.chart, file=self.file).moved(files, text)
 
     def written(self, files: Files) -> str:
         """Return the lock that helm writes: by the chart's apiVersion, wherever the dependencies are listed."""
