@@ -19,9 +19,9 @@ from ..core.plan import Action, Step
 from ..core.settings import FILE, SECTION, read_settings, section_in
 from ..core.yaml_tree import Document, Edit, MappingNode, parse
 from ..releases.index import Release, newest
-from ..releases.repository import HelmRepository
 from ..tools.forges import read_remote
 from .charts import BareChart, ChartSpec, ImageSpec, Requirement
+from .dependency import address_of, open_repository
 from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join
 from .hub import JUPYTERHUBS, Hub, HubImage
 from .installations import PROSE, installations, staying_installations
@@ -189,9 +189,11 @@ def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
 
 def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
     settings = hub.settings
-    address = settings.chart_repository or (chart.requirement.repository if chart else JUPYTERHUBS)
-    asked = settings.chart_repository is not None
-    repository = HelmRepository(address, settings.fetched, settings.dependency, asked=asked)
+    if chart:
+        address = address_of(settings, chart.requirement, hub.search.dependencies_of(chart.folder))
+    else:
+        address = settings.chart_repository or JUPYTERHUBS
+    repository = open_repository(hub, address)
     index = repository.index()
     release = index.releases.get(chart.requirement.version) if chart else newest(index)
     if release is None:

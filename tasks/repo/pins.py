@@ -182,14 +182,6 @@ class BasePin(Pin):
         return next((image.arguments for image in images if image.key == self.key), {})
 
 
-class FoundVersion(NamedTuple):
-    """A scalar with a version, the path to it, and its document."""
-
-    document: Document
-    steps: Path
-    scalar: Scalar
-
-
 @dataclass(frozen=True)
 class InYaml(Pin):
     """A version at the dotted path ``name`` of a YAML file, by its number among those that the path leads to."""
@@ -199,17 +191,17 @@ class InYaml(Pin):
 
     def read(self, files: Files) -> Pinned:
         """Return the version."""
-        found, (start, end) = self._place(require(files, self.file))
-        return Pinned(found.scalar.value[start:end], found.scalar.line)
+        *_, scalar, (start, end) = self._place(require(files, self.file))
+        return Pinned(scalar.value[start:end], scalar.line)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
         """Return the file with the version ``text``."""
         data = require(files, self.file)
-        found, (start, end) = self._place(data)
-        value = found.scalar.value[:start] + text + found.scalar.value[end:]
-        return {self.file: with_scalars(found.document, {found.steps: value}) or data}
+        document, steps, scalar, (start, end) = self._place(data)
+        value = scalar.value[:start] + text + scalar.value[end:]
+        return {self.file: with_scalars(document, {steps: value}) or data}
 
-    def _place(self, data: bytes) -> tuple[FoundVersion, tuple[int, int]]:
+    def _place(self, data: bytes) -> tuple[Document, Path, Scalar, tuple[int, int]]:
         found = list(_versions_at(data, self.file, self.name, self.chart))
         if len(found) <= self.number:
             raise Unusable(
@@ -217,8 +209,8 @@ class InYaml(Pin):
                 where=self.file,
                 hint=f"correct hub.pins in invoke.yaml, or mark the version's line there: # hubpress: {self.chart}",
             )
-        one = found[self.number]
-        return one, _version_in(one.scalar.value, f"{self.file}:{one.scalar.line}")
+        document, steps, scalar = found[self.number]
+        return document, steps, scalar, _version_in(scalar.value, f"{self.file}:{scalar.line}")
 
 
 class Marker(NamedTuple):
@@ -337,8 +329,8 @@ def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator
                 yield f"{path}:{number}", found[1]
 
 
-def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[FoundVersion]:
-    """Yield the scalars at ``path`` in each document that has them, but for those of another chart.
+def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[Document, Path, Scalar]]:
+    """Yield the scalars at ``path`` in each document that has them, with its path, but for those of another chart.
 
     ``*`` stands for every item of a list. The mapping around a version names the chart: Flux and Argo CD as ``chart``,
     helmfile with its repository before it, Fleet perhaps by the archive's address, kustomize as ``name`` beside
@@ -350,7 +342,7 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[Fou
             if isinstance(scalar, Scalar) and scalar.kind != "null":
                 named = _name_beside(mapping) if isinstance(mapping, MappingNode) else None
                 if named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named):
-                    yield FoundVersion(document, steps, scalar)
+                    yield document, steps, scalar
 
 
 def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:
