@@ -16,12 +16,11 @@ from ..image.inputs import arguments_of, counted_paths
 from ..image.tag import HEAD, history_of, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
-from ..repo.charts import requirements
 from ..repo.edits import to_commit
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage, without_effect
 from ..repo.installations import staying_installations
-from ..repo.named_images import faulty_files, how_to_move, unmoved_images
+from ..repo.named_images import NotYaml, faulty_files, how_to_move, unmoved_images
 from ..repo.pins import Kind, Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
 from ..repo.yaml_edit import reach, text_at
@@ -180,10 +179,10 @@ def _unmoved_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
 
 def _deployment_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
     for one in faulty_files(hub):
-        if one.is_yaml:
-            yield Unchecked(f"the images in {one.where}: {one.what}", one.hint)
+        if isinstance(one, NotYaml):
+            yield Problem(Code.NOT_YAML, str(one.where), f"the file is {one.what}", one.hint)
         else:
-            yield Problem(Code.NOT_YAML, one.where, f"the file is {one.what}", one.hint)
+            yield Unchecked(f"the images in {one.where}: {one.what}", one.hint)
 
 
 def _differ(one: PinnedImage, other: PinnedImage) -> bool:
@@ -222,10 +221,7 @@ def _uncommitted(hub: Hub) -> Iterator[Unchecked]:
 
 
 def _requirement_problems(hub: Hub) -> Iterator[Problem]:
-    if hub.chart_folder is None:
-        return
-    listed = requirements(hub.require(hub.requirement_file), hub.requirement_file)
-    entries = [one for one in listed if one.name == hub.requirement.name]
+    entries = hub.requirements
     for entry in entries:
         if entry.version != entries[0].version:
             yield Problem(

@@ -12,10 +12,10 @@ from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable
 from ..core.names import Host, Reference, platform_argument, platforms_left
 from ..core.plan import Action, Fact, Step, Values
 from ..core.settings import BuildOptions, require_platform
-from ..repo.edits import PinnedPlace, image_edits, to_commit
+from ..repo.edits import image_edits, to_commit
 from ..repo.files import WorkingTree, edit_action, is_below, is_half_written, join
 from ..repo.hub import Hub, HubImage
-from ..repo.values import PinnedImage
+from ..repo.values import PinnedImage, ValuesPlace
 from ..tools import docker
 from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_states import standing
@@ -191,15 +191,13 @@ def _nothing_to_build(build: Build) -> Action:
     return Action(f"{', '.join(there)}: already in the registry, verified" if there else "nothing to build")
 
 
-def _pins(hub: Hub, build: Build) -> list[PinnedPlace]:
-    return [
-        PinnedPlace(
-            place, PinnedImage(one.image.spec.name, one.name.tag, 0, one.proof.digest if one.proof else _TO_COME)
-        )
+def _pins(hub: Hub, build: Build) -> dict[ValuesPlace, PinnedImage]:
+    return {
+        place: PinnedImage(one.image.spec.name, one.name.tag, 0, one.proof.digest if one.proof else _TO_COME)
         for one in build.images
         if one.status != SKIPPED
         for place in hub.values_places(one.image)
-    ]
+    }
 
 
 def _builder(hub: Hub, options: BuildOptions) -> Builder:

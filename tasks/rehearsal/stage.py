@@ -29,7 +29,7 @@ from ..image.proof import Base
 from ..image.tree import SUBMODULE, submodule_names
 from ..repo.charts import ChartSpec, read_chartpress
 from ..repo.dependency import helm_repository, open_repository
-from ..repo.edits import PinnedPlace, image_edits
+from ..repo.edits import image_edits
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, open_hub
 from ..repo.named_images import unmoved_images
@@ -248,11 +248,11 @@ def _places(hub: Hub) -> list[ValuesPlace]:
 def _renamed(hub: Hub, address: str, places: Iterable[ValuesPlace]) -> tuple[FileEdit, ...]:
     found = ((place, image_at(require(hub.files, place.file), place.path, place.file)) for place in places)
     names = {image.spec.named for image in hub.images}
-    pinned = (
-        PinnedPlace(place, one._replace(name=_name_at(address, one.name)))
+    pinned = {
+        place: one._replace(name=_name_at(address, one.name))
         for place, one in found
         if one.name and (one.tag or one.digest) and _name_at(address, one.name) in names
-    )
+    }
     return image_edits(hub, pinned)
 
 

@@ -88,6 +88,11 @@ def requirements(data: bytes, where: str) -> tuple[Requirement, ...]:
     return tuple(found)
 
 
+def requirement(data: bytes, name: str, where: str) -> Requirement | None:
+    """Return the first dependency ``name``; None without."""
+    return next((one for one in requirements(data, where) if one.name == name), None)
+
+
 def dependencies_in(files: Files, folder: str) -> str:
     """Return where Helm looks for the dependencies of the chart in ``folder``: for older charts in another file.
 

@@ -20,7 +20,7 @@ from ..core.yaml_tree import Unreadable, load
 from .files import join
 from .hub import Hub
 from .installations import installations
-from .layout import last_part
+from .search import last_part
 
 HUBPLOY_FILE = "hubploy.yaml"
 LOCAL = "file://"
@@ -84,17 +84,15 @@ def chart_of(hub: Hub) -> str:
 
 def hubploy_files(hub: Hub) -> tuple[str, ...]:
     """Return the paths of hubploy's own files, one for each folder of deployments."""
-    return hub.git.names("ls-files", "-z", "--", f":(glob)**/{HUBPLOY_FILE}")
+    return tuple(path for path in hub.listing.files if path.rpartition("/")[2] == HUBPLOY_FILE)
 
 
 def of_hubploy(hub: Hub) -> tuple[Deployment, ...]:
     """Return the deployments that hubploy would install, of the hub's chart or another."""
     # The name of a template's folder holds cookiecutter's braces.
-    folders = sorted({path.rpartition("/")[0] for path in hubploy_files(hub) if "{" not in path} - {""})
-    if not folders:
-        return ()
-    listed = hub.git.names("ls-files", "-z", "--", *folders)
-    fitting = [found for path in sorted(listed) if (found := _CONFIG.fullmatch(path)) and found["folder"] in folders]
+    folders = {path.rpartition("/")[0] for path in hubploy_files(hub) if "{" not in path}
+    files = map(_CONFIG.fullmatch, sorted(hub.listing.files))
+    fitting = [found for found in files if found and found["folder"] in folders]
     return tuple(
         one
         for _, group in groupby(fitting, key=lambda found: found["folder"])

@@ -7,8 +7,7 @@ for plans.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unusable
 from ..core.names import Reference
@@ -23,13 +22,6 @@ from .values import PinnedImage, ValuesPlace, image_at, with_image
 
 SLIM = "-slim"
 _MOST_NAMED = 8
-
-
-class PinnedPlace(NamedTuple):
-    """An image for one place, with the digest for a place that is pinned by one."""
-
-    place: ValuesPlace
-    image: PinnedImage
 
 
 def base_for(image: HubImage, released: Reference, policy: str) -> Reference:
@@ -111,22 +103,20 @@ def moving_action(hub: Hub, edits: Sequence[FileEdit], why: str, relies: Sequenc
     return Action(what, why, do, (*plain.details, *shown), (*relies, *files))
 
 
-def image_edits(hub: Hub, pins: Iterable[PinnedPlace]) -> tuple[FileEdit, ...]:
-    """Return the edits that write images to their places, one for each file."""
-    by_file: dict[str, list[PinnedPlace]] = {}
-    for pin in pins:
-        by_file.setdefault(pin.place.file, []).append(pin)
+def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[FileEdit, ...]:
+    """Return the edits that write images to their places, one for each file; a digest only where one is pinned."""
     edits = []
-    for file, pinned in by_file.items():
+    for file in dict.fromkeys(place.file for place in images):
+        pinned = {place.path: image for place, image in images.items() if place.file == file}
         before = hub.files.read(file)
         if before is None:
-            keys = pinned[0].place.path.split(".")
+            keys = next(iter(pinned)).split(".")
             lines = "".join(f"{{{key}: " for key in keys) + "{name: , tag: }" + "}" * len(keys)
             raise Unusable("the values file is missing", where=file, hint=f"write it with {lines}")
         after = before
-        for pin in pinned:
-            after = with_image(after, pin.place.path, pin.image, file)
-        said = ", ".join(f"{pin.place.path} -> {pin.image.name}:{pin.image.tag}" for pin in pinned)
+        for path, image in pinned.items():
+            after = with_image(after, path, image, file)
+        said = ", ".join(f"{path} -> {image.name}:{image.tag}" for path, image in pinned.items())
         edits.append(FileEdit(file, before, after, said))
     return tuple(edits)
 

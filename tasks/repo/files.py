@@ -176,10 +176,8 @@ class Listing(NamedTuple):
     def of(cls, git: Git, settings: Settings) -> Listing:
         """Ask git."""
         patterns = dict.fromkeys([*(one.file for one in settings.values), *(one.file for one in settings.pins)])
-        words = [word for text in _TELLING for word in ("-e", text)]
-        search = ("grep", "-I", "--files-with-matches", "-z", "--full-name", "--basic-regexp", *words)
         with Pool() as pool:
-            telling = pool.submit(git.ask, *search)
+            telling = pool.submit(files_with, git, "--basic-regexp", _TELLING)
             return cls(
                 tuple(dict.fromkeys(git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard"))),
                 {
@@ -188,7 +186,7 @@ class Listing(NamedTuple):
                     else (behind_links(git.folder, pattern),)
                     for pattern in patterns
                 },
-                answer_of(telling).names,
+                answer_of(telling),
             )
 
 
@@ -205,6 +203,12 @@ def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence
         tuple(line for edit in wanted for line in (f"{edit.path}: {edit.summary}", *edit.diff())),
         (*relies, *(tree.fact(edit.path, edit.before) for edit in edits)),
     )
+
+
+def files_with(git: Git, syntax: str, patterns: Iterable[str], *paths: str, untracked: bool = False) -> tuple[str, ...]:
+    """Return the text files that have one of ``patterns`` in a line, of ``paths`` if given, by ``git grep``."""
+    options = (*(["--untracked"] if untracked else []), *(option for one in patterns for option in ("-e", one)))
+    return git.ask("grep", "-I", "-l", "-z", "--full-name", syntax, *options, "--", *paths).names
 
 
 def require(files: Files, path: str) -> bytes:

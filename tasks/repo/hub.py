@@ -41,8 +41,9 @@ from .files import (
     require,
     require_named,
 )
-from .layout import CHARTPRESS_FILE, Layout, Search, find_layout, no_hub_image
+from .layout import Layout, find_layout, no_hub_image
 from .pins import BasePin, Copy, Dependency, Kind, Lock, Marker, Pin, copies, misspelt_marks, named_pins
+from .search import CHARTPRESS_FILE, Search
 from .values import PinnedImage, ValuesPlace, ValuesPlaces, image_at
 from .values import warnings as values_warnings
 
@@ -123,7 +124,7 @@ class Hub:
 
     def edited(self, edits: Sequence[FileEdit]) -> Hub:
         """Return the repository as ``edits`` will leave it."""
-        return replace(self, files=Edited(self.files, {edit.path: edit.after for edit in edits}))
+        return self.holding({edit.path: edit.after for edit in edits})
 
     def with_commit(self, branch: str, paths: Sequence[str]) -> Hub:
         """Return the repository as a commit of ``paths`` on ``branch`` will leave it."""
@@ -183,12 +184,18 @@ class Hub:
         return self.images[0].dockerfile if folder is None else self.search.dependencies_of(folder)
 
     @cached_property
+    def requirements(self) -> tuple[Requirement, ...]:
+        """The chart's dependencies on Zero to JupyterHub: several where it has aliases for it; none without a chart."""
+        if self.chart_folder is None:
+            return ()
+        entries = requirements(self.require(self.requirement_file), self.requirement_file)
+        return tuple(one for one in entries if one.name == self.settings.dependency)
+
+    @cached_property
     def requirement(self) -> Requirement:
-        """The chart's dependency on Zero to JupyterHub; without a chart, what the base image stands for."""
-        wanted = self.settings.dependency
-        if self.chart_folder is not None:
-            entries = requirements(self.require(self.requirement_file), self.requirement_file)
-            return next(one for one in entries if one.name == wanted)
+        """The first of ``requirements``; without a chart, what the base image stands for."""
+        if self.requirements:
+            return self.requirements[0]
         base = self.images[0].base
         tag, digest = base.reference.tag, "@sha256:…" if base.reference.digest else ""
         if tag is None or parse_version(tag) is None:
@@ -197,7 +204,7 @@ class Hub:
                 where=f"{self.requirement_file}:{base.line}",
                 hint=f"write the release that is deployed there: FROM {base.reference.name}:VERSION{digest}",
             )
-        return Requirement(wanted, tag, JUPYTERHUBS, alias=None, line=base.line)
+        return Requirement(self.settings.dependency, tag, JUPYTERHUBS, alias=None, line=base.line)
 
     @cached_property
     def version(self) -> str:

@@ -16,27 +16,18 @@ from typing import NamedTuple
 from ..core.faults import DOOR, Refused, Unusable
 from ..core.names import Reference, is_name
 from ..core.plan import Action, Step
-from ..core.settings import FILE, SECTION, Settings, read_settings, section_in
+from ..core.settings import FILE, SECTION, read_settings, section_in
 from ..core.yaml_tree import Document, Edit, MappingNode, parse
 from ..releases.index import Release, newest
-from ..releases.repository import HelmRepository
 from ..tools.forges import read_remote
 from .charts import BareChart, ChartSpec, ImageSpec, Requirement
-from .files import SUFFIX, FileEdit, Files, Listing, edit_action, is_below, join
+from .dependency import address_of, open_repository
+from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join
 from .hub import JUPYTERHUBS, Hub, HubImage
 from .installations import PROSE, installations, staying_installations
-from .layout import (
-    CHARTPRESS_FILE,
-    Layout,
-    NotNamed,
-    copied_paths,
-    found_image,
-    from_chartpress,
-    last_part,
-    no_hub_image,
-    one_chart,
-)
+from .layout import Layout, NotNamed, found_image, from_chartpress, image_setting, no_hub_image, one_chart
 from .remotes import upstream_address
+from .search import CHARTPRESS_FILE, last_part
 from .values import quoted
 from .yaml_edit import is_nothing, reach
 
@@ -157,7 +148,10 @@ def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
     if found is None:
         _require_no_pin(hub)
     released = None if dockerfile else _released(hub, found)
-    chart = found or _new_chart(settings, released)
+    version = released[0].version if released else ""
+    chart = found or BareChart(
+        settings.chart or _CHART, Requirement(settings.dependency, version, JUPYTERHUBS, None, line=1)
+    )
     layout = _layout_for(hub, chart, dockerfile)
     (image,) = layout.chart.images
     place, context = join(layout.root, image.dockerfile), join(layout.root, image.context)
@@ -195,9 +189,11 @@ def _layout_for(hub: Hub, chart: BareChart, dockerfile: str | None) -> Layout:
 
 def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
     settings = hub.settings
-    address = settings.chart_repository or (chart.requirement.repository if chart else JUPYTERHUBS)
-    asked = settings.chart_repository is not None
-    repository = HelmRepository(address, settings.fetched, settings.dependency, asked=asked)
+    if chart:
+        address = address_of(settings, chart.requirement, hub.search.dependencies_of(chart.folder))
+    else:
+        address = settings.chart_repository or JUPYTERHUBS
+    repository = open_repository(hub, address)
     index = repository.index()
     release = index.releases.get(chart.requirement.version) if chart else newest(index)
     if release is None:
@@ -209,15 +205,9 @@ def _released(hub: Hub, chart: BareChart | None) -> tuple[Release, Reference]:
     return release, repository.hub_image(release)
 
 
-def _new_chart(settings: Settings, released: tuple[Release, Reference] | None) -> BareChart:
-    version = released[0].version if released else ""
-    return BareChart(settings.chart or _CHART, Requirement(settings.dependency, version, JUPYTERHUBS, None, line=1))
-
-
 def _require_no_pin(hub: Hub) -> None:
     """Check that nothing else than a chart pins the release: a new chart would be a second hub."""
-    patterns = [option for pattern in _PINS for option in ("-e", pattern)]
-    found = hub.git.ask("grep", "-I", "-l", "-z", "--untracked", "-F", *patterns, "--", ".", *PROSE).names
+    found = files_with(hub.git, "--fixed-strings", _PINS, ".", *PROSE, untracked=True)
     if found:
         raise Refused(
             f"{found[0]} deploys {hub.settings.dependency}, and no chart here does",
@@ -267,15 +257,8 @@ def _prefix(hub: Hub, given: str | None) -> str:
 
 
 def _chart_edit(chart: BareChart) -> FileEdit:
-    required = chart.requirement
-    return _new(
-        join(chart.folder, "Chart.yaml"),
-        "Chart.yaml",
-        name=last_part(chart.folder),
-        dependency=required.name,
-        version=required.version,
-        repository=required.repository,
-    )
+    path, name = join(chart.folder, "Chart.yaml"), last_part(chart.folder)
+    return _new(path, "Chart.yaml", name=name, required=chart.requirement)
 
 
 def _dockerfile_parts(files: Files, dockerfile: str, context: str, base: Reference) -> Iterator[Part]:
@@ -315,12 +298,9 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
     files = [place.file for place, name in found.items() if name in names and place.file not in known]
     if unnamed:
         name = names[0] if names and prefix is None else f"{_prefix(hub, prefix)}{unnamed.key}"
-        yield from ("images:", f"  - context: {quoted(unnamed.context)}", f"    name: {name}")
-        if unnamed.dockerfile != join(unnamed.context, "Dockerfile"):
-            yield f"    dockerfile: {quoted(unnamed.dockerfile)}"
-        if any(is_below(file, [unnamed.context]) for file in (*known, *files)):
-            paths = copied_paths(search, unnamed.dockerfile, unnamed.context)
-            yield f"    paths: [{', '.join(map(quoted, paths))}]"
+        fields = image_setting(search, unnamed.dockerfile, unnamed.context, name, None, files)
+        first, *others = (f"{field}: {value}" for field, value in fields.items())
+        yield from ("images:", f"  - {first}", *(f"    {line}" for line in others))
     if files:
         yield from ("values:", *(f"  - {{file: {quoted(file)}, path: {_Z2JHS_OWN}}}" for file in files))
     pins = dict.fromkeys(one.pin for one in staying_installations(hub) if one.pin)

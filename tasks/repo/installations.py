@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
 from ..core.settings import FILE
 from ..releases.versions import parse_version
-from .files import join
+from .files import files_with, join
 from .hub import Hub
 from .pins import Kind, versions_of_chart
 from .values import quoted
@@ -83,22 +84,19 @@ def staying_installations(hub: Hub) -> tuple[Installation, ...]:
 def installations(hub: Hub) -> Iterator[Installation]:
     """Yield the commands and manifests that deploy the chart of the dependency's name from a Helm repository."""
     name = hub.settings.dependency
-    for file in _files_with(hub, f"(chart|name): .*{re.escape(name)}", "*.yaml", "*.yml"):
+    search = partial(files_with, hub.git, "--extended-regexp", untracked=True)
+    for file in search([f"(chart|name): .*{re.escape(name)}"], "*.yaml", "*.yml"):
         with suppress(Unusable):
             for path, version in versions_of_chart(hub.require(file), file, name):
                 pin = f"{{file: {quoted(file)}, path: {quoted(path)}}}"
                 yield Installation(file, version.line, version.text, pin)
-    for file in _files_with(hub, "helm .*(upgrade|install)", ".", *PROSE):
+    for file in search(["helm .*(upgrade|install)"], ".", *PROSE):
         text = (hub.files.read(file) or b"").decode("utf-8", "replace")
         lines = text.splitlines()
         for first, line in enumerate(lines):
             if _HELM.search(line) and not line.lstrip().startswith("#"):
                 last = next((at for at in range(first, len(lines)) if not lines[at].rstrip().endswith("\\")), first)
                 yield from _command(hub, file, text, first, lines[first : last + 1])
-
-
-def _files_with(hub: Hub, pattern: str, *paths: str) -> tuple[str, ...]:
-    return hub.git.ask("grep", "-I", "-l", "-z", "--untracked", "--full-name", "-E", "-e", pattern, "--", *paths).names
 
 
 def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[Installation]:

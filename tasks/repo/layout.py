@@ -7,41 +7,17 @@ z2jh. Without such a chart, the repository holds only the image, which the setti
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from posixpath import relpath
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ..core.faults import DOOR, Unusable
-from ..core.names import is_name
-from ..core.settings import FILE, Settings, ValuesTarget, WholeImage, variable
-from .charts import (
-    CHART_FILES,
-    IMAGES,
-    NO_ARGUMENTS,
-    BareChart,
-    BuildArgument,
-    ChartSpec,
-    ImageSpec,
-    Requirement,
-    dependencies_in,
-    read_chartpress,
-    requirements,
-    values_of,
-)
-from .dockerfile import HUB_NAMES, BaseImage, copied_files, hub_base
-from .files import Files, Listing, behind_links, is_below, is_glob, join, read_all, require
-from .values import image_at, quoted, values_setting
+from ..core.settings import FILE, WholeImage, variable
+from .charts import IMAGES, BareChart, ChartSpec, ImageSpec, read_chartpress
+from .files import is_below, is_glob, join, require
+from .search import CHARTPRESS_FILE, Search, folder_of, last_part
+from .values import quoted, values_setting
 
-T = TypeVar("T")
-CHARTPRESS_FILE = "chartpress.yaml"
-_DOCKERFILE = re.compile(r"(?:docker|container)file[^/]*$", re.IGNORECASE)
-_IGNORE_FILE = ".dockerignore"
-_HUB_NAME = min(HUB_NAMES, key=len).encode()
 # Charts that bring jupyterhub along, in a release that they pin.
 _BRINGING = ("binderhub", "daskhub", "pangeo")
 
@@ -74,127 +50,6 @@ class Layout(NamedTuple):
     def dockerfiles(self) -> list[str]:
         """The images' Dockerfiles, relative to the repository's top."""
         return [join(self.root, image.dockerfile) for image in self.chart.images]
-
-
-@dataclass(frozen=True, eq=False)
-class Search:
-    """What is there of charts and hub images below the folder ``top``, whether or not anything names them."""
-
-    top: Path
-    files: Files
-    settings: Settings
-    listing: Listing
-
-    @cached_property
-    def roots(self) -> tuple[str, ...]:
-        """The folders, relative to the top, that may hold the hub's chartpress.yaml; empty for the top itself."""
-        if self.settings.root is not None:
-            root = join(self.settings.root)
-            return ("" if root == "." else root,)
-        if self.files.read(CHARTPRESS_FILE) is not None:
-            return ("",)
-        listed = (path.rpartition("/") for path in self.listing.files)
-        return tuple(folder for folder, _, name in listed if name == CHARTPRESS_FILE)
-
-    @cached_property
-    def folders(self) -> tuple[str, ...]:
-        """The folders of charts."""
-        listed = (path.rpartition("/") for path in self.listing.files)
-        return tuple(dict.fromkeys(folder or "." for folder, _, name in listed if name in CHART_FILES))
-
-    @cached_property
-    def own_folders(self) -> tuple[str, ...]:
-        """The folders of charts that are not inside of another one: there, helm unpacks what a chart depends on."""
-        inside = [join(folder, "charts") for folder in self.folders]
-        return tuple(folder for folder in self.folders if not is_below(folder, inside))
-
-    def charts_among(self, folders: Iterable[str]) -> dict[str, Requirement]:
-        """Return the charts in ``folders`` that depend on z2jh, by their folders."""
-        mentioned = [folder for folder in folders if self.mentions(folder, self.settings.dependency)]
-        return _readable(mentioned, self.requirement_in)
-
-    @cached_property
-    def all_dockerfiles(self) -> tuple[str, ...]:
-        """The files that may be Dockerfiles, where symbolic links lead to."""
-        named = (path for path in self.listing.files if _DOCKERFILE.search(path) and not path.endswith(_IGNORE_FILE))
-        return tuple(dict.fromkeys(behind_links(self.top, path) for path in named))
-
-    @cached_property
-    def dockerfiles(self) -> dict[str, BaseImage]:
-        """The Dockerfiles that inherit from z2jh's hub image, by their paths."""
-        found = read_all(self.files, self.all_dockerfiles)
-        return _readable([path for path, data in found.items() if _HUB_NAME in (data or b"")], self.base_of)
-
-    def base_of(self, dockerfile: str, arguments: Mapping[str, BuildArgument] = NO_ARGUMENTS) -> BaseImage | None:
-        """Return z2jh's hub image that a Dockerfile inherits from; None where it does not, or is not there."""
-        path = behind_links(self.top, dockerfile)
-        data = self.files.read(path)
-        return None if data is None else hub_base(data, path, values_of(arguments))
-
-    def context_of(self, dockerfile: str) -> str:
-        """Return the folder that a Dockerfile is built in: the nearest that has all that it copies, else its own.
-
-        A Makefile or workflow may build it from above (``docker build -f images/hub/Dockerfile .``).
-        """
-        own = folder_of(dockerfile)
-        copied = [one.path.lstrip("/") for one in copied_files(require(self.files, dockerfile), dockerfile)]
-        above = (own, *map(str, PurePosixPath(own).parents))
-        for folder in above:
-            wanted = [join(folder, path) for path in copied]
-            if all(any(is_below(file, [path]) for file in self.listing.files) for path in wanted if path != "."):
-                return folder
-        return own
-
-    def charts_in(self, root: str) -> tuple[ChartSpec, ...]:
-        """Return the charts of the chartpress.yaml in ``root``; none where it cannot be used, as a template cannot."""
-        path = join(root, CHARTPRESS_FILE)
-        try:
-            return read_chartpress(self.files.read(path) or b"", path)
-        except Unusable:
-            return ()
-
-    def requirement_in(self, folder: str, name: str | None = None) -> Requirement | None:
-        """Return the dependency ``name`` (default: z2jh) of the chart in ``folder``; None without."""
-        path, wanted = self.dependencies_of(folder), name or self.settings.dependency
-        data = self.files.read(path)
-        found = () if data is None else requirements(data, path)
-        return next((one for one in found if one.name == wanted), None)
-
-    def mentions(self, folder: str, name: str) -> bool:
-        """Whether the chart in ``folder`` has the word ``name``: a template without it need not be YAML."""
-        try:
-            return name.encode() in (self.files.read(self.dependencies_of(folder)) or b"")
-        except Unusable:
-            return False
-
-    def dependencies_of(self, folder: str) -> str:
-        """Return the file with the dependencies of the chart in ``folder``."""
-        return behind_links(self.top, dependencies_in(self.files, folder))
-
-    def places(self, chart: BareChart | None) -> list[ValuesTarget]:
-        """Return the places that may name the hub image: in the values of ``chart``, and those of the settings."""
-        own = [ValuesTarget(chart.values_file, chart.values_path)] if chart else []
-        return [*own, *(one._replace(file=file) for one in self.settings.values for file in self.files_of(one.file))]
-
-    def files_of(self, pattern: str) -> tuple[str, ...]:
-        """Return the files that a file or glob of the settings stands for."""
-        return self.listing.matching.get(pattern, (pattern,))
-
-    def names_at(self, places: Iterable[ValuesTarget]) -> dict[ValuesTarget, str]:
-        """Return those of ``places`` that name an image other than z2jh's own, with its name."""
-        found = {}
-        for place in places:
-            with contextlib.suppress(Unusable):
-                data = self.files.read(behind_links(self.top, place.file)) or b""
-                name = image_at(data, place.path, place.file).name
-                if name and is_name(name) and name.rpartition("/")[2] not in HUB_NAMES:
-                    found[place] = name
-        return found
-
-    def naming(self, path: str) -> dict[ValuesTarget, str]:
-        """Return where YAML files, but secrets, name an image at ``path``, with its name."""
-        files = (file for file in self.listing.files if file.endswith((".yaml", ".yml")) and "secret" not in file)
-        return self.names_at(ValuesTarget(file, path) for file in files)
 
 
 def find_layout(search: Search) -> Layout:
@@ -423,30 +278,33 @@ def _written_for(search: Search, chart: BareChart | None, image: ImageSpec) -> I
 def _holding_values(search: Search, chart: BareChart | None, image: ImageSpec, file: str) -> Unusable:
     """Return the fault of an image whose files hold the values file that its build writes: its tag never settles."""
     what = f"the build context of {image.dockerfile} holds {file}, so each build would give the image a new tag"
-    if is_below(file, copied_paths(search, image.dockerfile, image.context)):
+    if is_below(file, search.copied_paths(image.dockerfile, image.context)):
         hint = f"the Dockerfile copies it too: copy other files one by one, or move {file} out of the folder"
     else:
         hint = f"set it in {FILE}: {_suggestion(search, image.dockerfile, chart, image.named, image.context)}"
     return Unusable(what, where=image.context, hint=hint)
 
 
-def copied_paths(search: Search, dockerfile: str, context: str) -> tuple[str, ...]:
-    """Return what a Dockerfile copies out of the folder ``context``; itself where it copies nothing."""
-    copied = copied_files(require(search.files, dockerfile), dockerfile)
-    return tuple(dict.fromkeys(join(context, one.path.lstrip("/")) for one in copied)) or (dockerfile,)
+def image_setting(
+    search: Search, dockerfile: str, context: str, name: str, chart: BareChart | None, files: Iterable[str] = ()
+) -> dict[str, str]:
+    """Return the fields of an entry of ``hub.images``; ``files`` are values files besides those of the settings."""
+    fields = {"context": quoted(context), "name": name}
+    if dockerfile != join(context, "Dockerfile"):
+        fields["dockerfile"] = quoted(dockerfile)
+    if chart:
+        fields["values"] = f"[{chart.values_path}]"
+    if any(is_below(file, [context]) for file in (*files, *(place.file for place in search.places(chart)))):
+        paths = search.copied_paths(dockerfile, context) or (dockerfile,)
+        fields["paths"] = f"[{', '.join(map(quoted, paths))}]"
+    return fields
 
 
 def _suggestion(
     search: Search, dockerfile: str, chart: BareChart | None, name: str | None, context: str | None = None
 ) -> str:
     context = context or search.context_of(dockerfile)
-    fields = {"context": quoted(context), "name": name or f"HOST/PATH/{last_part(context)}"}
-    if dockerfile != join(context, "Dockerfile"):
-        fields["dockerfile"] = quoted(dockerfile)
-    if chart:
-        fields["values"] = f"[{chart.values_path}]"
-    if any(is_below(place.file, [context]) for place in search.places(chart)):
-        fields["paths"] = f"[{', '.join(map(quoted, copied_paths(search, dockerfile, context)))}]"
+    fields = image_setting(search, dockerfile, context, name or f"HOST/PATH/{last_part(context)}", chart)
     return f"hub: {{images: [{{{', '.join(f'{field}: {value}' for field, value in fields.items())}}}]}}"
 
 
@@ -498,30 +356,3 @@ def _no_dependency(search: Search, folders: Collection[str], file: str) -> NotNa
         where=file if len(folders) > 1 else search.dependencies_of(next(iter(folders))),
         hint=f"add {dependency} to the chart's dependencies, with version and repository",
     )
-
-
-def folder_of(path: str) -> str:
-    """Return the folder of ``path``; ``.`` for the repository's top."""
-    return path.rpartition("/")[0] or "."
-
-
-def last_part(folder: str) -> str:
-    """Return a folder's own name; ``hub`` for the repository's top."""
-    return "hub" if folder == "." else folder.rpartition("/")[2]
-
-
-def _readable(paths: Iterable[str], read: Callable[[str], T | None]) -> dict[str, T]:
-    """Return what ``read`` gives for each of ``paths``; raise a fault only where nothing was found."""
-    found: dict[str, T] = {}
-    faults: list[Unusable] = []
-    for path in paths:
-        try:
-            answer = read(path)
-        except Unusable as fault:
-            faults.append(fault)
-            continue
-        if answer is not None:
-            found[path] = answer
-    if faults and not found:
-        raise faults[0]
-    return found

@@ -16,9 +16,8 @@ from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import FILE, ValuesTarget
 from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
-from .charts import requirements
-from .deployments import deployments, hubploy_files
-from .files import behind_links
+from .deployments import deployments, has_deployments, hubploy_files
+from .files import behind_links, files_with
 from .hub import Hub, HubImage
 from .secrets import is_encrypted
 from .values import NAME_KEYS, TAG_KEY, values_setting
@@ -54,13 +53,8 @@ class NamedImage(NamedTuple):
         return self.where.rpartition(":")[0]
 
 
-class FaultyFile(NamedTuple):
-    """A file that cannot be read, ``path:line`` where a line is known; ``is_yaml`` where others may read it."""
-
-    where: str
-    what: str
-    hint: str
-    is_yaml: bool
+class NotYaml(Unusable):
+    """The file is not YAML, for Helm either."""
 
 
 def named_images(hub: Hub, chart_values: Data = None) -> Iterator[NamedImage]:
@@ -71,8 +65,7 @@ def named_images(hub: Hub, chart_values: Data = None) -> Iterator[NamedImage]:
     """
     own, placed = hub.values_file, [place.file for image in hub.images for place in hub.values_places(image)]
     if own is not None:
-        entries = requirements(hub.require(hub.requirement_file), hub.requirement_file)
-        prefixes = [one.key for one in entries if one.name == hub.requirement.name]
+        prefixes = [one.key for one in hub.requirements]
         chains = [(own, *one.values) for one in deployments(hub)]
         listed = {path for chain in chains for path in chain}
         for chain in (*chains, *((own, path) for path in dict.fromkeys(placed) if path not in listed)):
@@ -82,7 +75,7 @@ def named_images(hub: Hub, chart_values: Data = None) -> Iterator[NamedImage]:
             for path, some in sections.items():
                 yield from _images(_merged([chart_values or {}, *some], {}), path, set())
     names = [Reference(image.spec.named) for image in hub.images if image.spec.named]
-    for file in _files_with(hub, names):
+    for file in _naming_files(hub, names):
         found = _images(_merged([_tree_in(hub, file)], {}), (), set())
         yield from (one for one in found if any(map(one.reference.same_repository, names)))
 
@@ -112,20 +105,21 @@ def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:
     return f"let builds move it: {setting} in {FILE}"
 
 
-def faulty_files(hub: Hub) -> Iterator[FaultyFile]:
-    """Yield the files of the deployments, and those that patterns of ``hub.values`` stand for, that cannot be read."""
-    values = (path for one in deployments(hub) for path in one.values)
+def faulty_files(hub: Hub) -> Iterator[Unusable]:
+    """Yield the faults of the deployments' files and of those that patterns of ``hub.values`` stand for."""
+    values = (path for one in (deployments(hub) if has_deployments(hub) else ()) for path in one.values)
     matching = (path for one in hub.settings.values for path in hub.listing.matching.get(one.file, ()))
     for path in dict.fromkeys((*hubploy_files(hub), *values, *matching)):
-        if isinstance(found := _read(hub, path), FaultyFile):
-            yield found
+        try:
+            _read(hub, path)
+        except Unusable as fault:  # noqa: PERF203 - the other files are read all the same
+            yield fault
 
 
-def _files_with(hub: Hub, images: Sequence[Reference]) -> Iterator[str]:
+def _naming_files(hub: Hub, images: Sequence[Reference]) -> Iterator[str]:
     """Yield the committed YAML files that name one of ``images``, but for those of tools, and what names the images."""
-    words = [word for image in images for word in ("-e", image.path.removeprefix("library/"))]
-    search = ("grep", "-I", "--files-with-matches", "-z", "--full-name", "--fixed-strings", *words)
-    found = hub.git.ask(*search, "--", ":(top,glob)**/*.yaml", ":(top,glob)**/*.yml").names if words else ()
+    words = [image.path.removeprefix("library/") for image in images]
+    found = files_with(hub.git, "--fixed-strings", words, ":(glob)**/*.yaml", ":(glob)**/*.yml")
     yield from (path for path in found if path not in (hub.config_file, FILE) and "/." not in f"/{path}")
 
 
@@ -140,28 +134,27 @@ def _sections(tree: _Tree, prefixes: Sequence[str]) -> Iterator[tuple[tuple[str,
 
 def _tree_in(hub: Hub, path: str) -> _Tree:
     """Return what a values file holds; nothing where it is missing, encrypted or faulty."""
-    tree = _read(hub, path)
-    return tree if isinstance(tree, dict) else {}
+    with contextlib.suppress(Unusable):
+        tree = _read(hub, path)
+        return tree if isinstance(tree, dict) else {}
+    return {}
 
 
-def _read(hub: Hub, path: str) -> _Tree | FaultyFile:
-    try:
-        return _tree(hub.files.read(path) or b"", path)
-    except Unusable as fault:
-        return FaultyFile(path, fault.what, fault.hint, is_yaml=True)
+def _read(hub: Hub, path: str) -> _Tree:
+    return _tree(hub.files.read(path) or b"", path)
 
 
 @lru_cache(maxsize=1024)
-def _tree(data: bytes, path: str) -> _Tree | FaultyFile:
+def _tree(data: bytes, path: str) -> _Tree:
     if is_encrypted(data):
         return {}
     try:
         return load(Text.decode(data, path).content, lambda scalar: _Leaf(scalar.value, f"{path}:{scalar.line}"))
     except Unreadable as fault:
         where = f"{path}:{fault.line}" if fault.line else path
-        return FaultyFile(where, fault.what, fault.hint, is_yaml=fault.is_yaml)
+        raise (Unusable if fault.is_yaml else NotYaml)(fault.what, where=where, hint=fault.hint) from fault
     except Unusable as fault:
-        return FaultyFile(path, fault.what, fault.hint, is_yaml=False)
+        raise NotYaml(fault.what, where=path, hint=fault.hint) from fault
 
 
 def _merged(trees: Sequence[_Tree], seen: dict[tuple[int, ...], _Tree], depth: int = 0) -> _Tree:

@@ -10,7 +10,7 @@ import contextlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from shlex import quote
 from typing import ClassVar, NamedTuple
@@ -26,7 +26,7 @@ from .charts import (
     api_version,
     pinned,
     read_chartpress,
-    requirements,
+    requirement,
     same_address,
     values_of,
     with_version,
@@ -111,8 +111,11 @@ class Copy(Dependency):
 
 
 @dataclass(frozen=True)
-class Lock(Pin):
-    """A dependency in the lock of the chart in ``folder``, which requires it at ``chart``; helm alone writes it."""
+class Lock(Dependency):
+    """A dependency in the lock of the chart in ``folder``, which requires it at ``chart``; helm alone writes it.
+
+    A plan foresees it only with another version.
+    """
 
     chart: Dependency
     folder: str
@@ -120,14 +123,10 @@ class Lock(Pin):
 
     def read(self, files: Files) -> Pinned:
         """Return the locked version."""
-        found = next((one for one in requirements(require(files, self.file), self.file) if one.name == self.name), None)
+        found = requirement(require(files, self.file), self.name, self.file)
         if found is None:
             raise Unusable(f"the lock has no {self.name}", where=self.file, hint=self.how_to_refresh(files))
         return Pinned(found.version, found.line)
-
-    def moved(self, files: Files, text: str) -> dict[str, bytes]:
-        """Return the lock as far as a plan foresees it: with the version ``text``."""
-        return replace(self.chart, file=self.file).moved(files, text)
 
     def written(self, files: Files) -> str:
         """Return the lock that helm writes: by the chart's apiVersion, wherever the dependencies are listed."""
@@ -183,14 +182,6 @@ class BasePin(Pin):
         return next((image.arguments for image in images if image.key == self.key), {})
 
 
-class FoundVersion(NamedTuple):
-    """A scalar with a version, the path to it, and its document."""
-
-    document: Document
-    steps: Path
-    scalar: Scalar
-
-
 @dataclass(frozen=True)
 class InYaml(Pin):
     """A version at the dotted path ``name`` of a YAML file, by its number among those that the path leads to."""
@@ -200,17 +191,17 @@ class InYaml(Pin):
 
     def read(self, files: Files) -> Pinned:
         """Return the version."""
-        found, (start, end) = self._place(require(files, self.file))
-        return Pinned(found.scalar.value[start:end], found.scalar.line)
+        *_, scalar, (start, end) = self._place(require(files, self.file))
+        return Pinned(scalar.value[start:end], scalar.line)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
         """Return the file with the version ``text``."""
         data = require(files, self.file)
-        found, (start, end) = self._place(data)
-        value = found.scalar.value[:start] + text + found.scalar.value[end:]
-        return {self.file: with_scalars(found.document, {found.steps: value}) or data}
+        document, steps, scalar, (start, end) = self._place(data)
+        value = scalar.value[:start] + text + scalar.value[end:]
+        return {self.file: with_scalars(document, {steps: value}) or data}
 
-    def _place(self, data: bytes) -> tuple[FoundVersion, tuple[int, int]]:
+    def _place(self, data: bytes) -> tuple[Document, Path, Scalar, tuple[int, int]]:
         found = list(_versions_at(data, self.file, self.name, self.chart))
         if len(found) <= self.number:
             raise Unusable(
@@ -218,8 +209,8 @@ class InYaml(Pin):
                 where=self.file,
                 hint=f"correct hub.pins in invoke.yaml, or mark the version's line there: # hubpress: {self.chart}",
             )
-        one = found[self.number]
-        return one, _version_in(one.scalar.value, f"{self.file}:{one.scalar.line}")
+        document, steps, scalar = found[self.number]
+        return document, steps, scalar, _version_in(scalar.value, f"{self.file}:{scalar.line}")
 
 
 class Marker(NamedTuple):
@@ -295,7 +286,7 @@ def copies(files: Files, telling: Sequence[str], name: str, repository: str) -> 
         if not path.endswith((".yaml", ".yml")) or b"\ndependencies:" not in b"\n" + data:
             continue
         with contextlib.suppress(Unusable):
-            found = next((one for one in requirements(data, path) if one.name == name), None)
+            found = requirement(data, name, path)
             if found and same_address(found.repository, repository):
                 yield path
 
@@ -338,8 +329,8 @@ def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator
                 yield f"{path}:{number}", found[1]
 
 
-def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[FoundVersion]:
-    """Yield the scalars at ``path`` in each document that has them, but for those of another chart.
+def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[Document, Path, Scalar]]:
+    """Yield the scalars at ``path`` in each document that has them, with its path, but for those of another chart.
 
     ``*`` stands for every item of a list. The mapping around a version names the chart: Flux and Argo CD as ``chart``,
     helmfile with its repository before it, Fleet perhaps by the archive's address, kustomize as ``name`` beside
@@ -351,7 +342,7 @@ def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[Fou
             if isinstance(scalar, Scalar) and scalar.kind != "null":
                 named = _name_beside(mapping) if isinstance(mapping, MappingNode) else None
                 if named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named):
-                    yield FoundVersion(document, steps, scalar)
+                    yield document, steps, scalar
 
 
 def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:

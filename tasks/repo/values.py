@@ -139,7 +139,7 @@ class ValuesPlaces:
 
     def _is_named_in(self, file: str, target: ValuesTarget, image: ImageSpec) -> bool:
         """Whether a file of the setting ``values`` names this image, or, if it is no pattern's, none of the chart's."""
-        named = self._name_at(file, target.path)
+        named = named_at(self.files, file, target.path)
         if named and named.same_repository(Reference(image.name)):
             return True
         if is_glob(target.file):
@@ -156,19 +156,20 @@ class ValuesPlaces:
                 claims.setdefault((place.file, place.path), []).append(image)
         owners: dict[tuple[str, str], str] = {}
         for at, images in claims.items():
-            named = self._name_at(*at) if len(images) > 1 else None
+            named = named_at(self.files, *at) if len(images) > 1 else None
             for image in images:
                 if named and named.same_repository(Reference(image.name)):
                     owners.setdefault(at, image.key)
         return owners
 
-    def _name_at(self, file: str, path: str) -> Reference | None:
-        """Return the image that a values file names at ``path``; None for none, and where that cannot be read."""
-        try:
-            name = image_at(self.files.read(file) or b"", path, file).name
-        except Unusable:
-            return None
-        return Reference(name) if name else None
+
+def named_at(files: Files, file: str, path: str) -> Reference | None:
+    """Return the image that a values file names at ``path``; None for none, and where that cannot be read."""
+    try:
+        name = image_at(files.read(file) or b"", path, file).name
+    except Unusable:
+        return None
+    return Reference(name) if name else None
 
 
 def values_setting(given: Iterable[ValuesTarget], more: Iterable[ValuesTarget]) -> str:

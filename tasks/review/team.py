@@ -18,7 +18,7 @@ from ..core.settings import FILE
 from ..core.visible import one_line
 from ..image.tag import render
 from ..repo.deployments import Deployment, of_hubploy
-from ..repo.files import FileEdit, edit_action, join
+from ..repo.files import FileEdit, edit_action, files_with, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
 from ..repo.installations import staying_installations
@@ -193,8 +193,7 @@ def _in_use(hub: Hub) -> list[Deployment]:
     """
     found = of_hubploy(hub)
     paths = dict.fromkeys(path for one in found for path in one.values)
-    search = ("grep", "-zlG", "--no-color", "--no-recurse-submodules", "-e", f"^{hub.requirement.key}:", "--", *paths)
-    telling = set(hub.git.ask(*search).names) if paths else set()
+    telling = set(files_with(hub.git, "--basic-regexp", [f"^{hub.requirement.key}:"], *paths)) if paths else set()
     groups = {one.group for one in found if not telling.isdisjoint(one.values)}
     return [one for one in found if one.group in groups]
 

@@ -12,7 +12,7 @@ import pytest
 
 from tasks.core.faults import Unusable
 from tasks.core.settings import FILE, read_settings
-from tasks.repo.edits import PinnedPlace, image_edits
+from tasks.repo.edits import image_edits
 from tasks.repo.hub import open_hub
 from tasks.repo.values import PinnedImage
 from tasks.tools.git import Git
@@ -558,11 +558,7 @@ def test_build_writes_the_image_wherever_it_is_named(shape: Shape, there: Hub) -
             _ = hub.images
         assert str(fault.value).replace(str(there.path), "TOP") == shape.build
         return
-    pins = [
-        PinnedPlace(place, PinnedImage(one.spec.name, "7.7.7", 0))
-        for one in hub.images
-        for place in hub.values_places(one)
-    ]
+    pins = {place: PinnedImage(one.spec.name, "7.7.7", 0) for one in hub.images for place in hub.values_places(one)}
     assert {**before, **{edit.path: edit.after for edit in image_edits(hub, pins)}} == left(before, shape.build)
 
 

@@ -143,6 +143,12 @@ def test_of_several_charts_one_is_named(tmp_path: Path, helm_repository: HelmSer
     assert "charts/theirs/values.yaml" in hub.snapshot()
 
 
+def test_a_name_of_helms_configuration_has_no_index(tmp_path: Path) -> None:
+    refused = init(make_repository(tmp_path / "hub", {"ours/Chart.yaml": CHART.format(url='"@jupyterhub"')}))
+    what = "error: the requirement names @jupyterhub, which has no index to read (ours/Chart.yaml:"
+    assert (refused.code, refused.err.startswith(what)) == (2, True), refused
+
+
 def test_a_chart_that_is_not_committed_yet_is_found(tmp_path: Path, helm_repository: HelmServer) -> None:
     hub = make_repository(tmp_path / "hub", {"README.md": "# Ours\n"})
     hub.write("ours/Chart.yaml", CHART.format(url=helm_repository.url))
