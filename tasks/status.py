@@ -16,7 +16,7 @@ from .core.settings import BumpOptions
 from .core.visible import one_line
 from .run import open_run
 
-UNKNOWN, WHERE = "unknown", "where"
+UNKNOWN = "unknown"
 
 if TYPE_CHECKING:
     from .checks.problems import Findings
@@ -114,9 +114,8 @@ def _release_words(world: World, begin: Outlook, refusal: Fault | None) -> Itera
         yield f"Whether {DOOR} release would {' or '.join(unknown)} is not known."
     yield from map(one_line, begin.remarks)
     if refusal:
-        told = refusal.report()
-        yield f"It is refused as things are: {told['error']}{f' ({told[WHERE]})' if told[WHERE] else ''}"
-        yield f"  hint: {told['hint']}"
+        yield f"It is refused as things are: {one_line(refusal.told)}"
+        yield f"  hint: {one_line(refusal.hint)}"
 
 
 def _registry_words(image: dict[str, Any]) -> str:

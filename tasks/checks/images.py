@@ -43,10 +43,9 @@ def _ask(references: Iterable[Reference]) -> dict[Reference, docker.Answer]:
     """Ask the registries side by side; of one that is out of reach for its first image no other is asked for."""
     wanted = list(references)
     firsts = {one.host: one for one in reversed(wanted)}
-    answers = dict(zip(firsts.values(), docker.inspect_all([*firsts.values()]), strict=True))
+    answers = docker.inspect_all(firsts.values())
     away = {one.host: answer for one, answer in answers.items() if is_out_of_reach(answer)}
-    rest = [one for one in wanted if one not in answers and one.host not in away]
-    answers.update(zip(rest, docker.inspect_all(rest), strict=True))
+    answers.update(docker.inspect_all(one for one in wanted if one not in answers and one.host not in away))
     return {one: answers[one] if one in answers else away[one.host] for one in wanted}
 
 

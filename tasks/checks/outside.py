@@ -256,7 +256,7 @@ def _built_on(image: HubImage, found: FoundImage) -> str | None:
 
 
 def _unanswered(what: str, fault: Fault) -> Unchecked:
-    return Unchecked(what, fault.hint, f"{fault.what}{f' ({fault.where})' if fault.where else ''}")
+    return Unchecked(what, fault.hint, fault.told)
 
 
 def _is_built_on(found: FoundImage, image: HubImage, base: docker.Answer) -> bool:

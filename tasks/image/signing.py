@@ -71,11 +71,8 @@ def _command(hub: Hub, key: str, images: Sequence[str]) -> Command:
 
 def _signatures(hub: Hub, images: Sequence[Reference], public: str) -> list[Signature]:
     answers = docker.inspect_all(images)
-    for answer in answers:
+    for answer in answers.values():
         if isinstance(answer, Fault):
             raise answer
-    digests = [one.digests if isinstance(one, FoundImage) else () for one in answers]
-    return [
-        signature_of(hub, image.name, found or (str(image.digest),), public)
-        for image, found in zip(images, digests, strict=True)
-    ]
+    digests = ((one, found.digests if isinstance(found, FoundImage) else ()) for one, found in answers.items())
+    return [signature_of(hub, one.name, found or (str(one.digest),), public) for one, found in digests]

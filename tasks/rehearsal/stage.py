@@ -168,8 +168,7 @@ def require_possible(hub: Hub, bump: BumpOptions, builder: str | None) -> Possib
     remarks = [f"NOT AS HERE: {remark}" for remark in begin.remarks]
     # Branches and uncommitted changes are the clone's own: on the stage the working tree counts as it stands.
     if fault and not isinstance(fault, NotKnownHere):
-        where = f" ({fault.where})" if fault.where else ""
-        remarks.append(f"NOT YET: {DOOR} release would be refused: {fault.what}{where}; {fault.hint}")
+        remarks.append(f"NOT YET: {DOOR} release would be refused: {fault.told}; {fault.hint}")
     return Possible(engine, hub, notes, tuple(remarks), begin.review)
 
 
@@ -242,7 +241,7 @@ def _name_at(address: str, name: str) -> str:
 def _places(hub: Hub) -> list[ValuesPlace]:
     """Return where the values name the hub images, or could."""
     unmoved = (ValuesPlace(one.file, one.path, key) for key, some in unmoved_images(hub).items() for one in some)
-    return [*(place for image in hub.images for place in hub.values_places(image)), *unmoved]
+    return [*hub.places, *unmoved]
 
 
 def _renamed(hub: Hub, address: str, places: Iterable[ValuesPlace]) -> tuple[FileEdit, ...]:
@@ -412,7 +411,7 @@ def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
 
 def _is_there(base: Reference) -> bool:
     """Whether the base image's registry answers, or this machine's store has the image."""
-    if not isinstance(docker.inspect_all([base])[0], Unreachable):
+    if not isinstance(docker.inspect_all([base])[base], Unreachable):
         return True
     found = docker.local(base)
     return found is not None and not Base(base, found).is_stand_in

@@ -84,7 +84,7 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
     references = [reference for image, ours in pinned for reference in (ours, image.base.reference)]
     asked = [reference for reference in references if COMMIT_TO_COME not in str(reference)]
     try:
-        answers = dict(zip(asked, docker.inspect_all(asked), strict=True)) if asked else {}
+        answers = docker.inspect_all(asked)
     except Fault as fault:
         answers = dict.fromkeys(asked, fault)
     return tuple(
@@ -261,14 +261,12 @@ def describe(
 def _kept(moved: Changes, evidence: Sequence[Evidence]) -> dict[str, str]:
     """Return the images that only got another tag, each with the name before: the registry has one digest for both."""
     digests = {one.image: one.digest for one in evidence if one.digest}
-    pairs = [(one.after, one.before) for one in moved.images if one.before and one.after in digests]
-    answers = docker.inspect_all([Reference(*before.rsplit(":", 1)) for _, before in pairs]) if pairs else ()
-    found = zip(pairs, answers, strict=True)
-    return {
-        after: before
-        for (after, before), answer in found
-        if isinstance(answer, FoundImage) and answer.digest == digests[after]
-    }
+    kept = {one.after: one.before for one in moved.images if one.before and one.after in digests}
+    before = {after: Reference(*name.rsplit(":", 1)) for after, name in kept.items()}
+    answers = docker.inspect_all(before.values())
+    found = {after: answers[reference] for after, reference in before.items()}
+    same = (after for after, one in found.items() if isinstance(one, FoundImage) and one.digest == digests[after])
+    return {after: kept[after] for after in same}
 
 
 def _code(text: str | None, otherwise: str = NOT_KNOWN) -> str:

@@ -174,10 +174,9 @@ def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> It
     """
     if not (options.push and hub.settings.push):
         return
-    images = hub.to_build(options.images)
-    repositories = list(dict.fromkeys(Reference(image.spec.name) for image in images))
+    repositories = [Reference(image.spec.name) for image in hub.to_build(options.images)]
     with output.waiting(f"asking {', '.join(dict.fromkeys(one.host for one in repositories))}"):
         answers = inspect_all(repositories)
-    for answer in answers:
+    for answer in answers.values():
         if isinstance(answer, Fault) and not (signs_in and isinstance(answer, Denied)):
             yield from refused("build", answer).actions
