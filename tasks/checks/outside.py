@@ -119,11 +119,8 @@ def _release_problems(world: World, chart_values: Data | Unreachable) -> Iterato
         yield _unanswered(f"the images of {requirement.name} {hub.version}", chart_values)
         return
     yield from override_problems(hub, chart_values)
-    if isinstance(world.refused, Fault):
-        yield _unanswered(f"whether {requirement.name} {hub.version} takes the values", world.refused)
-        return
     for refusal, names in world.refused.items():
-        values = f"the values of {', '.join(names)}"
+        values = f"the values of {', '.join(names)}" if names else "the values"
         if isinstance(refusal, Fault):
             yield _unanswered(f"whether {requirement.name} {hub.version} takes {values}", refusal)
         elif refusal.code == Code.KUBERNETES.value:

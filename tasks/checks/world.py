@@ -51,7 +51,7 @@ class World:
         unplaced: those that no values name, as a build would call them now.
         digests: the places in the values that pin an image by digest, by their keys: file and line, and the image.
         stored: what the engine has of the base images whose registries are out of reach.
-        refused: what the pinned chart refuses of the values, each with the deployments; or why that is not known.
+        refused: what the pinned chart refuses of the values, each with the deployments; a fault is why that is not known.
     """
 
     hub: Hub
@@ -61,7 +61,7 @@ class World:
     digests: dict[str, list[tuple[str, Reference]]]
     answers: dict[Reference, docker.Answer] = field(repr=False)
     stored: dict[Reference, FoundImage | None] = field(repr=False)
-    refused: Mapping[Refusal | Fault, tuple[str, ...]] | Fault = field(repr=False)
+    refused: Mapping[Refusal | Fault, tuple[str, ...]] = field(repr=False)
 
     @property
     def release(self) -> Release | None:
@@ -220,14 +220,14 @@ def look(hub: Hub) -> World:
         return World(hub, releases, images, unplaced, digests, answers, stored, answer_of(rendered))
 
 
-def _refused(hub: Hub, releases: Releases) -> Mapping[Refusal | Fault, tuple[str, ...]] | Fault:
+def _refused(hub: Hub, releases: Releases) -> Mapping[Refusal | Fault, tuple[str, ...]]:
     index = releases.index
     if not hub.settings.preview or not has_deployments(hub) or not index or not release_of(hub, index):
         return {}
     try:
         return refused_values(hub.with_index(index))
     except Fault as fault:
-        return fault
+        return {fault: ()}
 
 
 def _kept(repository: HelmRepository | None) -> Index | None:

@@ -68,8 +68,11 @@ class HubTask(Task):  # type: ignore[type-arg]
                 raise faults.Refused(f"unexpected {type(err).__name__}: {err}", hint=hint) from err
 
 
-def present(content: Mapping[str, Any], text: str, told: Callable[[], Told], *, json: bool) -> None:
-    """Print what a look found: ``content`` as JSON where that was asked for, else ``text``; and tell CI."""
+def present(content: Mapping[str, Any], text: str, told: Callable[[], Told], *, json: bool, ok: bool = True) -> None:
+    """Print what a look found: ``content`` as JSON where that was asked for, else ``text``; and tell CI.
+
+    The task ends with exit code 1 where the look is not ``ok``.
+    """
     if github_actions.is_listening():
         github_actions.tell(told())
         github_actions.annotate(content.get("problems", ()))
@@ -77,3 +80,5 @@ def present(content: Mapping[str, Any], text: str, told: Callable[[], Told], *, 
         output.report(content)
     else:
         output.data(text)
+    if not ok:
+        raise Exit(code=faults.REFUSED)

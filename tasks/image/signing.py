@@ -74,5 +74,6 @@ def _signatures(hub: Hub, images: Sequence[Reference], public: str) -> list[Sign
     for answer in answers.values():
         if isinstance(answer, Fault):
             raise answer
-    digests = ((one, found.digests if isinstance(found, FoundImage) else ()) for one, found in answers.items())
-    return [signature_of(hub, one.name, found or (str(one.digest),), public) for one, found in digests]
+    found = ((one, answers[one]) for one in images)
+    digests = ((one, answer.digests if isinstance(answer, FoundImage) else ()) for one, answer in found)
+    return [signature_of(hub, one.name, known or (str(one.digest),), public) for one, known in digests]

@@ -97,7 +97,8 @@ def earlier_tags(hub: Hub, history: History, image: HubImage, most: int) -> list
 
 def depends_on(hub: Hub, image: HubImage, files: Iterable[str]) -> bool:
     """Whether ``image`` depends on one of ``files``, whose paths are relative to the repository's top."""
-    return any(is_below(file, hub.paths_of(image)) for file in files)
+    below = hub.paths_of(image)
+    return any(is_below(file, below) for file in files)
 
 
 def names_commit(template: str) -> bool:

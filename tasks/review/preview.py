@@ -100,10 +100,6 @@ class Preview(NamedTuple):
         if self.uncommitted:
             yield f"not committed, so not in this preview: {first_of(self.uncommitted, _MOST_NAMES)}"
 
-    @property
-    def _again(self) -> str:
-        return f"preview --to {self.after}"
-
     def _outcome_lines(self, one: Outcome) -> Iterator[str]:
         yield from (f"  {problem}" for problem in one.problems)
         if one.unrendered:
@@ -125,7 +121,7 @@ class Preview(NamedTuple):
         yield from (f"in the cluster, {line}" for line in self.summary())
         for problem in self.problems:
             yield f"{self.after} refuses {problem}" if problem.code == VALUES_INVALID else str(problem)
-        yield f"the differences: {DOOR} {self._again}"
+        yield f"the differences: {DOOR} preview --to {self.after}"
 
     def markdown(self) -> Iterator[str]:
         """Yield what a pull request says of it; the differences are folded, and cut where they are long."""
@@ -174,7 +170,7 @@ class Preview(NamedTuple):
             shown = visible(line)
             room -= len(shown) + 1
             if room < 0:
-                yield f"# and {len(lines) - index} more lines: hubpress {self._again}"
+                yield f"# and {len(lines) - index} more lines: hubpress preview --to {self.after}"
                 return
             yield shown
 
@@ -234,9 +230,8 @@ def _compare_sides(after: Hub, review: Review, wanted: Sequence[Deployment], kub
     uncommitted = [path for path in after.git.changed(paths_of(after, wanted)) if path not in after.managed]
     moved = changes_between(before, after)
     restarts = bool(moved.bases or moved.images) and any(map(after.values_places, after.images))
-    return Preview(
-        old.version, new.version, review.base, tuple(outcomes), unread, tuple(uncommitted), restarts=restarts
-    )
+    versions = before.version, after.version
+    return Preview(*versions, review.base, tuple(outcomes), unread, tuple(uncommitted), restarts=restarts)
 
 
 def _outcome(
@@ -264,7 +259,7 @@ def _outcome(
         return Outcome(deployment, problems=problems, unrendered=f"{not_rendered}{words}")
     secrets = before.secrets_of(deployment) | after.secrets_of(deployment)
     was, now = (_neutral(one.stdout.decode("utf-8", "replace"), deployment) for one in (old, new))
-    difference = compare(was, now, before.version, after.version)
+    difference = compare(was, now, before.hub.version, after.hub.version)
     return Outcome(deployment, difference.hiding(lambda text: without(text, secrets)), problems)
 
 

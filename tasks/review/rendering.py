@@ -66,19 +66,17 @@ class Side(NamedTuple):
     """The chart in a folder of its own, with those that wrap it, their dependencies and all values files.
 
     Attributes:
+        hub: the repository that it is of.
         keys: by each chart's folder, the ways to the values of what it depends on, by the names that helm tells.
         faults: why a chart that wraps it cannot be rendered, by its folder.
-        pin: the file and line that pin the dependency's version.
         encrypted: the values files that are encrypted; no rendering has them.
         secrets: what the other values files hold under names that look secret, by the file.
     """
 
     folder: Path
-    chart: str
+    hub: Hub
     keys: Mapping[str, Mapping[str, tuple[str, ...]]]
     faults: Mapping[str, Fault]
-    version: str
-    pin: tuple[str, int]
     release: Release
     encrypted: frozenset[str]
     secrets: Mapping[str, Secrets]
@@ -94,8 +92,9 @@ class Side(NamedTuple):
         """Return why the chart cannot be installed so; nothing where it can."""
         oldest = self.release.oldest_kubernetes
         if kubernetes and oldest and _numbers(kubernetes) < _numbers(oldest):
-            message = f"{self.version} needs Kubernetes {oldest} or newer, and the cluster has {kubernetes}"
-            return (Refusal(*self.pin, message, KUBERNETES_TOO_OLD),)
+            hub = self.hub
+            message = f"{hub.version} needs Kubernetes {oldest} or newer, and the cluster has {kubernetes}"
+            return (Refusal(hub.requirement_file, hub.requirement.line, message, KUBERNETES_TOO_OLD),)
         return () if rendered.ok else self._problems(deployment, rendered)
 
     def has(self, path: str) -> bool:
@@ -138,7 +137,7 @@ class Side(NamedTuple):
         own = f"{deployment.chart}/values.yaml"
         best = (0, own, 0)
         # A chart that is wrapped has its values without the key that leads to them.
-        wrapped = f"{self.chart}/values.yaml"
+        wrapped = f"{chart_of(self.hub)}/values.yaml"
         for file in dict.fromkeys((wrapped, own, *self._files(deployment))):
             above = int(file == wrapped != own)
             depth, line = _way(_root(_read(self.folder / file)), whole[above:])
@@ -195,11 +194,9 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     wrapped = {one: _wrap(hub, tree, folder, one, own) for one in {one.chart for one in wanted} - {chart}}
     return Side(
         folder,
-        chart,
+        hub,
         {chart: own, **{one: found for one, found in wrapped.items() if not isinstance(found, Fault)}},
         {one: found for one, found in wrapped.items() if isinstance(found, Fault)},
-        hub.version,
-        (hub.requirement_file, hub.requirement.line),
         release,
         frozenset(encrypted),
         {path: _secrets_in(_read(folder / path)) for path in values if path not in encrypted},
@@ -209,10 +206,9 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
 def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
     """Return a values file with a tag for each image that is built here: the same before and after."""
     for image in hub.images:
-        for place in hub.values_places(image):
-            if place.file == path:
-                line = image_at(data, place.path, path).line
-                data = with_image(data, place.path, PinnedImage(image.spec.name, _BUILT_HERE, line), path)
+        for place in (one for one in hub.values_places(image) if one.file == path):
+            line = image_at(data, place.path, path).line
+            data = with_image(data, place.path, PinnedImage(image.spec.name, _BUILT_HERE, line), path)
     return data
 
 
