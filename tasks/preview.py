@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from invoke.context import Context
-from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from .bump import HELP as BUMP_HELP
 from .core import github_actions, output
-from .core.faults import REFUSED
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .core.settings import BumpOptions, kubernetes_version
 from .run import open_run
@@ -58,6 +56,5 @@ def preview(
             output.say(lead=remark)
         with output.waiting("rendering the chart"):
             found = plan_preview(begin.hub, BumpOptions(to, pre, dev, major), deployment or (), cluster)
-        present(found.report(), "\n".join(found.lines()), lambda: github_actions.of_preview(found.summary()), json=json)
-        if found.problems:
-            raise Exit(code=REFUSED)
+        text, ok = "\n".join(found.lines()), not found.problems
+        present(found.report(), text, lambda: github_actions.of_preview(found.summary()), json=json, ok=ok)

@@ -51,7 +51,7 @@ class World:
         unplaced: those that no values name, as a build would call them now.
         digests: the places in the values that pin an image by digest, by their keys: file and line, and the image.
         stored: what the engine has of the base images whose registries are out of reach.
-        refused: what the pinned chart refuses of the values, each with the deployments; a fault is why that is not known.
+        refused: what the pinned chart refuses of the values, with the deployments; a fault is why that is not known.
     """
 
     hub: Hub
