@@ -36,4 +36,4 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
         findings = find_problems(run.hub)
         content = {"ok": findings.ok, **findings.report()}
         text = findings.text("Files and git are consistent." if offline else "Everything is consistent.")
-        present(content, text, lambda: github_actions.of_check(content), json=json, ok=findings.ok)
+        present(content, text, github_actions.of_check(content), json=json, ok=findings.ok)

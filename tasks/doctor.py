@@ -42,7 +42,7 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
         ]
     ok = not any(finding.is_fault for finding in findings)
     tools = [finding._asdict() for finding in findings]
-    present({"ok": ok, "tools": tools}, _text(findings), lambda: github_actions.of_machine(tools), json=json, ok=ok)
+    present({"ok": ok, "tools": tools}, _text(findings), github_actions.of_machine(tools), json=json, ok=ok)
 
 
 def _text(findings: list[MachineFinding]) -> str:

@@ -57,4 +57,4 @@ def preview(
         with output.waiting("rendering the chart"):
             found = plan_preview(begin.hub, BumpOptions(to, pre, dev, major), deployment or (), cluster)
         text, ok = "\n".join(found.lines()), not found.problems
-        present(found.report(), text, lambda: github_actions.of_preview(found.summary()), json=json, ok=ok)
+        present(found.report(), text, github_actions.of_preview(found.summary()), json=json, ok=ok)

@@ -48,7 +48,7 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
         index, content = world.releases.index, _content(world, findings)
         refusal = begin.refusal(begin.hub.with_index(index), BumpOptions()) if index else begin.fault
         words = "\n".join((*_release_words(world, begin, refusal), "", *_text(world, content, findings)))
-        present(content, words, lambda: github_actions.of_status(content), json=json)
+        present(content, words, github_actions.of_status(content), json=json)
 
 
 def _content(world: World, findings: Findings) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..core.faults import Fault
-from ..core.github_actions import code, plain, table_lines
+from ..core.github_actions import code, code_or, plain, table_lines
 from ..core.names import Reference
 from ..core.plan import Values
 from ..core.settings import VALUES_INVALID
@@ -148,12 +148,12 @@ class Description(NamedTuple):
 
     def _moves(self) -> Iterator[str]:
         rows = [
-            (plain(move.what), _code(move.before, NOTHING), code(move.after), code(move.file))
+            (plain(move.what), code_or(move.before, NOTHING), code(move.after), code(move.file))
             for move in self.moved.moves
         ]
         if self.moved.release:
             rows += [
-                (fact.what, _code(fact.before), _code(fact.after), "the chart's release")
+                (fact.what, code_or(fact.before), code_or(fact.after), "the chart's release")
                 for fact in release_facts(self.before, self.after)
                 if fact.before != fact.after or fact.after is None
             ]
@@ -174,10 +174,10 @@ class Description(NamedTuple):
             yield from ("The values name no hub image.", "")
         for one in self.evidence:
             rows = (
-                ("digest", f"{_code(one.digest)}{self._kept_words(one.image)}"),
+                ("digest", f"{code_or(one.digest)}{self._kept_words(one.image)}"),
                 ("platforms", ", ".join(map(code, one.platforms)) or NOT_KNOWN),
                 ("base image", code(one.base)),
-                ("its digest", _code(one.base_digest)),
+                ("its digest", code_or(one.base_digest)),
                 ("built on the base image", NOT_KNOWN if one.gap or not one.digest else "yes, proved by its layers"),
             )
             known = "Verified in the registry:" if one.digest else "To be built and verified before this is opened:"
@@ -267,7 +267,3 @@ def _kept(moved: Changes, evidence: Sequence[Evidence]) -> dict[str, str]:
     found = {after: answers[reference] for after, reference in before.items()}
     same = (after for after, one in found.items() if isinstance(one, FoundImage) and one.digest == digests[after])
     return {after: kept[after] for after in same}
-
-
-def _code(text: str | None, otherwise: str = NOT_KNOWN) -> str:
-    return code(text) if text else otherwise

@@ -109,16 +109,15 @@ class Preview(NamedTuple):
             yield f"  {', '.join(names)}"
             yield from (f"    {line}" for change in changes for line in change.lines())
 
-    def summary(self) -> Iterator[str]:
-        """Yield a line for each group of deployments, before the colon their names and then what changes."""
+    def summary(self) -> Iterator[tuple[str, str]]:
+        """Yield the names of each group of deployments, and what changes there."""
         for same in self._groups():
-            names = [one.deployment.name for one in same]
-            yield f"{first_of(names, _MOST_NAMES)}: {_what(same[0])}"
+            yield first_of([one.deployment.name for one in same], _MOST_NAMES), _what(same[0])
 
     def warnings(self) -> Iterator[str]:
         """Yield what a plan says of it."""
         yield from self._besides()
-        yield from (f"in the cluster, {line}" for line in self.summary())
+        yield from (f"in the cluster, {names}: {what}" for names, what in self.summary())
         for problem in self.problems:
             yield f"{self.after} refuses {problem}" if problem.code == VALUES_INVALID else str(problem)
         yield f"the differences: {DOOR} preview --to {self.after}"
@@ -128,8 +127,7 @@ class Preview(NamedTuple):
         restarts = f" {_RESTARTS.capitalize()}." if self.restarts else ""
         yield f"Rendered by helm with the values of each deployment, compared with {code(self.base)}.{restarts}"
         yield ""
-        for line, same in zip(self.summary(), self._groups(), strict=True):
-            names, _, what = line.rpartition(": ")
+        for (names, what), same in zip(self.summary(), self._groups(), strict=True):
             yield f"- {plain(names)}: {what}"
             yield from (f"  - {code(one.where)} {plain(one.message)}" for one in same[0].problems)
             if same[0].unrendered:
