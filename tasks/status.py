@@ -10,20 +10,19 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from .core import github_actions, output
-from .core.faults import DOOR, Fault
+from .core.faults import DOOR
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
-from .core.settings import BumpOptions
 from .core.visible import one_line
 from .run import open_run
 
 UNKNOWN = "unknown"
 
 if TYPE_CHECKING:
+    from .checks.outside import Survey
     from .checks.problems import Findings
     from .checks.world import World
     from .core.names import Reference
     from .repo.hub import HubImage
-    from .review.release import Outlook
 
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
@@ -40,14 +39,11 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
       status --json              the same for scripts
     """
     from .checks.outside import survey
-    from .review.release import Outlook
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
-        begin = Outlook.of(run.hub)
-        world, findings = survey(begin.hub)
-        index, content = world.releases.index, _content(world, findings)
-        refusal = begin.refusal(begin.hub.with_index(index), BumpOptions()) if index else begin.fault
-        words = "\n".join((*_release_words(world, begin, refusal), "", *_text(world, content, findings)))
+        found = survey(run.hub)
+        content = _content(found.world, found.findings)
+        words = "\n".join((*_release_words(found), "", *_text(found.world, content, found.findings)))
         present(content, words, github_actions.of_status(content), json=json)
 
 
@@ -106,16 +102,16 @@ def _image_rows(world: World, content: dict[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _release_words(world: World, begin: Outlook, refusal: Fault | None) -> Iterator[str]:
-    to_do, unknown = [*begin.moves, *world.to_do()], world.unknown()
+def _release_words(found: Survey) -> Iterator[str]:
+    to_do, unknown = [*found.begin.moves, *found.world.to_do()], found.world.unknown()
     if to_do or not unknown:
         yield f"{DOOR} release would {', then '.join(to_do)}." if to_do else f"{DOOR} release has nothing to do."
     if unknown:
         yield f"Whether {DOOR} release would {' or '.join(unknown)} is not known."
-    yield from map(one_line, begin.remarks)
-    if refusal:
-        yield f"It is refused as things are: {one_line(refusal.told)}"
-        yield f"  hint: {one_line(refusal.hint)}"
+    yield from map(one_line, found.begin.remarks)
+    if found.refusal:
+        yield f"It is refused as things are: {one_line(found.refusal.told)}"
+        yield f"  hint: {one_line(found.refusal.hint)}"
 
 
 def _registry_words(image: dict[str, Any]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Unreachable
 from ..core.names import Reference, short_platform
 from ..core.output import first_of
-from ..core.settings import Settings
+from ..core.settings import BumpOptions, Settings
 from ..core.yaml_tree import Data
 from ..image.proof import LABEL, is_out_of_reach
 from ..image.signing import signature_of
@@ -18,6 +19,8 @@ from ..releases.repository import Cache
 from ..releases.versions import order, parse_version
 from ..repo.hub import Hub, HubImage
 from ..repo.named_images import lines_of, named_images
+from ..review.branches import Outlook
+from ..review.release import foreseen_refusal
 from ..review.rendering import TO_UPGRADE
 from ..tools import docker
 from ..tools.cosign import PROGRAM, Signature, require_public_key
@@ -33,17 +36,32 @@ _TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/sta
 
 def find_problems(hub: Hub) -> Findings:
     """Return every inconsistency; raise the fault of the Helm repository or a registry of ours that does not answer."""
-    return survey(hub, needs_answers=True)[1]
-
-
-def survey(hub: Hub, *, needs_answers: bool = False) -> tuple[World, Findings]:
-    """Look at the world outside, and return it with what is inconsistent as far as it answered."""
     world = look(hub)
-    if needs_answers:
-        world.require_answers()
+    world.require_answers()
+    return _findings(world)
+
+
+class Survey(NamedTuple):
+    """Where a release would begin, the world there, what is inconsistent, and what a release is refused for."""
+
+    begin: Outlook
+    world: World
+    findings: Findings
+    refusal: Fault | None
+
+
+def survey(hub: Hub) -> Survey:
+    """Look at the world outside where a release would begin, as far as it answers."""
+    begin = Outlook.of(hub)
+    world = look(begin.hub)
+    return Survey(begin, world, _findings(world), foreseen_refusal(begin, world.releases.index, BumpOptions()))
+
+
+def _findings(world: World) -> Findings:
+    hub = world.hub
     # Of these the image's label tells more than files and git.
     current = [image.spec.key for image in hub.images if world.is_current(image) or world.has_other_files(image)]
-    return world, Findings.of((*file_problems(hub, current), *_outside(world)), hub.settings.accept)
+    return Findings.of((*file_problems(hub, current), *_outside(world)), hub.settings.accept)
 
 
 def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:

@@ -36,8 +36,9 @@ from ..repo.named_images import unmoved_images
 from ..repo.remotes import PRODUCTION, NotKnownHere, Review, find_review
 from ..repo.values import ValuesPlace, image_at
 from ..repo.yaml_edit import text_at, with_scalars
+from ..review.branches import Outlook
 from ..review.bump import plan_bump
-from ..review.release import Outlook, plan_release
+from ..review.release import foreseen_refusal, plan_release
 from ..tools import docker
 from ..tools.command import Command
 from ..tools.git import Clone, Git, in_list
@@ -162,7 +163,7 @@ def require_possible(hub: Hub, bump: BumpOptions, builder: str | None) -> Possib
     hub, notes = _with_charts(hub)
     index = plan_bump(hub, bump)[1].index
     begin = Outlook.of(hub, ask=False)
-    fault = begin.refusal(begin.hub.with_index(index), bump)
+    fault = foreseen_refusal(begin, index, bump)
     if isinstance(fault, Unusable):
         raise fault
     remarks = [f"NOT AS HERE: {remark}" for remark in begin.remarks]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from ..core import output
 from ..core.faults import DOOR, Fault, Refused
 from ..core.github_actions import code, fenced, plain
 from ..core.output import first_of
@@ -21,6 +22,7 @@ from ..repo.hub import Hub
 from ..repo.remotes import Review, find_review, fork_point
 from ..tools.command import Output
 from ..tools.process import Pool, answer_of, require_installed
+from .branches import Outlook
 from .bump import changes_between, plan_bump
 from .manifests import Change, Difference, compare
 from .rendering import TO_UPGRADE, Refusal, Side, paths_of, write_side
@@ -184,11 +186,15 @@ class Preview(NamedTuple):
 
 def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kubernetes: str | None = None) -> Preview:
     """Render the chart as the base branch has it and as a release leaves it, for each deployment."""
-    wanted = deployments(hub, names)
-    require_installed("helm")
-    _, after = plan_bump(hub, options)
-    review = find_review(hub.git, hub.settings, ask=False)
-    return _compare_sides(after, review, wanted, kubernetes)
+    begin = Outlook.of(hub)
+    for remark in begin.remarks:
+        output.say(lead=remark)
+    with output.waiting("rendering the chart"):
+        wanted = deployments(begin.hub, names)
+        require_installed("helm")
+        _, after = plan_bump(begin.hub, options)
+        review = begin.review or find_review(hub.git, hub.settings, ask=False)
+        return _compare_sides(after, review, wanted, kubernetes)
 
 
 def preview_of(hub: Hub, review: Review) -> Preview | Fault | None:
