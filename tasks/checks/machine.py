@@ -108,9 +108,8 @@ def _registry_looks(hub: Hub | None) -> Iterator[_Look]:
     for host in hub.registries if hub else ():
         helper = logins.helper_for(host)
         if helper:
-            yield _Look(
-                f"sign-in {host}", Command((f"docker-credential-{helper}", "get"), stdin=host), partial(_sign_in, host)
-            )
+            command = Command((f"docker-credential-{helper}", "get"), stdin=host)
+            yield _Look(f"sign-in {host}", command, partial(_sign_in, host))
     for image in hub.images if hub else ():
         probe = Reference(image.spec.name, _PROBE_TAG)
         command = Command(("docker", "buildx", "imagetools", "inspect", str(probe)))

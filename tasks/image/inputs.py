@@ -132,9 +132,6 @@ def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) 
     """Write what ``images`` are built from out of ``tree`` into the empty ``folder``, each file once."""
     sources = [sources_of(hub, image) for image in images]
     listed = dict.fromkeys(path for one in sources for path in one.built_from)
-    objects = tree.objects(listed)
-    for one in sources:
-        _require_there(hub, one, objects)
     tree.write(tuple(listed), folder)
     for path in dict.fromkeys(tree.real_path(path) for one in sources for path in one.folders):
         for at, _, names in os.walk(folder / path):

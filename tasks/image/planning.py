@@ -227,7 +227,7 @@ def _image_builds(
     names = [(image, name_image(hub, history, image)) for image in images if by_commit and look]
     _ask(answers, [*references, *_known_references(names)])
     loopback = all(Reference(image.spec.name).on_loopback for image in images)
-    bases = find_bases(references, [answers[base] for base in references], loopback=loopback)
+    bases = find_bases(references, answers, loopback=loopback)
     with nullcontext(None) if by_commit else working_files(hub, images) as tree:
         builds = [_image_build(hub, options, history, one, base, tree) for one, base in zip(images, bases, strict=True)]
     _ask(answers, _known_references([(one.image, one.name) for one in builds if look]))

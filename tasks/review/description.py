@@ -173,8 +173,10 @@ class Description(NamedTuple):
         if not self.evidence:
             yield from ("The values name no hub image.", "")
         for one in self.evidence:
+            before = self.kept.get(one.image)
+            same = f", the same image as {code(before)}: only the tag is new" if before else ""
             rows = (
-                ("digest", f"{code_or(one.digest)}{self._kept_words(one.image)}"),
+                ("digest", f"{code_or(one.digest)}{same}"),
                 ("platforms", ", ".join(map(code, one.platforms)) or NOT_KNOWN),
                 ("base image", code(one.base)),
                 ("its digest", code_or(one.base_digest)),
@@ -183,9 +185,6 @@ class Description(NamedTuple):
             known = "Verified in the registry:" if one.digest else "To be built and verified before this is opened:"
             yield f"**Not verified**: {plain(one.gap)}." if one.gap else known
             yield from ("", *table_lines(("image", code(one.image)), rows), "")
-
-    def _kept_words(self, image: str) -> str:
-        return f", the same image as {code(self.kept[image])}: only the tag is new" if image in self.kept else ""
 
     def _upgrade_notes(self) -> Iterator[str]:
         for here in self.upgrades:
