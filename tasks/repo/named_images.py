@@ -17,7 +17,7 @@ from ..core.names import Reference
 from ..core.settings import FILE, ValuesTarget
 from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
 from .charts import requirements
-from .deployments import deployments, hubploy_files
+from .deployments import deployments, has_deployments, hubploy_files
 from .files import behind_links
 from .hub import Hub, HubImage
 from .secrets import is_encrypted
@@ -114,7 +114,7 @@ def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:
 
 def faulty_files(hub: Hub) -> Iterator[FaultyFile]:
     """Yield the files of the deployments, and those that patterns of ``hub.values`` stand for, that cannot be read."""
-    values = (path for one in deployments(hub) for path in one.values)
+    values = (path for one in deployments(hub) for path in one.values) if has_deployments(hub) else ()
     matching = (path for one in hub.settings.values for path in hub.listing.matching.get(one.file, ()))
     for path in dict.fromkeys((*hubploy_files(hub), *values, *matching)):
         if isinstance(found := _read(hub, path), FaultyFile):
