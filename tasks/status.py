@@ -19,9 +19,7 @@ UNKNOWN = "unknown"
 
 if TYPE_CHECKING:
     from .checks.outside import Survey
-    from .checks.problems import Findings
     from .checks.world import World
-    from .core.names import Reference
     from .repo.hub import HubImage
 
 
@@ -42,12 +40,13 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         found = survey(run.hub)
-        content = _content(found.world, found.findings)
-        words = "\n".join((*_release_words(found), "", *_text(found.world, content, found.findings)))
+        content = _content(found)
+        words = "\n".join((*_release_words(found), "", *_text(found, content)))
         present(content, words, github_actions.of_status(content), json=json)
 
 
-def _content(world: World, findings: Findings) -> dict[str, Any]:
+def _content(found: Survey) -> dict[str, Any]:
+    world = found.world
     hub, base = world.hub, world.released_base
     return {
         "chart": {
@@ -57,12 +56,13 @@ def _content(world: World, findings: Findings) -> dict[str, Any]:
             "next": world.next(),
         },
         "base": {"dockerfile": str(hub.images[0].base.reference), "chart": str(base) if base else None},
-        "images": [_image(world, image, world.images.get(image.spec.key)) for image in hub.images],
-        **findings.report(),
+        "images": [_image(world, image) for image in hub.images],
+        **found.findings.report(),
     }
 
 
-def _image(world: World, image: HubImage, pinned: Reference | None) -> dict[str, Any]:
+def _image(world: World, image: HubImage) -> dict[str, Any]:
+    pinned = world.images.get(image.spec.key)
     asked = pinned or world.unplaced.get(image.spec.key)
     return {
         "name": image.spec.key,
@@ -72,11 +72,11 @@ def _image(world: World, image: HubImage, pinned: Reference | None) -> dict[str,
     }
 
 
-def _text(world: World, content: dict[str, Any], findings: Findings) -> Iterator[str]:
-    yield from ("Release", output.table(_release_rows(world, content["chart"]), "  "), "")
-    yield from ("Images", output.table(_image_rows(world, content), "  "), "")
-    told = findings.text("Everything is consistent.")
-    yield from ("Problems", textwrap.indent(told, "  ")) if findings.problems else (told,)
+def _text(found: Survey, content: dict[str, Any]) -> Iterator[str]:
+    yield from ("Release", output.table(_release_rows(found.world, content["chart"]), "  "), "")
+    yield from ("Images", output.table(_image_rows(found.world, content), "  "), "")
+    told = found.findings.text("Everything is consistent.")
+    yield from ("Problems", textwrap.indent(told, "  ")) if found.findings.problems else (told,)
 
 
 def _release_rows(world: World, chart: dict[str, Any]) -> list[tuple[str, ...]]:

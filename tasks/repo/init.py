@@ -20,7 +20,6 @@ from ..core.settings import FILE, SECTION, Settings, read_settings, section_in
 from ..core.yaml_tree import Document, Edit, MappingNode, parse
 from ..releases.index import Release, newest
 from ..releases.repository import HelmRepository
-from ..tools.forges import read_remote
 from .charts import BareChart, ChartSpec, ImageSpec, Requirement
 from .files import SUFFIX, FileEdit, Files, Listing, edit_action, is_below, join
 from .hub import JUPYTERHUBS, Hub, HubImage
@@ -36,7 +35,7 @@ from .layout import (
     no_hub_image,
     one_chart,
 )
-from .remotes import upstream_address
+from .remotes import upstream_repository
 from .values import quoted
 from .yaml_edit import is_nothing, reach
 
@@ -260,7 +259,7 @@ def _prefix(hub: Hub, given: str | None) -> str:
         if not is_name(f"{prefix}hub"):
             raise Unusable(f"{given!r} is no beginning of an image's name", where="--prefix", hint=hint)
         return prefix
-    remote = read_remote(upstream_address(hub.git, hub.settings))
+    remote = upstream_repository(hub.git, hub.settings)
     if remote is not None and remote.host == "github.com":
         return f"ghcr.io/{remote.path.split('/')[0].lower()}/"
     raise Unusable("cannot tell where to push the image", where="git remote", hint=hint)

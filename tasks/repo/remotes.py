@@ -151,11 +151,11 @@ def review_known(git: Git, settings: Settings) -> Review:
     return _without_asking(git, settings, *_read_remotes(git, settings))
 
 
-def upstream_address(git: Git, settings: Settings) -> str:
-    """Return the address of the repository that pull requests go to, as git's configuration has it; empty without."""
+def upstream_repository(git: Git, settings: Settings) -> Repository | None:
+    """Return the repository that pull requests go to, by its address in git's configuration."""
     remotes, config = _read_remotes(git, settings)
     upstream = remotes.upstream or remotes.push or ""
-    return config.get(f"remote.{upstream}.url", upstream)
+    return read_remote(config.get(f"remote.{upstream}.url", upstream))
 
 
 def base_here(git: Git, review: Review) -> str | None:
