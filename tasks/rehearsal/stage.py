@@ -388,14 +388,13 @@ def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...
         base_branch=base,
         images=images,
     )
-    variable = os.environ.get(_BUILDER_VARIABLE)
-    unused = (
-        f"hub.builder {settings.builder}" if settings.builder else "",
-        f"hub.cache {settings.cache}" if settings.cache != CACHE_OFF else "",
-        f"hub.sign {settings.sign}" if settings.sign else "",
-        f"{_BUILDER_VARIABLE} {variable}" if variable else "",
-    )
-    names = ", ".join(filter(None, unused))
+    unused = {
+        "hub.builder": settings.builder,
+        "hub.cache": settings.cache if settings.cache != CACHE_OFF else None,
+        "hub.sign": settings.sign,
+        _BUILDER_VARIABLE: os.environ.get(_BUILDER_VARIABLE),
+    }
+    names = ", ".join(f"{name} {value}" for name, value in unused.items() if value)
     note = f"NOT USED: {names}; a rehearsal builds on this machine's engine, without a shared cache, and signs nothing"
     return replace(hub, settings=inside), (note,) if names else ()
 

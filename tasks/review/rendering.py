@@ -67,23 +67,22 @@ class Side(NamedTuple):
 
     Attributes:
         hub: the repository that it is of.
-        keys: by each chart's folder, the ways to the values of what it depends on, by the names that helm tells.
-        faults: why a chart that wraps it cannot be rendered, by its folder.
+        charts: by each chart's folder, the ways to the values of what it depends on, by the names that helm tells; or
+            why it cannot be rendered.
         encrypted: the values files that are encrypted; no rendering has them.
         secrets: what the other values files hold under names that look secret, by the file.
     """
 
     folder: Path
     hub: Hub
-    keys: Mapping[str, Mapping[str, tuple[str, ...]]]
-    faults: Mapping[str, Fault]
+    charts: Mapping[str, Mapping[str, tuple[str, ...]] | Fault]
     release: Release
     encrypted: frozenset[str]
     secrets: Mapping[str, Secrets]
 
     def render(self, deployment: Deployment, kubernetes: str | None) -> Output | Fault:
         """Return what helm says of a deployment, or why it cannot be asked."""
-        if fault := self.faults.get(deployment.chart):
+        if isinstance(fault := self.charts[deployment.chart], Fault):
             return fault
         there = [path for path in self._files(deployment) if self.has(path)]
         return helm.template(self.folder, deployment.chart, deployment.release, deployment.namespace, there, kubernetes)
@@ -109,12 +108,12 @@ class Side(NamedTuple):
         return [path for path in deployment.values if path not in self.encrypted]
 
     def _problems(self, deployment: Deployment, rendered: Output) -> tuple[Refusal, ...]:
-        said = without(rendered.stderr, self.secrets_of(deployment))
+        said, ways = without(rendered.stderr, self.secrets_of(deployment)), self.charts[deployment.chart]
         found: list[Refusal] = []
         below: tuple[str, ...] = ()
         for line in map(str.strip, said.splitlines()):
             if name := _SUBCHART.fullmatch(line):
-                below = self.keys[deployment.chart].get(name["name"], ())
+                below = () if isinstance(ways, Fault) else ways.get(name["name"], ())
             elif schema := _SCHEMA.fullmatch(line):
                 pointer, dots = schema["pointer"], schema["dots"]
                 steps = dots.split(".") if pointer is None else pointer.strip("/").split("/")
@@ -191,12 +190,11 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     encrypted = {path for path in values if any(map(is_encrypted, (stored.get(path, b""), _read(folder / path))))}
     release = _fetch(hub, tree, folder / chart)
     own = {} if hub.chart_folder is None else {one.key: (one.key,) for one in _required(hub, chart)}
-    wrapped = {one: _wrap(hub, tree, folder, one, own) for one in {one.chart for one in wanted} - {chart}}
+    wrappers = {one.chart for one in wanted} - {chart}
     return Side(
         folder,
         hub,
-        {chart: own, **{one: found for one, found in wrapped.items() if not isinstance(found, Fault)}},
-        {one: found for one, found in wrapped.items() if isinstance(found, Fault)},
+        {chart: own, **{one: _wrap(hub, tree, folder, one, own) for one in wrappers}},
         release,
         frozenset(encrypted),
         {path: _secrets_in(_read(folder / path)) for path in values if path not in encrypted},
