@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from invoke.context import Context
-from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from .core import github_actions
-from .core.faults import REFUSED
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .run import open_run
 
@@ -38,6 +36,4 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
         findings = find_problems(run.hub)
         content = {"ok": findings.ok, **findings.report()}
         text = findings.text("Files and git are consistent." if offline else "Everything is consistent.")
-        present(content, text, lambda: github_actions.of_check(content), json=json)
-        if not findings.ok:
-            raise Exit(code=REFUSED)
+        present(content, text, github_actions.of_check(content), json=json, ok=findings.ok)

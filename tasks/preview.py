@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from invoke.context import Context
-from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from .bump import HELP as BUMP_HELP
-from .core import github_actions, output
-from .core.faults import REFUSED
+from .core import github_actions
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .core.settings import BumpOptions, kubernetes_version
 from .run import open_run
@@ -49,15 +47,9 @@ def preview(
     Afterwards: release.
     """
     from .review.preview import plan_preview
-    from .review.release import Outlook
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
         cluster = run.hub.settings.kubernetes if kube_version is None else kubernetes_version(kube_version)
-        begin = Outlook.of(run.hub)
-        for remark in begin.remarks:
-            output.say(lead=remark)
-        with output.waiting("rendering the chart"):
-            found = plan_preview(begin.hub, BumpOptions(to, pre, dev, major), deployment or (), cluster)
-        present(found.report(), "\n".join(found.lines()), lambda: github_actions.of_preview(found.summary()), json=json)
-        if found.problems:
-            raise Exit(code=REFUSED)
+        found = plan_preview(run.hub, BumpOptions(to, pre, dev, major), deployment or (), cluster)
+        text, ok = "\n".join(found.lines()), not found.problems
+        present(found.report(), text, github_actions.of_preview(found.summary()), json=json, ok=ok)

@@ -81,7 +81,7 @@ def rehearse(
                 output.say(text)
             for note in stages.require_possible(run.hub, bump, builder).remarks:
                 output.say(lead=note)
-            present({}, text, lambda: github_actions.of_plan({}, changed=True, dry=True), json=json)
+            present({}, text, github_actions.of_plan({}, changed=True, dry=True), json=json)
             return
         with stages.staged(run.hub, bump, builder, keep=keep, stand_in=stand_in_base) as stage:
             build = BuildOptions(

@@ -63,10 +63,10 @@ class Run(NamedTuple):
 
     def tell(self, plan: Plan, more: Callable[[], Mapping[str, Any]] = dict) -> None:
         """Report a plan that was shown or performed, with what ``more`` adds to the JSON."""
-        if github_actions.is_listening():
-            github_actions.tell(github_actions.of_plan(plan.report(), changed=plan.changes_something, dry=self.dry))
+        report = plan.report()
+        github_actions.tell(github_actions.of_plan(report, changed=plan.changes_something, dry=self.dry))
         if self.json:
-            output.report({**plan.report(), **more()})
+            output.report({**report, **more()})
         elif not self.dry:
             output.data("\n".join(plan.summary()) or "Nothing to do.")
 

@@ -10,20 +10,17 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from .core import github_actions, output
-from .core.faults import DOOR, Fault
+from .core.faults import DOOR
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
-from .core.settings import BumpOptions
 from .core.visible import one_line
 from .run import open_run
 
-UNKNOWN, WHERE = "unknown", "where"
+UNKNOWN = "unknown"
 
 if TYPE_CHECKING:
-    from .checks.problems import Findings
+    from .checks.outside import Survey
     from .checks.world import World
-    from .core.names import Reference
     from .repo.hub import HubImage
-    from .review.release import Outlook
 
 
 @task(klass=HubTask, auto_shortflags=False, help={**REPO_HELP, **JSON_HELP})
@@ -40,18 +37,16 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
       status --json              the same for scripts
     """
     from .checks.outside import survey
-    from .review.release import Outlook
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
-        begin = Outlook.of(run.hub)
-        world, findings = survey(begin.hub)
-        index, content = world.releases.index, _content(world, findings)
-        refusal = begin.refusal(begin.hub.with_index(index), BumpOptions()) if index else begin.fault
-        words = "\n".join((*_release_words(world, begin, refusal), "", *_text(world, content, findings)))
-        present(content, words, lambda: github_actions.of_status(content), json=json)
+        found = survey(run.hub)
+        content = _content(found)
+        words = "\n".join((*_release_words(found), "", *_text(found, content)))
+        present(content, words, github_actions.of_status(content), json=json)
 
 
-def _content(world: World, findings: Findings) -> dict[str, Any]:
+def _content(found: Survey) -> dict[str, Any]:
+    world = found.world
     hub, base = world.hub, world.released_base
     return {
         "chart": {
@@ -61,12 +56,13 @@ def _content(world: World, findings: Findings) -> dict[str, Any]:
             "next": world.next(),
         },
         "base": {"dockerfile": str(hub.images[0].base.reference), "chart": str(base) if base else None},
-        "images": [_image(world, image, world.images.get(image.spec.key)) for image in hub.images],
-        **findings.report(),
+        "images": [_image(world, image) for image in hub.images],
+        **found.findings.report(),
     }
 
 
-def _image(world: World, image: HubImage, pinned: Reference | None) -> dict[str, Any]:
+def _image(world: World, image: HubImage) -> dict[str, Any]:
+    pinned = world.images.get(image.spec.key)
     asked = pinned or world.unplaced.get(image.spec.key)
     return {
         "name": image.spec.key,
@@ -76,11 +72,11 @@ def _image(world: World, image: HubImage, pinned: Reference | None) -> dict[str,
     }
 
 
-def _text(world: World, content: dict[str, Any], findings: Findings) -> Iterator[str]:
-    yield from ("Release", output.table(_release_rows(world, content["chart"]), "  "), "")
-    yield from ("Images", output.table(_image_rows(world, content), "  "), "")
-    told = findings.text("Everything is consistent.")
-    yield from ("Problems", textwrap.indent(told, "  ")) if findings.problems else (told,)
+def _text(found: Survey, content: dict[str, Any]) -> Iterator[str]:
+    yield from ("Release", output.table(_release_rows(found.world, content["chart"]), "  "), "")
+    yield from ("Images", output.table(_image_rows(found.world, content), "  "), "")
+    told = found.findings.text("Everything is consistent.")
+    yield from ("Problems", textwrap.indent(told, "  ")) if found.findings.problems else (told,)
 
 
 def _release_rows(world: World, chart: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -106,17 +102,16 @@ def _image_rows(world: World, content: dict[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _release_words(world: World, begin: Outlook, refusal: Fault | None) -> Iterator[str]:
-    to_do, unknown = [*begin.moves, *world.to_do()], world.unknown()
+def _release_words(found: Survey) -> Iterator[str]:
+    to_do, unknown = [*found.begin.moves, *found.world.to_do()], found.world.unknown()
     if to_do or not unknown:
         yield f"{DOOR} release would {', then '.join(to_do)}." if to_do else f"{DOOR} release has nothing to do."
     if unknown:
         yield f"Cannot tell whether {DOOR} release would {' or '.join(unknown)}."
-    yield from map(one_line, begin.remarks)
-    if refusal:
-        told = refusal.report()
-        yield f"It is refused as things are: {told['error']}{f' ({told[WHERE]})' if told[WHERE] else ''}"
-        yield f"  hint: {told['hint']}"
+    yield from map(one_line, found.begin.remarks)
+    if found.refusal:
+        yield f"It is refused as things are: {one_line(found.refusal.told)}"
+        yield f"  hint: {one_line(found.refusal.hint)}"
 
 
 def _registry_words(image: dict[str, Any]) -> str:

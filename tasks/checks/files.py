@@ -98,7 +98,7 @@ def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
         return
     document = parse(data, file)
     prefix = hub.requirement.key
-    ours = {tuple(place.path.split(".")) for image in hub.images for place in hub.values_places(image)}
+    ours = {tuple(place.path.split(".")) for place in hub.places}
     for path, name, tag in _images(chart_values):
         here = (prefix, *path)
         set_tag = text_at(document, (*here, TAG_KEY)) if here not in ours else None
@@ -200,7 +200,7 @@ def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) ->
     The build comes after that commit, and a hook before it.
     """
     empty = Problem(Code.VALUES_EMPTY, where, f"{place.path} names no image", f"{DOOR} build")
-    changed = hub.git.changed([join(hub.root, path) for path in image.spec.paths])
+    changed = hub.git.changed(hub.paths_of(image))
     if not changed:
         return empty
     return empty._replace(
@@ -212,7 +212,7 @@ def _empty_problem(hub: Hub, image: HubImage, place: ValuesPlace, where: str) ->
 
 def _uncommitted(hub: Hub) -> Iterator[Unchecked]:
     images = hub.images if names_commit(hub.settings.tag) else ()
-    paths = [join(hub.root, path) for image in images for path in image.spec.paths]
+    paths = [path for image in images for path in hub.paths_of(image)]
     changed = list(dict.fromkeys((*(hub.git.changed(paths) if paths else ()), *hub.changed)))
     if changed:
         differ = "differs" if len(changed) == 1 else "differ"
@@ -294,8 +294,8 @@ def _gone_problem(hub: Hub, image: HubImage, where: str, tag: str) -> Problem:
     message = f"the tag {tag} names a commit that is not in the history"
     gone = Problem(Code.COMMIT_GONE, where, message, f"{DOOR} build, then {DOOR} commit")
     written = hub.git.ask("log", "--pretty=format:%H", f"-S{tag}", HEAD, "--", where.rpartition(":")[0]).text.split()
-    paths = [join(hub.root, path) for path in image.spec.paths]
-    if not written or hub.git.ask("rev-list", "--max-count=1", f"{written[-1]}..{HEAD}", "--", *paths).text:
+    later = ("rev-list", "--max-count=1", f"{written[-1]}..{HEAD}", "--", *hub.paths_of(image)) if written else ()
+    if not written or hub.git.ask(*later).text:
         return gone
     message = f"{message}; the image's files have not changed since it was written"
     return gone._replace(message=message, hint=f"{gone.hint}; {gone.code.how_to_accept}", severity=Severity.WARNING)
@@ -308,7 +308,7 @@ def _has_the_same_files(hub: Hub, image: HubImage, commit: str, tag: str) -> boo
     called = name_image(hub, history_of(hub), image)
     if arguments_of(hub, image, called) != arguments_of(hub, image, called._replace(tag=tag, commit=commit)):
         return False
-    paths = (*counted_paths(hub, image), *(join(hub.root, path) for path in image.spec.paths))
+    paths = (*counted_paths(hub, image), *hub.paths_of(image))
     then, now = Tree(hub.git, commit), Tree(hub.git, called.revision or HEAD)
     return then.written_as(paths) == now.written_as(paths)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from ..core.faults import DOOR, Fault, ProgramFailed
@@ -85,21 +86,21 @@ def _output(look: _Look) -> Output | ProgramFailed:
 def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
     builder = hub.settings.builder if hub else None
     google = builder == CLOUD_BUILD or any(is_google(host) for host in (hub.registries if hub else ()))
-    yield _Look("git", Command(("git", "--version")), _at_least((2, 23), "git"))
-    yield _Look("docker", Command(("docker", "--version")), _at_least((20, 10), "docker"))
-    yield _Look("buildx", Command(("docker", "buildx", "version")), _at_least((0, 10), INSTALL_BUILDX))
+    yield _Look("git", Command(("git", "--version")), partial(_at_least, (2, 23), "git"))
+    yield _Look("docker", Command(("docker", "--version")), partial(_at_least, (20, 10), "docker"))
+    yield _Look("buildx", Command(("docker", "buildx", "version")), partial(_at_least, (0, 10), INSTALL_BUILDX))
     # Who builds somewhere else needs no engine here.
     engine = Command(("docker", "info", "--format", "{{.ServerVersion}}"))
     yield _Look("engine", engine, _engine, needed=builder is None, wake=start_engine())
     if builder != CLOUD_BUILD:
         inspect = Command(("docker", "buildx", "inspect", *([builder] if builder else [])))
         yield _Look("builder", inspect, _builder, shows_builder=True)
-    yield _Look("gcloud", Command(("gcloud", "--version")), _at_least((400, 0), "gcloud"), needed=google)
+    yield _Look("gcloud", Command(("gcloud", "--version")), partial(_at_least, (400, 0), "gcloud"), needed=google)
     locked = hub is not None and any(isinstance(pin, Lock) for pin in hub.pins)
-    yield _Look("helm", Command(("helm", "version", "--short")), _at_least((3, 0), "helm"), needed=locked)
+    yield _Look("helm", Command(("helm", "version", "--short")), partial(_at_least, (3, 0), "helm"), needed=locked)
     signs = hub is not None and (hub.settings.sign or hub.settings.verify) is not None
     yield _Look("cosign", Command(("cosign", "version")), _cosign, needed=signs)
-    yield _Look("gh", Command(("gh", "--version")), _at_least((2, 0), "gh"), needed=False)
+    yield _Look("gh", Command(("gh", "--version")), partial(_at_least, (2, 0), "gh"), needed=False)
 
 
 def _registry_looks(hub: Hub | None) -> Iterator[_Look]:
@@ -107,11 +108,12 @@ def _registry_looks(hub: Hub | None) -> Iterator[_Look]:
     for host in hub.registries if hub else ():
         helper = logins.helper_for(host)
         if helper:
-            yield _Look(f"sign-in {host}", Command((f"docker-credential-{helper}", "get"), stdin=host), _sign_in(host))
+            command = Command((f"docker-credential-{helper}", "get"), stdin=host)
+            yield _Look(f"sign-in {host}", command, partial(_sign_in, host))
     for image in hub.images if hub else ():
         probe = Reference(image.spec.name, _PROBE_TAG)
         command = Command(("docker", "buildx", "imagetools", "inspect", str(probe)))
-        yield _Look(f"registry {probe.host}", command, _registry(probe))
+        yield _Look(f"registry {probe.host}", command, partial(_registry, probe))
 
 
 def _remote_looks(hub: Hub | None) -> Iterator[_Look]:
@@ -122,7 +124,7 @@ def _remote_looks(hub: Hub | None) -> Iterator[_Look]:
     remotes = choose_remotes(config, hub.settings, hub.branch)
     for remote in dict.fromkeys(filter(None, (remotes.push, remotes.upstream))):
         command = hub.git.command("ls-remote", "--", remote, "HEAD")
-        yield _Look(f"remote {remote}", command, _remote(remote), needed=False)
+        yield _Look(f"remote {remote}", command, partial(_remote, remote), needed=False)
     upstream = read_remote(config.get(f"remote.{remotes.upstream}.url", remotes.upstream or ""))
     if upstream and upstream.forge == GITHUB and find("gh"):
         status = Command(("gh", "auth", "status", "--hostname", upstream.server))
@@ -136,18 +138,14 @@ def _finding(look: _Look, output: Output | ProgramFailed) -> MachineFinding:
     return MachineFinding(look.name, None, ok=False, needed=look.needed, hint=f"{output.what}: {hint}")
 
 
-def _at_least(wanted: tuple[int, int], install: str) -> Callable[[str, Output], MachineFinding]:
+def _at_least(wanted: tuple[int, int], install: str, name: str, output: Output) -> MachineFinding:
     hint = INSTALL_HINTS.get(install, install)
-
-    def read(name: str, output: Output) -> MachineFinding:
-        found = _VERSION.search(output.text)
-        if not output.ok or not found:
-            return MachineFinding(name, output.last_words if not output.ok else None, ok=False, hint=hint)
-        is_new = tuple(map(int, found[0].split(".")[:2])) >= wanted
-        needs = f"at least {wanted[0]}.{wanted[1]} is needed: {hint}"
-        return MachineFinding(name, found[0], ok=is_new, hint=None if is_new else needs)
-
-    return read
+    found = _VERSION.search(output.text)
+    if not output.ok or not found:
+        return MachineFinding(name, output.last_words if not output.ok else None, ok=False, hint=hint)
+    is_new = tuple(map(int, found[0].split(".")[:2])) >= wanted
+    needs = f"at least {wanted[0]}.{wanted[1]} is needed: {hint}"
+    return MachineFinding(name, found[0], ok=is_new, hint=None if is_new else needs)
 
 
 def _cosign(name: str, output: Output) -> MachineFinding:
@@ -178,24 +176,18 @@ def _builder(name: str, output: Output) -> MachineFinding:
     return MachineFinding(name, f"{fields.get('Name', '?')} ({fields.get('Driver', '?')})", ok=True)
 
 
-def _sign_in(host: str) -> Callable[[str, Output], MachineFinding]:
-    def read(name: str, output: Output) -> MachineFinding:
-        answers = output.ok and '"Secret"' in output.text
-        hint = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
-        words = "Docker's helper answers" if answers else "Docker's helper returned no credentials"
-        return MachineFinding(name, words, answers, hint=None if answers else hint)
-
-    return read
+def _sign_in(host: str, name: str, output: Output) -> MachineFinding:
+    answers = output.ok and '"Secret"' in output.text
+    hint = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
+    words = "Docker's helper answers" if answers else "Docker's helper returned no credentials"
+    return MachineFinding(name, words, answers, hint=None if answers else hint)
 
 
-def _remote(remote: str) -> Callable[[str, Output], MachineFinding]:
-    def read(name: str, output: Output) -> MachineFinding:
-        if output.ok:
-            return MachineFinding(name, "answers", ok=True)
-        fault = remote_fault(output, remote)
-        return MachineFinding(name, None, ok=False, hint=f"{fault.what}; for --push: {fault.hint}")
-
-    return read
+def _remote(remote: str, name: str, output: Output) -> MachineFinding:
+    if output.ok:
+        return MachineFinding(name, "answers", ok=True)
+    fault = remote_fault(output, remote)
+    return MachineFinding(name, None, ok=False, hint=f"{fault.what}; for --push: {fault.hint}")
 
 
 def _gh_sign_in(name: str, output: Output) -> MachineFinding:
@@ -212,14 +204,11 @@ def _no_helper_findings(hub: Hub | None) -> Iterator[MachineFinding]:
             )
 
 
-def _registry(probe: Reference) -> Callable[[str, Output], MachineFinding]:
-    def read(name: str, output: Output) -> MachineFinding:
-        if output.ok or output.last_words.endswith(": not found"):
-            return MachineFinding(name, f"answers for {probe.name}", ok=True)
-        fault: Fault = registry_fault(output, probe.host)
-        return MachineFinding(name, fault.what, ok=False, hint=fault.hint)
-
-    return read
+def _registry(probe: Reference, name: str, output: Output) -> MachineFinding:
+    if output.ok or output.last_words.endswith(": not found"):
+        return MachineFinding(name, f"answers for {probe.name}", ok=True)
+    fault = registry_fault(output, probe.host)
+    return MachineFinding(name, fault.what, ok=False, hint=fault.hint)
 
 
 def _platform_findings(hub: Hub | None, builder: Output | ProgramFailed | None) -> Iterator[MachineFinding]:

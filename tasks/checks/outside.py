@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
-from ..core.faults import DOOR, Fault, ProgramFailed, Unreachable
+from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Unreachable
 from ..core.names import Reference, short_platform
-from ..core.settings import Settings
+from ..core.output import first_of
+from ..core.settings import BumpOptions, Settings
 from ..core.yaml_tree import Data
-from ..image.proof import LABEL
+from ..image.proof import LABEL, is_out_of_reach
 from ..image.signing import signature_of
 from ..image.tag import names_commit
 from ..releases.index import Index, newest
@@ -16,22 +18,17 @@ from ..releases.notes import CHANGELOG, fixes_between, known
 from ..releases.repository import Cache
 from ..releases.versions import order, parse_version
 from ..repo.hub import Hub, HubImage
-from ..repo.named_images import lines_of
+from ..repo.named_images import lines_of, named_images
+from ..review.branches import Outlook
+from ..review.release import foreseen_refusal
 from ..review.rendering import TO_UPGRADE
 from ..tools import docker
 from ..tools.cosign import PROGRAM, Signature, require_public_key
 from ..tools.process import ask_all, require_installed
 from ..tools.registry import FoundImage
-from .files import (
-    base_problem,
-    differing_base_problems,
-    file_problems,
-    override_problems,
-    stale_problem,
-)
-from .images import image_problems
+from .files import base_problem, differing_base_problems, file_problems, override_problems, stale_problem
 from .pins import packages_of, pin_problems, pins_of
-from .problems import Code, Findings, Problem, Severity, Unchecked
+from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 from .world import World, look
 
 _TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
@@ -39,17 +36,32 @@ _TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/sta
 
 def find_problems(hub: Hub) -> Findings:
     """Return every inconsistency; raise the fault of the Helm repository or a registry of ours that does not answer."""
-    return survey(hub, needs_answers=True)[1]
-
-
-def survey(hub: Hub, *, needs_answers: bool = False) -> tuple[World, Findings]:
-    """Look at the world outside, and return it with what is inconsistent as far as it answered."""
     world = look(hub)
-    if needs_answers:
-        world.require_answers()
+    world.require_answers()
+    return _findings(world)
+
+
+class Survey(NamedTuple):
+    """Where a release would begin, the world there, what is inconsistent, and what a release is refused for."""
+
+    begin: Outlook
+    world: World
+    findings: Findings
+    refusal: Fault | None
+
+
+def survey(hub: Hub) -> Survey:
+    """Look at the world outside where a release would begin, as far as it answers."""
+    begin = Outlook.of(hub)
+    world = look(begin.hub)
+    return Survey(begin, world, _findings(world), foreseen_refusal(begin, world.releases.index, BumpOptions()))
+
+
+def _findings(world: World) -> Findings:
+    hub = world.hub
     # Of these the image's label tells more than files and git.
     current = [image.spec.key for image in hub.images if world.is_current(image) or world.has_other_files(image)]
-    return world, Findings.of((*file_problems(hub, current), *_outside(world)), hub.settings.accept)
+    return Findings.of((*file_problems(hub, current), *_outside(world)), hub.settings.accept)
 
 
 def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
@@ -94,7 +106,7 @@ def _outside(world: World) -> Iterator[Problem | Unchecked]:
         yield from security_problems(hub, index)
     for image in hub.images:
         yield from _image_problems(world, image)
-    yield from image_problems(hub, None if isinstance(chart_values, Fault) else chart_values, world.answers)
+    yield from _other_image_problems(hub, None if isinstance(chart_values, Fault) else chart_values, world.answers)
     yield from _pin_problems(world)
 
 
@@ -119,11 +131,8 @@ def _release_problems(world: World, chart_values: Data | Unreachable) -> Iterato
         yield _unanswered(f"the images of {requirement.name} {hub.version}", chart_values)
         return
     yield from override_problems(hub, chart_values)
-    if isinstance(world.refused, Fault):
-        yield _unanswered(f"whether {requirement.name} {hub.version} takes the values", world.refused)
-        return
     for refusal, names in world.refused.items():
-        values = f"the values of {', '.join(names)}"
+        values = f"the values of {', '.join(names)}" if names else "the values"
         if isinstance(refusal, Fault):
             yield _unanswered(f"whether {requirement.name} {hub.version} takes {values}", refusal)
         elif refusal.code == Code.KUBERNETES.value:
@@ -165,6 +174,50 @@ def _image_problems(world: World, image: HubImage) -> Iterator[Problem | Uncheck
         current = world.current_tag(image)
         if current not in (None, pinned.tag):
             yield stale_problem(where, str(pinned.tag), str(current))
+
+
+def _other_image_problems(
+    hub: Hub, chart_values: Data, known: Mapping[Reference, docker.Answer]
+) -> Iterator[Problem | Unchecked]:
+    """Yield the images that the values name and their registries do not have, and those that could not be asked for.
+
+    The values of the pinned chart are for the half of an image that the hub's values leave to it. Images that are
+    ``known``, and what stands at the places of the hub's own images, are left out.
+    """
+    own = {line for image in hub.images for line in lines_of(hub, image)}
+    found = dict.fromkeys(named_images(hub, chart_values))
+    named = [one for one in found if one.where not in own and one.reference not in known]
+    answers = _ask(dict.fromkeys(other.reference for other in named))
+    for other in named:
+        if answers[other.reference] is None:
+            message = f"{other.path} names {other.reference}, which its registry does not have"
+            look = f"docker buildx imagetools inspect {other.reference}"
+            yield Problem(Code.IMAGE_MISSING, other.where, message, f"push it, or name one that exists; {look}")
+    yield from _silent_registries(answers)
+
+
+def _ask(references: Iterable[Reference]) -> dict[Reference, docker.Answer]:
+    """Ask the registries side by side; of one that is out of reach for its first image no other is asked for."""
+    wanted = list(references)
+    firsts = {one.host: one for one in reversed(wanted)}
+    answers = docker.inspect_all(firsts.values())
+    away = {one.host: answer for one, answer in answers.items() if is_out_of_reach(answer)}
+    answers.update(docker.inspect_all(one for one in wanted if one not in answers and one.host not in away))
+    return {one: answers[one] if one in answers else away[one.host] for one in wanted}
+
+
+def _silent_registries(answers: Mapping[Reference, docker.Answer]) -> Iterator[Unchecked]:
+    """Yield why images could not be asked for, once for each registry and reason."""
+    silent: dict[tuple[str, str], list[Reference]] = {}
+    hints: dict[tuple[str, str], str] = {}
+    for one, answer in answers.items():
+        # What cannot be used as a hub image, like an index with doubled platforms, is there all the same.
+        if isinstance(answer, Fault) and (is_out_of_reach(answer) or isinstance(answer, Denied)):
+            silent.setdefault((one.host, answer.what), []).append(one)
+            hints[one.host, answer.what] = answer.hint
+    for (host, what), images in silent.items():
+        names = first_of([*map(str, images)], MOST_NAMED)
+        yield Unchecked(f"whether {host} has {names}: {what}", hints[host, what])
 
 
 def _digest_problems(
@@ -256,7 +309,7 @@ def _built_on(image: HubImage, found: FoundImage) -> str | None:
 
 
 def _unanswered(what: str, fault: Fault) -> Unchecked:
-    return Unchecked(what, fault.hint, f"{fault.what}{f' ({fault.where})' if fault.where else ''}")
+    return Unchecked(what, fault.hint, fault.told)
 
 
 def _is_built_on(found: FoundImage, image: HubImage, base: docker.Answer) -> bool:

@@ -73,7 +73,8 @@ def packages_of(base: Reference, found: FoundImage | None, cache: Cache) -> Mapp
         stored = docker.stored(base)
     except ProgramFailed as fault:
         return Unchecked(f"{what}: {fault.what}", fault.hint)
-    if stored is None or (found and not _is_part(stored, found)):
+    layers = {name: one.layers for name, one in found.platforms.items()} if found else {}
+    if stored is None or (found and any(layers.get(name) != one.layers for name, one in stored.platforms.items())):
         return Unchecked(f"{what}: the Docker engine does not have it", f"docker pull {base}, then: {DOOR} check")
     packages = docker.packages(base)
     if packages is None:
@@ -91,11 +92,6 @@ def _kept(key: str, cache: Cache) -> dict[str, str] | None:
     except (ValueError, RecursionError):
         return None
     return {str(name): str(version) for name, version in listed.items()} if isinstance(listed, dict) else None
-
-
-def _is_part(stored: FoundImage, found: FoundImage) -> bool:
-    theirs = found.platforms
-    return all(one in theirs and theirs[one].layers == ours.layers for one, ours in stored.platforms.items())
 
 
 def _requirements(hub: Hub, image: HubImage) -> Iterator[tuple[str, Requirement]]:

@@ -51,7 +51,7 @@ class World:
         unplaced: those that no values name, as a build would call them now.
         digests: the places in the values that pin an image by digest, by their keys: file and line, and the image.
         stored: what the engine has of the base images whose registries are out of reach.
-        refused: what the pinned chart refuses of the values, each with the deployments; or why that is not known.
+        refused: what the pinned chart refuses of the values, with the deployments; a fault is why that is not known.
     """
 
     hub: Hub
@@ -61,7 +61,7 @@ class World:
     digests: dict[str, list[tuple[str, Reference]]]
     answers: dict[Reference, docker.Answer] = field(repr=False)
     stored: dict[Reference, FoundImage | None] = field(repr=False)
-    refused: Mapping[Refusal | Fault, tuple[str, ...]] | Fault = field(repr=False)
+    refused: Mapping[Refusal | Fault, tuple[str, ...]] = field(repr=False)
 
     @property
     def release(self) -> Release | None:
@@ -151,9 +151,8 @@ class World:
 
     def is_current(self, image: HubImage) -> bool:
         """Whether the image's label names the inputs that a build would take now, whatever commit its tag names."""
-        own = self.own(image)
-        found = self.answers.get(own) if own else None
-        if not isinstance(found, FoundImage) or not inputs_label(found) or not names_commit(self.hub.settings.tag):
+        found = self._found(image)
+        if found is None or not names_commit(self.hub.settings.tag):
             return False
         # The base that it was built on: that its tag has moved since does not make the image another one.
         base = {one.labels.get(f"{LABEL}base.digest", "") for one in found.platforms.values()}
@@ -168,10 +167,8 @@ class World:
 
     def has_other_files(self, image: HubImage) -> bool:
         """Whether the image under a tag that stays the same for other files has other ones than a build would take."""
-        own = self.own(image)
-        found = self.answers.get(own) if own else None
         is_fixed = not tells_images_apart(self.hub.settings.tag)
-        return is_fixed and isinstance(found, FoundImage) and bool(inputs_label(found)) and not self.is_current(image)
+        return is_fixed and self._found(image) is not None and not self.is_current(image)
 
     def require_answers(self) -> None:
         """Raise the fault of the Helm repository, or of a registry of the hub's own images, that gave no answer."""
@@ -180,6 +177,12 @@ class World:
             if isinstance(fault, Fault):
                 hint = f"{fault.hint}; or compare files and git alone: {DOOR} check --offline"
                 raise type(fault)(fault.what, where=fault.where, hint=hint)
+
+    def _found(self, image: HubImage) -> FoundImage | None:
+        """Return the image that the values name for ``image``, if the registry has it with the hash of its inputs."""
+        own = self.own(image)
+        found = self.answers.get(own) if own else None
+        return found if isinstance(found, FoundImage) and inputs_label(found) else None
 
     def _is_up_to_date(self, image: HubImage) -> bool:
         own = self.own(image) or self.unplaced.get(image.spec.key)
@@ -206,26 +209,25 @@ def look(hub: Hub) -> World:
     unplaced = {image.spec.key: one for image in hub.images if (one := _unplaced(hub, image))}
     pinned = (one for places in digests.values() for _, one in places)
     bases = list(dict.fromkeys(image.base.reference for image in hub.images))
-    asked = list(dict.fromkeys((*images.values(), *unplaced.values(), *pinned, *bases)))
+    asked = (*images.values(), *unplaced.values(), *pinned, *bases)
     with Pool() as pool:
-        answers = pool.submit(docker.inspect_all, asked)
+        asking = pool.submit(docker.inspect_all, asked)
         releases = Releases.ask(hub)
         rendered = pool.submit(_refused, hub, releases)
-        found = answer_of(answers)
-        answered = dict(zip(asked, found, strict=True))
-        far = [base for base in bases if is_out_of_reach(answered[base])]
+        answers = answer_of(asking)
+        far = [base for base in bases if is_out_of_reach(answers[base])]
         stored = dict(zip(far, ask_all(docker.local, far), strict=True))
-        return World(hub, releases, images, unplaced, digests, answered, stored, answer_of(rendered))
+        return World(hub, releases, images, unplaced, digests, answers, stored, answer_of(rendered))
 
 
-def _refused(hub: Hub, releases: Releases) -> Mapping[Refusal | Fault, tuple[str, ...]] | Fault:
+def _refused(hub: Hub, releases: Releases) -> Mapping[Refusal | Fault, tuple[str, ...]]:
     index = releases.index
     if not hub.settings.preview or not has_deployments(hub) or not index or not release_of(hub, index):
         return {}
     try:
         return refused_values(hub.with_index(index))
     except Fault as fault:
-        return fault
+        return {fault: ()}
 
 
 def _kept(repository: HelmRepository | None) -> Index | None:

@@ -43,6 +43,11 @@ class Fault(Exception):  # noqa: N818 - a fault is what the contract calls it
         where = f" ({shown['where']})" if shown["where"] else ""
         return f"error: {shown['error']}{where}\nhint: {shown['hint']}"
 
+    @property
+    def told(self) -> str:
+        """What is wrong and, in brackets, where."""
+        return f"{self.what} ({self.where})" if self.where else self.what
+
     def report(self) -> dict[str, str | int | None]:
         """Return the fault as JSON, its texts as :meth:`__str__` shows them."""
         where = _shown(self.where) if self.where else None

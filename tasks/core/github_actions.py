@@ -45,6 +45,11 @@ def fenced(language: str, lines: Iterable[str]) -> Iterator[str]:
     yield from (f"{fence}{language}", *inside, fence)
 
 
+def code_or(text: str | None, otherwise: str = "not known") -> str:
+    """Return ``text`` as code; ``otherwise``, as it is, where there is none."""
+    return code(text) if text else otherwise
+
+
 def table_lines(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     """Yield the lines of a table; the cells are Markdown."""
     lines = (f"| {' | '.join(cells)} |" for cells in (head, *rows))
@@ -67,11 +72,6 @@ class Told(NamedTuple):
         """The summary, in Markdown."""
         lines = table_lines(("what", "is"), self.rows) if self.rows else ()
         return "\n".join((f"### hubpress: {plain(self.heading)}", "", *lines, "", ""))
-
-
-def is_listening() -> bool:
-    """Whether the environment says that this is a step of GitHub Actions."""
-    return any(os.environ.get(name) for name in (OUTPUT, SUMMARY, ACTIONS))
 
 
 def tell(told: Told) -> None:
@@ -97,9 +97,9 @@ def of_status(content: Mapping[str, Any]) -> Told:
     """Return what is told of a hub repository's status, by its JSON report."""
     chart, base, problems = content["chart"], content["base"], content["problems"]
     rows = [
-        ("chart", f"{code(chart['pinned'])}, newest {_known(chart['newest'])}"),
-        ("base image", f"{code(base['dockerfile'])}, the release uses {_known(base['chart'], 'an unknown one')}"),
-        *((plain(f"image {one['name']}"), _known(one["pinned_tag"], "none")) for one in content["images"]),
+        ("chart", f"{code(chart['pinned'])}, newest {code_or(chart['newest'])}"),
+        ("base image", f"{code(base['dockerfile'])}, the release uses {code_or(base['chart'], 'an unknown one')}"),
+        *((plain(f"image {one['name']}"), code_or(one["pinned_tag"], "none")) for one in content["images"]),
         *_found_rows(content),
     ]
     outputs = {"version": chart["pinned"], "newest": chart["newest"], "problems": str(len(_open(problems)))}
@@ -113,10 +113,9 @@ def of_check(content: Mapping[str, Any]) -> Told:
     return Told(_counted(content), tuple(_found_rows(content)), outputs)
 
 
-def of_preview(lines: Iterable[str]) -> Told:
-    """Return what is told of a preview: a line for each group of deployments, before the colon who and then what."""
-    rows = (tuple(map(plain, line.split(": ", 1))) for line in lines)
-    return Told("what the release changes", tuple((who, what) for who, what in rows))
+def of_preview(summary: Iterable[tuple[str, str]]) -> Told:
+    """Return what is told of a preview: who changes, and what, for each group of deployments."""
+    return Told("what the release changes", tuple((plain(who), plain(what)) for who, what in summary))
 
 
 def of_machine(tools: Sequence[Mapping[str, Any]]) -> Told:
@@ -156,7 +155,7 @@ def _outputs(report: Mapping[str, Any]) -> dict[str, str | None]:
 
 def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for login in report.get("auth") or ():
-        yield plain(f"sign-in {login['host']}"), f"Docker's helper is {_known(login['helper'], 'none')}"
+        yield plain(f"sign-in {login['host']}"), f"Docker's helper is {code_or(login['helper'], 'none')}"
     chart, base, request = (report.get(key) or {} for key in ("chart", "base", "pull_request"))
     if chart:
         yield plain(f"chart {chart['name']}"), _move(chart["before"], chart["after"])
@@ -199,10 +198,6 @@ def _tool(tool: Mapping[str, Any]) -> str:
     words = (tool["version"], tool["hint"])
     word = "ok" if tool["ok"] else "**fault**" if tool["needed"] else "optional"
     return "; ".join((word, *(plain(one) for one in words if one)))
-
-
-def _known(text: str | None, otherwise: str = "not known") -> str:
-    return code(text) if text else otherwise
 
 
 def _move(before: str | None, after: str) -> str:

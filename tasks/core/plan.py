@@ -111,8 +111,7 @@ class Step(NamedTuple):
 
 def refused(name: str, fault: Fault) -> Step:
     """Return the step ``name`` of a plan, which ``fault`` has stopped."""
-    where = f" ({fault.where})" if fault.where else ""
-    return Step(name, (Action(f"refused: {fault.what}{where}", refusal=fault),))
+    return Step(name, (Action(f"refused: {fault.told}", refusal=fault),))
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from invoke.exceptions import Exit
@@ -27,10 +27,9 @@ def exits(*, json: bool = False) -> Iterator[None]:
         yield
     except faults.Fault as fault:
         log.debug("the fault's traceback", exc_info=True)
-        if github_actions.is_listening():
-            # That the file for it cannot be written would be one fault too many.
-            with contextlib.suppress(faults.Fault):
-                github_actions.tell(github_actions.of_fault(str(fault)))
+        # That the file for it cannot be written would be one fault too many.
+        with contextlib.suppress(faults.Fault):
+            github_actions.tell(github_actions.of_fault(str(fault)))
         if json:
             output.report(fault.report())
         raise Exit(str(fault), fault.code) from None
@@ -68,12 +67,16 @@ class HubTask(Task):  # type: ignore[type-arg]
                 raise faults.Refused(f"unexpected {type(err).__name__}: {err}", hint=hint) from err
 
 
-def present(content: Mapping[str, Any], text: str, told: Callable[[], Told], *, json: bool) -> None:
-    """Print what a look found: ``content`` as JSON where that was asked for, else ``text``; and tell CI."""
-    if github_actions.is_listening():
-        github_actions.tell(told())
-        github_actions.annotate(content.get("problems", ()))
+def present(content: Mapping[str, Any], text: str, told: Told, *, json: bool, ok: bool = True) -> None:
+    """Print what a look found: ``content`` as JSON where that was asked for, else ``text``; and tell CI.
+
+    The task ends with exit code 1 where the look is not ``ok``.
+    """
+    github_actions.tell(told)
+    github_actions.annotate(content.get("problems", ()))
     if json:
         output.report(content)
     else:
         output.data(text)
+    if not ok:
+        raise Exit(code=faults.REFUSED)

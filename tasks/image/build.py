@@ -159,8 +159,8 @@ class Build:
         """What people should know before they say yes."""
         hub = self.hub
         unmoved = unmoved_images(hub)
-        used = [one.key for one in self.images if one.status == SKIPPED or hub.values_places(one.image)]
-        unused = (one.key for one in self.images if one.key not in used and one.key not in unmoved)
+        named = (one for one in self.images if one.status != SKIPPED and one.key not in unmoved)
+        unused = (one.key for one in named if not hub.values_places(one.image))
         return (
             *layout_warnings(hub),
             *self._base_warnings(),

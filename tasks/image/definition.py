@@ -26,7 +26,6 @@ from ..core.names import Reference, is_tag
 from ..core.settings import ATTESTATIONS
 from ..core.visible import bake_literal
 from ..repo.hub import Hub, HubImage
-from ..repo.values import image_at
 
 _NO_PROVENANCE = "type=provenance,disabled=true"
 # Field of the bake file, by the option that may be given again and again.
@@ -155,8 +154,12 @@ def from_folder(context: str, way: str) -> str:
 
 def pinned_images(hub: Hub, image: HubImage) -> list[Reference]:
     """Return the images of ``image``'s repository that the values name now."""
-    found = (_image_at(hub, place.file, place.path) for place in hub.values_places(image))
-    return [one for one in dict.fromkeys(found) if one is not None and one.name == image.spec.name]
+    try:
+        found = hub.pinned(image).values()
+    except Unusable:
+        return []  # the step that writes the values says what is wrong with them
+    named = (Reference(one.name, one.tag) for one in found if one.name == image.spec.name and is_tag(one.tag or ""))
+    return list(dict.fromkeys(named))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -217,14 +220,6 @@ def _with_keys_of(item: str, folder: str) -> str:
     """Read ``--ssh``: a name and, where the agent is not meant, a socket or keys (``default=KEY,KEY``)."""
     name, sign, files = item.partition("=")
     return name + sign + ",".join(posixpath.join(folder, file) for file in files.split(",") if sign)
-
-
-def _image_at(hub: Hub, file: str, path: str) -> Reference | None:
-    try:
-        pinned = image_at(hub.require(file), path, file)
-    except Unusable:
-        return None  # the step that writes the values says what is wrong with them
-    return Reference(pinned.name, pinned.tag) if pinned.name and is_tag(pinned.tag or "") else None
 
 
 def _fields(target: BakeTarget, root: str) -> dict[str, Any]:

@@ -29,12 +29,11 @@ from ..core.settings import CACHE_INLINE, CACHE_OFF, CACHE_ON, CHARTPRESS, Build
 from ..core.visible import keep_secret
 from ..repo.files import SCRATCH
 from ..repo.hub import Hub, HubImage
-from ..repo.remotes import upstream_address
+from ..repo.remotes import upstream_repository
 from ..tools import docker
 from ..tools.command import Command, Output
 from ..tools.denials import Expired
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
-from ..tools.forges import read_remote
 from ..tools.git import UNSET, Git
 from ..tools.google import is_google
 from ..tools.process import find, missing, run_folded
@@ -280,7 +279,7 @@ def _target(build: Build, one: ImageBuild, *, no_cache: bool, shared: bool) -> B
         named = fields.get("contexts", {}).items()
         fields["contexts"] = {name: from_folder(context, one.way) for name, context in named}
     cache = cache_fields(hub, one.image, build.builder, push=build.pushes) if shared else {}
-    source = read_remote(upstream_address(hub.git, hub.settings))
+    source = upstream_repository(hub.git, hub.settings)
     shown = {one.name.commit, one.name.tag, hub.branch}
     for name, value in chain(arguments.items(), *(fields.get(field, {}).items() for field in ("args", "labels"))):
         # What is filled in is shown everywhere else too.

@@ -81,7 +81,7 @@ def counted_paths(hub: Hub, image: HubImage) -> list[str]:
 
     A context whose changes give the image no new tag (``rebuildOnContextPathChanges: false``) is not among them.
     """
-    sources, paths = sources_of(hub, image), [join(hub.root, path) for path in image.spec.paths]
+    sources, paths = sources_of(hub, image), hub.paths_of(image)
     return [path for path in sources.all if path != sources.context or is_below(path, paths)]
 
 
@@ -132,9 +132,6 @@ def write_files(hub: Hub, images: Iterable[HubImage], tree: Tree, folder: Path) 
     """Write what ``images`` are built from out of ``tree`` into the empty ``folder``, each file once."""
     sources = [sources_of(hub, image) for image in images]
     listed = dict.fromkeys(path for one in sources for path in one.built_from)
-    objects = tree.objects(listed)
-    for one in sources:
-        _require_there(hub, one, objects)
     tree.write(tuple(listed), folder)
     for path in dict.fromkeys(tree.real_path(path) for one in sources for path in one.folders):
         for at, _, names in os.walk(folder / path):
@@ -156,7 +153,7 @@ def require_buildable(hub: Hub, image: HubImage, tree: Tree) -> None:
 def require_stable(hub: Hub, image: HubImage) -> None:
     """Refuse values among an image's inputs: a build writes them, so its own ``{content}`` would differ each time."""
     inputs = counted_paths(hub, image)
-    for place in (place for one in hub.images for place in hub.values_places(one)):
+    for place in hub.places:
         if is_below(place.file, inputs):
             raise Refused(
                 f"the build context holds {place.file}, so each build would make another {{content}}",
@@ -168,7 +165,7 @@ def require_stable(hub: Hub, image: HubImage) -> None:
 def require_links_covered(hub: Hub, image: HubImage) -> None:
     """Refuse links, on the way to the Dockerfile or a build context, to files that do not count for the image's tag."""
     sources = sources_of(hub, image)
-    covered = [join(hub.root, path) for path in image.spec.paths]
+    covered = hub.paths_of(image)
     for path in (sources.dockerfile, *sources.folders):
         real = behind_links(hub.git.folder, path)
         if is_below(path, covered) and not is_below(real, covered):

@@ -13,7 +13,7 @@ from ..core.names import Host, Reference, platform_argument, platforms_left
 from ..core.plan import Action, Fact, Step, Values
 from ..core.settings import BuildOptions, require_platform
 from ..repo.edits import image_edits, to_commit
-from ..repo.files import WorkingTree, edit_action, is_below, is_half_written, join
+from ..repo.files import WorkingTree, edit_action, is_below, is_half_written
 from ..repo.hub import Hub, HubImage
 from ..repo.values import PinnedImage, ValuesPlace
 from ..tools import docker
@@ -225,7 +225,7 @@ def _image_builds(
     names = [(image, name_image(hub, history, image)) for image in images if by_commit and look]
     _ask(answers, [*references, *_known_references(names)])
     loopback = all(Reference(image.spec.name).on_loopback for image in images)
-    bases = find_bases(references, [answers[base] for base in references], loopback=loopback)
+    bases = find_bases(references, answers, loopback=loopback)
     with nullcontext(None) if by_commit else working_files(hub, images) as tree:
         builds = [_image_build(hub, options, history, one, base, tree) for one, base in zip(images, bases, strict=True)]
     _ask(answers, _known_references([(one.image, one.name) for one in builds if look]))
@@ -233,10 +233,10 @@ def _image_builds(
 
 
 def _ask(answers: dict[Reference, docker.Answer], references: Iterable[Reference]) -> None:
-    new = [reference for reference in dict.fromkeys(references) if reference not in answers]
+    new = [reference for reference in references if reference not in answers]
     hosts = dict.fromkeys(reference.host for reference in new)
     with output.waiting(f"asking {', '.join(hosts)}"):
-        answers.update(zip(new, docker.inspect_all(new), strict=True))
+        answers.update(docker.inspect_all(new))
 
 
 def _known_references(names: Iterable[tuple[HubImage, ImageName]]) -> list[Reference]:
@@ -297,10 +297,6 @@ def _candidates(hub: Hub, history: History, one: ImageBuild) -> list[Reference]:
     return [reference for reference in dict.fromkeys(named) if reference != one.reference]
 
 
-def _paths_of(hub: Hub, images: Iterable[HubImage]) -> list[str]:
-    return list(dict.fromkeys(join(hub.root, path) for image in images for path in image.spec.paths))
-
-
 def _is_loose(hub: Hub, file: str) -> bool:
     """Whether a file that differs from the commit will still do so when the image is built."""
     return file not in hub.pending and not is_half_written(file)
@@ -308,11 +304,11 @@ def _is_loose(hub: Hub, file: str) -> bool:
 
 def _require_committed(hub: Hub, images: Sequence[HubImage], history: History) -> None:
     with Pool() as pool:
-        asked = pool.submit(hub.git.changed, _paths_of(hub, images))
+        asked = pool.submit(hub.git.changed, list(dict.fromkeys(path for one in images for path in hub.paths_of(one))))
         history.prefetch([image.spec.paths for image in images])
         changed = answer_of(asked)
     for image in images:
-        paths = _paths_of(hub, [image])
+        paths = hub.paths_of(image)
         _require_none(hub, image, [file for file in changed if _is_loose(hub, file) and is_below(file, paths)])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -74,12 +74,14 @@ def require_platforms(base: Base, wanted: str) -> None:
         )
 
 
-def find_bases(references: Sequence[Reference], answers: Sequence[docker.Answer], *, loopback: bool) -> list[Base]:
+def find_bases(
+    references: Iterable[Reference], answers: Mapping[Reference, docker.Answer], *, loopback: bool
+) -> list[Base]:
     """Return the base images, from their registries' answers or, where one is out of reach, from the engine's store.
 
     A stand-in is refused, unless what is built on it goes to registries of this machine only (``loopback``).
     """
-    both = list(zip(references, answers, strict=True))
+    both = ((one, answers[one]) for one in references)
     bases = [base_of(one, answer, docker.local(one) if is_out_of_reach(answer) else None) for one, answer in both]
     for base in bases:
         if base.is_stand_in and not loopback:

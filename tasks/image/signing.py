@@ -71,11 +71,9 @@ def _command(hub: Hub, key: str, images: Sequence[str]) -> Command:
 
 def _signatures(hub: Hub, images: Sequence[Reference], public: str) -> list[Signature]:
     answers = docker.inspect_all(images)
-    for answer in answers:
+    for answer in answers.values():
         if isinstance(answer, Fault):
             raise answer
-    digests = [one.digests if isinstance(one, FoundImage) else () for one in answers]
-    return [
-        signature_of(hub, image.name, found or (str(image.digest),), public)
-        for image, found in zip(images, digests, strict=True)
-    ]
+    found = ((one, answers[one]) for one in images)
+    digests = ((one, answer.digests if isinstance(answer, FoundImage) else ()) for one, answer in found)
+    return [signature_of(hub, one.name, known or (str(one.digest),), public) for one, known in digests]

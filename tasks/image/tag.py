@@ -26,7 +26,7 @@ import semver
 from ..core.faults import Refused, Unusable
 from ..core.names import is_tag
 from ..core.settings import CHARTPRESS
-from ..repo.files import is_below, join
+from ..repo.files import is_below
 from ..repo.hub import Hub, HubImage
 from ..tools.command import Output
 from ..tools.git import Git
@@ -97,7 +97,7 @@ def earlier_tags(hub: Hub, history: History, image: HubImage, most: int) -> list
 
 def depends_on(hub: Hub, image: HubImage, files: Iterable[str]) -> bool:
     """Whether ``image`` depends on one of ``files``, whose paths are relative to the repository's top."""
-    below = [join(hub.root, path) for path in image.spec.paths]
+    below = hub.paths_of(image)
     return any(is_below(file, below) for file in files)
 
 

@@ -36,8 +36,9 @@ from ..repo.named_images import unmoved_images
 from ..repo.remotes import PRODUCTION, NotKnownHere, Review, find_review
 from ..repo.values import ValuesPlace, image_at
 from ..repo.yaml_edit import text_at, with_scalars
+from ..review.branches import Outlook
 from ..review.bump import plan_bump
-from ..review.release import Outlook, plan_release
+from ..review.release import foreseen_refusal, plan_release
 from ..tools import docker
 from ..tools.command import Command
 from ..tools.git import Clone, Git, in_list
@@ -162,14 +163,13 @@ def require_possible(hub: Hub, bump: BumpOptions, builder: str | None) -> Possib
     hub, notes = _with_charts(hub)
     index = plan_bump(hub, bump)[1].index
     begin = Outlook.of(hub, ask=False)
-    fault = begin.refusal(begin.hub.with_index(index), bump)
+    fault = foreseen_refusal(begin, index, bump)
     if isinstance(fault, Unusable):
         raise fault
     remarks = [f"NOT AS HERE: {remark}" for remark in begin.remarks]
     # Branches and uncommitted changes are the clone's own: on the stage the working tree counts as it stands.
     if fault and not isinstance(fault, NotKnownHere):
-        where = f" ({fault.where})" if fault.where else ""
-        remarks.append(f"NOT YET: {DOOR} release would be refused: {fault.what}{where}; {fault.hint}")
+        remarks.append(f"NOT YET: {DOOR} release would be refused: {fault.told}; {fault.hint}")
     return Possible(engine, hub, notes, tuple(remarks), begin.review)
 
 
@@ -242,7 +242,7 @@ def _name_at(address: str, name: str) -> str:
 def _places(hub: Hub) -> list[ValuesPlace]:
     """Return where the values name the hub images, or could."""
     unmoved = (ValuesPlace(one.file, one.path, key) for key, some in unmoved_images(hub).items() for one in some)
-    return [*(place for image in hub.images for place in hub.values_places(image)), *unmoved]
+    return [*hub.places, *unmoved]
 
 
 def _renamed(hub: Hub, address: str, places: Iterable[ValuesPlace]) -> tuple[FileEdit, ...]:
@@ -388,14 +388,13 @@ def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...
         base_branch=base,
         images=images,
     )
-    variable = os.environ.get(_BUILDER_VARIABLE)
-    unused = (
-        f"hub.builder {settings.builder}" if settings.builder else "",
-        f"hub.cache {settings.cache}" if settings.cache != CACHE_OFF else "",
-        f"hub.sign {settings.sign}" if settings.sign else "",
-        f"{_BUILDER_VARIABLE} {variable}" if variable else "",
-    )
-    names = ", ".join(filter(None, unused))
+    unused = {
+        "hub.builder": settings.builder,
+        "hub.cache": settings.cache if settings.cache != CACHE_OFF else None,
+        "hub.sign": settings.sign,
+        _BUILDER_VARIABLE: os.environ.get(_BUILDER_VARIABLE),
+    }
+    names = ", ".join(f"{name} {value}" for name, value in unused.items() if value)
     note = f"NOT USED: {names}; a rehearsal builds on this machine's engine, without a shared cache, and signs nothing"
     return replace(hub, settings=inside), (note,) if names else ()
 
@@ -412,7 +411,7 @@ def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
 
 def _is_there(base: Reference) -> bool:
     """Whether the base image's registry answers, or this machine's store has the image."""
-    if not isinstance(docker.inspect_all([base])[0], Unreachable):
+    if not isinstance(docker.inspect_all([base])[base], Unreachable):
         return True
     found = docker.local(base)
     return found is not None and not Base(base, found).is_stand_in

@@ -62,7 +62,7 @@ def layout_warnings(hub: Hub) -> Iterator[str]:
             yield f"{spec.key} is left alone ({dockerfile}: {why})"
     places = [(image, place.file) for image in hub.images for place in hub.values_places(image)]
     for image, file in places:
-        if is_below(file, [join(hub.root, path) for path in image.spec.paths]):
+        if is_below(file, hub.paths_of(image)):
             yield (
                 f"{image.spec.key}: its files hold {file}, so each build gives it a new tag; chartpress has "
                 f"rebuildOnContextPathChanges: false and paths for that, in {hub.config_file}"
@@ -82,12 +82,11 @@ def without_effect(hub: Hub) -> Iterator[tuple[str, str, str]]:
         near = nearest(key.rpartition(".")[2], CHARTPRESS_KEYS)
         hint = f"did you mean {near}?" if near else "remove it"
         yield hub.config_file, f"{key} is not a chartpress key, and is ignored", hint
-    places = [place for image in hub.images for place in hub.values_places(image)]
     matching, correct = hub.listing.matching, f"correct it in {FILE}, or remove the entry"
     for pattern in (pattern for pattern in matching if is_glob(pattern) and not matching[pattern]):
         yield FILE, f"no committed file matches {pattern}", correct
     for target in (one for one in hub.settings.values if is_glob(one.file) and matching[one.file]):
-        if not any(place.path == target.path and place.file in matching[target.file] for place in places):
+        if not any(place.path == target.path and place.file in matching[target.file] for place in hub.places):
             yield FILE, f"no file of {target.file} names a hub image at {target.path}", correct
     for where, name in misspelt_marks(hub.files, hub.listing.telling, hub.requirement.name):
         what = f"the marker names {name}, so the version there does not move"
@@ -314,6 +313,15 @@ class Hub:
     def values_file(self) -> str | None:
         """The chart's values.yaml, relative to the repository's top; None without a chart."""
         return None if self.chart_folder is None else join(self.chart_folder, "values.yaml")
+
+    def paths_of(self, image: HubImage) -> list[str]:
+        """Return the paths whose last commit names ``image``, relative to the repository's top."""
+        return [join(self.root, path) for path in image.spec.paths]
+
+    @property
+    def places(self) -> list[ValuesPlace]:
+        """Every place that an image is written to."""
+        return [place for image in self.images for place in self.values_places(image)]
 
     def values_places(self, image: HubImage) -> tuple[ValuesPlace, ...]:
         """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``."""

@@ -19,14 +19,13 @@ from ..core.plan import Action, Step
 from ..core.settings import FILE, SECTION, read_settings, section_in
 from ..core.yaml_tree import Document, Edit, MappingNode, parse
 from ..releases.index import Release, newest
-from ..tools.forges import read_remote
 from .charts import BareChart, ChartSpec, ImageSpec, Requirement
 from .dependency import address_of, open_repository
 from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join
 from .hub import JUPYTERHUBS, Hub, HubImage
 from .installations import PROSE, installations, staying_installations
 from .layout import Layout, NotNamed, found_image, from_chartpress, image_setting, no_hub_image, one_chart
-from .remotes import upstream_address
+from .remotes import upstream_repository
 from .search import CHARTPRESS_FILE, last_part
 from .values import quoted
 from .yaml_edit import is_nothing, reach
@@ -250,7 +249,7 @@ def _prefix(hub: Hub, given: str | None) -> str:
         if not is_name(f"{prefix}hub"):
             raise Unusable(f"{given!r} is no beginning of an image's name", where="--prefix", hint=hint)
         return prefix
-    remote = read_remote(upstream_address(hub.git, hub.settings))
+    remote = upstream_repository(hub.git, hub.settings)
     if remote is not None and remote.host == "github.com":
         return f"ghcr.io/{remote.path.split('/')[0].lower()}/"
     raise Unusable("cannot tell where to push the image", where="git remote", hint=hint)

@@ -54,7 +54,7 @@ class Review(NamedTuple):
         shared: the branches that are not committed to directly, each with what it is.
         tip: the upstream's commit of the base branch; None where that is not asked for, or it has no such branch.
         heads: the commits of the branches of the remote that is pushed to; None where it was not asked.
-        repository: the upstream on its forge; None where no pull request is wanted.
+        repository: the upstream on its forge; None where remotes were asked and no pull request is wanted.
         fork: the same of what is pushed to.
         github: the upstream for gh, where that opens pull requests there.
         gap: why the upstream was not asked though it should be; empty where it was.
@@ -148,17 +148,14 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
 
 def review_known(git: Git, settings: Settings) -> Review:
     """Return where a branch is pushed and where its pull request goes, by the clone alone: no gh and no ssh is run."""
-    remotes, config = _read_remotes(git, settings)
-    review = _without_asking(git, settings, remotes, config)
-    fork, repository = map(read_remote, _addresses(remotes.push, remotes.upstream or "", config))
-    return review._replace(fork=fork, repository=repository)
+    return _without_asking(git, settings, *_read_remotes(git, settings))
 
 
-def upstream_address(git: Git, settings: Settings) -> str:
-    """Return the address of the repository that pull requests go to, as git's configuration has it; empty without."""
+def upstream_repository(git: Git, settings: Settings) -> Repository | None:
+    """Return the repository that pull requests go to, by its address in git's configuration."""
     remotes, config = _read_remotes(git, settings)
     upstream = remotes.upstream or remotes.push or ""
-    return config.get(f"remote.{upstream}.url", upstream)
+    return read_remote(config.get(f"remote.{upstream}.url", upstream))
 
 
 def base_here(git: Git, review: Review) -> str | None:
@@ -275,7 +272,8 @@ def _without_asking(git: Git, settings: Settings, remotes: Remotes, config: Mapp
     if base not in known and nearest(base, known):
         raise _no_branch(base, known, upstream)
     default = git.known_default(upstream) or (None if settings.base_branch else base)
-    return Review(remotes, base, found, _shared(base, default))
+    fork, repository = map(read_remote, _addresses(remotes.push, remotes.upstream or "", config))
+    return Review(remotes, base, found, _shared(base, default), repository=repository, fork=fork)
 
 
 def _shared(base: str, default: str | None) -> dict[str, str]:

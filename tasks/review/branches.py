@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from ..core.safe_files import temporary_folder
 from ..core.settings import CommitOptions, Settings
 from ..image.tag import render
 from ..repo.hub import Hub, open_hub
-from ..repo.remotes import Review, base_here, find_review
+from ..repo.remotes import Review, base_here, find_review, review_known
 from ..tools.forges import MERGED, is_ci
 from ..tools.git import Git
 from ..tools.git_states import CURRENT_BRANCH, HEAD, local_branch, remote_branch, standing, switched
@@ -98,10 +99,35 @@ def begin(
         raise
 
 
-def start_known(hub: Hub, review: Review) -> Start:
-    """Return what a release would be planned on, as far as the clone knows."""
-    step, ahead = _plan_start(hub, review._replace(tip=base_here(hub.git, review)))
-    return Start(ahead() if step.to_do else hub, review, CommitOptions(), _told(step))
+class Outlook(NamedTuple):
+    """What a release would begin at, as far as the clone knows.
+
+    Attributes:
+        hub: the repository that it would be planned on.
+        review: where its branch would go; None where that cannot be told.
+        moves: what it does to get there.
+        remarks: what people should know of that.
+        fault: why it cannot get there.
+    """
+
+    hub: Hub
+    review: Review | None = None
+    moves: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    fault: Fault | None = None
+
+    @classmethod
+    def of(cls, hub: Hub, *, ask: bool = True) -> Outlook:
+        """Look at ``hub``; remotes are asked with ``ask`` alone, and only where the clone does not tell the base."""
+        find = partial(find_review, ask=False) if ask else review_known
+        try:
+            review = find(hub.git, hub.settings)
+            step, ahead = _plan_start(hub, review._replace(tip=base_here(hub.git, review)))
+            moved = ahead() if step.to_do else hub
+        except Fault as fault:
+            return cls(hub, fault=fault)
+        reasons = (f"{one.why}: a release starts from {review.base} as last fetched" for one in step.actions[:1])
+        return cls(moved, review, tuple(one.what for one in step.actions), (*reasons, *step.warnings))
 
 
 def _plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:

@@ -177,8 +177,7 @@ def changes_between(before: Hub, after: Hub) -> Changes:
         for pin in after.pins
         if pin.kind in (Kind.COPY, Kind.PIN)
     ]
-    places = [place for image in after.images for place in after.values_places(image)]
-    named = [(place, pinned_at(before, place), pinned_at(after, place)) for place in places]
+    named = [(place, pinned_at(before, place), pinned_at(after, place)) for place in after.places]
     images = [Move(f"hub image ({place.path})", old, new, place.file) for place, old, new in named if new]
     # Several images may be made from one Dockerfile, or written to one place.
     return Changes(

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..core.faults import Fault
-from ..core.github_actions import code, plain, table_lines
+from ..core.github_actions import code, code_or, plain, table_lines
 from ..core.names import Reference
 from ..core.plan import Values
 from ..core.settings import VALUES_INVALID
@@ -84,7 +84,7 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
     references = [reference for image, ours in pinned for reference in (ours, image.base.reference)]
     asked = [reference for reference in references if COMMIT_TO_COME not in str(reference)]
     try:
-        answers = dict(zip(asked, docker.inspect_all(asked), strict=True)) if asked else {}
+        answers = docker.inspect_all(asked)
     except Fault as fault:
         answers = dict.fromkeys(asked, fault)
     return tuple(
@@ -148,12 +148,12 @@ class Description(NamedTuple):
 
     def _moves(self) -> Iterator[str]:
         rows = [
-            (plain(move.what), _code(move.before, NOTHING), code(move.after), code(move.file))
+            (plain(move.what), code_or(move.before, NOTHING), code(move.after), code(move.file))
             for move in self.moved.moves
         ]
         if self.moved.release:
             rows += [
-                (fact.what, _code(fact.before), _code(fact.after), "the chart's release")
+                (fact.what, code_or(fact.before), code_or(fact.after), "the chart's release")
                 for fact in release_facts(self.before, self.after)
                 if fact.before != fact.after or fact.after is None
             ]
@@ -173,19 +173,18 @@ class Description(NamedTuple):
         if not self.evidence:
             yield from ("The values name no hub image.", "")
         for one in self.evidence:
+            before = self.kept.get(one.image)
+            same = f", the same image as {code(before)}: only the tag is new" if before else ""
             rows = (
-                ("digest", f"{_code(one.digest)}{self._kept_words(one.image)}"),
+                ("digest", f"{code_or(one.digest)}{same}"),
                 ("platforms", ", ".join(map(code, one.platforms)) or NOT_KNOWN),
                 ("base image", code(one.base)),
-                ("its digest", _code(one.base_digest)),
+                ("its digest", code_or(one.base_digest)),
                 ("built on the base image", NOT_KNOWN if one.gap or not one.digest else "yes, proved by its layers"),
             )
             known = "Verified in the registry:" if one.digest else "To be built and verified before this is opened:"
             yield f"**Not verified**: {plain(one.gap)}." if one.gap else known
             yield from ("", *table_lines(("image", code(one.image)), rows), "")
-
-    def _kept_words(self, image: str) -> str:
-        return f", the same image as {code(self.kept[image])}: only the tag is new" if image in self.kept else ""
 
     def _upgrade_notes(self) -> Iterator[str]:
         for here in self.upgrades:
@@ -261,15 +260,9 @@ def describe(
 def _kept(moved: Changes, evidence: Sequence[Evidence]) -> dict[str, str]:
     """Return the images that only got another tag, each with the name before: the registry has one digest for both."""
     digests = {one.image: one.digest for one in evidence if one.digest}
-    pairs = [(one.after, one.before) for one in moved.images if one.before and one.after in digests]
-    answers = docker.inspect_all([Reference(*before.rsplit(":", 1)) for _, before in pairs]) if pairs else ()
-    found = zip(pairs, answers, strict=True)
-    return {
-        after: before
-        for (after, before), answer in found
-        if isinstance(answer, FoundImage) and answer.digest == digests[after]
-    }
-
-
-def _code(text: str | None, otherwise: str = NOT_KNOWN) -> str:
-    return code(text) if text else otherwise
+    kept = {one.after: one.before for one in moved.images if one.before and one.after in digests}
+    before = {after: Reference(*name.rsplit(":", 1)) for after, name in kept.items()}
+    answers = docker.inspect_all(before.values())
+    found = {after: answers[reference] for after, reference in before.items()}
+    same = (after for after, one in found.items() if isinstance(one, FoundImage) and one.digest == digests[after])
+    return {after: kept[after] for after in same}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from ..core import output
 from ..core.faults import DOOR, Fault, Refused
 from ..core.github_actions import code, fenced, plain
 from ..core.output import first_of
@@ -21,6 +22,7 @@ from ..repo.hub import Hub
 from ..repo.remotes import Review, find_review, fork_point
 from ..tools.command import Output
 from ..tools.process import Pool, answer_of, require_installed
+from .branches import Outlook
 from .bump import changes_between, plan_bump
 from .manifests import Change, Difference, compare
 from .rendering import TO_UPGRADE, Refusal, Side, paths_of, write_side
@@ -100,10 +102,6 @@ class Preview(NamedTuple):
         if self.uncommitted:
             yield f"not committed, so not in this preview: {first_of(self.uncommitted, _MOST_NAMES)}"
 
-    @property
-    def _again(self) -> str:
-        return f"preview --to {self.after}"
-
     def _outcome_lines(self, one: Outcome) -> Iterator[str]:
         yield from (f"  {problem}" for problem in one.problems)
         if one.unrendered:
@@ -113,27 +111,25 @@ class Preview(NamedTuple):
             yield f"  {', '.join(names)}"
             yield from (f"    {line}" for change in changes for line in change.lines())
 
-    def summary(self) -> Iterator[str]:
-        """Yield a line for each group of deployments, before the colon their names and then what changes."""
+    def summary(self) -> Iterator[tuple[str, str]]:
+        """Yield the names of each group of deployments, and what changes there."""
         for same in self._groups():
-            names = [one.deployment.name for one in same]
-            yield f"{first_of(names, _MOST_NAMES)}: {_what(same[0])}"
+            yield first_of([one.deployment.name for one in same], _MOST_NAMES), _what(same[0])
 
     def warnings(self) -> Iterator[str]:
         """Yield what a plan says of it."""
         yield from self._besides()
-        yield from (f"in the cluster, {line}" for line in self.summary())
+        yield from (f"in the cluster, {names}: {what}" for names, what in self.summary())
         for problem in self.problems:
             yield f"{self.after} refuses {problem}" if problem.code == VALUES_INVALID else str(problem)
-        yield f"the differences: {DOOR} {self._again}"
+        yield f"the differences: {DOOR} preview --to {self.after}"
 
     def markdown(self) -> Iterator[str]:
         """Yield what a pull request says of it; the differences are folded, and cut where they are long."""
         restarts = f" {_RESTARTS.capitalize()}." if self.restarts else ""
         yield f"Rendered by helm with the values of each deployment, compared with {code(self.base)}.{restarts}"
         yield ""
-        for line, same in zip(self.summary(), self._groups(), strict=True):
-            names, _, what = line.rpartition(": ")
+        for (names, what), same in zip(self.summary(), self._groups(), strict=True):
             yield f"- {plain(names)}: {what}"
             yield from (f"  - {code(one.where)} {plain(one.message)}" for one in same[0].problems)
             if same[0].unrendered:
@@ -174,7 +170,7 @@ class Preview(NamedTuple):
             shown = visible(line)
             room -= len(shown) + 1
             if room < 0:
-                yield f"# and {len(lines) - index} more lines: hubpress {self._again}"
+                yield f"# and {len(lines) - index} more lines: hubpress preview --to {self.after}"
                 return
             yield shown
 
@@ -190,11 +186,15 @@ class Preview(NamedTuple):
 
 def plan_preview(hub: Hub, options: BumpOptions, names: Sequence[str] = (), kubernetes: str | None = None) -> Preview:
     """Render the chart as the base branch has it and as a release leaves it, for each deployment."""
-    wanted = deployments(hub, names)
-    require_installed("helm")
-    _, after = plan_bump(hub, options)
-    review = find_review(hub.git, hub.settings, ask=False)
-    return _compare_sides(after, review, wanted, kubernetes)
+    begin = Outlook.of(hub)
+    for remark in begin.remarks:
+        output.say(lead=remark)
+    with output.waiting("rendering the chart"):
+        wanted = deployments(begin.hub, names)
+        require_installed("helm")
+        _, after = plan_bump(begin.hub, options)
+        review = find_review(hub.git, hub.settings, ask=False)
+        return _compare_sides(after, review, wanted, kubernetes)
 
 
 def preview_of(hub: Hub, review: Review) -> Preview | Fault | None:
@@ -234,9 +234,8 @@ def _compare_sides(after: Hub, review: Review, wanted: Sequence[Deployment], kub
     uncommitted = [path for path in after.git.changed(paths_of(after, wanted)) if path not in after.managed]
     moved = changes_between(before, after)
     restarts = bool(moved.bases or moved.images) and any(map(after.values_places, after.images))
-    return Preview(
-        old.version, new.version, review.base, tuple(outcomes), unread, tuple(uncommitted), restarts=restarts
-    )
+    versions = before.version, after.version
+    return Preview(*versions, review.base, tuple(outcomes), unread, tuple(uncommitted), restarts=restarts)
 
 
 def _outcome(
@@ -264,7 +263,7 @@ def _outcome(
         return Outcome(deployment, problems=problems, unrendered=f"{not_rendered}{words}")
     secrets = before.secrets_of(deployment) | after.secrets_of(deployment)
     was, now = (_neutral(one.stdout.decode("utf-8", "replace"), deployment) for one in (old, new))
-    difference = compare(was, now, before.version, after.version)
+    difference = compare(was, now, before.hub.version, after.hub.version)
     return Outcome(deployment, difference.hiding(lambda text: without(text, secrets)), problems)
 
 

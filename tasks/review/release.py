@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from functools import cache, partial
-from typing import NamedTuple
+from functools import cache
 
 from ..core import output
 from ..core.faults import Denied, Fault, Unreachable
@@ -15,11 +14,12 @@ from ..core.settings import Accepted, AuthOptions, BuildOptions, BumpOptions, Co
 from ..image.planning import plan_build, require_committed
 from ..image.sign_in import plan_auth
 from ..image.tag import names_commit
+from ..releases.index import Index
 from ..repo.hub import Hub
-from ..repo.remotes import Review, find_review, review_known
+from ..repo.remotes import Review
 from ..tools.docker import inspect_all
 from ..tools.process import Pool, answer_of
-from .branches import start_known
+from .branches import Outlook
 from .bump import plan_bump
 from .commit import plan_commit
 from .description import Witness, from_registry, from_report
@@ -28,53 +28,23 @@ from .pull_request import BY_HAND
 from .team import next_steps
 
 
-class Outlook(NamedTuple):
-    """What a release would begin at, as far as the clone knows.
+def foreseen_refusal(begin: Outlook, index: Index | None, bump: BumpOptions) -> Fault | None:
+    """Return what a release to ``bump`` would be refused for while it is planned; None where nothing is known.
 
-    Attributes:
-        hub: the repository that it would be planned on.
-        review: where its branch would go; None where that cannot be told.
-        moves: what it does to get there.
-        remarks: what people should know of that.
-        fault: why it cannot get there.
+    ``index`` is what is known of the Helm repository. No registry and no engine is asked.
     """
-
-    hub: Hub
-    review: Review | None = None
-    moves: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    fault: Fault | None = None
-
-    @classmethod
-    def of(cls, hub: Hub, *, ask: bool = True) -> Outlook:
-        """Look at ``hub``; remotes are asked with ``ask`` alone, and only where the clone does not tell the base."""
-        try:
-            find = partial(find_review, ask=False) if ask else review_known
-            start = start_known(hub, find(hub.git, hub.settings))
-        except Fault as fault:
-            return cls(hub, fault=fault)
-        actions = [action for step in start.steps for action in step.actions]
-        reasons = (f"{action.why}: a release starts from {start.review.base} as last fetched" for action in actions[:1])
-        warnings = (warning for step in start.steps for warning in step.warnings)
-        return cls(start.hub, start.review, tuple(action.what for action in actions), (*reasons, *warnings))
-
-    def refusal(self, hub: Hub, bump: BumpOptions) -> Fault | None:
-        """Return what a release to ``bump`` would be refused for while it is planned; None where nothing is known.
-
-        ``hub`` is the repository, with the index that is known of its releases. No registry and no engine is asked.
-        """
-        if self.review is None:
-            return self.fault
-        try:
-            _, moved = plan_bump(hub, bump)
-            plan_commit(moved, CommitOptions(), self.review)
-            require_committed(moved, ())
-            _ = hub.registries
-        except Unreachable:
-            return None
-        except Fault as fault:
-            return fault
+    if begin.review is None or index is None:
+        return begin.fault
+    try:
+        _, moved = plan_bump(begin.hub.with_index(index), bump)
+        plan_commit(moved, CommitOptions(), begin.review)
+        require_committed(moved, ())
+        _ = moved.registries
+    except Unreachable:
         return None
+    except Fault as fault:
+        return fault
+    return None
 
 
 def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> Plan:
@@ -174,10 +144,9 @@ def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> It
     """
     if not (options.push and hub.settings.push):
         return
-    images = hub.to_build(options.images)
-    repositories = list(dict.fromkeys(Reference(image.spec.name) for image in images))
+    repositories = [Reference(image.spec.name) for image in hub.to_build(options.images)]
     with output.waiting(f"asking {', '.join(dict.fromkeys(one.host for one in repositories))}"):
         answers = inspect_all(repositories)
-    for answer in answers:
+    for answer in answers.values():
         if isinstance(answer, Fault) and not (signs_in and isinstance(answer, Denied)):
             yield from refused("build", answer).actions

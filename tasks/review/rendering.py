@@ -66,26 +66,23 @@ class Side(NamedTuple):
     """The chart in a folder of its own, with those that wrap it, their dependencies and all values files.
 
     Attributes:
-        keys: by each chart's folder, the ways to the values of what it depends on, by the names that helm tells.
-        faults: why a chart that wraps it cannot be rendered, by its folder.
-        pin: the file and line that pin the dependency's version.
+        hub: the repository that it is of.
+        charts: by each chart's folder, the ways to the values of what it depends on, by the names that helm tells; or
+            why it cannot be rendered.
         encrypted: the values files that are encrypted; no rendering has them.
         secrets: what the other values files hold under names that look secret, by the file.
     """
 
     folder: Path
-    chart: str
-    keys: Mapping[str, Mapping[str, tuple[str, ...]]]
-    faults: Mapping[str, Fault]
-    version: str
-    pin: tuple[str, int]
+    hub: Hub
+    charts: Mapping[str, Mapping[str, tuple[str, ...]] | Fault]
     release: Release
     encrypted: frozenset[str]
     secrets: Mapping[str, Secrets]
 
     def render(self, deployment: Deployment, kubernetes: str | None) -> Output | Fault:
         """Return what helm says of a deployment, or why it cannot be asked."""
-        if fault := self.faults.get(deployment.chart):
+        if isinstance(fault := self.charts[deployment.chart], Fault):
             return fault
         there = [path for path in self._files(deployment) if self.has(path)]
         return helm.template(self.folder, deployment.chart, deployment.release, deployment.namespace, there, kubernetes)
@@ -94,8 +91,9 @@ class Side(NamedTuple):
         """Return why the chart cannot be installed so; nothing where it can."""
         oldest = self.release.oldest_kubernetes
         if kubernetes and oldest and _numbers(kubernetes) < _numbers(oldest):
-            message = f"{self.version} needs Kubernetes {oldest} or newer, and the cluster has {kubernetes}"
-            return (Refusal(*self.pin, message, KUBERNETES_TOO_OLD),)
+            hub = self.hub
+            message = f"{hub.version} needs Kubernetes {oldest} or newer, and the cluster has {kubernetes}"
+            return (Refusal(hub.requirement_file, hub.requirement.line, message, KUBERNETES_TOO_OLD),)
         return () if rendered.ok else self._problems(deployment, rendered)
 
     def has(self, path: str) -> bool:
@@ -110,12 +108,12 @@ class Side(NamedTuple):
         return [path for path in deployment.values if path not in self.encrypted]
 
     def _problems(self, deployment: Deployment, rendered: Output) -> tuple[Refusal, ...]:
-        said = without(rendered.stderr, self.secrets_of(deployment))
+        said, ways = without(rendered.stderr, self.secrets_of(deployment)), self.charts[deployment.chart]
         found: list[Refusal] = []
         below: tuple[str, ...] = ()
         for line in map(str.strip, said.splitlines()):
             if name := _SUBCHART.fullmatch(line):
-                below = self.keys[deployment.chart].get(name["name"], ())
+                below = () if isinstance(ways, Fault) else ways.get(name["name"], ())
             elif schema := _SCHEMA.fullmatch(line):
                 pointer, dots = schema["pointer"], schema["dots"]
                 steps = dots.split(".") if pointer is None else pointer.strip("/").split("/")
@@ -138,7 +136,7 @@ class Side(NamedTuple):
         own = f"{deployment.chart}/values.yaml"
         best = (0, own, 0)
         # A chart that is wrapped has its values without the key that leads to them.
-        wrapped = f"{self.chart}/values.yaml"
+        wrapped = f"{chart_of(self.hub)}/values.yaml"
         for file in dict.fromkeys((wrapped, own, *self._files(deployment))):
             above = int(file == wrapped != own)
             depth, line = _way(_root(_read(self.folder / file)), whole[above:])
@@ -192,14 +190,11 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     encrypted = {path for path in values if any(map(is_encrypted, (stored.get(path, b""), _read(folder / path))))}
     release = _fetch(hub, tree, folder / chart)
     own = {} if hub.chart_folder is None else {one.key: (one.key,) for one in _required(hub, chart)}
-    wrapped = {one: _wrap(hub, tree, folder, one, own) for one in {one.chart for one in wanted} - {chart}}
+    wrappers = {one.chart for one in wanted} - {chart}
     return Side(
         folder,
-        chart,
-        {chart: own, **{one: found for one, found in wrapped.items() if not isinstance(found, Fault)}},
-        {one: found for one, found in wrapped.items() if isinstance(found, Fault)},
-        hub.version,
-        (hub.requirement_file, hub.requirement.line),
+        hub,
+        {chart: own, **{one: _wrap(hub, tree, folder, one, own) for one in wrappers}},
         release,
         frozenset(encrypted),
         {path: _secrets_in(_read(folder / path)) for path in values if path not in encrypted},
@@ -209,10 +204,9 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
 def _with_images(hub: Hub, path: str, data: bytes) -> bytes:
     """Return a values file with a tag for each image that is built here: the same before and after."""
     for image in hub.images:
-        for place in hub.values_places(image):
-            if place.file == path:
-                line = image_at(data, place.path, path).line
-                data = with_image(data, place.path, PinnedImage(image.spec.name, _BUILT_HERE, line), path)
+        for place in (one for one in hub.values_places(image) if one.file == path):
+            line = image_at(data, place.path, path).line
+            data = with_image(data, place.path, PinnedImage(image.spec.name, _BUILT_HERE, line), path)
     return data
 
 

@@ -24,8 +24,8 @@ from ..repo.init import plan_init
 from ..repo.installations import staying_installations
 from ..repo.labeler import PullRequestPaths, expected_labels, labels_of
 from ..repo.pins import Kind
-from ..repo.remotes import PRODUCTION, Review, find_review, upstream_address
-from ..tools.forges import GITHUB, read_remote
+from ..repo.remotes import PRODUCTION, Review, find_review, upstream_repository
+from ..tools.forges import GITHUB
 from ..tools.google import is_google
 from .branches import waits_for
 
@@ -119,7 +119,7 @@ def page(hub: Hub) -> str:
     review = find_review(hub.git, hub.settings, ask=False)
     google = [host for host in hub.registries if is_google(host)]
     others = [host for host in hub.registries if host not in google]
-    upstream = read_remote(upstream_address(hub.git, hub.settings))
+    upstream = upstream_repository(hub.git, hub.settings)
     on_github = upstream is not None and upstream.forge == GITHUB
     on_google = ", ".join(f"`gcloud auth configure-docker {host}`" for host in google)
     markdown = one_line if hub.settings.next_steps else plain

@@ -169,7 +169,7 @@ def _values(path: str, data: bytes, chart: str) -> Iterator[Value]:
 
 
 def _values_files(hub: Hub, chart: str) -> Iterator[tuple[str, bytes]]:
-    own = (hub.values_file, *(place.file for image in hub.images for place in hub.values_places(image)))
+    own = (hub.values_file, *(place.file for place in hub.places))
     listed = hub.git.names("ls-files", "-z", "--", ":(glob)**/*.yaml", ":(glob)**/*.yml")
     for path in filter(None, dict.fromkeys((*own, *listed))):
         try:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
@@ -177,9 +177,10 @@ def retag(source: Reference, tag: str) -> str | None:
         return None
 
 
-def inspect_all(images: Sequence[Reference]) -> list[Answer]:
-    """Ask the registries for ``images`` side by side, and return their answers in the same order."""
-    return ask_all(_answer, images)
+def inspect_all(images: Iterable[Reference]) -> dict[Reference, Answer]:
+    """Ask the registries for ``images`` side by side, each once, and return their answers."""
+    asked = list(dict.fromkeys(images))
+    return dict(zip(asked, ask_all(_answer, asked), strict=True))
 
 
 def packages(image: Reference) -> dict[str, str] | None:

@@ -201,7 +201,7 @@ def test_what_a_release_would_do_with_edits_that_are_not_committed(tmp_path: Pat
     assert result.out.startswith(
         "invoke release would commit images/hub/Dockerfile, then build hub.\n"
         "It is refused as things are: the file has uncommitted changes besides the release's (images/hub/Dockerfile)\n"
-        "  hint: commit them first"
+        "  hint: commit them, a hook's too"
     )
     assert "not checked: the last commit: images/hub/Dockerfile differs from it\n" in result.out
     assert result.out.endswith("No problems in what was checked.\n")

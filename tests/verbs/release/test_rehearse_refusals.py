@@ -16,8 +16,8 @@ def test_changes_that_are_not_committed_are_rehearsed_and_pointed_out(scene: Sce
     )
     assert (refused.code, dry.code, real.code) == (1, 0, 0), real
     what = "the file has uncommitted changes besides the release's (images/hub/Dockerfile)"
-    assert refused.err.startswith(f"error: {what}\nhint: commit them first")
-    told = f"NOT YET: invoke release would be refused: {what}; commit them first"
+    assert refused.err.startswith(f"error: {what}\nhint: commit them, a hook's too")
+    told = f"NOT YET: invoke release would be refused: {what}; commit them, a hook's too"
     assert dry.err.startswith(told)
     assert told in real.err
     assert told in real.out
