@@ -183,7 +183,7 @@ def _deployment_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
         if one.is_yaml:
             yield Unchecked(f"the images in {one.where}: {one.what}", one.hint)
         else:
-            yield Problem(Code.NOT_YAML, one.where, f"the file is {one.what}", one.hint)
+            yield Problem(Code.NOT_YAML, one.where, one.what, one.hint)
 
 
 def _differ(one: PinnedImage, other: PinnedImage) -> bool:

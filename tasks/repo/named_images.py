@@ -17,7 +17,7 @@ from ..core.names import Reference
 from ..core.settings import FILE, ValuesTarget
 from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
 from .charts import requirements
-from .deployments import deployments, hubploy_files
+from .deployments import deployments, has_deployments, hubploy_files
 from .files import behind_links
 from .hub import Hub, HubImage
 from .secrets import is_encrypted
@@ -114,7 +114,8 @@ def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:
 
 def faulty_files(hub: Hub) -> Iterator[FaultyFile]:
     """Yield the files of the deployments, and those that patterns of ``hub.values`` stand for, that cannot be read."""
-    values = (path for one in deployments(hub) for path in one.values)
+    known = deployments(hub) if has_deployments(hub) else ()
+    values = (path for one in known for path in one.values)
     matching = (path for one in hub.settings.values for path in hub.listing.matching.get(one.file, ()))
     for path in dict.fromkeys((*hubploy_files(hub), *values, *matching)):
         if isinstance(found := _read(hub, path), FaultyFile):
@@ -159,9 +160,10 @@ def _tree(data: bytes, path: str) -> _Tree | FaultyFile:
         return load(Text.decode(data, path).content, lambda scalar: _Leaf(scalar.value, f"{path}:{scalar.line}"))
     except Unreadable as fault:
         where = f"{path}:{fault.line}" if fault.line else path
-        return FaultyFile(where, fault.what, fault.hint, is_yaml=fault.is_yaml)
+        what = fault.what if fault.is_yaml else f"the file is {fault.what}"
+        return FaultyFile(where, what, fault.hint, is_yaml=fault.is_yaml)
     except Unusable as fault:
-        return FaultyFile(path, fault.what, fault.hint, is_yaml=False)
+        return FaultyFile(str(fault.where), fault.what, fault.hint, is_yaml=False)
 
 
 def _merged(trees: Sequence[_Tree], seen: dict[tuple[int, ...], _Tree], depth: int = 0) -> _Tree:
