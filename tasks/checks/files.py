@@ -180,7 +180,7 @@ def _unmoved_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
 def _deployment_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
     for one in faulty_files(hub):
         if isinstance(one, NotYaml):
-            yield Problem(Code.NOT_YAML, str(one.where), f"the file is {one.what}", one.hint)
+            yield Problem(Code.NOT_YAML, str(one.where), one.what, one.hint)
         else:
             yield Unchecked(f"the images in {one.where}: {one.what}", one.hint)
 

@@ -79,8 +79,11 @@ def without_effect(hub: Hub) -> Iterator[tuple[str, str, str]]:
     Each is where it is, what it is, and a hint.
     """
     for key in hub.chart.ignored:
-        near = nearest(key.rpartition(".")[2], CHARTPRESS_KEYS)
+        last = key.rpartition(".")[2]
+        near = nearest(last, CHARTPRESS_KEYS)
         hint = f"did you mean {near}?" if near else "remove it"
+        if last in CHARTPRESS_KEYS:
+            hint = f"move {last} to where chartpress reads it, of a chart or an image"
         yield hub.config_file, f"{key} is not a chartpress key, and is ignored", hint
     matching, correct = hub.listing.matching, f"correct it in {FILE}, or remove the entry"
     for pattern in (pattern for pattern in matching if is_glob(pattern) and not matching[pattern]):

@@ -21,6 +21,8 @@ from .hub import Hub
 from .pins import Kind, versions_of_chart
 from .values import quoted
 
+# What Helm takes as the name of a release or a namespace: no variable of a shell, of make or of a workflow.
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _HELM = re.compile(r"\bhelm\b.*\s(?:upgrade|install)\s")
 # Where commands are only told of.
 PROSE = (":(exclude,glob)**/*.md", ":(exclude,glob)**/*.rst", ":(exclude,glob)**/*.txt", f":(exclude){FILE}")
@@ -59,9 +61,10 @@ class Installation(NamedTuple):
 
     @property
     def deployment(self) -> str:
-        """The deployment that it makes, as ``hub.deployments`` has it."""
-        namespace = f", namespace: {quoted(self.namespace)}" if self.namespace else ""
-        return f"{{name: {quoted(self.release)}, values: [{', '.join(map(quoted, self.values))}]{namespace}}}"
+        """The deployment that it makes, as ``hub.deployments`` has it; a name that a variable holds is left out."""
+        name = self.release if _NAME.fullmatch(self.release) else "hub"
+        namespace = f", namespace: {self.namespace}" if self.namespace and _NAME.fullmatch(self.namespace) else ""
+        return f"{{name: {name}, values: [{', '.join(map(quoted, self.values))}]{namespace}}}"
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} deploys {self.version or self.option or 'the newest release'}"

@@ -152,9 +152,10 @@ def _tree(data: bytes, path: str) -> _Tree:
         return load(Text.decode(data, path).content, lambda scalar: _Leaf(scalar.value, f"{path}:{scalar.line}"))
     except Unreadable as fault:
         where = f"{path}:{fault.line}" if fault.line else path
-        raise (Unusable if fault.is_yaml else NotYaml)(fault.what, where=where, hint=fault.hint) from fault
+        what = fault.what if fault.is_yaml else f"the file is {fault.what}"
+        raise (Unusable if fault.is_yaml else NotYaml)(what, where=where, hint=fault.hint) from fault
     except Unusable as fault:
-        raise NotYaml(fault.what, where=path, hint=fault.hint) from fault
+        raise NotYaml(fault.what, where=fault.where, hint=fault.hint) from fault
 
 
 def _merged(trees: Sequence[_Tree], seen: dict[tuple[int, ...], _Tree], depth: int = 0) -> _Tree:

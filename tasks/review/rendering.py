@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..core.faults import Fault, ProgramFailed, Unusable
 from ..core.safe_files import read_file, temporary_folder
-from ..core.settings import KUBERNETES_TOO_OLD, VALUES_INVALID
+from ..core.settings import FILE, KUBERNETES_TOO_OLD, VALUES_INVALID
 from ..core.visible import Secrets, one_line, without
 from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse, target_of
 from ..image.tree import Tree, snapshot
@@ -125,15 +125,20 @@ class Side(NamedTuple):
         if last is None:
             raise ProgramFailed(f"helm template: {one_line(rendered.last_words)}", hint="helm version")
         place = _BROKEN.search(last) or _TEMPLATE.search(last)
-        where = (place["path"], int(place["line"])) if place else (f"{deployment.chart}/values.yaml", 0)
+        broken = next((path for path in self._files(deployment) if f"failed to parse {path}:" in last), None)
+        where = (place["path"], int(place["line"])) if place else (broken or self._own_values(deployment), 0)
         return (Refusal(*where, one_line(last.removeprefix(_ERROR))),)
+
+    def _own_values(self, deployment: Deployment) -> str:
+        """Return the values file of the chart; that of the settings where the chart is z2jh's own archive."""
+        return f"{deployment.chart}/values.yaml" if (self.folder / deployment.chart).is_dir() else FILE
 
     def _placed(self, deployment: Deployment, path: tuple[str, ...], message: str) -> Refusal:
         """Find the line that a fault of the schema is about: in the strongest file that has it."""
         unknown = _KEYS.search(message)
         keys = re.findall(r"[^\s',]+", unknown["names"]) if unknown else []
         whole = (*path, *keys[:1])
-        own = f"{deployment.chart}/values.yaml"
+        own = self._own_values(deployment)
         best = (0, own, 0)
         # A chart that is wrapped has its values without the key that leads to them.
         wrapped = f"{chart_of(self.hub)}/values.yaml"

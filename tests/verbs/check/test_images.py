@@ -214,6 +214,23 @@ def test_an_image_without_a_chart_whose_values_no_setting_names(tmp_path: Path) 
     assert "hub: {values: [{file: config.yaml, path: hub.image}]}" in problem["hint"]
 
 
+def test_an_image_without_a_chart_and_deployments_is_checked(tmp_path: Path) -> None:
+    hub = make_repository(tmp_path / "hub", {"image/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.3.8\n"})
+    result = check(hub, "--offline", "--json")
+    assert (result.code, result.json["problems"]) == (0, []), result
+
+
+def test_a_deployments_values_that_are_not_utf_8_are_named_with_their_line(released: Hub) -> None:
+    file = "deployments/bio/config/prod.yaml"
+    released.write("deployments/bio/hubploy.yaml", "cluster: {}\n")
+    released.write(file, "")
+    (released.path / file).write_bytes(b"a: 1\nb: \xe9\n")
+    released.commit("Deploy it")
+    (problem,) = check(released, "--offline", "--json").json["problems"]
+    told = tuple(problem[key] for key in ("code", "path", "line", "message"))
+    assert told == ("not-yaml", file, 2, "the file is not UTF-8")
+
+
 def test_an_image_that_only_clusters_name_is_not_called_unused(tmp_path: Path) -> None:
     hub = make_2i2c_like(tmp_path / "2i2c", version="3.3.8")
     named_in_clusters(hub, f"{NO_REGISTRY}/2i2c/dynamic-image-building-experiment")

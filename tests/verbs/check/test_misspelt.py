@@ -39,6 +39,15 @@ def test_a_key_that_chartpress_does_not_know(written: str, key: str, right: str,
     assert told(settled) == [("no-effect", CHARTPRESS, message, f"did you mean {right}?")]
 
 
+def test_a_key_of_chartpress_in_the_wrong_place(settled: Hub) -> None:
+    settled.write(CHARTPRESS, settled.read(CHARTPRESS) + "buildArgs: {}\n")
+    settled.commit("Put it in the wrong place")
+    pin(settled)
+    message = "buildArgs is not a chartpress key, and is ignored"
+    hint = "move buildArgs to where chartpress reads it, of a chart or an image"
+    assert told(settled) == [("no-effect", CHARTPRESS, message, hint)]
+
+
 def test_a_pattern_whose_path_names_no_image(settled: Hub) -> None:
     settled.write("clusters/a.yaml", "hub: {image: {name: registry.example/other, tag: '1'}}\n")
     settled.write("invoke.yaml", "hub: {values: [{file: 'clusters/*.yaml', path: hub.imge}]}\n")

@@ -322,6 +322,13 @@ def test_init_finds_the_values_and_the_command_that_deploy_the_image(deployed: H
     assert moved.json["files"] == [f"{'' if is_top else 'image/'}Dockerfile", "Makefile"]
 
 
+def test_a_name_that_a_variable_holds_is_no_deployments(deployed: Hub) -> None:
+    deployed.edit("Makefile", "hub jupyterhub/", '"$(NAME)" jupyterhub/')
+    deployed.edit("Makefile", "--namespace jhub", "--namespace $(NAMESPACE)")
+    assert run_task("init", cwd=deployed.path).code == 0
+    assert deployed.read("invoke.yaml").endswith("  deployments:\n    - {name: hub, values: [config.yaml]}\n")
+
+
 def test_a_prefix_that_changes_no_name_is_told(deployed: Hub) -> None:
     assert run_task("init", "--prefix", "quay.io/ours", cwd=deployed.path).code == 0
     assert "      name: quay.io/ours/" in deployed.read("invoke.yaml")

@@ -465,3 +465,14 @@ def test_values_that_z2jhs_own_chart_refuses_are_told_with_their_line(alone: Hub
     assert [(one["code"], one["path"], one["line"]) for one in told if one["code"] == "values-invalid"] == [
         ("values-invalid", "config.yaml", 3)
     ]
+
+
+@pytest.mark.helm
+@pytest.mark.usefixtures("helm")
+def test_what_z2jhs_own_chart_refuses_is_told_at_a_file_of_the_repository(alone: Hub) -> None:
+    given = "{name: x y, values: [config.yaml]}, {name: text, values: [text.yaml]}"
+    alone.write("invoke.yaml", f"hub: {{deployments: [{given}]}}\n")
+    alone.write("text.yaml", "text\n")
+    alone.commit("Name the deployments")
+    found = run_task("preview", "--to", "3.3.8", "--json", cwd=alone.path).json["deployments"]
+    assert [problem["path"] for one in found for problem in one["problems"]] == ["invoke.yaml", "text.yaml"]
