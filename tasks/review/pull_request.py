@@ -55,7 +55,7 @@ class PullRequest(NamedTuple):
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    how: str = "open it yourself, its remote is not a known forge"
+    how: str = "open it yourself, the remote is not on a known forge"
 
     def report(self) -> dict[str, Any]:
         """Return its part of the JSON report."""

@@ -40,9 +40,8 @@ class Conduct:
     def fits(self, fault: Fault, host: str) -> bool:
         """Whether ``fault`` is what must come of it where it is a registry."""
         as_meant = fnmatchcase(fault.what, escape(str(self.registry)).replace("...", "*"))
-        return (
-            type(fault) is self.kind and as_meant and (fault.where, fault.hint) == (host, self.hint.format(host=host))
-        )
+        is_kind = isinstance(fault, self.kind) and isinstance(fault, Denied) == issubclass(self.kind, Denied)
+        return is_kind and as_meant and (fault.where, fault.hint) == (host, self.hint.format(host=host))
 
 
 def says(status: str, code: str, message: str, **headers: str) -> bytes:

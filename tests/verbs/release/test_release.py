@@ -108,8 +108,8 @@ def test_a_plan_and_a_run_fit_on_a_screen(scene: Scene) -> None:
         "  security    3.3.8 fixes CVE-2024-41942 in JupyterHub",
         "",
         (
-            f"  auth   - {scene.registry}: not Google's, and Docker has no login for it "
-            f"(where it wants one: docker login {scene.registry})"
+            f"  auth   - {scene.registry}: not a Google registry; Docker has no login for it "
+            f"(if it needs one: docker login {scene.registry})"
         ),
         "  bump   * edit images/hub/Dockerfile, hub/requirements.yaml",
         f"  commit * create {BRANCH} from main",
