@@ -12,7 +12,8 @@ from tests.support.world import images_in
 from .corpus import IN_FILES, IN_THE_WORLD, Planted, image_changed_and_not_rebuilt, values_without_an_image
 from .places import DOCKERFILE, VALUES, check, consistent, image_name, pinned_tag
 
-# Planted in test_consistent.py, test_misspelt.py, test_pins.py, bump/test_pins.py, preview/test_preview.py and build/test_signing.py.
+# Planted in test_consistent.py, test_misspelt.py, test_pins.py, bump/test_pins.py, preview/test_preview.py and
+# build/test_signing.py.
 ELSEWHERE = {
     "base-images-differ",
     "context-missing",
