@@ -138,7 +138,7 @@ def foreign_changes(hub: Hub) -> tuple[str, ...]:
             ours = Edited(ours, {pin.file: hub.require(pin.file)})
         elif not set(changed).isdisjoint(pin.files) and None not in map(hub.committed.read, pin.files):
             ours = Edited(ours, pin.moved(ours, pin.read(hub.files).text))
-    for place in (place for image in hub.images for place in hub.values_places(image)):
+    for place in hub.places:
         data = ours.read(place.file)
         named = image_at(hub.require(place.file), place.path, place.file) if place.file in changed else None
         if data is not None and named and named.name is not None and (named.tag or named.digest):

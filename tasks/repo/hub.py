@@ -82,12 +82,11 @@ def without_effect(hub: Hub) -> Iterator[tuple[str, str, str]]:
         near = nearest(key.rpartition(".")[2], CHARTPRESS_KEYS)
         hint = f"did you mean {near}?" if near else "remove it"
         yield hub.config_file, f"{key} is not a chartpress key, and is ignored", hint
-    places = [place for image in hub.images for place in hub.values_places(image)]
     matching, correct = hub.listing.matching, f"correct it in {FILE}, or remove the entry"
     for pattern in (pattern for pattern in matching if is_glob(pattern) and not matching[pattern]):
         yield FILE, f"no committed file matches {pattern}", correct
     for target in (one for one in hub.settings.values if is_glob(one.file) and matching[one.file]):
-        if not any(place.path == target.path and place.file in matching[target.file] for place in places):
+        if not any(place.path == target.path and place.file in matching[target.file] for place in hub.places):
             yield FILE, f"no file of {target.file} names a hub image at {target.path}", correct
     for where, name in misspelt_marks(hub.files, hub.listing.telling, hub.requirement.name):
         what = f"the marker names {name}, so the version there does not move"
@@ -251,15 +250,10 @@ class Hub:
     @property
     def base_pins(self) -> tuple[BasePin, ...]:
         """The places of the images' base images, in their order."""
+        config, chart = self.config_file, self.chart.name
         return tuple(
-            BasePin(
-                image.dockerfile,
-                "",
-                self.config_file if image.base.arguments else None,
-                self.chart.name,
-                image.spec.key,
-            )
-            for image in self.images
+            BasePin(one.dockerfile, "", config if one.base.arguments else None, chart, one.spec.key)
+            for one in self.images
         )
 
     @cached_property
@@ -318,6 +312,11 @@ class Hub:
     def values_places(self, image: HubImage) -> tuple[ValuesPlace, ...]:
         """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``."""
         return self._values.places_of(image.spec)
+
+    @property
+    def places(self) -> tuple[ValuesPlace, ...]:
+        """Every place that one of ``images`` is written to."""
+        return tuple(place for image in self.images for place in self.values_places(image))
 
     def pinned(self, image: HubImage) -> dict[ValuesPlace, PinnedImage]:
         """Return what the values have at each place of ``image``; raises Unusable where that cannot be read."""

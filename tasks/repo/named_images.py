@@ -63,12 +63,13 @@ def named_images(hub: Hub, chart_values: Data = None) -> Iterator[NamedImage]:
     Deployments' values are merged as by Helm; ``chart_values``, those of the pinned chart, are for the half of an image
     that the repository leaves to it.
     """
-    own, placed = hub.values_file, [place.file for image in hub.images for place in hub.values_places(image)]
+    own = hub.values_file
     if own is not None:
         prefixes = [one.key for one in hub.requirements]
         chains = [(own, *one.values) for one in deployments(hub)]
         listed = {path for chain in chains for path in chain}
-        for chain in (*chains, *((own, path) for path in dict.fromkeys(placed) if path not in listed)):
+        others = dict.fromkeys(place.file for place in hub.places if place.file not in listed)
+        for chain in (*chains, *((own, path) for path in others)):
             sections: dict[tuple[str, ...], list[_Tree]] = {}
             for path, values in (found for file in chain for found in _sections(_tree_in(hub, file), prefixes)):
                 sections.setdefault(path, []).append(values)
@@ -88,7 +89,7 @@ def lines_of(hub: Hub, image: HubImage) -> list[str]:
 def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
     """Return where values name hub images besides the places that a build writes, by the images' keys."""
     named = dict.fromkeys(named_images(hub))
-    own = {(place.file, place.path) for image in hub.images for place in hub.values_places(image)}
+    own = {(place.file, place.path) for place in hub.places}
     # What a line of ours stands for by an alias moves with it.
     moved = {one.where for one in named if (behind_links(hub.git.folder, one.file), one.path) in own}
     found: dict[str, list[NamedImage]] = {}
