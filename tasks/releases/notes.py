@@ -165,10 +165,7 @@ def upgrade_links(before: str, after: str) -> tuple[str, ...]:
     if old is None or new is None or old.major >= new.major:
         return ()
     crossed = [major for major in _GUIDED if old.major <= major < new.major]
-    return (
-        f"{_GUIDES}/index.html",
-        *(f"{_GUIDES}/upgrade-{major}-to-{major + 1}.html" for major in crossed),
-    )
+    return (f"{_GUIDES}/index.html", *(f"{_GUIDES}/upgrade-{major}-to-{major + 1}.html" for major in crossed))
 
 
 def _point(release: Release) -> str | None:

@@ -9,8 +9,7 @@ The repository's layout tells them. hubploy's (https://github.com/berkeley-dsep-
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..core.faults import Unusable, nearest
@@ -82,27 +81,19 @@ def chart_of(hub: Hub) -> str:
     return hub.requirement.name if hub.chart_folder is None else hub.chart_folder
 
 
-def hubploy_files(hub: Hub) -> tuple[str, ...]:
-    """Return the paths of hubploy's own files, one for each folder of deployments."""
-    return tuple(path for path in hub.listing.files if path.rpartition("/")[2] == HUBPLOY_FILE)
-
-
 def of_hubploy(hub: Hub) -> tuple[Deployment, ...]:
     """Return the deployments that hubploy would install, of the hub's chart or another."""
     # The name of a template's folder holds cookiecutter's braces.
-    folders = {path.rpartition("/")[0] for path in hubploy_files(hub) if "{" not in path}
+    folders = {path.rpartition("/")[0] for path in hub.listing.named(HUBPLOY_FILE) if "{" not in path}
     files = map(_CONFIG.fullmatch, sorted(hub.listing.files))
-    fitting = [found for found in files if found and found["folder"] in folders]
-    return tuple(
-        one
-        for _, group in groupby(fitting, key=lambda found: found["folder"])
-        for one in _in_folder(hub.chart_folder or "", [*group])
-    )
+    found: dict[str, dict[tuple[str, str], str]] = {}
+    for file in (one for one in files if one and one["folder"] in folders):
+        found.setdefault(file["folder"], {})[file["kind"], file["name"]] = file[0]
+    return tuple(one for folder, inside in found.items() for one in _in_folder(hub.chart_folder or "", folder, inside))
 
 
-def _in_folder(chart: str, found: Sequence[re.Match[str]]) -> Iterator[Deployment]:
-    files = {(one["kind"], one["name"]): one[0] for one in found}
-    group = last_part(found[0]["folder"])
+def _in_folder(chart: str, folder: str, files: Mapping[tuple[str, str], str]) -> Iterator[Deployment]:
+    group = last_part(folder)
     environments = sorted(name for kind, name in files if kind == "config" and name != _COMMON)
     for environment in environments or [_COMMON]:
         # hubploy gives helm what all environments share first.
@@ -112,11 +103,10 @@ def _in_folder(chart: str, found: Sequence[re.Match[str]]) -> Iterator[Deploymen
 
 
 def _of_clusters(hub: Hub) -> Iterator[Deployment]:
-    for path in hub.listing.files:
-        folder, _, name = path.rpartition("/")
-        data = hub.files.read(path) if name == _CLUSTER_FILE else None
-        if data and b"helm_chart" in data:
-            yield from _in_cluster(hub, folder, data)
+    for path in hub.listing.named(_CLUSTER_FILE):
+        data = hub.files.read(path) or b""
+        if b"helm_chart" in data:
+            yield from _in_cluster(hub, path.rpartition("/")[0], data)
 
 
 def _in_cluster(hub: Hub, folder: str, data: bytes) -> Iterator[Deployment]:

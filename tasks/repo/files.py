@@ -189,6 +189,10 @@ class Listing(NamedTuple):
                 answer_of(telling),
             )
 
+    def named(self, *names: str) -> tuple[str, ...]:
+        """Return the files that have one of ``names``, in any folder."""
+        return tuple(path for path in self.files if path.rpartition("/")[2] in names)
+
 
 def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence[Fact] = ()) -> Action:
     """Return the action that makes ``edits`` below ``top``, all or none; it relies on the bytes of these files."""

@@ -253,15 +253,10 @@ class Hub:
     @property
     def base_pins(self) -> tuple[BasePin, ...]:
         """The places of the images' base images, in their order."""
+        config, chart = self.config_file, self.chart.name
         return tuple(
-            BasePin(
-                image.dockerfile,
-                "",
-                self.config_file if image.base.arguments else None,
-                self.chart.name,
-                image.spec.key,
-            )
-            for image in self.images
+            BasePin(one.dockerfile, "", config if one.base.arguments else None, chart, one.spec.key)
+            for one in self.images
         )
 
     @cached_property
@@ -321,14 +316,14 @@ class Hub:
         """Return the paths whose last commit names ``image``, relative to the repository's top."""
         return [join(self.root, path) for path in image.spec.paths]
 
-    @property
-    def places(self) -> list[ValuesPlace]:
-        """Every place that an image is written to."""
-        return [place for image in self.images for place in self.values_places(image)]
-
     def values_places(self, image: HubImage) -> tuple[ValuesPlace, ...]:
         """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``."""
         return self._values.places_of(image.spec)
+
+    @property
+    def places(self) -> tuple[ValuesPlace, ...]:
+        """Every place that one of ``images`` is written to."""
+        return tuple(place for image in self.images for place in self.values_places(image))
 
     def pinned(self, image: HubImage) -> dict[ValuesPlace, PinnedImage]:
         """Return what the values have at each place of ``image``; raises Unusable where that cannot be read."""

@@ -8,6 +8,7 @@ z2jh. Without such a chart, the repository holds only the image, which the setti
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import product
 from posixpath import relpath
 from typing import NamedTuple
 
@@ -336,8 +337,8 @@ def _wrong_chart(search: Search, wanted: str, named: Sequence[str], depending: S
 
 
 def _brought(search: Search, folders: Iterable[str]) -> Unusable | None:
-    pairs = ((folder, name) for folder in folders for name in _BRINGING if search.mentions(folder, name))
-    for folder, name, brought in ((folder, name, search.requirement_in(folder, name)) for folder, name in pairs):
+    for folder, name in product(folders, _BRINGING):
+        brought = search.requirement_in(folder, name) if search.mentions(folder, name) else None
         if brought is not None:
             wanted = search.settings.dependency
             return Unusable(

@@ -16,7 +16,7 @@ from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import FILE, ValuesTarget
 from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
-from .deployments import deployments, has_deployments, hubploy_files
+from .deployments import HUBPLOY_FILE, deployments, has_deployments
 from .files import behind_links, files_with
 from .hub import Hub, HubImage
 from .secrets import is_encrypted
@@ -63,12 +63,13 @@ def named_images(hub: Hub, chart_values: Data = None) -> Iterator[NamedImage]:
     Deployments' values are merged as by Helm; ``chart_values``, those of the pinned chart, are for the half of an image
     that the repository leaves to it.
     """
-    own, placed = hub.values_file, [place.file for place in hub.places]
+    own = hub.values_file
     if own is not None:
         prefixes = [one.key for one in hub.requirements]
         chains = [(own, *one.values) for one in deployments(hub)]
         listed = {path for chain in chains for path in chain}
-        for chain in (*chains, *((own, path) for path in dict.fromkeys(placed) if path not in listed)):
+        others = dict.fromkeys(place.file for place in hub.places if place.file not in listed)
+        for chain in (*chains, *((own, path) for path in others)):
             sections: dict[tuple[str, ...], list[_Tree]] = {}
             for path, values in (found for file in chain for found in _sections(_tree_in(hub, file), prefixes)):
                 sections.setdefault(path, []).append(values)
@@ -109,7 +110,7 @@ def faulty_files(hub: Hub) -> Iterator[Unusable]:
     """Yield the faults of the deployments' files and of those that patterns of ``hub.values`` stand for."""
     values = (path for one in (deployments(hub) if has_deployments(hub) else ()) for path in one.values)
     matching = (path for one in hub.settings.values for path in hub.listing.matching.get(one.file, ()))
-    for path in dict.fromkeys((*hubploy_files(hub), *values, *matching)):
+    for path in dict.fromkeys((*hub.listing.named(HUBPLOY_FILE), *values, *matching)):
         try:
             _read(hub, path)
         except Unusable as fault:  # noqa: PERF203 - the other files are read all the same

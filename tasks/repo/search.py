@@ -52,14 +52,12 @@ class Search:
             return ("" if root == "." else root,)
         if self.files.read(CHARTPRESS_FILE) is not None:
             return ("",)
-        listed = (path.rpartition("/") for path in self.listing.files)
-        return tuple(folder for folder, _, name in listed if name == CHARTPRESS_FILE)
+        return tuple(path.rpartition("/")[0] for path in self.listing.named(CHARTPRESS_FILE))
 
     @cached_property
     def folders(self) -> tuple[str, ...]:
         """The folders of charts."""
-        listed = (path.rpartition("/") for path in self.listing.files)
-        return tuple(dict.fromkeys(folder or "." for folder, _, name in listed if name in CHART_FILES))
+        return tuple(dict.fromkeys(map(folder_of, self.listing.named(*CHART_FILES))))
 
     @cached_property
     def own_folders(self) -> tuple[str, ...]:
