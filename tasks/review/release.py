@@ -16,7 +16,7 @@ from ..image.planning import plan_build, require_committed
 from ..image.sign_in import plan_auth
 from ..image.tag import names_commit
 from ..repo.hub import Hub
-from ..repo.remotes import Review, find_review, review_known
+from ..repo.remotes import NotKnownHere, Review, find_review, review_known
 from ..tools.docker import inspect_all
 from ..tools.process import Pool, answer_of
 from .branches import start_known
@@ -63,18 +63,19 @@ class Outlook(NamedTuple):
 
         ``hub`` is the repository, with the index that is known of its releases. No registry and no engine is asked.
         """
-        if self.review is None:
+        if self.fault and not isinstance(self.fault, NotKnownHere):
             return self.fault
         try:
             _, moved = plan_bump(hub, bump)
-            plan_commit(moved, CommitOptions(), self.review)
+            if self.review:
+                plan_commit(moved, CommitOptions(), self.review)
             require_committed(moved, ())
             _ = hub.registries
         except Unreachable:
-            return None
+            return self.fault
         except Fault as fault:
             return fault
-        return None
+        return self.fault
 
 
 def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> Plan:
