@@ -305,9 +305,9 @@ def _settings_lines(hub: Hub, prefix: str | None) -> Iterator[str]:
     pins = dict.fromkeys(one.pin for one in staying_installations(hub) if one.pin)
     if pins and not settings.pins:
         yield from ("pins:", *(f"  - {pin}" for pin in pins))
-    deployed = {one.release: one.deployment for one in installations(hub) if one.values}
+    deployed = dict.fromkeys(one.deployment for one in installations(hub) if one.values)
     if deployed and not settings.deployments:
-        yield from ("deployments:", *(f"  - {one}" for one in deployed.values()))
+        yield from ("deployments:", *(f"  - {one}" for one in deployed))
 
 
 def _settings_part(files: Files, added: Sequence[str]) -> Part:

@@ -7,12 +7,13 @@ the entries of ``extraImages`` with ``name`` and ``tag``; and ``NAME:TAG`` of Ku
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import takewhile
 from typing import Any, NamedTuple, TypeAlias
 
-from ..core.faults import Unusable
+from ..core.faults import DOOR, Unusable
 from ..core.names import Reference
 from ..core.settings import FILE, ValuesTarget
 from ..core.yaml_tree import MERGE, Data, Text, Unreadable, load
@@ -25,9 +26,12 @@ from .values import NAME_KEYS, TAG_KEY, values_setting
 _IMAGE, _EXTRA = "image", "extraImages"
 _SPAWNER = frozenset({"kubespawner_override", "KubeSpawner"})
 _CONTAINERS = frozenset({"initContainers", "extraContainers", "init_containers", "extra_containers"})
+_ANYTHING = re.compile(b"")
 # What a program is to fill in.
 _TEMPLATES = ("{", "$(")
 _DEEPEST, _MOST_SHARED, _MOST_MERGED = 24, 4, 16
+# Reading as much YAML takes some seconds.
+_MOST_READ = 1024 * 1024
 
 # Mappings, lists, and leaves that are ``_Leaf``, or text in the chart's own values.
 _Tree: TypeAlias = Any
@@ -57,11 +61,11 @@ class NotYaml(Unusable):
     """The file is not YAML, for Helm either."""
 
 
-def named_images(hub: Hub, chart_values: Data = None) -> Iterator[NamedImage]:
+def named_images(hub: Hub, chart_values: Data = None, telling: re.Pattern[bytes] = _ANYTHING) -> Iterator[NamedImage]:
     """Yield the images that the deployments' values name, and the hub images that other YAML files name.
 
     Deployments' values are merged as by Helm; ``chart_values``, those of the pinned chart, are for the half of an image
-    that the repository leaves to it.
+    that the repository leaves to it. Only files that hold something ``telling`` are read.
     """
     own = hub.values_file
     if own is not None:
@@ -71,7 +75,9 @@ def named_images(hub: Hub, chart_values: Data = None) -> Iterator[NamedImage]:
         others = dict.fromkeys(place.file for place in hub.places if place.file not in listed)
         for chain in (*chains, *((own, path) for path in others)):
             sections: dict[tuple[str, ...], list[_Tree]] = {}
-            for path, values in (found for file in chain for found in _sections(_tree_in(hub, file), prefixes)):
+            for path, values in (
+                found for file in chain for found in _sections(_tree_in(hub, file, telling), prefixes)
+            ):
                 sections.setdefault(path, []).append(values)
             for path, some in sections.items():
                 yield from _images(_merged([chart_values or {}, *some], {}), path, set())
@@ -88,7 +94,9 @@ def lines_of(hub: Hub, image: HubImage) -> list[str]:
 
 def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
     """Return where values name hub images besides the places that a build writes, by the images' keys."""
-    named = dict.fromkeys(named_images(hub))
+    # Of many deployments most name no hub image, and take long to read.
+    words = [re.escape(image.spec.named.encode()) for image in hub.images if image.spec.named]
+    named = dict.fromkeys(named_images(hub, telling=re.compile(b"|".join((rb"\btag\b", *words)))))
     own = {(place.file, place.path) for place in hub.places}
     # What a line of ours stands for by an alias moves with it.
     moved = {one.where for one in named if (behind_links(hub.git.folder, one.file), one.path) in own}
@@ -110,7 +118,11 @@ def faulty_files(hub: Hub) -> Iterator[Unusable]:
     """Yield the faults of the deployments' files and of those that patterns of ``hub.values`` stand for."""
     values = (path for one in (deployments(hub) if has_deployments(hub) else ()) for path in one.values)
     matching = (path for one in hub.settings.values for path in hub.listing.matching.get(one.file, ()))
-    for path in dict.fromkeys((*hub.listing.named(HUBPLOY_FILE), *values, *matching)):
+    paths = dict.fromkeys((*hub.listing.named(HUBPLOY_FILE), *values, *matching))
+    if sum(len(hub.files.read(path) or b"") for path in paths) > _MOST_READ:
+        yield Unusable("there is more than 1 MiB to read", where="the deployments' values", hint=f"{DOOR} preview")
+        return
+    for path in paths:
         try:
             _read(hub, path)
         except Unusable as fault:  # noqa: PERF203 - the other files are read all the same
@@ -133,8 +145,10 @@ def _sections(tree: _Tree, prefixes: Sequence[str]) -> Iterator[tuple[tuple[str,
             yield from (((key, prefix), inner[prefix]) for prefix in prefixes if prefix in inner)
 
 
-def _tree_in(hub: Hub, path: str) -> _Tree:
-    """Return what a values file holds; nothing where it is missing, encrypted or faulty."""
+def _tree_in(hub: Hub, path: str, telling: re.Pattern[bytes] = _ANYTHING) -> _Tree:
+    """Return what a values file holds; nothing where it is missing, encrypted or faulty, or not ``telling``."""
+    if not telling.search(hub.files.read(path) or b""):
+        return {}
     with contextlib.suppress(Unusable):
         tree = _read(hub, path)
         return tree if isinstance(tree, dict) else {}

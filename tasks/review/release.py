@@ -16,7 +16,7 @@ from ..image.sign_in import plan_auth
 from ..image.tag import names_commit
 from ..releases.index import Index
 from ..repo.hub import Hub
-from ..repo.remotes import Review
+from ..repo.remotes import NotKnownHere, Review
 from ..tools.docker import inspect_all
 from ..tools.process import Pool, answer_of
 from .branches import Outlook
@@ -33,18 +33,19 @@ def foreseen_refusal(begin: Outlook, index: Index | None, bump: BumpOptions) -> 
 
     ``index`` is what is known of the Helm repository. No registry and no engine is asked.
     """
-    if begin.review is None or index is None:
+    if index is None or (begin.fault and not isinstance(begin.fault, NotKnownHere)):
         return begin.fault
     try:
         _, moved = plan_bump(begin.hub.with_index(index), bump)
-        plan_commit(moved, CommitOptions(), begin.review)
+        if begin.review:
+            plan_commit(moved, CommitOptions(), begin.review)
         require_committed(moved, ())
         _ = moved.registries
     except Unreachable:
-        return None
+        return begin.fault
     except Fault as fault:
         return fault
-    return None
+    return begin.fault
 
 
 def plan_release(hub: Hub, options: ReleaseOptions, review: Review) -> Plan:

@@ -325,6 +325,7 @@ def test_init_finds_the_values_and_the_command_that_deploy_the_image(deployed: H
 def test_a_name_that_a_variable_holds_is_no_deployments(deployed: Hub) -> None:
     deployed.edit("Makefile", "hub jupyterhub/", '"$(NAME)" jupyterhub/')
     deployed.edit("Makefile", "--namespace jhub", "--namespace $(NAMESPACE)")
+    deployed.write("deploy.sh", "helm upgrade $HUB jupyterhub/jupyterhub --version 3.2.1 -f config.yaml\n")
     assert run_task("init", cwd=deployed.path).code == 0
     assert deployed.read("invoke.yaml").endswith("  deployments:\n    - {name: hub, values: [config.yaml]}\n")
 

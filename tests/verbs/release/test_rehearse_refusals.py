@@ -16,11 +16,23 @@ def test_changes_that_are_not_committed_are_rehearsed_and_pointed_out(scene: Sce
     )
     assert (refused.code, dry.code, real.code) == (1, 0, 0), real
     what = "the file has uncommitted changes besides the release's (images/hub/Dockerfile)"
-    assert refused.err.startswith(f"error: {what}\nhint: commit them, a hook's too")
-    told = f"NOT YET: invoke release would be refused: {what}; commit them, a hook's too"
+    assert refused.err.startswith(f"error: {what}\nhint: commit them, ")
+    told = f"NOT YET: invoke release would be refused: {what}; commit them, "
     assert dry.err.startswith(told)
     assert told in real.err
     assert told in real.out
+
+
+def test_what_is_not_committed_is_pointed_out_where_the_clone_does_not_tell_the_base_branch(scene: Scene) -> None:
+    git = scene.hub.git
+    for name in ("staging", "prod"):
+        git("update-ref", f"refs/remotes/origin/{name}", "HEAD")
+    git("remote", "set-head", "origin", "--delete")
+    git("update-ref", "-d", "refs/remotes/origin/main")
+    assert "NOT YET" not in run_task("--dry", "rehearse", cwd=scene.hub.path).err
+    scene.hub.write("images/hub/extra.txt", "x\n")
+    told = run_task("--dry", "rehearse", cwd=scene.hub.path)
+    assert told.err.startswith("NOT YET: invoke release would be refused: the image hub has files that are not "), told
 
 
 def test_a_settings_fault_is_refused_as_the_release_refuses_it(scene: Scene) -> None:
