@@ -23,9 +23,13 @@ from .values import quoted
 
 # What Helm takes as the name of a release or a namespace: no variable of a shell, of make or of a workflow.
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-_HELM = re.compile(r"\bhelm\b.*\s(?:upgrade|install)\s")
+# helm where a shell, make or a workflow takes a command, with options and their values before its own.
+_HELM = re.compile(
+    r"(?:^|[;&|(]|\b(?:run:|exec|sudo|time|then|do|else))[\s@+-]*(?:\w+=\S*\s+)*"
+    r"helm\s+(?:-\S+\s+(?:[^-\s]\S*\s+)?)*(?:upgrade|install)\s"
+)
 # Where commands are only told of.
-PROSE = (":(exclude,glob)**/*.md", ":(exclude,glob)**/*.rst", ":(exclude,glob)**/*.txt", f":(exclude){FILE}")
+PROSE = (*(f":(exclude,glob)**/*.{kind}" for kind in ("md", "adoc", "rst", "txt")), f":(exclude){FILE}")
 
 
 class Installation(NamedTuple):

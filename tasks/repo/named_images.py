@@ -95,8 +95,10 @@ def lines_of(hub: Hub, image: HubImage) -> list[str]:
 def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
     """Return where values name hub images besides the places that a build writes, by the images' keys."""
     # Of many deployments most name no hub image, and take long to read.
-    words = [re.escape(image.spec.named.encode()) for image in hub.images if image.spec.named]
-    named = dict.fromkeys(named_images(hub, telling=re.compile(b"|".join((rb"\btag\b", *words)))))
+    paths = [Reference(image.spec.named).path for image in hub.images if image.spec.named]
+    words = [re.escape(path.removeprefix("library/").encode()) for path in paths]
+    telling = re.compile(b"|".join((rb"\btag\b", *words)))
+    named = dict.fromkeys(named_images(hub, telling=telling))
     own = {(place.file, place.path) for place in hub.places}
     # What a line of ours stands for by an alias moves with it.
     moved = {one.where for one in named if (behind_links(hub.git.folder, one.file), one.path) in own}

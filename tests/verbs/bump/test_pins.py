@@ -462,6 +462,9 @@ def test_a_helm_command_that_no_setting_names_is_told_and_never_called_moved(
         ("V=3.2.1 # hubpress: jupyterhub\nhelm upgrade hub jupyterhub/jupyterhub --version $V\n", []),
         ("# helm upgrade hub jupyterhub/jupyterhub --version 3.2.1\n", []),
         ("helm upgrade jupyterhub ./charts/jupyterhub --version 3.2.1\n", []),
+        ('echo "helm upgrade hub jupyterhub/jupyterhub --version 3.2.1 was run"\n', []),
+        ("helm diff upgrade hub jupyterhub/jupyterhub --version 3.2.1\n", []),
+        ("HELM_DEBUG=1 helm --kube-context x upgrade hub jupyterhub/jupyterhub\n", ["the newest release, and stays"]),
         (CERTIFICATES, []),
     ],
 )
