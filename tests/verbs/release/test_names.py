@@ -169,7 +169,7 @@ def test_a_folder_that_is_a_pattern_commits_its_own_files_alone(hub: Hub, record
         ("build --image=--evil", 2, "'--evil' is not a hub image"),
         ("build --engine=--evil", 2, "unknown engine --evil"),
         ("build --force --builder=--evil", 3, "the builder does not answer"),
-        ("build --force --platform=--evil/x", 1, "the base image is not available for --evil/x"),
+        ("build --force --platform=--evil/x", 2, "'--evil/x' is not a platform"),
     ],
 )
 @pytest.mark.engine
