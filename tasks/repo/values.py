@@ -139,6 +139,10 @@ class ValuesPlaces:
 
     def _is_named_in(self, file: str, target: ValuesTarget, image: ImageSpec) -> bool:
         """Whether a file of the setting ``values`` names this image, or, if it is no pattern's, none of the chart's."""
+        written = Reference(image.name).path.removeprefix("library/")
+        # Most files of a pattern name other images, and take long to read.
+        if is_glob(target.file) and written.encode() not in (self.files.read(file) or b""):
+            return False
         named = named_at(self.files, file, target.path)
         if named and named.same_repository(Reference(image.name)):
             return True
