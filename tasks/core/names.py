@@ -70,6 +70,11 @@ class Reference(NamedTuple):
         return f"library/{path}" if self.host == DOCKER_HUB and "/" not in path else path
 
     @property
+    def written_path(self) -> str:
+        """What every spelling of the repository's name holds: Docker Hub's ``library/`` may be left out."""
+        return self.path.removeprefix("library/")
+
+    @property
     def on_loopback(self) -> bool:
         """Whether the registry is on this machine (127.0.0.0/8, ::1, localhost)."""
         host = self.host if self.host.endswith("]") else self.host.rpartition(":")[0] or self.host

@@ -95,8 +95,8 @@ def lines_of(hub: Hub, image: HubImage) -> list[str]:
 def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
     """Return where values name hub images besides the places that a build writes, by the images' keys."""
     # Of many deployments most name no hub image, and take long to read.
-    paths = [Reference(image.spec.named).path for image in hub.images if image.spec.named]
-    words = [re.escape(path.removeprefix("library/").encode()) for path in paths]
+    names = [Reference(image.spec.named) for image in hub.images if image.spec.named]
+    words = [re.escape(name.written_path.encode()) for name in names]
     telling = re.compile(b"|".join((rb"\btag\b", *words)))
     named = dict.fromkeys(named_images(hub, telling=telling))
     own = {(place.file, place.path) for place in hub.places}
@@ -133,7 +133,7 @@ def faulty_files(hub: Hub) -> Iterator[Unusable]:
 
 def _naming_files(hub: Hub, images: Sequence[Reference]) -> Iterator[str]:
     """Yield the committed YAML files that name one of ``images``, but for those of tools, and what names the images."""
-    words = [image.path.removeprefix("library/") for image in images]
+    words = [image.written_path for image in images]
     found = files_with(hub.git, "--fixed-strings", words, ":(glob)**/*.yaml", ":(glob)**/*.yml")
     yield from (path for path in found if path not in (hub.config_file, FILE) and "/." not in f"/{path}")
 

@@ -117,14 +117,19 @@ class ValuesPlaces:
 
     def places_of(self, image: ImageSpec) -> tuple[ValuesPlace, ...]:
         """Return every place that ``image`` is written to; a shared one belongs to the image that it names now."""
-        places = self._claimed(image)
+        places = self._claims[image.key]
         return tuple(one for one in places if self._owners.get((one.file, one.path), image.key) == image.key)
 
     @cached_property
     def spare(self) -> dict[str, ValuesPlace]:
         """The images that share each of their places with another one, which is named there; each with such a place."""
-        first = (self._claimed(image)[:1] for image in self.images if not self.places_of(image))
+        first = (self._claims[image.key][:1] for image in self.images if not self.places_of(image))
         return {one.image: one._replace(image=self._owners[one.file, one.path]) for places in first for one in places}
+
+    @cached_property
+    def _claims(self) -> dict[str, tuple[ValuesPlace, ...]]:
+        """Every place of each image, by its key, shared ones too: what a pattern stands for takes long to read."""
+        return {image.key: self._claimed(image) for image in self.images}
 
     def _claimed(self, image: ImageSpec) -> tuple[ValuesPlace, ...]:
         own = ((self.file, path) for path in image.values_paths) if self.file else ()
@@ -139,12 +144,12 @@ class ValuesPlaces:
 
     def _is_named_in(self, file: str, target: ValuesTarget, image: ImageSpec) -> bool:
         """Whether a file of the setting ``values`` names this image, or, if it is no pattern's, none of the chart's."""
-        written = Reference(image.name).path.removeprefix("library/")
+        wanted = Reference(image.name)
         # Most files of a pattern name other images, and take long to read.
-        if is_glob(target.file) and written.encode() not in (self.files.read(file) or b""):
+        if is_glob(target.file) and wanted.written_path.encode() not in (self.files.read(file) or b""):
             return False
         named = named_at(self.files, file, target.path)
-        if named and named.same_repository(Reference(image.name)):
+        if named and named.same_repository(wanted):
             return True
         if is_glob(target.file):
             return False
@@ -156,7 +161,7 @@ class ValuesPlaces:
         """The keys of the images that the values name, by file and path, where several images share a place."""
         claims: dict[tuple[str, str], list[ImageSpec]] = {}
         for image in self.images:
-            for place in self._claimed(image):
+            for place in self._claims[image.key]:
                 claims.setdefault((place.file, place.path), []).append(image)
         owners: dict[tuple[str, str], str] = {}
         for at, images in claims.items():
