@@ -328,8 +328,8 @@ def kubernetes_version(text: str) -> str:
 
 
 def require_platform(text: str | None) -> None:
-    """Check the platform that the command line gives, if it does."""
-    if text is not None and _platform(text) is None:
+    """Check the platform that the command line gives, or several between commas, if it does."""
+    if text is not None and None in map(_platform, text.split(",")):
         raise Unusable(f"{text!r} is not a platform", where="--platform", hint="--platform linux/amd64")
 
 
