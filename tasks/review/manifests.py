@@ -19,10 +19,10 @@ from ruamel.yaml.error import YAMLError
 from ..core.faults import Unusable
 from ..core.visible import MASK, names_secret, one_line
 
-_BETWEEN = re.compile(r"^---[^\n]*$", re.MULTILINE)
+_BETWEEN = re.compile(r"\n---[^\n]*")
 _MARKS = frozenset({"labels", "annotations", "matchLabels"})
 # Most of a rendering is equal in all deployments but for these: taken out first, so that it is read once.
-_CHECKSUM = re.compile(r"^ *(?:['\"]?checksum[/_][\w.-]+['\"]?: |# \"[0-9a-f]{64}\" ).*\n", re.MULTILINE)
+_CHECKSUM = re.compile(r"\n *(?:['\"]?checksum[/_][\w.-]+['\"]?: |# \"[0-9a-f]{64}\" ).*")
 # https://helm.sh/docs/chart_best_practices/labels/, and the older name of the first.
 _VERSION_LABELS = r"helm\.sh/chart|app\.kubernetes\.io/version|chart"
 # A Secret's data, of which the values alone are large.
@@ -101,10 +101,16 @@ def looks_secret(name: str) -> bool:
 
 
 def _documents(rendered: str, version: str) -> dict[str, None]:
+    texts = (_without_noise(text, version) for text in _BETWEEN.split(f"\n{rendered}"))
+    return {text: None for text in texts if text}
+
+
+@lru_cache(maxsize=1024)
+def _without_noise(text: str, version: str) -> str:
     versions = "|".join(map(re.escape, (version, version.replace("+", "_"))))
-    labels = re.compile(rf"^ *(?:{_VERSION_LABELS}): [\"']?[\w.-]*(?:{versions})[\"']?\n", re.MULTILINE)
-    texts = (text.strip() for text in _BETWEEN.split(labels.sub("", _CHECKSUM.sub("", rendered))))
-    return {_ENCODED.sub(f'"{MASK}"', text) if f"kind: {_SECRET}" in text else text: None for text in texts if text}
+    labels = re.compile(rf"\n *(?:{_VERSION_LABELS}): [\"']?[\w.-]*(?:{versions})[\"']?(?=\n)")
+    found = labels.sub("", _CHECKSUM.sub("", text)).strip()
+    return _ENCODED.sub(f'"{MASK}"', found) if f"kind: {_SECRET}" in found else found
 
 
 @lru_cache(maxsize=1024)
@@ -176,7 +182,7 @@ def _is_noise(path: tuple[str, ...], text: str, version: str) -> bool:
 def _changes(before: Leaves, after: Leaves) -> tuple[Change, ...]:
     paths = dict.fromkeys((*before, *after))
     pairs = ((path, before.get(path), after.get(path)) for path in paths)
-    return tuple(Change(path, old, new) for path, old, new in pairs if _lines(old) != _lines(new))
+    return tuple(Change(path, old, new) for path, old, new in pairs if old != new and _lines(old) != _lines(new))
 
 
 def _lines(text: str | None) -> list[str] | None:
