@@ -5,7 +5,6 @@ from __future__ import annotations
 from invoke.context import Context
 from invoke.tasks import task
 
-from .core import github_actions
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .run import open_run
 
@@ -36,4 +35,4 @@ def check(c: Context, offline: bool = False, repo: str | None = None, json: bool
         findings = find_problems(run.hub)
         content = {"ok": findings.ok, **findings.report()}
         text = findings.text("Files and git are consistent." if offline else "Everything is consistent.")
-        present(content, text, github_actions.of_check(content), json=json, ok=findings.ok)
+        present(content, text, json=json, ok=findings.ok)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.tasks import task
 
-from .core import github_actions, output
+from .core import output
 from .core.faults import ProgramFailed, Refused, Unusable
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .run import open_run
@@ -42,7 +42,7 @@ def doctor(c: Context, repo: str | None = None, json: bool = False) -> None:
         ]
     ok = not any(finding.is_fault for finding in findings)
     tools = [finding._asdict() for finding in findings]
-    present({"ok": ok, "tools": tools}, _text(findings), github_actions.of_machine(tools), json=json, ok=ok)
+    present({"ok": ok, "tools": tools}, _text(findings), json=json, ok=ok)
 
 
 def _text(findings: list[MachineFinding]) -> str:

@@ -6,7 +6,6 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from .bump import HELP as BUMP_HELP
-from .core import github_actions
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .core.settings import BumpOptions, kubernetes_version
 from .run import open_run
@@ -52,4 +51,4 @@ def preview(
         cluster = run.hub.settings.kubernetes if kube_version is None else kubernetes_version(kube_version)
         found = plan_preview(run.hub, BumpOptions(to, pre, dev, major), deployment or (), cluster)
         text, ok = "\n".join(found.lines()), not found.problems
-        present(found.report(), text, github_actions.of_preview(found.summary()), json=json, ok=ok)
+        present(found.report(), text, json=json, ok=ok)

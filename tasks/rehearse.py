@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.context import Context
 from invoke.tasks import task
 
-from .core import github_actions, output
+from .core import output
 from .core.faults import DOOR, Fault
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .core.settings import BuildOptions, BumpOptions, CommitOptions, require_platform
@@ -82,7 +82,7 @@ def rehearse(
                 output.say(text)
             for note in stages.require_possible(run.hub, bump, builder).remarks:
                 output.say(lead=note)
-            present({}, text, github_actions.of_plan({}, changed=True, dry=True), json=json)
+            present({}, text, json=json, changed=True)
             return
         with stages.staged(run.hub, bump, builder, keep=keep, stand_in=stand_in_base) as stage:
             build = BuildOptions(

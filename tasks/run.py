@@ -64,11 +64,13 @@ class Run(NamedTuple):
     def tell(self, plan: Plan, more: Callable[[], Mapping[str, Any]] = dict) -> None:
         """Report a plan that was shown or performed, with what ``more`` adds to the JSON."""
         report = plan.report()
-        github_actions.tell(github_actions.of_plan(report, changed=plan.changes_something, dry=self.dry))
+        lines = [f"{lead}{text}" for lead, text, _ in plan.lines(whole=False)] if self.dry else plan.summary()
+        summary = "\n".join(lines) or "Nothing to do."
+        github_actions.tell(report, summary, changed=plan.changes_something)
         if self.json:
             output.report({**report, **more()})
         elif not self.dry:
-            output.data("\n".join(plan.summary()) or "Nothing to do.")
+            output.data(summary)
 
     @contextlib.contextmanager
     def begin(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 from invoke.tasks import task
 
-from .core import github_actions, output
+from .core import output
 from .core.faults import DOOR
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
 from .core.visible import one_line
@@ -42,7 +42,7 @@ def status(c: Context, repo: str | None = None, json: bool = False) -> None:
         found = survey(run.hub)
         content = _content(found)
         words = "\n".join((*_release_words(found), "", *_text(found, content)))
-        present(content, words, github_actions.of_status(content), json=json)
+        present(content, words, json=json)
 
 
 def _content(found: Survey) -> dict[str, Any]:

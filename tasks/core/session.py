@@ -13,7 +13,6 @@ from invoke.tasks import Task
 
 from . import faults, github_actions, output
 from .faults import DOOR, asked_to_end_is_ctrl_c
-from .github_actions import Told
 
 log = logging.getLogger("hubpress")
 REPO_HELP = {"repo": "the hub repository (default: that of the current folder)"}
@@ -29,7 +28,7 @@ def exits(*, json: bool = False) -> Iterator[None]:
         log.debug("the fault's traceback", exc_info=True)
         # That the file for it cannot be written would be one fault too many.
         with contextlib.suppress(faults.Fault):
-            github_actions.tell(github_actions.of_fault(str(fault)))
+            github_actions.tell({}, str(fault))
         if json:
             output.report(fault.report())
         raise Exit(str(fault), fault.code) from None
@@ -67,12 +66,12 @@ class HubTask(Task):  # type: ignore[type-arg]
                 raise faults.Refused(f"unexpected {type(err).__name__}: {err}", hint=hint) from err
 
 
-def present(content: Mapping[str, Any], text: str, told: Told, *, json: bool, ok: bool = True) -> None:
+def present(content: Mapping[str, Any], text: str, *, json: bool, ok: bool = True, changed: bool | None = None) -> None:
     """Print what a look found: ``content`` as JSON where that was asked for, else ``text``; and tell CI.
 
     The task ends with exit code 1 where the look is not ``ok``.
     """
-    github_actions.tell(told)
+    github_actions.tell(content, text, changed=changed)
     github_actions.annotate(content.get("problems", ()))
     if json:
         output.report(content)
