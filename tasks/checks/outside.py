@@ -22,10 +22,9 @@ from ..repo.named_images import lines_of, named_images
 from ..review.branches import Outlook
 from ..review.release import foreseen_refusal
 from ..review.rendering import TO_UPGRADE
-from ..tools import docker
 from ..tools.cosign import PROGRAM, Signature, require_public_key
 from ..tools.process import ask_all, require_installed
-from ..tools.registry import FoundImage
+from ..tools.registry import FoundImage, ImageAnswer, inspect_all
 from .files import base_problem, differing_base_problems, file_problems, override_problems, stale_problem
 from .pins import packages_of, pin_problems, pins_of
 from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
@@ -177,7 +176,7 @@ def _image_problems(world: World, image: HubImage) -> Iterator[Problem | Uncheck
 
 
 def _other_image_problems(
-    hub: Hub, chart_values: Data, known: Mapping[Reference, docker.Answer]
+    hub: Hub, chart_values: Data, known: Mapping[Reference, ImageAnswer]
 ) -> Iterator[Problem | Unchecked]:
     """Yield the images that the values name and their registries do not have, and those that could not be asked for.
 
@@ -196,17 +195,17 @@ def _other_image_problems(
     yield from _silent_registries(answers)
 
 
-def _ask(references: Iterable[Reference]) -> dict[Reference, docker.Answer]:
+def _ask(references: Iterable[Reference]) -> dict[Reference, ImageAnswer]:
     """Ask the registries side by side; of one that is out of reach for its first image no other is asked for."""
     wanted = list(references)
     firsts = {one.host: one for one in reversed(wanted)}
-    answers = docker.inspect_all(firsts.values())
+    answers = inspect_all(firsts.values())
     away = {one.host: answer for one, answer in answers.items() if is_out_of_reach(answer)}
-    answers.update(docker.inspect_all(one for one in wanted if one not in answers and one.host not in away))
+    answers.update(inspect_all(one for one in wanted if one not in answers and one.host not in away))
     return {one: answers[one] if one in answers else away[one.host] for one in wanted}
 
 
-def _silent_registries(answers: Mapping[Reference, docker.Answer]) -> Iterator[Unchecked]:
+def _silent_registries(answers: Mapping[Reference, ImageAnswer]) -> Iterator[Unchecked]:
     """Yield why images could not be asked for, once for each registry and reason."""
     silent: dict[tuple[str, str], list[Reference]] = {}
     hints: dict[tuple[str, str], str] = {}
@@ -312,7 +311,7 @@ def _unanswered(what: str, fault: Fault) -> Unchecked:
     return Unchecked(what, fault.hint, fault.told)
 
 
-def _is_built_on(found: FoundImage, image: HubImage, base: docker.Answer) -> bool:
+def _is_built_on(found: FoundImage, image: HubImage, base: ImageAnswer) -> bool:
     """Whether an image's label and layers are of the base that its Dockerfile names, as far as the registries tell."""
     reference = image.base.reference
     wanted = f"{reference.host}/{reference.path}:{reference.tag}"

@@ -20,7 +20,7 @@ from ..repo.hub import Hub, HubImage
 from ..review.rendering import Refusal, refused_values
 from ..tools import docker
 from ..tools.process import Pool, answer_of, ask_all
-from ..tools.registry import FoundImage
+from ..tools.registry import FoundImage, ImageAnswer, inspect_all
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class World:
     images: dict[str, Reference]
     unplaced: dict[str, Reference]
     digests: dict[str, list[tuple[str, Reference]]]
-    answers: dict[Reference, docker.Answer] = field(repr=False)
+    answers: dict[Reference, ImageAnswer] = field(repr=False)
     stored: dict[Reference, FoundImage | None] = field(repr=False)
     refused: Mapping[Refusal | Fault, tuple[str, ...]] = field(repr=False)
 
@@ -211,7 +211,7 @@ def look(hub: Hub) -> World:
     bases = list(dict.fromkeys(image.base.reference for image in hub.images))
     asked = (*images.values(), *unplaced.values(), *pinned, *bases)
     with Pool() as pool:
-        asking = pool.submit(docker.inspect_all, asked)
+        asking = pool.submit(inspect_all, asked)
         releases = Releases.ask(hub)
         rendered = pool.submit(_refused, hub, releases)
         answers = answer_of(asking)

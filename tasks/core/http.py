@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import cache
 from http.client import HTTPException, IncompleteRead
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from shlex import quote
 from ssl import SSLCertVerificationError, SSLContext, create_default_context
@@ -65,17 +66,7 @@ class _Empty(Exception):  # noqa: N818
     """The answer to a GET has no body."""
 
 
-class _Busy(Exception):  # noqa: N818
-    """The status means that a later attempt may succeed."""
-
-    def __init__(self, status: int, retry_after: str) -> None:
-        super().__init__(status)
-        self.wait = 0.0
-        with suppress(exceptions.InvalidHeader, ValueError, OverflowError):  # RFC 9110, section 10.2.3
-            self.wait = min(Retry().parse_retry_after(retry_after), _LONGEST_WAIT)
-
-
-_FAILURES = (exceptions.HTTPError, UnicodeError, TooLarge, NotGzip, _Empty, _Busy)
+_FAILURES = (exceptions.HTTPError, UnicodeError, TooLarge, NotGzip, _Empty)
 # The first row whose type is that of the failure or its cause: whether another attempt may succeed, and why it failed.
 _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], bool, str], ...] = (
     (SSLCertVerificationError, False, "its TLS certificate is not trusted"),
@@ -89,7 +80,6 @@ _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], bool, str],
     (TooLarge, False, "the response is larger than {size:g} MiB"),
     (NotGzip, True, "the compressed response is damaged"),
     (_Empty, True, "the response is empty"),
-    (_Busy, True, "unexpected response (status {cause})"),
     ((ConnectionError, IncompleteRead), True, "the connection was closed early"),
     ((HTTPException, exceptions.InvalidHeader), True, "the response is not HTTP"),
     (Exception, True, "the connection was closed early"),
@@ -332,20 +322,25 @@ def _follow(request: HttpRequest) -> Answer:
 def _persist(request: HttpRequest, deadline: float) -> Answer:
     """Try again what may pass, each time after a longer wait, as far as the time goes."""
     limits = request.limits
-    attempt = 0
-    while True:
-        attempt += 1
+    for attempt in count(1):
+        wait = limits.backoff * 2 ** (attempt - 1) if attempt > 1 else 0
+        got: Answer | Unreachable
         try:
-            return _exchange(request)
+            got = _exchange(request)
+            passing = got.status in _PASSING
+            with suppress(exceptions.InvalidHeader, ValueError, OverflowError):  # RFC 9110, section 10.2.3
+                wait = max(wait, min(Retry().parse_retry_after(got.headers.get("Retry-After", "")), _LONGEST_WAIT))
         except _FAILURES as error:
             cause = error.args[-1] if error.args else None
             passing, why = next(row[1:] for row in _REASONS if isinstance(error, row[0]) or isinstance(cause, row[0]))
-            wait = limits.backoff * 2 ** (attempt - 1) if attempt > 1 else 0
-            wait = max(wait, error.wait if isinstance(error, _Busy) else 0)
-            if not passing or attempt >= limits.attempts or time.monotonic() + wait > deadline:
-                what = why.format(limits=limits, cause=cause, size=limits.size / 2**20)
-                raise request.address.fault(what) from error
+            got = request.address.fault(why.format(limits=limits, size=limits.size / 2**20))
+            got.__cause__ = error
+        if not passing or attempt >= limits.attempts or time.monotonic() + wait > deadline:
+            break
         time.sleep(wait)
+    if isinstance(got, Unreachable):
+        raise got
+    return got
 
 
 def _exchange(request: HttpRequest) -> Answer:
@@ -364,8 +359,6 @@ def _exchange(request: HttpRequest) -> Answer:
         preload_content=False,
     ) as response:
         log.debug("%s %s: status %d", method, address, response.status)
-        if response.status in _PASSING:
-            raise _Busy(response.status, response.headers.get("Retry-After", ""))
         content = bytearray()
         for piece in response.stream(_CHUNK, decode_content=False):
             content += piece

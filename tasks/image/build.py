@@ -16,10 +16,9 @@ from ..core.plan import Values
 from ..core.settings import VALUES_DIFFER, BuildOptions
 from ..repo.hub import Hub, HubImage, layout_warnings
 from ..repo.named_images import NamedImage, how_to_move, unmoved_images
-from ..tools import docker
 from ..tools.command import current_folder
 from ..tools.docker import Builder
-from ..tools.registry import FoundImage
+from ..tools.registry import FoundImage, ImageAnswer, inspect
 from .inputs import INPUTS_LABEL, arguments_of, inputs_hash, sources_of, working_files, write_files
 from .proof import LABEL, Base, Proof, inputs_label, prove, tag_fact
 from .tag import COMMIT_TO_COME, HEAD, ImageName, depends_on, history_of, name_image, names_commit
@@ -72,7 +71,7 @@ class ImageBuild(NamedTuple):
         proof = prove(self.reference, found, self.base, self.platform)
         return self._replace(proof=proof, status=PRESENT, inputs=self.inputs or inputs_label(found))
 
-    def reusing(self, candidates: Mapping[Reference, docker.Answer]) -> ImageBuild:
+    def reusing(self, candidates: Mapping[Reference, ImageAnswer]) -> ImageBuild:
         """Return the build that only retags the first of ``candidates`` with the same inputs, if there is one."""
         for candidate, found in candidates.items():
             if isinstance(found, FoundImage) and found.digest and inputs_label(found) == self.inputs:
@@ -83,7 +82,7 @@ class ImageBuild(NamedTuple):
 
     def proved(self, digest: str | None) -> ImageBuild:
         """Return the build after the push of ``digest`` (None if unknown), proved by the registry's answer."""
-        found = docker.inspect(self.reference)
+        found = inspect(self.reference)
         return self._replace(proof=prove(self.reference, found, self.base, self.platform, digest))
 
     def labels(self) -> dict[str, str]:

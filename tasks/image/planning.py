@@ -20,7 +20,7 @@ from ..tools import docker
 from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_states import standing
 from ..tools.process import Pool, answer_of
-from ..tools.registry import require_push_right
+from ..tools.registry import ImageAnswer, inspect_all, require_push_right, retag
 from .build import PRESENT, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_trees
 from .definition import pinned_images
 from .engines import Engine, build_images, engine_for
@@ -153,7 +153,7 @@ def _retag_action(build: Build, relies: Sequence[Fact]) -> Action:
     return Action(
         f"give {', '.join(f'{one.source} the tag {one.name.tag}' for one in images)}",
         "it was built from the same files, arguments and base",
-        lambda _: results_of(one.proved(docker.retag(one.source, one.name.tag)) for one in images if one.source),
+        lambda _: results_of(one.proved(retag(one.source, one.name.tag)) for one in images if one.source),
         relies=(
             *relies,
             *map(image_fact, dict.fromkeys(one.source for one in images if one.source)),
@@ -221,7 +221,7 @@ def _image_builds(
     """
     by_commit = names_commit(hub.settings.tag)
     references = [image.base.reference for image in images]
-    answers: dict[Reference, docker.Answer] = {base: docker.local(base) for base in options.stand_ins}
+    answers: dict[Reference, ImageAnswer] = {base: docker.local(base) for base in options.stand_ins}
     names = [(image, name_image(hub, history, image)) for image in images if by_commit and look]
     _ask(answers, [*references, *_known_references(names)])
     loopback = all(Reference(image.spec.name).on_loopback for image in images)
@@ -232,11 +232,11 @@ def _image_builds(
     return tuple(_compared(hub, one, answers.get(one.reference)) for one in builds)
 
 
-def _ask(answers: dict[Reference, docker.Answer], references: Iterable[Reference]) -> None:
+def _ask(answers: dict[Reference, ImageAnswer], references: Iterable[Reference]) -> None:
     new = [reference for reference in references if reference not in answers]
     hosts = dict.fromkeys(reference.host for reference in new)
     with output.waiting(f"asking {', '.join(hosts)}"):
-        answers.update(docker.inspect_all(new))
+        answers.update(inspect_all(new))
 
 
 def _known_references(names: Iterable[tuple[HubImage, ImageName]]) -> list[Reference]:
@@ -261,7 +261,7 @@ def _image_build(
     return ImageBuild(image, name, base, left, argument, inputs=content)
 
 
-def _compared(hub: Hub, one: ImageBuild, answer: docker.Answer) -> ImageBuild:
+def _compared(hub: Hub, one: ImageBuild, answer: ImageAnswer) -> ImageBuild:
     require_platforms(one.base, one.platform)
     if isinstance(answer, Fault):
         raise answer
@@ -283,7 +283,7 @@ def _reusing(build: Build, history: History) -> list[ImageBuild]:
     It is asked for what the values name, and for the tags of the last commits of any branch.
     """
     candidates = {one.key: _candidates(build.hub, history, one) for one in build.to_build if one.inputs}
-    answers: dict[Reference, docker.Answer] = {}
+    answers: dict[Reference, ImageAnswer] = {}
     _ask(answers, [candidate for found in candidates.values() for candidate in found])
     return [
         one.reusing({candidate: answers[candidate] for candidate in candidates.get(one.key, ())})

@@ -10,7 +10,7 @@ from ..core.faults import DOOR, Denied, Refused, Unreachable
 from ..core.names import Reference, short_platform
 from ..core.plan import Fact
 from ..tools import docker
-from ..tools.registry import FoundImage
+from ..tools.registry import FoundImage, ImageAnswer, inspect
 from .inputs import INPUTS_LABEL
 
 # https://github.com/opencontainers/image-spec/blob/main/annotations.md
@@ -75,7 +75,7 @@ def require_platforms(base: Base, wanted: str) -> None:
 
 
 def find_bases(
-    references: Iterable[Reference], answers: Mapping[Reference, docker.Answer], *, loopback: bool
+    references: Iterable[Reference], answers: Mapping[Reference, ImageAnswer], *, loopback: bool
 ) -> list[Base]:
     """Return the base images, from their registries' answers or, where one is out of reach, from the engine's store.
 
@@ -93,7 +93,7 @@ def find_bases(
     return bases
 
 
-def base_of(reference: Reference, answer: docker.Answer, stored: FoundImage | None) -> Base:
+def base_of(reference: Reference, answer: ImageAnswer, stored: FoundImage | None) -> Base:
     """Return the base image from its registry's answer or, where that is out of reach, as the engine has it."""
     if isinstance(answer, FoundImage):
         return Base(reference, answer)
@@ -107,7 +107,7 @@ def base_of(reference: Reference, answer: docker.Answer, stored: FoundImage | No
     return Base(reference, stored)
 
 
-def is_out_of_reach(answer: docker.Answer) -> bool:
+def is_out_of_reach(answer: ImageAnswer) -> bool:
     """Whether a registry's answer leaves open what it has, so that the engine's store may be asked."""
     return isinstance(answer, Unreachable) and not isinstance(answer, Denied)
 
@@ -118,7 +118,7 @@ def with_digest(old: Reference, new: Reference) -> Reference:
         return new
     if old.tag == new.tag and old.same_repository(new):
         return new.pinned(old.digest)
-    found = docker.inspect(new)
+    found = inspect(new)
     if found is None or found.digest is None:
         raise Refused("the base image does not exist", where=new, hint=f"docker buildx imagetools inspect {new}")
     return new.pinned(found.digest)
@@ -142,7 +142,7 @@ def image_fact(reference: Reference) -> Fact:
 
 
 def _digest_of(reference: Reference) -> str | None:
-    found = docker.inspect(reference)
+    found = inspect(reference)
     return None if found is None else found.digest
 
 

@@ -76,8 +76,8 @@ def _google_actions(logins: DockerLogins, hosts: Sequence[str], options: AuthOpt
 def _require_answers(hosts: Sequence[str], account: str | None) -> None:
     logins = DockerLogins.read()
     for host in hosts:
-        found = logins.credentials(host)
-        helper = f"docker-credential-{logins.helper_for(host) or google.HELPER}"
+        name = logins.helper_for(host) or google.HELPER
+        found, helper = ask_helper(name, host), f"docker-credential-{name}"
         if found is None:
             hint = f"see why: echo {host} | {helper} get"
             raise Denied(f"{helper} returned no credentials for the key file", where=host, hint=hint)

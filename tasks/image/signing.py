@@ -8,11 +8,11 @@ from ..core.faults import Fault, Refused
 from ..core.names import Reference
 from ..core.plan import Action, Fact, Values
 from ..repo.hub import Hub
-from ..tools import cosign, docker
+from ..tools import cosign
 from ..tools.command import Command
 from ..tools.cosign import Signature
 from ..tools.process import ask_all
-from ..tools.registry import FoundImage
+from ..tools.registry import FoundImage, inspect_all
 from .build import SKIPPED, Build, results_of
 from .proof import image_fact
 
@@ -70,7 +70,7 @@ def _command(hub: Hub, key: str, images: Sequence[str]) -> Command:
 
 
 def _signatures(hub: Hub, images: Sequence[Reference], public: str) -> list[Signature]:
-    answers = docker.inspect_all(images)
+    answers = inspect_all(images)
     for answer in answers.values():
         if isinstance(answer, Fault):
             raise answer

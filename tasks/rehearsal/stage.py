@@ -44,6 +44,7 @@ from ..tools.command import Command
 from ..tools.git import Clone, Git, in_list
 from ..tools.process import run_checked
 from ..tools.reach import Reach, confined
+from ..tools.registry import inspect_all
 from .cleanup import Record, rehearsal_folder
 from .registry import free_port, registry, serving_again
 from .stand_in import stand_ins
@@ -101,7 +102,7 @@ class Stage(NamedTuple):
         base, branch = self._branches()
         commits = self.remote.read("log", "--oneline", f"{base}..{branch}")
         output.data(f"\nCommits on {branch}, in the throwaway remote:\n{commits}\n")
-        output.diff(self.remote.read("diff", f"{base}...{branch}"))
+        output.data(self.remote.read("diff", f"{base}...{branch}"))
         output.data("\n".join(("\nNothing left this machine.", *self.remarks, *self.notes)))
 
     def _branches(self) -> tuple[str, str]:
@@ -411,7 +412,7 @@ def _with_charts(hub: Hub) -> tuple[Hub, tuple[str, ...]]:
 
 def _is_there(base: Reference) -> bool:
     """Whether the base image's registry answers, or this machine's store has the image."""
-    if not isinstance(docker.inspect_all([base])[base], Unreachable):
+    if not isinstance(inspect_all([base])[base], Unreachable):
         return True
     found = docker.local(base)
     return found is not None and not Base(base, found).is_stand_in

@@ -22,8 +22,7 @@ from ..releases.versions import is_dev
 from ..repo.files import Committed
 from ..repo.hub import Hub, HubImage
 from ..repo.remotes import Review, fork_point
-from ..tools import docker
-from ..tools.registry import FoundImage
+from ..tools.registry import FoundImage, ImageAnswer, inspect_all
 from .bump import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
 from .preview import Preview, preview_of
 from .team import next_steps, staging_hubs
@@ -84,7 +83,7 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
     references = [reference for image, ours in pinned for reference in (ours, image.base.reference)]
     asked = [reference for reference in references if COMMIT_TO_COME not in str(reference)]
     try:
-        answers = docker.inspect_all(asked)
+        answers = inspect_all(asked)
     except Fault as fault:
         answers = dict.fromkeys(asked, fault)
     return tuple(
@@ -100,7 +99,7 @@ def _gap_of(tag: str) -> str:
     return "" if COMMIT_TO_COME in tag else MISSING
 
 
-def _evidence(hub: Hub, image: HubImage, reference: Reference, found: docker.Answer, base: docker.Answer) -> Evidence:
+def _evidence(hub: Hub, image: HubImage, reference: Reference, found: ImageAnswer, base: ImageAnswer) -> Evidence:
     known = Evidence(str(reference), str(image.base.reference))
     if isinstance(found, Fault):
         return known._replace(gap=found.what)
@@ -262,7 +261,7 @@ def _kept(moved: Changes, evidence: Sequence[Evidence]) -> dict[str, str]:
     digests = {one.image: one.digest for one in evidence if one.digest}
     kept = {one.after: one.before for one in moved.images if one.before and one.after in digests}
     before = {after: Reference(*name.rsplit(":", 1)) for after, name in kept.items()}
-    answers = docker.inspect_all(before.values())
+    answers = inspect_all(before.values())
     found = {after: answers[reference] for after, reference in before.items()}
     same = (after for after, one in found.items() if isinstance(one, FoundImage) and one.digest == digests[after])
     return {after: kept[after] for after in same}

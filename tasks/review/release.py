@@ -17,8 +17,8 @@ from ..image.tag import names_commit
 from ..releases.index import Index
 from ..repo.hub import Hub
 from ..repo.remotes import NotKnownHere, Review
-from ..tools.docker import inspect_all
 from ..tools.process import Pool, answer_of
+from ..tools.registry import inspect_all
 from .branches import Outlook
 from .bump import plan_bump
 from .commit import plan_commit

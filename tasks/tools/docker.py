@@ -1,8 +1,4 @@
-"""Docker: registries and builders, asked through buildx with Docker's own credentials.
-
-A registry's four answers are kept apart: found, not found, denied, and none (it cannot be reached, or is broken).
-Only "not found" means that an image is to be built. Registries are asked in their own protocol first, and by
-``docker buildx imagetools inspect``, which needs no engine, wherever that does not decide it.
+"""Docker: its engine and buildx's builders, and what they say where something fails.
 
 A builder of the driver ``docker`` is an engine, and has the name of the Docker context that leads there. buildx lists
 it like any other, but builds on it only as ``docker --context NAME buildx``; ``--builder NAME`` is refused.
@@ -13,33 +9,23 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from ..core.faults import DOOR, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
 from ..core.names import Reference, short_platform
 from .command import MALFORMED, Command, Output, mentions
 from .denials import denied
-from .process import TooSlow, ask_all, capture, run_checked, run_folded
-from .registry import (
-    FoundImage,
-    PlatformImage,
-    Undecided,
-    look_up,
-    platform_image,
-    platform_of,
-    put_tag,
-    require_as_listed,
-    require_one_each,
-)
+from .process import TooSlow, capture, run_folded
+from .registry import FoundImage, PlatformImage
 
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
 # No builder of buildx: Google Cloud Build, in the project of the images' registry.
 CLOUD_BUILD = "cloudbuild"
-# How long an engine may take to say what it has, and a registry to answer Docker.
-ENGINE_SECONDS, REGISTRY_SECONDS = 10.0, 60.0
+# How long an engine may take to say what it has.
+ENGINE_SECONDS = 10.0
 INSTALL_BUILDX = "install the buildx plugin: https://docs.docker.com/build/install-buildx/"
 START_ENGINE = "start Docker Desktop or the docker service, then: docker info"
 JOIN_GROUP = (
@@ -61,7 +47,6 @@ _NO_ENGINE = (
 )
 _NO_RIGHT = ("permission denied while trying to connect to the docker",)
 _NO_HELPER = ("error getting credentials", "executable file not found")
-_MISSING = ": not found"
 _TOO_OFTEN = ("toomanyrequests", "429 too many requests")
 _REQUEST = re.compile(r'failed to do request: \w+ "[^"]*": ')
 _DENIED = r"\b40[13]\b|unauthorized|denied|forbidden|authorization failed|no basic auth credentials"
@@ -70,13 +55,10 @@ _NO_ANSWER = (
     *("unexpected status", "unexpected http status"),
 )
 _ASKED = r"https?://([^/\s\"]+)/v2/"
-_ATTESTATION = "unknown/unknown"
 # The image store that can keep what a build states of an image.
 _CONTAINERD = "io.containerd.snapshotter"
 # bake asks before it reads what lies outside of the folder that it runs in, from buildx 0.20 on.
 BAKE_MAY_READ: Mapping[str, str] = MappingProxyType({"BUILDX_BAKE_ENTITLEMENTS_FS": "0"})
-# What a registry says of an image: what it has, None where it has no such image, or why it gives no answer.
-Answer: TypeAlias = "FoundImage | Fault | None"
 
 
 class Builder(NamedTuple):
@@ -149,38 +131,6 @@ class NoEngine(ProgramFailed):
 
 class CacheFailed(Unreachable):
     """The shared build cache cannot be read or written (exit code 4)."""
-
-
-def inspect(image: Reference) -> FoundImage | None:
-    """Ask the registry for ``image``; None when it says that there is no such image; raise Denied or Unreachable."""
-    try:
-        return look_up(image)
-    except Undecided:
-        # Docker itself knows certificates and ways that only it is set up for.
-        return _inspect(image)
-
-
-def retag(source: Reference, tag: str) -> str | None:
-    """Give ``source``, an image pinned by digest, another tag in its registry, without a build.
-
-    Returns the digest that the tag names now. Where the registry cannot be asked in its own protocol, buildx does it:
-    that may put an index around the image, and None is returned.
-    """
-    try:
-        return put_tag(source, tag)
-    except Undecided:
-        target, named = f"{source.name}:{tag}", f"{source.name}@{source.digest}"
-        argv = ("docker", "buildx", "imagetools", "create", "--tag", target, named)
-        run_checked(
-            Command(argv), hint=f"docker buildx imagetools inspect {named}; or rebuild it: {DOOR} build --force"
-        )
-        return None
-
-
-def inspect_all(images: Iterable[Reference]) -> dict[Reference, Answer]:
-    """Ask the registries for ``images`` side by side, each once, and return their answers."""
-    asked = list(dict.fromkeys(images))
-    return dict(zip(asked, ask_all(_answer, asked), strict=True))
 
 
 def packages(image: Reference) -> dict[str, str] | None:
@@ -328,62 +278,8 @@ def registry_fault(output: Output, host: str) -> Fault:
     return Unreachable(f"cannot reach the registry: {words}", where=host, hint=f"curl -I {scheme}://{host}/v2/")
 
 
-def _answer(image: Reference) -> Answer:
-    try:
-        return inspect(image)
-    except Fault as fault:
-        return fault
-
-
 def _builder_fault(builder: Builder, said: str) -> ProgramFailed:
     return ProgramFailed(f"the builder does not answer: {said}", where=builder.name, hint=builder.look)
-
-
-def _inspect(image: Reference) -> FoundImage | None:
-    look = ("docker", "buildx", "imagetools", "inspect", str(image))
-    try:
-        output = capture(Command((*look, "--format", "{{json .}}")), seconds=REGISTRY_SECONDS)
-    except TooSlow as slow:
-        raise Unreachable(
-            f"the registry does not respond: {slow.what}", where=image.host, hint=" ".join(look)
-        ) from slow
-    if output.ok:
-        return _read_inspection(output.text, image)
-    if _is_missing(output.last_words, image):
-        return None
-    raise registry_fault(output, image.host)
-
-
-def _is_missing(words: str, image: Reference) -> bool:
-    """Whether docker says that ``image`` itself is missing; it says so too of a part that an image has lost."""
-    try:
-        missing = Reference.parse(words.removesuffix(_MISSING))
-    except Unusable:
-        return False
-    same_tag = (missing.tag or "latest", missing.digest) == (image.tag or "latest", image.digest)
-    return words.endswith(_MISSING) and missing.same_repository(image) and same_tag
-
-
-def _read_inspection(text: str, image: Reference) -> FoundImage:
-    try:
-        answer = json.loads(text)
-        digest = str(answer["manifest"]["digest"])
-        parts = [one for one in answer["manifest"].get("manifests") or () if one.get("platform")]
-        inner = {platform_of(one["platform"]): str(one["digest"]) for one in parts}
-        listed = [name for name in (platform_of(one["platform"]) for one in parts) if name != _ATTESTATION]
-        # One image where the tag names one manifest or an index with one platform, else images by platform.
-        config = answer["image"]
-        by_platform = {platform_of(config): config} if "rootfs" in config else config
-        images = {short_platform(name): one for name, one in by_platform.items() if name != _ATTESTATION}
-        platforms = {name: platform_image(one, inner.get(name, digest)) for name, one in images.items()}
-        for name, one in images.items():
-            for told in (name, *listed) if len(images) == 1 else (name,):
-                require_as_listed(told, platform_of(one), image)
-        require_one_each(listed, image)
-    except MALFORMED as err:
-        what = f"the registry's response is not an image ({type(err).__name__})"
-        raise Unreachable(what, where=image, hint=f"docker buildx imagetools inspect {image}") from err
-    return FoundImage(digest, platforms)
 
 
 def _build_fault(output: Output, host: str, builder: Builder) -> Fault:

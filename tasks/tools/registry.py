@@ -16,20 +16,21 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlencode, urljoin
 from urllib.request import parse_http_list, parse_keqv_list
 
+from ..core import http
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
-from ..core.http import Address, Answer, Connections, HttpRequest, Limits, basic, send
+from ..core.http import Address, HttpRequest, basic
 from ..core.names import DOCKER_HUB, Reference, short_platform
 from ..core.safe_files import read_file
 from .command import MALFORMED, Command
 from .denials import denied
-from .process import ask_all, capture
+from .process import ask_all, capture, find
 from .reach import require_registry
 
 # https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
@@ -42,19 +43,21 @@ _READ = "GET"
 _OK, _NOT_FOUND, _UPLOAD_BEGUN, _UNAUTHORIZED = 200, 404, 202, 401
 _PUT = (201, 202)
 _DENIALS = (401, 403)
-_MISSING = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN"})
+_TOO_OFTEN = 429
 _UPLOADS = "blobs/uploads/"
 _MOST_PLATFORMS = 16
 LONGEST_WORDS = 500
 SECONDS = 20.0
-# The whole of a conversation has SECONDS; where something fails, Docker is asked instead of trying again.
+# The whole of a conversation has SECONDS.
 _CONNECT_SECONDS, _SHORTEST = 5.0, 0.001
-_LIMITS = Limits(attempts=1, size=4 * 1024 * 1024)
+_LIMITS = http.Limits(attempts=1, size=4 * 1024 * 1024)
 # Docker's own name for Docker Hub, in its configuration and to its helpers.
 _HUB_KEY = "https://index.docker.io/v1/"
 # A helper's word for a secret that is no password, but a token to get one with.
 IDENTITY_TOKEN = "<token>"  # noqa: S105 - a marker of the protocol
 HELPER_SECONDS = 30.0
+# What helpers say where they have none (docker-credential-helpers, credentials/error.go).
+_NO_CREDENTIALS = "credentials not found in native keychain"
 
 
 @dataclass(eq=False)
@@ -63,6 +66,11 @@ class Credentials:
 
     user: str
     secret: str = field(repr=False)
+
+    @property
+    def basic(self) -> str:
+        """The header's value that signs in with them."""
+        return basic(f"{self.user}:{self.secret}")
 
 
 @dataclass(eq=False)
@@ -105,13 +113,18 @@ class DockerLogins:
         return _key(host) in self.auths or f"https://{host}" in self.auths
 
     def credentials(self, host: str) -> Credentials | None:
-        """Return what Docker would send to ``host``: the helper's answer, or the login in the file, or None."""
+        """Return what Docker would send to ``host``: the helper's answer, or the login in the file, or None.
+
+        Raises Denied where the helper fails.
+        """
         helper = self.helper_for(host)
-        return ask_helper(helper, host) if helper else self._own_login(host)
+        return _credentials_of(helper, host) if helper else self._own_login(host)
 
     def _own_login(self, host: str) -> Credentials | None:
         try:
             entry = self.auths.get(_key(host)) or self.auths[f"https://{host}"]
+            if entry.get("identitytoken"):
+                return Credentials(IDENTITY_TOKEN, entry["identitytoken"])
             user, colon, secret = base64.b64decode(entry["auth"]).decode().partition(":")
         except MALFORMED:
             return None
@@ -151,33 +164,13 @@ def platform_of(image: Mapping[str, Any]) -> str:
     return short_platform(f"{image['os']}/{image['architecture']}{f'/{variant}' if variant else ''}")
 
 
-def require_one_each(platforms: Sequence[str], image: Reference) -> None:
-    """Refuse an index with several manifests for one platform: which one a cluster takes is undefined."""
-    for platform, count in Counter(platforms).items():
-        if count > 1:
-            raise _misleading(f"the index has {count} manifests for {platform}", image)
-
-
-def require_as_listed(listed: str, own: str, image: Reference) -> None:
-    """Refuse an index that lists an image for another platform than the image's own; variants may be left out."""
-    if listed.split("/")[:2] != own.split("/")[:2]:
-        raise _misleading(f"the index says {listed}, its image is for {own}", image)
-
-
 def _misleading(what: str, image: Reference) -> Refused:
     look = f"docker buildx imagetools inspect {image}"
     return Refused(what, where=image, hint=f"look at it: {look}; rebuild it: {DOOR} build --force")
 
 
-def platform_image(config: Mapping[str, Any], digest: str | None) -> PlatformImage:
-    """Read the configuration of an image whose manifest has ``digest``, as the OCI image specification lays it out."""
-    labels = (config.get("config") or {}).get("Labels") or {}
-    layers = config["rootfs"].get("diff_ids") or ()
-    return PlatformImage(tuple(map(str, layers)), {str(name): str(value) for name, value in labels.items()}, digest)
-
-
-class Undecided(Exception):  # noqa: N818 - an answer that is none is no error of ours
-    """The registry gave no answer that can be relied on."""
+# What a registry says of an image: what it has, None where it has no such image, or why it gives no answer.
+ImageAnswer: TypeAlias = "FoundImage | Fault | None"
 
 
 @dataclass
@@ -188,7 +181,8 @@ class Conversation:
     actions: str = "pull"
     deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
     _signed: dict[str, str] = field(default_factory=dict, repr=False)
-    _connections: Connections = field(default_factory=dict, repr=False)
+    _helper_fault: Denied | None = None
+    _connections: http.Connections = field(default_factory=dict, repr=False)
 
     @property
     def root(self) -> Address:
@@ -196,21 +190,24 @@ class Conversation:
         host = _HUB_HOST if self.repository.host == DOCKER_HUB else self.repository.host
         return Address("http" if self.repository.on_loopback else "https", host, f"/v2/{self.repository.path}/")
 
+    def fault(self, what: str) -> Unreachable:
+        """Return the fault of a registry that gives no answer that can be used."""
+        host = self.repository.host
+        look = f"curl -I {self.root.scheme}://{host}/v2/"
+        return Unreachable(f"cannot reach the registry: {what}", where=host, hint=look)
+
     def send(
         self, method: str, path: str, accept: str = "*/*", *, body: bytes | None = None, content_type: str = ""
-    ) -> Answer:
+    ) -> http.Answer:
         """Send one request to ``path``, relative to :attr:`root`, signing in where the registry asks for it.
 
-        Raises Denied, or Undecided where no answer can be relied on, or ``path`` leads to another server.
+        Raises Denied, or Unreachable where no answer can be relied on, or ``path`` leads to another server.
         """
         if method != _READ:
             require_registry(str(self.repository))
-        try:
-            address = self.root.resolved(path)
-        except Fault as err:
-            raise Undecided from err
+        address = self.root.resolved(path)
         if address.server != self.root.server:
-            raise Undecided
+            raise self.fault(f"it leads to {address}")
         headers = {"Accept": accept, **({"Content-Type": content_type} if content_type else {}), **self._signed}
         answer = self._request(method, address, headers, body)
         if answer.status == _UNAUTHORIZED and not self._signed:
@@ -218,54 +215,66 @@ class Conversation:
             answer = self._request(method, address, {**headers, **self._signed}, body)
         return self._allowed(answer)
 
-    def _allowed(self, answer: Answer) -> Answer:
+    def _allowed(self, answer: http.Answer) -> http.Answer:
+        host = self.repository.host
         if answer.status in _DENIALS:
-            raise denied(_words(answer), self.repository.host)
+            raise self._helper_fault or denied(_words(answer), host)
+        if answer.status == _TOO_OFTEN:
+            hint = f"wait, and run it again; signed-in users get a higher limit: docker login {host}"
+            raise Unreachable(f"the registry's rate limit is reached: {_words(answer)}", where=host, hint=hint)
         return answer
 
     def _sign_in(self, challenges: Sequence[str]) -> str:
         """Return what answers the registry's challenges: a token where one is offered, else the password itself."""
-        credentials = DockerLogins.read().credentials(self.repository.host)
-        if credentials is not None and credentials.user == IDENTITY_TOKEN:
-            raise Undecided
-        login = basic(f"{credentials.user}:{credentials.secret}") if credentials else None
+        host, credentials = self.repository.host, None
+        try:
+            credentials = DockerLogins.read().credentials(host)
+        except Denied as fault:  # what is public can be read all the same
+            self._helper_fault = fault
         for challenge in challenges:
             kind, _, parameters = challenge.partition(" ")
             if kind.lower() == "bearer":
-                return self._token(parameters, login)
-        if login is None:
-            raise denied("no credentials for it on this machine", self.repository.host)
-        return login
+                return self._token(parameters, credentials)
+        if credentials is None:
+            raise self._helper_fault or denied("no credentials for it on this machine", host)
+        return credentials.basic
 
-    def _token(self, parameters: str, login: str | None) -> str:
+    def _token(self, parameters: str, credentials: Credentials | None) -> str:
         try:
             asked = parse_keqv_list(parse_http_list(parameters))  # RFC 7235
             realm = Address.parse(asked.get("realm", ""))
         except (ValueError, IndexError, Fault) as err:
-            raise Undecided from err
+            raise self.fault("its way to sign in is not understood") from err
         if realm.scheme != self.root.scheme:
-            raise Undecided
+            raise self.fault(f"it leads to {realm} to sign in")
         query = {"service": asked.get("service", ""), "scope": f"repository:{self.repository.path}:{self.actions}"}
-        headers = {"Authorization": login} if login else {}
-        answer = self._allowed(self._request(_READ, realm._replace(query=urlencode(query)), headers))
+        if credentials and credentials.user == IDENTITY_TOKEN:
+            # https://distribution.github.io/distribution/spec/auth/oauth/
+            query |= {"grant_type": "refresh_token", "client_id": "hubpress", "refresh_token": credentials.secret}
+            kind = {"Content-Type": "application/x-www-form-urlencoded"}
+            answer = self._request("POST", realm, kind, urlencode(query).encode())
+        else:
+            headers = {"Authorization": credentials.basic} if credentials else {}
+            answer = self._request(_READ, realm._replace(query=urlencode(query)), headers)
         try:
-            token = json.loads(answer.body)
+            token = json.loads(self._allowed(answer).body)
             return f"Bearer {token.get('token') or token['access_token']}"
         except MALFORMED as err:
-            raise Undecided from err
+            raise self.fault(f"it gives no token to sign in with (status {answer.status})") from err
 
-    def _request(self, method: str, address: Address, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+    def _request(
+        self, method: str, address: Address, headers: Mapping[str, str], body: bytes | None = None
+    ) -> http.Answer:
         """Send one request within the conversation's time."""
         left = max(self.deadline - time.monotonic(), _SHORTEST)
         limits = _LIMITS._replace(connect=min(_CONNECT_SECONDS, left), read=left, total=left)
         try:
-            return send(HttpRequest(method, address, headers, limits, body, self._connections))
-        except (Unreachable, Unusable) as err:
-            # Docker has its own proxies and certificates.
-            raise Undecided from err
+            return http.send(HttpRequest(method, address, headers, limits, body, self._connections))
+        except Unreachable as err:
+            raise self.fault(err.what) from err
 
 
-def _words(answer: Answer) -> str:
+def _words(answer: http.Answer) -> str:
     try:
         errors = json.loads(answer.body)["errors"]
         said = "; ".join(f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors)
@@ -276,19 +285,32 @@ def _words(answer: Answer) -> str:
 
 def ask_helper(helper: str, host: str) -> Credentials | None:
     """Return what the credential helper has for ``host``; None where it is missing, has nothing, or fails."""
-    try:
-        output = capture(Command((f"docker-credential-{helper}", "get"), stdin=_key(host)), seconds=HELPER_SECONDS)
-        answer = json.loads(output.text) if output.ok else {}
-        secret = answer.get("Secret")
-        return Credentials(str(answer.get("Username", "")), str(secret)) if secret else None
-    except (ProgramFailed, *MALFORMED):
-        return None
+    with contextlib.suppress(Denied):
+        return _credentials_of(helper, host)
+    return None
 
 
 def answering_hosts(helpers: Mapping[str, str]) -> frozenset[str]:
     """Return the hosts that their credential helper answers for; ``helpers`` has the helpers' names by host."""
     answers = ask_all(lambda host: ask_helper(helpers[host], host), helpers)
     return frozenset(host for host, answer in zip(helpers, answers, strict=True) if answer is not None)
+
+
+def _credentials_of(helper: str, host: str) -> Credentials | None:
+    """Return what the credential helper has for ``host``; None where it has nothing; raise Denied where it fails."""
+    program = f"docker-credential-{helper}"
+    try:
+        output = capture(Command((program, "get"), stdin=_key(host)), seconds=HELPER_SECONDS)
+        said = f"exit status {output.status}: {output.text or output.last_words}"
+        answer = json.loads(output.text) if output.ok else {}
+        if output.ok or _NO_CREDENTIALS in output.text:
+            secret = answer.get("Secret")
+            return Credentials(str(answer.get("Username", "")), str(secret)) if secret else None
+    except ProgramFailed as err:
+        said = f'"{program}": executable file not found' if find(program) is None else err.what
+    except MALFORMED:
+        pass
+    raise denied(f"error getting credentials: {said}", host)
 
 
 def _key(host: str) -> str:
@@ -306,53 +328,75 @@ def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def look_up(image: Reference) -> FoundImage | None:
-    """Return what the registry has of ``image``, or None; raise Refused, or Undecided where Docker is to be asked."""
+def inspect(image: Reference) -> FoundImage | None:
+    """Ask the registry for ``image``; None when it says that there is no such image.
+
+    Raises Denied, Unreachable, or Refused for an index that is not what it says.
+    """
+    conversation = Conversation(image)
     try:
-        conversation = Conversation(image)
         body = _manifest(conversation, image.digest or image.tag or "latest")
         if body is None:
             return None
         found = list(_platforms(conversation, body))
-        require_one_each([name for name, _ in found], image)
-        return FoundImage(_digest(body), dict(found))
-    except (Refused, Undecided):
-        raise
-    except (Fault, *MALFORMED) as err:
-        raise Undecided from err
+    except MALFORMED as err:
+        raise conversation.fault(f"the response is not an image ({type(err).__name__})") from err
+    for platform, times in Counter(name for name, _ in found).items():
+        if times > 1:  # which one a cluster takes is undefined
+            raise _misleading(f"the index has {times} manifests for {platform}", image)
+    return FoundImage(_digest(body), dict(found))
+
+
+def inspect_all(images: Iterable[Reference]) -> dict[Reference, ImageAnswer]:
+    """Ask the registries for ``images`` side by side, each once, and return their answers."""
+
+    def answer(image: Reference) -> ImageAnswer:
+        try:
+            return inspect(image)
+        except Fault as fault:
+            return fault
+
+    asked = list(dict.fromkeys(images))
+    return dict(zip(asked, ask_all(answer, asked), strict=True))
 
 
 def require_push_right(repository: Reference) -> None:
     """Check that Docker's credentials may push, by an upload that is given up at once; raise Denied if not."""
     conversation = Conversation(repository, "pull,push")
-    with contextlib.suppress(Undecided):
+    try:
         reply = conversation.send("POST", _UPLOADS)
-        if reply.status == _UPLOAD_BEGUN:
-            # One that cannot be given up is forgotten in time.
-            with contextlib.suppress(Denied, ValueError):
-                conversation.send("DELETE", urljoin(_UPLOADS, reply.headers.get("location", "")))
+    except Denied:
+        raise
+    except (Unreachable, Unusable):  # the push itself will tell
+        return
+    if reply.status == _UPLOAD_BEGUN:
+        # One that cannot be given up is forgotten in time.
+        with contextlib.suppress(Fault, ValueError):
+            conversation.send("DELETE", urljoin(_UPLOADS, reply.headers.get("location", "")))
 
 
-def put_tag(source: Reference, tag: str) -> str:
-    """Put the manifest of ``source``, an image pinned by digest, under another tag, and return its digest."""
+def retag(source: Reference, tag: str) -> str:
+    """Give ``source``, an image pinned by digest, another tag in its registry, without a build; return its digest."""
     conversation = Conversation(source, "pull,push")
     found = conversation.send("GET", f"manifests/{source.digest}", _ACCEPT)
     if found.status != _OK or _digest(found.body) != source.digest:
-        raise Undecided
+        raise conversation.fault(f"no usable response for {source.digest} (status {found.status})")
     kind = found.headers.get("content-type", "")
     put = conversation.send("PUT", f"manifests/{tag}", body=found.body, content_type=kind)
     if put.status not in _PUT:
-        raise Undecided
+        raise conversation.fault(f"the tag {tag} is not taken: {_words(put)}")
     return _digest(found.body)
 
 
 def _manifest(conversation: Conversation, name: str) -> bytes | None:
     reply = conversation.send("GET", f"manifests/{name}", _ACCEPT)
-    if reply.status == _NOT_FOUND and any(code in _words(reply) for code in _MISSING):
+    if reply.status == _NOT_FOUND:
         return None
     told = (name if ":" in name else None, reply.headers.get("docker-content-digest"))
-    if reply.status != _OK or not {None, _digest(reply.body)}.issuperset(told):
-        raise Undecided
+    if reply.status != _OK:
+        raise conversation.fault(_words(reply))
+    if not {None, _digest(reply.body)}.issuperset(told):
+        raise conversation.fault(f"the manifest {name} has another digest")
     return reply.body
 
 
@@ -364,24 +408,34 @@ def _platforms(conversation: Conversation, body: bytes) -> Iterator[tuple[str, P
         return
     wanted = [one for one in manifest["manifests"] if one.get("platform", {}).get("os") != _ATTESTATION]
     if not 0 < len(wanted) <= _MOST_PLATFORMS:
-        raise Undecided
+        raise conversation.fault(f"the response is not an image: an index of {len(wanted)}")
     for descriptor in wanted:
         inner = _manifest(conversation, descriptor["digest"])
         if inner is None:
-            raise Undecided
+            raise conversation.fault(f"the manifest {descriptor['digest']} is missing")
         name, image = _platform_image(conversation, json.loads(inner), _digest(inner))
         if descriptor.get("platform"):
-            require_as_listed(platform_of(descriptor["platform"]), name, conversation.repository)
+            # Variants may be left out.
+            listed = platform_of(descriptor["platform"])
+            if listed.split("/")[:2] != name.split("/")[:2]:
+                raise _misleading(f"the index says {listed}, its image is for {name}", conversation.repository)
         yield name, image
 
 
-def _platform_image(conversation: Conversation, manifest: Any, own: str) -> tuple[str, PlatformImage]:  # noqa: ANN401
+def _platform_image(
+    conversation: Conversation,
+    manifest: Any,  # noqa: ANN401
+    own: str,
+) -> tuple[str, PlatformImage]:
+    """Read the configuration of an image whose manifest has the digest ``own`` (OCI image specification)."""
     digest = manifest["config"]["digest"]
     reply = conversation.send("GET", f"blobs/{digest}")
     if reply.status != _OK or _digest(reply.body) != digest:
-        raise Undecided
+        raise conversation.fault(f"the configuration {digest} is missing or another one (status {reply.status})")
     config = json.loads(reply.body)
-    return platform_of(config), platform_image(config, own)
+    labels = {str(name): str(value) for name, value in ((config.get("config") or {}).get("Labels") or {}).items()}
+    layers = tuple(map(str, config["rootfs"].get("diff_ids") or ()))
+    return platform_of(config), PlatformImage(layers, labels, own)
 
 
 def _digest(body: bytes) -> str:

@@ -24,8 +24,8 @@ class Conduct:
         answer: what the server answers to everything.
         helm: the fault's message where it is a Helm repository; None where that is an answer as any other.
         times: how often a Helm repository is asked; None where that is not the point.
-        registry: the fault's message where it is a registry, ``...`` for the words of docker; None where docker would
-            wait for it, or take it for an answer.
+        registry: the fault's message where it is a registry, ``...`` for the words of the registry; None where
+            it would be waited for too long, or taken for an answer.
         hint: its hint there; ``{host}`` stands for the registry.
         kind: the fault that comes of it.
     """
@@ -83,7 +83,7 @@ _BREAKS_OFF, _EMPTY, _DAMAGED = (
 )
 _NO_HTTP, _LESS_SAFE = "the response is not HTTP", "it redirects to a less secure address"
 _TOO_LARGE, _TOO_LATE = "the response is larger than 0.0953674 MiB", "no complete response within 1 s"
-_TOO_OFTEN = "the registry's rate limit is reached: ...429 Too Many Requests"
+_TOO_OFTEN = "the registry's rate limit is reached: ..."
 _WAIT = "wait, and run it again; signed-in users get a higher limit: docker login {host}"
 # Of a Helm repository, with a bound of 100,000 bytes and one second.
 CONDUCTS = {

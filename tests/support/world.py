@@ -15,7 +15,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tasks.core.names import Reference
-from tasks.tools import docker
+from tasks.tools.registry import inspect
 
 from .cli import Result, run
 from .hubs import Hub
@@ -79,7 +79,7 @@ def images_in(address: str, below: str = "") -> dict[str, str]:
 
 def labels(image: str) -> Mapping[str, str]:
     """Return the labels of an image that a registry has."""
-    found = docker.inspect(Reference.parse(image))
+    found = inspect(Reference.parse(image))
     assert found is not None, image
     return found.platforms[PLATFORM].labels
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from urllib3 import HTTPHeaderDict
 
-from tasks.core.faults import Fault, Refused
+from tasks.core.faults import Fault
 from tasks.core.http import Address, Answer
 from tasks.core.names import Reference
 from tasks.core.settings import KEYS, read_settings
@@ -34,7 +34,7 @@ from tasks.tools.denials import denied
 from tasks.tools.forges import GitHub, opening_address, read_remote
 from tasks.tools.git import Git
 from tasks.tools.git_faults import push_fault, remote_fault
-from tasks.tools.registry import DockerLogins, Undecided, ask_helper, look_up, require_push_right
+from tasks.tools.registry import DockerLogins, ask_helper, inspect, require_push_right
 from tests.support.charts import archive, entry
 from tests.support.helm import RELEASES, chart_archive, index_text
 
@@ -155,11 +155,6 @@ def _gh(data: bytes) -> None:
             GitHub("github.com", "org/hubs", Path()).requests("main")
 
 
-def _inspection(given: tuple[int, bytes]) -> None:
-    with patch("tasks.tools.docker.look_up", side_effect=Undecided), _answering(lambda: given):
-        docker.inspect_all([IMAGE])
-
-
 def _engine(data: bytes) -> None:
     with _saying(data):
         docker.local(IMAGE)
@@ -177,9 +172,9 @@ def _registry(given: tuple[int, str, bytes]) -> None:
     names = ("www-authenticate", "location", "docker-content-digest")
     headers = HTTPHeaderDict(dict.fromkeys(names, header))
     answer = Answer(Address("https", IMAGE.host, "/v2/"), status, headers, body)
-    with patch("tasks.tools.registry.send", return_value=answer):
-        with contextlib.suppress(Undecided, Refused):
-            look_up(IMAGE)
+    with patch("tasks.core.http.send", return_value=answer):
+        with contextlib.suppress(Fault):
+            inspect(IMAGE)
         require_push_right(IMAGE)
 
 
@@ -226,7 +221,7 @@ def _docker_config(data: bytes) -> None:
         for host in ("quay.io", "docker.io"):
             logins.helper_for(host)
             logins.has_login(host)
-            with patch("tasks.tools.registry.ask_helper", lambda *_: None):
+            with patch("tasks.tools.registry._credentials_of", lambda *_: None):
                 logins.credentials(host)
 
 
@@ -304,7 +299,6 @@ READERS = (
     Reader("key file", _json(*seeds.KEY_FILES), _key_file),
     Reader("gcloud's accounts", _json(seeds.ACCOUNTS), _gcloud),
     Reader("gh's pull requests", _json(seeds.REQUESTS), _gh),
-    Reader("image as buildx tells it", st.tuples(st.integers(0, 1), _json(*seeds.INSPECTIONS)), _inspection),
     Reader("image as the engine tells it", _json(seeds.LOCAL, seeds.PACKAGES), _engine),
     Reader("builder as buildx tells it", damaged([seeds.BUILDER]), _builder),
     Reader("what bake built", _json(seeds.METADATA), seeds.read_metadata),

@@ -1,4 +1,4 @@
-"""What a real registry says of images of every make, asked through the real buildx."""
+"""What a real registry says of images of every make, asked in its own protocol."""
 
 import os
 import secrets
@@ -12,8 +12,8 @@ from tasks.core.names import Reference
 from tasks.image.proof import Base, prove
 from tasks.rehearsal.registry import Registry
 from tasks.tools.command import Output
-from tasks.tools.docker import inspect, local, registry_fault, require_builder
-from tasks.tools.registry import FoundImage, Undecided
+from tasks.tools.docker import local, registry_fault, require_builder
+from tasks.tools.registry import FoundImage, inspect
 from tests.support.registry import (
     ATTESTATION,
     DOCKER_INDEX,
@@ -69,15 +69,7 @@ def test_an_index_of_several_platforms(repository: Repository, media_type: str |
     assert found.platforms[ARM64].layers == (layer_digest("x"), layer_digest("y"))
 
 
-@pytest.mark.parametrize("asks", ["itself", "buildx"])
-def test_the_digests_of_an_index_and_of_what_it_holds(
-    repository: Repository, asks: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def undecided(_: Reference) -> None:
-        raise Undecided
-
-    if asks == "buildx":
-        monkeypatch.setattr("tasks.tools.docker.look_up", undecided)
+def test_the_digests_of_an_index_and_of_what_it_holds(repository: Repository) -> None:
     one, two = repository.push("amd64", AMD64, "ab"), repository.push("arm64", "linux/arm64/v8", "xy")
     index = repository.push_index("1", one, two)
     assert look(repository, "1").digests == (index, one["digest"], two["digest"])
@@ -152,7 +144,7 @@ def test_an_attestation_beside_the_image_is_no_platform(repository: Repository) 
 
 def test_an_index_of_nothing_is_no_usable_answer(repository: Repository) -> None:
     repository.push_index("1")
-    with pytest.raises(Unreachable, match="the registry's response is not an image"):
+    with pytest.raises(Unreachable, match="the response is not an image"):
         inspect(named(repository, "1"))
 
 
@@ -177,50 +169,6 @@ def test_a_missing_credential_helper_is_denied_with_the_way_to_sign_in(private: 
         inspect(private("1"))
     assert "credential helper is not on PATH" in fault.value.what
     assert fault.value.hint == "put the folder of docker-credential-of-the-day on PATH"
-
-
-def stand_in_docker(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Put a stand-in before the real docker: ``script`` is what it does."""
-    stand_in = folder / "docker"
-    stand_in.write_text(f"#!/bin/sh\n# A stand-in for docker.\n{script}\n")
-    stand_in.chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
-
-
-@pytest.mark.parametrize(
-    ("said", "what", "hint"),
-    [
-        pytest.param(
-            "docker: 'buildx' is not a docker command.",
-            "docker has no buildx",
-            "install the buildx plugin: https://docs.docker.com/build/install-buildx/",
-            id="no buildx",
-        ),
-        pytest.param(
-            "ERROR: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
-            "the Docker engine does not answer",
-            "start Docker Desktop or the docker service, then: docker info",
-            id="no engine",
-        ),
-    ],
-)
-def test_a_fault_of_this_machine_is_not_the_registrys(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, what: str, hint: str
-) -> None:
-    monkeypatch.delenv("DOCKER_HOST", raising=False)
-    stand_in_docker(tmp_path, monkeypatch, f'echo "{said}" >&2; exit 1')
-    with pytest.raises(ProgramFailed) as fault:
-        inspect(Reference("registry.test/hub", "1"))
-    assert (fault.value.what, fault.value.hint) == (what, hint)
-
-
-def test_docker_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ProgramFailed) as fault:
-        inspect(Reference("registry.test/hub", "1"))
-    assert str(fault.value) == (
-        "error: docker is not installed (PATH)\nhint: install Docker: https://docs.docker.com/engine/install/"
-    )
 
 
 def test_a_builder_that_nobody_made_is_a_fault_with_the_list() -> None:

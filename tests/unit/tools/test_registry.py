@@ -9,8 +9,7 @@ import pytest
 
 from tasks.core.faults import Denied, Fault, Refused, Unreachable
 from tasks.core.names import Reference
-from tasks.tools.docker import inspect
-from tasks.tools.registry import Conversation, Undecided, look_up, require_push_right
+from tasks.tools.registry import Conversation, inspect, require_push_right
 from tests.support.charts import DATA
 from tests.support.conduct import CONDUCTS, Conduct, asks_for, says, sends_to
 from tests.support.registry import DOCKER_INDEX, DOCKER_MANIFEST, INDEX, MANIFEST, Repository, sign_in
@@ -52,8 +51,8 @@ def test_a_slow_registry_takes_no_longer_than_it_may(
     monkeypatch.setattr("tasks.tools.registry.SECONDS", 0.5)
     alone.answer("", answer)
     begin = time.monotonic()
-    with pytest.raises(Undecided):
-        look_up(named(alone))
+    with pytest.raises(Unreachable):
+        inspect(named(alone))
     require_push_right(named(alone))
     assert time.monotonic() - begin < 3
 
@@ -119,7 +118,7 @@ def test_an_index_without_platforms_has_those_of_its_images(repository: Reposito
 def test_an_image_that_has_lost_a_part_is_not_missing(repository: Repository, before: Server, part: str) -> None:
     repository.push_index("1", repository.push("image", AMD64, "ab"))
     before.answer(part, says("404 Not Found", "MANIFEST_UNKNOWN", "manifest unknown"))
-    with pytest.raises(Unreachable, match=r"cannot reach the registry: .* not found"):
+    with pytest.raises(Unreachable, match=r"cannot reach the registry: .* is missing"):
         inspect(at(repository, "1"))
 
 
@@ -164,8 +163,8 @@ def elsewhere() -> Iterator[Server]:
 
 
 def ask_for(image: Reference) -> None:
-    with suppress(Undecided):
-        look_up(image)
+    with suppress(Unreachable):
+        inspect(image)
 
 
 LOOKS = pytest.mark.parametrize("look", [ask_for, require_push_right], ids=["look", "right to push"])

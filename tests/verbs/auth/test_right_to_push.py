@@ -104,7 +104,7 @@ def test_a_token_that_may_push_builds_and_pushes(open_door: OpenDoor, hub_at: Hu
     ("user", "password", "said"),
     [
         pytest.param("reader", "rose-garden", "DENIED requested access to the resource is denied", id="reads alone"),
-        pytest.param("robin", "rose-garden", "401 Unauthorized", id="wrong password"),
+        pytest.param("robin", "rose-garden", "UNAUTHORIZED incorrect username or password", id="wrong password"),
     ],
 )
 def test_a_token_that_may_not_push_is_found_out_before_the_build(

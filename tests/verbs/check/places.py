@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from tasks.core.names import Reference
-from tasks.tools import docker
+from tasks.tools.registry import inspect
 from tests.support.cli import Result, run_task, sh
 from tests.support.hubs import Hub
 
@@ -90,6 +90,6 @@ def push_in_place_of(image: str, folder: Path, dockerfile: str, *flags: str) -> 
 
 def digest_of(image: str) -> str:
     """Return the digest that a registry has for an image."""
-    found = docker.inspect(Reference.parse(image))
+    found = inspect(Reference.parse(image))
     assert found is not None, image
     return str(found.digest)
