@@ -22,7 +22,7 @@ import platformdirs
 from ..core.faults import Refused, Unusable
 from ..core.names import Reference
 from ..core.safe_files import open_lock, take, temporary_folder
-from ..image.proof import STAND_IN_LABEL
+from ..image.proof import STAND_IN_LABEL, Base
 from ..tools.command import Command
 from ..tools.docker import local
 from ..tools.process import run_checked
@@ -60,18 +60,17 @@ def build_stand_in(reference: str) -> None:
 
     The real image is never replaced by it.
     """
+    if is_stand_in(reference):
+        return
+    if local(Reference.parse(reference)) is not None:
+        raise Refused(
+            f"{reference} on this machine is a real image, and no stand-in takes its place",
+            hint=f"use it as it is, or remove it first: docker image rm {reference}",
+        )
     with temporary_folder("hubpress-files-") as folder:
         root = _write_context(folder / "context", Reference.parse(reference).tag or "latest")
-        digest = _digest_of(folder / "context", root)
-        known = _label(reference)
-        if known is None and local(Reference.parse(reference)) is not None:
-            raise Refused(
-                f"{reference} on this machine is a real image, and no stand-in takes its place",
-                hint=f"use it as it is, or remove it first: docker image rm {reference}",
-            )
-        if known != digest:
-            with _holding(_NAMING, fcntl.LOCK_EX):
-                _build(reference, folder / "context", root, digest)
+        with _holding(_NAMING, fcntl.LOCK_EX):
+            _build(reference, folder / "context", root)
 
 
 def remove_stand_in(reference: str) -> None:
@@ -83,7 +82,8 @@ def remove_stand_in(reference: str) -> None:
 
 def is_stand_in(reference: str) -> bool:
     """Whether the local image store has a stand-in under that name."""
-    return _label(reference) is not None
+    found = local(Reference.parse(reference))
+    return found is not None and Base(Reference.parse(reference), found).is_stand_in
 
 
 def remove_unused(references: Iterable[str]) -> None:
@@ -146,12 +146,6 @@ def _holding(name: str, kind: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _label(reference: str) -> str | None:
-    """Return the stand-in's label of the image that the local store has under that name; None where it has none."""
-    found = local(Reference.parse(reference))
-    return None if found is None else next(iter(found.platforms.values())).labels.get(STAND_IN_LABEL)
-
-
 def _write_context(folder: Path, version: str) -> str:
     """Write the build context of a stand-in, and return the image that it begins at."""
     shutil.copytree(_FILES, folder)
@@ -164,24 +158,14 @@ def _write_context(folder: Path, version: str) -> str:
     return "scratch"
 
 
-def _digest_of(folder: Path, root: str) -> str:
-    """Return the sha256 of a build context: two stand-ins with one digest are the same image."""
-    whole = hashlib.sha256(root.encode())
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        content = file.read_bytes()
-        whole.update(f"\0{file.relative_to(folder)}\0{len(content)}\0".encode())
-        whole.update(content)
-    return whole.hexdigest()
-
-
-def _build(reference: str, folder: Path, root: str, digest: str) -> None:
+def _build(reference: str, folder: Path, root: str) -> None:
     # The builder whose images land in the local store has the name of Docker's context.
     builder = run_checked(Command(("docker", "context", "show")), hint="docker context use default").text
     build = Command(
         (
             *("docker", "buildx", "build", "--builder", builder, "--load", "--platform", PLATFORM),
             *("--provenance=false", "--build-arg", f"ROOT={root}"),
-            *("--label", f"{STAND_IN_LABEL}={digest}", "--tag", reference, str(folder)),
+            *("--label", f"{STAND_IN_LABEL}=true", "--tag", reference, str(folder)),
         )
     )
     run_checked(build, hint="apt-get install busybox-static, or see: docker buildx inspect", seconds=_BUILD_SECONDS)
