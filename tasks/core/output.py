@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from .faults import UNUSABLE, Unusable
-from .visible import STYLE_OFF, one_line, visible, visible_json, visible_progress
+from .visible import one_line, visible, visible_json
 
 BOLD, DIM, RED, YELLOW = "1", "2", "31", "33"
 _MINUTE = 60
 _PATIENCE, _TURN, _BEAT = 1.0, 0.1, 30.0
-# Bold, cyan, green and red, as git has them; of two signs that fit, the longer one comes first.
-_DIFF_COLOURS = {"diff ": "1", "index ": "1", "--- ": "1", "+++ ": "1", "@@": "36", "+": "32", "-": "31"}
 
 
 class Line(NamedTuple):
@@ -100,14 +98,6 @@ def data(text: str) -> None:
     print(visible(text), file=sys.stdout, flush=True)  # noqa: T201 - one of the places that print
 
 
-def diff(text: str) -> None:
-    """Print a diff on standard output, its lines coloured where that is a terminal."""
-    lines = visible(text).split("\n")
-    codes = [next((code for sign, code in _DIFF_COLOURS.items() if line.startswith(sign)), None) for line in lines]
-    styled = (_styled(line, code, sys.stdout) if code else line for line, code in zip(lines, codes, strict=True))
-    print("\n".join(styled), file=sys.stdout, flush=True)  # noqa: T201 - one of the places that print
-
-
 def report(content: Mapping[str, Any]) -> None:
     """Print ``content`` on standard output as a JSON object on one line, in ASCII where its encoding lacks a letter."""
     text = json.dumps(content, ensure_ascii=False)
@@ -133,13 +123,8 @@ def say(text: str = "", *, lead: str = "") -> None:
 
 
 def pass_on(text: str) -> None:
-    """Print what an outside program says on standard error, as it says it; on a terminal it may draw its progress."""
-    _draw((visible_progress if sys.stderr.isatty() else visible)(text))
-
-
-def settle_style() -> None:
-    """Undo what a program that drew on the terminal may have left: a colour, a hidden cursor."""
-    _draw(STYLE_OFF if sys.stderr.isatty() else "")
+    """Print what an outside program says on standard error, as it says it."""
+    _draw(visible(text))
 
 
 def tell_runner(command: str) -> None:

@@ -41,14 +41,8 @@ _KEPT = frozenset("\n\t\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u200
 # A line that begins with the first, or holds the second anywhere, is a command to GitHub's runner
 # (https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs).
 _COMMAND = r"(?m)^(\s*)::|##\["
-# How programs draw their progress: colours (none that hides text), the cursor moved within its column and up and down,
-# the rest of a line erased, the cursor hidden meanwhile. Not: the screen cleared, the title set, keys reported.
-_STYLE = r"[0-4]|[79]|2[1-79]|3[0-79]|9[0-7]|38;5;\d{1,3}|38;2(?:;\d{1,3}){3}"
-_PROGRESS = rf"\x1b\[(?:(?:(?:{_STYLE});?)*m|\d{{0,4}}[ABCDGK]|\?25[hl])|\r"
 # How Python holds bytes that are not UTF-8 (PEP 383).
 _BYTES, _FIRST_BYTE = range(0xDC80, 0xDD00), 0x80
-# The colours and the cursor as they were, whatever a program left behind.
-STYLE_OFF = "\x1b[0m\x1b[?25h"
 
 
 def keep_secret(name: str, value: str) -> None:
@@ -107,12 +101,6 @@ def one_line(text: str) -> str:
 def visible_json(text: str) -> str:
     """Return JSON ``text`` as :func:`visible` does; the escapes are JSON's own, so that it means the same."""
     return _without_commands(_escaped(mask(text), _json_escape), "\\u00")
-
-
-def visible_progress(text: str) -> str:
-    """Return what a program draws on a terminal as :func:`visible` does, with the sequences of its progress kept."""
-    pieces = re.split(f"({_PROGRESS})", mask(text))
-    return "".join(piece if index % 2 else _harmless(piece) for index, piece in enumerate(pieces))
 
 
 @lru_cache(maxsize=64)

@@ -54,7 +54,6 @@ _TIDY_SECONDS = 10.0
 _VIRTUALENV = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
 # A program may end with any status, or by any signal (negative): the caller decides what that means.
 _ANY_STATUS = tuple(range(-64, 256))
-_ESCAPE = b"\x1b"
 _OUR_LINES = ("error: ", "hint: ")
 
 
@@ -142,7 +141,7 @@ def attend(command: Command) -> int:
 def run_folded(command: Command, what: str) -> Output:
     """Run ``command`` with its last line shown behind ``what``; return what it says, and show it where it fails."""
     with output.waiting(what) as wait:
-        done = _heard(command, NO_BOUND, wait.hear, _tty_out=False)
+        done = _heard(command, NO_BOUND, wait.hear)
     if done.ok:
         log.debug("%s", done.stderr)
     else:
@@ -151,21 +150,15 @@ def run_folded(command: Command, what: str) -> Output:
 
 
 def watch(command: Command) -> Output:
-    """Run ``command``, show what it says as it says it, and return it whatever its status.
+    """Run ``command``, show what it says line by line, and return it whatever its status.
 
-    Where standard error is a terminal, the program gets one too, so that it can draw its own progress. Its lines are
-    made harmless one by one; those that look like this program's own error or hint begin with its name.
+    Lines that look like this program's own error or hint begin with its name.
     """
-    size = shutil.get_terminal_size()
-    return _heard(
-        command,
-        PERSON_SECONDS,
-        lambda text: output.pass_on(f"{command.argv[0]}: {text}" if text.startswith(_OUR_LINES) else text),
-        # By lines: half of a secret would not be recognized.
-        _out_bufsize=1,
-        _tty_out=sys.stderr.isatty(),
-        _tty_size=(size.lines, size.columns),
-    )
+
+    def tell(text: str) -> None:
+        output.pass_on(f"{command.argv[0]}: {text}" if text.startswith(_OUR_LINES) else text)
+
+    return _heard(command, PERSON_SECONDS, tell)
 
 
 def find(name: str) -> str | None:
@@ -249,7 +242,7 @@ def _forget(process: subprocess.Popen[bytes] | None) -> None:
         pool.programs.discard(process)
 
 
-def _heard(command: Command, seconds: float, tell: Callable[[str], None], **options: Any) -> Output:  # noqa: ANN401
+def _heard(command: Command, seconds: float, tell: Callable[[str], None]) -> Output:
     """Run ``command`` through sh, ``tell`` what it says as it says it, and return all of it as standard error."""
     said = bytearray()
     ends: list[SystemExit] = []
@@ -262,11 +255,8 @@ def _heard(command: Command, seconds: float, tell: Callable[[str], None], **opti
         except SystemExit as end:  # in a thread of sh's: the program is waited for all the same
             ends.append(end)
 
-    try:
-        status = _watched(command, seconds, _in=command.stdin, _out=hear, _err_to_out=True, **options)
-    finally:
-        if _ESCAPE in said:
-            output.settle_style()
+    # By lines: half of a secret would not be recognized.
+    status = _watched(command, seconds, _in=command.stdin, _out=hear, _out_bufsize=1, _err_to_out=True, _tty_out=False)
     if ends:
         raise ends[0]
     return Output(status, b"", said.decode("utf-8", "replace"))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.github_actions import code, plain, table_lines
-from tasks.core.visible import one_line, visible, visible_json, visible_progress
+from tasks.core.visible import one_line, visible, visible_json
 from tests.support.cli import INVOKE, run_on_screen, run_task
 from tests.support.hubs import Hub
 
@@ -134,24 +134,6 @@ def test_a_name_in_a_fault_cannot_forge_a_line_or_draw(hub: Hub) -> None:
 
 
 # -- what outside programs say
-
-
-PROGRESS = {
-    "redrawn as buildx does": "\x1b[?25h\x1b[1A\x1b[1A\x1b[0G\x1b[?25l[+] Building\n",
-    "coloured": "\x1b[34m => done\x1b[0m \x1b[1;32mok\x1b[m \x1b[38;5;200mx\x1b[38;2;1;2;3my\n",
-    "a line erased": "\x1b[2K\rabc\x1b[K\r\n",
-}
-
-
-@pytest.mark.parametrize("text", PROGRESS.values(), ids=PROGRESS)
-def test_progress_is_drawn_on_a_terminal(text: str) -> None:
-    assert visible_progress(text) == text
-
-
-@pytest.mark.parametrize(("text", "shown"), [row for name, row in HARMFUL.items() if "written over" not in name])
-def test_a_build_draws_nothing_but_progress(text: str, shown: str) -> None:
-    assert visible_progress(text) == shown
-    assert visible_progress(f"\x1b[34m{text}\x1b[0m") == f"\x1b[34m{shown}\x1b[0m"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names are bytes here")
