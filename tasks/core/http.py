@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import logging
-import os
 import re
 import time
 import zlib
@@ -13,13 +12,12 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
-from functools import cache
 from http.client import HTTPException, IncompleteRead
 from io import BytesIO
 from itertools import count
 from pathlib import Path
 from shlex import quote
-from ssl import SSLCertVerificationError, SSLContext, create_default_context
+from ssl import SSLCertVerificationError
 from threading import Thread
 from typing import NamedTuple, TypeAlias
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
@@ -36,7 +34,6 @@ _WEB = frozenset({"http", "https"})
 # A host with its port, where people leave http:// out.
 _HOST_AND_PORT = re.compile(r"[\w.-]+:[0-9]+(/|$)")
 _SCHEMES = _WEB | {"file"}
-_CERTIFICATES = "REQUESTS_CA_BUNDLE"
 _CHUNK = 64 * 1024
 _OK = 200
 _NOT_MODIFIED = 304
@@ -269,7 +266,7 @@ def send(request: HttpRequest) -> Answer:
     """Send a request, and return the answer, whatever its status; a GET follows redirects.
 
     The work is done in a thread, which is left behind when the time is over: a name server, or headers that drip,
-    could hold a plain call for ever. Raises Unreachable, or Unusable for a proxy or certificates of the environment.
+    could hold a plain call for ever. Raises Unreachable, or Unusable for a proxy of the environment.
     """
     outcome: Future[Answer] = Future()
 
@@ -377,37 +374,22 @@ def _exchange(request: HttpRequest) -> Answer:
 
 def _manager(address: Address) -> PoolManager:
     """Return the connections to an address, by the environment's proxy; this machine is reached by none."""
-    context = _trust(os.environ.get(_CERTIFICATES)) if address.scheme == "https" else None
     proxies = {} if address.on_loopback or proxy_bypass(address.host) else getproxies()
     named = proxies.get(address.scheme) or proxies.get("all")
     if not named:
-        return PoolManager(ssl_context=context)
+        return PoolManager()
     try:
         proxy = parse_url(named if "://" in named else f"http://{named}")
         if not proxy.host:
             raise exceptions.LocationParseError(named)
         login = {"Proxy-Authorization": basic(unquote(proxy.auth))} if proxy.auth else None
         url = f"{proxy.scheme}://{proxy.netloc}"
-        return ProxyManager(url, proxy_headers=login, proxy_ssl_context=context, ssl_context=context)
+        return ProxyManager(url, proxy_headers=login)
     except exceptions.LocationValueError as error:
         raise Unusable(
             f"the proxy for {address.scheme} cannot be used",
             where=f"{address.scheme}_proxy",
             hint=f"set {address.scheme}_proxy to http://HOST:PORT, or name {address.host} in no_proxy",
-        ) from error
-
-
-@cache
-def _trust(bundle: str | None) -> SSLContext:
-    """Trust what the machine trusts (``SSL_CERT_FILE`` counts), or the certificates of ``REQUESTS_CA_BUNDLE``."""
-    path = Path(bundle) if bundle else None
-    try:
-        if path is None or not path.is_dir():
-            return create_default_context(cafile=path)
-        return create_default_context(capath=path)
-    except OSError as error:
-        raise Unusable(
-            f"{_CERTIFICATES} names no certificates", where=path, hint=f"unset {_CERTIFICATES}, or fix it"
         ) from error
 
 

@@ -281,7 +281,7 @@ def test_the_environments_proxy_is_used(https_proxy: Server) -> None:
 def test_a_page_comes_through_the_proxys_tunnel(
     secure: Server, https_proxy: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     https_proxy.answers = [tunnel_to(secure.url)]
     assert Fetcher(limits=QUICK).page(Address.parse("https://charts.test/index.yaml")) == b"whole"
     assert https_proxy.lines == ["CONNECT charts.test:443"]
@@ -312,14 +312,14 @@ def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str
 
 
 def test_the_machines_own_certificates_are_trusted(secure: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     assert page(secure) == b"whole"
 
 
 def test_a_page_of_https_is_never_fetched_over_http(
     secure: Server, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     secure.answers = [reply(status="302 Found", Location=f"{server.url}/index.yaml")]
     assert fault_of(secure) == "it redirects to a less secure address"
     assert server.asked == []

@@ -207,7 +207,7 @@ def test_a_denial_of_the_right_to_push_is_the_registrys_own_words(asking: Server
 @pytest.fixture
 def secure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A registry with a certificate, whose password Docker has; it is taken for one beyond this machine."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     monkeypatch.setattr(Reference, "on_loopback", property(lambda _: False))
     with misbehaving(certificate=CERTIFICATE) as served:
         sign_in(served.url.removeprefix("https://"), "robin", "tulip-garden")
