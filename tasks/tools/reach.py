@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,9 +24,12 @@ _PROGRAMS = ("helm",)
 _GIT_REMOTE = ("archive", "clone", "fetch", "fetch-pack", "ls-remote", "pull", "push", "send-pack", "submodule")
 _GET_URL, _ASKED = "--get-url", "hubpress-asked"
 _GIT_VALUES, _DOCKER_VALUES = ("-C", "-c"), ("-H", "--host", "-c", "--context", "--config", "-l", "--log-level")
-_ENGINE, _BUILDER, _TAG = ("-H", "--host", "-c", "--context"), ("--builder",), ("-t", "--tag")
-_CACHE_FLAGS, _CACHE_FIELDS = ("--cache-from", "--cache-to"), ("cache-from", "cache-to")
-_REF = re.compile(r"(?:^|,)ref=([^,]*)")
+_ENGINE, _CACHES = ("-H", "--host", "-c", "--context"), ("cache-from", "cache-to")
+# What docker is used for: nothing of it writes to a registry, but for bake, whose tags are looked at.
+_DOCKER = (
+    *(("context",), ("info",), ("version",), ("rm",), ("run",), ("image", "inspect"), ("image", "ls"), ("image", "rm")),
+    *(("buildx", name) for name in ("bake", "inspect", "version")),
+)
 # ``python -c BOUND STARTER PROGRAM ARGUMENTS``: become a program that ends with the process STARTER. On Linux the
 # kernel sends SIGTERM when the starter dies, whatever it dies of (prctl(2), PR_SET_PDEATHSIG, kept across exec).
 # Elsewhere nothing does: there a rehearsal's registry is a container, which the next rehearsal removes.
@@ -149,34 +151,19 @@ def _is_inside(path: str, reach: Reach) -> bool:
 def _require_docker(command: Command, reach: Reach) -> None:
     first = _first_word(command.argv, _DOCKER_VALUES)
     words = command.argv[first:]
-    chosen = (*_values(command.argv[1:first], _ENGINE), *_values(words, _BUILDER))
-    for name in chosen:
+    for name in (*_values(command.argv[1:first], _ENGINE), *_values(words, ("--builder",))):
         if name != reach.engine:
             raise Refused("a rehearsal builds on this machine's engine only", where=name, hint="leave out --builder")
-    for image in _written(words, command.stdin):
-        require_registry(image)
-
-
-def _written(words: Sequence[str], stdin: str) -> Iterator[str]:
-    """Yield the images and caches that a docker command may write, and the caches that it reads."""
-    if "push" in words[:2]:
-        yield _operand(words[words.index("push") + 1 :])
-    if words[:1] != ("buildx",):
-        return
-    if words[1:2] == ("bake",):
-        targets: Mapping[str, Any] = json.loads(stdin)["target"]
-        for target in targets.values():
-            yield from target["tags"] if target.get("output") != ["type=docker"] else ()
-            yield from _caches(entry for name in _CACHE_FIELDS for entry in target.get(name, ()))
-    elif "--load" not in words:
-        yield from _values(words, _TAG)
-    yield from _caches(_values(words, _CACHE_FLAGS))
-
-
-def _caches(entries: Iterable[str]) -> Iterator[str]:
-    """Yield the images that entries of the build cache name: ``type=registry,ref=IMAGE``, or ``IMAGE`` alone."""
-    for entry in entries:
-        yield from _REF.findall(entry) if "=" in entry else (entry,)
+    targets: Sequence[Mapping[str, Any]] = ()
+    if words[:2] == ("buildx", "bake"):
+        targets = list(json.loads(command.stdin)["target"].values())
+    is_cached = any(one.partition("=")[0].startswith("--cache-") for one in words)
+    is_used = words[:1] in _DOCKER or words[:2] in _DOCKER or (words[:2] == ("buildx", "build") and "--load" in words)
+    is_used = is_used and not is_cached and not any(target.get(name) for target in targets for name in _CACHES)
+    _require_used("this docker command", command, is_used=is_used)
+    for target in targets:
+        for image in target["tags"] if target.get("output") != ["type=docker"] else ():
+            require_registry(image)
 
 
 def _first_word(argv: Sequence[str], with_value: Sequence[str]) -> int:
