@@ -46,14 +46,8 @@ _LARGEST_FILE = 1024 * 1024
 _KUBERNETES = re.compile(r"v?\d+\.\d+(\.\d+)?([-+][\w.+-]+)?", re.ASCII)
 # What Invoke raises over a file that it cannot use: a list, a number for a key.
 _INVOKE_ERRORS = (
-    OSError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    RecursionError,
-    UnknownFileType,
-    yaml.YAMLError,
+    *(OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError),
+    *(UnknownFileType, yaml.YAMLError),
 )
 # Shows a wrong value in one line, however large it is or however often it holds itself.
 _shown = reprlib.Repr()
@@ -285,7 +279,10 @@ def read_settings(
     ``configured`` is ``hub`` of Invoke's configuration, ``repository_file`` the hub repository's ``invoke.yaml`` where
     Invoke has not read it already, ``repo`` that setting from the command line.
     """
-    own = {} if repository_file is None else _section_in(repository_file)
+    own: dict[str, Any] = {}
+    if repository_file is not None:
+        with contextlib.suppress(FileNotFoundError), read_by_invoke(repository_file) as data:
+            own = section_in(data)
     typed = {} if repo is None else {"repo": repo}
     given = {**own, **{key: value for key, value in configured.items() if value is not None}, **_variables(), **typed}
     if unknown := sorted(set(given) - set(KEYS)):
@@ -294,7 +291,9 @@ def read_settings(
     # A path in `cache` can only mean the folder.
     if isinstance(given.get("cache"), str) and "/" in given["cache"]:
         given = {"cache_folder": given.pop("cache"), **given}
-    return Settings(**{key: _READERS.get(key, _text)(key, value) for key, value in given.items() if value is not None})
+    defaults = Settings._field_defaults
+    readers = {key: _READERS.get(key) or _BY_DEFAULT[type(defaults[key])] for key in given}
+    return Settings(**{key: readers[key](key, value) for key, value in given.items() if value is not None})
 
 
 def section_in(data: bytes) -> dict[str, Any]:
@@ -370,12 +369,6 @@ def read_by_invoke(file: Path | None) -> Iterator[bytes]:
         raise Unusable(f"the file {_reason(err)}", where=where.name, hint=f"fix {where}") from err
 
 
-def _section_in(file: Path) -> dict[str, Any]:
-    with contextlib.suppress(FileNotFoundError), read_by_invoke(file) as data:
-        return section_in(data)
-    return {}
-
-
 def _reason(err: Exception) -> str:
     if isinstance(err, OSError):
         return f"cannot be read: {err.strerror}"
@@ -393,38 +386,31 @@ def _variables() -> dict[str, str]:
     return {name.removeprefix(_PREFIX).lower(): text for name, text in found.items() if text.strip()}
 
 
-def _source(key: str) -> str:
-    return variable(key) if key in _variables() else FILE
-
-
 def _unknown(key: str, name: str, known: Sequence[str], kind: str, spell: Callable[[str], str] = str) -> Unusable:
     near = nearest(name, known)
     hint = f"did you mean {spell(near)}?" if near else f"the {kind} are: {', '.join(known)}"
-    return Unusable(f"unknown setting {SECTION}.{key}", where=_source(key), hint=hint)
+    where = variable(key) if key in _variables() else FILE
+    return Unusable(f"unknown setting {SECTION}.{key}", where=where, hint=hint)
 
 
 def _wrong(key: str, value: object, wanted: str, hint: str) -> Unusable:
-    source = _source(key.partition(".")[0])
-    return Unusable(
-        f"{SECTION}.{key} is {_shown.repr(value)}, not {wanted}",
-        where=source,
-        hint=hint if source == FILE else f"fix {source}, or unset it",
-    )
+    where, top = FILE, key.partition(".")[0]
+    if top in _variables():
+        where = variable(top)
+        hint = f"fix {where}, or unset it"
+    return Unusable(f"{SECTION}.{key} is {_shown.repr(value)}, not {wanted}", where=where, hint=hint)
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """A kind of value: ``read`` returns None for what is not one, ``hint`` is how to write one under ``{key}``."""
+def _kind(read: Callable[[Any], Any], wanted: str, hint: str) -> _Reader:
+    """Return the reader of a kind: ``read`` returns None for what is not one, ``hint`` is how to write ``{key}``."""
 
-    read: Callable[[Any], Any]
-    wanted: str
-    hint: str
-
-    def __call__(self, key: str, value: object) -> Any:  # noqa: ANN401 - what the kind is read as
-        found = self.read(value)
+    def reader(key: str, value: object) -> Any:  # noqa: ANN401 - what the kind is read as
+        found = read(value)
         if found is None:
-            raise _wrong(key, value, self.wanted, self.hint.format(key=key))
+            raise _wrong(key, value, wanted, hint.format(key=key))
         return found
+
+    return reader
 
 
 @dataclass(frozen=True)
@@ -444,7 +430,7 @@ class _Records:
 
     def __call__(self, key: str, value: object) -> tuple[Any, ...]:
         """Read a list; in the environment its entries are separated by commas."""
-        entries = _NAMES.read(value) if isinstance(value, str) and self.short else value
+        entries = _names(value) if isinstance(value, str) and self.short else value
         if not isinstance(entries, (list, tuple, dict)):
             raise _wrong(key, value, self.wanted_list, self.hint.format(key=key))
         return tuple(self._entry(key, one) for one in ([entries] if isinstance(entries, dict) else entries))
@@ -455,7 +441,7 @@ class _Records:
         fields = self.record._fields
         if isinstance(entry, dict) and (unknown := sorted({*map(str, entry)} - {*fields})):
             raise _unknown(f"{key}.{unknown[0]}", unknown[0], fields, f"keys of {SECTION}.{key}")
-        if not isinstance(entry, dict) or not entry.keys() >= {*self.needed}:
+        if not isinstance(entry, dict) or not entry.keys() >= {*self.needed} or {"path", "marker"} <= entry.keys():
             raise _wrong(key, entry, self.wanted, self.hint.format(key=key))
         given = {name: value for name, value in entry.items() if value is not None}
         read = {name: self.readers.get(name, _text)(f"{key}.{name}", value) for name, value in given.items()}
@@ -493,14 +479,6 @@ def _images(key: str, value: object) -> tuple[str | WholeImage, ...]:
     is_whole = isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict) for one in value))
     images: tuple[str | WholeImage, ...] = (_WHOLE_IMAGES if is_whole else _NAMES)(key, value)
     return images
-
-
-def _pins(key: str, value: object) -> tuple[PinTarget, ...]:
-    pins: tuple[PinTarget, ...] = _PINS(key, value)
-    for pin in pins:
-        if pin.path and pin.marker:
-            raise _wrong(key, pin._asdict(), _PINS.wanted, _FILE_HINT.format(key=key))
-    return pins
 
 
 def _names(value: object) -> tuple[str, ...] | None:
@@ -548,26 +526,28 @@ def _version(value: object) -> str | None:
 
 
 _Reader: TypeAlias = Callable[[str, Any], Any]
-_NAMES = _Kind(_names, "a list of names", "write {key}: [hub]")
-_SWITCH = _Kind(_switch, "true or false", "write {key}: false")
-_IMAGE_NAME = _Kind(
-    lambda value: value if isinstance(value, str) and is_name(value) else None,
-    "the name of an image",
-    "write it as HOST/PATH/NAME in small letters, without a tag",
-)
+_NAMES = _kind(_names, "a list of names", "write {key}: [hub]")
 _FILE_HINT = "write {key}: [{{file: ..., path: ...}}]"
 _FILE_AND_PATH = ("file", "path")
-_PINS = _Records(
-    PinTarget, ("file",), "file with path or marker", "a list of files", _FILE_HINT, {"file": _path}, _FILE_AND_PATH
-)
 _WHOLE_IMAGES = _Records(
     WholeImage,
     ("context", "name"),
     "context and name",
     "a list of images",
     "write {key}: [{{context: images/hub, name: HOST/PATH/hub}}]",
-    {"context": _folder, "name": _IMAGE_NAME, "dockerfile": _path, "values": _NAMES, "paths": _paths},
+    {
+        "context": _folder,
+        "name": _kind(
+            lambda value: value if isinstance(value, str) and is_name(value) else None,
+            "the name of an image",
+            "write it as HOST/PATH/NAME in small letters, without a tag",
+        ),
+        "dockerfile": _path,
+        "values": _NAMES,
+        "paths": _paths,
+    },
 )
+# How keys are read; others as their default is: a switch, a list of names, a text.
 _READERS: Mapping[str, _Reader] = {
     "accept": _Records(
         Accepted,
@@ -577,11 +557,11 @@ _READERS: Mapping[str, _Reader] = {
         "write {key}: [image-override, {{code: ..., path: ...}}]",
         short=("code", "path"),
     ),
-    "attest": _Kind(_attestations, f"a list of {', '.join(ATTESTATIONS)}", f"write {{key}}: [{PROVENANCE}]"),
-    "base": _Kind(
+    "attest": _kind(_attestations, f"a list of {', '.join(ATTESTATIONS)}", f"write {{key}}: [{PROVENANCE}]"),
+    "base": _kind(
         lambda value: value if value in (KEEP, CHART) else None, f"{KEEP} or {CHART}", f"write {{key}}: {KEEP}"
     ),
-    "cache": _Kind(_cache, "off, on, inline or registry", f"write {{key}}: {CACHE_ON}"),
+    "cache": _kind(_cache, "off, on, inline or registry", f"write {{key}}: {CACHE_ON}"),
     "deployments": _Records(
         DeploymentSetting,
         ("name",),
@@ -591,23 +571,26 @@ _READERS: Mapping[str, _Reader] = {
         {"values": _paths},
     ),
     "images": _images,
-    "kubernetes": _Kind(_version, "a version of Kubernetes", 'write {key}: "1.30"'),
-    "labels": _NAMES,
-    "next_steps": _Kind(_lines, "a list of strings", "write {key}: [Merge it, Deploy]"),
-    "pins": _pins,
-    "platform": _Kind(_platform, "a platform", "write {key}: linux/amd64"),
-    "preview": _SWITCH,
-    "public_log": _SWITCH,
-    "push": _SWITCH,
-    "reviewers": _NAMES,
+    "kubernetes": _kind(_version, "a version of Kubernetes", 'write {key}: "1.30"'),
+    "next_steps": _kind(_lines, "a list of strings", "write {key}: [Merge it, Deploy]"),
+    "pins": _Records(
+        PinTarget, ("file",), "file with path or marker", "a list of files", _FILE_HINT, {"file": _path}, _FILE_AND_PATH
+    ),
+    "platform": _kind(_platform, "a platform", "write {key}: linux/amd64"),
     "root": _folder,
     "values": _Records(
         ValuesTarget,
-        ("file", "path"),
+        _FILE_AND_PATH,
         "file and path",
         "a list of file and path",
         _FILE_HINT,
         {"file": _path},
         _FILE_AND_PATH,
     ),
+}
+_BY_DEFAULT: Mapping[type, _Reader] = {
+    bool: _kind(_switch, "true or false", "write {key}: false"),
+    tuple: _NAMES,
+    str: _text,
+    type(None): _text,
 }
