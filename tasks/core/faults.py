@@ -98,7 +98,7 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
 @contextlib.contextmanager
 def asked_to_end_is_ctrl_c() -> Iterator[None]:
     """Let SIGTERM and SIGHUP interrupt the block as Ctrl-C does, where nobody else handles or ignores them."""
-    if not _in_main_thread():
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
     numbers = [number for number in _ASKED_TO_END if signal.getsignal(number) is signal.SIG_DFL]
@@ -114,7 +114,7 @@ def asked_to_end_is_ctrl_c() -> Iterator[None]:
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
     """Hold an interrupt back until the block has ended."""
-    if not _in_main_thread():
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
     came: list[int] = []
@@ -129,10 +129,6 @@ def held_back() -> Iterator[None]:
             signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
 
 
 def _shown(text: str) -> str:

@@ -167,14 +167,9 @@ class Address(NamedTuple):
         return self.scheme, self.host
 
     @property
-    def on_loopback(self) -> bool:
-        """Whether the host is this machine (127.0.0.0/8, ::1, localhost)."""
-        return is_loopback(_split(f"//{self.host}").hostname or "")
-
-    @property
     def is_plain(self) -> bool:
         """Whether it is reached over plain http beyond this machine."""
-        return self.scheme == "http" and not self.on_loopback
+        return self.scheme == "http" and not is_loopback(self.host)
 
     def below(self, name: str) -> Address:
         """Return the address of ``name`` in this folder."""
@@ -374,7 +369,7 @@ def _exchange(request: HttpRequest) -> Answer:
 
 def _manager(address: Address) -> PoolManager:
     """Return the connections to an address, by the environment's proxy; this machine is reached by none."""
-    proxies = {} if address.on_loopback or proxy_bypass(address.host) else getproxies()
+    proxies = {} if is_loopback(address.host) or proxy_bypass(address.host) else getproxies()
     named = proxies.get(address.scheme) or proxies.get("all")
     if not named:
         return PoolManager()

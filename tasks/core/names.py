@@ -77,8 +77,7 @@ class Reference(NamedTuple):
     @property
     def on_loopback(self) -> bool:
         """Whether the registry is on this machine (127.0.0.0/8, ::1, localhost)."""
-        host = self.host if self.host.endswith("]") else self.host.rpartition(":")[0] or self.host
-        return is_loopback(host.strip("[]"))
+        return is_loopback(self.host)
 
     def same_repository(self, other: Reference) -> bool:
         """Whether both names mean one repository, however they are spelled."""
@@ -94,9 +93,10 @@ class Reference(NamedTuple):
 
 
 def is_loopback(host: str) -> bool:
-    """Whether ``host``, a name or an address without brackets, is this machine."""
+    """Whether ``host``, with or without a port, is this machine (127.0.0.0/8, ::1, localhost)."""
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
     try:
-        return host == "localhost" or ip_address(host).is_loopback
+        return name == "localhost" or ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return False
 

@@ -122,32 +122,19 @@ class MarkedFolder(NamedTuple):
     @classmethod
     def make(cls, prefix: str, place: Path | None = None) -> MarkedFolder:
         """Make a folder for the user alone in ``place`` (default: the system's), its mark locked before it is seen."""
-        made = None
-        try:
-            with held_back():
-                made = cls._made(prefix, place)
-        except BaseException:
-            # An interrupt that was held back: nobody else knows of the folder.
-            if made is not None:
-                made.remove()
-                os.close(made.lock)
-            raise
-        return made
-
-    @classmethod
-    def _made(cls, prefix: str, place: Path | None) -> MarkedFolder:
-        path = Path(tempfile.mkdtemp(prefix=prefix, dir=place)).resolve()
-        try:
-            # In a shared clone's .git it would inherit the group.
-            path.chmod(0o700)
-            new = path / f"{MARK}.new"
-            lock = open_lock(new)
-            take(lock)
-            os.write(lock, _WORDS)
-            new.rename(path / MARK)
-        except OSError:
-            shutil.rmtree(path, ignore_errors=True)
-            raise
+        with held_back():
+            path = Path(tempfile.mkdtemp(prefix=prefix, dir=place)).resolve()
+            try:
+                # In a shared clone's .git it would inherit the group.
+                path.chmod(0o700)
+                new = path / f"{MARK}.new"
+                lock = open_lock(new)
+                take(lock)
+                os.write(lock, _WORDS)
+                new.rename(path / MARK)
+            except OSError:
+                shutil.rmtree(path, ignore_errors=True)
+                raise
         return cls(path, lock)
 
     @classmethod

@@ -30,8 +30,8 @@ from ..tools.reach import bound
 
 LOOPBACK = "127.0.0.1"
 REGISTRY_IMAGE = "registry:2"
-START_SECONDS = 20.0
-PULL_SECONDS = 180.0
+# The image may have to be pulled first.
+START_SECONDS = 180.0
 STOP_SECONDS = 5.0
 _BIRTHMARK = "Hubpress-Registry"
 _CONTAINER = "hubpress-registry-{}"
@@ -54,11 +54,10 @@ class Registry(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """How the registry runs here: the program in the foreground, the address that it listens on, its time to start."""
+    """How the registry runs here: the program in the foreground, and the address that it listens on."""
 
     argv: tuple[str, ...]
     listen: str
-    seconds: float
     container: str | None = None
 
 
@@ -77,7 +76,7 @@ def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = No
     _configure(folder, way, birthmark, htpasswd)
     server = _start(way, folder)
     try:
-        _wait(server, way, Registry(port, server.pid, folder), birthmark)
+        _wait(server, Registry(port, server.pid, folder), birthmark)
         yield Registry(port, server.pid, folder)
     finally:
         _stop(server)
@@ -124,7 +123,7 @@ def _way(folder: Path, port: int) -> _Way:
     """
     config = str(folder / _CONFIG)
     if platform.system() == "Linux" and find("docker-registry"):
-        return _Way(("docker-registry", "serve", config), f"{LOOPBACK}:{port}", START_SECONDS)
+        return _Way(("docker-registry", "serve", config), f"{LOOPBACK}:{port}")
     if not find("docker") or not capture(Command(("docker", "info"))).ok:
         raise ProgramFailed(
             "no registry can run here: docker-registry is not installed, and no Docker engine answers",
@@ -137,7 +136,7 @@ def _way(folder: Path, port: int) -> _Way:
         *("--publish", f"{LOOPBACK}:{port}:5000", "--volume", f"{folder}:{folder}"),
         *(REGISTRY_IMAGE, "serve", config),
     )
-    return _Way(argv, ":5000", PULL_SECONDS, container=container)
+    return _Way(argv, ":5000", container)
 
 
 def _configure(folder: Path, way: _Way, birthmark: str, htpasswd: str | None) -> None:
@@ -173,8 +172,8 @@ def _start(way: _Way, folder: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def _wait(server: subprocess.Popen[bytes], way: _Way, started: Registry, birthmark: str) -> None:
-    deadline = time.monotonic() + way.seconds
+def _wait(server: subprocess.Popen[bytes], started: Registry, birthmark: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
     look = HttpRequest("GET", Address("http", started.address, "/v2/"), {}, Limits(total=1, attempts=1))
     while time.monotonic() < deadline:
         if server.poll() is not None:
@@ -183,7 +182,7 @@ def _wait(server: subprocess.Popen[bytes], way: _Way, started: Registry, birthma
             if send(look).headers.get(_BIRTHMARK) == birthmark:
                 return
         time.sleep(0.02)
-    raise _broken(f"the registry did not answer within {way.seconds:g} seconds", started)
+    raise _broken(f"the registry did not answer within {START_SECONDS:g} seconds", started)
 
 
 def _broken(what: str, started: Registry) -> ProgramFailed:

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from ..core import output
 from ..core.faults import DOOR, Refused, Unreachable, Unusable
-from ..core.names import Reference
+from ..core.names import Reference, is_loopback
 from ..core.plan import Plan
 from ..core.settings import CACHE_OFF, BuildOptions, BumpOptions, CommitOptions, ReleaseOptions, WholeImage
 from ..core.yaml_tree import parse
@@ -360,7 +360,7 @@ def _require_local_engine(builder: str | None) -> str:
 def _is_local(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        return parts.scheme in _SOCKETS or Reference(f"{parts.netloc}/any").on_loopback
+        return parts.scheme in _SOCKETS or is_loopback(parts.netloc)
     except ValueError:
         return False
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
-from ..core.names import Reference, short_platform
+from ..core.names import Reference, is_loopback, short_platform
 from .command import MALFORMED, Command, Output, mentions
 from .denials import denied
 from .process import TooSlow, capture, run_folded
@@ -272,7 +272,7 @@ def registry_fault(output: Output, host: str) -> Fault:
     # A build asks others too: for base images, and for the Dockerfile's syntax.
     asked = re.search(_ASKED, words)
     host = asked[1] if asked else host
-    scheme = "http" if Reference(f"{host}/any").on_loopback else "https"
+    scheme = "http" if is_loopback(host) else "https"
     # The same for all images of the registry.
     words = _REQUEST.sub("", words)
     return Unreachable(f"cannot reach the registry: {words}", where=host, hint=f"curl -I {scheme}://{host}/v2/")

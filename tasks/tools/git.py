@@ -207,8 +207,7 @@ class Git:
 
     def head(self) -> str | None:
         """Return the full hash of HEAD's commit; None on an unborn branch."""
-        output = self.ask(*_HEAD)
-        return output.text if output.ok else None
+        return self.commit_at("HEAD")
 
     def branch(self) -> str | None:
         """Return the current branch's name; None on a detached HEAD."""

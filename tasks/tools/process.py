@@ -264,14 +264,32 @@ def _heard(command: Command, seconds: float, tell: Callable[[str], None]) -> Out
 
 def _watched(command: Command, seconds: float, **options: Any) -> int:  # noqa: ANN401 - sh's own
     """Run ``command`` through sh, whose ``options`` say where its output goes, and return its exit status."""
+    program, *arguments = _argv(command)
     # sh's own wait loses the status when it is interrupted, and its limit polls.
     ended: Future[None] = Future()
-    process = None
+    process: sh.RunningCommand | None = None
+
+    def wait(process: sh.RunningCommand) -> None:
+        process.wait()
+        ended.set_result(None)
+
     try:
         with held_back():
-            process = _start(command, ended, options)
+            process = sh.Command(program)(
+                *arguments,
+                _cwd=None if command.cwd is None else str(command.cwd),
+                _env=_environment(command),
+                _ok_code=_ANY_STATUS,
+                _bg=True,
+                _bg_exc=False,
+                _return_cmd=True,
+                **options,
+            )
+            threading.Thread(target=wait, args=(process,), daemon=True).start()
         if _is_done(ended, seconds):
             return int(process.exit_code)
+    except (sh.ForkException, OSError, ValueError) as err:
+        raise _not_started(command) from err
     except BaseException:
         if process is not None:
             _end_watched(process, ended)
@@ -296,30 +314,6 @@ def _end_watched(process: sh.RunningCommand, ended: Future[None]) -> None:
         # What it has started may hold the other end of its output: the end is waited for within bounds.
         if _is_done(ended, _TIDY_SECONDS):
             break
-
-
-def _start(command: Command, ended: Future[None], options: dict[str, Any]) -> sh.RunningCommand:
-    program, *arguments = _argv(command)
-
-    def wait() -> None:
-        process.wait()
-        ended.set_result(None)
-
-    try:
-        process: sh.RunningCommand = sh.Command(program)(
-            *arguments,
-            _cwd=None if command.cwd is None else str(command.cwd),
-            _env=_environment(command),
-            _ok_code=_ANY_STATUS,
-            _bg=True,
-            _bg_exc=False,
-            _return_cmd=True,
-            **options,
-        )
-    except (sh.ForkException, OSError, ValueError) as err:
-        raise _not_started(command) from err
-    threading.Thread(target=wait, daemon=True).start()
-    return process
 
 
 def _not_started(command: Command) -> ProgramFailed:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import Refused
-from tasks.core.http import Address
 from tasks.core.settings import BumpOptions, Settings
 from tasks.repo.hub import open_hub
 from tasks.review.bump import plan_bump
@@ -241,7 +240,7 @@ def test_who_asked_for_it_is_told_what_that_means(
     hub: Hub, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     git = Git.around(hub.path)
-    monkeypatch.setattr(Address, "on_loopback", property(lambda _: False))
+    monkeypatch.setattr("tasks.core.http.is_loopback", lambda _: False)
     step, _ = plan_bump(open_hub(Settings(chart_repository=helm_repository.url), git), BumpOptions())
     assert step.warnings[0] == ("the Helm repository is read over plain http: anyone on the network path can change it")
     assert helm_repository.requests
