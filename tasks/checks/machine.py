@@ -24,9 +24,9 @@ from ..tools.docker import (
     start_engine,
 )
 from ..tools.forges import GITHUB, read_remote
-from ..tools.git_faults import remote_fault
 from ..tools.google import is_google
 from ..tools.process import INSTALL_HINTS, TooSlow, ask_all, capture, find
+from ..tools.refusals import remote_fault
 from ..tools.registry import DockerLogins
 
 LOOK_SECONDS = 15.0

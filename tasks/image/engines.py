@@ -32,11 +32,11 @@ from ..repo.hub import Hub, HubImage
 from ..repo.remotes import upstream_repository
 from ..tools import docker
 from ..tools.command import Command, Output
-from ..tools.denials import Expired
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
 from ..tools.git import UNSET, Git
 from ..tools.google import is_google
 from ..tools.process import find, missing, run_folded
+from ..tools.refusals import Expired
 from ..tools.registry import DockerLogins
 from .build import CONTEXT, Build, ImageBuild, name_after_commit, write_contexts
 from .definition import BakeTarget, bake_fields, definition, from_folder, pinned_images, target_name, with_files_of

@@ -30,8 +30,8 @@ from ..repo.files import is_below
 from ..repo.hub import Hub, HubImage
 from ..tools.command import Output
 from ..tools.git import Git
-from ..tools.git_faults import misunderstood
 from ..tools.process import ask_all, capture
+from ..tools.refusals import misunderstood
 
 # Stands for the hash of a commit that is yet to be made.
 COMMIT_TO_COME = "{commit}"

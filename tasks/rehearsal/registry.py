@@ -24,9 +24,8 @@ from typing import NamedTuple
 
 from ..core.faults import ProgramFailed, Unreachable
 from ..core.http import Address, HttpRequest, Limits, send
-from ..tools.command import Command
+from ..tools.command import Command, bound
 from ..tools.process import capture, find, run_checked
-from ..tools.reach import bound
 
 LOOPBACK = "127.0.0.1"
 REGISTRY_IMAGE = "registry:2"

@@ -40,10 +40,9 @@ from ..review.branches import Outlook
 from ..review.bump import plan_bump
 from ..review.release import foreseen_refusal, plan_release
 from ..tools import docker
-from ..tools.command import Command
+from ..tools.command import Command, Reach, confined
 from ..tools.git import Clone, Git, in_list
 from ..tools.process import run_checked
-from ..tools.reach import Reach, confined
 from ..tools.registry import inspect_all
 from .cleanup import Record, rehearsal_folder
 from .registry import free_port, registry, serving_again

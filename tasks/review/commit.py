@@ -16,9 +16,9 @@ from ..repo.hub import Hub
 from ..repo.remotes import Review
 from ..repo.secrets import credential_in
 from ..tools.git import INDEX, Git
-from ..tools.git_faults import failed
 from ..tools.git_states import RESTORE, current_branch, head, index, left_behind, local_branch, standing, take_back
 from ..tools.process import watch
+from ..tools.refusals import failed
 from .branches import TargetBranch, earlier_release, target_branch
 from .bump import commit_message
 from .description import HERE, Witness

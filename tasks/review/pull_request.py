@@ -16,9 +16,9 @@ from ..repo.remotes import Review, base_here
 from ..tools.command import Command
 from ..tools.forges import CLOSED, GITHUB, ForgeRequest, GitHub, gh_knows, opening_address, starts_no_workflow
 from ..tools.git import PUSH_SECONDS, Git
-from ..tools.git_faults import push_fault
 from ..tools.git_states import remote_branch
 from ..tools.process import Pool, answer_of, capture, run_checked
+from ..tools.refusals import push_fault
 from .description import Description, Witness, describe
 
 CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"

@@ -1,20 +1,55 @@
-"""One call of an outside program, and what it said."""
+"""One call of an outside program, what it said, and what it may reach.
+
+That is everything, or what belongs to a rehearsal. While one runs, the doors ask here: :mod:`.process` before it starts
+a program, :mod:`.registry` before a request that writes. Reading stays possible: base images from their registries,
+charts from the Helm repository.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shlex
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from ..core.faults import Refused
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _MARK = "ERROR: "
-
-
 # What reading JSON raises that is not what it should be.
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+_HELPER = "docker-credential-"
+# These go on when their starter is killed, and would leave images behind.
+_WORKING = ("chartpress", "docker")
+_PROGRAMS = ("helm",)
+_GIT_REMOTE = ("archive", "clone", "fetch", "fetch-pack", "ls-remote", "pull", "push", "send-pack", "submodule")
+_GET_URL, _ASKED = "--get-url", "hubpress-asked"
+_GIT_VALUES, _DOCKER_VALUES = ("-C", "-c"), ("-H", "--host", "-c", "--context", "--config", "-l", "--log-level")
+_ENGINE, _CACHES = ("-H", "--host", "-c", "--context"), ("cache-from", "cache-to")
+# What docker is used for: nothing of it writes to a registry, but for bake, whose tags are looked at.
+_DOCKER = (
+    *(("context",), ("info",), ("version",), ("rm",), ("run",), ("image", "inspect"), ("image", "ls"), ("image", "rm")),
+    *(("buildx", name) for name in ("bake", "inspect", "version")),
+)
+# ``python -c BOUND STARTER PROGRAM ARGUMENTS``: become a program that ends with the process STARTER. On Linux the
+# kernel sends SIGTERM when the starter dies, whatever it dies of (prctl(2), PR_SET_PDEATHSIG, kept across exec).
+# Elsewhere nothing does: there a rehearsal's registry is a container, which the next rehearsal removes.
+_BOUND = """\
+import ctypes, os, signal, sys
+starter, program = int(sys.argv[1]), sys.argv[2:]
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    if os.getppid() != starter:
+        sys.exit("the starter died first")
+os.execvp(program[0], program)
+"""
+_FOR_REAL = "run the release itself to use it"
+_reach: Reach | None = None
 
 
 def mentions(said: str, signs: Iterable[str]) -> bool:
@@ -88,3 +123,143 @@ def current_folder() -> Path | None:
         return Path.cwd()
     except FileNotFoundError:
         return None
+
+
+class Reach(NamedTuple):
+    """All that a rehearsal may reach: its folder, its registry (``127.0.0.1:PORT``), and this machine's engine.
+
+    The engine is a Docker context, whose builder has the same name.
+    """
+
+    folder: Path
+    registry: str
+    engine: str
+
+
+@contextlib.contextmanager
+def confined(reach: Reach) -> Iterator[None]:
+    """Refuse everything but ``reach`` while the block runs, in all threads of this process."""
+    global _reach  # noqa: PLW0603 - the doors are those of the process
+    _reach = reach._replace(folder=reach.folder.resolve())
+    try:
+        yield
+    finally:
+        _reach = None
+
+
+def environment() -> Mapping[str, str]:
+    """Return the variables that keep programs inside: git's list of transports, and buildx's builder."""
+    if _reach is None:
+        return {}
+    return {"GIT_ALLOW_PROTOCOL": "file", "GIT_NO_LAZY_FETCH": "1", "BUILDX_BUILDER": _reach.engine}
+
+
+def launcher(program: str) -> tuple[str, ...]:
+    """Return what to put before the path of ``program``, so that it ends with a rehearsal that is killed."""
+    return bound() if _reach is not None and program in _WORKING else ()
+
+
+def bound() -> tuple[str, ...]:
+    """Return what to put before a program's path, so that it ends with this process."""
+    return (sys.executable, "-I", "-S", "-c", _BOUND, str(os.getpid()))
+
+
+def require_command(command: Command, ask: Callable[[Command], Output]) -> None:
+    """Check that ``command`` reaches nothing outside of a rehearsal."""
+    if _reach is None:
+        return
+    program = Path(command.argv[0]).name
+    if program == "git":
+        _require_git(command, _reach, ask)
+    elif program == "docker":
+        _require_docker(command, _reach)
+    elif program == "chartpress":
+        # It pushes what the chartpress.yaml there names.
+        _require_used(program, command, is_used=_is_inside(str(command.cwd), _reach))
+    else:
+        _require_used(program, command, is_used=program in _PROGRAMS or program.startswith(_HELPER))
+
+
+def _require_used(program: str, command: Command, *, is_used: bool) -> None:
+    if not is_used:
+        raise Refused(f"a rehearsal does not use {program}", where=" ".join(command.argv[:3]), hint=_FOR_REAL)
+
+
+def require_registry(image: str) -> None:
+    """Check that ``image``, a name that begins with its registry, may be written."""
+    if _reach is not None and image.partition("/")[0] != _reach.registry:
+        raise Refused(
+            f"a rehearsal writes to its own registry only, {_reach.registry}",
+            where=image,
+            hint="see imagePrefix, imageName and extraBuildCommandOptions in chartpress.yaml",
+        )
+
+
+def _require_git(command: Command, reach: Reach, ask: Callable[[Command], Output]) -> None:
+    first = _first_word(command.argv, _GIT_VALUES)
+    name, arguments = "".join(command.argv[first : first + 1]), command.argv[first + 1 :]
+    if name not in _GIT_REMOTE or _GET_URL in arguments:
+        return
+    remote = _operand(arguments)
+    for look in _looks(name, remote):
+        # Git itself says what its settings make of it: insteadOf, pushInsteadOf, pushurl.
+        shown = ask(command._replace(argv=(*command.argv[:first], *look)))
+        for address in shown.text.splitlines() if shown.ok else [f"git {name} {remote}"]:
+            if not _is_inside(address, reach):
+                raise Refused(
+                    f"a rehearsal does not reach {address}",
+                    where=f"remote.{remote} or url.*.insteadOf in git config",
+                    hint="see where it comes from: git config --show-origin --get-regexp '^(remote|url)[.]'",
+                )
+
+
+def _looks(name: str, remote: str) -> Iterator[tuple[str, ...]]:
+    """Yield the arguments with which git shows the addresses that its command ``name`` reaches for ``remote``."""
+    if name == "clone":
+        yield ("ls-remote", _GET_URL, "--", remote)
+        return
+    # An address becomes a remote that is named here alone.
+    asked, named = (_ASKED, ("-c", f"remote.{_ASKED}.url={remote}")) if Path(remote).is_absolute() else (remote, ())
+    yield from ((*named, "remote", "get-url", *push, "--all", "--", asked) for push in ((), ("--push",)))
+
+
+def _is_inside(path: str, reach: Reach) -> bool:
+    return Path(path).is_absolute() and Path(path).resolve().is_relative_to(reach.folder)
+
+
+def _require_docker(command: Command, reach: Reach) -> None:
+    first = _first_word(command.argv, _DOCKER_VALUES)
+    words = command.argv[first:]
+    for name in (*_values(command.argv[1:first], _ENGINE), *_values(words, ("--builder",))):
+        if name != reach.engine:
+            raise Refused("a rehearsal builds on this machine's engine only", where=name, hint="leave out --builder")
+    targets: Sequence[Mapping[str, Any]] = ()
+    if words[:2] == ("buildx", "bake"):
+        targets = list(json.loads(command.stdin)["target"].values())
+    is_cached = any(one.partition("=")[0].startswith("--cache-") for one in words)
+    is_used = words[:1] in _DOCKER or words[:2] in _DOCKER or (words[:2] == ("buildx", "build") and "--load" in words)
+    is_used = is_used and not is_cached and not any(target.get(name) for target in targets for name in _CACHES)
+    _require_used("this docker command", command, is_used=is_used)
+    for target in targets:
+        for image in target["tags"] if target.get("output") != ["type=docker"] else ():
+            require_registry(image)
+
+
+def _first_word(argv: Sequence[str], with_value: Sequence[str]) -> int:
+    """Return the index of the program's first argument that is neither a flag nor a flag's value."""
+    index = 1
+    while index < len(argv) and argv[index].startswith("-"):
+        index += 2 if argv[index] in with_value else 1
+    return index
+
+
+def _operand(arguments: Sequence[str]) -> str:
+    after = arguments[arguments.index("--") + 1 :] if "--" in arguments else arguments
+    return next((one for one in after if "--" in arguments or not one.startswith("-")), "")
+
+
+def _values(arguments: Sequence[str], flags: Sequence[str]) -> Iterator[str]:
+    for index, argument in enumerate(arguments):
+        flag, equals, value = argument.partition("=")
+        if flag in flags:
+            yield value if equals else next(iter(arguments[index + 1 : index + 2]), "")

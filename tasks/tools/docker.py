@@ -17,8 +17,8 @@ from typing import NamedTuple
 from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
 from ..core.names import Reference, is_loopback, short_platform
 from .command import MALFORMED, Command, Output, mentions
-from .denials import denied
 from .process import TooSlow, capture, run_folded
+from .refusals import denied
 from .registry import FoundImage, PlatformImage
 
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"

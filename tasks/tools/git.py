@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from ..core.faults import Refused, Unusable
 from .command import NOTHING, Command, Output
-from .git_faults import failed, locked, no_clone, not_opened, remote_fault
 from .process import ask_all, capture
+from .refusals import failed, locked, no_clone, not_opened, remote_fault
 
 # What an editor's look at the clone may take.
 _MOMENT, _GLANCE = 1.0, 0.05

@@ -27,8 +27,7 @@ import sh
 
 from ..core import output
 from ..core.faults import ProgramFailed, held_back
-from .command import Command, Output
-from .reach import environment, launcher, require_command
+from .command import Command, Output, environment, launcher, require_command
 
 log = logging.getLogger("hubpress")
 

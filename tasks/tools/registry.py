@@ -28,10 +28,9 @@ from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachab
 from ..core.http import Address, HttpRequest, basic
 from ..core.names import DOCKER_HUB, Reference, short_platform
 from ..core.safe_files import read_file
-from .command import MALFORMED, Command
-from .denials import denied
+from .command import MALFORMED, Command, require_registry
 from .process import ask_all, capture, find
-from .reach import require_registry
+from .refusals import denied
 
 # https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")

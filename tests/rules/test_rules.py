@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import Refused
-from tasks.tools.command import Command
+from tasks.tools.command import Command, Reach, confined
 from tasks.tools.process import TooSlow, capture
-from tasks.tools.reach import Reach, confined
 from tests.support.cli import INVOKE, run, run_on_screen, run_task, sh
 from tests.support.conduct import says
 from tests.support.engine import files_of

@@ -30,10 +30,9 @@ from tasks.repo.secrets import credential_in
 from tasks.repo.values import PinnedImage, image_at, warnings, with_image
 from tasks.tools import docker, google
 from tasks.tools.command import Command, Output
-from tasks.tools.denials import denied
 from tasks.tools.forges import GitHub, opening_address, read_remote
 from tasks.tools.git import Git
-from tasks.tools.git_faults import push_fault, remote_fault
+from tasks.tools.refusals import denied, push_fault, remote_fault
 from tasks.tools.registry import DockerLogins, ask_helper, inspect, require_push_right
 from tests.support.charts import archive, entry
 from tests.support.helm import RELEASES, chart_archive, index_text

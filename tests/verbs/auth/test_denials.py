@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tasks.tools.denials import denied
+from tasks.tools.refusals import denied
 
 GOOGLE = "us-central1-docker.pkg.dev"
 OTHER = "quay.io"

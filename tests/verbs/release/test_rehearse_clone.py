@@ -9,8 +9,8 @@ import pytest
 from tasks.core.settings import Settings, ValuesTarget
 from tasks.rehearsal.stage import make_clone
 from tasks.repo.hub import open_hub
+from tasks.tools.command import Reach, confined
 from tasks.tools.git import Git
-from tasks.tools.reach import Reach, confined
 from tests.support.cli import run_task, sh
 from tests.support.hubs import Hub, make_hub
 from tests.support.scene import CHARTPRESS, DOCKERFILE, Scene

@@ -10,10 +10,9 @@ import pytest
 
 from tasks.core.faults import Refused
 from tasks.core.names import Reference
-from tasks.tools.command import Command
+from tasks.tools.command import Command, Reach, confined
 from tasks.tools.git import Git
 from tasks.tools.process import capture
-from tasks.tools.reach import Reach, confined
 from tasks.tools.registry import Conversation
 from tests.support.cli import run_task, sh
 from tests.support.scene import CHARTPRESS, REFUSED, UNUSABLE, Scene

@@ -1,16 +1,24 @@
-"""What git's refusals and failures mean, told by its own words, and what fixes them."""
+"""What it means where git or a registry fails or refuses, told by their own words, and what fixes it.
+
+A registry's denial is told in the words of Docker, gcloud and the registries; Artifact Registry's are those of
+https://cloud.google.com/artifact-registry/docs/troubleshooting.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
+from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from .command import Output, mentions
+from .google import is_google
 
-_DENIED = (
+_REMOTE_DENIED = (
     "permission denied",
     "authentication failed",
     "could not read username",
@@ -29,6 +37,17 @@ _FIXES = {
     "read-only file system": "ls -ld .git; mount",
     "cannot create 'refs/heads/": "git branch --list; use another branch: --branch NAME",
 }
+# Each takes the place of whoever is signed in.
+_OVERRIDES = (
+    "CLOUDSDK_AUTH_ACCESS_TOKEN",
+    "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
+    "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
+    "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT",
+    "CLOUDSDK_CORE_ACCOUNT",
+)
+_RESOURCE = r"projects/(?P<project>[\w.:-]+)/locations/(?P<location>[\w-]+)/repositories/(?P<repository>[\w-]+)"
+_HELPER_PROGRAM = r"docker-credential-[\w.-]+"
+_EXPIRED = r"(?i)expired|\b401\b|unauthorized|unauthenticated|authorization failed|failed to fetch oauth token"
 
 
 def no_clone(folder: Path) -> Unusable:
@@ -48,7 +67,7 @@ def remote_fault(output: Output, remote: str) -> Unreachable:
     """Return the fault for a remote that gave no usable answer: denied or unreachable."""
     said = output.stderr.lower()
     words = _first_fault(output)
-    if mentions(said, _DENIED):
+    if mentions(said, _REMOTE_DENIED):
         return Denied(f"the remote denied access: {words}", where=remote, hint=f"git ls-remote {remote}")
     return Unreachable(f"cannot reach the remote: {words}", where=remote, hint=f"git ls-remote {remote}")
 
@@ -115,3 +134,60 @@ def _first_fault(output: Output) -> str:
     lines = [line.strip() for line in output.stderr.splitlines()]
     named = [line.split(": ", 1)[1] for line in lines if line.startswith(("fatal: ", "error: "))]
     return named[0] if named else output.last_words
+
+
+class Expired(Denied):
+    """A registry denied access to credentials that may have been good when the program began (exit code 4)."""
+
+
+def denied(words: str, host: str) -> Denied:
+    """Return the fault for a denial."""
+    what, hint = next(_readings(words, host))
+    return (Expired if re.search(_EXPIRED, words) else Denied)(what, where=host, hint=hint)
+
+
+def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
+    """Yield what the denial means and how to fix it, the narrowest reading first."""
+    said = words.lower()
+    if "reauth" in said or "invalid_rapt" in said or "invalid_grant" in said:
+        yield f"Google asks you to sign in again: {words}", "gcloud auth login"
+    if "docker-credential-" in said and "executable file not found" in said:
+        yield from _helper_missing(words)
+    if "error getting credentials" in said:
+        yield f"Docker's credential helper does not respond: {words}", f"{DOOR} auth"
+    if os.environ.get("SUDO_USER") and os.geteuid() == 0:
+        yield f"root is not signed in, {os.environ['SUDO_USER']} may be: {words}", "run it without sudo"
+    override = next((name for name in _OVERRIDES if os.environ.get(name)), None)
+    if override and is_google(host):
+        yield f"{override} is set in place of whoever is signed in: {words}", f"unset {override}"
+    sign_in = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
+    if "unauthenticated request" in said:
+        yield f"not signed in to the registry: {words}", sign_in
+    if "uploadartifacts" in said or "downloadartifacts" in said or "may not exist" in said:
+        any_of = "the account is wrong or lacks the role artifactregistry.writer, or the repository does not exist"
+        yield f"{any_of}: {words}", _describe(words)
+    if "name_unknown" in said or "name unknown" in said or "repository name not known" in said:
+        yield f"no such repository: {words}", _describe(words) if is_google(host) else f"docker login {host}"
+    yield f"the registry denied access: {words}", sign_in
+
+
+def _helper_missing(words: str) -> Iterator[tuple[str, str]]:
+    docker = shutil.which("docker") or ""
+    if docker.startswith("/snap/"):
+        yield (
+            f"Docker from a snap cannot reach its credential helper: {words}",
+            "install Docker Engine instead of the snap: https://docs.docker.com/engine/install/",
+        )
+    helper = re.search(_HELPER_PROGRAM, words)
+    name = helper[0] if helper else "gcloud"
+    yield f"Docker's credential helper is not on PATH: {words}", f"put the folder of {name} on PATH"
+
+
+def _describe(words: str) -> str:
+    found = re.search(_RESOURCE, words)
+    if not found:
+        return "gcloud auth list; gcloud artifacts repositories list"
+    return (
+        f"gcloud auth list; gcloud artifacts repositories describe {found['repository']} "
+        f"--location={found['location']} --project={found['project']}"
+    )
