@@ -57,7 +57,7 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
             where=hub.git.folder,
             hint=f"name them in {FILE}: hub: {{deployments: [{entry}]}}",
         )
-    alone = Deployment(hub.chart.name, (), hub.chart.name, hub.chart.name, chart_of(hub))
+    alone = Deployment(hub.layout.chart.name, (), hub.layout.chart.name, hub.layout.chart.name, chart_of(hub))
     found = tuple(_of_settings(hub)) or of_hubploy(hub) or tuple(_of_clusters(hub)) or (alone,)
     wanted: dict[Deployment, None] = {}
     for name in names:
@@ -73,12 +73,12 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
 
 def has_deployments(hub: Hub) -> bool:
     """Whether there is a chart to render: the repository's, or z2jh's own for the deployments of the settings."""
-    return hub.chart_folder is not None or bool(hub.settings.deployments)
+    return hub.layout.folder is not None or bool(hub.settings.deployments)
 
 
 def chart_of(hub: Hub) -> str:
     """Return the folder of the hub's chart; where it has none, the name of z2jh's own."""
-    return hub.requirement.name if hub.chart_folder is None else hub.chart_folder
+    return hub.requirement.name if hub.layout.folder is None else hub.layout.folder
 
 
 def of_hubploy(hub: Hub) -> tuple[Deployment, ...]:
@@ -89,7 +89,7 @@ def of_hubploy(hub: Hub) -> tuple[Deployment, ...]:
     found: dict[str, dict[tuple[str, str], str]] = {}
     for file in (one for one in files if one and one["folder"] in folders):
         found.setdefault(file["folder"], {})[file["kind"], file["name"]] = file[0]
-    return tuple(one for folder, inside in found.items() for one in _in_folder(hub.chart_folder or "", folder, inside))
+    return tuple(one for folder, inside in found.items() for one in _in_folder(hub.layout.folder or "", folder, inside))
 
 
 def _in_folder(chart: str, folder: str, files: Mapping[tuple[str, str], str]) -> Iterator[Deployment]:
@@ -146,7 +146,7 @@ def _chart_folder(hub: Hub, wanted: str) -> str | None:
     """Return the folder of the hub's chart, or of one that wraps it, by its folder or the folder's name; else None."""
     for folder in hub.search.own_folders:
         if wanted.rstrip("/") in (folder, last_part(folder)):
-            found = hub.search.requirement_in(folder, hub.chart.name)
-            if folder == hub.chart_folder or (found and found.repository.startswith(LOCAL)):
+            found = hub.search.requirement_in(folder, hub.layout.chart.name)
+            if folder == hub.layout.folder or (found and found.repository.startswith(LOCAL)):
                 return folder
     return None

@@ -70,7 +70,7 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
     texts = [edit.after.decode("utf-8", "replace") for edit in edits] + [part.lacks for part in kept]
     texts += [image.spec.named or "" for image in images]
     is_unused = prefix is not None and not any(_prefix(hub, prefix) in text for text in texts)
-    named_in = hub.config_file if images else CHARTPRESS_FILE
+    named_in = hub.layout.file if images else CHARTPRESS_FILE
     unused = [f"--prefix {prefix} is not used: {named_in} has the image's name"] if is_unused else []
     required = chart.requirement if chart else None
     depends = f"{chart.folder} depends on {required.name} {required.version}" if chart and required else ""
@@ -121,7 +121,7 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
     """Return the chart, and what is kept and added for the hub images that are there."""
     layout = hub.layout
     parts: list[Part] = [Kept(path) for path in dict.fromkeys(image.dockerfile for image in hub.images)]
-    chart = None if hub.chart_folder is None else BareChart(hub.chart_folder, hub.requirement)
+    chart = None if hub.layout.folder is None else BareChart(hub.layout.folder, hub.requirement)
     if layout.charts:
         parts.append(Kept(layout.file))
     elif chart is not None and not hub.search.roots and not hub.settings.whole_images:

@@ -76,7 +76,7 @@ class Installation(NamedTuple):
 
 def staying_installations(hub: Hub) -> tuple[Installation, ...]:
     """Return what deploys z2jh's chart in a version that no release moves; nothing where the repository has a chart."""
-    if hub.chart_folder is not None:
+    if hub.layout.folder is not None:
         return ()
     pins = [pin for pin in (*hub.pins, *hub.held_pins) if pin.kind in (Kind.PIN, Kind.COPY)]
     known = {(pin.file, pin.read(hub.files).line) for pin in pins}

@@ -106,8 +106,8 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     with output.waiting(f"asking {helm_repository(hub)}"):
         index = hub.index or repository.index()
     pinned = release_of(hub, index)
-    required = hub.requirement.version if hub.chart_folder is not None or pinned is None else pinned.version
-    before = hub.version if hub.chart_folder is not None else required
+    required = hub.requirement.version if hub.layout.folder is not None or pinned is None else pinned.version
+    before = hub.version if hub.layout.folder is not None else required
     choice = choose(index, required, to=options.to, pre=options.pre, dev=options.dev, major=options.major)
     release, newer = choice.release, choice.newer_major
     released = repository.hub_image(release)
