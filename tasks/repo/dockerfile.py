@@ -67,7 +67,7 @@ def copied_files(data: bytes, where: str) -> Iterator[CopiedFile]:
     See https://docs.docker.com/reference/dockerfile/#copy.
     """
     for instruction in instructions(Text.decode(data, where)):
-        words = [instruction.arguments[start:end] for start, end in instruction.words()]
+        words = [word[0] for word in instruction.words()]
         if instruction.keyword not in {"ADD", "COPY"} or any(word.startswith("--from=") for word in words):
             continue
         paths = list(dropwhile(lambda word: word.startswith("--"), words))

@@ -9,7 +9,6 @@ Parser directives, comments, continued lines and here-documents are read as Buil
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from itertools import chain, dropwhile
 from types import MappingProxyType
@@ -20,11 +19,14 @@ from ..core.visible import keep_secret
 from ..core.yaml_tree import Text
 
 BLANKS = " \t\v\f\r"
-_DIRECTIVE = re.compile(r"\s*#\s*(syntax|escape|check)\s*=\s*(.*?)\s*", re.IGNORECASE)
+# Before any other line: https://docs.docker.com/reference/dockerfile/#escape
+_OTHER_ESCAPE = re.compile(r"(?:[ \t]*#[ \t]*\w+[ \t]*=.*\n)*?[ \t]*#[ \t]*escape[ \t]*=[ \t]*[^\\\s]", re.IGNORECASE)
 _KEYWORD = re.compile(rf"[{BLANKS}]*([^{BLANKS}]*)")
-# Blanks in quotes and after the escape character belong to their word.
-_WORD = r"""(?:[^ \t\v\f\r"'ESCAPE]+|ESCAPE.?|'[^']*'|"(?:[^"ESCAPE]|ESCAPE.)*"|(?P<open>["']))+"""
-_WORDS = {escape: re.compile(_WORD.replace("ESCAPE", re.escape(escape)), re.DOTALL) for escape in ("\\", "`")}
+# Blanks in quotes and after a backslash belong to their word.
+_WORD = re.compile(
+    r"""(?:[^ \t\v\f\r"'\\]+|\\.?|'[^']*'|"(?:[^"\\]|\\.)*"|(?P<open>["']))+""",
+    re.DOTALL,
+)
 _TAKES_HEREDOCS = frozenset({"ADD", "COPY", "RUN", "ONBUILD"})
 _HEREDOC = re.compile(r"[0-9]*<<(-?)([^<]+)")
 # Plain text, a variable, or else what is unsupported.
@@ -38,30 +40,21 @@ NO_VALUES: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Instruction(NamedTuple):
-    """One instruction, its continued lines joined; the keyword is in capitals, lines are counted from 1.
+    """One instruction: its keyword in capitals, its line, and its arguments, which begin at the index ``start``.
 
-    Each pair in ``pieces`` is an index into ``arguments`` and the index in the file of the character there; the
-    characters up to the next pair follow on.
+    Where lines are continued, the arguments have as many blanks, or line breaks inside of a word, as the file has
+    characters.
     """
 
     keyword: str
     line: int
     arguments: str
-    pieces: tuple[tuple[int, int], ...]
-    escape: str
+    start: int
 
-    def words(self) -> list[tuple[int, int]]:
-        """Return the start and end of each word of the arguments; nothing where a quote is left open."""
-        found = list(_WORDS[self.escape].finditer(self.arguments))
-        return [] if any(match["open"] for match in found) else [match.span() for match in found]
-
-    def place(self, start: int, end: int) -> int | None:
-        """Return where in the file ``arguments[start:end]`` begins; None if a line break is in it."""
-        first, last = (
-            bisect_right(self.pieces, index, key=lambda piece: piece[0]) - 1 for index in (start, max(start, end - 1))
-        )
-        in_arguments, in_file = self.pieces[first]
-        return start - in_arguments + in_file if first == last else None
+    def words(self) -> list[re.Match[str]]:
+        """Return the words of the arguments; nothing where a quote is left open."""
+        found = list(_WORD.finditer(self.arguments))
+        return [] if any(match["open"] for match in found) else found
 
 
 class Leaf(NamedTuple):
@@ -140,12 +133,17 @@ def read_dockerfile(text: Text, arguments: Mapping[str, str | None] = NO_VALUES)
 
 def instructions(text: Text) -> Iterator[Instruction]:
     """Yield a Dockerfile's instructions in order."""
-    escape = _escape_character(text)
+    if other := _OTHER_ESCAPE.match(text.content):
+        raise Unusable(
+            "the Dockerfile chooses another escape character, which is not supported",
+            where=f"{text.where}:{other[0].count(chr(10)) + 1}",
+            hint="remove # escape=, and continue lines with a backslash",
+        )
     lines = _lines(text.content)
     for line in lines:
         if _is_skipped(line):
             continue
-        instruction = _joined(line, lines, escape)
+        instruction = _joined(line, lines)
         yield instruction
         if instruction.keyword in _TAKES_HEREDOCS and "<<" in instruction.arguments:
             _skip_heredocs(instruction, lines, f"{text.where}:{instruction.line}")
@@ -162,45 +160,25 @@ def _is_skipped(line: _Line) -> bool:
     return line.content.lstrip(BLANKS)[:1] in {"", "#"}
 
 
-def _escape_character(text: Text) -> str:
-    for line in _lines(text.content):
-        directive = _DIRECTIVE.fullmatch(line.content)
-        if not directive:
-            break
-        name, value = directive.groups()
-        if name.lower() == "escape":
-            if value in _WORDS:
-                return str(value)
-            raise Unusable(
-                f"the escape directive names {value!r}",
-                where=f"{text.where}:{line.number}",
-                hint="write # escape=\\ or # escape=`",
-            )
-    return "\\"
-
-
-def _joined(first: _Line, lines: Iterator[_Line], escape: str) -> Instruction:
-    parts: list[str] = []
-    places: list[tuple[int, int]] = []
-    length = 0
+def _joined(first: _Line, lines: Iterator[_Line]) -> Instruction:
+    written = ""
     for line in chain([first], lines):
-        if parts and _is_skipped(line):
+        if written and _is_skipped(line):
             continue
+        is_inside = not {written[-1:], line.content[:1]} & {*BLANKS, ""}
+        written = written.ljust(line.start - first.start, "\n" if is_inside else " ")
         body = line.content.rstrip(" \t")
-        is_continued = body.endswith(escape) and not body.endswith(escape * 2)
-        parts.append(body[:-1] if is_continued else line.content)
-        places.append((length, line.start))
-        length += len(parts[-1])
+        is_continued = body.endswith("\\") and not body.endswith("\\\\")
+        written += body[:-1] if is_continued else line.content
         if not is_continued:
             break
-    _, keyword, arguments = _KEYWORD.split("".join(parts), maxsplit=1)
-    pieces = tuple((index + len(arguments) - length, place) for index, place in places)
-    return Instruction(keyword.upper(), first.number, arguments, pieces, escape)
+    _, keyword, arguments = _KEYWORD.split(written, maxsplit=1)
+    start = first.start + len(written) - len(arguments)
+    return Instruction(keyword.upper(), first.number, arguments, start)
 
 
 def _skip_heredocs(instruction: Instruction, lines: Iterator[_Line], where: str) -> None:
-    words = (_HEREDOC.fullmatch(instruction.arguments, start, end) for start, end in instruction.words())
-    for word in filter(None, words):
+    for word in filter(None, (_HEREDOC.fullmatch(word[0]) for word in instruction.words())):
         chomps, name = word[1], word[2].replace('"', "").replace("'", "")
         contents = (line.content.lstrip("\t") if chomps else line.content for line in lines)
         if name and name not in contents:
@@ -209,14 +187,14 @@ def _skip_heredocs(instruction: Instruction, lines: Iterator[_Line], where: str)
 
 def _declare(instruction: Instruction, values: dict[str, Word], arguments: Mapping[str, str | None]) -> None:
     """Add what ``ARG name=default …`` declares to ``values``; one without a value unsets an earlier one."""
-    for start, end in instruction.words():
-        name, sign, written = instruction.arguments[start:end].partition("=")
+    for word in instruction.words():
+        name, sign, written = word[0].partition("=")
         keep_secret(name, written.strip("'\""))
         values.pop(name, None)
         if name in arguments:
             values[name] = _given(name, arguments[name])
         elif sign:
-            value = _filled(instruction, end - len(written), end, values)
+            value = _filled(written, instruction.start + word.end() - len(written), values)
             values[name] = value._replace(unsupported=value.unsupported and f"{value.unsupported} in ARG {name}")
 
 
@@ -231,20 +209,17 @@ def _given(name: str, value: str | None) -> Word:
 
 def _stage(instruction: Instruction, numbers: Mapping[str, int], values: Mapping[str, Word], where: str) -> BuildStage:
     """Read a ``FROM``; ``numbers`` are those of the earlier stages, by their names."""
-    arguments = instruction.arguments
-    spans = list(dropwhile(lambda span: arguments.startswith("--", span[0]), instruction.words()))
-    words = [arguments[start:end] for start, end in spans]
-    if len(words) != 1 and [word.upper() for word in words[1:-1]] != ["AS"]:
+    words = list(dropwhile(lambda word: word[0].startswith("--"), instruction.words()))
+    if len(words) != 1 and [word[0].upper() for word in words[1:-1]] != ["AS"]:
         hint = "write FROM image:tag, or FROM image:tag AS name"
         raise Unusable("FROM needs one image", where=where, hint=hint)
-    image = _filled(instruction, *spans[0], values)
+    image = _filled(words[0][0], instruction.start + words[0].start(), values)
     parent = numbers.get(image.text.lower()) if image.is_known else None
-    return BuildStage(instruction.line, words[0], image, parent, words[2].lower() if words[1:] else None)
+    return BuildStage(instruction.line, words[0][0], image, parent, words[2][0].lower() if words[1:] else None)
 
 
-def _filled(instruction: Instruction, start: int, end: int, values: Mapping[str, Word]) -> Word:
-    written, place = instruction.arguments[start:end], instruction.place(start, end)
-    if place is None:
+def _filled(written: str, place: int, values: Mapping[str, Word]) -> Word:
+    if "\n" in written:
         return Word((Leaf(written[:_MAX_LENGTH], 0),), unsupported="a line break inside")
     quote = written[:1] if written[:1] in {"'", '"'} and written[1:].endswith(written[:1]) else ""
     written, place = written[len(quote) : len(written) - len(quote)], place + len(quote)
