@@ -16,10 +16,10 @@ from ..image.inputs import arguments_of, counted_paths
 from ..image.tag import HEAD, history_of, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
+from ..repo.deployments import staying_installations
 from ..repo.edits import to_commit
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage, without_effect
-from ..repo.installations import staying_installations
 from ..repo.named_images import NotYaml, faulty_files, how_to_move, unmoved_images
 from ..repo.pins import Kind, Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace

@@ -21,9 +21,9 @@ from ..core.yaml_tree import Document, Edit, MappingNode, parse
 from ..releases.index import Release, newest
 from .charts import BareChart, ChartSpec, ImageSpec, Requirement
 from .dependency import address_of, open_repository
+from .deployments import PROSE, installations, staying_installations
 from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join
 from .hub import JUPYTERHUBS, Hub, HubImage
-from .installations import PROSE, installations, staying_installations
 from .layout import Layout, NotNamed, found_image, from_chartpress, image_setting, no_hub_image, one_chart
 from .remotes import upstream_repository
 from .search import CHARTPRESS_FILE, last_part

@@ -21,9 +21,9 @@ from ..releases.notes import release_links, security_fixes, security_news, upgra
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled
 from ..repo.dependency import helm_repository, open_repository, release_of
+from ..repo.deployments import staying_installations
 from ..repo.edits import base_for, moving_action, release_edits
 from ..repo.hub import Hub
-from ..repo.installations import staying_installations
 from ..repo.pins import Kind, Pin
 from ..repo.values import ValuesPlace, image_at
 from ..tools.git_states import standing

@@ -17,11 +17,10 @@ from ..core.safe_files import is_inside, is_passable
 from ..core.settings import FILE
 from ..core.visible import one_line
 from ..image.tag import render
-from ..repo.deployments import Deployment, of_hubploy
+from ..repo.deployments import Deployment, of_hubploy, staying_installations
 from ..repo.files import FileEdit, edit_action, files_with, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
-from ..repo.installations import staying_installations
 from ..repo.labeler import PullRequestPaths, expected_labels, labels_of
 from ..repo.pins import Kind
 from ..repo.remotes import PRODUCTION, Review, find_review, upstream_repository
