@@ -8,10 +8,8 @@ What a place names tells which image it belongs to, where several images could b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path as Folder
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from posixpath import commonprefix
 from typing import NamedTuple
 
@@ -20,8 +18,8 @@ from ..core.names import Reference
 from ..core.settings import ValuesTarget
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, described, duplicates, parse, target_of
 from .charts import ImageSpec
-from .files import Files, behind_links, is_glob
-from .yaml_edit import Added, Path, Shared, follow, reach, text_at, with_scalars
+from .files import Files, is_glob
+from .yaml_edit import Path, Shared, follow, reach, text_at, with_scalars
 
 NAME_KEYS = ("name", "repository")
 TAG_KEY = "tag"
@@ -96,80 +94,59 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
     if now.digest is None:
         image = image._replace(digest=None)
     try:
-        changes, added = _changes(document, steps, image, bare=now.digest is not None and now.tag is None)
-        return with_scalars(document, changes, added) or data
+        changes = _changes(document, steps, image, bare=now.digest is not None and now.tag is None)
+        return with_scalars(document, changes) or data
     except Shared:
         if now._replace(line=image.line) == image:
             return data
         raise
 
 
-@dataclass(frozen=True, eq=False)
-class ValuesPlaces:
-    """The places in the values of ``images``; ``targets`` are the setting ``values``, each with its files."""
+class ValuesPlaces(NamedTuple):
+    """The places of images, by their keys.
 
-    top: Folder
-    files: Files
-    file: str | None
-    targets: Sequence[tuple[ValuesTarget, Sequence[str]]]
-    images: Sequence[ImageSpec]
-    known: Sequence[ImageSpec]
+    Attributes:
+        written: every place that an image is written to; a shared one belongs to the image that it names now.
+        spare: the images that share each of their places with another one, which is named there; each with such a
+            place.
+    """
 
-    def places_of(self, image: ImageSpec) -> tuple[ValuesPlace, ...]:
-        """Return every place that ``image`` is written to; a shared one belongs to the image that it names now."""
-        places = self._claims[image.key]
-        return tuple(one for one in places if self._owners.get((one.file, one.path), image.key) == image.key)
+    written: dict[str, tuple[ValuesPlace, ...]]
+    spare: dict[str, ValuesPlace]
 
-    @cached_property
-    def spare(self) -> dict[str, ValuesPlace]:
-        """The images that share each of their places with another one, which is named there; each with such a place."""
-        first = (self._claims[image.key][:1] for image in self.images if not self.places_of(image))
-        return {one.image: one._replace(image=self._owners[one.file, one.path]) for places in first for one in places}
 
-    @cached_property
-    def _claims(self) -> dict[str, tuple[ValuesPlace, ...]]:
-        """Every place of each image, by its key, shared ones too: what a pattern stands for takes long to read."""
-        return {image.key: self._claimed(image) for image in self.images}
+def find_places(files: Files, claims: Mapping[str, Sequence[ValuesPlace]], images: Sequence[ImageSpec]) -> ValuesPlaces:
+    """Return the places of ``images``, of those that each of them claims by its key."""
+    sharing: dict[tuple[str, str], list[ImageSpec]] = {}
+    for image in images:
+        for place in claims[image.key]:
+            sharing.setdefault((place.file, place.path), []).append(image)
+    owners: dict[tuple[str, str], str] = {}
+    for at, some in sharing.items():
+        named = named_at(files, *at) if len(some) > 1 else None
+        fitting = (one.key for one in some if named and named.same_repository(Reference(one.name)))
+        owners.update((at, key) for key in islice(fitting, 1))
+    written = {
+        key: tuple(one for one in places if owners.get((one.file, one.path), key) == key)
+        for key, places in claims.items()
+    }
+    first = (places[0] for key, places in claims.items() if places and not written[key])
+    return ValuesPlaces(written, {one.image: one._replace(image=owners[one.file, one.path]) for one in first})
 
-    def _claimed(self, image: ImageSpec) -> tuple[ValuesPlace, ...]:
-        own = ((self.file, path) for path in image.values_paths) if self.file else ()
-        more = (
-            (file, target.path)
-            for target, files in self.targets
-            for file in files
-            if target.image in (None, image.key) and self._is_named_in(file, target, image)
-        )
-        places = ((behind_links(self.top, file), path) for file, path in (*own, *more))
-        return tuple(ValuesPlace(file, path, image.key) for file, path in dict.fromkeys(places))
 
-    def _is_named_in(self, file: str, target: ValuesTarget, image: ImageSpec) -> bool:
-        """Whether a file of the setting ``values`` names this image, or, if it is no pattern's, none of the chart's."""
-        wanted = Reference(image.name)
-        # Most files of a pattern name other images, and take long to read.
-        if is_glob(target.file) and wanted.written_path.encode() not in (self.files.read(file) or b""):
-            return False
-        named = named_at(self.files, file, target.path)
-        if named and named.same_repository(wanted):
-            return True
-        if is_glob(target.file):
-            return False
-        is_anothers = named and any(named.same_repository(Reference(one.name)) for one in self.known)
-        return target.image is not None or not is_anothers
-
-    @cached_property
-    def _owners(self) -> dict[tuple[str, str], str]:
-        """The keys of the images that the values name, by file and path, where several images share a place."""
-        claims: dict[tuple[str, str], list[ImageSpec]] = {}
-        for image in self.images:
-            for place in self._claims[image.key]:
-                claims.setdefault((place.file, place.path), []).append(image)
-        owners: dict[tuple[str, str], str] = {}
-        for at, images in claims.items():
-            named = named_at(self.files, *at) if len(images) > 1 else None
-            for image in images:
-                if named and named.same_repository(Reference(image.name)):
-                    owners.setdefault(at, image.key)
-        return owners
+def is_named_in(files: Files, file: str, target: ValuesTarget, image: ImageSpec, known: Iterable[ImageSpec]) -> bool:
+    """Whether a file of the setting ``values`` names this image, or, if it is no pattern's, none of those known."""
+    wanted = Reference(image.name)
+    # Most files of a pattern name other images, and take long to read.
+    if is_glob(target.file) and wanted.written_path.encode() not in (files.read(file) or b""):
+        return False
+    named = named_at(files, file, target.path)
+    if named and named.same_repository(wanted):
+        return True
+    if is_glob(target.file):
+        return False
+    is_anothers = named and any(named.same_repository(Reference(one.name)) for one in known)
+    return target.image is not None or not is_anothers
 
 
 def named_at(files: Files, file: str, path: str) -> Reference | None:
@@ -238,31 +215,26 @@ def _image(document: Document, steps: Path) -> MappingNode | Scalar:
     )
 
 
-def _changes(
-    document: Document, steps: Path, image: PinnedImage, *, bare: bool = False
-) -> tuple[dict[Path, str], Added | None]:
-    """Return what must be set, and added, for ``image`` to stand at ``steps``; ``bare`` is a digest without a tag."""
+def _changes(document: Document, steps: Path, image: PinnedImage, *, bare: bool = False) -> dict[Path, str]:
+    """Return what must be set for ``image`` to stand at ``steps``; ``bare`` is a digest without a tag."""
     node = _image(document, steps)
     digest = f"@{image.digest}" if image.digest else ""
     if isinstance(node, Scalar):
-        return {steps: f"{image.name}:{image.tag}{digest}"}, None
-    # chartpress wants one of them at least.
-    paths = [(*steps, key) for key in NAME_KEYS if not reach(document, (*steps, key)).missing]
-    if not paths:
-        raise Unusable(
-            f"values path {'.'.join(steps)} has neither name nor repository",
-            where=document.place(node),
-            hint=f'add "name:" under {".".join(steps)}',
-        )
+        return {steps: f"{image.name}:{image.tag}{digest}"}
+    # chartpress wants one of the names at least.
+    *names, tagged = ((*steps, key) for key in (*NAME_KEYS, TAG_KEY))
+    names = [path for path in names if not reach(document, path).missing]
+    if not names or reach(document, tagged).missing:
+        what, key = ("no tag", TAG_KEY) if names else ("neither name nor repository", "name")
+        hint = f'add "{key}:" under {".".join(steps)}'
+        raise Unusable(f"values path {'.'.join(steps)} has {what}", where=document.place(node), hint=hint)
     name, tag = str(image.name), f"{image.tag}{digest}"
     if bare and image.digest:
         name, tag = f"{name}{_DIGEST}", image.digest.partition(":")[2]
-    tagged = (*steps, TAG_KEY)
+    changes = {**dict.fromkeys(names, name), tagged: tag}
     # What is there must be texts.
-    _ = [text_at(document, path) for path in (*paths, tagged)]
-    if reach(document, tagged).missing:
-        return dict.fromkeys(paths, name), Added(paths[-1], TAG_KEY, tag)
-    return {**dict.fromkeys(paths, name), tagged: tag}, None
+    _ = [text_at(document, path) for path in changes]
+    return changes
 
 
 def _text(node: Node | None) -> str | None:
