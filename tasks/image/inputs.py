@@ -209,10 +209,8 @@ def _require_there(hub: Hub, sources: Sources, objects: Iterable[str]) -> None:
 
 
 def _require_not_ignored(hub: Hub, image: HubImage, tree: Tree, sources: Sources) -> None:
-    copied = {
-        join(sources.context, file.path.lstrip("/")): file.line
-        for file in copied_files(hub.require(image.dockerfile), image.dockerfile)
-    }
+    found = copied_files(hub.require(image.dockerfile), image.dockerfile)
+    copied = {join(sources.context, path.lstrip("/")): line for path, line in found.items()}
     ignored = [path for path in sorted(copied) if os.path.lexists(hub.git.folder / path) and _is_ignored(hub, path)]
     for path in {*ignored} - tree.objects(ignored).keys():
         raise Refused(

@@ -16,7 +16,7 @@ from ..core.faults import Unusable
 from ..core.names import Reference, is_tag
 from ..core.yaml_tree import Edit, Text
 from ..releases.versions import is_like_z2jh
-from .dockerfile_reader import NO_VALUES, BuildStage, Dockerfile, Leaf, instructions, read_dockerfile
+from .dockerfile_reader import NO_VALUES, BuildStage, Leaf, instructions, read_stages
 
 HUB_NAMES = frozenset({"k8s-hub", "k8s-hub-slim"})
 _Z2JHS_OWN = frozenset({"jupyterhub/k8s-hub", "jupyterhub/k8s-hub-slim"})
@@ -44,28 +44,22 @@ class MovedBase(NamedTuple):
 _PlacedEdit: TypeAlias = tuple[str | None, Edit]
 
 
-class CopiedFile(NamedTuple):
-    """A file or folder that a Dockerfile copies from its build context, and the line of the instruction."""
-
-    path: str
-    line: int
-
-
 def hub_base(data: bytes, where: str, arguments: Mapping[str, str | None] = NO_VALUES) -> BaseImage | None:
     """Return the hub image that the last stage builds on, else the first one in the file, or None."""
-    dockerfile = read_dockerfile(Text.decode(data, where), arguments)
-    last = dockerfile.stages[-1]
+    every = read_stages(Text.decode(data, where), arguments)
+    last = every[-1]
     while last.parent is not None:
-        last = dockerfile.stages[last.parent]
-    stages = _hub_stages(dockerfile)
+        last = every[last.parent]
+    stages = _hub_stages(every)
     return _base(last if last in stages else stages[0], where) if stages else None
 
 
-def copied_files(data: bytes, where: str) -> Iterator[CopiedFile]:
-    """Yield what ``COPY`` and ``ADD`` take from the build context by its plain path.
+def copied_files(data: bytes, where: str) -> dict[str, int]:
+    """Return what ``COPY`` and ``ADD`` take from the build context by its plain path, with the instruction's line.
 
     See https://docs.docker.com/reference/dockerfile/#copy.
     """
+    found: dict[str, int] = {}
     for instruction in instructions(Text.decode(data, where)):
         words = [word[0] for word in instruction.words()]
         if instruction.keyword not in {"ADD", "COPY"} or any(word.startswith("--from=") for word in words):
@@ -73,7 +67,8 @@ def copied_files(data: bytes, where: str) -> Iterator[CopiedFile]:
         paths = list(dropwhile(lambda word: word.startswith("--"), words))
         if paths and paths[0].startswith("["):
             paths = [word.strip('[],"') for word in paths if word.strip('[],"')]
-        yield from (CopiedFile(path, instruction.line) for path in paths[:-1] if _NOT_IN_PATHS.isdisjoint(path))
+        found.update((path, instruction.line) for path in paths[:-1] if _NOT_IN_PATHS.isdisjoint(path))
+    return found
 
 
 def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, str | None] = NO_VALUES) -> MovedBase:
@@ -83,7 +78,7 @@ def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, s
     its name, and takes the registry's folder of ``new`` if they all share one.
     """
     text = Text.decode(data, where)
-    before = read_dockerfile(text, arguments)
+    before = read_stages(text, arguments)
     stages = _hub_stages(before)
     if not stages:
         raise Unusable(
@@ -107,13 +102,20 @@ def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, s
     changed = {
         name: Text(name, arguments[name] or "", b"").edited(mine).decode() for name, mine in by_place.items() if name
     }
-    _require_only(before, read_dockerfile(Text.decode(after, where), {**arguments, **changed}), targets, where)
+    for old, moved in zip(before, read_stages(Text.decode(after, where), {**arguments, **changed}), strict=True):
+        wanted = str(targets[old]) if old in targets else old.image.text
+        if moved.image.text != wanted:
+            raise Unusable(
+                f"the edit would make FROM {old.written} name {moved.image.text} instead of {wanted}",
+                where=f"{where}:{old.line}",
+                hint="give each image an ARG of its own",
+            )
     return MovedBase(after, changed)
 
 
-def _hub_stages(dockerfile: Dockerfile) -> list[BuildStage]:
+def _hub_stages(stages: Sequence[BuildStage]) -> list[BuildStage]:
     found = []
-    for stage in dockerfile.stages:
+    for stage in stages:
         folder, _, last = stage.image.text.partition("@")[0].rpartition("/")
         last, _, tag = last.partition(":")
         is_ours = f"{folder.rpartition('/')[2]}/{last}" in _Z2JHS_OWN
@@ -204,17 +206,3 @@ def _in_one_leaf(leaves: Sequence[Leaf], start: int, end: int, new: str) -> _Pla
             return leaf.argument, Edit(leaf.place + start - offset, leaf.place + end - offset, new)
         offset += len(leaf.text)
     return None
-
-
-def _require_only(before: Dockerfile, after: Dockerfile, targets: Mapping[BuildStage, Reference], where: str) -> None:
-    """Refuse an edit that moves a hub image elsewhere than to its target, or changes anything else."""
-    for old, new in zip(before.stages, after.stages, strict=True):
-        wanted = str(targets[old]) if old in targets else old.image.text
-        if new.image.text != wanted:
-            raise Unusable(
-                f"the edit would make FROM {old.written} name {new.image.text} instead of {wanted}",
-                where=f"{where}:{old.line}",
-                hint="give each image an ARG of its own",
-            )
-    if before.rest != after.rest:
-        raise Unusable("the edit would change other instructions", where=where, hint="write the image in FROM itself")

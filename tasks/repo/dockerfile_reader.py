@@ -97,25 +97,17 @@ class BuildStage(NamedTuple):
     name: str | None
 
 
-class Dockerfile(NamedTuple):
-    """A Dockerfile's stages, at least one, and every instruction but ``FROM`` and the ``ARG`` lines before it."""
-
-    stages: tuple[BuildStage, ...]
-    rest: tuple[tuple[str, str], ...]
-
-
 class _Line(NamedTuple):
     number: int
     start: int
     content: str
 
 
-def read_dockerfile(text: Text, arguments: Mapping[str, str | None] = NO_VALUES) -> Dockerfile:
-    """Read the stages; a build argument is None where it takes its value from the environment."""
+def read_stages(text: Text, arguments: Mapping[str, str | None] = NO_VALUES) -> list[BuildStage]:
+    """Return the stages, at least one; a build argument is None where it takes its value from the environment."""
     values: dict[str, Word] = {}
     stages: list[BuildStage] = []
     numbers: dict[str, int] = {}
-    rest: list[tuple[str, str]] = []
     for instruction in instructions(text):
         if instruction.keyword == "FROM":
             stage = _stage(instruction, numbers, values, f"{text.where}:{instruction.line}")
@@ -124,11 +116,9 @@ def read_dockerfile(text: Text, arguments: Mapping[str, str | None] = NO_VALUES)
             stages.append(stage)
         elif instruction.keyword == "ARG" and not stages:
             _declare(instruction, values, arguments)
-        else:
-            rest.append((instruction.keyword, instruction.arguments))
     if not stages:
         raise Unusable("no FROM in the Dockerfile", where=text.where, hint="begin it with FROM image:tag")
-    return Dockerfile(tuple(stages), tuple(rest))
+    return stages
 
 
 def instructions(text: Text) -> Iterator[Instruction]:
@@ -174,7 +164,7 @@ def _joined(first: _Line, lines: Iterator[_Line]) -> Instruction:
             break
     _, keyword, arguments = _KEYWORD.split(written, maxsplit=1)
     start = first.start + len(written) - len(arguments)
-    return Instruction(keyword.upper(), first.number, arguments, start)
+    return Instruction(keyword.replace("\n", "").upper(), first.number, arguments, start)
 
 
 def _skip_heredocs(instruction: Instruction, lines: Iterator[_Line], where: str) -> None:
