@@ -23,7 +23,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import chain, takewhile
@@ -339,25 +339,21 @@ def _instead(index: Index, version: str, pinned: str) -> str:
     taken = pinned_release(index, pinned)
     typed, here = parse_version(version), parse_version(taken.version if taken else pinned)
     part = _PART.fullmatch(version)
-    lines = [(typed.major, typed.minor if part and part[1] else None)] if typed else []
-    lines += [(one.major, None) for one in (typed, here) if one]
     known = [(one, name) for name in index.releases if (one := parse_version(name))]
     if typed and not is_dev(typed):
         known = [(one, name) for one, name in known if not is_dev(one)]
     if typed and here and order(typed) > order(here):
         known = [(one, name) for one, name in known if order(one) >= order(here)]
-    names = next(filter(None, (_line(known, *line) for line in lines)), [_example(index)])
+    # Stable ones first, newest first: those of the same minor version where one was typed, else of the same major.
+    known.sort(key=lambda pair: (pair[0].prerelease is None, order(pair[0])), reverse=True)
+    minor = [typed.to_tuple()[:2]] if typed and part and part[1] else []
+    lines = [*minor, *(one.to_tuple()[:1] for one in (typed, here) if one)]
+    fitting = ([name for one, name in known if one.to_tuple()[: len(line)] == line] for line in lines)
+    names = next(filter(None, fitting), [_example(index)])
     if version.lower() in _NEWEST:
         return f"leave --to out for the newest release{f' of {here.major}.x' if here else ''}: {names[0]}"
     near = get_close_matches(version, names, n=1) if typed and not part else []
     return f"choose one that exists: {' or '.join(f'--to {name}' for name in dict.fromkeys([*near, names[0]]))}"
-
-
-def _line(known: Sequence[tuple[semver.Version, str]], major: int, minor: int | None) -> list[str]:
-    """Return the versions of one major version, or of one minor version of it: stable ones first, newest first."""
-    found = [(one, name) for one, name in known if one.major == major and minor in (None, one.minor)]
-    found.sort(key=lambda pair: (pair[0].prerelease is None, order(pair[0])), reverse=True)
-    return [name for _, name in found]
 
 
 def _example(index: Index) -> str:

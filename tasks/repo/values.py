@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from posixpath import commonprefix
 from typing import NamedTuple
@@ -59,11 +60,8 @@ def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
     """
     document = parse(data, where)
     steps = tuple(values_path.split("."))
-    shared = None
-    try:
+    with suppress(Shared):
         _changes(document, steps, PinnedImage("", "", 0))
-    except Shared as fault:
-        shared = fault
     node = follow(document, steps)
     if isinstance(node, Scalar):
         tagged_name, _, digest = node.value.partition("@")
@@ -73,8 +71,6 @@ def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
         return PinnedImage(name or None, tag or None, node.line, digest or None)
     names = [follow(document, (*steps, key)) for key in NAME_KEYS]
     tagged = follow(document, (*steps, TAG_KEY))
-    if shared and not any(names):
-        raise shared
     found = [text for text in map(_text, names) if text is not None]
     tag, _, digest = (_text(tagged) or "").partition("@")
     line = next((one.line for one in (tagged, *names, node) if one is not None), 1)
