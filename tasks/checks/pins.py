@@ -17,7 +17,7 @@ from ..core.http import Page
 from ..core.names import Reference
 from ..core.yaml_tree import Text
 from ..releases.repository import Cache
-from ..repo.dockerfile_reader import instructions
+from ..repo.dockerfile import instructions
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage
 from ..tools import docker
