@@ -43,7 +43,7 @@ from .files import (
 from .layout import Layout, find_layout, no_hub_image
 from .pins import BasePin, Copy, Dependency, Kind, Lock, Marker, Pin, copies, misspelt_marks, named_pins
 from .search import CHARTPRESS_FILE, Search
-from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places, image_at, is_named_in
+from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places, image_at
 from .values import warnings as values_warnings
 
 _MAY_STAY = (Kind.COPY, Kind.PIN)
@@ -295,7 +295,7 @@ class Hub:
         """Return the paths whose last commit names ``image``, relative to the repository's top."""
         return [join(self.layout.root, path) for path in image.spec.paths]
 
-    def values_places(self, image: HubImage) -> tuple[ValuesPlace, ...]:
+    def values_places(self, image: HubImage) -> Sequence[ValuesPlace]:
         """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``."""
         return self._values.written[image.spec.key]
 
@@ -316,24 +316,10 @@ class Hub:
 
     @cached_property
     def _values(self) -> ValuesPlaces:
-        targets = [(target, self._files_of(target)) for target in self.settings.values]
-        images = [image.spec for image in self.images]
-        return find_places(self.files, {image.key: self._claimed(image, targets) for image in images}, images)
-
-    def _claimed(
-        self, image: ImageSpec, targets: Sequence[tuple[ValuesTarget, Sequence[str]]]
-    ) -> tuple[ValuesPlace, ...]:
-        """Return every place of an image, shared ones too."""
-        own = [(self.values_file, path) for path in image.values_paths] if self.values_file else []
-        own += [
-            (file, target.path)
-            for target, files in targets
-            for file in files
-            if target.image in (None, image.key)
-            and is_named_in(self.files, file, target, image, self.layout.chart.images)
-        ]
-        places = dict.fromkeys((behind_links(self.git.folder, file), path) for file, path in own)
-        return tuple(ValuesPlace(file, path, image.key) for file, path in places)
+        images, top = [image.spec for image in self.images], self.git.folder
+        own = behind_links(top, self.values_file) if self.values_file else None
+        targets = [(one, behind_links(top, file)) for one in self.settings.values for file in self._files_of(one)]
+        return find_places(self.files, own, targets, images, self.layout.chart.images)
 
     def _files_of(self, target: ValuesTarget) -> tuple[str, ...]:
         """Return the files of an entry of ``hub.values``; raise Unusable where it names what is not there."""

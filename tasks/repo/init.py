@@ -156,7 +156,7 @@ def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
     place, context = join(layout.root, image.dockerfile), join(layout.root, image.context)
     prefix = None if layout.charts else _prefix(hub, prefix)
     parts = [
-        *([] if found else [_chart_edit(chart)]),
+        *([] if found else [_new(f"{chart.folder}/Chart.yaml", "Chart.yaml", name=layout.chart.name, chart=chart)]),
         *(_dockerfile_parts(files, place, context, released[1]) if released else [Kept(place)]),
         _chartpress_part(files, layout, prefix),
         _values_part(files, chart),
@@ -253,11 +253,6 @@ def _prefix(hub: Hub, given: str | None) -> str:
     if remote is not None and remote.host == "github.com":
         return f"ghcr.io/{remote.path.split('/')[0].lower()}/"
     raise Unusable("cannot tell where to push the image", where="git remote", hint=hint)
-
-
-def _chart_edit(chart: BareChart) -> FileEdit:
-    path, name = join(chart.folder, "Chart.yaml"), last_part(chart.folder)
-    return _new(path, "Chart.yaml", name=name, required=chart.requirement)
 
 
 def _dockerfile_parts(files: Files, dockerfile: str, context: str, base: Reference) -> Iterator[Part]:

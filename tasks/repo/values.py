@@ -8,9 +8,8 @@ What a place names tells which image it belongs to, where several images could b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from itertools import islice
 from posixpath import commonprefix
 from typing import NamedTuple
 
@@ -107,42 +106,49 @@ class ValuesPlaces(NamedTuple):
             place.
     """
 
-    written: dict[str, tuple[ValuesPlace, ...]]
+    written: dict[str, list[ValuesPlace]]
     spare: dict[str, ValuesPlace]
 
 
-def find_places(files: Files, claims: Mapping[str, Sequence[ValuesPlace]], images: Sequence[ImageSpec]) -> ValuesPlaces:
-    """Return the places of ``images``, of those that each of them claims by its key."""
-    sharing: dict[tuple[str, str], list[ImageSpec]] = {}
+def find_places(
+    files: Files,
+    own: str | None,
+    targets: Iterable[tuple[ValuesTarget, str]],
+    images: Sequence[ImageSpec],
+    known: Sequence[ImageSpec],
+) -> ValuesPlaces:
+    """Return the places of ``images``: those in ``own``, the chart's values, and those of the setting ``values``.
+
+    A place of the setting is for the image that it names. One that is no pattern's is also for those that the setting
+    means, where it names none of those ``known``.
+    """
+    claims: dict[tuple[str, str], dict[str, ImageSpec]] = {}
     for image in images:
-        for place in claims[image.key]:
-            sharing.setdefault((place.file, place.path), []).append(image)
-    owners: dict[tuple[str, str], str] = {}
-    for at, some in sharing.items():
-        named = named_at(files, *at) if len(some) > 1 else None
-        fitting = (one.key for one in some if named and named.same_repository(Reference(one.name)))
-        owners.update((at, key) for key in islice(fitting, 1))
-    written = {
-        key: tuple(one for one in places if owners.get((one.file, one.path), key) == key)
-        for key, places in claims.items()
-    }
-    first = (places[0] for key, places in claims.items() if places and not written[key])
-    return ValuesPlaces(written, {one.image: one._replace(image=owners[one.file, one.path]) for one in first})
-
-
-def is_named_in(files: Files, file: str, target: ValuesTarget, image: ImageSpec, known: Iterable[ImageSpec]) -> bool:
-    """Whether a file of the setting ``values`` names this image, or, if it is no pattern's, none of those known."""
-    wanted = Reference(image.name)
-    # Most files of a pattern name other images, and take long to read.
-    if is_glob(target.file) and wanted.written_path.encode() not in (files.read(file) or b""):
-        return False
-    named = named_at(files, file, target.path)
-    if named and named.same_repository(wanted):
-        return True
-    if is_glob(target.file):
-        return False
-    is_anothers = named and any(named.same_repository(Reference(one.name)) for one in known)
-    return target.image is not None or not is_anothers
+        for path in image.values_paths if own else ():
+            claims.setdefault((str(own), path), {})[image.key] = image
+    for target, file in targets:
+        pattern, words = is_glob(target.file), [Reference(image.name).written_path.encode() for image in images]
+        # Most files of a pattern name other images, and take long to read.
+        if pattern and not any(word in (files.read(file) or b"") for word in words):
+            continue
+        named = named_at(files, file, target.path)
+        ours = [image for image in known if named and named.same_repository(Reference(image.name))]
+        is_free = not pattern and (target.image is not None or not ours)
+        for image in images:
+            if target.image in (None, image.key) and (is_free or image in ours):
+                claims.setdefault((file, target.path), {})[image.key] = image
+    written: dict[str, list[ValuesPlace]] = {image.key: [] for image in images}
+    spare: dict[str, ValuesPlace] = {}
+    for (file, path), some in claims.items():
+        named = named_at(files, file, path) if len(some) > 1 else None
+        fitting = (key for key, image in some.items() if named and named.same_repository(Reference(image.name)))
+        owner = next(fitting, None)
+        for key in some:
+            if owner in (None, key):
+                written[key].append(ValuesPlace(file, path, key))
+            else:
+                spare.setdefault(key, ValuesPlace(file, path, str(owner)))
+    return ValuesPlaces(written, {key: place for key, place in spare.items() if not written[key]})
 
 
 def named_at(files: Files, file: str, path: str) -> Reference | None:
