@@ -93,7 +93,7 @@ def _chosen(search: Search, charts: Mapping[str, str], where: str) -> str | None
     fitting = [name for name, folder in named.items() if folder in depending]
     names = [name for name, folder in charts.items() if folder in depending]
     if len(fitting) > 1:
-        hint = f"name one: {_chart_setting(fitting[0])}"
+        hint = f"name one: hub: {{chart: {fitting[0]}}} in {FILE}, or {variable('chart')}={fitting[0]}"
         raise Unusable(f"several charts depend on {dependency}: {', '.join(fitting)}", where=where, hint=hint)
     if fitting or wanted is None:
         return named[fitting[0]] if fitting else None
@@ -105,7 +105,7 @@ def _chosen(search: Search, charts: Mapping[str, str], where: str) -> str | None
     raise Unusable(
         f"the chart {wanted} does not depend on {dependency}; {' and '.join(names)} does",
         where=search.dependencies_of(next(iter(named.values()))),
-        hint=f"name that one: {_chart_setting(names[0])}",
+        hint=f"name that one: hub: {{chart: {names[0]}}} in {FILE}, or {variable('chart')}={names[0]}",
     )
 
 
@@ -314,10 +314,6 @@ def _named_elsewhere(search: Search, chart: BareChart) -> Unusable | None:
     what = f"{chart.values_path} names no image there, but in {', '.join(place.file for place in found)}"
     hint = f"set it in {FILE}: {values_setting((*search.settings.values, *found), ())}"
     return Unusable(what, where=chart.values_file, hint=hint) if found else None
-
-
-def _chart_setting(name: str) -> str:
-    return f"hub: {{chart: {name}}} in {FILE}, or {variable('chart')}={name}"
 
 
 def _brought(search: Search, folders: Iterable[str]) -> Unusable | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from fnmatch import translate
 from typing import Any, NamedTuple
 
@@ -44,7 +44,8 @@ _GOOGLES_SECRETS = {
 
 def is_likely_credential(path: str, size: int) -> bool:
     """Whether a file of that path and size is worth unpacking for :func:`credential_in` before it is written out."""
-    return size <= _LIKELY or (size <= LARGEST and bool(_NAMED.match(f"/{path}")))
+    is_named = any(kind.called.match(f"/{path}") for kind in _KINDS if not kind.sign)
+    return size <= _LIKELY or (size <= LARGEST and is_named)
 
 
 def is_encrypted(data: bytes) -> bool:
@@ -86,7 +87,7 @@ class _Kind(NamedTuple):
     sign: bytes = b""
 
 
-def _ends_in(patterns: Iterable[str]) -> re.Pattern[str]:
+def _called(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(translate(f"*/{pattern}") for pattern in patterns))
 
 
@@ -142,18 +143,13 @@ def _has_variable(text: str) -> bool:
     return any(len(value) >= _SHORTEST_PASSWORD and _is_given(value) and names_secret(name) for name, value in set_ones)
 
 
-_ANY_FILE = re.compile("")
-_FILES: dict[str, tuple[tuple[str, ...], Callable[[str], bool]]] = {
-    "credentials of Google Cloud": (("gha-creds-*.json", "application_default_credentials.json"), bool),
-    "a web server's password": ((".netrc", "_netrc"), _has_value(r"(?:^|\s)password\s+(\S+)")),
-    "git's password": ((".git-credentials", ".git/config"), _has_address),
-    "a package index's password": ((".pypirc",), _has_value(r"^password[ \t]*[=:](.*)")),
-    "a key of AWS": (("credentials", ".aws/config"), _has_value(r"^aws_secret_access_key[ \t]*=(.*)")),
-    "a cluster's credentials": ((".kube/config", "kubeconfig", "kubeconfig.y*ml"), _has_value(_OF_A_USER)),
-    "a secret variable": ((".env", ".env.local", ".env.prod*", ".env.secret*"), _has_variable),
-}
-_NAMED = _ends_in(pattern for patterns, _ in _FILES.values() for pattern in patterns)
 _KINDS = (
-    _Kind("a private key", _ANY_FILE, _has_private_key, b"PRIVATE KEY"),
-    *(_Kind(what, _ends_in(patterns), opens) for what, (patterns, opens) in _FILES.items()),
+    _Kind("a private key", re.compile(""), _has_private_key, b"PRIVATE KEY"),
+    _Kind("credentials of Google Cloud", _called("gha-creds-*.json", "application_default_credentials.json"), bool),
+    _Kind("a web server's password", _called(".netrc", "_netrc"), _has_value(r"(?:^|\s)password\s+(\S+)")),
+    _Kind("git's password", _called(".git-credentials", ".git/config"), _has_address),
+    _Kind("a package index's password", _called(".pypirc"), _has_value(r"^password[ \t]*[=:](.*)")),
+    _Kind("a key of AWS", _called("credentials", ".aws/config"), _has_value(r"^aws_secret_access_key[ \t]*=(.*)")),
+    _Kind("a cluster's credentials", _called(".kube/config", "kubeconfig", "kubeconfig.y*ml"), _has_value(_OF_A_USER)),
+    _Kind("a secret variable", _called(".env", ".env.local", ".env.prod*", ".env.secret*"), _has_variable),
 )
