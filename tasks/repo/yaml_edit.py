@@ -50,14 +50,13 @@ class Shared(Unusable):
 
 
 class Found(NamedTuple):
-    """How far a path leads: to ``node``, the value of ``key``, in ``parent``.
+    """How far a path leads: to ``node``, the value of ``key``.
 
     ``missing`` are the steps that do not exist; without any, the path leads to ``node``.
     """
 
     node: Node | None
     key: Scalar | None = None
-    parent: Collection | None = None
     missing: Path = ()
 
 
@@ -119,7 +118,7 @@ def with_scalars(document: Document, changes: Map[Path, str]) -> bytes | None:
         if found.missing or not isinstance(node, Scalar | Alias):
             raise _no_text(document, node, path)
         if not _reads_as(target_of(node), value):
-            edits += _rewrite(document, node, found, path, value)
+            edits += _rewrite(document, node, found.key, path, value)
             written[node.order] = value
     if not edits:
         return None
@@ -136,7 +135,7 @@ def _no_text(document: Document, node: Node | None, steps: Path) -> Unusable:
     )
 
 
-def _rewrite(document: Document, node: Scalar | Alias, found: Found, path: Path, value: str) -> list[Edit]:
+def _rewrite(document: Document, node: Scalar | Alias, key: Scalar | None, path: Path, value: str) -> list[Edit]:
     """Return the edits that put ``value`` in the place of a scalar; of a block scalar, a comment on its line stays."""
     content = document.text.content
     if isinstance(node, Alias):
@@ -149,9 +148,9 @@ def _rewrite(document: Document, node: Scalar | Alias, found: Found, path: Path,
             hint="remove the tag",
         )
     if not node.style and not node.value:
-        if node.anchor or node.tag or found.key is None:
+        if node.anchor or node.tag or key is None:
             return [Edit(node.end, node.end, f" {_spelled(value, '')}")]
-        return [_filling(content, found.key, value, flow=found.parent is not None and found.parent.flow)]
+        return [_filling(content, key, _spelled(value, ""))]
     written = _PROPERTIES.sub("", content[node.start : node.end])
     start = node.end - len(written)
     if node.style not in {"|", ">"}:
@@ -201,15 +200,14 @@ def _spelled(value: str, style: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _filling(content: str, key: Scalar, value: str, *, flow: bool) -> Edit:
-    """Return the edit that puts ``value`` after a key that has none; a comment on the line stays.
+def _filling(content: str, key: Scalar, text: str) -> Edit:
+    """Return the edit that puts ``text`` after a key that has no value; a comment on the line stays.
 
     In a flow mapping the colon may be missing (``{name, tag}``).
     """
-    text = _spelled(value, "")
     colon = len(content) - len(content[key.end :].lstrip(_BLANKS))
     if content[colon : colon + 1] != ":":
-        return Edit(key.end, key.end, f": {text}") if flow else Edit(colon, colon, text)
+        return Edit(key.end, key.end, f": {text}")
     rest = len(content) - len(content[colon + 1 :].lstrip(_BLANKS))
     if rest == colon + 1 or content[rest : rest + 1] == "#":
         return Edit(colon + 1, colon + 1, f" {text}")
@@ -255,7 +253,7 @@ def _step(document: Document, inside: MappingNode | SequenceNode, step: str, ste
                 where=document.place(inside),
                 hint="name the item by its number, counted from 0",
             )
-        return Found(inside.children[index], None, inside) if index < len(inside.children) else None
+        return Found(inside.children[index]) if index < len(inside.children) else None
     entries = inside.own(step)
     if len(entries) > 1:
         lines = " and ".join(str(key.line) for key, _ in entries)
@@ -265,7 +263,7 @@ def _step(document: Document, inside: MappingNode | SequenceNode, step: str, ste
             hint="keep one of them: Helm reads the last, chartpress refuses both",
         )
     if entries:
-        return Found(entries[0][1], entries[0][0], inside)
+        return Found(entries[0][1], entries[0][0])
     for source in merged(inside):
         for key, _ in source.own(step):
             raise Shared(
