@@ -16,10 +16,10 @@ from ..image.inputs import arguments_of, counted_paths
 from ..image.tag import HEAD, history_of, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
+from ..repo.deployments import staying_installations
 from ..repo.edits import to_commit
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage, without_effect
-from ..repo.installations import staying_installations
 from ..repo.named_images import NotYaml, faulty_files, how_to_move, unmoved_images
 from ..repo.pins import Kind, Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
@@ -58,7 +58,7 @@ def known_base_problems(hub: Hub) -> Iterator[Problem]:
     knows: there the images are compared with each other.
     """
     version = parse_version(hub.version)
-    if hub.chart_folder is None or version is None or version.prerelease or is_range(hub.version):
+    if hub.layout.folder is None or version is None or version.prerelease or is_range(hub.version):
         yield from differing_base_problems(hub)
         return
     for image in hub.images:
@@ -117,10 +117,10 @@ def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
 
 def _path_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
     """Yield the build contexts, and other paths that an image's tag depends on, that are not there."""
-    file, key = hub.config_file, "contextPath" if hub.layout.charts else "context"
+    file, key = hub.layout.file, "contextPath" if hub.layout.charts else "context"
     for spec in (image.spec for image in hub.images):
         paths = dict.fromkeys((spec.context, *spec.paths))
-        for path in (path for path in paths if not os.path.lexists(hub.git.folder / join(hub.root, path))):
+        for path in (path for path in paths if not os.path.lexists(hub.git.folder / join(hub.layout.root, path))):
             if path == spec.context:
                 message = f"{spec.key}: the build context {path} does not exist"
                 yield Problem(Code.CONTEXT_MISSING, file, message, f"correct {key} in {file}")
@@ -138,10 +138,10 @@ def _values_problems(hub: Hub, current: Collection[str]) -> Iterator[Problem | U
                 yield _empty_problem(hub, image, place, where)
                 continue
             if not Reference(found.name).same_repository(Reference(image.spec.name)):
-                message = f"{place.path} names {found.name}, but {hub.config_file} says {image.spec.name}"
-                names = {Reference(spec.name): spec.key for spec in hub.chart.images}
+                message = f"{place.path} names {found.name}, but {hub.layout.file} says {image.spec.name}"
+                names = {Reference(spec.name): spec.key for spec in hub.layout.chart.images}
                 other = next((key for one, key in names.items() if one.same_repository(Reference(found.name))), None)
-                give = f"give {other} its valuesPath in {hub.config_file}; or, to use {image.spec.key} there: "
+                give = f"give {other} its valuesPath in {hub.layout.file}; or, to use {image.spec.key} there: "
                 yield Problem(Code.VALUES_NAME, where, message, f"{give if other else ''}{DOOR} build")
                 continue
             pinned[where] = found

@@ -17,7 +17,7 @@ from ..core.http import Page
 from ..core.names import Reference
 from ..core.yaml_tree import Text
 from ..releases.repository import Cache
-from ..repo.dockerfile_reader import instructions
+from ..repo.dockerfile import instructions
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage
 from ..tools import docker
@@ -101,7 +101,7 @@ def _requirements(hub: Hub, image: HubImage) -> Iterator[tuple[str, Requirement]
             continue
         for word in _words(instruction.arguments):
             yield from _requirement(f"{image.dockerfile}:{instruction.line}", word)
-    listed = hub.git.names("ls-files", "-z", "--", join(hub.root, image.spec.context))
+    listed = hub.git.names("ls-files", "-z", "--", join(hub.layout.root, image.spec.context))
     for path in listed:
         name = posixpath.basename(path)
         if not name.endswith(".txt") or "requirements" not in name or hub.files.read(path) is None:

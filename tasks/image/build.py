@@ -224,7 +224,7 @@ class Build:
             "base": base,
             "inputs": None,
         }
-        others = (spec for spec in self.hub.chart.images if spec.key in left)
+        others = (spec for spec in self.hub.layout.chart.images if spec.key in left)
         return [
             *(one.report() for one in self.images),
             *({"name": spec.key, "repository": spec.name, **skipped} for spec in others),
@@ -279,11 +279,11 @@ def write_contexts(build: Build, folder: Path) -> Build:
     The builder runs in ``CONTEXT``, where chartpress.yaml is. Images of one commit share a folder.
     """
     hub, written = build.hub, []
-    up = "../" * (len(Path(hub.root).parts) + 1)
+    up = "../" * (len(Path(hub.layout.root).parts) + 1)
     with source_trees(build) as trees:
         for index, tree in enumerate(dict.fromkeys(trees.values())):
             name = f"{CONTEXT}-{index}" if index else CONTEXT
-            way = f"{up}{name}/{hub.root or '.'}/" if index else ""
+            way = f"{up}{name}/{hub.layout.root or '.'}/" if index else ""
             images = [one for one in build.to_build if trees[one.key] is tree]
             for one in images:
                 inputs = inputs_of(hub, one, tree)

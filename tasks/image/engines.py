@@ -98,7 +98,7 @@ def build_images(build: Build, engine: Engine) -> list[ImageBuild]:
 def _bake_definition(build: Build, *, again: bool = False, shared: bool = True) -> str:
     no_cache = build.options.no_cache and not again
     targets = [_target(build, one, no_cache=no_cache, shared=shared) for one in build.to_build]
-    return definition(targets, build.hub.root)
+    return definition(targets, build.hub.layout.root)
 
 
 class Buildx:
@@ -112,14 +112,14 @@ class Buildx:
     def shown(self, build: Build) -> str:
         """Return the commands: the contexts written out of git, then the build."""
         bake = docker.bake_command(build.builder, _bake_definition(build), None, Path("metadata.json"))
-        below = f"/{build.hub.root}" if build.hub.root else ""
+        below = f"/{build.hub.layout.root}" if build.hub.layout.root else ""
         return "\n".join(
             ("context=$(mktemp -d)", *build.shown_contexts("$context"), f'(cd "$context{below}" && {bake}\n)')
         )
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
         """Build and push; without the shared cache where that is what fails."""
-        folder, metadata = scratch / _UPLOAD / CONTEXT / build.hub.root, scratch / "metadata.json"
+        folder, metadata = scratch / _UPLOAD / CONTEXT / build.hub.layout.root, scratch / "metadata.json"
 
         def command(*, again: bool = False, shared: bool = True) -> Command:
             bake = _bake_definition(build, again=again, shared=shared)
@@ -188,7 +188,7 @@ class Chartpress:
         commit.write(["."], clone)
         # Named, so that no folder inside is taken for a repository of its own.
         named = {"GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}
-        command = self._command(build)._replace(cwd=clone / build.hub.root, hidden_env=named)
+        command = self._command(build)._replace(cwd=clone / build.hub.layout.root, hidden_env=named)
         docker.run_build(command, build.to_build[0].reference.host, build.builder)
         return {}
 
@@ -197,7 +197,7 @@ class Chartpress:
         argument = build.to_build[0].argument
         platform = ("--builder", "docker-buildx", "--platform", argument) if argument else ()
         force = ("--force-build", "--force-push") if build.options.force else ()
-        folder = build.hub.git.folder / build.hub.root
+        folder = build.hub.git.folder / build.hub.layout.root
         return Command((CHARTPRESS, "--push", *force, *platform), folder, env=build.builder.env, unset=UNSET)
 
 
@@ -255,7 +255,7 @@ class _CloudBuildRequest(NamedTuple):
 
 def _cloud_build_request(build: Build) -> _CloudBuildRequest:
     bake = ["buildx", "bake", "--file", f"/workspace/{_DEFINITION}"]
-    folder = f"{CONTEXT}/{build.hub.root}".rstrip("/")
+    folder = f"{CONTEXT}/{build.hub.layout.root}".rstrip("/")
     variables = [f"{name}={value}" for name, value in BAKE_MAY_READ.items()]
     step = {"name": _STEP_IMAGE, "args": bake, "dir": folder, "env": variables}
     config = {"steps": [step], "timeout": _TIMEOUT}
@@ -273,8 +273,8 @@ def google_project(image: Reference) -> str | None:
 def _target(build: Build, one: ImageBuild, *, no_cache: bool, shared: bool) -> BakeTarget:
     spec, hub, base = one.image.spec, build.hub, one.base
     arguments, options = filled_in(hub, one.image, one.name)
-    where = f"{hub.config_file}: images.{spec.key}.extraBuildCommandOptions"
-    fields = with_files_of(bake_fields(options, where, os.environ), str(hub.git.folder / hub.root), os.environ)
+    where = f"{hub.layout.file}: images.{spec.key}.extraBuildCommandOptions"
+    fields = with_files_of(bake_fields(options, where, os.environ), str(hub.git.folder / hub.layout.root), os.environ)
     if one.way:
         named = fields.get("contexts", {}).items()
         fields["contexts"] = {name: from_folder(context, one.way) for name, context in named}

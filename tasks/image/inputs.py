@@ -65,9 +65,9 @@ class Sources(NamedTuple):
 def sources_of(hub: Hub, image: HubImage) -> Sources:
     """Return where the files of ``image`` are."""
     spec = image.spec
-    where = f"{hub.config_file}: images.{spec.key}"
+    where = f"{hub.layout.file}: images.{spec.key}"
     contexts = local_contexts(spec.extra_options, f"{where}.extraBuildCommandOptions")
-    others = (path for path in spec.paths if join(hub.root, path) != hub.config_file)
+    others = (path for path in spec.paths if join(hub.layout.root, path) != hub.layout.file)
     return Sources(
         _inside(hub, spec.context, f"{where}.contextPath"),
         _inside(hub, spec.dockerfile, f"{where}.dockerfilePath"),
@@ -116,7 +116,7 @@ def filled_in(hub: Hub, image: HubImage, name: ImageName) -> tuple[dict[str, str
     """Return the build arguments and extra options of ``image``, the names in them filled in as chartpress does."""
     spec = image.spec
     names = {"LAST_COMMIT": name.commit, "TAG": name.tag, "BRANCH": hub.branch or ""}
-    where = f"{hub.config_file}: images.{spec.key}"
+    where = f"{hub.layout.file}: images.{spec.key}"
     arguments = {key: render(value, names, f"{where}.buildArgs") for key, value in spec.build_args.items()}
     return arguments, [render(option, names, f"{where}.extraBuildCommandOptions") for option in spec.extra_options]
 
@@ -158,7 +158,7 @@ def require_stable(hub: Hub, image: HubImage) -> None:
             raise Refused(
                 f"the build context holds {place.file}, so each build would make another {{content}}",
                 where=sources_of(hub, image).context,
-                hint=f"give the image a folder of its own: {_keys(hub)[0]} in {hub.config_file}",
+                hint=f"give the image a folder of its own: {_keys(hub)[0]} in {hub.layout.file}",
             )
 
 
@@ -171,13 +171,13 @@ def require_links_covered(hub: Hub, image: HubImage) -> None:
         if is_below(path, covered) and not is_below(real, covered):
             raise Refused(
                 f"{path} is a link to {real}, whose changes give the image no new tag",
-                where=f"{hub.config_file}: images.{image.spec.key}",
-                hint=f"add {real} to the image's paths in {hub.config_file}, or replace the link by the file",
+                where=f"{hub.layout.file}: images.{image.spec.key}",
+                hint=f"add {real} to the image's paths in {hub.layout.file}, or replace the link by the file",
             )
 
 
 def _inside(hub: Hub, path: str, where: str) -> str:
-    whole = join(hub.root, path)
+    whole = join(hub.layout.root, path)
     if whole.startswith(("/", "../")) or whole == ".." or not whole.isprintable():
         raise Refused(
             f"{path} is not a path inside of the repository",
@@ -204,15 +204,13 @@ def _require_there(hub: Hub, sources: Sources, objects: Iterable[str]) -> None:
     ):
         if path not in objects:
             add = f"git ignores it: git add --force -- {quote(path)}"
-            fix = f"commit it, or fix {key} in {hub.config_file}"
+            fix = f"commit it, or fix {key} in {hub.layout.file}"
             raise Unusable(f"{what} is missing", where=path, hint=add if _is_ignored(hub, path) else fix)
 
 
 def _require_not_ignored(hub: Hub, image: HubImage, tree: Tree, sources: Sources) -> None:
-    copied = {
-        join(sources.context, file.path.lstrip("/")): file.line
-        for file in copied_files(hub.require(image.dockerfile), image.dockerfile)
-    }
+    found = copied_files(hub.require(image.dockerfile), image.dockerfile)
+    copied = {join(sources.context, path.lstrip("/")): line for path, line in found.items()}
     ignored = [path for path in sorted(copied) if os.path.lexists(hub.git.folder / path) and _is_ignored(hub, path)]
     for path in {*ignored} - tree.objects(ignored).keys():
         raise Refused(

@@ -65,7 +65,7 @@ def name_image(hub: Hub, history: History, image: HubImage, content: str = "") -
 
     A tag with ``{content}`` needs ``content``, the hash of what the image is built from.
     """
-    template, paths, base_version = hub.settings.tag, image.spec.paths, hub.chart.base_version
+    template, paths, base_version = hub.settings.tag, image.spec.paths, hub.layout.chart.base_version
     if not names_commit(template):
         return ImageName(_checked(_filled(hub, image, {CONTENT: content[:CONTENT_DIGITS]})), "", None)
     if history.git.clone.shallow:
@@ -87,7 +87,7 @@ def earlier_tags(hub: Hub, history: History, image: HubImage, most: int) -> list
     """Return the tags that builds of the last ``most`` commits of any branch gave ``image``, the newest first."""
     commits = history.commits_of(image.spec.paths, most)
     if hub.settings.tag == CHARTPRESS:
-        base = _checked_base_version(history, hub.chart.base_version)
+        base = _checked_base_version(history, hub.layout.chart.base_version)
         tags = [_tag_at(history, commit, base) for commit in commits]
     else:
         names = ({"commit": commit, "commits": str(history.count(commit))} for commit in commits)
@@ -188,7 +188,7 @@ class History:
 
 def history_of(hub: Hub) -> History:
     """Return the history that the hub repository's tags are computed from."""
-    return History(hub.git.at(hub.root) if hub.root else hub.git)
+    return History(hub.git.at(hub.layout.root) if hub.layout.root else hub.git)
 
 
 def chartpress_tag(history: History, paths: Sequence[str], base_version: str | None = None) -> str:

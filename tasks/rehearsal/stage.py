@@ -195,7 +195,7 @@ def make_clone(hub: Hub, folder: Path, address: str, places: Iterable[ValuesPlac
     clone.read("read-tree", "--reset", "-u", tree)
     _fill_submodules(hub.git.folder, hub.git.path_of("--git-path", "modules").resolve(), clone)
     charts, files = hub.layout.charts, WorkingTree(clone.folder)
-    redirected = [_redirected(files, hub.config_file, charts, address)] if charts else []
+    redirected = [_redirected(files, hub.layout.file, charts, address)] if charts else []
     edits = [*redirected, *_renamed(open_hub(hub.settings, clone).edited(redirected), address, places)]
     if edits:
         files.replace(edits)
@@ -376,7 +376,7 @@ def _kept_inside(hub: Hub, address: str, base: str) -> tuple[Hub, tuple[str, ...
             WholeImage(
                 one.context, _name_at(address, one.named or one.key), one.dockerfile, one.values_paths, one.paths
             )
-            for one in hub.chart.images
+            for one in hub.layout.chart.images
         )
     inside = settings._replace(
         builder=None,

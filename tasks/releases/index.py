@@ -14,8 +14,8 @@ The format is https://helm.sh/docs/topics/chart_repository/#the-index-file. Helm
 
 Such an index is cut where its entries begin, and the YAML library reads an entry when somebody asks for its version.
 Each line of such an entry is a scalar that is plain or ends on it, or a key with one: so nothing that one entry opens
-reaches into the next, and an entry reads by itself as it does in the whole. Entries with other lines are read at once,
-together; and where anything is not as Helm writes it, the library reads the whole.
+reaches into the next, and an entry reads by itself as it does in the whole. Where an entry of the chart has other
+lines, or the index is not as Helm writes it, the library reads the whole.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, takewhile
 from shlex import quote
 from typing import NamedTuple
 
@@ -51,7 +51,6 @@ _FRAME = re.compile(
     r'apiVersion: v1\nentries:\n(.*\n)generated: (?:"[^"\\\n]*"|[\w:.+-]+)\n(?:serverInfo: \{\}\n)?', re.DOTALL
 )
 _BEGIN = re.compile(r"^  (?=[^ \n])", re.MULTILINE)
-_HEAD = re.compile(r"([A-Za-z][\w.-]*):\n")
 _SCALAR = r"""(?:[\w/](?:[^:#\n]|(?<! )#|:(?![ \n]))*|"[^"\\\n]*"|'(?:[^'\n]|'')*')"""
 _KEYED = rf"[A-Za-z][\w./-]*:(?: (?:{_SCALAR}|[|>][+-]?))?"
 _USUAL_ENTRY = re.compile(
@@ -151,16 +150,14 @@ def hub_image_among(annotation: str) -> Reference | None:
 class _Releases(Mapping[str, Release]):
     """The releases of an index that was cut; each is read when it is asked for."""
 
-    def __init__(self, entries: Mapping[str, str | Release], text: str, where: str, chart: str) -> None:
+    def __init__(self, entries: Mapping[str, str], text: str, where: str, chart: str) -> None:
         self._entries = entries
         self._whole = text, where, chart
 
     def __getitem__(self, version: str) -> Release:
-        entry = self._entries[version]
-        if isinstance(entry, Release):
-            return entry
         try:
-            return _release(_read_entries([entry])[0])
+            tree = load(f"  {self._entries[version]}")
+            return _release(tree[0] if isinstance(tree, list) else None)
         except Unreadable:
             return _read_whole(*self._whole)[version]
 
@@ -171,43 +168,21 @@ class _Releases(Mapping[str, Release]):
         return len(self._entries)
 
 
-def _cut(text: str, chart: str) -> dict[str, str | Release] | None:
-    """Return the chart's entries by version, usual ones as their text; None where the index is not in Helm's layout."""
+def _cut(text: str, chart: str) -> dict[str, str] | None:
+    """Return the text of the chart's entries by version; None where the index is not in Helm's layout."""
     frame = _FRAME.fullmatch(text)
     if frame is None or not text.replace("\n", "").isprintable():
         return None
-    before, *pieces = _BEGIN.split(frame[1], _MOST_PIECES)
-    charts: list[str] = []
-    entries: list[tuple[str, str | None, str]] = []
-    for piece in pieces:
-        if head := _HEAD.fullmatch(piece):
-            charts.append(head[1])
-        elif charts and piece.startswith("- "):
-            usual = _USUAL_ENTRY.fullmatch(piece) if len(piece) <= _LARGEST_ENTRY else None
-            entries.append((charts[-1], usual and usual[1], piece))
-        else:
+    pieces = _BEGIN.split(frame[1], _MOST_PIECES)
+    if pieces.count(f"{chart}:\n") != 1:
+        return None
+    found: dict[str, str] = {}
+    for piece in takewhile(lambda piece: piece.startswith("- "), pieces[pieces.index(f"{chart}:\n") + 1 :]):
+        usual = _USUAL_ENTRY.fullmatch(piece) if len(piece) <= _LARGEST_ENTRY else None
+        if usual is None:
             return None
-    unusual = [piece for _, version, piece in entries if version is None]
-    try:
-        read = _read_entries(unusual)
-    except Unreadable:
-        return None
-    if before or len(set(charts)) < len(charts) or len(read) < len(unusual):
-        return None
-    rest = iter(read)
-    found: dict[str, str | Release] = {}
-    for name, version, piece in entries:
-        entry = piece if version else _release(next(rest))
-        key = entry.version if isinstance(entry, Release) else version
-        if key and name == chart:
-            found.setdefault(key, entry)
+        found.setdefault(usual[1], piece)
     return found
-
-
-def _read_entries(pieces: list[str]) -> list[Data]:
-    tree = load("".join(["  entries:\n", *(f"  {piece}" for piece in pieces)]))
-    entries = child(tree, "entries")
-    return entries if isinstance(entries, list) else []
 
 
 def _read_whole(text: str, where: str, chart: str) -> dict[str, Release]:
@@ -364,25 +339,21 @@ def _instead(index: Index, version: str, pinned: str) -> str:
     taken = pinned_release(index, pinned)
     typed, here = parse_version(version), parse_version(taken.version if taken else pinned)
     part = _PART.fullmatch(version)
-    lines = [(typed.major, typed.minor if part and part[1] else None)] if typed else []
-    lines += [(one.major, None) for one in (typed, here) if one]
     known = [(one, name) for name in index.releases if (one := parse_version(name))]
     if typed and not is_dev(typed):
         known = [(one, name) for one, name in known if not is_dev(one)]
     if typed and here and order(typed) > order(here):
         known = [(one, name) for one, name in known if order(one) >= order(here)]
-    names = next(filter(None, (_line(known, *line) for line in lines)), [_example(index)])
+    # Stable ones first, newest first: those of the same minor version where one was typed, else of the same major.
+    known.sort(key=lambda pair: (pair[0].prerelease is None, order(pair[0])), reverse=True)
+    minor = [typed.to_tuple()[:2]] if typed and part and part[1] else []
+    lines = [*minor, *(one.to_tuple()[:1] for one in (typed, here) if one)]
+    fitting = ([name for one, name in known if one.to_tuple()[: len(line)] == line] for line in lines)
+    names = next(filter(None, fitting), [_example(index)])
     if version.lower() in _NEWEST:
         return f"leave --to out for the newest release{f' of {here.major}.x' if here else ''}: {names[0]}"
     near = get_close_matches(version, names, n=1) if typed and not part else []
     return f"choose one that exists: {' or '.join(f'--to {name}' for name in dict.fromkeys([*near, names[0]]))}"
-
-
-def _line(known: Sequence[tuple[semver.Version, str]], major: int, minor: int | None) -> list[str]:
-    """Return the versions of one major version, or of one minor version of it: stable ones first, newest first."""
-    found = [(one, name) for one, name in known if one.major == major and minor in (None, one.minor)]
-    found.sort(key=lambda pair: (pair[0].prerelease is None, order(pair[0])), reverse=True)
-    return [name for _, name in found]
 
 
 def _example(index: Index) -> str:

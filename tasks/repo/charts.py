@@ -23,7 +23,7 @@ from ..core.safe_files import is_inside, is_passable
 from ..core.visible import keep_secret
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, SequenceNode, described, merged, parse, target_of
 from .files import Files, join
-from .yaml_edit import Path, follow, is_nothing, with_scalars
+from .yaml_edit import follow, is_nothing, with_scalars
 
 DEPENDENCIES = "dependencies"
 CHART_FILES = ("requirements.yaml", "Chart.yaml")
@@ -131,19 +131,13 @@ def same_address(one: str, other: str) -> bool:
 def with_version(data: bytes, name: str, version: str, where: str) -> bytes:
     """Return the file with the dependency ``name``, all entries of that name, at ``version``."""
     first = pinned(data, name, where)
-    changes: dict[Path, str] = {}
-    for index, entry in enumerate(requirements(data, where)):
-        if entry.name != name:
-            continue
+    entries = {at: entry for at, entry in enumerate(requirements(data, where)) if entry.name == name}
+    for entry in entries.values():
         if entry.version != first.version:
             here = f"at {first.version} on line {first.line} and at {entry.version} here"
-            raise Unusable(
-                f"the dependency {name} is {here}",
-                where=f"{where}:{entry.line}",
-                hint="give both the same version first",
-            )
-        changes[DEPENDENCIES, str(index), "version"] = version
-    return with_scalars(parse(data, where), changes) or data
+            hint = "give both the same version first"
+            raise Unusable(f"the dependency {name} is {here}", where=f"{where}:{entry.line}", hint=hint)
+    return with_scalars(parse(data, where), {(DEPENDENCIES, str(at), "version"): version for at in entries}) or data
 
 
 class BuildArgument(NamedTuple):

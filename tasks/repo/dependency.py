@@ -43,6 +43,6 @@ def open_repository(hub: Hub, address: str | None = None) -> HelmRepository:
 def release_of(hub: Hub, index: Index) -> Release | None:
     """Return the release that the repository pins, without a chart the one of its base image, or None."""
     found = pinned_release(index, hub.decided)
-    if found is None and hub.chart_folder is None:
+    if found is None and hub.layout.folder is None:
         return release_with_image(index, hub.requirement.version)
     return found

@@ -1,31 +1,54 @@
-"""The deployments of a hub repository's chart: each one's values files, Helm release and namespace.
+"""What deploys the chart: each deployment's values files, Helm release and namespace.
 
 The repository's layout tells them. hubploy's (https://github.com/berkeley-dsep-infra/hubploy): ``NAME/hubploy.yaml``,
 ``NAME/config/`` with ``common.yaml`` and a file for each environment, and ``NAME/secrets/``; it installs the release
 ``NAME-ENVIRONMENT`` into the namespace of that name. 2i2c's (https://infrastructure.2i2c.org): a ``cluster.yaml`` with
 ``hubs``, each with its ``helm_chart``, which may wrap the hub's, and its ``helm_chart_values_files``.
+
+Where a repository has no chart, z2jh's own is deployed by commands like ``helm upgrade hub jupyterhub/jupyterhub
+--version 3.2.1`` and by manifests of Flux, Argo CD and others: each is a place of the release, which ``hub.pins`` can
+name.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache, partial
+from itertools import pairwise
 from typing import NamedTuple
 
-from ..core.faults import Unusable, nearest
+from ..core.faults import DOOR, Unusable, nearest
 from ..core.safe_files import is_inside
 from ..core.settings import FILE
 from ..core.yaml_tree import Unreadable, load
-from .files import join
+from ..releases.versions import parse_version
+from .files import files_with, join
 from .hub import Hub
-from .installations import installations
+from .pins import Kind, versions_of_chart
 from .search import last_part
+from .values import quoted
 
 HUBPLOY_FILE = "hubploy.yaml"
 LOCAL = "file://"
 _CLUSTER_FILE = "cluster.yaml"
 _COMMON = "common"
 _CONFIG = re.compile(r"(?P<folder>.+)/(?P<kind>config|secrets)/(?P<name>[^/]+)\.ya?ml")
+# What Helm takes as the name of a release or a namespace: no variable of a shell, of make or of a workflow.
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+# helm where a shell, make or a workflow takes a command, with options and their values before its own.
+_HELM = re.compile(
+    r"(?:^|[;&|(]|\b(?:run:|exec|sudo|time|then|do|else))[\s@+-]*(?:\w+=\S*\s+)*"
+    r"helm\s+(?:-\S+\s+(?:[^-\s]\S*\s+)?)*(?:upgrade|install)\s"
+)
+# Where commands are only told of.
+PROSE = (*(f":(exclude,glob)**/*.{kind}" for kind in ("md", "adoc", "rst", "txt")), f":(exclude){FILE}")
+
+
+# A word of a command: blanks in quotes and in an expression of a workflow belong to it.
+_WORD = re.compile(r"""(?:\$\{\{.*?\}\}|"[^"]*"|'[^']*'|\S)+""")
+_QUOTES = re.compile("[\"']")
 
 
 class Deployment(NamedTuple):
@@ -57,8 +80,8 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
             where=hub.git.folder,
             hint=f"name them in {FILE}: hub: {{deployments: [{entry}]}}",
         )
-    alone = Deployment(hub.chart.name, (), hub.chart.name, hub.chart.name, chart_of(hub))
-    found = tuple(_of_settings(hub)) or of_hubploy(hub) or tuple(_of_clusters(hub)) or (alone,)
+    alone = Deployment(hub.layout.chart.name, (), hub.layout.chart.name, hub.layout.chart.name, chart_of(hub))
+    found = tuple(_of_settings(hub)) or of_hubploy(hub) or _of_clusters(hub) or (alone,)
     wanted: dict[Deployment, None] = {}
     for name in names:
         fitting = [one for one in found if one.name == name] or [one for one in found if one.group == name]
@@ -73,12 +96,12 @@ def deployments(hub: Hub, names: Sequence[str] = ()) -> tuple[Deployment, ...]:
 
 def has_deployments(hub: Hub) -> bool:
     """Whether there is a chart to render: the repository's, or z2jh's own for the deployments of the settings."""
-    return hub.chart_folder is not None or bool(hub.settings.deployments)
+    return hub.layout.folder is not None or bool(hub.settings.deployments)
 
 
 def chart_of(hub: Hub) -> str:
     """Return the folder of the hub's chart; where it has none, the name of z2jh's own."""
-    return hub.requirement.name if hub.chart_folder is None else hub.chart_folder
+    return hub.requirement.name if hub.layout.folder is None else hub.layout.folder
 
 
 def of_hubploy(hub: Hub) -> tuple[Deployment, ...]:
@@ -89,7 +112,7 @@ def of_hubploy(hub: Hub) -> tuple[Deployment, ...]:
     found: dict[str, dict[tuple[str, str], str]] = {}
     for file in (one for one in files if one and one["folder"] in folders):
         found.setdefault(file["folder"], {})[file["kind"], file["name"]] = file[0]
-    return tuple(one for folder, inside in found.items() for one in _in_folder(hub.chart_folder or "", folder, inside))
+    return tuple(one for folder, inside in found.items() for one in _in_folder(hub.layout.folder or "", folder, inside))
 
 
 def _in_folder(chart: str, folder: str, files: Mapping[tuple[str, str], str]) -> Iterator[Deployment]:
@@ -102,11 +125,10 @@ def _in_folder(chart: str, folder: str, files: Mapping[tuple[str, str], str]) ->
         yield Deployment(name, tuple(join(files[one]) for one in order if one in files), name, name, chart, group)
 
 
-def _of_clusters(hub: Hub) -> Iterator[Deployment]:
-    for path in hub.listing.named(_CLUSTER_FILE):
-        data = hub.files.read(path) or b""
-        if b"helm_chart" in data:
-            yield from _in_cluster(hub, path.rpartition("/")[0], data)
+@lru_cache(maxsize=4)
+def _of_clusters(hub: Hub) -> tuple[Deployment, ...]:
+    read = ((path.rpartition("/")[0], hub.files.read(path) or b"") for path in hub.listing.named(_CLUSTER_FILE))
+    return tuple(one for folder, data in read if b"helm_chart" in data for one in _in_cluster(hub, folder, data))
 
 
 def _in_cluster(hub: Hub, folder: str, data: bytes) -> Iterator[Deployment]:
@@ -146,7 +168,112 @@ def _chart_folder(hub: Hub, wanted: str) -> str | None:
     """Return the folder of the hub's chart, or of one that wraps it, by its folder or the folder's name; else None."""
     for folder in hub.search.own_folders:
         if wanted.rstrip("/") in (folder, last_part(folder)):
-            found = hub.search.requirement_in(folder, hub.chart.name)
-            if folder == hub.chart_folder or (found and found.repository.startswith(LOCAL)):
+            found = hub.search.requirement_in(folder, hub.layout.chart.name)
+            if folder == hub.layout.folder or (found and found.repository.startswith(LOCAL)):
                 return folder
     return None
+
+
+class Installation(NamedTuple):
+    """What deploys z2jh's own chart: a command or manifest, with the line of its version, else its first line.
+
+    Attributes:
+        option: what it has as the version: one, a range, a variable, or None for whatever is the newest.
+        pin: the entry of ``hub.pins`` that makes a release move it; empty where the version is elsewhere.
+        values: its values files that the repository has.
+    """
+
+    file: str
+    line: int
+    option: str | None
+    pin: str
+    release: str = ""
+    namespace: str | None = None
+    values: tuple[str, ...] = ()
+
+    @property
+    def version(self) -> str | None:
+        """The version that it deploys; None where it does not say it itself."""
+        return self.option.removeprefix("v") if self.option and parse_version(self.option) else None
+
+    @property
+    def setting(self) -> str:
+        """What makes a release move it."""
+        if self.pin:
+            return f"in {FILE}: hub: {{pins: [{self.pin}]}}"
+        if not self.option:
+            return f"add --version there, then: {DOOR} check"
+        return "mark the line that has the version with a comment: # hubpress: jupyterhub"
+
+    @property
+    def deployment(self) -> str:
+        """The deployment that it makes, as ``hub.deployments`` has it; a name that a variable holds is left out."""
+        name = self.release if _NAME.fullmatch(self.release) else "hub"
+        namespace = f", namespace: {self.namespace}" if self.namespace and _NAME.fullmatch(self.namespace) else ""
+        return f"{{name: {name}, values: [{', '.join(map(quoted, self.values))}]{namespace}}}"
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} deploys {self.version or self.option or 'the newest release'}"
+
+
+def staying_installations(hub: Hub) -> tuple[Installation, ...]:
+    """Return what deploys z2jh's chart in a version that no release moves; nothing where the repository has a chart."""
+    if hub.layout.folder is not None:
+        return ()
+    pins = [pin for pin in (*hub.pins, *hub.held_pins) if pin.kind in (Kind.PIN, Kind.COPY)]
+    known = {(pin.file, pin.read(hub.files).line) for pin in pins}
+    # A version in a variable is marked where that is set.
+    return tuple(
+        one
+        for one in installations(hub)
+        if (one.file, one.line) not in known and not (pins and one.option and not one.pin)
+    )
+
+
+def installations(hub: Hub) -> Iterator[Installation]:
+    """Yield the commands and manifests that deploy the chart of the dependency's name from a Helm repository."""
+    name = hub.settings.dependency
+    search = partial(files_with, hub.git, "--extended-regexp", untracked=True)
+    for file in search([f"(chart|name): .*{re.escape(name)}"], "*.yaml", "*.yml"):
+        with suppress(Unusable):
+            for path, version in versions_of_chart(hub.require(file), file, name):
+                pin = f"{{file: {quoted(file)}, path: {quoted(path)}}}"
+                yield Installation(file, version.line, version.text, pin)
+    for file in search(["helm .*(upgrade|install)"], ".", *PROSE):
+        text = (hub.files.read(file) or b"").decode("utf-8", "replace")
+        lines = text.splitlines()
+        for first, line in enumerate(lines):
+            if _HELM.search(line) and not line.lstrip().startswith("#"):
+                last = next((at for at in range(first, len(lines)) if not lines[at].rstrip().endswith("\\")), first)
+                yield from _command(hub, file, text, first, lines[first : last + 1])
+
+
+def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -> Iterator[Installation]:
+    joined = " ".join(line.rstrip().removesuffix("\\") for line in lines)
+    words = [_QUOTES.sub("", word) for word in _WORD.findall(joined)]
+    words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    name = hub.settings.dependency
+    at = next((at for at, word in enumerate(words) if _is_chart(hub, word, name, words)), None)
+    if at is None:
+        return
+    options = list(pairwise(words))
+    given = {option: value for option, value in options if option.startswith("-")}
+    version = given.get("--version")
+    of_chart = next(number for number, line in enumerate(lines) if words[at] in line)
+    there = (number for number, line in enumerate(lines) if version and version in line and "--version" in line)
+    number = next(there, 0)
+    marked = lines[min(of_chart, number)].rstrip().removesuffix("\\")
+    before = marked.partition(version)[0] if version else marked
+    long, short = (before[max(before.find(word), 0) :].strip(" \t'\"=") for word in ("helm", words[at]))
+    marker = short if text.count(short) == 1 else long
+    values = [value for option, value in options if option in {"-f", "--values"} and hub.files.read(value) is not None]
+    namespace = given.get("--namespace") or given.get("-n")
+    pin = f"{{file: {quoted(file)}, marker: {quoted(marker)}}}" if version and parse_version(version) else ""
+    yield Installation(file, first + number + 1, version, pin, words[at - 1], namespace, tuple(values))
+
+
+def _is_chart(hub: Hub, word: str, name: str, words: Sequence[str]) -> bool:
+    folder, slash, last = word.rpartition("/")
+    if last != name or word.startswith((".", "/", "$")):
+        return False
+    return hub.files.read(join(folder, last, "Chart.yaml")) is None if slash else "--repo" in words

@@ -18,7 +18,6 @@ from .charts import (
     CHART_FILES,
     CHARTPRESS_KEYS,
     LOCKS,
-    ChartSpec,
     ImageSpec,
     Requirement,
     dependencies_in,
@@ -44,7 +43,7 @@ from .files import (
 from .layout import Layout, find_layout, no_hub_image
 from .pins import BasePin, Copy, Dependency, Kind, Lock, Marker, Pin, copies, misspelt_marks, named_pins
 from .search import CHARTPRESS_FILE, Search
-from .values import PinnedImage, ValuesPlace, ValuesPlaces, image_at
+from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places, image_at
 from .values import warnings as values_warnings
 
 _MAY_STAY = (Kind.COPY, Kind.PIN)
@@ -54,9 +53,9 @@ JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 def layout_warnings(hub: Hub) -> Iterator[str]:
     """Yield the warnings about the repository's files: what has no effect, skipped images, duplicate keys."""
     yield from (f"{where}: {what}; {hint}" for where, what, hint in without_effect(hub))
-    for spec in hub.chart.images:
+    for spec in hub.layout.chart.images:
         if spec.key in hub.other_images:
-            dockerfile = join(hub.root, spec.dockerfile)
+            dockerfile = join(hub.layout.root, spec.dockerfile)
             there = hub.files.read(dockerfile) is not None
             why = "no FROM inherits from z2jh's hub image" if there else "no such file"
             yield f"{spec.key} is left alone ({dockerfile}: {why})"
@@ -65,7 +64,7 @@ def layout_warnings(hub: Hub) -> Iterator[str]:
         if is_below(file, hub.paths_of(image)):
             yield (
                 f"{image.spec.key}: its files hold {file}, so each build gives it a new tag; chartpress has "
-                f"rebuildOnContextPathChanges: false and paths for that, in {hub.config_file}"
+                f"rebuildOnContextPathChanges: false and paths for that, in {hub.layout.file}"
             )
     for file in dict.fromkeys(file for _, file in places):
         data = hub.files.read(file)
@@ -78,13 +77,13 @@ def without_effect(hub: Hub) -> Iterator[tuple[str, str, str]]:
 
     Each is where it is, what it is, and a hint.
     """
-    for key in hub.chart.ignored:
+    for key in hub.layout.chart.ignored:
         last = key.rpartition(".")[2]
         near = nearest(last, CHARTPRESS_KEYS)
         hint = f"did you mean {near}?" if near else "remove it"
         if last in CHARTPRESS_KEYS:
             hint = f"move {last} to where chartpress reads it, of a chart or an image"
-        yield hub.config_file, f"{key} is not a chartpress key, and is ignored", hint
+        yield hub.layout.file, f"{key} is not a chartpress key, and is ignored", hint
     matching, correct = hub.listing.matching, f"correct it in {FILE}, or remove the entry"
     for pattern in (pattern for pattern in matching if is_glob(pattern) and not matching[pattern]):
         yield FILE, f"no committed file matches {pattern}", correct
@@ -159,36 +158,16 @@ class Hub:
         """Where the chart and its images are."""
         return find_layout(self.search)
 
-    @property
-    def root(self) -> str:
-        """The folder that the images' paths are relative to; empty for the repository's top."""
-        return self.layout.root
-
-    @property
-    def config_file(self) -> str:
-        """The file that names the images, or where they can be named."""
-        return self.layout.file
-
-    @property
-    def chart(self) -> ChartSpec:
-        """The chart that depends on Zero to JupyterHub, with the images; its path is None for images without one."""
-        return self.layout.chart
-
-    @property
-    def chart_folder(self) -> str | None:
-        """The chart's folder, relative to the repository's top; None for images without a chart."""
-        return self.layout.folder
-
     @cached_property
     def requirement_file(self) -> str:
         """The file that pins the release, as git knows it; without a chart the Dockerfile."""
-        folder = self.chart_folder
+        folder = self.layout.folder
         return self.images[0].dockerfile if folder is None else self.search.dependencies_of(folder)
 
     @cached_property
     def requirements(self) -> tuple[Requirement, ...]:
         """The chart's dependencies on Zero to JupyterHub: several where it has aliases for it; none without a chart."""
-        if self.chart_folder is None:
+        if self.layout.folder is None:
             return ()
         entries = requirements(self.require(self.requirement_file), self.requirement_file)
         return tuple(one for one in entries if one.name == self.settings.dependency)
@@ -242,7 +221,7 @@ class Hub:
     def _all_pins(self) -> tuple[Pin, ...]:
         """Every place of the release: base images, the requirement and its copies, other places, and the locks last."""
         required = self.requirement
-        own = () if self.chart_folder is None else (self.requirement_file,)
+        own = () if self.layout.folder is None else (self.requirement_file,)
         dependencies = [Dependency(file, required.name) for file in own]
         dependencies += [Copy(file, required.name) for file in self.copies if file not in own]
         marker = Marker(required.name, required.repository or JUPYTERHUBS)
@@ -253,7 +232,7 @@ class Hub:
     @property
     def base_pins(self) -> tuple[BasePin, ...]:
         """The places of the images' base images, in their order."""
-        config, chart = self.config_file, self.chart.name
+        config, chart = self.layout.file, self.layout.chart.name
         return tuple(
             BasePin(one.dockerfile, "", config if one.base.arguments else None, chart, one.spec.key)
             for one in self.images
@@ -262,7 +241,7 @@ class Hub:
     @cached_property
     def copies(self) -> tuple[str, ...]:
         """The files that list the same dependency as the chart; other charts only where no setting names one."""
-        others = {self.search.dependencies_of(join(self.root, chart.path or "")) for chart in self.layout.charts}
+        others = {self.search.dependencies_of(join(self.layout.root, chart.path or "")) for chart in self.layout.charts}
         is_chosen = self.settings.chart is not None or self.settings.root is not None
         wholes = CHART_FILES if is_chosen else ()
         found = (path for path in self.listing.telling if path not in others and path.rpartition("/")[2] not in wholes)
@@ -274,15 +253,15 @@ class Hub:
         folder, _, name = path.rpartition("/")
         if name == "Chart.yaml" and self.files.read(join(folder, "requirements.yaml")) is not None:
             return True
-        own = {str(folder) for folder in PurePosixPath(self.config_file).parents}
+        own = {str(folder) for folder in PurePosixPath(self.layout.file).parents}
         folders = (str(folder) for folder in PurePosixPath(path).parents if str(folder) not in own)
         return any(self.files.read(join(folder, CHARTPRESS_FILE)) is not None for folder in folders)
 
     def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
         """Yield the committed locks of a chart; Helm reads either."""
         listed = chart.file
-        if self.chart_folder is not None and chart.kind is Kind.REQUIREMENT:
-            listed = dependencies_in(self.files, self.chart_folder)
+        if self.layout.folder is not None and chart.kind is Kind.REQUIREMENT:
+            listed = dependencies_in(self.files, self.layout.folder)
         folder, _, name = listed.rpartition("/")
         paths = [behind_links(self.git.folder, join(folder, lock)) for lock in LOCKS if name in CHART_FILES]
         for path in paths:
@@ -305,20 +284,20 @@ class Hub:
     def other_images(self) -> tuple[str, ...]:
         """The keys of the chart's images that do not inherit from z2jh's hub image, or have no Dockerfile."""
         hub_keys = {image.spec.key for image in self._hub_images}
-        return tuple(spec.key for spec in self.chart.images if spec.key not in hub_keys)
+        return tuple(spec.key for spec in self.layout.chart.images if spec.key not in hub_keys)
 
     @property
     def values_file(self) -> str | None:
         """The chart's values.yaml, relative to the repository's top; None without a chart."""
-        return None if self.chart_folder is None else join(self.chart_folder, "values.yaml")
+        return None if self.layout.folder is None else join(self.layout.folder, "values.yaml")
 
     def paths_of(self, image: HubImage) -> list[str]:
         """Return the paths whose last commit names ``image``, relative to the repository's top."""
-        return [join(self.root, path) for path in image.spec.paths]
+        return [join(self.layout.root, path) for path in image.spec.paths]
 
-    def values_places(self, image: HubImage) -> tuple[ValuesPlace, ...]:
+    def values_places(self, image: HubImage) -> Sequence[ValuesPlace]:
         """Return every place that ``image`` is written to: chartpress's, then those of the setting ``values``."""
-        return self._values.places_of(image.spec)
+        return self._values.written[image.spec.key]
 
     @property
     def places(self) -> tuple[ValuesPlace, ...]:
@@ -337,13 +316,14 @@ class Hub:
 
     @cached_property
     def _values(self) -> ValuesPlaces:
-        images = tuple(image.spec for image in self.images)
-        targets = [(target, self._files_of(target)) for target in self.settings.values]
-        return ValuesPlaces(self.git.folder, self.files, self.values_file, targets, images, self.chart.images)
+        images, top = [image.spec for image in self.images], self.git.folder
+        own = behind_links(top, self.values_file) if self.values_file else None
+        targets = [(one, behind_links(top, file)) for one in self.settings.values for file in self._files_of(one)]
+        return find_places(self.files, own, targets, images, self.layout.chart.images)
 
     def _files_of(self, target: ValuesTarget) -> tuple[str, ...]:
         """Return the files of an entry of ``hub.values``; raise Unusable where it names what is not there."""
-        keys = [image.key for image in self.chart.images]
+        keys = [image.key for image in self.layout.chart.images]
         if target.image not in (None, *keys):
             near = nearest(str(target.image), keys)
             hint = f"did you mean {near}?" if near else f"the images here are: {', '.join(keys)}"
@@ -374,7 +354,7 @@ class Hub:
             near = nearest(unknown[0], filter(None, known))
             all_keys = ", ".join(image.spec.key for image in images)
             hint = f"did you mean {near}?" if near else f"the hub images here are: {all_keys}"
-            raise Unusable(f"{unknown[0]!r} is not a hub image here", where=self.config_file, hint=hint)
+            raise Unusable(f"{unknown[0]!r} is not a hub image here", where=self.layout.file, hint=hint)
         return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(images)
 
     def to_build(self, names: Sequence[str]) -> tuple[HubImage, ...]:
@@ -398,7 +378,7 @@ class Hub:
 
     @cached_property
     def _hub_images(self) -> tuple[HubImage, ...]:
-        files = zip(self.chart.images, self.layout.dockerfiles, strict=True)
+        files = zip(self.layout.chart.images, self.layout.dockerfiles, strict=True)
         placed = ((spec, behind_links(self.git.folder, file)) for spec, file in files)
         found = ((spec, file, self.search.base_of(file, spec.arguments)) for spec, file in placed)
         return tuple(HubImage(spec, file, base) for spec, file, base in found if base is not None)

@@ -21,9 +21,9 @@ from ..core.yaml_tree import Document, Edit, MappingNode, parse
 from ..releases.index import Release, newest
 from .charts import BareChart, ChartSpec, ImageSpec, Requirement
 from .dependency import address_of, open_repository
+from .deployments import PROSE, installations, staying_installations
 from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join
 from .hub import JUPYTERHUBS, Hub, HubImage
-from .installations import PROSE, installations, staying_installations
 from .layout import Layout, NotNamed, found_image, from_chartpress, image_setting, no_hub_image, one_chart
 from .remotes import upstream_repository
 from .search import CHARTPRESS_FILE, last_part
@@ -70,7 +70,7 @@ def plan_init(hub: Hub, prefix: str | None) -> tuple[Step, Hub]:
     texts = [edit.after.decode("utf-8", "replace") for edit in edits] + [part.lacks for part in kept]
     texts += [image.spec.named or "" for image in images]
     is_unused = prefix is not None and not any(_prefix(hub, prefix) in text for text in texts)
-    named_in = hub.config_file if images else CHARTPRESS_FILE
+    named_in = hub.layout.file if images else CHARTPRESS_FILE
     unused = [f"--prefix {prefix} is not used: {named_in} has the image's name"] if is_unused else []
     required = chart.requirement if chart else None
     depends = f"{chart.folder} depends on {required.name} {required.version}" if chart and required else ""
@@ -121,7 +121,7 @@ def _adopting(hub: Hub, prefix: str | None) -> tuple[BareChart | None, list[Part
     """Return the chart, and what is kept and added for the hub images that are there."""
     layout = hub.layout
     parts: list[Part] = [Kept(path) for path in dict.fromkeys(image.dockerfile for image in hub.images)]
-    chart = None if hub.chart_folder is None else BareChart(hub.chart_folder, hub.requirement)
+    chart = None if hub.layout.folder is None else BareChart(hub.layout.folder, hub.requirement)
     if layout.charts:
         parts.append(Kept(layout.file))
     elif chart is not None and not hub.search.roots and not hub.settings.whole_images:
@@ -156,7 +156,7 @@ def _beginning(hub: Hub, prefix: str | None) -> tuple[BareChart, list[Part]]:
     place, context = join(layout.root, image.dockerfile), join(layout.root, image.context)
     prefix = None if layout.charts else _prefix(hub, prefix)
     parts = [
-        *([] if found else [_chart_edit(chart)]),
+        *([] if found else [_new(f"{chart.folder}/Chart.yaml", "Chart.yaml", name=layout.chart.name, chart=chart)]),
         *(_dockerfile_parts(files, place, context, released[1]) if released else [Kept(place)]),
         _chartpress_part(files, layout, prefix),
         _values_part(files, chart),
@@ -253,11 +253,6 @@ def _prefix(hub: Hub, given: str | None) -> str:
     if remote is not None and remote.host == "github.com":
         return f"ghcr.io/{remote.path.split('/')[0].lower()}/"
     raise Unusable("cannot tell where to push the image", where="git remote", hint=hint)
-
-
-def _chart_edit(chart: BareChart) -> FileEdit:
-    path, name = join(chart.folder, "Chart.yaml"), last_part(chart.folder)
-    return _new(path, "Chart.yaml", name=name, required=chart.requirement)
 
 
 def _dockerfile_parts(files: Files, dockerfile: str, context: str, base: Reference) -> Iterator[Part]:

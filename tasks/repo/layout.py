@@ -7,7 +7,8 @@ z2jh. Without such a chart, the repository holds only the image, which the setti
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import product
 from posixpath import relpath
 from typing import NamedTuple
@@ -74,24 +75,38 @@ def find_layout(search: Search) -> Layout:
 
 def one_chart(search: Search) -> BareChart | None:
     """Return the only chart that depends on z2jh, or the one that the setting names; else None."""
-    wanted, charts = search.settings.chart, search.charts_among(search.own_folders)
-    if not charts and wanted is None:
-        if brought := _brought(search, search.own_folders):
+    folders = search.own_folders
+    if search.settings.chart is None and not search.charts_among(folders):
+        if brought := _brought(search, folders):
             raise brought
-        charts = search.charts_among(search.folders)
-    fitting = [folder for folder in charts if wanted in {None, folder, last_part(folder)}]
-    if len(fitting) == 1:
-        return BareChart(fitting[0], charts[fitting[0]])
-    if fitting:
-        raise Unusable(
-            f"several charts depend on {search.settings.dependency}: {', '.join(fitting)}",
-            where=search.top,
-            hint=f"name one: {_chart_setting(fitting[0])}",
-        )
-    if wanted is not None:
-        named = [folder for folder in search.folders if wanted in {folder, last_part(folder)}]
-        raise _wrong_chart(search, wanted, named, list(charts))
-    return None
+        folders = search.folders
+    folder = _chosen(search, {one: one for one in folders}, str(search.top))
+    requirement = search.requirement_in(folder) if folder else None
+    return BareChart(folder, requirement) if folder and requirement else None
+
+
+def _chosen(search: Search, charts: Mapping[str, str], where: str) -> str | None:
+    """Return the only one of these folders by name that depends on z2jh, of several the setting's; else None."""
+    wanted, dependency = search.settings.chart, search.settings.dependency
+    named = {name: folder for name, folder in charts.items() if wanted in {None, name, folder, last_part(folder)}}
+    depending = search.charts_among(charts.values())
+    fitting = [name for name, folder in named.items() if folder in depending]
+    names = [name for name, folder in charts.items() if folder in depending]
+    if len(fitting) > 1:
+        hint = f"name one: hub: {{chart: {fitting[0]}}} in {FILE}, or {variable('chart')}={fitting[0]}"
+        raise Unusable(f"several charts depend on {dependency}: {', '.join(fitting)}", where=where, hint=hint)
+    if fitting or wanted is None:
+        return named[fitting[0]] if fitting else None
+    if not named:
+        hint = f"these depend on {dependency}: {', '.join(names)}" if names else f"{DOOR} init makes one"
+        raise NotNamed(f"there is no chart {wanted}", where=where, hint=hint)
+    if not names:
+        raise _brought(search, named.values()) or _no_dependency(search, [*named.values()], "")
+    raise Unusable(
+        f"the chart {wanted} does not depend on {dependency}; {' and '.join(names)} does",
+        where=search.dependencies_of(next(iter(named.values()))),
+        hint=f"name that one: hub: {{chart: {names[0]}}} in {FILE}, or {variable('chart')}={names[0]}",
+    )
 
 
 def found_image(
@@ -116,38 +131,21 @@ def from_chartpress(search: Search) -> Layout:
         )
     file = join(fitting[0], CHARTPRESS_FILE)
     charts = read_chartpress(require(search.files, file), file)
-    return Layout(fitting[0], file, _chart_in(search, charts, fitting[0], file), charts)
+    folders = _folders(charts, fitting[0])
+    folder = _chosen(search, folders, file)
+    if folder is None:
+        raise _brought(search, folders.values()) or _no_dependency(search, [*folders.values()], file)
+    return Layout(fitting[0], file, next(one for one in charts if folders[one.name] == folder), charts)
 
 
 def _fits(search: Search, root: str) -> bool:
-    charts, wanted = search.charts_in(root), search.settings.chart
-    if wanted is not None:
-        return any(chart.name == wanted for chart in charts)
-    try:
-        return sum(1 for chart in charts if search.requirement_in(join(root, str(chart.path)))) == 1
-    except Unusable:
-        return False
+    with suppress(Unusable):
+        return _chosen(search, _folders(search.charts_in(root), root), root) is not None
+    return False
 
 
-def _chart_in(search: Search, charts: Sequence[ChartSpec], root: str, file: str) -> ChartSpec:
-    wanted, dependency = search.settings.chart, search.settings.dependency
-    folders = {chart.name: join(root, str(chart.path)) for chart in charts}
-    if wanted is not None and wanted not in folders:
-        raise NotNamed(f"there is no chart {wanted}", where=file, hint=f"its charts: {', '.join(folders)}")
-    candidates = [chart for chart in charts if wanted in {None, chart.name}]
-    fitting = [chart for chart in candidates if search.requirement_in(folders[chart.name])]
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        raise Unusable(
-            f"several charts depend on {dependency}: {', '.join(chart.name for chart in fitting)}",
-            where=file,
-            hint=f"set it in {FILE}: hub: {{chart: {fitting[0].name}}}",
-        )
-    if wanted is not None:
-        depending = [name for name, folder in folders.items() if search.requirement_in(folder)]
-        raise _wrong_chart(search, wanted, [folders[wanted]], depending)
-    raise _brought(search, folders.values()) or _no_dependency(search, list(folders.values()), file)
+def _folders(charts: Iterable[ChartSpec], root: str) -> dict[str, str]:
+    return {chart.name: join(root, str(chart.path)) for chart in charts}
 
 
 def no_hub_image(search: Search, layout: Layout) -> Unusable:
@@ -316,24 +314,6 @@ def _named_elsewhere(search: Search, chart: BareChart) -> Unusable | None:
     what = f"{chart.values_path} names no image there, but in {', '.join(place.file for place in found)}"
     hint = f"set it in {FILE}: {values_setting((*search.settings.values, *found), ())}"
     return Unusable(what, where=chart.values_file, hint=hint) if found else None
-
-
-def _chart_setting(name: str) -> str:
-    return f"hub: {{chart: {name}}} in {FILE}, or {variable('chart')}={name}"
-
-
-def _wrong_chart(search: Search, wanted: str, named: Sequence[str], depending: Sequence[str]) -> Unusable:
-    dependency = search.settings.dependency
-    if not named:
-        hint = f"these depend on {dependency}: {', '.join(depending)}" if depending else f"{DOOR} init makes one"
-        return NotNamed(f"there is no chart {wanted}", where=search.top, hint=hint)
-    if not depending:
-        return _brought(search, named) or _no_dependency(search, named, "")
-    return Unusable(
-        f"the chart {wanted} does not depend on {dependency}; {' and '.join(depending)} does",
-        where=search.dependencies_of(named[0]),
-        hint=f"name that one: {_chart_setting(depending[0])}",
-    )
 
 
 def _brought(search: Search, folders: Iterable[str]) -> Unusable | None:

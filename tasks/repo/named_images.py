@@ -9,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
-from itertools import takewhile
+from functools import lru_cache, reduce
 from typing import Any, NamedTuple, TypeAlias
 
 from ..core.faults import DOOR, Unusable
@@ -29,7 +28,7 @@ _CONTAINERS = frozenset({"initContainers", "extraContainers", "init_containers",
 _ANYTHING = re.compile(b"")
 # What a program is to fill in.
 _TEMPLATES = ("{", "$(")
-_DEEPEST, _MOST_SHARED, _MOST_MERGED = 24, 4, 16
+_DEEPEST, _MOST_VALUES = 24, 100_000
 # Reading as much YAML takes some seconds.
 _MOST_READ = 1024 * 1024
 
@@ -74,16 +73,12 @@ def named_images(hub: Hub, chart_values: Data = None, telling: re.Pattern[bytes]
         listed = {path for chain in chains for path in chain}
         others = dict.fromkeys(place.file for place in hub.places if place.file not in listed)
         for chain in (*chains, *((own, path) for path in others)):
-            sections: dict[tuple[str, ...], list[_Tree]] = {}
-            for path, values in (
-                found for file in chain for found in _sections(_tree_in(hub, file, telling), prefixes)
-            ):
-                sections.setdefault(path, []).append(values)
-            for path, some in sections.items():
-                yield from _images(_merged([chart_values or {}, *some], {}), path, set())
+            values = reduce(_merged, (_tree_in(hub, file, telling) for file in chain))
+            for path, inner in _sections(values, prefixes):
+                yield from _images(_merged(chart_values or {}, inner), path)
     names = [Reference(image.spec.named) for image in hub.images if image.spec.named]
     for file in _naming_files(hub, names):
-        found = _images(_merged([_tree_in(hub, file)], {}), (), set())
+        found = _images(_tree_in(hub, file), ())
         yield from (one for one in found if any(map(one.reference.same_repository, names)))
 
 
@@ -126,7 +121,7 @@ def faulty_files(hub: Hub) -> Iterator[Unusable]:
         return
     for path in paths:
         try:
-            _read(hub, path)
+            _tree(hub.files.read(path) or b"", path)
         except Unusable as fault:  # noqa: PERF203 - the other files are read all the same
             yield fault
 
@@ -135,7 +130,7 @@ def _naming_files(hub: Hub, images: Sequence[Reference]) -> Iterator[str]:
     """Yield the committed YAML files that name one of ``images``, but for those of tools, and what names the images."""
     words = [image.written_path for image in images]
     found = files_with(hub.git, "--fixed-strings", words, ":(glob)**/*.yaml", ":(glob)**/*.yml")
-    yield from (path for path in found if path not in (hub.config_file, FILE) and "/." not in f"/{path}")
+    yield from (path for path in found if path not in (hub.layout.file, FILE) and "/." not in f"/{path}")
 
 
 def _sections(tree: _Tree, prefixes: Sequence[str]) -> Iterator[tuple[tuple[str, ...], _Tree]]:
@@ -149,16 +144,11 @@ def _sections(tree: _Tree, prefixes: Sequence[str]) -> Iterator[tuple[tuple[str,
 
 def _tree_in(hub: Hub, path: str, telling: re.Pattern[bytes] = _ANYTHING) -> _Tree:
     """Return what a values file holds; nothing where it is missing, encrypted or faulty, or not ``telling``."""
-    if not telling.search(hub.files.read(path) or b""):
-        return {}
+    data = hub.files.read(path) or b""
     with contextlib.suppress(Unusable):
-        tree = _read(hub, path)
+        tree = _tree(data, path) if telling.search(data) else {}
         return tree if isinstance(tree, dict) else {}
     return {}
-
-
-def _read(hub: Hub, path: str) -> _Tree:
-    return _tree(hub.files.read(path) or b"", path)
 
 
 @lru_cache(maxsize=1024)
@@ -166,67 +156,50 @@ def _tree(data: bytes, path: str) -> _Tree:
     if is_encrypted(data):
         return {}
     try:
-        return load(Text.decode(data, path).content, lambda scalar: _Leaf(scalar.value, f"{path}:{scalar.line}"))
+        tree = load(Text.decode(data, path).content, lambda scalar: _Leaf(scalar.value, f"{path}:{scalar.line}"))
     except Unreadable as fault:
         where = f"{path}:{fault.line}" if fault.line else path
         what = fault.what if fault.is_yaml else f"the file is {fault.what}"
         raise (Unusable if fault.is_yaml else NotYaml)(what, where=where, hint=fault.hint) from fault
     except Unusable as fault:
         raise NotYaml(fault.what, where=fault.where, hint=fault.hint) from fault
+    return _written_out(tree, iter(range(_MOST_VALUES)))
 
 
-def _merged(trees: Sequence[_Tree], seen: dict[tuple[int, ...], _Tree], depth: int = 0) -> _Tree:
-    """Return what Helm makes of values, the weakest first: mappings are merged, anything else is replaced.
-
-    What an alias shares stays one object: ``seen`` keeps what was begun, so a bomb of aliases stays as small as it is.
-    """
-    last = trees[-1]
-    if not isinstance(last, dict | list) or depth > _DEEPEST:
-        return None if isinstance(last, dict | list) else last
-    others = [] if isinstance(last, list) else takewhile(lambda tree: isinstance(tree, dict), reversed(trees[:-1]))
-    alike = [*{id(one): one for tree in (last, *others) for one in _with_shared(tree)}.values()][:_MOST_MERGED]
-    key = tuple(map(id, alike))
-    if key in seen:
-        return seen[key]
-    if isinstance(last, list):
-        items = seen[key] = []
-        items += [_merged([item], seen, depth + 1) for item in last]
-        return items
-    whole = seen[key] = {}
-    for name in dict.fromkeys(name for tree in alike for name in tree if name not in (None, MERGE)):
-        value = _merged([tree[name] for tree in reversed(alike) if name in tree], seen, depth + 1)
-        if value is not None:
-            whole[name] = value
-    return whole
+def _written_out(tree: _Tree, left: Iterator[int], depth: int = 0) -> _Tree:
+    """Return ``tree`` with its aliases and merge keys written out, of a bomb of aliases as much as is ``left``."""
+    if depth > _DEEPEST or next(left, None) is None:
+        return None
+    if isinstance(tree, list):
+        return [_written_out(item, left, depth + 1) for item in tree]
+    if not isinstance(tree, dict):
+        return tree
+    whole: dict[str, _Tree] = {}
+    shared = tree.get(MERGE)
+    for source in reversed(shared if isinstance(shared, list) else [shared]):
+        merged = _written_out(source, left, depth + 1)
+        whole |= merged if isinstance(merged, dict) else {}
+    own = ((key, value) for key, value in tree.items() if key not in (None, MERGE))
+    return whole | {key: _written_out(value, left, depth + 1) for key, value in own}
 
 
-def _with_shared(tree: _Tree) -> list[_Tree]:
-    """Return a mapping and those that it takes keys from by ``<<``, the strongest first, each once; else ``tree``."""
-    found: dict[int, _Tree] = {}
-    pending = [tree]
-    while pending and len(found) < _MOST_SHARED:
-        one = pending.pop()
-        if id(one) not in found:
-            found[id(one)] = one
-            shared = one.get(MERGE) if isinstance(one, dict) else None
-            sources = shared if isinstance(shared, list) else [shared]
-            pending += [source for source in reversed(sources) if isinstance(source, dict)]
-    return [*found.values()]
+def _merged(weaker: _Tree, stronger: _Tree) -> _Tree:
+    """Return what Helm makes of two trees of values: mappings are merged, anything else is replaced."""
+    if not isinstance(weaker, dict) or not isinstance(stronger, dict):
+        return stronger
+    return weaker | {key: _merged(weaker.get(key), value) for key, value in stronger.items()}
 
 
-def _images(tree: _Tree, path: tuple[str, ...], seen: set[tuple[object, ...]]) -> Iterator[NamedImage]:
+def _images(tree: _Tree, path: tuple[str, ...]) -> Iterator[NamedImage]:
     """Yield the images in merged values."""
     *_, above, name = ("", "", *path)
     if isinstance(tree, dict | list):
-        if (id(tree), path[-2:]) in seen or len(path) > _DEEPEST:
-            return
-        seen.add((id(tree), path[-2:]))
         if isinstance(tree, dict) and (name == _IMAGE or above == _EXTRA):
             yield from _image([next(filter(None, map(tree.get, NAME_KEYS)), None), tree.get(TAG_KEY)], path)
         inside = tree.items() if isinstance(tree, dict) else ((str(at), one) for at, one in enumerate(tree))
         # No dotted path leads through a key with a dot.
         for key, value in ((key, value) for key, value in inside if "." not in key):
-            yield from _images(value, (*path, key), seen)
+            yield from _images(value, (*path, key))
     elif name == _IMAGE and (above in _SPAWNER or (above.isdigit() and path[-3:-2] and path[-3] in _CONTAINERS)):
         yield from _image([tree], path)
 

@@ -184,33 +184,28 @@ class BasePin(Pin):
 
 @dataclass(frozen=True)
 class InYaml(Pin):
-    """A version at the dotted path ``name`` of a YAML file, by its number among those that the path leads to."""
+    """A version at the dotted path ``name`` of a YAML file: at ``steps`` of the document of that number."""
 
-    chart: str
     number: int
+    steps: Path
 
     def read(self, files: Files) -> Pinned:
         """Return the version."""
-        *_, scalar, (start, end) = self._place(require(files, self.file))
+        _, scalar, (start, end) = self._place(files)
         return Pinned(scalar.value[start:end], scalar.line)
 
     def moved(self, files: Files, text: str) -> dict[str, bytes]:
         """Return the file with the version ``text``."""
-        data = require(files, self.file)
-        document, steps, scalar, (start, end) = self._place(data)
+        document, scalar, (start, end) = self._place(files)
         value = scalar.value[:start] + text + scalar.value[end:]
-        return {self.file: with_scalars(document, {steps: value}) or data}
+        return {self.file: with_scalars(document, {self.steps: value}) or require(files, self.file)}
 
-    def _place(self, data: bytes) -> tuple[Document, Path, Scalar, tuple[int, int]]:
-        found = list(_versions_at(data, self.file, self.name, self.chart))
-        if len(found) <= self.number:
-            raise Unusable(
-                f"{self.name} is missing, or is not the version of {self.chart}",
-                where=self.file,
-                hint=f"correct hub.pins in invoke.yaml, or mark the version's line there: # hubpress: {self.chart}",
-            )
-        document, steps, scalar = found[self.number]
-        return document, steps, scalar, _version_in(scalar.value, f"{self.file}:{scalar.line}")
+    def _place(self, files: Files) -> tuple[Document, Scalar, tuple[int, int]]:
+        documents = parse_all(require(files, self.file), self.file)[self.number :]
+        scalar = follow(documents[0], self.steps) if documents else None
+        if not isinstance(scalar, Scalar):
+            raise Unusable(f"{self.name} is missing", where=self.file, hint="git diff")
+        return documents[0], scalar, _version_in(scalar.value, f"{self.file}:{scalar.line}")
 
 
 class Marker(NamedTuple):
@@ -298,25 +293,24 @@ def named_pins(files: Files, found: Listing, targets: Sequence[PinTarget], marke
         own = marker._replace(text=target.marker)
         for path in found.matching[target.file]:
             data = require_named(files, found, path, "hub.pins")
+            pins: list[Pin]
             if target.path is not None:
                 try:
-                    count = sum(1 for _ in _versions_at(data, path, target.path, chart))
+                    pins = [InYaml(path, target.path, *at) for at in _versions_at(data, path, target.path, chart)]
                 except Unusable as fault:
                     hint = f"{fault.hint}; or, if it is no YAML file, hub: {{pins: [{{file: {path}, marker: TEXT}}]}}"
                     raise Unusable(fault.what, where=fault.where, hint=hint) from fault
-                yield from (InYaml(path, target.path, chart, number) for number in range(count))
             else:
-                count = sum(1 for _ in _marks_in(Text.decode(data, path), own))
+                pins = _marked(Text.decode(data, path), own)
                 marked += [path] if target.marker is None else []
-                yield from (Marked(path, chart, own, number) for number in range(count) if target.marker is not None)
-            if not count and not is_glob(target.file):
+            yield from pins if target.path or target.marker else ()
+            if not pins and not is_glob(target.file):
                 what = target.path or target.marker or f"# hubpress: {chart}"
                 hint = f"correct hub.pins in invoke.yaml, or mark the version's line: # hubpress: {chart}"
                 raise Unusable(f"{what} names no version of {chart} there", where=path, hint=hint)
     for path in dict.fromkeys(marked):
         with contextlib.suppress(Unusable):
-            marks = _marks_in(Text.decode(files.read(path) or b"", path), marker)
-            yield from [Marked(path, chart, marker, number) for number, _ in enumerate(marks)]
+            yield from _marked(Text.decode(files.read(path) or b"", path), marker)
 
 
 def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator[tuple[str, str]]:
@@ -329,20 +323,24 @@ def misspelt_marks(files: Files, telling: Sequence[str], chart: str) -> Iterator
                 yield f"{path}:{number}", found[1]
 
 
-def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[Document, Path, Scalar]]:
-    """Yield the scalars at ``path`` in each document that has them, with its path, but for those of another chart.
+def _marked(text: Text, marker: Marker) -> list[Pin]:
+    return [Marked(text.where, marker.chart, marker, number) for number, _ in enumerate(_marks_in(text, marker))]
+
+
+def _versions_at(data: bytes, where: str, path: str, chart: str) -> Iterator[tuple[int, Path]]:
+    """Yield the document's number and the way to each scalar at ``path``, but for those of another chart.
 
     ``*`` stands for every item of a list. The mapping around a version names the chart: Flux and Argo CD as ``chart``,
     helmfile with its repository before it, Fleet perhaps by the archive's address, kustomize as ``name`` beside
     ``repo``. A source of Argo CD without ``chart`` is a git repository.
     """
-    for document in parse_all(data, where):
+    for number, document in enumerate(parse_all(data, where)):
         for steps in _paths_in(document, tuple(path.split("."))):
             mapping, scalar = follow(document, steps[:-1]), follow(document, steps)
             if isinstance(scalar, Scalar) and scalar.kind != "null":
                 named = _name_beside(mapping) if isinstance(mapping, MappingNode) else None
                 if named is None or re.fullmatch(rf"(?:.*/)?{re.escape(chart)}(?:-v?[0-9].*)?", named):
-                    yield document, steps, scalar
+                    yield number, steps
 
 
 def versions_of_chart(data: bytes, where: str, chart: str) -> Iterator[tuple[str, Pinned]]:

@@ -103,7 +103,7 @@ class Search:
     def copied_paths(self, dockerfile: str, context: str) -> tuple[str, ...]:
         """Return what a Dockerfile copies out of the folder ``context``."""
         copied = copied_files(require(self.files, dockerfile), dockerfile)
-        return tuple(dict.fromkeys(join(context, one.path.lstrip("/")) for one in copied))
+        return tuple(dict.fromkeys(join(context, path.lstrip("/")) for path in copied))
 
     def charts_in(self, root: str) -> tuple[ChartSpec, ...]:
         """Return the charts of the chartpress.yaml in ``root``; none where it cannot be used, as a template cannot."""

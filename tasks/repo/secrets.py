@@ -6,18 +6,14 @@ empty or example file.
 
 from __future__ import annotations
 
-import configparser
 import json
 import re
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from fnmatch import translate
-from itertools import pairwise
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from ..core.visible import mask, names_secret
-from ..core.yaml_tree import Unreadable, child, load, text_under
 
 LARGEST = 64 * 1024
 # Most keys and tokens are far smaller than what may hold several of them.
@@ -35,6 +31,10 @@ _JSON_SIGNS = (b"auths", b"type")
 _LOGIN_SECRETS = ("auth", "password", "identitytoken", "registrytoken")
 _PEM = re.compile(r"^-----BEGIN [^\n]*PRIVATE KEY[^\n]*\n((?:(?!-----(?:BEGIN|END) )[^\n]*\n)*)-----END ", re.MULTILINE)
 _PEM_LETTERS = frozenset(f"{string.ascii_letters}{string.digits}+/=")
+_LOGIN = re.compile(r"://([^/\s:@]*):?([^/\s@]*)@")
+_HEADER = re.compile(r"^(?:.*=)?\s*authorization: ", re.MULTILINE | re.IGNORECASE)
+# https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
+_OF_A_USER = r"""(?<![\w-])(?:client-key-data|token|password)["']?\s*:\s*["']?([^\s"',}]+)"""
 _GOOGLES_SECRETS = {
     "authorized_user": "refresh_token",
     "external_account_authorized_user": "refresh_token",
@@ -44,7 +44,8 @@ _GOOGLES_SECRETS = {
 
 def is_likely_credential(path: str, size: int) -> bool:
     """Whether a file of that path and size is worth unpacking for :func:`credential_in` before it is written out."""
-    return size <= _LIKELY or (size <= LARGEST and bool(_NAMED.match(f"/{path}")))
+    is_named = any(kind.called.match(f"/{path}") for kind in _KINDS if not kind.sign)
+    return size <= _LIKELY or (size <= LARGEST and is_named)
 
 
 def is_encrypted(data: bytes) -> bool:
@@ -86,7 +87,7 @@ class _Kind(NamedTuple):
     sign: bytes = b""
 
 
-def _ends_in(patterns: Iterable[str]) -> re.Pattern[str]:
+def _called(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(translate(f"*/{pattern}") for pattern in patterns))
 
 
@@ -121,44 +122,18 @@ def _has_private_key(text: str) -> bool:
     return any(lines and all(_PEM_LETTERS.issuperset(line) for line in lines) for lines in contents)
 
 
-def _has_machine(text: str) -> bool:
-    """Whether a netrc file (https://everything.curl.dev/usingcurl/netrc.html) has a password."""
-    words = text.split()
-    return any(word == "password" and _is_given(value) for word, value in pairwise(words))
+def _has_value(pattern: str) -> Callable[[str], bool]:
+    """Return the question whether what ``pattern`` finds in a text is a secret itself."""
+    return lambda text: any(map(_is_given, re.findall(pattern, text, re.MULTILINE | re.IGNORECASE)))
 
 
 def _has_address(text: str) -> bool:
-    """Whether a line of git's own (``URL``, or ``name = URL``) has a password or token.
+    """Whether an address has a password or token, or a header that actions/checkout puts into ``.git/config`` does.
 
-    See https://git-scm.com/docs/git-credential-store; actions/checkout puts a header into ``.git/config``.
+    See https://git-scm.com/docs/git-credential-store.
     """
-    lines = [line.strip() for line in text.splitlines()]
-    values = dict.fromkeys((*lines, *(line.partition("=")[2].strip() for line in lines)))
-    return any(_has_login(value) or value.lower().startswith("authorization: ") for value in values)
-
-
-def _has_login(url: str) -> bool:
-    if "@" not in url:
-        return False
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    user = parts.username or ""
-    return _is_given(parts.password) or mask(user) != user
-
-
-def _has_option(*names: str) -> Callable[[str], bool]:
-
-    def opens(text: str) -> bool:
-        parser = configparser.RawConfigParser(strict=False)
-        try:
-            parser.read_string(text)
-        except configparser.Error:
-            return False
-        return any(_is_given(parser.get(section, name, fallback="")) for section in parser.sections() for name in names)
-
-    return opens
+    logins = _LOGIN.findall(text)
+    return any(_is_given(password) or mask(user) != user for user, password in logins) or bool(_HEADER.search(text))
 
 
 def _has_variable(text: str) -> bool:
@@ -168,29 +143,13 @@ def _has_variable(text: str) -> bool:
     return any(len(value) >= _SHORTEST_PASSWORD and _is_given(value) and names_secret(name) for name, value in set_ones)
 
 
-def _has_user(text: str) -> bool:
-    """Whether a user of https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/ has a key, token or password."""
-    try:
-        users = child(load(text), "users")
-    except Unreadable:
-        return False
-    entries = [child(one, "user") for one in users] if isinstance(users, list) else []
-    names = ("client-key-data", "token", "password")
-    return any(_is_given(text_under(entry, name)) for entry in entries for name in names)
-
-
-_ANY_FILE = re.compile("")
-_FILES: dict[str, tuple[tuple[str, ...], Callable[[str], bool]]] = {
-    "credentials of Google Cloud": (("gha-creds-*.json", "application_default_credentials.json"), bool),
-    "a web server's password": ((".netrc", "_netrc"), _has_machine),
-    "git's password": ((".git-credentials", ".git/config"), _has_address),
-    "a package index's password": ((".pypirc",), _has_option("password")),
-    "a key of AWS": (("credentials", ".aws/config"), _has_option("aws_secret_access_key")),
-    "a cluster's credentials": ((".kube/config", "kubeconfig", "kubeconfig.y*ml"), _has_user),
-    "a secret variable": ((".env", ".env.local", ".env.prod*", ".env.secret*"), _has_variable),
-}
-_NAMED = _ends_in(pattern for patterns, _ in _FILES.values() for pattern in patterns)
 _KINDS = (
-    _Kind("a private key", _ANY_FILE, _has_private_key, b"PRIVATE KEY"),
-    *(_Kind(what, _ends_in(patterns), opens) for what, (patterns, opens) in _FILES.items()),
+    _Kind("a private key", re.compile(""), _has_private_key, b"PRIVATE KEY"),
+    _Kind("credentials of Google Cloud", _called("gha-creds-*.json", "application_default_credentials.json"), bool),
+    _Kind("a web server's password", _called(".netrc", "_netrc"), _has_value(r"(?:^|\s)password\s+(\S+)")),
+    _Kind("git's password", _called(".git-credentials", ".git/config"), _has_address),
+    _Kind("a package index's password", _called(".pypirc"), _has_value(r"^password[ \t]*[=:](.*)")),
+    _Kind("a key of AWS", _called("credentials", ".aws/config"), _has_value(r"^aws_secret_access_key[ \t]*=(.*)")),
+    _Kind("a cluster's credentials", _called(".kube/config", "kubeconfig", "kubeconfig.y*ml"), _has_value(_OF_A_USER)),
+    _Kind("a secret variable", _called(".env", ".env.local", ".env.prod*", ".env.secret*"), _has_variable),
 )

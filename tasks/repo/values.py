@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path as Folder
+from contextlib import suppress
 from posixpath import commonprefix
 from typing import NamedTuple
 
@@ -20,8 +18,8 @@ from ..core.names import Reference
 from ..core.settings import ValuesTarget
 from ..core.yaml_tree import Document, MappingNode, Node, Scalar, described, duplicates, parse, target_of
 from .charts import ImageSpec
-from .files import Files, behind_links, is_glob
-from .yaml_edit import Added, Path, Shared, follow, reach, text_at, with_scalars
+from .files import Files, is_glob
+from .yaml_edit import Path, Shared, follow, reach, text_at, with_scalars
 
 NAME_KEYS = ("name", "repository")
 TAG_KEY = "tag"
@@ -61,11 +59,8 @@ def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
     """
     document = parse(data, where)
     steps = tuple(values_path.split("."))
-    shared = None
-    try:
+    with suppress(Shared):
         _changes(document, steps, PinnedImage("", "", 0))
-    except Shared as fault:
-        shared = fault
     node = follow(document, steps)
     if isinstance(node, Scalar):
         tagged_name, _, digest = node.value.partition("@")
@@ -75,8 +70,6 @@ def image_at(data: bytes, values_path: str, where: str) -> PinnedImage:
         return PinnedImage(name or None, tag or None, node.line, digest or None)
     names = [follow(document, (*steps, key)) for key in NAME_KEYS]
     tagged = follow(document, (*steps, TAG_KEY))
-    if shared and not any(names):
-        raise shared
     found = [text for text in map(_text, names) if text is not None]
     tag, _, digest = (_text(tagged) or "").partition("@")
     line = next((one.line for one in (tagged, *names, node) if one is not None), 1)
@@ -96,80 +89,66 @@ def with_image(data: bytes, values_path: str, image: PinnedImage, where: str) ->
     if now.digest is None:
         image = image._replace(digest=None)
     try:
-        changes, added = _changes(document, steps, image, bare=now.digest is not None and now.tag is None)
-        return with_scalars(document, changes, added) or data
+        changes = _changes(document, steps, image, bare=now.digest is not None and now.tag is None)
+        return with_scalars(document, changes) or data
     except Shared:
         if now._replace(line=image.line) == image:
             return data
         raise
 
 
-@dataclass(frozen=True, eq=False)
-class ValuesPlaces:
-    """The places in the values of ``images``; ``targets`` are the setting ``values``, each with its files."""
+class ValuesPlaces(NamedTuple):
+    """The places of images, by their keys.
 
-    top: Folder
-    files: Files
-    file: str | None
-    targets: Sequence[tuple[ValuesTarget, Sequence[str]]]
-    images: Sequence[ImageSpec]
-    known: Sequence[ImageSpec]
+    Attributes:
+        written: every place that an image is written to; a shared one belongs to the image that it names now.
+        spare: the images that share each of their places with another one, which is named there; each with such a
+            place.
+    """
 
-    def places_of(self, image: ImageSpec) -> tuple[ValuesPlace, ...]:
-        """Return every place that ``image`` is written to; a shared one belongs to the image that it names now."""
-        places = self._claims[image.key]
-        return tuple(one for one in places if self._owners.get((one.file, one.path), image.key) == image.key)
+    written: dict[str, list[ValuesPlace]]
+    spare: dict[str, ValuesPlace]
 
-    @cached_property
-    def spare(self) -> dict[str, ValuesPlace]:
-        """The images that share each of their places with another one, which is named there; each with such a place."""
-        first = (self._claims[image.key][:1] for image in self.images if not self.places_of(image))
-        return {one.image: one._replace(image=self._owners[one.file, one.path]) for places in first for one in places}
 
-    @cached_property
-    def _claims(self) -> dict[str, tuple[ValuesPlace, ...]]:
-        """Every place of each image, by its key, shared ones too: what a pattern stands for takes long to read."""
-        return {image.key: self._claimed(image) for image in self.images}
+def find_places(
+    files: Files,
+    own: str | None,
+    targets: Iterable[tuple[ValuesTarget, str]],
+    images: Sequence[ImageSpec],
+    known: Sequence[ImageSpec],
+) -> ValuesPlaces:
+    """Return the places of ``images``: those in ``own``, the chart's values, and those of the setting ``values``.
 
-    def _claimed(self, image: ImageSpec) -> tuple[ValuesPlace, ...]:
-        own = ((self.file, path) for path in image.values_paths) if self.file else ()
-        more = (
-            (file, target.path)
-            for target, files in self.targets
-            for file in files
-            if target.image in (None, image.key) and self._is_named_in(file, target, image)
-        )
-        places = ((behind_links(self.top, file), path) for file, path in (*own, *more))
-        return tuple(ValuesPlace(file, path, image.key) for file, path in dict.fromkeys(places))
-
-    def _is_named_in(self, file: str, target: ValuesTarget, image: ImageSpec) -> bool:
-        """Whether a file of the setting ``values`` names this image, or, if it is no pattern's, none of the chart's."""
-        wanted = Reference(image.name)
+    A place of the setting is for the image that it names. One that is no pattern's is also for those that the setting
+    means, where it names none of those ``known``.
+    """
+    claims: dict[tuple[str, str], dict[str, ImageSpec]] = {}
+    for image in images:
+        for path in image.values_paths if own else ():
+            claims.setdefault((str(own), path), {})[image.key] = image
+    for target, file in targets:
+        pattern, words = is_glob(target.file), [Reference(image.name).written_path.encode() for image in images]
         # Most files of a pattern name other images, and take long to read.
-        if is_glob(target.file) and wanted.written_path.encode() not in (self.files.read(file) or b""):
-            return False
-        named = named_at(self.files, file, target.path)
-        if named and named.same_repository(wanted):
-            return True
-        if is_glob(target.file):
-            return False
-        is_anothers = named and any(named.same_repository(Reference(one.name)) for one in self.known)
-        return target.image is not None or not is_anothers
-
-    @cached_property
-    def _owners(self) -> dict[tuple[str, str], str]:
-        """The keys of the images that the values name, by file and path, where several images share a place."""
-        claims: dict[tuple[str, str], list[ImageSpec]] = {}
-        for image in self.images:
-            for place in self._claims[image.key]:
-                claims.setdefault((place.file, place.path), []).append(image)
-        owners: dict[tuple[str, str], str] = {}
-        for at, images in claims.items():
-            named = named_at(self.files, *at) if len(images) > 1 else None
-            for image in images:
-                if named and named.same_repository(Reference(image.name)):
-                    owners.setdefault(at, image.key)
-        return owners
+        if pattern and not any(word in (files.read(file) or b"") for word in words):
+            continue
+        named = named_at(files, file, target.path)
+        ours = [image for image in known if named and named.same_repository(Reference(image.name))]
+        is_free = not pattern and (target.image is not None or not ours)
+        for image in images:
+            if target.image in (None, image.key) and (is_free or image in ours):
+                claims.setdefault((file, target.path), {})[image.key] = image
+    written: dict[str, list[ValuesPlace]] = {image.key: [] for image in images}
+    spare: dict[str, ValuesPlace] = {}
+    for (file, path), some in claims.items():
+        named = named_at(files, file, path) if len(some) > 1 else None
+        fitting = (key for key, image in some.items() if named and named.same_repository(Reference(image.name)))
+        owner = next(fitting, None)
+        for key in some:
+            if owner in (None, key):
+                written[key].append(ValuesPlace(file, path, key))
+            else:
+                spare.setdefault(key, ValuesPlace(file, path, str(owner)))
+    return ValuesPlaces(written, {key: place for key, place in spare.items() if not written[key]})
 
 
 def named_at(files: Files, file: str, path: str) -> Reference | None:
@@ -238,31 +217,26 @@ def _image(document: Document, steps: Path) -> MappingNode | Scalar:
     )
 
 
-def _changes(
-    document: Document, steps: Path, image: PinnedImage, *, bare: bool = False
-) -> tuple[dict[Path, str], Added | None]:
-    """Return what must be set, and added, for ``image`` to stand at ``steps``; ``bare`` is a digest without a tag."""
+def _changes(document: Document, steps: Path, image: PinnedImage, *, bare: bool = False) -> dict[Path, str]:
+    """Return what must be set for ``image`` to stand at ``steps``; ``bare`` is a digest without a tag."""
     node = _image(document, steps)
     digest = f"@{image.digest}" if image.digest else ""
     if isinstance(node, Scalar):
-        return {steps: f"{image.name}:{image.tag}{digest}"}, None
-    # chartpress wants one of them at least.
-    paths = [(*steps, key) for key in NAME_KEYS if not reach(document, (*steps, key)).missing]
-    if not paths:
-        raise Unusable(
-            f"values path {'.'.join(steps)} has neither name nor repository",
-            where=document.place(node),
-            hint=f'add "name:" under {".".join(steps)}',
-        )
+        return {steps: f"{image.name}:{image.tag}{digest}"}
+    # chartpress wants one of the names at least.
+    *names, tagged = ((*steps, key) for key in (*NAME_KEYS, TAG_KEY))
+    names = [path for path in names if not reach(document, path).missing]
+    if not names or reach(document, tagged).missing:
+        what, key = ("no tag", TAG_KEY) if names else ("neither name nor repository", "name")
+        hint = f'add "{key}:" under {".".join(steps)}'
+        raise Unusable(f"values path {'.'.join(steps)} has {what}", where=document.place(node), hint=hint)
     name, tag = str(image.name), f"{image.tag}{digest}"
     if bare and image.digest:
         name, tag = f"{name}{_DIGEST}", image.digest.partition(":")[2]
-    tagged = (*steps, TAG_KEY)
+    changes = {**dict.fromkeys(names, name), tagged: tag}
     # What is there must be texts.
-    _ = [text_at(document, path) for path in (*paths, tagged)]
-    if reach(document, tagged).missing:
-        return dict.fromkeys(paths, name), Added(paths[-1], TAG_KEY, tag)
-    return {**dict.fromkeys(paths, name), tagged: tag}, None
+    _ = [text_at(document, path) for path in changes]
+    return changes
 
 
 def _text(node: Node | None) -> str | None:

@@ -50,23 +50,14 @@ class Shared(Unusable):
 
 
 class Found(NamedTuple):
-    """How far a path leads: to ``node``, the value of ``key``, in ``parent``.
+    """How far a path leads: to ``node``, the value of ``key``.
 
     ``missing`` are the steps that do not exist; without any, the path leads to ``node``.
     """
 
     node: Node | None
     key: Scalar | None = None
-    parent: Collection | None = None
     missing: Path = ()
-
-
-class Added(NamedTuple):
-    """A key with its text that a mapping gets, after the scalar entry whose path is ``after``."""
-
-    after: Path
-    key: str
-    value: str
 
 
 def reach(document: Document, steps: Path) -> Found:
@@ -91,8 +82,8 @@ def follow(document: Document, steps: Path) -> Node | None:
     node = document.root and target_of(document.root)
     for step in steps:
         if isinstance(node, SequenceNode):
-            index = int(step) if step.isascii() and step.isdigit() and len(step) <= _MAX_INDEX_DIGITS else -1
-            found = node.children[index : index + 1] if index >= 0 else []
+            index = _index(step)
+            found = [] if index is None else node.children[index : index + 1]
         elif isinstance(node, MappingNode):
             found = [value for source in (node, *merged(node)) for _, value in source.own(step)[-1:]]
         else:
@@ -109,11 +100,7 @@ def text_at(document: Document, steps: Path) -> str | None:
         return None
     if isinstance(node, Scalar):
         return node.value or None
-    raise Unusable(
-        f"{'.'.join(steps)} is {described(node)}, not a string",
-        where=document.place(found.node) if found.node else document.where,
-        hint="give it one plain value",
-    )
+    raise _no_text(document, found.node, steps)
 
 
 def is_nothing(node: Node | None) -> bool:
@@ -121,87 +108,56 @@ def is_nothing(node: Node | None) -> bool:
     return node is None or (isinstance(node, Scalar) and node.kind == "null")
 
 
-def with_scalars(document: Document, changes: Map[Path, str], added: Added | None = None) -> bytes | None:
-    """Set the scalar at each path to a text, and add a key; return the new bytes, or None if nothing changes."""
+def with_scalars(document: Document, changes: Map[Path, str]) -> bytes | None:
+    """Set the scalar at each path to a text; return the new bytes, or None if nothing changes."""
     edits: list[Edit] = []
     written: dict[int, str] = {}
     for path, value in changes.items():
-        slot = _slot(document, path)
-        if not _reads_as(target_of(slot.node), value):
-            edits += _rewrite(document, slot, path, value)
-            written[slot.node.order] = value
-    behind: int | None = None
-    if added is not None:
-        slot = _slot(document, added.after)
-        edits.append(_insertion(document, slot, added))
-        behind = slot.node.order
+        found = reach(document, path)
+        node = found.node
+        if found.missing or not isinstance(node, Scalar | Alias):
+            raise _no_text(document, node, path)
+        if not _reads_as(target_of(node), value):
+            edits += _rewrite(document, node, found.key, path, value)
+            written[node.order] = value
     if not edits:
         return None
-    expected: list[Node | str | None] = []
-    for node in document.outline:
-        expected.append(node and written.get(node.order, node))
-        if added is not None and node is not None and node.order == behind:
-            expected += (added.key, added.value)
     data = document.text.edited(edits)
-    _require_reads(document.where, data, expected)
+    _require_reads(document.where, data, [node and written.get(node.order, node) for node in document.outline])
     return data
 
 
-class _Slot(NamedTuple):
-    """A scalar with its key (None for a list's item), and whether it is in a flow mapping or list."""
-
-    node: Scalar | Alias
-    key: Scalar | None
-    flow: bool
-
-    @property
-    def is_empty(self) -> bool:
-        return isinstance(self.node, Scalar) and not self.node.style and not self.node.value
+def _no_text(document: Document, node: Node | None, steps: Path) -> Unusable:
+    return Unusable(
+        f"{'.'.join(steps)} is {described(node)}, not a string",
+        where=document.place(node) if node else document.where,
+        hint="give it one plain value",
+    )
 
 
-def _slot(document: Document, path: Path) -> _Slot:
-    found = reach(document, path)
-    if found.missing or not isinstance(found.node, Scalar | Alias):
-        raise Unusable(
-            f"{'.'.join(path)} is {'missing' if found.missing else f'{described(found.node)}, not a string'}",
-            where=document.place(found.node) if found.node else document.where,
-            hint="give it one plain value",
-        )
-    return _Slot(found.node, found.key, found.parent is not None and found.parent.flow)
-
-
-def _rewrite(document: Document, slot: _Slot, path: Path, value: str) -> list[Edit]:
+def _rewrite(document: Document, node: Scalar | Alias, key: Scalar | None, path: Path, value: str) -> list[Edit]:
     """Return the edits that put ``value`` in the place of a scalar; of a block scalar, a comment on its line stays."""
-    node, content = slot.node, document.text.content
+    content = document.text.content
     if isinstance(node, Alias):
         return [Edit(node.start, node.end, _spelled(value, ""))]
-    _refuse_bound(document, node, path)
-    if slot.is_empty:
-        if node.anchor or node.tag or slot.key is None:
+    _refuse_shared(document, node, path)
+    if node.tag not in {None, "!", STRING}:
+        raise Unusable(
+            f"{'.'.join(path)} carries the tag {node.tag}, so it cannot be a string",
+            where=document.place(node),
+            hint="remove the tag",
+        )
+    if not node.style and not node.value:
+        if node.anchor or node.tag or key is None:
             return [Edit(node.end, node.end, f" {_spelled(value, '')}")]
-        return [_filling(content, slot.key, value, flow=slot.flow)]
+        return [_filling(content, key, _spelled(value, ""))]
     written = _PROPERTIES.sub("", content[node.start : node.end])
     start = node.end - len(written)
     if node.style not in {"|", ">"}:
         return [Edit(start, node.end, _spelled(value, node.style))]
     header, last = start + len(written.split(maxsplit=1)[0]), start + len(written.rstrip())
-    return [Edit(start, header, _spelled(value, node.style)), Edit(min(_end_of_line(content, header), last), last, "")]
-
-
-def _insertion(document: Document, slot: _Slot, added: Added) -> Edit:
-    key, node, content = slot.key, slot.node, document.text.content
-    if key is None:
-        raise Unusable(f"{'.'.join(added.after)} has no key", where=document.place(node), hint="write a mapping there")
-    name = _spelled(added.key, key.style)
-    value = _spelled(added.value, node.style if isinstance(node, Scalar) else "")
-    last = node.start + len(content[node.start : node.end].rstrip())
-    if slot.is_empty and not (node.anchor or node.tag):
-        last = _filling(content, key, "", flow=slot.flow).start
-    if slot.flow:
-        return Edit(last, last, f", {name}: {value}")
-    end = _end_of_line(content, last)
-    newline = "\r\n" if "\r\n" in (content[end : end + 2] or content) else "\n"
-    return Edit(end, end, f"{newline}{' ' * key.column}{name}: {value}")
+    line_end = next(_LINE_END.finditer(content, header)).start()
+    return [Edit(start, header, _spelled(value, node.style)), Edit(min(line_end, last), last, "")]
 
 
 def _require_reads(where: str, data: bytes, expected: list[Node | str | None]) -> None:
@@ -244,40 +200,28 @@ def _spelled(value: str, style: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _filling(content: str, key: Scalar, value: str, *, flow: bool) -> Edit:
-    """Return the edit that puts ``value`` after a key that has none; a comment on the line stays.
+def _filling(content: str, key: Scalar, text: str) -> Edit:
+    """Return the edit that puts ``text`` after a key that has no value; a comment on the line stays.
 
     In a flow mapping the colon may be missing (``{name, tag}``).
     """
-    text = _spelled(value, "")
     colon = len(content) - len(content[key.end :].lstrip(_BLANKS))
     if content[colon : colon + 1] != ":":
-        return Edit(key.end, key.end, f": {text}") if flow else Edit(colon, colon, text)
+        return Edit(key.end, key.end, f": {text}")
     rest = len(content) - len(content[colon + 1 :].lstrip(_BLANKS))
     if rest == colon + 1 or content[rest : rest + 1] == "#":
         return Edit(colon + 1, colon + 1, f" {text}")
     return Edit(colon + 2, colon + 2, text)
 
 
-def _end_of_line(content: str, index: int) -> int:
-    """Return the index of the line break (CR LF or LF) after ``index``, or of the file's end."""
-    return next(_LINE_END.finditer(content, index)).start()
-
-
-def _refuse_bound(document: Document, node: Scalar, path: Path) -> None:
-    """Refuse a scalar that another place shares, or that is no text because of its tag."""
-    if node in document.shared:
-        line = document.shared[node]
+def _refuse_shared(document: Document, node: Scalar | Collection, path: Path) -> None:
+    line = document.shared.get(node)
+    if line is not None:
+        where = ".".join(path) or "the file"
         raise Shared(
-            f"{'.'.join(path)} is shared with the alias *{node.anchor} of line {line}, so an edit changes both",
+            f"{where} is shared with the alias *{node.anchor} of line {line}, so an edit changes both",
             where=document.place(node),
             hint=f"write the value out at line {line} instead of the alias",
-        )
-    if node.tag not in {None, "!", STRING}:
-        raise Unusable(
-            f"{'.'.join(path)} carries the tag {node.tag}, so it cannot be a string",
-            where=document.place(node),
-            hint="remove the tag",
         )
 
 
@@ -291,14 +235,8 @@ def _unshared(document: Document, node: Node | None, steps: Path) -> MappingNode
             hint=f"write the value of {path} out instead of the alias",
         )
     if isinstance(node, MappingNode | SequenceNode):
-        alias = document.shared.get(node)
-        if alias is None:
-            return node
-        raise Shared(
-            f"{path or 'the file'} is shared with the alias *{node.anchor} of line {alias}, so an edit changes both",
-            where=document.place(node),
-            hint=f"write the value out at line {alias} instead of the alias",
-        )
+        _refuse_shared(document, node, steps)
+        return node
     raise Unusable(
         f"{path or 'the file'} is {described(node)}, not a mapping or a list",
         where=document.place(node) if node else document.where,
@@ -308,7 +246,14 @@ def _unshared(document: Document, node: Node | None, steps: Path) -> MappingNode
 
 def _step(document: Document, inside: MappingNode | SequenceNode, step: str, steps: Path) -> Found | None:
     if isinstance(inside, SequenceNode):
-        return _item(document, inside, step, steps)
+        index = _index(step)
+        if index is None:
+            raise Unusable(
+                f"{'.'.join(steps[:-1]) or 'the file'} is a list, so {step} is not in it",
+                where=document.place(inside),
+                hint="name the item by its number, counted from 0",
+            )
+        return Found(inside.children[index]) if index < len(inside.children) else None
     entries = inside.own(step)
     if len(entries) > 1:
         lines = " and ".join(str(key.line) for key, _ in entries)
@@ -318,7 +263,7 @@ def _step(document: Document, inside: MappingNode | SequenceNode, step: str, ste
             hint="keep one of them: Helm reads the last, chartpress refuses both",
         )
     if entries:
-        return Found(entries[0][1], entries[0][0], inside)
+        return Found(entries[0][1], entries[0][0])
     for source in merged(inside):
         for key, _ in source.own(step):
             raise Shared(
@@ -329,12 +274,5 @@ def _step(document: Document, inside: MappingNode | SequenceNode, step: str, ste
     return None
 
 
-def _item(document: Document, items: SequenceNode, step: str, steps: Path) -> Found | None:
-    if not (step.isascii() and step.isdigit()):
-        raise Unusable(
-            f"{'.'.join(steps[:-1]) or 'the file'} is a list, so {step} is not in it",
-            where=document.place(items),
-            hint="name the item by its number, counted from 0",
-        )
-    index = int(step[-_MAX_INDEX_DIGITS:]) if len(step.lstrip("0")) <= _MAX_INDEX_DIGITS else len(items.children)
-    return Found(items.children[index], None, items) if index < len(items.children) else None
+def _index(step: str) -> int | None:
+    return int(step) if step.isascii() and step.isdigit() and len(step) <= _MAX_INDEX_DIGITS else None

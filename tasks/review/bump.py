@@ -21,9 +21,9 @@ from ..releases.notes import release_links, security_fixes, security_news, upgra
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled
 from ..repo.dependency import helm_repository, open_repository, release_of
+from ..repo.deployments import staying_installations
 from ..repo.edits import base_for, moving_action, release_edits
 from ..repo.hub import Hub
-from ..repo.installations import staying_installations
 from ..repo.pins import Kind, Pin
 from ..repo.values import ValuesPlace, image_at
 from ..tools.git_states import standing
@@ -106,8 +106,8 @@ def plan_bump(hub: Hub, options: BumpOptions) -> tuple[Step, Hub]:
     with output.waiting(f"asking {helm_repository(hub)}"):
         index = hub.index or repository.index()
     pinned = release_of(hub, index)
-    required = hub.requirement.version if hub.chart_folder is not None or pinned is None else pinned.version
-    before = hub.version if hub.chart_folder is not None else required
+    required = hub.requirement.version if hub.layout.folder is not None or pinned is None else pinned.version
+    before = hub.version if hub.layout.folder is not None else required
     choice = choose(index, required, to=options.to, pre=options.pre, dev=options.dev, major=options.major)
     release, newer = choice.release, choice.newer_major
     released = repository.hub_image(release)

@@ -173,7 +173,7 @@ def refused_values(hub: Hub) -> dict[Refusal | Fault, tuple[str, ...]]:
 
 def paths_of(hub: Hub, wanted: Sequence[Deployment]) -> tuple[str, ...]:
     """Return what the repository has of what deployments are rendered from: the charts, and the values files."""
-    charts = [] if hub.chart_folder is None else [hub.chart_folder, *(one.chart for one in wanted)]
+    charts = [] if hub.layout.folder is None else [hub.layout.folder, *(one.chart for one in wanted)]
     return tuple(dict.fromkeys((*charts, *(path for one in wanted for path in one.values))))
 
 
@@ -194,7 +194,7 @@ def write_side(folder: Path, hub: Hub, tree: Tree, wanted: Sequence[Deployment])
     stored = {entry.path: data for entry, data in zip(entries, tree.blobs(entries), strict=True)}
     encrypted = {path for path in values if any(map(is_encrypted, (stored.get(path, b""), _read(folder / path))))}
     release = _fetch(hub, tree, folder / chart)
-    own = {} if hub.chart_folder is None else {one.key: (one.key,) for one in _required(hub, chart)}
+    own = {} if hub.layout.folder is None else {one.key: (one.key,) for one in _required(hub, chart)}
     wrappers = {one.chart for one in wanted} - {chart}
     return Side(
         folder,
@@ -225,19 +225,19 @@ def _fetch(hub: Hub, tree: Tree, chart: Path) -> Release:
             where=f"{hub.requirement_file}:{own.line}",
             hint="write a version there that it has",
         )
-    if hub.chart_folder is None:
+    if hub.layout.folder is None:
         chart.parent.mkdir(exist_ok=True)
         chart.write_bytes(repository.archive(release))
         return release
     place = chart / _CHARTS
     place.mkdir(exist_ok=True)
-    for found in _required(hub, hub.chart_folder):
+    for found in _required(hub, hub.layout.folder):
         if found.name == own.name:
             for old in (place / own.name, *place.glob(f"{own.name}-[0-9]*.tgz")):
                 shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
             (place / f"{own.name}-{release.version}.tgz").write_bytes(repository.archive(release))
         else:
-            _fetch_other(tree, hub.chart_folder, found, place)
+            _fetch_other(tree, hub.layout.folder, found, place)
     return release
 
 
@@ -261,9 +261,9 @@ def _wrap(
     try:
         for found in _required(hub, wrapper):
             keys[found.key] = (found.key,)
-            if found.name == hub.chart.name:
+            if found.name == hub.layout.chart.name:
                 shutil.rmtree(place / found.name, ignore_errors=True)
-                shutil.copytree(folder / (hub.chart_folder or ""), place / found.name, symlinks=True)
+                shutil.copytree(folder / (hub.layout.folder or ""), place / found.name, symlinks=True)
                 keys.update({key: (found.key, *way) for key, way in below.items()})
             else:
                 _fetch_other(tree, wrapper, found, place)

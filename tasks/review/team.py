@@ -17,11 +17,10 @@ from ..core.safe_files import is_inside, is_passable
 from ..core.settings import FILE
 from ..core.visible import one_line
 from ..image.tag import render
-from ..repo.deployments import Deployment, of_hubploy
+from ..repo.deployments import Deployment, of_hubploy, staying_installations
 from ..repo.files import FileEdit, edit_action, files_with, join
 from ..repo.hub import Hub
 from ..repo.init import plan_init
-from ..repo.installations import staying_installations
 from ..repo.labeler import PullRequestPaths, expected_labels, labels_of
 from ..repo.pins import Kind
 from ..repo.remotes import PRODUCTION, Review, find_review, upstream_repository
@@ -169,7 +168,7 @@ def _shown_by(
 
 def _left_by_hand(hub: Hub, version: str) -> Iterator[str]:
     """Yield what a release does not move of what is deployed, where no chart of the repository tells it."""
-    if hub.chart_folder is not None:
+    if hub.layout.folder is not None:
         return
     staying = staying_installations(hub)
     yield from (
@@ -217,10 +216,10 @@ def _places(hub: Hub, review: Review) -> Iterator[tuple[str, str]]:
         yield "hub image", f"{code(image.spec.name)}, built from {code(image.dockerfile)}"
         for place in hub.values_places(image):
             yield "its name and tag", f"{code(place.path)} in {code(place.file)}"
-    if hub.chart_folder is not None:
+    if hub.layout.folder is not None:
         yield (
             "z2jh chart",
-            f"{code(hub.requirement.name)} in {code(hub.requirement_file)}, for the chart in {code(hub.chart_folder)}",
+            f"{code(hub.requirement.name)} in {code(hub.requirement_file)}, for the chart in {code(hub.layout.folder)}",
         )
     yield "pull requests", f"into {code(review.base)}"
 

@@ -44,11 +44,6 @@ def case(before: str, after: str, *, name: str, new: Reference = NEW) -> object:
             name="over lines",
         ),
         case(
-            "# escape=`\nFROM `\n  «H»:3.3.8\nRUN dir C:\\\nUSER x\n",
-            "# escape=`\nFROM `\n  «H»:4.4.0\nRUN dir C:\\\nUSER x\n",
-            name="another escape character",
-        ),
-        case(
             "# note\n# escape=`\nFROM a\nRUN \\\nFROM b:\nFROM «H»:3.3.8\n",
             "# note\n# escape=`\nFROM a\nRUN \\\nFROM b:\nFROM «H»:4.4.0\n",
             name="an escape directive that comes too late",
@@ -154,6 +149,12 @@ def test_only_the_base_image_changes(before: bytes, new: Reference, after: bytes
             "error: no FROM inherits from z2jh's hub image (images/hub/Dockerfile)\n"
             "hint: write FROM quay.io/jupyterhub/k8s-hub:VERSION, or give the ARG that it uses a default",
             id="another base",
+        ),
+        pytest.param(
+            f"# syntax=docker/dockerfile:1\n# escape=`\nFROM `\n  {HUB}:3.3.8\n",
+            "error: the Dockerfile chooses another escape character, which is not supported (images/hub/Dockerfile:2)\n"
+            "hint: remove # escape=, and continue lines with a backslash",
+            id="another escape character",
         ),
         pytest.param(
             "<!doctype html>\n<p>From here\n",

@@ -46,7 +46,7 @@ def test_two_charts_that_depend_on_jupyterhub_are_both_named(two_charts: Hub, hu
     assert told.code == 2
     assert fault(told) == (
         "several charts depend on jupyterhub: prod, test (chartpress.yaml)",
-        "set it in invoke.yaml: hub: {chart: prod}",
+        "name one: hub: {chart: prod} in invoke.yaml, or INVOKE_HUB_CHART=prod",
     )
 
 
@@ -72,7 +72,7 @@ def test_a_chart_that_is_not_there_is_answered_with_those_that_are(two_charts: H
     assert (told.code, *fault(told)) == (
         2,
         "there is no chart staging (chartpress.yaml)",
-        "its charts: prod, test",
+        "these depend on jupyterhub: prod, test",
     )
 
 
