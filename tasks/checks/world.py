@@ -115,7 +115,7 @@ class World:
         """Return what a release would do here, a clause for each step that has something to do."""
         hub, version = self.hub, self.next()
         images = [one for one in hub.images if one.spec.key not in hub.spare_images]
-        stale = [one for one in images if version or not self._is_up_to_date(one)]
+        stale = [one for one in images if version or self._is_up_to_date(one) is False]
         same = [one for one in stale if not version and not hub.changed and self.is_current(one)]
         clauses = {
             "move": [f"{hub.requirement.name} from {hub.version} to {version}"] if version else [],
@@ -128,10 +128,10 @@ class World:
     def unknown(self) -> list[str]:
         """Return what a release might also do, a clause for each thing that cannot be told."""
         hub = self.hub
-        images = [one for one in hub.images if one.spec.key not in hub.spare_images and self.own(one)]
+        images = [one for one in hub.images if one.spec.key not in hub.spare_images]
         return [
             *([] if self.releases.index else [f"move {hub.requirement.name}"]),
-            *(f"build {one.spec.key}" for one in images if self.current_tag(one) is None),
+            *(f"build {one.spec.key}" for one in images if self._is_up_to_date(one) is None),
         ]
 
     def current_tag(self, image: HubImage) -> str | None:
@@ -184,13 +184,19 @@ class World:
         found = self.answers.get(own) if own else None
         return found if isinstance(found, FoundImage) and inputs_label(found) else None
 
-    def _is_up_to_date(self, image: HubImage) -> bool:
-        own = self.own(image) or self.unplaced.get(image.spec.key)
+    def _is_up_to_date(self, image: HubImage) -> bool | None:
+        """Whether a build would leave the image as it is; None where that cannot be told."""
+        placed = self.own(image)
+        own = placed or self.unplaced.get(image.spec.key)
         if own is None or self.has(own) is False or depends_on(self.hub, image, self.hub.changed):
             return False
         if self.has_other_files(image):
             return False
-        return self.is_current(image) if own.tag is None else self.current_tag(image) in (None, own.tag)
+        if own.tag is None:
+            return self.is_current(image)
+        # Of an image that no values name only its registry knows.
+        current = self.current_tag(image) if placed or self.has(own) else None
+        return None if current is None else current == own.tag
 
 
 def look(hub: Hub) -> World:
