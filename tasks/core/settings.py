@@ -320,17 +320,12 @@ def section_of(content: object) -> dict[str, Any]:
     return {key: dict(value) if isinstance(value, DataProxy) else value for key, value in whole.items()}
 
 
-def kubernetes_version(text: str) -> str:
-    """Return the version of Kubernetes that the command line gives."""
-    if _version(text) is None:
-        raise Unusable(f"{text!r} is not a version of Kubernetes", where="--kube-version", hint="--kube-version 1.30")
-    return text
-
-
-def require_platform(text: str | None) -> None:
-    """Check the platform that the command line gives, or several between commas, if it does."""
-    if text is not None and None in map(_platform, text.split(",")):
-        raise Unusable(f"{text!r} is not a platform", where="--platform", hint="--platform linux/amd64")
+def require_like(key: str, flag: str, *texts: str) -> None:
+    """Check what the command line gives as the setting ``key`` is checked; ``flag`` is an example of it."""
+    kind = _FLAGS[key]
+    for text in texts:
+        if kind.read(text) is None:
+            raise Unusable(f"{text!r} is not {kind.wanted}", where=flag.partition(" ")[0], hint=flag)
 
 
 def variable(key: str) -> str:
@@ -568,7 +563,13 @@ _WHOLE_IMAGES = _Records(
     "write {key}: [{{context: images/hub, name: HOST/PATH/hub}}]",
     {"context": _folder, "name": _IMAGE_NAME, "dockerfile": _path, "values": _NAMES, "paths": _paths},
 )
+# The settings that a flag wins over.
+_FLAGS = {
+    "kubernetes": _Kind(_version, "a version of Kubernetes", 'write {key}: "1.30"'),
+    "platform": _Kind(_platform, "a platform", "write {key}: linux/amd64"),
+}
 _READERS: Mapping[str, _Reader] = {
+    **_FLAGS,
     "accept": _Records(
         Accepted,
         ("code",),
@@ -591,11 +592,9 @@ _READERS: Mapping[str, _Reader] = {
         {"values": _paths},
     ),
     "images": _images,
-    "kubernetes": _Kind(_version, "a version of Kubernetes", 'write {key}: "1.30"'),
     "labels": _NAMES,
     "next_steps": _Kind(_lines, "a list of strings", "write {key}: [Merge it, Deploy]"),
     "pins": _pins,
-    "platform": _Kind(_platform, "a platform", "write {key}: linux/amd64"),
     "preview": _SWITCH,
     "public_log": _SWITCH,
     "push": _SWITCH,

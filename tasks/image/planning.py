@@ -11,7 +11,7 @@ from ..core import output
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable
 from ..core.names import Host, Reference, platform_argument, platforms_left
 from ..core.plan import Action, Fact, Step, Values
-from ..core.settings import BuildOptions, require_platform
+from ..core.settings import BuildOptions, require_like
 from ..repo.edits import image_edits, to_commit
 from ..repo.files import WorkingTree, edit_action, is_below, is_half_written
 from ..repo.hub import Hub, HubImage
@@ -82,7 +82,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
 
 def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
     pushes = options.push and hub.settings.push
-    require_platform(options.platform)
+    require_like("platform", "--platform linux/amd64", *(options.platform.split(",") if options.platform else ()))
     images = hub.to_build(options.images)
     history = history_of(hub)
     if names_commit(hub.settings.tag):
