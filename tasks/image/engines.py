@@ -1,6 +1,9 @@
 """The engines that build: ``docker buildx bake``, chartpress, Google Cloud Build.
 
-A new engine is a class with the methods of :class:`Engine`, and a row in :func:`engine_for`.
+A new engine is a class like :class:`Buildx`, and a row in :func:`engine_for`: ``require_fit`` checks that
+it is installed, and can do what the options and settings want; ``shown`` returns the commands as one could paste them;
+``build`` runs them in ``scratch`` and returns the pushed digests by the images' keys, as far as it knows them;
+``retags`` is whether an image of the same inputs that is in the registry already is retagged, not built.
 
 chartpress runs in a throwaway clone of the last commit, so that what it rewrites besides the image's name and tag
 (Chart.yaml's version, the layout of values.yaml) never reaches the hub repository. Its files are written out of git as
@@ -14,12 +17,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from shlex import quote
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from ..core import output
 from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable, nearest
@@ -58,20 +61,8 @@ _DENIED = ("permission_denied", "permission denied", "error 403", "[403]", "forb
 _NO_ANSWER = ("failed to connect", "max retries exceeded", "timed out", "unavailable", "communicationerror")
 
 
-class Engine(Protocol):
-    """What builds."""
-
-    # Whether an image of the same inputs that is in the registry already is retagged, not built.
-    retags: bool
-
-    def require_fit(self, hub: Hub, options: BuildOptions) -> None:
-        """Check that the engine is installed, and can do what the options and settings want."""
-
-    def shown(self, build: Build) -> str:
-        """Return the commands that build and push, as one could paste them."""
-
-    def build(self, build: Build, scratch: Path) -> Mapping[str, str]:
-        """Build from the contexts in ``scratch``, and push; return the digests that are known by the images' keys."""
+# What builds.
+Engine: TypeAlias = "Buildx | Chartpress | CloudBuild"
 
 
 def engine_for(hub: Hub, options: BuildOptions) -> Engine:
