@@ -7,7 +7,7 @@ from invoke.tasks import task
 
 from .bump import HELP as BUMP_HELP
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
-from .core.settings import BumpOptions, kubernetes_version
+from .core.settings import BumpOptions, require_like
 from .run import open_run
 
 HELP = {
@@ -48,7 +48,9 @@ def preview(
     from .review.preview import plan_preview
 
     with open_run(c, repo=repo, json=json, writes=False) as run:
-        cluster = run.hub.settings.kubernetes if kube_version is None else kubernetes_version(kube_version)
+        if kube_version is not None:
+            require_like("kubernetes", "--kube-version 1.30", kube_version)
+        cluster = kube_version or run.hub.settings.kubernetes
         found = plan_preview(run.hub, BumpOptions(to, pre, dev, major), deployment or (), cluster)
         text, ok = "\n".join(found.lines()), not found.problems
         present(found.report(), text, json=json, ok=ok)

@@ -8,7 +8,7 @@ from invoke.tasks import task
 from .core import output
 from .core.faults import DOOR, Fault
 from .core.session import JSON_HELP, REPO_HELP, HubTask, present
-from .core.settings import BuildOptions, BumpOptions, CommitOptions, require_platform
+from .core.settings import BuildOptions, BumpOptions, CommitOptions, require_like
 from .core.visible import one_line
 from .release import HELP as RELEASE_HELP
 from .run import Run, open_run
@@ -72,7 +72,7 @@ def rehearse(
     from .rehearsal import stage as stages
 
     del push, yes
-    require_platform(platform)
+    require_like("platform", "--platform linux/amd64", *(platform.split(",") if platform is not None else ()))
     bump = BumpOptions(to, pre, dev, major)
     commit = CommitOptions(message, branch, push=True, request=pr)
     with open_run(c, repo=repo, json=json, writes=False) as run:

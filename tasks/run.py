@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import shlex
 import sys
@@ -116,43 +115,23 @@ def one_run_at_a_time(git_dir: Path) -> Iterator[bool]:
     The file holds the process id of the run under way. Another user's is locked as well, where it may only be read too.
     """
     file = git_dir / LOCK_FILE
-    try:
-        handle = _opened(file)
-    except OSError as err:
-        raise _unusable(file, err) from err
-    try:
-        before = _take(handle, file)
-        yield bool(before)
+    with contextlib.ExitStack() as stack:
+        try:
+            writes = os.access(file, os.W_OK) or not os.path.lexists(file)
+            handle = open_lock(file, os.O_RDWR | os.O_CREAT if writes else os.O_RDONLY, shared=True)
+            stack.callback(os.close, handle)
+            is_taken = take(handle)
+            holder = os.pread(handle, _MOST_DIGITS, 0).decode("ascii", "replace").strip()
+            if is_taken and writes:
+                # Written over and then cut: a disk that is full takes nothing of what stands there.
+                os.ftruncate(handle, os.pwrite(handle, str(os.getpid()).encode(), 0))
+        except OSError as err:
+            raise _unusable(file, err) from err
+        if not is_taken:
+            raise _held(file, holder)
+        yield bool(holder)
         with contextlib.suppress(OSError):
             os.ftruncate(handle, 0)
-    finally:
-        os.close(handle)
-
-
-def _opened(file: Path) -> int:
-    try:
-        return open_lock(file, shared=True)
-    except PermissionError:
-        if not os.path.lexists(file):
-            raise
-        return open_lock(file, os.O_RDONLY, shared=True)
-
-
-def _take(handle: int, file: Path) -> str:
-    try:
-        if not take(handle):
-            raise _held(file, _read(handle))
-        before = _read(handle)
-        if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR:
-            # Written over and then cut: a disk that is full takes nothing of what stands there.
-            os.ftruncate(handle, os.pwrite(handle, str(os.getpid()).encode(), 0))
-    except OSError as err:
-        raise _unusable(file, err) from err
-    return before
-
-
-def _read(handle: int) -> str:
-    return os.pread(handle, _MOST_DIGITS, 0).decode("ascii", "replace").strip()
 
 
 def _held(file: Path, holder: str) -> Refused:

@@ -69,18 +69,21 @@ class _Look(NamedTuple):
 def examine(hub: Hub | None) -> list[MachineFinding]:
     """Look at everything that a release of ``hub`` needs; without one, at the tools alone."""
     looks = [*_tool_looks(hub), *_registry_looks(hub), *_remote_looks(hub)]
-    both = list(zip(looks, ask_all(_output, looks), strict=True))
-    builder = next((output for look, output in both if look.shows_builder), None)
-    found = [_finding(look, output) for look, output in both]
+    answers = ask_all(_ask, looks)
+    builder = next((output for look, (_, output) in zip(looks, answers, strict=True) if look.shows_builder), None)
     # What is wrong with a registry is found for each of its images.
-    return [*dict.fromkeys(found), *_no_helper_findings(hub), *_platform_findings(hub, builder)]
+    found = dict.fromkeys(finding for finding, _ in answers)
+    return [*found, *_no_helper_findings(hub), *_platform_findings(hub, builder)]
 
 
-def _output(look: _Look) -> Output | ProgramFailed:
+def _ask(look: _Look) -> tuple[MachineFinding, Output | None]:
     try:
-        return capture(look.command, seconds=LOOK_SECONDS)
+        output = capture(look.command, seconds=LOOK_SECONDS)
     except ProgramFailed as fault:
-        return fault
+        hint = look.wake if look.wake and isinstance(fault, TooSlow) else fault.hint
+        what = f"{fault.what}: {hint}"
+        return MachineFinding(look.name, None, ok=False, needed=look.needed, hint=what), None
+    return look.read(look.name, output)._replace(needed=look.needed), output
 
 
 def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
@@ -129,13 +132,6 @@ def _remote_looks(hub: Hub | None) -> Iterator[_Look]:
     if upstream and upstream.forge == GITHUB and find("gh"):
         status = Command(("gh", "auth", "status", "--hostname", upstream.server))
         yield _Look(f"sign-in {upstream.server}", status, _gh_sign_in, needed=False)
-
-
-def _finding(look: _Look, output: Output | ProgramFailed) -> MachineFinding:
-    if isinstance(output, Output):
-        return look.read(look.name, output)._replace(needed=look.needed)
-    hint = look.wake if look.wake and isinstance(output, TooSlow) else output.hint
-    return MachineFinding(look.name, None, ok=False, needed=look.needed, hint=f"{output.what}: {hint}")
 
 
 def _at_least(wanted: tuple[int, int], install: str, name: str, output: Output) -> MachineFinding:
@@ -211,7 +207,7 @@ def _registry(probe: Reference, name: str, output: Output) -> MachineFinding:
     return MachineFinding(name, fault.what, ok=False, hint=fault.hint)
 
 
-def _platform_findings(hub: Hub | None, builder: Output | ProgramFailed | None) -> Iterator[MachineFinding]:
+def _platform_findings(hub: Hub | None, builder: Output | None) -> Iterator[MachineFinding]:
     host = Host.here()
     wanted = hub.settings.platform if hub else "linux/amd64"
     try:
@@ -221,7 +217,7 @@ def _platform_findings(hub: Hub | None, builder: Output | ProgramFailed | None) 
         return
     row = f"{host.title}: {'native' if argument is None else f'--platform {argument}'}"
     yield MachineFinding("platform", row, ok=True)
-    if argument is not None and isinstance(builder, Output):
+    if argument is not None and builder:
         yield from _emulation_findings(Builder.read(None, builder.text), argument.split(","))
 
 

@@ -10,8 +10,7 @@ from ..core.names import Reference, short_platform
 from ..core.output import first_of
 from ..core.settings import BumpOptions, Settings
 from ..core.yaml_tree import Data
-from ..image.proof import LABEL, is_out_of_reach
-from ..image.signing import signature_of
+from ..image.proof import LABEL, base_label, is_out_of_reach
 from ..image.tag import names_commit
 from ..releases.index import Index, newest
 from ..releases.notes import CHANGELOG, fixes_between, known
@@ -22,7 +21,7 @@ from ..repo.named_images import lines_of, named_images
 from ..review.branches import Outlook
 from ..review.release import foreseen_refusal
 from ..review.rendering import TO_UPGRADE
-from ..tools.cosign import PROGRAM, Signature, require_public_key
+from ..tools.cosign import PROGRAM, Signature, require_public_key, signature_of
 from ..tools.process import ask_all, require_installed
 from ..tools.registry import FoundImage, ImageAnswer, inspect_all
 from .files import base_problem, differing_base_problems, file_problems, override_problems, stale_problem
@@ -53,7 +52,7 @@ def survey(hub: Hub) -> Survey:
     """Look at the world outside where a release would begin, as far as it answers."""
     begin = Outlook.of(hub)
     world = look(begin.hub)
-    return Survey(begin, world, _findings(world), foreseen_refusal(begin, world.releases.index, BumpOptions()))
+    return Survey(begin, world, _findings(world), foreseen_refusal(begin, world.index, BumpOptions()))
 
 
 def _findings(world: World) -> Findings:
@@ -91,18 +90,17 @@ def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
 
 def _outside(world: World) -> Iterator[Problem | Unchecked]:
     hub = world.hub
-    fault, index = world.releases.fault, world.releases.index
-    if fault:
-        yield _unanswered("the chart's releases", fault)
+    if world.fault:
+        yield _unanswered("the chart's releases", world.fault)
     chart_values: Data | Unreachable = None
     try:
-        if world.releases.repository and world.release:
-            chart_values = world.releases.repository.values(world.release)
+        if world.repository and world.release:
+            chart_values = world.repository.values(world.release)
     except Unreachable as unanswered:
         chart_values = unanswered
-    if index:
+    if world.index:
         yield from _release_problems(world, chart_values)
-        yield from security_problems(hub, index)
+        yield from security_problems(hub, world.index)
     for image in hub.images:
         yield from _image_problems(world, image)
     yield from _other_image_problems(hub, None if isinstance(chart_values, Fault) else chart_values, world.answers)
@@ -207,16 +205,14 @@ def _ask(references: Iterable[Reference]) -> dict[Reference, ImageAnswer]:
 
 def _silent_registries(answers: Mapping[Reference, ImageAnswer]) -> Iterator[Unchecked]:
     """Yield why images could not be asked for, once for each registry and reason."""
-    silent: dict[tuple[str, str], list[Reference]] = {}
-    hints: dict[tuple[str, str], str] = {}
+    silent: dict[tuple[str, str, str], list[Reference]] = {}
     for one, answer in answers.items():
         # What cannot be used as a hub image, like an index with doubled platforms, is there all the same.
         if isinstance(answer, Fault) and (is_out_of_reach(answer) or isinstance(answer, Denied)):
-            silent.setdefault((one.host, answer.what), []).append(one)
-            hints[one.host, answer.what] = answer.hint
-    for (host, what), images in silent.items():
+            silent.setdefault((one.host, answer.what, answer.hint), []).append(one)
+    for (host, what, hint), images in silent.items():
         names = first_of([*map(str, images)], MOST_NAMED)
-        yield Unchecked(f"whether {host} has {names}: {what}", hints[host, what])
+        yield Unchecked(f"whether {host} has {names}: {what}", hint)
 
 
 def _digest_problems(
@@ -286,7 +282,7 @@ def _signature_problems(hub: Hub, pinned: Reference, found: FoundImage, where: s
     require_public_key(key, hub.git.folder)
     try:
         require_installed(PROGRAM)
-        signature = signature_of(hub, pinned.name, found.digests, key)
+        signature = signature_of(pinned.name, found.digests, key, hub.git.folder, log=hub.settings.public_log)
     except ProgramFailed as fault:
         yield Unchecked(f"the signature of {pinned}: {fault.what}", fault.hint)
         return
@@ -300,11 +296,10 @@ def _signature_problems(hub: Hub, pinned: Reference, found: FoundImage, where: s
 
 def _built_on(image: HubImage, found: FoundImage) -> str | None:
     """Return the digest that the base's tag had when ``found`` was built, by its label; None where FROM pins one."""
-    reference = image.base.reference
-    named = f"{reference.host}/{reference.path}:{reference.tag}"
-    labels = (one.labels for one in found.platforms.values() if one.labels.get(f"{LABEL}base.name") == named)
-    digests = (one.get(f"{LABEL}base.digest") for one in labels if reference.digest is None)
-    return next((digest for digest in digests if digest), None)
+    base = image.base.reference
+    labels = [one.labels for one in found.platforms.values() if base.digest is None]
+    digests = (one.get(f"{LABEL}base.digest") for one in labels if one.get(f"{LABEL}base.name") == base_label(base))
+    return next(filter(None, digests), None)
 
 
 def _unanswered(what: str, fault: Fault) -> Unchecked:
@@ -313,8 +308,7 @@ def _unanswered(what: str, fault: Fault) -> Unchecked:
 
 def _is_built_on(found: FoundImage, image: HubImage, base: ImageAnswer) -> bool:
     """Whether an image's label and layers are of the base that its Dockerfile names, as far as the registries tell."""
-    reference = image.base.reference
-    wanted = f"{reference.host}/{reference.path}:{reference.tag}"
+    wanted = base_label(image.base.reference)
     for platform, ours in found.platforms.items():
         named = ours.labels.get(f"{LABEL}base.name")
         if named is not None and named != wanted:

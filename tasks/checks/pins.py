@@ -6,6 +6,7 @@ import json
 import posixpath
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -35,12 +36,13 @@ class _PackagePin(NamedTuple):
 
 def pins_of(hub: Hub, image: HubImage) -> list[_PackagePin]:
     """Return what the Dockerfile's ``pip install`` lines and the requirements files in the context pin."""
-    return [
-        _PackagePin(where, requirement.name, one.version)
-        for where, requirement in _requirements(hub, image)
-        for one in requirement.specifier
-        if one.operator in _EXACT
-    ]
+    found: list[_PackagePin] = []
+    for where, text in _texts(hub, image):
+        with suppress(InvalidRequirement):
+            required = Requirement(text.rstrip(";&|")) if "==" in text else None
+            exact = [one for one in required.specifier if one.operator in _EXACT] if required else []
+            found += (_PackagePin(where, required.name, one.version) for one in exact if required)
+    return found
 
 
 def pin_problems(image: HubImage, pins: list[_PackagePin], shipped: Mapping[str, str]) -> Iterator[Problem]:
@@ -94,21 +96,20 @@ def _kept(key: str, cache: Cache) -> dict[str, str] | None:
     return {str(name): str(version) for name, version in listed.items()} if isinstance(listed, dict) else None
 
 
-def _requirements(hub: Hub, image: HubImage) -> Iterator[tuple[str, Requirement]]:
+def _texts(hub: Hub, image: HubImage) -> Iterator[tuple[str, str]]:
+    """Yield what may be a requirement, each behind its place."""
     data = hub.require(image.dockerfile)
     for instruction in instructions(Text.decode(data, image.dockerfile)):
         if instruction.keyword != "RUN" or "pip" not in instruction.arguments:
             continue
-        for word in _words(instruction.arguments):
-            yield from _requirement(f"{image.dockerfile}:{instruction.line}", word)
+        yield from ((f"{image.dockerfile}:{instruction.line}", word) for word in _words(instruction.arguments))
     listed = hub.git.names("ls-files", "-z", "--", join(hub.layout.root, image.spec.context))
     for path in listed:
         name = posixpath.basename(path)
         if not name.endswith(".txt") or "requirements" not in name or hub.files.read(path) is None:
             continue
         lines = hub.require(path).decode("utf-8", "replace").splitlines()
-        for number, line in enumerate(lines, start=1):
-            yield from _requirement(f"{path}:{number}", line.split(" #")[0].strip())
+        yield from ((f"{path}:{number}", line.split(" #")[0].strip()) for number, line in enumerate(lines, start=1))
 
 
 def _words(arguments: str) -> list[str]:
@@ -119,15 +120,6 @@ def _words(arguments: str) -> list[str]:
         return shlex.split(arguments, comments=True)
     except (ValueError, RecursionError):
         return arguments.split()
-
-
-def _requirement(where: str, text: str) -> Iterator[tuple[str, Requirement]]:
-    if "==" not in text:
-        return
-    try:
-        yield where, Requirement(text.rstrip(";&|"))
-    except InvalidRequirement:
-        return
 
 
 def _is_older(ours: str, theirs: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ..core.faults import DOOR, Fault, Refused, Unreachable, Unusable
@@ -24,29 +25,11 @@ from ..tools.registry import FoundImage, ImageAnswer, inspect_all
 
 
 @dataclass(frozen=True)
-class Releases:
-    """What a Helm repository said; where it gave no answer (``fault``), the index is the one that it gave last."""
-
-    repository: HelmRepository | None
-    index: Index | None
-    fault: Fault | None = None
-
-    @classmethod
-    def ask(cls, hub: Hub) -> Releases:
-        """Ask the Helm repository of ``hub``."""
-        repository = None
-        try:
-            repository = open_repository(hub)
-            return cls(repository, repository.index())
-        except Fault as fault:
-            return cls(repository, _kept(repository), fault)
-
-
-@dataclass(frozen=True)
 class World:
     """What was seen outside of the hub repository.
 
     Attributes:
+        repository, index, fault: the Helm repository; where it gave no answer (``fault``), the index that it gave last.
         images: the images that the values name, by the keys of the hub's images.
         unplaced: those that no values name, as a build would call them now.
         digests: the places in the values that pin an image by digest, by their keys: file and line, and the image.
@@ -55,7 +38,9 @@ class World:
     """
 
     hub: Hub
-    releases: Releases
+    repository: HelmRepository | None
+    index: Index | None
+    fault: Fault | None
     images: dict[str, Reference]
     unplaced: dict[str, Reference]
     digests: dict[str, list[tuple[str, Reference]]]
@@ -66,15 +51,13 @@ class World:
     @property
     def release(self) -> Release | None:
         """The pinned release; None where the index does not have it, or is not known."""
-        index = self.releases.index
-        return release_of(self.hub, index) if index else None
+        return release_of(self.hub, self.index) if self.index else None
 
     @property
     def released_base(self) -> Reference | None:
         """The hub image that the pinned release uses; None where that is not known."""
-        repository = self.releases.repository
         try:
-            return repository.hub_image(self.release) if repository and self.release else None
+            return self.repository.hub_image(self.release) if self.repository and self.release else None
         except Unreachable:
             return None
 
@@ -90,23 +73,23 @@ class World:
 
     def newest(self, *, pre: bool = False) -> str | None:
         """Return the newest stable version, or with ``pre`` also of alpha, beta and release candidates."""
-        release = newest(self.releases.index, pre=pre) if self.releases.index else None
+        release = newest(self.index, pre=pre) if self.index else None
         return release.version if release else None
 
     def newest_here(self) -> str | None:
         """Return the newest stable version of the pinned one's major, which may be itself; of all where it has none."""
-        index, pinned = self.releases.index, parse_version(self.hub.version)
+        pinned = parse_version(self.hub.version)
         if self.release or self.next():
             return self.next() or self.hub.version
         majors = [range(pinned.major, pinned.major + 1)] if pinned else []
-        release = newest(index, *majors) if index else None
+        release = newest(self.index, *majors) if self.index else None
         return release.version if release else None
 
     def next(self) -> str | None:
         """Return the version that a release would move to; None where it would stay, or that is not known."""
         pinned = self.hub.version
         try:
-            version = choose(self.releases.index, pinned).release.version if self.releases.index else pinned
+            version = choose(self.index, pinned).release.version if self.index else pinned
         except Refused:
             return None
         return version if version != pinned else None
@@ -115,7 +98,7 @@ class World:
         """Return what a release would do here, a clause for each step that has something to do."""
         hub, version = self.hub, self.next()
         images = [one for one in hub.images if one.spec.key not in hub.spare_images]
-        stale = [one for one in images if version or not self._is_up_to_date(one)]
+        stale = [one for one in images if version or self._is_up_to_date(one) is False]
         same = [one for one in stale if not version and not hub.changed and self.is_current(one)]
         clauses = {
             "move": [f"{hub.requirement.name} from {hub.version} to {version}"] if version else [],
@@ -128,10 +111,10 @@ class World:
     def unknown(self) -> list[str]:
         """Return what a release might also do, a clause for each thing that cannot be told."""
         hub = self.hub
-        images = [one for one in hub.images if one.spec.key not in hub.spare_images and self.own(one)]
+        images = [one for one in hub.images if one.spec.key not in hub.spare_images]
         return [
-            *([] if self.releases.index else [f"move {hub.requirement.name}"]),
-            *(f"build {one.spec.key}" for one in images if self.current_tag(one) is None),
+            *([] if self.index else [f"move {hub.requirement.name}"]),
+            *(f"build {one.spec.key}" for one in images if self._is_up_to_date(one) is None),
         ]
 
     def current_tag(self, image: HubImage) -> str | None:
@@ -173,7 +156,7 @@ class World:
     def require_answers(self) -> None:
         """Raise the fault of the Helm repository, or of a registry of the hub's own images, that gave no answer."""
         answers = (self.answers[own] for own in map(self.own, self.hub.images) if own)
-        for fault in (self.releases.fault, *answers):
+        for fault in (self.fault, *answers):
             if isinstance(fault, Fault):
                 hint = f"{fault.hint}; or compare files and git alone: {DOOR} check --offline"
                 raise type(fault)(fault.what, where=fault.where, hint=hint)
@@ -184,13 +167,19 @@ class World:
         found = self.answers.get(own) if own else None
         return found if isinstance(found, FoundImage) and inputs_label(found) else None
 
-    def _is_up_to_date(self, image: HubImage) -> bool:
-        own = self.own(image) or self.unplaced.get(image.spec.key)
+    def _is_up_to_date(self, image: HubImage) -> bool | None:
+        """Whether a build would leave the image as it is; None where that cannot be told."""
+        placed = self.own(image)
+        own = placed or self.unplaced.get(image.spec.key)
         if own is None or self.has(own) is False or depends_on(self.hub, image, self.hub.changed):
             return False
         if self.has_other_files(image):
             return False
-        return self.is_current(image) if own.tag is None else self.current_tag(image) in (None, own.tag)
+        if own.tag is None:
+            return self.is_current(image)
+        # Of an image that no values name only its registry knows.
+        current = self.current_tag(image) if placed or self.has(own) else None
+        return None if current is None else current == own.tag
 
 
 def look(hub: Hub) -> World:
@@ -212,29 +201,33 @@ def look(hub: Hub) -> World:
     asked = (*images.values(), *unplaced.values(), *pinned, *bases)
     with Pool() as pool:
         asking = pool.submit(inspect_all, asked)
-        releases = Releases.ask(hub)
-        rendered = pool.submit(_refused, hub, releases)
+        repository, index, silent = _ask_repository(hub)
+        rendered = pool.submit(_refused, hub, index)
         answers = answer_of(asking)
         far = [base for base in bases if is_out_of_reach(answers[base])]
         stored = dict(zip(far, ask_all(docker.local, far), strict=True))
-        return World(hub, releases, images, unplaced, digests, answers, stored, answer_of(rendered))
+        refused = answer_of(rendered)
+    return World(hub, repository, index, silent, images, unplaced, digests, answers, stored, refused)
 
 
-def _refused(hub: Hub, releases: Releases) -> Mapping[Refusal | Fault, tuple[str, ...]]:
-    index = releases.index
+def _ask_repository(hub: Hub) -> tuple[HelmRepository | None, Index | None, Fault | None]:
+    repository = None
+    try:
+        repository = open_repository(hub)
+        return repository, repository.index(), None
+    except Fault as silent:
+        with suppress(Fault):
+            return repository, repository.kept_index() if repository else None, silent
+        return repository, None, silent
+
+
+def _refused(hub: Hub, index: Index | None) -> Mapping[Refusal | Fault, tuple[str, ...]]:
     if not hub.settings.preview or not has_deployments(hub) or not index or not release_of(hub, index):
         return {}
     try:
         return refused_values(hub.with_index(index))
     except Fault as fault:
         return {fault: ()}
-
-
-def _kept(repository: HelmRepository | None) -> Index | None:
-    try:
-        return repository.kept_index() if repository else None
-    except Fault:
-        return None
 
 
 def _unplaced(hub: Hub, image: HubImage) -> Reference | None:

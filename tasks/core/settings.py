@@ -319,17 +319,12 @@ def section_of(content: object) -> dict[str, Any]:
     return {key: dict(value) if isinstance(value, DataProxy) else value for key, value in whole.items()}
 
 
-def kubernetes_version(text: str) -> str:
-    """Return the version of Kubernetes that the command line gives."""
-    if _version(text) is None:
-        raise Unusable(f"{text!r} is not a version of Kubernetes", where="--kube-version", hint="--kube-version 1.30")
-    return text
-
-
-def require_platform(text: str | None) -> None:
-    """Check the platform that the command line gives, or several between commas, if it does."""
-    if text is not None and None in map(_platform, text.split(",")):
-        raise Unusable(f"{text!r} is not a platform", where="--platform", hint="--platform linux/amd64")
+def require_like(key: str, flag: str, *texts: str) -> None:
+    """Check what the command line gives as the setting ``key`` is checked; ``flag`` is an example of it."""
+    read, wanted, _ = _FLAGS[key]
+    for text in texts:
+        if read(text) is None:
+            raise Unusable(f"{text!r} is not {wanted}", where=flag.partition(" ")[0], hint=flag)
 
 
 def variable(key: str) -> str:
@@ -547,8 +542,14 @@ _WHOLE_IMAGES = _Records(
         "paths": _paths,
     },
 )
+# The settings that a flag wins over.
+_FLAGS: Mapping[str, tuple[Callable[[Any], Any], str, str]] = {
+    "kubernetes": (_version, "a version of Kubernetes", 'write {key}: "1.30"'),
+    "platform": (_platform, "a platform", "write {key}: linux/amd64"),
+}
 # How keys are read; others as their default is: a switch, a list of names, a text.
 _READERS: Mapping[str, _Reader] = {
+    **{key: _kind(*kind) for key, kind in _FLAGS.items()},
     "accept": _Records(
         Accepted,
         ("code",),

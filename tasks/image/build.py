@@ -20,7 +20,7 @@ from ..tools.command import current_folder
 from ..tools.docker import Builder
 from ..tools.registry import FoundImage, ImageAnswer, inspect
 from .inputs import INPUTS_LABEL, arguments_of, inputs_hash, sources_of, working_files, write_files
-from .proof import LABEL, Base, Proof, inputs_label, prove, tag_fact
+from .proof import LABEL, Base, Proof, base_label, inputs_label, prove, tag_fact
 from .tag import COMMIT_TO_COME, HEAD, ImageName, depends_on, history_of, name_image, names_commit
 from .tree import Tree
 
@@ -87,11 +87,10 @@ class ImageBuild(NamedTuple):
 
     def labels(self) -> dict[str, str]:
         """Return the image's labels: its version, commit, base and inputs."""
-        base = self.base.reference
         own = {
             f"{LABEL}version": self.name.tag,
             f"{LABEL}revision": self.name.revision,
-            f"{LABEL}base.name": f"{base.host}/{base.path}:{base.tag}",
+            f"{LABEL}base.name": base_label(self.base.reference),
             f"{LABEL}base.digest": self.base.found.digest,
             INPUTS_LABEL: self.inputs,
         }

@@ -1,6 +1,9 @@
 """The engines that build: ``docker buildx bake``, chartpress, Google Cloud Build.
 
-A new engine is a class with the methods of :class:`Engine`, and a row in :func:`engine_for`.
+A new engine is a class like :class:`Buildx`, and a row in :func:`engine_for`: ``require_fit`` checks that
+it is installed, and can do what the options and settings want; ``shown`` returns the commands as one could paste them;
+``build`` runs them in ``scratch`` and returns the pushed digests by the images' keys, as far as it knows them;
+``retags`` is whether an image of the same inputs that is in the registry already is retagged, not built.
 
 chartpress runs in a throwaway clone of the last commit, so that what it rewrites besides the image's name and tag
 (Chart.yaml's version, the layout of values.yaml) never reaches the hub repository. Its files are written out of git as
@@ -14,18 +17,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from shlex import quote
-from typing import Any, NamedTuple, Protocol
+from typing import Any, TypeAlias
 
 from ..core import output
 from ..core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable, nearest
 from ..core.names import Reference
 from ..core.safe_files import temporary_folder
-from ..core.settings import CACHE_INLINE, CACHE_OFF, CACHE_ON, CHARTPRESS, BuildOptions
+from ..core.settings import ATTESTATIONS, CACHE_INLINE, CACHE_OFF, CACHE_ON, CHARTPRESS, BuildOptions
 from ..core.visible import keep_secret
 from ..repo.files import SCRATCH
 from ..repo.hub import Hub, HubImage
@@ -39,7 +42,7 @@ from ..tools.process import find, missing, run_folded
 from ..tools.refusals import Expired
 from ..tools.registry import DockerLogins
 from .build import CONTEXT, Build, ImageBuild, name_after_commit, write_contexts
-from .definition import BakeTarget, bake_fields, definition, from_folder, pinned_images, target_name, with_files_of
+from .definition import bake_fields, definition, dockerfile_from, from_folder, pinned_images, target_name
 from .inputs import filled_in, sources_of
 from .proof import LABEL
 from .tree import Tree
@@ -58,20 +61,8 @@ _DENIED = ("permission_denied", "permission denied", "error 403", "[403]", "forb
 _NO_ANSWER = ("failed to connect", "max retries exceeded", "timed out", "unavailable", "communicationerror")
 
 
-class Engine(Protocol):
-    """What builds."""
-
-    # Whether an image of the same inputs that is in the registry already is retagged, not built.
-    retags: bool
-
-    def require_fit(self, hub: Hub, options: BuildOptions) -> None:
-        """Check that the engine is installed, and can do what the options and settings want."""
-
-    def shown(self, build: Build) -> str:
-        """Return the commands that build and push, as one could paste them."""
-
-    def build(self, build: Build, scratch: Path) -> Mapping[str, str]:
-        """Build from the contexts in ``scratch``, and push; return the digests that are known by the images' keys."""
+# What builds.
+Engine: TypeAlias = "Buildx | Chartpress | CloudBuild"
 
 
 def engine_for(hub: Hub, options: BuildOptions) -> Engine:
@@ -96,9 +87,10 @@ def build_images(build: Build, engine: Engine) -> list[ImageBuild]:
 
 
 def _bake_definition(build: Build, *, again: bool = False, shared: bool = True) -> str:
+    """Return the definition of all images to build; ``again`` from the cache, without ``shared`` from its own alone."""
     no_cache = build.options.no_cache and not again
-    targets = [_target(build, one, no_cache=no_cache, shared=shared) for one in build.to_build]
-    return definition(targets, build.hub.layout.root)
+    images = enumerate(build.to_build)
+    return definition({target_name(n, one.key): _target(build, one, no_cache, shared=shared) for n, one in images})
 
 
 class Buildx:
@@ -219,47 +211,40 @@ class CloudBuild:
 
     def shown(self, build: Build) -> str:
         """Return the commands: the request's files, made in the folder that ``$request`` names, and sent."""
-        request, folder = _cloud_build_request(build), Path("$request")
-        written = (f"cat > \"{folder / path}\" <<'END'\n{text.rstrip()}\nEND" for path, text in request.files().items())
+        folder, files = Path("$request"), _request_files(build)
+        written = (f"cat > \"{folder / path}\" <<'END'\n{text.rstrip()}\nEND" for path, text in files.items())
         contexts = build.shown_contexts(str(folder / _UPLOAD / CONTEXT))
-        sent = " ".join(f'"{word}"' if "$" in word else quote(word) for word in request.command(folder).argv)
+        sent = " ".join(f'"{word}"' if "$" in word else quote(word) for word in _submit_command(build, folder).argv)
         return "\n".join(("request=$(mktemp -d)", f'mkdir "{folder / _UPLOAD}"', *contexts, *written, sent))
 
     def build(self, build: Build, scratch: Path) -> dict[str, str]:
         """Build and push; the digests are asked of the registry afterwards."""
-        request = _cloud_build_request(build)
-        for path, text in request.files().items():
+        for path, text in _request_files(build).items():
             (scratch / path).write_text(text, encoding="utf-8")
-        done = run_folded(request.command(scratch), "building on Cloud Build")
+        done = run_folded(_submit_command(build, scratch), "building on Cloud Build")
         if not done.ok:
-            raise _gcloud_fault(done, request.project)
+            raise _gcloud_fault(done, google_project(build.to_build[0].reference))
         return {}
 
 
-class _CloudBuildRequest(NamedTuple):
-    config: dict[str, Any]
-    definition: str
-    project: str | None
-
-    def files(self) -> dict[str, str]:
-        """Return the request's files, without the contexts, by their paths below one folder."""
-        # The list of what is not uploaded is given, so that a .gitignore hides no file that is committed.
-        config = json.dumps(self.config, indent=2)
-        return {f"{_UPLOAD}/{_DEFINITION}": self.definition, _CONFIG: config, _IGNORE: ".git\n"}
-
-    def command(self, folder: Path) -> Command:
-        files = (f"--config={folder / _CONFIG}", f"--ignore-file={folder / _IGNORE}")
-        project = (f"--project={self.project}",) if self.project else ()
-        return Command(("gcloud", "builds", "submit", str(folder / _UPLOAD), *files, *project, "--quiet"))
+def _request_files(build: Build) -> dict[str, str]:
+    """Return the files of a request to Cloud Build, without the contexts, by their paths below one folder."""
+    step = {
+        "name": _STEP_IMAGE,
+        "args": ["buildx", "bake", "--file", f"/workspace/{_DEFINITION}"],
+        "dir": f"{CONTEXT}/{build.hub.layout.root}".rstrip("/"),
+        "env": [f"{name}={value}" for name, value in BAKE_MAY_READ.items()],
+    }
+    config = json.dumps({"steps": [step], "timeout": _TIMEOUT}, indent=2)
+    # The list of what is not uploaded is given, so that a .gitignore hides no file that is committed.
+    return {f"{_UPLOAD}/{_DEFINITION}": _bake_definition(build), _CONFIG: config, _IGNORE: ".git\n"}
 
 
-def _cloud_build_request(build: Build) -> _CloudBuildRequest:
-    bake = ["buildx", "bake", "--file", f"/workspace/{_DEFINITION}"]
-    folder = f"{CONTEXT}/{build.hub.layout.root}".rstrip("/")
-    variables = [f"{name}={value}" for name, value in BAKE_MAY_READ.items()]
-    step = {"name": _STEP_IMAGE, "args": bake, "dir": folder, "env": variables}
-    config = {"steps": [step], "timeout": _TIMEOUT}
-    return _CloudBuildRequest(config, _bake_definition(build), google_project(build.to_build[0].reference))
+def _submit_command(build: Build, folder: Path) -> Command:
+    files = (f"--config={folder / _CONFIG}", f"--ignore-file={folder / _IGNORE}")
+    project = google_project(build.to_build[0].reference)
+    flags = (*files, *((f"--project={project}",) if project else ()), "--quiet")
+    return Command(("gcloud", "builds", "submit", str(folder / _UPLOAD), *flags))
 
 
 def google_project(image: Reference) -> str | None:
@@ -270,37 +255,45 @@ def google_project(image: Reference) -> str | None:
     return image.path.partition("/")[0] if is_google(image.host) else None
 
 
-def _target(build: Build, one: ImageBuild, *, no_cache: bool, shared: bool) -> BakeTarget:
+def _target(build: Build, one: ImageBuild, no_cache: bool, *, shared: bool) -> dict[str, Any]:
+    """Return the fields of an image's bake target; its paths are relative to the folder of chartpress.yaml.
+
+    chartpress's ``extraBuildCommandOptions`` win, as the last options of a command line do.
+    """
     spec, hub, base = one.image.spec, build.hub, one.base
     arguments, options = filled_in(hub, one.image, one.name)
-    where = f"{hub.layout.file}: images.{spec.key}.extraBuildCommandOptions"
-    fields = with_files_of(bake_fields(options, where, os.environ), str(hub.git.folder / hub.layout.root), os.environ)
+    extra = bake_fields(options, f"{hub.layout.file}: images.{spec.key}.extraBuildCommandOptions", os.environ)
     if one.way:
-        named = fields.get("contexts", {}).items()
-        fields["contexts"] = {name: from_folder(context, one.way) for name, context in named}
+        named = extra.get("contexts", {}).items()
+        extra["contexts"] = {name: from_folder(context, one.way) for name, context in named}
     cache = cache_fields(hub, one.image, build.builder, push=build.pushes) if shared else {}
     source = upstream_repository(hub.git, hub.settings)
     shown = {one.name.commit, one.name.tag, hub.branch}
-    for name, value in chain(arguments.items(), *(fields.get(field, {}).items() for field in ("args", "labels"))):
+    for name, value in chain(arguments.items(), *(extra.get(field, {}).items() for field in ("args", "labels"))):
         # What is filled in is shown everywhere else too.
         if value not in shown:
             keep_secret(name, value)
     # The base image is the one that its registry answered with, whatever its tag names later.
     digest = None if base.reference.digest else base.found.digest
-    return BakeTarget(
-        key=spec.key,
-        reference=one.reference,
-        context=one.way + spec.context,
-        dockerfile=one.way + spec.dockerfile,
-        build_args=arguments,
-        labels={**one.labels(), **({f"{LABEL}source": source.address} if source else {})},
-        pins={str(base.reference): base.reference.pinned(digest)} if digest else {},
-        platform=one.argument,
-        no_cache=no_cache,
-        push=build.pushes,
-        attest=hub.settings.attest if build.pushes else (),
-        extra={**cache, **fields},
-    )
+    # Provenance is asked for or switched off: it makes an index of the image, which some registries cannot show.
+    attested = [ATTESTATIONS[name] for name in (hub.settings.attest if build.pushes else ())]
+    provenance = [] if any("provenance" in one for one in attested) else ["type=provenance,disabled=true"]
+    context = one.way + spec.context
+    fields: dict[str, Any] = {
+        "context": context,
+        "dockerfile": dockerfile_from(context, one.way + spec.dockerfile, hub.layout.root),
+        "tags": [str(one.reference)],
+        "args": arguments,
+        "labels": {**one.labels(), **({f"{LABEL}source": source.address} if source else {})},
+        "contexts": {str(base.reference): f"docker-image://{base.reference.pinned(digest)}"} if digest else {},
+        "platforms": one.argument.split(",") if one.argument else [],
+        "no-cache": no_cache,
+        "attest": [*provenance, *attested],
+        "output": ["type=registry" if build.pushes else "type=docker"],
+    }
+    for name, value in {**cache, **extra}.items():
+        fields[name] = {**fields[name], **value} if isinstance(value, dict) else value
+    return {name: value for name, value in fields.items() if value}
 
 
 def cache_fields(hub: Hub, image: HubImage, builder: Builder, *, push: bool) -> dict[str, list[str]]:

@@ -1,4 +1,7 @@
-"""Planning a build: each image's tag, its base image, whether its registry has it already, and the actions left."""
+"""Planning a build: each image's tag, its base image, whether its registry has it already, and the actions left.
+
+An image is signed once it was verified.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,14 @@ from ..core import output
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable
 from ..core.names import Host, Reference, platform_argument, platforms_left
 from ..core.plan import Action, Fact, Step, Values
-from ..core.settings import BuildOptions, require_platform
+from ..core.settings import BuildOptions, require_like
 from ..repo.edits import image_edits, to_commit
 from ..repo.files import WorkingTree, edit_action, is_below, is_half_written
 from ..repo.hub import Hub, HubImage
 from ..repo.values import PinnedImage, ValuesPlace
-from ..tools import docker
+from ..tools import cosign, docker
+from ..tools.command import Command
+from ..tools.cosign import Signature
 from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_states import standing
 from ..tools.process import Pool, answer_of
@@ -26,7 +31,6 @@ from .definition import pinned_images
 from .engines import Engine, build_images, engine_for
 from .inputs import inputs_hash, require_buildable, require_links_covered, require_stable, sources_of, working_files
 from .proof import Base, find_bases, image_fact, inputs_label, require_platforms, tag_fact
-from .signing import sign_actions
 from .tag import (
     COMMIT_TO_COME,
     HEAD,
@@ -64,7 +68,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
         *_push_right_actions(build),
         *([_retag_action(build, relies)] if build.to_retag else ()),
         _build_action(build, engine, relies) if build.to_build else _nothing_to_build(build),
-        *sign_actions(build, relies, _TO_COME),
+        *_sign_actions(build, relies),
         *([writing._replace(do=writing.do and write)] if edits else ()),
     )
     step = Step(
@@ -82,7 +86,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
 
 def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
     pushes = options.push and hub.settings.push
-    require_platform(options.platform)
+    require_like("platform", "--platform linux/amd64", *(options.platform.split(",") if options.platform else ()))
     images = hub.to_build(options.images)
     history = history_of(hub)
     if names_commit(hub.settings.tag):
@@ -175,6 +179,62 @@ def _build_action(build: Build, engine: Engine, relies: Sequence[Fact]) -> Actio
         (*platforms, f"$ {engine.shown(build)}"),
         (*relies, *(map(tag_fact, known) if must_be_free else ())),
     )
+
+
+def _sign_actions(build: Build, relies: Sequence[Fact]) -> tuple[Action, ...]:
+    """Return the action that signs what the registry has of the images once they are built, if a key is set.
+
+    Images that are signed already are left out.
+    """
+    hub = build.hub
+    key = hub.settings.sign
+    if key is None or not build.pushes:
+        return ()
+    cosign.require_signing(key, hub.git.folder)
+    public = hub.settings.verify or cosign.public_key(key, hub.git.folder)
+    cosign.require_public_key(public, hub.git.folder)
+    # What the registry has already, pinned by digest.
+    there = {one.key: one.source for one in build.images if one.source}
+    there |= {one.key: one.reference.pinned(one.proof.digest) for one in build.images if one.proof}
+    signatures = dict(zip(there, _signatures(hub, [*there.values()], public), strict=True))
+    wanted = [one for one in build.images if one.status != SKIPPED and signatures.get(one.key) is not Signature.VALID]
+    if not wanted:
+        return (Action(f"signed already: {', '.join(str(one.reference) for one in build.images)}"),)
+
+    def do(values: Values) -> Values:
+        keys = {one.key for one in wanted}
+        pushed = [one for one in build.after(values).images if one.key in keys]
+        images = [one.reference.pinned(one.proof.digest) for one in pushed if one.proof]
+        cosign.sign(_command(hub, key, [f"{image.name}@{image.digest}" for image in images]))
+        for image, signature in zip(images, _signatures(hub, images, public), strict=True):
+            if signature is not Signature.VALID:
+                raise Refused(
+                    f"the signature that was made cannot be verified with {public}",
+                    where=image,
+                    hint="hub.verify must be the public key of hub.sign: see cosign public-key --key KEY",
+                )
+        return results_of(one._replace(signed=public) for one in pushed)
+
+    names = [f"{one.image.spec.name}@{there[one.key].digest if one.key in there else _TO_COME}" for one in wanted]
+    facts = [image_fact(there[one.key]) for one in wanted if one.key in there]
+    what = f"sign {', '.join(str(one.reference) for one in wanted)}"
+    return (Action(what, f"hub.sign is {key}", do, (f"$ {_command(hub, key, names)}",), (*relies, *facts)),)
+
+
+def _command(hub: Hub, key: str, images: Sequence[str]) -> Command:
+    return cosign.sign_command(images, key, hub.git.folder, log=hub.settings.public_log)
+
+
+def _signatures(hub: Hub, images: Sequence[Reference], public: str) -> list[Signature]:
+    answers = inspect_all(images)
+    found = []
+    for one in images:
+        answer = answers[one]
+        if isinstance(answer, Fault):
+            raise answer
+        digests = (answer.digests if answer else ()) or (str(one.digest),)
+        found.append(cosign.signature_of(one.name, digests, public, hub.git.folder, log=hub.settings.public_log))
+    return found
 
 
 def _platform_detail(build: Build, argument: str | None) -> str:

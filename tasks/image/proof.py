@@ -124,6 +124,11 @@ def with_digest(old: Reference, new: Reference) -> Reference:
     return new.pinned(found.digest)
 
 
+def base_label(base: Reference) -> str:
+    """Return how an image's label names its base image."""
+    return f"{base.host}/{base.path}:{base.tag}"
+
+
 def inputs_label(found: FoundImage) -> str | None:
     """Return the hash of inputs in an image's labels, if it is the same on all of its platforms."""
     labels = {image.labels.get(INPUTS_LABEL) for image in found.platforms.values()}

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from shlex import quote
 from tempfile import TemporaryDirectory
@@ -58,13 +59,16 @@ class Tree:
     name: str
     env: Mapping[str, str] = field(default_factory=dict)
     at: str = ""
-    _entries: dict[str, Entry | None] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def _entries(self) -> dict[str, Entry]:
+        """All that is in the tree by its path, itself as ``.``."""
+        root = _answer(self.git, "rev-parse", "--verify", f"{self.name}^{{tree}}", env=self.env).strip()
+        return {".": Entry(".", FOLDER, root, 0), **{entry.path: entry for entry in self._list("-r", "-t")}}
 
     def objects(self, paths: Iterable[str]) -> dict[str, str]:
         """Return the name of the object at each of ``paths``, symbolic links followed; what is missing is left out."""
-        wanted = list(dict.fromkeys(paths))
-        self._look_up(wanted)
-        entries = {path: self._entry(self.real_path(path)) for path in wanted}
+        entries = {path: self._entry(self.real_path(path)) for path in paths}
         return {path: entry.name for path, entry in entries.items() if entry}
 
     def attributes(self, paths: Iterable[str]) -> dict[str, str]:
@@ -83,7 +87,7 @@ class Tree:
 
     def files(self, paths: Sequence[str]) -> list[Entry]:
         """Return the regular files at and below ``paths``, without those of submodules."""
-        return [entry for entry in self._list(*paths, flags=("-r", "-l")) if entry.mode not in {LINK, SUBMODULE}]
+        return [entry for entry in self._list("-r", "-l", paths=paths) if entry.mode not in {LINK, SUBMODULE}]
 
     def blobs(self, entries: Sequence[Entry]) -> Iterator[bytes]:
         """Yield the bytes of each of ``entries`` as git keeps them."""
@@ -96,18 +100,19 @@ class Tree:
 
     def submodules(self, paths: Sequence[str]) -> dict[str, tuple[Tree, list[str]]]:
         """Return each submodule that ``paths`` touch, by its path: its tree, and the paths in it."""
-        self._look_up(paths)
-        inside = [(above, path) for path in paths if (above := self._submodule_above(path))]
-        parts = {above: [path[len(above) + 1 :] for at, path in inside if at == above] for above, _ in inside}
-        whole = {entry.path: ["."] for entry in self._list(*paths, flags=("-r",)) if entry.mode == SUBMODULE}
-        return {path: (self._submodule(path), inner) for path, inner in {**parts, **whole}.items()}
+        found: dict[str, list[str]] = {}
+        for path in paths:
+            if above := self._submodule_above(path):
+                found.setdefault(above, []).append(path[len(above) + 1 :])
+        submodules = (path for path, entry in self._entries.items() if entry.mode == SUBMODULE)
+        found.update((path, ["."]) for path in submodules if is_below(path, paths))
+        return {path: (self._submodule(path), inside) for path, inside in found.items()}
 
     def write(self, paths: Sequence[str], folder: Path) -> None:
         """Write what is at and below ``paths``, symbolic links followed, into the empty ``folder``.
 
         It is written as in a checkout: filters, line ends, modes, links, submodules at the revision that the tree has.
         """
-        self._look_up(paths)
         places = self._places(paths)
         inner = self.submodules(places)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +136,7 @@ class Tree:
         listed = _answer(self.git, "diff-tree", *flags, commit, self.name, "--", *places, env=self.env)
         return tuple(name for name in listed.split("\0") if name)
 
-    def _list(self, *paths: str, flags: tuple[str, ...]) -> list[Entry]:
+    def _list(self, *flags: str, paths: Sequence[str] = ()) -> list[Entry]:
         listed = _answer(self.git, "ls-tree", *flags, "-z", "--full-tree", self.name, "--", *paths, env=self.env)
         return [_entry(line) for line in listed.split("\0") if line]
 
@@ -148,29 +153,15 @@ class Tree:
 
     def _entry(self, path: str) -> Entry | None:
         """Return what is at ``path``, which no symbolic link is on the way of, in a submodule too."""
-        self._look_up([path])
         above = self._submodule_above(path)
-        return self._submodule(above)._entry(path[len(above) + 1 :]) if above else self._entries[path]  # noqa: SLF001
+        return self._submodule(above)._entry(path[len(above) + 1 :]) if above else self._entries.get(path)  # noqa: SLF001
 
     def _submodule_above(self, path: str) -> str:
         above = (one for one in _folders_above(path) if (entry := self._entries.get(one)) and entry.mode == SUBMODULE)
         return next(above, "")
 
-    def _look_up(self, paths: Iterable[str]) -> None:
-        """Ask git at once for what is at ``paths`` and on the way to them."""
-        all_of_them = dict.fromkeys(one for path in paths for one in (*_folders_above(path), path))
-        new = [one for one in all_of_them if one not in self._entries]
-        self._entries.update(dict.fromkeys(new))
-        if "." in new:
-            root = _answer(self.git, "rev-parse", "--verify", f"{self.name}^{{tree}}", env=self.env).strip()
-            self._entries["."] = Entry(".", FOLDER, root, 0)
-        if new != ["."] and new:
-            # With all of the folders on the way git lists what is beside as well.
-            listed = {entry.path: entry for entry in self._list(*new, flags=("-t",))}
-            self._entries.update((one, listed[one]) for one in new if one in listed)
-
     def _submodule(self, path: str) -> Tree:
-        revision = next(entry.name for entry in self._list(path, flags=()))
+        revision = self._entries[path].name
         names = submodule_names(self.git, f"--blob={self.name}:.gitmodules", self.env).get(path, [])
         for git_dir in self._copies(path, names):
             inner = Clone(self.git.folder, git_dir, shallow=False, is_found=False)

@@ -255,23 +255,20 @@ def earlier_release(hub: Hub, branch: str) -> tuple[str, ...]:
 
 def _is_named_for(hub: Hub, branch: str, version: str | None) -> bool:
     """Whether the branch of a move to ``version``, or of another build of it, is named so: the first or a later one."""
-    names = [_filled(template, version) for template in _templates(hub)] if version else []
+    names = _names(hub, version) if version else ()
     return any(re.fullmatch(rf"{re.escape(name)}(-\d+)?", branch) for name in names)
 
 
 def _name(hub: Hub) -> str:
     """Return the name of the feature branch: another one where the release stays and the image is built again."""
-    return _filled(_templates(hub)[_committed_version(hub) == hub.version], hub.version)
+    return _names(hub, hub.version)[_committed_version(hub) == hub.version]
 
 
-def _templates(hub: Hub) -> tuple[str, str]:
-    """Return the templates of the branches of a move and of another build."""
+def _names(hub: Hub, version: str) -> tuple[str, ...]:
+    """Return the names of the branches of a move to ``version`` and of another build of it."""
     move = hub.settings.branch
-    return move, move.replace(_BUMP, _REBUILD, 1) if _BUMP in move else f"{move}-{_REBUILD}"
-
-
-def _filled(template: str, version: str) -> str:
-    return render(template, {"version": version}, "hub.branch")
+    templates = (move, move.replace(_BUMP, _REBUILD, 1) if _BUMP in move else f"{move}-{_REBUILD}")
+    return tuple(render(one, {"version": version}, "hub.branch") for one in templates)
 
 
 def _committed_version(hub: Hub) -> str | None:

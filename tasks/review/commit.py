@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -21,7 +21,8 @@ from ..tools.process import watch
 from ..tools.refusals import failed
 from .branches import TargetBranch, earlier_release, target_branch
 from .bump import commit_message
-from .description import HERE, Witness
+from .description import Evidence, from_registry
+from .preview import Preview, preview_of
 from .pull_request import REQUEST, Branch, plan_push, plan_request
 
 # What an action here leaves besides facts.
@@ -34,8 +35,18 @@ class _Commit(NamedTuple):
     hash: str | None = None
 
 
-def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witness = HERE) -> tuple[Step, Hub]:
-    """Plan the commit of the managed files that differ, with push and pull request; return also what it leaves."""
+def plan_commit(
+    hub: Hub,
+    options: CommitOptions,
+    review: Review,
+    images: Callable[[Hub, Values], tuple[Evidence, ...]] = from_registry,
+    cluster: Callable[[Hub, Review], Preview | Fault | None] = preview_of,
+) -> tuple[Step, Hub]:
+    """Plan the commit of the managed files that differ, with push and pull request; return also what it leaves.
+
+    A pull request asks ``images`` for what is known of a state's images, given what earlier actions left, and
+    ``cluster`` for what it changes there.
+    """
     start = _Start.read(hub, review, options.branch)
     name = start.target.name
     actions = [start.restore_index()] if start.behind else []
@@ -57,7 +68,7 @@ def plan_commit(hub: Hub, options: CommitOptions, review: Review, witness: Witne
             pushing, pushed = plan_push(hub, review, branch, why)
             actions.append(pushing)
         if options.request:
-            requesting, requested = plan_request(leaves, review, branch, pushed, witness)
+            requesting, requested = plan_request(leaves, review, branch, pushed, images, cluster)
             actions.append(requesting)
     except Fault as fault:  # the commit is known all the same
         actions += refused("commit", fault).actions

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..core.faults import Fault
@@ -22,9 +21,9 @@ from ..releases.versions import is_dev
 from ..repo.files import Committed
 from ..repo.hub import Hub, HubImage
 from ..repo.remotes import Review, fork_point
-from ..tools.registry import FoundImage, ImageAnswer, inspect_all
+from ..tools.registry import ImageAnswer, inspect_all
 from .bump import NOTHING, Changes, changes_between, pinned_at, read_releases, release_facts
-from .preview import Preview, preview_of
+from .preview import Preview
 from .team import next_steps, staging_hubs
 from .upgrades import MOST_SHOWN, UpgradeHere, needs, upgrades_here
 
@@ -46,13 +45,6 @@ class Evidence(NamedTuple):
     platforms: tuple[str, ...] = ()
     base_digest: str | None = None
     gap: str = ""
-
-
-class Witness(NamedTuple):
-    """Who is asked for a state's images, given what earlier actions left, and for what it changes in the cluster."""
-
-    images: Callable[[Hub, Values], tuple[Evidence, ...]]
-    cluster: Callable[[Hub, Review], Preview | Fault | None] = preview_of
 
 
 def from_report(images: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
@@ -91,9 +83,6 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
     )
 
 
-HERE = Witness(from_registry)
-
-
 def _gap_of(tag: str) -> str:
     """Return why an image that its registry does not have is not verified: nothing yet, where its commit is planned."""
     return "" if COMMIT_TO_COME in tag else MISSING
@@ -129,7 +118,6 @@ class Description(NamedTuple):
     next_steps: tuple[str, ...] = ()
     cluster: Preview | Fault | None = None
     has_staging: bool = False
-    kept: Mapping[str, str] = MappingProxyType({})
 
     @property
     def title(self) -> str:
@@ -172,10 +160,8 @@ class Description(NamedTuple):
         if not self.evidence:
             yield from ("The values name no hub image.", "")
         for one in self.evidence:
-            before = self.kept.get(one.image)
-            same = f", the same image as {code(before)}: only the tag is new" if before else ""
             rows = (
-                ("digest", f"{code_or(one.digest)}{same}"),
+                ("digest", code_or(one.digest)),
                 ("platforms", ", ".join(map(code, one.platforms)) or NOT_KNOWN),
                 ("base image", code(one.base)),
                 ("its digest", code_or(one.base_digest)),
@@ -252,16 +238,4 @@ def describe(
     # The next steps that are read from the repository name its staging hubs then.
     has_staging = not hub.settings.next_steps and bool(staging_hubs(hub))
     cluster = cluster if moved.release else None
-    kept = {} if moved.release or moved.bases else _kept(moved, evidence)
-    return Description(moved, evidence, before, after, upgrades, steps, cluster, has_staging, kept)
-
-
-def _kept(moved: Changes, evidence: Sequence[Evidence]) -> dict[str, str]:
-    """Return the images that only got another tag, each with the name before: the registry has one digest for both."""
-    digests = {one.image: one.digest for one in evidence if one.digest}
-    kept = {one.after: one.before for one in moved.images if one.before and one.after in digests}
-    before = {after: Reference(*name.rsplit(":", 1)) for after, name in kept.items()}
-    answers = inspect_all(before.values())
-    found = {after: answers[reference] for after, reference in before.items()}
-    same = (after for after, one in found.items() if isinstance(one, FoundImage) and one.digest == digests[after])
-    return {after: kept[after] for after in same}
+    return Description(moved, evidence, before, after, upgrades, steps, cluster, has_staging)

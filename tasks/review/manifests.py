@@ -67,10 +67,21 @@ class Difference(NamedTuple):
     changed: Mapping[str, tuple[Change, ...]] = {}
     removed: tuple[str, ...] = ()
 
-    def names(self) -> Iterator[tuple[str, str]]:
-        """Yield the names of added and removed objects, each behind its sign."""
-        yield from (("+", name) for name in self.added)
-        yield from (("-", name) for name in self.removed)
+    def told(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield each object that is added or removed behind its sign, then those that change, with the lines of that.
+
+        A change that many objects have is told once.
+        """
+        yield from ((f"+ {name}", []) for name in self.added)
+        yield from ((f"- {name}", []) for name in self.removed)
+        objects: dict[Change, list[str]] = {}
+        for name, changes in self.changed.items():
+            for change in changes:
+                objects.setdefault(change, []).append(name)
+        groups: dict[str, list[str]] = {}
+        for change, names in objects.items():
+            groups.setdefault(", ".join(names), []).extend(change.lines())
+        yield from groups.items()
 
     def hiding(self, hide: Callable[[str], str]) -> Difference:
         """Return it with every value as ``hide`` returns it."""

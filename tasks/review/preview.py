@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from ..tools.command import Output
 from ..tools.process import Pool, answer_of, require_installed
 from .branches import Outlook
 from .bump import changes_between, plan_bump
-from .manifests import Change, Difference, compare
+from .manifests import Difference, compare
 from .rendering import TO_UPGRADE, Refusal, Side, paths_of, write_side
 
 # What stands for a release's and a namespace's name while renderings are compared: deployments then share them.
@@ -87,10 +87,7 @@ class Preview(NamedTuple):
         """Yield the whole preview for people; deployments with the same outcome are told together."""
         yield f"{self.before} -> {self.after}, compared with {self.base}"
         for same in self._groups():
-            yield ""
-            yield f"{', '.join(one.deployment.name for one in same)}: {_what(same[0])}"
-            lines = self._outcome_lines(same[0])
-            yield from lines if same[1:] else (_named(line, same[0].deployment) for line in lines)
+            yield from ("", f"{_names_of(same)}: {_what(same[0])}", *_with_names(_outcome_lines(same[0]), same))
         yield from (f"\n{line}" for line in self._besides())
         if self.unread:
             yield f"\nnot read, since encrypted: {', '.join(self.unread)}"
@@ -101,15 +98,6 @@ class Preview(NamedTuple):
             yield _RESTARTS
         if self.uncommitted:
             yield f"not committed, so not in this preview: {first_of(self.uncommitted, _MOST_NAMES)}"
-
-    def _outcome_lines(self, one: Outcome) -> Iterator[str]:
-        yield from (f"  {problem}" for problem in one.problems)
-        if one.unrendered:
-            yield f"  not compared, {one.unrendered}"
-        yield from (f"  {sign} {name}" for sign, name in one.difference.names())
-        for names, changes in _told_together(one.difference.changed):
-            yield f"  {', '.join(names)}"
-            yield from (f"    {line}" for change in changes for line in change.lines())
 
     def summary(self) -> Iterator[tuple[str, str]]:
         """Yield the names of each group of deployments, and what changes there."""
@@ -137,7 +125,7 @@ class Preview(NamedTuple):
         if self.unread:
             yield f"- not read, since encrypted: {', '.join(map(code, self.unread))}"
         yield ""
-        differences = [line for same in self._groups() for line in self._differences(same)]
+        differences = [line for same in self._groups() for line in _diff(same)]
         if differences:
             yield from ("<details><summary>The differences</summary>", "", *fenced("diff", self._cut(differences)))
             yield from ("", "</details>", "")
@@ -152,17 +140,6 @@ class Preview(NamedTuple):
                 hint = f"{fix}; if it is intended, in {FILE}: hub: {{accept: [{problem.code}]}}"
                 return Refused(what, where=problem.where, hint=hint)
         return None
-
-    def _differences(self, same: Sequence[Outcome]) -> Iterator[str]:
-        one = same[0]
-        if one.difference == Difference():
-            return
-        yield f"# {', '.join(one.deployment.name for one in same)}"
-        lines = [f"{sign} {name}" for sign, name in one.difference.names()]
-        for names, changes in _told_together(one.difference.changed):
-            lines += [f"@@ {', '.join(names)} @@"]
-            lines += [line.removeprefix("  ") for change in changes for line in change.lines()]
-        yield from lines if same[1:] else (_named(line, one.deployment) for line in lines)
 
     def _cut(self, lines: Sequence[str]) -> Iterator[str]:
         room = _LONGEST_DIFFERENCES
@@ -285,6 +262,30 @@ def _names(deployment: Deployment) -> tuple[tuple[str, str], ...]:
     return (deployment.release, _RELEASE), (deployment.namespace, _NAMESPACE)
 
 
+def _names_of(same: Sequence[Outcome]) -> str:
+    return ", ".join(one.deployment.name for one in same)
+
+
+def _with_names(lines: Iterable[str], same: Sequence[Outcome]) -> Iterator[str]:
+    """Yield lines of renderings, with the release's name and namespace where one deployment alone has them."""
+    yield from lines if same[1:] else (_named(line, same[0].deployment) for line in lines)
+
+
+def _outcome_lines(one: Outcome) -> Iterator[str]:
+    yield from (f"  {problem}" for problem in one.problems)
+    if one.unrendered:
+        yield f"  not compared, {one.unrendered}"
+    for head, lines in one.difference.told():
+        yield from (f"  {head}", *(f"    {line}" for line in lines))
+
+
+def _diff(same: Sequence[Outcome]) -> Iterator[str]:
+    told = [*same[0].difference.told()]
+    lines = (one for head, inner in told for one in (f"@@ {head} @@" if inner else head, *inner))
+    if told:
+        yield from (f"# {_names_of(same)}", *_with_names((line.removeprefix("  ") for line in lines), same))
+
+
 def _what(one: Outcome) -> str:
     if one.problems:
         is_invalid = one.problems[0].code == VALUES_INVALID
@@ -294,15 +295,3 @@ def _what(one: Outcome) -> str:
     difference = one.difference
     counts = {"changed": difference.changed, "added": difference.added, "removed": difference.removed}
     return ", ".join(f"{len(names)} {word}" for word, names in counts.items() if names) or "no object changes"
-
-
-def _told_together(changed: Mapping[str, tuple[Change, ...]]) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
-    """Yield the changes with the objects that have them; one that many have is told once."""
-    objects: dict[Change, list[str]] = {}
-    for name, changes in changed.items():
-        for change in changes:
-            objects.setdefault(change, []).append(name)
-    groups: dict[tuple[str, ...], list[Change]] = {}
-    for change, names in objects.items():
-        groups.setdefault(tuple(names), []).append(change)
-    yield from groups.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..core import output
@@ -19,7 +19,8 @@ from ..tools.git import PUSH_SECONDS, Git
 from ..tools.git_states import remote_branch
 from ..tools.process import Pool, answer_of, capture, run_checked
 from ..tools.refusals import push_fault
-from .description import Description, Witness, describe
+from .description import Description, Evidence, describe
+from .preview import Preview
 
 CREATED, UPDATED, PRESENT, BY_HAND = "created", "updated", "present", "by hand"
 # What an action here leaves besides facts.
@@ -133,7 +134,12 @@ def push(git: Git, remote: str, commit: str, branch: str) -> None:
 
 
 def plan_request(
-    hub: Hub, review: Review, branch: Branch, pushed: Fact, witness: Witness
+    hub: Hub,
+    review: Review,
+    branch: Branch,
+    pushed: Fact,
+    images: Callable[[Hub, Values], tuple[Evidence, ...]],
+    changes: Callable[[Hub, Review], Preview | Fault | None],
 ) -> tuple[Action, PullRequest | None]:
     """Plan the pull request of ``branch``, and return it as it is planned; None where none is needed."""
     base = review.base
@@ -142,14 +148,16 @@ def plan_request(
             what = f"{branch.name} is the branch that pull requests go to"
             raise Refused(what, where="--pr", hint="use another branch: --branch NAME")
         return Action(f"no pull request: {branch.name} is the branch that they go to"), None
-    if not branch.waits and not _is_ahead(hub, review):
+    tip = base_here(hub.git, review)
+    is_ahead = tip is None or hub.git.read("rev-list", "--count", f"{tip}..HEAD", "--") != "0"
+    if not branch.waits and not is_ahead:
         return Action(f"no pull request: {branch.name} has nothing that {base} does not have"), None
 
     with output.waiting("rendering the chart"):
-        cluster = witness.cluster(hub, review)
+        cluster = changes(hub, review)
 
     def text(now: Hub, commit: str, left: Values) -> Description:
-        return describe(now, review, witness.images(now, left), commit, cluster)
+        return describe(now, review, images(now, left), commit, cluster)
 
     def final(planned: PullRequest, values: Values) -> PullRequest:
         commit = values[pushed.name]
@@ -186,11 +194,6 @@ def _is_behind(git: Git, there: str | None, commit: str) -> bool:
     return there is None or git.contains(commit, there)
 
 
-def _is_ahead(hub: Hub, review: Review) -> bool:
-    tip = base_here(hub.git, review)
-    return tip is None or hub.git.read("rev-list", "--count", f"{tip}..HEAD", "--") != "0"
-
-
 def _through_gh(
     github: GitHub,
     head: str,
@@ -201,9 +204,8 @@ def _through_gh(
 ) -> tuple[Action, PullRequest]:
     with Pool() as pool, output.waiting(f"asking {github.host}"):
         asked = pool.submit(github.requests, planned.branch)
-        known = pool.submit(_known_labels, github, planned.labels) if planned.labels else None
-        requests = answer_of(asked)
-        planned = _with_labels(github, planned, answer_of(known)) if known else planned
+        labelled = pool.submit(_with_labels, github, planned)
+        requests, planned = answer_of(asked), answer_of(labelled)
     there = _open(requests, head)
     if there and not waits and planned.says_the_same(there) and not planned.labels_for(there):
         return Action(f"pull request {there.url} is up to date"), planned.on_github(PRESENT, there)
@@ -231,15 +233,15 @@ def _through_gh(
     return Action(what, "; ".join(told), do, shown), planned.on_github(status, there)
 
 
-def _known_labels(github: GitHub, wanted: Sequence[str]) -> Collection[str]:
-    """Return the labels that GitHub has; where it does not tell, those that are wanted, which it is then asked for."""
+def _with_labels(github: GitHub, planned: PullRequest) -> PullRequest:
+    """Return it with those of its labels that GitHub has, and how to create the others; with all where that is silent.
+
+    It is then asked for them, and what it does not take is told.
+    """
     try:
-        return github.labels()
+        known = github.labels() if planned.labels else ()
     except Fault:
-        return [label.lower() for label in wanted]
-
-
-def _with_labels(github: GitHub, planned: PullRequest, known: Collection[str]) -> PullRequest:
+        return planned
     labels = tuple(label for label in planned.labels if label.lower() in known)
     missing = [github.new_label_command(label) for label in planned.labels if label not in labels]
     told = (f"{github.path} does not have the label {one.argv[3]}; to create it: {one}" for one in missing)

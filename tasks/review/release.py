@@ -22,7 +22,7 @@ from ..tools.registry import inspect_all
 from .branches import Outlook
 from .bump import plan_bump
 from .commit import plan_commit
-from .description import Witness, from_registry, from_report
+from .description import from_registry, from_report
 from .preview import Preview, preview_of
 from .pull_request import BY_HAND
 from .team import next_steps
@@ -106,7 +106,7 @@ def _last_commit(
 ) -> Step:
     pushes = options.build.push and hub.settings.push
     images = (lambda _, left: from_report(building.report(left)["images"])) if pushes else from_registry
-    step, hub = plan_commit(hub, options.commit, review, Witness(images, lambda *_: changes))
+    step, hub = plan_commit(hub, options.commit, review, images, lambda *_: changes)
     has_more = bool(hub.pending or step.to_do or building.to_do)
 
     @cache  # a plan is reported several times, and this may ask the forge

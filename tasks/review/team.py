@@ -57,31 +57,33 @@ def next_steps(
     request = None if by_hand else request
     # What is on the base branch already needs no review.
     wanted = request or (f"{branch} (git log --patch {start}..{branch})" if branch != base else "")
-    told = _steps_of_setting(hub, hub.version, branch, wanted or branch)
     if not pushes:
         push = f"{DOOR} release" if hub.settings.push else f"remove hub.push from {FILE}, then {DOOR} release"
         return (f"Push the image and set it in the values: {push}",)
     waiting = waits_for(hub, review, branch, request) if is_done else ""
     if is_done and not waiting:
         return ()
+    if hub.settings.next_steps:
+        return _steps_of_setting(hub, hub.version, branch, wanted or branch)
     if waiting:
-        return told or tuple(_shown_by(hub, review, hub.version, "", (), (f"Wait for {waiting}",)))
+        return tuple(_shown_by(hub, review, hub.version, "", (), (f"Wait for {waiting}",)))
     try:
         labels = expected_labels(hub, review)
     except Unusable:  # the labeler's file cannot be read
         labels = hub.settings.labels
     first = tuple(filter(None, (opening, f"Review {wanted}"))) if wanted else ()
-    return told or tuple(_shown_by(hub, review, hub.version, wanted, labels, first))
+    return tuple(_shown_by(hub, review, hub.version, wanted, labels, first))
 
 
 def _usual_steps(hub: Hub, review: Review) -> tuple[str, ...]:
     version, request = "VERSION", "the pull request"
     branch = render(hub.settings.branch, {"version": version}, "hub.branch")
-    told = _steps_of_setting(hub, version, branch, request)
-    labels = labels_of(hub.files, PullRequestPaths(hub.managed, branch, review.base))
+    if hub.settings.next_steps:
+        return _steps_of_setting(hub, version, branch, request)
+    found = labels_of(hub.files, PullRequestPaths(hub.managed, branch, review.base))
+    labels = tuple(dict.fromkeys((*hub.settings.labels, *found)))
     planned = hub.with_commit(branch, hub.managed)
-    labels = tuple(dict.fromkeys((*hub.settings.labels, *labels)))
-    return told or tuple(_shown_by(planned, review, version, request, labels, (f"Review {request}",)))
+    return tuple(_shown_by(planned, review, version, request, labels, (f"Review {request}",)))
 
 
 def _steps_of_setting(hub: Hub, version: str, branch: str, request: str) -> tuple[str, ...]:

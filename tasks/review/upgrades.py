@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import accumulate
 from typing import NamedTuple
@@ -22,13 +22,17 @@ _LONGEST_KEY = 120
 _ALL = "**"
 
 
-@dataclass(frozen=True, order=True)
-class Finding:
-    """A value that a note concerns: its file, the line of its key or of the text looked for, its values path."""
+class Value(NamedTuple):
+    """A value below the chart's own key: its file, its line, its values path, and the keys below that key.
+
+    An index counts as a key. The line is that of the key or, where a note concerns it, of the text looked for.
+    """
 
     file: str
     line: int
     key: str
+    path: tuple[str, ...] = ()
+    node: Node | None = None
 
     @property
     def place(self) -> str:
@@ -43,7 +47,7 @@ class NoteHere(NamedTuple):
     """A note's text, and what it concerns in this repository, in the files' order."""
 
     text: str
-    findings: tuple[Finding, ...]
+    findings: tuple[Value, ...]
 
 
 class UpgradeHere(NamedTuple):
@@ -51,16 +55,6 @@ class UpgradeHere(NamedTuple):
 
     upgrade: Upgrade
     notes: tuple[NoteHere, ...]
-
-
-class Value(NamedTuple):
-    """A value below the chart's own key: the keys from there (an index as digits), and the whole values path."""
-
-    path: tuple[str, ...]
-    key: str
-    file: str
-    line: int
-    node: Node
 
 
 def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere, ...]:
@@ -76,7 +70,10 @@ def upgrades_here(hub: Hub, before: str | None, after: str) -> tuple[UpgradeHere
     files = tuple(_values_files(hub, chart))
     sizes = accumulate(len(data) for _, data in files)
     read = [file for file, size in zip(files[:MOST_FILES], sizes, strict=False) if size <= MOST_BYTES]
-    values = tuple(value for path, data in read for value in _values(path, data, chart))
+    values: list[Value] = []
+    for path, data in read:
+        with suppress(Fault):  # a template, or a broken file: bump and build report those that they need
+            values += values_below(parse(data, path), chart)
     here = [
         UpgradeHere(upgrade, tuple(NoteHere(note.text, tuple(findings(note, values))) for note in upgrade.notes))
         for upgrade in crossed
@@ -107,18 +104,17 @@ def upgrade_warnings(upgrades: Sequence[UpgradeHere]) -> Iterator[str]:
 def upgrade_paragraph(upgrades: Sequence[UpgradeHere]) -> list[str]:
     """Return the lines of a commit's message: the upgrades, and the values to look at."""
     crossed = [f"Crosses {' '.join((f'{here.upgrade.title}.', *needs(here)))}" for here in upgrades if any(needs(here))]
-    found = sorted({one for here in upgrades for note in here.notes for one in note.findings})
+    found = sorted({one[:3] for here in upgrades for note in here.notes for one in note.findings})
     heading = ["Values to look at:"] if found else []
-    return [*crossed, *heading, *(f"- {line}" for line in _shown(found))]
+    return [*crossed, *heading, *(f"- {line}" for line in _shown([Value(*one) for one in found]))]
 
 
-def findings(note: Note, values: Iterable[Value]) -> Iterator[Finding]:
+def findings(note: Note, values: Iterable[Value]) -> Iterator[Value]:
     """Yield those of ``values`` that ``note`` concerns, each once."""
-    if note.watches:
-        for value in values:
-            fitting = next((watch for watch in note.watches if _fits(watch, value)), None)
-            if fitting is not None:
-                yield Finding(value.file, _line(value, fitting.holds), value.key)
+    for value in values if note.watches else ():
+        fitting = next((watch for watch in note.watches if _fits(watch, value)), None)
+        if fitting is not None:
+            yield value._replace(line=_line(value, fitting.holds))
 
 
 def values_below(document: Document, chart: str) -> Iterator[Value]:
@@ -131,7 +127,7 @@ def values_below(document: Document, chart: str) -> Iterator[Value]:
     while pending:
         keys, depth, line, node = pending.pop()
         if node and depth and len(keys) > depth:
-            yield Value(keys[depth:], _dotted(keys), document.where, line, node)
+            yield Value(document.where, line, _dotted(keys), keys[depth:], node)
         below = []
         for key, at, child in _children(node):
             is_chart = not depth and key == chart and isinstance(child, MappingNode)
@@ -160,14 +156,6 @@ def _children(node: Node | None) -> list[tuple[str, Node, Node]]:
     return []
 
 
-def _values(path: str, data: bytes, chart: str) -> Iterator[Value]:
-    try:
-        document = parse(data, path)
-    except Fault:  # a template, or a broken file: bump and build report those that they need
-        return
-    yield from values_below(document, chart)
-
-
 def _values_files(hub: Hub, chart: str) -> Iterator[tuple[str, bytes]]:
     own = (hub.values_file, *(place.file for place in hub.places))
     listed = hub.git.names("ls-files", "-z", "--", ":(glob)**/*.yaml", ":(glob)**/*.yml")
@@ -188,7 +176,7 @@ def _line(value: Value, holds: str) -> int:
     return value.line
 
 
-def _shown(found: Sequence[Finding]) -> Iterator[str]:
+def _shown(found: Sequence[Value]) -> Iterator[str]:
     yield from map(str, found[:MOST_SHOWN])
     if len(found) > MOST_SHOWN:
         yield f"and {len(found) - MOST_SHOWN} more"

@@ -14,7 +14,7 @@ from shlex import quote
 
 from ..core.faults import ProgramFailed, Refused, Unusable
 from .command import Command
-from .process import capture, require_installed, run_checked
+from .process import ask_all, capture, require_installed, run_checked
 
 _VARIABLE = "COSIGN_PASSWORD"
 # A key service and the public log are asked over the network.
@@ -78,14 +78,17 @@ def sign(command: Command) -> None:
     run_checked(command, hint=str(command), seconds=SECONDS)
 
 
-def verify_command(image: str, key: str, folder: Path, *, log: bool) -> Command:
-    """Return the command that verifies the signature of ``NAME@DIGEST``; with ``log`` also that the log has it."""
-    no_log = () if log else ("--insecure-ignore-tlog=true",)
-    return Command((PROGRAM, "verify", "--output=text", *no_log, "--key", key, image), folder)
+def signature_of(name: str, digests: Sequence[str], key: str, folder: Path, *, log: bool) -> Signature:
+    """Return the weakest signature that ``name`` has under ``digests``: those of an index and of what it holds.
+
+    With ``log`` the public log must have it too. It raises ProgramFailed where cosign cannot tell.
+    """
+    flags = ("--output=text", *(() if log else ("--insecure-ignore-tlog=true",)), "--key", key)
+    found = set(ask_all(_verify, [Command((PROGRAM, "verify", *flags, f"{name}@{one}"), folder) for one in digests]))
+    return next(one for one in (Signature.MISSING, Signature.OF_ANOTHER_KEY, Signature.VALID) if one in found)
 
 
-def verify(command: Command) -> Signature:
-    """Run what :func:`verify_command` returned; raise ProgramFailed where cosign cannot tell."""
+def _verify(command: Command) -> Signature:
     output = capture(command, seconds=SECONDS)
     try:
         return Signature(output.status)

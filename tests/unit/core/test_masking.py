@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from tasks.core.faults import LONGEST_PART, Refused
-from tasks.core.names import Reference
 from tasks.core.visible import keep_secret, mask
-from tasks.image.definition import BakeTarget, definition
+from tasks.image.definition import definition
 from tasks.repo.charts import read_chartpress
 from tasks.repo.dockerfile import hub_base
 from tasks.tools.command import Command
@@ -146,15 +145,8 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def spellings(secret: str) -> list[str]:
     """Return what a build shows where ``secret`` is a build argument and a label."""
-    made = BakeTarget(
-        "hub",
-        Reference("registry.example/hub", "1"),
-        "images/hub",
-        "images/hub/Dockerfile",
-        build_args={"API_TOKEN": secret, "OTHER": "shown"},
-        labels={"api-secret": secret},
-    )
-    bake = definition([made])
+    fields = {"args": {"API_TOKEN": secret, "OTHER": "shown"}, "labels": {"api-secret": secret}}
+    bake = definition({"hub": fields})
     command = Command(("docker", "build", "--build-arg", f"API_TOKEN={secret}", f"--label=api-secret={secret}"))
     shown = [bake, str(command), str(Command(("docker", "buildx", "bake"), stdin=bake)), shlex.join(("echo", bake))]
     return [

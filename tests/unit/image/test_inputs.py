@@ -8,7 +8,7 @@ import pytest
 
 from tasks.core.faults import Refused
 from tasks.core.settings import Settings
-from tasks.image.definition import from_folder, with_files_of
+from tasks.image.definition import from_folder
 from tasks.image.inputs import inputs_hash, write_files
 from tasks.image.tree import Tree
 from tasks.repo.hub import open_hub
@@ -135,27 +135,6 @@ def test_a_folder_that_docker_takes_for_an_address_is_refused(repository: Hub, c
 
 
 # -- files that are named in options
-
-
-@pytest.mark.parametrize(
-    ("field", "given", "meant"),
-    [
-        ("secret", "id=a,src=my/a", "id=a,src=/hub/my/a"),
-        ("secret", "id=a,source=/abs/a", "id=a,source=/abs/a"),
-        ("secret", "id=a", "id=a,src=/hub/a"),
-        ("secret", "id=TOKEN", "id=TOKEN"),
-        ("secret", "id=a,env=TOKEN", "id=a,env=TOKEN"),
-        ("secret", "type=env,id=a", "type=env,id=a"),
-        ("ssh", "default", "default"),
-        ("ssh", "default=keys/a,/abs/b", "default=/hub/keys/a,/abs/b"),
-        ("cache-from", "type=local,src=cache", "type=local,src=/hub/cache"),
-        ("cache-to", "type=local,dest=cache,mode=max", "type=local,dest=/hub/cache,mode=max"),
-        ("cache-from", "type=registry,ref=host/a:b", "type=registry,ref=host/a:b"),
-        ("attest", "type=sbom", "type=sbom"),
-    ],
-)
-def test_files_of_this_machine_are_found_from_wherever_the_builder_runs(field: str, given: str, meant: str) -> None:
-    assert with_files_of({field: [given], "target": "x"}, "/hub", {"TOKEN": "t"}) == {field: [meant], "target": "x"}
 
 
 @pytest.mark.parametrize(

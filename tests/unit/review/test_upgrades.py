@@ -9,7 +9,7 @@ from tasks.releases.notes import Note, Watch, known, upgrades_between
 from tasks.repo.hub import open_hub
 from tasks.review import upgrades as looked
 from tasks.review.upgrades import (
-    Finding,
+    Value,
     findings,
     upgrade_paragraph,
     upgrade_warnings,
@@ -274,7 +274,7 @@ def test_the_commits_message_names_the_values_to_look_at(hub: Hub, programs: Pat
 
 
 def test_a_message_names_ten_values_and_counts_the_rest() -> None:
-    note = looked.NoteHere("Any.", tuple(Finding("values.yaml", line, "key") for line in range(1, 15)))
+    note = looked.NoteHere("Any.", tuple(Value("values.yaml", line, "key") for line in range(1, 15)))
     here = looked.UpgradeHere(UPGRADE_TO_4, (note,))
     paragraph = upgrade_paragraph([here])
     assert paragraph[2:4] + paragraph[-2:] == [

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.cli import Result, run_task
 from tests.support.helm import HelmServer, chart_repository, served
-from tests.support.hubs import NO_REGISTRY, Hub, make_hub
+from tests.support.hubs import NO_REGISTRY, Hub, make_hub, make_repository
 from tests.support.steps import move
 
 from .places import PINS, REQUIREMENTS, base_name, computed_tag, everything, image_name, pin, pinned_tag
@@ -159,6 +159,16 @@ def test_a_registry_that_gives_no_answer_leaves_the_rest_to_be_seen(settled: Hub
     assert (result.code, result.out) == (4, "")
     assert len(result.err.splitlines()) == 2
     assert result.err.endswith("; or compare files and git alone: invoke check --offline\n")
+
+
+@pytest.mark.engine
+def test_of_an_image_that_no_values_name_only_its_registry_knows(tmp_path: Path, charts: HelmServer) -> None:
+    image = f"{{context: ., name: {NO_REGISTRY}/core/hub}}"
+    settings = f"hub: {{chart_repository: '{charts.url}', images: [{image}]}}\n"
+    hub = make_repository(tmp_path / "hub", {"Dockerfile": f"FROM {CHART_IMAGE}\n", "invoke.yaml": settings})
+    result = status(hub)
+    assert result.code == 0, result
+    assert result.out.splitlines()[0] == "Cannot tell whether invoke release would build hub."
 
 
 def test_a_helm_repository_that_gives_no_answer(tmp_path: Path) -> None:

@@ -90,17 +90,6 @@ def test_a_release_after_a_squash_goes_on_with_the_image_that_is_there(scene: Sc
     assert done.json["images"][0]["status"] == "retagged"
 
 
-def test_the_pull_request_of_another_tag_alone_says_that_it_is_the_same_image(scene: Scene) -> None:
-    released(scene)
-    old = build(scene)
-    squash_and_forget(scene)
-    scene.hub.git("push", "--quiet", "origin", "main")
-    done = run_task("release", "--yes", "--pr", "--json", cwd=scene.hub.path)
-    assert done.code == 0, done
-    told = f"| digest | `{old['digest']}`, the same image as `{old['repository']}:{old['tag']}`: only the tag is new |"
-    assert told in done.json["pull_request"]["body"]
-
-
 # -- what makes it another image, and a world that moves
 
 
