@@ -31,22 +31,36 @@ _NO_ANSWER = (
     *("error connecting", "dial tcp", "no such host", "connection refused", "connection reset", "timeout"),
     *("http 500", "http 502", "http 503", "http 504"),
 )
-GITHUB, GITLAB = "GitHub", "GitLab"
+GITHUB, GITLAB, BITBUCKET, GITEA, FORGEJO = "GitHub", "GitLab", "Bitbucket", "Gitea", "Forgejo"
+BITBUCKET_CLOUD = "bitbucket.org"
 _EVENT = "GITHUB_EVENT_PATH"
 # Variables with a base branch, and those with the path of its repository.
 _CI_PATHS = {
     "GITHUB_BASE_REF": "GITHUB_REPOSITORY",
     "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "CI_MERGE_REQUEST_PROJECT_PATH",
     "CI_DEFAULT_BRANCH": "CI_PROJECT_PATH",
+    "BITBUCKET_PR_DESTINATION_BRANCH": "BITBUCKET_REPO_FULL_NAME",
 }
 _WEB = ("http", "https")
 _SSH = ("ssh", "git+ssh")
 _SCHEMES = (*_WEB, *_SSH, "git")
 # The hosts that answer ssh on port 443, where only that port is open.
-_SSH_HOSTS = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}
-_PUBLIC = ("github.com", "gitlab.com")
-# A host of one's own is known by a part of its name: gitlab.example.org.
-_NAMES = {"github": GITHUB, ".ghe.com": GITHUB, "gitlab": GITLAB}
+_SSH_HOSTS = {
+    "ssh.github.com": "github.com",
+    "altssh.gitlab.com": "gitlab.com",
+    "altssh.bitbucket.org": BITBUCKET_CLOUD,
+}
+_PUBLIC = ("github.com", "gitlab.com", BITBUCKET_CLOUD)
+# A host of one's own is known by a part of its name: gitlab.example.org, git.forgejo.example.
+_NAMES = {
+    "github": GITHUB,
+    ".ghe.com": GITHUB,
+    "gitlab": GITLAB,
+    "bitbucket": BITBUCKET,
+    "forgejo": FORGEJO,
+    "codeberg": FORGEJO,
+    "gitea": GITEA,
+}
 
 
 class CI(NamedTuple):
@@ -293,7 +307,7 @@ def reached(remote_url: str) -> Repository | None:
 def opening_address(repository: Repository, fork: Repository, branch: str, base: str, title: str) -> str | None:
     """Return the page for opening a pull request from the branch of ``fork`` into ``base`` of ``repository``.
 
-    The two may be the same repository. The title is given, since the forge's own would be the branch's name.
+    The two may be the same repository. GitHub and GitLab take the title along; their own would be the branch's name.
     None on an unknown forge, and where the two are not on the same host.
     """
     forge = repository.forge
@@ -302,16 +316,14 @@ def opening_address(repository: Repository, fork: Repository, branch: str, base:
     if forge == GITLAB:
         # A fork's page goes to the project that it was forked from
         # (https://docs.gitlab.com/user/project/merge_requests/creating_merge_requests/#when-you-work-in-a-fork).
-        fields = {"source_branch": branch, "target_branch": base, "title": title}
-        asked = urlencode({f"merge_request[{name}]": value for name, value in fields.items()})
+        ends = {"source_branch": branch, "target_branch": base, "title": title}
+        asked = urlencode({f"merge_request[{name}]": value for name, value in ends.items()})
         return f"{fork.address}/-/merge_requests/new?{asked}"
-    head = branch
-    if not fork.is_same(repository):
-        # A fork may have a name of its own.
-        owner, _, name = fork.path.rpartition("/")
-        head = f"{owner}:{branch}" if name == repository.path.rpartition("/")[2] else f"{owner}:{name}:{branch}"
-    ends = "...".join(quote(name, safe="/:") for name in (base, head))
-    return f"{repository.address}/compare/{ends}?{urlencode({'expand': '1', 'title': title})}"
+    if forge == BITBUCKET:
+        return _on_bitbucket(repository, fork, branch, base)
+    ends_of_it = (quote(name, safe="/:") for name in (base, _head(repository, fork, branch)))
+    page = f"{repository.address}/compare/{'...'.join(ends_of_it)}"
+    return f"{page}?{urlencode({'expand': '1', 'title': title})}" if forge == GITHUB else page
 
 
 def _request(entry: Mapping[str, Any], branch: str) -> ForgeRequest:
@@ -351,6 +363,27 @@ def _words(output: Output) -> str:
     """Return gh's first line of complaint; what follows it is advice."""
     lines = [line.strip() for line in output.stderr.splitlines() if line.strip()]
     return lines[0].removeprefix(f"{PROGRAM}: ") if lines else output.last_words
+
+
+def _head(repository: Repository, fork: Repository, branch: str) -> str:
+    """Return how GitHub, Gitea and Forgejo name a branch in a comparison; forks may have names of their own there."""
+    if fork.is_same(repository):
+        return branch
+    owner, _, name = fork.path.rpartition("/")
+    if name == repository.path.rpartition("/")[2]:
+        return f"{owner}:{branch}"
+    return f"{owner}:{name}:{branch}" if repository.forge == GITHUB else f"{owner}/{name}:{branch}"
+
+
+def _on_bitbucket(repository: Repository, fork: Repository, branch: str, base: str) -> str:
+    """Return the page on Bitbucket Cloud, or on a server, whose page of a fork goes to the fork's origin."""
+    if repository.host == BITBUCKET_CLOUD:
+        dest = base if fork.is_same(repository) else f"{repository.path}::{base}"
+        return f"{fork.address}/pull-requests/new?{urlencode({'source': branch, 'dest': dest})}"
+    project, _, name = fork.path.removeprefix("scm/").rpartition("/")
+    owner = f"users/{project[1:]}" if project.startswith("~") else f"projects/{project}"
+    ends = urlencode({"sourceBranch": f"refs/heads/{branch}", "targetBranch": f"refs/heads/{base}"})
+    return f"{fork.site}/{owner}/repos/{name}/pull-requests?create&{ends}"
 
 
 def _short_form(remote_url: str) -> Repository | None:

@@ -62,7 +62,27 @@ PAGES = [
             f"&merge_request%5Btitle%5D={IN_ADDRESS}"
         ),
     ),
-    ("https://codeberg.org/org/hubs.git", None),
+    (
+        "https://robin@bitbucket.org/org/hubs.git",
+        f"https://bitbucket.org/org/hubs/pull-requests/new?source={BRANCH}&dest=main",
+    ),
+    (
+        "https://bitbucket.example.com/scm/HUB/hubs.git",
+        (
+            "https://bitbucket.example.com/projects/HUB/repos/hubs/pull-requests"
+            f"?create&sourceBranch=refs%2Fheads%2F{BRANCH}&targetBranch=refs%2Fheads%2Fmain"
+        ),
+    ),
+    (
+        "ssh://git@bitbucket.example.com:7999/~robin/hubs.git",
+        (
+            "https://bitbucket.example.com/users/robin/repos/hubs/pull-requests"
+            f"?create&sourceBranch=refs%2Fheads%2F{BRANCH}&targetBranch=refs%2Fheads%2Fmain"
+        ),
+    ),
+    ("https://codeberg.org/org/hubs.git", f"https://codeberg.org/org/hubs/compare/main...{BRANCH}"),
+    ("git@git.forgejo.example:org/hubs.git", f"https://git.forgejo.example/org/hubs/compare/main...{BRANCH}"),
+    ("http://gitea.example:3000/org/hubs.git", f"http://gitea.example:3000/org/hubs/compare/main...{BRANCH}"),
     ("git@git.example.org:org/hubs.git", None),
     ("https://dev.azure.com/org/project/_git/hubs", None),
 ]
@@ -127,6 +147,21 @@ def test_ssh_may_know_a_host_by_another_name(monkeypatch: pytest.MonkeyPatch, re
                 f"?merge_request%5Bsource_branch%5D={BRANCH}&merge_request%5Btarget_branch%5D=staging"
                 f"&merge_request%5Btitle%5D={IN_ADDRESS}"
             ),
+        ),
+        (
+            "https://codeberg.org/team/hubs.git",
+            "https://codeberg.org/robin/hubs.git",
+            f"https://codeberg.org/team/hubs/compare/staging...robin:{BRANCH}",
+        ),
+        (
+            "http://gitea.example:3000/team/hubs.git",
+            "http://gitea.example:3000/robin/ours.git",
+            f"http://gitea.example:3000/team/hubs/compare/staging...robin/ours:{BRANCH}",
+        ),
+        (
+            "git@bitbucket.org:team/hubs.git",
+            "git@bitbucket.org:robin/hubs.git",
+            f"https://bitbucket.org/robin/hubs/pull-requests/new?source={BRANCH}&dest=team%2Fhubs%3A%3Astaging",
         ),
         ("git@github.com:team/hubs.git", "git@gitlab.com:robin/hubs.git", None),
     ],
