@@ -30,7 +30,7 @@ from ..core.names import DOCKER_HUB, Reference, short_platform
 from ..core.safe_files import read_file
 from .command import MALFORMED, Command, require_registry
 from .process import ask_all, capture, find
-from .refusals import denied
+from .refusals import asked_too_often, denied
 
 # https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -219,8 +219,7 @@ class Conversation:
         if answer.status in _DENIALS:
             raise self._helper_fault or denied(_words(answer), host)
         if answer.status == _TOO_OFTEN:
-            hint = f"wait, and run it again; signed-in users get a higher limit: docker login {host}"
-            raise Unreachable(f"the registry's rate limit is reached: {_words(answer)}", where=host, hint=hint)
+            raise asked_too_often(_words(answer), host)
         return answer
 
     def _sign_in(self, challenges: Sequence[str]) -> str:
