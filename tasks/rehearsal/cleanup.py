@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.faults import Fault, ProgramFailed, Unusable, held_back
+from ..core import output
+from ..core.faults import Fault, Unusable, held_back
 from ..core.names import Reference
 from ..core.safe_files import MARK, MarkedFolder, read_file
 from ..tools.process import find
@@ -40,20 +41,13 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
     try:
         with _temporary_files_in(place.path):
             yield place.path
-    except BaseException:
-        with held_back(), contextlib.suppress(Fault, OSError):
-            _clear_up(place)
-        raise
-    else:
+    finally:
         try:
             with held_back():
                 _clear_up(place)
         except (Fault, OSError) as err:
-            why = err.what if isinstance(err, Fault) else str(err)
-            hint = f"see what is left: ls {place.path}; docker image ls; the next rehearsal tries to remove it again"
-            what = f"cannot remove all of the rehearsal: {why}"
-            raise ProgramFailed(what, where=place.path, hint=hint) from err
-    finally:
+            why = err.told if isinstance(err, Fault) else err
+            output.say(f"warning: cannot remove all of the rehearsal: {why}; the next one tries again: {place.path}")
         os.close(place.lock)
 
 

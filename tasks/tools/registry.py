@@ -90,18 +90,19 @@ class DockerLogins:
         """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none."""
         file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
         try:
-            content = _object(json.loads(read_file(file)))
+            content = json.loads(read_file(file))
+            helpers, auths = _mapping(content, "credHelpers"), _mapping(content, "auths")
         except (FileNotFoundError, NotADirectoryError):
-            content = {}
+            content = helpers = auths = {}
         except OSError as err:
             hint = f"ls -l {file}"
             raise Unusable(f"Docker's configuration cannot be read: {err.strerror}", where=file, hint=hint) from err
-        except (ValueError, TypeError, RecursionError) as err:
+        except MALFORMED as err:
             hint = f"fix or remove it: {file}"
             raise Unusable("Docker's configuration is not a JSON object", where=file, hint=hint) from err
-        helpers = {str(host): name for host, name in _mapping(content, "credHelpers").items() if isinstance(name, str)}
+        helpers = {str(host): name for host, name in helpers.items() if isinstance(name, str)}
         store = content.get("credsStore")
-        return cls(file, helpers, store if isinstance(store, str) and store else None, _mapping(content, "auths"))
+        return cls(file, helpers, store if isinstance(store, str) and store else None, auths)
 
     def helper_for(self, host: str) -> str | None:
         """Return the name of the helper that Docker asks for ``host``, or None."""
@@ -313,12 +314,6 @@ def _credentials_of(helper: str, host: str) -> Credentials | None:
 
 def _key(host: str) -> str:
     return _HUB_KEY if host == DOCKER_HUB else host
-
-
-def _object(content: object) -> dict[str, Any]:
-    if not isinstance(content, dict):
-        raise TypeError
-    return content
 
 
 def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:
