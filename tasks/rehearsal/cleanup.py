@@ -84,12 +84,9 @@ class Record(NamedTuple):
         return cls(port, stand_ins) if type(port) is int and 0 < port <= _LAST_PORT else None
 
     def write(self, folder: Path) -> None:
-        """Put the record into the folder: a power cut leaves the old one or the new one."""
+        """Put the record into the folder: whoever is killed leaves the old one or the new one."""
         new = folder / f"{_FILE}.new"
-        with new.open("w", encoding="utf-8") as file:
-            json.dump(self._asdict(), file)
-            file.flush()
-            os.fsync(file.fileno())
+        new.write_text(json.dumps(self._asdict()), encoding="utf-8")
         new.replace(folder / _FILE)
 
 
