@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ..core import output
 from ..core.faults import Fault, Unusable, held_back
 from ..core.names import Reference
-from ..core.safe_files import MARK, MarkedFolder, read_file
+from ..core.safe_files import MARK, MarkedFolder, read_file, unwritable
 from ..tools.process import find
 from .registry import LOOPBACK, engine_answers, forget_images, remove_container
 from .stand_in import remove_unused
@@ -34,10 +34,7 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
     try:
         place = MarkedFolder.make(KEPT if keep else TEMPORARY)
     except OSError as err:
-        where = tempfile.gettempdir()
-        what = f"cannot make a temporary folder: {err.strerror}"
-        hint = f"df -h {where}; ls -ld {where}; or use another one: set TMPDIR"
-        raise Unusable(what, where=where, hint=hint) from err
+        raise unwritable(Path(tempfile.gettempdir()), err) from err
     try:
         with _temporary_files_in(place.path):
             yield place.path
