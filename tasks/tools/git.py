@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -79,9 +78,8 @@ _NEUTRAL = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", set
 _NO_BARE = ("-c", "safe.bareRepository=explicit")
 # What stands for the index where a revision is asked for.
 INDEX = ""
-_TOP = ("rev-parse", "--show-toplevel")
 # The path stands last: it may hold line breaks.
-_STATE = ("rev-parse", "--is-shallow-repository", "--absolute-git-dir")
+_STATE = ("rev-parse", "--is-inside-work-tree", "--is-shallow-repository", "--absolute-git-dir")
 _BRANCH = ("symbolic-ref", "--quiet", "HEAD")
 _HEAD = ("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
 _HEADS = "refs/heads/"
@@ -144,12 +142,12 @@ class Git:
         start = next(above, None)
         if start is None:
             raise no_clone(folder)
-        asked = cls(start)
-        top, state = ask_all(capture, [asked.command(*_NO_BARE, *arguments) for arguments in (_TOP, _STATE)])
-        clone = _clone_in(top, state, start)
-        if clone is None:
+        state = cls(start).ask(*_NO_BARE, *_STATE)
+        inside, _, rest = state.stdout.removesuffix(b"\n").partition(b"\n")
+        shallow, _, git_dir = rest.partition(b"\n")
+        if not state.ok or inside != b"true":
             raise not_opened(state, folder)
-        return cls(clone.top, clone)
+        return cls(start, Clone(start, Path(os.fsdecode(git_dir)), shallow == b"true", is_found=True))
 
     def at(self, subfolder: str) -> Git:
         """Return the same clone with its commands run in ``subfolder`` (relative to this one's)."""
@@ -405,16 +403,6 @@ class Git:
         pairs = ((f"branch.{branch}.merge", f"{_HEADS}{branch}"), (f"branch.{branch}.remote", remote))
         merge, name = (self.command("config", "--replace-all", *pair) for pair in pairs)
         return merge, name
-
-
-def _clone_in(top: Output, state: Output, start: Path) -> Clone | None:
-    shallow, _, git_dir = state.stdout.partition(b"\n")
-    if not (top.ok and state.ok and top.stdout and git_dir):
-        return None
-    folder, own = (Path(os.fsdecode(path.removesuffix(b"\n"))) for path in (top.stdout, git_dir))
-    with suppress(OSError, ValueError):
-        return Clone(folder, own, shallow == b"true", folder.samefile(start))
-    return None
 
 
 def in_list(folder: Path) -> str:
