@@ -80,8 +80,6 @@ _NO_BARE = ("-c", "safe.bareRepository=explicit")
 INDEX = ""
 # The path stands last: it may hold line breaks.
 _STATE = ("rev-parse", "--is-inside-work-tree", "--is-shallow-repository", "--absolute-git-dir")
-_BRANCH = ("symbolic-ref", "--quiet", "HEAD")
-_HEAD = ("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
 _HEADS = "refs/heads/"
 _UNDER_WAY = {
     "MERGE_HEAD": "merge",
@@ -138,8 +136,7 @@ class Git:
             raise Unusable("no such folder", where=folder, hint="name the hub repository: --repo PATH")
         # Git would also take the folder, or one in between, for a bare repository, and do what its files say.
         physical = Path(os.path.realpath(folder))
-        above = (at for at in (physical, *physical.parents) if os.path.exists(at / ".git"))  # noqa: PTH110
-        start = next(above, None)
+        start = next((at for at in (physical, *physical.parents) if os.path.exists(at / ".git")), None)  # noqa: PTH110
         if start is None:
             raise no_clone(folder)
         state = cls(start).ask(*_NO_BARE, *_STATE)
@@ -209,13 +206,12 @@ class Git:
 
     def branch(self) -> str | None:
         """Return the current branch's name; None on a detached HEAD."""
-        output = self.ask(*_BRANCH)
+        output = self.ask("symbolic-ref", "--quiet", "HEAD")
         return output.text.removeprefix(_HEADS) if output.ok else None
 
     def under_way(self) -> str | None:
         """Return what is under way (``merge``, ``rebase``, ...), or None."""
-        found = (name for marker, name in _UNDER_WAY.items() if (self.git_dir / marker).exists())
-        return next(found, None)
+        return next((name for marker, name in _UNDER_WAY.items() if (self.git_dir / marker).exists()), None)
 
     def require_unlocked(self) -> None:
         """Check that no other git changes the index or HEAD; one that is done in a moment is waited for."""
@@ -234,11 +230,10 @@ class Git:
             raise Refused(
                 f"a {step} is under way", where=self.folder, hint=f"git {step} --continue, or git {step} --abort"
             )
-        current, head = ask_all(capture, [self.command(*_BRANCH), self.command(*_HEAD)])
-        if not current.ok:
+        branch = self.branch()
+        if branch is None:
             raise Refused("HEAD is detached", where=self.folder, hint="git switch BRANCH")
-        branch = current.text.removeprefix(_HEADS)
-        if not head.ok:
+        if self.head() is None:
             hint = "git commit the repository first"
             raise Refused(f"the branch {branch} has no commit yet", where=self.folder, hint=hint)
         return branch
@@ -309,7 +304,7 @@ class Git:
 
     def push_address(self, remote: str) -> str:
         """Return what to ask for the branches that a push to ``remote`` meets: its name, or its own push address."""
-        fetch, push = ask_all(capture, [self.command("remote", "get-url", *flag, remote) for flag in ((), ("--push",))])
+        fetch, push = (self.ask("remote", "get-url", *flag, remote) for flag in ((), ("--push",)))
         return push.text if push.ok and push.text != fetch.text else remote
 
     def configuration(self, pattern: str) -> dict[str, str]:
@@ -351,8 +346,7 @@ class Git:
         heads = {name.removeprefix(_HEADS): commit for commit, _, name in lines if name.startswith(_HEADS)}
         link = f"ref: {_HEADS}"
         links = (told.removeprefix(link) for told, _, name in lines if name == "HEAD" and told.startswith(link))
-        default = next(links, None)
-        return RemoteBranches(heads, default if default in heads else None)
+        return RemoteBranches(heads, next((name for name in links if name in heads), None))
 
     def fetch_command(self, remote: str, branch: str) -> Command:
         """Return the command that fetches ``branch`` of ``remote``."""
