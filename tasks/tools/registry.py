@@ -192,9 +192,8 @@ class Conversation:
 
     def fault(self, what: str) -> Unreachable:
         """Return the fault of a registry that gives no answer that can be used."""
-        host = self.repository.host
-        look = f"curl -I {self.root.scheme}://{host}/v2/"
-        return Unreachable(f"cannot reach the registry: {what}", where=host, hint=look)
+        look = f"curl -I {self.root.scheme}://{self.root.host}/v2/"
+        return Unreachable(f"cannot reach the registry: {what}", where=self.repository.host, hint=look)
 
     def send(
         self, method: str, path: str, accept: str = "*/*", *, body: bytes | None = None, content_type: str = ""
