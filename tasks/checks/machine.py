@@ -19,7 +19,7 @@ from ..tools.docker import (
     INSTALL_BUILDX,
     REMOTE_DRIVER,
     Builder,
-    engine_fault,
+    machine_fault,
     registry_fault,
     start_engine,
 )
@@ -155,7 +155,7 @@ def _cosign(name: str, output: Output) -> MachineFinding:
 def _engine(name: str, output: Output) -> MachineFinding:
     if output.ok and output.text.strip():
         return MachineFinding(name, output.text.strip(), ok=True)
-    fault = engine_fault(output.stderr)
+    fault = machine_fault(output.stderr)
     return MachineFinding(name, fault.what if fault else None, ok=False, hint=fault.hint if fault else start_engine())
 
 
@@ -163,7 +163,7 @@ def _builder(name: str, output: Output) -> MachineFinding:
     fields = _fields(output)
     said = fields.get("Error")
     if not output.ok or said:
-        no_engine = engine_fault(f"{said}\n{output.stderr}")
+        no_engine = machine_fault(f"{said}\n{output.stderr}")
         hint = no_engine.hint if no_engine else "docker buildx ls; docker buildx use NAME"
         return MachineFinding(name, said or output.last_words, ok=False, hint=hint)
     builder = Builder.read(fields.get("Name"), output.text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import logging
 import re
-import time
 import zlib
 from base64 import b64encode
 from collections.abc import Mapping
@@ -14,7 +13,6 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from http.client import HTTPException, IncompleteRead
 from io import BytesIO
-from itertools import count
 from pathlib import Path
 from shlex import quote
 from ssl import SSLCertVerificationError
@@ -23,7 +21,7 @@ from typing import NamedTuple, TypeAlias
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from urllib3 import HTTPHeaderDict, PoolManager, ProxyManager, Retry, Timeout, exceptions
+from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, ProxyManager, Retry, Timeout, exceptions
 from urllib3.util import parse_url
 
 from . import __version__
@@ -59,28 +57,33 @@ class NotGzip(Exception):  # noqa: N818
     """The data is not gzip, or is cut off."""
 
 
-class _Empty(Exception):  # noqa: N818
-    """The answer to a GET has no body."""
-
-
-_FAILURES = (exceptions.HTTPError, UnicodeError, TooLarge, NotGzip, _Empty)
-# The first row whose type is that of the failure or its cause: whether another attempt may succeed, and why it failed.
-_REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], bool, str], ...] = (
-    (SSLCertVerificationError, False, "its TLS certificate is not trusted"),
-    (exceptions.SSLError, True, "the TLS handshake failed"),
-    (exceptions.ProxyError, True, "cannot connect through the proxy of the environment"),
-    ((exceptions.LocationValueError, UnicodeError), False, "not a valid URL"),
-    (exceptions.NameResolutionError, True, "cannot resolve the host name"),
-    (exceptions.NewConnectionError, True, "connection refused"),
-    (exceptions.ConnectTimeoutError, True, "connection timed out after {limits.connect:g} s"),
-    (exceptions.ReadTimeoutError, True, "no response for {limits.read:g} s"),
-    (TooLarge, False, "the response is larger than {size:g} MiB"),
-    (NotGzip, True, "the compressed response is damaged"),
-    (_Empty, True, "the response is empty"),
-    ((ConnectionError, IncompleteRead), True, "the connection was closed early"),
-    ((HTTPException, exceptions.InvalidHeader), True, "the response is not HTTP"),
-    (Exception, True, "the connection was closed early"),
+_FAILURES = (exceptions.HTTPError, UnicodeError, TooLarge, NotGzip)
+# The first row whose type is that of the failure or its cause says why it failed.
+_REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+    (SSLCertVerificationError, "its TLS certificate is not trusted"),
+    (exceptions.SSLError, "the TLS handshake failed"),
+    (exceptions.ProxyError, "cannot connect through the proxy of the environment"),
+    ((exceptions.LocationValueError, UnicodeError), "not a valid URL"),
+    (exceptions.NameResolutionError, "cannot resolve the host name"),
+    (exceptions.NewConnectionError, "connection refused"),
+    (exceptions.ConnectTimeoutError, "connection timed out after {limits.connect:g} s"),
+    (exceptions.ReadTimeoutError, "no response for {limits.read:g} s"),
+    (TooLarge, "the response is larger than {size:g} MiB"),
+    (NotGzip, "the compressed response is damaged"),
+    ((ConnectionError, IncompleteRead), "the connection was closed early"),
+    ((HTTPException, exceptions.InvalidHeader), "the response is not HTTP"),
+    (Exception, "the connection was closed early"),
 )
+
+
+class _Retry(Retry):
+    """When urllib3 tries again: a server may ask to wait (RFC 9110, section 10.2.3), but not for long."""
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        """Return for how many seconds the server asks to wait; None where it does not say."""
+        with suppress(exceptions.InvalidHeader, ValueError, OverflowError):
+            return min(super().get_retry_after(response) or 0, _LONGEST_WAIT)
+        return None
 
 
 class Limits(NamedTuple):
@@ -297,9 +300,15 @@ def unpacked(data: bytes, limit: int) -> bytes:
 
 def _follow(request: HttpRequest) -> Answer:
     """Follow redirects; credentials stay with the server that they are for."""
-    deadline = time.monotonic() + request.limits.total
     for _ in range(_MOST_REDIRECTS + 1):
-        answer = _persist(request, deadline)
+        try:
+            answer = _exchange(request)
+        except _FAILURES as error:
+            failure = error.reason if isinstance(error, exceptions.MaxRetryError) else error
+            causes = (failure, *(failure.args[-1:] if failure else ()))
+            why = next(why for kind, why in _REASONS if any(isinstance(one, kind) for one in causes))
+            limits = request.limits
+            raise request.address.fault(why.format(limits=limits, size=limits.size / 2**20)) from error
         location = answer.headers.get("Location")
         if request.method != "GET" or answer.status not in _REDIRECTS or location is None:
             return answer
@@ -309,30 +318,6 @@ def _follow(request: HttpRequest) -> Answer:
             request = request._replace(headers=kept)
         request = request._replace(address=onward)
     raise request.address.fault(f"it redirects more than {_MOST_REDIRECTS} times")
-
-
-def _persist(request: HttpRequest, deadline: float) -> Answer:
-    """Try again what may pass, each time after a longer wait, as far as the time goes."""
-    limits = request.limits
-    for attempt in count(1):
-        wait = limits.backoff * 2 ** (attempt - 1) if attempt > 1 else 0
-        got: Answer | Unreachable
-        try:
-            got = _exchange(request)
-            passing = got.status in _PASSING
-            with suppress(exceptions.InvalidHeader, ValueError, OverflowError):  # RFC 9110, section 10.2.3
-                wait = max(wait, min(Retry().parse_retry_after(got.headers.get("Retry-After", "")), _LONGEST_WAIT))
-        except _FAILURES as error:
-            cause = error.args[-1] if error.args else None
-            passing, why = next(row[1:] for row in _REASONS if isinstance(error, row[0]) or isinstance(cause, row[0]))
-            got = request.address.fault(why.format(limits=limits, size=limits.size / 2**20))
-            got.__cause__ = error
-        if not passing or attempt >= limits.attempts or time.monotonic() + wait > deadline:
-            break
-        time.sleep(wait)
-    if isinstance(got, Unreachable):
-        raise got
-    return got
 
 
 def _exchange(request: HttpRequest) -> Answer:
@@ -346,7 +331,13 @@ def _exchange(request: HttpRequest) -> Answer:
         body=body,
         headers={"User-Agent": f"hubpress/{__version__}", **headers},
         timeout=Timeout(connect=limits.connect, read=limits.read),
-        retries=False,
+        retries=_Retry(
+            limits.attempts - 1,
+            allowed_methods=None,
+            status_forcelist=_PASSING,
+            raise_on_status=False,
+            backoff_factor=limits.backoff,
+        ),
         redirect=False,
         preload_content=False,
     ) as response:
@@ -356,8 +347,6 @@ def _exchange(request: HttpRequest) -> Answer:
             content += piece
             if len(content) > limits.size:
                 raise TooLarge
-    if method == "GET" and response.status == _OK and not content:
-        raise _Empty
     plain, coding = bytes(content), response.headers.get("Content-Encoding", "identity").strip().lower()
     if plain and coding != "identity" and headers.get("Accept-Encoding") == "gzip":
         # urllib3's own decoder takes half a gzip file for a whole one.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
-import json
 import logging
 import os
 import shutil
@@ -99,13 +98,8 @@ def data(text: str) -> None:
 
 
 def report(content: Mapping[str, Any]) -> None:
-    """Print ``content`` on standard output as a JSON object on one line, in ASCII where its encoding lacks a letter."""
-    text = json.dumps(content, ensure_ascii=False)
-    try:
-        text.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:
-        text = json.dumps(content)
-    print(visible_json(text), file=sys.stdout, flush=True)  # noqa: T201 - the same
+    """Print ``content`` on standard output as a JSON object on one line."""
+    print(visible_json(content), file=sys.stdout, flush=True)  # noqa: T201 - the same
 
 
 def show(lines: Iterable[Line], *, is_data: bool) -> None:

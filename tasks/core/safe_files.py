@@ -183,10 +183,14 @@ def temporary_folder(prefix: str, place: Path | None = None) -> Iterator[Path]:
                 made.remove()
             os.close(made.lock)
     except OSError as err:
-        where = shlex.quote(str(place))
-        raise Unusable(
-            f"temporary files cannot be written: {err.strerror}", where=place, hint=f"df -h {where}; ls -ld {where}"
-        ) from err
+        raise unwritable(place, err) from err
+
+
+def unwritable(place: Path, err: OSError) -> Unusable:
+    """Return the fault for a place that takes no temporary files."""
+    where = shlex.quote(str(place))
+    hint = f"df -h {where}; ls -ld {where}"
+    return Unusable(f"temporary files cannot be written: {err.strerror}", where=place, hint=hint)
 
 
 def clear_away(prefix: str, place: Path) -> None:

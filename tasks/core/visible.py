@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TypeAlias
 from urllib.parse import quote, quote_plus
@@ -98,9 +98,9 @@ def one_line(text: str) -> str:
     return _harmless(" ".join(mask(text).split()))
 
 
-def visible_json(text: str) -> str:
-    """Return JSON ``text`` as :func:`visible` does; the escapes are JSON's own, so that it means the same."""
-    return _without_commands(_escaped(mask(text), _json_escape), "\\u00")
+def visible_json(content: object) -> str:
+    """Return ``content`` as JSON on one line, in ASCII, with secrets masked and no command to GitHub's runner in it."""
+    return mask(json.dumps(content)).replace("\x7f", "\\u007f").replace("##[", "##\\u005b")
 
 
 @lru_cache(maxsize=64)
@@ -153,27 +153,14 @@ def _environments_own() -> Iterator[tuple[str, str]]:
 
 
 def _harmless(text: str) -> str:
-    return _without_commands(_escaped(text, _escape), "\\x")
-
-
-def _escaped(text: str, escape: Callable[[str], str]) -> str:
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() or char in _KEPT else escape(char) for char in text)
-
-
-def _without_commands(text: str, escape: str) -> str:
-    """Return ``text`` so that GitHub's runner finds no command in it, where one reads it."""
-    if not os.environ.get(ACTIONS):
-        return text
-    return re.sub(_COMMAND, lambda found: f"{found[0][:-1]}{escape}{ord(found[0][-1]):02x}", text)
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() or char in _KEPT else _escape(char) for char in text)
+    if os.environ.get(ACTIONS):
+        text = re.sub(_COMMAND, lambda found: f"{found[0][:-1]}\\x{ord(found[0][-1]):02x}", text)
+    return text
 
 
 def _escape(char: str) -> str:
     code = ord(char)
     shown = chr(code - _BYTES.start + _FIRST_BYTE) if code in _BYTES else char
     return shown.encode("unicode_escape").decode()
-
-
-def _json_escape(char: str) -> str:
-    return f"\\u{ord(char):04x}" if char.isascii() else json.dumps(char)[1:-1]

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.faults import Fault, ProgramFailed, Unusable, held_back
+from ..core import output
+from ..core.faults import Fault, Unusable, held_back
 from ..core.names import Reference
-from ..core.safe_files import MARK, MarkedFolder, read_file
+from ..core.safe_files import MARK, MarkedFolder, read_file, unwritable
 from ..tools.process import find
 from .registry import LOOPBACK, engine_answers, forget_images, remove_container
 from .stand_in import remove_unused
@@ -33,27 +34,17 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
     try:
         place = MarkedFolder.make(KEPT if keep else TEMPORARY)
     except OSError as err:
-        where = tempfile.gettempdir()
-        what = f"cannot make a temporary folder: {err.strerror}"
-        hint = f"df -h {where}; ls -ld {where}; or use another one: set TMPDIR"
-        raise Unusable(what, where=where, hint=hint) from err
+        raise unwritable(Path(tempfile.gettempdir()), err) from err
     try:
         with _temporary_files_in(place.path):
             yield place.path
-    except BaseException:
-        with held_back(), contextlib.suppress(Fault, OSError):
-            _clear_up(place)
-        raise
-    else:
+    finally:
         try:
             with held_back():
                 _clear_up(place)
         except (Fault, OSError) as err:
-            why = err.what if isinstance(err, Fault) else str(err)
-            hint = f"see what is left: ls {place.path}; docker image ls; the next rehearsal tries to remove it again"
-            what = f"cannot remove all of the rehearsal: {why}"
-            raise ProgramFailed(what, where=place.path, hint=hint) from err
-    finally:
+            why = err.told if isinstance(err, Fault) else err
+            output.say(f"warning: cannot remove all of the rehearsal: {why}; the next one tries again: {place.path}")
         os.close(place.lock)
 
 
@@ -90,12 +81,9 @@ class Record(NamedTuple):
         return cls(port, stand_ins) if type(port) is int and 0 < port <= _LAST_PORT else None
 
     def write(self, folder: Path) -> None:
-        """Put the record into the folder: a power cut leaves the old one or the new one."""
+        """Put the record into the folder: whoever is killed leaves the old one or the new one."""
         new = folder / f"{_FILE}.new"
-        with new.open("w", encoding="utf-8") as file:
-            json.dump(self._asdict(), file)
-            file.flush()
-            os.fsync(file.fileno())
+        new.write_text(json.dumps(self._asdict()), encoding="utf-8")
         new.replace(folder / _FILE)
 
 

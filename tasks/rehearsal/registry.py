@@ -17,7 +17,7 @@ import secrets
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +33,7 @@ REGISTRY_IMAGE = "registry:2"
 START_SECONDS = 180.0
 STOP_SECONDS = 5.0
 _BIRTHMARK = "Hubpress-Registry"
-_CONTAINER = "hubpress-registry-{}"
+_CONTAINER, _INNER_PORT = "hubpress-registry-{}", 5000
 _CONFIG, _LOG = "registry.json", "registry.log"
 _LIST = Command(("docker", "image", "ls", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}"))
 _NONE = "<none>"
@@ -52,14 +52,6 @@ class Registry(NamedTuple):
         return f"{LOOPBACK}:{self.port}"
 
 
-class _Way(NamedTuple):
-    """How the registry runs here: the program in the foreground, and the address that it listens on."""
-
-    argv: tuple[str, ...]
-    listen: str
-    container: str | None = None
-
-
 @contextmanager
 def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = None) -> Iterator[Registry]:
     """Serve a registry from ``folder`` for as long as the block runs, to those who sign in where ``htpasswd`` is given.
@@ -70,22 +62,23 @@ def registry(folder: Path, *, htpasswd: str | None = None, port: int | None = No
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port() if port is None else port
-    way = _way(folder, port)
+    argv = _server_argv(folder, port)
+    in_container = argv[0] == "docker"
     birthmark = secrets.token_hex(16)
-    _configure(folder, way, birthmark, htpasswd)
-    server = _start(way, folder)
+    _configure(folder, f":{_INNER_PORT}" if in_container else f"{LOOPBACK}:{port}", birthmark, htpasswd)
+    server = _start(argv, folder)
     try:
         _wait(server, Registry(port, server.pid, folder), birthmark)
         yield Registry(port, server.pid, folder)
     finally:
         _stop(server)
-        if way.container:
+        if in_container:
             remove_container(port)
 
 
 def serving_again(folder: Path, port: int) -> Command:
     """Return the command with which people serve what a registry has left in ``folder``."""
-    return Command(_way(folder, port).argv)
+    return Command(_server_argv(folder, port))
 
 
 def remove_container(port: int) -> None:
@@ -114,38 +107,36 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _way(folder: Path, port: int) -> _Way:
-    """Choose between the installed registry and its image.
+def _server_argv(folder: Path, port: int) -> tuple[str, ...]:
+    """Return the command that serves a registry in the foreground: the installed program, or its image.
 
     Off Linux the engine lives in a virtual machine, whose loopback is not the host's: there a registry in
     a container is the only one that both can reach.
     """
     config = str(folder / _CONFIG)
     if platform.system() == "Linux" and find("docker-registry"):
-        return _Way(("docker-registry", "serve", config), f"{LOOPBACK}:{port}")
+        return ("docker-registry", "serve", config)
     if not find("docker") or not capture(Command(("docker", "info"))).ok:
         raise ProgramFailed(
             "no registry can run here: docker-registry is not installed, and no Docker engine answers",
             hint="apt-get install docker-registry, or start Docker",
         )
-    container = _CONTAINER.format(port)
     owner = f"{os.getuid()}:{os.getgid()}"
-    argv = (
-        *("docker", "run", "--rm", "--name", container, "--user", owner),
-        *("--publish", f"{LOOPBACK}:{port}:5000", "--volume", f"{folder}:{folder}"),
+    return (
+        *("docker", "run", "--rm", "--name", _CONTAINER.format(port), "--user", owner),
+        *("--publish", f"{LOOPBACK}:{port}:{_INNER_PORT}", "--volume", f"{folder}:{folder}"),
         *(REGISTRY_IMAGE, "serve", config),
     )
-    return _Way(argv, ":5000", container)
 
 
-def _configure(folder: Path, way: _Way, birthmark: str, htpasswd: str | None) -> None:
+def _configure(folder: Path, listen: str, birthmark: str, htpasswd: str | None) -> None:
     content = folder / "content"
     content.mkdir(exist_ok=True)
     config: dict[str, object] = {
         "version": 0.1,
         "log": {"level": "info", "accesslog": {"disabled": True}},
         "storage": {"filesystem": {"rootdirectory": str(content)}, "delete": {"enabled": True}},
-        "http": {"addr": way.listen, "secret": birthmark, "headers": {_BIRTHMARK: [birthmark]}},
+        "http": {"addr": listen, "secret": birthmark, "headers": {_BIRTHMARK: [birthmark]}},
     }
     if htpasswd is not None:
         passwords = folder / "htpasswd"
@@ -155,13 +146,13 @@ def _configure(folder: Path, way: _Way, birthmark: str, htpasswd: str | None) ->
     (folder / _CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 
-def _start(way: _Way, folder: Path) -> subprocess.Popen[bytes]:
+def _start(argv: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
     """Start the server in another session, so that Ctrl-C reaches the block and not the server."""
     # The registry would take any REGISTRY_* variable as a part of its configuration.
     env = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
     with (folder / _LOG).open("wb") as log:
         return subprocess.Popen(
-            (*bound(), *way.argv),
+            (*bound(), *argv),
             cwd=folder,
             env=env,
             stdin=subprocess.DEVNULL,

@@ -38,7 +38,7 @@ _BUILD_SECONDS = 300.0
 _LOCK_SECONDS = _BUILD_SECONDS + 60.0
 _TURN = 0.05
 # Docker loses a name that an image gets while its last other one is being removed: one process at a time does either.
-_NAMING = "stand-ins.lock"
+_NAMING = "names of stand-ins"
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def stand_ins(references: Iterable[str]) -> Iterator[None]:
     """
     with ExitStack() as held:
         for reference in references:
-            lock = held.enter_context(_holding(_lock_of(reference), fcntl.LOCK_SH))
+            lock = held.enter_context(_holding(reference, fcntl.LOCK_SH))
             held.callback(_remove_if_unused, reference, lock)
             build_stand_in(reference)
         yield
@@ -82,14 +82,15 @@ def remove_stand_in(reference: str) -> None:
 
 def is_stand_in(reference: str) -> bool:
     """Whether the local image store has a stand-in under that name."""
-    found = local(Reference.parse(reference))
-    return found is not None and Base(Reference.parse(reference), found).is_stand_in
+    image = Reference.parse(reference)
+    found = local(image)
+    return found is not None and Base(image, found).is_stand_in
 
 
 def remove_unused(references: Iterable[str]) -> None:
     """Remove those of the stand-ins that no process holds."""
     for reference in references:
-        with _holding(_lock_of(reference), fcntl.LOCK_SH) as lock:
+        with _holding(reference, fcntl.LOCK_SH) as lock:
             _remove_if_unused(reference, lock)
 
 
@@ -113,23 +114,20 @@ def _remove_if_unused(reference: str, lock: int) -> None:
         remove_stand_in(reference)
 
 
-def _lock_of(reference: str) -> str:
-    return f"stand-in-{hashlib.sha256(reference.encode()).hexdigest()[:16]}.lock"
-
-
 @contextmanager
-def _holding(name: str, kind: int) -> Iterator[int]:
-    """Hold one of this user's locks while the block runs, and yield its descriptor.
+def _holding(what: str, kind: int) -> Iterator[int]:
+    """Hold this user's lock of ``what`` while the block runs, and yield its descriptor.
 
     The file is in the login's runtime folder, else in the cache's, which no other user writes.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    file = (Path(runtime) if runtime else platformdirs.user_cache_path("hubpress")) / "hubpress-stand-ins" / name
+    folder = (Path(runtime) if runtime else platformdirs.user_cache_path("hubpress")) / "hubpress-stand-ins"
+    file = folder / f"stand-in-{hashlib.sha256(what.encode()).hexdigest()[:16]}.lock"
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = open_lock(file)
     except OSError as err:
-        hint = f"ls -ld {file.parent} {file}; remove the file, or use another folder: set XDG_CACHE_HOME"
+        hint = f"ls -ld {folder} {file}; remove the file, or use another folder: set XDG_CACHE_HOME"
         raise Unusable(f"cannot use the lock file: {err.strerror}", where=file, hint=hint) from err
     try:
         deadline = time.monotonic() + _LOCK_SECONDS

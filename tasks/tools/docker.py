@@ -18,7 +18,7 @@ from ..core.faults import Fault, ProgramFailed, Refused, Unreachable
 from ..core.names import Reference, is_loopback, short_platform
 from .command import MALFORMED, Command, Output, mentions
 from .process import TooSlow, capture, run_folded
-from .refusals import denied
+from .refusals import asked_too_often, denied
 from .registry import FoundImage, PlatformImage
 
 DOCKER_DRIVER, REMOTE_DRIVER = "docker", "remote"
@@ -163,9 +163,8 @@ def stored(image: Reference) -> FoundImage | None:
     except ProgramFailed as fault:
         raise NoEngine(fault.what, where=fault.where, hint=fault.hint) from fault
     if not output.ok:
-        no_engine = engine_fault(output.stderr)
-        if no_engine:
-            raise no_engine
+        if of_machine := machine_fault(output.stderr):
+            raise of_machine
         return None
     try:
         found = json.loads(output.text)
@@ -185,9 +184,11 @@ def start_engine() -> str:
     return START_ENGINE
 
 
-def engine_fault(said: str) -> NoEngine | None:
-    """Return the fault of an engine that docker's words name: it does not answer, or refuses this user."""
+def machine_fault(said: str) -> ProgramFailed | None:
+    """Return the fault of this machine in docker's words: no buildx, no engine, or one that refuses this user."""
     words = said.lower()
+    if mentions(words, _NO_BUILDX):
+        return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_BUILDX)
     if mentions(words, _NO_RIGHT):
         return NoEngine("this user may not use the Docker engine", where="docker info", hint=JOIN_GROUP)
     if mentions(words, _NO_ENGINE):
@@ -208,7 +209,7 @@ def require_builder(name: str | None) -> Builder:
     said = faults[0] if faults else output.last_words
     if name and output.ok:
         raise _builder_fault(builder, said)
-    fault = _machine_fault(f"{said}\n{output.stderr}".lower())
+    fault = machine_fault(f"{said}\n{output.stderr}")
     raise fault or ProgramFailed(f"the builder does not answer: {said}", where=name, hint="docker buildx ls")
 
 
@@ -261,14 +262,12 @@ def registry_fault(output: Output, host: str) -> Fault:
     """Return the fault for an answer of docker that is neither an image nor "not found"."""
     words = output.last_words
     said = words.lower()
-    machine = _machine_fault(output.stderr.lower())
-    if machine:
-        return machine
+    if fault := machine_fault(output.stderr):
+        return fault
     if re.search(_DENIED, said) or mentions(said, _NO_HELPER):
         return denied(words, host)
     if mentions(said, _TOO_OFTEN):
-        hint = f"wait, and run it again; signed-in users get a higher limit: docker login {host}"
-        return Unreachable(f"the registry's rate limit is reached: {words}", where=host, hint=hint)
+        return asked_too_often(words, host)
     # A build asks others too: for base images, and for the Dockerfile's syntax.
     asked = re.search(_ASKED, words)
     host = asked[1] if asked else host
@@ -293,10 +292,4 @@ def _build_fault(output: Output, host: str, builder: Builder) -> Fault:
         return ProgramFailed(words, hint="fix the Dockerfile, commit it, and build again")
     if re.search(_DENIED, said) or mentions(said, (*_NO_HELPER, *_NO_ANSWER, *_TOO_OFTEN)):
         return registry_fault(output, host)
-    return _machine_fault(said) or ProgramFailed(words, hint="see the builder's output above")
-
-
-def _machine_fault(said: str) -> Fault | None:
-    if mentions(said, _NO_BUILDX):
-        return ProgramFailed("docker has no buildx", where="docker buildx version", hint=INSTALL_BUILDX)
-    return engine_fault(said)
+    return machine_fault(said) or ProgramFailed(words, hint="see the builder's output above")

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -79,11 +78,8 @@ _NEUTRAL = ("--no-pager", *(word for setting in _SETTINGS for word in ("-c", set
 _NO_BARE = ("-c", "safe.bareRepository=explicit")
 # What stands for the index where a revision is asked for.
 INDEX = ""
-_TOP = ("rev-parse", "--show-toplevel")
 # The path stands last: it may hold line breaks.
-_STATE = ("rev-parse", "--is-shallow-repository", "--absolute-git-dir")
-_BRANCH = ("symbolic-ref", "--quiet", "HEAD")
-_HEAD = ("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+_STATE = ("rev-parse", "--is-inside-work-tree", "--is-shallow-repository", "--absolute-git-dir")
 _HEADS = "refs/heads/"
 _UNDER_WAY = {
     "MERGE_HEAD": "merge",
@@ -140,16 +136,15 @@ class Git:
             raise Unusable("no such folder", where=folder, hint="name the hub repository: --repo PATH")
         # Git would also take the folder, or one in between, for a bare repository, and do what its files say.
         physical = Path(os.path.realpath(folder))
-        above = (at for at in (physical, *physical.parents) if os.path.exists(at / ".git"))  # noqa: PTH110
-        start = next(above, None)
+        start = next((at for at in (physical, *physical.parents) if os.path.exists(at / ".git")), None)  # noqa: PTH110
         if start is None:
             raise no_clone(folder)
-        asked = cls(start)
-        top, state = ask_all(capture, [asked.command(*_NO_BARE, *arguments) for arguments in (_TOP, _STATE)])
-        clone = _clone_in(top, state, start)
-        if clone is None:
+        state = cls(start).ask(*_NO_BARE, *_STATE)
+        inside, _, rest = state.stdout.removesuffix(b"\n").partition(b"\n")
+        shallow, _, git_dir = rest.partition(b"\n")
+        if not state.ok or inside != b"true":
             raise not_opened(state, folder)
-        return cls(clone.top, clone)
+        return cls(start, Clone(start, Path(os.fsdecode(git_dir)), shallow == b"true", is_found=True))
 
     def at(self, subfolder: str) -> Git:
         """Return the same clone with its commands run in ``subfolder`` (relative to this one's)."""
@@ -211,13 +206,12 @@ class Git:
 
     def branch(self) -> str | None:
         """Return the current branch's name; None on a detached HEAD."""
-        output = self.ask(*_BRANCH)
+        output = self.ask("symbolic-ref", "--quiet", "HEAD")
         return output.text.removeprefix(_HEADS) if output.ok else None
 
     def under_way(self) -> str | None:
         """Return what is under way (``merge``, ``rebase``, ...), or None."""
-        found = (name for marker, name in _UNDER_WAY.items() if (self.git_dir / marker).exists())
-        return next(found, None)
+        return next((name for marker, name in _UNDER_WAY.items() if (self.git_dir / marker).exists()), None)
 
     def require_unlocked(self) -> None:
         """Check that no other git changes the index or HEAD; one that is done in a moment is waited for."""
@@ -236,11 +230,10 @@ class Git:
             raise Refused(
                 f"a {step} is under way", where=self.folder, hint=f"git {step} --continue, or git {step} --abort"
             )
-        current, head = ask_all(capture, [self.command(*_BRANCH), self.command(*_HEAD)])
-        if not current.ok:
+        branch = self.branch()
+        if branch is None:
             raise Refused("HEAD is detached", where=self.folder, hint="git switch BRANCH")
-        branch = current.text.removeprefix(_HEADS)
-        if not head.ok:
+        if self.head() is None:
             hint = "git commit the repository first"
             raise Refused(f"the branch {branch} has no commit yet", where=self.folder, hint=hint)
         return branch
@@ -311,7 +304,7 @@ class Git:
 
     def push_address(self, remote: str) -> str:
         """Return what to ask for the branches that a push to ``remote`` meets: its name, or its own push address."""
-        fetch, push = ask_all(capture, [self.command("remote", "get-url", *flag, remote) for flag in ((), ("--push",))])
+        fetch, push = (self.ask("remote", "get-url", *flag, remote) for flag in ((), ("--push",)))
         return push.text if push.ok and push.text != fetch.text else remote
 
     def configuration(self, pattern: str) -> dict[str, str]:
@@ -353,8 +346,7 @@ class Git:
         heads = {name.removeprefix(_HEADS): commit for commit, _, name in lines if name.startswith(_HEADS)}
         link = f"ref: {_HEADS}"
         links = (told.removeprefix(link) for told, _, name in lines if name == "HEAD" and told.startswith(link))
-        default = next(links, None)
-        return RemoteBranches(heads, default if default in heads else None)
+        return RemoteBranches(heads, next((name for name in links if name in heads), None))
 
     def fetch_command(self, remote: str, branch: str) -> Command:
         """Return the command that fetches ``branch`` of ``remote``."""
@@ -405,16 +397,6 @@ class Git:
         pairs = ((f"branch.{branch}.merge", f"{_HEADS}{branch}"), (f"branch.{branch}.remote", remote))
         merge, name = (self.command("config", "--replace-all", *pair) for pair in pairs)
         return merge, name
-
-
-def _clone_in(top: Output, state: Output, start: Path) -> Clone | None:
-    shallow, _, git_dir = state.stdout.partition(b"\n")
-    if not (top.ok and state.ok and top.stdout and git_dir):
-        return None
-    folder, own = (Path(os.fsdecode(path.removesuffix(b"\n"))) for path in (top.stdout, git_dir))
-    with suppress(OSError, ValueError):
-        return Clone(folder, own, shallow == b"true", folder.samefile(start))
-    return None
 
 
 def in_list(folder: Path) -> str:

@@ -146,6 +146,12 @@ def denied(words: str, host: str) -> Denied:
     return (Expired if re.search(_EXPIRED, words) else Denied)(what, where=host, hint=hint)
 
 
+def asked_too_often(words: str, host: str) -> Unreachable:
+    """Return the fault for a registry that limits how often it is asked."""
+    hint = f"wait, and run it again; signed-in users get a higher limit: docker login {host}"
+    return Unreachable(f"the registry's rate limit is reached: {words}", where=host, hint=hint)
+
+
 def _readings(words: str, host: str) -> Iterator[tuple[str, str]]:
     """Yield what the denial means and how to fix it, the narrowest reading first."""
     said = words.lower()

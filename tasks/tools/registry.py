@@ -30,7 +30,7 @@ from ..core.names import DOCKER_HUB, Reference, short_platform
 from ..core.safe_files import read_file
 from .command import MALFORMED, Command, require_registry
 from .process import ask_all, capture, find
-from .refusals import denied
+from .refusals import asked_too_often, denied
 
 # https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own of before it.
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -90,18 +90,19 @@ class DockerLogins:
         """Read ``config.json`` in DOCKER_CONFIG or ``~/.docker``; empty where there is none."""
         file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
         try:
-            content = _object(json.loads(read_file(file)))
+            content = json.loads(read_file(file))
+            helpers, auths = _mapping(content, "credHelpers"), _mapping(content, "auths")
         except (FileNotFoundError, NotADirectoryError):
-            content = {}
+            content = helpers = auths = {}
         except OSError as err:
             hint = f"ls -l {file}"
             raise Unusable(f"Docker's configuration cannot be read: {err.strerror}", where=file, hint=hint) from err
-        except (ValueError, TypeError, RecursionError) as err:
+        except MALFORMED as err:
             hint = f"fix or remove it: {file}"
             raise Unusable("Docker's configuration is not a JSON object", where=file, hint=hint) from err
-        helpers = {str(host): name for host, name in _mapping(content, "credHelpers").items() if isinstance(name, str)}
+        helpers = {str(host): name for host, name in helpers.items() if isinstance(name, str)}
         store = content.get("credsStore")
-        return cls(file, helpers, store if isinstance(store, str) and store else None, _mapping(content, "auths"))
+        return cls(file, helpers, store if isinstance(store, str) and store else None, auths)
 
     def helper_for(self, host: str) -> str | None:
         """Return the name of the helper that Docker asks for ``host``, or None."""
@@ -191,9 +192,8 @@ class Conversation:
 
     def fault(self, what: str) -> Unreachable:
         """Return the fault of a registry that gives no answer that can be used."""
-        host = self.repository.host
-        look = f"curl -I {self.root.scheme}://{host}/v2/"
-        return Unreachable(f"cannot reach the registry: {what}", where=host, hint=look)
+        look = f"curl -I {self.root.scheme}://{self.root.host}/v2/"
+        return Unreachable(f"cannot reach the registry: {what}", where=self.repository.host, hint=look)
 
     def send(
         self, method: str, path: str, accept: str = "*/*", *, body: bytes | None = None, content_type: str = ""
@@ -219,8 +219,7 @@ class Conversation:
         if answer.status in _DENIALS:
             raise self._helper_fault or denied(_words(answer), host)
         if answer.status == _TOO_OFTEN:
-            hint = f"wait, and run it again; signed-in users get a higher limit: docker login {host}"
-            raise Unreachable(f"the registry's rate limit is reached: {_words(answer)}", where=host, hint=hint)
+            raise asked_too_often(_words(answer), host)
         return answer
 
     def _sign_in(self, challenges: Sequence[str]) -> str:
@@ -314,12 +313,6 @@ def _credentials_of(helper: str, host: str) -> Credentials | None:
 
 def _key(host: str) -> str:
     return _HUB_KEY if host == DOCKER_HUB else host
-
-
-def _object(content: object) -> dict[str, Any]:
-    if not isinstance(content, dict):
-        raise TypeError
-    return content
 
 
 def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:

@@ -76,11 +76,7 @@ BOMB = gzip.compress(b"[" * 50_000_000)
 HEAD = f"HTTP/1.1 200 OK\r\nContent-Type: {MANIFEST}\r\n".encode()
 CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 TOO_MANY = says("429 Too Many Requests", "TOOMANYREQUESTS", "slow down")
-_BREAKS_OFF, _EMPTY, _DAMAGED = (
-    "the connection was closed early",
-    "the response is empty",
-    "the compressed response is damaged",
-)
+_BREAKS_OFF, _DAMAGED = "the connection was closed early", "the compressed response is damaged"
 _NO_HTTP, _LESS_SAFE = "the response is not HTTP", "it redirects to a less secure address"
 _TOO_LARGE, _TOO_LATE = "the response is larger than 0.0953674 MiB", "no complete response within 1 s"
 _TOO_OFTEN = "the registry's rate limit is reached: ..."
@@ -97,25 +93,21 @@ CONDUCTS = {
     "404": Conduct(reply(status="404 Not Found"), "not found (status 404)", registry=None),
     "429": Conduct(TOO_MANY, "unexpected response (status 429)", AGAIN, _TOO_OFTEN, _WAIT),
     "429 for an hour": Conduct(
-        reply(status="429 Too Many Requests", Retry_After="3600"),
-        "unexpected response (status 429)",
-        1,
-        _TOO_OFTEN,
-        _WAIT,
+        reply(status="429 Too Many Requests", Retry_After="3600"), _TOO_LATE, 1, _TOO_OFTEN, _WAIT
     ),
     "500": Conduct(reply(status="500 Internal Server Error"), "unexpected response (status 500)"),
     "502": Conduct(reply(b"<html>", "502 Bad Gateway"), "unexpected response (status 502)", AGAIN),
     "reset": Conduct(reset, _BREAKS_OFF, AGAIN),
     "hung up": Conduct(hang_up, _BREAKS_OFF, AGAIN),
     "another protocol": Conduct(b"SSH-2.0-OpenSSH_9.2\r\n", _NO_HTTP, AGAIN),
-    "half a head": Conduct(b"HTTP/1.1 200 OK\r\nContent-Le", _EMPTY, AGAIN),
-    "less than it says": Conduct(manifest(b"{}", Content_Length="5000"), _BREAKS_OFF, AGAIN),
-    "two lengths": Conduct(HEAD + b"Content-Length: 4\r\nContent-Length: 8\r\n\r\nhalfrest", _NO_HTTP, AGAIN),
-    "half a chunk": Conduct(CHUNKS + b"5\r\nab", _BREAKS_OFF, AGAIN),
-    "no chunk": Conduct(CHUNKS + b"abc\r\n", _BREAKS_OFF, AGAIN),
-    "nothing": Conduct(manifest(b""), _EMPTY, AGAIN),
-    "damaged gzip": Conduct(manifest(b"no gzip", Content_Encoding="gzip"), _DAMAGED, AGAIN),
-    "half a gzip": Conduct(manifest(gzip.compress(b"abc")[:-9], Content_Encoding="gzip"), _DAMAGED, AGAIN),
+    "half a head": Conduct(b"HTTP/1.1 200 OK\r\nContent-Le", None),
+    "less than it says": Conduct(manifest(b"{}", Content_Length="5000"), _BREAKS_OFF),
+    "two lengths": Conduct(HEAD + b"Content-Length: 4\r\nContent-Length: 8\r\n\r\nhalfrest", _NO_HTTP),
+    "half a chunk": Conduct(CHUNKS + b"5\r\nab", _BREAKS_OFF),
+    "no chunk": Conduct(CHUNKS + b"abc\r\n", _BREAKS_OFF),
+    "nothing": Conduct(manifest(b""), None),
+    "damaged gzip": Conduct(manifest(b"no gzip", Content_Encoding="gzip"), _DAMAGED),
+    "half a gzip": Conduct(manifest(gzip.compress(b"abc")[:-9], Content_Encoding="gzip"), _DAMAGED),
     "another encoding": Conduct(
         manifest(b"...", Content_Encoding="br"), "the response is encoded as br, which was not requested"
     ),

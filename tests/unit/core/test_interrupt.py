@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 import sh
 
-from tasks.core.safe_files import temporary_folder
 from tasks.tools.command import Command
 from tasks.tools.process import Pool, ask_all, attend, capture, watch
 from tests.support.cli import INVOKE
@@ -64,21 +63,6 @@ def alive(pid: int) -> bool:
     """Whether a process runs; one that ended and was not waited for does not."""
     seen = subprocess.run(("ps", "-o", "stat=", "-p", str(pid)), capture_output=True, text=True, check=False)
     return bool(seen.stdout.strip()) and not seen.stdout.startswith("Z")
-
-
-def test_an_interrupt_while_a_temporary_folder_is_made_leaves_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    chmod = type(tmp_path).chmod
-
-    def interrupted(path: Path, mode: int) -> None:
-        signal.raise_signal(signal.SIGINT)
-        chmod(path, mode)
-
-    monkeypatch.setattr(type(tmp_path), "chmod", interrupted)
-    with pytest.raises(KeyboardInterrupt), temporary_folder("made-", tmp_path):
-        pytest.fail("the block must not run")
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture

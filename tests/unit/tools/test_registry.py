@@ -1,9 +1,12 @@
 """What becomes of a question to a registry that misbehaves."""
 
+import json
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
+from pathlib import Path
 
 import pytest
 
@@ -239,6 +242,16 @@ def test_of_several_ways_to_sign_in_a_token_is_taken(alone: Server, *, token_fir
     alone.answer("GET /token", reply(b'{"token": "abc"}'))
     ask_for(named(alone))
     assert alone.said("Authorization") == [TULIP, "Bearer abc"]
+
+
+def test_an_identity_token_is_given_for_a_token(alone: Server) -> None:
+    config = Path(os.environ["DOCKER_CONFIG"]) / "config.json"
+    config.write_text(json.dumps({"auths": {alone.address: {"auth": "MDA6", "identitytoken": "tulip"}}}))
+    alone.answer("manifests", asks_for(f'Bearer realm="http://{alone.address}/token",service="hub"'), times=1)
+    alone.answer("POST /token", reply(b'{"access_token": "abc"}'))
+    ask_for(named(alone))
+    assert [str(asked) for asked in alone.asked][1] == "POST /token"
+    assert alone.said("Authorization") == ["Bearer abc"]
 
 
 @LOOKS
