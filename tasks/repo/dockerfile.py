@@ -321,12 +321,11 @@ def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, s
     ]
     if not edits:
         return MovedBase(data, {})
-    by_place: dict[str | None, dict[Edit, None]] = {}
-    for argument, edit in edits:
-        by_place.setdefault(argument, {})[edit] = None
-    after = text.edited(by_place.pop(None, {}))
+    after = text.edited({edit for argument, edit in edits if argument is None})
+    given = {name: Text(name, arguments[name] or "", b"") for name in {argument for argument, _ in edits} if name}
     changed = {
-        name: Text(name, arguments[name] or "", b"").edited(mine).decode() for name, mine in by_place.items() if name
+        name: value.edited({edit for argument, edit in edits if argument == name}).decode()
+        for name, value in given.items()
     }
     for old, moved in zip(before, read_stages(Text.decode(after, where), {**arguments, **changed}), strict=True):
         wanted = str(targets[old]) if old in targets else old.image.text

@@ -218,20 +218,20 @@ def test_a_path_that_leads_to_no_image(data: str, what: str, hint: str) -> None:
     [
         pytest.param(
             "x: &x {image: {name: a, tag: b}}\njupyterhub:\n  hub: *x\n",
-            "jupyterhub.hub is the alias *x of line 1, so an edit changes both (hub/values.yaml:3)",
-            "write the value of jupyterhub.hub out instead of the alias",
+            "jupyterhub.hub is shared with line 1, so an edit changes both (hub/values.yaml:3)",
+            "write the value of jupyterhub.hub out, without an alias or merge key (<<)",
             id="through an alias",
         ),
         pytest.param(
             "jupyterhub:\n  hub:\n    image: &x {name: a, tag: b}\ny: *x\n",
-            "jupyterhub.hub.image is shared with the alias *x of line 4, so an edit changes both (hub/values.yaml:3)",
-            "write the value out at line 4 instead of the alias",
+            "jupyterhub.hub.image is shared with line 4, so an edit changes both (hub/values.yaml:3)",
+            "write the value of jupyterhub.hub.image out, without an alias or merge key (<<)",
             id="a shared mapping",
         ),
         pytest.param(
             "x: &x {hub: {image: {name: a, tag: b}}}\njupyterhub:\n  <<: *x\n",
-            "jupyterhub.hub comes from line 1 by a merge key (<<) (hub/values.yaml:3)",
-            "write hub: with its own value beside the merge key",
+            "jupyterhub.hub is shared with line 1, so an edit changes both (hub/values.yaml:3)",
+            "write the value of jupyterhub.hub out, without an alias or merge key (<<)",
             id="by merge alone",
         ),
     ],
@@ -269,8 +269,8 @@ def test_a_digest_stays_a_digest(before: str, after: str) -> None:
     [
         pytest.param(
             "image:\n  name: a\n  tag: &t b\nother: *t\n",
-            "error: image.tag is shared with the alias *t of line 4, so an edit changes both (hub/values.yaml:3)\n"
-            "hint: write the value out at line 4 instead of the alias",
+            "error: image.tag is shared with line 4, so an edit changes both (hub/values.yaml:3)\n"
+            "hint: write the value of image.tag out, without an alias or merge key (<<)",
             id="a shared tag",
         ),
         pytest.param(

@@ -208,7 +208,7 @@ def test_what_is_no_place_of_the_release_stays(hub: Hub, hubpress: Hubpress) -> 
         ),
         pytest.param(
             Place("a.yaml", "a: &a {v: 3.2.1}\nb: *a\n", "{file: a.yaml, path: b.v}"),
-            "b is the alias *a of line 1, so an edit changes both (a.yaml:2)",
+            "b is shared with line 1, so an edit changes both (a.yaml:2)",
             id="an alias",
         ),
         pytest.param(
