@@ -44,14 +44,13 @@ from .layout import Layout, find_layout, no_hub_image
 from .pins import BasePin, Copy, Dependency, Kind, Lock, Marker, Pin, copies, misspelt_marks, named_pins
 from .search import CHARTPRESS_FILE, Search
 from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places, image_at
-from .values import warnings as values_warnings
 
 _MAY_STAY = (Kind.COPY, Kind.PIN)
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
-    """Yield the warnings about the repository's files: what has no effect, skipped images, duplicate keys."""
+    """Yield the warnings about the repository's files: what has no effect, and skipped images."""
     yield from (f"{where}: {what}; {hint}" for where, what, hint in without_effect(hub))
     for spec in hub.layout.chart.images:
         if spec.key in hub.other_images:
@@ -59,17 +58,12 @@ def layout_warnings(hub: Hub) -> Iterator[str]:
             there = hub.files.read(dockerfile) is not None
             why = "no FROM inherits from z2jh's hub image" if there else "no such file"
             yield f"{spec.key} is left alone ({dockerfile}: {why})"
-    places = [(image, place.file) for image in hub.images for place in hub.values_places(image)]
-    for image, file in places:
+    for image, file in ((one, place.file) for one in hub.images for place in hub.values_places(one)):
         if is_below(file, hub.paths_of(image)):
             yield (
                 f"{image.spec.key}: its files hold {file}, so each build gives it a new tag; chartpress has "
                 f"rebuildOnContextPathChanges: false and paths for that, in {hub.layout.file}"
             )
-    for file in dict.fromkeys(file for _, file in places):
-        data = hub.files.read(file)
-        if data is not None:
-            yield from values_warnings(data, file)
 
 
 def without_effect(hub: Hub) -> Iterator[tuple[str, str, str]]:

@@ -2,7 +2,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
-from tasks.repo.values import PinnedImage, image_at, warnings, with_image
+from tasks.repo.values import PinnedImage, image_at, with_image
 from tests.support.charts import CAL_ICOR
 
 NAME = "quay.io/org/hub"
@@ -302,16 +302,6 @@ def test_a_shared_tag_that_is_right_already_is_no_fault() -> None:
 def test_a_list_index_that_is_not_there(index: str) -> None:
     with pytest.raises(Unusable):
         image_at(b"l: [a:b]\n", f"l.{index}", WHERE)
-
-
-def test_warnings_name_each_duplicate_key_with_its_line() -> None:
-    data = b"a: 1\nb: {c: 1, c: 2}\na: 2\nd:\n- {e: 1}\n- {e: 1}\na: 3\n<<: {}\n<<: {}\n"
-    assert warnings(data, WHERE) == (
-        "hub/values.yaml:3: the key 'a' stands on line 1 too; Helm takes the last one",
-        "hub/values.yaml:7: the key 'a' stands on line 1 too; Helm takes the last one",
-        "hub/values.yaml:2: the key 'c' stands on line 2 too; Helm takes the last one",
-    )
-    assert warnings(b"a: 1\n", WHERE) == ()
 
 
 def test_in_cal_icors_own_file_two_lines_change_and_not_one_other_byte() -> None:
