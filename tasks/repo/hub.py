@@ -14,15 +14,7 @@ from ..core.settings import FILE, Settings, ValuesTarget
 from ..releases.index import Index
 from ..releases.versions import allows, is_range, parse_version
 from ..tools.git import Git
-from .charts import (
-    CHART_FILES,
-    CHARTPRESS_KEYS,
-    LOCKS,
-    ImageSpec,
-    Requirement,
-    dependencies_in,
-    requirements,
-)
+from .charts import CHART_FILES, CHARTPRESS_KEYS, LOCKS, ImageSpec, Requirement, dependencies_in, requirements
 from .dockerfile import BaseImage
 from .files import (
     Committed,
