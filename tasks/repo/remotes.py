@@ -141,7 +141,7 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
     if branches and (request or branches.heads) and base not in branches.heads:
         raise _no_branch(base, [*branches.heads], upstream)
     default = branches.default if branches else git.known_default(upstream)
-    shared = _shared(base, default or (None if settings.base_branch else base))
+    shared = _shared(settings, base, default)
     tip = branches.heads.get(base) if branches and ask else None
     return Review(remotes, base, found, shared, tip, pushed and pushed.heads, repository, fork, github, gap)
 
@@ -160,9 +160,8 @@ def upstream_repository(git: Git, settings: Settings) -> Repository | None:
 
 def base_here(git: Git, review: Review) -> str | None:
     """Return the base branch's commit as the clone has it: the upstream's, what was fetched, or its own branch."""
-    known = (*(f"refs/remotes/{one}/{review.base}" for one in (review.upstream, review.remotes.push)),)
-    places = (*([review.tip] if review.tip else []), *known, f"refs/heads/{review.base}")
-    asked = (git.commit_at(place) for place in places)
+    known = (f"refs/remotes/{one}/{review.base}" for one in (review.upstream, review.remotes.push))
+    asked = (git.commit_at(place) for place in (review.tip, *known, f"refs/heads/{review.base}") if place)
     return next((commit for commit in asked if commit), None)
 
 
@@ -271,12 +270,13 @@ def _without_asking(git: Git, settings: Settings, remotes: Remotes, config: Mapp
     # One that was not fetched yet may be there all the same.
     if base not in known and nearest(base, known):
         raise _no_branch(base, known, upstream)
-    default = git.known_default(upstream) or (None if settings.base_branch else base)
     fork, repository = map(read_remote, _addresses(remotes.push, remotes.upstream or "", config))
-    return Review(remotes, base, found, _shared(base, default), repository=repository, fork=fork)
+    shared = _shared(settings, base, git.known_default(upstream))
+    return Review(remotes, base, found, shared, repository=repository, fork=fork)
 
 
-def _shared(base: str, default: str | None) -> dict[str, str]:
+def _shared(settings: Settings, base: str, default: str | None) -> dict[str, str]:
+    default = default or (None if settings.base_branch else base)
     named = {**dict.fromkeys(PRODUCTION, "the branch that is deployed"), base: "the branch that pull requests go to"}
     return {**named, default: "the default branch"} if default else named
 
