@@ -97,20 +97,16 @@ class Review(NamedTuple):
 
     def head(self, branch: str) -> str:
         """Return how a pull request names ``branch``: ``OWNER:BRANCH`` where it is a fork's."""
-        if self.fork and self.repository and not self.fork.is_same(self.repository):
-            return f"{self.fork.path.partition('/')[0]}:{branch}"
-        return branch
+        return (
+            f"{self.fork.path.partition('/')[0]}:{branch}" if self.fork and self.repository and self.is_fork else branch
+        )
 
 
 def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, request: bool = False) -> Review:
-    """Return where a branch is pushed and where its pull request goes.
+    """Return where a branch is pushed and where its pull request goes, with ``request`` on its forge too.
 
-    Args:
-        git: the clone.
-        settings: the user's settings.
-        ask: whether the remotes are asked; else that is done only where the clone and CI do not tell the base branch.
-        push: whether a branch is to be pushed, so that the remote for it must answer.
-        request: whether a pull request is wanted too.
+    The remotes are asked with ``ask``, else where the clone and CI do not tell the base branch; with ``push`` the one
+    that is pushed to must answer.
     """
     remotes, config = _read_remotes(git, settings)
     if not remotes.names or not ask:
