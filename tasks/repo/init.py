@@ -20,8 +20,8 @@ from ..core.settings import FILE, SECTION, read_settings, section_in
 from ..core.yaml_tree import Edit, MappingNode, parse
 from ..releases.index import Release, newest
 from .charts import BareChart, ChartSpec, ImageSpec, Requirement
-from .dependency import address_of, open_repository
 from .deployments import PROSE, installations, staying_installations
+from .edits import address_of, open_repository
 from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join
 from .hub import JUPYTERHUBS, Hub, HubImage
 from .layout import Layout, NotNamed, found_image, from_chartpress, image_setting, no_hub_image, one_chart
