@@ -239,9 +239,8 @@ class Hub:
         folder, _, name = path.rpartition("/")
         if name == "Chart.yaml" and self.files.read(join(folder, "requirements.yaml")) is not None:
             return True
-        own = {str(folder) for folder in PurePosixPath(self.layout.file).parents}
-        folders = (str(folder) for folder in PurePosixPath(path).parents if str(folder) not in own)
-        return any(self.files.read(join(folder, CHARTPRESS_FILE)) is not None for folder in folders)
+        folders = {*PurePosixPath(path).parents} - {*PurePosixPath(self.layout.file).parents}
+        return any(self.files.read(join(str(folder), CHARTPRESS_FILE)) is not None for folder in folders)
 
     def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
         """Yield the committed locks of a chart; Helm reads either."""
