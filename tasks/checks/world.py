@@ -15,8 +15,8 @@ from ..image.tree import Tree
 from ..releases.index import Index, Release, choose, newest
 from ..releases.repository import HelmRepository
 from ..releases.versions import parse_version
-from ..repo.dependency import open_repository, release_of
 from ..repo.deployments import has_deployments
+from ..repo.edits import open_repository, release_of
 from ..repo.hub import Hub, HubImage
 from ..review.rendering import Refusal, refused_values
 from ..tools import docker

@@ -287,15 +287,6 @@ def text_under(tree: Data, key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def duplicates(document: Document) -> Iterator[tuple[Scalar, Scalar]]:
-    """Yield each key that stands twice in one mapping: its first place and the later one."""
-    for mapping in (node for node in document.outline if isinstance(node, MappingNode)):
-        seen: dict[str, Scalar] = {}
-        for key, _ in mapping.entries:
-            if isinstance(key, Scalar) and key.value != MERGE and seen.setdefault(key.value, key) is not key:
-                yield seen[key.value], key
-
-
 def _without_tabs(content: str) -> str:
     """Return ``content`` with blanks for the tabs inside of lines, every index as before.
 

@@ -28,8 +28,7 @@ from ..core.yaml_tree import parse
 from ..image.proof import Base
 from ..image.tree import SUBMODULE, submodule_names
 from ..repo.charts import ChartSpec, read_chartpress
-from ..repo.dependency import helm_repository, open_repository
-from ..repo.edits import image_edits
+from ..repo.edits import helm_repository, image_edits, open_repository
 from ..repo.files import FileEdit, WorkingTree, require
 from ..repo.hub import Hub, open_hub
 from ..repo.named_images import unmoved_images

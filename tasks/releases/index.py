@@ -1,16 +1,7 @@
 """The index of a Helm repository: its releases of a chart, and choosing the one to move to.
 
 The format is https://helm.sh/docs/topics/chart_repository/#the-index-file. Helm's writer
-(https://pkg.go.dev/sigs.k8s.io/yaml) indents by two, sorts the keys and puts sequences at their key's column:
-
-    apiVersion: v1
-    entries:
-      jupyterhub:
-      - apiVersion: v2
-        urls:
-        - https://...
-        version: 3.3.8
-    generated: "2024-10-24T11:45:31.263782848Z"
+(https://pkg.go.dev/sigs.k8s.io/yaml) indents by two, sorts the keys and puts sequences at their key's column.
 
 Such an index is cut where its entries begin, and the YAML library reads an entry when somebody asks for its version.
 Each line of such an entry is a scalar that is plain or ends on it, or a key with one: so nothing that one entry opens
@@ -251,15 +242,9 @@ def choose(
 ) -> Choice:
     """Choose a release by the order of z2jh's releases, not by the time at which its entry was made.
 
-    Without an option, a pinned range decides: the release is the one that Helm takes for it.
-
-    Args:
-        index: the releases.
-        pinned: the version that the repository names now, or a range.
-        to: exactly this version; it need not be SemVer.
-        pre: also consider alpha, beta and rc.
-        dev: also consider builds of main.
-        major: also consider higher major versions.
+    ``pinned`` is the version that the repository names now, or a range, which decides where there is no option. ``to``
+    is exactly that version. With ``pre`` alpha, beta and rc are considered too, with ``dev`` builds of main, with
+    ``major`` higher major versions.
     """
     if to is not None:
         return Choice(_exactly(index, to, pinned), None, "the requested release")

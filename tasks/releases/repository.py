@@ -223,10 +223,9 @@ def _values_in(data: bytes, where: str) -> Data:
                 return load(bytes(content).decode())
     except TooLarge:
         raise _unusable(f"the archive unpacks to more than {LARGEST_ARCHIVE // 2**20} MiB", where) from None
-    except UnicodeDecodeError as error:
-        raise _unusable("values.yaml in the archive is not text in UTF-8", where) from error
-    except Unreadable as error:
-        raise _unusable(f"values.yaml in the archive {error}", where) from error
+    except (UnicodeDecodeError, Unreadable) as error:
+        what = error if isinstance(error, Unreadable) else "is not text in UTF-8"
+        raise _unusable(f"values.yaml in the archive {what}", where) from error
     except (NotGzip, _NotTar) as error:
         raise _unusable("not a chart archive", where) from error
     raise _unusable("the archive has no values.yaml", where)

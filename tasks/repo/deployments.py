@@ -252,28 +252,28 @@ def _command(hub: Hub, file: str, text: str, first: int, lines: Sequence[str]) -
     joined = " ".join(line.rstrip().removesuffix("\\") for line in lines)
     words = [_QUOTES.sub("", word) for word in _WORD.findall(joined)]
     words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
-    name = hub.settings.dependency
-    at = next((at for at, word in enumerate(words) if _is_chart(hub, word, name, words)), None)
+    at = next((at for at, word in enumerate(words) if _is_chart(hub, word, words)), None)
     if at is None:
         return
     options = list(pairwise(words))
     given = {option: value for option, value in options if option.startswith("-")}
     version = given.get("--version")
-    of_chart = next(number for number, line in enumerate(lines) if words[at] in line)
+    of_chart = next((number for number, line in enumerate(lines) if words[at] in line), 0)
     there = (number for number, line in enumerate(lines) if version and version in line and "--version" in line)
     number = next(there, 0)
     marked = lines[min(of_chart, number)].rstrip().removesuffix("\\")
     before = marked.partition(version)[0] if version else marked
     long, short = (before[max(before.find(word), 0) :].strip(" \t'\"=") for word in ("helm", words[at]))
     marker = short if text.count(short) == 1 else long
-    values = [value for option, value in options if option in {"-f", "--values"} and hub.files.read(value) is not None]
+    files = (value for option, value in options if option in {"-f", "--values"} and is_inside(value))
+    values = [value for value in files if hub.files.read(value) is not None]
     namespace = given.get("--namespace") or given.get("-n")
     pin = f"{{file: {quoted(file)}, marker: {quoted(marker)}}}" if version and parse_version(version) else ""
     yield Installation(file, first + number + 1, version, pin, words[at - 1], namespace, tuple(values))
 
 
-def _is_chart(hub: Hub, word: str, name: str, words: Sequence[str]) -> bool:
+def _is_chart(hub: Hub, word: str, words: Sequence[str]) -> bool:
     folder, slash, last = word.rpartition("/")
-    if last != name or word.startswith((".", "/", "$")):
+    if last != hub.settings.dependency or word.startswith((".", "/", "$")):
         return False
     return hub.files.read(join(folder, last, "Chart.yaml")) is None if slash else "--repo" in words

@@ -301,7 +301,7 @@ def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, s
     """Return the Dockerfile with its hub images moved to ``new``; ``data`` itself where it names that already.
 
     Several hub images move together. Where they differ in name, as ``k8s-hub`` and ``k8s-hub-slim`` do, each keeps
-    its name, and takes the registry's folder of ``new`` if they all share one.
+    its name.
     """
     text = Text.decode(data, where)
     before = read_stages(text, arguments)
@@ -321,12 +321,11 @@ def with_base(data: bytes, new: Reference, where: str, arguments: Mapping[str, s
     ]
     if not edits:
         return MovedBase(data, {})
-    by_place: dict[str | None, dict[Edit, None]] = {}
-    for argument, edit in edits:
-        by_place.setdefault(argument, {})[edit] = None
-    after = text.edited(by_place.pop(None, {}))
+    after = text.edited({edit for argument, edit in edits if argument is None})
+    given = {name: Text(name, arguments[name] or "", b"") for name in {argument for argument, _ in edits} if name}
     changed = {
-        name: Text(name, arguments[name] or "", b"").edited(mine).decode() for name, mine in by_place.items() if name
+        name: value.edited({edit for argument, edit in edits if argument == name}).decode()
+        for name, value in given.items()
     }
     for old, moved in zip(before, read_stages(Text.decode(after, where), {**arguments, **changed}), strict=True):
         wanted = str(targets[old]) if old in targets else old.image.text
@@ -370,15 +369,10 @@ def _base(stage: BuildStage, where: str) -> BaseImage:
 
 
 def _targets(bases: Sequence[BaseImage], new: Reference, where: str) -> list[Reference]:
-    names = {base.reference.name for base in bases}
-    if len(names) == 1:
-        return [new] * len(bases)
-    is_one_folder = len({name.rpartition("/")[0] for name in names}) == 1
+    is_one = len({base.reference.name for base in bases}) == 1
     targets = []
     for base in bases:
-        name = base.reference.name
-        if is_one_folder:
-            name = "".join((*new.name.rpartition("/")[:2], name.rpartition("/")[2]))
+        name = new.name if is_one else base.reference.name
         if name != new.name and base.reference.digest and new.digest:
             raise Unusable(
                 f"the digest of {new.name} is not that of {name}",

@@ -91,9 +91,9 @@ class WorkingTree(NamedTuple):
         Every new file is written whole beside the old one first, and takes its place by a rename; it keeps the old
         one's mode. A symbolic link is followed. An interrupt waits for the renames.
         """
-        wanted = [edit for edit in edits if edit.changes]
+        wanted = [(edit, self._place(edit.path)) for edit in edits if edit.changes]
         with contextlib.ExitStack() as stack:
-            staged = [(edit, *stack.enter_context(_staged(self._place(edit.path), edit))) for edit in wanted]
+            staged = [(edit, _staged(edit, old, stack), old) for edit, old in wanted]
             done: list[FileEdit] = []
             with held_back():
                 try:
@@ -295,27 +295,21 @@ def sweep(git: Git) -> None:
                 file.unlink()
 
 
-@contextlib.contextmanager
-def _staged(target: Path, edit: FileEdit) -> Iterator[tuple[Path, Path]]:
-    """Write the new bytes beside ``target``, yield both paths, and clean up."""
+def _staged(edit: FileEdit, target: Path, stack: contextlib.ExitStack) -> Path:
+    """Write the new bytes to a file beside ``target``, which ``stack`` removes at its end."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(SUFFIX, f".{target.name}.", target.parent)
+        new = Path(name)
+        stack.callback(new.unlink, missing_ok=True)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(edit.after)
+            stream.flush()
+            os.fsync(stream.fileno())
+        new.chmod(_NEW_FILE if edit.before is None else target.stat().st_mode & 0o7777)
     except OSError as err:
         raise _unwritable(edit, err) from err
-    new = Path(name)
-    try:
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(edit.after)
-                stream.flush()
-                os.fsync(stream.fileno())
-            new.chmod(_NEW_FILE if edit.before is None else target.stat().st_mode & 0o7777)
-        except OSError as err:
-            raise _unwritable(edit, err) from err
-        yield new, target
-    finally:
-        new.unlink(missing_ok=True)
+    return new
 
 
 def _unwritable(edit: FileEdit, err: OSError) -> Unusable:

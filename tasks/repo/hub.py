@@ -14,15 +14,7 @@ from ..core.settings import FILE, Settings, ValuesTarget
 from ..releases.index import Index
 from ..releases.versions import allows, is_range, parse_version
 from ..tools.git import Git
-from .charts import (
-    CHART_FILES,
-    CHARTPRESS_KEYS,
-    LOCKS,
-    ImageSpec,
-    Requirement,
-    dependencies_in,
-    requirements,
-)
+from .charts import CHART_FILES, CHARTPRESS_KEYS, LOCKS, ImageSpec, Requirement, dependencies_in, requirements
 from .dockerfile import BaseImage
 from .files import (
     Committed,
@@ -44,14 +36,13 @@ from .layout import Layout, find_layout, no_hub_image
 from .pins import BasePin, Copy, Dependency, Kind, Lock, Marker, Pin, copies, misspelt_marks, named_pins
 from .search import CHARTPRESS_FILE, Search
 from .values import PinnedImage, ValuesPlace, ValuesPlaces, find_places, image_at
-from .values import warnings as values_warnings
 
 _MAY_STAY = (Kind.COPY, Kind.PIN)
 JUPYTERHUBS = "https://hub.jupyter.org/helm-chart/"
 
 
 def layout_warnings(hub: Hub) -> Iterator[str]:
-    """Yield the warnings about the repository's files: what has no effect, skipped images, duplicate keys."""
+    """Yield the warnings about the repository's files: what has no effect, and skipped images."""
     yield from (f"{where}: {what}; {hint}" for where, what, hint in without_effect(hub))
     for spec in hub.layout.chart.images:
         if spec.key in hub.other_images:
@@ -59,17 +50,12 @@ def layout_warnings(hub: Hub) -> Iterator[str]:
             there = hub.files.read(dockerfile) is not None
             why = "no FROM inherits from z2jh's hub image" if there else "no such file"
             yield f"{spec.key} is left alone ({dockerfile}: {why})"
-    places = [(image, place.file) for image in hub.images for place in hub.values_places(image)]
-    for image, file in places:
+    for image, file in ((one, place.file) for one in hub.images for place in hub.values_places(one)):
         if is_below(file, hub.paths_of(image)):
             yield (
                 f"{image.spec.key}: its files hold {file}, so each build gives it a new tag; chartpress has "
                 f"rebuildOnContextPathChanges: false and paths for that, in {hub.layout.file}"
             )
-    for file in dict.fromkeys(file for _, file in places):
-        data = hub.files.read(file)
-        if data is not None:
-            yield from values_warnings(data, file)
 
 
 def without_effect(hub: Hub) -> Iterator[tuple[str, str, str]]:
@@ -253,9 +239,8 @@ class Hub:
         folder, _, name = path.rpartition("/")
         if name == "Chart.yaml" and self.files.read(join(folder, "requirements.yaml")) is not None:
             return True
-        own = {str(folder) for folder in PurePosixPath(self.layout.file).parents}
-        folders = (str(folder) for folder in PurePosixPath(path).parents if str(folder) not in own)
-        return any(self.files.read(join(folder, CHARTPRESS_FILE)) is not None for folder in folders)
+        folders = {*PurePosixPath(path).parents} - {*PurePosixPath(self.layout.file).parents}
+        return any(self.files.read(join(str(folder), CHARTPRESS_FILE)) is not None for folder in folders)
 
     def _locks_of(self, chart: Dependency) -> Iterator[Lock]:
         """Yield the committed locks of a chart; Helm reads either."""

@@ -17,11 +17,11 @@ from ..core.faults import DOOR, Refused, Unusable
 from ..core.names import Reference, is_name
 from ..core.plan import Action, Step
 from ..core.settings import FILE, SECTION, read_settings, section_in
-from ..core.yaml_tree import Document, Edit, MappingNode, parse
+from ..core.yaml_tree import Edit, MappingNode, parse
 from ..releases.index import Release, newest
 from .charts import BareChart, ChartSpec, ImageSpec, Requirement
-from .dependency import address_of, open_repository
 from .deployments import PROSE, installations, staying_installations
+from .edits import address_of, open_repository
 from .files import SUFFIX, FileEdit, Files, Listing, edit_action, files_with, is_below, join
 from .hub import JUPYTERHUBS, Hub, HubImage
 from .layout import Layout, NotNamed, found_image, from_chartpress, image_setting, no_hub_image, one_chart
@@ -334,16 +334,30 @@ def _makefile_part(files: Files) -> Part:
 
 
 def _values_part(files: Files, chart: BareChart) -> Part:
+    """Return the chart's values with the image's keys, what they lack of it as the first of the mapping around it."""
     path, steps = chart.values_file, tuple(chart.values_path.split("."))
     before = files.read(path)
     if before is None:
         return FileEdit(path, None, _block(steps, 0).encode(), "new")
     document = parse(before, path)
     found = reach(document, steps)
+    node, content = found.node, document.text.content
     if not found.missing:
         return Kept(path)
-    after = _with_block(document, steps, len(steps) - len(found.missing))
-    return FileEdit(path, before, after, f"{chart.values_path} added")
+    if document.root is node and is_nothing(node):
+        at, block = len(content), _block(steps, 0)
+        block = block if not content or content.endswith("\n") else f"\n{block}"
+    elif isinstance(node, MappingNode) and not node.flow and node.children:
+        first = node.children[0].start
+        at = content.rfind("\n", 0, first) + 1
+        block = _block(found.missing, first - at)
+    else:
+        raise Unusable(
+            f"{'.'.join(steps[: -len(found.missing)])} is not a mapping that a key can be added to",
+            where=path,
+            hint=f"add {chart.values_path} with name: and tag: by hand",
+        )
+    return FileEdit(path, before, document.text.edited([Edit(at, at, block)]), f"{chart.values_path} added")
 
 
 def _image_lines(image: ImageSpec) -> list[str]:
@@ -369,24 +383,6 @@ def _with_lines(path: str, before: bytes | None, lines: Sequence[str], summary: 
     start = "" if not old or old.endswith(b"\n") else ending
     text = start + "".join(f"{line}{ending}" for line in lines)
     return FileEdit(path, before, old + text.encode(), "new" if before is None else summary)
-
-
-def _with_block(document: Document, steps: tuple[str, ...], known: int) -> bytes:
-    """Return the file with the missing keys as the first of the mapping that ``known`` steps lead to."""
-    content = document.text.content
-    node = reach(document, steps[:known]).node
-    if known == 0 and is_nothing(node):
-        ending = "" if not content or content.endswith("\n") else "\n"
-        return document.text.edited([Edit(len(content), len(content), ending + _block(steps, 0))])
-    if not isinstance(node, MappingNode) or node.flow or not node.children:
-        raise Unusable(
-            f"{'.'.join(steps[:known])} is not a mapping that a key can be added to",
-            where=document.where,
-            hint=f"add {'.'.join(steps)} with name: and tag: by hand",
-        )
-    first = node.children[0]
-    line = content.rfind("\n", 0, first.start) + 1
-    return document.text.edited([Edit(line, line, _block(steps[known:], first.start - line))])
 
 
 def _block(steps: tuple[str, ...], indent: int) -> str:

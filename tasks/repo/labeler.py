@@ -7,10 +7,8 @@ versions since 5 (https://github.com/actions/labeler/tree/v5#match-object).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from wcmatch import glob
 
@@ -25,21 +23,6 @@ LABELER_FILES = (".github/labeler.yml", ".github/labeler.yaml")
 _GLOBS = glob.GLOBSTAR | glob.BRACE | glob.EXTGLOB | glob.FORCEUNIX
 _ANY, _ALL, _FILES, _BASE, _HEAD = "any", "all", "changed-files", "base-branch", "head-branch"
 _LIMIT = "changed-files-labels-limit"  # an option, not a label
-
-# Whether a file of the pull request matches a glob.
-Match: TypeAlias = "Callable[[str, str], bool]"
-_QUANTIFIERS: Mapping[str | None, Callable[[Match, Sequence[str], Sequence[str]], bool]] = MappingProxyType(
-    {
-        "any-glob-to-any-file": lambda fit, globs, files: any(fit(one, each) for each in globs for one in files),
-        "any-glob-to-all-files": lambda fits, globs, files: any(
-            all(fits(one, each) for one in files) for each in globs
-        ),
-        "all-globs-to-any-file": lambda fits, globs, files: any(
-            all(fits(one, each) for each in globs) for one in files
-        ),
-        "all-globs-to-all-files": lambda fit, globs, files: all(fit(one, each) for each in globs for one in files),
-    }
-)
 
 
 class PullRequestPaths(NamedTuple):
@@ -93,7 +76,7 @@ def _version_4(rule: Data, files: Sequence[str]) -> bool:
     """Whether all globs of ``all`` match every file, and all of ``any`` the same file; a glob stands for ``any``."""
     given = _mapping({_ANY: rule} if isinstance(rule, str) else rule)
     wanted = {_ANY: "all-globs-to-any-file", _ALL: "all-globs-to-all-files"}
-    return all(_QUANTIFIERS[name](_matches, _texts(given[key]), files) for key, name in wanted.items() if key in given)
+    return all(_holds(name, given[key], files, _GLOBS) for key, name in wanted.items() if key in given)
 
 
 def _version_5(rules: Sequence[Data], request: PullRequestPaths) -> bool:
@@ -116,15 +99,24 @@ def _conditions(config: Data, request: PullRequestPaths) -> Iterator[bool]:
     for key, value in _mapping(config).items():
         if key == _FILES:
             for name, globs in (entry for one in _items(value) for entry in _mapping(one).items()):
-                if name not in _QUANTIFIERS:
-                    raise ValueError(f"{_FILES} has no option {name}")
-                yield _QUANTIFIERS[name](partial(_matches, flags=_GLOBS | glob.DOTGLOB), _texts(globs), request.files)
+                yield _holds(name or "", globs, request.files, _GLOBS | glob.DOTGLOB)
         elif key in (_BASE, _HEAD):
             branch = request.base if key == _BASE else request.head
             yield from (re.search(pattern, branch) is not None for pattern in _texts(value))
 
 
-def _matches(file: str, pattern: str, flags: int = _GLOBS) -> bool:
+def _holds(option: str, globs: Data, files: Sequence[str], flags: int) -> bool:
+    """Whether what an option like ``any-glob-to-all-files`` says holds."""
+    kind, _, which = option.partition("-to-")
+    if kind not in {"any-glob", "all-globs"} or which not in {"any-file", "all-files"}:
+        raise ValueError(f"{_FILES} has no option {option}")
+    patterns, over = _texts(globs), any if which == "any-file" else all
+    if kind == "any-glob":
+        return any(over(_matches(file, one, flags) for file in files) for one in patterns)
+    return over(all(_matches(file, one, flags) for one in patterns) for file in files)
+
+
+def _matches(file: str, pattern: str, flags: int) -> bool:
     """Whether ``file`` matches a glob as the library minimatch reads it; each ``!`` before it negates it once more.
 
     Since version 5 stars also match a dot at the start of a name.

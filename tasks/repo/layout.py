@@ -318,7 +318,7 @@ def _named_elsewhere(search: Search, chart: BareChart) -> Unusable | None:
 
 def _brought(search: Search, folders: Iterable[str]) -> Unusable | None:
     for folder, name in product(folders, _BRINGING):
-        brought = search.requirement_in(folder, name) if search.mentions(folder, name) else None
+        brought = search.requirement_in(folder, name)
         if brought is not None:
             wanted = search.settings.dependency
             return Unusable(

@@ -97,12 +97,10 @@ def unmoved_images(hub: Hub) -> dict[str, list[NamedImage]]:
     own = {(place.file, place.path) for place in hub.places}
     # What a line of ours stands for by an alias moves with it.
     moved = {one.where for one in named if (behind_links(hub.git.folder, one.file), one.path) in own}
-    found: dict[str, list[NamedImage]] = {}
-    for spec in (image.spec for image in hub.images if image.spec.named):
-        left = (one for one in named if one.where not in moved)
-        if places := [one for one in left if one.reference.same_repository(Reference(spec.name))]:
-            found[spec.key] = places
-    return found
+    left = [one for one in named if one.where not in moved]
+    images = ((image.spec.key, Reference(image.spec.named)) for image in hub.images if image.spec.named)
+    places = {key: [one for one in left if one.reference.same_repository(image)] for key, image in images}
+    return {key: some for key, some in places.items() if some}
 
 
 def how_to_move(hub: Hub, unmoved: Iterable[NamedImage]) -> str:

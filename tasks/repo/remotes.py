@@ -37,12 +37,18 @@ class Remotes(NamedTuple):
         push: the remote for pushing branches.
         upstream: the one whose base branch they go to, by name or address.
         is_told: whether anything names the upstream; else it is ``push``.
+        config: what git's configuration has of remotes and branches.
     """
 
     names: tuple[str, ...]
     push: str | None
     upstream: str | None
     is_told: bool
+    config: Mapping[str, str]
+
+    def address(self, upstream: str) -> str:
+        """Return the address of an upstream, which may be one itself."""
+        return self.config.get(f"remote.{upstream}.url", upstream)
 
 
 class Review(NamedTuple):
@@ -97,25 +103,21 @@ class Review(NamedTuple):
 
     def head(self, branch: str) -> str:
         """Return how a pull request names ``branch``: ``OWNER:BRANCH`` where it is a fork's."""
-        if self.fork and self.repository and not self.fork.is_same(self.repository):
-            return f"{self.fork.path.partition('/')[0]}:{branch}"
-        return branch
+        return (
+            f"{self.fork.path.partition('/')[0]}:{branch}" if self.fork and self.repository and self.is_fork else branch
+        )
 
 
 def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, request: bool = False) -> Review:
-    """Return where a branch is pushed and where its pull request goes.
+    """Return where a branch is pushed and where its pull request goes, with ``request`` on its forge too.
 
-    Args:
-        git: the clone.
-        settings: the user's settings.
-        ask: whether the remotes are asked; else that is done only where the clone and CI do not tell the base branch.
-        push: whether a branch is to be pushed, so that the remote for it must answer.
-        request: whether a pull request is wanted too.
+    The remotes are asked with ``ask``, else where the clone and CI do not tell the base branch; with ``push`` the one
+    that is pushed to must answer.
     """
-    remotes, config = _read_remotes(git, settings)
+    remotes = _read_remotes(git, settings)
     if not remotes.names or not ask:
         try:
-            return _without_asking(git, settings, remotes, config)
+            return _without_asking(git, settings, remotes)
         except Refused:
             if not remotes.names:
                 raise
@@ -127,42 +129,40 @@ def find_review(git: Git, settings: Settings, *, ask: bool, push: bool = False, 
         address = git.push_address(remotes.push) if remotes.push in remotes.names else upstream
         heads = asked if address == upstream else pool.submit(git.remote_branches, address)
         if request:
-            fork, repository = (_repository(git, one) for one in _addresses(remotes.push, upstream, config))
+            fork, repository = (_repository(git, one) for one in _addresses(remotes, upstream))
             github = _github(git, repository)
             parent = None if remotes.is_told or address != remotes.push else _parent(github)
             if fork and github and parent:
-                upstream = _at_path(config[f"remote.{remotes.push}.url"], parent)
+                upstream = _at_path(remotes.config[f"remote.{remotes.push}.url"], parent)
                 github, repository = github._replace(path=parent), fork._replace(path=parent)
                 asked = pool.submit(git.remote_branches, upstream)
         branches, gap = _answer(asked, required=push and heads is asked)
         pushed, _ = _answer(heads, required=push)
     remotes = remotes._replace(upstream=upstream)
-    base, found = _base(git, settings, remotes, config, branches)
+    base, found = _base(git, settings, remotes, branches)
     if branches and (request or branches.heads) and base not in branches.heads:
         raise _no_branch(base, [*branches.heads], upstream)
     default = branches.default if branches else git.known_default(upstream)
-    shared = _shared(base, default or (None if settings.base_branch else base))
+    shared = _shared(settings, base, default)
     tip = branches.heads.get(base) if branches and ask else None
     return Review(remotes, base, found, shared, tip, pushed and pushed.heads, repository, fork, github, gap)
 
 
 def review_known(git: Git, settings: Settings) -> Review:
     """Return where a branch is pushed and where its pull request goes, by the clone alone: no gh and no ssh is run."""
-    return _without_asking(git, settings, *_read_remotes(git, settings))
+    return _without_asking(git, settings, _read_remotes(git, settings))
 
 
 def upstream_repository(git: Git, settings: Settings) -> Repository | None:
     """Return the repository that pull requests go to, by its address in git's configuration."""
-    remotes, config = _read_remotes(git, settings)
-    upstream = remotes.upstream or remotes.push or ""
-    return read_remote(config.get(f"remote.{upstream}.url", upstream))
+    remotes = _read_remotes(git, settings)
+    return read_remote(remotes.address(remotes.upstream or remotes.push or ""))
 
 
 def base_here(git: Git, review: Review) -> str | None:
     """Return the base branch's commit as the clone has it: the upstream's, what was fetched, or its own branch."""
-    known = (*(f"refs/remotes/{one}/{review.base}" for one in (review.upstream, review.remotes.push)),)
-    places = (*([review.tip] if review.tip else []), *known, f"refs/heads/{review.base}")
-    asked = (git.commit_at(place) for place in places)
+    known = (f"refs/remotes/{one}/{review.base}" for one in (review.upstream, review.remotes.push))
+    asked = (git.commit_at(place) for place in (review.tip, *known, f"refs/heads/{review.base}") if place)
     return next((commit for commit in asked if commit), None)
 
 
@@ -185,13 +185,13 @@ def choose_remotes(config: Mapping[str, str], settings: Settings, branch: str | 
         upstream = ORIGIN
     others = [one for one in names if one != upstream]
     push = push or next(iter(others if len(others) == 1 else names if len(names) == 1 else ()), None)
-    return Remotes(names, push, upstream or push, is_told=upstream is not None)
+    return Remotes(names, push, upstream or push, is_told=upstream is not None, config=config)
 
 
-def _addresses(push: str | None, upstream: str, config: Mapping[str, str]) -> tuple[str, str]:
+def _addresses(remotes: Remotes, upstream: str) -> tuple[str, str]:
     """Return the address that is pushed to, and the upstream's."""
-    urls = (config.get(f"remote.{push}.pushurl"), config.get(f"remote.{push}.url"), upstream)
-    return next(filter(None, urls), ""), config.get(f"remote.{upstream}.url", upstream)
+    urls = (remotes.config.get(f"remote.{remotes.push}.{key}") for key in ("pushurl", "url"))
+    return next(filter(None, urls), upstream), remotes.address(upstream)
 
 
 def _repository(git: Git, address: str) -> Repository | None:
@@ -202,9 +202,8 @@ def _repository(git: Git, address: str) -> Repository | None:
     return forges.reached(git.ask("ls-remote", "--get-url", "--", address).text) or written
 
 
-def _read_remotes(git: Git, settings: Settings) -> tuple[Remotes, Mapping[str, str]]:
-    config = git.configuration(r"^(remote|branch|init)\.")
-    return choose_remotes(config, settings, git.branch()), config
+def _read_remotes(git: Git, settings: Settings) -> Remotes:
+    return choose_remotes(git.configuration(r"^(remote|branch|init)\."), settings, git.branch())
 
 
 def _told_upstream(config: Mapping[str, str], settings: Settings, names: tuple[str, ...], near: str) -> str | None:
@@ -264,31 +263,30 @@ def _answer(asked: Future[RemoteBranches], *, required: bool) -> tuple[RemoteBra
         return None, fault.what
 
 
-def _without_asking(git: Git, settings: Settings, remotes: Remotes, config: Mapping[str, str]) -> Review:
-    base, found = _base(git, settings, remotes, config, None)
+def _without_asking(git: Git, settings: Settings, remotes: Remotes) -> Review:
+    base, found = _base(git, settings, remotes, None)
     upstream = remotes.upstream or ORIGIN
     known = git.branches_known(upstream)
     # One that was not fetched yet may be there all the same.
     if base not in known and nearest(base, known):
         raise _no_branch(base, known, upstream)
-    default = git.known_default(upstream) or (None if settings.base_branch else base)
-    fork, repository = map(read_remote, _addresses(remotes.push, remotes.upstream or "", config))
-    return Review(remotes, base, found, _shared(base, default), repository=repository, fork=fork)
+    fork, repository = map(read_remote, _addresses(remotes, remotes.upstream or ""))
+    shared = _shared(settings, base, git.known_default(upstream))
+    return Review(remotes, base, found, shared, repository=repository, fork=fork)
 
 
-def _shared(base: str, default: str | None) -> dict[str, str]:
+def _shared(settings: Settings, base: str, default: str | None) -> dict[str, str]:
+    default = default or (None if settings.base_branch else base)
     named = {**dict.fromkeys(PRODUCTION, "the branch that is deployed"), base: "the branch that pull requests go to"}
     return {**named, default: "the default branch"} if default else named
 
 
-def _base(
-    git: Git, settings: Settings, remotes: Remotes, config: Mapping[str, str], asked: RemoteBranches | None
-) -> tuple[str, str]:
+def _base(git: Git, settings: Settings, remotes: Remotes, asked: RemoteBranches | None) -> tuple[str, str]:
     """Return the base branch, and what names it: a setting, CI, the upstream, or what the clone knows of it."""
     if settings.base_branch:
         return settings.base_branch, "hub.base_branch"
     upstream = remotes.upstream or ORIGIN
-    ci, there = read_ci(os.environ), read_remote(config.get(f"remote.{upstream}.url", upstream))
+    ci, there = read_ci(os.environ), read_remote(remotes.address(upstream))
     is_its = there.path.lower() == ci.path.lower() if there else remotes.push == remotes.upstream
     if ci.base and is_its and (asked is None or ci.base in asked.heads):
         return ci.base, ci.name
@@ -298,7 +296,7 @@ def _base(
     if known:
         return known, f"refs/remotes/{upstream}/HEAD"
     branches = [*asked.heads] if asked else git.branches_known(upstream)
-    usual = (*_USUAL, config.get("init.defaultbranch"))
+    usual = (*_USUAL, remotes.config.get("init.defaultbranch"))
     likely = next((name for name in usual if name in branches), None)
     if likely or len(branches) == 1:
         return likely or branches[0], f"the branches of {upstream}"

@@ -67,8 +67,7 @@ class Search:
 
     def charts_among(self, folders: Iterable[str]) -> dict[str, Requirement]:
         """Return the charts in ``folders`` that depend on z2jh, by their folders."""
-        mentioned = [folder for folder in folders if self.mentions(folder, self.settings.dependency)]
-        return _readable(mentioned, self.requirement_in)
+        return _readable(folders, self.requirement_in)
 
     @cached_property
     def all_dockerfiles(self) -> tuple[str, ...]:
@@ -114,17 +113,13 @@ class Search:
             return ()
 
     def requirement_in(self, folder: str, name: str | None = None) -> Requirement | None:
-        """Return the dependency ``name`` (default: z2jh) of the chart in ``folder``; None without."""
-        path = self.dependencies_of(folder)
-        data = self.files.read(path)
-        return None if data is None else requirement(data, name or self.settings.dependency, path)
+        """Return the dependency ``name`` (default: z2jh) of the chart in ``folder``; None without.
 
-    def mentions(self, folder: str, name: str) -> bool:
-        """Whether the chart in ``folder`` has the word ``name``: a template without it need not be YAML."""
-        try:
-            return name.encode() in (self.files.read(self.dependencies_of(folder)) or b"")
-        except Unusable:
-            return False
+        A template that does not have the word need not be YAML.
+        """
+        path, wanted = self.dependencies_of(folder), name or self.settings.dependency
+        data = self.files.read(path) or b""
+        return requirement(data, wanted, path) if wanted.encode() in data else None
 
     def dependencies_of(self, folder: str) -> str:
         """Return the file with the dependencies of the chart in ``folder``."""

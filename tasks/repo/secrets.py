@@ -25,8 +25,6 @@ _SOPS_YAML = re.compile(rb"^sops:\s*$|^\s*\"?mac\"?: *\"?ENC\[", re.MULTILINE)
 _NO_SECRET = ("ENC[", "<", "$", "{", "%")
 _SHORTEST_PASSWORD = 8
 _BOM = b"\xef\xbb\xbf"
-# The keys in one of which every credential in JSON has its kind or its secret.
-_JSON_SIGNS = (b"auths", b"type")
 # https://docs.docker.com/reference/cli/docker/login/
 _LOGIN_SECRETS = ("auth", "password", "identitytoken", "registrytoken")
 _PEM = re.compile(r"^-----BEGIN [^\n]*PRIVATE KEY[^\n]*\n((?:(?!-----(?:BEGIN|END) )[^\n]*\n)*)-----END ", re.MULTILINE)
@@ -57,11 +55,7 @@ def credential_in(path: str, data: bytes) -> str | None:
     """Return the kind of credentials in a file, for people, or None; one larger than ``LARGEST`` has none."""
     kinds = [kind for kind in _KINDS if kind.sign in data and kind.called.match(f"/{path}")]
     is_json = data.removeprefix(_BOM).lstrip().startswith(b"{")
-    if (
-        not (kinds or (is_json and any(sign in data for sign in _JSON_SIGNS)))
-        or len(data) > LARGEST
-        or data.startswith(_GIT_CRYPT)
-    ):
+    if len(data) > LARGEST or data.startswith(_GIT_CRYPT) or not (kinds or is_json):
         return None
     text = data.decode("utf-8-sig", "replace")
     try:

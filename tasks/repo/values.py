@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ..core.faults import Unusable
 from ..core.names import Reference
 from ..core.settings import ValuesTarget
-from ..core.yaml_tree import Document, MappingNode, Node, Scalar, described, duplicates, parse, target_of
+from ..core.yaml_tree import Document, MappingNode, Node, Scalar, described, parse, target_of
 from .charts import ImageSpec
 from .files import Files, is_glob
 from .yaml_edit import Path, Shared, follow, reach, text_at, with_scalars
@@ -188,14 +188,6 @@ def _pattern(parts: Sequence[str]) -> str:
         return parts[0]
     _, dot, kind = commonprefix([part[::-1] for part in parts])[::-1].partition(".")
     return f"*{dot}{kind}"
-
-
-def warnings(data: bytes, where: str) -> tuple[str, ...]:
-    """Return a warning for each key that stands twice in one mapping, of which Helm takes the last."""
-    return tuple(
-        f"{where}:{key.line}: the key {key.value!r} stands on line {first.line} too; Helm takes the last one"
-        for first, key in duplicates(parse(data, where))
-    )
 
 
 def _image(document: Document, steps: Path) -> MappingNode | Scalar:

@@ -217,28 +217,27 @@ def _filling(content: str, key: Scalar, text: str) -> Edit:
 def _refuse_shared(document: Document, node: Scalar | Collection, path: Path) -> None:
     line = document.shared.get(node)
     if line is not None:
-        where = ".".join(path) or "the file"
-        raise Shared(
-            f"{where} is shared with the alias *{node.anchor} of line {line}, so an edit changes both",
-            where=document.place(node),
-            hint=f"write the value out at line {line} instead of the alias",
-        )
+        raise _shared(document, node, path, line)
+
+
+def _shared(document: Document, node: Node, path: Path, line: int) -> Shared:
+    where = ".".join(path) or "the file"
+    return Shared(
+        f"{where} is shared with line {line}, so an edit changes both",
+        where=document.place(node),
+        hint=f"write the value of {where} out, without an alias or merge key (<<)",
+    )
 
 
 def _unshared(document: Document, node: Node | None, steps: Path) -> MappingNode | SequenceNode:
     """Return ``node`` as a mapping or list in which an edit changes only one place, or refuse it."""
-    path = ".".join(steps)
     if isinstance(node, Alias):
-        raise Shared(
-            f"{path} is the alias *{node.name} of line {node.target.line}, so an edit changes both",
-            where=document.place(node),
-            hint=f"write the value of {path} out instead of the alias",
-        )
+        raise _shared(document, node, steps, node.target.line)
     if isinstance(node, MappingNode | SequenceNode):
         _refuse_shared(document, node, steps)
         return node
     raise Unusable(
-        f"{path or 'the file'} is {described(node)}, not a mapping or a list",
+        f"{'.'.join(steps) or 'the file'} is {described(node)}, not a mapping or a list",
         where=document.place(node) if node else document.where,
         hint="correct the path, or the file",
     )
@@ -264,13 +263,8 @@ def _step(document: Document, inside: MappingNode | SequenceNode, step: str, ste
         )
     if entries:
         return Found(entries[0][1], entries[0][0])
-    for source in merged(inside):
-        for key, _ in source.own(step):
-            raise Shared(
-                f"{'.'.join(steps)} comes from line {key.line} by a merge key (<<)",
-                where=document.place(inside),
-                hint=f"write {step}: with its own value beside the merge key",
-            )
+    for key in (key for source in merged(inside) for key, _ in source.own(step)):
+        raise _shared(document, inside, steps, key.line)
     return None
 
 

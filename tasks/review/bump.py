@@ -20,9 +20,8 @@ from ..releases.index import Choice, Release, choose
 from ..releases.notes import release_links, security_fixes, security_news, upgrade_links
 from ..releases.repository import HelmRepository
 from ..releases.versions import allows, is_range, respelled
-from ..repo.dependency import helm_repository, open_repository, release_of
 from ..repo.deployments import staying_installations
-from ..repo.edits import base_for, moving_action, release_edits
+from ..repo.edits import base_for, helm_repository, moving_action, open_repository, release_edits, release_of
 from ..repo.hub import Hub
 from ..repo.pins import Kind, Pin
 from ..repo.values import ValuesPlace, image_at

@@ -15,8 +15,8 @@ from ..core.safe_files import temporary_folder
 from ..core.settings import FILE, VALUES_INVALID, Accepted, BumpOptions
 from ..core.visible import one_line, visible, without
 from ..image.tree import Tree
-from ..repo.dependency import helm_repository
 from ..repo.deployments import Deployment, deployments, has_deployments
+from ..repo.edits import helm_repository
 from ..repo.files import Committed
 from ..repo.hub import Hub
 from ..repo.remotes import Review, find_review, fork_point

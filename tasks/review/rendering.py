@@ -18,8 +18,8 @@ from ..core.yaml_tree import Collection, MappingNode, Node, Scalar, parse, targe
 from ..image.tree import Tree, snapshot
 from ..releases.index import Release
 from ..repo.charts import Requirement, requirements
-from ..repo.dependency import open_repository, release_of
 from ..repo.deployments import LOCAL, Deployment, chart_of, deployments
+from ..repo.edits import open_repository, release_of
 from ..repo.files import join
 from ..repo.hub import Hub
 from ..repo.secrets import is_encrypted

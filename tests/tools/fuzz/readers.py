@@ -27,7 +27,7 @@ from tasks.releases.repository import hub_image_in
 from tasks.repo.charts import read_chartpress, requirements, with_version
 from tasks.repo.dockerfile import hub_base, with_base
 from tasks.repo.secrets import credential_in
-from tasks.repo.values import PinnedImage, image_at, warnings, with_image
+from tasks.repo.values import PinnedImage, image_at, with_image
 from tasks.tools import docker, google
 from tasks.tools.command import Command, Output
 from tasks.tools.forges import GitHub, opening_address, read_remote
@@ -86,8 +86,6 @@ def _requirement(data: bytes) -> None:
 def _values(data: bytes) -> None:
     with contextlib.suppress(Fault):
         image_at(data, "jupyterhub.hub.image", WHERE)
-    with contextlib.suppress(Fault):
-        warnings(data, WHERE)
     with_image(data, "jupyterhub.hub.image", PinnedImage("quay.io/org/hub", "1.10", 0), WHERE)
 
 

@@ -119,11 +119,6 @@ def case(before: str, after: str, *, name: str, new: Reference = NEW) -> object:
             name="the same image twice, at different versions",
         ),
         case(
-            "FROM jupyterhub/k8s-hub:3.3.8 AS a\nFROM jupyterhub/k8s-hub-slim:3.3.8\n",
-            "FROM «H»:4.4.0 AS a\nFROM «H»-slim:4.4.0\n",
-            name="normal and slim move to another registry",
-        ),
-        case(
             "ARG V=3.3.8\nFROM «H»:$V AS a\nFROM «H»-slim:$V\n",
             "ARG V=4.4.0\nFROM «H»:$V AS a\nFROM «H»-slim:$V\n",
             name="normal and slim by one ARG",

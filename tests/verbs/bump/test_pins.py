@@ -208,7 +208,7 @@ def test_what_is_no_place_of_the_release_stays(hub: Hub, hubpress: Hubpress) -> 
         ),
         pytest.param(
             Place("a.yaml", "a: &a {v: 3.2.1}\nb: *a\n", "{file: a.yaml, path: b.v}"),
-            "b is the alias *a of line 1, so an edit changes both (a.yaml:2)",
+            "b is shared with line 1, so an edit changes both (a.yaml:2)",
             id="an alias",
         ),
         pytest.param(
@@ -459,6 +459,10 @@ def test_a_helm_command_that_no_setting_names_is_told_and_never_called_moved(
     [
         ("helm upgrade hub jupyterhub/jupyterhub -f config.yaml\n", ["deploys the newest release, and stays"]),
         ("V=3.2.1\nhelm upgrade hub jupyterhub/jupyterhub --version $V\n", ["deploys $V, and stays"]),
+        (
+            "helm upgrade hub jupyterhub/jupyterhub --version ${{ env.V }} -f '../our values.yaml'\n",
+            ["deploys ${{ env.V }}, and stays"],
+        ),
         ("V=3.2.1 # hubpress: jupyterhub\nhelm upgrade hub jupyterhub/jupyterhub --version $V\n", []),
         ("# helm upgrade hub jupyterhub/jupyterhub --version 3.2.1\n", []),
         ("helm upgrade jupyterhub ./charts/jupyterhub --version 3.2.1\n", []),
