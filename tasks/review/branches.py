@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..core import output
 from ..core.faults import DOOR, Fault, Refused, Unusable
-from ..core.plan import Action, Fact, Moved, Plan, Step, Values, refused
+from ..core.plan import Action, Fact, Moved, Step, Values, refused
 from ..core.safe_files import temporary_folder
 from ..core.settings import CommitOptions, Settings
 from ..image.tag import render
@@ -36,41 +36,28 @@ atexit.register(_kept.close)
 
 
 class Start(NamedTuple):
-    """What a commit is planned on; ``steps`` is the way there, where it has something to say."""
+    """What a commit is planned on: the repository as it is once ``step`` has gone there."""
 
     hub: Hub
     review: Review
     options: CommitOptions
-    steps: tuple[Step, ...]
+    step: Step
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The way there, where it has something to say."""
+        return (self.step,) if self.step.actions or self.step.warnings else ()
+
+    def there(self, hub: Hub) -> Start:
+        """Return the start of a plan in the repository that has gone there."""
+        return self._replace(hub=hub, step=_plan_start(hub, self.review)[0])
 
 
-class _Standing(NamedTuple):
-    branch: str | None
-    head: str | None
-    base: str | None
+def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
+    """Find out where a commit goes, and what it is planned on.
 
-    @classmethod
-    def read(cls, git: Git, base: str) -> _Standing:
-        return cls(git.branch(), git.head(), git.branch_commit(base))
-
-    def restore(self, git: Git, base: str) -> None:
-        """Put a clone that stands on its base branch back to here."""
-        if self.branch == base:
-            git.read("reset", "--keep", "--quiet", str(self.base))
-            return
-        git.read("switch", "--quiet", *((self.branch,) if self.branch else ("--detach", str(self.head))))
-        git.read("branch", "--force", *((base, self.base) if self.base else ("--delete", base)))
-
-
-@contextlib.contextmanager
-def begin(
-    hub: Hub, options: CommitOptions, carry_out: Callable[[Plan], None], *, dry: bool, ask: bool
-) -> Iterator[Start]:
-    """Find out where a commit goes, and have ``carry_out`` do what comes before anything else can be planned.
-
-    That is planned within the block: where the block fails, the clone is put back. Where the step before cannot be
-    planned, the rest is planned by what the clone knows, without a push. The remotes are asked where the branch is
-    pushed, or with ``ask``.
+    Where the way there cannot be planned, the rest is planned by what the clone knows, without a push. The remotes are
+    asked where the branch is pushed, or with ``ask``.
     """
     pushes = options.push or options.request
     try:
@@ -81,22 +68,8 @@ def begin(
             known = find_review(hub.git, hub.settings, ask=False)
         except Fault:
             raise fault from None
-        yield Start(hub, known, options._replace(push=False, request=False), (refused("fetch", fault),))
-        return
-    if dry or not step.to_do:
-        yield Start(ahead() if step.to_do else hub, review, options, _told(step))
-        return
-    before = _Standing.read(hub.git, review.base)
-    carry_out(Plan((step,)))
-    after = _Standing.read(hub.git, review.base)
-    try:
-        hub = hub.again()
-        yield Start(hub, review, options, _told(_plan_start(hub, review)[0]))
-    except BaseException:
-        if _Standing.read(hub.git, review.base) == after:
-            before.restore(hub.git, review.base)
-            output.say(f": {review.base} and the current branch are as they were", lead=step.name)
-        raise
+        return Start(hub, known, options._replace(push=False, request=False), refused("fetch", fault))
+    return Start(ahead() if step.to_do else hub, review, options, step)
 
 
 class Outlook(NamedTuple):
@@ -308,10 +281,6 @@ def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> 
     if head in seen.read("rev-list", "--first-parent", str(review.tip)).split():
         return _is_named_for(hub, branch, _committed_version(hub))
     return _is_done_with(seen, review, branch, head)
-
-
-def _told(step: Step) -> tuple[Step, ...]:
-    return (step,) if step.actions or step.warnings else ()
 
 
 def _plan_moves(git: Git, seen: Git, review: Review, head: str) -> tuple[Step, str, Sequence[str]]:
