@@ -1,21 +1,31 @@
-"""What is inconsistent in the files, between them and git, and between the hub's values and the chart's own."""
+"""What is inconsistent in the files: between them and git, the chart's own values, and the base image's packages."""
 
 from __future__ import annotations
 
+import json
 import os
+import posixpath
 import re
-from collections.abc import Collection, Iterator
+import shlex
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
+from typing import NamedTuple
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from ..core.faults import DOOR, Refused
 from ..core.names import Reference
 from ..core.output import first_of
 from ..core.settings import CHARTPRESS
-from ..core.yaml_tree import Data, parse
+from ..core.yaml_tree import Data, Text, parse
 from ..image.inputs import arguments_of, counted_paths
 from ..image.tag import HEAD, history_of, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
+from ..repo.dockerfile_reader import instructions
 from ..repo.edits import to_commit
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage, without_effect
@@ -26,6 +36,7 @@ from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
 from ..repo.yaml_edit import reach, text_at
 from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 
+_EXACT = ("==", "===")
 _OTHER_PLACES = (Kind.COPY, Kind.PIN)
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
@@ -328,3 +339,68 @@ def _images(tree: Data, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
     for key, value in tree.items():
         if key is not None:
             yield from _images(value, (*path, key))
+
+
+class _PackagePin(NamedTuple):
+    where: str
+    name: str
+    version: str
+
+
+def pins_of(hub: Hub, image: HubImage) -> list[_PackagePin]:
+    """Return what the Dockerfile's ``pip install`` lines and the requirements files in the context pin."""
+    found: list[_PackagePin] = []
+    for where, text in _texts(hub, image):
+        with suppress(InvalidRequirement):
+            required = Requirement(text.rstrip(";&|")) if "==" in text else None
+            exact = [one for one in required.specifier if one.operator in _EXACT] if required else []
+            found += (_PackagePin(where, required.name, one.version) for one in exact if required)
+    return found
+
+
+def pin_problems(image: HubImage, pins: list[_PackagePin], shipped: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the ``pins`` of ``image`` that are older than the versions that its base image ships, given by name."""
+    versions = {canonicalize_name(name): version for name, version in shipped.items()}
+    for pin in pins:
+        theirs = versions.get(canonicalize_name(pin.name))
+        if theirs and _is_older(pin.version, theirs):
+            yield Problem(
+                Code.OLD_PIN,
+                pin.where,
+                f"{pin.name} is pinned to {pin.version}, but {image.base.reference} ships {theirs}",
+                f"take the pin out, or pin {theirs}; {Code.OLD_PIN.how_to_accept}",
+                Severity.WARNING,
+            )
+
+
+def _texts(hub: Hub, image: HubImage) -> Iterator[tuple[str, str]]:
+    """Yield what may be a requirement, each behind its place."""
+    data = hub.require(image.dockerfile)
+    for instruction in instructions(Text.decode(data, image.dockerfile)):
+        if instruction.keyword != "RUN" or "pip" not in instruction.arguments:
+            continue
+        yield from ((f"{image.dockerfile}:{instruction.line}", word) for word in _words(instruction.arguments))
+    listed = hub.git.names("ls-files", "-z", "--", join(hub.root, image.spec.context))
+    for path in listed:
+        name = posixpath.basename(path)
+        if not name.endswith(".txt") or "requirements" not in name or hub.files.read(path) is None:
+            continue
+        lines = hub.require(path).decode("utf-8", "replace").splitlines()
+        yield from ((f"{path}:{number}", line.split(" #")[0].strip()) for number, line in enumerate(lines, start=1))
+
+
+def _words(arguments: str) -> list[str]:
+    """Split what ``RUN`` is given, in its shell form or its exec form (a JSON list)."""
+    try:
+        if arguments.lstrip().startswith("["):
+            return [str(word) for word in json.loads(arguments)]
+        return shlex.split(arguments, comments=True)
+    except (ValueError, RecursionError):
+        return arguments.split()
+
+
+def _is_older(ours: str, theirs: str) -> bool:
+    try:
+        return Version(ours) < Version(theirs)
+    except InvalidVersion:
+        return False

@@ -25,10 +25,17 @@ from ..tools import docker
 from ..tools.cosign import PROGRAM, Signature, require_public_key, signature_of
 from ..tools.process import ask_all, require_installed
 from ..tools.registry import FoundImage
-from .files import base_problem, differing_base_problems, file_problems, override_problems, stale_problem
-from .pins import packages_of, pin_problems, pins_of
+from .files import (
+    base_problem,
+    differing_base_problems,
+    file_problems,
+    override_problems,
+    pin_problems,
+    pins_of,
+    stale_problem,
+)
 from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
-from .world import World, look
+from .world import World, look, packages_of
 
 _TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
 
