@@ -24,7 +24,6 @@ from ..tools.command import Command
 from ..tools.cosign import Signature
 from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_states import standing
-from ..tools.process import Pool, answer_of
 from ..tools.registry import require_push_right
 from .build import PRESENT, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_trees
 from .definition import pinned_images
@@ -36,7 +35,6 @@ from .tag import (
     HEAD,
     History,
     ImageName,
-    depends_on,
     earlier_tags,
     history_of,
     name_image,
@@ -92,33 +90,24 @@ def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
     if names_commit(hub.settings.tag):
         for image in images:
             require_links_covered(hub, image)
-        _require_committed(hub, images, history)
+        _require_committed(hub, images)
     look = pushes and not options.force
-    certain = not look or any(depends_on(hub, image, hub.pending) for image in images)
-    with Pool() as pool:
-        # Docker is slow: it is asked at once where its answer is certainly needed.
-        asked = pool.submit(_ask_builder, hub, options) if certain else None
-
-        def require_builder() -> Builder:
-            return answer_of(asked) if asked else _ask_builder(hub, options)
-
-        try:
-            planned = _image_builds(hub, images, options, history, look=look)
-        except Unreachable as fault:
-            # Without an engine, a base image in its store cannot be found either: that is told first.
-            if not isinstance(fault, Denied):
-                require_builder()
-            raise
-        build = Build(hub, options, planned, pushes, _builder(hub, options))
-        if build.to_build:
-            with source_trees(build) as trees:
-                for one in build.to_build:
-                    require_buildable(hub, one.image, trees[one.key])
-            if look and engine.retags:
-                build = build.with_images(_reusing(build, history))
-        if build.to_build:
-            build = _on_builder(build, require_builder())
-    return build
+    builder = Builder(options.builder or hub.settings.builder)
+    try:
+        planned = _image_builds(hub, images, options, history, look=look)
+    except Unreachable as fault:
+        # Without an engine, a base image in its store cannot be found either: that is told first.
+        if not isinstance(fault, Denied) and builder.name != CLOUD_BUILD:
+            docker.require_builder(builder.name)
+        raise
+    build = Build(hub, options, planned, pushes, builder)
+    if build.to_build:
+        with source_trees(build) as trees:
+            for one in build.to_build:
+                require_buildable(hub, one.image, trees[one.key])
+        if look and engine.retags:
+            build = build.with_images(_reusing(build, history))
+    return _on_builder(build) if build.to_build else build
 
 
 def require_committed(hub: Hub, keys: Sequence[str]) -> None:
@@ -126,7 +115,7 @@ def require_committed(hub: Hub, keys: Sequence[str]) -> None:
     leaves = hub.with_commit("", hub.changed)
     images = hub.to_build(keys)
     if names_commit(hub.settings.tag):
-        _require_committed(leaves, images, history_of(leaves))
+        _require_committed(leaves, images)
         return
     with working_files(hub, images) as tree:
         for image in images:
@@ -135,11 +124,6 @@ def require_committed(hub: Hub, keys: Sequence[str]) -> None:
             flags = ("--no-assume-unchanged", "--no-skip-worktree")
             look = " && ".join(f"git update-index {flag} -- {shlex.join(hidden)}" for flag in flags)
             _require_none(leaves, image, loose, f"{look}, then git commit them" if hidden else "")
-
-
-def _ask_builder(hub: Hub, options: BuildOptions) -> Builder:
-    builder = _builder(hub, options)
-    return builder if builder.name == CLOUD_BUILD else docker.require_builder(builder.name)
 
 
 def _push_right_actions(build: Build) -> list[Action]:
@@ -260,12 +244,12 @@ def _pins(hub: Hub, build: Build) -> dict[ValuesPlace, PinnedImage]:
     }
 
 
-def _builder(hub: Hub, options: BuildOptions) -> Builder:
-    return Builder(options.builder or hub.settings.builder)
-
-
-def _on_builder(build: Build, builder: Builder) -> Build:
-    if build.pushes and build.hub.settings.attest and builder.name != CLOUD_BUILD:
+def _on_builder(build: Build) -> Build:
+    """Return the build with what its builder tells of itself, and the platforms that it has to be told."""
+    if build.builder.name == CLOUD_BUILD:
+        return build
+    builder = docker.require_builder(build.builder.name)
+    if build.pushes and build.hub.settings.attest:
         docker.require_attesting(builder)
     foreign = [one for one in build.to_build if one.argument is None and not builder.is_native(one.platform)]
     named = [one._replace(argument=one.platform) for one in foreign if builder.runs]
@@ -362,11 +346,8 @@ def _is_loose(hub: Hub, file: str) -> bool:
     return file not in hub.pending and not is_half_written(file)
 
 
-def _require_committed(hub: Hub, images: Sequence[HubImage], history: History) -> None:
-    with Pool() as pool:
-        asked = pool.submit(hub.git.changed, list(dict.fromkeys(path for one in images for path in hub.paths_of(one))))
-        history.prefetch([image.spec.paths for image in images])
-        changed = answer_of(asked)
+def _require_committed(hub: Hub, images: Sequence[HubImage]) -> None:
+    changed = hub.git.changed(list(dict.fromkeys(path for one in images for path in hub.paths_of(one))))
     for image in images:
         paths = hub.paths_of(image)
         _require_none(hub, image, [file for file in changed if _is_loose(hub, file) and is_below(file, paths)])
