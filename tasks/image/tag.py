@@ -160,13 +160,6 @@ class History:
         """Return the full hash of ``commit``."""
         return self._read("rev-parse", "--verify", f"{commit}^{{commit}}")
 
-    def prefetch(self, images: Sequence[Sequence[str]]) -> None:
-        """Ask at once what the tags of images are computed from, given the paths of each."""
-        self._ask_all([(*_DESCRIBE, HEAD), *((*_LAST_COMMIT, *paths) for paths in images)])
-        if self.tagged(HEAD).tag is None:
-            commits = map(self._last_commit_of, images)
-            self._ask_all([(*_COUNT, commit, "--") for commit in commits if commit])
-
     def _last_commit_of(self, paths: Sequence[str]) -> str:
         """Return the abbreviated hash of the last commit that touches ``paths``; empty without one."""
         question = (*_LAST_COMMIT, *paths)
