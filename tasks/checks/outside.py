@@ -83,12 +83,14 @@ def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
     ours, beyond = fixes_between(pinned, reached), fixes_between(reached, top.semver)
     where, what = f"{hub.requirement_file}:{hub.requirement.line}", f"{hub.requirement.name} {hub.version}"
     date = known().date
-    if ours:
-        message = f"{what} lacks security fixes of {reached}: {', '.join(ours)} (known as of {date})"
-        yield Problem(Code.SECURITY, where, message, f"{DOOR} bump --to {reached}", Severity.WARNING)
-    if further := [fix for fix in beyond if fix not in ours]:
-        message = f"{what} lacks security fixes of {top.version}, a newer major version: {', '.join(further)}"
-        yield Problem(Code.SECURITY, where, f"{message} (known as of {date})", f"{DOOR} bump --major", Severity.WARNING)
+    further = [fix for fix in beyond if fix not in ours]
+    for fixes, version, flag in (
+        (ours, f"{reached}", f"--to {reached}"),
+        (further, f"{top.version}, a newer major version", "--major"),
+    ):
+        if fixes:
+            message = f"{what} lacks security fixes of {version}: {', '.join(fixes)} (known as of {date})"
+            yield Problem(Code.SECURITY, where, message, f"{DOOR} bump {flag}", Severity.WARNING)
     published = (top.created or "")[: len(date)]
     if published > date and order(top.semver) > order(pinned):
         what = f"whether {top.version}, of {published}, fixes vulnerabilities"

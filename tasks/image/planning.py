@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import chain
 
 from ..core import output
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable
@@ -65,7 +66,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
     actions = (
         *_push_right_actions(build),
         *([_retag_action(build, relies)] if build.to_retag else ()),
-        _build_action(build, engine, relies) if build.to_build else _nothing_to_build(build),
+        _build_action(build, engine, relies) if build.to_build else Action(_nothing_to_build(build)),
         *_sign_actions(build, relies),
         *([writing._replace(do=writing.do and write)] if edits else ()),
     )
@@ -230,9 +231,9 @@ def _platform_detail(build: Build, argument: str | None) -> str:
     return f"for {argument}, {'native on' if native else 'emulated by'} {build.builder.title}"
 
 
-def _nothing_to_build(build: Build) -> Action:
-    there = [str(one.reference) for one in build.images if one.status == PRESENT]
-    return Action(f"{', '.join(there)}: already in the registry, verified" if there else "nothing to build")
+def _nothing_to_build(build: Build) -> str:
+    there = ", ".join(str(one.reference) for one in build.images if one.status == PRESENT)
+    return f"{there}: already in the registry, verified" if there else "nothing to build"
 
 
 def _pins(hub: Hub, build: Build) -> dict[ValuesPlace, PinnedImage]:
@@ -326,19 +327,14 @@ def _reusing(build: Build, history: History) -> list[ImageBuild]:
 
     It is asked for what the values name, and for the tags of the last commits of any branch.
     """
-    candidates = {one.key: _candidates(build.hub, history, one) for one in build.to_build if one.inputs}
+    candidates: dict[str, list[Reference]] = {}
+    for one in (one for one in build.to_build if one.inputs):
+        tags = earlier_tags(build.hub, history, one.image, _MOST_COMMITS) if one.name.commit else []
+        named = [*pinned_images(build.hub, one.image), *(Reference(one.image.spec.name, tag) for tag in tags)]
+        candidates[one.key] = [reference for reference in dict.fromkeys(named) if reference != one.reference]
     answers: dict[Reference, docker.Answer] = {}
-    _ask(answers, [candidate for found in candidates.values() for candidate in found])
-    return [
-        one.reusing({candidate: answers[candidate] for candidate in candidates.get(one.key, ())})
-        for one in build.to_build
-    ]
-
-
-def _candidates(hub: Hub, history: History, one: ImageBuild) -> list[Reference]:
-    tags = earlier_tags(hub, history, one.image, _MOST_COMMITS) if one.name.commit else []
-    named = [*pinned_images(hub, one.image), *(Reference(one.image.spec.name, tag) for tag in tags)]
-    return [reference for reference in dict.fromkeys(named) if reference != one.reference]
+    _ask(answers, chain.from_iterable(candidates.values()))
+    return [one.reusing({each: answers[each] for each in candidates.get(one.key, ())}) for one in build.to_build]
 
 
 def _is_loose(hub: Hub, file: str) -> bool:

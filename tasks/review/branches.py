@@ -111,6 +111,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
     """
     git, tip, base = hub.git, review.tip, review.base
     current, head = git.branch(), git.head()
+    is_own = current not in {None, *review.shared}
     gap = f"{review.upstream} was not asked for {base}: {review.gap}; the plan uses the clone's copy"
     warnings = [gap] if review.gap else []
 
@@ -121,16 +122,18 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
         return nothing_to_do()
     if tip is None:
         known = review._replace(tip=base_here(git, review))
-        may_be_left = current not in {None, *review.shared} and known.tip and hub.changed
-        if may_be_left and _was_merged(hub, git, known, str(current), head):
+        if is_own and known.tip and hub.changed and _was_merged(hub, git, known, str(current), head):
             return _plan_start(hub, known)
-        return nothing_to_do(*_may_be_merged(git, review, current))
+        # What the clone alone cannot tell of a branch that was pushed once.
+        was_pushed = is_own and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}")
+        at = f"whether {current} of {review.remotes.push} was merged since the last fetch is not known"
+        return nothing_to_do(*([f"{at}; --push and --pr ask"] if was_pushed else []))
     is_new = git.commit_at(tip) is None
     folder = _kept.enter_context(temporary_folder("hubpress-ahead-"))
     (folder / "objects").mkdir()
     seen = git.fetched(review.upstream, base, folder / "objects") if is_new else git
     warnings += _fork_is_behind(seen, review)
-    if current not in {None, *review.shared} and not _was_merged(hub, seen, review, str(current), head):
+    if is_own and not _was_merged(hub, seen, review, str(current), head):
         behind = seen.count(head, tip)
         told = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
         return nothing_to_do(*([told] if behind else []))
@@ -347,13 +350,6 @@ def _move(git: Git, arguments: tuple[str, ...], what: str, why: str, at: Fact, e
         return {CURRENT_BRANCH: git.branch(), HEAD: end, at.name: end}
 
     return Action(what, why, do, (f"$ {git.command(*arguments)}",), (*standing(git, git.branch()), at))
-
-
-def _may_be_merged(git: Git, review: Review, current: str | None) -> Iterator[str]:
-    """Yield what the clone alone cannot tell of the current branch, where it was pushed once."""
-    if current not in {None, *review.shared} and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}"):
-        at = f"{current} of {review.remotes.push}"
-        yield f"whether {at} was merged since the last fetch is not known; --push and --pr ask"
 
 
 def _fork_is_behind(seen: Git, review: Review) -> Iterator[str]:
