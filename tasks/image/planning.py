@@ -85,7 +85,8 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
 
 def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
     pushes = options.push and hub.settings.push
-    require_like("platform", "--platform linux/amd64", *(options.platform.split(",") if options.platform else ()))
+    given = () if options.platform is None else options.platform.split(",")
+    require_like("platform", "--platform linux/amd64", *given)
     images = hub.to_build(options.images)
     history = history_of(hub)
     if names_commit(hub.settings.tag):

@@ -40,8 +40,7 @@ UNTAGGED_BASE = "0.0.1-0.dev"
 TAG_SETTING = "hub.tag"
 CONTENT = "content"
 CONTENT_DIGITS = 12
-# Questions to git, without the commit or the paths that they are about.
-_LAST_COMMIT = ("log", "--max-count=1", "--pretty=format:%h", "--")
+# Questions to git, without the commit that they are about.
 _DESCRIBE = ("describe", "--tags", "--long")
 _COUNT = ("rev-list", "--count")
 
@@ -162,7 +161,7 @@ class History:
 
     def _last_commit_of(self, paths: Sequence[str]) -> str:
         """Return the abbreviated hash of the last commit that touches ``paths``; empty without one."""
-        question = (*_LAST_COMMIT, *paths)
+        question = ("log", "--max-count=1", "--pretty=format:%h", "--", *paths)
         return "" if not self._ask(*question).ok and self.git.head() is None else self._read(*question)
 
     def _ask_all(self, questions: Iterable[tuple[str, ...]]) -> None:
