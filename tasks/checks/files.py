@@ -7,8 +7,9 @@ import os
 import posixpath
 import re
 import shlex
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import reduce
 from itertools import chain
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from ..core.faults import DOOR, Refused
 from ..core.names import Reference
 from ..core.output import first_of
 from ..core.settings import CHARTPRESS
-from ..core.yaml_tree import Data, Text, parse
+from ..core.yaml_tree import Data, Text, child, text_under
 from ..image.inputs import arguments_of, counted_paths
 from ..image.tag import HEAD, history_of, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
@@ -30,17 +31,15 @@ from ..repo.edits import to_commit
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage, without_effect
 from ..repo.installations import staying_installations
-from ..repo.named_images import NotYaml, faulty_files, how_to_move, unmoved_images
+from ..repo.named_images import NamedImage, NotYaml, faulty_files, how_to_move, unmoved_images
 from ..repo.pins import Kind, Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
-from ..repo.yaml_edit import reach, text_at
 from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 
 _EXACT = ("==", "===")
 _OTHER_PLACES = (Kind.COPY, Kind.PIN)
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
-_DEEPEST = 12
 # What may be a commit in a tag of any template.
 _HEXADECIMAL = re.compile(r"[0-9a-f]{6,64}")
 
@@ -101,29 +100,23 @@ def base_problem(hub: Hub, image: HubImage, wanted: str) -> Problem:
     )
 
 
-def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
-    """Yield the tags in the hub's values that differ from those in the pinned chart's values, for the same image."""
-    file = hub.values_file
-    data = None if file is None else hub.files.read(file)
-    if file is None or data is None:
-        return
-    document = parse(data, file)
-    prefix = hub.requirement.key
-    ours = {tuple(place.path.split(".")) for place in hub.places}
-    for path, name, tag in _images(chart_values):
-        here = (prefix, *path)
-        set_tag = text_at(document, (*here, TAG_KEY)) if here not in ours else None
-        set_name = text_at(document, (*here, "name")) if set_tag else None
-        if set_tag is None or set_tag == tag or set_name not in (None, name):
+def override_problems(hub: Hub, named: Iterable[NamedImage], chart_values: Data) -> Iterator[Problem]:
+    """Yield the tags in the chart's own values file that differ from the pinned chart's, for the same image."""
+    written = {place.path for place in hub.places}
+    for one in named:
+        prefix, *keys = one.path.split(".")
+        if one.file != hub.values_file or one.path in written or prefix != hub.requirement.key:
             continue
-        key = reach(document, (*here, TAG_KEY)).key
-        yield Problem(
-            Code.OVERRIDE,
-            f"{file}:{key.line}" if key else file,
-            f"{'.'.join((*here, TAG_KEY))} is {set_tag}, but {hub.requirement.name} {hub.version} has {tag}",
-            f"remove it, or set {tag}; {Code.OVERRIDE.how_to_accept}",
-            Severity.WARNING,
-        )
+        theirs = reduce(child, keys, chart_values)
+        name, tag = text_under(theirs, "name"), text_under(theirs, TAG_KEY)
+        if name and tag and one.reference.tag != tag and one.reference.same_repository(Reference(name)):
+            yield Problem(
+                Code.OVERRIDE,
+                one.where,
+                f"{one.path}.{TAG_KEY} is {one.reference.tag}, but {hub.requirement.name} {hub.version} has {tag}",
+                f"remove it, or set {tag}; {Code.OVERRIDE.how_to_accept}",
+                Severity.WARNING,
+            )
 
 
 def _path_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
@@ -328,17 +321,6 @@ def stale_problem(where: str, tag: str, computed: str) -> Problem:
     """Return the problem of a tag that the image's files do not make any more."""
     message = f"the tag is {tag}, but the image's files make {computed}"
     return Problem(Code.TAG_STALE, where, message, f"{DOOR} build, then {DOOR} commit")
-
-
-def _images(tree: Data, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    if not isinstance(tree, dict) or len(path) > _DEEPEST:
-        return
-    name, tag = tree.get("name"), tree.get(TAG_KEY)
-    if isinstance(name, str) and isinstance(tag, str) and name and tag:
-        yield path, name, tag
-    for key, value in tree.items():
-        if key is not None:
-            yield from _images(value, (*path, key))
 
 
 class _PackagePin(NamedTuple):
