@@ -45,12 +45,14 @@ def commit(
     """
     from .review.commit import plan_commit
 
+    options = CommitOptions(message, branch, push, pr)
     with open_run(c, repo=repo, json=json) as opened:
-        with opened.begin(CommitOptions(message, branch, push, pr)) as (run, start):
-            step, leaves = plan_commit(start.hub, start.options, start.review)
-            plan = Plan((*start.steps, step))
-            if not run.dry:
-                plan.require_possible()
-                for one in start.steps if step.to_do else ():
-                    output.say("\n".join(f"warning: {one_line(told)}" for told in one.warnings))
+        run, plan, leaves = opened.from_base(options, lambda at: plan_commit(at.hub, at.options, at.review), _warn)
         run.carry_out(plan, leaves)
+
+
+def _warn(plan: Plan) -> None:
+    plan.require_possible()
+    *before, committing = plan.steps
+    for step in before if committing.to_do else ():
+        output.say("\n".join(f"warning: {one_line(told)}" for told in step.warnings))

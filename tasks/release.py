@@ -62,12 +62,12 @@ def release(
     build = BuildOptions(tuple(image or ()), not no_push, force, platform, builder, no_cache, engine)
     wanted = CommitOptions(message, branch, push, pr)
     with open_run(c, repo=repo, json=json) as opened:
-        with opened.begin(wanted, lambda now, first: _agree(now, first, yes=yes), ask=True) as (run, start):
-            plan = plan_release(start.hub, ReleaseOptions(bump, build, start.options, agreed=yes), start.review)
-            plan = Plan((*start.steps, *plan.steps))
-            if not (run.dry or plan.nothing_to_do):
-                run.hub.git.require_unlocked()
-                _agree(run, plan, yes=yes)
+        run, plan, _ = opened.from_base(
+            wanted,
+            lambda at: (plan_release(at.hub, ReleaseOptions(bump, build, at.options, agreed=yes), at.review), at.hub),
+            lambda whole: _agree(opened, whole, yes=yes),
+            ask=True,
+        )
         run.carry_out(plan, more=lambda: {"steps": plan.step_reports()})
         if not run.dry:
             steps = [f"- {step}" for step in plan.report()["next_steps"]]
@@ -76,6 +76,9 @@ def release(
 
 
 def _agree(run: Run, plan: Plan, *, yes: bool) -> None:
+    if plan.nothing_to_do:
+        return
+    run.hub.git.require_unlocked()
     run.show_plan(plan)
     plan.require_possible()
     if yes:

@@ -15,7 +15,7 @@ from invoke.context import Context
 
 from .core import github_actions, output
 from .core.faults import DOOR, Refused, Unusable
-from .core.plan import Plan
+from .core.plan import Plan, Step
 from .core.safe_files import open_lock, take
 from .core.settings import FILE, SECTION, CommitOptions, read_settings, section_of
 
@@ -71,20 +71,38 @@ class Run(NamedTuple):
         elif not self.dry:
             output.data(summary)
 
-    @contextlib.contextmanager
-    def begin(
-        self, options: CommitOptions, agree: Callable[[Run, Plan], None] = lambda *_: None, *, ask: bool = False
-    ) -> Iterator[tuple[Run, Start]]:
-        """Do what must be done before a commit can be planned, once ``agree`` has had that agreed to."""
+    def from_base(
+        self,
+        options: CommitOptions,
+        plan_from: Callable[[Start], tuple[Plan | Step, Hub]],
+        agree: Callable[[Plan], None],
+        *,
+        ask: bool = False,
+    ) -> tuple[Run, Plan, Hub]:
+        """Return the run, the plan and what it leaves, planned where feature branches start.
+
+        A real run goes there first, once ``agree`` has had the whole plan agreed to, and plans the rest again there.
+        """
         from .review.branches import begin
 
-        def carry_out(plan: Plan) -> None:
-            agree(self, plan)
-            _perform(plan)
-            output.say("\n".join(plan.summary()))
+        def planned(start: Start) -> tuple[Plan, Plan, Hub]:
+            rest, leaves = plan_from(start)
+            rest = rest if isinstance(rest, Plan) else Plan((rest,))
+            return Plan((*start.steps, *rest.steps)), rest, leaves
 
-        with begin(self.hub, options, carry_out, dry=self.dry, ask=ask) as start:
-            yield self._replace(hub=start.hub), start
+        start = begin(self.hub, options, ask=ask)
+        plan, rest, leaves = planned(start)
+        if not self.dry:
+            agree(plan)
+        if not self.dry and start.step.to_do:
+            going, agreed = Plan((start.step,)), [action.what for step in rest.steps for action in step.actions]
+            _perform(going)
+            output.say("\n".join(going.summary()))
+            start = start.there(self.hub.again())
+            plan, rest, leaves = planned(start)
+            if agreed != [action.what for step in rest.steps for action in step.actions]:
+                agree(plan)
+        return self._replace(hub=start.hub), plan, leaves
 
     def show_plan(self, plan: Plan, *, whole: bool = False) -> None:
         """Print the plan: whole and on standard output in a dry run, else on one screen of standard error."""

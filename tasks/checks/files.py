@@ -1,35 +1,45 @@
-"""What is inconsistent in the files, between them and git, and between the hub's values and the chart's own."""
+"""What is inconsistent in the files: between them and git, the chart's own values, and the base image's packages."""
 
 from __future__ import annotations
 
+import json
 import os
+import posixpath
 import re
-from collections.abc import Collection, Iterator
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import reduce
 from itertools import chain
+from typing import NamedTuple
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from ..core.faults import DOOR, Refused
 from ..core.names import Reference
 from ..core.output import first_of
 from ..core.settings import CHARTPRESS
-from ..core.yaml_tree import Data, parse
+from ..core.yaml_tree import Data, Text, child, text_under
 from ..image.inputs import arguments_of, counted_paths
 from ..image.tag import HEAD, history_of, name_image, names_commit, tells_images_apart
 from ..image.tree import Tree
 from ..releases.versions import allows, is_range, parse_version
 from ..repo.deployments import staying_installations
+from ..repo.dockerfile import instructions
 from ..repo.edits import to_commit
 from ..repo.files import join
 from ..repo.hub import Hub, HubImage, without_effect
-from ..repo.named_images import NotYaml, faulty_files, how_to_move, unmoved_images
+from ..repo.named_images import NamedImage, NotYaml, faulty_files, how_to_move, unmoved_images
 from ..repo.pins import Kind, Lock
 from ..repo.values import TAG_KEY, PinnedImage, ValuesPlace
-from ..repo.yaml_edit import reach, text_at
 from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
 
+_EXACT = ("==", "===")
 _OTHER_PLACES = (Kind.COPY, Kind.PIN)
 # chartpress ends a tag in `.h<commit>`, in older versions after `n<commits>`.
 _COMMIT = re.compile(r"(?:\.|-n\d+\.)h(?P<commit>[0-9a-f]{6,40})$")
-_DEEPEST = 12
 # What may be a commit in a tag of any template.
 _HEXADECIMAL = re.compile(r"[0-9a-f]{6,64}")
 
@@ -90,29 +100,23 @@ def base_problem(hub: Hub, image: HubImage, wanted: str) -> Problem:
     )
 
 
-def override_problems(hub: Hub, chart_values: Data) -> Iterator[Problem]:
-    """Yield the tags in the hub's values that differ from those in the pinned chart's values, for the same image."""
-    file = hub.values_file
-    data = None if file is None else hub.files.read(file)
-    if file is None or data is None:
-        return
-    document = parse(data, file)
-    prefix = hub.requirement.key
-    ours = {tuple(place.path.split(".")) for place in hub.places}
-    for path, name, tag in _images(chart_values):
-        here = (prefix, *path)
-        set_tag = text_at(document, (*here, TAG_KEY)) if here not in ours else None
-        set_name = text_at(document, (*here, "name")) if set_tag else None
-        if set_tag is None or set_tag == tag or set_name not in (None, name):
+def override_problems(hub: Hub, named: Iterable[NamedImage], chart_values: Data) -> Iterator[Problem]:
+    """Yield the tags in the chart's own values file that differ from the pinned chart's, for the same image."""
+    written = {place.path for place in hub.places}
+    for one in named:
+        prefix, *keys = one.path.split(".")
+        if one.file != hub.values_file or one.path in written or prefix != hub.requirement.key:
             continue
-        key = reach(document, (*here, TAG_KEY)).key
-        yield Problem(
-            Code.OVERRIDE,
-            f"{file}:{key.line}" if key else file,
-            f"{'.'.join((*here, TAG_KEY))} is {set_tag}, but {hub.requirement.name} {hub.version} has {tag}",
-            f"remove it, or set {tag}; {Code.OVERRIDE.how_to_accept}",
-            Severity.WARNING,
-        )
+        theirs = reduce(child, keys, chart_values)
+        name, tag = text_under(theirs, "name"), text_under(theirs, TAG_KEY)
+        if name and tag and one.reference.tag != tag and one.reference.same_repository(Reference(name)):
+            yield Problem(
+                Code.OVERRIDE,
+                one.where,
+                f"{one.path}.{TAG_KEY} is {one.reference.tag}, but {hub.requirement.name} {hub.version} has {tag}",
+                f"remove it, or set {tag}; {Code.OVERRIDE.how_to_accept}",
+                Severity.WARNING,
+            )
 
 
 def _path_problems(hub: Hub) -> Iterator[Problem | Unchecked]:
@@ -319,12 +323,66 @@ def stale_problem(where: str, tag: str, computed: str) -> Problem:
     return Problem(Code.TAG_STALE, where, message, f"{DOOR} build, then {DOOR} commit")
 
 
-def _images(tree: Data, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    if not isinstance(tree, dict) or len(path) > _DEEPEST:
-        return
-    name, tag = tree.get("name"), tree.get(TAG_KEY)
-    if isinstance(name, str) and isinstance(tag, str) and name and tag:
-        yield path, name, tag
-    for key, value in tree.items():
-        if key is not None:
-            yield from _images(value, (*path, key))
+class _PackagePin(NamedTuple):
+    where: str
+    name: str
+    version: str
+
+
+def pins_of(hub: Hub, image: HubImage) -> list[_PackagePin]:
+    """Return what the Dockerfile's ``pip install`` lines and the requirements files in the context pin."""
+    found: list[_PackagePin] = []
+    for where, text in _texts(hub, image):
+        with suppress(InvalidRequirement):
+            required = Requirement(text.rstrip(";&|")) if "==" in text else None
+            exact = [one for one in required.specifier if one.operator in _EXACT] if required else []
+            found += (_PackagePin(where, required.name, one.version) for one in exact if required)
+    return found
+
+
+def pin_problems(image: HubImage, pins: list[_PackagePin], shipped: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the ``pins`` of ``image`` that are older than the versions that its base image ships, given by name."""
+    versions = {canonicalize_name(name): version for name, version in shipped.items()}
+    for pin in pins:
+        theirs = versions.get(canonicalize_name(pin.name))
+        if theirs and _is_older(pin.version, theirs):
+            yield Problem(
+                Code.OLD_PIN,
+                pin.where,
+                f"{pin.name} is pinned to {pin.version}, but {image.base.reference} ships {theirs}",
+                f"take the pin out, or pin {theirs}; {Code.OLD_PIN.how_to_accept}",
+                Severity.WARNING,
+            )
+
+
+def _texts(hub: Hub, image: HubImage) -> Iterator[tuple[str, str]]:
+    """Yield what may be a requirement, each behind its place."""
+    data = hub.require(image.dockerfile)
+    for instruction in instructions(Text.decode(data, image.dockerfile)):
+        if instruction.keyword != "RUN" or "pip" not in instruction.arguments:
+            continue
+        yield from ((f"{image.dockerfile}:{instruction.line}", word) for word in _words(instruction.arguments))
+    listed = hub.git.names("ls-files", "-z", "--", join(hub.layout.root, image.spec.context))
+    for path in listed:
+        name = posixpath.basename(path)
+        if not name.endswith(".txt") or "requirements" not in name or hub.files.read(path) is None:
+            continue
+        lines = hub.require(path).decode("utf-8", "replace").splitlines()
+        yield from ((f"{path}:{number}", line.split(" #")[0].strip()) for number, line in enumerate(lines, start=1))
+
+
+def _words(arguments: str) -> list[str]:
+    """Split what ``RUN`` is given, in its shell form or its exec form (a JSON list)."""
+    try:
+        if arguments.lstrip().startswith("["):
+            return [str(word) for word in json.loads(arguments)]
+        return shlex.split(arguments, comments=True)
+    except (ValueError, RecursionError):
+        return arguments.split()
+
+
+def _is_older(ours: str, theirs: str) -> bool:
+    try:
+        return Version(ours) < Version(theirs)
+    except InvalidVersion:
+        return False

@@ -25,9 +25,9 @@ from ..tools.docker import (
 )
 from ..tools.forges import GITHUB, read_remote
 from ..tools.google import is_google
-from ..tools.process import INSTALL_HINTS, TooSlow, ask_all, capture, find
+from ..tools.process import INSTALL_HINTS, Pool, TooSlow, answer_of, ask_all, capture, find, missing
 from ..tools.refusals import remote_fault
-from ..tools.registry import DockerLogins
+from ..tools.registry import DockerLogins, answering_hosts
 
 LOOK_SECONDS = 15.0
 _VERSION = re.compile(r"(?<!\d)\d{1,9}(?:\.\d{1,9})+")
@@ -69,11 +69,13 @@ class _Look(NamedTuple):
 def examine(hub: Hub | None) -> list[MachineFinding]:
     """Look at everything that a release of ``hub`` needs; without one, at the tools alone."""
     looks = [*_tool_looks(hub), *_registry_looks(hub), *_remote_looks(hub)]
-    answers = ask_all(_ask, looks)
+    with Pool() as pool:
+        signed_in = pool.submit(_sign_in_findings, hub)
+        answers = ask_all(_ask, looks)
     builder = next((output for look, (_, output) in zip(looks, answers, strict=True) if look.shows_builder), None)
     # What is wrong with a registry is found for each of its images.
     found = dict.fromkeys(finding for finding, _ in answers)
-    return [*found, *_no_helper_findings(hub), *_platform_findings(hub, builder)]
+    return [*found, *answer_of(signed_in), *_platform_findings(hub, builder)]
 
 
 def _ask(look: _Look) -> tuple[MachineFinding, Output | None]:
@@ -107,12 +109,6 @@ def _tool_looks(hub: Hub | None) -> Iterator[_Look]:
 
 
 def _registry_looks(hub: Hub | None) -> Iterator[_Look]:
-    logins = DockerLogins.read()
-    for host in hub.registries if hub else ():
-        helper = logins.helper_for(host)
-        if helper:
-            command = Command((f"docker-credential-{helper}", "get"), stdin=host)
-            yield _Look(f"sign-in {host}", command, partial(_sign_in, host))
     for image in hub.images if hub else ():
         probe = Reference(image.spec.name, _PROBE_TAG)
         command = Command(("docker", "buildx", "imagetools", "inspect", str(probe)))
@@ -172,13 +168,6 @@ def _builder(name: str, output: Output) -> MachineFinding:
     return MachineFinding(name, f"{fields.get('Name', '?')} ({fields.get('Driver', '?')})", ok=True)
 
 
-def _sign_in(host: str, name: str, output: Output) -> MachineFinding:
-    answers = output.ok and '"Secret"' in output.text
-    hint = f"{DOOR} auth" if is_google(host) else f"docker login {host}"
-    words = "Docker's helper answers" if answers else "Docker's helper returned no credentials"
-    return MachineFinding(name, words, answers, hint=None if answers else hint)
-
-
 def _remote(remote: str, name: str, output: Output) -> MachineFinding:
     if output.ok:
         return MachineFinding(name, "answers", ok=True)
@@ -191,13 +180,22 @@ def _gh_sign_in(name: str, output: Output) -> MachineFinding:
     return MachineFinding(name, "gh is signed in" if output.ok else None, output.ok, hint=hint)
 
 
-def _no_helper_findings(hub: Hub | None) -> Iterator[MachineFinding]:
-    logins = DockerLogins.read()
-    for host in hub.registries if hub else ():
-        if is_google(host) and logins.helper_for(host) is None and not logins.has_login(host):
-            yield MachineFinding(
-                f"sign-in {host}", "Docker has no credential helper for it", ok=False, hint=f"{DOOR} auth"
-            )
+def _sign_in_findings(hub: Hub | None) -> list[MachineFinding]:
+    logins, hosts, found = DockerLogins.read(), hub.registries if hub else (), []
+    helpers = {host: helper for host in hosts if (helper := logins.helper_for(host))}
+    answering = answering_hosts(helpers)
+    for host in hosts:
+        name, hint = f"sign-in {host}", f"{DOOR} auth" if is_google(host) else f"docker login {host}"
+        if host in answering:
+            found.append(MachineFinding(name, "Docker's helper answers", ok=True))
+        elif host in helpers:
+            program = f"docker-credential-{helpers[host]}"
+            fault = None if find(program) else missing(program)
+            words = fault.what if fault else "Docker's helper returned no credentials"
+            found.append(MachineFinding(name, words, ok=False, hint=fault.hint if fault else hint))
+        elif is_google(host) and not logins.has_login(host):
+            found.append(MachineFinding(name, "Docker has no credential helper for it", ok=False, hint=hint))
+    return found
 
 
 def _registry(probe: Reference, name: str, output: Output) -> MachineFinding:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..core.faults import DOOR, Denied, Fault, ProgramFailed, Unreachable
 from ..core.names import Reference, short_platform
-from ..core.output import first_of
 from ..core.settings import BumpOptions, Settings
 from ..core.yaml_tree import Data
 from ..image.proof import LABEL, base_label, is_out_of_reach
@@ -17,17 +16,24 @@ from ..releases.notes import CHANGELOG, fixes_between, known
 from ..releases.repository import Cache
 from ..releases.versions import order, parse_version
 from ..repo.hub import Hub, HubImage
-from ..repo.named_images import lines_of, named_images
+from ..repo.named_images import NamedImage, lines_of, named_images
 from ..review.branches import Outlook
 from ..review.release import foreseen_refusal
 from ..review.rendering import TO_UPGRADE
 from ..tools.cosign import PROGRAM, Signature, require_public_key, signature_of
 from ..tools.process import ask_all, require_installed
 from ..tools.registry import FoundImage, ImageAnswer, inspect_all
-from .files import base_problem, differing_base_problems, file_problems, override_problems, stale_problem
-from .pins import packages_of, pin_problems, pins_of
-from .problems import MOST_NAMED, Code, Findings, Problem, Severity, Unchecked
-from .world import World, look
+from .files import (
+    base_problem,
+    differing_base_problems,
+    file_problems,
+    override_problems,
+    pin_problems,
+    pins_of,
+    stale_problem,
+)
+from .problems import Code, Findings, Problem, Severity, Unchecked
+from .world import World, look, packages_of
 
 _TO_CORRECT = "fix it there; the chart's values: https://z2jh.jupyter.org/en/stable/resources/reference.html"
 
@@ -75,12 +81,14 @@ def security_problems(hub: Hub, index: Index) -> Iterator[Problem | Unchecked]:
     ours, beyond = fixes_between(pinned, reached), fixes_between(reached, top.semver)
     where, what = f"{hub.requirement_file}:{hub.requirement.line}", f"{hub.requirement.name} {hub.version}"
     date = known().date
-    if ours:
-        message = f"{what} lacks security fixes of {reached}: {', '.join(ours)} (known as of {date})"
-        yield Problem(Code.SECURITY, where, message, f"{DOOR} bump --to {reached}", Severity.WARNING)
-    if further := [fix for fix in beyond if fix not in ours]:
-        message = f"{what} lacks security fixes of {top.version}, a newer major version: {', '.join(further)}"
-        yield Problem(Code.SECURITY, where, f"{message} (known as of {date})", f"{DOOR} bump --major", Severity.WARNING)
+    further = [fix for fix in beyond if fix not in ours]
+    for fixes, version, flag in (
+        (ours, f"{reached}", f"--to {reached}"),
+        (further, f"{top.version}, a newer major version", "--major"),
+    ):
+        if fixes:
+            message = f"{what} lacks security fixes of {version}: {', '.join(fixes)} (known as of {date})"
+            yield Problem(Code.SECURITY, where, message, f"{DOOR} bump {flag}", Severity.WARNING)
     published = (top.created or "")[: len(date)]
     if published > date and order(top.semver) > order(pinned):
         what = f"whether {top.version}, of {published}, fixes vulnerabilities"
@@ -98,16 +106,19 @@ def _outside(world: World) -> Iterator[Problem | Unchecked]:
             chart_values = world.repository.values(world.release)
     except Unreachable as unanswered:
         chart_values = unanswered
+    named = [*dict.fromkeys(named_images(hub, None if isinstance(chart_values, Fault) else chart_values))]
     if world.index:
-        yield from _release_problems(world, chart_values)
+        yield from _release_problems(world, chart_values, named)
         yield from security_problems(hub, world.index)
     for image in hub.images:
         yield from _image_problems(world, image)
-    yield from _other_image_problems(hub, None if isinstance(chart_values, Fault) else chart_values, world.answers)
+    yield from _other_image_problems(hub, named, world.answers)
     yield from _pin_problems(world)
 
 
-def _release_problems(world: World, chart_values: Data | Unreachable) -> Iterator[Problem | Unchecked]:
+def _release_problems(
+    world: World, chart_values: Data | Unreachable, named: Sequence[NamedImage]
+) -> Iterator[Problem | Unchecked]:
     hub = world.hub
     requirement = hub.requirement
     if world.release is None:
@@ -127,7 +138,7 @@ def _release_problems(world: World, chart_values: Data | Unreachable) -> Iterato
     if isinstance(chart_values, Unreachable):
         yield _unanswered(f"the images of {requirement.name} {hub.version}", chart_values)
         return
-    yield from override_problems(hub, chart_values)
+    yield from override_problems(hub, named, chart_values)
     for refusal, names in world.refused.items():
         values = f"the values of {', '.join(names)}" if names else "the values"
         if isinstance(refusal, Fault):
@@ -174,23 +185,24 @@ def _image_problems(world: World, image: HubImage) -> Iterator[Problem | Uncheck
 
 
 def _other_image_problems(
-    hub: Hub, chart_values: Data, known: Mapping[Reference, ImageAnswer]
+    hub: Hub, named: Sequence[NamedImage], known: Mapping[Reference, ImageAnswer]
 ) -> Iterator[Problem | Unchecked]:
     """Yield the images that the values name and their registries do not have, and those that could not be asked for.
 
-    The values of the pinned chart are for the half of an image that the hub's values leave to it. Images that are
-    ``known``, and what stands at the places of the hub's own images, are left out.
+    Images that are ``known``, and what stands at the places of the hub's own images, are left out.
     """
     own = {line for image in hub.images for line in lines_of(hub, image)}
-    found = dict.fromkeys(named_images(hub, chart_values))
-    named = [one for one in found if one.where not in own and one.reference not in known]
-    answers = _ask(dict.fromkeys(other.reference for other in named))
-    for other in named:
-        if answers[other.reference] is None:
+    others = [one for one in named if one.where not in own and one.reference not in known]
+    answers = _ask(dict.fromkeys(other.reference for other in others))
+    for other in others:
+        answer = answers[other.reference]
+        # What cannot be used as a hub image, like an index with doubled platforms, is there all the same.
+        if isinstance(answer, Fault) and (is_out_of_reach(answer) or isinstance(answer, Denied)):
+            yield _unanswered(str(other.reference), answer)
+        elif answer is None:
             message = f"{other.path} names {other.reference}, which its registry does not have"
             look = f"docker buildx imagetools inspect {other.reference}"
             yield Problem(Code.IMAGE_MISSING, other.where, message, f"push it, or name one that exists; {look}")
-    yield from _silent_registries(answers)
 
 
 def _ask(references: Iterable[Reference]) -> dict[Reference, ImageAnswer]:
@@ -201,18 +213,6 @@ def _ask(references: Iterable[Reference]) -> dict[Reference, ImageAnswer]:
     away = {one.host: answer for one, answer in answers.items() if is_out_of_reach(answer)}
     answers.update(inspect_all(one for one in wanted if one not in answers and one.host not in away))
     return {one: answers[one] if one in answers else away[one.host] for one in wanted}
-
-
-def _silent_registries(answers: Mapping[Reference, ImageAnswer]) -> Iterator[Unchecked]:
-    """Yield why images could not be asked for, once for each registry and reason."""
-    silent: dict[tuple[str, str, str], list[Reference]] = {}
-    for one, answer in answers.items():
-        # What cannot be used as a hub image, like an index with doubled platforms, is there all the same.
-        if isinstance(answer, Fault) and (is_out_of_reach(answer) or isinstance(answer, Denied)):
-            silent.setdefault((one.host, answer.what, answer.hint), []).append(one)
-    for (host, what, hint), images in silent.items():
-        names = first_of([*map(str, images)], MOST_NAMED)
-        yield Unchecked(f"whether {host} has {names}: {what}", hint)
 
 
 def _digest_problems(

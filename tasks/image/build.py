@@ -264,7 +264,6 @@ def name_after_commit(build: Build) -> Build:
     waiting = [one for one in build.to_build if one.name.commit == COMMIT_TO_COME]
     hub = build.hub.again()
     history = history_of(hub)
-    history.prefetch([one.image.spec.paths for one in waiting])
     named = [one._replace(name=name_image(hub, history, one.image)) for one in waiting]
     for one in named:
         if build.pushes and not build.options.force:

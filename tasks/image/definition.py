@@ -38,12 +38,15 @@ _LISTS = {
 }
 _MAPPINGS = {"--build-arg": "args", "--build-context": "contexts", "--label": "labels"}
 _TEXTS = {"--network": "network", "--shm-size": "shm-size", "--target": "target"}
-_SWITCHES = {"--no-cache": "no-cache", "--pull": "pull"}
+_NO_FIELD = "nothing"
+# The image is the same without the last ones: they tidy up after the older builder, or say what is shown.
+_SWITCHES = {
+    "--no-cache": "no-cache",
+    "--pull": "pull",
+    **dict.fromkeys(("--force-rm", "--quiet", "--rm"), _NO_FIELD),
+}
 # Shorthands for --attest, by the kind of attestation.
 _ATTESTATIONS = {"--provenance": "provenance", "--sbom": "sbom"}
-# The image is the same without them: they tidy up after the older builder, or say what is shown.
-_WITHOUT_EFFECT = ("--force-rm", "--quiet", "--rm")
-_NO_FIELD = "nothing"
 # Values of --build-context that are not plain folders.
 _OCI_LAYOUT = "oci-layout://"
 _ELSEWHERE = ("docker-image://", "target:", "http://", "https://", "git://", "ssh://", "git@", "github.com/")
@@ -125,7 +128,7 @@ def _read(options: Sequence[str], where: str, *, only_known: bool) -> dict[str, 
         parser.add_argument(option, dest=key)
     for option, kind in _ATTESTATIONS.items():
         parser.add_argument(option, dest="attest", action="append", type=partial(_attestation, kind))
-    for option, key in (*_SWITCHES.items(), *dict.fromkeys(_WITHOUT_EFFECT, _NO_FIELD).items()):
+    for option, key in _SWITCHES.items():
         parser.add_argument(option, dest=key, nargs="?", const=True, type=_truth)
     try:
         known, unknown = parser.parse_known_args(list(options))

@@ -34,7 +34,7 @@ from ..repo.files import SCRATCH
 from ..repo.hub import Hub, HubImage
 from ..repo.remotes import upstream_repository
 from ..tools import docker
-from ..tools.command import Command, Output
+from ..tools.command import Command, Output, mentions
 from ..tools.docker import BAKE_MAY_READ, CLOUD_BUILD, DOCKER_DRIVER, Builder
 from ..tools.git import UNSET, Git
 from ..tools.google import is_google
@@ -343,21 +343,17 @@ def _gcloud_fault(done: Output, project: str | None) -> Fault:
     words = lines[-1] if lines else done.last_words
     where = f"project {project}" if project else "gcloud builds submit"
     at = f" --project={project}" if project else ""
-
-    def has(signs: Sequence[str]) -> bool:
-        return any(sign in words.lower() for sign in signs)
-
-    if has(["completed with status"]):
-        hint = f"its log above says why; again: gcloud builds list --limit=1{at}"
-        return ProgramFailed(f"the build failed on Cloud Build: {words}", where=where, hint=hint)
-    if has(_CANNOT_STREAM):
-        hint = f"wait for it: gcloud builds list --ongoing{at}; then run the same command again, it finds the image"
-        return ProgramFailed(f"the build goes on, and gcloud cannot show its log: {words}", where=where, hint=hint)
-    if has(_SIGN_IN):
-        return Denied(f"not signed in: {words}", where=where, hint="gcloud auth login")
-    if has(_DENIED):
-        hint = f"gcloud auth list; the account needs the role cloudbuild.builds.editor: gcloud builds list{at}"
-        return Denied(f"Cloud Build denied it: {words}", where=where, hint=hint)
-    if has(_NO_ANSWER):
-        return Unreachable(f"Cloud Build does not answer: {words}", where=where, hint=f"gcloud builds list{at}")
+    latest = f"its log above says why; again: gcloud builds list --limit=1{at}"
+    ongoing = f"wait for it: gcloud builds list --ongoing{at}; then run the same command again, it finds the image"
+    role = f"gcloud auth list; the account needs the role cloudbuild.builds.editor: gcloud builds list{at}"
+    kinds: tuple[tuple[tuple[str, ...], type[Fault], str, str], ...] = (
+        (("completed with status",), ProgramFailed, "the build failed on Cloud Build", latest),
+        (_CANNOT_STREAM, ProgramFailed, "the build goes on, and gcloud cannot show its log", ongoing),
+        (_SIGN_IN, Denied, "not signed in", "gcloud auth login"),
+        (_DENIED, Denied, "Cloud Build denied it", role),
+        (_NO_ANSWER, Unreachable, "Cloud Build does not answer", f"gcloud builds list{at}"),
+    )
+    for signs, kind, what, hint in kinds:
+        if mentions(words.lower(), signs):
+            return kind(f"{what}: {words}", where=where, hint=hint)
     return ProgramFailed(words, where=where, hint="see gcloud's output above")

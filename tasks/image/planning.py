@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import chain
 
 from ..core import output
 from ..core.faults import DOOR, Denied, Fault, Refused, Unreachable
@@ -24,7 +25,6 @@ from ..tools.command import Command
 from ..tools.cosign import Signature
 from ..tools.docker import CLOUD_BUILD, Builder
 from ..tools.git_states import standing
-from ..tools.process import Pool, answer_of
 from ..tools.registry import ImageAnswer, inspect_all, require_push_right, retag
 from .build import PRESENT, SKIPPED, Build, ImageBuild, inputs_of, results_of, source_trees
 from .definition import pinned_images
@@ -36,7 +36,6 @@ from .tag import (
     HEAD,
     History,
     ImageName,
-    depends_on,
     earlier_tags,
     history_of,
     name_image,
@@ -67,7 +66,7 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
     actions = (
         *_push_right_actions(build),
         *([_retag_action(build, relies)] if build.to_retag else ()),
-        _build_action(build, engine, relies) if build.to_build else _nothing_to_build(build),
+        _build_action(build, engine, relies) if build.to_build else Action(_nothing_to_build(build)),
         *_sign_actions(build, relies),
         *([writing._replace(do=writing.do and write)] if edits else ()),
     )
@@ -86,39 +85,31 @@ def plan_build(hub: Hub, options: BuildOptions) -> tuple[Step, Hub]:
 
 def _plan_images(hub: Hub, options: BuildOptions, engine: Engine) -> Build:
     pushes = options.push and hub.settings.push
-    require_like("platform", "--platform linux/amd64", *(options.platform.split(",") if options.platform else ()))
+    given = () if options.platform is None else options.platform.split(",")
+    require_like("platform", "--platform linux/amd64", *given)
     images = hub.to_build(options.images)
     history = history_of(hub)
     if names_commit(hub.settings.tag):
         for image in images:
             require_links_covered(hub, image)
-        _require_committed(hub, images, history)
+        _require_committed(hub, images)
     look = pushes and not options.force
-    certain = not look or any(depends_on(hub, image, hub.pending) for image in images)
-    with Pool() as pool:
-        # Docker is slow: it is asked at once where its answer is certainly needed.
-        asked = pool.submit(_ask_builder, hub, options) if certain else None
-
-        def require_builder() -> Builder:
-            return answer_of(asked) if asked else _ask_builder(hub, options)
-
-        try:
-            planned = _image_builds(hub, images, options, history, look=look)
-        except Unreachable as fault:
-            # Without an engine, a base image in its store cannot be found either: that is told first.
-            if not isinstance(fault, Denied):
-                require_builder()
-            raise
-        build = Build(hub, options, planned, pushes, _builder(hub, options))
-        if build.to_build:
-            with source_trees(build) as trees:
-                for one in build.to_build:
-                    require_buildable(hub, one.image, trees[one.key])
-            if look and engine.retags:
-                build = build.with_images(_reusing(build, history))
-        if build.to_build:
-            build = _on_builder(build, require_builder())
-    return build
+    builder = Builder(options.builder or hub.settings.builder)
+    try:
+        planned = _image_builds(hub, images, options, history, look=look)
+    except Unreachable as fault:
+        # Without an engine, a base image in its store cannot be found either: that is told first.
+        if not isinstance(fault, Denied) and builder.name != CLOUD_BUILD:
+            docker.require_builder(builder.name)
+        raise
+    build = Build(hub, options, planned, pushes, builder)
+    if build.to_build:
+        with source_trees(build) as trees:
+            for one in build.to_build:
+                require_buildable(hub, one.image, trees[one.key])
+        if look and engine.retags:
+            build = build.with_images(_reusing(build, history))
+    return _on_builder(build) if build.to_build else build
 
 
 def require_committed(hub: Hub, keys: Sequence[str]) -> None:
@@ -126,7 +117,7 @@ def require_committed(hub: Hub, keys: Sequence[str]) -> None:
     leaves = hub.with_commit("", hub.changed)
     images = hub.to_build(keys)
     if names_commit(hub.settings.tag):
-        _require_committed(leaves, images, history_of(leaves))
+        _require_committed(leaves, images)
         return
     with working_files(hub, images) as tree:
         for image in images:
@@ -135,11 +126,6 @@ def require_committed(hub: Hub, keys: Sequence[str]) -> None:
             flags = ("--no-assume-unchanged", "--no-skip-worktree")
             look = " && ".join(f"git update-index {flag} -- {shlex.join(hidden)}" for flag in flags)
             _require_none(leaves, image, loose, f"{look}, then git commit them" if hidden else "")
-
-
-def _ask_builder(hub: Hub, options: BuildOptions) -> Builder:
-    builder = _builder(hub, options)
-    return builder if builder.name == CLOUD_BUILD else docker.require_builder(builder.name)
 
 
 def _push_right_actions(build: Build) -> list[Action]:
@@ -246,9 +232,9 @@ def _platform_detail(build: Build, argument: str | None) -> str:
     return f"for {argument}, {'native on' if native else 'emulated by'} {build.builder.title}"
 
 
-def _nothing_to_build(build: Build) -> Action:
-    there = [str(one.reference) for one in build.images if one.status == PRESENT]
-    return Action(f"{', '.join(there)}: already in the registry, verified" if there else "nothing to build")
+def _nothing_to_build(build: Build) -> str:
+    there = ", ".join(str(one.reference) for one in build.images if one.status == PRESENT)
+    return f"{there}: already in the registry, verified" if there else "nothing to build"
 
 
 def _pins(hub: Hub, build: Build) -> dict[ValuesPlace, PinnedImage]:
@@ -260,12 +246,12 @@ def _pins(hub: Hub, build: Build) -> dict[ValuesPlace, PinnedImage]:
     }
 
 
-def _builder(hub: Hub, options: BuildOptions) -> Builder:
-    return Builder(options.builder or hub.settings.builder)
-
-
-def _on_builder(build: Build, builder: Builder) -> Build:
-    if build.pushes and build.hub.settings.attest and builder.name != CLOUD_BUILD:
+def _on_builder(build: Build) -> Build:
+    """Return the build with what its builder tells of itself, and the platforms that it has to be told."""
+    if build.builder.name == CLOUD_BUILD:
+        return build
+    builder = docker.require_builder(build.builder.name)
+    if build.pushes and build.hub.settings.attest:
         docker.require_attesting(builder)
     foreign = [one for one in build.to_build if one.argument is None and not builder.is_native(one.platform)]
     named = [one._replace(argument=one.platform) for one in foreign if builder.runs]
@@ -342,19 +328,14 @@ def _reusing(build: Build, history: History) -> list[ImageBuild]:
 
     It is asked for what the values name, and for the tags of the last commits of any branch.
     """
-    candidates = {one.key: _candidates(build.hub, history, one) for one in build.to_build if one.inputs}
+    candidates: dict[str, list[Reference]] = {}
+    for one in (one for one in build.to_build if one.inputs):
+        tags = earlier_tags(build.hub, history, one.image, _MOST_COMMITS) if one.name.commit else []
+        named = [*pinned_images(build.hub, one.image), *(Reference(one.image.spec.name, tag) for tag in tags)]
+        candidates[one.key] = [reference for reference in dict.fromkeys(named) if reference != one.reference]
     answers: dict[Reference, ImageAnswer] = {}
-    _ask(answers, [candidate for found in candidates.values() for candidate in found])
-    return [
-        one.reusing({candidate: answers[candidate] for candidate in candidates.get(one.key, ())})
-        for one in build.to_build
-    ]
-
-
-def _candidates(hub: Hub, history: History, one: ImageBuild) -> list[Reference]:
-    tags = earlier_tags(hub, history, one.image, _MOST_COMMITS) if one.name.commit else []
-    named = [*pinned_images(hub, one.image), *(Reference(one.image.spec.name, tag) for tag in tags)]
-    return [reference for reference in dict.fromkeys(named) if reference != one.reference]
+    _ask(answers, chain.from_iterable(candidates.values()))
+    return [one.reusing({each: answers[each] for each in candidates.get(one.key, ())}) for one in build.to_build]
 
 
 def _is_loose(hub: Hub, file: str) -> bool:
@@ -362,11 +343,8 @@ def _is_loose(hub: Hub, file: str) -> bool:
     return file not in hub.pending and not is_half_written(file)
 
 
-def _require_committed(hub: Hub, images: Sequence[HubImage], history: History) -> None:
-    with Pool() as pool:
-        asked = pool.submit(hub.git.changed, list(dict.fromkeys(path for one in images for path in hub.paths_of(one))))
-        history.prefetch([image.spec.paths for image in images])
-        changed = answer_of(asked)
+def _require_committed(hub: Hub, images: Sequence[HubImage]) -> None:
+    changed = hub.git.changed(list(dict.fromkeys(path for one in images for path in hub.paths_of(one))))
     for image in images:
         paths = hub.paths_of(image)
         _require_none(hub, image, [file for file in changed if _is_loose(hub, file) and is_below(file, paths)])

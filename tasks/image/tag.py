@@ -40,8 +40,7 @@ UNTAGGED_BASE = "0.0.1-0.dev"
 TAG_SETTING = "hub.tag"
 CONTENT = "content"
 CONTENT_DIGITS = 12
-# Questions to git, without the commit or the paths that they are about.
-_LAST_COMMIT = ("log", "--max-count=1", "--pretty=format:%h", "--")
+# Questions to git, without the commit that they are about.
 _DESCRIBE = ("describe", "--tags", "--long")
 _COUNT = ("rev-list", "--count")
 
@@ -160,16 +159,9 @@ class History:
         """Return the full hash of ``commit``."""
         return self._read("rev-parse", "--verify", f"{commit}^{{commit}}")
 
-    def prefetch(self, images: Sequence[Sequence[str]]) -> None:
-        """Ask at once what the tags of images are computed from, given the paths of each."""
-        self._ask_all([(*_DESCRIBE, HEAD), *((*_LAST_COMMIT, *paths) for paths in images)])
-        if self.tagged(HEAD).tag is None:
-            commits = map(self._last_commit_of, images)
-            self._ask_all([(*_COUNT, commit, "--") for commit in commits if commit])
-
     def _last_commit_of(self, paths: Sequence[str]) -> str:
         """Return the abbreviated hash of the last commit that touches ``paths``; empty without one."""
-        question = (*_LAST_COMMIT, *paths)
+        question = ("log", "--max-count=1", "--pretty=format:%h", "--", *paths)
         return "" if not self._ask(*question).ok and self.git.head() is None else self._read(*question)
 
     def _ask_all(self, questions: Iterable[tuple[str, ...]]) -> None:

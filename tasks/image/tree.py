@@ -163,7 +163,9 @@ class Tree:
     def _submodule(self, path: str) -> Tree:
         revision = self._entries[path].name
         names = submodule_names(self.git, f"--blob={self.name}:.gitmodules", self.env).get(path, [])
-        for git_dir in self._copies(path, names):
+        own, common = self.git.folder / self.at / path / ".git", self.git.path_of("--git-common-dir")
+        copies = [folder / "modules" / name for folder in (self.git.git_dir, common) for name in names]
+        for git_dir in (copy for copy in (*copies, own) if copy.is_dir()):
             inner = Clone(self.git.folder, git_dir, shallow=False, is_found=False)
             tree = Tree(Git(self.git.folder, inner), revision, at=join(self.at, path))
             if tree.git.ask("cat-file", "-e", f"{revision}^{{tree}}").ok:
@@ -175,13 +177,6 @@ class Tree:
             where=join(self.at, path),
             hint=update if names else add,
         )
-
-    def _copies(self, path: str, names: Sequence[str]) -> Iterator[Path]:
-        for folder in (self.git.git_dir, self.git.path_of("--git-common-dir")):
-            yield from (copy for name in names if (copy := folder / "modules" / name).is_dir())
-        own = self.git.folder / self.at / path / ".git"
-        if own.is_dir():
-            yield own
 
 
 @contextmanager

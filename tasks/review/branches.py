@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..core import output
 from ..core.faults import DOOR, Fault, Refused, Unusable
-from ..core.plan import Action, Fact, Moved, Plan, Step, Values, refused
+from ..core.plan import Action, Fact, Moved, Step, Values, refused
 from ..core.safe_files import temporary_folder
 from ..core.settings import CommitOptions, Settings
 from ..image.tag import render
@@ -36,41 +36,28 @@ atexit.register(_kept.close)
 
 
 class Start(NamedTuple):
-    """What a commit is planned on; ``steps`` is the way there, where it has something to say."""
+    """What a commit is planned on: the repository as it is once ``step`` has gone there."""
 
     hub: Hub
     review: Review
     options: CommitOptions
-    steps: tuple[Step, ...]
+    step: Step
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The way there, where it has something to say."""
+        return (self.step,) if self.step.actions or self.step.warnings else ()
+
+    def there(self, hub: Hub) -> Start:
+        """Return the start of a plan in the repository that has gone there."""
+        return self._replace(hub=hub, step=_plan_start(hub, self.review)[0])
 
 
-class _Standing(NamedTuple):
-    branch: str | None
-    head: str | None
-    base: str | None
+def begin(hub: Hub, options: CommitOptions, *, ask: bool) -> Start:
+    """Find out where a commit goes, and what it is planned on.
 
-    @classmethod
-    def read(cls, git: Git, base: str) -> _Standing:
-        return cls(git.branch(), git.head(), git.branch_commit(base))
-
-    def restore(self, git: Git, base: str) -> None:
-        """Put a clone that stands on its base branch back to here."""
-        if self.branch == base:
-            git.read("reset", "--keep", "--quiet", str(self.base))
-            return
-        git.read("switch", "--quiet", *((self.branch,) if self.branch else ("--detach", str(self.head))))
-        git.read("branch", "--force", *((base, self.base) if self.base else ("--delete", base)))
-
-
-@contextlib.contextmanager
-def begin(
-    hub: Hub, options: CommitOptions, carry_out: Callable[[Plan], None], *, dry: bool, ask: bool
-) -> Iterator[Start]:
-    """Find out where a commit goes, and have ``carry_out`` do what comes before anything else can be planned.
-
-    That is planned within the block: where the block fails, the clone is put back. Where the step before cannot be
-    planned, the rest is planned by what the clone knows, without a push. The remotes are asked where the branch is
-    pushed, or with ``ask``.
+    Where the way there cannot be planned, the rest is planned by what the clone knows, without a push. The remotes are
+    asked where the branch is pushed, or with ``ask``.
     """
     pushes = options.push or options.request
     try:
@@ -81,22 +68,8 @@ def begin(
             known = find_review(hub.git, hub.settings, ask=False)
         except Fault:
             raise fault from None
-        yield Start(hub, known, options._replace(push=False, request=False), (refused("fetch", fault),))
-        return
-    if dry or not step.to_do:
-        yield Start(ahead() if step.to_do else hub, review, options, _told(step))
-        return
-    before = _Standing.read(hub.git, review.base)
-    carry_out(Plan((step,)))
-    after = _Standing.read(hub.git, review.base)
-    try:
-        hub = hub.again()
-        yield Start(hub, review, options, _told(_plan_start(hub, review)[0]))
-    except BaseException:
-        if _Standing.read(hub.git, review.base) == after:
-            before.restore(hub.git, review.base)
-            output.say(f": {review.base} and the current branch are as they were", lead=step.name)
-        raise
+        return Start(hub, known, options._replace(push=False, request=False), refused("fetch", fault))
+    return Start(ahead() if step.to_do else hub, review, options, step)
 
 
 class Outlook(NamedTuple):
@@ -138,6 +111,7 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
     """
     git, tip, base = hub.git, review.tip, review.base
     current, head = git.branch(), git.head()
+    is_own = current not in {None, *review.shared}
     gap = f"{review.upstream} was not asked for {base}: {review.gap}; the plan uses the clone's copy"
     warnings = [gap] if review.gap else []
 
@@ -148,16 +122,18 @@ def _plan_start(hub: Hub, review: Review) -> tuple[Step, Callable[[], Hub]]:
         return nothing_to_do()
     if tip is None:
         known = review._replace(tip=base_here(git, review))
-        may_be_left = current not in {None, *review.shared} and known.tip and hub.changed
-        if may_be_left and _was_merged(hub, git, known, str(current), head):
+        if is_own and known.tip and hub.changed and _was_merged(hub, git, known, str(current), head):
             return _plan_start(hub, known)
-        return nothing_to_do(*_may_be_merged(git, review, current))
+        # What the clone alone cannot tell of a branch that was pushed once.
+        was_pushed = is_own and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}")
+        at = f"whether {current} of {review.remotes.push} was merged since the last fetch is not known"
+        return nothing_to_do(*([f"{at}; --push and --pr ask"] if was_pushed else []))
     is_new = git.commit_at(tip) is None
     folder = _kept.enter_context(temporary_folder("hubpress-ahead-"))
     (folder / "objects").mkdir()
     seen = git.fetched(review.upstream, base, folder / "objects") if is_new else git
     warnings += _fork_is_behind(seen, review)
-    if current not in {None, *review.shared} and not _was_merged(hub, seen, review, str(current), head):
+    if is_own and not _was_merged(hub, seen, review, str(current), head):
         behind = seen.count(head, tip)
         told = f"{current} is {_commits(behind)} behind {base} of {review.upstream}"
         return nothing_to_do(*([told] if behind else []))
@@ -310,10 +286,6 @@ def _was_merged(hub: Hub, seen: Git, review: Review, branch: str, head: str) -> 
     return _is_done_with(seen, review, branch, head)
 
 
-def _told(step: Step) -> tuple[Step, ...]:
-    return (step,) if step.actions or step.warnings else ()
-
-
 def _plan_moves(git: Git, seen: Git, review: Review, head: str) -> tuple[Step, str, Sequence[str]]:
     """Return the step to the base branch, the commit that it ends at, and the files that change on the way."""
     tip, base, current = str(review.tip), review.base, git.branch()
@@ -378,13 +350,6 @@ def _move(git: Git, arguments: tuple[str, ...], what: str, why: str, at: Fact, e
         return {CURRENT_BRANCH: git.branch(), HEAD: end, at.name: end}
 
     return Action(what, why, do, (f"$ {git.command(*arguments)}",), (*standing(git, git.branch()), at))
-
-
-def _may_be_merged(git: Git, review: Review, current: str | None) -> Iterator[str]:
-    """Yield what the clone alone cannot tell of the current branch, where it was pushed once."""
-    if current not in {None, *review.shared} and git.commit_at(f"refs/remotes/{review.remotes.push}/{current}"):
-        at = f"{current} of {review.remotes.push}"
-        yield f"whether {at} was merged since the last fetch is not known; --push and --pr ask"
 
 
 def _fork_is_behind(seen: Git, review: Review) -> Iterator[str]:

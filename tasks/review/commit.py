@@ -16,7 +16,7 @@ from ..repo.hub import Hub
 from ..repo.remotes import Review
 from ..repo.secrets import credential_in
 from ..tools.git import INDEX, Git
-from ..tools.git_states import RESTORE, current_branch, head, index, left_behind, local_branch, standing, take_back
+from ..tools.git_states import RESTORE, index, left_behind, local_branch, standing, take_back
 from ..tools.process import watch
 from ..tools.refusals import failed
 from .branches import TargetBranch, earlier_release, target_branch
@@ -150,7 +150,7 @@ class _Start(NamedTuple):
         return Action(what, target.why, do, (command,), (self.branch, self.head, self.local))
 
     def commit(self, text: str, given: str | None) -> Action:
-        hub, name = self.hub, self.target.name
+        hub, on_branch = self.hub, self.branch._replace(value=self.target.name)
 
         def do(values: Values) -> Values:
             known = {fact.name: values[fact.name] for fact in self.files}
@@ -158,47 +158,39 @@ class _Start(NamedTuple):
             # The tag of an image that was only planned is known now.
             message = _message(replace(hub, committed=Committed(hub.git, parent)).holding(known), given).strip()
             wanted = {path: known[path] for path in self.changed}
-            made = _make_commit(hub.git, _CommitPlace(name, parent), wanted, message, staged)
+            place = on_branch, self.head._replace(value=parent)
+            made = _make_commit(hub.git, place, wanted, message, staged)
             left = _without(staged, self.changed)
             commit = _Commit(_subject(message), made)
             return {self.head.name: made, self.local.name: made, self.staged.name: left, COMMIT: commit}
 
-        relies = (self.branch._replace(value=name), self.head, self.staged, *self.files)
+        relies = (on_branch, self.head, self.staged, *self.files)
         return Action(f'commit {", ".join(self.changed)}: "{_subject(text)}"', "", do, (text,), relies)
 
 
-class _CommitPlace(NamedTuple):
-    branch: str
-    parent: str
-
-    def require(self, git: Git) -> None:
-        """Check that the clone is on the branch, at the parent; raise :class:`Moved` where it is not."""
-        current_branch(git, self.branch).require(self.branch)
-        head(git, self.parent).require(self.parent)
-
-
 def _make_commit(
-    git: Git, place: _CommitPlace, wanted: Mapping[str, bytes], text: str, staged: Mapping[str, str]
+    git: Git, place: tuple[Fact, Fact], wanted: Mapping[str, bytes], text: str, staged: Mapping[str, str]
 ) -> str:
     """Commit the files of ``wanted`` (bytes by path) and nothing else, and return the commit's full hash.
 
-    The clone's hooks run, and may take their time. A commit that did not go where it was planned to is taken back;
-    ``staged`` has the index's entries for that, by path.
+    The clone's hooks run, and may take their time. A commit that did not go where it was planned to, to the branch and
+    the parent of ``place``, is taken back; ``staged`` has the index's entries for that, by path.
     """
+    branch, parent = (fact.value for fact in place)
     git.require_unlocked()
     flags = ("--quiet", "--only", "--cleanup=whitespace", "--file=-")
     output = watch(git.command("--literal-pathspecs", "commit", *flags, "--", *wanted, stdin=text))
-    commit = git.child_of(place.parent, f"refs/heads/{place.branch}")
+    commit = git.child_of(parent, f"refs/heads/{branch}")
     is_ours = commit is not None and git.show_all([*wanted], commit) == wanted
     if output.ok and not is_ours:
         _take_back(git, place, wanted, staged, but=commit)
     if not is_ours and not (output.ok and commit):
-        place.require(git)
+        _require_there(place)
     if not output.ok:
         _require_untouched(git, wanted, text)
         raise failed(("commit",), output, git.folder)
     if commit is None:
-        raise Moved(f"the branch {place.branch} does not have the commit that was made")
+        raise Moved(f"the branch {branch} does not have the commit that was made")
     _require_as_wanted(git, commit, wanted)
     return commit
 
@@ -252,18 +244,24 @@ def _without(staged: Values, paths: Sequence[str]) -> Values:
 
 
 def _take_back(
-    git: Git, place: _CommitPlace, wanted: Mapping[str, bytes], staged: Mapping[str, str], *, but: str | None
+    git: Git, place: tuple[Fact, Fact], wanted: Mapping[str, bytes], staged: Mapping[str, str], *, but: str | None
 ) -> None:
     """Take back the commit of ``wanted`` that HEAD has got on another branch than the planned one, if it has.
 
     Files and index stay as they were. It raises :class:`Moved` then.
     """
-    stray = git.child_of(place.parent, "HEAD")
+    parent = place[1].value
+    stray = git.child_of(parent, "HEAD")
     if stray is None or stray == but or git.show_all([*wanted], stray) != wanted:
         return
-    if git.ask("update-ref", "-m", "not on the planned branch", "HEAD", place.parent, stray).ok:
+    if git.ask("update-ref", "-m", "not on the planned branch", "HEAD", parent, stray).ok:
         take_back(git, [*wanted], {path: entry for path, entry in staged.items() if path in wanted})
-    place.require(git)
+    _require_there(place)
+
+
+def _require_there(place: tuple[Fact, Fact]) -> None:
+    for fact in place:
+        fact.require(fact.value)
 
 
 def _require_untouched(git: Git, wanted: Mapping[str, bytes], message: str) -> None:

@@ -74,10 +74,7 @@ def from_registry(hub: Hub, _: Values) -> tuple[Evidence, ...]:
             pinned.append((image, Reference(*name.rsplit(":", 1)) if planned else Reference.parse(name, place.file)))
     references = [reference for image, ours in pinned for reference in (ours, image.base.reference)]
     asked = [reference for reference in references if COMMIT_TO_COME not in str(reference)]
-    try:
-        answers = inspect_all(asked)
-    except Fault as fault:
-        answers = dict.fromkeys(asked, fault)
+    answers = inspect_all(asked)
     return tuple(
         _evidence(hub, image, ours, answers.get(ours), answers.get(image.base.reference)) for image, ours in pinned
     )

@@ -79,10 +79,15 @@ class PullRequest(NamedTuple):
         """Whether an open pull request has its title and text; boxes that people have ticked do not count."""
         return found.title == self.title and _unticked(found.body) == _unticked(self.body)
 
-    def labels_for(self, found: ForgeRequest | None) -> tuple[str, ...]:
-        """Return the labels that an open pull request lacks; all of them where there is none yet."""
+    def additions(self, github: GitHub, found: ForgeRequest | None, number: int | None) -> dict[str, Command]:
+        """Return the commands, by what they do: they add labels that an open one lacks, else all that is asked for."""
         has = {label.lower() for label in found.labels} if found else ()
-        return tuple(label for label in self.labels if label.lower() not in has)
+        labels = [label for label in self.labels if label.lower() not in has]
+        reviewers = () if found else self.reviewers
+        return {
+            **({f"add {', '.join(labels)}": github.label_command(number, labels)} if labels else {}),
+            **{f"ask {one} for a review": github.review_command(number, one) for one in reviewers},
+        }
 
 
 def plan_push(hub: Hub, review: Review, branch: Branch, why: str) -> tuple[Action, Fact]:
@@ -207,7 +212,8 @@ def _through_gh(
         labelled = pool.submit(_with_labels, github, planned)
         requests, planned = answer_of(asked), answer_of(labelled)
     there = _open(requests, head)
-    if there and not waits and planned.says_the_same(there) and not planned.labels_for(there):
+    additions = planned.additions(github, there, there.number if there else None)
+    if there and not waits and planned.says_the_same(there) and not additions:
         return Action(f"pull request {there.url} is up to date"), planned.on_github(PRESENT, there)
 
     def do(values: Values) -> Values:
@@ -226,9 +232,6 @@ def _through_gh(
     else:
         what, status = f"open a pull request into {planned.base}{f' of {github.path}' if ':' in head else ''}", CREATED
         command = github.create_command(head, planned.base, planned.title, planned.body)
-    additions = _additions(
-        github, there.number if there else None, planned.labels_for(there), () if there else planned.reviewers
-    )
     shown = tuple(f"$ {one}" for one in (command, *additions.values()))
     return Action(what, "; ".join(told), do, shown), planned.on_github(status, there)
 
@@ -253,34 +256,19 @@ def _settle(github: GitHub, head: str, request: PullRequest) -> PullRequest:
 
     It is opened first: a label or a reviewer that GitHub then does not take is told, and loses nothing.
     """
-    there, status = _open(github.requests(request.branch), head), PRESENT
-    reviewers: Sequence[str] = ()
-    if there is None:
-        there = github.create(head, github.create_command(head, request.base, request.title, request.body))
-        status, reviewers = CREATED, request.reviewers
-    elif not request.says_the_same(there):
-        github.run(github.update_command(there.number, request.title, request.body))
+    found, status = _open(github.requests(request.branch), head), PRESENT
+    there = found or github.create(head, github.create_command(head, request.base, request.title, request.body))
+    if found and not request.says_the_same(found):
+        github.run(github.update_command(found.number, request.title, request.body))
         status = UPDATED
-    additions = _additions(github, there.number, request.labels_for(there), reviewers)
-    told = [_add(github, there, what, command) for what, command in additions.items()]
-    if status == PRESENT and "" in told:
-        status = UPDATED
-    return request.on_github(status, there)._replace(warnings=(*request.warnings, *filter(None, told)))
-
-
-def _add(github: GitHub, there: ForgeRequest, what: str, command: Command) -> str:
-    try:
-        github.run(command)
-    except Fault as fault:
-        return f"cannot {what}: {fault.what}; do it at {there.url}"
-    return ""
-
-
-def _additions(
-    github: GitHub, number: int | None, labels: Sequence[str], reviewers: Sequence[str]
-) -> dict[str, Command]:
-    labelling = {f"add {', '.join(labels)}": github.label_command(number, labels)} if labels else {}
-    return labelling | {f"ask {one} for a review": github.review_command(number, one) for one in reviewers}
+    warnings = [*request.warnings]
+    for what, command in request.additions(github, found, there.number).items():
+        try:
+            github.run(command)
+            status = UPDATED
+        except Fault as fault:  # noqa: PERF203 - the others are added all the same
+            warnings.append(f"cannot {what}: {fault.what}; do it at {there.url}")
+    return request.on_github(status if found else CREATED, there)._replace(warnings=tuple(warnings))
 
 
 def _open(requests: Sequence[ForgeRequest], head: str) -> ForgeRequest | None:
@@ -292,25 +280,21 @@ def _by_hand(
 ) -> tuple[Action, PullRequest]:
     real = review.rehearses or review
     repository = real.repository
-    fork = real.fork or repository
-    text = f"{planned.title}\n\n{planned.body}"
-    by_hand = planned
-    do = (lambda values: {REQUEST: final(by_hand, values)}) if final else None
     if review.rehearses and repository and repository.forge == GITHUB and gh_knows(repository):
         by_hand = planned._replace(how=f"the release opens it with gh in {repository.path}")
-        return Action(f"pull request: {by_hand.how}", "a rehearsal opens none", do, (text,)), by_hand
-    url = None
-    if repository and fork:
-        url = opening_address(repository, fork, planned.branch, planned.base, planned.title)
-    by_hand = planned._replace(url=url)
-    if url is None:
-        why = f"{repository.host if repository else f'the remote {review.upstream}'} is not a known forge"
-    elif repository and repository.forge == GITHUB:
-        why = "gh is not installed"
+        what, why = f"pull request: {by_hand.how}", "a rehearsal opens none"
     else:
-        why = "only GitHub's are opened from here"
-    what = f"pull request: open it yourself{f' at {url}' if url else ''}"
-    return Action(what, why, do, (text,)), by_hand
+        where = (planned.branch, planned.base, planned.title)
+        url = opening_address(repository, real.fork or repository, *where) if repository else None
+        by_hand = planned._replace(url=url)
+        what = f"pull request: open it yourself{f' at {url}' if url else ''}"
+        if url is None:
+            why = f"{repository.host if repository else f'the remote {review.upstream}'} is not a known forge"
+        else:
+            is_github = repository and repository.forge == GITHUB
+            why = "gh is not installed" if is_github else "only GitHub's are opened from here"
+    do = (lambda values: {REQUEST: final(by_hand, values)}) if final else None
+    return Action(what, why, do, (f"{planned.title}\n\n{planned.body}",)), by_hand
 
 
 def _unticked(body: str) -> str:

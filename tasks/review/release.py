@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future
 from functools import cache
 
@@ -10,7 +10,7 @@ from ..core import output
 from ..core.faults import Denied, Fault, Unreachable
 from ..core.names import Reference
 from ..core.plan import Action, Plan, Step, Values, refused
-from ..core.settings import Accepted, AuthOptions, BuildOptions, BumpOptions, CommitOptions, ReleaseOptions
+from ..core.settings import AuthOptions, BuildOptions, BumpOptions, CommitOptions, ReleaseOptions
 from ..image.planning import plan_build, require_committed
 from ..image.sign_in import plan_auth
 from ..image.tag import names_commit
@@ -97,13 +97,16 @@ def _steps(hub: Hub, options: ReleaseOptions, review: Review, asked: Future[Step
         yield building
         with output.waiting("rendering the chart"):
             changes = answer_of(cluster)
-    last = _last_commit(built, options._replace(commit=commit), review, building, changes)
-    yield _with_changes(last, changes, options, hub.settings.accept)
+    yield _last_commit(built, options._replace(commit=commit), review, building, changes)
 
 
 def _last_commit(
     hub: Hub, options: ReleaseOptions, review: Review, building: Step, changes: Preview | Fault | None
 ) -> Step:
+    """Plan the last commit, with the next steps, and what the release changes in the cluster right before the question.
+
+    Values that the new chart refuses stop a release that nobody is asked about: they would break the deployment.
+    """
     pushes = options.build.push and hub.settings.push
     images = (lambda _, left: from_report(building.report(left)["images"])) if pushes else from_registry
     step, hub = plan_commit(hub, options.commit, review, images, lambda *_: changes)
@@ -119,23 +122,14 @@ def _last_commit(
         return {**told, "next_steps": list(steps(request.get("url"), request.get("status")))}
 
     report({})  # a wrong setting is told before anything is done
-    return step._replace(report=report)
-
-
-def _with_changes(
-    step: Step, changes: Preview | Fault | None, options: ReleaseOptions, accept: Sequence[Accepted]
-) -> Step:
-    """Return the last step with what the release changes in the cluster, right before the question.
-
-    Values that the new chart refuses stop a release that nobody is asked about: they would break the deployment.
-    """
-    if changes is None:
-        return step
+    actions, warnings = [*step.actions], [*step.warnings]
     if isinstance(changes, Fault):
-        return step._replace(warnings=(f"the changes in the cluster were not checked: {changes.what}",))
-    refusal = changes.refusal(accept) if options.agreed else None
-    actions = (*step.actions, *(refused(step.name, refusal).actions if refusal else ()))
-    return step._replace(actions=actions, warnings=(*step.warnings, *changes.warnings()))
+        warnings.append(f"the changes in the cluster were not checked: {changes.what}")
+    elif changes:
+        warnings += changes.warnings()
+        refusal = changes.refusal(hub.settings.accept) if options.agreed else None
+        actions += refused(step.name, refusal).actions if refusal else ()
+    return step._replace(actions=tuple(actions), warnings=tuple(warnings), report=report)
 
 
 def _silent_registries(hub: Hub, options: BuildOptions, *, signs_in: bool) -> Iterator[Action]:

@@ -53,14 +53,13 @@ def next_steps(
     """
     branch, base = hub.branch or "HEAD", review.base
     start = f"{review.upstream}/{base}" if review.is_fork and review.upstream in review.remotes.names else base
-    opening = f"Open the pull request from {branch} into {base}{f': {request}' if request else ''}" if by_hand else ""
-    request = None if by_hand else request
+    page = None if by_hand else request
     # What is on the base branch already needs no review.
-    wanted = request or (f"{branch} (git log --patch {start}..{branch})" if branch != base else "")
+    wanted = page or (f"{branch} (git log --patch {start}..{branch})" if branch != base else "")
     if not pushes:
         push = f"{DOOR} release" if hub.settings.push else f"remove hub.push from {FILE}, then {DOOR} release"
         return (f"Push the image and set it in the values: {push}",)
-    waiting = waits_for(hub, review, branch, request) if is_done else ""
+    waiting = waits_for(hub, review, branch, page) if is_done else ""
     if is_done and not waiting:
         return ()
     if hub.settings.next_steps:
@@ -71,7 +70,9 @@ def next_steps(
         labels = expected_labels(hub, review)
     except Unusable:  # the labeler's file cannot be read
         labels = hub.settings.labels
-    first = tuple(filter(None, (opening, f"Review {wanted}"))) if wanted else ()
+    first = [f"Review {wanted}"] if wanted else []
+    if by_hand and wanted:
+        first.insert(0, f"Open the pull request from {branch} into {base}{f': {request}' if request else ''}")
     return tuple(_shown_by(hub, review, hub.version, wanted, labels, first))
 
 

@@ -18,7 +18,6 @@ DEEPEST_ROOT = 2
 MOST_FILES = 300
 MOST_BYTES = 8 * 1024 * 1024
 MOST_SHOWN = 10
-_LONGEST_KEY = 120
 _ALL = "**"
 
 
@@ -127,7 +126,7 @@ def values_below(document: Document, chart: str) -> Iterator[Value]:
     while pending:
         keys, depth, line, node = pending.pop()
         if node and depth and len(keys) > depth:
-            yield Value(document.where, line, _dotted(keys), keys[depth:], node)
+            yield Value(document.where, line, ".".join(keys), keys[depth:], node)
         below = []
         for key, at, child in _children(node):
             is_chart = not depth and key == chart and isinstance(child, MappingNode)
@@ -180,8 +179,3 @@ def _shown(found: Sequence[Value]) -> Iterator[str]:
     yield from map(str, found[:MOST_SHOWN])
     if len(found) > MOST_SHOWN:
         yield f"and {len(found) - MOST_SHOWN} more"
-
-
-def _dotted(keys: tuple[str, ...]) -> str:
-    key = ".".join(keys)
-    return key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}…"

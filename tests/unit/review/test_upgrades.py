@@ -154,11 +154,6 @@ def test_the_values_that_a_note_concerns(watch: Watch, found: list[str]) -> None
     assert [f"{one.line} {one.key}" for one in findings(Note("Any.", (watch,)), values)] == found
 
 
-def test_a_key_without_end_is_cut() -> None:
-    values = values_below(parse(f"jupyterhub: {{{'k' * 1000}: 1}}".encode(), "values.yaml"), "jupyterhub")
-    assert [value.key for value in values] == [f"jupyterhub.{'k' * 109}…"]
-
-
 # -- in which files
 
 

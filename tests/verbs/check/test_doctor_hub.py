@@ -197,6 +197,14 @@ def test_dockers_helper_is_asked(
     assert look(f"sign-in {host}", hub_at(tmp_path, host)) == MachineFinding(f"sign-in {host}", words, ok, hint=hint)
 
 
+def test_dockers_helper_is_asked_for_docker_hub_by_the_name_that_it_has_there(tools: Path, tmp_path: Path) -> None:
+    key = "https://index.docker.io/v1/"
+    use_helper(key, "lab")
+    answer = 'echo \'{"Username": "x", "Secret": "y"}\''
+    write_tool(tools, "docker-credential-lab", f'read -r host; [ "$host" = {key} ] && {answer}\n')
+    assert look("sign-in docker.io", hub_at(tmp_path, "docker.io/team")).ok
+
+
 @pytest.mark.engine
 def test_a_registry_that_denies_until_one_signs_in(tmp_path: Path) -> None:
     with private_registry(tmp_path / "private", {"robin": "tulip-garden"}) as served:
