@@ -11,7 +11,7 @@ from tasks import ns
 from tasks.checks.problems import Code
 from tasks.core.faults import DONE, INTERRUPTED, Denied, ProgramFailed, Refused, Unreachable, Unusable
 from tasks.core.settings import Settings
-from tests.support.cli import run_task
+from tests.support.cli import succeed
 from tests.support.hubs import at, make_hub
 from tests.support.machine import PROJECT
 from tests.support.reports import FAULT, REPORTS, SCHEMA
@@ -88,8 +88,7 @@ PAGE = "docs/customize-hub-image.md"
 def test_the_page_is_what_init_writes(tmp_path: Path) -> None:
     hub = make_hub(tmp_path / "hub", registry=GOOGLE)
     at(hub, ON_GITHUB)
-    done = run_task("init", "--docs", PAGE, cwd=hub.path)
-    assert done.code == 0, done
+    succeed("init", "--docs", PAGE, cwd=hub.path)
     if os.environ.get(DRAW):
         (PROJECT / PAGE).write_text(hub.read(PAGE), encoding="utf-8")
     assert (PROJECT / PAGE).read_text(encoding="utf-8") == hub.read(PAGE)

@@ -18,7 +18,7 @@ from tasks.core.faults import Refused
 from tasks.tools.command import Command
 from tasks.tools.process import TooSlow, capture
 from tasks.tools.reach import Reach, confined
-from tests.support.cli import INVOKE, run, run_on_screen, run_task, sh
+from tests.support.cli import INVOKE, run, run_on_screen, run_task, sh, succeed
 from tests.support.conduct import says
 from tests.support.engine import files_of
 from tests.support.gcloud import GcloudStandIn
@@ -44,8 +44,7 @@ def test_rule_1(hub: Hub, helm_repository: HelmServer) -> None:
     # Every shape of release: tests/unit/releases, tests/verbs/release/test_bump.py.
     newest = RELEASES[0]
     assert newest.image_tag != newest.version
-    done = run_task("bump", "--to", newest.version, cwd=hub.path)
-    assert done.code == 0, done
+    succeed("bump", "--to", newest.version, cwd=hub.path)
     assert f"version: {newest.version}\n" in hub.read(REQUIREMENTS)
     assert f"FROM {newest.hub_image}\n" in hub.read(DOCKERFILE)
     assert helm_repository.requests == ["GET /index.yaml 200"]
@@ -69,8 +68,7 @@ def test_rule_2(hub: Hub, tmp_path: Path) -> None:
     hub.git("rm", "--quiet", "hub/requirements.lock")
     hub.commit("Lock nothing")
     with (hub.path / DOCKERFILE).open("rb") as held:
-        done = run_task("bump", "--to", "3.3.8", cwd=hub.path)
-        assert done.code == 0, done
+        done = succeed("bump", "--to", "3.3.8", cwd=hub.path)
         assert held.read() == before[DOCKERFILE]
     assert hub.snapshot()[DOCKERFILE] == before[DOCKERFILE].replace(b"3.2.1", b"3.3.8")
     assert (hub.path / DOCKERFILE).stat().st_mode & 0o777 == 0o755
@@ -101,8 +99,7 @@ def test_rule_3(hub: Hub) -> None:
     hub.write("untracked.txt", "untracked\n")
     look = ("status", "--porcelain=v2", "--show-stash")
     before = hub.git(*look)
-    done = run_task("bump", "commit", "--push", cwd=hub.path)
-    assert done.code == 0, done
+    done = succeed("bump", "commit", "--push", cwd=hub.path)
     assert hub.git("show", "--format=", "--name-only").splitlines() == [REQUIREMENTS, DOCKERFILE]
     assert hub.git(*look) == before
     sent = "%(refname) %(objectname)"
@@ -140,8 +137,7 @@ def test_rule_4(place: Place) -> None:
     theirs = place.behind.push(place.tag, "linux/amd64", "ab")["digest"]
     done = run_task("build", cwd=place.hub.path)
     assert (done.code, "PUT" in {asked.method for asked in place.front.asked}) == (REFUSED, False), done
-    forced = run_task("build", "--force", "--json", cwd=place.hub.path)
-    assert forced.code == 0, forced
+    forced = succeed("build", "--force", "--json", cwd=place.hub.path)
     assert forced.json["images"][0]["digest"] != theirs
 
 
@@ -189,8 +185,7 @@ def test_rule_6(scene: Scene) -> None:
     committed = hub.read(PACKAGES)
     hub.write(PACKAGES, "edited where git does not look\n")
     for engine in ("buildx", "chartpress"):
-        done = run_task("build", "--force", "--engine", engine, cwd=hub.path)
-        assert done.code == 0, done
+        done = succeed("build", "--force", "--engine", engine, cwd=hub.path)
         files = {path: text for path, (_, text) in files_of(scene.image).items() if path.startswith("/context/")}
         assert sorted(files) == ["/context/Dockerfile", "/context/requirements.txt"]
         assert files["/context/requirements.txt"] == committed
@@ -204,7 +199,7 @@ def test_rule_6(scene: Scene) -> None:
     )
     # A tag of the content is that of the files as they lie; a release still refuses what would not be committed.
     by_content = {"INVOKE_HUB_TAG": "{content}"}
-    assert run_task("--dry", "build", cwd=hub.path, env=by_content).code == 0
+    succeed("--dry", "build", cwd=hub.path, env=by_content)
     done = run_task("release", "--yes", cwd=hub.path, env=by_content)
     assert (done.code, fault(done)[0]) == (
         REFUSED,
@@ -242,8 +237,7 @@ def test_rule_8(scene: Scene) -> None:
     """
     # Every way to rewrite a commit, and what makes other inputs: tests/verbs/release/test_retag.py.
     hub = scene.hub
-    done = run_task("release", "--yes", "--json", cwd=hub.path)
-    assert done.code == 0, done
+    done = succeed("release", "--yes", "--json", cwd=hub.path)
     (old,) = done.json["images"]
     hub.git("switch", "--quiet", "main")
     hub.git("merge", "--quiet", "--squash", BRANCH)
@@ -251,8 +245,7 @@ def test_rule_8(scene: Scene) -> None:
     checked = run_task("check", cwd=hub.path)
     assert (checked.code, checked.out.splitlines()[-1]) == (0, "No faults, 1 warning."), checked
 
-    done = run_task("build", "--json", cwd=hub.path)
-    assert done.code == 0, done
+    done = succeed("build", "--json", cwd=hub.path)
     (new,) = done.json["images"]
     assert (new["status"], new["tag"]) == ("retagged", scene.tag)
     assert (new["digest"], new["inputs"]) == (old["digest"], old["inputs"])
@@ -271,8 +264,7 @@ def test_rule_9(scene: Scene) -> None:
     scene.hub.git("remote", "set-url", "--push", "origin", str(scene.hub.remote))
     leading_outside = {"INVOKE_HUB_BUILDER": "cloudbuild", "INVOKE_HUB_CACHE": "registry", "BUILDX_BUILDER": "far"}
     before = scene.world()
-    done = run_task("rehearse", "--pr", cwd=scene.hub.path, env={**leading_outside, "TMPDIR": str(temporary)})
-    assert done.code == 0, done
+    done = succeed("rehearse", "--pr", cwd=scene.hub.path, env={**leading_outside, "TMPDIR": str(temporary)})
     assert "\n+    version: 3.3.8\n" in done.out
     assert (scene.world(), list(temporary.iterdir())) == (before, [])
 
@@ -297,8 +289,7 @@ def test_rule_10(place: Place) -> None:
     place.hub.commit("Add a file")
     place.hub.write("notes.txt", "of no image\n")
     place.hub.commit("Take a note")
-    done = run_task("build", "--json", cwd=place.hub.path)
-    assert done.code == 0, done
+    done = succeed("build", "--json", cwd=place.hub.path)
     (image,) = done.json["images"]
     theirs = run(sys.executable, "-m", "chartpress", "--list-images", cwd=place.hub.path)
     assert theirs.out.splitlines() == [f"{image['repository']}:{image['tag']}"]
@@ -354,8 +345,7 @@ def test_rule_12(hub: Hub, tmp_path: Path) -> None:
     assert "/somebody/else" not in environment
     assert [call for call in gcloud.calls if "--quiet" not in call] == []
 
-    done = run_task("bump", "commit", "--push", cwd=hub.path, env=git_that_tells(tmp_path))
-    assert done.code == 0, done
+    done = succeed("bump", "commit", "--push", cwd=hub.path, env=git_that_tells(tmp_path))
     variables = (tmp_path / "environments").read_text().splitlines()
     calls = [line for line in variables if line.startswith("HOME=")]
     assert calls
@@ -402,7 +392,7 @@ def test_rule_13(hub: Hub) -> None:
             holder.kill()
     assert (done.code, hub.snapshot()) == (REFUSED, before), done
     assert fault(done)[0] == f"another run is in progress, process {holder.pid} ({hub.path})"
-    assert run_task("bump", cwd=hub.path).code == 0
+    succeed("bump", cwd=hub.path)
 
 
 def test_rule_14(hub: Hub, helm_repository: HelmServer) -> None:
@@ -410,10 +400,9 @@ def test_rule_14(hub: Hub, helm_repository: HelmServer) -> None:
     memory, and it is shown with control characters escaped and secrets masked.
     """
     # Every reader: tests/tools/fuzz. No shell: tests/rules/test_no_shell.py. What is shown: tests/unit/core,
-    # tests/unit/core/test_masked_runs.py. Odd names: tests/verbs/release/test_names.py.
+    # tests/verbs/release/test_secrets.py. Odd names: tests/verbs/release/test_names.py.
     branch = "a;touch${IFS}evil;$(touch${IFS}evil)`touch${IFS}evil`"
-    done = run_task("bump", "commit", "--branch", branch, "--push", cwd=hub.path)
-    assert done.code == 0, done
+    done = succeed("bump", "commit", "--branch", branch, "--push", cwd=hub.path)
     assert hub.remote_git("rev-parse", f"refs/heads/{branch}") == hub.git("rev-parse", "HEAD")
     assert list(hub.path.parent.rglob("evil")) == []
 

@@ -8,7 +8,7 @@ import pytest
 from tasks.core.faults import Unusable
 from tasks.core.settings import KEYS, Accepted, Settings, ValuesTarget, WholeImage, read_settings, variable
 from tests.support.cli import INVOKE as LAB_INVOKE
-from tests.support.cli import Result, run, run_task
+from tests.support.cli import Result, run, run_task, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
 
@@ -263,6 +263,19 @@ def test_a_text_that_looks_like_a_number_is_quoted(tmp_path: Path) -> None:
     assert read_settings(configured(), file) == Settings(branch="3", chart="1.2.3", tag=".1.")
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("remote: --upload-pack=evil", "branch: --evil-{version}", "base_branch: --evil", "builder: --evil"),
+        *("root: --evil", "chart: --evil", "dependency: --evil", "tag: --evil", "chart_repository: --evil"),
+        *("values: [{file: --evil, path: a}]", "values: [{file: a, path: --evil}]", "platform: --evil/x"),
+    ],
+)
+def test_a_name_that_would_be_an_option_is_refused(tmp_path: Path, setting: str) -> None:
+    with pytest.raises(Unusable, match=r"not a (name|platform) \(invoke\.yaml\)"):
+        read_settings(configured(), own_file(tmp_path, f"hub:\n  {setting}\n"))
+
+
 # -- the two ways in
 
 
@@ -284,18 +297,21 @@ def in_hub(way: tuple[str, ...], hub: Hub, *arguments: str, env: dict[str, str] 
     return run(sys.executable, *way, *arguments, cwd=hub.path, env={"PYTHONPATH": str(PROJECT), **(env or {})})
 
 
-@both_ways
 @pytest.mark.parametrize("text", ["# nothing\n", "hub:\n", "hub: {branch: }\nrun: {echo: true}\n"])
-def test_a_file_that_says_nothing_is_nothing(way: tuple[str, ...], text: str, carrier: Hub) -> None:
-    own_file(carrier.path, text)
+def test_a_file_that_says_nothing_is_nothing(text: str, tmp_path: Path) -> None:
+    assert read_settings(configured(), own_file(tmp_path, text)) == Settings()
+
+
+@both_ways
+def test_an_empty_value_beside_settings_of_others_is_nothing(way: tuple[str, ...], carrier: Hub) -> None:
+    own_file(carrier.path, "hub: {branch: }\nrun: {echo: true}\n")
     assert in_hub(way, carrier, "commit", "--dry", "--json").json["branch"] == "bump-z2jh-3.3.8"
 
 
-@pytest.mark.parametrize("text", ["- hub\n", "hub: {1: 2}\n", "hub: !!timestamp x\n"])
-def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(text: str, carrier: Hub) -> None:
-    own_file(carrier.path, text)
-    for arguments in (["--list"], ["commit"]):
-        done = in_hub(INVOKE, carrier, *arguments)
+def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(carrier: Hub) -> None:
+    for text, typed in (("- hub\n", "--list"), ("hub: {1: 2}\n", "commit"), ("hub: !!timestamp x\n", "commit")):
+        own_file(carrier.path, text)
+        done = in_hub(INVOKE, carrier, typed)
         assert (done.code, done.out, done.err) == (
             2,
             "",
@@ -307,19 +323,14 @@ def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(text: str, ca
 
 
 @both_ways
-@pytest.mark.parametrize(
-    ("text", "variable", "value"),
-    [
-        ("images: [other]", "IMAGES", "hub"),
-        ("values: [{file: other.yaml, path: a}]", "VALUES", "hub/values.yaml:jupyterhub.hub.image"),
-        ("branch: 3", "BRANCH", "bump-z2jh-{version}"),
-    ],
-)
-def test_a_variable_wins_over_a_file_of_another_type(
-    way: tuple[str, ...], text: str, variable: str, value: str, carrier: Hub
-) -> None:
-    own_file(carrier.path, f"hub: {{{text}}}\n")
-    done = in_hub(way, carrier, "commit", "--dry", "--json", env={f"INVOKE_HUB_{variable}": value})
+def test_variables_win_over_a_file_of_other_types(way: tuple[str, ...], carrier: Hub) -> None:
+    own_file(carrier.path, "hub: {images: [other], values: [{file: other.yaml, path: a}], branch: 3}\n")
+    env = {
+        "INVOKE_HUB_IMAGES": "hub",
+        "INVOKE_HUB_VALUES": "hub/values.yaml:jupyterhub.hub.image",
+        "INVOKE_HUB_BRANCH": "bump-z2jh-{version}",
+    }
+    done = in_hub(way, carrier, "commit", "--dry", "--json", env=env)
     assert done.code == 0, done
     assert done.json["branch"] == "bump-z2jh-3.3.8"
 
@@ -366,8 +377,7 @@ def moved(hub: Hub) -> Hub:
 
 def planned(done_in: Path, *arguments: str, env: dict[str, str] | None = None) -> str:
     """Return the folder that a dry commit is planned for."""
-    done = run_task("commit", "--dry", *arguments, cwd=done_in, env=env)
-    assert done.code == 0, done
+    done = succeed("commit", "--dry", *arguments, cwd=done_in, env=env)
     return done.out.splitlines()[0].removeprefix("Plan for ")
 
 

@@ -1,7 +1,7 @@
 """The tag is chartpress's: the same clone, asked by chartpress itself and by ours."""
 
+import os
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tasks.core.settings import Settings
 from tasks.image.tag import chartpress_tag, fields, history_of, name_image, render
 from tasks.repo.hub import Hub, open_hub
 from tasks.tools.git import Git
-from tests.support.cli import run, sh
+from tests.support.cli import run_module, sh
 
 from .drawing import Drawing
 
@@ -58,7 +58,7 @@ def our_tags(hub: Hub) -> list[str]:
 
 
 def chartpress_lists(drawing: Drawing) -> list[str]:
-    listed = run(sys.executable, "-m", "chartpress", "--list-images", cwd=drawing.top / drawing.root)
+    listed = run_module("chartpress", "--list-images", cwd=drawing.top / drawing.root, env=os.environ)
     assert listed.code == 0, listed
     return listed.out.splitlines()
 
@@ -197,7 +197,7 @@ def test_a_base_version_that_chartpress_refuses_is_refused(
 ) -> None:
     drawing.begin(files(base_version=f'"{base_version}"'))
     drawing.draw(history)
-    listed = run(sys.executable, "-m", "chartpress", "--list-images", cwd=drawing.top)
+    listed = run_module("chartpress", "--list-images", cwd=drawing.top, env=os.environ)
     assert (listed.code, listed.out) == (1, "")
     with pytest.raises(Unusable) as refused:
         our_tags(open_at(drawing.top))

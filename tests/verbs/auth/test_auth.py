@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import INVOKE, Result, run_on_terminal, run_task
+from tests.support.cli import INVOKE, Result, run_on_terminal, run_task, succeed
 from tests.support.gcloud import SECRET, GcloudStandIn, configure_docker
 from tests.support.hubs import Hub, make_hub
 
@@ -419,6 +419,5 @@ def test_the_helpers_secret_is_shown_to_nobody(hub: Hub, gcloud: GcloudStandIn) 
     gcloud.sign_in()
     helper_is_set()
     for arguments in (("auth",), ("--debug", "auth"), ("auth", "--json")):
-        done = run_task(*arguments, cwd=hub.path, env=gcloud.env)
-        assert done.code == 0, done
+        done = succeed(*arguments, cwd=hub.path, env=gcloud.env)
         assert SECRET not in done.out + done.err

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import pytest
 
 from tasks.rehearsal.registry import Registry
-from tests.support.cli import Result, run_task, sh
+from tests.support.cli import Result, run_task, sh, succeed
 from tests.support.hubs import Hub
 from tests.support.registry import private_registry, sign_in, use_short_lived_tokens
 from tests.support.server import Answer, Asked, Server, misbehaving
@@ -81,11 +81,10 @@ def test_a_registry_that_lets_pull_and_not_push_is_found_out_before_the_build(
 def test_what_the_registry_has_already_needs_no_right_to_push(open_door: OpenDoor, hub_at: HubAt) -> None:
     opened = open_door(lambda _: None)
     hub = hub_at(opened.address)
-    assert run_task("build", cwd=hub.path).code == 0
+    succeed("build", cwd=hub.path)
     hub.git("restore", "hub/values.yaml")
     opened.keeper = Readers()
-    again = run_task("build", "--json", cwd=hub.path)
-    assert again.code == 0, again
+    again = succeed("build", "--json", cwd=hub.path)
     assert again.json["images"][0]["status"] == "present"
 
 
@@ -95,8 +94,7 @@ def test_what_the_registry_has_already_needs_no_right_to_push(open_door: OpenDoo
 def test_a_token_that_may_push_builds_and_pushes(open_door: OpenDoor, hub_at: HubAt) -> None:
     opened = open_door(Tokens(PASSWORDS))
     sign_in(opened.address, "robin", PASSWORDS["robin"])
-    result = run_task("build", cwd=hub_at(opened.address).path)
-    assert result.code == 0, result
+    result = succeed("build", cwd=hub_at(opened.address).path)
     assert was_built(result)
 
 
@@ -179,8 +177,7 @@ def digest_of(image: str, hub: Hub) -> str:
 def test_a_release_whose_first_push_is_refused_as_expired_ends_well_with_one_build(
     hub: Hub, keeper: ShortLived, mark: str
 ) -> None:
-    result = run_task("--debug", "release", "--yes", "--json", "--no-cache", cwd=hub.path)
-    assert result.code == 0, result
+    result = succeed("--debug", "release", "--yes", "--json", "--no-cache", cwd=hub.path)
     assert keeper.runs_out == 0
     assert times_run(result, mark) == 1, result
     first, _, second = result.err.partition(AGAIN)

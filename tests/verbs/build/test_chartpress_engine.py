@@ -7,7 +7,7 @@ import pytest
 
 from tasks.core.names import Host
 from tasks.rehearsal.registry import Registry
-from tests.support.cli import run, run_task, sh
+from tests.support.cli import run, run_task, sh, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub
 from tests.support.world import fault, images_in, labels, nothing_written
@@ -27,8 +27,7 @@ def test_chartpress_builds_and_we_prove_and_write(
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     before = plain.snapshot()
-    done = run_task("--debug", "build", "--json", *ENGINE, cwd=plain.path, env={"TMPDIR": str(temporary)})
-    assert done.code == 0, done
+    done = succeed("--debug", "build", "--json", *ENGINE, cwd=plain.path, env={"TMPDIR": str(temporary)})
     (image,) = done.json["images"]
     commit = plain.git("log", "-1", "--pretty=%h")
     assert image["status"] == "built"
@@ -46,15 +45,14 @@ def test_chartpress_builds_and_we_prove_and_write(
 
 
 def test_what_either_engine_has_pushed_the_other_finds(plain: Hub) -> None:
-    assert run_task("build", cwd=plain.path).code == 0
+    succeed("build", cwd=plain.path)
     found = run_task("--debug", "build", "--json", *ENGINE, cwd=plain.path)
     assert [image["status"] for image in found.json["images"]] == ["present"]
     assert "$> docker" not in found.err
 
 
 def test_the_macs_command_works(plain: Hub, prefix: str) -> None:
-    done = run_task("--debug", "build", "--json", "--platform", "linux/amd64", *ENGINE, cwd=plain.path)
-    assert done.code == 0, done
+    done = succeed("--debug", "build", "--json", "--platform", "linux/amd64", *ENGINE, cwd=plain.path)
     assert "$> docker buildx build --progress plain" in done.err
     assert "--platform linux/amd64 --push" in done.err
     (image,) = done.json["images"]

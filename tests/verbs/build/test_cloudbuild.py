@@ -11,7 +11,7 @@ import pytest
 from tasks.core.names import Reference
 from tasks.image.engines import google_project
 from tasks.rehearsal.registry import Registry
-from tests.support.cli import Result, run, run_task
+from tests.support.cli import Result, run, run_task, succeed
 from tests.support.hubs import Hub, make_hub
 
 from .google import Google, google
@@ -85,8 +85,7 @@ def test_cloud_build_gets_the_committed_context_and_what_it_makes_is_proved_and_
 @pytest.mark.engine
 @pytest.mark.gcloud
 def test_a_plan_can_be_pasted(hub: Hub, cloud: Google) -> None:
-    plan = run_task("--dry", "build", *FLAGS, cwd=hub.path)
-    assert plan.code == 0, plan
+    plan = succeed("--dry", "build", *FLAGS, cwd=hub.path)
     lines = plan.out.splitlines()
     begin = next(index for index, line in enumerate(lines) if "$ request=$(mktemp -d)" in line)
     end = next(index for index, line in enumerate(lines) if "gcloud builds submit " in line)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.rehearsal.registry import Registry, forget_images
-from tests.support.cli import Result, run, run_task
+from tests.support.cli import Result, run, succeed
 from tests.support.hubs import Hub
 from tests.support.world import data, images_in
 
@@ -81,8 +81,7 @@ def test_chartpress_has_nothing_to_do_where_two_charts_have_images(
 
 
 def assert_equivalent(hub: Hub, task: str, values: str, registry: Registry, folder: Path, *, below: str = ".") -> None:
-    done = run_task(*task.split(), cwd=hub.path)
-    assert done.code == 0, done
+    succeed(*task.split(), cwd=hub.path)
     # chartpress looks into the engine's own store first: it shall have to ask the registry.
     forget_images(registry.address)
     images = images_in(registry.address)

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.image.inputs import INPUTS_LABEL
 from tasks.rehearsal.registry import Registry
-from tests.support.cli import run, run_task
+from tests.support.cli import run, run_task, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import BASE, FROM_BASE, Hub, Maker
 from tests.support.world import data, fault, images_in, labels, nothing_written, values_of
@@ -25,8 +25,7 @@ BOTH = "hub:\n  image: {name: , tag: }\nlab:\n  image: {name: , tag: }\n"
 
 def built(hub: Hub, *flags: str) -> Any:  # noqa: ANN401 - the report
     """Build, and return the report."""
-    done = run_task("build", "--json", *flags, cwd=hub.path)
-    assert done.code == 0, done
+    done = succeed("build", "--json", *flags, cwd=hub.path)
     return done.json
 
 
@@ -128,8 +127,7 @@ def test_extra_options_win_over_build_arguments_as_the_last_ones_of_a_command(ma
             "COPY --from=lib which.txt /\nFROM final AS later\nLABEL args=later\n",
         },
     )
-    done = run_task("build", "--json", cwd=hub.path, env={"TOKEN": "three"})
-    assert done.code == 0, done
+    done = succeed("build", "--json", cwd=hub.path, env={"TOKEN": "three"})
     found = labels(f"{prefix}/hub:{done.json['images'][0]['tag']}")
     assert found["args"] == "one,two,three"
     assert found["org.opencontainers.image.source"] == "https://hub.example/main"
@@ -221,8 +219,7 @@ culler:
 lab: a/b:c
 """,
     )
-    done = run_task("build", cwd=hub.path)
-    assert done.code == 0, done
+    succeed("build", cwd=hub.path)
     tag = f"0.0.1-0.dev.git.1.h{hub.git('log', '-1', '--pretty=%h')}"
     assert (
         hub.read("hub/values.yaml")
@@ -261,8 +258,7 @@ def test_of_two_images_at_one_values_path_the_one_that_is_named_there_is_built_a
     assert (image["name"], image["tag"] != "old") == (f"{prefix}/{named}", True)
     hub.commit("Use the image")
     assert run_task("check", "--offline", cwd=hub.path).out == "Files and git are consistent.\n"
-    rehearsed = run_task("rehearse", "--json", cwd=hub.path)
-    assert rehearsed.code == 0, rehearsed
+    rehearsed = succeed("rehearse", "--json", cwd=hub.path)
     assert {one["name"]: one["status"] for one in rehearsed.json["images"]} == {named: "built", other: "skipped"}
     report = built(hub, "--image", other)
     assert [(one["name"], one["status"]) for one in report["images"]] == [(other, "built")]
@@ -305,8 +301,7 @@ def test_more_places_for_an_image_than_chartpress_can_write(make: Maker, prefix:
     assert hub.read("deployments/all.yaml") == (
         f"images:\n- name: none\n- hub: {prefix}/hub:{tag}\n- lab: {prefix}/lab:{tag}\n"
     )
-    done = run_task("commit", cwd=hub.path)
-    assert done.code == 0, done
+    succeed("commit", cwd=hub.path)
     assert hub.git("show", "--name-only", "--pretty=").splitlines() == [
         "deployments/all.yaml",
         "deployments/prod.yaml",

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.rehearsal.registry import Registry
 from tasks.tools.docker import Builder
-from tests.support.cli import run_task
+from tests.support.cli import run_task, succeed
 from tests.support.engine import Engine, make_context
 from tests.support.hubs import Hub, make_hub
 
@@ -29,8 +29,7 @@ def write_dockerfile(hub: Hub, mirror: str, *lines: str) -> None:
 
 def test_a_docker_context_is_a_builder_like_any_other(hub: Hub, engine: Engine) -> None:
     make_context("cluster", engine)
-    shown = run_task("--dry", "build", "--builder", "cluster", cwd=hub.path)
-    assert shown.code == 0, shown
+    shown = succeed("--dry", "build", "--builder", "cluster", cwd=hub.path)
     assert "for linux/amd64, native on the builder cluster\n" in shown.out
     assert '(cd "$context" && docker --context cluster buildx bake --file - --metadata-file metadata.json' in shown.out
 

@@ -11,7 +11,7 @@ from tasks.rehearsal.registry import Registry
 from tasks.repo.hub import open_hub
 from tasks.tools.docker import Builder
 from tasks.tools.git import Git
-from tests.support.cli import run_task
+from tests.support.cli import run_task, succeed
 from tests.support.engine import Engine
 from tests.support.hubs import Hub, make_hub
 
@@ -48,7 +48,7 @@ def test_a_colleague_does_not_build_again_what_the_last_image_has(
 ) -> None:
     """The second engine is the colleague's: it has never built anything."""
     hub = _hub_with_cache(tmp_path, registry, mirror, "on")
-    assert run_task("build", cwd=hub.path).code == 0
+    succeed("build", cwd=hub.path)
     hub.write("images/hub/requirements.txt", "changed\n")
     hub.commit("Change one line")
     engine.forget_everything()

@@ -37,13 +37,11 @@ class Planted:
         code: the problem's code, as scripts know it.
         report: its title.
         plant: spoils a repository, and returns what is to be said of it.
-        besides: the codes of what the world outside finds in the same repository.
     """
 
     code: str
     report: str
     plant: Callable[[Hub], Problem]
-    besides: tuple[str, ...] = ()
 
 
 # -- what files and git tell
@@ -293,12 +291,7 @@ def pattern_that_matches_nothing(hub: Hub) -> Problem:
 
 
 IN_FILES = [
-    Planted(
-        "base-not-of-release",
-        "the chart was moved, the base image was not",
-        chart_moved_without_the_base,
-        ("security-release",),
-    ),
+    Planted("base-not-of-release", "the chart was moved, the base image was not", chart_moved_without_the_base),
     Planted("base-not-of-release", "the base image was moved, the chart was not", base_moved_without_the_chart),
     Planted("requirements-differ", "one of two requirements was left behind", second_requirement_left_behind),
     Planted("lock-differs", "the lock was left behind", lock_left_behind),

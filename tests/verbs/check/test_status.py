@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Result, run_task
+from tests.support.cli import Result, run_task, succeed
 from tests.support.helm import HelmServer, chart_repository, served
 from tests.support.hubs import NO_REGISTRY, Hub, make_hub
 from tests.support.steps import move
@@ -115,7 +115,7 @@ def test_a_pin_that_does_not_exist_leads_to_the_newest_of_its_major_version(tmp_
     assert "\n  newest of this major version  3.3.8         invoke release --to 3.3.8\n" in said
     assert "\nIt is refused as things are: the pinned version 3.3.9 does not exist, and nothing newer does (" in said
     assert "the Helm repository has no jupyterhub 3.3.9 [release-unknown]\n    hint: invoke bump --to 3.3.8\n" in said
-    assert run_task("bump", "--to", "3.3.8", cwd=hub.path).code == 0
+    succeed("bump", "--to", "3.3.8", cwd=hub.path)
 
 
 def test_in_a_clone_that_is_behind_it_says_what_a_release_would_do_there(tmp_path: Path, charts: HelmServer) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Result, run_task
+from tests.support.cli import Result, run_task, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub
 from tests.support.steps import BRANCH, SUBJECT, refs
@@ -23,7 +23,7 @@ def team(tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.Monkey
 
 
 def bump(team: Team, version: str = "3.3.8") -> None:
-    assert run_task("bump", "--to", version, cwd=team.hub.path).code == 0
+    succeed("bump", "--to", version, cwd=team.hub.path)
 
 
 def commit(team: Team, *flags: str, env: dict[str, str] | None = None) -> Result:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import run_task, sh
+from tests.support.cli import sh, succeed
 from tests.support.hubs import Hub
 from tests.support.steps import BRANCH, SUBJECT, commit, install_hook, pin, refs
 
@@ -66,10 +66,7 @@ def test_the_users_own_commits_on_the_default_branch_are_not_pushed_along(hub: H
 def test_another_remote_can_be_named(moved: Hub, tmp_path: Path) -> None:
     sh("git", "clone", "--quiet", "--bare", str(moved.remote), str(tmp_path / "fork.git"), cwd=tmp_path)
     moved.git("remote", "add", "fork", str(tmp_path / "fork.git"))
-    done = run_task(
-        "commit", "--push", cwd=moved.path, env={"INVOKE_HUB_REMOTE": "fork", "INVOKE_HUB_BASE_BRANCH": "main"}
-    )
-    assert done.code == 0, done
+    succeed("commit", "--push", cwd=moved.path, env={"INVOKE_HUB_REMOTE": "fork", "INVOKE_HUB_BASE_BRANCH": "main"})
     assert sh("git", "rev-parse", BRANCH, cwd=tmp_path / "fork.git") == moved.git("rev-parse", "HEAD")
     assert moved.remote_git("branch", "--list", BRANCH) == ""
 

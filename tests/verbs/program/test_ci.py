@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.github_actions import Told, of_machine, of_status, tell
-from tests.support.cli import run_task
+from tests.support.cli import run_task, succeed
 from tests.support.gh import StandInGh
 from tests.support.hubs import Hub, make_hub
 
@@ -32,13 +32,13 @@ def step_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_bumps_outputs(hub: Hub, gh: StandInGh, output: Path) -> None:
     del gh
-    assert run_task("bump", cwd=hub.path).code == 0
+    succeed("bump", cwd=hub.path)
     assert output.read_text() == "version=3.3.8\nchanged=true\n"
 
 
 def test_a_dry_run_tells_what_would_be(hub: Hub, gh: StandInGh, output: Path, step_summary: Path) -> None:
     del gh
-    assert run_task("--dry", "bump", cwd=hub.path).code == 0
+    succeed("--dry", "bump", cwd=hub.path)
     assert output.read_text() == "version=3.3.8\nchanged=true\n"
     assert step_summary.read_text() == (
         "### hubpress: what would be done\n"
@@ -55,7 +55,7 @@ def test_a_dry_run_tells_what_would_be(hub: Hub, gh: StandInGh, output: Path, st
 
 def test_the_tasks_of_one_step_append(hub: Hub, gh: StandInGh, output: Path, step_summary: Path) -> None:
     del gh
-    assert run_task("bump", "commit", "--pr", cwd=hub.path).code == 0
+    succeed("bump", "commit", "--pr", cwd=hub.path)
     assert output.read_text() == (f"version=3.3.8\nchanged=true\nbranch={BRANCH}\npull_request={PAGE}\nchanged=true\n")
     told = step_summary.read_text()
     assert told.count("### hubpress: what was done\n") == 2
@@ -66,7 +66,7 @@ def test_the_tasks_of_one_step_append(hub: Hub, gh: StandInGh, output: Path, ste
 def test_outside_of_actions_nothing_is_written(hub: Hub, gh: StandInGh, tmp_path: Path) -> None:
     del gh
     before = sorted(tmp_path.iterdir())
-    assert run_task("bump", cwd=hub.path).code == 0
+    succeed("bump", cwd=hub.path)
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -184,7 +184,7 @@ def test_what_a_tool_says_of_itself_stays_in_its_cell() -> None:
 
 def test_a_sign_in_that_is_there_has_changed_nothing(hub: Hub, gh: StandInGh, output: Path, step_summary: Path) -> None:
     del gh
-    assert run_task("auth", cwd=hub.path).code == 0
+    succeed("auth", cwd=hub.path)
     assert output.read_text() == "changed=false\n"
     assert "| sign-in 127.0.0.1:1 | Docker's helper is none |\n" in step_summary.read_text()
 

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 from tests.support.cli import sh
 from tests.support.hubs import NO_REGISTRY
@@ -40,11 +39,6 @@ def index(body: bytes, status: int = 200) -> Callable[[Scene], None]:
     return lambda scene: scene.charts.answers.update({INDEX: (status, body)})
 
 
-def archive_of_another_release(scene: Scene) -> None:
-    other = (scene.charts.folder / "jupyterhub-3.3.8.tgz").read_bytes()
-    scene.charts.answers["/jupyterhub-3.2.1.tgz"] = (200, other)
-
-
 HELM_REPOSITORY = [
     Bug(
         "no network",
@@ -70,23 +64,6 @@ HELM_REPOSITORY = [
         "the index has no release of jupyterhub ({s.charts.url}index.yaml)",
         LOOK,
     ),
-    Bug(
-        "version that does not exist",
-        "bump --to 3.3.9",
-        nothing,
-        REFUSED,
-        "version 3.3.9 does not exist ({s.charts.url}index.yaml)",
-        "choose one that exists: --to 3.3.8",
-    ),
-    Bug(
-        "archive whose digest differs",
-        "bump --to 3.2.1",
-        archive_of_another_release,
-        UNREACHABLE,
-        "archive jupyterhub-3.2.1.tgz does not have the digest that the index names "
-        "({s.charts.url}jupyterhub-3.2.1.tgz)",
-        "choose another release with --to VERSION, and tell those who keep the repository",
-    ),
 ]
 
 
@@ -97,17 +74,8 @@ def base_of_others(scene: Scene) -> None:
     scene.change(DOCKERFILE, "/k8s-hub:", "/minimal-notebook:")
 
 
-def no_requirement(scene: Scene) -> None:
-    scene.change(REQUIREMENTS, "name: jupyterhub", "name: dask-gateway")
-
-
 def chartpress_file_that_is_not_yaml(scene: Scene) -> None:
     scene.change(CHARTPRESS, "charts:\n", "charts: [\n")
-
-
-def other_changes_in_a_managed_file(scene: Scene) -> None:
-    scene.hub.edit(REQUIREMENTS, "version: 3.2.1", "version: 3.3.8")
-    scene.hub.edit(REQUIREMENTS, "dependencies:\n", "# Ours.\ndependencies:\n")
 
 
 FILES = [
@@ -120,29 +88,12 @@ FILES = [
         "write FROM quay.io/jupyterhub/k8s-hub:VERSION, with the version in hub/requirements.yaml",
     ),
     Bug(
-        "requirement missing",
-        "bump",
-        no_requirement,
-        UNUSABLE,
-        "no chart depends on jupyterhub (hub/requirements.yaml)",
-        "add jupyterhub to the chart's dependencies, with version and repository",
-    ),
-    Bug(
         "chartpress.yaml is not YAML",
         "bump",
         chartpress_file_that_is_not_yaml,
         UNUSABLE,
         "not YAML: expected the node content, but found '-' (chartpress.yaml:2)",
         "correct the file there",
-    ),
-    Bug(
-        "a managed file has other changes",
-        "commit",
-        other_changes_in_a_managed_file,
-        REFUSED,
-        "the file has uncommitted changes besides the release's (hub/requirements.yaml)",
-        "commit them, a hook's too: git commit -- hub/requirements.yaml; "
-        "or put them aside: git stash push -- hub/requirements.yaml",
     ),
 ]
 
@@ -165,31 +116,7 @@ def unborn(scene: Scene) -> None:
     scene.hub.git("checkout", "main", "--", ".")
 
 
-def no_clone(scene: Scene) -> None:
-    shutil.rmtree(scene.hub.path / ".git")
-
-
-def something_to_push(scene: Scene) -> None:
-    scene.hub.git("switch", "--quiet", "--create", "ours")
-    scene.change(VALUES, "256M", "512M")
-
-
-def push_rejected(scene: Scene) -> None:
-    something_to_push(scene)
-    hook = scene.hub.remote / "hooks" / "pre-receive"
-    hook.write_text("#!/bin/sh\necho 'no releases on Fridays'\nexit 1\n")
-    hook.chmod(0o755)
-
-
 CLONE = [
-    Bug(
-        "merge under way",
-        "release --yes",
-        merging,
-        REFUSED,
-        "a merge is under way ({s.hub.path})",
-        "git merge --continue, or git merge --abort",
-    ),
     Bug(
         "branch without a commit, and a build",
         "build",
@@ -198,23 +125,6 @@ CLONE = [
         "the image hub has files that are not committed (chartpress.yaml, images/hub/Dockerfile, ...)",
         "git add -- chartpress.yaml images/hub/Dockerfile images/hub/requirements.txt && git commit -- chartpress.yaml "
         "images/hub/Dockerfile images/hub/requirements.txt; its tag names the last commit",
-    ),
-    Bug(
-        "not a git repository",
-        "bump",
-        no_clone,
-        UNUSABLE,
-        "not a git repository ({s.hub.path})",
-        "change into the hub repository, or name it: --repo PATH",
-    ),
-    Bug(
-        "push rejected",
-        "commit --push",
-        push_rejected,
-        UNREACHABLE,
-        "the remote rejected the branch ours: pre-receive hook declined (origin)",
-        "ask who keeps origin why, then: git push origin ours",
-        foreseen=False,
     ),
 ]
 
@@ -227,14 +137,6 @@ def settings(text: str) -> Callable[[Scene], None]:
 
 
 SETTINGS = [
-    Bug(
-        "unknown setting",
-        "bump",
-        settings("hub: {platfrom: linux/amd64}\n"),
-        UNUSABLE,
-        "unknown setting hub.platfrom (invoke.yaml)",
-        "did you mean hub.platform?",
-    ),
     Bug(
         "invoke.yaml is not YAML",
         "bump",
@@ -283,7 +185,6 @@ MISSING_PROGRAMS = [
         "git is not installed (PATH)",
         "install git: https://git-scm.com/downloads",
     ),
-    Bug("docker missing", "build", only("git"), PROGRAM, "docker is not installed (PATH)", DOCKER_HINT),
     Bug(
         "gcloud missing",
         "auth",
@@ -293,18 +194,6 @@ MISSING_PROGRAMS = [
         "install the Google Cloud CLI, for Google's registries: https://cloud.google.com/sdk/docs/install",
     ),
 ]
-
-
-def docker_that_says(words: str) -> Callable[[Scene], None]:
-    """Put a client in docker's place that has no plugin."""
-
-    def breaks(scene: Scene) -> None:
-        only("git")(scene)
-        client = Path(scene.env["PATH"]) / "docker"
-        client.write_text(f"#!/bin/sh\n/bin/cat >&2 <<'END'\n{words}\nEND\nexit 1\n")
-        client.chmod(0o755)
-
-    return breaks
 
 
 def no_engine(scene: Scene) -> None:
@@ -325,22 +214,6 @@ ENGINE = [
         "start the engine that DOCKER_HOST names, unix://{s.folder}/nobody.sock, or: unset DOCKER_HOST",
     ),
     Bug(
-        "buildx missing",
-        "build",
-        docker_that_says("docker: unknown command: docker buildx\n\nRun 'docker --help' for more information"),
-        PROGRAM,
-        "docker has no buildx (docker buildx version)",
-        BUILDX_HINT,
-    ),
-    Bug(
-        "no such builder",
-        "build --builder nobody",
-        nothing,
-        PROGRAM,
-        'the builder does not answer: ..."nobody"... (nobody)',
-        "docker buildx ls",
-    ),
-    Bug(
         "a RUN fails",
         "build",
         run_that_fails,
@@ -353,10 +226,6 @@ ENGINE = [
 
 
 # -- what is to be built
-
-
-def no_values_path(scene: Scene) -> None:
-    scene.change(VALUES, "    image:\n", "    picture:\n")
 
 
 def shallow(scene: Scene) -> None:
@@ -372,36 +241,12 @@ def no_such_base(scene: Scene) -> None:
 
 IMAGES = [
     Bug(
-        "values path missing",
-        "build",
-        no_values_path,
-        UNUSABLE,
-        "values path jupyterhub.hub.image is missing (hub/values.yaml)",
-        'add "image: {{name: , tag: }}" under jupyterhub.hub, line 4',
-    ),
-    Bug(
-        "shallow clone",
-        "build",
-        shallow,
-        REFUSED,
-        "the clone is shallow, so commits cannot be counted ({s.hub.path})",
-        "git fetch --unshallow",
-    ),
-    Bug(
         "base image that does not exist",
         "build",
         no_such_base,
         REFUSED,
         "the base image does not exist ({s.base}:3.2.9)",
         "invoke bump, or fix the FROM",
-    ),
-    Bug(
-        "base image that is not there for the platform",
-        "build --platform linux/riscv64",
-        nothing,
-        REFUSED,
-        "the base image is not available for linux/riscv64, only for linux/amd64 ({s.base}:3.2.1)",
-        "name another platform: --platform, or hub.platform in invoke.yaml",
     ),
 ]
 
@@ -413,29 +258,8 @@ def registry_down(scene: Scene) -> None:
     scene.change(CHARTPRESS, scene.prefix, f"{NO_REGISTRY}/hubs")
 
 
-def registry_that_denies(scene: Scene) -> None:
-    scene.change(CHARTPRESS, scene.prefix, f"{scene.request.getfixturevalue('locked_registry').address}/hubs")
-
-
 def registry_beyond_this_machine(scene: Scene) -> None:
     scene.change(CHARTPRESS, scene.prefix, "registry.invalid/hubs")
-
-
-def tag_on_another_base(scene: Scene) -> None:
-    push_as_ours(scene, f"FROM {scene.base}:4.4.0\n")
-
-
-def tag_for_another_platform(scene: Scene) -> None:
-    push_as_ours(scene, "FROM scratch\nLABEL lab=1\n", "--platform=linux/arm64")
-
-
-def push_as_ours(scene: Scene, dockerfile: str, *flags: str) -> None:
-    """Push an image of another Dockerfile under the tag that the hub's last commit makes."""
-    context = scene.folder / "other"
-    context.mkdir()
-    (context / "Dockerfile").write_text(dockerfile)
-    build = ("docker", "buildx", "build", "--quiet", "--push", "--provenance=false", "--tag", scene.image)
-    sh(*build, *flags, ".", cwd=context)
 
 
 REGISTRIES = [
@@ -446,30 +270,6 @@ REGISTRIES = [
         UNREACHABLE,
         "cannot reach the registry: ... connection refused (127.0.0.1:1)",
         "curl -I http://127.0.0.1:1/v2/",
-    ),
-    Bug(
-        "registry that denies",
-        "build",
-        registry_that_denies,
-        UNREACHABLE,
-        "the registry denied access: ... no basic auth credentials ({s.registry})",
-        "docker login {s.registry}",
-    ),
-    Bug(
-        "the tag is there on another base",
-        "build",
-        tag_on_another_base,
-        REFUSED,
-        "the image is not built on {s.base}:3.2.1 ({s.image})",
-        "commit a change of the image's files for a new tag, or rebuild this one: invoke build --force",
-    ),
-    Bug(
-        "the tag is there for another platform",
-        "build",
-        tag_for_another_platform,
-        REFUSED,
-        "the image is for linux/arm64, not for linux/amd64 ({s.image})",
-        "rebuild it for the right platform: invoke build --force",
     ),
     Bug(
         "a stand-in would leave this machine",

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from tasks.rehearsal.registry import registry as throwaway_registry
-from tests.support.cli import run, run_task, sh
+from tests.support.cli import run, run_task, sh, succeed
 from tests.support.helm import ChartRelease, chart_repository
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
@@ -26,72 +25,46 @@ OUT_OF_REACH = "registry.invalid/jupyterhub/k8s-hub"
 
 
 def rehearse(hub: Hub, *flags: str, env: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - the JSON that it prints
-    result = run_task("rehearse", *flags, "--json", cwd=hub.path, env=env)
-    assert result.code == 0, result
+    result = succeed("rehearse", *flags, "--json", cwd=hub.path, env=env)
     return result.json
 
 
-def rehearse_and_keep(hub: Hub, *flags: str, env: dict[str, str] | None = None) -> tuple[Path, Any]:
-    """Return the folder that a rehearsal leaves with ``--keep``, and the JSON that it prints."""
-    told = rehearse(hub, "--keep", *flags, env={"TMPDIR": str(hub.path.parent), **(env or {})})
-    return Path(told["folder"]), told
-
-
-def subjects(remote: Path, revisions: str) -> list[str]:
-    return sh("git", "log", "--pretty=%s", revisions, cwd=remote).splitlines()
-
-
-def in_rehearsals_registry(folder: Path, image: str) -> Any:  # noqa: ANN401 - the JSON that buildx prints
-    """Serve a rehearsal's registry once more, and return what it says of an image."""
-    port = json.loads((folder / "rehearsal.json").read_text())["port"]
-    with throwaway_registry(folder / "registry", port=port):
-        return json.loads(sh("docker", "buildx", "imagetools", "inspect", image, "--format={{json .}}", cwd=folder))
-
-
-def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own(scene: Scene) -> None:
+def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own_and_shows_it(scene: Scene) -> None:
     # The working tree counts as it stands.
     scene.hub.write("images/hub/extra.txt", "not committed\n")
     scene.hub.edit(DOCKERFILE, "RUN pip install", "COPY extra.txt /srv/\nRUN pip install")
     before, git_folder = scene.world(), files_in(scene.hub.path / ".git")
-    folder, told = rehearse_and_keep(scene.hub)
-    assert sh("git", "show", f"{BRANCH}:images/hub/extra.txt", cwd=folder / "remote.git") == "not committed"
-    (image,) = told["images"]
-    remote = folder / "remote.git"
-    assert subjects(remote, f"main..{BRANCH}") == [f"Use hub image {image['tag']}", "Move z2jh from 3.2.1 to 3.3.8"]
-    assert [commit["subject"] for commit in told["commits"]] == subjects(remote, f"main..{BRANCH}")[::-1]
-    assert image["repository"].startswith(f"{told['registry']}/")
-    values = sh("git", "show", f"{BRANCH}:{VALUES}", cwd=remote)
-    assert f"      name: {image['repository']}\n      tag: {image['tag']}\n" in values
+    result = succeed("rehearse", "--keep", cwd=scene.hub.path, env={"TMPDIR": str(scene.folder)})
+    assert (scene.world(), files_in(scene.hub.path / ".git")) == (before, git_folder)
 
-    pushed = in_rehearsals_registry(folder, f"{image['repository']}:{image['tag']}")
-    base = json.loads(
-        sh("docker", "buildx", "imagetools", "inspect", f"{scene.base}:3.3.8", "--format={{json .}}", cwd=folder)
-    )
-    layers, base_layers = (found["image"]["rootfs"]["diff_ids"] for found in (pushed, base))
-    assert pushed["manifest"]["digest"] == image["digest"]
-    assert (pushed["image"]["os"], pushed["image"]["architecture"]) == ("linux", "amd64")
-    assert layers[: len(base_layers)] == base_layers
-
-    assert scene.world() == before
-    assert files_in(scene.hub.path / ".git") == git_folder
-
-
-def test_a_rehearsal_shows_commits_and_diff_and_the_commands_that_show_what_is_kept(scene: Scene) -> None:
-    result = run_task("rehearse", "--keep", cwd=scene.hub.path, env={"TMPDIR": str(scene.folder)})
-    assert result.code == 0, result
+    # What it shows.
     _, _, seen = result.out.partition(f"\nCommits on {BRANCH}, in the throwaway remote:\n")
     assert [line.split(" ", 1)[1][:14] for line in seen.splitlines()[:2]] == ["Use hub image ", "Move z2jh from"]
     assert "\n-    version: 3.2.1\n+    version: 3.3.8\n" in seen
     assert seen.endswith("\nNothing left this machine.\n")
     kept, *rows = result.err.splitlines()[-4:]
-    folder = Path(kept.removeprefix("Kept: "))
+    folder, remote = Path(kept.removeprefix("Kept: ")), Path(kept.removeprefix("Kept: ")) / "remote.git"
     shown = {row[:13].strip(): row[13:].strip() for row in rows}
     assert list(shown) == ["its commits", "its images", "remove it"]
     commits = run("sh", "-c", shown["its commits"], cwd=scene.folder)
     assert commits.out.count("\n+    version: 3.3.8\n") == 1, commits
-    image = next(line for line in result.out.splitlines() if line.endswith(": built, pushed, verified"))
+
+    # What it made.
+    image = next(line for line in result.out.splitlines() if line.endswith(": built, pushed, verified")).split(": ")[0]
+    repository, _, tag = image.rpartition(":")
+    subjects = sh("git", "log", "--pretty=%s", f"main..{BRANCH}", cwd=remote).splitlines()
+    assert subjects == [f"Use hub image {tag}", "Move z2jh from 3.2.1 to 3.3.8"]
+    assert sh("git", "show", f"{BRANCH}:images/hub/extra.txt", cwd=remote) == "not committed"
+    values = sh("git", "show", f"{BRANCH}:{VALUES}", cwd=remote)
+    assert f"      name: {repository}\n      tag: {tag}\n" in values
     with serving(shown["its images"], json.loads((folder / "rehearsal.json").read_text())["port"]):
-        sh("docker", "buildx", "imagetools", "inspect", image.partition(": ")[0], cwd=folder)
+        pushed, base = (
+            json.loads(sh("docker", "buildx", "imagetools", "inspect", one, "--format={{json .}}", cwd=folder))["image"]
+            for one in (image, f"{scene.base}:3.3.8")
+        )
+    assert (pushed["os"], pushed["architecture"]) == ("linux", "amd64")
+    base_layers = base["rootfs"]["diff_ids"]
+    assert pushed["rootfs"]["diff_ids"][: len(base_layers)] == base_layers
     assert run("sh", "-c", shown["remove it"], cwd=scene.folder).code == 0
     assert not folder.exists()
 
@@ -114,8 +87,7 @@ def test_what_cannot_be_reached_is_stood_in_for_and_loudly_so(tmp_path: Path) ->
     hub = make_hub(
         tmp_path / "hub", base=OUT_OF_REACH, registry="registry.invalid", chart_repository="http://127.0.0.1:1/"
     )
-    result = run_task("rehearse", cwd=hub.path)
-    assert result.code == 0, result
+    result = succeed("rehearse", cwd=hub.path)
     notes = [
         "STAND-IN: the charts come with hubpress, not from http://127.0.0.1:1/: connection refused",
         f"STAND-IN: {OUT_OF_REACH}:3.3.8 is not z2jh's image, it was made here for the rehearsal",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.cli import run_task
+from tests.support.cli import run_task, succeed
 from tests.support.scene import DOCKERFILE, Scene
 
 pytestmark = pytest.mark.engine
@@ -72,8 +72,7 @@ def test_a_build_that_fails_on_a_stand_in_says_that_it_is_one(scene: Scene) -> N
 )
 def test_the_pull_request_is_told_of_as_the_release_opens_it(scene: Scene, address: str, told: str) -> None:
     scene.hub.git("remote", "set-url", "origin", address)
-    done = run_task("rehearse", "--stand-in-base", "--pr", cwd=scene.hub.path)
-    assert done.code == 0, done
+    done = succeed("rehearse", "--stand-in-base", "--pr", cwd=scene.hub.path)
     (line,) = (line for line in done.out.splitlines() if line.startswith("open a pull request from "))
     assert told in line or line.endswith(" into main: the release opens it with gh in org/hubs")
     assert "not a known forge" not in done.out + done.err

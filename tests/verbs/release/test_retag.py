@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cli import INVOKE, run, run_on_screen, run_task, sh
+from tests.support.cli import INVOKE, run, run_on_screen, run_task, sh, succeed
 from tests.support.machine import PROJECT
 from tests.support.scene import Scene
 
@@ -16,13 +16,11 @@ DOCKERFILE, VALUES = "images/hub/Dockerfile", "hub/values.yaml"
 
 
 def released(scene: Scene) -> None:
-    done = run_task("release", "--yes", cwd=scene.hub.path)
-    assert done.code == 0, done
+    succeed("release", "--yes", cwd=scene.hub.path)
 
 
 def build(scene: Scene, *flags: str, env: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - the JSON that it prints
-    done = run_task("build", *flags, "--json", cwd=scene.hub.path, env=env)
-    assert done.code == 0, done
+    done = succeed("build", *flags, "--json", cwd=scene.hub.path, env=env)
     return done.json["images"][0]
 
 
@@ -82,21 +80,13 @@ def test_the_same_files_are_known_again(scene: Scene, rewrite: Callable[[Scene],
     assert listed.out.splitlines() == [f"{new['repository']}:{new['tag']}"]
 
 
-def test_a_release_after_a_squash_goes_on_with_the_image_that_is_there(scene: Scene) -> None:
-    released(scene)
-    squash_and_forget(scene)
-    done = run_task("release", "--yes", "--json", cwd=scene.hub.path)
-    assert done.code == 0, done
-    assert done.json["images"][0]["status"] == "retagged"
-
-
-def test_the_pull_request_of_another_tag_alone_says_that_it_is_the_same_image(scene: Scene) -> None:
+def test_a_release_after_a_squash_takes_the_image_that_is_there_and_its_pull_request_says_so(scene: Scene) -> None:
     released(scene)
     old = build(scene)
     squash_and_forget(scene)
     scene.hub.git("push", "--quiet", "origin", "main")
-    done = run_task("release", "--yes", "--pr", "--json", cwd=scene.hub.path)
-    assert done.code == 0, done
+    done = succeed("release", "--yes", "--pr", "--json", cwd=scene.hub.path)
+    assert done.json["images"][0]["status"] == "retagged"
     told = f"| digest | `{old['digest']}`, the same image as `{old['repository']}:{old['tag']}`: only the tag is new |"
     assert told in done.json["pull_request"]["body"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Result, run_task
+from tests.support.cli import Result, succeed
 from tests.support.hubs import Hub
 from tests.support.steps import refs
 from tests.support.team import Team, make_team
@@ -23,9 +23,7 @@ def team(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
 
 
 def run(team: Team, *arguments: str) -> Result:
-    done = run_task(*arguments, cwd=team.hub.path)
-    assert done.code == 0, done
-    return done
+    return succeed(*arguments, cwd=team.hub.path)
 
 
 def test_release_after_release(team: Team) -> None:
