@@ -18,8 +18,7 @@ from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 
 from . import children
-from .lab import OLDER, VERSION, Lab, invoke
-from .made import Shape, lengthen, make_index
+from .lab import OLDER, VERSION, Lab, Shape, invoke, lengthen, make_index
 from .table import Row, ratio
 from .timing import Call, Pairs, pairs, quietly
 
