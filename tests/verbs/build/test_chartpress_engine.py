@@ -1,6 +1,7 @@
 """``--engine chartpress``: the runbook's own commands, with the same preparation, proof and commits around them."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -60,27 +61,26 @@ def test_the_macs_command_works(plain: Hub, prefix: str) -> None:
     assert labels(f"{prefix}/core/hub:{image['tag']}") is not None
 
 
-@pytest.mark.parametrize(
-    ("host", "flags", "command"),
-    [
-        pytest.param(PC, "", "chartpress --push", id="PC"),
-        pytest.param(APPLE, "", FOR_AMD64, id="Mac, Apple silicon"),
-        pytest.param(PC, "--platform linux/amd64", FOR_AMD64, id="PC that is told the platform"),
-        pytest.param(PC, "--force", "chartpress --push --force-build --force-push", id="by force"),
-        pytest.param(PC, "--builder default", f"DOCKER_CONTEXT=default {FOR_AMD64}", id="on an engine that is named"),
-        pytest.param(PC, "--builder idle", f"BUILDX_BUILDER=idle {FOR_AMD64}", id="on a builder that is named"),
-    ],
-)
-def test_the_runbooks_command_is_shown(
-    host: Host, flags: str, command: str, plain: Hub, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Host, "here", lambda: host)
+COMMANDS = {
+    "PC": (PC, "", "chartpress --push"),
+    "Mac, Apple silicon": (APPLE, "", FOR_AMD64),
+    "PC that is told the platform": (PC, "--platform linux/amd64", FOR_AMD64),
+    "by force": (PC, "--force", "chartpress --push --force-build --force-push"),
+    "on an engine that is named": (PC, "--builder default", f"DOCKER_CONTEXT=default {FOR_AMD64}"),
+    "on a builder that is named": (PC, "--builder idle", f"BUILDX_BUILDER=idle {FOR_AMD64}"),
+}
+
+
+def test_the_runbooks_command_is_shown(plain: Hub, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch) -> None:
     # It is listed, in the test's own Docker folder, and never started.
     sh("docker", "buildx", "create", "--name", "idle", "--driver", "docker-container", cwd=plain.path)
-    with nothing_written(plain):
-        shown = hubpress(plain, "--dry", "build", *ENGINE, *flags.split())
-    assert shown.code == 0, shown
-    assert [line.strip() for line in shown.out.splitlines() if line.strip().startswith("$ ")] == [f"$ {command}"]
+    for title, (host, flags, command) in COMMANDS.items():
+        monkeypatch.setattr(Host, "here", partial(Host, *host))
+        with nothing_written(plain):
+            shown = hubpress(plain, "--dry", "build", *ENGINE, *flags.split())
+        assert shown.code == 0, shown
+        commands = [line.strip() for line in shown.out.splitlines() if line.strip().startswith("$ ")]
+        assert commands == [f"$ {command}"], title
 
 
 # -- what it cannot do

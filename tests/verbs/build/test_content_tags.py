@@ -9,7 +9,7 @@ import pytest
 from tasks.rehearsal.registry import Registry
 from tests.support.cli import sh, succeed
 from tests.support.fixtures import Hubpress
-from tests.support.hubs import BASE, FROM_BASE, Hub, Maker
+from tests.support.hubs import FROM_BASE, Hub, Maker
 from tests.support.world import fault, images_in, labels, nothing_written, values_of
 
 pytestmark = pytest.mark.engine
@@ -126,17 +126,6 @@ def test_another_clone_has_the_same_tag(hub: Hub, hubpress: Hubpress, tmp_path: 
     assert tag_of(hubpress, shallow) == tag_of(hubpress, hub)
 
 
-def test_a_base_image_that_moved_makes_another_tag(hub: Hub, hubpress: Hubpress, prefix: str, mirror: str) -> None:
-    ours = f"{prefix}/k8s-hub:3.2.1"
-    sh("docker", "buildx", "imagetools", "create", "--tag", ours, f"{mirror}:3.2.1", cwd=hub.path)
-    hub.edit("images/hub/Dockerfile", f"FROM {mirror}:", f"FROM {prefix}/k8s-hub:")
-    before = tag_of(hubpress, hub)
-    sh("docker", "buildx", "imagetools", "create", "--tag", ours, f"{mirror}:3.2.0", cwd=hub.path)
-    assert tag_of(hubpress, hub) != before
-    sh("docker", "buildx", "imagetools", "create", "--tag", ours, f"{mirror}:3.2.1", cwd=hub.path)
-    assert tag_of(hubpress, hub) == before
-
-
 def test_another_platform_makes_another_tag(make: Maker, hubpress: Hubpress, prefix: str, tmp_path: Path) -> None:
     base = f"{prefix}/k8s-hub:3.2.1"
     make_base_for_two_platforms(base, tmp_path)
@@ -201,18 +190,3 @@ def test_a_context_that_each_build_changes_is_refused(make: Maker, hubpress: Hub
         "the build context holds hub/values.yaml, so each build would make another {content} (.)",
         "give the image a folder of its own: contextPath in chartpress.yaml",
     )
-
-
-# -- templates with a commit
-
-
-def test_a_template_with_the_commit_takes_two_commits(make: Maker) -> None:
-    hub = make("hub: {valuesPath: jupyterhub.hub.image}\n", {"images/hub/Dockerfile": f"FROM {BASE}\n"})
-    hub.write("invoke.yaml", "hub: {tag: 'v{base_version}.{commits}_{commit}'}\n")
-    succeed("release", "--yes", cwd=hub.path)
-    moved = hub.git("log", "-1", "--pretty=%h", "HEAD~1")
-    assert hub.subjects("origin/main..HEAD") == [
-        f"Use hub image v3.3.8.2_{moved}",
-        "Move z2jh from 3.2.1 to 3.3.8",
-    ]
-    assert values_of(hub)["jupyterhub"]["hub"]["image"]["tag"] == f"v3.3.8.2_{moved}"

@@ -9,7 +9,6 @@ import pytest
 from tasks.repo.secrets import LARGEST, credential_in
 from tests.support.charts import CAL_ICOR
 from tests.support.cli import run, run_task, succeed
-from tests.support.engine import files_of
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 from tests.support.steps import install_hook
@@ -137,19 +136,6 @@ def signed_in(hub: Hub) -> Hub:
     hub.commit("Ignore credentials")
     hub.write(FILE, json.dumps(with_token(FEDERATION)))
     return hub
-
-
-@pytest.mark.engine
-def test_a_credential_file_that_git_ignores_is_in_no_image(signed_in: Hub) -> None:
-    signed_in.edit(
-        "images/hub/Dockerfile", "COPY requirements.txt /tmp/", "COPY . /srv/all/\nCOPY requirements.txt /tmp/"
-    )
-    signed_in.commit("Copy all")
-    done = succeed("build", "--json", cwd=signed_in.path)
-    (image,) = done.json["images"]
-    files = files_of(f"{image['repository']}:{image['tag']}")
-    assert "/srv/all/Dockerfile" in files
-    assert f"/srv/all/{NAME}" not in files
 
 
 @pytest.mark.engine
