@@ -1,6 +1,5 @@
-"""Repositories of each shape, rehearsed and released for real."""
+"""Repositories of each shape, released for real."""
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -133,19 +132,6 @@ def changed_lines(diff: str) -> dict[str, list[str]]:
         file, _, lines = name.partition("\n")
         found[file] = [line for line in lines.splitlines() if line.startswith(("-", "+"))]
     return found
-
-
-@pytest.mark.parametrize("world", ["no chartpress.yaml", "the image alone"], indirect=True)
-def test_a_rehearsal_moves_each_place_and_leaves_the_repository_as_it_is(world: World, registry: Registry) -> None:
-    hub, before, there = world.hub, world.hub.snapshot(), images_in(registry.address)
-    told = succeed("rehearse", cwd=hub.path)
-    summary, _, shown = told.out.partition("\nCommits on bump-z2jh-3.3.8, in the throwaway remote:\n")
-    moves = changed_lines(shown.removesuffix("\nNothing left this machine.\n"))
-    (tag,) = set(re.findall(r"site-hub:([\w.-]+)", summary))
-    assert moves == world.moves(TAG=tag)
-    assert [file for file in moves if file not in BUILT and f"\n{file}: " not in f"\n{summary}"] == []
-    assert f"/site-hub:{tag}: built, pushed" in summary
-    assert (hub.snapshot(), images_in(registry.address)) == (before, there)
 
 
 def test_a_release_moves_builds_and_commits_it(world: World, registry: Registry) -> None:
