@@ -11,6 +11,7 @@ from tests.support.cli import INVOKE as LAB_INVOKE
 from tests.support.cli import Result, run, run_task, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
+from tests.support.world import demand_fault
 
 ALL_KEYS = ", ".join(KEYS)
 
@@ -312,13 +313,8 @@ def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(carrier: Hub)
     for text, typed in (("- hub\n", "--list"), ("hub: {1: 2}\n", "commit"), ("hub: !!timestamp x\n", "commit")):
         own_file(carrier.path, text)
         done = in_hub(INVOKE, carrier, typed)
-        assert (done.code, done.out, done.err) == (
-            2,
-            "",
-            (
-                "error: the file is not a mapping that Invoke can read (invoke.yaml)\n"
-                f"hint: fix {carrier.path}/invoke.yaml\n"
-            ),
+        demand_fault(
+            done, 2, "the file is not a mapping that Invoke can read (invoke.yaml)", f"fix {carrier.path}/invoke.yaml"
         )
 
 
@@ -395,23 +391,17 @@ def test_the_home_folder_may_be_abbreviated(tmp_path: Path) -> None:
 
 def test_a_repository_that_is_not_there(hub: Hub) -> None:
     done = run_task("commit", "--repo", "nowhere", cwd=hub.path)
-    assert (done.code, done.out, done.err) == (
-        2,
-        "",
-        f"error: no such folder ({hub.path}/nowhere)\nhint: name the hub repository: --repo PATH\n",
-    )
+    demand_fault(done, 2, f"no such folder ({hub.path}/nowhere)", "name the hub repository: --repo PATH")
 
 
 def test_a_repository_that_git_does_not_open_is_told_of_in_gits_words(hub: Hub) -> None:
     """It belongs to somebody else, as in many a container; git's own tests pretend so by this variable."""
     done = run_task("commit", cwd=hub.path, env={"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"})
-    assert (done.code, done.out, done.err) == (
+    demand_fault(
+        done,
         3,
-        "",
-        (
-            f"error: git rev-parse: detected dubious ownership in repository at '{hub.path}' ({hub.path})\n"
-            f"hint: git config --global --add safe.directory {hub.path}\n"
-        ),
+        f"git rev-parse: detected dubious ownership in repository at '{hub.path}' ({hub.path})",
+        f"git config --global --add safe.directory {hub.path}",
     )
 
 
@@ -426,8 +416,6 @@ def test_a_current_folder_that_is_gone(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     done = run("sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *LAB_INVOKE, "commit", cwd=gone)
-    assert (done.code, done.out, done.err) == (
-        2,
-        "",
-        ("error: the current folder no longer exists\nhint: change into the hub repository, or name it: --repo PATH\n"),
+    demand_fault(
+        done, 2, "the current folder no longer exists", "change into the hub repository, or name it: --repo PATH"
     )

@@ -10,6 +10,7 @@ from tests.support.cli import run_task, succeed
 from tests.support.hubs import Hub
 from tests.support.layouts import make_2i2c_like, make_cal_icor_like
 from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, move, pin, refs
+from tests.support.world import demand_fault
 
 EXPECTED = Path(__file__).parent / "expected"
 
@@ -246,13 +247,11 @@ def test_a_default_branch_that_nobody_can_tell_is_asked_for(moved: Hub) -> None:
     moved.remote_git("branch", "--delete", "main")
     moved.remote_git("symbolic-ref", "HEAD", "refs/heads/nowhere")
     done = commit(moved)
-    assert (done.code, done.out, done.err) == (
+    demand_fault(
+        done,
         1,
-        "",
-        (
-            f"error: cannot determine the default branch of origin ({moved.path})\n"
-            "hint: git remote set-head origin BRANCH; or name it in invoke.yaml: hub: {base_branch: NAME}\n"
-        ),
+        f"cannot determine the default branch of origin ({moved.path})",
+        "git remote set-head origin BRANCH; or name it in invoke.yaml: hub: {base_branch: NAME}",
     )
 
 

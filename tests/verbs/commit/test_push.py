@@ -7,6 +7,7 @@ import pytest
 from tests.support.cli import sh, succeed
 from tests.support.hubs import Hub
 from tests.support.steps import BRANCH, SUBJECT, commit, install_hook, pin, refs
+from tests.support.world import demand_fault
 
 
 @pytest.fixture
@@ -162,13 +163,11 @@ def test_a_branch_that_a_colleague_pushed_is_never_overwritten(moved: Hub, colle
     theirs = colleagues_work(colleague, BRANCH)
     before = (refs(moved), moved.snapshot())
     done = commit(moved, "--push")
-    assert (done.code, done.out, done.err) == (
+    demand_fault(
+        done,
         1,
-        "",
-        (
-            f"error: the remote's branch {BRANCH} has commits that are not here (origin)\n"
-            f"hint: git fetch origin && git switch {BRANCH}; or use another branch: --branch NAME\n"
-        ),
+        f"the remote's branch {BRANCH} has commits that are not here (origin)",
+        f"git fetch origin && git switch {BRANCH}; or use another branch: --branch NAME",
     )
     assert (refs(moved), moved.snapshot()) == before
     assert moved.remote_git("rev-parse", BRANCH) == theirs
@@ -221,11 +220,7 @@ def test_no_remote_of_that_name(moved: Hub) -> None:
     moved.git("remote", "remove", "origin")
     before = (moved.git("for-each-ref"), moved.snapshot())
     done = commit(moved, "--push")
-    assert (done.code, done.out, done.err) == (
-        1,
-        "",
-        "error: there is no remote to push to (git remote)\nhint: git remote add origin URL\n",
-    )
+    demand_fault(done, 1, "there is no remote to push to (git remote)", "git remote add origin URL")
     assert (moved.git("for-each-ref"), moved.snapshot()) == before
 
 

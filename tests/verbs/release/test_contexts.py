@@ -54,21 +54,6 @@ def edit_unseen(hub: Hub) -> None:
     hub.write("images/hub/lib/a.py", "not committed\n")
 
 
-def test_an_image_holds_what_its_commit_has(hub: Hub) -> None:
-    expected = hub.read(REQUIREMENTS)
-    hub.git("sparse-checkout", "set", "--no-cone", "/*", "!/images/hub/lib")
-    hub.git("update-index", "--assume-unchanged", REQUIREMENTS)
-    hub.write(REQUIREMENTS, "not committed\n")
-    hub.write("images/hub/my.local", "ignored\n")
-    files = {path: text for path, (_, text) in held(built(hub)).items() if path.startswith("/ctx/")}
-    assert files == {
-        "/ctx/Dockerfile": hub.read(DOCKERFILE),
-        "/ctx/lib": "",
-        "/ctx/lib/a.py": "a\n",
-        "/ctx/requirements.txt": expected,
-    }
-
-
 def test_chartpress_does_not_build_what_the_tags_commit_does_not_have(hub: Hub, scene: Scene) -> None:
     set_image(hub, "rebuildOnContextPathChanges: false")
     tag = scene.tag

@@ -9,7 +9,6 @@ import pytest
 from tasks.rehearsal.registry import forget_images
 from tests.support.cli import Result
 from tests.support.gh import StandInGh
-from tests.support.git_http import git_server
 from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub
 from tests.support.machine import Home
@@ -20,6 +19,7 @@ from tests.support.planted import (
     ON_GITHUB,
     USER,
     Planted,
+    git_server,
     telltale,
 )
 from tests.support.registry import private_registry, sign_in

@@ -26,33 +26,6 @@ def run(team: Team, *arguments: str) -> Result:
     return succeed(*arguments, cwd=team.hub.path)
 
 
-def test_release_after_release(team: Team) -> None:
-    team.work("notes.txt")
-    run(team, "release", "--yes", "--pr", "--to", "3.3.7")
-    assert team.colleague.remote_git("branch", "--list", BUMP) == ""
-    assert team.hub.git("merge-base", "HEAD", team.base) == team.base
-    (request,) = team.gh.requests
-    assert (request["headRefName"], request["headRepositoryOwner"]["login"]) == (BUMP, "robin")
-    assert (request["baseRefName"], request["url"]) == ("staging", "https://github.com/team/hubs/pull/1")
-
-    again = run(team, "release", "--yes", "--pr", "--to", "3.3.7")
-    assert "\nNothing to do.\nNext steps:\n" in f"\n{again.err}"
-    assert "- Wait for the review and the merge of https://github.com/team/hubs/pull/1\n" in again.err
-
-    team.merge(BUMP, squash=True)
-    done = run(team, "release", "--yes", "--pr", "--to", "3.3.8")
-    assert "* fetch staging from " in done.err, done
-    assert team.hub.git("branch", "--show-current") == NEXT
-    assert team.hub.git("merge-base", "HEAD", team.base) == team.base
-    assert len(team.hub.subjects(f"{team.base}..HEAD")) == 2
-    assert [one["headRefName"] for one in team.gh.requests] == [BUMP, NEXT]
-
-    team.merge(NEXT, squash=False)
-    end = run(team, "release", "--yes", "--pr", "--to", "3.3.8")
-    assert end.err.endswith("Nothing to do.\n"), end
-    assert team.hub.git("status", "--porcelain") == ""
-
-
 @pytest.mark.parametrize(
     ("start", "tag"),
     [
