@@ -99,10 +99,10 @@ docs: $(ready) engine ## update the generated documents: settings, the team's pa
 ## Long tests and packaging
 
 faults: $(ready) engine ## stop a release at every point, and check that nothing is lost
-	@$(python) -m tests.tools.faults $(ARGS)
+	FAULTS_EVERYWHERE=1 $(python) -m pytest -n $(workers) tests/tools/faults/test_stopped.py $(ARGS)
 
-fuzz: $(ready) ## feed damaged files to every reader, for SECONDS=600 (default: 60)
-	$(python) -m tests.tools.fuzz $(SECONDS)
+fuzz: $(ready) ## feed damaged files to every reader, EXAMPLES=2000 to each (default: 200)
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(python) -m pytest -n $(workers) --timeout 3600 tests/tools/fuzz
 
 bench: $(ready) engine ## measure the promises of docs/performance.md
 	@$(python) -m tests.tools.bench $(ARGS)

@@ -1,17 +1,20 @@
 """The documents say what the program does."""
 
+import ast
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from markdown_it import MarkdownIt
 
 from tasks import ns
 from tasks.checks.problems import Code
 from tasks.core.faults import DONE, INTERRUPTED, Denied, ProgramFailed, Refused, Unreachable, Unusable
 from tasks.core.settings import Settings
-from tests.support.cli import run_task
+from tests.support.cli import succeed
 from tests.support.hubs import at, make_hub
 from tests.support.machine import PROJECT
 from tests.support.reports import FAULT, REPORTS, SCHEMA
@@ -82,14 +85,87 @@ def test_every_key_of_a_report_is_always_there() -> None:
 # -- docs/customize-hub-image.md is what ``init --docs`` writes; ``make docs`` writes it anew
 
 
-PAGE = "docs/customize-hub-image.md"
+TEAMS_PAGE = "docs/customize-hub-image.md"
 
 
 def test_the_page_is_what_init_writes(tmp_path: Path) -> None:
     hub = make_hub(tmp_path / "hub", registry=GOOGLE)
     at(hub, ON_GITHUB)
-    done = run_task("init", "--docs", PAGE, cwd=hub.path)
-    assert done.code == 0, done
+    succeed("init", "--docs", TEAMS_PAGE, cwd=hub.path)
     if os.environ.get(DRAW):
-        (PROJECT / PAGE).write_text(hub.read(PAGE), encoding="utf-8")
-    assert (PROJECT / PAGE).read_text(encoding="utf-8") == hub.read(PAGE)
+        (PROJECT / TEAMS_PAGE).write_text(hub.read(TEAMS_PAGE), encoding="utf-8")
+    assert (PROJECT / TEAMS_PAGE).read_text(encoding="utf-8") == hub.read(TEAMS_PAGE)
+
+
+# -- docs/troubleshooting.md quotes what the code says, and what people mostly meet is in it
+
+
+OPEN = "…"
+
+
+PAGE = PROJECT / "docs" / "troubleshooting.md"
+
+
+def explained() -> list[str]:
+    """Return the messages in the first column of the page's tables."""
+    return list(_first_cells())
+
+
+def templates() -> set[str]:
+    """Return every text in the code, with ``…`` where it is filled in."""
+    return {text for tree in _modules() for node in ast.walk(tree) if (text := _template(node)) is not None}
+
+
+def raised(*faults: str) -> set[str]:
+    """Return the messages that are given to the named faults where they are made."""
+    calls = (node for tree in _modules() for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args)
+    made = (call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id in faults)
+    return {text for what in made if (text := _template(what)) is not None}
+
+
+def _modules() -> Iterator[ast.Module]:
+    for file in sorted((PROJECT / "tasks").rglob("*.py")):
+        yield ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _template(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else OPEN for part in node.values)
+    return None
+
+
+def _first_cells() -> Iterator[str]:
+    tokens = MarkdownIt().enable("table").parse(PAGE.read_text(encoding="utf-8"))
+    for row, cell, content in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if (row.type, cell.type) == ("tr_open", "td_open"):
+            yield "".join(child.content for child in content.children or ())
+
+
+TEMPLATES = templates()
+# What is refused, or denied, has its row in the page. These say themselves what is to be done.
+PLAIN = {
+    "cancelled, nothing was changed",
+    "the commit's message is empty",
+    "Cloud Build has no image to leave here",
+    "chartpress does not know …",
+    "the file may not be read",
+    "the build context holds …, so each build would make another {content}",
+    "the remote does not have the branch that was pushed",
+    "there is no … …",
+}
+
+
+def test_every_message_in_the_page_is_one_that_the_code_can_say() -> None:
+    assert set(explained()) - TEMPLATES == set()
+
+
+def test_no_message_stands_there_twice() -> None:
+    assert len(explained()) == len(set(explained()))
+
+
+def test_what_is_refused_or_denied_is_in_the_page() -> None:
+    messages = raised("Refused", "Denied")
+    assert messages - PLAIN - set(explained()) == set()
+    assert PLAIN - messages == set()

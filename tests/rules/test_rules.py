@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from tasks.core.faults import Refused
 from tasks.tools.command import Command, Reach, confined
 from tasks.tools.process import TooSlow, capture
-from tests.support.cli import INVOKE, run, run_on_screen, run_task, sh
+from tests.support.cli import INVOKE, run, run_on_screen, run_task, sh, succeed
 from tests.support.conduct import says
 from tests.support.engine import files_of
 from tests.support.gcloud import GcloudStandIn
@@ -42,8 +43,7 @@ def test_rule_1(hub: Hub, helm_repository: HelmServer) -> None:
     # Every shape of release: tests/unit/releases, tests/verbs/release/test_bump.py.
     newest = RELEASES[0]
     assert newest.image_tag != newest.version
-    done = run_task("bump", "--to", newest.version, cwd=hub.path)
-    assert done.code == 0, done
+    succeed("bump", "--to", newest.version, cwd=hub.path)
     assert f"version: {newest.version}\n" in hub.read(REQUIREMENTS)
     assert f"FROM {newest.hub_image}\n" in hub.read(DOCKERFILE)
     assert helm_repository.requests == ["GET /index.yaml 200"]
@@ -67,8 +67,7 @@ def test_rule_2(hub: Hub, tmp_path: Path) -> None:
     hub.git("rm", "--quiet", "hub/requirements.lock")
     hub.commit("Lock nothing")
     with (hub.path / DOCKERFILE).open("rb") as held:
-        done = run_task("bump", "--to", "3.3.8", cwd=hub.path)
-        assert done.code == 0, done
+        done = succeed("bump", "--to", "3.3.8", cwd=hub.path)
         assert held.read() == before[DOCKERFILE]
     assert hub.snapshot()[DOCKERFILE] == before[DOCKERFILE].replace(b"3.2.1", b"3.3.8")
     assert (hub.path / DOCKERFILE).stat().st_mode & 0o777 == 0o755
@@ -99,8 +98,7 @@ def test_rule_3(hub: Hub) -> None:
     hub.write("untracked.txt", "untracked\n")
     look = ("status", "--porcelain=v2", "--show-stash")
     before = hub.git(*look)
-    done = run_task("bump", "commit", "--push", cwd=hub.path)
-    assert done.code == 0, done
+    done = succeed("bump", "commit", "--push", cwd=hub.path)
     assert hub.git("show", "--format=", "--name-only").splitlines() == [REQUIREMENTS, DOCKERFILE]
     assert hub.git(*look) == before
     sent = "%(refname) %(objectname)"
@@ -138,8 +136,7 @@ def test_rule_4(place: Place) -> None:
     theirs = place.behind.push(place.tag, "linux/amd64", "ab")["digest"]
     done = run_task("build", cwd=place.hub.path)
     assert (done.code, "PUT" in {asked.method for asked in place.front.asked}) == (REFUSED, False), done
-    forced = run_task("build", "--force", "--json", cwd=place.hub.path)
-    assert forced.code == 0, forced
+    forced = succeed("build", "--force", "--json", cwd=place.hub.path)
     assert forced.json["images"][0]["digest"] != theirs
 
 
@@ -187,8 +184,7 @@ def test_rule_6(scene: Scene) -> None:
     committed = hub.read(PACKAGES)
     hub.write(PACKAGES, "edited where git does not look\n")
     for engine in ("buildx", "chartpress"):
-        done = run_task("build", "--force", "--engine", engine, cwd=hub.path)
-        assert done.code == 0, done
+        done = succeed("build", "--force", "--engine", engine, cwd=hub.path)
         files = {path: text for path, (_, text) in files_of(scene.image).items() if path.startswith("/context/")}
         assert sorted(files) == ["/context/Dockerfile", "/context/requirements.txt"]
         assert files["/context/requirements.txt"] == committed
@@ -202,7 +198,7 @@ def test_rule_6(scene: Scene) -> None:
     )
     # A tag of the content is that of the files as they lie; a release still refuses what would not be committed.
     by_content = {"INVOKE_HUB_TAG": "{content}"}
-    assert run_task("--dry", "build", cwd=hub.path, env=by_content).code == 0
+    succeed("--dry", "build", cwd=hub.path, env=by_content)
     done = run_task("release", "--yes", cwd=hub.path, env=by_content)
     assert (done.code, fault(done)[0]) == (
         REFUSED,
@@ -240,8 +236,7 @@ def test_rule_8(scene: Scene) -> None:
     """
     # Every way to rewrite a commit, and what makes other inputs: tests/verbs/release/test_retag.py.
     hub = scene.hub
-    done = run_task("release", "--yes", "--json", cwd=hub.path)
-    assert done.code == 0, done
+    done = succeed("release", "--yes", "--json", cwd=hub.path)
     (old,) = done.json["images"]
     hub.git("switch", "--quiet", "main")
     hub.git("merge", "--quiet", "--squash", BRANCH)
@@ -249,8 +244,7 @@ def test_rule_8(scene: Scene) -> None:
     checked = run_task("check", cwd=hub.path)
     assert (checked.code, checked.out.splitlines()[-1]) == (0, "No faults, 1 warning."), checked
 
-    done = run_task("build", "--json", cwd=hub.path)
-    assert done.code == 0, done
+    done = succeed("build", "--json", cwd=hub.path)
     (new,) = done.json["images"]
     assert (new["status"], new["tag"]) == ("retagged", scene.tag)
     assert (new["digest"], new["inputs"]) == (old["digest"], old["inputs"])
@@ -269,8 +263,7 @@ def test_rule_9(scene: Scene) -> None:
     scene.hub.git("remote", "set-url", "--push", "origin", str(scene.hub.remote))
     leading_outside = {"INVOKE_HUB_BUILDER": "cloudbuild", "INVOKE_HUB_CACHE": "registry", "BUILDX_BUILDER": "far"}
     before = scene.world()
-    done = run_task("rehearse", "--pr", cwd=scene.hub.path, env={**leading_outside, "TMPDIR": str(temporary)})
-    assert done.code == 0, done
+    done = succeed("rehearse", "--pr", cwd=scene.hub.path, env={**leading_outside, "TMPDIR": str(temporary)})
     assert "\n+    version: 3.3.8\n" in done.out
     assert (scene.world(), list(temporary.iterdir())) == (before, [])
 
@@ -295,8 +288,7 @@ def test_rule_10(place: Place) -> None:
     place.hub.commit("Add a file")
     place.hub.write("notes.txt", "of no image\n")
     place.hub.commit("Take a note")
-    done = run_task("build", "--json", cwd=place.hub.path)
-    assert done.code == 0, done
+    done = succeed("build", "--json", cwd=place.hub.path)
     (image,) = done.json["images"]
     theirs = run(sys.executable, "-m", "chartpress", "--list-images", cwd=place.hub.path)
     assert theirs.out.splitlines() == [f"{image['repository']}:{image['tag']}"]
@@ -352,8 +344,7 @@ def test_rule_12(hub: Hub, tmp_path: Path) -> None:
     assert "/somebody/else" not in environment
     assert [call for call in gcloud.calls if "--quiet" not in call] == []
 
-    done = run_task("bump", "commit", "--push", cwd=hub.path, env=git_that_tells(tmp_path))
-    assert done.code == 0, done
+    done = succeed("bump", "commit", "--push", cwd=hub.path, env=git_that_tells(tmp_path))
     variables = (tmp_path / "environments").read_text().splitlines()
     calls = [line for line in variables if line.startswith("HOME=")]
     assert calls
@@ -400,7 +391,7 @@ def test_rule_13(hub: Hub) -> None:
             holder.kill()
     assert (done.code, hub.snapshot()) == (REFUSED, before), done
     assert fault(done)[0] == f"another run is in progress, process {holder.pid} ({hub.path})"
-    assert run_task("bump", cwd=hub.path).code == 0
+    succeed("bump", cwd=hub.path)
 
 
 def test_rule_14(hub: Hub, helm_repository: HelmServer) -> None:
@@ -408,10 +399,9 @@ def test_rule_14(hub: Hub, helm_repository: HelmServer) -> None:
     memory, and it is shown with control characters escaped and secrets masked.
     """
     # Every reader: tests/tools/fuzz. No shell: tests/rules/test_no_shell.py. What is shown: tests/unit/core,
-    # tests/unit/core/test_masked_runs.py. Odd names: tests/verbs/release/test_names.py.
+    # tests/verbs/release/test_secrets.py. Odd names: tests/verbs/release/test_names.py.
     branch = "a;touch${IFS}evil;$(touch${IFS}evil)`touch${IFS}evil`"
-    done = run_task("bump", "commit", "--branch", branch, "--push", cwd=hub.path)
-    assert done.code == 0, done
+    done = succeed("bump", "commit", "--branch", branch, "--push", cwd=hub.path)
     assert hub.remote_git("rev-parse", f"refs/heads/{branch}") == hub.git("rev-parse", "HEAD")
     assert list(hub.path.parent.rglob("evil")) == []
 
@@ -432,6 +422,12 @@ def test_rule_14(hub: Hub, helm_repository: HelmServer) -> None:
     os.mkfifo(hub.path / VALUES)
     done = run_task("check", "--offline", cwd=hub.path, seconds=60)
     assert (done.code, fault(done)[0]) == (UNUSABLE, f"the file cannot be read: it is a named pipe ({VALUES})")
+
+
+def test_every_folder_of_tests_is_looked_into(pytestconfig: pytest.Config) -> None:
+    passed_over = [pattern for pattern in pytestconfig.getini("norecursedirs") if pattern != "__pycache__"]
+    folders = [path for path in (PROJECT / "tests").rglob("*") if path.is_dir()]
+    assert [path for path in folders if any(fnmatch(path.name, pattern) for pattern in passed_over)] == []
 
 
 def test_every_rule_has_its_test() -> None:

@@ -58,6 +58,13 @@ def run_task(
     return done
 
 
+def succeed(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Result:
+    """Run a task as :func:`run_task` does, and demand that it ends well."""
+    done = run_task(*arguments, cwd=cwd, env=env)
+    assert done.code == 0, done
+    return done
+
+
 def run_module(
     *module: str,
     cwd: Path,

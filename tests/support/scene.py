@@ -1,7 +1,6 @@
 """Where tasks are run: a hub repository, its Helm repository and its machine, each of which can be broken."""
 
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,30 +62,6 @@ class Scene:
     def image(self) -> str:
         """The hub image's name with that tag."""
         return f"{self.prefix}/core/hub:{self.tag}"
-
-
-@dataclass(frozen=True)
-class Bug:
-    """A bug report: what was broken, what was typed, and what must come of it.
-
-    Attributes:
-        report: its title.
-        typed: the task and its flags.
-        breaks: breaks the scene.
-        code: the exit code.
-        error: the error line; ``{s.charts.url}`` and the like stand for what the scene ``s`` has there, ``...`` for
-            the words of an outside program.
-        hint: the hint line, likewise.
-        foreseen: whether a dry run ends in the same way.
-    """
-
-    report: str
-    typed: str
-    breaks: Callable[[Scene], None]
-    code: int
-    error: str
-    hint: str
-    foreseen: bool = True
 
 
 # -- a hub repository whose images go to a registry that may misbehave

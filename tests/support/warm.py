@@ -33,7 +33,7 @@ from typing import IO, NamedTuple, NoReturn
 
 from .machine import PROJECT
 
-LIBRARIES = ("invoke.main", "ruamel.yaml", "semver", "sh", "http.client")
+LIBRARIES = ("invoke.main", "ruamel.yaml", "semver", "sh", "http.client", "docker")
 # It reads the environment when it is imported.
 PROGRAM = "tasks.program"
 # What an interpreter reads when it starts; only the module path can be given later.

@@ -89,6 +89,11 @@ def data(text: str) -> Any:  # noqa: ANN401 - whatever the file holds
     return YAML(typ="safe").load(io.StringIO(text))
 
 
+def demand_fault(told: Result, code: int, error: str, hint: str) -> None:
+    """Demand that a task printed nothing but one error and one hint, and ended with ``code``."""
+    assert (told.code, told.out, told.err) == (code, "", f"error: {error}\nhint: {hint}\n"), told
+
+
 def fault(result: Result) -> tuple[str, str]:
     """Return a fault's error and hint, which must be the only such lines and the last thing that was said."""
     lines = result.err.splitlines()

@@ -1,4 +1,4 @@
-"""``python -m tests.tools.bench``: measure every row, print the table, write it as JSON; fail where one is missed."""
+"""``python -m tests.tools.bench``: measure every row, and print the table; fail where one is missed."""
 
 import argparse
 import sys
@@ -6,23 +6,23 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from . import build_rows, cache_rows, memory_rows, quick_rows, release_rows
+from . import rows
 from .lab import Lab, open_lab
-from .table import Row, as_json, as_markdown, as_text, machine, summary
+from .table import Row, as_text, machine, summary
 from .timing import LEAST_PAIRS
 
 GROUPS: dict[str, Callable[[Lab], Iterator[Row]]] = {
-    "starting": quick_rows.starting,
-    "deciding": quick_rows.deciding,
-    "second-look": quick_rows.second_look,
-    "tagging": quick_rows.tagging,
-    "checking": quick_rows.checking,
-    "nothing-to-do": build_rows.nothing_to_do,
-    "several-images": build_rows.several_images,
-    "releasing": release_rows.releasing,
-    "first-build": cache_rows.first_build,
-    "squashing": cache_rows.squashing,
-    "memory": memory_rows.peaks,
+    "starting": rows.starting,
+    "deciding": rows.deciding,
+    "second-look": rows.second_look,
+    "tagging": rows.tagging,
+    "checking": rows.checking,
+    "nothing-to-do": rows.nothing_to_do,
+    "several-images": rows.several_images,
+    "releasing": rows.releasing,
+    "first-build": rows.first_build,
+    "squashing": rows.squashing,
+    "memory": rows.peaks,
 }
 
 
@@ -31,10 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     print(f"{machine()}; medians of at least {options.pairs} pairs", flush=True)
     with tempfile.TemporaryDirectory(prefix="hubpress-bench-") as folder, open_lab(Path(folder), options.pairs) as lab:
-        rows = [row for group in options.groups or GROUPS for row in _measured(group, lab)]
-    options.json.write_text(as_json(rows), encoding="utf-8")
-    print(f"\n{(as_markdown if options.markdown else as_text)(rows)}\n\n{summary(rows)}")
-    return 0 if all(row.met for row in rows) else 1
+        measured = [row for group in options.groups or GROUPS for row in _measured(group, lab)]
+    print(f"\n{as_text(measured)}\n\n{summary(measured)}")
+    return 0 if all(row.met for row in measured) else 1
 
 
 def _measured(group: str, lab: Lab) -> Iterator[Row]:
@@ -47,8 +46,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.tools.bench", description=__doc__)
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"only these: {', '.join(GROUPS)}")
     parser.add_argument("--pairs", type=int, default=LEAST_PAIRS, help="how many pairs (default: %(default)s)")
-    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="the file to write")
-    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     return parser
 
 

@@ -1,13 +1,11 @@
-"""The table that people read, and the file that programs read."""
+"""The table that people read."""
 
-import json
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from tasks.core.output import table
 
@@ -43,10 +41,6 @@ class Row:
         """Whether the promise is kept."""
         return self.value <= self.limit
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the row as the JSON file has it."""
-        return {**asdict(self), "met": self.met}
-
 
 def ratio(name: str, against: str, times: Pairs, limit: float) -> Row:
     """Return the row of a ratio: at most ``limit`` times the baseline."""
@@ -62,21 +56,9 @@ def as_text(rows: Sequence[Row]) -> str:
     return table([HEAD, *(_cells(row) for row in rows)])
 
 
-def as_markdown(rows: Sequence[Row]) -> str:
-    """Return the rows as a table of Markdown, as ``docs/performance.md`` has it."""
-    lines = [HEAD, ("---",) * len(HEAD), *(_cells(row) for row in rows)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
 def summary(rows: Sequence[Row]) -> str:
     """Return the last line: ``12 rows, 12 met``."""
     return f"{len(rows)} rows, {sum(row.met for row in rows)} met"
-
-
-def as_json(rows: Sequence[Row]) -> str:
-    """Return everything as one JSON object."""
-    content = {"machine": machine(), "rows": [row.as_json() for row in rows], "met": all(row.met for row in rows)}
-    return f"{json.dumps(content, indent=2)}\n"
 
 
 def machine() -> str:
@@ -109,6 +91,3 @@ def _processor() -> str:
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-# -- a row of the table: one promise, what was measured for it, and whether it is kept

@@ -1,7 +1,5 @@
 """The harness: a release is hurt at one of its points, made again undisturbed, and held against one that never was."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,9 +7,8 @@ from pathlib import Path
 from tasks.core.faults import DONE, INTERRUPTED
 from tests.support.cli import Result
 
-from .driver import BEFORE_FILE, ERRORS, SIGNALS
-from .stage import Stage
-from .world import World
+from .driver import BEFORE_FILE, SIGNALS
+from .stage import Stage, World
 
 CONVERGED, LOST, STUCK = "converged", "lost", "stuck"
 KILL = "SIGKILL"
@@ -39,7 +36,6 @@ class Harness:
     """The points of a release, and what becomes of it when it is hurt there."""
 
     stage: Stage
-    remembers: bool = True
     _outcomes: dict[str, tuple[Result, World]] = field(default_factory=dict)
 
     @cached_property
@@ -94,7 +90,7 @@ class Harness:
         if key not in self._outcomes:
             again = self.stage.release()
             self._outcomes[key] = again, self.stage.look()
-        again, world = self._outcomes[key] if self.remembers else self._outcomes.pop(key)
+        again, world = self._outcomes[key]
         if again.code != DONE:
             return STUCK, again.err
         difference = world.difference(self.undisturbed)
@@ -119,24 +115,3 @@ def _ended_ill(result: Result, harm: str) -> str:
     else:
         well = result.code == DONE or (result.code in _FAULTS and told == lines[-2:] and "unexpected" not in told[0])
     return "" if well else f"it ended with status {result.code}: {' / '.join(lines[-3:])}"
-
-
-def table(verdicts: Iterable[Verdict]) -> str:
-    """Return the table of all verdicts: for each harm the points, and what became of the releases."""
-    counted: dict[str, Counter[str]] = {harm: Counter() for harm in (*SIGNALS, *ERRORS)}
-    for verdict in verdicts:
-        counted[verdict.harm][verdict.kind] += 1
-    head = f"{'harm':<10}{'points':>8}{CONVERGED:>11}{LOST:>6}{STUCK:>7}"
-    rows = [
-        f"{harm:<10}{kinds.total():>8}{kinds[CONVERGED]:>11}{kinds[LOST]:>6}{kinds[STUCK]:>7}"
-        for harm, kinds in counted.items()
-        if kinds
-    ]
-    return "\n".join((head, *rows))
-
-
-def summary(points: int, verdicts: Sequence[Verdict]) -> str:
-    """Return the last line: ``N points, M harms: C releases converged, L lost, S stuck``."""
-    kinds = Counter(verdict.kind for verdict in verdicts)
-    harms = len({verdict.harm for verdict in verdicts})
-    return f"{points} points, {harms} harms: {kinds[CONVERGED]} converged, {kinds[LOST]} lost, {kinds[STUCK]} stuck"

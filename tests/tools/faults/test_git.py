@@ -20,10 +20,8 @@ pytestmark = pytest.mark.engine
 BRANCH = "bump-z2jh-3.3.8"
 REFUSED, PROGRAM, UNREACHABLE = 1, 3, 4
 BUSY = "another git is at work here, or was killed in the middle of it"
-AS_SOMEBODY = ("-c", "user.name=Somebody", "-c", "user.email=somebody@hub.example")
 # What the stage's user has left there.
 WORK = {" M hub/Chart.yaml", "A  notes.txt", "?? draft.txt"}
-ASK = f"ask who keeps origin why, then: git push origin {BRANCH}"
 
 
 @dataclass(frozen=True)
@@ -81,34 +79,7 @@ def sign_nothing(stage: Stage) -> None:
     stage.hub.git("config", "--unset", "commit.gpgSign")
 
 
-def other_commits_here(stage: Stage) -> None:
-    tree = stage.hub.git("rev-parse", "HEAD^{tree}")
-    stage.hub.git("branch", BRANCH, stage.hub.git("commit-tree", tree, "-p", "HEAD", "-m", "Somebody's"))
-
-
-def other_commits_there(stage: Stage) -> None:
-    tree = stage.hub.remote_git("rev-parse", "main^{tree}")
-    theirs = stage.hub.remote_git(*AS_SOMEBODY, "commit-tree", tree, "-p", "main", "-m", "Somebody's")
-    stage.hub.remote_git("branch", BRANCH, theirs)
-
-
 CASES = {
-    "the branch is here already, with other commits": Case(
-        other_commits_here,
-        lambda stage: stage.hub.git("branch", "--delete", "--force", BRANCH),
-        REFUSED,
-        f"the branch {BRANCH} exists already, with other commits (PLACE/hub)",
-        f"continue there: git switch {BRANCH}; or use another: --branch NAME",
-        before=True,
-    ),
-    "the branch is at the remote already, with other commits": Case(
-        other_commits_there,
-        lambda stage: stage.hub.remote_git("branch", "--delete", "--force", BRANCH),
-        REFUSED,
-        f"the remote's branch {BRANCH} has commits that are not here (origin)",
-        f"git fetch origin && git switch {BRANCH}; or use another branch: --branch NAME",
-        before=True,
-    ),
     "another git's lock on the index": lock("hub/.git/index.lock", before=True),
     "another git's lock on the feature branch": lock(f"hub/.git/refs/heads/{BRANCH}.lock"),
     "a signature that cannot be made": Case(
@@ -124,13 +95,6 @@ CASES = {
         PROGRAM,
         f"the clone's own hook stopped the push of {BRANCH} (pre-push)",
         "git rev-parse --git-path hooks/pre-push; see its output above",
-    ),
-    "a remote that rejects every push": hook(
-        "hub.git/hooks/pre-receive",
-        "echo 'error: frozen until Monday' >&2; exit 1",
-        UNREACHABLE,
-        f"the remote rejected the branch {BRANCH}: pre-receive hook declined (origin)",
-        ASK,
     ),
 }
 

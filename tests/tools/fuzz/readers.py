@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from urllib3 import HTTPHeaderDict
 from tasks.core.faults import Fault
 from tasks.core.http import Address, Answer
 from tasks.core.names import Reference
-from tasks.core.settings import KEYS, read_settings
+from tasks.core.settings import KEYS, Settings, read_settings
 from tasks.core.visible import mask
 from tasks.image.definition import bake_fields
 from tasks.image.tag import History, chartpress_tag, fields, render, tag_to_come
@@ -26,6 +26,8 @@ from tasks.releases.notes import comparison, release_links, security_news, upgra
 from tasks.releases.repository import hub_image_in
 from tasks.repo.charts import read_chartpress, requirements, with_version
 from tasks.repo.dockerfile import hub_base, with_base
+from tasks.repo.files import Listing
+from tasks.repo.hub import Hub
 from tasks.repo.secrets import credential_in
 from tasks.repo.values import PinnedImage, image_at, with_image
 from tasks.tools import docker, google
@@ -39,7 +41,6 @@ from tests.support.helm import RELEASES, chart_archive, index_text
 
 from . import seeds
 from .inputs import VALUES, damaged, damaged_text, trees
-from .whole import hub_of
 
 WHERE = "some/file"
 IMAGE = Reference("registry.test/hub", "1")
@@ -307,3 +308,20 @@ READERS = (
     Reader("Helm repository's address", damaged_text(*seeds.ADDRESSES), _address),
     Reader("text with secrets", damaged_text(*seeds.REMOTES, *seeds.WORDS), mask),
 )
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """Files of a repository, by their paths."""
+
+    content: Mapping[str, bytes]
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of ``path``; None where there is no such file."""
+        return self.content.get(path)
+
+
+def hub_of(files: Mapping[str, bytes]) -> Hub:
+    """Return the hub repository whose files are ``files``, all of them committed on ``main``."""
+    held = InMemory(files)
+    return Hub(Git(Path("/nowhere")), Settings(root=""), held, held, Listing(tuple(files), {}, ()), "main")

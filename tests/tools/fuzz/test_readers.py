@@ -1,3 +1,4 @@
+import os
 import resource
 import sys
 import time
@@ -11,10 +12,13 @@ from tests.support.charts import archive, chart, extended
 
 from .readers import READERS, Reader, outcome
 
+# A few here; many with ``make fuzz``.
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "3"))
+
 
 @pytest.mark.parametrize("reader", [pytest.param(reader, id=reader.name) for reader in READERS])
 @given(data=st.data())
-@settings(max_examples=6, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 def test_whatever_comes_in_a_reader_reads_it_or_says_why_not_in_one_fault(reader: Reader, data: st.DataObject) -> None:
     given_to_it = data.draw(reader.inputs)
     begin = time.process_time()

@@ -7,55 +7,31 @@ from tasks.core.names import Host, Reference, platform_argument, short_platform
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 
+# Tag, digest, host and path.
 NAMES = {
-    "jupyterhub/k8s-hub:4.4.0": ("jupyterhub/k8s-hub", "4.4.0", None, "docker.io", "jupyterhub/k8s-hub"),
-    "docker.io/jupyterhub/k8s-hub": ("docker.io/jupyterhub/k8s-hub", None, None, "docker.io", "jupyterhub/k8s-hub"),
-    "index.docker.io/jupyterhub/k8s-hub:1": (
-        "index.docker.io/jupyterhub/k8s-hub",
-        "1",
-        None,
-        "docker.io",
-        "jupyterhub/k8s-hub",
-    ),
-    "python:3.12": ("python", "3.12", None, "docker.io", "library/python"),
-    "docker.io/python": ("docker.io/python", None, None, "docker.io", "library/python"),
-    "quay.io/jupyterhub/k8s-hub-slim:4.4.0": (
-        "quay.io/jupyterhub/k8s-hub-slim",
-        "4.4.0",
-        None,
-        "quay.io",
-        "jupyterhub/k8s-hub-slim",
-    ),
+    "jupyterhub/k8s-hub:4.4.0": ("4.4.0", None, "docker.io", "jupyterhub/k8s-hub"),
+    "docker.io/jupyterhub/k8s-hub": (None, None, "docker.io", "jupyterhub/k8s-hub"),
+    "index.docker.io/jupyterhub/k8s-hub:1": ("1", None, "docker.io", "jupyterhub/k8s-hub"),
+    "python:3.12": ("3.12", None, "docker.io", "library/python"),
+    "docker.io/python": (None, None, "docker.io", "library/python"),
+    "quay.io/jupyterhub/k8s-hub-slim:4.4.0": ("4.4.0", None, "quay.io", "jupyterhub/k8s-hub-slim"),
     "us-central1-docker.pkg.dev/cal-icor-hubs/core/hub:20240731-224556.git.8736.h299c086e": (
-        "us-central1-docker.pkg.dev/cal-icor-hubs/core/hub",
         "20240731-224556.git.8736.h299c086e",
         None,
         "us-central1-docker.pkg.dev",
         "cal-icor-hubs/core/hub",
     ),
-    "127.0.0.1:5000/hub": ("127.0.0.1:5000/hub", None, None, "127.0.0.1:5000", "hub"),
-    "127.0.0.1:5000/hub:1": ("127.0.0.1:5000/hub", "1", None, "127.0.0.1:5000", "hub"),
-    "localhost/hub": ("localhost/hub", None, None, "localhost", "hub"),
-    "[::1]:5000/hub:1": ("[::1]:5000/hub", "1", None, "[::1]:5000", "hub"),
-    "registry/hub": ("registry/hub", None, None, "docker.io", "registry/hub"),
-    "registry:80/hub": ("registry:80/hub", None, None, "registry:80", "hub"),
-    "MIRROR.example/hub": ("MIRROR.example/hub", None, None, "MIRROR.example", "hub"),
-    f"quay.io/jupyterhub/k8s-hub@{DIGEST}": (
-        "quay.io/jupyterhub/k8s-hub",
-        None,
-        DIGEST,
-        "quay.io",
-        "jupyterhub/k8s-hub",
-    ),
-    f"quay.io/jupyterhub/k8s-hub:4.4.0@{DIGEST}": (
-        "quay.io/jupyterhub/k8s-hub",
-        "4.4.0",
-        DIGEST,
-        "quay.io",
-        "jupyterhub/k8s-hub",
-    ),
-    "a/b__c/d-e--f.g_h:_": ("a/b__c/d-e--f.g_h", "_", None, "docker.io", "a/b__c/d-e--f.g_h"),
-    f"x:{'t' * 128}": ("x", "t" * 128, None, "docker.io", "library/x"),
+    "127.0.0.1:5000/hub": (None, None, "127.0.0.1:5000", "hub"),
+    "127.0.0.1:5000/hub:1": ("1", None, "127.0.0.1:5000", "hub"),
+    "localhost/hub": (None, None, "localhost", "hub"),
+    "[::1]:5000/hub:1": ("1", None, "[::1]:5000", "hub"),
+    "registry/hub": (None, None, "docker.io", "registry/hub"),
+    "registry:80/hub": (None, None, "registry:80", "hub"),
+    "MIRROR.example/hub": (None, None, "MIRROR.example", "hub"),
+    f"quay.io/jupyterhub/k8s-hub@{DIGEST}": (None, DIGEST, "quay.io", "jupyterhub/k8s-hub"),
+    f"quay.io/jupyterhub/k8s-hub:4.4.0@{DIGEST}": ("4.4.0", DIGEST, "quay.io", "jupyterhub/k8s-hub"),
+    "a/b__c/d-e--f.g_h:_": ("_", None, "docker.io", "a/b__c/d-e--f.g_h"),
+    f"x:{'t' * 128}": ("t" * 128, None, "docker.io", "library/x"),
 }
 
 NO_NAMES = {
@@ -91,7 +67,8 @@ NO_NAMES = {
 @pytest.mark.parametrize(("text", "parts"), NAMES.items(), ids=NAMES)
 def test_a_name_is_read_and_written_back(text: str, parts: tuple[str | None, ...]) -> None:
     read = Reference.parse(text)
-    assert (read.name, read.tag, read.digest, read.host, read.path) == parts
+    assert (read.tag, read.digest, read.host, read.path) == parts
+    assert read.name == text.removesuffix(f"@{read.digest}").removesuffix(f":{read.tag}")
     assert str(read) == text
 
 

@@ -8,9 +8,10 @@ import pytest
 from tasks.core.faults import Unusable
 from tasks.core.settings import KEYS, Accepted, Settings, ValuesTarget, WholeImage, read_settings, variable
 from tests.support.cli import INVOKE as LAB_INVOKE
-from tests.support.cli import Result, run, run_task
+from tests.support.cli import Result, run, run_task, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
+from tests.support.world import demand_fault
 
 ALL_KEYS = ", ".join(KEYS)
 
@@ -263,6 +264,19 @@ def test_a_text_that_looks_like_a_number_is_quoted(tmp_path: Path) -> None:
     assert read_settings(configured(), file) == Settings(branch="3", chart="1.2.3", tag=".1.")
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("remote: --upload-pack=evil", "branch: --evil-{version}", "base_branch: --evil", "builder: --evil"),
+        *("root: --evil", "chart: --evil", "dependency: --evil", "tag: --evil", "chart_repository: --evil"),
+        *("values: [{file: --evil, path: a}]", "values: [{file: a, path: --evil}]", "platform: --evil/x"),
+    ],
+)
+def test_a_name_that_would_be_an_option_is_refused(tmp_path: Path, setting: str) -> None:
+    with pytest.raises(Unusable, match=r"not a (name|platform) \(invoke\.yaml\)"):
+        read_settings(configured(), own_file(tmp_path, f"hub:\n  {setting}\n"))
+
+
 # -- the two ways in
 
 
@@ -284,42 +298,35 @@ def in_hub(way: tuple[str, ...], hub: Hub, *arguments: str, env: dict[str, str] 
     return run(sys.executable, *way, *arguments, cwd=hub.path, env={"PYTHONPATH": str(PROJECT), **(env or {})})
 
 
-@both_ways
 @pytest.mark.parametrize("text", ["# nothing\n", "hub:\n", "hub: {branch: }\nrun: {echo: true}\n"])
-def test_a_file_that_says_nothing_is_nothing(way: tuple[str, ...], text: str, carrier: Hub) -> None:
-    own_file(carrier.path, text)
+def test_a_file_that_says_nothing_is_nothing(text: str, tmp_path: Path) -> None:
+    assert read_settings(configured(), own_file(tmp_path, text)) == Settings()
+
+
+@both_ways
+def test_an_empty_value_beside_settings_of_others_is_nothing(way: tuple[str, ...], carrier: Hub) -> None:
+    own_file(carrier.path, "hub: {branch: }\nrun: {echo: true}\n")
     assert in_hub(way, carrier, "commit", "--dry", "--json").json["branch"] == "bump-z2jh-3.3.8"
 
 
-@pytest.mark.parametrize("text", ["- hub\n", "hub: {1: 2}\n", "hub: !!timestamp x\n"])
-def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(text: str, carrier: Hub) -> None:
-    own_file(carrier.path, text)
-    for arguments in (["--list"], ["commit"]):
-        done = in_hub(INVOKE, carrier, *arguments)
-        assert (done.code, done.out, done.err) == (
-            2,
-            "",
-            (
-                "error: the file is not a mapping that Invoke can read (invoke.yaml)\n"
-                f"hint: fix {carrier.path}/invoke.yaml\n"
-            ),
+def test_a_file_that_invoke_stumbles_over_ends_without_a_traceback(carrier: Hub) -> None:
+    for text, typed in (("- hub\n", "--list"), ("hub: {1: 2}\n", "commit"), ("hub: !!timestamp x\n", "commit")):
+        own_file(carrier.path, text)
+        done = in_hub(INVOKE, carrier, typed)
+        demand_fault(
+            done, 2, "the file is not a mapping that Invoke can read (invoke.yaml)", f"fix {carrier.path}/invoke.yaml"
         )
 
 
 @both_ways
-@pytest.mark.parametrize(
-    ("text", "variable", "value"),
-    [
-        ("images: [other]", "IMAGES", "hub"),
-        ("values: [{file: other.yaml, path: a}]", "VALUES", "hub/values.yaml:jupyterhub.hub.image"),
-        ("branch: 3", "BRANCH", "bump-z2jh-{version}"),
-    ],
-)
-def test_a_variable_wins_over_a_file_of_another_type(
-    way: tuple[str, ...], text: str, variable: str, value: str, carrier: Hub
-) -> None:
-    own_file(carrier.path, f"hub: {{{text}}}\n")
-    done = in_hub(way, carrier, "commit", "--dry", "--json", env={f"INVOKE_HUB_{variable}": value})
+def test_variables_win_over_a_file_of_other_types(way: tuple[str, ...], carrier: Hub) -> None:
+    own_file(carrier.path, "hub: {images: [other], values: [{file: other.yaml, path: a}], branch: 3}\n")
+    env = {
+        "INVOKE_HUB_IMAGES": "hub",
+        "INVOKE_HUB_VALUES": "hub/values.yaml:jupyterhub.hub.image",
+        "INVOKE_HUB_BRANCH": "bump-z2jh-{version}",
+    }
+    done = in_hub(way, carrier, "commit", "--dry", "--json", env=env)
     assert done.code == 0, done
     assert done.json["branch"] == "bump-z2jh-3.3.8"
 
@@ -366,8 +373,7 @@ def moved(hub: Hub) -> Hub:
 
 def planned(done_in: Path, *arguments: str, env: dict[str, str] | None = None) -> str:
     """Return the folder that a dry commit is planned for."""
-    done = run_task("commit", "--dry", *arguments, cwd=done_in, env=env)
-    assert done.code == 0, done
+    done = succeed("commit", "--dry", *arguments, cwd=done_in, env=env)
     return done.out.splitlines()[0].removeprefix("Plan for ")
 
 
@@ -385,23 +391,17 @@ def test_the_home_folder_may_be_abbreviated(tmp_path: Path) -> None:
 
 def test_a_repository_that_is_not_there(hub: Hub) -> None:
     done = run_task("commit", "--repo", "nowhere", cwd=hub.path)
-    assert (done.code, done.out, done.err) == (
-        2,
-        "",
-        f"error: no such folder ({hub.path}/nowhere)\nhint: name the hub repository: --repo PATH\n",
-    )
+    demand_fault(done, 2, f"no such folder ({hub.path}/nowhere)", "name the hub repository: --repo PATH")
 
 
 def test_a_repository_that_git_does_not_open_is_told_of_in_gits_words(hub: Hub) -> None:
     """It belongs to somebody else, as in many a container; git's own tests pretend so by this variable."""
     done = run_task("commit", cwd=hub.path, env={"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"})
-    assert (done.code, done.out, done.err) == (
+    demand_fault(
+        done,
         3,
-        "",
-        (
-            f"error: git rev-parse: detected dubious ownership in repository at '{hub.path}' ({hub.path})\n"
-            f"hint: git config --global --add safe.directory {hub.path}\n"
-        ),
+        f"git rev-parse: detected dubious ownership in repository at '{hub.path}' ({hub.path})",
+        f"git config --global --add safe.directory {hub.path}",
     )
 
 
@@ -416,8 +416,6 @@ def test_a_current_folder_that_is_gone(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     done = run("sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *LAB_INVOKE, "commit", cwd=gone)
-    assert (done.code, done.out, done.err) == (
-        2,
-        "",
-        ("error: the current folder no longer exists\nhint: change into the hub repository, or name it: --repo PATH\n"),
+    demand_fault(
+        done, 2, "the current folder no longer exists", "change into the hub repository, or name it: --repo PATH"
     )

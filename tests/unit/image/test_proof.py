@@ -47,52 +47,26 @@ def test_an_image_is_proved(image: FoundImage, its_base: Base, wanted: str) -> N
     assert prove(IMAGE, image, its_base, wanted).platforms == tuple(image.platforms)
 
 
+NOT_THERE = (
+    "error: the registry does not have the image that was pushed (registry.test/core/hub:1.2.3)\nhint: invoke build"
+)
+
+
+def made_for(platforms: str, wanted: str) -> str:
+    """Return the fault of an image for other platforms than wanted."""
+    return (
+        f"error: the image is for {platforms}, not for {wanted} (registry.test/core/hub:1.2.3)\n"
+        "hint: rebuild it for the right platform: invoke build --force"
+    )
+
+
+BOTH = base(amd64="abc", arm64="abc")
 REFUSED = {
-    "it is not there": (
-        None,
-        base(amd64="abc"),
-        AMD64,
-        (
-            "error: the registry does not have the image that was pushed (registry.test/core/hub:1.2.3)\n"
-            "hint: invoke build"
-        ),
-    ),
-    "only the engine has it": (
-        found(None, amd64="abcd"),
-        base(amd64="abc"),
-        AMD64,
-        (
-            "error: the registry does not have the image that was pushed (registry.test/core/hub:1.2.3)\n"
-            "hint: invoke build"
-        ),
-    ),
-    "it is for another platform": (
-        found(arm64="abcd"),
-        base(amd64="abc", arm64="abc"),
-        AMD64,
-        (
-            "error: the image is for linux/arm64, not for linux/amd64 (registry.test/core/hub:1.2.3)\n"
-            "hint: rebuild it for the right platform: invoke build --force"
-        ),
-    ),
-    "it is for one of two platforms": (
-        found(amd64="abcd"),
-        base(amd64="abc", arm64="abc"),
-        f"{AMD64},{ARM64}",
-        (
-            "error: the image is for linux/amd64, not for linux/arm64 (registry.test/core/hub:1.2.3)\n"
-            "hint: rebuild it for the right platform: invoke build --force"
-        ),
-    ),
-    "it is for no platform": (
-        found(),
-        base(amd64="abc"),
-        AMD64,
-        (
-            "error: the image is for no platform at all, not for linux/amd64 (registry.test/core/hub:1.2.3)\n"
-            "hint: rebuild it for the right platform: invoke build --force"
-        ),
-    ),
+    "it is not there": (None, base(amd64="abc"), AMD64, NOT_THERE),
+    "only the engine has it": (found(None, amd64="abcd"), base(amd64="abc"), AMD64, NOT_THERE),
+    "it is for another platform": (found(arm64="abcd"), BOTH, AMD64, made_for(ARM64, AMD64)),
+    "it is for one of two platforms": (found(amd64="abcd"), BOTH, f"{AMD64},{ARM64}", made_for(AMD64, ARM64)),
+    "it is for no platform": (found(), base(amd64="abc"), AMD64, made_for("no platform at all", AMD64)),
 }
 NOT_ITS_BASE = {
     "another base": (found(amd64="abXde"), base(amd64="abc")),

@@ -1,8 +1,11 @@
+import subprocess
+
 import pytest
 
 from tasks.core.faults import Unusable
 from tasks.core.names import Reference
 from tasks.repo.dockerfile import BaseImage, hub_base, with_base
+from tests.support.changes import sides
 
 WHERE = "images/hub/Dockerfile"
 OLD_DIGEST = "sha256:" + "0" * 64
@@ -12,126 +15,71 @@ NEW = Reference(HUB, "4.4.0")
 PINNED = NEW.pinned(DIGEST)
 
 
-def case(before: str, after: str, *, name: str, new: Reference = NEW) -> object:
-    """A Dockerfile and what it becomes; H stands for the hub image's name, D for the old digest, N for the new."""
-
-    def filled(text: str) -> bytes:
-        return text.replace("«H»", HUB).replace("«D»", OLD_DIGEST).replace("«N»", DIGEST).encode()
-
-    return pytest.param(filled(before), new, filled(after), id=name)
+def case(name: str, text: str, *, new: Reference = NEW) -> object:
+    """A Dockerfile as it changes: ⟦OLD→NEW⟧. H stands for the hub image's name, D for the old digest, N for the new."""
+    text = text.replace("«H»", HUB).replace("«D»", OLD_DIGEST).replace("«N»", DIGEST)
+    return pytest.param(*(side.encode() for side in sides(text)), new, id=name)
 
 
 @pytest.mark.parametrize(
-    ("before", "new", "after"),
+    ("before", "after", "new"),
     [
-        case("FROM «H»:3.3.8\n", "FROM «H»:4.4.0\n", name="plain"),
-        case("from   «H»:3.3.8  \r\nuser root\r\n", "from   «H»:4.4.0  \r\nuser root\r\n", name="lower case, CRLF"),
-        case("\ufeff\tFROM\t«H»:3.3.8\t\n", "\ufeff\tFROM\t«H»:4.4.0\t\n", name="byte order mark, tabs"),
+        case("plain", "FROM «H»⟦:3.3.8→:4.4.0⟧\n"),
+        case("lower case, CRLF", "from   «H»⟦:3.3.8→:4.4.0⟧  \r\nuser root\r\n"),
+        case("byte order mark, tabs", "\ufeff\tFROM\t«H»⟦:3.3.8→:4.4.0⟧\t\n"),
+        case("a commented-out FROM above", "# syntax=docker/dockerfile:1\n# FROM «H»:1.0\n\nFROM «H»⟦:3.3.8→:4.4.0⟧\n"),
+        case("platform and AS", "FROM --platform=linux/amd64 «H»⟦:3.3.8→:4.4.0⟧ AS hub\n"),
+        case("in quotes", 'FROM "«H»⟦:3.3.8→:4.4.0⟧"\n'),
+        case("over lines", "FROM \\\n  «H»⟦:3.3.8→:4.4.0⟧ \\\n  # why\n  AS x\n"),
         case(
-            "# syntax=docker/dockerfile:1\n# FROM «H»:1.0\n\nFROM «H»:3.3.8\n",
-            "# syntax=docker/dockerfile:1\n# FROM «H»:1.0\n\nFROM «H»:4.4.0\n",
-            name="a commented-out FROM above",
+            "an escape directive that comes too late",
+            "# note\n# escape=`\nFROM a\nRUN \\\nFROM b:\nFROM «H»⟦:3.3.8→:4.4.0⟧\n",
+        ),
+        case("several stages", "FROM python:3.12 AS build\nRUN x\nFROM «H»⟦:3.3.8→:4.4.0⟧\nCOPY --from=build /a /b\n"),
+        case("a stage that is called k8s-hub", "FROM «H»⟦:3.3.8→:4.4.0⟧ AS base\nFROM base AS k8s-hub\nFROM K8S-HUB\n"),
+        case(
+            "several here-documents",
+            (
+                "FROM «H»⟦:3.3.8→:4.4.0⟧\nCOPY <<-'A' <<\"B\" /x/\nFROM «H»:1\n\tA\nFROM «H»:2\nB\nRUN cat <<<x 3<<C\n"
+                "FROM «H»:3\nC\n"
+            ),
         ),
         case(
-            "FROM --platform=linux/amd64 «H»:3.3.8 AS hub\n",
-            "FROM --platform=linux/amd64 «H»:4.4.0 AS hub\n",
-            name="platform and AS",
+            "what only looks like a here-document",
+            "FROM a\nRUN echo '<<EOF' $((1<<2)) \"it's\" x<<EOF\nFROM «H»⟦:3.3.8→:4.4.0⟧\n",
         ),
-        case('FROM "«H»:3.3.8"\n', 'FROM "«H»:4.4.0"\n', name="in quotes"),
+        case("FROM as an argument of RUN", "FROM a\nRUN echo \\\nFROM «H»:1.0\nFROM «H»⟦:3.3.8→:4.4.0⟧\n"),
+        case("ARG with the version", "ARG Z2JH_VERSION=⟦3.3.8→4.4.0⟧\nFROM «H»:${Z2JH_VERSION}\n"),
+        case("ARG in single quotes", "ARG V='⟦3.3.8→4.4.0⟧' # c\nFROM «H»:$V\n"),
+        case("ARG with the image", "ARG BASE=«H»⟦:3.3.8→:4.4.0⟧\nFROM ${BASE}\n"),
+        case("an ARG that uses an ARG", "ARG V=⟦3.3.8→4.4.0⟧\nARG BASE=«H»:$V\nFROM $BASE\n"),
         case(
-            "FROM \\\n  «H»:3.3.8 \\\n  # why\n  AS x\n",
-            "FROM \\\n  «H»:4.4.0 \\\n  # why\n  AS x\n",
-            name="over lines",
+            "ARG for a registry that moves",
+            ("ARG REG=⟦docker.io→quay.io⟧\nFROM ${REG}⟦/jupyterhub/k8s-hub:3.3.8→/jupyterhub/k8s-hub:4.4.0⟧\n"),
         ),
+        case("default in FROM", "FROM «H»:${⟦V:-3.3.8→V:-4.4.0⟧}\n"),
+        case("a default that is not used", "ARG V=⟦3.3.8→4.4.0⟧\nFROM «H»:${V:-9}\n"),
+        case("a suffix for a variable that is empty", "ARG SLIM=\nFROM «H»${SLIM:+-slim}⟦:3.3.8→:4.4.0⟧\n"),
+        case("a digest moves", "FROM «H»⟦:3.3.8@«D»→:4.4.0@«N»⟧\n", new=PINNED),
+        case("a digest goes", "FROM «H»⟦:3.3.8@«D»→:4.4.0⟧\n"),
+        case("a digest comes", "FROM «H»⟦:3.3.8→:4.4.0@«N»⟧ AS x\n", new=PINNED),
+        case("a digest comes to an ARG", "ARG B=«H»⟦:3.3.8→:4.4.0@«N»⟧\nFROM $B\n", new=PINNED),
+        case("a digest beside an ARG", "ARG V=⟦3.3.8→4.4.0⟧\nFROM «H»:$⟦V→V@«N»⟧\n", new=PINNED),
+        case("ARG for version and digest", "ARG V=⟦3.3.8→4.4.0⟧\nARG D=⟦«D»→«N»⟧\nFROM «H»:$V@$D\n", new=PINNED),
+        case("another repository", "FROM ⟦jupyterhub/k8s-hub:3.3.8→«H»:4.4.0⟧\n"),
         case(
-            "# note\n# escape=`\nFROM a\nRUN \\\nFROM b:\nFROM «H»:3.3.8\n",
-            "# note\n# escape=`\nFROM a\nRUN \\\nFROM b:\nFROM «H»:4.4.0\n",
-            name="an escape directive that comes too late",
+            "the same image twice, at different versions",
+            "FROM «H»⟦:3.3.8→:4.4.0⟧ AS a\nFROM «H»⟦:3.3.7→:4.4.0⟧ AS b\n",
         ),
+        case("normal and slim by one ARG", "ARG V=⟦3.3.8→4.4.0⟧\nFROM «H»:$V AS a\nFROM «H»-slim:$V\n"),
         case(
-            "FROM python:3.12 AS build\nRUN x\nFROM «H»:3.3.8\nCOPY --from=build /a /b\n",
-            "FROM python:3.12 AS build\nRUN x\nFROM «H»:4.4.0\nCOPY --from=build /a /b\n",
-            name="several stages",
-        ),
-        case(
-            "FROM «H»:3.3.8 AS base\nFROM base AS k8s-hub\nFROM K8S-HUB\n",
-            "FROM «H»:4.4.0 AS base\nFROM base AS k8s-hub\nFROM K8S-HUB\n",
-            name="a stage that is called k8s-hub",
-        ),
-        case(
-            "FROM «H»:3.3.8\n"
-            "COPY <<-'A' <<\"B\" /x/\nFROM «H»:1\n\tA\nFROM «H»:2\nB\nRUN cat <<<x 3<<C\nFROM «H»:3\nC\n",
-            "FROM «H»:4.4.0\n"
-            "COPY <<-'A' <<\"B\" /x/\nFROM «H»:1\n\tA\nFROM «H»:2\nB\nRUN cat <<<x 3<<C\nFROM «H»:3\nC\n",
-            name="several here-documents",
-        ),
-        case(
-            "FROM a\nRUN echo '<<EOF' $((1<<2)) \"it's\" x<<EOF\nFROM «H»:3.3.8\n",
-            "FROM a\nRUN echo '<<EOF' $((1<<2)) \"it's\" x<<EOF\nFROM «H»:4.4.0\n",
-            name="what only looks like a here-document",
-        ),
-        case(
-            "FROM a\nRUN echo \\\nFROM «H»:1.0\nFROM «H»:3.3.8\n",
-            "FROM a\nRUN echo \\\nFROM «H»:1.0\nFROM «H»:4.4.0\n",
-            name="FROM as an argument of RUN",
-        ),
-        case(
-            "ARG Z2JH_VERSION=3.3.8\nFROM «H»:${Z2JH_VERSION}\n",
-            "ARG Z2JH_VERSION=4.4.0\nFROM «H»:${Z2JH_VERSION}\n",
-            name="ARG with the version",
-        ),
-        case("ARG V='3.3.8' # c\nFROM «H»:$V\n", "ARG V='4.4.0' # c\nFROM «H»:$V\n", name="ARG in single quotes"),
-        case("ARG BASE=«H»:3.3.8\nFROM ${BASE}\n", "ARG BASE=«H»:4.4.0\nFROM ${BASE}\n", name="ARG with the image"),
-        case(
-            "ARG V=3.3.8\nARG BASE=«H»:$V\nFROM $BASE\n",
-            "ARG V=4.4.0\nARG BASE=«H»:$V\nFROM $BASE\n",
-            name="an ARG that uses an ARG",
-        ),
-        case(
-            "ARG REG=docker.io\nFROM ${REG}/jupyterhub/k8s-hub:3.3.8\n",
-            "ARG REG=quay.io\nFROM ${REG}/jupyterhub/k8s-hub:4.4.0\n",
-            name="ARG for a registry that moves",
-        ),
-        case("FROM «H»:${V:-3.3.8}\n", "FROM «H»:${V:-4.4.0}\n", name="default in FROM"),
-        case("ARG V=3.3.8\nFROM «H»:${V:-9}\n", "ARG V=4.4.0\nFROM «H»:${V:-9}\n", name="a default that is not used"),
-        case(
-            "ARG SLIM=\nFROM «H»${SLIM:+-slim}:3.3.8\n",
-            "ARG SLIM=\nFROM «H»${SLIM:+-slim}:4.4.0\n",
-            name="a suffix for a variable that is empty",
-        ),
-        case("FROM «H»:3.3.8@«D»\n", "FROM «H»:4.4.0@«N»\n", name="a digest moves", new=PINNED),
-        case("FROM «H»:3.3.8@«D»\n", "FROM «H»:4.4.0\n", name="a digest goes"),
-        case("FROM «H»:3.3.8 AS x\n", "FROM «H»:4.4.0@«N» AS x\n", name="a digest comes", new=PINNED),
-        case(
-            "ARG B=«H»:3.3.8\nFROM $B\n", "ARG B=«H»:4.4.0@«N»\nFROM $B\n", name="a digest comes to an ARG", new=PINNED
-        ),
-        case("ARG V=3.3.8\nFROM «H»:$V\n", "ARG V=4.4.0\nFROM «H»:$V@«N»\n", name="a digest beside an ARG", new=PINNED),
-        case(
-            "ARG V=3.3.8\nARG D=«D»\nFROM «H»:$V@$D\n",
-            "ARG V=4.4.0\nARG D=«N»\nFROM «H»:$V@$D\n",
-            name="ARG for version and digest",
-            new=PINNED,
-        ),
-        case("FROM jupyterhub/k8s-hub:3.3.8\n", "FROM «H»:4.4.0\n", name="another repository"),
-        case(
-            "FROM «H»:3.3.8 AS a\nFROM «H»:3.3.7 AS b\n",
-            "FROM «H»:4.4.0 AS a\nFROM «H»:4.4.0 AS b\n",
-            name="the same image twice, at different versions",
-        ),
-        case(
-            "ARG V=3.3.8\nFROM «H»:$V AS a\nFROM «H»-slim:$V\n",
-            "ARG V=4.4.0\nFROM «H»:$V AS a\nFROM «H»-slim:$V\n",
-            name="normal and slim by one ARG",
-        ),
-        case(
-            "FROM «H»:3.3.8@«D» AS a\nFROM «H»-slim:3.3.8\n",
-            "FROM «H»:4.4.0@«N» AS a\nFROM «H»-slim:4.4.0\n",
-            name="a digest for one of two",
+            "a digest for one of two",
+            "FROM «H»⟦:3.3.8@«D»→:4.4.0@«N»⟧ AS a\nFROM «H»⟦-slim:3.3.8→-slim:4.4.0⟧\n",
             new=PINNED,
         ),
     ],
 )
-def test_only_the_base_image_changes(before: bytes, new: Reference, after: bytes) -> None:
+def test_only_the_base_image_changes(before: bytes, after: bytes, new: Reference) -> None:
     assert with_base(before, new, WHERE).data == after
     assert with_base(after, new, WHERE).data is after
 
@@ -281,3 +229,43 @@ def test_reading(data: str, expected: BaseImage | None) -> None:
 @pytest.mark.timeout(20)
 def test_a_hostile_dockerfile_takes_bounded_time(data: str) -> None:
     assert hub_base(("ARG A0=xxxxxxxx\n" + data + "FROM a:$A60$A60\n").encode(), WHERE) is None
+
+
+# -- Docker itself names the same base image; nothing is pulled: it would come from a port that nobody serves
+
+
+LOCAL = "127.0.0.1:1/k8s-hub"
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    "dockerfile",
+    [
+        "FROM «H»:1",
+        'FROM "«H»:2"\n',
+        "from\t«H»:3\tas\tx\r\n",
+        "FR\\\nOM «H»:4\n",
+        "\\\n  FROM \\ \n\n# why\n\n «H»:5",
+        "ARG V=1\nARG V\nFROM «H»:${V:-6}\n",
+        "ARG V=\nFROM «H»:7${V:+x}\n",
+        "ARG V=x\nFROM «H»:8.0.0-rc${V:+1}\n",
+        'ARG A=1 V="9"\nARG W=$V # why\nFROM «H»:${W}\n',
+        "ARG V=13 \\\n# why\n W=14\nFROM «H»:$V.$W\n",
+        "#Escape = `\nFROM scratch AS a\nRUN \\\nFROM «H»:15\n",
+        "# note\n# escape=`\nFROM scratch AS a\nRUN \\\nFROM b:\nFROM «H»:16\n",
+        "FROM scratch AS a\nRUN echo \\\\\nFROM «H»:17\n",
+        "FROM scratch AS a\nCOPY <<-'A' <<\"B\" /x/\nFROM x:\n\tA\nFROM x:\nB\nFROM «H»:18\n",
+        "FROM scratch AS a\nRUN cat <<<x 3<<C\nFROM x:\nC\nFROM «H»:22\n",
+        "FROM scratch AS a\nRUN echo '<<E' $((1<<2)) \"it's\" x<<E\nFROM «H»:19\n",
+        "FROM scratch AS a\nONBUILD RUN <<E\nFROM x:\nE\nFROM «H»:20\n",
+        "FROM scratch AS A\nFROM a AS b\nFROM «H»:21\n",
+    ],
+)
+def test_docker_names_the_same_image(dockerfile: str) -> None:
+    text = dockerfile.replace("«H»", LOCAL)
+    base = hub_base(text.encode(), "Dockerfile")
+    assert base is not None
+    argv = ["docker", "buildx", "build", "--progress=plain", "-"]
+    build = subprocess.run(argv, input=text.encode(), capture_output=True, check=False, timeout=60)
+    faults = [line for line in build.stderr.decode().splitlines() if line.startswith("ERROR: ")]
+    assert f" {base.reference}: " in faults[-1]

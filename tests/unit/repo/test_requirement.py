@@ -2,6 +2,7 @@ import pytest
 
 from tasks.core.faults import Unusable
 from tasks.repo.charts import Requirement, requirements, with_version
+from tests.support.changes import sides
 from tests.support.charts import CAL_ICOR
 
 WHERE = "hub/requirements.yaml"
@@ -9,50 +10,44 @@ CAL_ICORS_OWN = CAL_ICOR / "hub/requirements.yaml"
 REPOSITORY = "https://hub.jupyter.org/helm-chart/"
 
 
-def spelling(before: str, after: str, *, name: str) -> object:
-    return pytest.param(before.encode(), after.encode(), id=name)
+def spelling(name: str, text: str) -> object:
+    """A file as it changes: ⟦OLD→NEW⟧."""
+    return pytest.param(*(side.encode() for side in sides(text)), id=name)
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
         spelling(
-            "dependencies:\n - name: jupyterhub\n   # why\n   version: 3.3.8 # c\n   repository: x\n",
-            "dependencies:\n - name: jupyterhub\n   # why\n   version: 4.4.0 # c\n   repository: x\n",
-            name="column 1, comments",
+            "column 1, comments",
+            ("dependencies:\n - name: jupyterhub\n   # why\n   version: ⟦3.3.8→4.4.0⟧ # c\n   repository: x\n"),
         ),
         spelling(
-            "dependencies:\n  - version: '3.3.8'\n    name: 'jupyterhub'",
-            "dependencies:\n  - version: '4.4.0'\n    name: 'jupyterhub'",
-            name="column 2, quotes, no last newline",
+            "column 2, quotes, no last newline", "dependencies:\n  - version: '⟦3.3.8→4.4.0⟧'\n    name: 'jupyterhub'"
         ),
         spelling(
-            "dependencies:\n"
-            "- {name: jupyterhub-ssh, version: 3.3.8}\n"
-            "- {name: jupyterhub, version: 3.3.8}\n"
-            "- {name: jupyterhub-home-nfs, version: 3.3.8}\n",
-            "dependencies:\n"
-            "- {name: jupyterhub-ssh, version: 3.3.8}\n"
-            "- {name: jupyterhub, version: 4.4.0}\n"
-            "- {name: jupyterhub-home-nfs, version: 3.3.8}\n",
-            name="siblings that share the prefix",
+            "siblings that share the prefix",
+            (
+                "dependencies:\n- {name: jupyterhub-ssh, version: 3.3.8}\n"
+                "- {name: jupyterhub, version: ⟦3.3.8→4.4.0⟧}\n- {name: jupyterhub-home-nfs, version: 3.3.8}\n"
+            ),
         ),
         spelling(
-            "dependencies:\n- {name: jupyterhub, version: 3.10}\n",
-            "dependencies:\n- {name: jupyterhub, version: 4.4.0}\n",
-            name="a version that YAML takes for a number",
+            "a version that YAML takes for a number", "dependencies:\n- {name: jupyterhub, version: ⟦3.10→4.4.0⟧}\n"
         ),
         spelling(
-            "apiVersion: v2\nname: basehub\nversion: 3.3.8\ndependencies:\n- name: jupyterhub\n  version: 3.3.8\n",
-            "apiVersion: v2\nname: basehub\nversion: 3.3.8\ndependencies:\n- name: jupyterhub\n  version: 4.4.0\n",
-            name="Chart.yaml, whose own version stays",
+            "Chart.yaml, whose own version stays",
+            (
+                "apiVersion: v2\nname: basehub\nversion: 3.3.8\ndependencies:\n- name: jupyterhub\n"
+                "  version: ⟦3.3.8→4.4.0⟧\n"
+            ),
         ),
         spelling(
-            "dependencies:\n- {name: jupyterhub, alias: a, version: 3.3.8}\n"
-            "- {name: jupyterhub, alias: b, version: 3.3.8}\n",
-            "dependencies:\n- {name: jupyterhub, alias: a, version: 4.4.0}\n"
-            "- {name: jupyterhub, alias: b, version: 4.4.0}\n",
-            name="twice under aliases",
+            "twice under aliases",
+            (
+                "dependencies:\n- {name: jupyterhub, alias: a, version: ⟦3.3.8→4.4.0⟧}\n"
+                "- {name: jupyterhub, alias: b, version: ⟦3.3.8→4.4.0⟧}\n"
+            ),
         ),
     ],
 )

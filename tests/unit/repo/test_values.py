@@ -3,6 +3,7 @@ from ruamel.yaml import YAML
 
 from tasks.core.faults import Unusable
 from tasks.repo.values import PinnedImage, image_at, with_image
+from tests.support.changes import sides
 from tests.support.charts import CAL_ICOR
 
 NAME = "quay.io/org/hub"
@@ -13,72 +14,44 @@ DIGEST = f"sha256:{'0' * 64}"
 CAL_ICORS_OWN = CAL_ICOR / "hub/values.yaml"
 
 
-def spelling(before: str, after: str, *, name: str) -> object:
-    """One spelling of ``image:`` and what it becomes; N and T stand for the new name and tag."""
+def spelling(name: str, text: str) -> object:
+    """One spelling of ``image:`` as it changes: ⟦OLD→NEW⟧. N and T stand for the new name and tag."""
+    before, after = sides(text)
     return pytest.param(before.encode(), after.replace("«N»", NAME).replace("«T»", TAG).encode(), id=name)
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        spelling("image:\n  name: a\n  tag: b\n", "image:\n  name: «N»\n  tag: «T»\n", name="plain"),
-        spelling("image:\n  name: 'a'\n  tag: 'b'\n", "image:\n  name: '«N»'\n  tag: '«T»'\n", name="single quotes"),
-        spelling('image:\n  name: "a"\n  tag: "b"\n', 'image:\n  name: "«N»"\n  tag: "«T»"\n', name="double quotes"),
-        spelling("image:\n  name:\n  tag:\n", "image:\n  name: «N»\n  tag: «T»\n", name="nothing"),
-        spelling("image:\n  name: ''\n  tag: \"\"\n", "image:\n  name: '«N»'\n  tag: \"«T»\"\n", name="empty quotes"),
+        spelling("plain", "image:\n  name: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n"),
+        spelling("single quotes", "image:\n  name: '⟦a→«N»⟧'\n  tag: '⟦b→«T»⟧'\n"),
+        spelling("double quotes", 'image:\n  name: "⟦a→«N»⟧"\n  tag: "⟦b→«T»⟧"\n'),
+        spelling("nothing", "image:\n  name:⟦→ «N»⟧\n  tag:⟦→ «T»⟧\n"),
+        spelling("empty quotes", "image:\n  name: '⟦→«N»⟧'\n  tag: \"⟦→«T»⟧\"\n"),
+        spelling("nothing but a comment", "image:\n  name:⟦→ «N»⟧ # set by chartpress\n  tag: ⟦→«T» ⟧  # set, too\n"),
+        spelling("comments", "image:\n  name: ⟦a→«N»⟧ # one\n  tag: '⟦b→«T»⟧'   # two\n"),
+        spelling("odd blanks", "image:\n  name  :  ⟦a→«N»⟧\n  tag:   ⟦b→«T»⟧\t# c\n"),
+        spelling("flow", "image: {name: ⟦a→«N»⟧, tag: ⟦b→«T»⟧}\n"),
+        spelling("flow with nothing", "image: {name: ⟦→«N»⟧, tag: ⟦→«T»⟧}\n"),
+        spelling("JSON", '{"image": {"name":"⟦a→«N»⟧","tag":"⟦b→«T»⟧"}}'),
+        spelling("repository", "image:\n  repository: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n"),
+        spelling("name and repository", "image:\n  repository: ⟦a→«N»⟧\n  name: ⟦c→«N»⟧\n  tag: ⟦b→«T»⟧\n"),
+        spelling("one string", "image: ⟦a:b→«N»:«T»⟧\n"),
+        spelling("one quoted string", "image: '⟦a:b→«N»:«T»⟧'  # c\n"),
+        spelling("CRLF", "image:\r\n  name: ⟦a→«N»⟧\r\n  tag: ⟦b→«T»⟧\r\n"),
+        spelling("CRLF and nothing", "image:\r\n  name:⟦→ «N»⟧\r\n  tag:⟦→ «T»⟧\r\n"),
+        spelling("byte order mark", "\ufeffimage:\n  name: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n"),
+        spelling("no last newline", "image:\n  name: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧"),
+        spelling("markers", "---\nimage:\n  name: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n...\n"),
+        spelling("unused anchors and a tag", "image:\n  name: &n ⟦a→«N»⟧\n  tag: !!str &t ⟦b→«T»⟧\n"),
+        spelling("an alias", "n: &n a\nimage:\n  name: ⟦*n→«N»⟧\n  tag: ⟦b→«T»⟧\n"),
+        spelling("one string by alias", "i: &i a:b\nimage: ⟦*i→«N»:«T»⟧ # c\n"),
+        spelling("a merge key beside", "d: &d {pullPolicy: x}\nimage:\n  <<: *d\n  name: ⟦a→«N»⟧\n  tag: ⟦b→«T»⟧\n"),
         spelling(
-            "image:\n  name: # set by chartpress\n  tag:   # set, too\n",
-            "image:\n  name: «N» # set by chartpress\n  tag: «T»   # set, too\n",
-            name="nothing but a comment",
+            "block scalars",
+            "image:\n  name: ⟦>-→«N»⟧  # fold\n  ⟦  a/\n    b\n  →⟧tag: ⟦|\n    b→«T»⟧\n\n  # more\nz: 1\n",
         ),
-        spelling(
-            "image:\n  name: a # one\n  tag: 'b'   # two\n",
-            "image:\n  name: «N» # one\n  tag: '«T»'   # two\n",
-            name="comments",
-        ),
-        spelling(
-            "image:\n  name  :  a\n  tag:   b\t# c\n", "image:\n  name  :  «N»\n  tag:   «T»\t# c\n", name="odd blanks"
-        ),
-        spelling("image: {name: a, tag: b}\n", "image: {name: «N», tag: «T»}\n", name="flow"),
-        spelling("image: {name: , tag: }\n", "image: {name: «N», tag: «T»}\n", name="flow with nothing"),
-        spelling('{"image": {"name":"a","tag":"b"}}', '{"image": {"name":"«N»","tag":"«T»"}}', name="JSON"),
-        spelling("image:\n  repository: a\n  tag: b\n", "image:\n  repository: «N»\n  tag: «T»\n", name="repository"),
-        spelling(
-            "image:\n  repository: a\n  name: c\n  tag: b\n",
-            "image:\n  repository: «N»\n  name: «N»\n  tag: «T»\n",
-            name="name and repository",
-        ),
-        spelling("image: a:b\n", "image: «N»:«T»\n", name="one string"),
-        spelling("image: 'a:b'  # c\n", "image: '«N»:«T»'  # c\n", name="one quoted string"),
-        spelling("image:\r\n  name: a\r\n  tag: b\r\n", "image:\r\n  name: «N»\r\n  tag: «T»\r\n", name="CRLF"),
-        spelling("image:\r\n  name:\r\n  tag:\r\n", "image:\r\n  name: «N»\r\n  tag: «T»\r\n", name="CRLF and nothing"),
-        spelling(
-            "\ufeffimage:\n  name: a\n  tag: b\n", "\ufeffimage:\n  name: «N»\n  tag: «T»\n", name="byte order mark"
-        ),
-        spelling("image:\n  name: a\n  tag: b", "image:\n  name: «N»\n  tag: «T»", name="no last newline"),
-        spelling(
-            "---\nimage:\n  name: a\n  tag: b\n...\n", "---\nimage:\n  name: «N»\n  tag: «T»\n...\n", name="markers"
-        ),
-        spelling(
-            "image:\n  name: &n a\n  tag: !!str &t b\n",
-            "image:\n  name: &n «N»\n  tag: !!str &t «T»\n",
-            name="unused anchors and a tag",
-        ),
-        spelling(
-            "n: &n a\nimage:\n  name: *n\n  tag: b\n", "n: &n a\nimage:\n  name: «N»\n  tag: «T»\n", name="an alias"
-        ),
-        spelling("i: &i a:b\nimage: *i # c\n", "i: &i a:b\nimage: «N»:«T» # c\n", name="one string by alias"),
-        spelling(
-            "d: &d {pullPolicy: x}\nimage:\n  <<: *d\n  name: a\n  tag: b\n",
-            "d: &d {pullPolicy: x}\nimage:\n  <<: *d\n  name: «N»\n  tag: «T»\n",
-            name="a merge key beside",
-        ),
-        spelling(
-            "image:\n  name: >-  # fold\n    a/\n    b\n  tag: |\n    b\n\n  # more\nz: 1\n",
-            "image:\n  name: «N»  # fold\n  tag: «T»\n\n  # more\nz: 1\n",
-            name="block scalars",
-        ),
-        spelling("image:\n  name: ä # ü\n  tag: 'ß'\n", "image:\n  name: «N» # ü\n  tag: '«T»'\n", name="not ASCII"),
+        spelling("not ASCII", "image:\n  name: ⟦ä→«N»⟧ # ü\n  tag: '⟦ß→«T»⟧'\n"),
     ],
 )
 def test_only_the_image_changes(before: bytes, after: bytes) -> None:

@@ -85,11 +85,13 @@ def whole(media_type: str) -> str:
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("media_type", [MANIFEST, DOCKER_MANIFEST], ids=["OCI", "Docker"])
 @pytest.mark.parametrize(
-    ("said", "really"), [(AMD64, ARM64), (ARM64, AMD64)], ids=["amd64 that is arm64", "arm64 that is amd64"]
+    ("media_type", "said", "really", "others"),
+    [
+        pytest.param(MANIFEST, AMD64, ARM64, (), id="OCI, alone"),
+        pytest.param(DOCKER_MANIFEST, ARM64, AMD64, ("linux/s390x",), id="Docker, among others"),
+    ],
 )
-@pytest.mark.parametrize("others", [(), ("linux/s390x",)], ids=["alone", "among others"])
 def test_an_index_that_says_another_platform_than_its_image(
     repository: Repository, media_type: str, said: str, really: str, others: tuple[str, ...]
 ) -> None:

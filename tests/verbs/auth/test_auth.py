@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import INVOKE, Result, run_on_terminal, run_task
+from tests.support.cli import INVOKE, Result, run_on_terminal, run_task, succeed
 from tests.support.gcloud import SECRET, GcloudStandIn, configure_docker
 from tests.support.hubs import Hub, make_hub
+from tests.support.world import demand_fault
 
 HOST = "us-central1-docker.pkg.dev"
 LIST = "gcloud auth list --filter=status:ACTIVE --format=json --quiet"
@@ -97,13 +98,11 @@ def test_a_sign_in_that_fails_is_denied(hub: Hub, gcloud: GcloudStandIn) -> None
 
 def test_without_a_terminal_nobody_is_asked_to_sign_in(hub: Hub, gcloud: GcloudStandIn) -> None:
     done = auth(hub, gcloud)
-    assert (done.code, done.out, done.err) == (
+    demand_fault(
+        done,
         4,
-        "",
-        (
-            "error: not signed in, and there is no terminal to sign in on (gcloud)\n"
-            "hint: on a terminal: gcloud auth login; in CI: invoke auth --key-file PATH\n"
-        ),
+        "not signed in, and there is no terminal to sign in on (gcloud)",
+        "on a terminal: gcloud auth login; in CI: invoke auth --key-file PATH",
     )
     assert gcloud.calls == [LIST]
 
@@ -385,13 +384,11 @@ def test_gcloud_that_is_missing_is_named_with_the_way_to_get_it(hub: Hub, gcloud
     (gcloud.folder / "gcloud").unlink()
     (gcloud.folder / "git").symlink_to(shutil.which("git") or "git")
     done = run_task("auth", cwd=hub.path, env={"PATH": str(gcloud.folder)})
-    assert (done.code, done.out, done.err) == (
+    demand_fault(
+        done,
         3,
-        "",
-        (
-            "error: gcloud is not installed (PATH)\n"
-            "hint: install the Google Cloud CLI, for Google's registries: https://cloud.google.com/sdk/docs/install\n"
-        ),
+        "gcloud is not installed (PATH)",
+        "install the Google Cloud CLI, for Google's registries: https://cloud.google.com/sdk/docs/install",
     )
 
 
@@ -419,6 +416,5 @@ def test_the_helpers_secret_is_shown_to_nobody(hub: Hub, gcloud: GcloudStandIn) 
     gcloud.sign_in()
     helper_is_set()
     for arguments in (("auth",), ("--debug", "auth"), ("auth", "--json")):
-        done = run_task(*arguments, cwd=hub.path, env=gcloud.env)
-        assert done.code == 0, done
+        done = succeed(*arguments, cwd=hub.path, env=gcloud.env)
         assert SECRET not in done.out + done.err

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cli import run_task, sh
+from tests.support.cli import run_task, sh, succeed
 from tests.support.engine import Engine, make_context, missing_for_second_engine, second_engine
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import demand
@@ -43,8 +43,7 @@ def hub(tmp_path: Path, prefix: str, mirror: str) -> Hub:
 
 def build(hub: Hub, *flags: str) -> dict[str, Any]:
     """Build, and return what is reported of the one image."""
-    done = run_task("build", *flags, "--json", cwd=hub.path)
-    assert done.code == 0, done
+    done = succeed("build", *flags, "--json", cwd=hub.path)
     (image,) = done.json["images"]
     return dict(image)
 
@@ -102,7 +101,7 @@ def test_a_builder_that_cannot_is_refused_in_planning_with_the_way_out(hub: Hub)
     )
     assert WAY_OUT in hint
     assert hub.snapshot() == before
-    assert run_task("build", "--no-push", cwd=hub.path).code == 0
+    succeed("build", "--no-push", cwd=hub.path)
 
 
 def test_the_plan_shows_what_buildx_is_asked_for(hub: Hub, attesting: str) -> None:
@@ -112,8 +111,7 @@ def test_the_plan_shows_what_buildx_is_asked_for(hub: Hub, attesting: str) -> No
         ("sbom", ["type=provenance,disabled=true", "type=sbom"]),
         ("provenance,sbom", ["type=provenance,mode=min", "type=sbom"]),
     ):
-        plan = run_task("--dry", "build", "--builder", attesting, cwd=hub.path, env={"INVOKE_HUB_ATTEST": setting})
-        assert plan.code == 0, plan
+        plan = succeed("--dry", "build", "--builder", attesting, cwd=hub.path, env={"INVOKE_HUB_ATTEST": setting})
         definition = plan.out.partition("<<'END'\n")[2].partition("END")[0]
         assert json.loads(definition)["target"]["hub"]["attest"] == attest
 

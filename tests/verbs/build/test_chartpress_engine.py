@@ -1,13 +1,14 @@
 """``--engine chartpress``: the runbook's own commands, with the same preparation, proof and commits around them."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tasks.core.names import Host
 from tasks.rehearsal.registry import Registry
-from tests.support.cli import run, run_task, sh
+from tests.support.cli import run, run_task, sh, succeed
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub
 from tests.support.world import fault, images_in, labels, nothing_written
@@ -27,8 +28,7 @@ def test_chartpress_builds_and_we_prove_and_write(
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     before = plain.snapshot()
-    done = run_task("--debug", "build", "--json", *ENGINE, cwd=plain.path, env={"TMPDIR": str(temporary)})
-    assert done.code == 0, done
+    done = succeed("--debug", "build", "--json", *ENGINE, cwd=plain.path, env={"TMPDIR": str(temporary)})
     (image,) = done.json["images"]
     commit = plain.git("log", "-1", "--pretty=%h")
     assert image["status"] == "built"
@@ -46,15 +46,14 @@ def test_chartpress_builds_and_we_prove_and_write(
 
 
 def test_what_either_engine_has_pushed_the_other_finds(plain: Hub) -> None:
-    assert run_task("build", cwd=plain.path).code == 0
+    succeed("build", cwd=plain.path)
     found = run_task("--debug", "build", "--json", *ENGINE, cwd=plain.path)
     assert [image["status"] for image in found.json["images"]] == ["present"]
     assert "$> docker" not in found.err
 
 
 def test_the_macs_command_works(plain: Hub, prefix: str) -> None:
-    done = run_task("--debug", "build", "--json", "--platform", "linux/amd64", *ENGINE, cwd=plain.path)
-    assert done.code == 0, done
+    done = succeed("--debug", "build", "--json", "--platform", "linux/amd64", *ENGINE, cwd=plain.path)
     assert "$> docker buildx build --progress plain" in done.err
     assert "--platform linux/amd64 --push" in done.err
     (image,) = done.json["images"]
@@ -62,27 +61,26 @@ def test_the_macs_command_works(plain: Hub, prefix: str) -> None:
     assert labels(f"{prefix}/core/hub:{image['tag']}") is not None
 
 
-@pytest.mark.parametrize(
-    ("host", "flags", "command"),
-    [
-        pytest.param(PC, "", "chartpress --push", id="PC"),
-        pytest.param(APPLE, "", FOR_AMD64, id="Mac, Apple silicon"),
-        pytest.param(PC, "--platform linux/amd64", FOR_AMD64, id="PC that is told the platform"),
-        pytest.param(PC, "--force", "chartpress --push --force-build --force-push", id="by force"),
-        pytest.param(PC, "--builder default", f"DOCKER_CONTEXT=default {FOR_AMD64}", id="on an engine that is named"),
-        pytest.param(PC, "--builder idle", f"BUILDX_BUILDER=idle {FOR_AMD64}", id="on a builder that is named"),
-    ],
-)
-def test_the_runbooks_command_is_shown(
-    host: Host, flags: str, command: str, plain: Hub, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Host, "here", lambda: host)
+COMMANDS = {
+    "PC": (PC, "", "chartpress --push"),
+    "Mac, Apple silicon": (APPLE, "", FOR_AMD64),
+    "PC that is told the platform": (PC, "--platform linux/amd64", FOR_AMD64),
+    "by force": (PC, "--force", "chartpress --push --force-build --force-push"),
+    "on an engine that is named": (PC, "--builder default", f"DOCKER_CONTEXT=default {FOR_AMD64}"),
+    "on a builder that is named": (PC, "--builder idle", f"BUILDX_BUILDER=idle {FOR_AMD64}"),
+}
+
+
+def test_the_runbooks_command_is_shown(plain: Hub, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch) -> None:
     # It is listed, in the test's own Docker folder, and never started.
     sh("docker", "buildx", "create", "--name", "idle", "--driver", "docker-container", cwd=plain.path)
-    with nothing_written(plain):
-        shown = hubpress(plain, "--dry", "build", *ENGINE, *flags.split())
-    assert shown.code == 0, shown
-    assert [line.strip() for line in shown.out.splitlines() if line.strip().startswith("$ ")] == [f"$ {command}"]
+    for title, (host, flags, command) in COMMANDS.items():
+        monkeypatch.setattr(Host, "here", partial(Host, *host))
+        with nothing_written(plain):
+            shown = hubpress(plain, "--dry", "build", *ENGINE, *flags.split())
+        assert shown.code == 0, shown
+        commands = [line.strip() for line in shown.out.splitlines() if line.strip().startswith("$ ")]
+        assert commands == [f"$ {command}"], title
 
 
 # -- what it cannot do

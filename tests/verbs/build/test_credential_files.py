@@ -8,8 +8,7 @@ import pytest
 
 from tasks.repo.secrets import LARGEST, credential_in
 from tests.support.charts import CAL_ICOR
-from tests.support.cli import run, run_task
-from tests.support.engine import files_of
+from tests.support.cli import run, run_task, succeed
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 from tests.support.steps import install_hook
@@ -140,20 +139,6 @@ def signed_in(hub: Hub) -> Hub:
 
 
 @pytest.mark.engine
-def test_a_credential_file_that_git_ignores_is_in_no_image(signed_in: Hub) -> None:
-    signed_in.edit(
-        "images/hub/Dockerfile", "COPY requirements.txt /tmp/", "COPY . /srv/all/\nCOPY requirements.txt /tmp/"
-    )
-    signed_in.commit("Copy all")
-    done = run_task("build", "--json", cwd=signed_in.path)
-    assert done.code == 0, done
-    (image,) = done.json["images"]
-    files = files_of(f"{image['repository']}:{image['tag']}")
-    assert "/srv/all/Dockerfile" in files
-    assert f"/srv/all/{NAME}" not in files
-
-
-@pytest.mark.engine
 def test_a_credential_file_that_is_committed_stops_the_run(signed_in: Hub) -> None:
     signed_in.git("add", "--force", FILE)
     signed_in.git("commit", "--quiet", "--message", "Let the image in")
@@ -166,8 +151,7 @@ def test_a_credential_file_that_is_committed_stops_the_run(signed_in: Hub) -> No
         assert sorted(signed_in.subjects("--all")) == sorted(signed_in.subjects("main"))
     assert run("git", "rm", "--quiet", "--cached", "--", FILE, cwd=signed_in.path).code == 0
     signed_in.git("commit", "--quiet", "--message", "Keep credentials out of the image")
-    again = run_task("--dry", "build", cwd=signed_in.path)
-    assert again.code == 0, again
+    succeed("--dry", "build", cwd=signed_in.path)
 
 
 @pytest.mark.engine

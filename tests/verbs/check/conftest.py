@@ -6,7 +6,7 @@ import pytest
 
 from tasks.core.names import Host
 from tasks.rehearsal.registry import Registry
-from tests.support.cli import run_task
+from tests.support.cli import succeed
 from tests.support.helm import RELEASES, HelmServer, chart_repository, served
 from tests.support.hubs import Hub, make_hub
 
@@ -37,8 +37,7 @@ def released_once(tmp_path_factory: pytest.TempPathFactory, charts: HelmServer, 
     prefix = f"{registry.address}/{secrets.token_hex(4)}"
     folder = tmp_path_factory.mktemp("released")
     hub = make_hub(folder / "hub", base=mirror, registry=prefix, chart_repository=charts.url)
-    result = run_task("release", "--yes", cwd=hub.path)
-    assert result.code == 0, result
+    succeed("release", "--yes", cwd=hub.path)
     hub.git("switch", "--quiet", "main")
     hub.git("merge", "--quiet", "--no-ff", "--no-edit", "bump-z2jh-3.3.8")
     hub.git("push", "--quiet")
@@ -57,7 +56,7 @@ def content_named(tmp_path: Path, charts: HelmServer, registry: Registry, mirror
     prefix = f"{registry.address}/{secrets.token_hex(4)}"
     hub = make_hub(tmp_path / "hub", version="3.3.8", base=mirror, registry=prefix, chart_repository=charts.url)
     hub.write("invoke.yaml", "hub: {tag: '{chart_version}-{content}'}\n")
-    assert run_task("build", cwd=hub.path).code == 0
+    succeed("build", cwd=hub.path)
     hub.commit("Use the image")
     return hub
 

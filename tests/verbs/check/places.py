@@ -7,15 +7,10 @@ from tasks.core.names import Reference
 from tasks.tools.registry import inspect
 from tests.support.cli import Result, run_task, sh
 from tests.support.hubs import Hub
+from tests.support.world import LOOKS
 
 CHARTPRESS, DOCKERFILE, PINS = "chartpress.yaml", "images/hub/Dockerfile", "images/hub/requirements.txt"
 REQUIREMENTS, LOCK, VALUES = "hub/requirements.yaml", "hub/requirements.lock", "hub/values.yaml"
-LOOKS = (
-    ("status", "--porcelain=v2", "--branch", "--show-stash", "--untracked-files=all"),
-    ("for-each-ref",),
-    ("ls-files", "--stage"),
-    ("config", "--local", "--list"),
-)
 
 
 def check(hub: Hub, *flags: str) -> Result:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import run_task, sh
+from tests.support.cli import sh, succeed
 from tests.support.helm import RELEASES, HelmServer
 from tests.support.hubs import Hub, make_hub
 from tests.support.layouts import make_2i2c_like, make_cal_icor_like
@@ -16,15 +16,11 @@ from .places import DOCKERFILE, REQUIREMENTS, check, consistent, push_in_place_o
 DEV = next(release for release in RELEASES if release.image_tag.startswith("4.3.3-0.dev"))
 
 
-@pytest.fixture
-def fresh(tmp_path: Path, prefix: str, mirror: str, charts: HelmServer) -> Hub:
-    """A hub repository on 3.2.1, nothing built yet."""
-    return make_hub(tmp_path / "hub", base=mirror, registry=prefix, chart_repository=charts.url)
-
-
-def release(hub: Hub, *flags: str) -> None:
-    result = run_task("release", "--yes", *flags, cwd=hub.path)
-    assert result.code == 0, result
+def built(hub: Hub) -> None:
+    """Commit a repository's files, build its images, and commit the values that name them."""
+    hub.commit("Take the mirror's base")
+    succeed("build", cwd=hub.path)
+    hub.commit("Use the images")
 
 
 def consistent_in_every_way(hub: Hub) -> None:
@@ -33,40 +29,35 @@ def consistent_in_every_way(hub: Hub) -> None:
 
 
 @pytest.mark.engine
-def test_after_the_merge_commit_of_its_pull_request(released: Hub) -> None:
+def test_after_the_merge_commit_of_its_pull_request_and_in_a_fresh_clone(released: Hub, tmp_path: Path) -> None:
     assert len(released.git("log", "-1", "--pretty=%P").split()) == 2
+    sh("git", "clone", "--quiet", str(released.remote), "fresh", cwd=tmp_path)
+    for clone in (released, Hub(tmp_path / "fresh", released.remote)):
+        consistent_in_every_way(clone)
+
+
+@pytest.mark.engine
+def test_a_dev_release_whose_base_tag_is_not_the_charts_version(released: Hub) -> None:
+    succeed("bump", "--to", DEV.version, cwd=released.path)
+    assert f":{DEV.image_tag}\n" in released.read(DOCKERFILE)
+    assert f" {DEV.version}\n" in released.read(REQUIREMENTS)
+    built(released)
     consistent_in_every_way(released)
 
 
 @pytest.mark.engine
-def test_in_a_fresh_clone_of_the_merged_repository(released: Hub, tmp_path: Path) -> None:
-    sh("git", "clone", "--quiet", str(released.remote), "fresh", cwd=tmp_path)
-    consistent_in_every_way(Hub(tmp_path / "fresh", released.remote))
-
-
-@pytest.mark.engine
-def test_a_dev_release_whose_base_tag_is_not_the_charts_version(fresh: Hub) -> None:
-    release(fresh, "--to", DEV.version)
-    assert f":{DEV.image_tag}\n" in fresh.read(DOCKERFILE)
-    assert f" {DEV.version}\n" in fresh.read(REQUIREMENTS)
-    consistent_in_every_way(fresh)
-
-
-@pytest.mark.engine
 def test_a_repository_like_2i2cs(tmp_path: Path, prefix: str, mirror: str, charts: HelmServer) -> None:
-    hub = make_2i2c_like(tmp_path / "2i2c", registry=prefix, chart_repository=charts.url)
+    hub = make_2i2c_like(tmp_path / "2i2c", version="3.3.8", registry=prefix, chart_repository=charts.url)
     hub.edit("helm-charts/images/hub/Dockerfile", "FROM quay.io/jupyterhub/k8s-hub:", f"FROM {mirror}:")
-    hub.commit("Take the mirror's base")
-    release(hub)
+    built(hub)
     assert found(hub) == []
 
 
 @pytest.mark.engine
 def test_a_repository_like_cal_icors(tmp_path: Path, prefix: str, mirror: str, charts: HelmServer) -> None:
-    hub = make_cal_icor_like(tmp_path / "cal-icor", registry=prefix, chart_repository=charts.url)
+    hub = make_cal_icor_like(tmp_path / "cal-icor", version="3.3.8", registry=prefix, chart_repository=charts.url)
     hub.edit(DOCKERFILE, "FROM jupyterhub/k8s-hub:", f"FROM {mirror}:")
-    hub.commit("Take the mirror's base")
-    release(hub)
+    built(hub)
     proxy = "jupyterhub.proxy.chp.image.tag is 4.6.2, but jupyterhub 3.3.8 has 4.6.1"
     assert found(hub) == [("image-override", "warning", proxy)]
     hub.write("invoke.yaml", "hub: {accept: [{code: image-override, path: hub/*}]}\n")
@@ -91,21 +82,11 @@ def test_a_base_that_is_pinned_by_its_digest(released: Hub, mirror: str, tagged:
     digest = json.loads(seen)["manifest"]["digest"]
     released.edit(DOCKERFILE, f"{mirror}:3.3.8", f"{mirror}{tagged}@{digest}")
     released.commit("Pin the base")
-    assert run_task("build", cwd=released.path).code == 0
+    succeed("build", cwd=released.path)
     released.commit("Use the image")
     consistent_in_every_way(released)
 
 
-@pytest.mark.engine
-@pytest.mark.parametrize("template", ["{chart_version}-{content}", "{chart_version}-{commit}"])
-def test_tags_of_ones_own_template(fresh: Hub, template: str) -> None:
-    fresh.write("invoke.yaml", f"hub:\n  tag: '{template}'\n")
-    fresh.commit("Name the images our way")
-    release(fresh)
-    consistent_in_every_way(fresh)
-
-
-@pytest.mark.engine
 def test_files_and_git_ask_nobody(settled: Hub, charts: HelmServer) -> None:
     """Nobody listens at its registry."""
     asked = len(charts.requests)
@@ -138,11 +119,11 @@ def test_a_base_that_was_pushed_anew_and_the_build_that_follows(
     base = f"{prefix}/base/k8s-hub"
     push_stand_in(f"{base}:3.3.8")
     hub = make_hub(tmp_path / "hub", version="3.3.8", base=base, registry=prefix, chart_repository=charts.url)
-    assert run_task("build", cwd=hub.path).code == 0
+    succeed("build", cwd=hub.path)
     hub.commit("Use the image")
     consistent(hub)
     push_in_place_of(f"{base}:3.3.8", tmp_path, f"FROM {base}:3.3.8\nCOPY Dockerfile /new\n")
     (problem,) = check(hub, "--json").json["problems"]
     assert (problem["code"], problem["severity"], problem["hint"]) == ("base-moved", "warning", "invoke build --force")
-    assert run_task("build", "--force", cwd=hub.path).code == 0
+    succeed("build", "--force", cwd=hub.path)
     consistent(hub)

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.checks import machine
 from tasks.checks.machine import MachineFinding, examine
-from tests.support.cli import run_task
+from tests.support.cli import run_task, succeed
 from tests.support.hubs import ON_GITHUB, Hub
 from tests.support.layouts import make_2i2c_like
 
@@ -202,8 +202,7 @@ def test_a_registry_that_does_not_answer_is_told_once(tools: Path, tmp_path: Pat
     assert [line for line in lines if "registry.example" in line and "hint" not in line] == [
         f"FAULT  registry registry.example  {words}"
     ]
-    shown = run_task("status", "--json", cwd=hub.path)
-    assert shown.code == 0, shown
+    shown = succeed("status", "--json", cwd=hub.path)
     not_checked = shown.json["not_checked"]
     assert len([one for one in not_checked if one["message"].endswith(f"{words} (registry.example)")]) == 1
 

@@ -8,7 +8,7 @@ from tasks.core.settings import read_settings
 from tasks.repo.hub import open_hub
 from tasks.repo.named_images import unmoved_images
 from tasks.tools.git import Git
-from tests.support.cli import run_task
+from tests.support.cli import run_task, succeed
 from tests.support.hubs import NO_REGISTRY, Hub, make_repository
 from tests.support.layouts import make_2i2c_like
 from tests.support.registry import private_registry
@@ -169,7 +169,7 @@ def test_clusters_that_keep_an_old_hub_image_are_all_named_and_the_hint_moves_th
     assert f"! hub is also named by {files}, where no build writes it; let builds move it: {setting} in" in shown.out
     released.write("invoke.yaml", f"{setting}\n")
     assert check(released, "--offline", "--json").json["problems"][0]["severity"] == "fault"
-    assert run_task("build", cwd=released.path).code == 0
+    succeed("build", cwd=released.path)
     released.commit("Use the image everywhere")
     consistent(released)
     assert all(pinned_tag(released) in released.read(f"config/clusters/{name}.values.yaml") for name in CLUSTERS)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from tasks.core import output
-from tests.support.cli import INVOKE, Result, run, run_on_terminal, run_task
+from tests.support.cli import INVOKE, Result, run, run_on_terminal, succeed
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 
@@ -52,8 +52,7 @@ def test_a_terminal_gets_colour_unless_no_color_says_otherwise(settled: Hub) -> 
 
 
 def test_a_pipe_gets_no_colour(settled: Hub) -> None:
-    result = run_task("bump", "--to", "3.3.7", cwd=settled.path, env=COLOUR)
-    assert result.code == 0, result
+    result = succeed("bump", "--to", "3.3.7", cwd=settled.path, env=COLOUR)
     assert ESCAPE not in result.err + result.out
 
 

@@ -6,10 +6,11 @@ from textwrap import indent
 
 import pytest
 
-from tests.support.cli import run_task
+from tests.support.cli import run_task, succeed
 from tests.support.hubs import Hub
 from tests.support.layouts import make_2i2c_like, make_cal_icor_like
 from tests.support.steps import BRANCH, MANAGED, SUBJECT, commit, committed_files, move, pin, refs
+from tests.support.world import demand_fault
 
 EXPECTED = Path(__file__).parent / "expected"
 
@@ -210,8 +211,7 @@ def test_a_lock_file_that_git_ignores_is_left_alone(hub: Hub) -> None:
 
 
 def test_the_branch_is_named_by_the_setting(moved: Hub) -> None:
-    done = run_task("commit", cwd=moved.path, env={"INVOKE_HUB_BRANCH": "z2jh/{version}"})
-    assert done.code == 0, done
+    succeed("commit", cwd=moved.path, env={"INVOKE_HUB_BRANCH": "z2jh/{version}"})
     assert moved.git("branch", "--show-current") == "z2jh/3.3.8"
 
 
@@ -247,19 +247,16 @@ def test_a_default_branch_that_nobody_can_tell_is_asked_for(moved: Hub) -> None:
     moved.remote_git("branch", "--delete", "main")
     moved.remote_git("symbolic-ref", "HEAD", "refs/heads/nowhere")
     done = commit(moved)
-    assert (done.code, done.out, done.err) == (
+    demand_fault(
+        done,
         1,
-        "",
-        (
-            f"error: cannot determine the default branch of origin ({moved.path})\n"
-            "hint: git remote set-head origin BRANCH; or name it in invoke.yaml: hub: {base_branch: NAME}\n"
-        ),
+        f"cannot determine the default branch of origin ({moved.path})",
+        "git remote set-head origin BRANCH; or name it in invoke.yaml: hub: {base_branch: NAME}",
     )
 
 
 def test_where_pull_requests_go_elsewhere_the_default_branch_is_not_committed_to_either(moved: Hub) -> None:
-    done = run_task("commit", cwd=moved.path, env={"INVOKE_HUB_BASE_BRANCH": "staging"})
-    assert done.code == 0, done
+    succeed("commit", cwd=moved.path, env={"INVOKE_HUB_BASE_BRANCH": "staging"})
     assert moved.git("branch", "--show-current") == BRANCH
     assert moved.git("rev-parse", "main") == moved.git("rev-parse", "origin/main")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import run, run_task, sh
+from tests.support.cli import run, run_task, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
 from tests.support.traps import BARE, WITH_A_WORK_TREE, Trap, plant
@@ -81,8 +81,7 @@ def test_no_look_runs_it(planted: Hub) -> None:
 
 
 def test_bump_and_commit_go_as_ever_and_do_not_run_it(planted: Hub) -> None:
-    done = run_task("bump", "--to", "3.3.8", "commit", "--push", cwd=planted.path / "deploy/hub")
-    assert done.code == 0, done
+    succeed("bump", "--to", "3.3.8", "commit", "--push", cwd=planted.path / "deploy/hub")
     files = "deploy/hub/requirements.yaml\ndeploy/images/hub/Dockerfile"
     assert planted.remote_git("diff", "--name-only", "main", "bump-z2jh-3.3.8") == files
 
@@ -100,7 +99,6 @@ def test_a_folder_in_no_clone_that_looks_like_a_repository(trap: Trap, tmp_path:
 
 def test_a_real_clone_in_a_folder_that_looks_like_one_is_its_own(planted: Hub, tmp_path: Path) -> None:
     sh("git", "clone", "--quiet", str(planted.remote), str(planted.path / "deploy/clone"), cwd=tmp_path)
-    done = run_task("bump", "--to", "3.3.8", cwd=planted.path / "deploy/clone/deploy/hub")
-    assert done.code == 0, done
+    succeed("bump", "--to", "3.3.8", cwd=planted.path / "deploy/clone/deploy/hub")
     assert "3.3.8" in (planted.path / "deploy/clone/deploy/hub/requirements.yaml").read_text()
     assert "3.3.8" not in planted.read("deploy/hub/requirements.yaml")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Result, run_task
+from tests.support.cli import Result, run_task, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub
 from tests.support.steps import BRANCH, SUBJECT, refs
@@ -23,7 +23,7 @@ def team(tmp_path: Path, helm_repository: HelmServer, monkeypatch: pytest.Monkey
 
 
 def bump(team: Team, version: str = "3.3.8") -> None:
-    assert run_task("bump", "--to", version, cwd=team.hub.path).code == 0
+    succeed("bump", "--to", version, cwd=team.hub.path)
 
 
 def commit(team: Team, *flags: str, env: dict[str, str] | None = None) -> Result:
@@ -60,17 +60,6 @@ def told_by_gh(team: Team) -> None:
     team.gh.fork_of("team/hubs")
 
 
-def chosen_in_gh(team: Team) -> None:
-    team.hub.git("remote", "rename", "upstream", "theirs")
-    team.hub.git("config", "remote.theirs.gh-resolved", "base")
-
-
-def pushed_by_default(team: Team) -> None:
-    team.hub.git("remote", "rename", "origin", "robin")
-    team.hub.git("remote", "rename", "upstream", "origin")
-    team.hub.git("config", "remote.pushDefault", "robin")
-
-
 def with_an_address_to_push_to(team: Team) -> None:
     fork = team.hub.git("config", "remote.origin.url")
     team.hub.git("remote", "remove", "upstream")
@@ -78,15 +67,7 @@ def with_an_address_to_push_to(team: Team) -> None:
     team.hub.git("remote", "set-url", "--push", "origin", fork)
 
 
-def named_in_a_setting(team: Team) -> None:
-    team.hub.git("remote", "remove", "upstream")
-    team.hub.write(".git/info/exclude", "invoke.yaml\n")
-    team.hub.write("invoke.yaml", "hub: {upstream: team/hubs}\n")
-
-
-@pytest.mark.parametrize(
-    "tell", [told_by_gh, chosen_in_gh, pushed_by_default, with_an_address_to_push_to, named_in_a_setting]
-)
+@pytest.mark.parametrize("tell", [told_by_gh, with_an_address_to_push_to])
 def test_the_upstream_is_found_however_the_clone_is_set_up(team: Team, tell: object) -> None:
     tell(team)  # type: ignore[operator]
     team.work("notes.txt")

@@ -13,7 +13,7 @@ from tasks.core.safe_files import MarkedFolder, temporary_folder
 from tasks.repo.files import SCRATCH, sweep
 from tasks.run import LOCK_FILE, one_run_at_a_time
 from tasks.tools.git import Git
-from tests.support.cli import run, run_task
+from tests.support.cli import run, run_task, succeed
 from tests.support.hubs import Hub
 from tests.support.world import fault
 
@@ -63,14 +63,14 @@ def test_what_is_no_lock_file_is_named_with_the_way_to_remove_it(
     assert not (moved.path / ".git/nowhere").exists()
     # The hint leads on.
     assert run("sh", "-c", hint.rpartition(": ")[2], cwd=tmp_path).code == 0
-    assert run_task("commit", cwd=moved.path).code == 0
+    succeed("commit", cwd=moved.path)
     assert mine.read_text() == SECRET
 
 
 @pytest.mark.parametrize("make", [link, pipe, folder])
 def test_a_look_needs_no_lock(moved: Hub, tmp_path: Path, make: Callable[[Path, Path], None]) -> None:
     make(moved.path / ".git" / LOCK_FILE, tmp_path / "mine")
-    assert run_task("--dry", "commit", cwd=moved.path).code == 0
+    succeed("--dry", "commit", cwd=moved.path)
 
 
 # -- another user's

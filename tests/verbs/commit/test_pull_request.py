@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Result, run_task
+from tests.support.cli import Result, run_task, succeed
 from tests.support.gh import StandInGh
 from tests.support.hubs import Hub, at
 from tests.support.steps import install_hook
@@ -22,7 +22,7 @@ def hub(github_hub: Hub) -> Hub:
 def moved(hub: Hub, programs: Path) -> Hub:
     """The hub after ``invoke bump``, nothing committed."""
     del programs
-    assert run_task("bump", cwd=hub.path).code == 0
+    succeed("bump", cwd=hub.path)
     return hub
 
 
@@ -54,7 +54,7 @@ def test_a_commit_is_pushed_and_its_pull_request_opened_and_found_again(moved: H
 
 def test_more_commits_update_the_open_pull_request(moved: Hub, gh: StandInGh) -> None:
     commit(moved)
-    assert run_task("bump", "--to", "3.3.7", cwd=moved.path).code == 0
+    succeed("bump", "--to", "3.3.7", cwd=moved.path)
     done = commit(moved)
     assert done.out.splitlines()[-1] == f"pull request updated: {FIRST}"
     (request,) = gh.requests

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import run_task, sh
+from tests.support.cli import sh, succeed
 from tests.support.hubs import Hub
 from tests.support.steps import BRANCH, SUBJECT, commit, install_hook, pin, refs
+from tests.support.world import demand_fault
 
 
 @pytest.fixture
@@ -66,10 +67,7 @@ def test_the_users_own_commits_on_the_default_branch_are_not_pushed_along(hub: H
 def test_another_remote_can_be_named(moved: Hub, tmp_path: Path) -> None:
     sh("git", "clone", "--quiet", "--bare", str(moved.remote), str(tmp_path / "fork.git"), cwd=tmp_path)
     moved.git("remote", "add", "fork", str(tmp_path / "fork.git"))
-    done = run_task(
-        "commit", "--push", cwd=moved.path, env={"INVOKE_HUB_REMOTE": "fork", "INVOKE_HUB_BASE_BRANCH": "main"}
-    )
-    assert done.code == 0, done
+    succeed("commit", "--push", cwd=moved.path, env={"INVOKE_HUB_REMOTE": "fork", "INVOKE_HUB_BASE_BRANCH": "main"})
     assert sh("git", "rev-parse", BRANCH, cwd=tmp_path / "fork.git") == moved.git("rev-parse", "HEAD")
     assert moved.remote_git("branch", "--list", BRANCH) == ""
 
@@ -165,13 +163,11 @@ def test_a_branch_that_a_colleague_pushed_is_never_overwritten(moved: Hub, colle
     theirs = colleagues_work(colleague, BRANCH)
     before = (refs(moved), moved.snapshot())
     done = commit(moved, "--push")
-    assert (done.code, done.out, done.err) == (
+    demand_fault(
+        done,
         1,
-        "",
-        (
-            f"error: the remote's branch {BRANCH} has commits that are not here (origin)\n"
-            f"hint: git fetch origin && git switch {BRANCH}; or use another branch: --branch NAME\n"
-        ),
+        f"the remote's branch {BRANCH} has commits that are not here (origin)",
+        f"git fetch origin && git switch {BRANCH}; or use another branch: --branch NAME",
     )
     assert (refs(moved), moved.snapshot()) == before
     assert moved.remote_git("rev-parse", BRANCH) == theirs
@@ -224,11 +220,7 @@ def test_no_remote_of_that_name(moved: Hub) -> None:
     moved.git("remote", "remove", "origin")
     before = (moved.git("for-each-ref"), moved.snapshot())
     done = commit(moved, "--push")
-    assert (done.code, done.out, done.err) == (
-        1,
-        "",
-        "error: there is no remote to push to (git remote)\nhint: git remote add origin URL\n",
-    )
+    demand_fault(done, 1, "there is no remote to push to (git remote)", "git remote add origin URL")
     assert (moved.git("for-each-ref"), moved.snapshot()) == before
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.support.cli import run, run_task
 from tests.support.hubs import Hub
 from tests.support.steps import BRANCH, commit, install_hook, move, refs
+from tests.support.world import demand_fault
 
 
 @dataclass(frozen=True)
@@ -204,23 +205,19 @@ def test_refused_dry_or_not(hub: Hub, case: Case) -> None:
 
 def test_outside_of_a_repository(tmp_path: Path) -> None:
     done = run_task("commit", cwd=tmp_path)
-    assert (done.code, done.out, done.err) == (
-        2,
-        "",
-        (f"error: not a git repository ({tmp_path})\nhint: change into the hub repository, or name it: --repo PATH\n"),
+    demand_fault(
+        done, 2, f"not a git repository ({tmp_path})", "change into the hub repository, or name it: --repo PATH"
     )
 
 
 def test_a_branch_template_with_another_name_is_refused(moved: Hub) -> None:
     before = refs(moved)
     done = run_task("commit", cwd=moved.path, env={"INVOKE_HUB_BRANCH": "bump-{verison}"})
-    assert (done.code, done.out, done.err) == (
+    demand_fault(
+        done,
         2,
-        "",
-        (
-            "error: the template 'bump-{verison}' cannot be filled in: it may use {version} (hub.branch)\n"
-            "hint: fix it in hub.branch\n"
-        ),
+        "the template 'bump-{verison}' cannot be filled in: it may use {version} (hub.branch)",
+        "fix it in hub.branch",
     )
     assert refs(moved) == before
 

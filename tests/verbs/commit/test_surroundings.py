@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from tasks.tools.git import Git
-from tests.support.cli import INVOKE, Result, run, run_task, sh
+from tests.support.cli import INVOKE, Result, run, run_task, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, make_hub
 from tests.support.steps import BRANCH, MANAGED, committed_files, install_hook
@@ -314,8 +314,7 @@ def test_files_that_are_called_as_revisions(hub: Hub) -> None:
 
 def bump_and_commit(hub: Hub, branch: str = BRANCH) -> None:
     """Bump and commit, started in a folder of the clone, and demand that all went into it."""
-    done = run_task("bump", "--to", "3.3.8", "commit", cwd=hub.path / "images/hub")
-    assert done.code == 0, done
+    succeed("bump", "--to", "3.3.8", "commit", cwd=hub.path / "images/hub")
     assert hub.git("branch", "--show-current") == branch
     assert committed_files(hub) == MANAGED
 
@@ -376,8 +375,7 @@ def test_hooks_find_every_repository_as_they_do_without_us(hub: Hub, tmp_path: P
     script = GOES_PLACES.format(elsewhere=elsewhere.path, bare=elsewhere.remote, said=said)
     for hook in ("pre-commit", "pre-push"):
         install_hook(hub.path / ".git/hooks", hook, script)
-    done = run_task("bump", "--to", "3.3.8", "commit", "--push", cwd=hub.path / "images")
-    assert done.code == 0, done
+    succeed("bump", "--to", "3.3.8", "commit", "--push", cwd=hub.path / "images")
     once = f"hub/\n{hub.path}\nhub/\n{elsewhere.path}\ntrue\n"
     assert said.read_text() == once * (said.read_text().count("\n") // 5)
     assert said.read_text()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.rehearsal.registry import Registry
-from tests.support.cli import Result, run, run_task, sh
+from tests.support.cli import Result, run, run_task, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import Hub, at, make_hub, make_repository
 
@@ -137,8 +137,7 @@ def test_of_several_charts_one_is_named(tmp_path: Path, helm_repository: HelmSer
     refused = init(hub)
     hint = "hint: name one: hub: {chart: charts/ours} in invoke.yaml, or INVOKE_HUB_CHART=charts/ours"
     assert (refused.code, refused.err.splitlines()[1]) == (2, hint)
-    named = run_task("init", "--prefix", PREFIX, cwd=hub.path, env={"INVOKE_HUB_CHART": "theirs"})
-    assert named.code == 0, named
+    succeed("init", "--prefix", PREFIX, cwd=hub.path, env={"INVOKE_HUB_CHART": "theirs"})
     assert hub.read("chartpress.yaml").startswith("charts:\n  - name: theirs\n    chartPath: charts/theirs\n")
     assert "charts/theirs/values.yaml" in hub.snapshot()
 
@@ -260,7 +259,7 @@ def test_where_the_image_goes_is_asked_for_when_the_remote_does_not_tell(bare: H
 )
 def test_a_repository_on_github_pushes_to_githubs_registry(bare: Hub, address: str, begins: str) -> None:
     bare.git("remote", "set-url", "origin", address)
-    assert run_task("init", cwd=bare.path).code == 0
+    succeed("init", cwd=bare.path)
     assert f"    imagePrefix: {begins}\n" in bare.read("chartpress.yaml")
 
 
@@ -269,7 +268,7 @@ def test_a_repository_on_github_pushes_to_githubs_registry(bare: Hub, address: s
     [("quay.io/ours", "quay.io/ours/"), ("quay.io/ours/", "quay.io/ours/"), ("quay.io/ours/our-", "quay.io/ours/our-")],
 )
 def test_a_prefix_ends_where_the_image_s_own_name_begins(bare: Hub, given: str, written: str) -> None:
-    assert run_task("init", "--prefix", given, cwd=bare.path).code == 0
+    succeed("init", "--prefix", given, cwd=bare.path)
     assert f"    imagePrefix: {written}\n" in bare.read("chartpress.yaml")
 
 
@@ -305,7 +304,7 @@ def deployed(
 
 
 def test_init_finds_the_values_and_the_command_that_deploy_the_image(deployed: Hub) -> None:
-    assert run_task("init", cwd=deployed.path).code == 0
+    succeed("init", cwd=deployed.path)
     is_top = (deployed.path / "Dockerfile").exists()
     paths = "      paths: [requirements.txt]\n" if is_top else ""
     assert deployed.read("invoke.yaml") == (
@@ -326,12 +325,12 @@ def test_a_name_that_a_variable_holds_is_no_deployments(deployed: Hub) -> None:
     deployed.edit("Makefile", "hub jupyterhub/", '"$(NAME)" jupyterhub/')
     deployed.edit("Makefile", "--namespace jhub", "--namespace $(NAMESPACE)")
     deployed.write("deploy.sh", "helm upgrade $HUB jupyterhub/jupyterhub --version 3.2.1 -f config.yaml\n")
-    assert run_task("init", cwd=deployed.path).code == 0
+    succeed("init", cwd=deployed.path)
     assert deployed.read("invoke.yaml").endswith("  deployments:\n    - {name: hub, values: [config.yaml]}\n")
 
 
 def test_a_prefix_that_changes_no_name_is_told(deployed: Hub) -> None:
-    assert run_task("init", "--prefix", "quay.io/ours", cwd=deployed.path).code == 0
+    succeed("init", "--prefix", "quay.io/ours", cwd=deployed.path)
     assert "      name: quay.io/ours/" in deployed.read("invoke.yaml")
     assert run_task("init", "--prefix", "quay.io/ours", cwd=deployed.path).out == "Nothing to do.\n"
     told = run_task("init", "--prefix", "quay.io/theirs", cwd=deployed.path)
@@ -362,10 +361,9 @@ def test_make_calls_what_init_wrote(bare: Hub) -> None:
 @pytest.mark.usefixtures("stand_in")
 def test_what_init_wrote_can_be_released(tmp_path: Path, helm_repository: HelmServer, registry: Registry) -> None:
     hub = chart_repository(tmp_path / "hub", helm_repository.url)
-    assert run_task("init", "--prefix", f"{registry.address}/init/", cwd=hub.path).code == 0
+    succeed("init", "--prefix", f"{registry.address}/init/", cwd=hub.path)
     hub.commit("Give the chart its hub image")
-    result = run_task("release", "--yes", cwd=hub.path)
-    assert result.code == 0, result
+    succeed("release", "--yes", cwd=hub.path)
     assert hub.subjects()[1] == "Move z2jh from 3.2.1 to 3.3.8"
 
 
@@ -401,8 +399,7 @@ def section(page: str, heading: str) -> list[str]:
 
 def test_the_page_is_filled_in_for_the_repository(tmp_path: Path) -> None:
     hub = on_google(tmp_path / "hub")
-    told = run_task("init", "--docs", PAGE, "--json", cwd=hub.path)
-    assert told.code == 0, told
+    told = succeed("init", "--docs", PAGE, "--json", cwd=hub.path)
     assert told.json["files"] == ["Makefile", ".gitignore", PAGE]
     page = hub.read(PAGE)
     assert (
@@ -428,7 +425,7 @@ def test_the_page_is_filled_in_for_the_repository(tmp_path: Path) -> None:
 def test_the_page_has_the_teams_own_steps(tmp_path: Path) -> None:
     hub = on_google(tmp_path / "hub")
     hub.write("invoke.yaml", "hub: {next_steps: ['Merge {pull_request}', 'Announce z2jh {version}']}\n")
-    assert run_task("init", "--docs", PAGE, cwd=hub.path).code == 0
+    succeed("init", "--docs", PAGE, cwd=hub.path)
     steps = section(hub.read(PAGE), "Next steps")
     assert steps == ["1. Merge the pull request", "2. Announce z2jh VERSION"]
 
@@ -442,8 +439,7 @@ def test_the_page_names_what_init_adds(files: dict[str, str], tmp_path: Path, he
         tmp_path / "hub", {"README.md": "", **{path: text.format(url=url) for path, text in files.items()}}
     )
     env = {"INVOKE_HUB_CHART_REPOSITORY": url}
-    done = run_task("init", "--prefix", PREFIX, "--docs", "docs/", cwd=hub.path, env=env)
-    assert done.code == 0, done
+    succeed("init", "--prefix", PREFIX, "--docs", "docs/", cwd=hub.path, env=env)
     dockerfile = "Dockerfile" if "Dockerfile" in files else "images/hub/Dockerfile"
     assert f"| hub image | `{PREFIX}hub`, built from `{dockerfile}` |\n" in hub.read(PAGE)
     assert "$ docker login 127.0.0.1:1\n" in hub.read(PAGE)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.charts import write_real_repository
-from tests.support.cli import run_task
+from tests.support.cli import run_task, succeed
 from tests.support.gh import StandInGh
 from tests.support.hubs import ON_GITHUB, Hub, at, make_repository
 from tests.support.layouts import make_2i2c_like
@@ -45,8 +45,7 @@ TO_3_3_8 = [
 @pytest.mark.usefixtures("helm")
 def test_a_patch_release_changes_three_images_in_every_deployment(hub: Hub) -> None:
     before = hub.snapshot()
-    found = run_task("preview", "--to", "3.3.8", "--json", cwd=hub.path)
-    assert found.code == 0, found
+    found = succeed("preview", "--to", "3.3.8", "--json", cwd=hub.path)
     assert [one["name"] for one in found.json["deployments"]] == ALL
     for one in found.json["deployments"]:
         assert one["objects"] == {"added": [], "changed": TO_3_3_8, "removed": []}
@@ -89,8 +88,7 @@ def test_no_secret_is_in_what_a_major_release_changes(hub: Hub) -> None:
     hub.commit("Move to 3.3.8")
     hub.git("push", "--quiet")
     for flags in ((), ("--json",)):
-        found = run_task("preview", "--to", "4.0.0-beta.4", *flags, "--deployment", ALL[0], cwd=hub.path)
-        assert found.code == 0, found
+        found = succeed("preview", "--to", "4.0.0-beta.4", *flags, "--deployment", ALL[0], cwd=hub.path)
         assert PLANTED not in found.out + found.err
     assert len(found.json["deployments"][0]["objects"]["changed"]) > len(TO_3_3_8)
 
@@ -145,8 +143,7 @@ def test_a_deployment_that_the_base_branch_does_not_have_is_not_compared(small: 
     small.write("invoke.yaml", "hub: {deployments: [{name: edx, values: [edx.yaml]}]}\n")
     small.write("edx.yaml", "jupyterhub: {}\n")
     small.commit("Add a deployment")
-    found = run_task("preview", "--to", "3.3.8", cwd=small.path)
-    assert found.code == 0, found
+    found = succeed("preview", "--to", "3.3.8", cwd=small.path)
     assert found.out.splitlines()[2:] == [
         "edx: not compared",
         "  not compared, main cannot be rendered: it has none of the values files",
@@ -163,8 +160,7 @@ def test_values_that_are_not_committed_are_named(small: Hub) -> None:
     small.write(
         "invoke.yaml", f"hub: {{deployments: [{{name: prod, values: [{PROD}]}}, {{name: edx, values: [edx.yaml]}}]}}"
     )
-    found = run_task("preview", "--to", "3.3.8", cwd=small.path)
-    assert found.code == 0, found
+    found = succeed("preview", "--to", "3.3.8", cwd=small.path)
     lines = found.out.splitlines()
     assert lines[2] == "prod: 4 changed"
     assert lines[-6:-2] == ["edx: not compared", "  not compared, edx.yaml is not committed", "", RESTARTS]
@@ -205,8 +201,7 @@ def test_a_deployment_of_a_chart_that_wraps_the_hubs_is_rendered_with_that(tmp_p
     hub.edit(f"{carbonplan}/prod.values.yaml", "allowNamedServer:", "allowNamedServers:")
     hub.commit("Correct it")
     hub.git("push", "--quiet")
-    found = run_task("preview", "--to", "3.3.8", "--deployment", name, cwd=hub.path)
-    assert found.code == 0, found
+    found = succeed("preview", "--to", "3.3.8", "--deployment", name, cwd=hub.path)
     assert found.out.splitlines()[2].endswith(" changed")
 
 
@@ -382,12 +377,11 @@ def test_it_says_what_changes_for_each_group_of_deployments(
     small: Hub, gh: StandInGh, name: str, before: str, after: str
 ) -> None:
     if before != "3.2.1":
-        assert run_task("bump", "--to", before, cwd=small.path).code == 0
+        succeed("bump", "--to", before, cwd=small.path)
         small.commit(f"Move to {before}")
         small.git("push", "--quiet")
-    assert run_task("bump", "--to", after, cwd=small.path).code == 0
-    done = run_task("commit", "--pr", cwd=small.path)
-    assert done.code == 0, done
+    succeed("bump", "--to", after, cwd=small.path)
+    done = succeed("commit", "--pr", cwd=small.path)
     (request,) = gh.requests
     assert section(request["body"]) == (EXPECTED / f"{name}.md").read_text(encoding="utf-8")
     assert PLANTED not in request["body"] + done.out + done.err
@@ -398,8 +392,8 @@ def test_it_says_what_changes_for_each_group_of_deployments(
 def test_it_names_the_values_that_the_new_chart_refuses(small: Hub, gh: StandInGh) -> None:
     small.edit("deployments/school1/config/prod.yaml", "  ingress:", "  ingres:")
     small.commit("Misspell a value")
-    assert run_task("bump", "--to", "3.3.8", cwd=small.path).code == 0
-    assert run_task("commit", "--pr", cwd=small.path).code == 0
+    succeed("bump", "--to", "3.3.8", cwd=small.path)
+    succeed("commit", "--pr", cwd=small.path)
     (request,) = gh.requests
     lines = request["body"].splitlines()
     at_line = lines.index("- school1-prod: the new chart refuses the values")
@@ -413,8 +407,8 @@ def test_without_helm_it_says_that_nothing_was_looked_at(
     small: Hub, gh: StandInGh, without_helm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", f"{gh.folder}:{without_helm}")
-    assert run_task("bump", "--to", "3.3.8", cwd=small.path).code == 0
-    assert run_task("commit", "--pr", cwd=small.path).code == 0
+    succeed("bump", "--to", "3.3.8", cwd=small.path)
+    succeed("commit", "--pr", cwd=small.path)
     assert section(gh.requests[0]["body"]) == "\nNot checked: helm is not installed.\n\n"
 
 

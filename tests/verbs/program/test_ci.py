@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.github_actions import tell
-from tests.support.cli import run_task
+from tests.support.cli import run_task, succeed
 from tests.support.gh import StandInGh
 from tests.support.hubs import Hub, make_hub
 
@@ -32,13 +32,13 @@ def step_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_bumps_outputs(hub: Hub, gh: StandInGh, output: Path) -> None:
     del gh
-    assert run_task("bump", cwd=hub.path).code == 0
+    succeed("bump", cwd=hub.path)
     assert output.read_text() == "version=3.3.8\nchanged=true\n"
 
 
 def test_a_dry_run_tells_what_would_be(hub: Hub, gh: StandInGh, output: Path, step_summary: Path) -> None:
     del gh
-    assert run_task("--dry", "bump", cwd=hub.path).code == 0
+    succeed("--dry", "bump", cwd=hub.path)
     assert output.read_text() == "version=3.3.8\nchanged=true\n"
     heading, _, fence, *lines, last, _ = step_summary.read_text().splitlines()
     assert (heading, fence, last) == ("### hubpress", "```text", "```")
@@ -47,7 +47,7 @@ def test_a_dry_run_tells_what_would_be(hub: Hub, gh: StandInGh, output: Path, st
 
 def test_the_tasks_of_one_step_append(hub: Hub, gh: StandInGh, output: Path, step_summary: Path) -> None:
     del gh
-    assert run_task("bump", "commit", "--pr", cwd=hub.path).code == 0
+    succeed("bump", "commit", "--pr", cwd=hub.path)
     assert output.read_text() == (f"version=3.3.8\nchanged=true\nbranch={BRANCH}\npull_request={PAGE}\nchanged=true\n")
     told = step_summary.read_text()
     assert told.count("### hubpress\n") == 2
@@ -58,7 +58,7 @@ def test_the_tasks_of_one_step_append(hub: Hub, gh: StandInGh, output: Path, ste
 def test_outside_of_actions_nothing_is_written(hub: Hub, gh: StandInGh, tmp_path: Path) -> None:
     del gh
     before = sorted(tmp_path.iterdir())
-    assert run_task("bump", cwd=hub.path).code == 0
+    succeed("bump", cwd=hub.path)
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -150,7 +150,7 @@ def test_no_text_ends_the_summarys_block(step_summary: Path) -> None:
 
 def test_a_sign_in_that_is_there_has_changed_nothing(hub: Hub, gh: StandInGh, output: Path) -> None:
     del gh
-    assert run_task("auth", cwd=hub.path).code == 0
+    succeed("auth", cwd=hub.path)
     assert output.read_text() == "changed=false\n"
 
 

@@ -11,7 +11,7 @@ from tasks.core import __version__
 from tasks.program import GROUPS
 from tests.support.fixtures import Hubpress
 from tests.support.hubs import Hub
-from tests.support.world import nothing_written
+from tests.support.world import demand_fault, nothing_written
 
 TASKS = sorted(ns.task_names)
 
@@ -126,7 +126,7 @@ def test_what_is_mistyped_gets_the_nearest_right_word(
     words = [word.replace("~", " ") for word in words]
     with nothing_written(hub):
         said = hubpress(hub, *words)
-        assert (said.code, said.out, said.err) == (1, "", f"error: {error}\nhint: {hint}\n")
+        demand_fault(said, 1, f"{error}", f"{hint}")
 
 
 def test_a_mistyped_command_line_is_an_object_too(hubpress: Hubpress, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from invoke.tasks import task
 
 from tasks.core.faults import Denied, Fault, ProgramFailed, Refused, Unreachable, Unusable
 from tasks.core.session import HubTask
-from tests.support.cli import INVOKE, run_task
+from tests.support.cli import INVOKE, run_task, succeed
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
 
@@ -24,13 +24,12 @@ DEAD = "http://127.0.0.1:1/"
 # -- exit codes
 
 
-@pytest.mark.parametrize("env", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "latin-1"}], ids=str)
-def test_what_an_encoding_does_not_have_is_no_reason_to_end(hub: Hub, env: dict[str, str]) -> None:
+def test_what_an_encoding_does_not_have_is_no_reason_to_end(hub: Hub) -> None:
+    env = {"PYTHONIOENCODING": "ascii"}
     hub.git("switch", "--quiet", "--create", "wait-…")
     hub.edit("hub/requirements.yaml", "version: 3.2.1", "version: 3.3.8")
     assert run_task("commit", "--dry", "--json", cwd=hub.path, env=env).json["branch"] == "wait-…"
-    done = run_task("commit", cwd=hub.path, env=env)
-    assert done.code == 0, done
+    done = succeed("commit", cwd=hub.path, env=env)
     assert r"-\u2026: Move z2jh" in done.out
 
 
@@ -158,8 +157,7 @@ def test_a_reader_that_has_gone_is_no_fault(hub: Hub, door: str, typed: str) -> 
         code, err = run(door, typed, hub, stdout=writing)
     finally:
         os.close(writing)
-    with Path(os.devnull).open("wb") as nothing:
-        assert code == run(door, typed, hub, stdout=nothing.fileno())[0]
+    assert code == 0, err
     assert not [word for word in (*NOISE, "BrokenPipe", "cannot be written") if word in err]
 
 
@@ -178,5 +176,4 @@ def test_streams_that_were_never_there_are_no_fault(hub: Hub, door: str) -> None
     closed = (*("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"), *DOORS[door], *typed.split())
     env = {**os.environ, "PYTHONPATH": str(PROJECT)}
     done = subprocess.run(closed, cwd=hub.path, env=env, timeout=60, check=False)
-    with Path(os.devnull).open("wb") as nothing:
-        assert done.returncode == run(door, typed, hub, stdout=nothing.fileno())[0]
+    assert done.returncode == 1  # the values name no image yet

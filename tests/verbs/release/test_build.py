@@ -6,7 +6,7 @@ import pytest
 
 from tasks.rehearsal.registry import Registry
 from tasks.rehearsal.stand_in import stand_ins
-from tests.support.cli import run, run_task, sh
+from tests.support.cli import run, run_task, sh, succeed
 from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub
 from tests.support.machine import PROJECT
@@ -18,8 +18,7 @@ LABEL = "org.opencontainers.image."
 
 
 def build(scene: Scene, *flags: str) -> Any:  # noqa: ANN401 - the JSON that the task prints
-    result = run_task("build", *flags, "--json", cwd=scene.hub.path, env=scene.env)
-    assert result.code == 0, result
+    result = succeed("build", *flags, "--json", cwd=scene.hub.path, env=scene.env)
     return result.json
 
 
@@ -84,7 +83,12 @@ def test_a_base_whose_registry_is_out_of_reach_is_taken_from_this_machine(
 
 
 def test_without_a_push_the_values_and_the_registry_stay_as_they_are(scene: Scene) -> None:
-    before = scene.world()
+    for own, env, pushes in (("false", {}, False), ("false", {"INVOKE_HUB_PUSH": "1"}, True)):
+        scene.hub.write("invoke.yaml", f"hub: {{push: {own}}}\n")
+        shown = run_task("--dry", "build", cwd=scene.hub.path, env=env).out
+        assert ('"type=registry"' in shown, '"type=docker"' in shown) == (pushes, not pushes)
+    (scene.hub.path / "invoke.yaml").unlink()
+    before, scene.env["INVOKE_HUB_PUSH"] = scene.world(), "true"
     (image,) = build(scene, "--no-push")["images"]
     assert (image["tag"], image["status"], image["digest"]) == (scene.tag, "built", None)
     assert run("docker", "image", "inspect", scene.image, cwd=PROJECT).code == 0

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cli import run, run_task
+from tests.support.cli import run, run_task, succeed
 from tests.support.gcloud import GcloudStandIn
 from tests.support.scene import VALUES, Scene
 from tests.support.world import files_in
@@ -54,8 +54,7 @@ def test_a_dry_run_prints_the_plan_touches_nothing_and_ends_as_the_real_one(
         assert (dry.code, dry.err) == (0, "")
         assert dry.out.startswith(f"Plan for {scene.hub.path}\n")
         assert (as_json.code, as_json.err) == (0, dry.out)
-        real = run_task(*typed, "--json", cwd=scene.hub.path)
-        assert real.code == 0, real
+        real = succeed(*typed, "--json", cwd=scene.hub.path)
         assert shape(as_json.json) == shape(real.json)
         assert set(real.json) == keys
 
@@ -92,7 +91,7 @@ def test_a_plans_build_command_can_be_pasted(scene: Scene) -> None:
 
 
 def test_a_plans_git_commands_can_be_pasted(scene: Scene) -> None:
-    assert run_task("bump", cwd=scene.hub.path).code == 0
+    succeed("bump", cwd=scene.hub.path)
     switch, *push = commands(run_task("--dry", "commit", "--push", cwd=scene.hub.path).out)
     for command in (switch, "git commit --quiet --all --message=Ours", *push):
         pasted = run("bash", "-c", command, cwd=scene.hub.path)

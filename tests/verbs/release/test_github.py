@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Result, run_task, sh
+from tests.support.cli import Result, sh, succeed
 from tests.support.github import ROBIN, TEAM, StandInGitHub, standing_in
 from tests.support.hubs import Hub
 from tests.support.machine import real_gh
@@ -48,9 +48,7 @@ def fork(hub: Hub, github: StandInGitHub, tmp_path: Path) -> Hub:
 
 
 def run(hub: Hub, *arguments: str) -> Result:
-    done = run_task(*arguments, cwd=hub.path)
-    assert done.code == 0, done
-    return done
+    return succeed(*arguments, cwd=hub.path)
 
 
 def test_a_release_from_a_fork_opens_one_request_in_its_parent_and_updates_it(fork: Hub, github: StandInGitHub) -> None:

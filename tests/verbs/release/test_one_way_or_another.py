@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from tasks.rehearsal.registry import forget_images, free_port, registry
-from tests.support.cli import run, run_task
+from tests.support.cli import run, succeed
 from tests.support.helm import HelmServer, served
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
-from tests.support.scene import VALUES
 from tests.support.world import images_in
 
 pytestmark = pytest.mark.engine
@@ -104,27 +103,8 @@ def test_every_way_ends_in_the_same_branch_commits_files_and_image(
     assert place.outcome_of(way.__name__, way) == released
 
 
-@pytest.mark.parametrize("done", range(2, len(STEPS)), ids=lambda done: f"after {done} steps")
-def test_a_release_that_was_stopped_goes_on_where_it_stopped(done: int, place: Place, released: Outcome) -> None:
-    def stopped(hub: Hub) -> None:
-        task(hub, *STEPS[:done])
-        task(hub, "release", "--yes")
-
-    assert place.outcome_of(f"stopped-{done}", stopped) == released
-
-
-def test_a_release_that_was_stopped_between_push_and_values_goes_on_there(place: Place, released: Outcome) -> None:
-    def stopped(hub: Hub) -> None:
-        task(hub, "bump", "commit", "build")
-        hub.git("restore", VALUES)
-        task(hub, "release", "--yes")
-
-    assert place.outcome_of("stopped-in-build", stopped) == released
-
-
 def task(hub: Hub, *arguments: str) -> None:
-    result = run_task(*arguments, cwd=hub.path)
-    assert result.code == 0, result
+    succeed(*arguments, cwd=hub.path)
 
 
 def make(hub: Hub, target: str, *flags: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.rehearsal.registry import Registry
-from tests.support.cli import run_task, sh
+from tests.support.cli import run_task, sh, succeed
 from tests.support.gh import StandInGh
 from tests.support.hubs import ON_GITHUB, Hub, at
 
@@ -31,8 +31,7 @@ def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandInGh:
 
 
 def test_a_release_opens_a_pull_request_with_the_proof_of_its_image_and_later_finds_it(hub: Hub, gh: StandInGh) -> None:
-    dry = run_task("--dry", "release", "--pr", "--json", cwd=hub.path)
-    assert dry.code == 0, dry
+    dry = succeed("--dry", "release", "--pr", "--json", cwd=hub.path)
     told = dry.json["pull_request"]
     assert (told["status"], told["url"]) == ("created", None)
     assert "To be built and verified before this is opened:\n" in told["body"]
@@ -40,8 +39,7 @@ def test_a_release_opens_a_pull_request_with_the_proof_of_its_image_and_later_fi
     assert "| digest | not known |\n" in told["body"]
     assert gh.changes == []
 
-    done = run_task("release", "--yes", "--pr", "--json", cwd=hub.path)
-    assert done.code == 0, done
+    done = succeed("release", "--yes", "--pr", "--json", cwd=hub.path)
     (image,) = done.json["images"]
     (request,) = gh.requests
     assert done.json["pull_request"] | {"body": ""} == {
@@ -64,20 +62,19 @@ def test_a_release_opens_a_pull_request_with_the_proof_of_its_image_and_later_fi
     # The registry alone tells the same as the build that pushed.
     again = run_task("commit", "--pr", cwd=hub.path)
     assert (again.code, again.out) == (0, f"pull request present: {FIRST}\n"), again
-    whole = run_task("release", "--yes", "--pr", cwd=hub.path)
-    assert whole.code == 0, whole
+    whole = succeed("release", "--yes", "--pr", cwd=hub.path)
     steps = (f"Wait for the review and the merge of {FIRST}", "Deploy as usual")
     assert whole.err.endswith("\n".join(("Nothing to do.", "Next steps:", *(f"- {step}" for step in steps), "")))
     assert gh.changes == ["create"]
 
 
 def test_values_that_still_name_an_image_on_the_older_base_are_said_to(hub: Hub, gh: StandInGh) -> None:
-    assert run_task("build", cwd=hub.path).code == 0
+    succeed("build", cwd=hub.path)
     hub.git("add", "--all")
     hub.git("commit", "--quiet", "--message", "Build it")
     hub.git("push", "--quiet")
-    assert run_task("bump", cwd=hub.path).code == 0
-    assert run_task("commit", "--pr", cwd=hub.path).code == 0
+    succeed("bump", cwd=hub.path)
+    succeed("commit", "--pr", cwd=hub.path)
     (request,) = gh.requests
     assert "**Not verified**: the image is not built on 127.0.0.1:" in request["body"]
     assert "- [ ] The image is built and verified: `hubpress build`, then `hubpress commit --pr`.\n" in request["body"]
@@ -87,17 +84,15 @@ def test_an_image_that_the_registry_lost_is_said_to(hub: Hub, gh: StandInGh, reg
     hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {registry.address}/gone/hub\n      tag: '1'\n")
     hub.commit("Name an image that is not there")
     hub.git("push", "--quiet")
-    assert run_task("bump", cwd=hub.path).code == 0
-    done = run_task("commit", "--pr", cwd=hub.path)
-    assert done.code == 0, done
+    succeed("bump", cwd=hub.path)
+    succeed("commit", "--pr", cwd=hub.path)
     assert "**Not verified**: the registry does not have it yet.\n" in gh.requests[0]["body"]
 
 
 def test_a_rehearsal_shows_what_the_pull_request_would_say(hub: Hub, gh: StandInGh) -> None:
     at(hub, str(hub.remote))
     sh("git", "config", "--unset", f"url.{hub.remote}.insteadOf", cwd=hub.path)
-    done = run_task("rehearse", "--pr", cwd=hub.path)
-    assert done.code == 0, done
+    done = succeed("rehearse", "--pr", cwd=hub.path)
     assert done.out.count("\nMove z2jh from 3.2.1 to 3.3.8\n\n### What moved\n") == 1
     assert "| built on the base image | yes, proved by its layers |\n" in done.out
     assert gh.calls == []

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from tasks.rehearsal.registry import registry as throwaway_registry
-from tests.support.cli import run, run_task, sh
+from tests.support.cli import run, run_task, sh, succeed
 from tests.support.helm import ChartRelease, chart_repository
 from tests.support.hubs import Hub, make_hub
 from tests.support.machine import PROJECT
@@ -26,72 +25,46 @@ OUT_OF_REACH = "registry.invalid/jupyterhub/k8s-hub"
 
 
 def rehearse(hub: Hub, *flags: str, env: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - the JSON that it prints
-    result = run_task("rehearse", *flags, "--json", cwd=hub.path, env=env)
-    assert result.code == 0, result
+    result = succeed("rehearse", *flags, "--json", cwd=hub.path, env=env)
     return result.json
 
 
-def rehearse_and_keep(hub: Hub, *flags: str, env: dict[str, str] | None = None) -> tuple[Path, Any]:
-    """Return the folder that a rehearsal leaves with ``--keep``, and the JSON that it prints."""
-    told = rehearse(hub, "--keep", *flags, env={"TMPDIR": str(hub.path.parent), **(env or {})})
-    return Path(told["folder"]), told
-
-
-def subjects(remote: Path, revisions: str) -> list[str]:
-    return sh("git", "log", "--pretty=%s", revisions, cwd=remote).splitlines()
-
-
-def in_rehearsals_registry(folder: Path, image: str) -> Any:  # noqa: ANN401 - the JSON that buildx prints
-    """Serve a rehearsal's registry once more, and return what it says of an image."""
-    port = json.loads((folder / "rehearsal.json").read_text())["port"]
-    with throwaway_registry(folder / "registry", port=port):
-        return json.loads(sh("docker", "buildx", "imagetools", "inspect", image, "--format={{json .}}", cwd=folder))
-
-
-def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own(scene: Scene) -> None:
+def test_a_rehearsal_releases_for_a_remote_and_a_registry_of_its_own_and_shows_it(scene: Scene) -> None:
     # The working tree counts as it stands.
     scene.hub.write("images/hub/extra.txt", "not committed\n")
     scene.hub.edit(DOCKERFILE, "RUN pip install", "COPY extra.txt /srv/\nRUN pip install")
     before, git_folder = scene.world(), files_in(scene.hub.path / ".git")
-    folder, told = rehearse_and_keep(scene.hub)
-    assert sh("git", "show", f"{BRANCH}:images/hub/extra.txt", cwd=folder / "remote.git") == "not committed"
-    (image,) = told["images"]
-    remote = folder / "remote.git"
-    assert subjects(remote, f"main..{BRANCH}") == [f"Use hub image {image['tag']}", "Move z2jh from 3.2.1 to 3.3.8"]
-    assert [commit["subject"] for commit in told["commits"]] == subjects(remote, f"main..{BRANCH}")[::-1]
-    assert image["repository"].startswith(f"{told['registry']}/")
-    values = sh("git", "show", f"{BRANCH}:{VALUES}", cwd=remote)
-    assert f"      name: {image['repository']}\n      tag: {image['tag']}\n" in values
+    result = succeed("rehearse", "--keep", cwd=scene.hub.path, env={"TMPDIR": str(scene.folder)})
+    assert (scene.world(), files_in(scene.hub.path / ".git")) == (before, git_folder)
 
-    pushed = in_rehearsals_registry(folder, f"{image['repository']}:{image['tag']}")
-    base = json.loads(
-        sh("docker", "buildx", "imagetools", "inspect", f"{scene.base}:3.3.8", "--format={{json .}}", cwd=folder)
-    )
-    layers, base_layers = (found["image"]["rootfs"]["diff_ids"] for found in (pushed, base))
-    assert pushed["manifest"]["digest"] == image["digest"]
-    assert (pushed["image"]["os"], pushed["image"]["architecture"]) == ("linux", "amd64")
-    assert layers[: len(base_layers)] == base_layers
-
-    assert scene.world() == before
-    assert files_in(scene.hub.path / ".git") == git_folder
-
-
-def test_a_rehearsal_shows_commits_and_diff_and_the_commands_that_show_what_is_kept(scene: Scene) -> None:
-    result = run_task("rehearse", "--keep", cwd=scene.hub.path, env={"TMPDIR": str(scene.folder)})
-    assert result.code == 0, result
+    # What it shows.
     _, _, seen = result.out.partition(f"\nCommits on {BRANCH}, in the throwaway remote:\n")
     assert [line.split(" ", 1)[1][:14] for line in seen.splitlines()[:2]] == ["Use hub image ", "Move z2jh from"]
     assert "\n-    version: 3.2.1\n+    version: 3.3.8\n" in seen
-    assert seen.endswith("\nNothing left this machine.\n")
+    assert "\nNothing left this machine.\n" in seen
     kept, *rows = result.err.splitlines()[-4:]
-    folder = Path(kept.removeprefix("Kept: "))
+    folder, remote = Path(kept.removeprefix("Kept: ")), Path(kept.removeprefix("Kept: ")) / "remote.git"
     shown = {row[:13].strip(): row[13:].strip() for row in rows}
     assert list(shown) == ["its commits", "its images", "remove it"]
     commits = run("sh", "-c", shown["its commits"], cwd=scene.folder)
     assert commits.out.count("\n+    version: 3.3.8\n") == 1, commits
-    image = next(line for line in result.out.splitlines() if line.endswith(": built, pushed, verified"))
+
+    # What it made.
+    image = next(line for line in result.out.splitlines() if line.endswith(": built, pushed, verified")).split(": ")[0]
+    repository, _, tag = image.rpartition(":")
+    subjects = sh("git", "log", "--pretty=%s", f"main..{BRANCH}", cwd=remote).splitlines()
+    assert subjects == [f"Use hub image {tag}", "Move z2jh from 3.2.1 to 3.3.8"]
+    assert sh("git", "show", f"{BRANCH}:images/hub/extra.txt", cwd=remote) == "not committed"
+    values = sh("git", "show", f"{BRANCH}:{VALUES}", cwd=remote)
+    assert f"      name: {repository}\n      tag: {tag}\n" in values
     with serving(shown["its images"], json.loads((folder / "rehearsal.json").read_text())["port"]):
-        sh("docker", "buildx", "imagetools", "inspect", image.partition(": ")[0], cwd=folder)
+        pushed, base = (
+            json.loads(sh("docker", "buildx", "imagetools", "inspect", one, "--format={{json .}}", cwd=folder))["image"]
+            for one in (image, f"{scene.base}:3.3.8")
+        )
+    assert (pushed["os"], pushed["architecture"]) == ("linux", "amd64")
+    base_layers = base["rootfs"]["diff_ids"]
+    assert pushed["rootfs"]["diff_ids"][: len(base_layers)] == base_layers
     assert run("sh", "-c", shown["remove it"], cwd=scene.folder).code == 0
     assert not folder.exists()
 
@@ -114,8 +87,7 @@ def test_what_cannot_be_reached_is_stood_in_for_and_loudly_so(tmp_path: Path) ->
     hub = make_hub(
         tmp_path / "hub", base=OUT_OF_REACH, registry="registry.invalid", chart_repository="http://127.0.0.1:1/"
     )
-    result = run_task("rehearse", cwd=hub.path)
-    assert result.code == 0, result
+    result = succeed("rehearse", cwd=hub.path)
     notes = [
         "STAND-IN: the charts come with hubpress, not from http://127.0.0.1:1/: connection refused",
         f"STAND-IN: {OUT_OF_REACH}:3.3.8 is not z2jh's image, it was made here for the rehearsal",
@@ -167,3 +139,79 @@ def test_a_rehearsal_that_failed_cannot_be_continued_and_names_what_it_kept(scen
     scene.hub.write("chartpress.yaml", "charts: [\n")
     unreadable = run_task("rehearse", "--keep", cwd=scene.hub.path, env={"TMPDIR": str(scene.folder)})
     assert (unreadable.code, "its commits" in unreadable.err) == (2, False), unreadable
+
+
+# -- where the release itself would be refused, or would go another way
+
+
+pytestmark = pytest.mark.engine
+
+
+def test_changes_that_are_not_committed_are_rehearsed_and_pointed_out(scene: Scene) -> None:
+    scene.hub.edit(DOCKERFILE, "USER root", "USER root\nRUN true")
+    refused = run_task("--dry", "release", cwd=scene.hub.path)
+    dry, real = (
+        run_task(*words, cwd=scene.hub.path) for words in (("--dry", "rehearse"), ("rehearse", "--stand-in-base"))
+    )
+    assert (refused.code, dry.code, real.code) == (1, 0, 0), real
+    what = "the file has uncommitted changes besides the release's (images/hub/Dockerfile)"
+    assert refused.err.startswith(f"error: {what}\nhint: commit them, ")
+    told = f"NOT YET: invoke release would be refused: {what}; commit them, "
+    assert dry.err.startswith(told)
+    assert told in real.err
+    assert told in real.out
+
+
+def test_what_is_not_committed_is_pointed_out_where_the_clone_does_not_tell_the_base_branch(scene: Scene) -> None:
+    git = scene.hub.git
+    for name in ("staging", "prod"):
+        git("update-ref", f"refs/remotes/origin/{name}", "HEAD")
+    git("remote", "set-head", "origin", "--delete")
+    git("update-ref", "-d", "refs/remotes/origin/main")
+    assert "NOT YET" not in run_task("--dry", "rehearse", cwd=scene.hub.path).err
+    scene.hub.write("images/hub/extra.txt", "x\n")
+    told = run_task("--dry", "rehearse", cwd=scene.hub.path)
+    assert told.err.startswith("NOT YET: invoke release would be refused: the image hub has files that are not "), told
+
+
+def test_a_settings_fault_is_refused_as_the_release_refuses_it(scene: Scene) -> None:
+    scene.hub.git("rm", "--quiet", "-r", "chartpress.yaml", "hub")
+    scene.hub.commit("Leave the image alone")
+    release, rehearsal = (run_task(*words, cwd=scene.hub.path) for words in (("--dry", "release"), ("rehearse",)))
+    assert (release.code, rehearsal.code) == (2, 2)
+    assert rehearsal.err == release.err
+    assert rehearsal.err.startswith("error: the image has no name to push it to (images/hub/Dockerfile)\n")
+
+
+def test_in_a_clone_that_is_behind_it_says_where_the_release_starts(scene: Scene) -> None:
+    scene.hub.write("notes.txt", "theirs\n")
+    scene.hub.commit("Take notes")
+    scene.hub.git("push", "--quiet")
+    scene.hub.git("reset", "--quiet", "--hard", "HEAD~")
+    dry = run_task("--dry", "rehearse", cwd=scene.hub.path)
+    assert dry.err == "NOT AS HERE: main here is 1 commit behind: a release starts from main as last fetched\n"
+
+
+def test_a_build_that_fails_on_a_stand_in_says_that_it_is_one(scene: Scene) -> None:
+    scene.change(DOCKERFILE, "COPY", "RUN apt-get install -y git && git --version\nCOPY")
+    failed = run_task("rehearse", "--stand-in-base", cwd=scene.hub.path)
+    assert failed.code == 3
+    *_, stand_in, fakes, error, hint = failed.err.splitlines()
+    assert stand_in.startswith("STAND-IN: ")
+    assert fakes.startswith("NOT INSTALLED: apt-get, pip and python3 in a stand-in do nothing")
+    assert (error.partition(":")[0], hint.partition(":")[0]) == ("error", "hint")
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("git@github.com:org/hubs.git", "https://github.com/org/hubs/compare/main..."),
+        ("git@gitlab.com:org/hubs.git", "https://gitlab.com/org/hubs/-/merge_requests/new?"),
+    ],
+)
+def test_the_pull_request_is_told_of_as_the_release_opens_it(scene: Scene, address: str, told: str) -> None:
+    scene.hub.git("remote", "set-url", "origin", address)
+    done = succeed("rehearse", "--stand-in-base", "--pr", cwd=scene.hub.path)
+    (line,) = (line for line in done.out.splitlines() if line.startswith("open a pull request from "))
+    assert told in line or line.endswith(" into main: the release opens it with gh in org/hubs")
+    assert "not a known forge" not in done.out + done.err

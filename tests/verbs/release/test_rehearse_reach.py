@@ -14,7 +14,7 @@ from tasks.tools.command import Command, Reach, confined
 from tasks.tools.git import Git
 from tasks.tools.process import capture
 from tasks.tools.registry import Conversation
-from tests.support.cli import run_task, sh
+from tests.support.cli import run_task, sh, succeed
 from tests.support.scene import CHARTPRESS, REFUSED, UNUSABLE, Scene
 
 ENGINE = "this machine's engine, without a shared cache, and signs nothing"
@@ -112,8 +112,7 @@ def test_a_setting_that_leads_outside_is_not_used(scene: Scene, setting: str) ->
         change(scene)
     before = scene.world()
     path = f"{scene.folder / 'programs'}{os.pathsep}{os.environ['PATH']}"
-    done = run_task("rehearse", "--pr", cwd=scene.hub.path, env={**scene.env, "PATH": path})
-    assert done.code == 0, done
+    done = succeed("rehearse", "--pr", cwd=scene.hub.path, env={**scene.env, "PATH": path})
     assert "\n+    version: 3.3.8\n" in done.out
     said = [line for line in done.err.splitlines() if line.startswith("NOT USED")]
     assert said == ([f"NOT USED: {named}; a rehearsal builds on {ENGINE}"] if named else [])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cli import INVOKE, run, run_on_screen, run_task, sh
+from tests.support.cli import INVOKE, run, run_on_screen, run_task, sh, succeed
 from tests.support.machine import PROJECT
 from tests.support.scene import Scene
 
@@ -16,13 +16,11 @@ DOCKERFILE, VALUES = "images/hub/Dockerfile", "hub/values.yaml"
 
 
 def released(scene: Scene) -> None:
-    done = run_task("release", "--yes", cwd=scene.hub.path)
-    assert done.code == 0, done
+    succeed("release", "--yes", cwd=scene.hub.path)
 
 
 def build(scene: Scene, *flags: str, env: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - the JSON that it prints
-    done = run_task("build", *flags, "--json", cwd=scene.hub.path, env=env)
-    assert done.code == 0, done
+    done = succeed("build", *flags, "--json", cwd=scene.hub.path, env=env)
     return done.json["images"][0]
 
 
@@ -85,8 +83,7 @@ def test_the_same_files_are_known_again(scene: Scene, rewrite: Callable[[Scene],
 def test_a_release_after_a_squash_goes_on_with_the_image_that_is_there(scene: Scene) -> None:
     released(scene)
     squash_and_forget(scene)
-    done = run_task("release", "--yes", "--json", cwd=scene.hub.path)
-    assert done.code == 0, done
+    done = succeed("release", "--yes", "--json", cwd=scene.hub.path)
     assert done.json["images"][0]["status"] == "retagged"
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tasks.rehearsal.registry import forget_images
+from tests.support.cli import Result
 from tests.support.gh import StandInGh
-from tests.support.git_http import git_server
 from tests.support.helm import HelmServer
 from tests.support.hubs import make_hub
 from tests.support.machine import Home
@@ -19,6 +19,7 @@ from tests.support.planted import (
     ON_GITHUB,
     USER,
     Planted,
+    git_server,
     telltale,
 )
 from tests.support.registry import private_registry, sign_in
@@ -58,7 +59,9 @@ def aside(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("programs")
 
 
-def test_a_release_uses_every_secret_and_leaves_none(planted: Planted) -> None:
+def test_a_release_uses_every_secret_and_leaves_none_and_neither_does_a_look(planted: Planted) -> None:
+    for task in ("status", "check", "doctor"):
+        assert planted.finds(planted.run(task), planted.run("--debug", task, "--json")) == {}
     shown = [planted.run(*flags, *RELEASE) for flags in (("--dry",), ("--debug", "--dry"))]
     shown.append(planted.run("--dry", *RELEASE, "--json"))
     done = planted.run("--debug", *RELEASE)
@@ -73,76 +76,55 @@ def test_a_release_uses_every_secret_and_leaves_none(planted: Planted) -> None:
     assert planted.finds(*shown, done, again) == {}
 
 
-def test_a_look_gives_no_secret_away(planted: Planted) -> None:
-    for task in ("status", "check", "doctor"):
-        assert planted.finds(planted.run(task), planted.run("--debug", task, "--json")) == {}
+def test_whatever_fails_on_the_way_and_tells_all_it_knows_gives_no_secret_away(planted: Planted, aside: Path) -> None:
+    """One release, whose programs and hooks fail one after the other: each time it is made again, and goes on."""
+    hooks, git = planted.hub.path / ".git/hooks", planted.hub.git
 
+    def telling(program: str, word: str) -> Path:
+        folder = aside / word
+        folder.mkdir()
+        return telltale(folder, program, word, planted.addresses)
 
-# Program, the word among its arguments at which it fails, and the exit code.
-FAILURES = [
-    ("git", "push", 4),
-    ("docker", "bake", 3),
-    ("gh", "create", 3),
-]
+    def failing(code: int, before: Path | None = None) -> Result:
+        done = planted.run("--debug", *RELEASE, before=before)
+        assert done.code == code, done
+        assert planted.finds(done) == {}
+        return done
 
-
-@pytest.mark.parametrize(("program", "word", "code"), FAILURES, ids=[" ".join(case[:2]) for case in FAILURES])
-def test_a_program_that_fails_and_tells_all_it_knows_gives_no_secret_away(
-    planted: Planted, aside: Path, program: str, word: str, code: int
-) -> None:
-    programs = telltale(aside, program, word, planted.addresses)
-    done = planted.run("--debug", *RELEASE, before=programs)
-    assert done.code == code, done
-    assert planted.finds(done) == {}
-
-
-def test_helm_that_fails_gives_no_secret_away(planted: Planted, aside: Path) -> None:
-    planted.hub.write("hub/requirements.lock", "dependencies:\n- name: jupyterhub\n  version: 3.2.1\n")
-    planted.hub.commit("Lock the requirement")
-    done = planted.run("bump", before=telltale(aside, "helm", "dependency", planted.addresses))
-    assert done.code == 3, done
-    assert planted.finds(done) == {}
-
-
-def test_gcloud_that_fails_gives_no_secret_away(planted: Planted, aside: Path) -> None:
-    planted.hub.edit("chartpress.yaml", planted.registry.address, "us-docker.pkg.dev/hubs")
-    done = planted.run("auth", before=telltale(aside, "gcloud", "list", planted.addresses))
-    assert done.code == 3, done
-    assert planted.finds(done) == {}
-
-
-def test_a_credential_helper_that_fails_gives_no_secret_away(planted: Planted, aside: Path) -> None:
     config = planted.home / "docker/config.json"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "auths": {}, "credsStore": "tulip"}))
-    programs = telltale(aside, "docker-credential-tulip", "get", planted.addresses)
-    done = planted.run(*RELEASE, before=programs)
-    assert done.code == 4, done
-    assert planted.finds(done) == {}
+    signed_in = config.read_text()
+    config.write_text(json.dumps({**json.loads(signed_in), "auths": {}, "credsStore": "tulip"}))
+    failing(4, telling("docker-credential-tulip", "get"))
+    config.write_text(signed_in)
 
+    git("config", "gpg.program", str(telling("sign", "--status-fd=2") / "sign"))
+    git("config", "commit.gpgSign", "true")
+    failing(3)
+    git("config", "commit.gpgSign", "false")
 
-def test_a_hook_that_fails_gives_no_secret_away(planted: Planted) -> None:
-    install_hook(planted.hub.path / ".git/hooks", "pre-push", "env >&2; git remote get-url origin >&2; exit 1")
-    done = planted.run(*RELEASE)
-    assert done.code == 3, done
-    assert "GH_TOKEN=***" in done.err
-    assert planted.finds(done) == {}
-
-
-def test_a_secret_that_is_read_in_two_pieces_is_not_told_by_halves(planted: Planted) -> None:
+    # A secret that is read in two pieces is not told by halves: sh reads 1024 bytes at a time.
     head, tail = IN_SHELL["GH_TOKEN"][:6], IN_SHELL["GH_TOKEN"][6:]
-    # sh reads 1024 bytes at a time.
-    hook = f"printf '%{1024 - len(head)}s%s\\n' 'a token: ' \"$GH_TOKEN\"; exit 1"
-    install_hook(planted.hub.path / ".git/hooks", "pre-commit", hook)
-    done = planted.run("--debug", *RELEASE)
-    assert done.code == 3, done
-    assert "a token: ***" in done.err
-    assert tail not in done.err
+    in_two = f"printf '%{1024 - len(head)}s%s\\n' 'a token: ' \"$GH_TOKEN\"; exit 1"
+    install_hook(hooks, "pre-commit", in_two)
+    said = failing(3).err
+    assert ("a token: ***" in said, tail in said) == (True, False)
+    (hooks / "pre-commit").unlink()
+
+    failing(3, telling("docker", "bake"))
+
+    install_hook(hooks, "pre-push", "env >&2; git remote get-url origin >&2; exit 1")
+    assert "GH_TOKEN=***" in failing(3).err
+    (hooks / "pre-push").unlink()
+
+    failing(4, telling("git", "push"))
+    failing(3, telling("gh", "create"))
 
 
-def test_a_signature_that_fails_gives_no_secret_away(planted: Planted, aside: Path) -> None:
-    programs = telltale(aside, "sign", "--status-fd=2", planted.addresses)
-    planted.hub.git("config", "gpg.program", str(programs / "sign"))
-    planted.hub.git("config", "commit.gpgSign", "true")
-    done = planted.run(*RELEASE)
-    assert done.code == 3, done
-    assert planted.finds(done) == {}
+def test_helm_and_gcloud_that_fail_give_no_secret_away(planted: Planted, aside: Path) -> None:
+    planted.hub.write("hub/requirements.lock", "dependencies:\n- name: jupyterhub\n  version: 3.2.1\n")
+    planted.hub.edit("chartpress.yaml", planted.registry.address, "us-docker.pkg.dev/hubs")
+    planted.hub.commit("Lock the requirement, and push to Google")
+    for task, program, word in (("bump", "helm", "dependency"), ("auth", "gcloud", "list")):
+        done = planted.run(task, before=telltale(aside, program, word, planted.addresses))
+        assert done.code == 3, done
+        assert planted.finds(done) == {}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.support.cli import INVOKE, Result, run_on_screen, run_task, sh
+from tests.support.cli import INVOKE, Result, run_on_screen, run_task, sh, succeed
 from tests.support.hubs import Hub
 from tests.support.machine import PROJECT
 from tests.support.registry import write_program
@@ -168,8 +168,7 @@ def test_a_branch_switched_during_the_build_gets_nothing(scene: Scene, during_bu
     assert hub.git("status", "--porcelain") == ""
     assert hub.subjects(f"main..{BRANCH}") == [MOVED]
     hub.git("switch", "--quiet", BRANCH)
-    again = run_task("release", "--yes", "--push", cwd=hub.path)
-    assert again.code == 0, again
+    succeed("release", "--yes", "--push", cwd=hub.path)
     assert hub.remote_git("log", "--format=%s", f"main..{BRANCH}").splitlines()[1:] == [MOVED]
 
 
@@ -183,8 +182,7 @@ def test_a_commit_made_during_the_build_is_not_pushed_unless_a_plan_lists_it(
     assert fault(done)[0] == f"the plan no longer holds: HEAD is now {short(hub, 'HEAD')}"
     assert hub.subjects(f"main..{BRANCH}") == ["Private work", MOVED]
     assert hub.remote_git("branch", "--list", BRANCH) == ""
-    again = run_task("release", "--yes", "--push", cwd=hub.path)
-    assert again.code == 0, again
+    again = succeed("release", "--yes", "--push", cwd=hub.path)
     assert f"  {short(hub, 'HEAD~1')} Private work\n" in again.err
     assert hub.remote_git("rev-parse", BRANCH) == hub.git("rev-parse", "HEAD")
 
@@ -218,8 +216,7 @@ def test_values_saved_during_a_build_keep_it_from_writing_them(scene: Scene, dur
     )
     assert hub.read(VALUES).removesuffix("# mine\n") == before
     hub.git("restore", VALUES)
-    again = run_task("build", cwd=hub.path)
-    assert again.code == 0, again
+    succeed("build", cwd=hub.path)
 
 
 def test_what_moves_while_the_helm_repository_is_asked_stops_a_bump(scene: Scene) -> None:

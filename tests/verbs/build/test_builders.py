@@ -1,0 +1,233 @@
+"""Builders of every kind and place: how they are reached, what they say, and the cache that they share."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tasks.core.settings import Settings
+from tasks.image.engines import cache_fields
+from tasks.rehearsal.registry import Registry
+from tasks.repo.hub import open_hub
+from tasks.tools.docker import Builder
+from tasks.tools.git import Git
+from tests.support.cli import Result, run_task, sh, succeed
+from tests.support.engine import Engine, make_context
+from tests.support.hubs import Hub, make_hub
+
+# -- on an engine somewhere else: people name it, and need not know how Docker reaches it
+
+
+FROM = "FROM {mirror}:3.2.1\nUSER root\n"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, registry: Registry, mirror: str) -> Hub:
+    hub = make_hub(tmp_path / "hub", registry=f"{registry.address}/{tmp_path.name.lower()}", base=mirror)
+    write_dockerfile(hub, mirror, "RUN --network=none echo made > /srv/made")
+    return hub
+
+
+def write_dockerfile(hub: Hub, mirror: str, *lines: str) -> None:
+    hub.write("images/hub/Dockerfile", FROM.format(mirror=mirror) + "".join(f"{line}\n" for line in lines))
+    hub.commit("Change the image")
+
+
+@pytest.mark.engine
+def test_a_docker_context_is_a_builder_like_any_other(hub: Hub, engine: Engine) -> None:
+    make_context("cluster", engine)
+    shown = succeed("--dry", "build", "--builder", "cluster", cwd=hub.path)
+    assert "for linux/amd64, native on the builder cluster\n" in shown.out
+    assert '(cd "$context" && docker --context cluster buildx bake --file - --metadata-file metadata.json' in shown.out
+
+    built = run_task("build", "--json", cwd=hub.path, env={"INVOKE_HUB_BUILDER": "cluster"})
+
+    assert built.code == 0, built
+    (image,) = built.json["images"]
+    assert image["status"] == "built"
+    assert image["platforms"] == ["linux/amd64"]
+    assert f"{image['repository']}:{image['tag']}" in engine.docker(
+        "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("builder", "line", "env"),
+    [
+        pytest.param(Builder(), "docker buildx", {}, id="current"),
+        pytest.param(Builder(None, "docker"), "docker buildx", {}, id="current-engine"),
+        pytest.param(Builder("far", "docker"), "docker --context far buildx", {"DOCKER_CONTEXT": "far"}, id="context"),
+        pytest.param(Builder("far", "kubernetes"), "docker buildx --builder far", {"BUILDX_BUILDER": "far"}, id="pods"),
+        pytest.param(Builder("far", "remote"), "docker buildx --builder far", {"BUILDX_BUILDER": "far"}, id="remote"),
+    ],
+)
+def test_each_driver_is_reached_its_own_way(builder: Builder, line: str, env: dict[str, str]) -> None:
+    assert " ".join((*builder.buildx, *builder.flags)) == line
+    assert builder.env == env
+
+
+# -- that do not answer, or are of another kind
+
+
+NOBODY = "tcp://127.0.0.1:1"
+ARM = "Name: default\nDriver: docker\nNodes:\nName: default\nStatus: running\nPlatforms: linux/arm64, linux/amd64\n"
+BUILD_NATIVELY = (
+    "hint: build on a machine of that platform: --builder NAME; or install what emulates it: "
+    "docker run --privileged --rm tonistiigi/binfmt --install all"
+)
+
+
+def last_lines(done: Result) -> list[str]:
+    return done.err.splitlines()[-2:]
+
+
+# -- that do not answer
+
+
+@pytest.mark.engine
+def test_an_engine_somewhere_else_that_is_down(hub: Hub) -> None:
+    sh("docker", "context", "create", "far", "--docker", f"host={NOBODY}", cwd=hub.path)
+    for flags in ((), ("--dry",)):
+        refused = run_task(*flags, "build", "--builder", "far", cwd=hub.path)
+        assert refused.code == 3, refused
+        assert refused.err == (
+            f"error: the builder does not answer: Cannot connect to the Docker daemon at {NOBODY}. "
+            "Is the docker daemon running? (far)\n"
+            "hint: docker --context far info\n"
+        )
+
+
+# -- that emulate
+
+
+@pytest.mark.engine
+def test_a_program_that_dies_in_qemu_is_said_to(hub: Hub, mirror: str) -> None:
+    words = "qemu: uncaught target signal 11 (Segmentation fault) - core dumped"
+    run = f"RUN --network=none echo '{words}' >&2; exit 139"
+    hub.write("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\n{run}\n")
+    hub.commit("Die as under QEMU")
+    failed = run_task("build", cwd=hub.path)
+    assert failed.code == 3, failed
+    assert last_lines(failed)[0].endswith("exit code: 139")
+    assert last_lines(failed)[1] == BUILD_NATIVELY
+
+
+@pytest.mark.engine
+def test_a_current_builder_of_another_kind_is_told_the_platform(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``docker context use`` or ``docker buildx use`` may have chosen one; a STAND-IN for docker says what it is."""
+    (tmp_path / "path").mkdir()
+    docker = tmp_path / "path" / "docker"
+    docker.write_text(
+        f"#!/bin/sh\n[ \"$*\" = 'buildx inspect' ] || exec {shutil.which('docker')} \"$@\"\nprintf '{ARM}'\n"
+    )
+    docker.chmod(0o755)
+    native = run_task("--dry", "build", cwd=hub.path)
+    monkeypatch.setenv("PATH", str(docker.parent), prepend=os.pathsep)
+    told = run_task("--dry", "build", cwd=hub.path)
+    assert "\n          native on this PC, x86_64\n" in native.out
+    assert '"platforms"' not in native.out
+    assert "\n          for linux/amd64, emulated by Docker's current builder\n" in told.out
+    assert '"platforms": [' in told.out
+
+
+# -- what they say of themselves
+
+
+def test_what_a_builder_runs() -> None:
+    told = """\
+Name:          mixed
+Driver:        kubernetes
+Nodes:
+Name:      mixed0
+Status:    running
+Platforms: linux/arm64/v8, linux/amd64*
+Name:      mixed1
+Status:    running
+Platforms: linux/amd64, linux/386
+"""
+    builder = Builder.read("mixed", told)
+    assert builder == Builder("mixed", "kubernetes", (("linux/arm64", "linux/amd64"), ("linux/amd64", "linux/386")))
+    assert [builder.is_native(one) for one in ("linux/amd64", "linux/arm64", "linux/386")] == [True, True, False]
+    assert [builder.can_run(one) for one in ("linux/386", "linux/s390x")] == [True, False]
+    assert builder.runs
+
+
+# -- the build cache that colleagues share: what one has built, another need not build again
+
+
+NAME = "127.0.0.1:1/core/hub"
+DOCKER, PODS = Builder(None, "docker"), Builder("pods", "kubernetes")
+FROM_PINNED = [f"type=registry,ref={NAME}:0.0.1"]
+FROM_KEPT = [f"type=registry,ref={NAME}:buildcache"]
+TO_KEPT = [f"type=registry,ref={NAME}:buildcache,mode=max,ignore-error=true"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "builder", "fields"),
+    [
+        pytest.param("off", DOCKER, {}, id="off"),
+        pytest.param("on", DOCKER, {"cache-from": FROM_PINNED, "cache-to": ["type=inline"]}, id="on-engine"),
+        pytest.param("on", PODS, {"cache-from": FROM_KEPT, "cache-to": TO_KEPT}, id="on-elsewhere"),
+        pytest.param("inline", PODS, {"cache-from": FROM_PINNED, "cache-to": ["type=inline"]}, id="inline"),
+        pytest.param("registry", DOCKER, {"cache-from": FROM_KEPT, "cache-to": TO_KEPT}, id="registry"),
+    ],
+)
+def test_the_cache_is_the_one_that_the_builder_can(
+    tmp_path: Path, mode: str, builder: Builder, fields: dict[str, list[str]]
+) -> None:
+    hub = make_hub(tmp_path / "hub", registry="127.0.0.1:1")
+    hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {NAME}\n      tag: 0.0.1\n")
+    opened = open_hub(Settings(cache=mode), Git.around(hub.path))
+
+    assert cache_fields(opened, opened.images[0], builder, push=True) == fields
+
+
+@pytest.mark.engine
+def test_a_colleague_does_not_build_again_what_the_last_image_has(
+    tmp_path: Path, registry: Registry, mirror: str, engine: Engine
+) -> None:
+    """The second engine is the colleague's: it has never built anything."""
+    hub = _hub_with_cache(tmp_path, registry, mirror, "on")
+    succeed("build", cwd=hub.path)
+    hub.write("images/hub/requirements.txt", "changed\n")
+    hub.commit("Change one line")
+    engine.forget_everything()
+
+    built = run_task("--debug", "build", cwd=hub.path, env={"DOCKER_HOST": engine.host})
+
+    assert built.code == 0, built
+    assert "RUN --network=none date +%N > /srv/made\n#" in built.err
+    assert _was_cached(built.err, "RUN --network=none date"), built.err
+
+
+@pytest.mark.engine
+def test_a_cache_that_fails_does_not_fail_the_build(tmp_path: Path, registry: Registry, mirror: str) -> None:
+    """The values name an image that the registry has lost; and Docker's own driver cannot write the registry kind."""
+    hub = _hub_with_cache(tmp_path, registry, mirror, "registry")
+    name = json.loads(run_task("--dry", "build", "--json", cwd=hub.path).out)["images"][0]["repository"]
+    hub.edit("hub/values.yaml", "name:\n      tag:\n", f"name: {name}\n      tag: lost\n")
+    hub.commit("Name a lost image")
+
+    built = run_task("build", cwd=hub.path)
+
+    assert built.code == 0, built
+    assert "building once more without the shared cache" in built.err
+
+
+def _hub_with_cache(tmp_path: Path, registry: Registry, mirror: str, mode: str) -> Hub:
+    hub = make_hub(tmp_path / "hub", registry=f"{registry.address}/{tmp_path.name.lower()}", base=mirror)
+    hub.write("invoke.yaml", f"hub: {{cache: {mode}}}\n")
+    steps = "RUN --network=none date +%N > /srv/made\nCOPY requirements.txt /srv/\n"
+    hub.write("images/hub/Dockerfile", f"FROM {mirror}:3.2.1\nUSER root\n{steps}")
+    hub.commit("Share the build cache")
+    return hub
+
+
+def _was_cached(progress: str, step: str) -> bool:
+    """Whether BuildKit's plain progress says of ``step`` that it was taken from a cache."""
+    numbers = {line.split()[0] for line in progress.splitlines() if step in line and line.startswith("#")}
+    return any(line in {f"{number} CACHED" for number in numbers} for line in progress.splitlines())
