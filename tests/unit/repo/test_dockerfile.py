@@ -251,7 +251,6 @@ LOCAL = "127.0.0.1:1/k8s-hub"
         "ARG V=x\nFROM «H»:8.0.0-rc${V:+1}\n",
         'ARG A=1 V="9"\nARG W=$V # why\nFROM «H»:${W}\n',
         "ARG V=13 \\\n# why\n W=14\nFROM «H»:$V.$W\n",
-        "#Escape = `\nFROM scratch AS a\nRUN \\\nFROM «H»:15\n",
         "# note\n# escape=`\nFROM scratch AS a\nRUN \\\nFROM b:\nFROM «H»:16\n",
         "FROM scratch AS a\nRUN echo \\\\\nFROM «H»:17\n",
         "FROM scratch AS a\nCOPY <<-'A' <<\"B\" /x/\nFROM x:\n\tA\nFROM x:\nB\nFROM «H»:18\n",
