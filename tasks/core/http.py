@@ -256,8 +256,8 @@ def get(address: Address, limits: Limits, kept: Page | None = None, *, exact: bo
         return kept
     if answer.status in _DENIED:
         raise answer.address.fault(f"access denied (status {answer.status})", Denied)
-    what = "not found" if answer.status in _MISSING else "unexpected response"
-    raise answer.address.fault(f"{what} (status {answer.status})")
+    what = "not found, " if answer.status in _MISSING else "the server answered with "
+    raise answer.address.fault(f"{what}status {answer.status}")
 
 
 def send(request: HttpRequest) -> Answer:

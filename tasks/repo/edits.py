@@ -96,7 +96,7 @@ def release_edits(hub: Hub, texts: Mapping[Pin, str]) -> tuple[FileEdit, ...]:
                 hint="give each place a version of its own",
             )
     return tuple(
-        FileEdit(path, hub.require(path), require(after, path), ", ".join(dict.fromkeys(filter(None, words))))
+        FileEdit(path, _here(hub, path), require(after, path), ", ".join(dict.fromkeys(filter(None, words))))
         for path, words in said.items()
     )
 
@@ -148,7 +148,7 @@ def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[Fi
     edits = []
     for file in dict.fromkeys(place.file for place in images):
         pinned = {place.path: image for place, image in images.items() if place.file == file}
-        before = hub.files.read(file)
+        before = None if hub.files.read(file) is None else _here(hub, file)
         if before is None:
             keys = next(iter(pinned)).split(".")
             lines = "".join(f"{{{key}: " for key in keys) + "{name: , tag: }" + "}" * len(keys)
@@ -161,12 +161,29 @@ def image_edits(hub: Hub, images: Mapping[ValuesPlace, PinnedImage]) -> tuple[Fi
     return tuple(edits)
 
 
+def _here(hub: Hub, path: str) -> bytes:
+    """Return the bytes of a file to edit, which must be checked out."""
+    if path in hub.listing.absent:
+        folder = shlex.quote(path.rpartition("/")[0] or "/")
+        raise Refused("the file is not checked out", where=path, hint=f"git sparse-checkout add {folder}")
+    return hub.require(path)
+
+
 def to_commit(hub: Hub, files: Sequence[str]) -> str:
     """Return the command that commits ``files``: ``commit`` where it takes all of them, else git's own."""
     if set(files) <= set(hub.changed) and not foreign_changes(hub):
         return f"{DOOR} commit"
-    named = shlex.join(files[:_MOST_NAMED])
-    return f"git add -- {named} && git commit -- {named}"
+    return git_commit(hub, list(dict.fromkeys(files))[:_MOST_NAMED])
+
+
+def git_commit(hub: Hub, files: Sequence[str]) -> str:
+    """Return git's command that commits ``files``; those that it does not know yet are added first."""
+    named, of_head = shlex.join(files), hub.git.ask("ls-tree", "-r", "-z", "--name-only", "HEAD", "--", *files).names
+    new = {*files} - {*of_head, *hub.git.names("ls-files", "-z", "--", *files)}
+    if not new:
+        return f"git commit -- {named}"
+    force = "--force " if hub.git.ask("check-ignore", "--quiet", "--", *new).ok else ""
+    return f"git add {force}-- {shlex.join(sorted(new))} && git commit -- {named}"
 
 
 def foreign_changes(hub: Hub) -> tuple[str, ...]:

@@ -166,11 +166,13 @@ class Listing(NamedTuple):
         files: all files, those included that are not committed yet and not ignored.
         matching: the committed files that a pattern of the settings stands for, by the pattern.
         telling: the committed files that may list a chart's dependencies, or have a marker.
+        absent: the committed files that a sparse checkout leaves out.
     """
 
     files: tuple[str, ...]
     matching: Mapping[str, tuple[str, ...]]
     telling: tuple[str, ...]
+    absent: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, git: Git, settings: Settings) -> Listing:
@@ -178,15 +180,20 @@ class Listing(NamedTuple):
         patterns = dict.fromkeys([*(one.file for one in settings.values), *(one.file for one in settings.pins)])
         with Pool() as pool:
             telling = pool.submit(files_with, git, "--basic-regexp", _TELLING)
+            listed = git.names("ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard")
+            skipped = [line[2:] for line in listed if line.startswith("S ")]
+            absent = frozenset(path for path in skipped if not os.path.lexists(git.folder / path))
+            kept = files_with(git, "--basic-regexp", _TELLING, indexed=True) if absent else ()
             return cls(
-                tuple(dict.fromkeys(git.names("ls-files", "-z", "--cached", "--others", "--exclude-standard"))),
+                tuple(dict.fromkeys(line[2:] for line in listed)),
                 {
                     pattern: git.names("ls-files", "-z", "--", f":(glob){pattern}")
                     if is_glob(pattern)
                     else (behind_links(git.folder, pattern),)
                     for pattern in patterns
                 },
-                answer_of(telling),
+                (*answer_of(telling), *(path for path in kept if path in absent)),
+                absent,
             )
 
     def named(self, *names: str) -> tuple[str, ...]:
@@ -209,9 +216,15 @@ def edit_action(top: Path, edits: Sequence[FileEdit], why: str, relies: Sequence
     )
 
 
-def files_with(git: Git, syntax: str, patterns: Iterable[str], *paths: str, untracked: bool = False) -> tuple[str, ...]:
-    """Return the text files that have one of ``patterns`` in a line, of ``paths`` if given, by ``git grep``."""
-    options = (*(["--untracked"] if untracked else []), *(option for one in patterns for option in ("-e", one)))
+def files_with(
+    git: Git, syntax: str, patterns: Iterable[str], *paths: str, untracked: bool = False, indexed: bool = False
+) -> tuple[str, ...]:
+    """Return the text files that have one of ``patterns`` in a line, of ``paths`` if given, by ``git grep``.
+
+    ``untracked`` files are searched as well, or those of the index (``indexed``) in place of the folder's.
+    """
+    where = ["--untracked"] if untracked else ["--cached"] if indexed else []
+    options = (*where, *(option for one in patterns for option in ("-e", one)))
     return git.ask("grep", "-I", "-l", "-z", "--full-name", syntax, *options, "--", *paths).names
 
 

@@ -13,7 +13,7 @@ from ..core.names import Reference
 from ..core.settings import FILE, Settings, ValuesTarget
 from ..releases.index import Index
 from ..releases.versions import allows, is_range, parse_version
-from ..tools.git import Git
+from ..tools.git import INDEX, Git
 from .charts import CHART_FILES, CHARTPRESS_KEYS, LOCKS, ImageSpec, Requirement, dependencies_in, requirements
 from .dockerfile import BaseImage
 from .files import (
@@ -371,8 +371,11 @@ class Hub:
 
 def open_hub(settings: Settings, git: Git, moved: Collection[str] = ()) -> Hub:
     """Return the hub repository whose clone is ``git``, as it is now, with the files ``moved`` as HEAD has them."""
-    committed = Committed(git)
-    return Hub(git, settings, Switched(WorkingTree(git.folder), committed, moved), committed, Listing.of(git, settings))
+    if git.head and not (git.git_dir / "index").exists():
+        raise Refused("no file of the clone is checked out", where=git.folder, hint=f"git switch {git.branch or '-'}")
+    committed, listing = Committed(git), Listing.of(git, settings)
+    there = Switched(WorkingTree(git.folder), Committed(git, INDEX), listing.absent)
+    return Hub(git, settings, Switched(there, committed, moved), committed, listing)
 
 
 def open_hub_around(inside: Path, settings_in: Callable[[Path], Settings]) -> Hub:

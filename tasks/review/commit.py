@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..core.faults import Fault, Refused
 from ..core.plan import COMMIT, PUSHED, Action, Fact, Moved, Step, Values, refused
 from ..core.settings import CommitOptions
-from ..repo.edits import foreign_changes
+from ..repo.edits import foreign_changes, git_commit
 from ..repo.files import Committed, WorkingTree
 from ..repo.hub import Hub
 from ..repo.remotes import Review
@@ -198,8 +198,7 @@ def _make_commit(
 def _require_only_ours(hub: Hub, changed: Sequence[str], behind: Sequence[str] = ()) -> None:
     for path in changed:
         if hub.committed.read(path) is None:
-            hint = f"git add -- {path} && git commit -- {path}"
-            raise Refused("the file was never committed", where=path, hint=hint)
+            raise Refused("the file was never committed", where=path, hint=git_commit(hub, [path]))
     for path in foreign_changes(hub):
         raise Refused(
             "the file has uncommitted changes besides the release's",
