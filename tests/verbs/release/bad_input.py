@@ -444,7 +444,7 @@ REGISTRIES = [
         "build",
         registry_down,
         UNREACHABLE,
-        "cannot reach the registry: ... connection refused (127.0.0.1:1)",
+        "cannot reach the registry: connection refused (127.0.0.1:1)",
         "curl -I http://127.0.0.1:1/v2/",
     ),
     Bug(
@@ -452,7 +452,7 @@ REGISTRIES = [
         "build",
         registry_that_denies,
         UNREACHABLE,
-        "the registry denied access: ... no basic auth credentials ({s.registry})",
+        "the registry denied access: no credentials for it on this machine ({s.registry})",
         "docker login {s.registry}",
     ),
     Bug(
