@@ -38,7 +38,6 @@ _NOT_MODIFIED = 304
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DENIED = frozenset({401, 403, 407})
 _MISSING = frozenset({404, 410})
-_PASSING = frozenset({429, 502, 503, 504})
 _MOST_REDIRECTS = 5
 _LONGEST_WAIT = 30.0
 _LESS_SECURE = "it redirects to a less secure address"
@@ -89,7 +88,8 @@ class _Retry(Retry):
 class Limits(NamedTuple):
     """The bounds of one request: seconds, attempts where a failure may pass, and bytes before and after unpacking.
 
-    ``total`` bounds everything, redirects, attempts and the waits between them included.
+    ``total`` bounds everything, redirects, attempts and the waits between them included; ``passing`` are the statuses
+    after which another attempt may succeed.
     """
 
     connect: float = 10
@@ -98,6 +98,7 @@ class Limits(NamedTuple):
     attempts: int = 4
     backoff: float = 0.3
     size: int = 64 * 1024 * 1024
+    passing: frozenset[int] = frozenset({429, 502, 503, 504})
 
 
 class Address(NamedTuple):
@@ -334,7 +335,8 @@ def _exchange(request: HttpRequest) -> Answer:
         retries=_Retry(
             limits.attempts - 1,
             allowed_methods=None,
-            status_forcelist=_PASSING,
+            status_forcelist=limits.passing,
+            respect_retry_after_header=bool(limits.passing),
             raise_on_status=False,
             backoff_factor=limits.backoff,
         ),

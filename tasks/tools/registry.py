@@ -47,9 +47,9 @@ _UPLOADS = "blobs/uploads/"
 _MOST_PLATFORMS = 16
 LONGEST_WORDS = 500
 SECONDS = 20.0
-# The whole of a conversation has SECONDS.
+# The whole of a conversation has SECONDS: what breaks off is asked once more, but a registry that is busy says so.
 _CONNECT_SECONDS, _SHORTEST = 5.0, 0.001
-_LIMITS = http.Limits(attempts=1, size=4 * 1024 * 1024)
+_LIMITS = http.Limits(attempts=2, size=4 * 1024 * 1024, passing=frozenset())
 # Docker's own name for Docker Hub, in its configuration and to its helpers.
 _HUB_KEY = "https://index.docker.io/v1/"
 # A helper's word for a secret that is no password, but a token to get one with.
